@@ -1,0 +1,138 @@
+-- Charges one recipient in every window of a meter; or charges nothing and says why. A tenant that would go past a
+-- limit of `unregistered` is restricted in this same call.
+--
+-- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction   KEYS[4] receipt   KEYS[5] domains
+-- ARGV[1] ordinal of the recipient in its transaction
+-- ARGV[2] meter: u (unregistered) or n (null)
+-- ARGV[3] not-after: server time in ms past which nothing is done any more; 0: none
+-- ARGV[4] the domains token that the caller knows
+-- ARGV[5] limits and ARGV[6] mode of a tenant that has none of its own
+-- ARGV[7] override: a mode that wins over all, or empty
+-- ARGV[8] domain, connector and address for the trigger, joined by tabs
+-- ARGV[9] 1: only say what would happen, write nothing
+-- ARGV[10 …] the sender domain and its parents, where the answer before was STALE
+--
+-- Reply: { answer, server time in ms, used, limit, window in ms }, the last three for the window with the least left.
+-- CHARGED     counted; in monitor `used` may exceed `limit`
+-- TRIPPED     not counted, and the tenant has been restricted in this call
+-- RESTRICTED  not counted; the scope stands in place of `used`
+-- ZERO        not counted: a limit of 0
+-- DEFER       not counted: a limit with `defer` is reached
+-- FULL        not counted: the allowance of the null sender is reached
+-- REGISTERED  not counted: the sender domain is an accepted domain by now
+-- STALE       nothing done: the list of accepted domains is another than the caller's
+-- EXPIRED     nothing done: past not-after, or settled already
+-- OFF         nothing done: the tenant's mode is off
+-- GONE        nothing done: there is no such tenant
+--
+-- @include clock
+-- @include change
+-- @include ring
+-- @include limits
+local RECEIPT_TTL = 3600000
+
+local now = now_ms()
+local ordinal, meter, dry = ARGV[1], ARGV[2], ARGV[9] == '1'
+
+local receipt = redis.call('HGET', KEYS[4], ordinal)
+if receipt then
+  local answer, used, limit, window = string.match(receipt, '^(%u+) (%d+) (%d+) (%d+)')
+  if answer == 'SETTLED' then return { 'EXPIRED', now } end
+  return { answer, now, tonumber(used), tonumber(limit), tonumber(window) }
+end
+
+local not_after = tonumber(ARGV[3])
+if not_after > 0 and now > not_after then return { 'EXPIRED', now } end
+
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'domains', meter == 'u' and 'limits' or 'nullLimits', 'mode')
+if not tenant[1] then return { 'GONE', now } end
+
+local mode = ARGV[7] ~= '' and ARGV[7] or tenant[4] or ARGV[6]
+if mode == 'off' then return { 'OFF', now } end
+
+if meter == 'u' and tenant[2] ~= ARGV[4] then
+  if #ARGV < 10 then return { 'STALE', now } end
+  local entries = redis.call('HMGET', KEYS[5], unpack(ARGV, 10))
+  for at, entry in ipairs(entries) do
+    if entry and (at == 1 or string.match(entry, '^%l*s')) then return { 'REGISTERED', now } end
+  end
+end
+
+local enforcing = mode == 'enforce'
+if enforcing then
+  local scope = redis.call('HGET', KEYS[3], 'scope')
+  if scope and (meter == 'u' or scope == 'all') then return { 'RESTRICTED', now, scope } end
+end
+
+local limits = parse_limits(tenant[3] or ARGV[5])
+if #limits == 0 then return { 'CHARGED', now, 0, 0, 0 } end
+
+local fields = { 'generation' }
+for at, limit in ipairs(limits) do fields[at + 1] = meter .. limit.window end
+local usage = redis.call('HMGET', KEYS[2], unpack(fields))
+local generation = usage[1] or tenant[1]
+
+local over, deferring, zero, tightest
+for at, limit in ipairs(limits) do
+  local ring, newest, total = advance(usage[at + 1], bucket_of(now, limit.window))
+  limit.ring, limit.newest, limit.used = ring, newest, total
+  if total + 1 > limit.count then
+    if limit.defer then
+      deferring = deferring or limit
+    elseif limit.count == 0 then
+      zero = zero or limit
+    else
+      over = over or limit
+    end
+  end
+  if not tightest or limit.count - total < tightest.count - tightest.used then tightest = limit end
+end
+
+local function reply(answer, limit)
+  return { answer, now, limit.used, limit.count, limit.window }
+end
+
+local function trigger_of(limit)
+  local domain, connector, ip = string.match(ARGV[8], '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
+  return {
+    'window', limit.window, 'limit', limit.count, 'used', limit.used,
+    'domain', domain or '', 'connector', connector or '', 'ip', ip or '',
+  }
+end
+
+local function keep_receipt(answer, limit, buckets)
+  local entry = string.format('%s %d %d %.0f %s %s', answer, limit.used, limit.count, limit.window, generation, buckets)
+  redis.call('HSET', KEYS[4], ordinal, entry)
+  redis.call('PEXPIRE', KEYS[4], RECEIPT_TTL)
+end
+
+if enforcing and (zero or over or deferring) then
+  if meter == 'n' then return reply('FULL', zero or over or deferring) end
+  if zero then return reply('ZERO', zero) end
+  if not over then return reply('DEFER', deferring) end
+  if not dry then
+    redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic', 'scope', 'unregistered',
+      'reason', 'allowance of ' .. over.text .. ' exceeded', unpack(trigger_of(over)))
+    change_tenant(KEYS[1], 'state', ordinal .. string.match(KEYS[4], ':receipt(:.*)$'))
+    keep_receipt('TRIPPED', over, '-')
+  end
+  return reply('TRIPPED', over)
+end
+
+if not dry and meter == 'u' and (over or zero) then
+  local would_trip = { 'since', now, unpack(trigger_of(over or zero)) }
+  redis.call('HSETNX', KEYS[2], 'wouldTrip', table.concat(would_trip, '\t'))
+end
+
+local rings, buckets = {}, {}
+for at, limit in ipairs(limits) do
+  local ring = adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1)
+  limit.used = limit.used + 1
+  rings[2 * at - 1], rings[2 * at] = fields[at + 1], ring
+  buckets[at] = string.format('%s:%.0f', fields[at + 1], limit.newest)
+end
+if not dry then
+  redis.call('HSET', KEYS[2], unpack(rings))
+  keep_receipt('CHARGED', tightest, table.concat(buckets, ','))
+end
+return reply('CHARGED', tightest)

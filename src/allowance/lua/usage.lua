@@ -1,0 +1,37 @@
+-- Reads the meters of a tenant; writes nothing.
+--
+-- KEYS[1] tenant   KEYS[2] usage
+-- ARGV[1] limits and ARGV[2] null limits of a tenant that has none of its own
+-- Reply: { server time in ms, the first would-be trip or '', { meter, window in ms, limit, 1 if it defers, used,
+--          newest bucket, then bucket and count of every bucket that holds something } … }; false: no such tenant
+--
+-- @include clock
+-- @include ring
+-- @include limits
+local now = now_ms()
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits')
+if not tenant[1] then return false end
+
+local reply = { now, redis.call('HGET', KEYS[2], 'wouldTrip') or '' }
+
+local function read(meter, text)
+  for _, limit in ipairs(parse_limits(text)) do
+    local raw = redis.call('HGET', KEYS[2], meter .. limit.window)
+    local ring, newest, total = advance(raw, bucket_of(now, limit.window))
+    local row = { meter, limit.window, limit.count, limit.defer and 1 or 0, total, newest }
+    if total > 0 then
+      for bucket = newest - BUCKETS + 1, newest do
+        local count = count_in(ring, bucket)
+        if count > 0 then
+          row[#row + 1] = bucket
+          row[#row + 1] = count
+        end
+      end
+    end
+    reply[#reply + 1] = row
+  end
+end
+
+read('u', tenant[2] or ARGV[1])
+read('n', tenant[3] or ARGV[2])
+return reply

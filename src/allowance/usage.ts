@@ -1,0 +1,85 @@
+import { parseTrigger, type Trigger } from '../restriction/trigger'
+
+/** One window of a meter. */
+export interface WindowUsage {
+  /** ms */
+  readonly window: number
+  readonly limit: number
+  readonly defer: boolean
+  /** Recipients counted in the window. */
+  readonly used: number
+  /** Recipients that may still come; never below 0. */
+  readonly remaining: number
+  /**
+   * When room comes back, in ms since the epoch (server time): where the limit is reached, the moment from which
+   * another recipient fits; else the moment when the oldest ones leave the window. `undefined`: nothing is counted,
+   * or the limit is 0.
+   */
+  readonly freesAt: number | undefined
+}
+
+/** In monitor: the first moment in which the tenant would have been restricted. */
+export interface WouldTrip extends Trigger {
+  /** ms since the epoch, server time */
+  readonly since: number
+}
+
+/** The meters of a tenant. An empty list of windows is `unlimited`. */
+export interface Usage {
+  /** ms since the epoch: the server time of this reading. */
+  readonly at: number
+  readonly unregistered: readonly WindowUsage[]
+  readonly null: readonly WindowUsage[]
+  readonly wouldTrip: WouldTrip | undefined
+}
+
+/** Reads the reply of `allowance/lua/usage.lua`. */
+export function decodeUsage(reply: readonly unknown[]): Usage {
+  const [at, wouldTrip, ...rows] = reply as [number, string, ...unknown[][]]
+  const windows = (meter: 'u' | 'n'): WindowUsage[] =>
+    rows.filter((row) => row[0] === meter).map((row) => decodeWindow(row.slice(1).map(Number)))
+  return {
+    at: Number(at),
+    unregistered: windows('u'),
+    null: windows('n'),
+    wouldTrip: decodeWouldTrip(wouldTrip),
+  }
+}
+
+function decodeWindow(row: readonly number[]): WindowUsage {
+  const [window = 0, limit = 0, defer = 0, used = 0, , ...pairs] = row
+  return {
+    window,
+    limit,
+    defer: defer === 1,
+    used,
+    remaining: Math.max(0, limit - used),
+    freesAt: freesAt(window, limit, used, pairs),
+  }
+}
+
+/** A bucket leaves its window when 61 buckets have passed since it began (see `store/lua/ring.lua`). */
+function freesAt(
+  window: number,
+  limit: number,
+  used: number,
+  pairs: readonly number[],
+): number | undefined {
+  if (limit === 0) return undefined
+  const width = Math.ceil(window / 60)
+  let left = used
+  for (let at = 0; at < pairs.length; at += 2) {
+    left -= pairs[at + 1]!
+    if (left < limit) return (pairs[at]! + 61) * width
+  }
+  return undefined
+}
+
+function decodeWouldTrip(text: string): WouldTrip | undefined {
+  if (text === '') return undefined
+  const parts = text.split('\t')
+  const fields: Record<string, string> = {}
+  for (let at = 0; at + 1 < parts.length; at += 2) fields[parts[at]!] = parts[at + 1]!
+  const trigger = parseTrigger(fields)
+  return trigger && { since: Number(fields['since']), ...trigger }
+}

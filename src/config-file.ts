@@ -1,0 +1,32 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import harakaConfig from 'haraka-config'
+import { CONFIG_FILE, parseConfig, type Config, type RawIni } from './config'
+import { InputError } from './errors'
+import { packageRoot } from './package-root'
+
+/**
+ * The configuration outside of Haraka, read by Haraka's own reader: the shipped defaults, and over them the file in
+ * `directory`, if it has one.
+ *
+ * @param directory Haraka's config directory; `undefined`: the shipped defaults alone.
+ * @throws {InputError} with all that is wrong in the file.
+ */
+export function loadConfig(directory: string | undefined): Config {
+  const reader = harakaConfig.module_config(packageRoot())
+  if (directory !== undefined) reader.overrides_path = path.resolve(directory)
+  const { config, errors } = parseConfig(
+    reader.get(CONFIG_FILE) as RawIni,
+    directory ?? path.join(packageRoot(), 'config'),
+  )
+  if (errors.length > 0) {
+    const place = directory === undefined ? CONFIG_FILE : path.join(directory, CONFIG_FILE)
+    throw new InputError(`${place}: ${errors.join('; ')}`)
+  }
+  return config
+}
+
+/** Whether `directory` has an ini file of ours; without one the shipped defaults count. */
+export function hasConfigFile(directory: string): boolean {
+  return existsSync(path.join(directory, CONFIG_FILE))
+}

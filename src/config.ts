@@ -1,0 +1,252 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseLimits, type Limits } from './allowance/limits'
+import { InputError, messageOf } from './errors'
+import type { Endpoint, RedisSettings } from './store/connection'
+import { MODES, type Mode } from './tenants/types'
+
+/** Name of the ini file in Haraka's config directory. */
+export const CONFIG_FILE = 'unregistered-domain.ini'
+
+/** The ini file, parsed and validated. `config/unregistered-domain.ini` says what each key means. */
+export interface Config {
+  readonly main: {
+    readonly mode: Mode
+    readonly override: 'monitor' | 'off' | undefined
+    readonly refuseAt: 'mail' | 'rcpt'
+  }
+  readonly allowance: {
+    readonly limits: Limits
+    /** percent, ascending */
+    readonly warnAt: readonly number[]
+  }
+  readonly null: { readonly limits: Limits }
+  readonly attribution: {
+    readonly auth: boolean
+    readonly tls: boolean
+    readonly ip: boolean
+    readonly authUserDomain: boolean
+    /** Name of a connection note; empty: none. */
+    readonly note: string
+    readonly grantRelay: boolean
+    readonly unknown: 'ignore' | 'deny'
+  }
+  readonly redis: RedisSettings
+  readonly outage: { readonly unregistered: 'tempfail' | 'accept' }
+  readonly tenants: { readonly file: string; readonly apply: boolean }
+}
+
+/** A configuration, and what could not be taken from the file: those keys hold their defaults. */
+export interface ParsedConfig {
+  readonly config: Config
+  /** One line each: section and key, the value, what to do. */
+  readonly errors: readonly string[]
+  /** Whether one of the errors is in `[redis]`: we might speak to the wrong Redis. */
+  readonly redisUsable: boolean
+}
+
+/** What haraka-config gives for an ini file: sections of strings, numbers (digits become one) and arrays. */
+export type RawIni = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>
+
+const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  main: ['mode', 'override', 'refuse_at'],
+  allowance: ['limits', 'warn_at'],
+  null: ['limits'],
+  attribution: [
+    'auth',
+    'tls',
+    'ip',
+    'auth_user_domain',
+    'note',
+    'grant_relay',
+    'unknown',
+  ],
+  redis: [
+    'host',
+    'port',
+    'db',
+    'username',
+    'password',
+    'password_file',
+    'tls',
+    'prefix',
+    'sentinels',
+    'sentinel_name',
+    'cluster',
+    'command_timeout',
+  ],
+  outage: ['unregistered'],
+  tenants: ['file', 'apply'],
+}
+
+/**
+ * Parses the ini file as haraka-config read it.
+ *
+ * @param directory Haraka's config directory, for `password_file`.
+ */
+export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
+  const errors: string[] = unknownKeys(raw)
+  const read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T): T => {
+    const value = raw[section]?.[key]
+    if (value === undefined) return fallback
+    try {
+      return parse(value)
+    } catch (error) {
+      errors.push(`[${section}] ${key}: ${messageOf(error)}`)
+      return fallback
+    }
+  }
+  const limits = parseLimits('300/1h, 1500/1d')
+  const redisErrorsFrom = (): number => errors.filter((error) => error.startsWith('[redis]')).length
+
+  const config: Config = {
+    main: {
+      mode: read('main', 'mode', 'enforce', oneOf(MODES)),
+      override: read('main', 'override', undefined, (value) =>
+        value === '' ? undefined : oneOf(['monitor', 'off'] as const)(value),
+      ),
+      refuseAt: read('main', 'refuse_at', 'mail', oneOf(['mail', 'rcpt'] as const)),
+    },
+    allowance: {
+      limits: read('allowance', 'limits', limits, (value) => parseLimits(text(value))),
+      warnAt: read('allowance', 'warn_at', [50, 80, 95], percents),
+    },
+    null: { limits: read('null', 'limits', limits, (value) => parseLimits(text(value))) },
+    attribution: {
+      auth: read('attribution', 'auth', true, boolean),
+      tls: read('attribution', 'tls', true, boolean),
+      ip: read('attribution', 'ip', true, boolean),
+      authUserDomain: read('attribution', 'auth_user_domain', true, boolean),
+      note: read('attribution', 'note', '', text),
+      grantRelay: read('attribution', 'grant_relay', false, boolean),
+      unknown: read('attribution', 'unknown', 'ignore', oneOf(['ignore', 'deny'] as const)),
+    },
+    redis: {
+      host: read('redis', 'host', '127.0.0.1', nonEmpty),
+      port: read('redis', 'port', 6379, integer(1, 65_535)),
+      db: read('redis', 'db', 0, integer(0, 1_000_000)),
+      username: read('redis', 'username', undefined, (value) => text(value) || undefined),
+      password: readPassword(read, directory),
+      tls: read('redis', 'tls', false, boolean),
+      prefix: read('redis', 'prefix', 'ud:', prefix),
+      sentinels: read('redis', 'sentinels', [], endpoints),
+      sentinelName: read('redis', 'sentinel_name', '', text),
+      cluster: read('redis', 'cluster', [], endpoints),
+      commandTimeout: read('redis', 'command_timeout', 500, integer(10, 60_000)),
+    },
+    outage: {
+      unregistered: read('outage', 'unregistered', 'tempfail', oneOf(['tempfail', 'accept'] as const)),
+    },
+    tenants: {
+      file: read('tenants', 'file', 'unregistered-domain.tenants.yaml', text),
+      apply: read('tenants', 'apply', true, boolean),
+    },
+  }
+  errors.push(...contradictions(config))
+  return { config, errors, redisUsable: redisErrorsFrom() === 0 }
+}
+
+type Read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T) => T
+
+function readPassword(read: Read, directory: string): string | undefined {
+  const inFile = read('redis', 'password_file', undefined, (value) => {
+    const file = text(value)
+    return file === '' ? undefined : readFileSync(path.resolve(directory, file), 'utf8').trim()
+  })
+  if (inFile !== undefined) return inFile
+  return read('redis', 'password', undefined, (value) => {
+    if (typeof value === 'number') {
+      throw new InputError(
+        'a password of digits only is read as a number and may lose digits: put it into a file of its own and name that in password_file',
+      )
+    }
+    return text(value) || undefined
+  })
+}
+
+function contradictions({ redis }: Config): string[] {
+  const errors: string[] = []
+  if (redis.sentinels.length > 0 && redis.sentinelName === '') {
+    errors.push('[redis] sentinel_name: empty, but sentinels[] are set: name the primary they watch')
+  }
+  if (redis.sentinels.length > 0 && redis.cluster.length > 0) {
+    errors.push('[redis] cluster[] and sentinels[] are both set: keep one of them')
+  }
+  if (redis.cluster.length > 0 && redis.db !== 0) {
+    errors.push(`[redis] db: ${redis.db}, but a Redis Cluster has database 0 only`)
+  }
+  return errors
+}
+
+function unknownKeys(raw: RawIni): string[] {
+  const errors: string[] = []
+  for (const [section, keys] of Object.entries(raw)) {
+    const known = Object.hasOwn(KNOWN_KEYS, section) ? KNOWN_KEYS[section] : undefined
+    if (!known) {
+      errors.push(`[${section}]: no such section; there are ${Object.keys(KNOWN_KEYS).join(', ')}`)
+      continue
+    }
+    for (const key of Object.keys(keys ?? {})) {
+      if (!known.includes(key)) {
+        errors.push(`[${section}] ${key}: no such key; there are ${known.join(', ')}`)
+      }
+    }
+  }
+  return errors
+}
+
+function text(value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number') return String(value).trim()
+  throw new InputError('is not a single value')
+}
+
+function nonEmpty(value: unknown): string {
+  const result = text(value)
+  if (result === '') throw new InputError('is empty')
+  return result
+}
+
+function boolean(value: unknown): boolean {
+  return oneOf(['true', 'false'] as const)(value) === 'true'
+}
+
+function oneOf<T extends string>(choices: readonly T[]): (value: unknown) => T {
+  return (value) => {
+    const choice = choices.find((each) => each === text(value))
+    if (choice === undefined) throw new InputError(`"${text(value)}" is not one of ${choices.join(', ')}`)
+    return choice
+  }
+}
+
+function integer(least: number, most: number): (value: unknown) => number {
+  return (value) => {
+    const number = Number(text(value) || NaN)
+    if (!Number.isInteger(number) || number < least || number > most) {
+      throw new InputError(`"${text(value)}" is not a whole number from ${least} to ${most}`)
+    }
+    return number
+  }
+}
+
+function percents(value: unknown): number[] {
+  const parts = text(value).split(',').map((part) => part.trim())
+  if (parts.length === 1 && parts[0] === '') return []
+  return parts.map(integer(1, 100)).sort((a, b) => a - b)
+}
+
+function prefix(value: unknown): string {
+  const result = text(value)
+  if (/[{}\s]/.test(result)) {
+    throw new InputError(`"${result}" must hold no space and none of { }, which mark the hash tag of a key`)
+  }
+  return result
+}
+
+function endpoints(value: unknown): Endpoint[] {
+  const values: unknown[] = Array.isArray(value) ? value : [value]
+  return values.map((each) => {
+    const match = /^(?:\[([\da-fA-F:]+)\]|([^:[\]\s]+)):(\d+)$/.exec(text(each))
+    if (!match) throw new InputError(`"${text(each)}" is not HOST:PORT`)
+    return { host: match[1] ?? match[2]!, port: integer(1, 65_535)(match[3]) }
+  })
+}

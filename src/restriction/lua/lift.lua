@@ -1,0 +1,21 @@
+-- Lifts a restriction, and starts the windows afresh: without that the next message trips again.
+--
+-- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] usage
+-- ARGV[1] by   ARGV[2] reason   ARGV[3] 1: keep the usage   ARGV[4] random part of a token
+-- Reply: lifted; unchanged (not restricted, and in monitor no would-be trip to clear); gone
+--
+-- @include clock
+-- @include change
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
+
+local lifted = redis.call('DEL', KEYS[2]) == 1
+local cleared = redis.call('HDEL', KEYS[3], 'wouldTrip') == 1
+if not lifted and not cleared then return 'unchanged' end
+
+if ARGV[3] ~= '1' then
+  redis.call('DEL', KEYS[3])
+  redis.call('HSET', KEYS[3], 'generation', new_token(ARGV[4]))
+end
+redis.call('HSET', KEYS[1], 'lifted', string.format('%.0f\t%s\t%s', now_ms(), ARGV[1], ARGV[2]))
+change_tenant(KEYS[1], 'state', ARGV[4])
+return 'lifted'

@@ -1,0 +1,122 @@
+import { NotFoundError, RefusedError } from '../errors'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { randomToken } from '../store/token'
+import { parseTrigger, type Trigger } from './trigger'
+
+const PLACE = readScript(__dirname, 'place')
+const LIFT = readScript(__dirname, 'lift')
+
+/** `unregistered`: mail from unregistered domains is refused; `all`: all relayed mail of the tenant. */
+export type Scope = 'unregistered' | 'all'
+
+/** The persistent state in which mail of a tenant is refused. It has no expiry: a person lifts it. */
+export interface Restriction {
+  readonly tenant: string
+  /** ms since the epoch, server time */
+  readonly since: number
+  /** Who placed it; `automatic` where the allowance was exceeded. */
+  readonly by: string
+  readonly reason: string
+  readonly scope: Scope
+  readonly trigger: Trigger | undefined
+}
+
+/** Who does something, and why. */
+export interface Act {
+  readonly by: string
+  readonly reason: string
+}
+
+/** Places, lifts and lists restrictions. */
+export class Restrictions {
+  constructor(private readonly store: Store) {}
+
+  /**
+   * Restricts a tenant by hand; a tripped restriction can be widened to `all`.
+   *
+   * @throws {NotFoundError} no such tenant.
+   * @throws {RefusedError} it is restricted with scope `all`, and `unregistered` would loosen that.
+   */
+  async place(
+    tenant: string,
+    { scope, by, reason }: Act & { scope: Scope },
+  ): Promise<'placed' | 'widened' | 'unchanged'> {
+    const { keys } = this.store
+    const reply = (await this.store.run(
+      PLACE,
+      [keys.tenant(tenant), keys.restriction(tenant)],
+      [scope, by, reason, randomToken()],
+    )) as 'placed' | 'widened' | 'unchanged' | 'narrower' | 'gone'
+    if (reply === 'gone') throw noSuchTenant(tenant)
+    if (reply === 'narrower') {
+      throw new RefusedError(
+        `${tenant} is restricted with scope all; to loosen that, unblock it first, then block it without --all`,
+      )
+    }
+    await this.index(tenant)
+    return reply
+  }
+
+  /**
+   * Lifts a restriction, or clears the first would-be trip of a tenant in monitor, and starts the windows afresh.
+   *
+   * @param keepUsage leaves the windows as they are: the next unregistered recipient may trip again.
+   * @throws {NotFoundError} no such tenant.
+   */
+  async lift(
+    tenant: string,
+    { by, reason, keepUsage }: Act & { keepUsage: boolean },
+  ): Promise<'lifted' | 'unchanged'> {
+    const { keys, client } = this.store
+    const reply = (await this.store.run(
+      LIFT,
+      [keys.tenant(tenant), keys.restriction(tenant), keys.usage(tenant)],
+      [by, reason, keepUsage ? 1 : 0, randomToken()],
+    )) as 'lifted' | 'unchanged' | 'gone'
+    if (reply === 'gone') throw noSuchTenant(tenant)
+    // A trip between the script and this line would lose its place in the index: look again.
+    await client.srem(keys.restricted, tenant)
+    if (await client.exists(keys.restriction(tenant))) await this.index(tenant)
+    return reply
+  }
+
+  /** Names the tenant in the index of the restricted. Doing it twice changes nothing. */
+  async index(tenant: string): Promise<void> {
+    await this.store.client.sadd(this.store.keys.restricted, tenant)
+  }
+
+  async get(tenant: string): Promise<Restriction | undefined> {
+    const fields = await this.store.client.hgetall(this.store.keys.restriction(tenant))
+    return decodeRestriction(tenant, fields)
+  }
+
+  /** All restrictions, the newest first. */
+  async list(): Promise<Restriction[]> {
+    const tenants = await this.store.client.smembers(this.store.keys.restricted)
+    const restrictions = await Promise.all(tenants.map((tenant) => this.get(tenant)))
+    return restrictions
+      .filter((restriction) => restriction !== undefined)
+      .sort((a, b) => b.since - a.since || a.tenant.localeCompare(b.tenant))
+  }
+}
+
+/** Reads a restriction out of its hash; `undefined` where there is none. */
+export function decodeRestriction(
+  tenant: string,
+  fields: Readonly<Record<string, string>>,
+): Restriction | undefined {
+  if (!fields['scope']) return undefined
+  return {
+    tenant,
+    since: Number(fields['since']),
+    by: fields['by'] ?? '',
+    reason: fields['reason'] ?? '',
+    scope: fields['scope'] as Scope,
+    trigger: parseTrigger(fields),
+  }
+}
+
+function noSuchTenant(tenant: string): NotFoundError {
+  return new NotFoundError(`there is no tenant "${tenant}"; tenantctl tenant list shows all`)
+}

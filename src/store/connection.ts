@@ -1,0 +1,108 @@
+import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import type { Client } from './store'
+
+/** Where Redis is. One of: a single server, Sentinel (`sentinels`), Cluster (`cluster`). */
+export interface RedisSettings {
+  readonly host: string
+  readonly port: number
+  readonly db: number
+  readonly username: string | undefined
+  readonly password: string | undefined
+  readonly tls: boolean
+  readonly prefix: string
+  readonly sentinels: readonly Endpoint[]
+  readonly sentinelName: string
+  readonly cluster: readonly Endpoint[]
+  /** How long a command may take, in ms. */
+  readonly commandTimeout: number
+}
+
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
+const CONNECT_TIMEOUT = 3000
+const LONGEST_RETRY = 1000
+
+/**
+ * Connects in the background, and goes on trying for ever: the constructor never throws, and a command that finds no
+ * connection fails at once instead of waiting.
+ *
+ * - `enableOfflineQueue: false`: a queue would hold hooks until Redis is back.
+ * - `maxRetriesPerRequest: 0`: 1 sends unanswered commands again after a reconnect, and a script would run twice.
+ * - `autoResubscribe: false`: ioredis leaves its promise unhandled when that SUBSCRIBE fails, which ends a Haraka
+ *   worker (Haraka `haraka.js`, uncaughtException). We subscribe on `ready` ourselves.
+ *
+ * @param onError is told of every failure to connect; without a listener ioredis prints them.
+ */
+export function connect(settings: RedisSettings, onError: (message: string) => void): Client {
+  const client = settings.cluster.length > 0 ? connectCluster(settings) : connectRedis(settings)
+  client.on('error', (error: Error) => onError(describe(error)))
+  return client
+}
+
+function describe(error: Error): string {
+  // An AggregateError (both addresses of `localhost` refused) has an empty message of its own.
+  if (error.message) return error.message
+  const { errors } = error as { errors?: Error[] }
+  return errors?.map((each) => each.message).join('; ') ?? error.name
+}
+
+function retryDelay(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RETRY) * (0.75 + Math.random() / 2)
+}
+
+function commonOptions(settings: RedisSettings): RedisOptions {
+  return {
+    ...(settings.username === undefined ? {} : { username: settings.username }),
+    ...(settings.password === undefined ? {} : { password: settings.password }),
+    ...(settings.tls ? { tls: {} } : {}),
+    connectionName: 'unregistered-domain',
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: settings.commandTimeout,
+    connectTimeout: CONNECT_TIMEOUT,
+    keepAlive: 10_000,
+    // After a failover the old primary may answer as a replica: connect anew, and send nothing again.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  }
+}
+
+function connectRedis(settings: RedisSettings): Redis {
+  const common = { ...commonOptions(settings), db: settings.db, retryStrategy: retryDelay }
+  if (settings.sentinels.length === 0) {
+    return new Redis({ ...common, host: settings.host, port: settings.port } as never)
+  }
+  return new Redis({
+    ...common,
+    sentinels: settings.sentinels.map(({ host, port }) => ({ host, port })),
+    name: settings.sentinelName,
+    sentinelRetryStrategy: retryDelay,
+  } as never)
+}
+
+function connectCluster(settings: RedisSettings): Cluster {
+  const options: ClusterOptions = {
+    redisOptions: commonOptions(settings),
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryDelay,
+  }
+  return new Cluster(
+    settings.cluster.map(({ host, port }) => ({ host, port })),
+    options as never,
+  )
+}
+
+/** The address as a person would write it, for messages. */
+export function addressOf(settings: RedisSettings): string {
+  const list = (endpoints: readonly Endpoint[]): string =>
+    endpoints.map(({ host, port }) => `${host}:${port}`).join(', ')
+  if (settings.cluster.length > 0) return `cluster ${list(settings.cluster)}`
+  if (settings.sentinels.length > 0) {
+    return `${settings.sentinelName} by sentinels ${list(settings.sentinels)}`
+  }
+  return `${settings.host}:${settings.port}`
+}

@@ -1,0 +1,48 @@
+/**
+ * The names of our keys. All keys of one tenant share the hash tag `{id}`, shared structures a tag that
+ * no tenant id can be (`{@…}`), so that one script works on Redis, Sentinel and Cluster alike.
+ */
+export class Keys {
+  readonly tenants: string
+  readonly restricted: string
+  readonly ownerNames: string
+  readonly ownerIndex: string
+  readonly connectors: string
+  readonly connectorsToken: string
+  readonly connectorIdentities: string
+  /** The pub/sub channel of every change. */
+  readonly changes: string
+
+  /** @param prefix what every key starts with; must not hold `{` or `}`. */
+  constructor(readonly prefix: string) {
+    this.tenants = `${prefix}{@tenants}`
+    this.restricted = `${prefix}{@restricted}`
+    this.ownerNames = `${prefix}{@owners}:names`
+    this.ownerIndex = `${prefix}{@owners}:index`
+    this.connectors = `${prefix}{@connectors}`
+    this.connectorsToken = `${prefix}{@connectors}:token`
+    this.connectorIdentities = `${prefix}{@connectors}:identities`
+    this.changes = `${prefix}changes`
+  }
+
+  tenant(id: string): string {
+    return `${this.prefix}{${id}}`
+  }
+
+  domains(id: string): string {
+    return `${this.prefix}{${id}}:domains`
+  }
+
+  usage(id: string): string {
+    return `${this.prefix}{${id}}:usage`
+  }
+
+  restriction(id: string): string {
+    return `${this.prefix}{${id}}:restriction`
+  }
+
+  /** @param transaction Haraka's transaction uuid. */
+  receipt(id: string, transaction: string): string {
+    return `${this.prefix}{${id}}:receipt:${transaction}`
+  }
+}

@@ -1,0 +1,15 @@
+-- Tokens and the announcement of a change. Needs clock.
+
+-- An opaque token: server time in µs and a random part that the caller brings.
+local function new_token(random)
+  return string.format('%.0f-%s', now_us(), random)
+end
+
+-- Renews the token in one field (`state` or `domains`) of the tenant's hash and tells every process.
+local function change_tenant(tenant_key, field, random)
+  local token = new_token(random)
+  local prefix, id = string.match(tenant_key, '^(.*){(.-)}$')
+  redis.call('HSET', tenant_key, field, token)
+  redis.call('PUBLISH', prefix .. 'changes', cjson.encode({ tenant = id, token = token }))
+  return token
+end

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+
+const INCLUDES = path.join(__dirname, 'lua')
+const INCLUDE_LINE = /^-- @include (\w+)$/gm
+
+/** One Lua file: its name is also the name of the command that it becomes. */
+export interface Script {
+  readonly name: string
+  readonly source: string
+}
+
+/**
+ * Reads `lua/NAME.lua` of a folder.
+ *
+ * @throws where the file is missing: a broken installation.
+ */
+export function readScript(folder: string, name: string): Script {
+  return { name, source: readFileSync(path.join(folder, 'lua', `${name}.lua`), 'utf8') }
+}
+
+/**
+ * The script with its `-- @include NAME` lines replaced by the shared pieces in `store/lua`.
+ *
+ * @param replacements other sources for some includes; a test puts a clock of its own there.
+ */
+export function assemble(script: Script, replacements: Readonly<Record<string, string>> = {}): string {
+  return script.source.replace(
+    INCLUDE_LINE,
+    (_line, name: string) =>
+      replacements[name] ?? readFileSync(path.join(INCLUDES, `${name}.lua`), 'utf8'),
+  )
+}
