@@ -1,0 +1,157 @@
+import { Redis, type RedisOptions } from 'ioredis'
+import { freePort } from './port'
+import { scratchDir } from './scratch'
+import { Service } from './service'
+import { findTool } from './tools'
+
+/** Options of startRedis(). */
+export interface StartRedisOptions {
+  /**
+   * More arguments for redis-server, such as `['--appendonly', 'yes']`. They come last, so they
+   * win over the defaults (no persistence at all).
+   */
+  args?: string[]
+}
+
+/** A running redis-server of our own. */
+export interface TestRedis {
+  readonly port: number
+  /** `redis://127.0.0.1:PORT` */
+  readonly url: string
+  /** Its scratch folder, kept over restarts. */
+  readonly dir: string
+  /** Everything it has logged since the last start. */
+  readonly log: string
+  /** A new ioredis client, closed by stop(). An Error event on it is not thrown. */
+  client(options?: RedisOptions): Redis
+  /** SIGSTOP: connections stay open, nothing is answered. */
+  pause(): void
+  /** SIGCONT: what was sent during the pause is executed now. */
+  resume(): void
+  /** SIGKILL; connections are closed, new ones refused. Resolves when it has ended. */
+  kill(): Promise<void>
+  /** Starts it again on the same port, killing it first where it still runs. */
+  restart(): Promise<void>
+  /**
+   * Calls of each command since the start or since resetCommandStats(), by lower-case name
+   * (`evalsha`, `config|get`). The calls that ask for it do not count.
+   */
+  commandStats(): Promise<Record<string, number>>
+  resetCommandStats(): Promise<void>
+  /** Closes all clients and ends the server. */
+  stop(): Promise<void>
+}
+
+const ATTEMPTS = 5
+
+/**
+ * Starts a real redis-server on a free loopback port, with a scratch folder of its own and without
+ * persistence. It ends with stop(), and in any case with this process.
+ *
+ * @throws Error when there is no redis-server (it says what to do) or it does not start
+ */
+export async function startRedis({ args = [] }: StartRedisOptions = {}): Promise<TestRedis> {
+  const program = findTool('redis-server')
+  const dir = scratchDir('redis')
+  const run = async (port: number) => {
+    const service = new Service({
+      command: program,
+      args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...defaults, ...args],
+      cwd: dir,
+    })
+    await service.waitForLog(/Ready to accept connections|Sentinel ID is/)
+    return service
+  }
+  const { port, service } = await onFreePort(run)
+  return new RunningRedis(port, dir, service, () => retryTaken(() => run(port)))
+}
+
+const defaults = ['--save', '', '--appendonly', 'no', '--protected-mode', 'no']
+
+async function onFreePort(run: (port: number) => Promise<Service>) {
+  return retryTaken(async () => {
+    const port = await freePort()
+    return { port, service: await run(port) }
+  })
+}
+
+/** Tries again where another process was quicker at taking the port. */
+async function retryTaken<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start()
+    } catch (error) {
+      const taken = /Address already in use|Failed listening/.test((error as Error).message)
+      if (!taken || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+class RunningRedis implements TestRedis {
+  readonly url: string
+  readonly #clients = new Set<Redis>()
+  #own: Redis | undefined
+
+  constructor(
+    readonly port: number,
+    readonly dir: string,
+    private service: Service,
+    private readonly start: () => Promise<Service>,
+  ) {
+    this.url = `redis://127.0.0.1:${port}`
+  }
+
+  get log(): string {
+    return this.service.log
+  }
+
+  client(options: RedisOptions = {}): Redis {
+    // Closing must not wait for the answer of a server that is paused.
+    const client = new Redis(this.url, { disconnectTimeout: 50, ...options })
+    client.on('error', () => {})
+    this.#clients.add(client)
+    return client
+  }
+
+  pause(): void {
+    this.service.signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.service.signal('SIGCONT')
+  }
+
+  kill(): Promise<void> {
+    return this.service.kill()
+  }
+
+  async restart(): Promise<void> {
+    await this.service.kill()
+    this.service = await this.start()
+  }
+
+  async commandStats(): Promise<Record<string, number>> {
+    const info = await this.#control().info('commandstats')
+    const calls: Record<string, number> = {}
+    for (const [, name = '', count] of info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)) {
+      if (name !== 'info' && name !== 'config|resetstat') calls[name] = Number(count)
+    }
+    return calls
+  }
+
+  async resetCommandStats(): Promise<void> {
+    await this.#control().call('CONFIG', 'RESETSTAT')
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.disconnect()
+    this.#clients.clear()
+    this.#own = undefined
+    await this.service.kill()
+  }
+
+  /** The client of this object; its connecting commands are over before the first answer. */
+  #control(): Redis {
+    return (this.#own ??= this.client())
+  }
+}

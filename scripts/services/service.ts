@@ -1,0 +1,123 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { trackGroup, untrackGroup } from './scratch'
+import { waitFor } from './wait-for'
+
+/** What to start. */
+export interface ServiceOptions {
+  command: string
+  args: string[]
+  cwd: string
+  env?: NodeJS.ProcessEnv
+}
+
+/**
+ * A server in a process group of its own, with its output kept in memory. It never outlives this
+ * process.
+ */
+export class Service {
+  readonly pid: number
+  readonly #child: ChildProcess
+  readonly #name: string
+  #log = ''
+  #ended = false
+
+  constructor({ command, args, cwd, env = process.env }: ServiceOptions) {
+    this.#name = command.split('/').at(-1) ?? command
+    this.#child = spawn(command, args, {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.pid = this.#child.pid ?? 0
+    if (this.pid) trackGroup(this.pid)
+    // A server that nobody stopped must not keep this process from ending.
+    this.#child.unref()
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => (this.#log += text))
+      ;(stream as Socket | null)?.unref()
+    }
+    this.#child.on('error', (error) => {
+      this.#log += `${error.message}\n`
+      this.#end()
+    })
+    this.#child.on('exit', () => this.#end())
+  }
+
+  /** All that it has written so far, stdout and stderr in the order they came. */
+  get log(): string {
+    return this.#log
+  }
+
+  /** Whether its first process has ended. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /**
+   * Waits for a line that matches, among what has been written from `from` (an earlier
+   * `log.length`) on.
+   *
+   * @throws Error with the end of the log, when the time is over or the process has ended
+   */
+  async waitForLog(
+    pattern: RegExp,
+    { from = 0, timeout = 30_000 }: { from?: number; timeout?: number } = {},
+  ): Promise<RegExpMatchArray> {
+    const find = () => this.#log.slice(from).match(pattern)
+    await waitFor(() => this.#ended || find(), { timeout }).catch(() => {})
+    const found = find()
+    if (found) return found
+    throw new Error(
+      `${this.#name} ${this.#ended ? 'has ended' : `has run ${timeout} ms`} without writing ` +
+        `${String(pattern)} in its log:\n${this.#log.split('\n').slice(-60).join('\n')}`,
+    )
+  }
+
+  /** Sends a signal to all its processes; nothing happens when they have ended. */
+  signal(name: NodeJS.Signals): void {
+    if (this.#ended) return
+    try {
+      process.kill(-this.pid, name)
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+
+  /** SIGTERM, and SIGKILL to what is still there after `patience` milliseconds. */
+  async stop({ patience = 2_000 } = {}): Promise<void> {
+    if (this.#ended) return
+    const exit = this.#exit()
+    const timer = setTimeout(() => this.signal('SIGKILL'), patience)
+    this.signal('SIGTERM')
+    await exit
+    clearTimeout(timer)
+  }
+
+  /** SIGKILL; also for what SIGSTOP holds. */
+  async kill(): Promise<void> {
+    if (this.#ended) return
+    const exit = this.#exit()
+    this.signal('SIGKILL')
+    await exit
+  }
+
+  #exit(): Promise<unknown> {
+    this.#child.ref()
+    return once(this.#child, 'exit')
+  }
+
+  #end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    try {
+      // The first process may leave others of its group behind (cluster workers).
+      process.kill(-this.pid, 'SIGKILL')
+    } catch {
+      // Nothing was left.
+    }
+    untrackGroup(this.pid)
+  }
+}

@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process'
+import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+/** A program that the tests and the demo need, and where to get it. */
+interface Tool {
+  /** Environment variable that names the program; it wins over PATH. */
+  variable: string
+  /** Debian package that holds it. */
+  debian: string
+}
+
+const tools = {
+  'redis-server': { variable: 'REDIS_SERVER', debian: 'redis-server' },
+  openssl: { variable: 'OPENSSL', debian: 'openssl' },
+} satisfies Record<string, Tool>
+
+export type ToolName = keyof typeof tools
+
+/**
+ * The path of a program: from its environment variable, else from PATH, else installed with
+ * apt-get where this process is root on a Debian-like machine.
+ *
+ * @throws Error in one sentence that says what to do
+ */
+export function findTool(name: ToolName): string {
+  const { variable, debian } = tools[name]
+  const named = process.env[variable]
+  if (named) {
+    if (isProgram(named)) return named
+    throw new Error(`$${variable} is ${named}, which is not a program: correct or unset it.`)
+  }
+  const found = onPath(name)
+  if (found) return found
+  if (canInstall()) {
+    install(debian)
+    const installed = onPath(name)
+    if (installed) return installed
+  }
+  throw new Error(
+    `${name} was not found: install it (Debian: apt-get install ${debian}) or set $${variable} to its path.`,
+  )
+}
+
+function onPath(name: string): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter(Boolean)
+  return folders.map((folder) => path.join(folder, name)).find(isProgram)
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && !!onPath('apt-get')
+}
+
+/** Installs a Debian package without starting the service that it brings. */
+function install(debian: string): void {
+  // invoke-rc.d and deb-systemd-invoke ask this program; 101 means "do not start" (Debian Policy 9.3.3).
+  const policy = '/usr/sbin/policy-rc.d'
+  const ours = !existsSync(policy)
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    aptGet('update')
+    aptGet('install', '-y', '--no-install-recommends', debian)
+  } finally {
+    if (ours) rmSync(policy, { force: true })
+  }
+}
+
+function aptGet(...args: string[]): void {
+  try {
+    execFileSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', ...args], {
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+  } catch (error) {
+    const { stderr } = error as { stderr?: Buffer }
+    const reason = stderr?.toString().trim().split('\n').at(-1) ?? String(error)
+    throw new Error(`apt-get ${args.join(' ')} failed: ${reason}`, { cause: error })
+  }
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Options of waitFor(). */
+export interface WaitOptions {
+  /** Milliseconds until it gives up; default 10 s. */
+  timeout?: number
+  /** Milliseconds between two looks; default 10. */
+  interval?: number
+  /** What is waited for, for the error. */
+  what?: string
+}
+
+/**
+ * Looks again and again until `condition` gives something other than undefined, null, false or 0,
+ * and returns that.
+ *
+ * @throws Error when the time is over; an error of the last look is its cause
+ */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
+  { timeout = 10_000, interval = 10, what = String(condition) }: WaitOptions = {},
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + timeout
+  for (;;) {
+    let cause: unknown
+    try {
+      const value = await condition()
+      if (value) return value
+    } catch (error) {
+      cause = error
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`after ${timeout} ms still waiting for: ${what}`, { cause })
+    }
+    await sleep(interval)
+  }
+}

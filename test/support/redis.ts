@@ -1,0 +1,1 @@
+export { startRedis, type StartRedisOptions, type TestRedis } from '../../scripts/services/redis'
