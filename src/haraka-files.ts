@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import flat from 'haraka-config/lib/readers/flat'
+import ini from 'haraka-config/lib/readers/ini'
+
+export type Value = string | number | readonly (string | number)[]
+
+export type Section = Readonly<Record<string, Value | undefined>>
+
+/** Sections of an ini file, `main` for what stands before the first. Digits are numbers. */
+export type IniFile = Readonly<Record<string, Section | undefined>>
+
+/** Haraka's own config files, as Haraka parses them. */
+export interface HarakaFiles {
+  /** A missing file has no keys: Haraka's defaults count. */
+  ini(name: string): IniFile
+  /** A missing file has no lines. */
+  list(name: string): readonly string[]
+}
+
+/**
+ * Reads Haraka's config files with Haraka's own parsers, but behind its back: its reader keeps one reload callback a
+ * file, and reading `auth_flat_file.ini` through it would take the callback away from the AUTH plugin (haraka-config
+ * `lib/reader.js`, `_read_args`).
+ *
+ * What Haraka's package ships is not looked at: of the files that we ask for it ships comments only, or what equals
+ * the defaults in its code.
+ *
+ * @param directory Haraka's config directory.
+ */
+export function harakaFiles(directory: string): HarakaFiles {
+  const read = (name: string): string => {
+    try {
+      return readFileSync(path.join(directory, name), 'utf8')
+    } catch {
+      return ''
+    }
+  }
+  return {
+    ini: (name) => ini.parseIni(name, {}, read(name)),
+    list: (name) => flat.parseValue(name, 'list', {}, read(name)),
+  }
+}
+
+/**
+ * An ini value as haraka-config reads it where the plugin declares it a boolean (`lib/readers/ini.js`, `is_truth`).
+ *
+ * @param fallback where the key is not there.
+ */
+export function iniBoolean(section: Section | undefined, key: string, fallback: boolean): boolean {
+  if (!section || !Object.hasOwn(section, key)) return fallback
+  return /^(?:true|yes|ok|enabled|on|1)$/i.test(String(section[key]))
+}
