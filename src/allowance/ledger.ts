@@ -29,8 +29,8 @@ export interface Charge {
   readonly ordinal: number
   /** The token of the list of accepted domains by which the sender was found unregistered. */
   readonly domainsToken: string
-  /** The sender domain and its parents, most specific first. */
-  readonly names: readonly string[]
+  /** The sender domain and its parents, most specific first; only asked for where the token turns out to be old. */
+  readonly names: () => readonly string[]
   /** What the restriction shows as its trigger. Must hold no tab. */
   readonly domain: string
   readonly connector: string
@@ -91,7 +91,7 @@ export class Ledger {
   async charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
     const first = await this.call(charge, defaults, false, [])
     if (first[0] !== 'STALE') return decode(first, false)
-    return decode(await this.call(charge, defaults, false, charge.names), true)
+    return decode(await this.call(charge, defaults, false, charge.names()), true)
   }
 
   /**
@@ -100,7 +100,7 @@ export class Ledger {
    * @throws where Redis gave no answer.
    */
   async preview(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return decode(await this.call(charge, defaults, true, charge.names), false)
+    return decode(await this.call(charge, defaults, true, charge.names()), false)
   }
 
   /**

@@ -7,6 +7,8 @@ export class Keys {
   readonly restricted: string
   readonly ownerNames: string
   readonly ownerIndex: string
+  /** Domain → the tenant that it leaves, while a move is under way. */
+  readonly ownerMoves: string
   readonly connectors: string
   readonly connectorsToken: string
   readonly connectorIdentities: string
@@ -19,6 +21,7 @@ export class Keys {
     this.restricted = `${prefix}{@restricted}`
     this.ownerNames = `${prefix}{@owners}:names`
     this.ownerIndex = `${prefix}{@owners}:index`
+    this.ownerMoves = `${prefix}{@owners}:moves`
     this.connectors = `${prefix}{@connectors}`
     this.connectorsToken = `${prefix}{@connectors}:token`
     this.connectorIdentities = `${prefix}{@connectors}:identities`

@@ -1,0 +1,29 @@
+import type { Attribution } from '../src/relay/attribution'
+import type { Connection } from './haraka'
+import type { Session } from './session'
+
+/**
+ * `grant_relay`: a session that an enabled connector matches may relay. Before MAIL this holds for the session, in a
+ * transaction for that alone (connection.js, `relaying`); it ends with the connector that it was granted for.
+ */
+export function grantRelay(connection: Connection, session: Session, attribution: Attribution): void {
+  const matches =
+    attribution.kind === 'attributed' &&
+    attribution.enabled &&
+    attribution.connector !== undefined
+  if (matches && !connection.relaying) {
+    session.granted = true
+    connection.relaying = true
+  } else if (!matches && mayRevoke(connection, session, attribution)) {
+    connection.relaying = false
+  }
+}
+
+/** AUTH may relay in its own right; and while nothing can be looked up, what was granted stays. */
+function mayRevoke(connection: Connection, session: Session, attribution: Attribution): boolean {
+  return (
+    session.granted &&
+    attribution.kind !== 'undecidable' &&
+    connection.notes['auth_user'] === undefined
+  )
+}

@@ -1,0 +1,50 @@
+import constants from 'haraka-constants'
+import dsn, { type DSN } from 'haraka-dsn'
+import { REPLIES, type Reply } from '../src/relay/reply'
+import type { Connection, Next } from './haraka'
+
+/** What a hook answers: CONT where it is `undefined`. */
+export type Answer = Reply | undefined
+
+const DSNS = new Map<Reply, DSN>(
+  Object.values(REPLIES).map((reply: Reply) => [
+    reply,
+    dsn.create(reply.code, reply.text, reply.subject, reply.detail),
+  ]),
+)
+
+/** Tells Haraka what a hook answers. A 451 needs a DSN object: Haraka makes 450 of any other. */
+function tell(next: Next, answer: Answer): void {
+  if (answer === undefined) next()
+  else next(answer.code === 550 ? constants.deny : constants.denysoft, DSNS.get(answer))
+}
+
+/** Called with what a hook threw or rejected with; says what to answer. Must not throw. */
+export type OnFailure = (error: unknown, connection: Connection) => Answer
+
+/**
+ * Wraps a hook so that it always answers, and once: in Haraka a synchronous throw is a silent pass (plugins.js,
+ * run_next_hook), a rejected promise ends the worker (haraka.js, uncaughtException), and no answer holds the session.
+ */
+export function guarded<Params>(
+  hook: (connection: Connection, params: Params) => Answer | Promise<Answer>,
+  onFailure: OnFailure,
+): (next: Next, connection: Connection, params: Params) => void {
+  return (next, connection, params) => {
+    let answer: Answer | Promise<Answer>
+    try {
+      answer = hook(connection, params)
+    } catch (error) {
+      answer = onFailure(error, connection)
+    }
+    if (!(answer instanceof Promise)) {
+      tell(next, answer)
+      return
+    }
+    answer
+      .catch((error: unknown) => onFailure(error, connection))
+      .then((settled) => tell(next, settled))
+      // What throws here is what Haraka or a later plugin does with the answer.
+      .catch((error: unknown) => void onFailure(error, connection))
+  }
+}

@@ -1,0 +1,69 @@
+// The part of Haraka's API that we use (Haraka 3.1.7 to 3.3.4: connection.js, transaction.js, plugins.js).
+import type { DSN } from 'haraka-dsn'
+import type { HarakaConfig } from 'haraka-config'
+import type { HarakaAddress } from '../src/names/envelope'
+
+/** Ends a hook: no arguments is CONT. */
+export type Next = (code?: number, message?: string | DSN) => void
+
+export interface ResultStore {
+  add(plugin: { name: string }, result: Record<string, unknown>): void
+  get(name: string): Record<string, unknown> | undefined
+}
+
+export interface Transaction {
+  readonly uuid: string
+  readonly mail_from: HarakaAddress
+  readonly rcpt_to: readonly { format(): string }[]
+  /** Travels to the outbound queue as JSON. */
+  readonly notes: Record<string, unknown>
+  readonly results: ResultStore
+  /** Set when the end of DATA was reached. */
+  readonly data_post_start?: number | null
+  /** `accepted`, `rejected` or `deferred` once the client has its answer. */
+  readonly msg_status?: string
+}
+
+type LogMethod = (
+  plugin: { name: string },
+  message: string,
+  values?: Record<string, unknown>,
+) => void
+
+export interface Connection {
+  readonly uuid: string
+  readonly remote: { readonly ip: string }
+  readonly notes: Record<string, unknown>
+  readonly results: ResultStore
+  readonly transaction: Transaction | null
+  readonly tls: {
+    readonly verified?: boolean
+    readonly peerCertificate?: unknown
+  }
+  /** Haraka's socket: a TLSSocket on the SMTPS port, after STARTTLS one that holds it as `cleartext`. */
+  readonly client: unknown
+  relaying: boolean
+  loginfo: LogMethod
+  lognotice: LogMethod
+  logwarn: LogMethod
+  logerror: LogMethod
+  logcrit: LogMethod
+}
+
+export interface Server {
+  /** Node's cluster module where Haraka runs with `nodes`. */
+  readonly cluster?: unknown
+}
+
+export interface Plugin {
+  readonly name: string
+  readonly config: HarakaConfig
+  /** seconds; 0: Haraka sets no timer around our hooks */
+  timeout: number
+  register_hook(hook: string, method: string, priority?: number): void
+  loginfo(message: string, values?: Record<string, unknown>): void
+  lognotice(message: string, values?: Record<string, unknown>): void
+  logwarn(message: string, values?: Record<string, unknown>): void
+  logerror(message: string, values?: Record<string, unknown>): void
+  logcrit(message: string, values?: Record<string, unknown>): void
+}

@@ -1,0 +1,306 @@
+import constants from 'haraka-constants'
+import type { ChargeResult, Defaults, Meter } from '../src/allowance/ledger'
+import type { Config } from '../src/config'
+import { messageOf } from '../src/errors'
+import { parentsOf } from '../src/names/domain'
+import type { HarakaAddress } from '../src/names/envelope'
+import type { Attribution } from '../src/relay/attribution'
+import type { Charges, RecipientCharge } from '../src/relay/charges'
+import type { Engine } from '../src/relay/engine'
+import { judge, modeOf, type Judgement } from '../src/relay/judge'
+import { outcomeOf } from '../src/relay/outcome'
+import { REPLIES } from '../src/relay/reply'
+import type { Snapshot } from '../src/tenants/snapshot'
+import { grantRelay } from './grant'
+import type { Answer } from './guard'
+import type { Connection, Next, Plugin } from './haraka'
+import { Report } from './report'
+import { Session } from './session'
+import { answeredRecipients } from './settlement'
+import { Transit } from './transit'
+
+type Result = Answer | Promise<Answer>
+
+const UNDECIDABLE: Attribution = { kind: 'undecidable' }
+
+/** Our hooks, as Haraka calls them. Registered mail passes through them without waiting and without asking Redis. */
+export class Hooks {
+  private readonly sessions = new WeakMap<Connection, Session>()
+  private readonly report: Report
+  private defaultsFrom: Config | undefined
+  private defaults: Defaults | undefined
+
+  /**
+   * @param config the configuration in force.
+   * @param engine `undefined` until Haraka has started us; what relays before that cannot be decided.
+   */
+  constructor(
+    private readonly plugin: Plugin,
+    private readonly config: () => Config,
+    private readonly engine: () => Engine | undefined,
+  ) {
+    this.report = new Report(plugin)
+  }
+
+  connect(connection: Connection): undefined {
+    this.sessionOf(connection).noteAddress(connection)
+    return undefined
+  }
+
+  /** helo and ehlo: on ports 587 and 465 a session must relay before MAIL (connection.js, cmd_mail). */
+  greet(connection: Connection): Result {
+    if (!this.config().attribution.grantRelay || connection.relaying) return undefined
+    const session = this.sessionOf(connection)
+    return chain(this.attribution(connection, session), (attribution) => {
+      grantRelay(connection, session, attribution)
+      return undefined
+    })
+  }
+
+  mail(connection: Connection): Result {
+    const session = this.sessionOf(connection)
+    session.endTransit()
+    const transit = transitOf(connection, session)
+    if (!transit) return undefined
+    return this.whenKnown(connection, session, transit, () =>
+      this.answer(connection, transit, this.judge(connection, transit, 'mail')),
+    )
+  }
+
+  rcpt(connection: Connection, [recipient]: readonly [HarakaAddress]): Result {
+    const session = this.sessionOf(connection)
+    const transit = transitOf(connection, session)
+    if (!transit) return undefined
+    return this.whenKnown(connection, session, transit, () =>
+      this.answer(connection, transit, this.judge(connection, transit, 'rcpt', recipient)),
+    )
+  }
+
+  rcptOk(connection: Connection, recipient: HarakaAddress): Result {
+    const session = this.sessionOf(connection)
+    const transit = transitOf(connection, session)
+    if (!transit) return undefined
+    return this.whenKnown(connection, session, transit, () => {
+      const judgement = this.judge(connection, transit, 'rcpt', recipient)
+      if (judgement.verdict === 'charge') return this.charge(connection, transit, judgement.meter)
+      if (judgement.verdict === 'ignore') this.report.skip(transit, judgement.reason)
+      return this.answer(connection, transit, judgement)
+    })
+  }
+
+  /**
+   * Our own refusals stand: STOP ends the hook before delay_deny or karma can turn one into an OK, and Haraka delivers
+   * the refusal as it is (plugins.js, get_denyfn).
+   */
+  deny(next: Next, params: readonly unknown[]): void {
+    if (params[2] === this.plugin.name) next(constants.stop)
+    else next()
+  }
+
+  /** For reset_transaction, and for disconnect: the former does not reach us where another plugin is slow in it. */
+  end(connection: Connection): undefined {
+    this.sessions.get(connection)?.endTransit()
+    return undefined
+  }
+
+  /** What to answer when something of ours failed: 451 where unmetered mail could pass. Never throws. */
+  failed(error: unknown, connection: Connection): Answer {
+    try {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      connection.logcrit(this.plugin, `internal error: ${text}`)
+      if (!connection.relaying || this.config().main.override) return undefined
+      const attribution = this.sessions.get(connection)?.transit?.attribution
+      return attribution?.kind === 'attributed' ? REPLIES.undecidable : undefined
+    } catch {
+      return REPLIES.undecidable
+    }
+  }
+
+  private sessionOf(connection: Connection): Session {
+    let session = this.sessions.get(connection)
+    if (!session) {
+      session = new Session()
+      this.sessions.set(connection, session)
+    }
+    return session
+  }
+
+  private attribution(
+    connection: Connection,
+    session: Session,
+  ): Attribution | Promise<Attribution> {
+    const engine = this.engine()
+    if (!engine) return UNDECIDABLE
+    return session.attribution(connection, engine.directory, this.config().attribution)
+  }
+
+  /** Calls `then` when the tenant of the session and the class of its sender are known: at once, where they are. */
+  private whenKnown(
+    connection: Connection,
+    session: Session,
+    transit: Transit,
+    then: () => Result,
+  ): Result {
+    const { main, attribution: settings } = this.config()
+    if (main.override === 'off') return undefined
+    if (!connection.relaying && !settings.grantRelay) return then()
+    return chain(this.attribution(connection, session), (attribution) => {
+      if (settings.grantRelay) grantRelay(connection, session, attribution)
+      return chain(this.snapshotOf(connection, attribution), (snapshot) => {
+        transit.stand(attribution, snapshot)
+        return then()
+      })
+    })
+  }
+
+  private snapshotOf(
+    connection: Connection,
+    attribution: Attribution,
+  ): Snapshot | undefined | Promise<Snapshot | undefined> {
+    const directory = this.engine()?.directory
+    if (attribution.kind !== 'attributed' || !directory) return undefined
+    const { tenant } = attribution
+    return (
+      directory.peek(tenant) ??
+      directory.load(tenant).then(
+        (snapshot) => {
+          if (!snapshot) connection.logerror(this.plugin, 'no such tenant', { tenant })
+          return snapshot
+        },
+        () => undefined,
+      )
+    )
+  }
+
+  private judge(
+    connection: Connection,
+    transit: Transit,
+    stage: 'mail' | 'rcpt',
+    recipient?: HarakaAddress,
+  ): Judgement {
+    return judge({
+      stage,
+      relaying: connection.relaying,
+      attribution: transit.attribution,
+      snapshot: transit.snapshot,
+      sender: transit.standing,
+      recipient,
+      config: this.config(),
+    })
+  }
+
+  private answer(connection: Connection, transit: Transit, judgement: Judgement): Answer {
+    if (judgement.verdict === 'refuse') {
+      this.report.refused(connection, transit, judgement.reason)
+      return judgement.reply
+    }
+    if (judgement.verdict === 'tempfail') {
+      this.report.undecided(transit, judgement.reason)
+      return judgement.reply
+    }
+    return undefined
+  }
+
+  private charge(connection: Connection, transit: Transit, meter: Meter): Result {
+    const engine = this.engine()
+    const { attribution, snapshot, standing, transaction } = transit
+    if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
+    if (transit.hasEnded) return undefined
+
+    const charges = transit.chargesWith(engine.refund)
+    const charge = charges.open(attribution.tenant, answeredRecipients(transaction))
+    const { domain } = standing
+    return engine.ledger
+      .charge(
+        {
+          tenant: attribution.tenant,
+          meter,
+          transaction: transaction.uuid,
+          ordinal: charge.ordinal,
+          domainsToken: snapshot.domainsToken,
+          names: () => (domain === undefined ? [] : [domain, ...parentsOf(domain)]),
+          domain: domain ?? '',
+          connector: attribution.connector ?? '',
+          ip: connection.remote.ip,
+        },
+        this.defaultsOf(this.config()),
+      )
+      .then(
+        (result) => this.charged(connection, transit, charges, charge, result),
+        (error: unknown) => this.unanswered(transit, charges, charge, error),
+      )
+  }
+
+  private charged(
+    connection: Connection,
+    transit: Transit,
+    charges: Charges,
+    charge: RecipientCharge,
+    result: ChargeResult,
+  ): Answer {
+    const { answer } = result
+    charges.close(charge, answer === 'CHARGED' && result.window > 0 ? 'counted' : 'none')
+    const outcome = outcomeOf(result)
+    if (answer === 'CHARGED') {
+      this.report.charged(connection, transit, result, this.config().allowance.warnAt)
+    } else if (answer === 'TRIPPED') {
+      this.engine()?.indexRestriction(charge.tenant)
+      this.report.tripped(connection, transit, result, connection.remote.ip)
+    } else if (outcome.token === 'undecidable') {
+      this.report.undecided(transit, `charge ${answer.toLowerCase()}`)
+    } else if (outcome.reply) {
+      this.report.refused(connection, transit, outcome.token)
+    }
+    // Redis knows better than this process: catch up.
+    if (result.stale || (answer !== 'CHARGED' && answer !== 'FULL' && answer !== 'DEFER')) {
+      this.engine()?.directory.refresh(charge.tenant)
+    }
+    return outcome.reply
+  }
+
+  /** Redis gave no answer: whether the recipient was counted is unknown, until its refund or its message settles it. */
+  private unanswered(
+    transit: Transit,
+    charges: Charges,
+    charge: RecipientCharge,
+    error: unknown,
+  ): Answer {
+    const config = this.config()
+    charges.close(charge, 'unknown')
+    const accept =
+      config.outage.unregistered === 'accept' || modeOf(transit.snapshot, config) !== 'enforce'
+    this.report.undecided(transit, messageOf(error), { verdict: accept ? 'pass' : 'tempfail' })
+    if (accept) return undefined
+    charges.drop(charge)
+    return REPLIES.undecidable
+  }
+
+  private defaultsOf(config: Config): Defaults {
+    if (this.defaultsFrom !== config || !this.defaults) {
+      this.defaultsFrom = config
+      this.defaults = {
+        limits: config.allowance.limits,
+        nullLimits: config.null.limits,
+        mode: config.main.mode,
+        override: config.main.override,
+      }
+    }
+    return this.defaults
+  }
+}
+
+/** The transaction on its way; begun here where another plugin's OK kept our mail hook from running. */
+function transitOf(connection: Connection, session: Session): Transit | undefined {
+  const { transaction } = connection
+  if (!transaction) return undefined
+  if (session.transit?.transaction !== transaction) {
+    session.endTransit()
+    session.transit = new Transit(transaction)
+  }
+  return session.transit
+}
+
+/** Goes on with a value: at once, where there is nothing to wait for. */
+function chain<T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}

@@ -1,0 +1,162 @@
+import type { Config } from '../src/config'
+import { attribute, type Attribution, type Directories, type Facts } from '../src/relay/attribution'
+import type { CertificateFacts } from '../src/tenants/connector-index'
+import type { Directory } from '../src/tenants/directory'
+import type { Connection } from './haraka'
+import { peerCertificate } from './peer-certificate'
+import type { Transit } from './transit'
+
+/** An owner that had to be asked for is known then, unless the cache turned over meanwhile. */
+const QUESTIONS = 2
+
+const UNDECIDABLE: Attribution = { kind: 'undecidable' }
+
+/** The identities of one SMTP session, and what they were attributed to. */
+export class Session {
+  transit: Transit | undefined
+  /** We made the session a relaying one (`grant_relay`). */
+  granted = false
+
+  private ip: string | undefined
+  private authUser: unknown
+  private authentications = 0
+  private certificate: unknown
+  private note: unknown
+  /** What had been shown before the remote address changed: it is somebody else's. */
+  private stale: { authUser: unknown; authentications: number; certificate: unknown } | undefined
+
+  private certificateFacts: CertificateFacts | undefined
+  private attributed: Attribution | undefined
+  private attributedAt = -1
+  private attributedBy: Config['attribution'] | undefined
+
+  /**
+   * Notes the remote address. XCLIENT and PROXY change it, and Haraka keeps `notes.auth_user` and the certificate of
+   * the session before (plugins/xclient.js).
+   */
+  noteAddress(connection: Connection): void {
+    const { ip } = connection.remote
+    if (ip === this.ip) return
+    if (this.ip !== undefined) {
+      this.stale = {
+        authUser: connection.notes['auth_user'],
+        authentications: authenticationsOf(connection),
+        certificate: connection.tls.peerCertificate,
+      }
+    }
+    this.ip = ip
+    this.granted = false
+    this.attributed = undefined
+  }
+
+  /** Ends the transaction that is on its way, if any. */
+  endTransit(): void {
+    const { transit } = this
+    this.transit = undefined
+    transit?.end()
+  }
+
+  /**
+   * The tenant and connector of the session. Cached until AUTH, the certificate, the remote address, the note, the
+   * directory's connectors or owners, or the settings change.
+   */
+  attribution(
+    connection: Connection,
+    directory: Directory,
+    settings: Config['attribution'],
+  ): Attribution | Promise<Attribution> {
+    this.look(connection, settings)
+    if (
+      this.attributed !== undefined &&
+      this.attributedAt === directory.version &&
+      this.attributedBy === settings
+    ) {
+      return this.attributed
+    }
+    const version = directory.version
+    const facts = this.facts(connection)
+    const attribution = attribute(facts, directoriesOf(directory), settings)
+    if (attribution.kind === 'ask-owner') {
+      return askThenAttribute(facts, attribution.domain, directory, settings)
+    }
+    if (attribution.kind !== 'undecidable') {
+      this.attributed = attribution
+      this.attributedAt = version
+      this.attributedBy = settings
+    }
+    return attribution
+  }
+
+  /** Drops the cached answer where a fact is another than it came from. */
+  private look(connection: Connection, settings: Config['attribution']): void {
+    this.noteAddress(connection)
+    const authUser = connection.notes['auth_user']
+    const { peerCertificate: certificate } = connection.tls
+    const note = settings.note === '' ? undefined : connection.notes[settings.note]
+    const authentications = authUser === undefined ? 0 : authenticationsOf(connection)
+    if (certificate !== this.certificate) {
+      this.certificateFacts = peerCertificate(connection)
+    } else if (
+      authUser === this.authUser &&
+      authentications === this.authentications &&
+      note === this.note
+    ) {
+      return
+    }
+    this.authUser = authUser
+    this.authentications = authentications
+    this.certificate = certificate
+    this.note = note
+    this.attributed = undefined
+  }
+
+  private facts(connection: Connection): Facts {
+    const { stale } = this
+    const userIsStale =
+      stale !== undefined &&
+      stale.authUser === this.authUser &&
+      stale.authentications === this.authentications
+    const certificateIsStale = stale !== undefined && stale.certificate === this.certificate
+    return {
+      authUser:
+        typeof this.authUser === 'string' && this.authUser !== '' && !userIsStale
+          ? this.authUser
+          : undefined,
+      certificate: certificateIsStale ? undefined : this.certificateFacts,
+      ip: connection.remote.ip,
+      note: typeof this.note === 'string' ? this.note : undefined,
+    }
+  }
+}
+
+function directoriesOf(directory: Directory): Directories {
+  return {
+    connectors: directory.connectors,
+    ownerOf: (domain) => directory.ownerOf(domain),
+  }
+}
+
+/** The answer is not cached: the next use finds the owner in the directory without waiting. */
+async function askThenAttribute(
+  facts: Facts,
+  domain: string,
+  directory: Directory,
+  settings: Config['attribution'],
+): Promise<Attribution> {
+  for (let question = 1; question <= QUESTIONS; question++) {
+    try {
+      await directory.askOwner(domain)
+    } catch {
+      return UNDECIDABLE
+    }
+    const attribution = attribute(facts, directoriesOf(directory), settings)
+    if (attribution.kind !== 'ask-owner') return attribution
+  }
+  return UNDECIDABLE
+}
+
+/** How often the session has authenticated (plugins/auth/auth_base.js adds a `pass` each time). */
+function authenticationsOf(connection: Connection): number {
+  const passes = connection.results.get('auth')?.['pass']
+  return Array.isArray(passes) ? passes.length : 0
+}

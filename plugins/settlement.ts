@@ -1,0 +1,51 @@
+import type { RecipientCharge } from '../src/relay/charges'
+import type { Transaction } from './haraka'
+
+interface RecipientResult {
+  readonly action?: string
+  readonly address?: string
+}
+
+/**
+ * Whether the message was, or may have been, taken for this recipient. Only what was certainly not taken is given
+ * back.
+ *
+ * - Before the end of DATA nothing is taken. `data_post_start` tells: a client that goes away at the dot does not stop
+ *   its message (Haraka queues it, and `msg_status` stays undefined).
+ * - `rejected` and `deferred` are final.
+ * - A later plugin may have refused the recipient: Haraka keeps the answer to each RCPT in order (connection.js,
+ *   rcpt_incr).
+ * - A plugin may have taken the recipient out of `rcpt_to`. Where it put other addresses in, they may stand for it.
+ */
+export function mayBeTaken(
+  transaction: Transaction,
+  charge: RecipientCharge,
+): boolean {
+  if (!transaction.data_post_start) return false
+  if (transaction.msg_status === 'rejected' || transaction.msg_status === 'deferred') return false
+  const results = recipientResults(transaction)
+  const action = results[charge.rank]?.action
+  if (action !== undefined && action !== 'accept') return false
+  return !wasTakenOut(transaction, results[charge.rank]?.address, results)
+}
+
+function wasTakenOut(
+  { rcpt_to: recipients }: Transaction,
+  address: string | undefined,
+  results: readonly RecipientResult[],
+): boolean {
+  const left = recipients.map((recipient) => recipient.format().slice(1, -1))
+  if (address === undefined || left.includes(address)) return false
+  const known = new Set(results.map((result) => result.address))
+  return left.every((recipient) => known.has(recipient))
+}
+
+/** How many RCPT commands of the transaction have been answered. */
+export function answeredRecipients(transaction: Transaction): number {
+  return recipientResults(transaction).length
+}
+
+function recipientResults(transaction: Transaction): readonly RecipientResult[] {
+  const recipients = transaction.results.get('rcpt_to')?.['recipient']
+  return Array.isArray(recipients) ? (recipients as RecipientResult[]) : []
+}

@@ -1,0 +1,72 @@
+import { envelopeDomain, type EnvelopeDomain } from '../src/names/envelope'
+import type { Attribution } from '../src/relay/attribution'
+import { Charges, type Refund } from '../src/relay/charges'
+import { standingOf, type SenderClass, type SenderStanding } from '../src/relay/judge'
+import type { Snapshot } from '../src/tenants/snapshot'
+import type { Transaction } from './haraka'
+import { mayBeTaken } from './settlement'
+
+/** What other plugins find in `transaction.notes.unregistered_domain`, and behind the queue in `hmail.todo.notes`. */
+export interface TransactionNote {
+  readonly tenant: string
+  /** `tenant/name`; null: recognised without a connector. */
+  readonly connector: string | null
+  /** null: the tenant could not be asked for. */
+  readonly class: SenderClass | null
+}
+
+const NOTE = 'unregistered_domain'
+const UNDECIDABLE: Attribution = { kind: 'undecidable' }
+const UNKNOWN: SenderStanding = { class: undefined, domain: undefined, matched: undefined }
+
+/** One mail transaction on its way through our hooks: what its sender is, by which facts, and what was charged. */
+export class Transit {
+  attribution: Attribution = UNDECIDABLE
+  snapshot: Snapshot | undefined
+  standing: SenderStanding = UNKNOWN
+  /** Whether it has been said in the results store that this is none of our business. */
+  skipped = false
+  private readonly sender: EnvelopeDomain
+  private charges: Charges | undefined
+  private ended = false
+
+  constructor(readonly transaction: Transaction) {
+    this.sender = envelopeDomain(transaction.mail_from)
+  }
+
+  /** The client went away, or the transaction was reset, while we waited: nothing may be charged any more. */
+  get hasEnded(): boolean {
+    return this.ended
+  }
+
+  /** Binds the sender's standing to the facts that it comes from. Cheap where they are what they were. */
+  stand(attribution: Attribution, snapshot: Snapshot | undefined): void {
+    if (attribution === this.attribution && snapshot === this.snapshot) return
+    this.attribution = attribution
+    this.snapshot = snapshot
+    if (attribution.kind !== 'attributed') {
+      this.standing = UNKNOWN
+      delete this.transaction.notes[NOTE]
+      return
+    }
+    this.standing = standingOf(this.sender, snapshot)
+    const note: TransactionNote = {
+      tenant: attribution.tenant,
+      connector: attribution.connector ?? null,
+      class: this.standing.class ?? null,
+    }
+    this.transaction.notes[NOTE] = note
+  }
+
+  /** The charges of this transaction. */
+  chargesWith(refund: Refund): Charges {
+    this.charges ??= new Charges(this.transaction.uuid, refund)
+    return this.charges
+  }
+
+  /** Settles the charges; once. */
+  end(): void {
+    this.ended = true
+    this.charges?.settle((charge) => mayBeTaken(this.transaction, charge))
+  }
+}

@@ -1,0 +1,165 @@
+import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/config'
+import { messageOf } from '../src/errors'
+import { harakaWarnings } from '../src/haraka-checks'
+import { harakaFiles } from '../src/haraka-files'
+import { Engine } from '../src/relay/engine'
+import type { HarakaAddress } from '../src/names/envelope'
+import type { Snapshot } from '../src/tenants/snapshot'
+import { guarded } from './guard'
+import type { Connection, Next, Plugin, Server } from './haraka'
+import { Hooks } from './hooks'
+import { Quiet } from './quiet'
+import { watchTenantsFile } from './tenants-file'
+
+/** Before most others: a plugin that answers OK to RCPT, or speaks to its backend then, must not come first. */
+const EARLY = -50
+const FIRST = -100
+
+/** One process of Haraka, from register() on. */
+interface Process {
+  config: Config
+  readonly redisUsable: boolean
+  engine: Engine | undefined
+}
+
+let running: Process | undefined
+
+/** Haraka calls it once in every process, the master's included; nothing is connected yet. */
+export function register(this: Plugin): void {
+  // Each of our awaits has a deadline of its own, and Haraka's timer is half of what a hook costs.
+  this.timeout = 0
+  const { config, errors, redisUsable } = parseConfig(readIni(this), configDirectory(this))
+  for (const error of errors) this.logerror(`${CONFIG_FILE} ${error}; the default counts`)
+  if (!redisUsable) {
+    this.logcrit(
+      `${CONFIG_FILE}: [redis] is wrong, so Redis is not asked: relaying sessions get 451 until that is mended and Haraka restarted`,
+    )
+  }
+  const process: Process = { config, redisUsable, engine: undefined }
+  running = process
+  for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(this)))) {
+    this.logwarn(`${check}: ${message}; ${advice}`)
+  }
+  registerHooks(this, process)
+}
+
+/** Single process, or the master of a cluster: the one that applies the tenants file. */
+export function init_master(this: Plugin, next: Next, server: Server): void {
+  start(this, { follow: server.cluster === undefined, applyFile: true })
+  next()
+}
+
+/** A worker of a cluster. */
+export function init_child(this: Plugin, next: Next): void {
+  start(this, { follow: true, applyFile: false })
+  next()
+}
+
+/** Haraka calls it before it drains the sessions: they still need their answers. */
+export function shutdown(this: Plugin): void {
+  running?.engine?.release()
+}
+
+function start(plugin: Plugin, { follow, applyFile }: { follow: boolean; applyFile: boolean }): void {
+  const process = running
+  if (!process || process.engine || !process.redisUsable) return
+  const wantsFile = applyFile && process.config.tenants.apply && process.config.tenants.file !== ''
+  if (!follow && !wantsFile) return
+  try {
+    process.engine = new Engine(process.config.redis, eventsOf(plugin, process))
+    if (follow) process.engine.follow()
+    if (wantsFile) watchTenantsFile(plugin, process.engine, process.config.tenants.file)
+  } catch (error) {
+    plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
+  }
+}
+
+function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeof Engine>[1] {
+  const quiet = new Quiet((message) => plugin.logerror(message))
+  return {
+    onReady: (connectors) =>
+      plugin.lognotice('ready', { connectors, mode: process.config.main.override ?? process.config.main.mode }),
+    onRestriction: (before, now) => logRestriction(plugin, before, now),
+    onError: (message) => quiet.say(`Redis: ${message}`),
+    onRedisError: (message) => quiet.say(`Redis: ${message}`),
+    onDrop: (message) => quiet.say(`a recipient was not given back: ${message}`),
+  }
+}
+
+/** What tripped by itself has been told by the process where it did. */
+function logRestriction(plugin: Plugin, before: Snapshot, now: Snapshot): void {
+  const { tenant } = now
+  if (now.restricted === undefined) {
+    plugin.logwarn('unblocked', { tenant })
+  } else if (now.restrictedBy !== 'automatic' || before.restricted !== undefined) {
+    plugin.logwarn('blocked', { tenant, scope: now.restricted, by: now.restrictedBy })
+  }
+}
+
+function registerHooks(plugin: Plugin, process: Process): void {
+  const hooks = new Hooks(
+    plugin,
+    () => process.config,
+    () => process.engine,
+  )
+  const guard = <Params>(
+    hook: (connection: Connection, params: Params) => ReturnType<Hooks['mail']>,
+  ): ReturnType<typeof guarded<Params>> => guarded(hook, (error, connection) => hooks.failed(error, connection))
+  const quietly = (hook: (connection: Connection) => undefined): ReturnType<typeof guarded<unknown>> =>
+    guarded(hook, (error, connection) => {
+      hooks.failed(error, connection)
+      return undefined
+    })
+
+  const methods = {
+    on_connect: quietly((connection) => hooks.connect(connection)),
+    on_greet: guard((connection) => hooks.greet(connection)),
+    on_mail: guard((connection) => hooks.mail(connection)),
+    on_rcpt: guard((connection, params: [HarakaAddress]) => hooks.rcpt(connection, params)),
+    on_rcpt_ok: guard((connection, recipient: HarakaAddress) => hooks.rcptOk(connection, recipient)),
+    on_deny: (next: Next, _connection: Connection, params: unknown[]) => hooks.deny(next, params),
+    on_end: quietly((connection) => hooks.end(connection)),
+  }
+  Object.assign(plugin, methods)
+
+  const on = (hook: string, method: keyof typeof methods, priority: number): void =>
+    plugin.register_hook(hook, method, priority)
+  on('connect', 'on_connect', FIRST)
+  on('helo', 'on_greet', EARLY)
+  on('ehlo', 'on_greet', EARLY)
+  on('mail', 'on_mail', 0)
+  on('rcpt', 'on_rcpt', EARLY)
+  on('rcpt_ok', 'on_rcpt_ok', EARLY)
+  on('deny', 'on_deny', FIRST)
+  on('reset_transaction', 'on_end', FIRST)
+  on('disconnect', 'on_end', FIRST)
+}
+
+/** Reads the ini file, and again whenever it changes; what was good stays where the new one is not. */
+function readIni(plugin: Plugin): RawIni {
+  return plugin.config.get(CONFIG_FILE, () => reload(plugin)) as RawIni
+}
+
+function reload(plugin: Plugin): void {
+  if (!running) return
+  try {
+    const { config, errors } = parseConfig(readIni(plugin), configDirectory(plugin))
+    if (errors.length > 0) {
+      for (const error of errors) plugin.logerror(`${CONFIG_FILE} ${error}`)
+      plugin.logerror(`${CONFIG_FILE}: not taken; the configuration of before stays in force`)
+      return
+    }
+    if (JSON.stringify(config.redis) !== JSON.stringify(running.config.redis)) {
+      plugin.logwarn(`${CONFIG_FILE}: [redis] has changed: restart Haraka to use it`)
+    }
+    running.config = config
+    plugin.lognotice(`${CONFIG_FILE}: taken`)
+  } catch (error) {
+    plugin.logerror(`${CONFIG_FILE}: not taken: ${messageOf(error)}`)
+  }
+}
+
+/** Where the operator's files are. */
+function configDirectory(plugin: Plugin): string {
+  return plugin.config.overrides_path ?? plugin.config.root_path
+}

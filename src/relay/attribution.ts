@@ -1,0 +1,110 @@
+import type { Config } from '../config'
+import { normalizeAuthUser } from '../names/auth-user'
+import type { CertificateFacts, ConnectorIndex } from '../tenants/connector-index'
+import { connectorId } from '../tenants/identities'
+import type { Connector } from '../tenants/types'
+
+/** What a session shows of itself that it cannot choose freely. Never HELO, never MAIL FROM. */
+export interface Facts {
+  /** SMTP AUTH user (RFC 4954). */
+  readonly authUser: string | undefined
+  readonly certificate: CertificateFacts | undefined
+  /** After PROXY and XCLIENT. */
+  readonly ip: string
+  /** What the operator's own plugin left: `tenant` or `tenant/connector`. */
+  readonly note: string | undefined
+}
+
+export type Method = 'auth' | 'tls' | 'ip' | 'auth_user_domain' | 'note'
+
+/** connection → (tenant, connector) */
+export interface Attributed {
+  readonly kind: 'attributed'
+  readonly tenant: string
+  /** `tenant/name`; `undefined`: recognised without a connector. */
+  readonly connector: string | undefined
+  /** A disabled connector still matches, and what it relays is refused. */
+  readonly enabled: boolean
+  readonly method: Method
+}
+
+export type Attribution =
+  | Attributed
+  | { readonly kind: 'none' }
+  /** The connector index has never been loaded, or the owner of a domain could not be asked. */
+  | { readonly kind: 'undecidable' }
+  /** The owner of this domain must be asked first. */
+  | { readonly kind: 'ask-owner'; readonly domain: string }
+
+const NONE: Attribution = { kind: 'none' }
+const UNDECIDABLE: Attribution = { kind: 'undecidable' }
+
+/** What attribution looks things up in. */
+export interface Directories {
+  /** `undefined`: never loaded. */
+  readonly connectors: ConnectorIndex | undefined
+  /** Owner of a domain; `null`: nobody; `undefined`: not known here. */
+  ownerOf(domain: string): string | null | undefined
+}
+
+/** Finds the tenant of a session. First match wins, in the order of the ini file. */
+export function attribute(
+  facts: Facts,
+  { connectors, ownerOf }: Directories,
+  settings: Config['attribution'],
+): Attribution {
+  if (connectors === undefined) return UNDECIDABLE
+  const { authUser, certificate } = facts
+  if (settings.auth && authUser !== undefined) {
+    const connector = connectors.byAuth(authUser)
+    if (connector) return byConnector(connector, 'auth')
+  }
+  if (settings.tls && certificate !== undefined) {
+    const connector = connectors.byCertificate(certificate)
+    if (connector) return byConnector(connector, 'tls')
+  }
+  if (settings.ip) {
+    const connector = connectors.byIp(facts.ip)
+    if (connector) return byConnector(connector, 'ip')
+  }
+  if (settings.authUserDomain && authUser !== undefined) {
+    const { domain } = normalizeAuthUser(authUser)
+    if (domain !== undefined) {
+      const owner = ownerOf(domain)
+      if (owner === undefined) return { kind: 'ask-owner', domain }
+      if (owner !== null) return byTenant(owner, 'auth_user_domain')
+    }
+  }
+  if (settings.note !== '' && facts.note !== undefined && facts.note !== '') {
+    return byNote(facts.note, connectors)
+  }
+  return NONE
+}
+
+function byConnector(connector: Connector, method: Method): Attributed {
+  return {
+    kind: 'attributed',
+    tenant: connector.tenant,
+    connector: connectorId(connector.tenant, connector.name),
+    enabled: connector.enabled,
+    method,
+  }
+}
+
+function byTenant(tenant: string, method: Method): Attributed {
+  return { kind: 'attributed', tenant, connector: undefined, enabled: true, method }
+}
+
+function byNote(note: string, connectors: ConnectorIndex): Attributed {
+  const slash = note.indexOf('/')
+  if (slash === -1) return byTenant(note, 'note')
+  const connector = connectors.get(note)
+  if (connector) return byConnector(connector, 'note')
+  return {
+    kind: 'attributed',
+    tenant: note.slice(0, slash),
+    connector: note,
+    enabled: true,
+    method: 'note',
+  }
+}

@@ -1,0 +1,80 @@
+import { Ledger } from '../allowance/ledger'
+import type { Config } from '../config'
+import { Restrictions } from '../restriction/restriction'
+import { connect } from '../store/connection'
+import { Keys } from '../store/keys'
+import { Outbox } from '../store/outbox'
+import { Store, type Client } from '../store/store'
+import { Directory, type DirectoryEvents } from '../tenants/directory'
+import type { Refund } from './charges'
+
+/** Refunds and index entries that wait for Redis at most. */
+const OUTBOX_BOUND = 10_000
+
+/** What an engine tells of. */
+export interface EngineEvents extends DirectoryEvents {
+  /** Redis could not be reached, or went away. */
+  onRedisError(message: string): void
+  /** Something for Redis could not be done, and will not be. */
+  onDrop(message: string): void
+}
+
+/** All parts of one process that speak to Redis. */
+export class Engine {
+  readonly directory: Directory
+  readonly ledger: Ledger
+  readonly restrictions: Restrictions
+  readonly store: Store
+  private readonly outbox: Outbox
+
+  /** Starts to connect in the background. */
+  constructor(
+    private readonly redis: Config['redis'],
+    private readonly events: EngineEvents,
+  ) {
+    const client = connect(redis, (message) => events.onRedisError(message))
+    this.store = new Store(client, new Keys(redis.prefix))
+    this.directory = new Directory(this.store, events)
+    this.ledger = new Ledger(this.store, redis.commandTimeout)
+    this.restrictions = new Restrictions(this.store)
+    this.outbox = new Outbox(client, OUTBOX_BOUND, (reason) => events.onDrop(reason))
+  }
+
+  /** Starts to follow changes, over a connection of its own. */
+  follow(): void {
+    this.directory.follow(connect(this.redis, (message) => this.events.onRedisError(message)))
+  }
+
+  /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */
+  readonly refund: Refund = (tenant, transaction, ordinals) =>
+    this.outbox.send(() => this.ledger.refund(tenant, transaction, ordinals))
+
+  /** Names a tenant in the index of the restricted, in the background. */
+  indexRestriction(tenant: string): void {
+    this.outbox.send(() => this.restrictions.index(tenant))
+  }
+
+  /**
+   * Before the process drains its sessions: stops following changes, and keeps the connection for those sessions
+   * without holding the process for it.
+   */
+  release(): void {
+    this.directory.stop()
+    void this.outbox.whenIdle().then(() => unref(this.store.client))
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.directory.stop()
+    this.store.client.disconnect()
+  }
+}
+
+interface HasStream {
+  readonly stream?: { unref?: () => void }
+}
+
+function unref(client: Client): void {
+  const connections = 'nodes' in client ? client.nodes() : [client]
+  for (const connection of connections) (connection as unknown as HasStream).stream?.unref?.()
+}

@@ -1,0 +1,155 @@
+import type { Meter } from '../allowance/ledger'
+import type { Config } from '../config'
+import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
+import { acceptedDomainOf, type Snapshot } from '../tenants/snapshot'
+import type { Mode } from '../tenants/types'
+import type { Attribution } from './attribution'
+import { REPLIES, type Reply } from './reply'
+
+/** How a sender stands to its tenant. */
+export type SenderClass = 'registered' | 'unregistered' | 'null'
+
+/** What a transaction's sender is, found once and kept while the facts it came from hold. */
+export interface SenderStanding {
+  /** `undefined`: the tenant is not known, so neither are its accepted domains. */
+  readonly class: SenderClass | undefined
+  /** The sender's domain; `undefined` for the null sender and for what is no DNS name. */
+  readonly domain: string | undefined
+  /** The accepted domain that covers it. */
+  readonly matched: string | undefined
+}
+
+/** All that a judgement rests on. */
+export interface Situation {
+  readonly stage: 'mail' | 'rcpt'
+  readonly relaying: boolean
+  readonly attribution: Attribution
+  /** The attributed tenant; `undefined`: it could not be asked for, or there is no such tenant. */
+  readonly snapshot: Snapshot | undefined
+  readonly sender: SenderStanding
+  /** At `rcpt`. */
+  readonly recipient: HarakaAddress | undefined
+  readonly config: Config
+}
+
+/** Why, as a word that the results store and the log show. */
+export type Reason =
+  | 'not-relaying'
+  | 'no-tenant'
+  | 'off'
+  | 'registered'
+  | 'own-recipient'
+  | 'allowance'
+  | 'restricted'
+  | 'connector-disabled'
+  | 'connectors-unknown'
+  | 'tenant-unknown'
+
+export type Judgement =
+  | { readonly verdict: 'ignore' | 'pass'; readonly reason: Reason }
+  | { readonly verdict: 'charge'; readonly reason: 'allowance'; readonly meter: Meter }
+  | {
+      readonly verdict: 'refuse' | 'tempfail'
+      readonly reason: Reason
+      readonly reply: Reply
+    }
+
+const NOT_RELAYING: Judgement = { verdict: 'ignore', reason: 'not-relaying' }
+const NO_TENANT: Judgement = { verdict: 'ignore', reason: 'no-tenant' }
+const OFF: Judgement = { verdict: 'ignore', reason: 'off' }
+const REGISTERED: Judgement = { verdict: 'pass', reason: 'registered' }
+const OWN_RECIPIENT: Judgement = { verdict: 'pass', reason: 'own-recipient' }
+const CHARGE: Judgement = { verdict: 'charge', reason: 'allowance', meter: 'unregistered' }
+const CHARGE_NULL: Judgement = { verdict: 'charge', reason: 'allowance', meter: 'null' }
+const PASS_UNKNOWN: Judgement = { verdict: 'pass', reason: 'tenant-unknown' }
+const RESTRICTED: Judgement = { verdict: 'refuse', reason: 'restricted', reply: REPLIES.blocked }
+const RESTRICTED_ALL: Judgement = {
+  verdict: 'refuse',
+  reason: 'restricted',
+  reply: REPLIES.blockedAll,
+}
+const DENIED: Judgement = { verdict: 'refuse', reason: 'no-tenant', reply: REPLIES.noTenant }
+const DISABLED: Judgement = {
+  verdict: 'refuse',
+  reason: 'connector-disabled',
+  reply: REPLIES.noTenant,
+}
+const CONNECTORS_UNKNOWN: Judgement = {
+  verdict: 'tempfail',
+  reason: 'connectors-unknown',
+  reply: REPLIES.undecidable,
+}
+const TENANT_UNKNOWN: Judgement = {
+  verdict: 'tempfail',
+  reason: 'tenant-unknown',
+  reply: REPLIES.undecidable,
+}
+
+/** Finds the class of a sender: what cannot be a DNS name is unregistered. */
+export function standingOf(
+  sender: EnvelopeDomain,
+  snapshot: Snapshot | undefined,
+): SenderStanding {
+  if (sender.kind === 'null') return { class: 'null', domain: undefined, matched: undefined }
+  const domain = sender.kind === 'domain' ? sender.domain : undefined
+  if (snapshot === undefined) return { class: undefined, domain, matched: undefined }
+  const matched = domain === undefined ? undefined : acceptedDomainOf(snapshot, domain)
+  return { class: matched === undefined ? 'unregistered' : 'registered', domain, matched }
+}
+
+/** The mode in force: the override wins, then the tenant's own mode, then the default. */
+export function modeOf(snapshot: Snapshot | undefined, { main }: Config): Mode {
+  return main.override ?? snapshot?.mode ?? main.mode
+}
+
+/**
+ * Judges one stage of a transaction by what this process knows. A `charge` at RCPT is decided in Redis; a `charge` at
+ * MAIL lets the sender pass, since no recipient is known yet.
+ */
+export function judge(situation: Situation): Judgement {
+  const { attribution, snapshot, config } = situation
+  if (!situation.relaying) return NOT_RELAYING
+  if (config.main.override === 'off') return OFF
+
+  const mode = modeOf(snapshot, config)
+  if (attribution.kind === 'none') {
+    const deny = config.attribution.unknown === 'deny' && mode === 'enforce'
+    return deny ? DENIED : NO_TENANT
+  }
+  if (attribution.kind !== 'attributed') {
+    return config.main.override === 'monitor' ? PASS_UNKNOWN : CONNECTORS_UNKNOWN
+  }
+  const enforcing = mode === 'enforce'
+  if (!attribution.enabled && enforcing) return DISABLED
+  // Before the mode: the tenant's own mode is not known either.
+  if (snapshot === undefined) {
+    const pass = config.main.override === 'monitor' || config.outage.unregistered === 'accept'
+    return pass ? PASS_UNKNOWN : TENANT_UNKNOWN
+  }
+  if (mode === 'off') return OFF
+  if (enforcing && snapshot.restricted === 'all') return RESTRICTED_ALL
+  if (situation.sender.class === 'registered') return REGISTERED
+  return judgeOther(situation, snapshot, enforcing)
+}
+
+/** Unregistered senders and the null sender. */
+function judgeOther(
+  { stage, sender, recipient, config }: Situation,
+  snapshot: Snapshot,
+  enforcing: boolean,
+): Judgement {
+  const restricted = enforcing && snapshot.restricted !== undefined
+  if (stage === 'mail') {
+    const refuse = restricted && sender.class !== 'null' && config.main.refuseAt === 'mail'
+    return refuse ? RESTRICTED : sender.class === 'null' ? CHARGE_NULL : CHARGE
+  }
+  // Recipients inside the tenant's own accepted domains are not relay.
+  if (recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
+  if (sender.class === 'null') return CHARGE_NULL
+  return restricted ? RESTRICTED : CHARGE
+}
+
+function isOwn(recipient: HarakaAddress, snapshot: Snapshot): boolean {
+  const found = envelopeDomain(recipient)
+  return found.kind === 'domain' && acceptedDomainOf(snapshot, found.domain) !== undefined
+}

@@ -1,0 +1,58 @@
+/** An SMTP reply: RFC 5321 code, RFC 3463 enhanced status code, text. */
+export interface Reply {
+  readonly code: 451 | 550
+  readonly subject: number
+  readonly detail: number
+  readonly text: string
+}
+
+/** All the replies that we give. Mail servers and people match on these bytes. */
+export const REPLIES = {
+  /** Restricted, or a limit of 0: an unregistered sender. The text is Exchange Online's. */
+  blocked: {
+    code: 550,
+    subject: 7,
+    detail: 750,
+    text: 'Service unavailable. Client blocked from sending from unregistered domains',
+  },
+  /** Restricted with scope `all`: any sender. */
+  blockedAll: {
+    code: 550,
+    subject: 7,
+    detail: 705,
+    text: 'Access denied, tenant has exceeded threshold',
+  },
+  /** A limit with `defer` is reached. */
+  deferred: {
+    code: 451,
+    subject: 7,
+    detail: 1,
+    text: 'Too many recipients from unregistered domains. Try again later',
+  },
+  /** The null sender's allowance is reached. */
+  nullSenderFull: {
+    code: 451,
+    subject: 7,
+    detail: 1,
+    text: 'Too many recipients from the null sender. Try again later',
+  },
+  /** What cannot be decided for now. */
+  undecidable: {
+    code: 451,
+    subject: 3,
+    detail: 0,
+    text: 'Service temporarily unavailable. Try again later',
+  },
+  /** No tenant where one is demanded, or a disabled connector. */
+  noTenant: {
+    code: 550,
+    subject: 7,
+    detail: 64,
+    text: 'TenantAttribution; Relay Access Denied SMTP',
+  },
+} as const satisfies Record<string, Reply>
+
+/** The reply as it goes over the wire, without its line end. */
+export function formatReply({ code, subject, detail, text }: Reply): string {
+  return `${code} ${Math.floor(code / 100)}.${subject}.${detail} ${text}`
+}

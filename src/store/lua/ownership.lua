@@ -1,0 +1,71 @@
+-- Who owns a name, and what stands in the way of a claim.
+
+-- contoso.com → com.contoso
+local function reversed(domain)
+  local labels = {}
+  for label in string.gmatch(domain, '[^.]+') do table.insert(labels, 1, label) end
+  return table.concat(labels, '.')
+end
+
+-- FLAGS and tenant of a claim; nil where nobody owns the name.
+local function claim_of(names_key, domain)
+  local claim = redis.call('HGET', names_key, domain)
+  if not claim then return nil end
+  return string.match(claim, '^(%S+) (.+)$')
+end
+
+local function write_claim(names_key, index_key, domain, flags, tenant)
+  redis.call('HSET', names_key, domain, flags .. ' ' .. tenant)
+  redis.call('ZADD', index_key, 0, reversed(domain))
+end
+
+local function drop_claim(names_key, index_key, domain)
+  redis.call('HDEL', names_key, domain)
+  redis.call('ZREM', index_key, reversed(domain))
+end
+
+local function obstacle(found, domain, owner, name)
+  found[#found + 1] = domain
+  found[#found + 1] = owner
+  found[#found + 1] = name
+end
+
+-- Another tenant's claim with subdomains above the name.
+local function look_above(found, names_key, domain, tenant)
+  local dot = string.find(domain, '.', 1, true)
+  while dot do
+    local parent = string.sub(domain, dot + 1)
+    local flags, owner = claim_of(names_key, parent)
+    if flags == 's' and owner ~= tenant then obstacle(found, domain, owner, parent) end
+    dot = string.find(domain, '.', dot + 1, true)
+  end
+end
+
+-- Other tenants' claims below the name, at most `most` of them. In the index all that lies below com.contoso stands
+-- between `com.contoso.` and `com.contoso/`, since `/` follows `.` in ASCII. Read in pieces: Lua cannot unpack many.
+local function look_below(found, names_key, index_key, domain, tenant, most)
+  local from, to = '[' .. reversed(domain) .. '.', '(' .. reversed(domain) .. '/'
+  while true do
+    local below = redis.call('ZRANGEBYLEX', index_key, from, to, 'LIMIT', 0, 1000)
+    for _, name in ipairs(below) do
+      local child = reversed(name)
+      local _, owner = claim_of(names_key, child)
+      if owner and owner ~= tenant then
+        obstacle(found, domain, owner, child)
+        most = most - 1
+        if most == 0 then return end
+      end
+    end
+    if #below < 1000 then return end
+    from = '(' .. below[#below]
+  end
+end
+
+-- All that keeps the tenant from claiming a name, appended to `found`: name, owner, the owner's name in the way.
+local function look_around(found, names_key, index_key, domain, flags, tenant, most)
+  local held, owner = claim_of(names_key, domain)
+  if owner and owner ~= tenant then return obstacle(found, domain, owner, domain) end
+  -- What the tenant holds already has nothing in its way, unless it is to cover more than before.
+  if not owner then look_above(found, names_key, domain, tenant) end
+  if flags == 's' and held ~= 's' then look_below(found, names_key, index_key, domain, tenant, most) end
+end

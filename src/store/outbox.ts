@@ -1,0 +1,105 @@
+import { messageOf } from '../errors'
+import type { Client } from './store'
+
+const RETRY_AFTER = 1000
+
+/** Work for Redis that nobody waits for, and that may be done twice. */
+export type Errand = () => Promise<unknown>
+
+/**
+ * Runs errands in the background; those that Redis did not answer wait here, up to a bound, until it does.
+ * Never throws and never rejects.
+ */
+export class Outbox {
+  private readonly waiting: Errand[] = []
+  private running = 0
+  private draining = false
+  private timer: NodeJS.Timeout | undefined
+  private readonly idle: (() => void)[] = []
+
+  /**
+   * @param bound errands that wait at most; what comes then is dropped, and said.
+   * @param onDrop is told why each dropped errand was not done.
+   */
+  constructor(
+    client: Client,
+    private readonly bound: number,
+    private readonly onDrop: (reason: string) => void,
+  ) {
+    client.on('ready', () => void this.drain())
+  }
+
+  /** Errands that are not done yet. */
+  get size(): number {
+    return this.waiting.length + this.running
+  }
+
+  /** Does `errand` as soon as Redis answers. */
+  send(errand: Errand): void {
+    void this.attempt(errand).then((done) => {
+      if (!done) this.keep(errand)
+      this.tellIdle()
+    })
+  }
+
+  /** Resolves when nothing is left to do. */
+  whenIdle(): Promise<void> {
+    if (this.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.idle.push(resolve))
+  }
+
+  private keep(errand: Errand): void {
+    if (this.waiting.length >= this.bound) {
+      this.onDrop(`${this.bound} wait for Redis already`)
+      return
+    }
+    this.waiting.push(errand)
+    this.retryLater()
+  }
+
+  private async attempt(errand: Errand): Promise<boolean> {
+    this.running++
+    try {
+      await errand()
+      return true
+    } catch (error) {
+      if (!isRefusal(error)) return false
+      // Redis answered: asking again would give the same answer.
+      this.onDrop(messageOf(error))
+      return true
+    } finally {
+      this.running--
+    }
+  }
+
+  private async drain(): Promise<void> {
+    if (this.draining) return
+    this.draining = true
+    while (this.waiting.length > 0) {
+      const errand = this.waiting[0]!
+      if (!(await this.attempt(errand))) break
+      this.waiting.shift()
+    }
+    this.draining = false
+    if (this.waiting.length > 0) this.retryLater()
+    this.tellIdle()
+  }
+
+  private retryLater(): void {
+    if (this.timer) return
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      void this.drain()
+    }, RETRY_AFTER)
+    this.timer.unref()
+  }
+
+  private tellIdle(): void {
+    if (this.size === 0) for (const resolve of this.idle.splice(0)) resolve()
+  }
+}
+
+/** Whether Redis took the command and refused it for good, such as WRONGTYPE; not LOADING, READONLY and the like. */
+function isRefusal(error: unknown): boolean {
+  return /^(WRONGTYPE|NOPERM|ERR )/.test(messageOf(error))
+}

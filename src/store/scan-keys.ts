@@ -1,0 +1,49 @@
+import { Cluster } from 'ioredis'
+import type { Store } from './store'
+
+const PIECE = 1000
+
+/** The members of a set, in pieces. A member that is written meanwhile may be missing. */
+export async function* scanSet(store: Store, key: string): AsyncGenerator<string[]> {
+  let cursor = '0'
+  do {
+    const [next, members] = await store.client.sscan(key, cursor, 'COUNT', PIECE)
+    if (members.length > 0) yield members
+    cursor = next
+  } while (cursor !== '0')
+}
+
+/** All members of a sorted set, read in pieces. */
+export async function scanSortedSet(store: Store, key: string): Promise<Set<string>> {
+  const members = new Set<string>()
+  let cursor = '0'
+  do {
+    const [next, pairs] = await store.client.zscan(key, cursor, 'COUNT', PIECE)
+    for (let at = 0; at < pairs.length; at += 2) members.add(pairs[at]!)
+    cursor = next
+  } while (cursor !== '0')
+  return members
+}
+
+/**
+ * What stands in the place of the id in keys such as `ud:{id}:restriction`, read with SCAN on every primary.
+ *
+ * @param suffix what follows the hash tag, or empty.
+ */
+export async function scanTags(store: Store, suffix: string): Promise<Set<string>> {
+  const { client, keys } = store
+  const head = `${keys.prefix}{`
+  const tail = `}${suffix}`
+  const pattern = `${head.replace(/[\\*?[\]^]/g, '\\$&')}*${tail}`
+  const tags = new Set<string>()
+  const nodes = client instanceof Cluster ? client.nodes('master') : [client]
+  for (const node of nodes) {
+    let cursor = '0'
+    do {
+      const [next, found] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', PIECE)
+      for (const key of found) tags.add(key.slice(head.length, -tail.length))
+      cursor = next
+    } while (cursor !== '0')
+  }
+  return tags
+}

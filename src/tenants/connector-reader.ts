@@ -1,0 +1,33 @@
+import { scanHash } from '../store/scan'
+import type { Store } from '../store/store'
+import type { Connector } from './types'
+
+const PIECE = 1000
+
+/** Calls `each` for every connector, in pieces; see {@link scanHash}. */
+export async function readConnectors(
+  store: Store,
+  each: (connector: Connector) => void,
+): Promise<void> {
+  await scanHash(store, store.keys.connectors, PIECE, (id, json) => each(decodeConnector(id, json)))
+}
+
+/** Reads some connectors by their ids `tenant/name`; `undefined` stands for one that is not there. */
+export async function readSomeConnectors(
+  store: Store,
+  ids: readonly string[],
+): Promise<(readonly [string, Connector | undefined])[]> {
+  if (ids.length === 0) return []
+  const values = await store.client.hmget(store.keys.connectors, ...ids)
+  return ids.map((id, at) => {
+    const json = values[at]
+    return [id, json ? decodeConnector(id, json) : undefined] as const
+  })
+}
+
+/** Reads a connector as the registry packs it. */
+export function decodeConnector(id: string, json: string): Connector {
+  const slash = id.indexOf('/')
+  const packed = JSON.parse(json) as Omit<Connector, 'tenant' | 'name'>
+  return { ...packed, tenant: id.slice(0, slash), name: id.slice(slash + 1) }
+}

@@ -1,0 +1,20 @@
+-- Reads all that a process must know of a tenant, as of one moment; writes nothing.
+--
+-- KEYS[1] tenant   KEYS[2] domains   KEYS[3] restriction
+-- ARGV[1] the domains token that the caller knows, or empty   ARGV[2] longest list to send along
+-- Reply: { domains token, state token, mode or '', restriction's scope or '', by or '', the domains }; false: no such
+-- tenant. The domains are: 'same' (the caller's token still holds), 'long' (read it with HSCAN), or names and packed
+-- values in turn.
+local tenant = redis.call('HMGET', KEYS[1], 'domains', 'state', 'mode', 'createdAt')
+if not tenant[4] then return false end
+
+local restriction = redis.call('HMGET', KEYS[3], 'scope', 'by')
+local domains
+if tenant[1] == ARGV[1] then
+  domains = 'same'
+elseif redis.call('HLEN', KEYS[2]) > tonumber(ARGV[2]) then
+  domains = 'long'
+else
+  domains = redis.call('HGETALL', KEYS[2])
+end
+return { tenant[1] or '', tenant[2] or '', tenant[3] or '', restriction[1] or '', restriction[2] or '', domains }
