@@ -1,0 +1,122 @@
+import { normalizeAuthUser } from '../names/auth-user'
+import { toDomain } from '../names/domain'
+import { connectorId } from './identities'
+import { PrefixIndex } from './network'
+import type { Connector } from './types'
+
+/** What is known of a client's certificate. */
+export interface CertificateFacts {
+  /** Its DNS names: the SANs or, where there are none, the CN. */
+  readonly names: readonly string[]
+  /** SHA-256 in hexadecimal, with or without colons. */
+  readonly fingerprint256: string
+  /** The chain was checked against the configured CA. */
+  readonly verified: boolean
+}
+
+/**
+ * Every connector, found by what a session shows. Disabled ones match too: the caller looks at
+ * `enabled`. The registry lets no identity stand at two connectors; should it happen all the same, the
+ * one that was set last has it.
+ */
+export class ConnectorIndex {
+  readonly #byId = new Map<string, Connector>()
+  readonly #auth = new Map<string, Connector>()
+  readonly #cert = new Map<string, Connector>()
+  readonly #certSha256 = new Map<string, Connector>()
+  readonly #ip = new PrefixIndex<Connector>()
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  all(): IterableIterator<Connector> {
+    return this.#byId.values()
+  }
+
+  /** @param id `tenant/name` */
+  get(id: string): Connector | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** Adds a connector, or replaces the one of this name. */
+  set(connector: Connector): void {
+    const id = connectorId(connector.tenant, connector.name)
+    this.delete(id)
+    this.#byId.set(id, connector)
+    for (const user of connector.auth) this.#auth.set(user, connector)
+    for (const name of connector.cert) this.#cert.set(name, connector)
+    for (const hash of connector.certSha256) this.#certSha256.set(hash, connector)
+    for (const prefix of connector.ip) this.#ip.add(prefix, connector)
+  }
+
+  /** @param id `tenant/name` */
+  delete(id: string): void {
+    const connector = this.#byId.get(id)
+    if (connector === undefined) return
+    this.#byId.delete(id)
+    for (const user of connector.auth) deleteOwn(this.#auth, user, connector)
+    for (const name of connector.cert) deleteOwn(this.#cert, name, connector)
+    for (const hash of connector.certSha256) deleteOwn(this.#certSha256, hash, connector)
+    for (const prefix of connector.ip) deleteOwn(this.#ip, prefix, connector)
+  }
+
+  /** By the user who logged in; else by `*@domain`. */
+  byAuth(user: string): Connector | undefined {
+    const { user: name, domain } = normalizeAuthUser(user)
+    const exact = this.#auth.get(name)
+    return exact ?? (domain === undefined ? undefined : this.#auth.get(`*@${domain}`))
+  }
+
+  /**
+   * By the pinned fingerprint, which needs no CA. Else, if the chain is verified, by the first name
+   * that a connector has; else by the first that a connector's `*.name` matches, with one label in
+   * place of the star (RFC 6125 §6.4.3). A certificate for `*.name` matches a connector's `*.name`, and
+   * no connector for a single name below it: anybody below could hold that certificate.
+   */
+  byCertificate({ names, fingerprint256, verified }: CertificateFacts): Connector | undefined {
+    const pinned = this.#certSha256.get(fingerprint256.replaceAll(':', '').toLowerCase())
+    if (pinned !== undefined || !verified || this.#cert.size === 0) return pinned
+    return this.#byNames(names, presentedName) ?? this.#byNames(names, wildcardOf)
+  }
+
+  /** By the longest prefix that holds the address. */
+  byIp(ip: string): Connector | undefined {
+    return this.#ip.find(ip)
+  }
+
+  #byNames(
+    names: readonly string[],
+    patternOf: (name: string) => string | undefined,
+  ): Connector | undefined {
+    for (const name of names) {
+      const pattern = patternOf(name)
+      const connector = pattern === undefined ? undefined : this.#cert.get(pattern)
+      if (connector !== undefined) return connector
+    }
+    return undefined
+  }
+}
+
+/** A DNS name of a certificate as connectors hold it. */
+function presentedName(name: string): string | undefined {
+  if (!name.startsWith('*.')) return toDomain(name)
+  const parent = toDomain(name.slice(2))
+  return parent && `*.${parent}`
+}
+
+/** The pattern that matches a name by a star in place of its first label. */
+function wildcardOf(name: string): string | undefined {
+  const domain = toDomain(name)
+  const dot = domain?.indexOf('.') ?? -1
+  return domain === undefined || dot === -1 ? undefined : `*${domain.slice(dot)}`
+}
+
+/** Takes an identity away, unless another connector has got it since. */
+function deleteOwn(
+  index: { get(key: string): Connector | undefined; delete(key: string): unknown },
+  key: string,
+  connector: Connector,
+): void {
+  if (index.get(key) === connector) index.delete(key)
+}
