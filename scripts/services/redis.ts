@@ -13,6 +13,8 @@ export interface StartRedisOptions {
   args?: string[]
 }
 
+type ClientOptions = Omit<RedisOptions, 'replyMapping'>
+
 /** A running redis-server of our own. */
 export interface TestRedis {
   readonly port: number
@@ -23,7 +25,7 @@ export interface TestRedis {
   /** Everything it has logged since the last start. */
   readonly log: string
   /** A new ioredis client, closed by stop(). An Error event on it is not thrown. */
-  client(options?: RedisOptions): Redis
+  client(options?: ClientOptions): Redis
   /** SIGSTOP: connections stay open, nothing is answered. */
   pause(): void
   /** SIGCONT: what was sent during the pause is executed now. */
@@ -105,9 +107,10 @@ class RunningRedis implements TestRedis {
     return this.service.log
   }
 
-  client(options: RedisOptions = {}): Redis {
+  client(options: ClientOptions = {}): Redis {
     // Closing must not wait for the answer of a server that is paused.
-    const client = new Redis(this.url, { disconnectTimeout: 50, ...options })
+    const { port } = this
+    const client = new Redis({ host: '127.0.0.1', port, disconnectTimeout: 50, ...options })
     client.on('error', () => {})
     this.#clients.add(client)
     return client

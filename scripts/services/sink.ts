@@ -1,0 +1,117 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { waitFor } from './wait-for'
+
+/** A message that Haraka has handed to the sink. */
+export interface DeliveredMessage {
+  /** `queue` for mail to this server, `queue_outbound` for relayed mail. */
+  hook: 'queue' | 'queue_outbound'
+  /** Haraka's transaction uuid. */
+  uuid: string
+  /** Sender without angle brackets; empty for the null sender. */
+  mailFrom: string
+  rcptTo: string[]
+  /** `transaction.notes.unregistered_domain` */
+  note: unknown
+  subject: string
+}
+
+/**
+ * Where mail ends: a plugin of the scratch site that takes every message and writes it down.
+ *
+ * A message can steer it by its header X-Sink: `refuse` answers 550, `defer` 450, and `hold` keeps
+ * the queue hook open until `release()`.
+ */
+export class Sink {
+  /** Name of the plugin in config/plugins. */
+  static readonly plugin = 'test_sink'
+
+  constructor(private readonly site: string) {
+    writeFileSync(path.join(site, 'plugins', `${Sink.plugin}.js`), source)
+  }
+
+  /** What was delivered, in order. */
+  messages(): DeliveredMessage[] {
+    return readLines(path.join(this.site, FILE))
+  }
+
+  /** Waits for the first delivered message that fits. */
+  waitFor(fits: (message: DeliveredMessage) => boolean): Promise<DeliveredMessage> {
+    return waitFor(() => this.messages().find(fits), { what: `delivery: ${String(fits)}` })
+  }
+
+  /** Waits until a message with `X-Sink: hold` has come; its subject is its name. */
+  async waitForHeld(subject: string): Promise<void> {
+    const held = () => readLines<string>(path.join(this.site, HELD)).includes(subject)
+    await waitFor(held, { what: `message ${subject} held by the sink` })
+  }
+
+  /** Lets held messages go on, now and from now on. */
+  release(): void {
+    writeFileSync(path.join(this.site, RELEASE), '')
+  }
+}
+
+const FILE = 'sink.jsonl'
+const HELD = 'sink-held.jsonl'
+const RELEASE = 'sink-release'
+
+function readLines<T>(file: string): T[] {
+  if (!existsSync(file)) return []
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
+  return lines.map((line) => JSON.parse(line) as T)
+}
+
+// Runs inside Haraka: plain JavaScript, see Haraka's docs/Plugins.md.
+const source = `
+'use strict'
+const fs = require('node:fs')
+const path = require('node:path')
+
+const file = (name) => path.join(process.env.HARAKA, name)
+const append = (name, value) => fs.appendFileSync(file(name), JSON.stringify(value) + '\\n')
+const address = (a) => String(typeof a.address === 'function' ? a.address() : a.address)
+
+exports.register = function () {
+  this.register_hook('queue', 'take_queue')
+  this.register_hook('queue_outbound', 'take_queue_outbound')
+  this.timeout = 0
+}
+
+exports.take_queue = (next, connection) => take('queue', next, connection)
+exports.take_queue_outbound = (next, connection) => take('queue_outbound', next, connection)
+
+function take(hook, next, { transaction }) {
+  const header = (name) => transaction.header.get(name).trim()
+  const subject = header('Subject')
+  const message = {
+    hook,
+    uuid: transaction.uuid,
+    mailFrom: transaction.mail_from.isNull() ? '' : address(transaction.mail_from),
+    rcptTo: transaction.rcpt_to.map(address),
+    note: transaction.notes.unregistered_domain,
+    subject,
+  }
+  const deliver = () => {
+    append('${FILE}', message)
+    next(OK)
+  }
+  switch (header('X-Sink')) {
+    case 'refuse':
+      return next(DENY, 'The sink refuses this message')
+    case 'defer':
+      return next(DENYSOFT, 'The sink defers this message')
+    case 'hold': {
+      append('${HELD}', subject)
+      const timer = setInterval(() => {
+        if (!fs.existsSync(file('${RELEASE}'))) return
+        clearInterval(timer)
+        deliver()
+      }, 10)
+      return
+    }
+    default:
+      deliver()
+  }
+}
+`
