@@ -139,7 +139,8 @@ class Model {
   }
 
   find(ip: string): number | undefined {
-    const parsed = ipaddr.process(ip)
+    // ipaddr.js alone takes the IPv4-compatible ::192.0.2.1 for IPv4-mapped.
+    const parsed = ipaddr.process(ip.replace(/^::(?=\d+\.)/, '0::'))
     let best: { length: number; value: number } | undefined
     for (const { network, value } of this.#entries.values()) {
       const [start, length] = network
