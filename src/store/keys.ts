@@ -7,6 +7,8 @@ export class Keys {
   readonly restricted: string
   readonly ownerNames: string
   readonly ownerIndex: string
+  /** Counts the claims that were ever written. */
+  readonly ownerVersion: string
   /** Domain → the tenant that it leaves, while a move is under way. */
   readonly ownerMoves: string
   readonly connectors: string
@@ -21,6 +23,7 @@ export class Keys {
     this.restricted = `${prefix}{@restricted}`
     this.ownerNames = `${prefix}{@owners}:names`
     this.ownerIndex = `${prefix}{@owners}:index`
+    this.ownerVersion = `${prefix}{@owners}:version`
     this.ownerMoves = `${prefix}{@owners}:moves`
     this.connectors = `${prefix}{@connectors}`
     this.connectorsToken = `${prefix}{@connectors}:token`

@@ -1,4 +1,5 @@
--- Who owns a name, and what stands in the way of a claim.
+-- Who owns a name, and what stands in the way of a claim. Scripts that include this have
+-- KEYS[1] names   KEYS[2] index of the names with their labels reversed   KEYS[3] version
 
 -- contoso.com → com.contoso
 local function reversed(domain)
@@ -8,20 +9,21 @@ local function reversed(domain)
 end
 
 -- FLAGS and tenant of a claim; nil where nobody owns the name.
-local function claim_of(names_key, domain)
-  local claim = redis.call('HGET', names_key, domain)
+local function claim_of(domain)
+  local claim = redis.call('HGET', KEYS[1], domain)
   if not claim then return nil end
   return string.match(claim, '^(%S+) (.+)$')
 end
 
-local function write_claim(names_key, index_key, domain, flags, tenant)
-  redis.call('HSET', names_key, domain, flags .. ' ' .. tenant)
-  redis.call('ZADD', index_key, 0, reversed(domain))
+local function write_claim(domain, flags, tenant)
+  redis.call('HSET', KEYS[1], domain, flags .. ' ' .. tenant)
+  redis.call('ZADD', KEYS[2], 0, reversed(domain))
+  redis.call('INCR', KEYS[3])
 end
 
-local function drop_claim(names_key, index_key, domain)
-  redis.call('HDEL', names_key, domain)
-  redis.call('ZREM', index_key, reversed(domain))
+local function drop_claim(domain)
+  redis.call('HDEL', KEYS[1], domain)
+  redis.call('ZREM', KEYS[2], reversed(domain))
 end
 
 local function obstacle(found, domain, owner, name)
@@ -31,11 +33,11 @@ local function obstacle(found, domain, owner, name)
 end
 
 -- Another tenant's claim with subdomains above the name.
-local function look_above(found, names_key, domain, tenant)
+local function look_above(found, domain, tenant)
   local dot = string.find(domain, '.', 1, true)
   while dot do
     local parent = string.sub(domain, dot + 1)
-    local flags, owner = claim_of(names_key, parent)
+    local flags, owner = claim_of(parent)
     if flags == 's' and owner ~= tenant then obstacle(found, domain, owner, parent) end
     dot = string.find(domain, '.', dot + 1, true)
   end
@@ -43,13 +45,13 @@ end
 
 -- Other tenants' claims below the name, at most `most` of them. In the index all that lies below com.contoso stands
 -- between `com.contoso.` and `com.contoso/`, since `/` follows `.` in ASCII. Read in pieces: Lua cannot unpack many.
-local function look_below(found, names_key, index_key, domain, tenant, most)
+local function look_below(found, domain, tenant, most)
   local from, to = '[' .. reversed(domain) .. '.', '(' .. reversed(domain) .. '/'
   while true do
-    local below = redis.call('ZRANGEBYLEX', index_key, from, to, 'LIMIT', 0, 1000)
+    local below = redis.call('ZRANGEBYLEX', KEYS[2], from, to, 'LIMIT', 0, 1000)
     for _, name in ipairs(below) do
       local child = reversed(name)
-      local _, owner = claim_of(names_key, child)
+      local _, owner = claim_of(child)
       if owner and owner ~= tenant then
         obstacle(found, domain, owner, child)
         most = most - 1
@@ -62,10 +64,11 @@ local function look_below(found, names_key, index_key, domain, tenant, most)
 end
 
 -- All that keeps the tenant from claiming a name, appended to `found`: name, owner, the owner's name in the way.
-local function look_around(found, names_key, index_key, domain, flags, tenant, most)
-  local held, owner = claim_of(names_key, domain)
+-- surveyed: the caller has seen that nothing of others lies below, and nobody has claimed anything since.
+local function look_around(found, domain, flags, tenant, most, surveyed)
+  local held, owner = claim_of(domain)
   if owner and owner ~= tenant then return obstacle(found, domain, owner, domain) end
   -- What the tenant holds already has nothing in its way, unless it is to cover more than before.
-  if not owner then look_above(found, names_key, domain, tenant) end
-  if flags == 's' and held ~= 's' then look_below(found, names_key, index_key, domain, tenant, most) end
+  if not owner then look_above(found, domain, tenant) end
+  if flags == 's' and held ~= 's' and not surveyed then look_below(found, domain, tenant, most) end
 end

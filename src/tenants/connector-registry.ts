@@ -1,0 +1,236 @@
+import { NotFoundError, RefusedError } from '../errors'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { scanHash } from '../store/scan'
+import { randomToken } from '../store/token'
+import { decodeConnector, readConnectors, readSomeConnectors } from './connector-reader'
+import {
+  assertConnectorName,
+  connectorId,
+  normalizeIdentities,
+  type RawIdentities,
+} from './identities'
+import { identityFields, packConnector } from './packing'
+import { assertTenantExists, noSuchTenant, tenantExists } from './tenant-registry'
+import type { Connector, Identities } from './types'
+
+const WRITE = readScript(__dirname, 'connectors_write')
+const ATTEMPTS = 20
+const SCAN_PIECE = 1000
+
+/** A connector to be written in place. */
+export interface ConnectorPut {
+  readonly name: string
+  readonly identities: Identities
+  /** Left as it is where it is not said; a new one is enabled. */
+  readonly enabled?: boolean | undefined
+}
+
+/** A connector as it is to be: without `addedAt` it is new, `undefined` removes it. */
+type Wanted = (Omit<Connector, 'addedAt'> & { addedAt?: number }) | undefined
+
+/** Writes connectors: each change in one script, which also refuses an identity that another connector has. */
+export class ConnectorRegistry {
+  constructor(private readonly store: Store) {}
+
+  /**
+   * @throws {InputError} a bad name or identity, or none at all.
+   * @throws {NotFoundError} no such tenant.
+   * @throws {RefusedError} it exists with other identities, or another connector has one of them.
+   */
+  async add(
+    tenant: string,
+    name: string,
+    input: RawIdentities,
+    by: string,
+  ): Promise<'added' | 'unchanged'> {
+    assertConnectorName(name)
+    const identities = normalizeIdentities(input)
+    await assertTenantExists(this.store, tenant)
+    const [id] = await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) return { tenant, name, ...identities, enabled: true, addedBy: by }
+      if (sameIdentities(there, identities)) return there
+      throw existsOtherwise(there)
+    })
+    if (id !== undefined) await this.assertTenantStays(tenant, [id])
+    return id === undefined ? 'unchanged' : 'added'
+  }
+
+  /**
+   * Adds connectors, or replaces their identities, `enabled` and `addedBy` in place: all in one script, or none.
+   *
+   * @param puts of one tenant; what one gives up another may take.
+   * @throws {NotFoundError} no such tenant.
+   * @throws {RefusedError} a connector outside of `puts` has one of the identities.
+   */
+  async put(tenant: string, puts: readonly ConnectorPut[], by: string): Promise<void> {
+    const byId = new Map(puts.map((each) => [connectorId(tenant, each.name), each] as const))
+    for (const { name } of puts) assertConnectorName(name)
+    await assertTenantExists(this.store, tenant)
+    const changed = await this.change([...byId.keys()], (id, there) => {
+      const { name, identities, enabled } = byId.get(id)!
+      const wanted = { tenant, name, ...identities, addedBy: by }
+      if (there === undefined) return { ...wanted, enabled: enabled ?? true }
+      return { ...wanted, enabled: enabled ?? there.enabled, addedAt: there.addedAt }
+    })
+    await this.assertTenantStays(tenant, changed)
+  }
+
+  /** @throws {NotFoundError} there is no such connector. */
+  async remove(tenant: string, name: string): Promise<void> {
+    await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      return undefined
+    })
+  }
+
+  /** A disabled connector still matches, and what it relays is refused. @throws {NotFoundError} */
+  async setEnabled(
+    tenant: string,
+    name: string,
+    enabled: boolean,
+  ): Promise<'changed' | 'unchanged'> {
+    const changed = await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      return { ...there, enabled }
+    })
+    return changed.length === 0 ? 'unchanged' : 'changed'
+  }
+
+  async get(tenant: string, name: string): Promise<Connector | undefined> {
+    const [found] = await readSomeConnectors(this.store, [connectorId(tenant, name)])
+    return found?.[1]
+  }
+
+  /** The connectors of a tenant, or all, by id. @throws {NotFoundError} no such tenant. */
+  async list(tenant?: string): Promise<Connector[]> {
+    if (tenant !== undefined) await assertTenantExists(this.store, tenant)
+    const found = new Map<string, Connector>()
+    await readConnectors(this.store, (connector) => {
+      if (tenant === undefined || connector.tenant === tenant) {
+        found.set(connectorId(connector.tenant, connector.name), connector)
+      }
+    })
+    return [...found.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, connector]) => connector)
+  }
+
+  /** Which connector has each identity (a field as {@link identityFields} writes it), in the same order. */
+  async holders(identities: readonly string[]): Promise<(string | undefined)[]> {
+    if (identities.length === 0) return []
+    const { client, keys } = this.store
+    const holders = await client.hmget(keys.connectorIdentities, ...identities)
+    return holders.map((holder) => holder ?? undefined)
+  }
+
+  /**
+   * Removes all connectors of a tenant that is gone.
+   *
+   * @returns how many there were.
+   */
+  async removeAll(tenant: string): Promise<number> {
+    const ids = new Set<string>()
+    await scanHash(this.store, this.store.keys.connectors, SCAN_PIECE, (id) => {
+      if (id.startsWith(`${tenant}/`)) ids.add(id)
+    })
+    if (ids.size === 0 || (await tenantExists(this.store, tenant))) return 0
+    return (await this.change([...ids], () => undefined)).length
+  }
+
+  /**
+   * Changes connectors as `decide` says, all in one script; asks it again where somebody else was quicker.
+   *
+   * @returns the ids of those that are another now.
+   */
+  private async change(
+    ids: readonly string[],
+    decide: (id: string, there: Connector | undefined) => Wanted,
+  ): Promise<string[]> {
+    const { keys, client } = this.store
+    if (ids.length === 0) return []
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const values = await client.hmget(keys.connectors, ...ids)
+      const changes = ids.flatMap((id, at) => toChange(id, values[at] ?? '', decide))
+      if (changes.length === 0) return []
+      const reply = (await this.store.run(
+        WRITE,
+        [keys.connectors, keys.connectorIdentities, keys.connectorsToken],
+        [randomToken(), JSON.stringify(changes)],
+      )) as ['written'] | ['stale'] | ['taken', identity: string, holder: string, id: string]
+      if (reply[0] === 'taken') throw identityTaken(reply[1], reply[2], reply[3])
+      if (reply[0] === 'written') return changes.map(({ id }) => id)
+    }
+    throw new Error(`connectors keep changing under our hands: try again`)
+  }
+
+  /** The tenant lies in another slot: where it was removed meanwhile, so are its new connectors. */
+  private async assertTenantStays(tenant: string, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0 || (await tenantExists(this.store, tenant))) return
+    await this.change(ids, () => undefined)
+    throw noSuchTenant(tenant)
+  }
+}
+
+interface Change {
+  readonly id: string
+  readonly was: string
+  readonly value: string
+  readonly stamp: boolean
+  readonly frees: string[]
+  readonly takes: string[]
+}
+
+function toChange(
+  id: string,
+  was: string,
+  decide: (id: string, there: Connector | undefined) => Wanted,
+): Change[] {
+  const there = was === '' ? undefined : decodeConnector(id, was)
+  const wanted = decide(id, there)
+  const value = wanted ? packConnector(wanted) : ''
+  const had = there ? identityFields(there) : []
+  const has = wanted ? identityFields(wanted) : []
+  if (there ? wanted && value === packConnector(there) : !wanted) return []
+  return [
+    {
+      id,
+      was,
+      value,
+      stamp: wanted !== undefined && wanted.addedAt === undefined,
+      frees: had.filter((each) => !has.includes(each)),
+      takes: has,
+    },
+  ]
+}
+
+/** Whether both recognise the same sessions; both as `normalizeIdentities` returns them. */
+export function sameIdentities(a: Identities, b: Identities): boolean {
+  return identityFields(a).join('\n') === identityFields(b).join('\n')
+}
+
+/** The refusal of an identity that another connector has. */
+export function identityTaken(identity: string, holder: string, id: string): RefusedError {
+  return new RefusedError(
+    `${describeIdentity(identity)} of connector ${id} belongs to connector ${holder}: a session must match one connector only, so remove it there first`,
+  )
+}
+
+/** `ip 192.0.2.0/24` for the field `ip:192.0.2.0/24`. */
+export function describeIdentity(identity: string): string {
+  return identity.replace(':', ' ')
+}
+
+function existsOtherwise(there: Connector): RefusedError {
+  const id = connectorId(there.tenant, there.name)
+  const has = identityFields(there).map(describeIdentity).join(', ')
+  return new RefusedError(
+    `connector ${id} exists with ${has}: to change it, remove it (tenantctl connector remove ${there.tenant} ${there.name}) and add it again`,
+  )
+}
+
+function noSuchConnector(tenant: string, name: string): NotFoundError {
+  return new NotFoundError(
+    `there is no connector "${tenant}/${name}"; tenantctl connector list shows all`,
+  )
+}

@@ -1,0 +1,47 @@
+-- Writes accepted domains of a tenant. Who owns them has been settled before.
+--
+-- KEYS[1] tenant   KEYS[2] domains
+-- ARGV[1] random part of a token   ARGV[2] by   ARGV[3] add (an entry with other flags refuses the whole call) or set
+-- (flags and by are replaced, the time is kept)   then for each: ARGV[n] domain, ARGV[n + 1] FLAGS
+-- Reply: for each in order: added, updated, same or other (add only, and then nothing was written); false: no such
+-- tenant
+--
+-- @include clock
+-- @include change
+if redis.call('HEXISTS', KEYS[1], 'createdAt') == 0 then return false end
+
+local by = ARGV[2]
+local results, refused, changed = {}, false, false
+for at = 4, #ARGV, 2 do
+  local flags = ARGV[at + 1]
+  local entry = redis.call('HGET', KEYS[2], ARGV[at])
+  local result = 'added'
+  if entry then
+    local had, _, had_by = string.match(entry, '^(%S+) (%S+) (.*)$')
+    if had == flags and (had_by == by or ARGV[3] == 'add') then
+      result = 'same'
+    elseif ARGV[3] == 'add' then
+      result = 'other'
+      refused = true
+    else
+      result = 'updated'
+    end
+  end
+  if result ~= 'same' then changed = true end
+  results[#results + 1] = result
+end
+if refused or not changed then return results end
+
+local now = string.format('%.0f', now_ms())
+for at = 4, #ARGV, 2 do
+  local result = results[at / 2 - 1]
+  if result ~= 'same' then
+    local added_at = now
+    if result == 'updated' then
+      added_at = string.match(redis.call('HGET', KEYS[2], ARGV[at]), '^%S+ (%S+)')
+    end
+    redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1] .. ' ' .. added_at .. ' ' .. by)
+  end
+end
+change_tenant(KEYS[1], 'domains', ARGV[1])
+return results

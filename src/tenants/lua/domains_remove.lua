@@ -1,0 +1,18 @@
+-- Removes accepted domains of a tenant.
+--
+-- KEYS[1] tenant   KEYS[2] domains
+-- ARGV[1] random part of a token   ARGV[2] any, or owned (leaves shared ones)   ARGV[3…] domains
+-- Reply: those that were there
+--
+-- @include clock
+-- @include change
+local removed = {}
+for at = 3, #ARGV do
+  local entry = redis.call('HGET', KEYS[2], ARGV[at])
+  if entry and (ARGV[2] == 'any' or not string.find(string.match(entry, '^%S+'), 'h', 1, true)) then
+    redis.call('HDEL', KEYS[2], ARGV[at])
+    removed[#removed + 1] = ARGV[at]
+  end
+end
+if #removed > 0 and redis.call('EXISTS', KEYS[1]) == 1 then change_tenant(KEYS[1], 'domains', ARGV[1]) end
+return removed

@@ -1,0 +1,71 @@
+import type { AcceptedDomain, Connector, Identities } from './types'
+
+/** How an accepted domain counts. */
+export interface DomainFlags {
+  readonly subdomains: boolean
+  readonly shared: boolean
+}
+
+/** `s` (subdomains), `h` (shared), both, or `-` for none. */
+export function formatFlags({ subdomains, shared }: DomainFlags): string {
+  return `${subdomains ? 's' : ''}${shared ? 'h' : ''}` || '-'
+}
+
+/** Reads the flags at the beginning of a packed accepted domain or claim. */
+export function parseFlags(packed: string): DomainFlags {
+  const end = packed.indexOf(' ')
+  const flags = end === -1 ? packed : packed.slice(0, end)
+  return { subdomains: flags.includes('s'), shared: flags.includes('h') }
+}
+
+/** Reads `FLAGS ADDEDAT ADDEDBY` of `ud:{id}:domains`; only the last of them may hold spaces. */
+export function unpackDomain(domain: string, packed: string): AcceptedDomain {
+  const first = packed.indexOf(' ')
+  const second = packed.indexOf(' ', first + 1)
+  return {
+    domain,
+    ...parseFlags(packed),
+    addedAt: Number(packed.slice(first + 1, second)),
+    addedBy: packed.slice(second + 1),
+  }
+}
+
+/** A name that a tenant owns. */
+export interface Claim {
+  readonly domain: string
+  readonly subdomains: boolean
+}
+
+/** Reads `FLAGS TENANT` of `ud:{@owners}:names`. */
+export function unpackClaim(domain: string, packed: string): Claim & { readonly tenant: string } {
+  return {
+    domain,
+    subdomains: parseFlags(packed).subdomains,
+    tenant: packed.slice(packed.indexOf(' ') + 1),
+  }
+}
+
+/**
+ * The JSON of a connector in `ud:{@connectors}`.
+ *
+ * @param connector without `addedAt`: the script puts the time there.
+ */
+export function packConnector(
+  connector: Omit<Connector, 'addedAt'> & { addedAt?: number },
+): string {
+  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy } = connector
+  return JSON.stringify({ ip, cert, certSha256, auth, enabled, addedBy, addedAt })
+}
+
+/** The kinds of {@link Identities}, and what each is called in Redis. */
+export const IDENTITY_KINDS = [
+  ['ip', 'ip'],
+  ['cert', 'cert'],
+  ['certSha256', 'sha256'],
+  ['auth', 'auth'],
+] as const satisfies readonly (readonly [keyof Identities, string])[]
+
+/** The fields of `ud:{@connectors}:identities`: `ip:192.0.2.0/24`, `cert:…`, `sha256:…`, `auth:…`. */
+export function identityFields(identities: Identities): string[] {
+  return IDENTITY_KINDS.flatMap(([kind, word]) => identities[kind].map((each) => `${word}:${each}`))
+}

@@ -1,0 +1,66 @@
+import { RefusedError } from '../errors'
+import { scanHash } from '../store/scan'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { randomToken } from '../store/token'
+import type { ConnectorRegistry } from './connector-registry'
+import { readAllEntries } from './domain-entries'
+import { finishMove, unfinishedMoves } from './domain-move'
+import { assertTenantId } from './identities'
+import { unpackClaim } from './packing'
+import { settle } from './settle'
+import { indexTenant, noSuchTenant, tenantExists } from './tenant-registry'
+
+const REMOVE = readScript(__dirname, 'tenant_remove')
+const SCAN_PIECE = 1000
+
+/**
+ * Removes a tenant with all it has. Its own hash, domains and usage go in one script; then its connectors, its claims
+ * and its place in the index. Running it again finishes what was cut short.
+ *
+ * @throws {InputError} a bad id.
+ * @throws {NotFoundError} nothing of such a tenant is there.
+ * @throws {RefusedError} it is restricted.
+ */
+export async function removeTenant(
+  store: Store,
+  connectors: ConnectorRegistry,
+  id: string,
+): Promise<void> {
+  assertTenantId(id)
+  const { keys, client } = store
+  const domains = [...(await readAllEntries(store, id)).keys()]
+  const reply = (await store.run(
+    REMOVE,
+    [keys.tenant(id), keys.domains(id), keys.usage(id), keys.restriction(id)],
+    [randomToken()],
+  )) as 'removed' | 'restricted' | 'gone'
+  if (reply === 'restricted') {
+    throw new RefusedError(
+      `tenant ${id} is restricted: lift that first (tenantctl unblock ${id} --reason …), then remove it`,
+    )
+  }
+  // The list of a tenant that is gone is gone with it, so all claims must be looked through.
+  const claimed = reply === 'removed' ? domains : await claimsOf(store, id)
+  const freed = await connectors.removeAll(id)
+  await settle(store, id, claimed)
+  await giveBackMoves(store, id)
+  const unindexed = await client.srem(keys.tenants, id)
+  if (await tenantExists(store, id)) await indexTenant(store, id)
+  if (reply === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)
+}
+
+/** Names claimed for a tenant. Reads all claims of all tenants. */
+async function claimsOf(store: Store, tenant: string): Promise<string[]> {
+  const domains: string[] = []
+  await scanHash(store, store.keys.ownerNames, SCAN_PIECE, (domain, packed) => {
+    if (unpackClaim(domain, packed).tenant === tenant) domains.push(domain)
+  })
+  return domains
+}
+
+/** Moves to the tenant that were cut short before it got its entry. */
+async function giveBackMoves(store: Store, tenant: string): Promise<void> {
+  const moves = (await unfinishedMoves(store)).filter(({ to }) => to === tenant)
+  for (const move of moves) await finishMove(store, move, 'tenant remove')
+}

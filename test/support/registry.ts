@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { after, before } from 'node:test'
+import type { Redis } from 'ioredis'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { findInconsistencies } from '../../src/tenants/consistency'
+import { Registry } from '../../src/tenants/registry'
+import { startRedis, type TestRedis } from './redis'
+
+let redis: TestRedis
+let sites = 0
+
+/** One redis-server for all tests of a file. */
+export function useRedis(): void {
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+}
+
+/** A set of keys of our own, with connections to it. */
+export interface Site {
+  readonly store: Store
+  readonly registry: Registry
+  /** Another connection to the same keys. */
+  connect(): Store
+  /** A connection that breaks for good after some commands, as if the process were killed there. */
+  connectUntil(commands: number): Store
+  /** Messages on the channel of changes, from now on. Resolves when it listens. */
+  changes(): Promise<Changes>
+}
+
+export interface Changes {
+  /** All that was published until now, in order. */
+  read(): Promise<Record<string, unknown>[]>
+}
+
+/** Keys that no other test uses. */
+export function newSite(includes: Record<string, string> = {}): Site {
+  const keys = new Keys(`t${++sites}:`)
+  const connect = (): Store => new Store(redis.client(), keys, includes)
+  const store = connect()
+  return {
+    store,
+    registry: new Registry(store),
+    connect,
+    connectUntil: (commands) => new Store(breakAfter(redis.client(), commands), keys, includes),
+    changes: () => listen(redis.client(), store),
+  }
+}
+
+/** Nothing in Redis contradicts itself. */
+export async function assertConsistent(store: Store): Promise<void> {
+  assert.deepEqual(
+    (await findInconsistencies(store)).map(({ text }) => text),
+    [],
+  )
+}
+
+/** Waits for a promise that is expected to be refused, and gives its error. */
+export async function errorOf(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise
+  } catch (error) {
+    assert.ok(error instanceof Error)
+    return error
+  }
+  assert.fail('was expected to be refused')
+}
+
+async function listen(subscriber: Redis, store: Store): Promise<Changes> {
+  const messages: string[] = []
+  const { changes } = store.keys
+  subscriber.on('message', (_channel, message) => messages.push(message))
+  await subscriber.subscribe(changes)
+  return {
+    async read() {
+      // What was published before this mark arrives before it.
+      const mark = `mark ${Math.random()}`
+      const arrived = new Promise<void>((resolve) => {
+        const onMessage = (_channel: string, message: string): void => {
+          if (message !== mark) return
+          subscriber.off('message', onMessage)
+          resolve()
+        }
+        subscriber.on('message', onMessage)
+      })
+      await store.client.publish(changes, mark)
+      await arrived
+      return messages
+        .filter((message) => !message.startsWith('mark '))
+        .map((message) => JSON.parse(message) as Record<string, unknown>)
+    },
+  }
+}
+
+function breakAfter(client: Redis, commands: number): Redis {
+  let left = commands
+  return new Proxy(client, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property)
+      if (typeof value !== 'function' || property === 'defineCommand') return value
+      return (...args: unknown[]): unknown => {
+        if (left-- <= 0) return Promise.reject(new Error('the process was killed here'))
+        return (value as (...args: unknown[]) => unknown).apply(target, args)
+      }
+    },
+  })
+}
