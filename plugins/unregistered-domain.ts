@@ -44,13 +44,13 @@ export function register(this: Plugin): void {
 }
 
 /** Single process, or the master of a cluster: the one that applies the tenants file. */
-export function init_master(this: Plugin, next: Next, server: Server): void {
+export function hook_init_master(this: Plugin, next: Next, server: Server): void {
   start(this, { follow: server.cluster === undefined, applyFile: true })
   next()
 }
 
 /** A worker of a cluster. */
-export function init_child(this: Plugin, next: Next): void {
+export function hook_init_child(this: Plugin, next: Next): void {
   start(this, { follow: true, applyFile: false })
   next()
 }
