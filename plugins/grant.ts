@@ -6,11 +6,13 @@ import type { Session } from './session'
  * `grant_relay`: a session that an enabled connector matches may relay. Before MAIL this holds for the session, in a
  * transaction for that alone (connection.js, `relaying`); it ends with the connector that it was granted for.
  */
-export function grantRelay(connection: Connection, session: Session, attribution: Attribution): void {
+export function grantRelay(
+  connection: Connection,
+  session: Session,
+  attribution: Attribution,
+): void {
   const matches =
-    attribution.kind === 'attributed' &&
-    attribution.enabled &&
-    attribution.connector !== undefined
+    attribution.kind === 'attributed' && attribution.enabled && attribution.connector !== undefined
   if (matches && !connection.relaying) {
     session.granted = true
     connection.relaying = true

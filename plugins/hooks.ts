@@ -8,6 +8,7 @@ import type { Attribution } from '../src/relay/attribution'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
 import type { Engine } from '../src/relay/engine'
 import { judge, modeOf, type Judgement } from '../src/relay/judge'
+import { defaultsOf } from '../src/relay/defaults'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import type { Snapshot } from '../src/tenants/snapshot'
@@ -223,7 +224,7 @@ export class Hooks {
           connector: attribution.connector ?? '',
           ip: connection.remote.ip,
         },
-        this.defaultsOf(this.config()),
+        this.defaultsFor(this.config()),
       )
       .then(
         (result) => this.charged(connection, transit, charges, charge, result),
@@ -275,15 +276,10 @@ export class Hooks {
     return REPLIES.undecidable
   }
 
-  private defaultsOf(config: Config): Defaults {
+  private defaultsFor(config: Config): Defaults {
     if (this.defaultsFrom !== config || !this.defaults) {
       this.defaultsFrom = config
-      this.defaults = {
-        limits: config.allowance.limits,
-        nullLimits: config.null.limits,
-        mode: config.main.mode,
-        override: config.main.override,
-      }
+      this.defaults = defaultsOf(config)
     }
     return this.defaults
   }

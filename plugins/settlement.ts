@@ -17,10 +17,7 @@ interface RecipientResult {
  *   rcpt_incr).
  * - A plugin may have taken the recipient out of `rcpt_to`. Where it put other addresses in, they may stand for it.
  */
-export function mayBeTaken(
-  transaction: Transaction,
-  charge: RecipientCharge,
-): boolean {
+export function mayBeTaken(transaction: Transaction, charge: RecipientCharge): boolean {
   if (!transaction.data_post_start) return false
   if (transaction.msg_status === 'rejected' || transaction.msg_status === 'deferred') return false
   const results = recipientResults(transaction)

@@ -60,7 +60,10 @@ export function shutdown(this: Plugin): void {
   running?.engine?.release()
 }
 
-function start(plugin: Plugin, { follow, applyFile }: { follow: boolean; applyFile: boolean }): void {
+function start(
+  plugin: Plugin,
+  { follow, applyFile }: { follow: boolean; applyFile: boolean },
+): void {
   const process = running
   if (!process || process.engine || !process.redisUsable) return
   const wantsFile = applyFile && process.config.tenants.apply && process.config.tenants.file !== ''
@@ -78,7 +81,10 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
   const quiet = new Quiet((message) => plugin.logerror(message))
   return {
     onReady: (connectors) =>
-      plugin.lognotice('ready', { connectors, mode: process.config.main.override ?? process.config.main.mode }),
+      plugin.lognotice('ready', {
+        connectors,
+        mode: process.config.main.override ?? process.config.main.mode,
+      }),
     onRestriction: (before, now) => logRestriction(plugin, before, now),
     onError: (message) => quiet.say(`Redis: ${message}`),
     onRedisError: (message) => quiet.say(`Redis: ${message}`),
@@ -104,8 +110,11 @@ function registerHooks(plugin: Plugin, process: Process): void {
   )
   const guard = <Params>(
     hook: (connection: Connection, params: Params) => ReturnType<Hooks['mail']>,
-  ): ReturnType<typeof guarded<Params>> => guarded(hook, (error, connection) => hooks.failed(error, connection))
-  const quietly = (hook: (connection: Connection) => undefined): ReturnType<typeof guarded<unknown>> =>
+  ): ReturnType<typeof guarded<Params>> =>
+    guarded(hook, (error, connection) => hooks.failed(error, connection))
+  const quietly = (
+    hook: (connection: Connection) => undefined,
+  ): ReturnType<typeof guarded<unknown>> =>
     guarded(hook, (error, connection) => {
       hooks.failed(error, connection)
       return undefined
@@ -116,7 +125,9 @@ function registerHooks(plugin: Plugin, process: Process): void {
     on_greet: guard((connection) => hooks.greet(connection)),
     on_mail: guard((connection) => hooks.mail(connection)),
     on_rcpt: guard((connection, params: [HarakaAddress]) => hooks.rcpt(connection, params)),
-    on_rcpt_ok: guard((connection, recipient: HarakaAddress) => hooks.rcptOk(connection, recipient)),
+    on_rcpt_ok: guard((connection, recipient: HarakaAddress) =>
+      hooks.rcptOk(connection, recipient),
+    ),
     on_deny: (next: Next, _connection: Connection, params: unknown[]) => hooks.deny(next, params),
     on_end: quietly((connection) => hooks.end(connection)),
   }

@@ -52,15 +52,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   main: ['mode', 'override', 'refuse_at'],
   allowance: ['limits', 'warn_at'],
   null: ['limits'],
-  attribution: [
-    'auth',
-    'tls',
-    'ip',
-    'auth_user_domain',
-    'note',
-    'grant_relay',
-    'unknown',
-  ],
+  attribution: ['auth', 'tls', 'ip', 'auth_user_domain', 'note', 'grant_relay', 'unknown'],
   redis: [
     'host',
     'port',
@@ -135,7 +127,12 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       commandTimeout: read('redis', 'command_timeout', 500, integer(10, 60_000)),
     },
     outage: {
-      unregistered: read('outage', 'unregistered', 'tempfail', oneOf(['tempfail', 'accept'] as const)),
+      unregistered: read(
+        'outage',
+        'unregistered',
+        'tempfail',
+        oneOf(['tempfail', 'accept'] as const),
+      ),
     },
     tenants: {
       file: read('tenants', 'file', 'unregistered-domain.tenants.yaml', text),
@@ -167,7 +164,9 @@ function readPassword(read: Read, directory: string): string | undefined {
 function contradictions({ redis }: Config): string[] {
   const errors: string[] = []
   if (redis.sentinels.length > 0 && redis.sentinelName === '') {
-    errors.push('[redis] sentinel_name: empty, but sentinels[] are set: name the primary they watch')
+    errors.push(
+      '[redis] sentinel_name: empty, but sentinels[] are set: name the primary they watch',
+    )
   }
   if (redis.sentinels.length > 0 && redis.cluster.length > 0) {
     errors.push('[redis] cluster[] and sentinels[] are both set: keep one of them')
@@ -213,7 +212,8 @@ function boolean(value: unknown): boolean {
 function oneOf<T extends string>(choices: readonly T[]): (value: unknown) => T {
   return (value) => {
     const choice = choices.find((each) => each === text(value))
-    if (choice === undefined) throw new InputError(`"${text(value)}" is not one of ${choices.join(', ')}`)
+    if (choice === undefined)
+      throw new InputError(`"${text(value)}" is not one of ${choices.join(', ')}`)
     return choice
   }
 }
@@ -229,7 +229,9 @@ function integer(least: number, most: number): (value: unknown) => number {
 }
 
 function percents(value: unknown): number[] {
-  const parts = text(value).split(',').map((part) => part.trim())
+  const parts = text(value)
+    .split(',')
+    .map((part) => part.trim())
   if (parts.length === 1 && parts[0] === '') return []
   return parts.map(integer(1, 100)).sort((a, b) => a - b)
 }
@@ -237,7 +239,9 @@ function percents(value: unknown): number[] {
 function prefix(value: unknown): string {
   const result = text(value)
   if (/[{}\s]/.test(result)) {
-    throw new InputError(`"${result}" must hold no space and none of { }, which mark the hash tag of a key`)
+    throw new InputError(
+      `"${result}" must hold no space and none of { }, which mark the hash tag of a key`,
+    )
   }
   return result
 }

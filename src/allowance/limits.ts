@@ -36,7 +36,9 @@ export function parseLimits(text: string): Limits {
   const windows = new Set<number>()
   for (const limit of limits) {
     if (windows.has(limit.window)) {
-      throw new InputError(`two limits for ${formatWindow(limit.window)} in "${text}": keep one of them`)
+      throw new InputError(
+        `two limits for ${formatWindow(limit.window)} in "${text}": keep one of them`,
+      )
     }
     windows.add(limit.window)
   }

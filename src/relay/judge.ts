@@ -86,10 +86,7 @@ const TENANT_UNKNOWN: Judgement = {
 }
 
 /** Finds the class of a sender: what cannot be a DNS name is unregistered. */
-export function standingOf(
-  sender: EnvelopeDomain,
-  snapshot: Snapshot | undefined,
-): SenderStanding {
+export function standingOf(sender: EnvelopeDomain, snapshot: Snapshot | undefined): SenderStanding {
   if (sender.kind === 'null') return { class: 'null', domain: undefined, matched: undefined }
   const domain = sender.kind === 'domain' ? sender.domain : undefined
   if (snapshot === undefined) return { class: undefined, domain, matched: undefined }

@@ -7,13 +7,7 @@ export interface Outcome {
   readonly reply: Reply | undefined
   /** For the results store and the log. */
   readonly token:
-    | 'allowance'
-    | 'registered'
-    | 'off'
-    | 'restricted'
-    | 'tripped'
-    | 'deferred'
-    | 'undecidable'
+    'allowance' | 'registered' | 'off' | 'restricted' | 'tripped' | 'deferred' | 'undecidable'
 }
 
 const PASS = { verdict: 'pass', reply: undefined } as const

@@ -24,7 +24,10 @@ export function readScript(folder: string, name: string): Script {
  *
  * @param replacements other sources for some includes; a test puts a clock of its own there.
  */
-export function assemble(script: Script, replacements: Readonly<Record<string, string>> = {}): string {
+export function assemble(
+  script: Script,
+  replacements: Readonly<Record<string, string>> = {},
+): string {
   return script.source.replace(
     INCLUDE_LINE,
     (_line, name: string) =>

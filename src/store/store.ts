@@ -22,7 +22,11 @@ export class Store {
    *
    * @throws what ioredis throws: not connected, timed out, or the script's own error.
    */
-  run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     return this.command(script)(keys.length, ...keys, ...args)
   }
 

@@ -1,0 +1,96 @@
+import type { ChargeResult } from '../allowance/ledger'
+import { formatWindow } from '../allowance/limits'
+import type { Config } from '../config'
+import { addressText, type HarakaAddress } from '../names/envelope'
+import { registrableDomain } from '../names/registrable'
+import type { Snapshot } from '../tenants/snapshot'
+import type { Attribution, Facts, Method } from './attribution'
+import { modeOf, type Judgement, type Reason, type SenderStanding } from './judge'
+import { outcomeOf } from './outcome'
+import { formatReply } from './reply'
+
+const METHODS: Record<Method, string> = {
+  auth: 'AUTH user',
+  tls: 'certificate',
+  ip: 'address',
+  auth_user_domain: 'owner of the AUTH user’s domain',
+  note: 'note of a plugin',
+}
+
+const REASONS: Record<Reason, string> = {
+  'not-relaying': 'the session does not relay',
+  'no-tenant': 'no tenant matches the session',
+  off: 'the mode is off',
+  registered: 'the sender domain is registered',
+  'own-recipient': 'the recipient is in an accepted domain of the tenant itself',
+  allowance: 'counted for each recipient, at RCPT',
+  restricted: 'the tenant is restricted',
+  'connector-disabled': 'the connector is disabled',
+  'connectors-unknown': 'the connectors could not be loaded',
+  'tenant-unknown': 'there is no such tenant, or it could not be asked for',
+}
+
+/** How the session was attributed, in words. */
+export function attributionInWords(attribution: Attribution, facts: Facts, config: Config): string {
+  if (attribution.kind === 'none') {
+    const shown = [
+      facts.authUser === undefined ? [] : [`AUTH user ${facts.authUser}`],
+      facts.certificate === undefined ? [] : [`certificate ${facts.certificate.names.join(', ')}`],
+      facts.ip === '' ? [] : [`address ${facts.ip}`],
+    ].flat()
+    return `no connector matches ${shown.join(', ') || 'a session that shows nothing'}; unknown=${config.attribution.unknown}`
+  }
+  if (attribution.kind !== 'attributed') return 'cannot be attributed for now'
+  const { tenant, connector, method, enabled } = attribution
+  const disabled = enabled ? '' : ', which is disabled'
+  return `${METHODS[method]} → ${connector === undefined ? `tenant ${tenant}` : `connector ${connector}`}${disabled}`
+}
+
+/** Mode and restriction of the tenant, in words. */
+export function tenantInWords(snapshot: Snapshot | undefined, config: Config): string {
+  if (!snapshot) return 'there is no such tenant'
+  const from =
+    config.main.override !== undefined
+      ? '[main] override'
+      : snapshot.mode !== undefined
+        ? 'its own'
+        : '[main] mode'
+  const restriction =
+    snapshot.restricted === undefined
+      ? 'not restricted'
+      : `restricted (${snapshot.restricted}) by ${snapshot.restrictedBy}`
+  return `mode ${modeOf(snapshot, config)} (${from}), ${restriction}, ${snapshot.domains.size} accepted domains`
+}
+
+/** The class of the sender, in words. */
+export function senderInWords(sender: HarakaAddress, standing: SenderStanding): string {
+  if (standing.class === 'null') return 'the null sender, on a meter of its own'
+  const { domain, matched } = standing
+  if (domain === undefined) return `${addressText(sender)} has no domain that could be registered`
+  if (standing.class === undefined) return `${domain}: without a tenant it has no class`
+  if (matched !== undefined) {
+    return matched === domain ? `${domain} is registered` : `${domain} is registered by ${matched}`
+  }
+  const organisation = registrableDomain(domain)
+  const hint =
+    organisation === undefined || organisation === domain ? '' : ` (neither is ${organisation})`
+  return `${domain} is not registered${hint}`
+}
+
+/** A judgement, in words. */
+export function judgementInWords(judgement: Judgement): string {
+  const why = REASONS[judgement.reason]
+  if ('reply' in judgement) return `${formatReply(judgement.reply)} (${why})`
+  return judgement.verdict === 'ignore' ? `none of our business: ${why}` : `passes: ${why}`
+}
+
+/** What a charge would answer, in words. */
+export function chargeInWords(result: ChargeResult): string {
+  const { reply } = outcomeOf(result)
+  const { used, limit, window, answer } = result
+  const meter = window === 0 ? 'unlimited' : `${used} of ${limit} in ${formatWindow(window)}`
+  if (answer === 'CHARGED') return `passes, and is counted: ${meter} with this recipient`
+  if (!reply) return 'passes without being counted'
+  const why = answer === 'TRIPPED' ? `this recipient would restrict the tenant: ${meter}` : meter
+  return `${formatReply(reply)} (${answer === 'RESTRICTED' ? REASONS.restricted : why})`
+}

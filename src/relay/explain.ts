@@ -1,0 +1,179 @@
+import type { ChargeResult, Ledger, Meter } from '../allowance/ledger'
+import type { Config } from '../config'
+import { parentsOf, toDomain } from '../names/domain'
+import { envelopeDomain, parseEnvelope } from '../names/envelope'
+import type { Directory } from '../tenants/directory'
+import type { Snapshot } from '../tenants/snapshot'
+import { attribute, type Attributed, type Attribution, type Facts } from './attribution'
+import {
+  attributionInWords,
+  chargeInWords,
+  judgementInWords,
+  senderInWords,
+  tenantInWords,
+} from './explain-words'
+import { defaultsOf } from './defaults'
+import { judge, standingOf, type Judgement, type SenderClass, type Situation } from './judge'
+import { outcomeOf } from './outcome'
+import { formatReply, type Reply } from './reply'
+
+/** A message that somebody might send: envelope and what the session shows of itself. */
+export interface Question {
+  /** Envelope sender; empty: the null sender. */
+  readonly from: string
+  /** Envelope recipient; `undefined`: one outside of the tenant's domains. */
+  readonly to: string | undefined
+  readonly ip: string | undefined
+  readonly authUser: string | undefined
+  /** A name that a verified certificate of the client is for. */
+  readonly certificateName: string | undefined
+}
+
+/** What would happen to it, and why. */
+export interface Explanation {
+  readonly tenant: string | null
+  /** `tenant/name` */
+  readonly connector: string | null
+  readonly class: SenderClass | null
+  /** The sender's domain. */
+  readonly domain: string | null
+  /** The accepted domain that covers it. */
+  readonly matched: string | null
+  readonly verdict: 'pass' | 'charge' | 'refuse' | 'tempfail' | 'ignore'
+  readonly reply: string | null
+  /** In the order in which the hooks find it. */
+  readonly steps: readonly Step[]
+}
+
+export interface Step {
+  readonly about: 'session' | 'tenant' | 'sender' | 'MAIL' | 'RCPT'
+  readonly finding: string
+}
+
+/** What an explanation looks things up in; nothing is written. */
+export interface Sources {
+  /** Need not follow changes: everything is asked for anew. */
+  readonly directory: Directory
+  readonly ledger: Ledger
+  readonly config: Config
+}
+
+/**
+ * Says what the hooks would do with a message of a relaying session, by the very code that they run.
+ *
+ * @throws {InputError} for an address that is none; what ioredis throws where Redis gives no answer.
+ */
+export async function explainMessage(question: Question, sources: Sources): Promise<Explanation> {
+  const { directory, config } = sources
+  const sender = parseEnvelope(question.from)
+  const recipient = question.to === undefined ? undefined : parseEnvelope(question.to)
+  const facts = factsOf(question)
+  await directory.loadConnectors()
+  const attribution = await attributeNow(facts, sources)
+  const attributed = attribution.kind === 'attributed' ? attribution : undefined
+  const snapshot = attributed && (await directory.load(attributed.tenant))
+  const standing = standingOf(envelopeDomain(sender), snapshot)
+  const situation: Situation = {
+    stage: 'mail',
+    relaying: true,
+    attribution,
+    snapshot,
+    sender: standing,
+    recipient: undefined,
+    config,
+  }
+
+  const atMail = judge(situation)
+  const atRcpt = judge({ ...situation, stage: 'rcpt', recipient })
+  let verdict = atMail.verdict
+  let reply = replyOf(atMail)
+  const steps: Step[] = [
+    { about: 'session', finding: attributionInWords(attribution, facts, config) },
+    ...(attributed ? [step('tenant', tenantInWords(snapshot, config))] : []),
+    { about: 'sender', finding: senderInWords(sender, standing) },
+    { about: 'MAIL', finding: judgementInWords(atMail) },
+  ]
+  if (reply === undefined && verdict !== 'ignore') {
+    verdict = atRcpt.verdict
+    reply = replyOf(atRcpt)
+    if (atRcpt.verdict === 'charge' && attributed && snapshot) {
+      const result = await preview(atRcpt.meter, attributed, snapshot, question, sources)
+      const outcome = outcomeOf(result)
+      reply = outcome.reply
+      if (result.answer !== 'CHARGED') verdict = outcome.verdict
+      steps.push(step('RCPT', chargeInWords(result)))
+    } else {
+      steps.push(step('RCPT', judgementInWords(atRcpt)))
+    }
+  }
+  return {
+    tenant: attributed?.tenant ?? null,
+    connector: attributed?.connector ?? null,
+    class: standing.class ?? null,
+    domain: standing.domain ?? null,
+    matched: standing.matched ?? null,
+    verdict,
+    reply: reply ? formatReply(reply) : null,
+    steps,
+  }
+}
+
+function step(about: Step['about'], finding: string): Step {
+  return { about, finding }
+}
+
+function replyOf(judgement: Judgement): Reply | undefined {
+  return 'reply' in judgement ? judgement.reply : undefined
+}
+
+function factsOf({ authUser, certificateName, ip }: Question): Facts {
+  return {
+    authUser,
+    certificate:
+      certificateName === undefined
+        ? undefined
+        : {
+            names: [toDomain(certificateName) ?? certificateName],
+            fingerprint256: '',
+            verified: true,
+          },
+    ip: ip ?? '',
+    note: undefined,
+  }
+}
+
+async function attributeNow(facts: Facts, { directory, config }: Sources): Promise<Attribution> {
+  const directories = {
+    connectors: directory.connectors,
+    ownerOf: (domain: string) => directory.ownerOf(domain),
+  }
+  const first = attribute(facts, directories, config.attribution)
+  if (first.kind !== 'ask-owner') return first
+  await directory.askOwner(first.domain)
+  return attribute(facts, directories, config.attribution)
+}
+
+function preview(
+  meter: Meter,
+  attribution: Attributed,
+  snapshot: Snapshot,
+  question: Question,
+  { ledger, config }: Sources,
+): Promise<ChargeResult> {
+  const found = envelopeDomain(parseEnvelope(question.from))
+  const domain = found.kind === 'domain' ? found.domain : undefined
+  return ledger.preview(
+    {
+      tenant: attribution.tenant,
+      meter,
+      transaction: 'explain',
+      ordinal: 1,
+      domainsToken: snapshot.domainsToken,
+      names: () => (domain === undefined ? [] : [domain, ...parentsOf(domain)]),
+      domain: domain ?? '',
+      connector: attribution.connector ?? '',
+      ip: question.ip ?? '',
+    },
+    defaultsOf(config),
+  )
+}
