@@ -14,13 +14,16 @@ export interface DeliveredMessage {
   /** `transaction.notes.unregistered_domain` */
   note: unknown
   subject: string
+  /** The Haraka process that took it. */
+  pid: number
 }
 
 /**
  * Where mail ends: a plugin of the scratch site that takes every message and writes it down.
  *
  * A message can steer it by its header X-Sink: `refuse` answers 550, `defer` 450, and `hold` keeps
- * the queue hook open until `release()`.
+ * the queue hook open until `release()`. With `probe` the message is not a delivery: it only shows
+ * what the plugin has found out about the session.
  */
 export class Sink {
   /** Name of the plugin in config/plugins. */
@@ -33,6 +36,11 @@ export class Sink {
   /** What was delivered, in order. */
   messages(): DeliveredMessage[] {
     return readLines(path.join(this.site, FILE))
+  }
+
+  /** What came with `X-Sink: probe`. */
+  probes(): DeliveredMessage[] {
+    return readLines(path.join(this.site, PROBES))
   }
 
   /** Waits for the first delivered message that fits. */
@@ -53,6 +61,7 @@ export class Sink {
 }
 
 const FILE = 'sink.jsonl'
+const PROBES = 'sink-probes.jsonl'
 const HELD = 'sink-held.jsonl'
 const RELEASE = 'sink-release'
 
@@ -91,6 +100,7 @@ function take(hook, next, { transaction }) {
     rcptTo: transaction.rcpt_to.map(address),
     note: transaction.notes.unregistered_domain,
     subject,
+    pid: process.pid,
   }
   const deliver = () => {
     append('${FILE}', message)
@@ -101,6 +111,9 @@ function take(hook, next, { transaction }) {
       return next(DENY, 'The sink refuses this message')
     case 'defer':
       return next(DENYSOFT, 'The sink defers this message')
+    case 'probe':
+      append('${PROBES}', message)
+      return next(OK)
     case 'hold': {
       append('${HELD}', subject)
       const timer = setInterval(() => {

@@ -1,0 +1,51 @@
+// Runs the tests: all of them, or those whose path holds one of the words given. What begins with
+// a dash goes to node's test runner.
+//   npm test
+//   npm test -- e2e/registered allowance
+//   npm test -- --test-name-pattern=IDN e2e/registered
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { tsImport } from 'tsx/esm/api'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const given = process.argv.slice(2)
+const options = given.filter((word) => word.startsWith('-'))
+const words = given.filter((word) => !word.startsWith('-'))
+
+const files = readdirSync(path.join(root, 'test'), { recursive: true })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => path.join('test', name))
+  .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+  // The long ones first, so that none of them is left alone at the end.
+  .sort((a, b) => Number(b.includes('e2e')) - Number(a.includes('e2e')) || a.localeCompare(b))
+
+if (files.length === 0) {
+  console.error(`no test file's path holds ${words.join(' or ')}: see test/`)
+  process.exit(2)
+}
+
+// Before the first test, so that no test installs them while others run.
+const { findTool } = await tsImport('./services/tools.ts', import.meta.url)
+try {
+  findTool('redis-server')
+  findTool('openssl')
+} catch (error) {
+  console.error(error.message)
+  process.exit(1)
+}
+
+const runner = spawn(
+  process.execPath,
+  [
+    ...['--import', 'tsx', '--test', '--test-reporter=spec', '--test-timeout=120000'],
+    // The tests mostly wait for servers, so a few more than there are cores keep these busy.
+    '--test-concurrency=4',
+    ...options,
+    ...files,
+  ],
+  { cwd: root, stdio: 'inherit' },
+)
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => runner.kill(signal))
+runner.on('exit', (code) => (process.exitCode = code ?? 1))

@@ -1,0 +1,42 @@
+/**
+ * What the tests stand on. All servers are real, on free loopback ports, in scratch folders, and
+ * end with this process whatever happens; stop() them all the same, for the next test's memory.
+ *
+ * One relay for a file, and a tenant for each test:
+ *
+ *     const relay = await startRelay({ settings: { main: { refuse_at: 'rcpt' } } }) // in before()
+ *     const tenant = await relay.tenant('contoso', { limits: '3/1h' })   // all processes know it now
+ *     const sent = await tenant.send({ from: 'x@other.example', to: ['a@far.example'] })
+ *     assert.equal(String(sent.last), '550 5.7.750 …')  // `last`: the first negative reply, else the last one
+ *     assert.equal(sent.rcpts[0]?.raw, '250 …\r\n')      // every byte of a reply
+ *     assert.equal(await tenant.used(), 1)
+ *     relay.haraka.sink.messages()                       // what was delivered
+ *     await relay.stop()                                 // in after()
+ *
+ * - A tenant made so is recognised by an address of its own in 127.77.0.0/16, which its `session`
+ *   comes from; `relay.connector()` gives it another one. Other identities: `connectors` of
+ *   `tenant()`, then wait with `relay.attributed(session, 'tenant/name')`.
+ * - `relay.registry`, `relay.restrictions`, `relay.lift()`: the operator's side, without the
+ *   program start of tenantctl. tenantctl() runs the compiled program.
+ * - `tenant.connect()` gives an SmtpClient after EHLO: mail(), rcpt(), data(), message(), rset(),
+ *   starttls(), authPlain(), xclient(), messageAndLeave('FIN' | 'RST'), leave(), …
+ * - `startRelay({ hosts: 2, nodes: 2, version: '3.1.7' })`: several Harakas on one Redis, clusters,
+ *   another version. startHaraka() and startRedis() alone where a relay is too much: Redis away
+ *   (`ready: false`), other plugins (`plugins`, `localPlugins`), other files (`config`).
+ * - The sink takes all mail; the header X-Sink makes it `refuse`, `defer` or `hold` a message.
+ *   Without it in `plugins`, Haraka's own queue takes the mail: `config: { 'outbound.ini':
+ *   'disabled=true' }` keeps it there, see `haraka.queued()`.
+ * - `relay.redis.commandStats()`, pause(), resume(), kill(), restart().
+ * - Never sleep: waitFor(condition).
+ *
+ * The compiled plugin runs in Haraka, so build before (`npm test` does).
+ */
+export * from '../../scripts/services/haraka'
+export * from '../../scripts/services/redis'
+export * from '../../scripts/services/scratch'
+export * from '../../scripts/services/sink'
+export * from '../../scripts/services/smtp'
+export * from '../../scripts/services/wait-for'
+export * from './certificates'
+export * from './relay'
+export * from './tenantctl'

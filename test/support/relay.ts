@@ -1,0 +1,224 @@
+import {
+  startHaraka,
+  type StartHarakaOptions,
+  type TestHaraka,
+} from '../../scripts/services/haraka'
+import { startRedis, type TestRedis } from '../../scripts/services/redis'
+import type { Mail, Sent, SessionOptions, SmtpClient } from '../../scripts/services/smtp'
+import { waitFor } from '../../scripts/services/wait-for'
+import { Ledger, type Meter } from '../../src/allowance/ledger'
+import { parseLimits } from '../../src/allowance/limits'
+import type { WindowUsage } from '../../src/allowance/usage'
+import { Restrictions, type Restriction } from '../../src/restriction/restriction'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import type { RawIdentities } from '../../src/tenants/identities'
+import { Registry } from '../../src/tenants/registry'
+import type { Mode } from '../../src/tenants/types'
+
+/** Options of startRelay(); those of startHaraka() hold for every host. */
+export interface StartRelayOptions extends Omit<StartHarakaOptions, 'redis'> {
+  /** How many Harakas share the Redis; default 1. */
+  hosts?: number
+}
+
+/** What a tenant is set up with. */
+export interface TenantOptions {
+  limits?: string
+  nullLimits?: string
+  mode?: Mode
+  /** Accepted domains; default: `ID.example` without its subdomains. */
+  domains?: (string | { domain: string; subdomains?: boolean; shared?: boolean })[]
+  /** Default: `mx`, by an address of its own (see `TestTenant.session`). */
+  connectors?: Record<string, RawIdentities>
+}
+
+/** A tenant's name that the tests give for those who do something. */
+const BY = 'test'
+
+/** Starts one Redis and one or more Harakas on it, with no tenants. */
+export async function startRelay({
+  hosts = 1,
+  ...options
+}: StartRelayOptions = {}): Promise<TestRelay> {
+  const redis = await startRedis()
+  try {
+    const all = { ...options, redis }
+    return new TestRelay(
+      redis,
+      await Promise.all(Array.from({ length: hosts }, () => startHaraka(all))),
+      options.nodes,
+    )
+  } catch (error) {
+    await redis.stop()
+    throw error
+  }
+}
+
+let addresses = 0
+
+/** A loopback address that no other caller in this process has got (Linux answers on all of 127.0.0.0/8). */
+export function newAddress(): string {
+  addresses += 1
+  return `127.77.${Math.floor(addresses / 250)}.${(addresses % 250) + 1}`
+}
+
+/** One Redis, the Harakas on it, and what an operator does to them. */
+export class TestRelay {
+  readonly store: Store
+  readonly registry: Registry
+  readonly restrictions: Restrictions
+  readonly #ledger: Ledger
+
+  constructor(
+    readonly redis: TestRedis,
+    readonly hosts: TestHaraka[],
+    private readonly nodes = 0,
+  ) {
+    this.store = new Store(redis.client(), new Keys('ud:'))
+    this.registry = new Registry(this.store)
+    this.restrictions = new Restrictions(this.store)
+    this.#ledger = new Ledger(this.store, 5000)
+  }
+
+  /** The first host. */
+  get haraka(): TestHaraka {
+    const [first] = this.hosts
+    if (!first) throw new Error('this relay has no host')
+    return first
+  }
+
+  /**
+   * Registers a tenant and waits until every process of every host knows it, its domains and its
+   * connectors. It has no usage then.
+   */
+  async tenant(id: string, options: TenantOptions = {}): Promise<TestTenant> {
+    const { domains = [`${id}.example`], limits, nullLimits, mode } = options
+    const address = newAddress()
+    const { connectors = { mx: { ip: [`${address}/32`] } } } = options
+    const settings = {
+      ...(limits !== undefined && { limits }),
+      ...(nullLimits !== undefined && { nullLimits }),
+      ...(mode !== undefined && { mode }),
+    }
+    await this.registry.addTenant(id, settings, BY)
+    const entries = domains.map((entry) => {
+      const all = typeof entry === 'string' ? { domain: entry } : entry
+      return { subdomains: false, shared: false, ...all }
+    })
+    if (entries.length > 0) await this.registry.addDomains(id, entries, BY)
+    for (const [name, identities] of Object.entries(connectors)) {
+      await this.registry.addConnector(id, name, identities, BY)
+    }
+    const tenant = new TestTenant(this, id, entries[0]?.domain ?? `${id}.example`, {
+      localAddress: address,
+    })
+    if (!options.connectors) await this.attributed(tenant.session, `${id}/mx`)
+    return tenant
+  }
+
+  /** One more connector, by an address of its own; gives the session that it recognises. */
+  async connector(tenant: string, name: string): Promise<SessionOptions> {
+    const localAddress = newAddress()
+    await this.registry.addConnector(tenant, name, { ip: [`${localAddress}/32`] }, BY)
+    await this.attributed({ localAddress }, `${tenant}/${name}`)
+    return { localAddress }
+  }
+
+  /**
+   * Waits until every process of every host attributes such a session to this connector (null: to
+   * none). The messages that ask for it have the null sender and go to the null sender's meter of
+   * no one: their recipient is the tenant's own.
+   */
+  async attributed(session: SessionOptions, connector: string | null): Promise<void> {
+    const tenant = connector?.split('/')[0]
+    const domains = tenant === undefined ? [] : await this.registry.listDomains(tenant)
+    const address = `probe@${domains[0]?.domain ?? 'probe.example'}`
+    await Promise.all(this.hosts.map((host) => this.#probe(host, session, connector, address)))
+  }
+
+  /** Recipients that are charged now in the tenant's first window, or in the one of this length (ms). */
+  async used(tenant: string, meter: Meter = 'unregistered', window?: number): Promise<number> {
+    const windows = await this.windows(tenant, meter)
+    const found = windows.find((each) => window === undefined || each.window === window)
+    if (!found) throw new Error(`${tenant} has no such window`)
+    return found.used
+  }
+
+  /** The windows of a tenant's meter. */
+  async windows(tenant: string, meter: Meter = 'unregistered'): Promise<readonly WindowUsage[]> {
+    const defaults = parseLimits('300/1h, 1500/1d')
+    const usage = await this.#ledger.usage(tenant, { limits: defaults, nullLimits: defaults })
+    if (!usage) throw new Error(`there is no tenant ${tenant}`)
+    return usage[meter]
+  }
+
+  restriction(tenant: string): Promise<Restriction | undefined> {
+    return this.restrictions.get(tenant)
+  }
+
+  lift(tenant: string, { keepUsage = false } = {}): Promise<'lifted' | 'unchanged'> {
+    return this.restrictions.lift(tenant, { by: BY, reason: 'cleaned', keepUsage })
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.hosts.map((host) => host.stop()))
+    await this.redis.stop()
+  }
+
+  async #probe(
+    host: TestHaraka,
+    session: SessionOptions,
+    connector: string | null,
+    address: string,
+  ): Promise<void> {
+    const subject = `probe ${++addresses}`
+    const processes = new Set<number>()
+    await waitFor(
+      async () => {
+        const mail = { from: address, to: address, subject, headers: { 'X-Sink': 'probe' } }
+        await host.send({ ...mail, session })
+        const probe = host.sink.probes().findLast((message) => message.subject === subject)
+        if (!probe) return false
+        const note = probe.note as { connector: string | null } | undefined
+        if ((note?.connector ?? null) === connector) processes.add(probe.pid)
+        else processes.delete(probe.pid)
+        return processes.size === Math.max(1, this.nodes)
+      },
+      { what: `a session from ${JSON.stringify(session)} is attributed to ${connector}` },
+    )
+  }
+}
+
+/** A tenant of a TestRelay. */
+export class TestTenant {
+  constructor(
+    readonly relay: TestRelay,
+    readonly id: string,
+    /** Its first accepted domain. */
+    readonly domain: string,
+    /** What its connector `mx` recognises. */
+    readonly session: SessionOptions,
+  ) {}
+
+  /** A session of its own, on the first host unless another is said. */
+  connect({
+    on = this.relay.haraka,
+    ...more
+  }: SessionOptions & { on?: TestHaraka } = {}): Promise<SmtpClient> {
+    return on.connect({ ...this.session, ...more })
+  }
+
+  /** One message in a session of its own. */
+  async send(mail: Mail, { on = this.relay.haraka } = {}): Promise<Sent> {
+    return on.send({ ...mail, session: this.session })
+  }
+
+  used(meter?: Meter, window?: number): Promise<number> {
+    return this.relay.used(this.id, meter, window)
+  }
+
+  restriction(): Promise<Restriction | undefined> {
+    return this.relay.restriction(this.id)
+  }
+}

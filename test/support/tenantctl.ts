@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+
+/** What a run of tenantctl left. */
+export interface Run {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
+
+/** Runs the compiled tenantctl as a program of its own. */
+export function tenantctl(
+  args: string[],
+  {
+    input = '',
+    cwd,
+    env = process.env,
+  }: { input?: string; cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      process.execPath,
+      [program, ...args],
+      { env, ...(cwd !== undefined && { cwd }), timeout: 30_000 },
+      (error, stdout, stderr) => {
+        const status = error ? error.code : 0
+        if (typeof status === 'number') resolve({ status, stdout, stderr })
+        else reject(error ?? new Error('tenantctl ended without a status'))
+      },
+    )
+    // A command that does not read its stdin may be gone before we write.
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+  })
+}
