@@ -1,6 +1,6 @@
-import { performance } from 'node:perf_hooks'
 import type { Mode } from '../tenants/types'
 import { readScript } from '../store/script'
+import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { formatLimits, type Limits } from './limits'
 import { decodeUsage, type Usage } from './usage'
@@ -72,15 +72,16 @@ interface DefaultTexts {
 
 /** Counts recipients in Redis. Every call is one script; nothing here waits longer than the client's command timeout. */
 export class Ledger {
-  /** Server time minus our monotonic clock, in ms, as the last reply showed it. */
-  private clockOffset: number | undefined
+  private readonly clock: ServerClock
   private texts: DefaultTexts | undefined
 
   /** @param patience how long the caller of a charge waits for the answer, in ms. */
   constructor(
     private readonly store: Store,
     private readonly patience: number,
-  ) {}
+  ) {
+    this.clock = new ServerClock(store.client)
+  }
 
   /**
    * Counts one recipient, or says why not. Calling it again for the same recipient changes nothing and gives the
@@ -146,9 +147,7 @@ export class Ledger {
   ): Promise<unknown[]> {
     const { keys } = this.store
     const { tenant, meter } = charge
-    const sentAt = performance.now()
-    const notAfter =
-      this.clockOffset === undefined ? 0 : Math.ceil(sentAt + this.clockOffset + this.patience)
+    const notAfter = dry ? 0 : Math.ceil((await this.clock.now()) + this.patience)
     const texts = this.textsOf(defaults)
     const reply = (await this.store.run(
       CHARGE,
@@ -172,7 +171,7 @@ export class Ledger {
         ...names,
       ],
     )) as unknown[]
-    this.clockOffset = Number(reply[1]) - performance.now()
+    this.clock.observe(Number(reply[1]))
     return reply
   }
 

@@ -44,7 +44,7 @@ export interface Directories {
   /** `undefined`: never loaded. */
   readonly connectors: ConnectorIndex | undefined
   /** Owner of a domain; `null`: nobody; `undefined`: not known here. */
-  ownerOf(domain: string): string | null | undefined
+  readonly ownerOf: (domain: string) => string | null | undefined
 }
 
 /** Finds the tenant of a session. First match wins, in the order of the ini file. */
