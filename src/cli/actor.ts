@@ -1,0 +1,46 @@
+import { userInfo } from 'node:os'
+import { InputError } from '../errors'
+import { clean } from './output'
+
+const LONGEST_NAME = 100
+const LONGEST_REASON = 500
+
+/**
+ * Who does it, for the records: `--by`, else who called sudo, else the user of this process.
+ *
+ * @throws {InputError} for a name that would pass as somebody else: `automatic` stands for a trip, and `file:ID`
+ * for the tenants file.
+ */
+export function actor(
+  by: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  if (by === undefined) return env['SUDO_USER'] || osUser() || 'unknown'
+  const name = by.trim()
+  if (name === '' || name.length > LONGEST_NAME || clean(name) !== name) {
+    throw new InputError(`--by takes a name of 1 to ${LONGEST_NAME} visible characters`)
+  }
+  if (name === 'automatic' || name.startsWith('file:')) {
+    throw new InputError(`--by "${name}" is reserved: give the name of a person or a program`)
+  }
+  return name
+}
+
+/** @throws {InputError} for a reason that says nothing or would break a line. */
+export function acceptedReason(reason: string): string {
+  const text = reason.trim()
+  if (text === '') throw new InputError('--reason is empty: say why, it is kept and shown')
+  if (text.length > LONGEST_REASON || clean(text) !== text) {
+    throw new InputError(`--reason takes one line of up to ${LONGEST_REASON} visible characters`)
+  }
+  return text
+}
+
+function osUser(): string | undefined {
+  try {
+    return userInfo().username
+  } catch {
+    // There may be no entry for the uid, as in many containers.
+    return undefined
+  }
+}

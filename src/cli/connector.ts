@@ -1,0 +1,210 @@
+import type { Command } from 'commander'
+import { Registry } from '../tenants/registry'
+import { normalizeIdentities } from '../tenants/identities'
+import type { Connector } from '../tenants/types'
+import { contextOf } from './context'
+import type { Io } from './io'
+import { groupManual, manual } from './manual'
+import { isoTime, shortTime } from './output'
+import { NO_TENANT, NO_TENANT_OR_CONNECTOR } from './statuses'
+
+interface IdentityOptions {
+  readonly ip: string[]
+  readonly cert: string[]
+  readonly certSha256: string[]
+  readonly auth: string[]
+}
+
+/** `tenantctl connector add | remove | enable | disable | list` */
+export function addConnectorCommands(program: Command, io: Io): void {
+  const connector = program
+    .command('connector')
+    .description('connectors: how the servers of a tenant are recognised')
+  groupManual(connector, [
+    'connector add contoso exchange --ip 192.0.2.10',
+    'connector disable contoso exchange',
+    'connector enable contoso exchange',
+    'connector list contoso',
+    'connector remove contoso exchange',
+  ])
+  addAdd(connector, io)
+  addRemove(connector, io)
+  addSwitch(connector, io, true)
+  addSwitch(connector, io, false)
+  addList(connector, io)
+}
+
+function addAdd(connector: Command, io: Io): void {
+  const command = connector
+    .command('add')
+    .description('add a connector; one matching identity is enough')
+    .argument('<tenant>')
+    .argument('<name>', 'lower-case letters, digits, . _ - (at most 63)')
+    .option('--ip <cidr>', 'source address or range (repeatable)', collect, [])
+    .option(
+      '--cert <name>',
+      'DNS name of a verified client certificate, or *.name (repeatable)',
+      collect,
+      [],
+    )
+    .option(
+      '--cert-sha256 <hex>',
+      'fingerprint of one certificate, no CA needed (repeatable)',
+      collect,
+      [],
+    )
+    .option('--auth <user>', 'SMTP AUTH user, or *@domain (repeatable)', collect, [])
+    .action(async (tenant: string, name: string, options: IdentityOptions, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const identities = normalizeIdentities({
+        ip: options.ip,
+        cert: options.cert,
+        certSha256: options.certSha256,
+        auth: options.auth,
+      })
+      await context.connected(async (store) => {
+        const result = await new Registry(store).addConnector(tenant, name, identities, by)
+        out.result({ result, tenant, name }, () =>
+          out.line(
+            result === 'added'
+              ? `added connector ${tenant}/${name}`
+              : `connector ${tenant}/${name} is there already`,
+          ),
+        )
+      })
+    })
+  manual(command, {
+    examples: [
+      'connector add contoso exchange --ip 192.0.2.10 --ip 2001:db8:7::/48',
+      "connector add contoso web --auth web@contoso.com --auth '*@contoso.com'",
+      'connector add contoso edge --cert mail.contoso.com',
+      'connector add contoso edge --cert-sha256 "$(openssl x509 -in cert.pem -noout -fingerprint -sha256 | cut -d= -f2)"',
+    ],
+    json: ['result: added | unchanged', 'tenant', 'name'],
+    exit: {
+      ...NO_TENANT,
+      4: 'it exists with other identities, or another connector has one of them',
+    },
+  })
+}
+
+function addRemove(connector: Command, io: Io): void {
+  const command = connector
+    .command('remove')
+    .description('remove a connector')
+    .argument('<tenant>')
+    .argument('<name>')
+    .action(async (tenant: string, name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        await new Registry(store).removeConnector(tenant, name)
+        out.result({ result: 'removed', tenant, name }, () =>
+          out.line(`removed connector ${tenant}/${name}`),
+        )
+      })
+    })
+  manual(command, {
+    examples: ['connector remove contoso edge'],
+    json: ['result: removed', 'tenant', 'name'],
+    exit: NO_TENANT_OR_CONNECTOR,
+  })
+}
+
+function addSwitch(connector: Command, io: Io, enabled: boolean): void {
+  const word = enabled ? 'enable' : 'disable'
+  const done = `${word}d`
+  const command = connector
+    .command(word)
+    .description(
+      enabled
+        ? 'let a disabled connector relay again'
+        : 'refuse what a connector relays with 550 5.7.64; it still matches',
+    )
+    .argument('<tenant>')
+    .argument('<name>')
+    .action(async (tenant: string, name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const change = await new Registry(store).setConnectorEnabled(tenant, name, enabled)
+        const result = change === 'changed' ? done : change
+        out.result({ result, tenant, name }, () =>
+          out.line(
+            change === 'changed'
+              ? `${done} connector ${tenant}/${name}`
+              : `connector ${tenant}/${name} is ${done} already`,
+          ),
+        )
+      })
+    })
+  manual(command, {
+    examples: [`connector ${word} contoso edge`],
+    json: [`result: ${done} | unchanged`, 'tenant', 'name'],
+    exit: NO_TENANT_OR_CONNECTOR,
+  })
+}
+
+function addList(connector: Command, io: Io): void {
+  const command = connector
+    .command('list')
+    .description('list the connectors of a tenant, or of all')
+    .argument('[tenant]')
+    .action(async (tenant: string | undefined, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const connectors = await new Registry(store).listConnectors(tenant)
+        out.result(connectors.map(viewOf), () => {
+          out.table(
+            ['CONNECTOR', 'ENABLED', 'IDENTITIES', 'ADDED', 'BY'],
+            connectors.map((each) => [
+              `${each.tenant}/${each.name}`,
+              each.enabled ? 'yes' : { text: 'no', tone: 'bad' as const },
+              identitiesOf(each),
+              shortTime(each.addedAt),
+              each.addedBy,
+            ]),
+            'no connectors; add one with: tenantctl connector add TENANT NAME --ip CIDR',
+          )
+        })
+      })
+    })
+  manual(command, {
+    examples: ['connector list', 'connector list contoso --json'],
+    json: [
+      'an array of:',
+      'tenant, name, enabled, added_at, added_by',
+      'ip, cert, cert_sha256, auth: arrays',
+    ],
+    exit: NO_TENANT,
+  })
+}
+
+function viewOf(connector: Connector): object {
+  return {
+    tenant: connector.tenant,
+    name: connector.name,
+    ip: connector.ip,
+    cert: connector.cert,
+    cert_sha256: connector.certSha256,
+    auth: connector.auth,
+    enabled: connector.enabled,
+    added_at: isoTime(connector.addedAt),
+    added_by: connector.addedBy,
+  }
+}
+
+function identitiesOf({ ip, cert, certSha256, auth }: Connector): string {
+  return [
+    ...ip.map((value) => `ip ${value}`),
+    ...cert.map((value) => `cert ${value}`),
+    ...certSha256.map((value) => `sha256 ${value.slice(0, 16)}…`),
+    ...auth.map((value) => `auth ${value}`),
+  ].join(', ')
+}
+
+function collect(value: string, values: string[]): string[] {
+  return [...values, value]
+}

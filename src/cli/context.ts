@@ -1,0 +1,126 @@
+import { existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import type { Command } from 'commander'
+import type { Config } from '../config'
+import { hasConfigFile, loadConfig } from '../config-file'
+import { InputError } from '../errors'
+import type { RedisSettings } from '../store/connection'
+import type { Store } from '../store/store'
+import { actor } from './actor'
+import type { Io } from './io'
+import { clean, Output } from './output'
+import { redisFromUrl } from './redis-url'
+import { withStore } from './store'
+
+/** The options that every command takes. */
+export interface GlobalOptions {
+  readonly config?: string
+  readonly redis?: string
+  readonly prefix?: string
+  readonly by?: string
+  readonly json?: boolean
+}
+
+/** What a command works with, once the global options are known. */
+export class Context {
+  readonly out: Output
+
+  constructor(
+    readonly io: Io,
+    private readonly options: GlobalOptions,
+  ) {
+    this.out = new Output(io, options.json === true)
+  }
+
+  /**
+   * Who does it, for the records.
+   *
+   * @throws {InputError}
+   */
+  get by(): string {
+    return actor(this.options.by, this.io.env)
+  }
+
+  /**
+   * Haraka's config directory: `--config`, else `./config`, else `$HARAKA/config`; the one that has our ini file goes
+   * first. `undefined` with `--redis` alone.
+   *
+   * @throws {InputError} where there is none.
+   */
+  get configDirectory(): string | undefined {
+    const { config, redis } = this.options
+    if (config !== undefined) {
+      const directory = path.resolve(this.io.cwd, config)
+      if (isDirectory(directory)) return directory
+      throw new InputError(
+        `--config "${config}" is not a directory: name Haraka's config directory`,
+      )
+    }
+    if (redis !== undefined) return undefined
+    const candidates = this.candidates().filter(isDirectory)
+    const directory = candidates.find(hasConfigFile) ?? candidates[0]
+    if (directory !== undefined) return directory
+    throw new InputError(
+      `there is no ${this.candidates().join(' and no ')}: name Haraka's config directory with --config DIR, or Redis with --redis URL`,
+    )
+  }
+
+  /**
+   * The configuration; says on stderr where the shipped defaults count.
+   *
+   * @throws {InputError} with all that is wrong in it.
+   */
+  config(): Config {
+    const directory = this.configDirectory
+    const config = loadConfig(directory)
+    if (directory === undefined) {
+      this.note('--redis without --config: the shipped defaults count for the rest')
+    } else if (!hasConfigFile(directory)) {
+      this.note(`${directory} has no unregistered-domain.ini: the shipped defaults count`)
+    }
+    return { ...config, redis: this.redis(config.redis) }
+  }
+
+  /**
+   * Runs `use` with the configuration and a connected store.
+   *
+   * @throws {InputError} a broken configuration; {@link StoreError}: Redis is away.
+   */
+  async connected<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
+    const config = this.config()
+    return withStore(config.redis, (store) => use(store, config))
+  }
+
+  /** One line on stderr that is no error. */
+  note(text: string): void {
+    this.io.stderr.write(`tenantctl: ${clean(text)}\n`)
+  }
+
+  private redis(settings: RedisSettings): RedisSettings {
+    const { redis, prefix } = this.options
+    const chosen = redis === undefined ? settings : redisFromUrl(redis, settings)
+    return prefix === undefined ? chosen : { ...chosen, prefix: acceptedPrefix(prefix) }
+  }
+
+  private candidates(): string[] {
+    const harakas = this.io.env['HARAKA']
+    return [
+      path.resolve(this.io.cwd, 'config'),
+      ...(harakas ? [path.resolve(this.io.cwd, harakas, 'config')] : []),
+    ]
+  }
+}
+
+/** A command's own options and arguments come typed; the global ones are found from any command. */
+export function contextOf(io: Io, command: Command): Context {
+  return new Context(io, command.optsWithGlobals<GlobalOptions>())
+}
+
+function acceptedPrefix(prefix: string): string {
+  if (!/[{}\s]/.test(prefix)) return prefix
+  throw new InputError(`--prefix "${prefix}" must hold no space and none of { }`)
+}
+
+function isDirectory(directory: string): boolean {
+  return existsSync(directory) && statSync(directory).isDirectory()
+}

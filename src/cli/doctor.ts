@@ -1,0 +1,125 @@
+import type { Command } from 'commander'
+import type { Config } from '../config'
+import { hasConfigFile, loadConfig } from '../config-file'
+import { InputError } from '../errors'
+import { harakaFiles, type HarakaFiles } from '../haraka-files'
+import type { Store } from '../store/store'
+import { Registry } from '../tenants/registry'
+import { contextOf, type Context } from './context'
+import { checkConsistency } from './doctor/consistency'
+import { checkBreadth, checkCertificates, checkMethods } from './doctor/identities'
+import { fail, warn, type Line } from './doctor/line'
+import { checkPlugins } from './doctor/plugins'
+import { checkRedis } from './doctor/redis'
+import { checkRelayAcl } from './doctor/relay-acl'
+import { checkHarakaSettings, checkOwnSettings } from './doctor/settings'
+import { StoreError } from './failure'
+import type { Io } from './io'
+import { manual } from './manual'
+import { count, type Output, type Tone } from './output'
+import { withStore } from './store'
+
+const TONES: Record<Line['level'], Tone> = { ok: 'good', warn: 'warn', fail: 'bad' }
+
+/** `tenantctl doctor` */
+export function addDoctorCommand(program: Command, io: Io, end: (status: number) => void): void {
+  const command = program
+    .command('doctor')
+    .description('check Redis, the configuration of Haraka and what is registered')
+    .option('--repair', 'mend indexes, ownership and identities that do not fit together')
+    .action(async (options: { repair?: boolean }, self: Command) => {
+      const context = contextOf(io, self)
+      const lines = await examine(context, options.repair === true)
+      context.out.result(lines, () => print(context.out, lines))
+      if (lines.some(({ level }) => level === 'fail')) end(1)
+    })
+  manual(command, {
+    examples: ['doctor', 'doctor --repair', 'doctor --json | jq \'.[] | select(.level != "ok")\''],
+    json: [
+      'an array of:',
+      'level: ok | warn (works, but could be better or safer) | fail',
+      'check: what was looked at, a stable word',
+      'message, advice (null where all is well)',
+    ],
+    exit: { 1: 'at least one fail' },
+  })
+}
+
+async function examine(context: Context, mend: boolean): Promise<Line[]> {
+  const directory = context.configDirectory
+  const files = directory === undefined ? undefined : harakaFiles(directory)
+  const broken = directory === undefined ? undefined : brokenConfig(directory)
+  if (broken) return [broken, ...checkHaraka(files, loadConfig(undefined))]
+  const config = context.config()
+  return [
+    ...checkOwnSettings(config),
+    ...checkHaraka(files, config),
+    ...(await checkStore(config, files, mend)),
+  ]
+}
+
+function brokenConfig(directory: string): Line | undefined {
+  if (!hasConfigFile(directory)) return undefined
+  try {
+    loadConfig(directory)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    return fail('config', error.message, 'mend the file; Redis was not looked at')
+  }
+}
+
+function checkHaraka(files: HarakaFiles | undefined, config: Config): Line[] {
+  if (files) return [...checkPlugins(files, config), ...checkHarakaSettings(files)]
+  return [
+    warn(
+      'config',
+      "Haraka's own configuration was not looked at",
+      "name Haraka's config directory with --config DIR",
+    ),
+  ]
+}
+
+async function checkStore(
+  config: Config,
+  files: HarakaFiles | undefined,
+  mend: boolean,
+): Promise<Line[]> {
+  try {
+    return await withStore(config.redis, async (store) => [
+      ...(await checkRedis(store, config.redis)),
+      ...(await checkConnectors(store, files, config)),
+      ...(await checkConsistency(store, mend)),
+    ])
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error
+    return [fail('redis', error.message, 'nothing that is registered was looked at')]
+  }
+}
+
+async function checkConnectors(
+  store: Store,
+  files: HarakaFiles | undefined,
+  config: Config,
+): Promise<Line[]> {
+  const connectors = await new Registry(store).listConnectors()
+  return [
+    ...checkBreadth(connectors),
+    ...checkMethods(connectors, files, config),
+    ...(files ? checkCertificates(connectors, files) : []),
+    ...(files ? checkRelayAcl(connectors, files, config.attribution.unknown) : []),
+  ]
+}
+
+function print(out: Output, lines: readonly Line[]): void {
+  for (const { level, check, message, advice } of lines) {
+    out.line(`${level.padEnd(4)}  ${check}: ${message}`, TONES[level])
+    if (advice !== null) out.line(`      → ${advice}`)
+  }
+  const number = (level: Line['level']): number =>
+    lines.filter((each) => each.level === level).length
+  out.line()
+  out.line(
+    `${number('ok')} ok, ${count(number('warn'), 'warning')}, ${count(number('fail'), 'fail')}`,
+  )
+}

@@ -1,0 +1,126 @@
+import type { Config } from '../../config'
+import { pluginNames } from '../../haraka-checks'
+import { iniBoolean, type HarakaFiles } from '../../haraka-files'
+import { fail, ok, warn, type Line } from './line'
+
+const OURS = 'unregistered-domain'
+const PROXY = 'queue/smtp_proxy'
+
+/** The plugin in `config/plugins`: that it is there, its place, and what has to be there beside it. */
+export function checkPlugins(files: HarakaFiles, config: Config): Line[] {
+  const plugins = pluginNames(files)
+  if (plugins.length === 0) {
+    return [
+      fail(
+        'plugins',
+        'there is no config/plugins: Haraka loads nothing',
+        "name Haraka's config directory with --config DIR",
+      ),
+    ]
+  }
+  const place = plugins.indexOf(OURS)
+  if (place === -1) {
+    return [
+      fail(
+        'plugins',
+        `config/plugins does not name ${OURS}: nothing is metered`,
+        `add a line ${OURS}${plugins.includes(PROXY) ? ` before ${PROXY}` : ''}, and restart Haraka`,
+      ),
+    ]
+  }
+  return [
+    ok('plugins', `config/plugins names ${OURS}`),
+    ...doubled(plugins),
+    ...order(plugins, place),
+    ...overriders(plugins),
+    ...relaying(plugins, files, config),
+    ...badPlugins(files),
+  ]
+}
+
+/** Haraka loads it once for each line, and runs all hooks of both (`plugins.js`, `load_plugins`). */
+function doubled(plugins: readonly string[]): Line[] {
+  if (plugins.filter((plugin) => plugin === OURS).length === 1) return []
+  return [
+    fail(
+      'plugins',
+      `config/plugins names ${OURS} more than once: every hook runs more than once`,
+      'keep one of the lines, with or without haraka-plugin- in front, and restart Haraka',
+    ),
+  ]
+}
+
+/**
+ * Hooks run by priority, and only those of one priority in the order of config/plugins. Ours at RCPT and rcpt_ok have
+ * -50, all of Haraka's own 0; ours at MAIL has 0. AUTH and STARTTLS are commands that come before MAIL.
+ */
+function order(plugins: readonly string[], place: number): Line[] {
+  const proxy = plugins.indexOf(PROXY)
+  if (proxy !== -1 && proxy < place) {
+    return [
+      warn(
+        'order',
+        `${PROXY} comes before ${OURS}: it opens a session to its backend before a restricted tenant is refused at MAIL`,
+        `move the line ${OURS} before ${PROXY}, and restart Haraka`,
+      ),
+    ]
+  }
+  const beside = plugins.filter(
+    (plugin) =>
+      plugin === PROXY || plugin === 'tls' || plugin === 'relay' || /^(auth|rcpt_to)/.test(plugin),
+  )
+  const named = beside.length > 0 ? ` (${beside.join(', ')})` : ''
+  return [
+    ok(
+      'order',
+      `its place among AUTH, tls, relay, rcpt and queue plugins${named} is right: at RCPT it comes first by priority`,
+    ),
+  ]
+}
+
+/** They turn refusals into acceptance, but not ours: our deny hook comes first (`plugins.js`, `get_denyfn`). */
+function overriders(plugins: readonly string[]): Line[] {
+  const present = ['delay_deny', 'karma'].filter((plugin) => plugins.includes(plugin))
+  if (present.length === 0) return []
+  return [ok('deny', `${present.join(' and ')} cannot take our refusals back`)]
+}
+
+function relaying(plugins: readonly string[], files: HarakaFiles, config: Config): Line[] {
+  const relay = plugins.some((plugin) => plugin === 'relay' || plugin.startsWith('relay_'))
+  if (relay && iniBoolean(files.ini('relay.ini')['relay'], 'all', false)) {
+    return [
+      warn(
+        'relaying',
+        'relay.ini [relay] all=true lets everybody relay, tenants or not',
+        'set all=false in [relay] of relay.ini, or unknown=deny in [attribution] of unregistered-domain.ini',
+      ),
+    ]
+  }
+  if (relay || config.attribution.grantRelay || plugins.some(isAuthPlugin)) {
+    return [ok('relaying', 'sessions can be allowed to relay')]
+  }
+  return [
+    warn(
+      'relaying',
+      'no AUTH plugin that we know, no relay plugin, and grant_relay=false: only mail of sessions that may relay is metered',
+      'add an AUTH plugin or relay to config/plugins, or set grant_relay=true in [attribution] of unregistered-domain.ini, unless a plugin of your own lets sessions relay',
+    ),
+  ]
+}
+
+/** By its name: whether a plugin offers AUTH is in its code only. */
+export function isAuthPlugin(plugin: string): boolean {
+  return /^auth[/_-]|^(ldap|dovecot)$/.test(plugin)
+}
+
+/** Haraka `plugins.js`, `_compile`: with it a plugin that does not load is left out. */
+function badPlugins(files: HarakaFiles): Line[] {
+  if (!files.ini('smtp.ini')['main']?.['ignore_bad_plugins']) return []
+  return [
+    warn(
+      'ignore_bad_plugins',
+      'smtp.ini has ignore_bad_plugins: if this plugin ever fails to load, Haraka runs without it and meters nothing',
+      'set ignore_bad_plugins=0 in smtp.ini',
+    ),
+  ]
+}

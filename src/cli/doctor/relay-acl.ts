@@ -1,0 +1,45 @@
+import { isIP } from 'node:net'
+import { pluginNames } from '../../haraka-checks'
+import { iniBoolean, type HarakaFiles } from '../../haraka-files'
+import type { Connector } from '../../tenants/types'
+import { ok, warn, type Line } from './line'
+import { Range } from './range'
+
+/** Ranges that may relay without being any tenant's. */
+export function checkRelayAcl(
+  connectors: readonly Connector[],
+  files: HarakaFiles,
+  unknown: 'ignore' | 'deny',
+): Line[] {
+  const relay = pluginNames(files).some((plugin) => plugin === 'relay' || plugin === 'relay_acl')
+  if (!relay || !iniBoolean(files.ini('relay.ini')['relay'], 'acl', true)) return []
+  const covering = connectors.flatMap(({ ip }) => ip.map((prefix) => Range.parse(prefix)))
+  const lines = aclRanges(files)
+    .filter(({ range }) => !range.isCoveredBy(covering))
+    .map(({ text, range }) =>
+      warn(
+        'relay_acl_allow',
+        `${text === range.toString() ? text : `${text} (which relay takes for ${range.toString()})`} may relay, but no connector covers it: ${unknown === 'deny' ? 'without AUTH or a certificate its mail is refused' : 'its mail is not metered'}`,
+        'add a connector (tenantctl connector add TENANT NAME --ip CIDR), or remove the line from relay_acl_allow',
+      ),
+    )
+  return lines.length > 0
+    ? lines
+    : [ok('relay_acl_allow', 'connectors cover all that may relay by address')]
+}
+
+/**
+ * `relay_acl_allow` as haraka-plugin-relay reads it (`index.js`, `load_acls` and `is_acl_allowed`): a comment may follow
+ * a range, an address without a length gets /32 (also where it is IPv6), and a length of 0 is the longest.
+ */
+function aclRanges(files: HarakaFiles): { text: string; range: Range }[] {
+  return files.list('relay_acl_allow').flatMap((line) => {
+    const text = line.replace(/#.*/, '').trim()
+    const [address = '', length = '32'] = text.split('/')
+    const family = isIP(address)
+    if (family === 0) return []
+    const longest = family === 4 ? 32 : 128
+    const bits = Math.min(parseInt(length, 10) || longest, longest)
+    return [{ text, range: Range.parse(`${address}/${bits}`) }]
+  })
+}

@@ -1,0 +1,170 @@
+import type { Command } from 'commander'
+import { acceptedDomainName } from '../names/accepted'
+import { typedDomain } from '../names/typed-domain'
+import { Registry } from '../tenants/registry'
+import { contextOf } from './context'
+import type { Io } from './io'
+import { groupManual, manual } from './manual'
+import { readNames } from './names-input'
+import { count, isoTime, shortTime } from './output'
+import { NO_TENANT } from './statuses'
+
+interface AddOptions {
+  readonly subdomains?: boolean
+  readonly shared?: boolean
+}
+
+/** `tenantctl domain add | remove | move | list` */
+export function addDomainCommands(program: Command, io: Io): void {
+  const domain = program
+    .command('domain')
+    .description('accepted domains: the sender domains of a tenant, never metered')
+  groupManual(domain, [
+    'domain add contoso contoso.com --subdomains',
+    'domain remove contoso old.example',
+    'domain move contoso.com fabrikam',
+    'domain list contoso',
+  ])
+  addAdd(domain, io)
+  addRemove(domain, io)
+  addMove(domain, io)
+  addList(domain, io)
+}
+
+function addAdd(domain: Command, io: Io): void {
+  const command = domain
+    .command('add')
+    .description('register accepted domains: all of them, or none')
+    .argument('<tenant>')
+    .argument('<domain...>', '`-` reads names from stdin (# begins a comment)')
+    .option('--subdomains', 'every name below it too')
+    .option('--shared', 'without owning it: for agencies and names outside the public DNS')
+    .action(async (tenant: string, args: string[], options: AddOptions, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const flags = { subdomains: options.subdomains === true, shared: options.shared === true }
+      const names = (await readNames(args, io)).map((name) => acceptedDomainName(name, flags))
+      const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
+      await context.connected(async (store) => {
+        const { added, unchanged } = await new Registry(store).addDomains(tenant, domains, by)
+        const result = added.length > 0 ? 'added' : 'unchanged'
+        out.result({ result, tenant, added, unchanged }, () => {
+          for (const name of added) out.line(`added ${name} to ${tenant}`)
+          for (const name of unchanged) out.line(`${name} is there already`)
+        })
+      })
+    })
+  manual(command, {
+    examples: [
+      'domain add contoso contoso.com --subdomains',
+      'domain add contoso contoso.de contoso.fr',
+      'domain add contoso - < domains.txt',
+      'domain add agency customer.example --shared',
+      'domain add contoso corp.local --shared',
+    ],
+    json: ['result: added | unchanged', 'tenant', 'added, unchanged: arrays of names as A-labels'],
+    exit: {
+      ...NO_TENANT,
+      4: 'another tenant owns one of them, or it is there with other flags; nothing was added',
+    },
+  })
+}
+
+function addRemove(domain: Command, io: Io): void {
+  const command = domain
+    .command('remove')
+    .description('remove accepted domains: all of them, or none')
+    .argument('<tenant>')
+    .argument('<domain...>', '`-` reads names from stdin')
+    .action(async (tenant: string, args: string[], _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      const removed = [...new Set((await readNames(args, io)).map(typedDomain))]
+      await context.connected(async (store) => {
+        await new Registry(store).removeDomains(tenant, removed)
+        out.result({ result: 'removed', tenant, removed }, () => {
+          for (const name of removed) out.line(`removed ${name} from ${tenant}`)
+        })
+      })
+    })
+  manual(command, {
+    examples: ['domain remove contoso old.example'],
+    json: ['result: removed', 'tenant', 'removed: array of names'],
+    exit: { 3: 'no such tenant, or one of the domains is not there; nothing was removed' },
+  })
+}
+
+function addMove(domain: Command, io: Io): void {
+  const command = domain
+    .command('move')
+    .description('give an owned domain to another tenant, without a moment in which nobody has it')
+    .argument('<domain>')
+    .argument('<tenant>', 'the new owner')
+    .action(async (name: string, tenant: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const moved = typedDomain(name)
+      await context.connected(async (store) => {
+        const { from } = await new Registry(store).moveDomain(moved, tenant, by)
+        const result = from === tenant ? 'unchanged' : 'moved'
+        out.result({ result, domain: moved, from: from ?? null, tenant }, () => {
+          if (result === 'unchanged') out.line(`${moved} belongs to ${tenant} already`)
+          else out.line(`moved ${moved}${from === undefined ? '' : ` from ${from}`} to ${tenant}`)
+        })
+      })
+    })
+  manual(command, {
+    examples: ['domain move contoso.com fabrikam'],
+    json: [
+      'result: moved | unchanged',
+      'domain',
+      'from: the owner before, or null',
+      'tenant: the owner now',
+    ],
+    exit: {
+      3: 'no such tenant, or no tenant owns the domain',
+      4: 'the new tenant may not have it, for example because a third one owns a name below it',
+    },
+  })
+}
+
+function addList(domain: Command, io: Io): void {
+  const command = domain
+    .command('list')
+    .description('list the accepted domains of a tenant')
+    .argument('<tenant>')
+    .action(async (tenant: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const domains = await new Registry(store).listDomains(tenant)
+        const views = domains.map((each) => ({
+          tenant,
+          domain: each.domain,
+          subdomains: each.subdomains,
+          shared: each.shared,
+          added_at: isoTime(each.addedAt),
+          added_by: each.addedBy,
+        }))
+        out.result(views, () => {
+          out.table(
+            ['DOMAIN', 'SUBDOMAINS', 'SHARED', 'ADDED', 'BY'],
+            domains.map((each) => [
+              each.domain,
+              each.subdomains ? 'yes' : 'no',
+              each.shared ? 'yes' : 'no',
+              shortTime(each.addedAt),
+              each.addedBy,
+            ]),
+            `${tenant} has no accepted domains: all its mail is unregistered; add one with: tenantctl domain add ${tenant} DOMAIN`,
+          )
+          if (views.length > 20) out.line(count(views.length, 'domain'))
+        })
+      })
+    })
+  manual(command, {
+    examples: ['domain list contoso', "domain list contoso --json | jq -r '.[].domain'"],
+    json: ['an array of:', 'tenant, domain, subdomains, shared, added_at, added_by'],
+    exit: NO_TENANT,
+  })
+}

@@ -1,0 +1,29 @@
+import { stdin, stdout, stderr } from 'node:process'
+
+/** The world outside of a command. A test passes its own. */
+export interface Io {
+  readonly stdin: AsyncIterable<Buffer | string>
+  readonly stdout: { write(text: string): unknown }
+  readonly stderr: { write(text: string): unknown }
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The directory that relative paths start from. */
+  readonly cwd: string
+  /** stdout is a terminal: colours and its width may be used. */
+  readonly terminal: boolean
+  readonly columns: number
+}
+
+const COLUMNS = 100
+
+/** The world of this process. */
+export function processIo(): Io {
+  return {
+    stdin,
+    stdout,
+    stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    terminal: stdout.isTTY === true,
+    columns: stdout.columns || COLUMNS,
+  }
+}

@@ -1,0 +1,158 @@
+import { styleText } from 'node:util'
+import Table from 'cli-table3'
+import type { Io } from './io'
+
+/** How a text is meant: green, yellow, red or faint on a terminal, plain elsewhere. */
+export type Tone = 'good' | 'warn' | 'bad' | 'faint'
+
+/** A cell of a table; `tone` as in {@link Tone}, `right` for numbers. */
+export type Cell =
+  string | { readonly text: string; readonly tone?: Tone; readonly right?: boolean }
+
+const COLOURS = { good: 'green', warn: 'yellow', bad: 'red', faint: 'gray' } as const
+
+const GAPS = /[\t\n\v\f\r\u2028\u2029]+/g
+const INVISIBLE = /[\p{Cc}\p{Bidi_Control}]/gu
+const JSON_UNSAFE = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu
+
+/**
+ * Makes a text that came from outside safe for a terminal: control characters (ESC and the C1 set
+ * among them, which terminals take as commands) and bidi controls (which reorder what is read) go,
+ * line breaks and tabs become one space.
+ */
+export function clean(text: string): string {
+  return text.replace(GAPS, ' ').replace(INVISIBLE, '')
+}
+
+/** JSON in which nothing can act on a terminal: what {@link clean} would drop is escaped. */
+export function safeJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    JSON_UNSAFE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** A time as ISO 8601 UTC. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** The same for people: whole seconds. */
+export function shortTime(ms: number): string {
+  return `${isoTime(ms).slice(0, 19)}Z`
+}
+
+/** A duration for people, rounded up to one or two units: `45s`, `12m`, `3h 20m`, `2d 4h`. */
+export function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  if (seconds < 60) return `${seconds}s`
+  const minutes = Math.ceil(seconds / 60)
+  if (minutes < 60) return `${minutes}m`
+  const hours = Math.floor(minutes / 60)
+  if (hours < 24) return join(hours, 'h', minutes % 60, 'm')
+  const days = Math.floor(hours / 24)
+  return join(days, 'd', hours % 24, 'h')
+}
+
+function join(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit} ${small}${smallUnit}`
+}
+
+/** `1 domain`, `2 domains`, `1,500 recipients`. */
+export function count(number: number, noun: string): string {
+  return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`
+}
+
+/**
+ * What a command writes to stdout: lines and tables for people, or one JSON value for programs. All
+ * text passes {@link clean} here, so that no command can forget it.
+ */
+export class Output {
+  private readonly colours: boolean
+
+  constructor(
+    private readonly io: Io,
+    /** `--json` was given. */
+    readonly json: boolean,
+  ) {
+    this.colours = io.terminal && !io.env['NO_COLOR']
+  }
+
+  /** Writes `value` with `--json`; else calls `people`. */
+  result(value: unknown, people: () => void): void {
+    if (this.json) this.io.stdout.write(`${safeJson(value)}\n`)
+    else people()
+  }
+
+  line(text = '', tone?: Tone): void {
+    this.io.stdout.write(`${this.paint(text, tone)}\n`)
+  }
+
+  /** Aligned columns; `empty` instead of a table without rows. */
+  table(head: readonly string[], rows: readonly (readonly Cell[])[], empty: string): void {
+    if (rows.length === 0) {
+      this.line(empty)
+      return
+    }
+    this.io.stdout.write(
+      this.columns([
+        head.map((title) => this.heading(title)),
+        ...rows.map((row) => this.cells(row)),
+      ]),
+    )
+  }
+
+  /** `name  value` lines, aligned. */
+  facts(facts: readonly (readonly [string, Cell])[]): void {
+    this.io.stdout.write(this.columns(facts.map((fact) => this.cells(fact))))
+  }
+
+  private columns(rows: Table.Cell[][]): string {
+    const table = new Table({ chars: NO_LINES, style: NO_STYLE })
+    table.push(...rows)
+    return table
+      .toString()
+      .split('\n')
+      .map((line) => `${line.trimEnd()}\n`)
+      .join('')
+  }
+
+  private cells(row: readonly Cell[]): Table.Cell[] {
+    return row.map((cell) => {
+      if (typeof cell === 'string') return clean(cell)
+      return {
+        content: this.paint(cell.text, cell.tone),
+        ...(cell.right && { hAlign: 'right' as const }),
+      }
+    })
+  }
+
+  private heading(title: string): string {
+    return this.colours ? styleText('bold', title) : title
+  }
+
+  private paint(text: string, tone: Tone | undefined): string {
+    const safe = clean(text)
+    return tone && this.colours ? styleText(COLOURS[tone], safe) : safe
+  }
+}
+
+const NO_LINES = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+}
+
+const NO_STYLE = { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 }

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Command } from 'commander'
+import { packageRoot } from '../package-root'
+import { addConnectorCommands } from './connector'
+import { addDoctorCommand } from './doctor'
+import { addDomainCommands } from './domain'
+import { addExplainCommand } from './explain'
+import { throwUsageErrors } from './failure'
+import type { Io } from './io'
+import { addRestrictionCommands } from './restriction'
+import { addStatusCommand } from './status'
+import { addTenantCommands } from './tenant'
+
+/**
+ * The whole command line.
+ *
+ * @param end is given the exit status of a command that has done its work and is still not content.
+ */
+export function createProgram(io: Io, end: (status: number) => void): Command {
+  const program = new Command('tenantctl')
+    .description(
+      'Tenants of a Haraka relay: their accepted domains, connectors, meters and restrictions.',
+    )
+    .version(packageVersion(), '--version', 'print the version')
+    .option('--config <dir>', "Haraka's config directory (default: ./config, then $HARAKA/config)")
+    .option('--redis <url>', 'redis://HOST:PORT/DB instead of [redis] of the ini file')
+    .option('--prefix <text>', 'what every key in Redis starts with')
+    .option('--by <name>', 'who does it, for the records (default: the OS user, before sudo)')
+    .option('--json', 'print JSON; `COMMAND --help` documents its fields')
+    .configureHelp({ showGlobalOptions: true, helpWidth: io.columns })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      // Errors are printed in one place, by main(), and in one line.
+      writeErr: () => {},
+    })
+    .addHelpText('after', OVERVIEW)
+  addTenantCommands(program, io)
+  addDomainCommands(program, io)
+  addConnectorCommands(program, io)
+  addStatusCommand(program, io)
+  addRestrictionCommands(program, io)
+  addExplainCommand(program, io)
+  addDoctorCommand(program, io, end)
+  throwUsageErrors(program)
+  return program
+}
+
+const OVERVIEW = `
+Examples:
+  $ tenantctl tenant add contoso --name "Contoso Ltd"
+  $ tenantctl domain add contoso contoso.com --subdomains
+  $ tenantctl connector add contoso exchange --ip 192.0.2.10
+  $ tenantctl status
+  $ tenantctl unblock contoso --reason "password changed"
+
+Exit status:
+  0  done, or nothing was to do
+  1  failed: Redis cannot be reached, doctor found a fault …
+  2  bad usage or bad input
+  3  no such tenant, domain or connector
+  4  refused: owned by another tenant, exists with other content, restricted …
+
+Errors are one line on stderr; with --json it is {"error": text, "status": number}.`
+
+function packageVersion(): string {
+  const text = readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,56 @@
+import { formatWindow } from '../allowance/limits'
+import type { Restriction } from '../restriction/restriction'
+import type { Trigger } from '../restriction/trigger'
+import { isoTime } from './output'
+
+/** What crossed which limit, as JSON. */
+export interface TriggerView {
+  /** Such as `1h`. */
+  readonly window: string
+  readonly limit: number
+  readonly used: number
+  readonly domain: string | null
+  readonly connector: string | null
+  readonly ip: string | null
+}
+
+/** A restriction, as JSON. */
+export interface RestrictionView {
+  /** ISO 8601 UTC */
+  readonly since: string
+  readonly by: string
+  readonly reason: string
+  readonly scope: Restriction['scope']
+  readonly trigger: TriggerView | null
+}
+
+export function restrictionView(restriction: Restriction): RestrictionView {
+  const { since, by, reason, scope, trigger } = restriction
+  return {
+    since: isoTime(since),
+    by,
+    reason,
+    scope,
+    trigger: trigger ? triggerView(trigger) : null,
+  }
+}
+
+export function triggerView(trigger: Trigger): TriggerView {
+  return {
+    window: formatWindow(trigger.window),
+    limit: trigger.limit,
+    used: trigger.used,
+    domain: trigger.domain || null,
+    connector: trigger.connector || null,
+    ip: trigger.ip || null,
+  }
+}
+
+/** For people: `300 in 1h reached, from lure.example, connector contoso/web, 192.0.2.7`. */
+export function describeTrigger({ limit, window, domain, connector, ip }: Trigger): string {
+  const parts = [`${limit} in ${formatWindow(window)} reached`]
+  if (domain) parts.push(`from ${domain}`)
+  if (connector) parts.push(`connector ${connector}`)
+  if (ip) parts.push(ip)
+  return parts.join(', ')
+}

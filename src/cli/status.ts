@@ -1,0 +1,158 @@
+import type { Command } from 'commander'
+import { formatWindow } from '../allowance/limits'
+import type { WindowUsage } from '../allowance/usage'
+import { Registry } from '../tenants/registry'
+import { contextOf } from './context'
+import type { Io } from './io'
+import { manual } from './manual'
+import { duration, shortTime, type Cell, type Output, type Tone } from './output'
+import { describeTrigger } from './restriction-view'
+import { NO_TENANT } from './statuses'
+import {
+  fullestWindow,
+  readStatus,
+  readStatuses,
+  shareOf,
+  statusView,
+  type TenantStatus,
+} from './status-view'
+import { existingTenant } from './tenant-view'
+
+const BAR = 20
+const MUCH = 0.8
+
+const FIELDS = [
+  'tenant, mode (the one in force: enforce | monitor | off)',
+  'restricted: true or false',
+  'restriction: null, or {since, by, reason, scope: unregistered | all,',
+  '  trigger: null or {window, limit, used, domain, connector, ip}}',
+  'windows: the meter of unregistered mail, [] when unlimited; each',
+  '  {window: such as 1h, limit, defer: 4xx instead of a restriction, used, remaining}',
+  'null: the same for the null sender',
+]
+
+/** `tenantctl status [TENANT]` */
+export function addStatusCommand(program: Command, io: Io): void {
+  const command = program
+    .command('status')
+    .description('the meters: of all tenants, the most used first, or of one in full')
+    .argument('[tenant]')
+    .action(async (id: string | undefined, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store, config) => {
+        if (id === undefined) {
+          const statuses = await readStatuses(
+            store,
+            config,
+            await new Registry(store).listTenants(),
+          )
+          out.result(statuses.map(statusView), () => printAll(out, statuses))
+        } else {
+          const status = await readStatus(store, config, await existingTenant(store, id))
+          out.result(statusView(status), () => printOne(out, status))
+        }
+      })
+    })
+  manual(command, {
+    examples: [
+      'status',
+      'status contoso',
+      "status contoso --json | jq '.windows[] | {window, used, limit}'",
+    ],
+    json: ['with TENANT an object, else an array of:', ...FIELDS],
+    exit: NO_TENANT,
+  })
+}
+
+function printAll(out: Output, statuses: readonly TenantStatus[]): void {
+  out.table(
+    ['TENANT', 'MODE', 'RESTRICTED', 'WINDOW', 'USED', 'LIMIT', 'PERCENT'],
+    statuses.map((status) => {
+      const fullest = fullestWindow(status)
+      return [
+        status.tenant.id,
+        status.mode,
+        status.restriction ? { text: status.restriction.scope, tone: 'bad' as const } : 'no',
+        ...(fullest
+          ? [formatWindow(fullest.window), ...numbers(fullest)]
+          : ['unlimited', '', '', '']),
+      ]
+    }),
+    'no tenants; add one with: tenantctl tenant add ID',
+  )
+}
+
+function printOne(out: Output, status: TenantStatus): void {
+  const { tenant, restriction, usage, lifted } = status
+  const { wouldTrip } = usage
+  const facts: [string, Cell][] = [
+    ['tenant', tenant.name === tenant.id ? tenant.id : `${tenant.id}  ${tenant.name}`],
+    ['mode', `${status.mode}${status.modeSource}`],
+  ]
+  if (!restriction) {
+    facts.push(['restricted', { text: 'no', tone: 'good' }])
+  } else {
+    const refused = restriction.scope === 'all' ? 'all relayed mail' : 'unregistered mail'
+    const inForce = status.mode === 'enforce' ? 'is refused' : `would be refused in mode enforce`
+    facts.push(
+      [
+        'restricted',
+        { text: `since ${shortTime(restriction.since)}: ${refused} ${inForce}`, tone: 'bad' },
+      ],
+      ['by', restriction.by],
+      ['reason', restriction.reason],
+    )
+    if (restriction.trigger) facts.push(['trigger', describeTrigger(restriction.trigger)])
+    facts.push(['to lift it', `tenantctl unblock ${tenant.id} --reason TEXT`])
+  }
+  if (wouldTrip) {
+    facts.push([
+      'would trip',
+      { text: `at ${shortTime(wouldTrip.since)}: ${describeTrigger(wouldTrip)}`, tone: 'warn' },
+    ])
+  }
+  if (lifted) {
+    facts.push(['last lifted', `${shortTime(lifted.at)} by ${lifted.by}: ${lifted.reason}`])
+  }
+  out.facts(facts)
+  out.line()
+  out.table(
+    ['METER', 'WINDOW', 'USAGE', 'USED', 'LIMIT', 'PERCENT', 'FREES UP'],
+    [
+      ...meterRows('unregistered', usage.unregistered, usage.at),
+      ...meterRows('null', usage.null, usage.at),
+    ],
+    '',
+  )
+}
+
+function meterRows(meter: string, windows: readonly WindowUsage[], at: number): Cell[][] {
+  if (windows.length === 0) return [[meter, 'unlimited', '', '', '', '', '']]
+  return windows.map((each) => [
+    meter,
+    `${formatWindow(each.window)}${each.defer ? ' defer' : ''}`,
+    { text: bar(shareOf(each)), ...toneOf(each) },
+    ...numbers(each),
+    each.freesAt === undefined ? '' : `in ${duration(Math.max(0, each.freesAt - at))}`,
+  ])
+}
+
+function numbers(each: WindowUsage): Cell[] {
+  return [
+    { text: String(each.used), right: true },
+    { text: String(each.limit), right: true },
+    { text: `${Math.floor(shareOf(each) * 100)} %`, right: true, ...toneOf(each) },
+  ]
+}
+
+function toneOf(each: WindowUsage): { tone?: Tone } {
+  const share = shareOf(each)
+  if (share >= 1) return { tone: 'bad' }
+  return share >= MUCH ? { tone: 'warn' } : {}
+}
+
+function bar(share: number): string {
+  const filled = Math.min(BAR, share > 0 ? Math.max(1, Math.floor(share * BAR)) : 0)
+  return `[${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}]`
+}

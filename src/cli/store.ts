@@ -1,0 +1,77 @@
+import { addressOf, connect, type RedisSettings } from '../store/connection'
+import { Keys } from '../store/keys'
+import { Store } from '../store/store'
+import { messageOf, UserError } from '../errors'
+import { StoreError } from './failure'
+
+/** How long to wait for Redis before saying that it is away, in ms. */
+const PATIENCE = 2000
+/** A person waits longer than a mail session: one command may write 100,000 domains. */
+const COMMAND_TIMEOUT = 15_000
+
+/**
+ * Runs `use` with a connected store, and closes it in any case.
+ *
+ * @throws {StoreError} Redis cannot be reached, or it failed meanwhile.
+ */
+export async function withStore<T>(
+  settings: RedisSettings,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
+  const store = await openStore(settings)
+  try {
+    return await use(store)
+  } catch (error) {
+    throw isRedisFailure(error) ? failed(settings, messageOf(error)) : error
+  } finally {
+    store.client.disconnect()
+  }
+}
+
+/** @throws {StoreError} within {@link PATIENCE}, where Redis is away or refuses us. */
+async function openStore(settings: RedisSettings): Promise<Store> {
+  // One of several sentinels or cluster nodes may be away: only the whole may not.
+  const single = settings.sentinels.length === 0 && settings.cluster.length === 0
+  let problem = `no answer within ${PATIENCE / 1000} s`
+  let fail: (() => void) | undefined
+  const client = connect({ ...settings, commandTimeout: COMMAND_TIMEOUT }, (message) => {
+    problem = message
+    if (single) fail?.()
+  })
+  let timer: NodeJS.Timeout | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      fail = () => reject(unreachable(settings, problem))
+      timer = setTimeout(fail, PATIENCE)
+      client.once('ready', () => resolve())
+    })
+    return new Store(client, new Keys(settings.prefix))
+  } catch (error) {
+    client.disconnect()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function unreachable(settings: RedisSettings, problem: string): StoreError {
+  const advice = /^(NOAUTH|WRONGPASS|NOPERM)|ERR AUTH/.test(problem)
+    ? 'check username and password in [redis] of unregistered-domain.ini'
+    : 'start it, or say where it is with --config DIR or --redis URL'
+  return new StoreError(`Redis at ${addressOf(settings)} cannot be reached (${problem}): ${advice}`)
+}
+
+function failed(settings: RedisSettings, problem: string): StoreError {
+  return new StoreError(
+    `Redis at ${addressOf(settings)} failed (${problem}): see what has been done with tenantctl status, then try again`,
+  )
+}
+
+/** What ioredis throws: an answer that is an error, a timeout, a lost connection. */
+function isRedisFailure(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof UserError) return false
+  return (
+    /^(ReplyError|AbortError|MaxRetriesPerRequestError|ClusterAllFailedError)$/.test(error.name) ||
+    /^(Command timed out|Connection is closed|Stream isn't writeable)/.test(error.message)
+  )
+}

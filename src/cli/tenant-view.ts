@@ -1,0 +1,77 @@
+import type { Store } from '../store/store'
+import { Registry } from '../tenants/registry'
+import { noSuchTenant } from '../tenants/tenant-registry'
+import type { Tenant } from '../tenants/types'
+import { isoTime } from './output'
+
+/** A tenant as `tenant show` and `tenant list` print it. */
+export interface TenantView {
+  readonly id: string
+  readonly name: string
+  /** `null`: the default counts; the same for the limits. */
+  readonly mode: string | null
+  readonly limits: string | null
+  readonly null_limits: string | null
+  readonly source: string
+  /** ISO 8601 UTC */
+  readonly created_at: string
+  readonly domains: number
+  readonly connectors: number
+  readonly restricted: boolean
+}
+
+/** Tenants asked for at a time: a million must not stand in one pipeline. */
+const PIECE = 500
+
+/** @throws {NotFoundError} */
+export async function existingTenant(store: Store, id: string): Promise<Tenant> {
+  const tenant = await new Registry(store).getTenant(id)
+  if (tenant) return tenant
+  throw noSuchTenant(id)
+}
+
+/** Adds what is kept elsewhere: how many domains and connectors, and whether it is restricted. */
+export async function describeTenants(
+  store: Store,
+  tenants: readonly Tenant[],
+): Promise<TenantView[]> {
+  const connectors = await connectorCounts(store)
+  const views: TenantView[] = []
+  for (let at = 0; at < tenants.length; at += PIECE) {
+    const piece = tenants.slice(at, at + PIECE)
+    views.push(
+      ...(await Promise.all(
+        piece.map((tenant) => describe(store, tenant, connectors.get(tenant.id) ?? 0)),
+      )),
+    )
+  }
+  return views
+}
+
+async function describe(store: Store, tenant: Tenant, connectors: number): Promise<TenantView> {
+  const { client, keys } = store
+  const [domains, restricted] = await Promise.all([
+    client.hlen(keys.domains(tenant.id)),
+    client.exists(keys.restriction(tenant.id)),
+  ])
+  return {
+    id: tenant.id,
+    name: tenant.name,
+    mode: tenant.mode ?? null,
+    limits: tenant.limits ?? null,
+    null_limits: tenant.nullLimits ?? null,
+    source: tenant.source,
+    created_at: isoTime(tenant.createdAt),
+    domains,
+    connectors,
+    restricted: restricted === 1,
+  }
+}
+
+async function connectorCounts(store: Store): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  for (const { tenant } of await new Registry(store).listConnectors()) {
+    counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
+  }
+  return counts
+}

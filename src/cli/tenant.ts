@@ -1,0 +1,223 @@
+import type { Command } from 'commander'
+import { formatLimits } from '../allowance/limits'
+import { InputError } from '../errors'
+import { Registry } from '../tenants/registry'
+import { normalizeSettings, type TenantSettings } from '../tenants/tenant-registry'
+import { MODES, type Mode } from '../tenants/types'
+import { contextOf } from './context'
+import type { Io } from './io'
+import { groupManual, manual } from './manual'
+import { count, shortTime, type Cell } from './output'
+import { ownOr } from './phrases'
+import { NO_TENANT } from './statuses'
+import { describeTenants, existingTenant, type TenantView } from './tenant-view'
+
+const VIEW_FIELDS = [
+  'id, name, source (who registered it; file:ID for a tenants file), created_at',
+  'mode, limits, null_limits: its own; null where the default counts',
+  'domains, connectors: how many; restricted: true or false',
+]
+
+interface Settings {
+  readonly name?: string
+  readonly limits?: string
+  readonly nullLimits?: string
+  readonly mode?: string
+}
+
+/** `tenantctl tenant add | set | show | list | remove` */
+export function addTenantCommands(program: Command, io: Io): void {
+  const tenant = program
+    .command('tenant')
+    .description('tenants: the organisations that relay through this server')
+  groupManual(tenant, [
+    'tenant add contoso --name "Contoso Ltd"',
+    'tenant set contoso --limits "50/1h, 300/1d"',
+    'tenant show contoso',
+    'tenant list',
+    'tenant remove contoso',
+  ])
+  addAdd(tenant, io)
+  addSet(tenant, io)
+  addShow(tenant, io)
+  addList(tenant, io)
+  addRemove(tenant, io)
+}
+
+function addAdd(tenant: Command, io: Io): void {
+  const command = withSettings(tenant.command('add'))
+    .description('register a tenant')
+    .argument('<id>', 'lower-case letters, digits, . _ - (at most 63)')
+    .action(async (id: string, options: Settings, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const settings = settingsOf(options)
+      await context.connected(async (store) => {
+        const result = await new Registry(store).addTenant(id, settings, by)
+        out.result({ result, tenant: id }, () =>
+          out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),
+        )
+      })
+    })
+  manual(command, {
+    examples: [
+      'tenant add contoso --name "Contoso Ltd"',
+      'tenant add contoso --limits "100/1h, 500/1d" --mode monitor',
+      'tenant add contoso --limits "200/10m defer, 1500/1d"',
+    ],
+    json: ['result: added | unchanged', 'tenant: its id'],
+    exit: { 4: 'it exists with other settings (change them with tenant set)' },
+  })
+}
+
+function addSet(tenant: Command, io: Io): void {
+  const command = withSettings(tenant.command('set'))
+    .description('change settings of a tenant; `default` takes the default again')
+    .argument('<id>')
+    .action(async (id: string, options: Settings, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      const changes = settingsOf(options)
+      if (Object.keys(changes).length === 0) {
+        throw new InputError(
+          'nothing to set: give one or more of --name, --limits, --null-limits, --mode',
+        )
+      }
+      await context.connected(async (store) => {
+        const result = await new Registry(store).setTenant(id, changes)
+        out.result({ result, tenant: id }, () =>
+          out.line(result === 'changed' ? `changed tenant ${id}` : `tenant ${id} is so already`),
+        )
+      })
+    })
+  manual(command, {
+    examples: [
+      'tenant set contoso --limits "50/1h, 300/1d"',
+      'tenant set contoso --mode enforce',
+      'tenant set contoso --limits default --mode default',
+    ],
+    json: ['result: changed | unchanged', 'tenant: its id'],
+    exit: NO_TENANT,
+  })
+}
+
+function addShow(tenant: Command, io: Io): void {
+  const command = tenant
+    .command('show')
+    .description('show one tenant')
+    .argument('<id>')
+    .action(async (id: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store, config) => {
+        const tenant = await existingTenant(store, id)
+        const [view] = await describeTenants(store, [tenant])
+        out.result(view, () => {
+          out.facts([
+            ['tenant', id],
+            ['name', tenant.name],
+            ['mode', ownOr(tenant.mode, config.main.mode)],
+            ['limits', ownOr(tenant.limits, formatLimits(config.allowance.limits))],
+            ['null limits', ownOr(tenant.nullLimits, formatLimits(config.null.limits))],
+            ['domains', String(view!.domains)],
+            ['connectors', String(view!.connectors)],
+            ['restricted', restrictedCell(view!)],
+            ['registered', `${shortTime(tenant.createdAt)} by ${tenant.source}`],
+          ])
+        })
+      })
+    })
+  manual(command, {
+    examples: ['tenant show contoso', 'tenant show contoso --json'],
+    json: VIEW_FIELDS,
+    exit: NO_TENANT,
+  })
+}
+
+function addList(tenant: Command, io: Io): void {
+  const command = tenant
+    .command('list')
+    .description('list all tenants')
+    .action(async (_options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const views = await describeTenants(store, await new Registry(store).listTenants())
+        out.result(views, () => {
+          out.table(
+            ['TENANT', 'NAME', 'MODE', 'LIMITS', 'DOMAINS', 'CONNECTORS', 'RESTRICTED'],
+            views.map((view) => [
+              view.id,
+              view.name,
+              view.mode ?? 'default',
+              view.limits ?? 'default',
+              { text: String(view.domains), right: true },
+              { text: String(view.connectors), right: true },
+              restrictedCell(view),
+            ]),
+            'no tenants; add one with: tenantctl tenant add ID',
+          )
+        })
+      })
+    })
+  manual(command, {
+    examples: ['tenant list', "tenant list --json | jq -r '.[] | select(.restricted) | .id'"],
+    json: ['an array of:', ...VIEW_FIELDS],
+  })
+}
+
+function addRemove(tenant: Command, io: Io): void {
+  const command = tenant
+    .command('remove')
+    .description('remove a tenant with its accepted domains, connectors and usage')
+    .argument('<id>')
+    .action(async (id: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const [view] = await describeTenants(store, [await existingTenant(store, id)])
+        await new Registry(store).removeTenant(id)
+        out.result({ result: 'removed', tenant: id }, () =>
+          out.line(
+            `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`,
+          ),
+        )
+      })
+    })
+  manual(command, {
+    examples: ['tenant remove contoso'],
+    json: ['result: removed', 'tenant: its id'],
+    exit: { ...NO_TENANT, 4: 'it is restricted (unblock it first)' },
+  })
+}
+
+function withSettings(command: Command): Command {
+  return command
+    .option('--name <text>', 'what people call it (else its id)')
+    .option('--limits <list>', 'its allowance for unregistered mail, such as "300/1h, 1500/1d"')
+    .option('--null-limits <list>', 'its allowance for the null sender')
+    .option('--mode <mode>', MODES.join(', '))
+}
+
+function restrictedCell({ restricted }: TenantView): Cell {
+  return restricted ? { text: 'yes', tone: 'bad' } : 'no'
+}
+
+/**
+ * The settings that were given; `default` stands for the default.
+ *
+ * @throws {InputError}
+ */
+function settingsOf({ name, limits, nullLimits, mode }: Settings): TenantSettings {
+  return normalizeSettings({
+    name,
+    limits: orDefault(limits),
+    nullLimits: orDefault(nullLimits),
+    // Checked there, like all of them.
+    mode: orDefault(mode) as Mode | null | undefined,
+  })
+}
+
+function orDefault(text: string | undefined): string | null | undefined {
+  return text?.trim() === 'default' ? null : text
+}
