@@ -47,6 +47,17 @@ export interface StartHarakaOptions {
   package?: string
 }
 
+/** Group ffdhe2048 of RFC 7919. Without the file Haraka lets openssl search for primes at its start. */
+const FFDHE2048 = `-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+`
+
 /** The plugins that run where nothing else is said. */
 export const defaultPlugins: readonly string[] = ['relay', 'unregistered-domain', Sink.plugin]
 
@@ -79,6 +90,8 @@ export async function startHaraka(options: StartHarakaOptions = {}): Promise<Tes
     }
   }
 }
+
+let probes = 0
 
 /** A running Haraka of our own. */
 export class TestHaraka {
@@ -141,6 +154,26 @@ export class TestHaraka {
   /** Writes unregistered-domain.ini anew, with the [redis] section of the start. */
   writeSettings(settings: Ini): void {
     this.writeConfig('unregistered-domain.ini', pluginIni({ ...this.options, settings }))
+  }
+
+  /**
+   * Waits until each process attributes such a session to this connector (`tenant/name`; null: to
+   * none), by sending itself messages from `address` to `address`. They are no deliveries.
+   */
+  async attributed(session: SessionOptions, connector: string | null, address: string) {
+    const subject = `probe ${++probes}`
+    const mail = { from: address, to: address, subject, headers: { 'X-Sink': 'probe' }, session }
+    const processes = new Set<number>()
+    const allAgree = async () => {
+      await this.send(mail)
+      const probe = this.sink.probes().findLast((message) => message.subject === subject)
+      if (!probe) return false
+      const note = probe.note as { connector: string | null } | undefined
+      if ((note?.connector ?? null) === connector) processes.add(probe.pid)
+      else processes.delete(probe.pid)
+      return processes.size === Math.max(1, this.options.nodes ?? 0)
+    }
+    await waitFor(allAgree, { what: `${JSON.stringify(session)} is attributed to ${connector}` })
   }
 
   /** Names of the files in Haraka's own outbound queue. */
@@ -213,6 +246,7 @@ function configFiles(options: StartHarakaOptions): Record<string, string> {
   if (tls) {
     files['tls_key.pem'] = tls.key
     files['tls_cert.pem'] = tls.cert
+    files['dhparams.pem'] = FFDHE2048
     if (tls.ca) files['clients_ca.pem'] = tls.ca
     const ca = tls.ca ? { ca: 'clients_ca.pem' } : {}
     files['tls.ini'] = formatIni({ main: { key: 'tls_key.pem', cert: 'tls_cert.pem', ...ca } })

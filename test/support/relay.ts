@@ -5,7 +5,6 @@ import {
 } from '../../scripts/services/haraka'
 import { startRedis, type TestRedis } from '../../scripts/services/redis'
 import type { Mail, Sent, SessionOptions, SmtpClient } from '../../scripts/services/smtp'
-import { waitFor } from '../../scripts/services/wait-for'
 import { Ledger, type Meter } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
 import type { WindowUsage } from '../../src/allowance/usage'
@@ -33,7 +32,7 @@ export interface TenantOptions {
   connectors?: Record<string, RawIdentities>
 }
 
-/** A tenant's name that the tests give for those who do something. */
+/** Who registers what the tests need. */
 const BY = 'test'
 
 /** Starts one Redis and one or more Harakas on it, with no tenants. */
@@ -42,17 +41,8 @@ export async function startRelay({
   ...options
 }: StartRelayOptions = {}): Promise<TestRelay> {
   const redis = await startRedis()
-  try {
-    const all = { ...options, redis }
-    return new TestRelay(
-      redis,
-      await Promise.all(Array.from({ length: hosts }, () => startHaraka(all))),
-      options.nodes,
-    )
-  } catch (error) {
-    await redis.stop()
-    throw error
-  }
+  const starting = Array.from({ length: hosts }, () => startHaraka({ ...options, redis }))
+  return new TestRelay(redis, await Promise.all(starting))
 }
 
 let addresses = 0
@@ -73,7 +63,6 @@ export class TestRelay {
   constructor(
     readonly redis: TestRedis,
     readonly hosts: TestHaraka[],
-    private readonly nodes = 0,
   ) {
     this.store = new Store(redis.client(), new Keys('ud:'))
     this.registry = new Registry(this.store)
@@ -125,16 +114,13 @@ export class TestRelay {
     return { localAddress }
   }
 
-  /**
-   * Waits until every process of every host attributes such a session to this connector (null: to
-   * none). The messages that ask for it have the null sender and go to the null sender's meter of
-   * no one: their recipient is the tenant's own.
-   */
+  /** Waits until every process of every host attributes such a session to this connector (null: to none). */
   async attributed(session: SessionOptions, connector: string | null): Promise<void> {
     const tenant = connector?.split('/')[0]
     const domains = tenant === undefined ? [] : await this.registry.listDomains(tenant)
+    // The tenant's own domain, so that nothing is charged.
     const address = `probe@${domains[0]?.domain ?? 'probe.example'}`
-    await Promise.all(this.hosts.map((host) => this.#probe(host, session, connector, address)))
+    await Promise.all(this.hosts.map((host) => host.attributed(session, connector, address)))
   }
 
   /** Recipients that are charged now in the tenant's first window, or in the one of this length (ms). */
@@ -164,29 +150,6 @@ export class TestRelay {
   async stop(): Promise<void> {
     await Promise.all(this.hosts.map((host) => host.stop()))
     await this.redis.stop()
-  }
-
-  async #probe(
-    host: TestHaraka,
-    session: SessionOptions,
-    connector: string | null,
-    address: string,
-  ): Promise<void> {
-    const subject = `probe ${++addresses}`
-    const processes = new Set<number>()
-    await waitFor(
-      async () => {
-        const mail = { from: address, to: address, subject, headers: { 'X-Sink': 'probe' } }
-        await host.send({ ...mail, session })
-        const probe = host.sink.probes().findLast((message) => message.subject === subject)
-        if (!probe) return false
-        const note = probe.note as { connector: string | null } | undefined
-        if ((note?.connector ?? null) === connector) processes.add(probe.pid)
-        else processes.delete(probe.pid)
-        return processes.size === Math.max(1, this.nodes)
-      },
-      { what: `a session from ${JSON.stringify(session)} is attributed to ${connector}` },
-    )
   }
 }
 
