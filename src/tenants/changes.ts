@@ -2,6 +2,8 @@
 export type Change =
   /** The tenant, its restriction or its domains are another now, under this token. */
   | { readonly tenant: string; readonly token: string }
+  /** Some names have other owners than before. */
+  | { readonly owners: true }
   /** These connectors (`tenant/name`) changed between the two tokens. */
   | {
       readonly connectors: string
@@ -18,8 +20,9 @@ export function parseChange(message: string): Change | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { tenant, token, connectors, previous, changed } = value as Record<string, unknown>
+  const { tenant, token, owners, connectors, previous, changed } = value as Record<string, unknown>
   if (typeof tenant === 'string' && typeof token === 'string') return { tenant, token }
+  if (owners === true) return { owners }
   if (typeof connectors !== 'string') return undefined
   return {
     connectors,

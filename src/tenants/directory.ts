@@ -177,16 +177,15 @@ export class Directory {
     const snapshot = await readSnapshot(this.store, tenant, before)
     if (snapshot === undefined) {
       this.snapshots.delete(tenant)
-      if (before) this.ownersChanged()
       return undefined
     }
     this.snapshots.set(tenant, {
       snapshot: before && isSame(before, snapshot) ? before : snapshot,
       refreshAt: performance.now() + jittered(AGE_LIMIT),
     })
-    if (before === undefined) return snapshot
-    if (before.domainsToken !== snapshot.domainsToken) this.ownersChanged()
-    if (before.restricted !== snapshot.restricted) this.events.onRestriction(before, snapshot)
+    if (before && before.restricted !== snapshot.restricted) {
+      this.events.onRestriction(before, snapshot)
+    }
     return snapshot
   }
 
@@ -231,6 +230,8 @@ export class Directory {
       this.events.onError(`not understood on ${this.store.keys.changes}: ${message.slice(0, 200)}`)
     } else if ('tenant' in change) {
       this.tenantChanged(change.tenant, change.token)
+    } else if ('owners' in change) {
+      this.ownersChanged()
     } else {
       this.inBackground(this.connectorsChanged(change))
     }
@@ -238,11 +239,7 @@ export class Directory {
 
   private tenantChanged(tenant: string, token: string): void {
     const held = this.snapshots.peek(tenant)
-    if (held === undefined && !this.loading.has(tenant)) {
-      // Not known here, but it may own, or have owned, a domain that is.
-      this.ownersChanged()
-      return
-    }
+    if (held === undefined && !this.loading.has(tenant)) return
     if (held?.snapshot.domainsToken === token || held?.snapshot.stateToken === token) return
     this.refresh(tenant)
   }

@@ -15,15 +15,27 @@ local function claim_of(domain)
   return string.match(claim, '^(%S+) (.+)$')
 end
 
+local announced = false
+
+-- Tells every process, once a script, that names have other owners than before.
+local function announce()
+  if announced then return end
+  announced = true
+  local prefix = string.match(KEYS[1], '^(.*){.-}')
+  redis.call('PUBLISH', prefix .. 'changes', '{"owners":true}')
+end
+
 local function write_claim(domain, flags, tenant)
   redis.call('HSET', KEYS[1], domain, flags .. ' ' .. tenant)
   redis.call('ZADD', KEYS[2], 0, reversed(domain))
   redis.call('INCR', KEYS[3])
+  announce()
 end
 
 local function drop_claim(domain)
   redis.call('HDEL', KEYS[1], domain)
   redis.call('ZREM', KEYS[2], reversed(domain))
+  announce()
 end
 
 local function obstacle(found, domain, owner, name)
