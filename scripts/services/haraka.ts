@@ -1,4 +1,12 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { formatIni, type Ini } from './ini'
 import { freePort } from './port'
@@ -176,9 +184,12 @@ export class TestHaraka {
     await waitFor(allAgree, { what: `${JSON.stringify(session)} is attributed to ${connector}` })
   }
 
-  /** Names of the files in Haraka's own outbound queue. */
-  queued(): string[] {
-    return readdirSync(path.join(this.dir, 'queue')).filter((name) => !name.startsWith('.'))
+  /** What stands in Haraka's own outbound queue: one entry for each domain of a message. */
+  queued(): QueuedMessage[] {
+    const queue = path.join(this.dir, 'queue')
+    // Haraka writes under a name with this start, and renames when all is written.
+    const names = readdirSync(queue).filter((name) => !name.startsWith('__tmp__.'))
+    return names.map((name) => readQueueFile(path.join(queue, name)))
   }
 
   /** Ends it and starts it again, on the same site and ports. */
@@ -200,6 +211,27 @@ export class TestHaraka {
   async stop(): Promise<void> {
     await this.service.kill()
   }
+}
+
+/** The envelope of a file in Haraka's outbound queue. */
+export interface QueuedMessage {
+  uuid: string
+  rcptTo: string[]
+  /** `transaction.notes` */
+  notes: Record<string, unknown>
+}
+
+/** The length of the JSON text, then the text, then the message (Haraka `outbound/index.js`, build_todo). */
+function readQueueFile(file: string): QueuedMessage {
+  const bytes = readFileSync(file)
+  const text = bytes.toString('utf8', 4, 4 + bytes.readUInt32BE(0))
+  const todo = JSON.parse(text) as {
+    uuid: string
+    rcpt_to: { original: string }[]
+    notes: Record<string, unknown>
+  }
+  const rcptTo = todo.rcpt_to.map(({ original }) => original.replace(/^<|>$/g, ''))
+  return { uuid: todo.uuid, rcptTo, notes: todo.notes }
 }
 
 function makeSite(options: StartHarakaOptions): string {

@@ -22,7 +22,7 @@ export interface DeliveredMessage {
  * Where mail ends: a plugin of the scratch site that takes every message and writes it down.
  *
  * A message can steer it by its header X-Sink: `refuse` answers 550, `defer` 450, and `hold` keeps
- * the queue hook open until `release()`. With `probe` the message is not a delivery: it only shows
+ * the queue hook open until `release()`. With `pass` Haraka's own queue gets it. With `probe` the message is not a delivery: it only shows
  * what the plugin has found out about the session.
  */
 export class Sink {
@@ -111,6 +111,8 @@ function take(hook, next, { transaction }) {
       return next(DENY, 'The sink refuses this message')
     case 'defer':
       return next(DENYSOFT, 'The sink defers this message')
+    case 'pass':
+      return next()
     case 'probe':
       append('${PROBES}', message)
       return next(OK)

@@ -112,9 +112,9 @@ export class SmtpClient {
     return this.#closed !== undefined
   }
 
-  /** Sends bytes as they are. */
-  write(bytes: string): void {
-    this.#socket.write(bytes, 'latin1')
+  /** Sends a text as it is, in UTF-8. */
+  write(text: string): void {
+    this.#socket.write(text)
   }
 
   /** The next reply. @throws Error when the connection ends before it */
@@ -205,8 +205,8 @@ export class SmtpClient {
    */
   async messageAndLeave(how: 'FIN' | 'RST', text?: string): Promise<void> {
     const bytes = withDot(text ?? formatMessage({ from: 'a@example.com', to: 'b@example.com' }))
-    if (how === 'FIN') this.#socket.end(bytes, 'latin1')
-    else this.#socket.write(bytes, 'latin1', () => this.#socket.resetAndDestroy())
+    if (how === 'FIN') this.#socket.end(bytes)
+    else this.#socket.write(bytes, () => this.#socket.resetAndDestroy())
     await this.#ended()
   }
 
@@ -272,8 +272,9 @@ export class SmtpClient {
 
   #listen(socket: net.Socket): void {
     socket.on('session', (ticket: Buffer) => (this.#ticket = ticket))
-    socket.on('data', (bytes: Buffer) => {
-      for (const reply of this.#parser.push(bytes.toString('latin1'))) {
+    socket.setEncoding('utf8')
+    socket.on('data', (text: string) => {
+      for (const reply of this.#parser.push(text)) {
         const reader = this.#readers.shift()
         if (reader) reader.resolve(reply)
         else this.#replies.push(reply)

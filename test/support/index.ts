@@ -24,7 +24,7 @@
  *   another version. startHaraka() and startRedis() alone where a relay is too much: Redis away
  *   (`ready: false`), other plugins (`plugins`, `localPlugins`), other files (`config`).
  * - The sink takes all mail; the header X-Sink makes it `refuse`, `defer` or `hold` a message.
- *   Without it in `plugins`, Haraka's own queue takes the mail: `config: { 'outbound.ini':
+ *   With `pass` Haraka's own queue gets it; `config: { 'outbound.ini':
  *   'disabled=true' }` keeps it there, see `haraka.queued()`.
  * - `relay.redis.commandStats()`, pause(), resume(), kill(), restart().
  * - Never sleep: waitFor(condition).
