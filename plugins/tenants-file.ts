@@ -28,7 +28,6 @@ export function watchTenantsFile(plugin: Plugin, engine: Engine, name: string): 
       await whenReady(engine.store)
       if (!isCurrent()) return
       const report = await applyTenantsFile(new Registry(engine.store), file, {
-        by: `file:${file.id ?? ''}`,
         dryRun: false,
         prune: false,
       })
@@ -62,7 +61,7 @@ function tell(
     updated: report.updated.length,
     unchanged: report.unchanged,
   })
-  for (const { message } of report.errors) plugin.logerror(`${name}: ${message}`)
+  for (const { message } of report.errors) plugin.logerror(message)
   for (const left of report.left) {
     plugin.logwarn(`${name} no longer holds ${left}: tenantctl apply --prune removes it`)
   }

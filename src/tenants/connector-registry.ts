@@ -57,18 +57,28 @@ export class ConnectorRegistry {
   }
 
   /**
-   * Adds connectors, or replaces their identities, `enabled` and `addedBy` in place: all in one script, or none.
+   * Adds connectors, or replaces their identities, `enabled` and `addedBy` in place, and removes others: all in one
+   * script, or none.
    *
    * @param puts of one tenant; what one gives up another may take.
+   * @param removals names of connectors of that tenant; one that is not there is no matter.
    * @throws {NotFoundError} no such tenant.
    * @throws {RefusedError} a connector outside of `puts` has one of the identities.
    */
-  async put(tenant: string, puts: readonly ConnectorPut[], by: string): Promise<void> {
+  async put(
+    tenant: string,
+    puts: readonly ConnectorPut[],
+    by: string,
+    removals: readonly string[] = [],
+  ): Promise<void> {
     const byId = new Map(puts.map((each) => [connectorId(tenant, each.name), each] as const))
     for (const { name } of puts) assertConnectorName(name)
     await assertTenantExists(this.store, tenant)
-    const changed = await this.change([...byId.keys()], (id, there) => {
-      const { name, identities, enabled } = byId.get(id)!
+    const ids = [...byId.keys(), ...removals.map((name) => connectorId(tenant, name))]
+    const changed = await this.change(ids, (id, there) => {
+      const put = byId.get(id)
+      if (put === undefined) return undefined
+      const { name, identities, enabled } = put
       const wanted = { tenant, name, ...identities, addedBy: by }
       if (there === undefined) return { ...wanted, enabled: enabled ?? true }
       return { ...wanted, enabled: enabled ?? there.enabled, addedAt: there.addedAt }
@@ -121,7 +131,10 @@ export class ConnectorRegistry {
     if (identities.length === 0) return []
     const { client, keys } = this.store
     const holders = await client.hmget(keys.connectorIdentities, ...identities)
-    return holders.map((holder) => holder ?? undefined)
+    const named = [...new Set(holders.filter((holder) => holder !== null))]
+    const found = new Map(await readSomeConnectors(this.store, named))
+    // As in the script: a connector that does not exist any more holds nothing.
+    return holders.map((holder) => (holder !== null && found.get(holder) ? holder : undefined))
   }
 
   /**

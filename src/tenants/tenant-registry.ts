@@ -38,6 +38,9 @@ export class TenantRegistry {
     assertTenantId(id)
     const fields = toFields(id, { ...settings, name: settings.name ?? null })
     const values = SETTINGS.map((field) => fields.get(field) ?? '')
+    // Before, so that a crash leaves no tenant that the index does not know; and after, since a removal of an earlier
+    // tenant of that id may take it out in between.
+    await indexTenant(this.store, id)
     const reply = (await this.store.run(
       ADD,
       [this.store.keys.tenant(id)],
@@ -92,6 +95,17 @@ export class TenantRegistry {
       for (const tenant of found) if (tenant) tenants.push(tenant)
     }
     return tenants
+  }
+
+  /** The ids of those that came from there. */
+  async idsFrom(source: string): Promise<string[]> {
+    const { client, keys } = this.store
+    const ids = new Set<string>()
+    for await (const piece of scanSet(this.store, keys.tenants)) {
+      const sources = await Promise.all(piece.map((id) => client.hget(keys.tenant(id), 'source')))
+      piece.forEach((id, at) => sources[at] === source && ids.add(id))
+    }
+    return [...ids].sort()
   }
 
   private async read(id: string): Promise<Tenant | undefined> {

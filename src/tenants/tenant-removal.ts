@@ -35,11 +35,7 @@ export async function removeTenant(
     [keys.tenant(id), keys.domains(id), keys.usage(id), keys.restriction(id)],
     [randomToken()],
   )) as 'removed' | 'restricted' | 'gone'
-  if (reply === 'restricted') {
-    throw new RefusedError(
-      `tenant ${id} is restricted: lift that first (tenantctl unblock ${id} --reason …), then remove it`,
-    )
-  }
+  if (reply === 'restricted') throw tenantRestricted(id)
   // The list of a tenant that is gone is gone with it, so all claims must be looked through.
   const claimed = reply === 'removed' ? domains : await claimsOf(store, id)
   const freed = await connectors.removeAll(id)
@@ -48,6 +44,13 @@ export async function removeTenant(
   const unindexed = await client.srem(keys.tenants, id)
   if (await tenantExists(store, id)) await indexTenant(store, id)
   if (reply === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)
+}
+
+/** The refusal to remove a restricted tenant. */
+export function tenantRestricted(id: string): RefusedError {
+  return new RefusedError(
+    `tenant ${id} is restricted: lift that first (tenantctl unblock ${id} --reason …), then remove it`,
+  )
 }
 
 /** Names claimed for a tenant. Reads all claims of all tenants. */
