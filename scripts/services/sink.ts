@@ -84,8 +84,12 @@ const address = (a) => String(typeof a.address === 'function' ? a.address() : a.
 exports.register = function () {
   this.register_hook('queue', 'take_queue')
   this.register_hook('queue_outbound', 'take_queue_outbound')
+  this.register_hook('lookup_rdns', 'name_client')
   this.timeout = 0
 }
+
+// Else Haraka asks DNS for the name of each client, and waits when nobody answers.
+exports.name_client = (next) => next(OK, 'client.example')
 
 exports.take_queue = (next, connection) => take('queue', next, connection)
 exports.take_queue_outbound = (next, connection) => take('queue_outbound', next, connection)
