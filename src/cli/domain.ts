@@ -106,10 +106,10 @@ function addMove(domain: Command, io: Io): void {
       const moved = typedDomain(name)
       await context.connected(async (store) => {
         const { from } = await new Registry(store).moveDomain(moved, tenant, by)
-        const result = from === tenant ? 'unchanged' : 'moved'
+        const result = from === undefined ? 'unchanged' : 'moved'
         out.result({ result, domain: moved, from: from ?? null, tenant }, () => {
           if (result === 'unchanged') out.line(`${moved} belongs to ${tenant} already`)
-          else out.line(`moved ${moved}${from === undefined ? '' : ` from ${from}`} to ${tenant}`)
+          else out.line(`moved ${moved} from ${from} to ${tenant}`)
         })
       })
     })
@@ -118,7 +118,7 @@ function addMove(domain: Command, io: Io): void {
     json: [
       'result: moved | unchanged',
       'domain',
-      'from: the owner before, or null',
+      'from: the owner before; null when unchanged',
       'tenant: the owner now',
     ],
     exit: {

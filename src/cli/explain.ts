@@ -8,6 +8,7 @@ import { contextOf } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
 import type { Output, Tone } from './output'
+import { COMMAND_TIMEOUT } from './store'
 
 interface Options {
   readonly from: string
@@ -49,7 +50,7 @@ export function addExplainCommand(program: Command, io: Io): void {
             onRestriction: () => {},
             onError: () => {},
           }),
-          ledger: new Ledger(store, config.redis.commandTimeout),
+          ledger: new Ledger(store, COMMAND_TIMEOUT),
           config,
         })
         out.result(viewOf(explanation), () => print(out, explanation))

@@ -128,13 +128,18 @@ export class Output {
   }
 
   private heading(title: string): string {
-    return this.colours ? styleText('bold', title) : title
+    return this.colours ? style('bold', title) : title
   }
 
   private paint(text: string, tone: Tone | undefined): string {
     const safe = clean(text)
-    return tone && this.colours ? styleText(COLOURS[tone], safe) : safe
+    return tone && this.colours ? style(COLOURS[tone], safe) : safe
   }
+}
+
+/** We decide about colours ourselves: Node would look at its own stdout. */
+function style(format: (typeof COLOURS)[Tone] | 'bold', text: string): string {
+  return styleText(format, text, { validateStream: false })
 }
 
 const NO_LINES = {

@@ -2,11 +2,13 @@ import { formatWindow } from '../allowance/limits'
 import { Ledger } from '../allowance/ledger'
 import type { Usage, WindowUsage } from '../allowance/usage'
 import type { Config } from '../config'
-import { NotFoundError } from '../errors'
 import { Restrictions, type Restriction } from '../restriction/restriction'
+import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
+import { noSuchTenant } from '../tenants/tenant-registry'
 import type { Mode, Tenant } from '../tenants/types'
 import { restrictionView, type RestrictionView } from './restriction-view'
+import { COMMAND_TIMEOUT } from './store'
 
 /** How a tenant stands now. */
 export interface TenantStatus {
@@ -49,33 +51,60 @@ export interface StatusView {
 /** Tenants asked for at a time. */
 const PIECE = 500
 
-/** @throws {NotFoundError} it was removed meanwhile. */
-export async function readStatus(
-  store: Store,
-  config: Config,
-  tenant: Tenant,
-): Promise<TenantStatus> {
-  const status = await tryStatus(store, config, tenant)
-  if (status) return status
-  throw new NotFoundError(`there is no tenant "${tenant.id}" any more`)
-}
+/** Reads how tenants stand. */
+export class StatusReader {
+  private readonly ledger: Ledger
+  private readonly restrictions: Restrictions
 
-/** All that are still there, the most used first. */
-export async function readStatuses(
-  store: Store,
-  config: Config,
-  tenants: readonly Tenant[],
-): Promise<TenantStatus[]> {
-  const statuses: TenantStatus[] = []
-  for (let at = 0; at < tenants.length; at += PIECE) {
-    const piece = tenants.slice(at, at + PIECE)
-    const read = await Promise.all(piece.map((tenant) => tryStatus(store, config, tenant)))
-    statuses.push(...read.filter((status) => status !== undefined))
+  constructor(
+    private readonly store: Store,
+    private readonly config: Config,
+  ) {
+    this.ledger = new Ledger(store, COMMAND_TIMEOUT)
+    this.restrictions = new Restrictions(store)
   }
-  return statuses
-    .map((status) => ({ status, share: highestShare(status) }))
-    .sort((a, b) => b.share - a.share || compare(a.status.tenant.id, b.status.tenant.id))
-    .map(({ status }) => status)
+
+  /** @throws {NotFoundError} it was removed meanwhile. */
+  async one(tenant: Tenant): Promise<TenantStatus> {
+    const status = await this.read(tenant)
+    if (status) return status
+    throw noSuchTenant(tenant.id)
+  }
+
+  /** All that are still there, the most used first. */
+  async all(tenants: readonly Tenant[]): Promise<TenantStatus[]> {
+    const statuses: TenantStatus[] = []
+    for (const piece of pieces(tenants, PIECE)) {
+      const read = await Promise.all(piece.map((tenant) => this.read(tenant)))
+      statuses.push(...read.filter((status) => status !== undefined))
+    }
+    return statuses
+      .map((status) => ({ status, share: highestShare(status) }))
+      .sort((a, b) => b.share - a.share || compare(a.status.tenant.id, b.status.tenant.id))
+      .map(({ status }) => status)
+  }
+
+  private async read(tenant: Tenant): Promise<TenantStatus | undefined> {
+    const { client, keys } = this.store
+    const [usage, restriction, lifted] = await Promise.all([
+      this.ledger.usage(tenant.id, {
+        limits: this.config.allowance.limits,
+        nullLimits: this.config.null.limits,
+      }),
+      this.restrictions.get(tenant.id),
+      client.hget(keys.tenant(tenant.id), 'lifted'),
+    ])
+    if (!usage) return undefined
+    const { override, mode: defaultMode } = this.config.main
+    return {
+      tenant,
+      mode: override ?? tenant.mode ?? defaultMode,
+      modeSource: override ? ' ([main] override)' : tenant.mode ? '' : ' (default)',
+      restriction,
+      usage,
+      lifted: parseLift(lifted),
+    }
+  }
 }
 
 /** The window of the `unregistered` meter with the highest share; `undefined`: unlimited. */
@@ -102,31 +131,6 @@ export function statusView({ tenant, mode, restriction, usage }: TenantStatus): 
 
 function windowView({ window, limit, defer, used, remaining }: WindowUsage): WindowView {
   return { window: formatWindow(window), limit, defer, used, remaining }
-}
-
-async function tryStatus(
-  store: Store,
-  config: Config,
-  tenant: Tenant,
-): Promise<TenantStatus | undefined> {
-  const [usage, restriction, lifted] = await Promise.all([
-    new Ledger(store, config.redis.commandTimeout).usage(tenant.id, {
-      limits: config.allowance.limits,
-      nullLimits: config.null.limits,
-    }),
-    new Restrictions(store).get(tenant.id),
-    store.client.hget(store.keys.tenant(tenant.id), 'lifted'),
-  ])
-  if (!usage) return undefined
-  const { override, mode: defaultMode } = config.main
-  return {
-    tenant,
-    mode: override ?? tenant.mode ?? defaultMode,
-    modeSource: override ? ' ([main] override)' : tenant.mode ? '' : ' (default)',
-    restriction,
-    usage,
-    lifted: parseLift(lifted),
-  }
 }
 
 /** Reads the record that `restriction/lua/lift.lua` leaves. */

@@ -8,14 +8,7 @@ import { manual } from './manual'
 import { duration, shortTime, type Cell, type Output, type Tone } from './output'
 import { describeTrigger } from './restriction-view'
 import { NO_TENANT } from './statuses'
-import {
-  fullestWindow,
-  readStatus,
-  readStatuses,
-  shareOf,
-  statusView,
-  type TenantStatus,
-} from './status-view'
+import { fullestWindow, shareOf, StatusReader, statusView, type TenantStatus } from './status-view'
 import { existingTenant } from './tenant-view'
 
 const BAR = 20
@@ -41,15 +34,12 @@ export function addStatusCommand(program: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store, config) => {
+        const reader = new StatusReader(store, config)
         if (id === undefined) {
-          const statuses = await readStatuses(
-            store,
-            config,
-            await new Registry(store).listTenants(),
-          )
+          const statuses = await reader.all(await new Registry(store).listTenants())
           out.result(statuses.map(statusView), () => printAll(out, statuses))
         } else {
-          const status = await readStatus(store, config, await existingTenant(store, id))
+          const status = await reader.one(await existingTenant(store, id))
           out.result(statusView(status), () => printOne(out, status))
         }
       })

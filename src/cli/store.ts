@@ -6,8 +6,8 @@ import { StoreError } from './failure'
 
 /** How long to wait for Redis before saying that it is away, in ms. */
 const PATIENCE = 2000
-/** A person waits longer than a mail session: one command may write 100,000 domains. */
-const COMMAND_TIMEOUT = 15_000
+/** A person waits longer than a mail session, in ms: one command may write 100,000 domains. */
+export const COMMAND_TIMEOUT = 15_000
 
 /**
  * Runs `use` with a connected store, and closes it in any case.

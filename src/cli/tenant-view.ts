@@ -1,3 +1,4 @@
+import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
 import { noSuchTenant } from '../tenants/tenant-registry'
@@ -37,8 +38,7 @@ export async function describeTenants(
 ): Promise<TenantView[]> {
   const connectors = await connectorCounts(store)
   const views: TenantView[] = []
-  for (let at = 0; at < tenants.length; at += PIECE) {
-    const piece = tenants.slice(at, at + PIECE)
+  for (const piece of pieces(tenants, PIECE)) {
     views.push(
       ...(await Promise.all(
         piece.map((tenant) => describe(store, tenant, connectors.get(tenant.id) ?? 0)),

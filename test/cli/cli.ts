@@ -1,0 +1,70 @@
+import { Readable } from 'node:stream'
+import { main } from '../../src/cli/tenantctl'
+
+/** What a command line left behind. */
+export interface Result {
+  readonly status: number
+  readonly out: string
+  readonly err: string
+}
+
+/** The world that a command line runs in, where it is not the default. */
+export interface World {
+  readonly stdin?: string
+  readonly env?: Record<string, string>
+  readonly cwd?: string
+  readonly terminal?: boolean
+}
+
+/** Runs `tenantctl` in this process. */
+export async function tenantctl(args: readonly string[], world: World = {}): Promise<Result> {
+  let out = ''
+  let err = ''
+  const status = await main(args, {
+    stdin: Readable.from([Buffer.from(world.stdin ?? '')]),
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (err += text) },
+    env: world.env ?? { SUDO_USER: 'ann' },
+    cwd: world.cwd ?? '/',
+    terminal: world.terminal ?? false,
+    columns: 100,
+  })
+  return { status, out, err }
+}
+
+let prefixes = 0
+
+/** `tenantctl` on one Redis, under a key prefix that no other test uses. */
+export class Cli {
+  readonly prefix = `t${++prefixes}:`
+
+  constructor(readonly redis: string) {}
+
+  run(...args: string[]): Promise<Result> {
+    return this.runIn({}, ...args)
+  }
+
+  runIn(world: World, ...args: string[]): Promise<Result> {
+    return tenantctl(['--redis', this.redis, '--prefix', this.prefix, ...args], world)
+  }
+
+  /** Runs a command that has to succeed, and reads its JSON. */
+  async json(...args: string[]): Promise<unknown> {
+    const { status, out, err } = await this.run(...args, '--json')
+    if (status !== 0) throw new Error(`${args.join(' ')}: ${status} ${err}`)
+    return JSON.parse(out)
+  }
+
+  /** Runs commands that have to succeed, each a line of words. */
+  async given(...lines: string[]): Promise<void> {
+    for (const line of lines) {
+      const { status, err } = await this.run(...line.split(' '))
+      if (status !== 0) throw new Error(`${line}: ${status} ${err}`)
+    }
+  }
+}
+
+/** An error line without the note that `--redis` makes. */
+export function errorOf({ err }: Result): string {
+  return err.replace(/^tenantctl: --redis without --config.*\n/, '')
+}

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startRedis, type TestRedis } from '../support/redis'
+import { Cli, errorOf, type Result } from './cli'
+
+describe('tenantctl domain', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  async function twoTenants(): Promise<Cli> {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso', 'tenant add fabrikam')
+    return cli
+  }
+
+  async function namesOf(cli: Cli, tenant: string): Promise<string[]> {
+    const list = (await cli.json('domain', 'list', tenant)) as { domain: string }[]
+    return list.map(({ domain }) => domain)
+  }
+
+  it('adds domains as A-labels and lists them', async () => {
+    const cli = await twoTenants()
+    const add = ['domain', 'add', 'contoso', 'Contoso.COM.', 'bücher.example', '--subdomains']
+    assert.deepEqual(await cli.json(...add), {
+      result: 'added',
+      tenant: 'contoso',
+      added: ['contoso.com', 'xn--bcher-kva.example'],
+      unchanged: [],
+    })
+    assert.deepEqual(await cli.json(...add), {
+      result: 'unchanged',
+      tenant: 'contoso',
+      added: [],
+      unchanged: ['contoso.com', 'xn--bcher-kva.example'],
+    })
+    await cli.given('domain add contoso corp.local --shared --by bob')
+    const list = (await cli.json('domain', 'list', 'contoso')) as { added_at: string }[]
+    assert.deepEqual(
+      list.map(({ added_at, ...rest }) => ({
+        ...rest,
+        isTime: !Number.isNaN(Date.parse(added_at)),
+      })),
+      [
+        ['contoso.com', true, false, 'ann'],
+        ['corp.local', false, true, 'bob'],
+        ['xn--bcher-kva.example', true, false, 'ann'],
+      ].map(([domain, subdomains, shared, added_by]) => ({
+        tenant: 'contoso',
+        domain,
+        subdomains,
+        shared,
+        added_by,
+        isTime: true,
+      })),
+    )
+    const { out } = await cli.run('domain', 'list', 'contoso')
+    assert.match(out, /^DOMAIN +SUBDOMAINS +SHARED +ADDED +BY\ncontoso\.com +yes +no +\S+Z +ann\n/)
+    assert.match((await cli.run('domain', 'list', 'fabrikam')).out, /has no accepted domains/)
+  })
+
+  it('reads names from stdin for -', async () => {
+    const cli = await twoTenants()
+    const stdin = '# ours\ncontoso.com contoso.de\r\n\ncontoso.fr # since May\ncontoso.com\n'
+    const result = await cli.runIn({ stdin }, 'domain', 'add', 'contoso', '-', '--json')
+    assert.deepEqual((JSON.parse(result.out) as { added: string[] }).added, [
+      'contoso.com',
+      'contoso.de',
+      'contoso.fr',
+    ])
+    const none = await cli.runIn({ stdin: '# nothing\n' }, 'domain', 'add', 'contoso', '-')
+    assert.equal(none.status, 2)
+    assert.match(errorOf(none), /stdin holds no names/)
+    await cli.runIn({ stdin: 'contoso.de contoso.fr' }, 'domain', 'remove', 'contoso', '-')
+    assert.deepEqual(await namesOf(cli, 'contoso'), ['contoso.com'])
+  })
+
+  it('adds all or none', async () => {
+    const cli = await twoTenants()
+    await cli.given('domain add fabrikam fabrikam.com')
+    const owned = await cli.run('domain', 'add', 'contoso', 'contoso.com', 'fabrikam.com')
+    assert.equal(owned.status, 4)
+    assert.match(errorOf(owned), /fabrikam\.com.*fabrikam/)
+    const bad = await cli.run('domain', 'add', 'contoso', 'contoso.com', '192.0.2.1')
+    assert.equal(bad.status, 2)
+    assert.deepEqual(await namesOf(cli, 'contoso'), [])
+  })
+
+  it('ends with 4 for a name that another tenant covers, and for other flags', async () => {
+    const cli = await twoTenants()
+    await cli.given('domain add contoso contoso.com --subdomains', 'domain add contoso a.example')
+    for (const line of [
+      'domain add fabrikam contoso.com',
+      'domain add fabrikam mail.contoso.com',
+      'domain add contoso contoso.com',
+    ]) {
+      const result = await cli.run(...line.split(' '))
+      assert.equal(result.status, 4, line)
+      assert.match(errorOf(result), /contoso/, line)
+    }
+    await cli.given('domain add fabrikam mail.contoso.com --shared')
+  })
+
+  it('ends with 2 for what no domain can be, with the reason', async () => {
+    const cli = await twoTenants()
+    for (const [name, reason, ...flags] of [
+      ['co.uk', /public suffix/],
+      ['github.io', /public suffix/, '--subdomains'],
+      ['corp.local', /--shared/],
+      ['intranet', /--shared/],
+      ['[192.0.2.1]', /IP address/],
+      ['*.contoso.com', /--subdomains/],
+      ['ann@contoso.com', /@/],
+      [`${'a.'.repeat(130)}example`, /253/],
+    ] as const) {
+      const result = await cli.run('domain', 'add', 'contoso', name, ...flags)
+      assert.equal(result.status, 2, name)
+      assert.match(errorOf(result), reason, name)
+    }
+  })
+
+  it('removes domains: all or none, and 3 for one that is not there', async () => {
+    const cli = await twoTenants()
+    await cli.given('domain add contoso a.example b.example c.example')
+    const absent = await cli.run('domain', 'remove', 'contoso', 'a.example', 'd.example')
+    assert.equal(absent.status, 3)
+    assert.match(errorOf(absent), /d\.example/)
+    assert.deepEqual(await cli.json('domain', 'remove', 'contoso', 'A.example', 'b.example'), {
+      result: 'removed',
+      tenant: 'contoso',
+      removed: ['a.example', 'b.example'],
+    })
+    assert.deepEqual(await namesOf(cli, 'contoso'), ['c.example'])
+  })
+
+  it('moves a domain to another tenant', async () => {
+    const cli = await twoTenants()
+    await cli.given('domain add contoso a.example --subdomains')
+    assert.deepEqual(await cli.json('domain', 'move', 'a.example', 'fabrikam'), {
+      result: 'moved',
+      domain: 'a.example',
+      from: 'contoso',
+      tenant: 'fabrikam',
+    })
+    assert.deepEqual(await cli.json('domain', 'move', 'a.example', 'fabrikam'), {
+      result: 'unchanged',
+      domain: 'a.example',
+      from: null,
+      tenant: 'fabrikam',
+    })
+    assert.deepEqual(await namesOf(cli, 'contoso'), [])
+    assert.deepEqual(await namesOf(cli, 'fabrikam'), ['a.example'])
+    assert.equal((await cli.run('domain', 'move', 'b.example', 'contoso')).status, 3)
+    assert.equal((await cli.run('domain', 'move', 'a.example', 'nobody')).status, 3)
+    await cli.given('domain add contoso c.example --shared')
+    assert.equal((await cli.run('domain', 'move', 'c.example', 'fabrikam')).status, 4)
+  })
+
+  describe('two at once', () => {
+    for (const [what, first, second] of [
+      ['of one name', ['contoso.com'], ['contoso.com']],
+      [
+        'of a name and its parent with --subdomains',
+        ['mail.contoso.com'],
+        ['contoso.com', '--subdomains'],
+      ],
+    ] as const) {
+      it(`${what}: exactly one wins`, async () => {
+        for (let round = 0; round < 5; round++) {
+          const cli = await twoTenants()
+          const results: Result[] = await Promise.all([
+            cli.run('domain', 'add', 'contoso', ...first),
+            cli.run('domain', 'add', 'fabrikam', ...second),
+          ])
+          assert.deepEqual(results.map(({ status }) => status).sort(), [0, 4])
+          const owned = [...(await namesOf(cli, 'contoso')), ...(await namesOf(cli, 'fabrikam'))]
+          assert.equal(owned.length, 1)
+        }
+      })
+    }
+  })
+})

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startRedis, type TestRedis } from '../support/redis'
+import { charge } from './charging'
+import { Cli } from './cli'
+
+const ESC = '\u001b'
+
+describe('tenantctl status', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  it('gives the meters of a tenant as JSON', async () => {
+    const cli = new Cli(redis.url)
+    await cli.run('tenant', 'add', 'contoso', '--limits', '3/1h, 10/1d defer')
+    await charge(redis, cli, 'contoso')
+    await charge(redis, cli, 'contoso')
+    assert.deepEqual(await cli.json('status', 'contoso'), {
+      tenant: 'contoso',
+      mode: 'enforce',
+      restricted: false,
+      restriction: null,
+      windows: [
+        { window: '1h', limit: 3, defer: false, used: 2, remaining: 1 },
+        { window: '1d', limit: 10, defer: true, used: 2, remaining: 8 },
+      ],
+      null: [
+        { window: '1h', limit: 300, defer: false, used: 0, remaining: 300 },
+        { window: '1d', limit: 1500, defer: false, used: 0, remaining: 1500 },
+      ],
+    })
+  })
+
+  it('shows a trip: since when, by which limit, domain, connector and address', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso --limits 1/1h')
+    assert.equal(await charge(redis, cli, 'contoso'), 'CHARGED')
+    assert.equal(await charge(redis, cli, 'contoso'), 'TRIPPED')
+    const status = (await cli.json('status', 'contoso')) as {
+      restricted: boolean
+      restriction: { since: string }
+    }
+    assert.equal(status.restricted, true)
+    assert.ok(Math.abs(Date.parse(status.restriction.since) - Date.now()) < 60_000)
+    assert.deepEqual(status.restriction, {
+      since: status.restriction.since,
+      by: 'automatic',
+      reason: 'allowance of 1/1h exceeded',
+      scope: 'unregistered',
+      trigger: {
+        window: '1h',
+        limit: 1,
+        used: 1,
+        domain: 'lure.example',
+        connector: 'contoso/web',
+        ip: '192.0.2.7',
+      },
+    })
+    const { out } = await cli.run('status', 'contoso')
+    assert.match(out, /^restricted +since \S+Z: unregistered mail is refused$/m)
+    assert.match(out, /^trigger +1 in 1h reached, from lure\.example, connector contoso\/web, /m)
+    assert.match(out, /^to lift it +tenantctl unblock contoso --reason TEXT$/m)
+    assert.match(out, /^unregistered +1h +\[#{20}\] +1 +1 +100 % +in (1h|\d+m|1h \d+m)$/m)
+  })
+
+  it('draws the meters for people, without colours', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso --limits 4/1h --null-limits unlimited')
+    await charge(redis, cli, 'contoso')
+    const { out } = await cli.run('status', 'contoso')
+    assert.match(out, /^METER +WINDOW +USAGE +USED +LIMIT +PERCENT +FREES UP$/m)
+    assert.match(out, /^unregistered +1h +\[#{5}\.{15}\] +1 +4 +25 % +in \S/m)
+    assert.match(out, /^null +unlimited$/m)
+    assert.match(out, /^mode +enforce \(default\)$/m)
+    assert.ok(!out.includes(ESC))
+    const coloured = await cli.runIn({ terminal: true, env: {} }, 'status', 'contoso')
+    assert.ok(coloured.out.includes(`${ESC}[`))
+    const plain = await cli.runIn({ terminal: true, env: { NO_COLOR: '1' } }, 'status', 'contoso')
+    assert.ok(!plain.out.includes(ESC))
+  })
+
+  it('shows the first would-be trip in monitor, until it is cleared', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso --limits 1/1h --mode monitor')
+    for (let sent = 0; sent < 3; sent++) {
+      assert.equal(await charge(redis, cli, 'contoso'), 'CHARGED')
+    }
+    const { out } = await cli.run('status', 'contoso')
+    assert.match(out, /^would trip +at \S+Z: 1 in 1h reached, from lure\.example/m)
+    assert.match(out, /^restricted +no$/m)
+    const { windows } = (await cli.json('status', 'contoso')) as { windows: object[] }
+    assert.deepEqual(windows, [{ window: '1h', limit: 1, defer: false, used: 3, remaining: 0 }])
+    await cli.run('unblock', 'contoso', '--reason', 'seen it')
+    const cleared = await cli.run('status', 'contoso')
+    assert.doesNotMatch(cleared.out, /would trip/)
+    assert.match(cleared.out, /^last lifted +\S+Z by ann: seen it$/m)
+  })
+
+  it('lists all tenants, the most used first', async () => {
+    const cli = new Cli(redis.url)
+    assert.deepEqual(await cli.json('status'), [])
+    await cli.given(
+      'tenant add adatum --limits unlimited',
+      'tenant add contoso --limits 10/1h',
+      'tenant add fabrikam --limits 2/1h',
+      'tenant add tailspin --limits 0/1h',
+    )
+    await charge(redis, cli, 'contoso')
+    await charge(redis, cli, 'fabrikam')
+    const list = (await cli.json('status')) as { tenant: string }[]
+    assert.deepEqual(
+      list.map(({ tenant }) => tenant),
+      ['fabrikam', 'contoso', 'adatum', 'tailspin'],
+    )
+    assert.deepEqual(Object.keys(list[0]!), [
+      'tenant',
+      'mode',
+      'restricted',
+      'restriction',
+      'windows',
+      'null',
+    ])
+    const { out } = await cli.run('status')
+    assert.match(out, /^TENANT +MODE +RESTRICTED +WINDOW +USED +LIMIT +PERCENT\nfabrikam /)
+    assert.match(out, /^fabrikam +enforce +no +1h +1 +2 +50 %$/m)
+    assert.match(out, /^adatum +enforce +no +unlimited$/m)
+  })
+
+  it('prints nothing of a name that could act on the terminal', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso')
+    const key = `${cli.prefix}{contoso}`
+    await redis.client().hset(key, 'name', 'Con\u001b[2Jtoso\u009b31m \u202egpj.exe\nforged line')
+    const { out } = await cli.run('status', 'contoso')
+    assert.match(out, /^tenant +contoso {2}Con\[2Jtoso31m gpj\.exe forged line$/m)
+    const json = await cli.run('tenant', 'show', 'contoso', '--json')
+    for (const each of [ESC, '\u009b', '\u202e']) assert.ok(!json.out.includes(each))
+    assert.match((JSON.parse(json.out) as { name: string }).name, /\u202egpj/)
+  })
+})
