@@ -1,4 +1,5 @@
 import type { Mode } from '../tenants/types'
+import { pieces } from '../store/pieces'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
@@ -8,6 +9,9 @@ import { decodeUsage, type Usage } from './usage'
 const CHARGE = readScript(__dirname, 'charge')
 const REFUND = readScript(__dirname, 'refund')
 const USAGE = readScript(__dirname, 'usage')
+
+/** Recipients given back in one call: Lua can unpack 8000 at most. */
+const PIECE = 1000
 
 /** What counts one class of recipients of a tenant. */
 export type Meter = 'unregistered' | 'null'
@@ -92,7 +96,7 @@ export class Ledger {
   async charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
     const first = await this.call(charge, defaults, false, [])
     if (first[0] !== 'STALE') return decode(first, false)
-    return decode(await this.call(charge, defaults, false, charge.names()), true)
+    return decode(await this.call(charge, defaults, false, namesOf(charge)), true)
   }
 
   /**
@@ -101,7 +105,7 @@ export class Ledger {
    * @throws where Redis gave no answer.
    */
   async preview(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return decode(await this.call(charge, defaults, true, charge.names()), false)
+    return decode(await this.call(charge, defaults, true, namesOf(charge)), false)
   }
 
   /**
@@ -113,12 +117,13 @@ export class Ledger {
    */
   async refund(tenant: string, transaction: string, ordinals: readonly number[]): Promise<number> {
     const { keys } = this.store
-    const reply = (await this.store.run(
-      REFUND,
-      [keys.tenant(tenant), keys.usage(tenant), keys.receipt(tenant, transaction)],
-      ordinals,
-    )) as [number, number]
-    return reply[1]
+    const names = [keys.tenant(tenant), keys.usage(tenant), keys.receipt(tenant, transaction)]
+    let refunded = 0
+    for (const piece of pieces(ordinals, PIECE)) {
+      const reply = (await this.store.run(REFUND, names, piece)) as [number, number]
+      refunded += reply[1]
+    }
+    return refunded
   }
 
   /**
@@ -185,6 +190,12 @@ export class Ledger {
     }
     return this.texts
   }
+}
+
+/** What the script looks up; a sender without a domain has a name, too, or the answer would be STALE again. */
+function namesOf({ names }: Charge): readonly string[] {
+  const found = names()
+  return found.length > 0 ? found : ['']
 }
 
 function decode(reply: unknown[], stale: boolean): ChargeResult {

@@ -18,6 +18,11 @@ export function useRedis(): void {
   after(() => redis.stop())
 }
 
+/** That redis-server. */
+export function theRedis(): TestRedis {
+  return redis
+}
+
 /** A set of keys of our own, with connections to it. */
 export interface Site {
   readonly store: Store

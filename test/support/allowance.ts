@@ -1,0 +1,128 @@
+import { Ledger, type Charge, type ChargeResult, type Defaults } from '../../src/allowance/ledger'
+import { parseLimits } from '../../src/allowance/limits'
+import type { Usage, WindowUsage } from '../../src/allowance/usage'
+import { Restrictions, type Restriction } from '../../src/restriction/restriction'
+import type { Store } from '../../src/store/store'
+import type { Registry } from '../../src/tenants/registry'
+import type { TenantSettings } from '../../src/tenants/tenant-registry'
+import { NOON, TestClock } from './clock'
+import { newSite } from './registry'
+
+/** Longer than any test's clock moves: nothing comes too late; and far back: everything does. */
+const FOR_EVER = 1e13
+const LONG_AGO = -1e12
+
+/** What counts where a test says nothing else. */
+export const DEFAULTS: Defaults = {
+  limits: parseLimits('3/1h'),
+  nullLimits: parseLimits('2/1h'),
+  mode: 'enforce',
+  override: undefined,
+}
+
+/** One recipient, with all that a test does not care for filled in. */
+export type ChargeOptions = Partial<Omit<Charge, 'names'>> & {
+  names?: readonly string[]
+  defaults?: Partial<Defaults>
+}
+
+/** Tenants with their meters, on a clock of their own. Needs `useRedis()`. */
+export class Allowance {
+  readonly clock = new TestClock()
+  readonly store: Store
+  readonly registry: Registry
+  readonly restrictions: Restrictions
+  readonly ledger: Ledger
+  /** All that it sends comes too late. */
+  readonly late: Ledger
+  private transactions = 0
+
+  private constructor() {
+    const { store, registry } = newSite(this.clock.includes)
+    this.store = store
+    this.registry = registry
+    this.restrictions = new Restrictions(store)
+    this.ledger = new Ledger(store, FOR_EVER)
+    this.late = new Ledger(store, LONG_AGO)
+  }
+
+  /** With the tenant `contoso`, unless `settings` is undefined. */
+  static async create(settings: TenantSettings | undefined = {}): Promise<Allowance> {
+    const allowance = new Allowance()
+    await allowance.clock.set(allowance.store, NOON)
+    await allowance.registry.addTenant('contoso', settings, 'test')
+    return allowance
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(this.store, ms)
+  }
+
+  /** A transaction that no other has the id of. */
+  transaction(): string {
+    return `F1A2.${++this.transactions}`
+  }
+
+  /** A recipient as the hooks would count it: of a transaction of its own, unless another is said. */
+  async recipient(options: ChargeOptions = {}): Promise<Charge> {
+    const { names = ['other.example', 'example'], tenant = 'contoso' } = options
+    return {
+      tenant,
+      meter: options.meter ?? 'unregistered',
+      transaction: options.transaction ?? this.transaction(),
+      ordinal: options.ordinal ?? 1,
+      domainsToken: options.domainsToken ?? (await this.domainsToken(tenant)),
+      names: () => names,
+      domain: options.domain ?? names[0] ?? '',
+      connector: options.connector ?? `${tenant}/mx`,
+      ip: options.ip ?? '192.0.2.1',
+    }
+  }
+
+  async charge(options: ChargeOptions = {}): Promise<ChargeResult> {
+    return this.ledger.charge(await this.recipient(options), { ...DEFAULTS, ...options.defaults })
+  }
+
+  /** The answers to a number of recipients, each of a transaction of its own. */
+  async answers(count: number, options: ChargeOptions = {}): Promise<string[]> {
+    const answers: string[] = []
+    for (let at = 0; at < count; at++) answers.push((await this.charge(options)).answer)
+    return answers
+  }
+
+  async usage(tenant = 'contoso', defaults: Partial<Defaults> = {}): Promise<Usage> {
+    const usage = await this.ledger.usage(tenant, { ...DEFAULTS, ...defaults })
+    if (!usage) throw new Error(`there is no tenant ${tenant}`)
+    return usage
+  }
+
+  /** What the windows of the unregistered meter hold. */
+  async used(tenant = 'contoso', defaults: Partial<Defaults> = {}): Promise<number[]> {
+    return (await this.usage(tenant, defaults)).unregistered.map(({ used }: WindowUsage) => used)
+  }
+
+  restriction(tenant = 'contoso'): Promise<Restriction | undefined> {
+    return this.restrictions.get(tenant)
+  }
+
+  lift(keepUsage = false, tenant = 'contoso'): Promise<'lifted' | 'unchanged'> {
+    return this.restrictions.lift(tenant, { by: 'anna', reason: 'cleaned', keepUsage })
+  }
+
+  block(scope: 'unregistered' | 'all', tenant = 'contoso'): Promise<unknown> {
+    return this.restrictions.place(tenant, { scope, by: 'anna', reason: 'abuse desk' })
+  }
+
+  async domainsToken(tenant = 'contoso'): Promise<string> {
+    const { client, keys } = this.store
+    return (await client.hget(keys.tenant(tenant), 'domains')) ?? ''
+  }
+
+  /** Everything in Redis below the prefix of this test. */
+  async everything(): Promise<Record<string, string>> {
+    const { client, keys } = this.store
+    const names = (await client.keys(`${keys.prefix}*`)).sort()
+    const dumps = await Promise.all(names.map((name) => client.dumpBuffer(name)))
+    return Object.fromEntries(names.map((name, at) => [name, String(dumps[at]?.toString('hex'))]))
+  }
+}
