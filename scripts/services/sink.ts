@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { waitFor } from './wait-for'
 
@@ -22,7 +22,7 @@ export interface DeliveredMessage {
  * Where mail ends: a plugin of the scratch site that takes every message and writes it down.
  *
  * A message can steer it by its header X-Sink: `refuse` answers 550, `defer` 450, and `hold` keeps
- * the queue hook open until `release()`. With `pass` Haraka's own queue gets it. With `probe` the message is not a delivery: it only shows
+ * the queue hook open until `release(subject)`. With `pass` Haraka's own queue gets it. With `probe` the message is not a delivery: it only shows
  * what the plugin has found out about the session.
  */
 export class Sink {
@@ -54,16 +54,16 @@ export class Sink {
     await waitFor(held, { what: `message ${subject} held by the sink` })
   }
 
-  /** Lets held messages go on, now and from now on. */
-  release(): void {
-    writeFileSync(path.join(this.site, RELEASE), '')
+  /** Lets the held messages of this subject go on. */
+  release(subject: string): void {
+    appendFileSync(path.join(this.site, RELEASED), `${JSON.stringify(subject)}\n`)
   }
 }
 
 const FILE = 'sink.jsonl'
 const PROBES = 'sink-probes.jsonl'
 const HELD = 'sink-held.jsonl'
-const RELEASE = 'sink-release'
+const RELEASED = 'sink-released.jsonl'
 
 function readLines<T>(file: string): T[] {
   if (!existsSync(file)) return []
@@ -123,7 +123,8 @@ function take(hook, next, { transaction }) {
     case 'hold': {
       append('${HELD}', subject)
       const timer = setInterval(() => {
-        if (!fs.existsSync(file('${RELEASE}'))) return
+        const released = fs.existsSync(file('${RELEASED}')) && fs.readFileSync(file('${RELEASED}'), 'utf8')
+        if (!released || !released.split('\\n').includes(JSON.stringify(subject))) return
         clearInterval(timer)
         deliver()
       }, 10)

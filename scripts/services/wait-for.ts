@@ -10,22 +10,24 @@ export interface WaitOptions {
   what?: string
 }
 
+/** What means: not yet. */
+type Nothing = false | 0 | '' | null | undefined
+
 /**
- * Looks again and again until `condition` gives something other than undefined, null, false or 0,
- * and returns that.
+ * Looks again and again until `condition` gives something that is true, and returns that.
  *
  * @throws Error when the time is over; an error of the last look is its cause
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   { timeout = 10_000, interval = 10, what = String(condition) }: WaitOptions = {},
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, Nothing>> {
   const deadline = performance.now() + timeout
   for (;;) {
     let cause: unknown
     try {
       const value = await condition()
-      if (value) return value
+      if (value) return value as Exclude<T, Nothing>
     } catch (error) {
       cause = error
     }
