@@ -16,16 +16,12 @@ export function grantRelay(
   if (matches && !connection.relaying) {
     session.granted = true
     connection.relaying = true
-  } else if (!matches && mayRevoke(connection, session, attribution)) {
+  } else if (!matches && mayRevoke(session, attribution)) {
     connection.relaying = false
   }
 }
 
 /** AUTH may relay in its own right; and while nothing can be looked up, what was granted stays. */
-function mayRevoke(connection: Connection, session: Session, attribution: Attribution): boolean {
-  return (
-    session.granted &&
-    attribution.kind !== 'undecidable' &&
-    connection.notes['auth_user'] === undefined
-  )
+function mayRevoke(session: Session, attribution: Attribution): boolean {
+  return session.granted && attribution.kind !== 'undecidable' && session.user === undefined
 }

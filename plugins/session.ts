@@ -49,6 +49,14 @@ export class Session {
     this.attributed = undefined
   }
 
+  /** The AUTH user as {@link attribution} has last seen it; `undefined`: none, or one of another remote address. */
+  get user(): string | undefined {
+    const { authUser, stale } = this
+    if (typeof authUser !== 'string' || authUser === '') return undefined
+    const isStale = stale?.authUser === authUser && stale.authentications === this.authentications
+    return isStale ? undefined : authUser
+  }
+
   /** Ends the transaction that is on its way, if any. */
   endTransit(): void {
     const { transit } = this
@@ -112,16 +120,9 @@ export class Session {
 
   private facts(connection: Connection): Facts {
     const { stale } = this
-    const userIsStale =
-      stale !== undefined &&
-      stale.authUser === this.authUser &&
-      stale.authentications === this.authentications
     const certificateIsStale = stale !== undefined && stale.certificate === this.certificate
     return {
-      authUser:
-        typeof this.authUser === 'string' && this.authUser !== '' && !userIsStale
-          ? this.authUser
-          : undefined,
+      authUser: this.user,
       certificate: certificateIsStale ? undefined : this.certificateFacts,
       ip: connection.remote.ip,
       note: typeof this.note === 'string' ? this.note : undefined,
