@@ -172,8 +172,9 @@ export class TestHaraka {
     const subject = `probe ${++probes}`
     const mail = { from: address, to: address, subject, headers: { 'X-Sink': 'probe' }, session }
     const processes = new Set<number>()
+    let answer: unknown
     const allAgree = async () => {
-      await this.send(mail)
+      answer = (await this.send(mail)).last
       const probe = this.sink.probes().findLast((message) => message.subject === subject)
       if (!probe) return false
       const note = probe.note as { connector: string | null } | undefined
@@ -181,7 +182,10 @@ export class TestHaraka {
       else processes.delete(probe.pid)
       return processes.size === Math.max(1, this.options.nodes ?? 0)
     }
-    await waitFor(allAgree, { what: `${JSON.stringify(session)} is attributed to ${connector}` })
+    await waitFor(allAgree).catch((cause: unknown) => {
+      const what = `${JSON.stringify(session)} is not attributed to ${connector}`
+      throw new Error(`${what}; the last probe got: ${String(answer)}`, { cause })
+    })
   }
 
   /** What stands in Haraka's own outbound queue: one entry for each domain of a message. */
