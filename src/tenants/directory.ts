@@ -13,7 +13,7 @@ const MOST_TENANTS = 10_000
 const MOST_DOMAINS = 2_000_000
 const MOST_OWNERS = 10_000
 
-/** What is older than this is asked for again in the background; until then, and while Redis is away, it holds. */
+/** What is older than this is asked for again in the background; until it is answered, what is known holds. */
 const AGE_LIMIT = 30_000
 /** After a failure to ask. */
 const RETRY_AFTER = 2000
@@ -66,9 +66,11 @@ export class Directory {
   private subscriber: Client | undefined
   private timer: NodeJS.Timeout | undefined
 
+  /** @param ageLimit in ms: what is older is asked for again in the background. */
   constructor(
     private readonly store: Store,
     private readonly events: DirectoryEvents,
+    private readonly ageLimit = AGE_LIMIT,
   ) {}
 
   /** `undefined`: never loaded. */
@@ -181,7 +183,7 @@ export class Directory {
     }
     this.snapshots.set(tenant, {
       snapshot: before && isSame(before, snapshot) ? before : snapshot,
-      refreshAt: performance.now() + jittered(AGE_LIMIT),
+      refreshAt: performance.now() + jittered(this.ageLimit),
     })
     if (before && before.restricted !== snapshot.restricted) {
       this.events.onRestriction(before, snapshot)
@@ -195,7 +197,7 @@ export class Directory {
     if (held && held.owner !== owner) this.version++
     this.owners.set(domain, {
       owner,
-      refreshAt: performance.now() + jittered(AGE_LIMIT),
+      refreshAt: performance.now() + jittered(this.ageLimit),
       stale: false,
     })
     return owner
@@ -267,7 +269,7 @@ export class Directory {
   }
 
   private checkByAge(): void {
-    const delay = jittered(this.index === undefined ? RETRY_AFTER : AGE_LIMIT)
+    const delay = jittered(this.index === undefined ? RETRY_AFTER : this.ageLimit)
     this.timer = setTimeout(() => {
       if (this.store.client.status === 'ready') this.inBackground(this.loadConnectors())
       this.checkByAge()

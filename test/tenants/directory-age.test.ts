@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { waitFor } from '../../scripts/services/wait-for'
+import { connect, type RedisSettings } from '../../src/store/connection'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { Directory } from '../../src/tenants/directory'
+import { Registry } from '../../src/tenants/registry'
+import { startRedis, type TestRedis } from '../support/redis'
+
+const AGE_LIMIT = 50
+const COMMAND_TIMEOUT = 100
+
+describe('A directory whose entries are older than their age limit', () => {
+  let redis: TestRedis
+  let registry: Registry
+  let store: Store
+  let directory: Directory
+  let errors: string[]
+
+  before(async () => {
+    redis = await startRedis()
+    registry = new Registry(new Store(redis.client(), new Keys('ud:')))
+    await registry.addTenant('contoso', {}, 'test')
+    const domain = { domain: 'contoso.example', subdomains: false, shared: false }
+    await registry.addDomains('contoso', [domain], 'test')
+    await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
+  })
+  after(() => redis.stop())
+
+  beforeEach(async () => {
+    errors = []
+    const settings: RedisSettings = {
+      ...{ host: '127.0.0.1', port: redis.port, db: 0, username: undefined, password: undefined },
+      ...{ tls: false, prefix: 'ud:', sentinels: [], sentinelName: '', cluster: [] },
+      commandTimeout: COMMAND_TIMEOUT,
+    }
+    const onError = (message: string): void => void errors.push(message)
+    store = new Store(connect(settings, onError), new Keys('ud:'))
+    const events = { onReady() {}, onRestriction() {}, onError }
+    directory = new Directory(store, events, AGE_LIMIT)
+    directory.follow(connect(settings, onError))
+    await waitFor(() => directory.connectors)
+    await directory.load('contoso')
+    await directory.askOwner('contoso.example')
+  })
+
+  afterEach(() => {
+    directory.stop()
+    store.client.disconnect()
+  })
+
+  it('keeps them while Redis hangs, and is right again when it is back', async () => {
+    const known = directory.peek('contoso')
+    assert.equal(known?.domains.has('contoso.example'), true)
+    redis.pause()
+    // Asked for because of their age, and not answered.
+    await waitFor(() => {
+      assert.equal(directory.peek('contoso'), known)
+      assert.equal(directory.ownerOf('contoso.example'), 'contoso')
+      assert.equal(directory.connectors?.byIp('192.0.2.1')?.tenant, 'contoso')
+      return errors.length >= 2
+    })
+    redis.resume()
+    await registry.setTenant('contoso', { mode: 'monitor' })
+    await waitFor(() => directory.peek('contoso')?.mode === 'monitor')
+    await registry.setTenant('contoso', { mode: null })
+  })
+
+  it('finds a change that nobody has told it', async () => {
+    const client = redis.client()
+    await client.hset('ud:{contoso}', { mode: 'off', state: 'another' })
+    await waitFor(() => directory.peek('contoso')?.mode === 'off')
+    await client.hdel('ud:{contoso}', 'mode')
+  })
+})
