@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Charge, Meter } from '../../src/allowance/ledger'
+import type { WindowUsage } from '../../src/allowance/usage'
+import type { Mode } from '../../src/tenants/types'
+import { Allowance, DEFAULTS } from '../support/allowance'
+import { MODEL_LIMITS, ModelTenant } from '../support/allowance-model'
+import { useRedis } from '../support/registry'
+
+const RUNS = 250
+
+useRedis()
+
+const SECOND = 1000
+const MINUTE = 60_000
+
+const tenant = fc.nat(1)
+const transaction = fc.nat(2)
+const ordinal = fc.integer({ min: 1, max: 12 })
+const limitsOf = fc.constantFrom(...MODEL_LIMITS)
+
+const charge = fc.record({
+  kind: fc.constant('charge' as const),
+  tenant,
+  transaction,
+  ordinal,
+  meter: fc.constantFrom<Meter>('unregistered', 'unregistered', 'unregistered', 'null'),
+  late: fc.constantFrom(...Array<boolean>(9).fill(false), true),
+})
+
+const operation = fc.oneof(
+  { weight: 12, arbitrary: charge },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('refund' as const),
+      tenant,
+      transaction,
+      ordinals: fc.uniqueArray(ordinal, { minLength: 1, maxLength: 5 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('advance' as const),
+      ms: fc.oneof(
+        fc.integer({ min: 0, max: 1500 }),
+        fc.constantFrom(SECOND, 7 * SECOND, MINUTE, 61 * SECOND, 10 * MINUTE, 25 * MINUTE),
+        fc.integer({ min: -90 * SECOND, max: -1 }),
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('lift' as const), tenant, keepUsage: fc.boolean() }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('set' as const),
+      tenant,
+      limits: limitsOf,
+      nullLimits: limitsOf,
+      mode: fc.constantFrom<Mode>('enforce', 'enforce', 'enforce', 'monitor', 'off'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('block' as const),
+      tenant,
+      scope: fc.constantFrom('unregistered' as const, 'all' as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('renew' as const), tenant }) },
+)
+
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+
+describe('the ledger', () => {
+  it('counts as a plain list of events does, never over and never twice', async () => {
+    const allowance = await Allowance.create()
+    let runs = 0
+    await fc.assert(
+      fc.asyncProperty(
+        limitsOf,
+        fc.array(operation, { maxLength: 60, size: 'max' }),
+        async (limits, operations) => {
+          const run = new Run(allowance, `r${++runs}`)
+          await run.begin(limits)
+          for (const each of operations) await run.apply(each)
+        },
+      ),
+      { numRuns: RUNS },
+    )
+  })
+})
+
+/** One sequence of operations, on the ledger and on the model. */
+class Run {
+  private readonly models: ModelTenant[] = []
+  private readonly ids: readonly string[]
+
+  constructor(
+    private readonly allowance: Allowance,
+    name: string,
+  ) {
+    this.ids = [`${name}-a`, `${name}-b`]
+  }
+
+  async begin(limits: string): Promise<void> {
+    for (const at of this.ids.keys()) await this.register(at, limits)
+  }
+
+  async apply(operation: Operation): Promise<void> {
+    const { clock } = this.allowance
+    if (operation.kind === 'advance') {
+      await this.allowance.advance(operation.ms)
+      for (const at of this.ids.keys()) await this.compare(at)
+      return
+    }
+    const at = operation.tenant
+    const id = this.ids[at]!
+    const model = this.models[at]!
+    const { registry, restrictions } = this.allowance
+    switch (operation.kind) {
+      case 'charge': {
+        const { meter, late } = operation
+        const key = `${operation.transaction}/${operation.ordinal}`
+        const expected = model.charge(clock.now, key, meter, late)
+        const ledger = late ? this.allowance.late : this.allowance.ledger
+        const { answer, used, limit, window } = await ledger.charge(
+          this.recipient(id, operation),
+          DEFAULTS,
+        )
+        assert.deepEqual({ answer, used, limit, window }, expected)
+        model.assertNeverOver(meter)
+        break
+      }
+      case 'refund': {
+        const keys = operation.ordinals.map((each) => `${operation.transaction}/${each}`)
+        const expected = model.refund(clock.now, keys)
+        const refunded = await this.allowance.ledger.refund(
+          id,
+          `F1.${operation.transaction}`,
+          operation.ordinals,
+        )
+        assert.equal(refunded, expected, 'refunded')
+        break
+      }
+      case 'lift':
+        assert.equal(
+          await this.allowance.lift(operation.keepUsage, id),
+          model.lift(operation.keepUsage),
+        )
+        break
+      case 'set': {
+        const { limits, nullLimits, mode } = operation
+        model.set(limits, nullLimits, mode)
+        await registry.setTenant(id, { limits, nullLimits, mode })
+        break
+      }
+      case 'block':
+        if (model.block(operation.scope)) await this.allowance.block(operation.scope, id)
+        break
+      case 'renew':
+        if (model.restricted) {
+          await assert.rejects(registry.removeTenant(id), /is restricted/)
+          assert.ok(await restrictions.get(id))
+        } else {
+          await registry.removeTenant(id)
+          // Two tenants of one name are told apart by the moment of their registration.
+          await this.allowance.advance(1)
+          await this.register(at, MODEL_LIMITS[0])
+        }
+    }
+    await this.compare(at)
+  }
+
+  private async register(at: number, limits: string): Promise<void> {
+    const { registry } = this.allowance
+    await registry.addTenant(this.ids[at]!, { limits, nullLimits: limits, mode: 'enforce' }, 'test')
+    this.models[at] = new ModelTenant(limits, this.models[at])
+  }
+
+  private recipient(
+    id: string,
+    { meter, transaction, ordinal }: { meter: Meter; transaction: number; ordinal: number },
+  ): Charge {
+    const names = () => ['other.example']
+    return {
+      ...{ tenant: id, meter, transaction: `F1.${transaction}`, ordinal, names },
+      // Found out anew in the script each time: no tenant has accepted domains here.
+      domainsToken: '',
+      ...{ domain: 'other.example', connector: '', ip: '' },
+    }
+  }
+
+  /** What Redis shows of a tenant is what the model holds. */
+  private async compare(at: number): Promise<void> {
+    const id = this.ids[at]!
+    const model = this.models[at]!
+    const [usage, restriction] = await Promise.all([
+      this.allowance.usage(id),
+      this.allowance.restriction(id),
+    ])
+    assert.equal(restriction?.scope, model.restricted)
+    assert.equal(usage.wouldTrip !== undefined, model.wouldTrip)
+    const { now } = this.allowance.clock
+    this.compareWindows(model, 'unregistered', usage.unregistered, now)
+    this.compareWindows(model, 'null', usage.null, now)
+  }
+
+  private compareWindows(
+    model: ModelTenant,
+    meter: Meter,
+    windows: readonly WindowUsage[],
+    now: number,
+  ): void {
+    assert.deepEqual(
+      windows.map(({ window, limit, defer }) => ({ window, count: limit, defer })),
+      model.limitsOf(meter),
+    )
+    for (const { window, limit, used, freesAt } of windows) {
+      const { least, most, held } = model.count(meter, window, now)
+      assert.equal(used, held, 'used')
+      assert.ok(used >= least, `used ${used}, and in ${window} ms there were ${least}`)
+      assert.ok(used <= most, `used ${used}, and in ${window} ms and a bucket there were ${most}`)
+      if (used === 0 || limit === 0) {
+        assert.equal(freesAt, undefined)
+        continue
+      }
+      const before = model.count(meter, window, freesAt! - 1).held
+      const then = model.count(meter, window, freesAt!).held
+      const enough = Math.min(limit, used)
+      assert.ok(before >= enough && then < enough, `frees at ${freesAt}: ${before}, then ${then}`)
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import type { Meter } from '../../src/allowance/ledger'
+import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
+import type { Scope } from '../../src/restriction/restriction'
+import type { Mode } from '../../src/tenants/types'
+
+/** Small ones, so that they are reached; over windows of whole buckets (1m, 10m) and of others (7s). */
+export const MODEL_LIMITS = [
+  '3/1m',
+  '4/1m, 6/10m',
+  '2/7s, 5/1m',
+  '2/1m defer, 4/10m',
+  '3/10m defer',
+  '1/7s defer, 3/1m defer',
+  '0/1m',
+  '0/7s defer, 4/1m',
+  'unlimited',
+] as const
+
+/** A recipient that was counted, and when: in each window of that moment. */
+interface Event {
+  readonly key: string
+  readonly meter: Meter
+  readonly times: ReadonlyMap<number, number>
+}
+
+interface Receipt {
+  readonly answer: Answer
+  /** `undefined`: not counted, or given back. */
+  readonly event: Event | undefined
+}
+
+interface Answer {
+  readonly answer: string
+  readonly used: number
+  readonly limit: number
+  readonly window: number
+}
+
+const EXPIRED: Answer = { answer: 'EXPIRED', used: 0, limit: 0, window: 0 }
+
+/**
+ * A tenant's meters as a plain list of events. A window of W ms holds an event for W at least, and until the bucket of
+ * ⌈W/60⌉ ms that it fell into is 61 buckets old.
+ */
+export class ModelTenant {
+  restricted: Scope | undefined
+  wouldTrip = false
+  private limits: Record<Meter, Limits>
+  private mode: Mode = 'enforce'
+  private events: Event[] = []
+  /** By meter and window: the latest moment that it knows of. Its time does not go back behind that. */
+  private readonly latest = new Map<string, number>()
+  private readonly receipts: Map<string, Receipt>
+  private accepted:
+    { readonly meter: Meter; readonly limits: Limits; readonly at: number } | undefined
+
+  /** @param predecessor the tenant that had this id before: its receipts are there still. */
+  constructor(limits: string, predecessor?: ModelTenant) {
+    this.limits = { unregistered: parseLimits(limits), null: parseLimits(limits) }
+    this.receipts = predecessor?.receipts ?? new Map<string, Receipt>()
+  }
+
+  limitsOf(meter: Meter): Limits {
+    return this.limits[meter]
+  }
+
+  set(limits: string, nullLimits: string, mode: Mode): void {
+    this.limits = { unregistered: parseLimits(limits), null: parseLimits(nullLimits) }
+    this.mode = mode
+  }
+
+  /** @returns whether it may be done: `all` is not loosened. */
+  block(scope: Scope): boolean {
+    if (this.restricted === 'all' && scope !== 'all') return false
+    this.restricted = scope
+    return true
+  }
+
+  lift(keepUsage: boolean): 'lifted' | 'unchanged' {
+    if (this.restricted === undefined && !this.wouldTrip) return 'unchanged'
+    this.restricted = undefined
+    this.wouldTrip = false
+    if (!keepUsage) {
+      this.events = []
+      this.latest.clear()
+    }
+    return 'lifted'
+  }
+
+  charge(now: number, key: string, meter: Meter, late: boolean): Answer {
+    this.accepted = undefined
+    const receipt = this.receipts.get(key)
+    if (receipt) return receipt.answer
+    if (late) return EXPIRED
+    if (this.mode === 'off') return { ...EXPIRED, answer: 'OFF' }
+    const enforcing = this.mode === 'enforce'
+    if (enforcing && this.restricted && (meter === 'unregistered' || this.restricted === 'all')) {
+      return { ...EXPIRED, answer: 'RESTRICTED' }
+    }
+    const limits = this.limits[meter]
+    if (limits.length === 0) return { ...EXPIRED, answer: 'CHARGED' }
+
+    const reached = limits.filter(
+      ({ window, count }) => this.count(meter, window, now).held >= count,
+    )
+    const zero = reached.find(({ count, defer }) => count === 0 && !defer)
+    const over = reached.find(({ count, defer }) => count > 0 && !defer)
+    const reply = (answer: string, limit: Limit, more = 0): Answer => ({
+      answer,
+      used: this.count(meter, limit.window, now).held + more,
+      limit: limit.count,
+      window: limit.window,
+    })
+    if (enforcing && reached.length > 0) {
+      if (meter === 'null') return reply('FULL', zero ?? over ?? reached[0]!)
+      if (zero) return reply('ZERO', zero)
+      if (!over) return reply('DEFER', reached[0]!)
+      const answer = reply('TRIPPED', over)
+      this.restricted = 'unregistered'
+      this.receipts.set(key, { answer, event: undefined })
+      return answer
+    }
+    if (meter === 'unregistered' && (zero ?? over)) this.wouldTrip = true
+
+    const left = ({ window, count }: Limit): number => count - this.count(meter, window, now).held
+    const tightest = limits.reduce((best, each) => (left(each) < left(best) ? each : best))
+    const answer = reply('CHARGED', tightest, 1)
+    const times = new Map(limits.map(({ window }) => [window, this.timeIn(meter, window, now)]))
+    for (const [window, time] of times) this.latest.set(`${meter} ${window}`, time)
+    const event = { key, meter, times }
+    this.events.push(event)
+    this.receipts.set(key, { answer, event })
+    if (enforcing) this.accepted = { meter, limits, at: now }
+    return answer
+  }
+
+  refund(now: number, keys: readonly string[]): number {
+    let refunded = 0
+    for (const key of keys) {
+      const receipt = this.receipts.get(key)
+      if (receipt && receipt.answer.answer !== 'CHARGED') continue
+      this.receipts.set(key, { answer: EXPIRED, event: undefined })
+      const { event } = receipt ?? {}
+      if (!event || !this.events.includes(event)) continue
+      refunded++
+      for (const window of event.times.keys()) {
+        if (!this.isHeld(event, event.meter, window, now)) continue
+        this.latest.set(`${event.meter} ${window}`, this.timeIn(event.meter, window, now))
+      }
+      this.events = this.events.filter((each) => each !== event)
+    }
+    return refunded
+  }
+
+  /**
+   * How many events a window holds; how many there were within its length at `least`, and within its length and the
+   * bucket that is running at `most`.
+   */
+  count(meter: Meter, window: number, now: number): { held: number; least: number; most: number } {
+    const time = this.timeIn(meter, window, now)
+    const times = this.events
+      .filter((event) => event.meter === meter && event.times.has(window))
+      .map((event) => event.times.get(window)!)
+    return {
+      held: times.filter((each) => bucketOf(each, window) > bucketOf(time, window) - 61).length,
+      least: times.filter((each) => each >= time - window).length,
+      most: times.filter((each) => each > time - 61 * Math.ceil(window / 60)).length,
+    }
+  }
+
+  /** What was accepted last did not make more than a limit allows, in the interval that ends with it. */
+  assertNeverOver(meter: Meter): void {
+    if (this.accepted?.meter !== meter) return
+    for (const { window, count } of this.accepted.limits) {
+      const { least } = this.count(meter, window, this.accepted.at)
+      assert.ok(least <= count, `${least} of ${count} in ${window} ms`)
+    }
+  }
+
+  private isHeld(event: Event, meter: Meter, window: number, now: number): boolean {
+    const time = this.timeIn(meter, window, now)
+    return bucketOf(event.times.get(window)!, window) > bucketOf(time, window) - 61
+  }
+
+  private timeIn(meter: Meter, window: number, now: number): number {
+    return Math.max(now, this.latest.get(`${meter} ${window}`) ?? now)
+  }
+}
+
+function bucketOf(time: number, window: number): number {
+  return Math.floor(time / Math.ceil(window / 60))
+}
