@@ -95,16 +95,10 @@ function byTenant(tenant: string, method: Method): Attributed {
   return { kind: 'attributed', tenant, connector: undefined, enabled: true, method }
 }
 
+/** A connector that is not registered names its tenant only: it can neither be disabled nor be granted anything. */
 function byNote(note: string, connectors: ConnectorIndex): Attributed {
-  const slash = note.indexOf('/')
-  if (slash === -1) return byTenant(note, 'note')
   const connector = connectors.get(note)
   if (connector) return byConnector(connector, 'note')
-  return {
-    kind: 'attributed',
-    tenant: note.slice(0, slash),
-    connector: note,
-    enabled: true,
-    method: 'note',
-  }
+  const slash = note.indexOf('/')
+  return byTenant(slash === -1 ? note : note.slice(0, slash), 'note')
 }

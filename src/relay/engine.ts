@@ -62,12 +62,6 @@ export class Engine {
     this.directory.stop()
     void this.outbox.whenIdle().then(() => unref(this.store.client))
   }
-
-  /** Ends all connections. */
-  close(): void {
-    this.directory.stop()
-    this.store.client.disconnect()
-  }
 }
 
 interface HasStream {
