@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../package-root'
+import { addApplyCommand } from './apply'
 import { addConnectorCommands } from './connector'
 import { addDoctorCommand } from './doctor'
 import { addDomainCommands } from './domain'
@@ -41,6 +42,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addStatusCommand(program, io)
   addRestrictionCommands(program, io)
   addExplainCommand(program, io)
+  addApplyCommand(program, io, end)
   addDoctorCommand(program, io, end)
   throwUsageErrors(program)
   return program

@@ -1,0 +1,323 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { startRedis, type TestRedis } from '../support/redis'
+import { waitFor } from '../../scripts/services/wait-for'
+import { Cli, tenantctl, type Result } from './cli'
+
+interface Line {
+  readonly level: 'ok' | 'warn' | 'fail'
+  readonly check: string
+  readonly message: string
+  readonly advice: string | null
+}
+
+/** Haraka's config directory and a Redis that keep the doctor content. */
+const SOUND: Record<string, string> = {
+  plugins: 'tls\nauth/flat_file\nrelay\nharaka-plugin-unregistered-domain\nqueue/smtp_proxy\n',
+  'auth_flat_file.ini': '[core]\nconstrain_sender=false\n',
+  'unregistered-domain.ini': '[main]\nmode=enforce\n',
+  'smtp.ini': 'listen=127.0.0.1:25\n',
+}
+
+describe('tenantctl doctor', () => {
+  let redis: TestRedis
+  let cli: Cli
+  let config: string
+  before(async () => {
+    redis = await startRedis({
+      args: ['--appendonly', 'yes', '--repl-diskless-sync-delay', '0'],
+    })
+  })
+  after(() => redis.stop())
+  beforeEach(async () => {
+    cli = new Cli(redis.url)
+    config = mkdtempSync(path.join(tmpdir(), 'doctor-'))
+    write(SOUND)
+    await cli.given('tenant add contoso')
+  })
+  afterEach(() => rmSync(config, { recursive: true }))
+
+  function write(files: Record<string, string>): void {
+    for (const [name, text] of Object.entries(files)) writeFileSync(path.join(config, name), text)
+  }
+
+  function doctor(...options: string[]): Promise<Result> {
+    return cli.run('--config', config, 'doctor', ...options)
+  }
+
+  async function examine(...options: string[]): Promise<{ lines: Line[]; status: number }> {
+    const { out, status } = await doctor('--json', ...options)
+    return { lines: JSON.parse(out) as Line[], status }
+  }
+
+  /** What the doctor has to say of one check, all of it of one level. */
+  async function findings(check: string, level: Line['level'], expected = 1): Promise<string> {
+    const { lines, status } = await examine()
+    const found = lines.filter((line) => line.check === check && line.level === level)
+    assert.equal(found.length, expected, JSON.stringify(lines, null, 1))
+    assert.equal(status, lines.some((line) => line.level === 'fail') ? 1 : 0)
+    return found.map(({ message, advice }) => `${message} → ${advice}`).join('\n')
+  }
+
+  it('finds nothing where all is well', async () => {
+    const { lines, status } = await examine()
+    assert.deepEqual(
+      lines.filter(({ level }) => level !== 'ok'),
+      [],
+    )
+    assert.equal(status, 0)
+    for (const line of lines) {
+      assert.deepEqual(Object.keys(line), ['level', 'check', 'message', 'advice'])
+    }
+    assert.deepEqual(
+      lines.map(({ check }) => check),
+      [
+        'mode',
+        'plugins',
+        'order',
+        'relaying',
+        'constrain_sender',
+        'deny_chars',
+        'redis',
+        'maxmemory-policy',
+        'persistence',
+        'connectors',
+        'relay_acl_allow',
+        'consistency',
+      ],
+    )
+  })
+
+  it('prints a line for each check, its advice, and how many there are', async () => {
+    write({ plugins: 'relay\n' })
+    const { out, status } = await doctor()
+    assert.equal(status, 1)
+    assert.match(out, /^ok {4}mode: /m)
+    assert.match(out, /^fail {2}plugins: config\/plugins does not name .*\n {6}→ add a line /m)
+    assert.match(out, /\n\d+ ok, 0 warnings, 1 fail\n$/)
+  })
+
+  describe('config/plugins', () => {
+    it('missing', async () => {
+      rmSync(path.join(config, 'plugins'))
+      assert.match(await findings('plugins', 'fail'), /no config\/plugins/)
+    })
+
+    it('without us', async () => {
+      write({ plugins: 'relay\n#unregistered-domain\nqueue/smtp_proxy\n' })
+      assert.match(await findings('plugins', 'fail'), /before queue\/smtp_proxy/)
+    })
+
+    it('with us twice', async () => {
+      write({ plugins: 'relay\nunregistered-domain\nharaka-plugin-unregistered-domain\n' })
+      assert.match(await findings('plugins', 'fail'), /more than once/)
+    })
+
+    it('with queue/smtp_proxy before us', async () => {
+      write({ plugins: 'relay\nqueue/smtp_proxy\nunregistered-domain\n' })
+      assert.match(await findings('order', 'warn'), /queue\/smtp_proxy/)
+    })
+
+    it('with delay_deny and karma, which cannot take our refusals back', async () => {
+      write({ plugins: 'delay_deny\nkarma\nrelay\nunregistered-domain\n' })
+      assert.match(await findings('deny', 'ok'), /delay_deny and karma/)
+    })
+
+    it('with nothing that lets a session relay', async () => {
+      write({ plugins: 'rcpt_to.in_host_list\nunregistered-domain\n' })
+      assert.match(await findings('relaying', 'warn'), /grant_relay/)
+    })
+
+    it('with nothing but our own grant_relay', async () => {
+      write({
+        plugins: 'unregistered-domain\n',
+        'unregistered-domain.ini': '[attribution]\ngrant_relay=true\n',
+      })
+      await findings('relaying', 'ok')
+    })
+
+    it('with a relay open to everybody', async () => {
+      write({ 'relay.ini': '[relay]\nall=true\n' })
+      assert.match(await findings('relaying', 'warn'), /all=true/)
+    })
+
+    it('with plugins that may be left out', async () => {
+      write({ 'smtp.ini': 'ignore_bad_plugins=1\n' })
+      assert.match(await findings('ignore_bad_plugins', 'warn'), /smtp\.ini/)
+    })
+  })
+
+  it('settings of Haraka that get in our way', async () => {
+    write({ 'auth_flat_file.ini': '[core]\n', 'connection.ini': '[uuid]\ndeny_chars=4\n' })
+    assert.match(await findings('constrain_sender', 'warn'), /auth_flat_file\.ini/)
+    assert.match(await findings('deny_chars', 'warn'), /deny_chars=4/)
+  })
+
+  it('settings of ours that let mail pass', async () => {
+    write({ 'unregistered-domain.ini': '[main]\nmode=monitor\n[outage]\nunregistered=accept\n' })
+    assert.match(await findings('mode', 'warn'), /monitor/)
+    assert.match(await findings('outage', 'warn'), /uncounted/)
+  })
+
+  it('a broken ini file: said, and Haraka looked at all the same', async () => {
+    write({ 'unregistered-domain.ini': '[main]\nmode=on\n' })
+    assert.match(await findings('config', 'fail'), /unregistered-domain\.ini: \[main\] mode: "on"/)
+    assert.match(await findings('plugins', 'ok'), /names unregistered-domain/)
+  })
+
+  it('without a config directory: only Redis and what is registered', async () => {
+    const { out, status } = await cli.run('doctor', '--json')
+    const lines = JSON.parse(out) as Line[]
+    assert.equal(status, 0)
+    assert.deepEqual(
+      lines.filter(({ level }) => level !== 'ok').map(({ check }) => check),
+      ['config'],
+    )
+  })
+
+  describe('connectors', () => {
+    it('too wide, and in private ranges', async () => {
+      await cli.given(
+        'connector add contoso a --ip 128.0.0.0/15 --ip 2001::/31',
+        'connector add contoso b --ip 192.168.0.0/16 --ip fd00::/32',
+        'connector add contoso c --ip 128.2.0.0/16 --ip 2001:db8::/32',
+      )
+      const text = await findings('connectors', 'warn', 4)
+      assert.match(text, /contoso\/a takes 128\.0\.0\.0\/15, wider than \/16/)
+      assert.match(text, /contoso\/a takes 2001::\/31, wider than \/32/)
+      assert.match(text, /contoso\/b takes 192\.168\.0\.0\/16, a private range/)
+      assert.match(text, /contoso\/b takes fd00::\/32, a private range/)
+    })
+
+    it('by certificate, where clients are asked for none', async () => {
+      await cli.given('connector add contoso a --cert mail.contoso.com')
+      assert.match(await findings('certificates', 'ok'), /public CAs/)
+      write({ 'tls.ini': 'ca=customers.pem\n' })
+      assert.match(await findings('certificates', 'ok'), /customers\.pem/)
+      write({ 'tls.ini': 'requestCert=false\n' })
+      assert.match(await findings('certificates', 'fail'), /requestCert=true/)
+      write({ plugins: 'relay\nunregistered-domain\n', 'tls.ini': '' })
+      assert.match(await findings('certificates', 'fail'), /no TLS/)
+      write({ 'smtp.ini': 'listen=127.0.0.1:25, 127.0.0.1:465\n' })
+      await findings('certificates', 'ok')
+    })
+
+    it('by a pinned certificate, where the TLS layer ends its session', async () => {
+      await cli.given(`connector add contoso a --cert-sha256 ${'ab'.repeat(32)}`)
+      write({ 'tls.ini': 'rejectUnauthorized=true\n' })
+      assert.match(await findings('certificates', 'warn'), /rejectUnauthorized=false/)
+    })
+
+    it('by a method that is off, or that Haraka does not offer', async () => {
+      await cli.given('connector add contoso a --ip 128.2.0.1 --auth ann')
+      write({
+        plugins: 'relay\nunregistered-domain\n',
+        'unregistered-domain.ini': '[attribution]\nip=false\n',
+      })
+      const text = await findings('attribution', 'warn', 2)
+      assert.match(text, /ip=false.*contoso\/a/)
+      assert.match(text, /contoso\/a.*no AUTH plugin/)
+    })
+  })
+
+  it('ranges that may relay without being any tenant’s', async () => {
+    await cli.given('connector add contoso a --ip 128.2.0.0/25 --ip 128.2.0.128/25')
+    write({ relay_acl_allow: '# ours\n128.2.0.0/24\n128.2.0.7 # one\n' })
+    await findings('relay_acl_allow', 'ok')
+    write({ relay_acl_allow: '128.2.0.0/23\n127.0.0.1/32\n2001:db8::1\nnonsense\n' })
+    const text = await findings('relay_acl_allow', 'warn', 3)
+    assert.match(text, /^128\.2\.0\.0\/23 may relay/m)
+    assert.match(text, /^2001:db8::1 \(which relay takes for 2001:db8::\/32\) may relay/m)
+    write({ 'relay.ini': '[relay]\nacl=false\n' })
+    await findings('relay_acl_allow', 'ok', 0)
+  })
+
+  describe('Redis', () => {
+    it('away', async () => {
+      const result = await tenantctl(
+        ['--redis', 'redis://127.0.0.1:1', '--config', config, 'doctor', '--json'],
+        {},
+      )
+      assert.equal(result.status, 1)
+      const lines = JSON.parse(result.out) as Line[]
+      assert.match(lines.find(({ level }) => level === 'fail')?.message ?? '', /127\.0\.0\.1:1/)
+    })
+
+    it('that forgets: eviction and no append-only file', async () => {
+      const client = redis.client()
+      try {
+        await client.config('SET', 'appendonly', 'no')
+        await client.config('SET', 'maxmemory-policy', 'allkeys-lru')
+        assert.match(await findings('persistence', 'warn'), /appendonly yes/)
+        await findings('maxmemory-policy', 'warn')
+        await client.config('SET', 'maxmemory', '100mb')
+        assert.match(await findings('maxmemory-policy', 'fail'), /noeviction/)
+      } finally {
+        await client.config('SET', 'maxmemory', '0')
+        await client.config('SET', 'maxmemory-policy', 'noeviction')
+        await client.config('SET', 'appendonly', 'yes')
+      }
+    })
+
+    it('with a replica: writes have to wait for it', async () => {
+      const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(redis.port)] })
+      const client = redis.client()
+      try {
+        await waitFor(async () => (await client.info('replication')).includes('state=online'))
+        assert.match(await findings('replication', 'warn'), /min-replicas-to-write/)
+        await client.config('SET', 'min-replicas-to-write', '1')
+        await findings('replication', 'ok')
+        const of = await tenantctl(
+          ['--redis', replica.url, '--prefix', cli.prefix, '--config', config, 'doctor', '--json'],
+          {},
+        )
+        assert.equal(of.status, 1)
+        assert.match(of.out, /is a replica/)
+      } finally {
+        await client.config('SET', 'min-replicas-to-write', '0')
+        await replica.stop()
+      }
+    })
+  })
+
+  describe('consistency', () => {
+    it('is mended by --repair', async () => {
+      const client = redis.client()
+      await cli.given('domain add contoso contoso.com')
+      await client.srem(`${cli.prefix}{@tenants}`, 'contoso')
+      await client.hset(`${cli.prefix}{@owners}:names`, 'left.example', '- contoso')
+      const text = await findings('consistency', 'fail', 3)
+      assert.match(text, /tenant contoso is not in the index → tenantctl doctor --repair/)
+      assert.match(text, /left\.example/)
+      const repaired = await examine('--repair')
+      assert.equal(repaired.status, 0)
+      assert.equal(repaired.lines.filter(({ message }) => message.startsWith('mended')).length, 3)
+      assert.match(await findings('consistency', 'ok'), /fit together/)
+      await cli.given('tenant add fabrikam', 'domain add fabrikam left.example')
+    })
+
+    it('leaves to a person what nobody else can know', async () => {
+      const client = redis.client()
+      await cli.given('tenant add fabrikam')
+      const connector = { ip: ['128.2.0.1/32'], cert: [], certSha256: [], auth: [], enabled: true }
+      for (const id of ['contoso/a', 'fabrikam/b']) {
+        const json = JSON.stringify({ ...connector, addedAt: 1, addedBy: 'ann' })
+        await client.hset(`${cli.prefix}{@connectors}`, id, json)
+      }
+      await client.hset(`${cli.prefix}{@connectors}:identities`, 'ip:128.2.0.1/32', 'contoso/a')
+      const { lines, status } = await examine('--repair')
+      assert.equal(status, 1)
+      const [fail] = lines.filter(({ level }) => level === 'fail')
+      assert.match(fail?.message ?? '', /more than one connector: contoso\/a, fabrikam\/b/)
+    })
+  })
+
+  it('does without a directory that is none: 2', async () => {
+    mkdirSync(path.join(config, 'sub'))
+    const result = await cli.run('--config', path.join(config, 'absent'), 'doctor')
+    assert.equal(result.status, 2)
+  })
+})

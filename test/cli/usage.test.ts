@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict'
+import { createServer, type Server } from 'node:net'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Command } from 'commander'
+import { createProgram } from '../../src/cli/program'
+import { processIo } from '../../src/cli/io'
+import { startRedis, type TestRedis } from '../support/redis'
+import { Cli, errorOf, tenantctl } from './cli'
+
+const AWAY = ['--redis', 'redis://127.0.0.1:1']
+
+describe('tenantctl', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  describe('help', () => {
+    it('prints its version', async () => {
+      const { version } = JSON.parse(
+        readFileSync(path.resolve(__dirname, '../../package.json'), 'utf8'),
+      ) as { version: string }
+      assert.deepEqual(await tenantctl(['--version']), { status: 0, out: `${version}\n`, err: '' })
+    })
+
+    for (const command of commandsOf(createProgram(processIo(), () => {}))) {
+      it(`of ${command.join(' ') || 'the whole'} has examples and exit statuses`, async () => {
+        const { status, out, err } = await tenantctl([...command, '--help'])
+        assert.equal(status, 0)
+        assert.equal(err, '')
+        assert.match(out, /^Examples:\n {2}\$ tenantctl \S/m)
+        assert.match(out, /exit status/i)
+        assert.match(out, /--json/)
+      })
+    }
+
+    it('of every command that prints JSON names the fields', async () => {
+      for (const command of ['status', 'explain', 'tenant show', 'domain list', 'connector list']) {
+        const { out } = await tenantctl([...command.split(' '), '--help'])
+        assert.match(out, /^With --json:\n {2}\S/m, command)
+      }
+      const { out } = await tenantctl(['explain', '--help'])
+      assert.match(out, /verdict: pass \| charge .*\| refuse \| tempfail \| ignore/)
+    })
+  })
+
+  describe('usage errors end with 2, one line, and the way to the help', () => {
+    for (const [line, help] of [
+      ['', 'tenantctl --help'],
+      ['tenant', 'tenantctl tenant --help'],
+      ['tenant ad x', 'tenantctl tenant --help'],
+      ['tenant add', 'tenantctl tenant add --help'],
+      ['domain add contoso', 'tenantctl domain add --help'],
+      ['status a b', 'tenantctl status --help'],
+      ['status --frequency', 'tenantctl status --help'],
+      ['tenant list --config', 'tenantctl --help'],
+      ['block contoso', 'tenantctl block --help'],
+      ['explain', 'tenantctl explain --help'],
+    ] as const) {
+      it(line || 'no command', async () => {
+        const { status, out, err } = await tenantctl(line === '' ? [] : line.split(' '))
+        assert.equal(status, 2)
+        assert.equal(out, '')
+        assert.match(err, /^tenantctl: [^\n]+\n$/)
+        assert.ok(err.endsWith(`; see ${help}\n`), err)
+      })
+    }
+
+    it('as JSON with --json', async () => {
+      const { err, status } = await tenantctl(['tenant', 'add', '--json'])
+      assert.equal(status, 2)
+      assert.deepEqual(JSON.parse(err), {
+        error: "missing required argument 'id'; see tenantctl tenant add --help",
+        status: 2,
+      })
+    })
+  })
+
+  describe('global options', () => {
+    it('work before and after the command', async () => {
+      const cli = new Cli(redis.url)
+      const options = ['--redis', redis.url, '--prefix', cli.prefix, '--json', '--by', 'bob']
+      assert.equal((await tenantctl([...options, 'tenant', 'add', 'contoso'])).status, 0)
+      const { out } = await tenantctl(['tenant', 'show', 'contoso', ...options])
+      assert.equal((JSON.parse(out) as { source: string }).source, 'bob')
+    })
+
+    it('--by is who called sudo, else the user of the process', async () => {
+      const cli = new Cli(redis.url)
+      await cli.runIn({ env: { SUDO_USER: 'ann' } }, 'tenant', 'add', 'a')
+      await cli.runIn({ env: {} }, 'tenant', 'add', 'b')
+      const list = (await cli.json('tenant', 'list')) as { source: string }[]
+      assert.deepEqual(
+        list.map(({ source }) => source),
+        ['ann', userInfo().username],
+      )
+    })
+
+    it('--by may not pass for somebody else', async () => {
+      const cli = new Cli(redis.url)
+      for (const by of ['', ' ', 'automatic', 'file:site', 'a\nb', 'x'.repeat(101)]) {
+        const result = await cli.run('--by', by, 'tenant', 'add', 'contoso')
+        assert.equal(result.status, 2, by)
+        assert.match(errorOf(result), /--by/)
+      }
+    })
+
+    it('--redis takes a database and refuses what is no such URL', async () => {
+      const cli = new Cli(`${redis.url}/3`)
+      await cli.given('tenant add contoso')
+      assert.equal(await redis.client({ db: 3 }).exists(`${cli.prefix}{contoso}`), 1)
+      for (const url of ['localhost:6379', 'http://127.0.0.1', 'redis://127.0.0.1/x', 'redis:']) {
+        const { status, err } = await tenantctl(['--redis', url, 'status'])
+        assert.equal(status, 2, url)
+        assert.match(err, /--redis/)
+      }
+    })
+
+    it('--prefix keeps installations apart, and may not break the hash tags', async () => {
+      const [one, two] = [new Cli(redis.url), new Cli(redis.url)]
+      await one.given('tenant add contoso')
+      assert.deepEqual(await two.json('tenant', 'list'), [])
+      const { status } = await tenantctl(['--redis', redis.url, '--prefix', 'a{b}', 'status'])
+      assert.equal(status, 2)
+    })
+  })
+
+  describe('the config directory', () => {
+    let root: string
+    before(() => {
+      root = mkdtempSync(path.join(tmpdir(), 'tenantctl-'))
+      for (const site of ['site', 'other', 'bare']) {
+        mkdirSync(path.join(root, site, 'config'), { recursive: true })
+      }
+      for (const site of ['site', 'other']) {
+        writeFileSync(
+          path.join(root, site, 'config', 'unregistered-domain.ini'),
+          `[redis]\nport=${redis.port}\nprefix=${site}:\n`,
+        )
+      }
+    })
+    after(() => rmSync(root, { recursive: true }))
+
+    const add = async (tenant: string, cwd: string, harakaSite?: string, ...more: string[]) => {
+      const env = harakaSite === undefined ? {} : { HARAKA: path.join(root, harakaSite) }
+      const world = { cwd: path.join(root, cwd), env }
+      return tenantctl([...more, 'tenant', 'add', tenant], world)
+    }
+    const has = (site: string, tenant: string): Promise<number> =>
+      redis.client().exists(`${site}:{${tenant}}`)
+
+    it('is ./config, then $HARAKA/config, unless it is named', async () => {
+      assert.deepEqual(await add('a', 'site', 'other'), {
+        status: 0,
+        out: 'added tenant a\n',
+        err: '',
+      })
+      await add('b', '.', 'other')
+      await add('c', 'bare', 'other')
+      await add('d', 'site', 'other', '--config', '../other/config')
+      const found = [has('site', 'a'), has('other', 'b'), has('other', 'c'), has('other', 'd')]
+      assert.deepEqual(await Promise.all(found), [1, 1, 1, 1])
+    })
+
+    it('has to exist: 2', async () => {
+      const none = await add('e', '.')
+      assert.equal(none.status, 2)
+      assert.match(none.err, /^tenantctl: there is no \S+config: [^\n]*--config DIR[^\n]*\n$/)
+      const absent = await add('e', '.', undefined, '--config', 'absent')
+      assert.equal(absent.status, 2)
+      assert.match(absent.err, /"absent" is not a directory/)
+    })
+
+    it('without our ini file gives the shipped defaults, and says so', async () => {
+      const { err } = await add('e', 'bare', undefined, '--redis', redis.url, '--config', 'config')
+      assert.match(err, /^tenantctl: \S+bare\/config has no unregistered-domain\.ini: the shipped/)
+      const only = await tenantctl(['--redis', redis.url, 'status'])
+      assert.match(only.err, /^tenantctl: --redis without --config: the shipped defaults/)
+    })
+
+    it('with a broken ini file: 2, and what is wrong', async () => {
+      const file = path.join(root, 'bare', 'config', 'unregistered-domain.ini')
+      writeFileSync(file, '[allowance]\nlimits=many\n')
+      const { status, err } = await add('e', 'bare')
+      rmSync(file)
+      assert.equal(status, 2)
+      assert.match(err, /^tenantctl: \S+unregistered-domain\.ini: [^\n]*"many"[^\n]*\n$/)
+    })
+  })
+
+  describe('Redis away', () => {
+    let silent: Server
+    before(
+      () =>
+        new Promise<void>((resolve) => {
+          silent = createServer(() => {}).listen(0, '127.0.0.1', resolve)
+        }),
+    )
+    after(() => silent.close())
+
+    it('refused: 1 at once, with the address and what to do', async () => {
+      for (const command of ['tenant list', 'status', 'restricted', 'unblock a --reason b']) {
+        const { status, out, err } = await tenantctl([...AWAY, ...command.split(' ')])
+        assert.equal(status, 1, command)
+        assert.equal(out, '')
+        assert.match(
+          errorOf({ status, out, err }),
+          /^tenantctl: Redis at 127\.0\.0\.1:1 cannot be reached \([^\n]+\): start it[^\n]+\n$/,
+        )
+      }
+    })
+
+    it('as JSON', async () => {
+      const result = await tenantctl([...AWAY, '--json', 'status'])
+      const { error, status } = JSON.parse(errorOf(result)) as { error: string; status: number }
+      assert.match(error, /127\.0\.0\.1:1/)
+      assert.equal(status, 1)
+    })
+
+    it('silent: 1 within seconds', { timeout: 10_000 }, async () => {
+      const { port } = silent.address() as { port: number }
+      const result = await tenantctl(['--redis', `redis://127.0.0.1:${port}`, 'status'])
+      assert.equal(result.status, 1)
+      assert.match(errorOf(result), /no answer within 2 s/)
+    })
+
+    it('with a password that it does not take: 1', async () => {
+      const locked = await startRedis({ args: ['--requirepass', 'secret'] })
+      try {
+        for (const user of ['', ':wrong@']) {
+          const url = `redis://${user}127.0.0.1:${locked.port}`
+          const result = await tenantctl(['--redis', url, 'status'])
+          assert.equal(result.status, 1)
+          assert.match(errorOf(result), /check username and password/)
+          assert.doesNotMatch(errorOf(result), /wrong@/)
+        }
+        const url = `redis://:secret@127.0.0.1:${locked.port}`
+        assert.equal((await tenantctl(['--redis', url, 'status'])).status, 0)
+      } finally {
+        await locked.stop()
+      }
+    })
+
+    it('that refuses the command: 1, with its words', async () => {
+      const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(redis.port)] })
+      try {
+        const result = await tenantctl(['--redis', replica.url, 'tenant', 'add', 'contoso'])
+        assert.equal(result.status, 1)
+        assert.match(
+          errorOf(result),
+          /^tenantctl: Redis at \S+ (failed|cannot be reached) \([^\n]+\n$/,
+        )
+      } finally {
+        await replica.stop()
+      }
+    })
+  })
+})
+
+/** Every command, as the words that call it. */
+function commandsOf(command: Command, words: string[] = []): string[][] {
+  return [words, ...command.commands.flatMap((each) => commandsOf(each, [...words, each.name()]))]
+}
