@@ -12,7 +12,7 @@ export type Errand = () => Promise<unknown>
  */
 export class Outbox {
   private readonly waiting: Errand[] = []
-  private running = 0
+  private undone = 0
   private draining = false
   private timer: NodeJS.Timeout | undefined
   private readonly idle: (() => void)[] = []
@@ -31,26 +31,28 @@ export class Outbox {
 
   /** Errands that are not done yet. */
   get size(): number {
-    return this.waiting.length + this.running
+    return this.undone
   }
 
   /** Does `errand` as soon as Redis answers. */
   send(errand: Errand): void {
+    this.undone++
     void this.attempt(errand).then((done) => {
-      if (!done) this.keep(errand)
-      this.tellIdle()
+      if (done) this.finish()
+      else this.keep(errand)
     })
   }
 
   /** Resolves when nothing is left to do. */
   whenIdle(): Promise<void> {
-    if (this.size === 0) return Promise.resolve()
+    if (this.undone === 0) return Promise.resolve()
     return new Promise((resolve) => this.idle.push(resolve))
   }
 
   private keep(errand: Errand): void {
     if (this.waiting.length >= this.bound) {
       this.onDrop(`${this.bound} wait for Redis already`)
+      this.finish()
       return
     }
     this.waiting.push(errand)
@@ -58,7 +60,6 @@ export class Outbox {
   }
 
   private async attempt(errand: Errand): Promise<boolean> {
-    this.running++
     try {
       await errand()
       return true
@@ -67,8 +68,6 @@ export class Outbox {
       // Redis answered: asking again would give the same answer.
       this.onDrop(messageOf(error))
       return true
-    } finally {
-      this.running--
     }
   }
 
@@ -79,10 +78,10 @@ export class Outbox {
       const errand = this.waiting[0]!
       if (!(await this.attempt(errand))) break
       this.waiting.shift()
+      this.finish()
     }
     this.draining = false
     if (this.waiting.length > 0) this.retryLater()
-    this.tellIdle()
   }
 
   private retryLater(): void {
@@ -94,8 +93,9 @@ export class Outbox {
     this.timer.unref()
   }
 
-  private tellIdle(): void {
-    if (this.size === 0) for (const resolve of this.idle.splice(0)) resolve()
+  private finish(): void {
+    this.undone--
+    if (this.undone === 0) for (const resolve of this.idle.splice(0)) resolve()
   }
 }
 

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Keys } from '../../src/store/keys'
+import { assemble, readScript } from '../../src/store/script'
+import { Store } from '../../src/store/store'
+import { randomToken } from '../../src/store/token'
+import { startRedis, type TestRedis } from '../support/redis'
+
+const SOURCES = path.join(__dirname, '..', '..', 'src')
+const SHARED = path.join('store', 'lua')
+
+/** Paths below src/ of all Lua files. */
+const luaFiles = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) =>
+  name.endsWith('.lua'),
+)
+const scripts = luaFiles
+  .filter((name) => path.dirname(name) !== SHARED)
+  .map((name) => {
+    const folder = path.join(SOURCES, path.dirname(path.dirname(name)))
+    return { file: name, script: readScript(folder, path.basename(name, '.lua')) }
+  })
+
+let redis: TestRedis
+before(async () => {
+  redis = await startRedis()
+})
+after(() => redis.stop())
+
+describe('our scripts', () => {
+  it('are found', () => {
+    assert.ok(scripts.length >= 10, luaFiles.join(' '))
+  })
+
+  for (const { file, script } of scripts) {
+    it(`${file} says its KEYS and reply first, and loads`, async () => {
+      const comment = /^(?:--.*\n)+/.exec(script.source)?.[0] ?? ''
+      assert.match(comment, /KEYS\[1\]/)
+      assert.match(comment, /reply:|Reply:/)
+      const assembled = assemble(script)
+      assert.doesNotMatch(assembled, /@include/)
+      assert.match(
+        await redis.client().call('SCRIPT', 'LOAD', assembled).then(String),
+        /^[\da-f]{40}$/,
+      )
+    })
+  }
+
+  it('read the clock in one place, and no other source of chance', () => {
+    for (const file of luaFiles) {
+      const source = readFileSync(path.join(SOURCES, file), 'utf8')
+      if (file !== path.join(SHARED, 'clock.lua'))
+        assert.doesNotMatch(source, /['"]TIME['"]/i, file)
+      assert.doesNotMatch(source, /math\.random|os\.|SRANDMEMBER/, file)
+    }
+  })
+
+  it('have names of their own: a connection knows them by these', () => {
+    const names = scripts.map(({ script }) => script.name)
+    assert.equal(new Set(names).size, names.length)
+  })
+})
+
+describe('assemble', () => {
+  it('puts shared pieces in, or the replacements given', () => {
+    const script = { name: 'x', source: '-- @include clock\nreturn now_ms()\n' }
+    assert.match(assemble(script), /local function now_us\(\)[^]*return now_ms\(\)\n$/)
+    const replaced = assemble(script, { clock: 'local function now_ms() return 5 end' })
+    assert.equal(replaced, 'local function now_ms() return 5 end\nreturn now_ms()\n')
+  })
+
+  it('takes replacements as they are, with dollars too', () => {
+    const script = { name: 'x', source: '-- @include clock\nreturn 1' }
+    assert.equal(assemble(script, { clock: "-- $& $1 $'" }), "-- $& $1 $'\nreturn 1")
+  })
+
+  it('throws for a piece or a script that is not there', () => {
+    assert.throws(() => assemble({ name: 'x', source: '-- @include nothing' }), /ENOENT.*nothing/)
+    assert.throws(() => readScript(__dirname, 'nothing'), /ENOENT/)
+  })
+})
+
+describe('a store', () => {
+  const script = {
+    name: 'test_echo',
+    source: "return { KEYS[1], ARGV[1], redis.call('INCR', KEYS[1]) }",
+  }
+
+  it('runs a script with its keys and arguments, also after FLUSH', async () => {
+    const store = new Store(redis.client(), new Keys('ud:'))
+    assert.deepEqual(await store.run(script, ['a'], ['b']), ['a', 'b', 1])
+    await store.client.script('FLUSH')
+    assert.deepEqual(await store.run(script, ['a'], [7]), ['a', '7', 2])
+  })
+
+  it('sends the source once', async () => {
+    const store = new Store(redis.client(), new Keys('ud:'))
+    await store.run(script, ['b'], [''])
+    await redis.resetCommandStats()
+    await Promise.all(Array.from({ length: 5 }, () => store.run(script, ['b'], [''])))
+    const { evalsha, eval: whole } = await redis.commandStats()
+    assert.deepEqual([evalsha, whole], [5, undefined])
+  })
+
+  it('rejects with the error of the script', async () => {
+    const store = new Store(redis.client(), new Keys('ud:'))
+    const broken = { name: 'test_broken', source: "return redis.call('LPUSH', KEYS[1], 1)" }
+    await store.client.set('text', 'x')
+    await assert.rejects(store.run(broken, ['text'], []), /^ReplyError: WRONGTYPE/)
+  })
+})
+
+describe('the clock of the scripts', () => {
+  it('is the time of Redis, in whole ms and in µs', async () => {
+    const store = new Store(redis.client(), new Keys('ud:'))
+    const source = "-- @include clock\nreturn { now_ms(), string.format('%.0f', now_us()) }"
+    const [ms, us] = (await store.run({ name: 'test_clock', source }, [], [])) as [number, string]
+    assert.ok(Math.abs(ms - Date.now()) < 10_000)
+    assert.equal(Math.floor(Number(us) / 1000), ms)
+  })
+})
+
+describe('the random part of a token', () => {
+  it('is 12 hexadecimal digits, and another each time', () => {
+    const tokens = Array.from({ length: 100 }, randomToken)
+    for (const token of tokens) assert.match(token, /^[\da-f]{12}$/)
+    assert.equal(new Set(tokens).size, 100)
+  })
+})

@@ -1,0 +1,22 @@
+import type { RedisSettings } from '../../src/store/connection'
+
+/** Settings for a Redis on the loopback. */
+export function settingsFor(
+  { port }: { readonly port: number },
+  settings: Partial<RedisSettings> = {},
+): RedisSettings {
+  return {
+    host: '127.0.0.1',
+    port,
+    db: 0,
+    username: undefined,
+    password: undefined,
+    tls: false,
+    prefix: 'ud:',
+    sentinels: [],
+    sentinelName: '',
+    cluster: [],
+    commandTimeout: 1000,
+    ...settings,
+  }
+}
