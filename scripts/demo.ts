@@ -1,0 +1,42 @@
+// The story of a taken-over tenant, on a real Redis and a real Haraka:
+//   npm run demo
+//   npm run demo -- --keep    leaves the server up afterwards, until Ctrl-C
+import { parseArgs } from 'node:util'
+import { explainKeep } from './demo/keep'
+import { Page } from './demo/page'
+import { closeStage, openStage } from './demo/stage'
+import { playStory } from './demo/story'
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } })
+  const page = new Page(process.stdout)
+  page.title('A mail relay that stops a taken-over tenant')
+  page.text(
+    'All of this is real: a Redis and a Haraka on free ports of this machine, in a scratch folder. ' +
+      'Left: what a mail server of the tenant says; right: what the relay answers.',
+  )
+  const stage = await openStage()
+  await playStory(stage, page)
+  if (values.keep) {
+    explainKeep(stage, page)
+    await untilStopped()
+  }
+  await closeStage(stage)
+  page.gap()
+  page.text('Everything that was started has been stopped.')
+}
+
+/** For ever: Ctrl-C ends the process. */
+function untilStopped(): Promise<void> {
+  return new Promise(() => setInterval(() => {}, 60_000))
+}
+
+// exit() lets everything that was started be stopped and removed, see services/scratch.ts.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143))
+}
+main().catch((error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`\n${message}\n`)
+  process.exit((error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ? 2 : 1)
+})

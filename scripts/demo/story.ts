@@ -1,0 +1,174 @@
+import type { Sent, SmtpClient } from '../services/smtp'
+import { tenantctl } from '../services/tenantctl'
+import { waitFor } from '../services/wait-for'
+import type { Page } from './page'
+import { users, type Server, type Stage } from './stage'
+
+const LIMIT = 10
+const BLOCKED =
+  '550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains'
+
+/**
+ * Plays the story of a taken-over tenant, over SMTP and with the real commands, and shows every
+ * reply.
+ *
+ * @throws Error where the server answers otherwise than the story tells
+ */
+export async function playStory({ haraka }: Pick<Stage, 'haraka'>, page: Page): Promise<void> {
+  const operator = async (line: string) => {
+    const { status, stdout, stderr } = await tenantctl(splitWords(line), { cwd: haraka.dir })
+    page.command(`tenantctl ${line}`, stdout + stderr)
+    check(status === 0, `tenantctl ${line} ended with ${status}`)
+  }
+  const session = (server: Server) => ({ auth: { user: server, password: users[server] } })
+  const connect = (server: Server) => haraka.connect(session(server))
+
+  page.chapter('Two tenants, and how their mail servers are recognised')
+  page.text(
+    `Contoso and Fabrikam relay their mail through this server. Each has a domain of its own; ` +
+      `from others it may send to ${LIMIT} recipients an hour.`,
+  )
+  page.gap()
+  await operator(`tenant add contoso --name "Contoso Ltd" --limits ${LIMIT}/1h`)
+  await operator('domain add contoso contoso.com --subdomains')
+  await operator('connector add contoso exchange --auth contoso-mx')
+  await operator(`tenant add fabrikam --name "Fabrikam Inc" --limits ${LIMIT}/1h`)
+  await operator('domain add fabrikam fabrikam.com')
+  await operator('connector add fabrikam postfix --auth fabrikam-mx')
+  await haraka.attributed(session('contoso-mx'), 'contoso/exchange', 'probe@contoso.com')
+  await haraka.attributed(session('fabrikam-mx'), 'fabrikam/postfix', 'probe@fabrikam.com')
+
+  page.chapter("Contoso's own mail passes, always and uncounted")
+  let client = await connect('contoso-mx')
+  await show(page, client, 'anna@contoso.com', ['bob@customer.example'], 'taken')
+  await show(page, client, 'shop@news.contoso.com', ['bob@customer.example'], 'taken')
+
+  page.chapter('A little from elsewhere passes too, and is counted')
+  page.text('Somebody at Contoso lets a conference tool send through their server.')
+  page.gap()
+  await show(
+    page,
+    client,
+    'talks@conference.example',
+    ['carl@customer.example', 'dora@customer.example'],
+    'taken',
+  )
+  await client.quit()
+  page.gap()
+  await operator('status contoso')
+
+  page.chapter("Contoso's server is taken over, and pours")
+  client = await connect('contoso-mx')
+  for (let bank = 1; bank <= 4; bank++) {
+    const victims = [`victim${2 * bank - 1}@far.example`, `victim${2 * bank}@far.example`]
+    await show(page, client, `help@bank-${bank}.example`, victims, 'taken')
+  }
+  page.gap()
+  page.text('Here the allowance ends. The very next recipient trips it:')
+  page.gap()
+  await show(page, client, 'help@bank-5.example', ['victim9@far.example'], 'blocked')
+  await client.quit()
+  page.gap()
+  page.text('From now on every such sender is refused, at MAIL, on every node:')
+  page.gap()
+  await refusedAtMail(page, await connect('contoso-mx'), 'pay@bank-6.example')
+
+  page.chapter('Nobody else notices')
+  page.text('Contoso goes on sending from its own domain:')
+  page.gap()
+  client = await connect('contoso-mx')
+  await show(page, client, 'anna@contoso.com', ['bob@customer.example'], 'taken')
+  await client.quit()
+  page.gap()
+  page.text('Fabrikam, the other tenant, even from elsewhere:')
+  page.gap()
+  client = await connect('fabrikam-mx')
+  await show(page, client, 'eve@elsewhere.example', ['bob@customer.example'], 'taken')
+  await client.quit()
+
+  page.chapter('What the operator sees')
+  await operator('restricted')
+  page.gap()
+  await operator('status contoso')
+  page.gap()
+  await operator('explain --from help@bank-7.example --auth contoso-mx')
+
+  page.chapter('Contoso has cleaned its server, the operator lifts the restriction')
+  await operator('unblock contoso --reason "malware removed, password changed"')
+  page.gap()
+  client = await waitFor(() => unblocked(connect))
+  await show(page, client, 'talks@conference.example', ['carl@customer.example'], 'taken')
+  await client.quit()
+  page.gap()
+  await operator('status contoso')
+
+  page.gap()
+  tellDelivered(page, haraka.sink.messages())
+}
+
+/** Sends one message and shows the dialogue. */
+async function show(
+  page: Page,
+  client: SmtpClient,
+  from: string,
+  to: string[],
+  outcome: 'taken' | 'blocked',
+): Promise<void> {
+  const sent: Sent = await client.send({ from, to })
+  page.exchange(`MAIL FROM:<${from}>`, sent.mail)
+  for (const [index, reply] of sent.rcpts.entries()) page.exchange(`RCPT TO:<${to[index]}>`, reply)
+  if (sent.end) page.exchange('DATA and the message', sent.end)
+  if (outcome === 'taken')
+    check(sent.delivered && sent.last.positive, `${from}: ${String(sent.last)}`)
+  else check(String(sent.last) === BLOCKED, `${from}: ${String(sent.last)}`)
+}
+
+/** Shows a refusal at MAIL. It takes a moment until all processes know of it. */
+async function refusedAtMail(page: Page, client: SmtpClient, from: string): Promise<void> {
+  const reply = await waitFor(async () => {
+    const answer = await client.mail(from)
+    if (!answer.positive) return answer
+    await client.rset()
+    return undefined
+  })
+  page.exchange(`MAIL FROM:<${from}>`, reply)
+  check(String(reply) === BLOCKED, `${from}: ${String(reply)}`)
+  await client.quit()
+}
+
+/** A session of Contoso's server in a process that knows of the lift. */
+async function unblocked(connect: (server: Server) => Promise<SmtpClient>) {
+  const client = await connect('contoso-mx')
+  const { positive } = await client.mail('talks@conference.example')
+  if (positive) await client.rset()
+  else await client.quit()
+  return positive && client
+}
+
+function tellDelivered(page: Page, messages: { note: unknown; rcptTo: string[] }[]): void {
+  const recipients = (tenant: string, sender: string) =>
+    messages
+      .filter(({ note }) => matches(note, tenant, sender))
+      .reduce((sum, { rcptTo }) => sum + rcptTo.length, 0)
+  const unregistered = recipients('contoso', 'unregistered')
+  check(unregistered === LIMIT + 1, `${unregistered} unregistered recipients were delivered`)
+  page.text(
+    `Behind the relay arrived: mail to ${recipients('contoso', 'registered')} recipients from ` +
+      `Contoso's own domain, to ${LIMIT} from other domains before the block and to ` +
+      `${unregistered - LIMIT} after it was lifted. In between nothing from others came through.`,
+  )
+}
+
+function matches(note: unknown, tenant: string, sender: string): boolean {
+  const about = note as { tenant: string; class: string } | undefined
+  return about?.tenant === tenant && about.class === sender
+}
+
+/** Splits as a shell would, as far as the story needs it: at spaces outside of double quotes. */
+function splitWords(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
+}
+
+function check(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Error(`the story went another way: ${what}`)
+}
