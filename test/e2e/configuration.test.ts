@@ -1,0 +1,340 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, test } from 'node:test'
+import {
+  newAddress,
+  scratchDir,
+  startHaraka,
+  startRedis,
+  startRelay,
+  tenantctl,
+  TestRelay,
+  waitFor,
+  type TestHaraka,
+} from '../support'
+import { REPLY } from '../support/replies'
+
+const UNREGISTERED = 'someone@elsewhere.example'
+const RECIPIENT = 'someone@far.example'
+const INI = 'unregistered-domain.ini'
+const TENANTS = 'unregistered-domain.tenants.yaml'
+
+// Haraka waits 5 s before it reads a changed file, so the tests wait beside each other.
+describe('Configuration', { concurrency: 3 }, () => {
+  test('an ini file changed on the run counts in every process, and a broken one not at all', async (t) => {
+    const relay = await startRelay({ nodes: 2 })
+    t.after(() => relay.stop())
+    const { haraka } = relay
+    const contoso = await relay.tenant('contoso')
+    const fabrikam = await relay.tenant('fabrikam')
+    const stranger = { localAddress: newAddress() }
+
+    await reload(haraka, /\[unregistered-domain\] .*: taken/g, () =>
+      haraka.writeSettings({
+        main: { refuse_at: 'rcpt' },
+        allowance: { limits: '2/1h' },
+        null: { limits: '1/1h' },
+        attribution: { unknown: 'deny' },
+      }),
+    )
+    const three = [1, 2, 3].map((number) => `${number}@far.example`)
+    const poured = await contoso.send({ from: UNREGISTERED, to: three })
+    assert.deepEqual(poured.accepted.length, 2)
+    assert.equal(poured.last.raw, REPLY.blocked)
+    assert.deepEqual((await contoso.restriction())?.trigger?.limit, 2)
+    // refuse_at=rcpt
+    const restricted = await contoso.send({
+      from: UNREGISTERED,
+      to: [RECIPIENT, 'a@contoso.example'],
+    })
+    assert.equal(restricted.mail.code, 250)
+    assert.equal(restricted.rcpts[0]?.raw, REPLY.blocked)
+    assert.deepEqual(restricted.accepted, ['a@contoso.example'])
+    // [null] limits and unknown=deny, in both workers.
+    const null1 = await contoso.send({ from: '', to: RECIPIENT })
+    const null2 = await contoso.send({ from: '', to: RECIPIENT })
+    assert.deepEqual([null1.delivered, null2.last.raw], [true, REPLY.nullSenderFull])
+    for (let worker = 1; worker <= 2; worker++) {
+      const sent = await haraka.send({ from: UNREGISTERED, to: RECIPIENT, session: stranger })
+      assert.equal(sent.last.raw, REPLY.noTenant)
+    }
+
+    const from = haraka.log.length
+    await reload(haraka, /the configuration of before stays in force/g, () =>
+      haraka.writeSettings({
+        main: { mode: 'enforced', override: 'off', refuse_at: 'data', moed: 'off' },
+        allowance: { limits: '300 per hour', warn_at: '50, 200' },
+        null: { limits: '5/1h, 6/60m' },
+        attribution: { auth: 'perhaps', unknown: 'drop' },
+        redis: { port: 123456, prefix: '{ud}', password: '0071234', command_timeout: 1 },
+        outage: { unregistered: 'pass' },
+        tenants: { apply: 'yes' },
+        tenant: { file: 'x.yaml' },
+      }),
+    )
+    const log = haraka.log.slice(from)
+    for (const error of [
+      '[main] mode: "enforced" is not one of enforce, monitor, off',
+      '[main] refuse_at: "data" is not one of mail, rcpt',
+      '[main] moed: no such key; there are mode, override, refuse_at',
+      '[allowance] limits: "300 per hour" is not a limit',
+      '[allowance] warn_at: "200" is not a whole number from 1 to 100',
+      '[null] limits: two limits for 1h in "5/1h, 6/60m"',
+      '[attribution] auth: "perhaps" is not one of true, false',
+      '[attribution] unknown: "drop" is not one of ignore, deny',
+      '[redis] port: "123456" is not a whole number from 1 to 65535',
+      '[redis] prefix: "{ud}" must hold no space',
+      '[redis] password: a password of digits only is read as a number',
+      '[redis] command_timeout: "1" is not a whole number from 10 to 60000',
+      '[outage] unregistered: "pass" is not one of tempfail, accept',
+      '[tenants] apply: "yes" is not one of true, false',
+      '[tenant]: no such section; there are main,',
+    ]) {
+      const lines = log.split('\n').filter((line) => line.includes(`${INI} ${error}`))
+      assert.equal(lines.length, 3, `${error}\n${log}`)
+      for (const line of lines) assert.match(line, /\[ERROR\]/)
+    }
+    // Nothing of it counts, not even what was good: override=off.
+    const again = await fabrikam.send({ from: UNREGISTERED, to: three })
+    assert.deepEqual([again.accepted.length, again.last.raw], [2, REPLY.blocked])
+    assert.equal((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).mail.code, 250)
+
+    const beforeMending = haraka.log.length
+    await reload(haraka, /\[unregistered-domain\] .*: taken/g, () =>
+      haraka.writeSettings({ main: { override: 'off' }, redis: { command_timeout: 700 } }),
+    )
+    assert.match(
+      haraka.log.slice(beforeMending),
+      /\[WARN\].*\[redis\] has changed: restart Haraka to use it/,
+    )
+    for (const session of [contoso.session, contoso.session, stranger, stranger]) {
+      assert.equal(
+        (await haraka.send({ from: UNREGISTERED, to: RECIPIENT, session })).delivered,
+        true,
+      )
+    }
+  })
+
+  test('started with a broken ini file: the defaults stand in for what is broken', async (t) => {
+    const settings = {
+      main: { refuse_at: 'rcpt', mode: 'on' },
+      allowance: { limits: 'many' },
+    }
+    const relay = await startRelay({ settings })
+    t.after(() => relay.stop())
+    const { haraka } = relay
+    const contoso = await relay.tenant('contoso')
+    for (const error of [
+      '[main] mode: "on" is not one of enforce, monitor, off',
+      '[allowance] limits: "many" is not a limit',
+    ]) {
+      const line = haraka.log.split('\n').find((each) => each.includes(`${INI} ${error}`))
+      assert.match(line ?? '', /\[ERROR\].*; the default counts$/)
+    }
+    assert.ok((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).delivered)
+    await haraka.waitForLog(/charged.*1\/300/)
+    await relay.restrictions.place('contoso', { scope: 'unregistered', reason: 'x', by: 'test' })
+    await haraka.waitForLog(/\bblocked\b/)
+    const sent = await contoso.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.deepEqual([sent.mail.code, sent.last.raw], [250, REPLY.blocked])
+  })
+
+  test('started with a broken [redis]: what relays gets 451 until it is mended', async (t) => {
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    const haraka = await startHaraka({
+      redis,
+      settings: { redis: { prefix: 'ud {x}' } },
+      ready: false,
+      relayFrom: ['127.77.0.0/16'],
+      plugins: ['relay', 'rcpt_to.in_host_list', 'unregistered-domain', 'test_sink'],
+      config: { host_list: 'local.example\n' },
+    })
+    t.after(() => haraka.stop())
+    assert.match(haraka.log, /\[ERROR\].*\[redis\] prefix: "ud {x}" must hold no space/)
+    assert.match(haraka.log, /\[CRIT\].*\[redis\] is wrong, so Redis is not asked/)
+    const relayed = { from: UNREGISTERED, to: RECIPIENT, session: { localAddress: newAddress() } }
+    assert.equal((await haraka.send(relayed)).mail.raw, REPLY.undecidable)
+    const local = { ...relayed, to: 'me@local.example', session: { localAddress: '127.88.0.1' } }
+    assert.equal((await haraka.send(local)).delivered, true)
+    const clients = String(await redis.client().call('CLIENT', 'LIST'))
+    assert.doesNotMatch(clients, /name=unregistered-domain/)
+
+    haraka.writeSettings({})
+    await haraka.restart({ ready: true })
+    const contoso = await new TestRelay(redis, [haraka]).tenant('contoso')
+    assert.equal((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).delivered, true)
+  })
+
+  test('a tenants file is applied at the start and when it changes, and removes nothing', async (t) => {
+    const [contosoMx, fabrikamMx] = [newAddress(), newAddress()]
+    const text = tenantsFile({ contosoMx, fabrikamMx })
+    const relay = await startRelay({ nodes: 2, config: { [TENANTS]: text } })
+    t.after(() => relay.stop())
+    const { haraka, registry } = relay
+    const contoso = { localAddress: contosoMx }
+    const fabrikam = { localAddress: fabrikamMx }
+    const refused = async (session: typeof contoso, sender: string) =>
+      (await haraka.send({ from: sender, to: RECIPIENT, session })).last.raw === REPLY.blocked
+
+    await relay.attributed(contoso, 'contoso/mx')
+    await relay.attributed(fabrikam, 'fabrikam/mx')
+    assert.match(haraka.log, new RegExp(`${TENANTS}: applied`))
+    await relay.restrictions.place('contoso', { scope: 'unregistered', reason: 'x', by: 'test' })
+    await waitFor(() => refused(contoso, 'a@new.contoso.example'))
+
+    // Changed.
+    const changed = text
+      .replace('domains: [contoso.example]', 'domains: [contoso.example, new.contoso.example]')
+      .replace('limits: 5/1h', 'limits: 7/1h')
+    await reload(
+      haraka,
+      new RegExp(`${TENANTS}: applied`, 'g'),
+      () => haraka.writeConfig(TENANTS, changed),
+      1,
+    )
+    await waitFor(async () => !(await refused(contoso, 'a@new.contoso.example')))
+    assert.equal((await registry.getTenant('contoso'))?.limits, '7/1h')
+    const known = await everything(relay)
+
+    // Broken, in several places; what is good in it is not applied either.
+    const broken = changed
+      .replace('limits: 7/1h', 'limits: 8/1h')
+      .replace('domains: [fabrikam.example]', 'domains: [fabrikam.example, co.uk, "a b"]')
+    const from = haraka.log.length
+    await reload(
+      haraka,
+      new RegExp(`${TENANTS}: not applied`, 'g'),
+      () => haraka.writeConfig(TENANTS, broken),
+      1,
+    )
+    const log = haraka.log.slice(from)
+    const { line, column } = placeOf(broken, 'co.uk')
+    assert.match(log, new RegExp(`\\[ERROR\\].*${TENANTS}:${line}:${column}: .*co\\.uk`))
+    assert.match(
+      log,
+      new RegExp(`\\[ERROR\\].*${TENANTS}:${line}:${placeOf(broken, '"a b"').column}: .*a b`),
+    )
+    assert.deepEqual(await everything(relay), known)
+
+    // Emptied.
+    await reload(
+      haraka,
+      new RegExp(`Reloaded file: .*${TENANTS}`, 'g'),
+      () => haraka.writeConfig(TENANTS, ''),
+      1,
+    )
+    assert.deepEqual(await everything(relay), known)
+    assert.equal(
+      (await haraka.send({ from: 'a@contoso.example', to: RECIPIENT, session: contoso })).delivered,
+      true,
+    )
+  })
+
+  test('a tenants file is applied as soon as Redis is there', async (t) => {
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    await redis.kill()
+    const [contosoMx, fabrikamMx] = [newAddress(), newAddress()]
+    const config = { [TENANTS]: tenantsFile({ contosoMx, fabrikamMx }) }
+    const haraka = await startHaraka({ redis, config, ready: false })
+    t.after(() => haraka.stop())
+    await redis.restart()
+    await haraka.attributed({ localAddress: contosoMx }, 'contoso/mx', 'a@contoso.example')
+  })
+
+  test('only apply --prune removes, and never a restricted tenant', async (t) => {
+    const relay = await startRelay()
+    t.after(() => relay.stop())
+    const { haraka } = relay
+    const [contosoMx, fabrikamMx] = [newAddress(), newAddress()]
+    const file = path.join(scratchDir('tenants'), 'tenants.yaml')
+    const apply = (text: string, ...options: string[]) => {
+      writeFileSync(file, text)
+      return tenantctl(['--config', haraka.configDir, 'apply', file, ...options])
+    }
+    const full = tenantsFile({ contosoMx, fabrikamMx })
+    assert.equal((await apply(full)).status, 0)
+    await relay.attributed({ localAddress: fabrikamMx }, 'fabrikam/mx')
+    await relay.restrictions.place('contoso', { scope: 'unregistered', reason: 'x', by: 'test' })
+    const known = await everything(relay)
+
+    // Empty: nothing, not even with --prune.
+    assert.equal((await apply('', '--prune')).status, 0)
+    assert.deepEqual(await everything(relay), known)
+    // Without --prune what is gone from the file is only named.
+    const none = 'id: site-a\ntenants: {}\n'
+    const kept = await apply(none)
+    assert.equal(kept.status, 0, kept.stderr)
+    assert.match(kept.stdout, /not in the file, kept: tenant fabrikam/)
+    assert.deepEqual(await everything(relay), known)
+
+    const pruned = await apply(none, '--prune')
+    assert.equal(pruned.status, 4)
+    assert.match(pruned.stdout, /^removed tenant fabrikam$/m)
+    assert.match(pruned.stderr, /contoso.*restrict/)
+    assert.deepEqual(await everything(relay), { ...known, fabrikam: undefined })
+    await relay.attributed({ localAddress: fabrikamMx }, null)
+    const session = { localAddress: contosoMx }
+    const sent = await haraka.send({ from: UNREGISTERED, to: RECIPIENT, session })
+    assert.equal(sent.last.raw, REPLY.blocked)
+  })
+})
+
+/**
+ * Changes a file, and waits until so many processes have logged the line: by default the master and
+ * the two workers of a cluster.
+ */
+async function reload(
+  haraka: TestHaraka,
+  line: RegExp,
+  change: () => void,
+  processes = 3,
+): Promise<void> {
+  const from = haraka.log.length
+  change()
+  const count = () => haraka.log.slice(from).match(line)?.length ?? 0
+  await waitFor(() => count() >= processes, {
+    timeout: 20_000,
+    what: `${processes} processes log ${String(line)}`,
+  })
+}
+
+function tenantsFile({ contosoMx, fabrikamMx }: { contosoMx: string; fabrikamMx: string }): string {
+  return `id: site-a
+tenants:
+  contoso:
+    name: Contoso Ltd
+    limits: 5/1h
+    domains: [contoso.example]
+    connectors:
+      mx: { ip: [${contosoMx}/32] }
+  fabrikam:
+    domains: [fabrikam.example]
+    connectors:
+      mx: { ip: [${fabrikamMx}/32] }
+`
+}
+
+/** Where a word stands, counted from 1. */
+function placeOf(text: string, word: string): { line: number; column: number } {
+  const lines = text.split('\n')
+  const at = lines.findIndex((line) => line.includes(word))
+  return { line: at + 1, column: (lines[at] ?? '').indexOf(word) + 1 }
+}
+
+/** All that is registered of the two tenants, and who is restricted. */
+async function everything({ registry, restrictions }: TestRelay) {
+  const of = async (id: string) => {
+    const tenant = await registry.getTenant(id)
+    if (!tenant) return undefined
+    const domains = await registry.listDomains(id)
+    return { tenant, domains, connectors: await registry.listConnectors(id) }
+  }
+  return {
+    contoso: await of('contoso'),
+    fabrikam: await of('fabrikam'),
+    restrictions: await restrictions.list(),
+  }
+}
