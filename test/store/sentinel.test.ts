@@ -85,7 +85,7 @@ describe('by Sentinel', () => {
     // The old primary becomes a replica; what is asked of it meanwhile fails, and is not sent again.
     const answer = await waitFor(
       async () => {
-        const role = (await client.role()) as unknown[]
+        const role = await client.role()
         const { answer } = await charge('F.3')
         return role[0] === 'master' && client.stream.remotePort === replica.port && answer
       },
