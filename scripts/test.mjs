@@ -39,7 +39,7 @@ try {
 const runner = spawn(
   process.execPath,
   [
-    ...['--import', 'tsx', '--test', '--test-reporter=spec', '--test-timeout=120000'],
+    ...['--import', 'tsx', '--test', '--test-reporter=spec', '--test-timeout=240000'],
     // The tests mostly wait for servers, so a few more than there are cores keep these busy.
     '--test-concurrency=4',
     ...options,
