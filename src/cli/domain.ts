@@ -6,8 +6,11 @@ import { contextOf } from './context'
 import type { Io } from './io'
 import { groupManual, manual } from './manual'
 import { readNames } from './names-input'
-import { count, isoTime, shortTime } from './output'
+import { count, isoTime, shortTime, type Output } from './output'
 import { NO_TENANT } from './statuses'
+
+/** More names than these are counted, not listed. */
+const MANY = 20
 
 interface AddOptions {
   readonly subdomains?: boolean
@@ -49,8 +52,8 @@ function addAdd(domain: Command, io: Io): void {
         const { added, unchanged } = await new Registry(store).addDomains(tenant, domains, by)
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {
-          for (const name of added) out.line(`added ${name} to ${tenant}`)
-          for (const name of unchanged) out.line(`${name} is there already`)
+          tell(out, added, (what) => `added ${what} to ${tenant}`)
+          tell(out, unchanged, (what) => `${what}: there already`)
         })
       })
     })
@@ -83,7 +86,7 @@ function addRemove(domain: Command, io: Io): void {
       await context.connected(async (store) => {
         await new Registry(store).removeDomains(tenant, removed)
         out.result({ result: 'removed', tenant, removed }, () => {
-          for (const name of removed) out.line(`removed ${name} from ${tenant}`)
+          tell(out, removed, (what) => `removed ${what} from ${tenant}`)
         })
       })
     })
@@ -158,7 +161,7 @@ function addList(domain: Command, io: Io): void {
             ]),
             `${tenant} has no accepted domains: all its mail is unregistered; add one with: tenantctl domain add ${tenant} DOMAIN`,
           )
-          if (views.length > 20) out.line(count(views.length, 'domain'))
+          if (views.length > MANY) out.line(count(views.length, 'domain'))
         })
       })
     })
@@ -167,4 +170,10 @@ function addList(domain: Command, io: Io): void {
     json: ['an array of:', 'tenant, domain, subdomains, shared, added_at, added_by'],
     exit: NO_TENANT,
   })
+}
+
+/** A line for each name, or one for many. */
+function tell(out: Output, names: readonly string[], line: (what: string) => string): void {
+  if (names.length > MANY) out.line(line(count(names.length, 'domain')))
+  else for (const name of names) out.line(line(name))
 }

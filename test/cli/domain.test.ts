@@ -77,6 +77,16 @@ describe('tenantctl domain', () => {
     assert.deepEqual(await namesOf(cli, 'contoso'), ['contoso.com'])
   })
 
+  it('counts many names for people, and lists few', async () => {
+    const cli = await twoTenants()
+    const stdin = Array.from({ length: 30 }, (_, at) => `n${at}.example`).join(' ')
+    const { out } = await cli.runIn({ stdin }, 'domain', 'add', 'contoso', '-', 'contoso.com')
+    assert.equal(out, 'added 31 domains to contoso\n')
+    const again = await cli.run('domain', 'add', 'contoso', 'contoso.com', 'contoso.de')
+    assert.equal(again.out, 'added contoso.de to contoso\ncontoso.com: there already\n')
+    assert.match((await cli.run('domain', 'list', 'contoso')).out, /\n32 domains\n$/)
+  })
+
   it('adds all or none', async () => {
     const cli = await twoTenants()
     await cli.given('domain add fabrikam fabrikam.com')
