@@ -3,7 +3,7 @@ import path from 'node:path'
 import { parseLimits, type Limits } from './allowance/limits'
 import { InputError, messageOf } from './errors'
 import type { Endpoint, RedisSettings } from './store/connection'
-import { MODES, type Mode } from './tenants/types'
+import { MODES, type Mode } from './mode'
 
 /** Name of the ini file in Haraka's config directory. */
 export const CONFIG_FILE = 'unregistered-domain.ini'

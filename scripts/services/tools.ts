@@ -32,13 +32,12 @@ export function findTool(name: ToolName): string {
   }
   const found = onPath(name)
   if (found) return found
-  if (canInstall()) {
-    install(debian)
-    const installed = onPath(name)
-    if (installed) return installed
-  }
+  const failure = canInstall() ? install(debian) : undefined
+  const installed = onPath(name)
+  if (installed) return installed
   throw new Error(
-    `${name} was not found: install it (Debian: apt-get install ${debian}) or set $${variable} to its path.`,
+    `${name} was not found${failure ? ` and could not be installed (${failure})` : ''}: ` +
+      `install it (Debian: apt-get install ${debian}) or set $${variable} to its path.`,
   )
 }
 
@@ -60,8 +59,8 @@ function canInstall(): boolean {
   return process.getuid?.() === 0 && existsSync('/etc/debian_version') && !!onPath('apt-get')
 }
 
-/** Installs a Debian package without starting the service that it brings. */
-function install(debian: string): void {
+/** Installs a Debian package without starting the service that it brings. Says what went wrong. */
+function install(debian: string): string | undefined {
   // invoke-rc.d and deb-systemd-invoke ask this program; 101 means "do not start" (Debian Policy 9.3.3).
   const policy = '/usr/sbin/policy-rc.d'
   const ours = !existsSync(policy)
@@ -69,20 +68,18 @@ function install(debian: string): void {
   try {
     aptGet('update')
     aptGet('install', '-y', '--no-install-recommends', debian)
+    return undefined
+  } catch (error) {
+    const { stderr } = error as { stderr?: Buffer }
+    return `apt-get: ${stderr?.toString().trim().split('\n').at(-1) ?? String(error)}`
   } finally {
     if (ours) rmSync(policy, { force: true })
   }
 }
 
 function aptGet(...args: string[]): void {
-  try {
-    execFileSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', ...args], {
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-  } catch (error) {
-    const { stderr } = error as { stderr?: Buffer }
-    const reason = stderr?.toString().trim().split('\n').at(-1) ?? String(error)
-    throw new Error(`apt-get ${args.join(' ')} failed: ${reason}`, { cause: error })
-  }
+  execFileSync('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', ...args], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+    stdio: 'pipe',
+  })
 }

@@ -1,4 +1,4 @@
-import type { Mode } from '../tenants/types'
+import type { Mode } from '../mode'
 import { pieces } from '../store/pieces'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'

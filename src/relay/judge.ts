@@ -2,7 +2,7 @@ import type { Meter } from '../allowance/ledger'
 import type { Config } from '../config'
 import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
 import { acceptedDomainOf, type Snapshot } from '../tenants/snapshot'
-import type { Mode } from '../tenants/types'
+import type { Mode } from '../mode'
 import type { Attribution } from './attribution'
 import { REPLIES, type Reply } from './reply'
 

@@ -2,7 +2,7 @@ import type { Scope } from '../restriction/restriction'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { scanHash } from '../store/scan'
-import type { Mode } from './types'
+import type { Mode } from '../mode'
 import { parseFlags } from './packing'
 
 const SNAPSHOT = readScript(__dirname, 'snapshot')

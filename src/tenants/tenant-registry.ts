@@ -6,7 +6,8 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../store/token'
 import { assertTenantId } from './identities'
-import { MODES, type Mode, type Tenant } from './types'
+import { MODES, type Mode } from '../mode'
+import type { Tenant } from './types'
 
 const ADD = readScript(__dirname, 'tenant_add')
 const SET = readScript(__dirname, 'tenant_set')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Meter } from '../../src/allowance/ledger'
 import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
 import type { Scope } from '../../src/restriction/restriction'
-import type { Mode } from '../../src/tenants/types'
+import type { Mode } from '../../src/mode'
 
 /** Small ones, so that they are reached; over windows of whole buckets (1m, 10m) and of others (7s). */
 export const MODEL_LIMITS = [

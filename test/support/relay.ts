@@ -13,7 +13,7 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import type { RawIdentities } from '../../src/tenants/identities'
 import { Registry } from '../../src/tenants/registry'
-import type { Mode } from '../../src/tenants/types'
+import type { Mode } from '../../src/mode'
 
 /** Options of startRelay(); those of startHaraka() hold for every host. */
 export interface StartRelayOptions extends Omit<StartHarakaOptions, 'redis'> {
