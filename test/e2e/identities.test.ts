@@ -1,7 +1,5 @@
 // Whose mail it is: connection → (tenant, connector), by all that a session can show of itself.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import {
   CertificateAuthority,
@@ -14,6 +12,7 @@ import {
   type TestRelay,
 } from '../support'
 import { noteOf, observer, resultsOf } from '../support/observer'
+import { connectionIniTrusting } from '../support/proxy'
 import { REPLY } from '../support/replies'
 
 // AUTH for every user name with one password: names that no ini file could hold are asked for too.
@@ -44,11 +43,6 @@ const PROXY = '127.78.0.1'
 /** Trusted to send XCLIENT, as 127.0.0.1 is. */
 const FRONT = '203.0.113.99'
 
-const connectionIni = readFileSync(
-  path.resolve(__dirname, '../../node_modules/haraka/config/connection.ini'),
-  'utf8',
-).replace(/^hosts\[\] =$/m, `hosts[] = ${PROXY}`)
-
 const ca = new CertificateAuthority('CA of the clients')
 const stranger = new CertificateAuthority('Unknown CA')
 const server = ca.issue({ commonName: 'relay.example', names: ['relay.example'] })
@@ -69,7 +63,7 @@ before(async () => {
       'test_sink',
     ],
     localPlugins: { auth, site, [observer.name]: observer.source },
-    config: { 'connection.ini': connectionIni, 'xclient.hosts': `${FRONT}\n` },
+    config: { 'connection.ini': connectionIniTrusting(PROXY), 'xclient.hosts': `${FRONT}\n` },
     relayFrom: ['127.77.0.0/16', '127.0.0.1/32', '192.0.2.0/24', '203.0.113.0/24', '2001:db8::/32'],
     tls: { key: server.key, cert: server.cert, ca: ca.cert },
     smtps: true,
