@@ -31,6 +31,8 @@ export interface Site {
   connect(): Store
   /** A connection that breaks for good after some commands, as if the process were killed there. */
   connectUntil(commands: number): Store
+  /** A connection that, once, does something else right before it runs a script. */
+  connectBefore(script: string, interlude: () => Promise<unknown>): Store
   /** Messages on the channel of changes, from now on. Resolves when it listens. */
   changes(): Promise<Changes>
 }
@@ -50,7 +52,31 @@ export function newSite(includes: Record<string, string> = {}): Site {
     registry: new Registry(store),
     connect,
     connectUntil: (commands) => new Store(breakAfter(redis.client(), commands), keys, includes),
+    connectBefore: (script, interlude) => new InterruptedStore(connect(), script, interlude),
     changes: () => listen(redis.client(), store),
+  }
+}
+
+/** Lets others come in between at one certain place. */
+class InterruptedStore extends Store {
+  private interlude: (() => Promise<unknown>) | undefined
+
+  constructor(
+    store: Store,
+    private readonly before: string,
+    interlude: () => Promise<unknown>,
+  ) {
+    super(store.client, store.keys)
+    this.interlude = interlude
+  }
+
+  override async run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
+    if (script.name === this.before && this.interlude) {
+      const { interlude } = this
+      this.interlude = undefined
+      await interlude()
+    }
+    return super.run(script, keys, args)
   }
 }
 

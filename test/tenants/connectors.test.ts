@@ -101,6 +101,13 @@ describe('connectors', () => {
     await assertConsistent(store)
   })
 
+  it('take an identity that the table gives to a connector that is gone', async () => {
+    const { registry, store } = await siteWith('contoso')
+    await store.client.hset(store.keys.connectorIdentities, 'ip:192.0.2.1/32', 'gone/hq')
+    await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    await assertConsistent(store)
+  })
+
   it('are listed by id, all or those of a tenant', async () => {
     const { registry } = await siteWith('b', 'a', 'a-b')
     await registry.addConnector('b', 'hq', { ip: ['192.0.2.1'] }, 'root')

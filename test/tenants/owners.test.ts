@@ -6,6 +6,7 @@ import { parentsOf } from '../../src/names/domain'
 import type { DomainEntry } from '../../src/tenants/domain-entries'
 import { ownerOf } from '../../src/tenants/owners'
 import { Registry } from '../../src/tenants/registry'
+import { settle } from '../../src/tenants/settle'
 import { assertConsistent, errorOf, newSite, useRedis, type Site } from '../support/registry'
 
 useRedis()
@@ -200,7 +201,84 @@ describe('two operators at once', () => {
   })
 })
 
+describe('somebody else in between', () => {
+  it('adds again what is just being removed: it stays owned', async () => {
+    const site = await siteWith('a')
+    const { registry, store } = site
+    await registry.addDomains('a', [plain('contoso.com')], 'root')
+    const again = () => registry.addDomains('a', [plain('contoso.com')], 'root')
+    await new Registry(site.connectBefore('owners_settle', again)).removeDomains('a', [
+      'contoso.com',
+    ])
+    assert.equal(await ownerOf(store, 'contoso.com'), 'a')
+    await assertConsistent(store)
+  })
+
+  it('widens what is just being added: it stays owned with subdomains', async () => {
+    const site = await siteWith('a')
+    const widen = () => site.registry.domains.put('a', [wide('contoso.com')], 'root')
+    const slow = new Registry(site.connectBefore('owners_settle', widen))
+    await slow.addDomains('a', [plain('contoso.com')], 'root')
+    assert.equal(await ownerOf(site.store, 'x.contoso.com'), 'a')
+    await assertConsistent(site.store)
+  })
+
+  it('frees the name for another tenant that takes it: the addition is refused and undone', async () => {
+    const site = await siteWith('a', 'b')
+    const { registry, store } = site
+    const takeAway = async () => {
+      await registry.removeDomains('a', ['contoso.com'])
+      await registry.addDomains('b', [plain('contoso.com')], 'root')
+    }
+    const slow = new Registry(site.connectBefore('domains_put', takeAway))
+    const error = await errorOf(
+      slow.addDomains('a', [plain('contoso.com'), plain('contoso.net')], 'root'),
+    )
+    assert.ok(error instanceof RefusedError)
+    assert.match(error.message, /contoso\.com belongs to b/)
+    assert.deepEqual(await registry.listDomains('a'), [])
+    assert.equal(await ownerOf(store, 'contoso.com'), 'b')
+    assert.equal(await ownerOf(store, 'contoso.net'), undefined)
+    await assertConsistent(store)
+  })
+
+  it('removes the tenant: the addition is refused, and its names are free', async () => {
+    const site = await siteWith('a', 'b')
+    const { registry, store } = site
+    const slow = new Registry(site.connectBefore('domains_put', () => registry.removeTenant('a')))
+    const error = await errorOf(slow.addDomains('a', [plain('contoso.com')], 'root'))
+    assert.ok(error instanceof NotFoundError)
+    await registry.addDomains('b', [plain('contoso.com')], 'root')
+    await assertConsistent(store)
+  })
+
+  it('removes the new tenant: a move gives the domain back', async () => {
+    const site = await siteWith('a', 'b')
+    const { registry, store } = site
+    await registry.addDomains('a', [plain('contoso.com')], 'root')
+    const slow = new Registry(site.connectBefore('domains_put', () => registry.removeTenant('b')))
+    const error = await errorOf(slow.moveDomain('contoso.com', 'b', 'root'))
+    assert.ok(error instanceof NotFoundError)
+    assert.equal(await ownerOf(store, 'contoso.com'), 'a')
+    await assertConsistent(store)
+  })
+})
+
 describe('the move of a domain', () => {
+  it('that was cut short leaves the entry to the old tenant until it is finished', async () => {
+    const site = await siteWith('a', 'b')
+    const { registry, store } = site
+    await registry.addDomains('a', [plain('contoso.com')], 'root')
+    await assert.rejects(new Registry(site.connectUntil(2)).moveDomain('contoso.com', 'b', 'root'))
+    assert.ok(await isRefused(registry.addDomains('a', [plain('contoso.com')], 'root')))
+    await settle(store, 'a', ['contoso.com'])
+    await settle(store, 'b', ['contoso.com'])
+    assert.equal((await registry.listDomains('a')).length, 1)
+    assert.equal(await ownerOf(store, 'contoso.com'), 'b')
+    await registry.moveDomain('contoso.com', 'b', 'root')
+    await assertConsistent(store)
+  })
+
   it('takes it to the other tenant with its flags', async () => {
     const site = await siteWith('a', 'b')
     const { registry, store } = site
