@@ -183,6 +183,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
         await client.data()
         client.write('Subject: smuggled\r\n\r\n.\n')
         assert.equal((await client.read()).code, 451)
+        await client.leave()
         await sessionEnded(tenant)
         await assertCharged(tenant, 0)
       })
