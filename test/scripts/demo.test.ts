@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { Writable } from 'node:stream'
+import { describe, it } from 'node:test'
+import { Page } from '../../scripts/demo/page'
+import { closeStage, openStage } from '../../scripts/demo/stage'
+import { playStory } from '../../scripts/demo/story'
+import { REPLY } from '../support/replies'
+
+describe('the demo', () => {
+  it('goes as it is told, and shows the real replies', async (t) => {
+    let shown = ''
+    const out = new Writable({
+      write(text: Buffer, _encoding, done) {
+        shown += text.toString()
+        done()
+      },
+    })
+    const stage = await openStage()
+    t.after(() => closeStage(stage))
+    await playStory(stage, new Page(out))
+
+    const blocked = REPLY.blocked.trimEnd()
+    assert.match(shown, new RegExp(`RCPT TO:<victim9@far.example> +${blocked}`))
+    assert.match(shown, new RegExp(`MAIL FROM:<pay@bank-6.example> +${blocked}`))
+    assert.match(shown, /\$ tenantctl unblock contoso/)
+  })
+})

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { connect } from 'node:net'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { waitFor } from '../support'
+
+const services = path.resolve(__dirname, '../../scripts/services/redis')
+
+// Starts a server, holds it with SIGSTOP, says what there is, and never ends by itself.
+const HOLDER = `
+  const { startRedis } = require(${JSON.stringify(services)})
+  startRedis().then((redis) => {
+    redis.pause()
+    process.stdout.write(JSON.stringify({ dir: redis.dir, port: redis.port }) + '\\n')
+    setInterval(() => {}, 60_000)
+  })
+`
+
+describe('what a process has started', () => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
+    it(`goes with it when ${signal} ends it, even when it is paused`, async () => {
+      const holder = spawn(process.execPath, ['--import', 'tsx', '-e', HOLDER])
+      const [line] = (await once(holder.stdout, 'data')) as [Buffer]
+      const { dir, port } = JSON.parse(String(line)) as { dir: string; port: number }
+      assert.ok(existsSync(dir))
+      assert.ok(await listens(port))
+
+      holder.kill(signal)
+      await once(holder, 'exit')
+      await waitFor(async () => !(await listens(port)), { what: 'end of redis-server' })
+      await waitFor(() => !existsSync(path.dirname(dir)), { what: 'removal of the scratch folder' })
+    })
+  }
+})
+
+/** Also true of a process that is paused: the kernel answers for it. */
+async function listens(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' })
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
