@@ -177,9 +177,12 @@ describe('two operators at once', () => {
   it('exactly one gets two batches that collide in many pieces', async () => {
     const own = (who: string) =>
       Array.from({ length: 700 }, (_, at) => plain(`${who}${at}.example`))
-    const first = [...own('a'), wide('p0.example'), plain('x.p1.example'), plain('z.example')]
-    const second = [plain('z.example'), wide('p1.example'), plain('x.p0.example'), ...own('b')]
-    await race(first, second, 6)
+    const [a0, a1] = [wide('p0.example'), plain('x.p1.example')]
+    const [b0, b1] = [wide('p1.example'), plain('x.p0.example')]
+    // Each would have taken first what the other wants last, had they kept to the order given.
+    const first = [plain('y.example'), a0, ...own('a'), a1, plain('z.example')]
+    const second = [plain('z.example'), b0, ...own('b'), b1, plain('y.example')]
+    await race(first, second, 11)
   })
 
   it('removal and addition of one name by its tenant leave it owned where it is registered', async () => {
