@@ -5,7 +5,11 @@ declare module 'haraka-config' {
     root_path: string
     overrides_path?: string
     get(name: string, onChange?: () => void): unknown
-    get(name: string, type: 'list' | 'value' | 'ini' | 'data' | 'binary', onChange?: () => void): unknown
+    get(
+      name: string,
+      type: 'list' | 'value' | 'ini' | 'data' | 'binary',
+      onChange?: () => void,
+    ): unknown
     module_config(defaults: string, overrides?: string): HarakaConfig
     stop_watching(name: string): void
   }

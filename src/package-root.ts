@@ -6,7 +6,8 @@ export function packageRoot(): string {
   let folder = __dirname
   while (!existsSync(path.join(folder, 'package.json'))) {
     const parent = path.dirname(folder)
-    if (parent === folder) throw new Error(`no package.json above ${__dirname}: reinstall the package`)
+    if (parent === folder)
+      throw new Error(`no package.json above ${__dirname}: reinstall the package`)
     folder = parent
   }
   return folder
