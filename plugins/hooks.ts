@@ -1,7 +1,6 @@
 import constants from 'haraka-constants'
 import type { ChargeResult, Defaults, Meter } from '../src/allowance/ledger'
 import type { Config } from '../src/config'
-import { messageOf } from '../src/errors'
 import { parentsOf } from '../src/names/domain'
 import type { HarakaAddress } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
@@ -11,6 +10,7 @@ import { judge, modeOf, type Judgement } from '../src/relay/judge'
 import { defaultsOf } from '../src/relay/defaults'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
+import { redisFailure } from '../src/store/failure'
 import type { Snapshot } from '../src/tenants/snapshot'
 import { grantRelay } from './grant'
 import type { Answer } from './guard'
@@ -270,7 +270,7 @@ export class Hooks {
     charges.close(charge, 'unknown')
     const accept =
       config.outage.unregistered === 'accept' || modeOf(transit.snapshot, config) !== 'enforce'
-    this.report.undecided(transit, messageOf(error), { verdict: accept ? 'pass' : 'tempfail' })
+    this.report.undecided(transit, redisFailure(error), { verdict: accept ? 'pass' : 'tempfail' })
     if (accept) return undefined
     charges.drop(charge)
     return REPLIES.undecidable

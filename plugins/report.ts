@@ -1,4 +1,4 @@
-import type { ChargeResult } from '../src/allowance/ledger'
+import type { ChargeResult, WindowCount } from '../src/allowance/ledger'
 import { formatWindow } from '../src/allowance/limits'
 import { RefusalLog } from '../src/relay/refusal-log'
 import type { Connection, Plugin } from './haraka'
@@ -14,9 +14,7 @@ export class Report {
   private readonly refusals: RefusalLog
 
   constructor(private readonly plugin: Plugin) {
-    this.refusals = new RefusalLog(({ tenant, connector, count }) =>
-      plugin.lognotice('refused', { tenant, connector, count, seconds: 60 }),
-    )
+    this.refusals = new RefusalLog((refusals) => plugin.lognotice('refused', { ...refusals }))
   }
 
   /** None of our business; once a transaction. */
@@ -33,24 +31,23 @@ export class Report {
     result: ChargeResult,
     warnAt: readonly number[],
   ): void {
-    const facts = factsOf(transit)
-    transit.transaction.results.add(this.plugin, { pass: 'allowance', ...facts })
-    const meter = { used: result.used, limit: result.limit, window: formatWindow(result.window) }
+    const facts = { ...factsOf(transit), class: transit.standing.class }
+    transit.transaction.results.add(this.plugin, { pass: 'allowance', ...factsOf(transit) })
     connection.loginfo(this.plugin, 'charged', {
       ...facts,
-      ...classOf(transit),
       verdict: 'pass',
       used: `${result.used}/${result.limit}`,
       transaction: transit.transaction.uuid,
     })
-    if (result.window === 0) return
-    if (result.used === result.limit + 1) {
-      connection.logwarn(this.plugin, 'would-trip', { ...facts, ...meter })
+    if (result.firstWouldTrip) {
+      connection.logwarn(this.plugin, 'would-trip', { ...facts, ...inWords(result) })
     }
     // Every number of recipients is counted by one charge, so each crossing is told once over all processes.
-    const crossed = warnAt.filter((percent) => crosses(result, percent)).at(-1)
-    if (crossed !== undefined) {
-      connection.logwarn(this.plugin, 'allowance', { ...facts, percent: crossed, ...meter })
+    for (const window of result.windows) {
+      const percent = warnAt.filter((each) => crosses(window, each)).at(-1)
+      if (percent !== undefined) {
+        connection.logwarn(this.plugin, 'allowance', { ...facts, percent, ...inWords(window) })
+      }
     }
   }
 
@@ -61,9 +58,7 @@ export class Report {
     connection.logwarn(this.plugin, 'tripped', {
       ...facts,
       ip,
-      used: result.used,
-      limit: result.limit,
-      window: formatWindow(result.window),
+      ...inWords(result),
       transaction: transit.transaction.uuid,
     })
   }
@@ -72,9 +67,10 @@ export class Report {
   refused(connection: Connection, transit: Transit, token: string): void {
     const facts = factsOf(transit)
     transit.transaction.results.add(this.plugin, { fail: token, ...facts })
+    const { ip } = connection.remote
     const { tenant = '', connector = '' } = facts
-    if (this.refusals.isFirst(tenant, connector || connection.remote.ip)) {
-      connection.lognotice(this.plugin, 'refused', { ...facts, reason: token })
+    if (this.refusals.isFirst({ tenant, connector: connector || ip, reason: token })) {
+      connection.lognotice(this.plugin, 'refused', { ...facts, ip, reason: token })
     }
   }
 
@@ -84,7 +80,11 @@ export class Report {
   }
 }
 
-function crosses({ used, limit }: ChargeResult, percent: number): boolean {
+function inWords({ used, limit, window }: WindowCount): Values {
+  return { used, limit, window: formatWindow(window) }
+}
+
+function crosses({ used, limit }: WindowCount, percent: number): boolean {
   const threshold = (limit * percent) / 100
   return used >= threshold && used - 1 < threshold
 }
@@ -103,8 +103,4 @@ function factsOf({ attribution, standing }: Transit): TransitFacts {
   }
   if (standing.domain !== undefined) facts.domain = standing.domain
   return facts
-}
-
-function classOf({ standing }: Transit): Values {
-  return { class: standing.class }
 }

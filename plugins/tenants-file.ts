@@ -17,7 +17,8 @@ export function watchTenantsFile(plugin: Plugin, engine: Engine, name: string): 
   let generation = 0
   const apply = (): void => {
     const mine = ++generation
-    const text = String(plugin.config.get(name, 'binary', apply) ?? '')
+    const content = plugin.config.get(name, 'binary', apply)
+    const text = Buffer.isBuffer(content) ? content.toString('utf8') : ''
     if (text.trim() === '') return
     void attempt(text, () => mine === generation)
   }

@@ -55,6 +55,14 @@ export type ChargeAnswer =
   | 'OFF'
   | 'GONE'
 
+/** Recipients counted in one window, and how many may be. */
+export interface WindowCount {
+  readonly used: number
+  readonly limit: number
+  /** ms */
+  readonly window: number
+}
+
 export interface ChargeResult {
   readonly answer: Exclude<ChargeAnswer, 'STALE'>
   /** Recipients counted in `window`, this one included where it was charged. */
@@ -62,6 +70,10 @@ export interface ChargeResult {
   readonly limit: number
   /** ms; 0: no window (unlimited) */
   readonly window: number
+  /** With CHARGED: every window. Empty where the same recipient was charged before. */
+  readonly windows: readonly WindowCount[]
+  /** With CHARGED, in monitor: the first moment in which the tenant would have been restricted. */
+  readonly firstWouldTrip: boolean
   /** With RESTRICTED: the scope. */
   readonly scope: 'unregistered' | 'all'
   /** The list of accepted domains is another than the caller's: it should be loaded anew. */
@@ -120,8 +132,7 @@ export class Ledger {
     const names = [keys.tenant(tenant), keys.usage(tenant), keys.receipt(tenant, transaction)]
     let refunded = 0
     for (const piece of pieces(ordinals, PIECE)) {
-      const reply = (await this.store.run(REFUND, names, piece)) as [number, number]
-      refunded += reply[1]
+      refunded += (await this.store.run(REFUND, names, piece)) as number
     }
     return refunded
   }
@@ -205,7 +216,17 @@ function decode(reply: unknown[], stale: boolean): ChargeResult {
     used: answer === 'RESTRICTED' ? 0 : Number(reply[2] ?? 0),
     limit: Number(reply[3] ?? 0),
     window: Number(reply[4] ?? 0),
+    windows: decodeWindows(reply.slice(6).map(Number)),
+    firstWouldTrip: reply[5] === 1,
     scope: reply[2] === 'all' ? 'all' : 'unregistered',
     stale,
   }
+}
+
+function decodeWindows(numbers: readonly number[]): WindowCount[] {
+  const windows: WindowCount[] = []
+  for (let at = 0; at + 2 < numbers.length; at += 3) {
+    windows.push({ used: numbers[at]!, limit: numbers[at + 1]!, window: numbers[at + 2]! })
+  }
+  return windows
 }

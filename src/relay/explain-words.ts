@@ -59,7 +59,7 @@ export function tenantInWords(snapshot: Snapshot | undefined, config: Config): s
     snapshot.restricted === undefined
       ? 'not restricted'
       : `restricted (${snapshot.restricted}) by ${snapshot.restrictedBy}`
-  return `mode ${modeOf(snapshot, config)} (${from}), ${restriction}, ${snapshot.domains.size} accepted domains`
+  return `mode ${modeOf(snapshot, config)} (${from}), ${restriction}, accepted domains: ${snapshot.domains.size}`
 }
 
 /** The class of the sender, in words. */

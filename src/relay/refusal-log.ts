@@ -1,32 +1,40 @@
 const INTERVAL = 60_000
 
-/** Refusals since the last report. */
-export interface RefusalCount {
+/** What refusals have in common that are told together. */
+export interface RefusalKind {
   readonly tenant: string
+  /** `tenant/name`, or the address where there is none. */
   readonly connector: string
+  readonly reason: string
+}
+
+/** Refusals since the last report. */
+export interface RefusalCount extends RefusalKind {
   readonly count: number
+  /** What they were counted over. */
+  readonly seconds: number
 }
 
 /**
- * Keeps a spammer from writing the log: of the refusals of one connector the first is told, then a count a minute,
- * until a minute goes by without any.
+ * Keeps a spammer from writing the log: of the refusals of one connector for one reason the first is told, then a count
+ * a minute, until a minute goes by without any.
  */
 export class RefusalLog {
-  private readonly counts = new Map<string, { tenant: string; connector: string; count: number }>()
+  private readonly counts = new Map<string, RefusalKind & { count: number }>()
   private timer: NodeJS.Timeout | undefined
 
-  /** @param report is called once a minute for each connector that was refused meanwhile. */
+  /** @param report is called once a minute for each kind of which there were any. */
   constructor(private readonly report: (refusals: RefusalCount) => void) {}
 
   /** Counts a refusal; true: it is the first, and the caller logs it. */
-  isFirst(tenant: string, connector: string): boolean {
-    const key = `${tenant}\t${connector}`
+  isFirst(kind: RefusalKind): boolean {
+    const key = `${kind.tenant}\t${kind.connector}\t${kind.reason}`
     const known = this.counts.get(key)
     if (known) {
       known.count++
       return false
     }
-    this.counts.set(key, { tenant, connector, count: 0 })
+    this.counts.set(key, { ...kind, count: 0 })
     this.timer ??= setInterval(() => this.flush(), INTERVAL).unref()
     return true
   }
@@ -37,7 +45,7 @@ export class RefusalLog {
       if (refusals.count === 0) {
         this.counts.delete(key)
       } else {
-        this.report({ ...refusals })
+        this.report({ ...refusals, seconds: INTERVAL / 1000 })
         refusals.count = 0
       }
     }

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
-import { messageOf } from '../errors'
+import { redisFailure } from '../store/failure'
 import type { Client, Store } from '../store/store'
 import { parseChange, type Change } from './changes'
 import { ConnectorIndex } from './connector-index'
@@ -272,6 +272,8 @@ export class Directory {
     const delay = jittered(this.index === undefined ? RETRY_AFTER : this.ageLimit)
     this.timer = setTimeout(() => {
       if (this.store.client.status === 'ready') this.inBackground(this.loadConnectors())
+      // It asks for nothing by itself, and would never find its connection dead.
+      if (this.subscriber?.status === 'ready') this.inBackground(this.subscriber.ping())
       this.checkByAge()
     }, delay)
     this.timer.unref()
@@ -294,7 +296,7 @@ export class Directory {
   }
 
   private inBackground(promise: Promise<unknown>): void {
-    promise.catch((error: unknown) => this.events.onError(messageOf(error)))
+    promise.catch((error: unknown) => this.events.onError(redisFailure(error)))
   }
 }
 

@@ -12,8 +12,10 @@
 -- ARGV[9] 1: only say what would happen, write nothing
 -- ARGV[10 …] the sender domain and its parents, where the answer before was STALE
 --
--- Reply: { answer, server time in ms, used, limit, window in ms }, the last three for the window with the least left.
--- CHARGED     counted; in monitor `used` may exceed `limit`
+-- Reply: { answer, server time in ms, used, limit, window in ms }, the last three for the window that decided, or that
+-- has the least left.
+-- CHARGED     counted; in monitor `used` may exceed `limit`. Then follow 1 if this is the first would-be trip, else 0,
+--             and used, limit and window of every window
 -- TRIPPED     not counted, and the tenant has been restricted in this call
 -- RESTRICTED  not counted; the scope stands in place of `used`
 -- ZERO        not counted: a limit of 0
@@ -119,20 +121,22 @@ if enforcing and (zero or over or deferring) then
   return reply('TRIPPED', over)
 end
 
-if not dry and meter == 'u' and (over or zero) then
-  local would_trip = { 'since', now, unpack(trigger_of(over or zero)) }
-  redis.call('HSETNX', KEYS[2], 'wouldTrip', table.concat(would_trip, '\t'))
+local first_would_trip = 0
+if not dry and meter == 'u' and over then
+  local would_trip = { 'since', now, unpack(trigger_of(over)) }
+  first_would_trip = redis.call('HSETNX', KEYS[2], 'wouldTrip', table.concat(would_trip, '\t'))
 end
 
-local rings, buckets = {}, {}
+local rings, buckets, windows = {}, {}, {}
 for at, limit in ipairs(limits) do
   local ring = adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1)
   limit.used = limit.used + 1
   rings[2 * at - 1], rings[2 * at] = fields[at + 1], ring
   buckets[at] = string.format('%s:%.0f', fields[at + 1], limit.newest)
+  windows[3 * at - 2], windows[3 * at - 1], windows[3 * at] = limit.used, limit.count, limit.window
 end
 if not dry then
   redis.call('HSET', KEYS[2], unpack(rings))
   keep_receipt('CHARGED', tightest, table.concat(buckets, ','))
 end
-return reply('CHARGED', tightest)
+return { 'CHARGED', now, tightest.used, tightest.count, tightest.window, first_would_trip, unpack(windows) }

@@ -3,22 +3,20 @@
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] receipt
 -- ARGV[1 …] ordinals of the recipients
--- Reply: { server time in ms, number of recipients given back }
+-- Reply: number of recipients given back
 --
--- @include clock
 -- @include ring
 local RECEIPT_TTL = 3600000
 
-local now = now_ms()
 local generation = redis.call('HGET', KEYS[2], 'generation') or redis.call('HGET', KEYS[1], 'createdAt')
 local entries = redis.call('HMGET', KEYS[3], unpack(ARGV))
 local rings, refunded = {}, 0
 
+-- The ring stays at its newest bucket: it need not move on for that, and must not where the clock runs backward.
 local function give_back(field, bucket)
   local ring = rings[field] or redis.call('HGET', KEYS[2], field)
   if not ring then return end
-  local newest, total
-  ring, newest, total = advance(ring, bucket_of(now, tonumber(string.sub(field, 2))))
+  local newest, total = struct.unpack(HEAD, ring)
   if bucket > newest - BUCKETS and count_in(ring, bucket) > 0 then
     rings[field] = adjusted(ring, newest, total, bucket, -1)
   end
@@ -37,4 +35,4 @@ end
 
 redis.call('PEXPIRE', KEYS[3], RECEIPT_TTL)
 for field, ring in pairs(rings) do redis.call('HSET', KEYS[2], field, ring) end
-return { now, refunded }
+return refunded
