@@ -22,6 +22,8 @@ describe('a charge', () => {
       used: 1,
       limit: 3,
       window: HOUR,
+      windows: [{ used: 1, limit: 3, window: HOUR }],
+      firstWouldTrip: false,
       scope: 'unregistered',
       stale: false,
     })
@@ -191,6 +193,11 @@ describe('several windows', () => {
     const allowance = await Allowance.create({ limits: '9/1m, 5/1h, 7/1d' })
     const charged = await allowance.charge()
     assert.deepEqual([charged.used, charged.limit, charged.window], [1, 5, HOUR])
+    assert.deepEqual(charged.windows, [
+      { used: 1, limit: 9, window: 60 * SECOND },
+      { used: 1, limit: 5, window: HOUR },
+      { used: 1, limit: 7, window: DAY },
+    ])
   })
 
   it('slide: a recipient is held for the window, and for one bucket more at most', async () => {
@@ -235,9 +242,9 @@ describe('in monitor', () => {
     await allowance.answers(3)
     assert.equal((await allowance.usage()).wouldTrip, undefined)
     await allowance.advance(SECOND)
-    await allowance.charge({ names: ['first.example'] })
+    assert.equal((await allowance.charge({ names: ['first.example'] })).firstWouldTrip, true)
     await allowance.advance(SECOND)
-    await allowance.charge({ names: ['second.example'] })
+    assert.equal((await allowance.charge({ names: ['second.example'] })).firstWouldTrip, false)
     assert.deepEqual((await allowance.usage()).wouldTrip, {
       since: NOON + SECOND,
       window: HOUR,
@@ -249,13 +256,12 @@ describe('in monitor', () => {
     })
   })
 
-  it('a limit of 0 would trip, one with defer would not', async () => {
-    const allowance = await Allowance.create({ mode: 'monitor', limits: '0/1h defer' })
-    await allowance.charge()
-    assert.equal((await allowance.usage()).wouldTrip, undefined)
-    await allowance.registry.setTenant('contoso', { limits: '0/1h' })
-    await allowance.charge()
-    assert.equal((await allowance.usage()).wouldTrip?.limit, 0)
+  it('what would restrict nobody is no would-be trip: a limit of 0, one with defer', async () => {
+    for (const limits of ['0/1h', '0/1h defer', '1/1h defer']) {
+      const allowance = await Allowance.create({ mode: 'monitor', limits })
+      assert.deepEqual(await allowance.answers(2), ['CHARGED', 'CHARGED'])
+      assert.equal((await allowance.usage()).wouldTrip, undefined)
+    }
   })
 
   it('a restriction stays, and refuses nothing', async () => {
@@ -397,7 +403,8 @@ describe('a receipt', () => {
     const first = await allowance.charge({ transaction })
     await allowance.answers(1)
     await allowance.advance(SECOND)
-    assert.deepEqual(await allowance.charge({ transaction }), first)
+    const again = await allowance.charge({ transaction })
+    assert.deepEqual(again, { ...first, windows: [] })
     assert.deepEqual(await allowance.used(), [2])
     assert.equal((await allowance.charge({ transaction, ordinal: 2 })).used, 3)
   })
@@ -417,7 +424,8 @@ describe('a receipt', () => {
     const first = await allowance.charge({ transaction: 'F1.3' })
     await allowance.block('all')
     await allowance.registry.setTenant('contoso', { limits: '0/1h' })
-    assert.deepEqual(await allowance.charge({ transaction: 'F1.3', domainsToken: 'old' }), first)
+    const again = await allowance.charge({ transaction: 'F1.3', domainsToken: 'old' })
+    assert.deepEqual(again, { ...first, windows: [] })
   })
 
   it('is gone within the hour', async () => {

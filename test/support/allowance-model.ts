@@ -121,7 +121,7 @@ export class ModelTenant {
       this.receipts.set(key, { answer, event: undefined })
       return answer
     }
-    if (meter === 'unregistered' && (zero ?? over)) this.wouldTrip = true
+    if (meter === 'unregistered' && over) this.wouldTrip = true
 
     const left = ({ window, count }: Limit): number => count - this.count(meter, window, now).held
     const tightest = limits.reduce((best, each) => (left(each) < left(best) ? each : best))
@@ -135,7 +135,7 @@ export class ModelTenant {
     return answer
   }
 
-  refund(now: number, keys: readonly string[]): number {
+  refund(keys: readonly string[]): number {
     let refunded = 0
     for (const key of keys) {
       const receipt = this.receipts.get(key)
@@ -144,10 +144,6 @@ export class ModelTenant {
       const { event } = receipt ?? {}
       if (!event || !this.events.includes(event)) continue
       refunded++
-      for (const window of event.times.keys()) {
-        if (!this.isHeld(event, event.meter, window, now)) continue
-        this.latest.set(`${event.meter} ${window}`, this.timeIn(event.meter, window, now))
-      }
       this.events = this.events.filter((each) => each !== event)
     }
     return refunded
@@ -176,11 +172,6 @@ export class ModelTenant {
       const { least } = this.count(meter, window, this.accepted.at)
       assert.ok(least <= count, `${least} of ${count} in ${window} ms`)
     }
-  }
-
-  private isHeld(event: Event, meter: Meter, window: number, now: number): boolean {
-    const time = this.timeIn(meter, window, now)
-    return bucketOf(event.times.get(window)!, window) > bucketOf(time, window) - 61
   }
 
   private timeIn(meter: Meter, window: number, now: number): number {

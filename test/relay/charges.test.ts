@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
+import { Charges, type ChargeState, type RecipientCharge } from '../../src/relay/charges'
+
+type Refunded = [tenant: string, transaction: string, ordinals: readonly number[]]
+
+let refunded: Refunded[]
+let charges: Charges
+
+beforeEach(() => {
+  refunded = []
+  charges = new Charges('F1.1', (...refund) => refunded.push(refund))
+})
+
+function counted(tenant = 'contoso', rank = 0): RecipientCharge {
+  const charge = charges.open(tenant, rank)
+  charges.close(charge, 'counted')
+  return charge
+}
+
+describe('the charges of a transaction', () => {
+  it('have ordinals from 1, and keep the rank of their recipient', () => {
+    const opened = [charges.open('contoso', 0), charges.open('contoso', 3)]
+    assert.deepEqual(
+      opened.map(({ ordinal, rank, state }) => [ordinal, rank, state]),
+      [
+        [1, 0, 'pending'],
+        [2, 3, 'pending'],
+      ],
+    )
+  })
+
+  it('are given back where the message was not taken', () => {
+    counted()
+    counted()
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1, 2]]])
+  })
+
+  it('stand where it was, or may have been', () => {
+    counted()
+    charges.settle(() => true)
+    assert.deepEqual(refunded, [])
+  })
+
+  it('are given back for the recipients that it was not taken for', () => {
+    const [, second] = [counted(), counted(), counted()]
+    charges.settle((charge) => charge !== second)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [2]]])
+  })
+
+  it('are settled once', () => {
+    counted()
+    charges.settle(() => true)
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [])
+  })
+
+  it('are given back where nobody knows whether they were counted', () => {
+    charges.close(charges.open('contoso', 0), 'unknown')
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
+  })
+
+  it('are not given back where they were not counted', () => {
+    charges.close(charges.open('contoso', 0), 'none')
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [])
+  })
+
+  it('that are answered after the settlement are given back then', () => {
+    const late = charges.open('contoso', 0)
+    const lost = charges.open('contoso', 1)
+    const refused = charges.open('contoso', 2)
+    charges.settle(() => true)
+    assert.deepEqual(refunded, [])
+    charges.close(late, 'counted')
+    charges.close(lost, 'unknown')
+    charges.close(refused, 'none')
+    assert.deepEqual(refunded, [
+      ['contoso', 'F1.1', [1]],
+      ['contoso', 'F1.1', [2]],
+    ])
+  })
+
+  it('may be dropped one by one, and are not given back again', () => {
+    const charge = counted()
+    counted()
+    charges.drop(charge)
+    charges.drop(charge)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
+    charges.settle(() => false)
+    assert.deepEqual(refunded.slice(1), [['contoso', 'F1.1', [2]]])
+  })
+
+  it('that are dropped after the settlement are given back once', () => {
+    const charge = charges.open('contoso', 0)
+    charges.settle(() => true)
+    charges.close(charge, 'unknown')
+    charges.drop(charge)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
+  })
+
+  it('of two tenants go back to each their own', () => {
+    counted('contoso')
+    counted('fabrikam')
+    counted('contoso')
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [
+      ['contoso', 'F1.1', [1, 3]],
+      ['fabrikam', 'F1.1', [2]],
+    ])
+  })
+
+  it('ask nothing and give nothing back where there are none', () => {
+    charges.settle(() => assert.fail('asked'))
+    assert.deepEqual(refunded, [])
+  })
+
+  it('are each given back at most once, and never one that was taken, in any order of events', () => {
+    const state = fc.constantFrom<Exclude<ChargeState, 'pending'>>('counted', 'unknown', 'none')
+    const recipient = fc.record({
+      state,
+      taken: fc.boolean(),
+      late: fc.boolean(),
+      drop: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(recipient, { maxLength: 8 }), (recipients) => {
+        const given: number[] = []
+        const each = new Charges('F1.1', (_tenant, _transaction, ordinals) =>
+          given.push(...ordinals),
+        )
+        const opened = recipients.map((facts, rank) => ({ ...facts, charge: each.open('t', rank) }))
+        const close = (late: boolean) => {
+          for (const one of opened.filter((open) => open.late === late)) {
+            each.close(one.charge, one.state)
+            if (one.drop) each.drop(one.charge)
+          }
+        }
+        close(false)
+        each.settle((charge) => recipients[charge.rank]!.taken)
+        close(true)
+        // A late answer finds its transaction over: its recipient was never told that it is accepted.
+        const expected = opened
+          .filter((one) => one.state !== 'none' && (one.late || one.drop || !one.taken))
+          .map((one) => one.charge.ordinal)
+        assert.deepEqual(given.sort(), expected.sort())
+      }),
+    )
+  })
+})

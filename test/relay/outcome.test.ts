@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { ChargeResult } from '../../src/allowance/ledger'
+import { outcomeOf } from '../../src/relay/outcome'
+import { formatReply } from '../../src/relay/reply'
+
+const BLOCKED =
+  '550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains'
+
+const CASES: readonly (readonly [ChargeResult['answer'], string, string, string | undefined])[] = [
+  ['CHARGED', 'pass', 'allowance', undefined],
+  ['REGISTERED', 'pass', 'registered', undefined],
+  ['OFF', 'pass', 'off', undefined],
+  ['TRIPPED', 'refuse', 'tripped', BLOCKED],
+  ['RESTRICTED', 'refuse', 'restricted', BLOCKED],
+  ['ZERO', 'refuse', 'restricted', BLOCKED],
+  [
+    'DEFER',
+    'tempfail',
+    'deferred',
+    '451 4.7.1 Too many recipients from unregistered domains. Try again later',
+  ],
+  [
+    'FULL',
+    'tempfail',
+    'deferred',
+    '451 4.7.1 Too many recipients from the null sender. Try again later',
+  ],
+  [
+    'EXPIRED',
+    'tempfail',
+    'undecidable',
+    '451 4.3.0 Service temporarily unavailable. Try again later',
+  ],
+  ['GONE', 'tempfail', 'undecidable', '451 4.3.0 Service temporarily unavailable. Try again later'],
+]
+
+describe('outcomeOf', () => {
+  for (const [answer, verdict, token, reply] of CASES) {
+    it(`${answer}: ${verdict}, ${reply ?? 'no reply'}`, () => {
+      const outcome = outcomeOf({ answer, scope: 'unregistered' })
+      assert.equal(outcome.verdict, verdict)
+      assert.equal(outcome.token, token)
+      assert.equal(outcome.reply && formatReply(outcome.reply), reply)
+    })
+  }
+
+  it('RESTRICTED with scope all has a reply of its own', () => {
+    const { verdict, reply } = outcomeOf({ answer: 'RESTRICTED', scope: 'all' })
+    assert.equal(verdict, 'refuse')
+    assert.equal(
+      reply && formatReply(reply),
+      '550 5.7.705 Access denied, tenant has exceeded threshold',
+    )
+  })
+})
