@@ -23,6 +23,8 @@ export interface Endpoint {
 }
 
 const CONNECT_TIMEOUT = 3000
+/** A connection on which nothing has come for so many command timeouts is taken for dead. */
+const DEAD_AFTER = 10
 const LONGEST_RETRY = 1000
 
 /**
@@ -65,6 +67,8 @@ function commonOptions(settings: RedisSettings): RedisOptions {
     autoResendUnfulfilledCommands: false,
     commandTimeout: settings.commandTimeout,
     connectTimeout: CONNECT_TIMEOUT,
+    // While an answer is due: a way that swallows all (a proxy, a firewall) would hold us for ever.
+    socketTimeout: settings.commandTimeout * DEAD_AFTER,
     keepAlive: 10_000,
     // After a failover the old primary may answer as a replica: connect anew, and send nothing again.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),

@@ -241,6 +241,22 @@ describe('Redis is away', { concurrency: 2 }, () => {
     })
   }
 
+  test('a dead connection that nobody closes: it is replaced', async (t) => {
+    const redis = await redisFor(t)
+    const way = await startRedisProxy(redis.port)
+    t.after(() => way.stop())
+    const haraka = await harakaFor(t, { redis: way, settings: { redis: { command_timeout: 200 } } })
+    const relay = new TestRelay(redis, [haraka])
+    const contoso = await relay.tenant('contoso')
+
+    way.freeze()
+    await delivers(contoso, 'a@contoso.example')
+    assert.equal(await reply(contoso, UNREGISTERED), REPLY.undecidable)
+    await recovers(contoso)
+    assert.equal(await contoso.used(), 1)
+    unharmed(haraka)
+  })
+
   test('SCRIPT FLUSH, and CLIENT KILL of both connections: nobody notices', async (t) => {
     const relay = await relayFor(t)
     const { redis, haraka } = relay

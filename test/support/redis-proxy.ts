@@ -10,6 +10,10 @@ export interface RedisProxy {
   release(): void
   /** Ends all connections; what was held is lost. New ones may come. */
   cut(): void
+  /** The connections there are stay open, and nothing passes on them any more; new ones work. */
+  freeze(): void
+  /** How many connections have been made since the start. */
+  readonly connections: number
   stop(): Promise<void>
 }
 
@@ -17,11 +21,13 @@ export interface RedisProxy {
 export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let held: (() => void)[] | undefined
+  let connections = 0
 
   const server = createServer({ noDelay: true }, (client) => {
     const redis = connect({ port: redisPort, host: '127.0.0.1', noDelay: true })
     const pair = [client, redis] as const
     pairs.add(pair)
+    connections++
     client.on('data', (bytes) => redis.write(bytes))
     redis.on('data', (bytes) => {
       const pass = () => client.write(bytes)
@@ -52,6 +58,12 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
       for (const pass of passes) pass()
     },
     cut,
+    freeze() {
+      for (const socket of [...pairs].flat()) socket.removeAllListeners('data').resume()
+    },
+    get connections() {
+      return connections
+    },
     async stop() {
       server.close()
       cut()

@@ -7,12 +7,14 @@ import { Store } from '../../src/store/store'
 import { Directory } from '../../src/tenants/directory'
 import { Registry } from '../../src/tenants/registry'
 import { startRedis, type TestRedis } from '../support/redis'
+import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
 
 const AGE_LIMIT = 50
 const COMMAND_TIMEOUT = 100
 
 describe('A directory whose entries are older than their age limit', () => {
   let redis: TestRedis
+  let way: RedisProxy
   let registry: Registry
   let store: Store
   let directory: Directory
@@ -20,18 +22,22 @@ describe('A directory whose entries are older than their age limit', () => {
 
   before(async () => {
     redis = await startRedis()
+    way = await startRedisProxy(redis.port)
     registry = new Registry(new Store(redis.client(), new Keys('ud:')))
     await registry.addTenant('contoso', {}, 'test')
     const domain = { domain: 'contoso.example', subdomains: false, shared: false }
     await registry.addDomains('contoso', [domain], 'test')
     await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
   })
-  after(() => redis.stop())
+  after(async () => {
+    await way.stop()
+    await redis.stop()
+  })
 
   beforeEach(async () => {
     errors = []
     const settings: RedisSettings = {
-      ...{ host: '127.0.0.1', port: redis.port, db: 0, username: undefined, password: undefined },
+      ...{ host: '127.0.0.1', port: way.port, db: 0, username: undefined, password: undefined },
       ...{ tls: false, prefix: 'ud:', sentinels: [], sentinelName: '', cluster: [] },
       commandTimeout: COMMAND_TIMEOUT,
     }
@@ -74,5 +80,16 @@ describe('A directory whose entries are older than their age limit', () => {
     await client.hset('ud:{contoso}', { mode: 'off', state: 'another' })
     await waitFor(() => directory.peek('contoso')?.mode === 'off')
     await client.hdel('ud:{contoso}', 'mode')
+  })
+
+  it('replaces both connections when they are dead and nobody closes them', async () => {
+    const { connections } = way
+    way.freeze()
+    await waitFor(() => {
+      directory.peek('contoso')
+      return way.connections === connections + 2
+    })
+    await registry.setTenant('contoso', { mode: 'monitor' })
+    await waitFor(() => directory.peek('contoso')?.mode === 'monitor')
   })
 })
