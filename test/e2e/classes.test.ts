@@ -405,24 +405,26 @@ describe('grant_relay', () => {
     open: () => Promise<SmtpClient>,
   ): Promise<void> {
     const { id } = tenant
-    const client = await open()
-    assert.equal(await relays(client), false)
+    const early = await open()
+    assert.equal(await relays(early), false)
     const usedBefore = await tenant.used()
 
     await relay.registry.addConnector(id, 'way', identities, 'test')
-    await waitFor(() => relays(client))
-    assert.equal(await relays(await open()), true)
+    await waitFor(() => relays(early))
+    // Early was greeted without a grant, late with one.
+    const late = await open()
+    assert.equal(await relays(late), true)
     assert.ok((await tenant.used()) > usedBefore)
 
+    const allRelay = async (): Promise<boolean> => (await relays(early)) && (await relays(late))
+    const noneRelays = async (): Promise<boolean> =>
+      !(await relays(early)) && !(await relays(late)) && !(await relays(await open()))
     await relay.registry.setConnectorEnabled(id, 'way', false)
-    await waitFor(async () => !(await relays(client)))
-    assert.equal(await relays(await open()), false)
+    await waitFor(noneRelays)
     await relay.registry.setConnectorEnabled(id, 'way', true)
-    await waitFor(() => relays(client))
-
+    await waitFor(allRelay)
     await relay.registry.removeConnector(id, 'way')
-    await waitFor(async () => !(await relays(client)))
-    assert.equal(await relays(await open()), false)
+    await waitFor(noneRelays)
   }
 
   it('lets an address relay while its connector is there and enabled', async () => {
@@ -659,6 +661,37 @@ describe('override', () => {
       assert.equal(await resultsOf(off, from), null)
     }
     assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 0 })
+  })
+})
+
+describe('log', () => {
+  it('tells each charge, and of a restricted tenant’s refusals the first', async () => {
+    const tenant = await newTenant()
+    const start = atMail.log.length
+    const lines = (token: string): string[] =>
+      atMail.log
+        .slice(start)
+        .split('\n')
+        .filter((line) => line.includes(`] ${token} `) && line.includes(`tenant=${tenant.id} `))
+    const from = stranger()
+    await tenant.send({ from, to: ['a@far.example', 'b@far.example'] })
+    await block(tenant)
+    for (let message = 1; message <= 5; message++) {
+      assert.equal((await tenant.send({ from, to: 'a@far.example' })).mail.raw, REPLY.blocked)
+    }
+    const [refusal, ...otherRefusals] = lines('refused')
+    assert.match(refusal ?? '', /\[NOTICE\].* reason=restricted/)
+    assert.deepEqual(otherRefusals, [])
+    const [charge, ...otherCharges] = lines('charged')
+    assert.equal(otherCharges.length, 1)
+    const domain = from.split('@')[1]
+    assert.match(
+      charge ?? '',
+      new RegExp(
+        `\\[INFO\\].* connector=${tenant.id}/mx domain=${domain} class=unregistered verdict=pass ` +
+          'used=1/300 transaction=[0-9A-F-]+[.]1$',
+      ),
+    )
   })
 })
 

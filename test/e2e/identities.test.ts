@@ -356,6 +356,9 @@ describe('remote address', () => {
       [trigger?.connector, trigger?.ip, trigger?.domain],
       ['northwind/mx', '203.0.113.50', sender.split('@')[1]],
     )
+    await relay.haraka.waitForLog(
+      /\[WARN\].* tripped tenant=northwind connector=northwind\/mx .*ip=203\.0\.113\.50 used=1 limit=1 window=1h/,
+    )
     const results = await resultsOf(relay.haraka, sender)
     assert.deepEqual(results, {
       ...results,
