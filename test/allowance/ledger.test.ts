@@ -764,11 +764,13 @@ describe('many at the same time', () => {
       Array.from({ length: 200 }, async (_, at) => {
         const ledger = ledgers[at % 4]!
         const recipient = await allowance.recipient()
-        const [result] = await Promise.all([
+        const results = await Promise.all([
           ledger.charge(recipient, DEFAULTS),
           ...(at % 5 === 0 ? [ledgers[(at + 1) % 4]!.charge(recipient, DEFAULTS)] : []),
         ])
-        if (result.answer !== 'CHARGED') return
+        // DEFER leaves no receipt: the repeat may find room that a refund has made meanwhile.
+        const result = results.find(({ answer }) => answer === 'CHARGED')
+        if (!result) return
         most = Math.max(most, result.used)
         if (at % 3 !== 0) {
           taken++
