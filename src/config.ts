@@ -148,7 +148,10 @@ type Read = <T>(section: string, key: string, fallback: T, parse: (value: unknow
 function readPassword(read: Read, directory: string): string | undefined {
   const inFile = read('redis', 'password_file', undefined, (value) => {
     const file = text(value)
-    return file === '' ? undefined : readFileSync(path.resolve(directory, file), 'utf8').trim()
+    if (file === '') return undefined
+    const password = readFileSync(path.resolve(directory, file), 'utf8').trim()
+    if (password === '') throw new InputError(`${file} is empty: put the password there`)
+    return password
   })
   if (inFile !== undefined) return inFile
   return read('redis', 'password', undefined, (value) => {

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { scratchDir } from '../scripts/services/scratch'
+import { parseLimits } from '../src/allowance/limits'
+import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/config'
+import { hasConfigFile, loadConfig } from '../src/config-file'
+import { InputError } from '../src/errors'
+import { packageRoot } from '../src/package-root'
+
+const directory = scratchDir('config')
+
+function parse(raw: RawIni) {
+  return parseConfig(raw, directory)
+}
+
+function good(raw: RawIni): Config {
+  const { config, errors } = parse(raw)
+  assert.deepEqual(errors, [])
+  return config
+}
+
+const DEFAULTS = good({})
+
+/** A value as haraka-config gives it, where it lands, and what it becomes there. */
+type Good = readonly [
+  section: string,
+  key: string,
+  value: unknown,
+  read: (config: Config) => unknown,
+  expected: unknown,
+]
+
+const a = { host: '192.0.2.1', port: 26379 }
+const b = { host: 'redis.example', port: 1 }
+
+const GOOD: readonly Good[] = [
+  ...(['enforce', 'monitor', 'off'] as const).map((mode): Good => [
+    'main',
+    'mode',
+    mode,
+    ({ main }) => main.mode,
+    mode,
+  ]),
+  ['main', 'override', '', ({ main }) => main.override, undefined],
+  ['main', 'override', 'monitor', ({ main }) => main.override, 'monitor'],
+  ['main', 'override', 'off', ({ main }) => main.override, 'off'],
+  ['main', 'refuse_at', 'rcpt', ({ main }) => main.refuseAt, 'rcpt'],
+  ['main', 'refuse_at', 'mail', ({ main }) => main.refuseAt, 'mail'],
+  [
+    'allowance',
+    'limits',
+    '5/1h defer',
+    ({ allowance }) => allowance.limits,
+    parseLimits('5/1h defer'),
+  ],
+  ['allowance', 'limits', 'unlimited', ({ allowance }) => allowance.limits, []],
+  ['allowance', 'warn_at', '95, 5,50', ({ allowance }) => allowance.warnAt, [5, 50, 95]],
+  ['allowance', 'warn_at', 80, ({ allowance }) => allowance.warnAt, [80]],
+  ['allowance', 'warn_at', '', ({ allowance }) => allowance.warnAt, []],
+  ['null', 'limits', '7/1d', (config) => config.null.limits, parseLimits('7/1d')],
+  ['attribution', 'auth', 'false', ({ attribution }) => attribution.auth, false],
+  ['attribution', 'tls', 'false', ({ attribution }) => attribution.tls, false],
+  ['attribution', 'ip', 'false', ({ attribution }) => attribution.ip, false],
+  [
+    'attribution',
+    'auth_user_domain',
+    'false',
+    (config) => config.attribution.authUserDomain,
+    false,
+  ],
+  ['attribution', 'note', 'my_tenant', ({ attribution }) => attribution.note, 'my_tenant'],
+  ['attribution', 'grant_relay', 'true', ({ attribution }) => attribution.grantRelay, true],
+  ['attribution', 'unknown', 'deny', ({ attribution }) => attribution.unknown, 'deny'],
+  ['redis', 'host', 'redis.example', ({ redis }) => redis.host, 'redis.example'],
+  ['redis', 'port', 6380, ({ redis }) => redis.port, 6380],
+  ['redis', 'port', '65535', ({ redis }) => redis.port, 65535],
+  ['redis', 'db', 3, ({ redis }) => redis.db, 3],
+  ['redis', 'username', 'mail', ({ redis }) => redis.username, 'mail'],
+  ['redis', 'username', '', ({ redis }) => redis.username, undefined],
+  ['redis', 'password', 's3cr=t', ({ redis }) => redis.password, 's3cr=t'],
+  ['redis', 'password', '', ({ redis }) => redis.password, undefined],
+  ['redis', 'password_file', '', ({ redis }) => redis.password, undefined],
+  ['redis', 'tls', 'true', ({ redis }) => redis.tls, true],
+  ['redis', 'prefix', 'mail:ud:', ({ redis }) => redis.prefix, 'mail:ud:'],
+  [
+    'redis',
+    'cluster',
+    ['192.0.2.1:26379', 'redis.example:1'],
+    ({ redis }) => redis.cluster,
+    [a, b],
+  ],
+  [
+    'redis',
+    'cluster',
+    '[2001:db8::1]:6379',
+    ({ redis }) => redis.cluster,
+    [{ host: '2001:db8::1', port: 6379 }],
+  ],
+  ['redis', 'sentinel_name', 'mymaster', ({ redis }) => redis.sentinelName, 'mymaster'],
+  ['redis', 'command_timeout', 10, ({ redis }) => redis.commandTimeout, 10],
+  ['outage', 'unregistered', 'accept', ({ outage }) => outage.unregistered, 'accept'],
+  ['tenants', 'file', 'tenants.yaml', ({ tenants }) => tenants.file, 'tenants.yaml'],
+  ['tenants', 'file', '', ({ tenants }) => tenants.file, ''],
+  ['tenants', 'apply', 'false', ({ tenants }) => tenants.apply, false],
+]
+
+const BAD: readonly (readonly [section: string, key: string, value: unknown, message: RegExp])[] = [
+  ['main', 'mode', 'on', /"on" is not one of enforce, monitor, off/],
+  ['main', 'mode', '', /"" is not one of/],
+  ['main', 'mode', 'Enforce', /"Enforce" is not one of/],
+  ['main', 'override', 'enforce', /"enforce" is not one of monitor, off/],
+  ['main', 'refuse_at', 'data', /"data" is not one of mail, rcpt/],
+  ['allowance', 'limits', '300/1w', /"300\/1w" is not a limit/],
+  ['allowance', 'limits', 300, /"300" is not a limit/],
+  ['allowance', 'limits', '', /is not a limit/],
+  ['allowance', 'limits', ['1/1h', '2/1d'], /is not a single value/],
+  ['allowance', 'warn_at', '50, 101', /"101" is not a whole number from 1 to 100/],
+  ['allowance', 'warn_at', '50%', /"50%" is not a whole number/],
+  ['allowance', 'warn_at', 0, /"0" is not a whole number from 1 to 100/],
+  ['null', 'limits', '1/1h, 2/60m', /two limits for 1h/],
+  ['attribution', 'auth', 'yes', /"yes" is not one of true, false/],
+  ['attribution', 'tls', 1, /"1" is not one of true, false/],
+  ['attribution', 'ip', '', /"" is not one of true, false/],
+  ['attribution', 'auth_user_domain', 'on', /"on" is not one of/],
+  ['attribution', 'note', ['a'], /is not a single value/],
+  ['attribution', 'grant_relay', 'TRUE', /"TRUE" is not one of/],
+  ['attribution', 'unknown', 'allow', /"allow" is not one of ignore, deny/],
+  ['redis', 'host', '', /is empty/],
+  ['redis', 'port', 0, /"0" is not a whole number from 1 to 65535/],
+  ['redis', 'port', 65536, /"65536"/],
+  ['redis', 'port', 63.5, /"63.5" is not a whole number/],
+  ['redis', 'port', '', /"" is not a whole number/],
+  ['redis', 'db', -1, /"-1" is not a whole number/],
+  ['redis', 'username', ['a'], /is not a single value/],
+  ['redis', 'password', 71234, /digits only.*password_file/],
+  ['redis', 'password', 12.5, /digits only.*password_file/],
+  ['redis', 'password_file', 'no.such.file', /ENOENT.*no\.such\.file/],
+  ['redis', 'password_file', 'empty', /empty/],
+  ['redis', 'tls', 'no', /"no" is not one of/],
+  ['redis', 'prefix', 'a{b}', /"a\{b\}" must hold no space and none of \{ \}/],
+  ['redis', 'prefix', 'a b', /"a b" must hold no space/],
+  ['redis', 'sentinels', ['redis.example'], /"redis.example" is not HOST:PORT/],
+  ['redis', 'sentinels', ['::1:26379'], /"::1:26379" is not HOST:PORT/],
+  ['redis', 'sentinel_name', ['a'], /is not a single value/],
+  ['redis', 'cluster', ['a:1', 'b:70000'], /"70000" is not a whole number/],
+  ['redis', 'cluster', [''], /"" is not HOST:PORT/],
+  ['redis', 'command_timeout', 9, /"9" is not a whole number from 10 to 60000/],
+  ['redis', 'command_timeout', '500ms', /"500ms" is not a whole number/],
+  ['outage', 'unregistered', 'pass', /"pass" is not one of tempfail, accept/],
+  ['tenants', 'file', ['a'], /is not a single value/],
+  ['tenants', 'apply', 'nein', /"nein" is not one of/],
+]
+
+writeFileSync(path.join(directory, 'empty'), '\n')
+
+describe('a configuration', () => {
+  for (const [section, key, value, read, expected] of GOOD) {
+    it(`takes [${section}] ${key}=${JSON.stringify(value)}`, () => {
+      const config = good({ [section]: { [key]: value } })
+      assert.deepEqual(read(config), expected)
+    })
+  }
+
+  for (const [section, key, value, message] of BAD) {
+    it(`refuses [${section}] ${key}=${JSON.stringify(value)}, and keeps the default`, () => {
+      const { config, errors, redisUsable } = parse({ [section]: { [key]: value } })
+      const error = errors.find((each) => each.startsWith(`[${section}] ${key}: `))
+      assert.ok(error, errors.join('; '))
+      assert.match(error, message)
+      assert.deepEqual(config, DEFAULTS)
+      assert.equal(redisUsable, section !== 'redis')
+    })
+  }
+
+  it('says all that is wrong at once, and takes what is right', () => {
+    const { config, errors } = parse({
+      main: { mode: 'on', refuse_at: 'rcpt' },
+      null: { limits: 'none' },
+    })
+    assert.equal(errors.length, 2)
+    assert.equal(config.main.refuseAt, 'rcpt')
+  })
+
+  it('takes a key without a value for one that is not there', () => {
+    assert.deepEqual(good({ main: { mode: undefined }, redis: undefined }), DEFAULTS)
+  })
+
+  it('refuses keys and sections that do not exist, and says which do', () => {
+    const { errors, redisUsable } = parse({
+      main: { mod: 'off' },
+      alowance: { limits: '1/1h' },
+      constructor: { a: 1 },
+    })
+    assert.deepEqual(errors, [
+      '[main] mod: no such key; there are mode, override, refuse_at',
+      '[alowance]: no such section; there are main, allowance, null, attribution, redis, outage, tenants',
+      '[constructor]: no such section; there are main, allowance, null, attribution, redis, outage, tenants',
+    ])
+    assert.equal(redisUsable, true)
+    assert.equal(parse({ redis: { hots: 'x' } }).redisUsable, false)
+  })
+
+  it('takes the password from a file, digits and all, before the one in the ini', () => {
+    writeFileSync(path.join(directory, 'secret'), '0071234\n')
+    const raw = { redis: { password_file: 'secret', password: 'other' } }
+    assert.equal(good(raw).redis.password, '0071234')
+    const absolute = { redis: { password_file: path.join(directory, 'secret') } }
+    assert.equal(good(absolute).redis.password, '0071234')
+  })
+
+  it('never says a password', () => {
+    const { errors } = parse({ redis: { password: 71234, password_file: '' } })
+    assert.equal(errors.length, 1)
+    assert.doesNotMatch(errors[0]!, /71234/)
+  })
+
+  it('refuses what contradicts itself', () => {
+    const wrong = (redis: Record<string, unknown>): string => {
+      const { errors, redisUsable } = parse({ redis })
+      assert.equal(redisUsable, false)
+      return errors.join('; ')
+    }
+    assert.match(wrong({ sentinels: ['a:1'] }), /^\[redis\] sentinel_name: empty.*name the primary/)
+    assert.match(
+      wrong({ sentinels: ['a:1'], sentinel_name: 'x', cluster: ['b:2'] }),
+      /^\[redis\] cluster\[\] and sentinels\[\] are both set: keep one of them$/,
+    )
+    assert.match(wrong({ cluster: ['b:2'], db: 2 }), /^\[redis\] db: 2, but a Redis Cluster/)
+    const { redis } = good({ redis: { sentinels: ['192.0.2.1:26379'], sentinel_name: 'x', db: 2 } })
+    assert.deepEqual(redis.sentinels, [a])
+  })
+})
+
+describe('the shipped ini file', () => {
+  const text = readFileSync(path.join(packageRoot(), 'config', CONFIG_FILE), 'utf8')
+
+  it('holds the defaults of the code', () => {
+    assert.deepEqual(loadConfig(undefined), DEFAULTS)
+  })
+
+  it('has every key that there is', () => {
+    const named: Record<string, string[]> = {}
+    let section = ''
+    for (const line of text.split('\n')) {
+      section = /^\[(\w+)\]/.exec(line)?.[1] ?? section
+      const key = /^(?:; )?(\w+)(?:\[\])?=/.exec(line)?.[1]
+      if (key) (named[section] ??= []).push(key)
+    }
+    // Every key that is said not to be one of those that there are.
+    const raw = Object.fromEntries(Object.keys(named).map((each) => [each, { 'no-such': 'x' }]))
+    for (const error of parse(raw).errors) {
+      const [, found = '', list = ''] = /^\[(\w+)\] no-such: no such key; there are (.*)$/.exec(
+        error,
+      )!
+      assert.deepEqual([...new Set(named[found])].sort(), list.split(', ').sort(), found)
+    }
+    assert.equal(Object.keys(named).length, 7)
+  })
+
+  it('has no line that haraka-config cannot read, and no comment behind a value', () => {
+    for (const line of text.split('\n')) {
+      assert.match(line, /^(;.*|\[\w+\]|\w+=[^;#]*|)$/)
+    }
+  })
+})
+
+describe('loadConfig', () => {
+  function site(ini: string): string {
+    const place = scratchDir('site')
+    mkdirSync(path.join(place, 'config'))
+    writeFileSync(path.join(place, 'config', CONFIG_FILE), ini)
+    return path.join(place, 'config')
+  }
+
+  it('reads a file over the shipped defaults', () => {
+    const place = site(
+      '[main]\nmode=monitor\n[redis]\ncluster[]=192.0.2.1:26379\ncluster[]=redis.example:1\n',
+    )
+    const { main, redis, allowance } = loadConfig(place)
+    assert.equal(main.mode, 'monitor')
+    assert.deepEqual(redis.cluster, [a, b])
+    assert.deepEqual(allowance, DEFAULTS.allowance)
+    assert.equal(hasConfigFile(place), true)
+  })
+
+  it('takes the defaults where there is no file', () => {
+    const place = scratchDir('site')
+    assert.deepEqual(loadConfig(place), DEFAULTS)
+    assert.equal(hasConfigFile(place), false)
+  })
+
+  it('names the file and all that is wrong in it', () => {
+    const place = site('[main]\nmode=on\n[redis]\npassword=0071234\nhots=x\n')
+    assert.throws(
+      () => loadConfig(place),
+      (error: unknown) => {
+        assert.ok(error instanceof InputError)
+        assert.ok(error.message.startsWith(`${path.join(place, CONFIG_FILE)}: `))
+        assert.match(error.message, /\[main\] mode: "on".*; \[redis\] password: /)
+        assert.match(error.message, /\[redis\] hots: no such key/)
+        return true
+      },
+    )
+  })
+
+  it('finds the password file beside the ini', () => {
+    const place = site('[redis]\npassword_file=redis.password\n')
+    writeFileSync(path.join(place, 'redis.password'), ' 00x \n')
+    assert.equal(loadConfig(place).redis.password, '00x')
+  })
+})
