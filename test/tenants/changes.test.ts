@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { parseChange } from '../../src/tenants/changes'
+
+describe('parseChange', () => {
+  const cases: readonly (readonly [string, unknown])[] = [
+    ['{"tenant":"contoso","token":"1-a"}', { tenant: 'contoso', token: '1-a' }],
+    ['{"owners":true}', { owners: true }],
+    [
+      '{"connectors":"2-b","previous":"1-a","changed":["contoso/mx"]}',
+      { connectors: '2-b', previous: '1-a', changed: ['contoso/mx'] },
+    ],
+    [
+      '{"connectors":"1-a","previous":null,"changed":[]}',
+      { connectors: '1-a', previous: null, changed: [] },
+    ],
+    // cjson writes an empty list as {}.
+    [
+      '{"connectors":"1-a","previous":"","changed":{}}',
+      { connectors: '1-a', previous: null, changed: [] },
+    ],
+    [
+      '{"connectors":"1-a","changed":["a/b",7]}',
+      { connectors: '1-a', previous: null, changed: ['a/b'] },
+    ],
+    ['{"tenant":"contoso"}', undefined],
+    ['{"tenant":1,"token":"a"}', undefined],
+    ['{"owners":1}', undefined],
+    ['{"connectors":null}', undefined],
+    ['{}', undefined],
+    ['[]', undefined],
+    ['null', undefined],
+    ['"contoso"', undefined],
+    ['', undefined],
+    ['{', undefined],
+  ]
+  for (const [message, expected] of cases) {
+    it(message || 'nothing', () => assert.deepEqual(parseChange(message), expected))
+  }
+
+  it('never throws', () => {
+    fc.assert(fc.property(fc.string(), (text) => void parseChange(text)))
+    fc.assert(fc.property(fc.json(), (text) => void parseChange(text)))
+  })
+})
