@@ -6,9 +6,6 @@ import type { Connection } from './haraka'
 import { peerCertificate } from './peer-certificate'
 import type { Transit } from './transit'
 
-/** An owner that had to be asked for is known then, unless the cache turned over meanwhile. */
-const QUESTIONS = 2
-
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 
 /** The identities of one SMTP session, and what they were attributed to. */
@@ -144,16 +141,14 @@ async function askThenAttribute(
   directory: Directory,
   settings: Config['attribution'],
 ): Promise<Attribution> {
-  for (let question = 1; question <= QUESTIONS; question++) {
-    try {
-      await directory.askOwner(domain)
-    } catch {
-      return UNDECIDABLE
-    }
-    const attribution = attribute(facts, directoriesOf(directory), settings)
-    if (attribution.kind !== 'ask-owner') return attribution
+  let owner: string | null
+  try {
+    owner = await directory.askOwner(domain)
+  } catch {
+    return UNDECIDABLE
   }
-  return UNDECIDABLE
+  // Not what the directory holds: where owners change all the time, that is to be asked for again already.
+  return attribute(facts, { ...directoriesOf(directory), ownerOf: () => owner }, settings)
 }
 
 /** How often the session has authenticated (plugins/auth/auth_base.js adds a `pass` each time). */

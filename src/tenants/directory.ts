@@ -60,6 +60,8 @@ export class Directory {
     sizeCalculation: ({ snapshot }) => snapshot.domains.size + 1,
   })
   private readonly owners = new LRUCache<string, HeldOwner>({ max: MOST_OWNERS })
+  /** How often ownership has changed somewhere. */
+  private ownerChanges = 0
   private readonly loading = new Map<string, Promise<Snapshot | undefined>>()
   private readonly loadAgain = new Set<string>()
   private connectorsLoading: Promise<void> | undefined
@@ -176,13 +178,14 @@ export class Directory {
 
   private async readTenant(tenant: string): Promise<Snapshot | undefined> {
     const before = this.snapshots.peek(tenant)?.snapshot
-    const snapshot = await readSnapshot(this.store, tenant, before)
-    if (snapshot === undefined) {
+    const read = await readSnapshot(this.store, tenant, before)
+    if (read === undefined) {
       this.snapshots.delete(tenant)
       return undefined
     }
+    const snapshot = before && isSame(before, read) ? before : read
     this.snapshots.set(tenant, {
-      snapshot: before && isSame(before, snapshot) ? before : snapshot,
+      snapshot,
       refreshAt: performance.now() + jittered(this.ageLimit),
     })
     if (before && before.restricted !== snapshot.restricted) {
@@ -192,18 +195,21 @@ export class Directory {
   }
 
   private async readOwner(domain: string): Promise<string | null> {
+    const changes = this.ownerChanges
     const owner = (await ownerOf(this.store, domain)) ?? null
     const held = this.owners.peek(domain)
     if (held && held.owner !== owner) this.version++
     this.owners.set(domain, {
       owner,
       refreshAt: performance.now() + jittered(this.ageLimit),
-      stale: false,
+      // The answer may be from before a change of which we have heard meanwhile.
+      stale: changes !== this.ownerChanges,
     })
     return owner
   }
 
   private ownersChanged(): void {
+    this.ownerChanges++
     if (this.owners.size === 0) return
     for (const held of this.owners.values()) held.stale = true
     this.version++
