@@ -499,18 +499,28 @@ describe('grant_relay', () => {
   it('comes in time for ports 587 and 465, where a session must relay before MAIL', async () => {
     const tenant = await newTenant()
     const address = newAddress()
-    await relay.registry.addConnector(tenant.id, 'behind', { ip: [`${address}/32`] }, 'test')
+    const { key, cert } = mxCertificate
+    const identities = { ip: [`${address}/32`], cert: ['mx.granted.example'] }
+    await relay.registry.addConnector(tenant.id, 'behind', identities, 'test')
     await relay.attributed({ localAddress: address }, `${tenant.id}/behind`)
-    for (const [addr, answer] of [
-      [address, `250 sender <${far.from}> OK\r\n`],
-      [newAddress(), '550 Authentication required\r\n'],
+    const yes = `250 sender <${far.from}> OK\r\n`
+    const no = '550 Authentication required\r\n'
+    for (const [ADDR, certificate, answer] of [
+      [address, undefined, yes],
+      [newAddress(), undefined, no],
+      [newAddress(), { key, cert }, yes],
     ] as const) {
       const client = await granting.connect()
-      await client.xclient({ ADDR: addr, DESTPORT: '587', NAME: 'client.example' })
+      await client.xclient({ ADDR, DESTPORT: '587', NAME: 'client.example' })
       await client.ehlo()
+      if (certificate) {
+        await client.starttls(certificate)
+        await client.ehlo()
+      }
       assert.equal((await client.mail(far.from)).raw, answer)
       await client.quit()
     }
+    await relay.registry.removeConnector(tenant.id, 'behind')
   })
 
   it('is off by default: a connector alone does not open the relay', async () => {

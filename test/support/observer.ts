@@ -29,6 +29,8 @@ export const observer = {
   /** Runs inside Haraka. Our plugin's reset_transaction hook comes before this one. */
   source: `
     const fs = require('node:fs')
+    // A method in Haraka 3.1.
+    const address = (a) => String(typeof a.address === 'function' ? a.address() : a.address)
     exports.register = function () {
       this.register_hook('reset_transaction', 'observe', 100)
     }
@@ -36,7 +38,7 @@ export const observer = {
       if (transaction) {
         const sender = transaction.mail_from
         const line = {
-          from: sender.isNull() ? '' : String(sender.address),
+          from: sender.isNull() ? '' : address(sender),
           results: transaction.results.get('unregistered-domain') ?? null,
         }
         fs.appendFileSync(process.env.HARAKA + '/observed.jsonl', JSON.stringify(line) + '\\n')
