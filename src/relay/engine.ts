@@ -34,7 +34,15 @@ export class Engine {
   ) {
     const client = connect(redis, (message) => events.onRedisError(message))
     this.store = new Store(client, new Keys(redis.prefix))
-    this.directory = new Directory(this.store, events)
+    this.directory = new Directory(this.store, {
+      onReady: (connectors) => events.onReady(connectors),
+      onError: (message) => events.onError(message),
+      onRestriction: (before, now) => {
+        // Whoever tripped it may never have got the answer.
+        if (now.restricted !== undefined) this.indexRestriction(now.tenant)
+        events.onRestriction(before, now)
+      },
+    })
     this.ledger = new Ledger(this.store, redis.commandTimeout)
     this.restrictions = new Restrictions(this.store)
     this.outbox = new Outbox(client, OUTBOX_BOUND, (reason) => events.onDrop(reason))

@@ -1,4 +1,7 @@
 import type { ChargeResult } from '../allowance/ledger'
+import type { Config } from '../config'
+import type { Snapshot } from '../tenants/snapshot'
+import { modeOf } from './judge'
 import { REPLIES, type Reply } from './reply'
 
 /** What a charge means for its recipient. */
@@ -38,4 +41,9 @@ export function outcomeOf(result: Pick<ChargeResult, 'answer' | 'scope'>): Outco
     case 'GONE':
       return { verdict: 'tempfail', reply: REPLIES.undecidable, token: 'undecidable' }
   }
+}
+
+/** Whether a recipient passes that could not be counted: outside of `enforce` nothing is refused, with a 4xx neither. */
+export function passesUncounted(snapshot: Snapshot | undefined, config: Config): boolean {
+  return config.outage.unregistered === 'accept' || modeOf(snapshot, config) !== 'enforce'
 }

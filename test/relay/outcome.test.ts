@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ChargeResult } from '../../src/allowance/ledger'
-import { outcomeOf } from '../../src/relay/outcome'
+import { outcomeOf, passesUncounted } from '../../src/relay/outcome'
 import { formatReply } from '../../src/relay/reply'
+import { configWith, snapshotWith } from '../support/judgement'
 
 const BLOCKED =
   '550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains'
@@ -52,5 +53,21 @@ describe('outcomeOf', () => {
       reply && formatReply(reply),
       '550 5.7.705 Access denied, tenant has exceeded threshold',
     )
+  })
+})
+
+describe('a recipient that could not be counted', () => {
+  it('gets a 451 in enforce', () => {
+    assert.equal(passesUncounted(snapshotWith(), configWith()), false)
+    const monitored = configWith({ main: { mode: 'monitor' } })
+    assert.equal(passesUncounted(snapshotWith({ mode: 'enforce' }), monitored), false)
+  })
+
+  it('passes where nothing is refused, and where the operator says so', () => {
+    assert.equal(passesUncounted(snapshotWith({ mode: 'monitor' }), configWith()), true)
+    const braked = configWith({ main: { override: 'monitor' } })
+    assert.equal(passesUncounted(snapshotWith({ mode: 'enforce' }), braked), true)
+    const accepting = configWith({ outage: { unregistered: 'accept' } })
+    assert.equal(passesUncounted(snapshotWith(), accepting), true)
   })
 })

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { waitFor } from '../../scripts/services/wait-for'
+import type { Charge } from '../../src/allowance/ledger'
+import { Engine } from '../../src/relay/engine'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { Registry } from '../../src/tenants/registry'
+import { DEFAULTS } from '../support/allowance'
+import { settingsFor } from '../support/connection'
+import { startRedis, type TestRedis } from '../support/redis'
+import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
+
+let redis: TestRedis
+let way: RedisProxy
+let registry: Registry
+let engine: Engine
+let dropped: string[]
+
+before(async () => {
+  redis = await startRedis()
+  way = await startRedisProxy(redis.port)
+  registry = new Registry(new Store(redis.client(), new Keys('ud:')))
+})
+after(async () => {
+  await way.stop()
+  await redis.stop()
+})
+
+beforeEach(async () => {
+  await redis.client().flushall()
+  await registry.addTenant('contoso', { limits: '1/1h' }, 'test')
+  dropped = []
+  engine = new Engine(settingsFor(way, { commandTimeout: 200 }), {
+    onReady: () => {},
+    onRestriction: () => {},
+    onError: () => {},
+    onRedisError: () => {},
+    onDrop: (reason) => dropped.push(reason),
+  })
+  engine.follow()
+  await waitFor(() => engine.directory.connectors)
+  await engine.directory.load('contoso')
+})
+afterEach(() => {
+  way.release()
+  engine.directory.stop()
+  engine.store.client.disconnect()
+})
+
+function recipient(transaction: string): Charge {
+  return {
+    ...{ tenant: 'contoso', meter: 'unregistered', transaction, ordinal: 1 },
+    domainsToken: engine.directory.peek('contoso')?.domainsToken ?? '',
+    names: () => ['other.example'],
+    ...{ domain: 'other.example', connector: '', ip: '' },
+  }
+}
+
+async function used(): Promise<number | undefined> {
+  const usage = await engine.ledger.usage('contoso', DEFAULTS)
+  return usage?.unregistered[0]?.used
+}
+
+describe('an engine', () => {
+  it('gives back in the background what was counted though the answer got lost', async () => {
+    assert.equal((await engine.ledger.charge(recipient('F.0'), DEFAULTS)).answer, 'CHARGED')
+    engine.refund('contoso', 'F.0', [1])
+    await waitFor(async () => (await used()) === 0)
+    way.hold()
+    await assert.rejects(engine.ledger.charge(recipient('F.1'), DEFAULTS))
+    engine.refund('contoso', 'F.1', [1])
+    way.cut()
+    way.release()
+    await waitFor(() => used().then((count) => count === 0))
+    assert.equal((await engine.ledger.charge(recipient('F.1'), DEFAULTS)).answer, 'EXPIRED')
+    assert.deepEqual(dropped, [])
+  })
+
+  it('names a restricted tenant in the index though the answer of the trip got lost', async () => {
+    await engine.ledger.charge(recipient('F.1'), DEFAULTS)
+    way.hold()
+    await assert.rejects(engine.ledger.charge(recipient('F.2'), DEFAULTS))
+    way.cut()
+    way.release()
+    await waitFor(() => engine.directory.peek('contoso')?.restricted)
+    await waitFor(async () => (await engine.restrictions.list())[0]?.tenant === 'contoso')
+    assert.deepEqual(dropped, [])
+  })
+
+  it('goes on answering after release()', async () => {
+    engine.release()
+    assert.equal((await engine.ledger.charge(recipient('F.1'), DEFAULTS)).answer, 'CHARGED')
+    engine.refund('contoso', 'F.1', [1])
+    await waitFor(async () => (await used()) === 0)
+  })
+})
