@@ -6,9 +6,9 @@ import type { HarakaAddress } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
 import type { Engine } from '../src/relay/engine'
-import { judge, modeOf, type Judgement } from '../src/relay/judge'
+import { judge, type Judgement } from '../src/relay/judge'
 import { defaultsOf } from '../src/relay/defaults'
-import { outcomeOf } from '../src/relay/outcome'
+import { outcomeOf, passesUncounted } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
 import type { Snapshot } from '../src/tenants/snapshot'
@@ -21,6 +21,9 @@ import { answeredRecipients } from './settlement'
 import { Transit } from './transit'
 
 type Result = Answer | Promise<Answer>
+
+/** Answers that say nothing new about the tenant. */
+const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set(['CHARGED', 'FULL', 'DEFER', 'ZERO'])
 
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 
@@ -242,21 +245,25 @@ export class Hooks {
     const { answer } = result
     charges.close(charge, answer === 'CHARGED' && result.window > 0 ? 'counted' : 'none')
     const outcome = outcomeOf(result)
+    let reply: Answer = outcome.reply
     if (answer === 'CHARGED') {
       this.report.charged(connection, transit, result, this.config().allowance.warnAt)
     } else if (answer === 'TRIPPED') {
       this.engine()?.indexRestriction(charge.tenant)
       this.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
-      this.report.undecided(transit, `charge ${answer.toLowerCase()}`)
+      reply = this.uncounted(transit, `charge ${answer.toLowerCase()}`)
     } else if (outcome.reply) {
       this.report.refused(connection, transit, outcome.token)
     }
     // Redis knows better than this process: catch up.
-    if (result.stale || (answer !== 'CHARGED' && answer !== 'FULL' && answer !== 'DEFER')) {
-      this.engine()?.directory.refresh(charge.tenant)
+    const directory = this.engine()?.directory
+    if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
+      directory?.restrictionSeen(charge.tenant, result.scope)
+    } else if (result.stale || !EXPECTED.has(answer)) {
+      directory?.refresh(charge.tenant)
     }
-    return outcome.reply
+    return reply
   }
 
   /** Redis gave no answer: whether the recipient was counted is unknown, until its refund or its message settles it. */
@@ -266,14 +273,17 @@ export class Hooks {
     charge: RecipientCharge,
     error: unknown,
   ): Answer {
-    const config = this.config()
     charges.close(charge, 'unknown')
-    const accept =
-      config.outage.unregistered === 'accept' || modeOf(transit.snapshot, config) !== 'enforce'
-    this.report.undecided(transit, redisFailure(error), { verdict: accept ? 'pass' : 'tempfail' })
-    if (accept) return undefined
-    charges.drop(charge)
-    return REPLIES.undecidable
+    const reply = this.uncounted(transit, redisFailure(error))
+    if (reply !== undefined) charges.drop(charge)
+    return reply
+  }
+
+  /** A recipient that could not be counted passes, or gets a 451. */
+  private uncounted(transit: Transit, reason: string): Answer {
+    const passes = passesUncounted(transit.snapshot, this.config())
+    this.report.undecided(transit, reason, { verdict: passes ? 'pass' : 'tempfail' })
+    return passes ? undefined : REPLIES.undecidable
   }
 
   private defaultsFor(config: Config): Defaults {

@@ -85,7 +85,7 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
         connectors,
         mode: process.config.main.override ?? process.config.main.mode,
       }),
-    onRestriction: (before, now) => logRestriction(plugin, before, now),
+    onRestriction: (_before, now) => logRestriction(plugin, now),
     onError: (message) => quiet.say(`Redis: ${message}`),
     onRedisError: (message) => quiet.say(`Redis: ${message}`),
     onDrop: (message) => quiet.say(`a recipient was not given back: ${message}`),
@@ -93,11 +93,11 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
 }
 
 /** What tripped by itself has been told by the process where it did. */
-function logRestriction(plugin: Plugin, before: Snapshot, now: Snapshot): void {
+function logRestriction(plugin: Plugin, now: Snapshot): void {
   const { tenant } = now
   if (now.restricted === undefined) {
     plugin.logwarn('unblocked', { tenant })
-  } else if (now.restrictedBy !== 'automatic' || before.restricted !== undefined) {
+  } else if (now.restrictedBy !== 'automatic') {
     plugin.logwarn('blocked', { tenant, scope: now.restricted, by: now.restrictedBy })
   }
 }

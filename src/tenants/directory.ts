@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
+import type { Scope } from '../restriction/restriction'
 import { redisFailure } from '../store/failure'
 import type { Client, Store } from '../store/store'
 import { parseChange, type Change } from './changes'
@@ -136,6 +137,19 @@ export class Directory {
     else this.inBackground(this.load(tenant))
   }
 
+  /**
+   * Takes over that a tenant is restricted, as a charge has just answered, and asks for the rest in the background: if
+   * Redis goes away in this moment, the restriction is known all the same.
+   */
+  restrictionSeen(tenant: string, scope: Scope): void {
+    const held = this.snapshots.peek(tenant)
+    if (held && held.snapshot.restricted === undefined) {
+      const snapshot = { ...held.snapshot, stateToken: '', restricted: scope }
+      this.snapshots.set(tenant, { snapshot, refreshAt: held.refreshAt })
+    }
+    this.refresh(tenant)
+  }
+
   /** Owner of a domain as known right now; `null`: nobody; `undefined`: to be asked for with {@link askOwner}. */
   ownerOf(domain: string): string | null | undefined {
     const held = this.owners.get(domain)
@@ -188,7 +202,7 @@ export class Directory {
       snapshot,
       refreshAt: performance.now() + jittered(this.ageLimit),
     })
-    if (before && before.restricted !== snapshot.restricted) {
+    if (before && !isRestrictedAlike(before, snapshot)) {
       this.events.onRestriction(before, snapshot)
     }
     return snapshot
@@ -216,9 +230,15 @@ export class Directory {
   }
 
   private subscribe(subscriber: Client): void {
-    this.inBackground(
-      subscriber.subscribe(this.store.keys.changes).then(() => this.askForEverything()),
-    )
+    subscriber
+      .subscribe(this.store.keys.changes)
+      .then(() => this.askForEverything())
+      .catch((error: unknown) => {
+        this.events.onError(redisFailure(error))
+        setTimeout(() => {
+          if (subscriber.status === 'ready') this.subscribe(subscriber)
+        }, RETRY_AFTER).unref()
+      })
   }
 
   private async askForEverything(): Promise<void> {
@@ -308,6 +328,10 @@ export class Directory {
 
 function isSame(before: Snapshot, now: Snapshot): boolean {
   return before.domainsToken === now.domainsToken && before.stateToken === now.stateToken
+}
+
+function isRestrictedAlike(before: Snapshot, now: Snapshot): boolean {
+  return before.restricted === now.restricted && before.restrictedBy === now.restrictedBy
 }
 
 /** Spread over a quarter around `ms`, so that processes that started together do not ask together. */

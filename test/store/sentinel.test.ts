@@ -25,6 +25,7 @@ let replica: TestRedis
 let sentinel: Service
 let port: number
 let admin: Redis
+let client: Redis
 
 before(async () => {
   primary = await startRedis()
@@ -51,6 +52,7 @@ before(async () => {
 })
 after(async () => {
   admin.disconnect()
+  client.disconnect()
   await Promise.all([primary.stop(), replica.stop(), sentinel.kill()])
 })
 
@@ -62,7 +64,7 @@ describe('by Sentinel', () => {
       sentinels: [{ host: '127.0.0.1', port }],
       sentinelName: NAME,
     })
-    const client = connect(settings, (message) => errors.push(message)) as Redis
+    client = connect(settings, (message) => errors.push(message)) as Redis
     const store = new Store(client, new Keys('ud:'))
     await waitFor(() => client.status === 'ready')
     await new Registry(store).addTenant('contoso', { limits: '1/1h' }, 'test')
@@ -81,7 +83,13 @@ describe('by Sentinel', () => {
     const before = await new Restrictions(store).get('contoso')
     await client.wait(1, 0)
 
-    await admin.call('SENTINEL', 'FAILOVER', NAME)
+    // Sentinel refuses as long as it has not heard from the replica.
+    await waitFor(() =>
+      admin.call('SENTINEL', 'FAILOVER', NAME).then(
+        () => true,
+        () => false,
+      ),
+    )
     // The old primary becomes a replica; what is asked of it meanwhile fails, and is not sent again.
     const answer = await waitFor(
       async () => {
@@ -93,6 +101,5 @@ describe('by Sentinel', () => {
     )
     assert.equal(answer, 'RESTRICTED')
     assert.deepEqual(await new Restrictions(store).get('contoso'), before)
-    client.disconnect()
   })
 })
