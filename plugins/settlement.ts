@@ -7,8 +7,7 @@ interface RecipientResult {
 }
 
 /**
- * Whether the message was, or may have been, taken for this recipient. Only what was certainly not taken is given
- * back.
+ * Whether the message was, or may have been, taken for a recipient. Only what was certainly not taken is given back.
  *
  * - Before the end of DATA nothing is taken. `data_post_start` tells: a client that goes away at the dot does not stop
  *   its message (Haraka queues it, and `msg_status` stays undefined).
@@ -17,24 +16,29 @@ interface RecipientResult {
  *   rcpt_incr).
  * - A plugin may have taken the recipient out of `rcpt_to`. Where it put other addresses in, they may stand for it.
  */
-export function mayBeTaken(transaction: Transaction, charge: RecipientCharge): boolean {
-  if (!transaction.data_post_start) return false
-  if (transaction.msg_status === 'rejected' || transaction.msg_status === 'deferred') return false
+export function mayBeTaken(transaction: Transaction): (charge: RecipientCharge) => boolean {
+  if (!transaction.data_post_start) return () => false
+  if (transaction.msg_status === 'rejected' || transaction.msg_status === 'deferred') {
+    return () => false
+  }
   const results = recipientResults(transaction)
-  const action = results[charge.rank]?.action
-  if (action !== undefined && action !== 'accept') return false
-  return !wasTakenOut(transaction, results[charge.rank]?.address, results)
+  const wasTakenOut = takenOut(transaction, results)
+  return ({ rank }) => {
+    const { action, address } = results[rank] ?? {}
+    if (action !== undefined && action !== 'accept') return false
+    return address === undefined || !wasTakenOut(address)
+  }
 }
 
-function wasTakenOut(
-  { rcpt_to: recipients }: Transaction,
-  address: string | undefined,
+/** Looks at all recipients once: a message may have thousands. */
+function takenOut(
+  transaction: Transaction,
   results: readonly RecipientResult[],
-): boolean {
-  const left = recipients.map((recipient) => recipient.format().slice(1, -1))
-  if (address === undefined || left.includes(address)) return false
-  const known = new Set(results.map((result) => result.address))
-  return left.every((recipient) => known.has(recipient))
+): (address: string) => boolean {
+  const left = new Set(transaction.rcpt_to.map((recipient) => recipient.format().slice(1, -1)))
+  const known = new Set(results.map(({ address }) => address))
+  const othersPutIn = [...left].some((recipient) => !known.has(recipient))
+  return (address) => !othersPutIn && !left.has(address)
 }
 
 /** How many RCPT commands of the transaction have been answered. */

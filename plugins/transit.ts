@@ -67,6 +67,6 @@ export class Transit {
   /** Settles the charges; once. */
   end(): void {
     this.ended = true
-    this.charges?.settle((charge) => mayBeTaken(this.transaction, charge))
+    this.charges?.settle(mayBeTaken(this.transaction))
   }
 }
