@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+import type { Plugin } from '../../plugins/haraka'
+import { watchTenantsFile } from '../../plugins/tenants-file'
+import { waitFor } from '../../scripts/services/wait-for'
+import type { Engine } from '../../src/relay/engine'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { Registry } from '../../src/tenants/registry'
+import { startRedis, type TestRedis } from '../support/redis'
+
+let redis: TestRedis
+let store: Store
+
+before(async () => {
+  redis = await startRedis()
+  const client = redis.client()
+  await client.ping()
+  store = new Store(client, new Keys('ud:'))
+})
+after(() => redis.stop())
+
+/** Haraka's side of a watched file. */
+class WatchedFile {
+  readonly notices: string[] = []
+  private onChange = (): void => {}
+
+  constructor(private text: string) {}
+
+  get plugin(): Plugin {
+    const log = (message: string): void => void this.notices.push(message)
+    const get = (_name: string, _type: string, onChange: () => void): Buffer => {
+      this.onChange = onChange
+      return Buffer.from(this.text)
+    }
+    return {
+      config: { get },
+      ...{ lognotice: log, logwarn: log, logerror: log },
+    } as unknown as Plugin
+  }
+
+  change(text: string): void {
+    this.text = text
+    this.onChange()
+  }
+}
+
+it('a version of the file that is still being applied is not written over a later one', async () => {
+  const others = Array.from({ length: 100 }, (_, at) => `  other${at}: {}`).join('\n')
+  const file = new WatchedFile(`id: a\ntenants:\n${others}\n  contoso: { name: Old }\n`)
+  watchTenantsFile(file.plugin, { store } as Engine, 'tenants.yaml')
+  await waitFor(() => store.client.exists(store.keys.tenant('other0')))
+  file.change('id: a\ntenants:\n  contoso: { name: New }\n')
+  await waitFor(() => file.notices.filter((each) => each === 'tenants.yaml: applied').length === 2)
+  assert.equal((await new Registry(store).getTenant('contoso'))?.name, 'New')
+})
