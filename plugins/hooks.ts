@@ -88,6 +88,10 @@ export class Hooks {
       const judgement = this.judge(connection, transit, 'rcpt', recipient)
       if (judgement.verdict === 'charge') return this.charge(connection, transit, judgement.meter)
       if (judgement.verdict === 'ignore') this.report.skip(transit, judgement.reason)
+      // Only here: for the other passes nothing was left out that would have had to be counted.
+      if (judgement.verdict === 'pass' && judgement.reason === 'tenant-unknown') {
+        this.report.undecided(transit, judgement.reason, { verdict: 'pass' })
+      }
       return this.answer(connection, transit, judgement)
     })
   }

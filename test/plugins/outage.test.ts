@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+import type { Connection, Plugin } from '../../plugins/haraka'
+import { Hooks } from '../../plugins/hooks'
+import { waitFor } from '../../scripts/services/wait-for'
+import { parseConfig } from '../../src/config'
+import { parseEnvelope } from '../../src/names/envelope'
+import { Engine } from '../../src/relay/engine'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { Registry } from '../../src/tenants/registry'
+import { settingsFor } from '../support/connection'
+import { startRedis, type TestRedis } from '../support/redis'
+
+let redis: TestRedis
+let engine: Engine
+
+before(async () => {
+  redis = await startRedis()
+  const registry = new Registry(new Store(redis.client(), new Keys('ud:')))
+  await registry.addTenant('contoso', {}, 'test')
+  await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1'] }, 'test')
+  const nothing = (): void => {}
+  engine = new Engine(settingsFor(redis), {
+    ...{ onReady: nothing, onRestriction: nothing, onError: nothing },
+    ...{ onRedisError: nothing, onDrop: nothing },
+  })
+  engine.follow()
+  await waitFor(() => engine.directory.connectors)
+})
+after(async () => {
+  engine.directory.stop()
+  engine.store.client.disconnect()
+  await redis.stop()
+})
+
+it('what passes because its tenant cannot be asked for is told, once a recipient', async () => {
+  await redis.kill()
+  await waitFor(() => engine.store.client.status !== 'ready')
+  const { config } = parseConfig({ outage: { unregistered: 'accept' } }, '.')
+  const hooks = new Hooks(
+    { name: 'unregistered-domain' } as Plugin,
+    () => config,
+    () => engine,
+  )
+  const told: unknown[] = []
+  const connection = {
+    remote: { ip: '192.0.2.1' },
+    notes: {},
+    tls: {},
+    relaying: true,
+    results: { get: () => undefined },
+    transaction: {
+      mail_from: parseEnvelope('x@lure.example'),
+      notes: {},
+      results: { add: (_plugin: unknown, result: unknown) => void told.push(result) },
+    },
+  } as unknown as Connection
+  const recipient = parseEnvelope('someone@far.example')
+  assert.equal(await hooks.mail(connection), undefined)
+  assert.equal(await hooks.rcpt(connection, [recipient]), undefined)
+  assert.equal(await hooks.rcptOk(connection, recipient), undefined)
+  const facts = { tenant: 'contoso', connector: 'contoso/mx', domain: 'lure.example' }
+  assert.deepEqual(told, [{ err: 'tenant-unknown', ...facts, verdict: 'pass' }])
+})
