@@ -68,8 +68,8 @@ export class Report {
     const facts = factsOf(transit)
     transit.transaction.results.add(this.plugin, { fail: token, ...facts })
     const { ip } = connection.remote
-    const { tenant = '', connector = '' } = facts
-    if (this.refusals.isFirst({ tenant, connector: connector || ip, reason: token })) {
+    const { tenant = '', connector = tenant === '' ? ip : '' } = facts
+    if (this.refusals.isFirst({ tenant, connector, reason: token })) {
       connection.lognotice(this.plugin, 'refused', { ...facts, ip, reason: token })
     }
   }

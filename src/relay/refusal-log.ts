@@ -3,7 +3,10 @@ const INTERVAL = 60_000
 /** What refusals have in common that are told together. */
 export interface RefusalKind {
   readonly tenant: string
-  /** `tenant/name`, or the address where there is none. */
+  /**
+   * `tenant/name`. Empty where the tenant was recognised without one: its stolen password may come from any number of
+   * addresses. Without a tenant the address.
+   */
   readonly connector: string
   readonly reason: string
 }

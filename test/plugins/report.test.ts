@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import type { Connection, Plugin, Transaction } from '../../plugins/haraka'
+import { Report } from '../../plugins/report'
+import { Transit } from '../../plugins/transit'
+import { parseEnvelope } from '../../src/names/envelope'
+import type { Attribution } from '../../src/relay/attribution'
+
+/** The addresses whose refusal is told in the log, of one for each attribution. */
+function toldOf(attributions: readonly Attribution[]): unknown[] {
+  const report = new Report({ name: 'unregistered-domain' } as Plugin)
+  const told: unknown[] = []
+  attributions.forEach((attribution, at) => {
+    const connection = {
+      remote: { ip: `192.0.2.${at}` },
+      lognotice: (_plugin: unknown, _message: string, { ip }: { ip: string }) => told.push(ip),
+    } as unknown as Connection
+    const transit = new Transit({
+      mail_from: parseEnvelope('x@lure.example'),
+      notes: {},
+      results: { add: () => {} },
+    } as unknown as Transaction)
+    transit.stand(attribution, undefined)
+    report.refused(connection, transit, 'restricted')
+  })
+  return told
+}
+
+it('refusals of a tenant without a connector are told once, from however many addresses', () => {
+  const of = (tenant: string, connector?: string): Attribution => ({
+    ...{ kind: 'attributed', tenant, connector, enabled: true, method: 'auth_user_domain' },
+  })
+  assert.deepEqual(
+    toldOf([of('contoso'), of('contoso'), of('fabrikam'), of('contoso', 'contoso/mx')]),
+    ['192.0.2.0', '192.0.2.2', '192.0.2.3'],
+  )
+  // Nothing but the address tells these apart.
+  assert.equal(toldOf([{ kind: 'none' }, { kind: 'none' }]).length, 2)
+})
