@@ -1,4 +1,5 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { errorCode } from './failure'
 import type { Client } from './store'
 
 /** Where Redis is. One of: a single server, Sentinel (`sentinels`), Cluster (`cluster`). */
@@ -71,7 +72,7 @@ function commonOptions(settings: RedisSettings): RedisOptions {
     socketTimeout: settings.commandTimeout * DEAD_AFTER,
     keepAlive: 10_000,
     // After a failover the old primary may answer as a replica: connect anew, and send nothing again.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    reconnectOnError: (error: Error) => errorCode(error) === 'READONLY',
   }
 }
 

@@ -11,3 +11,13 @@ export function redisFailure(error: unknown): string {
   const message = messageOf(error)
   return WORDS.find(([pattern]) => pattern.test(message))?.[1] ?? message
 }
+
+/**
+ * The word by which Redis names an error: `ERR`, `READONLY` … Before Redis 7 that of a script's command stands inside
+ * of an `ERR Error running script`.
+ */
+export function errorCode(error: unknown): string | undefined {
+  const message = messageOf(error)
+  const match = /^ERR Error running script.* -([A-Z]+) /.exec(message) ?? /^([A-Z]+) /.exec(message)
+  return match?.[1]
+}

@@ -1,7 +1,9 @@
 import { messageOf } from '../errors'
+import { errorCode } from './failure'
 import type { Client } from './store'
 
 const RETRY_AFTER = 1000
+const REFUSALS: ReadonlySet<string | undefined> = new Set(['WRONGTYPE', 'NOPERM', 'ERR'])
 
 /** Work for Redis that nobody waits for, and that may be done twice. */
 export type Errand = () => Promise<unknown>
@@ -101,5 +103,5 @@ export class Outbox {
 
 /** Whether Redis took the command and refused it for good, such as WRONGTYPE; not LOADING, READONLY and the like. */
 function isRefusal(error: unknown): boolean {
-  return /^(WRONGTYPE|NOPERM|ERR )/.test(messageOf(error))
+  return REFUSALS.has(errorCode(error))
 }

@@ -110,6 +110,16 @@ describe('a connection', () => {
     await waitFor(async () => (await client.set('x', 'y')) === 'OK')
   })
 
+  it('connects anew where a script of Redis 6.2 finds a replica', async () => {
+    const client = await ready()
+    let closed = false
+    client.once('close', () => (closed = true))
+    const error =
+      'ERR Error running script (call to f_1): @user_script:9: @user_script: 9: -READONLY x'
+    await assert.rejects(client.eval('return redis.error_reply(ARGV[1])', 0, error), /READONLY/)
+    await waitFor(() => closed)
+  })
+
   it('selects the database, and logs in', async () => {
     const admin = redis.client()
     await admin.call('ACL', 'SETUSER', 'mail', 'on', '>00712', '~*', '&*', '+@all')
