@@ -394,6 +394,38 @@ describe('a caller with an old list of domains', () => {
     assert.equal((await allowance.charge({ ...old, names: ['contoso.com'] })).answer, 'REGISTERED')
     assert.equal((await allowance.charge(old)).answer, 'RESTRICTED')
   })
+
+  it('gets RESTRICTED all the same where a person has restricted all that it sends', async () => {
+    const allowance = await withDomains()
+    await allowance.block('all')
+    const result = await allowance.charge({ ...old, names: ['contoso.com'] })
+    assert.deepEqual([result.answer, result.scope, result.stale], ['RESTRICTED', 'all', true])
+  })
+})
+
+describe('the order in which a charge looks', () => {
+  const old = { domainsToken: 'old' }
+
+  it('is the receipt, not-after, the list of domains, the restriction, the windows', async () => {
+    const allowance = await Allowance.create({ limits: '1/1h' })
+    const recipient = await allowance.recipient({ ...old, names: ['contoso.com', 'com'] })
+    const domain = { domain: 'contoso.com', subdomains: false, shared: false }
+    const answer = async (ledger = allowance.ledger): Promise<string> =>
+      (await ledger.charge(recipient, DEFAULTS)).answer
+
+    // All at once stand in its way; what is looked at first is taken away each time.
+    await allowance.answers(1)
+    await allowance.block('unregistered')
+    await allowance.registry.addDomains('contoso', [domain], 'test')
+    assert.equal(await answer(allowance.late), 'EXPIRED')
+    assert.equal(await answer(), 'REGISTERED')
+    await allowance.registry.removeDomains('contoso', ['contoso.com'])
+    assert.equal(await answer(), 'RESTRICTED')
+    await allowance.lift(true)
+    assert.equal(await answer(), 'TRIPPED')
+    // And now it has a receipt, which comes before all.
+    assert.equal(await answer(allowance.late), 'TRIPPED')
+  })
 })
 
 describe('a receipt', () => {
@@ -457,6 +489,16 @@ describe('a charge that comes too late', () => {
     const late = await allowance.late.charge(await allowance.recipient(), DEFAULTS)
     assert.equal(late.answer, 'EXPIRED')
     assert.deepEqual(await allowance.everything(), before)
+  })
+
+  it('is asked for again where the server’s clock had only run ahead of what we knew', async () => {
+    const allowance = await Allowance.create()
+    const ledger = new Ledger(allowance.store, 1000)
+    for (const ahead of [HOUR, 2 * HOUR]) {
+      await allowance.clock.set(allowance.store, Date.now() + ahead)
+      const recipient = await allowance.recipient()
+      assert.equal((await ledger.charge(recipient, DEFAULTS)).answer, 'CHARGED')
+    }
   })
 
   it('gives the answer of its receipt where it has one', async () => {

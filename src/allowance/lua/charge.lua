@@ -52,19 +52,22 @@ if not tenant[1] then return { 'GONE', now } end
 local mode = ARGV[7] ~= '' and ARGV[7] or tenant[4] or ARGV[6]
 if mode == 'off' then return { 'OFF', now } end
 
-if meter == 'u' and tenant[2] ~= ARGV[4] then
-  if #ARGV < 10 then return { 'STALE', now } end
+local stale = meter == 'u' and tenant[2] ~= ARGV[4]
+if stale and #ARGV < 10 then return { 'STALE', now } end
+
+local enforcing = mode == 'enforce'
+local scope = enforcing and redis.call('HGET', KEYS[3], 'scope')
+-- It stops registered mail too.
+if scope == 'all' then return { 'RESTRICTED', now, scope } end
+
+if stale then
   local entries = redis.call('HMGET', KEYS[5], unpack(ARGV, 10))
   for at, entry in ipairs(entries) do
     if entry and (at == 1 or string.match(entry, '^%l*s')) then return { 'REGISTERED', now } end
   end
 end
 
-local enforcing = mode == 'enforce'
-if enforcing then
-  local scope = redis.call('HGET', KEYS[3], 'scope')
-  if scope and (meter == 'u' or scope == 'all') then return { 'RESTRICTED', now, scope } end
-end
+if scope and meter == 'u' then return { 'RESTRICTED', now, scope } end
 
 local limits = parse_limits(tenant[3] or ARGV[5])
 if #limits == 0 then return { 'CHARGED', now, 0, 0, 0 } end
