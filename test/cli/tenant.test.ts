@@ -78,6 +78,7 @@ describe('tenantctl tenant', () => {
       list.map(({ id }) => id),
       ['contoso', 'fabrikam'],
     )
+    assert.deepEqual(list[0], await cli.json('tenant', 'show', 'contoso'))
     const { out } = await cli.run('tenant', 'list')
     assert.match(out, /^TENANT +NAME +MODE +LIMITS +DOMAINS +CONNECTORS +RESTRICTED\ncontoso /)
   })

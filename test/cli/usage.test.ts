@@ -39,7 +39,7 @@ describe('tenantctl', () => {
     }
 
     it('of every command that prints JSON names the fields', async () => {
-      for (const command of ['status', 'explain', 'tenant show', 'domain list', 'connector list']) {
+      for (const command of leaves()) {
         const { out } = await tenantctl([...command.split(' '), '--help'])
         assert.match(out, /^With --json:\n {2}\S/m, command)
       }
@@ -202,16 +202,44 @@ describe('tenantctl', () => {
     )
     after(() => silent.close())
 
-    it('refused: 1 at once, with the address and what to do', async () => {
-      for (const command of ['tenant list', 'status', 'restricted', 'unblock a --reason b']) {
-        const { status, out, err } = await tenantctl([...AWAY, ...command.split(' ')])
-        assert.equal(status, 1, command)
+    it('refused: 1 at once from every command, with the address and what to do', async () => {
+      const file = path.join(mkdtempSync(path.join(tmpdir(), 'tenantctl-')), 'tenants.yaml')
+      writeFileSync(file, 'id: site\ntenants:\n  contoso: {}\n')
+      const lines = [
+        'tenant add a',
+        'tenant set a --mode off',
+        'tenant show a',
+        'tenant list',
+        'tenant remove a',
+        'domain add a a.example',
+        'domain remove a a.example',
+        'domain move a.example a',
+        'domain list a',
+        'connector add a mx --ip 192.0.2.1',
+        'connector remove a mx',
+        'connector enable a mx',
+        'connector disable a mx',
+        'connector list',
+        'status',
+        'restricted',
+        'block a --reason b',
+        'unblock a --reason b',
+        'explain --from x@a.example',
+        `apply ${file}`,
+      ]
+      // doctor looks on, and says it among its lines.
+      const tried = leaves().filter((command) => lines.some((line) => line.startsWith(command)))
+      assert.deepEqual([...tried, 'doctor'].sort(), leaves().sort())
+      for (const line of lines) {
+        const { status, out, err } = await tenantctl([...AWAY, ...line.split(' ')])
+        assert.equal(status, 1, line)
         assert.equal(out, '')
         assert.match(
           errorOf({ status, out, err }),
           /^tenantctl: Redis at 127\.0\.0\.1:1 cannot be reached \([^\n]+\): start it[^\n]+\n$/,
         )
       }
+      rmSync(path.dirname(file), { recursive: true })
     })
 
     it('as JSON', async () => {
@@ -264,4 +292,10 @@ describe('tenantctl', () => {
 /** Every command, as the words that call it. */
 function commandsOf(command: Command, words: string[] = []): string[][] {
   return [words, ...command.commands.flatMap((each) => commandsOf(each, [...words, each.name()]))]
+}
+
+/** The commands that do something, not the groups of them. */
+function leaves(): string[] {
+  const all = commandsOf(createProgram(processIo(), () => {})).map((words) => words.join(' '))
+  return all.filter((each) => each !== '' && !all.some((other) => other.startsWith(`${each} `)))
 }
