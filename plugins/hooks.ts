@@ -10,11 +10,13 @@ import { judge, type Judgement } from '../src/relay/judge'
 import { defaultsOf } from '../src/relay/defaults'
 import { outcomeOf, passesUncounted } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
+import { within } from '../src/deadline'
 import { redisFailure } from '../src/store/failure'
 import type { Snapshot } from '../src/tenants/snapshot'
 import { grantRelay } from './grant'
 import type { Answer } from './guard'
 import type { Connection, Next, Plugin } from './haraka'
+import { Quiet } from './quiet'
 import { Report } from './report'
 import { Session } from './session'
 import { answeredRecipients } from './settlement'
@@ -25,12 +27,16 @@ type Result = Answer | Promise<Answer>
 /** Answers that say nothing new about the tenant. */
 const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set(['CHARGED', 'FULL', 'DEFER', 'ZERO'])
 
+/** How long a session waits for a tenant that its process meets for the first time, in ms; many commands, if it is large. */
+const LOAD_DEADLINE = 5000
+
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 
 /** Our hooks, as Haraka calls them. Registered mail passes through them without waiting and without asking Redis. */
 export class Hooks {
   private readonly sessions = new WeakMap<Connection, Session>()
   private readonly report: Report
+  private readonly quiet: Quiet
   private defaultsFrom: Config | undefined
   private defaults: Defaults | undefined
 
@@ -44,6 +50,7 @@ export class Hooks {
     private readonly engine: () => Engine | undefined,
   ) {
     this.report = new Report(plugin)
+    this.quiet = new Quiet((message) => plugin.logerror(message))
   }
 
   connect(connection: Connection): undefined {
@@ -150,11 +157,13 @@ export class Hooks {
     then: () => Result,
   ): Result {
     const { main, attribution: settings } = this.config()
-    if (main.override === 'off') return undefined
-    if (!connection.relaying && !settings.grantRelay) return then()
+    const isOff = main.override === 'off'
+    if (!settings.grantRelay && (isOff || !connection.relaying)) return isOff ? undefined : then()
     return chain(this.attribution(connection, session), (attribution) => {
+      // Under the brake, too: without the grant Haraka itself would refuse the session.
       if (settings.grantRelay) grantRelay(connection, session, attribution)
-      return chain(this.snapshotOf(connection, attribution), (snapshot) => {
+      if (isOff) return undefined
+      return chain(this.snapshotOf(attribution), (snapshot) => {
         transit.stand(attribution, snapshot)
         return then()
       })
@@ -162,7 +171,6 @@ export class Hooks {
   }
 
   private snapshotOf(
-    connection: Connection,
     attribution: Attribution,
   ): Snapshot | undefined | Promise<Snapshot | undefined> {
     const directory = this.engine()?.directory
@@ -170,9 +178,9 @@ export class Hooks {
     const { tenant } = attribution
     return (
       directory.peek(tenant) ??
-      directory.load(tenant).then(
+      within(LOAD_DEADLINE, directory.load(tenant)).then(
         (snapshot) => {
-          if (!snapshot) connection.logerror(this.plugin, 'no such tenant', { tenant })
+          if (!snapshot) this.quiet.say(`no such tenant: ${tenant}`)
           return snapshot
         },
         () => undefined,

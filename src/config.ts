@@ -3,6 +3,7 @@ import path from 'node:path'
 import { parseLimits, type Limits } from './allowance/limits'
 import { InputError, messageOf } from './errors'
 import type { Endpoint, RedisSettings } from './store/connection'
+import { keyPrefix } from './store/keys'
 import { MODES, type Mode } from './mode'
 
 /** Name of the ini file in Haraka's config directory. */
@@ -120,7 +121,7 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       username: read('redis', 'username', undefined, (value) => text(value) || undefined),
       password: readPassword(read, directory),
       tls: read('redis', 'tls', false, boolean),
-      prefix: read('redis', 'prefix', 'ud:', prefix),
+      prefix: read('redis', 'prefix', 'ud:', (value) => keyPrefix(text(value))),
       sentinels: read('redis', 'sentinels', [], endpoints),
       sentinelName: read('redis', 'sentinel_name', '', text),
       cluster: read('redis', 'cluster', [], endpoints),
@@ -237,16 +238,6 @@ function percents(value: unknown): number[] {
     .map((part) => part.trim())
   if (parts.length === 1 && parts[0] === '') return []
   return parts.map(integer(1, 100)).sort((a, b) => a - b)
-}
-
-function prefix(value: unknown): string {
-  const result = text(value)
-  if (/[{}\s]/.test(result)) {
-    throw new InputError(
-      `"${result}" must hold no space and none of { }, which mark the hash tag of a key`,
-    )
-  }
-  return result
 }
 
 function endpoints(value: unknown): Endpoint[] {

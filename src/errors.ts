@@ -26,6 +26,11 @@ export class NotFoundError extends UserError {
   }
 }
 
+/** For a tenant that is not registered. */
+export function noSuchTenant(id: string): NotFoundError {
+  return new NotFoundError(`there is no tenant "${id}"; tenantctl tenant list shows all`)
+}
+
 /** The input is fine, but the present state forbids it: owned by another, restricted … */
 export class RefusedError extends UserError {
   constructor(message: string) {

@@ -5,6 +5,7 @@ import type { Config } from '../config'
 import { hasConfigFile, loadConfig } from '../config-file'
 import { InputError } from '../errors'
 import type { RedisSettings } from '../store/connection'
+import { keyPrefix } from '../store/keys'
 import type { Store } from '../store/store'
 import { actor } from './actor'
 import type { Io } from './io'
@@ -99,7 +100,7 @@ export class Context {
   private redis(settings: RedisSettings): RedisSettings {
     const { redis, prefix } = this.options
     const chosen = redis === undefined ? settings : redisFromUrl(redis, settings)
-    return prefix === undefined ? chosen : { ...chosen, prefix: acceptedPrefix(prefix) }
+    return prefix === undefined ? chosen : { ...chosen, prefix: keyPrefix(prefix, '--prefix ') }
   }
 
   private candidates(): string[] {
@@ -114,11 +115,6 @@ export class Context {
 /** A command's own options and arguments come typed; the global ones are found from any command. */
 export function contextOf(io: Io, command: Command): Context {
   return new Context(io, command.optsWithGlobals<GlobalOptions>())
-}
-
-function acceptedPrefix(prefix: string): string {
-  if (!/[{}\s]/.test(prefix)) return prefix
-  throw new InputError(`--prefix "${prefix}" must hold no space and none of { }`)
 }
 
 function isDirectory(directory: string): boolean {

@@ -1,7 +1,7 @@
+import { noSuchTenant } from '../errors'
 import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
-import { noSuchTenant } from '../tenants/tenant-registry'
 import type { Tenant } from '../tenants/types'
 import { isoTime } from './output'
 

@@ -1,4 +1,4 @@
-import { NotFoundError, RefusedError } from '../errors'
+import { noSuchTenant, RefusedError } from '../errors'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../store/token'
@@ -115,8 +115,4 @@ export function decodeRestriction(
     scope: fields['scope'] as Scope,
     trigger: parseTrigger(fields),
   }
-}
-
-function noSuchTenant(tenant: string): NotFoundError {
-  return new NotFoundError(`there is no tenant "${tenant}"; tenantctl tenant list shows all`)
 }

@@ -1,3 +1,5 @@
+import { InputError } from '../errors'
+
 /**
  * The names of our keys. All keys of one tenant share the hash tag `{id}`, shared structures a tag that
  * no tenant id can be (`{@…}`), so that one script works on Redis, Sentinel and Cluster alike.
@@ -51,4 +53,17 @@ export class Keys {
   receipt(id: string, transaction: string): string {
     return `${this.prefix}{${id}}:receipt:${transaction}`
   }
+}
+
+/**
+ * The prefix of the keys, as an operator gives it.
+ *
+ * @param option stands before the value in the message.
+ * @throws {InputError} where it would make a hash tag of its own.
+ */
+export function keyPrefix(text: string, option = ''): string {
+  if (!/[{}\s]/.test(text)) return text
+  throw new InputError(
+    `${option}"${text}" must hold no space and none of { }, which mark the hash tag of a key`,
+  )
 }

@@ -1,4 +1,4 @@
-import { NotFoundError, RefusedError } from '../errors'
+import { noSuchTenant, NotFoundError, RefusedError } from '../errors'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { scanHash } from '../store/scan'
@@ -11,7 +11,7 @@ import {
   type RawIdentities,
 } from './identities'
 import { identityFields, packConnector } from './packing'
-import { assertTenantExists, noSuchTenant, tenantExists } from './tenant-registry'
+import { assertTenantExists, tenantExists } from './tenant-registry'
 import type { Connector, Identities } from './types'
 
 const WRITE = readScript(__dirname, 'connectors_write')

@@ -58,7 +58,8 @@ export class Directory {
   private readonly snapshots = new LRUCache<string, HeldSnapshot>({
     max: MOST_TENANTS,
     maxSize: MOST_DOMAINS,
-    sizeCalculation: ({ snapshot }) => snapshot.domains.size + 1,
+    // One that is larger than all may be together takes the whole place, or it would be read for every message.
+    sizeCalculation: ({ snapshot }) => Math.min(snapshot.domains.size + 1, MOST_DOMAINS),
   })
   private readonly owners = new LRUCache<string, HeldOwner>({ max: MOST_OWNERS })
   /** How often ownership has changed somewhere. */
@@ -193,6 +194,9 @@ export class Directory {
   private async readTenant(tenant: string): Promise<Snapshot | undefined> {
     const before = this.snapshots.peek(tenant)?.snapshot
     const read = await readSnapshot(this.store, tenant, before)
+    const held = this.snapshots.peek(tenant)?.snapshot
+    // A restriction was seen meanwhile: the answer may be from before it, and is asked for again.
+    if (held !== before && held?.restricted !== undefined) return held
     if (read === undefined) {
       this.snapshots.delete(tenant)
       return undefined

@@ -1,4 +1,4 @@
-import { NotFoundError, RefusedError } from '../errors'
+import { noSuchTenant, NotFoundError, RefusedError } from '../errors'
 import { readScript } from '../store/script'
 import { scanSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
@@ -6,7 +6,7 @@ import { putEntries, readEntries, removeEntries } from './domain-entries'
 import { ownerOf, readClaims } from './owners'
 import { parseFlags } from './packing'
 import { settle } from './settle'
-import { assertTenantExists, noSuchTenant } from './tenant-registry'
+import { assertTenantExists } from './tenant-registry'
 
 const MOVE = readScript(__dirname, 'owners_move')
 const END = readScript(__dirname, 'owners_move_end')

@@ -1,4 +1,4 @@
-import { InputError, NotFoundError, RefusedError, UserError } from '../errors'
+import { InputError, noSuchTenant, NotFoundError, RefusedError, UserError } from '../errors'
 import { acceptedDomainName } from '../names/accepted'
 import { reverseLabels } from '../names/domain'
 import { typedDomain } from '../names/typed-domain'
@@ -15,7 +15,7 @@ import {
 import { moveDomain } from './domain-move'
 import { ownedByAnother, PIECE, readClaims } from './owners'
 import { settle } from './settle'
-import { assertTenantExists, noSuchTenant } from './tenant-registry'
+import { assertTenantExists } from './tenant-registry'
 import type { AcceptedDomain } from './types'
 
 /** What became of a batch of accepted domains. */

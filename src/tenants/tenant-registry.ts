@@ -1,5 +1,5 @@
 import { formatLimits, parseLimits } from '../allowance/limits'
-import { InputError, NotFoundError, RefusedError } from '../errors'
+import { InputError, noSuchTenant, RefusedError } from '../errors'
 import { pieces } from '../store/pieces'
 import { scanSet } from '../store/scan-keys'
 import { readScript } from '../store/script'
@@ -128,10 +128,6 @@ export async function tenantExists(store: Store, id: string): Promise<boolean> {
 /** @throws {NotFoundError} */
 export async function assertTenantExists(store: Store, id: string): Promise<void> {
   if (!(await tenantExists(store, id))) throw noSuchTenant(id)
-}
-
-export function noSuchTenant(id: string): NotFoundError {
-  return new NotFoundError(`there is no tenant "${id}"; tenantctl tenant list shows all`)
 }
 
 /**

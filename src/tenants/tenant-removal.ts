@@ -1,4 +1,4 @@
-import { RefusedError } from '../errors'
+import { noSuchTenant, RefusedError } from '../errors'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -9,7 +9,7 @@ import { finishMove, unfinishedMoves } from './domain-move'
 import { assertTenantId } from './identities'
 import { unpackClaim } from './packing'
 import { settle } from './settle'
-import { indexTenant, noSuchTenant, tenantExists } from './tenant-registry'
+import { indexTenant, tenantExists } from './tenant-registry'
 
 const REMOVE = readScript(__dirname, 'tenant_remove')
 const SCAN_PIECE = 1000

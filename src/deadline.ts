@@ -1,0 +1,11 @@
+/**
+ * Waits for a promise no longer than `ms`; what it does goes on, and its later failure is nobody's.
+ *
+ * @throws what the promise rejects with, or that the time is over.
+ */
+export function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+    void promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
