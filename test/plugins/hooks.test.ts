@@ -147,6 +147,19 @@ describe('our hooks', () => {
     hooks.end(connection)
   })
 
+  it('grant the relay under the brake, too, and judge nothing', () => {
+    config = {
+      ...config,
+      main: { ...config.main, override: 'off' },
+      attribution: { ...config.attribution, grantRelay: true },
+    }
+    const connection = sessionOf('a@elsewhere.example')
+    connection.relaying = false
+    assert.equal(newHooks().mail(connection), undefined)
+    assert.equal(connection.relaying, true)
+    assert.deepEqual(connection.transaction.notes, {})
+  })
+
   it('say 451 to what relays as long as Haraka has not started us', () => {
     assert.equal(
       newHooks(() => undefined).mail(sessionOf('a@contoso.example')),
