@@ -176,6 +176,22 @@ describe('a tenant', () => {
     )
   })
 
+  it('is restricted from the moment that a charge says so, until Redis says otherwise', async () => {
+    const first = await directory.load('contoso')
+    directory.restrictionSeen('contoso', 'unregistered')
+    assert.equal(directory.peek('contoso')?.restricted, 'unregistered')
+    assert.equal(directory.peek('contoso')?.domains, first?.domains)
+    await waitFor(() => directory.peek('contoso')?.restricted === undefined)
+    directory.restrictionSeen('fabrikam', 'all')
+    assert.equal(directory.peek('fabrikam'), undefined)
+
+    redis.pause()
+    directory.restrictionSeen('contoso', 'all')
+    await waitFor(() => errors.length > 0)
+    assert.equal(directory.peek('contoso')?.restricted, 'all')
+    redis.resume()
+  })
+
   it('that this process does not know is not asked for when it changes', async () => {
     const commands = await commandsOf(async () => {
       await registry.setTenant('contoso', { mode: 'off' })
@@ -242,6 +258,25 @@ describe('messages', () => {
     assert.equal(directory.peek('contoso')?.mode, undefined)
     // What is asked for is answered all the same.
     assert.equal((await directory.load('contoso'))?.mode, 'off')
+  })
+})
+
+describe('subscribing', () => {
+  it('is tried again where it fails on a connection that stays', async () => {
+    const subscriber = open()
+    const subscribe = subscriber.subscribe.bind(subscriber) as (channel: string) => unknown
+    let attempts = 0
+    Object.assign(subscriber, {
+      subscribe: (channel: string) =>
+        ++attempts === 1 ? Promise.reject(new Error('Command timed out')) : subscribe(channel),
+    })
+    directory.stop()
+    directory.follow(subscriber)
+    await waitFor(() => attempts === 2)
+    await waitFor(async () => (await client.pubsub('NUMSUB', keys.changes))[1] === 1)
+    await directory.load('contoso')
+    await registry.setTenant('contoso', { mode: 'off' })
+    await waitFor(() => directory.peek('contoso')?.mode === 'off')
   })
 })
 
