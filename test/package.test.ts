@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { packageRoot } from '../src/package-root'
+import { REPLY } from './support/replies'
+
+type Versions = Readonly<Record<string, string>>
+
+interface Manifest {
+  readonly name: string
+  readonly keywords: readonly string[]
+  readonly license: string
+  readonly main: string
+  readonly bin: Versions
+  readonly files: readonly string[]
+  readonly engines: Versions
+  readonly scripts: Versions
+  readonly dependencies: Versions
+  readonly devDependencies: Versions
+  readonly peerDependencies?: Versions
+}
+
+const read = (file: string): string => readFileSync(path.join(packageRoot(), file), 'utf8')
+const manifest = JSON.parse(read('package.json')) as Manifest
+
+/** The packages that the sources in these folders import. */
+function importedBy(...folders: string[]): string[] {
+  const sources = folders.flatMap((folder) =>
+    readdirSync(path.join(packageRoot(), folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+      .map((file) => read(path.join(folder, file))),
+  )
+  const names = sources.flatMap((text) =>
+    [...text.matchAll(/ from '((?:@[^/']+\/)?[^./'][^/']*)/g)].map(([, name = '']) => name),
+  )
+  return [...new Set(names)].filter((name) => !name.startsWith('node:')).sort()
+}
+
+describe('package.json', () => {
+  it('says what the package is, and where its parts are', () => {
+    assert.equal(manifest.name, 'haraka-plugin-unregistered-domain')
+    assert.equal(manifest.license, 'MIT')
+    assert.deepEqual(manifest.engines, { node: '>=20.20' })
+    assert.equal(manifest.main, 'dist/plugins/unregistered-domain.js')
+    assert.deepEqual(manifest.bin, { tenantctl: 'dist/src/cli/tenantctl.js' })
+    for (const keyword of ['haraka', 'haraka-plugin']) {
+      assert.ok(manifest.keywords.includes(keyword), keyword)
+    }
+    // npm itself adds README, LICENSE and package.json.
+    assert.deepEqual(manifest.files, ['dist', 'config', 'docs', 'CHANGELOG.md'])
+  })
+
+  it('builds on npm ci and before the tests', () => {
+    assert.equal(manifest.scripts['prepare'], 'npm run build')
+    assert.equal(manifest.scripts['pretest'], 'npm run build')
+  })
+
+  it('depends on what runs, all of it, and no more', () => {
+    assert.deepEqual(Object.keys(manifest.dependencies).sort(), importedBy('plugins', 'src'))
+  })
+
+  it('has Haraka for development only: a peer breaks the installation in a site', () => {
+    assert.equal(manifest.devDependencies['haraka'], '3.3.4')
+    assert.equal(manifest.devDependencies['haraka-v3.1'], 'npm:Haraka@3.1.7')
+    assert.equal(manifest.peerDependencies, undefined)
+  })
+
+  it('has a line in docs/dependencies.md for each dependency', () => {
+    const lines = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)`/gm)]
+    const { dependencies, devDependencies } = manifest
+    assert.deepEqual(
+      lines.map(([, name = '']) => name).sort(),
+      Object.keys({ ...dependencies, ...devDependencies }).sort(),
+    )
+  })
+})
+
+describe('the compiled package', () => {
+  it('names no source map: none is shipped', () => {
+    const files = readdirSync(path.join(packageRoot(), 'dist'), {
+      recursive: true,
+      encoding: 'utf8',
+    }).filter((file) => file.endsWith('.js'))
+    assert.ok(files.length > 50)
+    for (const file of files) {
+      assert.doesNotMatch(read(path.join('dist', file)), /sourceMappingURL/, file)
+    }
+  })
+})
+
+describe('the README', () => {
+  it('has every reply, byte for byte', () => {
+    const text = read('README.md')
+    for (const reply of Object.values(REPLY)) {
+      assert.ok(text.includes(`\`${reply.trimEnd()}\``), reply)
+    }
+  })
+})
