@@ -260,17 +260,21 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
           )
           await Promise.all(sessions)
           await sessionEnded(tenant)
-          const queued = () =>
-            relay.haraka
-              .queued()
-              .filter(
-                ({ notes }) =>
-                  (notes['unregistered_domain'] as { tenant: string }).tenant === tenant.id,
-              )
-              .flatMap(({ rcptTo }) => rcptTo).length
+          const all = () =>
+            relay.haraka.queued().map((message) => ({
+              ...message,
+              note: message.notes['unregistered_domain'] as { tenant: string },
+            }))
+          const ours = () => all().filter(({ note }) => note.tenant === tenant.id)
+          const queued = () => ours().flatMap(({ rcptTo }) => rcptTo).length
           // What reached its end is queued, even where nobody waits for the answer.
           await waitFor(async () => queued() > 0 && queued() === (await tenant.used()) - 2)
           if (how === 'FIN') assert.equal(queued(), 40)
+          assert.deepEqual(ours()[0]?.note, {
+            tenant: tenant.id,
+            connector: `${tenant.id}/mx`,
+            class: 'unregistered',
+          })
           await assertCharged(tenant, queued())
         })
 
