@@ -12,7 +12,7 @@ import { outcomeOf, passesUncounted } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { within } from '../src/deadline'
 import { redisFailure } from '../src/store/failure'
-import type { Snapshot } from '../src/tenants/snapshot'
+import type { Known } from '../src/tenants/snapshot'
 import { grantRelay } from './grant'
 import type { Answer } from './guard'
 import type { Connection, Next, Plugin } from './haraka'
@@ -170,9 +170,7 @@ export class Hooks {
     })
   }
 
-  private snapshotOf(
-    attribution: Attribution,
-  ): Snapshot | undefined | Promise<Snapshot | undefined> {
+  private snapshotOf(attribution: Attribution): Known | Promise<Known> {
     const directory = this.engine()?.directory
     if (attribution.kind !== 'attributed' || !directory) return undefined
     const { tenant } = attribution
@@ -181,7 +179,7 @@ export class Hooks {
       within(LOAD_DEADLINE, directory.load(tenant)).then(
         (snapshot) => {
           if (!snapshot) this.quiet.say(`no such tenant: ${tenant}`)
-          return snapshot
+          return snapshot ?? null
         },
         () => undefined,
       )

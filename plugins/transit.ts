@@ -2,7 +2,7 @@ import { envelopeDomain, type EnvelopeDomain } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
 import { Charges, type Refund } from '../src/relay/charges'
 import { standingOf, type SenderClass, type SenderStanding } from '../src/relay/judge'
-import type { Snapshot } from '../src/tenants/snapshot'
+import type { Known } from '../src/tenants/snapshot'
 import type { Transaction } from './haraka'
 import { mayBeTaken } from './settlement'
 
@@ -22,7 +22,7 @@ const UNKNOWN: SenderStanding = { class: undefined, domain: undefined, matched: 
 /** One mail transaction on its way through our hooks: what its sender is, by which facts, and what was charged. */
 export class Transit {
   attribution: Attribution = UNDECIDABLE
-  snapshot: Snapshot | undefined
+  snapshot: Known
   standing: SenderStanding = UNKNOWN
   /** Whether it has been said in the results store that this is none of our business. */
   skipped = false
@@ -40,7 +40,7 @@ export class Transit {
   }
 
   /** Binds the sender's standing to the facts that it comes from. Cheap where they are what they were. */
-  stand(attribution: Attribution, snapshot: Snapshot | undefined): void {
+  stand(attribution: Attribution, snapshot: Known): void {
     if (attribution === this.attribution && snapshot === this.snapshot) return
     this.attribution = attribution
     this.snapshot = snapshot

@@ -3,7 +3,7 @@ import { formatWindow } from '../allowance/limits'
 import type { Config } from '../config'
 import { addressText, type HarakaAddress } from '../names/envelope'
 import { registrableDomain } from '../names/registrable'
-import type { Snapshot } from '../tenants/snapshot'
+import type { Known } from '../tenants/snapshot'
 import type { Attribution, Facts, Method } from './attribution'
 import { modeOf, type Judgement, type Reason, type SenderStanding } from './judge'
 import { outcomeOf } from './outcome'
@@ -47,7 +47,7 @@ export function attributionInWords(attribution: Attribution, facts: Facts, confi
 }
 
 /** Mode and restriction of the tenant, in words. */
-export function tenantInWords(snapshot: Snapshot | undefined, config: Config): string {
+export function tenantInWords(snapshot: Known, config: Config): string {
   if (!snapshot) return 'there is no such tenant'
   const from =
     config.main.override !== undefined

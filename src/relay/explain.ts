@@ -71,7 +71,7 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   await directory.loadConnectors()
   const attribution = await attributeNow(facts, sources)
   const attributed = attribution.kind === 'attributed' ? attribution : undefined
-  const snapshot = attributed && (await directory.load(attributed.tenant))
+  const snapshot = attributed && ((await directory.load(attributed.tenant)) ?? null)
   const standing = standingOf(envelopeDomain(sender), snapshot)
   const situation: Situation = {
     stage: 'mail',

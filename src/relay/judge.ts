@@ -1,7 +1,7 @@
 import type { Meter } from '../allowance/ledger'
 import type { Config } from '../config'
 import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
-import { acceptedDomainOf, type Snapshot } from '../tenants/snapshot'
+import { acceptedDomainOf, type Known, type Snapshot } from '../tenants/snapshot'
 import type { Mode } from '../mode'
 import type { Attribution } from './attribution'
 import { REPLIES, type Reply } from './reply'
@@ -24,8 +24,8 @@ export interface Situation {
   readonly stage: 'mail' | 'rcpt'
   readonly relaying: boolean
   readonly attribution: Attribution
-  /** The attributed tenant; `undefined`: it could not be asked for, or there is no such tenant. */
-  readonly snapshot: Snapshot | undefined
+  /** The attributed tenant. */
+  readonly snapshot: Known
   readonly sender: SenderStanding
   /** At `rcpt`. */
   readonly recipient: HarakaAddress | undefined
@@ -86,16 +86,16 @@ const TENANT_UNKNOWN: Judgement = {
 }
 
 /** Finds the class of a sender: what cannot be a DNS name is unregistered. */
-export function standingOf(sender: EnvelopeDomain, snapshot: Snapshot | undefined): SenderStanding {
+export function standingOf(sender: EnvelopeDomain, snapshot: Known): SenderStanding {
   if (sender.kind === 'null') return { class: 'null', domain: undefined, matched: undefined }
   const domain = sender.kind === 'domain' ? sender.domain : undefined
-  if (snapshot === undefined) return { class: undefined, domain, matched: undefined }
+  if (!snapshot) return { class: undefined, domain, matched: undefined }
   const matched = domain === undefined ? undefined : acceptedDomainOf(snapshot, domain)
   return { class: matched === undefined ? 'unregistered' : 'registered', domain, matched }
 }
 
 /** The mode in force: the override wins, then the tenant's own mode, then the default. */
-export function modeOf(snapshot: Snapshot | undefined, { main }: Config): Mode {
+export function modeOf(snapshot: Known, { main }: Config): Mode {
   return main.override ?? snapshot?.mode ?? main.mode
 }
 
@@ -119,9 +119,9 @@ export function judge(situation: Situation): Judgement {
   const enforcing = mode === 'enforce'
   if (!attribution.enabled && enforcing) return DISABLED
   // Before the mode: the tenant's own mode is not known either.
-  if (snapshot === undefined) {
-    const pass = config.main.override === 'monitor' || config.outage.unregistered === 'accept'
-    return pass ? PASS_UNKNOWN : TENANT_UNKNOWN
+  if (!snapshot) {
+    const accept = snapshot === undefined && config.outage.unregistered === 'accept'
+    return accept || config.main.override === 'monitor' ? PASS_UNKNOWN : TENANT_UNKNOWN
   }
   if (mode === 'off') return OFF
   if (enforcing && snapshot.restricted === 'all') return RESTRICTED_ALL

@@ -1,6 +1,6 @@
 import type { ChargeResult } from '../allowance/ledger'
 import type { Config } from '../config'
-import type { Snapshot } from '../tenants/snapshot'
+import type { Known } from '../tenants/snapshot'
 import { modeOf } from './judge'
 import { REPLIES, type Reply } from './reply'
 
@@ -44,6 +44,6 @@ export function outcomeOf(result: Pick<ChargeResult, 'answer' | 'scope'>): Outco
 }
 
 /** Whether a recipient passes that could not be counted: outside of `enforce` nothing is refused, with a 4xx neither. */
-export function passesUncounted(snapshot: Snapshot | undefined, config: Config): boolean {
+export function passesUncounted(snapshot: Known, config: Config): boolean {
   return config.outage.unregistered === 'accept' || modeOf(snapshot, config) !== 'enforce'
 }

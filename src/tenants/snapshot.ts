@@ -27,6 +27,9 @@ export interface Snapshot {
   readonly domains: ReadonlyMap<string, boolean>
 }
 
+/** A tenant as far as a process knows it; `null`: there is no such tenant; `undefined`: it could not be asked for. */
+export type Known = Snapshot | null | undefined
+
 /**
  * The accepted domain of the tenant that covers a name: the name itself, or a parent with `subdomains`.
  *

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
 import { judge, modeOf, standingOf, type Judgement, type Situation } from '../../src/relay/judge'
 import { formatReply, REPLIES } from '../../src/relay/reply'
-import type { Snapshot } from '../../src/tenants/snapshot'
+import type { Known, Snapshot } from '../../src/tenants/snapshot'
 import {
   ATTRIBUTED,
   configWith,
@@ -27,7 +27,7 @@ function address(text: string): HarakaAddress {
   return known
 }
 
-function standing(sender: string, snapshot: Snapshot | undefined) {
+function standing(sender: string, snapshot: Known) {
   return standingOf(envelopeDomain(address(sender)), snapshot)
 }
 
@@ -157,6 +157,12 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'charge unregistered',
   ],
 
+  ['a tenant that there is not', { snapshot: null }, '451 4.3.0 tenant-unknown'],
+  [
+    'a tenant that there is not, which is no outage',
+    { snapshot: null, config: accept },
+    '451 4.3.0 tenant-unknown',
+  ],
   ['a tenant that could not be asked for', { snapshot: undefined }, '451 4.3.0 tenant-unknown'],
   [
     'a tenant that could not be asked for, null sender',
