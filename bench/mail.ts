@@ -1,0 +1,178 @@
+import { CPU_TIME, cpuTime, NO_CPU_TIME } from './cpu'
+import { sendMessages } from './mail-load'
+import { startMailServers, TENANTS, type MailServers, type ServerName } from './mail-servers'
+import { atMost, skipped, type Row, type Section } from './row'
+import { median, spreadOf, summarize } from './stats'
+
+const UNREGISTERED = 'a@elsewhere.example'
+
+/** One kind of mail through one server. */
+interface Subject {
+  readonly server: ServerName
+  readonly from: string
+  readonly ip: string
+  readonly expect: 'accepted' | 'refused'
+}
+
+const { open, restricted } = TENANTS
+const SUBJECTS = {
+  registered: { server: 'ours', from: `a@${open.domain}`, ip: open.ip, expect: 'accepted' },
+  unregistered: { server: 'ours', from: UNREGISTERED, ip: open.ip, expect: 'accepted' },
+  limit: { server: 'limit', from: UNREGISTERED, ip: open.ip, expect: 'accepted' },
+  refused: { server: 'ours', from: UNREGISTERED, ip: restricted.ip, expect: 'refused' },
+} as const satisfies Record<string, Subject>
+
+type Name = keyof typeof SUBJECTS
+const NAMES = Object.keys(SUBJECTS) as Name[]
+
+/** CPU a message in µs, of a subject and of the batch through Haraka alone beside it. */
+interface Pair {
+  readonly cost: number
+  readonly alone: number
+}
+
+type Round = Readonly<Record<Name, Pair>>
+
+/** CPU of Haraka a message, with and without plugins. */
+export const mail: Section = {
+  name: 'mail',
+  title: 'CPU of Haraka a message',
+  meaning:
+    'Ratios of the CPU time of one Haraka process to that of a Haraka without the plugin, for the same mail: 1 KB, one ' +
+    'recipient, 20 sessions, nothing queued, log level notice. 1.04 means 4 % more. Batches go in turn to servers that ' +
+    'run side by side, each paired with a batch through Haraka alone; the figure is the median of the pairs. Refused ' +
+    'mail ends at MAIL, so it costs less than a message. haraka-plugin-limit counts recipients by sender ' +
+    '(rate_rcpt_sender), one fixed window.',
+  async run({ mail: { starts, rounds, messages } }, progress) {
+    if (!CPU_TIME) return [skipped('CPU a message', NO_CPU_TIME)]
+    const measured: Round[][] = []
+    const commands: Record<Name, number>[] = []
+    for (let start = 1; start <= starts; start++) {
+      const where = `start ${start} of ${starts}`
+      progress.say(`${where}, warming up`)
+      const servers = await startMailServers()
+      try {
+        await warmUp(servers, messages)
+        commands.push(await countCommands(servers))
+        const ofStart: Round[] = []
+        for (let round = 0; round < rounds; round++) {
+          progress.say(`${where}, round ${round + 1} of ${rounds}`)
+          ofStart.push(await measureRound(servers, messages, round))
+        }
+        measured.push(ofStart)
+      } finally {
+        await servers.stop()
+      }
+    }
+    return [...costRows(measured), ...commandRows(commands)]
+  },
+}
+
+function send(servers: MailServers, subject: Subject, messages: number): Promise<void> {
+  const { server, ...rest } = subject
+  return sendMessages({ ...rest, port: servers[server].port, messages })
+}
+
+/** The same mail where nobody refuses it. */
+function aloneOf(subject: Subject): Subject {
+  return { ...subject, server: 'alone', expect: 'accepted' }
+}
+
+async function warmUp(servers: MailServers, messages: number): Promise<void> {
+  for (const name of NAMES) {
+    await send(servers, SUBJECTS[name], 2 * messages)
+    await send(servers, aloneOf(SUBJECTS[name]), messages)
+  }
+}
+
+/** What comes first in a round, and in a pair, changes from round to round. */
+async function measureRound(servers: MailServers, messages: number, round: number): Promise<Round> {
+  const turn = round % NAMES.length
+  const order = [...NAMES.slice(turn), ...NAMES.slice(0, turn)]
+  const pairs: Partial<Record<Name, Pair>> = {}
+  for (const name of order) {
+    const costOf = (subject: Subject) => costOfBatch(servers, subject, messages)
+    const subject = SUBJECTS[name]
+    const aloneFirst = round % 2 === 0 ? await costOf(aloneOf(subject)) : undefined
+    const cost = await costOf(subject)
+    pairs[name] = { cost, alone: aloneFirst ?? (await costOf(aloneOf(subject))) }
+  }
+  return pairs as Round
+}
+
+async function costOfBatch(
+  servers: MailServers,
+  subject: Subject,
+  messages: number,
+): Promise<number> {
+  const { pid } = servers[subject.server]
+  const before = cpuTime(pid)
+  await send(servers, subject, messages)
+  return (cpuTime(pid) - before) / messages
+}
+
+/** Calls to Redis for a message of each kind. A script is one; what it does inside does not count. */
+async function countCommands(servers: MailServers): Promise<Record<Name, number>> {
+  const messages = 100
+  const counts = {} as Record<Name, number>
+  for (const name of NAMES) {
+    await servers.redis.resetCommandStats()
+    await send(servers, SUBJECTS[name], messages)
+    const stats = await servers.redis.commandStats()
+    const scripts = (stats['evalsha'] ?? 0) + (stats['eval'] ?? 0)
+    const all = Object.values(stats).reduce((sum, calls) => sum + calls, 0)
+    counts[name] = (scripts || all) / messages
+  }
+  return counts
+}
+
+function costRows(measured: readonly Round[][]): Row[] {
+  const rounds = measured.flat()
+  const alone = median(rounds.flatMap((round) => NAMES.map((name) => round[name].alone)))
+  const row = (what: string, ratioOf: (round: Round) => number, target?: number): Row => {
+    const summary = summarize(measured.map((ofStart) => ofStart.map(ratioOf)))
+    return {
+      what,
+      figure: `${summary.ratio.toFixed(3)} ×`,
+      detail: spreadOf(summary, rounds.length),
+      ...(target !== undefined && { target: atMost(target, summary.ratio, ' ×') }),
+      numbers: { ...summary },
+    }
+  }
+  const toAlone = (name: Name) => (round: Round) => round[name].cost / round[name].alone
+  return [
+    {
+      what: 'Haraka alone',
+      figure: `${alone.toFixed(0)} µs`,
+      detail: 'CPU a message: what the ratios below compare with',
+      numbers: { us: alone },
+    },
+    row('registered', toAlone('registered'), 1.04),
+    row('unregistered, charged', toAlone('unregistered'), 1.1),
+    row('refused at MAIL, tenant restricted', toAlone('refused')),
+    row('haraka-plugin-limit', toAlone('limit')),
+    row(
+      'unregistered, against haraka-plugin-limit',
+      ({ unregistered, limit }) => unregistered.cost / limit.cost,
+      1.05,
+    ),
+  ]
+}
+
+function commandRows(commands: readonly Record<Name, number>[]): Row[] {
+  const row = (what: string, name: Name, target?: number): Row => {
+    const calls = Math.max(...commands.map((counts) => counts[name]))
+    return {
+      what: `calls to Redis a message, ${what}`,
+      figure: calls.toFixed(2),
+      ...(target !== undefined && { target: atMost(target, calls) }),
+      numbers: { calls },
+    }
+  }
+  return [
+    row('registered', 'registered', 0),
+    row('refused', 'refused', 0),
+    row('unregistered', 'unregistered', 1),
+    row('haraka-plugin-limit', 'limit'),
+  ]
+}

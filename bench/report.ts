@@ -1,0 +1,77 @@
+import Table from 'cli-table3'
+import type { Machine } from './machine'
+import type { Row } from './row'
+
+/** What a section brought. */
+export interface SectionResult {
+  readonly name: string
+  readonly title: string
+  readonly meaning: string
+  readonly rows: readonly Row[]
+}
+
+/** The whole run. */
+export interface Results {
+  readonly startedAt: string
+  readonly seconds: number
+  readonly quick: boolean
+  readonly machine: Machine
+  readonly warnings: readonly string[]
+  readonly sections: readonly SectionResult[]
+}
+
+const HEAD = ['', 'figure', 'target', '', 'spread, and what stands behind it'] as const
+const PLAIN = { head: [], border: [] }
+
+/** One table for a terminal. */
+export function toTable({ sections }: Results): string {
+  const table = new Table({
+    head: [...HEAD],
+    style: PLAIN,
+    colWidths: [46, null, null, null, 56],
+    wordWrap: true,
+  })
+  for (const { title, rows } of sections) {
+    table.push([{ content: title.toUpperCase(), colSpan: HEAD.length }])
+    for (const row of rows) table.push(cells(row))
+  }
+  return table.toString()
+}
+
+function cells({ what, figure, target, detail = '' }: Row): string[] {
+  return [what, figure, target?.text ?? '', target ? (target.met ? 'met' : 'MISSED') : '', detail]
+}
+
+/** What was measured where, in sentences. */
+export function facts({ machine, quick, seconds, startedAt, warnings }: Results): string[] {
+  const { cpu, cores, memoryGb, system, node, haraka, redis, plugin, loadBefore } = machine
+  return [
+    `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: too short to judge by' : ''}.`,
+    `${cores} cores of ${cpu}, ${memoryGb} GB, ${system}; load before: ${loadBefore.map((load) => load.toFixed(2)).join(' ')}.`,
+    `Plugin ${plugin}, Haraka ${haraka}, Node.js ${node}, Redis ${redis}.`,
+    ...warnings,
+  ]
+}
+
+/** Which targets were missed, in one sentence. */
+export function verdict({ sections }: Results): string {
+  const rows = sections.flatMap((section) => section.rows)
+  const aimed = rows.filter(({ target }) => target)
+  const missed = aimed.filter(({ target }) => !target?.met)
+  if (missed.length === 0) return `All ${aimed.length} targets are met.`
+  const list = missed.map(({ what, figure, target }) => `${what}: ${figure}, ${target?.text}`)
+  return `${missed.length} of ${aimed.length} targets missed: ${list.join(' · ')}`
+}
+
+/** The whole as a Markdown page. */
+export function toMarkdown(results: Results): string {
+  const parts = results.sections.map(({ title, meaning, rows }) => {
+    const lines = rows.map((row) => `| ${cells(row).join(' | ')} |`)
+    const head = `| ${HEAD.join(' | ')} |\n|---|---|---|---|---|`
+    return `## ${title}\n\n${meaning}\n\n${[head, ...lines].join('\n')}\n`
+  })
+  const about = facts(results)
+    .map((fact) => `- ${fact}`)
+    .join('\n')
+  return `# Results of \`npm run bench\`\n\n${about}\n\n${verdict(results)}\n\n${parts.join('\n')}`
+}

@@ -1,0 +1,10 @@
+import { charges } from './charges'
+import { loading } from './loading'
+import { mail } from './mail'
+import { propagation } from './propagation'
+import type { Section } from './row'
+import { memory } from './memory'
+import { tenants } from './tenants'
+
+/** In the order in which they run and are shown. */
+export const SECTIONS: readonly Section[] = [mail, charges, tenants, memory, loading, propagation]
