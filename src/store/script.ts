@@ -22,13 +22,13 @@ export function readScript(folder: string, name: string): Script {
 /**
  * The script with its `-- @include NAME` lines replaced by the shared pieces in `store/lua`.
  *
- * @param replacements other sources for some includes; a test puts a clock of its own there.
+ * @param replacements other sources for some includes or scripts, by name; a test puts a clock of its own there.
  */
 export function assemble(
   script: Script,
   replacements: Readonly<Record<string, string>> = {},
 ): string {
-  return script.source.replace(
+  return (replacements[script.name] ?? script.source).replace(
     INCLUDE_LINE,
     (_line, name: string) =>
       replacements[name] ?? readFileSync(path.join(INCLUDES, `${name}.lua`), 'utf8'),

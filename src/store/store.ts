@@ -10,11 +10,11 @@ type Command = (keyCount: number, ...args: (string | number)[]) => Promise<unkno
 export class Store {
   private readonly commands = new Map<string, Command>()
 
-  /** @param includes other sources for shared pieces of the scripts (see {@link assemble}). */
+  /** @param replacements other sources for some scripts or their shared pieces (see {@link assemble}). */
   constructor(
     readonly client: Client,
     readonly keys: Keys,
-    private readonly includes: Readonly<Record<string, string>> = {},
+    private readonly replacements: Readonly<Record<string, string>> = {},
   ) {}
 
   /**
@@ -34,7 +34,7 @@ export class Store {
     const known = this.commands.get(script.name)
     if (known) return known
     const name = `ud_${script.name}`
-    this.client.defineCommand(name, { lua: assemble(script, this.includes) })
+    this.client.defineCommand(name, { lua: assemble(script, this.replacements) })
     const client = this.client as unknown as Record<string, Command>
     const command: Command = (keyCount, ...args) => client[name]!(keyCount, ...args)
     this.commands.set(script.name, command)

@@ -46,6 +46,8 @@ const EXPIRED: Answer = { answer: 'EXPIRED', used: 0, limit: 0, window: 0 }
 export class ModelTenant {
   restricted: Scope | undefined
   wouldTrip = false
+  /** Whether the sender domain of all its charges is an accepted domain. */
+  registered = false
   private limits: Record<Meter, Limits>
   private mode: Mode = 'enforce'
   private events: Event[] = []
@@ -95,9 +97,10 @@ export class ModelTenant {
     if (late) return EXPIRED
     if (this.mode === 'off') return { ...EXPIRED, answer: 'OFF' }
     const enforcing = this.mode === 'enforce'
-    if (enforcing && this.restricted && (meter === 'unregistered' || this.restricted === 'all')) {
-      return { ...EXPIRED, answer: 'RESTRICTED' }
-    }
+    const scope = enforcing ? this.restricted : undefined
+    if (scope === 'all') return { ...EXPIRED, answer: 'RESTRICTED' }
+    if (this.registered && meter === 'unregistered') return { ...EXPIRED, answer: 'REGISTERED' }
+    if (scope && meter === 'unregistered') return { ...EXPIRED, answer: 'RESTRICTED' }
     const limits = this.limits[meter]
     if (limits.length === 0) return { ...EXPIRED, answer: 'CHARGED' }
 

@@ -26,6 +26,13 @@ export type ChargeOptions = Partial<Omit<Charge, 'names'>> & {
   defaults?: Partial<Defaults>
 }
 
+/** What is not as in the sources. */
+export interface AllowanceOptions {
+  /** Other sources for scripts or their includes, by name. */
+  scripts?: Readonly<Record<string, string>>
+  StoreClass?: typeof Store
+}
+
 /** Tenants with their meters, on a clock of their own. Needs `useRedis()`. */
 export class Allowance {
   readonly clock = new TestClock()
@@ -37,8 +44,8 @@ export class Allowance {
   readonly late: Ledger
   private transactions = 0
 
-  private constructor() {
-    const { store, registry } = newSite(this.clock.includes)
+  private constructor({ scripts = {}, StoreClass }: AllowanceOptions) {
+    const { store, registry } = newSite({ ...this.clock.includes, ...scripts }, StoreClass)
     this.store = store
     this.registry = registry
     this.restrictions = new Restrictions(store)
@@ -47,8 +54,11 @@ export class Allowance {
   }
 
   /** With the tenant `contoso`, unless `settings` is undefined. */
-  static async create(settings: TenantSettings | undefined = {}): Promise<Allowance> {
-    const allowance = new Allowance()
+  static async create(
+    settings: TenantSettings | undefined = {},
+    options: AllowanceOptions = {},
+  ): Promise<Allowance> {
+    const allowance = new Allowance(options)
     await allowance.clock.set(allowance.store, NOON)
     await allowance.registry.addTenant('contoso', settings, 'test')
     return allowance

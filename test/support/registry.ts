@@ -43,15 +43,15 @@ export interface Changes {
 }
 
 /** Keys that no other test uses. */
-export function newSite(includes: Record<string, string> = {}): Site {
+export function newSite(replacements: Record<string, string> = {}, StoreClass = Store): Site {
   const keys = new Keys(`t${++sites}:`)
-  const connect = (): Store => new Store(redis.client(), keys, includes)
+  const connect = (): Store => new StoreClass(redis.client(), keys, replacements)
   const store = connect()
   return {
     store,
     registry: new Registry(store),
     connect,
-    connectUntil: (commands) => new Store(breakAfter(redis.client(), commands), keys, includes),
+    connectUntil: (commands) => new Store(breakAfter(redis.client(), commands), keys, replacements),
     connectBefore: (script, interlude) => new InterruptedStore(connect(), script, interlude),
     changes: () => listen(redis.client(), store),
   }

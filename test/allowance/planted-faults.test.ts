@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import vm from 'node:vm'
+import fc from 'fast-check'
+import ts from 'typescript'
+import type { Transaction } from '../../plugins/haraka'
+import * as settlement from '../../plugins/settlement'
+import { readScript } from '../../src/store/script'
+import { Store } from '../../src/store/store'
+import { Allowance } from '../support/allowance'
+import { plant, plantInScripts, type Edit } from '../support/faults'
+import { ledgerFollowsModel } from '../support/ledger-schedules'
+import { useRedis } from '../support/registry'
+
+// Who tests the test: each of these faults, put into the real sources, must be found.
+
+const SEED = 1
+/** A fault must show within so many schedules. */
+const SCHEDULES = 300
+
+const CHARGE = 'src/allowance/lua/charge.lua'
+const REFUND = 'src/allowance/lua/refund.lua'
+const LIFT = 'src/restriction/lua/lift.lua'
+const RING = 'src/store/lua/ring.lua'
+const SETTLEMENT = 'plugins/settlement.ts'
+
+interface Fault {
+  readonly what: string
+  readonly edits: readonly Edit[]
+  readonly StoreClass?: typeof Store
+}
+
+function fault(what: string, file: string, find: string, replace: string): Fault {
+  return { what, edits: [{ file, find, replace }] }
+}
+
+const WRITE_TRIP = `redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic', 'scope', 'unregistered',
+      'reason', 'allowance of ' .. over.text .. ' exceeded', unpack(trigger_of(over)))`
+
+/** Restricts only when it has seen the answer. */
+class TripsLater extends Store {
+  override async run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
+    const reply = await super.run(script, keys, args)
+    if (Array.isArray(reply) && reply[0] === 'TRIPPED' && args[8] !== 1) {
+      const place = readScript(`${__dirname}/../../src/restriction`, 'place')
+      await super.run(place, [keys[0]!, keys[2]!], ['unregistered', 'automatic', '', ''])
+    }
+    return reply
+  }
+}
+
+const LEDGER_FAULTS: readonly Fault[] = [
+  fault('one more than the limit', CHARGE, 'total + 1 > limit.count', 'total > limit.count'),
+  fault('one less than the limit', CHARGE, 'total + 1 > limit.count', 'total + 2 > limit.count'),
+  fault('one bucket too few', RING, 'BUCKETS = 61', 'BUCKETS = 60'),
+  fault('one bucket too many', RING, 'BUCKETS = 61', 'BUCKETS = 62'),
+  fault('a total that keeps what has left', RING, 'total = total - count', 'total = total'),
+  fault('a bucket that is not emptied', RING, 'ring = with_count(ring, passed, 0)', ''),
+  fault('time that runs backward', RING, 'bucket <= newest', 'bucket == newest'),
+  fault(
+    'the clock of the client',
+    CHARGE,
+    'local now = now_ms()',
+    'local now = tonumber(ARGV[3]) > 1e13 and ARGV[3] - 1e13 or now_ms()',
+  ),
+  fault(
+    'a charge in one window only',
+    CHARGE,
+    "redis.call('HSET', KEYS[2], unpack(rings))",
+    "redis.call('HSET', KEYS[2], rings[1], rings[2])",
+  ),
+  fault(
+    'both meters in one',
+    CHARGE,
+    'fields[at + 1] = meter .. limit.window',
+    "fields[at + 1] = 'u' .. limit.window",
+  ),
+  fault(
+    'a charge without a receipt',
+    CHARGE,
+    "keep_receipt('CHARGED', tightest, table.concat(buckets, ','))",
+    '',
+  ),
+  fault('a trip without a receipt', CHARGE, "keep_receipt('TRIPPED', over, '-')", ''),
+  fault('not-after ignored', CHARGE, 'not_after > 0 and now > not_after', 'false'),
+  fault(
+    'a settled recipient that is charged',
+    CHARGE,
+    'if receipt then',
+    "if receipt and not string.match(receipt, '^SETTLED') then",
+  ),
+  fault('a restriction ignored', CHARGE, "if scope and meter == 'u'", 'if false'),
+  fault('a block of all mail ignored', CHARGE, "if scope == 'all'", 'if false'),
+  fault('a new list of domains ignored', CHARGE, 'tenant[2] ~= ARGV[4]', 'false'),
+  fault(
+    'a deferring limit that restricts',
+    CHARGE,
+    "if not over then return reply('DEFER', deferring) end",
+    'over = over or deferring',
+  ),
+  fault(
+    'a null sender that restricts',
+    CHARGE,
+    "if meter == 'n' then return reply('FULL', zero or over or deferring) end",
+    '',
+  ),
+  fault('a limit of 0 that restricts', CHARGE, 'limit.count == 0', 'false'),
+  {
+    what: 'a trip in a call of its own',
+    edits: [{ file: CHARGE, find: WRITE_TRIP, replace: '' }],
+    StoreClass: TripsLater,
+  },
+  fault(
+    'a recipient that trips and is counted',
+    CHARGE,
+    "  return reply('TRIPPED', over)",
+    `
+  for at, limit in ipairs(limits) do
+    redis.call('HSET', KEYS[2], fields[at + 1], adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1))
+  end
+  return reply('TRIPPED', over)`,
+  ),
+  fault(
+    'monitor that counts nothing',
+    CHARGE,
+    "if not dry then\n  redis.call('HSET', KEYS[2], unpack(rings))",
+    "if not dry and enforcing then\n  redis.call('HSET', KEYS[2], unpack(rings))",
+  ),
+  fault(
+    'a refund without a look at the receipt',
+    REFUND,
+    'for at, ordinal in ipairs(ARGV) do\n',
+    `
+for at, ordinal in ipairs(ARGV) do
+  for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+    if string.match(field, '^[un]%d+$') then
+      local raw = rings[field] or redis.call('HGET', KEYS[2], field)
+      give_back(field, (struct.unpack(HEAD, raw)))
+    end
+  end
+`,
+  ),
+  fault(
+    'a refund that ignores the generation',
+    REFUND,
+    'if charged_under and charged_under == generation then',
+    'if charged_under then',
+  ),
+  fault(
+    'a refund that can be repeated',
+    REFUND,
+    'if charged_under or not entry then',
+    'if not entry then',
+  ),
+  fault(
+    'a refund that leaves what is on its way unsettled',
+    REFUND,
+    'if charged_under or not entry then',
+    'if charged_under then',
+  ),
+  fault(
+    'a refund from the newest bucket',
+    REFUND,
+    'give_back(field, tonumber(bucket))',
+    "give_back(field, (struct.unpack(HEAD, rings[field] or redis.call('HGET', KEYS[2], field) or EMPTY_RING)))",
+  ),
+  fault(
+    'a refund from a bucket that is used anew',
+    REFUND,
+    'bucket > newest - BUCKETS and count_in',
+    'count_in',
+  ),
+  fault('a lift that keeps the usage', LIFT, "ARGV[3] ~= '1'", 'false'),
+  fault('a lift that never keeps the usage', LIFT, "ARGV[3] ~= '1'", 'true'),
+  fault(
+    'a lift without a new generation',
+    LIFT,
+    "redis.call('HSET', KEYS[3], 'generation', new_token(ARGV[4]))",
+    '',
+  ),
+]
+
+useRedis()
+
+describe('the model test', () => {
+  it('finds nothing where nothing is planted', async () => {
+    const allowance = await Allowance.create()
+    await fc.assert(ledgerFollowsModel(allowance), { numRuns: 30, seed: SEED })
+  })
+
+  for (const { what, edits, StoreClass } of LEDGER_FAULTS) {
+    it(`finds ${what}`, async (t) => {
+      const scripts = plantInScripts(edits)
+      const allowance = await Allowance.create({}, { scripts, ...(StoreClass && { StoreClass }) })
+      const { failed, numRuns, errorInstance } = await fc.check(ledgerFollowsModel(allowance), {
+        numRuns: SCHEDULES,
+        seed: SEED,
+        // To have found it is enough.
+        endOnFailure: true,
+      })
+      assert.ok(failed, `not found in ${SCHEDULES} schedules`)
+      // Not an error of the script.
+      if (!(errorInstance instanceof assert.AssertionError)) throw errorInstance
+      t.diagnostic(`in schedule ${numRuns}`)
+    })
+  }
+
+  it('says where a fault cannot be planted any more', () => {
+    const edit = { file: CHARGE, find: 'no such line', replace: '' }
+    assert.throws(() => plant([edit]), /charge\.lua holds 0 times, and not once:\nno such line/)
+    assert.throws(() => plant([{ ...edit, find: 'limit' }]), /charge\.lua holds \d+ times/)
+  })
+})
+
+const SETTLEMENT_FAULTS: readonly Fault[] = [
+  fault(
+    'an unknown outcome taken for a refusal',
+    SETTLEMENT,
+    "if (transaction.msg_status === 'rejected'",
+    "if (transaction.msg_status === undefined || transaction.msg_status === 'rejected'",
+  ),
+  fault(
+    'an end of DATA that is not looked at',
+    SETTLEMENT,
+    '!transaction.data_post_start',
+    'false',
+  ),
+  fault('a refusal overlooked', SETTLEMENT, "transaction.msg_status === 'rejected'", 'false'),
+  fault('a deferral overlooked', SETTLEMENT, "transaction.msg_status === 'deferred'", 'false'),
+  fault('an answer to RCPT overlooked', SETTLEMENT, "action !== 'accept'", 'false'),
+  fault('a recipient taken out overlooked', SETTLEMENT, '!wasTakenOut(address)', 'true'),
+  fault('others put in overlooked', SETTLEMENT, '!othersPutIn &&', ''),
+]
+
+/** For every end of a transaction: given back is what was certainly not taken, and nothing else. */
+function settlesAll({ mayBeTaken }: Pick<typeof settlement, 'mayBeTaken'>): fc.IProperty<unknown> {
+  const recipient = fc.record({
+    action: fc.constantFrom('accept', 'accept', 'reject', 'tempfail'),
+    end: fc.constantFrom('stays', 'stays', 'taken out', 'replaced'),
+  })
+  return fc.property(
+    fc.array(recipient, { minLength: 1, maxLength: 4 }),
+    fc.boolean(),
+    fc.constantFrom(undefined, 'accepted', 'rejected', 'deferred'),
+    (recipients, endOfData, status) => {
+      const address = (at: number): string => `r${at}@far.example`
+      const left = recipients.flatMap(({ action, end }, at) => {
+        if (action !== 'accept' || end === 'taken out') return []
+        return [end === 'replaced' ? `other${at}@far.example` : address(at)]
+      })
+      const transaction = {
+        ...(endOfData && { data_post_start: 1 }),
+        ...(status !== undefined && { msg_status: status }),
+        rcpt_to: left.map((each) => ({ format: () => `<${each}>` })),
+        results: {
+          get: () => ({
+            recipient: recipients.map(({ action }, at) => ({ action, address: address(at) })),
+          }),
+        },
+      } as unknown as Transaction
+      const settle = mayBeTaken(transaction)
+      const taken = recipients.map((_, rank) =>
+        settle({ tenant: 'contoso', ordinal: rank + 1, rank, state: 'counted' }),
+      )
+
+      const certainlyNot = !endOfData || status === 'rejected' || status === 'deferred'
+      const anyReplaced = recipients.some(
+        ({ action, end }) => action === 'accept' && end === 'replaced',
+      )
+      const expected = recipients.map(
+        ({ action, end }) =>
+          !certainlyNot && action === 'accept' && (end === 'stays' || anyReplaced),
+      )
+      assert.deepEqual(taken, expected)
+    },
+  )
+}
+
+describe('the property of the settlement', () => {
+  it('holds', () => {
+    fc.assert(settlesAll(settlement), { numRuns: 1000 })
+  })
+
+  for (const { what, edits } of SETTLEMENT_FAULTS) {
+    it(`finds ${what}`, () => {
+      const source = plant(edits).get(SETTLEMENT)!
+      const { failed, errorInstance } = fc.check(settlesAll(compile(source)), {
+        numRuns: 1000,
+        seed: SEED,
+      })
+      assert.ok(failed, 'not found')
+      if (!(errorInstance instanceof assert.AssertionError)) throw errorInstance
+    })
+  }
+})
+
+function compile(source: string): typeof settlement {
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
+  })
+  const context = { exports: {} }
+  vm.runInNewContext(outputText, context)
+  return context.exports as typeof settlement
+}

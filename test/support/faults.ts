@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+
+const ROOT = path.join(__dirname, '../..')
+
+/** A change of a source file that makes it wrong. */
+export interface Edit {
+  /** Path in the repository. */
+  readonly file: string
+  /** Must stand in the file exactly once. */
+  readonly find: string
+  readonly replace: string
+}
+
+/**
+ * The changed sources, by file.
+ *
+ * @throws where a text is not found, or more than once: the file has changed, and the fault must be planted anew.
+ */
+export function plant(edits: readonly Edit[]): Map<string, string> {
+  const sources = new Map<string, string>()
+  for (const { file, find, replace } of edits) {
+    const source = sources.get(file) ?? readFileSync(path.join(ROOT, file), 'utf8')
+    const times = source.split(find).length - 1
+    if (times !== 1) throw new Error(`${file} holds ${times} times, and not once:\n${find}`)
+    sources.set(
+      file,
+      source.replace(find, () => replace),
+    )
+  }
+  return sources
+}
+
+/** The same for Lua files, by the names that a Store takes replacements for. */
+export function plantInScripts(edits: readonly Edit[]): Record<string, string> {
+  return Object.fromEntries(
+    [...plant(edits)].map(([file, source]) => [path.basename(file, '.lua'), source]),
+  )
+}

@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { Charge, ChargeResult, Meter } from '../../src/allowance/ledger'
+import type { WindowUsage } from '../../src/allowance/usage'
+import type { Mode } from '../../src/mode'
+import { DEFAULTS, type Allowance } from './allowance'
+import { MODEL_LIMITS, ModelTenant } from './allowance-model'
+
+const SECOND = 1000
+const MINUTE = 60_000
+
+/** The domain that all mail comes from; both tenants may have it. */
+const SENDER = { domain: 'other.example', subdomains: false, shared: true }
+
+const tenant = fc.nat(1)
+const transaction = fc.nat(2)
+const ordinal = fc.integer({ min: 1, max: 12 })
+const limitsOf = fc.constantFrom(...MODEL_LIMITS)
+
+const charge = fc.record({
+  kind: fc.constant('charge' as const),
+  tenant,
+  transaction,
+  ordinal,
+  meter: fc.constantFrom<Meter>('unregistered', 'unregistered', 'unregistered', 'null'),
+  late: fc.constantFrom(...Array<boolean>(9).fill(false), true),
+})
+
+const operation = fc.oneof(
+  { weight: 12, arbitrary: charge },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('volley' as const),
+      charges: fc.array(charge, { minLength: 2, maxLength: 5 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('refund' as const),
+      tenant,
+      transaction,
+      ordinals: fc.uniqueArray(ordinal, { minLength: 1, maxLength: 5 }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('advance' as const),
+      ms: fc.oneof(
+        fc.integer({ min: 0, max: 1500 }),
+        // Within a window, around its end, and beyond it.
+        fc.constantFrom(SECOND, 3 * SECOND, 20 * SECOND, 5 * MINUTE),
+        fc.constantFrom(7 * SECOND, MINUTE, 61 * SECOND, 10 * MINUTE, 25 * MINUTE),
+        fc.integer({ min: -90 * SECOND, max: -1 }),
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('lift' as const), tenant, keepUsage: fc.boolean() }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('set' as const),
+      tenant,
+      limits: limitsOf,
+      nullLimits: limitsOf,
+      mode: fc.constantFrom<Mode>('enforce', 'enforce', 'enforce', 'monitor', 'off'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('block' as const),
+      tenant,
+      scope: fc.constantFrom('unregistered' as const, 'all' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('register' as const),
+      tenant,
+      registered: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('renew' as const), tenant }) },
+)
+
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+type ChargeOperation = typeof charge extends fc.Arbitrary<infer T> ? T : never
+
+/** Recipients one after the other, over many turns of the ring. */
+const steadily = fc.array(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('charge' as const),
+        tenant: fc.constant(0),
+        transaction: fc.constant(0),
+        ordinal: fc.integer({ min: 1, max: 1000 }),
+        meter: fc.constant<Meter>('unregistered'),
+        late: fc.constant(false),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('advance' as const),
+        ms: fc.integer({ min: 0, max: 40 }).map((buckets) => buckets * SECOND),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('refund' as const),
+        tenant: fc.constant(0),
+        transaction: fc.constant(0),
+        ordinals: fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), {
+          minLength: 1,
+          maxLength: 30,
+        }),
+      }),
+    },
+  ),
+  { maxLength: 60, size: 'max' },
+)
+
+const schedule = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.tuple(limitsOf, fc.array(operation, { maxLength: 60, size: 'max' })),
+  },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('5/1m defer'), steadily) },
+)
+
+/**
+ * Any schedule of operations on two tenants, by turns or at once, with repeated recipients, charges that come late and
+ * a clock that jumps: at each step the ledger answers and shows what the model does.
+ */
+export function ledgerFollowsModel(
+  allowance: Allowance,
+): fc.IAsyncProperty<[schedule: [limits: string, operations: Operation[]]]> {
+  return fc.asyncProperty(schedule, async ([limits, operations]) => {
+    const run = new Run(allowance, `r${++runs}`)
+    await run.begin(limits)
+    for (const each of operations) await run.apply(each)
+  })
+}
+
+let runs = 0
+
+/** One sequence of operations, on the ledger and on the model. */
+class Run {
+  private readonly models: ModelTenant[] = []
+  private readonly ids: readonly string[]
+  private readonly tokens = new Map<string, string>()
+  private lastBirth = 0
+
+  constructor(
+    private readonly allowance: Allowance,
+    name: string,
+  ) {
+    this.ids = [`${name}-a`, `${name}-b`]
+  }
+
+  async begin(limits: string): Promise<void> {
+    for (const at of this.ids.keys()) await this.register(at, limits)
+  }
+
+  async apply(operation: Operation): Promise<void> {
+    const { clock } = this.allowance
+    if (operation.kind === 'advance' || operation.kind === 'volley') {
+      if (operation.kind === 'advance') await this.allowance.advance(operation.ms)
+      else await this.volley(operation.charges)
+      for (const at of this.ids.keys()) await this.compare(at)
+      return
+    }
+    const at = operation.tenant
+    const id = this.ids[at]!
+    const model = this.models[at]!
+    const { registry, restrictions } = this.allowance
+    switch (operation.kind) {
+      case 'charge':
+        this.expect(operation, await this.send(operation))
+        break
+      case 'refund': {
+        const keys = operation.ordinals.map((each) => `${operation.transaction}/${each}`)
+        const expected = model.refund(keys)
+        const refunded = await this.allowance.ledger.refund(
+          id,
+          `F1.${operation.transaction}`,
+          operation.ordinals,
+        )
+        assert.equal(refunded, expected, 'refunded')
+        break
+      }
+      case 'lift':
+        assert.equal(
+          await this.allowance.lift(operation.keepUsage, id),
+          model.lift(operation.keepUsage),
+        )
+        break
+      case 'set': {
+        const { limits, nullLimits, mode } = operation
+        model.set(limits, nullLimits, mode)
+        await registry.setTenant(id, { limits, nullLimits, mode })
+        break
+      }
+      case 'block':
+        if (model.block(operation.scope)) await this.allowance.block(operation.scope, id)
+        break
+      case 'register':
+        if (operation.registered === model.registered) break
+        model.registered = operation.registered
+        if (model.registered) await registry.addDomains(id, [SENDER], 'test')
+        else await registry.removeDomains(id, [SENDER.domain])
+        break
+      case 'renew':
+        if (model.restricted) {
+          await assert.rejects(registry.removeTenant(id), /is restricted/)
+          assert.ok(await restrictions.get(id))
+        } else {
+          await registry.removeTenant(id)
+          // Two tenants of one name are told apart by the moment of their registration.
+          await clock.set(this.allowance.store, Math.max(clock.now, this.lastBirth) + 1)
+          await this.register(at, MODEL_LIMITS[0])
+        }
+    }
+    await this.compare(at)
+  }
+
+  /** All at once, as the sessions of a process send them; Redis says in which order it takes them. */
+  private async volley(charges: readonly ChargeOperation[]): Promise<void> {
+    const answered: [ChargeOperation, ChargeResult][] = []
+    await Promise.all(
+      charges.map(async (each) => {
+        const result = await this.send(each)
+        answered.push([each, result])
+      }),
+    )
+    for (const [each, result] of answered) this.expect(each, result)
+  }
+
+  private send(operation: ChargeOperation): Promise<ChargeResult> {
+    const ledger = operation.late ? this.allowance.late : this.allowance.ledger
+    return ledger.charge(this.recipient(this.ids[operation.tenant]!, operation), DEFAULTS)
+  }
+
+  private expect(operation: ChargeOperation, result: ChargeResult): void {
+    const { meter, late } = operation
+    const model = this.models[operation.tenant]!
+    const key = `${operation.transaction}/${operation.ordinal}`
+    const expected = model.charge(this.allowance.clock.now, key, meter, late)
+    const { answer, used, limit, window } = result
+    assert.deepEqual({ answer, used, limit, window }, expected)
+    model.assertNeverOver(meter)
+  }
+
+  private async register(at: number, limits: string): Promise<void> {
+    const id = this.ids[at]!
+    const settings = { limits, nullLimits: limits, mode: 'enforce' } as const
+    await this.allowance.registry.addTenant(id, settings, 'test')
+    this.tokens.set(id, await this.allowance.domainsToken(id))
+    this.lastBirth = this.allowance.clock.now
+    this.models[at] = new ModelTenant(limits, this.models[at])
+  }
+
+  private recipient(
+    id: string,
+    { meter, transaction, ordinal }: { meter: Meter; transaction: number; ordinal: number },
+  ): Charge {
+    const names = () => [SENDER.domain]
+    return {
+      ...{ tenant: id, meter, transaction: `F1.${transaction}`, ordinal, names },
+      domainsToken: this.tokens.get(id)!,
+      ...{ domain: SENDER.domain, connector: '', ip: '' },
+    }
+  }
+
+  /** What Redis shows of a tenant is what the model holds. */
+  private async compare(at: number): Promise<void> {
+    const id = this.ids[at]!
+    const model = this.models[at]!
+    const [usage, restriction] = await Promise.all([
+      this.allowance.usage(id),
+      this.allowance.restriction(id),
+    ])
+    assert.equal(restriction?.scope, model.restricted)
+    assert.equal(usage.wouldTrip !== undefined, model.wouldTrip)
+    const { now } = this.allowance.clock
+    this.compareWindows(model, 'unregistered', usage.unregistered, now)
+    this.compareWindows(model, 'null', usage.null, now)
+  }
+
+  private compareWindows(
+    model: ModelTenant,
+    meter: Meter,
+    windows: readonly WindowUsage[],
+    now: number,
+  ): void {
+    assert.deepEqual(
+      windows.map(({ window, limit, defer }) => ({ window, count: limit, defer })),
+      model.limitsOf(meter),
+    )
+    for (const { window, limit, used, freesAt } of windows) {
+      const { least, most, held } = model.count(meter, window, now)
+      assert.equal(used, held, 'used')
+      assert.ok(used >= least, `used ${used}, and in ${window} ms there were ${least}`)
+      assert.ok(used <= most, `used ${used}, and in ${window} ms and a bucket there were ${most}`)
+      if (used === 0 || limit === 0) {
+        assert.equal(freesAt, undefined)
+        continue
+      }
+      const before = model.count(meter, window, freesAt! - 1).held
+      const then = model.count(meter, window, freesAt!).held
+      const enough = Math.min(limit, used)
+      assert.ok(before >= enough && then < enough, `frees at ${freesAt}: ${before}, then ${then}`)
+    }
+  }
+}
