@@ -12,6 +12,7 @@ export interface Options {
 export function readOptions(argv: readonly string[]): Options {
   const names = SECTIONS.map(({ name }) => name)
   const program = new Command('npm run bench --')
+  program
     .description(
       'Measures what the plugin costs and how it scales, and says which target is missed. It starts all that it ' +
         'needs and uses no network. The results also go to bench/results/.',

@@ -10,6 +10,9 @@ const PROGRAM = 'redis-benchmark'
 /** redis-benchmark puts another number there in every call. */
 const RANDOM = '__rand_int__'
 
+/** It seeds its numbers with `time ^ pid`, so that two runs may bring the same: each gets a part of its own, too. */
+let runs = 0
+
 /** One call of a script, as redis-benchmark can repeat it. */
 export interface ScriptCall {
   readonly script: Script
@@ -54,7 +57,8 @@ export async function repeat(
   { calls, varying, inFlight }: { calls: number; varying: string; inFlight: number },
 ): Promise<number> {
   const sha = createHash('sha1').update(assemble(script)).digest('hex')
-  const words = [...keys, ...args].map((word) => String(word).replaceAll(varying, RANDOM))
+  const variable = `${++runs}-${RANDOM}`
+  const words = [...keys, ...args].map((word) => String(word).replaceAll(varying, variable))
   const { stdout } = await promisify(execFile)(PROGRAM, [
     ...['-p', String(port), '-n', String(calls), '-r', '2000000000', '--csv'],
     // One connection with as many calls on their way as the Ledger has.
