@@ -117,7 +117,9 @@ describe('the clock of the scripts', () => {
     const source = "-- @include clock\nreturn { now_ms(), string.format('%.0f', now_us()) }"
     const [ms, us] = (await store.run({ name: 'test_clock', source }, [], [])) as [number, string]
     assert.ok(Math.abs(ms - Date.now()) < 10_000)
-    assert.equal(Math.floor(Number(us) / 1000), ms)
+    // Redis of before 7.2 goes on counting while a script runs.
+    const later = Number(us) / 1000 - ms
+    assert.ok(later >= 0 && later < 1000, `${later} ms`)
   })
 })
 
