@@ -2,7 +2,8 @@ import { scanHash } from '../store/scan'
 import type { Store } from '../store/store'
 import type { Connector } from './types'
 
-const PIECE = 1000
+/** Few enough to be parsed in one short turn of the event loop. */
+const PIECE = 200
 
 /** Calls `each` for every connector, in pieces; see {@link scanHash}. */
 export async function readConnectors(
