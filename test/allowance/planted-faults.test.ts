@@ -50,15 +50,25 @@ class TripsLater extends Store {
 }
 
 const LEDGER_FAULTS: readonly Fault[] = [
-  fault('one more than the limit', CHARGE, 'total + 1 > limit.count', 'total > limit.count'),
-  fault('one less than the limit', CHARGE, 'total + 1 > limit.count', 'total + 2 > limit.count'),
-  fault('one bucket too few', RING, 'BUCKETS = 61', 'BUCKETS = 60'),
-  fault('one bucket too many', RING, 'BUCKETS = 61', 'BUCKETS = 62'),
+  fault(
+    'off by one at the limit: one more',
+    CHARGE,
+    'total + 1 > limit.count',
+    'total > limit.count',
+  ),
+  fault(
+    'off by one at the limit: one less',
+    CHARGE,
+    'total + 1 > limit.count',
+    'total + 2 > limit.count',
+  ),
+  fault('buckets kept one too few', RING, 'BUCKETS = 61', 'BUCKETS = 60'),
+  fault('buckets kept one too many', RING, 'BUCKETS = 61', 'BUCKETS = 62'),
   fault('a total that keeps what has left', RING, 'total = total - count', 'total = total'),
   fault('a bucket that is not emptied', RING, 'ring = with_count(ring, passed, 0)', ''),
   fault('time that runs backward', RING, 'bucket <= newest', 'bucket == newest'),
   fault(
-    'the clock of the client',
+    'the client clock instead of the server’s',
     CHARGE,
     'local now = now_ms()',
     'local now = tonumber(ARGV[3]) > 1e13 and ARGV[3] - 1e13 or now_ms()',
@@ -106,7 +116,7 @@ const LEDGER_FAULTS: readonly Fault[] = [
   ),
   fault('a limit of 0 that restricts', CHARGE, 'limit.count == 0', 'false'),
   {
-    what: 'a trip in a call of its own',
+    what: 'a trip not in the same script',
     edits: [{ file: CHARGE, find: WRITE_TRIP, replace: '' }],
     StoreClass: TripsLater,
   },
@@ -127,7 +137,7 @@ const LEDGER_FAULTS: readonly Fault[] = [
     "if not dry and enforcing then\n  redis.call('HSET', KEYS[2], unpack(rings))",
   ),
   fault(
-    'a refund without a look at the receipt',
+    'a refund without a receipt check',
     REFUND,
     'for at, ordinal in ipairs(ARGV) do\n',
     `
@@ -214,7 +224,7 @@ describe('the model test', () => {
 
 const SETTLEMENT_FAULTS: readonly Fault[] = [
   fault(
-    'an unknown outcome taken for a refusal',
+    'a refund on undefined status after the final dot',
     SETTLEMENT,
     "if (transaction.msg_status === 'rejected'",
     "if (transaction.msg_status === undefined || transaction.msg_status === 'rejected'",
