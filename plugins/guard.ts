@@ -42,8 +42,10 @@ export function guarded<Params>(
       return
     }
     answer
-      .catch((error: unknown) => onFailure(error, connection))
-      .then((settled) => tell(next, settled))
+      .then(
+        (settled) => tell(next, settled),
+        (error: unknown) => tell(next, onFailure(error, connection)),
+      )
       // What throws here is what Haraka or a later plugin does with the answer.
       .catch((error: unknown) => void onFailure(error, connection))
   }

@@ -80,16 +80,18 @@ export interface ChargeResult {
   readonly stale: boolean
 }
 
-interface DefaultTexts {
+/** What the charge script reads of the defaults, by meter. */
+interface Settings extends Readonly<Record<Meter, string>> {
   readonly from: Defaults
-  readonly limits: string
-  readonly nullLimits: string
 }
+
+/** The words of an answer of the charge script, its name first. */
+type Reply = readonly string[]
 
 /** Counts recipients in Redis. Every call is one script; nothing here waits longer than the client's command timeout. */
 export class Ledger {
   private readonly clock: ServerClock
-  private texts: DefaultTexts | undefined
+  private settings: Settings | undefined
 
   /** @param patience how long the caller of a charge waits for the answer, in ms. */
   constructor(
@@ -105,12 +107,14 @@ export class Ledger {
    *
    * @throws where Redis gave no answer: whether the recipient was counted is unknown then, and {@link refund} settles it.
    */
-  async charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    let first = await this.call(charge, defaults, false, [])
-    // We are still waiting, so what was late is our idea of the server's clock; the answer has just put it right.
-    if (first[0] === 'EXPIRED') first = await this.call(charge, defaults, false, [])
-    if (first[0] !== 'STALE') return decode(first, false)
-    return decode(await this.call(charge, defaults, false, namesOf(charge)), true)
+  charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
+    return this.attempt(charge, defaults).then((reply) => {
+      // We are still waiting, so what was late is our idea of the server's clock; the answer has just put it right.
+      if (reply[0] === 'EXPIRED') {
+        return this.attempt(charge, defaults).then((again) => this.settled(charge, defaults, again))
+      }
+      return this.settled(charge, defaults, reply)
+    })
   }
 
   /**
@@ -119,7 +123,7 @@ export class Ledger {
    * @throws where Redis gave no answer.
    */
   async preview(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return decode(await this.call(charge, defaults, true, namesOf(charge)), false)
+    return decode(await this.call(charge, defaults, 'dry', namesOf(charge)), false)
   }
 
   /**
@@ -157,51 +161,67 @@ export class Ledger {
     return reply === null ? undefined : decodeUsage(reply as unknown[])
   }
 
-  private async call(
+  /** The answer, after a second call where the first found the caller's list of accepted domains old. */
+  private settled(
     charge: Charge,
     defaults: Defaults,
-    dry: boolean,
-    names: readonly string[],
-  ): Promise<unknown[]> {
-    const { keys } = this.store
-    const { tenant, meter } = charge
-    const notAfter = dry ? 0 : Math.ceil((await this.clock.now()) + this.patience)
-    const texts = this.textsOf(defaults)
-    const reply = (await this.store.run(
-      CHARGE,
-      [
-        keys.tenant(tenant),
-        keys.usage(tenant),
-        keys.restriction(tenant),
-        keys.receipt(tenant, charge.transaction),
-        keys.domains(tenant),
-      ],
-      [
-        charge.ordinal,
-        meter === 'unregistered' ? 'u' : 'n',
-        notAfter,
-        charge.domainsToken,
-        meter === 'unregistered' ? texts.limits : texts.nullLimits,
-        defaults.mode,
-        defaults.override ?? '',
-        `${charge.domain}\t${charge.connector}\t${charge.ip}`,
-        dry ? 1 : 0,
-        ...names,
-      ],
-    )) as unknown[]
-    this.clock.observe(Number(reply[1]))
-    return reply
+    reply: Reply,
+  ): ChargeResult | Promise<ChargeResult> {
+    if (reply[0] !== 'STALE') return decode(reply, false)
+    return this.attempt(charge, defaults, namesOf(charge)).then((again) => decode(again, true))
   }
 
-  private textsOf(defaults: Defaults): DefaultTexts {
-    if (this.texts?.from !== defaults) {
-      this.texts = {
+  /** One call, which does nothing once nobody waits for it any more. */
+  private attempt(charge: Charge, defaults: Defaults, names?: readonly string[]): Promise<Reply> {
+    const call = (now: number): Promise<Reply> =>
+      this.call(charge, defaults, Math.ceil(now + this.patience), names)
+    const now = this.clock.now()
+    return typeof now === 'number' ? call(now) : now.then(call)
+  }
+
+  private call(
+    charge: Charge,
+    defaults: Defaults,
+    notAfter: number | 'dry',
+    names?: readonly string[],
+  ): Promise<Reply> {
+    const { keys } = this.store
+    const { tenant } = charge
+    const keyNames = [
+      keys.tenant(tenant),
+      keys.usage(tenant),
+      keys.restriction(tenant),
+      keys.receipt(tenant, charge.transaction),
+    ]
+    const args = [
+      charge.ordinal,
+      notAfter,
+      charge.domainsToken,
+      this.settingsOf(defaults)[charge.meter],
+      `${charge.domain}\t${charge.connector}\t${charge.ip}`,
+    ]
+    if (names) {
+      keyNames.push(keys.domains(tenant))
+      args.push(...names)
+    }
+    return this.store.run(CHARGE, keyNames, args).then((text) => {
+      const reply = (text as string).split(' ')
+      this.clock.observe(Number(reply[1]))
+      return reply
+    })
+  }
+
+  /** What the script reads of the defaults; they are other ones only when the configuration has changed. */
+  private settingsOf(defaults: Defaults): Readonly<Record<Meter, string>> {
+    if (this.settings?.from !== defaults) {
+      const { mode, override = '', limits, nullLimits } = defaults
+      this.settings = {
         from: defaults,
-        limits: formatLimits(defaults.limits),
-        nullLimits: formatLimits(defaults.nullLimits),
+        unregistered: `u\t${override}\t${mode}\t${formatLimits(limits)}`,
+        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}`,
       }
     }
-    return this.texts
+    return this.settings
   }
 }
 
@@ -211,24 +231,30 @@ function namesOf({ names }: Charge): readonly string[] {
   return found.length > 0 ? found : ['']
 }
 
-function decode(reply: unknown[], stale: boolean): ChargeResult {
+/** Reads `answer time used limit window`, and what follows CHARGED. */
+function decode(reply: Reply, stale: boolean): ChargeResult {
   const answer = reply[0] as ChargeResult['answer']
+  const isRestricted = answer === 'RESTRICTED'
   return {
     answer,
-    used: answer === 'RESTRICTED' ? 0 : Number(reply[2] ?? 0),
+    used: isRestricted ? 0 : Number(reply[2] ?? 0),
     limit: Number(reply[3] ?? 0),
     window: Number(reply[4] ?? 0),
-    windows: decodeWindows(reply.slice(6).map(Number)),
-    firstWouldTrip: reply[5] === 1,
-    scope: reply[2] === 'all' ? 'all' : 'unregistered',
+    windows: decodeWindows(reply),
+    firstWouldTrip: reply[5] === '1',
+    scope: isRestricted && reply[2] === 'all' ? 'all' : 'unregistered',
     stale,
   }
 }
 
-function decodeWindows(numbers: readonly number[]): WindowCount[] {
+function decodeWindows(reply: Reply): WindowCount[] {
   const windows: WindowCount[] = []
-  for (let at = 0; at + 2 < numbers.length; at += 3) {
-    windows.push({ used: numbers[at]!, limit: numbers[at + 1]!, window: numbers[at + 2]! })
+  for (let at = 6; at + 2 < reply.length; at += 3) {
+    windows.push({
+      used: Number(reply[at]),
+      limit: Number(reply[at + 1]),
+      window: Number(reply[at + 2]),
+    })
   }
   return windows
 }

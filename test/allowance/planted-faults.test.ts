@@ -41,7 +41,7 @@ const WRITE_TRIP = `redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic',
 class TripsLater extends Store {
   override async run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
     const reply = await super.run(script, keys, args)
-    if (Array.isArray(reply) && reply[0] === 'TRIPPED' && args[8] !== 1) {
+    if (String(reply).startsWith('TRIPPED') && args[1] !== 'dry') {
       const place = readScript(`${__dirname}/../../src/restriction`, 'place')
       await super.run(place, [keys[0]!, keys[2]!], ['unregistered', 'automatic', '', ''])
     }
@@ -71,7 +71,7 @@ const LEDGER_FAULTS: readonly Fault[] = [
     'the client clock instead of the server’s',
     CHARGE,
     'local now = now_ms()',
-    'local now = tonumber(ARGV[3]) > 1e13 and ARGV[3] - 1e13 or now_ms()',
+    'local now = ARGV[2] ~= "dry" and tonumber(ARGV[2]) > 1e13 and ARGV[2] - 1e13 or now_ms()',
   ),
   fault(
     'a charge in one window only',
@@ -92,7 +92,7 @@ const LEDGER_FAULTS: readonly Fault[] = [
     '',
   ),
   fault('a trip without a receipt', CHARGE, "keep_receipt('TRIPPED', over, '-')", ''),
-  fault('not-after ignored', CHARGE, 'not_after > 0 and now > not_after', 'false'),
+  fault('not-after ignored', CHARGE, 'not dry and now > tonumber(ARGV[2])', 'false'),
   fault(
     'a settled recipient that is charged',
     CHARGE,
@@ -101,7 +101,7 @@ const LEDGER_FAULTS: readonly Fault[] = [
   ),
   fault('a restriction ignored', CHARGE, "if scope and meter == 'u'", 'if false'),
   fault('a block of all mail ignored', CHARGE, "if scope == 'all'", 'if false'),
-  fault('a new list of domains ignored', CHARGE, 'tenant[2] ~= ARGV[4]', 'false'),
+  fault('a new list of domains ignored', CHARGE, 'tenant[2] ~= ARGV[3]', 'false'),
   fault(
     'a deferring limit that restricts',
     CHARGE,

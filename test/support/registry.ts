@@ -130,7 +130,7 @@ function breakAfter(client: Redis, commands: number): Redis {
   return new Proxy(client, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property)
-      if (typeof value !== 'function' || property === 'defineCommand') return value
+      if (typeof value !== 'function') return value
       return (...args: unknown[]): unknown => {
         if (left-- <= 0) return Promise.reject(new Error('the process was killed here'))
         return (value as (...args: unknown[]) => unknown).apply(target, args)

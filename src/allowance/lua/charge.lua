@@ -1,21 +1,19 @@
 -- Charges one recipient in every window of a meter; or charges nothing and says why. A tenant that would go past a
 -- limit of `unregistered` is restricted in this same call.
 --
--- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction   KEYS[4] receipt   KEYS[5] domains
+-- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction   KEYS[4] receipt   KEYS[5] domains, where names are given
 -- ARGV[1] ordinal of the recipient in its transaction
--- ARGV[2] meter: u (unregistered) or n (null)
--- ARGV[3] not-after: server time in ms past which nothing is done any more; 0: none
--- ARGV[4] the domains token that the caller knows
--- ARGV[5] limits and ARGV[6] mode of a tenant that has none of its own
--- ARGV[7] override: a mode that wins over all, or empty
--- ARGV[8] domain, connector and address for the trigger, joined by tabs
--- ARGV[9] 1: only say what would happen, write nothing
--- ARGV[10 …] the sender domain and its parents, where the answer before was STALE
+-- ARGV[2] not-after: server time in ms past which nothing is done any more; `dry`: only say what would happen
+-- ARGV[3] the domains token that the caller knows
+-- ARGV[4] meter (u: unregistered, n: null), override (a mode that wins over all, or empty), and mode and limits of a
+--         tenant that has none of its own, joined by tabs
+-- ARGV[5] domain, connector and address for the trigger, joined by tabs
+-- ARGV[6 …] the sender domain and its parents, where the answer before was STALE
 --
--- Reply: { answer, server time in ms, used, limit, window in ms }, the last three for the window that decided, or that
--- has the least left.
+-- Few and short arguments, and one text for a reply: each costs the caller more than it costs Redis.
+-- Reply: `answer time used limit window`: server time in ms, and the window in ms that decided or has the least left.
 -- CHARGED     counted; in monitor `used` may exceed `limit`. Then follow 1 if this is the first would-be trip, else 0,
---             and used, limit and window of every window
+--             and used, limit and window of every window; none of these where it was counted before
 -- TRIPPED     not counted, and the tenant has been restricted in this call
 -- RESTRICTED  not counted; the scope stands in place of `used`
 -- ZERO        not counted: a limit of 0
@@ -34,43 +32,47 @@
 local RECEIPT_TTL = 3600000
 
 local now = now_ms()
-local ordinal, meter, dry = ARGV[1], ARGV[2], ARGV[9] == '1'
+local ordinal, dry = ARGV[1], ARGV[2] == 'dry'
+local meter, override, default_mode, default_limits = string.match(ARGV[4], '^(.)\t(.-)\t(.-)\t(.*)$')
+
+local function answer_only(answer)
+  return string.format('%s %.0f', answer, now)
+end
 
 local receipt = redis.call('HGET', KEYS[4], ordinal)
 if receipt then
-  local answer, used, limit, window = string.match(receipt, '^(%u+) (%d+) (%d+) (%d+)')
-  if answer == 'SETTLED' then return { 'EXPIRED', now } end
-  return { answer, now, tonumber(used), tonumber(limit), tonumber(window) }
+  local answer, counts = string.match(receipt, '^(%u+) (%d+ %d+ %d+)')
+  if answer == 'SETTLED' then return answer_only('EXPIRED') end
+  return string.format('%s %.0f %s', answer, now, counts)
 end
 
-local not_after = tonumber(ARGV[3])
-if not_after > 0 and now > not_after then return { 'EXPIRED', now } end
+if not dry and now > tonumber(ARGV[2]) then return answer_only('EXPIRED') end
 
 local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'domains', meter == 'u' and 'limits' or 'nullLimits', 'mode')
-if not tenant[1] then return { 'GONE', now } end
+if not tenant[1] then return answer_only('GONE') end
 
-local mode = ARGV[7] ~= '' and ARGV[7] or tenant[4] or ARGV[6]
-if mode == 'off' then return { 'OFF', now } end
+local mode = override ~= '' and override or tenant[4] or default_mode
+if mode == 'off' then return answer_only('OFF') end
 
-local stale = meter == 'u' and tenant[2] ~= ARGV[4]
-if stale and #ARGV < 10 then return { 'STALE', now } end
+local stale = meter == 'u' and tenant[2] ~= ARGV[3]
+if stale and #ARGV < 6 then return answer_only('STALE') end
 
 local enforcing = mode == 'enforce'
 local scope = enforcing and redis.call('HGET', KEYS[3], 'scope')
 -- It stops registered mail too.
-if scope == 'all' then return { 'RESTRICTED', now, scope } end
+if scope == 'all' then return answer_only('RESTRICTED') .. ' all' end
 
 if stale then
-  local entries = redis.call('HMGET', KEYS[5], unpack(ARGV, 10))
+  local entries = redis.call('HMGET', KEYS[5], unpack(ARGV, 6))
   for at, entry in ipairs(entries) do
-    if entry and (at == 1 or string.match(entry, '^%l*s')) then return { 'REGISTERED', now } end
+    if entry and (at == 1 or string.match(entry, '^%l*s')) then return answer_only('REGISTERED') end
   end
 end
 
-if scope and meter == 'u' then return { 'RESTRICTED', now, scope } end
+if scope and meter == 'u' then return answer_only('RESTRICTED') .. ' ' .. scope end
 
-local limits = parse_limits(tenant[3] or ARGV[5])
-if #limits == 0 then return { 'CHARGED', now, 0, 0, 0 } end
+local limits = parse_limits(tenant[3] or default_limits)
+if #limits == 0 then return answer_only('CHARGED') end
 
 local fields = { 'generation' }
 for at, limit in ipairs(limits) do fields[at + 1] = meter .. limit.window end
@@ -93,12 +95,16 @@ for at, limit in ipairs(limits) do
   if not tightest or limit.count - total < tightest.count - tightest.used then tightest = limit end
 end
 
+local function counts_of(limit)
+  return string.format(' %.0f %.0f %.0f', limit.used, limit.count, limit.window)
+end
+
 local function reply(answer, limit)
-  return { answer, now, limit.used, limit.count, limit.window }
+  return answer_only(answer) .. counts_of(limit)
 end
 
 local function trigger_of(limit)
-  local domain, connector, ip = string.match(ARGV[8], '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
+  local domain, connector, ip = string.match(ARGV[5], '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
   return {
     'window', limit.window, 'limit', limit.count, 'used', limit.used,
     'domain', domain or '', 'connector', connector or '', 'ip', ip or '',
@@ -130,16 +136,16 @@ if not dry and meter == 'u' and over then
   first_would_trip = redis.call('HSETNX', KEYS[2], 'wouldTrip', table.concat(would_trip, '\t'))
 end
 
-local rings, buckets, windows = {}, {}, {}
+local rings, buckets, windows = {}, {}, ''
 for at, limit in ipairs(limits) do
   local ring = adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1)
   limit.used = limit.used + 1
   rings[2 * at - 1], rings[2 * at] = fields[at + 1], ring
   buckets[at] = string.format('%s:%.0f', fields[at + 1], limit.newest)
-  windows[3 * at - 2], windows[3 * at - 1], windows[3 * at] = limit.used, limit.count, limit.window
+  windows = windows .. counts_of(limit)
 end
 if not dry then
   redis.call('HSET', KEYS[2], unpack(rings))
   keep_receipt('CHARGED', tightest, table.concat(buckets, ','))
 end
-return { 'CHARGED', now, tightest.used, tightest.count, tightest.window, first_would_trip, unpack(windows) }
+return reply('CHARGED', tightest) .. ' ' .. first_would_trip .. windows
