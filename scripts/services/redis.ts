@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
 import { freePort } from './port'
 import { scratchDir } from './scratch'
@@ -11,6 +13,12 @@ export interface StartRedisOptions {
    * win over the defaults (no persistence at all).
    */
   args?: string[]
+  /**
+   * Lines of redis.conf, where the server is to have one. Redis writes into it what it is told at
+   * run time (CONFIG REWRITE, as Sentinel does), and finds that again after restart(). Arguments
+   * win over it.
+   */
+  config?: readonly string[]
 }
 
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>
@@ -52,13 +60,17 @@ const ATTEMPTS = 5
  *
  * @throws Error when there is no redis-server (it says what to do) or it does not start
  */
-export async function startRedis({ args = [] }: StartRedisOptions = {}): Promise<TestRedis> {
+export async function startRedis({
+  args = [],
+  config,
+}: StartRedisOptions = {}): Promise<TestRedis> {
   const program = findTool('redis-server')
   const dir = scratchDir('redis')
+  const file = config ? [writeConfig(dir, config)] : []
   const run = async (port: number) => {
     const service = new Service({
       command: program,
-      args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, ...defaults, ...args],
+      args: [...file, ...['--port', String(port), '--dir', dir], ...defaults, ...args],
       cwd: dir,
     })
     await service.waitForLog(/Ready to accept connections|Sentinel ID is/)
@@ -68,7 +80,16 @@ export async function startRedis({ args = [] }: StartRedisOptions = {}): Promise
   return new RunningRedis(port, dir, service, () => retryTaken(() => run(port)))
 }
 
-const defaults = ['--save', '', '--appendonly', 'no', '--protected-mode', 'no']
+const defaults = [
+  ...['--bind', '127.0.0.1', '--protected-mode', 'no'],
+  ...['--save', '', '--appendonly', 'no'],
+]
+
+function writeConfig(dir: string, lines: readonly string[]): string {
+  const file = path.join(dir, 'redis.conf')
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
+  return file
+}
 
 async function onFreePort(run: (port: number) => Promise<Service>) {
   return retryTaken(async () => {

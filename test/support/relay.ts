@@ -10,7 +10,7 @@ import { parseLimits } from '../../src/allowance/limits'
 import type { WindowUsage } from '../../src/allowance/usage'
 import { Restrictions, type Restriction } from '../../src/restriction/restriction'
 import { Keys } from '../../src/store/keys'
-import { Store } from '../../src/store/store'
+import { Store, type Client } from '../../src/store/store'
 import type { RawIdentities } from '../../src/tenants/identities'
 import { Registry } from '../../src/tenants/registry'
 import type { Mode } from '../../src/mode'
@@ -53,15 +53,22 @@ export function newAddress(): string {
   return `127.77.${Math.floor(addresses / 250)}.${(addresses % 250) + 1}`
 }
 
+/** The Redis of a relay: one server, or several that act as one. */
+export interface RelayRedis {
+  /** A new client, closed by stop(). */
+  client(): Client
+  stop(): Promise<void>
+}
+
 /** One Redis, the Harakas on it, and what an operator does to them. */
-export class TestRelay {
+export class TestRelay<Server extends RelayRedis = TestRedis> {
   readonly store: Store
   readonly registry: Registry
   readonly restrictions: Restrictions
   readonly #ledger: Ledger
 
   constructor(
-    readonly redis: TestRedis,
+    readonly redis: Server,
     readonly hosts: TestHaraka[],
   ) {
     this.store = new Store(redis.client(), new Keys('ud:'))
@@ -156,7 +163,7 @@ export class TestRelay {
 /** A tenant of a TestRelay. */
 export class TestTenant {
   constructor(
-    readonly relay: TestRelay,
+    readonly relay: TestRelay<RelayRedis>,
     readonly id: string,
     /** Its first accepted domain. */
     readonly domain: string,

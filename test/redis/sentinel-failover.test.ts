@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import {
+  startHaraka,
+  startRedisSentinel,
+  tenantctl,
+  TestRelay,
+  waitFor,
+  type TestHaraka,
+  type TestRedisSentinel,
+} from '../support'
+import { accountOf, MailStream, RECIPIENT, UNREGISTERED } from '../support/failover'
+import { REPLY } from '../support/replies'
+
+const LIMIT = 300
+
+let redis: TestRedisSentinel
+let haraka: TestHaraka
+let relay: TestRelay<TestRedisSentinel>
+
+before(async () => {
+  redis = await startRedisSentinel()
+  haraka = await startHaraka({ nodes: 2, settings: { redis: redis.settings } })
+  relay = new TestRelay(redis, [haraka])
+})
+after(async () => {
+  await haraka?.stop()
+  await redis?.stop()
+})
+
+test('kill -9 of the primary that Sentinel watches', async (t) => {
+  const contoso = await relay.tenant('contoso', { limits: `${LIMIT}/1h` })
+  const fabrikam = await relay.tenant('fabrikam')
+  await ctl('block', 'fabrikam', '--reason', 'phishing')
+  const restriction = await fabrikam.restriction()
+  await redis.inSync()
+  const former = await redis.primary()
+
+  await t.test(
+    'under load: registered mail passes, and no more than the limit and the loss',
+    async (t) => {
+      const stream = new MailStream(contoso)
+      await stream.until('a third is used', () => stream.count(250) >= LIMIT / 3)
+      const killed = performance.now()
+      await former.kill()
+      const outage = await stream.untilServed(killed)
+      await stream.until('the allowance is used up', () => stream.count(550) >= 20)
+      await stream.stop()
+
+      const { delivered, lost } = await accountOf(contoso)
+      t.diagnostic(`service back after ${outage.duration} ms, longest message ${outage.longest} ms`)
+      t.diagnostic(`451: ${outage.tempfailed}, registered delivered: ${stream.registered}`)
+      t.diagnostic(`${delivered} accepted of ${LIMIT}, ${lost} lost by asynchronous replication`)
+      assert.ok(delivered <= LIMIT + lost, `${delivered} delivered, ${lost} lost`)
+      assert.equal((await contoso.restriction())?.by, 'automatic')
+    },
+  )
+
+  await t.test(
+    'a restriction that was replicated refuses, in a worker started anew too',
+    async () => {
+      assert.deepEqual(await fabrikam.restriction(), restriction)
+      for (const restarted of [false, true]) {
+        if (restarted) await haraka.restart()
+        await relay.attributed(fabrikam.session, 'fabrikam/mx')
+        const { mail } = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
+        assert.equal(mail.raw, REPLY.blocked)
+        const own = await fabrikam.send({ from: 'a@fabrikam.example', to: RECIPIENT })
+        assert.ok(own.delivered, String(own.last))
+      }
+    },
+  )
+
+  await t.test('tenantctl works by the new primary, and every worker hears of it', async () => {
+    assert.equal((await status('fabrikam')).restriction?.reason, 'phishing')
+    const from = haraka.log.length
+    await ctl('unblock', 'fabrikam', '--reason', 'cleaned')
+    const told = () => haraka.log.slice(from).match(/\bunblocked\b.*fabrikam/g)?.length === 2
+    await waitFor(told, { what: 'both workers know it' })
+    const sent = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.ok(sent.delivered, String(sent.last))
+  })
+
+  await t.test('the killed one comes back as a replica, and nobody notices', async () => {
+    await former.restart()
+    await redis.demoted(former)
+    assert.equal((await status('fabrikam')).restriction, null)
+    assert.equal((await status('contoso')).restriction?.by, 'automatic')
+    const sent = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.ok(sent.delivered, String(sent.last))
+  })
+})
+
+interface Status {
+  restriction: { by: string; reason: string } | null
+}
+
+async function status(tenant: string): Promise<Status> {
+  return JSON.parse(await ctl('status', tenant, '--json')) as Status
+}
+
+/** tenantctl with the configuration of Haraka. */
+async function ctl(...args: string[]): Promise<string> {
+  const run = await tenantctl(['--config', haraka.configDir, ...args])
+  assert.equal(run.status, 0, run.stderr)
+  return run.stdout
+}

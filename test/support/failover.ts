@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../../scripts/services/wait-for'
+import { Keys } from '../../src/store/keys'
+import type { TestTenant } from './relay'
+import { REPLY } from './replies'
+
+/** A sender domain that belongs to no tenant. */
+export const UNREGISTERED = 'someone@elsewhere.example'
+export const RECIPIENT = 'rcpt@far.example'
+
+const SESSIONS = 4
+/** A failover is a matter of seconds, and of more where the machine is busy. */
+const PATIENCE = 60_000
+/** Who is refused does not ask again at once, in ms. */
+const PAUSE = 20
+
+type Code = 250 | 451 | 550
+
+/** What a stream of mail saw of an outage. */
+export interface Outage {
+  /** Unregistered mail that got 451. */
+  readonly tempfailed: number
+  /** From the beginning to the first unregistered mail that was taken after a 451, in ms. */
+  readonly duration: number
+  /** The longest that a message took, in ms. */
+  readonly longest: number
+}
+
+/**
+ * A tenant's mail from its own domain and from a foreign one in turn, in several sessions, until
+ * stop(). Its own must be delivered; the other must be, or get one of two answers byte for byte.
+ */
+export class MailStream {
+  /** The answers to unregistered mail, by their monotonic time. */
+  readonly #answers: { readonly at: number; readonly code: Code; readonly took: number }[] = []
+  /** Messages of the tenant's own domain that were delivered. */
+  registered = 0
+  #running = true
+  readonly #sessions: Promise<unknown>
+
+  constructor(private readonly tenant: TestTenant) {
+    this.#sessions = Promise.all(Array.from({ length: SESSIONS }, () => this.#send()))
+    // stop() and until() tell of it.
+    this.#sessions.catch(() => {})
+  }
+
+  /** How often unregistered mail got this answer, since then. */
+  count(code: Code, since = 0): number {
+    return this.#answers.filter((answer) => answer.code === code && answer.at >= since).length
+  }
+
+  /** Waits for something while the mail goes on. @throws when some mail got a wrong answer */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    const ended = this.#sessions.then(() => assert.fail('the stream has ended'))
+    await Promise.race([waitFor(condition, { timeout: PATIENCE, what }), ended])
+  }
+
+  /** Waits until unregistered mail has been taken again after a 451. */
+  async untilServed(since: number): Promise<Outage> {
+    await this.until('unregistered mail is taken again', () => this.#end(since) !== undefined)
+    return {
+      tempfailed: this.count(451, since),
+      duration: Math.round(this.#end(since)! - since),
+      longest: Math.round(Math.max(...this.#answers.map(({ took }) => took))),
+    }
+  }
+
+  /** Ends all sessions with QUIT. @throws when some mail got a wrong answer, or none */
+  async stop(): Promise<void> {
+    this.#running = false
+    await this.#sessions
+  }
+
+  #end(since: number): number | undefined {
+    const begin = this.#answers.findIndex(({ at, code }) => at >= since && code === 451)
+    if (begin < 0) return undefined
+    return this.#answers.slice(begin).find(({ code }) => code === 250)?.at
+  }
+
+  async #send(): Promise<void> {
+    const client = await this.tenant.connect()
+    while (this.#running) {
+      const own = await client.send({ from: `a@${this.tenant.domain}`, to: RECIPIENT })
+      assert.ok(own.delivered, `registered mail got ${String(own.last)}`)
+      this.registered++
+      const started = performance.now()
+      const { delivered, last } = await client.send({ from: UNREGISTERED, to: RECIPIENT })
+      if (!delivered) assert.ok([REPLY.undecidable, REPLY.blocked].includes(last.raw as never))
+      const at = performance.now()
+      this.#answers.push({ at, code: last.code as Code, took: at - started })
+      if (!delivered) await sleep(PAUSE)
+    }
+    await client.quit()
+  }
+}
+
+/** A tenant's unregistered mail that was delivered, one recipient each. */
+export interface Account {
+  readonly delivered: number
+  /** Of those, how many the primary of now does not know: it was promoted without them. */
+  readonly lost: number
+}
+
+/**
+ * Counts what a failover lost, mail by mail: for what was delivered, the plugin's log has the answer of the primary
+ * of that time, and the primary of now has a receipt or has not.
+ *
+ * @throws AssertionError when something was delivered that no primary has counted (a silent pass), or the usage
+ * shown is another than the delivered that were not lost.
+ */
+export async function accountOf(tenant: TestTenant): Promise<Account> {
+  const { hosts, store } = tenant.relay
+  const delivered = hosts
+    .flatMap(({ sink }) => sink.messages())
+    .filter(({ note, mailFrom }) => {
+      return mailFrom === UNREGISTERED && (note as { tenant?: string })?.tenant === tenant.id
+    })
+  const counted = () => {
+    const lines = hosts.flatMap(({ log }) => [...log.matchAll(/ charged .*transaction=(\S+)/g)])
+    const transactions = new Set(lines.map(([, transaction]) => transaction))
+    return delivered.every(({ uuid }) => transactions.has(uuid))
+  }
+  await waitFor(counted, { what: 'all that was delivered has been counted somewhere' })
+
+  const keys = new Keys('ud:')
+  const receipts = delivered.map(({ uuid }) => store.client.hvals(keys.receipt(tenant.id, uuid)))
+  const known = (await Promise.all(receipts)).filter((values) =>
+    values.some((value) => value.startsWith('CHARGED')),
+  )
+  const lost = delivered.length - known.length
+  // What was counted without an answer has been given back by then.
+  await waitFor(async () => (await tenant.used()) === known.length, {
+    timeout: PATIENCE,
+    interval: 50,
+    what: `${known.length} of ${delivered.length} are shown as used`,
+  })
+  return { delivered: delivered.length, lost }
+}
