@@ -31,8 +31,13 @@ export class Report {
     result: ChargeResult,
     warnAt: readonly number[],
   ): void {
-    const facts = { ...factsOf(transit), class: transit.standing.class }
-    transit.transaction.results.add(this.plugin, { pass: 'allowance', ...factsOf(transit) })
+    const facts = { ...transit.facts, class: transit.standing.class }
+    transit.transaction.results.add(this.plugin, {
+      pass: 'allowance',
+      ...transit.facts,
+      // Or Haraka puts all that it holds of us into words, for each recipient (haraka-results, _log).
+      human: 'allowance',
+    })
     connection.loginfo(this.plugin, 'charged', {
       ...facts,
       verdict: 'pass',
@@ -53,7 +58,7 @@ export class Report {
 
   /** Went past its allowance in this very moment. */
   tripped(connection: Connection, transit: Transit, result: ChargeResult, ip: string): void {
-    const facts = factsOf(transit)
+    const facts = transit.facts
     transit.transaction.results.add(this.plugin, { fail: 'tripped', ...facts })
     connection.logwarn(this.plugin, 'tripped', {
       ...facts,
@@ -65,7 +70,7 @@ export class Report {
 
   /** Refused or deferred. Of the refusals of one connector the log tells the first, then a count a minute. */
   refused(connection: Connection, transit: Transit, token: string): void {
-    const facts = factsOf(transit)
+    const facts = transit.facts
     transit.transaction.results.add(this.plugin, { fail: token, ...facts })
     const { ip } = connection.remote
     const { tenant = '', connector = tenant === '' ? ip : '' } = facts
@@ -76,7 +81,7 @@ export class Report {
 
   /** Could not be decided; `values` say what was done. */
   undecided(transit: Transit, token: string, values: Values = {}): void {
-    transit.transaction.results.add(this.plugin, { err: token, ...factsOf(transit), ...values })
+    transit.transaction.results.add(this.plugin, { err: token, ...transit.facts, ...values })
   }
 }
 
@@ -87,20 +92,4 @@ function inWords({ used, limit, window }: WindowCount): Values {
 function crosses({ used, limit }: WindowCount, percent: number): boolean {
   const threshold = (limit * percent) / 100
   return used >= threshold && used - 1 < threshold
-}
-
-interface TransitFacts {
-  tenant?: string
-  connector?: string
-  domain?: string
-}
-
-function factsOf({ attribution, standing }: Transit): TransitFacts {
-  const facts: TransitFacts = {}
-  if (attribution.kind === 'attributed') {
-    facts.tenant = attribution.tenant
-    if (attribution.connector !== undefined) facts.connector = attribution.connector
-  }
-  if (standing.domain !== undefined) facts.domain = standing.domain
-  return facts
 }

@@ -15,6 +15,13 @@ export interface TransactionNote {
   readonly class: SenderClass | null
 }
 
+/** Who sends, as keys for the results store and the log. */
+export interface TransitFacts {
+  readonly tenant?: string
+  readonly connector?: string
+  readonly domain?: string
+}
+
 const NOTE = 'unregistered_domain'
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 const UNKNOWN: SenderStanding = { class: undefined, domain: undefined, matched: undefined }
@@ -27,6 +34,7 @@ export class Transit {
   /** Whether it has been said in the results store that this is none of our business. */
   skipped = false
   private readonly sender: EnvelopeDomain
+  private known: TransitFacts | undefined
   private charges: Charges | undefined
   private ended = false
 
@@ -44,6 +52,7 @@ export class Transit {
     if (attribution === this.attribution && snapshot === this.snapshot) return
     this.attribution = attribution
     this.snapshot = snapshot
+    this.known = undefined
     if (attribution.kind !== 'attributed') {
       this.standing = UNKNOWN
       delete this.transaction.notes[NOTE]
@@ -58,6 +67,11 @@ export class Transit {
     this.transaction.notes[NOTE] = note
   }
 
+  /** Who sends, as far as that is known. */
+  get facts(): TransitFacts {
+    return (this.known ??= factsOf(this))
+  }
+
   /** The charges of this transaction. */
   chargesWith(refund: Refund): Charges {
     this.charges ??= new Charges(this.transaction.uuid, refund)
@@ -69,4 +83,11 @@ export class Transit {
     this.ended = true
     this.charges?.settle(mayBeTaken(this.transaction))
   }
+}
+
+function factsOf({ attribution, standing: { domain } }: Transit): TransitFacts {
+  const sender = domain === undefined ? {} : { domain }
+  if (attribution.kind !== 'attributed') return sender
+  const { tenant, connector } = attribution
+  return connector === undefined ? { tenant, ...sender } : { tenant, connector, ...sender }
 }

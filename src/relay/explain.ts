@@ -84,7 +84,7 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   }
 
   const atMail = judge(situation)
-  const atRcpt = judge({ ...situation, stage: 'rcpt', recipient })
+  const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
   let verdict = atMail.verdict
   let reply = replyOf(atMail)
   const steps: Step[] = [

@@ -19,15 +19,21 @@ export interface SenderStanding {
   readonly matched: string | undefined
 }
 
+/**
+ * When it is judged, by Haraka's hooks: at `mail` no recipient is known; at `rcpt` one is offered; at `rcpt_ok` it has
+ * been accepted by all others, and is counted.
+ */
+export type Stage = 'mail' | 'rcpt' | 'rcpt_ok'
+
 /** All that a judgement rests on. */
 export interface Situation {
-  readonly stage: 'mail' | 'rcpt'
+  readonly stage: Stage
   readonly relaying: boolean
   readonly attribution: Attribution
   /** The attributed tenant. */
   readonly snapshot: Known
   readonly sender: SenderStanding
-  /** At `rcpt`. */
+  /** From `rcpt` on. */
   readonly recipient: HarakaAddress | undefined
   readonly config: Config
 }
@@ -100,8 +106,8 @@ export function modeOf(snapshot: Known, { main }: Config): Mode {
 }
 
 /**
- * Judges one stage of a transaction by what this process knows. A `charge` at RCPT is decided in Redis; a `charge` at
- * MAIL lets the sender pass, since no recipient is known yet.
+ * Judges one stage of a transaction by what this process knows. A `charge` at `rcpt_ok` is decided in Redis; before that
+ * it lets the transaction go on, whoever the recipient is.
  */
 export function judge(situation: Situation): Judgement {
   const { attribution, snapshot, config } = situation
@@ -135,15 +141,14 @@ function judgeOther(
   snapshot: Snapshot,
   enforcing: boolean,
 ): Judgement {
-  const restricted = enforcing && snapshot.restricted !== undefined
-  if (stage === 'mail') {
-    const refuse = restricted && sender.class !== 'null' && config.main.refuseAt === 'mail'
-    return refuse ? RESTRICTED : sender.class === 'null' ? CHARGE_NULL : CHARGE
-  }
-  // Recipients inside the tenant's own accepted domains are not relay.
-  if (recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
-  if (sender.class === 'null') return CHARGE_NULL
-  return restricted ? RESTRICTED : CHARGE
+  const isNull = sender.class === 'null'
+  const restricted = enforcing && !isNull && snapshot.restricted !== undefined
+  const refuses = restricted && (stage !== 'mail' || config.main.refuseAt === 'mail')
+  // Recipients inside the tenant's own accepted domains are not relay. Looked at only where it matters.
+  const matters = refuses || stage === 'rcpt_ok'
+  if (matters && recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
+  if (refuses) return RESTRICTED
+  return isNull ? CHARGE_NULL : CHARGE
 }
 
 function isOwn(recipient: HarakaAddress, snapshot: Snapshot): boolean {

@@ -33,11 +33,11 @@ function standing(sender: string, snapshot: Known) {
 
 type Facts = Partial<Omit<Situation, 'sender' | 'recipient'>> & { sender?: string; to?: string }
 
-/** A relaying session of contoso at MAIL, or at RCPT where there is a recipient; unless another is said. */
+/** A relaying session of contoso at MAIL, or after RCPT where there is a recipient; unless another is said. */
 function situation({ sender = UNREGISTERED, to, ...facts }: Facts): Situation {
   const snapshot = 'snapshot' in facts ? facts.snapshot : snapshotWith()
   return {
-    stage: to === undefined ? 'mail' : 'rcpt',
+    stage: to === undefined ? 'mail' : 'rcpt_ok',
     relaying: true,
     attribution: ATTRIBUTED,
     config: configWith(),
@@ -223,6 +223,11 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
   ['unregistered', {}, 'charge unregistered'],
   ['unregistered, at RCPT', { to: FOREIGN }, 'charge unregistered'],
   ['unregistered, own recipient', { to: OWN }, 'pass own-recipient'],
+  [
+    'unregistered, own recipient, when RCPT begins: not looked at yet',
+    { to: OWN, stage: 'rcpt' },
+    'charge unregistered',
+  ],
   ['unregistered, restricted', { snapshot: restricted }, '550 5.7.7 restricted'],
   [
     'unregistered, restricted, at RCPT',
@@ -242,6 +247,11 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
   [
     'unregistered, restricted, refuse_at=rcpt, own recipient',
     { snapshot: restricted, config: atRcpt, to: OWN },
+    'pass own-recipient',
+  ],
+  [
+    'unregistered, restricted, own recipient, when RCPT begins',
+    { snapshot: restricted, to: OWN, stage: 'rcpt' },
     'pass own-recipient',
   ],
   [
@@ -352,14 +362,20 @@ describe('whatever the situation', () => {
     const matters = [
       relaying && isKnown(each) && modeOf(snapshot, config) === 'enforce',
       snapshot?.restricted !== undefined && sender.class === 'unregistered',
-      stage === 'rcpt' && String(recipient?.host) === 'far.example',
+      stage !== 'mail' && String(recipient?.host) === 'far.example',
     ]
     return matters.includes(false) || judgement.verdict === 'refuse'
   })
 
   holds('own recipients are never charged', (each, judgement) => {
-    const own = each.recipient !== undefined && String(each.recipient.host) === 'sub.contoso.com'
+    const own = each.stage === 'rcpt_ok' && String(each.recipient?.host) === 'sub.contoso.com'
     return !own || judgement.verdict !== 'charge'
+  })
+
+  holds('what is refused when RCPT begins would be refused when it ends', (each, judgement) => {
+    if (each.stage !== 'rcpt') return true
+    const last = judge({ ...each, stage: 'rcpt_ok' })
+    return isRefusal(judgement) === isRefusal(last)
   })
 
   holds('a charge is on the meter of its class', (each, judgement) => {
@@ -399,7 +415,14 @@ function* everySituation(): Generator<Situation> {
       snapshots.push(snapshotWith({ mode, restricted: scope }))
   const envelopes = []
   for (const sender of [REGISTERED, UNREGISTERED, ''])
-    for (const to of [undefined, OWN, FOREIGN]) envelopes.push({ sender, ...(to && { to }) })
+    for (const [stage, to] of [
+      ['mail'],
+      ['rcpt', OWN],
+      ['rcpt', FOREIGN],
+      ['rcpt_ok', OWN],
+      ['rcpt_ok', FOREIGN],
+    ] as const)
+      envelopes.push({ stage, sender, ...(to && { to }) })
 
   for (const config of configs)
     for (const snapshot of snapshots)

@@ -1,0 +1,119 @@
+import type { ChargeResult, Defaults, Meter } from '../src/allowance/ledger'
+import type { Config } from '../src/config'
+import { parentsOf } from '../src/names/domain'
+import type { Charges, RecipientCharge } from '../src/relay/charges'
+import { defaultsOf } from '../src/relay/defaults'
+import type { Engine } from '../src/relay/engine'
+import { outcomeOf, passesUncounted } from '../src/relay/outcome'
+import { REPLIES } from '../src/relay/reply'
+import { redisFailure } from '../src/store/failure'
+import type { Answer } from './guard'
+import type { Connection } from './haraka'
+import type { Report } from './report'
+import { answeredRecipients } from './settlement'
+import type { Transit } from './transit'
+
+/** Answers that say nothing new about the tenant. */
+const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set(['CHARGED', 'FULL', 'DEFER', 'ZERO'])
+
+/** What happens to a recipient that is to be counted. */
+export class Charging {
+  private defaultsFrom: Config | undefined
+  private defaults: Defaults | undefined
+
+  constructor(
+    private readonly report: Report,
+    private readonly config: () => Config,
+    private readonly engine: () => Engine | undefined,
+  ) {}
+
+  /** Counts the recipient, and answers by what Redis says. */
+  charge(connection: Connection, transit: Transit, meter: Meter): Answer | Promise<Answer> {
+    const engine = this.engine()
+    const { attribution, snapshot, standing, transaction } = transit
+    if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
+    if (transit.hasEnded) return undefined
+
+    const charges = transit.chargesWith(engine.refund)
+    const charge = charges.open(attribution.tenant, answeredRecipients(transaction))
+    const { domain } = standing
+    return engine.ledger
+      .charge(
+        {
+          tenant: attribution.tenant,
+          meter,
+          transaction: transaction.uuid,
+          ordinal: charge.ordinal,
+          domainsToken: snapshot.domainsToken,
+          names: () => (domain === undefined ? [] : [domain, ...parentsOf(domain)]),
+          domain: domain ?? '',
+          connector: attribution.connector ?? '',
+          ip: connection.remote.ip,
+        },
+        this.defaultsFor(this.config()),
+      )
+      .then(
+        (result) => this.charged(connection, transit, charges, charge, result),
+        (error: unknown) => this.unanswered(transit, charges, charge, error),
+      )
+  }
+
+  private charged(
+    connection: Connection,
+    transit: Transit,
+    charges: Charges,
+    charge: RecipientCharge,
+    result: ChargeResult,
+  ): Answer {
+    const { answer } = result
+    charges.close(charge, answer === 'CHARGED' && result.window > 0 ? 'counted' : 'none')
+    const outcome = outcomeOf(result)
+    let reply: Answer = outcome.reply
+    if (answer === 'CHARGED') {
+      this.report.charged(connection, transit, result, this.config().allowance.warnAt)
+    } else if (answer === 'TRIPPED') {
+      this.engine()?.indexRestriction(charge.tenant)
+      this.report.tripped(connection, transit, result, connection.remote.ip)
+    } else if (outcome.token === 'undecidable') {
+      reply = this.uncounted(transit, `charge ${answer.toLowerCase()}`)
+    } else if (outcome.reply) {
+      this.report.refused(connection, transit, outcome.token)
+    }
+    // Redis knows better than this process: catch up.
+    const directory = this.engine()?.directory
+    if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
+      directory?.restrictionSeen(charge.tenant, result.scope)
+    } else if (result.stale || !EXPECTED.has(answer)) {
+      directory?.refresh(charge.tenant)
+    }
+    return reply
+  }
+
+  /** Redis gave no answer: whether the recipient was counted is unknown, until its refund or its message settles it. */
+  private unanswered(
+    transit: Transit,
+    charges: Charges,
+    charge: RecipientCharge,
+    error: unknown,
+  ): Answer {
+    charges.close(charge, 'unknown')
+    const reply = this.uncounted(transit, redisFailure(error))
+    if (reply !== undefined) charges.drop(charge)
+    return reply
+  }
+
+  /** A recipient that could not be counted passes, or gets a 451. */
+  private uncounted(transit: Transit, reason: string): Answer {
+    const passes = passesUncounted(transit.snapshot, this.config())
+    this.report.undecided(transit, reason, { verdict: passes ? 'pass' : 'tempfail' })
+    return passes ? undefined : REPLIES.undecidable
+  }
+
+  private defaultsFor(config: Config): Defaults {
+    if (this.defaultsFrom !== config || !this.defaults) {
+      this.defaultsFrom = config
+      this.defaults = defaultsOf(config)
+    }
+    return this.defaults
+  }
+}
