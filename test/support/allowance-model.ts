@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Meter } from '../../src/allowance/ledger'
+import type { ChargeResult, Meter } from '../../src/allowance/ledger'
 import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
 import type { Scope } from '../../src/restriction/restriction'
 import type { Mode } from '../../src/mode'
@@ -30,14 +30,19 @@ interface Receipt {
   readonly event: Event | undefined
 }
 
-interface Answer {
-  readonly answer: string
-  readonly used: number
-  readonly limit: number
-  readonly window: number
-}
+type Answer = Pick<ChargeResult, 'answer' | 'used' | 'limit' | 'window'>
+
+/** What a charge is answered. */
+export type ModelAnswer = Answer & Pick<ChargeResult, 'windows' | 'firstWouldTrip' | 'scope'>
 
 const EXPIRED: Answer = { answer: 'EXPIRED', used: 0, limit: 0, window: 0 }
+
+/** How a domain is registered for a tenant. */
+export type Coverage = 'not at all' | 'alone' | 'with subdomains'
+
+/** The domain that all mail comes from, and the one above it. */
+export const SENDER = 'mail.other.example'
+export const ABOVE_SENDER = 'other.example'
 
 /**
  * A tenant's meters as a plain list of events. A window of W ms holds an event for W at least, and until the bucket of
@@ -46,8 +51,7 @@ const EXPIRED: Answer = { answer: 'EXPIRED', used: 0, limit: 0, window: 0 }
 export class ModelTenant {
   restricted: Scope | undefined
   wouldTrip = false
-  /** Whether the sender domain of all its charges is an accepted domain. */
-  registered = false
+  private readonly domains = new Map<string, Coverage>()
   private limits: Record<Meter, Limits>
   private mode: Mode = 'enforce'
   private events: Event[] = []
@@ -55,7 +59,13 @@ export class ModelTenant {
   private readonly latest = new Map<string, number>()
   private readonly receipts: Map<string, Receipt>
   private accepted:
-    { readonly meter: Meter; readonly limits: Limits; readonly at: number } | undefined
+    | {
+        readonly meter: Meter
+        readonly limits: Limits
+        readonly at: number
+        readonly enforcing: boolean
+      }
+    | undefined
 
   /** @param predecessor the tenant that had this id before: its receipts are there still. */
   constructor(limits: string, predecessor?: ModelTenant) {
@@ -65,6 +75,22 @@ export class ModelTenant {
 
   limitsOf(meter: Meter): Limits {
     return this.limits[meter]
+  }
+
+  coverageOf(domain: string): Coverage {
+    return this.domains.get(domain) ?? 'not at all'
+  }
+
+  cover(domain: string, coverage: Coverage): void {
+    this.domains.set(domain, coverage)
+  }
+
+  /** Whether the sender domain is an accepted domain. */
+  get registered(): boolean {
+    return (
+      this.coverageOf(SENDER) !== 'not at all' ||
+      this.coverageOf(ABOVE_SENDER) === 'with subdomains'
+    )
   }
 
   set(limits: string, nullLimits: string, mode: Mode): void {
@@ -90,7 +116,24 @@ export class ModelTenant {
     return 'lifted'
   }
 
-  charge(now: number, key: string, meter: Meter, late: boolean): Answer {
+  charge(now: number, key: string, meter: Meter, late: boolean): ModelAnswer {
+    const before = { wouldTrip: this.wouldTrip, scope: this.restricted }
+    const answer = this.answer(now, key, meter, late)
+    const { accepted } = this
+    const windows = accepted?.limits ?? []
+    return {
+      ...answer,
+      windows: windows.map(({ window, count }) => ({
+        used: this.count(meter, window, now).held,
+        limit: count,
+        window,
+      })),
+      firstWouldTrip: this.wouldTrip && !before.wouldTrip,
+      scope: answer.answer === 'RESTRICTED' && before.scope ? before.scope : 'unregistered',
+    }
+  }
+
+  private answer(now: number, key: string, meter: Meter, late: boolean): Answer {
     this.accepted = undefined
     const receipt = this.receipts.get(key)
     if (receipt) return receipt.answer
@@ -109,7 +152,7 @@ export class ModelTenant {
     )
     const zero = reached.find(({ count, defer }) => count === 0 && !defer)
     const over = reached.find(({ count, defer }) => count > 0 && !defer)
-    const reply = (answer: string, limit: Limit, more = 0): Answer => ({
+    const reply = (answer: Answer['answer'], limit: Limit, more = 0): Answer => ({
       answer,
       used: this.count(meter, limit.window, now).held + more,
       limit: limit.count,
@@ -134,8 +177,15 @@ export class ModelTenant {
     const event = { key, meter, times }
     this.events.push(event)
     this.receipts.set(key, { answer, event })
-    if (enforcing) this.accepted = { meter, limits, at: now }
+    this.accepted = { meter, limits, at: now, enforcing }
     return answer
+  }
+
+  /** A transaction is so long ago that nothing is known of it any more. */
+  forget(transaction: number): void {
+    for (const key of this.receipts.keys()) {
+      if (key.startsWith(`${transaction}/`)) this.receipts.delete(key)
+    }
   }
 
   refund(keys: readonly string[]): number {
@@ -170,7 +220,7 @@ export class ModelTenant {
 
   /** What was accepted last did not make more than a limit allows, in the interval that ends with it. */
   assertNeverOver(meter: Meter): void {
-    if (this.accepted?.meter !== meter) return
+    if (!this.accepted?.enforcing || this.accepted.meter !== meter) return
     for (const { window, count } of this.accepted.limits) {
       const { least } = this.count(meter, window, this.accepted.at)
       assert.ok(least <= count, `${least} of ${count} in ${window} ms`)

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import { Ledger, type Charge, type ChargeResult, type Defaults } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
 import type { Usage, WindowUsage } from '../../src/allowance/usage'
@@ -31,6 +32,8 @@ export interface AllowanceOptions {
   /** Other sources for scripts or their includes, by name. */
   scripts?: Readonly<Record<string, string>>
   StoreClass?: typeof Store
+  /** Default: a connection of its own. */
+  client?: Redis
 }
 
 /** Tenants with their meters, on a clock of their own. Needs `useRedis()`. */
@@ -44,8 +47,9 @@ export class Allowance {
   readonly late: Ledger
   private transactions = 0
 
-  private constructor({ scripts = {}, StoreClass }: AllowanceOptions) {
-    const { store, registry } = newSite({ ...this.clock.includes, ...scripts }, StoreClass)
+  private constructor({ scripts = {}, StoreClass, client }: AllowanceOptions) {
+    const sources = { ...this.clock.includes, ...scripts }
+    const { store, registry } = newSite(sources, StoreClass, client)
     this.store = store
     this.registry = registry
     this.restrictions = new Restrictions(store)

@@ -3,17 +3,13 @@ import type { Store } from '../../src/store/store'
 /** Some moment, in ms since the epoch; at the beginning of a bucket of every window of whole minutes. */
 export const NOON = 1_764_000_000_000
 
-let clocks = 0
-
-/** A server clock that only a test moves: a key of its own in the Redis of the test. */
+/** A server clock that only a test moves: a key in the Redis of the test, for all the keys of one prefix. */
 export class TestClock {
-  private readonly key = `clock:${++clocks}`
-
-  /** The includes that make a store's scripts read this clock. */
+  /** The includes that make a store's scripts read the clock of its prefix. */
   readonly includes = {
     clock: `
       local function now_us()
-        return redis.call('GET', '${this.key}') * 1000
+        return redis.call('GET', 'clock:' .. string.match(KEYS[1], '^[^{]*')) * 1000
       end
 
       local function now_ms()
@@ -29,9 +25,9 @@ export class TestClock {
     return this.time
   }
 
-  async set(store: Store, time: number): Promise<void> {
+  async set({ client, keys }: Store, time: number): Promise<void> {
     this.time = time
-    await store.client.set(this.key, time)
+    await client.set(`clock:${keys.prefix}`, time)
   }
 
   /** @param ms below zero: backward. */

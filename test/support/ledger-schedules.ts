@@ -4,13 +4,17 @@ import type { Charge, ChargeResult, Meter } from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
 import type { Mode } from '../../src/mode'
 import { DEFAULTS, type Allowance } from './allowance'
-import { MODEL_LIMITS, ModelTenant } from './allowance-model'
+import {
+  ABOVE_SENDER,
+  MODEL_LIMITS,
+  ModelTenant,
+  SENDER,
+  type Coverage,
+  type ModelAnswer,
+} from './allowance-model'
 
 const SECOND = 1000
 const MINUTE = 60_000
-
-/** The domain that all mail comes from; both tenants may have it. */
-const SENDER = { domain: 'other.example', subdomains: false, shared: true }
 
 const tenant = fc.nat(1)
 const transaction = fc.nat(2)
@@ -80,12 +84,18 @@ const operation = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('register' as const),
       tenant,
-      registered: fc.boolean(),
+      domain: fc.constantFrom(SENDER, ABOVE_SENDER),
+      coverage: fc.constantFrom<Coverage>('not at all', 'not at all', 'alone', 'with subdomains'),
     }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reload' as const), tenant }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('forget' as const), tenant, transaction }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('renew' as const), tenant }) },
 )
@@ -144,12 +154,35 @@ const schedule = fc.oneof(
  */
 export function ledgerFollowsModel(
   allowance: Allowance,
+  tally = new Tally(),
 ): fc.IAsyncProperty<[schedule: [limits: string, operations: Operation[]]]> {
   return fc.asyncProperty(schedule, async ([limits, operations]) => {
-    const run = new Run(allowance, `r${++runs}`)
+    const run = new Run(allowance, `r${++runs}`, tally)
+    tally.schedules++
     await run.begin(limits)
-    for (const each of operations) await run.apply(each)
+    for (const each of operations) {
+      await run.apply(each)
+      tally.steps++
+    }
   })
+}
+
+/** What schedules have done. */
+export class Tally {
+  schedules = 0
+  /** Operations, after each of which all was compared. */
+  steps = 0
+  private readonly outcomes = new Map<string, number>()
+
+  count(outcome: string, times = 1): void {
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + times)
+  }
+
+  toString(): string {
+    const outcomes = [...this.outcomes].sort(([, a], [, b]) => b - a)
+    const list = outcomes.map(([outcome, times]) => `${times} ${outcome}`).join(', ')
+    return `${this.schedules} schedules, ${this.steps} steps: ${list}`
+  }
 }
 
 let runs = 0
@@ -164,6 +197,7 @@ class Run {
   constructor(
     private readonly allowance: Allowance,
     name: string,
+    private readonly tally: Tally,
   ) {
     this.ids = [`${name}-a`, `${name}-b`]
   }
@@ -197,6 +231,7 @@ class Run {
           operation.ordinals,
         )
         assert.equal(refunded, expected, 'refunded')
+        this.tally.count('given back', refunded)
         break
       }
       case 'lift':
@@ -215,11 +250,18 @@ class Run {
         if (model.block(operation.scope)) await this.allowance.block(operation.scope, id)
         break
       case 'register':
-        if (operation.registered === model.registered) break
-        model.registered = operation.registered
-        if (model.registered) await registry.addDomains(id, [SENDER], 'test')
-        else await registry.removeDomains(id, [SENDER.domain])
+        await this.cover(id, model, operation.domain, operation.coverage)
         break
+      case 'reload':
+        // Who knows the domain as registered charges nothing.
+        if (!model.registered) this.tokens.set(id, await this.allowance.domainsToken(id))
+        break
+      case 'forget': {
+        const { client, keys } = this.allowance.store
+        model.forget(operation.transaction)
+        await client.unlink(keys.receipt(id, `F1.${operation.transaction}`))
+        break
+      }
       case 'renew':
         if (model.restricted) {
           await assert.rejects(registry.removeTenant(id), /is restricted/)
@@ -256,9 +298,29 @@ class Run {
     const model = this.models[operation.tenant]!
     const key = `${operation.transaction}/${operation.ordinal}`
     const expected = model.charge(this.allowance.clock.now, key, meter, late)
-    const { answer, used, limit, window } = result
-    assert.deepEqual({ answer, used, limit, window }, expected)
+    const { answer, used, limit, window, windows, firstWouldTrip, scope } = result
+    const actual: ModelAnswer = { answer, used, limit, window, windows, firstWouldTrip, scope }
+    assert.deepEqual(actual, expected)
     model.assertNeverOver(meter)
+    this.tally.count(answer)
+  }
+
+  private async cover(
+    id: string,
+    model: ModelTenant,
+    domain: string,
+    coverage: Coverage,
+  ): Promise<void> {
+    const { registry } = this.allowance
+    const before = model.coverageOf(domain)
+    if (coverage === before) return
+    if (before !== 'not at all') await registry.removeDomains(id, [domain])
+    if (coverage !== 'not at all') {
+      const subdomains = coverage === 'with subdomains'
+      // Shared, so that both tenants may have it.
+      await registry.addDomains(id, [{ domain, subdomains, shared: true }], 'test')
+    }
+    model.cover(domain, coverage)
   }
 
   private async register(at: number, limits: string): Promise<void> {
@@ -274,11 +336,11 @@ class Run {
     id: string,
     { meter, transaction, ordinal }: { meter: Meter; transaction: number; ordinal: number },
   ): Charge {
-    const names = () => [SENDER.domain]
+    const names = () => [SENDER, ABOVE_SENDER]
     return {
       ...{ tenant: id, meter, transaction: `F1.${transaction}`, ordinal, names },
       domainsToken: this.tokens.get(id)!,
-      ...{ domain: SENDER.domain, connector: '', ip: '' },
+      ...{ domain: SENDER, connector: '', ip: '' },
     }
   }
 

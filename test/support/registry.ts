@@ -42,11 +42,19 @@ export interface Changes {
   read(): Promise<Record<string, unknown>[]>
 }
 
-/** Keys that no other test uses. */
-export function newSite(replacements: Record<string, string> = {}, StoreClass = Store): Site {
+/**
+ * Keys that no other test uses.
+ *
+ * @param client the first connection, where it is not to be a new one.
+ */
+export function newSite(
+  replacements: Record<string, string> = {},
+  StoreClass = Store,
+  client = redis.client(),
+): Site {
   const keys = new Keys(`t${++sites}:`)
   const connect = (): Store => new StoreClass(redis.client(), keys, replacements)
-  const store = connect()
+  const store = new StoreClass(client, keys, replacements)
   return {
     store,
     registry: new Registry(store),
