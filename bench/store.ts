@@ -17,6 +17,8 @@ function settingsFor(port: number): RedisSettings {
     prefix: PREFIX,
     sentinels: [],
     sentinelName: '',
+    sentinelUsername: undefined,
+    sentinelPassword: undefined,
     cluster: [],
     commandTimeout: 60_000,
   }

@@ -65,6 +65,9 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'prefix',
     'sentinels',
     'sentinel_name',
+    'sentinel_username',
+    'sentinel_password',
+    'sentinel_password_file',
     'cluster',
     'command_timeout',
   ],
@@ -75,7 +78,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
 /**
  * Parses the ini file as haraka-config read it.
  *
- * @param directory Haraka's config directory, for `password_file`.
+ * @param directory Haraka's config directory, for `password_file` and `sentinel_password_file`.
  */
 export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
   const errors: string[] = unknownKeys(raw)
@@ -118,12 +121,14 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       host: read('redis', 'host', '127.0.0.1', nonEmpty),
       port: read('redis', 'port', 6379, integer(1, 65_535)),
       db: read('redis', 'db', 0, integer(0, 1_000_000)),
-      username: read('redis', 'username', undefined, (value) => text(value) || undefined),
-      password: readPassword(read, directory),
+      username: read('redis', 'username', undefined, optional),
+      password: readPassword(read, directory, 'password'),
       tls: read('redis', 'tls', false, boolean),
       prefix: read('redis', 'prefix', 'ud:', (value) => keyPrefix(text(value))),
       sentinels: read('redis', 'sentinels', [], endpoints),
       sentinelName: read('redis', 'sentinel_name', '', text),
+      sentinelUsername: read('redis', 'sentinel_username', undefined, optional),
+      sentinelPassword: readPassword(read, directory, 'sentinel_password'),
       cluster: read('redis', 'cluster', [], endpoints),
       commandTimeout: read('redis', 'command_timeout', 500, integer(10, 60_000)),
     },
@@ -146,8 +151,12 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
 
 type Read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T) => T
 
-function readPassword(read: Read, directory: string): string | undefined {
-  const inFile = read('redis', 'password_file', undefined, (value) => {
+function readPassword(
+  read: Read,
+  directory: string,
+  key: 'password' | 'sentinel_password',
+): string | undefined {
+  const inFile = read('redis', `${key}_file`, undefined, (value) => {
     const file = text(value)
     if (file === '') return undefined
     const password = readFileSync(path.resolve(directory, file), 'utf8').trim()
@@ -155,13 +164,13 @@ function readPassword(read: Read, directory: string): string | undefined {
     return password
   })
   if (inFile !== undefined) return inFile
-  return read('redis', 'password', undefined, (value) => {
+  return read('redis', key, undefined, (value) => {
     if (typeof value === 'number') {
       throw new InputError(
-        'a password of digits only is read as a number and may lose digits: put it into a file of its own and name that in password_file',
+        `a password of digits only is read as a number and may lose digits: put it into a file of its own and name that in ${key}_file`,
       )
     }
-    return text(value) || undefined
+    return optional(value)
   })
 }
 
@@ -201,6 +210,10 @@ function unknownKeys(raw: RawIni): string[] {
 function text(value: unknown): string {
   if (typeof value === 'string' || typeof value === 'number') return String(value).trim()
   throw new InputError('is not a single value')
+}
+
+function optional(value: unknown): string | undefined {
+  return text(value) || undefined
 }
 
 function nonEmpty(value: unknown): string {

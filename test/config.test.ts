@@ -99,6 +99,10 @@ const GOOD: readonly Good[] = [
     [{ host: '2001:db8::1', port: 6379 }],
   ],
   ['redis', 'sentinel_name', 'mymaster', ({ redis }) => redis.sentinelName, 'mymaster'],
+  ['redis', 'sentinel_username', 'mail', ({ redis }) => redis.sentinelUsername, 'mail'],
+  ['redis', 'sentinel_username', '', ({ redis }) => redis.sentinelUsername, undefined],
+  ['redis', 'sentinel_password', 's3cret', ({ redis }) => redis.sentinelPassword, 's3cret'],
+  ['redis', 'sentinel_password_file', '', ({ redis }) => redis.sentinelPassword, undefined],
   ['redis', 'command_timeout', 10, ({ redis }) => redis.commandTimeout, 10],
   ['outage', 'unregistered', 'accept', ({ outage }) => outage.unregistered, 'accept'],
   ['tenants', 'file', 'tenants.yaml', ({ tenants }) => tenants.file, 'tenants.yaml'],
@@ -144,6 +148,8 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['redis', 'sentinels', ['redis.example'], /"redis.example" is not HOST:PORT/],
   ['redis', 'sentinels', ['::1:26379'], /"::1:26379" is not HOST:PORT/],
   ['redis', 'sentinel_name', ['a'], /is not a single value/],
+  ['redis', 'sentinel_password', 712, /digits only.*sentinel_password_file/],
+  ['redis', 'sentinel_password_file', 'no.such.file', /ENOENT.*no\.such\.file/],
   ['redis', 'cluster', ['a:1', 'b:70000'], /"70000" is not a whole number/],
   ['redis', 'cluster', [''], /"" is not HOST:PORT/],
   ['redis', 'command_timeout', 9, /"9" is not a whole number from 10 to 60000/],
@@ -208,6 +214,9 @@ describe('a configuration', () => {
     assert.equal(good(raw).redis.password, '0071234')
     const absolute = { redis: { password_file: path.join(directory, 'secret') } }
     assert.equal(good(absolute).redis.password, '0071234')
+    const sentinels = { redis: { sentinel_password_file: 'secret', sentinel_password: 'other' } }
+    assert.equal(good(sentinels).redis.sentinelPassword, '0071234')
+    assert.equal(good(sentinels).redis.password, undefined)
   })
 
   it('never says a password', () => {

@@ -6,8 +6,6 @@ import { waitFor } from './wait-for'
 export interface StartRedisSentinelOptions {
   /** More lines of redis.conf, for primary and replicas alike: `min-replicas-to-write 1`. */
   config?: readonly string[]
-  /** More lines of each sentinel.conf: `requirepass secret`. */
-  sentinelConfig?: readonly string[]
 }
 
 /** The name by which the sentinels know the primary. */
@@ -28,7 +26,6 @@ const PATIENCE = 60_000
  */
 export async function startRedisSentinel({
   config = [],
-  sentinelConfig = [],
 }: StartRedisSentinelOptions = {}): Promise<TestRedisSentinel> {
   const started: TestRedis[] = []
   const start = async (lines: readonly string[], args: string[]) => {
@@ -50,9 +47,7 @@ export async function startRedisSentinel({
       `sentinel failover-timeout ${NAME} 5000`,
       `sentinel parallel-syncs ${NAME} 1`,
     ]
-    const sentinels = await several(SENTINELS, () =>
-      start([...watch, ...sentinelConfig], ['--sentinel']),
-    )
+    const sentinels = await several(SENTINELS, () => start(watch, ['--sentinel']))
     const all = new TestRedisSentinel([primary, ...replicas], sentinels)
     await all.inSync()
     return all

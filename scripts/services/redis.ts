@@ -19,6 +19,8 @@ export interface StartRedisOptions {
    * win over it.
    */
   config?: readonly string[]
+  /** Its certificate and key, and the authority's (PEM): it speaks TLS and nothing else then. */
+  tls?: { key: string; cert: string; ca: string }
 }
 
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>
@@ -63,14 +65,18 @@ const ATTEMPTS = 5
 export async function startRedis({
   args = [],
   config,
+  tls,
 }: StartRedisOptions = {}): Promise<TestRedis> {
   const program = findTool('redis-server')
   const dir = scratchDir('redis')
   const file = config ? [writeConfig(dir, config)] : []
+  const secured = tls ? tlsArguments(dir, tls) : []
+  const listen = (port: number) =>
+    tls ? ['--tls-port', String(port), '--port', '0'] : ['--port', String(port)]
   const run = async (port: number) => {
     const service = new Service({
       command: program,
-      args: [...file, ...['--port', String(port), '--dir', dir], ...defaults, ...args],
+      args: [...file, ...listen(port), '--dir', dir, ...defaults, ...secured, ...args],
       cwd: dir,
     })
     await service.waitForLog(/Ready to accept connections|Sentinel ID is/)
@@ -89,6 +95,14 @@ function writeConfig(dir: string, lines: readonly string[]): string {
   const file = path.join(dir, 'redis.conf')
   writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
   return file
+}
+
+function tlsArguments(dir: string, tls: NonNullable<StartRedisOptions['tls']>): string[] {
+  const files = (['key', 'cert', 'ca'] as const).flatMap((name) => {
+    writeFileSync(path.join(dir, `${name}.pem`), tls[name])
+    return [name === 'ca' ? '--tls-ca-cert-file' : `--tls-${name}-file`, `${name}.pem`]
+  })
+  return [...files, '--tls-auth-clients', 'no', '--tls-replication', 'yes']
 }
 
 async function onFreePort(run: (port: number) => Promise<Service>) {

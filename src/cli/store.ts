@@ -6,6 +6,8 @@ import { StoreError } from './failure'
 
 /** How long to wait for Redis before saying that it is away, in ms. */
 const PATIENCE = 2000
+/** The same with several sentinels or cluster nodes: the first ones asked may be away. */
+const PATIENCE_WITH_SEVERAL = 6000
 /** A person waits longer than a mail session, in ms: one command may write 100,000 domains. */
 export const COMMAND_TIMEOUT = 15_000
 
@@ -28,11 +30,12 @@ export async function withStore<T>(
   }
 }
 
-/** @throws {StoreError} within {@link PATIENCE}, where Redis is away or refuses us. */
+/** @throws {StoreError} within {@link PATIENCE} or {@link PATIENCE_WITH_SEVERAL}, where Redis is away or refuses us. */
 async function openStore(settings: RedisSettings): Promise<Store> {
   // One of several sentinels or cluster nodes may be away: only the whole may not.
   const single = settings.sentinels.length === 0 && settings.cluster.length === 0
-  let problem = `no answer within ${PATIENCE / 1000} s`
+  const patience = single ? PATIENCE : PATIENCE_WITH_SEVERAL
+  let problem = `no answer within ${patience / 1000} s`
   let fail: (() => void) | undefined
   const client = connect({ ...settings, commandTimeout: COMMAND_TIMEOUT }, (message) => {
     problem = message
@@ -42,7 +45,7 @@ async function openStore(settings: RedisSettings): Promise<Store> {
   try {
     await new Promise<void>((resolve, reject) => {
       fail = () => reject(unreachable(settings, problem))
-      timer = setTimeout(fail, PATIENCE)
+      timer = setTimeout(fail, patience)
       client.once('ready', () => resolve())
     })
     return new Store(client, new Keys(settings.prefix))

@@ -13,6 +13,9 @@ export interface RedisSettings {
   readonly prefix: string
   readonly sentinels: readonly Endpoint[]
   readonly sentinelName: string
+  /** The sentinels' own, where they want any. */
+  readonly sentinelUsername: string | undefined
+  readonly sentinelPassword: string | undefined
   readonly cluster: readonly Endpoint[]
   /** How long a command may take, in ms. */
   readonly commandTimeout: number
@@ -27,6 +30,8 @@ const CONNECT_TIMEOUT = 3000
 /** A connection on which nothing has come for so many command timeouts is taken for dead. */
 const DEAD_AFTER = 10
 const LONGEST_RETRY = 1000
+/** A sentinel answers from memory, so one that takes longer is passed over, in ms. */
+const SENTINEL_TIMEOUT = 500
 
 /**
  * Connects in the background, and goes on trying for ever: the constructor never throws, and a command that finds no
@@ -41,11 +46,16 @@ const LONGEST_RETRY = 1000
  */
 export function connect(settings: RedisSettings, onError: (message: string) => void): Client {
   const client = settings.cluster.length > 0 ? connectCluster(settings) : connectRedis(settings)
-  client.on('error', (error: Error) => onError(describe(error)))
+  client.on('error', (error: Error) => onError(describe(error, settings)))
   return client
 }
 
-function describe(error: Error): string {
+/** ioredis's words after it has asked all sentinels. They hold a time, which would make each one a new message. */
+const NO_PRIMARY = /^All sentinels are unreachable.* Last error: (.*)$/s
+
+function describe(error: Error, { sentinelName }: RedisSettings): string {
+  const noPrimary = NO_PRIMARY.exec(error.message)
+  if (noPrimary) return `no sentinel names the primary of ${sentinelName}: ${noPrimary[1]}`
   // An AggregateError (both addresses of `localhost` refused) has an empty message of its own.
   if (error.message) return error.message
   const { errors } = error as { errors?: Error[] }
@@ -81,11 +91,18 @@ function connectRedis(settings: RedisSettings): Redis {
   if (settings.sentinels.length === 0) {
     return new Redis({ ...common, host: settings.host, port: settings.port } as never)
   }
+  const { sentinelUsername, sentinelPassword } = settings
   return new Redis({
     ...common,
     sentinels: settings.sentinels.map(({ host, port }) => ({ host, port })),
     name: settings.sentinelName,
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    // Without the second one `tls` is not heeded, and the password goes over the network in clear.
+    ...(settings.tls ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
     sentinelRetryStrategy: retryDelay,
+    // Else one that takes connections and says nothing is waited for for ever.
+    sentinelCommandTimeout: SENTINEL_TIMEOUT,
   } as never)
 }
 

@@ -15,6 +15,8 @@ export function settingsFor(
     prefix: 'ud:',
     sentinels: [],
     sentinelName: '',
+    sentinelUsername: undefined,
+    sentinelPassword: undefined,
     cluster: [],
     commandTimeout: 1000,
     ...settings,

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
-import { connect, type RedisSettings } from '../../src/store/connection'
+import { connect } from '../../src/store/connection'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/tenants/directory'
 import { Registry } from '../../src/tenants/registry'
+import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
 import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
 
@@ -36,11 +37,7 @@ describe('A directory whose entries are older than their age limit', () => {
 
   beforeEach(async () => {
     errors = []
-    const settings: RedisSettings = {
-      ...{ host: '127.0.0.1', port: way.port, db: 0, username: undefined, password: undefined },
-      ...{ tls: false, prefix: 'ud:', sentinels: [], sentinelName: '', cluster: [] },
-      commandTimeout: COMMAND_TIMEOUT,
-    }
+    const settings = settingsFor(way, { commandTimeout: COMMAND_TIMEOUT })
     const onError = (message: string): void => void errors.push(message)
     store = new Store(connect(settings, onError), new Keys('ud:'))
     const events = { onReady() {}, onRestriction() {}, onError }
