@@ -49,7 +49,7 @@ export class Report {
     }
     // Every number of recipients is counted by one charge, so each crossing is told once over all processes.
     for (const window of result.windows) {
-      const percent = warnAt.filter((each) => crosses(window, each)).at(-1)
+      const percent = crossed(window, warnAt)
       if (percent !== undefined) {
         connection.logwarn(this.plugin, 'allowance', { ...facts, percent, ...inWords(window) })
       }
@@ -89,7 +89,10 @@ function inWords({ used, limit, window }: WindowCount): Values {
   return { used, limit, window: formatWindow(window) }
 }
 
-function crosses({ used, limit }: WindowCount, percent: number): boolean {
-  const threshold = (limit * percent) / 100
-  return used >= threshold && used - 1 < threshold
+/** The highest of these percentages of the limit that this very recipient has reached. */
+function crossed({ used, limit }: WindowCount, percentages: readonly number[]): number | undefined {
+  return percentages.findLast((percent) => {
+    const threshold = (limit * percent) / 100
+    return used >= threshold && used - 1 < threshold
+  })
 }

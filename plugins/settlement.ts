@@ -35,6 +35,9 @@ function takenOut(
   transaction: Transaction,
   results: readonly RecipientResult[],
 ): (address: string) => boolean {
+  const accepted = results.filter(({ action }) => action === undefined || action === 'accept')
+  // Whoever is missing has somebody in his place, be it one who was there before.
+  if (transaction.rcpt_to.length >= accepted.length) return () => false
   const left = new Set(transaction.rcpt_to.map((recipient) => recipient.format().slice(1, -1)))
   const known = new Set(results.map(({ address }) => address))
   const othersPutIn = [...left].some((recipient) => !known.has(recipient))

@@ -13,34 +13,32 @@ export interface Outcome {
     'allowance' | 'registered' | 'off' | 'restricted' | 'tripped' | 'deferred' | 'undecidable'
 }
 
-const PASS = { verdict: 'pass', reply: undefined } as const
-const REFUSE = { verdict: 'refuse', reply: REPLIES.blocked } as const
+type Answer = ChargeResult['answer']
+
+const UNDECIDABLE: Outcome = {
+  verdict: 'tempfail',
+  reply: REPLIES.undecidable,
+  token: 'undecidable',
+}
+
+const OUTCOMES: Readonly<Record<Answer, Outcome>> = {
+  CHARGED: { verdict: 'pass', reply: undefined, token: 'allowance' },
+  REGISTERED: { verdict: 'pass', reply: undefined, token: 'registered' },
+  OFF: { verdict: 'pass', reply: undefined, token: 'off' },
+  TRIPPED: { verdict: 'refuse', reply: REPLIES.blocked, token: 'tripped' },
+  RESTRICTED: { verdict: 'refuse', reply: REPLIES.blocked, token: 'restricted' },
+  ZERO: { verdict: 'refuse', reply: REPLIES.blocked, token: 'restricted' },
+  DEFER: { verdict: 'tempfail', reply: REPLIES.deferred, token: 'deferred' },
+  FULL: { verdict: 'tempfail', reply: REPLIES.nullSenderFull, token: 'deferred' },
+  EXPIRED: UNDECIDABLE,
+  GONE: UNDECIDABLE,
+}
+
+const RESTRICTED_ALL: Outcome = { ...OUTCOMES.RESTRICTED, reply: REPLIES.blockedAll }
 
 /** Turns the answer of Redis into what the client is told. */
-export function outcomeOf(result: Pick<ChargeResult, 'answer' | 'scope'>): Outcome {
-  switch (result.answer) {
-    case 'CHARGED':
-      return { ...PASS, token: 'allowance' }
-    case 'REGISTERED':
-      return { ...PASS, token: 'registered' }
-    case 'OFF':
-      return { ...PASS, token: 'off' }
-    case 'TRIPPED':
-      return { ...REFUSE, token: 'tripped' }
-    case 'ZERO':
-      return { ...REFUSE, token: 'restricted' }
-    case 'RESTRICTED':
-      return result.scope === 'all'
-        ? { verdict: 'refuse', reply: REPLIES.blockedAll, token: 'restricted' }
-        : { ...REFUSE, token: 'restricted' }
-    case 'DEFER':
-      return { verdict: 'tempfail', reply: REPLIES.deferred, token: 'deferred' }
-    case 'FULL':
-      return { verdict: 'tempfail', reply: REPLIES.nullSenderFull, token: 'deferred' }
-    case 'EXPIRED':
-    case 'GONE':
-      return { verdict: 'tempfail', reply: REPLIES.undecidable, token: 'undecidable' }
-  }
+export function outcomeOf({ answer, scope }: Pick<ChargeResult, 'answer' | 'scope'>): Outcome {
+  return answer === 'RESTRICTED' && scope === 'all' ? RESTRICTED_ALL : OUTCOMES[answer]
 }
 
 /** Whether a recipient passes that could not be counted: outside of `enforce` nothing is refused, with a 4xx neither. */

@@ -59,6 +59,9 @@ describe('a recipient', () => {
   it('may be taken where others were put in, or nothing is known of it', () => {
     const replaced = transactionOf(TWO, ['elsewhere@far.example'])
     assert.deepEqual(taken(replaced, [0, 1, 2]), [true, true, true])
+    // What was for the one goes to the other, who gets it twice.
+    const redirected = transactionOf(TWO, ['b@far.example', 'b@far.example'])
+    assert.deepEqual(taken(redirected, [0, 1]), [true, true])
   })
 
   it('costs no look at all the others: a message may have thousands', () => {
@@ -66,12 +69,14 @@ describe('a recipient', () => {
       { length: 1000 },
       (_, at) => [`${at}@far.example`, 'accept'] as const,
     )
-    const transaction = transactionOf(
-      answers,
-      answers.map(([address]) => address),
-    )
     const ranks = answers.map((_, at) => at)
-    assert.ok(taken(transaction, ranks).every(Boolean))
-    assert.equal(transaction.formatted, 1000)
+    const addresses = answers.map(([address]) => address)
+    const whole = transactionOf(answers, addresses)
+    assert.ok(taken(whole, ranks).every(Boolean))
+    assert.equal(whole.formatted, 0)
+
+    const without = transactionOf(answers, addresses.slice(1))
+    assert.deepEqual(taken(without, ranks).indexOf(true), 1)
+    assert.equal(without.formatted, 999)
   })
 })
