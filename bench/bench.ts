@@ -1,23 +1,37 @@
 // Measures what the plugin costs and how it scales: npm run bench -- --help
-import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { FULL, QUICK } from './effort'
 import { describeMachine, warnings } from './machine'
-import { readOptions } from './options'
+import { readOptions, type Options } from './options'
+import { writeJson, writePage } from './output'
 import { Progress } from './progress'
-import { facts, toMarkdown, toTable, verdict, type Results, type SectionResult } from './report'
+import { facts, toTable, verdict, type Results, type SectionResult } from './report'
 import { skipped, type Section } from './row'
 import { SECTIONS } from './sections'
 
-const RESULTS = path.join(__dirname, 'results')
+const ROOT = path.resolve(__dirname, '..')
+const RESULTS = path.join(ROOT, 'bench/results')
+/** Kept with the sources, for who reads about the performance. */
+const PUBLISHED = path.join(ROOT, 'docs/performance')
 
 async function main(): Promise<void> {
-  const { quick, only } = readOptions(process.argv.slice(2))
+  const options = readOptions(process.argv.slice(2))
+  const results = await run(options)
+  const { sections } = results
+  console.log(toTable(results))
+  for (const { title, meaning } of sections) console.log(`${title}. ${meaning}\n`)
+  console.log(`${facts(results).join('\n')}\n\n${verdict(results)}\n`)
+
+  writeJson(path.join(RESULTS, 'latest.json'), results)
+  tell(RESULTS, ['latest.json', ...(await writePage(RESULTS, 'latest.md', results))])
+  if (options.publish) tell(PUBLISHED, await writePage(PUBLISHED, 'figures.md', results))
+}
+
+async function run({ quick, only }: Options): Promise<Results> {
   const begin = performance.now()
   const startedAt = new Date().toISOString()
   const machine = describeMachine()
   const progress = new Progress()
-
   const sections: SectionResult[] = []
   for (const section of SECTIONS) {
     if (only.length > 0 && !only.includes(section.name)) continue
@@ -25,20 +39,8 @@ async function main(): Promise<void> {
     sections.push(await measure(section, quick, progress))
   }
   progress.end()
-
   const seconds = (performance.now() - begin) / 1000
-  const results: Results = {
-    startedAt,
-    seconds,
-    quick,
-    machine,
-    warnings: warnings(machine),
-    sections,
-  }
-  console.log(toTable(results))
-  for (const { title, meaning } of sections) console.log(`${title}. ${meaning}`)
-  console.log(`\n${facts(results).join('\n')}\n\n${verdict(results)}`)
-  write(results)
+  return { startedAt, seconds, quick, machine, warnings: warnings(machine), sections }
 }
 
 /** A section that fails says so in the table; the others still count. */
@@ -47,22 +49,22 @@ async function measure(
   quick: boolean,
   progress: Progress,
 ): Promise<SectionResult> {
+  const begin = performance.now()
+  const taken = () => (performance.now() - begin) / 1000
   try {
-    return { name, title, meaning, rows: await run(quick ? QUICK : FULL, progress) }
+    const measured = await run(quick ? QUICK : FULL, progress)
+    return { name, title, meaning, seconds: taken(), ...measured }
   } catch (error) {
     progress.end()
     console.error(error)
     const [why = ''] = String(error).split('\n')
-    return { name, title, meaning, rows: [{ ...skipped(name, why), figure: 'failed' }] }
+    const rows = [{ ...skipped(name, why), figure: 'failed' }]
+    return { name, title, meaning, seconds: taken(), rows }
   }
 }
 
-function write(results: Results): void {
-  mkdirSync(RESULTS, { recursive: true })
-  const base = path.join(RESULTS, 'latest')
-  writeFileSync(`${base}.json`, `${JSON.stringify(results, undefined, 2)}\n`)
-  writeFileSync(`${base}.md`, toMarkdown(results))
-  console.log(`Written: ${path.relative(process.cwd(), base)}.json and .md`)
+function tell(folder: string, files: readonly string[]): void {
+  console.log(`Written to ${path.relative(process.cwd(), folder)}/: ${files.join(', ')}`)
 }
 
 // It informs and never fails a build.

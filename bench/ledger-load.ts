@@ -1,4 +1,5 @@
 import type { Charge, Defaults, Ledger } from '../src/allowance/ledger'
+import { keepInFlight, type Pace } from './in-flight'
 
 /** What counts for a tenant without limits of its own: the windows of the shipped allowance, with room for all. */
 export const ROOMY = '100000000/1h, 100000000/1d'
@@ -20,24 +21,19 @@ export const IN_FLIGHT = 100
 export const PATIENCE = 3_600_000
 
 /**
- * Makes so many charges, always 100 in flight, and returns how many there were a second.
+ * Makes so many charges.
  *
  * @param next the charge of this number
  * @throws Error where one is not counted
  */
-export async function chargesPerSecond(
+export function makeCharges(
   ledger: Ledger,
   calls: number,
+  inFlight: number,
   next: (number: number) => Charge,
-): Promise<number> {
-  let number = 0
-  const begin = performance.now()
-  const worker = async (): Promise<void> => {
-    while (number < calls) {
-      const { answer } = await ledger.charge(next(number++), DEFAULTS)
-      if (answer !== 'CHARGED') throw new Error(`a charge was answered ${answer}`)
-    }
-  }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker))
-  return (calls * 1000) / (performance.now() - begin)
+): Promise<Pace> {
+  return keepInFlight(calls, inFlight, async (number) => {
+    const { answer } = await ledger.charge(next(number), DEFAULTS)
+    if (answer !== 'CHARGED') throw new Error(`a charge was answered ${answer}`)
+  })
 }

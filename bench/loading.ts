@@ -44,10 +44,12 @@ export const loading: Section = {
       const ofTenant = await load({ tenant: TENANT }, domains)
       const ofIndex = await load({}, connectors)
       store.client.disconnect()
-      return [
-        ...rowsOf(`tenant with ${domains.toLocaleString('en-US')} domains`, ofTenant),
-        ...rowsOf(`index of ${connectors.toLocaleString('en-US')} connectors`, ofIndex, 2_000),
-      ]
+      return {
+        rows: [
+          ...rowsOf(`tenant with ${domains.toLocaleString('en-US')} domains`, ofTenant),
+          ...rowsOf(`index of ${connectors.toLocaleString('en-US')} connectors`, ofIndex, 2_000),
+        ],
+      }
     } finally {
       await redis.stop()
     }

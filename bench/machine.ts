@@ -16,6 +16,8 @@ export interface Machine {
   readonly haraka: string
   readonly redis: string
   readonly plugin: string
+  /** What it is compared with, each with its version or that it is not there. */
+  readonly peers: readonly string[]
   /** Load averages over one, five and fifteen minutes before the first measurement. */
   readonly loadBefore: readonly number[]
 }
@@ -31,6 +33,11 @@ export function describeMachine(): Machine {
     haraka: versionOf('node_modules/haraka'),
     redis: redisVersion(),
     plugin: `${versionOf('.')} (${commit()})`,
+    peers: [
+      `haraka-plugin-limit ${versionOf('node_modules/haraka-plugin-limit')}`,
+      `rate-limiter-flexible ${versionOf('node_modules/rate-limiter-flexible')}`,
+      ...['redis-tools', 'policyd-rate-limit', 'rspamd'].map(debianVersion),
+    ],
     loadBefore: os.loadavg(),
   }
 }
@@ -55,6 +62,17 @@ function versionOf(folder: string): string {
 function redisVersion(): string {
   const text = execFileSync(findTool('redis-server'), ['--version'], { encoding: 'utf8' })
   return /v=(\S+)/.exec(text)?.[1] ?? 'of unknown version'
+}
+
+/** `rspamd 3.4-1` */
+function debianVersion(name: string): string {
+  try {
+    const args = ['--show', '--showformat', '${Version}', name]
+    const version = execFileSync('dpkg-query', args, { encoding: 'utf8', stdio: 'pipe' })
+    return `${name} ${version || '(not installed)'}`
+  } catch {
+    return `${name} (not installed)`
+  }
 }
 
 function commit(): string {

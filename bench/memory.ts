@@ -22,10 +22,12 @@ export const memory: Section = {
     const idle = await measure(false)
     progress.say('active')
     const active = await measure(true)
-    return [
-      rowOf('idle tenant, one domain', idle, 800),
-      rowOf('active tenant, one domain, three windows', active, 3_000),
-    ]
+    return {
+      rows: [
+        rowOf('idle tenant, one domain', idle, 800),
+        rowOf('active tenant, one domain, three windows', active, 3_000),
+      ],
+    }
   },
 }
 

@@ -6,6 +6,8 @@ export interface Options {
   readonly quick: boolean
   /** Names of sections; empty: all. */
   readonly only: readonly string[]
+  /** Also into the documentation. */
+  readonly publish: boolean
 }
 
 /** Reads the command line; for `--help` and for a mistake it writes and ends the process. */
@@ -15,7 +17,7 @@ export function readOptions(argv: readonly string[]): Options {
   program
     .description(
       'Measures what the plugin costs and how it scales, and says which target is missed. It starts all that it ' +
-        'needs and uses no network. The results also go to bench/results/.',
+        'needs and uses no network. Table, numbers and pictures also go to bench/results/.',
     )
     .option('--quick', 'under a minute: whether all runs, and the rough picture', false)
     .addOption(
@@ -27,11 +29,15 @@ export function readOptions(argv: readonly string[]): Options {
           return [...before, name]
         }),
     )
+    .option('--publish', 'also writes docs/performance/figures.md and its pictures', false)
     .addHelpText(
       'after',
       `\nSections:\n${SECTIONS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')}`,
     )
     .parse(argv, { from: 'user' })
-  const { quick, only = [] } = program.opts<{ quick: boolean; only?: string[] }>()
-  return { quick, only }
+  const { quick, only = [], publish } = program.opts<Partial<Options>>()
+  if (publish && (quick || only.length > 0)) {
+    program.error('--publish is for a whole run: without --quick and --only')
+  }
+  return { quick: quick === true, only, publish: publish === true }
 }

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { Keys } from '../src/store/keys'
-import { assemble, type Script } from '../src/store/script'
-import { Store, type Client } from '../src/store/store'
+import type { Command } from 'ioredis'
+import type { Client } from '../src/store/store'
 
 const PROGRAM = 'redis-benchmark'
 
@@ -13,29 +11,32 @@ const RANDOM = '__rand_int__'
 /** It seeds its numbers with `time ^ pid`, so that two runs may bring the same: each gets a part of its own, too. */
 let runs = 0
 
-/** One call of a script, as redis-benchmark can repeat it. */
-export interface ScriptCall {
-  readonly script: Script
-  readonly keys: readonly string[]
-  readonly args: readonly (string | number)[]
-}
-
-/** A store that remembers the last script that ran. */
-export class RecordingStore extends Store {
-  last: ScriptCall | undefined
-
-  constructor(client: Client, keys: Keys) {
-    super(client, keys)
+/**
+ * Runs `act` and returns the last EVALSHA that this client sent meanwhile, word for word.
+ *
+ * @throws Error where it sent none
+ */
+export async function lastScriptCall(
+  client: Client,
+  act: () => Promise<unknown>,
+): Promise<readonly string[]> {
+  let found: readonly string[] | undefined
+  // All that ioredis sends goes through this method, which a Redis and a Cluster declare differently.
+  const sender = client as unknown as {
+    sendCommand: (command: Command, ...rest: unknown[]) => unknown
   }
-
-  override run(
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
-    this.last = { script, keys, args }
-    return super.run(script, keys, args)
+  const send = sender.sendCommand.bind(client)
+  sender.sendCommand = (command, ...rest) => {
+    if (command.name === 'evalsha') found = [command.name, ...command.args.map(String)]
+    return send(command, ...rest)
   }
+  try {
+    await act()
+  } finally {
+    sender.sendCommand = send
+  }
+  if (!found) throw new Error('no script ran by its SHA1')
+  return found
 }
 
 /** Whether redis-benchmark is installed (Debian: redis-tools). */
@@ -47,23 +48,21 @@ export async function hasRedisBenchmark(): Promise<boolean> {
 }
 
 /**
- * Repeats a script call with redis-benchmark and returns how many it made a second.
+ * Repeats a command with redis-benchmark and returns how many it made a second.
  *
- * @param varying the part of keys and arguments that is to be another in every call
+ * @param varying the part of its words that is to be another in every call
  */
 export async function repeat(
   port: number,
-  { script, keys, args }: ScriptCall,
+  command: readonly string[],
   { calls, varying, inFlight }: { calls: number; varying: string; inFlight: number },
 ): Promise<number> {
-  const sha = createHash('sha1').update(assemble(script)).digest('hex')
   const variable = `${++runs}-${RANDOM}`
-  const words = [...keys, ...args].map((word) => String(word).replaceAll(varying, variable))
   const { stdout } = await promisify(execFile)(PROGRAM, [
     ...['-p', String(port), '-n', String(calls), '-r', '2000000000', '--csv'],
     // One connection with as many calls on their way as the Ledger has.
     ...['-c', '1', '-P', String(inFlight)],
-    ...['evalsha', sha, String(keys.length), ...words],
+    ...command.map((word) => word.replaceAll(varying, variable)),
   ])
   // "title","rps" and six latencies; the title holds whatever the arguments hold.
   const rate = /"([\d.]+)"(?:,"[\d.]+"){6}\s*$/.exec(stdout)?.[1]

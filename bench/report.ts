@@ -1,13 +1,14 @@
 import Table from 'cli-table3'
 import type { Machine } from './machine'
-import type { Row } from './row'
+import type { Plot } from './plot'
+import type { Measured, Row } from './row'
 
-/** What a section brought. */
-export interface SectionResult {
+/** A section and what it brought. */
+export interface SectionResult extends Measured {
   readonly name: string
   readonly title: string
   readonly meaning: string
-  readonly rows: readonly Row[]
+  readonly seconds: number
 }
 
 /** The whole run. */
@@ -38,37 +39,50 @@ export function toTable({ sections }: Results): string {
   return table.toString()
 }
 
+function escaped(cell: string): string {
+  return cell.replaceAll('|', '\\|')
+}
+
 function cells({ what, figure, target, detail = '' }: Row): string[] {
   return [what, figure, target?.text ?? '', target ? (target.met ? 'met' : 'MISSED') : '', detail]
 }
 
 /** What was measured where, in sentences. */
 export function facts({ machine, quick, seconds, startedAt, warnings }: Results): string[] {
-  const { cpu, cores, memoryGb, system, node, haraka, redis, plugin, loadBefore } = machine
+  const { cpu, cores, memoryGb, system, node, haraka, redis, plugin, peers, loadBefore } = machine
   return [
-    `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: too short to judge by' : ''}.`,
+    `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: a look only, too short to judge by' : ''}.`,
     `${cores} cores of ${cpu}, ${memoryGb} GB, ${system}; load before: ${loadBefore.map((load) => load.toFixed(2)).join(' ')}.`,
     `Plugin ${plugin}, Haraka ${haraka}, Node.js ${node}, Redis ${redis}.`,
+    `To compare with: ${peers.join(', ')}.`,
     ...warnings,
   ]
 }
 
-/** Which targets were missed, in one sentence. */
+/** Which targets were missed. */
 export function verdict({ sections }: Results): string {
   const rows = sections.flatMap((section) => section.rows)
   const aimed = rows.filter(({ target }) => target)
   const missed = aimed.filter(({ target }) => !target?.met)
   if (missed.length === 0) return `All ${aimed.length} targets are met.`
-  const list = missed.map(({ what, figure, target }) => `${what}: ${figure}, ${target?.text}`)
-  return `${missed.length} of ${aimed.length} targets missed: ${list.join(' · ')}`
+  const list = missed.map(
+    ({ what, figure, target }) => `\n- ${what}: ${figure}, target ${target?.text}`,
+  )
+  return `${missed.length} of ${aimed.length} targets missed:${list.join('')}`
 }
 
-/** The whole as a Markdown page. */
+/** The name of a picture's file, beside the page. */
+export function fileOf({ name }: Plot): string {
+  return `${name}.svg`
+}
+
+/** The whole as a Markdown page that shows the pictures beside it. */
 export function toMarkdown(results: Results): string {
-  const parts = results.sections.map(({ title, meaning, rows }) => {
-    const lines = rows.map((row) => `| ${cells(row).join(' | ')} |`)
+  const parts = results.sections.map(({ title, meaning, rows, plots = [] }) => {
+    const lines = rows.map((row) => `| ${cells(row).map(escaped).join(' | ')} |`)
     const head = `| ${HEAD.join(' | ')} |\n|---|---|---|---|---|`
-    return `## ${title}\n\n${meaning}\n\n${[head, ...lines].join('\n')}\n`
+    const pictures = plots.map((plot) => `\n![${plot.title}](${fileOf(plot)})\n`)
+    return `## ${title}\n\n${meaning}\n\n${[head, ...lines].join('\n')}\n${pictures.join('')}`
   })
   const about = facts(results)
     .map((fact) => `- ${fact}`)

@@ -1,4 +1,5 @@
 import type { Effort } from './effort'
+import type { Plot } from './plot'
 import type { Progress } from './progress'
 
 /** What the figure of a row should be, and whether it was. */
@@ -27,7 +28,13 @@ export interface Section {
   readonly title: string
   /** What its rows mean, for who has not read the code. */
   readonly meaning: string
-  readonly run: (effort: Effort, progress: Progress) => Promise<Row[]>
+  readonly run: (effort: Effort, progress: Progress) => Promise<Measured>
+}
+
+/** What a section brings. */
+export interface Measured {
+  readonly rows: readonly Row[]
+  readonly plots?: readonly Plot[]
 }
 
 /** A target that a figure meets where it is no higher. */

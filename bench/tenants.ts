@@ -1,7 +1,7 @@
 import { startRedis, type TestRedis } from '../scripts/services/redis'
 import { Ledger } from '../src/allowance/ledger'
 import type { Store } from '../src/store/store'
-import { chargesPerSecond, PATIENCE, ROOMY } from './ledger-load'
+import { IN_FLIGHT, makeCharges, PATIENCE, ROOMY } from './ledger-load'
 import { withRedisCpu } from './redis-cpu'
 import { atMost, type Row, type Section } from './row'
 import { chargeFor, seedTenants, type SeededTenants } from './seed'
@@ -42,7 +42,7 @@ export const tenants: Section = {
         for (const population of populations) await measure(population, calls)
       }
       const [first] = populations
-      return first ? populations.map((population) => rowOf(population, first)) : []
+      return { rows: first ? populations.map((population) => rowOf(population, first)) : [] }
     } finally {
       for (const { store, redis } of populations) {
         store.client.disconnect()
@@ -68,8 +68,10 @@ async function measure(population: Population, calls: number): Promise<void> {
     const tenant = seeded.idAt(Math.floor(Math.random() * count))
     return chargeFor(tenant, seeded.domainsToken, `${++transactions}.1`)
   }
-  const measured = await withRedisCpu(store.client, () => chargesPerSecond(ledger, calls, charge))
-  rates.push(measured.result)
+  const measured = await withRedisCpu(store.client, () =>
+    makeCharges(ledger, calls, IN_FLIGHT, charge),
+  )
+  rates.push(measured.result.perSecond)
   cpu.push(measured.cpu / calls)
 }
 

@@ -10,6 +10,8 @@ export interface ServiceOptions {
   args: string[]
   cwd: string
   env?: NodeJS.ProcessEnv
+  /** Whom it runs as, where that is not us. */
+  user?: { uid: number; gid: number }
 }
 
 /**
@@ -23,13 +25,14 @@ export class Service {
   #log = ''
   #ended = false
 
-  constructor({ command, args, cwd, env = process.env }: ServiceOptions) {
+  constructor({ command, args, cwd, env = process.env, user }: ServiceOptions) {
     this.#name = command.split('/').at(-1) ?? command
     this.#child = spawn(command, args, {
       cwd,
       env,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...user,
     })
     this.pid = this.#child.pid ?? 0
     if (this.pid) trackGroup(this.pid)
