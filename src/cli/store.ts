@@ -75,6 +75,8 @@ function isRedisFailure(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof UserError) return false
   return (
     /^(ReplyError|AbortError|MaxRetriesPerRequestError|ClusterAllFailedError)$/.test(error.name) ||
-    /^(Command timed out|Connection is closed|Stream isn't writeable)/.test(error.message)
+    /^(Command timed out|Connection is closed|Stream isn't writeable|Cluster isn't ready|Too many Cluster)/.test(
+      error.message,
+    )
   )
 }

@@ -1,7 +1,7 @@
 import { Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
 import { Restrictions } from '../restriction/restriction'
-import { connect } from '../store/connection'
+import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Outbox } from '../store/outbox'
 import { Store, type Client } from '../store/store'
@@ -50,7 +50,8 @@ export class Engine {
 
   /** Starts to follow changes, over a connection of its own. */
   follow(): void {
-    this.directory.follow(connect(this.redis, (message) => this.events.onRedisError(message)))
+    const onError = (message: string): void => this.events.onRedisError(message)
+    this.directory.follow(connectSubscriber(this.redis, this.store.client, onError))
   }
 
   /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */

@@ -1,4 +1,5 @@
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { connectToAnyNode, PunctualCluster } from './cluster'
 import { errorCode } from './failure'
 import type { Client } from './store'
 
@@ -45,9 +46,30 @@ const SENTINEL_TIMEOUT = 500
  * @param onError is told of every failure to connect; without a listener ioredis prints them.
  */
 export function connect(settings: RedisSettings, onError: (message: string) => void): Client {
-  const client = settings.cluster.length > 0 ? connectCluster(settings) : connectRedis(settings)
+  const client =
+    settings.cluster.length > 0
+      ? new PunctualCluster(settings.cluster, commonOptions(settings), retryDelay)
+      : connectRedis(settings)
   client.on('error', (error: Error) => onError(describe(error, settings)))
   return client
+}
+
+/**
+ * A connection of its own that hears what is published; like that of {@link connect}, and `ready` whenever something
+ * may have been missed.
+ *
+ * @param client what {@link connect} gave for these settings.
+ */
+export function connectSubscriber(
+  settings: RedisSettings,
+  client: Client,
+  onError: (message: string) => void,
+): Client {
+  if (!(client instanceof Cluster)) return connect(settings, onError)
+  const options = { ...commonOptions(settings), retryStrategy: retryDelay }
+  const subscriber = connectToAnyNode(client, settings.cluster, options)
+  subscriber.on('error', (error: Error) => onError(describe(error, settings)))
+  return subscriber
 }
 
 /** ioredis's words after it has asked all sentinels. They hold a time, which would make each one a new message. */
@@ -66,7 +88,7 @@ function retryDelay(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RETRY) * (0.75 + Math.random() / 2)
 }
 
-function commonOptions(settings: RedisSettings): RedisOptions {
+function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout: number } {
   return {
     ...(settings.username === undefined ? {} : { username: settings.username }),
     ...(settings.password === undefined ? {} : { password: settings.password }),
@@ -104,18 +126,6 @@ function connectRedis(settings: RedisSettings): Redis {
     // Else one that takes connections and says nothing is waited for for ever.
     sentinelCommandTimeout: SENTINEL_TIMEOUT,
   } as never)
-}
-
-function connectCluster(settings: RedisSettings): Cluster {
-  const options: ClusterOptions = {
-    redisOptions: commonOptions(settings),
-    enableOfflineQueue: false,
-    clusterRetryStrategy: retryDelay,
-  }
-  return new Cluster(
-    settings.cluster.map(({ host, port }) => ({ host, port })),
-    options as never,
-  )
 }
 
 /** The address as a person would write it, for messages. */

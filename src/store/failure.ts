@@ -2,7 +2,10 @@ import { messageOf } from '../errors'
 
 /** ioredis's words for what happens most, and ours. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
-  [/isn't writeable|Connection is closed|ClusterAllFailedError/i, 'no connection to Redis'],
+  [
+    /isn't writeable|isn't ready|Connection is closed|Failed to refresh slots/i,
+    'no connection to Redis',
+  ],
   [/^Command timed out/, 'Redis did not answer in time'],
 ]
 

@@ -33,6 +33,7 @@
  */
 export * from '../../scripts/services/haraka'
 export * from '../../scripts/services/redis'
+export * from '../../scripts/services/redis-cluster'
 export * from '../../scripts/services/redis-sentinel'
 export * from '../../scripts/services/scratch'
 export * from '../../scripts/services/sink'

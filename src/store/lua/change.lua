@@ -1,4 +1,8 @@
 -- Tokens and the announcement of a change. Needs clock.
+--
+-- In a slot of a Cluster that is being moved, a key that has gone counts as moved: whatever touches it again ends the
+-- script with an error, and what it has written until then stays. So a script that changes something writes first,
+-- and deletes, or empties a hash, last.
 
 -- An opaque token: server time in µs and a random part that the caller brings.
 local function new_token(random)

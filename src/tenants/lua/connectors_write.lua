@@ -29,14 +29,16 @@ for _, change in ipairs(changes) do
   end
 end
 
-local ids = {}
+-- Written before anything goes: a key that is gone must not be touched again (see change).
+for identity, id in pairs(taken) do redis.call('HSET', KEYS[2], identity, id) end
+local ids, removed, freed = {}, {}, {}
 for _, change in ipairs(changes) do
   ids[#ids + 1] = change.id
   for _, identity in ipairs(change.frees) do
-    if redis.call('HGET', KEYS[2], identity) == change.id then redis.call('HDEL', KEYS[2], identity) end
+    if redis.call('HGET', KEYS[2], identity) == change.id then freed[#freed + 1] = identity end
   end
   if change.value == '' then
-    redis.call('HDEL', KEYS[1], change.id)
+    removed[#removed + 1] = change.id
   elseif change.stamp then
     -- Spliced as text: cjson would write an empty list as {}.
     local open = string.sub(change.value, 1, -2)
@@ -45,7 +47,8 @@ for _, change in ipairs(changes) do
     redis.call('HSET', KEYS[1], change.id, change.value)
   end
 end
-for identity, id in pairs(taken) do redis.call('HSET', KEYS[2], identity, id) end
+for _, identity in ipairs(freed) do redis.call('HDEL', KEYS[2], identity) end
+for _, id in ipairs(removed) do redis.call('HDEL', KEYS[1], id) end
 
 local previous = redis.call('GET', KEYS[3])
 local token = new_token(ARGV[1])

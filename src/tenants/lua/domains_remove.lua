@@ -6,13 +6,16 @@
 --
 -- @include clock
 -- @include change
-local removed = {}
+local removed, seen = {}, {}
 for at = 3, #ARGV do
-  local entry = redis.call('HGET', KEYS[2], ARGV[at])
+  local domain = ARGV[at]
+  local entry = not seen[domain] and redis.call('HGET', KEYS[2], domain)
+  seen[domain] = true
   if entry and (ARGV[2] == 'any' or not string.find(string.match(entry, '^%S+'), 'h', 1, true)) then
-    redis.call('HDEL', KEYS[2], ARGV[at])
-    removed[#removed + 1] = ARGV[at]
+    removed[#removed + 1] = domain
   end
 end
+-- All read before the first goes: a list that is gone must not be touched again (see change).
+for _, domain in ipairs(removed) do redis.call('HDEL', KEYS[2], domain) end
 if #removed > 0 and redis.call('EXISTS', KEYS[1]) == 1 then change_tenant(KEYS[1], 'domains', ARGV[1]) end
 return removed

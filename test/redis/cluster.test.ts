@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { waitFor } from '../../scripts/services/wait-for'
+import { Ledger } from '../../src/allowance/ledger'
+import { parseLimits } from '../../src/allowance/limits'
+import { scanTags } from '../../src/store/scan-keys'
+import { applyTenantsFile } from '../../src/tenants/apply'
+import { findInconsistencies, repair } from '../../src/tenants/consistency'
+import { Directory } from '../../src/tenants/directory'
+import { ownerOf } from '../../src/tenants/owners'
+import { parseTenantsFile } from '../../src/tenants/tenants-file'
+import { ClusterSite, newTransaction } from '../support/cluster'
+import { allScripts } from '../support/lua'
+import { assertConsistent } from '../support/registry'
+
+const BY = 'test'
+const ACT = { by: 'anna', reason: 'cleaned' }
+
+/** Three primaries. The tests build on each other: the last one looks at what all of them have run. */
+describe('on a Redis Cluster', () => {
+  let cluster: TestCluster
+  let site: ClusterSite
+  before(async () => {
+    cluster = await startRedisCluster()
+    site = await ClusterSite.open(cluster)
+  })
+  after(async () => {
+    site?.close()
+    await cluster?.stop()
+  })
+
+  it('tenants, domains and connectors are added, changed, moved, listed and removed', async () => {
+    const { registry, store } = site
+    const ids = Array.from({ length: 40 }, (_, at) => `t${at}`)
+    for (const id of ids) await registry.addTenant(id, {}, BY)
+    assert.deepEqual(
+      (await registry.listTenants()).map(({ id }) => id),
+      [...ids].sort(),
+    )
+    const slots = await Promise.all(ids.map((id) => cluster.primaryOf(store.keys.tenant(id))))
+    assert.equal(new Set(slots).size, 3, 'the tenants are spread over all primaries')
+
+    assert.equal(await registry.setTenant('t1', { limits: '1/1h' }), 'changed')
+    const domains = Array.from({ length: 600 }, (_, at) => ({
+      domain: `d${at}.example`,
+      subdomains: at % 2 === 0,
+      shared: false,
+    }))
+    await registry.addDomains('t1', domains, BY)
+    await registry.moveDomain('d0.example', 't2', BY)
+    assert.equal(await ownerOf(store, 'x.d0.example'), 't2')
+    assert.equal(await ownerOf(store, 'x.d1.example'), undefined)
+    await assert.rejects(
+      registry.addDomains('t3', [{ ...domains[1]!, domain: 'x.d2.example' }], BY),
+      /d2\.example/,
+    )
+    await registry.removeDomains('t1', ['d1.example', 'd3.example'])
+    assert.equal((await registry.listDomains('t1')).length, 597)
+
+    await registry.addConnector('t1', 'hq', { ip: ['192.0.2.1'], auth: ['bob'] }, BY)
+    await assert.rejects(registry.addConnector('t2', 'mx', { ip: ['192.0.2.1'] }, BY), /t1\/hq/)
+    await registry.setConnectorEnabled('t1', 'hq', false)
+    assert.equal((await registry.getConnector('t1', 'hq'))?.enabled, false)
+    await registry.removeConnector('t1', 'hq')
+    await registry.addConnector('t2', 'mx', { ip: ['192.0.2.1'] }, BY)
+
+    await registry.removeTenant('t1')
+    assert.equal((await registry.listTenants()).length, 39)
+    await assertConsistent(store)
+  })
+
+  it('a tenants file is applied', async () => {
+    const text = 'id: a\ntenants: { t5: { domains: [e1.example] }, new: { domains: [e2.example] } }'
+    const applied = await applyTenantsFile(site.registry, parseTenantsFile(text, 'file'))
+    assert.deepEqual(applied.added.sort(), [
+      'domain e1.example of t5',
+      'domain e2.example of new',
+      'tenant new',
+    ])
+    assert.deepEqual(applied.updated, ['tenant t5'])
+    assert.equal(await ownerOf(site.store, 'e2.example'), 'new')
+    await assertConsistent(site.store)
+  })
+
+  it('what does not fit is found on every primary, and mended', async () => {
+    const { store, client } = site
+    const { keys } = store
+    await site.restrictions.place('t4', { ...ACT, scope: 'all' })
+    await site.restrictions.place('t6', { ...ACT, scope: 'unregistered' })
+    await site.registry.addConnector('t6', 'mx', { auth: ['eve'] }, BY)
+    const ids = (await site.registry.listTenants()).map(({ id }) => id)
+    await client.del(keys.tenants)
+    await client.del(keys.restricted)
+    await client.del(keys.connectorIdentities)
+    await client.hset(keys.ownerNames, 'nobody.example', '- gone')
+    await client.zrem(keys.ownerIndex, 'example.e2')
+    const found = await findInconsistencies(store)
+    const kinds = new Set(found.map(({ kind }) => kind))
+    assert.deepEqual(
+      [...kinds].sort(),
+      ['claim-without-entry', 'identity-table', 'owner-index', 'restricted-index', 'tenant-index'],
+      found.map(({ text }) => text).join('\n'),
+    )
+    assert.deepEqual(await repair(store, found), [])
+    await assertConsistent(store)
+    assert.deepEqual(
+      (await site.registry.listTenants()).map(({ id }) => id),
+      ids,
+    )
+    assert.deepEqual([...(await scanTags(store, ':restriction'))].sort(), ['t4', 't6'])
+  })
+
+  it('the ledger gives each of its answers', async () => {
+    const { registry, restrictions } = site
+    const add = (id: string, settings = {}) => registry.addTenant(id, settings, BY)
+    await add('two', { limits: '2/1h' })
+    await add('zero', { limits: '0/1h' })
+    await add('defer', { limits: '0/1h defer' })
+    await add('off', { mode: 'off' })
+    await add('watched', { limits: '1/1h', mode: 'monitor' })
+    const domain = { domain: 'own.example', subdomains: true, shared: false }
+    await registry.addDomains('two', [domain], BY)
+
+    const first = newTransaction()
+    assert.equal((await site.charge('two', { transaction: first })).answer, 'CHARGED')
+    assert.equal((await site.charge('two', { transaction: first })).answer, 'CHARGED')
+    assert.equal(await site.used('two'), 1, 'its receipt is known')
+    const stale = { domainsToken: 'old' }
+    const own = { ...stale, names: () => ['x.own.example', 'own.example'] }
+    assert.equal((await site.charge('two', own)).answer, 'REGISTERED')
+    const second = await site.charge('two', stale)
+    assert.deepEqual([second.answer, second.stale], ['CHARGED', true])
+    const late = new Ledger(site.store, -1e9)
+    assert.equal((await site.charge('two', { ledger: late })).answer, 'EXPIRED')
+    assert.equal((await site.charge('two')).answer, 'TRIPPED')
+    assert.equal((await site.charge('two')).answer, 'RESTRICTED')
+    assert.equal((await site.charge('zero')).answer, 'ZERO')
+    assert.equal((await site.charge('defer')).answer, 'DEFER')
+    assert.equal((await site.charge('off')).answer, 'OFF')
+    assert.equal((await site.charge('nobody')).answer, 'GONE')
+    const bounce = { meter: 'null', defaults: { nullLimits: parseLimits('0/1h') } } as const
+    assert.equal((await site.charge('two', bounce)).answer, 'FULL')
+    await site.charge('watched')
+    assert.equal((await site.charge('watched')).firstWouldTrip, true)
+
+    assert.equal(await site.ledger.refund('two', first, [1]), 1)
+    assert.equal(await site.ledger.refund('two', first, [1]), 0)
+    assert.equal((await site.charge('two', { transaction: first })).answer, 'EXPIRED')
+    assert.equal(await site.used('two'), 1)
+    await restrictions.index('two')
+    assert.equal((await restrictions.get('two'))?.trigger?.limit, 2)
+    assert.equal(await restrictions.place('two', { ...ACT, scope: 'all' }), 'widened')
+    assert.equal((await site.charge('two')).scope, 'all')
+    assert.ok((await restrictions.list()).some(({ tenant }) => tenant === 'two'))
+    assert.equal(await restrictions.lift('two', { ...ACT, keepUsage: false }), 'lifted')
+    assert.equal(await site.used('two'), 0)
+    assert.ok(!(await restrictions.list()).some(({ tenant }) => tenant === 'two'))
+  })
+
+  it('scripts that no node knows any more are sent again', async () => {
+    for (const node of cluster.nodes) await node.call('SCRIPT', 'FLUSH')
+    await Promise.all(
+      Array.from({ length: 40 }, async (_, at) => {
+        await site.registry.addTenant(`s${at}`, {}, BY)
+        assert.equal((await site.charge(`s${at}`)).answer, 'CHARGED')
+        assert.equal(await site.used(`s${at}`), 1)
+      }),
+    )
+  })
+
+  it('a change is heard, whichever node it is published on', async () => {
+    const { client, store } = site
+    const directory = await follow(site)
+    try {
+      assert.equal((await directory.load('t7'))?.mode, undefined)
+      for (const [at, node] of cluster.nodes.entries()) {
+        // Without a word, so that this node's word is the only one.
+        const mode = at % 2 === 0 ? 'monitor' : 'off'
+        await client.hset(store.keys.tenant('t7'), { mode, state: `token ${at}` })
+        const message = JSON.stringify({ tenant: 't7', token: `token ${at}` })
+        await node.call('PUBLISH', store.keys.changes, message)
+        await waitFor(() => directory.peek('t7')?.mode === mode)
+      }
+      await site.registry.addConnector('t8', 'mx', { auth: ['alice'] }, BY)
+      await waitFor(() => directory.connectors?.byAuth('alice'))
+    } finally {
+      directory.stop()
+    }
+  })
+
+  it('what a lost subscription did not hear is known once another has taken its place', async () => {
+    const { client, store } = site
+    const directory = await follow(site)
+    try {
+      await directory.load('t9')
+      await client.hset(store.keys.tenant('t9'), { mode: 'off', state: 'unheard' })
+      const closed = await Promise.all(
+        cluster.nodes.map((node) => node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')),
+      )
+      assert.ok(closed.some((count) => Number(count) > 0))
+      await waitFor(() => directory.peek('t9')?.mode === 'off')
+    } finally {
+      directory.stop()
+    }
+  })
+
+  it('a call whose slot nobody answers for ends with its time', async () => {
+    const hasty = await ClusterSite.open(cluster, { commandTimeout: 400 })
+    const primary = await cluster.primaryOf(site.store.keys.tenant('t10'))
+    await site.charge('t10')
+    await hasty.charge('t10')
+    await primary.kill()
+    try {
+      // Many attempts later, and no sooner or later than that.
+      await assert.rejects(hasty.charge('t10', { domainsToken: '' }), /^Error: Command timed out$/)
+    } finally {
+      hasty.close()
+      await primary.restart()
+      await cluster.whenInOrder()
+    }
+    assert.equal((await site.charge('t10')).answer, 'GONE', 'nothing was kept')
+  })
+
+  it('every script of ours has run on it', () => {
+    assert.deepEqual([...site.store.ran].sort(), [...allScripts().keys()].sort())
+  })
+})
+
+/** A directory of this process, once its subscription stands. */
+async function follow(site: ClusterSite): Promise<Directory> {
+  const directory = new Directory(site.store, {
+    onReady: () => {},
+    onRestriction: () => {},
+    onError: (message) => site.errors.push(message),
+  })
+  const subscriber = site.subscriber()
+  directory.follow(subscriber)
+  await waitFor(() => subscriber.status === 'ready')
+  // Once more: when this is answered, so is the directory's own.
+  await subscriber.subscribe(site.store.keys.changes)
+  return directory
+}

@@ -1,0 +1,119 @@
+import { startHaraka, type StartHarakaOptions } from '../../scripts/services/haraka'
+import type { TestCluster } from '../../scripts/services/redis-cluster'
+import { waitFor } from '../../scripts/services/wait-for'
+import { Ledger, type Charge, type ChargeResult, type Defaults } from '../../src/allowance/ledger'
+import { Restrictions } from '../../src/restriction/restriction'
+import { connect, connectSubscriber, type RedisSettings } from '../../src/store/connection'
+import { Keys } from '../../src/store/keys'
+import { Outbox } from '../../src/store/outbox'
+import { Store, type Client } from '../../src/store/store'
+import { Registry } from '../../src/tenants/registry'
+import { DEFAULTS } from './allowance'
+import { settingsFor } from './connection'
+import { TestRelay, type RelayRedis } from './relay'
+
+let transactions = 0
+
+/** Notes which scripts have run, and had an answer. */
+class NotingStore extends Store {
+  readonly ran = new Set<string>()
+
+  override async run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
+    const reply = await super.run(script, keys, args)
+    this.ran.add(script.name)
+    return reply
+  }
+}
+
+/** What one process of ours has of a Redis Cluster: the parts of the plugin, over the plugin's own connection. */
+export class ClusterSite {
+  /** What Redis could not be asked, or would not do for good. */
+  readonly errors: string[] = []
+  readonly client: Client
+  readonly store: NotingStore
+  readonly registry: Registry
+  readonly restrictions: Restrictions
+  readonly ledger: Ledger
+  readonly outbox: Outbox
+  private readonly settings: RedisSettings
+
+  private constructor(cluster: TestCluster, commandTimeout: number) {
+    this.settings = settingsFor(cluster.nodes[0]!, { cluster: cluster.endpoints, commandTimeout })
+    this.client = connect(this.settings, (message) => this.errors.push(message))
+    this.store = new NotingStore(this.client, new Keys('ud:'))
+    this.registry = new Registry(this.store)
+    this.restrictions = new Restrictions(this.store)
+    this.ledger = new Ledger(this.store, commandTimeout)
+    this.outbox = new Outbox(this.client, 100_000, (reason) => this.errors.push(reason))
+  }
+
+  /** @param commandTimeout in ms; the default is longer than any busy machine takes for a command. */
+  static async open(cluster: TestCluster, { commandTimeout = 10_000 } = {}): Promise<ClusterSite> {
+    const site = new ClusterSite(cluster, commandTimeout)
+    await waitFor(() => site.client.status === 'ready')
+    return site
+  }
+
+  /** A connection for a Directory to follow changes over. */
+  subscriber(): Client {
+    return connectSubscriber(this.settings, this.client, (message) => this.errors.push(message))
+  }
+
+  /** Counts one unregistered recipient of other.example, of a transaction of its own unless another is said. */
+  async charge(
+    tenant: string,
+    options: Partial<Charge> & { defaults?: Partial<Defaults>; ledger?: Ledger } = {},
+  ): Promise<ChargeResult> {
+    const { defaults, ledger = this.ledger, ...given } = options
+    const domainsToken = given.domainsToken ?? (await this.domainsToken(tenant))
+    const charge: Charge = {
+      ...{ tenant, meter: 'unregistered', transaction: newTransaction(), ordinal: 1, domainsToken },
+      ...{ names: () => ['other.example', 'example'], domain: 'other.example' },
+      ...{ connector: `${tenant}/mx`, ip: '192.0.2.1' },
+      ...given,
+    }
+    return ledger.charge(charge, { ...DEFAULTS, ...defaults })
+  }
+
+  async domainsToken(tenant: string): Promise<string> {
+    return (await this.client.hget(this.store.keys.tenant(tenant), 'domains')) ?? ''
+  }
+
+  /** Unregistered recipients that stand in the tenant's first window. */
+  async used(tenant: string): Promise<number> {
+    const usage = await this.ledger.usage(tenant, DEFAULTS)
+    if (!usage) throw new Error(`there is no tenant ${tenant}`)
+    return usage.unregistered[0]?.used ?? 0
+  }
+
+  close(): void {
+    this.client.disconnect()
+  }
+}
+
+/** A transaction that no other in this process has the id of. */
+export function newTransaction(): string {
+  return `F1A2.${++transactions}`
+}
+
+/** The Redis of a relay: a cluster, and one of our own clients of it. */
+export interface RelayCluster extends RelayRedis {
+  readonly cluster: TestCluster
+  readonly site: ClusterSite
+}
+
+/** A Haraka on a cluster, with `[redis] cluster[]` naming all of its nodes; its stop() ends the cluster, too. */
+export async function startClusterRelay(
+  cluster: TestCluster,
+  { settings = {}, ...options }: Omit<StartHarakaOptions, 'redis'> = {},
+): Promise<TestRelay<RelayCluster>> {
+  const redis = { ...settings['redis'], cluster: cluster.addresses }
+  const haraka = await startHaraka({ ...options, settings: { ...settings, redis } })
+  const site = await ClusterSite.open(cluster)
+  const client = (): Client => site.client
+  const stop = async (): Promise<void> => {
+    site.close()
+    await cluster.stop()
+  }
+  return new TestRelay({ cluster, site, client, stop }, [haraka])
+}
