@@ -108,12 +108,13 @@ export class Ledger {
    * @throws where Redis gave no answer: whether the recipient was counted is unknown then, and {@link refund} settles it.
    */
   charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return this.attempt(charge, defaults).then((reply) => {
+    return this.attempt(charge, defaults).then((text) => {
+      const reply = this.read(text)
+      if (reply[0] !== 'EXPIRED') return this.settled(charge, defaults, reply)
       // We are still waiting, so what was late is our idea of the server's clock; the answer has just put it right.
-      if (reply[0] === 'EXPIRED') {
-        return this.attempt(charge, defaults).then((again) => this.settled(charge, defaults, again))
-      }
-      return this.settled(charge, defaults, reply)
+      return this.attempt(charge, defaults).then((again) =>
+        this.settled(charge, defaults, this.read(again)),
+      )
     })
   }
 
@@ -123,7 +124,7 @@ export class Ledger {
    * @throws where Redis gave no answer.
    */
   async preview(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return decode(await this.call(charge, defaults, 'dry', namesOf(charge)), false)
+    return decode(this.read(await this.call(charge, defaults, 'dry', namesOf(charge))), false)
   }
 
   /**
@@ -168,15 +169,16 @@ export class Ledger {
     reply: Reply,
   ): ChargeResult | Promise<ChargeResult> {
     if (reply[0] !== 'STALE') return decode(reply, false)
-    return this.attempt(charge, defaults, namesOf(charge)).then((again) => decode(again, true))
+    return this.attempt(charge, defaults, namesOf(charge)).then((again) =>
+      decode(this.read(again), true),
+    )
   }
 
   /** One call, which does nothing once nobody waits for it any more. */
-  private attempt(charge: Charge, defaults: Defaults, names?: readonly string[]): Promise<Reply> {
-    const call = (now: number): Promise<Reply> =>
-      this.call(charge, defaults, Math.ceil(now + this.patience), names)
+  private attempt(charge: Charge, defaults: Defaults, names?: readonly string[]): Promise<unknown> {
     const now = this.clock.now()
-    return typeof now === 'number' ? call(now) : now.then(call)
+    if (typeof now === 'number') return this.call(charge, defaults, now + this.patience, names)
+    return now.then((time) => this.call(charge, defaults, time + this.patience, names))
   }
 
   private call(
@@ -184,7 +186,7 @@ export class Ledger {
     defaults: Defaults,
     notAfter: number | 'dry',
     names?: readonly string[],
-  ): Promise<Reply> {
+  ): Promise<unknown> {
     const { keys } = this.store
     const { tenant } = charge
     const keyNames = [
@@ -195,7 +197,7 @@ export class Ledger {
     ]
     const args = [
       charge.ordinal,
-      notAfter,
+      typeof notAfter === 'number' ? Math.ceil(notAfter) : notAfter,
       charge.domainsToken,
       this.settingsOf(defaults)[charge.meter],
       `${charge.domain}\t${charge.connector}\t${charge.ip}`,
@@ -204,11 +206,14 @@ export class Ledger {
       keyNames.push(keys.domains(tenant))
       args.push(...names)
     }
-    return this.store.run(CHARGE, keyNames, args).then((text) => {
-      const reply = (text as string).split(' ')
-      this.clock.observe(Number(reply[1]))
-      return reply
-    })
+    return this.store.run(CHARGE, keyNames, args)
+  }
+
+  /** Splits an answer, and learns the server's time from it. */
+  private read(text: unknown): Reply {
+    const reply = (text as string).split(' ')
+    this.clock.observe(Number(reply[1]))
+    return reply
   }
 
   /** What the script reads of the defaults; they are other ones only when the configuration has changed. */
