@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { isDeepStrictEqual } from 'node:util'
-import {
-  formatMessage,
-  startRelay,
-  waitFor,
-  type DeliveredMessage,
-  type SmtpClient,
-  type TestRelay,
-  type TestTenant,
-} from '../support'
-import { Load, randomFrom } from '../support/load'
+import { startRelay, waitFor, type TestRelay } from '../support'
+import { during, Load, randomFrom } from '../support/load'
 import { REPLY } from '../support/replies'
+import {
+  assertSettled,
+  delivered,
+  LEFT_SUBJECT,
+  messagesOf,
+  sendTo,
+  transactAtRandom,
+} from '../support/transactions'
 
-const FROM = 'x@unregistered.example'
 const SESSIONS = 60
-/** A message whose sender does not wait for the answer; the sink takes it when the test says so. */
-const LEFT_SUBJECT = 'left'
-const LEFT = formatMessage({
-  ...{ from: FROM, to: 'someone@far.example', subject: LEFT_SUBJECT },
-  headers: { 'X-Sink': 'hold' },
-})
 const PATIENCE = { timeout: 30_000 }
 
 const SITES = [
@@ -38,61 +30,9 @@ for (const { what, nodes, hosts } of SITES) {
     })
     after(() => relay.stop())
 
-    function messages(tenant: TestTenant, from: string): DeliveredMessage[] {
-      return relay.hosts
-        .flatMap((host) => host.sink.messages())
-        .filter(({ mailFrom, note }) => {
-          return mailFrom === from && (note as { tenant: string }).tenant === tenant.id
-        })
-    }
-
-    /** Recipients in unregistered mail that was delivered. */
-    function delivered(tenant: TestTenant): number {
-      return messages(tenant, FROM).reduce((sum, { rcptTo }) => sum + rcptTo.length, 0)
-    }
-
-    /** What was accepted is what was delivered, and what is counted. */
-    async function assertSettled(tenant: TestTenant, accepted: number): Promise<void> {
-      const figures = async () => ({ used: await tenant.used(), delivered: delivered(tenant) })
-      const expected = { used: accepted, delivered: accepted }
-      const settled = async () => isDeepStrictEqual(await figures(), expected)
-      await waitFor(settled, PATIENCE).catch(() => {})
-      assert.deepEqual(await figures(), expected)
-    }
-
-    /** One message to so many recipients, as far as it is accepted. */
-    async function send(client: SmtpClient, load: Load, recipients: number): Promise<void> {
-      if (!(await load.mail(client, FROM))) return
-      let accepted = 0
-      for (let at = 0; at < recipients; at++) {
-        if (await load.rcpt(client)) accepted++
-      }
-      if (accepted === 0) assert.equal((await client.rset()).code, 250)
-      else await deliver(client)
-    }
-
-    async function deliver(client: SmtpClient): Promise<void> {
-      assert.equal((await client.data()).code, 354)
-      assert.equal((await client.message()).code, 250)
-    }
-
-    /** Messages without end, until the test says so. */
-    async function sendUntil(load: Load, stop: AbortSignal): Promise<void> {
-      await load.run(async (client) => {
-        while (!stop.aborted) await send(client, load, 2)
-      })
-    }
-
-    /** Lets a load run while `operate` does its work; an error of either ends both. */
-    async function during(load: Load, operate: () => Promise<void>): Promise<void> {
-      const stop = new AbortController()
-      const running = sendUntil(load, stop.signal)
-      try {
-        await Promise.race([operate(), running.then(() => assert.fail('the load has ended'))])
-      } finally {
-        stop.abort()
-        await running
-      }
+    /** Lets messages to two recipients come without end while `operate` does its work. */
+    function whileSending(load: Load, operate: () => Promise<void>): Promise<void> {
+      return during(load, (client) => sendTo(2, client, load), operate)
     }
 
     function report(t: TestContext, load: Load, text: string): void {
@@ -108,13 +48,13 @@ for (const { what, nodes, hosts } of SITES) {
         const load = new Load(tenant, SESSIONS, [refusal])
         const own = `x@${tenant.domain}`
         await load.run(async (client) => {
-          for (let message = 0; message < 4; message++) await send(client, load, 3)
+          for (let message = 0; message < 4; message++) await sendTo(3, client, load)
           assert.ok((await client.send({ from: own, to: 'someone@far.example' })).delivered)
         })
         report(t, load, `limit 300`)
         assert.equal(load.accepted, 300)
         await assertSettled(tenant, 300)
-        const registered = messages(tenant, own)
+        const registered = messagesOf(tenant, own)
         assert.equal(registered.length, SESSIONS)
         const processes = new Set(registered.map(({ pid }) => pid))
         assert.equal(processes.size, Math.max(1, nodes) * hosts, 'processes that took part')
@@ -130,51 +70,10 @@ for (const { what, nodes, hosts } of SITES) {
       const tenant = await relay.tenant('aborts', { limits: `${limit}/1d defer` })
       const load = new Load(tenant, SESSIONS, [REPLY.deferred])
 
-      /** Ends a transaction that holds so many recipients; gives the session to go on with. */
-      async function end(client: SmtpClient, session: number, held: number): Promise<SmtpClient> {
-        const choice = random()
-        if (choice < 0.04) {
-          await deliver(client)
-          return client
-        }
-        if (choice < 0.08) {
-          // Who goes away at the dot does not stop the message; the queue takes it later.
-          assert.equal((await client.data()).code, 354)
-          await client.messageAndLeave('FIN', LEFT)
-          return load.connect(session)
-        }
-        // Given back from here on; the plugin cannot do so before it knows.
-        load.release(held)
-        if (choice < 0.6) {
-          assert.equal((await client.rset()).code, 250)
-          return client
-        }
-        const how = random() < 0.5 ? 'FIN' : 'RST'
-        if (choice < 0.7) {
-          await client.quit()
-        } else if (choice < 0.85) {
-          await client.leave(how)
-        } else {
-          assert.equal((await client.data()).code, 354)
-          client.write('Subject: cut off\r\n\r\nThe first half of')
-          await client.leave(how)
-        }
-        return load.connect(session)
-      }
-
       await load.run(async (first, session) => {
         let client = first
         for (let transaction = 0; transaction < 6; transaction++) {
-          assert.ok(await load.mail(client, FROM))
-          const recipients = 1 + Math.floor(random() * 4)
-          let held = 0
-          for (let at = 0; at < recipients; at++) {
-            if (!(await load.rcpt(client))) continue
-            held++
-            assert.ok(load.held <= limit, `${load.held} held of ${limit}, seed ${seed}`)
-          }
-          if (held === 0) await client.rset()
-          else client = await end(client, session, held)
+          client = await transactAtRandom(load, { limit, random }, client, session)
         }
         return client
       })
@@ -185,7 +84,7 @@ for (const { what, nodes, hosts } of SITES) {
       // What was given back can be used, to the last one.
       const rest = new Load(tenant, SESSIONS, [REPLY.deferred])
       await rest.run(async (client) => {
-        for (let message = 0; message < 2; message++) await send(client, rest, 2)
+        for (let message = 0; message < 2; message++) await sendTo(2, client, rest)
       })
       assert.equal(load.held + rest.accepted, limit)
       await assertSettled(tenant, limit)
@@ -204,7 +103,7 @@ for (const { what, nodes, hosts } of SITES) {
         await waitFor(() => load.answers.every((answers, at) => answers >= goals[at]!), PATIENCE)
       }
 
-      await during(load, async () => {
+      await whileSending(load, async () => {
         await reached(40)
         await allAnswered()
         assert.equal(load.accepted, 40)
@@ -235,7 +134,7 @@ for (const { what, nodes, hosts } of SITES) {
       const lifts = 5
       const tenant = await relay.tenant('trips', { limits: `${limit}/1d` })
       const load = new Load(tenant, SESSIONS, [REPLY.blocked])
-      await during(load, async () => {
+      await whileSending(load, async () => {
         for (let lift = 0; lift <= lifts; lift++) {
           await waitFor(() => tenant.restriction(), PATIENCE)
           if (lift < lifts) assert.equal(await relay.lift(tenant.id), 'lifted')
@@ -255,7 +154,7 @@ for (const { what, nodes, hosts } of SITES) {
         relay.restrictions.place(tenant.id, { scope: 'unregistered', by: 'test', reason: 'test' })
       const used: number[] = []
       let forgotten = 0
-      await during(load, async () => {
+      await whileSending(load, async () => {
         for (let round = 0; round < 6; round++) {
           const keepUsage = round % 2 === 0
           const goal = load.accepted + 20

@@ -15,6 +15,7 @@ export class Load {
   mostHeld = 0
   /** How many answers to MAIL or RCPT each session has had. */
   readonly answers: number[]
+  private readonly refused = new Map<string, number>()
   private readonly clients = new WeakMap<SmtpClient, number>()
 
   /** @param refusals the only answers but 250 that MAIL and RCPT may get, byte for byte. */
@@ -73,11 +74,41 @@ export class Load {
     this.held -= count
   }
 
+  /** How often MAIL or RCPT got this refusal. */
+  refusedWith(refusal: string): number {
+    return this.refused.get(refusal) ?? 0
+  }
+
   private accepts(client: SmtpClient, { code, raw }: { code: number; raw: string }): boolean {
     this.answers[this.clients.get(client)!]!++
     if (code === 250) return true
     assert.ok(this.refusals.includes(raw), raw)
+    this.refused.set(raw, this.refusedWith(raw) + 1)
     return false
+  }
+}
+
+/**
+ * Lets a load run while `operate` does its work; an error of either ends both.
+ *
+ * @param work what each session does again and again, until then.
+ */
+export async function during(
+  load: Load,
+  work: (client: SmtpClient, session: number) => Promise<SmtpClient | void>,
+  operate: () => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController()
+  const running = load.run(async (first, session) => {
+    let client = first
+    while (!stop.signal.aborted) client = (await work(client, session)) ?? client
+    return client
+  })
+  try {
+    await Promise.race([operate(), running.then(() => assert.fail('the load has ended'))])
+  } finally {
+    stop.abort()
+    await running
   }
 }
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
@@ -6,8 +7,12 @@ export interface RedisProxy {
   readonly port: number
   /** From now on commands arrive, and what Redis answers is not passed on. */
   hold(): void
+  /** From now on nothing arrives at Redis. */
+  holdCommands(): void
   /** Passes on what was held, and all that follows. */
   release(): void
+  /** How many pieces of commands or answers are held. */
+  readonly held: number
   /** Ends all connections; what was held is lost. New ones may come. */
   cut(): void
   /** The connections there are stay open, and nothing passes on them any more; new ones work. */
@@ -20,20 +25,26 @@ export interface RedisProxy {
 /** Starts such a way to a port of the loopback, on a free port of its own. */
 export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
-  let held: (() => void)[] | undefined
+  let holding: 'commands' | 'answers' | undefined
+  let held: (() => void)[] = []
   let connections = 0
+
+  const pass = (what: typeof holding, write: () => void): void => {
+    if (holding === what) held.push(write)
+    else write()
+  }
+  const hold = (what: typeof holding): void => {
+    assert.equal(holding, undefined)
+    holding = what
+  }
 
   const server = createServer({ noDelay: true }, (client) => {
     const redis = connect({ port: redisPort, host: '127.0.0.1', noDelay: true })
     const pair = [client, redis] as const
     pairs.add(pair)
     connections++
-    client.on('data', (bytes) => redis.write(bytes))
-    redis.on('data', (bytes) => {
-      const pass = () => client.write(bytes)
-      if (held) held.push(pass)
-      else pass()
-    })
+    client.on('data', (bytes) => pass('commands', () => redis.write(bytes)))
+    redis.on('data', (bytes) => pass('answers', () => client.write(bytes)))
     for (const socket of pair) {
       socket.on('error', () => {})
       socket.on('close', () => {
@@ -46,16 +57,19 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   await once(server, 'listening')
 
   const cut = () => {
-    held &&= []
+    held = []
     for (const pair of pairs) for (const socket of pair) socket.destroy()
   }
   return {
     port: (server.address() as AddressInfo).port,
-    hold: () => (held ??= []),
+    hold: () => hold('answers'),
+    holdCommands: () => hold('commands'),
     release() {
-      const passes = held ?? []
-      held = undefined
-      for (const pass of passes) pass()
+      holding = undefined
+      for (const write of held.splice(0)) write()
+    },
+    get held() {
+      return held.length
     },
     cut,
     freeze() {
