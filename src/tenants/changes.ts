@@ -1,7 +1,14 @@
+import type { DomainsChange } from './domain-changes'
+
 /** A message on the channel of changes. */
 export type Change =
   /** The tenant, its restriction or its domains are another now, under this token. */
-  | { readonly tenant: string; readonly token: string }
+  | {
+      readonly tenant: string
+      readonly token: string
+      /** What has changed, where it is only domains, and not too many of them to be told. */
+      readonly domains: DomainsChange | undefined
+    }
   /** Some names have other owners than before. */
   | { readonly owners: true }
   /** These connectors (`tenant/name`) changed between the two tokens. */
@@ -20,8 +27,13 @@ export function parseChange(message: string): Change | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { tenant, token, owners, connectors, previous, changed } = value as Record<string, unknown>
-  if (typeof tenant === 'string' && typeof token === 'string') return { tenant, token }
+  const { tenant, token, owners, connectors, previous, changed, domains } = value as Record<
+    string,
+    unknown
+  >
+  if (typeof tenant === 'string' && typeof token === 'string') {
+    return { tenant, token, domains: toDomainsChange(token, previous, domains) }
+  }
   if (owners === true) return { owners }
   if (typeof connectors !== 'string') return undefined
   return {
@@ -29,4 +41,18 @@ export function parseChange(message: string): Change | undefined {
     previous: typeof previous === 'string' && previous !== '' ? previous : null,
     changed: Array.isArray(changed) ? changed.filter((id) => typeof id === 'string') : [],
   }
+}
+
+/** `undefined` where the message does not tell all: then the list is to be read. */
+function toDomainsChange(
+  token: string,
+  previous: unknown,
+  domains: unknown,
+): DomainsChange | undefined {
+  if (typeof previous !== 'string' || typeof domains !== 'object' || domains === null) {
+    return undefined
+  }
+  const entries = Object.entries(domains)
+  const understood = entries.every(([, value]) => value === null || typeof value === 'boolean')
+  return understood ? { previous, token, domains: new Map(entries) } : undefined
 }

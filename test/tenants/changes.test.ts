@@ -4,8 +4,26 @@ import fc from 'fast-check'
 import { parseChange } from '../../src/tenants/changes'
 
 describe('parseChange', () => {
+  const STATE = { tenant: 'contoso', token: '2-b', domains: undefined }
   const cases: readonly (readonly [string, unknown])[] = [
-    ['{"tenant":"contoso","token":"1-a"}', { tenant: 'contoso', token: '1-a' }],
+    ['{"tenant":"contoso","token":"2-b"}', STATE],
+    [
+      '{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":true,"b.example":null}}',
+      {
+        ...STATE,
+        domains: {
+          ...{ previous: '1-a', token: '2-b' },
+          domains: new Map<string, boolean | null>([
+            ['a.example', true],
+            ['b.example', null],
+          ]),
+        },
+      },
+    ],
+    // What does not tell all tells that something has changed.
+    ['{"tenant":"contoso","token":"2-b","domains":{"a.example":true}}', STATE],
+    ['{"tenant":"contoso","token":"2-b","previous":"1-a"}', STATE],
+    ['{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":"s"}}', STATE],
     ['{"owners":true}', { owners: true }],
     [
       '{"connectors":"2-b","previous":"1-a","changed":["contoso/mx"]}',

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parentsOf } from '../../src/names/domain'
 import { Restrictions } from '../../src/restriction/restriction'
-import { Store } from '../../src/store/store'
-import { acceptedDomainOf, readSnapshot, type Snapshot } from '../../src/tenants/snapshot'
+import { acceptedDomainOf } from '../../src/tenants/snapshot'
+import { readSnapshot, type OwnSnapshot } from '../../src/tenants/snapshot-reader'
+import { interrupted } from '../support/interrupted'
 import { snapshotWith } from '../support/judgement'
 import { newSite, theRedis, useRedis, type Site } from '../support/registry'
 
@@ -12,7 +13,7 @@ useRedis()
 
 const plain = (domain: string) => ({ domain, subdomains: false, shared: false })
 
-async function read({ store }: Site, known?: Snapshot): Promise<Snapshot> {
+async function read({ store }: Site, known?: OwnSnapshot): Promise<OwnSnapshot> {
   const snapshot = await readSnapshot(store, 'contoso', known)
   assert.ok(snapshot)
   return snapshot
@@ -29,25 +30,6 @@ async function siteWithMany(count: number): Promise<Site> {
   }
   await client.hset(keys.domains('contoso'), entries)
   return site
-}
-
-/** The same store, with something else done right after its first HSCAN; or after each. */
-function interrupted({ store }: Site, interlude: () => Promise<unknown>, times = 1): Store {
-  let left = times
-  const client = new Proxy(store.client, {
-    get(target, property) {
-      const value: unknown = Reflect.get(target, property)
-      if (typeof value !== 'function') return value
-      return async (...args: unknown[]): Promise<unknown> => {
-        const result: unknown = await (value as (...args: unknown[]) => unknown).apply(target, args)
-        if (property === 'hscan' && left-- > 0) await interlude()
-        return result
-      }
-    },
-  })
-  // Scripts go over the real one.
-  const same = new Store(store.client, store.keys)
-  return Object.assign(Object.create(same) as Store, { client, run: same.run.bind(same) })
 }
 
 describe('a snapshot', () => {
@@ -160,8 +142,10 @@ describe('a long list of domains', () => {
   it('that changes meanwhile is read again', async () => {
     const site = await siteWithMany(3000)
     const { registry, store } = site
-    const busy = interrupted(site, () =>
-      registry.addDomains('contoso', [plain('new.example')], 'test'),
+    const busy = interrupted(
+      store,
+      () => registry.addDomains('contoso', [plain('new.example')], 'test'),
+      1,
     )
     const snapshot = await readSnapshot(busy, 'contoso', undefined)
     assert.equal(snapshot?.domains.size, 3001)
@@ -173,10 +157,8 @@ describe('a long list of domains', () => {
     const site = await siteWithMany(3000)
     const { registry, store } = site
     let changes = 0
-    const busy = interrupted(
-      site,
-      () => registry.addDomains('contoso', [plain(`new${changes++}.example`)], 'test'),
-      1000,
+    const busy = interrupted(store, () =>
+      registry.addDomains('contoso', [plain(`new${changes++}.example`)], 'test'),
     )
     const snapshot = await readSnapshot(busy, 'contoso', undefined)
     assert.ok(snapshot && snapshot.domains.size >= 3000)

@@ -9,11 +9,14 @@ local function new_token(random)
   return string.format('%.0f-%s', now_us(), random)
 end
 
--- Renews the token in one field (`state` or `domains`) of the tenant's hash and tells every process.
-local function change_tenant(tenant_key, field, random)
+-- Renews the token in one field (`state` or `domains`) of the tenant's hash and tells every process. news: what the
+-- message is to say besides, if anything.
+local function change_tenant(tenant_key, field, random, news)
   local token = new_token(random)
   local prefix, id = string.match(tenant_key, '^(.*){(.-)}$')
+  local message = news or {}
+  message.tenant, message.token = id, token
   redis.call('HSET', tenant_key, field, token)
-  redis.call('PUBLISH', prefix .. 'changes', cjson.encode({ tenant = id, token = token }))
+  redis.call('PUBLISH', prefix .. 'changes', cjson.encode(message))
   return token
 end

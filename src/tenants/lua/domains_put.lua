@@ -8,6 +8,7 @@
 --
 -- @include clock
 -- @include change
+-- @include domain_news
 if redis.call('HEXISTS', KEYS[1], 'createdAt') == 0 then return false end
 
 local by = ARGV[2]
@@ -33,6 +34,7 @@ end
 if refused or not changed then return results end
 
 local now = string.format('%.0f', now_ms())
+local news, count = {}, 0
 for at = 4, #ARGV, 2 do
   local result = results[at / 2 - 1]
   if result ~= 'same' then
@@ -41,7 +43,9 @@ for at = 4, #ARGV, 2 do
       added_at = string.match(redis.call('HGET', KEYS[2], ARGV[at]), '^%S+ (%S+)')
     end
     redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1] .. ' ' .. added_at .. ' ' .. by)
+    news[ARGV[at]] = string.find(ARGV[at + 1], 's', 1, true) ~= nil
+    count = count + 1
   end
 end
-change_tenant(KEYS[1], 'domains', ARGV[1])
+change_domains(KEYS[1], ARGV[1], news, count)
 return results

@@ -6,16 +6,18 @@
 --
 -- @include clock
 -- @include change
-local removed, seen = {}, {}
+-- @include domain_news
+local removed, seen, news = {}, {}, {}
 for at = 3, #ARGV do
   local domain = ARGV[at]
   local entry = not seen[domain] and redis.call('HGET', KEYS[2], domain)
   seen[domain] = true
   if entry and (ARGV[2] == 'any' or not string.find(string.match(entry, '^%S+'), 'h', 1, true)) then
     removed[#removed + 1] = domain
+    news[domain] = cjson.null
   end
 end
 -- All read before the first goes: a list that is gone must not be touched again (see change).
 for _, domain in ipairs(removed) do redis.call('HDEL', KEYS[2], domain) end
-if #removed > 0 and redis.call('EXISTS', KEYS[1]) == 1 then change_tenant(KEYS[1], 'domains', ARGV[1]) end
+if #removed > 0 and redis.call('EXISTS', KEYS[1]) == 1 then change_domains(KEYS[1], ARGV[1], news, #removed) end
 return removed

@@ -1,0 +1,97 @@
+import { performance } from 'node:perf_hooks'
+import { LRUCache } from 'lru-cache'
+import type { Store } from '../store/store'
+import { jittered, RETRY_AFTER, type InBackground } from './aging'
+import { ownerOf } from './owners'
+
+const MOST_OWNERS = 10_000
+
+interface Held {
+  readonly owner: string | null
+  /** Monotonic ms. */
+  refreshAt: number
+  /** How often ownership had changed when it was asked for. */
+  changes: number
+}
+
+interface Asking {
+  readonly promise: Promise<string | null>
+  readonly changes: number
+}
+
+/** What the owners of a process need of the directory that they are part of. */
+export interface OwnersContext {
+  readonly store: Store
+  /** In ms. */
+  readonly ageLimit: number
+  readonly inBackground: InBackground
+  /** An attribution made before may be another now. */
+  readonly onChange: () => void
+}
+
+/** The owners of domains that one process has asked for. */
+export class KnownOwners {
+  private readonly held = new LRUCache<string, Held>({ max: MOST_OWNERS })
+  private readonly asking = new Map<string, Asking>()
+  /** How often ownership has changed somewhere. What was asked for before is asked for again, if Redis answers. */
+  private changes = 0
+
+  constructor(private readonly context: OwnersContext) {}
+
+  /** See {@link Directory.ownerOf}. */
+  ownerOf(domain: string): string | null | undefined {
+    const held = this.held.get(domain)
+    if (held === undefined || held.changes !== this.changes) return undefined
+    const now = performance.now()
+    if (now > held.refreshAt) {
+      held.refreshAt = now + RETRY_AFTER
+      this.context.inBackground(this.read(domain))
+    }
+    return held.owner
+  }
+
+  /** See {@link Directory.askOwner}. */
+  async ask(domain: string): Promise<string | null> {
+    try {
+      return await this.read(domain)
+    } catch (error) {
+      const held = this.held.get(domain)
+      if (held === undefined) throw error
+      held.changes = this.changes
+      held.refreshAt = performance.now() + RETRY_AFTER
+      return held.owner
+    }
+  }
+
+  /** Some names have other owners than before. */
+  changed(): void {
+    this.changes++
+    if (this.held.size > 0) this.context.onChange()
+  }
+
+  /** One question at a time for each name, unless the answer may be from before a change. */
+  private read(domain: string): Promise<string | null> {
+    const { changes } = this
+    const running = this.asking.get(domain)
+    if (running?.changes === changes) return running.promise
+    const asking: Asking = {
+      changes,
+      promise: this.readNow(domain, changes).finally(() => {
+        if (this.asking.get(domain) === asking) this.asking.delete(domain)
+      }),
+    }
+    this.asking.set(domain, asking)
+    return asking.promise
+  }
+
+  private async readNow(domain: string, changes: number): Promise<string | null> {
+    const { store, ageLimit, onChange } = this.context
+    const owner = (await ownerOf(store, domain)) ?? null
+    const held = this.held.peek(domain)
+    // A question that was asked later has been answered before.
+    if (held && held.changes > changes) return owner
+    if (held && held.owner !== owner) onChange()
+    this.held.set(domain, { owner, changes, refreshAt: performance.now() + jittered(ageLimit) })
+    return owner
+  }
+}

@@ -1,0 +1,29 @@
+import { Store } from '../../src/store/store'
+
+/**
+ * The same store, with something else done right after each answer to HSCAN.
+ *
+ * @param interlude its failure is one of that HSCAN.
+ * @param times how often, at most.
+ */
+export function interrupted(
+  store: Store,
+  interlude: () => Promise<unknown>,
+  times = Infinity,
+): Store {
+  let left = times
+  const client = new Proxy(store.client, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property)
+      if (typeof value !== 'function') return value
+      return async (...args: unknown[]): Promise<unknown> => {
+        const answer: unknown = await (value as (...args: unknown[]) => unknown).apply(target, args)
+        if (property === 'hscan' && left-- > 0) await interlude()
+        return answer
+      }
+    },
+  })
+  // Scripts go over the real one.
+  const same = new Store(store.client, store.keys)
+  return Object.assign(Object.create(same) as Store, { client, run: same.run.bind(same) })
+}
