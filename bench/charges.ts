@@ -74,7 +74,7 @@ async function compare(
 ): Promise<Measured> {
   const store = await openStore(redis.port)
   const ledger = new Ledger(store, PATIENCE)
-  const { domainsToken, idAt } = await seedTenants(store, 1, { limits: ROOMY })
+  const { domainsToken, idAt } = await seedTenants(store, redis.port, 1, { limits: ROOMY })
   const charge = (transaction: string) => chargeFor(idAt(0), domainsToken, transaction)
   // The first call may bring the script itself.
   await ledger.charge(charge('FIRST.1'), DEFAULTS)

@@ -1,5 +1,5 @@
 import type { EChartsOption } from 'echarts'
-import type { BarPlot, DistributionPlot, LinePlot, Plot, SpreadPlot } from './plot'
+import type { BarPlot, DistributionPlot, ColumnPlot, Plot, SpreadPlot } from './plot'
 import { quantile } from './stats'
 
 const WIDTH = 760
@@ -33,9 +33,9 @@ export async function drawAll(plots: readonly Plot[]): Promise<string[]> {
 }
 
 function heightOf(plot: Plot): number {
-  if (plot.kind === 'spread') return 130 + 40 * plot.items.length
+  if (plot.kind === 'spread') return 140 + 40 * plot.items.length
   if (plot.kind === 'bars') {
-    return 130 + plot.categories.length * (14 + 22 * plot.series.length)
+    return 140 + plot.categories.length * (14 + 22 * plot.series.length)
   }
   return 360
 }
@@ -56,17 +56,17 @@ function optionOf(plot: Plot): EChartsOption {
       textStyle: { fontSize: 16, color: TEXT },
       subtextStyle: { fontSize: 13, color: '#555' },
     },
-    legend: { top: 10, right: 16, itemWidth: 14, itemHeight: 10, textStyle: { color: TEXT } },
+    legend: { top: 52, left: 12, itemWidth: 14, itemHeight: 10, textStyle: { color: TEXT } },
     // Roomy on the left: ECharts guesses how wide a text is, and every viewer has another font.
-    grid: { left: 44, right: 72, top: 76, bottom: 16, containLabel: true },
+    grid: { left: 44, right: 96, top: 92, bottom: 16, containLabel: true },
   }
   switch (plot.kind) {
     case 'spread':
       return { ...frame, ...spread(plot) }
     case 'bars':
       return { ...frame, ...bars(plot) }
-    case 'lines':
-      return { ...frame, ...lines(plot) }
+    case 'columns':
+      return { ...frame, ...columns(plot) }
     case 'distribution':
       return { ...frame, ...distribution(plot) }
   }
@@ -126,7 +126,7 @@ function bars({ categories, series }: BarPlot): EChartsOption {
   }
 }
 
-function lines({ categories, series, target }: LinePlot): EChartsOption {
+function columns({ categories, series, target }: ColumnPlot): EChartsOption {
   const limit = {
     silent: true,
     symbol: 'none',
@@ -138,11 +138,9 @@ function lines({ categories, series, target }: LinePlot): EChartsOption {
     xAxis: { type: 'category', data: [...categories], ...labels },
     yAxis: { type: 'value', min: 0, ...lined },
     series: series.map(({ label, values }, at) => ({
-      type: 'line' as const,
+      type: 'bar' as const,
       name: label,
-      symbol: 'circle',
-      symbolSize: 8,
-      lineStyle: { width: 2.5 },
+      barMaxWidth: 26,
       data: values.map((value) => value ?? '-'),
       ...(at === 0 && target !== undefined && { markLine: limit }),
     })),

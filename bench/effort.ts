@@ -9,16 +9,13 @@ export interface Effort {
     readonly messages: number
   }
   readonly charges: { readonly rounds: number; readonly calls: number }
-  readonly tenants: {
-    readonly counts: readonly number[]
-    readonly rounds: number
-    readonly calls: number
-  }
-  readonly loading: {
-    readonly domains: number
-    readonly connectors: number
-    readonly runs: number
-  }
+  /** Sizes of what is compared. */
+  readonly tenants: readonly number[]
+  readonly domains: readonly number[]
+  readonly connectors: number
+  /** How long they are compared. */
+  readonly scale: { readonly rounds: number; readonly calls: number; readonly messages: number }
+  readonly loading: { readonly runs: number }
   readonly propagation: { readonly changes: number }
 }
 
@@ -26,8 +23,11 @@ export interface Effort {
 export const FULL: Effort = {
   mail: { starts: 5, rounds: 12, messages: 600 },
   charges: { rounds: 9, calls: 40_000 },
-  tenants: { counts: [1, 1_000, 100_000], rounds: 9, calls: 20_000 },
-  loading: { domains: 100_000, connectors: 100_000, runs: 5 },
+  tenants: [1, 1_000, 1_000_000],
+  domains: [1, 1_000, 100_000],
+  connectors: 100_000,
+  scale: { rounds: 13, calls: 6_000, messages: 600 },
+  loading: { runs: 5 },
   propagation: { changes: 200 },
 }
 
@@ -35,7 +35,10 @@ export const FULL: Effort = {
 export const QUICK: Effort = {
   mail: { starts: 1, rounds: 4, messages: 300 },
   charges: { rounds: 3, calls: 15_000 },
-  tenants: { counts: [1, 1_000, 100_000], rounds: 3, calls: 8_000 },
-  loading: { domains: 100_000, connectors: 100_000, runs: 1 },
+  tenants: [1, 1_000, 100_000],
+  domains: [1, 1_000, 100_000],
+  connectors: 100_000,
+  scale: { rounds: 3, calls: 3_000, messages: 200 },
+  loading: { runs: 1 },
   propagation: { changes: 20 },
 }

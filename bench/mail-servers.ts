@@ -8,7 +8,7 @@ import { Restrictions } from '../src/restriction/restriction'
 const BY = 'bench'
 
 /** Takes every message and keeps none: the cost of a queue is not ours to compare. */
-const DISCARD = {
+export const DISCARD = {
   name: 'bench_discard',
   text: 'exports.hook_queue = exports.hook_queue_outbound = (next) => next(OK)\n',
 }

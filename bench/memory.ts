@@ -43,7 +43,7 @@ async function measure(active: boolean): Promise<Bytes> {
     const ledger = new Ledger(store, PATIENCE)
     const before = await usedMemory(store)
     const options = active ? { limits: THREE_WINDOWS, ledger } : {}
-    const { idAt, domainsToken } = await seedTenants(store, TENANTS, options)
+    const { idAt, domainsToken } = await seedTenants(store, redis.port, TENANTS, options)
     const allTold = ((await usedMemory(store)) - before) / TENANTS
     const tenant = idAt(TENANTS - 1)
     // A charge of its own: RESTORE may pack a key tighter than it grows.

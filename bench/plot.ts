@@ -30,9 +30,9 @@ export interface BarPlot extends Common {
   readonly series: readonly Values[]
 }
 
-/** What changes from category to category, and what it should not exceed. */
-export interface LinePlot extends Common {
-  readonly kind: 'lines'
+/** Columns for each category, and what they should not exceed. */
+export interface ColumnPlot extends Common {
+  readonly kind: 'columns'
   readonly categories: readonly string[]
   readonly series: readonly Values[]
   readonly target?: number
@@ -45,4 +45,4 @@ export interface DistributionPlot extends Common {
 }
 
 /** What a picture shows; `chart.ts` draws it. */
-export type Plot = SpreadPlot | BarPlot | LinePlot | DistributionPlot
+export type Plot = SpreadPlot | BarPlot | ColumnPlot | DistributionPlot

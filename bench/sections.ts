@@ -1,4 +1,5 @@
 import { charges } from './charges'
+import { domains } from './domains'
 import { loading } from './loading'
 import { mail } from './mail'
 import { propagation } from './propagation'
@@ -7,4 +8,12 @@ import { memory } from './memory'
 import { tenants } from './tenants'
 
 /** In the order in which they run and are shown. */
-export const SECTIONS: readonly Section[] = [mail, charges, tenants, memory, loading, propagation]
+export const SECTIONS: readonly Section[] = [
+  mail,
+  charges,
+  tenants,
+  domains,
+  memory,
+  loading,
+  propagation,
+]

@@ -3,10 +3,14 @@ import { reverseLabels } from '../src/names/domain'
 import { pieces } from '../src/store/pieces'
 import type { Store } from '../src/store/store'
 import { Registry } from '../src/tenants/registry'
+import type { TenantSettings } from '../src/tenants/tenant-registry'
+import { BulkLoader } from './bulk'
 import { DEFAULTS } from './ledger-load'
 
 const BY = 'bench'
 const PIECE = 1_000
+/** Of all tenants alike. */
+export const TENANT_NAME = 'Example Inc.'
 
 /** Many tenants alike, each with one accepted domain. */
 export interface SeededTenants {
@@ -21,17 +25,19 @@ export interface SeededTenants {
  * Fills Redis with tenants, faster than an operator could: the first one is registered, and charged once where they
  * are to be active; the others are byte for byte copies of its keys (DUMP, RESTORE) with a domain of their own.
  *
+ * @param port that of the same Redis.
  * @param ledger charges the first tenant once; without it all are idle.
  */
 export async function seedTenants(
   store: Store,
+  port: number,
   count: number,
   { limits = null, ledger }: { limits?: string | null; ledger?: Ledger } = {},
 ): Promise<SeededTenants> {
   const { client, keys } = store
   const first = idOf(0)
   const registry = new Registry(store)
-  await registry.addTenant(first, { limits }, BY)
+  await registry.addTenant(first, { name: TENANT_NAME, limits }, BY)
   await registry.addDomains(
     first,
     [{ domain: domainOf(first), subdomains: false, shared: false }],
@@ -40,24 +46,28 @@ export async function seedTenants(
   const domainsToken = (await client.hget(keys.tenant(first), 'domains')) ?? ''
   if (ledger) await ledger.charge(chargeFor(first, domainsToken), DEFAULTS)
 
-  const tenant = await client.dumpBuffer(keys.tenant(first))
-  const usage = ledger && (await client.dumpBuffer(keys.usage(first)))
+  const tenant = (await client.dumpBuffer(keys.tenant(first))).toString('latin1')
+  const usage = ledger && (await client.dumpBuffer(keys.usage(first))).toString('latin1')
   const packed = (await client.hget(keys.domains(first), domainOf(first))) ?? ''
-  const others = Array.from({ length: count - 1 }, (_, number) => idOf(number + 1))
-  for (const piece of pieces(others, PIECE)) {
-    const pipeline = client.pipeline()
-    for (const id of piece) {
-      const domain = domainOf(id)
-      pipeline.restore(keys.tenant(id), 0, tenant)
-      if (usage) pipeline.restore(keys.usage(id), 0, usage)
-      pipeline.hset(keys.domains(id), domain, packed)
-      pipeline.sadd(keys.tenants, id)
-      pipeline.hset(keys.ownerNames, domain, `- ${id}`)
-      pipeline.zadd(keys.ownerIndex, 0, reverseLabels(domain))
+  const loader = await BulkLoader.open(port)
+  for (const piece of pieces(range(1, count), PIECE)) {
+    const ids = piece.map(idOf)
+    for (const id of ids) {
+      await loader.add('RESTORE', keys.tenant(id), '0', tenant)
+      if (usage) await loader.add('RESTORE', keys.usage(id), '0', usage)
+      await loader.add('HSET', keys.domains(id), domainOf(id), packed)
     }
-    await pipeline.exec()
+    await loader.add('SADD', keys.tenants, ...ids)
+    await loader.add('HSET', keys.ownerNames, ...ids.flatMap((id) => [domainOf(id), `- ${id}`]))
+    const reversed = ids.flatMap((id) => ['0', reverseLabels(domainOf(id))])
+    await loader.add('ZADD', keys.ownerIndex, ...reversed)
   }
+  await loader.end()
   return { count, domainsToken, idAt: idOf }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, at) => from + at)
 }
 
 /** What {@link Ledger.charge} needs to count one recipient of such a tenant. */
@@ -76,31 +86,55 @@ export function chargeFor(tenant: string, domainsToken: string, transaction = 'F
 }
 
 /** Gives a tenant so many accepted domains, in the form in which the registry packs them. */
-export async function seedDomains(store: Store, tenant: string, count: number): Promise<void> {
+export async function seedDomains(
+  store: Store,
+  tenant: string,
+  count: number,
+  fields: TenantSettings = {},
+): Promise<void> {
   const { client, keys } = store
   const registry = new Registry(store)
-  await registry.addTenant(tenant, {}, BY)
+  await registry.addTenant(tenant, fields, BY)
   const [domain, ...others] = Array.from({ length: count }, (_, number) => `customer-${number}.com`)
   if (domain === undefined) return
   await registry.addDomains(tenant, [{ domain, subdomains: false, shared: false }], BY)
   const packed = (await client.hget(keys.domains(tenant), domain)) ?? ''
   for (const piece of pieces(others, PIECE)) {
     await client.hset(keys.domains(tenant), ...piece.flatMap((name) => [name, packed]))
+    await client.hset(keys.ownerNames, ...piece.flatMap((name) => [name, `- ${tenant}`]))
+    await client.zadd(keys.ownerIndex, ...piece.flatMap((name) => ['0', reverseLabels(name)]))
   }
+}
+
+/**
+ * Gives so many tenants a connector each, for an address of the loopback of its own.
+ *
+ * @returns these addresses
+ */
+export async function seedAddresses(
+  store: Store,
+  count: number,
+  idAt: (number: number) => string,
+): Promise<readonly string[]> {
+  const registry = new Registry(store)
+  const ips = range(1, count + 1).map((number) => `127.1.${number >> 8}.${number & 255}`)
+  for (const [at, ip] of ips.entries()) {
+    const identities = { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
+    await registry.addConnector(idAt(at), 'loopback', identities, BY)
+  }
+  return ips
 }
 
 /** Connectors of one tenant, each with one address, in the form in which the registry packs them. */
 export async function seedConnectors(store: Store, tenant: string, count: number): Promise<void> {
   const { client, keys } = store
-  const registry = new Registry(store)
-  await registry.addTenant(tenant, {}, BY)
   const [first, ...others] = Array.from({ length: count }, (_, number) => ({
     name: `mail-${number}`,
     ip: `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}/32`,
   }))
   if (!first) return
   const identities = { ip: [first.ip], cert: [], certSha256: [], auth: [] }
-  await registry.addConnector(tenant, first.name, identities, BY)
+  await new Registry(store).addConnector(tenant, first.name, identities, BY)
   const json = (await client.hget(keys.connectors, `${tenant}/${first.name}`)) ?? ''
   for (const piece of pieces(others, PIECE)) {
     const fields = piece.flatMap(({ name, ip }) => [
@@ -108,6 +142,8 @@ export async function seedConnectors(store: Store, tenant: string, count: number
       json.replace(first.ip, ip),
     ])
     await client.hset(keys.connectors, ...fields)
+    const owned = piece.flatMap(({ name, ip }) => [`ip:${ip}`, `${tenant}/${name}`])
+    await client.hset(keys.connectorIdentities, ...owned)
   }
 }
 

@@ -31,7 +31,7 @@ const PLOTS: readonly Plot[] = [
     series: [{ label: 'charges', values: [81_234, null] }],
   },
   {
-    kind: 'lines',
+    kind: 'columns',
     name: 'tenants',
     title: 'By tenants',
     measure: '1 tenant = 1',

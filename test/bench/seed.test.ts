@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import {
+  seedAddresses,
+  seedConnectors,
+  seedDomains,
+  seedTenants,
+  TENANT_NAME,
+} from '../../bench/seed'
+import { openStore } from '../../bench/store'
+import type { Store } from '../../src/store/store'
+import { Registry } from '../../src/tenants/registry'
+import { startRedis, type TestRedis } from '../support'
+
+const DOMAIN = { subdomains: false, shared: false }
+
+/** All that a Redis holds, without times and tokens, and without the number of the changes that led to it. */
+async function contents({ client, keys }: Store): Promise<Record<string, unknown>> {
+  const found: Record<string, unknown> = {}
+  for (const key of (await client.keys('*')).sort()) {
+    if (key === keys.ownerVersion) continue
+    const type = await client.type(key)
+    if (type === 'hash') found[key] = await client.hgetall(key)
+    else if (type === 'set') found[key] = (await client.smembers(key)).sort()
+    else if (type === 'zset') found[key] = await client.zrange(key, '0', '-1')
+    else found[key] = await client.get(key)
+  }
+  const text = JSON.stringify(found).replaceAll(/\d{16}-[0-9a-f]+/g, 'TOKEN')
+  return JSON.parse(text.replaceAll(/\d{13,16}/g, 'TIME')) as Record<string, unknown>
+}
+
+describe('what the benchmark fills Redis with', () => {
+  let seeded: TestRedis
+  let registered: TestRedis
+  let fast: Store
+  let slow: Store
+  let registry: Registry
+
+  before(async () => {
+    seeded = await startRedis()
+    registered = await startRedis()
+    fast = await openStore(seeded.port)
+    slow = await openStore(registered.port)
+    registry = new Registry(slow)
+  })
+
+  after(async () => {
+    for (const store of [fast, slow]) store?.client.disconnect()
+    await seeded?.stop()
+    await registered?.stop()
+  })
+
+  it('is what the registry would write', async () => {
+    const tenants = await seedTenants(fast, seeded.port, 3, { limits: '5/1h' })
+    await seedDomains(fast, 'contoso', 3, { limits: '7/1h' })
+    await seedConnectors(fast, 'contoso', 3)
+    await seedAddresses(fast, 2, tenants.idAt)
+
+    for (const id of ['tenant-000000', 'tenant-000001', 'tenant-000002']) {
+      await registry.addTenant(id, { name: TENANT_NAME, limits: '5/1h' }, 'bench')
+      await registry.addDomains(id, [{ ...DOMAIN, domain: `${id}.com` }], 'bench')
+    }
+    await registry.addTenant('contoso', { limits: '7/1h' }, 'bench')
+    for (const number of [0, 1, 2]) {
+      const domain = `customer-${number}.com`
+      await registry.addDomains('contoso', [{ ...DOMAIN, domain }], 'bench')
+      const ip = [`10.0.0.${number}/32`]
+      const identities = { ip, cert: [], certSha256: [], auth: [] }
+      await registry.addConnector('contoso', `mail-${number}`, identities, 'bench')
+    }
+    for (const number of [0, 1]) {
+      const identities = { ip: [`127.1.0.${number + 1}/32`], cert: [], certSha256: [], auth: [] }
+      await registry.addConnector(`tenant-00000${number}`, 'loopback', identities, 'bench')
+    }
+    assert.deepEqual(await contents(fast), await contents(slow))
+  })
+})
