@@ -33,6 +33,8 @@ const DEAD_AFTER = 10
 const LONGEST_RETRY = 1000
 /** A sentinel answers from memory, so one that takes longer is passed over, in ms. */
 const SENTINEL_TIMEOUT = 500
+/** How often the sentinels are asked at most whether a primary that refuses to count still is one, in ms. */
+const DOUBT_AFTER = 2000
 
 /**
  * Connects in the background, and goes on trying for ever: the constructor never throws, and a command that finds no
@@ -103,8 +105,24 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
     // While an answer is due: a way that swallows all (a proxy, a firewall) would hold us for ever.
     socketTimeout: settings.commandTimeout * DEAD_AFTER,
     keepAlive: 10_000,
-    // After a failover the old primary may answer as a replica: connect anew, and send nothing again.
-    reconnectOnError: (error: Error) => errorCode(error) === 'READONLY',
+    reconnectOnError: doubt(settings),
+  }
+}
+
+/**
+ * After which answers to connect anew, sending nothing again: Redis answers as a replica, or as a primary without
+ * replicas, which may be one that has been replaced and has not heard of it (then the sentinels know).
+ */
+function doubt({ sentinels }: RedisSettings): (error: Error) => boolean {
+  let notBefore = 0
+  return (error) => {
+    const code = errorCode(error)
+    if (code === 'READONLY') return true
+    if (code !== 'NOREPLICAS' || sentinels.length === 0) return false
+    const now = performance.now()
+    if (now < notBefore) return false
+    notBefore = now + DOUBT_AFTER
+    return true
   }
 }
 

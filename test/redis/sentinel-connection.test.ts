@@ -69,6 +69,23 @@ describe('a connection by Sentinel', () => {
     })
   }
 
+  it('asks the sentinels where the primary has no replicas, but not at each answer', async () => {
+    const primary = redis.nodes[0]!.client()
+    await primary.config('SET', 'min-replicas-to-write', '9')
+    const client = open()
+    let closed = 0
+    client.on('close', () => closed++)
+    await waitFor(() => client.status === 'ready')
+    const refused = () => assert.rejects(client.set('x', 'y'), /NOREPLICAS/)
+    await refused()
+    await waitFor(() => closed === 1)
+    await waitFor(() => client.status === 'ready')
+    for (let turn = 1; turn <= 50; turn++) await waitFor(() => refused().then(() => true))
+    assert.ok(closed <= 10, `${closed} times`)
+    await primary.config('SET', 'min-replicas-to-write', '0')
+    await waitFor(async () => (await client.set('x', 'y')) === 'OK')
+  })
+
   it('asks the next sentinel where one does not answer', async () => {
     redis.sentinels[0]!.pause()
     const client = open({ commandTimeout: 100 })

@@ -1,37 +1,24 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
+import { waitFor, type TestHaraka } from '../support'
 import {
-  startHaraka,
-  startRedisSentinel,
-  tenantctl,
-  TestRelay,
-  waitFor,
-  type TestHaraka,
-  type TestRedisSentinel,
-} from '../support'
-import { accountOf, MailStream, RECIPIENT, UNREGISTERED } from '../support/failover'
+  accountOf,
+  ctl,
+  MailStream,
+  RECIPIENT,
+  sentinelRelayFor,
+  UNREGISTERED,
+} from '../support/failover'
 import { REPLY } from '../support/replies'
 
 const LIMIT = 300
 
-let redis: TestRedisSentinel
-let haraka: TestHaraka
-let relay: TestRelay<TestRedisSentinel>
-
-before(async () => {
-  redis = await startRedisSentinel()
-  haraka = await startHaraka({ nodes: 2, settings: { redis: redis.settings } })
-  relay = new TestRelay(redis, [haraka])
-})
-after(async () => {
-  await haraka?.stop()
-  await redis?.stop()
-})
-
 test('kill -9 of the primary that Sentinel watches', async (t) => {
+  const relay = await sentinelRelayFor(t, { nodes: 2 })
+  const { redis, haraka } = relay
   const contoso = await relay.tenant('contoso', { limits: `${LIMIT}/1h` })
   const fabrikam = await relay.tenant('fabrikam')
-  await ctl('block', 'fabrikam', '--reason', 'phishing')
+  await ctl(haraka, 'block', 'fabrikam', '--reason', 'phishing')
   const restriction = await fabrikam.restriction()
   await redis.inSync()
   const former = await redis.primary()
@@ -72,9 +59,9 @@ test('kill -9 of the primary that Sentinel watches', async (t) => {
   )
 
   await t.test('tenantctl works by the new primary, and every worker hears of it', async () => {
-    assert.equal((await status('fabrikam')).restriction?.reason, 'phishing')
+    assert.equal((await status(haraka, 'fabrikam')).restriction?.reason, 'phishing')
     const from = haraka.log.length
-    await ctl('unblock', 'fabrikam', '--reason', 'cleaned')
+    await ctl(haraka, 'unblock', 'fabrikam', '--reason', 'cleaned')
     const told = () => haraka.log.slice(from).match(/\bunblocked\b.*fabrikam/g)?.length === 2
     await waitFor(told, { what: 'both workers know it' })
     const sent = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
@@ -84,8 +71,8 @@ test('kill -9 of the primary that Sentinel watches', async (t) => {
   await t.test('the killed one comes back as a replica, and nobody notices', async () => {
     await former.restart()
     await redis.demoted(former)
-    assert.equal((await status('fabrikam')).restriction, null)
-    assert.equal((await status('contoso')).restriction?.by, 'automatic')
+    assert.equal((await status(haraka, 'fabrikam')).restriction, null)
+    assert.equal((await status(haraka, 'contoso')).restriction?.by, 'automatic')
     const sent = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
     assert.ok(sent.delivered, String(sent.last))
   })
@@ -95,13 +82,6 @@ interface Status {
   restriction: { by: string; reason: string } | null
 }
 
-async function status(tenant: string): Promise<Status> {
-  return JSON.parse(await ctl('status', tenant, '--json')) as Status
-}
-
-/** tenantctl with the configuration of Haraka. */
-async function ctl(...args: string[]): Promise<string> {
-  const run = await tenantctl(['--config', haraka.configDir, ...args])
-  assert.equal(run.status, 0, run.stderr)
-  return run.stdout
+async function status(haraka: TestHaraka, tenant: string): Promise<Status> {
+  return JSON.parse(await ctl(haraka, 'status', tenant, '--json')) as Status
 }

@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  startHaraka,
+  type StartHarakaOptions,
+  type TestHaraka,
+} from '../../scripts/services/haraka'
+import {
+  startRedisSentinel,
+  type StartRedisSentinelOptions,
+  type TestRedisSentinel,
+} from '../../scripts/services/redis-sentinel'
+import { tenantctl } from '../../scripts/services/tenantctl'
 import { waitFor } from '../../scripts/services/wait-for'
 import { Keys } from '../../src/store/keys'
-import type { TestTenant } from './relay'
+import { TestRelay, type TestTenant } from './relay'
 import { REPLY } from './replies'
 
 /** A sender domain that belongs to no tenant. */
@@ -21,7 +33,7 @@ type Code = 250 | 451 | 550
 export interface Outage {
   /** Unregistered mail that got 451. */
   readonly tempfailed: number
-  /** From the beginning to the first unregistered mail that was taken after a 451, in ms. */
+  /** From the beginning until unregistered mail that was sent after a 451 was taken, in ms. */
   readonly duration: number
   /** The longest that a message took, in ms. */
   readonly longest: number
@@ -32,10 +44,12 @@ export interface Outage {
  * stop(). Its own must be delivered; the other must be, or get one of two answers byte for byte.
  */
 export class MailStream {
-  /** The answers to unregistered mail, by their monotonic time. */
-  readonly #answers: { readonly at: number; readonly code: Code; readonly took: number }[] = []
+  /** The answers to unregistered mail, and between which monotonic times it was sent. */
+  readonly #answers: { readonly from: number; readonly to: number; readonly code: Code }[] = []
   /** Messages of the tenant's own domain that were delivered. */
   registered = 0
+  /** How long each session rests after a message that was taken, in ms. */
+  pace = 0
   #running = true
   readonly #sessions: Promise<unknown>
 
@@ -45,9 +59,9 @@ export class MailStream {
     this.#sessions.catch(() => {})
   }
 
-  /** How often unregistered mail got this answer, since then. */
+  /** How often unregistered mail that was sent since then got this answer. */
   count(code: Code, since = 0): number {
-    return this.#answers.filter((answer) => answer.code === code && answer.at >= since).length
+    return this.#answers.filter((answer) => answer.code === code && answer.from >= since).length
   }
 
   /** Waits for something while the mail goes on. @throws when some mail got a wrong answer */
@@ -62,7 +76,7 @@ export class MailStream {
     return {
       tempfailed: this.count(451, since),
       duration: Math.round(this.#end(since)! - since),
-      longest: Math.round(Math.max(...this.#answers.map(({ took }) => took))),
+      longest: Math.round(Math.max(...this.#answers.map(({ from, to }) => to - from))),
     }
   }
 
@@ -73,9 +87,8 @@ export class MailStream {
   }
 
   #end(since: number): number | undefined {
-    const begin = this.#answers.findIndex(({ at, code }) => at >= since && code === 451)
-    if (begin < 0) return undefined
-    return this.#answers.slice(begin).find(({ code }) => code === 250)?.at
+    const refused = this.#answers.find(({ from, code }) => from >= since && code === 451)
+    return refused && this.#answers.find(({ from, code }) => from > refused.to && code === 250)?.to
   }
 
   async #send(): Promise<void> {
@@ -84,15 +97,34 @@ export class MailStream {
       const own = await client.send({ from: `a@${this.tenant.domain}`, to: RECIPIENT })
       assert.ok(own.delivered, `registered mail got ${String(own.last)}`)
       this.registered++
-      const started = performance.now()
+      const from = performance.now()
       const { delivered, last } = await client.send({ from: UNREGISTERED, to: RECIPIENT })
       if (!delivered) assert.ok([REPLY.undecidable, REPLY.blocked].includes(last.raw as never))
-      const at = performance.now()
-      this.#answers.push({ at, code: last.code as Code, took: at - started })
-      if (!delivered) await sleep(PAUSE)
+      this.#answers.push({ from, to: performance.now(), code: last.code as Code })
+      await sleep(delivered ? this.pace : PAUSE)
     }
     await client.quit()
   }
+}
+
+/** Starts Redis with Sentinel and a Haraka on it, for one test. */
+export async function sentinelRelayFor(
+  t: TestContext,
+  options: StartRedisSentinelOptions & Pick<StartHarakaOptions, 'nodes'> = {},
+): Promise<TestRelay<TestRedisSentinel>> {
+  const { nodes = 0, ...redisOptions } = options
+  const redis = await startRedisSentinel(redisOptions)
+  t.after(() => redis.stop())
+  const haraka = await startHaraka({ nodes, settings: { redis: redis.settings } })
+  t.after(() => haraka.stop())
+  return new TestRelay(redis, [haraka])
+}
+
+/** Runs tenantctl with the configuration of a host. @throws AssertionError when it fails */
+export async function ctl({ configDir }: TestHaraka, ...args: string[]): Promise<string> {
+  const run = await tenantctl(['--config', configDir, ...args])
+  assert.equal(run.status, 0, run.stderr)
+  return run.stdout
 }
 
 /** A tenant's unregistered mail that was delivered, one recipient each. */
