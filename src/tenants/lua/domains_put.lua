@@ -47,5 +47,5 @@ for at = 4, #ARGV, 2 do
     count = count + 1
   end
 end
-change_domains(KEYS[1], ARGV[1], news, count)
+change_tenant(KEYS[1], 'domains', ARGV[1], domain_news(KEYS[1], news, count))
 return results

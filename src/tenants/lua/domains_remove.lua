@@ -19,5 +19,7 @@ for at = 3, #ARGV do
 end
 -- All read before the first goes: a list that is gone must not be touched again (see change).
 for _, domain in ipairs(removed) do redis.call('HDEL', KEYS[2], domain) end
-if #removed > 0 and redis.call('EXISTS', KEYS[1]) == 1 then change_domains(KEYS[1], ARGV[1], news, #removed) end
+if #removed > 0 and redis.call('EXISTS', KEYS[1]) == 1 then
+  change_tenant(KEYS[1], 'domains', ARGV[1], domain_news(KEYS[1], news, #removed))
+end
 return removed
