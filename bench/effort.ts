@@ -8,6 +8,7 @@ export interface Effort {
     /** In a batch. */
     readonly messages: number
   }
+  readonly profile: { readonly messages: number }
   readonly charges: { readonly rounds: number; readonly calls: number }
   /** Sizes of what is compared. */
   readonly tenants: readonly number[]
@@ -22,6 +23,7 @@ export interface Effort {
 /** About five minutes on two cores. */
 export const FULL: Effort = {
   mail: { starts: 5, rounds: 12, messages: 600 },
+  profile: { messages: 15_000 },
   charges: { rounds: 9, calls: 40_000 },
   tenants: [1, 1_000, 1_000_000],
   domains: [1, 1_000, 100_000],
@@ -34,6 +36,7 @@ export const FULL: Effort = {
 /** Under a minute: whether it runs, and the rough picture. */
 export const QUICK: Effort = {
   mail: { starts: 1, rounds: 4, messages: 300 },
+  profile: { messages: 1_500 },
   charges: { rounds: 3, calls: 15_000 },
   tenants: [1, 1_000, 100_000],
   domains: [1, 1_000, 100_000],

@@ -34,18 +34,21 @@ export interface MailServers {
 
 export type ServerName = 'alone' | 'ours' | 'limit'
 
-export async function startMailServers(): Promise<MailServers> {
+/** @param extra plugins that all of them have. */
+export async function startMailServers(
+  extra: readonly { readonly name: string; readonly text: string }[] = [],
+): Promise<MailServers> {
   const redis = await startRedis()
   await registerTenants(redis)
   const common = {
     redis,
-    localPlugins: { [DISCARD.name]: DISCARD.text },
+    localPlugins: Object.fromEntries([DISCARD, ...extra].map(({ name, text }) => [name, text])),
     config: { 'log.ini': formatIni({ main: { level: 'notice' } }) },
   }
   const start = (plugins: string[], config: Record<string, string> = {}): Promise<TestHaraka> =>
     startHaraka({
       ...common,
-      plugins: ['relay', ...plugins, DISCARD.name],
+      plugins: [...extra.map(({ name }) => name), 'relay', ...plugins, DISCARD.name],
       config: { ...common.config, ...config },
       // "Listening on" is told at notice, "ready" too.
       ready: plugins.includes('unregistered-domain'),

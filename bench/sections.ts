@@ -2,6 +2,7 @@ import { charges } from './charges'
 import { domains } from './domains'
 import { loading } from './loading'
 import { mail } from './mail'
+import { profile } from './profile'
 import { propagation } from './propagation'
 import type { Section } from './row'
 import { memory } from './memory'
@@ -10,6 +11,7 @@ import { tenants } from './tenants'
 /** In the order in which they run and are shown. */
 export const SECTIONS: readonly Section[] = [
   mail,
+  profile,
   charges,
   tenants,
   domains,
