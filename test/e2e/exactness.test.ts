@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { startRelay, waitFor, type TestRelay } from '../support'
+import { startRelay, tenantctl, waitFor, type TestRelay } from '../support'
 import { during, Load, randomFrom } from '../support/load'
 import { REPLY } from '../support/replies'
 import {
@@ -29,6 +29,12 @@ for (const { what, nodes, hosts } of SITES) {
       relay = await startRelay({ nodes, hosts, settings })
     })
     after(() => relay.stop())
+
+    /** tenantctl, run by an operator while mail comes. */
+    async function operate(...command: string[]): Promise<void> {
+      const run = await tenantctl(['--redis', relay.redis.url, ...command])
+      assert.equal(run.status, 0, run.stderr)
+    }
 
     /** Lets messages to two recipients come without end while `operate` does its work. */
     function whileSending(load: Load, operate: () => Promise<void>): Promise<void> {
@@ -90,42 +96,80 @@ for (const { what, nodes, hosts } of SITES) {
       await assertSettled(tenant, limit)
     })
 
+    it('that abort at random hold no more while they trip and are unblocked', async (t) => {
+      const limit = 60
+      const unblocks = 4
+      const seed = Date.now() % 2 ** 31
+      const tenant = await relay.tenant('aborts-trip', { limits: `${limit}/1d` })
+      const load = new Load(tenant, SESSIONS, [REPLY.blocked])
+      const work = transactAtRandom.bind(undefined, load, { limit, random: randomFrom(seed) })
+      await during(load, work, async () => {
+        for (let unblock = 0; unblock < unblocks; unblock++) {
+          await waitFor(() => tenant.restriction(), PATIENCE)
+          await operate('unblock', tenant.id, '--reason', 'test', '--keep-usage')
+        }
+      })
+      for (const host of relay.hosts) host.sink.release(LEFT_SUBJECT)
+      report(t, load, `seed ${seed}, limit ${limit}, at most ${load.mostHeld} held`)
+      await assertSettled(tenant, load.held)
+    })
+
     it('get what is in force while the limit is raised and lowered', async (t) => {
       const tenant = await relay.tenant('changed', { limits: '40/1d defer' })
       const load = new Load(tenant, SESSIONS, [REPLY.deferred])
       const setLimit = (limit: number) =>
-        relay.registry.setTenant(tenant.id, { limits: `${limit}/1d defer` })
-      const reached = (count: number) => waitFor(() => load.accepted >= count, PATIENCE)
-      /** Waits until each session has had the answer to a RCPT that it sends after this. */
-      const allAnswered = async () => {
-        // The next answer may be to what was sent before, and the one after that to a MAIL.
-        const goals = load.answers.map((answers) => answers + 3)
-        await waitFor(() => load.answers.every((answers, at) => answers >= goals[at]!), PATIENCE)
-      }
+        operate('tenant', 'set', tenant.id, '--limits', `${limit}/1d defer`)
 
       await whileSending(load, async () => {
-        await reached(40)
-        await allAnswered()
+        await reached(load, 40)
+        await allAnswered(load)
         assert.equal(load.accepted, 40)
 
-        await setLimit(400)
-        await reached(150)
+        await setLimit(4000)
+        await reached(load, 150)
         await setLimit(100)
-        await allAnswered()
+        await allAnswered(load)
         // More than that had been accepted before; from then on nothing is.
         const { accepted } = load
-        assert.ok(accepted >= 150 && accepted <= 400)
-        await allAnswered()
+        assert.ok(accepted >= 150 && accepted <= 4000)
+        await allAnswered(load)
         assert.equal(load.accepted, accepted)
         assert.equal(await tenant.used(), accepted)
 
         await setLimit(accepted + 50)
-        await reached(accepted + 50)
-        await allAnswered()
+        await reached(load, accepted + 50)
+        await allAnswered(load)
         assert.equal(load.accepted, accepted + 50)
-        t.diagnostic(`lowered from 400 to 100 at ${accepted}, then raised to ${accepted + 50}`)
+        t.diagnostic(`lowered from 4000 to 100 at ${accepted}, then raised to ${accepted + 50}`)
       })
-      report(t, load, 'limits 40, 400, 100 and more')
+      report(t, load, 'limits 40, 4000, 100 and more')
+      await assertSettled(tenant, load.accepted)
+    })
+
+    it('trip at once where the limit is lowered below what is counted', async (t) => {
+      const tenant = await relay.tenant('lowered', { limits: '4000/1d' })
+      const load = new Load(tenant, SESSIONS, [REPLY.blocked])
+      const setLimit = (limit: number) =>
+        operate('tenant', 'set', tenant.id, '--limits', `${limit}/1d`)
+
+      await whileSending(load, async () => {
+        await reached(load, 150)
+        await setLimit(100)
+        const restriction = await waitFor(() => tenant.restriction(), PATIENCE)
+        await allAnswered(load)
+        const { accepted } = load
+        assert.equal(restriction.trigger?.used, accepted)
+        assert.equal(await tenant.used(), accepted)
+
+        await setLimit(accepted + 50)
+        await operate('unblock', tenant.id, '--reason', 'test', '--keep-usage')
+        await reached(load, accepted + 50)
+        await waitFor(() => tenant.restriction(), PATIENCE)
+        await allAnswered(load)
+        assert.equal(load.accepted, accepted + 50)
+        t.diagnostic(`lowered from 4000 to 100 at ${accepted}, then raised to ${accepted + 50}`)
+      })
+      report(t, load, 'limits 4000, 100 and more')
       await assertSettled(tenant, load.accepted)
     })
 
@@ -147,25 +191,22 @@ for (const { what, nodes, hosts } of SITES) {
     })
 
     it('get no more than the limit between lifts while it is blocked by hand', async (t) => {
-      const limit = 400
+      const limit = 1500
       const tenant = await relay.tenant('blocked', { limits: `${limit}/1d` })
       const load = new Load(tenant, SESSIONS, [REPLY.blocked])
-      const block = () =>
-        relay.restrictions.place(tenant.id, { scope: 'unregistered', by: 'test', reason: 'test' })
       const used: number[] = []
       let forgotten = 0
       await whileSending(load, async () => {
-        for (let round = 0; round < 6; round++) {
-          const keepUsage = round % 2 === 0
+        for (const keep of [['--keep-usage'], []]) {
           const goal = load.accepted + 20
           const tripped = () => tenant.restriction()
           await waitFor(async () => load.accepted >= goal || (await tripped()), PATIENCE)
-          await block()
+          await operate('block', tenant.id, '--reason', 'test')
           const before = await tenant.used()
           used.push(before)
           assert.ok(before <= limit)
-          assert.equal(await relay.lift(tenant.id, { keepUsage }), 'lifted')
-          if (!keepUsage) forgotten += before
+          await operate('unblock', tenant.id, '--reason', 'test', ...keep)
+          if (keep.length === 0) forgotten += before
         }
         await waitFor(() => tenant.restriction(), PATIENCE)
       })
@@ -176,4 +217,15 @@ for (const { what, nodes, hosts } of SITES) {
       assert.equal(delivered(tenant), load.accepted)
     })
   })
+}
+
+function reached(load: Load, count: number): Promise<true> {
+  return waitFor(() => load.accepted >= count, PATIENCE)
+}
+
+/** Waits until each session has had the answer to a RCPT, or to a refused MAIL, that it sends after this. */
+async function allAnswered(load: Load): Promise<void> {
+  // The next answer may be to what was sent before, and the one after that to a MAIL.
+  const goals = load.answers.map((answers) => answers + 3)
+  await waitFor(() => load.answers.every((answers, at) => answers >= goals[at]!), PATIENCE)
 }
