@@ -1,16 +1,15 @@
 import { isIP } from 'node:net'
-import { IPv4, IPv6, parse } from 'ipaddr.js'
+import { IPv4, IPv6 } from 'ipaddr.js'
 import { InputError } from '../errors'
 
-type Bits = 32 | 128
+/**
+ * An address as a number of its family, so that a prefix of it is a shift. IPv4 is a signed number of 32 bits: it needs
+ * no memory of its own, where 100,000 BigInts would keep the garbage collector busy.
+ */
+type Numeric =
+  { readonly bits: 32; readonly value: number } | { readonly bits: 128; readonly value: bigint }
 
-/** An address as a number of its family, so that a prefix of it is a shift. */
-interface Numeric {
-  readonly bits: Bits
-  readonly value: bigint
-}
-
-interface Network extends Numeric {
+type Network = Numeric & {
   readonly length: number
 }
 
@@ -30,13 +29,16 @@ export function parsePrefix(text: string): string {
   if (network.length === 0) {
     throw new InputError(`${JSON.stringify(text)} holds every address: name the tenant's own ones`)
   }
-  const start = networkStart(network)
-  if (start !== network.value) {
+  const { bits, length } = network
+  const value = unsigned(network)
+  const behind = BigInt(bits - length)
+  const start = (value >> behind) << behind
+  if (start !== value) {
     throw new InputError(
-      `${JSON.stringify(text)} has bits set behind its length: write ${format({ ...network, value: start })}, or ${format({ ...network, length: network.bits })} for the one address`,
+      `${JSON.stringify(text)} has bits set behind its length: write ${format(bits, start, length)}, or ${format(bits, value, bits)} for the one address`,
     )
   }
-  return format(network)
+  return format(bits, value, length)
 }
 
 /**
@@ -52,23 +54,19 @@ export class PrefixIndex<T> {
     if (network === undefined) return
     let table = this.#tableOf(network)
     if (table === undefined) {
-      table = {
-        length: network.length,
-        shift: BigInt(network.bits - network.length),
-        values: new Map(),
-      }
+      table = { length: network.length, values: new Map() }
       const tables = this.#tables[network.bits]
       tables.push(table)
       tables.sort((a, b) => b.length - a.length)
     }
-    table.values.set(network.value >> table.shift, value)
+    table.values.set(prefixOf(network, network.length), value)
   }
 
   delete(prefix: string): void {
     const network = toNetwork(prefix)
     const table = network && this.#tableOf(network)
     if (!network || !table) return
-    table.values.delete(network.value >> table.shift)
+    table.values.delete(prefixOf(network, network.length))
     if (table.values.size === 0) {
       const tables = this.#tables[network.bits]
       tables.splice(tables.indexOf(table), 1)
@@ -79,15 +77,15 @@ export class PrefixIndex<T> {
   get(prefix: string): T | undefined {
     const network = toNetwork(prefix)
     const table = network && this.#tableOf(network)
-    return table && table.values.get(network.value >> table.shift)
+    return table && table.values.get(prefixOf(network, network.length))
   }
 
   /** The value of the longest prefix that holds the address; `undefined` for what is no address. */
   find(ip: string): T | undefined {
     const address = toNumeric(ip)
     if (address === undefined) return undefined
-    for (const { shift, values } of this.#tables[address.bits]) {
-      const value = values.get(address.value >> shift)
+    for (const { length, values } of this.#tables[address.bits]) {
+      const value = values.get(prefixOf(address, length))
       if (value !== undefined) return value
     }
     return undefined
@@ -101,9 +99,14 @@ export class PrefixIndex<T> {
 /** All prefixes of one length. */
 interface Table<T> {
   readonly length: number
-  /** How many bits lie behind the prefix. */
-  readonly shift: bigint
-  readonly values: Map<bigint, T>
+  readonly values: Map<number | bigint, T>
+}
+
+/** The first bits of an address. */
+function prefixOf({ bits, value }: Numeric, length: number): number | bigint {
+  if (bits === 128) return value >> BigInt(bits - length)
+  // A shift by 32 would be one by none (ECMA-262, Number::signedRightShift).
+  return length === 0 ? 0 : value >> (bits - length)
 }
 
 /**
@@ -122,34 +125,33 @@ function toNetwork(prefix: string): Network | undefined {
 }
 
 /**
- * ipaddr.js alone takes `10.1`, `0x7f.1` and leading zeros for IPv4, and the IPv4-compatible
+ * ipaddr.js alone takes `10.1`, `0x7f.1` and leading zeros for IPv4, which isIP() does not, and the IPv4-compatible
  * `::192.0.2.1` (RFC 4291 §2.5.5.1) for an IPv4-mapped address, which would make IPv4 of it.
  */
 function toNumeric(text: string): Numeric | undefined {
   const family = isIP(text)
   if (family === 0) return undefined
+  if (family === 4) return ofOctets(text.split('.').map(Number))
   // Haraka's remote.ip keeps the zone of a link-local address (RFC 4007 §11): fe80::1%eth0.
   const [address = ''] = text.split('%')
-  const parsed = parse(/^::\d+\./.test(address) ? `0${address}` : address)
-  if (parsed instanceof IPv4) return { bits: 32, value: toNumber(parsed.octets, 8n) }
-  if (parsed.isIPv4MappedAddress()) {
-    return { bits: 32, value: toNumber(parsed.toIPv4Address().octets, 8n) }
-  }
-  return { bits: 128, value: toNumber(parsed.parts, 16n) }
-}
-
-function toNumber(parts: readonly number[], width: bigint): bigint {
+  const parsed = IPv6.parse(/^::\d+\./.test(address) ? `0${address}` : address)
+  if (parsed.isIPv4MappedAddress()) return ofOctets(parsed.toIPv4Address().octets)
   let value = 0n
-  for (const part of parts) value = (value << width) | BigInt(part)
-  return value
+  for (const part of parsed.parts) value = (value << 16n) | BigInt(part)
+  return { bits: 128, value }
 }
 
-function networkStart({ bits, value, length }: Network): bigint {
-  const behind = BigInt(bits - length)
-  return (value >> behind) << behind
+function ofOctets(octets: readonly number[]): Numeric {
+  let value = 0
+  for (const octet of octets) value = (value << 8) | octet
+  return { bits: 32, value }
 }
 
-function format({ bits, value, length }: Network): string {
+function unsigned({ bits, value }: Numeric): bigint {
+  return bits === 32 ? BigInt.asUintN(32, BigInt(value)) : value
+}
+
+function format(bits: 32 | 128, value: bigint, length: number): string {
   const [count, width] = bits === 32 ? [4, 8] : [8, 16]
   const parts = Array.from({ length: count }, (_, i) =>
     Number(BigInt.asUintN(width, value >> BigInt((count - 1 - i) * width))),
