@@ -10,6 +10,8 @@ import type { Refund } from './charges'
 
 /** Refunds and index entries that wait for Redis at most. */
 const OUTBOX_BOUND = 10_000
+/** What writes to the index waits apart from what writes to a tenant; no id begins so. */
+const INDEX_LANE = '@restricted'
 
 /** What an engine tells of. */
 export interface EngineEvents extends DirectoryEvents {
@@ -56,11 +58,11 @@ export class Engine {
 
   /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */
   readonly refund: Refund = (tenant, transaction, ordinals) =>
-    this.outbox.send(() => this.ledger.refund(tenant, transaction, ordinals))
+    this.outbox.send(tenant, () => this.ledger.refund(tenant, transaction, ordinals))
 
   /** Names a tenant in the index of the restricted, in the background. */
   indexRestriction(tenant: string): void {
-    this.outbox.send(() => this.restrictions.index(tenant))
+    this.outbox.send(INDEX_LANE, () => this.restrictions.index(tenant))
   }
 
   /**

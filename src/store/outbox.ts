@@ -3,6 +3,8 @@ import { errorCode } from './failure'
 import type { Client } from './store'
 
 const RETRY_AFTER = 1000
+/** After so many lanes in a row that Redis did not answer for, it is taken to be away as a whole. */
+const MOST_FAILURES = 10
 const REFUSALS: ReadonlySet<string | undefined> = new Set(['WRONGTYPE', 'NOPERM', 'ERR'])
 
 /** Work for Redis that nobody waits for, and that may be done twice. */
@@ -11,9 +13,13 @@ export type Errand = () => Promise<unknown>
 /**
  * Runs errands in the background; those that Redis did not answer wait here, up to a bound, until it does.
  * Never throws and never rejects.
+ *
+ * They wait in lanes, each in order: in a Cluster Redis may be away for one tenant and not for the others.
  */
 export class Outbox {
-  private readonly waiting: Errand[] = []
+  /** The longest waiting lane comes first; none is empty. */
+  private readonly lanes = new Map<string, Errand[]>()
+  private waiting = 0
   private undone = 0
   private draining = false
   private timer: NodeJS.Timeout | undefined
@@ -36,12 +42,16 @@ export class Outbox {
     return this.undone
   }
 
-  /** Does `errand` as soon as Redis answers. */
-  send(errand: Errand): void {
+  /**
+   * Does `errand` as soon as Redis answers.
+   *
+   * @param lane names whose keys it is about: the tenant.
+   */
+  send(lane: string, errand: Errand): void {
     this.undone++
     void this.attempt(errand).then((done) => {
       if (done) this.finish()
-      else this.keep(errand)
+      else this.keep(lane, errand)
     })
   }
 
@@ -51,13 +61,16 @@ export class Outbox {
     return new Promise((resolve) => this.idle.push(resolve))
   }
 
-  private keep(errand: Errand): void {
-    if (this.waiting.length >= this.bound) {
+  private keep(lane: string, errand: Errand): void {
+    if (this.waiting >= this.bound) {
       this.onDrop(`${this.bound} wait for Redis already`)
       this.finish()
       return
     }
-    this.waiting.push(errand)
+    this.waiting++
+    const errands = this.lanes.get(lane)
+    if (errands) errands.push(errand)
+    else this.lanes.set(lane, [errand])
     this.retryLater()
   }
 
@@ -76,14 +89,30 @@ export class Outbox {
   private async drain(): Promise<void> {
     if (this.draining) return
     this.draining = true
-    while (this.waiting.length > 0) {
-      const errand = this.waiting[0]!
-      if (!(await this.attempt(errand))) break
-      this.waiting.shift()
-      this.finish()
+    let failures = 0
+    for (const [lane, errands] of [...this.lanes]) {
+      failures = (await this.drainLane(lane, errands)) ? 0 : failures + 1
+      if (failures === MOST_FAILURES) break
     }
     this.draining = false
-    if (this.waiting.length > 0) this.retryLater()
+    if (this.waiting > 0) this.retryLater()
+  }
+
+  /** @returns whether all of it was done. */
+  private async drainLane(lane: string, errands: Errand[]): Promise<boolean> {
+    while (errands.length > 0) {
+      if (!(await this.attempt(errands[0]!))) {
+        // To the end, so that the next round begins with others.
+        this.lanes.delete(lane)
+        this.lanes.set(lane, errands)
+        return false
+      }
+      errands.shift()
+      this.waiting--
+      this.finish()
+    }
+    this.lanes.delete(lane)
+    return true
   }
 
   private retryLater(): void {

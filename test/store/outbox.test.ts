@@ -41,7 +41,7 @@ describe('an outbox', () => {
     const outbox = newOutbox()
     assert.equal(outbox.size, 0)
     await outbox.whenIdle()
-    for (const name of ['a', 'b', 'c']) outbox.send(() => client.rpush('done', name))
+    for (const name of ['a', 'b', 'c']) outbox.send('a', () => client.rpush('done', name))
     assert.equal(outbox.size, 3)
     await outbox.whenIdle()
     assert.equal(outbox.size, 0)
@@ -52,7 +52,7 @@ describe('an outbox', () => {
     const outbox = newOutbox()
     await redis.kill()
     await waitFor(() => client.status !== 'ready')
-    for (let at = 0; at < 20; at++) outbox.send(() => client.rpush('done', at))
+    for (let at = 0; at < 20; at++) outbox.send('a', () => client.rpush('done', at))
     await waitFor(() => outbox.size === 20)
     await redis.restart()
     await outbox.whenIdle()
@@ -67,7 +67,7 @@ describe('an outbox', () => {
     const outbox = newOutbox()
     let attempts = 0
     redis.pause()
-    outbox.send(() => {
+    outbox.send('a', () => {
       attempts++
       return client.set('done', 'yes')
     })
@@ -80,7 +80,7 @@ describe('an outbox', () => {
   it('does an errand again whose answer got lost: it must bear that', async () => {
     const outbox = newOutbox()
     redis.pause()
-    outbox.send(() => client.sadd('done', 'once'))
+    outbox.send('a', () => client.sadd('done', 'once'))
     await waitFor(() => outbox.size === 1)
     redis.resume()
     await outbox.whenIdle()
@@ -91,7 +91,7 @@ describe('an outbox', () => {
     const outbox = newOutbox(3)
     await redis.kill()
     await waitFor(() => client.status !== 'ready')
-    for (let at = 0; at < 5; at++) outbox.send(() => client.rpush('done', at))
+    for (let at = 0; at < 5; at++) outbox.send('a', () => client.rpush('done', at))
     await waitFor(() => dropped.length === 2)
     assert.equal(dropped[0], '3 wait for Redis already')
     assert.equal(outbox.size, 3)
@@ -104,12 +104,12 @@ describe('an outbox', () => {
     const outbox = newOutbox()
     let attempts = 0
     await client.set('text', 'x')
-    outbox.send(() => {
+    outbox.send('a', () => {
       attempts++
       return client.rpush('text', 'y')
     })
-    outbox.send(() => client.eval("return redis.call('RPUSH', KEYS[1], 1)", 1, 'text'))
-    outbox.send(() => client.eval('return nothing.at.all', 0))
+    outbox.send('a', () => client.eval("return redis.call('RPUSH', KEYS[1], 1)", 1, 'text'))
+    outbox.send('a', () => client.eval('return nothing.at.all', 0))
     await outbox.whenIdle()
     assert.equal(attempts, 1)
     assert.equal(dropped.length, 3)
@@ -120,8 +120,8 @@ describe('an outbox', () => {
     const outbox = newOutbox()
     await redis.kill()
     await waitFor(() => client.status !== 'ready')
-    outbox.send(() => client.call('NOSUCHCOMMAND'))
-    outbox.send(() => client.rpush('done', 'after'))
+    outbox.send('a', () => client.call('NOSUCHCOMMAND'))
+    outbox.send('a', () => client.rpush('done', 'after'))
     await waitFor(() => outbox.size === 2)
     await redis.restart()
     await outbox.whenIdle()
@@ -134,7 +134,7 @@ describe('an outbox', () => {
     const admin = redis.client()
     await admin.config('SET', 'maxmemory', '1')
     let attempts = 0
-    outbox.send(() => {
+    outbox.send('a', () => {
       attempts++
       return client.set('done', 'yes')
     })
@@ -145,17 +145,44 @@ describe('an outbox', () => {
     const ofScript = 'ERR Error running script (call to f_1): @user_script:9: -NOREPLICAS'
     for (const word of ['LOADING', 'READONLY', 'CLUSTERDOWN', 'MASTERDOWN', 'TRYAGAIN', ofScript]) {
       let failures = 0
-      outbox.send(() => (failures++ ? Promise.resolve() : Promise.reject(new Error(`${word} x`))))
+      outbox.send('a', () =>
+        failures++ ? Promise.resolve() : Promise.reject(new Error(`${word} x`)),
+      )
       await waitFor(() => failures === 1)
     }
     await outbox.whenIdle()
     assert.deepEqual(dropped, [])
   })
 
+  it('lets those that cannot be done hold up only their own lane', async () => {
+    const outbox = newOutbox()
+    let away = true
+    const stuck = (name: string) =>
+      away ? Promise.reject(new Error('Command timed out')) : client.rpush('done', name)
+    for (let at = 0; at < 20; at++) outbox.send(`stuck${at}`, () => stuck('x'))
+    outbox.send('stuck0', () => stuck('last'))
+    let failed = false
+    outbox.send('free', () => {
+      if (failed) return client.rpush('done', 'free')
+      failed = true
+      return Promise.reject(new Error('Command timed out'))
+    })
+    // Though more lanes are stuck than a round tries in a row.
+    await waitFor(async () => (await list('done')).includes('free'))
+    assert.deepEqual(await list('done'), ['free'])
+    assert.equal(outbox.size, 21)
+    away = false
+    await outbox.whenIdle()
+    const done = await list('done')
+    assert.equal(done.length, 22)
+    assert.ok(done.includes('last'))
+    assert.deepEqual(dropped, [])
+  })
+
   it('survives errands that throw at once', async () => {
     const outbox = newOutbox()
     let attempts = 0
-    outbox.send(() => {
+    outbox.send('a', () => {
       if (attempts++ === 0) throw new Error('not yet')
       return Promise.resolve()
     })
@@ -167,7 +194,7 @@ describe('an outbox', () => {
     const outbox = newOutbox()
     let failed = false
     let done = false
-    outbox.send(async () => {
+    outbox.send('a', async () => {
       if (!failed) {
         failed = true
         throw new Error('Connection is closed.')

@@ -86,6 +86,11 @@ export class ClusterSite {
     return usage.unregistered[0]?.used ?? 0
   }
 
+  /** In the background, as the engine does it after a trip. */
+  indexRestriction(tenant: string): void {
+    this.outbox.send('@restricted', () => this.restrictions.index(tenant))
+  }
+
   close(): void {
     this.client.disconnect()
   }
