@@ -101,6 +101,24 @@ const LEDGER_FAULTS: readonly Fault[] = [
   ),
   fault('a restriction ignored', CHARGE, "if scope and meter == 'u'", 'if false'),
   fault('a block of all mail ignored', CHARGE, "if scope == 'all'", 'if false'),
+  fault(
+    'a domain above that covers without its subdomains',
+    CHARGE,
+    "(at == 1 or string.match(entry, '^%l*s'))",
+    'true',
+  ),
+  fault(
+    'a domain above that covers nothing',
+    CHARGE,
+    "(at == 1 or string.match(entry, '^%l*s'))",
+    'at == 1',
+  ),
+  fault(
+    'a first would-be trip told each time',
+    CHARGE,
+    'local first_would_trip = 0',
+    'local first_would_trip = 1',
+  ),
   fault('a new list of domains ignored', CHARGE, 'tenant[2] ~= ARGV[3]', 'false'),
   fault(
     'a deferring limit that restricts',
