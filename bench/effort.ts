@@ -16,32 +16,40 @@ export interface Effort {
   readonly connectors: number
   /** How long they are compared. */
   readonly scale: { readonly rounds: number; readonly calls: number; readonly messages: number }
+  /** Tenants whose mail a worker has seen when its memory is measured. */
+  readonly workerTenants: readonly number[]
   readonly loading: { readonly runs: number }
+  /** Of mail without and with additions. */
+  readonly growth: { readonly seconds: number }
   readonly propagation: { readonly changes: number }
 }
 
 /** About five minutes on two cores. */
 export const FULL: Effort = {
   mail: { starts: 5, rounds: 12, messages: 600 },
-  profile: { messages: 15_000 },
+  profile: { messages: 6_000 },
   charges: { rounds: 9, calls: 40_000 },
   tenants: [1, 1_000, 1_000_000],
   domains: [1, 1_000, 100_000],
   connectors: 100_000,
   scale: { rounds: 13, calls: 6_000, messages: 600 },
+  workerTenants: [1_000, 20_000, 100_000],
   loading: { runs: 5 },
+  growth: { seconds: 6 },
   propagation: { changes: 200 },
 }
 
 /** Under a minute: whether it runs, and the rough picture. */
 export const QUICK: Effort = {
   mail: { starts: 1, rounds: 4, messages: 300 },
-  profile: { messages: 1_500 },
+  profile: { messages: 1_000 },
   charges: { rounds: 3, calls: 15_000 },
   tenants: [1, 1_000, 100_000],
   domains: [1, 1_000, 100_000],
   connectors: 100_000,
   scale: { rounds: 3, calls: 3_000, messages: 200 },
+  workerTenants: [1_000, 12_000, 20_000],
   loading: { runs: 1 },
+  growth: { seconds: 2 },
   propagation: { changes: 20 },
 }

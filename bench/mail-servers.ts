@@ -1,20 +1,13 @@
 import { formatIni } from '../scripts/services/ini'
-import { startHaraka, type TestHaraka } from '../scripts/services/haraka'
+import type { TestHaraka } from '../scripts/services/haraka'
 import { startRedis, type TestRedis } from '../scripts/services/redis'
+import { startLeanHaraka } from './lean-haraka'
+import { ROOMY } from './ledger-load'
 import { openStore } from './store'
 import { Registry } from '../src/tenants/registry'
 import { Restrictions } from '../src/restriction/restriction'
 
 const BY = 'bench'
-
-/** Takes every message and keeps none: the cost of a queue is not ours to compare. */
-export const DISCARD = {
-  name: 'bench_discard',
-  text: 'exports.hook_queue = exports.hook_queue_outbound = (next) => next(OK)\n',
-}
-
-/** The windows of the shipped allowance, with room for all that is sent. */
-const ROOMY = '100000000/1h, 100000000/1d'
 
 /** Two tenants, told apart by the address they come from; the second is restricted. */
 export const TENANTS = {
@@ -40,27 +33,24 @@ export async function startMailServers(
 ): Promise<MailServers> {
   const redis = await startRedis()
   await registerTenants(redis)
-  const common = {
-    redis,
-    localPlugins: Object.fromEntries([DISCARD, ...extra].map(({ name, text }) => [name, text])),
-    config: { 'log.ini': formatIni({ main: { level: 'notice' } }) },
-  }
-  const start = (plugins: string[], config: Record<string, string> = {}): Promise<TestHaraka> =>
-    startHaraka({
-      ...common,
-      plugins: [...extra.map(({ name }) => name), 'relay', ...plugins, DISCARD.name],
-      config: { ...common.config, ...config },
-      // "Listening on" is told at notice, "ready" too.
-      ready: plugins.includes('unregistered-domain'),
+  const localPlugins = Object.fromEntries(extra.map(({ name, text }) => [name, text]))
+  const start = (options: Parameters<typeof startLeanHaraka>[0]) =>
+    startLeanHaraka({
+      ...options,
+      plugins: [...Object.keys(localPlugins), ...options.plugins],
+      localPlugins,
     })
   const [alone, ours, limit] = await Promise.all([
-    start([]),
-    start(['unregistered-domain']),
-    start(['limit'], {
-      'limit.ini': formatIni({
-        redis: { host: '127.0.0.1', port: redis.port, database: 4 },
-        rate_rcpt_sender: { enabled: true, default: '100000000/1h' },
-      }),
+    start({ plugins: [] }),
+    start({ redis, plugins: ['unregistered-domain'] }),
+    start({
+      plugins: ['limit'],
+      config: {
+        'limit.ini': formatIni({
+          redis: { host: '127.0.0.1', port: redis.port, database: 4 },
+          rate_rcpt_sender: { enabled: true, default: '100000000/1h' },
+        }),
+      },
     }),
   ])
   const stop = async (): Promise<void> => {

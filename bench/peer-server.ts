@@ -1,9 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { accessSync, chmodSync, chownSync, constants, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import path from 'node:path'
-import { once } from 'node:events'
-import { freePort } from '../scripts/services/port'
+import { freePort, listens } from '../scripts/services/port'
 import { scratchDir } from '../scripts/services/scratch'
 import { Service } from '../scripts/services/service'
 import { waitFor } from '../scripts/services/wait-for'
@@ -74,16 +72,4 @@ function nobody(): { uid: number; gid: number } {
   const id = (option: string): number =>
     Number(execFileSync('id', [option, 'nobody'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
-}
-
-async function listens(port: number): Promise<boolean> {
-  const socket = net.connect({ port, host: '127.0.0.1' })
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }

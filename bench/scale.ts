@@ -1,13 +1,12 @@
-import { formatIni } from '../scripts/services/ini'
-import { startHaraka, type TestHaraka } from '../scripts/services/haraka'
+import type { TestHaraka } from '../scripts/services/haraka'
 import { startRedis, type TestRedis } from '../scripts/services/redis'
 import { Ledger, type Charge } from '../src/allowance/ledger'
 import { CPU_TIME, cpuTime } from './cpu'
 import type { Effort } from './effort'
 import { keepInFlight } from './in-flight'
+import { startLeanHaraka } from './lean-haraka'
 import { IN_FLIGHT, makeCharges, PATIENCE } from './ledger-load'
 import { sendMessages } from './mail-load'
-import { DISCARD } from './mail-servers'
 import type { ColumnPlot, Plot } from './plot'
 import type { Progress } from './progress'
 import { withRedisCpu } from './redis-cpu'
@@ -99,12 +98,7 @@ async function build({ label, fill }: Size): Promise<Site> {
   const store = await openStore(redis.port)
   const ledger = new Ledger(store, PATIENCE)
   const filled = await fill(store, ledger, redis.port)
-  const haraka = await startHaraka({
-    redis,
-    plugins: ['relay', 'unregistered-domain', DISCARD.name],
-    localPlugins: { [DISCARD.name]: DISCARD.text },
-    config: { 'log.ini': formatIni({ main: { level: 'notice' } }) },
-  })
+  const haraka = await startLeanHaraka({ redis, plugins: ['unregistered-domain'] })
   const rounds: Rounds = { perSecond: [], redis: [], charge: [], haraka: [], answer: [] }
   return { label, redis, haraka, store, ledger, rounds, ...filled }
 }

@@ -1,5 +1,6 @@
 import { charges } from './charges'
 import { domains } from './domains'
+import { growth } from './growth'
 import { loading } from './loading'
 import { mail } from './mail'
 import { profile } from './profile'
@@ -17,5 +18,6 @@ export const SECTIONS: readonly Section[] = [
   domains,
   memory,
   loading,
+  growth,
   propagation,
 ]

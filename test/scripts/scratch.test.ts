@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { connect } from 'node:net'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { listens } from '../../scripts/services/port'
 import { waitFor } from '../support'
 
 const services = path.resolve(__dirname, '../../scripts/services/redis')
@@ -35,16 +35,3 @@ describe('what a process has started', () => {
     })
   }
 })
-
-/** Also true of a process that is paused: the kernel answers for it. */
-async function listens(port: number): Promise<boolean> {
-  const socket = connect({ port, host: '127.0.0.1' })
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}
