@@ -40,6 +40,12 @@ const TROUBLES = {
     way.cut()
     await someUndecided(load)
   },
+  async 'commands that come when all is settled'(way, load) {
+    way.holdCommands()
+    await someHeld(way, load)
+    way.strand()
+    await goOn(load)
+  },
 } satisfies Record<string, (way: RedisProxy, load: Load) => Promise<void>>
 
 function someHeld(way: RedisProxy, load: Load): Promise<true> {

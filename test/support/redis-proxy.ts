@@ -15,6 +15,11 @@ export interface RedisProxy {
   readonly held: number
   /** Ends all connections; what was held is lost. New ones may come. */
   cut(): void
+  /**
+   * Ends all connections as their clients see it, and lets new ones work; commands that were held reach Redis all the
+   * same, with {@link release}.
+   */
+  strand(): void
   /** The connections there are stay open, and nothing passes on them any more; new ones work. */
   freeze(): void
   /** How many connections have been made since the start. */
@@ -72,6 +77,13 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
       return held.length
     },
     cut,
+    strand() {
+      holding = undefined
+      for (const [client, redis] of pairs) {
+        client.removeAllListeners('close').destroy()
+        held.push(() => redis.end())
+      }
+    },
     freeze() {
       for (const socket of [...pairs].flat()) socket.removeAllListeners('data').resume()
     },
