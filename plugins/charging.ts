@@ -1,4 +1,5 @@
-import type { ChargeResult, Defaults, Meter } from '../src/allowance/ledger'
+import type { ChargeResult } from '../src/allowance/charge-answer'
+import type { Defaults, Meter } from '../src/allowance/ledger'
 import type { Config } from '../src/config'
 import { parentsOf } from '../src/names/domain'
 import type { Charges, RecipientCharge } from '../src/relay/charges'

@@ -1,4 +1,4 @@
-import type { ChargeResult, WindowCount } from '../src/allowance/ledger'
+import type { ChargeResult, WindowCount } from '../src/allowance/charge-answer'
 import { formatWindow } from '../src/allowance/limits'
 import { RefusalLog } from '../src/relay/refusal-log'
 import type { Connection, Plugin } from './haraka'

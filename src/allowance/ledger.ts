@@ -3,6 +3,7 @@ import { pieces } from '../store/pieces'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
+import { decodeAnswer, type ChargeReply, type ChargeResult } from './charge-answer'
 import { formatLimits, type Limits } from './limits'
 import { decodeUsage, type Usage } from './usage'
 
@@ -41,52 +42,10 @@ export interface Charge {
   readonly ip: string
 }
 
-/** The answers of the charge script; `allowance/lua/charge.lua` says what each means. */
-export type ChargeAnswer =
-  | 'CHARGED'
-  | 'TRIPPED'
-  | 'RESTRICTED'
-  | 'ZERO'
-  | 'DEFER'
-  | 'FULL'
-  | 'REGISTERED'
-  | 'STALE'
-  | 'EXPIRED'
-  | 'OFF'
-  | 'GONE'
-
-/** Recipients counted in one window, and how many may be. */
-export interface WindowCount {
-  readonly used: number
-  readonly limit: number
-  /** ms */
-  readonly window: number
-}
-
-export interface ChargeResult {
-  readonly answer: Exclude<ChargeAnswer, 'STALE'>
-  /** Recipients counted in `window`, this one included where it was charged. */
-  readonly used: number
-  readonly limit: number
-  /** ms; 0: no window (unlimited) */
-  readonly window: number
-  /** With CHARGED: every window. Empty where the same recipient was charged before. */
-  readonly windows: readonly WindowCount[]
-  /** With CHARGED, in monitor: the first moment in which the tenant would have been restricted. */
-  readonly firstWouldTrip: boolean
-  /** With RESTRICTED: the scope. */
-  readonly scope: 'unregistered' | 'all'
-  /** The list of accepted domains is another than the caller's: it should be loaded anew. */
-  readonly stale: boolean
-}
-
 /** What the charge script reads of the defaults, by meter. */
 interface Settings extends Readonly<Record<Meter, string>> {
   readonly from: Defaults
 }
-
-/** The words of an answer of the charge script, its name first. */
-type Reply = readonly string[]
 
 /** Counts recipients in Redis. Every call is one script; nothing here waits longer than the client's command timeout. */
 export class Ledger {
@@ -124,7 +83,7 @@ export class Ledger {
    * @throws where Redis gave no answer.
    */
   async preview(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return decode(this.read(await this.call(charge, defaults, 'dry', namesOf(charge))), false)
+    return decodeAnswer(this.read(await this.call(charge, defaults, 'dry', namesOf(charge))), false)
   }
 
   /**
@@ -166,11 +125,11 @@ export class Ledger {
   private settled(
     charge: Charge,
     defaults: Defaults,
-    reply: Reply,
+    reply: ChargeReply,
   ): ChargeResult | Promise<ChargeResult> {
-    if (reply[0] !== 'STALE') return decode(reply, false)
+    if (reply[0] !== 'STALE') return decodeAnswer(reply, false)
     return this.attempt(charge, defaults, namesOf(charge)).then((again) =>
-      decode(this.read(again), true),
+      decodeAnswer(this.read(again), true),
     )
   }
 
@@ -210,7 +169,7 @@ export class Ledger {
   }
 
   /** Splits an answer, and learns the server's time from it. */
-  private read(text: unknown): Reply {
+  private read(text: unknown): ChargeReply {
     const reply = (text as string).split(' ')
     this.clock.observe(Number(reply[1]))
     return reply
@@ -234,32 +193,4 @@ export class Ledger {
 function namesOf({ names }: Charge): readonly string[] {
   const found = names()
   return found.length > 0 ? found : ['']
-}
-
-/** Reads `answer time used limit window`, and what follows CHARGED. */
-function decode(reply: Reply, stale: boolean): ChargeResult {
-  const answer = reply[0] as ChargeResult['answer']
-  const isRestricted = answer === 'RESTRICTED'
-  return {
-    answer,
-    used: isRestricted ? 0 : Number(reply[2] ?? 0),
-    limit: Number(reply[3] ?? 0),
-    window: Number(reply[4] ?? 0),
-    windows: decodeWindows(reply),
-    firstWouldTrip: reply[5] === '1',
-    scope: isRestricted && reply[2] === 'all' ? 'all' : 'unregistered',
-    stale,
-  }
-}
-
-function decodeWindows(reply: Reply): WindowCount[] {
-  const windows: WindowCount[] = []
-  for (let at = 6; at + 2 < reply.length; at += 3) {
-    windows.push({
-      used: Number(reply[at]),
-      limit: Number(reply[at + 1]),
-      window: Number(reply[at + 2]),
-    })
-  }
-  return windows
 }

@@ -1,4 +1,4 @@
-import type { ChargeResult } from '../allowance/ledger'
+import type { ChargeResult } from '../allowance/charge-answer'
 import { formatWindow } from '../allowance/limits'
 import type { Config } from '../config'
 import { addressText, type HarakaAddress } from '../names/envelope'

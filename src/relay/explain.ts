@@ -1,4 +1,5 @@
-import type { ChargeResult, Ledger, Meter } from '../allowance/ledger'
+import type { ChargeResult } from '../allowance/charge-answer'
+import type { Ledger, Meter } from '../allowance/ledger'
 import type { Config } from '../config'
 import { parentsOf, toDomain } from '../names/domain'
 import { envelopeDomain, parseEnvelope } from '../names/envelope'

@@ -1,4 +1,4 @@
-import type { ChargeResult } from '../allowance/ledger'
+import type { ChargeResult } from '../allowance/charge-answer'
 import type { Config } from '../config'
 import type { Known } from '../tenants/snapshot'
 import { modeOf } from './judge'

@@ -1,4 +1,5 @@
-import { Ledger, type ChargeResult } from '../../src/allowance/ledger'
+import type { ChargeResult } from '../../src/allowance/charge-answer'
+import { Ledger } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'

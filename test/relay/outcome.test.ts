@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ChargeResult } from '../../src/allowance/ledger'
+import type { ChargeResult } from '../../src/allowance/charge-answer'
 import { outcomeOf, passesUncounted } from '../../src/relay/outcome'
 import { formatReply } from '../../src/relay/reply'
 import { configWith, snapshotWith } from '../support/judgement'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { ChargeResult, Meter } from '../../src/allowance/ledger'
+import type { ChargeResult } from '../../src/allowance/charge-answer'
+import type { Meter } from '../../src/allowance/ledger'
 import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
 import type { Scope } from '../../src/restriction/restriction'
 import type { Mode } from '../../src/mode'

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
-import { Ledger, type Charge, type ChargeResult, type Defaults } from '../../src/allowance/ledger'
+import type { ChargeResult } from '../../src/allowance/charge-answer'
+import { Ledger, type Charge, type Defaults } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
 import type { Usage, WindowUsage } from '../../src/allowance/usage'
 import { Restrictions, type Restriction } from '../../src/restriction/restriction'

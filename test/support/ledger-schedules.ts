@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { Charge, ChargeResult, Meter } from '../../src/allowance/ledger'
+import type { ChargeResult } from '../../src/allowance/charge-answer'
+import type { Charge, Meter } from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
 import type { Mode } from '../../src/mode'
 import { DEFAULTS, type Allowance } from './allowance'
