@@ -109,11 +109,30 @@ export class TestCluster {
     throw new Error(`nobody serves slot ${slot}`)
   }
 
-  /** The replica of a primary. */
+  /** The replica of a primary; one that has just become its replica may not be known at once. */
   async replicaOf(primary: ClusterNode): Promise<ClusterNode> {
-    const found = (await this.#table()).find(({ primary: id }) => id === primary.id)
-    if (!found) throw new Error(`${primary.port} has no replica`)
-    return this.node(found.id)
+    const find = async () => (await this.#table()).find((line) => line.primary === primary.id)
+    const what = `a replica of ${primary.port}`
+    return this.node((await waitFor(find, { ...PATIENCE, what })).id)
+  }
+
+  /** Waits until a replica has all that its primary has now. */
+  async inSync(primary: ClusterNode, replica: ClusterNode): Promise<void> {
+    const offset = await primary.replicationOffset()
+    await waitFor(async () => (await replica.replicationOffset()) >= offset, {
+      ...PATIENCE,
+      what: `${replica.port} has all that ${primary.port} has`,
+    })
+  }
+
+  /**
+   * Cuts a replica off: what its primary takes from now on it never gets. `replica.redis.resume()` lets it go on;
+   * before that the primary should be dead.
+   */
+  async cutOff(replica: ClusterNode, primary: ClusterNode): Promise<void> {
+    // Stopped first, or it would connect again.
+    replica.redis.pause()
+    await primary.call('CLIENT', 'KILL', 'TYPE', 'replica')
   }
 
   /** Prepares to move the slot of a key to another primary; nothing happens before its `begin()`. */
@@ -190,6 +209,12 @@ export class ClusterNode {
   /** The reply to CLUSTER NODES. */
   async nodes(): Promise<string> {
     return String(await this.call('CLUSTER', 'NODES'))
+  }
+
+  /** How far it has come in the replication stream. */
+  async replicationOffset(): Promise<number> {
+    const info = String(await this.call('INFO', 'replication'))
+    return Number(/^(?:slave|master)_repl_offset:(\d+)/m.exec(info)?.[1])
   }
 
   /** SIGKILL. */

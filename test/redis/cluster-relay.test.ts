@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { tenantctl } from '../../scripts/services/tenantctl'
+import { waitFor } from '../../scripts/services/wait-for'
+import { startClusterRelay, type RelayCluster } from '../support/cluster'
+import { RECIPIENT, UNREGISTERED } from '../support/failover'
+import type { TestRelay } from '../support/relay'
+import { REPLY } from '../support/replies'
+
+const NODES = 2
+
+/** A Haraka and tenantctl, both configured with `[redis] cluster[]` only. */
+describe('a relay on a Redis Cluster', () => {
+  let cluster: TestCluster
+  let relay: TestRelay<RelayCluster>
+  before(async () => {
+    cluster = await startRedisCluster()
+    relay = await startClusterRelay(cluster, { nodes: NODES })
+  })
+  after(async () => {
+    await relay?.stop()
+    await cluster?.stop()
+  })
+
+  /** tenantctl with the configuration of Haraka. */
+  async function ctl(...args: string[]): Promise<string> {
+    const run = await tenantctl(['--config', relay.haraka.configDir, ...args])
+    assert.equal(run.status, 0, `${args.join(' ')}: ${run.stdout}${run.stderr}`)
+    return run.stdout
+  }
+
+  /** Waits until every worker has said so of the tenant. */
+  async function heard(word: string, tenant: string, from: number): Promise<void> {
+    const line = new RegExp(`\\b${word}\\b.*${tenant}`, 'g')
+    const told = () => relay.haraka.log.slice(from).match(line)?.length === NODES
+    await waitFor(told, { what: `${word} ${tenant} in ${NODES} workers` })
+  }
+
+  it('counts, trips, and refuses what comes after, byte for byte', async () => {
+    const tenant = await relay.tenant('contoso', { limits: '3/1h' })
+    const to = ['a@far.example', 'b@far.example', 'c@far.example', 'd@far.example']
+    const sent = await tenant.send({ from: UNREGISTERED, to })
+    assert.deepEqual(
+      sent.rcpts.map(({ code }) => code),
+      [250, 250, 250, 550],
+    )
+    assert.equal(sent.rcpts[3]!.raw, REPLY.blocked)
+    assert.equal(await tenant.used(), 3)
+    const next = await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.equal(next.last.raw, REPLY.blocked)
+    const own = await tenant.send({ from: `a@${tenant.domain}`, to: RECIPIENT })
+    assert.ok(own.delivered, String(own.last))
+    assert.match(await ctl('restricted'), /contoso/)
+  })
+
+  it('tenantctl blocks and unblocks, and each worker hears of it', async () => {
+    const tenant = await relay.tenant('fabrikam', { limits: '100/1h' })
+    await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    let from = relay.haraka.log.length
+    await ctl('block', 'fabrikam', '--reason', 'phishing')
+    await heard('blocked', 'fabrikam', from)
+    const refused = await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.equal(refused.mail.raw, REPLY.blocked)
+    from = relay.haraka.log.length
+    await ctl('unblock', 'fabrikam', '--reason', 'cleaned')
+    await heard('unblocked', 'fabrikam', from)
+    const sent = await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.ok(sent.delivered, String(sent.last))
+    const status = JSON.parse(await ctl('status', 'fabrikam', '--json')) as {
+      windows: { used: number }[]
+    }
+    assert.equal(status.windows[0]?.used, 1)
+  })
+
+  it('tenantctl registers, moves, applies a file, explains and finds nothing amiss', async () => {
+    await ctl('tenant', 'add', 'tailspin', '--limits', '5/1h')
+    await ctl('tenant', 'add', 'adatum')
+    await ctl('domain', 'add', 'tailspin', 'tailspin.example', 'moves.example', '--subdomains')
+    await ctl('domain', 'move', 'moves.example', 'adatum')
+    assert.match(await ctl('domain', 'list', 'adatum'), /moves\.example/)
+    await ctl('connector', 'add', 'adatum', 'mx', '--ip', '192.0.2.7')
+    assert.match(await ctl('connector', 'list'), /192\.0\.2\.7/)
+    const file = path.join(relay.haraka.dir, 'tenants.yaml')
+    writeFileSync(file, 'id: file\ntenants: { wingtip: { domains: [wingtip.example] } }\n')
+    await ctl('apply', file)
+    const asked = ['--from', 'x@sub.moves.example', '--ip', '192.0.2.7', '--to', RECIPIENT]
+    assert.match(await ctl('explain', ...asked, '--json'), /"class": "registered"/)
+    await ctl('domain', 'remove', 'adatum', 'moves.example')
+    await ctl('connector', 'remove', 'adatum', 'mx')
+    await ctl('tenant', 'remove', 'adatum')
+    assert.match(await ctl('tenant', 'list'), /wingtip/)
+    const lines = JSON.parse(await ctl('doctor', '--json')) as { level: string; check: string }[]
+    assert.equal(lines.filter(({ check }) => check === 'redis').length, 3)
+    assert.deepEqual(
+      lines.filter(({ level }) => level === 'fail'),
+      [],
+    )
+  })
+
+  it('scripts that were flushed on every node are sent again', async () => {
+    const tenant = await relay.tenant('litware')
+    await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    for (const node of cluster.nodes) await node.call('SCRIPT', 'FLUSH')
+    const sent = await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.ok(sent.delivered, String(sent.last))
+    assert.equal(await tenant.used(), 2)
+  })
+
+  it('while the slot of a tenant is held half-moved: 451, and registered mail passes', async () => {
+    const tenant = await relay.tenant('proseware')
+    await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    const migration = await cluster.migration(relay.store.keys.tenant('proseware'))
+    await migration.begin()
+    for (let step = 0; step < 3; step++) {
+      const refused = await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+      assert.equal(refused.last.raw, REPLY.undecidable)
+      const own = await tenant.send({ from: `a@${tenant.domain}`, to: RECIPIENT })
+      assert.ok(own.delivered, String(own.last))
+      await migration.moveKeys(1)
+    }
+    await migration.finish()
+    const sent = await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
+    assert.ok(sent.delivered, String(sent.last))
+    await waitFor(async () => (await tenant.used()) === 2)
+  })
+})
