@@ -76,22 +76,26 @@ describe('a relay on a Redis Cluster', () => {
   })
 
   it('tenantctl registers, moves, applies a file, explains and finds nothing amiss', async () => {
-    await ctl('tenant', 'add', 'tailspin', '--limits', '5/1h')
-    await ctl('tenant', 'add', 'adatum')
-    await ctl('domain', 'add', 'tailspin', 'tailspin.example', 'moves.example', '--subdomains')
-    await ctl('domain', 'move', 'moves.example', 'adatum')
-    assert.match(await ctl('domain', 'list', 'adatum'), /moves\.example/)
-    await ctl('connector', 'add', 'adatum', 'mx', '--ip', '192.0.2.7')
-    assert.match(await ctl('connector', 'list'), /192\.0\.2\.7/)
+    // Few calls: on a busy machine each takes seconds.
     const file = path.join(relay.haraka.dir, 'tenants.yaml')
-    writeFileSync(file, 'id: file\ntenants: { wingtip: { domains: [wingtip.example] } }\n')
+    writeFileSync(
+      file,
+      'id: file\ntenants: { tailspin: { domains: [moves.example] }, wingtip: {}, adatum: {} }\n',
+    )
     await ctl('apply', file)
-    const asked = ['--from', 'x@sub.moves.example', '--ip', '192.0.2.7', '--to', RECIPIENT]
-    assert.match(await ctl('explain', ...asked, '--json'), /"class": "registered"/)
-    await ctl('domain', 'remove', 'adatum', 'moves.example')
-    await ctl('connector', 'remove', 'adatum', 'mx')
-    await ctl('tenant', 'remove', 'adatum')
-    assert.match(await ctl('tenant', 'list'), /wingtip/)
+    await Promise.all([
+      ctl('domain', 'move', 'moves.example', 'adatum'),
+      ctl('domain', 'add', 'wingtip', 'wingtip.example', '--subdomains'),
+      ctl('connector', 'add', 'wingtip', 'mx', '--ip', '192.0.2.7'),
+    ])
+    const asked = ['--from', 'x@sub.wingtip.example', '--ip', '192.0.2.7', '--to', RECIPIENT]
+    const [domains, explained] = await Promise.all([
+      ctl('domain', 'list', 'adatum'),
+      ctl('explain', ...asked, '--json'),
+      ctl('tenant', 'remove', 'tailspin'),
+    ])
+    assert.match(domains, /moves\.example/)
+    assert.match(explained, /"class": "registered"/)
     const lines = JSON.parse(await ctl('doctor', '--json')) as { level: string; check: string }[]
     assert.equal(lines.filter(({ check }) => check === 'redis').length, 3)
     assert.deepEqual(
