@@ -44,7 +44,9 @@ const TROUBLES = {
     way.holdCommands()
     await someHeld(way, load)
     way.strand()
-    await goOn(load)
+    // Once it accepts again, the refunds that had waited have been sent.
+    const { accepted } = load
+    await waitFor(() => load.accepted > accepted + SESSIONS || hasTripped(load), PATIENCE)
   },
 } satisfies Record<string, (way: RedisProxy, load: Load) => Promise<void>>
 
