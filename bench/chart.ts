@@ -56,7 +56,14 @@ function optionOf(plot: Plot): EChartsOption {
       textStyle: { fontSize: 16, color: TEXT },
       subtextStyle: { fontSize: 13, color: '#555' },
     },
-    legend: { top: 52, left: 12, itemWidth: 14, itemHeight: 10, textStyle: { color: TEXT } },
+    legend: {
+      top: 52,
+      left: 12,
+      itemGap: 24,
+      itemWidth: 14,
+      itemHeight: 10,
+      textStyle: { color: TEXT },
+    },
     // Roomy on the left: ECharts guesses how wide a text is, and every viewer has another font.
     grid: { left: 44, right: 96, top: 92, bottom: 16, containLabel: true },
   }
@@ -135,7 +142,12 @@ function columns({ categories, series, target }: ColumnPlot): EChartsOption {
     data: [{ yAxis: target ?? 0 }],
   }
   return {
-    xAxis: { type: 'category', data: [...categories], ...labels },
+    xAxis: {
+      type: 'category',
+      data: [...categories],
+      // Every one, however narrow.
+      axisLabel: { ...labels.axisLabel, interval: 0 },
+    },
     yAxis: { type: 'value', min: 0, ...lined },
     series: series.map(({ label, values }, at) => ({
       type: 'bar' as const,

@@ -48,13 +48,21 @@ function cells({ what, figure, target, detail = '' }: Row): string[] {
 }
 
 /** What was measured where, in sentences. */
-export function facts({ machine, quick, seconds, startedAt, warnings }: Results): string[] {
+export function facts({
+  machine,
+  quick,
+  seconds,
+  startedAt,
+  warnings,
+  sections,
+}: Results): string[] {
   const { cpu, cores, memoryGb, system, node, haraka, redis, plugin, peers, loadBefore } = machine
   return [
     `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: a look only, too short to judge by' : ''}.`,
     `${cores} cores of ${cpu}, ${memoryGb} GB, ${system}; load before: ${loadBefore.map((load) => load.toFixed(2)).join(' ')}.`,
     `Plugin ${plugin}, Haraka ${haraka}, Node.js ${node}, Redis ${redis}.`,
     `To compare with: ${peers.join(', ')}.`,
+    `Seconds taken: ${sections.map(({ name, seconds }) => `${name} ${Math.round(seconds)}`).join(', ')}.`,
     ...warnings,
   ]
 }
