@@ -9,8 +9,8 @@ export type Change =
       /** What has changed, where it is only domains, and not too many of them to be told. */
       readonly domains: DomainsChange | undefined
     }
-  /** Some names have other owners than before. */
-  | { readonly owners: true }
+  /** These names may have other owners than before; `undefined`: any may. */
+  | { readonly owners: true; readonly names: readonly string[] | undefined }
   /** These connectors (`tenant/name`) changed between the two tokens. */
   | {
       readonly connectors: string
@@ -27,20 +27,24 @@ export function parseChange(message: string): Change | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { tenant, token, owners, connectors, previous, changed, domains } = value as Record<
+  const { tenant, token, owners, connectors, previous, changed, domains, names } = value as Record<
     string,
     unknown
   >
   if (typeof tenant === 'string' && typeof token === 'string') {
     return { tenant, token, domains: toDomainsChange(token, previous, domains) }
   }
-  if (owners === true) return { owners }
+  if (owners === true) return { owners, names: isStrings(names) ? names : undefined }
   if (typeof connectors !== 'string') return undefined
   return {
     connectors,
     previous: typeof previous === 'string' && previous !== '' ? previous : null,
     changed: Array.isArray(changed) ? changed.filter((id) => typeof id === 'string') : [],
   }
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string')
 }
 
 /** `undefined` where the message does not tell all: then the list is to be read. */

@@ -164,7 +164,7 @@ export class Directory {
     } else if ('tenant' in change) {
       this.tenants.changed(change)
     } else if ('owners' in change) {
-      this.owners.changed()
+      this.owners.changed(change.names)
     } else {
       this.inBackground(this.knownConnectors.changed(change))
     }

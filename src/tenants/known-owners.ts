@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
+import { parentsOf } from '../names/domain'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './aging'
 import { ownerOf } from './owners'
@@ -10,7 +11,7 @@ interface Held {
   readonly owner: string | null
   /** Monotonic ms. */
   refreshAt: number
-  /** How often ownership had changed when it was asked for. */
+  /** How often ownership had changed when it was asked for, or was last seen to have nothing to do with it. */
   changes: number
 }
 
@@ -33,15 +34,19 @@ export interface OwnersContext {
 export class KnownOwners {
   private readonly held = new LRUCache<string, Held>({ max: MOST_OWNERS })
   private readonly asking = new Map<string, Asking>()
-  /** How often ownership has changed somewhere. What was asked for before is asked for again, if Redis answers. */
+  /** How often ownership has changed somewhere. */
   private changes = 0
+  /** The last change that may have been one of any name. */
+  private lastOfAny = 0
+  /** Name → its last change, where that came after {@link lastOfAny}. */
+  private readonly changedNames = new Map<string, number>()
 
   constructor(private readonly context: OwnersContext) {}
 
   /** See {@link Directory.ownerOf}. */
   ownerOf(domain: string): string | null | undefined {
     const held = this.held.get(domain)
-    if (held === undefined || held.changes !== this.changes) return undefined
+    if (held === undefined || this.mayBeAnother(domain, held)) return undefined
     const now = performance.now()
     if (now > held.refreshAt) {
       held.refreshAt = now + RETRY_AFTER
@@ -63,10 +68,31 @@ export class KnownOwners {
     }
   }
 
-  /** Some names have other owners than before. */
-  changed(): void {
+  /**
+   * Some names have other owners than before: what was asked for and may be another now is asked for again, if Redis
+   * answers.
+   *
+   * @param names `undefined`: any may have.
+   */
+  changed(names?: readonly string[]): void {
     this.changes++
+    if (names === undefined || this.changedNames.size + names.length > MOST_OWNERS) {
+      this.lastOfAny = this.changes
+      this.changedNames.clear()
+    } else {
+      for (const name of names) this.changedNames.set(name, this.changes)
+    }
     if (this.held.size > 0) this.context.onChange()
+  }
+
+  /** A domain is owned by itself or by what it lies below: whether one of these has changed since it was asked for. */
+  private mayBeAnother(domain: string, held: Held): boolean {
+    if (held.changes === this.changes) return false
+    const changedSince = (name: string) => (this.changedNames.get(name) ?? 0) > held.changes
+    if (held.changes < this.lastOfAny) return true
+    if (changedSince(domain) || parentsOf(domain).some(changedSince)) return true
+    held.changes = this.changes
+    return false
   }
 
   /** One question at a time for each name, unless the answer may be from before a change. */

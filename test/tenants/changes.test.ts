@@ -24,7 +24,9 @@ describe('parseChange', () => {
     ['{"tenant":"contoso","token":"2-b","domains":{"a.example":true}}', STATE],
     ['{"tenant":"contoso","token":"2-b","previous":"1-a"}', STATE],
     ['{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":"s"}}', STATE],
-    ['{"owners":true}', { owners: true }],
+    ['{"owners":true}', { owners: true, names: undefined }],
+    ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'] }],
+    ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined }],
     [
       '{"connectors":"2-b","previous":"1-a","changed":["contoso/mx"]}',
       { connectors: '2-b', previous: '1-a', changed: ['contoso/mx'] },

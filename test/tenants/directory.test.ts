@@ -387,7 +387,7 @@ describe('owners', () => {
     await registry.moveDomain('contoso.com', 'fabrikam', 'test')
     await waitFor(() => directory.ownerOf('contoso.com') === undefined)
     assert.ok(directory.version > version)
-    assert.equal(directory.ownerOf('other.example'), undefined)
+    assert.equal(directory.ownerOf('other.example'), null, 'it has not changed')
     assert.equal(await directory.askOwner('contoso.com'), 'fabrikam')
 
     await registry.removeDomains('fabrikam', ['contoso.com'])
@@ -404,29 +404,90 @@ describe('owners', () => {
     assert.equal(await directory.askOwner('other.example'), null)
   })
 
+  it('are asked for once, however many want to know', async () => {
+    const commands = await commandsOf(async () => {
+      const asked = Array.from({ length: 50 }, () => directory.askOwner('contoso.com'))
+      assert.deepEqual(new Set(await Promise.all(asked)), new Set(['contoso']))
+    })
+    assert.deepEqual(commands, { hmget: 1 })
+  })
+
+  it('stay known where other names change owners, and not where one above does', async () => {
+    for (const name of ['contoso.com', 'new.example', 'a.b.new.example', 'anew.example']) {
+      await directory.askOwner(name)
+    }
+    const entry = { domain: 'new.example', subdomains: true, shared: false }
+    await registry.addDomains('contoso', [entry, plain('x.contoso.com')], 'test')
+    await messagesRead()
+    assert.equal(directory.ownerOf('contoso.com'), 'contoso')
+    assert.equal(directory.ownerOf('anew.example'), null)
+    assert.equal(directory.ownerOf('new.example'), undefined)
+    assert.equal(directory.ownerOf('a.b.new.example'), undefined)
+    assert.equal(await directory.askOwner('a.b.new.example'), 'contoso')
+    assert.equal(directory.ownerOf('a.b.new.example'), 'contoso')
+  })
+
+  it('are to be asked for again where nobody says which have changed, or too many have', async () => {
+    const names = (count: number) => Array.from({ length: count }, (_, at) => `n${at}.example`)
+    const tell = (told?: string[]) =>
+      client.publish(keys.changes, JSON.stringify({ owners: true, names: told }))
+    await directory.askOwner('contoso.com')
+    await tell(names(10_000))
+    await messagesRead()
+    assert.equal(directory.ownerOf('contoso.com'), 'contoso')
+    await tell(['one.more.example'])
+    await messagesRead()
+    assert.equal(directory.ownerOf('contoso.com'), undefined)
+    await directory.askOwner('contoso.com')
+    await tell()
+    await messagesRead()
+    assert.equal(directory.ownerOf('contoso.com'), undefined)
+  })
+
   it('that change while they are asked for are asked for again', async () => {
     await registry.addTenant('fabrikam', {}, 'test')
     await directory.askOwner('other.example')
     // The answer of before the change arrives after the news of it: they come over two connections.
+    delayFirstAnswer(async () => {
+      await registry.moveDomain('contoso.com', 'fabrikam', 'test')
+      await messagesRead()
+    })
+    await directory.askOwner('contoso.com')
+    assert.equal(directory.ownerOf('contoso.com'), undefined, 'known though it has changed')
+    assert.equal(await directory.askOwner('contoso.com'), 'fabrikam')
+  })
+
+  it('that are asked for after a change are not told what was answered before it', async () => {
+    await registry.addTenant('fabrikam', {}, 'test')
+    let later: string | null | undefined
+    delayFirstAnswer(async () => {
+      await registry.moveDomain('contoso.com', 'fabrikam', 'test')
+      await messagesRead()
+      void directory.askOwner('contoso.com').then((owner) => (later = owner))
+      await waitFor(() => later)
+    })
+    await directory.askOwner('contoso.com')
+    assert.equal(later, 'fabrikam')
+    assert.equal(directory.ownerOf('contoso.com'), 'fabrikam')
+  })
+
+  /** The next answer to HMGET arrives after something else. */
+  function delayFirstAnswer(interlude: () => Promise<unknown>): void {
     const { client: real } = store
     const slow = new Proxy(real, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property)
         if (property !== 'hmget') return value
         return async (...args: Parameters<Redis['hmget']>) => {
+          Object.assign(store, { client: real })
           const answer = await real.hmget(...args)
-          await registry.moveDomain('contoso.com', 'fabrikam', 'test')
-          await messagesRead()
+          await interlude()
           return answer
         }
       },
     })
     Object.assign(store, { client: slow })
-    await directory.askOwner('contoso.com')
-    Object.assign(store, { client: real })
-    assert.equal(directory.ownerOf('contoso.com'), undefined, 'known though it has changed')
-    assert.equal(await directory.askOwner('contoso.com'), 'fabrikam')
-  })
+  }
 })
 
 describe('while Redis is away', () => {

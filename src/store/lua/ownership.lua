@@ -15,14 +15,16 @@ local function claim_of(domain)
   return string.match(claim, '^(%S+) (.+)$')
 end
 
+-- The names that the script is about, where it may write.
+local names = {}
 local announced = false
 
--- Tells every process, once a script, that names have other owners than before.
+-- Tells every process, once a script and before it could be cut short, which names may have other owners than before.
 local function announce()
   if announced then return end
   announced = true
   local prefix = string.match(KEYS[1], '^(.*){.-}')
-  redis.call('PUBLISH', prefix .. 'changes', '{"owners":true}')
+  redis.call('PUBLISH', prefix .. 'changes', cjson.encode({ owners = true, names = names }))
 end
 
 local function write_claim(domain, flags, tenant)

@@ -16,6 +16,7 @@ for at = 4, #ARGV, 2 do
 end
 if #found > 0 or ARGV[1] ~= 'claim' then return found end
 
+for at = 4, #ARGV, 2 do names[#names + 1] = ARGV[at] end
 for at = 4, #ARGV, 2 do
   local flags = claim_of(ARGV[at])
   if flags ~= 's' and flags ~= ARGV[at + 1] then

@@ -19,6 +19,7 @@ look_above(found, domain, to)
 if flags == 's' then look_below(found, domain, to, 1) end
 if #found > 0 then return { 'refused', found[2], found[3] } end
 
+names[1] = domain
 write_claim(domain, flags, to)
 redis.call('HSET', KEYS[4], domain, owner)
 return { 'moved', owner, flags }

@@ -10,5 +10,6 @@ local flags, owner = claim_of(ARGV[1])
 if owner and owner ~= ARGV[3] then return 0 end
 
 redis.call('HDEL', KEYS[4], ARGV[1])
+names[1] = ARGV[1]
 if owner and ARGV[4] == 'back' then write_claim(ARGV[1], flags, ARGV[2]) end
 return 1

@@ -7,6 +7,7 @@
 -- @include ownership
 local tenant = ARGV[1]
 local found = {}
+for at = 2, #ARGV, 2 do names[#names + 1] = ARGV[at] end
 for at = 2, #ARGV, 2 do
   local domain, wanted = ARGV[at], ARGV[at + 1]
   local flags, owner = claim_of(domain)
