@@ -36,6 +36,9 @@ export class PunctualCluster extends Cluster {
         redisOptions: options,
         enableOfflineQueue: false,
         clusterRetryStrategy: retryDelay,
+        // Names stay names: by their addresses no certificate would fit.
+        dnsLookup: (name: string, found: (error: null, address: string) => void) =>
+          found(null, name),
         retryDelayOnTryAgain: RETRY_DELAY,
         retryDelayOnClusterDown: RETRY_DELAY,
         retryDelayOnFailover: RETRY_DELAY,
