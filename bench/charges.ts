@@ -1,5 +1,7 @@
 import { startRedis, type TestRedis } from '../scripts/services/redis'
 import { Ledger } from '../src/allowance/ledger'
+import type { Store } from '../src/store/store'
+import { contender, measureBatch, rateRow, type Contender } from './contender'
 import type { Effort } from './effort'
 import { DEFAULTS, IN_FLIGHT, makeCharges, PATIENCE, ROOMY } from './ledger-load'
 import type { Peer, StartPeer } from './peer'
@@ -9,8 +11,7 @@ import { startRspamd } from './peer-rspamd'
 import type { Plot } from './plot'
 import type { Progress } from './progress'
 import { hasRedisBenchmark, lastScriptCall, repeat } from './redis-benchmark'
-import { withRedisCpu } from './redis-cpu'
-import { atLeast, skipped, type Measured, type Row, type Section } from './row'
+import { atLeast, skipped, type Row, type Section } from './row'
 import { chargeFor, seedTenants } from './seed'
 import { median, quantile, spreadOf, summarize } from './stats'
 import { openStore } from './store'
@@ -19,21 +20,6 @@ import { openStore } from './store'
 const VARYING = 'BENCHMARK.1'
 
 const PEERS: readonly StartPeer[] = [startFlexible, startPolicyd, startRspamd]
-
-/** Who makes the calls. */
-interface Contender {
-  readonly what: string
-  readonly how: string
-  /** In a batch. */
-  readonly calls: number
-  /** Charges, so that the tenant's usage must tell of every call. */
-  readonly counts: boolean
-  /** Makes so many calls and returns how many there were a second. */
-  readonly run: (calls: number) => Promise<number>
-  readonly rates: number[]
-  /** µs of Redis a call. */
-  readonly cpu: number[]
-}
 
 /** How many recipients one process can count. */
 export const charges: Section = {
@@ -46,118 +32,133 @@ export const charges: Section = {
     'is the median of the pairs. The CPU of Redis a call tells how many charges one core of Redis carries, whoever ' +
     'asks. The other limiters count without receipts, and a policy server is asked over its own protocol: that is ' +
     'what a mail server pays for a decision of theirs. One charge at a time tells how long a message waits.',
-  async run(effort, progress) {
+  async run({ charges: effort }, progress) {
     const redis = await startRedis()
+    const store = await openStore(redis.port)
     const peers: Peer[] = []
-    const missing: Row[] = []
     try {
-      for (const start of PEERS) {
-        progress.say('starting other limiters')
-        const peer = await start(redis)
-        if ('skipped' in peer) missing.push(skipped(peer.what, peer.skipped))
-        else peers.push(peer)
+      progress.say('starting other limiters')
+      const missing = await startPeers(redis, peers)
+      const own = await startOwn(redis, store, effort.calls)
+      const others = peers.map(contender)
+      const waits = await measure(own, others, store, effort, progress)
+      const { ours, bare } = own
+      return {
+        rows: [
+          rateRow(ours),
+          ...(bare ? [rateRow(bare), ratioRow(ours, bare)] : [NO_REDIS_BENCHMARK]),
+          waitRow(waits),
+          ...others.map(rateRow),
+          ...missing,
+        ],
+        plots: [ratePlot([ours, ...(bare ? [bare] : []), ...others])],
       }
-      const { rows, plots = [] } = await compare(redis, peers, effort.charges, progress)
-      return { rows: [...rows, ...missing], plots }
     } finally {
+      store.client.disconnect()
       for (const peer of peers) await peer.stop()
       await redis.stop()
     }
   },
 }
 
-async function compare(
-  redis: TestRedis,
-  peers: readonly Peer[],
-  { rounds, calls }: Effort['charges'],
-  progress: Progress,
-): Promise<Measured> {
-  const store = await openStore(redis.port)
+const NO_REDIS_BENCHMARK = skipped(
+  'redis-benchmark',
+  'is not installed (Debian: apt-get install redis-tools)',
+)
+
+/** Adds those that start and answer to `peers`; returns a row for each of the others. */
+async function startPeers(redis: TestRedis, peers: Peer[]): Promise<Row[]> {
+  const missing: Row[] = []
+  for (const start of PEERS) {
+    const peer = await start(redis)
+    if ('skipped' in peer) {
+      missing.push(skipped(peer.what, peer.skipped))
+      continue
+    }
+    try {
+      await peer.run(peer.calls)
+      peers.push(peer)
+    } catch (error) {
+      await peer.stop()
+      missing.push(skipped(peer.what, String(error)))
+    }
+  }
+  return missing
+}
+
+/** The same charges, made in two ways. */
+interface Own {
+  readonly ours: Contender
+  /** `undefined`: redis-benchmark is not installed. */
+  readonly bare: Contender | undefined
+  /** Makes so many, one at a time, and returns how long each took, in ms. */
+  readonly oneByOne: (calls: number) => Promise<readonly number[]>
+}
+
+async function startOwn(redis: TestRedis, store: Store, calls: number): Promise<Own> {
   const ledger = new Ledger(store, PATIENCE)
   const { domainsToken, idAt } = await seedTenants(store, redis.port, 1, { limits: ROOMY })
-  const charge = (transaction: string) => chargeFor(idAt(0), domainsToken, transaction)
+  const tenant = idAt(0)
+  const charge = (transaction: string) => chargeFor(tenant, domainsToken, transaction)
   // The first call may bring the script itself.
   await ledger.charge(charge('FIRST.1'), DEFAULTS)
   const call = await lastScriptCall(store.client, () => ledger.charge(charge(VARYING), DEFAULTS))
 
-  const used = async (): Promise<number> => {
-    const usage = await ledger.usage(idAt(0), DEFAULTS)
-    return usage?.unregistered[0]?.used ?? NaN
-  }
-
   let transaction = 0
   const next = () => charge(`${++transaction}.1`)
-  const ours: Contender = {
-    what: 'Ledger',
-    how: '',
-    calls,
-    counts: true,
-    run: async (count) => (await makeCharges(ledger, count, IN_FLIGHT, next)).perSecond,
-    rates: [],
-    cpu: [],
-  }
-  const bare: Contender | undefined = (await hasRedisBenchmark())
-    ? {
-        what: 'redis-benchmark, the same script',
-        how: '',
-        calls,
-        counts: true,
-        run: (count) =>
-          repeat(redis.port, call, { calls: count, varying: VARYING, inFlight: IN_FLIGHT }),
-        rates: [],
-        cpu: [],
-      }
-    : undefined
-  const others: Contender[] = peers.map((peer) => ({ ...peer, counts: false, rates: [], cpu: [] }))
-  const all = [ours, ...(bare ? [bare] : []), ...others]
-  for (const contender of [ours, ...others]) await contender.run(contender.calls)
-
-  const waits: number[] = []
-  for (let round = 1; round <= rounds; round++) {
-    for (const contender of all) {
-      progress.say(`round ${round} of ${rounds}, ${contender.what}`)
-      const before = await used()
-      const measured = await withRedisCpu(store.client, () => contender.run(contender.calls))
-      // redis-benchmark now and then chooses a number twice, and that recipient is counted once.
-      if (contender.counts && (await used()) - before < calls * 0.99) {
-        throw new Error(`${contender.what}: not all of ${calls} charges were counted`)
-      }
-      contender.rates.push(measured.result)
-      contender.cpu.push(measured.cpu / contender.calls)
-    }
-    waits.push(...(await makeCharges(ledger, Math.ceil(calls / 20), 1, next)).times)
-  }
-  store.client.disconnect()
+  const counted = (what: string, run: Contender['run']): Contender =>
+    contender({ what, calls, run: (count) => expectCounted(ledger, tenant, what, count, run) })
   return {
-    rows: [
-      rateRow(ours),
-      ...(bare
-        ? [rateRow(bare), ratioRow(ours, bare)]
-        : [skipped('redis-benchmark', 'is not installed (Debian: apt-get install redis-tools)')]),
-      waitRow(waits),
-      ...others.map(rateRow),
-    ],
-    plots: [ratePlot(all)],
-  }
-}
-
-function rateRow({ what, how, rates, cpu }: Contender): Row {
-  const perSecond = median(rates)
-  const us = median(cpu)
-  const [least, most] = [Math.min(...rates), Math.max(...rates)].map(rounded)
-  const cost = us >= 1 ? [`CPU of Redis ${us.toFixed(1)} µs a call`] : []
-  return {
-    what,
-    figure: `${rounded(perSecond)} /s`,
-    detail: [`${rates.length} rounds ${least} to ${most}`, ...cost, ...(how ? [how] : [])].join(
-      '; ',
+    ours: counted(
+      'Ledger',
+      async (count) => (await makeCharges(ledger, count, IN_FLIGHT, next)).perSecond,
     ),
-    numbers: { perSecond, us, rates },
+    bare: (await hasRedisBenchmark())
+      ? counted('redis-benchmark, the same script', (count) =>
+          repeat(redis.port, call, { calls: count, varying: VARYING, inFlight: IN_FLIGHT }),
+        )
+      : undefined,
+    oneByOne: async (count) => (await makeCharges(ledger, count, 1, next)).times,
   }
 }
 
-function rounded(figure: number): string {
-  return Math.round(figure).toLocaleString('en-US')
+/** @throws Error where the tenant's usage does not tell of the charges that `run` says it made. */
+async function expectCounted(
+  ledger: Ledger,
+  tenant: string,
+  what: string,
+  calls: number,
+  run: Contender['run'],
+): Promise<number> {
+  const used = async (): Promise<number> =>
+    (await ledger.usage(tenant, DEFAULTS))?.unregistered[0]?.used ?? NaN
+  const before = await used()
+  const perSecond = await run(calls)
+  // redis-benchmark now and then chooses a number twice, and that recipient is counted once.
+  if (!((await used()) - before >= calls * 0.99)) {
+    throw new Error(`${what}: not all of ${calls} charges were counted`)
+  }
+  return perSecond
+}
+
+/** Batches in turn; returns the times of charges made one at a time in between. */
+async function measure(
+  { ours, bare, oneByOne }: Own,
+  others: readonly Contender[],
+  { client }: Store,
+  { rounds, calls }: Effort['charges'],
+  progress: Progress,
+): Promise<readonly number[]> {
+  const waits: number[] = []
+  await ours.run(calls)
+  for (let round = 1; round <= rounds; round++) {
+    for (const each of [ours, ...(bare ? [bare] : []), ...others]) {
+      progress.say(`round ${round} of ${rounds}, ${each.what}`)
+      await measureBatch(each, client)
+    }
+    waits.push(...(await oneByOne(Math.ceil(calls / 20))))
+  }
+  return waits
 }
 
 function ratioRow(ours: Contender, bare: Contender): Row {

@@ -67,6 +67,9 @@ function settings(port: number, dir: string): string {
 async function open(port: number): Promise<net.Socket> {
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
   await once(socket, 'connect')
+  // Who waits for an answer then hears of it; later nobody does.
+  socket.on('error', () => {})
+  socket.on('end', () => socket.destroy(new Error('policyd-rate-limit has hung up')))
   return socket.setEncoding('utf8')
 }
 

@@ -1,14 +1,9 @@
 import type { TestRedis } from '../scripts/services/redis'
+import type { Contender } from './contender'
 
 /** Another limiter, asked as its users ask it. */
-export interface Peer {
-  readonly what: string
-  /** What it counts by and how it is asked, for who reads its figure. */
+export interface Peer extends Omit<Contender, 'rates' | 'cpu'> {
   readonly how: string
-  /** Decisions in a batch. */
-  readonly calls: number
-  /** Makes so many decisions and returns how many there were a second. */
-  readonly run: (calls: number) => Promise<number>
   readonly stop: () => Promise<void>
 }
 
