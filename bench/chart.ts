@@ -2,7 +2,7 @@ import type { EChartsOption } from 'echarts'
 import type { BarPlot, DistributionPlot, ColumnPlot, Plot, SpreadPlot } from './plot'
 import { quantile } from './stats'
 
-const WIDTH = 760
+const WIDTH = 840
 /** Distinct to colour-blind people, too (Okabe and Ito). */
 const BLUE = '#0072b2'
 const VERMILION = '#d55e00'

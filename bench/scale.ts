@@ -38,7 +38,8 @@ export interface Filled {
 
 /** One figure of each round. */
 interface Rounds {
-  readonly perSecond: number[]
+  /** µs a charge, many in flight: the inverse of their rate. */
+  readonly time: number[]
   /** CPU of Redis a charge, in µs. */
   readonly redis: number[]
   /** ms of one charge at a time, the slowest of a hundred. */
@@ -99,7 +100,7 @@ async function build({ label, fill }: Size): Promise<Site> {
   const ledger = new Ledger(store, PATIENCE)
   const filled = await fill(store, ledger, redis.port)
   const haraka = await startLeanHaraka({ redis, plugins: ['unregistered-domain'] })
-  const rounds: Rounds = { perSecond: [], redis: [], charge: [], haraka: [], answer: [] }
+  const rounds: Rounds = { time: [], redis: [], charge: [], haraka: [], answer: [] }
   return { label, redis, haraka, store, ledger, rounds, ...filled }
 }
 
@@ -109,7 +110,7 @@ async function measure(site: Site, calls: number, messages: number): Promise<voi
   const { store, ledger, haraka, rounds } = site
   const charge = () => site.charge(`${++transactions}.1`)
   const many = await withRedisCpu(store.client, () => makeCharges(ledger, calls, IN_FLIGHT, charge))
-  rounds.perSecond.push(many.result.perSecond)
+  rounds.time.push(1e6 / many.result.perSecond)
   rounds.redis.push(many.cpu / calls)
   const alone = await makeCharges(ledger, Math.ceil(calls / 5), 1, charge)
   rounds.charge.push(quantile(alone.times, 0.99))
@@ -144,8 +145,9 @@ function clear(rounds: Rounds): void {
 
 /** What is compared with the first size. */
 const COMPARED = [
+  { of: 'time', what: 'time a charge', digits: 1, unit: 'µs' },
   { of: 'redis', what: 'CPU of Redis a charge', digits: 1, unit: 'µs' },
-  { of: 'charge', what: 'one charge at a time, p99', digits: 2, unit: 'ms' },
+  { of: 'charge', what: 'a charge alone, p99', digits: 2, unit: 'ms' },
   { of: 'haraka', what: 'CPU of Haraka a message', digits: 0, unit: 'µs' },
   { of: 'answer', what: 'answer to RCPT, p99', digits: 1, unit: 'ms' },
 ] as const satisfies readonly { of: keyof Rounds; what: string; digits: number; unit: string }[]
@@ -155,17 +157,10 @@ type Compared = (typeof COMPARED)[number]
 function rowsOf(sites: readonly Site[]): Row[] {
   const [first, ...others] = sites
   if (!first) return []
-  return [
-    ...sites.map(({ label, rounds }): Row => {
-      const perSecond = median(rounds.perSecond)
-      const figure = `${Math.round(perSecond).toLocaleString('en-US')} /s`
-      return { what: `${label}: charges`, figure, numbers: { perSecond } }
-    }),
-    ...COMPARED.filter(({ of }) => first.rounds[of].length > 0).flatMap((compared) => [
-      firstRow(first, compared),
-      ...others.map((site) => ratioRow(site, first, compared)),
-    ]),
-  ]
+  return COMPARED.filter(({ of }) => first.rounds[of].length > 0).flatMap((compared) => [
+    firstRow(first, compared),
+    ...others.map((site) => ratioRow(site, first, compared)),
+  ])
 }
 
 function firstRow({ label, rounds }: Site, { of, what, digits, unit }: Compared): Row {
@@ -173,6 +168,7 @@ function firstRow({ label, rounds }: Site, { of, what, digits, unit }: Compared)
   return {
     what: `${label}: ${what}`,
     figure: `${figure.toFixed(digits)} ${unit}`,
+    detail: of === 'time' ? rateOf(figure) : '',
     numbers: { [unit === 'ms' ? 'ms' : 'us']: figure },
   }
 }
@@ -182,11 +178,20 @@ function ratioRow(site: Site, first: Site, { of, what, digits, unit }: Compared)
   const figure = median(site.rounds[of])
   return {
     what: `${site.label}: ${what}`,
-    figure: `${summary.ratio.toFixed(2)} ×`,
-    detail: `${figure.toFixed(digits)} ${unit}; ${spreadOf(summary, site.rounds[of].length)}`,
+    figure: `${summary.ratio.toFixed(3)} ×`,
+    detail: [
+      `${figure.toFixed(digits)} ${unit}`,
+      ...(of === 'time' ? [rateOf(figure)] : []),
+      spreadOf(summary, site.rounds[of].length),
+    ].join('; '),
     target: atMost(MOST, summary.ratio, ' ×'),
     numbers: { ...summary, [unit === 'ms' ? 'ms' : 'us']: figure },
   }
+}
+
+/** `81,234 /s` */
+function rateOf(us: number): string {
+  return `${Math.round(1e6 / us).toLocaleString('en-US')} /s`
 }
 
 /** Round by round: what slows the machine down meets both. */

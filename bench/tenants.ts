@@ -16,7 +16,7 @@ export const tenants: Section = {
     'A Redis each with so many active tenants (two windows) and a Haraka on it, side by side. Each charge goes to a ' +
     `tenant chosen at random among all; the mail comes from up to ${MOST_SENDING} of them, in 20 sessions. Batches go in ` +
     'turn, and each is compared with the batch at one tenant beside it: the figure is the median of these ratios. The ' +
-    `rate of charges (${IN_FLIGHT} in flight) itself depends on how busy the machine is.`,
+    `time a charge is the inverse of their rate, with ${IN_FLIGHT} in flight.`,
   async run({ tenants: counts, scale }, progress) {
     const enough = counts.filter((count) => count * BYTES_A_TENANT < process.availableMemory())
     const plot = { name: 'tenants', title: 'Cost by number of tenants' }
