@@ -78,7 +78,6 @@ export function chargeFor(tenant: string, domainsToken: string, transaction = 'F
     transaction,
     ordinal: 1,
     domainsToken,
-    names: () => ['elsewhere.example', 'example'],
     domain: 'elsewhere.example',
     connector: `${tenant}/mail`,
     ip: '192.0.2.1',

@@ -1,7 +1,6 @@
 import type { ChargeResult } from '../src/allowance/charge-answer'
 import type { Defaults, Meter } from '../src/allowance/ledger'
 import type { Config } from '../src/config'
-import { parentsOf } from '../src/names/domain'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
 import { defaultsOf } from '../src/relay/defaults'
 import type { Engine } from '../src/relay/engine'
@@ -37,7 +36,6 @@ export class Charging {
 
     const charges = transit.chargesWith(engine.refund)
     const charge = charges.open(attribution.tenant, answeredRecipients(transaction))
-    const { domain } = standing
     return engine.ledger
       .charge(
         {
@@ -46,8 +44,7 @@ export class Charging {
           transaction: transaction.uuid,
           ordinal: charge.ordinal,
           domainsToken: snapshot.domainsToken,
-          names: () => (domain === undefined ? [] : [domain, ...parentsOf(domain)]),
-          domain: domain ?? '',
+          domain: standing.domain ?? '',
           connector: attribution.connector ?? '',
           ip: connection.remote.ip,
         },

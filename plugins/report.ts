@@ -31,28 +31,37 @@ export class Report {
     result: ChargeResult,
     warnAt: readonly number[],
   ): void {
-    const facts = { ...transit.facts, class: transit.standing.class }
-    transit.transaction.results.add(this.plugin, {
+    const { results, uuid } = transit.transaction
+    // Written for every recipient. To spread the facts into these objects would cost more than all the rest.
+    const { tenant, connector, domain } = transit.facts
+    const who = { tenant, connector, domain, class: transit.standing.class }
+    results.add(this.plugin, {
       pass: 'allowance',
-      ...transit.facts,
+      tenant,
+      connector,
+      domain,
       // Or Haraka puts all that it holds of us into words, for each recipient (haraka-results, _log).
       human: 'allowance',
     })
-    connection.loginfo(this.plugin, 'charged', {
-      ...facts,
+    const line = {
+      tenant,
+      connector,
+      domain,
+      class: who.class,
       verdict: 'pass',
       used: `${result.used}/${result.limit}`,
-      transaction: transit.transaction.uuid,
-    })
+      transaction: uuid,
+    }
+    connection.loginfo(this.plugin, 'charged', known(line))
     if (result.firstWouldTrip) {
-      connection.logwarn(this.plugin, 'would-trip', { ...facts, ...inWords(result) })
+      connection.logwarn(this.plugin, 'would-trip', known({ ...who, ...inWords(result) }))
     }
     // Every number of recipients is counted by one charge, so each crossing is told once over all processes.
     for (const window of result.windows) {
       const percent = crossed(window, warnAt)
-      if (percent !== undefined) {
-        connection.logwarn(this.plugin, 'allowance', { ...facts, percent, ...inWords(window) })
-      }
+      if (percent === undefined) continue
+      const crossing = { ...who, percent, ...inWords(window) }
+      connection.logwarn(this.plugin, 'allowance', known(crossing))
     }
   }
 
@@ -60,12 +69,9 @@ export class Report {
   tripped(connection: Connection, transit: Transit, result: ChargeResult, ip: string): void {
     const facts = transit.facts
     transit.transaction.results.add(this.plugin, { fail: 'tripped', ...facts })
-    connection.logwarn(this.plugin, 'tripped', {
-      ...facts,
-      ip,
-      ...inWords(result),
-      transaction: transit.transaction.uuid,
-    })
+    const { uuid: transaction } = transit.transaction
+    const line = { ...facts, ip, ...inWords(result), transaction }
+    connection.logwarn(this.plugin, 'tripped', known(line))
   }
 
   /** Refused or deferred. Of the refusals of one connector the log tells the first, then a count a minute. */
@@ -75,7 +81,7 @@ export class Report {
     const { ip } = connection.remote
     const { tenant = '', connector = tenant === '' ? ip : '' } = facts
     if (this.refusals.isFirst({ tenant, connector, reason: token })) {
-      connection.lognotice(this.plugin, 'refused', { ...facts, ip, reason: token })
+      connection.lognotice(this.plugin, 'refused', known({ ...facts, ip, reason: token }))
     }
   }
 
@@ -83,6 +89,12 @@ export class Report {
   undecided(transit: Transit, token: string, values: Values = {}): void {
     transit.transaction.results.add(this.plugin, { err: token, ...transit.facts, ...values })
   }
+}
+
+/** Without what is not known: Haraka would log `connector=undefined`. The results store leaves it out by itself. */
+function known(values: Values): Values {
+  for (const key in values) if (values[key] === undefined) delete values[key]
+  return values
 }
 
 function inWords({ used, limit, window }: WindowCount): Values {

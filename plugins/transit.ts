@@ -15,11 +15,11 @@ export interface TransactionNote {
   readonly class: SenderClass | null
 }
 
-/** Who sends, as keys for the results store and the log. */
+/** Who sends, as keys for the results store and the log; `undefined`: not known, or there is none. */
 export interface TransitFacts {
-  readonly tenant?: string
-  readonly connector?: string
-  readonly domain?: string
+  readonly tenant: string | undefined
+  readonly connector: string | undefined
+  readonly domain: string | undefined
 }
 
 const NOTE = 'unregistered_domain'
@@ -67,6 +67,11 @@ export class Transit {
     this.transaction.notes[NOTE] = note
   }
 
+  /** The same, once the tenant has been asked for. */
+  standAfter(attribution: Attribution, snapshot: Promise<Known>): Promise<void> {
+    return snapshot.then((found) => this.stand(attribution, found))
+  }
+
   /** Who sends, as far as that is known. */
   get facts(): TransitFacts {
     return (this.known ??= factsOf(this))
@@ -86,8 +91,7 @@ export class Transit {
 }
 
 function factsOf({ attribution, standing: { domain } }: Transit): TransitFacts {
-  const sender = domain === undefined ? {} : { domain }
-  if (attribution.kind !== 'attributed') return sender
+  if (attribution.kind !== 'attributed') return { tenant: undefined, connector: undefined, domain }
   const { tenant, connector } = attribution
-  return connector === undefined ? { tenant, ...sender } : { tenant, connector, ...sender }
+  return { tenant, connector, domain }
 }

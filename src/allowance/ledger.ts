@@ -1,9 +1,10 @@
 import type { Mode } from '../mode'
+import { parentsOf } from '../names/domain'
 import { pieces } from '../store/pieces'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
-import { decodeAnswer, type ChargeReply, type ChargeResult } from './charge-answer'
+import { parseReply, type ChargeReply, type ChargeResult } from './charge-answer'
 import { formatLimits, type Limits } from './limits'
 import { decodeUsage, type Usage } from './usage'
 
@@ -34,10 +35,12 @@ export interface Charge {
   readonly ordinal: number
   /** The token of the list of accepted domains by which the sender was found unregistered. */
   readonly domainsToken: string
-  /** The sender domain and its parents, most specific first; only asked for where the token turns out to be old. */
-  readonly names: () => readonly string[]
-  /** What the restriction shows as its trigger. Must hold no tab. */
+  /**
+   * The sender domain, as lower-case A-labels; empty where there is none. The restriction shows it as its trigger, and
+   * where the token turns out to be old, it and its parents are looked up.
+   */
   readonly domain: string
+  /** For the trigger, as `ip`; both without a tab. */
   readonly connector: string
   readonly ip: string
 }
@@ -69,7 +72,7 @@ export class Ledger {
   charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
     return this.attempt(charge, defaults).then((text) => {
       const reply = this.read(text)
-      if (reply[0] !== 'EXPIRED') return this.settled(charge, defaults, reply)
+      if (reply.answer !== 'EXPIRED') return this.settled(charge, defaults, reply)
       // We are still waiting, so what was late is our idea of the server's clock; the answer has just put it right.
       return this.attempt(charge, defaults).then((again) =>
         this.settled(charge, defaults, this.read(again)),
@@ -83,7 +86,7 @@ export class Ledger {
    * @throws where Redis gave no answer.
    */
   async preview(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return decodeAnswer(this.read(await this.call(charge, defaults, 'dry', namesOf(charge))), false)
+    return this.read(await this.call(charge, defaults, 'dry', namesOf(charge))).result
   }
 
   /**
@@ -127,9 +130,9 @@ export class Ledger {
     defaults: Defaults,
     reply: ChargeReply,
   ): ChargeResult | Promise<ChargeResult> {
-    if (reply[0] !== 'STALE') return decodeAnswer(reply, false)
-    return this.attempt(charge, defaults, namesOf(charge)).then((again) =>
-      decodeAnswer(this.read(again), true),
+    if (reply.answer !== 'STALE') return reply.result
+    return this.attempt(charge, defaults, namesOf(charge)).then(
+      (again) => this.read(again, true).result,
     )
   }
 
@@ -168,10 +171,10 @@ export class Ledger {
     return this.store.run(CHARGE, keyNames, args)
   }
 
-  /** Splits an answer, and learns the server's time from it. */
-  private read(text: unknown): ChargeReply {
-    const reply = (text as string).split(' ')
-    this.clock.observe(Number(reply[1]))
+  /** Reads a reply, and learns the server's time from it. */
+  private read(text: unknown, stale = false): ChargeReply {
+    const reply = parseReply(text as string, stale)
+    this.clock.observe(reply.time)
     return reply
   }
 
@@ -190,7 +193,6 @@ export class Ledger {
 }
 
 /** What the script looks up; a sender without a domain has a name, too, or the answer would be STALE again. */
-function namesOf({ names }: Charge): readonly string[] {
-  const found = names()
-  return found.length > 0 ? found : ['']
+function namesOf({ domain }: Charge): readonly string[] {
+  return [domain, ...parentsOf(domain)]
 }

@@ -58,7 +58,8 @@ export class Charges {
   settle(wasTaken: (charge: RecipientCharge) => boolean): void {
     if (this.settled) return
     this.settled = true
-    if (this.charges.length > 0) this.giveBack(this.charges.filter((charge) => !wasTaken(charge)))
+    const left = this.charges.filter((charge) => !wasTaken(charge))
+    if (left.length > 0) this.giveBack(left)
   }
 
   private giveBack(charges: readonly RecipientCharge[]): void {

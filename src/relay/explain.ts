@@ -1,7 +1,7 @@
 import type { ChargeResult } from '../allowance/charge-answer'
 import type { Ledger, Meter } from '../allowance/ledger'
 import type { Config } from '../config'
-import { parentsOf, toDomain } from '../names/domain'
+import { toDomain } from '../names/domain'
 import { envelopeDomain, parseEnvelope } from '../names/envelope'
 import type { Directory } from '../tenants/directory'
 import type { Snapshot } from '../tenants/snapshot'
@@ -170,7 +170,6 @@ function preview(
       transaction: 'explain',
       ordinal: 1,
       domainsToken: snapshot.domainsToken,
-      names: () => (domain === undefined ? [] : [domain, ...parentsOf(domain)]),
       domain: domain ?? '',
       connector: attribution.connector ?? '',
       ip: question.ip ?? '',

@@ -24,7 +24,6 @@ export async function charge(
       transaction: `T${++transactions}`,
       ordinal: 1,
       domainsToken: (await client.hget(keys.tenant(tenant), 'domains')) ?? '',
-      names: () => ['lure.example', 'example'],
       domain: 'lure.example',
       connector: `${tenant}/web`,
       ip: '192.0.2.7',

@@ -52,7 +52,6 @@ function recipient(transaction: string): Charge {
   return {
     ...{ tenant: 'contoso', meter: 'unregistered', transaction, ordinal: 1 },
     domainsToken: engine.directory.peek('contoso')?.domainsToken ?? '',
-    names: () => ['other.example'],
     ...{ domain: 'other.example', connector: '', ip: '' },
   }
 }

@@ -23,8 +23,7 @@ export const DEFAULTS: Defaults = {
 }
 
 /** One recipient, with all that a test does not care for filled in. */
-export type ChargeOptions = Partial<Omit<Charge, 'names'>> & {
-  names?: readonly string[]
+export type ChargeOptions = Partial<Charge> & {
   defaults?: Partial<Defaults>
 }
 
@@ -80,15 +79,14 @@ export class Allowance {
 
   /** A recipient as the hooks would count it: of a transaction of its own, unless another is said. */
   async recipient(options: ChargeOptions = {}): Promise<Charge> {
-    const { names = ['other.example', 'example'], tenant = 'contoso' } = options
+    const { domain = 'other.example', tenant = 'contoso' } = options
     return {
       tenant,
       meter: options.meter ?? 'unregistered',
       transaction: options.transaction ?? this.transaction(),
       ordinal: options.ordinal ?? 1,
       domainsToken: options.domainsToken ?? (await this.domainsToken(tenant)),
-      names: () => names,
-      domain: options.domain ?? names[0] ?? '',
+      domain,
       connector: options.connector ?? `${tenant}/mx`,
       ip: options.ip ?? '192.0.2.1',
     }

@@ -69,8 +69,7 @@ export class ClusterSite {
     const domainsToken = given.domainsToken ?? (await this.domainsToken(tenant))
     const charge: Charge = {
       ...{ tenant, meter: 'unregistered', transaction: newTransaction(), ordinal: 1, domainsToken },
-      ...{ names: () => ['other.example', 'example'], domain: 'other.example' },
-      ...{ connector: `${tenant}/mx`, ip: '192.0.2.1' },
+      ...{ domain: 'other.example', connector: `${tenant}/mx`, ip: '192.0.2.1' },
       ...given,
     }
     return ledger.charge(charge, { ...DEFAULTS, ...defaults })

@@ -337,9 +337,8 @@ class Run {
     id: string,
     { meter, transaction, ordinal }: { meter: Meter; transaction: number; ordinal: number },
   ): Charge {
-    const names = () => [SENDER, ABOVE_SENDER]
     return {
-      ...{ tenant: id, meter, transaction: `F1.${transaction}`, ordinal, names },
+      ...{ tenant: id, meter, transaction: `F1.${transaction}`, ordinal },
       domainsToken: this.tokens.get(id)!,
       ...{ domain: SENDER, connector: '', ip: '' },
     }
