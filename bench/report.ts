@@ -72,6 +72,7 @@ export function verdict({ sections }: Results): string {
   const rows = sections.flatMap((section) => section.rows)
   const aimed = rows.filter(({ target }) => target)
   const missed = aimed.filter(({ target }) => !target?.met)
+  if (aimed.length === 0) return 'No targets here.'
   if (missed.length === 0) return `All ${aimed.length} targets are met.`
   const list = missed.map(
     ({ what, figure, target }) => `\n- ${what}: ${figure}, target ${target?.text}`,
