@@ -33,8 +33,8 @@ export const profile: Section = {
   title: 'Where the CPU time of a message goes',
   meaning:
     'A CPU profile of each Haraka after it has warmed up. What the kernel and Node.js do in a call belongs to who ' +
-    'called: a write to Redis to the Redis client. The shares within one line can be compared, the lines with each ' +
-    'other hardly: they are measured one after the other, and a profiler costs time itself.',
+    'called; the write to Redis is our plugin’s, which sends the calls of all sessions together. Shares within a line ' +
+    'can be compared, the lines with each other hardly: they are measured one after the other, under a profiler.',
   async run({ profile: { messages } }, progress) {
     const servers = await startMailServers([PROFILER])
     try {
