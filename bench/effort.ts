@@ -26,7 +26,7 @@ export interface Effort {
   readonly propagation: { readonly changes: number }
 }
 
-/** About five minutes on two cores. */
+/** About four minutes on two cores. */
 export const FULL: Effort = {
   mail: { starts: 5, rounds: 12, messages: 600, warmUp: 4_000 },
   profile: { messages: 6_000 },
