@@ -52,6 +52,7 @@ export class Directory {
     })
     this.knownConnectors = new KnownConnectors({
       ...{ store, inBackground, onChange },
+      catchUp: () => this.catchUp(),
       onReady: (connectors) => events.onReady(connectors),
     })
     this.owners = new KnownOwners({ store, ageLimit, inBackground, onChange })
@@ -73,7 +74,10 @@ export class Directory {
     subscriber.on('message', (_channel: string, message: string) => this.onMessage(message))
     subscriber.on('ready', () => this.subscribe(subscriber))
     if (subscriber.status === 'ready') this.subscribe(subscriber)
-    this.store.client.on('ready', () => this.inBackground(this.askForEverything()))
+    this.store.client.on('ready', () => {
+      this.inBackground(this.askForEverything())
+      this.probe(subscriber)
+    })
     this.checkByAge()
   }
 
@@ -179,11 +183,15 @@ export class Directory {
     const delay = jittered(this.connectors === undefined ? RETRY_AFTER : this.ageLimit)
     this.timer = setTimeout(() => {
       if (this.store.client.status === 'ready') this.inBackground(this.loadConnectors())
-      // It asks for nothing by itself, and would never find its connection dead.
-      if (this.subscriber?.status === 'ready') this.inBackground(this.subscriber.ping())
+      if (this.subscriber) this.probe(this.subscriber)
       this.checkByAge()
     }, delay)
     this.timer.unref()
+  }
+
+  /** It asks for nothing by itself, and would never find its connection dead, or at a primary that has been replaced. */
+  private probe(subscriber: Client): void {
+    if (subscriber.status === 'ready') this.inBackground(subscriber.ping())
   }
 
   private inBackground(work: Promise<unknown>): void {

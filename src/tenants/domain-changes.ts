@@ -18,38 +18,3 @@ export function applyChange(list: Map<string, boolean>, { domains }: DomainsChan
     else list.set(domain, subdomains)
   }
 }
-
-/** The changes that were heard of while a list was being read. */
-export class HeardChanges {
-  readonly #byPrevious = new Map<string, DomainsChange>()
-  #last: string | undefined
-
-  /** The token of the change that was heard last; `undefined`: none was. */
-  get last(): string | undefined {
-    return this.#last
-  }
-
-  add(change: DomainsChange): void {
-    this.#byPrevious.set(change.previous, change)
-    this.#last = change.token
-  }
-
-  /** Those that lead on from a token, in order, as far as they do so without a gap. */
-  *after(token: string): Generator<DomainsChange> {
-    let at = token
-    // No token comes twice; a message that says so must not keep us here for ever.
-    for (let left = this.#byPrevious.size; left > 0; left--) {
-      const change = this.#byPrevious.get(at)
-      if (change === undefined) return
-      yield change
-      at = change.token
-    }
-  }
-
-  /** Whether they lead from one token to another, without a gap. */
-  lead(from: string, to: string): boolean {
-    if (from === to) return true
-    for (const { token } of this.after(from)) if (token === to) return true
-    return false
-  }
-}

@@ -3,22 +3,33 @@ import type { InBackground } from './aging'
 import type { Change } from './changes'
 import { ConnectorIndex } from './connector-index'
 import { readConnectors, readSomeConnectors } from './connector-reader'
+import { HeardChanges, type Step } from './heard-changes'
 
 /** What the connectors of a process need of the directory that they are part of. */
 export interface ConnectorsContext {
   readonly store: Store
   readonly inBackground: InBackground
+  /** Resolves when all has been heard that was announced before the call, as far as there is a connection for it. */
+  readonly catchUp: () => Promise<unknown>
   /** The connectors are there for the first time. */
   readonly onReady: (connectors: number) => void
   /** An attribution made before may be another now. */
   readonly onChange: () => void
 }
 
+/** Some connectors (`tenant/name`) that are others than before, or gone. */
+interface ConnectorsChange extends Step {
+  readonly changed: readonly string[]
+}
+
 /** All connectors, as one process knows them. */
 export class KnownConnectors {
   private known: ConnectorIndex | undefined
-  private token: string | null = null
+  /** Empty: there was none in Redis; `undefined`: not known. */
+  private token: string | undefined
   private loading: Promise<void> | undefined
+  /** What is announced while all are being read. */
+  private heard: HeardChanges<ConnectorsChange> | undefined
 
   constructor(private readonly context: ConnectorsContext) {}
 
@@ -29,49 +40,81 @@ export class KnownConnectors {
 
   /** See {@link Directory.loadConnectors}. */
   load(): Promise<void> {
-    this.loading ??= this.readAll().finally(() => {
+    this.loading ??= this.readUnlessCurrent().finally(() => {
       this.loading = undefined
+      this.heard = undefined
     })
     return this.loading
   }
 
   /** Takes over a change that was announced: what has changed is read, and all where a message was lost. */
   async changed(change: Extract<Change, { connectors: string }>): Promise<void> {
-    const { store, onChange } = this.context
-    if (this.known === undefined || change.connectors === this.token) return
-    if (change.previous !== this.token || this.loading) {
-      await this.loading
-      await this.load()
-      return
+    const { connectors: token, previous, changed } = change
+    if (this.heard) {
+      this.heard.add({ previous: previous ?? '', token, changed })
+    } else if (this.known !== undefined && token !== this.token) {
+      if ((previous ?? '') === this.token) await this.follow(this.known, token, changed)
+      else await this.load()
     }
+  }
+
+  private async follow(
+    index: ConnectorIndex,
+    token: string,
+    changed: readonly string[],
+  ): Promise<void> {
     // Set before the reading: the next change builds on this one, and its reading sees what it changed or later.
-    this.token = change.connectors
+    this.token = token
     try {
-      const connectors = await readSomeConnectors(store, change.changed)
-      for (const [id, connector] of connectors) {
-        this.known.delete(id)
-        if (connector) this.known.set(connector)
-      }
-      onChange()
+      await this.readAgain(index, changed)
+      this.context.onChange()
     } catch (error) {
-      this.token = null
+      this.token = undefined
       throw error
     }
   }
 
+  private async readUnlessCurrent(): Promise<void> {
+    if (this.known !== undefined && (await this.tokenNow()) === this.token) return
+    // The answer to a question overtakes the news that is on its way.
+    await this.context.catchUp()
+    if (this.known !== undefined && (await this.tokenNow()) === this.token) return
+    await this.readAll()
+  }
+
+  /** Reads all, and again what has changed meanwhile; all once more in the background where not all of it was heard. */
   private async readAll(): Promise<void> {
-    const { store, inBackground, onReady, onChange } = this.context
-    const tokenNow = () => store.client.get(store.keys.connectorsToken)
-    const token = await tokenNow()
-    if (this.known !== undefined && token === this.token) return
+    const { store, inBackground, catchUp, onReady, onChange } = this.context
+    const heard = (this.heard = new HeardChanges<ConnectorsChange>())
+    let token = await this.tokenNow()
     const index = new ConnectorIndex()
     await readConnectors(store, (connector) => index.set(connector))
+    const last = await this.tokenNow()
+    if (!heard.lead(token, last)) await catchUp()
+    const isWhole = heard.lead(token, last)
+    for (let news = [...heard.after(token)]; news.length > 0; news = [...heard.after(token)]) {
+      await this.readAgain(index, [...new Set(news.flatMap(({ changed }) => changed))])
+      token = news.at(-1)!.token
+    }
+    // From here on each change is followed by itself.
+    this.heard = undefined
     const first = this.known === undefined
     this.known = index
-    // A change during the reading has another token, and makes us read again.
     this.token = token
     onChange()
     if (first) onReady(index.size)
-    if ((await tokenNow()) !== token) setImmediate(() => inBackground(this.load()))
+    if (!isWhole) setImmediate(() => inBackground(this.load()))
+  }
+
+  private async readAgain(index: ConnectorIndex, ids: readonly string[]): Promise<void> {
+    for (const [id, connector] of await readSomeConnectors(this.context.store, ids)) {
+      index.delete(id)
+      if (connector) index.set(connector)
+    }
+  }
+
+  private async tokenNow(): Promise<string> {
+    const { client, keys } = this.context.store
+    return (await client.get(keys.connectorsToken)) ?? ''
   }
 }

@@ -4,7 +4,8 @@ import type { Scope } from '../restriction/restriction'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './aging'
 import type { Change } from './changes'
-import { applyChange, HeardChanges } from './domain-changes'
+import { applyChange, type DomainsChange } from './domain-changes'
+import { HeardChanges } from './heard-changes'
 import type { Snapshot } from './snapshot'
 import { readSnapshot, type OwnSnapshot } from './snapshot-reader'
 
@@ -20,7 +21,7 @@ interface Held {
 
 interface Loading {
   readonly promise: Promise<Snapshot | undefined>
-  readonly heard: HeardChanges
+  readonly heard: HeardChanges<DomainsChange>
   /** What it reads may be from before something that was heard. */
   again: boolean
 }
@@ -70,7 +71,7 @@ export class KnownTenants {
   load(tenant: string): Promise<Snapshot | undefined> {
     const running = this.loading.get(tenant)
     if (running) return running.promise
-    const heard = new HeardChanges()
+    const heard = new HeardChanges<DomainsChange>()
     const promise = this.read(tenant, heard).finally(() => this.loaded(tenant))
     this.loading.set(tenant, { promise, heard, again: false })
     return promise
@@ -111,7 +112,10 @@ export class KnownTenants {
     }
   }
 
-  private async read(tenant: string, heard: HeardChanges): Promise<Snapshot | undefined> {
+  private async read(
+    tenant: string,
+    heard: HeardChanges<DomainsChange>,
+  ): Promise<Snapshot | undefined> {
     const { store, ageLimit, catchUp, onRestriction } = this.context
     const before = this.held.peek(tenant)?.snapshot
     const read = await readSnapshot(store, tenant, before, { heard, catchUp })

@@ -3,7 +3,8 @@ import type { Scope } from '../restriction/restriction'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import { applyChange, HeardChanges } from './domain-changes'
+import { applyChange, type DomainsChange } from './domain-changes'
+import { HeardChanges } from './heard-changes'
 import { parseFlags } from './packing'
 import type { Snapshot } from './snapshot'
 
@@ -22,7 +23,7 @@ export interface OwnSnapshot extends Snapshot {
 /** What the reader of a snapshot is told meanwhile. */
 export interface News {
   /** Filled as messages arrive, from before the reading on. */
-  readonly heard: HeardChanges
+  readonly heard: HeardChanges<DomainsChange>
   /** Resolves when all has been heard that was announced before the call, as far as there is a connection for it. */
   readonly catchUp: () => Promise<unknown>
 }
@@ -80,7 +81,7 @@ function upToDate(
   facts: Facts,
   domains: Map<string, boolean>,
   token: string,
-  heard: HeardChanges,
+  heard: HeardChanges<DomainsChange>,
 ): OwnSnapshot {
   let domainsToken = token
   for (const change of heard.after(token)) {

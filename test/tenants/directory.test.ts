@@ -336,6 +336,40 @@ describe('connectors', () => {
     assert.notEqual(directory.connectors, index)
   })
 
+  it('are read once, however often they change meanwhile', async () => {
+    const json = (await client.hget(keys.connectors, 'contoso/mx'))!
+    const many = Array.from({ length: 3000 }, (_, at) => [`contoso/m${at}`, json] as const)
+    await client.hset(keys.connectors, Object.fromEntries(many))
+    const reads = async (token: string, meanwhile: () => Promise<unknown>): Promise<number> => {
+      await client.set(keys.connectorsToken, token)
+      const commands = await commandsOf(async () => {
+        await Promise.all([directory.loadConnectors(), meanwhile()])
+        await messagesRead()
+        await settled()
+      })
+      return commands['hscan'] ?? 0
+    }
+    const undisturbed = await reads('once', () => Promise.resolve())
+    assert.ok(undisturbed >= 10)
+
+    let added = 0
+    let isLoading = true
+    const disturbed = await reads('twice', async () => {
+      const index = directory.connectors
+      while (isLoading) {
+        const ip = [`198.51.${added >> 8}.${added & 255}/32`]
+        await registry.addConnector('contoso', `added-${added++}`, { ip }, 'test')
+        await registry.removeConnector('contoso', `m${added}`)
+        isLoading = directory.connectors === index
+      }
+    })
+    assert.ok(added > 3, `${added} changes`)
+    assert.ok(disturbed < 1.5 * undisturbed, `${disturbed} reads, and not ${undisturbed}`)
+    const listed = (await registry.listConnectors('contoso')).map(({ name }) => name)
+    const known = [...directory.connectors!.all()].map(({ name }) => name)
+    assert.deepEqual(known.sort(), listed.sort())
+  })
+
   it('are right in the end, whatever comes in whatever order', async () => {
     await Promise.all(
       Array.from({ length: 40 }, async (_, at) => {

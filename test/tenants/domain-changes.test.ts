@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { applyChange, HeardChanges, type DomainsChange } from '../../src/tenants/domain-changes'
+import { applyChange, type DomainsChange } from '../../src/tenants/domain-changes'
+import { HeardChanges } from '../../src/tenants/heard-changes'
 
 function change(
   previous: string,
@@ -11,8 +12,8 @@ function change(
   return { previous, token, domains: new Map(Object.entries(domains)) }
 }
 
-function heardOf(...changes: readonly DomainsChange[]): HeardChanges {
-  const heard = new HeardChanges()
+function heardOf(...changes: readonly DomainsChange[]): HeardChanges<DomainsChange> {
+  const heard = new HeardChanges<DomainsChange>()
   for (const each of changes) heard.add(each)
   return heard
 }

@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { waitFor } from '../../scripts/services/wait-for'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/tenants/directory'
-import { HeardChanges } from '../../src/tenants/domain-changes'
+import type { DomainsChange } from '../../src/tenants/domain-changes'
+import { HeardChanges } from '../../src/tenants/heard-changes'
 import { parseChange } from '../../src/tenants/changes'
 import { removeEntries, putEntries } from '../../src/tenants/domain-entries'
 import { readSnapshot } from '../../src/tenants/snapshot-reader'
@@ -313,7 +314,7 @@ describe('a list that changes while it is read', () => {
       async (steps, behind) => {
         const site = await siteWith()
         const changes = await site.changes()
-        const heard = new HeardChanges()
+        const heard = new HeardChanges<DomainsChange>()
         let told = 0
         let pieces = 0
         /** All messages but the last few are heard. */
