@@ -89,4 +89,21 @@ describe('A directory whose entries are older than their age limit', () => {
     await registry.setTenant('contoso', { mode: 'monitor' })
     await waitFor(() => directory.peek('contoso')?.mode === 'monitor')
   })
+
+  it('looks at once whether its subscription is dead, too, when the other connection was', async () => {
+    directory.stop()
+    const settings = settingsFor(way, { commandTimeout: COMMAND_TIMEOUT })
+    // By its age it would look in half a minute.
+    directory = new Directory(store, { onReady() {}, onRestriction() {}, onError() {} })
+    await directory.loadConnectors()
+    const subscriber = connect(settings, () => {})
+    directory.follow(subscriber)
+    await waitFor(() => subscriber.status === 'ready')
+    await waitFor(async () => (await redis.client().pubsub('NUMSUB', 'ud:changes'))[1] === 1)
+    await subscriber.ping()
+    const { connections } = way
+    way.freeze()
+    await assert.rejects(store.client.ping())
+    await waitFor(() => way.connections === connections + 2)
+  })
 })
