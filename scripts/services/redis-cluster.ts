@@ -69,7 +69,10 @@ export class TestCluster {
     return this.endpoints.map(({ host, port }) => `${host}:${port}`)
   }
 
-  /** Waits until every node that runs finds all slots served, and all agree on who serves them. */
+  /**
+   * Waits until every node that runs finds all slots served, and all agree on who serves them, and by which epochs: a
+   * primary that does not know the highest one takes a slot with its own, and loses it to an old claim.
+   */
   async whenInOrder(): Promise<void> {
     await waitFor(
       async () => {
@@ -140,7 +143,8 @@ export class TestCluster {
     const from = await this.primaryOf(key)
     const primaries = await this.primaries()
     const target = to ?? primaries[(primaries.indexOf(from) + 1) % primaries.length]!
-    return new SlotMigration(await this.slotOf(key), from, target, primaries)
+    const agreed = (): Promise<void> => this.whenInOrder()
+    return new SlotMigration(await this.slotOf(key), from, target, primaries, agreed)
   }
 
   /**
@@ -237,6 +241,7 @@ export class SlotMigration {
     readonly from: ClusterNode,
     readonly to: ClusterNode,
     private readonly primaries: readonly ClusterNode[],
+    private readonly agreed: () => Promise<void>,
   ) {}
 
   /** From now on what is not there (any more) is asked of the other: ASK, and TRYAGAIN for half of several keys. */
@@ -259,7 +264,7 @@ export class SlotMigration {
     return (await this.from.call('CLUSTER', 'GETKEYSINSLOT', this.slot, most)) as string[]
   }
 
-  /** Moves what is left, and tells every primary who serves the slot now. */
+  /** Moves what is left, tells every primary who serves the slot now, and waits until all believe it. */
   async finish(): Promise<void> {
     while ((await this.moveKeys(100)).length > 0);
     const others = this.primaries.filter((node) => node !== this.to && node !== this.from)
@@ -267,6 +272,8 @@ export class SlotMigration {
     for (const node of [this.to, this.from, ...others]) {
       await node.call('CLUSTER', 'SETSLOT', this.slot, 'NODE', this.to.id)
     }
+    // What was gossiped before may arrive after it, and be believed for a moment.
+    await this.agreed()
   }
 }
 
@@ -329,6 +336,8 @@ interface NodeLine {
   readonly flags: readonly string[]
   /** The id of its primary; `-` where it is one. */
   readonly primary: string
+  /** Of two that claim a slot, the one with the higher epoch has it. */
+  readonly epoch: string
   readonly slots: readonly (readonly [from: number, to: number])[]
 }
 
@@ -338,11 +347,12 @@ function parseNodes(text: string): NodeLine[] {
     .trim()
     .split('\n')
     .map((line) => {
-      const [id = '', , flags = '', primary = '', , , , , ...slots] = line.split(' ')
+      const [id = '', , flags = '', primary = '', , , epoch = '', , ...slots] = line.split(' ')
       return {
         id,
         flags: flags.split(','),
         primary,
+        epoch,
         // In brackets: a slot that is being moved.
         slots: slots
           .filter((range) => !range.startsWith('['))
@@ -358,6 +368,6 @@ async function viewOf(node: ClusterNode): Promise<{ ok: boolean; owners: string 
   const state = String(await node.call('CLUSTER', 'INFO'))
   const owners = parseNodes(await node.nodes())
     .filter(({ slots }) => slots.length > 0)
-    .map(({ id, slots }) => `${id} ${slots.join(' ')}`)
+    .map(({ id, epoch, slots }) => `${id} ${epoch} ${slots.join(' ')}`)
   return { ok: state.includes('cluster_state:ok'), owners: owners.sort().join('\n') }
 }

@@ -39,6 +39,8 @@ export class PunctualCluster extends Cluster {
         // Names stay names: by their addresses no certificate would fit.
         dnsLookup: (name: string, found: (error: null, address: string) => void) =>
           found(null, name),
+        // Nodes that do not agree yet on who has a slot send us to and fro.
+        retryDelayOnMoved: RETRY_DELAY,
         retryDelayOnTryAgain: RETRY_DELAY,
         retryDelayOnClusterDown: RETRY_DELAY,
         retryDelayOnFailover: RETRY_DELAY,
