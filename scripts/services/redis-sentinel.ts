@@ -118,7 +118,7 @@ export class TestRedisSentinel {
   }
 
   /**
-   * Waits until the primary has so many replicas that have all it has, and each sentinel knows them
+   * Waits until the primary has so many replicas that have all it has now, and each sentinel knows them
    * and the other sentinels, so that a failover can begin.
    */
   async inSync(replicas = REPLICAS): Promise<void> {
@@ -150,13 +150,13 @@ export class TestRedisSentinel {
   }
 }
 
-/** Waits until so many replicas have all that a primary has. */
+/** Waits until so many replicas have all that a primary has now; it may go on writing. */
 async function synchronised(primary: TestRedis, replicas: number): Promise<void> {
+  const replication = () => ask(primary, (client) => client.info('replication'))
+  const now = Number(/^master_repl_offset:(\d+)/m.exec(await replication())?.[1])
   await patiently(`${primary.port} has ${replicas} replicas in sync`, async () => {
-    const info = await ask(primary, (client) => client.info('replication'))
-    const offset = /^master_repl_offset:(\d+)/m.exec(info)?.[1]
-    const online = [...info.matchAll(/^slave\d+:.*state=online,offset=(\d+)/gm)]
-    return online.filter(([, at]) => at === offset).length === replicas
+    const online = (await replication()).matchAll(/^slave\d+:.*state=online,offset=(\d+)/gm)
+    return [...online].filter(([, at]) => Number(at) >= now).length === replicas
   })
 }
 
