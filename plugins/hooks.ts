@@ -143,9 +143,9 @@ export class Hooks {
 
   private judgeAfter(
     learning: Promise<void>,
-    ...stage: Parameters<Hooks['judge']>
+    ...question: Parameters<Hooks['judge']>
   ): Promise<Answer> {
-    return learning.then(() => this.judge(...stage))
+    return learning.then(() => this.judge(...question))
   }
 
   /** Finds the tenant of the session and the class of its sender. A promise only where something must be asked for. */

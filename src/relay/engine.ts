@@ -4,7 +4,7 @@ import { Restrictions } from '../restriction/restriction'
 import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Outbox } from '../store/outbox'
-import { Store, type Client } from '../store/store'
+import { Store } from '../store/store'
 import { Directory, type DirectoryEvents } from '../tenants/directory'
 import type { Refund } from './charges'
 
@@ -71,15 +71,6 @@ export class Engine {
    */
   release(): void {
     this.directory.stop()
-    void this.outbox.whenIdle().then(() => unref(this.store.client))
+    void this.outbox.whenIdle().then(() => this.store.unref())
   }
-}
-
-interface HasStream {
-  readonly stream?: { unref?: () => void }
-}
-
-function unref(client: Client): void {
-  const connections = 'nodes' in client ? client.nodes() : [client]
-  for (const connection of connections) (connection as unknown as HasStream).stream?.unref?.()
 }

@@ -62,10 +62,16 @@ export class Store {
    * more CPU than all else about a call. A Cluster has a connection for each node, and its calls leave one by one.
    */
   private sendTogether(): void {
-    const { stream } = this.client as HasStream
+    const { stream } = this.client as unknown as HasStream
     if (!stream || stream.writableCorked > 0) return
     stream.cork()
     setImmediate(() => stream.uncork())
+  }
+
+  /** Lets the process end though the connection is open; what is asked is still answered. */
+  unref(): void {
+    const connections = 'nodes' in this.client ? this.client.nodes() : [this.client]
+    for (const each of connections) (each as unknown as HasStream).stream?.unref()
   }
 
   private assembled(script: Script): Assembled {

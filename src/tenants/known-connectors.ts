@@ -75,10 +75,12 @@ export class KnownConnectors {
   }
 
   private async readUnlessCurrent(): Promise<void> {
-    if (this.known !== undefined && (await this.tokenNow()) === this.token) return
-    // The answer to a question overtakes the news that is on its way.
-    await this.context.catchUp()
-    if (this.known !== undefined && (await this.tokenNow()) === this.token) return
+    if (this.known !== undefined) {
+      if ((await this.tokenNow()) === this.token) return
+      // The answer to a question overtakes the news that is on its way.
+      await this.context.catchUp()
+      if ((await this.tokenNow()) === this.token) return
+    }
     await this.readAll()
   }
 
