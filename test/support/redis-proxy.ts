@@ -9,6 +9,8 @@ export interface RedisProxy {
   hold(): void
   /** From now on nothing arrives at Redis. */
   holdCommands(): void
+  /** From now on each answer comes so many ms later than Redis gives it, and none overtakes another; 0 ends that. */
+  delay(ms: number): void
   /** Passes on what was held, and all that follows. */
   release(): void
   /** How many pieces of commands or answers are held. */
@@ -33,6 +35,7 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   let holding: 'commands' | 'answers' | undefined
   let held: (() => void)[] = []
   let connections = 0
+  let lateness = 0
 
   const pass = (what: typeof holding, write: () => void): void => {
     if (holding === what) held.push(write)
@@ -48,8 +51,9 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
     const pair = [client, redis] as const
     pairs.add(pair)
     connections++
+    const answer = inOrder((bytes: Buffer) => client.write(bytes))
     client.on('data', (bytes) => pass('commands', () => redis.write(bytes)))
-    redis.on('data', (bytes) => pass('answers', () => client.write(bytes)))
+    redis.on('data', (bytes) => pass('answers', () => answer(bytes, lateness)))
     for (const socket of pair) {
       socket.on('error', () => {})
       socket.on('close', () => {
@@ -69,6 +73,9 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
     port: (server.address() as AddressInfo).port,
     hold: () => hold('answers'),
     holdCommands: () => hold('commands'),
+    delay(ms) {
+      lateness = ms
+    },
     release() {
       holding = undefined
       for (const write of held.splice(0)) write()
@@ -95,5 +102,16 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
       cut()
       await once(server, 'close')
     },
+  }
+}
+
+/** Writes each piece after its own time in ms, but never before one that came earlier. */
+function inOrder(write: (bytes: Buffer) => void): (bytes: Buffer, lateness: number) => void {
+  const late: Buffer[] = []
+  return (bytes, lateness) => {
+    if (lateness === 0 && late.length === 0) return write(bytes)
+    late.push(bytes)
+    // Whichever timer comes first, the piece that has waited longest goes.
+    setTimeout(() => write(late.shift()!), lateness)
   }
 }
