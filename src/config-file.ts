@@ -23,7 +23,10 @@ export function loadConfig(directory: string | undefined): Config {
     const place = directory === undefined ? CONFIG_FILE : path.join(directory, CONFIG_FILE)
     throw new InputError(`${place}: ${errors.join('; ')}`)
   }
-  return config
+  // What is beside our own package is nobody's snapshot.
+  return directory === undefined
+    ? { ...config, outage: { ...config.outage, snapshot: '' } }
+    : config
 }
 
 /** Whether `directory` has an ini file of ours; without one the shipped defaults count. */

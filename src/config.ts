@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseLimits, type Limits } from './allowance/limits'
 import { InputError, messageOf } from './errors'
+import { queueParent } from './haraka-files'
 import type { Endpoint, RedisSettings } from './store/connection'
 import { keyPrefix } from './store/keys'
 import { MODES, type Mode } from './mode'
@@ -33,7 +34,11 @@ export interface Config {
     readonly unknown: 'ignore' | 'deny'
   }
   readonly redis: RedisSettings
-  readonly outage: { readonly unregistered: 'tempfail' | 'accept' }
+  readonly outage: {
+    readonly unregistered: 'tempfail' | 'accept'
+    /** Path of the snapshot file; empty: none. */
+    readonly snapshot: string
+  }
   readonly tenants: { readonly file: string; readonly apply: boolean }
 }
 
@@ -71,14 +76,14 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'cluster',
     'command_timeout',
   ],
-  outage: ['unregistered'],
+  outage: ['unregistered', 'snapshot'],
   tenants: ['file', 'apply'],
 }
 
 /**
  * Parses the ini file as haraka-config read it.
  *
- * @param directory Haraka's config directory, for `password_file` and `sentinel_password_file`.
+ * @param directory Haraka's config directory: files that are named relative to it or to the queue are found from there.
  */
 export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
   const errors: string[] = unknownKeys(raw)
@@ -138,6 +143,10 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
         'unregistered',
         'tempfail',
         oneOf(['tempfail', 'accept'] as const),
+      ),
+      snapshot: snapshotPath(
+        read('outage', 'snapshot', 'unregistered-domain.snapshot', text),
+        directory,
       ),
     },
     tenants: {
@@ -205,6 +214,11 @@ function unknownKeys(raw: RawIni): string[] {
     }
   }
   return errors
+}
+
+/** Beside Haraka's queue, since the user that Haraka runs as can write there. */
+function snapshotPath(name: string, directory: string): string {
+  return name === '' ? '' : path.resolve(queueParent(directory), name)
 }
 
 function text(value: unknown): string {

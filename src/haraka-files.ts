@@ -43,6 +43,18 @@ export function harakaFiles(directory: string): HarakaFiles {
 }
 
 /**
+ * The folder in which Haraka has its `queue` directory (Haraka `outbound/queue.js`): its own, unless `queue_dir` says
+ * another.
+ *
+ * @param directory Haraka's config directory.
+ */
+export function queueParent(directory: string): string {
+  const [queue = path.join(path.dirname(directory), 'queue')] =
+    harakaFiles(directory).list('queue_dir')
+  return path.dirname(path.resolve(queue))
+}
+
+/**
  * An ini value as haraka-config reads it where the plugin declares it a boolean (`lib/readers/ini.js`, `is_truth`).
  *
  * @param fallback where the key is not there.

@@ -105,6 +105,15 @@ const GOOD: readonly Good[] = [
   ['redis', 'sentinel_password_file', '', ({ redis }) => redis.sentinelPassword, undefined],
   ['redis', 'command_timeout', 10, ({ redis }) => redis.commandTimeout, 10],
   ['outage', 'unregistered', 'accept', ({ outage }) => outage.unregistered, 'accept'],
+  ['outage', 'snapshot', '', ({ outage }) => outage.snapshot, ''],
+  ['outage', 'snapshot', '/var/lib/mail/x', ({ outage }) => outage.snapshot, '/var/lib/mail/x'],
+  [
+    'outage',
+    'snapshot',
+    'known.jsonl',
+    ({ outage }) => outage.snapshot,
+    path.join(path.dirname(directory), 'known.jsonl'),
+  ],
   ['tenants', 'file', 'tenants.yaml', ({ tenants }) => tenants.file, 'tenants.yaml'],
   ['tenants', 'file', '', ({ tenants }) => tenants.file, ''],
   ['tenants', 'apply', 'false', ({ tenants }) => tenants.apply, false],
@@ -242,11 +251,24 @@ describe('a configuration', () => {
   })
 })
 
+describe('the snapshot file', () => {
+  it('is beside the queue directory, wherever that is', () => {
+    const place = scratchDir('site')
+    writeFileSync(path.join(place, 'queue_dir'), '/var/spool/haraka\n')
+    const { config } = parseConfig({}, place)
+    assert.equal(config.outage.snapshot, '/var/spool/unregistered-domain.snapshot')
+    const { config: usual } = parseConfig({}, path.join(place, 'config'))
+    assert.equal(usual.outage.snapshot, path.join(place, 'unregistered-domain.snapshot'))
+  })
+})
+
 describe('the shipped ini file', () => {
   const text = readFileSync(path.join(packageRoot(), 'config', CONFIG_FILE), 'utf8')
 
   it('holds the defaults of the code', () => {
-    assert.deepEqual(loadConfig(undefined), DEFAULTS)
+    const { outage } = DEFAULTS
+    assert.deepEqual(loadConfig(undefined), { ...DEFAULTS, outage: { ...outage, snapshot: '' } })
+    assert.deepEqual(loadConfig(directory), DEFAULTS)
   })
 
   it('has every key that there is', () => {

@@ -6,6 +6,8 @@ import { InputError } from '../errors'
  */
 export class Keys {
   readonly tenants: string
+  /** In the slot of the index of tenants, so that neither is lost without the other. */
+  readonly epoch: string
   readonly restricted: string
   readonly ownerNames: string
   readonly ownerIndex: string
@@ -22,6 +24,7 @@ export class Keys {
   /** @param prefix what every key starts with; must not hold `{` or `}`. */
   constructor(readonly prefix: string) {
     this.tenants = `${prefix}{@tenants}`
+    this.epoch = `${prefix}{@tenants}:epoch`
     this.restricted = `${prefix}{@restricted}`
     this.ownerNames = `${prefix}{@owners}:names`
     this.ownerIndex = `${prefix}{@owners}:index`
