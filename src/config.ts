@@ -6,6 +6,7 @@ import { queueParent } from './haraka-files'
 import type { Endpoint, RedisSettings } from './store/connection'
 import { keyPrefix } from './store/keys'
 import { MODES, type Mode } from './mode'
+import { pemCertificates, pemKey, tlsContradictions } from './tls-files'
 
 /** Name of the ini file in Haraka's config directory. */
 export const CONFIG_FILE = 'unregistered-domain.ini'
@@ -67,6 +68,9 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'password',
     'password_file',
     'tls',
+    'tls_ca',
+    'tls_cert',
+    'tls_key',
     'prefix',
     'sentinels',
     'sentinel_name',
@@ -129,6 +133,9 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       username: read('redis', 'username', undefined, optional),
       password: readPassword(read, directory, 'password'),
       tls: read('redis', 'tls', false, boolean),
+      tlsCa: readFile(read, directory, 'tls_ca', pemCertificates),
+      tlsCert: readFile(read, directory, 'tls_cert', pemCertificates),
+      tlsKey: readFile(read, directory, 'tls_key', pemKey),
       prefix: read('redis', 'prefix', 'ud:', (value) => keyPrefix(text(value))),
       sentinels: read('redis', 'sentinels', [], endpoints),
       sentinelName: read('redis', 'sentinel_name', '', text),
@@ -165,10 +172,8 @@ function readPassword(
   directory: string,
   key: 'password' | 'sentinel_password',
 ): string | undefined {
-  const inFile = read('redis', `${key}_file`, undefined, (value) => {
-    const file = text(value)
-    if (file === '') return undefined
-    const password = readFileSync(path.resolve(directory, file), 'utf8').trim()
+  const inFile = readFile(read, directory, `${key}_file`, (file, content) => {
+    const password = content.trim()
     if (password === '') throw new InputError(`${file} is empty: put the password there`)
     return password
   })
@@ -183,8 +188,22 @@ function readPassword(
   })
 }
 
+/** What a file holds that a key of [redis] names; `undefined` where the key is empty. */
+function readFile(
+  read: Read,
+  directory: string,
+  key: string,
+  parse: (file: string, content: string) => string,
+): string | undefined {
+  return read('redis', key, undefined, (value) => {
+    const file = text(value)
+    if (file === '') return undefined
+    return parse(file, readFileSync(path.resolve(directory, file), 'utf8'))
+  })
+}
+
 function contradictions({ redis }: Config): string[] {
-  const errors: string[] = []
+  const errors = tlsContradictions(redis, redis.tls).map((error) => `[redis] ${error}`)
   if (redis.sentinels.length > 0 && redis.sentinelName === '') {
     errors.push(
       '[redis] sentinel_name: empty, but sentinels[] are set: name the primary they watch',

@@ -8,6 +8,7 @@ import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/confi
 import { hasConfigFile, loadConfig } from '../src/config-file'
 import { InputError } from '../src/errors'
 import { packageRoot } from '../src/package-root'
+import { CertificateAuthority } from './support/certificates'
 
 const directory = scratchDir('config')
 
@@ -226,6 +227,55 @@ describe('a configuration', () => {
     const sentinels = { redis: { sentinel_password_file: 'secret', sentinel_password: 'other' } }
     assert.equal(good(sentinels).redis.sentinelPassword, '0071234')
     assert.equal(good(sentinels).redis.password, undefined)
+  })
+
+  it('takes authorities, certificate and key from files, and keeps what they hold to itself', () => {
+    const authority = new CertificateAuthority('redis')
+    const { cert, key } = authority.issue({ commonName: 'haraka' })
+    const other = authority.issue({ commonName: 'other' })
+    const files = {
+      ca: authority.cert + other.cert,
+      cert,
+      key,
+      'other.key': other.key,
+      cut: cert.slice(0, 200) + cert.slice(260),
+      text: `no PEM ${key.slice(40, 80)}`,
+      locked: key.replaceAll('PRIVATE', 'ENCRYPTED PRIVATE'),
+    }
+    for (const [name, content] of Object.entries(files)) {
+      writeFileSync(path.join(directory, name), content)
+    }
+    const all = {
+      tls: 'true',
+      tls_ca: 'ca',
+      tls_cert: 'cert',
+      tls_key: path.join(directory, 'key'),
+    }
+    const { tlsCa, tlsCert, tlsKey } = good({ redis: all }).redis
+    assert.deepEqual([tlsCa, tlsCert, tlsKey], [files.ca, cert, key])
+
+    for (const [redis, reason] of [
+      [{ tls_ca: 'missing' }, /^\[redis\] tls_ca: ENOENT.*missing/],
+      [{ tls_ca: '.' }, /^\[redis\] tls_ca: EISDIR/],
+      [{ tls_ca: 'empty' }, /^\[redis\] tls_ca: empty holds no certificate: .*PEM/],
+      [{ tls_ca: 'key' }, /^\[redis\] tls_ca: key holds no certificate/],
+      [{ tls_ca: 'cut' }, /^\[redis\] tls_ca: cut: certificate 1 is damaged/],
+      [{ tls_cert: 'text' }, /^\[redis\] tls_cert: text holds no certificate/],
+      [{ tls_key: 'text' }, /^\[redis\] tls_key: text holds no private key/],
+      [{ tls_key: 'cert' }, /^\[redis\] tls_key: cert holds no private key/],
+      [{ tls_key: 'locked' }, /^\[redis\] tls_key: locked is encrypted: /],
+      [{ tls_key: 'other.key' }, /^\[redis\] tls_key: is not the key of the first certificate/],
+      [{ tls_key: '' }, /^\[redis\] tls_cert: set, but tls_key is not/],
+      [{ tls_cert: '' }, /^\[redis\] tls_key: set, but tls_cert is not/],
+      [{ tls: 'false', tls_key: '', tls_cert: '' }, /^\[redis\] tls_ca: set, but tls is false/],
+    ] as [Record<string, string>, RegExp][]) {
+      const { errors, redisUsable } = parse({ redis: { ...all, ...redis } })
+      assert.match(errors[0] ?? '', reason)
+      assert.equal(redisUsable, false)
+      for (const secret of key.split('\n').slice(1, -2)) {
+        assert.ok(!errors.join().includes(secret.slice(0, 20)), errors.join())
+      }
+    }
   })
 
   it('never says a password', () => {

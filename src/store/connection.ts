@@ -1,10 +1,13 @@
+import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { connectToAnyNode, PunctualCluster } from './cluster'
 import { errorCode } from './failure'
 import type { Client } from './store'
+import { tlsFailure } from './tls-failure'
+import type { TlsFiles } from '../tls-files'
 
 /** Where Redis is. One of: a single server, Sentinel (`sentinels`), Cluster (`cluster`). */
-export interface RedisSettings {
+export interface RedisSettings extends TlsFiles {
   readonly host: string
   readonly port: number
   readonly db: number
@@ -77,9 +80,17 @@ export function connectSubscriber(
 /** ioredis's words after it has asked all sentinels. They hold a time, which would make each one a new message. */
 const NO_PRIMARY = /^All sentinels are unreachable.* Last error: (.*)$/s
 
-function describe(error: Error, { sentinelName }: RedisSettings): string {
+function describe(error: Error, { sentinelName, tls }: RedisSettings): string {
   const noPrimary = NO_PRIMARY.exec(error.message)
-  if (noPrimary) return `no sentinel names the primary of ${sentinelName}: ${noPrimary[1]}`
+  const reason = noPrimary?.[1] ?? reasonOf(error)
+  const message = (tls && tlsFailure(reason)) || reason
+  return noPrimary ? `no sentinel names the primary of ${sentinelName}: ${message}` : message
+}
+
+function reasonOf(error: Error): string {
+  // Of a Cluster: what the last node that was asked said.
+  const { lastNodeError } = error as { lastNodeError?: Error }
+  if (lastNodeError) return `${error.message} ${reasonOf(lastNodeError)}`
   // An AggregateError (both addresses of `localhost` refused) has an empty message of its own.
   if (error.message) return error.message
   const { errors } = error as { errors?: Error[] }
@@ -94,7 +105,9 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
   return {
     ...(settings.username === undefined ? {} : { username: settings.username }),
     ...(settings.password === undefined ? {} : { password: settings.password }),
-    ...(settings.tls ? { tls: {} } : {}),
+    ...(settings.tls ? { tls: tlsOptions(settings) } : {}),
+    // Redis before 7.2 does not know what that would send, and no ACL need allow it.
+    disableClientInfo: true,
     connectionName: 'unregistered-domain',
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -106,6 +119,15 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
     socketTimeout: settings.commandTimeout * DEAD_AFTER,
     keepAlive: 10_000,
     reconnectOnError: doubt(settings),
+  }
+}
+
+/** The certificate of the other side is always checked, and that it is for the name that we connect to. */
+function tlsOptions({ tlsCa, tlsCert, tlsKey }: TlsFiles): ConnectionOptions {
+  return {
+    ...(tlsCa === undefined ? {} : { ca: tlsCa }),
+    ...(tlsCert === undefined ? {} : { cert: tlsCert }),
+    ...(tlsKey === undefined ? {} : { key: tlsKey }),
   }
 }
 
@@ -139,7 +161,7 @@ function connectRedis(settings: RedisSettings): Redis {
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     // Without the second one `tls` is not heeded, and the password goes over the network in clear.
-    ...(settings.tls ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+    ...(settings.tls ? { sentinelTLS: tlsOptions(settings), enableTLSForSentinelMode: true } : {}),
     sentinelRetryStrategy: retryDelay,
     // Else one that takes connections and says nothing is waited for for ever.
     sentinelCommandTimeout: SENTINEL_TIMEOUT,

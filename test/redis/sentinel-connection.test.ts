@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import path from 'node:path'
-import { after, afterEach, before, describe, it, test } from 'node:test'
-import { formatIni } from '../../scripts/services/ini'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { connect, type RedisSettings } from '../../src/store/connection'
 import type { Client } from '../../src/store/store'
-import {
-  CertificateAuthority,
-  scratchDir,
-  startRedis,
-  startRedisSentinel,
-  tenantctl,
-  waitFor,
-  type TestRedisSentinel,
-} from '../support'
+import { startRedisSentinel, waitFor, type TestRedisSentinel } from '../support'
 import { settingsFor } from '../support/connection'
 
 describe('a connection by Sentinel', () => {
@@ -91,32 +80,4 @@ describe('a connection by Sentinel', () => {
     const client = open({ commandTimeout: 100 })
     await waitFor(() => client.status === 'ready')
   })
-})
-
-test('TLS to the sentinels and to the primary', async (t) => {
-  const authority = new CertificateAuthority('redis')
-  const tls = { ...authority.issue({ names: ['localhost'] }), ca: authority.cert }
-  const redis = await startRedis({ tls })
-  t.after(() => redis.stop())
-  // By name, since it is the name that the certificate is for.
-  const watch = [
-    'sentinel resolve-hostnames yes',
-    'sentinel announce-hostnames yes',
-    `sentinel monitor mail localhost ${redis.port} 1`,
-  ]
-  const sentinel = await startRedis({ tls, config: watch, args: ['--sentinel'] })
-  t.after(() => sentinel.stop())
-
-  const config = scratchDir('config')
-  const authorities = path.join(config, 'ca.pem')
-  writeFileSync(authorities, authority.cert)
-  writeFileSync(
-    path.join(config, 'unregistered-domain.ini'),
-    formatIni({
-      redis: { sentinels: [`localhost:${sentinel.port}`], sentinel_name: 'mail', tls: true },
-    }),
-  )
-  const env = { ...process.env, NODE_EXTRA_CA_CERTS: authorities }
-  const run = await tenantctl(['--config', config, 'tenant', 'list'], { env })
-  assert.equal(run.status, 0, run.stderr)
 })
