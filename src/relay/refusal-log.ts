@@ -1,11 +1,14 @@
 const INTERVAL = 60_000
+/** Addresses without a tenant that are told apart; connectors are as many as operators have registered. */
+const MOST_ADDRESSES = 1000
+const OTHERS = 'other addresses'
 
 /** What refusals have in common that are told together. */
 export interface RefusalKind {
   readonly tenant: string
   /**
    * `tenant/name`. Empty where the tenant was recognised without one: its stolen password may come from any number of
-   * addresses. Without a tenant the address.
+   * addresses. Without a tenant the address; of more than 1000 of these at a time the rest are one: `other addresses`.
    */
   readonly connector: string
   readonly reason: string
@@ -24,6 +27,8 @@ export interface RefusalCount extends RefusalKind {
  */
 export class RefusalLog {
   private readonly counts = new Map<string, RefusalKind & { count: number }>()
+  /** How many of the counts are of an address without a tenant. */
+  private addresses = 0
   private timer: NodeJS.Timeout | undefined
 
   /** @param report is called once a minute for each kind of which there were any. */
@@ -37,6 +42,11 @@ export class RefusalLog {
       known.count++
       return false
     }
+    if (kind.tenant === '' && kind.connector !== OTHERS) {
+      // Anybody can come from any number of them.
+      if (this.addresses === MOST_ADDRESSES) return this.isFirst({ ...kind, connector: OTHERS })
+      this.addresses++
+    }
     this.counts.set(key, { ...kind, count: 0 })
     this.timer ??= setInterval(() => this.flush(), INTERVAL).unref()
     return true
@@ -47,6 +57,7 @@ export class RefusalLog {
     for (const [key, refusals] of this.counts) {
       if (refusals.count === 0) {
         this.counts.delete(key)
+        if (refusals.tenant === '' && refusals.connector !== OTHERS) this.addresses--
       } else {
         this.report({ ...refusals, seconds: INTERVAL / 1000 })
         refusals.count = 0

@@ -59,6 +59,23 @@ describe('the log of refusals', () => {
     assert.equal(log.isFirst(mx), true)
   })
 
+  it('tells a thousand addresses of no tenant apart, and counts the rest together', () => {
+    const stranger = { tenant: '', reason: 'no-tenant' }
+    const firsts = Array.from({ length: 100_000 }, (_, at) =>
+      log.isFirst({ ...stranger, connector: `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}` }),
+    )
+    assert.equal(firsts.filter(Boolean).length, 1001)
+    assert.equal(log.isFirst(mx), true)
+    mock.timers.tick(MINUTE)
+    assert.deepEqual(counts(), [['other addresses', 98_999]])
+    // They make room again.
+    mock.timers.tick(MINUTE)
+    assert.equal(log.isFirst({ ...stranger, connector: '192.0.2.1' }), true)
+    log.isFirst({ ...stranger, connector: '192.0.2.1' })
+    mock.timers.tick(MINUTE)
+    assert.deepEqual(counts(), [['192.0.2.1', 1]])
+  })
+
   it('keeps nothing, and no timer, when nothing is refused any more', () => {
     for (let at = 0; at < 1000; at++) log.isFirst({ ...mx, connector: `192.0.2.${at}` })
     mock.timers.tick(MINUTE)

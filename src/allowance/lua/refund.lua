@@ -7,6 +7,9 @@
 --
 -- @include ring
 local RECEIPT_TTL = 3600000
+-- Where all that is in it is settled, it need only outlive a charge that is still on its way, whose not-after is a minute
+-- ahead at most: a session that has every recipient given back must not fill Redis for an hour.
+local SETTLED_TTL = 300000
 
 local generation = redis.call('HGET', KEYS[2], 'generation') or redis.call('HGET', KEYS[1], 'createdAt')
 local entries = redis.call('HMGET', KEYS[3], unpack(ARGV))
@@ -33,6 +36,6 @@ for at, ordinal in ipairs(ARGV) do
   if charged_under or not entry then redis.call('HSET', KEYS[3], ordinal, 'SETTLED 0 0 0') end
 end
 
-redis.call('PEXPIRE', KEYS[3], RECEIPT_TTL)
+redis.call('PEXPIRE', KEYS[3], redis.call('HLEN', KEYS[3]) > #ARGV and RECEIPT_TTL or SETTLED_TTL)
 for field, ring in pairs(rings) do redis.call('HSET', KEYS[2], field, ring) end
 return refunded

@@ -1,0 +1,273 @@
+// What anybody on the network can make us keep, at the level of our hooks: many times as many as over SMTP in the same time.
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import type { Connection, Plugin, ResultStore, Transaction } from '../../plugins/haraka'
+import { Hooks } from '../../plugins/hooks'
+import { waitFor } from '../../scripts/services/wait-for'
+import { parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
+import { Engine } from '../../src/relay/engine'
+import { REPLIES } from '../../src/relay/reply'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { Registry } from '../../src/tenants/registry'
+import { settingsFor } from '../support/connection'
+import { heapInUse } from '../support/heap'
+import { configWith } from '../support/judgement'
+import { startRedis, type TestRedis } from '../support/redis'
+
+const MB = 2 ** 20
+const FAR = [parseEnvelope('someone@far.example')] as const
+const SESSIONS = 64
+
+let redis: TestRedis
+let store: Store
+let engine: Engine
+let lines: number
+let hooks: Hooks
+let config = configWith()
+
+const log = (): void => void lines++
+const PLUGIN = { name: 'unregistered-domain', lognotice: log, logerror: log } as unknown as Plugin
+/** Keeps nothing of a transaction, which Haraka drops with it. */
+const RESULTS: ResultStore = { add: () => {}, get: () => undefined }
+
+before(async () => {
+  redis = await startRedis()
+  store = new Store(redis.client(), new Keys('ud:'))
+})
+after(() => redis.stop())
+
+beforeEach(async () => {
+  await store.client.flushall()
+  const registry = new Registry(store)
+  const limits = '1000000000/1h, 1000000000/1d'
+  await registry.addTenant('contoso', { limits, nullLimits: limits }, 'test')
+  const domain = { domain: 'contoso.example', subdomains: true, shared: false }
+  await registry.addDomains('contoso', [domain], 'test')
+  await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
+  const nothing = (): void => {}
+  engine = new Engine(settingsFor(redis, { commandTimeout: 20_000 }), {
+    ...{ onReady: nothing, onRestriction: nothing, onError: nothing },
+    ...{ onRedisError: nothing, onDrop: nothing },
+  })
+  engine.follow()
+  await waitFor(() => engine.directory.connectors)
+  await engine.directory.load('contoso')
+  config = configWith()
+  lines = 0
+  hooks = new Hooks(
+    PLUGIN,
+    () => config,
+    () => engine,
+  )
+})
+afterEach(() => {
+  engine.directory.stop()
+  engine.store.client.disconnect()
+})
+
+/** A session that relays, from this address. */
+function sessionFrom(ip: string, notes: Record<string, unknown> = {}): Connection {
+  return {
+    ...{
+      uuid: ip,
+      remote: { ip },
+      notes,
+      results: RESULTS,
+      transaction: null,
+      tls: {},
+      client: {},
+    },
+    relaying: true,
+    ...{ loginfo: log, lognotice: log, logwarn: log, logerror: log, logcrit: log },
+  }
+}
+
+/** What our hooks answer at RCPT, or at the count of the recipient; the transaction is reset then. */
+async function transact(connection: Connection, domain: string, uuid: string, count: boolean) {
+  const transaction: Transaction = {
+    ...{ uuid, mail_from: senderAt(domain), rcpt_to: [], notes: {}, results: RESULTS },
+  }
+  ;(connection as { transaction: Transaction | null }).transaction = transaction
+  let answer = await (hooks.mail(connection) ?? hooks.rcpt(connection, FAR))
+  if (count) answer = await hooks.rcptOk(connection, FAR[0])
+  hooks.end(connection)
+  ;(connection as { transaction: Transaction | null }).transaction = null
+  return answer
+}
+
+/** Runs `each` for 0 to `count` - 1, so many at a time as there are sessions. */
+async function times(count: number, each: (at: number, session: number) => Promise<unknown>) {
+  let next = 0
+  const run = async (session: number): Promise<void> => {
+    while (next < count) await each(next++, session)
+  }
+  await Promise.all(Array.from({ length: SESSIONS }, (_, session) => run(session)))
+}
+
+/** By what the heap has grown over the second and further thousands, once the first have filled what there is to fill. */
+async function growth(
+  first: number,
+  all: number,
+  run: (from: number, to: number) => Promise<void>,
+) {
+  await run(0, first)
+  const before = await heapInUse()
+  await run(first, all)
+  return (await heapInUse()) - before
+}
+
+const addressOf = (at: number): string => `10.${(at >> 16) & 255}.${(at >> 8) & 255}.${at & 255}`
+
+async function usedMemory(): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await store.client.info('memory'))?.[1])
+}
+
+async function receipts(): Promise<string[]> {
+  return store.client.keys('ud:{contoso}:receipt:*')
+}
+
+describe('memory', () => {
+  it('does not grow with a million sender domains', async () => {
+    const sessions = Array.from({ length: SESSIONS }, () => sessionFrom('192.0.2.1'))
+    const grown = await growth(100_000, 1_000_000, async (from, to) => {
+      for (let at = from; at < to; at++) {
+        const connection = sessions[at % SESSIONS]!
+        await transact(connection, `d${at}.example`, `D.${at}`, false)
+      }
+    })
+    assert.ok(grown < 2 * MB, `${grown} bytes`)
+    assert.deepEqual(await receipts(), [])
+  })
+
+  it('grows by receipts only where recipients from 50,000 domains are counted', async (t) => {
+    const sessions = Array.from({ length: SESSIONS }, () => sessionFrom('192.0.2.1'))
+    const run = (from: number, to: number) =>
+      times(to - from, async (at, session) => {
+        const connection = sessions[session]!
+        const [domain, uuid] = [`d${from + at}.example`, uuidOf(from + at)]
+        const transaction = taken(uuid, domain)
+        ;(connection as { transaction: Transaction | null }).transaction = transaction
+        assert.equal(await (hooks.mail(connection) ?? hooks.rcpt(connection, FAR)), undefined)
+        assert.equal(await hooks.rcptOk(connection, FAR[0]), undefined)
+        hooks.end(connection)
+      })
+    await transact(sessions[0]!, 'first.example', 'FIRST.1', true)
+    const before = await usedMemory()
+    const grown = await growth(5_000, 50_000, run)
+    assert.ok(grown < 2 * MB, `${grown} bytes`)
+    const names = await receipts()
+    assert.ok(names.length >= 50_000)
+    const each = ((await usedMemory()) - before) / 50_000
+    t.diagnostic(`${Math.round(each)} bytes a receipt`)
+    assert.ok(each < 400, `${each} bytes a receipt`)
+    for (const name of names.slice(0, 100)) {
+      const left = await store.client.pttl(name)
+      assert.ok(left > 0 && left <= 3_600_000, `${name}: ${left}`)
+    }
+    while (names.length > 0) await store.client.unlink(...names.splice(0, 1000))
+    const left = (await usedMemory()) - before
+    assert.ok(left < 3 * MB, `${left} bytes besides receipts`)
+    assert.equal((await store.client.keys('*')).length, KEYS_OF_ONE_TENANT)
+  })
+
+  it('holds receipts of what was given back for minutes: a session may go on so for ever', async () => {
+    const connection = sessionFrom('192.0.2.1')
+    await transact(connection, 'lure.example', 'R.1', true)
+    await waitFor(async () => (await used()) === 0)
+    const left = await store.client.pttl(store.keys.receipt('contoso', 'R.1'))
+    assert.ok(left > 60_000 && left <= 300_000, String(left))
+  })
+
+  it('does not grow with 100,000 addresses of no tenant, whose refusals are told in bounded lines', async () => {
+    config = configWith({ attribution: { unknown: 'deny' } })
+    const grown = await growth(10_000, 100_000, async (from, to) => {
+      for (let at = from; at < to; at++) {
+        const connection = sessionFrom(addressOf(at))
+        hooks.connect(connection)
+        const answer = await transact(connection, 'lure.example', `A.${at}`, false)
+        assert.equal(answer, REPLIES.noTenant)
+      }
+    })
+    assert.ok(grown < 2 * MB, `${grown} bytes`)
+    assert.ok(lines <= 1001, `${lines} lines`)
+  })
+
+  it('does not grow with AUTH users of ever more domains', async () => {
+    const run = (from: number, to: number) =>
+      times(to - from, async (at) => {
+        const user = `user@${'x'.repeat(50)}${from + at}.example`
+        const connection = sessionFrom(addressOf(from + at), { auth_user: user })
+        assert.equal(await transact(connection, 'lure.example', `U.${from + at}`, false), undefined)
+      })
+    const grown = await growth(20_000, 50_000, run)
+    assert.ok(grown < 2 * MB, `${grown} bytes`)
+  })
+
+  it('does not grow with domains that change owners', async () => {
+    const connection = sessionFrom('10.1.1.1', { auth_user: 'user@lure.example' })
+    const grown = await growth(200_000, 1_000_000, async (from, to) => {
+      for (let at = from; at < to; at += 1000) {
+        const names = Array.from({ length: 1000 }, (_, name) => `d${at + name}.example`)
+        const message = JSON.stringify({ owners: true, names })
+        await store.client.publish(store.keys.changes, message)
+      }
+      await transact(connection, 'lure.example', `O.${from}`, false)
+    })
+    assert.ok(grown < 2 * MB, `${grown} bytes`)
+  })
+
+  it('keeps 10,000 recipients for a Redis that is away, and no more', async () => {
+    const dead = await startRedis()
+    await dead.stop()
+    let dropped = 0
+    const nothing = (): void => {}
+    const away = new Engine(settingsFor(dead), {
+      ...{ onReady: nothing, onRestriction: nothing, onError: nothing, onRedisError: nothing },
+      onDrop: () => dropped++,
+    })
+    try {
+      for (let at = 0; at < 25_000; at++) away.refund('contoso', `F.${at}`, [1])
+      await waitFor(() => dropped >= 15_000)
+      const before = await heapInUse()
+      for (let at = 0; at < 50_000; at++) away.refund('contoso', `G.${at}`, [1])
+      await waitFor(() => dropped >= 65_000)
+      assert.equal(dropped, 65_000)
+      const grown = (await heapInUse()) - before
+      assert.ok(grown < 2 * MB, `${grown} bytes`)
+    } finally {
+      away.directory.stop()
+      away.store.client.disconnect()
+    }
+  })
+})
+
+/** `tenants`, its hash, domains and usage; owners: names, index, version; connectors, identities, token. */
+const KEYS_OF_ONE_TENANT = 10
+
+/** As long as Haraka's. */
+function uuidOf(at: number): string {
+  return `5E5B5E57-3C2D-4B4A-9E0B-${String(at).padStart(12, '0')}.1`
+}
+
+/** As Haraka's parser leaves it, which takes longer than all the rest. */
+function senderAt(domain: string): HarakaAddress {
+  return {
+    ...{ address: `someone@${domain}`, host: domain, original_host: domain },
+    isNull: () => false,
+  }
+}
+
+/** A transaction that Haraka has taken. */
+function taken(uuid: string, domain: string): Transaction {
+  return {
+    ...{ uuid, mail_from: senderAt(domain), rcpt_to: [] },
+    ...{ notes: {}, results: RESULTS, data_post_start: 1, msg_status: 'accepted' },
+  }
+}
+
+async function used(): Promise<number | undefined> {
+  const { limits } = config.allowance
+  const usage = await engine.ledger.usage('contoso', { limits, nullLimits: limits })
+  return usage?.unregistered[0]?.used
+}
