@@ -24,11 +24,10 @@ export interface Transaction {
   readonly msg_status?: string
 }
 
-type LogMethod = (
-  plugin: { name: string },
-  message: string,
-  values?: Record<string, unknown>,
-) => void
+/** A message, values to go with it, and the connection that it is about, in any order. */
+export type LogData = string | Record<string, unknown> | Connection
+
+type LogMethod = (...data: LogData[]) => void
 
 export interface Connection {
   readonly uuid: string
@@ -43,11 +42,6 @@ export interface Connection {
   /** Haraka's socket: a TLSSocket on the SMTPS port, after STARTTLS one that holds it as `cleartext`. */
   readonly client: unknown
   relaying: boolean
-  loginfo: LogMethod
-  lognotice: LogMethod
-  logwarn: LogMethod
-  logerror: LogMethod
-  logcrit: LogMethod
 }
 
 export interface Server {
@@ -61,9 +55,9 @@ export interface Plugin {
   /** seconds; 0: Haraka sets no timer around our hooks */
   timeout: number
   register_hook(hook: string, method: string, priority?: number): void
-  loginfo(message: string, values?: Record<string, unknown>): void
-  lognotice(message: string, values?: Record<string, unknown>): void
-  logwarn(message: string, values?: Record<string, unknown>): void
-  logerror(message: string, values?: Record<string, unknown>): void
-  logcrit(message: string, values?: Record<string, unknown>): void
+  loginfo: LogMethod
+  lognotice: LogMethod
+  logwarn: LogMethod
+  logerror: LogMethod
+  logcrit: LogMethod
 }

@@ -7,6 +7,7 @@ import { judge, type Judgement, type Stage } from '../src/relay/judge'
 import { REPLIES } from '../src/relay/reply'
 import { within } from '../src/deadline'
 import type { Directory } from '../src/tenants/directory'
+import { LONGEST_ID } from '../src/tenants/identities'
 import type { Known } from '../src/tenants/snapshot'
 import { Charging } from './charging'
 import { grantRelay } from './grant'
@@ -99,7 +100,7 @@ export class Hooks {
   failed(error: unknown, connection: Connection): Answer {
     try {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      connection.logcrit(this.plugin, `internal error: ${text}`)
+      this.plugin.logcrit(connection, `internal error: ${text}`)
       if (!connection.relaying || this.config().main.override) return undefined
       const attribution = this.sessions.get(connection)?.transit?.attribution
       return attribution?.kind === 'attributed' ? REPLIES.undecidable : undefined
@@ -194,7 +195,7 @@ export class Hooks {
   private loadSnapshot(directory: Directory, tenant: string): Promise<Known> {
     return within(LOAD_DEADLINE, directory.load(tenant)).then(
       (snapshot) => {
-        if (!snapshot) this.quiet.say(`no such tenant: ${tenant}`)
+        if (!snapshot) this.quiet.say(`no such tenant: ${tenant.slice(0, LONGEST_ID)}`)
         return snapshot ?? null
       },
       () => undefined,

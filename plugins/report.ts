@@ -1,6 +1,7 @@
 import type { ChargeResult, WindowCount } from '../src/allowance/charge-answer'
 import { formatWindow } from '../src/allowance/limits'
 import { RefusalLog } from '../src/relay/refusal-log'
+import { clean } from '../src/safe-text'
 import type { Connection, Plugin } from './haraka'
 import type { Transit } from './transit'
 
@@ -52,16 +53,16 @@ export class Report {
       used: `${result.used}/${result.limit}`,
       transaction: uuid,
     }
-    connection.loginfo(this.plugin, 'charged', known(line))
+    this.plugin.loginfo(connection, 'charged', known(line))
     if (result.firstWouldTrip) {
-      connection.logwarn(this.plugin, 'would-trip', known({ ...who, ...inWords(result) }))
+      this.plugin.logwarn(connection, 'would-trip', known({ ...who, ...inWords(result) }))
     }
     // Every number of recipients is counted by one charge, so each crossing is told once over all processes.
     for (const window of result.windows) {
       const percent = crossed(window, warnAt)
       if (percent === undefined) continue
       const crossing = { ...who, percent, ...inWords(window) }
-      connection.logwarn(this.plugin, 'allowance', known(crossing))
+      this.plugin.logwarn(connection, 'allowance', known(crossing))
     }
   }
 
@@ -71,7 +72,7 @@ export class Report {
     transit.transaction.results.add(this.plugin, { fail: 'tripped', ...facts })
     const { uuid: transaction } = transit.transaction
     const line = { ...facts, ip, ...inWords(result), transaction }
-    connection.logwarn(this.plugin, 'tripped', known(line))
+    this.plugin.logwarn(connection, 'tripped', known(line))
   }
 
   /** Refused or deferred. Of the refusals of one connector the log tells the first, then a count a minute. */
@@ -81,13 +82,15 @@ export class Report {
     const { ip } = connection.remote
     const { tenant = '', connector = tenant === '' ? ip : '' } = facts
     if (this.refusals.isFirst({ tenant, connector, reason: token })) {
-      connection.lognotice(this.plugin, 'refused', known({ ...facts, ip, reason: token }))
+      this.plugin.lognotice(connection, 'refused', known({ ...facts, ip, reason: token }))
     }
   }
 
   /** Could not be decided; `values` say what was done. */
   undecided(transit: Transit, token: string, values: Values = {}): void {
-    transit.transaction.results.add(this.plugin, { err: token, ...transit.facts, ...values })
+    // Haraka logs it, and a token may be the message of an error.
+    const err = clean(token)
+    transit.transaction.results.add(this.plugin, { err, ...transit.facts, ...values })
   }
 }
 

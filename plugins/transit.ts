@@ -2,6 +2,8 @@ import { envelopeDomain, type EnvelopeDomain } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
 import { Charges, type Refund } from '../src/relay/charges'
 import { standingOf, type SenderClass, type SenderStanding } from '../src/relay/judge'
+import { clean } from '../src/safe-text'
+import { LONGEST_ID } from '../src/tenants/identities'
 import type { Known } from '../src/tenants/snapshot'
 import type { Transaction } from './haraka'
 import { mayBeTaken } from './settlement'
@@ -15,7 +17,7 @@ export interface TransactionNote {
   readonly class: SenderClass | null
 }
 
-/** Who sends, as keys for the results store and the log; `undefined`: not known, or there is none. */
+/** Who sends, as {@link clean} keys for the results store and the log; `undefined`: not known, or there is none. */
 export interface TransitFacts {
   readonly tenant: string | undefined
   readonly connector: string | undefined
@@ -92,6 +94,8 @@ export class Transit {
 
 function factsOf({ attribution, standing: { domain } }: Transit): TransitFacts {
   if (attribution.kind !== 'attributed') return { tenant: undefined, connector: undefined, domain }
-  const { tenant, connector } = attribution
+  // A note of another plugin may name any tenant, and who can write to Redis any connector.
+  const tenant = clean(attribution.tenant.slice(0, LONGEST_ID))
+  const connector = attribution.connector && clean(attribution.connector)
   return { tenant, connector, domain }
 }

@@ -8,6 +8,7 @@ import type { Snapshot } from '../src/tenants/snapshot'
 import { guarded } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
 import { Hooks } from './hooks'
+import { logSafely } from './log'
 import { Quiet } from './quiet'
 import { watchTenantsFile } from './tenants-file'
 
@@ -26,6 +27,7 @@ let running: Process | undefined
 
 /** Haraka calls it once in every process, the master's included; nothing is connected yet. */
 export function register(this: Plugin): void {
+  logSafely(this)
   // Each of our awaits has a deadline of its own, and Haraka's timer is half of what a hook costs.
   this.timeout = 0
   const { config, errors, redisUsable } = parseConfig(readIni(this), configDirectory(this))

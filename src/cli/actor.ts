@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
 import { InputError } from '../errors'
-import { clean } from './output'
+import { clean } from '../safe-text'
 
 const LONGEST_NAME = 100
 const LONGEST_REASON = 500

@@ -1,6 +1,6 @@
 import { CommanderError, type Command } from 'commander'
 import { InputError, messageOf, UserError } from '../errors'
-import { clean } from './output'
+import { clean } from '../safe-text'
 
 /** What tenantctl says on stderr, and what it ends with. */
 export interface Failure {

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
+import { clean, safeJson } from '../safe-text'
 import type { Io } from './io'
 
 /** How a text is meant: green, yellow, red or faint on a terminal, plain elsewhere. */
@@ -10,27 +11,6 @@ export type Cell =
   string | { readonly text: string; readonly tone?: Tone; readonly right?: boolean }
 
 const COLOURS = { good: 'green', warn: 'yellow', bad: 'red', faint: 'gray' } as const
-
-const GAPS = /[\t\n\v\f\r\u2028\u2029]+/g
-const INVISIBLE = /[\p{Cc}\p{Bidi_Control}]/gu
-const JSON_UNSAFE = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu
-
-/**
- * Makes a text that came from outside safe for a terminal: control characters (ESC and the C1 set
- * among them, which terminals take as commands) and bidi controls (which reorder what is read) go,
- * line breaks and tabs become one space.
- */
-export function clean(text: string): string {
-  return text.replace(GAPS, ' ').replace(INVISIBLE, '')
-}
-
-/** JSON in which nothing can act on a terminal: what {@link clean} would drop is escaped. */
-export function safeJson(value: unknown, indent = 2): string {
-  return JSON.stringify(value, undefined, indent).replace(
-    JSON_UNSAFE,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-}
 
 /** A time as ISO 8601 UTC. */
 export function isoTime(ms: number): string {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+import { safeJson } from '../safe-text'
 import { failureOf } from './failure'
 import { processIo, type Io } from './io'
-import { safeJson } from './output'
 import { createProgram } from './program'
 
 /**

@@ -4,6 +4,7 @@ import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './aging'
 import { parseChange } from './changes'
 import type { ConnectorIndex } from './connector-index'
+import { isTenantId } from './identities'
 import { KnownConnectors } from './known-connectors'
 import { KnownOwners } from './known-owners'
 import { KnownTenants } from './known-tenants'
@@ -99,7 +100,8 @@ export class Directory {
    * @throws where Redis gave no answer.
    */
   load(tenant: string): Promise<Snapshot | undefined> {
-    return this.tenants.load(tenant)
+    // A note of another plugin may name anything; a key made of it could be one of our other keys.
+    return isTenantId(tenant) ? this.tenants.load(tenant) : Promise.resolve(undefined)
   }
 
   /** Asks for a tenant in the background: somebody has seen that it is another than known here. */

@@ -5,6 +5,8 @@ import { typedDomain } from '../names/typed-domain'
 import { parsePrefix } from './network'
 import type { Identities } from './types'
 
+/** Of ids and names, in characters. */
+export const LONGEST_ID = 63
 const ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
 const ID_RULE = 'at most 63 of a-z, 0-9, ".", "_" and "-", beginning with a letter or a digit'
 
@@ -24,9 +26,15 @@ export function connectorId(tenant: string, name: string): string {
   return `${tenant}/${name}`
 }
 
+/** Whether a text can be the id of a tenant. */
+export function isTenantId(id: string): boolean {
+  return ID.test(id)
+}
+
 /** @throws {InputError} */
 export function assertTenantId(id: string): void {
-  if (!ID.test(id)) throw new InputError(`${JSON.stringify(id)} is not a tenant id: use ${ID_RULE}`)
+  if (!isTenantId(id))
+    throw new InputError(`${JSON.stringify(id)} is not a tenant id: use ${ID_RULE}`)
 }
 
 /** @throws {InputError} */

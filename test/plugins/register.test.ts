@@ -9,6 +9,8 @@ interface Registered {
   readonly plugin: Plugin
   readonly hooks: Record<string, number | undefined>
   readonly methods: string[]
+  /** What has been logged as a warning since. */
+  readonly logged: unknown[]
 }
 
 /** Registers as Haraka does, in a site whose ini file has nothing. */
@@ -16,6 +18,7 @@ function registered(): Registered {
   const hooks: Registered['hooks'] = {}
   const methods: string[] = []
   const silent = (): void => {}
+  const logged: unknown[] = []
   const plugin: Plugin = {
     name: 'unregistered-domain',
     config: { get: () => ({}), root_path: scratchDir('config') } as unknown as HarakaConfig,
@@ -24,13 +27,21 @@ function registered(): Registered {
       hooks[hook] = priority
       methods.push(method)
     },
-    ...{ loginfo: silent, lognotice: silent, logwarn: silent, logerror: silent, logcrit: silent },
+    ...{ loginfo: silent, lognotice: silent, logerror: silent, logcrit: silent },
+    logwarn: (...data) => void logged.push(...data),
   }
   register.call(plugin)
-  return { plugin, hooks, methods }
+  logged.length = 0
+  return { plugin, hooks, methods, logged }
 }
 
 describe('register()', () => {
+  it('lets nothing be logged that breaks a line', () => {
+    const { plugin, logged } = registered()
+    plugin.logwarn('token', { by: 'a\nb' })
+    assert.deepEqual(logged, ['token', { by: 'a b' }])
+  })
+
   it('lets Haraka set no timer around our hooks', () => {
     assert.equal(registered().plugin.timeout, 0)
   })

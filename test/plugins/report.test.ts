@@ -8,13 +8,13 @@ import type { Attribution } from '../../src/relay/attribution'
 
 /** The addresses whose refusal is told in the log, of one for each attribution. */
 function toldOf(attributions: readonly Attribution[]): unknown[] {
-  const report = new Report({ name: 'unregistered-domain' } as Plugin)
   const told: unknown[] = []
+  const report = new Report({
+    name: 'unregistered-domain',
+    lognotice: (_connection: unknown, _message: string, { ip }: { ip: string }) => told.push(ip),
+  } as unknown as Plugin)
   attributions.forEach((attribution, at) => {
-    const connection = {
-      remote: { ip: `192.0.2.${at}` },
-      lognotice: (_plugin: unknown, _message: string, { ip }: { ip: string }) => told.push(ip),
-    } as unknown as Connection
+    const connection = { remote: { ip: `192.0.2.${at}` } } as unknown as Connection
     const transit = new Transit({
       mail_from: parseEnvelope('x@lure.example'),
       notes: {},
