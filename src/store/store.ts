@@ -58,6 +58,24 @@ export class Store {
   }
 
   /**
+   * The same for a script that replies octets which are no text: every text of the reply is a Buffer. It is sent as a
+   * whole each time, so this is for what does not run often.
+   */
+  runForOctets(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    return this.client.callBuffer(
+      'eval',
+      this.assembled(script).source,
+      keys.length,
+      ...keys,
+      ...args,
+    )
+  }
+
+  /**
    * Lets all that is asked in one turn of the event loop leave in one write: to wake Redis for each session alone costs
    * more CPU than all else about a call. A Cluster has a connection for each node, and its calls leave one by one.
    */

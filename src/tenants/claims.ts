@@ -1,3 +1,4 @@
+import { reverseLabels } from '../names/domain'
 import { pieces } from '../store/pieces'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -50,4 +51,17 @@ async function runClaim(
     [what, tenant, survey.version, ...names],
   )
   return [...survey.obstacles, ...readObstacles(reply)]
+}
+
+/**
+ * A large batch is claimed piece by piece. All claim in one order, a name right before what lies below it: of two
+ * batches that collide, the one that comes first to where they do goes on, and the other has nothing further on that
+ * could stop it.
+ */
+export function inClaimOrder<T>(items: Iterable<T>, domainOf: (item: T) => string): T[] {
+  // `!` sorts before all that a label may hold.
+  const key = (item: T): string => reverseLabels(domainOf(item)).replaceAll('.', '!')
+  return Array.from(items, (item) => ({ item, key: key(item) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ item }) => item)
 }

@@ -1,10 +1,9 @@
 import { InputError, noSuchTenant, NotFoundError, RefusedError, UserError } from '../errors'
 import { acceptedDomainName } from '../names/accepted'
-import { reverseLabels } from '../names/domain'
 import { typedDomain } from '../names/typed-domain'
 import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
-import { claim } from './claims'
+import { claim, inClaimOrder } from './claims'
 import {
   putEntries,
   readAllEntries,
@@ -112,7 +111,7 @@ export class DomainRegistry {
     by: string,
     how: 'add' | 'set',
   ): Promise<DomainsPut> {
-    const ordered = inClaimOrder(entries)
+    const ordered = inClaimOrder(entries, ({ domain }) => domain)
     const claimed: string[] = []
     const put: DomainsPut = { added: [], updated: [], unchanged: [] }
     try {
@@ -189,20 +188,6 @@ function readBatch(domains: readonly DomainEntry[]): DomainEntry[] {
     entries.set(domain, { domain, subdomains, shared })
   }
   return [...entries.values()]
-}
-
-/**
- * A large batch is claimed piece by piece. All claim in one order, a name right before what lies below it: of two
- * batches that collide, the one that comes first to where they do goes on, and the other has nothing further on that
- * could stop it.
- */
-function inClaimOrder(entries: readonly DomainEntry[]): DomainEntry[] {
-  // `!` sorts before all that a label may hold.
-  const key = (domain: string): string => reverseLabels(domain).replaceAll('.', '!')
-  return entries
-    .map((entry) => ({ entry, key: key(entry.domain) }))
-    .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .map(({ entry }) => entry)
 }
 
 function sameFlags(
