@@ -3,7 +3,7 @@ import path from 'node:path'
 import { FULL, QUICK } from './effort'
 import { describeMachine, warnings } from './machine'
 import { readOptions, type Options } from './options'
-import { writeJson, writePage } from './output'
+import { tell, writeJson, writePage } from './output'
 import { Progress } from './progress'
 import { facts, toTable, verdict, type Results, type SectionResult } from './report'
 import { skipped, type Section } from './row'
@@ -40,7 +40,15 @@ async function run({ quick, only }: Options): Promise<Results> {
   }
   progress.end()
   const seconds = (performance.now() - begin) / 1000
-  return { startedAt, seconds, quick, machine, warnings: warnings(machine), sections }
+  return {
+    command: 'npm run bench',
+    startedAt,
+    seconds,
+    quick,
+    machine,
+    warnings: warnings(machine),
+    sections,
+  }
 }
 
 /** A section that fails says so in the table; the others still count. */
@@ -61,10 +69,6 @@ async function measure(
     const rows = [{ ...skipped(name, why), figure: 'failed' }]
     return { name, title, meaning, seconds: taken(), rows }
   }
-}
-
-function tell(folder: string, files: readonly string[]): void {
-  console.log(`Written to ${path.relative(process.cwd(), folder)}/: ${files.join(', ')}`)
 }
 
 // It informs and never fails a build.

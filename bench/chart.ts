@@ -1,5 +1,5 @@
 import type { EChartsOption } from 'echarts'
-import type { BarPlot, DistributionPlot, ColumnPlot, Plot, SpreadPlot } from './plot'
+import type { BarPlot, DistributionPlot, ColumnPlot, LinePlot, Plot, SpreadPlot } from './plot'
 import { quantile } from './stats'
 
 const WIDTH = 840
@@ -76,6 +76,8 @@ function optionOf(plot: Plot): EChartsOption {
       return { ...frame, ...columns(plot) }
     case 'distribution':
       return { ...frame, ...distribution(plot) }
+    case 'lines':
+      return { ...frame, ...lines(plot) }
   }
 }
 
@@ -171,6 +173,22 @@ function distribution({ series }: DistributionPlot): EChartsOption {
       symbol: 'none',
       lineStyle: { width: 2.5 },
       data: shares.map((share) => [quantile(samples, share), share * 100]),
+    })),
+  }
+}
+
+function lines({ series, unit }: LinePlot): EChartsOption {
+  const name = { name: unit, nameLocation: 'middle' as const, nameGap: 28 }
+  return {
+    grid: { left: 44, right: 44, top: 92, bottom: 40, containLabel: true },
+    xAxis: { type: 'value', min: 0, max: 'dataMax', ...lined, ...name },
+    yAxis: { type: 'value', min: 0, ...lined },
+    series: series.map(({ label, points }) => ({
+      type: 'line' as const,
+      name: label,
+      symbol: 'none',
+      lineStyle: { width: 1.5 },
+      data: points.map((point) => [...point]),
     })),
   }
 }

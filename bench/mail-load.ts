@@ -27,11 +27,15 @@ export async function sendMessages(load: Load): Promise<void> {
   await Promise.all(Array.from({ length: sessions }, () => runSession({ ...session, next })))
 }
 
-/** A message of 1 KB to one recipient, whose decision is the answer to RCPT. */
-export function messageFrom(from: string): readonly Step[] {
+/**
+ * A message of 1 KB to one recipient, whose decision is the answer to RCPT.
+ *
+ * @param mailToo times the answer to MAIL, too.
+ */
+export function messageFrom(from: string, mailToo = false): readonly Step[] {
   const message = formatMessage({ from, to: RECIPIENT, body: `${'x'.repeat(70)}\r\n`.repeat(12) })
   return [
-    step(`MAIL FROM:<${from}>`, '250'),
+    step(`MAIL FROM:<${from}>`, '250', mailToo),
     step(`RCPT TO:<${RECIPIENT}>`, '250', true),
     step('DATA', '354'),
     step(`${message}.`, '250'),

@@ -26,3 +26,8 @@ export function writeJson(file: string, results: Results): void {
   mkdirSync(path.dirname(file), { recursive: true })
   writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`)
 }
+
+/** Says where files are. */
+export function tell(folder: string, files: readonly string[]): void {
+  console.log(`Written to ${path.relative(process.cwd(), folder)}/: ${files.join(', ')}`)
+}

@@ -44,5 +44,17 @@ export interface DistributionPlot extends Common {
   readonly series: readonly Samples[]
 }
 
+/** How something goes on. */
+export interface LinePlot extends Common {
+  readonly kind: 'lines'
+  /** What x is: `minutes`. */
+  readonly unit: string
+  readonly series: readonly {
+    readonly label: string
+    /** x and y */
+    readonly points: readonly (readonly [number, number])[]
+  }[]
+}
+
 /** What a picture shows; `chart.ts` draws it. */
-export type Plot = SpreadPlot | BarPlot | ColumnPlot | DistributionPlot
+export type Plot = SpreadPlot | BarPlot | ColumnPlot | DistributionPlot | LinePlot

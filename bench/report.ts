@@ -8,11 +8,14 @@ export interface SectionResult extends Measured {
   readonly name: string
   readonly title: string
   readonly meaning: string
-  readonly seconds: number
+  /** How long it took; `undefined`: it comes from the work of another. */
+  readonly seconds?: number
 }
 
 /** The whole run. */
 export interface Results {
+  /** What was run: `npm run bench`. */
+  readonly command: string
   readonly startedAt: string
   readonly seconds: number
   readonly quick: boolean
@@ -61,10 +64,14 @@ export function facts({
     `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: a look only, too short to judge by' : ''}.`,
     `${cores} cores of ${cpu}, ${memoryGb} GB, ${system}; load before: ${loadBefore.map((load) => load.toFixed(2)).join(' ')}.`,
     `Plugin ${plugin}, Haraka ${haraka}, Node.js ${node}, Redis ${redis}.`,
-    `To compare with: ${peers.join(', ')}.`,
-    `Seconds taken: ${sections.map(({ name, seconds }) => `${name} ${Math.round(seconds)}`).join(', ')}.`,
+    ...(peers.length > 0 ? [`To compare with: ${peers.join(', ')}.`] : []),
+    `Seconds taken: ${sections.flatMap(takenBy).join(', ')}.`,
     ...warnings,
   ]
+}
+
+function takenBy({ name, seconds }: SectionResult): string[] {
+  return seconds === undefined ? [] : [`${name} ${Math.round(seconds)}`]
 }
 
 /** Which targets were missed. */
@@ -96,5 +103,5 @@ export function toMarkdown(results: Results): string {
   const about = facts(results)
     .map((fact) => `- ${fact}`)
     .join('\n')
-  return `# Results of \`npm run bench\`\n\n${about}\n\n${verdict(results)}\n\n${parts.join('\n')}`
+  return `# Results of \`${results.command}\`\n\n${about}\n\n${verdict(results)}\n\n${parts.join('\n')}`
 }

@@ -19,8 +19,8 @@ export interface Session {
   readonly ip: string
   /** What it says next; `undefined` or nothing: QUIT. */
   readonly next: () => readonly Step[] | undefined | Promise<readonly Step[] | undefined>
-  /** Is told how long each answer took that the plugin decides, in ms. */
-  readonly onDecision?: (ms: number) => void
+  /** Is told how long each answer took that the plugin decides, in ms, and to what it was. */
+  readonly onDecision?: (ms: number, to: Step) => void
 }
 
 const EHLO = step('EHLO client.example', '250')
@@ -66,7 +66,7 @@ export async function runSession({ port, ip, next, onDecision }: Session): Promi
       const said = awaited.command.toString('latin1', 0, 60).split('\r\n')[0]
       socket.destroy(new Error(`to "${said}" from ${ip} came: ${line}`))
     } else if (awaited !== QUIT) {
-      if (awaited.decides) onDecision?.(performance.now() - saidAt)
+      if (awaited.decides) onDecision?.(performance.now() - saidAt, awaited)
       goOn()
     }
   }

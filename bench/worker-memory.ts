@@ -1,5 +1,6 @@
 import { startRedis } from '../scripts/services/redis'
 import { SmtpClient } from '../scripts/services/smtp'
+import { COLLECT_GARBAGE } from './garbage'
 import { startLeanHaraka } from './lean-haraka'
 import type { Progress } from './progress'
 import { atMost, type Row } from './row'
@@ -15,10 +16,7 @@ const MOST_GROWTH = 1.1
 const WITNESS = {
   name: 'bench_witness',
   text: `
-const { setFlagsFromString } = require('node:v8')
-const { runInNewContext } = require('node:vm')
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc')
+${COLLECT_GARBAGE}
 exports.hook_mail = (next, connection, [address]) => { connection.notes.bench_tenant = address.user; next() }
 exports.hook_vrfy = (next) => {
   collectGarbage()

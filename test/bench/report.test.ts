@@ -46,6 +46,14 @@ const PLOTS: readonly Plot[] = [
     measure: 'share of changes',
     series: [{ label: 'block', samples }],
   },
+  {
+    kind: 'lines',
+    name: 'memory',
+    title: 'Memory over time',
+    measure: 'MB',
+    unit: 'minutes',
+    series: [{ label: 'worker', points: samples.map((sample, at) => [at / 4, sample]) }],
+  },
 ]
 
 const ROWS: readonly Row[] = [
@@ -56,6 +64,7 @@ const ROWS: readonly Row[] = [
 
 function resultsOf(rows: readonly Row[], plots: readonly Plot[] = []): Results {
   return {
+    command: 'npm run bench',
     startedAt: '2026-11-24T12:00:00.000Z',
     seconds: 12.3,
     quick: true,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import type { SmtpClient } from '../../scripts/services/smtp'
 import type { TestTenant } from './relay'
 
+export { randomFrom } from '../../scripts/services/random'
+
 /** Many sessions of a tenant at once, over all hosts of its relay, and what they were answered. */
 export class Load {
   /** RCPT commands that were answered, and those of them that were accepted. */
@@ -109,16 +111,5 @@ export async function during(
   } finally {
     stop.abort()
     await running
-  }
-}
-
-/** Numbers from 0 to below 1, the same ones for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 }
