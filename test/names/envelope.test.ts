@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
 import { describe, it } from 'node:test'
-import { Address as OldAddress } from 'address-rfc2821'
 import { InputError } from '../../src/errors'
 import {
   type EnvelopeDomain,
@@ -10,27 +8,9 @@ import {
   envelopeDomain,
   parseEnvelope,
 } from '../../src/names/envelope'
+import { CurrentAddress, LIBRARIES, OldAddress } from '../support/envelope-libraries'
 
-interface Current extends HarakaAddress {
-  host: string
-  format(punycode?: boolean): string
-}
-
-// Its types are those of an ES module; as Haraka does, we load the CommonJS build.
-const { Address: CurrentAddress, asLegacy } = createRequire(__filename)(
-  '@haraka/email-address',
-) as {
-  Address: new (text: string, options?: { postel: boolean }) => Current
-  asLegacy: (address: Current) => HarakaAddress
-}
-
-const LIBRARIES: Record<string, (text: string) => HarakaAddress> = {
-  'Haraka 3.1': (text) => new OldAddress(text),
-  'Haraka 3.2': (text) => asLegacy(new CurrentAddress(text)),
-  'Haraka 3.3': (text) => new CurrentAddress(text),
-  'Haraka 3.3 with postel': (text) => new CurrentAddress(text, { postel: true }),
-  parseEnvelope: parseEnvelope,
-}
+const PARSERS: Record<string, (text: string) => HarakaAddress> = { ...LIBRARIES, parseEnvelope }
 
 const domain = (name: string): EnvelopeDomain => ({ kind: 'domain', domain: name })
 const none = (raw: string): EnvelopeDomain => ({ kind: 'none', raw })
@@ -63,7 +43,7 @@ const CASES: readonly (readonly [string, EnvelopeDomain])[] = [
   ['<u@contoſo.com>', none('contoſo.com')],
 ]
 
-for (const [library, parse] of Object.entries(LIBRARIES)) {
+for (const [library, parse] of Object.entries(PARSERS)) {
   describe(`envelopeDomain, ${library}`, () => {
     for (const [text, expected] of CASES) {
       it(JSON.stringify(text), () => assert.deepEqual(envelopeDomain(parse(text)), expected))
@@ -111,7 +91,7 @@ describe('envelopeDomain', () => {
 })
 
 describe('addressText', () => {
-  for (const [library, parse] of Object.entries(LIBRARIES)) {
+  for (const [library, parse] of Object.entries(PARSERS)) {
     it(library, () => {
       assert.equal(addressText(parse('<User@Contoso.com>')), 'User@Contoso.com')
       assert.equal(addressText(parse('<u@münchen.example>')), 'u@münchen.example')
