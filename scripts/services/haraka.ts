@@ -146,6 +146,19 @@ export class TestHaraka {
     this.service = await run(this.dir, { ...this.options, ...options })
   }
 
+  /**
+   * Replaces the workers of a cluster one by one, as `haraka --graceful` does (bin/haraka). The old ones end by
+   * themselves when their sessions have ended.
+   */
+  async restartGracefully(): Promise<void> {
+    const from = this.log.length
+    const client = await this.connect()
+    const reply = await client.command('INTERNALCMD gracefulRestart')
+    await client.quit()
+    if (reply.code !== 250) throw new Error(`INTERNALCMD: ${String(reply)}`)
+    await this.waitForLog(/Reload complete/, { from, timeout: 60_000 })
+  }
+
   /** A signal to all its processes. */
   signal(name: NodeJS.Signals): void {
     this.service.signal(name)

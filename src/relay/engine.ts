@@ -3,7 +3,7 @@ import type { Config } from '../config'
 import { Restrictions } from '../restriction/restriction'
 import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
-import { Outbox } from '../store/outbox'
+import { Outbox, type Errand } from '../store/outbox'
 import { Store } from '../store/store'
 import { Directory, type DirectoryEvents } from '../tenants/directory'
 import type { Refund } from './charges'
@@ -12,6 +12,9 @@ import type { Refund } from './charges'
 const OUTBOX_BOUND = 10_000
 /** What writes to the index waits apart from what writes to a tenant; no id begins so. */
 const INDEX_LANE = '@restricted'
+
+/** What a timer can hold, in ms. */
+const LONGEST_TIMER = 2 ** 31 - 1
 
 /** What an engine tells of. */
 export interface EngineEvents extends DirectoryEvents {
@@ -28,6 +31,8 @@ export class Engine {
   readonly restrictions: Restrictions
   readonly store: Store
   private readonly outbox: Outbox
+  private released = false
+  private hold: NodeJS.Timeout | undefined
 
   /** Starts to connect in the background. */
   constructor(
@@ -58,19 +63,35 @@ export class Engine {
 
   /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */
   readonly refund: Refund = (tenant, transaction, ordinals) =>
-    this.outbox.send(tenant, () => this.ledger.refund(tenant, transaction, ordinals))
+    this.send(tenant, () => this.ledger.refund(tenant, transaction, ordinals))
 
   /** Names a tenant in the index of the restricted, in the background. */
   indexRestriction(tenant: string): void {
-    this.outbox.send(INDEX_LANE, () => this.restrictions.index(tenant))
+    this.send(INDEX_LANE, () => this.restrictions.index(tenant))
   }
 
   /**
-   * Before the process drains its sessions: stops following changes, and keeps the connection for those sessions
-   * without holding the process for it.
+   * Before the process drains its sessions: stops following changes, and keeps the connection for those sessions. From
+   * then on only what waits for Redis holds the process, and not that Redis is away.
    */
   release(): void {
     this.directory.stop()
-    void this.outbox.whenIdle().then(() => this.store.unref())
+    this.store.unref()
+    this.released = true
+    this.holdUntilSent()
+  }
+
+  private send(lane: string, errand: Errand): void {
+    this.outbox.send(lane, errand)
+    if (this.released) this.holdUntilSent()
+  }
+
+  private holdUntilSent(): void {
+    if (this.hold) return
+    this.hold = setInterval(() => {}, LONGEST_TIMER)
+    void this.outbox.whenIdle().then(() => {
+      clearInterval(this.hold)
+      this.hold = undefined
+    })
   }
 }

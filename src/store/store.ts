@@ -7,9 +7,10 @@ import { assemble, type Script } from './script'
 
 export type Client = Redis | Cluster
 
-/** Where ioredis keeps the socket of a connection; `null` or absent while there is none. */
-interface HasStream {
+/** Where ioredis keeps what holds the process: the socket, and between two of them the timer. `null` or absent: none. */
+interface HasHolds {
   readonly stream?: Socket | null
+  readonly reconnectTimeout?: NodeJS.Timeout | null
 }
 
 /** A script as Redis knows it. */
@@ -80,16 +81,19 @@ export class Store {
    * more CPU than all else about a call. A Cluster has a connection for each node, and its calls leave one by one.
    */
   private sendTogether(): void {
-    const { stream } = this.client as unknown as HasStream
+    const { stream } = this.client as unknown as HasHolds
     if (!stream || stream.writableCorked > 0) return
     stream.cork()
     setImmediate(() => stream.uncork())
   }
 
-  /** Lets the process end though the connection is open; what is asked is still answered. */
+  /** Lets the process end though the connection is open, or is being made; what is asked is still answered. */
   unref(): void {
-    const connections = 'nodes' in this.client ? this.client.nodes() : [this.client]
-    for (const each of connections) (each as unknown as HasStream).stream?.unref()
+    const { client } = this
+    letGo(client)
+    if (!('nodes' in client)) return
+    for (const node of client.nodes()) letGo(node)
+    client.on('+node', letGo)
   }
 
   private assembled(script: Script): Assembled {
@@ -101,4 +105,16 @@ export class Store {
     }
     return assembled
   }
+}
+
+/** Keeps a connection, and all that come in its place, from holding the process. */
+function letGo(connection: Client): void {
+  const unref = (): void => {
+    const { stream, reconnectTimeout } = connection as unknown as HasHolds
+    stream?.unref()
+    reconnectTimeout?.unref()
+  }
+  unref()
+  connection.on('connect', unref)
+  connection.on('reconnecting', unref)
 }

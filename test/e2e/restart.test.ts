@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
-import { startRelay } from '../support'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { startHaraka, startRedis, startRelay, TestRelay, waitFor } from '../support'
 import { REPLY } from '../support/replies'
 
 it('A Haraka that is killed and started again keeps restrictions, and what was open stays charged', async (t) => {
@@ -26,3 +27,52 @@ it('A Haraka that is killed and started again keeps restrictions, and what was o
   assert.equal(await open.used(), 1)
   assert.equal((await open.send({ from: 'x@stolen.example', to })).rcpts[1]?.raw, REPLY.blocked)
 })
+
+describe('Workers that are replaced while Redis is away', () => {
+  it('give back what their last sessions leave as soon as it is back, and end', async (t) => {
+    const redis = await startRedis({ args: ['--appendonly', 'yes'] })
+    t.after(() => redis.stop())
+    const haraka = await startHaraka({ redis, nodes: 2 })
+    t.after(() => haraka.stop())
+    const relay = new TestRelay(redis, [haraka])
+    const tenant = await relay.tenant('contoso')
+    const clients = await Promise.all(Array.from({ length: 4 }, () => tenant.connect()))
+    for (const client of clients) {
+      await client.mail('x@stolen.example')
+      assert.equal((await client.rcpt('a@far.example')).code, 250)
+    }
+    const old = childrenOf(haraka.pid)
+    assert.equal(old.length, 2)
+
+    await redis.kill()
+    await haraka.restartGracefully()
+    await Promise.all(clients.map((client) => client.leave()))
+    assert.deepEqual(running(old), old)
+    await redis.restart()
+
+    await waitFor(async () => (await tenant.used()) === 0, { what: 'all is given back' })
+    await waitFor(() => running(old).length === 0, { what: 'the old workers have ended' })
+    assert.doesNotMatch(haraka.log, /failed to shutdown/)
+  })
+
+  it('end with their last session where nothing is to be given back', async (t) => {
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    const haraka = await startHaraka({ redis, nodes: 2 })
+    t.after(() => haraka.stop())
+    const old = childrenOf(haraka.pid)
+    assert.equal(old.length, 2)
+    await redis.kill()
+    await haraka.restartGracefully()
+    await waitFor(() => running(old).length === 0, { what: 'the old workers have ended' })
+    assert.doesNotMatch(haraka.log, /failed to shutdown/)
+  })
+})
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+}
+
+function running(pids: readonly number[]): number[] {
+  return pids.filter((pid) => existsSync(`/proc/${pid}`))
+}
