@@ -24,6 +24,8 @@ export interface RedisProxy {
   strand(): void
   /** The connections there are stay open, and nothing passes on them any more; new ones work. */
   freeze(): void
+  /** How many connections are held so and have not been given up by their clients. */
+  readonly frozen: number
   /** How many connections have been made since the start. */
   readonly connections: number
   stop(): Promise<void>
@@ -32,6 +34,7 @@ export interface RedisProxy {
 /** Starts such a way to a port of the loopback, on a free port of its own. */
 export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
+  const frozen = new Set<readonly [Socket, Socket]>()
   let holding: 'commands' | 'answers' | undefined
   let held: (() => void)[] = []
   let connections = 0
@@ -58,6 +61,7 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
       socket.on('error', () => {})
       socket.on('close', () => {
         pairs.delete(pair)
+        frozen.delete(pair)
         for (const each of pair) each.destroy()
       })
     }
@@ -92,7 +96,11 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
       }
     },
     freeze() {
+      for (const pair of pairs) frozen.add(pair)
       for (const socket of [...pairs].flat()) socket.removeAllListeners('data').resume()
+    },
+    get frozen() {
+      return frozen.size
     },
     get connections() {
       return connections

@@ -1,0 +1,451 @@
+import type { Meter } from '../../src/allowance/ledger'
+import { REPLY } from '../support/replies'
+import { overlap, type Span } from './clock'
+import type { Evidence } from './evidence'
+import {
+  accepted,
+  transactionsOf,
+  type Exchange,
+  type History,
+  type SessionRecord,
+  type Transaction,
+} from './history'
+import { COMMAND_TIMEOUT } from './site'
+
+/** Says what breaks a rule; empty where nothing does. */
+export type Invariant = (history: History, evidence: Evidence) => string[]
+
+/** A greeting takes less, in ms. */
+const GREETING = 1000
+/** So long may any other answer take, in ms: a deadlock is longer. */
+const ANSWER = 10_000
+/** Mail that waited for Redis would take this long at least, in ms. */
+const WAITED = COMMAND_TIMEOUT * 0.9
+/** What a process does at once is done within this time, on a busy machine too, in ms. */
+const AT_ONCE = 2000
+/** So long after a trouble has ended it may still be felt: the longest pause between two attempts to connect, and more. */
+const AFTERMATH = 5000
+/** And so long may a worker take to load what it needs, in ms. */
+const LOADING = 5000
+
+/** R1, R4 */
+const charges: Record<string, Invariant> = {
+  'R1: never over, as clients see it': (history) =>
+    Object.entries(history.allowances).flatMap(([tenant, allowance]) =>
+      stretches(history, tenant).flatMap((stretch) =>
+        (['unregistered', 'null'] as const).flatMap((meter) => {
+          const took = takenWithin(history, tenant, meter, stretch)
+          const most = allowance[meter] + perhapsForgotten(history, tenant, meter)
+          return took <= most
+            ? []
+            : [`${tenant}: ${took} ${meter} recipients of ${most} between two lifts`]
+        }),
+      ),
+    ),
+
+  'R1: never over, as Redis has counted it': (history, { books }) =>
+    Object.entries(books).flatMap(([tenant, { charged }]) => {
+      const counts = new Map<string, number>()
+      for (const list of charged.values()) {
+        for (const { generation, meter } of list) {
+          const key = `${meter} ${generation}`
+          counts.set(key, (counts.get(key) ?? 0) + 1)
+        }
+      }
+      return [...counts].flatMap(([key, count]) => {
+        const limit = history.allowances[tenant]![key.split(' ')[0] as Meter]
+        return count <= limit ? [] : [`${tenant}: ${count} of ${limit} in ${key}`]
+      })
+    }),
+
+  'R4: what was taken is counted, to the recipient': (history, evidence) =>
+    metered(history).flatMap((transaction) => {
+      const { id, rcpts } = transaction
+      const count = chargedFor(evidence, transaction)
+      const took = recipientsTaken(evidence, id)
+      if (took === undefined || count === took) return []
+      if (count < took && rcpts.some(({ answered }) => isLossy(history, answered))) return []
+      // Those that were deferred are returned while the others are taken.
+      const returned = rcpts.length - accepted(transaction)
+      if (
+        count > took &&
+        count - took <= Math.min(returned, mayStayCounted(history, transaction))
+      ) {
+        return []
+      }
+      return [`${describe(transaction)}: ${took} taken, ${count} counted`]
+    }),
+
+  'R4: what was not taken is not counted': (history, evidence) =>
+    metered(history).flatMap((transaction) => {
+      if (recipientsTaken(evidence, transaction.id) !== undefined) return []
+      const count = chargedFor(evidence, transaction)
+      if (count === 0 || count <= mayStayCounted(history, transaction)) return []
+      return [`${describe(transaction)}: ${count} still counted`]
+    }),
+
+  'R4: nothing else is counted': (history, { books }) => {
+    const known = new Set(transactionsOf(history).map(({ id }) => id))
+    return Object.entries(books).flatMap(([tenant, { charged }]) =>
+      [...charged.keys()].filter((id) => !known.has(id)).map((id) => `${tenant}: ${id}`),
+    )
+  },
+
+  'R4: the windows hold what the receipts say': (_history, { books }) =>
+    Object.entries(books).flatMap(([tenant, { charged, generation, used }]) =>
+      (['unregistered', 'null'] as const).flatMap((meter) => {
+        const receipts = [...charged.values()]
+          .flat()
+          .filter((each) => each.meter === meter && each.generation === generation).length
+        return receipts === used[meter]
+          ? []
+          : [`${tenant}: ${used[meter]} ${meter} used, ${receipts} in receipts`]
+      }),
+    ),
+
+  'Haraka: what was answered with 250 is delivered': (history, evidence) =>
+    transactionsOf(history).flatMap((transaction) => {
+      const took = recipientsTaken(evidence, transaction.id)
+      const { ending } = transaction
+      if (ending === 'left' && took === undefined && diedSoon(history, transaction)) return []
+      if (ending === 'taken' || ending === 'left') {
+        return took === accepted(transaction) ? [] : [`${describe(transaction)}: ${took} delivered`]
+      }
+      return ending === 'returned' && took !== undefined
+        ? [`${describe(transaction)}: delivered`]
+        : []
+    }),
+}
+
+const mail: Record<string, Invariant> = {
+  'R2: registered mail is neither refused nor deferred': (history) =>
+    history.sessions.flatMap((session) =>
+      registered(session).flatMap((transaction) =>
+        [transaction.mail, ...transaction.rcpts]
+          .filter((exchange) => refuses(exchange) && !mayBeUnknown(history, session, exchange))
+          .map(({ verb, reply }) => `${describe(transaction)}: ${verb} got ${reply?.trim()}`),
+      ),
+    ),
+
+  'R2: registered mail waits for nobody': (history) =>
+    history.sessions.flatMap((session) =>
+      registered(session).flatMap((transaction) =>
+        [transaction.mail, ...transaction.rcpts].flatMap((exchange) => {
+          if (!knows(history, session, exchange.sent)) return []
+          const took = timeOf(history, session, exchange)
+          return took < WAITED
+            ? []
+            : [`${describe(transaction)}: ${exchange.verb} took ${Math.round(took)} ms`]
+        }),
+      ),
+    ),
+
+  'R3: a restriction holds until a person lifts it': (history) =>
+    Object.keys(history.allowances).flatMap((tenant) => {
+      const restricted = knownRestrictions(history, tenant)
+      return ofTenant(history, tenant, 'unregistered').flatMap((transaction) =>
+        transaction.rcpts
+          .filter((exchange) => exchange.reply?.startsWith('250'))
+          .filter(({ sent, answered = Infinity }) =>
+            restricted.some(({ from, to }) => from < sent && answered < to),
+          )
+          .map(() => `${describe(transaction)}: accepted while restricted`),
+      )
+    }),
+
+  'R3: Redis holds the restriction in the end': (history, { books }) =>
+    Object.entries(books).flatMap(([tenant, { restricted }]) => {
+      const known = knownRestrictions(history, tenant).some(({ to }) => to === Infinity)
+      return known && !restricted ? [`${tenant}: was restricted, and is not any more`] : []
+    }),
+
+  'nobody is restricted below the limit': (history, { books }) =>
+    Object.entries(books).flatMap(([tenant, { trippedAt }]) => {
+      const { unregistered: limit } = history.allowances[tenant]!
+      return trippedAt === undefined || trippedAt === limit
+        ? []
+        : [`${tenant}: tripped at ${trippedAt} of ${limit}`]
+    }),
+
+  'R5: no answer is a new one': (history) =>
+    history.sessions.flatMap((session) =>
+      session.transactions
+        .filter(({ sender }) => sender !== 'registered')
+        .flatMap((transaction) =>
+          [transaction.mail, ...transaction.rcpts]
+            .filter(({ reply }) => reply !== undefined && !/^250 /.test(reply))
+            .filter(({ reply }) => !allowedAnswers(transaction).includes(reply!))
+            .map(({ reply }) => `${describe(transaction)}: ${reply?.trim()}`),
+        ),
+    ),
+
+  'R5: only trouble defers mail': (history) =>
+    history.sessions.flatMap((session) =>
+      session.transactions.flatMap((transaction) =>
+        [transaction.mail, ...transaction.rcpts]
+          .filter(({ reply }) => reply === REPLY.undecidable)
+          .filter((exchange) => !isTroubled(history, session, exchange))
+          .map(({ verb }) => `${describe(transaction)}: ${verb} got 451 without trouble`),
+      ),
+    ),
+}
+
+const site: Record<string, Invariant> = {
+  'every session is greeted at once': (history) =>
+    history.sessions.flatMap((session) =>
+      session.exchanges
+        .filter(({ verb }) => verb === 'CONNECT')
+        .filter((exchange) => !mayBeCutOff(history, session, exchange))
+        .map((exchange) => timeOf(history, session, exchange))
+        .filter((took) => took >= GREETING)
+        .map((took) => `${session.tenant}: after ${Math.round(took)} ms`),
+    ),
+
+  'every command is answered': (history) =>
+    history.sessions.flatMap((session) =>
+      session.exchanges
+        .filter((exchange) => !mayBeCutOff(history, session, exchange))
+        .flatMap((exchange) => {
+          const { verb, sent, answered, reply } = exchange
+          const who = `${session.tenant}, ${verb} to ${session.pid} at ${Math.round(sent)}`
+          if (answered === undefined) return [`${who}: no answer`]
+          if (reply === undefined) return [`${who}: the connection has ended`]
+          const took = timeOf(history, session, exchange)
+          return took < ANSWER ? [] : [`${who}: ${Math.round(took)} ms`]
+        }),
+    ),
+
+  'R6: no worker dies by itself': (history, { begun, log }) => {
+    const { kills, graceful } = history
+    const deaths = log.match(/worker \d+ (killed by|exited with).*/g) ?? []
+    const expected = 2 + kills.length + 2 * graceful.length
+    return [
+      ...(deaths.length === kills.length ? [] : [`${kills.length} killed: ${deaths.join('; ')}`]),
+      ...(begun.length === expected ? [] : [`${begun.length} workers began, not ${expected}`]),
+      ...(log.match(/.*failed to shutdown.*/g) ?? []),
+    ]
+  },
+
+  'two workers are left': (_history, { running }) =>
+    running.length === 2 ? [] : [`running: ${running.join(', ')}`],
+
+  'R6: nothing was thrown': (_history, { log }) =>
+    log.match(/.*(exception|unhandled|internal error|plugin timeout|TypeError).*/gi) ?? [],
+
+  'the index of the restricted is right': (_history, { books }) =>
+    Object.entries(books).flatMap(([tenant, { restricted, indexed }]) =>
+      restricted === indexed ? [] : [`${tenant}: ${restricted ? 'not' : 'still'} in it`],
+    ),
+
+  'everything becomes well again': ({ complaints }) => [...complaints],
+}
+
+export const INVARIANTS: Readonly<Record<string, Invariant>> = { ...charges, ...mail, ...site }
+
+/** The broken rules, and what breaks each. */
+export function broken(history: History, evidence: Evidence): Record<string, string[]> {
+  const found = Object.entries(INVARIANTS).map(
+    ([rule, invariant]) => [rule, invariant(history, evidence)] as const,
+  )
+  return Object.fromEntries(found.filter(([, violations]) => violations.length > 0))
+}
+
+function describe({ tenant, sender, id, ending, rcpts }: Transaction): string {
+  return `${tenant} ${sender} ${id} (${ending}, ${rcpts.length} RCPT)`
+}
+
+function ofTenant(history: History, tenant: string, meter: Meter): Transaction[] {
+  return transactionsOf(history).filter((each) => each.tenant === tenant && each.sender === meter)
+}
+
+function metered(history: History): Transaction[] {
+  return transactionsOf(history).filter(({ sender }) => sender !== 'registered')
+}
+
+function registered({ transactions }: SessionRecord): Transaction[] {
+  return transactions.filter(({ sender }) => sender === 'registered')
+}
+
+function chargedFor({ books }: Evidence, { id, tenant }: Transaction): number {
+  return books[tenant]?.charged.get(id)?.length ?? 0
+}
+
+const taken = new WeakMap<Evidence, Map<string, number>>()
+
+/** `undefined`: the sink has not got it. */
+function recipientsTaken(evidence: Evidence, id: string): number | undefined {
+  let all = taken.get(evidence)
+  if (!all) {
+    all = new Map(evidence.delivered.map(({ uuid, rcptTo }) => [uuid, rcptTo.length]))
+    taken.set(evidence, all)
+  }
+  return all.get(id)
+}
+
+/** The times between two lifts of a tenant. */
+function stretches({ acts }: History, tenant: string): Span[] {
+  const lifts = acts.filter((act) => act.tenant === tenant && act.act !== 'block')
+  lifts.sort((a, b) => a.from - b.from)
+  return [...lifts, undefined].map((next, at) => ({
+    from: lifts[at - 1]?.to ?? 0,
+    to: next?.from ?? Infinity,
+  }))
+}
+
+/** Recipients accepted, and not returned, from a question after `from` to an answer before `to`. */
+function takenWithin(history: History, tenant: string, meter: Meter, { from, to }: Span): number {
+  return ofTenant(history, tenant, meter)
+    .filter(({ ending }) => ending === 'taken' || ending === 'left')
+    .flatMap(({ rcpts }) => rcpts)
+    .filter(({ reply, sent, answered = Infinity }) => {
+      return reply?.startsWith('250') && sent > from && answered < to
+    }).length
+}
+
+function isLossy({ lossy }: History, at: number | undefined): boolean {
+  return at !== undefined && lossy.some(({ from, to }) => from <= at && at <= to)
+}
+
+/** Recipients whose charge a Redis that writes once a second may have lost when it was killed. */
+function perhapsForgotten(history: History, tenant: string, meter: Meter): number {
+  return ofTenant(history, tenant, meter)
+    .flatMap(({ rcpts }) => rcpts)
+    .filter(({ answered }) => isLossy(history, answered)).length
+}
+
+/** How many recipients of a transaction that was not taken may stay counted. */
+function mayStayCounted(history: History, transaction: Transaction): number {
+  const { rcpts, ending, endedAt = Infinity } = transaction
+  // It may have come so far that Haraka could have taken it.
+  if (ending === 'torn') return rcpts.length
+  // The refund is lost.
+  if (isLossy(history, endedAt) || rcpts.some(({ answered }) => isLossy(history, answered))) {
+    return rcpts.length
+  }
+  const kill = killOf(history, transaction)
+  if (!kill) return 0
+  const waits = history.troubles.some(
+    ({ from, to }) => from <= kill.at && to + AFTERMATH >= endedAt,
+  )
+  return ending === 'broken' || waits || diedSoon(history, transaction) ? rcpts.length : 0
+}
+
+/** The worker was killed so soon after the end that it may not have been done with it. */
+function diedSoon(history: History, transaction: Transaction): boolean {
+  const kill = killOf(history, transaction)
+  return kill !== undefined && kill.at - transaction.endedAt! < AT_ONCE
+}
+
+/** The kill of the worker that had this transaction. */
+function killOf({ sessions, kills }: History, transaction: Transaction) {
+  const session = sessions.find(({ transactions }) => transactions.includes(transaction))
+  return kills.find(({ pid }) => pid === session?.pid)
+}
+
+/** The time of an exchange without that in which a process that it needed was held up, in ms. */
+function timeOf(history: History, { pid }: SessionRecord, exchange: Exchange): number {
+  const span = { from: exchange.sent, to: exchange.answered ?? Infinity }
+  const ours = history.stalls.filter((stall) => stall.pid === process.pid || stall.pid === pid)
+  // Who takes the connection first is the master, and which worker got it is not known of one that was cut off.
+  const all = exchange.verb === 'CONNECT' ? history.stalls : ours
+  return all.reduce((took, stall) => took - overlap(stall, span), span.to - span.from)
+}
+
+/** The connection may have ended because its worker was killed. */
+function mayBeCutOff({ kills }: History, { pid }: SessionRecord, exchange: Exchange): boolean {
+  const { reply, sent, answered = Infinity } = exchange
+  if (reply !== undefined) return false
+  return kills.some((kill) => {
+    if (pid !== 0) return kill.pid === pid && kill.at <= answered
+    // Which worker got it is not known. Node does not pass it on where that dies before it takes it.
+    return kill.at > sent - AT_ONCE && kill.at <= answered
+  })
+}
+
+function refuses({ reply }: Exchange): boolean {
+  return reply !== undefined && !reply.startsWith('250')
+}
+
+const knowledge = new WeakMap<History, Map<string, number>>()
+
+/** Whether the worker had shown by then that it knows the tenant. */
+function knows(history: History, { pid, tenant }: SessionRecord, at: number): boolean {
+  let since = knowledge.get(history)
+  if (!since) {
+    since = new Map()
+    for (const session of history.sessions) {
+      for (const { mail } of registered(session)) {
+        if (!mail.reply?.startsWith('250')) continue
+        const key = `${session.pid} ${session.tenant}`
+        since.set(key, Math.min(since.get(key) ?? Infinity, mail.answered!))
+      }
+    }
+    knowledge.set(history, since)
+  }
+  return (since.get(`${pid} ${tenant}`) ?? Infinity) < at
+}
+
+/** A worker that began while Redis was away may not know the tenant yet: it defers. */
+function mayBeUnknown(history: History, session: SessionRecord, exchange: Exchange): boolean {
+  if (exchange.reply !== REPLY.undecidable) return false
+  return !knows(history, session, exchange.sent) && isTroubled(history, session, exchange)
+}
+
+/** Whether something may have kept the worker from asking Redis. */
+function isTroubled(history: History, session: SessionRecord, exchange: Exchange): boolean {
+  const { sent, answered = sent } = exchange
+  const near = ({ from, to }: Span): boolean => from <= answered && to + AFTERMATH >= sent
+  if (history.troubles.some(near)) return true
+  const first = Math.min(...history.sessions.filter(({ pid }) => pid === session.pid).map(begin))
+  if (answered - first < LOADING) return true
+  // Command timeouts are those of a process that runs.
+  return timeOf(history, session, exchange) < answered - sent
+}
+
+function begin({ exchanges }: SessionRecord): number {
+  return exchanges[0]!.sent
+}
+
+function allowedAnswers({ sender }: Transaction): string[] {
+  return [REPLY.undecidable, sender === 'null' ? REPLY.nullSenderFull : REPLY.blocked]
+}
+
+/**
+ * When a tenant was restricted, as can be told from outside: from a block that was confirmed, or from the first 5.7.750
+ * of a worker that had known of the lift before (it had accepted since), until the next lift was asked for.
+ */
+function knownRestrictions(history: History, tenant: string): Span[] {
+  return stretches(history, tenant).flatMap(({ from, to }) => {
+    const blocks = history.acts
+      .filter((act) => act.tenant === tenant && act.act === 'block')
+      .filter((act) => act.from > from && act.to < to && !isLossy(history, act.to))
+      .map((act) => act.to)
+    const since = Math.min(...blocks, ...refusalsAfterAccepts(history, tenant, { from, to }))
+    return since < Infinity ? [{ from: since, to }] : []
+  })
+}
+
+/** When each worker first refused within a time, if it had accepted within it before. */
+function refusalsAfterAccepts(history: History, tenant: string, { from, to }: Span): number[] {
+  const byWorker = new Map<number, Exchange[]>()
+  for (const session of history.sessions) {
+    if (session.tenant !== tenant) continue
+    const list = byWorker.get(session.pid) ?? []
+    byWorker.set(session.pid, list)
+    for (const { sender, mail, rcpts } of session.transactions) {
+      if (sender === 'unregistered') list.push(mail, ...rcpts)
+    }
+  }
+  return [...byWorker.values()].flatMap((exchanges) => {
+    const within = exchanges
+      .filter(({ sent, answered = Infinity }) => sent > from && answered < to)
+      .sort((a, b) => a.answered! - b.answered!)
+    const accepts = within.find(({ verb, reply }) => verb === 'RCPT' && reply?.startsWith('250'))
+    // With no lift before it, any refusal tells.
+    const knewAt = from === 0 ? 0 : (accepts?.answered ?? Infinity)
+    const refusal = within.find(({ sent, reply, answered }) => {
+      return sent > knewAt && reply === REPLY.blocked && !isLossy(history, answered)
+    })
+    return refusal ? [refusal.answered!] : []
+  })
+}

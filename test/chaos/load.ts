@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { formatMessage } from '../../scripts/services/smtp'
+import { randomFrom } from '../support/load'
+import { accepted, type SenderKind, type SessionRecord, type Transaction } from './history'
+import { SessionBroken, WitnessedSession } from './session'
+
+/** A tenant whose mail flows. */
+export interface Sender {
+  readonly tenant: string
+  readonly domain: string
+  readonly address: string
+}
+
+const UNREGISTERED = 'someone@stolen.example'
+/** Sessions of each tenant at the same time. */
+export const SESSIONS = 4
+/** The longest rest between two transactions, in ms. */
+const REST = 60
+
+const SENDERS = { registered: 35, unregistered: 50, null: 15 }
+const ENDINGS = {
+  dot: 52,
+  rset: 12,
+  quit: 5,
+  leaves: 9,
+  leavesInData: 6,
+  leavesAtDot: 6,
+  tearsAtDot: 2,
+  refused: 4,
+  deferred: 4,
+}
+
+/** One of the keys, each as often as its weight says. */
+export function pick<Key extends string>(
+  weights: Readonly<Record<Key, number>>,
+  random: number,
+): Key {
+  const entries = Object.entries<number>(weights) as [Key, number][]
+  let left = random * entries.reduce((sum, [, weight]) => sum + weight, 0)
+  return entries.find(([, weight]) => (left -= weight) < 0)?.[0] ?? entries.at(-1)![0]
+}
+
+/** Mail of all senders, until stop(). Which transaction comes next in a session is given by the seed. */
+export class Load {
+  private running = true
+  private readonly streams: Promise<unknown>
+
+  constructor(
+    private readonly port: number,
+    senders: readonly Sender[],
+    seed: number,
+    private readonly sessions: SessionRecord[],
+  ) {
+    const streams = senders.flatMap((sender, at) =>
+      Array.from({ length: SESSIONS }, (_, number) =>
+        this.stream(sender, randomFrom(seed * 1000 + at * SESSIONS + number)),
+      ),
+    )
+    this.streams = Promise.all(streams)
+    // stop() tells of it.
+    this.streams.catch(() => {})
+  }
+
+  /** Lets each session end what it is at. */
+  async stop(): Promise<void> {
+    this.running = false
+    await this.streams
+  }
+
+  private async stream(sender: Sender, random: () => number): Promise<void> {
+    while (this.running) {
+      try {
+        await this.session(sender, random)
+      } catch (error) {
+        // The record says what happened, and the rules whether it may.
+        if (!(error instanceof SessionBroken)) throw error
+        await sleep(REST)
+      }
+    }
+  }
+
+  private async session(sender: Sender, random: () => number): Promise<void> {
+    const { tenant, address } = sender
+    const session = await WitnessedSession.open(tenant, this.port, address, this.sessions)
+    const transactions = 1 + Math.floor(random() * 6)
+    for (let at = 0; at < transactions && this.running; at++) {
+      await sleep(random() * REST)
+      if (!(await transact(session, sender, random))) return
+    }
+    await session.quit()
+  }
+}
+
+/** One transaction, to whatever end. @returns whether the session goes on. */
+async function transact(
+  session: WitnessedSession,
+  sender: Sender,
+  random: () => number,
+): Promise<boolean> {
+  const kind = pick(SENDERS, random())
+  const ending = pick(ENDINGS, random())
+  const recipients = 1 + Math.floor(random() * 4)
+  const sink = ending === 'refused' ? 'refuse' : ending === 'deferred' ? 'defer' : 'take'
+  const transaction = await session.mail(kind, addressOf(sender, kind), sink)
+  if (transaction.ending) return true
+  for (let at = 0; at < recipients; at++) {
+    await session.rcpt(transaction, `rcpt${at}@far.example`)
+  }
+  if (accepted(transaction) === 0 || ending === 'rset') {
+    await session.rset(transaction)
+    return true
+  }
+  if (ending === 'quit') {
+    await session.quit(transaction)
+    return false
+  }
+  const how = random() < 0.5 ? 'FIN' : 'RST'
+  if (ending === 'leaves') {
+    await session.leave(transaction, how)
+    return false
+  }
+  if (!(await session.data(transaction))) return true
+  const text = messageOf(sender, transaction)
+  switch (ending) {
+    case 'leavesInData':
+      await session.leave(transaction, how, text.slice(0, -4))
+      return false
+    case 'leavesAtDot':
+    case 'tearsAtDot':
+      await session.leaveAtDot(transaction, ending === 'leavesAtDot' ? 'FIN' : 'RST', text)
+      return false
+    default:
+      await session.dot(transaction, text)
+      return true
+  }
+}
+
+export function addressOf({ domain }: Sender, kind: SenderKind): string {
+  return { registered: `a@${domain}`, unregistered: UNREGISTERED, null: '' }[kind]
+}
+
+export function messageOf(sender: Sender, { id, sender: kind, sink }: Transaction): string {
+  return formatMessage({
+    ...{ from: addressOf(sender, kind), to: 'rcpt@far.example', subject: id },
+    headers: { 'X-Sink': sink },
+  })
+}

@@ -1,0 +1,211 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { waitFor } from '../../scripts/services/wait-for'
+import { tenantctl } from '../../scripts/services/tenantctl'
+import { REPLY } from '../support/replies'
+import { now } from './clock'
+import { gather, type Evidence } from './evidence'
+import { FAULTS, NotNow } from './faults'
+import { accepted, transactionsOf, type FaultRecord, type History } from './history'
+import { broken } from './invariants'
+import { addressOf, Load, messageOf, type Sender } from './load'
+import { LANES, scheduleOf, type Lane, type Step } from './schedule'
+import { WitnessedSession } from './session'
+import { filedDomain, Site, type Durability } from './site'
+import { HELD_UP, TICK } from './witness'
+
+/** What a run is to be. */
+export interface RunOptions {
+  readonly seed: number
+  /** How long mail flows and faults come, in ms. */
+  readonly length: number
+}
+
+/** What a run has shown. */
+export interface RunReport extends RunOptions {
+  readonly durability: Durability
+  readonly history: History
+  /** By rule; empty where all hold. */
+  readonly broken: Readonly<Record<string, readonly string[]>>
+  /** Of all processes. */
+  readonly log: string
+}
+
+/** Within so long all must be well again after the last fault, in ms. */
+const RECOVERY = 40_000
+
+/** One run: mail and faults for a while, then quiet, then all rules. */
+export async function run({ seed, length }: RunOptions): Promise<RunReport> {
+  // One in four writes to its disk once a second, and may lose what it had answered by then when it is killed.
+  const durability: Durability = seed % 4 === 3 ? 'everysec' : 'always'
+  const site = await Site.start(durability)
+  const ticker = watchOurselves(site.history)
+  try {
+    const load = new Load(site.haraka.port, site.senders, seed, site.history.sessions)
+    const schedule = scheduleOf(FAULTS, seed, length)
+    const end = now() + length
+    await Promise.all(LANES.map((lane) => play(site, lane, schedule[lane], end)))
+    await load.stop()
+    await recover(site)
+    const evidence = await settled(site)
+    return {
+      ...{ seed, length, durability, history: site.history, log: evidence.log },
+      broken: broken(site.history, evidence),
+    }
+  } finally {
+    clearInterval(ticker)
+    await site.stop()
+  }
+}
+
+/** A test process that is held up makes Haraka look slow. */
+function watchOurselves({ stalls }: History): NodeJS.Timeout {
+  let last = now()
+  return setInterval(() => {
+    const at = now()
+    if (at - last > TICK + HELD_UP) stalls.push({ pid: process.pid, from: last, to: at })
+    last = at
+  }, TICK)
+}
+
+async function play(site: Site, lane: Lane, steps: readonly Step[], end: number): Promise<void> {
+  const { faults, troubles, complaints } = site.history
+  for (const { kind, after, choice } of steps) {
+    await sleep(Math.max(0, Math.min(after, end - now())))
+    if (now() >= end) return
+    const from = now()
+    const record: FaultRecord = { kind, lane, from, to: Infinity, detail: '' }
+    faults.push(record)
+    const fault = FAULTS[kind]!
+    const trouble = { from, to: Infinity }
+    if (fault.troublesRedis) troubles.push(trouble)
+    try {
+      record.detail = (await fault.apply(site, choice)) ?? ''
+    } catch (error) {
+      record.skipped = (error as Error).message
+      if (!(error instanceof NotNow)) complaints.push(`${kind}: ${record.skipped}`)
+    }
+    record.to = trouble.to = now()
+  }
+}
+
+/** Every tenant is served by every worker as it should be, within bounds; what is not, is complained of. */
+async function recover(site: Site): Promise<void> {
+  const { history, senders, relay, redis } = site
+  const deadline = now() + RECOVERY
+  const eventually = async (what: string, work: () => Promise<boolean>) => {
+    const timeout = Math.max(1000, deadline - now())
+    await waitFor(work, { timeout, interval: 100, what }).catch((error: Error) => {
+      const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+      history.complaints.push(`${error.message}${cause}`)
+    })
+  }
+  await eventually('two workers', () => Promise.resolve(site.workers().length === 2))
+  for (const sender of senders) {
+    const { tenant, domain } = sender
+    const own = `a@${domain}`
+    await eventually(`registered mail of ${tenant} is taken by all`, () =>
+      byAll(site, sender, own, isTaken),
+    )
+    if (await relay.restriction(tenant)) {
+      await eventually(`all know that ${tenant} is restricted`, () =>
+        byAll(site, sender, undefined, (reply) => reply === REPLY.blocked),
+      )
+      const from = now()
+      const unblock = ['--redis', redis.url, 'unblock', tenant, '--reason', 'chaos']
+      const { status, stderr } = await tenantctl(unblock)
+      if (status !== 0) history.complaints.push(`tenantctl unblock ${tenant}: ${stderr}`)
+      history.acts.push({ act: 'unblock', tenant, from, to: now() })
+    }
+    await eventually(`unregistered mail of ${tenant} is taken by all`, () =>
+      byAll(site, sender, undefined, isTaken),
+    )
+  }
+  const filed = senders.find(({ tenant }) => tenant === 'filed')!
+  for (let number = 2; number <= site.filedDomains; number++) {
+    const domain = filedDomain(number)
+    const renamed = { ...filed, domain }
+    await eventually(`${domain} is known to all`, () =>
+      byAll(site, renamed, `a@${domain}`, isTaken),
+    )
+  }
+}
+
+const isTaken = (reply: string): boolean => reply.startsWith('250')
+
+/**
+ * Sends a message to each of the workers.
+ *
+ * @param own the registered sender, else an unregistered one.
+ * @returns whether the answers of all workers to MAIL and RCPT end so.
+ */
+async function byAll(
+  site: Site,
+  sender: Sender,
+  own: string | undefined,
+  isRight: (reply: string) => boolean,
+): Promise<boolean> {
+  const workers = new Set(site.workers())
+  const kind = own === undefined ? 'unregistered' : 'registered'
+  for (let attempt = 0; attempt < 8 && workers.size > 0; attempt++) {
+    const { sessions } = site.history
+    const { tenant, address } = sender
+    const session = await WitnessedSession.open(tenant, site.haraka.port, address, sessions)
+    const transaction = await session.mail(kind, own ?? addressOf(sender, kind), 'take')
+    if (!transaction.ending) {
+      await session.rcpt(transaction, 'rcpt@far.example')
+      if (accepted(transaction) === 0) await session.rset(transaction)
+      else if (await session.data(transaction)) {
+        await session.dot(transaction, messageOf(sender, transaction))
+      }
+    }
+    await session.quit()
+    const { mail, rcpts } = transaction
+    if (!isRight(rcpts.at(-1)?.reply ?? mail.reply ?? '')) return false
+    workers.delete(session.record.pid)
+  }
+  return workers.size === 0
+}
+
+/** What the site shows when nothing is on its way any more; or after a bounded wait. */
+async function settled(site: Site): Promise<Evidence> {
+  let evidence: Evidence | undefined
+  const look = async () => {
+    evidence = await gather(site)
+    site.history.stalls.push(...site.witness.stalls())
+    return Object.keys(broken(site.history, evidence)).length === 0
+  }
+  await waitFor(look, { timeout: 35_000, interval: 500 }).catch(() => {})
+  return evidence ?? gather(site)
+}
+
+/** The figures of a run, in one line. */
+export function figuresOf({ history, seed, durability }: RunReport): string {
+  const transactions = transactionsOf(history)
+  const sum = (list: readonly number[]) => list.reduce((total, each) => total + each, 0)
+  const replies = transactions.flatMap(({ mail, rcpts }) => [mail, ...rcpts])
+  const count = (reply: string) => replies.filter((each) => each.reply === reply).length
+  const done = history.faults.filter(({ skipped }) => skipped === undefined)
+  return [
+    `seed ${seed} (${durability})`,
+    `${done.length} faults`,
+    `${history.sessions.length} sessions`,
+    `${transactions.length} transactions`,
+    `${transactions.filter(({ ending }) => ending === 'taken').length} taken`,
+    `${sum(transactions.map(accepted))} recipients accepted`,
+    `${count(REPLY.undecidable)} undecidable`,
+    `${count(REPLY.blocked)} blocked`,
+    `${transactions.filter(({ ending }) => ending === 'broken').length} broken`,
+  ].join(', ')
+}
+
+/** All that was done to the site, with times in seconds. */
+export function scheduleLines({ history: { faults, sessions } }: RunReport): string[] {
+  const begin = sessions[0]?.exchanges[0]?.sent ?? 0
+  const seconds = (at: number) => ((at - begin) / 1000).toFixed(3).padStart(8)
+  return [...faults]
+    .sort((a, b) => a.from - b.from)
+    .map(({ kind, lane, detail, from, to, skipped }) => {
+      const what = skipped === undefined ? detail : `skipped: ${skipped}`
+      return `${seconds(from)} to ${seconds(to)}  ${lane.padEnd(8)}  ${kind}  ${what}`.trimEnd()
+    })
+}

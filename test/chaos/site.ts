@@ -1,0 +1,117 @@
+import { startHaraka, type TestHaraka } from '../../scripts/services/haraka'
+import { startRedis, type TestRedis } from '../../scripts/services/redis'
+import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
+import { newAddress, TestRelay } from '../support/relay'
+import { newHistory, type History } from './history'
+import type { Sender } from './load'
+import { Witness, witnessSource } from './witness'
+
+export const SETTINGS_FILE = 'unregistered-domain.ini'
+export const TENANTS_FILE = 'unregistered-domain.tenants.yaml'
+/** ms; long enough for a busy machine. */
+export const COMMAND_TIMEOUT = 1000
+
+/** When Redis brings a write to its disk: before it answers, or up to some seconds later. */
+export type Durability = 'always' | 'everysec'
+
+const ROOMY = 1_000_000
+const ALLOWANCES = {
+  roomy: { unregistered: ROOMY, null: ROOMY },
+  // Goes past its limit again and again.
+  tight: { unregistered: 60, null: ROOMY },
+  // Comes from the tenants file.
+  filed: { unregistered: ROOMY, null: 40 },
+}
+
+/** What a run happens to: a Redis that keeps what it is told, a way to it, and a Haraka with two workers. */
+export class Site {
+  readonly relay: TestRelay
+  readonly witness: Witness
+  readonly history: History = newHistory(ALLOWANCES)
+  /** Workers that a graceful restart has replaced; they may still have sessions. */
+  readonly retired = new Set<number>()
+  /** Workers that Haraka replaces when they die; see {@link Site.workers}. */
+  readonly guarded = new Set<number>()
+  /** Domains that good versions of the tenants file have added to `filed`. */
+  filedDomains = 1
+
+  private constructor(
+    readonly durability: Durability,
+    readonly redis: TestRedis,
+    readonly way: RedisProxy,
+    readonly haraka: TestHaraka,
+    readonly senders: Sender[],
+  ) {
+    this.relay = new TestRelay(redis, [haraka])
+    this.witness = new Witness(haraka.dir)
+  }
+
+  static async start(durability: Durability): Promise<Site> {
+    const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', durability] })
+    const way = await startRedisProxy(redis.port)
+    const address = newAddress()
+    const haraka = await startHaraka({
+      nodes: 2,
+      redis: way,
+      settings: settings(),
+      plugins: ['relay', 'unregistered-domain', Witness.plugin, 'test_sink'],
+      localPlugins: { [Witness.plugin]: witnessSource },
+      config: { [TENANTS_FILE]: tenantsFile(address, 1) },
+    })
+    const site = new Site(durability, redis, way, haraka, [])
+    for (const id of ['roomy', 'tight'] as const) {
+      const { unregistered, null: nullLimit } = ALLOWANCES[id]
+      const limits = { limits: `${unregistered}/1h`, nullLimits: `${nullLimit}/1h` }
+      const { domain, session } = await site.relay.tenant(id, limits)
+      site.senders.push({ tenant: id, domain, address: session.localAddress! })
+    }
+    await site.relay.attributed({ localAddress: address }, 'filed/mx')
+    site.senders.push({ tenant: 'filed', domain: 'filed.example', address })
+    for (const { pid } of site.witness.beginnings()) site.guarded.add(pid)
+    return site
+  }
+
+  /** The workers that new sessions go to. */
+  workers(): number[] {
+    const killed = new Set(this.history.kills.map(({ pid }) => pid))
+    return this.witness
+      .beginnings()
+      .map(({ pid }) => pid)
+      .filter((pid) => !killed.has(pid) && !this.retired.has(pid))
+  }
+
+  /** What the tenants file holds with so many domains of `filed`. */
+  tenantsFile(domains: number): string {
+    return tenantsFile(this.senders.find(({ tenant }) => tenant === 'filed')!.address, domains)
+  }
+
+  async stop(): Promise<void> {
+    await this.haraka.stop()
+    await this.way.stop()
+    await this.redis.stop()
+  }
+}
+
+/** unregistered-domain.ini; what differs changes no decision. */
+export function settings(warnAt = '50, 80') {
+  return { redis: { command_timeout: COMMAND_TIMEOUT }, allowance: { warn_at: warnAt } }
+}
+
+export function filedDomain(number: number): string {
+  return number === 1 ? 'filed.example' : `filed${number}.example`
+}
+
+function tenantsFile(address: string, domains: number): string {
+  const { unregistered, null: nullLimit } = ALLOWANCES.filed
+  const names = Array.from({ length: domains }, (_, at) => filedDomain(at + 1))
+  return `
+id: chaos
+tenants:
+  filed:
+    limits: ${unregistered}/1h
+    null_limits: ${nullLimit}/1h
+    domains: [${names.join(', ')}]
+    connectors:
+      mx: { ip: [${address}/32] }
+`
+}
