@@ -33,6 +33,8 @@ export class Charging {
     const { attribution, snapshot, standing, transaction } = transit
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
     if (transit.hasEnded) return undefined
+    const { registryState } = engine
+    if (registryState !== 'usable') return this.uncounted(transit, `registry-${registryState}`)
 
     const charges = transit.chargesWith(engine.refund)
     const charge = charges.open(attribution.tenant, answeredRecipients(transaction))

@@ -81,6 +81,7 @@ function start(
 
 function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeof Engine>[1] {
   const quiet = new Quiet((message) => plugin.logerror(message))
+  const loud = new Quiet((message) => plugin.logcrit(message))
   return {
     onReady: (connectors) =>
       plugin.lognotice('ready', {
@@ -88,6 +89,7 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
         mode: process.config.main.override ?? process.config.main.mode,
       }),
     onRestriction: (_before, now) => logRestriction(plugin, now),
+    onUnusable: (message) => loud.say(message),
     onError: (message) => quiet.say(`Redis: ${message}`),
     onRedisError: (message) => quiet.say(`Redis: ${message}`),
     onDrop: (message) => quiet.say(`a recipient was not given back: ${message}`),

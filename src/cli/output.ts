@@ -3,6 +3,8 @@ import Table from 'cli-table3'
 import { clean, safeJson } from '../safe-text'
 import type { Io } from './io'
 
+export { isoTime, shortTime } from '../time'
+
 /** How a text is meant: green, yellow, red or faint on a terminal, plain elsewhere. */
 export type Tone = 'good' | 'warn' | 'bad' | 'faint'
 
@@ -11,16 +13,6 @@ export type Cell =
   string | { readonly text: string; readonly tone?: Tone; readonly right?: boolean }
 
 const COLOURS = { good: 'green', warn: 'yellow', bad: 'red', faint: 'gray' } as const
-
-/** A time as ISO 8601 UTC. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString()
-}
-
-/** The same for people: whole seconds. */
-export function shortTime(ms: number): string {
-  return `${isoTime(ms).slice(0, 19)}Z`
-}
 
 /** A duration for people, rounded up to one or two units: `45s`, `12m`, `3h 20m`, `2d 4h`. */
 export function duration(ms: number): string {

@@ -4,8 +4,11 @@ import { Restrictions } from '../restriction/restriction'
 import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Outbox, type Errand } from '../store/outbox'
+import { redisFailure } from '../store/failure'
 import { Store } from '../store/store'
 import { Directory, type DirectoryEvents } from '../tenants/directory'
+import { ensureEpoch } from '../tenants/epoch'
+import type { RegistryState } from '../tenants/known-registry'
 import type { Refund } from './charges'
 
 /** Refunds and index entries that wait for Redis at most. */
@@ -44,6 +47,8 @@ export class Engine {
     this.directory = new Directory(this.store, {
       onReady: (connectors) => events.onReady(connectors),
       onError: (message) => events.onError(message),
+      onUnusable: (message) => events.onUnusable?.(message),
+      onOutdated: (epoch) => this.giveEpoch(epoch),
       onRestriction: (before, now) => {
         // Whoever tripped it may never have got the answer.
         if (now.restricted !== undefined) this.indexRestriction(now.tenant)
@@ -59,6 +64,11 @@ export class Engine {
   follow(): void {
     const onError = (message: string): void => this.events.onRedisError(message)
     this.directory.follow(connectSubscriber(this.redis, this.store.client, onError))
+  }
+
+  /** Whether Redis holds the registry that this process knows: nothing may be written to another. */
+  get registryState(): RegistryState {
+    return this.directory.registry.state
   }
 
   /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */
@@ -81,8 +91,12 @@ export class Engine {
     this.holdUntilSent()
   }
 
+  /** What must not be written to another registry waits, too. */
   private send(lane: string, errand: Errand): void {
-    this.outbox.send(lane, errand)
+    this.outbox.send(lane, () => {
+      this.directory.registry.assertUsable()
+      return errand()
+    })
     if (this.released) this.holdUntilSent()
   }
 
@@ -93,5 +107,11 @@ export class Engine {
       clearInterval(this.hold)
       this.hold = undefined
     })
+  }
+
+  private giveEpoch(epoch: string | undefined): void {
+    ensureEpoch(this.store, epoch).catch((error: unknown) =>
+      this.events.onError(`the registry was given no epoch: ${redisFailure(error)}`),
+    )
   }
 }

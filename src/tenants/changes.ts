@@ -11,6 +11,8 @@ export type Change =
     }
   /** These names may have other owners than before; `undefined`: any may. */
   | { readonly owners: true; readonly names: readonly string[] | undefined }
+  /** The registry has another epoch. */
+  | { readonly registry: string }
   /** These connectors (`tenant/name`) changed between the two tokens. */
   | {
       readonly connectors: string
@@ -27,7 +29,8 @@ export function parseChange(message: string): Change | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { tenant, token, owners, connectors, previous, changed, domains, names } = value as Record<
+  const { tenant, token, owners, registry, connectors, previous, changed, domains, names } =
+    value as Record<
     string,
     unknown
   >
@@ -35,6 +38,7 @@ export function parseChange(message: string): Change | undefined {
     return { tenant, token, domains: toDomainsChange(token, previous, domains) }
   }
   if (owners === true) return { owners, names: isStrings(names) ? names : undefined }
+  if (typeof registry === 'string') return { registry }
   if (typeof connectors !== 'string') return undefined
   return {
     connectors,

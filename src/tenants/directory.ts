@@ -7,6 +7,7 @@ import type { ConnectorIndex } from './connector-index'
 import { isTenantId } from './identities'
 import { KnownConnectors } from './known-connectors'
 import { KnownOwners } from './known-owners'
+import { KnownRegistry, RegistryUnusable } from './known-registry'
 import { KnownTenants } from './known-tenants'
 import type { Snapshot } from './snapshot'
 
@@ -15,8 +16,12 @@ const AT_ONCE = 32
 
 /** What a directory tells of. */
 export interface DirectoryEvents {
-  /** The connectors are there for the first time; sessions can be attributed from now on. */
+  /** Redis has answered with the connectors for the first time. */
   onReady(connectors: number): void
+  /** The registry has no epoch, or an older schema than ours; see {@link ensureEpoch}. */
+  onOutdated?(epoch: string | undefined): void
+  /** What Redis holds must not be read or written: the message says why, and what to do. Told as long as it is so. */
+  onUnusable?(message: string): void
   /** A tenant that this process knows has another restriction than before. */
   onRestriction(before: Snapshot, now: Snapshot): void
   onError(message: string): void
@@ -31,6 +36,10 @@ export interface DirectoryEvents {
 export class Directory {
   /** Grows whenever an attribution made before may be another now. */
   version = 0
+  /** Grows whenever more or other things are known than before. */
+  news = 0
+
+  readonly registry: KnownRegistry
 
   private readonly tenants: KnownTenants
   private readonly knownConnectors: KnownConnectors
@@ -45,21 +54,32 @@ export class Directory {
     private readonly ageLimit = AGE_LIMIT,
   ) {
     const inBackground = (work: Promise<unknown>): void => this.inBackground(work)
-    const onChange = (): void => void this.version++
+    const onNews = (): void => void this.news++
+    const onChange = (): void => {
+      this.version++
+      onNews()
+    }
+    const registry = (this.registry = new KnownRegistry({
+      store,
+      knows: () => (this.connectors?.size ?? 0) > 0 || this.tenants.size > 0,
+      onUsableAgain: () => this.inBackground(this.askForEverything()),
+      onReplaced: () => this.knownConnectors.forget(),
+      onOutdated: (epoch) => events.onOutdated?.(epoch),
+    }))
     this.tenants = new KnownTenants({
-      ...{ store, ageLimit, inBackground },
+      ...{ store, ageLimit, inBackground, registry, onNews },
       catchUp: () => this.catchUp(),
       onRestriction: (before, now) => events.onRestriction(before, now),
     })
     this.knownConnectors = new KnownConnectors({
-      ...{ store, inBackground, onChange },
+      ...{ store, inBackground, registry, onChange },
       catchUp: () => this.catchUp(),
       onReady: (connectors) => events.onReady(connectors),
     })
-    this.owners = new KnownOwners({ store, ageLimit, inBackground, onChange })
+    this.owners = new KnownOwners({ store, ageLimit, inBackground, registry, onChange })
   }
 
-  /** `undefined`: never loaded. */
+  /** `undefined`: not known. */
   get connectors(): ConnectorIndex | undefined {
     return this.knownConnectors.index
   }
@@ -145,7 +165,7 @@ export class Directory {
       .subscribe(this.store.keys.changes)
       .then(() => this.askForEverything())
       .catch((error: unknown) => {
-        this.events.onError(redisFailure(error))
+        this.tell(error)
         setTimeout(() => {
           if (subscriber.status === 'ready') this.subscribe(subscriber)
         }, RETRY_AFTER).unref()
@@ -155,6 +175,7 @@ export class Directory {
   private async askForEverything(): Promise<void> {
     // The other connection's `ready` calls again.
     if (this.store.client.status !== 'ready') return
+    await this.registry.check()
     await this.loadConnectors()
     this.owners.changed()
     const tenants = this.tenants.ids()
@@ -167,6 +188,11 @@ export class Directory {
     const change = parseChange(message)
     if (change === undefined) {
       this.events.onError(`not understood on ${this.store.keys.changes}: ${message.slice(0, 200)}`)
+    } else if ('registry' in change) {
+      this.inBackground(this.registry.check())
+    } else if (this.registry.state !== 'usable') {
+      // It is news of another registry, or all is asked for anyhow.
+      return
     } else if ('tenant' in change) {
       this.tenants.changed(change)
     } else if ('owners' in change) {
@@ -182,13 +208,18 @@ export class Directory {
   }
 
   private checkByAge(): void {
-    const delay = jittered(this.connectors === undefined ? RETRY_AFTER : this.ageLimit)
+    const isSettled = this.registry.state === 'usable' && this.connectors !== undefined
     this.timer = setTimeout(() => {
-      if (this.store.client.status === 'ready') this.inBackground(this.loadConnectors())
+      if (this.store.client.status === 'ready') this.inBackground(this.checkNow())
       if (this.subscriber) this.probe(this.subscriber)
       this.checkByAge()
-    }, delay)
+    }, jittered(isSettled ? this.ageLimit : RETRY_AFTER))
     this.timer.unref()
+  }
+
+  private async checkNow(): Promise<void> {
+    await this.registry.check()
+    await this.loadConnectors()
   }
 
   /** It asks for nothing by itself, and would never find its connection dead, or at a primary that has been replaced. */
@@ -197,6 +228,11 @@ export class Directory {
   }
 
   private inBackground(work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.events.onError(redisFailure(error)))
+    work.catch((error: unknown) => this.tell(error))
+  }
+
+  private tell(error: unknown): void {
+    if (error instanceof RegistryUnusable) this.events.onUnusable?.(error.message)
+    else this.events.onError(redisFailure(error))
   }
 }

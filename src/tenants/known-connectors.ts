@@ -4,14 +4,16 @@ import type { Change } from './changes'
 import { ConnectorIndex } from './connector-index'
 import { readConnectors, readSomeConnectors } from './connector-reader'
 import { HeardChanges, type Step } from './heard-changes'
+import type { KnownRegistry } from './known-registry'
 
 /** What the connectors of a process need of the directory that they are part of. */
 export interface ConnectorsContext {
   readonly store: Store
   readonly inBackground: InBackground
+  readonly registry: KnownRegistry
   /** Resolves when all has been heard that was announced before the call, as far as there is a connection for it. */
   readonly catchUp: () => Promise<unknown>
-  /** The connectors are there for the first time. */
+  /** Redis has answered with the connectors for the first time. */
   readonly onReady: (connectors: number) => void
   /** An attribution made before may be another now. */
   readonly onChange: () => void
@@ -30,6 +32,7 @@ export class KnownConnectors {
   private loading: Promise<void> | undefined
   /** What is announced while all are being read. */
   private heard: HeardChanges<ConnectorsChange> | undefined
+  private hasAnswered = false
 
   constructor(private readonly context: ConnectorsContext) {}
 
@@ -45,6 +48,19 @@ export class KnownConnectors {
       this.heard = undefined
     })
     return this.loading
+  }
+
+  /** Takes over what an earlier process knew, unless they are known by now. */
+  remember(index: ConnectorIndex, token: string): void {
+    if (this.known !== undefined) return
+    this.known = index
+    this.token = token
+    this.context.onChange()
+  }
+
+  /** What is known is to be replaced by what Redis has, even by nothing. */
+  forget(): void {
+    this.token = undefined
   }
 
   /** Takes over a change that was announced: what has changed is read, and all where a message was lost. */
@@ -75,18 +91,23 @@ export class KnownConnectors {
   }
 
   private async readUnlessCurrent(): Promise<void> {
-    if (this.known !== undefined) {
-      if ((await this.tokenNow()) === this.token) return
-      // The answer to a question overtakes the news that is on its way.
-      await this.context.catchUp()
-      if ((await this.tokenNow()) === this.token) return
-    }
-    await this.readAll()
+    if (!(await this.isCurrent())) await this.readAll()
+    if (this.hasAnswered) return
+    this.hasAnswered = true
+    this.context.onReady(this.known!.size)
+  }
+
+  private async isCurrent(): Promise<boolean> {
+    if (this.known === undefined) return false
+    if ((await this.tokenNow()) === this.token) return true
+    // The answer to a question overtakes the news that is on its way.
+    await this.context.catchUp()
+    return (await this.tokenNow()) === this.token
   }
 
   /** Reads all, and again what has changed meanwhile; all once more in the background where not all of it was heard. */
   private async readAll(): Promise<void> {
-    const { store, inBackground, catchUp, onReady, onChange } = this.context
+    const { store, inBackground, registry, catchUp, onChange } = this.context
     const heard = (this.heard = new HeardChanges<ConnectorsChange>())
     let token = await this.tokenNow()
     const index = new ConnectorIndex()
@@ -94,17 +115,22 @@ export class KnownConnectors {
     const last = await this.tokenNow()
     if (!heard.lead(token, last)) await catchUp()
     const isWhole = heard.lead(token, last)
+    // Afterwards: what was read may have been put there after all was lost.
+    await registry.check()
+    if (last === '' && this.token) {
+      throw new Error(
+        'the connectors are gone from Redis, though the registry is there: what is known of them holds',
+      )
+    }
     for (let news = [...heard.after(token)]; news.length > 0; news = [...heard.after(token)]) {
       await this.readAgain(index, [...new Set(news.flatMap(({ changed }) => changed))])
       token = news.at(-1)!.token
     }
     // From here on each change is followed by itself.
     this.heard = undefined
-    const first = this.known === undefined
     this.known = index
     this.token = token
     onChange()
-    if (first) onReady(index.size)
     if (!isWhole) setImmediate(() => inBackground(this.load()))
   }
 

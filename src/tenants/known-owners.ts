@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { parentsOf } from '../names/domain'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './aging'
+import type { KnownRegistry } from './known-registry'
 import { ownerOf } from './owners'
 
 const MOST_OWNERS = 10_000
@@ -15,6 +16,9 @@ interface Held {
   changes: number
 }
 
+/** The owner of a domain as an earlier process knew it; `undefined`: it did not. */
+export type RememberedOwners = (domain: string) => string | undefined
+
 interface Asking {
   readonly promise: Promise<string | null>
   readonly changes: number
@@ -26,6 +30,7 @@ export interface OwnersContext {
   /** In ms. */
   readonly ageLimit: number
   readonly inBackground: InBackground
+  readonly registry: KnownRegistry
   /** An attribution made before may be another now. */
   readonly onChange: () => void
 }
@@ -40,6 +45,7 @@ export class KnownOwners {
   private lastOfAny = 0
   /** Name → its last change, where that came after {@link lastOfAny}. */
   private readonly changedNames = new Map<string, number>()
+  private remembered: RememberedOwners | undefined
 
   constructor(private readonly context: OwnersContext) {}
 
@@ -61,11 +67,20 @@ export class KnownOwners {
       return await this.read(domain)
     } catch (error) {
       const held = this.held.get(domain)
-      if (held === undefined) throw error
+      if (held === undefined) {
+        const owner = this.remembered?.(domain)
+        if (owner === undefined) throw error
+        return owner
+      }
       held.changes = this.changes
       held.refreshAt = performance.now() + RETRY_AFTER
       return held.owner
     }
+  }
+
+  /** What an earlier process knew counts until Redis answers for the first time. */
+  remember(owners: RememberedOwners): void {
+    this.remembered = owners
   }
 
   /**
@@ -111,9 +126,18 @@ export class KnownOwners {
   }
 
   private async readNow(domain: string, changes: number): Promise<string | null> {
-    const { store, ageLimit, onChange } = this.context
+    const { store, ageLimit, registry, onChange } = this.context
+    registry.assertUsable()
     const owner = (await ownerOf(store, domain)) ?? null
+    // Afterwards: what was read may be what is left after all was lost.
+    await registry.check()
+    this.remembered = undefined
     const held = this.held.peek(domain)
+    if (owner === null && held?.owner && !(await store.client.exists(store.keys.ownerVersion))) {
+      throw new Error(
+        'the owners of domains are gone from Redis, though the registry is there: what is known of them holds',
+      )
+    }
     // A question that was asked later has been answered before.
     if (held && held.changes > changes) return owner
     if (held && held.owner !== owner) onChange()

@@ -6,6 +6,7 @@ import { jittered, RETRY_AFTER, type InBackground } from './aging'
 import type { Change } from './changes'
 import { applyChange, type DomainsChange } from './domain-changes'
 import { HeardChanges } from './heard-changes'
+import type { KnownRegistry } from './known-registry'
 import type { Snapshot } from './snapshot'
 import { readSnapshot, type OwnSnapshot } from './snapshot-reader'
 
@@ -17,6 +18,8 @@ interface Held {
   readonly snapshot: OwnSnapshot
   /** Monotonic ms. */
   refreshAt: number
+  /** It comes from the snapshot file, and Redis has not been asked since. */
+  readonly remembered?: true
 }
 
 interface Loading {
@@ -32,8 +35,11 @@ export interface TenantsContext {
   /** In ms. */
   readonly ageLimit: number
   readonly inBackground: InBackground
+  readonly registry: KnownRegistry
   /** Resolves when all has been heard that was announced before the call. */
   readonly catchUp: () => Promise<unknown>
+  /** More or other things are known than before. */
+  readonly onNews: () => void
   /** A tenant that is known here has another restriction than before. */
   readonly onRestriction: (before: Snapshot, now: Snapshot) => void
 }
@@ -50,9 +56,25 @@ export class KnownTenants {
 
   constructor(private readonly context: TenantsContext) {}
 
-  /** The ids of all that are known. */
+  /** How many are known. */
+  get size(): number {
+    return this.held.size
+  }
+
+  /** The ids of all that are known, the last one that was asked for first. */
   ids(): string[] {
     return [...this.held.keys()]
+  }
+
+  /** What is known of a tenant; that somebody looks does not count. */
+  look(tenant: string): Snapshot | undefined {
+    return this.held.peek(tenant)?.snapshot
+  }
+
+  /** Takes over what an earlier process knew, unless it is known by now. */
+  remember(snapshot: OwnSnapshot): void {
+    if (this.held.has(snapshot.tenant)) return
+    this.held.set(snapshot.tenant, { snapshot, refreshAt: 0, remembered: true })
   }
 
   /** See {@link Directory.peek}. */
@@ -116,13 +138,13 @@ export class KnownTenants {
     tenant: string,
     heard: HeardChanges<DomainsChange>,
   ): Promise<Snapshot | undefined> {
-    const { store, ageLimit, catchUp, onRestriction } = this.context
-    const before = this.held.peek(tenant)?.snapshot
+    const { store, ageLimit, registry, catchUp, onNews, onRestriction } = this.context
+    registry.assertUsable()
+    const { snapshot: before, remembered } = this.held.peek(tenant) ?? {}
     const read = await readSnapshot(store, tenant, before, { heard, catchUp })
-    if (read === undefined) {
-      this.held.delete(tenant)
-      return undefined
-    }
+    if (read === undefined) return this.missing(tenant)
+    // Afterwards: what was read may have been put there after all was lost.
+    await registry.check()
     const held = this.held.peek(tenant)?.snapshot
     // A restriction was seen meanwhile: the answer may be from before it, and is asked for again.
     const seen = before && held?.restricted !== before.restricted ? held?.restricted : undefined
@@ -132,8 +154,24 @@ export class KnownTenants {
       snapshot: kept,
       refreshAt: performance.now() + jittered(ageLimit),
     })
-    if (before && !seen && !isRestrictedAlike(before, kept)) onRestriction(before, kept)
+    if (kept !== held) onNews()
+    if (before && !remembered && !seen && !isRestrictedAlike(before, kept)) {
+      onRestriction(before, kept)
+    }
     return kept
+  }
+
+  /** It is gone because it was removed, or it is lost: then the index still names it, and what is known holds. */
+  private async missing(tenant: string): Promise<Snapshot | undefined> {
+    const lost = await this.context.registry.isIndexed(tenant)
+    const held = this.held.peek(tenant)
+    if (!lost || !held) {
+      this.held.delete(tenant)
+      return undefined
+    }
+    // A removal takes it out of the index at its end.
+    held.refreshAt = performance.now() + RETRY_AFTER
+    return held.snapshot
   }
 
   private loaded(tenant: string): void {
@@ -148,6 +186,7 @@ export class KnownTenants {
   /** In the place of one that is held, as old as that was. */
   private replace({ refreshAt }: Held, snapshot: OwnSnapshot): void {
     this.held.set(snapshot.tenant, { snapshot, refreshAt })
+    this.context.onNews()
   }
 }
 

@@ -1,0 +1,9 @@
+/** A time as ISO 8601 UTC. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+/** The same for people: whole seconds. */
+export function shortTime(ms: number): string {
+  return `${isoTime(ms).slice(0, 19)}Z`
+}
