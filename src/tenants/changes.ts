@@ -30,10 +30,7 @@ export function parseChange(message: string): Change | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined
   const { tenant, token, owners, registry, connectors, previous, changed, domains, names } =
-    value as Record<
-    string,
-    unknown
-  >
+    value as Record<string, unknown>
   if (typeof tenant === 'string' && typeof token === 'string') {
     return { tenant, token, domains: toDomainsChange(token, previous, domains) }
   }

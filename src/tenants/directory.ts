@@ -6,10 +6,11 @@ import { parseChange } from './changes'
 import type { ConnectorIndex } from './connector-index'
 import { isTenantId } from './identities'
 import { KnownConnectors } from './known-connectors'
-import { KnownOwners } from './known-owners'
+import { KnownOwners, type RememberedOwners } from './known-owners'
 import { KnownRegistry, RegistryUnusable } from './known-registry'
 import { KnownTenants } from './known-tenants'
 import type { Snapshot } from './snapshot'
+import type { OwnSnapshot } from './snapshot-reader'
 
 /** Tenants that are asked for at the same time after a reconnect. */
 const AT_ONCE = 32
@@ -25,6 +26,18 @@ export interface DirectoryEvents {
   /** A tenant that this process knows has another restriction than before. */
   onRestriction(before: Snapshot, now: Snapshot): void
   onError(message: string): void
+}
+
+/** What an earlier process knew, as the snapshot file holds it. */
+export interface Remembered {
+  readonly epoch: string
+  /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
+  readonly seenAt: number
+  /** `undefined`: not known. */
+  readonly connectors?: { readonly index: ConnectorIndex; readonly token: string } | undefined
+  /** The first one is the last that anything was asked of. */
+  readonly tenants: readonly OwnSnapshot[]
+  readonly ownerOf?: RememberedOwners
 }
 
 /**
@@ -63,7 +76,10 @@ export class Directory {
       store,
       knows: () => (this.connectors?.size ?? 0) > 0 || this.tenants.size > 0,
       onUsableAgain: () => this.inBackground(this.askForEverything()),
-      onReplaced: () => this.knownConnectors.forget(),
+      onReplaced: () => {
+        this.knownConnectors.forget()
+        this.owners.forget()
+      },
       onOutdated: (epoch) => events.onOutdated?.(epoch),
     }))
     this.tenants = new KnownTenants({
@@ -107,6 +123,25 @@ export class Directory {
     clearTimeout(this.timer)
     this.subscriber?.disconnect()
     this.subscriber = undefined
+  }
+
+  /** Takes over what an earlier process knew, until Redis answers; before {@link follow}. */
+  remember({ epoch, seenAt, connectors, tenants, ownerOf }: Remembered): void {
+    this.registry.remember(epoch, seenAt)
+    if (connectors) this.knownConnectors.remember(connectors.index, connectors.token)
+    // The last one that is set is the last that goes.
+    for (const each of tenants.toReversed()) this.tenants.remember(each)
+    if (ownerOf) this.owners.remember(ownerOf)
+  }
+
+  /** The ids of the tenants that are known, the last one that anything was asked of first. */
+  knownTenants(): string[] {
+    return this.tenants.ids()
+  }
+
+  /** What is known of a tenant; that somebody looks does not count. */
+  look(tenant: string): Snapshot | undefined {
+    return this.tenants.look(tenant)
   }
 
   /** What is known of a tenant right now, without waiting; asks for it in the background when it is old. */
@@ -209,11 +244,14 @@ export class Directory {
 
   private checkByAge(): void {
     const isSettled = this.registry.state === 'usable' && this.connectors !== undefined
-    this.timer = setTimeout(() => {
-      if (this.store.client.status === 'ready') this.inBackground(this.checkNow())
-      if (this.subscriber) this.probe(this.subscriber)
-      this.checkByAge()
-    }, jittered(isSettled ? this.ageLimit : RETRY_AFTER))
+    this.timer = setTimeout(
+      () => {
+        if (this.store.client.status === 'ready') this.inBackground(this.checkNow())
+        if (this.subscriber) this.probe(this.subscriber)
+        this.checkByAge()
+      },
+      jittered(isSettled ? this.ageLimit : RETRY_AFTER),
+    )
     this.timer.unref()
   }
 

@@ -102,7 +102,9 @@ async function call(
   return {
     time,
     epoch:
-      there === '' ? undefined : { epoch: there, schema, createdAt: Number(createdAt) || 0, origin },
+      there === ''
+        ? undefined
+        : { epoch: there, schema, createdAt: Number(createdAt) || 0, origin },
     tenants,
     indexed: indexed === 1,
   }

@@ -78,6 +78,13 @@ export class KnownOwners {
     }
   }
 
+  /** What is known is to be replaced by what Redis has, even by nothing. */
+  forget(): void {
+    this.held.clear()
+    this.remembered = undefined
+    this.context.onChange()
+  }
+
   /** What an earlier process knew counts until Redis answers for the first time. */
   remember(owners: RememberedOwners): void {
     this.remembered = owners
