@@ -71,7 +71,7 @@ export async function forgetReceipts(
 async function settledMemory(store: Store): Promise<number> {
   let least = Infinity
   let unchanged = 0
-  while (unchanged < 10) {
+  while (unchanged < 5) {
     const { usedMemory } = await sampleRedis(store)
     unchanged = usedMemory < least ? 0 : unchanged + 1
     least = Math.min(least, usedMemory)

@@ -70,7 +70,7 @@ export interface Receipts {
 }
 
 /** Soaks: loads two Harakas in turn, and looks at what they hold. */
-export async function soak(plan: Plan, progress: Progress): Promise<Soak> {
+export async function soak(plan: Plan, progress: Pick<Progress, 'say'>): Promise<Soak> {
   progress.say('starting the servers')
   const stage = await openStage(plan)
   try {
@@ -89,7 +89,7 @@ class Run {
   constructor(
     private readonly plan: Plan,
     private readonly stage: Stage,
-    private readonly progress: Progress,
+    private readonly progress: Pick<Progress, 'say'>,
   ) {
     const crew = (name: SideName): Crew => {
       const seats = seatsOf(stage.tenants, plan.sessions, plan.seed, name === 'ours')

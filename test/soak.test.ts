@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Crew } from '../bench/soak/crew'
+import { seatsOf } from '../bench/soak/mix'
+import type { Plan } from '../bench/soak/plan'
+import { sectionsOf } from '../bench/soak/report'
+import { soak, SIDES } from '../bench/soak/run'
+import { startHaraka } from './support'
+
+const SEED = Number(process.env['SEED'] ?? 1)
+
+/** A soak of a few seconds: what must hold, holds in it as well. */
+const SHORT: Plan = {
+  seed: SEED,
+  tenants: 20,
+  sessions: 40,
+  workers: 2,
+  warmUp: 500,
+  rounds: 2,
+  roundsAnEpisode: 1,
+  allowance: 20,
+  slices: { full: 800, alone: 300, paced: 300 },
+  idle: 0,
+}
+
+const quiet = { say() {} }
+
+describe(`a short soak, seed ${SEED}`, () => {
+  it('has no errors, counts right, and restricts and frees a tenant in time', async () => {
+    const run = await soak(SHORT, quiet)
+
+    assert.deepEqual(run.failures, [])
+    // Eight messages, one of each session, have passed after the lift before, which was in the warm-up.
+    assert.deepEqual(
+      run.episodes.map(({ accepted }) => accepted),
+      [12, 12],
+    )
+    for (const { freeAfter } of run.episodes) assert.ok(freeAfter > 0)
+
+    for (const round of run.rounds) {
+      for (const name of SIDES) {
+        const { full, paced, memory } = round[name]
+        assert.equal(new Set(memory.map(({ pid }) => pid)).size, SHORT.workers)
+        for (const { messages, waits } of [full, paced]) {
+          assert.ok(messages > 0)
+          assert.ok(waits.MAIL.count >= messages && waits.RCPT.count >= messages)
+        }
+      }
+      assert.ok(round.ours.full.refused > 0)
+    }
+
+    const { counted, receipts } = run
+    assert.ok(counted.clients > 0)
+    assert.equal(counted.redis, counted.clients)
+    assert.ok(receipts.count > 0)
+    assert.ok(receipts.withThem > receipts.without)
+    for (const { name, rows } of sectionsOf(run, SHORT, 1)) {
+      for (const { what, target } of rows) assert.ok(target?.met !== false, `${name}: ${what}`)
+    }
+  })
+})
+
+describe('a crew', () => {
+  it('tells of every answer that is another than expected, and goes on', async () => {
+    const haraka = await startHaraka({ plugins: ['relay', 'test_sink'] })
+    const restricted = {
+      id: 'x',
+      domain: 'x.example',
+      kind: 'restricted',
+      ip: '127.77.0.1',
+    } as const
+    // Nobody refuses here what is to be refused.
+    const crew = new Crew(haraka.port, seatsOf([restricted], 4, SEED, true))
+    const { messages } = await crew.work(500)
+    await crew.close()
+    await haraka.stop()
+    assert.ok(messages > 0)
+    assert.ok(crew.failures.length > 0)
+    for (const failure of crew.failures) {
+      assert.match(
+        failure,
+        /^to "MAIL FROM:<a@stranger-\d+\.example>" from 127\.77\.0\.1 came: 250 /,
+      )
+    }
+  })
+})
