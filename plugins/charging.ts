@@ -12,6 +12,7 @@ import type { Connection } from './haraka'
 import type { Report } from './report'
 import { answeredRecipients } from './settlement'
 import type { Transit } from './transit'
+import type { Troubles } from './troubles'
 
 /** Answers that say nothing new about the tenant. */
 const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set(['CHARGED', 'FULL', 'DEFER', 'ZERO'])
@@ -25,6 +26,7 @@ export class Charging {
     private readonly report: Report,
     private readonly config: () => Config,
     private readonly engine: () => Engine | undefined,
+    private readonly troubles: Troubles,
   ) {}
 
   /** Counts the recipient, and answers by what Redis says. */
@@ -66,6 +68,7 @@ export class Charging {
     result: ChargeResult,
   ): Answer {
     const { answer } = result
+    this.troubles.over('charge')
     charges.close(charge, answer === 'CHARGED' && result.window > 0 ? 'counted' : 'none')
     const outcome = outcomeOf(result)
     let reply: Answer = outcome.reply
@@ -89,14 +92,19 @@ export class Charging {
     return reply
   }
 
-  /** Redis gave no answer: whether the recipient was counted is unknown, until its refund or its message settles it. */
+  /**
+   * Redis gave no answer, or refused: unless that says it, whether the recipient was counted is unknown, until its
+   * refund or its message settles it.
+   */
   private unanswered(
     transit: Transit,
     charges: Charges,
     charge: RecipientCharge,
     error: unknown,
   ): Answer {
-    charges.close(charge, 'unknown')
+    const engine = this.engine()
+    this.troubles.tell('charge', error)
+    charges.close(charge, engine?.store.changedNothing(error) ? 'none' : 'unknown')
     const reply = this.uncounted(transit, redisFailure(error))
     if (reply !== undefined) charges.drop(charge)
     return reply
@@ -105,7 +113,7 @@ export class Charging {
   /** A recipient that could not be counted passes, or gets a 451. */
   private uncounted(transit: Transit, reason: string): Answer {
     const passes = passesUncounted(transit.snapshot, this.config())
-    this.report.undecided(transit, reason, { verdict: passes ? 'pass' : 'tempfail' })
+    this.report.undecided(transit, reason, passes ? 'pass' : 'tempfail')
     return passes ? undefined : REPLIES.undecidable
   }
 

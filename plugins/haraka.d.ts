@@ -9,6 +9,8 @@ export type Next = (code?: number, message?: string | DSN) => void
 export interface ResultStore {
   add(plugin: { name: string }, result: Record<string, unknown>): void
   get(name: string): Record<string, unknown> | undefined
+  /** Tells whoever listens, such as karma, of what is added; add() does so by itself. */
+  redis_publish(name: string, result: Record<string, unknown>): void
 }
 
 export interface Transaction {

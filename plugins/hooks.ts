@@ -6,6 +6,7 @@ import type { Engine } from '../src/relay/engine'
 import { judge, type Judgement, type Stage } from '../src/relay/judge'
 import { REPLIES } from '../src/relay/reply'
 import { within } from '../src/deadline'
+import { addressOf } from '../src/store/connection'
 import type { Directory } from '../src/tenants/directory'
 import { LONGEST_ID } from '../src/tenants/identities'
 import type { Known } from '../src/tenants/snapshot'
@@ -13,10 +14,11 @@ import { Charging } from './charging'
 import { grantRelay } from './grant'
 import type { Answer } from './guard'
 import type { Connection, Next, Plugin } from './haraka'
-import { Quiet } from './quiet'
+import { lineOf, Quiet } from './quiet'
 import { Report } from './report'
 import { Session } from './session'
 import { Transit } from './transit'
+import { Troubles } from './troubles'
 
 type Result = Answer | Promise<Answer>
 
@@ -35,6 +37,8 @@ export class Hooks {
   private readonly report: Report
   private readonly charging: Charging
   private readonly quiet: Quiet
+  /** What the log of this process says of Redis. */
+  readonly troubles: Troubles
 
   /**
    * @param config the configuration in force.
@@ -46,8 +50,9 @@ export class Hooks {
     private readonly engine: () => Engine | undefined,
   ) {
     this.report = new Report(plugin)
-    this.charging = new Charging(this.report, config, engine)
-    this.quiet = new Quiet((message) => plugin.logerror(message))
+    this.troubles = new Troubles(plugin, addressOf(config().redis))
+    this.charging = new Charging(this.report, config, engine, this.troubles)
+    this.quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
   }
 
   connect(connection: Connection): undefined {
@@ -195,7 +200,10 @@ export class Hooks {
   private loadSnapshot(directory: Directory, tenant: string): Promise<Known> {
     return within(LOAD_DEADLINE, directory.load(tenant)).then(
       (snapshot) => {
-        if (!snapshot) this.quiet.say(`no such tenant: ${tenant.slice(0, LONGEST_ID)}`)
+        if (!snapshot) {
+          const name = tenant.slice(0, LONGEST_ID)
+          this.quiet.say(name, `no such tenant: ${name}`)
+        }
         return snapshot ?? null
       },
       () => undefined,
@@ -232,7 +240,7 @@ export class Hooks {
   private reportUncharged(transit: Transit, { verdict, reason }: Judgement): void {
     if (verdict === 'ignore') this.report.skip(transit, reason)
     if (verdict === 'pass' && reason === 'tenant-unknown') {
-      this.report.undecided(transit, reason, { verdict })
+      this.report.undecided(transit, reason, verdict)
     }
   }
 
@@ -242,7 +250,7 @@ export class Hooks {
       return judgement.reply
     }
     if (judgement.verdict === 'tempfail') {
-      this.report.undecided(transit, judgement.reason)
+      this.report.undecided(transit, judgement.reason, 'tempfail')
       return judgement.reply
     }
     return undefined

@@ -3,9 +3,19 @@ import { formatWindow } from '../src/allowance/limits'
 import { RefusalLog } from '../src/relay/refusal-log'
 import { clean } from '../src/safe-text'
 import type { Connection, Plugin } from './haraka'
-import type { Transit } from './transit'
+import { Quiet } from './quiet'
+import type { Transit, TransitFacts } from './transit'
 
 type Values = Record<string, unknown>
+
+/** What was done with what could not be decided. */
+type Verdict = 'pass' | 'tempfail'
+
+interface Undecided {
+  readonly facts: TransitFacts
+  readonly reason: string
+  readonly verdict: Verdict
+}
 
 /**
  * What we write into the results store and the log. Tokens and keys are stable: karma and dashboards read them.
@@ -13,9 +23,14 @@ type Values = Record<string, unknown>
  */
 export class Report {
   private readonly refusals: RefusalLog
+  private readonly undecidedOnes: Quiet<Undecided>
 
   constructor(private readonly plugin: Plugin) {
     this.refusals = new RefusalLog((refusals) => plugin.lognotice('refused', { ...refusals }))
+    this.undecidedOnes = new Quiet(({ facts, ...undecided }, repeats) => {
+      const more = repeats === 0 ? facts : { count: repeats, seconds: 60 }
+      plugin.logerror('undecided', known({ ...more, ...undecided }))
+    })
   }
 
   /** None of our business; once a transaction. */
@@ -86,11 +101,22 @@ export class Report {
     }
   }
 
-  /** Could not be decided; `values` say what was done. */
-  undecided(transit: Transit, token: string, values: Values = {}): void {
-    // Haraka logs it, and a token may be the message of an error.
-    const err = clean(token)
-    transit.transaction.results.add(this.plugin, { err, ...transit.facts, ...values })
+  /**
+   * Could not be decided: a recipient, or a whole transaction. The log tells the first for a reason, then a count a
+   * minute.
+   */
+  undecided(transit: Transit, token: string, verdict: Verdict): void {
+    // It may be the message of an error.
+    const reason = clean(token)
+    const { facts } = transit
+    const { results } = transit.transaction
+    const { name } = this.plugin
+    // As add() would do it with `err`, but for the log: there that makes an error line a recipient (haraka-results, _log).
+    results.add(this.plugin, { ...facts, verdict, human: reason })
+    results.redis_publish(name, { err: reason })
+    const kept = results.get(name)?.['err']
+    if (Array.isArray(kept)) kept.push(reason)
+    this.undecidedOnes.say(`${verdict} ${reason}`, { facts, reason, verdict })
   }
 }
 

@@ -9,7 +9,7 @@ import { guarded } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
 import { Hooks } from './hooks'
 import { logSafely } from './log'
-import { Quiet } from './quiet'
+import { lineOf, Quiet } from './quiet'
 import { watchTenantsFile } from './tenants-file'
 
 /** Before most others: a plugin that answers OK to RCPT, or speaks to its backend then, must not come first. */
@@ -17,10 +17,21 @@ const EARLY = -50
 const FIRST = -100
 
 /** One process of Haraka, from register() on. */
-interface Process {
-  config: Config
-  readonly redisUsable: boolean
+class Process {
   engine: Engine | undefined
+  readonly hooks: Hooks
+
+  constructor(
+    plugin: Plugin,
+    public config: Config,
+    readonly redisUsable: boolean,
+  ) {
+    this.hooks = new Hooks(
+      plugin,
+      () => this.config,
+      () => this.engine,
+    )
+  }
 }
 
 let running: Process | undefined
@@ -37,12 +48,12 @@ export function register(this: Plugin): void {
       `${CONFIG_FILE}: [redis] is wrong, so Redis is not asked: relaying sessions get 451 until that is mended and Haraka restarted`,
     )
   }
-  const process: Process = { config, redisUsable, engine: undefined }
+  const process = new Process(this, config, redisUsable)
   running = process
   for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(this)))) {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
-  registerHooks(this, process)
+  registerHooks(this, process.hooks)
 }
 
 /** Single process, or the master of a cluster: the one that applies the tenants file. */
@@ -73,6 +84,7 @@ function start(
   try {
     process.engine = new Engine(process.config.redis, eventsOf(plugin, process))
     if (follow) process.engine.follow()
+    process.engine.onConnected(() => process.hooks.troubles.over('connection'))
     if (wantsFile) watchTenantsFile(plugin, process.engine, process.config.tenants.file)
   } catch (error) {
     plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
@@ -80,8 +92,9 @@ function start(
 }
 
 function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeof Engine>[1] {
-  const quiet = new Quiet((message) => plugin.logerror(message))
-  const loud = new Quiet((message) => plugin.logcrit(message))
+  const { troubles } = process.hooks
+  const quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
+  const loud = new Quiet((message, repeats) => plugin.logcrit(lineOf(message, repeats)))
   return {
     onReady: (connectors) =>
       plugin.lognotice('ready', {
@@ -89,10 +102,10 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
         mode: process.config.main.override ?? process.config.main.mode,
       }),
     onRestriction: (_before, now) => logRestriction(plugin, now),
-    onUnusable: (message) => loud.say(message),
-    onError: (message) => quiet.say(`Redis: ${message}`),
-    onRedisError: (message) => quiet.say(`Redis: ${message}`),
-    onDrop: (message) => quiet.say(`a recipient was not given back: ${message}`),
+    onUnusable: (message) => loud.say(message, message),
+    onError: (message) => troubles.tell('background', message),
+    onRedisError: (message) => troubles.tell('connection', message),
+    onDrop: (reason) => quiet.say(reason, `not given back, or not indexed: ${reason}`),
   }
 }
 
@@ -106,12 +119,7 @@ function logRestriction(plugin: Plugin, now: Snapshot): void {
   }
 }
 
-function registerHooks(plugin: Plugin, process: Process): void {
-  const hooks = new Hooks(
-    plugin,
-    () => process.config,
-    () => process.engine,
-  )
+function registerHooks(plugin: Plugin, hooks: Hooks): void {
   const guard = <Params>(
     hook: (connection: Connection, params: Params) => ReturnType<Hooks['mail']>,
   ): ReturnType<typeof guarded<Params>> =>

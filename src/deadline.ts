@@ -1,3 +1,6 @@
+/** More than this setTimeout takes for nothing. */
+const LONGEST = 2 ** 31 - 1
+
 /**
  * Waits for a promise no longer than `ms`; what it does goes on, and its later failure is nobody's.
  *
@@ -5,7 +8,10 @@
  */
 export function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+    const timer = setTimeout(
+      () => reject(new Error(`no answer within ${Math.round(ms)} ms`)),
+      Math.min(ms, LONGEST),
+    )
     void promise.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }

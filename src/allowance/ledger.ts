@@ -1,3 +1,4 @@
+import { within } from '../deadline'
 import type { Mode } from '../mode'
 import { parentsOf } from '../names/domain'
 import { pieces } from '../store/pieces'
@@ -70,12 +71,13 @@ export class Ledger {
    * @throws where Redis gave no answer: whether the recipient was counted is unknown then, and {@link refund} settles it.
    */
   charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    return this.attempt(charge, defaults).then((text) => {
+    const end = performance.now() + this.patience
+    return this.attempt(charge, defaults, end).then((text) => {
       const reply = this.read(text)
-      if (reply.answer !== 'EXPIRED') return this.settled(charge, defaults, reply)
+      if (reply.answer !== 'EXPIRED') return this.settled(charge, defaults, end, reply)
       // We are still waiting, so what was late is our idea of the server's clock; the answer has just put it right.
-      return this.attempt(charge, defaults).then((again) =>
-        this.settled(charge, defaults, this.read(again)),
+      return this.again(charge, defaults, end).then((second) =>
+        this.settled(charge, defaults, end, this.read(second)),
       )
     })
   }
@@ -128,19 +130,39 @@ export class Ledger {
   private settled(
     charge: Charge,
     defaults: Defaults,
+    end: number,
     reply: ChargeReply,
   ): ChargeResult | Promise<ChargeResult> {
     if (reply.answer !== 'STALE') return reply.result
-    return this.attempt(charge, defaults, namesOf(charge)).then(
-      (again) => this.read(again, true).result,
+    return this.again(charge, defaults, end, namesOf(charge)).then(
+      (second) => this.read(second, true).result,
     )
   }
 
-  /** One call, which does nothing once nobody waits for it any more. */
-  private attempt(charge: Charge, defaults: Defaults, names?: readonly string[]): Promise<unknown> {
+  /**
+   * One call, which does nothing once nobody waits for it any more.
+   *
+   * @param end when that is, on our monotonic clock.
+   */
+  private attempt(
+    charge: Charge,
+    defaults: Defaults,
+    end: number,
+    names?: readonly string[],
+  ): Promise<unknown> {
     const now = this.clock.now()
-    if (typeof now === 'number') return this.call(charge, defaults, now + this.patience, names)
-    return now.then((time) => this.call(charge, defaults, time + this.patience, names))
+    if (typeof now === 'number') {
+      return this.call(charge, defaults, now + end - performance.now(), names)
+    }
+    const call = now.then((time) =>
+      this.call(charge, defaults, time + end - performance.now(), names),
+    )
+    return within(end - performance.now(), call)
+  }
+
+  /** The same for a second call: the client gives each of them all the time. */
+  private again(...question: Parameters<Ledger['attempt']>): Promise<unknown> {
+    return within(question[2] - performance.now(), this.attempt(...question))
   }
 
   private call(

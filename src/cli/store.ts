@@ -1,7 +1,8 @@
 import { addressOf, connect, type RedisSettings } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Store } from '../store/store'
-import { messageOf, UserError } from '../errors'
+import { stableMessage, troubleOf } from '../store/failure'
+import { UserError } from '../errors'
 import { StoreError } from './failure'
 
 /** How long to wait for Redis before saying that it is away, in ms. */
@@ -24,7 +25,7 @@ export async function withStore<T>(
   try {
     return await use(store)
   } catch (error) {
-    throw isRedisFailure(error) ? failed(settings, messageOf(error)) : error
+    throw isRedisFailure(error) ? failed(settings, error) : error
   } finally {
     store.client.disconnect()
   }
@@ -58,16 +59,22 @@ async function openStore(settings: RedisSettings): Promise<Store> {
 }
 
 function unreachable(settings: RedisSettings, problem: string): StoreError {
-  const advice = /^(NOAUTH|WRONGPASS|NOPERM)|ERR AUTH/.test(problem)
-    ? 'check username and password in [redis] of unregistered-domain.ini'
-    : 'start it, or say where it is with --config DIR or --redis URL'
-  return new StoreError(`Redis at ${addressOf(settings)} cannot be reached (${problem}): ${advice}`)
+  const told =
+    adviceOn(settings, problem) ??
+    `Redis at ${addressOf(settings)} cannot be reached (${stableMessage(problem)})`
+  return new StoreError(`${told}; --config DIR or --redis URL say which Redis is asked`)
 }
 
-function failed(settings: RedisSettings, problem: string): StoreError {
-  return new StoreError(
-    `Redis at ${addressOf(settings)} failed (${problem}): see what has been done with tenantctl status, then try again`,
-  )
+function failed(settings: RedisSettings, error: unknown): StoreError {
+  const told =
+    adviceOn(settings, error) ?? `Redis at ${addressOf(settings)} failed (${stableMessage(error)})`
+  return new StoreError(`${told}; see what has been done with tenantctl status, then try again`)
+}
+
+/** `undefined` where it is nothing we know. */
+function adviceOn(settings: RedisSettings, error: unknown): string | undefined {
+  const trouble = troubleOf(error)
+  return trouble && `Redis at ${addressOf(settings)} ${trouble.what}: ${trouble.advice}`
 }
 
 /** What ioredis throws: an answer that is an error, a timeout, a lost connection. */

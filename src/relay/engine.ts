@@ -5,7 +5,7 @@ import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Outbox, type Errand } from '../store/outbox'
 import { redisFailure } from '../store/failure'
-import { Store } from '../store/store'
+import { Store, type Client } from '../store/store'
 import { Directory, type DirectoryEvents } from '../tenants/directory'
 import { ensureEpoch } from '../tenants/epoch'
 import type { RegistryState } from '../tenants/known-registry'
@@ -36,6 +36,7 @@ export class Engine {
   private readonly outbox: Outbox
   private released = false
   private hold: NodeJS.Timeout | undefined
+  private subscriber: Client | undefined
 
   /** Starts to connect in the background. */
   constructor(
@@ -63,7 +64,9 @@ export class Engine {
   /** Starts to follow changes, over a connection of its own. */
   follow(): void {
     const onError = (message: string): void => this.events.onRedisError(message)
-    this.directory.follow(connectSubscriber(this.redis, this.store.client, onError))
+    const { client } = this.store
+    this.subscriber = connectSubscriber(this.redis, client, onError)
+    this.directory.follow(this.subscriber)
   }
 
   /** Whether Redis holds the registry that this process knows: nothing may be written to another. */
@@ -113,5 +116,15 @@ export class Engine {
     ensureEpoch(this.store, epoch).catch((error: unknown) =>
       this.events.onError(`the registry was given no epoch: ${redisFailure(error)}`),
     )
+  }
+
+  /** Calls `listener` whenever all connections there are have come up, for the first time or again. */
+  onConnected(listener: () => void): void {
+    const connections = [this.store.client, ...(this.subscriber ? [this.subscriber] : [])]
+    for (const each of connections) {
+      each.on('ready', () => {
+        if (connections.every(({ status }) => status === 'ready')) listener()
+      })
+    }
   }
 }

@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { connectToAnyNode, PunctualCluster } from './cluster'
 import { errorCode } from './failure'
+import { watchHandshake } from './handshake'
 import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
 import type { TlsFiles } from '../tls-files'
@@ -56,6 +57,7 @@ export function connect(settings: RedisSettings, onError: (message: string) => v
       ? new PunctualCluster(settings.cluster, commonOptions(settings), retryDelay)
       : connectRedis(settings)
   client.on('error', (error: Error) => onError(describe(error, settings)))
+  if (client instanceof Redis) watchHandshake(client, settings.sentinels.length === 0, onError)
   return client
 }
 
@@ -115,6 +117,7 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
     autoResendUnfulfilledCommands: false,
     commandTimeout: settings.commandTimeout,
     connectTimeout: CONNECT_TIMEOUT,
+    maxLoadingRetryTime: LONGEST_RETRY,
     // While an answer is due: a way that swallows all (a proxy, a firewall) would hold us for ever.
     socketTimeout: settings.commandTimeout * DEAD_AFTER,
     keepAlive: 10_000,

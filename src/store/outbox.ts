@@ -1,18 +1,16 @@
-import { messageOf } from '../errors'
-import { errorCode } from './failure'
+import { isHopeless, redisFailure } from './failure'
 import type { Client } from './store'
 
 const RETRY_AFTER = 1000
 /** After so many lanes in a row that Redis did not answer for, it is taken to be away as a whole. */
 const MOST_FAILURES = 10
-const REFUSALS: ReadonlySet<string | undefined> = new Set(['WRONGTYPE', 'NOPERM', 'ERR'])
 
 /** Work for Redis that nobody waits for, and that may be done twice. */
 export type Errand = () => Promise<unknown>
 
 /**
- * Runs errands in the background; those that Redis did not answer wait here, up to a bound, until it does.
- * Never throws and never rejects.
+ * Runs errands in the background; those that Redis did not answer, or cannot do now, wait here, up to a bound, until it
+ * does. Never throws and never rejects.
  *
  * They wait in lanes, each in order: in a Cluster Redis may be away for one tenant and not for the others.
  */
@@ -79,9 +77,9 @@ export class Outbox {
       await errand()
       return true
     } catch (error) {
-      if (!isRefusal(error)) return false
-      // Redis answered: asking again would give the same answer.
-      this.onDrop(messageOf(error))
+      // What Redis refuses for its own state (or its ACL) is mended by somebody, and done then.
+      if (!isHopeless(error)) return false
+      this.onDrop(redisFailure(error))
       return true
     }
   }
@@ -128,9 +126,4 @@ export class Outbox {
     this.undone--
     if (this.undone === 0) for (const resolve of this.idle.splice(0)) resolve()
   }
-}
-
-/** Whether Redis took the command and refused it for good, such as WRONGTYPE; not LOADING, READONLY and the like. */
-function isRefusal(error: unknown): boolean {
-  return REFUSALS.has(errorCode(error))
 }

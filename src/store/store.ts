@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Cluster, Redis } from 'ioredis'
-import { errorCode } from './failure'
+import { changedNothing, errorCode } from './failure'
+import { within } from '../deadline'
 import type { Keys } from './keys'
 import { assemble, type Script } from './script'
 
@@ -24,17 +25,23 @@ interface Assembled {
 /** A Redis connection together with the names of our keys, and the way to run our scripts on it. */
 export class Store {
   private readonly scripts = new Map<Script, Assembled>()
+  /** How long the client waits for an answer, in ms. */
+  private readonly commandTimeout: number | undefined
 
   /** @param replacements other sources for some scripts or their shared pieces (see {@link assemble}). */
   constructor(
     readonly client: Client,
     readonly keys: Keys,
     private readonly replacements: Readonly<Record<string, string>> = {},
-  ) {}
+  ) {
+    const options = 'nodes' in client ? client.options.redisOptions : client.options
+    this.commandTimeout = options?.commandTimeout
+  }
 
   /**
    * Runs a script atomically: EVAL the first time, then EVALSHA, and EVAL again where Redis has lost it or is another.
-   * Not by ioredis's `defineCommand`: it costs the caller of a charge a third more CPU.
+   * Not by ioredis's `defineCommand`: it costs the caller of a charge a third more CPU. Both together take no longer than
+   * the client's command timeout.
    *
    * @throws what ioredis throws: not connected, timed out, or the script's own error.
    */
@@ -49,12 +56,15 @@ export class Store {
       assembled.sent = true
       return this.client.eval(assembled.source, keys.length, ...keys, ...args)
     }
+    const begun = performance.now()
     return this.client
       .evalsha(assembled.sha, keys.length, ...keys, ...args)
       .catch((error: unknown) => {
         // It has not run, so it may be sent again.
         if (errorCode(error) !== 'NOSCRIPT') throw error
-        return this.client.eval(assembled.source, keys.length, ...keys, ...args)
+        const answer = this.client.eval(assembled.source, keys.length, ...keys, ...args)
+        if (this.commandTimeout === undefined) return answer
+        return within(begun + this.commandTimeout - performance.now(), answer)
       })
   }
 
@@ -74,6 +84,14 @@ export class Store {
       ...keys,
       ...args,
     )
+  }
+
+  /**
+   * Whether a call that failed so has certainly changed nothing: one of a script that reads each key before it writes. A
+   * Cluster client may have sent it before, and does not tell.
+   */
+  changedNothing(error: unknown): boolean {
+    return !('nodes' in this.client) && changedNothing(error)
   }
 
   /**

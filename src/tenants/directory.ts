@@ -1,5 +1,5 @@
 import type { Scope } from '../restriction/restriction'
-import { redisFailure } from '../store/failure'
+import { messageOf } from '../errors'
 import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './aging'
 import { parseChange } from './changes'
@@ -156,7 +156,8 @@ export class Directory {
    */
   load(tenant: string): Promise<Snapshot | undefined> {
     // A note of another plugin may name anything; a key made of it could be one of our other keys.
-    return isTenantId(tenant) ? this.tenants.load(tenant) : Promise.resolve(undefined)
+    if (!isTenantId(tenant)) return Promise.resolve(undefined)
+    return this.told(this.tenants.load(tenant))
   }
 
   /** Asks for a tenant in the background: somebody has seen that it is another than known here. */
@@ -183,7 +184,7 @@ export class Directory {
    * @throws where Redis gave no answer and nothing is known.
    */
   askOwner(domain: string): Promise<string | null> {
-    return this.owners.ask(domain)
+    return this.told(this.owners.ask(domain))
   }
 
   /**
@@ -215,7 +216,7 @@ export class Directory {
     this.owners.changed()
     const tenants = this.tenants.ids()
     for (let at = 0; at < tenants.length; at += AT_ONCE) {
-      await Promise.all(tenants.slice(at, at + AT_ONCE).map((tenant) => this.load(tenant)))
+      await Promise.all(tenants.slice(at, at + AT_ONCE).map((tenant) => this.tenants.load(tenant)))
     }
   }
 
@@ -271,6 +272,12 @@ export class Directory {
 
   private tell(error: unknown): void {
     if (error instanceof RegistryUnusable) this.events.onUnusable?.(error.message)
-    else this.events.onError(redisFailure(error))
+    else this.events.onError(messageOf(error))
+  }
+
+  /** For what a session waits for, which goes on without it. */
+  private told<T>(work: Promise<T>): Promise<T> {
+    this.inBackground(work)
+    return work
   }
 }

@@ -27,9 +27,16 @@ let hooks: Hooks
 let config = configWith()
 
 const log = (): void => void lines++
-const PLUGIN = { name: 'unregistered-domain', lognotice: log, logerror: log } as unknown as Plugin
+const PLUGIN = {
+  name: 'unregistered-domain',
+  ...{ lognotice: log, logerror: log, loginfo: () => {} },
+} as unknown as Plugin
 /** Keeps nothing of a transaction, which Haraka drops with it. */
-const RESULTS: ResultStore = { add: () => {}, get: () => undefined }
+const RESULTS: ResultStore = {
+  add: () => {},
+  get: () => undefined,
+  redis_publish: () => {},
+}
 
 before(async () => {
   redis = await startRedis()

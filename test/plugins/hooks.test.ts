@@ -58,7 +58,12 @@ beforeEach(() => {
 
 function results(): ResultStore & { all: unknown[] } {
   const all: unknown[] = []
-  return { all, add: (_plugin, result) => void all.push(result), get: () => undefined }
+  return {
+    all,
+    add: (_plugin, result) => void all.push(result),
+    get: () => undefined,
+    redis_publish: () => {},
+  }
 }
 
 /** A session from the tenant's address, within a transaction of this sender. */

@@ -39,11 +39,12 @@ it('what passes because its tenant cannot be asked for is told, once a recipient
   await waitFor(() => engine.store.client.status !== 'ready')
   const { config } = parseConfig({ outage: { unregistered: 'accept' } }, '.')
   const hooks = new Hooks(
-    { name: 'unregistered-domain' } as Plugin,
+    { name: 'unregistered-domain', logerror: () => {} } as unknown as Plugin,
     () => config,
     () => engine,
   )
   const told: unknown[] = []
+  const errors: string[] = []
   const connection = {
     remote: { ip: '192.0.2.1' },
     notes: {},
@@ -53,7 +54,11 @@ it('what passes because its tenant cannot be asked for is told, once a recipient
     transaction: {
       mail_from: parseEnvelope('x@lure.example'),
       notes: {},
-      results: { add: (_plugin: unknown, result: unknown) => void told.push(result) },
+      results: {
+        add: (_plugin: unknown, result: unknown) => void told.push(result),
+        get: () => ({ err: errors }),
+        redis_publish: () => {},
+      },
     },
   } as unknown as Connection
   const recipient = parseEnvelope('someone@far.example')
@@ -61,5 +66,6 @@ it('what passes because its tenant cannot be asked for is told, once a recipient
   assert.equal(await hooks.rcpt(connection, [recipient]), undefined)
   assert.equal(await hooks.rcptOk(connection, recipient), undefined)
   const facts = { tenant: 'contoso', connector: 'contoso/mx', domain: 'lure.example' }
-  assert.deepEqual(told, [{ err: 'tenant-unknown', ...facts, verdict: 'pass' }])
+  assert.deepEqual(told, [{ ...facts, verdict: 'pass', human: 'tenant-unknown' }])
+  assert.deepEqual(errors, ['tenant-unknown'])
 })
