@@ -23,6 +23,7 @@ const ENDINGS = {
   rset: 12,
   quit: 5,
   leaves: 9,
+  leavesAtRcpt: 6,
   leavesInData: 6,
   leavesAtDot: 6,
   tearsAtDot: 2,
@@ -115,6 +116,10 @@ async function transact(
     return false
   }
   const how = random() < 0.5 ? 'FIN' : 'RST'
+  if (ending === 'leavesAtRcpt') {
+    await session.leaveAtRcpt(transaction, how, 'late@far.example')
+    return false
+  }
   if (ending === 'leaves') {
     await session.leave(transaction, how)
     return false

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly seed: number
   /** How long mail flows and faults come, in ms. */
   readonly length: number
+  /** Folder of the plugin package; default: this repository. */
+  readonly package?: string
 }
 
 /** What a run has shown. */
@@ -30,14 +32,17 @@ export interface RunReport extends RunOptions {
   readonly log: string
 }
 
-/** Within so long all must be well again after the last fault, in ms. */
-const RECOVERY = 40_000
+/** So long each thing may take that must become well again, in ms: less than what is found by age alone. */
+const RECOVERY = 15_000
+
+/** And so long until nothing is on its way any more; a worker that is replaced ends after its last session. */
+const SETTLING = 20_000
 
 /** One run: mail and faults for a while, then quiet, then all rules. */
-export async function run({ seed, length }: RunOptions): Promise<RunReport> {
+export async function run({ seed, length, ...options }: RunOptions): Promise<RunReport> {
   // One in four writes to its disk once a second, and may lose what it had answered by then when it is killed.
   const durability: Durability = seed % 4 === 3 ? 'everysec' : 'always'
-  const site = await Site.start(durability)
+  const site = await Site.start({ durability, ...options })
   const ticker = watchOurselves(site.history)
   try {
     const load = new Load(site.haraka.port, site.senders, seed, site.history.sessions)
@@ -91,10 +96,8 @@ async function play(site: Site, lane: Lane, steps: readonly Step[], end: number)
 /** Every tenant is served by every worker as it should be, within bounds; what is not, is complained of. */
 async function recover(site: Site): Promise<void> {
   const { history, senders, relay, redis } = site
-  const deadline = now() + RECOVERY
   const eventually = async (what: string, work: () => Promise<boolean>) => {
-    const timeout = Math.max(1000, deadline - now())
-    await waitFor(work, { timeout, interval: 100, what }).catch((error: Error) => {
+    await waitFor(work, { timeout: RECOVERY, interval: 100, what }).catch((error: Error) => {
       const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
       history.complaints.push(`${error.message}${cause}`)
     })
@@ -174,7 +177,7 @@ async function settled(site: Site): Promise<Evidence> {
     site.history.stalls.push(...site.witness.stalls())
     return Object.keys(broken(site.history, evidence)).length === 0
   }
-  await waitFor(look, { timeout: 35_000, interval: 500 }).catch(() => {})
+  await waitFor(look, { timeout: SETTLING, interval: 500 }).catch(() => {})
   return evidence ?? gather(site)
 }
 

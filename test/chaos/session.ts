@@ -103,6 +103,16 @@ export class WitnessedSession {
     end(transaction, 'returned')
   }
 
+  /** Asks for one more recipient and goes away without waiting for the answer. */
+  async leaveAtRcpt(transaction: Transaction, how: 'FIN' | 'RST', to: string): Promise<void> {
+    const exchange: Exchange = { verb: 'RCPT', sent: now() }
+    transaction.rcpts.push(exchange)
+    this.client.write(`RCPT TO:<${to}>\r\n`)
+    await this.client.leave(how)
+    exchange.answered = now()
+    end(transaction, 'returned')
+  }
+
   /** Sends the message and goes away without waiting for the answer. */
   async leaveAtDot(transaction: Transaction, how: 'FIN' | 'RST', text: string): Promise<void> {
     await this.client.messageAndLeave(how, text)

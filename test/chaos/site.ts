@@ -46,11 +46,18 @@ export class Site {
     this.witness = new Witness(haraka.dir)
   }
 
-  static async start(durability: Durability): Promise<Site> {
+  static async start({
+    durability,
+    ...options
+  }: {
+    durability: Durability
+    package?: string
+  }): Promise<Site> {
     const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', durability] })
     const way = await startRedisProxy(redis.port)
     const address = newAddress()
     const haraka = await startHaraka({
+      ...options,
       nodes: 2,
       redis: way,
       settings: settings(),
