@@ -117,17 +117,22 @@ async function readTenant(
   return tenant.fields.has('createdAt') ? tenant : undefined
 }
 
-/** All that lies in the keys of a tenant, be there such a tenant or not. */
+/**
+ * All that lies in the keys of a tenant, be there such a tenant or not.
+ *
+ * @param longest list of domains that is read, too.
+ */
 export async function readWhole(
   store: Store,
   id: string,
   { usage }: ReadOptions,
+  longest = LONGEST_WHOLE,
 ): Promise<TenantAsRead> {
   const { keys } = store
   const [fields, restriction, rings, domains, long] = (await store.runForOctets(
     READ,
     [keys.tenant(id), keys.domains(id), keys.restriction(id), keys.usage(id)],
-    [LONGEST_WHOLE, usage ? 1 : 0],
+    [longest, usage ? 1 : 0],
   )) as [Buffer[], Buffer[], Buffer[], Buffer[], number]
   return {
     id,

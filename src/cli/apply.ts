@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { Command } from 'commander'
+import type { Store } from '../store/store'
 import { applyTenantsFile, type ApplyReport } from '../tenants/apply'
 import { Registry } from '../tenants/registry'
 import { readTenantsFile } from '../tenants/tenants-file'
@@ -27,11 +28,12 @@ export function addApplyCommand(program: Command, io: Io, end: (status: number) 
       const dryRun = options.dryRun === true
       const prune = options.prune === true
       const tenantsFile = await readTenantsFile(path.resolve(io.cwd, file))
-      await context.connected(async (store) => {
+      const use = async (store: Store): Promise<void> => {
         const report = await applyTenantsFile(new Registry(store), tenantsFile, { dryRun, prune })
         context.out.result({ dry_run: dryRun, ...report }, () => print(context, report, dryRun))
         if (report.errors.length + report.refused.length > 0) end(REFUSED)
-      })
+      }
+      await (dryRun ? context.connected(use) : context.writing(use))
     })
   manual(command, {
     examples: [

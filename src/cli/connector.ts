@@ -63,7 +63,7 @@ function addAdd(connector: Command, io: Io): void {
         certSha256: options.certSha256,
         auth: options.auth,
       })
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const result = await new Registry(store).addConnector(tenant, name, identities, by)
         out.result({ result, tenant, name }, () =>
           out.line(
@@ -98,7 +98,7 @@ function addRemove(connector: Command, io: Io): void {
     .action(async (tenant: string, name: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         await new Registry(store).removeConnector(tenant, name)
         out.result({ result: 'removed', tenant, name }, () =>
           out.line(`removed connector ${tenant}/${name}`),
@@ -127,7 +127,7 @@ function addSwitch(connector: Command, io: Io, enabled: boolean): void {
     .action(async (tenant: string, name: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const change = await new Registry(store).setConnectorEnabled(tenant, name, enabled)
         const result = change === 'changed' ? done : change
         out.result({ result, tenant, name }, () =>

@@ -12,6 +12,7 @@ import { actor } from './actor'
 import type { Io } from './io'
 import { Output } from './output'
 import { redisFromUrl } from './redis-url'
+import { assertReadable, assertWhole, assertWritable } from './registry-guard'
 import { withStore } from './store'
 
 /** The options that every command takes. */
@@ -84,13 +85,42 @@ export class Context {
   }
 
   /**
-   * Runs `use` with the configuration and a connected store.
+   * Runs `use`, which only reads, with the configuration and a connected store.
    *
    * @throws {InputError} a broken configuration; {@link StoreError}: Redis is away.
+   * @throws {SchemaError} a later version has written what Redis holds.
    */
   async connected<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
+    return this.guarded(assertReadable, use)
+  }
+
+  /**
+   * The same for what needs the registry whole, and writes nothing.
+   *
+   * @throws {RefusedError} Redis has lost what was registered, or holds a part of it.
+   */
+  async unharmed<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
+    return this.guarded(assertWhole, use)
+  }
+
+  /**
+   * The same for what writes; the registry has an epoch then.
+   *
+   * @throws as {@link unharmed}.
+   */
+  async writing<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
+    return this.guarded(assertWritable, use)
+  }
+
+  private async guarded<T>(
+    assertFit: (store: Store, snapshot: string) => Promise<void>,
+    use: (store: Store, config: Config) => Promise<T>,
+  ): Promise<T> {
     const config = this.config()
-    return withStore(config.redis, (store) => use(store, config))
+    return withStore(config.redis, async (store) => {
+      await assertFit(store, config.outage.snapshot)
+      return use(store, config)
+    })
   }
 
   /** One line on stderr that is no error. */

@@ -11,6 +11,7 @@ import { checkBreadth, checkCertificates, checkMethods } from './doctor/identiti
 import { fail, warn, type Line } from './doctor/line'
 import { checkPlugins } from './doctor/plugins'
 import { checkRedis } from './doctor/redis'
+import { checkRegistry } from './doctor/registry'
 import { checkRelayAcl } from './doctor/relay-acl'
 import { checkHarakaSettings, checkOwnSettings } from './doctor/settings'
 import { StoreError } from './failure'
@@ -86,11 +87,17 @@ async function checkStore(
   mend: boolean,
 ): Promise<Line[]> {
   try {
-    return await withStore(config.redis, async (store) => [
-      ...(await checkRedis(store, config.redis)),
-      ...(await checkConnectors(store, files, config)),
-      ...(await checkConsistency(store, mend)),
-    ])
+    return await withStore(config.redis, async (store) => {
+      const redis = await checkRedis(store, config.redis)
+      const registry = await checkRegistry(store, config.outage.snapshot)
+      if (!registry.known) return [...redis, registry.line]
+      return [
+        ...redis,
+        registry.line,
+        ...(await checkConnectors(store, files, config)),
+        ...(await checkConsistency(store, mend && registry.whole)),
+      ]
+    })
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
     return [fail('redis', error.message, 'nothing that is registered was looked at')]

@@ -48,7 +48,7 @@ function addAdd(domain: Command, io: Io): void {
       const flags = { subdomains: options.subdomains === true, shared: options.shared === true }
       const names = (await readNames(args, io)).map((name) => acceptedDomainName(name, flags))
       const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const { added, unchanged } = await new Registry(store).addDomains(tenant, domains, by)
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {
@@ -83,7 +83,7 @@ function addRemove(domain: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       const removed = [...new Set((await readNames(args, io)).map(typedDomain))]
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         await new Registry(store).removeDomains(tenant, removed)
         out.result({ result: 'removed', tenant, removed }, () => {
           tell(out, removed, (what) => `removed ${what} from ${tenant}`)
@@ -107,7 +107,7 @@ function addMove(domain: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       const moved = typedDomain(name)
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const { from } = await new Registry(store).moveDomain(moved, tenant, by)
         const result = from === undefined ? 'unchanged' : 'moved'
         out.result({ result, domain: moved, from: from ?? null, tenant }, () => {

@@ -3,11 +3,13 @@ import path from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../package-root'
 import { addApplyCommand } from './apply'
+import { addBackupCommands } from './backup'
 import { addConnectorCommands } from './connector'
 import { addDoctorCommand } from './doctor'
 import { addDomainCommands } from './domain'
 import { addExplainCommand } from './explain'
 import { throwUsageErrors } from './failure'
+import { addInitCommand } from './init'
 import type { Io } from './io'
 import { addRestrictionCommands } from './restriction'
 import { addStatusCommand } from './status'
@@ -44,6 +46,8 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addExplainCommand(program, io)
   addApplyCommand(program, io, end)
   addDoctorCommand(program, io, end)
+  addBackupCommands(program, io)
+  addInitCommand(program, io)
   throwUsageErrors(program)
   return program
 }

@@ -78,7 +78,7 @@ function addBlock(program: Command, io: Io): void {
       assertTenantId(tenant)
       const reason = acceptedReason(options.reason)
       const scope = options.all ? 'all' : 'unregistered'
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const result = await new Restrictions(store).place(tenant, { scope, reason, by })
         out.result({ result, tenant, scope }, () => out.line(placed(tenant, scope, result)))
       })
@@ -106,7 +106,7 @@ function addUnblock(program: Command, io: Io): void {
       assertTenantId(tenant)
       const reason = acceptedReason(options.reason)
       const keepUsage = options.keepUsage === true
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const result = await new Restrictions(store).lift(tenant, { reason, by, keepUsage })
         out.result({ result, tenant }, () =>
           out.line(

@@ -52,7 +52,7 @@ function addAdd(tenant: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       const settings = settingsOf(options)
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const result = await new Registry(store).addTenant(id, settings, by)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),
@@ -83,7 +83,7 @@ function addSet(tenant: Command, io: Io): void {
           'nothing to set: give one or more of --name, --limits, --null-limits, --mode',
         )
       }
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const result = await new Registry(store).setTenant(id, changes)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'changed' ? `changed tenant ${id}` : `tenant ${id} is so already`),
@@ -174,7 +174,7 @@ function addRemove(tenant: Command, io: Io): void {
     .action(async (id: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
-      await context.connected(async (store) => {
+      await context.writing(async (store) => {
         const [view] = await describeTenants(store, [await existingTenant(store, id)])
         await new Registry(store).removeTenant(id)
         out.result({ result: 'removed', tenant: id }, () =>

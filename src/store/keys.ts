@@ -8,6 +8,8 @@ export class Keys {
   readonly tenants: string
   /** In the slot of the index of tenants, so that neither is lost without the other. */
   readonly epoch: string
+  /** The checksum of the backup that is being restored; there only until that is done. */
+  readonly restore: string
   readonly restricted: string
   readonly ownerNames: string
   readonly ownerIndex: string
@@ -25,6 +27,7 @@ export class Keys {
   constructor(readonly prefix: string) {
     this.tenants = `${prefix}{@tenants}`
     this.epoch = `${prefix}{@tenants}:epoch`
+    this.restore = `${prefix}{@tenants}:restore`
     this.restricted = `${prefix}{@restricted}`
     this.ownerNames = `${prefix}{@owners}:names`
     this.ownerIndex = `${prefix}{@owners}:index`

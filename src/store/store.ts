@@ -48,7 +48,7 @@ export class Store {
   run(
     script: Script,
     keys: readonly string[],
-    args: readonly (string | number)[],
+    args: readonly (string | number | Buffer)[],
   ): Promise<unknown> {
     const assembled = this.assembled(script)
     this.sendTogether()

@@ -86,6 +86,17 @@ export class ConnectorRegistry {
     await this.assertTenantStays(tenant, changed)
   }
 
+  /**
+   * Puts connectors back as they were, time and all, in place of those of the same name: all in one script, or none.
+   * Whether there are such tenants is the caller's concern.
+   *
+   * @throws {RefusedError} another connector has one of the identities.
+   */
+  async restore(connectors: readonly Connector[]): Promise<void> {
+    const byId = new Map(connectors.map((each) => [connectorId(each.tenant, each.name), each]))
+    await this.change([...byId.keys()], (id) => byId.get(id))
+  }
+
   /** @throws {NotFoundError} there is no such connector. */
   async remove(tenant: string, name: string): Promise<void> {
     await this.change([connectorId(tenant, name)], (_id, there) => {

@@ -2,8 +2,9 @@ import { noSuchTenant, NotFoundError, RefusedError } from '../errors'
 import { readScript } from '../store/script'
 import { scanSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
+import { claim, findObstacles } from './claims'
 import { putEntries, readEntries, removeEntries } from './domain-entries'
-import { ownerOf, readClaims } from './owners'
+import { describeObstacle, ownerOf, readClaims } from './owners'
 import { parseFlags } from './packing'
 import { settle } from './settle'
 import { assertTenantExists } from './tenant-registry'
@@ -101,6 +102,32 @@ export async function finishMove(
   await settle(store, to, [domain])
   await settle(store, from, [domain])
   return true
+}
+
+/**
+ * Puts back a move that was begun and not finished.
+ *
+ * @param write `false`: only looks.
+ * @returns `there`; `absent`: it is not, or was not before it was written; or why it cannot be, for people.
+ */
+export async function restoreMove(
+  store: Store,
+  { domain, from, to }: Move,
+  subdomains: boolean,
+  write: boolean,
+): Promise<string> {
+  const { client, keys } = store
+  const [there] = await readClaims(store, [domain])
+  if ((await client.hget(keys.ownerMoves, domain)) === from && there?.tenant === to) return 'there'
+  const [obstacle] = await (write ? claim : findObstacles)(store, from, [{ domain, subdomains }])
+  if (obstacle) return describeObstacle(obstacle)
+  if (!write) return 'absent'
+  const reply = (await store.run(
+    MOVE,
+    [keys.ownerNames, keys.ownerIndex, keys.ownerVersion, keys.ownerMoves],
+    [domain, to],
+  )) as MoveReply
+  return reply[0] === 'refused' ? `${reply[1]} has ${reply[2]}` : 'absent'
 }
 
 /** The moves that have been begun and not finished: under way right now, or cut short. */

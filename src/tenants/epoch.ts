@@ -50,6 +50,23 @@ export function isNewer({ schema }: Epoch): boolean {
   return Number(schema.split('.')[0]) > SCHEMA.major
 }
 
+/**
+ * Whether Redis holds another registry than a known one, which no operator has put there in its place; or none.
+ *
+ * @param known its epoch.
+ * @param seenAt server time at which it was last seen, in ms since the epoch of Unix.
+ */
+export function isAnother(
+  { epoch, tenants }: RegistryLook,
+  known: string,
+  seenAt: number,
+): boolean {
+  if (epoch?.epoch === known) return false
+  // Without an epoch but with tenants: an older version has written it, or a failover has forgotten only that.
+  if (!epoch) return tenants === 0
+  return epoch.origin !== 'operator' || epoch.createdAt <= seenAt
+}
+
 /** Looks at the registry, writing nothing. */
 export function lookAtRegistry(store: Store, tenant = ''): Promise<RegistryLook> {
   return call(store, 'look', '', tenant)

@@ -1,6 +1,6 @@
 import { shortTime } from '../time'
 import type { Store } from '../store/store'
-import { isNewer, lookAtRegistry, SCHEMA, type Epoch, type RegistryLook } from './epoch'
+import { isAnother, isNewer, lookAtRegistry, SCHEMA, type Epoch, type RegistryLook } from './epoch'
 
 /**
  * Whether what Redis holds is the registry that this process knows: not seen yet; it is; it is not (all is lost, or it is
@@ -102,13 +102,9 @@ export class KnownRegistry {
     return look
   }
 
-  private isLost({ epoch, tenants }: RegistryLook): boolean {
-    if (this.known === undefined || epoch?.epoch === this.known || !this.context.knows()) {
-      return false
-    }
-    // Without an epoch but with tenants: an older version has written it, or a failover has forgotten only that.
-    if (!epoch) return tenants === 0
-    return epoch.origin !== 'operator' || epoch.createdAt <= this.seen
+  private isLost(look: RegistryLook): boolean {
+    if (this.known === undefined || !this.context.knows()) return false
+    return isAnother(look, this.known, this.seen)
   }
 
   private accept({ epoch, time }: RegistryLook): void {

@@ -84,6 +84,7 @@ describe('tenantctl doctor', () => {
         'redis',
         'maxmemory-policy',
         'persistence',
+        'registry',
         'connectors',
         'relay_acl_allow',
         'consistency',

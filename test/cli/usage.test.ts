@@ -5,10 +5,21 @@ import { tmpdir, userInfo } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Command } from 'commander'
+import { writeLines } from '../../src/backup/file'
+import type { Header } from '../../src/backup/format'
 import { createProgram } from '../../src/cli/program'
 import { processIo } from '../../src/cli/io'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, tenantctl } from './cli'
+
+const EMPTY: Header = {
+  kind: 'backup',
+  prefix: 'ud:',
+  epoch: '',
+  schema: '1.0',
+  createdAt: 0,
+  omitted: 0,
+}
 
 const AWAY = ['--redis', 'redis://127.0.0.1:1']
 
@@ -205,6 +216,8 @@ describe('tenantctl', () => {
     it('refused: 1 at once from every command, with the address and what to do', async () => {
       const file = path.join(mkdtempSync(path.join(tmpdir(), 'tenantctl-')), 'tenants.yaml')
       writeFileSync(file, 'id: site\ntenants:\n  contoso: {}\n')
+      const backup = path.join(path.dirname(file), 'backup.jsonl')
+      await writeLines(backup, EMPTY, [])
       const lines = [
         'tenant add a',
         'tenant set a --mode off',
@@ -226,6 +239,10 @@ describe('tenantctl', () => {
         'unblock a --reason b',
         'explain --from x@a.example',
         `apply ${file}`,
+        `backup ${backup}`,
+        `restore ${backup}`,
+        'init',
+        'init --force',
       ]
       // doctor looks on, and says it among its lines.
       const tried = leaves().filter((command) => lines.some((line) => line.startsWith(command)))

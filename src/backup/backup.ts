@@ -1,0 +1,66 @@
+import { RefusedError } from '../errors'
+import type { Store } from '../store/store'
+import { isNewer, lookAtRegistry, SchemaError } from '../tenants/epoch'
+import type { Written } from './file'
+import type { Header } from './format'
+import { readRegistry } from './read-registry'
+import { formatRecord } from './record'
+
+/** What a backup holds. */
+export interface BackupReport extends Written {
+  readonly tenants: number
+  readonly domains: number
+  readonly connectors: number
+  readonly restricted: number
+  /** Domains were claimed meanwhile: one that was moved may be with both of its tenants, or with neither. */
+  readonly ownersChanged: boolean
+}
+
+/** Writes a file out of its header and lines: `writeLines` for some path, or `writeTo` for some sink. */
+export type WriteFile = (header: Header, lines: AsyncIterable<string>) => Promise<Written>
+
+/**
+ * Writes down everything that is registered and counted.
+ *
+ * @throws {RefusedError} there is nothing, so that an older backup would be lost for an empty one.
+ * @throws {SchemaError} Redis holds a later schema.
+ * @throws what ioredis throws, and `write`.
+ */
+export async function backup(store: Store, write: WriteFile): Promise<BackupReport> {
+  const { keys, client } = store
+  const { epoch, tenants, time } = await lookAtRegistry(store)
+  if (epoch && isNewer(epoch)) throw new SchemaError(epoch.schema)
+  if (tenants === 0) {
+    throw new RefusedError(
+      `Redis holds no tenant under ${keys.prefix}, and nothing was written: look whether it is the right one, and whether it has lost its data (tenantctl doctor)`,
+    )
+  }
+  const header: Header = {
+    kind: 'backup',
+    prefix: keys.prefix,
+    epoch: epoch?.epoch ?? '',
+    schema: epoch?.schema ?? '1.0',
+    createdAt: time,
+    omitted: 0,
+  }
+  const owners = await client.get(keys.ownerVersion)
+  const counts = { tenants: 0, domains: 0, connectors: 0, restricted: 0 }
+  const written = await write(header, linesOf(store, counts))
+  const ownersChanged = (await client.get(keys.ownerVersion)) !== owners
+  return { ...written, ...counts, ownersChanged }
+}
+
+async function* linesOf(
+  store: Store,
+  counts: { tenants: number; domains: number; connectors: number; restricted: number },
+): AsyncGenerator<string> {
+  for await (const record of readRegistry(store)) {
+    if (record.type === 'domains') counts.domains += record.domains.size
+    else if (record.type === 'connector') counts.connectors++
+    else if (record.type === 'tenant') {
+      counts.tenants++
+      if (record.restriction) counts.restricted++
+    }
+    yield formatRecord(record)
+  }
+}

@@ -1,0 +1,147 @@
+import { RefusedError, UserError } from '../errors'
+import type { Store } from '../store/store'
+import { findInconsistencies, type Inconsistency } from '../tenants/consistency'
+import {
+  confirmEpoch,
+  ensureEpoch,
+  isNewer,
+  lookAtRegistry,
+  SCHEMA,
+  SchemaError,
+} from '../tenants/epoch'
+import type { RecordFile } from './file'
+import type { Header } from './format'
+import { runPass, type Findings, type PassResult } from './restore-pass'
+
+/** What restoring a file did. */
+export interface RestoreReport {
+  /** `unchanged`: all of it was there already. */
+  readonly result: 'restored' | 'unchanged'
+  readonly header: Header
+  /** The epoch of the registry now. */
+  readonly epoch: string
+  /** What the file holds, without what was left out. */
+  readonly tenants: number
+  readonly domains: number
+  readonly connectors: number
+  readonly restricted: number
+  /** What was not in Redis as the file says. */
+  readonly written: number
+  /** What is not restored, with the reason. */
+  readonly leftOut: Findings
+  /** What does not fit together in Redis now. */
+  readonly inconsistencies: readonly Inconsistency[]
+}
+
+/**
+ * Puts back what a file holds, and looks whether it is there. Nothing is written before all of the file was found
+ * whole. It goes into an empty registry; where it was cut short, running it again completes it.
+ *
+ * The epoch comes last: processes that know this registry, or know that it was lost, go on with what they know until
+ * all is there.
+ *
+ * @param options `force`: into a registry that holds something else, too. A record of the file replaces the one that
+ *   is there, what only Redis has stays; a restriction is never removed or narrowed, and usage never replaced.
+ * @throws {InputError} the file is not whole.
+ * @throws {RefusedError} Redis holds something else, or with `force` what has no room beside the file.
+ * @throws {UserError} it was not all there afterwards.
+ */
+export async function restore(
+  store: Store,
+  file: RecordFile,
+  { force = false } = {},
+): Promise<RestoreReport> {
+  const { header, sha256 } = await file.verify()
+  if (Number(header.schema.split('.')[0]) > SCHEMA.major) {
+    throw new RefusedError(
+      `${file.file} holds the registry in schema ${header.schema}, and this version knows ${SCHEMA.major}.x: use the later version that has written it`,
+    )
+  }
+  const { tenants, epoch } = await lookAtRegistry(store)
+  if (epoch && isNewer(epoch)) throw new SchemaError(epoch.schema)
+  const begun = await unfinishedRestore(store)
+  const report = (pass: PassResult, now: string, written = 0) =>
+    reportOf(store, header, pass, now, written)
+
+  if (begun !== sha256 && (tenants > 0 || begun !== undefined)) {
+    const found = await runPass(store, file, 'compare')
+    if (found.differences.count === 0 && begun === undefined) {
+      const same = epoch !== undefined && (header.epoch === '' || epoch.epoch === header.epoch)
+      return report(found, same ? epoch.epoch : (await giveEpoch(store, header)).epoch)
+    }
+    if (!force) throw occupied(file.file, tenants, begun, found.differences)
+    await assertRoom(store, file)
+  }
+  await store.client.set(store.keys.restore, sha256)
+  // Where there is none, a process could take what is half there for the whole.
+  await ensureEpoch(store)
+  const fresh = tenants === 0 && begun === undefined
+  const written = await runPass(store, file, fresh ? 'fill' : 'write')
+  const after = await runPass(store, file, fresh ? 'verify' : 'compare')
+  if (after.differences.count > 0) throw incomplete(file.file, after.differences)
+  const given = await giveEpoch(store, header)
+  await store.client.del(store.keys.restore)
+  return report(after, given.epoch, written.differences.count)
+}
+
+/** The checksum of the backup whose restoring was begun and not finished; `undefined`: there is none. */
+export async function unfinishedRestore(store: Store): Promise<string | undefined> {
+  return (await store.client.get(store.keys.restore)) ?? undefined
+}
+
+function giveEpoch(store: Store, { epoch }: Header) {
+  return confirmEpoch(store, epoch === '' ? undefined : epoch)
+}
+
+async function reportOf(
+  store: Store,
+  header: Header,
+  { tenants, domains, connectors, restricted, leftOut }: PassResult,
+  epoch: string,
+  written: number,
+): Promise<RestoreReport> {
+  return {
+    result: written > 0 ? 'restored' : 'unchanged',
+    ...{ header, epoch, tenants, domains, connectors, restricted, written, leftOut },
+    inconsistencies: await findInconsistencies(store),
+  }
+}
+
+/** What the file wants for its tenants must not belong to others that stay. */
+async function assertRoom(store: Store, file: RecordFile): Promise<void> {
+  const { leftOut } = await runPass(store, file, 'survey')
+  if (leftOut.count === 0) return
+  throw new RefusedError(
+    `${file.file} cannot be restored beside what Redis holds, and nothing was written: ${listed(leftOut)}; remove or move that first`,
+  )
+}
+
+function occupied(
+  file: string,
+  tenants: number,
+  begun: string | undefined,
+  differences: Findings,
+): RefusedError {
+  const there =
+    begun === undefined
+      ? `Redis holds a registry of ${tenants} tenants, which is not that of ${file}`
+      : 'Redis holds a part of another file, whose restoring was cut short'
+  return new RefusedError(
+    `${there} (${differences.count} differences: ${listed(differences)}): ${begun === undefined ? 'restore into an empty Redis or another --prefix' : 'restore that file again to complete it'}, or put this file over what is there with --force`,
+  )
+}
+
+function incomplete(file: string, differences: Findings): UserError {
+  return new UserError(
+    `${differences.count} things of ${file} are not in Redis as they were written (${listed(differences)}): somebody else is writing there; restore it again when nobody is`,
+    1,
+  )
+}
+
+const MOST_LISTED = 5
+
+function listed({ named, count }: Findings): string {
+  const texts = named.slice(0, MOST_LISTED)
+  if (count > texts.length) texts.push(`and ${count - texts.length} more`)
+  return texts.join('; ')
+}

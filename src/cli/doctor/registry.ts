@@ -1,0 +1,46 @@
+import { messageOf, UserError } from '../../errors'
+import type { Store } from '../../store/store'
+import { lookAtRegistry, SchemaError } from '../../tenants/epoch'
+import { assertWhole } from '../registry-guard'
+import { fail, ok, warn, type Line } from './line'
+
+/** Whether Redis holds what was registered, in a form that we know. */
+export interface RegistryCheck {
+  readonly line: Line
+  /** It may be read. */
+  readonly known: boolean
+  /** It may be mended. */
+  readonly whole: boolean
+}
+
+/** @param snapshot path of the snapshot file, or empty. */
+export async function checkRegistry(store: Store, snapshot: string): Promise<RegistryCheck> {
+  try {
+    await assertWhole(store, snapshot)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    const known = !(error instanceof SchemaError)
+    const advice = known
+      ? 'until then nothing is written, and mail goes on by what each process knows'
+      : 'update tenantctl; nothing that is registered was looked at'
+    return { line: fail('registry', messageOf(error), advice), known, whole: false }
+  }
+  return { line: await describe(store), known: true, whole: true }
+}
+
+async function describe(store: Store): Promise<Line> {
+  const { epoch, tenants } = await lookAtRegistry(store)
+  if (epoch) return ok('registry', `schema ${epoch.schema}, epoch ${epoch.epoch}`)
+  if (tenants === 0) {
+    return warn(
+      'registry',
+      'nothing is registered yet, and Redis has no epoch',
+      'register the first tenant, or tenantctl init; if there was something, tenantctl restore',
+    )
+  }
+  return warn(
+    'registry',
+    'Redis has no epoch, by which a loss of the registry is noticed',
+    'start Haraka with this version, or tenantctl init',
+  )
+}

@@ -1,0 +1,79 @@
+import { openRecords } from '../backup/file'
+import type { Header } from '../backup/format'
+import { unfinishedRestore } from '../backup/restore'
+import { InputError, RefusedError } from '../errors'
+import type { Store } from '../store/store'
+import {
+  ensureEpoch,
+  isAnother,
+  isNewer,
+  lookAtRegistry,
+  SchemaError,
+  type RegistryLook,
+} from '../tenants/epoch'
+import { shortTime } from './output'
+
+/** @throws {SchemaError} a later version has written what Redis holds. */
+export async function assertReadable(store: Store): Promise<void> {
+  understood(await lookAtRegistry(store))
+}
+
+/**
+ * Whether Redis may be written to; it has an epoch then.
+ *
+ * @throws as {@link assertWhole}.
+ */
+export async function assertWritable(store: Store, snapshot: string): Promise<void> {
+  await assertWhole(store, snapshot)
+  await ensureEpoch(store)
+}
+
+/**
+ * Whether Redis holds all that was registered.
+ *
+ * @param snapshot path of the snapshot file, or empty.
+ * @throws {SchemaError} a later version has written what Redis holds.
+ * @throws {RefusedError} Redis has lost what was registered, or holds a part of it.
+ */
+export async function assertWhole(store: Store, snapshot: string): Promise<void> {
+  const look = understood(await lookAtRegistry(store))
+  const known = await knownRegistry(snapshot)
+  if (known && isAnother(look, known.epoch, known.createdAt))
+    throw registryLost(look, known, snapshot)
+  if ((await unfinishedRestore(store)) !== undefined) {
+    throw new RefusedError(
+      'a restore was cut short, and Redis holds a part of it: run the same tenantctl restore again, or tenantctl init --force to take what is there for the whole',
+    )
+  }
+}
+
+/** The registry that Haraka knew when it last wrote its snapshot file; `undefined`: none that can be read. */
+async function knownRegistry(snapshot: string): Promise<Header | undefined> {
+  if (snapshot === '') return undefined
+  try {
+    const file = await openRecords(snapshot)
+    await file.close()
+    return file.header.epoch === '' ? undefined : file.header
+  } catch (error) {
+    // None yet, not ours to read, or damaged: Haraka says so.
+    if (error instanceof InputError) return undefined
+    throw error
+  }
+}
+
+/** What is in Redis now, where it is not what was known, for people. */
+function whatIsThere({ epoch, tenants }: RegistryLook): string {
+  const held = tenants === 1 ? '1 tenant' : `${tenants} tenants`
+  return epoch ? `another one of ${shortTime(epoch.createdAt)} with ${held}` : 'none'
+}
+
+function registryLost(look: RegistryLook, known: Header, snapshot: string): RefusedError {
+  return new RefusedError(
+    `Redis has lost the registry that Haraka knew at ${shortTime(known.createdAt)} (${snapshot}), and holds ${whatIsThere(look)}: bring it back with tenantctl restore FILE or restore --from-snapshot, or say that what is there is right with tenantctl init --force`,
+  )
+}
+
+function understood(look: RegistryLook): RegistryLook {
+  if (look.epoch && isNewer(look.epoch)) throw new SchemaError(look.epoch.schema)
+  return look
+}
