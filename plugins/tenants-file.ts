@@ -1,47 +1,65 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, UserError } from '../src/errors'
-import type { Engine } from '../src/relay/engine'
 import type { Store } from '../src/store/store'
-import { applyTenantsFile, type ApplyReport } from '../src/tenants/apply'
-import { Registry } from '../src/tenants/registry'
-import { parseTenantsFile } from '../src/tenants/tenants-file'
+import type { ApplyReport } from '../src/tenants/apply'
+import { textOf } from '../src/tenants/tenants-file'
 import type { Plugin } from './haraka'
 
 const RETRY_AFTER = 2000
+
+/** Where a file is applied. */
+export interface Destination {
+  /** It is waited for until it is ready. */
+  readonly store: Store
+  readonly apply: (text: string, filename: string) => Promise<ApplyReport>
+}
 
 /**
  * Applies the tenants file now, and again whenever it changes; while Redis is away, as soon as it is back. What is
  * wrong with the file is logged, and nothing of it is applied. One after the other: what an earlier version of the
  * file says must not be written behind a later one.
  */
-export function watchTenantsFile(plugin: Plugin, engine: Engine, name: string): void {
+export function watchTenantsFile(plugin: Plugin, destination: Destination, name: string): void {
   let generation = 0
   let last = Promise.resolve()
   const apply = (): void => {
     const mine = ++generation
-    const content = plugin.config.get(name, 'binary', apply)
-    const text = Buffer.isBuffer(content) ? content.toString('utf8') : ''
-    if (text.trim() === '') return
-    last = last.then(() => applyText(plugin, engine, name, text, () => mine === generation))
+    const content = read(plugin, name, apply)
+    if (content === undefined) return
+    last = last.then(() => applyFile(plugin, destination, name, content, () => mine === generation))
   }
   apply()
 }
 
+/** Called by Haraka's watcher too, where a throw would end the process. `undefined`: there is nothing to apply. */
+function read(plugin: Plugin, name: string, onChange: () => void): Buffer | undefined {
+  try {
+    const content: unknown = plugin.config.get(name, 'binary', onChange)
+    return Buffer.isBuffer(content) && content.length > 0 ? content : undefined
+  } catch (error) {
+    plugin.logerror(
+      `${name}: cannot be read: ${messageOf(error)}; what was registered before stays`,
+    )
+    return undefined
+  }
+}
+
 /** Never rejects; gives up where another version of the file has come. */
-async function applyText(
+async function applyFile(
   plugin: Plugin,
-  { store }: Engine,
+  { store, apply }: Destination,
   name: string,
-  text: string,
+  content: Buffer,
   isCurrent: () => boolean,
 ): Promise<void> {
   while (isCurrent()) {
     try {
-      const file = parseTenantsFile(text, path.basename(name))
+      const filename = path.basename(name)
+      const text = textOf(content, filename)
       await whenReady(store)
       if (!isCurrent()) return
-      tell(plugin, name, await applyTenantsFile(new Registry(store), file))
+      tell(plugin, name, await apply(text, filename))
       return
     } catch (error) {
       if (error instanceof UserError) {

@@ -5,6 +5,7 @@ import { harakaFiles } from '../src/haraka-files'
 import { Engine } from '../src/relay/engine'
 import type { HarakaAddress } from '../src/names/envelope'
 import type { Snapshot } from '../src/tenants/snapshot'
+import { applyInThread } from '../src/tenants/tenants-file-thread'
 import { guarded } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
 import { Hooks } from './hooks'
@@ -85,7 +86,11 @@ function start(
     process.engine = new Engine(process.config.redis, eventsOf(plugin, process))
     if (follow) process.engine.follow()
     process.engine.onConnected(() => process.hooks.troubles.over('connection'))
-    if (wantsFile) watchTenantsFile(plugin, process.engine, process.config.tenants.file)
+    if (wantsFile) {
+      const { redis, tenants } = process.config
+      const apply = (text: string, filename: string) => applyInThread(text, filename, redis)
+      watchTenantsFile(plugin, { store: process.engine.store, apply }, tenants.file)
+    }
   } catch (error) {
     plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
   }

@@ -1,4 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
+import { isUtf8 } from 'node:buffer'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { InputError, messageOf } from '../errors'
 import { acceptedDomainName } from '../names/accepted'
 import type { DomainEntry } from './domain-entries'
@@ -12,7 +14,7 @@ import { identityFields } from './packing'
 import { noteOverlaps } from './tenants-file-overlaps'
 import { normalizeSettings, type TenantSettings } from './tenant-registry'
 import type { Identities } from './types'
-import { YamlReader, type Place, type Value } from './yaml-reader'
+import { atPlace, YamlReader, type Place, type Value } from './yaml-reader'
 
 /** A tenants file: valid in itself, whatever Redis holds. */
 export interface TenantsFile {
@@ -45,7 +47,8 @@ export interface FileConnector {
   readonly places: ReadonlyMap<string, Place>
 }
 
-const MOST_BYTES = 16 * 1024 * 1024
+/** About 100,000 domains: to parse them takes two seconds and half a gigabyte. */
+const MOST_BYTES = 4 * 1024 * 1024
 const FILE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
 const TOP_KEYS = ['id', 'tenants']
 const TENANT_KEYS = ['name', 'mode', 'limits', 'null_limits', 'domains', 'connectors']
@@ -64,16 +67,31 @@ const DEFAULT = 'default'
 /**
  * Reads a tenants file.
  *
- * @throws {InputError} it cannot be read, is too large, or as {@link parseTenantsFile}.
+ * @throws {InputError} it cannot be read, or as {@link textOf} and {@link parseTenantsFile}.
  */
 export async function readTenantsFile(path: string): Promise<TenantsFile> {
   try {
     assertSize((await stat(path)).size, path)
-    return parseTenantsFile(await readFile(path, 'utf8'), path)
+    const pieces: Buffer[] = []
+    // Not more than that: a device or a pipe may have no end.
+    for await (const piece of createReadStream(path, { end: MOST_BYTES })) {
+      pieces.push(piece as Buffer)
+    }
+    return parseTenantsFile(textOf(Buffer.concat(pieces), path), path)
   } catch (error) {
     if (error instanceof InputError) throw error
     throw new InputError(`${path}: cannot be read: ${messageOf(error)}`)
   }
+}
+
+/** @throws {InputError} it is too large, or no UTF-8. */
+export function textOf(content: Buffer, filename: string): string {
+  assertSize(content.length, filename)
+  const text = content.toString('utf8')
+  if (isUtf8(content)) return text
+  const before = text.slice(0, text.indexOf('\ufffd')).split('\n')
+  const place = { line: before.length, column: before.at(-1)!.length + 1 }
+  throw new InputError(atPlace(filename, place, 'is no UTF-8: save the file in that encoding'))
 }
 
 /**
@@ -115,7 +133,7 @@ export function parseTenantsFile(text: string, filename: string): TenantsFile {
 function assertSize(bytes: number, filename: string): void {
   if (bytes <= MOST_BYTES) return
   throw new InputError(
-    `${filename}: has ${bytes} bytes, and ${MOST_BYTES} are the limit: split it, with an id of its own for each file, or register domains with tenantctl`,
+    `${filename}: has ${bytes} bytes or more, and ${MOST_BYTES} are the limit: split it, with an id of its own for each file, or register domains with tenantctl`,
   )
 }
 

@@ -1,12 +1,15 @@
 import {
+  Composer,
   isAlias,
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
-  parseDocument,
+  Parser,
   visit,
   type Alias,
+  type CST,
   type Document,
   type Node,
 } from 'yaml'
@@ -31,8 +34,27 @@ export interface Entry {
 }
 
 /** Values read at most, aliases expanded: a few nested aliases could otherwise stand for millions. */
-const MOST_VALUES = 4_000_000
+const MOST_VALUES = 1_000_000
+/** Mistakes that are named, and that are kept to be put in order. */
 const MOST_MISTAKES = 100
+const MOST_KEPT = 1000
+const DEEPEST = 100
+/** Lines, and items in brackets. What is shorter than eight characters on average holds no names. */
+const MOST_ITEMS = 500_000
+/** Lexemes of the package that stand for no character of the text: begin of a document, end of a flow error, scalar. */
+const MARKS = ['\u0002', '\u0018', '\u001f']
+
+/** What a {@link Composer} calls for each of its errors; its errors have no bound, and a stack trace each. */
+interface Complaining {
+  onError: (source: CST.Token | number | readonly number[], code: string, message: string) => void
+}
+
+/** Characters of what is said of one mistake. */
+const LONGEST = 500
+/** What may not go from a file into a log or on to a terminal. */
+const UNPRINTABLE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]+/gu
+
+class TooManyMistakes extends Error {}
 
 /**
  * A YAML 1.2 file, read as a person wrote it: every mistake is kept with its place, and all of them are thrown together.
@@ -41,6 +63,7 @@ const MOST_MISTAKES = 100
 export class YamlReader {
   readonly root: Value
   private readonly mistakes: { place: Place; what: string }[] = []
+  private notKept = 0
   private readonly lines = new LineCounter()
   private readonly targets = new Map<Alias, Node | undefined>()
   private values = 0
@@ -54,10 +77,6 @@ export class YamlReader {
     private readonly filename: string,
   ) {
     const document = this.parse(text)
-    for (const { pos, message } of document.errors) {
-      const what = message.includes('call stack') ? 'is nested too deeply' : message
-      this.mistake(this.placeAt(pos[0]), what)
-    }
     this.throwMistakes()
     this.findTargets(document)
     this.root = { node: document.contents, place: { line: 1, column: 1 } }
@@ -65,7 +84,8 @@ export class YamlReader {
 
   /** Notes a mistake: what is wrong, the value, what to do. */
   mistake(place: Place, what: string): void {
-    this.mistakes.push({ place, what })
+    if (this.mistakes.length < MOST_KEPT) this.mistakes.push({ place, what })
+    else this.notKept++
   }
 
   /** Notes what `read` throws for people, and goes on; `undefined` then. */
@@ -88,7 +108,7 @@ export class YamlReader {
     const lines = sorted
       .slice(0, MOST_MISTAKES)
       .map(({ place, what }) => atPlace(this.filename, place, what))
-    const more = sorted.length - lines.length
+    const more = sorted.length + this.notKept - lines.length
     if (more > 0) lines.push(`${this.filename}: and ${more} more mistakes`)
     throw new InputError(lines.join('\n'))
   }
@@ -166,15 +186,79 @@ export class YamlReader {
     return value.node === null || (isScalar(value.node) && value.node.value === null)
   }
 
+  /**
+   * As the package's parseDocument, but it stops where a person has enough to mend: a megabyte of brackets or commas
+   * would make millions of errors, and take gigabytes.
+   */
   private parse(text: string): Document {
-    return parseDocument(text, {
-      lineCounter: this.lines,
-      prettyErrors: false,
-      stringKeys: true,
-      // Ours are checked in linear time, and named with their place.
-      uniqueKeys: false,
-      logLevel: 'error',
-    })
+    // Doubled keys are ours to check, in linear time, and named with their place.
+    const composer = new Composer({ stringKeys: true, uniqueKeys: false, logLevel: 'error' })
+    ;(composer as unknown as Complaining).onError = (source, _code, message) =>
+      this.complain(offsetOf(source), message)
+    let document: Document | undefined
+    try {
+      for (const each of composer.compose(this.tokens(text), true, text.length)) {
+        if (document) this.complain(each.range[0], 'there are multiple documents: keep one')
+        document ??= each
+      }
+      for (const { pos, message } of document?.errors ?? []) this.complain(pos[0], message)
+    } catch (error) {
+      if (!(error instanceof TooManyMistakes)) throw error
+      this.throwMistakes()
+    }
+    return document!
+  }
+
+  private *tokens(text: string): Generator<CST.Token> {
+    const parser = new Parser(this.lines.addNewLine)
+    this.lines.addNewLine(0)
+    for (const lexeme of this.lexemes(text)) yield* this.withoutErrors(parser.next(lexeme))
+    yield* this.withoutErrors(parser.end())
+  }
+
+  private *withoutErrors(tokens: Iterable<CST.Token>): Generator<CST.Token> {
+    for (const token of tokens) {
+      if (token.type !== 'error') yield token
+      else this.complain(token.offset, `${token.message}: ${quote(token.source)}`)
+    }
+  }
+
+  /** Stops before what is huge is built: too many items, or too many levels, by brackets or in one line (`- - -`). */
+  private *lexemes(text: string): Generator<string> {
+    let offset = 0
+    let brackets = 0
+    let indicators = 0
+    let items = 0
+    for (const lexeme of new Lexer().lex(text)) {
+      if (lexeme === '[' || lexeme === '{') brackets++
+      else if (lexeme === ']' || lexeme === '}') brackets--
+      else if (lexeme === '\n') indicators = 0
+      else if (brackets === 0 && /^[-?:]$/.test(lexeme)) indicators++
+      if (lexeme === '\n' || lexeme === ',') items++
+      if (brackets > DEEPEST || indicators > DEEPEST) this.giveUp(offset, 'is nested too deeply')
+      if (items > MOST_ITEMS) {
+        this.giveUp(
+          offset,
+          `has more than ${MOST_ITEMS} lines and items in brackets: split the file`,
+        )
+      }
+      if (!MARKS.includes(lexeme)) offset += lexeme.length
+      yield lexeme
+    }
+  }
+
+  /** @throws {TooManyMistakes} */
+  private giveUp(offset: number, what: string): never {
+    this.mistake(this.placeAt(offset), what)
+    throw new TooManyMistakes()
+  }
+
+  /** @throws {TooManyMistakes} where there are enough of them. */
+  private complain(offset: number, message: string): void {
+    // The package turns what is thrown here into an error of each level above.
+    if (this.mistakes.length >= MOST_MISTAKES) throw new TooManyMistakes()
+    const what = message.includes('call stack') ? 'is nested too deeply' : message
+    this.mistake(this.placeAt(offset), what)
   }
 
   /** `null` for an empty value, and for an alias that stands for nothing. */
@@ -227,9 +311,16 @@ export class YamlReader {
   }
 }
 
+function offsetOf(source: CST.Token | number | readonly number[]): number {
+  if (typeof source === 'number') return source
+  return 'offset' in source ? source.offset : source[0]!
+}
+
 /** One line for people: `FILE:LINE:COLUMN: what is wrong`. */
 export function atPlace(filename: string, { line, column }: Place, what: string): string {
-  return `${filename}:${line}:${column}: ${what.replaceAll('\n', ' ')}`
+  const told = what.replaceAll(UNPRINTABLE, ' ')
+  const shown = told.length > LONGEST ? `${told.slice(0, LONGEST)}…` : told
+  return `${filename}:${line}:${column}: ${shown}`
 }
 
 function quote(text: string): string {

@@ -3,10 +3,11 @@ import { after, before, it } from 'node:test'
 import type { Plugin } from '../../plugins/haraka'
 import { watchTenantsFile } from '../../plugins/tenants-file'
 import { waitFor } from '../../scripts/services/wait-for'
-import type { Engine } from '../../src/relay/engine'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
+import { applyTenantsFile } from '../../src/tenants/apply'
 import { Registry } from '../../src/tenants/registry'
+import { parseTenantsFile } from '../../src/tenants/tenants-file'
 import { startRedis, type TestRedis } from '../support/redis'
 
 let redis: TestRedis
@@ -48,7 +49,9 @@ class WatchedFile {
 it('a version of the file that is still being applied is not written over a later one', async () => {
   const others = Array.from({ length: 100 }, (_, at) => `  other${at}: {}`).join('\n')
   const file = new WatchedFile(`id: a\ntenants:\n${others}\n  contoso: { name: Old }\n`)
-  watchTenantsFile(file.plugin, { store } as Engine, 'tenants.yaml')
+  const apply = (text: string, filename: string) =>
+    applyTenantsFile(new Registry(store), parseTenantsFile(text, filename))
+  watchTenantsFile(file.plugin, { store, apply }, 'tenants.yaml')
   await waitFor(() => store.client.exists(store.keys.tenant('other0')))
   file.change('id: a\ntenants:\n  contoso: { name: New }\n')
   await waitFor(() => file.notices.filter((each) => each === 'tenants.yaml: applied').length === 2)

@@ -216,14 +216,14 @@ tenants:
   })
 
   it('is bounded in size, depth and aliases', async () => {
-    const large = `id: a\n#${'x'.repeat(16 * 1024 * 1024)}`
-    assert.match(mistakesIn(large)[0]!, /bytes, and 16777216 are the limit/)
+    const large = `id: a\n#${'x'.repeat(4 * 1024 * 1024)}`
+    assert.match(mistakesIn(large)[0]!, /bytes or more, and 4194304 are the limit/)
     assert.match(mistakesIn('['.repeat(200_000))[0]!, /^1:\d+: is nested too deeply/)
 
     const list = `&d [${Array.from({ length: 20_000 }, (_, at) => `d${at}.example`).join(', ')}]`
     const tenants = Array.from({ length: 500 }, (_, at) => `  t${at}: { domains: *d }`)
     const bomb = `id: a\ntenants:\n  t: { domains: ${list} }\n${tenants.join('\n')}\n`
-    assert.match(mistakesIn(bomb)[0]!, /more than 4000000 values with its aliases expanded/)
+    assert.match(mistakesIn(bomb)[0]!, /more than 1000000 values with its aliases expanded/)
 
     const laughs = ['a: &a [x, x]', 'b: &b [*a, *a]', 'c: &c [*b, *b]', 'id: a', 'tenants: *c']
     assert.ok(mistakesIn(laughs.join('\n')).length > 0)
