@@ -21,6 +21,8 @@ export interface StartRedisOptions {
   config?: readonly string[]
   /** Its certificate and key, and the authority's (PEM): it speaks TLS and nothing else then. */
   tls?: { key: string; cert: string; ca: string }
+  /** Who its clients are, where they do not say: for a server that lets nobody in without a name. */
+  auth?: Pick<RedisOptions, 'username' | 'password' | 'db'>
 }
 
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>
@@ -66,6 +68,7 @@ export async function startRedis({
   args = [],
   config,
   tls,
+  auth = {},
 }: StartRedisOptions = {}): Promise<TestRedis> {
   const program = findTool('redis-server')
   const dir = scratchDir('redis')
@@ -83,7 +86,7 @@ export async function startRedis({
     return service
   }
   const { port, service } = await onFreePort(run)
-  return new RunningRedis(port, dir, service, () => retryTaken(() => run(port)))
+  return new RunningRedis(port, dir, auth, service, () => retryTaken(() => run(port)))
 }
 
 const defaults = [
@@ -132,6 +135,7 @@ class RunningRedis implements TestRedis {
   constructor(
     readonly port: number,
     readonly dir: string,
+    private readonly auth: ClientOptions,
     private service: Service,
     private readonly start: () => Promise<Service>,
   ) {
@@ -144,8 +148,8 @@ class RunningRedis implements TestRedis {
 
   client(options: ClientOptions = {}): Redis {
     // Closing must not wait for the answer of a server that is paused.
-    const { port } = this
-    const client = new Redis({ host: '127.0.0.1', port, disconnectTimeout: 50, ...options })
+    const own = { host: '127.0.0.1', port: this.port, disconnectTimeout: 50, ...this.auth }
+    const client = new Redis({ ...own, ...options })
     client.on('error', () => {})
     this.#clients.add(client)
     return client

@@ -1,7 +1,7 @@
 import { addressOf, connect, type RedisSettings } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Store } from '../store/store'
-import { stableMessage, troubleOf } from '../store/failure'
+import { isNotAllowed, stableMessage, troubleOf } from '../store/failure'
 import { UserError } from '../errors'
 import { StoreError } from './failure'
 
@@ -25,7 +25,8 @@ export async function withStore<T>(
   try {
     return await use(store)
   } catch (error) {
-    throw isRedisFailure(error) ? failed(settings, error) : error
+    if (!isRedisFailure(error)) throw error
+    throw isNotAllowed(error) ? notAllowed(settings, error) : failed(settings, error)
   } finally {
     store.client.disconnect()
   }
@@ -63,6 +64,13 @@ function unreachable(settings: RedisSettings, problem: string): StoreError {
     adviceOn(settings, problem) ??
     `Redis at ${addressOf(settings)} cannot be reached (${stableMessage(problem)})`
   return new StoreError(`${told}; --config DIR or --redis URL say which Redis is asked`)
+}
+
+function notAllowed(settings: RedisSettings, error: unknown): StoreError {
+  const user = settings.username ?? 'default'
+  return new StoreError(
+    `Redis at ${addressOf(settings)}: the Redis user ${user} may not do this (${stableMessage(error)}): take a user that may, or give it the rules of docs/acl`,
+  )
 }
 
 function failed(settings: RedisSettings, error: unknown): StoreError {

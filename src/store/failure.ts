@@ -252,3 +252,8 @@ export function isHopeless(error: unknown): boolean {
   if (code === 'WRONGTYPE') return true
   return code === 'ERR' && /\buser_script: ?\d/.test(messageOf(error)) && !troubleOf(error)
 }
+
+/** Whether the ACL of Redis does not allow our user the command, key or channel, by itself or inside of a script. */
+export function isNotAllowed(error: unknown): boolean {
+  return troubleOf(error) === BY_CODE['NOPERM']
+}

@@ -135,7 +135,7 @@ describe('TLS to Redis with an authority of its own and client certificates', ()
     assert.equal(wrong.status, 1)
     assert.match(
       wrong.stderr,
-      /no sentinel names the primary of mail: .*TLS with it fails \(tls_ca, tls_cert/,
+      /no sentinel names the primary of mail.*TLS with it fails \(tls_ca, tls_cert/,
     )
   })
 

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { RefusedError } from '../../src/errors'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { Registry } from '../../src/tenants/registry'
+import { startHaraka, TestRelay, waitFor, type TestRedis } from '../support'
+import {
+  credentials,
+  Observation,
+  refused,
+  rulesOf,
+  startGuardedRedis,
+  superfluous,
+} from '../support/acl'
+import { REPLY } from '../support/replies'
+
+/** Sent by every connection, and never shown by MONITOR. */
+const UNSEEN = ['hello']
+const ELSEWHERE = 'x@elsewhere.example'
+const RECIPIENT = 'a@far.example'
+
+const TENANTS_FILE = `id: site
+tenants:
+  tailspin:
+    limits: 5/1h
+    domains: [tailspin.example, { name: tailspin.de, subdomains: true }]
+    connectors: { web: { ip: [127.66.0.1], auth: [web] } }
+`
+const CHANGED_FILE = `id: site
+tenants:
+  tailspin:
+    name: Tailspin
+    domains: [tailspin.example, { name: tailspin.de, shared: true }]
+    connectors: { web: { ip: [127.66.0.2] } }
+`
+
+describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
+  for (const apply of [false, true]) {
+    const role = apply ? 'plugin-apply' : 'plugin'
+
+    it(`${role}: all of it works, and the file allows nothing that none of it needs`, async (t) => {
+      const redis = await startGuardedRedis([role], { args: ['--appendonly', 'yes'] })
+      t.after(() => redis.stop())
+      const admin = redis.client()
+      const observation = await Observation.begin(redis)
+      const haraka = await startHaraka({
+        redis,
+        nodes: 2,
+        users: { 'me@contoso.example': 'secret' },
+        relayFrom: ['127.77.0.0/16', '127.66.0.0/16'],
+        settings: { redis: { ...credentials(role), command_timeout: 2000 }, tenants: { apply } },
+        config: { 'unregistered-domain.tenants.yaml': TENANTS_FILE },
+      })
+      t.after(() => haraka.stop())
+      const relay = new TestRelay(redis, [haraka])
+      await useAll(relay, redis)
+      if (apply) {
+        await haraka.waitForLog(/tenants\.yaml: applied added=/)
+        haraka.writeConfig('unregistered-domain.tenants.yaml', CHANGED_FILE)
+        await haraka.waitForLog(/tenants\.yaml: applied added=0 updated=[1-9]/)
+        await loseRace(redis)
+      }
+      await loseConnections(relay, redis)
+
+      const used = await observation.end((user) => user === 'unregistered-domain')
+      assert.deepEqual(await refused(admin), [])
+      assert.deepEqual(superfluous(rulesOf(role), used, UNSEEN), [])
+      await outage(relay, redis)
+      assert.deepEqual(await refused(redis.client()), [])
+      assert.doesNotMatch(haraka.log, /NOPERM|NOAUTH|unhandled|Caught exception/i)
+    })
+  }
+})
+
+/** Mail of all kinds, counted, given back, tripped, and what an operator does meanwhile. */
+async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
+  const admin = redis.client()
+  const tenant = await relay.tenant('contoso', { limits: '3/1h' })
+  const { domain } = tenant
+  const registered = { from: `x@${domain}`, to: RECIPIENT }
+  const unregistered = { from: ELSEWHERE, to: RECIPIENT }
+  assert.equal((await tenant.send(registered)).delivered, true)
+  assert.equal((await tenant.send({ from: '', to: RECIPIENT })).delivered, true)
+  assert.equal((await tenant.send(unregistered)).delivered, true)
+
+  const client = await tenant.connect()
+  await client.mail(ELSEWHERE)
+  await client.rcpt(RECIPIENT)
+  assert.equal(await tenant.used(), 2)
+  await client.rset()
+  await waitFor(async () => (await tenant.used()) === 1)
+  await client.quit()
+
+  const many = { from: ELSEWHERE, to: ['a', 'b', 'c'].map((name) => `${name}@far.example`) }
+  assert.equal((await tenant.send(many)).last.raw, REPLY.blocked)
+  await waitFor(async () => (await admin.sismember('ud:{@restricted}', 'contoso')) === 1)
+  await relay.lift('contoso')
+  await waitFor(async () => (await tenant.send(unregistered)).delivered)
+
+  const watched = await relay.tenant('fabrikam', { limits: '1/1h', mode: 'monitor' })
+  for (let round = 0; round < 2; round++) {
+    assert.equal((await watched.send(unregistered)).delivered, true)
+  }
+
+  // Recognised by the owner of the domain in its user name.
+  const auth = { user: `me@${domain}`, password: 'secret' }
+  const byDomain = await relay.haraka.connect({ auth, localAddress: '127.55.0.1' })
+  assert.equal((await byDomain.send(unregistered)).delivered, true)
+  assert.equal(await tenant.used(), 2)
+  await byDomain.quit()
+
+  // Whoever knew it asks whether all is lost, or only this one tenant.
+  const leaving = await relay.tenant('leaving')
+  assert.equal((await leaving.send(unregistered)).delivered, true)
+  await relay.registry.removeTenant('leaving')
+  await relay.attributed(leaving.session, null)
+
+  const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example`)
+  await relay.registry.addDomains(
+    'contoso',
+    names.map((name) => ({ domain: name, subdomains: false, shared: true })),
+    'test',
+  )
+  await waitFor(async () => {
+    const sent = await tenant.send({ ...registered, from: 'x@d1499.example' })
+    return sent.delivered && (await tenant.used()) === 2
+  })
+}
+
+/** Another operator claims a name while the file is being applied: what was written of it is taken back. */
+async function loseRace(redis: TestRedis): Promise<void> {
+  const keys = new Keys('ud:')
+  const admin = redis.client()
+  class Overtaken extends Store {
+    override async run(...[script, ...rest]: Parameters<Store['run']>): Promise<unknown> {
+      if (script.name === 'owners_settle')
+        await admin.hset(keys.ownerNames, 'late.example', '- fabrikam')
+      return super.run(script, ...rest)
+    }
+  }
+  const client = redis.client({ ...credentials('plugin-apply'), connectionName: 'plugin' })
+  const registry = new Registry(new Overtaken(client, keys))
+  const entry = { domain: 'late.example', subdomains: false, shared: false }
+  await assert.rejects(registry.domains.put('contoso', [entry], 'file'), RefusedError)
+}
+
+async function loseConnections(relay: TestRelay, redis: TestRedis): Promise<void> {
+  const admin = redis.client()
+  const tenant = await relay.tenant('woodgrove')
+  const unregistered = { from: ELSEWHERE, to: RECIPIENT }
+  await admin.script('FLUSH')
+  assert.equal((await tenant.send(unregistered)).delivered, true)
+  await admin.call('CLIENT', 'KILL', 'USER', 'unregistered-domain')
+  await waitFor(async () => (await tenant.send(unregistered)).delivered)
+  // Heard over the new connections of all processes.
+  await relay.connector('woodgrove', 'second')
+}
+
+async function outage(relay: TestRelay, redis: TestRedis): Promise<void> {
+  const tenant = await relay.tenant('litware', { limits: '100/1h' })
+  await redis.kill()
+  const registered = { from: `x@${tenant.domain}`, to: RECIPIENT }
+  const unregistered = { from: ELSEWHERE, to: RECIPIENT }
+  assert.equal((await tenant.send(unregistered)).last.raw, REPLY.undecidable)
+  assert.equal((await tenant.send(registered)).delivered, true)
+  await redis.restart()
+  await waitFor(async () => (await tenant.send(unregistered)).delivered)
+  assert.equal(await tenant.used(), 1)
+  // All that was written before came back.
+  assert.equal(await redis.client().hexists('ud:{contoso}', 'lifted'), 1)
+}

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { Redis } from 'ioredis'
+import { Ledger } from '../../src/allowance/ledger'
+import { parseLimits } from '../../src/allowance/limits'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { scratchDir } from '../../scripts/services/scratch'
+import {
+  Observation,
+  refused,
+  rulesOf,
+  startGuardedRedis,
+  superfluous,
+  urlFor,
+  type Role,
+} from '../support/acl'
+import type { TestRedis } from '../support/redis'
+import { tenantctl, type Result } from '../cli/cli'
+
+const keys = new Keys('ud:')
+
+/** Sent by every connection, and never shown by MONITOR. */
+const UNSEEN = ['hello']
+
+const TENANTS_FILE = `id: site
+tenants:
+  tailspin:
+    limits: 5/1h
+    domains: [tailspin.com, { name: tailspin.de, subdomains: true }]
+    connectors: { web: { ip: [192.0.2.9] } }
+`
+const SMALLER_FILE = `id: site
+tenants:
+  tailspin: { domains: [tailspin.com], connectors: { web: { ip: [192.0.2.10] } } }
+`
+
+describe('tenantctl with the users of docs/acl', () => {
+  let redis: TestRedis
+  let admin: Redis
+  let cwd: string
+  beforeEach(async () => {
+    redis = await startGuardedRedis(['tenantctl', 'tenantctl-read'])
+    admin = redis.client()
+    await admin.ping()
+    cwd = scratchDir('acl')
+    writeFileSync(path.join(cwd, 'tenants.yaml'), TENANTS_FILE)
+    writeFileSync(path.join(cwd, 'smaller.yaml'), SMALLER_FILE)
+  })
+  afterEach(() => redis.stop())
+
+  function run(role: Role, line: string, stdin = ''): Promise<Result> {
+    const args = line.split(' ').map((word) => word.replaceAll('_', ' '))
+    return tenantctl(['--redis', urlFor(redis, role), ...args], { cwd, stdin })
+  }
+
+  async function given(role: Role, ...lines: string[]): Promise<void> {
+    for (const line of lines) {
+      const { status, err } = await run(role, line)
+      assert.equal(status, 0, `${line}: ${err}`)
+    }
+  }
+
+  /** As the plugin counts, by a user of the tests. */
+  async function charge(tenant: string): Promise<void> {
+    const limits = parseLimits('300/1h')
+    await new Ledger(new Store(admin, keys), 5000).charge(
+      {
+        tenant,
+        meter: 'unregistered',
+        transaction: 'T1',
+        ordinal: 1,
+        domainsToken: (await admin.hget(keys.tenant(tenant), 'domains')) ?? '',
+        domain: 'lure.example',
+        connector: `${tenant}/web`,
+        ip: '192.0.2.7',
+      },
+      { limits, nullLimits: limits, mode: 'enforce', override: undefined },
+    )
+  }
+
+  /** A site with something of everything. */
+  const SETUP = [
+    'tenant add contoso --name Contoso --limits 1/1h',
+    'tenant add fabrikam',
+    'domain add contoso contoso.com contoso.org',
+    'domain add contoso contoso.net --subdomains',
+    'domain add fabrikam p.local --shared',
+    'connector add contoso web --ip 192.0.2.1 --auth web',
+    'block fabrikam --reason test',
+  ]
+  const READING = [
+    'tenant show contoso',
+    'tenant list',
+    'domain list contoso',
+    'connector list',
+    'status',
+    'status contoso',
+    'restricted',
+    'explain --from x@lure.example --ip 192.0.2.1',
+    'explain --from x@contoso.com --auth y@contoso.net',
+    'apply tenants.yaml --dry-run',
+  ]
+
+  it('tenantctl: every command works, and the file allows nothing that none of them needs', async () => {
+    const observation = await Observation.begin(redis)
+    await given('tenantctl', ...SETUP)
+    await given(
+      'tenantctl',
+      'tenant set contoso --mode monitor',
+      'tenant set contoso --mode default',
+      'domain move contoso.org fabrikam',
+      'domain remove fabrikam contoso.org',
+      'connector disable contoso web',
+      'connector enable contoso web',
+      ...READING,
+      'connector remove contoso web',
+      'apply tenants.yaml',
+      'apply smaller.yaml --prune',
+    )
+    // A long list is written, and read, in pieces.
+    const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example\n`).join('')
+    assert.equal((await run('tenantctl', 'domain add tailspin -', names)).status, 0)
+    await given('tenantctl', 'domain list tailspin', 'explain --from x@d1.example --ip 192.0.2.10')
+    await charge('contoso')
+    await given(
+      'tenantctl',
+      'status contoso',
+      'unblock contoso --reason ok --keep-usage',
+      'unblock fabrikam --reason ok',
+      'block contoso --all --reason test',
+      'unblock contoso --reason ok',
+    )
+    await damage()
+    const doctor = await run('tenantctl', 'doctor --repair')
+    assert.match(doctor.out, /mended: /)
+    assert.doesNotMatch(doctor.out, /fail {2}consistency/)
+    await given('tenantctl', 'tenant remove contoso')
+
+    const used = await observation.end((user) => user !== 'admin')
+    // Not in the file, since it tells passwords of Redis; the doctor does without.
+    assert.deepEqual(await refused(admin), ['tenantctl: command config|get'])
+    assert.deepEqual(superfluous(rulesOf('tenantctl'), used, UNSEEN), [])
+  })
+
+  it('tenantctl-read: reads all, and the file allows nothing that no reading needs', async () => {
+    await given('tenantctl', ...SETUP)
+    const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example\n`).join('')
+    assert.equal((await run('tenantctl', 'domain add contoso -', names)).status, 0)
+    await charge('contoso')
+    const observation = await Observation.begin(redis)
+    await given('tenantctl-read', ...READING, 'doctor')
+    await damage()
+    assert.equal((await run('tenantctl-read', 'doctor')).status, 1)
+
+    const used = await observation.end((user) => user !== 'admin')
+    assert.deepEqual(await refused(admin), ['tenantctl-read: command config|get'])
+    assert.deepEqual(superfluous(rulesOf('tenantctl-read'), used, UNSEEN), [])
+  })
+
+  it('tenantctl-read: every write is refused, in words, and nothing is changed', async () => {
+    await given('tenantctl', ...SETUP)
+    await damage()
+    const before = await contents()
+    for (const line of [
+      'tenant add tailspin',
+      'tenant set contoso --mode monitor',
+      'tenant remove contoso',
+      'domain add contoso contoso.de',
+      'domain remove contoso contoso.org',
+      'domain move contoso.org fabrikam',
+      'connector add contoso other --ip 192.0.2.3',
+      'connector disable contoso web',
+      'connector remove contoso web',
+      'block contoso --reason test',
+      'unblock fabrikam --reason test',
+      'apply tenants.yaml',
+      'doctor --repair',
+    ]) {
+      const { status, out, err } = await run('tenantctl-read', line)
+      assert.equal(status, 1, `${line}: ${out} ${err}`)
+      assert.match(
+        line.startsWith('doctor') ? out : err,
+        /the Redis user tenantctl-read may not do this/,
+        `${line}: ${out} ${err}`,
+      )
+      assert.deepEqual(await contents(), before, line)
+    }
+  })
+
+  /** All that is in Redis. */
+  async function contents(): Promise<Record<string, unknown>> {
+    const names = (await admin.keys('*')).sort()
+    return Object.fromEntries(
+      await Promise.all(names.map(async (name) => [name, await admin.dumpBuffer(name)] as const)),
+    )
+  }
+
+  /** What the doctor can mend, one of each kind. */
+  async function damage(): Promise<void> {
+    await admin.srem(keys.tenants, 'contoso')
+    await admin.sadd(keys.tenants, 'nobody')
+    await admin.sadd(keys.restricted, 'nobody')
+    await admin.hset(keys.domains('contoso'), 'free.example', '- 1764000000000 root')
+    await admin.hset(keys.ownerNames, 'gone.example', '- gone')
+    await admin.zadd(keys.ownerIndex, 0, 'example.nothing')
+    await admin.hset(keys.ownerMoves, 'contoso.com', 'fabrikam')
+    await admin.hset(keys.connectorIdentities, 'ip 192.0.2.99', 'gone/web')
+  }
+})
