@@ -68,22 +68,32 @@ export class Restrictions {
     tenant: string,
     { by, reason, keepUsage }: Act & { keepUsage: boolean },
   ): Promise<'lifted' | 'unchanged'> {
-    const { keys, client } = this.store
+    const { keys } = this.store
     const reply = (await this.store.run(
       LIFT,
       [keys.tenant(tenant), keys.restriction(tenant), keys.usage(tenant)],
       [by, reason, keepUsage ? 1 : 0, randomToken()],
     )) as 'lifted' | 'unchanged' | 'gone'
     if (reply === 'gone') throw noSuchTenant(tenant)
-    // A trip between the script and this line would lose its place in the index: look again.
-    await client.srem(keys.restricted, tenant)
-    if (await client.exists(keys.restriction(tenant))) await this.index(tenant)
+    await this.takeOutOfIndex(tenant)
     return reply
   }
 
-  /** Names the tenant in the index of the restricted. Doing it twice changes nothing. */
+  /**
+   * Names the tenant in the index of the restricted. Doing it twice changes nothing, nor does doing it late: what was
+   * lifted meanwhile is taken out again.
+   */
   async index(tenant: string): Promise<void> {
-    await this.store.client.sadd(this.store.keys.restricted, tenant)
+    const { client, keys } = this.store
+    await client.sadd(keys.restricted, tenant)
+    if (!(await client.exists(keys.restriction(tenant)))) await this.takeOutOfIndex(tenant)
+  }
+
+  private async takeOutOfIndex(tenant: string): Promise<void> {
+    const { client, keys } = this.store
+    await client.srem(keys.restricted, tenant)
+    // A trip just before this line would lose its place: look again.
+    if (await client.exists(keys.restriction(tenant))) await client.sadd(keys.restricted, tenant)
   }
 
   async get(tenant: string): Promise<Restriction | undefined> {

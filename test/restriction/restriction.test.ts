@@ -190,10 +190,17 @@ describe('the list', () => {
 
   it('leaves out what the index names and is not restricted', async () => {
     const { restrictions, store } = await Allowance.create()
+    await store.client.sadd(store.keys.restricted, 'contoso', 'nobody')
+    assert.deepEqual(await restrictions.list(), [])
+  })
+
+  it('is not left with a tenant whose name came late, after the lift', async () => {
+    const allowance = await Allowance.create()
+    const { restrictions, store } = allowance
+    await allowance.block('unregistered')
+    await allowance.lift()
     await restrictions.index('contoso')
-    assert.deepEqual(await restrictions.list(), [])
-    await store.client.sadd(store.keys.restricted, 'nobody')
-    assert.deepEqual(await restrictions.list(), [])
+    assert.deepEqual(await store.client.smembers(store.keys.restricted), [])
   })
 
   it('keeps a tenant that trips while it is lifted', async () => {
