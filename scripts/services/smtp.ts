@@ -15,6 +15,8 @@ export interface ConnectOptions {
   tls?: tls.ConnectionOptions
   /** Says with a PROXY protocol line, version 1, that the session comes from this address. */
   proxyFrom?: string
+  /** Sent as it is, before the greeting is waited for. */
+  first?: string
 }
 
 /** A message. Addresses stand without angle brackets; `''` as sender is the null sender. */
@@ -69,10 +71,11 @@ export class SmtpClient {
 
   /** Connects and waits for the greeting, see `greeting`. */
   static async connect(options: ConnectOptions): Promise<SmtpClient> {
-    const { port, host = '127.0.0.1', localAddress, proxyFrom } = options
+    const { port, host = '127.0.0.1', localAddress, proxyFrom, first } = options
     const socket = net.connect({ port, host, noDelay: true, ...(localAddress && { localAddress }) })
     await once(socket, 'connect')
     if (proxyFrom) socket.write(proxyLine(proxyFrom, socket))
+    if (first) socket.write(first)
     const client = new SmtpClient(options.tls ? await secure(socket, options.tls) : socket)
     client.#greeting = await client.read()
     return client

@@ -1,0 +1,273 @@
+// Everything that a client can say, to a Haraka with the plugin and to one without: both answer the same, but where the
+// plugin refuses. Then nothing is in Redis that does not belong there, and what was counted is what was accepted.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import fc from 'fast-check'
+import { envelopeDomain } from '../../src/names/envelope'
+import { standingOf } from '../../src/relay/judge'
+import {
+  newAddress,
+  startHaraka,
+  startRedis,
+  TestRelay,
+  waitFor,
+  type HarakaVersion,
+  type SessionOptions,
+  type StartHarakaOptions,
+  type TestHaraka,
+} from '../support'
+import { LIBRARIES } from '../support/envelope-libraries'
+import { ACCEPTED } from '../support/hostile-addresses'
+import {
+  greeting,
+  otherCommand,
+  PROXIES,
+  transaction,
+  USERS,
+  XCLIENTS,
+  type Step,
+} from '../support/hostile-commands'
+import { snapshotWith } from '../support/judgement'
+import { UNSAFE } from '../support/log-lines'
+import { connectionIniTrusting } from '../support/proxy'
+import { REPLY } from '../support/replies'
+import { runs, SEED } from '../support/seed'
+import { Transcript } from '../support/transcript'
+
+// AUTH for every user name, and what comes by XCLIENT may relay.
+const site = `
+  exports.register = function () { this.inherits('auth/auth_base') }
+  exports.hook_capabilities = function (next, connection) {
+    connection.capabilities.push('AUTH PLAIN LOGIN')
+    connection.notes.allowed_auth_methods = ['PLAIN', 'LOGIN']
+    next()
+  }
+  exports.check_plain_passwd = (connection, user, password, callback) => callback(true)
+  exports.hook_connect = function (next, connection) {
+    if (connection.xclient) connection.relaying = true
+    next()
+  }`
+
+/** Trusted to send PROXY. */
+const PROXY = '127.78.0.2'
+const LIBRARY: Record<HarakaVersion, string> = { '3.3.4': 'Haraka 3.3', '3.1.7': 'Haraka 3.1' }
+
+const options: StartHarakaOptions = {
+  localPlugins: { site },
+  config: { 'connection.ini': connectionIniTrusting(PROXY) },
+  relayFrom: ['127.77.0.0/16', '127.78.0.0/16', '192.0.2.0/24', '2001:db8::/32'],
+}
+
+const GOOD: Step = {
+  bytes: Buffer.from('MAIL FROM:<u@contoso.com>\r\nRCPT TO:<u@far.example>\r\n'),
+  deliver: true,
+}
+const BAD: Step = {
+  ...GOOD,
+  bytes: Buffer.from('MAIL FROM:<u@evil.example>\r\nRCPT TO:<u@far.example>\r\n'),
+}
+
+/** RFC 5321 §4.2; Haraka itself repeats 8-bit text of its client. */
+const REPLY_LINES = /^(?:(?:([2-5][0-5]\d)-[^\r\n]*\r\n(?=\1))*[2-5][0-5]\d [^\r\n]*\r\n|closed)$/
+
+/** Deals things out to so many sessions, which go on side by side. */
+function inSessions<T>(count: number, things: readonly T[]): T[][] {
+  return Array.from({ length: count }, (_, at) => things.filter((_, of) => of % count === at))
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
+
+for (const version of ['3.3.4', '3.1.7'] as const) {
+  describe(`a hostile client of Haraka ${version} (SEED=${SEED})`, () => {
+    let relay: TestRelay
+    let ours: TestHaraka
+    let alone: TestHaraka
+    let restricted: SessionOptions
+    let keysBefore: Map<string, string>
+
+    before(async () => {
+      const redis = await startRedis()
+      const plugins = (ours: string[]) => ['relay', 'xclient', 'site', ...ours, 'test_sink']
+      ;[ours, alone] = await Promise.all([
+        startHaraka({ ...options, version, redis, plugins: plugins(['unregistered-domain']) }),
+        startHaraka({ ...options, version, plugins: plugins([]) }),
+      ])
+      relay = new TestRelay(redis, [ours])
+      const domains = [...ACCEPTED].map(([domain, subdomains]) => ({
+        domain,
+        subdomains,
+        shared: !domain.includes('.'),
+      }))
+      const limits = '10000000/1h'
+      await relay.tenant('contoso', {
+        ...{ limits, nullLimits: limits, domains },
+        connectors: {
+          all: { ip: ['127.77.0.0/16', '192.0.2.1/32', '2001:db8::1/128'] },
+          users: { auth: ['alice', 'boss@users.example', '*@users.example'] },
+        },
+      })
+      restricted = (
+        await relay.tenant('blocked', { limits, domains: [{ domain: 'blocked.example' }] })
+      ).session
+      await relay.restrictions.place('blocked', {
+        scope: 'unregistered',
+        by: 'ann',
+        reason: 'spam',
+      })
+      await relay.attributed({ localAddress: newAddress() }, 'contoso/all')
+      await waitFor(async () =>
+        (await new Transcript(ours, restricted).after(BAD)).includes(REPLY.blocked),
+      )
+      keysBefore = await keysNow()
+    })
+    after(async () => {
+      await alone.stop()
+      await relay.stop()
+    })
+
+    /** Every key with its value. */
+    async function keysNow(): Promise<Map<string, string>> {
+      const client = relay.store.client
+      const keys = await client.keys('*')
+      const values = await Promise.all(keys.map((key) => client.dumpBuffer(key)))
+      return new Map(keys.map((key, at) => [key, values[at]?.toString('hex') ?? '']))
+    }
+
+    /** Sends steps to both, over one session each as long as it lasts, and compares what is answered. */
+    async function compare(
+      session: SessionOptions,
+      steps: readonly Step[],
+      lines: readonly (string | Buffer)[] = [],
+    ): Promise<void> {
+      const [mine, theirs] = [
+        new Transcript(ours, session, lines),
+        new Transcript(alone, session, lines),
+      ]
+      for (const step of [...steps, GOOD]) {
+        const [got, expected] = await Promise.all([mine.after(step), theirs.after(step)])
+        assert.deepEqual(got, expected, JSON.stringify(step.bytes.toString('latin1')))
+        for (const reply of got) assert.match(reply, REPLY_LINES)
+      }
+      await Promise.all([mine.end(), theirs.end()])
+    }
+
+    it('gets the same answers as from Haraka alone, whatever its addresses', async (t) => {
+      const numRuns = runs(version === '3.3.4' ? 900 : 300)
+      const steps = fc.sample(fc.oneof({ weight: 9, arbitrary: transaction }, otherCommand), {
+        numRuns,
+        seed: SEED,
+      })
+      const addresses = steps.flatMap(
+        ({ bytes }) => bytes.toString('latin1').match(/(?:FROM|TO) ?:/gi) ?? [],
+      )
+      t.diagnostic(`${addresses.length} addresses`)
+      const sessions = inSessions(30, steps)
+      await Promise.all(sessions.map((its) => compare({ localAddress: newAddress() }, its)))
+    })
+    it('whatever it calls itself', async () => {
+      const lines = fc.sample(greeting, { numRuns: 60, seed: SEED })
+      const sessions = inSessions(10, lines).map((its) => {
+        const steps = its.flatMap((line) => [{ bytes: Buffer.from(line), deliver: false }, BAD])
+        return compare({ localAddress: newAddress() }, steps)
+      })
+      await Promise.all(sessions)
+    })
+    it('whoever it logs in as, by PLAIN and LOGIN', async () => {
+      const said = (...lines: string[]): Step[] =>
+        lines.map((line) => ({ bytes: Buffer.from(`${line}\r\n`), deliver: false }))
+      const byPlain = (user: string) => [...said(`AUTH PLAIN ${base64(`\0${user}\0secret`)}`), BAD]
+      const byLogin = (user: string) => [...said('AUTH LOGIN', base64(user), base64('secret')), BAD]
+      const localAddress = '127.78.0.9'
+      const sessions = inSessions(10, USERS).flatMap((users) =>
+        [byPlain, byLogin].map((by) => compare({ localAddress }, users.flatMap(by))),
+      )
+      await Promise.all(sessions)
+      const huge = `AUTH PLAIN ${base64(`\0${'x'.repeat(65_536)}\0secret`)}\r\n`
+      await compare({ localAddress: '127.78.0.9' }, [
+        { bytes: Buffer.from(huge), deliver: false },
+        BAD,
+      ])
+    })
+    it('whatever XCLIENT says', async () => {
+      const sessions = XCLIENTS.map((attributes) =>
+        compare({}, [BAD], [`XCLIENT ${attributes}\r\n`, 'EHLO client.example\r\n']),
+      )
+      await Promise.all(sessions)
+    })
+    it('whatever PROXY says', async () => {
+      const sessions = PROXIES.map((line) =>
+        compare({ localAddress: PROXY, first: `PROXY ${line}\r\n` }, [BAD]),
+      )
+      await Promise.all(sessions)
+    })
+
+    it('is refused where the tenant is restricted, and never otherwise than in our words', async () => {
+      const steps = fc.sample(transaction, { numRuns: runs(150), seed: SEED + 1 })
+      let blocked = 0
+      const sessions = inSessions(10, steps).map(async (its) => {
+        const mine = new Transcript(ours, restricted)
+        const theirs = new Transcript(alone, restricted)
+        for (const step of its) {
+          const [got, expected] = await Promise.all([mine.after(step), theirs.after(step)])
+          const refused = got.indexOf(REPLY.blocked)
+          blocked += Number(refused !== -1)
+          // Behind a refused MAIL there is no transaction.
+          const same = refused === -1 ? got.length : refused
+          const what = JSON.stringify(step.bytes.toString('latin1'))
+          assert.deepEqual(got.slice(0, same), expected.slice(0, same), what)
+          for (const reply of got) assert.match(reply, REPLY_LINES)
+        }
+        await Promise.all([mine.end(), theirs.end()])
+      })
+      await Promise.all(sessions)
+      assert.ok(blocked > steps.length / 10, String(blocked))
+      const unregistered = ours.sink.messages().filter(({ note }) => {
+        const found = note as { tenant: string; class: string } | undefined
+        return found?.tenant === 'blocked' && found.class === 'unregistered'
+      })
+      assert.deepEqual(unregistered, [])
+    })
+
+    it('leaves in Redis what was accepted, and nothing else', async (t) => {
+      const parse = LIBRARIES[LIBRARY[version]]!
+      const snapshot = { ...snapshotWith(), domains: ACCEPTED }
+      const classOf = (address: string) =>
+        standingOf(envelopeDomain(parse(`<${address}>`)), snapshot).class
+      const accepted = { unregistered: 0, null: 0, registered: 0 }
+      for (const { mailFrom, rcptTo, note } of ours.sink.messages()) {
+        const found = note as { tenant: string; class: string } | undefined
+        if (found?.tenant !== 'contoso') continue
+        const senderClass = classOf(mailFrom)
+        assert.equal(found.class, senderClass, mailFrom)
+        const relayed = rcptTo.filter(
+          (recipient) => classOf(recipient.replace(/^<|>$/g, '')) !== 'registered',
+        )
+        accepted[senderClass!] += relayed.length
+      }
+      t.diagnostic(JSON.stringify(accepted))
+      assert.ok(accepted.unregistered > 0 && accepted.null > 0 && accepted.registered > 0)
+      for (const meter of ['unregistered', 'null'] as const) {
+        await waitFor(async () => (await relay.used('contoso', meter)) === accepted[meter], {
+          what: `${meter} used: ${await relay.used('contoso', meter)} of ${accepted[meter]}`,
+        })
+      }
+      assert.equal(await relay.used('blocked'), 0)
+
+      const now = await keysNow()
+      const passing = /^ud:\{(?:contoso|blocked)\}:(?:usage|receipt:[0-9A-F-]+\.\d+)$/
+      for (const [key, value] of now)
+        if (!passing.test(key)) assert.equal(value, keysBefore.get(key), key)
+      for (const key of keysBefore.keys()) assert.ok(now.has(key) || passing.test(key), key)
+    })
+
+    it('breaks no process and no line of our log', () => {
+      assert.equal(ours.ended, false)
+      assert.doesNotMatch(ours.log, /internal error|uncaught|Caught exception/i)
+      const lines = ours.log.split('\n').filter((line) => line.includes('[unregistered-domain]'))
+      for (const line of lines) {
+        assert.doesNotMatch(line, UNSAFE)
+        assert.match(line, /^\S+Z \[[A-Z]+\] \[[0-9A-F.-]+\] \[unregistered-domain\] [a-z]/)
+      }
+    })
+  })
+}
