@@ -1,5 +1,6 @@
 import { startHaraka, type StartHarakaOptions, type TestHaraka } from '../scripts/services/haraka'
 import { formatIni } from '../scripts/services/ini'
+import { NO_RDNS } from '../scripts/services/no-rdns'
 
 /** Takes every message and keeps none. */
 const DISCARD = {
@@ -7,15 +8,15 @@ const DISCARD = {
   text: 'exports.hook_queue = exports.hook_queue_outbound = (next) => next(OK)\n',
 }
 
-/** A Haraka with these plugins that logs little and keeps no mail: neither cost is ours to compare. */
+/** A Haraka with these plugins that logs little, asks no name server and keeps no mail: no cost of these is ours to compare. */
 export function startLeanHaraka(
   options: StartHarakaOptions & { plugins: readonly string[] },
 ): Promise<TestHaraka> {
   const { plugins, localPlugins, config } = options
   return startHaraka({
     ...options,
-    plugins: ['relay', ...plugins, DISCARD.name],
-    localPlugins: { ...localPlugins, [DISCARD.name]: DISCARD.text },
+    plugins: [NO_RDNS.name, 'relay', ...plugins, DISCARD.name],
+    localPlugins: { ...localPlugins, [NO_RDNS.name]: NO_RDNS.text, [DISCARD.name]: DISCARD.text },
     // "Listening on" is told at notice, "ready" too.
     config: { 'log.ini': formatIni({ main: { level: 'notice' } }), ...config },
   })

@@ -60,12 +60,13 @@ export function facts({
   sections,
 }: Results): string[] {
   const { cpu, cores, memoryGb, system, node, haraka, redis, plugin, peers, loadBefore } = machine
+  const taken = sections.flatMap(takenBy)
   return [
     `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: a look only, too short to judge by' : ''}.`,
     `${cores} cores of ${cpu}, ${memoryGb} GB, ${system}; load before: ${loadBefore.map((load) => load.toFixed(2)).join(' ')}.`,
     `Plugin ${plugin}, Haraka ${haraka}, Node.js ${node}, Redis ${redis}.`,
     ...(peers.length > 0 ? [`To compare with: ${peers.join(', ')}.`] : []),
-    `Seconds taken: ${sections.flatMap(takenBy).join(', ')}.`,
+    ...(taken.length > 0 ? [`Seconds taken: ${taken.join(', ')}.`] : []),
     ...warnings,
   ]
 }

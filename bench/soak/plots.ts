@@ -1,14 +1,9 @@
 import type { LinePlot } from '../plot'
-import { memoryOf, waitsOf, workersOf } from './rows'
-import { SIDES, type Round, type SideName, type Soak } from './run'
+import { memoryOf, waitsOf, WHO, workersOf } from './rows'
+import { SIDES, type Round, type Soak } from './run'
 import type { Point } from './trend'
 
 const MB = 2 ** 20
-const LABELS: Readonly<Record<SideName, string>> = {
-  ours: 'with the plugin',
-  alone: 'Haraka alone',
-}
-
 /** Digits that a picture can show. */
 function shown([minute, value]: Point): Point {
   return [Number(minute.toFixed(3)), Number(value.toPrecision(4))]
@@ -31,7 +26,7 @@ function ratePlot({ rounds }: Soak): LinePlot {
     measure: 'Of each round, 200 sessions',
     unit: 'minutes',
     series: SIDES.map((name) => ({
-      label: LABELS[name],
+      label: WHO[name],
       points: byRound(rounds, (round) => round[name].full.perSecond),
     })),
   }
@@ -46,7 +41,7 @@ function waitPlot({ rounds }: Soak): LinePlot {
     unit: 'minutes',
     series: SIDES.flatMap((name) =>
       [0.5, 0.99].map((share) => ({
-        label: `${LABELS[name]}, p${share * 100}`,
+        label: `${WHO[name]}, p${share * 100}`,
         points: byRound(rounds, (round) => waitsOf([round[name].full], 'RCPT').quantile(share)),
       })),
     ),

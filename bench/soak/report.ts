@@ -1,5 +1,7 @@
-import type { Row } from '../row'
+import { skipped, type Row } from '../row'
 import type { SectionResult } from '../report'
+import { mostConnections, type FloodRun } from './flood'
+import { floodRows } from './flood-rows'
 import { plotsOf } from './plots'
 import {
   failureRow,
@@ -15,7 +17,11 @@ import type { Plan } from './plan'
 import type { Soak } from './run'
 
 /** What a run brought, in the form in which the benchmark shows its own. */
-export function sectionsOf(soak: Soak, plan: Plan, seconds: number): readonly SectionResult[] {
+export function sectionsOf(
+  soak: Soak,
+  flood: FloodRun | undefined,
+  plan: Plan,
+): readonly SectionResult[] {
   const { sessions, tenants, workers, slices, warmUp, seed } = plan
   const [rate, waits, memory, redis] = plotsOf(soak)
   return [
@@ -32,7 +38,6 @@ export function sectionsOf(soak: Soak, plan: Plan, seconds: number): readonly Se
         `A Haraka without the plugin gets the same mail in slices of ${slices.alone / 1000} s between those of ${slices.full / 1000} s, ` +
         `first or second in turn; then each gets ${slices.paced / 1000} s at a fixed rate, the same for both. The first ` +
         `${warmUp / 1000} s of each are not counted. At the highest load an answer waits for those of all other sessions.`,
-      seconds,
       rows: [...rateRows(soak), ...waitRows(soak)],
       plots: [rate!, waits!],
     },
@@ -64,12 +69,28 @@ export function sectionsOf(soak: Soak, plan: Plan, seconds: number): readonly Se
       plots: [redis!],
     },
     {
+      name: 'flood',
+      title: 'A flood of sessions',
+      meaning:
+        'As many idle connections to a single process of Haraka with the plugin and to one without; then clients that ' +
+        'send a byte a second, that send messages without an end, and that read no answer, fifty of each. Meanwhile 20 ' +
+        'sessions of others send their mail through both in turn. Memory after two collections of garbage.',
+      rows: flood ? floodRows(flood) : [floodSkipped(plan)],
+    },
+    {
       name: 'errors',
       title: 'Errors',
       meaning: 'Of both Harakas, of all clients and of Redis, from the start to the end.',
-      rows: [failureRow(soak.failures)],
+      rows: [failureRow([...soak.failures, ...(flood?.failures ?? [])])],
     },
   ]
+}
+
+function floodSkipped({ idle }: Plan): Row {
+  return skipped(
+    `${idle.toLocaleString('en-US')} idle connections`,
+    `this shell allows ${mostConnections().toLocaleString('en-US')} (ulimit -n)`,
+  )
 }
 
 /** Whether all targets are met. */

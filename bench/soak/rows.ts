@@ -13,9 +13,12 @@ export const LEVEL = { heap: 64, rss: 512 } as const
 const KB = 1_024
 const MB = 2 ** 20
 
-const WHO: Readonly<Record<SideName, string>> = { ours: 'with the plugin', alone: 'Haraka alone' }
+export const WHO: Readonly<Record<SideName, string>> = {
+  ours: 'with the plugin',
+  alone: 'Haraka alone',
+}
 
-function rounded(figure: number): string {
+export function rounded(figure: number): string {
   return Math.round(figure).toLocaleString('en-US')
 }
 
@@ -70,16 +73,20 @@ export function waitRows({ rounds }: Soak): Row[] {
           rounds.map((round) => round[name][pace]),
           verb,
         )
-        const [p50, p99] = [waits.quantile(0.5), waits.quantile(0.99)]
-        return {
-          what: `answer to ${verb} ${what}, ${WHO[name]}, p99`,
-          figure: `${p99.toFixed(1)} ms`,
-          detail: `p50 ${p50.toFixed(2)} ms, longest ${waits.longest.toFixed(0)} ms, of ${rounded(waits.count)}`,
-          numbers: { p50Ms: p50, p99Ms: p99, longestMs: waits.longest, count: waits.count },
-        }
+        return waitRow(`answer to ${verb} ${what}, ${WHO[name]}, p99`, waits)
       }),
     ),
   )
+}
+
+export function waitRow(what: string, waits: Waits): Row {
+  const [p50, p99] = [waits.quantile(0.5), waits.quantile(0.99)]
+  return {
+    what,
+    figure: `${p99.toFixed(1)} ms`,
+    detail: `p50 ${p50.toFixed(2)} ms, longest ${waits.longest.toFixed(0)} ms, of ${rounded(waits.count)}`,
+    numbers: { p50Ms: p50, p99Ms: p99, longestMs: waits.longest, count: waits.count },
+  }
 }
 
 export function waitsOf(tallies: readonly Tally[], verb: Verb): Waits {

@@ -4,6 +4,7 @@ import { describeMachine, warnings } from '../machine'
 import { tell, writeJson, writePage } from '../output'
 import { Progress } from '../progress'
 import { facts, toTable, verdict, type Results } from '../report'
+import { flood, mostConnections } from './flood'
 import { readOptions } from './options'
 import { planFor } from './plan'
 import { allMet, sectionsOf } from './report'
@@ -23,13 +24,13 @@ async function main(): Promise<boolean> {
   progress.section('soak')
   const plan = planFor(minutes, seed)
   const run = await soak(plan, progress)
+  const flooded = plan.idle <= mostConnections() ? await flood(plan, progress) : undefined
   progress.end()
-  const seconds = (performance.now() - begin) / 1000
-  const sections = sectionsOf(run, plan, seconds)
+  const sections = sectionsOf(run, flooded, plan)
   const results: Results = {
     command: `npm run soak -- ${minutes}`,
     startedAt,
-    seconds,
+    seconds: (performance.now() - begin) / 1000,
     quick: false,
     machine,
     warnings: warnings(machine),
@@ -38,7 +39,7 @@ async function main(): Promise<boolean> {
   console.log(toTable(results))
   for (const { title, meaning } of sections) console.log(`${title}. ${meaning}\n`)
   console.log(`${facts(results).join('\n')}\n\n${verdict(results)}\n`)
-  for (const failure of run.failures) console.error(failure)
+  for (const failure of [...run.failures, ...(flooded?.failures ?? [])]) console.error(failure)
 
   writeJson(path.join(RESULTS, 'latest.json'), results)
   tell(RESULTS, ['latest.json', ...(await writePage(RESULTS, 'latest.md', results))])

@@ -47,8 +47,24 @@ export class Tally {
   refused = 0
   readonly waits: Readonly<Record<Verb, Waits>> = { MAIL: new Waits(), RCPT: new Waits() }
 
+  #ms: number
+
   /** @param ms how long the slice lasts. */
-  constructor(readonly ms: number) {}
+  constructor(ms: number) {
+    this.#ms = ms
+  }
+
+  get ms(): number {
+    return this.#ms
+  }
+
+  /** Takes over what another slice brought. */
+  merge(other: Tally): void {
+    this.#ms += other.ms
+    this.messages += other.messages
+    this.refused += other.refused
+    for (const verb of VERBS) this.waits[verb].merge(other.waits[verb])
+  }
 
   get perSecond(): number {
     return (1_000 * this.messages) / this.ms

@@ -26,16 +26,17 @@ export interface Flood {
  */
 export async function floodIdle(count: number, { port, addresses }: FloodOptions): Promise<Flood> {
   const sockets: net.Socket[] = []
-  for (let begin = 0; begin < count; begin += AT_A_TIME) {
-    const some = Array.from({ length: Math.min(AT_A_TIME, count - begin) }, async (_, at) => {
-      const socket = await connect(port, addresses[(begin + at) % addresses.length]!)
+  let begun = 0
+  const openSome = async (): Promise<void> => {
+    while (begun < count) {
+      const socket = await connect(port, addresses[begun++ % addresses.length]!)
       sockets.push(socket)
       await said(socket, /^220 .*\r\n$/s)
       socket.write('EHLO idle.example\r\n')
       await said(socket, /^250 .*\r\n$/m)
-    })
-    await Promise.all(some)
+    }
   }
+  await Promise.all(Array.from({ length: AT_A_TIME }, openSome))
   return floodOf(sockets)
 }
 

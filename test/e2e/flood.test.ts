@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import {
+  defaultPlugins,
   floodData,
   floodDeaf,
   floodIdle,
@@ -17,6 +18,7 @@ import {
   type TestRelay,
   type TestTenant,
 } from '../support'
+import { NO_RDNS } from '../../scripts/services/no-rdns'
 
 /** Idle connections; FLOOD=5000 has as many as `npm run soak`. */
 const IDLE = Number(process.env['FLOOD'] ?? 500)
@@ -32,12 +34,13 @@ const UNREGISTERED = 'x@unregistered.example'
 const BLOCKED =
   '550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains\r\n'
 
+const named = { localPlugins: { [NO_RDNS.name]: NO_RDNS.text } }
 let relay: TestRelay
 let alone: TestHaraka
 before(async () => {
   ;[relay, alone] = await Promise.all([
-    startRelay(),
-    startHaraka({ plugins: ['relay', 'test_sink'] }),
+    startRelay({ ...named, plugins: [NO_RDNS.name, ...defaultPlugins] }),
+    startHaraka({ ...named, plugins: [NO_RDNS.name, 'relay', 'test_sink'] }),
   ])
 })
 after(() => Promise.all([relay.stop(), alone.stop()]))
