@@ -242,6 +242,22 @@ const site: Record<string, Invariant> = {
 
 export const INVARIANTS: Readonly<Record<string, Invariant>> = { ...charges, ...mail, ...site }
 
+/** The longest time until a greeting, with all that held the processes up, and without; in ms. */
+export function slowestGreeting(history: History): { raw: number; own: number } {
+  const times = history.sessions.flatMap((session) =>
+    session.exchanges
+      .filter(({ verb, reply }) => verb === 'CONNECT' && reply !== undefined)
+      .map((exchange) => ({
+        raw: exchange.answered! - exchange.sent,
+        own: timeOf(history, session, exchange),
+      })),
+  )
+  return {
+    raw: Math.max(0, ...times.map(({ raw }) => raw)),
+    own: Math.max(0, ...times.map(({ own }) => own)),
+  }
+}
+
 /** The broken rules, and what breaks each. */
 export function broken(history: History, evidence: Evidence): Record<string, string[]> {
   const found = Object.entries(INVARIANTS).map(

@@ -6,7 +6,7 @@ import { now } from './clock'
 import { gather, type Evidence } from './evidence'
 import { FAULTS, NotNow } from './faults'
 import { accepted, transactionsOf, type FaultRecord, type History } from './history'
-import { broken } from './invariants'
+import { broken, slowestGreeting } from './invariants'
 import { addressOf, Load, messageOf, type Sender } from './load'
 import { LANES, scheduleOf, type Lane, type Step } from './schedule'
 import { WitnessedSession } from './session'
@@ -187,6 +187,7 @@ export function figuresOf({ history, seed, durability }: RunReport): string {
   const sum = (list: readonly number[]) => list.reduce((total, each) => total + each, 0)
   const replies = transactions.flatMap(({ mail, rcpts }) => [mail, ...rcpts])
   const count = (reply: string) => replies.filter((each) => each.reply === reply).length
+  const { raw, own } = slowestGreeting(history)
   const done = history.faults.filter(({ skipped }) => skipped === undefined)
   return [
     `seed ${seed} (${durability})`,
@@ -198,6 +199,7 @@ export function figuresOf({ history, seed, durability }: RunReport): string {
     `${count(REPLY.undecidable)} undecidable`,
     `${count(REPLY.blocked)} blocked`,
     `${transactions.filter(({ ending }) => ending === 'broken').length} broken`,
+    `slowest greeting ${Math.round(raw)} ms, ${Math.round(own)} ms without stalls`,
   ].join(', ')
 }
 
