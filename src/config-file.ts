@@ -13,10 +13,8 @@ import { packageRoot } from './package-root'
  * @throws {InputError} with all that is wrong in the file.
  */
 export function loadConfig(directory: string | undefined): Config {
-  const reader = harakaConfig.module_config(packageRoot())
-  if (directory !== undefined) reader.overrides_path = path.resolve(directory)
   const { config, errors } = parseConfig(
-    reader.get(CONFIG_FILE) as RawIni,
+    readIni(directory),
     directory ?? path.join(packageRoot(), 'config'),
   )
   if (errors.length > 0) {
@@ -27,6 +25,23 @@ export function loadConfig(directory: string | undefined): Config {
   return directory === undefined
     ? { ...config, outage: { ...config.outage, snapshot: '' } }
     : config
+}
+
+/** The files in which passwords and keys for Redis stand: those that [redis] names, and the ini where it holds some. */
+export function secretFiles(directory: string): string[] {
+  const redis = readIni(directory)['redis'] ?? {}
+  const isGiven = (key: string): boolean => redis[key] !== undefined && redis[key] !== ''
+  const named = ['password_file', 'sentinel_password_file', 'tls_key'].filter(isGiven)
+  return [
+    ...named.map((key) => path.resolve(directory, String(redis[key]))),
+    ...(['password', 'sentinel_password'].some(isGiven) ? [path.join(directory, CONFIG_FILE)] : []),
+  ]
+}
+
+function readIni(directory: string | undefined): RawIni {
+  const reader = harakaConfig.module_config(packageRoot())
+  if (directory !== undefined) reader.overrides_path = path.resolve(directory)
+  return reader.get(CONFIG_FILE) as RawIni
 }
 
 /** Whether `directory` has an ini file of ours; without one the shipped defaults count. */

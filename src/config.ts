@@ -127,7 +127,7 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       unknown: read('attribution', 'unknown', 'ignore', oneOf(['ignore', 'deny'] as const)),
     },
     redis: {
-      host: read('redis', 'host', '127.0.0.1', nonEmpty),
+      host: read('redis', 'host', '127.0.0.1', hostName),
       port: read('redis', 'port', 6379, integer(1, 65_535)),
       db: read('redis', 'db', 0, integer(0, 1_000_000)),
       username: read('redis', 'username', undefined, optional),
@@ -255,6 +255,13 @@ function nonEmpty(value: unknown): string {
   return result
 }
 
+/** It is said in messages, and a URL there could hold a password. */
+function hostName(value: unknown): string {
+  const name = nonEmpty(value)
+  if (/[@/]/.test(name)) throw new InputError('is no host name or address: give that alone')
+  return name
+}
+
 function boolean(value: unknown): boolean {
   return oneOf(['true', 'false'] as const)(value) === 'true'
 }
@@ -290,6 +297,8 @@ function endpoints(value: unknown): Endpoint[] {
   const values: unknown[] = Array.isArray(value) ? value : [value]
   return values.map((each) => {
     const match = /^(?:\[([\da-fA-F:]+)\]|([^:[\]\s]+)):(\d+)$/.exec(text(each))
+    // Perhaps a URL, with a password.
+    if (/[@/]/.test(text(each))) throw new InputError('is not HOST:PORT, without user and password')
     if (!match) throw new InputError(`"${text(each)}" is not HOST:PORT`)
     return { host: match[1] ?? match[2]!, port: integer(1, 65_535)(match[3]) }
   })

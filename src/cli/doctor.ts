@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Config } from '../config'
-import { hasConfigFile, loadConfig } from '../config-file'
+import { hasConfigFile, loadConfig, secretFiles } from '../config-file'
 import { InputError } from '../errors'
 import { harakaFiles, type HarakaFiles } from '../haraka-files'
 import type { Store } from '../store/store'
@@ -13,6 +13,7 @@ import { checkPlugins } from './doctor/plugins'
 import { checkRedis } from './doctor/redis'
 import { checkRegistry } from './doctor/registry'
 import { checkRelayAcl } from './doctor/relay-acl'
+import { checkSecrets } from './doctor/secrets'
 import { checkHarakaSettings, checkOwnSettings } from './doctor/settings'
 import { StoreError } from './failure'
 import type { Io } from './io'
@@ -54,6 +55,7 @@ async function examine(context: Context, mend: boolean): Promise<Line[]> {
   const config = context.config()
   return [
     ...checkOwnSettings(config),
+    ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
     ...checkHaraka(files, config),
     ...(await checkStore(config, files, mend)),
   ]

@@ -23,10 +23,18 @@ export function redisFromUrl(text: string, base: RedisSettings): RedisSettings {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? 6379 : Number(url.port),
     db: Number(db[1] ?? 0),
-    username: decodeURIComponent(url.username) || undefined,
-    password: decodeURIComponent(url.password) || undefined,
+    username: decoded(url.username),
+    password: decoded(url.password),
     tls: url.protocol === 'rediss:',
     sentinels: [],
     cluster: [],
+  }
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part) || undefined
+  } catch {
+    throw new InputError('--redis: write a % in user or password as %25')
   }
 }

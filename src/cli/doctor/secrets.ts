@@ -1,0 +1,22 @@
+import { statSync } from 'node:fs'
+import { ok, warn, type Line } from './line'
+
+/** Any right of everybody, and the right of the group to write. */
+const TOO_MUCH = 0o027
+
+/** Whether what must stay secret can be read, or what is trusted be changed, by others than its owner and group. */
+export function checkSecrets(files: readonly string[]): Line[] {
+  const open = files.filter((file) => (statSync(file).mode & TOO_MUCH) !== 0)
+  if (open.length === 0) {
+    return files.length === 0
+      ? []
+      : [ok('secrets', 'passwords and keys are for nobody else to read')]
+  }
+  return open.map((file) =>
+    warn(
+      'secrets',
+      `${file} holds a password or a key, and has mode ${(statSync(file).mode & 0o777).toString(8).padStart(4, '0')}: others on this machine may read or change it`,
+      'chmod 0640 with the group of the user that Haraka runs as, or 0600 and that owner',
+    ),
+  )
+}

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict'
+import { chmodSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { formatIni, type Ini } from '../../scripts/services/ini'
+import {
+  CertificateAuthority,
+  scratchDir,
+  startHaraka,
+  startRedis,
+  tenantctl,
+  waitFor,
+  type TestRedis,
+} from '../support'
+
+const SECRET = {
+  inIni: 'Zebra-in-the-ini',
+  inFile: 'Okapi-in-a-file',
+  sentinel: 'Tapir-of-sentinels',
+  sentinelFile: 'Quagga-in-a-file',
+  url: 'Gnu-in-a-url',
+}
+
+/** Where Redis is, and what it is asked with, beside the secrets. */
+type Section = Ini[string]
+
+describe('passwords and keys are never told', () => {
+  const authority = new CertificateAuthority('redis')
+  const server = { ...authority.issue({ names: ['localhost'] }), ca: authority.cert }
+  const client = authority.issue({ commonName: 'haraka' })
+  const other = authority.issue({ commonName: 'other' })
+  const files: Record<string, string> = {
+    'password.txt': `${SECRET.inFile}\n`,
+    'sentinel.txt': `${SECRET.sentinelFile}\n`,
+    'ca.pem': authority.cert,
+    'client.pem': client.cert,
+    'client.key': client.key,
+    'other.key': other.key,
+  }
+  const secrets = [
+    ...Object.values(SECRET),
+    ...[client.key, other.key].flatMap((key) => key.split('\n').slice(1, -2)),
+  ]
+  const tls = { tls: true, tls_ca: 'ca.pem', tls_cert: 'client.pem', tls_key: 'client.key' }
+  let open: TestRedis
+  let secured: TestRedis
+  before(async () => {
+    open = await startRedis({ args: ['--requirepass', 'something else'] })
+    secured = await startRedis({ tls: server, args: ['--tls-auth-clients', 'yes'] })
+  })
+  after(() => Promise.all([open?.stop(), secured?.stop()]))
+
+  function assertNone(text: string, where: string): void {
+    for (const secret of secrets) {
+      assert.ok(!text.includes(secret), `${where} tells ${secret}:\n${text}`)
+    }
+  }
+
+  function sections(): Record<string, Section> {
+    const plain = { host: '127.0.0.1', port: open.port }
+    return {
+      'a wrong password': { ...plain, password: SECRET.inIni },
+      'a wrong password from a file': { ...plain, username: 'x', password_file: 'password.txt' },
+      'nobody there': { host: '127.0.0.1', port: 1, password: SECRET.inIni },
+      'TLS that fails': { ...tls, host: '127.0.0.1', port: secured.port, password: SECRET.inIni },
+      'TLS to a server without': { ...tls, ...plain, password: SECRET.inIni },
+      'a key that does not fit': { ...tls, host: 'localhost', port: 1, tls_key: 'other.key' },
+      'a key for a certificate': { ...tls, tls_cert: 'client.key' },
+      'sentinels that are away': {
+        sentinels: ['127.0.0.1:1'],
+        sentinel_name: 'mail',
+        password: SECRET.inIni,
+        sentinel_password: SECRET.sentinel,
+      },
+      'no sentinel': {
+        sentinels: [`127.0.0.1:${open.port}`],
+        sentinel_name: 'mail',
+        sentinel_password_file: 'sentinel.txt',
+      },
+      'a cluster that is none': { cluster: [`127.0.0.1:${open.port}`], password: SECRET.inIni },
+      'a URL for a host': { host: `redis://mail:${SECRET.url}@127.0.0.1` },
+      'a URL for a sentinel': { sentinels: [`mail:${SECRET.url}@127.0.0.1:1`], sentinel_name: 'x' },
+      'other mistakes': {
+        ...plain,
+        db: -1,
+        nonsense: SECRET.inIni,
+        sentinels: ['127.0.0.1:1'],
+        cluster: ['127.0.0.1:1'],
+        password: SECRET.inIni,
+      },
+    }
+  }
+
+  it('by tenantctl, whatever is wrong', async () => {
+    await Promise.all(
+      Object.entries(sections()).map(async ([what, redis]) => {
+        const here = scratchDir('config')
+        for (const [name, text] of Object.entries(files)) writeFileSync(path.join(here, name), text)
+        writeFileSync(path.join(here, 'unregistered-domain.ini'), formatIni({ redis }))
+        const commands = [
+          ['doctor', '--json'],
+          ['explain', '--from', 'x@y.example'],
+        ]
+        for (const command of commands) {
+          const run = await tenantctl(['--config', here, ...command])
+          assert.notEqual(run.status, 0, `${what}: ${run.stdout}`)
+          assertNone(run.stdout + run.stderr, `${what}: ${command.join(' ')}`)
+        }
+      }),
+    )
+  })
+
+  it('by tenantctl --redis, whatever is wrong with the URL', async () => {
+    const login = `mail:${SECRET.url}`
+    for (const url of [
+      `redis://${login}@127.0.0.1:${open.port}`,
+      `redis://${login}@127.0.0.1:1`,
+      `rediss://${login}@localhost:${secured.port}`,
+      `redis://${login}%@127.0.0.1:1`,
+      `redis://${login}@127.0.0.1:1/no-number`,
+      `redis://${login}@127.0.0.1:port`,
+      `http://${login}@127.0.0.1`,
+      `redis://${login}@`,
+    ]) {
+      for (const json of [[], ['--json']]) {
+        const run = await tenantctl(['--redis', url, 'tenant', 'list', ...json])
+        assert.notEqual(run.status, 0)
+        assertNone(run.stdout + run.stderr, url)
+        assert.doesNotMatch(run.stderr, /unexpected/)
+      }
+    }
+  })
+
+  it('by Haraka, with the most that it can log, as JSON, and in the results store', async (t) => {
+    const results = `exports.hook_rcpt_ok = function (next, connection) {
+      this.lognotice('results ' + JSON.stringify([connection.results, connection.transaction.results]))
+      next()
+    }`
+    const all = sections()
+    for (const what of [
+      'a wrong password',
+      'TLS that fails',
+      'a key that does not fit',
+      'other mistakes',
+    ]) {
+      const haraka = await startHaraka({
+        ready: false,
+        settings: { redis: { ...all[what], sentinel_password: SECRET.sentinel } },
+        plugins: ['relay', 'unregistered-domain', 'test_sink', 'results'],
+        localPlugins: { results },
+        config: {
+          ...files,
+          'log.ini': formatIni({ main: { level: 'LOGPROTOCOL', format: 'json' } }),
+        },
+      })
+      t.after(() => haraka.stop())
+      const sent = await haraka.send({ from: 'x@elsewhere.example', to: ['a@far.example'] })
+      assert.equal(sent.delivered, false)
+      await waitFor(() => /Redis|\[redis\]/.test(haraka.log))
+      // Read again, and refused again.
+      const from = haraka.log.length
+      haraka.writeSettings({
+        redis: { ...all[what], db: -1 },
+        main: { mode: SECRET.inIni.slice(0, 3) },
+      })
+      await haraka.waitForLog(/not taken/, { from })
+      assertNone(haraka.log, what)
+      await haraka.stop()
+    }
+  })
+
+  it('the doctor warns where others may read them', async () => {
+    const config = scratchDir('config')
+    for (const [name, text] of Object.entries(files)) writeFileSync(path.join(config, name), text)
+    const redis = { ...tls, host: 'localhost', port: secured.port, password_file: 'password.txt' }
+    writeFileSync(path.join(config, 'unregistered-domain.ini'), formatIni({ redis }))
+    for (const name of ['password.txt', 'client.key']) chmodSync(path.join(config, name), 0o640)
+    const secretsOf = async (): Promise<string[]> => {
+      const { stdout } = await tenantctl(['--config', config, 'doctor'])
+      return stdout.split('\n').filter((line) => line.includes(' secrets: '))
+    }
+    assert.deepEqual(await secretsOf(), [
+      'ok    secrets: passwords and keys are for nobody else to read',
+    ])
+    chmodSync(path.join(config, 'client.key'), 0o644)
+    const [line = ''] = await secretsOf()
+    assert.match(line, /^warn {2}secrets: .*client\.key holds .* mode 0644: others/)
+  })
+})
