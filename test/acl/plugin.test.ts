@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RefusedError } from '../../src/errors'
+import { Restrictions } from '../../src/restriction/restriction'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Registry } from '../../src/tenants/registry'
@@ -55,6 +56,9 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       t.after(() => haraka.stop())
       const relay = new TestRelay(redis, [haraka])
       await useAll(relay, redis)
+      // As a process does whose entry comes when the restriction has been lifted already.
+      const late = redis.client({ ...credentials(role), connectionName: 'plugin' })
+      await new Restrictions(new Store(late, new Keys('ud:'))).index('contoso')
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
         haraka.writeConfig('unregistered-domain.tenants.yaml', CHANGED_FILE)

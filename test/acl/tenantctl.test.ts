@@ -137,7 +137,8 @@ describe('tenantctl with the users of docs/acl', () => {
     const doctor = await run('tenantctl', 'doctor --repair')
     assert.match(doctor.out, /mended: /)
     assert.doesNotMatch(doctor.out, /fail {2}consistency/)
-    await given('tenantctl', 'tenant remove contoso')
+    await given('tenantctl', 'backup all.jsonl', 'tenant remove contoso')
+    await given('tenantctl', 'restore all.jsonl --force', 'init --force')
 
     const used = await observation.end((user) => user !== 'admin')
     // Not in the file, since it tells passwords of Redis; the doctor does without.
