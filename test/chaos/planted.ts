@@ -36,11 +36,7 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     edit('dist/src/store/outbox.js', 'this.waiting >= this.bound', 'true'),
   ],
   'an answer lost is a recipient lost': [
-    edit(
-      'dist/plugins/charging.js',
-      "charges.close(charge, 'unknown')",
-      "charges.close(charge, 'none')",
-    ),
+    edit('dist/plugins/charging.js', ": 'unknown')", ": 'none')"),
   ],
   'registered mail that asks Redis': [
     edit('dist/plugins/hooks.js', 'directory.peek(attribution.tenant) ?? ', ''),
@@ -53,11 +49,7 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     ),
   ],
   'a promise that nobody looks after': [
-    edit(
-      'dist/src/tenants/directory.js',
-      'work.catch((error) => this.events.onError((0, failure_1.redisFailure)(error)))',
-      'void work',
-    ),
+    edit('dist/src/tenants/directory.js', 'work.catch(', 'void work, Promise.resolve().catch('),
   ],
   'a subscription that is not renewed': [
     edit('dist/src/tenants/directory.js', "subscriber.on('ready'", "subscriber.once('ready'"),
