@@ -21,6 +21,8 @@ const SHORT: Plan = {
   allowance: 20,
   slices: { full: 800, alone: 300, paced: 300 },
   idle: 0,
+  // A busy machine must not make the difference.
+  commandTimeout: 10_000,
 }
 
 const quiet = { say() {} }

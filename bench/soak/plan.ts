@@ -16,6 +16,8 @@ export interface Plan {
   readonly slices: { readonly full: number; readonly alone: number; readonly paced: number }
   /** Idle connections; 0: no flood. */
   readonly idle: number
+  /** `[redis] command_timeout`, in ms. */
+  readonly commandTimeout: number
 }
 
 export const ROUNDS_A_MINUTE = 4
@@ -34,5 +36,7 @@ export function planFor(minutes: number, seed: number): Plan {
     // Together a quarter of a minute, but for the moments in between.
     slices: { full: 8_500, alone: 3_000, paced: 1_750 },
     idle: 5_000,
+    // The shipped one.
+    commandTimeout: 500,
   }
 }

@@ -53,16 +53,13 @@ function memoryPlot({ rounds, seconds, startedAt }: Soak): LinePlot {
     const samples = seconds.ours.filter((sample) => sample.pid === pid)
     const eachSecond = (field: 'rss' | 'heapUsed'): Point[] =>
       samples.map((sample) => shown([(sample.at - startedAt) / 60_000, sample[field] / MB]))
-    const who = `worker ${at + 1}`
     const collected = memoryOf(rounds, 'ours', pid, 'heapUsed')
+    const worker = at + 1
     return [
-      { label: `${who}: resident`, points: eachSecond('rss') },
-      { label: 'heap', points: eachSecond('heapUsed') },
-      { label: 'after a collection', points: collected.map(([x, y]) => shown([x, y / MB])) },
-    ].map(({ label, points }) => ({
-      label: label.includes(who) ? label : `${label} (${at + 1})`,
-      points,
-    }))
+      { label: `resident ${worker}`, points: eachSecond('rss') },
+      { label: `heap ${worker}`, points: eachSecond('heapUsed') },
+      { label: `heap ${worker}, collected`, points: collected.map(([x, y]) => shown([x, y / MB])) },
+    ]
   })
   return {
     kind: 'lines',

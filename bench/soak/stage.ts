@@ -33,13 +33,18 @@ export interface Stage {
   readonly stop: () => Promise<void>
 }
 
-export async function openStage({ tenants: count, workers, allowance }: Plan): Promise<Stage> {
+export async function openStage(plan: Plan): Promise<Stage> {
+  const { tenants: count, workers, allowance, commandTimeout } = plan
   const redis = await startRedis()
   const store = await openStore(redis.port)
   const tenants = await registerMix(store, redis.port, count)
   const victim = await registerVictim(store, allowance)
   const sides = await Promise.all([
-    startSide({ redis, plugins: ['unregistered-domain'], settings: { null: { limits: ROOMY } } }),
+    startSide({
+      redis,
+      plugins: ['unregistered-domain'],
+      settings: { null: { limits: ROOMY }, redis: { command_timeout: commandTimeout } },
+    }),
     startSide({ plugins: [] }),
   ])
   const [ours, alone] = sides

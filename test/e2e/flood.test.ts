@@ -39,7 +39,12 @@ let relay: TestRelay
 let alone: TestHaraka
 before(async () => {
   ;[relay, alone] = await Promise.all([
-    startRelay({ ...named, plugins: [NO_RDNS.name, ...defaultPlugins] }),
+    startRelay({
+      ...named,
+      plugins: [NO_RDNS.name, ...defaultPlugins],
+      // A busy machine must not make the difference.
+      settings: { redis: { command_timeout: 10_000 } },
+    }),
     startHaraka({ ...named, plugins: [NO_RDNS.name, 'relay', 'test_sink'] }),
   ])
 })
