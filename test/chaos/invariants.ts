@@ -24,7 +24,7 @@ const WAITED = COMMAND_TIMEOUT * 0.9
 /** What a process does at once is done within this time, on a busy machine too, in ms. */
 const AT_ONCE = 2000
 /** So long after a trouble has ended it may still be felt: the longest pause between two attempts to connect, and more. */
-const AFTERMATH = 5000
+const AFTERMATH = 3000
 /** And so long may a worker take to load what it needs, in ms. */
 const LOADING = 5000
 

@@ -25,8 +25,13 @@ export interface Step {
 export type Schedule = Readonly<Record<Lane, readonly Step[]>>
 
 export const LANES: readonly Lane[] = ['haraka', 'redis', 'operator', 'desk']
-/** The longest rest between two faults of a lane, in ms. */
-const REST = 1200
+/** The longest rest between two faults of a lane, in ms; with Redis there must be times without trouble. */
+const REST: Readonly<Record<Lane, number>> = {
+  haraka: 1200,
+  redis: 4000,
+  operator: 1200,
+  desk: 1200,
+}
 
 /** The faults of a run of so many ms; always the same ones for a seed. Each lane begins with a kind of its own. */
 export function scheduleOf(
@@ -43,7 +48,11 @@ export function scheduleOf(
       const weights = Object.fromEntries(ours.map(([name, { weight }]) => [name, weight]))
       const steps: Step[] = []
       for (let at = 0; ours.length > 0 && at < length;) {
-        const step = { kind: pick(weights, random()), after: random() * REST, choice: random() }
+        const step = {
+          kind: pick(weights, random()),
+          after: random() * REST[lane],
+          choice: random(),
+        }
         steps.push(step)
         at += step.after + kinds[step.kind]!.atLeast
       }
