@@ -19,6 +19,9 @@ export class InputError extends UserError {
   }
 }
 
+/** What is wrong in a file, a line for each mistake. */
+export class FileMistakes extends InputError {}
+
 /** There is no such tenant, accepted domain or connector. */
 export class NotFoundError extends UserError {
   constructor(message: string) {

@@ -153,7 +153,7 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['redis', 'password_file', 'no.such.file', /ENOENT.*no\.such\.file/],
   ['redis', 'password_file', 'empty', /empty/],
   ['redis', 'tls', 'no', /"no" is not one of/],
-  ['redis', 'prefix', 'a{b}', /"a\{b\}" must hold no space and none of \{ \}/],
+  ['redis', 'prefix', 'a{b}', /"a\{b\}" must hold no space, nothing invisible and none of \{ \}/],
   ['redis', 'prefix', 'a b', /"a b" must hold no space/],
   ['redis', 'sentinels', ['redis.example'], /"redis.example" is not HOST:PORT/],
   ['redis', 'sentinels', ['::1:26379'], /"::1:26379" is not HOST:PORT/],

@@ -15,15 +15,26 @@ export function actor(
   by: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): string {
-  if (by === undefined) return env['SUDO_USER'] || osUser() || 'unknown'
+  if (by === undefined) {
+    const name = [env['SUDO_USER'], osUser()].find((each) => each && isVisible(each))
+    return name === undefined || isReserved(name) ? 'unknown' : name
+  }
   const name = by.trim()
-  if (name === '' || name.length > LONGEST_NAME || clean(name) !== name) {
+  if (!isVisible(name)) {
     throw new InputError(`--by takes a name of 1 to ${LONGEST_NAME} visible characters`)
   }
-  if (name === 'automatic' || name.startsWith('file:')) {
+  if (isReserved(name)) {
     throw new InputError(`--by "${name}" is reserved: give the name of a person or a program`)
   }
   return name
+}
+
+function isVisible(name: string): boolean {
+  return name !== '' && name.length <= LONGEST_NAME && clean(name) === name
+}
+
+function isReserved(name: string): boolean {
+  return name === 'automatic' || name.startsWith('file:')
 }
 
 /** @throws {InputError} for a reason that says nothing or would break a line. */

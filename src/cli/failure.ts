@@ -1,5 +1,5 @@
 import { CommanderError, type Command } from 'commander'
-import { InputError, messageOf, UserError } from '../errors'
+import { FileMistakes, InputError, messageOf, UserError } from '../errors'
 import { clean } from '../safe-text'
 
 /** What tenantctl says on stderr, and what it ends with. */
@@ -22,9 +22,11 @@ export class StoreError extends UserError {
  */
 export function failureOf(error: unknown): Failure | undefined {
   if (error instanceof CommanderError && error.exitCode === 0) return undefined
-  if (error instanceof UserError) {
+  if (error instanceof FileMistakes) {
     return { message: error.message.split('\n').map(clean).join('\n'), status: error.exitStatus }
   }
+  // What somebody typed may hold a line break.
+  if (error instanceof UserError) return { message: clean(error.message), status: error.exitStatus }
   return { message: `unexpected: ${clean(messageOf(error))}`, status: 1 }
 }
 

@@ -7,8 +7,9 @@ import type { Io } from './io'
  * @throws {InputError} where there are none.
  */
 export async function readNames(args: readonly string[], io: Io): Promise<string[]> {
-  const names: string[] = []
-  for (const arg of args) names.push(...(arg === '-' ? namesIn(await readAll(io.stdin)) : [arg]))
+  const lists: string[][] = []
+  for (const arg of args) lists.push(arg === '-' ? namesIn(await readAll(io.stdin)) : [arg])
+  const names = lists.flat()
   if (names.length === 0) {
     throw new InputError('stdin holds no names: give one a line, or name them in the command')
   }

@@ -68,8 +68,8 @@ export class Keys {
  * @throws {InputError} where it would make a hash tag of its own.
  */
 export function keyPrefix(text: string, option = ''): string {
-  if (!/[{}\s]/.test(text)) return text
+  if (!/[{}\s\p{C}]/u.test(text)) return text
   throw new InputError(
-    `${option}"${text}" must hold no space and none of { }, which mark the hash tag of a key`,
+    `${option}"${text}" must hold no space, nothing invisible and none of { }, which mark the hash tag of a key`,
   )
 }

@@ -13,7 +13,7 @@ import {
   type Document,
   type Node,
 } from 'yaml'
-import { InputError, UserError } from '../errors'
+import { FileMistakes, InputError, UserError } from '../errors'
 
 /** Where something stands in a file; both count from 1. */
 export interface Place {
@@ -110,7 +110,7 @@ export class YamlReader {
       .map(({ place, what }) => atPlace(this.filename, place, what))
     const more = sorted.length + this.notKept - lines.length
     if (more > 0) lines.push(`${this.filename}: and ${more} more mistakes`)
-    throw new InputError(lines.join('\n'))
+    throw new FileMistakes(lines.join('\n'))
   }
 
   /** The entries of a mapping, none where the value is empty. Doubled and unknown keys are mistakes. */
@@ -320,7 +320,7 @@ function offsetOf(source: CST.Token | number | readonly number[]): number {
 export function atPlace(filename: string, { line, column }: Place, what: string): string {
   const told = what.replaceAll(UNPRINTABLE, ' ')
   const shown = told.length > LONGEST ? `${told.slice(0, LONGEST)}…` : told
-  return `${filename}:${line}:${column}: ${shown}`
+  return `${filename.replaceAll(UNPRINTABLE, ' ')}:${line}:${column}: ${shown}`
 }
 
 function quote(text: string): string {
