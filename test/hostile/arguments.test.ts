@@ -214,7 +214,7 @@ describe('tenantctl', () => {
           : type === 'set'
             ? await client.smembers(name)
             : type === 'zset'
-              ? await client.zrange(name, 0, -1)
+              ? await client.zrange(name, '0', '-1')
               : [(await client.get(name)) ?? '']
       found.set(name, new Set(entries))
     }
