@@ -54,7 +54,7 @@ export function sectionsOf(
       title: 'What the processes hold',
       meaning:
         'Memory at the end of each round, all sessions open and idle, after two collections of garbage; a straight line ' +
-        'by least squares over the last four fifths of the run. Flat is a slope that is lost in twice its standard ' +
+        'by least squares over the last four fifths of the run. Flat is a slope that is lower than twice its standard ' +
         `error, or is below ${LEVEL.heap} KB a minute of heap (a byte or so a message) and ${LEVEL.rss} KB of resident memory. ` +
         'Haraka alone gets a third of the mail.',
       rows: [...memoryRows(soak), ...handleRows(soak)],

@@ -173,7 +173,7 @@ function trendRow(
   const { slope, error } = trendOf(settled.map(([x, y]): Point => [x, y / KB]))
   const sign = slope < 0 ? '−' : '+'
   const target: Target = {
-    text: `flat: < 2 errors, or < ${level} KB`,
+    text: `flat: < 2 errors or < ${level} KB`,
     met: isFlat({ slope, error }, level),
   }
   return {

@@ -21,7 +21,7 @@ export function trendOf(points: readonly Point[]): Trend {
   return { slope, error: Math.sqrt(missed / (count - 2) / spread) }
 }
 
-/** Whether y may be called level: its growth is lost in its own error, or below what counts. */
+/** Whether y may be said not to grow: its growth is lost in its own error, or below what counts. Less is no growth. */
 export function isFlat({ slope, error }: Trend, bound: number): boolean {
-  return Math.abs(slope) < 2 * error || Math.abs(slope) < bound
+  return slope < Math.max(2 * error, bound)
 }
