@@ -1,4 +1,5 @@
 // The part of Haraka's API that we use (Haraka 3.1.7 to 3.3.4: connection.js, transaction.js, plugins.js).
+import type { Cluster } from 'node:cluster'
 import type { DSN } from 'haraka-dsn'
 import type { HarakaConfig } from 'haraka-config'
 import type { HarakaAddress } from '../src/names/envelope'
@@ -48,7 +49,7 @@ export interface Connection {
 
 export interface Server {
   /** Node's cluster module where Haraka runs with `nodes`. */
-  readonly cluster?: unknown
+  readonly cluster?: Cluster
 }
 
 export interface Plugin {

@@ -1,17 +1,17 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, UserError } from '../src/errors'
-import type { Store } from '../src/store/store'
 import type { ApplyReport } from '../src/tenants/apply'
 import { textOf } from '../src/tenants/tenants-file'
 import type { Plugin } from './haraka'
+import { lineOf, Quiet } from './quiet'
 
 const RETRY_AFTER = 2000
 
 /** Where a file is applied. */
 export interface Destination {
-  /** It is waited for until it is ready. */
-  readonly store: Store
+  /** Resolves when something may be written there; rejects where nothing may for now. */
+  readonly whenWritable: () => Promise<void>
   readonly apply: (text: string, filename: string) => Promise<ApplyReport>
 }
 
@@ -48,16 +48,17 @@ function read(plugin: Plugin, name: string, onChange: () => void): Buffer | unde
 /** Never rejects; gives up where another version of the file has come. */
 async function applyFile(
   plugin: Plugin,
-  { store, apply }: Destination,
+  { whenWritable, apply }: Destination,
   name: string,
   content: Buffer,
   isCurrent: () => boolean,
 ): Promise<void> {
+  const quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
   while (isCurrent()) {
     try {
       const filename = path.basename(name)
       const text = textOf(content, filename)
-      await whenReady(store)
+      await whenWritable()
       if (!isCurrent()) return
       tell(plugin, name, await apply(text, filename))
       return
@@ -67,15 +68,11 @@ async function applyFile(
         plugin.logerror(`${name}: not applied; what was registered before stays`)
         return
       }
-      plugin.logerror(`${name}: ${messageOf(error)}; trying again`)
+      const message = messageOf(error)
+      quiet.say(message, `${name}: not applied yet, trying again: ${message}`)
       await sleep(RETRY_AFTER, undefined, { ref: false })
     }
   }
-}
-
-function whenReady({ client }: Store): Promise<void> {
-  if (client.status === 'ready') return Promise.resolve()
-  return new Promise((resolve) => client.once('ready', () => resolve()))
 }
 
 function tell(plugin: Plugin, name: string, report: ApplyReport): void {

@@ -12,6 +12,7 @@ import { Hooks } from './hooks'
 import { logSafely } from './log'
 import { lineOf, Quiet } from './quiet'
 import { watchTenantsFile } from './tenants-file'
+import { appointWriter, onAppointed, WarmStart } from './warm-start'
 
 /** Before most others: a plugin that answers OK to RCPT, or speaks to its backend then, must not come first. */
 const EARLY = -50
@@ -21,12 +22,14 @@ const FIRST = -100
 class Process {
   engine: Engine | undefined
   readonly hooks: Hooks
+  readonly warmStart: WarmStart
 
   constructor(
     plugin: Plugin,
     public config: Config,
     readonly redisUsable: boolean,
   ) {
+    this.warmStart = new WarmStart(plugin, config.outage.snapshot)
     this.hooks = new Hooks(
       plugin,
       () => this.config,
@@ -51,6 +54,7 @@ export function register(this: Plugin): void {
   }
   const process = new Process(this, config, redisUsable)
   running = process
+  onAppointed(() => process.warmStart.appoint())
   for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(this)))) {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
@@ -58,8 +62,10 @@ export function register(this: Plugin): void {
 }
 
 /** Single process, or the master of a cluster: the one that applies the tenants file. */
-export function hook_init_master(this: Plugin, next: Next, server: Server): void {
-  start(this, { follow: server.cluster === undefined, applyFile: true })
+export function hook_init_master(this: Plugin, next: Next, { cluster }: Server): void {
+  if (cluster) appointWriter(cluster)
+  else running?.warmStart.appoint()
+  start(this, { follow: cluster === undefined, applyFile: true })
   next()
 }
 
@@ -71,6 +77,7 @@ export function hook_init_child(this: Plugin, next: Next): void {
 
 /** Haraka calls it before it drains the sessions: they still need their answers. */
 export function shutdown(this: Plugin): void {
+  running?.warmStart.stop()
   running?.engine?.release()
 }
 
@@ -82,18 +89,31 @@ function start(
   if (!process || process.engine || !process.redisUsable) return
   const wantsFile = applyFile && process.config.tenants.apply && process.config.tenants.file !== ''
   if (!follow && !wantsFile) return
-  try {
-    process.engine = new Engine(process.config.redis, eventsOf(plugin, process))
-    if (follow) process.engine.follow()
-    process.engine.onConnected(() => process.hooks.troubles.over('connection'))
-    if (wantsFile) {
-      const { redis, tenants } = process.config
-      const apply = (text: string, filename: string) => applyInThread(text, filename, redis)
-      watchTenantsFile(plugin, { store: process.engine.store, apply }, tenants.file)
-    }
-  } catch (error) {
+  const failed = (error: unknown): void =>
     plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
+  try {
+    const engine = (process.engine = new Engine(process.config.redis, eventsOf(plugin, process)))
+    // First what was known before, so that no other registry than that is believed.
+    process.warmStart
+      .recall(engine)
+      .then(() => {
+        if (follow) engine.follow()
+        if (follow) process.warmStart.keep(engine)
+        engine.onConnected(() => process.hooks.troubles.over('connection'))
+        if (wantsFile) applyTenantsFile(plugin, engine, process.config)
+      })
+      .catch(failed)
+  } catch (error) {
+    failed(error)
   }
+}
+
+function applyTenantsFile(plugin: Plugin, engine: Engine, { redis, tenants }: Config): void {
+  const destination = {
+    whenWritable: () => engine.whenWritable(),
+    apply: (text: string, filename: string) => applyInThread(text, filename, redis),
+  }
+  watchTenantsFile(plugin, destination, tenants.file)
 }
 
 function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeof Engine>[1] {
@@ -179,6 +199,9 @@ function reload(plugin: Plugin): void {
     }
     if (JSON.stringify(config.redis) !== JSON.stringify(running.config.redis)) {
       plugin.logwarn(`${CONFIG_FILE}: [redis] has changed: restart Haraka to use it`)
+    }
+    if (config.outage.snapshot !== running.config.outage.snapshot) {
+      plugin.logwarn(`${CONFIG_FILE}: [outage] snapshot has changed: restart Haraka to use it`)
     }
     running.config = config
     plugin.lognotice(`${CONFIG_FILE}: taken`)

@@ -1,10 +1,11 @@
+import { once } from 'node:events'
 import { Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
+import { messageOf } from '../errors'
 import { Restrictions } from '../restriction/restriction'
 import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Outbox, type Errand } from '../store/outbox'
-import { redisFailure } from '../store/failure'
 import { Store, type Client } from '../store/store'
 import { Directory, type DirectoryEvents } from '../tenants/directory'
 import { ensureEpoch } from '../tenants/epoch'
@@ -61,8 +62,9 @@ export class Engine {
     this.outbox = new Outbox(client, OUTBOX_BOUND, (reason) => events.onDrop(reason))
   }
 
-  /** Starts to follow changes, over a connection of its own. */
+  /** Starts to follow changes, over a connection of its own; not any more where the process drains its sessions. */
   follow(): void {
+    if (this.released) return
     const onError = (message: string): void => this.events.onRedisError(message)
     const { client } = this.store
     this.subscriber = connectSubscriber(this.redis, client, onError)
@@ -112,10 +114,21 @@ export class Engine {
     })
   }
 
+  /**
+   * Waits until Redis is there, and marks a registry that is new, before anything is written into it.
+   *
+   * @throws {RegistryUnusable} what Redis holds must not be written.
+   * @throws where Redis gave no answer.
+   */
+  async whenWritable(): Promise<void> {
+    const { client } = this.store
+    if (client.status !== 'ready') await once(client, 'ready')
+    await this.directory.registry.check()
+    await ensureEpoch(this.store)
+  }
+
   private giveEpoch(epoch: string | undefined): void {
-    ensureEpoch(this.store, epoch).catch((error: unknown) =>
-      this.events.onError(`the registry was given no epoch: ${redisFailure(error)}`),
-    )
+    ensureEpoch(this.store, epoch).catch((error: unknown) => this.events.onError(messageOf(error)))
   }
 
   /** Calls `listener` whenever all connections there are have come up, for the first time or again. */

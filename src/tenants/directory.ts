@@ -34,7 +34,7 @@ export interface Remembered {
   /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
   readonly seenAt: number
   /** `undefined`: not known. */
-  readonly connectors?: { readonly index: ConnectorIndex; readonly token: string } | undefined
+  readonly connectors?: ConnectorIndex
   /** The first one is the last that anything was asked of. */
   readonly tenants: readonly OwnSnapshot[]
   readonly ownerOf?: RememberedOwners
@@ -128,7 +128,7 @@ export class Directory {
   /** Takes over what an earlier process knew, until Redis answers; before {@link follow}. */
   remember({ epoch, seenAt, connectors, tenants, ownerOf }: Remembered): void {
     this.registry.remember(epoch, seenAt)
-    if (connectors) this.knownConnectors.remember(connectors.index, connectors.token)
+    if (connectors) this.knownConnectors.remember(connectors)
     // The last one that is set is the last that goes.
     for (const each of tenants.toReversed()) this.tenants.remember(each)
     if (ownerOf) this.owners.remember(ownerOf)

@@ -33,6 +33,8 @@ export class KnownConnectors {
   /** What is announced while all are being read. */
   private heard: HeardChanges<ConnectorsChange> | undefined
   private hasAnswered = false
+  /** That Redis has none is believed. */
+  private mayBeGone = false
 
   constructor(private readonly context: ConnectorsContext) {}
 
@@ -51,16 +53,16 @@ export class KnownConnectors {
   }
 
   /** Takes over what an earlier process knew, unless they are known by now. */
-  remember(index: ConnectorIndex, token: string): void {
+  remember(index: ConnectorIndex): void {
     if (this.known !== undefined) return
     this.known = index
-    this.token = token
     this.context.onChange()
   }
 
   /** What is known is to be replaced by what Redis has, even by nothing. */
   forget(): void {
     this.token = undefined
+    this.mayBeGone = true
   }
 
   /** Takes over a change that was announced: what has changed is read, and all where a message was lost. */
@@ -117,7 +119,7 @@ export class KnownConnectors {
     const isWhole = heard.lead(token, last)
     // Afterwards: what was read may have been put there after all was lost.
     await registry.check()
-    if (last === '' && this.token) {
+    if (last === '' && (this.known?.size ?? 0) > 0 && !this.mayBeGone) {
       throw new Error(
         'the connectors are gone from Redis, though the registry is there: what is known of them holds',
       )
@@ -130,6 +132,7 @@ export class KnownConnectors {
     this.heard = undefined
     this.known = index
     this.token = token
+    this.mayBeGone = false
     onChange()
     if (!isWhole) setImmediate(() => inBackground(this.load()))
   }

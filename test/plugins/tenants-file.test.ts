@@ -51,7 +51,8 @@ it('a version of the file that is still being applied is not written over a late
   const file = new WatchedFile(`id: a\ntenants:\n${others}\n  contoso: { name: Old }\n`)
   const apply = (text: string, filename: string) =>
     applyTenantsFile(new Registry(store), parseTenantsFile(text, filename))
-  watchTenantsFile(file.plugin, { store, apply }, 'tenants.yaml')
+  const whenWritable = (): Promise<void> => Promise.resolve()
+  watchTenantsFile(file.plugin, { whenWritable, apply }, 'tenants.yaml')
   await waitFor(() => store.client.exists(store.keys.tenant('other0')))
   file.change('id: a\ntenants:\n  contoso: { name: New }\n')
   await waitFor(() => file.notices.filter((each) => each === 'tenants.yaml: applied').length === 2)

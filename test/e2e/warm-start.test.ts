@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import path from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import {
+  startHaraka,
+  startRedis,
+  TestRelay,
+  waitFor,
+  type StartHarakaOptions,
+  type TestHaraka,
+  type TestRedis,
+  type TestTenant,
+} from '../support'
+import { REPLY } from '../support/replies'
+
+const UNREGISTERED = 'x@stolen.example'
+const RECIPIENT = 'a@far.example'
+/** Nothing that is answered is lost when it is killed. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
+const AWAY = { ready: false }
+
+for (const nodes of [0, 2]) {
+  describe(`A Haraka that starts without Redis, with nodes=${nodes}`, () => {
+    it('knows whom the one before knew, until Redis says otherwise', async (t) => {
+      const site = await siteOf(t, { nodes, users: { 'carol@contoso.example': 'secret' } })
+      const { redis, haraka, contoso, fabrikam } = site
+      assert.equal(statSync(fileOf(haraka)).mode & 0o777, 0o600)
+      await redis.kill()
+      await restartAway(haraka)
+      assert.match(haraka.log, /remembered.*tenants=2.*connectors=2/)
+
+      assert.equal(await reply(contoso, UNREGISTERED), REPLY.undecidable)
+      assert.equal(await reply(contoso, ''), REPLY.undecidable)
+      assert.equal(await reply(fabrikam, UNREGISTERED), REPLY.blocked)
+      await delivers(contoso, 'a@contoso.example')
+      await delivers(fabrikam, 'a@fabrikam.example')
+      const carol = {
+        auth: { user: 'carol@contoso.example', password: 'secret' },
+        localAddress: '127.78.0.1',
+      }
+      const byUser = { from: 'a@contoso.example', to: RECIPIENT, session: carol }
+      assert.equal((await haraka.send(byUser)).delivered, true)
+      assert.deepEqual(haraka.sink.messages().at(-1)?.note, {
+        tenant: 'contoso',
+        connector: null,
+        class: 'registered',
+      })
+      assert.doesNotMatch(haraka.log, /\bready\b/)
+
+      await redis.restart()
+      await site.relay.lift('fabrikam')
+      await waitFor(async () => (await reply(fabrikam, UNREGISTERED)).startsWith('250'))
+      await waitFor(() => (haraka.log.match(/\] ready/g) ?? []).length === Math.max(1, nodes))
+      assert.equal(await fabrikam.used(), 1)
+      unharmed(haraka)
+    })
+  })
+}
+
+describe('The snapshot file', () => {
+  it('follows what is changed, and what trips', async (t) => {
+    const { relay, haraka, redis } = await siteOf(t)
+    const northwind = await relay.tenant('northwind', { limits: '0/1h' })
+    await waitFor(() => snapshotOf(haraka).includes('"northwind"'))
+    const tripping = await relay.tenant('tripping', { limits: '1/1h' })
+    const to = [RECIPIENT, 'b@far.example']
+    assert.equal((await tripping.send({ from: UNREGISTERED, to })).rcpts[1]?.raw, REPLY.blocked)
+    await relay.registry.addDomains(
+      'northwind',
+      [{ domain: 'new.example', subdomains: true, shared: false }],
+      'test',
+    )
+    await waitFor(() => snapshotOf(haraka).includes('allowance of 1/1h exceeded'))
+    await waitFor(() => snapshotOf(haraka).includes('"new.example"'))
+    await redis.kill()
+    await restartAway(haraka)
+    assert.equal(await reply(tripping, UNREGISTERED), REPLY.blocked)
+    await delivers(northwind, 'x@below.new.example')
+  })
+
+  it('holds restricted tenants that no process has met', async (t) => {
+    const { relay, haraka, redis } = await siteOf(t)
+    const { session } = await relay.tenant('quiet')
+    await relay.restrictions.place('quiet', { scope: 'all', by: 'test', reason: 'abuse' })
+    await waitFor(() => snapshotOf(haraka).includes('"scope":"all"'))
+    await redis.kill()
+    await restartAway(haraka)
+    const mail = { from: 'a@quiet.example', to: RECIPIENT, session }
+    assert.equal((await haraka.send(mail)).mail.raw, REPLY.blockedAll)
+  })
+
+  it('is written by one worker, and by another when that one is killed', async (t) => {
+    const { relay, haraka } = await siteOf(t, { nodes: 2 })
+    const file = fileOf(haraka)
+    // The first one is named first.
+    const [first] = readFileSync(`/proc/${haraka.pid}/task/${haraka.pid}/children`, 'utf8').split(
+      ' ',
+    )
+    process.kill(Number(first), 'SIGKILL')
+    const inode = statSync(file).ino
+    await relay.registry.setTenant('contoso', { name: 'Another name' })
+    await waitFor(() => snapshotOf(haraka).includes('Another name'))
+    assert.notEqual(statSync(file).ino, inode)
+    await relay.registry.setTenant('contoso', { name: 'A third name' })
+    await waitFor(() => snapshotOf(haraka).includes('A third name'))
+  })
+
+  it('that is damaged is ignored, with a warning, and replaced when Redis is back', async (t) => {
+    const { redis, haraka, contoso } = await siteOf(t)
+    await redis.kill()
+    haraka.signal('SIGKILL')
+    truncateSync(fileOf(haraka), 300)
+    await haraka.restart(AWAY)
+    await haraka.waitForLog(/\[WARN\].*snapshot file is ignored.*is cut short/)
+    assert.equal(await reply(contoso, 'a@contoso.example'), REPLY.undecidable)
+    await redis.restart()
+    await waitFor(async () => (await reply(contoso, 'a@contoso.example')).startsWith('250'))
+    await waitFor(() => snapshotOf(haraka).includes('"type":"end"'))
+    unharmed(haraka)
+  })
+
+  it('that cannot be written is one warning, and nothing else', async (t) => {
+    const redis = await redisFor(t)
+    const haraka = await startHaraka({
+      redis,
+      // A file is no directory, also for root.
+      settings: { outage: { snapshot: 'config/me/snapshot' } },
+    })
+    t.after(() => haraka.stop())
+    const contoso = await new TestRelay(redis, [haraka]).tenant('contoso')
+    await haraka.waitForLog(/\[WARN\].*no snapshot was written.*config\/me\/snapshot/)
+    await delivers(contoso, 'a@contoso.example')
+    await delivers(contoso, UNREGISTERED)
+    assert.equal(haraka.log.match(/no snapshot was written/g)?.length, 1)
+    unharmed(haraka)
+  })
+
+  it('is not there where none is wanted', async (t) => {
+    const redis = await redisFor(t)
+    const haraka = await startHaraka({ redis, settings: { outage: { snapshot: '' } } })
+    t.after(() => haraka.stop())
+    const contoso = await new TestRelay(redis, [haraka]).tenant('contoso')
+    await redis.kill()
+    await haraka.restart(AWAY)
+    assert.equal(await reply(contoso, 'a@contoso.example'), REPLY.undecidable)
+    assert.equal(existsSync(fileOf(haraka)), false)
+  })
+})
+
+describe('A Redis that has lost the registry', () => {
+  for (const nodes of [0, 2]) {
+    it(`changes nothing for those who are known, with nodes=${nodes}`, async (t) => {
+      const { redis, haraka, contoso, fabrikam } = await siteOf(t, { nodes })
+      const client = redis.client()
+      const goesOn = async (): Promise<void> => {
+        await waitFor(async () => (await reply(contoso, UNREGISTERED)) === REPLY.undecidable)
+        await delivers(contoso, 'a@contoso.example')
+        await delivers(fabrikam, 'a@fabrikam.example')
+        assert.equal(await reply(fabrikam, UNREGISTERED), REPLY.blocked)
+      }
+      await client.flushall()
+      await goesOn()
+      await haraka.waitForLog(/\[CRIT\].*Redis has lost the registry/)
+      // Nothing was written into what is not ours.
+      assert.deepEqual(await client.keys('*'), [])
+
+      await haraka.restart(AWAY)
+      await haraka.waitForLog(/\[CRIT\].*Redis has lost the registry/)
+      await goesOn()
+      assert.deepEqual(await client.keys('*'), [])
+      assert.ok(haraka.log.match(/lost the registry/g)!.length <= Math.max(1, nodes))
+      unharmed(haraka)
+    })
+  }
+
+  it('is not filled by the tenants file', async (t) => {
+    const tenants = 'id: site\ntenants:\n  northwind:\n    domains: [northwind.example]\n'
+    const { redis, haraka } = await siteOf(t, {
+      config: { 'unregistered-domain.tenants.yaml': tenants },
+    })
+    await redis.client().flushall()
+    await haraka.restart(AWAY)
+    await haraka.waitForLog(/tenants\.yaml: not applied yet.*lost the registry/)
+    assert.deepEqual(await redis.client().keys('*'), [])
+  })
+})
+
+interface Site {
+  redis: TestRedis
+  haraka: TestHaraka
+  relay: TestRelay
+  /** Has sent mail. */
+  contoso: TestTenant
+  /** Is restricted. */
+  fabrikam: TestTenant
+}
+
+/** A relay whose snapshot file is up to date. */
+async function siteOf(t: TestContext, options: StartHarakaOptions = {}): Promise<Site> {
+  const redis = await redisFor(t)
+  const haraka = await startHaraka({ ...options, redis })
+  t.after(() => haraka.stop())
+  const relay = new TestRelay(redis, [haraka])
+  const contoso = await relay.tenant('contoso')
+  const fabrikam = await relay.tenant('fabrikam')
+  await relay.restrictions.place('fabrikam', { scope: 'unregistered', by: 'test', reason: 'abuse' })
+  await waitFor(() => {
+    const snapshot = snapshotOf(haraka)
+    return ['"contoso.example"', '"scope":"unregistered"'].every((part) => snapshot.includes(part))
+  })
+  return { redis, haraka, relay, contoso, fabrikam }
+}
+
+async function redisFor(t: TestContext): Promise<TestRedis> {
+  const redis = await startRedis({ args: DURABLE })
+  t.after(() => redis.stop())
+  return redis
+}
+
+/** It listens before it has read the file. */
+async function restartAway(haraka: TestHaraka): Promise<void> {
+  await haraka.restart(AWAY)
+  await haraka.waitForLog(/\bremembered\b/)
+}
+
+function fileOf(haraka: TestHaraka): string {
+  return path.join(haraka.dir, 'unregistered-domain.snapshot')
+}
+
+function snapshotOf(haraka: TestHaraka): string {
+  return existsSync(fileOf(haraka)) ? readFileSync(fileOf(haraka), 'utf8') : ''
+}
+
+/** The first negative answer to a message, or the last one, as it came. */
+async function reply(tenant: TestTenant, from: string): Promise<string> {
+  return (await tenant.send({ from, to: RECIPIENT })).last.raw
+}
+
+async function delivers(tenant: TestTenant, from: string): Promise<void> {
+  const { delivered, last } = await tenant.send({ from, to: RECIPIENT })
+  assert.equal(delivered, true, `${from} of ${tenant.id}: ${String(last)}`)
+}
+
+/** No process has ended, and none of its promises went unhandled. */
+function unharmed(haraka: TestHaraka): void {
+  assert.equal(haraka.ended, false)
+  assert.doesNotMatch(haraka.log, /exception|unhandled|internal error|TypeError/i)
+}
