@@ -11,6 +11,7 @@ import { REPLIES } from '../../src/relay/reply'
 import { Keys } from '../../src/store/keys'
 import { Restrictions } from '../../src/restriction/restriction'
 import { Store } from '../../src/store/store'
+import { ensureEpoch } from '../../src/tenants/epoch'
 import { Registry } from '../../src/tenants/registry'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
@@ -32,6 +33,7 @@ let criticals: string[]
 before(async () => {
   redis = await startRedis()
   store = new Store(redis.client(), new Keys('ud:'))
+  await ensureEpoch(store)
   const registry = new Registry(store)
   await registry.addTenant('contoso', {}, 'test')
   const domain = { domain: 'contoso.example', subdomains: true, shared: false }
