@@ -2,8 +2,8 @@
 const QUOTED = /"(?:[^"\\]|\\.)*"/g
 
 /**
- * The DNS names of a certificate, as it spells them: of its SANs, or if it has none, its CN
- * (RFC 6125 §6.4.4).
+ * The DNS names of a certificate, as it spells them: of its SANs, or if it has no SAN, not even an
+ * empty one, its CN (RFC 6125 §6.4.4).
  *
  * @param subjectAltName as Node gives it: `DNS:a.example, IP Address:192.0.2.1`
  */
@@ -11,7 +11,7 @@ export function dnsNamesOf(
   subjectAltName: string | undefined,
   commonName: string | readonly string[] | undefined,
 ): string[] {
-  if (!subjectAltName) return commonName === undefined ? [] : [commonName].flat()
+  if (subjectAltName === undefined) return commonName === undefined ? [] : [commonName].flat()
   return subjectAltName
     .replace(QUOTED, '')
     .split(', ')

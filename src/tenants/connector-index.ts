@@ -69,7 +69,8 @@ export class ConnectorIndex {
   }
 
   /**
-   * By the pinned fingerprint, which needs no CA. Else, if the chain is verified, by the first name
+   * By the pinned fingerprint, which needs no CA and holds whatever the certificate says of itself, its dates included
+   * (as DANE-EE, RFC 7671 §5.1). Else, if the chain is verified, by the first name
    * that a connector has; else by the first that a connector's `*.name` matches, with one label in
    * place of the star (RFC 6125 §6.4.3). A certificate for `*.name` matches a connector's `*.name`, and
    * no connector for a single name below it: anybody below could hold that certificate.

@@ -10,7 +10,7 @@ describe('dnsNamesOf', () => {
 
   it('takes the CN only where there is no SAN', () => {
     assert.deepEqual(dnsNamesOf(undefined, 'cn.contoso.com'), ['cn.contoso.com'])
-    assert.deepEqual(dnsNamesOf('', 'cn.contoso.com'), ['cn.contoso.com'])
+    assert.deepEqual(dnsNamesOf('', 'cn.contoso.com'), [])
     assert.deepEqual(dnsNamesOf('IP Address:192.0.2.1', 'cn.contoso.com'), [])
     assert.deepEqual(dnsNamesOf(undefined, ['a.contoso.com', 'b.contoso.com']), [
       'a.contoso.com',
