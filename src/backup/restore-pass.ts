@@ -147,12 +147,12 @@ class Pass implements PassResult {
     const { id, restriction, usage } = own.wanted
     if (this.purpose !== 'fill') own.there = await readWhole(store, id, { usage: true }, 0)
     const { there } = own
-    const restricted = !there || isAsStrict(there.restriction, restriction)
-    const counted = !there || !usage || this.isCounted(there.usage, usage)
+    const restricted = restriction === undefined || isAsStrict(there?.restriction, restriction)
+    const counted = usage === undefined || this.isCounted(there?.usage, usage)
     if (!restricted) this.differences.add(`the restriction of ${id}`)
     if (!counted) this.differences.add(`the usage of ${id}`)
     if (!this.writes) return
-    if (this.purpose === 'fill' ? restriction || usage : !restricted || !counted) {
+    if (!restricted || !counted) {
       await store.run(
         STATE,
         [keys.tenant(id), keys.restriction(id), keys.usage(id)],
@@ -304,9 +304,9 @@ class TenantPass {
   constructor(readonly wanted: TenantRecord) {}
 }
 
-function isAsStrict(there: Fields | undefined, wanted: Fields | undefined): boolean {
+function isAsStrict(there: Fields | undefined, wanted: Fields): boolean {
   const scope = there?.get('scope')
-  return wanted === undefined || scope === 'all' || scope === wanted.get('scope')
+  return scope === 'all' || scope === wanted.get('scope')
 }
 
 /** Whether each ring is there as it was counted, or has moved on since. */

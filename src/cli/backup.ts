@@ -105,7 +105,7 @@ function addRestore(program: Command, io: Io): void {
       'written: how many of all these were not there as the file says',
       'omitted: tenants that the snapshot does not hold',
       'left_out: {count, named}: what cannot be there, because another tenant or connector has it, or its tenant is not in the file',
-      'inconsistencies: array of {kind, text, remedy}',
+      'inconsistencies: array of {kind, text, remedy}; null where there is too much to look through (tenantctl doctor does)',
       'epoch: of the registry now',
     ],
     exit: {
@@ -163,11 +163,8 @@ function restoreView(file: string, report: RestoreReport): object {
     ...{ result, file, kind: header.kind, created_at: isoTime(header.createdAt) },
     ...{ tenants, domains, connectors, restricted, written, omitted: header.omitted },
     left_out: { count, named },
-    inconsistencies: report.inconsistencies.map(({ kind, text, remedy }) => ({
-      kind,
-      text,
-      remedy,
-    })),
+    inconsistencies:
+      report.inconsistencies?.map(({ kind, text, remedy }) => ({ kind, text, remedy })) ?? null,
     epoch,
   }
 }
@@ -191,7 +188,9 @@ function warn(context: Context, { header, leftOut, inconsistencies }: RestoreRep
   if (leftOut.count > leftOut.named.length) {
     context.note(`and ${leftOut.count - leftOut.named.length} more were left out`)
   }
-  if (inconsistencies.length > 0) {
+  if (inconsistencies === undefined) {
+    context.note('what was in Redis besides was not looked through: tenantctl doctor does that')
+  } else if (inconsistencies.length > 0) {
     context.note(
       `${inconsistencies.length} things do not fit together, the first: ${inconsistencies[0]!.text}; tenantctl doctor --repair mends what it can`,
     )

@@ -1,0 +1,395 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { scratchDir } from '../../scripts/services/scratch'
+import { waitFor } from '../../scripts/services/wait-for'
+import { writeLines } from '../../src/backup/file'
+import type { Header } from '../../src/backup/format'
+import { formatRecord } from '../../src/backup/record'
+import { readTenantRecords } from '../../src/backup/read-registry'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { lookAtRegistry } from '../../src/tenants/epoch'
+import { startRedis, type TestRedis } from '../support/redis'
+import { Cli, errorOf, type Result } from './cli'
+
+/** `tenantctl` with a config directory of its own, whose snapshot file is beside it. */
+class Site extends Cli {
+  readonly cwd = scratchDir('backup')
+  readonly snapshot = path.join(this.cwd, 'unregistered-domain.snapshot')
+  readonly store: Store
+
+  constructor(server: TestRedis) {
+    super(server.url)
+    this.store = new Store(server.client(), new Keys(this.prefix))
+    mkdirSync(path.join(this.cwd, 'config'))
+    writeFileSync(path.join(this.cwd, 'config', 'unregistered-domain.ini'), '')
+  }
+
+  override run(...args: string[]): Promise<Result> {
+    return this.runIn({ cwd: this.cwd }, '--config', path.join(this.cwd, 'config'), ...args)
+  }
+
+  async filled(): Promise<this> {
+    await this.given(
+      'tenant add contoso',
+      'domain add contoso contoso.com --subdomains',
+      'connector add contoso mx --ip 192.0.2.1',
+      'tenant add fabrikam',
+      'block fabrikam --reason test',
+    )
+    return this
+  }
+
+  /** Redis loses all that it holds of this site. */
+  async lose(): Promise<void> {
+    const names = await this.store.client.keys(`${this.prefix}*`)
+    if (names.length > 0) await this.store.client.del(...names)
+  }
+
+  /** As Haraka writes it. */
+  async writeSnapshot(tenants: readonly string[], omitted = 0): Promise<void> {
+    const { epoch, time } = await lookAtRegistry(this.store)
+    const { client, keys } = this.store
+    const header: Header = {
+      kind: 'snapshot',
+      prefix: this.prefix,
+      epoch: epoch!.epoch,
+      schema: epoch!.schema,
+      createdAt: time,
+      omitted,
+    }
+    const lines: string[] = []
+    for (const id of tenants) {
+      for await (const record of readTenantRecords(this.store, id, { usage: false })) {
+        lines.push(formatRecord(record))
+      }
+    }
+    for (const [id, value] of Object.entries(await client.hgetall(keys.connectors))) {
+      lines.push(formatRecord({ type: 'connector', id, value }))
+    }
+    await writeLines(this.snapshot, header, lines)
+  }
+
+  async registryLine(): Promise<{ level: string; message: string; advice: string | null }> {
+    const { out } = await this.run('doctor', '--json')
+    const lines = JSON.parse(out) as {
+      check: string
+      level: string
+      message: string
+      advice: string | null
+    }[]
+    return lines.find(({ check }) => check === 'registry')!
+  }
+}
+
+function statusAndError(result: Result): [number, string] {
+  return [result.status, errorOf(result)]
+}
+
+describe('tenantctl backup and restore', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  it('bring back what was lost', async () => {
+    const site = await new Site(redis).filled()
+    const saved = await site.run('backup', 'b.jsonl')
+    const file = path.join(site.cwd, 'b.jsonl')
+    assert.deepEqual(saved, {
+      status: 0,
+      out: `${file}: 2 tenants (1 restricted), 1 domain, 1 connector\n`,
+      err: '',
+    })
+    await site.lose()
+    const restored = await site.run('restore', 'b.jsonl')
+    assert.equal(restored.status, 0, restored.err)
+    assert.match(
+      restored.out,
+      /^restored 2 tenants \(1 restricted\), 1 domain, 1 connector from the backup of 2\S+Z\n$/,
+    )
+    assert.match((await site.run('restricted')).out, /^fabrikam .*test/m)
+    assert.match(
+      (await site.run('restore', 'b.jsonl')).out,
+      /b\.jsonl: all of it is there already, 2 t/,
+    )
+    assert.equal((await site.registryLine()).level, 'ok')
+  })
+
+  it('say the same as JSON', async () => {
+    const site = await new Site(redis).filled()
+    const saved = (await site.json('backup', 'b.jsonl')) as Record<string, unknown>
+    assert.deepEqual(
+      { ...saved, octets: 0, sha256: '', epoch: '', created_at: '' },
+      {
+        ...{ file: path.join(site.cwd, 'b.jsonl'), octets: 0, records: 4, sha256: '' },
+        ...{ tenants: 2, domains: 1, connectors: 1, restricted: 1 },
+        ...{ epoch: '', created_at: '', owners_changed: false },
+      },
+    )
+    await site.lose()
+    const restored = (await site.json('restore', 'b.jsonl')) as Record<string, unknown>
+    assert.deepEqual(
+      { ...restored, created_at: '' },
+      {
+        ...{ result: 'restored', file: path.join(site.cwd, 'b.jsonl'), kind: 'backup' },
+        ...{ created_at: '', tenants: 2, domains: 1, connectors: 1, restricted: 1, written: 5 },
+        ...{ omitted: 0, left_out: { count: 0, named: [] }, inconsistencies: [] },
+        epoch: saved['epoch'],
+      },
+    )
+    assert.equal(
+      ((await site.json('restore', 'b.jsonl')) as { result: string }).result,
+      'unchanged',
+    )
+  })
+
+  it('go over stdout, too', async () => {
+    const site = await new Site(redis).filled()
+    const { out, err, status } = await site.run('backup', '-')
+    assert.equal(status, 0)
+    assert.equal(err, 'tenantctl: wrote 2 tenants (1 restricted), 1 domain, 1 connector\n')
+    writeFileSync(path.join(site.cwd, 'piped'), out)
+    assert.match((await site.run('restore', 'piped')).out, /all of it is there already/)
+    assert.deepEqual(statusAndError(await site.run('restore', '-')), [
+      2,
+      'tenantctl: restore reads its file twice, so it takes none from stdin: name a file\n',
+    ])
+  })
+
+  it('refuse what is not there, is no backup, or would be lost', async () => {
+    const site = await new Site(redis).filled()
+    await site.run('backup', 'b.jsonl')
+    const before = readFileSync(path.join(site.cwd, 'b.jsonl'), 'utf8')
+    for (const [args, status, message] of [
+      [['restore'], 2, /name a file, or give --from-snapshot/],
+      [['restore', 'absent'], 2, /absent cannot be read \(ENOENT/],
+      [['restore', 'config/unregistered-domain.ini'], 2, /it is no backup/],
+      [['restore', '--from-snapshot'], 2, /unregistered-domain\.snapshot cannot be read \(ENOENT/],
+      [['backup', 'absent/b.jsonl'], 1, /cannot be written \(ENOENT/],
+      [['backup', 'config'], 1, /config is there already and is no regular file/],
+    ] as const) {
+      const result = await site.run(...args)
+      assert.equal(result.status, status, args.join(' '))
+      assert.match(errorOf(result), message)
+      assert.equal(result.out, '')
+    }
+    await site.given('tenant add later', 'tenant set contoso --mode off')
+    const refused = await site.run('restore', 'b.jsonl')
+    assert.equal(refused.status, 4)
+    assert.match(
+      errorOf(refused),
+      /registry of 3 tenants.*1 differences: tenant contoso\).*--force/,
+    )
+    assert.equal((await site.run('restore', 'b.jsonl', '--force')).status, 0)
+    await site.lose()
+    const nothing = await site.run('backup', 'b.jsonl')
+    assert.equal(nothing.status, 4)
+    assert.match(errorOf(nothing), /Redis holds no tenant under t\d+:/)
+    assert.equal(readFileSync(path.join(site.cwd, 'b.jsonl'), 'utf8'), before)
+  })
+
+  it('restores the snapshot of Haraka, and says loudly what is not in it', async () => {
+    const site = await new Site(redis).filled()
+    await site.given('connector add fabrikam mx --ip 192.0.2.2')
+    await site.writeSnapshot(['contoso'], 1)
+    await site.lose()
+    const { status, out, err } = await site.run('restore', '--from-snapshot')
+    assert.equal(status, 0, err)
+    assert.match(out, /^restored 1 tenant .* from the snapshot of /)
+    assert.match(out, /the windows start afresh/)
+    assert.match(err, /NOT ALL TENANTS ARE BACK: .* 1 tenant more/)
+    assert.match(err, /left out connector fabrikam\/mx: there is no tenant fabrikam/)
+    assert.equal(
+      (await site.run('explain', '--from', 'x@contoso.com', '--ip', '192.0.2.1')).status,
+      0,
+    )
+  })
+
+  it('stopped by kill -9 at any moment, restore comes to its end when it is run again', async () => {
+    const site = new Site(redis)
+    const tenants = Array.from({ length: 300 }, (_, at) => `t${at}`)
+    writeFileSync(
+      path.join(site.cwd, 'tenants.yaml'),
+      `id: x\ntenants:\n${tenants.map((id) => `  ${id}: { domains: [${id}.example], connectors: { mx: { auth: [${id}] } } }\n`).join('')}`,
+    )
+    await site.given('apply tenants.yaml', 'block t7 --reason test')
+    await site.run('backup', 'b.jsonl')
+    const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
+    const args = ['--redis', redis.url, '--prefix', site.prefix, 'restore', 'b.jsonl']
+    for (const reached of [1, 150]) {
+      await site.lose()
+      const child = spawn(process.execPath, [program, ...args], { cwd: site.cwd, stdio: 'ignore' })
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      await waitFor(
+        async () => (await site.store.client.scard(`${site.prefix}{@tenants}`)) >= reached,
+      )
+      child.kill('SIGKILL')
+      await ended
+      execFileSync(process.execPath, [program, ...args], { cwd: site.cwd })
+      assert.equal(((await site.json('tenant', 'list')) as unknown[]).length, 300)
+      assert.match((await site.run('restricted')).out, /^t7 /m)
+      assert.match((await site.run('restore', 'b.jsonl')).out, /all of it is there already/)
+    }
+    assert.deepEqual((await readdir(site.cwd)).sort(), ['b.jsonl', 'config', 'tenants.yaml'])
+  })
+})
+
+describe('a registry that Redis has lost', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  const WRITING = [
+    'tenant add a',
+    'tenant set contoso --mode off',
+    'tenant remove contoso',
+    'domain add contoso a.example',
+    'domain remove contoso contoso.com',
+    'domain move contoso.com fabrikam',
+    'connector add contoso a --ip 192.0.2.9',
+    'connector remove contoso mx',
+    'connector disable contoso mx',
+    'connector enable contoso mx',
+    'block contoso --reason a',
+    'unblock fabrikam --reason a',
+    'apply tenants.yaml',
+    'backup b.jsonl',
+    'init',
+  ]
+
+  it('is not written to by any command, until an operator says what is right', async () => {
+    const site = await new Site(redis).filled()
+    writeFileSync(path.join(site.cwd, 'tenants.yaml'), 'id: x\ntenants: { contoso: {} }\n')
+    await site.writeSnapshot(['contoso', 'fabrikam'])
+    assert.equal((await site.run('tenant', 'set', 'contoso', '--name', 'C')).status, 0)
+    await site.lose()
+    for (const line of WRITING) {
+      const result = await site.run(...line.split(' '))
+      assert.equal(result.status, 4, line)
+      assert.match(
+        errorOf(result),
+        /^tenantctl: Redis has lost the registry that Haraka knew at .*restore --from-snapshot, .*init --force\n$/,
+      )
+    }
+    assert.deepEqual(await site.store.client.keys(`${site.prefix}*`), [])
+    for (const line of [
+      'tenant list',
+      'status',
+      'restricted',
+      'connector list',
+      'apply tenants.yaml --dry-run',
+    ]) {
+      assert.equal((await site.run(...line.split(' '))).status, 0, line)
+    }
+    const { level, message } = await site.registryLine()
+    assert.equal(level, 'fail')
+    assert.match(message, /Redis has lost the registry/)
+    assert.equal((await site.run('restore', '--from-snapshot')).status, 0)
+    assert.equal((await site.run('tenant', 'set', 'contoso', '--mode', 'off')).status, 0)
+    assert.equal((await site.registryLine()).level, 'ok')
+    assert.ok(!existsSync(path.join(site.cwd, 'b.jsonl')))
+  })
+
+  it('is noticed where another one has begun in its place', async () => {
+    const site = await new Site(redis).filled()
+    await site.writeSnapshot(['contoso'])
+    await site.lose()
+    const blind = new Cli(redis.url)
+    Object.assign(blind, { prefix: site.prefix })
+    await blind.given('tenant add other')
+    const result = await site.run('tenant', 'add', 'a')
+    assert.equal(result.status, 4)
+    assert.match(errorOf(result), /and holds another one of 2\S+ with 1 tenant:/)
+    const { status, out } = await site.run('init', '--force')
+    assert.equal(status, 0)
+    assert.match(
+      out,
+      /^what Redis holds is the registry from now on: 1 tenant, 0 restricted\. Haraka forgets/,
+    )
+    assert.equal((await site.run('tenant', 'add', 'a')).status, 0)
+  })
+
+  it('is not taken for lost where a snapshot is damaged or of another kind', async () => {
+    const site = await new Site(redis).filled()
+    writeFileSync(site.snapshot, 'something else\n')
+    assert.equal((await site.run('tenant', 'add', 'a')).status, 0)
+  })
+
+  it('whose restore was cut short is not written to', async () => {
+    const site = await new Site(redis).filled()
+    await site.store.client.set(site.store.keys.restore, 'a'.repeat(64))
+    const result = await site.run('tenant', 'add', 'a')
+    assert.equal(result.status, 4)
+    assert.match(errorOf(result), /a restore was cut short/)
+    assert.match((await site.registryLine()).message, /a restore was cut short/)
+    await site.given('init --force', 'tenant add a')
+  })
+})
+
+describe('tenantctl init', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  it('begins a registry once', async () => {
+    const site = new Site(redis)
+    const { level, advice } = await site.registryLine()
+    assert.equal(level, 'warn')
+    assert.match(advice!, /tenantctl init/)
+    const first = (await site.json('init')) as Record<string, unknown>
+    assert.deepEqual(
+      { ...first, epoch: '' },
+      { result: 'created', epoch: '', schema: '1.1', tenants: 0, restricted: 0 },
+    )
+    assert.deepEqual(await site.json('init'), { ...first, result: 'unchanged' })
+    const forced = (await site.json('init', '--force')) as Record<string, unknown>
+    assert.equal(forced['result'], 'confirmed')
+    assert.notEqual(forced['epoch'], first['epoch'])
+  })
+
+  it('is done by the first command that writes; none that reads begins one', async () => {
+    const site = new Site(redis)
+    for (const line of ['tenant list', 'status', 'restricted', 'doctor', 'connector list']) {
+      await site.run(...line.split(' '))
+    }
+    assert.deepEqual(await site.store.client.keys(`${site.prefix}*`), [])
+    await site.given('tenant add a')
+    assert.equal(((await site.json('init')) as { result: string }).result, 'unchanged')
+  })
+
+  it('and every other command leave a later schema alone', async () => {
+    const site = await new Site(redis).filled()
+    await site.store.client.hset(site.store.keys.epoch, 'schema', '2.3')
+    const before = await site.store.client.hgetall(site.store.keys.epoch)
+    for (const line of [
+      'tenant list',
+      'status',
+      'tenant add a',
+      'init',
+      'init --force',
+      'backup b',
+      'block contoso --reason a',
+    ]) {
+      const result = await site.run(...line.split(' '))
+      assert.equal(result.status, 4, line)
+      assert.match(
+        errorOf(result),
+        /Redis holds the registry in schema 2\.3.*use the later version/,
+      )
+    }
+    const { level, message } = await site.registryLine()
+    assert.equal(level, 'fail')
+    assert.match(message, /schema 2\.3/)
+    assert.deepEqual(await site.store.client.hgetall(site.store.keys.epoch), before)
+  })
+})
