@@ -48,7 +48,7 @@ describe('package.json', () => {
       assert.ok(manifest.keywords.includes(keyword), keyword)
     }
     // npm itself adds README, LICENSE and package.json.
-    assert.deepEqual(manifest.files, ['dist', 'config', 'docs', 'CHANGELOG.md'])
+    assert.deepEqual(manifest.files, ['dist', 'config', 'docs', 'CHANGELOG.md', 'SECURITY.md'])
   })
 
   it('builds on npm ci and before the tests', () => {
@@ -58,6 +58,20 @@ describe('package.json', () => {
 
   it('depends on what runs, all of it, and no more', () => {
     assert.deepEqual(Object.keys(manifest.dependencies).sort(), importedBy('plugins', 'src'))
+  })
+
+  it('runs no script of its own or of a dependency when it is installed from the tarball', () => {
+    // npm runs prepare for a folder and for git only.
+    for (const script of ['preinstall', 'install', 'postinstall']) {
+      assert.equal(manifest.scripts[script], undefined)
+    }
+    const lock = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, { dev?: boolean; hasInstallScript?: boolean }>
+    }
+    const atRunTime = Object.entries(lock.packages).filter(([name, { dev }]) => name !== '' && !dev)
+    assert.ok(atRunTime.length >= Object.keys(manifest.dependencies).length)
+    const withScripts = atRunTime.filter(([, { hasInstallScript }]) => hasInstallScript)
+    assert.deepEqual(withScripts, [])
   })
 
   it('has Haraka for development only: a peer breaks the installation in a site', () => {

@@ -81,7 +81,7 @@ function expectedFiles(): string[] {
     ...sources.map((name) => `dist/${name.replace(/\.ts$/, '.js')}`),
     ...filesIn('config'),
     ...filesIn('docs'),
-    ...['README.md', 'CHANGELOG.md', 'LICENSE', 'package.json'],
+    ...['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'package.json'],
   ]
 }
 
