@@ -128,6 +128,8 @@ describe('our hooks', () => {
     const by = { by: 'test', reason: 'test' }
     await restrictions.place('contoso', { scope: 'unregistered', ...by })
     await waitFor(() => engine.directory.peek('contoso')?.restricted)
+    // What its process tells Redis of that is on its way.
+    await engine.store.client.ping()
     await redis.resetCommandStats()
     assert.equal(newHooks().mail(sessionOf('x@stolen.example')), REPLIES.blocked)
     config = { ...config, main: { ...config.main, refuseAt: 'rcpt' } }
@@ -138,6 +140,7 @@ describe('our hooks', () => {
     assert.deepEqual(await redis.commandStats(), {})
     await restrictions.lift('contoso', { ...by, keepUsage: false })
     await waitFor(() => engine.directory.peek('contoso')?.restricted === undefined)
+    await engine.store.client.ping()
   })
 
   it('ask Redis once for each recipient of unregistered mail, at rcpt_ok', async () => {
