@@ -64,8 +64,7 @@ describe('a large registry', () => {
     run('backup', 'b.jsonl')
     const stats = await theRedis().commandStats()
     // Nothing that takes as long as the registry is large.
-    for (const command of ['keys', 'smembers', 'hvals'])
-      assert.equal(stats[command], undefined)
+    for (const command of ['keys', 'smembers', 'hvals']) assert.equal(stats[command], undefined)
     assert.ok(stats['hscan']! >= DOMAINS / 1000)
     const whole = await verifyFile(path.join(dir, 'b.jsonl'))
     assert.equal(whole.records, 1 + DOMAINS / 1000 + 2 * TENANTS)
