@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, UserError } from '../src/errors'
+import { redisFailure } from '../src/store/failure'
 import type { ApplyReport } from '../src/tenants/apply'
 import { textOf } from '../src/tenants/tenants-file'
 import type { Plugin } from './haraka'
@@ -68,8 +69,8 @@ async function applyFile(
         plugin.logerror(`${name}: not applied; what was registered before stays`)
         return
       }
-      const message = messageOf(error)
-      quiet.say(message, `${name}: not applied yet, trying again: ${message}`)
+      const reason = redisFailure(error)
+      quiet.say(reason, `${name}: not applied yet, trying again: ${reason}`)
       await sleep(RETRY_AFTER, undefined, { ref: false })
     }
   }

@@ -1,7 +1,7 @@
 import { addressOf, connect, type RedisSettings } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Store } from '../store/store'
-import { isNotAllowed, stableMessage, troubleOf } from '../store/failure'
+import { isClosed, isNotAllowed, stableMessage, troubleOf } from '../store/failure'
 import { UserError } from '../errors'
 import { StoreError } from './failure'
 
@@ -37,16 +37,20 @@ async function openStore(settings: RedisSettings): Promise<Store> {
   // One of several sentinels or cluster nodes may be away: only the whole may not.
   const single = settings.sentinels.length === 0 && settings.cluster.length === 0
   const patience = single ? PATIENCE : PATIENCE_WITH_SEVERAL
-  let problem = `no answer within ${patience / 1000} s`
+  const silence = `no answer within ${patience / 1000} s`
+  let problem: string | undefined
+  let wasClosed: string | undefined
   let fail: (() => void) | undefined
   const client = connect({ ...settings, commandTimeout: COMMAND_TIMEOUT }, (message) => {
-    problem = message
-    if (single) fail?.()
+    // What Redis says before it closes the connection does not always get through.
+    if (isClosed(message)) wasClosed = message
+    else problem = message
+    if (single && !isClosed(message)) fail?.()
   })
   let timer: NodeJS.Timeout | undefined
   try {
     await new Promise<void>((resolve, reject) => {
-      fail = () => reject(unreachable(settings, problem))
+      fail = () => reject(unreachable(settings, problem ?? wasClosed ?? silence))
       timer = setTimeout(fail, patience)
       client.once('ready', () => resolve())
     })

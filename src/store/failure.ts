@@ -79,6 +79,11 @@ const NO_CONNECTION: Trouble = {
   advice: `start it, or correct host and port in ${OUR_SETTINGS}`,
 }
 
+const CLOSED: Trouble = {
+  what: 'closes the connection',
+  advice: `see its own log; if it wants TLS, set tls=true in ${OUR_SETTINGS}`,
+}
+
 /** By what ioredis, Node or the rest of Redis's answer says. */
 const BY_WORDS: readonly (readonly [RegExp, Trouble])[] = [
   [/can't (run this command|access)|ACL failure in script/, BY_CODE['NOPERM']!],
@@ -111,11 +116,6 @@ const BY_WORDS: readonly (readonly [RegExp, Trouble])[] = [
       what: 'does not know a command that we need',
       advice: 'use Redis 6.2 or later, and rename no commands',
     },
-  ],
-  [
-    // The first byte of a TLS record that is an alert.
-    /Unknown RESP type 21 /,
-    { what: 'wants TLS', advice: `set tls=true in ${OUR_SETTINGS}, or name its port without TLS` },
   ],
   [
     /Unknown RESP type|Protocol error/,
@@ -152,13 +152,7 @@ const BY_WORDS: readonly (readonly [RegExp, Trouble])[] = [
       advice: `see host, port and tls in ${OUR_SETTINGS}, and what is between`,
     },
   ],
-  [
-    /ECONNRESET|EPIPE|Connection closed before/,
-    {
-      what: 'closes the connection',
-      advice: `see its own log; if it wants TLS, set tls=true in ${OUR_SETTINGS}`,
-    },
-  ],
+  [/ECONNRESET|EPIPE|Connection closed before/, CLOSED],
   [
     /Command timed out|no answer within|Socket timeout/,
     {
@@ -197,6 +191,11 @@ function withoutPrimary(found: string, reason: string): Trouble {
 /** Whether there is just no connection: why, that connection tells by itself. */
 export function isNotConnected(error: unknown): boolean {
   return troubleOf(error) === NO_CONNECTION
+}
+
+/** Whether the connection was closed; why, the next attempt may tell. */
+export function isClosed(error: unknown): boolean {
+  return troubleOf(error) === CLOSED
 }
 
 /** Why Redis gave no answer, in a few stable words. */
