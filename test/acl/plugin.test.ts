@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { describe, it } from 'node:test'
 import { RefusedError } from '../../src/errors'
 import { Restrictions } from '../../src/restriction/restriction'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
+import { Directory } from '../../src/tenants/directory'
 import { Registry } from '../../src/tenants/registry'
 import { startHaraka, TestRelay, waitFor, type TestRedis } from '../support'
 import {
@@ -56,9 +59,16 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       t.after(() => haraka.stop())
       const relay = new TestRelay(redis, [haraka])
       await useAll(relay, redis)
+      await waitFor(() => existsSync(path.join(haraka.dir, 'unregistered-domain.snapshot')))
       // As a process does whose entry comes when the restriction has been lifted already.
       const late = redis.client({ ...credentials(role), connectionName: 'plugin' })
-      await new Restrictions(new Store(late, new Keys('ud:'))).index('contoso')
+      const store = new Store(late, new Keys('ud:'))
+      await new Restrictions(store).index('contoso')
+      // As a process does that knew the owner of a domain which has none any more: is it the only one that is gone?
+      const directory = new Directory(store, { onReady() {}, onRestriction() {}, onError() {} })
+      assert.equal(await directory.askOwner('contoso.example'), 'contoso')
+      await relay.registry.removeDomains('contoso', ['contoso.example'])
+      assert.equal(await directory.askOwner('contoso.example'), null)
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
         haraka.writeConfig('unregistered-domain.tenants.yaml', CHANGED_FILE)
