@@ -49,7 +49,11 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     ),
   ],
   'a promise that nobody looks after': [
-    edit('dist/src/tenants/directory.js', 'work.catch(', 'void work, Promise.resolve().catch('),
+    edit(
+      'dist/src/store/outbox.js',
+      'isHopeless)(error))',
+      'isHopeless)(error)) throw error; if (false)',
+    ),
   ],
   'a subscription that is not renewed': [
     edit('dist/src/tenants/directory.js', "subscriber.on('ready'", "subscriber.once('ready'"),
