@@ -109,16 +109,19 @@ async function recover(site: Site): Promise<void> {
     await eventually(`registered mail of ${tenant} is taken by all`, () =>
       byAll(site, sender, own, isTaken),
     )
-    if (await relay.restriction(tenant)) {
-      await eventually(`all know that ${tenant} is restricted`, () =>
-        byAll(site, sender, undefined, (reply) => reply === REPLY.blocked),
-      )
-      const from = now()
-      const unblock = ['--redis', redis.url, 'unblock', tenant, '--reason', 'chaos']
-      const { status, stderr } = await tenantctl(unblock)
-      if (status !== 0) history.complaints.push(`tenantctl unblock ${tenant}: ${stderr}`)
-      history.acts.push({ act: 'unblock', tenant, from, to: now() })
-    }
+    // Each is restricted now and unblocked: else the little that is left of an allowance could go in these messages.
+    const asked = now()
+    const who = { by: 'chaos', reason: 'chaos' }
+    await relay.restrictions.place(tenant, { ...who, scope: 'unregistered' })
+    history.acts.push({ act: 'block', tenant, from: asked, to: now() })
+    await eventually(`all know that ${tenant} is restricted`, () =>
+      byAll(site, sender, undefined, (reply) => reply === REPLY.blocked),
+    )
+    const from = now()
+    const unblock = ['--redis', redis.url, 'unblock', tenant, '--reason', 'chaos']
+    const { status, stderr } = await tenantctl(unblock)
+    if (status !== 0) history.complaints.push(`tenantctl unblock ${tenant}: ${stderr}`)
+    history.acts.push({ act: 'unblock', tenant, from, to: now() })
     await eventually(`unregistered mail of ${tenant} is taken by all`, () =>
       byAll(site, sender, undefined, isTaken),
     )
