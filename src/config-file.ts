@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import path from 'node:path'
 import harakaConfig from 'haraka-config'
 import { CONFIG_FILE, parseConfig, type Config, type RawIni } from './config'
@@ -10,9 +10,10 @@ import { packageRoot } from './package-root'
  * `directory`, if it has one.
  *
  * @param directory Haraka's config directory; `undefined`: the shipped defaults alone.
- * @throws {InputError} with all that is wrong in the file.
+ * @throws {InputError} with all that is wrong in the file; or it may not be read.
  */
 export function loadConfig(directory: string | undefined): Config {
+  if (directory !== undefined) assertReadable(path.join(directory, CONFIG_FILE))
   const { config, errors } = parseConfig(
     readIni(directory),
     directory ?? path.join(packageRoot(), 'config'),
@@ -44,7 +45,25 @@ function readIni(directory: string | undefined): RawIni {
   return reader.get(CONFIG_FILE) as RawIni
 }
 
-/** Whether `directory` has an ini file of ours; without one the shipped defaults count. */
+/** Haraka's reader takes a file that it may not read for one that is not there: we would ask the wrong Redis. */
+function assertReadable(file: string): void {
+  try {
+    closeSync(openSync(file, 'r'))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return
+    throw new InputError(
+      `${file} cannot be read (${code}): run tenantctl as root, or as a user who may read Haraka's configuration`,
+    )
+  }
+}
+
+/** Whether `directory` has an ini file of ours, or may have one that we may not see; without one the shipped defaults count. */
 export function hasConfigFile(directory: string): boolean {
-  return existsSync(path.join(directory, CONFIG_FILE))
+  try {
+    statSync(path.join(directory, CONFIG_FILE))
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+  }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../scripts/services/scratch'
@@ -9,6 +9,7 @@ import { hasConfigFile, loadConfig } from '../src/config-file'
 import { InputError } from '../src/errors'
 import { packageRoot } from '../src/package-root'
 import { CertificateAuthority } from './support/certificates'
+import { asNobody, canBeNobody } from './support/nobody'
 
 const directory = scratchDir('config')
 
@@ -370,6 +371,24 @@ describe('loadConfig', () => {
     const place = scratchDir('site')
     assert.deepEqual(loadConfig(place), DEFAULTS)
     assert.equal(hasConfigFile(place), false)
+  })
+
+  it('does not take a file that may not be read for none', { skip: !canBeNobody }, async () => {
+    const place = site('[redis]\nport=6380\n')
+    chmodSync(path.dirname(path.dirname(place)), 0o755)
+    chmodSync(path.dirname(place), 0o755)
+    await asNobody(() => assert.equal(loadConfig(place).redis.port, 6380))
+    const message = /unregistered-domain\.ini cannot be read \(EACCES\): run tenantctl as root/
+    for (const [entry, mode] of [
+      [path.join(place, CONFIG_FILE), 0o600],
+      [place, 0o700],
+    ] as const) {
+      chmodSync(entry, mode)
+      await asNobody(() => {
+        assert.equal(hasConfigFile(place), true)
+        assert.throws(() => loadConfig(place), message)
+      })
+    }
   })
 
   it('names the file and all that is wrong in it', () => {

@@ -189,9 +189,21 @@ export async function verifyFile(file: string): Promise<Verified> {
   }
 }
 
+/** A file that is there, or may be, and that the user who asks may not read. */
+export class BarredError extends InputError {}
+
+function unreadable(file: string, error: unknown): InputError {
+  const { code = messageOf(error) } = error as NodeJS.ErrnoException
+  const what = `${file} cannot be read (${code})`
+  return code === 'EACCES'
+    ? new BarredError(`${what}: run tenantctl as root, or as the user of Haraka`)
+    : new InputError(`${what}: name a file that is there`)
+}
+
 /**
  * Opens a file for reading, any number of times over; its header has been read.
  *
+ * @throws {BarredError} it may not be read.
  * @throws {InputError} it cannot be read, or is none of ours.
  */
 export async function openRecords(file: string): Promise<RecordFile> {
@@ -200,7 +212,7 @@ export async function openRecords(file: string): Promise<RecordFile> {
     // Not blocking: a pipe without a writer would hold us for ever.
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
-    throw new InputError(`${file} cannot be read (${messageOf(error)}): name a file that is there`)
+    throw unreadable(file, error)
   }
   try {
     if (!(await handle.stat()).isFile()) {

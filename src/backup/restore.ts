@@ -128,7 +128,7 @@ function occupied(
 ): RefusedError {
   const there =
     begun === undefined
-      ? `Redis holds a registry of ${tenants} tenants, which is not that of ${file}`
+      ? `Redis holds another registry (tenants: ${tenants}), which is not that of ${file}`
       : 'Redis holds a part of another file, whose restoring was cut short'
   return new RefusedError(
     `${there} (${differences.count} differences: ${listed(differences)}): ${begun === undefined ? 'restore into an empty Redis or another --prefix' : 'restore that file again to complete it'}, or put this file over what is there with --force`,

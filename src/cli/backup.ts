@@ -181,7 +181,7 @@ function print({ out }: Context, file: string, report: RestoreReport): void {
 function warn(context: Context, { header, leftOut, inconsistencies }: RestoreReport): void {
   if (header.omitted > 0) {
     context.note(
-      `NOT ALL TENANTS ARE BACK: the snapshot holds those that sent mail last, and ${count(header.omitted, 'tenant')} more were registered; restore a backup, or register them again`,
+      `NOT ALL TENANTS ARE BACK: the snapshot holds those that sent mail last, and of ${count(header.omitted, 'more tenant')} that had been registered it holds nothing; restore a backup, or register them again`,
     )
   }
   for (const text of leftOut.named) context.note(`left out ${text}`)

@@ -15,6 +15,7 @@ import { checkRegistry } from './doctor/registry'
 import { checkRelayAcl } from './doctor/relay-acl'
 import { checkSecrets } from './doctor/secrets'
 import { checkHarakaSettings, checkOwnSettings } from './doctor/settings'
+import { checkSnapshot } from './doctor/snapshot'
 import { StoreError } from './failure'
 import type { Io } from './io'
 import { manual } from './manual'
@@ -57,6 +58,7 @@ async function examine(context: Context, mend: boolean): Promise<Line[]> {
     ...checkOwnSettings(config),
     ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
     ...checkHaraka(files, config),
+    ...(await checkSnapshot(config.outage.snapshot)),
     ...(await checkStore(config, files, mend)),
   ]
 }

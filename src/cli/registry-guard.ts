@@ -1,4 +1,4 @@
-import { openRecords } from '../backup/file'
+import { BarredError, openRecords } from '../backup/file'
 import type { Header } from '../backup/format'
 import { unfinishedRestore } from '../backup/restore'
 import { InputError, RefusedError } from '../errors'
@@ -33,13 +33,20 @@ export async function assertWritable(store: Store, snapshot: string): Promise<vo
  *
  * @param snapshot path of the snapshot file, or empty.
  * @throws {SchemaError} a later version has written what Redis holds.
- * @throws {RefusedError} Redis has lost what was registered, or holds a part of it.
+ * @throws {RefusedError} Redis has lost what was registered, or holds a part of it, or that cannot be told.
  */
 export async function assertWhole(store: Store, snapshot: string): Promise<void> {
   const look = understood(await lookAtRegistry(store))
   const known = await knownRegistry(snapshot)
-  if (known && isAnother(look, known.epoch, known.createdAt))
+  if (known && !(known instanceof BarredError) && isAnother(look, known.epoch, known.createdAt)) {
     throw registryLost(look, known, snapshot)
+  }
+  // Where there is no epoch and no tenant, only the snapshot tells a registry that is lost from one that is new.
+  if (known instanceof BarredError && !look.epoch && look.tenants === 0) {
+    throw new RefusedError(
+      `Redis holds no registry, and whether Haraka knew one cannot be seen: ${known.message}; or say with tenantctl init --force that there was none`,
+    )
+  }
   if ((await unfinishedRestore(store)) !== undefined) {
     throw new RefusedError(
       'a restore was cut short, and Redis holds a part of it: run the same tenantctl restore again, or tenantctl init --force to take what is there for the whole',
@@ -47,15 +54,16 @@ export async function assertWhole(store: Store, snapshot: string): Promise<void>
   }
 }
 
-/** The registry that Haraka knew when it last wrote its snapshot file; `undefined`: none that can be read. */
-async function knownRegistry(snapshot: string): Promise<Header | undefined> {
+/** The registry that Haraka knew when it last wrote its snapshot file; `undefined`: there is no such file. */
+async function knownRegistry(snapshot: string): Promise<Header | BarredError | undefined> {
   if (snapshot === '') return undefined
   try {
     const file = await openRecords(snapshot)
     await file.close()
     return file.header.epoch === '' ? undefined : file.header
   } catch (error) {
-    // None yet, not ours to read, or damaged: Haraka says so.
+    if (error instanceof BarredError) return error
+    // None yet, or damaged: doctor says so.
     if (error instanceof InputError) return undefined
     throw error
   }

@@ -307,7 +307,7 @@ describe('restoring into a registry that holds something else', () => {
     const { site, file } = await changedSite()
     const before = await contentOf(site.store)
     const error = await errorOf(restoreFrom(site.store, file))
-    assert.match(error.message, /registry of 4 tenants.*contoso\.com of contoso.*--force/)
+    assert.match(error.message, /another registry \(tenants: 4\).*contoso\.com of contoso.*--force/)
     assert.equal((error as { exitStatus?: number }).exitStatus, 4)
     assert.deepEqual(await contentOf(site.store), before)
   })

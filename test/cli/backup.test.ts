@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -13,6 +13,7 @@ import { readTenantRecords } from '../../src/backup/read-registry'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { lookAtRegistry } from '../../src/tenants/epoch'
+import { asNobody, canBeNobody } from '../support/nobody'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, type Result } from './cli'
 
@@ -184,7 +185,7 @@ describe('tenantctl backup and restore', () => {
     assert.equal(refused.status, 4)
     assert.match(
       errorOf(refused),
-      /registry of 3 tenants.*1 differences: tenant contoso\).*--force/,
+      /another registry \(tenants: 3\).*1 differences: tenant contoso\).*--force/,
     )
     assert.equal((await site.run('restore', 'b.jsonl', '--force')).status, 0)
     await site.lose()
@@ -203,7 +204,7 @@ describe('tenantctl backup and restore', () => {
     assert.equal(status, 0, err)
     assert.match(out, /^restored 1 tenant .* from the snapshot of /)
     assert.match(out, /the windows start afresh/)
-    assert.match(err, /NOT ALL TENANTS ARE BACK: .* 1 tenant more/)
+    assert.match(err, /NOT ALL TENANTS ARE BACK: .* 1 more tenant/)
     assert.match(err, /left out connector fabrikam\/mx: there is no tenant fabrikam/)
     assert.equal(
       (await site.run('explain', '--from', 'x@contoso.com', '--ip', '192.0.2.1')).status,
@@ -322,6 +323,29 @@ describe('a registry that Redis has lost', () => {
     writeFileSync(site.snapshot, 'something else\n')
     assert.equal((await site.run('tenant', 'add', 'a')).status, 0)
   })
+
+  it(
+    'cannot be told by a user who may not read the snapshot, and is not begun anew',
+    { skip: !canBeNobody },
+    async () => {
+      const site = await new Site(redis).filled()
+      await site.writeSnapshot(['contoso'])
+      for (const folder of [path.dirname(site.cwd), site.cwd]) chmodSync(folder, 0o755)
+      const run = (...args: string[]): Promise<Result> => asNobody(() => site.run(...args))
+      const added = await run('tenant', 'add', 'a')
+      assert.equal(added.status, 0, added.err)
+      await site.lose()
+      const refused = await run('tenant', 'add', 'a')
+      assert.equal(refused.status, 4)
+      assert.match(errorOf(refused), /whether Haraka knew one cannot be seen: .*\(EACCES\): .*root/)
+      assert.match(errorOf(await run('restore', '--from-snapshot')), /\(EACCES\): .*root/)
+      assert.match((await run('doctor')).out, /^warn {2}snapshot: .*\(EACCES\)/m)
+      assert.match((await site.run('doctor')).out, /^ok {4}snapshot: .* is of 2/m)
+      assert.deepEqual(await site.store.client.keys(`${site.prefix}*`), [])
+      assert.equal((await run('init', '--force')).status, 0)
+      assert.equal((await run('tenant', 'add', 'a')).status, 0)
+    },
+  )
 
   it('whose restore was cut short is not written to', async () => {
     const site = await new Site(redis).filled()

@@ -18,7 +18,7 @@ interface Line {
 const SOUND: Record<string, string> = {
   plugins: 'tls\nauth/flat_file\nrelay\nharaka-plugin-unregistered-domain\nqueue/smtp_proxy\n',
   'auth_flat_file.ini': '[core]\nconstrain_sender=false\n',
-  'unregistered-domain.ini': '[main]\nmode=enforce\n',
+  'unregistered-domain.ini': '[main]\nmode=enforce\n[outage]\nsnapshot=\n',
   'smtp.ini': 'listen=127.0.0.1:25\n',
 }
 

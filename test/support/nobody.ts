@@ -1,0 +1,14 @@
+const NOBODY = 65_534
+
+/** Whether this process can become a user without rights; root can. */
+export const canBeNobody = process.geteuid?.() === 0
+
+/** Does something with the rights that a user without any has to files; the whole process has only these meanwhile. */
+export async function asNobody<T>(act: () => T | Promise<T>): Promise<T> {
+  process.seteuid!(NOBODY)
+  try {
+    return await act()
+  } finally {
+    process.seteuid!(0)
+  }
+}
