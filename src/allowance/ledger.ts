@@ -74,7 +74,9 @@ export class Ledger {
     const end = performance.now() + this.patience
     return this.attempt(charge, defaults, end).then((text) => {
       const reply = this.read(text)
-      if (reply.answer !== 'EXPIRED') return this.settled(charge, defaults, end, reply)
+      if (reply.answer !== 'EXPIRED' || performance.now() > end) {
+        return this.settled(charge, defaults, end, reply)
+      }
       // We are still waiting, so what was late is our idea of the server's clock; the answer has just put it right.
       return this.again(charge, defaults, end).then((second) =>
         this.settled(charge, defaults, end, this.read(second)),

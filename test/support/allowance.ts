@@ -65,6 +65,8 @@ export class Allowance {
     const allowance = new Allowance(options)
     await allowance.clock.set(allowance.store, NOON)
     await allowance.registry.addTenant('contoso', settings, 'test')
+    // Asked for the time first, it would give up before it sends anything.
+    await allowance.late.preview(await allowance.recipient(), DEFAULTS)
     return allowance
   }
 
