@@ -8,6 +8,7 @@ import { openRecords, writeLines } from '../../src/backup/file'
 import { restore } from '../../src/backup/restore'
 import { lookAtRegistry } from '../../src/tenants/epoch'
 import { ClusterSite } from '../support/cluster'
+import { BACKUP, scriptsIn } from '../support/lua'
 import { assertConsistent } from '../support/registry'
 
 const BY = 'root'
@@ -75,5 +76,11 @@ describe('on a Redis Cluster', () => {
     assert.equal(report.result, 'restored')
     assert.deepEqual(report.inconsistencies, [])
     assert.deepEqual(await contents(), wanted)
+  })
+
+  it('every script of a backup has run on it', () => {
+    const scripts = scriptsIn((folder) => folder === BACKUP)
+    const ran = [...scripts.keys()].filter((name) => site.store.ran.has(name))
+    assert.deepEqual(ran, [...scripts.keys()])
   })
 })

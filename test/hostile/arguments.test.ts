@@ -265,6 +265,7 @@ describe('tenantctl', () => {
       const [is, was] = [now.get(name) ?? new Set<string>(), first!.get(name) ?? new Set<string>()]
       const changed = [...is, ...was].filter((entry) => !is.has(entry) || !was.has(entry))
       if (changed.length === 0 || /:(?:token|version)$/.test(name)) continue
+      if (args[0] === 'init' && name.endsWith(':epoch')) continue
       if (!tag.startsWith('@'))
         assert.ok(args.includes(tag) || moves(args, tag), `${shown} changed ${name}`)
       else {

@@ -249,8 +249,8 @@ describe('memory', () => {
   })
 })
 
-/** `tenants`, its hash, domains and usage; owners: names, index, version; connectors, identities, token. */
-const KEYS_OF_ONE_TENANT = 10
+/** `tenants`, epoch, its hash, domains and usage; owners: names, index, version; connectors, identities, token. */
+const KEYS_OF_ONE_TENANT = 11
 
 /** As long as Haraka's. */
 function uuidOf(at: number): string {

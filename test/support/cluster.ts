@@ -24,6 +24,14 @@ class NotingStore extends Store {
     this.ran.add(script.name)
     return reply
   }
+
+  override async runForOctets(
+    ...[script, ...rest]: Parameters<Store['runForOctets']>
+  ): Promise<unknown> {
+    const reply = await super.runForOctets(script, ...rest)
+    this.ran.add(script.name)
+    return reply
+  }
 }
 
 /** What one process of ours has of a Redis Cluster: the parts of the plugin, over the plugin's own connection. */

@@ -6,10 +6,19 @@ const SOURCES = path.join(__dirname, '../../src')
 /** Shared pieces, which are no scripts of their own. */
 const PIECES = path.join('store', 'lua')
 
+/** The folder whose scripts back up and restore. */
+export const BACKUP = 'backup'
+
 /** Every script of ours as Redis gets it, by name. */
 export function allScripts(): Map<string, string> {
+  return scriptsIn(() => true)
+}
+
+/** Those that lie in a folder for which `fits`, as {@link allScripts}. */
+export function scriptsIn(fits: (folder: string) => boolean): Map<string, string> {
   const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.lua') && path.dirname(file) !== PIECES)
+    .filter((file) => fits(file.split(path.sep)[0]!))
     .sort()
   return new Map(
     files.map((file) => {
