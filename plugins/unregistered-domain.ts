@@ -128,6 +128,8 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
       }),
     onRestriction: (_before, now) => logRestriction(plugin, now),
     onUnusable: (message) => loud.say(message, message),
+    onUsableAgain: () =>
+      plugin.lognotice('the registry in Redis is taken, and unregistered mail counted again'),
     onError: (message) => troubles.tell('background', message),
     onRedisError: (message) => troubles.tell('connection', message),
     onDrop: (reason) => quiet.say(reason, `not given back, or not indexed: ${reason}`),

@@ -50,6 +50,7 @@ export class Engine {
       onReady: (connectors) => events.onReady(connectors),
       onError: (message) => events.onError(message),
       onUnusable: (message) => events.onUnusable?.(message),
+      onUsableAgain: () => events.onUsableAgain?.(),
       onOutdated: (epoch) => this.giveEpoch(epoch),
       onRestriction: (before, now) => {
         // Whoever tripped it may never have got the answer.

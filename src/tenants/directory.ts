@@ -23,6 +23,8 @@ export interface DirectoryEvents {
   onOutdated?(epoch: string | undefined): void
   /** What Redis holds must not be read or written: the message says why, and what to do. Told as long as it is so. */
   onUnusable?(message: string): void
+  /** What Redis holds may be read and written again, or an operator has put another registry there. */
+  onUsableAgain?(): void
   /** A tenant that this process knows has another restriction than before. */
   onRestriction(before: Snapshot, now: Snapshot): void
   onError(message: string): void
@@ -75,7 +77,10 @@ export class Directory {
     const registry = (this.registry = new KnownRegistry({
       store,
       knows: () => (this.connectors?.size ?? 0) > 0 || this.tenants.size > 0,
-      onUsableAgain: () => this.inBackground(this.askForEverything()),
+      onUsableAgain: () => {
+        events.onUsableAgain?.()
+        this.inBackground(this.askForEverything())
+      },
       onReplaced: () => {
         this.knownConnectors.forget()
         this.owners.forget()

@@ -12,6 +12,9 @@ import {
   type TestRedis,
   type TestTenant,
 } from '../support'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { confirmEpoch } from '../../src/tenants/epoch'
 import { REPLY } from '../support/replies'
 
 const UNREGISTERED = 'x@stolen.example'
@@ -170,6 +173,9 @@ describe('A Redis that has lost the registry', () => {
       await goesOn()
       assert.deepEqual(await client.keys('*'), [])
       assert.ok(haraka.log.match(/lost the registry/g)!.length <= Math.max(1, nodes))
+      assert.doesNotMatch(haraka.log, /registry in Redis is taken/)
+      await confirmEpoch(new Store(client, new Keys('ud:')))
+      await haraka.waitForLog(/\[NOTICE\].*the registry in Redis is taken/)
       unharmed(haraka)
     })
   }
