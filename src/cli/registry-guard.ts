@@ -4,6 +4,7 @@ import { unfinishedRestore } from '../backup/restore'
 import { InputError, RefusedError } from '../errors'
 import type { Store } from '../store/store'
 import {
+  describeAnother,
   ensureEpoch,
   isAnother,
   isNewer,
@@ -69,15 +70,9 @@ async function knownRegistry(snapshot: string): Promise<Header | BarredError | u
   }
 }
 
-/** What is in Redis now, where it is not what was known, for people. */
-function whatIsThere({ epoch, tenants }: RegistryLook): string {
-  const held = tenants === 1 ? '1 tenant' : `${tenants} tenants`
-  return epoch ? `another one of ${shortTime(epoch.createdAt)} with ${held}` : 'none'
-}
-
 function registryLost(look: RegistryLook, known: Header, snapshot: string): RefusedError {
   return new RefusedError(
-    `Redis has lost the registry that Haraka knew at ${shortTime(known.createdAt)} (${snapshot}), and holds ${whatIsThere(look)}: bring it back with tenantctl restore FILE or restore --from-snapshot, or say that what is there is right with tenantctl init --force`,
+    `Redis has lost the registry that Haraka knew at ${shortTime(known.createdAt)} (${snapshot}), and holds ${describeAnother(look)}: bring it back with tenantctl restore FILE or restore --from-snapshot, or say that what is there is right with tenantctl init --force`,
   )
 }
 

@@ -51,7 +51,7 @@ export class Engine {
       onError: (message) => events.onError(message),
       onUnusable: (message) => events.onUnusable?.(message),
       onUsableAgain: () => events.onUsableAgain?.(),
-      onOutdated: (epoch) => this.giveEpoch(epoch),
+      onOutdated: () => this.giveEpoch(),
       onRestriction: (before, now) => {
         // Whoever tripped it may never have got the answer.
         if (now.restricted !== undefined) this.indexRestriction(now.tenant)
@@ -128,8 +128,8 @@ export class Engine {
     await ensureEpoch(this.store)
   }
 
-  private giveEpoch(epoch: string | undefined): void {
-    ensureEpoch(this.store, epoch).catch((error: unknown) => this.events.onError(messageOf(error)))
+  private giveEpoch(): void {
+    ensureEpoch(this.store).catch((error: unknown) => this.events.onError(messageOf(error)))
   }
 
   /** Calls `listener` whenever all connections there are have come up, for the first time or again. */

@@ -20,7 +20,7 @@ export interface DirectoryEvents {
   /** Redis has answered with the connectors for the first time. */
   onReady(connectors: number): void
   /** The registry has no epoch, or an older schema than ours; see {@link ensureEpoch}. */
-  onOutdated?(epoch: string | undefined): void
+  onOutdated?(): void
   /** What Redis holds must not be read or written: the message says why, and what to do. Told as long as it is so. */
   onUnusable?(message: string): void
   /** What Redis holds may be read and written again, or an operator has put another registry there. */
@@ -85,7 +85,7 @@ export class Directory {
         this.knownConnectors.forget()
         this.owners.forget()
       },
-      onOutdated: (epoch) => events.onOutdated?.(epoch),
+      onOutdated: () => events.onOutdated?.(),
     }))
     this.tenants = new KnownTenants({
       ...{ store, ageLimit, inBackground, registry, onNews },

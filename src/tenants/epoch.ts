@@ -2,6 +2,7 @@ import { UserError } from '../errors'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../store/token'
+import { shortTime } from '../time'
 
 const EPOCH = readScript(__dirname, 'epoch')
 
@@ -51,20 +52,22 @@ export function isNewer({ schema }: Epoch): boolean {
 }
 
 /**
- * Whether Redis holds another registry than a known one, which no operator has put there in its place; or none.
+ * Whether Redis holds another registry than a known one, which no operator has put there in its place; or none. Tenants
+ * without an epoch are no proof: what does not know of epochs may have registered them after a loss.
  *
  * @param known its epoch.
  * @param seenAt server time at which it was last seen, in ms since the epoch of Unix.
  */
-export function isAnother(
-  { epoch, tenants }: RegistryLook,
-  known: string,
-  seenAt: number,
-): boolean {
+export function isAnother({ epoch }: RegistryLook, known: string, seenAt: number): boolean {
   if (epoch?.epoch === known) return false
-  // Without an epoch but with tenants: an older version has written it, or a failover has forgotten only that.
-  if (!epoch) return tenants === 0
-  return epoch.origin !== 'operator' || epoch.createdAt <= seenAt
+  return epoch?.origin !== 'operator' || epoch.createdAt <= seenAt
+}
+
+/** What Redis holds in the place of a known registry, for people. */
+export function describeAnother({ epoch, tenants }: RegistryLook): string {
+  const held = tenants === 1 ? '1 tenant' : `${tenants} tenants`
+  if (epoch) return `another one, ${epoch.epoch} of ${shortTime(epoch.createdAt)} with ${held}`
+  return tenants === 0 ? 'none' : `${held} without an epoch`
 }
 
 /** Looks at the registry, writing nothing. */
@@ -78,13 +81,13 @@ export async function readEpoch(store: Store): Promise<Epoch | undefined> {
 }
 
 /**
- * Gives the registry an epoch where it has none.
+ * Gives the registry an epoch where it has none: always a new one, since a known one would pass what is there for what
+ * was lost.
  *
- * @param epoch the one that it had as far as the caller knows; else a new one.
  * @throws {SchemaError} Redis holds a later schema.
  */
-export async function ensureEpoch(store: Store, epoch = randomToken()): Promise<Epoch> {
-  return understood(await call(store, 'begin', epoch))
+export async function ensureEpoch(store: Store): Promise<Epoch> {
+  return understood(await call(store, 'begin', randomToken()))
 }
 
 /**

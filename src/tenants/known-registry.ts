@@ -1,6 +1,14 @@
 import { shortTime } from '../time'
 import type { Store } from '../store/store'
-import { isAnother, isNewer, lookAtRegistry, SCHEMA, type Epoch, type RegistryLook } from './epoch'
+import {
+  describeAnother,
+  isAnother,
+  isNewer,
+  lookAtRegistry,
+  SCHEMA,
+  type Epoch,
+  type RegistryLook,
+} from './epoch'
 
 /**
  * Whether what Redis holds is the registry that this process knows: not seen yet; it is; it is not (all is lost, or it is
@@ -23,7 +31,7 @@ export interface RegistryContext {
   /** It could not be read for a while, and all that is known may be another by now. */
   readonly onUsableAgain: () => void
   /** It has no epoch, or an older schema than ours. */
-  readonly onOutdated: (epoch: string | undefined) => void
+  readonly onOutdated: () => void
 }
 
 /**
@@ -36,6 +44,8 @@ export class KnownRegistry {
   private known: string | undefined
   /** Server time at which it was last seen, in ms. */
   private seen = 0
+  /** How many tenants it had then. */
+  private tenants = 0
   private unusable: RegistryUnusable | undefined
   private running: Promise<unknown> = Promise.resolve()
   private next: Promise<void> | undefined
@@ -103,21 +113,24 @@ export class KnownRegistry {
   }
 
   private isLost(look: RegistryLook): boolean {
-    if (this.known === undefined || !this.context.knows()) return false
+    if (this.known === undefined) return false
+    // Whoever knows none of its tenants must not begin a new one either, for those who do.
+    if (this.tenants === 0 && !this.context.knows()) return false
     return isAnother(look, this.known, this.seen)
   }
 
-  private accept({ epoch, time }: RegistryLook): void {
+  private accept({ epoch, time, tenants }: RegistryLook): void {
     const { onReplaced, onUsableAgain, onOutdated } = this.context
     const replaced = epoch && this.known !== undefined && epoch.epoch !== this.known
-    if (epoch) this.known = epoch.epoch
+    this.known = epoch?.epoch
     this.seen = time
+    this.tenants = tenants
     const wasUnusable = this.unusable !== undefined
     this.now = 'usable'
     this.unusable = undefined
     if (replaced) onReplaced()
     if (replaced || wasUnusable) onUsableAgain()
-    if (!epoch || isOlder(epoch)) onOutdated(this.known)
+    if (!epoch || isOlder(epoch)) onOutdated()
   }
 
   private become(state: 'lost' | 'newer', message: string): never {
@@ -125,12 +138,9 @@ export class KnownRegistry {
     throw (this.unusable = new RegistryUnusable(message))
   }
 
-  private lostMessage({ epoch, tenants }: RegistryLook): string {
-    const there = epoch
-      ? `another one, ${epoch.epoch} of ${shortTime(epoch.createdAt)} with ${tenants} tenants`
-      : 'none'
+  private lostMessage(look: RegistryLook): string {
     return (
-      `Redis has lost the registry: it held ${this.known} at ${shortTime(this.seen)}, and holds ${there}. ` +
+      `Redis has lost the registry: it held ${this.known} at ${shortTime(this.seen)}, and holds ${describeAnother(look)}. ` +
       'Registered mail and known restrictions go on by what this process knows, other unregistered mail gets 451, ' +
       'and nothing is written. Bring it back (tenantctl restore FILE, or restore --from-snapshot), or say that this ' +
       'one is right (tenantctl init --force)'

@@ -50,11 +50,6 @@ describe('the epoch of the registry', () => {
     assert.ok(Math.abs(time - first.createdAt) < 60_000)
   })
 
-  it('is the one that the caller remembers', async () => {
-    assert.equal((await ensureEpoch(store, 'before')).epoch, 'before')
-    assert.equal((await ensureEpoch(store, 'another')).epoch, 'before')
-  })
-
   it('is replaced by the word of an operator only', async () => {
     const first = await ensureEpoch(store)
     const confirmed = await confirmEpoch(store)

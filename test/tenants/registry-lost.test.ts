@@ -7,7 +7,7 @@ import { connect } from '../../src/store/connection'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/tenants/directory'
-import { confirmEpoch, ensureEpoch, readEpoch } from '../../src/tenants/epoch'
+import { confirmEpoch, ensureEpoch } from '../../src/tenants/epoch'
 import { RegistryUnusable } from '../../src/tenants/known-registry'
 import { Registry } from '../../src/tenants/registry'
 import { settingsFor } from '../support/connection'
@@ -162,7 +162,7 @@ describe('a registry that is lost', () => {
     await registry.addConnector('fabrikam', 'mx', { ip: [ADDRESS] }, 'test')
     await askForAll()
     assertKnown()
-    assert.match(unusable.at(-1)!, /another one, \w+ of [\dTZ:-]+ with 1 tenants/)
+    assert.match(unusable.at(-1)!, /another one, \w+ of [\dTZ:-]+ with 1 tenant\./)
   })
 
   it('is healed by its own epoch, when it is restored', async () => {
@@ -206,6 +206,30 @@ describe('a registry that is lost', () => {
     assert.equal(directory.connectors, undefined)
   })
 
+  it('is lost to a process that knows no tenant, too, and gets no epoch by which others would believe it', async (t) => {
+    const { epoch } = directory.registry
+    const idle = new Store(
+      connect(settingsFor(redis), () => {}),
+      new Keys('ud:'),
+    )
+    t.after(() => idle.client.disconnect())
+    const given: string[] = []
+    const another = new Directory(idle, {
+      onReady() {},
+      onRestriction() {},
+      onError() {},
+      onOutdated: () => given.push('epoch'),
+    })
+    await waitFor(() => idle.client.status === 'ready')
+    await another.registry.check()
+    assert.equal(another.registry.epoch, epoch)
+    await client.flushall()
+    await assert.rejects(another.registry.check(), { message: LOST })
+    assert.deepEqual(given, [])
+    await isLost()
+    assertKnown()
+  })
+
   it('is none where nothing was known of it', async () => {
     stop()
     await client.flushall()
@@ -218,18 +242,15 @@ describe('a registry that is lost', () => {
 })
 
 describe('a registry without an epoch', () => {
-  it('that has tenants is an older one, or a failover has forgotten it: it keeps its epoch', async () => {
-    const { epoch } = directory.registry
-    const outdated: (string | undefined)[] = []
-    Object.assign(directory, {
-      events: { ...directory['events'], onOutdated: (each: string) => outdated.push(each) },
-    })
+  it('is lost, be there tenants or not: they may have been registered after a loss', async () => {
     await client.del(admin.keys.epoch)
-    await directory.registry.check()
-    assert.equal(directory.registry.state, 'usable')
+    await client.del(admin.keys.restriction('fabrikam'))
+    await isLost()
+    assert.match(unusable[0]!, /and holds 2 tenants without an epoch\. /)
+    await askForAll()
     assertKnown()
-    assert.equal(await readEpoch(admin), undefined)
-    assert.equal(directory.registry.epoch, epoch)
+    const { epoch } = await confirmEpoch(admin)
+    await waitFor(() => directory.registry.epoch === epoch)
   })
 })
 
