@@ -42,10 +42,10 @@ export async function assertWhole(store: Store, snapshot: string): Promise<void>
   if (known && !(known instanceof BarredError) && isAnother(look, known.epoch, known.createdAt)) {
     throw registryLost(look, known, snapshot)
   }
-  // Where there is no epoch and no tenant, only the snapshot tells a registry that is lost from one that is new.
-  if (known instanceof BarredError && !look.epoch && look.tenants === 0) {
+  // Where there is no epoch, only the snapshot tells a registry that is lost from one that is new.
+  if (known instanceof BarredError && !look.epoch) {
     throw new RefusedError(
-      `Redis holds no registry, and whether Haraka knew one cannot be seen: ${known.message}; or say with tenantctl init --force that there was none`,
+      `the registry in Redis has no epoch, and whether Haraka knew one cannot be seen: ${known.message}; or say with tenantctl init --force that there was none`,
     )
   }
   if ((await unfinishedRestore(store)) !== undefined) {
