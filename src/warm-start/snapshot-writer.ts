@@ -7,7 +7,7 @@ import { pieces } from '../store/pieces'
 import { scanSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
 import type { Directory } from '../tenants/directory'
-import { lookAtRegistry } from '../tenants/epoch'
+import { lookAtRegistry, readEpoch } from '../tenants/epoch'
 import { connectorId } from '../tenants/identities'
 import { packConnector } from '../tenants/packing'
 
@@ -75,7 +75,7 @@ export class SnapshotWriter {
     this.writing = true
     const { news } = directory
     try {
-      await this.write()
+      if (!(await this.write())) return
       this.written = news
       this.writtenAt = performance.now()
       this.notBefore = this.writtenAt + SHARE * (this.writtenAt - now)
@@ -87,12 +87,14 @@ export class SnapshotWriter {
     }
   }
 
-  private async write(): Promise<void> {
+  /** @returns whether it was written: not where Redis holds no registry, or another one than is known. */
+  private async write(): Promise<boolean> {
     const { directory, store } = this
     const { epoch, tenants } = await lookAtRegistry(store)
-    // It gets one first.
-    if (!epoch || epoch.epoch !== directory.registry.epoch) return
+    if (!epoch || epoch.epoch !== directory.registry.epoch) return false
     const chosen = await this.choose()
+    // What was read may be what is left after all was lost.
+    if ((await readEpoch(store))?.epoch !== epoch.epoch) return false
     await writeLines(
       this.file,
       {
@@ -106,10 +108,12 @@ export class SnapshotWriter {
       this.lines(chosen),
     )
     this.kept = chosen
+    return true
   }
 
   private *lines(chosen: ReadonlyMap<string, Kept>): Generator<string> {
-    for (const connector of this.directory.connectors?.all() ?? []) {
+    // Those of one moment: one that changes while the file is written must not be in it twice.
+    for (const connector of [...(this.directory.connectors?.all() ?? [])]) {
       const id = connectorId(connector.tenant, connector.name)
       yield formatRecord({ type: 'connector', id, value: packConnector(connector) })
     }

@@ -183,6 +183,30 @@ describe('a snapshot file', () => {
     assert.equal(readFileSync(file, 'utf8'), before)
   })
 
+  it('is left as it is where all is lost while it is being read', async () => {
+    await directory.load('contoso')
+    write()
+    await written((ids) => ids.length === 1)
+    writer!.stop()
+    const before = readFileSync(file, 'utf8')
+    const losing = Object.create(directory, {
+      knownTenants: {
+        value: () => {
+          // Over the writer's own connection: behind its first question, and before what it reads.
+          void store.client.flushall()
+          return directory.knownTenants()
+        },
+      },
+    }) as Directory
+    writer = new SnapshotWriter(store, losing, file, (message) => errors.push(message), INTERVAL)
+    writer.start()
+    await waitFor(async () => (await client.dbsize()) === 0)
+    await assert.rejects(directory.registry.check())
+    await waitFor(() => !writer!['writing'])
+    assert.equal(readFileSync(file, 'utf8'), before)
+    assert.deepEqual(errors, [])
+  })
+
   it('that is not there is nothing', async () => {
     assert.equal(await readSnapshotFile(file, 'ud:'), undefined)
   })
