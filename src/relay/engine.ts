@@ -99,10 +99,11 @@ export class Engine {
 
   /** What must not be written to another registry waits, too. */
   private send(lane: string, errand: Errand): void {
-    this.outbox.send(lane, () => {
-      this.directory.registry.assertUsable()
-      return errand()
-    })
+    const { registry } = this.directory
+    // Asked here, too: a process that drains its sessions does not look by age any more.
+    this.outbox.send(lane, () =>
+      registry.state === 'usable' ? errand() : registry.check().then(errand),
+    )
     if (this.released) this.holdUntilSent()
   }
 

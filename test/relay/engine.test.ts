@@ -93,4 +93,20 @@ describe('an engine', () => {
     engine.refund('contoso', 'F.1', [1])
     await waitFor(async () => (await used()) === 0)
   })
+
+  it('gives back after release() what had to wait while the registry was lost', async () => {
+    await engine.whenWritable()
+    const { registry } = engine.directory
+    await registry.check()
+    assert.equal((await engine.ledger.charge(recipient('G.1'), DEFAULTS)).answer, 'CHARGED')
+    const { epoch: key } = engine.store.keys
+    await redis.client().hset(key, 'epoch', 'another')
+    await assert.rejects(registry.check(), /has lost the registry/)
+    engine.release()
+    engine.refund('contoso', 'G.1', [1])
+    await assert.rejects(registry.check())
+    assert.equal(await used(), 1)
+    await redis.client().hset(key, 'epoch', registry.epoch!)
+    await waitFor(async () => (await used()) === 0)
+  })
 })
