@@ -71,7 +71,7 @@ function addBackup(program: Command, io: Io): void {
 function addRestore(program: Command, io: Io): void {
   const command = program
     .command('restore')
-    .description('put back what a backup or the snapshot of Haraka holds')
+    .description('put back what a backup or the snapshot file of Haraka holds')
     .argument(
       '[file]',
       'what tenantctl backup wrote; it is looked through before anything is written',

@@ -33,7 +33,7 @@ export function addExplainCommand(program: Command, io: Io): void {
     .description(
       'step by step, what would happen to a message that a session relays, and why; changes nothing',
     )
-    .requiredOption('--from <address>', "envelope sender; '' is the null sender")
+    .requiredOption('--from <address>', "envelope sender (required); '' is the null sender")
     .option('--to <address>', 'envelope recipient (default: one outside of the tenant)')
     .option('--ip <address>', 'source address of the session')
     .option('--auth <user>', 'SMTP AUTH user of the session')

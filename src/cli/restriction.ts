@@ -70,7 +70,7 @@ function addBlock(program: Command, io: Io): void {
     .command('block')
     .description('restrict a tenant by hand, on every node at once')
     .argument('<tenant>')
-    .requiredOption('--reason <text>', 'why: kept and shown')
+    .requiredOption('--reason <text>', 'why (required): kept and shown')
     .option('--all', 'refuse all mail that it relays, not only from unregistered domains')
     .action(async (tenant: string, options: BlockOptions, self: Command) => {
       const context = contextOf(io, self)
@@ -98,7 +98,7 @@ function addUnblock(program: Command, io: Io): void {
     .command('unblock')
     .description('lift a restriction and start the windows afresh')
     .argument('<tenant>')
-    .requiredOption('--reason <text>', 'why: kept and shown')
+    .requiredOption('--reason <text>', 'why (required): kept and shown')
     .option('--keep-usage', 'leave the windows as they are: the next message may trip again')
     .action(async (tenant: string, options: UnblockOptions, self: Command) => {
       const context = contextOf(io, self)
