@@ -174,7 +174,10 @@ function print({ out }: Context, file: string, report: RestoreReport): void {
   const made = `the ${header.kind} of ${shortTime(header.createdAt)}`
   if (result === 'unchanged') out.line(`${file}: all of it is there already, ${contents(report)}`)
   else out.line(`restored ${contents(report)} from ${made}`)
-  if (header.kind === 'snapshot') out.line('the windows start afresh: a snapshot holds no usage')
+  if (header.kind === 'snapshot')
+    out.line(
+      'a snapshot file holds no usage: what Redis has counted stays, and what it has lost starts afresh',
+    )
 }
 
 /** What the operator has to know, whatever is printed. */

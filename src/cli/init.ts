@@ -10,7 +10,9 @@ import { count } from './output'
 export function addInitCommand(program: Command, io: Io): void {
   const command = program
     .command('init')
-    .description('begin an empty registry (tenants, domains, connectors); --force: take what Redis holds for right')
+    .description(
+      'begin an empty registry (tenants, domains, connectors); --force: take what Redis holds for right',
+    )
     .option('--force', 'though Haraka knows another one: it forgets what is not in Redis')
     .action(async ({ force }: { force?: boolean }, self: Command) => {
       const context = contextOf(io, self)
