@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { Crew } from '../bench/soak/crew'
 import { seatsOf } from '../bench/soak/mix'
 import type { Plan } from '../bench/soak/plan'
 import { sectionsOf } from '../bench/soak/report'
 import { soak, SIDES } from '../bench/soak/run'
-import { startHaraka } from './support'
+import { startHaraka, type TestHaraka } from './support'
 
 const SEED = Number(process.env['SEED'] ?? 1)
 
@@ -63,26 +63,30 @@ describe(`a short soak, seed ${SEED}`, () => {
 })
 
 describe('a crew', () => {
+  const restricted = { id: 'x', domain: 'x.example', kind: 'restricted', ip: '127.77.0.1' } as const
+  const otherwise = /^to "MAIL FROM:<a@stranger-\d+\.example>" from 127\.77\.0\.1 came: 250 /
+  // Nobody refuses there what is to be refused.
+  let haraka: TestHaraka
+  let crew: Crew
+
+  before(async () => (haraka = await startHaraka({ plugins: ['relay', 'test_sink'] })))
+  beforeEach(() => (crew = new Crew(haraka.port, seatsOf([restricted], 4, SEED, true))))
+  afterEach(() => crew.close())
+  after(() => haraka.stop())
+
   it('tells of every answer that is another than expected, and goes on', async () => {
-    const haraka = await startHaraka({ plugins: ['relay', 'test_sink'] })
-    const restricted = {
-      id: 'x',
-      domain: 'x.example',
-      kind: 'restricted',
-      ip: '127.77.0.1',
-    } as const
-    // Nobody refuses here what is to be refused.
-    const crew = new Crew(haraka.port, seatsOf([restricted], 4, SEED, true))
-    const { messages } = await crew.work(500)
-    await crew.close()
-    await haraka.stop()
+    // At a pace at which they stay far below what makes it end.
+    const { messages } = await crew.work(1_000, 40)
     assert.ok(messages > 0)
     assert.ok(crew.failures.length > 0)
-    for (const failure of crew.failures) {
-      assert.match(
-        failure,
-        /^to "MAIL FROM:<a@stranger-\d+\.example>" from 127\.77\.0\.1 came: 250 /,
-      )
-    }
+    for (const failure of crew.failures) assert.match(failure, otherwise)
+  })
+
+  it('ends, and says why, where the answers go on like that', async () => {
+    await assert.rejects(
+      crew.work(60_000),
+      /^Error: \d{3} sessions on port \d+ have failed, so all end: to "MAIL /,
+    )
+    for (const failure of crew.failures) assert.match(failure, otherwise)
   })
 })

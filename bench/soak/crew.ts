@@ -45,7 +45,8 @@ export class Crew {
   readonly #running: Promise<void>[]
   #slice: Slice | undefined
   #closed = false
-  #allParked: (() => void) | undefined
+  /** Ends the wait for all to be parked: they are, or there is nothing to wait for any more. */
+  #wake: (() => void) | undefined
 
   constructor(
     private readonly port: number,
@@ -58,7 +59,7 @@ export class Crew {
    * All work for so long: each sends its next errand as soon as the last one is done, or all together so many a
    * second, however long the answers take.
    *
-   * @throws Error where a session gets no answer any more
+   * @throws Error where a session gets no answer any more, or too many have failed
    */
   async work(ms: number, perSecond?: number): Promise<Tally> {
     await this.#idle()
@@ -87,7 +88,9 @@ export class Crew {
       const next = this.#session(seat, turnOf)
       await runSession({ port, ip: seat.ip, next, onDecision }).catch((error: Error) => {
         this.failures.push(error.message)
-        if (this.failures.length >= MOST_FAILURES) this.#closed = true
+        if (this.failures.length < MOST_FAILURES) return
+        this.#closed = true
+        this.#wake?.()
       })
     }
   }
@@ -138,17 +141,23 @@ export class Crew {
   #park(): Promise<void> {
     return new Promise((resolve) => {
       this.#parked.push(resolve)
-      if (this.#parked.length === this.seats.length) this.#allParked?.()
+      if (this.#parked.length === this.seats.length) this.#wake?.()
     })
   }
 
   async #idle(): Promise<void> {
     if (this.#parked.length === this.seats.length) return
-    const all = new Promise<void>((resolve) => (this.#allParked = resolve))
-    await within(PATIENCE, all).catch(() => {
-      const waiting = this.seats.length - this.#parked.length
-      const why = this.failures.length > 0 ? `: ${this.failures[0]}` : ''
-      throw new Error(`${waiting} sessions on port ${this.port} have no answer${why}`)
-    })
+    const woken = new Promise<void>((resolve) => (this.#wake = resolve))
+    if (!this.#closed) {
+      await within(PATIENCE, woken).catch(() => {
+        const waiting = this.seats.length - this.#parked.length
+        const why = this.failures.length > 0 ? `: ${this.failures[0]}` : ''
+        throw new Error(`${waiting} sessions on port ${this.port} have no answer${why}`)
+      })
+    }
+    if (!this.#closed) return
+    throw new Error(
+      `${this.failures.length} sessions on port ${this.port} have failed, so all end: ${this.failures[0]}`,
+    )
   }
 }
