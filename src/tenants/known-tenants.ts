@@ -8,7 +8,7 @@ import { applyChange, type DomainsChange } from './domain-changes'
 import { HeardChanges } from './heard-changes'
 import type { KnownRegistry } from './known-registry'
 import type { Snapshot } from './snapshot'
-import { readSnapshot, type OwnSnapshot } from './snapshot-reader'
+import { readSnapshot, upToDate, type OwnSnapshot } from './snapshot-reader'
 
 /** Known tenants a process keeps at most, and accepted domains over all of them. */
 const MOST_TENANTS = 10_000
@@ -141,10 +141,11 @@ export class KnownTenants {
     const { store, ageLimit, registry, catchUp, onNews, onRestriction } = this.context
     registry.assertUsable()
     const { snapshot: before, remembered } = this.held.peek(tenant) ?? {}
-    const read = await readSnapshot(store, tenant, before, { heard, catchUp })
-    if (read === undefined) return this.missing(tenant)
+    const asRead = await readSnapshot(store, tenant, before, { heard, catchUp })
+    if (asRead === undefined) return this.missing(tenant)
     // Afterwards: what was read may have been put there after all was lost.
     await registry.check()
+    const read = upToDate(asRead, heard)
     const held = this.held.peek(tenant)?.snapshot
     // A restriction was seen meanwhile: the answer may be from before it, and is asked for again.
     const seen = before && held?.restricted !== before.restricted ? held?.restricted : undefined

@@ -49,12 +49,13 @@ export async function readSnapshot(
     if (head === undefined) return undefined
     const { list, ...facts } = head
     const { domainsToken } = facts
-    if (typeof list !== 'string') return upToDate(facts, unpackDomains(list), domainsToken, heard)
+    if (typeof list !== 'string') return upToDate({ ...facts, domains: unpackDomains(list) }, heard)
     if (known) {
       // The answer to a question overtakes the news that is on its way.
       if (!heard.lead(known.domainsToken, domainsToken)) await catchUp()
       if (heard.lead(known.domainsToken, domainsToken)) {
-        return upToDate(facts, known.domains, known.domainsToken, heard)
+        const { domains, domainsToken: from } = known
+        return upToDate({ ...facts, domains, domainsToken: from }, heard)
       }
     }
 
@@ -68,7 +69,7 @@ export async function readSnapshot(
     // A list that changes all the time, and nobody says how, is taken as it is: under its older token, charges answer
     // STALE and look for themselves.
     if (heard.lead(domainsToken, token) || attempt === ATTEMPTS) {
-      return upToDate(facts, domains, domainsToken, heard)
+      return upToDate({ ...facts, domains }, heard)
     }
   }
 }
@@ -76,19 +77,14 @@ export async function readSnapshot(
 /** Everything of a tenant but the list of its domains. */
 type Facts = Omit<OwnSnapshot, 'domains'>
 
-/** Makes in a list the changes that lead on from its token. */
-function upToDate(
-  facts: Facts,
-  domains: Map<string, boolean>,
-  token: string,
-  heard: HeardChanges<DomainsChange>,
-): OwnSnapshot {
-  let domainsToken = token
-  for (const change of heard.after(token)) {
-    applyChange(domains, change)
+/** Makes in its list the changes that lead on from its token. */
+export function upToDate(snapshot: OwnSnapshot, heard: HeardChanges<DomainsChange>): OwnSnapshot {
+  let { domainsToken } = snapshot
+  for (const change of heard.after(domainsToken)) {
+    applyChange(snapshot.domains, change)
     domainsToken = change.token
   }
-  return { ...facts, domains, domainsToken }
+  return { ...snapshot, domainsToken }
 }
 
 interface Head extends Facts {

@@ -170,6 +170,26 @@ describe('a snapshot file', () => {
     assert.notEqual(statSync(file).ino, ino)
   })
 
+  it('does not make a long list that keeps changing be read each time', async () => {
+    const names = Array.from({ length: 1001 }, (_, at) => `n${at}.example`)
+    const entries = names.map((domain) => ({ domain, subdomains: false, shared: false }))
+    await registry.addDomains('fabrikam', entries, 'test')
+    await directory.load('contoso')
+    await directory.load('fabrikam')
+    write()
+    await written((ids) => ids.length === 2)
+    await redis.resetCommandStats()
+    const added = { domain: 'added.example', subdomains: false, shared: false }
+    await registry.addDomains('fabrikam', [added], 'test')
+    await registry.setTenant('contoso', { name: 'Another' })
+    await waitFor(() => readFileSync(file, 'utf8').includes('Another'))
+    assert.equal((await redis.commandStats())['hscan'], undefined)
+    // Its restriction does not wait.
+    await restrictions.place('fabrikam', { scope: 'all', by: 'ann', reason: 'abuse' })
+    await waitFor(() => readFileSync(file, 'utf8').includes('"scope":"all"'))
+    assert.match(readFileSync(file, 'utf8'), /added\.example/)
+  })
+
   it('is left as it is while Redis is away or has lost the registry', async () => {
     await directory.load('contoso')
     write()

@@ -3,6 +3,7 @@
 --
 -- KEYS[1] tenant   KEYS[2] domains
 -- ARGV[1] random part of a token   then for each: ARGV[n] domain, ARGV[n + 1] packed value
+-- Reply: none
 --
 -- @include clock
 -- @include change

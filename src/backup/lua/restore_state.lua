@@ -4,6 +4,7 @@
 -- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] usage
 -- ARGV[1] random part of a token   ARGV[2] number of fields of the restriction   then field and value of each of them,
 -- and field and value of each of the usage
+-- Reply: none
 --
 -- @include clock
 -- @include change

@@ -3,6 +3,7 @@
 --
 -- KEYS[1] tenant
 -- ARGV[1] random part of the tokens   then for each: ARGV[n] field, ARGV[n + 1] value; no tokens
+-- Reply: none
 --
 -- @include clock
 -- @include change
