@@ -52,7 +52,7 @@ class Site extends Cli {
   }
 
   /** As Haraka writes it. */
-  async writeSnapshot(tenants: readonly string[], omitted = 0): Promise<void> {
+  async writeSnapshot(tenants: readonly string[], { omitted = 0, age = 0 } = {}): Promise<void> {
     const { epoch, time } = await lookAtRegistry(this.store)
     const { client, keys } = this.store
     const header: Header = {
@@ -60,7 +60,7 @@ class Site extends Cli {
       prefix: this.prefix,
       epoch: epoch!.epoch,
       schema: epoch!.schema,
-      createdAt: time,
+      createdAt: time - age,
       omitted,
     }
     const lines: string[] = []
@@ -198,7 +198,7 @@ describe('tenantctl backup and restore', () => {
   it('restores the snapshot of Haraka, and says loudly what is not in it', async () => {
     const site = await new Site(redis).filled()
     await site.given('connector add fabrikam mx --ip 192.0.2.2')
-    await site.writeSnapshot(['contoso'], 1)
+    await site.writeSnapshot(['contoso'], { omitted: 1 })
     await site.lose()
     const { status, out, err } = await site.run('restore', '--from-snapshot')
     assert.equal(status, 0, err)
@@ -346,6 +346,13 @@ describe('a registry that Redis has lost', () => {
       assert.equal((await run('tenant', 'add', 'a')).status, 0)
     },
   )
+
+  it('would not be seen by a snapshot that nobody writes any more, says the doctor', async () => {
+    const site = await new Site(redis).filled()
+    assert.match((await site.run('doctor')).out, /^warn {2}snapshot: .*\(ENOENT\)/m)
+    await site.writeSnapshot(['contoso'], { age: 4 * 3_600_000 })
+    assert.match((await site.run('doctor')).out, /^warn {2}snapshot: .* is of 2.*\n.* every hour/m)
+  })
 
   it('whose restore was cut short is not written to', async () => {
     const site = await new Site(redis).filled()

@@ -3,6 +3,9 @@ import { InputError } from '../../errors'
 import { shortTime } from '../output'
 import { ok, warn, type Line } from './line'
 
+/** Haraka writes it once an hour at least (`warm-start/snapshot-writer.ts`), in ms. */
+const STALE = 3 * 3_600_000
+
 /**
  * Whether the snapshot file of Haraka is where `tenantctl` looks for it: by that file it sees that Redis has lost the
  * registry.
@@ -14,7 +17,10 @@ export async function checkSnapshot(file: string): Promise<Line[]> {
   try {
     const records = await openRecords(file)
     await records.close()
-    return [ok('snapshot', `${file} is of ${shortTime(records.header.createdAt)}`)]
+    const { createdAt } = records.header
+    const message = `${file} is of ${shortTime(createdAt)}`
+    if (Date.now() - createdAt < STALE) return [ok('snapshot', message)]
+    return [warn('snapshot', message, 'a Haraka that runs writes it every hour: see its log')]
   } catch (error) {
     if (!(error instanceof InputError)) throw error
     return [
