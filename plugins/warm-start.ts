@@ -1,8 +1,9 @@
 import type { Cluster, Worker } from 'node:cluster'
 import { messageOf } from '../src/errors'
 import type { Engine } from '../src/relay/engine'
+import type { Directory } from '../src/tenants/directory'
 import { shortTime } from '../src/time'
-import { readSnapshotFile } from '../src/warm-start/snapshot-file'
+import { openSnapshotFile, type SnapshotFile } from '../src/warm-start/snapshot-file'
 import { SnapshotWriter } from '../src/warm-start/snapshot-writer'
 import type { Plugin } from './haraka'
 import { lineOf, Quiet } from './quiet'
@@ -22,15 +23,27 @@ export class WarmStart {
   ) {}
 
   /**
-   * Gives an engine what an earlier process knew; before it follows changes, so that nothing of Redis is believed
-   * unless it is the same registry. Never rejects: a file that is no good is ignored, with a warning.
+   * Tells an engine which registry an earlier process knew, before it follows changes, so that nothing of another one is
+   * believed; and in the background what that process knew, unless Redis answers first. Never rejects: a file that is no
+   * good is ignored, with a warning.
    */
-  async recall(engine: Engine): Promise<void> {
+  async recall({ store, directory }: Engine): Promise<void> {
     if (this.file === '') return
     try {
-      const remembered = await readSnapshotFile(this.file, engine.store.keys.prefix)
+      const snapshot = await openSnapshotFile(this.file, store.keys.prefix)
+      if (!snapshot) return
+      directory.registry.remember(snapshot.epoch, snapshot.seenAt)
+      void this.recallRest(directory, snapshot)
+    } catch (error) {
+      this.ignored(error)
+    }
+  }
+
+  private async recallRest(directory: Directory, snapshot: SnapshotFile): Promise<void> {
+    try {
+      const remembered = await snapshot.read(() => !directory.isCurrent)
       if (!remembered) return
-      engine.directory.remember(remembered)
+      directory.remember(remembered)
       const { tenants, connectors, seenAt } = remembered
       this.plugin.lognotice('remembered', {
         tenants: tenants.length,
@@ -38,10 +51,15 @@ export class WarmStart {
         of: shortTime(seenAt),
       })
     } catch (error) {
-      this.plugin.logwarn(
-        `the snapshot file is ignored, a new one will take its place: ${messageOf(error)}`,
-      )
+      directory.registry.forget()
+      this.ignored(error)
     }
+  }
+
+  private ignored(error: unknown): void {
+    this.plugin.logwarn(
+      `the snapshot file is ignored, a new one will take its place: ${messageOf(error)}`,
+    )
   }
 
   /** Writes the file from now on, if this is the process that is to do it. */

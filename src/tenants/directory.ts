@@ -130,9 +130,14 @@ export class Directory {
     this.subscriber = undefined
   }
 
-  /** Takes over what an earlier process knew, until Redis answers; before {@link follow}. */
+  /** Whether Redis has told of the connectors, so that nothing has to be remembered. */
+  get isCurrent(): boolean {
+    return this.registry.state === 'usable' && this.connectors !== undefined
+  }
+
+  /** Takes over what an earlier process knew, until Redis answers. */
   remember({ epoch, seenAt, connectors, tenants, ownerOf }: Remembered): void {
-    this.registry.remember(epoch, seenAt)
+    this.registry.remember(epoch, seenAt, tenants.length)
     if (connectors) this.knownConnectors.remember(connectors)
     // The last one that is set is the last that goes.
     for (const each of tenants.toReversed()) this.tenants.remember(each)

@@ -44,7 +44,7 @@ export class KnownRegistry {
   private known: string | undefined
   /** Server time at which it was last seen, in ms. */
   private seen = 0
-  /** How many tenants it had then. */
+  /** How many tenants it had then; Infinity: it is not known that it had none. */
   private tenants = 0
   private unusable: RegistryUnusable | undefined
   private running: Promise<unknown> = Promise.resolve()
@@ -71,10 +71,23 @@ export class KnownRegistry {
     if (this.unusable) throw this.unusable
   }
 
-  /** Takes over what an earlier process knew. */
-  remember(epoch: string, seenAt: number): void {
+  /**
+   * Takes over what an earlier process knew, unless Redis has been looked at.
+   *
+   * @param tenants how many it had.
+   */
+  remember(epoch: string, seenAt: number, tenants = Infinity): void {
+    if (this.now !== 'unknown') return
     this.known = epoch
     this.seen = seenAt
+    this.tenants = tenants
+  }
+
+  /** What was remembered is not to be believed. */
+  forget(): void {
+    if (this.now === 'usable') return
+    this.known = undefined
+    this.tenants = 0
   }
 
   /**

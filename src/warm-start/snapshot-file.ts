@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { openRecords } from '../backup/file'
+import { openRecords, type RecordFile } from '../backup/file'
 import type { RegistryRecord, TenantRecord } from '../backup/record'
 import { InputError } from '../errors'
 import type { Mode } from '../mode'
@@ -12,31 +12,58 @@ import { parseFlags } from '../tenants/packing'
 import type { OwnSnapshot } from '../tenants/snapshot-reader'
 
 /**
- * Reads what an earlier process knew; `undefined`: there is no such file.
+ * Opens what an earlier process has left; `undefined`: there is no such file.
  *
  * @param prefix of our keys: another installation's file is not ours.
- * @throws {InputError} it cannot be read, is damaged, or is none of ours; then nothing of it is to be believed.
+ * @throws {InputError} it cannot be read, or is none of ours.
  */
-export async function readSnapshotFile(
+export async function openSnapshotFile(
   file: string,
   prefix: string,
-): Promise<Remembered | undefined> {
+): Promise<SnapshotFile | undefined> {
   if (!existsSync(file)) return undefined
   const opened = await openRecords(file)
-  try {
-    const { kind, prefix: theirs, epoch, createdAt } = opened.header
-    if (kind !== 'snapshot') throw new InputError(`${file}: it is a ${kind}, and no snapshot`)
-    if (theirs !== prefix) {
-      throw new InputError(
-        `${file}: it was written for keys that begin with "${theirs}", not with "${prefix}": give each installation a file of its own`,
-      )
+  const { kind, prefix: theirs } = opened.header
+  if (kind === 'snapshot' && theirs === prefix) return new SnapshotFile(opened)
+  await opened.close()
+  throw new InputError(
+    kind === 'snapshot'
+      ? `${file}: it was written for keys that begin with "${theirs}", not with "${prefix}": give each installation a file of its own`
+      : `${file}: it is a ${kind}, and no snapshot`,
+  )
+}
+
+/** What an earlier process has left; which registry that was is known by the first line. */
+export class SnapshotFile {
+  constructor(private readonly opened: RecordFile) {}
+
+  get epoch(): string {
+    return this.opened.header.epoch
+  }
+
+  /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
+  get seenAt(): number {
+    return this.opened.header.createdAt
+  }
+
+  /**
+   * Reads all of it, and closes it.
+   *
+   * @param isWanted is asked again and again; `undefined` is returned when it says no.
+   * @throws {InputError} it is damaged; then nothing of it is to be believed.
+   */
+  async read(isWanted: () => boolean = () => true): Promise<Remembered | undefined> {
+    try {
+      const builder = new Builder()
+      // The checksum stands at the end: what is not whole throws before anything is believed.
+      for await (const record of this.opened.records()) {
+        if (!isWanted()) return undefined
+        builder.add(record)
+      }
+      return { epoch: this.epoch, seenAt: this.seenAt, ...builder.built() }
+    } finally {
+      await this.opened.close()
     }
-    const builder = new Builder()
-    // The checksum stands at the end: what is not whole throws before anything is believed.
-    for await (const record of opened.records()) builder.add(record)
-    return { epoch, seenAt: createdAt, ...builder.built() }
-  } finally {
-    await opened.close()
   }
 }
 

@@ -11,10 +11,10 @@ import { Restrictions } from '../../src/restriction/restriction'
 import { connect } from '../../src/store/connection'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
-import { Directory } from '../../src/tenants/directory'
+import { Directory, type Remembered } from '../../src/tenants/directory'
 import { ensureEpoch } from '../../src/tenants/epoch'
 import { Registry } from '../../src/tenants/registry'
-import { readSnapshotFile } from '../../src/warm-start/snapshot-file'
+import { openSnapshotFile } from '../../src/warm-start/snapshot-file'
 import { SnapshotWriter } from '../../src/warm-start/snapshot-writer'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
@@ -81,6 +81,10 @@ function write(bounds?: { tenants: number; domains: number }): void {
   const onError = (message: string): void => void errors.push(message)
   writer = new SnapshotWriter(store, directory, file, onError, INTERVAL, bounds)
   writer.start()
+}
+
+async function readSnapshotFile(name: string, prefix: string): Promise<Remembered | undefined> {
+  return (await openSnapshotFile(name, prefix))?.read()
 }
 
 /** The tenants in the file, in order, once `fits` says that they are those. */
@@ -225,6 +229,16 @@ describe('a snapshot file', () => {
     await waitFor(() => !writer!['writing'])
     assert.equal(readFileSync(file, 'utf8'), before)
     assert.deepEqual(errors, [])
+  })
+
+  it('is read no further when nobody wants it any more', async () => {
+    await directory.load('contoso')
+    write()
+    await written((ids) => ids.length === 1)
+    let asked = 0
+    const opened = (await openSnapshotFile(file, 'ud:'))!
+    assert.equal(await opened.read(() => ++asked < 3), undefined)
+    assert.equal(asked, 3)
   })
 
   it('that is not there is nothing', async () => {
