@@ -5,6 +5,7 @@ import type { Charge } from '../../src/allowance/ledger'
 import { Engine } from '../../src/relay/engine'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
+import { readEpoch } from '../../src/tenants/epoch'
 import { Registry } from '../../src/tenants/registry'
 import { DEFAULTS } from '../support/allowance'
 import { settingsFor } from '../support/connection'
@@ -62,6 +63,17 @@ async function used(): Promise<number | undefined> {
 }
 
 describe('an engine', () => {
+  it('gives a registry of a version without epochs one, and an older minor schema its own', async () => {
+    const { store, directory } = engine
+    const given = await waitFor(() => readEpoch(store))
+    await waitFor(() => directory.registry.epoch === given.epoch)
+    await store.client.hset(store.keys.epoch, 'schema', '1.0')
+    await directory.registry.check()
+    await waitFor(async () => (await readEpoch(store))?.schema !== '1.0')
+    assert.equal((await readEpoch(store))?.epoch, given.epoch)
+    assert.equal((await engine.ledger.charge(recipient('F.0'), DEFAULTS)).answer, 'CHARGED')
+  })
+
   it('gives back in the background what was counted though the answer got lost', async () => {
     assert.equal((await engine.ledger.charge(recipient('F.0'), DEFAULTS)).answer, 'CHARGED')
     engine.refund('contoso', 'F.0', [1])
