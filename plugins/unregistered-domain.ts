@@ -20,6 +20,9 @@ const FIRST = -100
 
 /** One process of Haraka, from register() on. */
 class Process {
+  /** From its start on. */
+  starting: Engine | undefined
+  /** The same for the hooks, from when it knows what was known before: else they could believe another registry. */
   engine: Engine | undefined
   readonly hooks: Hooks
   readonly warmStart: WarmStart
@@ -78,7 +81,7 @@ export function hook_init_child(this: Plugin, next: Next): void {
 /** Haraka calls it before it drains the sessions: they still need their answers. */
 export function shutdown(this: Plugin): void {
   running?.warmStart.stop()
-  running?.engine?.release()
+  running?.starting?.release()
 }
 
 function start(
@@ -86,17 +89,18 @@ function start(
   { follow, applyFile }: { follow: boolean; applyFile: boolean },
 ): void {
   const process = running
-  if (!process || process.engine || !process.redisUsable) return
+  if (!process || process.starting || !process.redisUsable) return
   const wantsFile = applyFile && process.config.tenants.apply && process.config.tenants.file !== ''
   if (!follow && !wantsFile) return
   const failed = (error: unknown): void =>
     plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
   try {
-    const engine = (process.engine = new Engine(process.config.redis, eventsOf(plugin, process)))
-    // First what was known before, so that no other registry than that is believed.
+    const engine = new Engine(process.config.redis, eventsOf(plugin, process))
+    process.starting = engine
     process.warmStart
       .recall(engine)
       .then(() => {
+        process.engine = engine
         if (follow) engine.follow()
         if (follow) process.warmStart.keep(engine)
         engine.onConnected(() => process.hooks.troubles.over('connection'))

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { HarakaConfig } from 'haraka-config'
-import type { Plugin } from '../../plugins/haraka'
-import { register } from '../../plugins/unregistered-domain'
+import constants from 'haraka-constants'
+import type { Next, Plugin } from '../../plugins/haraka'
+import { hook_init_child, register, shutdown } from '../../plugins/unregistered-domain'
+import { parseEnvelope } from '../../src/names/envelope'
 import { scratchDir } from '../support'
 
 interface Registered {
@@ -68,5 +70,25 @@ describe('register()', () => {
       // Haraka registers every hook_… by itself (plugins.js), and it would run twice.
       assert.doesNotMatch(method, /^hook_/)
     }
+  })
+})
+
+describe('a process that starts', () => {
+  it('asks Redis nothing for a session before it knows what the process before it knew', () => {
+    const { plugin } = registered()
+    hook_init_child.call(plugin, () => {})
+    const results = { add() {}, get() {}, redis_publish() {} }
+    const connection = {
+      ...{ uuid: 'A1', relaying: true, remote: { ip: '192.0.2.1' } },
+      ...{ notes: { auth_user: 'a@contoso.example' }, tls: {}, client: {} },
+      transaction: {
+        ...{ mail_from: parseEnvelope('a@contoso.example'), rcpt_to: [], notes: {}, results },
+      },
+    }
+    const answers: unknown[] = []
+    const mail = plugin as unknown as { on_mail: (next: Next, connection: unknown) => void }
+    mail.on_mail((code) => answers.push(code), connection)
+    assert.deepEqual(answers, [constants.denysoft])
+    shutdown.call(plugin)
   })
 })
