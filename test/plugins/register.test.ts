@@ -88,7 +88,7 @@ describe('a process that starts', () => {
     const answers: unknown[] = []
     const mail = plugin as unknown as { on_mail: (next: Next, connection: unknown) => void }
     mail.on_mail((code) => answers.push(code), connection)
-    assert.deepEqual(answers, [constants.denysoft])
     shutdown.call(plugin)
+    assert.deepEqual(answers, [constants.denysoft])
   })
 })
