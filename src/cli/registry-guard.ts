@@ -38,7 +38,7 @@ export async function assertWritable(store: Store, snapshot: string): Promise<vo
  */
 export async function assertWhole(store: Store, snapshot: string): Promise<void> {
   const look = understood(await lookAtRegistry(store))
-  const known = await knownRegistry(snapshot)
+  const known = await knownRegistry(snapshot, store.keys.prefix)
   if (known && !(known instanceof BarredError) && isAnother(look, known.epoch, known.createdAt)) {
     throw registryLost(look, known, snapshot)
   }
@@ -55,13 +55,17 @@ export async function assertWhole(store: Store, snapshot: string): Promise<void>
   }
 }
 
-/** The registry that Haraka knew when it last wrote its snapshot file; `undefined`: there is no such file. */
-async function knownRegistry(snapshot: string): Promise<Header | BarredError | undefined> {
+/** The registry under this prefix that Haraka knew when it last wrote its snapshot file; `undefined`: there is none. */
+async function knownRegistry(
+  snapshot: string,
+  prefix: string,
+): Promise<Header | BarredError | undefined> {
   if (snapshot === '') return undefined
   try {
     const file = await openRecords(snapshot)
     await file.close()
-    return file.header.epoch === '' ? undefined : file.header
+    const { kind, epoch, prefix: theirs } = file.header
+    return kind === 'snapshot' && theirs === prefix && epoch !== '' ? file.header : undefined
   } catch (error) {
     if (error instanceof BarredError) return error
     // None yet, or damaged: doctor says so.

@@ -354,6 +354,14 @@ describe('a registry that Redis has lost', () => {
     assert.match((await site.run('doctor')).out, /^warn {2}snapshot: .* is of 2.*\n.* every hour/m)
   })
 
+  it('is not another one under the same configuration, by --prefix', async () => {
+    const site = await new Site(redis).filled()
+    await site.writeSnapshot(['contoso'])
+    const another = await new Site(redis).filled()
+    writeFileSync(another.snapshot, readFileSync(site.snapshot))
+    assert.equal((await another.run('tenant', 'add', 'a')).status, 0)
+  })
+
   it('whose restore was cut short is not written to', async () => {
     const site = await new Site(redis).filled()
     await site.store.client.set(site.store.keys.restore, 'a'.repeat(64))
