@@ -2,6 +2,7 @@
 // plugin refuses. Then nothing is in Redis that does not belong there, and what was counted is what was accepted.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { envelopeDomain } from '../../src/names/envelope'
 import { standingOf } from '../../src/relay/judge'
@@ -66,9 +67,27 @@ const BAD: Step = {
   ...GOOD,
   bytes: Buffer.from('MAIL FROM:<u@evil.example>\r\nRCPT TO:<u@far.example>\r\n'),
 }
+/** Of random ones Haraka may not have taken any. */
+const BOUNCE: Step = {
+  ...GOOD,
+  bytes: Buffer.from('MAIL FROM:<>\r\nRCPT TO:<u@far.example>\r\n'),
+}
 
 /** RFC 5321 §4.2; Haraka itself repeats 8-bit text of its client. */
 const REPLY_LINES = /^(?:(?:([2-5][0-5]\d)-[^\r\n]*\r\n(?=\1))*[2-5][0-5]\d [^\r\n]*\r\n|closed)$/
+
+/** At such a line Haraka ends a session at once. */
+const TOO_LONG = ['521 Command line too long\r\n', 'closed']
+
+/**
+ * What is to be the same of both answers. What Haraka still had to answer at a line that is too long stays unanswered,
+ * and with the plugin that may be the recipient before, which waits for Redis.
+ */
+function comparable(mine: readonly string[], theirs: readonly string[]): [string[], string[]] {
+  const cut = [mine, theirs].every((answers) => isDeepStrictEqual(answers.slice(-2), TOO_LONG))
+  const upTo = cut ? Math.min(mine.length, theirs.length) - TOO_LONG.length : undefined
+  return [mine.slice(0, upTo), theirs.slice(0, upTo)]
+}
 
 /** Deals things out to so many sessions, which go on side by side. */
 function inSessions<T>(count: number, things: readonly T[]): T[][] {
@@ -145,7 +164,10 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       ]
       for (const step of [...steps, GOOD]) {
         const [got, expected] = await Promise.all([mine.after(step), theirs.after(step)])
-        assert.deepEqual(got, expected, JSON.stringify(step.bytes.toString('latin1')))
+        assert.deepEqual(
+          ...comparable(got, expected),
+          JSON.stringify(step.bytes.toString('latin1')),
+        )
         for (const reply of got) assert.match(reply, REPLY_LINES)
       }
       await Promise.all([mine.end(), theirs.end()])
@@ -162,7 +184,9 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       )
       t.diagnostic(`${addresses.length} addresses`)
       const sessions = inSessions(30, steps)
-      await Promise.all(sessions.map((its) => compare({ localAddress: newAddress() }, its)))
+      await Promise.all(
+        sessions.map((its) => compare({ localAddress: newAddress() }, [...its, BOUNCE])),
+      )
     })
     it('whatever it calls itself', async () => {
       const lines = fc.sample(greeting, { numRuns: 60, seed: SEED })
@@ -208,14 +232,15 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
         const mine = new Transcript(ours, restricted)
         const theirs = new Transcript(alone, restricted)
         for (const step of its) {
-          const [got, expected] = await Promise.all([mine.after(step), theirs.after(step)])
+          const answers = await Promise.all([mine.after(step), theirs.after(step)])
+          const [got, expected] = comparable(...answers)
           const refused = got.indexOf(REPLY.blocked)
           blocked += Number(refused !== -1)
           // Behind a refused MAIL there is no transaction.
           const same = refused === -1 ? got.length : refused
           const what = JSON.stringify(step.bytes.toString('latin1'))
           assert.deepEqual(got.slice(0, same), expected.slice(0, same), what)
-          for (const reply of got) assert.match(reply, REPLY_LINES)
+          for (const reply of answers[0]) assert.match(reply, REPLY_LINES)
         }
         await Promise.all([mine.end(), theirs.end()])
       })
