@@ -78,7 +78,7 @@ async function useRelay(relay: TestRelay<RelayRedis>, settings: Section): Promis
   await ctl('tenant', 'add', 'fabrikam')
 }
 
-describe('the users of docs/acl, by ACL SETUSER', () => {
+describe('the users of docs/acl, by ACL SETUSER', { concurrency: 2 }, () => {
   it('on a Redis Cluster, with what is appended for it', async (t) => {
     const cluster = await startRedisCluster({ replicas: 1 })
     t.after(() => cluster.stop())

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { startRelay, tenantctl, waitFor, type TestRelay } from '../support'
+import { tenantctl } from '../cli/cli'
+import { startRelay, waitFor, type TestRelay } from '../support'
 import { during, Load, randomFrom } from '../support/load'
 import { REPLY } from '../support/replies'
 import {
@@ -33,7 +34,7 @@ for (const { what, nodes, hosts } of SITES) {
     /** tenantctl, run by an operator while mail comes. */
     async function operate(...command: string[]): Promise<void> {
       const run = await tenantctl(['--redis', relay.redis.url, ...command])
-      assert.equal(run.status, 0, run.stderr)
+      assert.equal(run.status, 0, run.err)
     }
 
     /** Lets messages to two recipients come without end while `operate` does its work. */

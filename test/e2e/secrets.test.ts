@@ -24,7 +24,8 @@ const SECRET = {
 /** Where Redis is, and what it is asked with, beside the secrets. */
 type Section = Ini[string]
 
-describe('passwords and keys are never told', () => {
+// They wait, and have nothing in common.
+describe('passwords and keys are never told', { concurrency: true }, () => {
   const authority = new CertificateAuthority('redis')
   const server = { ...authority.issue({ names: ['localhost'] }), ca: authority.cert }
   const client = authority.issue({ commonName: 'haraka' })
@@ -112,7 +113,7 @@ describe('passwords and keys are never told', () => {
 
   it('by tenantctl --redis, whatever is wrong with the URL', async () => {
     const login = `mail:${SECRET.url}`
-    for (const url of [
+    const urls = [
       `redis://${login}@127.0.0.1:${open.port}`,
       `redis://${login}@127.0.0.1:1`,
       `rediss://${login}@localhost:${secured.port}`,
@@ -121,31 +122,34 @@ describe('passwords and keys are never told', () => {
       `redis://${login}@127.0.0.1:port`,
       `http://${login}@127.0.0.1`,
       `redis://${login}@`,
-    ]) {
-      for (const json of [[], ['--json']]) {
-        const run = await tenantctl(['--redis', url, 'tenant', 'list', ...json])
-        assert.notEqual(run.status, 0)
-        assertNone(run.stdout + run.stderr, url)
-        assert.doesNotMatch(run.stderr, /unexpected/)
-      }
-    }
+    ]
+    await Promise.all(
+      urls.map(async (url) => {
+        for (const json of [[], ['--json']]) {
+          const run = await tenantctl(['--redis', url, 'tenant', 'list', ...json])
+          assert.notEqual(run.status, 0)
+          assertNone(run.stdout + run.stderr, url)
+          assert.doesNotMatch(run.stderr, /unexpected/)
+        }
+      }),
+    )
   })
 
-  it('by Haraka, with the most that it can log, as JSON, and in the results store', async (t) => {
-    const results = `exports.hook_rcpt_ok = function (next, connection) {
-      this.lognotice('results ' + JSON.stringify([connection.results, connection.transaction.results]))
-      next()
-    }`
-    const all = sections()
-    for (const what of [
-      'a wrong password',
-      'TLS that fails',
-      'a key that does not fit',
-      'other mistakes',
-    ]) {
+  for (const what of [
+    'a wrong password',
+    'TLS that fails',
+    'a key that does not fit',
+    'other mistakes',
+  ]) {
+    it(`by Haraka, with the most that it can log, as JSON, and in the results store: ${what}`, async (t) => {
+      const results = `exports.hook_rcpt_ok = function (next, connection) {
+        this.lognotice('results ' + JSON.stringify([connection.results, connection.transaction.results]))
+        next()
+      }`
+      const redis = sections()[what]
       const haraka = await startHaraka({
         ready: false,
-        settings: { redis: { ...all[what], sentinel_password: SECRET.sentinel } },
+        settings: { redis: { ...redis, sentinel_password: SECRET.sentinel } },
         plugins: ['relay', 'unregistered-domain', 'test_sink', 'results'],
         localPlugins: { results },
         config: {
@@ -160,14 +164,13 @@ describe('passwords and keys are never told', () => {
       // Read again, and refused again.
       const from = haraka.log.length
       haraka.writeSettings({
-        redis: { ...all[what], db: -1 },
+        redis: { ...redis, db: -1 },
         main: { mode: SECRET.inIni.slice(0, 3) },
       })
       await haraka.waitForLog(/not taken/, { from })
       assertNone(haraka.log, what)
-      await haraka.stop()
-    }
-  })
+    })
+  }
 
   it('the doctor warns where others may read them', async () => {
     const config = scratchDir('config')
