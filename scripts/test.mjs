@@ -1,5 +1,5 @@
-// Runs the tests: all of them, or those whose path holds one of the words given. What begins with
-// a dash goes to node's test runner.
+// Runs the tests: all of them, or those whose path holds one of the words given, and of these
+// those tests whose name matches a pattern.
 //   npm test
 //   npm test -- e2e/registered allowance
 //   npm test -- --test-name-pattern=IDN e2e/registered
@@ -16,8 +16,10 @@ const words = given.filter((word) => !word.startsWith('-'))
 
 // The folders with the long ones first, so that none of them is left alone at the end.
 const LONG = ['e2e', 'hostile', 'redis', 'allowance', 'backup', 'chaos', 'acl']
-const rankOf = (file) =>
-  (LONG.indexOf(file.split(path.sep)[1]) + LONG.length + 1) % (LONG.length + 1)
+const rankOf = (file) => {
+  const [, folder] = file.split(path.sep)
+  return [...LONG, folder].indexOf(folder)
+}
 
 const files = readdirSync(path.join(root, 'test'), { recursive: true })
   .filter((name) => name.endsWith('.test.ts'))
@@ -43,12 +45,9 @@ try {
 const runner = spawn(
   process.execPath,
   [
-    // All is CommonJS, and without the hooks for modules each of the many files starts faster.
-    ...['--require', 'tsx/cjs', '--test', '--test-reporter=spec', '--test-timeout=240000'],
-    // The tests mostly wait for servers, so a few more than there are cores keep these busy.
-    '--test-concurrency=4',
-    ...options,
-    ...files,
+    // All is CommonJS, and without the hooks for ES modules each of the many files starts faster.
+    ...['--require', 'tsx/cjs', '--test-timeout=240000'],
+    ...[path.join(root, 'scripts/run-tests.mjs'), ...options, ...files],
   ],
   { cwd: root, stdio: 'inherit' },
 )
