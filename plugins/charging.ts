@@ -36,6 +36,7 @@ export class Charging {
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
     if (transit.hasEnded) return undefined
     const { registryState } = engine
+    if (registryState === 'unknown') return this.uncounted(transit, 'no connection to Redis')
     if (registryState !== 'usable') return this.uncounted(transit, `registry-${registryState}`)
 
     const charges = transit.chargesWith(engine.refund)

@@ -176,9 +176,17 @@ async function withDomains(
     )
     const after = await readTenant(store, tenant.id, options)
     const same = after?.fields.get('domains') === tenant.fields.get('domains')
-    if (after && (same || attempt === ATTEMPTS)) return { tenant: after, domains }
+    if (after && same) return { tenant: after, domains }
+    if (after && attempt === ATTEMPTS) return { tenant: withoutDomainsToken(after), domains }
     tenant = after
   }
+}
+
+/** Under no token a list is never taken for the one that Redis has. */
+function withoutDomainsToken(tenant: TenantAsRead): TenantAsRead {
+  const fields = new Map(tenant.fields)
+  fields.delete('domains')
+  return { ...tenant, fields }
 }
 
 function toMap<T>(flat: readonly Buffer[], value: (octets: Buffer) => T): Map<string, T> {

@@ -9,7 +9,8 @@ import { InputError } from '../errors'
 import { contextOf, type Context } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
-import { count, isoTime, shortTime } from './output'
+import { count } from './output'
+import { isoTime, shortTime } from '../time'
 
 const STDOUT = '-'
 

@@ -5,7 +5,7 @@ import type { Connector } from '../tenants/types'
 import { contextOf } from './context'
 import type { Io } from './io'
 import { groupManual, manual } from './manual'
-import { isoTime, shortTime } from './output'
+import { isoTime, shortTime } from '../time'
 import { NO_TENANT, NO_TENANT_OR_CONNECTOR } from './statuses'
 
 interface IdentityOptions {

@@ -6,7 +6,8 @@ import { contextOf } from './context'
 import type { Io } from './io'
 import { groupManual, manual } from './manual'
 import { readNames } from './names-input'
-import { count, isoTime, shortTime, type Output } from './output'
+import { count, type Output } from './output'
+import { isoTime, shortTime } from '../time'
 import { NO_TENANT } from './statuses'
 
 /** More names than these are counted, not listed. */

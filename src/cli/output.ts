@@ -3,8 +3,6 @@ import Table from 'cli-table3'
 import { clean, safeJson } from '../safe-text'
 import type { Io } from './io'
 
-export { isoTime, shortTime } from '../time'
-
 /** How a text is meant: green, yellow, red or faint on a terminal, plain elsewhere. */
 export type Tone = 'good' | 'warn' | 'bad' | 'faint'
 

@@ -12,7 +12,7 @@ import {
   SchemaError,
   type RegistryLook,
 } from '../tenants/epoch'
-import { shortTime } from './output'
+import { shortTime } from '../time'
 
 /** @throws {SchemaError} a later version has written what Redis holds. */
 export async function assertReadable(store: Store): Promise<void> {

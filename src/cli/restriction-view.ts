@@ -1,7 +1,7 @@
 import { formatWindow } from '../allowance/limits'
 import type { Restriction } from '../restriction/restriction'
 import type { Trigger } from '../restriction/trigger'
-import { isoTime } from './output'
+import { isoTime } from '../time'
 
 /** What crossed which limit, as JSON. */
 export interface TriggerView {

@@ -5,7 +5,7 @@ import { acceptedReason } from './actor'
 import { contextOf } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
-import { shortTime } from './output'
+import { shortTime } from '../time'
 import { describeTrigger, restrictionView } from './restriction-view'
 import { NO_TENANT } from './statuses'
 

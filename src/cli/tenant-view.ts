@@ -3,7 +3,7 @@ import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
 import type { Tenant } from '../tenants/types'
-import { isoTime } from './output'
+import { isoTime } from '../time'
 
 /** A tenant as `tenant show` and `tenant list` print it. */
 export interface TenantView {

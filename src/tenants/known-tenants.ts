@@ -20,6 +20,8 @@ interface Held {
   refreshAt: number
   /** It comes from the snapshot file, and Redis has not been asked since. */
   readonly remembered?: true
+  /** Redis did not have it when it was asked for last. */
+  missing?: true
 }
 
 interface Loading {
@@ -170,7 +172,9 @@ export class KnownTenants {
       this.held.delete(tenant)
       return undefined
     }
-    // A removal takes it out of the index at its end.
+    // A removal takes it out of the index at its end, which is soon.
+    if (held.missing) this.context.inBackground(Promise.reject(goneThoughIndexed(tenant)))
+    held.missing = true
     held.refreshAt = performance.now() + RETRY_AFTER
     return held.snapshot
   }
@@ -189,6 +193,12 @@ export class KnownTenants {
     this.held.set(snapshot.tenant, { snapshot, refreshAt })
     this.context.onNews()
   }
+}
+
+function goneThoughIndexed(tenant: string): Error {
+  return new Error(
+    `tenant ${tenant} is gone from Redis, though the index names it: what is known of it holds`,
+  )
 }
 
 function isSame(before: Snapshot, now: Snapshot): boolean {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { duration, isoTime, Output, shortTime } from '../../src/cli/output'
+import { duration, Output } from '../../src/cli/output'
+import { isoTime, shortTime } from '../../src/time'
 import type { Io } from '../../src/cli/io'
 
 describe('output for a terminal', () => {

@@ -261,6 +261,10 @@ describe('a part of the registry that is lost, as with one primary of a Cluster'
     await client.del(keys.tenant('fabrikam'), keys.restriction('fabrikam'))
     assert.equal((await directory.load('fabrikam'))?.restricted, 'unregistered')
     assertKnown()
+    await waitFor(() => {
+      directory.refresh('fabrikam')
+      return errors.some((each) => /tenant fabrikam is gone from Redis/.test(each))
+    })
     await client.restore(keys.tenant('fabrikam'), 0, dump)
     await restrictions.place('fabrikam', { scope: 'all', by: 'test', reason: 'abuse' })
     await waitFor(() => directory.peek('fabrikam')?.restricted === 'all')

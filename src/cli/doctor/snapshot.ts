@@ -1,6 +1,6 @@
 import { openRecords } from '../../backup/file'
 import { InputError } from '../../errors'
-import { shortTime } from '../output'
+import { shortTime } from '../../time'
 import { ok, warn, type Line } from './line'
 
 /** Haraka writes it once an hour at least (`warm-start/snapshot-writer.ts`), in ms. */
