@@ -198,7 +198,7 @@ describe('tenantctl', () => {
 
   async function restore(): Promise<void> {
     await client.flushall()
-    for (const [name, value] of seeded) await client.call('RESTORE', name, '0', value)
+    await Promise.all([...seeded].map(([name, value]) => client.call('RESTORE', name, '0', value)))
     // Redis packs some of it in another order.
     seeded = await dump()
   }
@@ -237,7 +237,8 @@ describe('tenantctl', () => {
           const lines = errorOf({ status, out, err }).split('\n')
           if (place[0] !== 'doctor' || status !== 1)
             assert.equal(lines.length, 2, `${shown}: ${err}`)
-          assert.deepEqual(now, seeded, shown)
+          // It takes long to compare what is the same.
+          if (!sameDumps(now, seeded)) assert.deepEqual(now, seeded, shown)
         } else if (!sameDumps(now, seeded)) {
           assertOnlyNamed(await contents(), args, shown)
           await restore()
