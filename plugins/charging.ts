@@ -56,7 +56,7 @@ export class Charging {
         this.defaultsFor(this.config()),
       )
       .then(
-        (result) => this.charged(connection, transit, charges, charge, result),
+        (result) => this.charged(connection, transit, charges, charge, snapshot.stateToken, result),
         (error: unknown) => this.unanswered(transit, charges, charge, error),
       )
   }
@@ -66,6 +66,7 @@ export class Charging {
     transit: Transit,
     charges: Charges,
     charge: RecipientCharge,
+    stateToken: string,
     result: ChargeResult,
   ): Answer {
     const { answer } = result
@@ -86,7 +87,7 @@ export class Charging {
     // Redis knows better than this process: catch up.
     const directory = this.engine()?.directory
     if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
-      directory?.restrictionSeen(charge.tenant, result.scope)
+      directory?.restrictionSeen(charge.tenant, result.scope, stateToken)
     } else if (result.stale || !EXPECTED.has(answer)) {
       directory?.refresh(charge.tenant)
     }

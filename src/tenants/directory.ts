@@ -178,9 +178,12 @@ export class Directory {
   /**
    * Takes over that a tenant is restricted, as a charge has just answered, and asks for the rest in the background: if
    * Redis goes away in this moment, the restriction is known all the same.
+   *
+   * @param stateToken what was known when the charge was asked for. An answer that comes after newer news, such as a
+   *   lift, changes nothing by itself.
    */
-  restrictionSeen(tenant: string, scope: Scope): void {
-    this.tenants.restrictionSeen(tenant, scope)
+  restrictionSeen(tenant: string, scope: Scope, stateToken: string): void {
+    this.tenants.restrictionSeen(tenant, scope, stateToken)
   }
 
   /** Owner of a domain as known right now; `null`: nobody; `undefined`: to be asked for with {@link askOwner}. */

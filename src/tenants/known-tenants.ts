@@ -109,9 +109,9 @@ export class KnownTenants {
   }
 
   /** See {@link Directory.restrictionSeen}. */
-  restrictionSeen(tenant: string, scope: Scope): void {
+  restrictionSeen(tenant: string, scope: Scope, stateToken: string): void {
     const held = this.held.peek(tenant)
-    if (held && held.snapshot.restricted === undefined) {
+    if (held?.snapshot.stateToken === stateToken && held.snapshot.restricted === undefined) {
       this.replace(held, { ...held.snapshot, stateToken: '', restricted: scope })
     }
     this.refresh(tenant)

@@ -180,15 +180,18 @@ describe('a tenant', () => {
 
   it('is restricted from the moment that a charge says so, until Redis says otherwise', async () => {
     const first = await directory.load('contoso')
-    directory.restrictionSeen('contoso', 'unregistered')
+    const { stateToken } = first!
+    directory.restrictionSeen('contoso', 'unregistered', 'of before a lift')
+    assert.equal(directory.peek('contoso')?.restricted, undefined)
+    directory.restrictionSeen('contoso', 'unregistered', stateToken)
     assert.equal(directory.peek('contoso')?.restricted, 'unregistered')
     assert.equal(directory.peek('contoso')?.domains, first?.domains)
     await waitFor(() => directory.peek('contoso')?.restricted === undefined)
-    directory.restrictionSeen('fabrikam', 'all')
+    directory.restrictionSeen('fabrikam', 'all', '')
     assert.equal(directory.peek('fabrikam'), undefined)
 
     redis.pause()
-    directory.restrictionSeen('contoso', 'all')
+    directory.restrictionSeen('contoso', 'all', stateToken)
     await waitFor(() => errors.length > 0)
     assert.equal(directory.peek('contoso')?.restricted, 'all')
     redis.resume()
