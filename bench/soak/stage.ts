@@ -7,6 +7,7 @@ import { startLeanHaraka } from '../lean-haraka'
 import { ROOMY } from '../ledger-load'
 import { seedAddresses, seedTenants } from '../seed'
 import { openStore } from '../store'
+import { isFailure } from './log-failures'
 import { kindOf, type MixTenant } from './mix'
 import type { Plan } from './plan'
 import type { Victim } from './taken-over'
@@ -63,16 +64,18 @@ export async function openStage(plan: Plan): Promise<Stage> {
 }
 
 /** A lean Haraka with {@link WITNESS}. */
-export function startSoakHaraka(
+export async function startSoakHaraka(
   options: Parameters<typeof startLeanHaraka>[0],
   nodes: number,
 ): Promise<TestHaraka> {
-  return startLeanHaraka({
+  const haraka = await startLeanHaraka({
     ...options,
     nodes,
     plugins: [WITNESS.name, ...options.plugins],
     localPlugins: { [WITNESS.name]: WITNESS.text },
   })
+  haraka.keepLog(isFailure)
+  return haraka
 }
 
 async function registerMix(store: Store, port: number, count: number): Promise<MixTenant[]> {

@@ -75,6 +75,11 @@ export class TestHaraka {
     return this.service.log
   }
 
+  /** From now on only these lines of it are kept. */
+  keepLog(keeps: (line: string) => boolean): void {
+    this.service.keepOnly(keeps)
+  }
+
   /** The process id of the single process or of the cluster's master. */
   get pid(): number {
     return this.service.pid

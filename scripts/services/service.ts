@@ -23,6 +23,7 @@ export class Service {
   readonly #child: ChildProcess
   readonly #name: string
   #log = ''
+  #keeps: ((line: string) => boolean) | undefined
   #ended = false
 
   constructor({ command, args, cwd, env = process.env, user }: ServiceOptions) {
@@ -39,7 +40,13 @@ export class Service {
     // A server that nobody stopped must not keep this process from ending.
     this.#child.unref()
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => (this.#log += text))
+      let unfinished = ''
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        if (!this.#keeps) return void (this.#log += text)
+        const lines = (unfinished + text).split('\n')
+        unfinished = lines.pop()!
+        for (const line of lines) if (this.#keeps(line)) this.#log += `${line}\n`
+      })
       ;(stream as Socket | null)?.unref()
     }
     this.#child.on('error', (error) => {
@@ -52,6 +59,11 @@ export class Service {
   /** All that it has written so far, stdout and stderr in the order they came. */
   get log(): string {
     return this.#log
+  }
+
+  /** From now on of what it writes only these lines are kept: minutes under load make more than a string can hold. */
+  keepOnly(keeps: (line: string) => boolean): void {
+    this.#keeps = keeps
   }
 
   /** Whether its first process has ended. */
