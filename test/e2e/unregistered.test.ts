@@ -90,8 +90,9 @@ describe('unregistered mail, on two hosts with two workers each', () => {
     await tenant.send({ from: 'x@stolen.example', to: ['a@far.example', 'b@far.example'] })
 
     const mail = { from: 'x@stolen.example', to: 'a@far.example' }
+    // At RCPT by a worker that has not heard of it yet.
     const refused = await relay.haraka.send({ ...mail, session: backup })
-    assert.equal(refused.mail.raw, REPLY.blocked)
+    assert.equal(refused.last.raw, REPLY.blocked)
     assert.ok((await other.send(mail)).delivered)
     assert.equal(await other.restriction(), undefined)
   })
