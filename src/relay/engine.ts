@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
 import { messageOf } from '../errors'
@@ -124,7 +123,10 @@ export class Engine {
    */
   async whenWritable(): Promise<void> {
     const { client } = this.store
-    if (client.status !== 'ready') await once(client, 'ready')
+    // Not events.once, which gives up at the first failure to connect.
+    if (client.status !== 'ready') {
+      await new Promise<void>((resolve) => client.once('ready', () => resolve()))
+    }
     await this.directory.registry.check()
     await ensureEpoch(this.store)
   }
