@@ -41,6 +41,48 @@ export interface Config {
     readonly snapshot: string
   }
   readonly tenants: { readonly file: string; readonly apply: boolean }
+  readonly reply: {
+    /** Whether the case stands behind the text of a refusal. */
+    readonly case: boolean
+  }
+  readonly report: {
+    /** How long reports are kept, in days. */
+    readonly days: number
+    /** Whether Message-IDs and HELO names are kept. */
+    readonly samples: boolean
+  }
+  readonly alerts: {
+    /** URL; empty: none. */
+    readonly webhook: string
+    /** `whsec_…`, as the Standard Webhooks specification has it; `undefined`: none. */
+    readonly webhookSecret: string | undefined
+    /** Addresses; empty: no mail. */
+    readonly mailTo: readonly string[]
+    /** Empty: postmaster at Haraka's own name. */
+    readonly mailFrom: string
+  }
+  readonly unusual: UnusualSettings
+  readonly case: { readonly checklist: 'advise' | 'require' }
+}
+
+/** The numbers of the rules of unusual mail; 0 turns a rule off. */
+export interface UnusualSettings {
+  /** First unregistered mail after so many days without. */
+  readonly quietDays: number
+  /** Distinct unregistered domains in an hour. */
+  readonly domains: number
+  /** Unregistered recipients in an hour, as a multiple of the busiest hour of the seven days before. */
+  readonly volume: number
+  /** Registered recipients in an hour after a restriction, as a multiple of the same. */
+  readonly registeredVolume: number
+  /** Unregistered recipients in a day through a connector that is new, or just changed. */
+  readonly newConnector: number
+  /** Unregistered recipients in a day from an address, or an AUTH user, never seen before. */
+  readonly newSource: number
+  /** Percent of the daily limit, used on five of seven days. */
+  readonly steady: number
+  /** Recipients below which no rule speaks of volume. */
+  readonly least: number
 }
 
 /** A configuration, and what could not be taken from the file: those keys hold their defaults. */
@@ -82,6 +124,20 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   ],
   outage: ['unregistered', 'snapshot'],
   tenants: ['file', 'apply'],
+  reply: ['case'],
+  report: ['days', 'samples'],
+  alerts: ['webhook', 'webhook_secret', 'webhook_secret_file', 'mail_to', 'mail_from'],
+  unusual: [
+    'quiet_days',
+    'domains',
+    'volume',
+    'registered_volume',
+    'new_connector',
+    'new_source',
+    'steady',
+    'least',
+  ],
+  case: ['checklist'],
 }
 
 /**
@@ -160,6 +216,28 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       file: read('tenants', 'file', 'unregistered-domain.tenants.yaml', text),
       apply: read('tenants', 'apply', true, boolean),
     },
+    reply: { case: read('reply', 'case', false, boolean) },
+    report: {
+      days: read('report', 'days', 90, integer(1, 3650)),
+      samples: read('report', 'samples', true, boolean),
+    },
+    alerts: {
+      webhook: read('alerts', 'webhook', '', text),
+      webhookSecret: read('alerts', 'webhook_secret', undefined, optional),
+      mailTo: read('alerts', 'mail_to', [], list),
+      mailFrom: read('alerts', 'mail_from', '', text),
+    },
+    unusual: {
+      quietDays: read('unusual', 'quiet_days', 30, integer(0, 365)),
+      domains: read('unusual', 'domains', 20, integer(0, 100)),
+      volume: read('unusual', 'volume', 5, integer(0, 1000)),
+      registeredVolume: read('unusual', 'registered_volume', 3, integer(0, 1000)),
+      newConnector: read('unusual', 'new_connector', 50, integer(0, 1_000_000)),
+      newSource: read('unusual', 'new_source', 50, integer(0, 1_000_000)),
+      steady: read('unusual', 'steady', 60, integer(0, 100)),
+      least: read('unusual', 'least', 20, integer(0, 1_000_000)),
+    },
+    case: { checklist: read('case', 'checklist', 'advise', oneOf(['advise', 'require'] as const)) },
   }
   errors.push(...contradictions(config))
   return { config, errors, redisUsable: redisErrorsFrom() === 0 }
@@ -291,6 +369,13 @@ function percents(value: unknown): number[] {
     .map((part) => part.trim())
   if (parts.length === 1 && parts[0] === '') return []
   return parts.map(integer(1, 100)).sort((a, b) => a - b)
+}
+
+function list(value: unknown): string[] {
+  return text(value)
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }
 
 function endpoints(value: unknown): Endpoint[] {

