@@ -1,0 +1,22 @@
+export const HOUR = 3_600_000
+export const DAY = 86_400_000
+
+/** Rows by hour are kept for so many days, and no longer. */
+export const HOURLY_DAYS = 8
+
+/**
+ * The numbers of all hours, or days, of which some part lies in `from` ≤ t < `to`, oldest first.
+ *
+ * @param length of one, in ms: {@link HOUR} or {@link DAY}.
+ */
+export function numbersBetween(from: number, to: number, length: number): number[] {
+  if (to <= from) return []
+  const first = Math.floor(from / length)
+  const past = Math.ceil(to / length)
+  return Array.from({ length: past - first }, (_, at) => first + at)
+}
+
+/** The start of the hour, or day, that `time` lies in. */
+export function startOf(time: number, length: number): number {
+  return Math.floor(time / length) * length
+}

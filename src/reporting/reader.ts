@@ -1,0 +1,156 @@
+import { mapInPieces } from '../store/pieces'
+import type { Store } from '../store/store'
+import { DAY, HOUR, HOURLY_DAYS, numbersBetween } from './calendar'
+import { NOTHING, unpackCounts, type Counts } from './counts'
+import { readSource, totalField, type Row, type Source } from './rows'
+
+/** Hashes asked for at a time. Each holds some hundred fields at most: recording sees to that. */
+const PIECE = 16
+
+/** All mail of a tenant in one hour. */
+export interface HourReport {
+  /** ms: the start of the hour. */
+  readonly at: number
+  readonly unregistered: Counts
+  readonly registered: Counts
+  readonly null: Counts
+}
+
+/** A row, and the start of its hour or day in ms. */
+export type DatedRow = Row & { readonly at: number }
+
+/** What identifies a message that was seen from a source, and the start of its day in ms. */
+export type DatedSample = Source & {
+  readonly at: number
+  /** Empty: it had none. */
+  readonly messageId: string
+  readonly helo: string
+}
+
+/** When a connector was used, in ms. */
+export interface ConnectorUse {
+  readonly first: number
+  readonly last: number
+  /** When the certificate that it last showed ends. */
+  readonly certificateExpires: number | undefined
+}
+
+const CLASSES = ['unregistered', 'registered', 'null'] as const
+
+/**
+ * Reads what has been recorded. All times are ms of Redis's clock; a span is `from` ≤ t < `to`, and takes each hour or
+ * day of which a part lies in it.
+ */
+export class ReportReader {
+  constructor(private readonly store: Store) {}
+
+  /** Totals of every hour that has any, oldest first. */
+  async hours(tenant: string, from: number, to: number): Promise<HourReport[]> {
+    const { client, keys } = this.store
+    const wanted = new Set(numbersBetween(from, to, HOUR))
+    const days = await mapInPieces(numbersBetween(from, to, DAY), PIECE, async (day) => {
+      const hours = numbersBetween(day * DAY, (day + 1) * DAY, HOUR).filter((hour) =>
+        wanted.has(hour),
+      )
+      const fields = hours.flatMap((hour) => CLASSES.map((each) => totalField(hour % 24, each)))
+      const values = await client.hmget(keys.reportDay(tenant, day), ...fields)
+      return hours.map((hour, at) => hourReport(hour, values.slice(3 * at, 3 * at + 3)))
+    })
+    return days.flat().filter((hour) => hour !== undefined)
+  }
+
+  /**
+   * Rows by source, oldest first.
+   *
+   * @param step `hour`: there are rows for the last {@link HOURLY_DAYS} days only.
+   */
+  async rows(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<DatedRow[]> {
+    const parts = await mapInPieces(this.reports(tenant, from, to, step), PIECE, async (report) =>
+      rowsIn(await this.store.client.hgetall(report.key), report.at),
+    )
+    return parts.flat()
+  }
+
+  /** About how many distinct domains are behind `(other)`: by HyperLogLog, whose standard error is 0.81 %. */
+  async others(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<number> {
+    const names = this.reports(tenant, from, to, step).map(({ key }) =>
+      this.store.keys.reportOthers(key),
+    )
+    return countDistinct(this.store, names)
+  }
+
+  /** Samples of unregistered mail, oldest first. */
+  async samples(tenant: string, from: number, to: number): Promise<DatedSample[]> {
+    const { client, keys } = this.store
+    const days = await mapInPieces(numbersBetween(from, to, DAY), PIECE, async (day) => {
+      const fields = await client.hgetall(keys.samples(tenant, day))
+      return Object.entries(fields).flatMap(([field, text]) => samplesIn(field, text, day * DAY))
+    })
+    return days.flat()
+  }
+
+  /** The connectors of a tenant through which mail has come, by their name within the tenant. */
+  async connectorsSeen(tenant: string): Promise<Map<string, ConnectorUse>> {
+    const { client, keys } = this.store
+    const fields = await client.hgetall(keys.seen(tenant))
+    return new Map(
+      Object.entries(fields).map(([name, text]) => {
+        const [first = 0, last = 0, expires = 0] = text.split(' ').map(Number)
+        return [name, { first, last, certificateExpires: expires || undefined }]
+      }),
+    )
+  }
+
+  private reports(
+    tenant: string,
+    from: number,
+    to: number,
+    step: 'hour' | 'day',
+  ): { key: string; at: number }[] {
+    const { keys } = this.store
+    if (step === 'day') {
+      return numbersBetween(from, to, DAY).map((day) => ({
+        key: keys.reportDay(tenant, day),
+        at: day * DAY,
+      }))
+    }
+    // What cannot be there is not asked for: one day more, since `to` may lie before the end of its day.
+    const kept = Math.max(from, to - (HOURLY_DAYS + 1) * DAY)
+    return numbersBetween(kept, to, HOUR).map((hour) => ({
+      key: keys.reportHour(tenant, hour),
+      at: hour * HOUR,
+    }))
+  }
+}
+
+/** The rows of one report as Redis holds it. */
+export function rowsIn(fields: Readonly<Record<string, string>>, at: number): DatedRow[] {
+  return Object.entries(fields).flatMap(([field, value]) => {
+    const source = readSource(field)
+    return source ? [{ ...source, at, counts: unpackCounts(value) }] : []
+  })
+}
+
+/** About how many distinct values these HyperLogLogs of one slot hold together. */
+export async function countDistinct(store: Store, names: readonly string[]): Promise<number> {
+  const there = await mapInPieces(names, PIECE, (name) => store.client.exists(name))
+  const present = names.filter((_, at) => there[at] === 1)
+  return present.length === 0 ? 0 : store.client.pfcount(...present)
+}
+
+function hourReport(hour: number, values: readonly (string | null)[]): HourReport | undefined {
+  if (values.every((value) => value === null)) return undefined
+  const [unregistered, registered, ofNull] = values.map((value) =>
+    value === null ? NOTHING : unpackCounts(value),
+  )
+  return { at: hour * HOUR, unregistered: unregistered!, registered: registered!, null: ofNull! }
+}
+
+function samplesIn(field: string, text: string, at: number): DatedSample[] {
+  const source = readSource(field)
+  if (!source) return []
+  return text.split('\n').map((line) => {
+    const [messageId = '', helo = ''] = line.split('\t')
+    return { ...source, at, messageId, helo }
+  })
+}

@@ -1,0 +1,66 @@
+import { DAY, HOUR, startOf } from './calendar'
+import { addCounts, NOTHING, type Counts } from './counts'
+import type { DatedRow } from './reader'
+import { OTHER, type Row, type Source } from './rows'
+
+/** What rows can be added up by. */
+export type Dimension = keyof Source | 'day' | 'hour'
+
+/** All rows that are alike in one way. */
+export interface Sum<K extends string | number> {
+  /** The value that they have in common; of a day or an hour, its start in ms. */
+  readonly key: K
+  readonly counts: Counts
+}
+
+/**
+ * Adds rows up by what they have in common: by day or hour the oldest first, else the most recipients first and
+ * `(other)` last.
+ */
+export function sumBy(rows: readonly DatedRow[], dimension: 'day' | 'hour'): Sum<number>[]
+export function sumBy(rows: readonly DatedRow[], dimension: keyof Source): Sum<string>[]
+export function sumBy(
+  rows: readonly DatedRow[],
+  dimension: Dimension,
+): Sum<number>[] | Sum<string>[] {
+  if (dimension === 'day' || dimension === 'hour') {
+    const length = dimension === 'day' ? DAY : HOUR
+    return sumsBy(rows, ({ at }) => startOf(at, length)).sort((a, b) => a.key - b.key)
+  }
+  return sumsBy(rows, (row) => row[dimension]).sort(byRecipients)
+}
+
+/** All rows together. */
+export function total(rows: readonly Row[]): Counts {
+  return rows.reduce((sum, { counts }) => addCounts(sum, counts), NOTHING)
+}
+
+/** All recipients, whatever became of them. */
+export function recipients({ accepted, deferred, refused, refunded }: Counts): number {
+  return accepted + deferred + refused + refunded
+}
+
+/** All messages, whatever became of them. */
+export function messages({ messages: { accepted, deferred, refused, refunded } }: Counts): number {
+  return accepted + deferred + refused + refunded
+}
+
+function sumsBy<T extends Row, K extends string | number>(
+  rows: readonly T[],
+  keyOf: (row: T) => K,
+): Sum<K>[] {
+  const sums = new Map<K, Counts>()
+  for (const row of rows) {
+    const key = keyOf(row)
+    sums.set(key, addCounts(sums.get(key) ?? NOTHING, row.counts))
+  }
+  return [...sums].map(([key, counts]) => ({ key, counts }))
+}
+
+function byRecipients(a: Sum<string>, b: Sum<string>): number {
+  return (
+    Number(a.key === OTHER) - Number(b.key === OTHER) ||
+    recipients(b.counts) - recipients(a.counts) ||
+    (a.key < b.key ? -1 : 1)
+  )
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { DAY, HOUR } from '../../src/reporting/calendar'
+import { NOTHING } from '../../src/reporting/counts'
+import { ReportReader } from '../../src/reporting/reader'
+import type { Store } from '../../src/store/store'
+import { NOON } from '../support/clock'
+import { newSite, useRedis } from '../support/registry'
+import { countsOf, record, recordSamples, sourceOf } from '../support/reports'
+
+/** Its hours end with 16, so all of a span can lie in one day. */
+const TODAY = Math.floor(NOON / DAY) * DAY
+
+useRedis()
+
+function site(): { store: Store; reader: ReportReader } {
+  const { store } = newSite()
+  return { store, reader: new ReportReader(store) }
+}
+
+describe('ReportReader', () => {
+  it('finds nothing where nothing was recorded', async () => {
+    const { reader } = site()
+    const span = ['contoso', TODAY - 90 * DAY, TODAY] as const
+    assert.deepEqual(await reader.hours(...span), [])
+    assert.deepEqual(await reader.rows(...span, 'day'), [])
+    assert.deepEqual(await reader.rows(...span, 'hour'), [])
+    assert.equal(await reader.others(...span, 'day'), 0)
+    assert.deepEqual(await reader.samples(...span), [])
+    assert.deepEqual(await reader.connectorsSeen('contoso'), new Map())
+  })
+
+  it('gives the totals of each hour and class, the oldest first, of all days that are kept', async () => {
+    const { store, reader } = site()
+    const old = TODAY - 89 * DAY + 3 * HOUR
+    const late = TODAY + 23 * HOUR + 5
+    await record(
+      store,
+      'contoso',
+      { at: late, accepted: 2 },
+      { at: late, accepted: 5, class: 'registered' },
+      { at: late, refused: 1, class: 'null' },
+      { at: old, deferred: 7 },
+    )
+    assert.deepEqual(await reader.hours('contoso', TODAY - 90 * DAY, TODAY + DAY), [
+      {
+        at: old,
+        unregistered: countsOf({ at: old, deferred: 7 }),
+        registered: NOTHING,
+        null: NOTHING,
+      },
+      {
+        at: TODAY + 23 * HOUR,
+        unregistered: countsOf({ at: late, accepted: 2 }),
+        registered: countsOf({ at: late, accepted: 5 }),
+        null: countsOf({ at: late, refused: 1 }),
+      },
+    ])
+  })
+
+  it('takes each hour and day of which a part lies in the span, and no other', async () => {
+    const { store, reader } = site()
+    const at = TODAY + 10 * HOUR
+    await record(
+      store,
+      'contoso',
+      ...[at - 1, at, at + HOUR, at + DAY].map((each) => ({ at: each, accepted: 1 })),
+    )
+    const hours = async (from: number, to: number): Promise<number[]> =>
+      (await reader.hours('contoso', from, to)).map((hour) => (hour.at - TODAY) / HOUR)
+    assert.deepEqual(await hours(at, at + HOUR), [10])
+    assert.deepEqual(await hours(at - 1, at + 1), [9, 10])
+    assert.deepEqual(await hours(at, at), [])
+    const rows = async (from: number, to: number, step: 'hour' | 'day'): Promise<number[]> =>
+      (await reader.rows('contoso', from, to, step)).map((row) => (row.at - TODAY) / HOUR)
+    assert.deepEqual(await rows(at + 1, at + HOUR + 1, 'hour'), [10, 11])
+    assert.deepEqual(await rows(at, at + 1, 'day'), [0])
+    assert.deepEqual(await rows(TODAY + DAY, TODAY + 2 * DAY, 'day'), [24])
+  })
+
+  it('gives rows by source, with what is empty and other in them', async () => {
+    const { store, reader } = site()
+    const sources = [
+      { domain: 'lure.example', connector: 'contoso/mx', ip: '2001:db8::/64', user: 'bob' },
+      { domain: '', connector: '', ip: '', user: '' },
+      { domain: '(other)', connector: 'contoso/mx', ip: '(other)', user: '(other)' },
+    ]
+    const mails = sources.map((source, at) => ({ ...source, at: NOON, accepted: at + 1 }))
+    await record(store, 'contoso', ...mails)
+    const rows = await reader.rows('contoso', NOON, NOON + 1, 'hour')
+    const expected = mails.map((mail, at) => ({
+      ...sources[at]!,
+      at: Math.floor(NOON / HOUR) * HOUR,
+      counts: countsOf(mail),
+    }))
+    assert.deepEqual(rows, expected)
+  })
+
+  it('asks for no more hours than are kept', async () => {
+    const { store, reader } = site()
+    const before = Number((await commandStats(store)) ?? 0)
+    await reader.rows('contoso', 0, NOON, 'hour')
+    const after = Number((await commandStats(store)) ?? 0)
+    assert.ok(after - before <= 9 * 24 + 1, String(after - before))
+  })
+
+  it('counts the distinct domains behind (other) over all of the span', async () => {
+    const { store, reader } = site()
+    const { client, keys } = store
+    const day = Math.floor(NOON / DAY)
+    const others = (at: number): string => keys.reportOthers(keys.reportDay('contoso', at))
+    await client.pfadd(others(day), ...names(0, 400))
+    await client.pfadd(others(day - 80), ...names(200, 600))
+    const found = await reader.others('contoso', NOON - 89 * DAY, NOON, 'day')
+    assert.ok(Math.abs(found - 600) < 20, String(found))
+    assert.equal(await reader.others('contoso', NOON, NOON + 1, 'hour'), 0)
+  })
+
+  it('gives samples of each source', async () => {
+    const { store, reader } = site()
+    const yesterday = TODAY - DAY
+    await recordSamples(store, 'contoso', NOON, {}, ['<a@x>', 'mail.example'], ['', 'helo'])
+    await recordSamples(store, 'contoso', yesterday, { domain: 'b.example' }, ['<b@x>', ''])
+    assert.deepEqual(await reader.samples('contoso', yesterday, NOON + 1), [
+      { ...sourceOf({ domain: 'b.example' }), at: yesterday, messageId: '<b@x>', helo: '' },
+      { ...sourceOf({}), at: TODAY, messageId: '<a@x>', helo: 'mail.example' },
+      { ...sourceOf({}), at: TODAY, messageId: '', helo: 'helo' },
+    ])
+  })
+
+  it('tells when each connector was used, and when its certificate ends', async () => {
+    const { store, reader } = site()
+    await store.client.hset(store.keys.seen('contoso'), { mx: '5 7 0', edge: '1 2 3' })
+    assert.deepEqual(
+      await reader.connectorsSeen('contoso'),
+      new Map([
+        ['mx', { first: 5, last: 7, certificateExpires: undefined }],
+        ['edge', { first: 1, last: 2, certificateExpires: 3 }],
+      ]),
+    )
+  })
+})
+
+function names(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, at) => `d${from + at}.example`)
+}
+
+/** How many HGETALL the server has carried out. */
+async function commandStats({ client }: Store): Promise<string | undefined> {
+  return /cmdstat_hgetall:calls=(\d+)/.exec(await client.info('commandstats'))?.[1]
+}

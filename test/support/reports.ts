@@ -1,0 +1,78 @@
+import { DAY, HOUR } from '../../src/reporting/calendar'
+import {
+  addCounts,
+  NOTHING,
+  packCounts,
+  unpackCounts,
+  type Counts,
+} from '../../src/reporting/counts'
+import { sourceField, totalField, type Source } from '../../src/reporting/rows'
+import type { SenderClass } from '../../src/relay/judge'
+import type { Store } from '../../src/store/store'
+
+/** Some mail, with what a test does not care for filled in. */
+export type Mail = Partial<Source> &
+  Partial<Omit<Counts, 'messages' | 'firstSeen' | 'lastSeen'>> & {
+    readonly messages?: Partial<Counts['messages']>
+    /** ms */
+    readonly at: number
+    readonly class?: SenderClass
+  }
+
+/** Counts as recording keeps them: a message for each accepted recipient where nothing else is said. */
+export function countsOf({ at, messages, ...rest }: Mail): Counts {
+  const { accepted = 0, deferred = 0, refused = 0, refunded = 0 } = rest
+  return {
+    accepted,
+    deferred,
+    refused,
+    refunded,
+    messages: { accepted, deferred, refused, refunded, ...messages },
+    firstSeen: at,
+    lastSeen: at,
+  }
+}
+
+export function sourceOf(mail: Partial<Source>): Source {
+  const { domain = 'lure.example', connector = 'contoso/mx', ip = '192.0.2.1', user = '' } = mail
+  return { domain, connector, ip, user }
+}
+
+/** Writes mail of a tenant into its reports, as recording does. */
+export async function record(store: Store, tenant: string, ...mails: Mail[]): Promise<void> {
+  const { keys } = store
+  for (const mail of mails) {
+    const { at, class: senderClass = 'unregistered' } = mail
+    const hour = Math.floor(at / HOUR)
+    const day = keys.reportDay(tenant, Math.floor(at / DAY))
+    const counts = countsOf(mail)
+    await add(store, day, totalField(hour % 24, senderClass), counts)
+    if (senderClass !== 'unregistered') continue
+    const field = sourceField(sourceOf(mail))
+    await add(store, day, field, counts)
+    await add(store, keys.reportHour(tenant, hour), field, counts)
+    await store.client.zadd(keys.reported, at, tenant)
+  }
+}
+
+/** Adds to one row of a report. */
+export async function add(store: Store, key: string, field: string, counts: Counts): Promise<void> {
+  const before = await store.client.hget(key, field)
+  const sum = addCounts(before === null ? NOTHING : unpackCounts(before), counts)
+  await store.client.hset(key, field, packCounts(sum))
+}
+
+/** Samples of a source on the day of `at`: each Message-ID and HELO. */
+export async function recordSamples(
+  store: Store,
+  tenant: string,
+  at: number,
+  source: Partial<Source>,
+  ...samples: (readonly [messageId: string, helo: string])[]
+): Promise<void> {
+  await store.client.hset(
+    store.keys.samples(tenant, Math.floor(at / DAY)),
+    sourceField(sourceOf(source)),
+    samples.map((sample) => sample.join('\t')).join('\n'),
+  )
+}
