@@ -69,19 +69,21 @@ export interface Config {
 export interface UnusualSettings {
   /** First unregistered mail after so many days without. */
   readonly quietDays: number
+  /** From so many recipients on. */
+  readonly quietRecipients: number
   /** Distinct unregistered domains in an hour. */
   readonly domains: number
   /** Unregistered recipients in an hour, as a multiple of the busiest hour of the seven days before. */
   readonly volume: number
   /** Registered recipients in an hour after a restriction, as a multiple of the same. */
   readonly registeredVolume: number
-  /** Unregistered recipients in a day through a connector that is new, or just changed. */
+  /** Unregistered recipients in 24 hours through a connector that is new, or just changed, on top of what is usual. */
   readonly newConnector: number
-  /** Unregistered recipients in a day from an address, or an AUTH user, never seen before. */
+  /** The same from addresses, or AUTH users, that are new. */
   readonly newSource: number
   /** Percent of the daily limit, used on five of seven days. */
   readonly steady: number
-  /** Recipients below which no rule speaks of volume. */
+  /** Recipients in an hour below which no hour is unusual. */
   readonly least: number
 }
 
@@ -129,6 +131,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   alerts: ['webhook', 'webhook_secret', 'webhook_secret_file', 'mail_to', 'mail_from'],
   unusual: [
     'quiet_days',
+    'quiet_recipients',
     'domains',
     'volume',
     'registered_volume',
@@ -229,13 +232,14 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
     },
     unusual: {
       quietDays: read('unusual', 'quiet_days', 30, integer(0, 365)),
+      quietRecipients: read('unusual', 'quiet_recipients', 5, integer(1, 1_000_000)),
       domains: read('unusual', 'domains', 20, integer(0, 100)),
       volume: read('unusual', 'volume', 5, integer(0, 1000)),
       registeredVolume: read('unusual', 'registered_volume', 3, integer(0, 1000)),
       newConnector: read('unusual', 'new_connector', 50, integer(0, 1_000_000)),
       newSource: read('unusual', 'new_source', 50, integer(0, 1_000_000)),
       steady: read('unusual', 'steady', 60, integer(0, 100)),
-      least: read('unusual', 'least', 20, integer(0, 1_000_000)),
+      least: read('unusual', 'least', 20, integer(1, 1_000_000)),
     },
     case: { checklist: read('case', 'checklist', 'advise', oneOf(['advise', 'require'] as const)) },
   }

@@ -1,0 +1,30 @@
+import type { Limits } from '../allowance/limits'
+import type { DatedRow, HourReport } from '../reporting/reader'
+import type { Connector } from '../tenants/types'
+
+/** What a tenant has sent, as far as the rules look back. All times are ms of Redis's clock. */
+export interface History {
+  readonly tenant: string
+  readonly now: number
+  /** From when on all that the tenant sent is in here. */
+  readonly knownSince: number
+  /** Totals of the hours that have any, oldest first: of the last 24 hours, and of what the rules compare them with. */
+  readonly hours: readonly HourReport[]
+  /** Rows by hour of the last 24 hours: see {@link lastDay}. */
+  readonly rows: readonly DatedRow[]
+  /** Rows by hour of the seven days before; empty where no rule needs them. */
+  readonly rowsBefore: readonly DatedRow[]
+  /** Rows by day of the last {@link SOURCE_DAYS} days and of today; empty where no rule needs them. */
+  readonly dayRows: readonly DatedRow[]
+  /** Start of an hour → about how many distinct domains are behind `(other)`. */
+  readonly otherDomains: ReadonlyMap<number, number>
+  /** The connectors that the rows of the last 24 hours name. */
+  readonly connectors: readonly (Connector & { readonly changedAt?: number | undefined })[]
+  /** When the tenant was restricted, as far as that is not long ago. */
+  readonly restrictedAt: readonly number[]
+  /** Of unregistered mail. */
+  readonly limits: Limits
+}
+
+/** A source that nobody saw for so many days is new. */
+export const SOURCE_DAYS = 30

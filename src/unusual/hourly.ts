@@ -1,0 +1,62 @@
+import { DAY, HOUR } from '../reporting/calendar'
+import type { HourReport } from '../reporting/reader'
+import type { SenderClass } from '../relay/judge'
+import { BASELINE } from './span'
+
+/** On so many of seven days there must have been mail at an hour, for none to be missed then. */
+const USUAL_DAYS = 4
+
+/** Recipients that were accepted, hour by hour: what we refused or deferred ourselves says nothing about a tenant. */
+export class Hourly {
+  private readonly counts: ReadonlyMap<number, number>
+
+  constructor(hours: readonly HourReport[], ...classes: readonly SenderClass[]) {
+    this.counts = new Map(
+      hours.map((hour) => [hour.at, classes.reduce((sum, each) => sum + hour[each].accepted, 0)]),
+    )
+  }
+
+  /** @param hour its start in ms. */
+  in(hour: number): number {
+    return this.counts.get(hour) ?? 0
+  }
+
+  /** All hours that begin in `from` ≤ t < `to`; `from` is the start of one. */
+  sum(from: number, to: number): number {
+    let sum = 0
+    for (let hour = from; hour < to; hour += HOUR) sum += this.in(hour)
+    return sum
+  }
+
+  /** The busiest hour of the baseline before `hour`. */
+  busiestHour(hour: number): number {
+    let most = 0
+    for (let at = hour - BASELINE; at < hour; at += HOUR) most = Math.max(most, this.in(at))
+    return most
+  }
+
+  /** The busiest 24 hours in the baseline before `hour`, wherever a day may begin. */
+  busiestDay(hour: number): number {
+    let most = 0
+    for (let at = hour - BASELINE; at + DAY <= hour; at += HOUR) {
+      most = Math.max(most, this.sum(at, at + DAY))
+    }
+    return most
+  }
+}
+
+/**
+ * For how many hours of the 24 before there was no mail of any kind, though there mostly is at that time of the day. What
+ * was held back then may come all at once.
+ */
+export function missedHours(hours: readonly HourReport[], hour: number): number {
+  const all = new Hourly(hours, 'unregistered', 'registered', 'null')
+  let missed = 0
+  for (let at = hour - DAY; at < hour; at += HOUR) {
+    if (all.in(at) > 0) continue
+    let usual = 0
+    for (let days = 1; days <= 7; days++) if (all.in(at - days * DAY) > 0) usual++
+    if (usual >= USUAL_DAYS) missed++
+  }
+  return missed
+}

@@ -1,0 +1,45 @@
+import { isoTime } from '../time'
+import { HOUR, startOf } from '../reporting/calendar'
+import { Hourly, missedHours } from './hourly'
+import type { Rule } from './rule'
+import { BASELINE, lastDay } from './span'
+import { comparison } from './volume'
+import { clock, recipients } from './words'
+
+/** How soon after a restriction an intruder takes a registered domain instead. */
+const SOON = 2 * HOUR
+
+/** Much more registered mail than usual, soon after the tenant's unregistered mail was stopped. */
+export const registeredVolume: Rule = {
+  name: 'registered_volume',
+  needs: () => BASELINE,
+  look({ now, knownSince, hours, restrictedAt }, settings) {
+    if (settings.registeredVolume === 0) return undefined
+    const sent = new Hourly(hours, 'registered')
+    const jumps = restrictedAt.flatMap((since) => {
+      const begun = startOf(since, HOUR)
+      if (knownSince > begun - BASELINE) return []
+      const busiest = sent.busiestHour(begun)
+      return lastDay(now)
+        .filter((hour) => hour >= begun && hour <= since + SOON)
+        .map((hour) => ({ since, hour, busiest, count: sent.in(hour) }))
+        .filter(
+          ({ hour, count }) =>
+            count >= settings.least &&
+            count >= busiest * (settings.registeredVolume + missedHours(hours, hour)),
+        )
+    })
+    const worst = jumps.sort((a, b) => b.count - a.count)[0]
+    if (!worst) return undefined
+    const { since, hour, busiest, count } = worst
+    return {
+      words: `${recipients(count)} of registered mail in the hour from ${clock(hour)}, after the restriction at ${clock(since)}; ${comparison(busiest)}`,
+      facts: {
+        recipients: count,
+        hour: isoTime(hour),
+        before: busiest,
+        restricted_at: isoTime(since),
+      },
+    }
+  },
+}

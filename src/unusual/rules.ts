@@ -1,0 +1,34 @@
+import type { UnusualSettings } from '../config'
+import { domains } from './domains'
+import type { History } from './history'
+import { newConnector } from './new-connector'
+import { newSource } from './new-source'
+import { quietDays } from './quiet-days'
+import { registeredVolume } from './registered-volume'
+import type { Rule, RuleName, Sighting } from './rule'
+import { steady } from './steady'
+import { volume } from './volume'
+
+/** All rules, in the order in which they are shown. */
+export const RULES: readonly Rule[] = [
+  quietDays,
+  domains,
+  volume,
+  registeredVolume,
+  newConnector,
+  newSource,
+  steady,
+]
+
+/** A rule that holds now. */
+export interface Finding extends Sighting {
+  readonly rule: RuleName
+}
+
+/** The rules that hold now. */
+export function findUnusual(history: History, settings: UnusualSettings): Finding[] {
+  return RULES.flatMap(({ name, look }) => {
+    const sighting = look(history, settings)
+    return sighting ? [{ rule: name, ...sighting }] : []
+  })
+}

@@ -1,0 +1,46 @@
+import { isoTime } from '../time'
+import { OTHER } from '../reporting/rows'
+import { sumBy } from '../reporting/sum'
+import { Hourly, missedHours } from './hourly'
+import type { Rule } from './rule'
+import { BASELINE, lastDay } from './span'
+import { clock, recipients } from './words'
+
+/** Much more unregistered mail in an hour than in the tenant's own busiest hour of the seven days before. */
+export const volume: Rule = {
+  name: 'volume',
+  needs: () => BASELINE,
+  look({ now, knownSince, hours, rows }, settings) {
+    if (settings.volume === 0) return undefined
+    const sent = new Hourly(hours, 'unregistered')
+    const unusual = lastDay(now)
+      .filter((hour) => knownSince <= hour - BASELINE && sent.in(hour) >= settings.least)
+      .map((hour) => ({ hour, count: sent.in(hour), busiest: sent.busiestHour(hour) }))
+      .filter(
+        ({ hour, count, busiest }) =>
+          count >= busiest * (settings.volume + missedHours(hours, hour)),
+      )
+    const worst = unusual.sort((a, b) => b.count - a.count)[0]
+    if (!worst) return undefined
+    const { hour, count, busiest } = worst
+    const [top] = sumBy(
+      rows.filter(({ at, domain }) => at === hour && domain !== OTHER && domain !== ''),
+      'domain',
+    ).sort((a, b) => b.counts.accepted - a.counts.accepted)
+    return {
+      words: `${recipients(count)} of unregistered mail in the hour from ${clock(hour)}${top ? `, ${top.counts.accepted} of them from ${top.key}` : ''}; ${comparison(busiest)}`,
+      facts: {
+        recipients: count,
+        hour: isoTime(hour),
+        before: busiest,
+        ...(top ? { domain: top.key, of_domain: top.counts.accepted } : {}),
+      },
+    }
+  },
+}
+
+/** What the busiest hour of the seven days before had, in words. */
+export function comparison(busiest: number): string {
+  if (busiest === 0) return 'there were none in the seven days before'
+  return `the busiest hour of the seven days before had ${busiest}`
+}

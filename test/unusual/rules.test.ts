@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { loadConfig } from '../../src/config-file'
+import { DAY, HOUR } from '../../src/reporting/calendar'
+import type { RuleName } from '../../src/unusual/rule'
+import { findUnusual, RULES } from '../../src/unusual/rules'
+import { innocents, takeovers } from './scenarios'
+import { days, NOW, Scenario, TODAY } from './scenario'
+
+const SETTINGS = loadConfig(undefined).unusual
+
+function wordsOf(scenario: Scenario, settings = SETTINGS): Record<string, string> {
+  const found = findUnusual(scenario.history(), settings)
+  return Object.fromEntries(found.map(({ rule, words }) => [rule, words]))
+}
+
+describe('a takeover', () => {
+  for (const { name, rule, also, words, build } of takeovers) {
+    it(`${name}: ${rule}`, () => {
+      const found = wordsOf(build())
+      assert.equal(found[rule], words)
+      assert.deepEqual(Object.keys(found).sort(), [rule, ...also].sort())
+    })
+
+    it(`${name}: not where ${rule} is turned off`, () => {
+      assert.equal(wordsOf(build(), { ...SETTINGS, ...off(rule) })[rule], undefined)
+    })
+
+    it(`${name}: not of what we refused, deferred or gave back ourselves`, () => {
+      const scenario = build()
+      const mails = scenario.mails.splice(0).map((mail) => {
+        if (mail.at < TODAY - DAY) return mail
+        const { accepted = 0, ...rest } = mail
+        return { ...rest, refused: accepted, deferred: accepted, refunded: accepted }
+      })
+      assert.deepEqual(wordsOf(scenario.send(...mails)), rule === 'steady' ? wordsOf(scenario) : {})
+    })
+  }
+})
+
+describe('an innocent look-alike', () => {
+  for (const { name, build } of innocents) {
+    it(`${name} is not unusual`, () => {
+      assert.deepEqual(wordsOf(build()), {})
+    })
+  }
+})
+
+describe('a tenant of which too little is known yet', () => {
+  for (const { name, rule, build } of takeovers) {
+    it(`${name}: ${rule} waits`, () => {
+      const scenario = build()
+      const { needs } = RULES.find((each) => each.name === rule)!
+      scenario.knownSince = NOW - needs(SETTINGS) + DAY
+      assert.equal(wordsOf(scenario)[rule], undefined)
+    })
+  }
+
+  it('says nothing on the day of its first mail', () => {
+    const scenario = new Scenario().connector('mx', { addedAt: NOW - 2 * HOUR })
+    scenario.knownSince = NOW - 2 * HOUR
+    for (let each = 0; each < 100; each++) {
+      scenario.send({ at: NOW - HOUR, accepted: 2, domain: `parent${each}.example` })
+    }
+    assert.deepEqual(wordsOf(scenario), {})
+  })
+})
+
+function off(rule: RuleName): object {
+  const key = rule.replace(/_(\w)/, (_, letter: string) => letter.toUpperCase())
+  assert.ok(key in SETTINGS)
+  return { [key]: 0 }
+}
+
+describe('RULES', () => {
+  it('are each tested on a takeover', () => {
+    assert.deepEqual(
+      [...new Set(takeovers.map(({ rule }) => rule))].sort(),
+      RULES.map(({ name }) => name).sort(),
+    )
+  })
+
+  it('see nothing in a usual month', () => {
+    assert.deepEqual(wordsOf(new Scenario().routine({ days: days(0, 40) })), {})
+  })
+})

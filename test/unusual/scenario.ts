@@ -1,0 +1,116 @@
+import { parseLimits } from '../../src/allowance/limits'
+import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
+import { addCounts, NOTHING, type Counts } from '../../src/reporting/counts'
+import type { DatedRow, HourReport } from '../../src/reporting/reader'
+import { sourceField, type Source } from '../../src/reporting/rows'
+import type { Connector } from '../../src/tenants/types'
+import type { History } from '../../src/unusual/history'
+import { lastDay } from '../../src/unusual/span'
+import { NOON } from '../support/clock'
+import { countsOf, sourceOf, type Mail } from '../support/reports'
+
+/** Some afternoon, in ms. */
+export const NOW = startOf(NOON, DAY) + 15 * HOUR + 30 * 60_000
+export const TODAY = startOf(NOW, DAY)
+
+/** What a school sends on a day, from 8 to 17: most of it registered, and some that it forwards for teachers. */
+interface Routine {
+  /** Days before today on which it is sent. */
+  readonly days: readonly number[]
+  readonly registered?: number
+  /** Unregistered recipients in each hour, all from other domains. */
+  readonly forwarded?: number
+  readonly source?: Partial<Source>
+}
+
+/** `days(1, 40)`: each of the last forty, yesterday first. */
+export function days(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, at) => from + at)
+}
+
+/** What a tenant sent, made up mail by mail. */
+export class Scenario {
+  readonly mails: Mail[] = []
+  readonly connectors: (Connector & { changedAt?: number })[] = []
+  readonly restrictedAt: number[] = []
+  knownSince = NOW - 90 * DAY
+  limits = '300/1h, 1500/1d'
+  now = NOW
+
+  routine({ days, registered = 40, forwarded = 4, source = {} }: Routine): this {
+    for (const day of days) {
+      for (let hour = 8; hour < 18; hour++) {
+        const at = TODAY - day * DAY + hour * HOUR + 600_000
+        if (at >= this.now) continue
+        if (registered > 0) this.mails.push({ at, accepted: registered, class: 'registered' })
+        for (let each = 0; each < forwarded; each++) {
+          const domain = `parent${(day * 10 + hour + each) % 30}.example`
+          this.mails.push({ at, accepted: 1, domain, ...source })
+        }
+      }
+    }
+    return this
+  }
+
+  send(...mails: readonly Mail[]): this {
+    this.mails.push(...mails)
+    return this
+  }
+
+  /** Takes away what was sent in a span, as an outage does. */
+  outage(from: number, to: number): this {
+    const kept = this.mails.filter(({ at }) => at < from || at >= to)
+    this.mails.splice(0, this.mails.length, ...kept)
+    return this
+  }
+
+  connector(name: string, times: { addedAt: number; changedAt?: number }): this {
+    const identities = { ip: ['192.0.2.1/32'], cert: [], certSha256: [], auth: [] }
+    this.connectors.push({
+      ...{ tenant: 'contoso', name, ...identities, enabled: true, addedBy: 'ann' },
+      ...times,
+    })
+    return this
+  }
+
+  /** What a reader of reports makes of it. */
+  history(): History {
+    const { now, knownSince, connectors, restrictedAt } = this
+    const rows = rowsBy(this.mails, HOUR)
+    const from = lastDay(now)[0]!
+    return {
+      ...{ tenant: 'contoso', now, knownSince, connectors, restrictedAt },
+      hours: hoursOf(this.mails),
+      rows: rows.filter(({ at }) => at >= from),
+      rowsBefore: rows.filter(({ at }) => at < from && at >= from - 7 * DAY),
+      dayRows: rowsBy(this.mails, DAY),
+      otherDomains: new Map(),
+      limits: parseLimits(this.limits),
+    }
+  }
+}
+
+function hoursOf(mails: readonly Mail[]): HourReport[] {
+  const hours = new Map<number, Record<'unregistered' | 'registered' | 'null', Counts>>()
+  for (const mail of mails) {
+    const at = startOf(mail.at, HOUR)
+    const hour = hours.get(at) ?? { unregistered: NOTHING, registered: NOTHING, null: NOTHING }
+    const senderClass = mail.class ?? 'unregistered'
+    hour[senderClass] = addCounts(hour[senderClass], countsOf(mail))
+    hours.set(at, hour)
+  }
+  return [...hours].map(([at, counts]) => ({ at, ...counts })).sort((a, b) => a.at - b.at)
+}
+
+function rowsBy(mails: readonly Mail[], length: number): DatedRow[] {
+  const rows = new Map<string, DatedRow>()
+  for (const mail of mails) {
+    if (mail.class !== undefined && mail.class !== 'unregistered') continue
+    const at = startOf(mail.at, length)
+    const source = sourceOf(mail)
+    const key = `${at} ${sourceField(source)}`
+    const counts = addCounts(rows.get(key)?.counts ?? NOTHING, countsOf(mail))
+    rows.set(key, { ...source, at, counts })
+  }
+  return [...rows.values()].sort((a, b) => a.at - b.at)
+}
