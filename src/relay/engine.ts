@@ -1,6 +1,10 @@
+import { setTimeout } from 'node:timers/promises'
 import { Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
 import { messageOf } from '../errors'
+import { Flusher } from '../reporting/flusher'
+import { Recorder } from '../reporting/recorder'
+import { Tally } from '../reporting/tally'
 import { Restrictions } from '../restriction/restriction'
 import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
@@ -15,6 +19,9 @@ import type { Refund } from './charges'
 const OUTBOX_BOUND = 10_000
 /** What writes to the index waits apart from what writes to a tenant; no id begins so. */
 const INDEX_LANE = '@restricted'
+
+/** How long a process that drains its sessions waits with a flush for more to come, in ms. */
+const DRAINING = 100
 
 /** What a timer can hold, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
@@ -33,15 +40,25 @@ export class Engine {
   readonly ledger: Ledger
   readonly restrictions: Restrictions
   readonly store: Store
+  /** What is counted for reports. */
+  readonly tally: Tally
+  private readonly flusher: Flusher
   private readonly outbox: Outbox
   private released = false
+  /** Something has been counted for reports since they were flushed last. */
+  private counted = false
   private hold: NodeJS.Timeout | undefined
   private subscriber: Client | undefined
 
-  /** Starts to connect in the background. */
+  /**
+   * Starts to connect in the background.
+   *
+   * @param reportDays how long reports are kept.
+   */
   constructor(
     private readonly redis: Config['redis'],
     private readonly events: EngineEvents,
+    reportDays: () => number = () => 90,
   ) {
     const client = connect(redis, (message) => events.onRedisError(message))
     this.store = new Store(client, new Keys(redis.prefix))
@@ -54,12 +71,20 @@ export class Engine {
       onRestriction: (before, now) => {
         // Whoever tripped it may never have got the answer.
         if (now.restricted !== undefined) this.indexRestriction(now.tenant)
+        if (now.restricted !== undefined) void this.flushReports(now.tenant)
         events.onRestriction(before, now)
       },
     })
     this.ledger = new Ledger(this.store, redis.commandTimeout)
     this.restrictions = new Restrictions(this.store)
-    this.outbox = new Outbox(client, OUTBOX_BOUND, (reason) => events.onDrop(reason))
+    const onDrop = (reason: string): void => events.onDrop(reason)
+    this.outbox = new Outbox(client, OUTBOX_BOUND, onDrop)
+    this.tally = new Tally(onDrop)
+    this.flusher = new Flusher({
+      ...{ tally: this.tally, onDrop },
+      recorder: new Recorder(this.store, reportDays),
+      ready: () => this.whenRecordable(),
+    })
   }
 
   /** Starts to follow changes, over a connection of its own; not any more where the process drains its sessions. */
@@ -69,6 +94,7 @@ export class Engine {
     const { client } = this.store
     this.subscriber = connectSubscriber(this.redis, client, onError)
     this.directory.follow(this.subscriber)
+    this.flusher.start()
   }
 
   /** Whether Redis holds the registry that this process knows: nothing may be written to another. */
@@ -85,6 +111,14 @@ export class Engine {
     this.send(INDEX_LANE, () => this.restrictions.index(tenant))
   }
 
+  /**
+   * Brings what this process has counted of a tenant for reports to Redis, which is done every few seconds anyhow.
+   * Never rejects: resolves where Redis cannot be asked now, too.
+   */
+  flushReports(tenant: string): Promise<void> {
+    return this.flusher.flushTenant(tenant)
+  }
+
   /** Events of a tenant wait to be put into the stream: sees to it, in the background. */
   eventsPending(_tenant: string): void {}
 
@@ -96,6 +130,11 @@ export class Engine {
     this.directory.stop()
     this.store.unref()
     this.released = true
+    this.flusher.stop()
+    this.tally.onCount = () => {
+      this.counted = true
+      this.holdUntilSent()
+    }
     this.holdUntilSent()
   }
 
@@ -109,13 +148,31 @@ export class Engine {
     if (this.released) this.holdUntilSent()
   }
 
+  /** The same for reports, which wait by themselves. */
+  private async whenRecordable(): Promise<void> {
+    const { registry } = this.directory
+    if (this.store.client.status !== 'ready') throw new Error('no connection to Redis')
+    if (registry.state !== 'usable') await registry.check()
+  }
+
   private holdUntilSent(): void {
     if (this.hold) return
     this.hold = setInterval(() => {}, LONGEST_TIMER)
-    void this.outbox.whenIdle().then(() => {
+    void this.sendAll().then(() => {
       clearInterval(this.hold)
       this.hold = undefined
+      if (this.counted) this.holdUntilSent()
     })
+  }
+
+  /** All that waits for Redis; reports only where it answers: for them alone nobody waits until it does. */
+  private async sendAll(): Promise<void> {
+    // Together with what ends in the next moment.
+    await setTimeout(DRAINING)
+    this.counted = false
+    await this.flusher.flush()
+    await this.outbox.whenIdle()
+    await this.flusher.flush()
   }
 
   /**

@@ -61,3 +61,24 @@ export function readTotal(field: string, value: string): HourTotal | undefined {
   if (kind !== 't' || senderClass === undefined) return undefined
   return { hour: Number(hour), class: senderClass, counts: unpackCounts(value) }
 }
+
+/** Who relayed without a tenant. All may be {@link OTHER} together. */
+export interface UnattributedSource {
+  /** IPv4 address, or the /64 of an IPv6 address. */
+  readonly ip: string
+  /** AUTH user; empty: none. */
+  readonly user: string
+  /** First DNS name of a verified certificate; SHA-256 of one that is not, in hexadecimal; empty: none. */
+  readonly certificate: string
+}
+
+/** The field of a source in the hash of a day without a tenant. */
+export function unattributedField({ ip, user, certificate }: UnattributedSource): string {
+  return `${ip}\t${user}\t${certificate}`
+}
+
+/** Reads a field that {@link unattributedField} made. */
+export function readUnattributed(field: string): UnattributedSource {
+  const [ip = '', user = '', certificate = ''] = field.split('\t')
+  return { ip, user, certificate }
+}

@@ -24,6 +24,8 @@ export class Keys {
   readonly connectorsAudit: string
   /** Tenants added and removed: what outlives their own audit trail. */
   readonly tenantsAudit: string
+  /** As {@link Keys.flushes}, of mail without a tenant. */
+  readonly unattributedFlushes: string
   /** Tenant → when it last had unregistered mail. */
   readonly reported: string
   /** The stream of all events. */
@@ -58,6 +60,7 @@ export class Keys {
     this.connectorIdentities = `${prefix}{@connectors}:identities`
     this.connectorsAudit = `${prefix}{@connectors}:audit`
     this.tenantsAudit = `${prefix}{@tenants}:audit`
+    this.unattributedFlushes = `${prefix}{@unattributed}:flushes`
     this.reported = `${prefix}{@reported}`
     this.events = `${prefix}{@events}`
     this.eventIds = `${prefix}{@events}:ids`

@@ -1,0 +1,55 @@
+/**
+ * What keeps reports from filling Redis, or the memory of a process. For one tenant and hour, and for one tenant and day
+ * alike, `lua/record.lua` makes
+ *
+ * - rows of their own for the first 100 domains, 50 addresses and 50 AUTH users, 250 rows in all;
+ * - then one row for each domain of these and connector, up to 350 rows in all;
+ * - then one row for each connector, up to 450 rows in all;
+ * - then one row for all the rest.
+ */
+export const MOST_DOMAINS = 100
+export const MOST_ADDRESSES = 50
+export const MOST_USERS = 50
+export const MOST_ROWS = 250
+export const MOST_DOMAIN_ROWS = 350
+export const MOST_CONNECTOR_ROWS = 450
+
+/** Sources of a tenant and day that samples are kept of, and samples of each. */
+export const MOST_SAMPLED = 100
+export const MOST_SAMPLES = 3
+
+/** Connectors of a tenant of which is kept when they were used. */
+export const MOST_CONNECTORS = 1000
+
+/** Rows of mail without a tenant, a day. */
+export const MOST_UNATTRIBUTED = 1000
+
+/** Octets of what a client may choose freely; longer ones are cut. */
+export const LONGEST_USER = 128
+export const LONGEST_MESSAGE_ID = 128
+export const LONGEST_HELO = 64
+
+/** How long rows by the hour are kept, in days. */
+export const HOURS_KEPT = 8
+/** How long it is kept when a connector was used last, in days. */
+export const SEEN_KEPT = 365
+
+const DAY = 86_400_000
+/** The first part of the table above, as the scripts take it. */
+export const HOURS_TTL = HOURS_KEPT * DAY
+export const SEEN_TTL = SEEN_KEPT * DAY
+/** So that a day is there as a whole until its last hour is `days` old. */
+export function daysTtl(days: number): number {
+  return (days + 1) * DAY
+}
+
+/** Rows, names and samples of one batch in a process, as above but by their number alone. */
+export const BATCH_ROWS = 500
+export const BATCH_DOMAIN_ROWS = 700
+export const BATCH_CONNECTOR_ROWS = 900
+/** Domains without a row of their own of which a batch remembers the name: beyond, they are not told apart. */
+export const BATCH_NAMES = 2000
+/** Rows, names and samples of all batches of a process: beyond, what is new counts as `(other)`. */
+export const MOST_ENTRIES = 30_000
+/** Batches of a process: beyond, mail of a tenant that has none is not recorded. */
+export const MOST_BATCHES = 10_000

@@ -1,0 +1,49 @@
+-- Adds what a process has tallied of mail without a tenant to the report of a day.
+--
+-- KEYS[1] flushes   KEYS[2] report of the day   KEYS[3] its others
+-- ARGV[1] process and number of the flush, joined by a space: the same one again changes nothing
+-- ARGV[2] days since the epoch: the day of the keys
+-- ARGV[3] how long ago the first and the last of it was seen, in ms, joined by a space
+-- ARGV[4] how long days are kept, in ms   ARGV[5] most rows of a day
+-- ARGV[6] sources: lines of eight numbers, address, user, certificate, joined by tabs
+-- ARGV[7] sources that the caller had no room for: lines of address, user, certificate, joined by tabs
+--
+-- Reply: `answer time`, the server time in ms
+-- TAKEN   added, now or before
+-- HOUR    nothing done: these are not the keys of that day; the time says which are
+--
+-- @include clock
+-- @include tallies
+local DAY = 86400000
+local OTHERS = '(other)\t(other)\t(other)'
+
+local now = now_ms()
+local age, age_of_last = string.match(ARGV[3], '^(%d+) (%d+)$')
+local first, last = now - age, now - age_of_last
+if not is_within(first, tonumber(ARGV[2]), DAY) then return string.format('HOUR %.0f', now) end
+
+local ttl, most = tonumber(ARGV[4]), tonumber(ARGV[5])
+local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
+if not first_time(KEYS[1], process, number, ttl) then return string.format('TAKEN %.0f', now) end
+
+local others = {}
+local rows = redis.call('HLEN', KEYS[2])
+for text, source in string.gmatch(ARGV[6], '([^\t\n]+)\t([^\n]*)') do
+  local known = redis.call('HGET', KEYS[2], source)
+  if not known and source ~= OTHERS then
+    if rows < most then
+      rows = rows + 1
+    else
+      others[#others + 1] = source
+      source = OTHERS
+      known = redis.call('HGET', KEYS[2], source)
+    end
+  end
+  redis.call('HSET', KEYS[2], source, added(known, numbers_of(text), first, last))
+  redis.call('PEXPIRE', KEYS[2], ttl)
+end
+for source in string.gmatch(ARGV[7], '[^\n]+') do
+  if redis.call('HEXISTS', KEYS[2], source) == 0 then others[#others + 1] = source end
+end
+add_names(KEYS[3], others, ttl)
+return string.format('TAKEN %.0f', now)

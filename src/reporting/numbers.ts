@@ -1,0 +1,38 @@
+import type { Outcome } from './outcome'
+
+/** Counts on their way to Redis: the first eight numbers of {@link packCounts}. */
+export class Numbers {
+  private accepted = 0
+  private deferred = 0
+  private refused = 0
+  private refunded = 0
+  private messagesAccepted = 0
+  private messagesDeferred = 0
+  private messagesRefused = 0
+  private messagesRefunded = 0
+
+  /** Counts one message. */
+  add(outcome: Outcome): void {
+    this.accepted += outcome.accepted
+    this.deferred += outcome.deferred
+    this.refused += outcome.refused
+    this.refunded += outcome.refunded
+    if (outcome.message === 'accepted') this.messagesAccepted++
+    else if (outcome.message === 'deferred') this.messagesDeferred++
+    else if (outcome.message === 'refused') this.messagesRefused++
+    else this.messagesRefunded++
+  }
+
+  /** Joined by spaces, as the scripts take them. */
+  toString(): string {
+    return [
+      ...[this.accepted, this.deferred, this.refused, this.refunded],
+      ...[
+        this.messagesAccepted,
+        this.messagesDeferred,
+        this.messagesRefused,
+        this.messagesRefunded,
+      ],
+    ].join(' ')
+  }
+}

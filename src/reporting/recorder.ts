@@ -1,0 +1,140 @@
+import { pieces } from '../store/pieces'
+import { readScript, type Script } from '../store/script'
+import type { Store } from '../store/store'
+import type { Batch } from './batch'
+import * as bounds from './bounds'
+import type { Sources } from './sources'
+import type { UnattributedBatch } from './unattributed-batch'
+
+const RECORD = readScript(__dirname, 'record')
+const RECORD_UNATTRIBUTED = readScript(__dirname, 'record_unattributed')
+const NOTE_REPORTED = readScript(__dirname, 'note_reported')
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+/** At the border of an hour the first answer tells what the second call needs. */
+const ATTEMPTS = 3
+/** Tenants that one call puts into the index: Lua can unpack 8000 values at most. */
+const PIECE = 1000
+
+const BOUNDS = [
+  ...[bounds.MOST_DOMAINS, bounds.MOST_ADDRESSES, bounds.MOST_USERS],
+  ...[bounds.MOST_ROWS, bounds.MOST_DOMAIN_ROWS, bounds.MOST_CONNECTOR_ROWS],
+  ...[bounds.MOST_SAMPLED, bounds.MOST_SAMPLES, bounds.MOST_CONNECTORS],
+].join(' ')
+
+/** What the script has answered: server time in ms, or that there is no such tenant. */
+export type Recorded = number | 'gone'
+
+/** Brings batches into the reports in Redis. */
+export class Recorder {
+  /** Server time minus our monotonic clock, in ms: by the last reply, before it as our own clock has it. */
+  private offset = Date.now() - performance.now()
+
+  /** @param days how long days are kept. */
+  constructor(
+    private readonly store: Store,
+    private readonly days: () => number,
+  ) {}
+
+  /**
+   * Adds a batch to the reports of a tenant.
+   *
+   * @param flush names the process and the number of its flush, joined by a space: the same one again changes nothing.
+   * @throws where Redis gave no answer: doing it again is safe.
+   */
+  record(tenant: string, batch: Batch, flush: string): Promise<Recorded> {
+    const { keys } = this.store
+    const ttl = [bounds.HOURS_TTL, bounds.daysTtl(this.days()), bounds.SEEN_TTL].join(' ')
+    return this.run(RECORD, batch, HOUR, (hour) => {
+      const ofHour = keys.reportHour(tenant, hour)
+      const day = Math.floor(hour / 24)
+      const ofDay = keys.reportDay(tenant, day)
+      return {
+        keys: [
+          ...[keys.tenant(tenant), keys.flushes(tenant)],
+          ...[ofHour, keys.reportOthers(ofHour), ofDay, keys.reportOthers(ofDay)],
+          ...[keys.samples(tenant, day), keys.seen(tenant), keys.domains(tenant)],
+        ],
+        args: [
+          ...[flush, hour, agesOf(batch), ttl, BOUNDS],
+          ...[String(batch.registered ?? ''), String(batch.nulls ?? '')],
+          [...batch.sources.rows].map(([row, numbers]) => withNumbers(row, numbers)).join('\n'),
+          [...batch.sources.names].join(' '),
+          [...batch.connectors].map(([id, expires]) => `${nameOf(id)}\t${expires}`).join('\n'),
+          [...batch.samples]
+            .flatMap(([source, samples]) => samples.map((sample) => `${source}\t${sample}`))
+            .join('\n'),
+        ],
+      }
+    })
+  }
+
+  /** The same for mail without a tenant. */
+  recordUnattributed(batch: UnattributedBatch, flush: string): Promise<Recorded> {
+    const { keys } = this.store
+    return this.run(RECORD_UNATTRIBUTED, batch, DAY, (day) => {
+      const ofDay = keys.unattributedDay(day)
+      return {
+        keys: [keys.unattributedFlushes, ofDay, keys.reportOthers(ofDay)],
+        args: [
+          ...[flush, day, agesOf(batch), bounds.daysTtl(this.days()), bounds.MOST_UNATTRIBUTED],
+          ...linesOf(batch.sources),
+        ],
+      }
+    })
+  }
+
+  /**
+   * Puts tenants into the index of those that have had unregistered mail, each with the server time.
+   *
+   * @throws where Redis gave no answer: doing it again is safe.
+   */
+  async noteReported(tenants: ReadonlyMap<string, number>): Promise<void> {
+    const { keys } = this.store
+    const ttl = bounds.daysTtl(this.days())
+    for (const piece of pieces([...tenants], PIECE)) {
+      const args = piece.flatMap(([tenant, time]) => [time, tenant])
+      await this.store.run(NOTE_REPORTED, [keys.reported], [ttl, ...args])
+    }
+  }
+
+  private async run(
+    script: Script,
+    { begun }: { readonly begun: number },
+    length: number,
+    callOf: (number: number) => { readonly keys: string[]; readonly args: (string | number)[] },
+  ): Promise<Recorded> {
+    for (let attempt = 1; ; attempt++) {
+      const call = callOf(Math.floor((begun + this.offset) / length))
+      const reply = (await this.store.run(script, call.keys, call.args)) as string
+      const [answer, time] = reply.split(' ')
+      this.offset = Number(time) - performance.now()
+      if (answer === 'GONE') return 'gone'
+      if (answer === 'TAKEN') return Number(time)
+      if (attempt === ATTEMPTS) throw new Error('the clock of Redis leaps')
+    }
+  }
+}
+
+function agesOf({ begun, ended }: { readonly begun: number; readonly ended: number }): string {
+  const now = performance.now()
+  return `${Math.round(now - begun)} ${Math.round(now - ended)}`
+}
+
+/** Class, numbers, source. */
+function withNumbers(row: string, numbers: unknown): string {
+  return `${row[0]}\t${String(numbers)}${row.slice(1)}`
+}
+
+function linesOf({ rows, names }: Sources): [string, string] {
+  return [
+    [...rows].map(([row, numbers]) => `${String(numbers)}\t${row}`).join('\n'),
+    [...names].join('\n'),
+  ]
+}
+
+/** Without the tenant. */
+function nameOf(connector: string): string {
+  return connector.slice(connector.indexOf('/') + 1)
+}

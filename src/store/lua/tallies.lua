@@ -1,0 +1,59 @@
+-- What processes tally and flush: counts that add up, each flush once. Needs clock.
+--
+-- Counts are ten numbers: recipients accepted, deferred, refused and refunded, messages alike, and when the first and
+-- the last of them was seen (ms); see src/reporting/counts.ts.
+local MOST_PROCESSES = 64
+
+local function numbers_of(text)
+  local numbers = {}
+  for number in string.gmatch(text or '', '%d+') do numbers[#numbers + 1] = tonumber(number) end
+  return numbers
+end
+
+-- The counts in `text`, or none where that is false, and eight numbers more that were seen from `first` to `last`.
+local function added(text, numbers, first, last)
+  local sums = numbers_of(text)
+  for at = 1, 8 do sums[at] = string.format('%.0f', (sums[at] or 0) + (numbers[at] or 0)) end
+  sums[9] = string.format('%.0f', math.min(sums[9] or first, first))
+  sums[10] = string.format('%.0f', math.max(sums[10] or last, last))
+  return table.concat(sums, ' ', 1, 10)
+end
+
+-- Notes a flush of a process; false: it was taken before. ttl in ms.
+local function first_time(key, process, number, ttl)
+  local taken = redis.call('HGET', key, process)
+  if taken and tonumber(string.match(taken, '^(%d+) ')) >= tonumber(number) then return false end
+  redis.call('HSET', key, process, string.format('%s %.0f', number, now_ms()))
+  redis.call('PEXPIRE', key, ttl)
+  if redis.call('HLEN', key) <= 2 * MOST_PROCESSES then return true end
+  -- Those that have flushed longest ago have ended.
+  local flushes = redis.call('HGETALL', key)
+  local processes = {}
+  for at = 1, #flushes, 2 do
+    processes[#processes + 1] = { flushes[at], tonumber(string.match(flushes[at + 1], ' (%d+)$')) or 0 }
+  end
+  table.sort(processes, function(a, b) return a[2] > b[2] end)
+  for at = MOST_PROCESSES + 1, #processes do redis.call('HDEL', key, processes[at][1]) end
+  return true
+end
+
+-- Whether a time is in this hour or day, which the caller has found by its own idea of our clock: right to a few seconds.
+local function is_within(at, number, length)
+  return at + 5000 >= number * length and at - 5000 < (number + 1) * length
+end
+
+-- Sets many fields of a hash: Lua unpacks 8000 values at most.
+local function set_fields(key, pairs_of, ttl)
+  for at = 1, #pairs_of, 1000 do
+    redis.call('HSET', key, unpack(pairs_of, at, math.min(at + 999, #pairs_of)))
+  end
+  if #pairs_of > 0 then redis.call('PEXPIRE', key, ttl) end
+end
+
+-- Adds names to a HyperLogLog.
+local function add_names(key, names, ttl)
+  for at = 1, #names, 1000 do
+    redis.call('PFADD', key, unpack(names, at, math.min(at + 999, #names)))
+  end
+  if #names > 0 then redis.call('PEXPIRE', key, ttl) end
+end
