@@ -1,3 +1,4 @@
+import { forecast, type Forecast, type Ring } from './forecast'
 import { parseTrigger, type Trigger } from '../restriction/trigger'
 
 /** One window of a meter. */
@@ -31,6 +32,8 @@ export interface Usage {
   readonly unregistered: readonly WindowUsage[]
   readonly null: readonly WindowUsage[]
   readonly wouldTrip: WouldTrip | undefined
+  /** When unregistered mail would trip the tenant; `undefined`: not at this pace. */
+  readonly forecast: Forecast | undefined
 }
 
 /** Reads the reply of `allowance/lua/usage.lua`. */
@@ -43,7 +46,22 @@ export function decodeUsage(reply: readonly unknown[]): Usage {
     unregistered: windows('u'),
     null: windows('n'),
     wouldTrip: decodeWouldTrip(wouldTrip),
+    forecast: forecast(Number(at), restrictingRings(rows)),
   }
+}
+
+/** Those of the windows of unregistered mail that do not only defer. */
+function restrictingRings(rows: readonly unknown[][]): Ring[] {
+  return rows
+    .filter(([meter, , , defer]) => meter === 'u' && Number(defer) === 0)
+    .map((row) => {
+      const [window = 0, limit = 0, , , newest = 0, ...pairs] = row.slice(1).map(Number)
+      return { window, limit, newest, buckets: [...paired(pairs)] }
+    })
+}
+
+function* paired(numbers: readonly number[]): Generator<[number, number]> {
+  for (let at = 0; at + 1 < numbers.length; at += 2) yield [numbers[at]!, numbers[at + 1]!]
 }
 
 function decodeWindow(row: readonly number[]): WindowUsage {
@@ -68,9 +86,9 @@ function freesAt(
   if (limit === 0) return undefined
   const width = Math.ceil(window / 60)
   let left = used
-  for (let at = 0; at < pairs.length; at += 2) {
-    left -= pairs[at + 1]!
-    if (left < limit) return (pairs[at]! + 61) * width
+  for (const [bucket, count] of paired(pairs)) {
+    left -= count
+    if (left < limit) return (bucket + 61) * width
   }
   return undefined
 }

@@ -1,6 +1,7 @@
 import { noSuchTenant } from '../errors'
 import { formatWindow } from '../allowance/limits'
 import { Ledger } from '../allowance/ledger'
+import type { Forecast } from '../allowance/forecast'
 import type { Usage, WindowUsage } from '../allowance/usage'
 import type { Config } from '../config'
 import { Restrictions, type Restriction } from '../restriction/restriction'
@@ -8,6 +9,7 @@ import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
 import type { Mode } from '../mode'
 import type { Tenant } from '../tenants/types'
+import { isoTime } from '../time'
 import { restrictionView, type RestrictionView } from './restriction-view'
 import { COMMAND_TIMEOUT } from './store'
 
@@ -39,6 +41,16 @@ interface WindowView {
   readonly remaining: number
 }
 
+/** When a tenant would be restricted at the pace of the last minutes, as JSON. */
+interface ForecastView {
+  readonly window: string
+  readonly limit: number
+  /** ISO 8601 UTC */
+  readonly at: string
+  /** From now. */
+  readonly seconds: number
+}
+
 /** A tenant's status, as JSON. */
 export interface StatusView {
   readonly tenant: string
@@ -47,6 +59,7 @@ export interface StatusView {
   readonly restriction: RestrictionView | null
   readonly windows: readonly WindowView[]
   readonly null: readonly WindowView[]
+  readonly forecast: ForecastView | null
 }
 
 /** Tenants asked for at a time. */
@@ -119,7 +132,20 @@ export function shareOf({ used, limit }: WindowUsage): number {
   return used / limit
 }
 
-export function statusView({ tenant, mode, restriction, usage }: TenantStatus): StatusView {
+/** When unregistered mail would restrict the tenant at this pace; `undefined`: it would not, or has done so. */
+export function forecastOf({ mode, restriction, usage }: TenantStatus): Forecast | undefined {
+  const { forecast } = usage
+  if (!forecast || restriction || mode === 'off') return undefined
+  // In monitor, charges go on past the limit.
+  const passed = usage.unregistered.some(
+    ({ window, used, limit }) => window === forecast.window && used > limit,
+  )
+  return mode === 'monitor' && passed ? undefined : forecast
+}
+
+export function statusView(status: TenantStatus): StatusView {
+  const { tenant, mode, restriction, usage } = status
+  const forecast = forecastOf(status)
   return {
     tenant: tenant.id,
     mode,
@@ -127,6 +153,16 @@ export function statusView({ tenant, mode, restriction, usage }: TenantStatus): 
     restriction: restriction ? restrictionView(restriction) : null,
     windows: usage.unregistered.map(windowView),
     null: usage.null.map(windowView),
+    forecast: forecast ? forecastView(forecast, usage.at) : null,
+  }
+}
+
+function forecastView({ window, limit, at }: Forecast, now: number): ForecastView {
+  return {
+    window: formatWindow(window),
+    limit,
+    at: isoTime(at),
+    seconds: Math.round((at - now) / 1000),
   }
 }
 

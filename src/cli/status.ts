@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Forecast } from '../allowance/forecast'
 import { formatWindow } from '../allowance/limits'
 import type { WindowUsage } from '../allowance/usage'
 import { Registry } from '../tenants/registry'
@@ -9,7 +10,14 @@ import { duration, type Cell, type Output, type Tone } from './output'
 import { shortTime } from '../time'
 import { describeTrigger } from './restriction-view'
 import { NO_TENANT } from './statuses'
-import { fullestWindow, shareOf, StatusReader, statusView, type TenantStatus } from './status-view'
+import {
+  forecastOf,
+  fullestWindow,
+  shareOf,
+  StatusReader,
+  statusView,
+  type TenantStatus,
+} from './status-view'
 import { existingTenant } from './tenant-view'
 
 const BAR = 20
@@ -23,6 +31,8 @@ const FIELDS = [
   'windows: the meter of unregistered mail, [] when unlimited; each',
   '  {window: such as 1h, limit, defer: 4xx instead of a restriction, used, remaining}',
   'null: the same for the null sender',
+  'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
+  '  mail goes on at the pace of the last ten minutes; in monitor, when it would be',
 ]
 
 /** `tenantctl status [TENANT]` */
@@ -58,9 +68,10 @@ export function addStatusCommand(program: Command, io: Io): void {
 
 function printAll(out: Output, statuses: readonly TenantStatus[]): void {
   out.table(
-    ['TENANT', 'MODE', 'RESTRICTED', 'WINDOW', 'USED', 'LIMIT', 'PERCENT'],
+    ['TENANT', 'MODE', 'RESTRICTED', 'WINDOW', 'USED', 'LIMIT', 'PERCENT', 'AT THIS PACE'],
     statuses.map((status) => {
       const fullest = fullestWindow(status)
+      const forecast = forecastOf(status)
       return [
         status.tenant.id,
         status.mode,
@@ -68,6 +79,7 @@ function printAll(out: Output, statuses: readonly TenantStatus[]): void {
         ...(fullest
           ? [formatWindow(fullest.window), ...numbers(fullest)]
           : ['unlimited', '', '', '']),
+        { text: forecast ? restrictedIn(status, forecast) : '', tone: 'warn' as const },
       ]
     }),
     'no tenants; add one with: tenantctl tenant add ID',
@@ -103,6 +115,15 @@ function printOne(out: Output, status: TenantStatus): void {
       { text: `at ${shortTime(wouldTrip.since)}: ${describeTrigger(wouldTrip)}`, tone: 'warn' },
     ])
   }
+  const forecast = forecastOf(status)
+  if (forecast) {
+    const { limit, window, at } = forecast
+    const reached = `${limit} in ${formatWindow(window)} by ${shortTime(at)}`
+    facts.push([
+      'at this pace',
+      { text: `${restrictedIn(status, forecast)}: ${reached}`, tone: 'warn' },
+    ])
+  }
   if (lifted) {
     facts.push(['last lifted', `${shortTime(lifted.at)} by ${lifted.by}: ${lifted.reason}`])
   }
@@ -116,6 +137,12 @@ function printOne(out: Output, status: TenantStatus): void {
     ],
     '',
   )
+}
+
+/** `restricted in 38m`; in monitor it only would be. */
+function restrictedIn({ mode, usage }: TenantStatus, { at }: Forecast): string {
+  const word = mode === 'monitor' ? 'would be restricted' : 'restricted'
+  return `${word} in ${duration(Math.max(0, at - usage.at))}`
 }
 
 function meterRows(meter: string, windows: readonly WindowUsage[], at: number): Cell[][] {

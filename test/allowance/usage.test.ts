@@ -26,6 +26,7 @@ describe('usage', () => {
       ],
       null: [],
       wouldTrip: undefined,
+      forecast: undefined,
     })
     assert.deepEqual(await allowance.everything(), before)
   })

@@ -31,6 +31,7 @@ describe('tenantctl status', () => {
         { window: '1h', limit: 300, defer: false, used: 0, remaining: 300 },
         { window: '1d', limit: 1500, defer: false, used: 0, remaining: 1500 },
       ],
+      forecast: null,
     })
   })
 
@@ -122,11 +123,56 @@ describe('tenantctl status', () => {
       'restriction',
       'windows',
       'null',
+      'forecast',
     ])
     const { out } = await cli.run('status')
-    assert.match(out, /^TENANT +MODE +RESTRICTED +WINDOW +USED +LIMIT +PERCENT\nfabrikam /)
+    assert.match(
+      out,
+      /^TENANT +MODE +RESTRICTED +WINDOW +USED +LIMIT +PERCENT +AT THIS PACE\nfabrikam /,
+    )
     assert.match(out, /^fabrikam +enforce +no +1h +1 +2 +50 %$/m)
     assert.match(out, /^adatum +enforce +no +unlimited$/m)
+  })
+
+  it('tells when a tenant is restricted at this pace, until it is', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given(
+      'tenant add contoso --limits 8/1h',
+      'tenant add monitored --limits 8/1h --mode monitor',
+      'tenant add slow --limits 800/1h',
+      'tenant add off --limits 8/1h --mode off',
+    )
+    for (const tenant of ['contoso', 'monitored', 'slow']) {
+      for (let sent = 0; sent < 7; sent++) await charge(redis, cli, tenant)
+    }
+    interface View {
+      tenant: string
+      forecast: { window: string; limit: number; at: string; seconds: number } | null
+    }
+    const { forecast } = (await cli.json('status', 'contoso')) as View
+    assert.deepEqual([forecast?.window, forecast?.limit], ['1h', 8])
+    // Seven in five minutes, and the second from now does not fit.
+    const { seconds, at } = forecast!
+    assert.ok(seconds >= 80 && seconds <= 87, String(seconds))
+    assert.ok(Math.abs(Date.parse(at) - Date.now() - seconds * 1000) < 60_000)
+    const all = (await cli.json('status')) as View[]
+    assert.deepEqual(
+      all.filter((each) => each.forecast).map(({ tenant }) => tenant),
+      ['contoso', 'monitored'],
+    )
+    const { out } = await cli.run('status')
+    assert.match(out, /^contoso +enforce +no +1h +7 +8 +87 % {2}restricted in 2m$/m)
+    assert.match(out, /^monitored .* {2}would be restricted in 2m$/m)
+    assert.match(out, /^slow +enforce +no +1h +7 +800 +0 %$/m)
+    const one = await cli.run('status', 'contoso')
+    assert.match(one.out, /^at this pace +restricted in 2m: 8 in 1h by \S+Z$/m)
+    for (let sent = 0; sent < 2; sent++) {
+      await charge(redis, cli, 'contoso')
+      await charge(redis, cli, 'monitored')
+    }
+    for (const tenant of ['contoso', 'monitored']) {
+      assert.equal(((await cli.json('status', tenant)) as View).forecast, null, tenant)
+    }
   })
 
   it('prints nothing of a name that could act on the terminal', async () => {

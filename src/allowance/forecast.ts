@@ -1,0 +1,83 @@
+/** A window as its ring holds it (see `store/lua/ring.lua`). */
+export interface Ring {
+  /** ms */
+  readonly window: number
+  readonly limit: number
+  /** The bucket that counts now. */
+  readonly newest: number
+  /** Recipients of each bucket that holds any, the oldest first. */
+  readonly buckets: readonly (readonly [bucket: number, count: number])[]
+}
+
+/** When the first recipient comes that fits no more, if they go on coming at the pace of the last minutes. */
+export interface Forecast {
+  /** ms: the window that it does not fit into. */
+  readonly window: number
+  readonly limit: number
+  /** ms since the epoch, server time */
+  readonly at: number
+}
+
+const BUCKETS = 61
+/** The pace is that of so many ms. */
+const RECENT = 600_000
+/** It is not taken for faster than if they had come in so many ms: a few at once are no pace. */
+const LEAST = 300_000
+/** Fewer than so many recipients are no pace either. */
+const FEWEST = 3
+
+/**
+ * At the pace of the last ten minutes: which window is full first, and when. What has been counted leaves its window
+ * meanwhile, so `undefined`, too, where the pace is one that the windows bear for ever.
+ *
+ * @param at now, in ms of the server's clock.
+ */
+export function forecast(at: number, rings: readonly Ring[]): Forecast | undefined {
+  const interval = recentInterval(at, rings)
+  if (interval === undefined) return undefined
+  return rings
+    .map((ring) => full(at, ring, interval))
+    .filter((each) => each !== undefined)
+    .sort((a, b) => a.at - b.at)[0]
+}
+
+/** ms from one recipient to the next, as the finest ring that reaches back far enough has it. */
+export function recentInterval(at: number, rings: readonly Ring[]): number | undefined {
+  const byWindow = rings.toSorted((a, b) => a.window - b.window)
+  const ring = byWindow.find(({ window }) => window >= RECENT) ?? byWindow.at(-1)
+  if (!ring) return undefined
+  const width = widthOf(ring)
+  const recent = ring.buckets.filter(([bucket]) => bucket >= Math.floor((at - RECENT) / width))
+  const count = recent.reduce((sum, [, each]) => sum + each, 0)
+  if (count < FEWEST) return undefined
+  return Math.max(LEAST, at - recent[0]![0] * width) / count
+}
+
+/** Lets recipients come at equal intervals, bucket by bucket, until one does not fit. */
+function full(at: number, ring: Ring, interval: number): Forecast | undefined {
+  const { window, limit, newest } = ring
+  // A limit of 0 restricts nobody.
+  if (limit === 0) return undefined
+  const width = widthOf(ring)
+  const counts = new Map(ring.buckets)
+  let used = ring.buckets.reduce((sum, [, count]) => sum + count, 0)
+  let come = 0
+  // After that, every bucket that leaves is as full as the one that comes.
+  for (let bucket = newest; bucket <= newest + 2 * BUCKETS; bucket++) {
+    if (bucket > newest) used -= counts.get(bucket - BUCKETS) ?? 0
+    const before = Math.ceil(((bucket + 1) * width - at) / interval) - 1
+    const coming = Math.max(0, before - come)
+    if (coming > 0 && used + coming > limit) {
+      const first = come + Math.max(0, limit - used) + 1
+      return { window, limit, at: Math.round(at + first * interval) }
+    }
+    counts.set(bucket, (counts.get(bucket) ?? 0) + coming)
+    used += coming
+    come += coming
+  }
+  return undefined
+}
+
+function widthOf({ window }: Ring): number {
+  return Math.ceil(window / 60)
+}
