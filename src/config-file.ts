@@ -28,16 +28,30 @@ export function loadConfig(directory: string | undefined): Config {
     : config
 }
 
-/** The files in which passwords and keys for Redis stand: those that [redis] names, and the ini where it holds some. */
+/** The files in which passwords, keys and secrets stand: those that the ini names, and the ini where it holds some. */
 export function secretFiles(directory: string): string[] {
-  const redis = readIni(directory)['redis'] ?? {}
-  const isGiven = (key: string): boolean => redis[key] !== undefined && redis[key] !== ''
-  const named = ['password_file', 'sentinel_password_file', 'tls_key'].filter(isGiven)
+  const ini = readIni(directory)
+  const isGiven = ([section, key]: readonly [string, string]): boolean =>
+    ini[section]?.[key] !== undefined && ini[section][key] !== ''
+  const named = SECRET_FILES.filter(isGiven)
   return [
-    ...named.map((key) => path.resolve(directory, String(redis[key]))),
-    ...(['password', 'sentinel_password'].some(isGiven) ? [path.join(directory, CONFIG_FILE)] : []),
+    ...named.map(([section, key]) => path.resolve(directory, String(ini[section]?.[key]))),
+    ...(SECRETS.some(isGiven) ? [path.join(directory, CONFIG_FILE)] : []),
   ]
 }
+
+const SECRET_FILES = [
+  ['redis', 'password_file'],
+  ['redis', 'sentinel_password_file'],
+  ['redis', 'tls_key'],
+  ['alerts', 'webhook_secret_file'],
+] as const
+
+const SECRETS = [
+  ['redis', 'password'],
+  ['redis', 'sentinel_password'],
+  ['alerts', 'webhook_secret'],
+] as const
 
 function readIni(directory: string | undefined): RawIni {
   const reader = harakaConfig.module_config(packageRoot())

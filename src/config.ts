@@ -1,5 +1,13 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import {
+  alertContradictions,
+  mailAddress,
+  mailAddresses,
+  webhookSecret,
+  webhookUrl,
+  type AlertSettings,
+} from './alerts/settings'
 import { parseLimits, type Limits } from './allowance/limits'
 import { InputError, messageOf } from './errors'
 import { queueParent } from './haraka-files'
@@ -51,16 +59,7 @@ export interface Config {
     /** Whether Message-IDs and HELO names are kept. */
     readonly samples: boolean
   }
-  readonly alerts: {
-    /** URL; empty: none. */
-    readonly webhook: string
-    /** `whsec_…`, as the Standard Webhooks specification has it; `undefined`: none. */
-    readonly webhookSecret: string | undefined
-    /** Addresses; empty: no mail. */
-    readonly mailTo: readonly string[]
-    /** Empty: postmaster at Haraka's own name. */
-    readonly mailFrom: string
-  }
+  readonly alerts: AlertSettings
   readonly unusual: UnusualSettings
   readonly case: { readonly checklist: 'advise' | 'require' }
 }
@@ -192,9 +191,9 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       username: read('redis', 'username', undefined, optional),
       password: readPassword(read, directory, 'password'),
       tls: read('redis', 'tls', false, boolean),
-      tlsCa: readFile(read, directory, 'tls_ca', pemCertificates),
-      tlsCert: readFile(read, directory, 'tls_cert', pemCertificates),
-      tlsKey: readFile(read, directory, 'tls_key', pemKey),
+      tlsCa: readFile(read, directory, 'redis', 'tls_ca', pemCertificates),
+      tlsCert: readFile(read, directory, 'redis', 'tls_cert', pemCertificates),
+      tlsKey: readFile(read, directory, 'redis', 'tls_key', pemKey),
       prefix: read('redis', 'prefix', 'ud:', (value) => keyPrefix(text(value))),
       sentinels: read('redis', 'sentinels', [], endpoints),
       sentinelName: read('redis', 'sentinel_name', '', text),
@@ -224,12 +223,7 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       days: read('report', 'days', 90, integer(1, 3650)),
       samples: read('report', 'samples', true, boolean),
     },
-    alerts: {
-      webhook: read('alerts', 'webhook', '', text),
-      webhookSecret: read('alerts', 'webhook_secret', undefined, optional),
-      mailTo: read('alerts', 'mail_to', [], list),
-      mailFrom: read('alerts', 'mail_from', '', text),
-    },
+    alerts: readAlerts(read, directory, errors),
     unusual: {
       quietDays: read('unusual', 'quiet_days', 30, integer(0, 365)),
       quietRecipients: read('unusual', 'quiet_recipients', 5, integer(1, 1_000_000)),
@@ -249,12 +243,33 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
 
 type Read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T) => T
 
+/** No webhook without a secret, whatever else is right: an alert that anybody could forge is not sent. */
+function readAlerts(read: Read, directory: string, errors: string[]): AlertSettings {
+  const before = errors.length
+  const inFile = readFile(read, directory, 'alerts', 'webhook_secret_file', (file, content) => {
+    const secret = webhookSecret(content.trim())
+    if (secret === undefined) throw new InputError(`${file} is empty: put the secret there`)
+    return secret
+  })
+  const settings = {
+    webhook: read('alerts', 'webhook', '', (value) => webhookUrl(text(value))),
+    webhookSecret:
+      inFile ?? read('alerts', 'webhook_secret', undefined, (value) => webhookSecret(text(value))),
+    mailTo: read('alerts', 'mail_to', [], (value) => mailAddresses(text(value))),
+    mailFrom: read('alerts', 'mail_from', '', (value) => mailAddress(text(value))),
+  }
+  if (errors.length === before) {
+    errors.push(...alertContradictions(settings).map((error) => `[alerts] ${error}`))
+  }
+  return settings.webhookSecret === undefined ? { ...settings, webhook: '' } : settings
+}
+
 function readPassword(
   read: Read,
   directory: string,
   key: 'password' | 'sentinel_password',
 ): string | undefined {
-  const inFile = readFile(read, directory, `${key}_file`, (file, content) => {
+  const inFile = readFile(read, directory, 'redis', `${key}_file`, (file, content) => {
     const password = content.trim()
     if (password === '') throw new InputError(`${file} is empty: put the password there`)
     return password
@@ -270,14 +285,15 @@ function readPassword(
   })
 }
 
-/** What a file holds that a key of [redis] names; `undefined` where the key is empty. */
+/** What a file holds that a key names; `undefined` where the key is empty. */
 function readFile(
   read: Read,
   directory: string,
+  section: string,
   key: string,
   parse: (file: string, content: string) => string,
 ): string | undefined {
-  return read('redis', key, undefined, (value) => {
+  return read(section, key, undefined, (value) => {
     const file = text(value)
     if (file === '') return undefined
     return parse(file, readFileSync(path.resolve(directory, file), 'utf8'))
@@ -373,13 +389,6 @@ function percents(value: unknown): number[] {
     .map((part) => part.trim())
   if (parts.length === 1 && parts[0] === '') return []
   return parts.map(integer(1, 100)).sort((a, b) => a - b)
-}
-
-function list(value: unknown): string[] {
-  return text(value)
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
 }
 
 function endpoints(value: unknown): Endpoint[] {

@@ -33,6 +33,8 @@ export function scriptsIn(fits: (folder: string) => boolean): Map<string, string
 const KEYLESS = new Set(['TIME', 'PUBLISH'])
 /** Commands whose arguments are all keys; of the others the first one is. */
 const ALL_KEYS = new Set(['DEL', 'UNLINK', 'EXISTS', 'TOUCH'])
+/** Commands whose subcommand comes before the key. */
+const CONTAINERS = new Set(['XGROUP', 'XINFO'])
 const KEY = /^KEYS\[\d+\]$/
 
 /**
@@ -47,13 +49,18 @@ export function strayKeys(source: string): string[] {
     const name = /^'(\w+)'$/.exec(command)?.[1]
     if (name === undefined) stray.push(`redis.call(${args.join(', ')})`)
     if (name === undefined || KEYLESS.has(name)) continue
-    const keys = ALL_KEYS.has(name) ? rest : rest.slice(0, 1)
+    const keys = ALL_KEYS.has(name) ? rest : [rest[keyAt(name, rest)] ?? '']
     const isStray = (key: string) => !KEY.test(key) && !isGivenKeys(code, index, key)
     if (keys.length === 0 || keys.some(isStray)) stray.push(`redis.call(${args.join(', ')})`)
   }
   if (/redis\.(?!call\b)\w*call|\[['"]call|=\s*redis\.call\s*$/m.test(code))
     stray.push('other call')
   return stray
+}
+
+function keyAt(command: string, args: readonly string[]): number {
+  if (command === 'XREADGROUP') return args.indexOf("'STREAMS'") + 1
+  return CONTAINERS.has(command) ? 1 : 0
 }
 
 /** Whether a name is a parameter of the function around `index`, and all callers give one of KEYS for it. */

@@ -1,0 +1,64 @@
+-- One turn of a channel of alerts: settles what was tried, and takes what is to be tried now. All that is known of a
+-- delivery is in the consumer group of its channel: who is `sending` an entry, or that it is `waiting-N`, for step N of
+-- the schedule, since when, and how often it has been tried. So it does not matter which process goes on.
+--
+-- KEYS[1] stream of events
+-- ARGV[1] group   ARGV[2] entries to take at most   ARGV[3] where a group that is not there begins: $ or an id
+-- ARGV[4] ms after which whoever was sending is taken for dead   ARGV[5] number of steps, then each of them in ms
+-- then for each settled one: its id, tries as taken, and the step that it waits for, or 0 where it is done
+-- Reply: { ms, how many were gone from the stream before they were delivered, { { id, tries, { field, value … } } … } }
+--
+-- @include clock
+local group, room, lease, steps = ARGV[1], tonumber(ARGV[2]), ARGV[4], tonumber(ARGV[5])
+
+local function is_there()
+  if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+  for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    for at = 1, #facts, 2 do
+      if facts[at] == 'name' and facts[at + 1] == group then return true end
+    end
+  end
+  return false
+end
+
+if not is_there() then redis.call('XGROUP', 'CREATE', KEYS[1], group, ARGV[3], 'MKSTREAM') end
+
+for at = 6 + steps, #ARGV, 3 do
+  local id, tries, step = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  if step == '0' then
+    redis.call('XACK', KEYS[1], group, id)
+  else
+    -- Unless somebody else took it meanwhile.
+    local mine = redis.call('XPENDING', KEYS[1], group, id, id, 1, 'sending')[1]
+    if mine and mine[4] == tonumber(tries) then
+      redis.call('XCLAIM', KEYS[1], group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', tries, 'JUSTID')
+    end
+  end
+end
+
+local taken, gone = {}, 0
+
+-- What waits at a consumer for so long.
+local function take(consumer, idle)
+  if #taken >= room then return end
+  for _, waiting in ipairs(redis.call('XPENDING', KEYS[1], group, 'IDLE', idle, '-', '+', room - #taken, consumer)) do
+    local id, tries = waiting[1], waiting[4] + 1
+    local entry = redis.call('XCLAIM', KEYS[1], group, 'sending', 0, id)[1]
+    if entry then
+      taken[#taken + 1] = { id, tries, entry[2] }
+    else
+      redis.call('XACK', KEYS[1], group, id)
+      gone = gone + 1
+    end
+  end
+end
+
+if room > 0 then
+  local fresh = redis.call('XREADGROUP', 'GROUP', group, 'sending', 'COUNT', room, 'STREAMS', KEYS[1], '>')
+  if fresh then
+    for _, entry in ipairs(fresh[1][2]) do taken[#taken + 1] = { entry[1], 1, entry[2] } end
+  end
+  take('sending', lease)
+  for step = 1, steps do take('waiting-' .. step, ARGV[5 + step]) end
+end
+return { now_ms(), gone, taken }

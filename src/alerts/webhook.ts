@@ -1,0 +1,107 @@
+import { Webhook } from 'standardwebhooks'
+import { messageOf } from '../errors'
+import type { Alert } from '../events/event'
+import { clean, safeJson } from '../safe-text'
+import { DELIVERED, type Channel, type Outcome } from './channel'
+import type { AlertSettings } from './settings'
+
+/** How long an endpoint may take, in ms. */
+const TIMEOUT = 10_000
+/** How long one that has too much to do is left alone, where it does not say, in ms. */
+const PAUSE = 30_000
+const LONGEST_PAUSE = 3_600_000
+const BUSY: readonly number[] = [429, 502, 504]
+
+/**
+ * Posts alerts to a URL, as the Standard Webhooks specification 1.0.0 has it
+ * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+ */
+export class WebhookChannel implements Channel {
+  readonly name = 'webhook'
+
+  constructor(
+    private readonly settings: () => AlertSettings,
+    private readonly timeout = TIMEOUT,
+  ) {}
+
+  isOn(): boolean {
+    return this.settings().webhook !== ''
+  }
+
+  async deliver(alert: Alert): Promise<Outcome> {
+    const { webhook, webhookSecret } = this.settings()
+    if (webhook === '' || webhookSecret === undefined) {
+      return { kind: 'failed', reason: 'it has been switched off' }
+    }
+    try {
+      const response = await fetch(webhook, {
+        ...webhookRequest(alert, webhookSecret, new Date()),
+        // To follow one would send alerts where nobody has configured them to go.
+        redirect: 'manual',
+        signal: AbortSignal.timeout(this.timeout),
+      })
+      const outcome = judgeResponse(response.status, response.headers.get('retry-after'))
+      // Whatever it says, and however much: only the status counts.
+      await response.body?.cancel().catch(() => {})
+      return outcome
+    } catch (error) {
+      return { kind: 'failed', reason: reasonOf(error, this.timeout) }
+    }
+  }
+}
+
+/** What is posted. @param at of this attempt. */
+export function webhookRequest(
+  alert: Alert,
+  secret: string,
+  at: Date,
+): { method: 'POST'; headers: Record<string, string>; body: string } {
+  const body = safeJson(
+    { type: `unregistered_domain.${alert.kind}`, timestamp: alert.at, data: alert },
+    0,
+  )
+  return {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'user-agent': 'haraka-plugin-unregistered-domain',
+      'webhook-id': alert.id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+      'webhook-signature': new Webhook(secret).sign(alert.id, at, body),
+    },
+    body,
+  }
+}
+
+/** Specification, "Delivery success and failure". @param retryAfter that header (RFC 9110 §10.2.3). */
+export function judgeResponse(status: number, retryAfter: string | null): Outcome {
+  if (status >= 200 && status < 300) return DELIVERED
+  if (status === 410) {
+    return { kind: 'refused', reason: 'HTTP 410: it wants no alerts any more; take webhook out' }
+  }
+  const reason =
+    status >= 300 && status < 400
+      ? `HTTP ${status}: redirects are not followed; set webhook to where it leads`
+      : `HTTP ${status}`
+  const asked = pauseAsked(retryAfter)
+  const pause = asked ?? (BUSY.includes(status) ? PAUSE : undefined)
+  return pause === undefined
+    ? { kind: 'failed', reason }
+    : { kind: 'failed', reason, pause: Math.min(pause, LONGEST_PAUSE) }
+}
+
+/** In ms. */
+function pauseAsked(retryAfter: string | null): number | undefined {
+  if (retryAfter === null) return undefined
+  if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000
+  const pause = Date.parse(retryAfter) - Date.now()
+  return Number.isNaN(pause) ? undefined : Math.max(0, pause)
+}
+
+/** Node's fetch says only "fetch failed", and why in the cause. */
+function reasonOf(error: unknown, timeout: number): string {
+  const { name, cause } = error as { name?: unknown; cause?: { code?: unknown } }
+  if (name === 'TimeoutError') return `no answer within ${timeout / 1000} s`
+  if (cause === undefined) return clean(messageOf(error))
+  return clean(typeof cause.code === 'string' ? cause.code : messageOf(cause))
+}

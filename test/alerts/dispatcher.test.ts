@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { Channel, Outcome } from '../../src/alerts/channel'
+import { DELIVERED } from '../../src/alerts/channel'
+import { Dispatcher, type DispatcherEvents } from '../../src/alerts/dispatcher'
+import type { Schedule } from '../../src/alerts/schedule'
+import type { Alert } from '../../src/events/event'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { addToStream, anAlert, pending } from '../support/alerts'
+import { NOON, TestClock } from '../support/clock'
+import { theRedis, useRedis } from '../support/registry'
+import { waitFor } from '../support'
+
+useRedis()
+
+const DAY = 86_400_000
+/** As in earnest, but quick. */
+const QUICK: Schedule = { steps: [20, 40, 80], patience: DAY, lease: 3000, interval: 10 }
+const FAILED: Outcome = { kind: 'failed', reason: 'away' }
+
+let prefixes = 0
+
+/** Somewhere where alerts go; the tests say what becomes of them. */
+class Place implements Channel {
+  readonly name = 'webhook'
+  on = true
+  readonly tried: string[] = []
+  outcome: (alert: Alert) => Outcome | Promise<Outcome> = () => DELIVERED
+
+  isOn(): boolean {
+    return this.on
+  }
+
+  async deliver(alert: Alert): Promise<Outcome> {
+    this.tried.push(alert.id)
+    return this.outcome(alert)
+  }
+}
+
+function newStore(prefix = `alerts${++prefixes}:`, clock?: TestClock): Store {
+  return new Store(theRedis().client(), new Keys(prefix), clock?.includes)
+}
+
+/** A process that delivers; its log. */
+function dispatch(
+  t: TestContext,
+  store: Store,
+  place: Channel,
+  schedule: Partial<Schedule> = {},
+): { dispatcher: Dispatcher; log: string[] } {
+  const log: string[] = []
+  const events: DispatcherEvents = {
+    onDelivered: (_channel, { id }, tries) => log.push(`delivered ${id} ${tries}`),
+    onFailed: (_channel, { id }, reason) => log.push(`failed ${id} ${reason}`),
+    onGivenUp: (_channel, { id }, tries, reason) => log.push(`given up ${id} ${tries} ${reason}`),
+    onDropped: (_channel, alerts, reason) => log.push(`dropped ${alerts} ${reason}`),
+    onError: (_channel, error) => log.push(`error ${String(error)}`),
+  }
+  const dispatcher = new Dispatcher(store, place, events, undefined, { ...QUICK, ...schedule })
+  dispatcher.start()
+  t.after(() => dispatcher.stop())
+  return { dispatcher, log }
+}
+
+async function groupThere({ client, keys }: Store): Promise<boolean> {
+  const groups = (await client.xinfo('GROUPS', keys.events).catch(() => [])) as unknown[]
+  return groups.length > 0
+}
+
+/** A place that is there already when the test begins. */
+async function begun(t: TestContext, schedule: Partial<Schedule> = {}) {
+  const store = newStore()
+  const place = new Place()
+  const dispatched = dispatch(t, store, place, schedule)
+  await waitFor(() => groupThere(store))
+  return { store, place, ...dispatched }
+}
+
+describe('alerts of the stream', () => {
+  it('are delivered once each, by however many processes', async (t) => {
+    const { store, place } = await begun(t)
+    const others = Array.from({ length: 5 }, () => new Place())
+    for (const other of others) dispatch(t, newStore(store.keys.prefix), other)
+    const all = Array.from({ length: 200 }, () => anAlert())
+    for (const alert of all) await addToStream(store, alert)
+    const tried = (): string[] => [place, ...others].flatMap((each) => each.tried)
+    await waitFor(async () => tried().length >= 200 && (await pending(store, 'webhook')) === 0)
+    assert.deepEqual(tried().sort(), all.map(({ id }) => id).sort())
+  })
+
+  it('that are there when a channel is switched on are not', async (t) => {
+    const store = newStore()
+    await addToStream(store, anAlert())
+    const place = new Place()
+    place.on = false
+    dispatch(t, store, place)
+    await addToStream(store, anAlert())
+    place.on = true
+    await waitFor(() => groupThere(store))
+    const first = anAlert()
+    await addToStream(store, first)
+    await waitFor(() => place.tried.length > 0)
+    assert.deepEqual(place.tried, [first.id])
+  })
+
+  it('that joined another are passed over, as is what cannot be read, and said', async (t) => {
+    const { store, place, log } = await begun(t)
+    await addToStream(store, anAlert(), { joined: true })
+    for (const bad of ['', '{', 'null', '[]', JSON.stringify({ ...anAlert(), id: 'a.b' })]) {
+      await addToStream(store, bad)
+    }
+    const last = anAlert()
+    await addToStream(store, last)
+    await waitFor(async () => place.tried.length > 0 && (await pending(store, 'webhook')) === 0)
+    assert.deepEqual(place.tried, [last.id])
+    const dropped = log.flatMap((line) => /^dropped (\d) cannot be read$/.exec(line)?.[1] ?? [])
+    assert.equal(
+      dropped.map(Number).reduce((sum, each) => sum + each, 0),
+      5,
+    )
+  })
+
+  it('that fail wait in Redis, the longer the oftener, and come again until one succeeds', async (t) => {
+    const { store, place, log } = await begun(t)
+    const alert = anAlert()
+    place.outcome = () => (place.tried.length < 6 ? FAILED : DELIVERED)
+    await addToStream(store, alert)
+    await waitFor(() => log.includes(`delivered ${alert.id} 6`))
+    assert.deepEqual(log.slice(0, 5), Array<string>(5).fill(`failed ${alert.id} away`))
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+    const consumers = (await store.client.xinfo('CONSUMERS', store.keys.events, 'webhook')) as {
+      name: string
+    }[]
+    const names = JSON.stringify(consumers)
+    for (const step of [1, 2, 3]) assert.ok(names.includes(`"waiting-${step}"`), names)
+  })
+
+  it('wait no shorter than their step', async (t) => {
+    const { store, place, log } = await begun(t, { steps: [30, 60_000] })
+    const alert = anAlert()
+    place.outcome = () => FAILED
+    await addToStream(store, alert)
+    await waitFor(() => log.length === 2)
+    const waiting = (await store.client.call(
+      ...(['XPENDING', store.keys.events, 'webhook', '-', '+', '10', 'waiting-2'] as const),
+    )) as unknown[][]
+    await waitFor(async () => {
+      const [found] = (await store.client.call(
+        ...(['XPENDING', store.keys.events, 'webhook', '-', '+', '10', 'waiting-2'] as const),
+      )) as unknown[][]
+      return found?.[3] === 2
+    })
+    // Many turns later it has still been tried twice only.
+    const turns = Array.from({ length: 20 }, () => anAlert())
+    place.outcome = () => DELIVERED
+    for (const each of turns) await addToStream(store, each)
+    await waitFor(() => place.tried.length >= 22)
+    assert.equal(place.tried.filter((id) => id === alert.id).length, 2, JSON.stringify(waiting))
+  })
+
+  it('that a process took and never settled are taken over', async (t) => {
+    const { store, place, dispatcher } = await begun(t, { lease: 100 })
+    const alert = anAlert()
+    place.outcome = () => new Promise(() => {})
+    await addToStream(store, alert)
+    await waitFor(() => place.tried.length === 1)
+    // It dies.
+    dispatcher.stop()
+    const heir = new Place()
+    dispatch(t, newStore(store.keys.prefix), heir, { lease: 100 })
+    await waitFor(() => heir.tried.length > 0)
+    assert.deepEqual(heir.tried, [alert.id])
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+  })
+
+  it('that were taken over are not put back by the one who took them first', async (t) => {
+    const { store, place } = await begun(t, { lease: 100 })
+    const alert = anAlert()
+    let fail: (outcome: Outcome) => void = () => {}
+    place.outcome = () => new Promise((resolve) => (fail = resolve))
+    await addToStream(store, alert)
+    await waitFor(() => place.tried.length === 1)
+    const heir = new Place()
+    heir.outcome = () => new Promise(() => {})
+    dispatch(t, newStore(store.keys.prefix), heir, { lease: 60_000 })
+    const other = dispatch(t, newStore(store.keys.prefix), heir, { lease: 100 })
+    await waitFor(() => heir.tried.length === 1)
+    other.dispatcher.stop()
+    place.on = false
+    fail(FAILED)
+    const marker = anAlert()
+    await addToStream(store, marker)
+    await waitFor(() => heir.tried.includes(marker.id))
+    const [entry] = (await store.client.call(
+      ...(['XPENDING', store.keys.events, 'webhook', '-', '+', '1'] as const),
+    )) as [string, string, number, number][]
+    assert.equal(entry?.[1], 'sending')
+  })
+
+  it('are tried for 24 h from the event on, then given up with a line', async (t) => {
+    const clock = new TestClock()
+    const store = newStore(undefined, clock)
+    await clock.set(store, NOON)
+    const place = new Place()
+    place.outcome = () => FAILED
+    const { log } = dispatch(t, store, place)
+    await waitFor(() => groupThere(store))
+    const alert = anAlert({ at: new Date(NOON).toISOString() })
+    await addToStream(store, alert)
+    await waitFor(() => place.tried.length >= 3)
+    await clock.set(store, NOON + DAY - 1)
+    const before = place.tried.length
+    await waitFor(() => place.tried.length > before + 1)
+    await clock.set(store, NOON + DAY)
+    const line = await waitFor(() => log.find((each) => each.startsWith('given up')))
+    assert.match(line, /^given up evt_\d+ \d+ it is a day old$/)
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+    assert.equal(log.filter((each) => each.startsWith('given up')).length, 1)
+
+    // What nobody tried in that time is counted.
+    for (let old = 0; old < 3; old++) {
+      await addToStream(store, anAlert({ at: new Date(NOON).toISOString() }))
+    }
+    const counted = (): number =>
+      log
+        .flatMap((each) => /^dropped (\d) a day old/.exec(each)?.[1] ?? [])
+        .reduce((sum, each) => sum + Number(each), 0)
+    await waitFor(() => counted() === 3)
+  })
+
+  it('that the other side refuses for good are not tried again', async (t) => {
+    const { store, place, log } = await begun(t)
+    const alert = anAlert()
+    place.outcome = () => ({ kind: 'refused', reason: 'gone' })
+    await addToStream(store, alert)
+    await waitFor(() => log.includes(`given up ${alert.id} 1 gone`))
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+    assert.deepEqual(place.tried, [alert.id])
+  })
+
+  it('wait where the other side has too much to do, all of them', async (t) => {
+    const { store, place } = await begun(t)
+    place.outcome = () => ({ kind: 'failed', reason: 'busy', pause: 60_000 })
+    const alert = anAlert()
+    await addToStream(store, alert)
+    await waitFor(async () => {
+      const [entry] = (await store.client.call(
+        ...(['XPENDING', store.keys.events, 'webhook', '-', '+', '1'] as const),
+      )) as [string, string][]
+      return entry?.[1] === 'waiting-3'
+    })
+    await addToStream(store, anAlert())
+    // Another process knows nothing of it, and takes what comes.
+    const other = new Place()
+    dispatch(t, newStore(store.keys.prefix), other)
+    await waitFor(() => other.tried.length > 0)
+    assert.deepEqual(place.tried, [alert.id])
+  })
+
+  it('that fell out of the stream while they waited are counted, and forgotten', async (t) => {
+    const { store, place, log } = await begun(t)
+    place.outcome = () => FAILED
+    await addToStream(store, anAlert())
+    await waitFor(() => log.length > 0)
+    await store.client.xtrim(store.keys.events, 'MAXLEN', 0)
+    await waitFor(() => log.includes('dropped 1 too old for the stream'))
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+  })
+
+  it('go on where Redis has lost the stream, from the first one that comes', async (t) => {
+    const { store, place } = await begun(t)
+    await store.client.del(store.keys.events)
+    const alert = anAlert()
+    await addToStream(store, alert)
+    await waitFor(() => place.tried.includes(alert.id))
+  })
+
+  it('wait for a Redis that is away, and none is lost or told twice', async (t) => {
+    const { store, place, log } = await begun(t)
+    const redis = theRedis()
+    const all = Array.from({ length: 20 }, () => anAlert())
+    place.outcome = () => (Math.random() < 0.3 ? FAILED : DELIVERED)
+    for (const [at, alert] of all.entries()) {
+      await addToStream(store, alert)
+      if (at % 5 !== 4) continue
+      await redis.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      await waitFor(() => store.client.status === 'ready')
+    }
+    const delivered = (): string[] => log.filter((line) => line.startsWith('delivered'))
+    await waitFor(() => new Set(delivered().map((line) => line.split(' ')[1])).size === 20)
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+    assert.equal(delivered().length, 20)
+  })
+})

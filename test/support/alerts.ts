@@ -1,0 +1,40 @@
+import type { Alert } from '../../src/events/event'
+import type { Store } from '../../src/store/store'
+
+let alerts = 0
+
+/** An alert as the stream of events holds it, that has just been raised. */
+export function anAlert(more: Partial<Alert> = {}): Alert {
+  const id = more.id ?? `evt_${String(++alerts).padStart(20, '0')}`
+  return {
+    id,
+    alert: id,
+    kind: 'restricted',
+    severity: 'High',
+    title: 'Tenant restricted from sending unprovisioned email: contoso',
+    tenant: 'contoso',
+    at: new Date().toISOString(),
+    count: 1,
+    facts: { case: 'contoso:1' },
+    next: ['tenantctl case show contoso:1'],
+    ...more,
+  }
+}
+
+/** Puts an alert into the stream, as the forwarder of events does. */
+export async function addToStream(
+  { client, keys }: Store,
+  alert: Alert | string,
+  { joined = false } = {},
+): Promise<void> {
+  const { kind, tenant } = typeof alert === 'string' ? { kind: 'x', tenant: 'x' } : alert
+  const json = typeof alert === 'string' ? alert : JSON.stringify(alert)
+  const fields = { kind, tenant, joined: joined ? '1' : '', json }
+  await client.xadd(keys.events, '*', ...Object.entries(fields).flat())
+}
+
+/** How many entries a channel has been given and is not done with. */
+export async function pending({ client, keys }: Store, channel: string): Promise<number> {
+  const [count] = (await client.xpending(keys.events, channel)) as [number]
+  return count
+}
