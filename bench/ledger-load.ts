@@ -12,6 +12,7 @@ export const DEFAULTS: Defaults = {
   nullLimits: [],
   mode: 'enforce',
   override: undefined,
+  warnAt: [],
 }
 
 /** Charges in flight at a time, over one connection, as the sessions of one process have them. */

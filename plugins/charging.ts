@@ -72,12 +72,15 @@ export class Charging {
     const { answer } = result
     this.troubles.over('charge')
     charges.close(charge, answer === 'CHARGED' && result.window > 0 ? 'counted' : 'none')
-    const outcome = outcomeOf(result)
+    const outcome = outcomeOf(result, this.config())
     let reply: Answer = outcome.reply
     if (answer === 'CHARGED') {
-      this.report.charged(connection, transit, result, this.config().allowance.warnAt)
+      this.report.charged(connection, transit, result)
+      if (result.windows.some(({ reached }) => reached > 0))
+        this.engine()?.eventsPending(charge.tenant)
     } else if (answer === 'TRIPPED') {
       this.engine()?.indexRestriction(charge.tenant)
+      this.engine()?.eventsPending(charge.tenant)
       this.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
       reply = this.uncounted(transit, `charge ${answer.toLowerCase()}`)

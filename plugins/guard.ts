@@ -7,16 +7,22 @@ import type { Connection, Next } from './haraka'
 export type Answer = Reply | undefined
 
 const DSNS = new Map<Reply, DSN>(
-  Object.values(REPLIES).map((reply: Reply) => [
-    reply,
-    dsn.create(reply.code, reply.text, reply.subject, reply.detail),
-  ]),
+  Object.values(REPLIES).map((reply: Reply) => [reply, toDsn(reply)]),
 )
+
+/** Most replies are always the same; those that name a case are not. */
+function dsnOf(reply: Reply): DSN {
+  return DSNS.get(reply) ?? toDsn(reply)
+}
+
+function toDsn({ code, text, subject, detail }: Reply): DSN {
+  return dsn.create(code, text, subject, detail)
+}
 
 /** Tells Haraka what a hook answers. A 451 needs a DSN object: Haraka makes 450 of any other. */
 function tell(next: Next, answer: Answer): void {
   if (answer === undefined) next()
-  else next(answer.code === 550 ? constants.deny : constants.denysoft, DSNS.get(answer))
+  else next(answer.code === 550 ? constants.deny : constants.denysoft, dsnOf(answer))
 }
 
 /** Called with what a hook threw or rejected with; says what to answer. Must not throw. */

@@ -40,13 +40,8 @@ export class Report {
     transit.transaction.results.add(this.plugin, { skip: reason })
   }
 
-  /** Counted. `warnAt`: percent of a limit at which crossing it is worth a warning. */
-  charged(
-    connection: Connection,
-    transit: Transit,
-    result: ChargeResult,
-    warnAt: readonly number[],
-  ): void {
+  /** Counted. The script says which percentages of a limit are reached: each once, over all processes. */
+  charged(connection: Connection, transit: Transit, result: ChargeResult): void {
     const { results, uuid } = transit.transaction
     // Written for every recipient. To spread the facts into these objects would cost more than all the rest.
     const { tenant, connector, domain } = transit.facts
@@ -72,11 +67,9 @@ export class Report {
     if (result.firstWouldTrip) {
       this.plugin.logwarn(connection, 'would-trip', known({ ...who, ...inWords(result) }))
     }
-    // Every number of recipients is counted by one charge, so each crossing is told once over all processes.
     for (const window of result.windows) {
-      const percent = crossed(window, warnAt)
-      if (percent === undefined) continue
-      const crossing = { ...who, percent, ...inWords(window) }
+      if (window.reached === 0) continue
+      const crossing = { ...who, percent: window.reached, ...inWords(window) }
       this.plugin.logwarn(connection, 'allowance', known(crossing))
     }
   }
@@ -86,7 +79,7 @@ export class Report {
     const facts = transit.facts
     transit.transaction.results.add(this.plugin, { fail: 'tripped', ...facts })
     const { uuid: transaction } = transit.transaction
-    const line = { ...facts, ip, ...inWords(result), transaction }
+    const line = { ...facts, ip, ...inWords(result), case: result.case || undefined, transaction }
     this.plugin.logwarn(connection, 'tripped', known(line))
   }
 
@@ -128,12 +121,4 @@ function known(values: Values): Values {
 
 function inWords({ used, limit, window }: WindowCount): Values {
   return { used, limit, window: formatWindow(window) }
-}
-
-/** The highest of these percentages of the limit that this very recipient has reached. */
-function crossed({ used, limit }: WindowCount, percentages: readonly number[]): number | undefined {
-  return percentages.findLast((percent) => {
-    const threshold = (limit * percent) / 100
-    return used >= threshold && used - 1 < threshold
-  })
 }

@@ -22,6 +22,12 @@ export interface WindowCount {
   readonly window: number
 }
 
+/** One window after a recipient was counted. */
+export interface ChargedWindow extends WindowCount {
+  /** The highest percentage of `[allowance] warn_at` that this very recipient has reached; 0: none. */
+  readonly reached: number
+}
+
 export interface ChargeResult {
   readonly answer: Exclude<ChargeAnswer, 'STALE'>
   /** Recipients counted in `window`, this one included where it was charged. */
@@ -30,11 +36,13 @@ export interface ChargeResult {
   /** ms; 0: no window (unlimited) */
   readonly window: number
   /** With CHARGED: every window. Empty where the same recipient was charged before. */
-  readonly windows: readonly WindowCount[]
+  readonly windows: readonly ChargedWindow[]
   /** With CHARGED, in monitor: the first moment in which the tenant would have been restricted. */
   readonly firstWouldTrip: boolean
   /** With RESTRICTED: the scope. */
   readonly scope: 'unregistered' | 'all'
+  /** With RESTRICTED and TRIPPED: the case that the restriction has opened; empty where it is not known. */
+  readonly case: string
   /** The list of accepted domains is another than the caller's: it should be loaded anew. */
   readonly stale: boolean
 }
@@ -57,6 +65,7 @@ export function parseReply(text: string, stale: boolean): ChargeReply {
   const space = text.indexOf(' ')
   const answer = text.slice(0, space) as ChargeAnswer
   const numbers = numbersOf(text, space + 1)
+  const restriction = answer === 'RESTRICTED' || answer === 'TRIPPED' ? text.split(' ') : []
   const result: ChargeResult = {
     answer: answer as ChargeResult['answer'],
     used: numbers[1] ?? 0,
@@ -64,7 +73,8 @@ export function parseReply(text: string, stale: boolean): ChargeReply {
     window: numbers[3] ?? 0,
     windows: windowsOf(numbers),
     firstWouldTrip: numbers[4] === 1,
-    scope: text.endsWith(' all') ? 'all' : 'unregistered',
+    scope: restriction[2] === 'all' ? 'all' : 'unregistered',
+    case: (answer === 'TRIPPED' ? restriction[5] : restriction[3]) ?? '',
     stale,
   }
   return { time: numbers[0] ?? NaN, answer, result }
@@ -92,10 +102,11 @@ function numbersOf(text: string, start: number): number[] {
   return numbers
 }
 
-function windowsOf(numbers: readonly number[]): WindowCount[] {
-  const windows: WindowCount[] = []
-  for (let at = 5; at + 2 < numbers.length; at += 3) {
-    windows.push({ used: numbers[at]!, limit: numbers[at + 1]!, window: numbers[at + 2]! })
+function windowsOf(numbers: readonly number[]): ChargedWindow[] {
+  const windows: ChargedWindow[] = []
+  for (let at = 5; at + 3 < numbers.length; at += 4) {
+    const [used, limit] = [numbers[at]!, numbers[at + 1]!]
+    windows.push({ used, limit, window: numbers[at + 2]!, reached: numbers[at + 3]! })
   }
   return windows
 }

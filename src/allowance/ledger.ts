@@ -25,6 +25,8 @@ export interface Defaults {
   readonly nullLimits: Limits
   readonly mode: Mode
   readonly override: Mode | undefined
+  /** Percentages of a limit that are told when they are reached, ascending. */
+  readonly warnAt: readonly number[]
 }
 
 /** One recipient to be counted. */
@@ -205,11 +207,11 @@ export class Ledger {
   /** What the script reads of the defaults; they are other ones only when the configuration has changed. */
   private settingsOf(defaults: Defaults): Readonly<Record<Meter, string>> {
     if (this.settings?.from !== defaults) {
-      const { mode, override = '', limits, nullLimits } = defaults
+      const { mode, override = '', limits, nullLimits, warnAt } = defaults
       this.settings = {
         from: defaults,
-        unregistered: `u\t${override}\t${mode}\t${formatLimits(limits)}`,
-        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}`,
+        unregistered: `u\t${override}\t${mode}\t${formatLimits(limits)}\t${warnAt.join(',')}`,
+        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}\t`,
       }
     }
     return this.settings

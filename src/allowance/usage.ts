@@ -25,6 +25,16 @@ export interface WouldTrip extends Trigger {
   readonly since: number
 }
 
+/** A smaller allowance that holds for some time after a lift. */
+export interface Probation {
+  /** ms since the epoch, server time */
+  readonly until: number
+  /** Its allowance for unregistered mail, canonical text. */
+  readonly limits: string
+  /** The case that it belongs to; empty: none. */
+  readonly case: string
+}
+
 /** The meters of a tenant. An empty list of windows is `unlimited`. */
 export interface Usage {
   /** ms since the epoch: the server time of this reading. */
@@ -34,11 +44,13 @@ export interface Usage {
   readonly wouldTrip: WouldTrip | undefined
   /** When unregistered mail would trip the tenant; `undefined`: not at this pace. */
   readonly forecast: Forecast | undefined
+  /** `undefined`: none holds. */
+  readonly probation: Probation | undefined
 }
 
 /** Reads the reply of `allowance/lua/usage.lua`. */
 export function decodeUsage(reply: readonly unknown[]): Usage {
-  const [at, wouldTrip, ...rows] = reply as [number, string, ...unknown[][]]
+  const [at, wouldTrip, probation, ...rows] = reply as [number, string, string, ...unknown[][]]
   const windows = (meter: 'u' | 'n'): WindowUsage[] =>
     rows.filter((row) => row[0] === meter).map((row) => decodeWindow(row.slice(1).map(Number)))
   return {
@@ -47,6 +59,7 @@ export function decodeUsage(reply: readonly unknown[]): Usage {
     null: windows('n'),
     wouldTrip: decodeWouldTrip(wouldTrip),
     forecast: forecast(Number(at), restrictingRings(rows)),
+    probation: decodeProbation(probation),
   }
 }
 
@@ -91,6 +104,13 @@ function freesAt(
     if (left < limit) return (bucket + 61) * width
   }
   return undefined
+}
+
+/** Reads `store/lua/probation.lua`'s text. */
+function decodeProbation(text: string): Probation | undefined {
+  const [until, limits, openedCase] = text.split('\t')
+  if (limits === undefined) return undefined
+  return { until: Number(until), limits, case: openedCase ?? '' }
 }
 
 function decodeWouldTrip(text: string): WouldTrip | undefined {

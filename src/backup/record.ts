@@ -160,8 +160,12 @@ function checkTenantField(field: string, text: string): boolean {
     case 'domains':
     case 'state':
       return TOKEN.test(text)
+    case 'cases':
+      return DIGITS.test(text)
     // `TIME<tab>BY<tab>REASON`
     case 'lifted':
+    // `TIME<tab>LIMITS<tab>CASE`
+    case 'probation':
       return true
     default:
       return !CONTROL.test(text)

@@ -8,5 +8,6 @@ export function defaultsOf(config: Config): Defaults {
     nullLimits: config.null.limits,
     mode: config.main.mode,
     override: config.main.override,
+    warnAt: config.allowance.warnAt,
   }
 }

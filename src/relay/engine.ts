@@ -74,6 +74,7 @@ export class Engine {
         if (now.restricted !== undefined) void this.flushReports(now.tenant)
         events.onRestriction(before, now)
       },
+      onEventsPending: (tenant) => this.eventsPending(tenant),
     })
     this.ledger = new Ledger(this.store, redis.commandTimeout)
     this.restrictions = new Restrictions(this.store)

@@ -6,7 +6,7 @@ import { registrableDomain } from '../names/registrable'
 import type { Known } from '../tenants/snapshot'
 import type { Attribution, Facts, Method } from './attribution'
 import { modeOf, type Judgement, type Reason, type SenderStanding } from './judge'
-import { outcomeOf } from './outcome'
+import type { Outcome } from './outcome'
 import { formatReply } from './reply'
 
 const METHODS: Record<Method, string> = {
@@ -85,8 +85,7 @@ export function judgementInWords(judgement: Judgement): string {
 }
 
 /** What a charge would answer, in words. */
-export function chargeInWords(result: ChargeResult): string {
-  const { reply } = outcomeOf(result)
+export function chargeInWords(result: ChargeResult, { reply }: Outcome): string {
   const { used, limit, window, answer } = result
   const meter = window === 0 ? 'unlimited' : `${used} of ${limit} in ${formatWindow(window)}`
   if (answer === 'CHARGED') return `passes, and is counted: ${meter} with this recipient`

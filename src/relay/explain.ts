@@ -99,10 +99,10 @@ export async function explainMessage(question: Question, sources: Sources): Prom
     reply = replyOf(atRcpt)
     if (atRcpt.verdict === 'charge' && attributed && snapshot) {
       const result = await preview(atRcpt.meter, attributed, snapshot, question, sources)
-      const outcome = outcomeOf(result)
+      const outcome = outcomeOf(result, sources.config)
       reply = outcome.reply
       if (result.answer !== 'CHARGED') verdict = outcome.verdict
-      steps.push(step('RCPT', chargeInWords(result)))
+      steps.push(step('RCPT', chargeInWords(result, outcome)))
     } else {
       steps.push(step('RCPT', judgementInWords(atRcpt)))
     }

@@ -4,7 +4,7 @@ import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../name
 import { acceptedDomainOf, type Known, type Snapshot } from '../tenants/snapshot'
 import type { Mode } from '../mode'
 import type { Attribution } from './attribution'
-import { REPLIES, type Reply } from './reply'
+import { REPLIES, withCase, type Reply } from './reply'
 
 /** How a sender stands to its tenant. */
 export type SenderClass = 'registered' | 'unregistered' | 'null'
@@ -60,6 +60,8 @@ export type Judgement =
       readonly reply: Reply
     }
 
+type Refusal = Extract<Judgement, { verdict: 'refuse' | 'tempfail' }>
+
 const NOT_RELAYING: Judgement = { verdict: 'ignore', reason: 'not-relaying' }
 const NO_TENANT: Judgement = { verdict: 'ignore', reason: 'no-tenant' }
 const OFF: Judgement = { verdict: 'ignore', reason: 'off' }
@@ -68,8 +70,8 @@ const OWN_RECIPIENT: Judgement = { verdict: 'pass', reason: 'own-recipient' }
 const CHARGE: Judgement = { verdict: 'charge', reason: 'allowance', meter: 'unregistered' }
 const CHARGE_NULL: Judgement = { verdict: 'charge', reason: 'allowance', meter: 'null' }
 const PASS_UNKNOWN: Judgement = { verdict: 'pass', reason: 'tenant-unknown' }
-const RESTRICTED: Judgement = { verdict: 'refuse', reason: 'restricted', reply: REPLIES.blocked }
-const RESTRICTED_ALL: Judgement = {
+const RESTRICTED: Refusal = { verdict: 'refuse', reason: 'restricted', reply: REPLIES.blocked }
+const RESTRICTED_ALL: Refusal = {
   verdict: 'refuse',
   reason: 'restricted',
   reply: REPLIES.blockedAll,
@@ -130,25 +132,27 @@ export function judge(situation: Situation): Judgement {
     return accept || config.main.override === 'monitor' ? PASS_UNKNOWN : TENANT_UNKNOWN
   }
   if (mode === 'off') return OFF
-  if (enforcing && snapshot.restricted === 'all') return RESTRICTED_ALL
+  if (enforcing && snapshot.restricted === 'all') return namingCase(RESTRICTED_ALL, situation)
   if (situation.sender.class === 'registered') return REGISTERED
   return judgeOther(situation, snapshot, enforcing)
 }
 
 /** Unregistered senders and the null sender. */
-function judgeOther(
-  { stage, sender, recipient, config }: Situation,
-  snapshot: Snapshot,
-  enforcing: boolean,
-): Judgement {
+function judgeOther(situation: Situation, snapshot: Snapshot, enforcing: boolean): Judgement {
+  const { stage, sender, recipient, config } = situation
   const isNull = sender.class === 'null'
   const restricted = enforcing && !isNull && snapshot.restricted !== undefined
   const refuses = restricted && (stage !== 'mail' || config.main.refuseAt === 'mail')
   // Recipients inside the tenant's own accepted domains are not relay. Looked at only where it matters.
   const matters = refuses || stage === 'rcpt_ok'
   if (matters && recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
-  if (refuses) return RESTRICTED
+  if (refuses) return namingCase(RESTRICTED, situation)
   return isNull ? CHARGE_NULL : CHARGE
+}
+
+function namingCase(judgement: Refusal, { snapshot, config }: Situation): Judgement {
+  if (!config.reply.case || !snapshot) return judgement
+  return { ...judgement, reply: withCase(judgement.reply, snapshot.case) }
 }
 
 function isOwn(recipient: HarakaAddress, snapshot: Snapshot): boolean {

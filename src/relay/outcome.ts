@@ -2,7 +2,7 @@ import type { ChargeResult } from '../allowance/charge-answer'
 import type { Config } from '../config'
 import type { Known } from '../tenants/snapshot'
 import { modeOf } from './judge'
-import { REPLIES, type Reply } from './reply'
+import { REPLIES, withCase, type Reply } from './reply'
 
 /** What a charge means for its recipient. */
 export interface Outcome {
@@ -37,8 +37,14 @@ const OUTCOMES: Readonly<Record<Answer, Outcome>> = {
 const RESTRICTED_ALL: Outcome = { ...OUTCOMES.RESTRICTED, reply: REPLIES.blockedAll }
 
 /** Turns the answer of Redis into what the client is told. */
-export function outcomeOf({ answer, scope }: Pick<ChargeResult, 'answer' | 'scope'>): Outcome {
-  return answer === 'RESTRICTED' && scope === 'all' ? RESTRICTED_ALL : OUTCOMES[answer]
+export function outcomeOf(
+  result: Pick<ChargeResult, 'answer' | 'scope' | 'case'>,
+  config: Config,
+): Outcome {
+  const { answer, scope } = result
+  const outcome = answer === 'RESTRICTED' && scope === 'all' ? RESTRICTED_ALL : OUTCOMES[answer]
+  if (!config.reply.case || !outcome.reply) return outcome
+  return { ...outcome, reply: withCase(outcome.reply, result.case) }
 }
 
 /** Whether a recipient passes that could not be counted: outside of `enforce` nothing is refused, with a 4xx neither. */

@@ -52,6 +52,11 @@ export const REPLIES = {
   },
 } as const satisfies Record<string, Reply>
 
+/** The same with the case of the restriction behind the exact text (`[reply] case`); empty: as it is. */
+export function withCase(reply: Reply, openedCase: string): Reply {
+  return openedCase === '' ? reply : { ...reply, text: `${reply.text} (case ${openedCase})` }
+}
+
 /** The reply as it goes over the wire, without its line end. */
 export function formatReply({ code, subject, detail, text }: Reply): string {
   return `${code} ${Math.floor(code / 100)}.${subject}.${detail} ${text}`

@@ -20,6 +20,18 @@ export interface Restriction {
   readonly reason: string
   readonly scope: Scope
   readonly trigger: Trigger | undefined
+  /** The case that it has opened: `tenant:number`; empty where it is older than cases. */
+  readonly case: string
+  /** It tripped within the probation that followed the one before. */
+  readonly onProbation: boolean
+}
+
+/** A smaller allowance that is to hold for some time after a lift. */
+export interface ProbationTerms {
+  /** Allowance for unregistered mail, canonical text (see `formatLimits`). */
+  readonly limits: string
+  /** ms */
+  readonly duration: number
 }
 
 /** Who does something, and why. */
@@ -61,19 +73,25 @@ export class Restrictions {
   /**
    * Lifts a restriction, or clears the first would-be trip of a tenant in monitor, and starts the windows afresh.
    *
+   * A tenant on probation that is not restricted has that ended.
+   *
    * @param keepUsage leaves the windows as they are: the next unregistered recipient may trip again.
+   * @param probation what holds from then on; without it, a probation before ends as well.
    * @throws {NotFoundError} no such tenant.
    */
   async lift(
     tenant: string,
-    { by, reason, keepUsage }: Act & { keepUsage: boolean },
-  ): Promise<'lifted' | 'unchanged'> {
+    { by, reason, keepUsage, probation }: Act & { keepUsage: boolean; probation?: ProbationTerms },
+  ): Promise<'lifted' | 'ended' | 'unchanged'> {
     const { keys } = this.store
     const reply = (await this.store.run(
       LIFT,
       [keys.tenant(tenant), keys.restriction(tenant), keys.usage(tenant)],
-      [by, reason, keepUsage ? 1 : 0, randomToken()],
-    )) as 'lifted' | 'unchanged' | 'gone'
+      [
+        ...[by, reason, keepUsage ? 1 : 0, randomToken()],
+        ...[probation?.limits ?? '', probation?.duration ?? 0],
+      ],
+    )) as 'lifted' | 'ended' | 'unchanged' | 'gone'
     if (reply === 'gone') throw noSuchTenant(tenant)
     await this.takeOutOfIndex(tenant)
     return reply
@@ -124,5 +142,7 @@ export function decodeRestriction(
     reason: fields['reason'] ?? '',
     scope: fields['scope'] as Scope,
     trigger: parseTrigger(fields),
+    case: fields['case'] ?? '',
+    onProbation: fields['probation'] === '1',
   }
 }

@@ -27,6 +27,8 @@ export interface DirectoryEvents {
   onUsableAgain?(): void
   /** A tenant that this process knows has another restriction than before. */
   onRestriction(before: Snapshot, now: Snapshot): void
+  /** Events of a tenant wait to be put into the stream. Told whenever the tenant is read, as long as it is so. */
+  onEventsPending?(tenant: string): void
   onError(message: string): void
 }
 
@@ -91,6 +93,7 @@ export class Directory {
       ...{ store, ageLimit, inBackground, registry, onNews },
       catchUp: () => this.catchUp(),
       onRestriction: (before, now) => events.onRestriction(before, now),
+      onEventsPending: (tenant) => events.onEventsPending?.(tenant),
     })
     this.knownConnectors = new KnownConnectors({
       ...{ store, inBackground, registry, onChange },

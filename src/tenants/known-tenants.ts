@@ -44,6 +44,7 @@ export interface TenantsContext {
   readonly onNews: () => void
   /** A tenant that is known here has another restriction than before. */
   readonly onRestriction: (before: Snapshot, now: Snapshot) => void
+  readonly onEventsPending: (tenant: string) => void
 }
 
 /** The snapshots that one process holds, and how they are kept up to date. */
@@ -140,10 +141,14 @@ export class KnownTenants {
     tenant: string,
     heard: HeardChanges<DomainsChange>,
   ): Promise<Snapshot | undefined> {
-    const { store, ageLimit, registry, catchUp, onNews, onRestriction } = this.context
+    const { store, ageLimit, registry, catchUp, onNews, onRestriction, onEventsPending } =
+      this.context
     registry.assertUsable()
     const { snapshot: before, remembered } = this.held.peek(tenant) ?? {}
-    const asRead = await readSnapshot(store, tenant, before, { heard, catchUp })
+    const asRead = await readSnapshot(store, tenant, before, {
+      ...{ heard, catchUp },
+      onEventsPending: () => onEventsPending(tenant),
+    })
     if (asRead === undefined) return this.missing(tenant)
     // Afterwards: what was read may have been put there after all was lost.
     await registry.check()

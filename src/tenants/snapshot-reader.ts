@@ -26,10 +26,16 @@ export interface News {
   readonly heard: HeardChanges<DomainsChange>
   /** Resolves when all has been heard that was announced before the call, as far as there is a connection for it. */
   readonly catchUp: () => Promise<unknown>
+  /** Called where events of the tenant wait to be put into the stream. */
+  readonly onEventsPending: () => void
 }
 
 /** Nobody listens. */
-const NO_NEWS: News = { heard: new HeardChanges(), catchUp: () => Promise.resolve() }
+const NO_NEWS: News = {
+  heard: new HeardChanges(),
+  catchUp: () => Promise.resolve(),
+  onEventsPending: () => {},
+}
 
 /**
  * Reads a tenant; `undefined`: there is no such tenant.
@@ -42,12 +48,13 @@ export async function readSnapshot(
   store: Store,
   tenant: string,
   known: OwnSnapshot | undefined,
-  { heard, catchUp }: News = NO_NEWS,
+  { heard, catchUp, onEventsPending }: News = NO_NEWS,
 ): Promise<OwnSnapshot | undefined> {
   for (let attempt = 1; ; attempt++) {
     const head = await readHead(store, tenant, known)
     if (head === undefined) return undefined
-    const { list, ...facts } = head
+    const { list, eventsPending, ...facts } = head
+    if (eventsPending) onEventsPending()
     const { domainsToken } = facts
     if (typeof list !== 'string') return upToDate({ ...facts, domains: unpackDomains(list) }, heard)
     if (known) {
@@ -88,6 +95,7 @@ export function upToDate(snapshot: OwnSnapshot, heard: HeardChanges<DomainsChang
 }
 
 interface Head extends Facts {
+  readonly eventsPending: boolean
   readonly list: 'same' | 'long' | readonly string[]
 }
 
@@ -101,9 +109,9 @@ async function readHead(
     SNAPSHOT,
     [keys.tenant(tenant), keys.domains(tenant), keys.restriction(tenant)],
     [known?.domainsToken ?? '', LONGEST_WHOLE],
-  )) as [string, string, string, string, string, Head['list']] | null
+  )) as [string, string, string, string, string, string, number, Head['list']] | null
   if (reply === null) return undefined
-  const [domainsToken, stateToken, mode, scope, by, list] = reply
+  const [domainsToken, stateToken, mode, scope, by, openedCase, pending, list] = reply
   return {
     tenant,
     domainsToken,
@@ -111,6 +119,8 @@ async function readHead(
     mode: mode === '' ? undefined : (mode as Mode),
     restricted: scope === '' ? undefined : (scope as Scope),
     restrictedBy: by,
+    case: openedCase,
+    eventsPending: pending === 1,
     list,
   }
 }

@@ -12,6 +12,8 @@ export interface Snapshot {
   readonly restricted: Scope | undefined
   /** Who restricted it; empty where it is not restricted. */
   readonly restrictedBy: string
+  /** The case that the restriction has opened; empty: none. */
+  readonly case: string
   /**
    * Accepted domain → whether the names below it count too. The directory changes the list in place, and puts a snapshot
    * with the new token in the place of this one: whoever still goes by the old token may see later entries. That is as

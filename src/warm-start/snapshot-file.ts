@@ -106,6 +106,7 @@ function toSnapshot({ id, fields, restriction }: TenantRecord): OwnSnapshot {
     mode: fields.get('mode') as Mode | undefined,
     restricted: restriction?.get('scope') as Scope | undefined,
     restrictedBy: restriction?.get('by') ?? '',
+    case: restriction?.get('case') ?? '',
     domains: new Map(),
   }
 }

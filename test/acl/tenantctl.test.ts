@@ -77,7 +77,7 @@ describe('tenantctl with the users of docs/acl', () => {
         connector: `${tenant}/web`,
         ip: '192.0.2.7',
       },
-      { limits, nullLimits: limits, mode: 'enforce', override: undefined },
+      { limits, nullLimits: limits, mode: 'enforce', override: undefined, warnAt: [] },
     )
   }
 

@@ -22,9 +22,10 @@ describe('a charge', () => {
       used: 1,
       limit: 3,
       window: HOUR,
-      windows: [{ used: 1, limit: 3, window: HOUR }],
+      windows: [{ used: 1, limit: 3, window: HOUR, reached: 0 }],
       firstWouldTrip: false,
       scope: 'unregistered',
+      case: '',
       stale: false,
     })
     assert.equal((await allowance.charge()).used, 2)
@@ -57,6 +58,8 @@ describe('a charge', () => {
         connector: 'contoso/b',
         ip: '::1',
       },
+      case: 'contoso:1',
+      onProbation: false,
     })
   })
 
@@ -194,9 +197,9 @@ describe('several windows', () => {
     const charged = await allowance.charge()
     assert.deepEqual([charged.used, charged.limit, charged.window], [1, 5, HOUR])
     assert.deepEqual(charged.windows, [
-      { used: 1, limit: 9, window: 60 * SECOND },
-      { used: 1, limit: 5, window: HOUR },
-      { used: 1, limit: 7, window: DAY },
+      { used: 1, limit: 9, window: 60 * SECOND, reached: 0 },
+      { used: 1, limit: 5, window: HOUR, reached: 0 },
+      { used: 1, limit: 7, window: DAY, reached: 0 },
     ])
   })
 
@@ -446,7 +449,8 @@ describe('a receipt', () => {
     await allowance.answers(1)
     const tripped = await allowance.charge({ transaction: 'F1.2' })
     await allowance.lift()
-    assert.deepEqual(await allowance.charge({ transaction: 'F1.2' }), tripped)
+    // The case went with the restriction.
+    assert.deepEqual(await allowance.charge({ transaction: 'F1.2' }), { ...tripped, case: '' })
     assert.equal(await allowance.restriction(), undefined)
     assert.deepEqual(await allowance.used(), [0])
   })

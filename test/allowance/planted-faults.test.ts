@@ -21,6 +21,8 @@ const SCHEDULES = 300
 const CHARGE = 'src/allowance/lua/charge.lua'
 const REFUND = 'src/allowance/lua/refund.lua'
 const LIFT = 'src/restriction/lua/lift.lua'
+const EDGES = 'src/store/lua/edges.lua'
+const PROBATION = 'src/store/lua/probation.lua'
 const RING = 'src/store/lua/ring.lua'
 const SETTLEMENT = 'plugins/settlement.ts'
 
@@ -34,8 +36,8 @@ function fault(what: string, file: string, find: string, replace: string): Fault
   return { what, edits: [{ file, find, replace }] }
 }
 
-const WRITE_TRIP = `redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic', 'scope', 'unregistered',
-      'reason', 'allowance of ' .. over.text .. ' exceeded', unpack(trigger_of(over)))`
+const WRITE_TRIP = `redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
+    'case', case, 'event', event, unpack(trigger_of(over)))`
 
 /** Restricts only when it has seen the answer. */
 class TripsLater extends Store {
@@ -197,6 +199,25 @@ for at, ordinal in ipairs(ARGV) do
     REFUND,
     'bucket > newest - BUCKETS and count_in',
     'count_in',
+  ),
+  fault('an edge told each time', CHARGE, "if now_open ~= (text or '') then", 'if false then'),
+  fault(
+    'an edge told by the recipient before',
+    EDGES,
+    'used * 100 < count',
+    '(used + 1) * 100 < count',
+  ),
+  fault('an edge of the null sender', CHARGE, "if meter == 'u' then tell_edges", 'do tell_edges'),
+  fault('an edge that never ends', CHARGE, 'edge.percent > (levels[edge.field] or 0)', 'false'),
+  fault('a lift that leaves edges open', LIFT, 'do end_edge(', 'do (function() end)('),
+  fault('a probation without an end', PROBATION, 'now < tonumber(ends)', 'true'),
+  fault('a probation that is not looked at', CHARGE, 'probation or tenant[3]', 'tenant[3]'),
+  fault('a lift that leaves the probation', LIFT, 'if not probation then', 'if false then'),
+  fault(
+    'a trip that raises no event',
+    CHARGE,
+    "raise_event(KEYS[1], random, 'restricted', {",
+    '({',
   ),
   fault('a lift that keeps the usage', LIFT, "ARGV[3] ~= '1'", 'false'),
   fault('a lift that never keeps the usage', LIFT, "ARGV[3] ~= '1'", 'true'),

@@ -27,6 +27,7 @@ describe('usage', () => {
       null: [],
       wouldTrip: undefined,
       forecast: undefined,
+      probation: undefined,
     })
     assert.deepEqual(await allowance.everything(), before)
   })

@@ -28,7 +28,7 @@ export async function charge(
       connector: `${tenant}/web`,
       ip: '192.0.2.7',
     },
-    { limits, nullLimits: limits, mode: 'enforce', override: undefined },
+    { limits, nullLimits: limits, mode: 'enforce', override: undefined, warnAt: [] },
   )
   client.disconnect()
   return answer

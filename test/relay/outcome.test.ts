@@ -39,7 +39,7 @@ const CASES: readonly (readonly [ChargeResult['answer'], string, string, string 
 describe('outcomeOf', () => {
   for (const [answer, verdict, token, reply] of CASES) {
     it(`${answer}: ${verdict}, ${reply ?? 'no reply'}`, () => {
-      const outcome = outcomeOf({ answer, scope: 'unregistered' })
+      const outcome = outcomeOf({ answer, scope: 'unregistered', case: 'contoso:1' }, configWith())
       assert.equal(outcome.verdict, verdict)
       assert.equal(outcome.token, token)
       assert.equal(outcome.reply && formatReply(outcome.reply), reply)
@@ -47,12 +47,28 @@ describe('outcomeOf', () => {
   }
 
   it('RESTRICTED with scope all has a reply of its own', () => {
-    const { verdict, reply } = outcomeOf({ answer: 'RESTRICTED', scope: 'all' })
+    const { verdict, reply } = outcomeOf(
+      { answer: 'RESTRICTED', scope: 'all', case: 'contoso:1' },
+      configWith(),
+    )
     assert.equal(verdict, 'refuse')
     assert.equal(
       reply && formatReply(reply),
       '550 5.7.705 Access denied, tenant has exceeded threshold',
     )
+  })
+
+  it('names the case behind the exact text where [reply] case says so', () => {
+    const config = configWith({ reply: { case: 'true' } })
+    const replyTo = (answer: ChargeResult['answer'], openedCase: string): string | undefined => {
+      const { reply } = outcomeOf({ answer, scope: 'unregistered', case: openedCase }, config)
+      return reply && formatReply(reply)
+    }
+    assert.equal(replyTo('RESTRICTED', 'contoso:3'), `${BLOCKED} (case contoso:3)`)
+    assert.equal(replyTo('TRIPPED', 'contoso:3'), `${BLOCKED} (case contoso:3)`)
+    // A restriction that is older than cases, and a refusal without a restriction.
+    assert.equal(replyTo('RESTRICTED', ''), BLOCKED)
+    assert.equal(replyTo('ZERO', ''), BLOCKED)
   })
 })
 

@@ -29,6 +29,8 @@ describe('placing', () => {
       reason: 'abuse desk: 4711',
       scope: 'unregistered',
       trigger: undefined,
+      case: 'contoso:1',
+      onProbation: false,
     })
   })
 

@@ -33,6 +33,15 @@ interface Receipt {
 
 type Answer = Pick<ChargeResult, 'answer' | 'used' | 'limit' | 'window'>
 
+/** Percentages of a limit that are told. */
+const WARN_AT = [50, 80, 95]
+
+/** An event that must be raised, as far as the model knows it. */
+export type ModelEvent =
+  | { readonly kind: 'allowance' | 'resolved'; readonly window: number; readonly percent: number }
+  | { readonly kind: 'restricted'; readonly probation: boolean }
+  | { readonly kind: 'lifted' }
+
 /** What a charge is answered. */
 export type ModelAnswer = Answer & Pick<ChargeResult, 'windows' | 'firstWouldTrip' | 'scope'>
 
@@ -52,6 +61,11 @@ export const ABOVE_SENDER = 'other.example'
 export class ModelTenant {
   restricted: Scope | undefined
   wouldTrip = false
+  /** All that was raised since there is such a tenant. */
+  readonly raised: ModelEvent[] = []
+  private probation: { readonly limits: Limits; readonly until: number } | undefined
+  /** Edges that have been told and not ended. */
+  private edges: { readonly window: number; readonly percent: number }[] = []
   private readonly domains = new Map<string, Coverage>()
   private limits: Record<Meter, Limits>
   private mode: Mode = 'enforce'
@@ -74,8 +88,13 @@ export class ModelTenant {
     this.receipts = predecessor?.receipts ?? new Map<string, Receipt>()
   }
 
-  limitsOf(meter: Meter): Limits {
-    return this.limits[meter]
+  limitsOf(meter: Meter, now: number): Limits {
+    const onProbation = meter === 'unregistered' && this.isOnProbation(now)
+    return onProbation ? this.probation!.limits : this.limits[meter]
+  }
+
+  private isOnProbation(now: number): boolean {
+    return this.probation !== undefined && now < this.probation.until
   }
 
   coverageOf(domain: string): Coverage {
@@ -102,19 +121,32 @@ export class ModelTenant {
   /** @returns whether it may be done: `all` is not loosened. */
   block(scope: Scope): boolean {
     if (this.restricted === 'all' && scope !== 'all') return false
+    if (!this.restricted) this.raised.push({ kind: 'restricted', probation: false })
     this.restricted = scope
     return true
   }
 
-  lift(keepUsage: boolean): 'lifted' | 'unchanged' {
-    if (this.restricted === undefined && !this.wouldTrip) return 'unchanged'
+  lift(
+    now: number,
+    keepUsage: boolean,
+    probation?: { limits: string; duration: number },
+  ): 'lifted' | 'ended' | 'unchanged' {
+    const { restricted, wouldTrip } = this
+    if (restricted === undefined && !wouldTrip && !this.isOnProbation(now)) return 'unchanged'
+    this.probation =
+      probation && restricted !== undefined
+        ? { limits: parseLimits(probation.limits), until: now + probation.duration }
+        : undefined
+    if (restricted !== undefined) this.raised.push({ kind: 'lifted' })
     this.restricted = undefined
     this.wouldTrip = false
     if (!keepUsage) {
+      for (const edge of this.edges) this.raised.push({ kind: 'resolved', ...edge })
+      this.edges = []
       this.events = []
       this.latest.clear()
     }
-    return 'lifted'
+    return restricted !== undefined || wouldTrip ? 'lifted' : 'ended'
   }
 
   charge(now: number, key: string, meter: Meter, late: boolean): ModelAnswer {
@@ -122,16 +154,44 @@ export class ModelTenant {
     const answer = this.answer(now, key, meter, late)
     const { accepted } = this
     const windows = accepted?.limits ?? []
+    const reached =
+      accepted && meter === 'unregistered' ? this.tellEdges(accepted) : new Map<number, number>()
     return {
       ...answer,
       windows: windows.map(({ window, count }) => ({
         used: this.count(meter, window, now).held,
         limit: count,
         window,
+        reached: reached.get(window) ?? 0,
       })),
       firstWouldTrip: this.wouldTrip && !before.wouldTrip,
       scope: answer.answer === 'RESTRICTED' && before.scope ? before.scope : 'unregistered',
     }
+  }
+
+  /** What each window has reached just now; of several edges at once, the highest. */
+  private tellEdges({ limits, at }: { limits: Limits; at: number }): Map<number, number> {
+    const levels = new Map(
+      limits.map(({ window, count }) => {
+        const { held } = this.count('unregistered', window, at)
+        const level = WARN_AT.findLast((percent) => count > 0 && held * 100 >= count * percent)
+        return [window, level ?? 0]
+      }),
+    )
+    const isOver = ({ window, percent }: { window: number; percent: number }): boolean =>
+      percent > (levels.get(window) ?? 0)
+    for (const edge of this.edges.filter(isOver)) this.raised.push({ kind: 'resolved', ...edge })
+    this.edges = this.edges.filter((edge) => !isOver(edge))
+    const reached = new Map<number, number>()
+    for (const { window } of limits) {
+      const percent = levels.get(window)!
+      const told = this.edges.filter((edge) => edge.window === window)
+      if (told.some((edge) => edge.percent >= percent) || percent === 0) continue
+      reached.set(window, percent)
+      this.edges.push({ window, percent })
+      this.raised.push({ kind: 'allowance', window, percent })
+    }
+    return reached
   }
 
   private answer(now: number, key: string, meter: Meter, late: boolean): Answer {
@@ -145,7 +205,7 @@ export class ModelTenant {
     if (scope === 'all') return { ...EXPIRED, answer: 'RESTRICTED' }
     if (this.registered && meter === 'unregistered') return { ...EXPIRED, answer: 'REGISTERED' }
     if (scope && meter === 'unregistered') return { ...EXPIRED, answer: 'RESTRICTED' }
-    const limits = this.limits[meter]
+    const limits = this.limitsOf(meter, now)
     if (limits.length === 0) return { ...EXPIRED, answer: 'CHARGED' }
 
     const reached = limits.filter(
@@ -165,6 +225,7 @@ export class ModelTenant {
       if (!over) return reply('DEFER', reached[0]!)
       const answer = reply('TRIPPED', over)
       this.restricted = 'unregistered'
+      this.raised.push({ kind: 'restricted', probation: this.isOnProbation(now) })
       this.receipts.set(key, { answer, event: undefined })
       return answer
     }

@@ -3,7 +3,12 @@ import type { ChargeResult } from '../../src/allowance/charge-answer'
 import { Ledger, type Charge, type Defaults } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
 import type { Usage, WindowUsage } from '../../src/allowance/usage'
-import { Restrictions, type Restriction } from '../../src/restriction/restriction'
+import {
+  Restrictions,
+  type ProbationTerms,
+  type Restriction,
+} from '../../src/restriction/restriction'
+import type { Event } from '../../src/events/event'
 import type { Store } from '../../src/store/store'
 import type { Registry } from '../../src/tenants/registry'
 import type { TenantSettings } from '../../src/tenants/tenant-registry'
@@ -20,6 +25,7 @@ export const DEFAULTS: Defaults = {
   nullLimits: parseLimits('2/1h'),
   mode: 'enforce',
   override: undefined,
+  warnAt: [50, 80, 95],
 }
 
 /** One recipient, with all that a test does not care for filled in. */
@@ -120,12 +126,24 @@ export class Allowance {
     return this.restrictions.get(tenant)
   }
 
-  lift(keepUsage = false, tenant = 'contoso'): Promise<'lifted' | 'unchanged'> {
-    return this.restrictions.lift(tenant, { by: 'anna', reason: 'cleaned', keepUsage })
+  lift(
+    keepUsage = false,
+    tenant = 'contoso',
+    probation?: ProbationTerms,
+  ): ReturnType<Restrictions['lift']> {
+    const act = { by: 'anna', reason: 'cleaned', keepUsage }
+    return this.restrictions.lift(tenant, probation ? { ...act, probation } : act)
   }
 
   block(scope: 'unregistered' | 'all', tenant = 'contoso'): Promise<unknown> {
     return this.restrictions.place(tenant, { scope, by: 'anna', reason: 'abuse desk' })
+  }
+
+  /** The events that wait to be put into the stream. */
+  async events(tenant = 'contoso'): Promise<Event[]> {
+    const { client, keys } = this.store
+    const lines = (await client.hget(keys.tenant(tenant), 'events')) ?? ''
+    return lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Event]))
   }
 
   async domainsToken(tenant = 'contoso'): Promise<string> {

@@ -34,6 +34,7 @@ export function snapshotWith({
     mode,
     restricted,
     restrictedBy: restricted ? 'automatic' : '',
+    case: restricted ? 'contoso:1' : '',
     domains: new Map([
       ['contoso.com', true],
       ['contoso.net', false],

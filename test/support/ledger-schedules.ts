@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import type { Charge, Meter } from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
+import type { Event } from '../../src/events/event'
 import type { Mode } from '../../src/mode'
 import { DEFAULTS, type Allowance } from './allowance'
 import {
@@ -12,6 +13,7 @@ import {
   SENDER,
   type Coverage,
   type ModelAnswer,
+  type ModelEvent,
 } from './allowance-model'
 
 const SECOND = 1000
@@ -64,7 +66,12 @@ const operation = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('lift' as const), tenant, keepUsage: fc.boolean() }),
+    arbitrary: fc.record({
+      kind: fc.constant('lift' as const),
+      tenant,
+      keepUsage: fc.boolean(),
+      probation: fc.constantFrom(undefined, undefined, { limits: '2/1m', duration: 90 * SECOND }),
+    }),
   },
   {
     weight: 2,
@@ -237,8 +244,8 @@ class Run {
       }
       case 'lift':
         assert.equal(
-          await this.allowance.lift(operation.keepUsage, id),
-          model.lift(operation.keepUsage),
+          await this.allowance.lift(operation.keepUsage, id, operation.probation),
+          model.lift(this.allowance.clock.now, operation.keepUsage, operation.probation),
         )
         break
       case 'set': {
@@ -348,12 +355,15 @@ class Run {
   private async compare(at: number): Promise<void> {
     const id = this.ids[at]!
     const model = this.models[at]!
-    const [usage, restriction] = await Promise.all([
+    const [usage, restriction, events] = await Promise.all([
       this.allowance.usage(id),
       this.allowance.restriction(id),
+      this.allowance.events(id),
     ])
     assert.equal(restriction?.scope, model.restricted)
     assert.equal(usage.wouldTrip !== undefined, model.wouldTrip)
+    assert.deepEqual(events.map(shapeOf), model.raised)
+    assertEnds(events)
     const { now } = this.allowance.clock
     this.compareWindows(model, 'unregistered', usage.unregistered, now)
     this.compareWindows(model, 'null', usage.null, now)
@@ -367,7 +377,7 @@ class Run {
   ): void {
     assert.deepEqual(
       windows.map(({ window, limit, defer }) => ({ window, count: limit, defer })),
-      model.limitsOf(meter),
+      model.limitsOf(meter, now),
     )
     for (const { window, limit, used, freesAt } of windows) {
       const { least, most, held } = model.count(meter, window, now)
@@ -382,6 +392,36 @@ class Run {
       const then = model.count(meter, window, freesAt!).held
       const enough = Math.min(limit, used)
       assert.ok(before >= enough && then < enough, `frees at ${freesAt}: ${before}, then ${then}`)
+    }
+  }
+}
+
+function shapeOf(event: Event): ModelEvent {
+  switch (event.kind) {
+    case 'allowance':
+      return { kind: 'allowance', window: event.window, percent: event.percent }
+    case 'resolved':
+      return { kind: 'resolved', window: event.window!, percent: event.percent! }
+    case 'restricted':
+      return { kind: 'restricted', probation: event.probation === true }
+    case 'lifted':
+      return { kind: 'lifted' }
+    default:
+      throw new Error(`a ${event.kind} event`)
+  }
+}
+
+/** Ids are told apart, and what ends something names it: of that kind, and once. */
+function assertEnds(events: readonly Event[]): void {
+  const open = new Map<string, string>()
+  for (const event of events) {
+    if (event.kind === 'allowance' || event.kind === 'restricted') {
+      assert.ok(!open.has(event.id), 'an id is used again')
+      open.set(event.id, event.kind)
+    } else if (event.kind === 'resolved' || event.kind === 'lifted') {
+      const of = event.kind === 'lifted' ? 'restricted' : event.of
+      assert.equal(open.get(event.resolves), of, 'what has ended')
+      open.set(event.resolves, 'ended')
     }
   }
 }

@@ -150,7 +150,7 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
     return this.restrictions.get(tenant)
   }
 
-  lift(tenant: string, { keepUsage = false } = {}): Promise<'lifted' | 'unchanged'> {
+  lift(tenant: string, { keepUsage = false } = {}): ReturnType<Restrictions['lift']> {
     return this.restrictions.lift(tenant, { by: BY, reason: 'cleaned', keepUsage })
   }
 

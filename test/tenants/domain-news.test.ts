@@ -336,6 +336,7 @@ describe('a list that changes while it is read', () => {
         const snapshot = await readSnapshot(busy, TENANT, undefined, {
           heard,
           catchUp: () => hear(0),
+          onEventsPending: () => {},
         })
         const { length } = steps
         assert.ok(snapshot)

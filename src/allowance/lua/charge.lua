@@ -5,17 +5,18 @@
 -- ARGV[1] ordinal of the recipient in its transaction
 -- ARGV[2] not-after: server time in ms past which nothing is done any more; `dry`: only say what would happen
 -- ARGV[3] the domains token that the caller knows
--- ARGV[4] meter (u: unregistered, n: null), override (a mode that wins over all, or empty), and mode and limits of a
---         tenant that has none of its own, joined by tabs
+-- ARGV[4] meter (u: unregistered, n: null), override (a mode that wins over all, or empty), mode and limits of a tenant
+--         that has none of its own, and the percentages of a limit that are told, joined by tabs
 -- ARGV[5] domain, connector and address for the trigger, joined by tabs
 -- ARGV[6 …] the sender domain and its parents, where the answer before was STALE
 --
 -- Few and short arguments, and one text for a reply: each costs the caller more than it costs Redis.
 -- Reply: `answer time used limit window`: server time in ms, and the window in ms that decided or has the least left.
 -- CHARGED     counted; in monitor `used` may exceed `limit`. Then follow 1 if this is the first would-be trip, else 0,
---             and used, limit and window of every window; none of these where it was counted before
--- TRIPPED     not counted, and the tenant has been restricted in this call
--- RESTRICTED  not counted; the scope stands in place of `used`
+--             and of every window used, limit, window, and the percentage that this recipient has reached in it, or 0;
+--             none of these where it was counted before
+-- TRIPPED     not counted, and the tenant has been restricted in this call; the case follows
+-- RESTRICTED  not counted; the scope stands in place of `used`, and the case, if it has one, behind it
 -- ZERO        not counted: a limit of 0
 -- DEFER       not counted: a limit with `defer` is reached
 -- FULL        not counted: the allowance of the null sender is reached
@@ -29,11 +30,16 @@
 -- @include change
 -- @include ring
 -- @include limits
+-- @include event
+-- @include edges
+-- @include case
+-- @include probation
 local RECEIPT_TTL = 3600000
 
 local now = now_ms()
 local ordinal, dry = ARGV[1], ARGV[2] == 'dry'
-local meter, override, default_mode, default_limits = string.match(ARGV[4], '^(.)\t(.-)\t(.-)\t(.*)$')
+local meter, override, default_mode, default_limits, percents =
+  string.match(ARGV[4], '^(.)\t(.-)\t(.-)\t(.-)\t(.*)$')
 
 local function answer_only(answer)
   return string.format('%s %.0f', answer, now)
@@ -43,12 +49,14 @@ local receipt = redis.call('HGET', KEYS[4], ordinal)
 if receipt then
   local answer, counts = string.match(receipt, '^(%u+) (%d+ %d+ %d+)')
   if answer == 'SETTLED' then return answer_only('EXPIRED') end
-  return string.format('%s %.0f %s', answer, now, counts)
+  local case = answer == 'TRIPPED' and redis.call('HGET', KEYS[3], 'case')
+  return string.format('%s %.0f %s %s', answer, now, counts, case or '')
 end
 
 if not dry and now > tonumber(ARGV[2]) then return answer_only('EXPIRED') end
 
-local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'domains', meter == 'u' and 'limits' or 'nullLimits', 'mode')
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'domains', meter == 'u' and 'limits' or 'nullLimits', 'mode',
+  'probation')
 if not tenant[1] then return answer_only('GONE') end
 
 local mode = override ~= '' and override or tenant[4] or default_mode
@@ -58,9 +66,15 @@ local stale = meter == 'u' and tenant[2] ~= ARGV[3]
 if stale and #ARGV < 6 then return answer_only('STALE') end
 
 local enforcing = mode == 'enforce'
-local scope = enforcing and redis.call('HGET', KEYS[3], 'scope')
+local restriction = enforcing and redis.call('HMGET', KEYS[3], 'scope', 'case') or {}
+local scope = restriction[1]
+
+local function restricted()
+  return string.format('%s %s %s', answer_only('RESTRICTED'), scope, restriction[2] or '')
+end
+
 -- It stops registered mail too.
-if scope == 'all' then return answer_only('RESTRICTED') .. ' all' end
+if scope == 'all' then return restricted() end
 
 if stale then
   local entries = redis.call('HMGET', KEYS[5], unpack(ARGV, 6))
@@ -69,13 +83,15 @@ if stale then
   end
 end
 
-if scope and meter == 'u' then return answer_only('RESTRICTED') .. ' ' .. scope end
+if scope and meter == 'u' then return restricted() end
 
-local limits = parse_limits(tenant[3] or default_limits)
+local probation = meter == 'u' and probation_at(tenant[5], now)
+local limits = parse_limits(probation or tenant[3] or default_limits)
 if #limits == 0 then return answer_only('CHARGED') end
 
 local fields = { 'generation' }
 for at, limit in ipairs(limits) do fields[at + 1] = meter .. limit.window end
+if meter == 'u' then fields[#fields + 1] = 'warned' end
 local usage = redis.call('HMGET', KEYS[2], unpack(fields))
 local generation = usage[1] or tenant[1]
 
@@ -103,13 +119,24 @@ local function reply(answer, limit)
   return answer_only(answer) .. counts_of(limit)
 end
 
+local domain, connector, ip = string.match(ARGV[5], '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
+
+local function facts_of(limit)
+  return {
+    window = limit.window, limit = limit.count, used = limit.used,
+    domain = domain or '', connector = connector or '', ip = ip or '',
+  }
+end
+
 local function trigger_of(limit)
-  local domain, connector, ip = string.match(ARGV[5], '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
   return {
     'window', limit.window, 'limit', limit.count, 'used', limit.used,
     'domain', domain or '', 'connector', connector or '', 'ip', ip or '',
   }
 end
+
+local transaction = string.match(KEYS[4], ':receipt:(.*)$')
+local random = ordinal .. ':' .. transaction
 
 local function keep_receipt(answer, limit, buckets)
   local entry = string.format('%s %d %d %.0f %s %s', answer, limit.used, limit.count, limit.window, generation, buckets)
@@ -121,13 +148,23 @@ if enforcing and (zero or over or deferring) then
   if meter == 'n' then return reply('FULL', zero or over or deferring) end
   if zero then return reply('ZERO', zero) end
   if not over then return reply('DEFER', deferring) end
-  if not dry then
-    redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic', 'scope', 'unregistered',
-      'reason', 'allowance of ' .. over.text .. ' exceeded', unpack(trigger_of(over)))
-    change_tenant(KEYS[1], 'state', ordinal .. string.match(KEYS[4], ':receipt(:.*)$'))
-    keep_receipt('TRIPPED', over, '-')
+  if dry then return reply('TRIPPED', over) end
+  local reason = 'allowance of ' .. over.text .. ' exceeded' .. (probation and ' within probation' or '')
+  local case = open_case(KEYS[1])
+  local windows = {}
+  for at, limit in ipairs(limits) do
+    windows[at] = { window = limit.window, limit = limit.count, used = limit.used }
   end
-  return reply('TRIPPED', over)
+  local event = raise_event(KEYS[1], random, 'restricted', {
+    scope = 'unregistered', by = 'automatic', reason = reason, case = case, trigger = facts_of(over),
+    windows = windows, probation = probation and true or false, transaction = transaction,
+  })
+  redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
+    'case', case, 'event', event, unpack(trigger_of(over)))
+  if probation then redis.call('HSET', KEYS[3], 'probation', '1') end
+  change_tenant(KEYS[1], 'state', random)
+  keep_receipt('TRIPPED', over, '-')
+  return reply('TRIPPED', over) .. ' ' .. case
 end
 
 local first_would_trip = 0
@@ -136,16 +173,45 @@ if not dry and meter == 'u' and over then
   first_would_trip = redis.call('HSETNX', KEYS[2], 'wouldTrip', table.concat(would_trip, '\t'))
 end
 
-local rings, buckets, windows = {}, {}, ''
+local rings, buckets = {}, {}
 for at, limit in ipairs(limits) do
   local ring = adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1)
   limit.used = limit.used + 1
   rings[2 * at - 1], rings[2 * at] = fields[at + 1], ring
   buckets[at] = string.format('%s:%.0f', fields[at + 1], limit.newest)
-  windows = windows .. counts_of(limit)
 end
+
+-- Tells which edges are reached, and which have ended; of a window, the highest of those that one recipient reaches.
+local function tell_edges(text)
+  local levels, told, left = {}, {}, {}
+  for at, limit in ipairs(limits) do levels[fields[at + 1]] = level_of(percents, limit.used, limit.count) end
+  for _, edge in ipairs(open_edges(text)) do
+    if edge.percent > (levels[edge.field] or 0) then
+      end_edge(KEYS[1], random, edge)
+    else
+      told[edge.field] = math.max(told[edge.field] or 0, edge.percent)
+      left[#left + 1] = edge
+    end
+  end
+  for at, limit in ipairs(limits) do
+    local field = fields[at + 1]
+    if levels[field] > (told[field] or 0) then
+      limit.reached = levels[field]
+      local facts = facts_of(limit)
+      facts.percent = limit.reached
+      left[#left + 1] = { field = field, percent = limit.reached, event = raise_event(KEYS[1], random, 'allowance', facts) }
+    end
+  end
+  local now_open = edges_text(left)
+  if now_open ~= (text or '') then redis.call('HSET', KEYS[2], 'warned', now_open) end
+end
+
 if not dry then
   redis.call('HSET', KEYS[2], unpack(rings))
   keep_receipt('CHARGED', tightest, table.concat(buckets, ','))
+  if meter == 'u' then tell_edges(usage[#fields]) end
 end
+
+local windows = ''
+for _, limit in ipairs(limits) do windows = string.format('%s%s %d', windows, counts_of(limit), limit.reached or 0) end
 return reply('CHARGED', tightest) .. ' ' .. first_would_trip .. windows

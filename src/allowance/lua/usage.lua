@@ -2,17 +2,19 @@
 --
 -- KEYS[1] tenant   KEYS[2] usage
 -- ARGV[1] limits and ARGV[2] null limits of a tenant that has none of its own
--- Reply: { server time in ms, the first would-be trip or '', { meter, window in ms, limit, 1 if it defers, used,
+-- Reply: { server time in ms, the first would-be trip or '', the probation that holds or '', { meter, window in ms, limit, 1 if it defers, used,
 --          newest bucket, then bucket and count of every bucket that holds something } … }; false: no such tenant
 --
 -- @include clock
 -- @include ring
 -- @include limits
+-- @include probation
 local now = now_ms()
-local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits')
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits', 'probation')
 if not tenant[1] then return false end
 
-local reply = { now, redis.call('HGET', KEYS[2], 'wouldTrip') or '' }
+local probation = probation_at(tenant[4], now)
+local reply = { now, redis.call('HGET', KEYS[2], 'wouldTrip') or '', probation and tenant[4] or '' }
 
 local function read(meter, text)
   for _, limit in ipairs(parse_limits(text)) do
@@ -32,6 +34,6 @@ local function read(meter, text)
   end
 end
 
-read('u', tenant[2] or ARGV[1])
+read('u', probation or tenant[2] or ARGV[1])
 read('n', tenant[3] or ARGV[2])
 return reply

@@ -2,17 +2,37 @@
 --
 -- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] usage
 -- ARGV[1] by   ARGV[2] reason   ARGV[3] 1: keep the usage   ARGV[4] random part of a token
--- Reply: lifted; unchanged (not restricted, and in monitor no would-be trip to clear); gone
+-- ARGV[5] limits that hold from then on, for the time in ms of ARGV[6]; empty: none
+-- Reply: lifted; ended (not restricted, and the probation has been ended); unchanged (neither, and in monitor no would-be
+-- trip to clear); gone
 --
 -- @include clock
 -- @include change
+-- @include event
+-- @include edges
+-- @include probation
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 
-local restricted = redis.call('EXISTS', KEYS[2]) == 1
+local by, reason = ARGV[1], ARGV[2]
+local restriction = redis.call('HMGET', KEYS[2], 'scope', 'case', 'event')
+local restricted = restriction[1]
 local would_trip = redis.call('HEXISTS', KEYS[3], 'wouldTrip') == 1
-if not restricted and not would_trip then return 'unchanged' end
+local on_probation = probation_at(redis.call('HGET', KEYS[1], 'probation'), now_ms())
+if not restricted and not would_trip and not on_probation then return 'unchanged' end
 
+local probation
+if restricted and ARGV[5] ~= '' then
+  local ends = now_ms() + tonumber(ARGV[6])
+  probation = { limits = ARGV[5], ['until'] = ends }
+  redis.call('HSET', KEYS[1], 'probation', string.format('%.0f\t%s\t%s', ends, ARGV[5], restriction[2] or ''))
+end
+if restricted then
+  raise_event(KEYS[1], ARGV[4], 'lifted', {
+    by = by, reason = reason, case = restriction[2] or '', resolves = restriction[3] or '', probation = probation,
+  })
+end
 if ARGV[3] ~= '1' then
+  for _, edge in ipairs(open_edges(redis.call('HGET', KEYS[3], 'warned'))) do end_edge(KEYS[1], ARGV[4], edge) end
   -- The new generation before the old usage goes: a key that is gone must not be touched again (see change).
   redis.call('HSET', KEYS[3], 'generation', new_token(ARGV[4]))
   for _, field in ipairs(redis.call('HKEYS', KEYS[3])) do
@@ -22,6 +42,7 @@ elseif would_trip then
   redis.call('HDEL', KEYS[3], 'wouldTrip')
 end
 if restricted then redis.call('DEL', KEYS[2]) end
-redis.call('HSET', KEYS[1], 'lifted', string.format('%.0f\t%s\t%s', now_ms(), ARGV[1], ARGV[2]))
+if not probation then redis.call('HDEL', KEYS[1], 'probation') end
+redis.call('HSET', KEYS[1], 'lifted', string.format('%.0f\t%s\t%s', now_ms(), by, reason))
 change_tenant(KEYS[1], 'state', ARGV[4])
-return 'lifted'
+return restricted and 'lifted' or would_trip and 'lifted' or 'ended'

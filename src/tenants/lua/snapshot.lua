@@ -2,13 +2,13 @@
 --
 -- KEYS[1] tenant   KEYS[2] domains   KEYS[3] restriction
 -- ARGV[1] the domains token that the caller knows, or empty   ARGV[2] longest list to send along
--- Reply: { domains token, state token, mode or '', restriction's scope or '', by or '', the domains }; false: no such
--- tenant. The domains are: 'same' (the caller's token still holds), 'long' (read it with HSCAN), or names and packed
+-- Reply: { domains token, state token, mode or '', restriction's scope or '', by or '', case or '', 1 if events wait,
+-- the domains }; false: no such tenant. The domains are: 'same' (the caller's token still holds), 'long' (read it with HSCAN), or names and packed
 -- values in turn.
-local tenant = redis.call('HMGET', KEYS[1], 'domains', 'state', 'mode', 'createdAt')
+local tenant = redis.call('HMGET', KEYS[1], 'domains', 'state', 'mode', 'createdAt', 'events')
 if not tenant[4] then return false end
 
-local restriction = redis.call('HMGET', KEYS[3], 'scope', 'by')
+local restriction = redis.call('HMGET', KEYS[3], 'scope', 'by', 'case')
 local domains
 if tenant[1] == ARGV[1] then
   domains = 'same'
@@ -17,4 +17,8 @@ elseif redis.call('HLEN', KEYS[2]) > tonumber(ARGV[2]) then
 else
   domains = redis.call('HGETALL', KEYS[2])
 end
-return { tenant[1] or '', tenant[2] or '', tenant[3] or '', restriction[1] or '', restriction[2] or '', domains }
+return {
+  tenant[1] or '', tenant[2] or '', tenant[3] or '',
+  restriction[1] or '', restriction[2] or '', restriction[3] or '',
+  tenant[5] and tenant[5] ~= '' and 1 or 0, domains,
+}

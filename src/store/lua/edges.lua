@@ -1,0 +1,34 @@
+-- Edges of an allowance: that a window has reached a percentage of its limit, told once and until it has fallen below
+-- it again. Those that are open stand in the usage as `u<window>:<percent>:<event>`, joined by commas. Needs event.
+local function open_edges(text)
+  local edges = {}
+  for field, percent, event in string.gmatch(text or '', '(%w+):(%d+):([%w_]+)') do
+    edges[#edges + 1] = { field = field, percent = tonumber(percent), event = event }
+  end
+  return edges
+end
+
+local function edges_text(edges)
+  local parts = {}
+  for at, edge in ipairs(edges) do parts[at] = string.format('%s:%d:%s', edge.field, edge.percent, edge.event) end
+  return table.concat(parts, ',')
+end
+
+-- The highest of the percentages, as `50,80,95`, that `used` of `count` has reached; 0: none.
+local function level_of(percents, used, count)
+  local level = 0
+  if count == 0 then return level end
+  for text in string.gmatch(percents, '%d+') do
+    local percent = tonumber(text)
+    if used * 100 < count * percent then break end
+    level = percent
+  end
+  return level
+end
+
+-- Says that what the edge told has ended.
+local function end_edge(tenant_key, random, edge)
+  raise_event(tenant_key, random, 'resolved', {
+    resolves = edge.event, of = 'allowance', percent = edge.percent, window = tonumber(string.sub(edge.field, 2)),
+  })
+end
