@@ -136,11 +136,17 @@ export async function readWhole(
   )) as [Buffer[], Buffer[], Buffer[], Buffer[], number]
   return {
     id,
-    fields: toMap(fields, String),
+    fields: registered(toMap(fields, String)),
     restriction: restriction.length === 0 ? undefined : toMap(restriction, String),
     usage: rings.length === 0 ? undefined : toMap(rings, (octets) => octets),
     domains: Number(long) === 1 ? undefined : toMap(domains, String),
   }
+}
+
+/** Without the events that wait to be put into the stream: they are on their way, and nothing that was registered. */
+function registered(fields: Map<string, string>): Map<string, string> {
+  fields.delete('events')
+  return fields
 }
 
 async function* recordsOf(

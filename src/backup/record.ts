@@ -164,6 +164,7 @@ function checkTenantField(field: string, text: string): boolean {
       return DIGITS.test(text)
     // `TIME<tab>BY<tab>REASON`
     case 'lifted':
+      return true
     // `TIME<tab>LIMITS<tab>CASE`
     case 'probation':
       return true

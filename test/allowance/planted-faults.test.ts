@@ -217,7 +217,7 @@ for at, ordinal in ipairs(ARGV) do
     'a trip that raises no event',
     CHARGE,
     "raise_event(KEYS[1], random, 'restricted', {",
-    '({',
+    "(function() return '-' end)({",
   ),
   fault('a lift that keeps the usage', LIFT, "ARGV[3] ~= '1'", 'false'),
   fault('a lift that never keeps the usage', LIFT, "ARGV[3] ~= '1'", 'true'),

@@ -44,7 +44,7 @@ describe('the log of two hosts with two workers each', () => {
       line ?? '',
       new RegExp(
         ` \\[WARN\\] .*\\] tripped tenant=tripping connector=tripping/mx domain=stolen.example ` +
-          `ip=${tenant.session.localAddress} used=2 limit=2 window=1h transaction=[0-9A-F-]+[.]1$`,
+          `ip=${tenant.session.localAddress} used=2 limit=2 window=1h case=tripping:1 transaction=[0-9A-F-]+[.]1$`,
       ),
     )
     assert.deepEqual(lines('blocked', tenant), [])

@@ -1,5 +1,5 @@
 -- Puts back the tenant itself, under new tokens: what processes know under the old ones may be newer, or of another
--- list.
+-- list. Events that wait there to be put into the stream stay.
 --
 -- KEYS[1] tenant
 -- ARGV[1] random part of the tokens   then for each: ARGV[n] field, ARGV[n + 1] value; no tokens
@@ -7,7 +7,7 @@
 --
 -- @include clock
 -- @include change
-local kept = { domains = true, state = true }
+local kept = { domains = true, state = true, events = true }
 local there = redis.call('HEXISTS', KEYS[1], 'createdAt') == 1
 for at = 2, #ARGV, 2 do
   kept[ARGV[at]] = true
