@@ -6,13 +6,15 @@ import { Engine } from '../src/relay/engine'
 import type { HarakaAddress } from '../src/names/envelope'
 import type { Snapshot } from '../src/tenants/snapshot'
 import { applyInThread } from '../src/tenants/tenants-file-thread'
+import { Appointment, appointWorker, hearAppointment } from './appointment'
+import { logAlert } from './alert-line'
 import { guarded } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
 import { Hooks } from './hooks'
 import { logSafely } from './log'
 import { lineOf, Quiet } from './quiet'
 import { watchTenantsFile } from './tenants-file'
-import { appointWriter, onAppointed, WarmStart } from './warm-start'
+import { WarmStart } from './warm-start'
 
 /** Before most others: a plugin that answers OK to RCPT, or speaks to its backend then, must not come first. */
 const EARLY = -50
@@ -26,6 +28,7 @@ class Process {
   engine: Engine | undefined
   readonly hooks: Hooks
   readonly warmStart: WarmStart
+  readonly appointment = new Appointment()
 
   constructor(
     plugin: Plugin,
@@ -57,7 +60,7 @@ export function register(this: Plugin): void {
   }
   const process = new Process(this, config, redisUsable)
   running = process
-  onAppointed(() => process.warmStart.appoint())
+  hearAppointment(process.appointment)
   for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(this)))) {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
@@ -66,8 +69,8 @@ export function register(this: Plugin): void {
 
 /** Single process, or the master of a cluster: the one that applies the tenants file. */
 export function hook_init_master(this: Plugin, next: Next, { cluster }: Server): void {
-  if (cluster) appointWriter(cluster)
-  else running?.warmStart.appoint()
+  if (cluster) appointWorker(cluster)
+  else running?.appointment.appoint()
   start(this, { follow: cluster === undefined, applyFile: true })
   next()
 }
@@ -102,7 +105,7 @@ function start(
       .then(() => {
         process.engine = engine
         if (follow) engine.follow()
-        if (follow) process.warmStart.keep(engine)
+        if (follow) process.appointment.whenAppointed(() => beginDuties(process, engine))
         engine.onConnected(() => process.hooks.troubles.over('connection'))
         if (wantsFile) applyTenantsFile(plugin, engine, process.config)
       })
@@ -110,6 +113,12 @@ function start(
   } catch (error) {
     failed(error)
   }
+}
+
+/** What one process of each Haraka does; some of it the watch leaves to one of all. */
+function beginDuties({ warmStart }: Process, engine: Engine): void {
+  warmStart.keep(engine)
+  engine.watch.start()
 }
 
 function applyTenantsFile(plugin: Plugin, engine: Engine, { redis, tenants }: Config): void {
@@ -136,6 +145,7 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
       plugin.lognotice('the registry in Redis is taken, and unregistered mail counted again'),
     onError: (message) => troubles.tell('background', message),
     onRedisError: (message) => troubles.tell('connection', message),
+    onAlert: (alert) => logAlert(plugin, alert),
     onDrop: (reason) => quiet.say(reason, `not given back, or not indexed: ${reason}`),
   }
 }

@@ -1,4 +1,3 @@
-import type { Cluster, Worker } from 'node:cluster'
 import { messageOf } from '../src/errors'
 import type { Engine } from '../src/relay/engine'
 import type { Directory } from '../src/tenants/directory'
@@ -8,13 +7,9 @@ import { SnapshotWriter } from '../src/warm-start/snapshot-writer'
 import type { Plugin } from './haraka'
 import { lineOf, Quiet } from './quiet'
 
-/** As Haraka names its own messages to workers; what does not know it passes it over (outbound/index.js, plugins.js). */
-const EVENT = 'unregistered-domain.write-snapshot'
-
 /** Keeps what a process knows for the next one, which may have to start without Redis. */
 export class WarmStart {
   private writer: SnapshotWriter | undefined
-  private appointed = false
 
   /** @param file path of the snapshot file; empty: there is none. */
   constructor(
@@ -62,49 +57,17 @@ export class WarmStart {
     )
   }
 
-  /** Writes the file from now on, if this is the process that is to do it. */
+  /** Writes the file from now on. */
   keep({ store, directory }: Engine): void {
     if (this.file === '' || this.writer) return
     const quiet = new Quiet((message, repeats) => this.plugin.logwarn(lineOf(message, repeats)))
     const onError = (message: string): void =>
       void quiet.say(message, `no snapshot was written, for a start without Redis: ${message}`)
     this.writer = new SnapshotWriter(store, directory, this.file, onError)
-    if (this.appointed) this.writer.start()
-  }
-
-  /** This is the one process that writes. */
-  appoint(): void {
-    this.appointed = true
-    this.writer?.start()
+    this.writer.start()
   }
 
   stop(): void {
     this.writer?.stop()
   }
-}
-
-/**
- * In the master: names one worker at a time to write the snapshot file, another when that one goes. The master itself
- * does not know which tenants send mail.
- */
-export function appointWriter(cluster: Cluster): void {
-  let appointed: Worker | undefined
-  const appoint = (): void => {
-    const fit = Object.values(cluster.workers ?? {}).filter(
-      (worker) => worker?.isConnected() && !worker.exitedAfterDisconnect,
-    )
-    if (appointed && fit.includes(appointed)) return
-    appointed = fit[0]
-    // One that ends in this moment is noticed by the next event.
-    appointed?.send({ event: EVENT }, () => {})
-  }
-  cluster.on('online', appoint)
-  cluster.on('disconnect', appoint)
-}
-
-/** In a worker: calls `start` when the master names it. */
-export function onAppointed(start: () => void): void {
-  process.on('message', (message: { event?: unknown } | null) => {
-    if (message?.event === EVENT) start()
-  })
 }

@@ -2,6 +2,10 @@ import { setTimeout } from 'node:timers/promises'
 import { Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
 import { messageOf } from '../errors'
+import type { Alert } from '../events/event'
+import { Forwarder } from '../events/forwarder'
+import { closeGroups, forwardLeft } from '../events/tasks'
+import { Watch } from '../events/watch'
 import { Flusher } from '../reporting/flusher'
 import { Recorder } from '../reporting/recorder'
 import { Tally } from '../reporting/tally'
@@ -32,6 +36,8 @@ export interface EngineEvents extends DirectoryEvents {
   onRedisError(message: string): void
   /** Something for Redis could not be done, and will not be. */
   onDrop(message: string): void
+  /** This process has put the alert into the stream of events. */
+  onAlert?(alert: Alert): void
 }
 
 /** All parts of one process that speak to Redis. */
@@ -43,6 +49,10 @@ export class Engine {
   /** What is counted for reports. */
   readonly tally: Tally
   private readonly flusher: Flusher
+  /** Takes raised events to the stream; `beforePublish` is what is done before that. */
+  readonly forwarder: Forwarder
+  /** Runs what one process of all Harakas does; to be started in the appointed process. */
+  readonly watch: Watch
   private readonly outbox: Outbox
   private released = false
   /** Something has been counted for reports since they were flushed last. */
@@ -86,6 +96,15 @@ export class Engine {
       recorder: new Recorder(this.store, reportDays),
       ready: () => this.whenRecordable(),
     })
+
+    const { registry } = this.directory
+    const told = (what: string, error?: unknown): void =>
+      events.onError(error === undefined ? what : `${what}: ${messageOf(error)}`)
+    const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
+    this.forwarder = new Forwarder(this.store, () => this.whenUsable(), forwarderEvents)
+    this.watch = new Watch(this.store, () => registry.state === 'usable', told)
+    this.watch.add(closeGroups(this.forwarder, forwarderEvents))
+    this.watch.add(forwardLeft(this.store, this.forwarder))
   }
 
   /** Starts to follow changes, over a connection of its own; not any more where the process drains its sessions. */
@@ -121,7 +140,9 @@ export class Engine {
   }
 
   /** Events of a tenant wait to be put into the stream: sees to it, in the background. */
-  eventsPending(_tenant: string): void {}
+  eventsPending(tenant: string): void {
+    this.forwarder.pending(tenant)
+  }
 
   /**
    * Before the process drains its sessions: stops following changes, and keeps the connection for those sessions. From
@@ -129,6 +150,7 @@ export class Engine {
    */
   release(): void {
     this.directory.stop()
+    this.watch.stop()
     this.store.unref()
     this.released = true
     this.flusher.stop()
@@ -142,18 +164,22 @@ export class Engine {
   /** What must not be written to another registry waits, too. */
   private send(lane: string, errand: Errand): void {
     const { registry } = this.directory
-    // Asked here, too: a process that drains its sessions does not look by age any more.
     this.outbox.send(lane, () =>
-      registry.state === 'usable' ? errand() : registry.check().then(errand),
+      registry.state === 'usable' ? errand() : this.whenUsable().then(errand),
     )
     if (this.released) this.holdUntilSent()
   }
 
+  /** @throws where the registry must not be written; a process that drains its sessions does not look by age any more. */
+  private async whenUsable(): Promise<void> {
+    const { registry } = this.directory
+    if (registry.state !== 'usable') await registry.check()
+  }
+
   /** The same for reports, which wait by themselves. */
   private async whenRecordable(): Promise<void> {
-    const { registry } = this.directory
     if (this.store.client.status !== 'ready') throw new Error('no connection to Redis')
-    if (registry.state !== 'usable') await registry.check()
+    await this.whenUsable()
   }
 
   private holdUntilSent(): void {

@@ -34,6 +34,8 @@ export class Keys {
   readonly eventIds: string
   /** Alerts of the last minutes, which later events of the same kind join. */
   readonly eventGroups: string
+  /** The same alerts by when none can join them any more. */
+  readonly eventsDue: string
   /** What has begun and not ended yet. */
   readonly eventsOpen: string
   /** Held by the process that looks after what no mail brings about. */
@@ -65,6 +67,7 @@ export class Keys {
     this.events = `${prefix}{@events}`
     this.eventIds = `${prefix}{@events}:ids`
     this.eventGroups = `${prefix}{@events}:groups`
+    this.eventsDue = `${prefix}{@events}:due`
     this.eventsOpen = `${prefix}{@events}:open`
     this.watch = `${prefix}{@events}:watch`
     this.caseIndex = `${prefix}{@cases}`

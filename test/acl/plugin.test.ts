@@ -17,6 +17,7 @@ import {
   startGuardedRedis,
   superfluous,
 } from '../support/acl'
+import { raise } from '../support/events'
 import { REPLY } from '../support/replies'
 
 /** Sent by every connection, and never shown by MONITOR. */
@@ -48,6 +49,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       t.after(() => redis.stop())
       const admin = redis.client()
       const observation = await Observation.begin(redis)
+      await leaveEvents(redis)
       const haraka = await startHaraka({
         redis,
         nodes: 2,
@@ -60,6 +62,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       const relay = new TestRelay(redis, [haraka])
       await useAll(relay, redis)
       await waitFor(() => existsSync(path.join(haraka.dir, 'unregistered-domain.snapshot')))
+      await tellEvents(redis)
       // As a process does whose entry comes when the restriction has been lifted already.
       const late = redis.client({ ...credentials(role), connectionName: 'plugin' })
       const store = new Store(late, new Keys('ud:'))
@@ -86,6 +89,25 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
     })
   }
 })
+
+/** Events that nobody has told of: who raised them was killed. */
+async function leaveEvents(redis: TestRedis): Promise<void> {
+  const store = new Store(redis.client(), new Keys('ud:'))
+  await new Registry(store).addTenant('left', {}, 'test')
+  for (const kind of ['allowance', 'restricted', 'lifted', 'restricted'] as const) {
+    await raise(store, 'left', kind)
+  }
+}
+
+/** Those are told of, and their alerts closed, as if a quarter of an hour had gone by. */
+async function tellEvents(redis: TestRedis): Promise<void> {
+  const { client, keys } = new Store(redis.client(), new Keys('ud:'))
+  await waitFor(async () => (await client.xlen(keys.events)) === 4)
+  for (const alert of await client.zrange(keys.eventsDue, '0', '-1')) {
+    await client.zadd(keys.eventsDue, 0, alert)
+  }
+  await waitFor(async () => (await client.exists(keys.eventsDue)) === 0)
+}
 
 /** Mail of all kinds, counted, given back, tripped, and what an operator does meanwhile. */
 async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {

@@ -1,0 +1,15 @@
+import type { Alert } from '../src/events/event'
+import type { Plugin } from './haraka'
+
+/** The log line of an alert, written by the process that put it into the stream. */
+export function logAlert(plugin: Plugin, alert: Alert): void {
+  const { id, kind, severity, tenant, count, title, resolves } = alert
+  const line = {
+    ...{ kind, severity, ...(tenant === '' ? {} : { tenant }), title, id },
+    ...(alert.alert === id ? {} : { alert: alert.alert, count }),
+    ...(resolves === undefined ? {} : { resolves }),
+  }
+  const isGrave = severity === 'High' || severity === 'Medium'
+  if (isGrave) plugin.logwarn('alert', line)
+  else plugin.lognotice('alert', line)
+}

@@ -1,0 +1,51 @@
+-- Puts an event into the stream of all, once. It begins an alert, or joins the one of its group that began within the
+-- last 15 minutes.
+--
+-- KEYS[1] stream   KEYS[2] ids   KEYS[3] groups   KEYS[4] groups by when they are over   KEYS[5] open
+-- ARGV[1] id   ARGV[2] kind   ARGV[3] tenant   ARGV[4] group
+-- ARGV[5] the alert as JSON, from behind its id, alert and count on: `"kind":…}`
+-- ARGV[6] what is kept of it as long as it is open, or ''   ARGV[7] id of the event that it ends, or ''
+-- ARGV[8 …] groups that it ends: what comes next in them begins an alert
+-- Reply: false: it has been put there before; else { alert, count }
+--
+-- groups holds, under `g` and the group, `alert when-over`; under an alert, its count, and kind, tenant and JSON of its
+-- last event.
+--
+-- @include clock
+local GROUP_MS = 900000
+local MOST_ENTRIES = 10000
+-- For as long as an event may wait in its tenant's hash though it has been put here, and no more than so many.
+local IDS_MS = 8 * 86400000
+local MOST_IDS = 100000
+
+local id, kind, tenant, group = ARGV[1], ARGV[2], ARGV[3], 'g' .. ARGV[4]
+if redis.call('ZSCORE', KEYS[2], id) then return false end
+
+local now = now_ms()
+local alert, count = id, 1
+local begun, over = string.match(redis.call('HGET', KEYS[3], group) or '', '^(%S+) (%d+)$')
+if begun and now < tonumber(over) then
+  local known = redis.call('HGET', KEYS[3], begun)
+  if known then
+    alert, count = begun, cjson.decode(known).count + 1
+  end
+end
+
+redis.call('ZADD', KEYS[2], now, id)
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', MOST_ENTRIES, '*', 'kind', kind, 'tenant', tenant,
+  'joined', alert == id and '' or '1',
+  'json', '{"id":"' .. id .. '","alert":"' .. alert .. '","count":' .. count .. ',' .. ARGV[5])
+local last = cjson.encode({ count = count, group = group, kind = kind, tenant = tenant, json = ARGV[5] })
+redis.call('HSET', KEYS[3], alert, last)
+if alert == id then
+  over = string.format('%.0f', now + GROUP_MS)
+  redis.call('HSET', KEYS[3], group, id .. ' ' .. over)
+  redis.call('ZADD', KEYS[4], over, id)
+end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[5], id, ARGV[6]) end
+
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now - IDS_MS))
+redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -MOST_IDS - 1)
+if ARGV[7] ~= '' then redis.call('HDEL', KEYS[5], ARGV[7]) end
+for at = 8, #ARGV do redis.call('HDEL', KEYS[3], 'g' .. ARGV[at]) end
+return { alert, count }

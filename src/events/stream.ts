@@ -1,0 +1,110 @@
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import type { Alert, Event } from './event'
+import { describe } from './words'
+
+const PUBLISH = readScript(__dirname, 'publish')
+const CLOSE_GROUPS = readScript(__dirname, 'close_groups')
+
+/** Alerts that are closed in one call. */
+const PIECE = 100
+
+/** The stream of all events. */
+export class EventStream {
+  constructor(private readonly store: Store) {}
+
+  /**
+   * Puts an event there, once, however often and by however many processes it is called.
+   *
+   * @returns the alert; `undefined`: it was there already.
+   * @throws where Redis gave no answer; calling it again is safe.
+   */
+  async publish(tenant: string, event: Event): Promise<Alert | undefined> {
+    const { keys } = this.store
+    const described = describe(tenant, event)
+    const reply = (await this.store.run(
+      PUBLISH,
+      [keys.events, keys.eventIds, keys.eventGroups, keys.eventsDue, keys.eventsOpen],
+      [
+        ...[event.id, event.kind, tenant, groupOf(tenant, event)],
+        JSON.stringify(described).slice(1),
+        packOpen(tenant, event),
+        'resolves' in event ? event.resolves : '',
+        ...groupsEndedBy(tenant, event),
+      ],
+    )) as [string, number] | null
+    if (reply === null) return undefined
+    const [alert, count] = reply
+    return { id: event.id, alert, count, ...described }
+  }
+
+  /**
+   * Gives alerts that others have joined one entry more with their number, when their 15 minutes are over.
+   *
+   * @returns those entries.
+   * @throws where Redis gave no answer; calling it again is safe.
+   */
+  async closeGroups(): Promise<Alert[]> {
+    const { keys } = this.store
+    const entries: Alert[] = []
+    for (;;) {
+      const [closed, ...texts] = (await this.store.run(
+        CLOSE_GROUPS,
+        [keys.events, keys.eventGroups, keys.eventsDue],
+        [PIECE],
+      )) as [number, ...string[]]
+      entries.push(...texts.map((text) => JSON.parse(text) as Alert))
+      if (closed < PIECE) return entries
+    }
+  }
+}
+
+/**
+ * Events of one group within 15 minutes are one alert. What is graver than before is never in the same group: it would
+ * be told a quarter of an hour late.
+ */
+function groupOf(tenant: string, event: Event): string {
+  return [tenant, event.kind, ...detailsOf(event)].join('\t')
+}
+
+function detailsOf(event: Event): (string | number)[] {
+  switch (event.kind) {
+    case 'allowance':
+      return [event.percent]
+    case 'restricted':
+      return event.probation ? ['probation'] : []
+    case 'unusual':
+      return [event.rule]
+    case 'resolved':
+      return [event.of, event.percent ?? '', event.rule ?? '']
+    default:
+      return []
+  }
+}
+
+/** What a person did between them is news: a tenant that trips right after a lift is told at once. */
+function groupsEndedBy(tenant: string, { kind }: Event): string[] {
+  if (kind === 'restricted') return [`${tenant}\tlifted`]
+  if (kind === 'lifted') return [`${tenant}\trestricted`, `${tenant}\trestricted\tprobation`]
+  return []
+}
+
+/** An event that has not ended yet, as `{@events}:open` holds it by its id. */
+export interface OpenEvent {
+  readonly id: string
+  readonly kind: 'allowance' | 'restricted' | 'unusual'
+  readonly tenant: string
+  /** ms since the epoch, server time */
+  readonly at: number
+}
+
+function packOpen(tenant: string, { kind, at }: Event): string {
+  const opens = kind === 'allowance' || kind === 'restricted' || kind === 'unusual'
+  return opens ? `${kind}\t${tenant}\t${at}` : ''
+}
+
+/** Reads a field of `{@events}:open`. */
+export function unpackOpen(id: string, packed: string): OpenEvent {
+  const [kind, tenant = '', at] = packed.split('\t')
+  return { id, kind: kind as OpenEvent['kind'], tenant, at: Number(at) }
+}

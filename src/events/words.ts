@@ -1,0 +1,131 @@
+import { formatWindow } from '../allowance/limits'
+import { isoTime } from '../time'
+import type { Alert, Event, Severity } from './event'
+
+/** The same for every event of a kind: with the tenant and the case in what is to be typed. */
+export interface Words {
+  readonly severity: Severity
+  /** One line. */
+  readonly title: string
+  /** What to do next: commands and hints, one line each. */
+  readonly next: readonly string[]
+}
+
+/** What an event says to people. @param tenant id; empty: it concerns none. */
+export function wordsOf(tenant: string, event: Event): Words {
+  return {
+    severity: severityOf(event),
+    title: titleOf(tenant, event),
+    next: nextSteps(tenant, event),
+  }
+}
+
+/** As Exchange Online names them, for the alerts that it has, too. */
+export function severityOf(event: Event): Severity {
+  switch (event.kind) {
+    case 'allowance':
+      if (event.percent >= 95) return 'High'
+      return event.percent >= 80 ? 'Medium' : 'Low'
+    case 'restricted':
+      return 'High'
+    case 'unusual':
+      return event.rule === 'registered_volume' ? 'High' : 'Medium'
+    case 'lifted':
+    case 'resolved':
+    case 'test':
+      return 'Informational'
+  }
+}
+
+/** The first words of the grave ones are the names of the alert policies of Exchange Online. */
+export function titleOf(tenant: string, event: Event): string {
+  switch (event.kind) {
+    case 'allowance': {
+      const used = `${tenant} has used ${event.percent} % of its allowance of ${limitOf(event)}`
+      return event.percent >= 95 ? `Suspicious tenant sending patterns observed: ${used}` : used
+    }
+    case 'restricted': {
+      const what = event.scope === 'all' ? 'email' : 'unprovisioned email'
+      const again = event.probation ? ' again, within probation' : ''
+      return `Tenant restricted from sending ${what}${again}: ${tenant}`
+    }
+    case 'lifted': {
+      const { probation } = event
+      const until =
+        probation && `, in probation with ${probation.limits} until ${isoTime(probation.until)}`
+      return `Restriction of ${tenant} lifted by ${event.by}${until ?? ''}`
+    }
+    case 'unusual':
+      return `Suspicious email sending patterns detected: ${tenant}: ${event.words}`
+    case 'resolved':
+      if (event.of === 'unusual')
+        return `${tenant}: ${event.rule ?? 'a rule'} does not hold any more`
+      return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)} again`
+    case 'test':
+      return `Test alert, sent by ${event.by}`
+  }
+}
+
+function limitOf({ limit, window }: { limit: number; window: number }): string {
+  return `${limit}/${formatWindow(window)}`
+}
+
+function windowOf({ window }: { readonly window?: number }): string {
+  return window === undefined ? '' : ` in ${formatWindow(window)}`
+}
+
+/** Commands with the tenant and the case in them; where the operator has to say something, it is in capitals. */
+export function nextSteps(tenant: string, event: Event): string[] {
+  switch (event.kind) {
+    case 'allowance':
+      return [
+        `tenantctl report ${tenant} --days 1: which domains, connectors and addresses send`,
+        `tenantctl status ${tenant}: how soon it would be restricted`,
+        `tenantctl suggest ${tenant}: which of the domains are probably its own and to be registered`,
+      ]
+    case 'restricted':
+      return [
+        `tenantctl case show ${event.case}: what is to be done, and who has done it`,
+        `tenantctl evidence ${event.case}: what was sent before, by whom and from where`,
+        ...connectorStep(tenant, event.trigger?.connector),
+        `tenantctl suggest ${tenant}: which of the domains are probably its own and to be registered`,
+        `tenantctl unblock ${tenant} --reason TEXT: when the cause is gone; --limits 50/1h --for 7d lifts it into probation`,
+      ]
+    case 'lifted':
+      return [
+        `tenantctl status ${tenant}: whether it goes well`,
+        ...(event.case === '' ? [] : [`tenantctl case close ${event.case}: when all is done`]),
+      ]
+    case 'unusual':
+      return [
+        `tenantctl unusual ${tenant}: all that is unusual about it`,
+        `tenantctl report ${tenant} --days 1: which domains, connectors and addresses send`,
+        `tenantctl block ${tenant} --reason TEXT: where it is abuse`,
+      ]
+    case 'resolved':
+      return ['nothing is to be done']
+    case 'test':
+      return ['nothing is to be done: alerts arrive']
+  }
+}
+
+/** @param connector `tenant/name`, or empty. */
+function connectorStep(tenant: string, connector = ''): string[] {
+  const name = connector.slice(connector.indexOf('/') + 1)
+  if (name === '') return []
+  return [
+    `tenantctl connector block ${tenant} ${name} --reason TEXT: where that one server is the cause`,
+  ]
+}
+
+/** What stands in an alert by itself. */
+const NO_FACTS = ['id', 'kind', 'at', 'resolves']
+
+/** An alert as the stream holds it, but for what only the script that puts it there knows. */
+export function describe(tenant: string, event: Event): Omit<Alert, 'id' | 'alert' | 'count'> {
+  const { kind, at } = event
+  const facts = Object.fromEntries(Object.entries(event).filter(([key]) => !NO_FACTS.includes(key)))
+  const { severity, title, next } = wordsOf(tenant, event)
+  const resolves = 'resolves' in event ? { resolves: event.resolves } : {}
+  return { kind, severity, title, tenant, at: isoTime(at), facts, next, ...resolves }
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { waitFor } from '../../scripts/services/wait-for'
+import type { Alert } from '../../src/events/event'
+import { Forwarder } from '../../src/events/forwarder'
+import { connect } from '../../src/store/connection'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { settingsFor } from '../support/connection'
+import { entries, published, raise, waiting } from '../support/events'
+import { startRedis, type TestRedis } from '../support/redis'
+
+let redis: TestRedis
+let admin: Store
+let store: Store
+let alerts: Alert[]
+let errors: string[]
+
+before(async () => {
+  redis = await startRedis()
+  admin = new Store(redis.client(), new Keys('ud:'))
+})
+after(() => redis.stop())
+
+beforeEach(async () => {
+  await admin.client.flushall()
+  alerts = []
+  errors = []
+  store = new Store(
+    connect(settingsFor(redis, { commandTimeout: 200 }), () => {}),
+    new Keys('ud:'),
+  )
+  await waitFor(() => store.client.status === 'ready')
+})
+afterEach(() => {
+  redis.resume()
+  store.client.disconnect()
+})
+
+function newForwarder(over = store): Forwarder {
+  return new Forwarder(over, () => Promise.resolve(), {
+    onAlert: (alert) => alerts.push(alert),
+    onError: (message) => errors.push(message),
+  })
+}
+
+function left(tenant = 'contoso'): Promise<string[]> {
+  return waiting(admin.client, admin.keys.tenant(tenant))
+}
+
+describe('a forwarder', () => {
+  it('takes the events of a tenant to the stream in order, and leaves none', async () => {
+    const ids = [
+      await raise(admin, 'contoso', 'allowance'),
+      await raise(admin, 'contoso', 'restricted'),
+      await raise(admin, 'contoso', 'lifted'),
+    ]
+    const forwarder = newForwarder()
+    forwarder.pending('contoso')
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), ids)
+    assert.deepEqual(await left(), [])
+    assert.deepEqual(
+      alerts,
+      (await entries(admin)).map(({ alert }) => alert),
+    )
+    assert.equal(await admin.client.hget(admin.keys.tenant('contoso'), 'events'), null)
+  })
+
+  it('waits while Redis is dead, and goes on when it is back', async () => {
+    const id = await raise(admin, 'contoso', 'restricted')
+    await admin.client.save()
+    const forwarder = newForwarder()
+    await redis.kill()
+    await waitFor(() => store.client.status !== 'ready')
+    forwarder.pending('contoso')
+    forwarder.pending('contoso')
+    await redis.restart()
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), [id])
+    assert.deepEqual(errors, [])
+  })
+
+  it('looks once more where events come while it is under way', async () => {
+    const first = await raise(admin, 'contoso', 'test')
+    const forwarder = newForwarder()
+    let second = ''
+    forwarder.beforePublish.push(async () => {
+      if (second !== '') return
+      second = await raise(admin, 'contoso', 'test')
+      forwarder.pending('contoso')
+    })
+    forwarder.pending('contoso')
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), [first, second])
+    assert.deepEqual(await left(), [])
+  })
+
+  it('does first what is to be done before, again where Redis did not answer, and else goes on', async () => {
+    const id = await raise(admin, 'contoso', 'restricted')
+    const forwarder = newForwarder()
+    const done: string[] = []
+    let attempts = 0
+    forwarder.beforePublish.push(
+      async (tenant, event) => {
+        assert.deepEqual(await published(admin), [])
+        if (++attempts === 1) throw new Error('Command timed out')
+        done.push(`${tenant} ${event.kind} ${event.id}`)
+      },
+      () => Promise.reject(new TypeError('a fault of the hook')),
+    )
+    forwarder.pending('contoso')
+    await forwarder.whenIdle()
+    assert.deepEqual(done, [`contoso restricted ${id}`])
+    assert.deepEqual(await published(admin), [id])
+    assert.equal(errors.length, 1)
+    assert.match(errors[0]!, /^before the restricted event evt_/)
+  })
+
+  it('tells of what cannot be read, and takes the rest', async () => {
+    await admin.client.hset(admin.keys.tenant('contoso'), 'events', 'no JSON')
+    const id = await raise(admin, 'contoso', 'test')
+    const forwarder = newForwarder()
+    forwarder.pending('contoso')
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), [id])
+    assert.deepEqual(await left(), [])
+    assert.match(errors.join(), /an event of contoso cannot be read: no JSON/)
+  })
+})

@@ -1,0 +1,76 @@
+import type { Alert, Event } from '../../src/events/event'
+import type { Script } from '../../src/store/script'
+import type { Client, Store } from '../../src/store/store'
+import { randomToken } from '../../src/store/token'
+
+/** Raises one event as the scripts of the plugin do. */
+const RAISE: Script = {
+  name: 'raise',
+  source: `
+-- @include clock
+-- @include event
+return raise_event(KEYS[1], ARGV[1], ARGV[2], cjson.decode(ARGV[3]))
+`,
+}
+
+type Facts = Readonly<Record<string, unknown>>
+
+/** Raises an event of a tenant; it waits in its hash then. @returns its id. */
+export async function raise(
+  store: Store,
+  tenant: string,
+  kind: Event['kind'],
+  facts: Facts = {},
+): Promise<string> {
+  const args = [randomToken(), kind, JSON.stringify({ ...FACTS[kind], ...facts })]
+  return (await store.run(RAISE, [store.keys.tenant(tenant)], args)) as string
+}
+
+const WINDOW = { window: 3_600_000, limit: 300, used: 150 }
+const SENDER = { domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' }
+
+/** Of each kind something that may be. */
+const FACTS: Readonly<Record<Event['kind'], Facts>> = {
+  allowance: { percent: 50, ...WINDOW, ...SENDER },
+  restricted: {
+    ...{ scope: 'unregistered', by: 'automatic', reason: 'allowance of 300/1h exceeded' },
+    ...{
+      case: 'contoso:1',
+      trigger: { ...WINDOW, ...SENDER },
+      windows: [WINDOW],
+      transaction: 'F.1',
+    },
+  },
+  lifted: { by: 'ann', reason: 'all clear', case: 'contoso:1', resolves: 'evt_0' },
+  unusual: { rule: 'domains', words: '40 domains in an hour', facts: { domains: 40 } },
+  resolved: { resolves: 'evt_0', of: 'allowance', percent: 50, window: 3_600_000 },
+  test: { by: 'ann' },
+}
+
+/** An entry of the stream of events. */
+export interface Entry {
+  readonly kind: string
+  readonly tenant: string
+  readonly joined: boolean
+  readonly alert: Alert
+}
+
+/** All that is in the stream, the oldest first. */
+export async function entries({ client, keys }: Store): Promise<Entry[]> {
+  const raw = await client.xrange(keys.events, '-', '+')
+  return raw.map(([, fields]) => {
+    const field = (name: string): string => fields[fields.indexOf(name) + 1]!
+    const alert = JSON.parse(field('json')) as Alert
+    return { kind: field('kind'), tenant: field('tenant'), joined: field('joined') === '1', alert }
+  })
+}
+
+/** Ids in the stream, the oldest first. */
+export async function published(store: Store): Promise<string[]> {
+  return (await entries(store)).map(({ alert }) => alert.id)
+}
+
+/** Whether events of the tenant wait. */
+export async function waiting(client: Client, tenantKey: string): Promise<string[]> {
+  return ((await client.hget(tenantKey, 'events')) ?? '').split('\n').filter(Boolean)
+}
