@@ -4,7 +4,8 @@ import type { Session } from './session'
 
 /**
  * `grant_relay`: a session that an enabled connector matches may relay. Before MAIL this holds for the session, in a
- * transaction for that alone (connection.js, `relaying`); it ends with the connector that it was granted for.
+ * transaction for that alone (connection.js, `relaying`); it ends with the connector that it was granted for. A blocked
+ * one is enabled all the same: its refusal is ours, with words of its own.
  */
 export function grantRelay(
   connection: Connection,

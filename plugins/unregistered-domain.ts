@@ -4,8 +4,10 @@ import { harakaWarnings } from '../src/haraka-checks'
 import { harakaFiles } from '../src/haraka-files'
 import { Engine } from '../src/relay/engine'
 import type { HarakaAddress } from '../src/names/envelope'
+import { connectorId } from '../src/tenants/identities'
 import type { Snapshot } from '../src/tenants/snapshot'
 import { applyInThread } from '../src/tenants/tenants-file-thread'
+import type { Connector } from '../src/tenants/types'
 import { Appointment, appointWorker, hearAppointment } from './appointment'
 import { logAlert } from './alert-line'
 import { guarded } from './guard'
@@ -140,6 +142,7 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
         mode: process.config.main.override ?? process.config.main.mode,
       }),
     onRestriction: (_before, now) => logRestriction(plugin, now),
+    onConnectorBlock: (now) => logConnectorBlock(plugin, now),
     onUnusable: (message) => loud.say(message, message),
     onUsableAgain: () =>
       plugin.lognotice('the registry in Redis is taken, and unregistered mail counted again'),
@@ -158,6 +161,12 @@ function logRestriction(plugin: Plugin, now: Snapshot): void {
   } else if (now.restrictedBy !== 'automatic') {
     plugin.logwarn('blocked', { tenant, scope: now.restricted, by: now.restrictedBy })
   }
+}
+
+function logConnectorBlock(plugin: Plugin, { tenant, name, blocked }: Connector): void {
+  const who = { tenant, connector: connectorId(tenant, name) }
+  if (!blocked) plugin.logwarn('connector-unblocked', who)
+  else plugin.logwarn('connector-blocked', { ...who, by: blocked.by, reason: blocked.reason })
 }
 
 function registerHooks(plugin: Plugin, hooks: Hooks): void {

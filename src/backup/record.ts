@@ -238,7 +238,8 @@ function toConnector({ id, value }: Record<string, unknown>): ConnectorRecord {
 
 /** As `packConnector` writes it, with identities in their canonical text. */
 function isConnector(value: string): boolean {
-  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy } = parseObject(value, 'value')
+  const parsed = parseObject(value, 'value')
+  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = parsed
   return (
     isList(ip, (text) => parsePrefix(text) === text) &&
     isList(cert, (text) => toDomain(text.replace(/^\*\./, '')) === text.replace(/^\*\./, '')) &&
@@ -247,7 +248,19 @@ function isConnector(value: string): boolean {
     typeof enabled === 'boolean' &&
     Number.isSafeInteger(addedAt) &&
     isText(addedBy, LONGEST_BY) &&
-    !CONTROL.test(addedBy)
+    !CONTROL.test(addedBy) &&
+    (blocked === undefined || isBlock(blocked))
+  )
+}
+
+function isBlock(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { by, reason, since } = value
+  return (
+    isText(by, LONGEST_BY) &&
+    isText(reason, LONGEST_BY) &&
+    !CONTROL.test(by + reason) &&
+    Number.isSafeInteger(since)
   )
 }
 

@@ -4,11 +4,16 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../store/token'
 import { claim, findObstacles } from '../tenants/claims'
-import { ConnectorRegistry, describeIdentity } from '../tenants/connector-registry'
+import {
+  connectorBlocked,
+  ConnectorRegistry,
+  describeIdentity,
+  losesIdentity,
+} from '../tenants/connector-registry'
 import { decodeConnector } from '../tenants/connector-reader'
 import { restoreMove } from '../tenants/domain-move'
 import { describeObstacle, PIECE, readClaims, type Obstacle } from '../tenants/owners'
-import { identityFields, parseFlags, type Claim } from '../tenants/packing'
+import { identityFields, packConnector, parseFlags, type Claim } from '../tenants/packing'
 import { settle } from '../tenants/settle'
 import { indexTenant, tenantExists } from '../tenants/tenant-registry'
 import { Restrictions } from '../restriction/restriction'
@@ -259,7 +264,13 @@ class Pass implements PassResult {
     const values = await client.hmget(keys.connectors, ...records.map(({ id }) => id))
     const absent: ConnectorRecord[] = []
     for (const [at, record] of records.entries()) {
-      if (values[at] === record.value) continue
+      const there = values[at] ?? ''
+      if (isAsBlocked(record, there)) continue
+      const blocked = there === '' ? undefined : decodeConnector(record.id, there)
+      if (blocked?.blocked && losesIdentity(blocked, decodeConnector(record.id, record.value))) {
+        this.leftOut.add(connectorBlocked(blocked).message)
+        continue
+      }
       const tenant = record.id.slice(0, record.id.indexOf('/'))
       if (this.purpose !== 'survey' && !(await tenantExists(this.store, tenant))) {
         this.leftOut.add(`connector ${record.id}: there is no tenant ${tenant}`)
@@ -325,6 +336,14 @@ function newestOf(ring: Buffer): number {
 
 function totalOf(ring: Buffer): number {
   return ring.length < 12 ? 0 : ring.readUInt32LE(8)
+}
+
+/** Whether it is as in the file, but that it may have been blocked since. */
+function isAsBlocked({ id, value }: ConnectorRecord, there: string): boolean {
+  if (value === there || there === '') return value === there
+  const { blocked } = decodeConnector(id, there)
+  const wanted = decodeConnector(id, value)
+  return !wanted.blocked && packConnector({ ...wanted, blocked }) === there
 }
 
 function withoutTokens(fields: Fields): Map<string, string> {

@@ -44,7 +44,8 @@ export interface RestoreReport {
  * all is there.
  *
  * @param options `force`: into a registry that holds something else, too. A record of the file replaces the one that
- *   is there, what only Redis has stays; a restriction is never removed or narrowed, and usage never replaced.
+ *   is there, what only Redis has stays; a restriction is never removed or narrowed, a block of a
+ *   connector never lifted, and usage never replaced.
  * @throws {InputError} the file is not whole.
  * @throws {RefusedError} Redis holds something else, or with `force` what has no room beside the file.
  * @throws {UserError} it was not all there afterwards.

@@ -1,11 +1,19 @@
 import type { Command } from 'commander'
 import { Registry } from '../tenants/registry'
-import { normalizeIdentities } from '../tenants/identities'
-import type { Connector } from '../tenants/types'
+import { blockInWords } from '../relay/explain-words'
+import { noSuchConnector } from '../tenants/connector-registry'
+import {
+  assertConnectorName,
+  assertTenantId,
+  connectorId,
+  normalizeIdentities,
+} from '../tenants/identities'
+import { addBlock, addUnblock } from './connector-block'
+import { connectorView, identitiesOf, stateCell } from './connector-view'
 import { contextOf } from './context'
 import type { Io } from './io'
 import { groupManual, manual } from './manual'
-import { isoTime, shortTime } from '../time'
+import { shortTime } from '../time'
 import { NO_TENANT, NO_TENANT_OR_CONNECTOR } from './statuses'
 
 interface IdentityOptions {
@@ -15,7 +23,13 @@ interface IdentityOptions {
   readonly auth: string[]
 }
 
-/** `tenantctl connector add | remove | enable | disable | list` */
+const VIEW_FIELDS = [
+  'tenant, name, enabled, added_at, added_by',
+  'ip, cert, cert_sha256, auth: arrays',
+  'blocked: null, or {since, by, reason}',
+]
+
+/** `tenantctl connector add | remove | enable | disable | block | unblock | list | show` */
 export function addConnectorCommands(program: Command, io: Io): void {
   const connector = program
     .command('connector')
@@ -24,6 +38,9 @@ export function addConnectorCommands(program: Command, io: Io): void {
     'connector add contoso exchange --ip 192.0.2.10',
     'connector disable contoso exchange',
     'connector enable contoso exchange',
+    'connector block contoso exchange --reason "taken over, ticket 4711"',
+    'connector unblock contoso exchange --reason "installed anew"',
+    'connector show contoso exchange',
     'connector list contoso',
     'connector remove contoso exchange',
   ])
@@ -31,7 +48,10 @@ export function addConnectorCommands(program: Command, io: Io): void {
   addRemove(connector, io)
   addSwitch(connector, io, true)
   addSwitch(connector, io, false)
+  addBlock(connector, io)
+  addUnblock(connector, io)
   addList(connector, io)
+  addShow(connector, io)
 }
 
 function addAdd(connector: Command, io: Io): void {
@@ -108,7 +128,7 @@ function addRemove(connector: Command, io: Io): void {
   manual(command, {
     examples: ['connector remove contoso edge'],
     json: ['result: removed', 'tenant', 'name'],
-    exit: NO_TENANT_OR_CONNECTOR,
+    exit: { ...NO_TENANT_OR_CONNECTOR, 4: 'it is blocked (unblock it first)' },
   })
 }
 
@@ -156,12 +176,12 @@ function addList(connector: Command, io: Io): void {
       const { out } = context
       await context.connected(async (store) => {
         const connectors = await new Registry(store).listConnectors(tenant)
-        out.result(connectors.map(viewOf), () => {
+        out.result(connectors.map(connectorView), () => {
           out.table(
             ['CONNECTOR', 'ENABLED', 'IDENTITIES', 'ADDED', 'BY'],
             connectors.map((each) => [
               `${each.tenant}/${each.name}`,
-              each.enabled ? 'yes' : { text: 'no', tone: 'bad' as const },
+              stateCell(each),
               identitiesOf(each),
               shortTime(each.addedAt),
               each.addedBy,
@@ -173,36 +193,42 @@ function addList(connector: Command, io: Io): void {
     })
   manual(command, {
     examples: ['connector list', 'connector list contoso --json'],
-    json: [
-      'an array of:',
-      'tenant, name, enabled, added_at, added_by',
-      'ip, cert, cert_sha256, auth: arrays',
-    ],
+    json: ['an array of:', ...VIEW_FIELDS],
     exit: NO_TENANT,
   })
 }
 
-function viewOf(connector: Connector): object {
-  return {
-    tenant: connector.tenant,
-    name: connector.name,
-    ip: connector.ip,
-    cert: connector.cert,
-    cert_sha256: connector.certSha256,
-    auth: connector.auth,
-    enabled: connector.enabled,
-    added_at: isoTime(connector.addedAt),
-    added_by: connector.addedBy,
-  }
-}
-
-function identitiesOf({ ip, cert, certSha256, auth }: Connector): string {
-  return [
-    ...ip.map((value) => `ip ${value}`),
-    ...cert.map((value) => `cert ${value}`),
-    ...certSha256.map((value) => `sha256 ${value.slice(0, 16)}…`),
-    ...auth.map((value) => `auth ${value}`),
-  ].join(', ')
+function addShow(connector: Command, io: Io): void {
+  const command = connector
+    .command('show')
+    .description('show one connector')
+    .argument('<tenant>')
+    .argument('<name>')
+    .action(async (tenant: string, name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      assertTenantId(tenant)
+      assertConnectorName(name)
+      await context.connected(async (store) => {
+        const found = await new Registry(store).getConnector(tenant, name)
+        if (!found) throw noSuchConnector(tenant, name)
+        const { blocked } = found
+        out.result(connectorView(found), () => {
+          out.facts([
+            ['connector', connectorId(tenant, name)],
+            ['enabled', found.enabled ? 'yes' : { text: 'no', tone: 'bad' }],
+            ['blocked', blocked ? { text: blockInWords(blocked), tone: 'bad' } : 'no'],
+            ['identities', identitiesOf(found)],
+            ['added', `${shortTime(found.addedAt)} by ${found.addedBy}`],
+          ])
+        })
+      })
+    })
+  manual(command, {
+    examples: ['connector show contoso edge', 'connector show contoso edge --json'],
+    json: VIEW_FIELDS,
+    exit: NO_TENANT_OR_CONNECTOR,
+  })
 }
 
 function collect(value: string, values: string[]): string[] {

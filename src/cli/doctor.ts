@@ -7,6 +7,7 @@ import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
 import { contextOf, type Context } from './context'
 import { checkConsistency } from './doctor/consistency'
+import { checkBlocks } from './doctor/blocks'
 import { checkBreadth, checkCertificates, checkMethods } from './doctor/identities'
 import { fail, warn, type Line } from './doctor/line'
 import { checkPlugins } from './doctor/plugins'
@@ -116,6 +117,7 @@ async function checkConnectors(
   const connectors = await new Registry(store).listConnectors()
   return [
     ...checkBreadth(connectors),
+    ...checkBlocks(connectors),
     ...checkMethods(connectors, files, config),
     ...(files ? checkCertificates(connectors, files) : []),
     ...(files ? checkRelayAcl(connectors, files, config.attribution.unknown) : []),

@@ -25,6 +25,8 @@ export interface Attributed {
   readonly connector: string | undefined
   /** A disabled connector still matches, and what it relays is refused. */
   readonly enabled: boolean
+  /** Of a blocked connector, too, and wins over `enabled`. */
+  readonly blocked: boolean
   readonly method: Method
 }
 
@@ -87,15 +89,16 @@ function byConnector(connector: Connector, method: Method): Attributed {
     tenant: connector.tenant,
     connector: connectorId(connector.tenant, connector.name),
     enabled: connector.enabled,
+    blocked: connector.blocked !== undefined,
     method,
   }
 }
 
 function byTenant(tenant: string, method: Method): Attributed {
-  return { kind: 'attributed', tenant, connector: undefined, enabled: true, method }
+  return { kind: 'attributed', tenant, connector: undefined, enabled: true, blocked: false, method }
 }
 
-/** A connector that is not registered names its tenant only: it can neither be disabled nor be granted anything. */
+/** A connector that is not registered names its tenant only: it can neither be blocked or disabled nor be granted anything. */
 function byNote(note: string, connectors: ConnectorIndex): Attributed {
   const connector = connectors.get(note)
   if (connector) return byConnector(connector, 'note')

@@ -74,6 +74,7 @@ export class Engine {
     this.store = new Store(client, new Keys(redis.prefix))
     this.directory = new Directory(this.store, {
       onReady: (connectors) => events.onReady(connectors),
+      onConnectorBlock: (now) => events.onConnectorBlock?.(now),
       onError: (message) => events.onError(message),
       onUnusable: (message) => events.onUnusable?.(message),
       onUsableAgain: () => events.onUsableAgain?.(),

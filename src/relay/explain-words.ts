@@ -4,6 +4,8 @@ import type { Config } from '../config'
 import { addressText, type HarakaAddress } from '../names/envelope'
 import { registrableDomain } from '../names/registrable'
 import type { Known } from '../tenants/snapshot'
+import type { ConnectorBlock } from '../tenants/types'
+import { shortTime } from '../time'
 import type { Attribution, Facts, Method } from './attribution'
 import { modeOf, type Judgement, type Reason, type SenderStanding } from './judge'
 import type { Outcome } from './outcome'
@@ -25,13 +27,23 @@ const REASONS: Record<Reason, string> = {
   'own-recipient': 'the recipient is in an accepted domain of the tenant itself',
   allowance: 'counted for each recipient, at RCPT',
   restricted: 'the tenant is restricted',
+  'connector-blocked': 'the connector is blocked',
   'connector-disabled': 'the connector is disabled',
   'connectors-unknown': 'the connectors could not be loaded',
   'tenant-unknown': 'there is no such tenant, or it could not be asked for',
 }
 
-/** How the session was attributed, in words. */
-export function attributionInWords(attribution: Attribution, facts: Facts, config: Config): string {
+/**
+ * How the session was attributed, in words.
+ *
+ * @param block of its connector.
+ */
+export function attributionInWords(
+  attribution: Attribution,
+  facts: Facts,
+  config: Config,
+  block: ConnectorBlock | undefined,
+): string {
   if (attribution.kind === 'none') {
     const shown = [
       facts.authUser === undefined ? [] : [`AUTH user ${facts.authUser}`],
@@ -42,8 +54,14 @@ export function attributionInWords(attribution: Attribution, facts: Facts, confi
   }
   if (attribution.kind !== 'attributed') return 'cannot be attributed for now'
   const { tenant, connector, method, enabled } = attribution
-  const disabled = enabled ? '' : ', which is disabled'
-  return `${METHODS[method]} → ${connector === undefined ? `tenant ${tenant}` : `connector ${connector}`}${disabled}`
+  const whose = connector === undefined ? `tenant ${tenant}` : `connector ${connector}`
+  const state = block ? `blocked ${blockInWords(block)}` : enabled ? undefined : 'disabled'
+  return `${METHODS[method]} → ${whose}${state === undefined ? '' : `, which is ${state}`}`
+}
+
+/** `since 2026-01-02T03:04:05Z by anna: reason` */
+export function blockInWords({ since, by, reason }: ConnectorBlock): string {
+  return `since ${shortTime(since)} by ${by}: ${reason}`
 }
 
 /** Mode and restriction of the tenant, in words. */

@@ -73,6 +73,7 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   const attribution = await attributeNow(facts, sources)
   const attributed = attribution.kind === 'attributed' ? attribution : undefined
   const snapshot = attributed && ((await directory.load(attributed.tenant)) ?? null)
+  const block = directory.connectors?.get(attributed?.connector ?? '')?.blocked
   const standing = standingOf(envelopeDomain(sender), snapshot)
   const situation: Situation = {
     stage: 'mail',
@@ -89,7 +90,7 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   let verdict = atMail.verdict
   let reply = replyOf(atMail)
   const steps: Step[] = [
-    { about: 'session', finding: attributionInWords(attribution, facts, config) },
+    { about: 'session', finding: attributionInWords(attribution, facts, config, block) },
     ...(attributed ? [step('tenant', tenantInWords(snapshot, config))] : []),
     { about: 'sender', finding: senderInWords(sender, standing) },
     { about: 'MAIL', finding: judgementInWords(atMail) },

@@ -47,6 +47,7 @@ export type Reason =
   | 'own-recipient'
   | 'allowance'
   | 'restricted'
+  | 'connector-blocked'
   | 'connector-disabled'
   | 'connectors-unknown'
   | 'tenant-unknown'
@@ -77,6 +78,11 @@ const RESTRICTED_ALL: Refusal = {
   reply: REPLIES.blockedAll,
 }
 const DENIED: Judgement = { verdict: 'refuse', reason: 'no-tenant', reply: REPLIES.noTenant }
+const BLOCKED: Judgement = {
+  verdict: 'refuse',
+  reason: 'connector-blocked',
+  reply: REPLIES.connectorBlocked,
+}
 const DISABLED: Judgement = {
   verdict: 'refuse',
   reason: 'connector-disabled',
@@ -125,6 +131,7 @@ export function judge(situation: Situation): Judgement {
     return config.main.override === 'monitor' ? PASS_UNKNOWN : CONNECTORS_UNKNOWN
   }
   const enforcing = mode === 'enforce'
+  if (attribution.blocked && enforcing) return BLOCKED
   if (!attribution.enabled && enforcing) return DISABLED
   // Before the mode: the tenant's own mode is not known either.
   if (!snapshot) {

@@ -36,6 +36,13 @@ export const REPLIES = {
     detail: 1,
     text: 'Too many recipients from the null sender. Try again later',
   },
+  /** A blocked connector: any sender. The text is Exchange Online's. */
+  connectorBlocked: {
+    code: 550,
+    subject: 7,
+    detail: 711,
+    text: 'Access denied, bad inbound connector',
+  },
   /** What cannot be decided for now. */
   undecidable: {
     code: 451,

@@ -1,16 +1,17 @@
 import type { TenantPlan } from './apply-plan'
 import { findObstacles } from './claims'
-import { identityTaken } from './connector-registry'
+import { connectorBlocked, identityTaken } from './connector-registry'
 import { connectorId } from './identities'
 import { ownedByAnother } from './owners'
 import { identityFields } from './packing'
 import type { Registry } from './registry'
 import type { Place } from './yaml-reader'
 
-/** What keeps a tenant of the file from being applied: another has what the file gives to this one. */
+/** What keeps a tenant of the file from being applied: mostly that another has what the file gives to this one. */
 export interface PlanObstacle {
-  readonly kind: 'domain' | 'identity'
-  /** The domain that was to be owned, or the identity (a field as `identityFields` writes it). */
+  /** `blocked`: a blocked connector of this very tenant would lose an identity. */
+  readonly kind: 'domain' | 'identity' | 'blocked'
+  /** The domain that was to be owned, or the identity (a field as `identityFields` writes it); empty for `blocked`. */
   readonly wanted: string
   /** The tenant in the way. */
   readonly owner: string
@@ -25,7 +26,22 @@ export async function findPlanObstacles(
   registry: Registry,
   plan: TenantPlan,
 ): Promise<PlanObstacle[]> {
-  return [...(await domainObstacles(registry, plan)), ...(await identityObstacles(registry, plan))]
+  return [
+    ...(await domainObstacles(registry, plan)),
+    ...(await identityObstacles(registry, plan)),
+    ...blockedObstacles(plan),
+  ]
+}
+
+function blockedObstacles({ tenant, stuck }: TenantPlan): PlanObstacle[] {
+  return stuck.map((name) => ({
+    kind: 'blocked',
+    wanted: '',
+    owner: tenant.id,
+    has: connectorId(tenant.id, name),
+    place: tenant.connectors.find((each) => each.name === name)?.place ?? tenant.place,
+    message: connectorBlocked({ tenant: tenant.id, name }).message,
+  }))
 }
 
 async function domainObstacles(registry: Registry, plan: TenantPlan): Promise<PlanObstacle[]> {
@@ -76,6 +92,7 @@ function givesUp(plan: TenantPlan, holder: string, identity: string): boolean {
 
 /** Whether what stands in the way does so no more once the plan of the tenant in the way is done. */
 export function yields({ kind, wanted, has }: PlanObstacle, plan: TenantPlan): boolean {
+  if (kind === 'blocked') return false
   if (kind === 'identity') return !plan.identitiesAfter.has(wanted)
   const entry = plan.domainsAfter.get(has)
   if (entry === undefined || entry.shared) return true

@@ -1,4 +1,9 @@
-import { sameIdentities, type ConnectorPut } from './connector-registry'
+import {
+  connectorBlocked,
+  losesIdentity,
+  sameIdentities,
+  type ConnectorPut,
+} from './connector-registry'
 import { readAllEntries, type DomainEntry } from './domain-entries'
 import { connectorId } from './identities'
 import { readClaims } from './owners'
@@ -25,6 +30,10 @@ export interface TenantPlan {
   readonly updated: readonly string[]
   readonly unchanged: number
   readonly left: readonly string[]
+  /** What was to be pruned and must stay, with the reason. */
+  readonly refused: readonly string[]
+  /** Names of blocked connectors that would lose an identity: they stand in the way of the whole plan. */
+  readonly stuck: readonly string[]
   /** What the tenant has afterwards. */
   readonly domainsAfter: ReadonlyMap<string, DomainEntry>
   /** Fields as `identityFields` writes them. */
@@ -137,8 +146,9 @@ function planConnectors(
   connectors: readonly Connector[],
   { source, prune }: PlanOptions,
   tally: Tally,
-): Pick<TenantPlan, 'connectors' | 'connectorRemovals' | 'identitiesAfter'> {
+): Pick<TenantPlan, 'connectors' | 'connectorRemovals' | 'identitiesAfter' | 'refused' | 'stuck'> {
   const puts: ConnectorPut[] = []
+  const stuck: string[] = []
   const there = new Map(connectors.map((each) => [each.name, each]))
   const after = new Map<string, Identities>(there)
   for (const wanted of tenant.connectors) {
@@ -152,17 +162,20 @@ function planConnectors(
     const change = changeOf(now, now !== undefined && sameConnector(now, put, source))
     note(tally, `connector ${id}`, change)
     if (change !== 'unchanged') puts.push(put)
+    if (now?.blocked && losesIdentity(now, identities)) stuck.push(wanted.name)
   }
   const held = new Set(tenant.connectors.map(({ name }) => name))
-  const left = connectors
-    .filter(({ name, addedBy }) => addedBy === source && !held.has(name))
-    .map(({ name }) => name)
+  const gone = connectors.filter(({ name, addedBy }) => addedBy === source && !held.has(name))
+  const kept = gone.filter(({ blocked }) => prune && blocked)
+  const left = gone.filter((each) => !kept.includes(each)).map(({ name }) => name)
   tally.left.push(...left.map((name) => `connector ${connectorId(tenant.id, name)}`))
   if (prune) for (const name of left) after.delete(name)
   return {
     connectors: puts,
     connectorRemovals: prune ? left : [],
     identitiesAfter: new Set([...after.values()].flatMap(identityFields)),
+    refused: kept.map((each) => connectorBlocked(each).message),
+    stuck,
   }
 }
 

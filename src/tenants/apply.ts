@@ -1,6 +1,7 @@
 import { NotFoundError, RefusedError, UserError } from '../errors'
 import { findPlanObstacles, yields, type PlanObstacle } from './apply-obstacles'
 import { planTenant, type PlanOptions, type TenantPlan } from './apply-plan'
+import { connectorBlocked } from './connector-registry'
 import { connectorId } from './identities'
 import { fileSource, type Registry } from './registry'
 import { tenantRestricted } from './tenant-removal'
@@ -11,7 +12,7 @@ import { atPlace, type Place } from './yaml-reader'
 export interface ApplyOptions {
   /** Writes nothing, and reports what would be done. */
   readonly dryRun?: boolean
-  /** Removes what the file of this id no longer holds; never a restricted tenant. */
+  /** Removes what the file of this id no longer holds; never a restricted tenant or a blocked connector. */
   readonly prune?: boolean
 }
 
@@ -136,6 +137,7 @@ class Application {
     report.added.push(...plan.added)
     report.updated.push(...plan.updated)
     report.unchanged += plan.unchanged
+    report.refused.push(...plan.refused)
     if (this.options.prune) report.removed.push(...plan.left)
     else report.left.push(...plan.left)
   }
@@ -183,6 +185,8 @@ class Application {
     const { client, keys } = this.registry.store
     try {
       if ((await client.exists(keys.restriction(id))) === 1) throw tenantRestricted(id)
+      const blocked = this.connectors.get(id)?.find((each) => each.blocked)
+      if (blocked) throw connectorBlocked(blocked)
       if (!this.dryRun) await this.registry.removeTenant(id)
       this.pruned.add(id)
       this.report.removed.push(`tenant ${id}`)
@@ -195,11 +199,13 @@ class Application {
   private async pruneConnector(connector: Connector): Promise<void> {
     const { tenant, name } = connector
     try {
+      if (connector.blocked) throw connectorBlocked(connector)
       if (!this.dryRun) await this.registry.connectors.remove(tenant, name)
       this.pruned.add(connectorId(tenant, name))
       this.report.removed.push(describeConnector(connector))
     } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
+      if (error instanceof RefusedError) this.report.refused.push(error.message)
+      else if (!(error instanceof NotFoundError)) throw error
     }
   }
 

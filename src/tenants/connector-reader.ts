@@ -29,7 +29,9 @@ export async function readSomeConnectors(
 /** Reads a connector as the registry packs it. */
 export function decodeConnector(id: string, json: string): Connector {
   const slash = id.indexOf('/')
-  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy } = JSON.parse(json) as Packed
+  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = JSON.parse(
+    json,
+  ) as Packed
   return {
     tenant: id.slice(0, slash),
     name: id.slice(slash + 1),
@@ -40,6 +42,7 @@ export function decodeConnector(id: string, json: string): Connector {
     enabled,
     addedAt,
     addedBy,
+    ...(blocked ? { blocked } : {}),
   }
 }
 

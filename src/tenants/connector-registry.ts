@@ -10,9 +10,9 @@ import {
   normalizeIdentities,
   type RawIdentities,
 } from './identities'
-import { identityFields, packConnector } from './packing'
+import { identityFields, packConnector, type UnstampedConnector } from './packing'
 import { assertTenantExists, tenantExists } from './tenant-registry'
-import type { Connector, Identities } from './types'
+import type { Connector, ConnectorBlock, Identities } from './types'
 
 const WRITE = readScript(__dirname, 'connectors_write')
 const ATTEMPTS = 20
@@ -27,7 +27,7 @@ export interface ConnectorPut {
 }
 
 /** A connector as it is to be: without `addedAt` it is new, `undefined` removes it. */
-type Wanted = (Omit<Connector, 'addedAt'> & { addedAt?: number }) | undefined
+type Wanted = UnstampedConnector | undefined
 
 /** Writes connectors: each change in one script, which also refuses an identity that another connector has. */
 export class ConnectorRegistry {
@@ -63,7 +63,8 @@ export class ConnectorRegistry {
    * @param puts of one tenant; what one gives up another may take.
    * @param removals names of connectors of that tenant; one that is not there is no matter.
    * @throws {NotFoundError} no such tenant.
-   * @throws {RefusedError} a connector outside of `puts` has one of the identities.
+   * @throws {RefusedError} a connector outside of `puts` has one of the identities; or one that is blocked would lose
+   *   one.
    */
   async put(
     tenant: string,
@@ -77,31 +78,35 @@ export class ConnectorRegistry {
     const ids = [...byId.keys(), ...removals.map((name) => connectorId(tenant, name))]
     const changed = await this.change(ids, (id, there) => {
       const put = byId.get(id)
-      if (put === undefined) return undefined
+      if (put === undefined) return keepBlocked(there, undefined)
       const { name, identities, enabled } = put
       const wanted = { tenant, name, ...identities, addedBy: by }
       if (there === undefined) return { ...wanted, enabled: enabled ?? true }
-      return { ...wanted, enabled: enabled ?? there.enabled, addedAt: there.addedAt }
+      const { addedAt } = there
+      return keepBlocked(there, { ...wanted, enabled: enabled ?? there.enabled, addedAt })
     })
     await this.assertTenantStays(tenant, changed)
   }
 
   /**
    * Puts connectors back as they were, time and all, in place of those of the same name: all in one script, or none.
-   * Whether there are such tenants is the caller's concern.
+   * Whether there are such tenants is the caller's concern. What is blocked stays so.
    *
-   * @throws {RefusedError} another connector has one of the identities.
+   * @throws {RefusedError} another connector has one of the identities; or one that is blocked would lose one.
    */
   async restore(connectors: readonly Connector[]): Promise<void> {
     const byId = new Map(connectors.map((each) => [connectorId(each.tenant, each.name), each]))
-    await this.change([...byId.keys()], (id) => byId.get(id))
+    await this.change([...byId.keys()], (id, there) => keepBlocked(there, byId.get(id)))
   }
 
-  /** @throws {NotFoundError} there is no such connector. */
+  /**
+   * @throws {NotFoundError} there is no such connector.
+   * @throws {RefusedError} it is blocked.
+   */
   async remove(tenant: string, name: string): Promise<void> {
     await this.change([connectorId(tenant, name)], (_id, there) => {
       if (there === undefined) throw noSuchConnector(tenant, name)
-      return undefined
+      return keepBlocked(there, undefined)
     })
   }
 
@@ -116,6 +121,32 @@ export class ConnectorRegistry {
       return { ...there, enabled }
     })
     return changed.length === 0 ? 'unchanged' : 'changed'
+  }
+
+  /**
+   * Refuses all that a connector relays, until a person lifts that. One that is blocked already keeps its first reason.
+   *
+   * @throws {NotFoundError}
+   */
+  async block(
+    tenant: string,
+    name: string,
+    { by, reason }: Omit<ConnectorBlock, 'since'>,
+  ): Promise<'blocked' | 'unchanged'> {
+    const changed = await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      return there.blocked ? there : { ...there, blocked: { by, reason } }
+    })
+    return changed.length === 0 ? 'unchanged' : 'blocked'
+  }
+
+  /** Lets a blocked connector relay again. @throws {NotFoundError} */
+  async unblock(tenant: string, name: string): Promise<'unblocked' | 'unchanged'> {
+    const changed = await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      return { ...there, blocked: undefined }
+    })
+    return changed.length === 0 ? 'unchanged' : 'unblocked'
   }
 
   async get(tenant: string, name: string): Promise<Connector | undefined> {
@@ -135,6 +166,15 @@ export class ConnectorRegistry {
     return [...found.entries()]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, connector]) => connector)
+  }
+
+  /** The names of those connectors of a tenant that are blocked, whether or not there is such a tenant. */
+  async blockedOf(tenant: string): Promise<string[]> {
+    const names = new Set<string>()
+    await readConnectors(this.store, (each) => {
+      if (each.tenant === tenant && each.blocked) names.add(each.name)
+    })
+    return [...names].sort()
   }
 
   /** Which connector has each identity (a field as {@link identityFields} writes it), in the same order. */
@@ -200,7 +240,7 @@ interface Change {
   readonly id: string
   readonly was: string
   readonly value: string
-  readonly stamp: boolean
+  readonly stamp: '' | 'added' | 'blocked'
   readonly frees: string[]
   readonly takes: string[]
 }
@@ -221,11 +261,44 @@ function toChange(
       id,
       was,
       value,
-      stamp: wanted !== undefined && wanted.addedAt === undefined,
+      stamp: wanted === undefined ? '' : stampOf(wanted),
       frees: had.filter((each) => !has.includes(each)),
       takes: has,
     },
   ]
+}
+
+/** New ones are not blocked: one time is missing at most. */
+function stampOf({ addedAt, blocked }: UnstampedConnector): Change['stamp'] {
+  if (addedAt === undefined) return 'added'
+  return blocked && blocked.since === undefined ? 'blocked' : ''
+}
+
+/**
+ * What a connector is to be, with its block: only a person lifts that, and by no detour.
+ *
+ * @throws {RefusedError} it is blocked, and would be removed or lose an identity, which another could take then.
+ */
+function keepBlocked(there: Connector | undefined, wanted: Wanted): Wanted {
+  if (!there?.blocked) return wanted
+  if (wanted === undefined || losesIdentity(there, wanted)) throw connectorBlocked(there)
+  return { ...wanted, blocked: wanted.blocked ?? there.blocked }
+}
+
+/** Whether a connector would no longer recognise what it does; both as `normalizeIdentities` returns them. */
+export function losesIdentity(now: Identities, wanted: Identities): boolean {
+  const kept = new Set(identityFields(wanted))
+  return identityFields(now).some((each) => !kept.has(each))
+}
+
+/** The refusal to remove a blocked connector, or to take an identity from it. */
+export function connectorBlocked({
+  tenant,
+  name,
+}: Pick<Connector, 'tenant' | 'name'>): RefusedError {
+  return new RefusedError(
+    `connector ${connectorId(tenant, name)} is blocked, and keeps its identities: lift that first (tenantctl connector unblock ${tenant} ${name} --reason …)`,
+  )
 }
 
 /** Whether both recognise the same sessions; both as `normalizeIdentities` returns them. */
@@ -253,7 +326,8 @@ function existsOtherwise(there: Connector): RefusedError {
   )
 }
 
-function noSuchConnector(tenant: string, name: string): NotFoundError {
+/** For a connector that is not registered. */
+export function noSuchConnector(tenant: string, name: string): NotFoundError {
   return new NotFoundError(
     `there is no connector "${tenant}/${name}"; tenantctl connector list shows all`,
   )

@@ -11,6 +11,7 @@ import { KnownRegistry, RegistryUnusable } from './known-registry'
 import { KnownTenants } from './known-tenants'
 import type { Snapshot } from './snapshot'
 import type { OwnSnapshot } from './snapshot-reader'
+import type { Connector } from './types'
 
 /** Tenants that are asked for at the same time after a reconnect. */
 const AT_ONCE = 32
@@ -29,6 +30,8 @@ export interface DirectoryEvents {
   onRestriction(before: Snapshot, now: Snapshot): void
   /** Events of a tenant wait to be put into the stream. Told whenever the tenant is read, as long as it is so. */
   onEventsPending?(tenant: string): void
+  /** A connector has been blocked, or is so no longer. */
+  onConnectorBlock?(now: Connector): void
   onError(message: string): void
 }
 
@@ -99,6 +102,7 @@ export class Directory {
       ...{ store, inBackground, registry, onChange },
       catchUp: () => this.catchUp(),
       onReady: (connectors) => events.onReady(connectors),
+      onBlock: (now) => events.onConnectorBlock?.(now),
     })
     this.owners = new KnownOwners({ store, ageLimit, inBackground, registry, onChange })
   }

@@ -4,7 +4,9 @@ import type { Change } from './changes'
 import { ConnectorIndex } from './connector-index'
 import { readConnectors, readSomeConnectors } from './connector-reader'
 import { HeardChanges, type Step } from './heard-changes'
+import { connectorId } from './identities'
 import type { KnownRegistry } from './known-registry'
+import type { Connector } from './types'
 
 /** What the connectors of a process need of the directory that they are part of. */
 export interface ConnectorsContext {
@@ -17,6 +19,19 @@ export interface ConnectorsContext {
   readonly onReady: (connectors: number) => void
   /** An attribution made before may be another now. */
   readonly onChange: () => void
+  /** A connector has been blocked, or is so no longer. */
+  readonly onBlock: (now: Connector) => void
+}
+
+/** Those that are blocked in one of them. */
+function idsOfBlocked(...indexes: readonly ConnectorIndex[]): Set<string> {
+  const ids = new Set<string>()
+  for (const index of indexes) {
+    for (const { tenant, name, blocked } of index.all()) {
+      if (blocked) ids.add(connectorId(tenant, name))
+    }
+  }
+  return ids
 }
 
 /** Some connectors (`tenant/name`) that are others than before, or gone. */
@@ -84,8 +99,10 @@ export class KnownConnectors {
     // Set before the reading: the next change builds on this one, and its reading sees what it changed or later.
     this.token = token
     try {
+      const before = new Map(changed.map((id) => [id, index.get(id)]))
       await this.readAgain(index, changed)
       this.context.onChange()
+      this.tellBlocks(changed, (id) => before.get(id))
     } catch (error) {
       this.token = undefined
       throw error
@@ -130,11 +147,20 @@ export class KnownConnectors {
     }
     // From here on each change is followed by itself.
     this.heard = undefined
+    const before = this.known
     this.known = index
     this.token = token
     this.mayBeGone = false
     onChange()
+    if (before) this.tellBlocks(idsOfBlocked(before, index), (id) => before.get(id))
     if (!isWhole) setImmediate(() => inBackground(this.load()))
+  }
+
+  private tellBlocks(ids: Iterable<string>, before: (id: string) => Connector | undefined): void {
+    for (const id of ids) {
+      const now = this.known?.get(id)
+      if (now && now.blocked?.since !== before(id)?.blocked?.since) this.context.onBlock(now)
+    }
   }
 
   private async readAgain(index: ConnectorIndex, ids: readonly string[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { AcceptedDomain, Connector, Identities } from './types'
+import type { AcceptedDomain, Connector, ConnectorBlock, Identities } from './types'
 
 /** How an accepted domain counts. */
 export interface DomainFlags {
@@ -45,16 +45,19 @@ export function unpackClaim(domain: string, packed: string): Claim & { readonly 
   }
 }
 
-/**
- * The JSON of a connector in `ud:{@connectors}`.
- *
- * @param connector without `addedAt`: the script puts the time there.
- */
-export function packConnector(
-  connector: Omit<Connector, 'addedAt'> & { addedAt?: number },
-): string {
-  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy } = connector
-  return JSON.stringify({ ip, cert, certSha256, auth, enabled, addedBy, addedAt })
+/** A connector as it is to be written: where a time is missing, the script puts the server's there. */
+export type UnstampedConnector = Omit<Connector, 'addedAt' | 'blocked'> & {
+  readonly addedAt?: number
+  readonly blocked?: (Omit<ConnectorBlock, 'since'> & { readonly since?: number }) | undefined
+}
+
+/** The JSON of a connector in `ud:{@connectors}`. The script relies on where in it the times come last. */
+export function packConnector(connector: UnstampedConnector): string {
+  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = connector
+  return JSON.stringify({
+    ...{ ip, cert, certSha256, auth, enabled, addedBy, addedAt },
+    blocked: blocked && { by: blocked.by, reason: blocked.reason, since: blocked.since },
+  })
 }
 
 /** The kinds of {@link Identities}, and what each is called in Redis. */

@@ -1,4 +1,5 @@
 import { InputError } from '../errors'
+import type { Act } from '../restriction/restriction'
 import type { Store } from '../store/store'
 import { ConnectorRegistry } from './connector-registry'
 import type { DomainEntry } from './domain-entries'
@@ -105,6 +106,25 @@ export class Registry {
     enabled: boolean,
   ): Promise<'changed' | 'unchanged'> {
     return this.connectors.setEnabled(tenant, name, enabled)
+  }
+
+  /** See {@link ConnectorRegistry.block}. */
+  async blockConnector(
+    tenant: string,
+    name: string,
+    { by, reason }: Act,
+  ): Promise<'blocked' | 'unchanged'> {
+    return this.connectors.block(tenant, name, { by: toActor(by), reason })
+  }
+
+  /** See {@link ConnectorRegistry.unblock}. */
+  async unblockConnector(
+    tenant: string,
+    name: string,
+    { by }: Act,
+  ): Promise<'unblocked' | 'unchanged'> {
+    toActor(by)
+    return this.connectors.unblock(tenant, name)
   }
 
   async getConnector(tenant: string, name: string): Promise<Connector | undefined> {

@@ -3,7 +3,7 @@ import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../store/token'
-import type { ConnectorRegistry } from './connector-registry'
+import { connectorBlocked, type ConnectorRegistry } from './connector-registry'
 import { readAllEntries } from './domain-entries'
 import { finishMove, unfinishedMoves } from './domain-move'
 import { assertTenantId } from './identities'
@@ -20,7 +20,7 @@ const SCAN_PIECE = 1000
  *
  * @throws {InputError} a bad id.
  * @throws {NotFoundError} nothing of such a tenant is there.
- * @throws {RefusedError} it is restricted.
+ * @throws {RefusedError} it is restricted, or one of its connectors is blocked.
  */
 export async function removeTenant(
   store: Store,
@@ -29,6 +29,9 @@ export async function removeTenant(
 ): Promise<void> {
   assertTenantId(id)
   const { keys, client } = store
+  // Else adding it again would lift the block.
+  const [blocked] = await connectors.blockedOf(id)
+  if (blocked !== undefined) throw connectorBlocked({ tenant: id, name: blocked })
   const domains = [...(await readAllEntries(store, id)).keys()]
   const reply = (await store.run(
     REMOVE,

@@ -41,6 +41,14 @@ export interface Identities {
   readonly auth: readonly string[]
 }
 
+/** The persistent state in which all that a connector relays is refused. It has no expiry: a person lifts it. */
+export interface ConnectorBlock {
+  readonly by: string
+  readonly reason: string
+  /** ms since the epoch, server time */
+  readonly since: number
+}
+
 /** A way in which a tenant's server is recognised. */
 export interface Connector extends Identities {
   readonly tenant: string
@@ -49,4 +57,5 @@ export interface Connector extends Identities {
   /** ms since the epoch, server time */
   readonly addedAt: number
   readonly addedBy: string
+  readonly blocked?: ConnectorBlock | undefined
 }

@@ -44,6 +44,7 @@ describe('tenantctl connector', () => {
       cert_sha256: [`${'ab'.repeat(31)}cd`],
       auth: ['*@contoso.com', 'ann'],
       enabled: true,
+      blocked: null,
       added_at: view.added_at,
       added_by: 'ann',
     })

@@ -28,7 +28,14 @@ function toldOf(attributions: readonly Attribution[]): unknown[] {
 
 it('refusals of a tenant without a connector are told once, from however many addresses', () => {
   const of = (tenant: string, connector?: string): Attribution => ({
-    ...{ kind: 'attributed', tenant, connector, enabled: true, method: 'auth_user_domain' },
+    ...{
+      kind: 'attributed',
+      tenant,
+      connector,
+      enabled: true,
+      blocked: false,
+      method: 'auth_user_domain',
+    },
   })
   assert.deepEqual(
     toldOf([of('contoso'), of('contoso'), of('fabrikam'), of('contoso', 'contoso/mx')]),

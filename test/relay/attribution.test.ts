@@ -11,6 +11,7 @@ const PIN = 'AB'.repeat(32)
 function indexOf(
   connectors: Record<string, RawIdentities>,
   disabled: string[] = [],
+  blocked: string[] = [],
 ): ConnectorIndex {
   const index = new ConnectorIndex()
   for (const [id, identities] of Object.entries(connectors)) {
@@ -18,6 +19,7 @@ function indexOf(
     index.set({
       ...{ tenant, name, enabled: !disabled.includes(id), addedAt: 0, addedBy: 'test' },
       ...normalizeIdentities(identities),
+      ...(blocked.includes(id) && { blocked: { by: 'ann', reason: 'test', since: 1 } }),
     })
   }
   return index
@@ -34,8 +36,13 @@ const CONNECTORS = indexOf(
     'off/auth': { auth: ['mallory'] },
     'off/net': { ip: ['198.51.100.0/24'] },
     'off/tls': { cert: ['off.example'] },
+    'bad/auth': { auth: ['eve@fabrikam.com'] },
+    'bad/net': { ip: ['203.0.113.64/26'] },
+    'bad/tls': { cert: ['bad.example'] },
+    'bad/both': { auth: ['trent'] },
   },
-  ['off/auth', 'off/net', 'off/tls'],
+  ['off/auth', 'off/net', 'off/tls', 'bad/both'],
+  ['bad/auth', 'bad/net', 'bad/tls', 'bad/both'],
 )
 
 const OWNERS: Record<string, string | null> = { 'fabrikam.com': 'fabrikam', 'nobody.example': null }
@@ -68,8 +75,8 @@ function attributed(setting: Setting): Attribution {
 function brief(attribution: Attribution): string {
   if (attribution.kind === 'ask-owner') return `ask-owner ${attribution.domain}`
   if (attribution.kind !== 'attributed') return attribution.kind
-  const { tenant, connector, method, enabled } = attribution
-  return `${connector ?? tenant} by ${method}${enabled ? '' : ', disabled'}`
+  const { tenant, connector, method, enabled, blocked } = attribution
+  return `${connector ?? tenant} by ${method}${enabled ? '' : ', disabled'}${blocked ? ', blocked' : ''}`
 }
 
 describe('attribute', () => {
@@ -210,6 +217,43 @@ describe('attribute', () => {
     ],
 
     [
+      'a blocked AUTH user does not fall through to its certificate, its address or its domain',
+      {
+        facts: {
+          authUser: 'Eve@fabrikam.com',
+          certificate: certificate('mx.contoso.com'),
+          ip: '192.0.2.1',
+        },
+      },
+      'bad/auth by auth, blocked',
+    ],
+    [
+      'a blocked certificate does not fall through to its address',
+      { facts: { certificate: certificate('bad.example'), ip: '192.0.2.1' } },
+      'bad/tls by tls, blocked',
+    ],
+    [
+      'a blocked address does not fall through to the AUTH domain',
+      { facts: { authUser: 'y@fabrikam.com', ip: '203.0.113.65' } },
+      'bad/net by ip, blocked',
+    ],
+    [
+      'a blocked connector in a note',
+      { facts: { note: 'bad/net' }, ini: { note: 'tenant' } },
+      'bad/net by note, blocked',
+    ],
+    [
+      'another connector of the session, by a method that comes first, is not blocked with it',
+      { facts: { authUser: 'bob@contoso.com', ip: '203.0.113.65' } },
+      'auth/exact by auth',
+    ],
+    [
+      'blocked and disabled',
+      { facts: { authUser: 'trent' } },
+      'bad/both by auth, disabled, blocked',
+    ],
+
+    [
       'connectors never loaded',
       { facts: { note: 'contoso' }, ini: { note: 'tenant' }, connectors: undefined },
       'undecidable',
@@ -230,6 +274,7 @@ describe('attribute', () => {
       tenant: 'ip',
       connector: 'ip/net',
       enabled: true,
+      blocked: false,
       method: 'ip',
     })
     const byDomain = attributed({ facts: { authUser: 'x@fabrikam.com' } })

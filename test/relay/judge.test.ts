@@ -6,6 +6,7 @@ import { formatReply, REPLIES } from '../../src/relay/reply'
 import type { Known, Snapshot } from '../../src/tenants/snapshot'
 import {
   ATTRIBUTED,
+  BLOCKED,
   configWith,
   DISABLED,
   NONE,
@@ -156,6 +157,64 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     { attribution: DISABLED, snapshot: snapshotWith({ mode: 'monitor' }) },
     'charge unregistered',
   ],
+
+  ['a blocked connector', { attribution: BLOCKED }, '550 5.7.7 connector-blocked'],
+  [
+    'a blocked connector, registered sender',
+    { attribution: BLOCKED, sender: REGISTERED },
+    '550 5.7.7 connector-blocked',
+  ],
+  [
+    'a blocked connector, registered sender, own recipient',
+    { attribution: BLOCKED, sender: REGISTERED, to: OWN },
+    '550 5.7.7 connector-blocked',
+  ],
+  [
+    'a blocked connector, null sender',
+    { attribution: BLOCKED, sender: '', to: OWN },
+    '550 5.7.7 connector-blocked',
+  ],
+  [
+    'a blocked connector, refuse_at=rcpt: at MAIL all the same',
+    { attribution: BLOCKED, config: atRcpt },
+    '550 5.7.7 connector-blocked',
+  ],
+  [
+    'a blocked connector that is disabled, too',
+    { attribution: { ...BLOCKED, enabled: false } },
+    '550 5.7.7 connector-blocked',
+  ],
+  [
+    'a blocked connector, tenant restricted',
+    { attribution: BLOCKED, snapshot: restrictedAll },
+    '550 5.7.7 connector-blocked',
+  ],
+  [
+    'a blocked connector, tenant unknown',
+    { attribution: BLOCKED, snapshot: undefined },
+    '550 5.7.7 connector-blocked',
+  ],
+  [
+    'a blocked connector, not relaying',
+    { attribution: BLOCKED, relaying: false },
+    'ignore not-relaying',
+  ],
+  [
+    'a blocked connector in monitor',
+    { attribution: BLOCKED, snapshot: snapshotWith({ mode: 'monitor' }) },
+    'charge unregistered',
+  ],
+  [
+    'a blocked connector, mode off',
+    { attribution: BLOCKED, snapshot: snapshotWith({ mode: 'off' }) },
+    'ignore off',
+  ],
+  [
+    'a blocked connector under the brake',
+    { attribution: BLOCKED, config: monitorAll },
+    'charge unregistered',
+  ],
+  ['a blocked connector, the brake off', { attribution: BLOCKED, config: offAll }, 'ignore off'],
 
   ['a tenant that there is not', { snapshot: null }, '451 4.3.0 tenant-unknown'],
   [
@@ -340,10 +399,10 @@ describe('whatever the situation', () => {
   )
 
   holds(
-    'registered mail passes, unless a person said all or disabled its connector',
+    'registered mail passes, unless a person said all, or disabled or blocked its connector',
     (each, judgement) => {
       if (!isKnown(each) || each.sender.class !== 'registered') return true
-      const said = each.snapshot?.restricted === 'all' || each.attribution === DISABLED
+      const said = each.snapshot?.restricted === 'all' || each.attribution !== ATTRIBUTED
       return said || judgement.verdict === 'pass' || judgement.verdict === 'ignore'
     },
   )
@@ -356,6 +415,15 @@ describe('whatever the situation', () => {
   holds('5.7.705 is for scope all', (each, judgement) => {
     return replyOf(judgement) !== REPLIES.blockedAll || each.snapshot?.restricted === 'all'
   })
+
+  holds(
+    '5.7.711 is for a blocked connector, and what relays through it gets nothing else',
+    (each, judgement) => {
+      const { attribution, snapshot, config, relaying } = each
+      const refuses = relaying && attribution === BLOCKED && modeOf(snapshot, config) === 'enforce'
+      return refuses === (replyOf(judgement) === REPLIES.connectorBlocked)
+    },
+  )
 
   holds('unregistered mail of a restricted tenant does not pass RCPT', (each, judgement) => {
     const { snapshot, sender, config, recipient, stage, relaying } = each
@@ -385,8 +453,7 @@ describe('whatever the situation', () => {
   holds('undecided is never a silent pass', (each, { verdict }) => {
     const { attribution, snapshot, config, relaying } = each
     const undecided =
-      attribution.kind === 'undecidable' ||
-      (attribution.kind === 'attributed' && attribution.enabled && snapshot === undefined)
+      attribution.kind === 'undecidable' || (attribution === ATTRIBUTED && snapshot === undefined)
     const wanted =
       config.main.override !== undefined ||
       (attribution.kind === 'attributed' && config.outage.unregistered === 'accept')
@@ -426,7 +493,7 @@ function* everySituation(): Generator<Situation> {
 
   for (const config of configs)
     for (const snapshot of snapshots)
-      for (const attribution of [ATTRIBUTED, DISABLED, NONE, UNDECIDABLE])
+      for (const attribution of [ATTRIBUTED, DISABLED, BLOCKED, NONE, UNDECIDABLE])
         for (const relaying of [true, false])
           for (const envelope of envelopes) {
             if (snapshot && attribution.kind !== 'attributed') continue

@@ -13,6 +13,7 @@ describe('replies', () => {
       blockedAll: '550 5.7.705 Access denied, tenant has exceeded threshold',
       deferred: '451 4.7.1 Too many recipients from unregistered domains. Try again later',
       nullSenderFull: '451 4.7.1 Too many recipients from the null sender. Try again later',
+      connectorBlocked: '550 5.7.711 Access denied, bad inbound connector',
       undecidable: '451 4.3.0 Service temporarily unavailable. Try again later',
       noTenant: '550 5.7.64 TenantAttribution; Relay Access Denied SMTP',
     })

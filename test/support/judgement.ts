@@ -16,9 +16,11 @@ export const ATTRIBUTED: Attributed = {
   tenant: 'contoso',
   connector: 'contoso/mx',
   enabled: true,
+  blocked: false,
   method: 'ip',
 }
 export const DISABLED: Attributed = { ...ATTRIBUTED, enabled: false }
+export const BLOCKED: Attributed = { ...ATTRIBUTED, blocked: true }
 export const NONE: Attribution = { kind: 'none' }
 export const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 

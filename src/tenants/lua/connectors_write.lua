@@ -2,8 +2,8 @@
 --
 -- KEYS[1] connectors   KEYS[2] identities   KEYS[3] token
 -- ARGV[1] random part of a token   ARGV[2] JSON: a list of { id, was, value, stamp, frees, takes }. id: tenant/name;
--- was: the JSON that the caller saw, or empty; value: the new one, or empty to remove it; stamp: the script adds
--- addedAt; frees, takes: fields of the identities that it gives up and takes
+-- was: the JSON that the caller saw, or empty; value: the new one, or empty to remove it; stamp: what the
+-- script adds the time of: added, blocked, or empty; frees, takes: fields of the identities that it gives up and takes
 -- Reply: { 'written' } · { 'stale' } somebody else was quicker, nothing written · { 'taken', identity, holder, id }
 --
 -- @include clock
@@ -39,10 +39,13 @@ for _, change in ipairs(changes) do
   end
   if change.value == '' then
     removed[#removed + 1] = change.id
-  elseif change.stamp then
+  elseif change.stamp == 'added' then
     -- Spliced as text: cjson would write an empty list as {}.
     local open = string.sub(change.value, 1, -2)
     redis.call('HSET', KEYS[1], change.id, string.format('%s,"addedAt":%.0f}', open, now_ms()))
+  elseif change.stamp == 'blocked' then
+    local open = string.sub(change.value, 1, -3)
+    redis.call('HSET', KEYS[1], change.id, string.format('%s,"since":%.0f}}', open, now_ms()))
   else
     redis.call('HSET', KEYS[1], change.id, change.value)
   end

@@ -1,0 +1,17 @@
+import { blockInWords } from '../../relay/explain-words'
+import { connectorId } from '../../tenants/identities'
+import type { Connector } from '../../tenants/types'
+import { warn, type Line } from './line'
+
+/** Connectors whose mail is refused until a person lifts that: nothing else would remind of them. */
+export function checkBlocks(connectors: readonly Connector[]): Line[] {
+  return connectors.flatMap(({ tenant, name, blocked }) =>
+    blocked
+      ? warn(
+          'blocked',
+          `${connectorId(tenant, name)} is blocked ${blockInWords(blocked)}`,
+          `once its server is clean: tenantctl connector unblock ${tenant} ${name} --reason …`,
+        )
+      : [],
+  )
+}
