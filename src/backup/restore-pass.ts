@@ -4,12 +4,8 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../store/token'
 import { claim, findObstacles } from '../tenants/claims'
-import {
-  connectorBlocked,
-  ConnectorRegistry,
-  describeIdentity,
-  losesIdentity,
-} from '../tenants/connector-registry'
+import { describeIdentity } from '../tenants/connector-audit'
+import { connectorBlocked, ConnectorRegistry, losesIdentity } from '../tenants/connector-registry'
 import { decodeConnector } from '../tenants/connector-reader'
 import { restoreMove } from '../tenants/domain-move'
 import { describeObstacle, PIECE, readClaims, type Obstacle } from '../tenants/owners'
@@ -32,8 +28,10 @@ const TENANTS_AT_ONCE = 32
 const CONNECTORS_PIECE = 100
 /** Texts that are kept of each kind; the others are only counted. */
 const MOST_NAMED = 20
-/** What the scripts renew: no two registries share them. */
-const TOKENS: ReadonlySet<string> = new Set(['domains', 'state'])
+/** What the scripts renew, and no two registries share; and events that wait there, which are of the moment. */
+const OF_THE_MOMENT: ReadonlySet<string> = new Set(['domains', 'state', 'events'])
+/** A number that only grows: it may be higher than the file says. */
+const CASES = 'cases'
 
 /** Texts for people: the first of them, and how many there are. */
 export class Findings {
@@ -241,12 +239,16 @@ class Pass implements PassResult {
   private async takeFields({ wanted, there }: TenantPass): Promise<void> {
     const { id } = wanted
     const { keys } = this.store
-    const fields = withoutTokens(wanted.fields)
-    if (there && isSame(withoutTokens(there.fields), fields)) return
+    const fields = lasting(wanted.fields)
+    if (there && isSame(lasting(there.fields), fields)) return
     this.differences.add(`tenant ${id}`)
     if (!this.writes) return
     await indexTenant(this.store, id)
-    await this.store.run(TENANT, [keys.tenant(id)], [randomToken(), ...[...fields].flat()])
+    await this.store.run(
+      TENANT,
+      [keys.tenant(id), keys.caseCount(id)],
+      [randomToken(), ...[...fields].flat()],
+    )
   }
 
   private async takeMove(move: MoveRecord): Promise<void> {
@@ -346,10 +348,15 @@ function isAsBlocked({ id, value }: ConnectorRecord, there: string): boolean {
   return !wanted.blocked && packConnector({ ...wanted, blocked }) === there
 }
 
-function withoutTokens(fields: Fields): Map<string, string> {
-  return new Map([...fields].filter(([field]) => !TOKENS.has(field)))
+function lasting(fields: Fields): Map<string, string> {
+  return new Map([...fields].filter(([field]) => !OF_THE_MOMENT.has(field)))
 }
 
-function isSame(a: Fields, b: Fields): boolean {
-  return a.size === b.size && [...a].every(([field, text]) => b.get(field) === text)
+function isSame(there: Fields, wanted: Fields): boolean {
+  const names = new Set([...there.keys(), ...wanted.keys()])
+  return [...names].every((field) =>
+    field === CASES
+      ? Number(there.get(field) ?? 0) >= Number(wanted.get(field) ?? 0)
+      : there.get(field) === wanted.get(field),
+  )
 }

@@ -1,14 +1,17 @@
+import { addEntry } from '../audit/trail'
 import { RefusedError, UserError } from '../errors'
 import type { Store } from '../store/store'
 import { findInconsistencies, type Inconsistency } from '../tenants/consistency'
 import {
   confirmEpoch,
+  describeAnother,
   ensureEpoch,
   isNewer,
   lookAtRegistry,
   SCHEMA,
   SchemaError,
 } from '../tenants/epoch'
+import { shortTime } from '../time'
 import type { RecordFile } from './file'
 import type { Header } from './format'
 import { runPass, type Findings, type PassResult } from './restore-pass'
@@ -76,6 +79,12 @@ export async function restore(
     if (!force) throw occupied(file.file, tenants, begun, found.differences)
     await assertRoom(store, file)
   }
+  await addEntry(store, store.keys.tenantsAudit, {
+    subject: '',
+    what: 'registry restored',
+    from: describeAnother({ epoch, tenants }),
+    to: `${file.file} of ${shortTime(header.createdAt)}`,
+  })
   await store.client.set(store.keys.restore, sha256)
   // Where there is none, a process could take what is half there for the whole.
   await ensureEpoch(store)

@@ -1,4 +1,4 @@
-import { userInfo } from 'node:os'
+import { osUser } from '../audit/actor'
 import { InputError } from '../errors'
 import { clean } from '../safe-text'
 
@@ -45,13 +45,4 @@ export function acceptedReason(reason: string): string {
     throw new InputError(`--reason takes one line of up to ${LONGEST_REASON} visible characters`)
   }
   return text
-}
-
-function osUser(): string | undefined {
-  try {
-    return userInfo().username
-  } catch {
-    // There may be no entry for the uid, as in many containers.
-    return undefined
-  }
 }

@@ -84,7 +84,8 @@ function addRestore(program: Command, io: Io): void {
       const source = sourceOf(context, io, file, options)
       const opened = await openRecords(source)
       try {
-        await context.connected(async (store) => {
+        await context.connected(async (store, config) => {
+          await context.sign(store, config.redis)
           const report = await restore(store, opened, { force: options.force === true })
           context.out.result(restoreView(source, report), () => print(context, source, report))
           warn(context, report)

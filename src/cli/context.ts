@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
 import type { Config } from '../config'
+import { actorText, osActor, redisUser } from '../audit/actor'
 import { hasConfigFile, loadConfig } from '../config-file'
 import { InputError } from '../errors'
 import type { RedisSettings } from '../store/connection'
@@ -109,7 +110,19 @@ export class Context {
    * @throws as {@link unharmed}.
    */
   async writing<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
-    return this.guarded(assertWritable, use)
+    return this.guarded(assertWritable, async (store, config) => {
+      await this.sign(store, config.redis)
+      return use(store, config)
+    })
+  }
+
+  /** Says who changes something over this connection, for the audit trail. */
+  async sign(store: Store, { username }: RedisSettings): Promise<void> {
+    store.actor = actorText({
+      os: osActor(this.io.env),
+      redis: await redisUser(store.client, username),
+      note: this.options.by?.trim() ?? '',
+    })
   }
 
   private async guarded<T>(

@@ -60,7 +60,7 @@ async function examine(context: Context, mend: boolean): Promise<Line[]> {
     ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
     ...checkHaraka(files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
-    ...(await checkStore(config, files, mend)),
+    ...(await checkStore(context, config, files, mend)),
   ]
 }
 
@@ -87,12 +87,14 @@ function checkHaraka(files: HarakaFiles | undefined, config: Config): Line[] {
 }
 
 async function checkStore(
+  context: Context,
   config: Config,
   files: HarakaFiles | undefined,
   mend: boolean,
 ): Promise<Line[]> {
   try {
     return await withStore(config.redis, async (store) => {
+      if (mend) await context.sign(store, config.redis)
       const redis = await checkRedis(store, config.redis)
       const registry = await checkRegistry(store, config.outage.snapshot)
       if (!registry.known) return [...redis, registry.line]

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../package-root'
 import { addApplyCommand } from './apply'
+import { addAuditCommand } from './audit'
 import { addBackupCommands } from './backup'
 import { addConnectorCommands } from './connector'
 import { addDoctorCommand } from './doctor'
@@ -44,6 +45,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addStatusCommand(program, io)
   addRestrictionCommands(program, io)
   addExplainCommand(program, io)
+  addAuditCommand(program, io)
   addApplyCommand(program, io, end)
   addDoctorCommand(program, io, end)
   addBackupCommands(program, io)

@@ -24,6 +24,8 @@ interface Assembled {
 
 /** A Redis connection together with the names of our keys, and the way to run our scripts on it. */
 export class Store {
+  /** Who changes something over this connection, for the audit trail: see `audit/actor.ts`. Empty: not said. */
+  actor = ''
   private readonly scripts = new Map<Script, Assembled>()
   /** How long the client waits for an answer, in ms. */
   private readonly commandTimeout: number | undefined

@@ -1,8 +1,10 @@
 import { noSuchTenant, NotFoundError, RefusedError } from '../errors'
+import type { Act } from '../restriction/restriction'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { scanHash } from '../store/scan'
 import { randomToken } from '../store/token'
+import { describeIdentity, entryOf, restoredEntry, type ConnectorEntry } from './connector-audit'
 import { decodeConnector, readConnectors, readSomeConnectors } from './connector-reader'
 import {
   assertConnectorName,
@@ -96,7 +98,8 @@ export class ConnectorRegistry {
    */
   async restore(connectors: readonly Connector[]): Promise<void> {
     const byId = new Map(connectors.map((each) => [connectorId(each.tenant, each.name), each]))
-    await this.change([...byId.keys()], (id, there) => keepBlocked(there, byId.get(id)))
+    const ids = [...byId.keys()]
+    await this.change(ids, (id, there) => keepBlocked(there, byId.get(id)), { restoring: true })
   }
 
   /**
@@ -141,11 +144,19 @@ export class ConnectorRegistry {
   }
 
   /** Lets a blocked connector relay again. @throws {NotFoundError} */
-  async unblock(tenant: string, name: string): Promise<'unblocked' | 'unchanged'> {
-    const changed = await this.change([connectorId(tenant, name)], (_id, there) => {
-      if (there === undefined) throw noSuchConnector(tenant, name)
-      return { ...there, blocked: undefined }
-    })
+  async unblock(
+    tenant: string,
+    name: string,
+    { by, reason }: Act,
+  ): Promise<'unblocked' | 'unchanged'> {
+    const changed = await this.change(
+      [connectorId(tenant, name)],
+      (_id, there) => {
+        if (there === undefined) throw noSuchConnector(tenant, name)
+        return { ...there, blocked: undefined }
+      },
+      { why: `unblocked by ${by}: ${reason}` },
+    )
     return changed.length === 0 ? 'unchanged' : 'unblocked'
   }
 
@@ -205,22 +216,26 @@ export class ConnectorRegistry {
   /**
    * Changes connectors as `decide` says, all in one script; asks it again where somebody else was quicker.
    *
+   * @param options `restoring`: the audit trail gets one entry for all of them; `why`: what it says besides.
    * @returns the ids of those that are another now.
    */
   private async change(
     ids: readonly string[],
     decide: (id: string, there: Connector | undefined) => Wanted,
+    { restoring = false, why = '' } = {},
   ): Promise<string[]> {
     const { keys, client } = this.store
     if (ids.length === 0) return []
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const values = await client.hmget(keys.connectors, ...ids)
-      const changes = ids.flatMap((id, at) => toChange(id, values[at] ?? '', decide))
-      if (changes.length === 0) return []
+      const planned = ids.flatMap((id, at) => toChange(id, values[at] ?? '', decide, why))
+      if (planned.length === 0) return []
+      const changes = planned.map(({ change }) => change)
+      const entries = restoring ? [restoredEntry(ids)] : planned.map(({ entry }) => entry)
       const reply = (await this.store.run(
         WRITE,
-        [keys.connectors, keys.connectorIdentities, keys.connectorsToken],
-        [randomToken(), JSON.stringify(changes)],
+        [keys.connectors, keys.connectorIdentities, keys.connectorsToken, keys.connectorsAudit],
+        [randomToken(), JSON.stringify(changes), this.store.actor, JSON.stringify(entries)],
       )) as ['written'] | ['stale'] | ['taken', identity: string, holder: string, id: string]
       if (reply[0] === 'taken') throw identityTaken(reply[1], reply[2], reply[3])
       if (reply[0] === 'written') return changes.map(({ id }) => id)
@@ -249,7 +264,8 @@ function toChange(
   id: string,
   was: string,
   decide: (id: string, there: Connector | undefined) => Wanted,
-): Change[] {
+  why: string,
+): { change: Change; entry: ConnectorEntry }[] {
   const there = was === '' ? undefined : decodeConnector(id, was)
   const wanted = decide(id, there)
   const value = wanted ? packConnector(wanted) : ''
@@ -258,12 +274,15 @@ function toChange(
   if (there ? wanted && value === packConnector(there) : !wanted) return []
   return [
     {
-      id,
-      was,
-      value,
-      stamp: wanted === undefined ? '' : stampOf(wanted),
-      frees: had.filter((each) => !has.includes(each)),
-      takes: has,
+      change: {
+        id,
+        was,
+        value,
+        stamp: wanted === undefined ? '' : stampOf(wanted),
+        frees: had.filter((each) => !has.includes(each)),
+        takes: has,
+      },
+      entry: entryOf(id, there, wanted, why),
     },
   ]
 }
@@ -311,11 +330,6 @@ export function identityTaken(identity: string, holder: string, id: string): Ref
   return new RefusedError(
     `${describeIdentity(identity)} of connector ${id} belongs to connector ${holder}: a session must match one connector only, so remove it there first`,
   )
-}
-
-/** `ip 192.0.2.0/24` for the field `ip:192.0.2.0/24`. */
-export function describeIdentity(identity: string): string {
-  return identity.replace(':', ' ')
 }
 
 function existsOtherwise(there: Connector): RefusedError {

@@ -63,8 +63,8 @@ export async function putEntries(
   const args = entries.flatMap((entry) => [entry.domain, formatFlags(entry)])
   const reply = await store.run(
     PUT,
-    [keys.tenant(tenant), keys.domains(tenant)],
-    [randomToken(), by, how, ...args],
+    [keys.tenant(tenant), keys.domains(tenant), keys.audit(tenant)],
+    [randomToken(), by, how, store.actor, ...args],
   )
   return (reply as PutResult[] | null) ?? undefined
 }
@@ -86,8 +86,8 @@ export async function removeEntries(
   for (const piece of pieces(domains, PIECE)) {
     const reply = await store.run(
       REMOVE,
-      [keys.tenant(tenant), keys.domains(tenant)],
-      [randomToken(), which, ...piece],
+      [keys.tenant(tenant), keys.domains(tenant), keys.audit(tenant)],
+      [randomToken(), which, store.actor, ...piece],
     )
     removed.push(...(reply as string[]))
   }

@@ -64,7 +64,10 @@ export function isAnother({ epoch }: RegistryLook, known: string, seenAt: number
 }
 
 /** What Redis holds in the place of a known registry, for people. */
-export function describeAnother({ epoch, tenants }: RegistryLook): string {
+export function describeAnother({
+  epoch,
+  tenants,
+}: Pick<RegistryLook, 'epoch' | 'tenants'>): string {
   const held = tenants === 1 ? '1 tenant' : `${tenants} tenants`
   if (epoch) return `another one, ${epoch.epoch} of ${shortTime(epoch.createdAt)} with ${held}`
   return tenants === 0 ? 'none' : `${held} without an epoch`

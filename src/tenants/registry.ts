@@ -121,10 +121,9 @@ export class Registry {
   async unblockConnector(
     tenant: string,
     name: string,
-    { by }: Act,
+    { by, reason }: Act,
   ): Promise<'unblocked' | 'unchanged'> {
-    toActor(by)
-    return this.connectors.unblock(tenant, name)
+    return this.connectors.unblock(tenant, name, { by: toActor(by), reason })
   }
 
   async getConnector(tenant: string, name: string): Promise<Connector | undefined> {

@@ -1,3 +1,4 @@
+import { keepEntry } from '../audit/trail'
 import { formatLimits, parseLimits } from '../allowance/limits'
 import { InputError, noSuchTenant, RefusedError } from '../errors'
 import { pieces } from '../store/pieces'
@@ -42,16 +43,19 @@ export class TenantRegistry {
     // Before, so that a crash leaves no tenant that the index does not know; and after, since a removal of an earlier
     // tenant of that id may take it out in between.
     await indexTenant(this.store, id)
-    const reply = (await this.store.run(
+    const { keys } = this.store
+    const [result, ...reply] = (await this.store.run(
       ADD,
-      [this.store.keys.tenant(id)],
-      [randomToken(), source, ...values],
-    )) as 'added' | string[]
-    if (reply !== 'added' && reply.some((value, at) => value !== values[at])) {
+      [keys.tenant(id), keys.audit(id), keys.caseCount(id)],
+      [randomToken(), this.store.actor, source, ...values],
+    )) as ['added', entry: string] | ['there', ...settings: string[]]
+    if (result === 'there' && reply.some((value, at) => value !== values[at])) {
       throw existsOtherwise(id, reply, values)
     }
     await indexTenant(this.store, id)
-    return reply === 'added' ? 'added' : 'unchanged'
+    if (result === 'there') return 'unchanged'
+    await keepEntry(this.store, id, reply[0]!)
+    return 'added'
   }
 
   /**
@@ -71,8 +75,8 @@ export class TenantRegistry {
     if (source !== undefined) fields.set('source', source)
     const reply = (await this.store.run(
       SET,
-      [this.store.keys.tenant(id)],
-      [randomToken(), ...[...fields].flat()],
+      [this.store.keys.tenant(id), this.store.keys.audit(id)],
+      [randomToken(), this.store.actor, ...[...fields].flat()],
     )) as 'changed' | 'unchanged' | 'gone'
     if (reply === 'gone') throw noSuchTenant(id)
     return reply

@@ -1,3 +1,4 @@
+import { keepEntry } from '../audit/trail'
 import { noSuchTenant, RefusedError } from '../errors'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
@@ -35,18 +36,26 @@ export async function removeTenant(
   const domains = [...(await readAllEntries(store, id)).keys()]
   const reply = (await store.run(
     REMOVE,
-    [keys.tenant(id), keys.domains(id), keys.usage(id), keys.restriction(id)],
-    [randomToken()],
-  )) as 'removed' | 'restricted' | 'gone'
-  if (reply === 'restricted') throw tenantRestricted(id)
+    [
+      keys.tenant(id),
+      keys.domains(id),
+      keys.usage(id),
+      keys.restriction(id),
+      keys.audit(id),
+      keys.caseCount(id),
+    ],
+    [randomToken(), store.actor],
+  )) as ['removed', entry: string, cases: string] | ['restricted'] | ['gone']
+  if (reply[0] === 'restricted') throw tenantRestricted(id)
+  if (reply[0] === 'removed') await keepEntry(store, id, reply[1])
   // The list of a tenant that is gone is gone with it, so all claims must be looked through.
-  const claimed = reply === 'removed' ? domains : await claimsOf(store, id)
+  const claimed = reply[0] === 'removed' ? domains : await claimsOf(store, id)
   const freed = await connectors.removeAll(id)
   await settle(store, id, claimed)
   await giveBackMoves(store, id)
   const unindexed = await client.srem(keys.tenants, id)
   if (await tenantExists(store, id)) await indexTenant(store, id)
-  if (reply === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)
+  if (reply[0] === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)
 }
 
 /** The refusal to remove a restricted tenant. */

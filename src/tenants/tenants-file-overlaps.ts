@@ -1,5 +1,5 @@
 import { parentsOf } from '../names/domain'
-import { describeIdentity } from './connector-registry'
+import { describeIdentity } from './connector-audit'
 import { connectorId } from './identities'
 import { describeObstacle } from './owners'
 import type { FileDomain, FileTenant } from './tenants-file'

@@ -1,11 +1,12 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { actorText, osActor, redisUser } from '../audit/actor'
 import { within } from '../deadline'
 import { InputError, messageOf } from '../errors'
 import { connect, type RedisSettings } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Store } from '../store/store'
 import { applyTenantsFile, type ApplyReport } from './apply'
-import { Registry } from './registry'
+import { fileSource, Registry } from './registry'
 import { parseTenantsFile } from './tenants-file'
 
 /** Heap that the thread may take, in MB: a file within the size limit needs half of it. */
@@ -70,8 +71,13 @@ async function run({ text, filename, redis }: Job): Promise<Outcome> {
     const client = connect(redis, () => {})
     try {
       await within(CONNECT_DEADLINE, new Promise<void>((resolve) => client.once('ready', resolve)))
-      const registry = new Registry(new Store(client, new Keys(redis.prefix)))
-      return { report: await applyTenantsFile(registry, file) }
+      const store = new Store(client, new Keys(redis.prefix))
+      store.actor = actorText({
+        os: osActor({}),
+        redis: await redisUser(client, redis.username),
+        note: file.id === undefined ? '' : fileSource(file.id),
+      })
+      return { report: await applyTenantsFile(new Registry(store), file) }
     } finally {
       client.disconnect()
     }

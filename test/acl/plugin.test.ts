@@ -50,6 +50,8 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       const admin = redis.client()
       const observation = await Observation.begin(redis)
       await leaveEvents(redis)
+      // An entry of an audit trail whose time is over: the next one takes it away.
+      await admin.rpush('ud:{tailspin}:audit', '1000\t\ttenant removed\t\t\t\t\t')
       const haraka = await startHaraka({
         redis,
         nodes: 2,
@@ -74,6 +76,8 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       assert.equal(await directory.askOwner('contoso.example'), null)
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
+        const [added] = await admin.lrange('ud:{tailspin}:audit', 0, 0)
+        assert.match(added ?? '', /\ttenant added\t.*\tunregistered-domain\tfile:site$/)
         haraka.writeConfig('unregistered-domain.tenants.yaml', CHANGED_FILE)
         await haraka.waitForLog(/tenants\.yaml: applied added=0 updated=[1-9]/)
         await loseRace(redis)

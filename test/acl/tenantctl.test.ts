@@ -103,10 +103,15 @@ describe('tenantctl with the users of docs/acl', () => {
     'explain --from x@lure.example --ip 192.0.2.1',
     'explain --from x@contoso.com --auth y@contoso.net',
     'apply tenants.yaml --dry-run',
+    'audit',
+    'audit contoso',
   ]
 
   it('tenantctl: every command works, and the file allows nothing that none of them needs', async () => {
     const observation = await Observation.begin(redis)
+    // An entry whose time is over goes, and cases go on counting.
+    await admin.rpush(keys.audit('contoso'), '1000\t\ttenant added\t\t\t\t\t')
+    await admin.set(keys.caseCount('contoso'), '4')
     await given('tenantctl', ...SETUP)
     await given(
       'tenantctl',

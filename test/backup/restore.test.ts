@@ -45,13 +45,13 @@ async function wipe({ client, keys }: Store): Promise<void> {
 }
 
 /**
- * Every key of a registry, octet by octet, in an order of its own; without what only lives for a moment: receipts,
- * tokens, how often a name was claimed, events on their way.
+ * Every key of a registry, octet by octet, in an order of its own; without what only lives for a moment (receipts,
+ * tokens, how often a name was claimed, events on their way), and without audit trails, which tell of the restoring.
  */
 async function contentOf({ client, keys }: Store): Promise<Record<string, unknown>> {
   const content: Record<string, unknown> = {}
   for (const key of (await client.keys(`${keys.prefix}*`)).sort()) {
-    if (key.includes(':receipt:') || [keys.connectorsToken, keys.ownerVersion].includes(key))
+    if (/:receipt:|:audit$/.test(key) || [keys.connectorsToken, keys.ownerVersion].includes(key))
       continue
     const name = key.slice(keys.prefix.length)
     const type = await client.type(key)

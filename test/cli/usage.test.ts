@@ -241,6 +241,7 @@ describe('tenantctl', () => {
         'block a --reason b',
         'unblock a --reason b',
         'explain --from x@a.example',
+        'audit',
         `apply ${file}`,
         `backup ${backup}`,
         `restore ${backup}`,

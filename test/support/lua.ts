@@ -63,13 +63,14 @@ function keyAt(command: string, args: readonly string[]): number {
   return CONTAINERS.has(command) ? 1 : 0
 }
 
-/** Whether a name is a parameter of the function around `index`, and all callers give one of KEYS for it. */
+/** Whether a name is a parameter of the function around `index`, and all callers give one of KEYS, or such a name, for it. */
 function isGivenKeys(code: string, index: number, name: string): boolean {
   const around = [...code.slice(0, index).matchAll(/function (\w+)\(([^)]*)\)/g)].at(-1)
   if (!around) return false
   const at = around[2]!.split(/\s*,\s*/).indexOf(name)
   const callers = callsOf(code, around[1]!).filter(({ index }) => index !== around.index + 9)
-  return at >= 0 && callers.every(({ args }) => KEY.test(args[at] ?? ''))
+  const isGiven = (from: number, key = ''): boolean => KEY.test(key) || isGivenKeys(code, from, key)
+  return at >= 0 && callers.every(({ index, args }) => isGiven(index, args[at]))
 }
 
 /** Where a function is called (or declared), and the arguments as they stand there. */

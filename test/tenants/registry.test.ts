@@ -189,6 +189,10 @@ describe('the removal of a tenant', () => {
         keys.connectors,
         keys.connectorsToken,
         keys.connectorIdentities,
+        keys.audit('contoso'),
+        keys.audit('fabrikam'),
+        keys.tenantsAudit,
+        keys.connectorsAudit,
       ].sort(),
     )
     assert.deepEqual(await store.client.hgetall(keys.ownerNames), { 'fabrikam.com': '- fabrikam' })

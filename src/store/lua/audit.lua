@@ -1,18 +1,43 @@
--- Audit trails: a stream that is only ever added to, for 365 days. Needs clock.
-local AUDIT_DAYS = 365
+-- Audit trails: lists that are only ever added to, for 365 days. A list and no stream, since an idle tenant's short
+-- trail would take 4 KB as a stream. Needs clock.
+--
+-- An entry is one line of fields joined by tabs: when (ms), subject (empty: the tenant of the key), what, from, to,
+-- OS user, Redis user, note.
+local AUDIT_MS = 365 * 86400000
+-- Old entries that one new one takes away at most.
+local MOST_TRIMMED = 20
+
+local function one_line(text)
+  return (string.gsub(text, '[\t\r\n]', ' '))
+end
+
+-- Adds a line as audit() returned it.
+local function keep_line(key, line)
+  redis.call('RPUSH', key, line)
+  redis.call('PEXPIRE', key, AUDIT_MS)
+  local oldest = now_ms() - AUDIT_MS
+  for _ = 1, MOST_TRIMMED do
+    local first = redis.call('LINDEX', key, 0)
+    if not first or (tonumber(string.match(first, '^%d+')) or 0) >= oldest then break end
+    redis.call('LPOP', key)
+  end
+end
 
 -- Adds an entry, and tells the processes, of which one of each Haraka logs it. actor: OS user, Redis user and note,
--- joined by tabs; subject: tenant, or tenant/name of a connector; from, to: what it was and is, or ''.
+-- joined by tabs; subject: tenant, case, or tenant/name of a connector; from, to: what it was and is, or ''. Returns the
+-- line.
 local function audit(key, actor, subject, what, from, to)
   local os_user, redis_user, note = string.match(actor, '^(.-)\t(.-)\t(.*)$')
-  local now = now_ms()
-  local oldest = string.format('%.0f', now - AUDIT_DAYS * 86400000)
-  redis.call('XADD', key, 'MINID', '~', oldest, '*', 'subject', subject, 'what', what, 'from', from, 'to', to,
-    'os', os_user or '', 'redis', redis_user or '', 'note', note or '')
-  redis.call('PEXPIRE', key, AUDIT_DAYS * 86400000)
-  local prefix = string.match(key, '^(.*){.-}')
+  os_user, redis_user, note = os_user or '', redis_user or '', note or ''
+  local prefix, tag = string.match(key, '^(.*){(.-)}')
+  local at = string.format('%.0f', now_ms())
+  local line = table.concat({
+    at, subject == tag and '' or one_line(subject), what, one_line(from), one_line(to),
+    one_line(os_user), one_line(redis_user), one_line(note),
+  }, '\t')
+  keep_line(key, line)
   redis.call('PUBLISH', prefix .. 'audit', cjson.encode({
-    subject = subject, what = what, from = from, to = to,
-    os = os_user or '', redis = redis_user or '', note = note or '',
+    subject = subject, what = what, from = from, to = to, os = os_user, redis = redis_user, note = note,
   }))
+  return line
 end

@@ -1,13 +1,15 @@
 -- Writes connectors: all of them, or none. What some of them give up, others of the same call may take.
 --
--- KEYS[1] connectors   KEYS[2] identities   KEYS[3] token
+-- KEYS[1] connectors   KEYS[2] identities   KEYS[3] token   KEYS[4] audit trail
 -- ARGV[1] random part of a token   ARGV[2] JSON: a list of { id, was, value, stamp, frees, takes }. id: tenant/name;
 -- was: the JSON that the caller saw, or empty; value: the new one, or empty to remove it; stamp: what the
 -- script adds the time of: added, blocked, or empty; frees, takes: fields of the identities that it gives up and takes
+-- ARGV[3] actor   ARGV[4] JSON: entries of the audit trail, a list of { subject, what, from, to }
 -- Reply: { 'written' } · { 'stale' } somebody else was quicker, nothing written · { 'taken', identity, holder, id }
 --
 -- @include clock
 -- @include change
+-- @include audit
 local changes = cjson.decode(ARGV[2])
 local free = {}
 for _, change in ipairs(changes) do
@@ -49,6 +51,9 @@ for _, change in ipairs(changes) do
   else
     redis.call('HSET', KEYS[1], change.id, change.value)
   end
+end
+for _, entry in ipairs(cjson.decode(ARGV[4])) do
+  audit(KEYS[4], ARGV[3], entry.subject, entry.what, entry.from, entry.to)
 end
 for _, identity in ipairs(freed) do redis.call('HDEL', KEYS[2], identity) end
 for _, id in ipairs(removed) do redis.call('HDEL', KEYS[1], id) end

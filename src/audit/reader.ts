@@ -1,0 +1,70 @@
+import { pieces } from '../store/pieces'
+import { scanSet } from '../store/scan-keys'
+import type { Store } from '../store/store'
+import { parseEntry, tenantOf, type AuditEntry } from './entry'
+
+/** How long entries are kept. */
+export const AUDIT_DAYS = 365
+const PIECE = 1000
+const TENANTS_AT_ONCE = 200
+
+/**
+ * What has changed of a tenant and its connectors, and of the registry as a whole, oldest first. Writes nothing.
+ *
+ * @param since ms since the epoch.
+ */
+export async function readTenantAudit(
+  store: Store,
+  tenant: string,
+  since: number,
+): Promise<AuditEntry[]> {
+  const { keys } = store
+  const [own, connectors, tenants] = await Promise.all([
+    readTrail(store, keys.audit(tenant), tenant, since),
+    readTrail(store, keys.connectorsAudit, '', since),
+    readTrail(store, keys.tenantsAudit, '', since),
+  ])
+  const shared = [...connectors, ...tenants].filter(({ subject }) =>
+    ['', tenant].includes(tenantOf(subject)),
+  )
+  return merged([...own, ...shared])
+}
+
+/** The same of all tenants, of those too that are gone. Reads the trail of each. */
+export async function readWholeAudit(store: Store, since: number): Promise<AuditEntry[]> {
+  const { keys } = store
+  const tenants = await readTrail(store, keys.tenantsAudit, '', since)
+  const entries = [...tenants, ...(await readTrail(store, keys.connectorsAudit, '', since))]
+  const ids = new Set(tenants.map(({ subject }) => tenantOf(subject)).filter((id) => id !== ''))
+  for await (const piece of scanSet(store, keys.tenants)) for (const id of piece) ids.add(id)
+  for (const some of pieces([...ids], TENANTS_AT_ONCE)) {
+    const found = await Promise.all(some.map((id) => readTrail(store, keys.audit(id), id, since)))
+    entries.push(...found.flat())
+  }
+  return merged(entries)
+}
+
+/** From the newest back, so that a short time costs little. */
+async function readTrail(
+  store: Store,
+  key: string,
+  tenant: string,
+  since: number,
+): Promise<AuditEntry[]> {
+  const entries: AuditEntry[] = []
+  let end = -1
+  for (;;) {
+    // What is added meanwhile comes in twice, and is merged.
+    const lines = await store.client.lrange(key, end - PIECE + 1, end)
+    const found = lines.map((line) => parseEntry(line, tenant))
+    entries.push(...found.filter(({ at }) => at >= since))
+    if (lines.length < PIECE || (found[0]?.at ?? 0) < since) return entries
+    end -= PIECE
+  }
+}
+
+/** By time; what stands in two trails once. */
+function merged(entries: readonly AuditEntry[]): AuditEntry[] {
+  const distinct = new Map(entries.map((entry) => [JSON.stringify(entry), entry] as const))
+  return [...distinct.values()].sort((a, b) => a.at - b.at)
+}
