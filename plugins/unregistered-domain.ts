@@ -1,5 +1,6 @@
 import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/config'
 import { messageOf } from '../src/errors'
+import { resolveEnded } from '../src/events/sweep'
 import { harakaWarnings } from '../src/haraka-checks'
 import { harakaFiles } from '../src/haraka-files'
 import { Engine } from '../src/relay/engine'
@@ -118,9 +119,11 @@ function start(
 }
 
 /** What one process of each Haraka does; some of it the watch leaves to one of all. */
-function beginDuties({ warmStart }: Process, engine: Engine): void {
-  warmStart.keep(engine)
-  engine.watch.start()
+function beginDuties(process: Process, engine: Engine): void {
+  process.warmStart.keep(engine)
+  const { store, forwarder, watch } = engine
+  watch.add(resolveEnded(store, forwarder, () => process.config.allowance.limits))
+  watch.start()
 }
 
 function applyTenantsFile(plugin: Plugin, engine: Engine, { redis, tenants }: Config): void {

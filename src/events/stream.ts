@@ -1,6 +1,7 @@
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import type { Alert, Event } from './event'
+import { ends, opens } from './open'
 import { describe } from './words'
 
 const PUBLISH = readScript(__dirname, 'publish')
@@ -28,8 +29,8 @@ export class EventStream {
       [
         ...[event.id, event.kind, tenant, groupOf(tenant, event)],
         JSON.stringify(described).slice(1),
-        packOpen(tenant, event),
-        'resolves' in event ? event.resolves : '',
+        ...(opens(tenant, event) ?? ['', '']),
+        ends(tenant, event) ?? '',
         ...groupsEndedBy(tenant, event),
       ],
     )) as [string, number] | null
@@ -87,24 +88,4 @@ function groupsEndedBy(tenant: string, { kind }: Event): string[] {
   if (kind === 'restricted') return [`${tenant}\tlifted`]
   if (kind === 'lifted') return [`${tenant}\trestricted`, `${tenant}\trestricted\tprobation`]
   return []
-}
-
-/** An event that has not ended yet, as `{@events}:open` holds it by its id. */
-export interface OpenEvent {
-  readonly id: string
-  readonly kind: 'allowance' | 'restricted' | 'unusual'
-  readonly tenant: string
-  /** ms since the epoch, server time */
-  readonly at: number
-}
-
-function packOpen(tenant: string, { kind, at }: Event): string {
-  const opens = kind === 'allowance' || kind === 'restricted' || kind === 'unusual'
-  return opens ? `${kind}\t${tenant}\t${at}` : ''
-}
-
-/** Reads a field of `{@events}:open`. */
-export function unpackOpen(id: string, packed: string): OpenEvent {
-  const [kind, tenant = '', at] = packed.split('\t')
-  return { id, kind: kind as OpenEvent['kind'], tenant, at: Number(at) }
 }

@@ -85,7 +85,7 @@ export class Engine {
         if (now.restricted !== undefined) void this.flushReports(now.tenant)
         events.onRestriction(before, now)
       },
-      onEventsPending: (tenant) => this.eventsPending(tenant),
+      onEventsPending: (tenant) => this.forwarder.pendingElsewhere(tenant),
     })
     this.ledger = new Ledger(this.store, redis.commandTimeout)
     this.restrictions = new Restrictions(this.store)

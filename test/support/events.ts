@@ -22,7 +22,9 @@ export async function raise(
   kind: Event['kind'],
   facts: Facts = {},
 ): Promise<string> {
-  const args = [randomToken(), kind, JSON.stringify({ ...FACTS[kind], ...facts })]
+  // Nothing is ended twice.
+  const resolves = kind === 'resolved' ? { resolves: `evt_${randomToken()}` } : {}
+  const args = [randomToken(), kind, JSON.stringify({ ...FACTS[kind], ...resolves, ...facts })]
   return (await store.run(RAISE, [store.keys.tenant(tenant)], args)) as string
 }
 
@@ -45,6 +47,11 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
   unusual: { rule: 'domains', words: '40 domains in an hour', facts: { domains: 40 } },
   resolved: { resolves: 'evt_0', of: 'allowance', percent: 50, window: 3_600_000 },
   test: { by: 'ann' },
+}
+
+/** What stands in an event of this kind where a test says nothing else. */
+export function factsOf(kind: Event['kind']): Facts {
+  return FACTS[kind]
 }
 
 /** An entry of the stream of events. */

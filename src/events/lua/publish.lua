@@ -4,8 +4,8 @@
 -- KEYS[1] stream   KEYS[2] ids   KEYS[3] groups   KEYS[4] groups by when they are over   KEYS[5] open
 -- ARGV[1] id   ARGV[2] kind   ARGV[3] tenant   ARGV[4] group
 -- ARGV[5] the alert as JSON, from behind its id, alert and count on: `"kind":…}`
--- ARGV[6] what is kept of it as long as it is open, or ''   ARGV[7] id of the event that it ends, or ''
--- ARGV[8 …] groups that it ends: what comes next in them begins an alert
+-- ARGV[6] field of what it opens, and ARGV[7] value there   ARGV[8] field of what it ends; each may be empty
+-- ARGV[9 …] groups that it ends: what comes next in them begins an alert
 -- Reply: false: it has been put there before; else { alert, count }
 --
 -- groups holds, under `g` and the group, `alert when-over`; under an alert, its count, and kind, tenant and JSON of its
@@ -42,10 +42,10 @@ if alert == id then
   redis.call('HSET', KEYS[3], group, id .. ' ' .. over)
   redis.call('ZADD', KEYS[4], over, id)
 end
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[5], id, ARGV[6]) end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[5], ARGV[6], ARGV[7]) end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', now - IDS_MS))
 redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -MOST_IDS - 1)
-if ARGV[7] ~= '' then redis.call('HDEL', KEYS[5], ARGV[7]) end
-for at = 8, #ARGV do redis.call('HDEL', KEYS[3], 'g' .. ARGV[at]) end
+if ARGV[8] ~= '' then redis.call('HDEL', KEYS[5], ARGV[8]) end
+for at = 9, #ARGV do redis.call('HDEL', KEYS[3], 'g' .. ARGV[at]) end
 return { alert, count }

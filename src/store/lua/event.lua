@@ -4,13 +4,22 @@
 local MOST_EVENTS_TEXT = 65536
 local events_raised = 0
 
--- Raises an event, and returns its id. facts: a table for cjson; random: what makes the id another than all others.
+local function event_id(seed)
+  return 'evt_' .. string.sub(redis.sha1hex(seed), 1, 20)
+end
+
+-- Raises an event, and returns its id. facts: a table for cjson; random: what makes the id another than all others. An
+-- event that says what another one has ended (resolves) has an id made of that one's, so that it is told once at most.
 local function raise_event(tenant_key, random, kind, facts)
   events_raised = events_raised + 1
-  local seed = table.concat({ tenant_key, kind, string.format('%.0f', now_us()), random, events_raised }, '\t')
-  facts.id = 'evt_' .. string.sub(redis.sha1hex(seed), 1, 20)
+  if kind == 'resolved' then
+    facts.id = event_id('resolved\t' .. facts.resolves)
+  else
+    facts.id = event_id(table.concat({ tenant_key, kind, string.format('%.0f', now_us()), random, events_raised }, '\t'))
+  end
   facts.kind, facts.at = kind, now_ms()
   local waiting = redis.call('HGET', tenant_key, 'events')
+  if waiting and string.find(waiting, '"id":"' .. facts.id .. '"', 1, true) then return facts.id end
   -- Where nobody fetches them, the tenant's hash must not grow for ever.
   if not waiting or #waiting < MOST_EVENTS_TEXT then
     local line = cjson.encode(facts)

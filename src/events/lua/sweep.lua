@@ -1,0 +1,46 @@
+-- Ends the edges of a tenant's allowance of which the window has fallen below the percentage, or that are not known any
+-- more: also where no mail comes that a charge would find it by.
+--
+-- KEYS[1] tenant   KEYS[2] usage
+-- ARGV[1] limits of a tenant that has none of its own   ARGV[2] random part of ids
+-- ARGV[3] the edges that have been told and not ended, as the usage holds them
+-- Reply: how many have ended; -1: there is no such tenant
+--
+-- @include clock
+-- @include ring
+-- @include limits
+-- @include event
+-- @include edges
+-- @include probation
+local now = now_ms()
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation')
+if not tenant[1] then return -1 end
+
+local limits = {}
+for _, limit in ipairs(parse_limits(probation_at(tenant[3], now) or tenant[2] or ARGV[1])) do
+  limits['u' .. limit.window] = limit
+end
+
+local function holds(edge)
+  local limit = limits[edge.field]
+  if not limit then return false end
+  local _, _, used = advance(redis.call('HGET', KEYS[2], edge.field), bucket_of(now, limit.window))
+  return limit.count > 0 and used * 100 >= limit.count * edge.percent
+end
+
+local ended, left, known = 0, {}, {}
+local function ends(edge)
+  end_edge(KEYS[1], ARGV[2], edge)
+  ended = ended + 1
+end
+
+local text = redis.call('HGET', KEYS[2], 'warned')
+for _, edge in ipairs(open_edges(text)) do
+  known[edge.event] = true
+  if holds(edge) then left[#left + 1] = edge else ends(edge) end
+end
+if text and ended > 0 then redis.call('HSET', KEYS[2], 'warned', edges_text(left)) end
+for _, edge in ipairs(open_edges(ARGV[3])) do
+  if not known[edge.event] then ends(edge) end
+end
+return ended

@@ -1,0 +1,50 @@
+import type { Event } from './event'
+
+/** Something that an event has told and no other one has ended, as `{@events}:open` holds it. */
+export interface Open {
+  readonly kind: 'allowance' | 'restricted' | 'unusual'
+  readonly tenant: string
+  /** Id of the event. */
+  readonly event: string
+  /** Of an allowance: the edge as the usage holds it (see `store/lua/edges.lua`). */
+  readonly edge?: string
+  /** Of what is unusual. */
+  readonly rule?: string
+}
+
+/** The field that an event opens, and with which value. */
+export function opens(tenant: string, event: Event): readonly [string, string] | undefined {
+  switch (event.kind) {
+    case 'allowance':
+      return [
+        fieldOf('allowance', tenant, event.id),
+        `u${event.window}:${event.percent}:${event.id}`,
+      ]
+    case 'restricted':
+      return [fieldOf('restricted', tenant), event.id]
+    case 'unusual':
+      return [fieldOf('unusual', tenant, event.rule), event.id]
+    default:
+      return undefined
+  }
+}
+
+/** The field that an event ends. */
+export function ends(tenant: string, event: Event): string | undefined {
+  if (event.kind === 'lifted') return fieldOf('restricted', tenant)
+  if (event.kind !== 'resolved') return undefined
+  if (event.of === 'unusual') return fieldOf('unusual', tenant, event.rule)
+  return fieldOf('allowance', tenant, event.resolves)
+}
+
+function fieldOf(kind: Open['kind'], tenant: string, detail = ''): string {
+  return `${kind}\t${tenant}\t${detail}`
+}
+
+/** Reads a field that {@link opens} made, with its value. */
+export function unpackOpen(field: string, value: string): Open {
+  const [kind, tenant = '', detail = ''] = field.split('\t')
+  if (kind === 'allowance') return { kind, tenant, event: detail, edge: value }
+  if (kind === 'unusual') return { kind, tenant, event: value, rule: detail }
+  return { kind: 'restricted', tenant, event: value }
+}

@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import { formatLimits, type Limits } from '../allowance/limits'
+import { pieces } from '../store/pieces'
+import { scanHash } from '../store/scan'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { randomToken } from '../store/token'
+import type { ResolvedEvent } from './event'
+import type { Forwarder } from './forwarder'
+import { unpackOpen, type Open } from './open'
+import type { Task } from './watch'
+
+const SWEEP = readScript(__dirname, 'sweep')
+
+/** Fields of the hash of what is open, and tenants, that are asked for at a time. */
+const PIECE = 100
+
+/**
+ * Says `resolved` of what has ended without mail that would show it: an allowance whose window has emptied by itself, or
+ * whose usage is gone, or whose limit was changed; and of all that was open of a tenant that is there no more.
+ *
+ * @param limits of a tenant that has none of its own.
+ */
+export function resolveEnded(store: Store, forwarder: Forwarder, limits: () => Limits): Task {
+  return {
+    name: 'allowances that are below their percentages again',
+    every: 30_000,
+    run: async () => {
+      const open = await openByTenant(store)
+      for (const piece of pieces([...open], PIECE)) {
+        await Promise.all(
+          piece.map(([tenant, all]) => sweep(store, forwarder, limits(), tenant, all)),
+        )
+      }
+    },
+  }
+}
+
+async function openByTenant(store: Store): Promise<Map<string, Open[]>> {
+  const open = new Map<string, Open[]>()
+  await scanHash(store, store.keys.eventsOpen, PIECE, (field, value) => {
+    const one = unpackOpen(field, value)
+    open.set(one.tenant, [...(open.get(one.tenant) ?? []), one])
+  })
+  return open
+}
+
+async function sweep(
+  store: Store,
+  forwarder: Forwarder,
+  limits: Limits,
+  tenant: string,
+  open: readonly Open[],
+): Promise<void> {
+  const { keys } = store
+  const edges = open.flatMap(({ edge }) => edge ?? [])
+  const reply = await store.run(
+    SWEEP,
+    [keys.tenant(tenant), keys.usage(tenant)],
+    [formatLimits(limits), randomToken(), edges.join(',')],
+  )
+  if (reply === -1) await endAll(store, forwarder, tenant, open)
+  else if (reply !== 0) forwarder.pending(tenant)
+}
+
+/** There is no hash of the tenant any more where these could wait. */
+async function endAll(
+  { client, keys }: Store,
+  forwarder: Forwarder,
+  tenant: string,
+  open: readonly Open[],
+): Promise<void> {
+  const [seconds] = await client.time()
+  for (const { kind, event, edge = '', rule } of open) {
+    // Nobody is refused any more, and nobody has lifted it.
+    if (kind === 'restricted') await client.hdel(keys.eventsOpen, `restricted\t${tenant}\t`)
+    const [window, percent] = edge.slice(1).split(':').map(Number)
+    const id = resolvedId(event)
+    const facts = { kind: 'resolved' as const, id, at: Number(seconds) * 1000, resolves: event }
+    if (kind === 'allowance') {
+      await forwarder.publish(tenant, { ...facts, of: kind, window: window!, percent: percent! })
+    } else if (kind === 'unusual') {
+      await forwarder.publish(tenant, { ...facts, of: kind, rule: rule! })
+    }
+  }
+}
+
+/** As a script makes it (`store/lua/event.lua`), so that nothing ends twice. */
+function resolvedId(event: string): ResolvedEvent['id'] {
+  return `evt_${createHash('sha1').update(`resolved\t${event}`).digest('hex').slice(0, 20)}`
+}

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import type { Alert, ResolvedEvent } from '../../src/events/event'
+import { Forwarder } from '../../src/events/forwarder'
+import { resolveEnded } from '../../src/events/sweep'
+import { parseLimits } from '../../src/allowance/limits'
+import type { Store } from '../../src/store/store'
+import { Allowance } from '../support/allowance'
+import { entries } from '../support/events'
+import { useRedis } from '../support/registry'
+
+const HOUR = 3_600_000
+
+useRedis()
+
+let allowance: Allowance
+let forwarder: Forwarder
+let limits: string
+
+beforeEach(async () => {
+  limits = '10/1h'
+  allowance = await Allowance.create({ limits: '10/1h' })
+  forwarder = forwarderOf(allowance.store)
+})
+
+function forwarderOf(store: Store): Forwarder {
+  return new Forwarder(store, () => Promise.resolve(), {
+    onAlert() {},
+    onError: (message) => assert.fail(message),
+  })
+}
+
+async function sweep(by = forwarder): Promise<void> {
+  await resolveEnded(allowance.store, by, () => parseLimits(limits)).run()
+  await by.whenIdle()
+}
+
+async function alerts(kind: string): Promise<Alert[]> {
+  await forwarder.forward('contoso')
+  return (await entries(allowance.store))
+    .map(({ alert }) => alert)
+    .filter((each) => each.kind === kind)
+}
+
+/** `PERCENT of EVENT` of each that has ended. */
+async function resolved(): Promise<string[]> {
+  return (await alerts('resolved')).map(({ resolves, facts }) => {
+    const { percent } = facts as Partial<ResolvedEvent>
+    return `${percent} of ${resolves}`
+  })
+}
+
+async function told(): Promise<string[]> {
+  return (await alerts('allowance')).map(({ id, facts }) => `${String(facts['percent'])} of ${id}`)
+}
+
+function open(): Promise<Record<string, string>> {
+  const { client, keys } = allowance.store
+  return client.hgetall(keys.eventsOpen)
+}
+
+describe('the sweep', () => {
+  it('says once what has ended by itself, and not before', async () => {
+    await allowance.answers(9)
+    const edges = await told()
+    assert.equal(edges.length, 2)
+    await sweep()
+    await allowance.advance(HOUR - 1)
+    await sweep()
+    assert.deepEqual(await resolved(), [])
+    await allowance.advance(2 * 60_000)
+    await sweep()
+    await sweep()
+    assert.deepEqual((await resolved()).sort(), edges.sort())
+    assert.deepEqual(await open(), {})
+  })
+
+  it('lets an edge be told again when it is reached again', async () => {
+    await allowance.answers(5)
+    const [first] = await told()
+    await allowance.advance(2 * HOUR)
+    await sweep()
+    await allowance.answers(5)
+    const both = await told()
+    assert.equal(both.length, 2)
+    assert.equal(both[0], first)
+    await allowance.advance(2 * HOUR)
+    await sweep()
+    assert.deepEqual((await resolved()).sort(), both.sort())
+  })
+
+  it('goes by the limit in force: a raised one, none at all, and that of a probation', async () => {
+    for (const settings of [{ limits: '100/1h' }, { limits: 'unlimited' }]) {
+      allowance = await Allowance.create({ limits: '10/1h' })
+      forwarder = forwarderOf(allowance.store)
+      await allowance.answers(5)
+      const edges = await told()
+      await allowance.registry.setTenant('contoso', settings)
+      await sweep()
+      assert.deepEqual(await resolved(), edges)
+    }
+    allowance = await Allowance.create({ limits: '100/1h' })
+    forwarder = forwarderOf(allowance.store)
+    await allowance.block('unregistered')
+    await allowance.lift(false, 'contoso', { limits: '10/1h', duration: HOUR / 2 })
+    await allowance.answers(5)
+    const edges = await told()
+    assert.equal(edges.length, 1)
+    await sweep()
+    assert.deepEqual(await resolved(), [])
+    await allowance.advance(HOUR / 2)
+    await sweep()
+    assert.deepEqual(await resolved(), edges)
+  })
+
+  it('goes by the default where the tenant has no limits of its own', async () => {
+    allowance = await Allowance.create({})
+    forwarder = forwarderOf(allowance.store)
+    await allowance.answers(5, { defaults: { limits: parseLimits('10/1h') } })
+    const edges = await told()
+    await sweep()
+    assert.deepEqual(await resolved(), [])
+    limits = '100/1h'
+    await sweep()
+    assert.deepEqual(await resolved(), edges)
+  })
+
+  it('says what ended with a lift once, whoever comes first', async () => {
+    await allowance.answers(9)
+    const edges = await told()
+    await allowance.block('unregistered')
+    await alerts('restricted')
+    await allowance.lift()
+    // Nobody has told of the lift yet: what it has ended waits, and is found missing.
+    await sweep()
+    await sweep()
+    assert.deepEqual((await resolved()).sort(), edges.sort())
+    assert.deepEqual(await open(), {})
+    assert.equal((await alerts('lifted')).length, 1)
+  })
+
+  it('says that ended of which nothing is left: the usage is gone, or the tenant', async () => {
+    const { client, keys } = allowance.store
+    await allowance.answers(9)
+    const edges = await told()
+    await client.del(keys.usage('contoso'))
+    await sweep()
+    await sweep()
+    assert.deepEqual((await resolved()).sort(), edges.sort())
+
+    await allowance.answers(5)
+    const all = await told()
+    await allowance.registry.removeTenant('contoso')
+    await sweep()
+    await sweep()
+    assert.deepEqual((await resolved()).sort(), all.sort())
+    assert.deepEqual(await open(), {})
+    assert.equal(await client.exists(keys.tenant('contoso')), 0)
+  })
+
+  it('by several at once says each once', async () => {
+    for (let round = 0; round < 5; round++) {
+      await allowance.answers(9)
+      await forwarder.forward('contoso')
+      await allowance.advance(2 * HOUR)
+      await Promise.all(Array.from({ length: 4 }, () => sweep(forwarderOf(allowance.store))))
+    }
+    assert.deepEqual((await resolved()).sort(), (await told()).sort())
+    assert.equal((await told()).length, 10)
+  })
+})
