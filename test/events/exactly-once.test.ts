@@ -34,7 +34,8 @@ describe('an event', () => {
     for (let commands = 0; !complete; commands++) {
       const site = newSite()
       const ids = await raiseAll(site.store, 'contoso')
-      complete = await forwarderOf(site.connectUntil(commands))
+      // One more: it listens to the client.
+      complete = await forwarderOf(site.connectUntil(commands + 1))
         .forward('contoso')
         .then(
           () => true,
