@@ -12,9 +12,11 @@ import { addExplainCommand } from './explain'
 import { throwUsageErrors } from './failure'
 import { addInitCommand } from './init'
 import type { Io } from './io'
+import { addReportCommand } from './report'
 import { addRestrictionCommands } from './restriction'
 import { addStatusCommand } from './status'
 import { addTenantCommands } from './tenant'
+import { addUnattributedCommand } from './unattributed'
 
 /**
  * The whole command line.
@@ -43,6 +45,8 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addDomainCommands(program, io)
   addConnectorCommands(program, io)
   addStatusCommand(program, io)
+  addReportCommand(program, io)
+  addUnattributedCommand(program, io)
   addRestrictionCommands(program, io)
   addExplainCommand(program, io)
   addAuditCommand(program, io)

@@ -1,9 +1,6 @@
 export const HOUR = 3_600_000
 export const DAY = 86_400_000
 
-/** Rows by hour are kept for so many days, and no longer. */
-export const HOURLY_DAYS = 8
-
 /**
  * The numbers of all hours, or days, of which some part lies in `from` ≤ t < `to`, oldest first.
  *

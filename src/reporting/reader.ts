@@ -1,6 +1,8 @@
 import { mapInPieces } from '../store/pieces'
+import { scanSortedSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
-import { DAY, HOUR, HOURLY_DAYS, numbersBetween } from './calendar'
+import { HOURS_KEPT } from './bounds'
+import { DAY, HOUR, numbersBetween } from './calendar'
 import { NOTHING, unpackCounts, type Counts } from './counts'
 import { readSource, totalField, type Row, type Source } from './rows'
 
@@ -62,7 +64,7 @@ export class ReportReader {
   /**
    * Rows by source, oldest first.
    *
-   * @param step `hour`: there are rows for the last {@link HOURLY_DAYS} days only.
+   * @param step `hour`: there are rows for the last {@link HOURS_KEPT} days only.
    */
   async rows(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<DatedRow[]> {
     const parts = await mapInPieces(this.reports(tenant, from, to, step), PIECE, async (report) =>
@@ -101,6 +103,12 @@ export class ReportReader {
     )
   }
 
+  /** The tenants that have had unregistered mail since then, in the order of their ids. */
+  async reported(since: number): Promise<string[]> {
+    const last = await scanSortedSet(this.store, this.store.keys.reported)
+    return [...last].flatMap(([tenant, time]) => (time >= since ? [tenant] : [])).sort()
+  }
+
   private reports(
     tenant: string,
     from: number,
@@ -115,7 +123,7 @@ export class ReportReader {
       }))
     }
     // What cannot be there is not asked for: one day more, since `to` may lie before the end of its day.
-    const kept = Math.max(from, to - (HOURLY_DAYS + 1) * DAY)
+    const kept = Math.max(from, to - (HOURS_KEPT + 1) * DAY)
     return numbersBetween(kept, to, HOUR).map((hour) => ({
       key: keys.reportHour(tenant, hour),
       at: hour * HOUR,

@@ -1,5 +1,6 @@
 import { DAY, HOUR, startOf } from './calendar'
 import { addCounts, NOTHING, type Counts } from './counts'
+import { grouped } from './grouped'
 import type { DatedRow } from './reader'
 import { OTHER, type Row, type Source } from './rows'
 
@@ -31,7 +32,7 @@ export function sumBy(
 }
 
 /** All rows together. */
-export function total(rows: readonly Row[]): Counts {
+export function total(rows: readonly { readonly counts: Counts }[]): Counts {
   return rows.reduce((sum, { counts }) => addCounts(sum, counts), NOTHING)
 }
 
@@ -49,12 +50,7 @@ function sumsBy<T extends Row, K extends string | number>(
   rows: readonly T[],
   keyOf: (row: T) => K,
 ): Sum<K>[] {
-  const sums = new Map<K, Counts>()
-  for (const row of rows) {
-    const key = keyOf(row)
-    sums.set(key, addCounts(sums.get(key) ?? NOTHING, row.counts))
-  }
-  return [...sums].map(([key, counts]) => ({ key, counts }))
+  return grouped(rows, keyOf).map(([key, some]) => ({ key, counts: total(some) }))
 }
 
 function byRecipients(a: Sum<string>, b: Sum<string>): number {

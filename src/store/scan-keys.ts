@@ -13,13 +13,13 @@ export async function* scanSet(store: Store, key: string): AsyncGenerator<string
   } while (cursor !== '0')
 }
 
-/** All members of a sorted set, read in pieces. */
-export async function scanSortedSet(store: Store, key: string): Promise<Set<string>> {
-  const members = new Set<string>()
+/** All members of a sorted set with their scores, read in pieces. */
+export async function scanSortedSet(store: Store, key: string): Promise<Map<string, number>> {
+  const members = new Map<string, number>()
   let cursor = '0'
   do {
     const [next, pairs] = await store.client.zscan(key, cursor, 'COUNT', PIECE)
-    for (let at = 0; at < pairs.length; at += 2) members.add(pairs[at]!)
+    for (let at = 0; at < pairs.length; at += 2) members.set(pairs[at]!, Number(pairs[at + 1]))
     cursor = next
   } while (cursor !== '0')
   return members

@@ -36,8 +36,17 @@ export class ServerClock {
   }
 
   private async ask(): Promise<number> {
-    const [seconds, microseconds] = await this.client.time()
-    this.observe(Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000))
+    this.observe(await serverTime(this.client))
     return performance.now() + this.offset!
   }
+}
+
+/**
+ * The server's time in ms since the epoch.
+ *
+ * @throws where there is no answer.
+ */
+export async function serverTime(client: Client): Promise<number> {
+  const [seconds, microseconds] = await client.time()
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
 }

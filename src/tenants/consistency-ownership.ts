@@ -138,9 +138,9 @@ function coveredTwice(claims: Claims): Inconsistency[] {
   )
 }
 
-function outOfIndex(claims: Claims, indexed: ReadonlySet<string>): Inconsistency[] {
+function outOfIndex(claims: Claims, indexed: ReadonlyMap<string, number>): Inconsistency[] {
   const missing = [...claims.keys()].filter((domain) => !indexed.has(reverseLabels(domain)))
-  const extra = [...indexed].map(reverseLabels).filter((domain) => !claims.has(domain))
+  const extra = [...indexed.keys()].map(reverseLabels).filter((domain) => !claims.has(domain))
   return [
     ...missing.map((domain) =>
       repairable(

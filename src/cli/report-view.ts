@@ -1,0 +1,219 @@
+import { DAY } from '../reporting/calendar'
+import type { Dimensions, ReportLine, TenantReport, Totals } from '../reporting/report'
+import { OTHER } from '../reporting/rows'
+import { isoTime } from '../time'
+import {
+  COUNTS_COLUMNS,
+  CountsColumns,
+  countsRecord,
+  countsView,
+  LEGEND,
+  moment,
+  pair,
+  percent,
+  some,
+} from './counts-view'
+import { csv, type Field } from './csv'
+import { count, type Cell, type Output } from './output'
+
+/** A report as it was asked for. */
+export interface Report {
+  readonly from: number
+  readonly to: number
+  readonly by: Dimensions
+  readonly tenants: readonly TenantReport[]
+  /** Whether one tenant was asked for. */
+  readonly single: boolean
+}
+
+/** Values of one line that JSON and CSV tell at most. */
+const MOST_VALUES = 20
+
+export function reportJson({ from, to, by, tenants }: Report): object {
+  return {
+    from: isoTime(from),
+    to: isoTime(to),
+    by,
+    tenants: tenants.map(({ tenant, totals, share, otherDomains }) => ({
+      tenant,
+      ...allView(totals),
+      share: share ?? null,
+      other_domains: otherDomains,
+    })),
+    rows: tenants.flatMap(({ tenant, lines }) => lines.map((line) => rowView(tenant, line))),
+  }
+}
+
+export function reportCsv({ by, tenants }: Report): string {
+  const names = ['tenant', ...by, ...COUNTS_COLUMNS]
+  const more = ['share_percent', 'ips', 'domains', 'distinct_domains', 'samples']
+  return csv(
+    [...names, ...more],
+    tenants.flatMap(({ tenant, lines }) =>
+      lines.map((line): Field[] => [
+        tenant,
+        ...by.map((each) => keyText(line, each)),
+        ...countsRecord(line.counts),
+        line.share === undefined ? null : Number((line.share * 100).toFixed(2)),
+        line.ips.slice(0, MOST_VALUES),
+        line.domains.slice(0, MOST_VALUES),
+        line.distinctDomains ?? null,
+        messageIds(line).slice(0, MOST_VALUES),
+      ]),
+    ),
+  )
+}
+
+export function printReport(out: Output, report: Report): void {
+  const { by, tenants, single } = report
+  const lines = tenants.flatMap(({ tenant, lines: own }) => own.map((line) => ({ tenant, line })))
+  if (lines.length === 0) {
+    out.line(`no unregistered mail recorded ${spanText(report)}`)
+    return
+  }
+  const counts = new CountsColumns(lines.map(({ line }) => line.counts))
+  const optional = optionalColumns(report)
+  out.table(
+    [
+      ...(single ? [] : ['TENANT']),
+      ...by.map((each) => HEADS[each]),
+      ...counts.head,
+      'OF ALL',
+      ...optional.map(({ head }) => head),
+    ],
+    lines.map(({ tenant, line }) => [
+      ...(single ? [] : [tenant]),
+      ...by.map((each) => keyCell(line, each)),
+      ...counts.cells(line.counts),
+      { text: percent(line.share), right: true },
+      ...optional.map(({ cell }) => cell(line)),
+    ]),
+    '',
+  )
+  out.line()
+  for (const tenant of tenants) out.line(summary(tenant, report))
+  out.line(LEGEND, 'faint')
+}
+
+const HEADS = {
+  day: 'DATE',
+  hour: 'HOUR',
+  domain: 'SENDER DOMAIN',
+  connector: 'CONNECTOR',
+  ip: 'IP',
+  user: 'AUTH USER',
+} as const
+
+interface Column {
+  readonly head: string
+  readonly cell: (line: ReportLine) => Cell
+}
+
+/** Only what this kind of report has. */
+function optionalColumns({ by, tenants }: Report): Column[] {
+  const lines = tenants.flatMap((tenant) => tenant.lines)
+  const withDay = !by.includes('day')
+  const columns: [boolean, Column][] = [
+    [
+      lines.some(({ all }) => all),
+      { head: 'REGISTERED', cell: ({ all }) => number(all && pair(all.registered, 'accepted')) },
+    ],
+    [
+      lines.some(({ all }) => all),
+      { head: 'NULL SENDER', cell: ({ all }) => number(all && pair(all.null, 'accepted')) },
+    ],
+    [
+      !by.includes('hour'),
+      { head: 'FIRST', cell: ({ counts }) => moment(counts.firstSeen, withDay) },
+    ],
+    [
+      !by.includes('hour'),
+      { head: 'LAST', cell: ({ counts }) => moment(counts.lastSeen, withDay) },
+    ],
+    [
+      lines.some(({ domains }) => domains.length > 0),
+      { head: 'SENDER DOMAINS', cell: ({ domains }) => some(domains, 2) },
+    ],
+    [lines.some(({ ips }) => ips.length > 0), { head: 'IPS', cell: ({ ips }) => some(ips, 2) }],
+    [
+      lines.some((line) => messageIds(line).length > 0),
+      { head: 'SAMPLES', cell: (line) => some(messageIds(line), 1) },
+    ],
+  ]
+  return columns.flatMap(([there, column]) => (there ? [column] : []))
+}
+
+function number(text = ''): Cell {
+  return { text, right: true }
+}
+
+function summary(
+  { tenant, totals: { unregistered, registered }, share, otherDomains }: TenantReport,
+  report: Report,
+): string {
+  return [
+    `${tenant} ${spanText(report)}: ${pair(unregistered, 'accepted')} accepted`,
+    ...(share === undefined ? [] : [`, ${percent(share)} of all accepted recipients`]),
+    `; registered ${pair(registered, 'accepted')}`,
+    ...(otherDomains === 0 ? [] : [`; ${OTHER} is about ${count(otherDomains, 'domain')}`]),
+  ].join('')
+}
+
+function spanText({ from, to }: Report): string {
+  if (from % DAY === 0 && to % DAY === 0) return `from ${dayOf(from)} to ${dayOf(to - 1)}`
+  return `from ${minuteOf(from)} until ${minuteOf(to)}`
+}
+
+function keyCell(line: ReportLine, dimension: Dimensions[number]): Cell {
+  const text = keyText(line, dimension)
+  if (dimension === 'domain' && line.distinctDomains) {
+    return `${text}: about ${count(line.distinctDomains, 'domain')}`
+  }
+  return text === '' ? '-' : text
+}
+
+function keyText({ key }: ReportLine, dimension: Dimensions[number]): string {
+  if (dimension === 'day') return dayOf(key.day!)
+  if (dimension === 'hour') return minuteOf(key.hour!)
+  return key[dimension]!
+}
+
+function dayOf(time: number): string {
+  return isoTime(time).slice(0, 10)
+}
+
+function minuteOf(time: number): string {
+  return `${isoTime(time).slice(0, 16)}Z`
+}
+
+function messageIds({ samples }: ReportLine): string[] {
+  return samples.map(({ messageId }) => messageId).filter((id) => id !== '')
+}
+
+function rowView(tenant: string, line: ReportLine): object {
+  const keys = Object.keys(line.key) as Dimensions[number][]
+  return {
+    tenant,
+    ...Object.fromEntries(keys.map((each) => [each, keyText(line, each)])),
+    ...countsView(line.counts),
+    share: line.share ?? null,
+    ...(line.all && {
+      registered: countsView(line.all.registered),
+      null: countsView(line.all.null),
+    }),
+    ips: line.ips.slice(0, MOST_VALUES),
+    domains: line.domains.slice(0, MOST_VALUES),
+    distinct_domains: line.distinctDomains ?? null,
+    samples: line.samples
+      .slice(0, MOST_VALUES)
+      .map(({ messageId, helo }) => ({ message_id: messageId, helo })),
+  }
+}
+
+function allView(totals: Totals): object {
+  return {
+    unregistered: countsView(totals.unregistered),
+    registered: countsView(totals.registered),
+    null: countsView(totals.null),
+  }
+}

@@ -1,0 +1,57 @@
+import { isIPv6 } from 'node:net'
+import { IPv6 } from 'ipaddr.js'
+import { InputError } from '../errors'
+import { toDomain } from '../names/domain'
+import type { Source } from './rows'
+
+const KEYS: readonly (keyof Source)[] = ['domain', 'connector', 'ip', 'user']
+
+/** What rows must have in common with it. */
+export interface Filter {
+  readonly key: keyof Source
+  readonly value: string
+  /** Whether `value` is only what it starts with. */
+  readonly start: boolean
+}
+
+/**
+ * Reads `domain=lure.example`, or `domain^=lure` for all that start so. An empty value stands for none.
+ *
+ * @throws {InputError}
+ */
+export function parseFilter(text: string): Filter {
+  const match = /^([a-z]+)(\^?)=(.*)$/s.exec(text)
+  const key = KEYS.find((each) => each === match?.[1])
+  if (!match || key === undefined) {
+    throw new InputError(
+      `"${text}" is no filter: write KEY=VALUE, or KEY^=START for all that start so; KEY is ${KEYS.join(', ')}`,
+    )
+  }
+  const [, , caret, value = ''] = match
+  const start = caret === '^'
+  return { key, start, value: start ? value.toLowerCase() : spelled(key, value) }
+}
+
+/** Whether a source passes all of them. A connector is meant with its tenant or without. */
+export function passes(source: Source, filters: readonly Filter[]): boolean {
+  return filters.every(({ key, value, start }) =>
+    spellings(key, source[key]).some((own) => (start ? own.startsWith(value) : own === value)),
+  )
+}
+
+/** As reports have it. */
+function spelled(key: keyof Source, value: string): string {
+  if (key === 'domain') return toDomain(value) ?? value.toLowerCase()
+  if (key === 'ip' && isIPv6(value)) return networkOf(value)
+  return value.toLowerCase()
+}
+
+function spellings(key: keyof Source, value: string): string[] {
+  const own = value.toLowerCase()
+  return key === 'connector' ? [own, own.slice(own.indexOf('/') + 1)] : [own]
+}
+
+/** The /64 that stands for an IPv6 address. */
+function networkOf(address: string): string {
+  return `${IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`
+}

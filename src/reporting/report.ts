@@ -1,0 +1,193 @@
+import { DAY, HOUR, startOf } from './calendar'
+import { addCounts, NOTHING, type Counts } from './counts'
+import { passes, type Filter } from './filter'
+import { grouped } from './grouped'
+import type { DatedRow, DatedSample, HourReport, ReportReader } from './reader'
+import { OTHER, type Source } from './rows'
+import { recipients, total, type Dimension } from './sum'
+
+/** What a report has a line for: each combination of them that there is. */
+export type Dimensions = readonly Dimension[]
+
+/** What a report is asked for. */
+export interface Query {
+  /** ms of Redis's clock: `from` ≤ t < `to`. */
+  readonly from: number
+  readonly to: number
+  /** Which rows are added up; those of hours are not kept for long. */
+  readonly step: 'hour' | 'day'
+  readonly by: Dimensions
+  readonly filters: readonly Filter[]
+}
+
+/** All mail, in recipients and messages. */
+export interface Totals {
+  /** What passes the filters. */
+  readonly unregistered: Counts
+  readonly registered: Counts
+  readonly null: Counts
+}
+
+/** One line of a report: unregistered mail. */
+export interface ReportLine {
+  /** What the line is for: of a day or an hour its start in ms. */
+  readonly key: Partial<Source> & { readonly day?: number; readonly hour?: number }
+  readonly counts: Counts
+  /** Accepted recipients as a share of all that the tenant had in that time; `undefined`: there were none. */
+  readonly share: number | undefined
+  /** All mail of that hour or day, where the report is by these alone. */
+  readonly all: Totals | undefined
+  /** Most recipients first. */
+  readonly ips: readonly string[]
+  readonly domains: readonly string[]
+  /** The newest first. */
+  readonly samples: readonly DatedSample[]
+  /** Of a line for `(other)`: about how many domains that are. */
+  readonly distinctDomains: number | undefined
+}
+
+/** The report of one tenant. */
+export interface TenantReport {
+  readonly tenant: string
+  readonly totals: Totals
+  readonly share: number | undefined
+  /** About how many domains have no row of their own. */
+  readonly otherDomains: number
+  readonly lines: readonly ReportLine[]
+}
+
+/** Whether it is made of rows by source, or else of the totals of hours, which are all kept equally long. */
+export function needsRows(by: Dimensions, filters: readonly Filter[]): boolean {
+  return filters.length > 0 || by.some((each) => each !== 'hour' && each !== 'day')
+}
+
+/** Reads and adds up what `query` asks for. */
+export async function readReport(
+  reader: ReportReader,
+  tenant: string,
+  query: Query,
+): Promise<TenantReport> {
+  const { from, to, by, filters, step } = query
+  const hours = await reader.hours(tenant, from, to)
+  const all = totalsOf(hours)
+  if (!needsRows(by, filters)) {
+    const length = by[0] === 'hour' ? HOUR : DAY
+    const otherDomains = await reader.others(tenant, from, to, step)
+    const lines = grouped(hours, ({ at }) => startOf(at, length)).map(([at, some]) =>
+      lineOfHours(by[0] === 'hour' ? { hour: at } : { day: at }, totalsOf(some)),
+    )
+    return { tenant, totals: all, share: shareOf(all.unregistered, all), otherDomains, lines }
+  }
+  const rows = (await reader.rows(tenant, from, to, by.includes('hour') ? 'hour' : step)).filter(
+    (row) => passes(row, filters),
+  )
+  const samples = by.includes('hour')
+    ? []
+    : (await reader.samples(tenant, from, to)).filter((sample) => passes(sample, filters))
+  const lines = linesOf(rows, samples, hours, by)
+  const totals = { ...all, unregistered: total(rows) }
+  // The names are kept for all rows together.
+  const mixed = filters.some(({ key }) => key !== 'domain')
+  const hasOther = !mixed && rows.some(({ domain }) => domain === OTHER)
+  return {
+    tenant,
+    totals,
+    share: shareOf(totals.unregistered, all),
+    otherDomains: hasOther ? await reader.others(tenant, from, to, step) : 0,
+    lines: hasOther ? await withDistinct(reader, tenant, query, lines) : lines,
+  }
+}
+
+/** All mail of some hours. */
+export function totalsOf(hours: readonly HourReport[]): Totals {
+  const sum = (of: 'unregistered' | 'registered' | 'null'): Counts =>
+    hours.reduce((counts, hour) => addCounts(counts, hour[of]), NOTHING)
+  return { unregistered: sum('unregistered'), registered: sum('registered'), null: sum('null') }
+}
+
+/** Accepted recipients as a share of all accepted ones; `undefined`: there were none at all. */
+export function shareOf({ accepted }: Counts, all: Totals): number | undefined {
+  const sum = all.unregistered.accepted + all.registered.accepted + all.null.accepted
+  return sum === 0 ? undefined : accepted / sum
+}
+
+/** Adds rows up; days and hours in their order, in each the most recipients first and `(other)` last. */
+function linesOf(
+  rows: readonly DatedRow[],
+  samples: readonly DatedSample[],
+  hours: readonly HourReport[],
+  by: Dimensions,
+): ReportLine[] {
+  const keyOf = (of: Source & { readonly at: number }): string =>
+    by.map((each) => valueOf(of, each)).join('\t')
+  const samplesBy = new Map(grouped(samples, keyOf))
+  const length = by.includes('hour') ? HOUR : by.includes('day') ? DAY : Infinity
+  const periodOf = (at: number): number => (length === Infinity ? 0 : startOf(at, length))
+  const allBy = new Map(
+    grouped(hours, ({ at }) => periodOf(at)).map(([at, some]) => [at, totalsOf(some)]),
+  )
+  return grouped(rows, keyOf)
+    .map(([text, some]) => {
+      const counts = total(some)
+      const all = allBy.get(periodOf(some[0]!.at))
+      return {
+        at: periodOf(some[0]!.at),
+        key: Object.fromEntries(by.map((each) => [each, valueOf(some[0]!, each)])),
+        counts,
+        share: all && shareOf(counts, all),
+        all: undefined,
+        ips: by.includes('ip') ? [] : most(some, 'ip'),
+        domains: by.includes('domain') ? [] : most(some, 'domain'),
+        samples: (samplesBy.get(text) ?? []).toReversed(),
+        distinctDomains: undefined,
+      }
+    })
+    .sort((a, b) => a.at - b.at || compare(a, b))
+    .map(({ at: _, ...line }) => line)
+}
+
+function compare(a: ReportLine, b: ReportLine): number {
+  const isOther = ({ key }: ReportLine): number =>
+    Number(Object.values(key).some((value) => value === OTHER))
+  return isOther(a) - isOther(b) || recipients(b.counts) - recipients(a.counts)
+}
+
+function valueOf(of: Source & { readonly at: number }, dimension: Dimension): string | number {
+  if (dimension === 'day') return startOf(of.at, DAY)
+  if (dimension === 'hour') return startOf(of.at, HOUR)
+  return of[dimension]
+}
+
+function lineOfHours(key: ReportLine['key'], all: Totals): ReportLine {
+  const counts = all.unregistered
+  const nothing = { ips: [], domains: [], samples: [], distinctDomains: undefined }
+  return { key, counts, share: shareOf(counts, all), all, ...nothing }
+}
+
+/** The values that rows have, most recipients first; what is none and what is not told apart is left out. */
+function most(rows: readonly DatedRow[], key: keyof Source): string[] {
+  return grouped(rows, (row) => row[key])
+    .filter(([value]) => value !== OTHER && value !== '')
+    .map(([value, some]) => [value, recipients(total(some))] as const)
+    .sort((a, b) => b[1] - a[1])
+    .map(([value]) => value)
+}
+
+async function withDistinct(
+  reader: ReportReader,
+  tenant: string,
+  { from, to, step }: Query,
+  lines: readonly ReportLine[],
+): Promise<ReportLine[]> {
+  const result: ReportLine[] = []
+  for (const line of lines) {
+    const { domain, day, hour } = line.key
+    if (domain !== OTHER || hour !== undefined) {
+      result.push(line)
+      continue
+    }
+    const span = day === undefined ? ([from, to] as const) : ([day, day + DAY] as const)
+    result.push({ ...line, distinctDomains: await reader.others(tenant, ...span, step) })
+  }
+  return result
+}

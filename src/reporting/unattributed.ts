@@ -1,0 +1,50 @@
+import { mapInPieces } from '../store/pieces'
+import type { Store } from '../store/store'
+import { DAY, numbersBetween } from './calendar'
+import { unpackCounts, type Counts } from './counts'
+import { grouped } from './grouped'
+import { countDistinct } from './reader'
+import { OTHER, readUnattributed, type UnattributedSource } from './rows'
+import { recipients, total } from './sum'
+
+/** Days read at a time: each holds a thousand rows at most. */
+const PIECE = 8
+
+/** Mail that one source relayed without a tenant. */
+export type UnattributedRow = UnattributedSource & { readonly counts: Counts }
+
+/** Mail without a tenant. */
+export interface Unattributed {
+  /** The most recipients first, `(other)` last. */
+  readonly rows: readonly UnattributedRow[]
+  /** About how many sources are behind `(other)`. */
+  readonly others: number
+}
+
+/** What was relayed without a tenant from `from` until `to` (ms), in whole days. */
+export async function readUnattributedMail(
+  store: Store,
+  from: number,
+  to: number,
+): Promise<Unattributed> {
+  const { client, keys } = store
+  const reports = numbersBetween(from, to, DAY).map((day) => keys.unattributedDay(day))
+  const days = await mapInPieces(reports, PIECE, (report) => client.hgetall(report))
+  const rows = grouped(
+    days.flatMap((day) => Object.entries(day)),
+    ([field]) => field,
+  ).map(([field, values]) => ({
+    ...readUnattributed(field),
+    counts: total(values.map(([, value]) => ({ counts: unpackCounts(value) }))),
+  }))
+  const isOther = ({ ip }: UnattributedRow): number => Number(ip === OTHER)
+  return {
+    rows: rows.sort(
+      (a, b) => isOther(a) - isOther(b) || recipients(b.counts) - recipients(a.counts),
+    ),
+    others: await countDistinct(
+      store,
+      reports.map((report) => keys.reportOthers(report)),
+    ),
+  }
+}
