@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Redis } from 'ioredis'
 import { Ledger } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
+import { DAY } from '../../src/reporting/calendar'
+import { OTHER, unattributedField } from '../../src/reporting/rows'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { scratchDir } from '../../scripts/services/scratch'
@@ -18,6 +20,7 @@ import {
   type Role,
 } from '../support/acl'
 import type { TestRedis } from '../support/redis'
+import { add, countsOf, record, recordSamples } from '../support/reports'
 import { tenantctl, type Result } from '../cli/cli'
 
 const keys = new Keys('ud:')
@@ -81,6 +84,20 @@ describe('tenantctl with the users of docs/acl', () => {
     )
   }
 
+  /** As the plugin records what it has seen, by a user of the tests. */
+  async function recordMail(): Promise<void> {
+    const store = new Store(admin, keys)
+    const at = Date.now()
+    const day = Math.floor(at / DAY)
+    await record(store, 'contoso', { at, accepted: 1 }, { at, domain: OTHER, refused: 1 })
+    await recordSamples(store, 'contoso', at, {}, ['<1@lure.example>', 'lure.example'])
+    const other = unattributedField({ ip: '192.0.2.9', user: '', certificate: '' })
+    await add(store, keys.unattributedDay(day), other, countsOf({ at, accepted: 1 }))
+    for (const report of [keys.reportDay('contoso', day), keys.unattributedDay(day)]) {
+      await admin.pfadd(keys.reportOthers(report), 'x.example')
+    }
+  }
+
   /** A site with something of everything. */
   const SETUP = [
     'tenant add contoso --name Contoso --limits 1/1h',
@@ -100,6 +117,10 @@ describe('tenantctl with the users of docs/acl', () => {
     'status',
     'status contoso',
     'restricted',
+    'report',
+    'report contoso --where domain^=lure',
+    'report contoso --by hour --where domain^=lure',
+    'unattributed',
     'explain --from x@lure.example --ip 192.0.2.1',
     'explain --from x@contoso.com --auth y@contoso.net',
     'apply tenants.yaml --dry-run',
@@ -113,6 +134,7 @@ describe('tenantctl with the users of docs/acl', () => {
     await admin.rpush(keys.audit('contoso'), '1000\t\ttenant added\t\t\t\t\t')
     await admin.set(keys.caseCount('contoso'), '4')
     await given('tenantctl', ...SETUP)
+    await recordMail()
     await given(
       'tenantctl',
       'tenant set contoso --mode monitor',
@@ -159,6 +181,7 @@ describe('tenantctl with the users of docs/acl', () => {
     const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example\n`).join('')
     assert.equal((await run('tenantctl', 'domain add contoso -', names)).status, 0)
     await charge('contoso')
+    await recordMail()
     const observation = await Observation.begin(redis)
     await given('tenantctl-read', ...READING, 'doctor')
     await damage()

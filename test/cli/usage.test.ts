@@ -238,6 +238,8 @@ describe('tenantctl', () => {
         'connector list',
         'status',
         'restricted',
+        'report a',
+        'unattributed',
         'block a --reason b',
         'unblock a --reason b',
         'explain --from x@a.example',
