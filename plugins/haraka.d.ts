@@ -58,9 +58,23 @@ export interface Plugin {
   /** seconds; 0: Haraka sets no timer around our hooks */
   timeout: number
   register_hook(hook: string, method: string, priority?: number): void
+  /** A module of Haraka's own; for plugins from packages only. */
+  haraka_require(name: string): unknown
   loginfo: LogMethod
   lognotice: LogMethod
   logwarn: LogMethod
   logerror: LogMethod
   logcrit: LogMethod
+}
+
+/** Haraka's `outbound`. */
+export interface Outbound {
+  /** Writes a message into the queue. `next` gets OK when it is there, else why it is not. */
+  send_email(
+    from: string,
+    to: string[],
+    contents: string,
+    next: (code?: number, message?: unknown) => void,
+    options: { readonly origin: Plugin },
+  ): void
 }

@@ -79,10 +79,13 @@ function toAlert(json = ''): Alert | undefined {
   try {
     const alert = JSON.parse(json) as Partial<Alert> | null
     const texts = [alert?.kind, alert?.severity, alert?.title, alert?.tenant, alert?.at]
+    const ids = [alert?.id, alert?.alert, ...(alert?.resolves ? [alert.resolves] : [])]
     const fit =
-      ID.test(String(alert?.id)) &&
+      ids.every((id) => typeof id === 'string' && ID.test(id)) &&
       texts.every((text) => typeof text === 'string') &&
-      Array.isArray(alert?.next)
+      typeof alert?.facts === 'object' &&
+      alert.facts !== null &&
+      Array.isArray(alert.next)
     return fit ? (alert as Alert) : undefined
   } catch {
     return undefined

@@ -30,6 +30,7 @@ function registered(): Registered {
       methods.push(method)
     },
     ...{ loginfo: silent, lognotice: silent, logerror: silent, logcrit: silent },
+    haraka_require: silent,
     logwarn: (...data) => void logged.push(...data),
   }
   register.call(plugin)

@@ -1,0 +1,36 @@
+import MailComposer from 'nodemailer/lib/mail-composer'
+import type { MailText } from './mail-text'
+
+export interface Mail extends MailText {
+  readonly from: string
+  readonly to: readonly string[]
+  /** Without angle brackets; as `references`. */
+  readonly messageId: string
+  readonly references: readonly string[]
+  readonly date: Date
+}
+
+/**
+ * A message as it goes over the wire: plain text in UTF-8, encoded so that it passes anywhere. It says that no person
+ * wrote it, so that no person's absence is answered to it (RFC 3834 §5).
+ */
+export async function compose(mail: Mail): Promise<string> {
+  const composer = new MailComposer({
+    from: mail.from,
+    to: [...mail.to],
+    subject: mail.subject,
+    text: mail.lines.map((line) => `${line}\r\n`).join(''),
+    date: mail.date,
+    messageId: `<${mail.messageId}>`,
+    references: mail.references.map((id) => `<${id}>`),
+    headers: {
+      'Auto-Submitted': 'auto-generated',
+      // RFC 2156 §5.3.4
+      ...(mail.urgent ? { Importance: 'high' } : {}),
+    },
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  const octets = await composer.compile().build()
+  return octets.toString('latin1')
+}

@@ -1,0 +1,129 @@
+import { formatWindow } from '../allowance/limits'
+import type { Alert } from '../events/event'
+import { clean } from '../safe-text'
+import { aligned, subjectOf, type MailText } from './mail-text'
+
+const NOT_OURS = [
+  'If you do not know where this mail comes from, a server or an account of yours is probably in the',
+  'wrong hands:',
+  '  - look for servers, connectors and forwarding rules that nobody of you has set up;',
+  '  - change the passwords of the accounts that send through the relay, and end their sessions;',
+  '  - see that your servers relay for nobody else, and have their updates.',
+]
+
+/**
+ * What the tenant itself is told; `undefined` where it is not. It holds what the tenant has sent, and nothing that an
+ * operator wrote: that may be about others.
+ *
+ * @param name of the tenant.   @param answerTo address of the operators.
+ */
+export function contactText(alert: Alert, name: string, answerTo: string): MailText | undefined {
+  // Others have joined it: the first one has been told.
+  if (alert.alert !== alert.id) return undefined
+  const told = tell(alert, name)
+  if (!told) return undefined
+  const [subject, what, advice] = told
+  const reference = typeof alert.facts['case'] === 'string' ? alert.facts['case'] : ''
+  const about = reference === '' ? '' : `, and name case ${reference}`
+  return {
+    subject: subjectOf(subject),
+    lines: [
+      ...[`This is about mail of ${name} through our relay.`, '', ...what, ''],
+      ...advice,
+      ...(advice.length > 0 ? [''] : []),
+      `Write to ${answerTo}${about}. Time of this event: ${alert.at}.`,
+    ].map(clean),
+    urgent: alert.kind === 'restricted',
+  }
+}
+
+type Told = readonly [subject: string, what: readonly string[], advice: readonly string[]]
+
+function tell({ kind, facts }: Alert, name: string): Told | undefined {
+  switch (kind) {
+    case 'restricted':
+      return tellRestricted(facts, name)
+    case 'lifted':
+      return [
+        `Mail of ${name} is accepted again`,
+        [
+          'Mail from domains that are not registered for you is accepted again, within your allowance.',
+        ],
+        [],
+      ]
+    case 'allowance':
+      return [
+        `${name} has used ${String(facts['percent'])} % of its allowance`,
+        [
+          `You have sent to ${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} from domains`,
+          'that are not registered for you. Past that number such mail is refused.',
+          ...senderOf(facts),
+        ],
+        [
+          'If these domains are yours, tell us, and we register them: mail from registered domains is not',
+          'counted.',
+          '',
+          ...NOT_OURS,
+        ],
+      ]
+    case 'unusual':
+      return [
+        `Unusual mail of ${name}`,
+        ['You send otherwise than you used to:', '', `  ${String(facts['words'])}`],
+        ['If you know why, nothing is to be done.', '', ...NOT_OURS],
+      ]
+    case 'resolved':
+    case 'test':
+      return undefined
+  }
+}
+
+function tellRestricted(facts: Alert['facts'], name: string): Told {
+  const all = facts['scope'] === 'all'
+  const { trigger } = facts
+  const seen = isFacts(trigger) ? trigger : {}
+  return [
+    all ? `Mail of ${name} is refused` : `Mail of ${name} from unregistered domains is refused`,
+    all
+      ? ['All mail that you send through our relay is refused for now.']
+      : [
+          'Mail from domains that are not registered for you is refused for now. Mail from your registered',
+          'domains is accepted.',
+          ...(isFacts(trigger)
+            ? [
+                '',
+                `You had sent to ${String(seen['used'])} recipients${windowOf(seen)} from unregistered domains.`,
+              ]
+            : []),
+          ...senderOf(seen),
+        ],
+    [
+      ...NOT_OURS,
+      '',
+      'If all of it is yours, tell us which domains you send from, and we register them.',
+      'Only a person lifts this: tell us what you have found and done.',
+    ],
+  ]
+}
+
+/** The last of that mail. */
+function senderOf(facts: Readonly<Record<string, unknown>>): string[] {
+  const known: [string, string][] = []
+  for (const [field, label] of [
+    ['domain', 'sender domain'],
+    ['connector', 'connector'],
+    ['ip', 'from address'],
+  ] as const) {
+    const value = facts[field]
+    if (typeof value === 'string' && value !== '') known.push([label, value])
+  }
+  return known.length === 0 ? [] : ['', 'The last of it:', ...aligned(known)]
+}
+
+function windowOf({ window }: Readonly<Record<string, unknown>>): string {
+  return typeof window === 'number' ? ` within ${formatWindow(window)}` : ''
+}
+
+function isFacts(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}

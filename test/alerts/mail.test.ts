@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { contactText } from '../../src/alerts/contact-text'
+import { ContactChannel, MailChannel, type Contact } from '../../src/alerts/mail'
+import { operatorText } from '../../src/alerts/mail-text'
+import type { Alert } from '../../src/events/event'
+import { anAlert } from '../support/alerts'
+
+const TRIGGER = {
+  ...{ domain: 'bank.example', connector: 'contoso/mx', ip: '192.0.2.7' },
+  ...{ window: 3_600_000, limit: 300, used: 300 },
+}
+
+function restricted(facts: object = {}, more: Partial<Alert> = {}): Alert {
+  const all = {
+    ...{ scope: 'unregistered', by: 'automatic', reason: 'limit reached', case: 'contoso:1' },
+    ...{ trigger: TRIGGER, windows: [{ window: 3_600_000, limit: 300, used: 300 }], ...facts },
+  }
+  return anAlert({ facts: all, ...more })
+}
+
+/** What a channel hands over for an alert. */
+async function sent(
+  alert: Alert,
+  { mailFrom = '', contact }: { mailFrom?: string; contact?: Contact } = {},
+): Promise<{ to: readonly string[]; message: string }[]> {
+  const messages: { to: readonly string[]; message: string }[] = []
+  const way = {
+    settings: () => ({
+      ...{ webhook: '', webhookSecret: undefined },
+      ...{ mailTo: ['ops@relay.example', 'noc@far.example'], mailFrom },
+    }),
+    host: 'relay.example',
+    send: (to: readonly string[], message: string) => {
+      messages.push({ to, message })
+      return Promise.resolve()
+    },
+  }
+  const outcome = contact
+    ? await new ContactChannel(way, () => Promise.resolve(contact)).deliver(alert)
+    : await new MailChannel(way).deliver(alert)
+  assert.equal(outcome.kind, messages.length === 0 ? 'skipped' : 'delivered')
+  return messages
+}
+
+describe('mail to operators', () => {
+  it('says what happened, with all facts, and what to do next', () => {
+    const { subject, lines, urgent } = operatorText(
+      restricted({}, { at: '2026-11-25T03:00:00.000Z' }),
+    )
+    assert.equal(subject, 'High: Tenant restricted from sending unprovisioned email: contoso')
+    assert.equal(urgent, false)
+    const text = lines.join('\n')
+    for (const fact of [
+      /^ {2}severity +High$/m,
+      /^ {2}tenant +contoso$/m,
+      /^ {2}time +2026-11-25T03:00:00\.000Z$/m,
+      /^ {2}case +contoso:1$/m,
+      /^ {2}trigger domain +bank\.example$/m,
+      /^ {2}trigger window +1h$/m,
+      /^ {2}windows +window 1h, limit 300, used 300$/m,
+      /^What to do next:\n {2}tenantctl case show contoso:1$/m,
+    ]) {
+      assert.match(text, fact)
+    }
+  })
+
+  it('is a message that no person wrote, the same each time', async () => {
+    const alert = restricted({}, { at: '2026-11-25T03:00:00.000Z' })
+    const [first, second] = [(await sent(alert))[0]!, (await sent(alert))[0]!]
+    assert.deepEqual(first, second)
+    assert.deepEqual(first.to, ['ops@relay.example', 'noc@far.example'])
+    const { message } = first
+    for (const header of [
+      /^From: postmaster@relay\.example\r$/m,
+      /^To: ops@relay\.example, noc@far\.example\r$/m,
+      /^Auto-Submitted: auto-generated\r$/m,
+      /^Date: Wed, 25 Nov 2026 03:00:00 \+0000\r$/m,
+      /^Content-Type: text\/plain; charset=utf-8\r$/m,
+    ]) {
+      assert.match(message, header)
+    }
+    assert.ok(message.includes(`\r\nMessage-ID: <${alert.id}@relay.example>\r\n`))
+    assert.ok(message.endsWith('\r\n'))
+    assert.doesNotMatch(message, /Importance/i)
+  })
+
+  it('comes from mail_from, and belongs to what it ends or counts', async () => {
+    const lifted = anAlert({ kind: 'lifted', alert: 'evt_a', resolves: 'evt_b' })
+    const [mail] = await sent(lifted, { mailFrom: 'alerts@site.example' })
+    assert.match(mail!.message, /^From: alerts@site\.example\r$/m)
+    assert.match(mail!.message, /^References: <evt_a@site\.example> <evt_b@site\.example>\r$/m)
+    assert.match(mail!.message, new RegExp(`^Message-ID: <${lifted.id}@site\\.example>\r$`, 'm'))
+    assert.doesNotMatch((await sent(anAlert({ resolves: '' })))[0]!.message, /^References/m)
+  })
+
+  it('is important where a tenant trips again in its probation', async () => {
+    const [mail] = await sent(restricted({ probation: true }))
+    assert.match(mail!.message, /^Importance: high\r$/m)
+    const low = restricted({ probation: true }, { severity: 'Low' })
+    assert.doesNotMatch((await sent(low))[0]!.message, /Importance/)
+  })
+
+  it('says how many events it stands for', () => {
+    const { subject, lines } = operatorText(anAlert({ count: 7, title: 'T' }))
+    assert.equal(subject, 'High: T (7 times)')
+    assert.ok(lines.some((line) => /^ {2}events +7$/.test(line)))
+  })
+
+  it('has no header, and shows nothing, that came from a forged name', async () => {
+    const forged = 'a\r\nBcc: x@evil.example\r\n\r\n\u001b[2J\u202e\u0085.\r\nQUIT'
+    const alert = restricted({ trigger: { ...TRIGGER, domain: forged } }, { title: forged })
+    const { message } = (await sent({ ...alert, next: [forged], severity: forged as 'High' }))[0]!
+    const [head = '', body = ''] = message.split('\r\n\r\n')
+    assert.doesNotMatch(head, /^Bcc/im)
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(message, /[\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\uffff]|[^\r]\n/)
+    assert.doesNotMatch(body, /^\.?\r?$|=1B|=E2=80=AE|=C2=85/m)
+    assert.ok(head.split('\r\n').every((line) => line.length < 998))
+  })
+
+  it('keeps its subject short, and all letters', async () => {
+    const { message } = (await sent(anAlert({ title: `Größe ${'x'.repeat(5000)}` })))[0]!
+    assert.match(message, /^Subject: =\?UTF-8\?Q\?High=3A_Gr=C3=B6=C3=9Fe/m)
+    const subject = /^Subject: .*(?:\r\n[ \t].*)*/m.exec(message)![0]
+    assert.ok(subject.length < 500, `${subject.length}`)
+  })
+})
+
+describe('mail to a tenant', () => {
+  const contact = { name: 'Contoso Ltd', address: 'admin@webmail.example' }
+
+  it('goes to its contact alone, under an id of its own', async () => {
+    const alert = restricted()
+    const [mail] = await sent(alert, { contact })
+    assert.deepEqual(mail?.to, ['admin@webmail.example'])
+    assert.match(mail.message, /^To: admin@webmail\.example\r$/m)
+    assert.ok(mail.message.includes(`Message-ID: <${alert.id}.contact@relay.example>`))
+    assert.match(mail.message, /^Auto-Submitted: auto-generated\r$/m)
+  })
+
+  it('tells what was sent, what it means and what to do', () => {
+    const text = contactText(restricted(), 'Contoso Ltd', 'ops@relay.example')!
+    assert.equal(text.subject, 'Mail of Contoso Ltd from unregistered domains is refused')
+    const body = text.lines.join('\n')
+    assert.match(body, /You had sent to 300 recipients within 1h from unregistered domains\./)
+    assert.match(body, /^ {2}sender domain +bank\.example$/m)
+    assert.match(body, /^ {2}from address +192\.0\.2\.7$/m)
+    assert.match(body, /Write to ops@relay\.example, and name case contoso:1\./)
+  })
+
+  it('comes for what a tenant can do something about, and only once', async () => {
+    const kinds: [Alert, boolean][] = [
+      [restricted(), true],
+      [restricted({ scope: 'all', trigger: undefined }), true],
+      [anAlert({ kind: 'lifted' }), true],
+      [anAlert({ kind: 'allowance', facts: { percent: 80, ...TRIGGER } }), true],
+      [anAlert({ kind: 'unusual', facts: { words: 'much' } }), true],
+      [anAlert({ kind: 'resolved' }), false],
+      [anAlert({ kind: 'test', tenant: '' }), false],
+      [restricted({}, { alert: 'evt_before', count: 9 }), false],
+    ]
+    for (const [alert, told] of kinds) {
+      assert.equal((await sent(alert, { contact })).length, told ? 1 : 0, alert.kind)
+    }
+  })
+
+  it('holds nothing that an operator wrote, nor what he is to do', () => {
+    const secret = 'as fabrikam, see ticket 4711'
+    for (const alert of [
+      restricted({ reason: secret, by: secret, scope: 'all' }, { title: secret, next: [secret] }),
+      restricted({ reason: secret, by: secret }, { title: secret, next: [secret] }),
+      anAlert({ kind: 'lifted', facts: { reason: secret, by: secret }, title: secret }),
+    ]) {
+      const text = contactText(alert, 'Contoso', 'ops@relay.example')!
+      assert.doesNotMatch(JSON.stringify(text), /fabrikam|4711|tenantctl/)
+    }
+  })
+
+  it('has lines that nothing forged can break', () => {
+    const forged = 'a\r\nBcc: x@evil.example\u001b[2J\u202e'
+    for (const alert of [
+      restricted({ trigger: { ...TRIGGER, domain: forged }, case: forged }),
+      anAlert({ kind: 'unusual', facts: { words: forged } }),
+    ]) {
+      const { subject, lines } = contactText(alert, forged, 'ops@relay.example')!
+      // eslint-disable-next-line no-control-regex
+      for (const line of [subject, ...lines]) assert.doesNotMatch(line, /[\r\n\u001b\u202e]/)
+    }
+  })
+})
