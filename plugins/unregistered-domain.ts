@@ -1,3 +1,4 @@
+import { alertWarnings } from '../src/alerts/settings'
 import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/config'
 import { messageOf } from '../src/errors'
 import { resolveEnded } from '../src/events/sweep'
@@ -9,6 +10,7 @@ import { connectorId } from '../src/tenants/identities'
 import type { Snapshot } from '../src/tenants/snapshot'
 import { applyInThread } from '../src/tenants/tenants-file-thread'
 import type { Connector } from '../src/tenants/types'
+import { Alerts } from './alerts'
 import { Appointment, appointWorker, hearAppointment } from './appointment'
 import { logAlert } from './alert-line'
 import { guarded } from './guard'
@@ -32,6 +34,7 @@ class Process {
   readonly hooks: Hooks
   readonly warmStart: WarmStart
   readonly appointment = new Appointment()
+  readonly alerts: Alerts
 
   constructor(
     plugin: Plugin,
@@ -39,6 +42,7 @@ class Process {
     readonly redisUsable: boolean,
   ) {
     this.warmStart = new WarmStart(plugin, config.outage.snapshot)
+    this.alerts = new Alerts(plugin, () => this.config.alerts)
     this.hooks = new Hooks(
       plugin,
       () => this.config,
@@ -67,6 +71,7 @@ export function register(this: Plugin): void {
   for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(this)))) {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
+  warnOfAlerts(this, config)
   registerHooks(this, process.hooks)
 }
 
@@ -87,6 +92,7 @@ export function hook_init_child(this: Plugin, next: Next): void {
 /** Haraka calls it before it drains the sessions: they still need their answers. */
 export function shutdown(this: Plugin): void {
   running?.warmStart.stop()
+  running?.alerts.stop()
   running?.starting?.release()
 }
 
@@ -124,6 +130,7 @@ function beginDuties(process: Process, engine: Engine): void {
   const { store, forwarder, watch } = engine
   watch.add(resolveEnded(store, forwarder, () => process.config.allowance.limits))
   watch.start()
+  process.alerts.begin(engine)
 }
 
 function applyTenantsFile(plugin: Plugin, engine: Engine, { redis, tenants }: Config): void {
@@ -232,9 +239,16 @@ function reload(plugin: Plugin): void {
       plugin.logwarn(`${CONFIG_FILE}: [outage] snapshot has changed: restart Haraka to use it`)
     }
     running.config = config
+    warnOfAlerts(plugin, config)
     plugin.lognotice(`${CONFIG_FILE}: taken`)
   } catch (error) {
     plugin.logerror(`${CONFIG_FILE}: not taken: ${messageOf(error)}`)
+  }
+}
+
+function warnOfAlerts(plugin: Plugin, { alerts }: Config): void {
+  for (const { message, advice } of alertWarnings(alerts)) {
+    plugin.logwarn(`${CONFIG_FILE}: ${message}; ${advice}`)
   }
 }
 

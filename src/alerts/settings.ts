@@ -40,7 +40,7 @@ export function webhookPlace(url: string): string {
 }
 
 /** Whether alerts could be read on the way to it. */
-export function isExposed(url: string): boolean {
+function isExposed(url: string): boolean {
   const { protocol, hostname } = new URL(url)
   return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
@@ -79,4 +79,33 @@ export function alertContradictions({ webhook, webhookSecret }: AlertSettings): 
   return [
     `webhook_secret: empty, but webhook is set, and nobody could tell our alerts from forged ones: ${MAKE_ONE}`,
   ]
+}
+
+/** What works, and could be safer or is of no use. */
+export function alertWarnings({
+  webhook,
+  webhookSecret,
+  mailTo,
+  mailFrom,
+}: AlertSettings): { readonly message: string; readonly advice: string }[] {
+  const warnings = []
+  if (webhook !== '' && isExposed(webhook)) {
+    warnings.push({
+      message: `[alerts] webhook leads to ${webhookPlace(webhook)}: anybody on the way can read the alerts`,
+      advice: 'use https://',
+    })
+  }
+  if (webhook === '' && webhookSecret !== undefined) {
+    warnings.push({
+      message: '[alerts] webhook_secret is set, but webhook is not: nothing is posted',
+      advice: 'set webhook, or take the secret out',
+    })
+  }
+  if (mailTo.length === 0 && mailFrom !== '') {
+    warnings.push({
+      message: '[alerts] mail_from is set, but mail_to is not: nothing is mailed',
+      advice: 'set mail_to',
+    })
+  }
+  return warnings
 }

@@ -17,8 +17,10 @@ import {
   startGuardedRedis,
   superfluous,
 } from '../support/acl'
+import { addToStream, anAlert, pending } from '../support/alerts'
 import { raise } from '../support/events'
 import { REPLY } from '../support/replies'
+import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
 
 /** Sent by every connection, and never shown by MONITOR. */
 const UNSEEN = ['hello']
@@ -52,12 +54,18 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       await leaveEvents(redis)
       // An entry of an audit trail whose time is over: the next one takes it away.
       await admin.rpush('ud:{tailspin}:audit', '1000\t\ttenant removed\t\t\t\t\t')
+      const endpoint = await WebhookEndpoint.start()
+      t.after(() => endpoint.stop())
       const haraka = await startHaraka({
         redis,
         nodes: 2,
         users: { 'me@contoso.example': 'secret' },
         relayFrom: ['127.77.0.0/16', '127.66.0.0/16'],
-        settings: { redis: { ...credentials(role), command_timeout: 2000 }, tenants: { apply } },
+        settings: {
+          redis: { ...credentials(role), command_timeout: 2000 },
+          tenants: { apply },
+          alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET },
+        },
         config: { 'unregistered-domain.tenants.yaml': TENANTS_FILE },
       })
       t.after(() => haraka.stop())
@@ -65,6 +73,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       await useAll(relay, redis)
       await waitFor(() => existsSync(path.join(haraka.dir, 'unregistered-domain.snapshot')))
       await tellEvents(redis)
+      await deliverAlerts(redis, endpoint)
       // As a process does whose entry comes when the restriction has been lifted already.
       const late = redis.client({ ...credentials(role), connectionName: 'plugin' })
       const store = new Store(late, new Keys('ud:'))
@@ -106,11 +115,24 @@ async function leaveEvents(redis: TestRedis): Promise<void> {
 /** Those are told of, and their alerts closed, as if a quarter of an hour had gone by. */
 async function tellEvents(redis: TestRedis): Promise<void> {
   const { client, keys } = new Store(redis.client(), new Keys('ud:'))
-  await waitFor(async () => (await client.xlen(keys.events)) === 4)
+  await waitFor(async () => (await client.hget(keys.tenant('left'), 'events')) === null)
   for (const alert of await client.zrange(keys.eventsDue, '0', '-1')) {
     await client.zadd(keys.eventsDue, 0, alert)
   }
   await waitFor(async () => (await client.exists(keys.eventsDue)) === 0)
+}
+
+/** One alert is posted again after it has failed. */
+async function deliverAlerts(redis: TestRedis, endpoint: WebhookEndpoint): Promise<void> {
+  const store = new Store(redis.client(), new Keys('ud:'))
+  const alert = anAlert()
+  endpoint.answer = (response) => response.writeHead(500).end()
+  await addToStream(store, alert)
+  const posted = (): number => endpoint.ids.filter((id) => id === alert.id).length
+  await waitFor(() => posted() === 1)
+  endpoint.answer = (response) => response.writeHead(204).end()
+  await waitFor(() => posted() === 2)
+  await waitFor(async () => (await pending(store, 'webhook')) === 0, { timeout: 60_000 })
 }
 
 /** Mail of all kinds, counted, given back, tripped, and what an operator does meanwhile. */

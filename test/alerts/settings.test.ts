@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
-import { isExposed, webhookPlace } from '../../src/alerts/settings'
+import { alertWarnings } from '../../src/alerts/settings'
 import { parseConfig, type ParsedConfig } from '../../src/config'
 import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
 
@@ -86,18 +86,30 @@ describe('[alerts]', () => {
     )
   })
 
-  it('knows which URLs can be listened to, and tells of them only where they lead', () => {
+  it('is warned of where alerts can be listened to, without the path', () => {
+    const warningsFor = (url: string): string[] =>
+      alertWarnings(parse({ webhook: url, webhook_secret: WEBHOOK_SECRET }).config.alerts).map(
+        ({ message }) => message,
+      )
     for (const safe of [webhook, 'http://localhost:1/', 'http://127.1.2.3/', 'http://[::1]:80/x']) {
-      assert.equal(isExposed(safe), false, safe)
+      assert.deepEqual(warningsFor(safe), [], safe)
     }
-    for (const exposed of [
-      'http://hooks.example/',
-      'http://192.0.2.1/',
-      'http://localhost.x.net/',
-    ]) {
-      assert.equal(isExposed(exposed), true, exposed)
+    for (const host of ['hooks.example', '192.0.2.1', 'localhost.x.net', '127.0.0.1.x.net']) {
+      const [message, ...more] = warningsFor(`http://${host}/very-secret`)
+      assert.equal(
+        message,
+        `[alerts] webhook leads to http://${host}: anybody on the way can read the alerts`,
+      )
+      assert.deepEqual(more, [])
     }
-    assert.equal(webhookPlace(webhook), 'https://hooks.example')
+  })
+
+  it('is warned of what is of no use', () => {
+    const warnings = ({ config }: ParsedConfig): string[] =>
+      alertWarnings(config.alerts).map(({ message }) => message)
+    assert.match(warnings(parse({ webhook_secret: WEBHOOK_SECRET }))[0]!, /nothing is posted/)
+    assert.match(warnings(parse({ mail_from: 'a@b.example' }))[0]!, /nothing is mailed/)
+    assert.deepEqual(warnings(parse({ mail_to: 'a@b.example' })), [])
   })
 
   it('takes addresses, each once, in one spelling', () => {

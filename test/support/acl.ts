@@ -182,7 +182,10 @@ export class Observation {
 }
 
 /** Commands whose subcommands have permissions of their own. */
-const CONTAINERS: ReadonlySet<string> = new Set(['client', 'cluster', 'sentinel', 'config', 'acl'])
+const CONTAINERS: ReadonlySet<string> = new Set([
+  ...['client', 'cluster', 'sentinel', 'config', 'acl'],
+  ...['xgroup', 'xinfo'],
+])
 
 /**
  * What of the rules nobody would miss: commands that were not carried out, and key patterns without which every key

@@ -33,8 +33,18 @@ export async function addToStream(
   await client.xadd(keys.events, '*', ...Object.entries(fields).flat())
 }
 
-/** How many entries a channel has been given and is not done with. */
-export async function pending({ client, keys }: Store, channel: string): Promise<number> {
-  const [count] = (await client.xpending(keys.events, channel)) as [number]
-  return count
+/** How many entries a channel has been given and is not done with; with `consumer`, those of it. */
+export async function pending(
+  { client, keys }: Store,
+  channel: string,
+  consumer?: string,
+): Promise<number> {
+  const [count, , , consumers] = (await client.xpending(keys.events, channel)) as [
+    number,
+    unknown,
+    unknown,
+    [string, string][] | null,
+  ]
+  if (consumer === undefined) return count
+  return Number(consumers?.find(([name]) => name === consumer)?.[1] ?? 0)
 }

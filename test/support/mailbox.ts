@@ -43,12 +43,15 @@ export class Mailbox {
     return lines.map((line) => read(JSON.parse(line) as Written))
   }
 
-  /** Waits for messages to that address. */
-  async waitFor(address: string, count = 1): Promise<Arrived[]> {
-    const found = (): Arrived[] => this.messages().filter(({ rcptTo }) => rcptTo.includes(address))
-    const what = `${count} messages for ${address}`
-    await waitFor(() => found().length >= count, { what, timeout: 20_000 })
-    return found()
+  /** Waits for a message to that address with that subject. */
+  waitFor(address: string, subject: string): Promise<Arrived> {
+    return waitFor(
+      () =>
+        this.messages().find(
+          ({ rcptTo, headers }) => rcptTo.includes(address) && headers.get('subject') === subject,
+        ),
+      { what: `${subject}, for ${address}`, timeout: 20_000 },
+    )
   }
 
   stop(): Promise<void> {

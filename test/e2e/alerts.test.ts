@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import {
+  startHaraka,
+  startRedis,
+  startRelay,
+  TestRelay,
+  waitFor,
+  type HarakaVersion,
+} from '../support'
+import { addToStream, anAlert, pending } from '../support/alerts'
+import { Mailbox } from '../support/mailbox'
+import { REPLY } from '../support/replies'
+import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
+
+const PLUGINS = ['relay', 'unregistered-domain', 'route', 'test_sink']
+
+async function groups({ store }: TestRelay): Promise<number> {
+  const all = (await store.client.xinfo('GROUPS', store.keys.events).catch(() => [])) as unknown[]
+  return all.length
+}
+
+/** All channels have begun, and what is raised from now on is delivered. */
+async function begun(relay: TestRelay, count = 3): Promise<void> {
+  await waitFor(async () => (await groups(relay)) === count, { what: 'the channels have begun' })
+}
+
+describe('alerts', { concurrency: 2 }, () => {
+  let endpoint: WebhookEndpoint
+  let mailbox: Mailbox
+  before(async () => {
+    endpoint = await WebhookEndpoint.start()
+    mailbox = await Mailbox.start()
+  })
+  after(() => Promise.all([endpoint?.stop(), mailbox?.stop()]))
+
+  for (const version of ['3.3.4', '3.1.7'] as HarakaVersion[]) {
+    it(`reach webhook and mail, whatever the tenant may send, on Haraka ${version}`, async (t) => {
+      const operator = `ops@v${version.replaceAll('.', '')}.example`
+      const contact = `admin@v${version.replaceAll('.', '')}.example`
+      const relay = await startRelay({
+        version,
+        nodes: version === '3.3.4' ? 2 : 0,
+        plugins: PLUGINS,
+        localPlugins: { route: mailbox.route },
+        settings: {
+          // The null sender may send nothing.
+          null: { limits: '0/1h' },
+          alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET, mail_to: operator },
+        },
+      })
+      t.after(() => relay.stop())
+      await begun(relay)
+      const tenant = await relay.tenant('contoso', {
+        limits: '1/1h',
+        domains: ['contoso.example', operator.split('@')[1]!],
+      })
+      const { client, keys } = relay.store
+      await client.hset(keys.tenant('contoso'), 'contact', contact)
+      const sent = await tenant.send({
+        from: 'x@stolen.example',
+        to: ['a@far.example', 'b@far.example'],
+      })
+      assert.equal(sent.rcpts[1]?.raw, REPLY.blocked)
+
+      const subject = 'High: Tenant restricted from sending unprovisioned email: contoso'
+      const mail = await mailbox.waitFor(operator, subject)
+      assert.equal(mail.mailFrom, '')
+      const header = (name: string): string | undefined => mail.headers.get(name)
+      assert.equal(header('auto-submitted'), 'auto-generated')
+      assert.equal(header('from'), 'postmaster@relay.example')
+      assert.equal(header('to'), operator)
+      assert.match(header('message-id') ?? '', /^<evt_\w+@relay\.example>$/)
+      assert.ok(Math.abs(Date.parse(header('date') ?? '') - Date.now()) < 600_000)
+      assert.match(mail.body, /^ {2}trigger domain +stolen\.example$/m)
+      assert.match(mail.body, /^ {2}tenantctl case show contoso:1/m)
+
+      const id = /^<(evt_\w+)@/.exec(header('message-id')!)![1]
+      const posted = await waitFor(() => endpoint.received.find((each) => each.id === id))
+      assert.equal(posted.type, 'unregistered_domain.restricted')
+      assert.equal(posted.data.tenant, 'contoso')
+
+      const refused = 'Mail of contoso from unregistered domains is refused'
+      const toTenant = await mailbox.waitFor(contact, refused)
+      assert.equal(toTenant.headers.get('message-id'), `<${id}.contact@relay.example>`)
+      assert.match(toTenant.body, /^ {2}sender domain +stolen\.example$/m)
+      assert.doesNotMatch(toTenant.body, /tenantctl/)
+
+      // Neither meter has counted any of it, and none of it was refused.
+      assert.equal(await tenant.used('null'), 0)
+      assert.equal(await tenant.used(), 1)
+      assert.ok(await tenant.restriction())
+      for (const channel of ['webhook', 'mail', 'contact']) {
+        await waitFor(async () => (await pending(relay.store, channel)) === 0)
+      }
+      assert.doesNotMatch(relay.haraka.log, /alert given up|was not delivered|Caught exception/)
+    })
+  }
+})
+
+describe('alerts, each of them once', { concurrency: 2 }, () => {
+  it('come from two Harakas of four processes, while their endpoint goes away and comes back', async (t) => {
+    const endpoint = await WebhookEndpoint.start()
+    t.after(() => endpoint.stop())
+    const relay = await startRelay({
+      hosts: 2,
+      nodes: 4,
+      settings: { alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET } },
+    })
+    t.after(() => relay.stop())
+    await begun(relay, 1)
+    const ids: string[] = []
+    const raise = async (count: number): Promise<void> => {
+      for (let each = 0; each < count; each++) {
+        const alert = anAlert()
+        ids.push(alert.id)
+        await addToStream(relay.store, alert)
+      }
+    }
+    await raise(30)
+    await waitFor(() => endpoint.ids.length === 30)
+    await endpoint.stop()
+    await raise(10)
+    await waitFor(() =>
+      relay.hosts.some(({ log }) =>
+        /webhook to http:\/\/127\.0\.0\.1:\d+ was not delivered, .*ECONNREFUSED/.test(log),
+      ),
+    )
+    await endpoint.restart()
+    await raise(10)
+    const all = async (): Promise<boolean> =>
+      endpoint.ids.length >= 50 && (await pending(relay.store, 'webhook')) === 0
+    await waitFor(all, { timeout: 60_000 })
+    assert.deepEqual([...endpoint.ids].sort(), [...ids].sort())
+    assert.deepEqual(endpoint.forged, [])
+  })
+
+  it('wait in Redis while Haraka is started again', async (t) => {
+    const endpoint = await WebhookEndpoint.start()
+    t.after(() => endpoint.stop())
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    const settings = { alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET } }
+    const haraka = await startHaraka({ redis, settings })
+    t.after(() => haraka.stop())
+    const relay = new TestRelay(redis, [haraka])
+    await begun(relay, 1)
+    await endpoint.stop()
+    const alerts = Array.from({ length: 5 }, () => anAlert())
+    for (const alert of alerts) await addToStream(relay.store, alert)
+    await haraka.waitForLog(/was not delivered/)
+    // Each has been put back; what a killed process was just sending waits a minute.
+    await waitFor(async () => (await pending(relay.store, 'webhook', 'waiting-1')) === 5)
+    haraka.signal('SIGKILL')
+    await addToStream(relay.store, anAlert({ id: 'evt_meanwhile' }))
+    await endpoint.restart()
+    await haraka.restart()
+    const expected = [...alerts.map(({ id }) => id), 'evt_meanwhile'].sort()
+    await waitFor(() => endpoint.ids.length >= 6, { timeout: 90_000 })
+    assert.deepEqual([...endpoint.ids].sort(), expected)
+  })
+
+  it('begin when the ini file says so, without a restart, and end likewise', async (t) => {
+    const endpoint = await WebhookEndpoint.start()
+    t.after(() => endpoint.stop())
+    const relay = await startRelay()
+    t.after(() => relay.stop())
+    await addToStream(relay.store, anAlert({ id: 'evt_before' }))
+    const from = relay.haraka.log.length
+    relay.haraka.writeSettings({ alerts: { webhook: endpoint.url } })
+    await relay.haraka.waitForLog(/\[alerts\] webhook_secret: empty/, { from })
+    assert.equal(await groups(relay), 0)
+    relay.haraka.writeSettings({
+      alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET },
+    })
+    await begun(relay, 1)
+    await addToStream(relay.store, anAlert({ id: 'evt_after' }))
+    await waitFor(() => endpoint.ids.length > 0)
+    assert.deepEqual(endpoint.ids, ['evt_after'])
+    assert.doesNotMatch(relay.haraka.log, new RegExp(WEBHOOK_SECRET.slice(6, 20)))
+  })
+})
