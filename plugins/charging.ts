@@ -36,8 +36,13 @@ export class Charging {
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
     if (transit.hasEnded) return undefined
     const { registryState } = engine
-    if (registryState === 'unknown') return this.uncounted(transit, 'no connection to Redis')
-    if (registryState !== 'usable') return this.uncounted(transit, `registry-${registryState}`)
+    if (registryState !== 'usable') {
+      const reason =
+        registryState === 'unknown' ? 'no connection to Redis' : `registry-${registryState}`
+      const reply = this.uncounted(transit, reason)
+      if (reply === undefined) transit.passed++
+      return reply
+    }
 
     const charges = transit.chargesWith(engine.refund)
     const charge = charges.open(attribution.tenant, answeredRecipients(transaction))
@@ -74,6 +79,9 @@ export class Charging {
     charges.close(charge, answer === 'CHARGED' && result.window > 0 ? 'counted' : 'none')
     const outcome = outcomeOf(result, this.config())
     let reply: Answer = outcome.reply
+    charge.passes = outcome.verdict === 'pass' && answer !== 'OFF'
+    if (answer === 'REGISTERED') transit.isRegistered = true
+    if (outcome.verdict === 'refuse') transit.refused++
     if (answer === 'CHARGED') {
       this.report.charged(connection, transit, result)
       if (result.windows.some(({ reached }) => reached > 0))
@@ -84,7 +92,9 @@ export class Charging {
       this.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
       reply = this.uncounted(transit, `charge ${answer.toLowerCase()}`)
+      charge.passes = reply === undefined
     } else if (outcome.reply) {
+      if (outcome.verdict === 'tempfail') transit.deferred++
       this.report.refused(connection, transit, outcome.token)
     }
     // Redis knows better than this process: catch up.
@@ -111,6 +121,7 @@ export class Charging {
     this.troubles.tell('charge', error)
     charges.close(charge, engine?.store.changedNothing(error) ? 'none' : 'unknown')
     const reply = this.uncounted(transit, redisFailure(error))
+    charge.passes = reply === undefined
     if (reply !== undefined) charges.drop(charge)
     return reply
   }
@@ -118,6 +129,7 @@ export class Charging {
   /** A recipient that could not be counted passes, or gets a 451. */
   private uncounted(transit: Transit, reason: string): Answer {
     const passes = passesUncounted(transit.snapshot, this.config())
+    if (!passes) transit.deferred++
     this.report.undecided(transit, reason, passes ? 'pass' : 'tempfail')
     return passes ? undefined : REPLIES.undecidable
   }

@@ -23,6 +23,8 @@ export interface Transaction {
   readonly results: ResultStore
   /** Set when the end of DATA was reached. */
   readonly data_post_start?: number | null
+  /** Of the message, as far as it has been read. */
+  readonly header?: { get(name: string): string }
   /** `accepted`, `rejected` or `deferred` once the client has its answer. */
   readonly msg_status?: string
 }
@@ -35,6 +37,7 @@ type LogMethod = (...data: LogData[]) => void
 export interface Connection {
   readonly uuid: string
   readonly remote: { readonly ip: string }
+  readonly hello: { readonly host?: string | null }
   readonly notes: Record<string, unknown>
   readonly results: ResultStore
   readonly transaction: Transaction | null

@@ -3,7 +3,7 @@ import type { Config } from '../src/config'
 import type { HarakaAddress } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
 import type { Engine } from '../src/relay/engine'
-import { judge, type Judgement, type Stage } from '../src/relay/judge'
+import { judge, type Judgement, type Reason, type Stage } from '../src/relay/judge'
 import { REPLIES } from '../src/relay/reply'
 import { within } from '../src/deadline'
 import { addressOf } from '../src/store/connection'
@@ -15,6 +15,7 @@ import { grantRelay } from './grant'
 import type { Answer } from './guard'
 import type { Connection, Next, Plugin } from './haraka'
 import { lineOf, Quiet } from './quiet'
+import { Recording } from './recording'
 import { Report } from './report'
 import { Session } from './session'
 import { Transit } from './transit'
@@ -27,6 +28,9 @@ const LOAD_DEADLINE = 5000
 
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 
+/** Of what is let through without a charge: what reports count. Own recipients are not relayed. */
+const COUNTED: ReadonlySet<Reason> = new Set(['registered', 'tenant-unknown', 'no-tenant'])
+
 /**
  * Our hooks, as Haraka calls them. Registered mail passes through them without waiting and without asking Redis: each
  * runs to its end in one go where all that it needs is known. What waits has a method of its own: a closure makes V8 put
@@ -36,6 +40,7 @@ export class Hooks {
   private readonly sessions = new WeakMap<Connection, Session>()
   private readonly report: Report
   private readonly charging: Charging
+  private readonly recording: Recording
   private readonly quiet: Quiet
   /** What the log of this process says of Redis. */
   readonly troubles: Troubles
@@ -53,6 +58,7 @@ export class Hooks {
     this.troubles = new Troubles(plugin, addressOf(config().redis))
     this.charging = new Charging(this.report, config, engine, this.troubles)
     this.quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
+    this.recording = new Recording(config, engine, this.quiet)
   }
 
   connect(connection: Connection): undefined {
@@ -74,7 +80,7 @@ export class Hooks {
 
   mail(connection: Connection): Result {
     const session = this.sessionOf(connection)
-    session.endTransit()
+    this.endTransit(connection, session)
     return this.decide('mail', connection, session)
   }
 
@@ -97,7 +103,8 @@ export class Hooks {
 
   /** For reset_transaction, and for disconnect: the former does not reach us where another plugin is slow in it. */
   end(connection: Connection): undefined {
-    this.sessions.get(connection)?.endTransit()
+    const session = this.sessions.get(connection)
+    if (session) this.endTransit(connection, session)
     return undefined
   }
 
@@ -139,7 +146,7 @@ export class Hooks {
     session: Session,
     recipient?: HarakaAddress,
   ): Result {
-    const transit = transitOf(connection, session)
+    const transit = this.transitOf(connection, session)
     if (!transit) return undefined
     const learning = this.learn(connection, session, transit)
     return learning === undefined
@@ -233,37 +240,52 @@ export class Hooks {
       }
       this.reportUncharged(transit, judgement)
     }
-    return this.answer(connection, transit, judgement)
+    return this.answer(stage, connection, transit, judgement)
   }
 
   /** Only at rcpt_ok: for the other stages nothing was left out that would have had to be counted. */
   private reportUncharged(transit: Transit, { verdict, reason }: Judgement): void {
+    if (COUNTED.has(reason)) transit.passed++
     if (verdict === 'ignore') this.report.skip(transit, reason)
     if (verdict === 'pass' && reason === 'tenant-unknown') {
       this.report.undecided(transit, reason, verdict)
     }
   }
 
-  private answer(connection: Connection, transit: Transit, judgement: Judgement): Answer {
+  private answer(
+    stage: Stage,
+    connection: Connection,
+    transit: Transit,
+    judgement: Judgement,
+  ): Answer {
     if (judgement.verdict === 'refuse') {
+      if (stage === 'mail') transit.stopped = 'refused'
+      else transit.refused++
       this.report.refused(connection, transit, judgement.reason)
       return judgement.reply
     }
     if (judgement.verdict === 'tempfail') {
+      if (stage === 'mail') transit.stopped = 'deferred'
+      else transit.deferred++
       this.report.undecided(transit, judgement.reason, 'tempfail')
       return judgement.reply
     }
     return undefined
   }
-}
 
-/** The transaction on its way; begun here where another plugin's OK kept our mail hook from running. */
-function transitOf(connection: Connection, session: Session): Transit | undefined {
-  const { transaction } = connection
-  if (!transaction) return undefined
-  if (session.transit?.transaction !== transaction) {
-    session.endTransit()
-    session.transit = new Transit(transaction)
+  /** The transaction on its way; begun here where another plugin's OK kept our mail hook from running. */
+  private transitOf(connection: Connection, session: Session): Transit | undefined {
+    const { transaction } = connection
+    if (!transaction) return undefined
+    if (session.transit?.transaction !== transaction) {
+      this.endTransit(connection, session)
+      session.transit = new Transit(transaction)
+    }
+    return session.transit
   }
-  return session.transit
+
+  private endTransit(connection: Connection, session: Session): void {
+    const transit = session.endTransit()
+    if (transit) this.recording.end(connection, session, transit)
+  }
 }

@@ -12,11 +12,17 @@ interface MaybeTls {
   readonly cleartext?: MaybeTls
 }
 
+/** A client's certificate. */
+export interface ShownCertificate extends CertificateFacts {
+  /** When it expires, in ms; 0: it does not say. */
+  readonly expires: number
+}
+
 /**
  * What the client's certificate says, and whether its chain was checked against the configured CA; `undefined`: the
  * client showed none.
  */
-export function peerCertificate(connection: Connection): CertificateFacts | undefined {
+export function peerCertificate(connection: Connection): ShownCertificate | undefined {
   const certificate = connection.tls.peerCertificate as Partial<PeerCertificate> | undefined
   const fingerprint256 = certificate?.fingerprint256
   if (!fingerprint256) return undefined
@@ -24,6 +30,7 @@ export function peerCertificate(connection: Connection): CertificateFacts | unde
     names: dnsNamesOf(certificate.subjectaltname, certificate.subject?.CN),
     fingerprint256,
     verified: isVerified(connection),
+    expires: Date.parse(certificate.valid_to ?? '') || 0,
   }
 }
 

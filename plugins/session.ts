@@ -1,9 +1,9 @@
 import type { Config } from '../src/config'
 import { attribute, type Attribution, type Directories, type Facts } from '../src/relay/attribution'
-import type { CertificateFacts } from '../src/tenants/connector-index'
 import type { Directory } from '../src/tenants/directory'
+import { sourceOf } from '../src/tenants/network'
 import type { Connection } from './haraka'
-import { peerCertificate } from './peer-certificate'
+import { peerCertificate, type ShownCertificate } from './peer-certificate'
 import type { Transit } from './transit'
 
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
@@ -15,6 +15,7 @@ export class Session {
   granted = false
 
   private ip: string | undefined
+  private sourceText: string | undefined
   private authUser: unknown
   private authentications = 0
   private certificate: unknown
@@ -22,7 +23,7 @@ export class Session {
   /** What had been shown before the remote address changed: it is somebody else's. */
   private stale: { authUser: unknown; authentications: number; certificate: unknown } | undefined
 
-  private certificateFacts: CertificateFacts | undefined
+  private certificateFacts: ShownCertificate | undefined
   private attributed: Attribution | undefined
   private attributedAt = -1
   private attributedBy: Config['attribution'] | undefined
@@ -42,6 +43,7 @@ export class Session {
       }
     }
     this.ip = ip
+    this.sourceText = undefined
     this.granted = false
     this.attributed = undefined
   }
@@ -54,11 +56,25 @@ export class Session {
     return isStale ? undefined : authUser
   }
 
-  /** Ends the transaction that is on its way, if any. */
-  endTransit(): void {
+  /** Ends the transaction that is on its way, if any, and gives it. */
+  endTransit(): Transit | undefined {
     const { transit } = this
     this.transit = undefined
     transit?.end()
+    return transit
+  }
+
+  /** The remote address as {@link attribution} has last seen it, or the /64 that it is in. */
+  get source(): string {
+    return (this.sourceText ??= sourceOf(this.ip ?? ''))
+  }
+
+  /** The client's certificate; `undefined`: none, or one of another remote address. */
+  get shownCertificate(): ShownCertificate | undefined {
+    const { stale, certificate } = this
+    return stale !== undefined && stale.certificate === certificate
+      ? undefined
+      : this.certificateFacts
   }
 
   /**
@@ -116,11 +132,9 @@ export class Session {
   }
 
   private facts(connection: Connection): Facts {
-    const { stale } = this
-    const certificateIsStale = stale !== undefined && stale.certificate === this.certificate
     return {
       authUser: this.user,
-      certificate: certificateIsStale ? undefined : this.certificateFacts,
+      certificate: this.shownCertificate,
       ip: connection.remote.ip,
       note: typeof this.note === 'string' ? this.note : undefined,
     }

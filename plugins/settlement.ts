@@ -17,10 +17,7 @@ interface RecipientResult {
  * - A plugin may have taken the recipient out of `rcpt_to`. Where it put other addresses in, they may stand for it.
  */
 export function mayBeTaken(transaction: Transaction): (charge: RecipientCharge) => boolean {
-  if (!transaction.data_post_start) return () => false
-  if (transaction.msg_status === 'rejected' || transaction.msg_status === 'deferred') {
-    return () => false
-  }
+  if (!isMessageTaken(transaction)) return () => false
   const results = recipientResults(transaction)
   const wasTakenOut = takenOut(transaction, results)
   return ({ rank }) => {
@@ -28,6 +25,11 @@ export function mayBeTaken(transaction: Transaction): (charge: RecipientCharge) 
     if (action !== undefined && action !== 'accept') return false
     return address === undefined || !wasTakenOut(address)
   }
+}
+
+/** Whether the message was, or may have been, taken for anybody: by the first two of these. */
+export function isMessageTaken({ data_post_start: end, msg_status: status }: Transaction): boolean {
+  return Boolean(end) && status !== 'rejected' && status !== 'deferred'
 }
 
 /** Looks at all recipients once: a message may have thousands. */

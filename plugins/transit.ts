@@ -2,11 +2,12 @@ import { envelopeDomain, type EnvelopeDomain } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
 import { Charges, type Refund } from '../src/relay/charges'
 import { standingOf, type SenderClass, type SenderStanding } from '../src/relay/judge'
+import type { MessageOutcome } from '../src/reporting/outcome'
 import { clean } from '../src/safe-text'
 import { LONGEST_ID } from '../src/tenants/identities'
 import type { Known } from '../src/tenants/snapshot'
 import type { Transaction } from './haraka'
-import { mayBeTaken } from './settlement'
+import { isMessageTaken, mayBeTaken } from './settlement'
 
 /** What other plugins find in `transaction.notes.unregistered_domain`, and behind the queue in `hmail.todo.notes`. */
 export interface TransactionNote {
@@ -28,13 +29,30 @@ const NOTE = 'unregistered_domain'
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 const UNKNOWN: SenderStanding = { class: undefined, domain: undefined, matched: undefined }
 
-/** One mail transaction on its way through our hooks: what its sender is, by which facts, and what was charged. */
+/**
+ * One mail transaction on its way through our hooks: what its sender is, by which facts, what was charged, and what became
+ * of its recipients.
+ */
 export class Transit {
   attribution: Attribution = UNDECIDABLE
   snapshot: Known
   standing: SenderStanding = UNKNOWN
   /** Whether it has been said in the results store that this is none of our business. */
   skipped = false
+  /** Recipients that were let through without a charge. */
+  passed = 0
+  /** Recipients that we have answered so. */
+  refused = 0
+  deferred = 0
+  /** What we have answered to MAIL, where that was its end. */
+  stopped: 'refused' | 'deferred' | undefined
+  /** Redis says that the sender is registered by now. */
+  isRegistered = false
+  /** From {@link end} on. */
+  accepted = 0
+  refunded = 0
+  /** From {@link end} on; `undefined`: nothing of it was ours to answer. */
+  message: MessageOutcome | undefined
   private readonly sender: EnvelopeDomain
   private known: TransitFacts | undefined
   private charges: Charges | undefined
@@ -85,10 +103,34 @@ export class Transit {
     return this.charges
   }
 
-  /** Settles the charges; once. */
+  /** Settles the charges, and finds what has become of the recipients; once. */
   end(): void {
+    if (this.ended) return
     this.ended = true
-    this.charges?.settle(mayBeTaken(this.transaction))
+    const { charges, transaction } = this
+    if (charges) {
+      const wasTaken = mayBeTaken(transaction)
+      const { taken, notTaken } = charges.passed(wasTaken)
+      charges.settle(wasTaken)
+      this.accepted = taken
+      this.refunded = notTaken
+    }
+    if (this.passed > 0) {
+      const isTaken = isMessageTaken(transaction)
+      // Others may have refused some afterwards.
+      const accepted = isTaken ? Math.min(this.passed, transaction.rcpt_to.length) : 0
+      this.accepted += accepted
+      this.refunded += this.passed - accepted
+    }
+    this.message = this.outcome()
+  }
+
+  private outcome(): MessageOutcome | undefined {
+    if (this.accepted > 0) return 'accepted'
+    if (this.refunded > 0) return 'refunded'
+    if (this.refused > 0) return 'refused'
+    if (this.deferred > 0) return 'deferred'
+    return this.stopped
   }
 }
 

@@ -107,7 +107,11 @@ function start(
   const failed = (error: unknown): void =>
     plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
   try {
-    const engine = new Engine(process.config.redis, eventsOf(plugin, process))
+    const engine = new Engine(
+      process.config.redis,
+      eventsOf(plugin, process),
+      () => process.config.report.days,
+    )
     process.starting = engine
     process.warmStart
       .recall(engine)
@@ -159,7 +163,7 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
     onError: (message) => troubles.tell('background', message),
     onRedisError: (message) => troubles.tell('connection', message),
     onAlert: (alert) => logAlert(plugin, alert),
-    onDrop: (reason) => quiet.say(reason, `not given back, or not indexed: ${reason}`),
+    onDrop: (reason) => quiet.say(reason, `not given back, not indexed or not recorded: ${reason}`),
   }
 }
 

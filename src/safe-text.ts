@@ -20,3 +20,18 @@ export function safeJson(value: unknown, indent = 2): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
+
+/** A text that came from outside as {@link clean} leaves it, cut to so many octets of UTF-8. */
+export function shortened(text: string, octets: number): string {
+  // No text has fewer octets than units of UTF-16; what is longer need not be looked at.
+  const cleaned = clean(text.slice(0, octets))
+  if (Buffer.byteLength(cleaned) <= octets) return cleaned
+  let end = 0
+  let length = 0
+  for (const character of cleaned) {
+    length += Buffer.byteLength(character)
+    if (length > octets) break
+    end += character.length
+  }
+  return cleaned.slice(0, end)
+}

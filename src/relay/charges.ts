@@ -12,6 +12,8 @@ export interface RecipientCharge {
   /** How many RCPT commands of the transaction were answered before this one. */
   readonly rank: number
   state: ChargeState
+  /** It was let through, counted or not. */
+  passes: boolean
 }
 
 /** Gives recipients back; must neither throw nor wait. */
@@ -31,7 +33,7 @@ export class Charges {
   /** Opens the charge of a recipient; {@link close} must follow. */
   open(tenant: string, rank: number): RecipientCharge {
     const ordinal = this.charges.length + 1
-    const charge: RecipientCharge = { tenant, ordinal, rank, state: 'pending' }
+    const charge: RecipientCharge = { tenant, ordinal, rank, state: 'pending', passes: false }
     this.charges.push(charge)
     return charge
   }
@@ -60,6 +62,22 @@ export class Charges {
     this.settled = true
     const left = this.charges.filter((charge) => !wasTaken(charge))
     if (left.length > 0) this.giveBack(left)
+  }
+
+  /**
+   * How many recipients were let through and taken, and how many were not taken; of a charge that is on its way it will be
+   * seen that nobody waits for it any more.
+   *
+   * @param wasTaken as in {@link settle}.
+   */
+  passed(wasTaken: (charge: RecipientCharge) => boolean): { taken: number; notTaken: number } {
+    let taken = 0
+    let notTaken = 0
+    for (const charge of this.charges) {
+      if (charge.passes && wasTaken(charge)) taken++
+      else if (charge.passes || charge.state === 'pending') notTaken++
+    }
+    return { taken, notTaken }
   }
 
   private giveBack(charges: readonly RecipientCharge[]): void {

@@ -28,6 +28,7 @@ export const MOST_UNATTRIBUTED = 1000
 export const LONGEST_USER = 128
 export const LONGEST_MESSAGE_ID = 128
 export const LONGEST_HELO = 64
+export const LONGEST_CERTIFICATE = 253
 
 /** How long rows by the hour are kept, in days. */
 export const HOURS_KEPT = 8

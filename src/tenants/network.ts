@@ -42,6 +42,17 @@ export function parsePrefix(text: string): string {
 }
 
 /**
+ * What counts as one source of mail: an IPv4 address, or the /64 of an IPv6 one, since a single host has all of that (RFC
+ * 4291 §2.5.4). IPv4-mapped IPv6 becomes IPv4; what is no address is given back.
+ */
+export function sourceOf(address: string): string {
+  const numeric = toNumeric(address)
+  if (numeric === undefined) return address
+  if (numeric.bits === 32) return format(32, unsigned(numeric), 32).slice(0, -'/32'.length)
+  return format(128, (numeric.value >> 64n) << 64n, 64)
+}
+
+/**
  * Values by IP prefix; the longest prefix that holds an address wins. Each prefix has one value.
  * A look-up costs one `Map` access for each prefix length in use, however many prefixes there are.
  */

@@ -4,6 +4,11 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { RefusedError } from '../../src/errors'
 import { Restrictions } from '../../src/restriction/restriction'
+import type { Batch } from '../../src/reporting/batch'
+import { MOST_UNATTRIBUTED } from '../../src/reporting/bounds'
+import { Recorder } from '../../src/reporting/recorder'
+import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
+import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/tenants/directory'
@@ -21,6 +26,7 @@ import { addToStream, anAlert, pending } from '../support/alerts'
 import { raise } from '../support/events'
 import { REPLY } from '../support/replies'
 import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
+import { REFUSED } from '../support/reporting'
 
 /** Sent by every connection, and never shown by MONITOR. */
 const UNSEEN = ['hello']
@@ -83,6 +89,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       assert.equal(await directory.askOwner('contoso.example'), 'contoso')
       await relay.registry.removeDomains('contoso', ['contoso.example'])
       assert.equal(await directory.askOwner('contoso.example'), null)
+      await recordMuch(store, redis)
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
         const [added] = await admin.lrange('ud:{tailspin}:audit', 0, 0)
@@ -188,6 +195,24 @@ async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
     const sent = await tenant.send({ ...registered, from: 'x@d1499.example' })
     return sent.delivered && (await tenant.used()) === 2
   })
+}
+
+/** What processes record when there is more than they keep. */
+async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
+  const admin = redis.client()
+  const recorder = new Recorder(store, () => 90)
+  const tally = new Tally(assert.fail)
+  for (let at = 0; at < MOST_UNATTRIBUTED; at++) {
+    const number = String(at)
+    const source = { domain: `d${at}.example`, connector: 'contoso/mx', ip: '::1', user: '' }
+    tally.batchOf('contoso')!.addSource(source, '?', REFUSED)
+    tally.unattributed!.add({ ip: number, user: '', certificate: '' }, REFUSED)
+  }
+  const ended = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`p${at}`, '1 1']))
+  await admin.hset(store.keys.flushes('contoso'), ended)
+  await recorder.record('contoso', tally.take('contoso') as Batch, 'here 1')
+  await recorder.recordUnattributed(tally.take(UNATTRIBUTED) as UnattributedBatch, 'here 1')
+  assert.equal(await admin.hlen(store.keys.flushes('contoso')), 64)
 }
 
 /** Another operator claims a name while the file is being applied: what was written of it is taken back. */

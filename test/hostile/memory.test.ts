@@ -79,6 +79,7 @@ function sessionFrom(ip: string, notes: Record<string, unknown> = {}): Connectio
     ...{
       uuid: ip,
       remote: { ip },
+      hello: {},
       notes,
       results: RESULTS,
       transaction: null,

@@ -73,6 +73,7 @@ function sessionOf(from: string): Connection & { transaction: Transaction } {
   return {
     uuid: 'A1',
     remote: { ip: '192.0.2.1' },
+    hello: { host: 'mx.contoso.example' },
     notes: {},
     results: results(),
     transaction: {

@@ -29,7 +29,7 @@ function transactionOf(
 function taken(transaction: Transaction, ranks: readonly number[]): boolean[] {
   const wasTaken = mayBeTaken(transaction)
   return ranks.map((rank) =>
-    wasTaken({ tenant: 'contoso', ordinal: rank + 1, rank, state: 'counted' }),
+    wasTaken({ tenant: 'contoso', ordinal: rank + 1, rank, state: 'counted', passes: true }),
   )
 }
 

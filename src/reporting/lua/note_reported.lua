@@ -2,6 +2,7 @@
 --
 -- KEYS[1] index
 -- ARGV[1] how long reports are kept, in ms   ARGV[2 …] server time in ms and tenant, one after the other
+-- Reply: OK
 --
 -- @include clock
 redis.call('ZADD', KEYS[1], 'GT', unpack(ARGV, 2))

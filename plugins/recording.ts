@@ -1,0 +1,107 @@
+import type { Config } from '../src/config'
+import { messageOf } from '../src/errors'
+import { normalizeAuthUser } from '../src/names/auth-user'
+import type { Attributed } from '../src/relay/attribution'
+import type { Engine } from '../src/relay/engine'
+import type { Batch } from '../src/reporting/batch'
+import {
+  LONGEST_CERTIFICATE,
+  LONGEST_HELO,
+  LONGEST_MESSAGE_ID,
+  LONGEST_USER,
+} from '../src/reporting/bounds'
+import type { Outcome } from '../src/reporting/outcome'
+import { shortened } from '../src/safe-text'
+import type { Connection } from './haraka'
+import type { Quiet } from './quiet'
+import type { Session } from './session'
+import type { Transit } from './transit'
+
+/** Counts each transaction for the reports when it has ended: in memory, without waiting, and whatever comes, without throwing. */
+export class Recording {
+  constructor(
+    private readonly config: () => Config,
+    private readonly engine: () => Engine | undefined,
+    private readonly quiet: Quiet,
+  ) {}
+
+  end(connection: Connection, session: Session, transit: Transit): void {
+    // Most often nothing was said of it, as of all mail that is not relayed.
+    if (transit.message === undefined) return
+    try {
+      this.record(connection, session, transit, transit as Outcome)
+    } catch (error) {
+      const message = messageOf(error)
+      this.quiet.say(message, `not recorded: ${message}`)
+    }
+  }
+
+  private record(
+    connection: Connection,
+    session: Session,
+    transit: Transit,
+    outcome: Outcome,
+  ): void {
+    const tally = this.engine()?.tally
+    if (!tally) return
+    const { attribution, standing } = transit
+    if (attribution.kind === 'none') {
+      tally.unattributed?.add(unattributedSource(session), outcome)
+      return
+    }
+    // Of a tenant that there is not, there are no reports either.
+    if (attribution.kind !== 'attributed' || transit.snapshot === null) return
+    const batch = tally.batchOf(attribution.tenant)
+    if (!batch) return
+    noteConnector(batch, attribution, session)
+    if (standing.class === 'registered' || transit.isRegistered) batch.addRegistered(outcome)
+    else if (standing.class === 'null') batch.addNull(outcome)
+    else this.recordSource(batch, connection, session, transit, outcome)
+  }
+
+  /** Unregistered mail, and what nobody could classify. */
+  private recordSource(
+    batch: Batch,
+    connection: Connection,
+    session: Session,
+    { attribution, standing, transaction }: Transit,
+    outcome: Outcome,
+  ): void {
+    const source = {
+      domain: standing.domain ?? '',
+      connector: (attribution as Attributed).connector ?? '',
+      ip: session.source,
+      user: userOf(session),
+    }
+    batch.addSource(source, standing.class === undefined ? '?' : 'u', outcome)
+    if (!this.config().report.samples || !batch.wantsSample(source)) return
+    const messageId = transaction.header?.get('Message-ID') ?? ''
+    const helo = connection.hello.host ?? ''
+    batch.addSample(
+      source,
+      shortened(messageId.trim(), LONGEST_MESSAGE_ID),
+      shortened(helo, LONGEST_HELO),
+    )
+  }
+}
+
+function noteConnector(batch: Batch, { connector, method }: Attributed, session: Session): void {
+  if (connector === undefined) return
+  batch.noteConnector(connector, method === 'tls' ? (session.shownCertificate?.expires ?? 0) : 0)
+}
+
+/** The name that a certificate may be believed, else its fingerprint: what a connector can be registered with. */
+function unattributedSource(session: Session): { ip: string; user: string; certificate: string } {
+  const { shownCertificate: shown } = session
+  const name = shown?.verified ? shown.names[0] : undefined
+  const certificate = name ?? shown?.fingerprint256.replaceAll(':', '').toLowerCase() ?? ''
+  return {
+    ip: session.source,
+    user: userOf(session),
+    certificate: shortened(certificate, LONGEST_CERTIFICATE),
+  }
+}
+
+function userOf({ user }: Session): string {
+  return user === undefined ? '' : shortened(normalizeAuthUser(user).user, LONGEST_USER)
+}
