@@ -10,6 +10,7 @@ import { connectorId } from '../src/tenants/identities'
 import type { Snapshot } from '../src/tenants/snapshot'
 import { applyInThread } from '../src/tenants/tenants-file-thread'
 import type { Connector } from '../src/tenants/types'
+import { LookOut } from '../src/unusual/look-out'
 import { Alerts } from './alerts'
 import { Appointment, appointWorker, hearAppointment } from './appointment'
 import { logAlert } from './alert-line'
@@ -35,6 +36,7 @@ class Process {
   readonly warmStart: WarmStart
   readonly appointment = new Appointment()
   readonly alerts: Alerts
+  lookOut: LookOut | undefined
 
   constructor(
     plugin: Plugin,
@@ -93,6 +95,7 @@ export function hook_init_child(this: Plugin, next: Next): void {
 export function shutdown(this: Plugin): void {
   running?.warmStart.stop()
   running?.alerts.stop()
+  running?.lookOut?.stop()
   running?.starting?.release()
 }
 
@@ -133,6 +136,12 @@ function beginDuties(process: Process, engine: Engine): void {
   process.warmStart.keep(engine)
   const { store, forwarder, watch } = engine
   watch.add(resolveEnded(store, forwarder, () => process.config.allowance.limits))
+  process.lookOut = new LookOut(
+    store,
+    () => process.config,
+    (tenant) => engine.eventsPending(tenant),
+  )
+  watch.add(process.lookOut)
   watch.start()
   process.alerts.begin(engine)
 }

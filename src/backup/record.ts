@@ -239,13 +239,14 @@ function toConnector({ id, value }: Record<string, unknown>): ConnectorRecord {
 /** As `packConnector` writes it, with identities in their canonical text. */
 function isConnector(value: string): boolean {
   const parsed = parseObject(value, 'value')
-  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = parsed
+  const { changedAt, ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = parsed
   return (
     isList(ip, (text) => parsePrefix(text) === text) &&
     isList(cert, (text) => toDomain(text.replace(/^\*\./, '')) === text.replace(/^\*\./, '')) &&
     isList(certSha256, (text) => /^[\da-f]{64}$/.test(text)) &&
     isList(auth, (text) => text !== '' && !CONTROL.test(text)) &&
     typeof enabled === 'boolean' &&
+    (changedAt === undefined || Number.isSafeInteger(changedAt)) &&
     Number.isSafeInteger(addedAt) &&
     isText(addedBy, LONGEST_BY) &&
     !CONTROL.test(addedBy) &&

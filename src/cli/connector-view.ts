@@ -18,6 +18,7 @@ export function connectorView(connector: Connector): object {
       : null,
     added_at: isoTime(connector.addedAt),
     added_by: connector.addedBy,
+    changed_at: connector.changedAt === undefined ? null : isoTime(connector.changedAt),
   }
 }
 

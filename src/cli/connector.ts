@@ -25,6 +25,7 @@ interface IdentityOptions {
 
 const VIEW_FIELDS = [
   'tenant, name, enabled, added_at, added_by',
+  'changed_at: when identities or enabled were changed last, or null',
   'ip, cert, cert_sha256, auth: arrays',
   'blocked: null, or {since, by, reason}',
 ]

@@ -17,6 +17,7 @@ import { addRestrictionCommands } from './restriction'
 import { addStatusCommand } from './status'
 import { addTenantCommands } from './tenant'
 import { addUnattributedCommand } from './unattributed'
+import { addUnusualCommand } from './unusual'
 
 /**
  * The whole command line.
@@ -48,6 +49,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addReportCommand(program, io)
   addUnattributedCommand(program, io)
   addRestrictionCommands(program, io)
+  addUnusualCommand(program, io)
   addExplainCommand(program, io)
   addAuditCommand(program, io)
   addApplyCommand(program, io, end)

@@ -28,6 +28,10 @@ export class Keys {
   readonly unattributedFlushes: string
   /** Tenant → when it last had unregistered mail. */
   readonly reported: string
+  /** From when on mail is recorded, in ms. */
+  readonly recordedSince: string
+  /** Tenants for which a rule of unusual mail holds, as it has been told. */
+  readonly unusualIndex: string
   /** The stream of all events. */
   readonly events: string
   /** Ids of the events that are in the stream, or were: each is put there once. */
@@ -64,6 +68,8 @@ export class Keys {
     this.tenantsAudit = `${prefix}{@tenants}:audit`
     this.unattributedFlushes = `${prefix}{@unattributed}:flushes`
     this.reported = `${prefix}{@reported}`
+    this.recordedSince = `${prefix}{@reported}:since`
+    this.unusualIndex = `${prefix}{@reported}:unusual`
     this.events = `${prefix}{@events}`
     this.eventIds = `${prefix}{@events}:ids`
     this.eventGroups = `${prefix}{@events}:groups`
@@ -131,7 +137,7 @@ export class Keys {
     return `${this.prefix}{@unattributed}:d${day}`
   }
 
-  /** Rules of unusual mail that hold now, with the event that said so. */
+  /** Rules of unusual mail that hold now: `event since last`, the event that said so, and when it held first and last. */
   unusual(id: string): string {
     return `${this.prefix}{${id}}:unusual`
   }

@@ -29,7 +29,7 @@ export async function readSomeConnectors(
 /** Reads a connector as the registry packs it. */
 export function decodeConnector(id: string, json: string): Connector {
   const slash = id.indexOf('/')
-  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = JSON.parse(
+  const { changedAt, ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = JSON.parse(
     json,
   ) as Packed
   return {
@@ -42,6 +42,7 @@ export function decodeConnector(id: string, json: string): Connector {
     enabled,
     addedAt,
     addedBy,
+    ...(changedAt === undefined ? {} : { changedAt }),
     ...(blocked ? { blocked } : {}),
   }
 }

@@ -84,8 +84,9 @@ export class ConnectorRegistry {
       const { name, identities, enabled } = put
       const wanted = { tenant, name, ...identities, addedBy: by }
       if (there === undefined) return { ...wanted, enabled: enabled ?? true }
-      const { addedAt } = there
-      return keepBlocked(there, { ...wanted, enabled: enabled ?? there.enabled, addedAt })
+      const { addedAt, changedAt } = there
+      const now = { ...wanted, enabled: enabled ?? there.enabled, addedAt, changedAt }
+      return keepBlocked(there, now)
     })
     await this.assertTenantStays(tenant, changed)
   }
@@ -216,7 +217,8 @@ export class ConnectorRegistry {
   /**
    * Changes connectors as `decide` says, all in one script; asks it again where somebody else was quicker.
    *
-   * @param options `restoring`: the audit trail gets one entry for all of them; `why`: what it says besides.
+   * @param options `restoring`: the times stay as they are, and the audit trail gets one entry for all of them; `why`:
+   *   what it says besides.
    * @returns the ids of those that are another now.
    */
   private async change(
@@ -228,7 +230,9 @@ export class ConnectorRegistry {
     if (ids.length === 0) return []
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const values = await client.hmget(keys.connectors, ...ids)
-      const planned = ids.flatMap((id, at) => toChange(id, values[at] ?? '', decide, why))
+      const planned = ids.flatMap((id, at) =>
+        toChange(id, values[at] ?? '', decide, { restoring, why }),
+      )
       if (planned.length === 0) return []
       const changes = planned.map(({ change }) => change)
       const entries = restoring ? [restoredEntry(ids)] : planned.map(({ entry }) => entry)
@@ -255,7 +259,7 @@ interface Change {
   readonly id: string
   readonly was: string
   readonly value: string
-  readonly stamp: '' | 'added' | 'blocked'
+  readonly stamp: '' | 'added' | 'changed' | 'blocked'
   readonly frees: string[]
   readonly takes: string[]
 }
@@ -264,10 +268,12 @@ function toChange(
   id: string,
   was: string,
   decide: (id: string, there: Connector | undefined) => Wanted,
-  why: string,
+  { restoring, why }: { readonly restoring: boolean; readonly why: string },
 ): { change: Change; entry: ConnectorEntry }[] {
   const there = was === '' ? undefined : decodeConnector(id, was)
-  const wanted = decide(id, there)
+  const decided = decide(id, there)
+  const isChanged = !restoring && there && decided && !worksAlike(there, decided)
+  const wanted = isChanged ? { ...decided, changedAt: undefined } : decided
   const value = wanted ? packConnector(wanted) : ''
   const had = there ? identityFields(there) : []
   const has = wanted ? identityFields(wanted) : []
@@ -278,13 +284,21 @@ function toChange(
         id,
         was,
         value,
-        stamp: wanted === undefined ? '' : stampOf(wanted),
+        stamp: isChanged ? 'changed' : wanted === undefined ? '' : stampOf(wanted),
         frees: had.filter((each) => !has.includes(each)),
         takes: has,
       },
       entry: entryOf(id, there, wanted, why),
     },
   ]
+}
+
+/** Whether both let the same sessions relay, but for a block. */
+function worksAlike(
+  a: Identities & { readonly enabled: boolean },
+  b: Identities & { readonly enabled: boolean },
+): boolean {
+  return a.enabled === b.enabled && sameIdentities(a, b)
 }
 
 /** New ones are not blocked: one time is missing at most. */

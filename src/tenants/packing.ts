@@ -51,11 +51,11 @@ export type UnstampedConnector = Omit<Connector, 'addedAt' | 'blocked'> & {
   readonly blocked?: (Omit<ConnectorBlock, 'since'> & { readonly since?: number }) | undefined
 }
 
-/** The JSON of a connector in `ud:{@connectors}`. The script relies on where in it the times come last. */
+/** The JSON of a connector in `ud:{@connectors}`. The script relies on where in it the times stand. */
 export function packConnector(connector: UnstampedConnector): string {
-  const { ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = connector
+  const { changedAt, ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = connector
   return JSON.stringify({
-    ...{ ip, cert, certSha256, auth, enabled, addedBy, addedAt },
+    ...{ changedAt, ip, cert, certSha256, auth, enabled, addedBy, addedAt },
     blocked: blocked && { by: blocked.by, reason: blocked.reason, since: blocked.since },
   })
 }

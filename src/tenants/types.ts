@@ -57,5 +57,7 @@ export interface Connector extends Identities {
   /** ms since the epoch, server time */
   readonly addedAt: number
   readonly addedBy: string
+  /** When its identities, or `enabled`, became what they are; absent: they are as they were added. */
+  readonly changedAt?: number | undefined
   readonly blocked?: ConnectorBlock | undefined
 }

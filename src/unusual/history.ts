@@ -19,7 +19,7 @@ export interface History {
   /** Start of an hour → about how many distinct domains are behind `(other)`. */
   readonly otherDomains: ReadonlyMap<number, number>
   /** The connectors that the rows of the last 24 hours name. */
-  readonly connectors: readonly (Connector & { readonly changedAt?: number | undefined })[]
+  readonly connectors: readonly Connector[]
   /** When the tenant was restricted, as far as that is not long ago. */
   readonly restrictedAt: readonly number[]
   /** Of unregistered mail. */

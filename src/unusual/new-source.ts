@@ -15,7 +15,7 @@ const MANY = { ip: 'addresses', user: 'AUTH users' } as const
 /** Much unregistered mail from addresses, or AUTH users, that the tenant did not send from before. */
 export const newSource: Rule = {
   name: 'new_source',
-  needs: () => BASELINE,
+  needs: () => BASELINE + DAY,
   look(history, settings) {
     const more = isMuchOnTop(history, settings)
     if (!more) return undefined
@@ -66,7 +66,9 @@ function newOnes({ now, rows, dayRows }: History, kind: 'ip' | 'user'): NewOnes 
       .map((row) => row[kind]),
   )
   const sums = sumBy(rows, kind)
-    .filter(({ key, counts }) => key !== '' && counts.accepted > 0 && !known.has(key))
+    // Behind (other) may be anybody, who was there before, too.
+    .filter(({ key, counts }) => key !== '' && key !== OTHER && counts.accepted > 0)
+    .filter(({ key }) => !known.has(key))
     .sort((a, b) => b.counts.accepted - a.counts.accepted)
   return { kind, sums, count: sums.reduce((sum, { counts }) => sum + counts.accepted, 0) }
 }
@@ -74,10 +76,8 @@ function newOnes({ now, rows, dayRows }: History, kind: 'ip' | 'user'): NewOnes 
 function describe({ kind, sums, count }: NewOnes): string {
   const { key } = sums[0]!
   const from =
-    key === OTHER
-      ? `more ${MANY[kind]} than are kept by name`
-      : sums.length === 1
-        ? `${ONE[kind]} ${clean(key)}`
-        : `${sums.length} ${MANY[kind]} such as ${clean(key)}`
+    sums.length === 1
+      ? `${ONE[kind]} ${clean(key)}`
+      : `${sums.length} ${MANY[kind]} such as ${clean(key)}`
   return `${recipients(count)} of unregistered mail in 24 hours from ${from}`
 }

@@ -10,7 +10,7 @@ const OFTEN = 5
 /** Much of the daily limit is used day after day: what leaks out slowly, or a domain that should be registered. */
 export const steady: Rule = {
   name: 'steady',
-  needs: () => DAYS * DAY,
+  needs: () => (DAYS + 1) * DAY,
   look({ now, hours, limits, knownSince }, settings) {
     const limit = dailyLimit(limits)
     if (settings.steady === 0 || !limit) return undefined

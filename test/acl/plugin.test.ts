@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { loadConfig } from '../../src/config-file'
 import { RefusedError } from '../../src/errors'
+import { HOUR } from '../../src/reporting/calendar'
+import { OTHER } from '../../src/reporting/rows'
 import { Restrictions } from '../../src/restriction/restriction'
 import type { Batch } from '../../src/reporting/batch'
 import { MOST_UNATTRIBUTED } from '../../src/reporting/bounds'
@@ -13,6 +16,8 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/tenants/directory'
 import { Registry } from '../../src/tenants/registry'
+import { LookOut } from '../../src/unusual/look-out'
+import { days, LATER, NOW, play, Scenario } from '../unusual/scenario'
 import { startHaraka, TestRelay, waitFor, type TestRedis } from '../support'
 import {
   credentials,
@@ -84,6 +89,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       const late = redis.client({ ...credentials(role), connectionName: 'plugin' })
       const store = new Store(late, new Keys('ud:'))
       await new Restrictions(store).index('contoso')
+      await lookForUnusual(new Store(admin, store.keys), store)
       // As a process does that knew the owner of a domain which has none any more: is it the only one that is gone?
       const directory = new Directory(store, { onReady() {}, onRestriction() {}, onError() {} })
       assert.equal(await directory.askOwner('contoso.example'), 'contoso')
@@ -213,6 +219,37 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   await recorder.record('contoso', tally.take('contoso') as Batch, 'here 1')
   await recorder.recordUnattributed(tally.take(UNATTRIBUTED) as UnattributedBatch, 'here 1')
   assert.equal(await admin.hlen(store.keys.flushes('contoso')), 64)
+}
+
+/** A rule begins to hold, and ends; some of the domains have no row of their own. */
+async function lookForUnusual(admin: Store, store: Store): Promise<void> {
+  const { client, keys } = admin
+  const burst = new Scenario()
+    .routine({ days: days(0, 10) })
+    .send({ at: NOW - HOUR, accepted: 100, domain: OTHER })
+  await play(admin, 'wingtip', burst, LATER)
+  const hour = keys.reportHour('wingtip', Math.floor((NOW - HOUR + LATER) / HOUR))
+  await client.pfadd(keys.reportOthers(hour), ...days(0, 100).map((at) => `x${at}.example`))
+  const config = loadConfig(undefined)
+  const look = new LookOut(
+    store,
+    () => config,
+    () => {},
+  )
+  await look.run()
+  assert.deepEqual(Object.keys(await client.hgetall(keys.unusual('wingtip'))).sort(), [
+    'domains',
+    'volume',
+  ])
+  const calm = { ...config, unusual: { ...config.unusual, domains: 0, volume: 0 } }
+  await client.hset(keys.unusual('wingtip'), 'domains', 'evt_1 1 1', 'volume', 'evt_2 1 1')
+  const last = new LookOut(
+    store,
+    () => calm,
+    () => {},
+  )
+  await last.run()
+  assert.equal(await client.exists(keys.unusual('wingtip')), 0)
 }
 
 /** Another operator claims a name while the file is being applied: what was written of it is taken back. */

@@ -121,6 +121,8 @@ describe('tenantctl with the users of docs/acl', () => {
     'report contoso --where domain^=lure',
     'report contoso --by hour --where domain^=lure',
     'unattributed',
+    'unusual',
+    'unusual contoso',
     'explain --from x@lure.example --ip 192.0.2.1',
     'explain --from x@contoso.com --auth y@contoso.net',
     'apply tenants.yaml --dry-run',

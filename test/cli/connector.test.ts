@@ -47,6 +47,7 @@ describe('tenantctl connector', () => {
       blocked: null,
       added_at: view.added_at,
       added_by: 'ann',
+      changed_at: null,
     })
     assert.deepEqual(await cli.json('connector', 'list', 'fabrikam'), [])
     const { out } = await cli.run('connector', 'list')

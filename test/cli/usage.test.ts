@@ -240,6 +240,7 @@ describe('tenantctl', () => {
         'restricted',
         'report a',
         'unattributed',
+        'unusual',
         'block a --reason b',
         'unblock a --reason b',
         'explain --from x@a.example',

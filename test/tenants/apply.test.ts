@@ -46,7 +46,9 @@ async function stateOf({ registry, store }: Site) {
     (await registry.listTenants()).map(async ({ createdAt: _, ...tenant }) => ({
       ...tenant,
       domains: (await registry.listDomains(tenant.id)).map(({ addedAt: _, ...domain }) => domain),
-      connectors: (await registry.listConnectors(tenant.id)).map(({ addedAt: _, ...each }) => each),
+      connectors: (await registry.listConnectors(tenant.id)).map(
+        ({ addedAt: _, changedAt: __, ...each }) => each,
+      ),
     })),
   )
   return { tenants, owners: await store.client.hgetall(store.keys.ownerNames) }

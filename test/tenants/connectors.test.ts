@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { InputError, NotFoundError, RefusedError } from '../../src/errors'
+import { normalizeIdentities } from '../../src/tenants/identities'
 import { Registry } from '../../src/tenants/registry'
 import type { Identities } from '../../src/tenants/types'
 import { assertConsistent, errorOf, newSite, useRedis, type Site } from '../support/registry'
@@ -42,6 +43,35 @@ describe('connectors', () => {
     assert.equal(await registry.addConnector('contoso', 'hq', identities, 'anna'), 'unchanged')
     assert.equal(await store.client.get(store.keys.connectorsToken), token)
     await assertConsistent(store)
+  })
+
+  it('know when they were changed: their identities, or whether they are enabled', async () => {
+    const { registry } = await siteWith('contoso')
+    const changedAt = async (): Promise<number | undefined> =>
+      (await registry.getConnector('contoso', 'hq'))?.changedAt
+    await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    assert.equal(await changedAt(), undefined)
+    await registry.setConnectorEnabled('contoso', 'hq', true)
+    assert.equal(await changedAt(), undefined)
+    await registry.setConnectorEnabled('contoso', 'hq', false)
+    const disabled = (await changedAt())!
+    assert.ok(Math.abs(disabled - Date.now()) < 60_000)
+
+    const put = async (...ip: string[]): Promise<void> =>
+      registry.connectors.put(
+        'contoso',
+        [{ name: 'hq', identities: normalizeIdentities({ ip }) }],
+        'x',
+      )
+    await put('192.0.2.1')
+    assert.equal(await changedAt(), disabled, 'whose it is does not matter')
+    await put('192.0.2.1', '192.0.2.2')
+    const edited = (await changedAt())!
+    assert.ok(edited >= disabled)
+    const connector = (await registry.getConnector('contoso', 'hq'))!
+    await registry.setConnectorEnabled('contoso', 'hq', true)
+    await registry.connectors.restore([connector])
+    assert.deepEqual(await registry.getConnector('contoso', 'hq'), connector)
   })
 
   it('with other identities than before are refused', async () => {
@@ -123,12 +153,16 @@ describe('connectors', () => {
   it('are disabled, enabled and removed', async () => {
     const { registry, store } = await siteWith('contoso')
     await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
-    const before = await registry.getConnector('contoso', 'hq')
+    const now = async (): Promise<object> => ({
+      ...(await registry.getConnector('contoso', 'hq')),
+      changedAt: undefined,
+    })
+    const before = await now()
     assert.equal(await registry.setConnectorEnabled('contoso', 'hq', false), 'changed')
     assert.equal(await registry.setConnectorEnabled('contoso', 'hq', false), 'unchanged')
-    assert.deepEqual(await registry.getConnector('contoso', 'hq'), { ...before, enabled: false })
+    assert.deepEqual(await now(), { ...before, enabled: false })
     assert.equal(await registry.setConnectorEnabled('contoso', 'hq', true), 'changed')
-    assert.deepEqual(await registry.getConnector('contoso', 'hq'), before)
+    assert.deepEqual(await now(), before)
     await registry.removeConnector('contoso', 'hq')
     assert.equal(await registry.getConnector('contoso', 'hq'), undefined)
     for (const each of [

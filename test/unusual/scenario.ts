@@ -1,8 +1,11 @@
 import { parseLimits } from '../../src/allowance/limits'
 import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
-import { addCounts, NOTHING, type Counts } from '../../src/reporting/counts'
+import { addCounts, NOTHING, packCounts, type Counts } from '../../src/reporting/counts'
 import type { DatedRow, HourReport } from '../../src/reporting/reader'
-import { sourceField, type Source } from '../../src/reporting/rows'
+import { sourceField, totalField, type Source } from '../../src/reporting/rows'
+import type { Store } from '../../src/store/store'
+import { connectorId } from '../../src/tenants/identities'
+import { packConnector } from '../../src/tenants/packing'
 import type { Connector } from '../../src/tenants/types'
 import type { History } from '../../src/unusual/history'
 import { lastDay } from '../../src/unusual/span'
@@ -12,6 +15,8 @@ import { countsOf, sourceOf, type Mail } from '../support/reports'
 /** Some afternoon, in ms. */
 export const NOW = startOf(NOON, DAY) + 15 * HOUR + 30 * 60_000
 export const TODAY = startOf(NOW, DAY)
+/** From then to the present hour, for what asks Redis for the time. */
+export const LATER = startOf(Date.now(), HOUR) - startOf(NOW, HOUR)
 
 /** What a school sends on a day, from 8 to 17: most of it registered, and some that it forwards for teachers. */
 interface Routine {
@@ -31,7 +36,7 @@ export function days(from: number, to: number): number[] {
 /** What a tenant sent, made up mail by mail. */
 export class Scenario {
   readonly mails: Mail[] = []
-  readonly connectors: (Connector & { changedAt?: number })[] = []
+  readonly connectors: Connector[] = []
   readonly restrictedAt: number[] = []
   knownSince = NOW - 90 * DAY
   limits = '300/1h, 1500/1d'
@@ -88,6 +93,52 @@ export class Scenario {
       limits: parseLimits(this.limits),
     }
   }
+}
+
+/**
+ * Writes into Redis what a tenant sent, as recording leaves it, and when its connectors were changed and it was restricted.
+ *
+ * @param by ms that all of it is later.
+ */
+export async function play(
+  store: Store,
+  tenant: string,
+  { mails, connectors, restrictedAt, knownSince }: Scenario,
+  by = 0,
+): Promise<void> {
+  const { client, keys } = store
+  const moved = mails.map((mail) => ({ ...mail, at: mail.at + by }))
+  await client.hset(keys.tenant(tenant), 'createdAt', knownSince + by)
+  await client.set(keys.recordedSince, knownSince + by)
+  const writes: Promise<unknown>[] = []
+  const write = (key: string, field: string, counts: Counts): void => {
+    writes.push(client.hset(key, field, packCounts(counts)))
+  }
+  for (const hour of hoursOf(moved)) {
+    const key = keys.reportDay(tenant, Math.floor(hour.at / DAY))
+    for (const each of ['unregistered', 'registered', 'null'] as const) {
+      if (hour[each].lastSeen > 0) write(key, totalField((hour.at / HOUR) % 24, each), hour[each])
+    }
+  }
+  for (const row of rowsBy(moved, DAY)) {
+    write(keys.reportDay(tenant, row.at / DAY), sourceField(row), row.counts)
+  }
+  for (const row of rowsBy(moved, HOUR)) {
+    write(keys.reportHour(tenant, row.at / HOUR), sourceField(row), row.counts)
+  }
+  const last = moved.findLast((mail) => mail.class === undefined)
+  if (last) writes.push(client.zadd(keys.reported, last.at, tenant))
+  for (const { addedAt, changedAt, ...rest } of connectors) {
+    const packed = packConnector({
+      ...{ ...rest, addedAt: addedAt + by },
+      ...(changedAt === undefined ? {} : { changedAt: changedAt + by }),
+    })
+    writes.push(client.hset(keys.connectors, connectorId(tenant, rest.name), packed))
+  }
+  for (const [at, since] of restrictedAt.entries()) {
+    writes.push(client.zadd(keys.caseIndex, since + by, `${tenant}:${at + 1}`))
+  }
+  await Promise.all(writes)
 }
 
 function hoursOf(mails: readonly Mail[]): HourReport[] {

@@ -27,6 +27,15 @@ function spread(count: number, from: number, hours: number, mail: Partial<Mail> 
   }))
 }
 
+/** `count` recipients in each hour of a day. */
+function hourly(day: number, count: number): Mail[] {
+  return Array.from({ length: 24 }, (_, hour) => ({
+    at: TODAY - day * DAY + hour * HOUR,
+    accepted: count,
+    domain: 'lure.example',
+  }))
+}
+
 export const takeovers: readonly Takeover[] = [
   {
     name: 'a forgotten server',
@@ -126,10 +135,10 @@ export const takeovers: readonly Takeover[] = [
     rule: 'steady',
     also: [],
     words:
-      'on 7 days of the last seven more than 60 % of the limit of 1500/1d: at least 1040 recipients on each of five days',
+      'on 7 days of the last seven more than 60 % of the limit of 1500/1d: at least 1048 recipients on each of five days',
     build: () =>
       days(1, 40).reduce(
-        (scenario, day) => scenario.send(...spread(1000, TODAY - day * DAY, 24)),
+        (scenario, day) => scenario.send(...hourly(day, 42)),
         new Scenario().routine({ days: days(1, 40) }),
       ),
   },
@@ -220,9 +229,6 @@ export const innocents: readonly { name: string; build: () => Scenario }[] = [
     build: () =>
       days(1, 40)
         .filter((day) => day % 7 < 4)
-        .reduce(
-          (scenario, day) => scenario.send(...spread(1200, TODAY - day * DAY, 24)),
-          new Scenario(),
-        ),
+        .reduce((scenario, day) => scenario.send(...hourly(day, 50)), new Scenario()),
   },
 ]

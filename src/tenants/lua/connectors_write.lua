@@ -3,7 +3,7 @@
 -- KEYS[1] connectors   KEYS[2] identities   KEYS[3] token   KEYS[4] audit trail
 -- ARGV[1] random part of a token   ARGV[2] JSON: a list of { id, was, value, stamp, frees, takes }. id: tenant/name;
 -- was: the JSON that the caller saw, or empty; value: the new one, or empty to remove it; stamp: what the
--- script adds the time of: added, blocked, or empty; frees, takes: fields of the identities that it gives up and takes
+-- script adds the time of: added, changed, blocked, or empty; frees, takes: fields of the identities that it gives up and takes
 -- ARGV[3] actor   ARGV[4] JSON: entries of the audit trail, a list of { subject, what, from, to }
 -- Reply: { 'written' } · { 'stale' } somebody else was quicker, nothing written · { 'taken', identity, holder, id }
 --
@@ -45,6 +45,9 @@ for _, change in ipairs(changes) do
     -- Spliced as text: cjson would write an empty list as {}.
     local open = string.sub(change.value, 1, -2)
     redis.call('HSET', KEYS[1], change.id, string.format('%s,"addedAt":%.0f}', open, now_ms()))
+  elseif change.stamp == 'changed' then
+    local rest = string.sub(change.value, 2)
+    redis.call('HSET', KEYS[1], change.id, string.format('{"changedAt":%.0f,%s', now_ms(), rest))
   elseif change.stamp == 'blocked' then
     local open = string.sub(change.value, 1, -3)
     redis.call('HSET', KEYS[1], change.id, string.format('%s,"since":%.0f}}', open, now_ms()))

@@ -1,0 +1,134 @@
+import { parseLimits } from '../allowance/limits'
+import type { Config } from '../config'
+import { DAY, HOUR, startOf } from '../reporting/calendar'
+import { ReportReader, type DatedRow } from '../reporting/reader'
+import { OTHER } from '../reporting/rows'
+import type { Store } from '../store/store'
+import { readSomeConnectors } from '../tenants/connector-reader'
+import { hasManyDomains } from './domains'
+import { SOURCE_DAYS, type History } from './history'
+import { Hourly } from './hourly'
+import { isMuchOnTop } from './new-source'
+import { recentRestrictions } from './recent-restrictions'
+import { BASELINE, lastDay } from './span'
+
+/** How long ago a restriction may be for what follows it to be in the last 24 hours. */
+const RESTRICTED_WITHIN = DAY + 3 * HOUR
+
+/** What all tenants have in common while their histories are read. */
+export interface Moment {
+  /** ms, server time */
+  readonly now: number
+  /** From when on mail is recorded. */
+  readonly recordedSince: number
+  /** When tenants were restricted of late. */
+  readonly restrictions: ReadonlyMap<string, readonly number[]>
+}
+
+/** Reads what tenants have sent, as far as the rules need it. */
+export class HistoryReader {
+  private readonly reports: ReportReader
+
+  constructor(
+    private readonly store: Store,
+    private readonly config: Pick<Config, 'unusual' | 'allowance' | 'report'>,
+  ) {
+    this.reports = new ReportReader(store)
+  }
+
+  /**
+   * The moment from which to look back.
+   *
+   * @param at ms; not given: the server's time.
+   */
+  async moment(at?: number): Promise<Moment> {
+    const { client, keys } = this.store
+    const now = at ?? (await serverTime(this.store))
+    const [since, restrictions] = await Promise.all([
+      client.get(keys.recordedSince),
+      recentRestrictions(this.store, now - RESTRICTED_WITHIN),
+    ])
+    return { now, recordedSince: Number(since ?? now), restrictions }
+  }
+
+  /** `undefined`: there is no such tenant. */
+  async read(tenant: string, moment: Moment): Promise<History | undefined> {
+    const { client, keys } = this.store
+    const { now, restrictions } = moment
+    const [[createdAt, limits], restricted, hours] = await Promise.all([
+      client.hmget(keys.tenant(tenant), 'createdAt', 'limits'),
+      client.hget(keys.restriction(tenant), 'since'),
+      this.reports.hours(tenant, this.oldest(now), now + 1),
+    ])
+    if (!createdAt) return undefined
+    const quiet: History = {
+      tenant,
+      now,
+      knownSince: Math.max(Number(createdAt), moment.recordedSince, this.keptSince(now)),
+      hours,
+      rows: [],
+      rowsBefore: [],
+      dayRows: [],
+      otherDomains: new Map(),
+      connectors: [],
+      restrictedAt: [
+        ...(restrictions.get(tenant) ?? []),
+        ...(restricted && Number(restricted) > now - RESTRICTED_WITHIN ? [Number(restricted)] : []),
+      ],
+      limits: limits ? parseLimits(limits) : this.config.allowance.limits,
+    }
+    const from = lastDay(now)[0]!
+    // Most tenants that send unregistered mail send little, and the rest is not looked at.
+    if (new Hourly(hours, 'unregistered').sum(from, now) === 0) return quiet
+    return this.withRows(quiet, from)
+  }
+
+  private async withRows(quiet: History, from: number): Promise<History> {
+    const { tenant, now } = quiet
+    const { unusual } = this.config
+    const rows = await this.reports.rows(tenant, from, now + 1, 'hour')
+    const known = { ...quiet, rows, otherDomains: await this.othersOf(tenant, rows) }
+    const rowsBefore = hasManyDomains(known, unusual)
+      ? await this.reports.rows(tenant, from - BASELINE, from, 'hour')
+      : []
+    const dayRows = isMuchOnTop(known, unusual)
+      ? await this.reports.rows(tenant, from - SOURCE_DAYS * DAY, now + 1, 'day')
+      : []
+    const connectors = await readSomeConnectors(this.store, [
+      ...new Set(rows.map(({ connector }) => connector).filter((id) => id !== '' && id !== OTHER)),
+    ])
+    return {
+      ...known,
+      rowsBefore,
+      dayRows,
+      connectors: connectors.flatMap(([, connector]) => connector ?? []),
+      otherDomains: new Map([...known.otherDomains, ...(await this.othersOf(tenant, rowsBefore))]),
+    }
+  }
+
+  /** How many domains are behind `(other)` in each hour that has it. */
+  private async othersOf(tenant: string, rows: readonly DatedRow[]): Promise<Map<number, number>> {
+    const hours = new Set(rows.filter(({ domain }) => domain === OTHER).map(({ at }) => at))
+    const counts = new Map<number, number>()
+    for (const hour of hours) {
+      counts.set(hour, await this.reports.others(tenant, hour, hour + HOUR, 'hour'))
+    }
+    return counts
+  }
+
+  /** So far back that each of the last 24 hours has all that it is compared with. */
+  private oldest(now: number): number {
+    const { quietDays } = this.config.unusual
+    return startOf(now, HOUR) - DAY - Math.max(quietDays * DAY, 2 * BASELINE)
+  }
+
+  /** What is older has expired, or may have. */
+  private keptSince(now: number): number {
+    return startOf(now, DAY) - (this.config.report.days - 1) * DAY
+  }
+}
+
+async function serverTime({ client }: Store): Promise<number> {
+  const [seconds, microseconds] = await client.time()
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+}
