@@ -1,11 +1,10 @@
+import { readFields } from '../events/entry'
 import type { Alert } from '../events/event'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import type { Schedule } from './schedule'
 
 const TURN = readScript(__dirname, 'alerts_turn')
-/** Of an event; no dot, which stands between the parts of what a webhook signs. */
-const ID = /^[\w-]{1,100}$/
 
 /** An entry of the stream of events that is to be delivered now. */
 export interface Taken {
@@ -68,26 +67,5 @@ export class AlertQueue {
 }
 
 function toTaken([id, tries, fields]: [string, number, string[]]): Taken {
-  const value = (name: string): string | undefined => {
-    const at = fields.findIndex((field, index) => index % 2 === 0 && field === name)
-    return at === -1 ? undefined : fields[at + 1]
-  }
-  return { id, tries, joined: value('joined') === '1', alert: toAlert(value('json')) }
-}
-
-function toAlert(json = ''): Alert | undefined {
-  try {
-    const alert = JSON.parse(json) as Partial<Alert> | null
-    const texts = [alert?.kind, alert?.severity, alert?.title, alert?.tenant, alert?.at]
-    const ids = [alert?.id, alert?.alert, ...(alert?.resolves ? [alert.resolves] : [])]
-    const fit =
-      ids.every((id) => typeof id === 'string' && ID.test(id)) &&
-      texts.every((text) => typeof text === 'string') &&
-      typeof alert?.facts === 'object' &&
-      alert.facts !== null &&
-      Array.isArray(alert.next)
-    return fit ? (alert as Alert) : undefined
-  } catch {
-    return undefined
-  }
+  return { id, tries, ...readFields(fields) }
 }

@@ -11,6 +11,8 @@ export interface Io {
   /** stdout is a terminal: colours and its width may be used. */
   readonly terminal: boolean
   readonly columns: number
+  /** Resolves when the user ends it by Ctrl-C. Until it is asked for, that ends the process at once. */
+  readonly interrupted: () => Promise<void>
 }
 
 const COLUMNS = 100
@@ -25,5 +27,9 @@ export function processIo(): Io {
     cwd: process.cwd(),
     terminal: stdout.isTTY === true,
     columns: stdout.columns || COLUMNS,
+    interrupted: () =>
+      new Promise((resolve) => {
+        for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => resolve())
+      }),
   }
 }

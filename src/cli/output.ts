@@ -54,6 +54,11 @@ export class Output {
     else people()
   }
 
+  /** One of many JSON values, in a line of its own. */
+  object(value: unknown): void {
+    this.io.stdout.write(`${safeJson(value, 0)}\n`)
+  }
+
   line(text = '', tone?: Tone): void {
     this.io.stdout.write(`${this.paint(text, tone)}\n`)
   }

@@ -8,6 +8,7 @@ import { addBackupCommands } from './backup'
 import { addConnectorCommands } from './connector'
 import { addDoctorCommand } from './doctor'
 import { addDomainCommands } from './domain'
+import { addEventsCommand } from './events'
 import { addExplainCommand } from './explain'
 import { throwUsageErrors } from './failure'
 import { addInitCommand } from './init'
@@ -50,6 +51,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addUnattributedCommand(program, io)
   addRestrictionCommands(program, io)
   addUnusualCommand(program, io)
+  addEventsCommand(program, io)
   addExplainCommand(program, io)
   addAuditCommand(program, io)
   addApplyCommand(program, io, end)

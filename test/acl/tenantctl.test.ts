@@ -9,6 +9,7 @@ import { DAY } from '../../src/reporting/calendar'
 import { OTHER, unattributedField } from '../../src/reporting/rows'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
+import { waitFor } from '../../scripts/services/wait-for'
 import { scratchDir } from '../../scripts/services/scratch'
 import {
   Observation,
@@ -57,6 +58,17 @@ describe('tenantctl with the users of docs/acl', () => {
   function run(role: Role, line: string, stdin = ''): Promise<Result> {
     const args = line.split(' ').map((word) => word.replaceAll('_', ' '))
     return tenantctl(['--redis', urlFor(redis, role), ...args], { cwd, stdin })
+  }
+
+  /** Follows events until it waits for some, which is when there are none left to show. */
+  async function followEvents(role: Role): Promise<void> {
+    const interrupt = new AbortController()
+    const args = ['--redis', urlFor(redis, role), 'events', '--follow']
+    const ended = tenantctl(args, { cwd, interrupt: interrupt.signal })
+    await waitFor(async () => String(await admin.client('LIST')).includes('cmd=xread'))
+    interrupt.abort()
+    const { status, err } = await ended
+    assert.equal(status, 0, err)
   }
 
   async function given(role: Role, ...lines: string[]): Promise<void> {
@@ -128,6 +140,7 @@ describe('tenantctl with the users of docs/acl', () => {
     'apply tenants.yaml --dry-run',
     'audit',
     'audit contoso',
+    'events',
   ]
 
   it('tenantctl: every command works, and the file allows nothing that none of them needs', async () => {
@@ -165,6 +178,7 @@ describe('tenantctl with the users of docs/acl', () => {
       'block contoso --all --reason test',
       'unblock contoso --reason ok',
     )
+    await followEvents('tenantctl')
     await damage()
     const doctor = await run('tenantctl', 'doctor --repair')
     assert.match(doctor.out, /mended: /)
@@ -186,6 +200,7 @@ describe('tenantctl with the users of docs/acl', () => {
     await recordMail()
     const observation = await Observation.begin(redis)
     await given('tenantctl-read', ...READING, 'doctor')
+    await followEvents('tenantctl-read')
     await damage()
     assert.equal((await run('tenantctl-read', 'doctor')).status, 1)
 

@@ -14,6 +14,10 @@ export interface World {
   readonly env?: Record<string, string>
   readonly cwd?: string
   readonly terminal?: boolean
+  /** Aborted where the user types Ctrl-C. */
+  readonly interrupt?: AbortSignal
+  /** Is given what is written to stdout, as it comes. */
+  readonly onOut?: (text: string) => void
 }
 
 /** Runs `tenantctl` in this process. */
@@ -22,12 +26,19 @@ export async function tenantctl(args: readonly string[], world: World = {}): Pro
   let err = ''
   const status = await main(args, {
     stdin: Readable.from([Buffer.from(world.stdin ?? '')]),
-    stdout: { write: (text) => (out += text) },
+    stdout: {
+      write: (text) => {
+        out += text
+        world.onOut?.(text)
+      },
+    },
     stderr: { write: (text) => (err += text) },
     env: world.env ?? { SUDO_USER: 'ann' },
     cwd: world.cwd ?? '/',
     terminal: world.terminal ?? false,
     columns: 100,
+    interrupted: () =>
+      new Promise((resolve) => world.interrupt?.addEventListener('abort', () => resolve())),
   })
   return { status, out, err }
 }

@@ -245,6 +245,7 @@ describe('tenantctl', () => {
         'unblock a --reason b',
         'explain --from x@a.example',
         'audit',
+        'events',
         `apply ${file}`,
         `backup ${backup}`,
         `restore ${backup}`,

@@ -1,4 +1,5 @@
-import type { Alert, Event } from '../../src/events/event'
+import { readEntry, type Entry } from '../../src/events/entry'
+import type { Event } from '../../src/events/event'
 import type { Script } from '../../src/store/script'
 import type { Client, Store } from '../../src/store/store'
 import { randomToken } from '../../src/store/token'
@@ -54,21 +55,17 @@ export function factsOf(kind: Event['kind']): Facts {
   return FACTS[kind]
 }
 
-/** An entry of the stream of events. */
-export interface Entry {
-  readonly kind: string
-  readonly tenant: string
-  readonly joined: boolean
-  readonly alert: Alert
-}
-
 /** All that is in the stream, the oldest first. */
-export async function entries({ client, keys }: Store): Promise<Entry[]> {
+export async function entries({
+  client,
+  keys,
+}: Store): Promise<(Entry & { tenant: string; kind: string })[]> {
   const raw = await client.xrange(keys.events, '-', '+')
-  return raw.map(([, fields]) => {
-    const field = (name: string): string => fields[fields.indexOf(name) + 1]!
-    const alert = JSON.parse(field('json')) as Alert
-    return { kind: field('kind'), tenant: field('tenant'), joined: field('joined') === '1', alert }
+  return raw.map((each) => {
+    const entry = readEntry(each)
+    if (!entry) throw new Error(`no entry: ${JSON.stringify(each)}`)
+    const { tenant, kind } = entry.alert
+    return { ...entry, tenant, kind }
   })
 }
 

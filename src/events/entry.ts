@@ -1,0 +1,50 @@
+import type { Alert } from './event'
+
+/** An entry of the stream of events. */
+export interface Entry {
+  /** Its place in the stream. */
+  readonly position: string
+  /** It joined an alert that others had begun, and is not delivered by itself. */
+  readonly joined: boolean
+  readonly alert: Alert
+}
+
+/** Reads an entry as Redis gives it; `undefined`: it is none of ours. */
+export function readEntry([position, fields]: readonly [string, readonly string[]]):
+  Entry | undefined {
+  const { joined, alert } = readFields(fields)
+  return alert && { position, joined, alert }
+}
+
+/** Reads the fields of an entry; the alert is `undefined` where what is there cannot be read. */
+export function readFields(fields: readonly string[]): {
+  joined: boolean
+  alert: Alert | undefined
+} {
+  const value = (name: string): string | undefined => {
+    const at = fields.findIndex((field, index) => index % 2 === 0 && field === name)
+    return at === -1 ? undefined : fields[at + 1]
+  }
+  return { joined: value('joined') === '1', alert: readAlert(value('json')) }
+}
+
+/** Of an event; no dot, which stands between the parts of what a webhook signs. */
+const ID = /^[\w-]{1,100}$/
+
+function readAlert(json = ''): Alert | undefined {
+  try {
+    const alert = JSON.parse(json) as Partial<Alert> | null
+    const texts = [alert?.kind, alert?.severity, alert?.title, alert?.tenant]
+    const ids = [alert?.id, alert?.alert, ...(alert?.resolves ? [alert.resolves] : [])]
+    const fit =
+      ids.every((id) => typeof id === 'string' && ID.test(id)) &&
+      texts.every((text) => typeof text === 'string') &&
+      !Number.isNaN(Date.parse(String(alert?.at))) &&
+      typeof alert?.facts === 'object' &&
+      alert.facts !== null &&
+      Array.isArray(alert.next)
+    return fit ? (alert as Alert) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,48 @@
+import type { Store } from '../store/store'
+import { readEntry, type Entry } from './entry'
+
+/** Entries that are asked for at a time. */
+const PIECE = 500
+
+/** Reads the stream of events; changes nothing. */
+export class StreamReader {
+  /** Of the last entry that was read. */
+  private position = '0-0'
+
+  constructor(private readonly store: Store) {}
+
+  /**
+   * All that has come since the last call, or that there is, the oldest first.
+   *
+   * @throws where Redis gave no answer.
+   */
+  async *news(): AsyncGenerator<Entry> {
+    const { client, keys } = this.store
+    for (;;) {
+      const raw = await client.xrange(keys.events, `(${this.position}`, '+', 'COUNT', PIECE)
+      yield* this.read(raw)
+      if (raw.length < PIECE) return
+    }
+  }
+
+  /**
+   * The same, and waits for some up to `ms`.
+   *
+   * @throws where Redis gave no answer; nothing is lost then.
+   */
+  async wait(ms: number): Promise<Entry[]> {
+    const { client, keys } = this.store
+    const reply = await client.xread(
+      ...(['COUNT', PIECE, 'BLOCK', ms, 'STREAMS', keys.events, this.position] as const),
+    )
+    return (reply ?? []).flatMap(([, raw]) => [...this.read(raw)])
+  }
+
+  private *read(raw: [string, string[]][]): Generator<Entry> {
+    for (const each of raw) {
+      this.position = each[0]
+      const entry = readEntry(each)
+      if (entry) yield entry
+    }
+  }
+}
