@@ -23,10 +23,11 @@ export const volume: Rule = {
     const worst = unusual.sort((a, b) => b.count - a.count)[0]
     if (!worst) return undefined
     const { hour, count, busiest } = worst
-    const [top] = sumBy(
+    const [most] = sumBy(
       rows.filter(({ at, domain }) => at === hour && domain !== OTHER && domain !== ''),
       'domain',
     ).sort((a, b) => b.counts.accepted - a.counts.accepted)
+    const top = most && most.counts.accepted * 2 >= count ? most : undefined
     return {
       words: `${recipients(count)} of unregistered mail in the hour from ${clock(hour)}${top ? `, ${top.counts.accepted} of them from ${top.key}` : ''}; ${comparison(busiest)}`,
       facts: {

@@ -1,0 +1,75 @@
+// What is unusual about a tenant's mail is told by whichever process looks out for it.
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { ReportReader } from '../../src/reporting/reader'
+import { DAY } from '../../src/reporting/calendar'
+import { startRelay, tenantctl, waitFor, type TestRelay } from '../support'
+import { entries } from '../support/events'
+import { days, LATER, play, Scenario } from '../unusual/scenario'
+
+const INTRUDER = '127.77.200.66'
+const NEWSLETTER = '127.77.201.1'
+
+/** A tenant that has sent as a school does for 40 days, through a connector that is as old. */
+async function school(relay: TestRelay, id: string, network: string): Promise<void> {
+  await relay.tenant(id, { connectors: { mx: { ip: [network] } } })
+  const connector = (await relay.registry.getConnector(id, 'mx'))!
+  await relay.registry.connectors.restore([{ ...connector, addedAt: Date.now() - 400 * DAY }])
+  const source = { connector: `${id}/mx`, ip: network.replace('0/24', '1') }
+  await play(relay.store, id, new Scenario().routine({ days: days(1, 40), source }), LATER)
+  await relay.attributed({ localAddress: source.ip }, `${id}/mx`)
+}
+
+/** Recipients of the last hours that have come into the reports. */
+async function recorded(
+  relay: TestRelay,
+  id: string,
+  senderClass: 'registered' | 'unregistered',
+): Promise<number> {
+  const hours = await new ReportReader(relay.store).hours(id, Date.now() - DAY / 24, Date.now() + 1)
+  return hours.reduce((sum, hour) => sum + hour[senderClass].accepted, 0)
+}
+
+it('A takeover from a new address with many domains is told once for each rule; a newsletter is not', async (t) => {
+  const relay = await startRelay({ nodes: 2 })
+  t.after(() => relay.stop())
+  await school(relay, 'contoso', '127.77.200.0/24')
+  await school(relay, 'fabrikam', '127.77.201.0/24')
+
+  const intruder = await relay.haraka.connect({ localAddress: INTRUDER })
+  for (let each = 0; each < 110; each++) {
+    const sent = await intruder.send({ from: `x@lure${each}.example`, to: `a${each}@far.example` })
+    assert.equal(sent.delivered, true)
+  }
+  await intruder.quit()
+  const readers = Array.from({ length: 100 }, (_, at) => `reader${at}@far.example`)
+  const newsletter = await relay.haraka.connect({ localAddress: NEWSLETTER })
+  for (let each = 0; each < 5; each++) {
+    await newsletter.send({ from: 'news@fabrikam.example', to: readers })
+  }
+  await newsletter.quit()
+  await waitFor(async () => (await recorded(relay, 'contoso', 'unregistered')) >= 110)
+  await waitFor(async () => (await recorded(relay, 'fabrikam', 'registered')) >= 500)
+
+  const args = ['--redis', `redis://127.0.0.1:${relay.redis.port}`]
+  const shown = await tenantctl([...args, 'unusual'])
+  assert.match(shown.stdout, /\ncontoso {2}domains .*\d+ unregistered domains in the hour from /)
+  assert.match(shown.stdout, /\ncontoso {2}new_source .* from address 127\.77\.200\.66, not seen /)
+  assert.doesNotMatch(shown.stdout, /fabrikam/)
+
+  // Who takes the lock over looks at once, and not only in five minutes.
+  await relay.haraka.restart()
+  const told = async (): Promise<string[]> =>
+    (await entries(relay.store)).map(
+      ({ kind, tenant, alert }) =>
+        `${tenant} ${kind} ${String(alert.facts['rule'])} ${alert.severity}`,
+    )
+  await waitFor(async () => (await told()).length >= 3)
+  assert.deepEqual((await told()).sort(), [
+    'contoso unusual domains Medium',
+    'contoso unusual new_source Medium',
+    'contoso unusual volume Medium',
+  ])
+  await relay.haraka.waitForLog(/\[WARN\] .* alert .*contoso/)
+  assert.doesNotMatch(relay.haraka.log, /unhandled|Caught exception/i)
+})
