@@ -13,6 +13,12 @@ export interface AlertSettings {
   readonly mailFrom: string
 }
 
+/** What is not as it should be, and what to do. */
+export interface Advice {
+  readonly message: string
+  readonly advice: string
+}
+
 const SECRET_PREFIX = 'whsec_'
 /** Octets of a symmetric secret (Standard Webhooks 1.0.0, "Signature scheme": 192 to 512 bits). */
 const LEAST_SECRET = 24
@@ -87,8 +93,8 @@ export function alertWarnings({
   webhookSecret,
   mailTo,
   mailFrom,
-}: AlertSettings): { readonly message: string; readonly advice: string }[] {
-  const warnings = []
+}: AlertSettings): Advice[] {
+  const warnings: Advice[] = []
   if (webhook !== '' && isExposed(webhook)) {
     warnings.push({
       message: `[alerts] webhook leads to ${webhookPlace(webhook)}: anybody on the way can read the alerts`,

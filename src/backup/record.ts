@@ -2,6 +2,7 @@ import { parseLimits } from '../allowance/limits'
 import { InputError } from '../errors'
 import { MODES } from '../mode'
 import { toDomain } from '../names/domain'
+import { parseMailbox } from '../names/mailbox'
 import { assertConnectorName, assertTenantId } from '../tenants/identities'
 import { parsePrefix } from '../tenants/network'
 import { damaged, isObject, parseObject, show } from './format'
@@ -157,6 +158,8 @@ function checkTenantField(field: string, text: string): boolean {
     case 'limits':
     case 'nullLimits':
       return isLimits(text)
+    case 'contact':
+      return isMailbox(text)
     case 'domains':
     case 'state':
       return TOKEN.test(text)
@@ -296,6 +299,14 @@ function entriesOf(value: unknown, what: string, most: number): [string, unknown
 
 function isText(value: unknown, longest: number): value is string {
   return typeof value === 'string' && value.length <= longest && !LONE_SURROGATE.test(value)
+}
+
+function isMailbox(text: string): boolean {
+  try {
+    return parseMailbox(text).address === text
+  } catch {
+    return false
+  }
 }
 
 function isLimits(text: string): boolean {

@@ -7,6 +7,7 @@ import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
 import { contextOf, type Context } from './context'
 import { checkConsistency } from './doctor/consistency'
+import { checkAlertQueues, checkAlerts, checkContacts } from './doctor/alerts'
 import { checkBlocks } from './doctor/blocks'
 import { checkBreadth, checkCertificates, checkMethods } from './doctor/identities'
 import { fail, warn, type Line } from './doctor/line'
@@ -57,6 +58,7 @@ async function examine(context: Context, mend: boolean): Promise<Line[]> {
   const config = context.config()
   return [
     ...checkOwnSettings(config),
+    ...checkAlerts(config.alerts),
     ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
     ...checkHaraka(files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
@@ -102,6 +104,8 @@ async function checkStore(
         ...redis,
         registry.line,
         ...(await checkConnectors(store, files, config)),
+        ...(await checkAlertQueues(store, config.alerts)),
+        ...(await checkContacts(store, config.alerts)),
         ...(await checkConsistency(store, mend && registry.whole)),
       ]
     })

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../package-root'
+import { addAlertCommands } from './alert'
 import { addApplyCommand } from './apply'
 import { addAuditCommand } from './audit'
 import { addBackupCommands } from './backup'
@@ -53,6 +54,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addUnusualCommand(program, io)
   addEventsCommand(program, io)
   addExplainCommand(program, io)
+  addAlertCommands(program, io)
   addAuditCommand(program, io)
   addApplyCommand(program, io, end)
   addDoctorCommand(program, io, end)

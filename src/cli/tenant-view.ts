@@ -13,6 +13,8 @@ export interface TenantView {
   readonly mode: string | null
   readonly limits: string | null
   readonly null_limits: string | null
+  /** `null`: none */
+  readonly contact: string | null
   readonly source: string
   /** ISO 8601 UTC */
   readonly created_at: string
@@ -60,6 +62,7 @@ async function describe(store: Store, tenant: Tenant, connectors: number): Promi
     mode: tenant.mode ?? null,
     limits: tenant.limits ?? null,
     null_limits: tenant.nullLimits ?? null,
+    contact: tenant.contact ?? null,
     source: tenant.source,
     created_at: isoTime(tenant.createdAt),
     domains,

@@ -1,10 +1,13 @@
 import type { Command } from 'commander'
 import { formatLimits } from '../allowance/limits'
+import { NO_MAIL, ownContactWarning } from '../alerts/contact'
+import type { Config } from '../config'
 import { InputError } from '../errors'
+import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
 import { normalizeSettings, type TenantSettings } from '../tenants/tenant-registry'
 import { MODES, type Mode } from '../mode'
-import { contextOf } from './context'
+import { contextOf, type Context } from './context'
 import type { Io } from './io'
 import { groupManual, manual } from './manual'
 import { count, type Cell } from './output'
@@ -16,6 +19,7 @@ import { describeTenants, existingTenant, type TenantView } from './tenant-view'
 const VIEW_FIELDS = [
   'id, name, source (who registered it; file:ID for a tenants file), created_at',
   'mode, limits, null_limits: its own; null where the default counts',
+  'contact: mail address of who is told about it, or null',
   'domains, connectors: how many; restricted: true or false',
 ]
 
@@ -24,6 +28,7 @@ interface Settings {
   readonly limits?: string
   readonly nullLimits?: string
   readonly mode?: string
+  readonly contact?: string
 }
 
 /** `tenantctl tenant add | set | show | list | remove` */
@@ -53,8 +58,9 @@ function addAdd(tenant: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       const settings = settingsOf(options)
-      await context.writing(async (store) => {
+      await context.writing(async (store, config) => {
         const result = await new Registry(store).addTenant(id, settings, by)
+        await warnOfContact(context, store, config, id, settings)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),
         )
@@ -81,11 +87,12 @@ function addSet(tenant: Command, io: Io): void {
       const changes = settingsOf(options)
       if (Object.keys(changes).length === 0) {
         throw new InputError(
-          'nothing to set: give one or more of --name, --limits, --null-limits, --mode',
+          'nothing to set: give one or more of --name, --limits, --null-limits, --mode, --contact',
         )
       }
-      await context.writing(async (store) => {
+      await context.writing(async (store, config) => {
         const result = await new Registry(store).setTenant(id, changes)
+        await warnOfContact(context, store, config, id, changes)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'changed' ? `changed tenant ${id}` : `tenant ${id} is so already`),
         )
@@ -96,6 +103,7 @@ function addSet(tenant: Command, io: Io): void {
       'tenant set contoso --limits "50/1h, 300/1d"',
       'tenant set contoso --mode enforce',
       'tenant set contoso --limits default --mode default',
+      'tenant set contoso --contact admin@example.org',
     ],
     json: ['result: changed | unchanged', 'tenant: its id'],
     exit: NO_TENANT,
@@ -120,6 +128,7 @@ function addShow(tenant: Command, io: Io): void {
             ['mode', ownOr(tenant.mode, config.main.mode)],
             ['limits', ownOr(tenant.limits, formatLimits(config.allowance.limits))],
             ['null limits', ownOr(tenant.nullLimits, formatLimits(config.null.limits))],
+            ['contact', tenant.contact ?? 'none'],
             ['domains', String(view!.domains)],
             ['connectors', String(view!.connectors)],
             ['restricted', restrictedCell(view!)],
@@ -198,6 +207,21 @@ function withSettings(command: Command): Command {
     .option('--limits <list>', 'its allowance for unregistered mail, such as "300/1h, 1500/1d"')
     .option('--null-limits <list>', 'its allowance for the null sender')
     .option('--mode <mode>', MODES.join(', '))
+    .option('--contact <address>', 'who is mailed when it is restricted, warned of, let go again')
+}
+
+/** Where the news may never reach whom it is for. */
+async function warnOfContact(
+  context: Context,
+  store: Store,
+  { alerts }: Config,
+  id: string,
+  { contact }: TenantSettings,
+): Promise<void> {
+  if (!contact) return
+  const warning = await ownContactWarning(store, id, contact)
+  if (warning) context.note(`${warning.message}; ${warning.advice}`)
+  if (alerts.mailTo.length === 0) context.note(`${NO_MAIL.message}; ${NO_MAIL.advice}`)
 }
 
 function restrictedCell({ restricted }: TenantView): Cell {
@@ -209,13 +233,14 @@ function restrictedCell({ restricted }: TenantView): Cell {
  *
  * @throws {InputError}
  */
-function settingsOf({ name, limits, nullLimits, mode }: Settings): TenantSettings {
+function settingsOf({ name, limits, nullLimits, mode, contact }: Settings): TenantSettings {
   return normalizeSettings({
     name,
     limits: orDefault(limits),
     nullLimits: orDefault(nullLimits),
     // Checked there, like all of them.
     mode: orDefault(mode) as Mode | null | undefined,
+    contact: orDefault(contact),
   })
 }
 

@@ -78,6 +78,9 @@ function detailsOf(event: Event): (string | number)[] {
       return [event.rule]
     case 'resolved':
       return [event.of, event.percent ?? '', event.rule ?? '']
+    // Whoever tries it a second time wants to see it again.
+    case 'test':
+      return [event.id]
     default:
       return []
   }

@@ -1,3 +1,4 @@
+import { parentsOf } from '../names/domain'
 import { pieces } from '../store/pieces'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
@@ -31,6 +32,16 @@ export async function readEntries(
     for (const each of packed) entries.push(each === null ? undefined : parseFlags(each))
   }
   return entries
+}
+
+/** Whether a name is one of the tenant's own, or lies below one of them that counts with its subdomains. */
+export async function acceptsDomain(
+  store: Store,
+  tenant: string,
+  domain: string,
+): Promise<boolean> {
+  const [own, ...above] = await readEntries(store, tenant, [domain, ...parentsOf(domain)])
+  return own !== undefined || above.some((entry) => entry?.subdomains)
 }
 
 /** The tenant's whole list by name, read in pieces so that 100,000 of them hold nobody up. */

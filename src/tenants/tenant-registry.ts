@@ -1,6 +1,7 @@
 import { keepEntry } from '../audit/trail'
 import { formatLimits, parseLimits } from '../allowance/limits'
 import { InputError, noSuchTenant, RefusedError } from '../errors'
+import { parseMailbox } from '../names/mailbox'
 import { pieces } from '../store/pieces'
 import { scanSet } from '../store/scan-keys'
 import { readScript } from '../store/script'
@@ -12,8 +13,8 @@ import type { Tenant } from './types'
 
 const ADD = readScript(__dirname, 'tenant_add')
 const SET = readScript(__dirname, 'tenant_set')
-const FIELDS = ['name', 'mode', 'limits', 'nullLimits', 'source', 'createdAt'] as const
-const SETTINGS = ['name', 'mode', 'limits', 'nullLimits'] as const
+const FIELDS = ['name', 'mode', 'limits', 'nullLimits', 'contact', 'source', 'createdAt'] as const
+const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'contact'] as const
 const PIECE = 500
 const MAX_NAME = 200
 
@@ -25,6 +26,8 @@ export interface TenantSettings {
   /** See `parseLimits`. */
   readonly limits?: string | null | undefined
   readonly nullLimits?: string | null | undefined
+  /** Mail address of who is told about it. */
+  readonly contact?: string | null | undefined
 }
 
 /** Registers and changes tenants. */
@@ -113,6 +116,15 @@ export class TenantRegistry {
     return [...ids].sort()
   }
 
+  /** Those that have a contact, in no order. */
+  async *contacts(): AsyncGenerator<{ readonly id: string; readonly contact: string }> {
+    const { client, keys } = this.store
+    for await (const piece of scanSet(this.store, keys.tenants)) {
+      const found = await Promise.all(piece.map((id) => client.hget(keys.tenant(id), 'contact')))
+      for (const [at, contact] of found.entries()) if (contact) yield { id: piece[at]!, contact }
+    }
+  }
+
   private async read(id: string): Promise<Tenant | undefined> {
     return toTenant(id, await this.store.client.hmget(this.store.keys.tenant(id), ...FIELDS))
   }
@@ -140,12 +152,13 @@ export async function assertTenantExists(store: Store, id: string): Promise<void
  * @throws {InputError}
  */
 export function normalizeSettings(settings: TenantSettings): TenantSettings {
-  const { name, mode, limits, nullLimits } = settings
+  const { name, mode, limits, nullLimits, contact } = settings
   return {
     ...(name === undefined ? {} : { name: name === null ? null : toName(name) }),
     ...(mode === undefined ? {} : { mode: mode === null ? null : toMode(mode) }),
     ...(limits === undefined ? {} : { limits: toLimits(limits) }),
     ...(nullLimits === undefined ? {} : { nullLimits: toLimits(nullLimits) }),
+    ...(contact === undefined ? {} : { contact: toContact(contact) }),
   }
 }
 
@@ -182,8 +195,12 @@ function toLimits(limits: string | null): string | null {
   return limits === null ? null : formatLimits(parseLimits(limits))
 }
 
+function toContact(contact: string | null): string | null {
+  return contact === null ? null : parseMailbox(contact).address
+}
+
 function toTenant(id: string, values: (string | null)[]): Tenant | undefined {
-  const [name, mode, limits, nullLimits, source, createdAt] = values
+  const [name, mode, limits, nullLimits, contact, source, createdAt] = values
   if (!createdAt) return undefined
   return {
     id,
@@ -191,12 +208,13 @@ function toTenant(id: string, values: (string | null)[]): Tenant | undefined {
     mode: (mode as Mode | null) ?? undefined,
     limits: limits ?? undefined,
     nullLimits: nullLimits ?? undefined,
+    contact: contact ?? undefined,
     source: source ?? '',
     createdAt: Number(createdAt),
   }
 }
 
-const LABELS = ['name', 'mode', 'limits', 'null limits']
+const LABELS = ['name', 'mode', 'limits', 'null limits', 'contact']
 
 function existsOtherwise(id: string, there: string[], wanted: string[]): RefusedError {
   const differences = LABELS.flatMap((label, at) =>

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { Redis } from 'ioredis'
 import { Ledger } from '../../src/allowance/ledger'
+import { AlertQueue } from '../../src/alerts/queue'
+import { SCHEDULE } from '../../src/alerts/schedule'
 import { parseLimits } from '../../src/allowance/limits'
 import { DAY } from '../../src/reporting/calendar'
 import { OTHER, unattributedField } from '../../src/reporting/rows'
@@ -41,6 +43,8 @@ tenants:
   tailspin: { domains: [tailspin.com], connectors: { web: { ip: [192.0.2.10] } } }
 `
 
+const ALERTS_INI = '[outage]\nsnapshot=\n[alerts]\nmail_to=ops@relay.example\n'
+
 describe('tenantctl with the users of docs/acl', () => {
   let redis: TestRedis
   let admin: Redis
@@ -52,6 +56,8 @@ describe('tenantctl with the users of docs/acl', () => {
     cwd = scratchDir('acl')
     writeFileSync(path.join(cwd, 'tenants.yaml'), TENANTS_FILE)
     writeFileSync(path.join(cwd, 'smaller.yaml'), SMALLER_FILE)
+    mkdirSync(path.join(cwd, 'alerts'))
+    writeFileSync(path.join(cwd, 'alerts/unregistered-domain.ini'), ALERTS_INI)
   })
   afterEach(() => redis.stop())
 
@@ -110,6 +116,15 @@ describe('tenantctl with the users of docs/acl', () => {
     }
   }
 
+  /** An alert waits, that no process of Haraka has taken. */
+  async function watchAlerts(role: Role): Promise<void> {
+    const store = new Store(admin, keys)
+    await new AlertQueue(store, 'mail', SCHEDULE).turn(new Map(), 1)
+    await admin.xadd(keys.events, `${Date.now()}-0`, 'kind', 'x')
+    const { out } = await run(role, '--config alerts doctor')
+    assert.match(out, /alert-queue: no alert waits long for mail/)
+  }
+
   /** A site with something of everything. */
   const SETUP = [
     'tenant add contoso --name Contoso --limits 1/1h',
@@ -160,6 +175,9 @@ describe('tenantctl with the users of docs/acl', () => {
       'connector enable contoso web',
       'connector block contoso web --reason test',
       'connector unblock contoso web --reason test',
+      'tenant set contoso --contact ann@contoso.com',
+      'alert test',
+      '--config alerts alert test',
       ...READING,
       'connector remove contoso web',
       'apply tenants.yaml',
@@ -182,6 +200,7 @@ describe('tenantctl with the users of docs/acl', () => {
     await damage()
     const doctor = await run('tenantctl', 'doctor --repair')
     assert.match(doctor.out, /mended: /)
+    await watchAlerts('tenantctl')
     assert.doesNotMatch(doctor.out, /fail {2}consistency/)
     await given('tenantctl', 'backup all.jsonl', 'tenant remove contoso')
     await given('tenantctl', 'restore all.jsonl --force', 'init --force')
@@ -201,6 +220,7 @@ describe('tenantctl with the users of docs/acl', () => {
     const observation = await Observation.begin(redis)
     await given('tenantctl-read', ...READING, 'doctor')
     await followEvents('tenantctl-read')
+    await watchAlerts('tenantctl-read')
     await damage()
     assert.equal((await run('tenantctl-read', 'doctor')).status, 1)
 

@@ -368,6 +368,8 @@ describe('a record', () => {
     ['a createdAt that is no number', tenantWith(fields({ createdAt: '1e9' }))],
     ['limits that stand for no limit', tenantWith(fields({ limits: 'none' }))],
     ['an unknown mode', tenantWith(fields({ mode: 'on' }))],
+    ['a contact that is no address', tenantWith(fields({ contact: 'ann' }))],
+    ['a contact in another spelling', tenantWith(fields({ contact: '<ann@Contoso.com>' }))],
     ['a token with a control character', tenantWith(fields({ state: 'a\tb' }))],
     ['a name with a control character', tenantWith(fields({ name: 'a\u001b[2J' }))],
     ['half a character', tenantWith(fields({ name: '\ud800' }))],

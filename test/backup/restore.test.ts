@@ -81,7 +81,11 @@ async function fullSite(): Promise<Site> {
   const { registry, store } = site
   await ensureEpoch(store)
   await registry.addTenant('contoso', { name: 'Contoso “Ltd” Ü', limits: '5/1h, 50/1d defer' }, BY)
-  await registry.addTenant('fabrikam', { mode: 'monitor', nullLimits: 'unlimited' }, BY)
+  await registry.addTenant(
+    'fabrikam',
+    { mode: 'monitor', nullLimits: 'unlimited', contact: 'ann@webmail.example' },
+    BY,
+  )
   await registry.addTenant('adatum', {}, BY)
   const wide = { domain: 'contoso.net', subdomains: true, shared: false }
   const shared = { domain: 'corp.local', subdomains: true, shared: true }

@@ -76,6 +76,7 @@ describe('tenantctl doctor', () => {
       lines.map(({ check }) => check),
       [
         'mode',
+        'alerts',
         'plugins',
         'order',
         'relaying',

@@ -241,6 +241,7 @@ describe('tenantctl', () => {
         'report a',
         'unattributed',
         'unusual',
+        'alert test',
         'block a --reason b',
         'unblock a --reason b',
         'explain --from x@a.example',

@@ -80,6 +80,8 @@ function keyOf(tenant: string, event: Event): string {
       return `${tenant} unusual ${event.rule}`
     case 'resolved':
       return `${tenant} resolved ${event.of} ${event.percent} ${event.rule}`
+    case 'test':
+      return `${tenant} test ${event.id}`
     default:
       return `${tenant} ${event.kind}`
   }

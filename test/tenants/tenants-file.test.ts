@@ -82,12 +82,24 @@ describe('a tenants file', () => {
     assert.equal(tenants[1].connectors[0].enabled, undefined)
   })
 
+  it('may say who is told about a tenant', () => {
+    const file = (contact: string): string => `id: a\ntenants: { c: { contact: ${contact} } }`
+    const { tenants } = parseTenantsFile(file('Ann@Webmail.example'), 't')
+    assert.deepEqual(tenants[0]?.settings, { contact: 'Ann@webmail.example' })
+    assert.match(mistakesIn(file('ann')).join(), /^2:\d+: .*is not an envelope address/)
+  })
+
   it('takes settings back to the default', () => {
     const { tenants } = parseTenantsFile(
-      'id: a\ntenants: { c: { mode: default, limits: default, null_limits: default } }',
+      'id: a\ntenants: { c: { mode: default, limits: default, null_limits: default, contact: default } }',
       't',
     )
-    assert.deepEqual(tenants[0]?.settings, { mode: null, limits: null, nullLimits: null })
+    assert.deepEqual(tenants[0]?.settings, {
+      mode: null,
+      limits: null,
+      nullLimits: null,
+      contact: null,
+    })
   })
 
   it('may be empty, or have an id and no tenants', () => {

@@ -1,0 +1,22 @@
+import { parseMailbox } from '../names/mailbox'
+import type { Store } from '../store/store'
+import { acceptsDomain } from '../tenants/domain-entries'
+import type { Advice } from './settings'
+
+export const NO_MAIL: Advice = {
+  message: 'no mail goes to contacts of tenants, since [alerts] mail_to is empty',
+  advice: 'set mail_to in [alerts] of unregistered-domain.ini',
+}
+
+/** Where an intruder would read, and could delete, what is meant for the tenant. */
+export async function ownContactWarning(
+  store: Store,
+  tenant: string,
+  contact: string,
+): Promise<Advice | undefined> {
+  if (!(await acceptsDomain(store, tenant, parseMailbox(contact).domain))) return undefined
+  return {
+    message: `${contact}, the contact of ${tenant}, is in an accepted domain of ${tenant}: whoever has taken over its mail reads the warnings, and can delete them`,
+    advice: `give an address elsewhere: tenantctl tenant set ${tenant} --contact ADDRESS`,
+  }
+}

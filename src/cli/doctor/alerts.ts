@@ -1,0 +1,80 @@
+import { readBacklogs } from '../../alerts/backlog'
+import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
+import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
+import type { Store } from '../../store/store'
+import { Registry } from '../../tenants/registry'
+import { shortTime } from '../../time'
+import { count } from '../output'
+import { ok, warn, type Line } from './line'
+
+/** What has been tried once at least, and waits, in ms. */
+const LATE = 60_000
+
+/** What is set to tell people. What is wrong there, the configuration says. */
+export function checkAlerts(settings: AlertSettings): Line[] {
+  const { webhook, mailTo, mailFrom } = settings
+  const ways = [
+    ...(webhook === '' ? [] : [`posted to ${webhookPlace(webhook)}, signed`]),
+    ...(mailTo.length === 0
+      ? []
+      : [`mailed to ${mailTo.join(', ')}${mailFrom === '' ? '' : ` from ${mailFrom}`}`]),
+  ]
+  return [
+    ...alertWarnings(settings).map(({ message, advice }) => warn('alerts', message, advice)),
+    ok(
+      'alerts',
+      ways.length === 0
+        ? 'no webhook and no mail_to: alerts are in tenantctl events, and nobody is told'
+        : `alerts are ${ways.join(', and ')}; tenantctl alert test tries it`,
+    ),
+  ]
+}
+
+/** Whether they arrive. */
+export async function checkAlertQueues(
+  store: Store,
+  { webhook, mailTo }: AlertSettings,
+): Promise<Line[]> {
+  const on = [
+    ...(webhook === '' ? [] : ['webhook']),
+    ...(mailTo.length === 0 ? [] : ['mail', 'contact']),
+  ]
+  if (on.length === 0) return []
+  const backlogs = await readBacklogs(store)
+  const [seconds] = await store.client.time()
+  const now = Number(seconds) * 1000
+  return on.map((channel) => {
+    const backlog = backlogs.find((each) => each.channel === channel)
+    if (!backlog) {
+      return warn(
+        'alert-queue',
+        `no Haraka has begun to deliver alerts by ${channel}`,
+        'start Haraka with this configuration; what was published before is not delivered',
+      )
+    }
+    const { waiting, more, since } = backlog
+    if (since === undefined || now - since < LATE) {
+      return ok('alert-queue', `no alert waits long for ${channel}`)
+    }
+    return warn(
+      'alert-queue',
+      `${more ? 'more than ' : ''}${count(waiting, 'alert')} for ${channel}, the oldest of ${shortTime(since)}, not delivered yet`,
+      'see the log of Haraka for why ("was not delivered"); they are tried again for 24 h',
+    )
+  })
+}
+
+/** Contacts that the news would not reach, or not alone. */
+export async function checkContacts(store: Store, { mailTo }: AlertSettings): Promise<Line[]> {
+  const lines: Line[] = []
+  let contacts = 0
+  for await (const { id, contact } of new Registry(store).tenants.contacts()) {
+    contacts++
+    const warning = await ownContactWarning(store, id, contact)
+    if (warning) lines.push(warn('contact', warning.message, warning.advice))
+  }
+  if (contacts === 0) return []
+  if (mailTo.length === 0) lines.push(warn('contact', NO_MAIL.message, NO_MAIL.advice))
+  if (lines.length > 0) return lines
+  return [ok('contact', `no contact of ${count(contacts, 'tenant')} is in a domain of its own`)]
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { scratchDir } from '../../scripts/services/scratch'
+import { AlertQueue } from '../../src/alerts/queue'
+import { SCHEDULE } from '../../src/alerts/schedule'
+import type { Alert } from '../../src/events/event'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { addToStream, anAlert } from '../support/alerts'
+import { startRedis, type TestRedis } from '../support/redis'
+import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
+import { Cli, type Result } from './cli'
+
+const ALERTS = `webhook=https://hooks.example/secret/path\nwebhook_secret=${WEBHOOK_SECRET}\nmail_to=ops@relay.example\n`
+
+describe('tenantctl alert and what the doctor says of alerts', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  function site(alerts = ALERTS) {
+    const cli = new Cli(redis.url)
+    const config = scratchDir('config')
+    const ini = `[outage]\nsnapshot=\n[alerts]\n${alerts}`
+    writeFileSync(path.join(config, 'unregistered-domain.ini'), ini, { mode: 0o600 })
+    const store = new Store(redis.client(), new Keys(cli.prefix))
+    return { run: (...args: string[]) => cli.run('--config', config, ...args), store }
+  }
+
+  /** As a Haraka does that has begun to deliver. */
+  async function begin(store: Store, ...channels: string[]): Promise<void> {
+    for (const channel of channels)
+      await new AlertQueue(store, channel, SCHEDULE).turn(new Map(), 1)
+  }
+
+  async function published({ client, keys }: Store): Promise<Alert[]> {
+    const entries = await client.xrange(keys.events, '-', '+')
+    return entries.map(([, fields]) => {
+      const { json, joined } = Object.fromEntries(
+        fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1]]] : [])),
+      ) as { json: string; joined: string }
+      assert.equal(joined, '')
+      return JSON.parse(json) as Alert
+    })
+  }
+
+  it('publishes a test that nothing else joins, and says where to look', async () => {
+    const { run, store } = site()
+    await begin(store, 'webhook', 'mail')
+    const first = await run('alert', 'test')
+    assert.equal(first.status, 0)
+    assert.equal(first.err, '')
+    assert.match(first.out, /^published evt_[\da-f]{20}$/m)
+    assert.match(first.out, /^ {2}webhook: look at https:\/\/hooks\.example$/m)
+    assert.match(first.out, /^ {2}mail: look at ops@relay\.example$/m)
+    assert.doesNotMatch(first.out, /secret/)
+    const { out } = await run('alert', 'test', '--json')
+    const again = JSON.parse(out) as { event: string }
+    assert.deepEqual(again, {
+      event: again.event,
+      webhook: 'https://hooks.example',
+      mail_to: ['ops@relay.example'],
+    })
+    const alerts = await published(store)
+    assert.deepEqual(
+      alerts.map(({ kind, title, tenant, severity }) => [kind, title, tenant, severity]),
+      Array(2).fill(['test', 'Test alert, sent by ann', '', 'Informational']),
+    )
+    assert.equal(alerts[1]?.id, again.event)
+    assert.ok(Math.abs(Date.parse(alerts[1].at) - Date.now()) < 60_000)
+  })
+
+  it('says where nobody would get it', async () => {
+    const nothing = site('')
+    assert.match((await nothing.run('alert', 'test')).err, /neither webhook nor mail_to is set/)
+    const { run, store } = site()
+    await begin(store, 'mail')
+    const { err, status } = await run('alert', 'test')
+    assert.equal(status, 0)
+    assert.match(err, /^tenantctl: no Haraka has begun to deliver alerts by webhook: [^\n]+\n$/)
+  })
+
+  async function doctor(
+    run: (...args: string[]) => Promise<Result>,
+    check: string,
+  ): Promise<{ level: string; message: string }[]> {
+    const { out } = await run('doctor', '--json')
+    assert.ok(!out.includes('secret/path') && !out.includes(WEBHOOK_SECRET.slice(6)), out)
+    const lines = JSON.parse(out) as { level: string; check: string; message: string }[]
+    return lines.filter((line) => line.check === check)
+  }
+
+  it('the doctor says how they go out, and what is wrong with that', async () => {
+    assert.match((await doctor(site('').run, 'alerts'))[0]!.message, /nobody is told/)
+    const [all] = await doctor(site().run, 'alerts')
+    assert.equal(all?.level, 'ok')
+    assert.match(all.message, /posted to https:\/\/hooks\.example, signed, and mailed to ops@relay/)
+    const exposed = site(ALERTS.replace('https', 'http'))
+    const [warning] = await doctor(exposed.run, 'alerts')
+    assert.equal(warning?.level, 'warn')
+    assert.match(warning.message, /http:\/\/hooks\.example: anybody on the way can read/)
+    const [bad] = await doctor(site('webhook=https://hooks.example/secret/path\n').run, 'config')
+    assert.match(bad!.message, /webhook_secret: empty, but webhook is set/)
+  })
+
+  it('the doctor says how many wait, and since when', async () => {
+    const { run, store } = site()
+    await run('tenant', 'add', 'contoso')
+    const levels = async (): Promise<string[]> =>
+      (await doctor(run, 'alert-queue')).map(({ level, message }) => `${level} ${message}`)
+    assert.deepEqual(
+      await levels(),
+      ['webhook', 'mail', 'contact'].map(
+        (channel) => `warn no Haraka has begun to deliver alerts by ${channel}`,
+      ),
+    )
+    await begin(store, 'webhook', 'mail', 'contact')
+    assert.match((await levels()).join(), /^ok [^,]+ webhook,ok [^,]+ mail,ok [^,]+ contact$/)
+    // Of an hour ago: one that has been taken, and two that have not.
+    const { client, keys } = store
+    const then = Date.now() - 3_600_000
+    await client.del(keys.events)
+    for (let at = 0; at < 3; at++) {
+      await client.xadd(keys.events, `${then + at}-0`, 'kind', 'x', 'json', '{}')
+    }
+    for (const channel of ['webhook', 'mail']) {
+      await client.xgroup('CREATE', keys.events, channel, '0')
+    }
+    await client.xgroup('CREATE', keys.events, 'contact', '$')
+    await new AlertQueue(store, 'webhook', SCHEDULE).turn(new Map(), 1)
+    const since = `${new Date(then).toISOString().slice(0, 19)}Z`
+    assert.deepEqual(await levels(), [
+      `warn 3 alerts for webhook, the oldest of ${since}, not delivered yet`,
+      `warn 3 alerts for mail, the oldest of ${since}, not delivered yet`,
+      'ok no alert waits long for contact',
+    ])
+    for (let at = 0; at < 150; at++) await addToStream(store, anAlert())
+    assert.match((await levels())[1]!, /^warn more than 100 alerts for mail/)
+  })
+})
