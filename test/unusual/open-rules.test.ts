@@ -128,5 +128,11 @@ describe('OpenRules', () => {
     assert.deepEqual([...(await rules.tenants())], [])
     assert.equal(await store.client.exists(store.keys.unusual('fabrikam')), 0)
     assert.equal(await store.client.exists(store.keys.tenant('fabrikam')), 0)
+
+    await rules.tell('contoso', [VOLUME, DOMAINS])
+    await store.client.del(store.keys.tenant('contoso'))
+    await rules.tell('contoso', [])
+    assert.deepEqual([...(await rules.tenants())], [])
+    assert.equal(await store.client.exists(store.keys.unusual('contoso')), 0)
   })
 })

@@ -8,9 +8,13 @@
 --
 -- @include clock
 -- @include event
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
 local open = {}
 local fields = redis.call('HGETALL', KEYS[2])
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  -- Another tenant of that id begins with none.
+  for at = 1, #fields, 2 do redis.call('HDEL', KEYS[2], fields[at]) end
+  return false
+end
 for at = 1, #fields, 2 do open[fields[at]] = fields[at + 1] end
 
 local raised, left = 0, 0

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { loadConfig } from '../../src/config-file'
+import { LookOut } from '../../src/unusual/look-out'
+import { OverviewReader } from '../../src/unusual/overview'
+import { ClusterSite } from '../support/cluster'
+import { LATER, play } from './scenario'
+import { takeovers } from './scenarios'
+
+describe('unusual mail on a Redis Cluster', () => {
+  let cluster: TestCluster
+  let sites: ClusterSite[]
+  before(async () => {
+    cluster = await startRedisCluster()
+    sites = await Promise.all(Array.from({ length: 3 }, () => ClusterSite.open(cluster)))
+  })
+  after(async () => {
+    for (const site of sites ?? []) site.close()
+    await cluster?.stop()
+  })
+
+  it('is found and told once for each tenant, in whichever slot it is', async () => {
+    const config = loadConfig(undefined)
+    const { store } = sites[0]!
+    const burst = takeovers.find(({ rule }) => rule === 'volume')!
+    const tenants = Array.from({ length: 6 }, (_, at) => `t${at}`)
+    for (const tenant of tenants) await play(store, tenant, burst.build(), LATER)
+    const told: string[] = []
+    for (let round = 0; round < 2; round++) {
+      await Promise.all(
+        sites.map((site) =>
+          new LookOut(
+            site.store,
+            () => config,
+            (tenant) => told.push(tenant),
+          ).run(),
+        ),
+      )
+    }
+    assert.deepEqual(told.sort(), tenants)
+    const all = await new OverviewReader(store, config).all()
+    assert.deepEqual(
+      all.map(({ tenant, rules }) => [tenant, rules.map(({ rule, told }) => [rule, !!told])]),
+      tenants.map((tenant) => [tenant, [['volume', true]]]),
+    )
+    assert.deepEqual(
+      sites.flatMap(({ errors }) => errors),
+      [],
+    )
+  })
+})
