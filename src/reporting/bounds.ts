@@ -54,3 +54,34 @@ export const BATCH_NAMES = 2000
 export const MOST_ENTRIES = 30_000
 /** Batches of a process: beyond, mail of a tenant that has none is not recorded. */
 export const MOST_BATCHES = 10_000
+
+/**
+ * The bytes of Redis that a row, a sampled source, a connector and a HyperLogLog take at most, each with its field, Redis's
+ * own overhead, and what its allocator rounds up.
+ */
+const ROW_BYTES = 900
+const SHORT_ROW_BYTES = 650
+const SAMPLED_BYTES = 1600
+const CONNECTOR_BYTES = 250
+const OTHERS_BYTES = 12_600
+const TOTALS_BYTES = 24 * 3 * 250
+const FLUSHES_BYTES = 20_000
+
+const REPORT_BYTES =
+  MOST_ROWS * ROW_BYTES + (MOST_CONNECTOR_ROWS + 1 - MOST_ROWS) * SHORT_ROW_BYTES + OTHERS_BYTES
+
+/**
+ * What the reports of one tenant take in Redis at most, in bytes: with every bound reached in every hour and every day by
+ * names of the greatest length.
+ *
+ * @param hours how many of them are kept, with mail.
+ * @param days as `hours`; one more than `[report] days` at most.
+ */
+export function mostBytes(hours: number, days: number): number {
+  return (
+    hours * REPORT_BYTES +
+    days * (REPORT_BYTES + TOTALS_BYTES + MOST_SAMPLED * SAMPLED_BYTES) +
+    MOST_CONNECTORS * CONNECTOR_BYTES +
+    FLUSHES_BYTES
+  )
+}
