@@ -1,6 +1,10 @@
 import type { Command } from 'commander'
 import { acceptedDomainName } from '../names/accepted'
 import { typedDomain } from '../names/typed-domain'
+import { RefusedError } from '../errors'
+import type { Store } from '../store/store'
+import { isMailboxProvider } from '../suggest/mailbox-providers'
+import { readEntries, type DomainEntry } from '../tenants/domain-entries'
 import { Registry } from '../tenants/registry'
 import { contextOf } from './context'
 import type { Io } from './io'
@@ -16,6 +20,7 @@ const MANY = 20
 interface AddOptions {
   readonly subdomains?: boolean
   readonly shared?: boolean
+  readonly force?: boolean
 }
 
 /** `tenantctl domain add | remove | move | list` */
@@ -43,6 +48,7 @@ function addAdd(domain: Command, io: Io): void {
     .argument('<domain...>', '`-` reads names from stdin (# begins a comment)')
     .option('--subdomains', 'every name below it too')
     .option('--shared', 'without owning it: for agencies and names outside the public DNS')
+    .option('--force', 'also the domain of a mailbox provider, where anybody can have an address')
     .action(async (tenant: string, args: string[], options: AddOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
@@ -50,6 +56,7 @@ function addAdd(domain: Command, io: Io): void {
       const names = (await readNames(args, io)).map((name) => acceptedDomainName(name, flags))
       const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
       await context.writing(async (store) => {
+        if (options.force !== true) await assertNoProvider(store, tenant, domains)
         const { added, unchanged } = await new Registry(store).addDomains(tenant, domains, by)
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {
@@ -69,9 +76,24 @@ function addAdd(domain: Command, io: Io): void {
     json: ['result: added | unchanged', 'tenant', 'added, unchanged: arrays of names as A-labels'],
     exit: {
       ...NO_TENANT,
-      4: 'another tenant owns one of them, or it is there with other flags; nothing was added',
+      4: 'another tenant owns one of them, it is there with other flags, or it is that of a mailbox provider (--force adds it); nothing was added',
     },
   })
+}
+
+/** @throws {RefusedError} one of them is a mailbox provider's, and not there already. */
+async function assertNoProvider(
+  store: Store,
+  tenant: string,
+  domains: readonly DomainEntry[],
+): Promise<void> {
+  const providers = domains.map(({ domain }) => domain).filter(isMailboxProvider)
+  const there = await readEntries(store, tenant, providers)
+  const refused = providers.filter((_domain, at) => there[at] === undefined)
+  if (refused.length === 0) return
+  throw new RefusedError(
+    `${refused.join(', ')}: anybody can have an address at a mailbox provider, and all mail that claims to be from there would pass unmetered; nothing was added. If that is meant, add --force`,
+  )
 }
 
 function addRemove(domain: Command, io: Io): void {

@@ -17,6 +17,7 @@ import type { Io } from './io'
 import { addReportCommand } from './report'
 import { addRestrictionCommands } from './restriction'
 import { addStatusCommand } from './status'
+import { addSuggestCommand } from './suggest'
 import { addTenantCommands } from './tenant'
 import { addUnattributedCommand } from './unattributed'
 import { addUnusualCommand } from './unusual'
@@ -56,6 +57,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addExplainCommand(program, io)
   addAlertCommands(program, io)
   addAuditCommand(program, io)
+  addSuggestCommand(program, io)
   addApplyCommand(program, io, end)
   addDoctorCommand(program, io, end)
   addBackupCommands(program, io)

@@ -156,6 +156,8 @@ describe('tenantctl with the users of docs/acl', () => {
     'audit',
     'audit contoso',
     'events',
+    'suggest contoso --dns 127.0.0.1:1',
+    'suggest fabrikam --dns 127.0.0.1:1',
   ]
 
   it('tenantctl: every command works, and the file allows nothing that none of them needs', async () => {

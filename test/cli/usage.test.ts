@@ -247,6 +247,7 @@ describe('tenantctl', () => {
         'explain --from x@a.example',
         'audit',
         'events',
+        'suggest a',
         `apply ${file}`,
         `backup ${backup}`,
         `restore ${backup}`,

@@ -1,0 +1,36 @@
+import { DAY } from '../reporting/calendar'
+import type { DatedRow } from '../reporting/reader'
+import { OTHER } from '../reporting/rows'
+import { recipients } from '../reporting/sum'
+import type { Candidate } from './rank'
+
+/** Unregistered domains in the rows of days, without what has no row or name of its own; the most recipients first. */
+export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
+  const found = new Map<
+    string,
+    { days: Map<number, number>; all: number; first: number; last: number }
+  >()
+  for (const { domain, at, counts } of rows) {
+    if (domain === '' || domain === OTHER) continue
+    let sum = found.get(domain)
+    if (!sum) found.set(domain, (sum = { days: new Map(), all: 0, first: Infinity, last: 0 }))
+    if (counts.accepted > 0) sum.days.set(at, (sum.days.get(at) ?? 0) + counts.accepted)
+    sum.all += recipients(counts)
+    sum.first = Math.min(sum.first, counts.firstSeen || at)
+    sum.last = Math.max(sum.last, counts.lastSeen || at)
+  }
+  const dayOf = (ms: number): number => Math.floor(ms / DAY)
+  const born = new Map<number, number>()
+  for (const { first } of found.values()) born.set(dayOf(first), (born.get(dayOf(first)) ?? 0) + 1)
+  return [...found]
+    .map(([domain, { days, all, first, last }]) => ({
+      domain,
+      recipients: all,
+      daily: [...days].sort(([a], [b]) => a - b).map(([, count]) => count),
+      firstSeen: first,
+      lastSeen: last,
+      together: born.get(dayOf(first))! - 1,
+      dns: undefined,
+    }))
+    .sort((a, b) => b.recipients - a.recipients || (a.domain < b.domain ? -1 : 1))
+}

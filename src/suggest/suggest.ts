@@ -1,0 +1,155 @@
+import { UserError } from '../errors'
+import { acceptedDomainName } from '../names/accepted'
+import { parentsOf } from '../names/domain'
+import { DAY } from '../reporting/calendar'
+import { ReportReader } from '../reporting/reader'
+import { Restrictions } from '../restriction/restriction'
+import { mapInPieces } from '../store/pieces'
+import { serverTime } from '../store/server-clock'
+import type { Store } from '../store/store'
+import { findObstacles } from '../tenants/claims'
+import { Registry } from '../tenants/registry'
+import type { AcceptedDomain } from '../tenants/types'
+import { candidatesIn } from './gather'
+import type { DnsFacts } from './dns-facts'
+import type { Lookup } from './lookup'
+import { isMailboxProvider } from './mailbox-providers'
+import { rank, type Candidate, type Ranked } from './rank'
+import { readFacts } from './read-facts'
+
+/** Domains that DNS is asked about: those with the most recipients. */
+export const MOST_LOOKED_UP = 100
+/** Accepted domains that they are held against in DNS: the first that were registered. */
+const MOST_ACCEPTED = 10
+const AT_ONCE = 8
+
+/** What was found out about the unregistered domains of a tenant. */
+export interface Suggestion {
+  /** ms, server time: from when on reports were looked at. */
+  readonly from: number
+  /** ms, server time: the last restriction; `undefined`: there was none. */
+  readonly trip: number | undefined
+  readonly ranked: readonly Ranked[]
+  /** What is never suggested, with the reason. */
+  readonly never: readonly {
+    readonly domain: string
+    readonly recipients: number
+    readonly why: string
+  }[]
+  /** About how many more domains have no row of their own. */
+  readonly others: number
+  /** How many domains DNS was asked about. */
+  readonly lookedUp: number
+}
+
+/**
+ * Ranks the unregistered domains in the reports of a tenant as probably its own. Writes nothing.
+ *
+ * @param days how far back.
+ * @throws {NotFoundError} no such tenant; what ioredis throws where Redis gives no answer.
+ */
+export async function suggestDomains(
+  store: Store,
+  tenant: string,
+  days: number,
+  dns: Lookup,
+): Promise<Suggestion> {
+  const registry = new Registry(store)
+  const domains = await registry.listDomains(tenant)
+  const connectors = await registry.listConnectors(tenant)
+  const now = await serverTime(store.client)
+  const from = now - days * DAY
+  const reader = new ReportReader(store)
+  const rows = await reader.rows(tenant, from, now + 1, 'day')
+  const isCovered = coverage(domains)
+  const all = candidatesIn(rows).filter(({ domain }) => !isCovered(domain))
+  const never = await findNever(store, tenant, all)
+  const excluded = new Set(never.map(({ domain }) => domain))
+  const candidates = all.filter(({ domain }) => !excluded.has(domain))
+
+  const owned = domains.filter(({ shared }) => !shared)
+  const first = owned.toSorted((a, b) => a.addedAt - b.addedAt).slice(0, MOST_ACCEPTED)
+  const asked = candidates.slice(0, MOST_LOOKED_UP)
+  const names = [...first, ...asked].map(({ domain }) => domain)
+  const facts = new Map<string, DnsFacts>()
+  if (asked.length > 0) {
+    await mapInPieces(names, AT_ONCE, async (domain) =>
+      facts.set(domain, await readFacts(domain, dns)),
+    )
+  }
+  const trip = await lastTrip(store, tenant)
+  return {
+    ...{ from, trip, never },
+    ranked: rank(
+      candidates.map((each) => ({ ...each, dns: facts.get(each.domain) })),
+      {
+        accepted: owned.map(({ domain }) => domain),
+        acceptedDns: new Map(first.flatMap(({ domain }) => entry(domain, facts))),
+        networks: connectors.flatMap(({ ip }) => ip),
+        ...{ trip, now },
+      },
+    ),
+    others: await reader.others(tenant, from, now + 1, 'day'),
+    lookedUp: asked.length,
+  }
+}
+
+function entry(domain: string, facts: ReadonlyMap<string, DnsFacts>): [string, DnsFacts][] {
+  const found = facts.get(domain)
+  return found ? [[domain, found]] : []
+}
+
+/** Whether accepted domains cover a name. */
+function coverage(accepted: readonly AcceptedDomain[]): (domain: string) => boolean {
+  const list = new Map(accepted.map(({ domain, subdomains }) => [domain, subdomains]))
+  return (domain) => list.has(domain) || parentsOf(domain).some((parent) => list.get(parent))
+}
+
+/** Domains that anybody can have an address in, that another tenant owns, or that nobody can own. */
+async function findNever(
+  store: Store,
+  tenant: string,
+  candidates: readonly Candidate[],
+): Promise<Suggestion['never'][number][]> {
+  const why = new Map<string, string>()
+  for (const { domain } of candidates) {
+    if (isMailboxProvider(domain)) {
+      why.set(domain, 'a mailbox provider: anybody can have an address there')
+    } else {
+      const refusal = refusalOf(domain)
+      if (refusal !== undefined) why.set(domain, refusal)
+    }
+  }
+  const claims = candidates
+    .filter(({ domain }) => !why.has(domain))
+    .map(({ domain }) => ({ domain, subdomains: false }))
+  for (const { domain, owner } of await findObstacles(store, tenant, claims)) {
+    why.set(domain, `tenant ${owner} owns it`)
+  }
+  return candidates.flatMap(({ domain, recipients }) => {
+    const reason = why.get(domain)
+    return reason === undefined ? [] : [{ domain, recipients, why: reason }]
+  })
+}
+
+/** Why it could not be registered; `undefined`: it could. */
+function refusalOf(domain: string): string | undefined {
+  try {
+    acceptedDomainName(domain, { subdomains: false, shared: false })
+    return undefined
+  } catch (error) {
+    if (error instanceof UserError) return error.message
+    throw error
+  }
+}
+
+/** When the tenant was restricted last: it is so still, or a case says when. */
+async function lastTrip(store: Store, tenant: string): Promise<number | undefined> {
+  const { client, keys } = store
+  const restriction = await new Restrictions(store).get(tenant)
+  const cases = Number((await client.hget(keys.tenant(tenant), 'cases')) ?? 0)
+  const opened =
+    cases > 0 ? Number((await client.hget(keys.caseOf(tenant, cases), 'opened')) ?? 0) : 0
+  const last = Math.max(restriction?.since ?? 0, opened)
+  return last === 0 ? undefined : last
+}

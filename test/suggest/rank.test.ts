@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { DAY } from '../../src/reporting/calendar'
+import type { DnsFacts } from '../../src/suggest/dns-facts'
+import {
+  rank,
+  type Candidate,
+  type Class,
+  type Ranked,
+  type Yardstick,
+} from '../../src/suggest/rank'
+import { NOON } from '../support/clock'
+
+/** DNS has none of it. */
+const BARE: DnsFacts = { mx: [], address: false, spf: null, rua: [] }
+const SITE: DnsFacts = { ...BARE, mx: ['mx.hosting.example'], address: true }
+
+const CONTOSO: DnsFacts = {
+  mx: ['contoso-com.mail.protection.outlook.com'],
+  address: true,
+  spf: { includes: ['spf.protection.outlook.com', '_spf.contoso.com'], networks: ['192.0.2.0/28'] },
+  rua: ['contoso.com'],
+}
+
+const YARDSTICK: Yardstick = {
+  accepted: ['contoso.com', 'mail.tiny.co.uk', 'hq.example'],
+  acceptedDns: new Map([['contoso.com', CONTOSO]]),
+  networks: ['192.0.2.1/32', '2001:db8:7::/48'],
+  trip: NOON,
+  now: NOON + DAY,
+}
+
+interface Seen {
+  /** Accepted recipients on each day. */
+  daily?: number[]
+  /** Days before the trip. */
+  since?: number
+  together?: number
+  dns?: Partial<DnsFacts> | undefined
+}
+
+const days = (number: number, recipients = 5): number[] =>
+  Array.from({ length: number }, () => recipients)
+
+function candidate(
+  domain: string,
+  { daily = days(20), since = 40, together = 0, ...rest }: Seen,
+): Candidate {
+  return {
+    domain,
+    recipients: daily.reduce((sum, each) => sum + each, 0),
+    daily,
+    firstSeen: NOON - since * DAY,
+    lastSeen: NOON,
+    together,
+    dns: 'dns' in rest ? rest.dns && { ...SITE, ...rest.dns } : SITE,
+  }
+}
+
+function judged(domain: string, seen: Seen, yardstick = YARDSTICK): Ranked {
+  return rank([candidate(domain, seen)], yardstick)[0]!
+}
+
+const saying = ({ reasons }: Ranked): string => reasons.map(({ text }) => text).join('; ')
+
+describe('rank', () => {
+  const cases: readonly (readonly [string, string, Seen, Class, RegExp])[] = [
+    [
+      'the own brand under another suffix',
+      'contoso.de',
+      {},
+      'own',
+      /called contoso, as accepted contoso\.com/,
+    ],
+    ['the same without DNS', 'contoso.de', { dns: undefined }, 'own', /seen on 20 days/],
+    [
+      'a name below the accepted one’s organisation',
+      'news.contoso.com',
+      { daily: days(3) },
+      'own',
+      /in contoso\.com, as accepted contoso\.com/,
+    ],
+    [
+      'a name beside the accepted one',
+      'tiny.co.uk',
+      { daily: days(3) },
+      'own',
+      /in tiny\.co\.uk, as accepted mail\.tiny\.co\.uk/,
+    ],
+    [
+      'another brand whose mail goes to the tenant',
+      'fabrikam.com',
+      { dns: { mx: ['mx2.contoso.com'], rua: ['contoso.com'] } },
+      'own',
+      /MX is mx2\.contoso\.com, the tenant's own; DMARC reports go to contoso\.com, the tenant's own/,
+    ],
+    [
+      'another brand by its SPF',
+      'fabrikam.com',
+      { dns: { spf: { includes: ['_spf.contoso.com'], networks: ['192.0.2.0/28'] } } },
+      'own',
+      /SPF includes _spf\.contoso\.com, the tenant's own; SPF lets 192\.0\.2\.1\/32 of a connector send/,
+    ],
+    [
+      'a customer of an agency: its SPF names the agency’s server',
+      'customer.example',
+      {
+        daily: days(60),
+        since: 80,
+        dns: {
+          spf: { includes: [], networks: ['192.0.2.1'] },
+          mx: ['customer-example.mail.protection.outlook.com'],
+        },
+      },
+      'unclear',
+      /SPF lets 192\.0\.2\.1\/32.*MX is outlook\.com, as of accepted domains.*nothing ties it/,
+    ],
+    [
+      'a ticket system',
+      'contoso.zendesk.com',
+      { daily: days(60), since: 80 },
+      'unclear',
+      /nothing ties it to an accepted domain/,
+    ],
+    [
+      'a lookalike with MX and SPF in place, seen two days',
+      'contoso-billing.com',
+      {
+        daily: [400, 900],
+        since: 2,
+        dns: {
+          mx: ['mail.contoso.com'],
+          rua: ['contoso.com'],
+          spf: { includes: ['_spf.contoso.com'], networks: ['192.0.2.0/28'] },
+        },
+      },
+      'unclear',
+      /its name holds that of accepted contoso\.com: so would a forger's.*first seen 2 days before the last restriction, not 14: never ranked as own/,
+    ],
+    [
+      'the own brand, seen 13 days before',
+      'contoso.de',
+      { since: 13.9 },
+      'unclear',
+      /first seen 13 days/,
+    ],
+    ['the own brand, seen 14 days before', 'contoso.de', { since: 14 }, 'own', /called contoso/],
+    [
+      'a name below the accepted one, of yesterday',
+      'x.contoso.com',
+      { since: 1 },
+      'unclear',
+      /never ranked as own/,
+    ],
+    [
+      'what was only seen after the restriction',
+      'contoso.de',
+      { since: -3 },
+      'unclear',
+      /only after the last restriction/,
+    ],
+    [
+      'one of many random ones',
+      'xqkzvwpt.com',
+      { daily: [90], since: 1, together: 99, dns: BARE },
+      'abuse',
+      /seen on one day only.*same day as 99 others.*xqkzvwpt looks random.*neither MX nor address/,
+    ],
+    [
+      'one of many',
+      'some-shop.com',
+      { daily: [90], since: 1, together: 99 },
+      'abuse',
+      /same day as 99 others/,
+    ],
+    ['a stranger', 'stranger.com', { daily: [3, 2], since: 20 }, 'unclear', /nothing ties it/],
+    [
+      'a short name under another suffix',
+      'hq.com',
+      { daily: days(60), since: 80 },
+      'unclear',
+      /nothing ties it/,
+    ],
+    [
+      'the own brand that only ever was refused',
+      'contoso.de',
+      { daily: [] },
+      'unclear',
+      /none of its mail was ever accepted/,
+    ],
+    ['a customer of the same public suffix', 'tailspin.co.uk', {}, 'unclear', /nothing ties it/],
+  ]
+  for (const [what, domain, seen, expected, reason] of cases) {
+    it(`${what}: ${expected}`, () => {
+      const ranked = judged(domain, seen)
+      assert.equal(ranked.class, expected, `${ranked.score}: ${saying(ranked)}`)
+      assert.match(saying(ranked), reason)
+    })
+  }
+
+  it('makes the score of the points that it shows', () => {
+    for (const [, domain, seen] of cases) {
+      const { score, reasons } = judged(domain, seen)
+      assert.equal(
+        score,
+        reasons.reduce((sum, { points }) => sum + points, 0),
+      )
+    }
+  })
+
+  it('never ranks as own what is younger than 14 days, whatever else is true', () => {
+    for (const [, domain, seen] of cases) {
+      const facts = {
+        mx: ['mx.contoso.com'],
+        rua: ['contoso.com'],
+        spf: CONTOSO.spf,
+        address: true,
+      }
+      for (const since of [0, 5, 13]) {
+        const { class: found } = judged(domain, { ...seen, since, daily: days(30), dns: facts })
+        assert.notEqual(found, 'own', domain)
+      }
+    }
+  })
+
+  it('draws nothing from what DNS did not answer', () => {
+    const silent: DnsFacts = { mx: undefined, address: undefined, spf: undefined, rua: undefined }
+    const { reasons } = judged('stranger.com', { dns: silent })
+    const unasked = judged('stranger.com', { dns: undefined })
+    assert.deepEqual(reasons, unasked.reasons)
+  })
+
+  it('counts nothing that a domain says of itself, or of a provider, as a tie', () => {
+    const dns: DnsFacts = {
+      mx: ['x.mail.protection.outlook.com'],
+      address: true,
+      spf: { includes: ['spf.protection.outlook.com', '_spf.self.example'], networks: [] },
+      rua: ['self.example'],
+    }
+    const ranked = judged('self.example', { dns })
+    assert.ok(ranked.reasons.every(({ tie }) => !tie))
+    assert.match(
+      saying(ranked),
+      /SPF includes spf\.protection\.outlook\.com, as accepted domains do/,
+    )
+  })
+
+  it('puts own before unclear before abuse, and the better before the worse', () => {
+    const seen: [string, Seen][] = [
+      ['xqkzvwpt.com', { daily: [90], since: 1, together: 99, dns: BARE }],
+      ['stranger.com', {}],
+      ['contoso.de', {}],
+      ['news.contoso.com', {}],
+    ]
+    const ranked = rank(
+      seen.map(([domain, facts]) => candidate(domain, facts)),
+      YARDSTICK,
+    )
+    assert.deepEqual(
+      ranked.map(({ domain }) => domain),
+      ['news.contoso.com', 'contoso.de', 'stranger.com', 'xqkzvwpt.com'],
+    )
+  })
+
+  it('is quick with many domains and accepted domains', () => {
+    const accepted = Array.from({ length: 100_000 }, (_, at) => `brand${at}.example`)
+    const many = Array.from({ length: 9000 }, (_, at) => candidate(`shop-brand${at}.com`, {}))
+    const before = process.cpuUsage()
+    rank(many, { ...YARDSTICK, accepted })
+    const { user } = process.cpuUsage(before)
+    assert.ok(user < 20e6, `${user / 1e6} s`)
+  })
+})

@@ -1,0 +1,75 @@
+import { once } from 'node:events'
+import dns2 from 'dns2'
+
+/** Records of one name. `fail`: the server says SERVFAIL; `silent`: it never answers. */
+export interface Zone {
+  readonly mx?: readonly string[]
+  readonly a?: readonly string[]
+  readonly txt?: readonly string[]
+  readonly trouble?: 'fail' | 'silent'
+}
+
+/** A DNS server on the loopback that answers for these names, and NXDOMAIN for all others. */
+export class TestDns {
+  /** Each question, as `MX contoso.com`. */
+  readonly asked: string[] = []
+  /** Questions that wait for their answer, at most. */
+  most = 0
+  #open = 0
+  readonly #server = dns2.createUDPServer()
+
+  private constructor(private readonly zones: Readonly<Record<string, Zone>>) {
+    this.#server.on('request', (request, send) => {
+      this.most = Math.max(this.most, ++this.#open)
+      // A turn later, so that questions that came together are seen together.
+      setImmediate(() => {
+        this.#open--
+        const response = this.#answer(request)
+        if (response) void send(response)
+      })
+    })
+  }
+
+  static async start(zones: Readonly<Record<string, Zone>>): Promise<TestDns> {
+    const dns = new TestDns(zones)
+    dns.#server.bind(0, '127.0.0.1')
+    await once(dns.#server, 'listening')
+    return dns
+  }
+
+  /** As `tenantctl suggest --dns` takes it. */
+  get address(): string {
+    return `127.0.0.1:${this.#server.address().port}`
+  }
+
+  async stop(): Promise<void> {
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #answer(request: dns2.Packet): dns2.Packet | undefined {
+    const { Packet } = dns2
+    const response = Packet.createResponseFromRequest(request)
+    const [question] = request.questions
+    const name = question!.name.toLowerCase()
+    const kind = (['A', 'MX', 'TXT', 'AAAA'] as const).find(
+      (each) => Packet.TYPE[each] === question!.type,
+    )
+    this.asked.push(`${kind} ${name}`)
+    const zone = this.zones[name]
+    if (zone?.trouble === 'silent') return undefined
+    if (!zone) response.header.rcode = 3
+    if (zone?.trouble === 'fail') response.header.rcode = 2
+    const add = (type: number, rest: Partial<dns2.Packet.Resource>): void => {
+      response.answers.push(
+        Object.assign(new Packet.Resource(name, type, Packet.CLASS.IN, 60), rest),
+      )
+    }
+    if (kind === 'A') for (const address of zone?.a ?? []) add(Packet.TYPE.A, { address })
+    if (kind === 'MX') {
+      for (const exchange of zone?.mx ?? []) add(Packet.TYPE.MX, { exchange, priority: 10 })
+    }
+    if (kind === 'TXT') for (const data of zone?.txt ?? []) add(Packet.TYPE.TXT, { data })
+    return response
+  }
+}
