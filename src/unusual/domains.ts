@@ -1,5 +1,4 @@
 import { isoTime } from '../time'
-import { sumBy } from '../reporting/sum'
 import type { DatedRow } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import type { UnusualSettings } from '../config'
@@ -45,26 +44,28 @@ export function hasManyDomains(
   return [...domainsByHour(rows, otherDomains).values()].some((count) => count >= settings.domains)
 }
 
-/** Start of an hour → distinct domains of which mail was accepted. */
+/**
+ * Start of an hour → distinct domains of which mail was accepted. Plainly written: an attacked tenant has 60,000 rows a
+ * week, and it is mail's process that counts them.
+ */
 function domainsByHour(
   rows: readonly DatedRow[],
   others: ReadonlyMap<number, number>,
 ): Map<number, number> {
-  const byHour = new Map<number, DatedRow[]>()
-  for (const row of rows) {
-    if (row.counts.accepted === 0) continue
-    const there = byHour.get(row.at)
-    if (there) there.push(row)
-    else byHour.set(row.at, [row])
+  const named = new Map<number, Set<string>>()
+  const otherMessages = new Map<number, number>()
+  for (const { at, domain, counts } of rows) {
+    if (counts.accepted === 0) continue
+    let names = named.get(at)
+    if (!names) named.set(at, (names = new Set()))
+    if (domain !== OTHER) names.add(domain)
+    else otherMessages.set(at, (otherMessages.get(at) ?? 0) + counts.messages.accepted)
   }
   return new Map(
-    [...byHour].map(([hour, ofHour]) => {
-      const accepted = sumBy(ofHour, 'domain')
-      const named = accepted.filter(({ key }) => key !== OTHER).length
-      const other = accepted.find(({ key }) => key === OTHER)
+    [...named].map(([hour, { size }]) => {
       // Domains of which all was refused may be among the others, too.
-      const behind = other ? Math.min(others.get(hour) ?? 1, other.counts.messages.accepted) : 0
-      return [hour, named + behind]
+      const most = otherMessages.get(hour) ?? 0
+      return [hour, size + (most === 0 ? 0 : Math.min(others.get(hour) ?? 1, most))]
     }),
   )
 }

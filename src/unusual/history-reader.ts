@@ -1,7 +1,7 @@
 import { parseLimits } from '../allowance/limits'
 import type { Config } from '../config'
 import { DAY, HOUR, startOf } from '../reporting/calendar'
-import { ReportReader, type DatedRow } from '../reporting/reader'
+import { ReportReader, type DatedRow, type HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import type { Store } from '../store/store'
 import { readSomeConnectors } from '../tenants/connector-reader'
@@ -58,7 +58,7 @@ export class HistoryReader {
     const [[createdAt, limits], restricted, hours] = await Promise.all([
       client.hmget(keys.tenant(tenant), 'createdAt', 'limits'),
       client.hget(keys.restriction(tenant), 'since'),
-      this.reports.hours(tenant, this.oldest(now), now + 1),
+      this.hours(tenant, now),
     ])
     if (!createdAt) return undefined
     const quiet: History = {
@@ -116,10 +116,17 @@ export class HistoryReader {
     return counts
   }
 
-  /** So far back that each of the last 24 hours has all that it is compared with. */
-  private oldest(now: number): number {
-    const { quietDays } = this.config.unusual
-    return startOf(now, HOUR) - DAY - Math.max(quietDays * DAY, 2 * BASELINE)
+  /** So many that each of the last 24 has all that it is compared with. */
+  private async hours(tenant: string, now: number): Promise<HourReport[]> {
+    const current = startOf(now, HOUR)
+    const from = current - DAY - 2 * BASELINE
+    const recent = await this.reports.hours(tenant, from, now + 1)
+    const oldest = current - DAY - this.config.unusual.quietDays * DAY
+    // Only quiet_days looks back farther, and for it one recipient is enough to see that it was not quiet.
+    if (oldest >= from || new Hourly(recent, 'unregistered').sum(from, current - DAY) > 0) {
+      return recent
+    }
+    return [...(await this.reports.hours(tenant, oldest, from)), ...recent]
   }
 
   /** What is older has expired, or may have. */

@@ -126,8 +126,8 @@ export async function play(
   for (const row of rowsBy(moved, HOUR)) {
     write(keys.reportHour(tenant, row.at / HOUR), sourceField(row), row.counts)
   }
-  const last = moved.findLast((mail) => mail.class === undefined)
-  if (last) writes.push(client.zadd(keys.reported, last.at, tenant))
+  const last = Math.max(0, ...moved.filter((mail) => !mail.class).map(({ at }) => at))
+  if (last > 0) writes.push(client.zadd(keys.reported, last, tenant))
   for (const { addedAt, changedAt, ...rest } of connectors) {
     const packed = packConnector({
       ...{ ...rest, addedAt: addedAt + by },
