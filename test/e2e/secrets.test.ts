@@ -3,6 +3,8 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { formatIni, type Ini } from '../../scripts/services/ini'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
 import {
   CertificateAuthority,
   scratchDir,
@@ -12,6 +14,7 @@ import {
   waitFor,
   type TestRedis,
 } from '../support'
+import { addToStream, anAlert } from '../support/alerts'
 
 const SECRET = {
   inIni: 'Zebra-in-the-ini',
@@ -19,6 +22,9 @@ const SECRET = {
   sentinel: 'Tapir-of-sentinels',
   sentinelFile: 'Quagga-in-a-file',
   url: 'Gnu-in-a-url',
+  webhook: Buffer.from('Ibex, in the ini, for webhooks').toString('base64'),
+  webhookFile: Buffer.from('Civet, in a file, for webhooks').toString('base64'),
+  path: 'Kudu-in-a-path',
 }
 
 /** Where Redis is, and what it is asked with, beside the secrets. */
@@ -32,6 +38,8 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
   const other = authority.issue({ commonName: 'other' })
   const files: Record<string, string> = {
     'password.txt': `${SECRET.inFile}\n`,
+    'webhook.txt': `whsec_${SECRET.webhookFile}\n`,
+    'damaged.txt': `whsec_${SECRET.webhookFile}!\n`,
     'sentinel.txt': `${SECRET.sentinelFile}\n`,
     'ca.pem': authority.cert,
     'client.pem': client.cert,
@@ -109,6 +117,68 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
         }
       }),
     )
+  })
+
+  /** What may stand in [alerts], right or wrong. */
+  function alertSections(): Record<string, Section> {
+    const webhook = `http://hooks.invalid/${SECRET.path}`
+    const secret = `whsec_${SECRET.webhook}`
+    return {
+      'a good secret': { webhook, webhook_secret: secret },
+      'a good secret in a file': { webhook, webhook_secret_file: 'webhook.txt' },
+      'a secret without its beginning': { webhook, webhook_secret: SECRET.webhook },
+      'a damaged secret': { webhook, webhook_secret: `${secret}!` },
+      'a damaged secret in a file': { webhook, webhook_secret_file: 'damaged.txt' },
+      'a secret alone': { webhook_secret: secret },
+      'no secret': { webhook },
+      'a password in the URL': {
+        webhook: `https://x:${SECRET.url}@h.example/`,
+        webhook_secret: secret,
+      },
+      'no URL': { webhook: `hooks.example/${SECRET.path}`, webhook_secret: secret },
+    }
+  }
+
+  it('by tenantctl, of alerts', async () => {
+    const redis = await startRedis()
+    await Promise.all(
+      Object.entries(alertSections()).map(async ([what, alerts]) => {
+        const here = scratchDir('config')
+        for (const [name, text] of Object.entries(files)) writeFileSync(path.join(here, name), text)
+        const ini = formatIni({ redis: { port: redis.port }, alerts })
+        writeFileSync(path.join(here, 'unregistered-domain.ini'), ini)
+        for (const command of [
+          ['doctor'],
+          ['doctor', '--json'],
+          ['alert', 'test'],
+          ['tenant', 'list'],
+        ]) {
+          const run = await tenantctl(['--config', here, ...command])
+          assertNone(run.stdout + run.stderr, `${what}: ${command.join(' ')}`)
+        }
+      }),
+    )
+    await redis.stop()
+  })
+
+  it('by a Haraka that posts alerts, or cannot', async (t) => {
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    const { 'a good secret': good, 'a damaged secret': damaged } = alertSections()
+    const haraka = await startHaraka({
+      redis,
+      settings: { alerts: good! },
+      config: { ...files, 'log.ini': formatIni({ main: { level: 'LOGPROTOCOL' } }) },
+    })
+    t.after(() => haraka.stop())
+    const store = new Store(redis.client(), new Keys('ud:'))
+    await waitFor(() => store.client.exists(store.keys.events))
+    await addToStream(store, anAlert())
+    await haraka.waitForLog(/webhook to http:\/\/hooks\.invalid was not delivered/)
+    const from = haraka.log.length
+    haraka.writeSettings({ alerts: damaged! })
+    await haraka.waitForLog(/webhook_secret: is not whsec_/, { from })
+    assertNone(haraka.log, 'Haraka')
   })
 
   it('by tenantctl --redis, whatever is wrong with the URL', async () => {
