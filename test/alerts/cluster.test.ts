@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { AlertQueue } from '../../src/alerts/queue'
+import { SCHEDULE } from '../../src/alerts/schedule'
+import { addToStream, anAlert, pending } from '../support/alerts'
+import { ClusterSite } from '../support/cluster'
+
+describe('alerts on a Redis Cluster', () => {
+  let cluster: TestCluster
+  let site: ClusterSite
+  before(async () => {
+    cluster = await startRedisCluster()
+    site = await ClusterSite.open(cluster)
+  })
+  after(async () => {
+    site?.close()
+    await cluster?.stop()
+  })
+
+  it('are taken, put back and settled', async () => {
+    const { store } = site
+    const queue = new AlertQueue(store, 'webhook', { ...SCHEDULE, steps: [0] })
+    await queue.turn(new Map(), 1)
+    const alerts = [anAlert(), anAlert()]
+    for (const alert of alerts) await addToStream(store, alert)
+    const { taken } = await queue.turn(new Map(), 8)
+    assert.deepEqual(
+      taken.map(({ alert, tries }) => [alert, tries]),
+      alerts.map((alert) => [alert, 1]),
+    )
+    const [first, second] = taken
+    const settled = new Map([
+      [first!.id, { tries: 1, step: 0 }],
+      [second!.id, { tries: 1, step: 1 }],
+    ])
+    const again = await queue.turn(settled, 8)
+    assert.deepEqual(
+      again.taken.map(({ id, tries }) => [id, tries]),
+      [[second!.id, 2]],
+    )
+    await queue.turn(new Map([[second!.id, { tries: 2, step: 0 }]]), 0)
+    assert.equal(await pending(store, 'webhook'), 0)
+  })
+})
