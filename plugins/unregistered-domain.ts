@@ -1,6 +1,8 @@
 import { alertWarnings } from '../src/alerts/settings'
+import { freezeEvidence } from '../src/cases/freeze'
 import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/config'
 import { messageOf } from '../src/errors'
+import type { Event } from '../src/events/event'
 import { resolveEnded } from '../src/events/sweep'
 import { harakaWarnings } from '../src/haraka-checks'
 import { harakaFiles } from '../src/haraka-files'
@@ -116,6 +118,9 @@ function start(
       () => process.config.report.days,
     )
     process.starting = engine
+    engine.forwarder.beforePublish.push((tenant, event) =>
+      beforeEvent(process, engine, tenant, event),
+    )
     process.warmStart
       .recall(engine)
       .then(() => {
@@ -129,6 +134,18 @@ function start(
   } catch (error) {
     failed(error)
   }
+}
+
+/** What belongs to an event is there before the event is told. */
+async function beforeEvent(
+  { config }: Process,
+  engine: Engine,
+  tenant: string,
+  event: Event,
+): Promise<void> {
+  if (event.kind !== 'restricted') return
+  const flush = (of: string): Promise<void> => engine.flushReports(of)
+  await freezeEvidence({ store: engine.store, config, flush }, tenant, event)
 }
 
 /** What one process of each Haraka does; some of it the watch leaves to one of all. */

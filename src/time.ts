@@ -7,3 +7,13 @@ export function isoTime(ms: number): string {
 export function shortTime(ms: number): string {
   return `${isoTime(ms).slice(0, 19)}Z`
 }
+
+/** The day of a time, UTC. */
+export function isoDay(ms: number): string {
+  return isoTime(ms).slice(0, 10)
+}
+
+/** A time to the minute. */
+export function isoMinute(ms: number): string {
+  return `${isoTime(ms).slice(0, 16)}Z`
+}

@@ -73,6 +73,6 @@ function viewOf({ at, ...entry }: AuditEntry): object {
 }
 
 /** `ann (root), Redis user tenantctl, bob` */
-function whoOf({ os, redis, note }: AuditEntry): string {
+export function whoOf({ os, redis, note }: AuditEntry): string {
   return [os, redis && `Redis user ${redis}`, note].filter(Boolean).join(', ')
 }

@@ -1,5 +1,5 @@
 import type { Counts } from '../reporting/counts'
-import { isoTime } from '../time'
+import { isoDay, isoTime } from '../time'
 import type { Field } from './csv'
 import type { Cell } from './output'
 
@@ -80,8 +80,8 @@ export function pair(counts: Counts, kind: (typeof KINDS)[number]): string {
 /** A time of day, or with the day before it where the table does not say that. */
 export function moment(time: number, withDay: boolean): string {
   if (time === 0) return '-'
-  const text = isoTime(time)
-  return withDay ? `${text.slice(0, 10)} ${text.slice(11, 16)}` : text.slice(11, 16)
+  const ofDay = isoTime(time).slice(11, 16)
+  return withDay ? `${isoDay(time)} ${ofDay}` : ofDay
 }
 
 /** The first ones, and how many more there are. */

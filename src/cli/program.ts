@@ -10,6 +10,7 @@ import { addConnectorCommands } from './connector'
 import { addDoctorCommand } from './doctor'
 import { addDomainCommands } from './domain'
 import { addEventsCommand } from './events'
+import { addEvidenceCommand } from './evidence'
 import { addExplainCommand } from './explain'
 import { throwUsageErrors } from './failure'
 import { addInitCommand } from './init'
@@ -54,6 +55,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addRestrictionCommands(program, io)
   addUnusualCommand(program, io)
   addEventsCommand(program, io)
+  addEvidenceCommand(program, io)
   addExplainCommand(program, io)
   addAlertCommands(program, io)
   addAuditCommand(program, io)

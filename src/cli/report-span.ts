@@ -1,7 +1,7 @@
 import { InputError } from '../errors'
 import { HOURS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, startOf } from '../reporting/calendar'
-import { isoTime } from '../time'
+import { isoDay, isoMinute } from '../time'
 
 /** What the options say about time. */
 export interface SpanOptions {
@@ -97,7 +97,7 @@ function timeIn(option: string, text: string, ofDay: number): number {
   const time = isDay || TIME.test(text) ? Date.parse(text) : NaN
   // 30 February would be taken for a day in March.
   const day = text.slice(0, 10)
-  if (Number.isNaN(time) || isoTime(Date.parse(day)).slice(0, 10) !== day) {
+  if (Number.isNaN(time) || isoDay(Date.parse(day)) !== day) {
     throw new InputError(
       `${option} "${text}" is no day or time: write it as 2026-11-24, or 2026-11-24T15:00Z`,
     )
@@ -114,5 +114,5 @@ function firstHour(now: number): number {
 }
 
 function iso(time: number): string {
-  return time % DAY === 0 ? isoTime(time).slice(0, 10) : `${isoTime(time).slice(0, 16)}Z`
+  return time % DAY === 0 ? isoDay(time) : isoMinute(time)
 }

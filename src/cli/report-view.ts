@@ -1,7 +1,7 @@
 import { DAY } from '../reporting/calendar'
 import type { Dimensions, ReportLine, TenantReport, Totals } from '../reporting/report'
 import { OTHER } from '../reporting/rows'
-import { isoTime } from '../time'
+import { isoDay, isoMinute, isoTime } from '../time'
 import {
   COUNTS_COLUMNS,
   CountsColumns,
@@ -160,8 +160,8 @@ function summary(
 }
 
 function spanText({ from, to }: Report): string {
-  if (from % DAY === 0 && to % DAY === 0) return `from ${dayOf(from)} to ${dayOf(to - 1)}`
-  return `from ${minuteOf(from)} until ${minuteOf(to)}`
+  if (from % DAY === 0 && to % DAY === 0) return `from ${isoDay(from)} to ${isoDay(to - 1)}`
+  return `from ${isoMinute(from)} until ${isoMinute(to)}`
 }
 
 function keyCell(line: ReportLine, dimension: Dimensions[number]): Cell {
@@ -173,17 +173,9 @@ function keyCell(line: ReportLine, dimension: Dimensions[number]): Cell {
 }
 
 function keyText({ key }: ReportLine, dimension: Dimensions[number]): string {
-  if (dimension === 'day') return dayOf(key.day!)
-  if (dimension === 'hour') return minuteOf(key.hour!)
+  if (dimension === 'day') return isoDay(key.day!)
+  if (dimension === 'hour') return isoMinute(key.hour!)
   return key[dimension]!
-}
-
-function dayOf(time: number): string {
-  return isoTime(time).slice(0, 10)
-}
-
-function minuteOf(time: number): string {
-  return `${isoTime(time).slice(0, 16)}Z`
 }
 
 function messageIds({ samples }: ReportLine): string[] {

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
 import { messageOf } from '../errors'
@@ -26,6 +26,9 @@ const INDEX_LANE = '@restricted'
 
 /** How long a process that drains its sessions waits with a flush for more to come, in ms. */
 const DRAINING = 100
+
+/** How long after a restriction the messages of that moment have most likely ended, in ms. */
+const ENDING = 1000
 
 /** What a timer can hold, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
@@ -82,7 +85,7 @@ export class Engine {
       onRestriction: (before, now) => {
         // Whoever tripped it may never have got the answer.
         if (now.restricted !== undefined) this.indexRestriction(now.tenant)
-        if (now.restricted !== undefined) void this.flushReports(now.tenant)
+        if (now.restricted !== undefined) this.flushEvidence(now.tenant)
         events.onRestriction(before, now)
       },
       onEventsPending: (tenant) => this.forwarder.pendingElsewhere(tenant),
@@ -138,6 +141,12 @@ export class Engine {
    */
   flushReports(tenant: string): Promise<void> {
     return this.flusher.flushTenant(tenant)
+  }
+
+  /** What led to a restriction is in Redis then, with the messages that are on their way: see `cases/freeze.ts`. */
+  private flushEvidence(tenant: string): void {
+    void this.flushReports(tenant)
+    setTimeout(() => void this.flushReports(tenant), ENDING).unref()
   }
 
   /** Events of a tenant wait to be put into the stream: sees to it, in the background. */
@@ -196,7 +205,7 @@ export class Engine {
   /** All that waits for Redis; reports only where it answers: for them alone nobody waits until it does. */
   private async sendAll(): Promise<void> {
     // Together with what ends in the next moment.
-    await setTimeout(DRAINING)
+    await sleep(DRAINING)
     this.counted = false
     await this.flusher.flush()
     await this.outbox.whenIdle()

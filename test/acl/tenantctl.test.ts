@@ -7,6 +7,7 @@ import { Ledger } from '../../src/allowance/ledger'
 import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { parseLimits } from '../../src/allowance/limits'
+import { freezeEvidence } from '../../src/cases/freeze'
 import { DAY } from '../../src/reporting/calendar'
 import { OTHER, unattributedField } from '../../src/reporting/rows'
 import { Keys } from '../../src/store/keys'
@@ -22,6 +23,7 @@ import {
   urlFor,
   type Role,
 } from '../support/acl'
+import { freezing, trip } from '../support/evidence'
 import type { TestRedis } from '../support/redis'
 import { add, countsOf, record, recordSamples } from '../support/reports'
 import { tenantctl, type Result } from '../cli/cli'
@@ -111,6 +113,8 @@ describe('tenantctl with the users of docs/acl', () => {
     await recordSamples(store, 'contoso', at, {}, ['<1@lure.example>', 'lure.example'])
     const other = unattributedField({ ip: '192.0.2.9', user: '', certificate: '' })
     await add(store, keys.unattributedDay(day), other, countsOf({ at, accepted: 1 }))
+    const event = trip(1, { case: 'fabrikam:1' })
+    assert.equal(await freezeEvidence(freezing(store), 'fabrikam', event), 'frozen')
     for (const report of [keys.reportDay('contoso', day), keys.unattributedDay(day)]) {
       await admin.pfadd(keys.reportOthers(report), 'x.example')
     }
@@ -148,6 +152,7 @@ describe('tenantctl with the users of docs/acl', () => {
     'report contoso --where domain^=lure',
     'report contoso --by hour --where domain^=lure',
     'unattributed',
+    'evidence fabrikam',
     'unusual',
     'unusual contoso',
     'explain --from x@lure.example --ip 192.0.2.1',

@@ -240,6 +240,7 @@ describe('tenantctl', () => {
         'restricted',
         'report a',
         'unattributed',
+        'evidence a',
         'unusual',
         'alert test',
         'block a --reason b',

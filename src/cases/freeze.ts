@@ -1,0 +1,55 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Config } from '../config'
+import type { RestrictedEvent } from '../events/event'
+import { DAY } from '../reporting/calendar'
+import { readScript } from '../store/script'
+import { serverTime } from '../store/server-clock'
+import type { Store } from '../store/store'
+import { gatherEvidence } from './gather'
+
+const FREEZE = readScript(__dirname, 'evidence_freeze')
+
+/** How long it is kept once its case is closed, in ms. */
+export const EVIDENCE_KEPT = 30 * DAY
+
+/**
+ * How long after a restriction all processes have brought to Redis what they had counted for reports until then, in ms:
+ * each does so when it hears of it, and once more a second later.
+ */
+const FLUSHED = 1500
+
+/** What is needed to freeze evidence. */
+export interface Freezing {
+  readonly store: Store
+  readonly config: Pick<Config, 'main' | 'allowance' | 'null' | 'redis'>
+  /** Brings what this process has counted of a tenant to Redis. */
+  readonly flush: (tenant: string) => Promise<void>
+}
+
+/**
+ * Gathers the evidence of a restriction and keeps it with its case: without an end at first. Waits until the reports are
+ * whole, so never to be called where a session waits. Doing it again, or by several processes, changes nothing: the
+ * first is kept.
+ *
+ * @throws where Redis gave no answer; calling it again is safe.
+ */
+export async function freezeEvidence(
+  { store, config, flush }: Freezing,
+  tenant: string,
+  event: RestrictedEvent,
+): Promise<'frozen' | 'there' | 'gone'> {
+  const { client, keys } = store
+  const number = Number(event.case.slice(event.case.indexOf(':') + 1))
+  const key = keys.evidence(tenant, number)
+  if (await client.exists(key)) return 'there'
+  const wait = event.at + FLUSHED - (await serverTime(client))
+  if (wait > 0) await setTimeout(wait, undefined, { ref: false })
+  await flush(tenant)
+  const evidence = await gatherEvidence(store, config, tenant, event)
+  if (!evidence) return 'gone'
+  return (await store.run(
+    FREEZE,
+    [keys.tenant(tenant), key, keys.caseOf(tenant, number)],
+    [JSON.stringify(evidence), EVIDENCE_KEPT],
+  )) as 'frozen' | 'there' | 'gone'
+}

@@ -1,0 +1,93 @@
+import { hostname } from 'node:os'
+import { formatLimits } from '../allowance/limits'
+import { Ledger } from '../allowance/ledger'
+import type { WindowUsage } from '../allowance/usage'
+import { readTenantAudit } from '../audit/reader'
+import type { Config } from '../config'
+import type { RestrictedEvent } from '../events/event'
+import { DAY } from '../reporting/calendar'
+import { ReportReader, type DatedRow, type DatedSample } from '../reporting/reader'
+import type { Source } from '../reporting/rows'
+import { sumBy, type Sum } from '../reporting/sum'
+import { serverTime } from '../store/server-clock'
+import type { Store } from '../store/store'
+import { Registry } from '../tenants/registry'
+import { LONGEST_TEXT, type Evidence } from './evidence'
+
+/** Of each kind of source. */
+const MOST_OF_TOP = 20
+const MOST_SAMPLES = 50
+const MOST_CHANGES = 50
+const CHANGES_DAYS = 30
+
+/**
+ * Reads all that belongs to the evidence of a case; `undefined`: the tenant is gone. Writes nothing.
+ *
+ * @throws what ioredis throws.
+ */
+export async function gatherEvidence(
+  store: Store,
+  config: Pick<Config, 'main' | 'allowance' | 'null' | 'redis'>,
+  tenant: string,
+  event: RestrictedEvent,
+): Promise<Evidence | undefined> {
+  const defaults = { limits: config.allowance.limits, nullLimits: config.null.limits }
+  const [registered, usage] = await Promise.all([
+    new Registry(store).getTenant(tenant),
+    new Ledger(store, config.redis.commandTimeout).usage(tenant, defaults),
+  ])
+  if (!registered || !usage) return undefined
+  const reader = new ReportReader(store)
+  const now = await serverTime(store.client)
+  const span = [tenant, event.at - DAY, Math.max(now, event.at) + 1] as const
+  const hours = await reader.hours(...span)
+  const rows = await reader.rows(...span, 'hour')
+  const samples = await reader.samples(...span)
+  const changes = await readTenantAudit(store, tenant, event.at - CHANGES_DAYS * DAY)
+  return {
+    version: 1,
+    tenant,
+    case: event.case,
+    event: cut(event),
+    frozenAt: now,
+    node: { host: hostname(), pid: process.pid },
+    mode: config.main.override ?? registered.mode ?? config.main.mode,
+    limits: limitsOf(usage.unregistered),
+    limitsFrom: usage.probation ? 'probation' : registered.limits ? 'tenant' : 'default',
+    nullLimits: limitsOf(usage.null),
+    unregistered: usage.unregistered,
+    null: usage.null,
+    hours,
+    top: {
+      domain: top(rows, 'domain'),
+      connector: top(rows, 'connector'),
+      ip: top(rows, 'ip'),
+      user: top(rows, 'user'),
+    },
+    otherDomains: await reader.others(...span, 'hour'),
+    samples: newest(samples),
+    changes: changes.slice(-MOST_CHANGES).reverse().map(cut),
+  }
+}
+
+function top(rows: readonly DatedRow[], key: keyof Source): Sum<string>[] {
+  return sumBy(rows, key).slice(0, MOST_OF_TOP)
+}
+
+function limitsOf(windows: readonly WindowUsage[]): string {
+  return formatLimits(windows.map(({ limit, ...window }) => ({ ...window, count: limit })))
+}
+
+/** Some of each day; a source has few. */
+function newest(samples: readonly DatedSample[]): DatedSample[] {
+  return samples.toReversed().slice(0, MOST_SAMPLES)
+}
+
+/** The same with short texts. */
+function cut<T extends object>(record: T): T {
+  const entries = Object.entries(record).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? value.slice(0, LONGEST_TEXT) : value,
+  ])
+  return Object.fromEntries(entries) as T
+}

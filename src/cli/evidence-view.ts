@@ -1,0 +1,170 @@
+import { formatWindow } from '../allowance/limits'
+import type { WindowUsage } from '../allowance/usage'
+import type { Evidence } from '../cases/evidence'
+import { shareOf, totalsOf } from '../reporting/report'
+import { OTHER, type Source } from '../reporting/rows'
+import type { Sum } from '../reporting/sum'
+import { isoDay, isoMinute, isoTime, shortTime } from '../time'
+import { whoOf } from './audit'
+import { CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts-view'
+import { count, type Cell, type Output } from './output'
+import { describeTrigger, triggerView } from './restriction-view'
+
+export function evidenceJson(evidence: Evidence): object {
+  const { tenant, event, frozenAt, node, mode, limits, limitsFrom, nullLimits } = evidence
+  return {
+    tenant,
+    case: evidence.case,
+    frozen_at: isoTime(frozenAt),
+    node,
+    event: {
+      id: event.id,
+      at: isoTime(event.at),
+      by: event.by,
+      reason: event.reason,
+      scope: event.scope,
+      trigger: event.trigger ? triggerView(event.trigger) : null,
+      windows:
+        event.windows?.map(({ window, ...rest }) => ({ window: formatWindow(window), ...rest })) ??
+        null,
+      probation: event.probation === true,
+    },
+    mode,
+    limits: { unregistered: limits, from: limitsFrom, null: nullLimits },
+    windows: evidence.unregistered.map(windowView),
+    null_windows: evidence.null.map(windowView),
+    hours: evidence.hours.map((hour) => ({
+      at: isoTime(hour.at),
+      unregistered: countsView(hour.unregistered),
+      registered: countsView(hour.registered),
+      null: countsView(hour.null),
+    })),
+    domains: evidence.top.domain.map(sumView),
+    connectors: evidence.top.connector.map(sumView),
+    ips: evidence.top.ip.map(sumView),
+    users: evidence.top.user.map(sumView),
+    other_domains: evidence.otherDomains,
+    samples: evidence.samples.map(({ at, domain, connector, ip, user, messageId, helo }) => ({
+      day: isoDay(at),
+      ...{ domain, connector, ip, user, message_id: messageId, helo },
+    })),
+    changes: evidence.changes.map(({ at, ...change }) => ({ at: isoTime(at), ...change })),
+  }
+}
+
+/** The page that is read at night: what happened, from where, and what to look at next. */
+export function printEvidence(out: Output, evidence: Evidence): void {
+  printHead(out, evidence)
+  printHours(out, evidence)
+  for (const [key, title] of SOURCES) printTop(out, title, key, evidence)
+  printSamples(out, evidence)
+  printChanges(out, evidence)
+  out.line()
+  out.line(LEGEND, 'faint')
+}
+
+const SOURCES: readonly (readonly [keyof Source, string])[] = [
+  ['domain', 'SENDER DOMAIN'],
+  ['connector', 'CONNECTOR'],
+  ['ip', 'IP'],
+  ['user', 'AUTH USER'],
+]
+
+function printHead(out: Output, evidence: Evidence): void {
+  const { event, limitsFrom, node } = evidence
+  const facts: [string, Cell][] = [
+    ['case', evidence.case],
+    ['restricted', { text: `${shortTime(event.at)}, ${event.by}: ${event.reason}`, tone: 'bad' }],
+    ['scope', event.scope],
+  ]
+  if (event.trigger) facts.push(['trigger', describeTrigger(event.trigger)])
+  if (event.probation) facts.push(['probation', { text: 'it tripped within it', tone: 'bad' }])
+  const meter = (event.windows ?? evidence.unregistered)
+    .map(({ window, limit, used }) => `${used} of ${limit} in ${formatWindow(window)}`)
+    .join(', ')
+  facts.push(
+    ['meter then', meter || 'unlimited'],
+    ['allowance', `${evidence.limits} (${limitsFrom}); null sender ${evidence.nullLimits}`],
+    ['mode', evidence.mode],
+    ['frozen', `${shortTime(evidence.frozenAt)} by ${node.host}, process ${node.pid}`],
+  )
+  out.facts(facts)
+}
+
+function printHours(out: Output, { hours }: Evidence): void {
+  const counts = new CountsColumns(hours.map(({ unregistered }) => unregistered))
+  out.line()
+  out.table(
+    ['LAST 24 HOURS', ...counts.head, 'OF ALL', 'REGISTERED', 'NULL SENDER'],
+    hours.map((hour) => [
+      isoMinute(hour.at),
+      ...counts.cells(hour.unregistered),
+      right(percent(shareOf(hour.unregistered, totalsOf([hour])))),
+      right(pair(hour.registered, 'accepted')),
+      right(pair(hour.null, 'accepted')),
+    ]),
+    'no mail recorded in the last 24 hours',
+  )
+}
+
+function printTop(out: Output, title: string, key: keyof Source, evidence: Evidence): void {
+  const sums = evidence.top[key]
+  // Without AUTH there is nothing to tell.
+  if (sums.length === 0 || (key === 'user' && sums.every((sum) => sum.key === ''))) return
+  const counts = new CountsColumns(sums.map((sum) => sum.counts))
+  const { otherDomains } = evidence
+  out.line()
+  out.table(
+    [title, ...counts.head, 'FIRST', 'LAST'],
+    sums.map((sum) => [
+      key === 'domain' && sum.key === OTHER && otherDomains > 0
+        ? `${OTHER}: about ${count(otherDomains, 'domain')}`
+        : sum.key || '-',
+      ...counts.cells(sum.counts),
+      moment(sum.counts.firstSeen, true),
+      moment(sum.counts.lastSeen, true),
+    ]),
+    '',
+  )
+}
+
+function printSamples(out: Output, { samples }: Evidence): void {
+  if (samples.length === 0) return
+  out.line()
+  out.table(
+    ['SAMPLES OF', 'SENDER DOMAIN', 'IP', 'AUTH USER', 'HELO', 'MESSAGE-ID'],
+    samples.map(({ at, domain, ip, user, helo, messageId }) => [
+      isoDay(at),
+      ...[domain, ip, user, helo, messageId].map((text) => text || '-'),
+    ]),
+    '',
+  )
+}
+
+function printChanges(out: Output, { changes }: Evidence): void {
+  out.line()
+  out.table(
+    ['CHANGED', 'SUBJECT', 'WHAT', 'FROM', 'TO', 'BY'],
+    changes.map((change) => [
+      shortTime(change.at),
+      change.subject,
+      change.what,
+      change.from,
+      change.to,
+      whoOf(change),
+    ]),
+    'nothing of the tenant was changed in the 30 days before',
+  )
+}
+
+function right(text: string): Cell {
+  return { text, right: true }
+}
+
+function windowView({ window, limit, defer, used }: WindowUsage): object {
+  return { window: formatWindow(window), limit, defer, used }
+}
+
+function sumView({ key, counts }: Sum<string>): object {
+  return { value: key, ...countsView(counts) }
+}

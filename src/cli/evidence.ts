@@ -1,0 +1,87 @@
+import type { Command } from 'commander'
+import { parseEvidence, type Evidence } from '../cases/evidence'
+import { InputError, NotFoundError } from '../errors'
+import type { Store } from '../store/store'
+import { assertTenantId } from '../tenants/identities'
+import { contextOf } from './context'
+import { COUNTS_FIELDS } from './counts-view'
+import { evidenceJson, printEvidence } from './evidence-view'
+import type { Io } from './io'
+import { manual } from './manual'
+import { existingTenant } from './tenant-view'
+
+/** `tenantctl evidence` */
+export function addEvidenceCommand(program: Command, io: Io): void {
+  const command = program
+    .command('evidence')
+    .description(
+      'what was known when a tenant was restricted: meter, last 24 hours, top senders, samples, changes',
+    )
+    .argument('<case>', 'such as contoso:3; a tenant alone: its latest case')
+    .action(async (name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const evidence = await evidenceOf(store, name)
+        out.result(evidenceJson(evidence), () => printEvidence(out, evidence))
+      })
+    })
+  manual(command, {
+    examples: ['evidence contoso', 'evidence contoso:3 --json > contoso-3.json'],
+    json: [
+      'tenant, case, frozen_at: when it was read, node: {host, pid} of the process that did',
+      'event: as in tenantctl events: id, at, by, reason, scope, trigger (what tripped it, or null),',
+      '  windows (the meter in that moment, or null), probation',
+      'mode; limits: {unregistered, from: tenant | default | probation, null}',
+      'windows, null_windows: the meters when it was read; each {window, limit, defer, used}',
+      'hours: of the 24 hours before, each {at, unregistered, registered, null}: counts',
+      'domains, connectors, ips, users: the 20 with the most recipients, each {value, and counts}',
+      ...COUNTS_FIELDS,
+      'other_domains: about how many domains (other) stands for',
+      'samples: the newest 50, each {day, domain, connector, ip, user, message_id, helo}',
+      'changes: the last 50 of 30 days, as in tenantctl audit',
+    ],
+    exit: { 3: 'no such tenant or case, or there is no evidence of it' },
+  })
+}
+
+/** @throws {NotFoundError} with the reason. */
+async function evidenceOf(store: Store, name: string): Promise<Evidence> {
+  const { client, keys } = store
+  const { tenant, number } = await caseOf(store, name)
+  const text = await client.get(keys.evidence(tenant, number))
+  if (text !== null) return parseEvidence(text)
+  const [record, last] = await Promise.all([
+    client.hget(keys.caseOf(tenant, number), 'closed'),
+    lastCase(store, tenant),
+  ])
+  if (number > last) {
+    throw new NotFoundError(
+      `there is no case ${tenant}:${number}; ${last === 0 ? `${tenant} has had none` : `the latest is ${tenant}:${last}`}`,
+    )
+  }
+  throw new NotFoundError(
+    record === null
+      ? `there is no evidence of ${tenant}:${number}: a running Haraka gathers it within seconds of the restriction, and 30 days after the case is closed it goes`
+      : `there is no evidence of ${tenant}:${number} any more: it is kept for 30 days after the case is closed`,
+  )
+}
+
+async function caseOf(store: Store, name: string): Promise<{ tenant: string; number: number }> {
+  const [, tenant = '', number] = /^([^:]*)(?::([1-9]\d{0,8}))?$/.exec(name) ?? []
+  if (tenant === '') throw new InputError(`"${name}" is no case: write contoso:3, or contoso`)
+  assertTenantId(tenant)
+  if (number !== undefined) return { tenant, number: Number(number) }
+  const last = await lastCase(store, tenant)
+  if (last > 0) return { tenant, number: last }
+  await existingTenant(store, tenant)
+  throw new NotFoundError(`${tenant} has had no case: it was never restricted`)
+}
+
+async function lastCase({ client, keys }: Store, tenant: string): Promise<number> {
+  const [current, outlived] = await Promise.all([
+    client.hget(keys.tenant(tenant), 'cases'),
+    client.get(keys.caseCount(tenant)),
+  ])
+  return Math.max(Number(current), Number(outlived))
+}

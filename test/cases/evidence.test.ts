@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict'
+import { hostname } from 'node:os'
+import { describe, it } from 'node:test'
+import { parseEvidence, type Evidence } from '../../src/cases/evidence'
+import { EVIDENCE_KEPT } from '../../src/cases/freeze'
+import { DAY, HOUR } from '../../src/reporting/calendar'
+import { OTHER } from '../../src/reporting/rows'
+import type { Store } from '../../src/store/store'
+import { freeze, trip } from '../support/evidence'
+import { newSite, useRedis, type Site } from '../support/registry'
+import { countsOf, record, recordSamples } from '../support/reports'
+
+useRedis()
+
+async function newTenant(settings: { limits?: string } = {}): Promise<Site> {
+  const site = newSite()
+  await site.registry.addTenant('contoso', settings, 'test')
+  return site
+}
+
+async function evidenceOf({ client, keys }: Store, number = 1): Promise<Evidence> {
+  return parseEvidence((await client.get(keys.evidence('contoso', number))) ?? '')
+}
+
+describe('the evidence of a case', () => {
+  it('holds the last 24 hours, top senders, samples, meter, limits, node and changes', async () => {
+    const { store, registry } = await newTenant()
+    const event = trip(1)
+    const ago = (hours: number): number => event.at - hours * HOUR
+    const web = { connector: 'contoso/web', domain: 'shop.example', ip: '192.0.2.20' }
+    await record(
+      store,
+      'contoso',
+      { at: ago(0), accepted: 300, messages: { accepted: 30 } },
+      { at: ago(0), accepted: 2, user: 'bob', ...web },
+      { at: ago(5), accepted: 5, class: 'registered' },
+      { at: ago(26), accepted: 99, domain: 'old.example' },
+    )
+    await recordSamples(store, 'contoso', event.at, {}, ['<1@lure.example>', 'mail.example'])
+    await registry.addConnector('contoso', 'exchange', { ip: ['192.0.2.10'] }, 'mallory')
+
+    assert.equal(await freeze(store, event), 'frozen')
+    const found = await evidenceOf(store)
+    assert.deepEqual(found.event, event)
+    assert.deepEqual([found.tenant, found.case, found.version], ['contoso', 'contoso:1', 1])
+    assert.deepEqual(found.node, { host: hostname(), pid: process.pid })
+    assert.ok(Math.abs(found.frozenAt - Date.now()) < 60_000)
+    assert.deepEqual(
+      [found.mode, found.limits, found.limitsFrom, found.nullLimits],
+      ['enforce', '300/1h, 1500/1d', 'default', '300/1h, 1500/1d'],
+    )
+    assert.deepEqual(
+      found.unregistered.map(({ window, limit, used }) => [window, limit, used]),
+      [
+        [HOUR, 300, 0],
+        [DAY, 1500, 0],
+      ],
+    )
+    assert.deepEqual(
+      found.hours.map((hour) => [hour.unregistered.accepted, hour.registered.accepted]),
+      [
+        [0, 5],
+        [302, 0],
+      ],
+    )
+    const keys = (of: keyof Evidence['top']): unknown[] =>
+      found.top[of].map(({ key, counts }) => [key, counts.accepted])
+    assert.deepEqual(keys('domain'), [
+      ['lure.example', 300],
+      ['shop.example', 2],
+    ])
+    assert.deepEqual(keys('connector'), [
+      ['contoso/mx', 300],
+      ['contoso/web', 2],
+    ])
+    assert.deepEqual(keys('ip'), [
+      ['192.0.2.1', 300],
+      ['192.0.2.20', 2],
+    ])
+    assert.deepEqual(keys('user'), [
+      ['', 300],
+      ['bob', 2],
+    ])
+    assert.deepEqual(
+      found.samples.map(({ messageId, helo }) => [messageId, helo]),
+      [['<1@lure.example>', 'mail.example']],
+    )
+    assert.deepEqual(
+      found.changes.map(({ subject, what }) => [subject, what]),
+      [
+        ['contoso/exchange', 'connector added'],
+        ['contoso', 'tenant added'],
+      ],
+    )
+  })
+
+  it('tells whose limits they are', async () => {
+    const { store } = await newTenant({ limits: '5/1h' })
+    await freeze(store, trip(1))
+    const own = await evidenceOf(store)
+    assert.deepEqual([own.limits, own.limitsFrom], ['5/1h', 'tenant'])
+    const until = Date.now() + HOUR
+    await store.client.hset(store.keys.tenant('contoso'), 'probation', `${until}\t2/1h\tcontoso:1`)
+    await freeze(store, trip(2, { probation: true }))
+    const second = await evidenceOf(store, 2)
+    assert.deepEqual([second.limits, second.limitsFrom], ['2/1h', 'probation'])
+  })
+
+  it('is kept as it was first, however often and by however many it is frozen', async () => {
+    const site = await newTenant()
+    const { store } = site
+    const event = trip(1)
+    const answers = await Promise.all([freeze(store, event), freeze(site.connect(), event)])
+    assert.deepEqual(answers.sort(), ['frozen', 'there'])
+    const first = await store.client.get(store.keys.evidence('contoso', 1))
+    await record(store, 'contoso', { at: event.at, accepted: 1 })
+    assert.equal(await freeze(store, event), 'there')
+    assert.equal(await store.client.get(store.keys.evidence('contoso', 1)), first)
+    assert.equal(await store.client.pttl(store.keys.evidence('contoso', 1)), -1)
+  })
+
+  it('waits until all processes have brought what they had counted', async () => {
+    const { store } = await newTenant()
+    const event = trip(1, { at: Date.now() })
+    let flushedAt = 0
+    const flush = async (tenant: string): Promise<void> => {
+      flushedAt = Date.now()
+      await record(store, tenant, { at: event.at, accepted: 7 })
+    }
+    assert.equal(await freeze(store, event, { flush }), 'frozen')
+    assert.ok(flushedAt - event.at >= 1490, String(flushedAt - event.at))
+    assert.equal((await evidenceOf(store)).top.domain[0]?.counts.accepted, 7)
+  })
+
+  it('goes some time after its case where that is closed already', async () => {
+    const { store } = await newTenant()
+    const { client, keys } = store
+    await client.hset(keys.caseOf('contoso', 1), { opened: 1, closed: '2\tann\tdone' })
+    assert.equal(await freeze(store, trip(1)), 'frozen')
+    const left = await client.pttl(keys.evidence('contoso', 1))
+    assert.ok(left > EVIDENCE_KEPT - 60_000 && left <= EVIDENCE_KEPT, String(left))
+  })
+
+  it('is not left behind by a tenant that is gone', async () => {
+    const { store } = await newTenant()
+    const { client, keys } = store
+    const event = trip(1)
+    // Gone after everything was read.
+    const run = (...args: Parameters<Store['run']>): Promise<unknown> => store.run(...args)
+    const vanishing = Object.assign(Object.create(store) as Store, {
+      run: async (...args: Parameters<Store['run']>) => {
+        if (args[0].name === 'evidence_freeze') await client.del(keys.tenant('contoso'))
+        return run(...args)
+      },
+    })
+    assert.equal(await freeze(vanishing, event), 'gone')
+    assert.equal(await client.exists(keys.evidence('contoso', 1)), 0)
+  })
+
+  it('takes less than 200 KB, whatever is sent', async () => {
+    const { store } = await newTenant()
+    const { client, keys } = store
+    const event = trip(1, { reason: 'ü'.repeat(5000) })
+    const long = (text: string, length: number): string => text.padEnd(length, 'ü')
+    const sources = Array.from({ length: 100 }, (_, at) => ({
+      domain: `${String(at).padEnd(249, 'x')}.example`,
+      connector: `contoso/${'c'.repeat(60)}${at}`,
+      ip: `2001:db8:ffff:${at}::/64`,
+      user: long(`u${at}`, 64),
+    }))
+    for (const source of sources) {
+      await record(store, 'contoso', { ...source, at: event.at, accepted: 1e9 })
+      const sample = [long('<1', 64), long('helo', 32)] as const
+      await recordSamples(store, 'contoso', event.at, source, sample, sample, sample)
+    }
+    for (let back = 1; back < 25; back++) {
+      for (const each of ['unregistered', 'registered', 'null'] as const) {
+        await record(store, 'contoso', { at: event.at - back * HOUR, accepted: 1e9, class: each })
+      }
+    }
+    const texts = Array<string>(5).fill('ü'.repeat(9000))
+    for (let back = 0; back < 80; back++) {
+      const entry = [event.at - back, '', 'domains added', ...texts].join('\t')
+      await client.lpush(keys.audit('contoso'), entry)
+    }
+    await freeze(store, event)
+    const text = (await client.getBuffer(keys.evidence('contoso', 1)))!
+    const found = parseEvidence(text.toString())
+    assert.equal(found.top.domain.length, 20)
+    assert.equal(found.samples.length, 50)
+    assert.equal(found.changes.length, 50)
+    assert.ok(text.length < 200_000, String(text.length))
+  })
+
+  it('counts the domains that have no row of their own', async () => {
+    const { store } = await newTenant()
+    const event = trip(1)
+    await record(store, 'contoso', { at: event.at, accepted: 9, domain: OTHER })
+    const hour = store.keys.reportHour('contoso', Math.floor(event.at / HOUR))
+    const names = Array.from({ length: 200 }, (_, at) => `d${at}.example`)
+    await store.client.pfadd(store.keys.reportOthers(hour), ...names)
+    await freeze(store, event)
+    const found = await evidenceOf(store)
+    assert.ok(Math.abs(found.otherDomains - 200) < 10, String(found.otherDomains))
+    assert.deepEqual(found.top.domain, [
+      { key: OTHER, counts: countsOf({ at: event.at, accepted: 9 }) },
+    ])
+  })
+})

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { freeze, trip } from '../support/evidence'
+import { startRedis, type TestRedis } from '../support/redis'
+import { record, recordSamples } from '../support/reports'
+import { Cli, errorOf } from './cli'
+
+const HOSTILE = '\u001b[2J\u202ex\nforged\u009b31m'
+
+describe('tenantctl evidence', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  async function site(): Promise<{ cli: Cli; store: Store }> {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso', 'connector add contoso exchange --ip 192.0.2.10')
+    return { cli, store: new Store(redis.client(), new Keys(cli.prefix)) }
+  }
+
+  it('is a page that a person reads, of the latest case or of one', async () => {
+    const { cli, store } = await site()
+    const first = trip(1)
+    await freeze(store, first)
+    const event = trip(2, { probation: true })
+    const source = { connector: 'contoso/exchange', ip: '192.0.2.10', user: 'bob' }
+    await record(store, 'contoso', { ...source, at: event.at, accepted: 300, refused: 2 })
+    await record(store, 'contoso', { at: event.at, accepted: 100, class: 'registered' })
+    await recordSamples(store, 'contoso', event.at, source, ['<1@lure.example>', 'mail.example'])
+    await freeze(store, event)
+
+    const { out } = await cli.run('evidence', 'contoso')
+    const page = out
+      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
+      .replace(/\d{4}-\d\d-\d\dT\d\d:00Z/g, 'HOUR')
+      .replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'MINUTE')
+      .replace(/\d{4}-\d\d-\d\d/g, 'DAY')
+      .replace(/by \S+, process \d+/, 'by HOST, process N')
+      .replace(/TIME (.*added).*/g, 'TIME $1 …')
+      .replace(/ +/g, ' ')
+    assert.equal(
+      page,
+      `case contoso:2
+restricted TIME, automatic: allowance of 300/1h exceeded
+scope unregistered
+trigger 300 in 1h reached, from lure.example, connector contoso/exchange, 192.0.2.10
+probation it tripped within it
+meter then 300 of 300 in 1h, 411 of 1500 in 1d
+allowance 300/1h, 1500/1d (default); null sender 300/1h, 1500/1d
+mode enforce
+frozen TIME by HOST, process N
+
+LAST 24 HOURS ACCEPTED REFUSED OF ALL REGISTERED NULL SENDER
+HOUR 300/300 2/2 75.0 % 100/100 0/0
+
+SENDER DOMAIN ACCEPTED REFUSED FIRST LAST
+lure.example 300/300 2/2 MINUTE MINUTE
+
+CONNECTOR ACCEPTED REFUSED FIRST LAST
+contoso/exchange 300/300 2/2 MINUTE MINUTE
+
+IP ACCEPTED REFUSED FIRST LAST
+192.0.2.10 300/300 2/2 MINUTE MINUTE
+
+AUTH USER ACCEPTED REFUSED FIRST LAST
+bob 300/300 2/2 MINUTE MINUTE
+
+SAMPLES OF SENDER DOMAIN IP AUTH USER HELO MESSAGE-ID
+DAY lure.example 192.0.2.10 bob mail.example <1@lure.example>
+
+CHANGED SUBJECT WHAT FROM TO BY
+TIME contoso/exchange connector added …
+TIME contoso tenant added …
+
+Counts are messages/recipients, times are UTC.
+`,
+    )
+    const one = await cli.run('evidence', 'contoso:1')
+    assert.match(one.out, /^case +contoso:1$/m)
+    assert.match(one.out, /^no mail recorded in the last 24 hours$/m)
+  })
+
+  it('is JSON for programs', async () => {
+    const { cli, store } = await site()
+    const event = trip(1)
+    await record(store, 'contoso', { at: event.at, accepted: 3 })
+    await freeze(store, event)
+    const found = (await cli.json('evidence', 'contoso')) as Record<string, unknown>
+    assert.deepEqual(Object.keys(found), [
+      ...['tenant', 'case', 'frozen_at', 'node', 'event', 'mode', 'limits'],
+      ...['windows', 'null_windows', 'hours', 'domains', 'connectors', 'ips', 'users'],
+      ...['other_domains', 'samples', 'changes'],
+    ])
+    assert.deepEqual(found['event'], {
+      id: 'evt_1',
+      at: new Date(event.at).toISOString(),
+      by: 'automatic',
+      reason: 'allowance of 300/1h exceeded',
+      scope: 'unregistered',
+      trigger: {
+        ...{ window: '1h', limit: 300, used: 300 },
+        ...{ domain: 'lure.example', connector: 'contoso/exchange', ip: '192.0.2.10' },
+      },
+      windows: [
+        { window: '1h', limit: 300, used: 300 },
+        { window: '1d', limit: 1500, used: 411 },
+      ],
+      probation: false,
+    })
+    const [domain] = found['domains'] as { value: string; recipients: { accepted: number } }[]
+    assert.deepEqual([domain?.value, domain?.recipients.accepted], ['lure.example', 3])
+  })
+
+  it('says so where there is none: 3', async () => {
+    const { cli, store } = await site()
+    const { client, keys } = store
+    const error = async (name: string): Promise<string> => {
+      const result = await cli.run('evidence', name)
+      assert.equal(result.status, 3, name)
+      return errorOf(result)
+    }
+    assert.match(await error('nobody'), /there is no tenant "nobody"/)
+    assert.match(await error('contoso'), /contoso has had no case: it was never restricted/)
+    assert.match(await error('contoso:1'), /there is no case contoso:1; contoso has had none/)
+    await cli.given('block contoso --reason test')
+    assert.match(
+      await error('contoso'),
+      /no evidence of contoso:1: a running Haraka gathers it within seconds of the restriction/,
+    )
+    assert.match(await error('contoso:2'), /no case contoso:2; the latest is contoso:1/)
+    await client.hset(keys.caseOf('contoso', 1), 'closed', '1\tann\tdone')
+    assert.match(await error('contoso:1'), /contoso:1 any more: it is kept for 30 days after/)
+    for (const name of ['', ':1', 'contoso:0', 'contoso:x', 'contoso:1:2', 'No Id']) {
+      assert.equal((await cli.run('evidence', name)).status, 2, name)
+    }
+  })
+
+  it('prints nothing from outside that could act on a terminal', async () => {
+    const { cli, store } = await site()
+    const source = { connector: HOSTILE, ip: HOSTILE, user: HOSTILE, domain: HOSTILE }
+    const event = trip(1, {
+      reason: HOSTILE,
+      trigger: { window: 1000, limit: 1, used: 1, ...source },
+    })
+    await record(store, 'contoso', { ...source, at: event.at, accepted: 3 })
+    await recordSamples(store, 'contoso', event.at, source, ['\u001b[2Jforged', HOSTILE])
+    await freeze(store, event)
+    for (const format of [[], ['--json']]) {
+      const { out, status } = await cli.run('evidence', 'contoso', ...format)
+      assert.equal(status, 0)
+      assert.ok(out.includes('forged'), out)
+      // eslint-disable-next-line no-control-regex
+      assert.doesNotMatch(out, /[\u001b\u009b\u202e]|^forged/m)
+    }
+  })
+})

@@ -1,0 +1,57 @@
+import { freezeEvidence, type Freezing } from '../../src/cases/freeze'
+import { parseLimits } from '../../src/allowance/limits'
+import type { RestrictedEvent } from '../../src/events/event'
+import type { Store } from '../../src/store/store'
+
+const HOUR = 3_600_000
+
+/** A trip of `contoso` long enough ago that nothing is waited for. */
+export function trip(number: number, more: Partial<RestrictedEvent> = {}): RestrictedEvent {
+  return {
+    kind: 'restricted',
+    id: `evt_${number}`,
+    at: Date.now() - 5000,
+    scope: 'unregistered',
+    by: 'automatic',
+    reason: 'allowance of 300/1h exceeded',
+    case: `contoso:${number}`,
+    trigger: {
+      ...{ window: HOUR, limit: 300, used: 300 },
+      ...{ domain: 'lure.example', connector: 'contoso/exchange', ip: '192.0.2.10' },
+    },
+    windows: [
+      { window: HOUR, limit: 300, used: 300 },
+      { window: 24 * HOUR, limit: 1500, used: 411 },
+    ],
+    probation: false,
+    transaction: 'F.1',
+    ...more,
+  }
+}
+
+/** What a plugin with the default configuration gives. */
+export function freezing(store: Store, more: Partial<Freezing> = {}): Freezing {
+  const limits = parseLimits('300/1h, 1500/1d')
+  return {
+    store,
+    config: {
+      main: { mode: 'enforce', override: undefined, refuseAt: 'mail' },
+      allowance: { limits, warnAt: [] },
+      null: { limits },
+      redis: { commandTimeout: 5000 } as Freezing['config']['redis'],
+    },
+    flush: () => Promise.resolve(),
+    ...more,
+  }
+}
+
+/** Freezes the evidence of a case of `contoso`, which has had as many. */
+export async function freeze(
+  store: Store,
+  event: RestrictedEvent,
+  more: Partial<Freezing> = {},
+): Promise<string> {
+  const number = event.case.slice(event.case.indexOf(':') + 1)
+  await store.client.hset(store.keys.tenant('contoso'), 'cases', number)
+  return freezeEvidence(freezing(store, more), 'contoso', event)
+}
