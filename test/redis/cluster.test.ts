@@ -4,6 +4,10 @@ import { startRedisCluster, type TestCluster } from '../../scripts/services/redi
 import { waitFor } from '../../scripts/services/wait-for'
 import { Ledger } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
+import type { Batch } from '../../src/reporting/batch'
+import { Recorder } from '../../src/reporting/recorder'
+import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
+import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
 import { scanTags } from '../../src/store/scan-keys'
 import { applyTenantsFile } from '../../src/tenants/apply'
 import { findInconsistencies, repair } from '../../src/tenants/consistency'
@@ -13,6 +17,7 @@ import { parseTenantsFile } from '../../src/tenants/tenants-file'
 import { ClusterSite, newTransaction } from '../support/cluster'
 import { BACKUP, scriptsIn } from '../support/lua'
 import { assertConsistent } from '../support/registry'
+import { ACCEPTED, HOUR, readRows } from '../support/reporting'
 
 const BY = 'test'
 const ACT = { by: 'anna', reason: 'cleaned' }
@@ -204,6 +209,28 @@ describe('on a Redis Cluster', () => {
     } finally {
       directory.stop()
     }
+  })
+
+  it('what is counted of mail is recorded', async () => {
+    const { store, client } = site
+    const recorder = new Recorder(store, () => 90)
+    const tally = new Tally(assert.fail)
+    const source = { domain: 'other.example', connector: 't11/mx', ip: '::1', user: '' }
+    tally.batchOf('t11')!.addSource(source, 'u', ACCEPTED)
+    tally.unattributed!.add({ ip: '::1', user: '', certificate: '' }, ACCEPTED)
+    const batch = tally.take('t11') as Batch
+    const time = await recorder.record('t11', batch, 'p 1')
+    assert.equal(typeof time, 'number')
+    assert.equal(typeof (await recorder.record('t11', batch, 'p 1')), 'number')
+    await recorder.noteReported(new Map([['t11', Number(time)]]))
+    await recorder.recordUnattributed(tally.take(UNATTRIBUTED) as UnattributedBatch, 'p 1')
+    const hour = Math.floor(Number(time) / HOUR)
+    const rows = readRows(await client.hgetall(store.keys.reportHour('t11', hour)))
+    assert.deepEqual(
+      rows.map(({ counts }) => counts.accepted),
+      [1],
+    )
+    assert.equal(await client.zscore(store.keys.reported, 't11'), String(time))
   })
 
   it('a call whose slot nobody answers for ends with its time', async () => {

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { BATCH_ROWS, MOST_BATCHES, MOST_ENTRIES } from '../../src/reporting/bounds'
+import { Flusher } from '../../src/reporting/flusher'
+import { Recorder } from '../../src/reporting/recorder'
+import { Tally } from '../../src/reporting/tally'
+import { Keys } from '../../src/store/keys'
+import { connect } from '../../src/store/connection'
+import { Store, type Client } from '../../src/store/store'
+import { waitFor } from '../../scripts/services/wait-for'
+import { settingsFor } from '../support/connection'
+import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
+import { theRedis, useRedis } from '../support/registry'
+import { ACCEPTED, numbersOf, Reports } from '../support/reporting'
+
+useRedis()
+
+const SOURCE = { domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1', user: '' }
+
+let reports: Reports
+let way: RedisProxy
+let client: Client
+let tally: Tally
+let flusher: Flusher
+let usable: boolean
+let dropped: string[]
+
+beforeEach(async () => {
+  reports = await Reports.create()
+  way = await startRedisProxy(theRedis().port)
+  client = connect(settingsFor(way, { commandTimeout: 200 }), () => {})
+  await waitFor(() => client.status === 'ready')
+  const keys = new Keys(reports.store.keys.prefix)
+  const store = new Store(client, keys, reports.clock.includes)
+  dropped = []
+  const onDrop = (reason: string): void => void dropped.push(reason)
+  tally = new Tally(onDrop)
+  usable = true
+  flusher = new Flusher({
+    ...{ tally, onDrop },
+    recorder: new Recorder(store, () => 90),
+    ready: () =>
+      usable && client.status === 'ready' ? Promise.resolve() : Promise.reject(new Error('away')),
+  })
+})
+afterEach(async () => {
+  client.disconnect()
+  await way.stop()
+})
+
+function count(messages = 1): void {
+  for (let at = 0; at < messages; at++) tally.batchOf('contoso')!.addSource(SOURCE, 'u', ACCEPTED)
+}
+
+async function recorded(): Promise<number[] | undefined> {
+  const [row] = await reports.rows(reports.dayKey)
+  return row && numbersOf(row.counts)
+}
+
+/** Flushes until the client has found its connection broken, and made another. */
+async function flushed(): Promise<void> {
+  await waitFor(async () => {
+    await flusher.flush()
+    return tally.size.batches === 0
+  })
+}
+
+const accepted = (messages: number): number[] => [messages, 0, 0, 0, messages, 0, 0, 0]
+
+describe('a flush', () => {
+  it('counts once whose answer was lost and that is sent again', async () => {
+    // The script is known then, and the clock.
+    count()
+    await flusher.flush()
+    count(2)
+    way.hold()
+    await flusher.flush()
+    assert.deepEqual(await recorded(), accepted(3))
+    assert.equal(tally.size.batches, 1)
+    way.cut()
+    way.release()
+    // What came meanwhile is another flush.
+    count(4)
+    await flushed()
+    assert.deepEqual(await recorded(), accepted(7))
+    assert.deepEqual(tally.size, { batches: 0, entries: 0 })
+    assert.deepEqual(dropped, [])
+  })
+
+  it('counts once that reaches Redis after it was sent again', async () => {
+    count()
+    await flusher.flush()
+    count(2)
+    way.holdCommands()
+    await flusher.flush()
+    assert.deepEqual(await recorded(), accepted(1))
+    way.strand()
+    await flushed()
+    assert.deepEqual(await recorded(), accepted(3))
+    way.release()
+    count()
+    await flusher.flush()
+    await waitFor(() => way.held === 0)
+    assert.deepEqual(await recorded(), accepted(4))
+  })
+
+  it('waits while the registry is lost, and loses nothing', async () => {
+    usable = false
+    count()
+    await flusher.flush()
+    count()
+    await flusher.flushTenant('contoso')
+    assert.equal(await recorded(), undefined)
+    assert.equal(tally.size.batches, 1)
+    usable = true
+    await flusher.flush()
+    assert.deepEqual(await recorded(), accepted(2))
+  })
+
+  it('of one tenant takes all that was counted before it was asked for', async () => {
+    count()
+    const first = flusher.flushTenant('contoso')
+    count()
+    const second = flusher.flushTenant('contoso')
+    await second
+    assert.deepEqual(await recorded(), accepted(2))
+    await first
+  })
+
+  it('of a tenant that is gone writes nothing', async () => {
+    tally.batchOf('fabrikam')!.addSource(SOURCE, 'u', ACCEPTED)
+    await flusher.flush()
+    const { keys } = reports.store
+    assert.deepEqual(await reports.store.client.keys(`${keys.prefix}{fabrikam}*`), [])
+    assert.deepEqual(tally.size, { batches: 0, entries: 0 })
+  })
+
+  it('that can never be taken is dropped, and said', async () => {
+    await reports.store.client.set(reports.store.keys.flushes('contoso'), 'not ours')
+    count()
+    await flusher.flush()
+    assert.equal(dropped.length, 1)
+    assert.match(dropped[0]!, /WRONGTYPE/)
+    assert.deepEqual(tally.size, { batches: 0, entries: 0 })
+  })
+})
+
+describe('what waits in a process', () => {
+  it('is bounded: new sources count together, and tenants beyond the bound are dropped', () => {
+    const perTenant = BATCH_ROWS
+    for (let tenant = 0; tenant < MOST_BATCHES + 10; tenant++) {
+      const batch = tally.batchOf(`t${tenant}`)
+      const sources = tenant < 200 ? perTenant : 1
+      for (let at = 0; at < sources; at++) {
+        batch?.addSource({ ...SOURCE, domain: `d${at}.example` }, 'u', ACCEPTED)
+      }
+    }
+    const { batches, entries } = tally.size
+    assert.equal(batches, MOST_BATCHES)
+    assert.ok(entries <= MOST_ENTRIES + MOST_BATCHES, `${entries} entries`)
+    assert.equal(dropped.length, 10)
+    assert.match(dropped[0]!, /10000 batches of reports wait for Redis already/)
+    // Nothing that has a batch is lost.
+    const total = String(tally.take('t199')!.sources.rows.values().next().value)
+    assert.match(total, /^500 /)
+  })
+})
