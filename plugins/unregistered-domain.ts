@@ -16,6 +16,7 @@ import { LookOut } from '../src/unusual/look-out'
 import { Alerts } from './alerts'
 import { Appointment, appointWorker, hearAppointment } from './appointment'
 import { logAlert } from './alert-line'
+import { logAudit } from './audit-line'
 import { guarded } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
 import { Hooks } from './hooks'
@@ -126,7 +127,7 @@ function start(
       .then(() => {
         process.engine = engine
         if (follow) engine.follow()
-        if (follow) process.appointment.whenAppointed(() => beginDuties(process, engine))
+        if (follow) process.appointment.whenAppointed(() => beginDuties(plugin, process, engine))
         engine.onConnected(() => process.hooks.troubles.over('connection'))
         if (wantsFile) applyTenantsFile(plugin, engine, process.config)
       })
@@ -149,7 +150,7 @@ async function beforeEvent(
 }
 
 /** What one process of each Haraka does; some of it the watch leaves to one of all. */
-function beginDuties(process: Process, engine: Engine): void {
+function beginDuties(plugin: Plugin, process: Process, engine: Engine): void {
   process.warmStart.keep(engine)
   const { store, forwarder, watch } = engine
   watch.add(resolveEnded(store, forwarder, () => process.config.allowance.limits))
@@ -161,6 +162,7 @@ function beginDuties(process: Process, engine: Engine): void {
   watch.add(process.lookOut)
   watch.start()
   process.alerts.begin(engine)
+  engine.followAudit((entry) => logAudit(plugin, entry))
 }
 
 function applyTenantsFile(plugin: Plugin, engine: Engine, { redis, tenants }: Config): void {

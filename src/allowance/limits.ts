@@ -69,6 +69,19 @@ export function formatLimits(limits: Limits): string {
     .join(', ')
 }
 
+/**
+ * A time such as `7d`, in ms.
+ *
+ * @param option stands before the value in the message.
+ * @throws {InputError}
+ */
+export function parseDuration(option: string, text: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(text.trim())
+  const duration = match ? Number(match[1]) * UNIT_MS.get(match[2]!)! : 0
+  if (duration > 0 && duration <= MAX_WINDOW) return duration
+  throw new InputError(`${option} "${text}" is no time from 1s to 366d: give such as 12h or 7d`)
+}
+
 /** A window in its largest whole unit: 3600000 → `1h`. */
 export function formatWindow(window: number): string {
   for (const [unit, ms] of UNITS) if (window % ms === 0) return `${window / ms}${unit}`

@@ -107,7 +107,7 @@ function freesAt(
 }
 
 /** Reads `store/lua/probation.lua`'s text. */
-function decodeProbation(text: string): Probation | undefined {
+export function decodeProbation(text: string): Probation | undefined {
   const [until, limits, openedCase] = text.split('\t')
   if (limits === undefined) return undefined
   return { until: Number(until), limits, case: openedCase ?? '' }

@@ -39,10 +39,19 @@ function isReserved(name: string): boolean {
 
 /** @throws {InputError} for a reason that says nothing or would break a line. */
 export function acceptedReason(reason: string): string {
-  const text = reason.trim()
-  if (text === '') throw new InputError('--reason is empty: say why, it is kept and shown')
+  return acceptedText('--reason', reason)
+}
+
+/**
+ * The same for any text that is kept.
+ *
+ * @param what stands before the value in the message.
+ */
+export function acceptedText(what: string, input: string): string {
+  const text = input.trim()
+  if (text === '') throw new InputError(`${what} is empty: it is kept and shown`)
   if (text.length > LONGEST_REASON || clean(text) !== text) {
-    throw new InputError(`--reason takes one line of up to ${LONGEST_REASON} visible characters`)
+    throw new InputError(`${what} takes one line of up to ${LONGEST_REASON} visible characters`)
   }
   return text
 }

@@ -6,6 +6,7 @@ import { addAlertCommands } from './alert'
 import { addApplyCommand } from './apply'
 import { addAuditCommand } from './audit'
 import { addBackupCommands } from './backup'
+import { addCaseCommands } from './case'
 import { addConnectorCommands } from './connector'
 import { addDoctorCommand } from './doctor'
 import { addDomainCommands } from './domain'
@@ -58,6 +59,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addEvidenceCommand(program, io)
   addExplainCommand(program, io)
   addAlertCommands(program, io)
+  addCaseCommands(program, io)
   addAuditCommand(program, io)
   addSuggestCommand(program, io)
   addApplyCommand(program, io, end)

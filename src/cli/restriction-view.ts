@@ -22,6 +22,8 @@ export interface RestrictionView {
   readonly reason: string
   readonly scope: Restriction['scope']
   readonly trigger: TriggerView | null
+  /** `tenant:number`; `null` where it is older than cases. */
+  readonly case: string | null
 }
 
 export function restrictionView(restriction: Restriction): RestrictionView {
@@ -32,6 +34,7 @@ export function restrictionView(restriction: Restriction): RestrictionView {
     reason,
     scope,
     trigger: trigger ? triggerView(trigger) : null,
+    case: restriction.case || null,
   }
 }
 
@@ -44,13 +47,4 @@ export function triggerView(trigger: Trigger): TriggerView {
     connector: trigger.connector || null,
     ip: trigger.ip || null,
   }
-}
-
-/** For people: `300 in 1h reached, from lure.example, connector contoso/web, 192.0.2.7`. */
-export function describeTrigger({ limit, window, domain, connector, ip }: Trigger): string {
-  const parts = [`${limit} in ${formatWindow(window)} reached`]
-  if (domain) parts.push(`from ${domain}`)
-  if (connector) parts.push(`connector ${connector}`)
-  if (ip) parts.push(ip)
-  return parts.join(', ')
 }

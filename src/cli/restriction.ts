@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { Cases } from '../cases/cases'
 import { Restrictions, type Restriction } from '../restriction/restriction'
 import { assertTenantId } from '../tenants/identities'
 import { acceptedReason } from './actor'
@@ -6,24 +7,21 @@ import { contextOf } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
 import { shortTime } from '../time'
-import { describeTrigger, restrictionView } from './restriction-view'
+import { describeTrigger } from '../restriction/trigger'
+import { restrictionView } from './restriction-view'
 import { NO_TENANT } from './statuses'
+import { addUnblockCommand } from './unblock'
 
 interface BlockOptions {
   readonly reason: string
   readonly all?: boolean
 }
 
-interface UnblockOptions {
-  readonly reason: string
-  readonly keepUsage?: boolean
-}
-
 /** `tenantctl restricted | block | unblock` */
 export function addRestrictionCommands(program: Command, io: Io): void {
   addRestricted(program, io)
   addBlock(program, io)
-  addUnblock(program, io)
+  addUnblockCommand(program, io)
 }
 
 function addRestricted(program: Command, io: Io): void {
@@ -41,9 +39,10 @@ function addRestricted(program: Command, io: Io): void {
         }))
         out.result(views, () => {
           out.table(
-            ['TENANT', 'SINCE', 'SCOPE', 'BY', 'REASON', 'TRIGGER'],
+            ['TENANT', 'CASE', 'SINCE', 'SCOPE', 'BY', 'REASON', 'TRIGGER'],
             restrictions.map((each) => [
               each.tenant,
+              each.case || '-',
               shortTime(each.since),
               each.scope,
               each.by,
@@ -61,6 +60,7 @@ function addRestricted(program: Command, io: Io): void {
       'an array of:',
       'tenant, since, by (automatic for a trip), reason, scope: unregistered | all',
       'trigger: null, or {window, limit, used, domain, connector, ip}',
+      'case: tenant:number; null where it is older than cases',
     ],
   })
 }
@@ -80,7 +80,11 @@ function addBlock(program: Command, io: Io): void {
       const scope = options.all ? 'all' : 'unregistered'
       await context.writing(async (store) => {
         const result = await new Restrictions(store).place(tenant, { scope, reason, by })
-        out.result({ result, tenant, scope }, () => out.line(placed(tenant, scope, result)))
+        const opened = (await new Cases(store).ensure(tenant)) ?? null
+        out.result({ result, tenant, scope, case: opened }, () => {
+          out.line(placed(tenant, scope, result))
+          if (opened) out.line(`case ${opened}: tenantctl case show ${opened}`)
+        })
       })
     })
   manual(command, {
@@ -88,42 +92,13 @@ function addBlock(program: Command, io: Io): void {
       'block contoso --reason "account taken over, ticket 4711"',
       'block contoso --all --reason "phishing from contoso.com itself"',
     ],
-    json: ['result: placed | widened | unchanged', 'tenant', 'scope: unregistered | all'],
-    exit: { ...NO_TENANT, 4: 'it is restricted with --all: to loosen that, unblock it first' },
-  })
-}
-
-function addUnblock(program: Command, io: Io): void {
-  const command = program
-    .command('unblock')
-    .description('lift a restriction and start the windows afresh')
-    .argument('<tenant>')
-    .requiredOption('--reason <text>', 'why (required): kept and shown')
-    .option('--keep-usage', 'leave the windows as they are: the next message may trip again')
-    .action(async (tenant: string, options: UnblockOptions, self: Command) => {
-      const context = contextOf(io, self)
-      const { by, out } = context
-      assertTenantId(tenant)
-      const reason = acceptedReason(options.reason)
-      const keepUsage = options.keepUsage === true
-      await context.writing(async (store) => {
-        const result = await new Restrictions(store).lift(tenant, { reason, by, keepUsage })
-        out.result({ result, tenant }, () =>
-          out.line(
-            result === 'lifted'
-              ? `unblocked ${tenant}${keepUsage ? ', its usage is kept' : ', its windows start afresh'}`
-              : `${tenant} is not restricted`,
-          ),
-        )
-      })
-    })
-  manual(command, {
-    examples: [
-      'unblock contoso --reason "password changed, queue cleaned"',
-      'unblock contoso --keep-usage --reason "limit raised"',
+    json: [
+      'result: placed | widened | unchanged',
+      'tenant',
+      'scope: unregistered | all',
+      'case: tenant:number; null where it was restricted before there were cases',
     ],
-    json: ['result: lifted | unchanged', 'tenant'],
-    exit: NO_TENANT,
+    exit: { ...NO_TENANT, 4: 'it is restricted with --all: to loosen that, unblock it first' },
   })
 }
 

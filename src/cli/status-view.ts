@@ -2,7 +2,7 @@ import { noSuchTenant } from '../errors'
 import { formatWindow } from '../allowance/limits'
 import { Ledger } from '../allowance/ledger'
 import type { Forecast } from '../allowance/forecast'
-import type { Usage, WindowUsage } from '../allowance/usage'
+import type { Probation, Usage, WindowUsage } from '../allowance/usage'
 import type { Config } from '../config'
 import { Restrictions, type Restriction } from '../restriction/restriction'
 import { pieces } from '../store/pieces'
@@ -51,6 +51,19 @@ interface ForecastView {
   readonly seconds: number
 }
 
+/** The allowance that holds for some time after a lift, as JSON. */
+export interface ProbationView {
+  readonly limits: string
+  /** ISO 8601 UTC */
+  readonly until: string
+  /** The case that was lifted; `null`: it was older than cases. */
+  readonly case: string | null
+}
+
+export function probationView({ limits, until, case: lifted }: Probation): ProbationView {
+  return { limits, until: isoTime(until), case: lifted || null }
+}
+
 /** A tenant's status, as JSON. */
 export interface StatusView {
   readonly tenant: string
@@ -60,6 +73,7 @@ export interface StatusView {
   readonly windows: readonly WindowView[]
   readonly null: readonly WindowView[]
   readonly forecast: ForecastView | null
+  readonly probation: ProbationView | null
 }
 
 /** Tenants asked for at a time. */
@@ -154,6 +168,7 @@ export function statusView(status: TenantStatus): StatusView {
     windows: usage.unregistered.map(windowView),
     null: usage.null.map(windowView),
     forecast: forecast ? forecastView(forecast, usage.at) : null,
+    probation: usage.probation ? probationView(usage.probation) : null,
   }
 }
 

@@ -8,7 +8,7 @@ import type { Io } from './io'
 import { manual } from './manual'
 import { duration, type Cell, type Output, type Tone } from './output'
 import { shortTime } from '../time'
-import { describeTrigger } from './restriction-view'
+import { describeTrigger } from '../restriction/trigger'
 import { NO_TENANT } from './statuses'
 import {
   forecastOf,
@@ -27,12 +27,14 @@ const FIELDS = [
   'tenant, mode (the one in force: enforce | monitor | off)',
   'restricted: true or false',
   'restriction: null, or {since, by, reason, scope: unregistered | all,',
-  '  trigger: null or {window, limit, used, domain, connector, ip}}',
+  '  trigger: null or {window, limit, used, domain, connector, ip},',
+  '  case: tenant:number; null where it is older than cases}',
   'windows: the meter of unregistered mail, [] when unlimited; each',
   '  {window: such as 1h, limit, defer: 4xx instead of a restriction, used, remaining}',
   'null: the same for the null sender',
   'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
   '  mail goes on at the pace of the last ten minutes; in monitor, when it would be',
+  'probation: null, or {limits, until, case}: the allowance that holds after a lift',
 ]
 
 /** `tenantctl status [TENANT]` */
@@ -107,7 +109,14 @@ function printOne(out: Output, status: TenantStatus): void {
       ['reason', restriction.reason],
     )
     if (restriction.trigger) facts.push(['trigger', describeTrigger(restriction.trigger)])
+    if (restriction.case) {
+      facts.push(['case', `${restriction.case}: tenantctl case show ${restriction.case}`])
+    }
     facts.push(['to lift it', `tenantctl unblock ${tenant.id} --reason TEXT`])
+  }
+  if (usage.probation) {
+    const { limits, until } = usage.probation
+    facts.push(['probation', { text: `${limits} until ${shortTime(until)}`, tone: 'warn' }])
   }
   if (wouldTrip) {
     facts.push([

@@ -1,9 +1,11 @@
+import { decodeProbation } from '../allowance/usage'
 import { noSuchTenant } from '../errors'
 import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
 import type { Tenant } from '../tenants/types'
 import { isoTime } from '../time'
+import { probationView, type ProbationView } from './status-view'
 
 /** A tenant as `tenant show` and `tenant list` print it. */
 export interface TenantView {
@@ -21,6 +23,7 @@ export interface TenantView {
   readonly domains: number
   readonly connectors: number
   readonly restricted: boolean
+  readonly probation: ProbationView | null
 }
 
 /** Tenants asked for at a time: a million must not stand in one pipeline. */
@@ -39,23 +42,32 @@ export async function describeTenants(
   tenants: readonly Tenant[],
 ): Promise<TenantView[]> {
   const connectors = await connectorCounts(store)
+  const [seconds] = await store.client.time()
+  const now = Number(seconds) * 1000
   const views: TenantView[] = []
   for (const piece of pieces(tenants, PIECE)) {
     views.push(
       ...(await Promise.all(
-        piece.map((tenant) => describe(store, tenant, connectors.get(tenant.id) ?? 0)),
+        piece.map((tenant) => describe(store, tenant, connectors.get(tenant.id) ?? 0, now)),
       )),
     )
   }
   return views
 }
 
-async function describe(store: Store, tenant: Tenant, connectors: number): Promise<TenantView> {
+async function describe(
+  store: Store,
+  tenant: Tenant,
+  connectors: number,
+  now: number,
+): Promise<TenantView> {
   const { client, keys } = store
-  const [domains, restricted] = await Promise.all([
+  const [domains, restricted, packed] = await Promise.all([
     client.hlen(keys.domains(tenant.id)),
     client.exists(keys.restriction(tenant.id)),
+    client.hget(keys.tenant(tenant.id), 'probation'),
   ])
+  const probation = decodeProbation(packed ?? '')
   return {
     id: tenant.id,
     name: tenant.name,
@@ -68,6 +80,7 @@ async function describe(store: Store, tenant: Tenant, connectors: number): Promi
     domains,
     connectors,
     restricted: restricted === 1,
+    probation: probation && probation.until > now ? probationView(probation) : null,
   }
 }
 

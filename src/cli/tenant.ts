@@ -1,11 +1,14 @@
 import type { Command } from 'commander'
 import { formatLimits } from '../allowance/limits'
 import { NO_MAIL, ownContactWarning } from '../alerts/contact'
+import { Cases } from '../cases/cases'
 import type { Config } from '../config'
-import { InputError } from '../errors'
+import { InputError, NotFoundError } from '../errors'
+import { purgeTenant } from '../purge/purge'
 import type { Store } from '../store/store'
+import { assertTenantId } from '../tenants/identities'
 import { Registry } from '../tenants/registry'
-import { normalizeSettings, type TenantSettings } from '../tenants/tenant-registry'
+import { normalizeSettings, tenantExists, type TenantSettings } from '../tenants/tenant-registry'
 import { MODES, type Mode } from '../mode'
 import { contextOf, type Context } from './context'
 import type { Io } from './io'
@@ -21,6 +24,7 @@ const VIEW_FIELDS = [
   'mode, limits, null_limits: its own; null where the default counts',
   'contact: mail address of who is told about it, or null',
   'domains, connectors: how many; restricted: true or false',
+  'probation: null, or {limits, until, case}: the allowance that holds after a lift',
 ]
 
 interface Settings {
@@ -132,6 +136,7 @@ function addShow(tenant: Command, io: Io): void {
             ['domains', String(view!.domains)],
             ['connectors', String(view!.connectors)],
             ['restricted', restrictedCell(view!)],
+            ...probationFacts(view!),
             ['registered', `${shortTime(tenant.createdAt)} by ${tenant.source}`],
           ])
         })
@@ -181,24 +186,62 @@ function addRemove(tenant: Command, io: Io): void {
     .command('remove')
     .description('remove a tenant with its accepted domains, connectors and usage')
     .argument('<id>')
-    .action(async (id: string, _options: object, self: Command) => {
+    .option('--purge', 'erase what is kept of it, too: reports, cases, events, audit trail')
+    .action(async (id: string, options: { purge?: boolean }, self: Command) => {
       const context = contextOf(io, self)
-      const { out } = context
+      const { by, out } = context
       await context.writing(async (store) => {
-        const [view] = await describeTenants(store, [await existingTenant(store, id)])
-        await new Registry(store).removeTenant(id)
-        out.result({ result: 'removed', tenant: id }, () =>
-          out.line(
-            `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`,
-          ),
-        )
+        const purge = options.purge === true
+        const removed = await removeOne(store, id, by, purge)
+        if (purge) await purgeTenant(store, id)
+        out.result({ result: removed ? 'removed' : 'purged', tenant: id, purged: purge }, () => {
+          if (removed) out.line(removed)
+          out.line(purge ? `erased what was kept of ${id}` : KEPT)
+        })
       })
     })
   manual(command, {
-    examples: ['tenant remove contoso'],
-    json: ['result: removed', 'tenant: its id'],
+    examples: ['tenant remove contoso', 'tenant remove contoso --purge'],
+    json: [
+      'result: removed | purged (it was removed before)',
+      'tenant: its id; purged: true or false',
+    ],
     exit: { ...NO_TENANT, 4: 'it is restricted (unblock it first)' },
   })
+}
+
+const KEPT =
+  'its reports, cases and audit trail are kept until their time is over; to erase them: --purge'
+
+/**
+ * Removes a tenant, and closes its cases.
+ *
+ * @param purging whether it may have been removed before.
+ * @returns for people; `undefined`: it was removed before.
+ */
+async function removeOne(
+  store: Store,
+  id: string,
+  by: string,
+  purging: boolean,
+): Promise<string | undefined> {
+  assertTenantId(id)
+  if (purging && !(await tenantExists(store, id)) && (await wasThere(store, id))) {
+    // What a removal left that was cut short.
+    await new Registry(store).removeTenant(id).catch((error: unknown) => {
+      if (!(error instanceof NotFoundError)) throw error
+    })
+    return undefined
+  }
+  const [view] = await describeTenants(store, [await existingTenant(store, id)])
+  await new Registry(store).removeTenant(id)
+  await new Cases(store).closeAll(id, { by, text: 'tenant removed' })
+  return `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`
+}
+
+/** Whether something may be kept of a tenant that has been removed. */
+async function wasThere({ client, keys }: Store, id: string): Promise<boolean> {
+  return (await client.exists(keys.audit(id), keys.caseCount(id))) > 0
 }
 
 function withSettings(command: Command): Command {
@@ -222,6 +265,12 @@ async function warnOfContact(
   const warning = await ownContactWarning(store, id, contact)
   if (warning) context.note(`${warning.message}; ${warning.advice}`)
   if (alerts.mailTo.length === 0) context.note(`${NO_MAIL.message}; ${NO_MAIL.advice}`)
+}
+
+function probationFacts({ probation }: TenantView): [string, Cell][] {
+  if (!probation) return []
+  const text = `${probation.limits} until ${probation.until.slice(0, 19)}Z`
+  return [['probation', { text, tone: 'warn' }]]
 }
 
 function restrictedCell({ restricted }: TenantView): Cell {

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ledger } from '../allowance/ledger'
+import { followAudit, type ToldEntry } from '../audit/follow'
+import { Cases } from '../cases/cases'
 import type { Config } from '../config'
 import { messageOf } from '../errors'
 import type { Alert } from '../events/event'
@@ -106,6 +108,8 @@ export class Engine {
       events.onError(error === undefined ? what : `${what}: ${messageOf(error)}`)
     const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
     this.forwarder = new Forwarder(this.store, () => this.whenUsable(), forwarderEvents)
+    const cases = new Cases(this.store)
+    this.forwarder.beforePublish.push((tenant, event) => cases.take(tenant, event))
     this.watch = new Watch(this.store, () => registry.state === 'usable', told)
     this.watch.add(closeGroups(this.forwarder, forwarderEvents))
     this.watch.add(forwardLeft(this.store, this.forwarder))
@@ -119,6 +123,14 @@ export class Engine {
     this.subscriber = connectSubscriber(this.redis, client, onError)
     this.directory.follow(this.subscriber)
     this.flusher.start()
+  }
+
+  /** Tells of every change that goes into an audit trail; after {@link follow}. */
+  followAudit(onEntry: (entry: ToldEntry) => void): void {
+    if (!this.subscriber) return
+    const onError = (error: unknown): void =>
+      this.events.onError(`audit trails are not followed: ${messageOf(error)}`)
+    followAudit(this.store, this.subscriber, onEntry, onError)
   }
 
   /** Whether Redis holds the registry that this process knows: nothing may be written to another. */

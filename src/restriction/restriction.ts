@@ -57,8 +57,8 @@ export class Restrictions {
     const { keys } = this.store
     const reply = (await this.store.run(
       PLACE,
-      [keys.tenant(tenant), keys.restriction(tenant)],
-      [scope, by, reason, randomToken()],
+      [keys.tenant(tenant), keys.restriction(tenant), keys.audit(tenant)],
+      [scope, by, reason, randomToken(), this.store.actor],
     )) as 'placed' | 'widened' | 'unchanged' | 'narrower' | 'gone'
     if (reply === 'gone') throw noSuchTenant(tenant)
     if (reply === 'narrower') {
@@ -86,10 +86,10 @@ export class Restrictions {
     const { keys } = this.store
     const reply = (await this.store.run(
       LIFT,
-      [keys.tenant(tenant), keys.restriction(tenant), keys.usage(tenant)],
+      [keys.tenant(tenant), keys.restriction(tenant), keys.usage(tenant), keys.audit(tenant)],
       [
         ...[by, reason, keepUsage ? 1 : 0, randomToken()],
-        ...[probation?.limits ?? '', probation?.duration ?? 0],
+        ...[probation?.limits ?? '', probation?.duration ?? 0, this.store.actor],
       ],
     )) as 'lifted' | 'ended' | 'unchanged' | 'gone'
     if (reply === 'gone') throw noSuchTenant(tenant)

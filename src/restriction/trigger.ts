@@ -1,3 +1,5 @@
+import { formatWindow } from '../allowance/limits'
+
 /** What crossed which limit. */
 export interface Trigger {
   /** ms */
@@ -24,4 +26,13 @@ export function parseTrigger(fields: Readonly<Record<string, string>>): Trigger 
     connector: fields['connector'] ?? '',
     ip: fields['ip'] ?? '',
   }
+}
+
+/** For people: `300 in 1h reached, from lure.example, connector contoso/web, 192.0.2.7`. */
+export function describeTrigger({ limit, window, domain, connector, ip }: Trigger): string {
+  const parts = [`${limit} in ${formatWindow(window)} reached`]
+  if (domain) parts.push(`from ${domain}`)
+  if (connector) parts.push(`connector ${connector}`)
+  if (ip) parts.push(ip)
+  return parts.join(', ')
 }

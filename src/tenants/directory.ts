@@ -120,7 +120,9 @@ export class Directory {
    */
   follow(subscriber: Client): void {
     this.subscriber = subscriber
-    subscriber.on('message', (_channel: string, message: string) => this.onMessage(message))
+    subscriber.on('message', (channel: string, message: string) => {
+      if (channel === this.store.keys.changes) this.onMessage(message)
+    })
     subscriber.on('ready', () => this.subscribe(subscriber))
     if (subscriber.status === 'ready') this.subscribe(subscriber)
     this.store.client.on('ready', () => {

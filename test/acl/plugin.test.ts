@@ -38,6 +38,7 @@ const UNSEEN = ['hello']
 const ELSEWHERE = 'x@elsewhere.example'
 const RECIPIENT = 'a@far.example'
 
+const OLD_ENTRY = '1000\t\ttenant removed\t\t\t\t\t'
 const TENANTS_FILE = `id: site
 tenants:
   tailspin:
@@ -64,7 +65,9 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       const observation = await Observation.begin(redis)
       await leaveEvents(redis)
       // An entry of an audit trail whose time is over: the next one takes it away.
-      await admin.rpush('ud:{tailspin}:audit', '1000\t\ttenant removed\t\t\t\t\t')
+      await admin.rpush('ud:{tailspin}:audit', OLD_ENTRY)
+      // The same of a case whose record is gone.
+      await admin.zadd('ud:{@cases}', 0, 'gone:1')
       const endpoint = await WebhookEndpoint.start()
       t.after(() => endpoint.stop())
       const haraka = await startHaraka({
@@ -152,6 +155,7 @@ async function deliverAlerts(redis: TestRedis, endpoint: WebhookEndpoint): Promi
 async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
   const admin = redis.client()
   const tenant = await relay.tenant('contoso', { limits: '3/1h' })
+  await admin.lpush('ud:{contoso}:audit', OLD_ENTRY)
   const { domain } = tenant
   const registered = { from: `x@${domain}`, to: RECIPIENT }
   const unregistered = { from: ELSEWHERE, to: RECIPIENT }

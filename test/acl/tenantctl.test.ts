@@ -160,6 +160,9 @@ describe('tenantctl with the users of docs/acl', () => {
     'apply tenants.yaml --dry-run',
     'audit',
     'audit contoso',
+    'case list',
+    'case list fabrikam --all',
+    'case show fabrikam:1',
     'events',
     'suggest contoso --dns 127.0.0.1:1',
     'suggest fabrikam --dns 127.0.0.1:1',
@@ -170,6 +173,9 @@ describe('tenantctl with the users of docs/acl', () => {
     // An entry whose time is over goes, and cases go on counting.
     await admin.rpush(keys.audit('contoso'), '1000\t\ttenant added\t\t\t\t\t')
     await admin.set(keys.caseCount('contoso'), '4')
+    await admin.xadd(keys.events, '*', 'kind', 'test', 'tenant', 'contoso', 'json', '{}')
+    await admin.hset(keys.eventsOpen, 'restricted\tcontoso\t', 'evt_1')
+    await admin.hset(keys.eventGroups, 'gcontoso\trestricted', 'evt_1 5')
     await given('tenantctl', ...SETUP)
     await recordMail()
     await given(
@@ -185,6 +191,8 @@ describe('tenantctl with the users of docs/acl', () => {
       'tenant set contoso --contact ann@contoso.com',
       'alert test',
       '--config alerts alert test',
+      'case note fabrikam:1 seen',
+      'case check fabrikam:1 proof --note seen',
       ...READING,
       'connector remove contoso web',
       'apply tenants.yaml',
@@ -199,7 +207,8 @@ describe('tenantctl with the users of docs/acl', () => {
       'tenantctl',
       'status contoso',
       'unblock contoso --reason ok --keep-usage',
-      'unblock fabrikam --reason ok',
+      'unblock fabrikam --reason ok --limits 1/1h --for 7d',
+      'case close fabrikam:1 --note ok',
       'block contoso --all --reason test',
       'unblock contoso --reason ok',
     )
@@ -209,7 +218,7 @@ describe('tenantctl with the users of docs/acl', () => {
     assert.match(doctor.out, /mended: /)
     await watchAlerts('tenantctl')
     assert.doesNotMatch(doctor.out, /fail {2}consistency/)
-    await given('tenantctl', 'backup all.jsonl', 'tenant remove contoso')
+    await given('tenantctl', 'backup all.jsonl', 'tenant remove contoso --purge')
     await given('tenantctl', 'restore all.jsonl --force', 'init --force')
 
     const used = await observation.end((user) => user !== 'admin')
@@ -253,6 +262,8 @@ describe('tenantctl with the users of docs/acl', () => {
       'connector remove contoso web',
       'block contoso --reason test',
       'unblock fabrikam --reason test',
+      'case note fabrikam:1 test',
+      'case check fabrikam:1 proof --note test',
       'apply tenants.yaml',
       'doctor --repair',
     ]) {

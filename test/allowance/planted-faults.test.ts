@@ -45,7 +45,8 @@ class TripsLater extends Store {
     const reply = await super.run(script, keys, args)
     if (String(reply).startsWith('TRIPPED') && args[1] !== 'dry') {
       const place = readScript(`${__dirname}/../../src/restriction`, 'place')
-      await super.run(place, [keys[0]!, keys[2]!], ['unregistered', 'automatic', '', ''])
+      const placed = [keys[0]!, keys[2]!, `${keys[0]!}:audit`]
+      await super.run(place, placed, ['unregistered', 'automatic', '', '', ''])
     }
     return reply
   }

@@ -22,7 +22,8 @@ describe('tenantctl block, unblock, restricted', () => {
 
   it('blocks, widens, and loosens only by unblock', async () => {
     const cli = await oneTenant()
-    const answer = (result: string, scope: string): object => ({ result, tenant: 'contoso', scope })
+    const one = { tenant: 'contoso', case: 'contoso:1' }
+    const answer = (result: string, scope: string): object => ({ result, scope, ...one })
     assert.deepEqual(await block(cli), answer('placed', 'unregistered'))
     assert.deepEqual(await block(cli), answer('unchanged', 'unregistered'))
     assert.deepEqual(await block(cli, '--all'), answer('widened', 'all'))
@@ -30,8 +31,13 @@ describe('tenantctl block, unblock, restricted', () => {
     assert.equal(narrower.status, 4)
     assert.match(errorOf(narrower), /unblock/)
     const unblock = ['unblock', 'contoso', '--reason', 'all clean']
-    assert.deepEqual(await cli.json(...unblock), { result: 'lifted', tenant: 'contoso' })
-    assert.deepEqual(await cli.json(...unblock), { result: 'unchanged', tenant: 'contoso' })
+    const open = ['domains', 'connectors', 'servers', 'proof']
+    assert.deepEqual(await cli.json(...unblock), {
+      ...{ result: 'lifted', ...one, open_steps: open, probation: null },
+    })
+    assert.deepEqual(await cli.json(...unblock), {
+      ...{ result: 'unchanged', ...one, case: null, open_steps: [], probation: null },
+    })
   })
 
   it('lists who is restricted, since when, by whom and why', async () => {
@@ -52,6 +58,7 @@ describe('tenantctl block, unblock, restricted', () => {
       by: 'bob',
       reason: 'account taken over',
       scope: 'all',
+      case: 'contoso:1',
       trigger: null,
     })
     const fabrikam = list.find(({ tenant }) => tenant === 'fabrikam')
@@ -61,6 +68,7 @@ describe('tenantctl block, unblock, restricted', () => {
       by: 'automatic',
       reason: 'allowance of 1/1h exceeded',
       scope: 'unregistered',
+      case: 'fabrikam:1',
       trigger: {
         window: '1h',
         limit: 1,
@@ -71,8 +79,8 @@ describe('tenantctl block, unblock, restricted', () => {
       },
     })
     const { out } = await cli.run('restricted')
-    assert.match(out, /^TENANT +SINCE +SCOPE +BY +REASON +TRIGGER$/m)
-    assert.match(out, /^contoso +\S+Z +all +bob +account taken over$/m)
+    assert.match(out, /^TENANT +CASE +SINCE +SCOPE +BY +REASON +TRIGGER$/m)
+    assert.match(out, /^contoso +contoso:1 +\S+Z +all +bob +account taken over$/m)
   })
 
   it('starts the windows afresh, unless told to keep the usage', async () => {

@@ -32,6 +32,7 @@ describe('tenantctl status', () => {
         { window: '1d', limit: 1500, defer: false, used: 0, remaining: 1500 },
       ],
       forecast: null,
+      probation: null,
     })
   })
 
@@ -51,6 +52,7 @@ describe('tenantctl status', () => {
       by: 'automatic',
       reason: 'allowance of 1/1h exceeded',
       scope: 'unregistered',
+      case: 'contoso:1',
       trigger: {
         window: '1h',
         limit: 1,
@@ -124,6 +126,7 @@ describe('tenantctl status', () => {
       'windows',
       'null',
       'forecast',
+      'probation',
     ])
     const { out } = await cli.run('status')
     assert.match(

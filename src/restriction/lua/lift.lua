@@ -1,8 +1,8 @@
 -- Lifts a restriction, and starts the windows afresh: without that the next message trips again.
 --
--- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] usage
+-- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] usage   KEYS[4] audit trail
 -- ARGV[1] by   ARGV[2] reason   ARGV[3] 1: keep the usage   ARGV[4] random part of a token
--- ARGV[5] limits that hold from then on, for the time in ms of ARGV[6]; empty: none
+-- ARGV[5] limits that hold from then on, for the time in ms of ARGV[6]; empty: none   ARGV[7] actor
 -- Reply: lifted; ended (not restricted, and the probation has been ended); unchanged (neither, and in monitor no would-be
 -- trip to clear); gone
 --
@@ -11,6 +11,7 @@
 -- @include event
 -- @include edges
 -- @include probation
+-- @include audit
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 
 local by, reason = ARGV[1], ARGV[2]
@@ -31,6 +32,15 @@ if restricted then
     by = by, reason = reason, case = restriction[2] or '', resolves = restriction[3] or '', probation = probation,
   })
 end
+local had = {}
+if restricted then had[#had + 1] = restricted end
+if would_trip then had[#had + 1] = 'would-be trip' end
+if on_probation then had[#had + 1] = 'probation: ' .. on_probation end
+local now_has = probation and string.format('probation: %s for %.0f h; ', ARGV[5], ARGV[6] / 3600000) or ''
+audit(KEYS[4], ARGV[7], restriction[2] or string.match(KEYS[1], '{(.-)}$'),
+  restricted and 'restriction lifted' or would_trip and 'would-be trip cleared' or 'probation ended',
+  table.concat(had, '; '),
+  string.format('%s%sby %s: %s', now_has, ARGV[3] == '1' and 'usage kept; ' or '', by, reason))
 if ARGV[3] ~= '1' then
   for _, edge in ipairs(open_edges(redis.call('HGET', KEYS[3], 'warned'))) do end_edge(KEYS[1], ARGV[4], edge) end
   -- The new generation before the old usage goes: a key that is gone must not be touched again (see change).

@@ -1,0 +1,115 @@
+import { InputError } from '../errors'
+import type { Scope } from '../restriction/restriction'
+import { parseTrigger, type Trigger } from '../restriction/trigger'
+import { assertTenantId } from '../tenants/identities'
+
+/** What has to be done before a tenant is unblocked: the four steps that Exchange Online asks of an admin. */
+export const STEPS = ['domains', 'connectors', 'servers', 'proof'] as const
+export type Step = (typeof STEPS)[number]
+
+/** What each step means, for people. */
+export const STEP_WORDS: Readonly<Record<Step, string>> = {
+  domains: 'all domains that the tenant sends from are registered',
+  connectors: 'no connector is there that nobody recognises',
+  servers: 'its servers are locked down, and all mail that leaves is legitimate',
+  proof: 'it has been shown that this is so',
+}
+
+/** Something that somebody has said of a case. */
+export interface Remark {
+  /** ms since the epoch, server time */
+  readonly at: number
+  readonly by: string
+  readonly text: string
+}
+
+/** What a restriction has opened, and how it was worked through. */
+export interface Case {
+  /** `tenant:number` */
+  readonly name: string
+  readonly tenant: string
+  readonly number: number
+  /** ms since the epoch, server time */
+  readonly opened: number
+  /** Who restricted the tenant; `automatic`: it tripped. */
+  readonly by: string
+  readonly reason: string
+  readonly scope: Scope
+  /** What tripped it; `undefined`: it was placed by hand. */
+  readonly trigger: Trigger | undefined
+  /** It tripped within the probation that followed the case before. */
+  readonly onProbation: boolean
+  /** Id of the event that told of it. */
+  readonly event: string
+  readonly ticks: ReadonlyMap<Step, Remark>
+  readonly notes: readonly Remark[]
+  /** When and why its restriction was lifted. */
+  readonly lifted: Remark | undefined
+  /** The allowance of the probation that it was lifted into, and until when (ms); `undefined`: none. */
+  readonly probation: { readonly limits: string; readonly until: number } | undefined
+  /** `undefined`: it is open. */
+  readonly closed: Remark | undefined
+}
+
+/** What a case is called. */
+export function caseName(tenant: string, number: number): string {
+  return `${tenant}:${number}`
+}
+
+/** @throws {InputError} */
+export function parseCaseName(text: string): { tenant: string; number: number } {
+  const match = /^([^:]*):([1-9]\d{0,8})$/.exec(text.trim())
+  if (!match) {
+    throw new InputError(
+      `"${text}" is no case: give TENANT:NUMBER, such as contoso:3; tenantctl case list shows all`,
+    )
+  }
+  const [, tenant, number] = match
+  assertTenantId(tenant!)
+  return { tenant: tenant!, number: Number(number) }
+}
+
+/** Those of the steps that nobody has ticked. */
+export function openSteps({ ticks }: Case): Step[] {
+  return STEPS.filter((step) => !ticks.has(step))
+}
+
+/** Reads a record; `undefined`: there is none. */
+export function decodeCase(
+  tenant: string,
+  number: number,
+  fields: Readonly<Record<string, string>>,
+): Case | undefined {
+  if (!fields['opened']) return undefined
+  const ticks = new Map<Step, Remark>()
+  for (const step of STEPS) {
+    const tick = decodeRemark(fields[`tick:${step}`])
+    if (tick) ticks.set(step, tick)
+  }
+  const notes = Array.from({ length: Number(fields['notes'] ?? 0) }, (_, at) =>
+    decodeRemark(fields[`note:${at + 1}`]),
+  ).filter((note) => note !== undefined)
+  const [until, limits] = (fields['probationGiven'] ?? '').split('\t')
+  return {
+    ...{ name: caseName(tenant, number), tenant, number },
+    opened: Number(fields['opened']),
+    by: fields['by'] ?? '',
+    reason: fields['reason'] ?? '',
+    scope: (fields['scope'] as Scope | undefined) ?? 'unregistered',
+    trigger: parseTrigger(fields),
+    onProbation: fields['probation'] === '1',
+    event: fields['event'] ?? '',
+    ticks,
+    notes,
+    lifted: decodeRemark(fields['lifted']),
+    probation: limits === undefined ? undefined : { limits, until: Number(until) },
+    closed: decodeRemark(fields['closed']),
+  }
+}
+
+/** `TIME<tab>BY<tab>TEXT`, as the scripts write it. */
+function decodeRemark(packed: string | undefined): Remark | undefined {
+  if (packed === undefined) return undefined
+  const [at, by = '', text = ''] = packed.split('\t')
+  return { at: Number(at), by, text }
+}

@@ -1,0 +1,261 @@
+import { NotFoundError, RefusedError } from '../errors'
+import type { Event } from '../events/event'
+import { decodeRestriction, type Restriction } from '../restriction/restriction'
+import { mapInPieces } from '../store/pieces'
+import { readScript } from '../store/script'
+import { scanSortedSet } from '../store/scan-keys'
+import type { Store } from '../store/store'
+import { caseName, decodeCase, parseCaseName, type Case, type Step } from './case'
+import { tripWords } from './words'
+
+const OPEN = readScript(__dirname, 'case_open')
+const LIFTED = readScript(__dirname, 'case_lifted')
+const NOTE = readScript(__dirname, 'case_note')
+const CHECK = readScript(__dirname, 'case_check')
+const CLOSE = readScript(__dirname, 'case_close')
+
+const DAY = 86_400_000
+/** How long the record of a closed case is kept, in ms. */
+export const RECORD_KEPT = 365 * DAY
+/** How long its evidence is. */
+export const EVIDENCE_KEPT = 30 * DAY
+/** Notes of one case. */
+export const MOST_NOTES = 100
+/** Entries of the index that are looked at whenever one is added: those whose case is gone go. */
+const LOOKED_AT = 10
+const PIECE = 200
+
+/** Who says it, and what. */
+export interface Said {
+  readonly by: string
+  readonly text: string
+}
+
+type Opening = Pick<Restriction, 'by' | 'reason' | 'scope' | 'trigger' | 'onProbation'> & {
+  readonly at: number
+  readonly event: string
+}
+
+/** The cases that restrictions open. */
+export class Cases {
+  constructor(private readonly store: Store) {}
+
+  /**
+   * Opens the case of a `restricted` event, and writes down in it when it was lifted; any number of times, by any number
+   * of processes.
+   *
+   * @throws what ioredis throws.
+   */
+  async take(tenant: string, event: Event): Promise<void> {
+    // One that was raised before there were cases.
+    if (!('case' in event) || !event.case) return
+    if (event.kind === 'restricted') {
+      const { at, by, reason, scope, trigger, id } = event
+      const opening = { at, by, reason, scope, trigger, event: id }
+      await this.open(event.case, { ...opening, onProbation: event.probation === true })
+    } else {
+      const { number } = parseCaseName(event.case)
+      const { at, by, reason, probation } = event
+      const given = probation ? `${probation.until}\t${probation.limits}` : ''
+      await this.store.run(
+        LIFTED,
+        [this.store.keys.caseOf(tenant, number)],
+        [`${at}\t${by}\t${reason}`, given],
+      )
+    }
+  }
+
+  /**
+   * Opens the case of a restriction that is in force, where no process has yet.
+   *
+   * @returns its name; `undefined`: the tenant is not restricted, or was before there were cases.
+   */
+  async ensure(tenant: string): Promise<string | undefined> {
+    const fields = await this.store.client.hgetall(this.store.keys.restriction(tenant))
+    const restriction = decodeRestriction(tenant, fields)
+    if (!restriction || restriction.case === '') return undefined
+    const opening = { ...restriction, at: restriction.since, event: fields['event'] ?? '' }
+    await this.open(restriction.case, opening)
+    return restriction.case
+  }
+
+  /**
+   * The same for a case that is named.
+   *
+   * @throws {InputError} no name of a case.
+   */
+  async ensureNamed(name: string): Promise<void> {
+    const { tenant } = parseCaseName(name)
+    await this.ensure(tenant)
+  }
+
+  /**
+   * Writes down in a case that its restriction has just been lifted. What the event of that says takes its place.
+   *
+   * @throws what ioredis throws.
+   */
+  async noteLift(name: string): Promise<void> {
+    const { client, keys } = this.store
+    const { tenant, number } = parseCaseName(name)
+    const [lifted, probation] = await client.hmget(keys.tenant(tenant), 'lifted', 'probation')
+    if (!lifted) return
+    const given = probation?.endsWith(`\t${name}`) ? probation.slice(0, -name.length - 1) : ''
+    await this.store.run(LIFTED, [keys.caseOf(tenant, number)], [lifted, given])
+  }
+
+  private async open(name: string, opening: Opening): Promise<void> {
+    const { client, keys } = this.store
+    const { tenant, number } = parseCaseName(name)
+    const { at, by, reason, scope, trigger, onProbation, event } = opening
+    const fields = {
+      ...{ opened: at, by, reason, scope, event },
+      ...(onProbation ? { probation: 1 } : {}),
+      ...trigger,
+    }
+    const opened = await this.store.run(
+      OPEN,
+      [keys.caseOf(tenant, number), keys.tenant(tenant), keys.audit(tenant)],
+      [by === 'automatic' ? tripWords(opening) : '', name, ...Object.entries(fields).flat()],
+    )
+    // Another slot: whoever comes second completes what was cut short.
+    if (opened === 0 && (await client.exists(keys.caseOf(tenant, number))) === 0) return
+    await client.zadd(keys.caseIndex, String(at), name)
+    if (opened === 1) await this.forgetOldest()
+  }
+
+  /** @throws {InputError} no name of a case. */
+  async get(name: string): Promise<Case | undefined> {
+    const { tenant, number } = parseCaseName(name)
+    const fields = await this.store.client.hgetall(this.store.keys.caseOf(tenant, number))
+    return decodeCase(tenant, number, fields)
+  }
+
+  /** @throws {NotFoundError} */
+  async existing(name: string): Promise<Case> {
+    const found = await this.get(name)
+    if (found) return found
+    throw noSuchCase(name)
+  }
+
+  /** The cases of a tenant, there or gone, or of all; the newest first. */
+  async list(tenant?: string): Promise<Case[]> {
+    const names =
+      tenant === undefined
+        ? [...(await scanSortedSet(this.store, this.store.keys.caseIndex)).keys()]
+        : await this.namesOf(tenant)
+    const cases = await mapInPieces(names, PIECE, (name) => this.get(name))
+    return cases
+      .filter((each) => each !== undefined)
+      .sort((a, b) => b.opened - a.opened || b.number - a.number)
+  }
+
+  /** What the cases of a tenant were called, whether or not their records are there still. */
+  async namesOf(tenant: string): Promise<string[]> {
+    const { client, keys } = this.store
+    const counts = await Promise.all([
+      client.hget(keys.tenant(tenant), 'cases'),
+      client.get(keys.caseCount(tenant)),
+    ])
+    const length = Math.max(...counts.map(Number))
+    return Array.from({ length }, (_, at) => caseName(tenant, at + 1))
+  }
+
+  /**
+   * @throws {NotFoundError} there is no such case.
+   * @throws {RefusedError} it has {@link MOST_NOTES} notes.
+   */
+  async note(name: string, { by, text }: Said): Promise<void> {
+    const { keys, actor } = this.store
+    const { tenant, number } = parseCaseName(name)
+    const reply = (await this.store.run(
+      NOTE,
+      [keys.caseOf(tenant, number), keys.audit(tenant)],
+      [actor, name, by, text, MOST_NOTES],
+    )) as 'noted' | 'full' | 'gone'
+    if (reply === 'gone') throw noSuchCase(name)
+    if (reply === 'full') {
+      throw new RefusedError(
+        `case ${name} has ${MOST_NOTES} notes, which is all that it takes: keep the rest in your ticket`,
+      )
+    }
+  }
+
+  /**
+   * Ticks a step.
+   *
+   * @throws {NotFoundError} there is no such case.
+   * @throws {RefusedError} it is closed.
+   */
+  async check(name: string, step: Step, { by, text }: Said): Promise<'checked' | 'unchanged'> {
+    const { keys, actor } = this.store
+    const { tenant, number } = parseCaseName(name)
+    const reply = (await this.store.run(
+      CHECK,
+      [keys.caseOf(tenant, number), keys.audit(tenant)],
+      [actor, name, step, by, text],
+    )) as 'checked' | 'unchanged' | 'closed' | 'gone'
+    if (reply === 'gone') throw noSuchCase(name)
+    if (reply === 'closed') {
+      throw new RefusedError(`case ${name} is closed: add a note (tenantctl case note ${name} …)`)
+    }
+    return reply
+  }
+
+  /**
+   * Closes a case: its evidence goes after {@link EVIDENCE_KEPT}, its record after {@link RECORD_KEPT}.
+   *
+   * @throws {NotFoundError} there is no such case.
+   * @throws {RefusedError} its restriction is in force.
+   */
+  async close(name: string, { by, text }: Said): Promise<'closed' | 'unchanged'> {
+    const { keys, actor } = this.store
+    const { tenant, number } = parseCaseName(name)
+    const reply = (await this.store.run(
+      CLOSE,
+      [
+        keys.caseOf(tenant, number),
+        keys.evidence(tenant, number),
+        keys.restriction(tenant),
+        keys.audit(tenant),
+      ],
+      [actor, name, by, text, RECORD_KEPT, EVIDENCE_KEPT],
+    )) as 'closed' | 'unchanged' | 'restricted' | 'gone'
+    if (reply === 'gone') throw noSuchCase(name)
+    if (reply === 'restricted') {
+      throw new RefusedError(
+        `${tenant} is restricted by case ${name}: lift that first (tenantctl unblock ${tenant} --reason …), then close it`,
+      )
+    }
+    return reply
+  }
+
+  /** Closes all cases of a tenant that is gone; none is open for ever. @returns how many were open. */
+  async closeAll(tenant: string, said: Said): Promise<number> {
+    let closed = 0
+    for (const { name, closed: done } of await this.list(tenant)) {
+      if (!done && (await this.close(name, said)) === 'closed') closed++
+    }
+    return closed
+  }
+
+  /** Takes cases out of the index whose records are gone. */
+  private async forgetOldest(): Promise<void> {
+    const { client, keys } = this.store
+    await this.forget(await client.zrange(keys.caseIndex, '0', String(LOOKED_AT - 1)))
+  }
+
+  private async forget(names: readonly string[]): Promise<void> {
+    const { client, keys } = this.store
+    for (const name of names) {
+      const { tenant, number } = parseCaseName(name)
+      if ((await client.exists(keys.caseOf(tenant, number))) === 1) continue
+      await client.zrem(keys.caseIndex, name)
+    }
+  }
+}
+
+function noSuchCase(name: string): NotFoundError {
+  return new NotFoundError(
+    `there is no case "${name}"; tenantctl case list --all shows all. The record of a closed case is kept for 365 days`,
+  )
+}

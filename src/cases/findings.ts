@@ -1,0 +1,128 @@
+import { readTenantAudit } from '../audit/reader'
+import { parentsOf } from '../names/domain'
+import { HOURS_KEPT } from '../reporting/bounds'
+import { DAY, HOUR } from '../reporting/calendar'
+import { ReportReader, type DatedRow } from '../reporting/reader'
+import { OTHER } from '../reporting/rows'
+import { recipients, sumBy } from '../reporting/sum'
+import type { Store } from '../store/store'
+import { readConnectors } from '../tenants/connector-reader'
+import { connectorId } from '../tenants/identities'
+import { readEntries } from '../tenants/domain-entries'
+import type { Case } from './case'
+
+/** How far before its case what led to it is looked for. */
+const BEFORE = DAY
+/** A connector that was added, or changed, so long before is worth a look. */
+const CHANGED_BEFORE = 30 * DAY
+/** Domains and sources that are told. */
+const MOST_TOLD = 50
+
+/** What the tool knows for the steps of a case. */
+export interface Findings {
+  /** Domains that mail was accepted from, and that are no accepted domains of the tenant by now; most recipients first. */
+  readonly domains: readonly { readonly domain: string; readonly accepted: number }[]
+  /** Connectors that somebody should look at, with the reason for people. */
+  readonly connectors: readonly { readonly connector: string; readonly why: string }[]
+  /** Where that mail came from; most recipients first. */
+  readonly ips: readonly Source[]
+  readonly users: readonly Source[]
+}
+
+export interface Source {
+  readonly source: string
+  readonly recipients: number
+}
+
+/**
+ * Looks up what is known of a case now. Writes nothing.
+ *
+ * @param now server time, ms.
+ */
+export async function findingsOf(store: Store, of: Case, now: number): Promise<Findings> {
+  const rows = await rowsOf(store, of, now)
+  return {
+    domains: await unexplainedDomains(store, of.tenant, rows),
+    connectors: await connectorsToReview(store, of),
+    ips: sourcesOf(rows, 'ip'),
+    users: sourcesOf(rows, 'user'),
+  }
+}
+
+/** What was recorded of the day before, until it was lifted. */
+function rowsOf(store: Store, { tenant, opened, lifted }: Case, now: number): Promise<DatedRow[]> {
+  const to = Math.min(now, lifted?.at ?? now) + 1
+  const from = opened - BEFORE
+  const step = from > now - HOURS_KEPT * DAY + HOUR ? 'hour' : 'day'
+  return new ReportReader(store).rows(tenant, from, to, step)
+}
+
+async function unexplainedDomains(
+  store: Store,
+  tenant: string,
+  rows: readonly DatedRow[],
+): Promise<Findings['domains']> {
+  const sums = sumBy(rows, 'domain').filter(
+    ({ key, counts }) => key !== '' && key !== OTHER && counts.accepted > 0,
+  )
+  const open: Findings['domains'][number][] = []
+  for (const { key, counts } of sums) {
+    if (open.length === MOST_TOLD) break
+    if (await isAccepted(store, tenant, key)) continue
+    open.push({ domain: key, accepted: counts.accepted })
+  }
+  return open
+}
+
+/** Whether it is an accepted domain, or lies below one with subdomains. */
+async function isAccepted(store: Store, tenant: string, domain: string): Promise<boolean> {
+  const entries = await readEntries(store, tenant, [domain, ...parentsOf(domain)])
+  return entries.some((entry, at) => entry !== undefined && (at === 0 || entry.subdomains))
+}
+
+/** What has come, changed or begun to send about the time of the case, and nobody has looked at since. */
+async function connectorsToReview(
+  store: Store,
+  { tenant, opened, ticks, trigger }: Case,
+): Promise<Findings['connectors']> {
+  const reviewed = ticks.get('connectors')?.at ?? 0
+  const [connectors, changes, seen] = await Promise.all([
+    connectorNames(store, tenant),
+    readTenantAudit(store, tenant, opened - CHANGED_BEFORE),
+    new ReportReader(store).connectorsSeen(tenant),
+  ])
+  const lastChange = new Map(
+    changes
+      .filter(({ what }) => /^connector /.test(what))
+      .map(({ subject, what, at }) => [subject, { what, at }] as const),
+  )
+  return connectors.flatMap((name) => {
+    const connector = connectorId(tenant, name)
+    const change = lastChange.get(connector)
+    const use = seen.get(name)
+    const reasons: string[] = []
+    if (trigger?.connector === connector && reviewed === 0) reasons.push('the case began with it')
+    if (change && change.at > reviewed) reasons.push(change.what.replace('connector ', ''))
+    if (use && use.first > Math.max(reviewed, opened - CHANGED_BEFORE)) {
+      reasons.push('used for the first time')
+    }
+    if (use && use.last > opened && reviewed === 0) reasons.push('used since')
+    return reasons.length === 0 ? [] : [{ connector, why: reasons.join(', ') }]
+  })
+}
+
+/** Whether or not there is such a tenant any more. */
+async function connectorNames(store: Store, tenant: string): Promise<string[]> {
+  const names = new Set<string>()
+  await readConnectors(store, (each) => {
+    if (each.tenant === tenant) names.add(each.name)
+  })
+  return [...names].sort()
+}
+
+function sourcesOf(rows: readonly DatedRow[], dimension: 'ip' | 'user'): Source[] {
+  return sumBy(rows, dimension)
+    .filter(({ key }) => key !== '')
+    .slice(0, MOST_TOLD)
+    .map(({ key, counts }) => ({ source: key, recipients: recipients(counts) }))
+}

@@ -1,0 +1,15 @@
+import type { Scope } from '../restriction/restriction'
+import { describeTrigger, type Trigger } from '../restriction/trigger'
+
+/** A trip in one line, for the audit trail. */
+export function tripWords(trip: {
+  readonly scope: Scope
+  readonly reason: string
+  readonly trigger: Trigger | undefined
+  readonly onProbation: boolean
+}): string {
+  const parts = [`${trip.scope}: ${trip.reason}`]
+  if (trip.trigger) parts.push(describeTrigger(trip.trigger))
+  if (trip.onProbation) parts.push('within probation')
+  return parts.join('; ')
+}

@@ -1,0 +1,146 @@
+import type { Command } from 'commander'
+import { formatLimits, parseDuration, parseLimits } from '../allowance/limits'
+import { openSteps, type Step } from '../cases/case'
+import { Cases } from '../cases/cases'
+import type { Config } from '../config'
+import { InputError, RefusedError } from '../errors'
+import { Restrictions, type ProbationTerms } from '../restriction/restriction'
+import type { Store } from '../store/store'
+import { assertTenantId } from '../tenants/identities'
+import { isoTime, shortTime } from '../time'
+import { acceptedReason } from './actor'
+import { contextOf } from './context'
+import type { Io } from './io'
+import { manual } from './manual'
+import { NO_TENANT } from './statuses'
+
+interface UnblockOptions {
+  readonly reason: string
+  readonly keepUsage?: boolean
+  readonly limits?: string
+  readonly for?: string
+  readonly force?: boolean
+}
+
+/** `tenantctl unblock` */
+export function addUnblockCommand(program: Command, io: Io): void {
+  const command = program
+    .command('unblock')
+    .description('lift a restriction and start the windows afresh')
+    .argument('<tenant>')
+    .requiredOption('--reason <text>', 'why (required): kept and shown')
+    .option('--keep-usage', 'leave the windows as they are: the next message may trip again')
+    .option('--limits <list>', 'lift into probation: this smaller allowance holds, such as "50/1h"')
+    .option('--for <time>', 'for so long, such as 7d; together with --limits')
+    .option('--force', 'even where [case] checklist=require and steps are not ticked')
+    .action(async (tenant: string, options: UnblockOptions, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      assertTenantId(tenant)
+      const reason = acceptedReason(options.reason)
+      const keepUsage = options.keepUsage === true
+      const terms = termsOf(options)
+      await context.writing(async (store, config) => {
+        const cases = new Cases(store)
+        const name = await cases.ensure(tenant)
+        const left = name === undefined ? [] : await stepsLeft(cases, name)
+        assertEarned(config, name, left, options.force === true)
+        const act = { reason, by, keepUsage, ...(terms ? { probation: terms } : {}) }
+        const result = await new Restrictions(store).lift(tenant, act)
+        const lifted = result === 'lifted' && name !== undefined
+        if (lifted) await cases.noteLift(name)
+        if (lifted && left.length > 0 && options.force) {
+          const text = `unblocked with --force; not ticked: ${left.join(', ')}`
+          await cases.note(name, { by, text })
+        }
+        const probation = lifted && terms ? await probationOf(store, tenant, terms) : null
+        out.result(
+          {
+            result,
+            tenant,
+            case: name ?? null,
+            open_steps: left,
+            probation: probation && { ...probation, until: isoTime(probation.until) },
+          },
+          () => {
+            out.line(
+              result === 'lifted'
+                ? `unblocked ${tenant}${keepUsage ? ', its usage is kept' : ', its windows start afresh'}`
+                : result === 'ended'
+                  ? `${tenant} is not restricted; its probation has ended`
+                  : `${tenant} is not restricted`,
+            )
+            if (probation) {
+              out.line(`on probation: ${probation.limits} until ${shortTime(probation.until)}`)
+            } else if (terms) {
+              out.line('no probation: it begins where a restriction is lifted', 'warn')
+            }
+            if (name !== undefined) out.line(caseLine(name, left))
+          },
+        )
+      })
+    })
+  manual(command, {
+    examples: [
+      'unblock contoso --reason "password changed, queue cleaned"',
+      'unblock contoso --reason "password changed" --limits "50/1h, 200/1d" --for 7d',
+      'unblock contoso --keep-usage --reason "limit raised"',
+    ],
+    json: [
+      'result: lifted | unchanged | ended (it was not restricted, and its probation has ended)',
+      'tenant',
+      'case: that of the restriction, null where there is none',
+      'open_steps: steps of its checklist that nobody has ticked',
+      'probation: null, or {limits, until}',
+    ],
+    exit: { ...NO_TENANT, 4: '[case] checklist=require, and steps are not ticked (see --force)' },
+  })
+}
+
+/** @throws {InputError} */
+function termsOf({ limits, for: time }: UnblockOptions): ProbationTerms | undefined {
+  if (limits === undefined && time === undefined) return undefined
+  if (limits === undefined || time === undefined) {
+    throw new InputError('--limits and --for go together: --limits "50/1h, 200/1d" --for 7d')
+  }
+  const parsed = parseLimits(limits)
+  if (parsed.length === 0) {
+    throw new InputError('--limits unlimited is no probation: give limits, such as 50/1h')
+  }
+  return { limits: formatLimits(parsed), duration: parseDuration('--for', time) }
+}
+
+async function stepsLeft(cases: Cases, name: string): Promise<Step[]> {
+  const found = await cases.get(name)
+  return found ? openSteps(found) : []
+}
+
+/** @throws {RefusedError} steps are not ticked, and have to be. */
+function assertEarned(
+  config: Config,
+  name: string | undefined,
+  left: readonly Step[],
+  force: boolean,
+): void {
+  if (left.length === 0 || force || config.case.checklist !== 'require') return
+  throw new RefusedError(
+    `case ${name} has steps that nobody has ticked: ${left.join(', ')}; tick them (tenantctl case check ${name} ${left[0]} --note …), or unblock with --force, which is written down`,
+  )
+}
+
+async function probationOf(
+  store: Store,
+  tenant: string,
+  { limits, duration }: ProbationTerms,
+): Promise<{ limits: string; until: number }> {
+  const [until] = ((await store.client.hget(store.keys.tenant(tenant), 'probation')) ?? '').split(
+    '\t',
+  )
+  return { limits, until: Number(until) || Date.now() + duration }
+}
+
+function caseLine(name: string, left: readonly Step[]): string {
+  const close = `tenantctl case close ${name} --note …`
+  if (left.length === 0) return `case ${name}: all steps are ticked; close it with ${close}`
+  return `case ${name}: not ticked: ${left.join(', ')}; tenantctl case show ${name}`
+}

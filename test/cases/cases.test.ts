@@ -1,0 +1,370 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { readTenantAudit } from '../../src/audit/reader'
+import { openSteps, parseCaseName } from '../../src/cases/case'
+import { Cases, EVIDENCE_KEPT, MOST_NOTES, RECORD_KEPT } from '../../src/cases/cases'
+import { InputError, NotFoundError, RefusedError } from '../../src/errors'
+import type { LiftedEvent, RestrictedEvent } from '../../src/events/event'
+import { purgeTenant } from '../../src/purge/purge'
+import { Restrictions } from '../../src/restriction/restriction'
+import { packCounts, NOTHING } from '../../src/reporting/counts'
+import { sourceField } from '../../src/reporting/rows'
+import { findingsOf } from '../../src/cases/findings'
+import { newSite, useRedis, type Site } from '../support/registry'
+
+useRedis()
+
+const ANN = { by: 'ann', text: 'looked' }
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+interface CaseSite extends Site {
+  readonly cases: Cases
+  readonly restrictions: Restrictions
+}
+
+async function newCaseSite(): Promise<CaseSite> {
+  const site = newSite()
+  site.store.actor = 'ann\ttenantctl\t'
+  await site.registry.addTenant('contoso', { limits: '5/1h' }, 'ann')
+  return { ...site, cases: new Cases(site.store), restrictions: new Restrictions(site.store) }
+}
+
+const place = ({ restrictions }: CaseSite): Promise<string> =>
+  restrictions.place('contoso', { scope: 'unregistered', by: 'ann', reason: 'phishing' })
+const lift = ({ restrictions }: CaseSite, more: object = {}): Promise<string> =>
+  restrictions.lift('contoso', { by: 'bob', reason: 'clean', keepUsage: false, ...more })
+
+const tripped = (at: number, more: object = {}): RestrictedEvent => ({
+  kind: 'restricted',
+  id: 'evt_1',
+  at,
+  scope: 'unregistered',
+  by: 'automatic',
+  reason: 'allowance of 5/1h exceeded',
+  case: 'contoso:1',
+  trigger: {
+    window: HOUR,
+    limit: 5,
+    used: 5,
+    domain: 'lure.example',
+    connector: 'contoso/web',
+    ip: '192.0.2.7',
+  },
+  ...more,
+})
+
+const whats = async ({ store }: Site): Promise<string[]> =>
+  (await readTenantAudit(store, 'contoso', 0)).map(({ what }) => what)
+
+describe('a case', () => {
+  it('is opened by a trip, once, whoever sees to it and how often', async () => {
+    const site = await newCaseSite()
+    const others = Array.from({ length: 4 }, () => new Cases(site.connect()))
+    await Promise.all(others.map((each) => each.take('contoso', tripped(1000))))
+    await site.cases.take('contoso', tripped(1000))
+    const [found, ...rest] = await site.cases.list()
+    assert.equal(rest.length, 0)
+    const { name, opened, by, reason, trigger, event, closed } = found!
+    assert.deepEqual(
+      [name, opened, by, reason, event, closed],
+      ['contoso:1', 1000, 'automatic', 'allowance of 5/1h exceeded', 'evt_1', undefined],
+    )
+    assert.deepEqual(trigger, tripped(0).trigger)
+    assert.deepEqual(openSteps(found!), ['domains', 'connectors', 'servers', 'proof'])
+    const entries = await readTenantAudit(site.store, 'contoso', 0)
+    assert.deepEqual(
+      entries.slice(1).map(({ subject, what, to, note }) => [subject, what, to, note]),
+      [
+        [
+          'contoso:1',
+          'restriction tripped',
+          'unregistered: allowance of 5/1h exceeded; 5 in 1h reached, from lure.example, connector contoso/web, 192.0.2.7',
+          'automatic',
+        ],
+      ],
+    )
+  })
+
+  it('is opened by a block, with nothing but what is in force', async () => {
+    const site = await newCaseSite()
+    await place(site)
+    assert.equal(await site.cases.ensure('contoso'), 'contoso:1')
+    assert.equal(await site.cases.ensure('contoso'), 'contoso:1')
+    const found = await site.cases.existing('contoso:1')
+    assert.deepEqual([found.by, found.reason, found.trigger], ['ann', 'phishing', undefined])
+    assert.deepEqual(await whats(site), ['tenant added', 'restriction placed'])
+  })
+
+  it('is none where a restriction is older than cases', async () => {
+    const site = await newCaseSite()
+    await place(site)
+    await site.store.client.hdel(site.store.keys.restriction('contoso'), 'case', 'event')
+    assert.equal(await site.cases.ensure('contoso'), undefined)
+    assert.equal(await lift(site), 'lifted')
+    assert.deepEqual(await site.cases.list('contoso'), [])
+  })
+
+  it('is not opened for a tenant that is gone', async () => {
+    const site = await newCaseSite()
+    await site.registry.removeTenant('contoso')
+    await site.cases.take('contoso', tripped(1000))
+    assert.deepEqual(await site.cases.list(), [])
+    assert.deepEqual(await site.store.client.keys(`${site.store.keys.prefix}*case*`), [])
+  })
+
+  it('is worked through: ticks, notes, lifted, closed; all of it in the audit trail', async () => {
+    const site = await newCaseSite()
+    const { cases, store } = site
+    await place(site)
+    await cases.ensure('contoso')
+    assert.equal(await cases.check('contoso:1', 'servers', ANN), 'checked')
+    assert.equal(await cases.check('contoso:1', 'servers', ANN), 'unchanged')
+    assert.equal(await cases.check('contoso:1', 'servers', { ...ANN, text: 'anew' }), 'checked')
+    await cases.note('contoso:1', ANN)
+    await assert.rejects(cases.close('contoso:1', ANN), RefusedError)
+    await lift(site, { probation: { limits: '2/1h', duration: DAY } })
+    await cases.noteLift('contoso:1')
+    await store.client.set(store.keys.evidence('contoso', 1), '{}')
+    assert.equal(await cases.close('contoso:1', { by: 'bob', text: 'done' }), 'closed')
+    assert.equal(await cases.close('contoso:1', ANN), 'unchanged')
+    await assert.rejects(cases.check('contoso:1', 'proof', ANN), RefusedError)
+
+    const found = await cases.existing('contoso:1')
+    assert.deepEqual(openSteps(found), ['domains', 'connectors', 'proof'])
+    assert.equal(found.ticks.get('servers')?.text, 'anew')
+    assert.deepEqual(
+      found.notes.map(({ by, text }) => [by, text]),
+      [['ann', 'looked']],
+    )
+    assert.deepEqual([found.lifted?.by, found.lifted?.text], ['bob', 'clean'])
+    assert.equal(found.probation?.limits, '2/1h')
+    assert.ok(Math.abs(found.probation.until - Date.now() - DAY) < HOUR)
+    assert.deepEqual([found.closed?.by, found.closed?.text], ['bob', 'done'])
+    assert.deepEqual(await whats(site), [
+      'tenant added',
+      'restriction placed',
+      'case checked: servers',
+      'case checked: servers',
+      'case noted',
+      'restriction lifted',
+      'case closed',
+    ])
+    const ttl = (key: string): Promise<number> => store.client.pttl(key)
+    const near = (left: number, whole: number): boolean => left <= whole && left > whole - HOUR
+    assert.ok(near(await ttl(store.keys.caseOf('contoso', 1)), RECORD_KEPT))
+    assert.ok(near(await ttl(store.keys.evidence('contoso', 1)), EVIDENCE_KEPT))
+  })
+
+  it('has no time to live while it is open', async () => {
+    const site = await newCaseSite()
+    await place(site)
+    await site.cases.ensure('contoso')
+    await site.cases.note('contoso:1', ANN)
+    await lift(site)
+    assert.equal(await site.store.client.pttl(site.store.keys.caseOf('contoso', 1)), -1)
+  })
+
+  it('says the same of its lift, by the event that tells of it', async () => {
+    const site = await newCaseSite()
+    await site.cases.take('contoso', tripped(1000))
+    const lifted: LiftedEvent = {
+      ...{ kind: 'lifted', id: 'evt_2', at: 2000, by: 'bob', reason: 'clean' },
+      ...{ case: 'contoso:1', resolves: 'evt_1', probation: { limits: '2/1h', until: 9000 } },
+    }
+    for (let times = 0; times < 2; times++) await site.cases.take('contoso', lifted)
+    await site.cases.take('contoso', { ...lifted, case: '' })
+    await site.cases.take('contoso', { ...lifted, case: 'contoso:7' })
+    const found = await site.cases.existing('contoso:1')
+    assert.deepEqual(found.lifted, { at: 2000, by: 'bob', text: 'clean' })
+    assert.deepEqual(found.probation, { limits: '2/1h', until: 9000 })
+    assert.equal(await site.cases.get('contoso:7'), undefined)
+  })
+
+  it('of two operators at once loses nothing that either says', async () => {
+    const site = await newCaseSite()
+    await place(site)
+    await site.cases.ensure('contoso')
+    const [ann, bob] = [new Cases(site.connect()), new Cases(site.connect())]
+    await Promise.all(
+      Array.from({ length: 20 }, (_, at) =>
+        (at % 2 ? ann : bob).note('contoso:1', { by: 'x', text: `n${at}` }),
+      ),
+    )
+    await Promise.all([
+      ann.check('contoso:1', 'domains', ANN),
+      bob.check('contoso:1', 'proof', ANN),
+    ])
+    const { notes, ticks } = await site.cases.existing('contoso:1')
+    assert.deepEqual(
+      notes.map(({ text }) => text).sort(),
+      Array.from({ length: 20 }, (_, at) => `n${at}`).sort(),
+    )
+    assert.deepEqual([...ticks.keys()], ['domains', 'proof'])
+    await lift(site)
+    const closings = await Promise.all([ann.close('contoso:1', ANN), bob.close('contoso:1', ANN)])
+    assert.deepEqual(closings.sort(), ['closed', 'unchanged'])
+  })
+
+  it(`takes ${MOST_NOTES} notes`, async () => {
+    const site = await newCaseSite()
+    await site.cases.take('contoso', tripped(1000))
+    for (let at = 0; at < MOST_NOTES; at++) await site.cases.note('contoso:1', ANN)
+    await assert.rejects(site.cases.note('contoso:1', ANN), RefusedError)
+  })
+
+  it('leaves the index when its record is gone', async () => {
+    const site = await newCaseSite()
+    const { client, keys } = site.store
+    await site.cases.take('contoso', tripped(1000))
+    await client.del(keys.caseOf('contoso', 1))
+    await site.cases.take('contoso', tripped(2000, { case: 'contoso:2' }))
+    assert.deepEqual(await client.zrange(keys.caseIndex, '0', '-1'), ['contoso:2'])
+  })
+
+  it('that is not there is said to be none', async () => {
+    const { cases } = await newCaseSite()
+    await assert.rejects(cases.note('contoso:9', ANN), NotFoundError)
+    await assert.rejects(cases.check('contoso:9', 'proof', ANN), NotFoundError)
+    await assert.rejects(cases.close('contoso:9', ANN), NotFoundError)
+    for (const name of ['contoso', 'contoso:', 'contoso:0', 'contoso:x', ':1', 'A:1', '@cases:1']) {
+      assert.throws(() => parseCaseName(name), InputError, name)
+    }
+  })
+})
+
+describe('what is known of a case', () => {
+  it('names domains that are not registered by now, connectors to look at, and sources', async () => {
+    const site = await newCaseSite()
+    const { store, registry, cases } = site
+    const { client, keys } = store
+    const now = Date.now()
+    await registry.addConnector('contoso', 'web', { ip: ['192.0.2.7'] }, 'ann')
+    await registry.addConnector('contoso', 'old', { ip: ['192.0.2.8'] }, 'ann')
+    await client.lrem(keys.connectorsAudit, 1, (await client.lindex(keys.connectorsAudit, 1))!)
+    const row = (domain: string, accepted: number, user = ''): Promise<number> =>
+      client.hset(
+        keys.reportHour('contoso', Math.floor(now / HOUR)),
+        sourceField({ domain, connector: 'contoso/web', ip: '192.0.2.7', user }),
+        packCounts({ ...NOTHING, accepted, refused: 1 }),
+      )
+    await row('lure.example', 40)
+    await row('shop.contoso.com', 9, 'web')
+    await row('refused.example', 0)
+    await cases.take('contoso', tripped(now))
+    const known = async () => findingsOf(store, await cases.existing('contoso:1'), Date.now())
+    const before = await known()
+    assert.deepEqual(before.domains, [
+      { domain: 'lure.example', accepted: 40 },
+      { domain: 'shop.contoso.com', accepted: 9 },
+    ])
+    assert.deepEqual(before.connectors, [
+      { connector: 'contoso/web', why: 'the case began with it, added' },
+    ])
+    assert.deepEqual(before.ips, [{ source: '192.0.2.7', recipients: 52 }])
+    assert.deepEqual(before.users, [{ source: 'web', recipients: 10 }])
+
+    const wide = { domain: 'contoso.com', subdomains: true, shared: false }
+    await registry.addDomains('contoso', [wide], 'ann')
+    await cases.check('contoso:1', 'connectors', ANN)
+    const after = await known()
+    assert.deepEqual(after.domains, [{ domain: 'lure.example', accepted: 40 }])
+    assert.deepEqual(after.connectors, [])
+  })
+})
+
+describe('the removal of a tenant', () => {
+  async function removedSite(): Promise<CaseSite> {
+    const site = await newCaseSite()
+    const { client, keys } = site.store
+    const { registry } = site
+    await registry.addTenant('fabrikam', {}, 'ann')
+    for (const id of ['contoso', 'fabrikam']) {
+      await registry.addConnector(id, 'mx', { auth: [id] }, 'ann')
+      await site.restrictions.place(id, { scope: 'all', by: 'ann', reason: 'x' })
+      await site.cases.ensure(id)
+      await site.restrictions.lift(id, { by: 'ann', reason: 'x', keepUsage: false })
+      const day = Math.floor(Date.now() / DAY)
+      await client.hset(keys.reportDay(id, day - 3000), 'x', '1')
+      await client.hset(keys.reportHour(id, Math.floor(Date.now() / HOUR) - 190), 'x', '1')
+      await client.pfadd(keys.reportOthers(keys.reportDay(id, day)), 'x')
+      await client.hset(keys.samples(id, day), 'x', '1')
+      await client.hset(keys.seen(id), 'x', '1')
+      await client.hset(keys.flushes(id), 'x', '1')
+      await client.hset(keys.unusual(id), 'x', '1')
+      await client.set(keys.evidence(id, 1), '{}')
+      await client.zadd(keys.reported, 1, id)
+      await client.xadd(keys.events, '*', 'kind', 'x', 'tenant', id, 'json', '{}')
+      await client.hset(keys.eventsOpen, `restricted\t${id}\t`, 'evt_1')
+      await client.hset(
+        keys.eventGroups,
+        `g${id}\trestricted`,
+        'evt_1 5',
+        `evt_${id}`,
+        `{"tenant":"${id}"}`,
+      )
+    }
+    await registry.removeTenant('contoso')
+    return site
+  }
+
+  /** All that Redis holds, as text. */
+  async function contents({ store }: Site): Promise<string> {
+    const { client, keys } = store
+    const found: unknown[] = []
+    for (const key of (await client.keys(`${keys.prefix}*`)).sort()) {
+      // A stream marks what is deleted, and drops it when its whole node goes.
+      if (key === keys.events) found.push(await client.xrange(key, '-', '+'))
+      else found.push(key, (await client.dumpBuffer(key)).toString('latin1'))
+    }
+    return JSON.stringify(found)
+  }
+
+  it('keeps its cases until their time is over, and closes those that are open', async () => {
+    const site = await removedSite()
+    assert.equal(await site.cases.closeAll('contoso', ANN), 1)
+    assert.equal(await site.cases.closeAll('contoso', ANN), 0)
+    const [found] = await site.cases.list('contoso')
+    assert.equal(found?.closed?.text, 'looked')
+  })
+
+  it('with a purge leaves nothing but who purged it', async () => {
+    const site = await removedSite()
+    await purgeTenant(site.store, 'contoso')
+    const left = await contents(site)
+    assert.equal(left.split('contoso').length - 1, 1, left)
+    const entries = await readTenantAudit(site.store, 'contoso', 0)
+    assert.deepEqual(
+      entries.map(({ subject, what, os }) => [subject, what, os]),
+      [['contoso', 'tenant purged', 'ann']],
+    )
+    const { client, keys } = site.store
+    assert.equal(await client.exists(keys.samples('fabrikam', Math.floor(Date.now() / DAY))), 1)
+    assert.equal((await site.cases.list()).length, 1)
+    assert.equal(await client.xlen(keys.events), 1)
+    assert.equal((await client.hlen(keys.eventsOpen)) + (await client.hlen(keys.eventGroups)), 3)
+    assert.equal((await readTenantAudit(site.store, 'fabrikam', 0)).length, 4)
+    // Its cases begin anew.
+    await site.registry.addTenant('contoso', {}, 'ann')
+    await place(site)
+    assert.equal(await site.cases.ensure('contoso'), 'contoso:1')
+  })
+
+  it('can be purged from anywhere that it was cut short', async () => {
+    for (let commands = 1; commands < 60; commands += 7) {
+      const site = await removedSite()
+      await purgeTenant(site.connectUntil(commands), 'contoso').catch(() => {})
+      await purgeTenant(site.store, 'contoso')
+      const left = (await contents(site)).split('contoso').length - 1
+      assert.ok(left <= 1, `${commands}: ${left}`)
+    }
+  })
+
+  it('is not purged where there is such a tenant again', async () => {
+    const site = await removedSite()
+    await site.registry.addTenant('contoso', {}, 'ann')
+    const before = await contents(site)
+    await assert.rejects(purgeTenant(site.store, 'contoso'), RefusedError)
+    assert.equal(await contents(site), before)
+  })
+})

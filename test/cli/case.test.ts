@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { scratchDir } from '../../scripts/services/scratch'
+import { startRedis, type TestRedis } from '../support/redis'
+import { charge } from './charging'
+import { Cli, errorOf, type Result } from './cli'
+
+interface View {
+  readonly case: string
+  readonly state: string
+  readonly by: string
+  readonly open_steps: readonly string[]
+  readonly notes: readonly { readonly text: string }[]
+  readonly lifted: { readonly text: string } | null
+  readonly known: { readonly connectors_to_review: readonly { readonly connector: string }[] }
+}
+
+describe('tenantctl case, and unblock', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  async function blocked(): Promise<Cli> {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso --limits 2/1h', 'block contoso --reason phishing')
+    return cli
+  }
+
+  const show = async (cli: Cli): Promise<View> =>
+    (await cli.json('case', 'show', 'contoso:1')) as View
+
+  it('works a case through, from the block to its end', async () => {
+    const cli = await blocked()
+    await cli.given('connector add contoso web --ip 192.0.2.7')
+    const opened = await show(cli)
+    assert.deepEqual([opened.case, opened.state, opened.by], ['contoso:1', 'open', 'ann'])
+    assert.deepEqual(
+      opened.known.connectors_to_review.map(({ connector }) => connector),
+      ['contoso/web'],
+    )
+    const check = (step: string): Promise<unknown> =>
+      cli.json('case', 'check', 'contoso:1', step, '--note', 'seen to')
+    assert.deepEqual(await check('domains'), {
+      result: 'checked',
+      case: 'contoso:1',
+      step: 'domains',
+      open_steps: ['connectors', 'servers', 'proof'],
+    })
+    await check('connectors')
+    await cli.json('case', 'note', 'contoso:1', 'called their admin', '--by', 'bob')
+    assert.deepEqual((await show(cli)).known.connectors_to_review, [])
+    await check('servers')
+    await check('proof')
+    const early = await cli.run('case', 'close', 'contoso:1', '--note', 'done')
+    assert.equal(early.status, 4)
+    assert.match(errorOf(early), /unblock contoso/)
+    assert.deepEqual(await cli.json('unblock', 'contoso', '--reason', 'all clean'), {
+      result: 'lifted',
+      tenant: 'contoso',
+      case: 'contoso:1',
+      open_steps: [],
+      probation: null,
+    })
+    const lifted = await show(cli)
+    assert.equal(lifted.lifted?.text, 'all clean')
+    assert.deepEqual(
+      lifted.notes.map(({ text }) => text),
+      ['called their admin'],
+    )
+    await cli.json('case', 'close', 'contoso:1', '--note', 'done')
+    assert.deepEqual(await cli.json('case', 'list'), [])
+    const [closed] = (await cli.json('case', 'list', 'contoso', '--all')) as View[]
+    assert.deepEqual([closed?.case, closed?.state], ['contoso:1', 'closed'])
+  })
+
+  it('tells people the same in tables', async () => {
+    const cli = await blocked()
+    await cli.json('case', 'check', 'contoso:1', 'servers', '--note', 'queue cleaned')
+    const { out } = await cli.run('case', 'show', 'contoso:1')
+    assert.match(out, /^state +restricted$/m)
+    assert.match(out, /^servers +yes +\S+Z by ann: queue cleaned$/m)
+    assert.match(out, /^proof +no +it has been shown/m)
+    assert.match(out, /^connectors to look at: none$/m)
+    const list = (await cli.run('case', 'list')).out
+    assert.match(list, /^contoso:1 +\S+Z +restricted +ann +domains, connectors, proof +phishing$/m)
+    assert.match((await cli.run('status', 'contoso')).out, /^case +contoso:1: tenantctl case show/m)
+    assert.match((await cli.run('restricted')).out, /^contoso +contoso:1 /m)
+  })
+
+  it('opens the case of a trip that no process has told of yet', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso --limits 1/1h')
+    await charge(redis, cli, 'contoso')
+    await charge(redis, cli, 'contoso')
+    await cli.json('case', 'note', 'contoso:1', 'seen')
+    assert.equal((await show(cli)).by, 'automatic')
+  })
+
+  it('unblocks into probation, and says so', async () => {
+    const cli = await blocked()
+    const unblock = ['unblock', 'contoso', '--reason', 'clean', '--limits', '1 / 1h', '--for', '7d']
+    const { probation, open_steps } = (await cli.json(...unblock)) as {
+      probation: { limits: string; until: string }
+      open_steps: string[]
+    }
+    assert.equal(probation.limits, '1/1h')
+    const left = Date.parse(probation.until) - Date.now()
+    assert.ok(Math.abs(left - 7 * 86_400_000) < 60_000)
+    assert.equal(open_steps.length, 4)
+    const view = { ...probation, case: 'contoso:1' }
+    for (const command of ['status', 'tenant show']) {
+      const shown = (await cli.json(...command.split(' '), 'contoso')) as { probation: object }
+      assert.deepEqual(shown.probation, view)
+      const { out } = await cli.run(...command.split(' '), 'contoso')
+      assert.match(out, /^probation +1\/1h until \S+Z$/m)
+    }
+    const { out } = await cli.run('unblock', 'contoso', '--reason', 'trusted again')
+    assert.match(out, /its probation has ended/)
+    assert.equal(((await cli.json('status', 'contoso')) as { probation: unknown }).probation, null)
+  })
+
+  it('takes --limits and --for together, and no nonsense', async () => {
+    const cli = await blocked()
+    for (const more of [
+      ['--limits', '1/1h'],
+      ['--for', '7d'],
+      ['--limits', 'many', '--for', '7d'],
+      ['--limits', 'unlimited', '--for', '7d'],
+      ['--limits', '1/1h', '--for', '7'],
+      ['--limits', '1/1h', '--for', '0d'],
+      ['--limits', '1/1h', '--for', '400d'],
+    ]) {
+      const result = await cli.run('unblock', 'contoso', '--reason', 'x', ...more)
+      assert.equal(result.status, 2, more.join(' '))
+    }
+    assert.equal(((await cli.json('restricted')) as unknown[]).length, 1)
+  })
+
+  describe('with checklist=require', () => {
+    let cwd: string
+    before(() => {
+      cwd = scratchDir('case')
+      mkdirSync(path.join(cwd, 'config'))
+      writeFileSync(
+        path.join(cwd, 'config', 'unregistered-domain.ini'),
+        '[case]\nchecklist=require\n[outage]\nsnapshot=\n',
+      )
+    })
+    const strictly = (cli: Cli, ...args: string[]): Promise<Result> =>
+      cli.runIn({ cwd }, '--config', path.join(cwd, 'config'), 'unblock', 'contoso', ...args)
+
+    it('is refused while steps are not ticked, names them, and changes nothing', async () => {
+      const cli = await blocked()
+      await cli.json('case', 'check', 'contoso:1', 'servers', '--note', 'x')
+      const refused = await strictly(cli, '--reason', 'x')
+      assert.equal(refused.status, 4)
+      assert.match(errorOf(refused), /domains, connectors, proof/)
+      assert.equal(((await cli.json('restricted')) as unknown[]).length, 1)
+      for (const step of ['domains', 'connectors', 'proof']) {
+        await cli.json('case', 'check', 'contoso:1', step, '--note', 'x')
+      }
+      assert.equal((await strictly(cli, '--reason', 'x')).status, 0)
+      assert.deepEqual(await cli.json('restricted'), [])
+    })
+
+    it('goes on with --force, which is written down', async () => {
+      const cli = await blocked()
+      assert.equal((await strictly(cli, '--reason', 'x', '--force')).status, 0)
+      const [note] = (await show(cli)).notes
+      assert.match(note!.text, /^unblocked with --force; not ticked: domains, connectors/)
+    })
+
+    it('lifts a restriction that is older than cases', async () => {
+      const cli = await blocked()
+      const key = `${cli.prefix}{contoso}:restriction`
+      await redis.client().hdel(key, 'case', 'event')
+      assert.equal((await strictly(cli, '--reason', 'x')).status, 0)
+    })
+  })
+
+  it('ends with 3 where there is no such case, and 2 for what is none', async () => {
+    const cli = await blocked()
+    const status = async (...args: string[]): Promise<number> =>
+      (await cli.run('case', ...args)).status
+    assert.equal(await status('show', 'contoso:2'), 3)
+    assert.equal(await status('note', 'contoso:2', 'x'), 3)
+    assert.equal(await status('show', 'contoso'), 2)
+    assert.equal(await status('check', 'contoso:1', 'nothing', '--note', 'x'), 2)
+    assert.equal(await status('check', 'contoso:1', 'proof', '--note', 'a\u001b[1mb'), 2)
+    assert.equal(await status('note', 'contoso:1', ' '), 2)
+  })
+
+  it('removes a tenant, and keeps or erases its cases', async () => {
+    const cli = await blocked()
+    await cli.given('unblock contoso --reason x')
+    const kept = await cli.run('tenant', 'remove', 'contoso')
+    assert.match(kept.out, /kept until their time is over.*--purge/)
+    const [closed] = (await cli.json('case', 'list', 'contoso', '--all')) as View[]
+    assert.equal(closed?.state, 'closed')
+    const purged = { result: 'purged', tenant: 'contoso', purged: true }
+    assert.deepEqual(await cli.json('tenant', 'remove', 'contoso', '--purge'), purged)
+    assert.deepEqual(await cli.json('case', 'list', '--all'), [])
+    const entries = (await cli.json('audit')) as { what: string }[]
+    assert.deepEqual(
+      entries.map(({ what }) => what),
+      ['tenant purged'],
+    )
+    const again = await cli.run('tenant', 'remove', 'contoso', '--purge')
+    assert.equal(again.status, 3)
+  })
+})
