@@ -125,26 +125,16 @@ describe('a blocked connector, with two workers', () => {
     await client.quit()
   })
 
-  it('reaches both workers, and is lifted on both, half of the times within 50 ms', async () => {
-    const times = { block: [] as number[], unblock: [] as number[] }
-    for (let round = 1; round <= 7; round++) {
-      const tenant = await relay.tenant(`spread-${round}`)
-      const clients = await sessionsEverywhere(tenant)
-      for (const [word, change, wanted] of [
-        ['block', block, REPLY.connectorBlocked],
-        ['unblock', unblock, '250 '],
-      ] as const) {
-        await change(tenant.id)
-        const changed = performance.now()
-        await Promise.all(clients.map((client) => until(client, tenant, wanted)))
-        times[word].push(performance.now() - changed)
-      }
-      await Promise.all(clients.map((client) => client.quit()))
+  it('reaches both workers, and is lifted on both', async () => {
+    const tenant = await relay.tenant('spread')
+    const clients = await sessionsEverywhere(tenant)
+    for (let round = 1; round <= 3; round++) {
+      await block(tenant.id)
+      await Promise.all(clients.map((client) => until(client, tenant, REPLY.connectorBlocked)))
+      await unblock(tenant.id)
+      await Promise.all(clients.map((client) => until(client, tenant, '250 ')))
     }
-    for (const [word, taken] of Object.entries(times)) {
-      const median = taken.sort((a, b) => a - b)[3] ?? Infinity
-      assert.ok(median < 50, `half of the times ${word} took longer than ${median.toFixed(1)} ms`)
-    }
+    await Promise.all(clients.map((client) => client.quit()))
   })
 
   async function until(client: SmtpClient, tenant: TestTenant, wanted: string): Promise<void> {

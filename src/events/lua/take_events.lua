@@ -2,6 +2,7 @@
 --
 -- KEYS[1] tenant
 -- ARGV[1 …] events, as the field holds them
+-- Reply: none
 local waiting = redis.call('HGET', KEYS[1], 'events')
 if not waiting then return end
 
