@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { formatIni } from '../scripts/services/ini'
 import type { TestHaraka } from '../scripts/services/haraka'
 import { startRedis, type TestRedis } from '../scripts/services/redis'
@@ -20,12 +21,22 @@ export interface MailServers {
   readonly redis: TestRedis
   readonly alone: TestHaraka
   readonly ours: TestHaraka
+  /** The same, with nothing counted for the reports. */
+  readonly unrecorded: TestHaraka
   /** haraka-plugin-limit with its limit of recipients by sender. */
   readonly limit: TestHaraka
   readonly stop: () => Promise<void>
 }
 
-export type ServerName = 'alone' | 'ours' | 'limit'
+export type ServerName = 'alone' | 'ours' | 'unrecorded' | 'limit'
+
+/** Takes the recording out of our plugin, which runs in the same process. */
+const NO_RECORDING = {
+  name: 'bench_no_recording',
+  text: `const { Recording } = require(${JSON.stringify(path.resolve(__dirname, '../dist/plugins/recording.js'))})
+exports.register = () => { Recording.prototype.end = () => {} }
+`,
+}
 
 /** @param extra plugins that all of them have. */
 export async function startMailServers(
@@ -38,11 +49,16 @@ export async function startMailServers(
     startLeanHaraka({
       ...options,
       plugins: [...Object.keys(localPlugins), ...options.plugins],
-      localPlugins,
+      localPlugins: { ...localPlugins, ...options.localPlugins },
     })
-  const [alone, ours, limit] = await Promise.all([
+  const [alone, ours, unrecorded, limit] = await Promise.all([
     start({ plugins: [] }),
     start({ redis, plugins: ['unregistered-domain'] }),
+    start({
+      redis,
+      plugins: ['unregistered-domain', NO_RECORDING.name],
+      localPlugins: { [NO_RECORDING.name]: NO_RECORDING.text },
+    }),
     start({
       plugins: ['limit'],
       config: {
@@ -54,10 +70,10 @@ export async function startMailServers(
     }),
   ])
   const stop = async (): Promise<void> => {
-    await Promise.all([alone.stop(), ours.stop(), limit.stop()])
+    await Promise.all([alone, ours, unrecorded, limit].map((server) => server.stop()))
     await redis.stop()
   }
-  return { redis, alone, ours, limit, stop }
+  return { redis, alone, ours, unrecorded, limit, stop }
 }
 
 async function registerTenants(redis: TestRedis): Promise<void> {
