@@ -1,6 +1,7 @@
 import { formatWindow } from '../allowance/limits'
 import type { WindowUsage } from '../allowance/usage'
 import type { Evidence } from '../cases/evidence'
+import { describeTrigger } from '../restriction/trigger'
 import { shareOf, totalsOf } from '../reporting/report'
 import { OTHER, type Source } from '../reporting/rows'
 import type { Sum } from '../reporting/sum'
@@ -8,7 +9,7 @@ import { isoDay, isoMinute, isoTime, shortTime } from '../time'
 import { whoOf } from './audit'
 import { CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts-view'
 import { count, type Cell, type Output } from './output'
-import { describeTrigger, triggerView } from './restriction-view'
+import { triggerView } from './restriction-view'
 
 export function evidenceJson(evidence: Evidence): object {
   const { tenant, event, frozenAt, node, mode, limits, limitsFrom, nullLimits } = evidence
