@@ -268,6 +268,8 @@ class Run {
         const { client, keys } = this.allowance.store
         model.forget(operation.transaction)
         await client.unlink(keys.receipt(id, `F1.${operation.transaction}`))
+        // A receipt is gone an hour later at the earliest: the same recipient is never charged anew in the same instant.
+        await this.allowance.advance(1)
         break
       }
       case 'renew':
