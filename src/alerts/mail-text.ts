@@ -34,13 +34,8 @@ export function operatorText(alert: Alert): MailText {
       'What to do next:',
       ...next.map((step) => `  ${step}`),
     ].map(clean),
-    urgent: severity === 'High' && isEscalated(alert),
+    urgent: severity === 'High' && facts['escalated'] === true,
   }
-}
-
-/** It tripped again in its probation. */
-function isEscalated({ kind, facts }: Alert): boolean {
-  return kind === 'restricted' && (facts['escalated'] === true || facts['probation'] === true)
 }
 
 export function subjectOf(text: string): string {

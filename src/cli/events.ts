@@ -56,7 +56,8 @@ export function addEventsCommand(program: Command, io: Io): void {
       'kind: allowance | restricted | lifted | unusual | resolved | test',
       'severity: Informational | Low | Medium | High; title; tenant, or empty; at',
       'count: events of the alert until then; joined: it was not delivered by itself',
-      'facts: by its kind; next: what to do, one line each; resolves: id of the event that it ends',
+      'facts: by its kind; escalated: true among them where a tenant was restricted within probation',
+      'next: what to do, one line each; resolves: id of the event that it ends',
     ],
   })
 }

@@ -37,6 +37,11 @@ export function severityOf(event: Event): Severity {
   }
 }
 
+/** It is graver than its severity can say: the tenant tripped again while it was to show that it is clean. */
+function isEscalated(event: Event): boolean {
+  return event.kind === 'restricted' && event.probation === true
+}
+
 /** The first words of the grave ones are the names of the alert policies of Exchange Online. */
 export function titleOf(tenant: string, event: Event): string {
   switch (event.kind) {
@@ -46,7 +51,7 @@ export function titleOf(tenant: string, event: Event): string {
     }
     case 'restricted': {
       const what = event.scope === 'all' ? 'email' : 'unprovisioned email'
-      const again = event.probation ? ' again, within probation' : ''
+      const again = isEscalated(event) ? ' again, within probation' : ''
       return `Tenant restricted from sending ${what}${again}: ${tenant}`
     }
     case 'lifted': {
@@ -124,7 +129,8 @@ const NO_FACTS = ['id', 'kind', 'at', 'resolves']
 /** An alert as the stream holds it, but for what only the script that puts it there knows. */
 export function describe(tenant: string, event: Event): Omit<Alert, 'id' | 'alert' | 'count'> {
   const { kind, at } = event
-  const facts = Object.fromEntries(Object.entries(event).filter(([key]) => !NO_FACTS.includes(key)))
+  const own = Object.entries(event).filter(([key]) => !NO_FACTS.includes(key))
+  const facts = { ...Object.fromEntries(own), ...(isEscalated(event) ? { escalated: true } : {}) }
   const { severity, title, next } = wordsOf(tenant, event)
   const resolves = 'resolves' in event ? { resolves: event.resolves } : {}
   return { kind, severity, title, tenant, at: isoTime(at), facts, next, ...resolves }

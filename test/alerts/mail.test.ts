@@ -95,9 +95,9 @@ describe('mail to operators', () => {
   })
 
   it('is important where a tenant trips again in its probation', async () => {
-    const [mail] = await sent(restricted({ probation: true }))
+    const [mail] = await sent(restricted({ escalated: true }))
     assert.match(mail!.message, /^Importance: high\r$/m)
-    const low = restricted({ probation: true }, { severity: 'Low' })
+    const low = restricted({ escalated: true }, { severity: 'Low' })
     assert.doesNotMatch((await sent(low))[0]!.message, /Importance/)
   })
 
