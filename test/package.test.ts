@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
@@ -24,7 +25,7 @@ interface Manifest {
 const read = (file: string): string => readFileSync(path.join(packageRoot(), file), 'utf8')
 const manifest = JSON.parse(read('package.json')) as Manifest
 
-/** The packages that the sources in these folders import. */
+/** The packages that the sources in these folders import, or require where they need them. */
 function importedBy(...folders: string[]): string[] {
   const sources = folders.flatMap((folder) =>
     readdirSync(path.join(packageRoot(), folder), { recursive: true, encoding: 'utf8' })
@@ -32,7 +33,9 @@ function importedBy(...folders: string[]): string[] {
       .map((file) => read(path.join(folder, file))),
   )
   const names = sources.flatMap((text) =>
-    [...text.matchAll(/ from '((?:@[^/']+\/)?[^./'][^/']*)/g)].map(([, name = '']) => name),
+    [...text.matchAll(/(?: from |\brequire\()'((?:@[^/']+\/)?[^./'][^/']*)/g)].map(
+      ([, name = '']) => name,
+    ),
   )
   return [...new Set(names)].filter((name) => !name.startsWith('node:')).sort()
 }
@@ -90,7 +93,26 @@ describe('package.json', () => {
   })
 })
 
+/** The packages that a process has in memory once it has loaded these modules, and does nothing else. */
+function loadedBy(...modules: string[]): Set<string> {
+  const script = `
+    for (const file of process.argv.slice(1)) require(file)
+    process.stdout.write(JSON.stringify(Object.keys(require.cache)), () => process.exit())`
+  const files = modules.map((file) => path.join(packageRoot(), 'dist', file))
+  const output = execFileSync(process.execPath, ['-e', script, ...files], { encoding: 'utf8' })
+  const paths = JSON.parse(output) as string[]
+  return new Set(
+    paths.flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []),
+  )
+}
+
 describe('the compiled package', () => {
+  it('loads no list of mailbox providers before somebody asks: not Haraka, and no other command', () => {
+    const loaded = loadedBy('plugins/unregistered-domain.js', 'src/cli/program.js')
+    for (const name of ['ioredis', 'commander']) assert.ok(loaded.has(name), name)
+    assert.ok(!loaded.has('email-providers'))
+  })
+
   it('names no source map: none is shipped', () => {
     const files = readdirSync(path.join(packageRoot(), 'dist'), {
       recursive: true,

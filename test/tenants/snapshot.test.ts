@@ -59,6 +59,7 @@ describe('a snapshot', () => {
       mode: 'monitor',
       restricted: undefined,
       restrictedBy: '',
+      case: '',
       domains: new Map([
         ['contoso.com', true],
         ['contoso.net', false],
@@ -72,7 +73,7 @@ describe('a snapshot', () => {
     assert.equal(await readSnapshot(newSite().store, 'contoso', undefined), undefined)
   })
 
-  it('shows a restriction, its scope and who placed it', async () => {
+  it('shows a restriction, its scope, its case and who placed it', async () => {
     const site = newSite()
     await site.registry.addTenant('contoso', {}, 'test')
     const restrictions = new Restrictions(site.store)
@@ -80,8 +81,8 @@ describe('a snapshot', () => {
     await restrictions.place('contoso', { ...act, scope: 'unregistered' })
     const first = await read(site)
     assert.deepEqual(
-      [first.restricted, first.restrictedBy, first.mode],
-      ['unregistered', 'anna', undefined],
+      [first.restricted, first.restrictedBy, first.case, first.mode],
+      ['unregistered', 'anna', 'contoso:1', undefined],
     )
     await restrictions.place('contoso', { ...act, scope: 'all' })
     assert.equal((await read(site, first)).restricted, 'all')
