@@ -1,3 +1,4 @@
+import { callsDuring } from './calls'
 import { CPU_TIME, cpuTime, NO_CPU_TIME } from './cpu'
 import { sendMessages, type Load } from './mail-load'
 import { startMailServers, TENANTS, type MailServers, type ServerName } from './mail-servers'
@@ -146,17 +147,14 @@ async function measureWaits(servers: MailServers, messages: number, waits: Waits
   }
 }
 
-/** Calls to Redis for a message of each kind. A script is one; what it does inside does not count. */
+/** Calls to Redis for a message of each kind. */
 async function countCommands(servers: MailServers): Promise<Record<Name, number>> {
   const messages = 100
   const counts = {} as Record<Name, number>
   for (const name of NAMES) {
-    await servers.redis.resetCommandStats()
-    await send(servers, SUBJECTS[name], messages)
-    const stats = await servers.redis.commandStats()
-    const scripts = (stats['evalsha'] ?? 0) + (stats['eval'] ?? 0)
-    const all = Object.values(stats).reduce((sum, calls) => sum + calls, 0)
-    counts[name] = (scripts || all) / messages
+    const work = () => send(servers, SUBJECTS[name], messages)
+    const { scripts, others } = await callsDuring(servers.redis, work)
+    counts[name] = (scripts || others) / messages
   }
   return counts
 }
