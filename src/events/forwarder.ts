@@ -39,7 +39,7 @@ export class Forwarder {
   private readonly busy = new Map<string, { again: boolean }>()
   private readonly later = new Set<string>()
 
-  /** @param whenUsable rejects where Redis must not be written to. */
+  /** @param whenUsable rejects where Redis must not be written to by now; asked again before each event. */
   constructor(
     private readonly store: Store,
     private readonly whenUsable: () => Promise<void>,
@@ -118,7 +118,7 @@ export class Forwarder {
   /**
    * Puts an event into the stream, after what is to be done before.
    *
-   * @throws where Redis gave no answer; calling it again is safe.
+   * @throws where Redis gave no answer, or must not be written to; calling it again is safe.
    */
   async publish(tenant: string, event: Event): Promise<void> {
     for (const hook of this.beforePublish) {
@@ -129,6 +129,8 @@ export class Forwarder {
         this.events.onError(`before the ${event.kind} event ${event.id} of ${tenant}`, error)
       }
     }
+    // The stream knows nothing of tenants, and what was done before may have taken seconds.
+    await this.whenUsable()
     const alert = await this.stream.publish(tenant, event)
     if (alert) this.events.onAlert(alert)
   }

@@ -38,13 +38,13 @@ export class Watch {
   private until = -Infinity
 
   /**
-   * @param mayRun whether Redis may be written to.
+   * @param whenUsable rejects where Redis must not be written to by now; told elsewhere.
    * @param onError is told what a task failed with; that Redis cannot be asked for the lock is told elsewhere.
    * @param period in ms.
    */
   constructor(
     private readonly store: Store,
-    private readonly mayRun: () => boolean,
+    private readonly whenUsable: () => Promise<void>,
     private readonly onError: (task: string, error: unknown) => void,
     private readonly period = PERIOD,
   ) {}
@@ -77,8 +77,20 @@ export class Watch {
 
   /** Never rejects. */
   private async look(): Promise<void> {
-    if (this.asking || !this.mayRun()) return
+    if (this.asking) return
     this.asking = true
+    try {
+      await this.whenUsable()
+      await this.askForLock()
+      this.runDue()
+    } catch {
+      // The next turn asks again.
+    } finally {
+      this.asking = false
+    }
+  }
+
+  private async askForLock(): Promise<void> {
     const asked = performance.now()
     const span = PATIENCE * this.period
     try {
@@ -88,10 +100,7 @@ export class Watch {
       if (ours && !this.timer) void this.ask(NO_LONGER).catch(() => {})
     } catch {
       // The lock is ours until it expires.
-    } finally {
-      this.asking = false
     }
-    this.runDue()
   }
 
   private async ask(span: number): Promise<boolean> {

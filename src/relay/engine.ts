@@ -18,7 +18,7 @@ import { Outbox, type Errand } from '../store/outbox'
 import { Store, type Client } from '../store/store'
 import { Directory, type DirectoryEvents } from '../tenants/directory'
 import { ensureEpoch } from '../tenants/epoch'
-import type { RegistryState } from '../tenants/known-registry'
+import { RegistryUnusable, type RegistryState } from '../tenants/known-registry'
 import type { Refund } from './charges'
 
 /** Refunds and index entries that wait for Redis at most. */
@@ -107,10 +107,10 @@ export class Engine {
     const told = (what: string, error?: unknown): void =>
       events.onError(error === undefined ? what : `${what}: ${messageOf(error)}`)
     const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
-    this.forwarder = new Forwarder(this.store, () => this.whenUsable(), forwarderEvents)
+    this.forwarder = new Forwarder(this.store, () => registry.check(), forwarderEvents)
     const cases = new Cases(this.store)
     this.forwarder.beforePublish.push((tenant, event) => cases.take(tenant, event))
-    this.watch = new Watch(this.store, () => registry.state === 'usable', told)
+    this.watch = new Watch(this.store, () => this.lookAtRegistry(), told)
     this.watch.add(closeGroups(this.forwarder, forwarderEvents))
     this.watch.add(forwardLeft(this.store, this.forwarder))
   }
@@ -202,6 +202,16 @@ export class Engine {
   private async whenRecordable(): Promise<void> {
     if (this.store.client.status !== 'ready') throw new Error('no connection to Redis')
     await this.whenUsable()
+  }
+
+  /** Looks whether the registry is the known one still; that it is not is told at once, long before it is found by age. */
+  private async lookAtRegistry(): Promise<void> {
+    try {
+      await this.directory.registry.check()
+    } catch (error) {
+      if (error instanceof RegistryUnusable) this.events.onUnusable?.(error.message)
+      throw error
+    }
   }
 
   private holdUntilSent(): void {

@@ -37,8 +37,8 @@ afterEach(() => {
   store.client.disconnect()
 })
 
-function newForwarder(over = store): Forwarder {
-  return new Forwarder(over, () => Promise.resolve(), {
+function newForwarder(whenUsable = (): Promise<void> => Promise.resolve()): Forwarder {
+  return new Forwarder(store, whenUsable, {
     onAlert: (alert) => alerts.push(alert),
     onError: (message) => errors.push(message),
   })
@@ -115,6 +115,29 @@ describe('a forwarder', () => {
     assert.deepEqual(await published(admin), [id])
     assert.equal(errors.length, 1)
     assert.match(errors[0]!, /^before the restricted event evt_/)
+  })
+
+  it('puts nothing there once the registry is lost, though that had begun before', async () => {
+    const id = await raise(admin, 'contoso', 'restricted')
+    let lost = false
+    let refusals = 0
+    const forwarder = newForwarder(() => {
+      if (!lost) return Promise.resolve()
+      refusals++
+      return Promise.reject(new Error('Redis has lost the registry'))
+    })
+    let begun = 0
+    forwarder.beforePublish.push(() => {
+      lost = ++begun === 1
+      return Promise.resolve()
+    })
+    forwarder.pending('contoso')
+    await waitFor(() => refusals >= 2)
+    assert.deepEqual([begun, await published(admin)], [1, []])
+    lost = false
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), [id])
+    assert.deepEqual(errors, [])
   })
 
   it('tells of what cannot be read, and takes the rest', async () => {

@@ -35,7 +35,7 @@ afterEach(() => {
   }
 })
 
-async function add(mayRun = () => true): Promise<number> {
+async function add(whenUsable = (): Promise<void> => Promise.resolve()): Promise<number> {
   const at = watches.length
   const store = new Store(
     connect(settingsFor(redis), () => {}),
@@ -43,7 +43,7 @@ async function add(mayRun = () => true): Promise<number> {
   )
   const onError = (task: string, error: unknown): void =>
     void errors.push(`${task}: ${String(error)}`)
-  const watch = new Watch(store, mayRun, onError, PERIOD)
+  const watch = new Watch(store, whenUsable, onError, PERIOD)
   watch.add({ name: 'note', every: 0, run: () => Promise.resolve(runs.push(at)) })
   watches.push({ watch, store })
   await waitFor(() => store.client.status === 'ready')
@@ -92,7 +92,7 @@ describe('a watch', () => {
 
   it('does not run while Redis must not be written to', async () => {
     let usable = false
-    const at = await add(() => usable)
+    const at = await add(() => (usable ? Promise.resolve() : Promise.reject(new Error('lost'))))
     watches[at]!.watch.start()
     let periods = 0
     watches[0]!.watch.add({ name: 'count', every: 0, run: () => Promise.resolve(periods++) })
