@@ -18,7 +18,10 @@ describe('tenantctl events', () => {
   after(() => redis.stop())
 
   /** Raises these, in order, and has them told. */
-  async function tell(cli: Cli, ...events: [string, Parameters<typeof raise>[2], object?][]) {
+  async function tell(
+    cli: Cli,
+    ...events: readonly (readonly [string, Parameters<typeof raise>[2], object?])[]
+  ) {
     const store = new Store(redis.client(), new Keys(cli.prefix))
     const forwarder = new Forwarder(store, () => Promise.resolve(), {
       onAlert() {},
@@ -79,7 +82,8 @@ describe('tenantctl events', () => {
 
   it('reads a stream longer than one piece, in order', async () => {
     const cli = new Cli(redis.url)
-    await tell(cli, ...Array.from({ length: 1100 }, () => ['contoso', 'test'] as [string, 'test']))
+    const events = Array.from({ length: 1100 }, () => ['contoso', 'allowance'] as const)
+    await tell(cli, ...events)
     const all = (await cli.json('events')) as Alert[]
     assert.deepEqual(
       all.map(({ count }) => count),
