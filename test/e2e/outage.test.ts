@@ -279,7 +279,9 @@ describe('Redis is away', { concurrency: 2 }, () => {
     ])
     await waitFor(() => follows(redis))
     assert.equal(await reply(contoso, UNREGISTERED), REPLY.blocked)
+    const from = haraka.log.length
     await lift(relay, contoso)
+    await haraka.waitForLog(/\baudit\b.*subject=contoso.*restriction lifted/, { from })
     await delivers(contoso, UNREGISTERED)
     const anew = await ourConnections(redis)
     assert.deepEqual([anew.length, anew.filter((id) => connections.includes(id))], [2, []])
@@ -387,10 +389,10 @@ async function ourConnections(redis: TestRedis): Promise<string[]> {
   return (await clientList(redis)).map((line) => /\bid=(\d+)/.exec(line)?.[1] ?? '')
 }
 
-/** Whether both connections of a single process are there, one of them subscribed. */
+/** Whether both connections of a single process are there, one of them subscribed to changes and to audit trails. */
 async function follows(redis: TestRedis): Promise<boolean> {
   const clients = await clientList(redis)
-  return clients.length === 2 && clients.some((line) => line.includes('sub=1'))
+  return clients.length === 2 && clients.some((line) => line.includes('sub=2'))
 }
 
 async function clientList(redis: TestRedis): Promise<string[]> {
