@@ -17,7 +17,7 @@ const CLOSE = readScript(__dirname, 'case_close')
 const DAY = 86_400_000
 /** How long the record of a closed case is kept, in ms. */
 export const RECORD_KEPT = 365 * DAY
-/** How long its evidence is. */
+/** How long its evidence is, in ms. */
 export const EVIDENCE_KEPT = 30 * DAY
 /** Notes of one case. */
 export const MOST_NOTES = 100

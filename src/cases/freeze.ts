@@ -1,16 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config'
 import type { RestrictedEvent } from '../events/event'
-import { DAY } from '../reporting/calendar'
 import { readScript } from '../store/script'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
+import { parseCaseName } from './case'
+import { EVIDENCE_KEPT } from './cases'
 import { gatherEvidence } from './gather'
 
 const FREEZE = readScript(__dirname, 'evidence_freeze')
-
-/** How long it is kept once its case is closed, in ms. */
-export const EVIDENCE_KEPT = 30 * DAY
 
 /**
  * How long after a restriction all processes have brought to Redis what they had counted for reports until then, in ms:
@@ -39,7 +37,7 @@ export async function freezeEvidence(
   event: RestrictedEvent,
 ): Promise<'frozen' | 'there' | 'gone'> {
   const { client, keys } = store
-  const number = Number(event.case.slice(event.case.indexOf(':') + 1))
+  const { number } = parseCaseName(event.case)
   const key = keys.evidence(tenant, number)
   if (await client.exists(key)) return 'there'
   const wait = event.at + FLUSHED - (await serverTime(client))

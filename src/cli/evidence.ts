@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import { parseCaseName } from '../cases/case'
 import { parseEvidence, type Evidence } from '../cases/evidence'
-import { InputError, NotFoundError } from '../errors'
+import { NotFoundError } from '../errors'
 import type { Store } from '../store/store'
 import { assertTenantId } from '../tenants/identities'
 import { contextOf } from './context'
@@ -67,15 +68,14 @@ async function evidenceOf(store: Store, name: string): Promise<Evidence> {
   )
 }
 
+/** The case of that name, or the latest of the tenant. */
 async function caseOf(store: Store, name: string): Promise<{ tenant: string; number: number }> {
-  const [, tenant = '', number] = /^([^:]*)(?::([1-9]\d{0,8}))?$/.exec(name) ?? []
-  if (tenant === '') throw new InputError(`"${name}" is no case: write contoso:3, or contoso`)
-  assertTenantId(tenant)
-  if (number !== undefined) return { tenant, number: Number(number) }
-  const last = await lastCase(store, tenant)
-  if (last > 0) return { tenant, number: last }
-  await existingTenant(store, tenant)
-  throw new NotFoundError(`${tenant} has had no case: it was never restricted`)
+  if (name.includes(':')) return parseCaseName(name)
+  assertTenantId(name)
+  const last = await lastCase(store, name)
+  if (last > 0) return { tenant: name, number: last }
+  await existingTenant(store, name)
+  throw new NotFoundError(`${name} has had no case: it was never restricted`)
 }
 
 async function lastCase({ client, keys }: Store, tenant: string): Promise<number> {
