@@ -11,6 +11,7 @@ import {
 import { parseLimits, type Limits } from './allowance/limits'
 import { InputError, messageOf } from './errors'
 import { queueParent } from './haraka-files'
+import { MOST_DAYS_KEPT } from './reporting/bounds'
 import type { Endpoint, RedisSettings } from './store/connection'
 import { keyPrefix } from './store/keys'
 import { MODES, type Mode } from './mode'
@@ -220,7 +221,7 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
     },
     reply: { case: read('reply', 'case', false, boolean) },
     report: {
-      days: read('report', 'days', 90, integer(1, 3650)),
+      days: read('report', 'days', 90, integer(1, MOST_DAYS_KEPT)),
       samples: read('report', 'samples', true, boolean),
     },
     alerts: readAlerts(read, directory, errors),

@@ -4,14 +4,12 @@ import { Cases } from '../cases/cases'
 import { parseCaseName } from '../cases/case'
 import { RefusedError } from '../errors'
 import { unpackOpen } from '../events/open'
-import { HOURS_KEPT } from '../reporting/bounds'
+import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
 import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
 import { tenantExists } from '../tenants/tenant-registry'
 
-/** The longest that `[report] days` can be. */
-const MOST_DAYS = 3650
 const PIECE = 500
 
 /**
@@ -38,6 +36,7 @@ export async function purgeTenant(store: Store, tenant: string): Promise<void> {
     await client.unlink(...names)
   }
   await client.zrem(keys.reported, tenant)
+  await client.srem(keys.unusualIndex, tenant)
   await forgetEvents(store, tenant)
   for (const trail of [keys.connectorsAudit, keys.tenantsAudit]) {
     await forgetEntries(store, trail, tenant)
@@ -67,7 +66,7 @@ async function forgetCases(store: Store, names: readonly string[]): Promise<void
 /** Whatever number of days reports were kept for, now or before. */
 function reportKeys({ keys }: Store, tenant: string, now: number): string[] {
   const hours = numbersBetween(now - (HOURS_KEPT + 2) * DAY, now + 2 * HOUR, HOUR)
-  const days = numbersBetween(now - (MOST_DAYS + 2) * DAY, now + 2 * DAY, DAY)
+  const days = numbersBetween(now - (MOST_DAYS_KEPT + 2) * DAY, now + 2 * DAY, DAY)
   const reports = [
     ...hours.map((hour) => keys.reportHour(tenant, hour)),
     ...days.map((day) => keys.reportDay(tenant, day)),
@@ -96,7 +95,10 @@ async function forgetEvents(store: Store, tenant: string): Promise<void> {
   const groups = Object.entries(await client.hgetall(keys.eventGroups))
     .filter(([field, value]) => isGroupOf(tenant, field, value))
     .map(([field]) => field)
-  if (groups.length > 0) await client.hdel(keys.eventGroups, ...groups)
+  if (groups.length === 0) return
+  await client.hdel(keys.eventGroups, ...groups)
+  // Of the alerts among them.
+  await client.zrem(keys.eventsDue, ...groups)
 }
 
 /** See `events/lua/publish.lua`. */

@@ -32,6 +32,8 @@ export const LONGEST_CERTIFICATE = 253
 
 /** How long rows by the hour are kept, in days. */
 export const HOURS_KEPT = 8
+/** The most that `[report] days` takes: for so long rows by the day may be kept. */
+export const MOST_DAYS_KEPT = 3650
 /** How long it is kept when a connector was used last, in days. */
 export const SEEN_KEPT = 365
 

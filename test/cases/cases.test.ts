@@ -5,7 +5,6 @@ import { openSteps, parseCaseName } from '../../src/cases/case'
 import { Cases, EVIDENCE_KEPT, MOST_NOTES, RECORD_KEPT } from '../../src/cases/cases'
 import { InputError, NotFoundError, RefusedError } from '../../src/errors'
 import type { LiftedEvent, RestrictedEvent } from '../../src/events/event'
-import { purgeTenant } from '../../src/purge/purge'
 import { Restrictions } from '../../src/restriction/restriction'
 import { packCounts, NOTHING } from '../../src/reporting/counts'
 import { sourceField } from '../../src/reporting/rows'
@@ -274,97 +273,15 @@ describe('what is known of a case', () => {
 })
 
 describe('the removal of a tenant', () => {
-  async function removedSite(): Promise<CaseSite> {
-    const site = await newCaseSite()
-    const { client, keys } = site.store
-    const { registry } = site
-    await registry.addTenant('fabrikam', {}, 'ann')
-    for (const id of ['contoso', 'fabrikam']) {
-      await registry.addConnector(id, 'mx', { auth: [id] }, 'ann')
-      await site.restrictions.place(id, { scope: 'all', by: 'ann', reason: 'x' })
-      await site.cases.ensure(id)
-      await site.restrictions.lift(id, { by: 'ann', reason: 'x', keepUsage: false })
-      const day = Math.floor(Date.now() / DAY)
-      await client.hset(keys.reportDay(id, day - 3000), 'x', '1')
-      await client.hset(keys.reportHour(id, Math.floor(Date.now() / HOUR) - 190), 'x', '1')
-      await client.pfadd(keys.reportOthers(keys.reportDay(id, day)), 'x')
-      await client.hset(keys.samples(id, day), 'x', '1')
-      await client.hset(keys.seen(id), 'x', '1')
-      await client.hset(keys.flushes(id), 'x', '1')
-      await client.hset(keys.unusual(id), 'x', '1')
-      await client.set(keys.evidence(id, 1), '{}')
-      await client.zadd(keys.reported, 1, id)
-      await client.xadd(keys.events, '*', 'kind', 'x', 'tenant', id, 'json', '{}')
-      await client.hset(keys.eventsOpen, `restricted\t${id}\t`, 'evt_1')
-      await client.hset(
-        keys.eventGroups,
-        `g${id}\trestricted`,
-        'evt_1 5',
-        `evt_${id}`,
-        `{"tenant":"${id}"}`,
-      )
-    }
-    await registry.removeTenant('contoso')
-    return site
-  }
-
-  /** All that Redis holds, as text. */
-  async function contents({ store }: Site): Promise<string> {
-    const { client, keys } = store
-    const found: unknown[] = []
-    for (const key of (await client.keys(`${keys.prefix}*`)).sort()) {
-      // A stream marks what is deleted, and drops it when its whole node goes.
-      if (key === keys.events) found.push(await client.xrange(key, '-', '+'))
-      else found.push(key, (await client.dumpBuffer(key)).toString('latin1'))
-    }
-    return JSON.stringify(found)
-  }
-
   it('keeps its cases until their time is over, and closes those that are open', async () => {
-    const site = await removedSite()
+    const site = await newCaseSite()
+    await place(site)
+    await site.cases.ensure('contoso')
+    await lift(site)
+    await site.registry.removeTenant('contoso')
     assert.equal(await site.cases.closeAll('contoso', ANN), 1)
     assert.equal(await site.cases.closeAll('contoso', ANN), 0)
     const [found] = await site.cases.list('contoso')
     assert.equal(found?.closed?.text, 'looked')
-  })
-
-  it('with a purge leaves nothing but who purged it', async () => {
-    const site = await removedSite()
-    await purgeTenant(site.store, 'contoso')
-    const left = await contents(site)
-    assert.equal(left.split('contoso').length - 1, 1, left)
-    const entries = await readTenantAudit(site.store, 'contoso', 0)
-    assert.deepEqual(
-      entries.map(({ subject, what, os }) => [subject, what, os]),
-      [['contoso', 'tenant purged', 'ann']],
-    )
-    const { client, keys } = site.store
-    assert.equal(await client.exists(keys.samples('fabrikam', Math.floor(Date.now() / DAY))), 1)
-    assert.equal((await site.cases.list()).length, 1)
-    assert.equal(await client.xlen(keys.events), 1)
-    assert.equal((await client.hlen(keys.eventsOpen)) + (await client.hlen(keys.eventGroups)), 3)
-    assert.equal((await readTenantAudit(site.store, 'fabrikam', 0)).length, 4)
-    // Its cases begin anew.
-    await site.registry.addTenant('contoso', {}, 'ann')
-    await place(site)
-    assert.equal(await site.cases.ensure('contoso'), 'contoso:1')
-  })
-
-  it('can be purged from anywhere that it was cut short', async () => {
-    for (let commands = 1; commands < 60; commands += 7) {
-      const site = await removedSite()
-      await purgeTenant(site.connectUntil(commands), 'contoso').catch(() => {})
-      await purgeTenant(site.store, 'contoso')
-      const left = (await contents(site)).split('contoso').length - 1
-      assert.ok(left <= 1, `${commands}: ${left}`)
-    }
-  })
-
-  it('is not purged where there is such a tenant again', async () => {
-    const site = await removedSite()
-    await site.registry.addTenant('contoso', {}, 'ann')
-    const before = await contents(site)
-    await assert.rejects(purgeTenant(site.store, 'contoso'), RefusedError)
-    assert.equal(await contents(site), before)
   })
 })
