@@ -162,20 +162,20 @@ export class Cases {
 
   /**
    * @throws {NotFoundError} there is no such case.
-   * @throws {RefusedError} it has {@link MOST_NOTES} notes.
+   * @throws {RefusedError} it has `most` notes.
    */
-  async note(name: string, { by, text }: Said): Promise<void> {
+  async note(name: string, { by, text }: Said, most = MOST_NOTES): Promise<void> {
     const { keys, actor } = this.store
     const { tenant, number } = parseCaseName(name)
     const reply = (await this.store.run(
       NOTE,
       [keys.caseOf(tenant, number), keys.audit(tenant)],
-      [actor, name, by, text, MOST_NOTES],
+      [actor, name, by, text, most],
     )) as 'noted' | 'full' | 'gone'
     if (reply === 'gone') throw noSuchCase(name)
     if (reply === 'full') {
       throw new RefusedError(
-        `case ${name} has ${MOST_NOTES} notes, which is all that it takes: keep the rest in your ticket`,
+        `case ${name} has ${most} notes, which is all that it takes: keep the rest in your ticket`,
       )
     }
   }

@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
-import { formatLimits, parseDuration, parseLimits } from '../allowance/limits'
+import { formatLimits, parseDuration, parseLimits, type Limits } from '../allowance/limits'
+import { decodeProbation, type Probation } from '../allowance/usage'
 import { openSteps, type Step } from '../cases/case'
-import { Cases } from '../cases/cases'
+import { Cases, MOST_NOTES } from '../cases/cases'
 import type { Config } from '../config'
 import { InputError, RefusedError } from '../errors'
 import { Restrictions, type ProbationTerms } from '../restriction/restriction'
+import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { assertTenantId } from '../tenants/identities'
 import { isoTime, shortTime } from '../time'
@@ -13,6 +15,7 @@ import { contextOf } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
 import { NO_TENANT } from './statuses'
+import { existingTenant } from './tenant-view'
 
 interface UnblockOptions {
   readonly reason: string
@@ -30,7 +33,10 @@ export function addUnblockCommand(program: Command, io: Io): void {
     .argument('<tenant>')
     .requiredOption('--reason <text>', 'why (required): kept and shown')
     .option('--keep-usage', 'leave the windows as they are: the next message may trip again')
-    .option('--limits <list>', 'lift into probation: this smaller allowance holds, such as "50/1h"')
+    .option(
+      '--limits <list>',
+      'lift into probation: this smaller allowance holds besides its own, such as "50/1h"',
+    )
     .option('--for <time>', 'for so long, such as 7d; together with --limits')
     .option('--force', 'even where [case] checklist=require and steps are not ticked')
     .action(async (tenant: string, options: UnblockOptions, self: Command) => {
@@ -45,36 +51,29 @@ export function addUnblockCommand(program: Command, io: Io): void {
         const name = await cases.ensure(tenant)
         const left = name === undefined ? [] : await stepsLeft(cases, name)
         assertEarned(config, name, left, options.force === true)
-        const act = { reason, by, keepUsage, ...(terms ? { probation: terms } : {}) }
+        if (terms) await assertSmaller(store, tenant, terms, config.allowance.limits)
+        const act = { reason, by, keepUsage, seen: name ?? '', ...(terms && { probation: terms }) }
         const result = await new Restrictions(store).lift(tenant, act)
         const lifted = result === 'lifted' && name !== undefined
         if (lifted) await cases.noteLift(name)
         if (lifted && left.length > 0 && options.force) {
           const text = `unblocked with --force; not ticked: ${left.join(', ')}`
-          await cases.note(name, { by, text })
+          await cases.note(name, { by, text }, MOST_NOTES + 1)
         }
-        const probation = lifted && terms ? await probationOf(store, tenant, terms) : null
+        const probation = terms ? await probationOf(store, tenant) : undefined
         out.result(
           {
             result,
             tenant,
             case: name ?? null,
             open_steps: left,
-            probation: probation && { ...probation, until: isoTime(probation.until) },
+            probation: probation
+              ? { limits: probation.limits, until: isoTime(probation.until) }
+              : null,
           },
           () => {
-            out.line(
-              result === 'lifted'
-                ? `unblocked ${tenant}${keepUsage ? ', its usage is kept' : ', its windows start afresh'}`
-                : result === 'ended'
-                  ? `${tenant} is not restricted; its probation has ended`
-                  : `${tenant} is not restricted`,
-            )
-            if (probation) {
-              out.line(`on probation: ${probation.limits} until ${shortTime(probation.until)}`)
-            } else if (terms) {
-              out.line('no probation: it begins where a restriction is lifted', 'warn')
-            }
+            out.line(resultLine(tenant, result, keepUsage))
+            if (terms) out.line(probationLine(probation, lifted), lifted ? undefined : 'warn')
             if (name !== undefined) out.line(caseLine(name, left))
           },
         )
@@ -91,9 +90,12 @@ export function addUnblockCommand(program: Command, io: Io): void {
       'tenant',
       'case: that of the restriction, null where there is none',
       'open_steps: steps of its checklist that nobody has ticked',
-      'probation: null, or {limits, until}',
+      'probation: null, or {limits, until}; where it was not restricted, the one that it is on already',
     ],
-    exit: { ...NO_TENANT, 4: '[case] checklist=require, and steps are not ticked (see --force)' },
+    exit: {
+      ...NO_TENANT,
+      4: '[case] checklist=require, and steps are not ticked (see --force); or it has been restricted anew in between',
+    },
   })
 }
 
@@ -128,15 +130,54 @@ function assertEarned(
   )
 }
 
-async function probationOf(
+/**
+ * A probation that is no smaller than the allowance changes nothing, and is a slip of the keyboard.
+ *
+ * @param usual the allowance of a tenant that has none of its own.
+ * @throws {InputError}
+ */
+async function assertSmaller(
   store: Store,
   tenant: string,
-  { limits, duration }: ProbationTerms,
-): Promise<{ limits: string; until: number }> {
-  const [until] = ((await store.client.hget(store.keys.tenant(tenant), 'probation')) ?? '').split(
-    '\t',
+  { limits }: ProbationTerms,
+  usual: Limits,
+): Promise<void> {
+  const { limits: text } = await existingTenant(store, tenant)
+  const own = text === undefined ? usual : parseLimits(text)
+  const isSmaller = parseLimits(limits).some(
+    ({ count, window }) => !own.some((each) => each.count <= count && each.window >= window),
   )
-  return { limits, until: Number(until) || Date.now() + duration }
+  if (isSmaller) return
+  throw new InputError(
+    `--limits "${limits}" allows no less than ${tenant} may anyway (${formatLimits(own)}): give smaller limits, or none`,
+  )
+}
+
+/** The probation that holds now. */
+async function probationOf(store: Store, tenant: string): Promise<Probation | undefined> {
+  const { client, keys } = store
+  const [packed, now] = await Promise.all([
+    client.hget(keys.tenant(tenant), 'probation'),
+    serverTime(client),
+  ])
+  const probation = decodeProbation(packed ?? '')
+  return probation && probation.until > now ? probation : undefined
+}
+
+function resultLine(
+  tenant: string,
+  result: 'lifted' | 'ended' | 'unchanged',
+  keepUsage: boolean,
+): string {
+  if (result === 'ended') return `${tenant} is not restricted; its probation has ended`
+  if (result === 'unchanged') return `${tenant} is not restricted`
+  return `unblocked ${tenant}${keepUsage ? ', its usage is kept' : ', its windows start afresh'}`
+}
+
+function probationLine(probation: Probation | undefined, lifted: boolean): string {
+  if (!probation) return 'no probation: it begins where a restriction is lifted'
+  const holds = `${probation.limits} until ${shortTime(probation.until)}`
+  return lifted ? `on probation: ${holds}` : `on probation as before: ${holds}`
 }
 
 function caseLine(name: string, left: readonly Step[]): string {

@@ -40,6 +40,13 @@ export interface Act {
   readonly reason: string
 }
 
+/** What is to be lifted, and how; see {@link Restrictions.lift}. */
+export interface Lift extends Act {
+  readonly keepUsage: boolean
+  readonly probation?: ProbationTerms
+  readonly seen?: string
+}
+
 /** Places, lifts and lists restrictions. */
 export class Restrictions {
   constructor(private readonly store: Store) {}
@@ -76,12 +83,16 @@ export class Restrictions {
    * A tenant on probation that is not restricted has that ended.
    *
    * @param keepUsage leaves the windows as they are: the next unregistered recipient may trip again.
-   * @param probation what holds from then on; without it, a probation before ends as well.
+   * @param probation what holds from then on; without it, a probation before ends as well. Of a tenant that is not
+   *   restricted, one that it is on stays as it is.
+   * @param seen the case that the caller has looked at, or empty: none. Another one that has been opened since is not
+   *   lifted, and where it has been lifted since, a probation stays. Not given: whatever there is.
    * @throws {NotFoundError} no such tenant.
+   * @throws {RefusedError} it is restricted by another case than `seen`.
    */
   async lift(
     tenant: string,
-    { by, reason, keepUsage, probation }: Act & { keepUsage: boolean; probation?: ProbationTerms },
+    { by, reason, keepUsage, probation, seen = 'any' }: Lift,
   ): Promise<'lifted' | 'ended' | 'unchanged'> {
     const { keys } = this.store
     const reply = (await this.store.run(
@@ -89,10 +100,15 @@ export class Restrictions {
       [keys.tenant(tenant), keys.restriction(tenant), keys.usage(tenant), keys.audit(tenant)],
       [
         ...[by, reason, keepUsage ? 1 : 0, randomToken()],
-        ...[probation?.limits ?? '', probation?.duration ?? 0, this.store.actor],
+        ...[probation?.limits ?? '', probation?.duration ?? 0, this.store.actor, seen],
       ],
-    )) as 'lifted' | 'ended' | 'unchanged' | 'gone'
+    )) as 'lifted' | 'ended' | 'unchanged' | 'other' | 'gone'
     if (reply === 'gone') throw noSuchTenant(tenant)
+    if (reply === 'other') {
+      throw new RefusedError(
+        `${tenant} has just been restricted anew, by another case: look at it (tenantctl case list ${tenant}), then unblock it`,
+      )
+    }
     await this.takeOutOfIndex(tenant)
     return reply
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { RefusedError } from '../../src/errors'
 import type { Event } from '../../src/events/event'
 import { Allowance, DEFAULTS } from '../support/allowance'
 import { NOON } from '../support/clock'
@@ -245,6 +246,49 @@ describe('probation', () => {
     assert.equal(await allowance.lift(), 'ended')
     assert.equal((await allowance.usage()).probation, undefined)
     assert.equal(await allowance.lift(), 'unchanged')
+  })
+
+  it('never allows more than the tenant may anyway, in no window', async () => {
+    const allowance = await Allowance.create({ limits: '1/1h' })
+    await allowance.answers(2)
+    await allowance.registry.setTenant('contoso', { limits: '3/1d, 9/1h' })
+    await allowance.lift(false, 'contoso', { limits: '10/1h, 2/1m', duration: 7 * DAY })
+    const limits = (await allowance.usage()).unregistered.map(({ limit, window }) => [
+      limit,
+      window,
+    ])
+    assert.deepEqual(limits, [
+      [3, DAY],
+      [9, HOUR],
+      [2, HOUR / 60],
+    ])
+    assert.deepEqual(await allowance.answers(2), ['CHARGED', 'CHARGED'])
+    await allowance.advance(HOUR)
+    assert.deepEqual(await allowance.answers(2), ['CHARGED', 'TRIPPED'])
+  })
+
+  it('is not ended by who asks for one, or lifts a case that is lifted already', async () => {
+    const allowance = await Allowance.create({ limits: '5/1h' })
+    await allowance.answers(6)
+    const act = { by: 'bob', reason: 'clean', keepUsage: false }
+    const { restrictions } = allowance
+    await allowance.lift(false, 'contoso', terms)
+    assert.equal(await allowance.lift(false, 'contoso', terms), 'unchanged')
+    assert.equal(await restrictions.lift('contoso', { ...act, seen: 'contoso:1' }), 'unchanged')
+    assert.notEqual((await allowance.usage()).probation, undefined)
+    assert.equal(await restrictions.lift('contoso', { ...act, seen: '' }), 'ended')
+  })
+
+  it('comes of the case that was looked at, and of no other', async () => {
+    const allowance = await Allowance.create({ limits: '5/1h' })
+    const act = { by: 'bob', reason: 'clean', keepUsage: false }
+    const { restrictions } = allowance
+    await allowance.block('unregistered')
+    for (const seen of ['', 'contoso:2']) {
+      await assert.rejects(restrictions.lift('contoso', { ...act, seen }), RefusedError)
+    }
+    assert.notEqual(await allowance.restriction(), undefined)
+    assert.equal(await restrictions.lift('contoso', { ...act, seen: 'contoso:1' }), 'lifted')
   })
 
   it('does not touch the null sender', async () => {

@@ -22,6 +22,7 @@ const CHARGE = 'src/allowance/lua/charge.lua'
 const REFUND = 'src/allowance/lua/refund.lua'
 const LIFT = 'src/restriction/lua/lift.lua'
 const EDGES = 'src/store/lua/edges.lua'
+const LIMITS = 'src/store/lua/limits.lua'
 const PROBATION = 'src/store/lua/probation.lua'
 const RING = 'src/store/lua/ring.lua'
 const SETTLEMENT = 'plugins/settlement.ts'
@@ -212,8 +213,19 @@ for at, ordinal in ipairs(ARGV) do
   fault('an edge that never ends', CHARGE, 'edge.percent > (levels[edge.field] or 0)', 'false'),
   fault('a lift that leaves edges open', LIFT, 'do end_edge(', 'do (function() end)('),
   fault('a probation without an end', PROBATION, 'now < tonumber(ends)', 'true'),
-  fault('a probation that is not looked at', CHARGE, 'probation or tenant[3]', 'tenant[3]'),
-  fault('a lift that leaves the probation', LIFT, 'if not probation then', 'if false then'),
+  fault(
+    'a probation that is not looked at',
+    CHARGE,
+    'default_limits, probation)',
+    'default_limits, false)',
+  ),
+  fault('a probation that allows more', LIMITS, 'limit.count < limits[at].count', 'true'),
+  fault(
+    'a lift that leaves the probation',
+    LIFT,
+    'if ends_probation and not probation then',
+    'if false then',
+  ),
   fault(
     'a trip that raises no event',
     CHARGE,

@@ -123,6 +123,28 @@ describe('tenantctl case, and unblock', () => {
     assert.equal(((await cli.json('status', 'contoso')) as { probation: unknown }).probation, null)
   })
 
+  it('leaves a probation alone where the same is said again, or the case is lifted already', async () => {
+    const cli = await blocked()
+    const unblock = ['unblock', 'contoso', '--reason', 'clean', '--limits', '1/1h', '--for', '7d']
+    const first = (await cli.json(...unblock)) as { probation: object }
+    const again = (await cli.json(...unblock)) as { result: string; probation: object }
+    assert.equal(again.result, 'unchanged')
+    assert.deepEqual(again.probation, first.probation)
+    assert.match((await cli.run(...unblock)).out, /^on probation as before: 1\/1h until \S+Z$/m)
+  })
+
+  it('takes no probation that allows as much as before', async () => {
+    const cli = await blocked()
+    const unblock = (limits: string): Promise<Result> =>
+      cli.run('unblock', 'contoso', '--reason', 'x', '--for', '7d', '--limits', limits)
+    for (const limits of ['2/1h', '500/1h', '2/10m', '3/1m, 2/1h']) {
+      const refused = await unblock(limits)
+      assert.equal(refused.status, 2, limits)
+      assert.match(errorOf(refused), /allows no less than contoso may anyway \(2\/1h\)/)
+    }
+    assert.equal((await unblock('3/1h, 5/1d')).status, 0)
+  })
+
   it('takes --limits and --for together, and no nonsense', async () => {
     const cli = await blocked()
     for (const more of [
@@ -172,6 +194,14 @@ describe('tenantctl case, and unblock', () => {
       assert.equal((await strictly(cli, '--reason', 'x', '--force')).status, 0)
       const [note] = (await show(cli)).notes
       assert.match(note!.text, /^unblocked with --force; not ticked: domains, connectors/)
+    })
+
+    it('goes on with --force though a case takes no more notes', async () => {
+      const cli = await blocked()
+      const key = `${cli.prefix}{contoso}:case:1`
+      await redis.client().hset(key, 'notes', '100')
+      assert.equal((await strictly(cli, '--reason', 'x', '--force')).status, 0)
+      assert.match((await show(cli)).notes.at(-1)!.text, /^unblocked with --force/)
     })
 
     it('lifts a restriction that is older than cases', async () => {

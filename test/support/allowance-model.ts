@@ -89,8 +89,14 @@ export class ModelTenant {
   }
 
   limitsOf(meter: Meter, now: number): Limits {
-    const onProbation = meter === 'unregistered' && this.isOnProbation(now)
-    return onProbation ? this.probation!.limits : this.limits[meter]
+    const own = this.limits[meter]
+    if (meter !== 'unregistered' || !this.isOnProbation(now)) return own
+    const given = this.probation!.limits
+    const windows = new Set([...own, ...given].map(({ window }) => window))
+    return [...windows].map((window) => {
+      const [first, second] = [...own, ...given].filter((limit) => limit.window === window)
+      return second && second.count < first!.count ? second : first!
+    })
   }
 
   private isOnProbation(now: number): boolean {
@@ -132,11 +138,15 @@ export class ModelTenant {
     probation?: { limits: string; duration: number },
   ): 'lifted' | 'ended' | 'unchanged' {
     const { restricted, wouldTrip } = this
-    if (restricted === undefined && !wouldTrip && !this.isOnProbation(now)) return 'unchanged'
-    this.probation =
-      probation && restricted !== undefined
-        ? { limits: parseLimits(probation.limits), until: now + probation.duration }
-        : undefined
+    const endsProbation = restricted !== undefined || !probation
+    const ended = endsProbation && this.isOnProbation(now)
+    if (restricted === undefined && !wouldTrip && !ended) return 'unchanged'
+    if (endsProbation) {
+      this.probation = probation && {
+        limits: parseLimits(probation.limits),
+        until: now + probation.duration,
+      }
+    }
     if (restricted !== undefined) this.raised.push({ kind: 'lifted' })
     this.restricted = undefined
     this.wouldTrip = false

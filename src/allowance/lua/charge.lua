@@ -86,7 +86,7 @@ end
 if scope and meter == 'u' then return restricted() end
 
 local probation = meter == 'u' and probation_at(tenant[5], now)
-local limits = parse_limits(probation or tenant[3] or default_limits)
+local limits = limits_in_force(tenant[3] or default_limits, probation)
 if #limits == 0 then return answer_only('CHARGED') end
 
 local fields = { 'generation' }

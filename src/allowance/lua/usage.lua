@@ -16,8 +16,8 @@ if not tenant[1] then return false end
 local probation = probation_at(tenant[4], now)
 local reply = { now, redis.call('HGET', KEYS[2], 'wouldTrip') or '', probation and tenant[4] or '' }
 
-local function read(meter, text)
-  for _, limit in ipairs(parse_limits(text)) do
+local function read(meter, limits)
+  for _, limit in ipairs(limits) do
     local raw = redis.call('HGET', KEYS[2], meter .. limit.window)
     local ring, newest, total = advance(raw, bucket_of(now, limit.window))
     local row = { meter, limit.window, limit.count, limit.defer and 1 or 0, total, newest }
@@ -34,6 +34,6 @@ local function read(meter, text)
   end
 end
 
-read('u', probation or tenant[2] or ARGV[1])
-read('n', tenant[3] or ARGV[2])
+read('u', limits_in_force(tenant[2] or ARGV[1], probation))
+read('n', parse_limits(tenant[3] or ARGV[2]))
 return reply

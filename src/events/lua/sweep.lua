@@ -17,7 +17,7 @@ local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation')
 if not tenant[1] then return -1 end
 
 local limits = {}
-for _, limit in ipairs(parse_limits(probation_at(tenant[3], now) or tenant[2] or ARGV[1])) do
+for _, limit in ipairs(limits_in_force(tenant[2] or ARGV[1], probation_at(tenant[3], now))) do
   limits['u' .. limit.window] = limit
 end
 

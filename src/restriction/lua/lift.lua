@@ -3,8 +3,9 @@
 -- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] usage   KEYS[4] audit trail
 -- ARGV[1] by   ARGV[2] reason   ARGV[3] 1: keep the usage   ARGV[4] random part of a token
 -- ARGV[5] limits that hold from then on, for the time in ms of ARGV[6]; empty: none   ARGV[7] actor
+-- ARGV[8] the case that is to be lifted, empty where the caller saw no restriction; or any
 -- Reply: lifted; ended (not restricted, and the probation has been ended); unchanged (neither, and in monitor no would-be
--- trip to clear); gone
+-- trip to clear); other (restricted by another case: nothing done); gone
 --
 -- @include clock
 -- @include change
@@ -14,12 +15,22 @@
 -- @include audit
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 
+local function length_text(ms)
+  for _, unit in ipairs({ { 'd', 86400000 }, { 'h', 3600000 }, { 'm', 60000 } }) do
+    if ms % unit[2] == 0 then return string.format('%.0f%s', ms / unit[2], unit[1]) end
+  end
+  return string.format('%.0fs', ms / 1000)
+end
+
 local by, reason = ARGV[1], ARGV[2]
 local restriction = redis.call('HMGET', KEYS[2], 'scope', 'case', 'event')
 local restricted = restriction[1]
+if restricted and ARGV[8] ~= 'any' and (restriction[2] or '') ~= ARGV[8] then return 'other' end
 local would_trip = redis.call('HEXISTS', KEYS[3], 'wouldTrip') == 1
 local on_probation = probation_at(redis.call('HGET', KEYS[1], 'probation'), now_ms())
-if not restricted and not would_trip and not on_probation then return 'unchanged' end
+-- Whoever asks for a probation, or to lift a case that somebody else has lifted just now, does not mean to end one.
+local ends_probation = restricted or (ARGV[5] == '' and (ARGV[8] == 'any' or ARGV[8] == ''))
+if not restricted and not would_trip and not (on_probation and ends_probation) then return 'unchanged' end
 
 local probation
 if restricted and ARGV[5] ~= '' then
@@ -35,8 +46,8 @@ end
 local had = {}
 if restricted then had[#had + 1] = restricted end
 if would_trip then had[#had + 1] = 'would-be trip' end
-if on_probation then had[#had + 1] = 'probation: ' .. on_probation end
-local now_has = probation and string.format('probation: %s for %.0f h; ', ARGV[5], ARGV[6] / 3600000) or ''
+if on_probation and ends_probation then had[#had + 1] = 'probation: ' .. on_probation end
+local now_has = probation and string.format('probation: %s for %s; ', ARGV[5], length_text(tonumber(ARGV[6]))) or ''
 audit(KEYS[4], ARGV[7], restriction[2] or string.match(KEYS[1], '{(.-)}$'),
   restricted and 'restriction lifted' or would_trip and 'would-be trip cleared' or 'probation ended',
   table.concat(had, '; '),
@@ -52,7 +63,7 @@ elseif would_trip then
   redis.call('HDEL', KEYS[3], 'wouldTrip')
 end
 if restricted then redis.call('DEL', KEYS[2]) end
-if not probation then redis.call('HDEL', KEYS[1], 'probation') end
+if ends_probation and not probation then redis.call('HDEL', KEYS[1], 'probation') end
 redis.call('HSET', KEYS[1], 'lifted', string.format('%.0f\t%s\t%s', now_ms(), by, reason))
 change_tenant(KEYS[1], 'state', ARGV[4])
 return restricted and 'lifted' or would_trip and 'lifted' or 'ended'

@@ -13,3 +13,21 @@ local function parse_limits(text)
   end
   return limits
 end
+
+-- The allowance in force: own limits, and of each window the smaller one where the tenant is on probation, which is
+-- never to allow more.
+local function limits_in_force(own, probation)
+  local limits = parse_limits(own)
+  if not probation then return limits end
+  local places = {}
+  for at, limit in ipairs(limits) do places[limit.window] = at end
+  for _, limit in ipairs(parse_limits(probation)) do
+    local at = places[limit.window]
+    if not at then
+      limits[#limits + 1] = limit
+    elseif limit.count < limits[at].count then
+      limits[at] = limit
+    end
+  end
+  return limits
+end
