@@ -25,7 +25,9 @@ export async function raise(
 ): Promise<string> {
   // Nothing is ended twice.
   const resolves = kind === 'resolved' ? { resolves: `evt_${randomToken()}` } : {}
-  const args = [randomToken(), kind, JSON.stringify({ ...FACTS[kind], ...resolves, ...facts })]
+  const own = 'case' in FACTS[kind] ? { case: `${tenant}:1` } : {}
+  const all = { ...FACTS[kind], ...resolves, ...own, ...facts }
+  const args = [randomToken(), kind, JSON.stringify(all)]
   return (await store.run(RAISE, [store.keys.tenant(tenant)], args)) as string
 }
 
