@@ -1,5 +1,6 @@
 import { NotFoundError, RefusedError } from '../errors'
 import type { Event } from '../events/event'
+import { DAY } from '../reporting/calendar'
 import { decodeRestriction, type Restriction } from '../restriction/restriction'
 import { mapInPieces } from '../store/pieces'
 import { readScript } from '../store/script'
@@ -14,7 +15,6 @@ const NOTE = readScript(__dirname, 'case_note')
 const CHECK = readScript(__dirname, 'case_check')
 const CLOSE = readScript(__dirname, 'case_close')
 
-const DAY = 86_400_000
 /** How long the record of a closed case is kept, in ms. */
 export const RECORD_KEPT = 365 * DAY
 /** How long its evidence is, in ms. */

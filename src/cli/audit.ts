@@ -1,14 +1,13 @@
 import type { Command } from 'commander'
 import type { AuditEntry } from '../audit/entry'
 import { AUDIT_DAYS, readTenantAudit, readWholeAudit } from '../audit/reader'
+import { DAY } from '../reporting/calendar'
 import { InputError } from '../errors'
 import { assertTenantId } from '../tenants/identities'
 import { isoTime, shortTime } from '../time'
 import { contextOf } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
-
-const DAY = 86_400_000
 
 interface AuditOptions {
   readonly days: string

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Act } from '../restriction/restriction'
 import { assertConnectorName, assertTenantId, connectorId } from '../tenants/identities'
 import { Registry } from '../tenants/registry'
 import { acceptedReason } from './actor'
@@ -13,41 +14,45 @@ interface Options {
 
 /** `tenantctl connector block` */
 export function addBlock(connector: Command, io: Io): void {
-  const command = connector
-    .command('block')
-    .description(
+  addChange(connector, io, {
+    word: 'block',
+    description:
       'refuse all that a connector relays with 550 5.7.711, on every node at once; the others of its tenant go on',
-    )
-    .argument('<tenant>')
-    .argument('<name>')
-    .requiredOption('--reason <text>', 'why (required): kept and shown')
-    .action(async (tenant: string, name: string, options: Options, self: Command) => {
-      const context = contextOf(io, self)
-      const { by, out } = context
-      const { id, reason } = checked(tenant, name, options)
-      await context.writing(async (store) => {
-        const result = await new Registry(store).blockConnector(tenant, name, { by, reason })
-        out.result({ result, tenant, name }, () =>
-          out.line(
-            result === 'blocked'
-              ? `blocked connector ${id}: all that it relays is refused`
-              : `connector ${id} is blocked already`,
-          ),
-        )
-      })
-    })
-  manual(command, {
-    examples: ['connector block contoso edge --reason "taken over, ticket 4711"'],
-    json: ['result: blocked | unchanged', 'tenant', 'name'],
-    exit: NO_TENANT_OR_CONNECTOR,
+    change: (registry, ...of) => registry.blockConnector(...of),
+    words: (id, result) =>
+      result === 'blocked'
+        ? `blocked connector ${id}: all that it relays is refused`
+        : `connector ${id} is blocked already`,
+    reason: 'taken over, ticket 4711',
   })
 }
 
 /** `tenantctl connector unblock` */
 export function addUnblock(connector: Command, io: Io): void {
+  addChange(connector, io, {
+    word: 'unblock',
+    description: 'let a blocked connector relay again',
+    change: (registry, ...of) => registry.unblockConnector(...of),
+    words: (id, result) =>
+      result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
+    reason: 'installed anew, passwords changed',
+  })
+}
+
+interface Change {
+  readonly word: string
+  readonly description: string
+  readonly change: (registry: Registry, tenant: string, name: string, act: Act) => Promise<string>
+  /** What has been done, for people. */
+  readonly words: (id: string, result: string) => string
+  /** An example. */
+  readonly reason: string
+}
+
+function addChange(connector: Command, io: Io, { word, ...of }: Change): void {
   const command = connector
-    .command('unblock')
-    .description('let a blocked connector relay again')
+    .command(word)
+    .description(of.description)
     .argument('<tenant>')
     .argument('<name>')
     .requiredOption('--reason <text>', 'why (required): kept and shown')
@@ -56,17 +61,13 @@ export function addUnblock(connector: Command, io: Io): void {
       const { by, out } = context
       const { id, reason } = checked(tenant, name, options)
       await context.writing(async (store) => {
-        const result = await new Registry(store).unblockConnector(tenant, name, { by, reason })
-        out.result({ result, tenant, name }, () =>
-          out.line(
-            result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
-          ),
-        )
+        const result = await of.change(new Registry(store), tenant, name, { by, reason })
+        out.result({ result, tenant, name }, () => out.line(of.words(id, result)))
       })
     })
   manual(command, {
-    examples: ['connector unblock contoso edge --reason "installed anew, passwords changed"'],
-    json: ['result: unblocked | unchanged', 'tenant', 'name'],
+    examples: [`connector ${word} contoso edge --reason "${of.reason}"`],
+    json: [`result: ${word}ed | unchanged`, 'tenant', 'name'],
     exit: NO_TENANT_OR_CONNECTOR,
   })
 }

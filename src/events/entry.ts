@@ -21,11 +21,13 @@ export function readFields(fields: readonly string[]): {
   joined: boolean
   alert: Alert | undefined
 } {
-  const value = (name: string): string | undefined => {
-    const at = fields.findIndex((field, index) => index % 2 === 0 && field === name)
-    return at === -1 ? undefined : fields[at + 1]
-  }
-  return { joined: value('joined') === '1', alert: readAlert(value('json')) }
+  return { joined: fieldOf(fields, 'joined') === '1', alert: readAlert(fieldOf(fields, 'json')) }
+}
+
+/** The value of a field of an entry, of which names and values come in turn. */
+export function fieldOf(fields: readonly string[], name: string): string | undefined {
+  const at = fields.findIndex((field, index) => index % 2 === 0 && field === name)
+  return at === -1 ? undefined : fields[at + 1]
 }
 
 /** Of an event; no dot, which stands between the parts of what a webhook signs. */

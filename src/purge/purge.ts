@@ -3,6 +3,7 @@ import { addEntry } from '../audit/trail'
 import { Cases } from '../cases/cases'
 import { parseCaseName } from '../cases/case'
 import { RefusedError } from '../errors'
+import { fieldOf } from '../events/entry'
 import { unpackOpen } from '../events/open'
 import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
@@ -109,11 +110,6 @@ function isGroupOf(tenant: string, field: string, value: string): boolean {
   } catch {
     return false
   }
-}
-
-function fieldOf(fields: readonly string[], name: string): string | undefined {
-  const at = fields.findIndex((field, index) => index % 2 === 0 && field === name)
-  return at === -1 ? undefined : fields[at + 1]
 }
 
 async function forgetEntries({ client }: Store, trail: string, tenant: string): Promise<void> {

@@ -1,3 +1,5 @@
+import { DAY } from './calendar'
+
 /**
  * What keeps reports from filling Redis, or the memory of a process. For one tenant and hour, and for one tenant and day
  * alike, `lua/record.lua` makes
@@ -37,7 +39,6 @@ export const MOST_DAYS_KEPT = 3650
 /** How long it is kept when a connector was used last, in days. */
 export const SEEN_KEPT = 365
 
-const DAY = 86_400_000
 /** The first part of the table above, as the scripts take it. */
 export const HOURS_TTL = HOURS_KEPT * DAY
 export const SEEN_TTL = SEEN_KEPT * DAY

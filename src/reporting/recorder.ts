@@ -3,6 +3,7 @@ import { readScript, type Script } from '../store/script'
 import type { Store } from '../store/store'
 import type { Batch } from './batch'
 import * as bounds from './bounds'
+import { DAY, HOUR } from './calendar'
 import type { Sources } from './sources'
 import type { UnattributedBatch } from './unattributed-batch'
 
@@ -10,8 +11,6 @@ const RECORD = readScript(__dirname, 'record')
 const RECORD_UNATTRIBUTED = readScript(__dirname, 'record_unattributed')
 const NOTE_REPORTED = readScript(__dirname, 'note_reported')
 
-const HOUR = 3_600_000
-const DAY = 24 * HOUR
 /** At the border of an hour the first answer tells what the second call needs. */
 const ATTEMPTS = 3
 /** Tenants that one call puts into the index: Lua can unpack 8000 values at most. */

@@ -1,9 +1,9 @@
 import { isoTime } from '../time'
 import { HOUR, startOf } from '../reporting/calendar'
-import { Hourly, missedHours } from './hourly'
+import { Hourly } from './hourly'
 import type { Rule } from './rule'
 import { BASELINE, lastDay } from './span'
-import { comparison } from './volume'
+import { comparison, isJump } from './volume'
 import { clock, recipients } from './words'
 
 /** How soon after a restriction an intruder takes a registered domain instead. */
@@ -23,11 +23,7 @@ export const registeredVolume: Rule = {
       return lastDay(now)
         .filter((hour) => hour >= begun && hour <= since + SOON)
         .map((hour) => ({ since, hour, busiest, count: sent.in(hour) }))
-        .filter(
-          ({ hour, count }) =>
-            count >= settings.least &&
-            count >= busiest * (settings.registeredVolume + missedHours(hours, hour)),
-        )
+        .filter((each) => isJump(each, hours, settings.least, settings.registeredVolume))
     })
     const worst = jumps.sort((a, b) => b.count - a.count)[0]
     if (!worst) return undefined

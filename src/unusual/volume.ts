@@ -1,4 +1,5 @@
 import { isoTime } from '../time'
+import type { HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import { sumBy } from '../reporting/sum'
 import { Hourly, missedHours } from './hourly'
@@ -14,12 +15,9 @@ export const volume: Rule = {
     if (settings.volume === 0) return undefined
     const sent = new Hourly(hours, 'unregistered')
     const unusual = lastDay(now)
-      .filter((hour) => knownSince <= hour - BASELINE && sent.in(hour) >= settings.least)
+      .filter((hour) => knownSince <= hour - BASELINE)
       .map((hour) => ({ hour, count: sent.in(hour), busiest: sent.busiestHour(hour) }))
-      .filter(
-        ({ hour, count, busiest }) =>
-          count >= busiest * (settings.volume + missedHours(hours, hour)),
-      )
+      .filter((each) => isJump(each, hours, settings.least, settings.volume))
     const worst = unusual.sort((a, b) => b.count - a.count)[0]
     if (!worst) return undefined
     const { hour, count, busiest } = worst
@@ -38,6 +36,28 @@ export const volume: Rule = {
       },
     }
   },
+}
+
+/** An hour beside the busiest one of the seven days before it. */
+interface Beside {
+  readonly hour: number
+  readonly count: number
+  readonly busiest: number
+}
+
+/**
+ * Whether an hour had much more than usual: as if what was missed before had all come in it.
+ *
+ * @param least below it nothing is much.
+ * @param times what the busiest hour had.
+ */
+export function isJump(
+  { hour, count, busiest }: Beside,
+  hours: readonly HourReport[],
+  least: number,
+  times: number,
+): boolean {
+  return count >= least && count >= busiest * (times + missedHours(hours, hour))
 }
 
 /** What the busiest hour of the seven days before had, in words. */
