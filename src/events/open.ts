@@ -6,7 +6,7 @@ export interface Open {
   readonly tenant: string
   /** Id of the event. */
   readonly event: string
-  /** Of an allowance: the edge as the usage holds it (see `store/lua/edges.lua`). */
+  /** Of an allowance: the edge as the usage holds it (see `store/lua/edges.lua`), without the time. */
   readonly edge?: string
   /** Of what is unusual. */
   readonly rule?: string

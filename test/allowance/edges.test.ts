@@ -80,6 +80,18 @@ describe('an edge of the allowance', () => {
     assert.equal(new Set(events.map(({ id }) => id)).size, 3)
   })
 
+  it('is not told again and again by a client that has recipients given back and counted anew', async () => {
+    const allowance = await Allowance.create({ limits: '20/1h' })
+    await allowance.answers(8)
+    for (let at = 0; at < 5; at++) {
+      const transaction = allowance.transaction()
+      const ordinals = [1, 2, 3]
+      for (const ordinal of ordinals) await allowance.charge({ transaction, ordinal })
+      await allowance.ledger.refund('contoso', transaction, ordinals)
+    }
+    assert.deepEqual(told(await allowance.events()), ['50 % of 20'])
+  })
+
   it('is not reached by the null sender, a preview, or nothing of none', async () => {
     const allowance = await Allowance.create({ limits: '0/1h', nullLimits: '2/1h' })
     await allowance.answers(2, { meter: 'null' })

@@ -10,6 +10,8 @@ import { entries } from '../support/events'
 import { useRedis } from '../support/registry'
 
 const HOUR = 3_600_000
+/** An edge of so long a window stays open for so long at least. */
+const QUARTER = HOUR / 4
 
 useRedis()
 
@@ -97,6 +99,9 @@ describe('the sweep', () => {
       const edges = await told()
       await allowance.registry.setTenant('contoso', settings)
       await sweep()
+      assert.deepEqual(await resolved(), [])
+      await allowance.advance(QUARTER)
+      await sweep()
       assert.deepEqual(await resolved(), edges)
     }
     allowance = await Allowance.create({ limits: '100/1h' })
@@ -121,6 +126,7 @@ describe('the sweep', () => {
     await sweep()
     assert.deepEqual(await resolved(), [])
     limits = '100/1h'
+    await allowance.advance(QUARTER)
     await sweep()
     assert.deepEqual(await resolved(), edges)
   })

@@ -54,6 +54,16 @@ export type Coverage = 'not at all' | 'alone' | 'with subdomains'
 export const SENDER = 'mail.other.example'
 export const ABOVE_SENDER = 'other.example'
 
+/** A window has reached a percentage of its limit. */
+interface Edge {
+  readonly window: number
+  readonly percent: number
+  readonly told: number
+}
+
+/** So long an edge stays open, in ms, unless its window is shorter. */
+const LEAST_OPEN = 900_000
+
 /**
  * A tenant's meters as a plain list of events. A window of W ms holds an event for W at least, and until the bucket of
  * ⌈W/60⌉ ms that it fell into is 61 buckets old.
@@ -65,7 +75,7 @@ export class ModelTenant {
   readonly raised: ModelEvent[] = []
   private probation: { readonly limits: Limits; readonly until: number } | undefined
   /** Edges that have been told and not ended. */
-  private edges: { readonly window: number; readonly percent: number }[] = []
+  private edges: Edge[] = []
   private readonly domains = new Map<string, Coverage>()
   private limits: Record<Meter, Limits>
   private mode: Mode = 'enforce'
@@ -151,7 +161,7 @@ export class ModelTenant {
     this.restricted = undefined
     this.wouldTrip = false
     if (!keepUsage) {
-      for (const edge of this.edges) this.raised.push({ kind: 'resolved', ...edge })
+      this.end(this.edges)
       this.edges = []
       this.events = []
       this.latest.clear()
@@ -188,9 +198,9 @@ export class ModelTenant {
         return [window, level ?? 0]
       }),
     )
-    const isOver = ({ window, percent }: { window: number; percent: number }): boolean =>
-      percent > (levels.get(window) ?? 0)
-    for (const edge of this.edges.filter(isOver)) this.raised.push({ kind: 'resolved', ...edge })
+    const isOver = ({ window, percent, told }: Edge): boolean =>
+      percent > (levels.get(window) ?? 0) && at - told >= Math.min(LEAST_OPEN, window)
+    this.end(this.edges.filter(isOver))
     this.edges = this.edges.filter((edge) => !isOver(edge))
     const reached = new Map<number, number>()
     for (const { window } of limits) {
@@ -198,10 +208,16 @@ export class ModelTenant {
       const told = this.edges.filter((edge) => edge.window === window)
       if (told.some((edge) => edge.percent >= percent) || percent === 0) continue
       reached.set(window, percent)
-      this.edges.push({ window, percent })
+      this.edges.push({ window, percent, told: at })
       this.raised.push({ kind: 'allowance', window, percent })
     }
     return reached
+  }
+
+  private end(edges: readonly Edge[]): void {
+    for (const { window, percent } of edges) {
+      this.raised.push({ kind: 'resolved', window, percent })
+    }
   }
 
   private answer(now: number, key: string, meter: Meter, late: boolean): Answer {

@@ -186,7 +186,7 @@ local function tell_edges(text)
   local levels, told, left = {}, {}, {}
   for at, limit in ipairs(limits) do levels[fields[at + 1]] = level_of(percents, limit.used, limit.count) end
   for _, edge in ipairs(open_edges(text)) do
-    if edge.percent > (levels[edge.field] or 0) then
+    if edge.percent > (levels[edge.field] or 0) and may_end(edge, now) then
       end_edge(KEYS[1], random, edge)
     else
       told[edge.field] = math.max(told[edge.field] or 0, edge.percent)
@@ -199,7 +199,8 @@ local function tell_edges(text)
       limit.reached = levels[field]
       local facts = facts_of(limit)
       facts.percent = limit.reached
-      left[#left + 1] = { field = field, percent = limit.reached, event = raise_event(KEYS[1], random, 'allowance', facts) }
+      local event = raise_event(KEYS[1], random, 'allowance', facts)
+      left[#left + 1] = { field = field, percent = limit.reached, event = event, told = now }
     end
   end
   local now_open = edges_text(left)

@@ -37,7 +37,7 @@ end
 local text = redis.call('HGET', KEYS[2], 'warned')
 for _, edge in ipairs(open_edges(text)) do
   known[edge.event] = true
-  if holds(edge) then left[#left + 1] = edge else ends(edge) end
+  if holds(edge) or not may_end(edge, now) then left[#left + 1] = edge else ends(edge) end
 end
 if text and ended > 0 then redis.call('HSET', KEYS[2], 'warned', edges_text(left)) end
 for _, edge in ipairs(open_edges(ARGV[3])) do

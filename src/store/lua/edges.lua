@@ -1,17 +1,33 @@
 -- Edges of an allowance: that a window has reached a percentage of its limit, told once and until it has fallen below
--- it again. Those that are open stand in the usage as `u<window>:<percent>:<event>`, joined by commas. Needs event.
+-- it again. Those that are open stand in the usage as `u<window>:<percent>:<event>:<when told, in ms>`, joined by commas.
+-- Needs event.
+
+-- So long an edge stays open, in ms, unless its window is shorter: a client that has recipients given back and counted
+-- anew would have it told as often as it likes, and push the alerts of others out of the stream.
+local LEAST_OPEN_MS = 900000
+
 local function open_edges(text)
   local edges = {}
-  for field, percent, event in string.gmatch(text or '', '(%w+):(%d+):([%w_]+)') do
-    edges[#edges + 1] = { field = field, percent = tonumber(percent), event = event }
+  for field, percent, event, told in string.gmatch(text or '', '(%w+):(%d+):([%w_]+):?(%d*)') do
+    edges[#edges + 1] = { field = field, percent = tonumber(percent), event = event, told = tonumber(told) or 0 }
   end
   return edges
 end
 
 local function edges_text(edges)
   local parts = {}
-  for at, edge in ipairs(edges) do parts[at] = string.format('%s:%d:%s', edge.field, edge.percent, edge.event) end
+  for at, edge in ipairs(edges) do
+    parts[at] = string.format('%s:%d:%s:%.0f', edge.field, edge.percent, edge.event, edge.told)
+  end
   return table.concat(parts, ',')
+end
+
+local function window_of(edge)
+  return tonumber(string.sub(edge.field, 2))
+end
+
+local function may_end(edge, now)
+  return now - edge.told >= math.min(LEAST_OPEN_MS, window_of(edge))
 end
 
 -- The highest of the percentages, as `50,80,95`, that `used` of `count` has reached; 0: none.
@@ -29,6 +45,6 @@ end
 -- Says that what the edge told has ended.
 local function end_edge(tenant_key, random, edge)
   raise_event(tenant_key, random, 'resolved', {
-    resolves = edge.event, of = 'allowance', percent = edge.percent, window = tonumber(string.sub(edge.field, 2)),
+    resolves = edge.event, of = 'allowance', percent = edge.percent, window = window_of(edge),
   })
 end
