@@ -121,8 +121,11 @@ async function connectorNames(store: Store, tenant: string): Promise<string[]> {
 }
 
 function sourcesOf(rows: readonly DatedRow[], dimension: 'ip' | 'user'): Source[] {
-  return sumBy(rows, dimension)
-    .filter(({ key }) => key !== '')
-    .slice(0, MOST_TOLD)
-    .map(({ key, counts }) => ({ source: key, recipients: recipients(counts) }))
+  return (
+    sumBy(rows, dimension)
+      .map(({ key, counts }) => ({ source: key, recipients: recipients(counts) }))
+      // Mail refused at MAIL has no recipients; `(other)` may hold nothing else.
+      .filter(({ source, recipients }) => source !== '' && recipients > 0)
+      .slice(0, MOST_TOLD)
+  )
 }

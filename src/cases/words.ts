@@ -6,10 +6,8 @@ export function tripWords(trip: {
   readonly scope: Scope
   readonly reason: string
   readonly trigger: Trigger | undefined
-  readonly onProbation: boolean
 }): string {
   const parts = [`${trip.scope}: ${trip.reason}`]
   if (trip.trigger) parts.push(describeTrigger(trip.trigger))
-  if (trip.onProbation) parts.push('within probation')
   return parts.join('; ')
 }

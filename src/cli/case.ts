@@ -209,7 +209,7 @@ function print(out: Output, shown: Case, findings: Findings): void {
     ['case', shown.name],
     ['state', stateOf(shown)],
     ['opened', `${shortTime(shown.opened)} by ${shown.by}`],
-    ['reason', shown.onProbation ? `${shown.reason}, within probation` : shown.reason],
+    ['reason', shown.reason],
   ]
   if (trigger) facts.push(['trigger', describeTrigger(trigger)])
   if (lifted) facts.push(['lifted', said(lifted)])
@@ -228,10 +228,12 @@ function print(out: Output, shown: Case, findings: Findings): void {
     '',
   )
   out.line()
-  section(out, 'domains that mail was accepted from, and that are not registered', [
-    ...findings.domains.map(({ domain, accepted }) => `${domain}  ${recipientsOf(accepted)}`),
-    ...(findings.domains.length > 0 ? [`which may be its own: tenantctl suggest ${tenant}`] : []),
-  ])
+  section(
+    out,
+    'domains that mail was accepted from, and that are not registered',
+    findings.domains.map(({ domain, accepted }) => `${domain}  ${recipientsOf(accepted)}`),
+  )
+  if (findings.domains.length > 0) out.line(`  which may be its own: tenantctl suggest ${tenant}`)
   section(
     out,
     'connectors to look at',

@@ -250,6 +250,16 @@ describe('what is known of a case', () => {
     await row('lure.example', 40)
     await row('shop.contoso.com', 9, 'web')
     await row('refused.example', 0)
+    // What is refused at MAIL has no recipients.
+    const refusedAtMail = sourceField({
+      domain: '(other)',
+      connector: '',
+      ip: '(other)',
+      user: '(other)',
+    })
+    const key = keys.reportHour('contoso', Math.floor(now / HOUR))
+    const messages = { ...NOTHING.messages, refused: 25 }
+    await client.hset(key, refusedAtMail, packCounts({ ...NOTHING, messages }))
     await cases.take('contoso', tripped(now))
     const known = async () => findingsOf(store, await cases.existing('contoso:1'), Date.now())
     const before = await known()

@@ -3,7 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
 import { startRedis, type TestRedis } from '../support/redis'
+import { record } from '../support/reports'
 import { charge } from './charging'
 import { Cli, errorOf, type Result } from './cli'
 
@@ -89,6 +92,31 @@ describe('tenantctl case, and unblock', () => {
     assert.match(list, /^contoso:1 +\S+Z +restricted +ann +domains, connectors, proof +phishing$/m)
     assert.match((await cli.run('status', 'contoso')).out, /^case +contoso:1: tenantctl case show/m)
     assert.match((await cli.run('restricted')).out, /^contoso +contoso:1 /m)
+  })
+
+  it('tells how many domains are left out, and where to go on, however many there are', async () => {
+    const cli = await blocked()
+    const store = new Store(redis.client(), new Keys(cli.prefix))
+    const domains = Array.from({ length: 12 }, (_, at) => `lure${at}.example`)
+    const at = Date.now()
+    await record(store, 'contoso', ...domains.map((domain) => ({ at, domain, accepted: 1 })))
+    const { out } = await cli.run('case', 'show', 'contoso:1')
+    assert.equal(out.match(/^ {2}lure\d+\.example {2}1 recipient$/gm)?.length, 10)
+    assert.match(
+      out,
+      /^ {2}and 2 more, in --json\n {2}which may be its own: tenantctl suggest contoso$/m,
+    )
+  })
+
+  it('says once that a tenant tripped within probation', async () => {
+    const cli = await blocked()
+    await cli.json('unblock', 'contoso', '--reason', 'x', '--limits', '1/1h', '--for', '7d')
+    for (let each = 0; each < 2; each++) await charge(redis, cli, 'contoso')
+    await cli.json('case', 'note', 'contoso:2', 'seen')
+    const { out } = await cli.run('case', 'show', 'contoso:2')
+    assert.match(out, /^reason +allowance of 1\/1h exceeded within probation$/m)
+    const [, tripped] = (await cli.run('audit', 'contoso')).out.split('restriction tripped')
+    assert.equal(tripped?.match(/within probation/g)?.length, 1)
   })
 
   it('opens the case of a trip that no process has told of yet', async () => {
