@@ -23,7 +23,8 @@ export interface SeededTenants {
 
 /**
  * Fills Redis with tenants, faster than an operator could: the first one is registered, and charged once where they
- * are to be active; the others are byte for byte copies of its keys (DUMP, RESTORE) with a domain of their own.
+ * are to be active; the others are byte for byte copies of its keys (DUMP, RESTORE) with a domain of their own, and an
+ * audit trail that says so.
  *
  * @param port that of the same Redis.
  * @param ledger charges the first tenant once; without it all are idle.
@@ -49,6 +50,9 @@ export async function seedTenants(
   const tenant = (await client.dumpBuffer(keys.tenant(first))).toString('latin1')
   const usage = ledger && (await client.dumpBuffer(keys.usage(first))).toString('latin1')
   const packed = (await client.hget(keys.domains(first), domainOf(first))) ?? ''
+  const trail = await client.lrange(keys.audit(first), 0, -1)
+  const added = (await client.lindex(keys.tenantsAudit, -1)) ?? ''
+  const kept = String(await client.pttl(keys.audit(first)))
   const loader = await BulkLoader.open(port)
   for (const piece of pieces(range(1, count), PIECE)) {
     const ids = piece.map(idOf)
@@ -56,7 +60,10 @@ export async function seedTenants(
       await loader.add('RESTORE', keys.tenant(id), '0', tenant)
       if (usage) await loader.add('RESTORE', keys.usage(id), '0', usage)
       await loader.add('HSET', keys.domains(id), domainOf(id), packed)
+      await loader.add('RPUSH', keys.audit(id), ...trail.map((line) => line.replaceAll(first, id)))
+      await loader.add('PEXPIRE', keys.audit(id), kept)
     }
+    await loader.add('RPUSH', keys.tenantsAudit, ...ids.map((id) => added.replaceAll(first, id)))
     await loader.add('SADD', keys.tenants, ...ids)
     await loader.add('HSET', keys.ownerNames, ...ids.flatMap((id) => [domainOf(id), `- ${id}`]))
     const reversed = ids.flatMap((id) => ['0', reverseLabels(domainOf(id))])

@@ -7,10 +7,12 @@ import { waitFor } from '../../scripts/services/wait-for'
 import { parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
 import { Engine } from '../../src/relay/engine'
 import { REPLIES } from '../../src/relay/reply'
+import { MOST_CONNECTOR_ROWS } from '../../src/reporting/bounds'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Registry } from '../../src/tenants/registry'
 import { settingsFor } from '../support/connection'
+import { entriesOf } from '../support/contents'
 import { heapInUse } from '../support/heap'
 import { configWith } from '../support/judgement'
 import { startRedis, type TestRedis } from '../support/redis'
@@ -176,7 +178,7 @@ describe('memory', () => {
     while (names.length > 0) await store.client.unlink(...names.splice(0, 1000))
     const left = (await usedMemory()) - before
     assert.ok(left < 3 * MB, `${left} bytes besides receipts`)
-    assert.equal((await store.client.keys('*')).length, KEYS_OF_ONE_TENANT)
+    await assertKeysOfOneTenant()
   })
 
   it('holds receipts of what was given back for minutes: a session may go on so for ever', async () => {
@@ -250,8 +252,54 @@ describe('memory', () => {
   })
 })
 
-/** `tenants`, epoch, its hash, domains and usage; owners: names, index, version; connectors, identities, token. */
-const KEYS_OF_ONE_TENANT = 11
+/** There whatever the mail of the tenant was, and never to go. */
+const LASTING = [
+  ...['{@tenants}', '{@tenants}:epoch', '{contoso}', '{contoso}:domains', '{contoso}:usage'],
+  ...['{@owners}:names', '{@owners}:index', '{@owners}:version', '{@reported}'],
+  ...['{@connectors}', '{@connectors}:identities', '{@connectors}:token'],
+]
+/** To go by themselves; `N`: an hour or a day. */
+const EXPIRING = [
+  ...['{contoso}:audit', '{@tenants}:audit', '{@connectors}:audit'],
+  ...['{contoso}:flushes', '{contoso}:seen', '{contoso}:samples:dN'],
+  ...['{contoso}:report:hN', '{contoso}:report:hN:others'],
+  ...['{contoso}:report:dN', '{contoso}:report:dN:others'],
+]
+
+/** Rows of a day besides those of its sources: the one for all the rest, and one of each class in each of its hours. */
+const TOTALS = 1 + 3 * 24
+
+/** Those keys, each of a bounded size, and none else. */
+async function assertKeysOfOneTenant(): Promise<void> {
+  const { client, keys } = store
+  await engine.flushReports('contoso')
+  const names = (await client.keys('*')).sort()
+  const shapeOf = (name: string): string =>
+    name.slice(keys.prefix.length).replace(/(:[hd])\d+/, '$1N')
+  const shapes = [...new Set(names.map(shapeOf))]
+  assert.deepEqual(shapes.sort(), [...LASTING, ...EXPIRING].sort())
+  for (const name of names) {
+    const shape = shapeOf(name)
+    // An hour may have ended meanwhile.
+    const alike = names.filter((each) => shapeOf(each) === shape).length
+    assert.ok(alike <= (shape.includes('N') ? 2 : 1), names.join(' '))
+    const type = await client.type(name)
+    if (type === 'hash') {
+      const rows = await client.hlen(name)
+      assert.ok(rows <= MOST_CONNECTOR_ROWS + TOTALS, `${name}: ${rows} rows`)
+    } else if (type === 'string') {
+      const octets = await client.strlen(name)
+      assert.ok(octets <= HYPERLOGLOG, `${name}: ${octets} octets`)
+    } else assert.ok((await entriesOf(client, name)).length <= 2, name)
+    const left = await client.pttl(name)
+    if (EXPIRING.includes(shape)) assert.ok(left > 0 && left <= YEAR, `${name}: ${left}`)
+    else assert.equal(left, -1, name)
+  }
+}
+
+const YEAR = 365 * 86_400_000
+/** The most octets that one takes. */
+const HYPERLOGLOG = 12_304
 
 /** As long as Haraka's. */
 function uuidOf(at: number): string {
