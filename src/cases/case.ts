@@ -56,9 +56,13 @@ export function caseName(tenant: string, number: number): string {
   return `${tenant}:${number}`
 }
 
-/** @throws {InputError} */
+/**
+ * Takes nothing but what {@link caseName} gives: the scripts compare the name itself.
+ *
+ * @throws {InputError}
+ */
 export function parseCaseName(text: string): { tenant: string; number: number } {
-  const match = /^([^:]*):([1-9]\d{0,8})$/.exec(text.trim())
+  const match = /^([^:]*):([1-9]\d{0,8})$/.exec(text)
   if (!match) {
     throw new InputError(
       `"${text}" is no case: give TENANT:NUMBER, such as contoso:3; tenantctl case list shows all`,

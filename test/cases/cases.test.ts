@@ -226,7 +226,8 @@ describe('a case', () => {
     await assert.rejects(cases.note('contoso:9', ANN), NotFoundError)
     await assert.rejects(cases.check('contoso:9', 'proof', ANN), NotFoundError)
     await assert.rejects(cases.close('contoso:9', ANN), NotFoundError)
-    for (const name of ['contoso', 'contoso:', 'contoso:0', 'contoso:x', ':1', 'A:1', '@cases:1']) {
+    const names = ['contoso', 'contoso:', 'contoso:0', 'contoso:x', ':1', 'A:1', '@cases:1']
+    for (const name of [...names, ' contoso:1', 'contoso:1 ', 'contoso:1\n']) {
       assert.throws(() => parseCaseName(name), InputError, name)
     }
   })
