@@ -1,12 +1,13 @@
 const GAPS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
-const INVISIBLE = /[\p{Cc}\p{Bidi_Control}]/gu
-const UNSAFE = /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/u
+const INVISIBLE = /[\p{Cc}\p{Cs}\p{Bidi_Control}]/gu
+const UNSAFE = /[\p{Cc}\p{Cs}\u2028\u2029\p{Bidi_Control}]/u
 const JSON_UNSAFE = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu
 
 /**
  * Makes a text that came from outside safe for a terminal and for a line of a log: control characters
  * (ESC and the C1 set among them, which terminals take as commands) and bidi controls (which reorder
- * what is read) go, line breaks and tabs become one space.
+ * what is read) go, as do lone surrogates, which UTF-8 cannot say; line breaks and tabs become one
+ * space.
  */
 export function clean(text: string): string {
   // Nearly all texts are clean, and to replace nothing costs more than to look.

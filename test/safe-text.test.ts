@@ -21,6 +21,11 @@ describe('text for terminals and logs', () => {
     assert.equal(clean('\u202egpj.exe\u2066\u200f'), 'gpj.exe')
   })
 
+  it('drops half a character, which Redis would get as another one', () => {
+    assert.equal(clean('a\ud800b\udc00'), 'ab')
+    assert.equal(clean('\ud83d\ude00'), '\ud83d\ude00')
+  })
+
   it('never lets anything through that acts on a terminal', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {

@@ -77,6 +77,14 @@ describe('a blocked connector', () => {
     }
   })
 
+  it('is blocked for all to hear, or not at all', async () => {
+    const site = await blockedSite()
+    // Half a character: no JSON that the script could read.
+    const act = { ...ACT, reason: '\ud800' }
+    await assert.rejects(site.registry.blockConnector('contoso', 'web', act))
+    assert.equal(await blockOf(site, 'web'), undefined)
+  })
+
   it('stays so when it is disabled, enabled, or added again', async () => {
     const site = await blockedSite()
     const { registry } = site

@@ -10,7 +10,8 @@
 -- @include clock
 -- @include change
 -- @include audit
-local changes = cjson.decode(ARGV[2])
+-- What cannot be read ends the script before anything is written.
+local changes, entries = cjson.decode(ARGV[2]), cjson.decode(ARGV[4])
 local free = {}
 for _, change in ipairs(changes) do
   if (redis.call('HGET', KEYS[1], change.id) or '') ~= change.was then return { 'stale' } end
@@ -55,7 +56,7 @@ for _, change in ipairs(changes) do
     redis.call('HSET', KEYS[1], change.id, change.value)
   end
 end
-for _, entry in ipairs(cjson.decode(ARGV[4])) do
+for _, entry in ipairs(entries) do
   audit(KEYS[4], ARGV[3], entry.subject, entry.what, entry.from, entry.to)
 end
 for _, identity in ipairs(freed) do redis.call('HDEL', KEYS[2], identity) end
