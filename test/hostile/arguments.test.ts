@@ -1,9 +1,16 @@
 // Hostile values in every place of every command: one clean line, and nothing but the named thing has changed.
 import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { Redis } from 'ioredis'
+import { Keys } from '../../src/store/keys'
 import { Cli, errorOf, tenantctl } from '../cli/cli'
+import { entriesFor, fieldsOf, type Told } from '../support/audit-model'
+import { contentsOf, type Contents } from '../support/contents'
 import { startRedis, type TestRedis } from '../support/redis'
+import { scratchDir } from '../../scripts/services/scratch'
 
 const VALUES: readonly string[] = [
   // The shell's.
@@ -35,6 +42,10 @@ const VALUES: readonly string[] = [
     'file:site-a',
     'default',
   ],
+  ...['t1:{contoso}:audit', '{@tenants}:audit', 't1:{fabrikam}:case:1', '{@events}', 'evt_0'],
+  ...['fabrikam', 'fabrikam:1', ' fabrikam:1', 'fabrikam:1\n', 'fabrikam:01', 'fabrikam:0'],
+  ...['northwind:1', 'fabrikam:1:evidence', 'fabrikam:1e0', ':1', 'contoso:1', 'tailspin'],
+  ...['domain=*', 'connector^=', 'ip=', 'user=a\tb', '{"id":"evt_0"}', '","to":"x', '(other)'],
   // A terminal's, and what cannot be seen.
   ...[
     'a\tb',
@@ -88,10 +99,15 @@ const VALUES: readonly string[] = [
     '*.com',
     '<>',
     '[192.0.2.1]',
+    'gmail.com',
+    'ann@contoso.example',
+    'ann@fabrikam.example\r\nBcc: x@y.example',
   ],
+  // Times and steps.
+  ...['0s', '36h', '9999999999d', '2026-02-30', '-1', '1.5', 'hour', 'servers', 'Servers'],
 ]
 
-/** The place of the value in a command line. */
+/** The place of the value in a command line, as a word or a part of one. */
 const V = '\0value'
 
 const PLACES: readonly (readonly string[])[] = [
@@ -101,8 +117,13 @@ const PLACES: readonly (readonly string[])[] = [
     ['tenant', 'show', V],
     ['tenant', 'remove', V],
     ['tenant', 'list', V],
+    ['tenant', 'add', 'new', '--by', V],
+    ['tenant', 'remove', V, '--purge'],
+    ['tenant', 'remove', 'contoso', '--by', V],
+    ['tenant', 'remove', 'contoso', '--purge', '--by', V],
+    ['tenant', 'remove', 'tailspin', '--purge', '--by', V],
   ],
-  ...['--name', '--limits', '--null-limits', '--mode'].flatMap((option) => [
+  ...['--name', '--limits', '--null-limits', '--mode', '--contact'].flatMap((option) => [
     ['tenant', 'add', 'new', option, V],
     ['tenant', 'set', 'contoso', option, V],
   ]),
@@ -114,6 +135,8 @@ const PLACES: readonly (readonly string[])[] = [
   ...[
     ['domain', 'add', 'contoso', 'new.example', V, '--subdomains'],
     ['domain', 'add', 'contoso', V, '--shared'],
+    ['domain', 'add', 'contoso', V, '--force'],
+    ['domain', 'add', V, 'gmail.com', '--force'],
   ],
   ...[
     ['domain', 'remove', V, 'contoso.example'],
@@ -136,9 +159,18 @@ const PLACES: readonly (readonly string[])[] = [
     option,
     V,
   ]),
-  ...['remove', 'enable', 'disable'].flatMap((word) => [
+  ...['remove', 'enable', 'disable', 'show'].flatMap((word) => [
     ['connector', word, V, 'mx'],
     ['connector', word, 'contoso', V],
+  ]),
+  ...[
+    ['block', 'contoso'],
+    ['unblock', 'northwind'],
+  ].flatMap(([word, tenant]) => [
+    ['connector', word!, V, 'mx', '--reason', 'x'],
+    ['connector', word!, tenant!, V, '--reason', 'x'],
+    ['connector', word!, tenant!, 'mx', '--reason', V],
+    ['connector', word!, tenant!, 'mx', '--reason', 'x', '--by', V],
   ]),
   ...[
     ['connector', 'list', V],
@@ -146,17 +178,76 @@ const PLACES: readonly (readonly string[])[] = [
     ['restricted', V],
     ['doctor', V],
     ['apply', V],
+    ['backup', V],
+    ['restore', V],
+    ['restore', V, '--force'],
     ['init', V],
   ],
   ...[
     ['block', V, '--reason', 'x'],
     ['block', 'contoso', '--reason', V],
     ['block', 'contoso', '--reason', 'x', '--by', V],
+    ['block', 'fabrikam', '--all', '--reason', V],
   ],
   ...[
     ['unblock', V, '--reason', 'x'],
     ['unblock', 'fabrikam', '--reason', V],
     ['unblock', 'fabrikam', '--reason', 'x', '--by', V],
+    ['unblock', 'fabrikam', '--reason', V, '--force'],
+    ['unblock', 'fabrikam', '--reason', 'x', '--force', V],
+    ['unblock', 'fabrikam', '--reason', 'x', '--limits', V, '--for', '7d'],
+    ['unblock', 'fabrikam', '--reason', 'x', '--limits', '5/1h', '--for', V],
+    ['unblock', 'fabrikam', '--reason', V, '--limits', '5/1h', '--for', '7d'],
+  ],
+  ...[
+    ['case', V],
+    ['case', 'list', V],
+    ['case', 'list', V, '--all'],
+    ['case', 'show', V],
+    ['case', 'show', `fabrikam:${V}`],
+  ],
+  ...[
+    ['case', 'note', V, 'x'],
+    ['case', 'note', 'fabrikam:1', V],
+    ['case', 'note', 'fabrikam:1', 'x', '--by', V],
+  ],
+  ...[
+    ['case', 'check', V, 'servers', '--note', 'x'],
+    ['case', 'check', 'fabrikam:1', V, '--note', 'x'],
+    ['case', 'check', 'fabrikam:1', 'servers', '--note', V],
+    ['case', 'check', 'fabrikam:1', 'servers', '--note', 'x', '--by', V],
+  ],
+  ...[
+    ['case', 'close', V, '--note', 'x'],
+    ['case', 'close', 'northwind:1', '--note', V],
+    ['case', 'close', 'northwind:1', '--note', 'x', '--by', V],
+  ],
+  ...[
+    ['report', V],
+    ['report', V, '--csv'],
+    ['unattributed', V],
+    ['events', V],
+    ['evidence', V],
+    ['unusual', V],
+    ['suggest', V],
+    ['audit', V],
+  ],
+  ...[V, `domain=${V}`, `domain^=${V}`, `connector=${V}`, `ip=${V}`, `user=${V}`, `${V}=x`].map(
+    (filter) => ['report', 'contoso', '--where', filter],
+  ),
+  ...['--days', '--from', '--to', '--by'].map((option) => ['report', 'contoso', option, V]),
+  ...[
+    ['unattributed', '--days', V],
+    ['events', '--tenant', V],
+    ['evidence', `fabrikam:${V}`],
+    ['suggest', 'contoso', '--dns', V],
+    ['audit', '--days', V],
+    ['audit', 'contoso', '--days', V],
+  ],
+  ...[
+    ['alert', V],
+    ['alert', 'test', V],
+    ['alert', 'test', '--by', V],
   ],
   ...['--from', '--to', '--ip', '--auth', '--cert'].map((option) => [
     ...['explain', ...(option === '--from' ? [] : ['--from', 'a@lure.example'])],
@@ -168,12 +259,84 @@ const PLACES: readonly (readonly string[])[] = [
 // eslint-disable-next-line no-control-regex
 const UNCLEAN = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\p{Bidi_Control}]/u
 
+/** What keys there may be, without the prefix. */
+const KEYS = [
+  /^\{([a-z0-9][a-z0-9._-]{0,62})\}(?::(?:domains|usage|restriction|audit|cases|case:[1-9]\d*))?$/,
+  /^\{(@tenants|@connectors)\}(?::(?:epoch|token|identities|audit))?$/,
+  /^\{(@owners)\}:(?:names|index|version)$/,
+  /^\{(@restricted|@cases)\}$/,
+  /^\{(@events)\}(?::(?:ids|groups|due))?$/,
+]
+
+/** The hash tag of one of those; empty where it is none. */
+function tagOf(key: string): string {
+  return KEYS.map((pattern) => pattern.exec(key)?.[1]).find((tag) => tag !== undefined) ?? ''
+}
+
+/** An entry as it is told of on the channel. */
+type Heard = Omit<Told, 'trail'> & Readonly<Record<'os' | 'redis' | 'note', string>>
+
+interface Raised {
+  readonly kind: string
+  readonly by: string
+  readonly reason: string
+}
+
+interface Published {
+  readonly id: string
+  readonly kind: string
+  readonly facts: { readonly by: string }
+}
+
+/** What follows an option, as the command takes it. */
+function optionOf(args: readonly string[], option: string): string | undefined {
+  const at = args.lastIndexOf(option)
+  return at === -1 ? undefined : inUtf8(args[at + 1]?.trim() ?? '')
+}
+
+/** What is left of a text where it is written as UTF-8, which cannot say half a character. */
+function inUtf8(text: string): string {
+  return Buffer.from(text).toString()
+}
+
+/** Those of one trail stay in their order. */
+function byTrail<T extends Pick<Told, 'trail'>>(entries: readonly T[]): T[] {
+  return [...entries].sort((a, b) => a.trail.localeCompare(b.trail))
+}
+
+/** In any order. */
+function inLines(entries: readonly object[]): string[] {
+  return entries.map((entry) => JSON.stringify(Object.entries(entry).sort())).sort()
+}
+
+/** Whether a line of a trail is about this tenant, or what belongs to it. */
+function isOf(tenant: string, trail: string, line: string): boolean {
+  const subject = line.split('\t')[1]!
+  return tenantOfKey(trail) === tenant || subject.split(/[:/]/)[0] === tenant
+}
+
+/** Empty where it is shared. */
+function tenantOfKey(key: string): string {
+  return /^\{([^@}]*)\}/.exec(key)?.[1] ?? ''
+}
+
+/** What led to a purge is told of, and then forgotten. */
+function isRemovalOfPurged({ subject, what }: Heard, purged: string | undefined): boolean {
+  return what !== 'tenant purged' && subject.split(/[:/]/)[0] === purged
+}
+
 describe('tenantctl', () => {
+  const scratch = scratchDir('arguments')
+  const cwd = path.join(scratch, 'a')
+  let first: Contents
+  let ear: Redis
+  const heard: Heard[] = []
   let redis: TestRedis
   let client: Redis
   let cli: Cli
   let seeded: Map<string, Buffer>
   before(async () => {
+    mkdirSync(cwd)
     redis = await startRedis()
     client = redis.client()
     cli = new Cli(redis.url)
@@ -184,8 +347,21 @@ describe('tenantctl', () => {
         `connector add ${id} mx --ip 192.0.2.${10 + at}`,
       ]),
       'block fabrikam --reason abuse',
+      // A case that can be closed, a connector that can be unblocked, and a tenant that is gone.
+      'tenant add northwind',
+      'connector add northwind mx --ip 192.0.2.20',
+      'connector block northwind mx --reason abuse',
+      'block northwind --reason abuse',
+      'unblock northwind --reason cleaned',
+      'tenant add tailspin',
+      'tenant remove tailspin',
+      'alert test',
     )
     seeded = await dump()
+    first = await contents()
+    ear = redis.client()
+    ear.on('message', (_channel, message) => heard.push(JSON.parse(message) as Heard))
+    await ear.subscribe(`${cli.prefix}audit`)
   })
   after(() => redis.stop())
   beforeEach(restore)
@@ -203,35 +379,34 @@ describe('tenantctl', () => {
     seeded = await dump()
   }
 
-  /** Key → what it holds, an entry a line. */
-  async function contents(): Promise<Map<string, Set<string>>> {
-    const found = new Map<string, Set<string>>()
-    for (const name of await client.keys('*')) {
-      const type = await client.type(name)
-      const entries =
-        type === 'hash'
-          ? Object.entries(await client.hgetall(name)).map((pair) => pair.join(' = '))
-          : type === 'set'
-            ? await client.smembers(name)
-            : type === 'zset'
-              ? await client.zrange(name, '0', '-1')
-              : [(await client.get(name)) ?? '']
-      found.set(name, new Set(entries))
-    }
-    return found
+  /** All that is in Redis, by keys without the prefix. */
+  async function contents(): Promise<Contents> {
+    return new Map(
+      [...(await contentsOf({ client, keys: new Keys('') }))].map(([key, entries]) => {
+        assert.ok(key.startsWith(cli.prefix), key)
+        return [key.slice(cli.prefix.length), entries]
+      }),
+    )
   }
 
   for (const place of PLACES) {
-    it(`${place.map((word) => (word === V ? '…' : word)).join(' ')}`, async () => {
+    it(`${place.map((word) => word.replace(V, '…')).join(' ')}`, async () => {
       for (const value of VALUES) {
-        const args = place.map((word) => (word === V ? value : word))
+        const args = place.map((word) => word.replace(V, () => value))
+        heard.length = 0
         const shown = JSON.stringify(args).slice(0, 200)
-        const { status, out, err } = await cli.run(...args)
+        const { status, out, err } = await cli.runIn({ cwd }, ...args)
         assert.ok([0, 1, 2, 3, 4].includes(status), `${shown}: ${status}`)
-        assert.doesNotMatch(out, UNCLEAN, shown)
+        // RFC 4180.
+        const text = args.includes('--csv') ? out.replaceAll('\r\n', '\n') : out
+        assert.doesNotMatch(text, UNCLEAN, shown)
         assert.doesNotMatch(err, UNCLEAN, shown)
         assert.doesNotMatch(err, /unexpected/, shown)
         const now = await dump()
+        assertFiles(
+          status === 0 && args[0] === 'backup' && value !== '-' ? [inUtf8(value)] : [],
+          shown,
+        )
         if (status !== 0) {
           // doctor finds that there is no config directory, and says so on stdout.
           const lines = errorOf({ status, out, err }).split('\n')
@@ -240,35 +415,40 @@ describe('tenantctl', () => {
           // It takes long to compare what is the same.
           if (!sameDumps(now, seeded)) assert.deepEqual(now, seeded, shown)
         } else if (!sameDumps(now, seeded)) {
-          assertOnlyNamed(await contents(), args, shown)
+          const is = await contents()
+          assertOnlyNamed(is, args, shown)
+          await assertAudited(is, args, shown)
+          assertEvents(is, args, shown)
           await restore()
         }
       }
     })
   }
 
-  let first: Map<string, Set<string>> | undefined
-
   function sameDumps(one: Map<string, Buffer>, other: Map<string, Buffer>): boolean {
     if (one.size !== other.size) return false
     return [...one].every(([name, value]) => other.get(name)?.equals(value))
   }
 
-  beforeEach(async () => {
-    first ??= await contents()
-  })
+  /** Nothing but these files is where the command was run, or above; they go. */
+  function assertFiles(names: readonly string[], shown: string) {
+    const found = readdirSync(scratch, { recursive: true }) as string[]
+    assert.deepEqual(found.sort(), ['a', ...names.map((name) => path.join('a', name))], shown)
+    for (const name of names) rmSync(path.join(cwd, name))
+  }
 
   /** Only keys of tenants that the command names, and their entries in what is shared, are others than before. */
-  function assertOnlyNamed(now: Map<string, Set<string>>, args: readonly string[], shown: string) {
-    for (const name of new Set([...now.keys(), ...first!.keys()])) {
-      const [, tag = ''] = /^t\d+:\{([a-z0-9@][a-z0-9._-]{0,62})\}(?::[a-z]+)?$/.exec(name) ?? []
-      assert.notEqual(tag, '', `${shown} wrote ${name}`)
-      const [is, was] = [now.get(name) ?? new Set<string>(), first!.get(name) ?? new Set<string>()]
-      const changed = [...is, ...was].filter((entry) => !is.has(entry) || !was.has(entry))
-      if (changed.length === 0 || /:(?:token|version)$/.test(name)) continue
-      if (args[0] === 'init' && name.endsWith(':epoch')) continue
+  function assertOnlyNamed(now: Contents, args: readonly string[], shown: string) {
+    for (const key of new Set([...now.keys(), ...first.keys()])) {
+      const tag = tagOf(key)
+      assert.notEqual(tag, '', `${shown} wrote ${key}`)
+      const [is, was] = [now.get(key) ?? [], first.get(key) ?? []]
+      const changed = [...is, ...was].filter((entry) => !is.includes(entry) || !was.includes(entry))
+      // Of the trails and the events more is asked below.
+      if (changed.length === 0 || /:(?:token|version|audit)$|^\{@events\}/.test(key)) continue
+      if (args[0] === 'init' && key.endsWith(':epoch')) continue
       if (!tag.startsWith('@'))
-        assert.ok(args.includes(tag) || moves(args, tag), `${shown} changed ${name}`)
+        assert.ok(names(args, tag) || moves(args, tag), `${shown} changed ${key}`)
       else {
         for (const entry of changed) {
           const words = args.flatMap((arg) => [
@@ -278,11 +458,98 @@ describe('tenantctl', () => {
           ])
           assert.ok(
             words.some((word) => word !== '' && entry.includes(word)),
-            `${shown} changed ${entry} in ${name}`,
+            `${shown} changed ${entry} in ${key}`,
           )
         }
       }
     }
+  }
+
+  /** The trails have what they had, and one entry more for each change: what it was and is, and by whom. */
+  async function assertAudited(now: Contents, args: readonly string[], shown: string) {
+    const purged = args.includes('--purge') ? args[2] : undefined
+    const trails = new Set([...now.keys(), ...first.keys()].filter((key) => key.endsWith(':audit')))
+    const written: (Told & { by: readonly string[] })[] = []
+    for (const trail of trails) {
+      const is = now.get(trail) ?? []
+      const was = (first.get(trail) ?? []).filter(
+        (line) => purged === undefined || !isOf(purged, trail, line),
+      )
+      assert.deepEqual(is.slice(0, was.length), was, `${shown} changed ${trail}`)
+      for (const line of is.slice(was.length)) {
+        const [at, subject, what, from, to, ...by] = line.split('\t')
+        assert.match(at!, /^\d{13}$/, `${shown} wrote ${line}`)
+        assert.doesNotMatch(line, /[\r\n\0]/, shown)
+        written.push({ trail, subject: subject!, what: what!, from: from!, to: to!, by })
+      }
+    }
+    const note = optionOf(args, '--by')
+    const by = [`ann (${userInfo().username})`, 'default', note ?? '']
+    const act = { by: note ?? 'ann', reason: optionOf(args, '--reason') ?? '' }
+    const due = entriesFor(first, now, act).map((entry) => ({ ...entry, by }))
+    assert.deepEqual(byTrail(written), byTrail(due), shown)
+
+    // Each is told once, and the one that is kept twice, too.
+    await ear.ping()
+    const told = written
+      .filter(({ trail, what }) => trail !== '{@tenants}:audit' || what === 'tenant purged')
+      .map(({ trail, subject, by: [os, user, said], ...rest }) => ({
+        ...{ ...rest, os, redis: user, note: said },
+        subject: subject || tenantOfKey(trail),
+      }))
+    assert.deepEqual(
+      inLines(heard.filter((each) => !isRemovalOfPurged(each, purged))),
+      inLines(told),
+      shown,
+    )
+  }
+
+  /** Events wait in the tenant's hash, each a line of its own, or are in the stream: those of this command. */
+  function assertEvents(now: Contents, args: readonly string[], shown: string) {
+    const act = { by: optionOf(args, '--by') ?? 'ann', reason: optionOf(args, '--reason') }
+    const ids = new Set([...now.keys()].flatMap((key) => /^\{([^@}]+)\}$/.exec(key)?.[1] ?? []))
+    for (const id of ids) {
+      const [was, is] = [first, now].map((each) => {
+        const text = fieldsOf(each, `{${id}}`).get('events')
+        return text === undefined ? [] : text.split('\n')
+      })
+      assert.deepEqual(is!.slice(0, was!.length), was, shown)
+      const raised = is!.slice(was!.length).map((line) => JSON.parse(line) as Raised)
+      const [had, has] = [first, now].map((each) => each.has(`{${id}}:restriction`))
+      const kinds = had === has ? [] : [has ? 'restricted' : 'lifted']
+      assert.deepEqual(
+        raised.map(({ kind, by, reason }) => ({ kind, by, reason })),
+        kinds.map((kind) => ({ kind, ...act })),
+        shown,
+      )
+    }
+    const [was, is] = [first, now].map((each) => each.get('{@events}') ?? [])
+    const published = is!.slice(was!.length).map((entry) => {
+      const [, fields] = JSON.parse(entry) as [string, string[]]
+      return JSON.parse(fields[fields.indexOf('json') + 1]!) as Published
+    })
+    const tested = args[0] === 'alert' ? [act.by] : []
+    assert.deepEqual(is!.slice(0, was!.length), was, shown)
+    assert.deepEqual(
+      published.map(({ kind, facts }) => [kind, facts.by]),
+      tested.map((by) => ['test', by]),
+      shown,
+    )
+    for (const key of now.keys()) {
+      if (!key.startsWith('{@events}:')) continue
+      const entries = now.get(key)!.filter((entry) => !first.get(key)?.includes(entry))
+      for (const entry of entries) {
+        assert.ok(
+          published.some(({ id }) => entry.includes(id)),
+          `${shown} wrote ${entry} into ${key}`,
+        )
+      }
+    }
+  }
+
+  /** The tenant, or a case of it. */
+  function names(args: readonly string[], tenant: string): boolean {
+    return args.some((arg) => arg === tenant || new RegExp(`^${tenant}:[1-9]\\d*$`).test(arg))
   }
 
   /** A domain that is moved leaves its tenant. */

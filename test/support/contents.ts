@@ -37,7 +37,9 @@ export async function entriesOf(client: Client, key: string): Promise<string[]> 
         .map((pair) => pair.join(' = '))
         .sort()
     case 'stream':
-      return (await client.xrange(key, '-', '+')).map(([id, fields]) => JSON.stringify([id, fields]))
+      return (await client.xrange(key, '-', '+')).map(([id, fields]) =>
+        JSON.stringify([id, fields]),
+      )
     default:
       throw new Error(`${key} is a ${type}: teach contents.ts to read it`)
   }

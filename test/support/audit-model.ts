@@ -1,0 +1,200 @@
+// What the audit trails must say of a change, found by nothing but what Redis held before and holds now.
+import type { Contents } from './contents'
+
+/** An entry that a trail has got, without when and by which user. */
+export interface Told {
+  /** Key of the trail, without the prefix. */
+  readonly trail: string
+  readonly subject: string
+  readonly what: string
+  readonly from: string
+  readonly to: string
+}
+
+/** What only the command line says. */
+export interface Act {
+  readonly by: string
+  readonly reason: string
+}
+
+const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'contact'] as const
+const KINDS = { ip: 'ip', cert: 'cert', certSha256: 'sha256', auth: 'auth' } as const
+
+/**
+ * Exactly the entries that the trails must have got, by trail and in order.
+ *
+ * @param before as `contentsOf` gives it, the keys without their prefix; `now` alike.
+ */
+export function entriesFor(before: Contents, now: Contents, act: Act): Told[] {
+  const tenants = new Set(
+    [...before.keys(), ...now.keys()].flatMap((key) => /^\{([^@}]+)\}/.exec(key)?.[1] ?? []),
+  )
+  const told = [...tenants].flatMap((id) => ofTenant(id, before, now))
+  return [...told, ...ofConnectors(before, now, act)]
+}
+
+/** A hash of those contents; empty where it is not there. */
+export function fieldsOf(contents: Contents, key: string): Map<string, string> {
+  const pairs = (contents.get(key) ?? []).map((entry) => {
+    const end = entry.indexOf(' = ')
+    return [entry.slice(0, end), entry.slice(end + 3)] as const
+  })
+  return new Map(pairs)
+}
+
+function ofTenant(id: string, before: Contents, now: Contents): Told[] {
+  const own = `{${id}}:audit`
+  const all = '{@tenants}:audit'
+  const [was, is] = [fieldsOf(before, `{${id}}`), fieldsOf(now, `{${id}}`)]
+  const settings = SETTINGS.filter((field) => was.get(field) !== is.get(field))
+  const texts = (of: typeof was, fields: readonly string[]): string =>
+    fields.flatMap((field) => (of.has(field) ? `${field}=${of.get(field)}` : [])).join('; ')
+
+  if (before.has(own) && !now.has(own)) {
+    return [{ trail: all, subject: id, what: 'tenant purged', from: '', to: '' }]
+  }
+  if (was.has('createdAt') && !is.has('createdAt')) {
+    const had = texts(was, ['name', 'mode', 'limits', 'nullLimits', 'source'])
+    const from = `${had}; domains=${before.get(`{${id}}:domains`)?.length ?? 0}`
+    const removed = { what: 'tenant removed', from, to: '' }
+    const shared = { ...removed, trail: all, subject: id }
+    return [{ ...removed, trail: own, subject: '' }, shared, ...ofCases(id, before, now)]
+  }
+  const told: Told[] = []
+  if (!was.has('createdAt') && is.has('createdAt')) {
+    const added = { what: 'tenant added', from: '', to: texts(is, SETTINGS) }
+    told.push({ ...added, trail: own, subject: '' }, { ...added, trail: all, subject: id })
+  } else if (settings.length > 0) {
+    const said = (of: typeof was): string =>
+      settings.map((field) => `${field}=${of.get(field) ?? 'default'}`).join('; ')
+    const change = { what: 'tenant changed', from: said(was), to: said(is) }
+    told.push({ ...change, trail: own, subject: '' })
+  }
+  return [
+    ...told,
+    ...ofDomains(id, before, now),
+    ...ofRestriction(id, before, now),
+    ...ofCases(id, before, now),
+  ]
+}
+
+function ofDomains(id: string, before: Contents, now: Contents): Told[] {
+  const key = `{${id}}:domains`
+  const [was, is] = [fieldsOf(before, key), fieldsOf(now, key)]
+  const missing = (of: typeof was, other: typeof was): string =>
+    [...of]
+      .filter(([domain]) => !other.has(domain))
+      .map(([domain, packed]) => {
+        const [flags = ''] = packed.split(' ')
+        return `${domain}${flags.includes('s') ? ' with subdomains' : ''}${flags.includes('h') ? ' shared' : ''}`
+      })
+      .join(', ')
+  const [added, removed] = [missing(is, was), missing(was, is)]
+  const told = { trail: `{${id}}:audit`, subject: '' }
+  return [
+    ...(added === '' ? [] : [{ ...told, what: 'domains added', from: '', to: added }]),
+    ...(removed === '' ? [] : [{ ...told, what: 'domains removed', from: removed, to: '' }]),
+  ]
+}
+
+function ofRestriction(id: string, before: Contents, now: Contents): Told[] {
+  const key = `{${id}}:restriction`
+  const [was, is] = [fieldsOf(before, key), fieldsOf(now, key)]
+  const [had, has] = [was.get('scope') ?? '', is.get('scope') ?? '']
+  const trail = `{${id}}:audit`
+  if (has !== had && has !== '') {
+    const to = `${has}; by ${is.get('by')}: ${is.get('reason')}`
+    const what = had === '' ? 'restriction placed' : 'restriction widened'
+    return [{ trail, subject: is.get('case') ?? '', what, from: had, to }]
+  }
+  if (has === had) return []
+  const tenant = fieldsOf(now, `{${id}}`)
+  const [at, by, reason] = (tenant.get('lifted') ?? '').split('\t')
+  const [until, limits] = (tenant.get('probation') ?? '').split('\t')
+  const length = inUnits(Math.round((Number(until) - Number(at)) / 1000))
+  const probation = limits === undefined ? '' : `probation: ${limits} for ${length}; `
+  const to = `${probation}by ${by}: ${reason}`
+  return [{ trail, subject: was.get('case') ?? '', what: 'restriction lifted', from: had, to }]
+}
+
+/** A time in the largest unit that leaves no rest. */
+function inUnits(seconds: number): string {
+  const units = { d: 86_400, h: 3600, m: 60, s: 1 }
+  const [unit, length] = Object.entries(units).find(([, each]) => seconds % each === 0)!
+  return `${seconds / length}${unit}`
+}
+
+function ofCases(id: string, before: Contents, now: Contents): Told[] {
+  const trail = `{${id}}:audit`
+  const keys = [...now.keys()].filter((key) => /^:case:\d+$/.test(key.slice(id.length + 2)))
+  return keys
+    .filter((key) => key.startsWith(`{${id}}`))
+    .flatMap((key) => {
+      const [was, is] = [fieldsOf(before, key), fieldsOf(now, key)]
+      const subject = `${id}:${key.split(':').pop()}`
+      return [...is].flatMap(([field, remark]) => {
+        const what = whatOf(field)
+        if (what === undefined || was.get(field) === remark) return []
+        const [from, to] = [was.get(field) ?? '', remark].map((text) => text.split('\t')[2] ?? '')
+        return [{ trail, subject, what, from: from!, to: to! }]
+      })
+    })
+}
+
+/** `undefined`: no entry tells of it. */
+function whatOf(field: string): string | undefined {
+  if (field.startsWith('note:')) return 'case noted'
+  if (field.startsWith('tick:')) return `case checked: ${field.slice(5)}`
+  return field === 'closed' ? 'case closed' : undefined
+}
+
+interface Connector {
+  readonly ip: readonly string[]
+  readonly cert: readonly string[]
+  readonly certSha256: readonly string[]
+  readonly auth: readonly string[]
+  readonly enabled: boolean
+  readonly addedBy: string
+  readonly blocked?: { readonly by: string; readonly reason: string }
+}
+
+function ofConnectors(before: Contents, now: Contents, { by, reason }: Act): Told[] {
+  const [was, is] = [before, now].map((contents) => fieldsOf(contents, '{@connectors}'))
+  const ids = [...new Set([...was!.keys(), ...is!.keys()])]
+  return ids.flatMap((subject) => {
+    const [had, has] = [was!.get(subject), is!.get(subject)]
+    const tenant = `{${subject.split('/')[0]}}`
+    // What was purged is in no trail.
+    if (had === has || (has === undefined && !now.has(`${tenant}:audit`))) return []
+    const [from, to] = [had, has].map((json) =>
+      json === undefined ? undefined : (JSON.parse(json) as Connector),
+    )
+    const what = `connector ${changeOf(from, to)}`
+    const words = [from, to].map((each) => (each ? describe(each) : ''))
+    const why = what === 'connector unblocked' ? `; unblocked by ${by}: ${reason}` : ''
+    return [
+      {
+        ...{ trail: '{@connectors}:audit', subject, what },
+        ...{ from: words[0]!, to: `${words[1]}${why}` },
+      },
+    ]
+  })
+}
+
+function changeOf(from: Connector | undefined, to: Connector | undefined): string {
+  if (!from) return 'added'
+  if (!to) return 'removed'
+  if (from.blocked && !to.blocked) return 'unblocked'
+  return to.blocked && !from.blocked ? 'blocked' : 'changed'
+}
+
+function describe(connector: Connector): string {
+  const identities = Object.entries(KINDS).flatMap(([kind, word]) =>
+    connector[kind as keyof typeof KINDS].map((identity) => `${word} ${identity}`),
+  )
+  const { enabled, addedBy, blocked } = connector
+  return [
+    ...[identities.join(', '), enabled ? 'enabled' : 'disabled', `by ${addedBy}`],
+    ...(blocked ? [`blocked by ${blocked.by}: ${blocked.reason}`] : []),
+  ].join('; ')
+}
