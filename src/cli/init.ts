@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addEntry } from '../audit/trail'
 import type { Store } from '../store/store'
 import { confirmEpoch, ensureEpoch, lookAtRegistry, readEpoch, type Epoch } from '../tenants/epoch'
 import { contextOf, type Context } from './context'
@@ -16,8 +17,12 @@ export function addInitCommand(program: Command, io: Io): void {
     .option('--force', 'though Haraka knows another one: it forgets what is not in Redis')
     .action(async ({ force }: { force?: boolean }, self: Command) => {
       const context = contextOf(io, self)
-      if (force) await context.connected((store) => confirm(context, store))
-      else await begin(context)
+      if (force) {
+        await context.connected(async (store, config) => {
+          await context.sign(store, config.redis)
+          await confirm(context, store)
+        })
+      } else await begin(context)
     })
   manual(command, {
     examples: ['init', 'init --force'],
@@ -41,6 +46,11 @@ async function begin(context: Context): Promise<void> {
 }
 
 async function confirm(context: Context, store: Store): Promise<void> {
+  await addEntry(store, store.keys.tenantsAudit, {
+    subject: '',
+    what: 'registry confirmed',
+    to: `${inWords(await heldBy(store))}; what only Haraka knew is forgotten`,
+  })
   await store.client.del(store.keys.restore)
   const epoch = await confirmEpoch(store)
   await tell(
@@ -60,9 +70,20 @@ async function tell(
   result: string,
   sentence: (held: string) => string,
 ): Promise<void> {
+  const held = await heldBy(store)
+  out.result({ result, epoch, schema, ...held }, () => out.line(sentence(inWords(held))))
+}
+
+interface Held {
+  readonly tenants: number
+  readonly restricted: number
+}
+
+async function heldBy(store: Store): Promise<Held> {
   const { tenants } = await lookAtRegistry(store)
-  const restricted = await store.client.scard(store.keys.restricted)
-  out.result({ result, epoch, schema, tenants, restricted }, () =>
-    out.line(sentence(`${count(tenants, 'tenant')}, ${restricted} restricted`)),
-  )
+  return { tenants, restricted: await store.client.scard(store.keys.restricted) }
+}
+
+function inWords({ tenants, restricted }: Held): string {
+  return `${count(tenants, 'tenant')}, ${restricted} restricted`
 }

@@ -394,6 +394,9 @@ describe('tenantctl init', () => {
     const forced = (await site.json('init', '--force')) as Record<string, unknown>
     assert.equal(forced['result'], 'confirmed')
     assert.notEqual(forced['epoch'], first['epoch'])
+    const [entry] = (await site.json('audit')) as { what: string; to: string; os: string }[]
+    assert.equal(entry?.what, 'registry confirmed')
+    assert.match(entry.to, /^0 tenants, 0 restricted/)
   })
 
   it('is done by the first command that writes; none that reads begins one', async () => {
