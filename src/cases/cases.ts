@@ -229,13 +229,11 @@ export class Cases {
     return reply
   }
 
-  /** Closes all cases of a tenant that is gone; none is open for ever. @returns how many were open. */
-  async closeAll(tenant: string, said: Said): Promise<number> {
-    let closed = 0
-    for (const { name, closed: done } of await this.list(tenant)) {
-      if (!done && (await this.close(name, said)) === 'closed') closed++
+  /** Closes all cases of a tenant that has been removed: none is open for ever. */
+  async closeOfRemoved(tenant: string, by: string): Promise<void> {
+    for (const { name, closed } of await this.list(tenant)) {
+      if (!closed) await this.close(name, { by, text: 'tenant removed' })
     }
-    return closed
   }
 
   /** Takes cases out of the index whose records are gone. */

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { Command } from 'commander'
+import { Cases } from '../cases/cases'
 import type { Store } from '../store/store'
 import { applyTenantsFile, type ApplyReport } from '../tenants/apply'
 import { Registry } from '../tenants/registry'
@@ -29,7 +30,10 @@ export function addApplyCommand(program: Command, io: Io, end: (status: number) 
       const prune = options.prune === true
       const tenantsFile = await readTenantsFile(path.resolve(io.cwd, file))
       const use = async (store: Store): Promise<void> => {
-        const report = await applyTenantsFile(new Registry(store), tenantsFile, { dryRun, prune })
+        const report = await applyTenantsFile(new Registry(store), tenantsFile, {
+          ...{ dryRun, prune },
+          onRemoved: (tenant) => new Cases(store).closeOfRemoved(tenant, context.by),
+        })
         context.out.result({ dry_run: dryRun, ...report }, () => print(context, report, dryRun))
         if (report.errors.length + report.refused.length > 0) end(REFUSED)
       }

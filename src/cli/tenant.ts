@@ -235,7 +235,7 @@ async function removeOne(
   }
   const [view] = await describeTenants(store, [await existingTenant(store, id)])
   await new Registry(store).removeTenant(id)
-  await new Cases(store).closeAll(id, { by, text: 'tenant removed' })
+  await new Cases(store).closeOfRemoved(id, by)
   return `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`
 }
 

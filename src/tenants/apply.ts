@@ -14,6 +14,8 @@ export interface ApplyOptions {
   readonly dryRun?: boolean
   /** Removes what the file of this id no longer holds; never a restricted tenant or a blocked connector. */
   readonly prune?: boolean
+  /** What else is to be done where a tenant has been removed. */
+  readonly onRemoved?: (tenant: string) => Promise<void>
 }
 
 /** What applying a file did, or would do. The texts are for people: `domain contoso.com of contoso`. */
@@ -71,6 +73,7 @@ class Application {
   }
   private readonly dryRun: boolean
   private readonly options: PlanOptions
+  private readonly onRemoved: ApplyOptions['onRemoved']
   private readonly pending: Map<string, FileTenant>
   private readonly done = new Map<string, TenantPlan>()
   /** Why the pending ones cannot be applied yet. */
@@ -82,9 +85,10 @@ class Application {
   constructor(
     private readonly registry: Registry,
     private readonly file: TenantsFile,
-    { dryRun = false, prune = false }: ApplyOptions,
+    { dryRun = false, prune = false, onRemoved }: ApplyOptions,
   ) {
     this.dryRun = dryRun
+    this.onRemoved = onRemoved
     this.options = { prune, source: fileSource(file.id ?? '') }
     this.pending = new Map(file.tenants.map((tenant) => [tenant.id, tenant]))
   }
@@ -187,7 +191,10 @@ class Application {
       if ((await client.exists(keys.restriction(id))) === 1) throw tenantRestricted(id)
       const blocked = this.connectors.get(id)?.find((each) => each.blocked)
       if (blocked) throw connectorBlocked(blocked)
-      if (!this.dryRun) await this.registry.removeTenant(id)
+      if (!this.dryRun) {
+        await this.registry.removeTenant(id)
+        await this.onRemoved?.(id)
+      }
       this.pruned.add(id)
       this.report.removed.push(`tenant ${id}`)
     } catch (error) {

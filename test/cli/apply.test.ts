@@ -87,6 +87,17 @@ describe('tenantctl apply', () => {
     )
   })
 
+  it('closes the cases of a tenant that it prunes, as its removal does', async () => {
+    const cli = new Cli(redis.url)
+    await apply(cli, FILE)
+    await cli.given('block fabrikam --reason test', 'unblock fabrikam --reason test')
+    const shorter = FILE.replace(/ {2}fabrikam[^]*/, '')
+    await apply(cli, shorter, '--prune', '--dry-run')
+    assert.equal(((await cli.json('case', 'list')) as unknown[]).length, 1)
+    await apply(cli, shorter, '--prune')
+    assert.deepEqual(await cli.json('case', 'list'), [])
+  })
+
   it('never prunes a restricted tenant: 4', async () => {
     const cli = new Cli(redis.url)
     await apply(cli, FILE)

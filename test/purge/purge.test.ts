@@ -157,7 +157,7 @@ function lasting(contents: ReadonlyMap<string, string[]>): Map<string, string[]>
 async function removedSite(): Promise<Site> {
   const site = await fullSite()
   await site.registry.removeTenant('contoso')
-  await new Cases(site.store).closeAll('contoso', { by: 'ann', text: 'tenant removed' })
+  await new Cases(site.store).closeOfRemoved('contoso', 'ann')
   return site
 }
 
