@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { Config } from '../config'
 import { actorText, osActor, redisUser } from '../audit/actor'
 import { hasConfigFile, loadConfig } from '../config-file'
-import { InputError } from '../errors'
+import { InputError, RefusedError } from '../errors'
 import type { RedisSettings } from '../store/connection'
 import { keyPrefix } from '../store/keys'
 import { clean } from '../safe-text'
@@ -13,7 +13,7 @@ import { actor } from './actor'
 import type { Io } from './io'
 import { Output } from './output'
 import { redisFromUrl } from './redis-url'
-import { assertReadable, assertWhole, assertWritable } from './registry-guard'
+import { assertWhole, assertWritable } from './registry-guard'
 import { withStore } from './store'
 
 /** The options that every command takes. */
@@ -86,13 +86,21 @@ export class Context {
   }
 
   /**
-   * Runs `use`, which only reads, with the configuration and a connected store.
+   * Runs `use`, which only reads, with the configuration and a connected store. Where Redis has lost what was registered,
+   * it says so on stderr: what `use` reads is not what Haraka goes by.
    *
    * @throws {InputError} a broken configuration; {@link StoreError}: Redis is away.
    * @throws {SchemaError} a later version has written what Redis holds.
    */
   async connected<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
-    return this.guarded(assertReadable, use)
+    return this.guarded(async (store, snapshot) => {
+      try {
+        await assertWhole(store, snapshot)
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error
+        this.note(error.message)
+      }
+    }, use)
   }
 
   /**

@@ -14,11 +14,6 @@ import {
 } from '../tenants/epoch'
 import { shortTime } from '../time'
 
-/** @throws {SchemaError} a later version has written what Redis holds. */
-export async function assertReadable(store: Store): Promise<void> {
-  understood(await lookAtRegistry(store))
-}
-
 /**
  * Whether Redis may be written to; it has an epoch then.
  *

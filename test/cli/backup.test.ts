@@ -288,7 +288,13 @@ describe('a registry that Redis has lost', () => {
       'connector list',
       'apply tenants.yaml --dry-run',
     ]) {
-      assert.equal((await site.run(...line.split(' '))).status, 0, line)
+      const { status, err } = await site.run(...line.split(' '))
+      assert.equal(status, 0, line)
+      assert.match(
+        err,
+        /^tenantctl: Redis has lost the registry that Haraka knew at [^\n]*\n$/m,
+        line,
+      )
     }
     const { level, message } = await site.registryLine()
     assert.equal(level, 'fail')
@@ -296,6 +302,7 @@ describe('a registry that Redis has lost', () => {
     assert.equal((await site.run('restore', '--from-snapshot')).status, 0)
     assert.equal((await site.run('tenant', 'set', 'contoso', '--mode', 'off')).status, 0)
     assert.equal((await site.registryLine()).level, 'ok')
+    assert.doesNotMatch((await site.run('restricted')).err, /lost/)
     assert.ok(!existsSync(path.join(site.cwd, 'b.jsonl')))
   })
 
