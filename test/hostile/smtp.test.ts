@@ -7,6 +7,16 @@ import fc from 'fast-check'
 import { envelopeDomain } from '../../src/names/envelope'
 import { standingOf } from '../../src/relay/judge'
 import {
+  LONGEST_HELO,
+  LONGEST_MESSAGE_ID,
+  LONGEST_USER,
+  MOST_CONNECTOR_ROWS,
+  MOST_SAMPLED,
+  MOST_SAMPLES,
+  MOST_UNATTRIBUTED,
+} from '../../src/reporting/bounds'
+import { OTHER, readTotal } from '../../src/reporting/rows'
+import {
   newAddress,
   startHaraka,
   startRedis,
@@ -17,6 +27,7 @@ import {
   type StartHarakaOptions,
   type TestHaraka,
 } from '../support'
+import { contentsOf, type Contents } from '../support/contents'
 import { LIBRARIES } from '../support/envelope-libraries'
 import { ACCEPTED } from '../support/hostile-addresses'
 import {
@@ -96,13 +107,115 @@ function inSessions<T>(count: number, things: readonly T[]): T[][] {
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
+/** What mail may add to or change, and what is to be there then. All else is as it was. */
+const MAY_CHANGE: readonly (readonly [
+  RegExp,
+  (entries: readonly string[], key: string) => void,
+])[] = [
+  [/^ud:\{(?:contoso|blocked)\}:(?:usage|receipt:[0-9A-F-]+\.\d+)$/, () => {}],
+  [/^ud:\{(?:contoso|blocked)\}:report:[hd]\d+$/, assertRows],
+  [/^ud:(?:\{(?:contoso|blocked)\}:report:[hd]|\{@unattributed\}:d)\d+:others$/, assertNumber],
+  [/^ud:\{(?:contoso|blocked)\}:samples:d\d+$/, assertSamples],
+  [/^ud:\{(?:contoso|blocked)\}:seen$/, assertSeen],
+  [/^ud:\{@unattributed\}:d\d+$/, assertUnattributed],
+  [/^ud:\{(?:contoso|blocked|@unattributed)\}:flushes$/, assertFlushes],
+  [
+    /^ud:\{@reported\}$/,
+    (entries) => assert.deepEqual([...entries].sort(), ['blocked', 'contoso']),
+  ],
+  [/^ud:\{@reported\}:since$/, ([since]) => assert.match(since!, /^\d{13}$/)],
+  [/^ud:\{@events\}:watch$/, (entries) => assert.equal(entries.length, 1)],
+]
+
+/** A value that comes from a client; `(other)` stands for the rest. */
+function assertChosen(text: string, shape: RegExp, key: string): void {
+  assert.doesNotMatch(text, UNSAFE, key)
+  if (text !== OTHER) assert.match(text, shape, key)
+}
+
+const DOMAIN = /^(?:[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)?$/
+/** Haraka takes any way of writing it from those that it trusts: `0xc0.0.2.1`. */
+const ADDRESS = /^[0-9a-fx.:/]{2,43}$/
+const CONNECTOR = /^(?:contoso\/(?:all|users)|blocked\/mx)?$/
+const COUNTS = /^\d+(?: \d+){9}$/
+
+function pairOf(entry: string): [field: string, value: string] {
+  const end = entry.lastIndexOf(' = ')
+  return [entry.slice(0, end), entry.slice(end + 3)]
+}
+
+function assertSource(field: string, key: string): void {
+  const [kind, domain, connector, ip, user, ...more] = field.split('\t')
+  assert.deepEqual([kind, more], ['s', []], `${key}: ${field}`)
+  assertChosen(domain!, DOMAIN, key)
+  assertChosen(connector!, CONNECTOR, key)
+  assertChosen(ip!, ADDRESS, key)
+  assertUser(user!, key)
+}
+
+function assertUser(user: string, key: string): void {
+  assert.doesNotMatch(user, UNSAFE, key)
+  assert.ok(Buffer.byteLength(user) <= LONGEST_USER, `${key}: ${user}`)
+}
+
+function assertRows(entries: readonly string[], key: string): void {
+  const rows = entries.map(pairOf).filter(([field]) => !field.startsWith('t\t'))
+  assert.ok(rows.length <= MOST_CONNECTOR_ROWS + 1, `${key}: ${rows.length} rows`)
+  for (const [field] of rows) assertSource(field, key)
+  for (const [field, value] of entries.map(pairOf)) {
+    if (field.startsWith('t\t')) assert.match(field, /^t\t\d{1,2}\t[urn]$/, key)
+    assert.match(value, COUNTS, `${key}: ${field}`)
+  }
+}
+
+function assertNumber(entries: readonly string[], key: string): void {
+  assert.ok(entries.length === 1 && entries[0]!.startsWith('HYLL'), key)
+}
+
+function assertSamples(entries: readonly string[], key: string): void {
+  assert.ok(entries.length <= MOST_SAMPLED, `${key}: ${entries.length}`)
+  for (const [field, value] of entries.map(pairOf)) {
+    assertSource(field, key)
+    const samples = value.split('\n')
+    assert.ok(samples.length <= MOST_SAMPLES, `${key}: ${value}`)
+    for (const sample of samples) {
+      const [messageId, helo, ...more] = sample.split('\t')
+      assert.deepEqual(more, [], `${key}: ${sample}`)
+      assert.doesNotMatch(messageId! + helo!, UNSAFE, key)
+      assert.ok(Buffer.byteLength(messageId!) <= LONGEST_MESSAGE_ID, sample)
+      assert.ok(Buffer.byteLength(helo!) <= LONGEST_HELO, sample)
+    }
+  }
+}
+
+function assertSeen(entries: readonly string[], key: string): void {
+  for (const [connector] of entries.map(pairOf)) assert.match(connector, /^(?:all|users|mx)$/, key)
+}
+
+function assertUnattributed(entries: readonly string[], key: string): void {
+  assert.ok(entries.length <= MOST_UNATTRIBUTED + 1, `${key}: ${entries.length} rows`)
+  for (const [field, value] of entries.map(pairOf)) {
+    const [ip, user, certificate, ...more] = field.split('\t')
+    assert.deepEqual([certificate, more], [ip === OTHER ? OTHER : '', []], `${key}: ${field}`)
+    assertChosen(ip!, ADDRESS, key)
+    assertUser(user!, key)
+    assert.match(value, COUNTS, key)
+  }
+}
+
+/** Of the one process that there is. */
+function assertFlushes(entries: readonly string[], key: string): void {
+  assert.equal(entries.length, 1, key)
+  assert.match(entries[0]!, /^[\w-]+ = \d+ \d+$/, key)
+}
+
 for (const version of ['3.3.4', '3.1.7'] as const) {
   describe(`a hostile client of Haraka ${version} (SEED=${SEED})`, () => {
     let relay: TestRelay
     let ours: TestHaraka
     let alone: TestHaraka
     let restricted: SessionOptions
-    let keysBefore: Map<string, string>
+    let held: Contents
 
     before(async () => {
       const redis = await startRedis()
@@ -137,20 +250,16 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       await waitFor(async () =>
         (await new Transcript(ours, restricted).after(BAD)).includes(REPLY.blocked),
       )
-      keysBefore = await keysNow()
+      // What the restriction itself brings about.
+      const { client, keys } = relay.store
+      await waitFor(() => client.exists(keys.evidence('blocked', 1)))
+      await waitFor(async () => !(await client.hexists(keys.tenant('blocked'), 'events')))
+      held = await contentsOf(relay.store)
     })
     after(async () => {
       await alone.stop()
       await relay.stop()
     })
-
-    /** Every key with its value. */
-    async function keysNow(): Promise<Map<string, string>> {
-      const client = relay.store.client
-      const keys = await client.keys('*')
-      const values = await Promise.all(keys.map((key) => client.dumpBuffer(key)))
-      return new Map(keys.map((key, at) => [key, values[at]?.toString('hex') ?? '']))
-    }
 
     /** Sends steps to both, over one session each as long as it lasts, and compares what is answered. */
     async function compare(
@@ -278,12 +387,33 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       }
       assert.equal(await relay.used('blocked'), 0)
 
-      const now = await keysNow()
-      const passing = /^ud:\{(?:contoso|blocked)\}:(?:usage|receipt:[0-9A-F-]+\.\d+)$/
-      for (const [key, value] of now)
-        if (!passing.test(key)) assert.equal(value, keysBefore.get(key), key)
-      for (const key of keysBefore.keys()) assert.ok(now.has(key) || passing.test(key), key)
+      await waitFor(async () => (await reported('contoso')) === accepted.unregistered, {
+        what: `reported: ${await reported('contoso')} of ${accepted.unregistered}`,
+      })
+      const now = await contentsOf(relay.store)
+      for (const [key, entries] of now) {
+        const [, check] = MAY_CHANGE.find(([shape]) => shape.test(key)) ?? []
+        if (check) check(entries, key)
+        else assert.deepEqual(entries, held.get(key), key)
+      }
+      assert.deepEqual(
+        [...held.keys()].filter((key) => !now.has(key) && !/:receipt:/.test(key)),
+        [],
+      )
     })
+
+    /** Accepted unregistered recipients, as the days of its report have them. */
+    async function reported(tenant: string): Promise<number> {
+      const { client, keys } = relay.store
+      const days = await client.keys(`${keys.prefix}{${tenant}}:report:d*[0-9]`)
+      const hashes = await Promise.all(days.map((day) => client.hgetall(day)))
+      const totals = hashes.flatMap((hash) =>
+        Object.entries(hash).flatMap(([field, value]) => readTotal(field, value) ?? []),
+      )
+      return totals
+        .filter((total) => total.class === 'unregistered')
+        .reduce((sum, { counts }) => sum + counts.accepted, 0)
+    }
 
     it('breaks no process and no line of our log', () => {
       assert.equal(ours.ended, false)
