@@ -1,4 +1,4 @@
-import { isHopeless, troubleOf } from '../store/failure'
+import { isHopeless, isNotAllowed, redisFailure, troubleOf } from '../store/failure'
 import { Outbox } from '../store/outbox'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -21,7 +21,7 @@ export type BeforePublish = (tenant: string, event: Event) => Promise<unknown>
 export interface ForwarderEvents {
   /** This process has put the alert into the stream. */
   onAlert(alert: Alert): void
-  /** An event, or what belongs to it, is not as it should be, and never will be. */
+  /** An event, or what belongs to it, is not as it should be, and will not be by itself. */
   onError(message: string, error?: unknown): void
 }
 
@@ -62,7 +62,6 @@ export class Forwarder {
     this.outbox.send(tenant, async () => {
       do {
         mine.again = false
-        await this.whenUsable()
         await this.forwardOr(tenant)
       } while (mine.again)
       this.busy.delete(tenant)
@@ -90,8 +89,11 @@ export class Forwarder {
   /** What would fail in the same way at any time is told, and left. */
   private async forwardOr(tenant: string): Promise<void> {
     try {
+      await this.whenUsable()
       await this.forward(tenant)
     } catch (error) {
+      // Mail is counted all the same, so nothing else would show it.
+      if (isNotAllowed(error)) this.events.onError(`events wait: ${redisFailure(error)}`)
       if (!isHopeless(error)) throw error
       this.events.onError(`events of ${tenant} are left where they are`, error)
     }
@@ -137,7 +139,12 @@ export class Forwarder {
 
   private parse(tenant: string, line: string): Event | undefined {
     try {
-      return JSON.parse(line) as Event
+      const event = JSON.parse(line) as Partial<Event> | null
+      const texts = [event?.id, event?.kind]
+      if (!texts.every((text) => typeof text === 'string') || typeof event?.at !== 'number') {
+        throw new Error('it is none')
+      }
+      return event as Event
     } catch (error) {
       this.events.onError(`an event of ${tenant} cannot be read: ${line.slice(0, 200)}`, error)
       return undefined

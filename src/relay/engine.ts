@@ -101,6 +101,7 @@ export class Engine {
       ...{ tally: this.tally, onDrop },
       recorder: new Recorder(this.store, reportDays),
       ready: () => this.whenRecordable(),
+      onWait: (reason) => events.onError(`reports wait: ${reason}`),
     })
 
     const { registry } = this.directory

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { isHopeless, redisFailure } from '../store/failure'
+import { isHopeless, isNotAllowed, redisFailure } from '../store/failure'
 import type { Batch } from './batch'
 import type { Recorded, Recorder } from './recorder'
 import { UNATTRIBUTED, type Tally } from './tally'
@@ -34,6 +34,8 @@ export interface FlusherContext {
   readonly ready: () => Promise<void>
   /** Something was not recorded, and will not be. */
   readonly onDrop: (reason: string) => void
+  /** Something is not recorded until an operator sees to it, though mail is counted. */
+  readonly onWait: (reason: string) => void
 }
 
 /**
@@ -97,7 +99,7 @@ export class Flusher {
   }
 
   private async attempt(tenant: string, { flushes }: Lane): Promise<void> {
-    const { tally, recorder, ready, onDrop } = this.context
+    const { tally, recorder, ready, onDrop, onWait } = this.context
     try {
       await ready()
     } catch {
@@ -116,6 +118,7 @@ export class Flusher {
             : await recorder.record(tenant, batch, name)
         this.noteLater(tenant, batch, recorded)
       } catch (error) {
+        if (isNotAllowed(error)) onWait(redisFailure(error))
         if (!isHopeless(error)) return
         onDrop(redisFailure(error))
       }

@@ -117,6 +117,56 @@ describe('a forwarder', () => {
     assert.match(errors[0]!, /^before the restricted event evt_/)
   })
 
+  it('says that its user is not allowed to, and goes on when it is', async () => {
+    const id = await raise(admin, 'contoso', 'restricted')
+    await admin.client.call(
+      ...(['ACL', 'SETUSER', 'old', 'on', 'nopass', '&*', '+@all', 'resetkeys'] as const),
+      '~ud:{[a-z0-9]*}*',
+    )
+    store.client.disconnect()
+    const login = { username: 'old', password: 'any', commandTimeout: 200 }
+    store = new Store(
+      connect(settingsFor(redis, login), () => {}),
+      new Keys('ud:'),
+    )
+    await waitFor(() => store.client.status === 'ready')
+    const forwarder = newForwarder()
+    forwarder.pending('contoso')
+    await waitFor(() => errors.length > 0)
+    assert.match(errors[0]!, /^events wait: Redis does not allow our user .*NOPERM/)
+    await admin.client.call('ACL', 'SETUSER', 'old', '~*')
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), [id])
+  })
+
+  it('passes over what is no event, and says so', async () => {
+    const id = await raise(admin, 'contoso', 'test')
+    const key = admin.keys.tenant('contoso')
+    const line = await admin.client.hget(key, 'events')
+    await admin.client.hset(key, 'events', ['{}', 'null', '{', line].join('\n'))
+    const forwarder = newForwarder()
+    forwarder.pending('contoso')
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), [id])
+    assert.deepEqual(await left(), [])
+    assert.equal(errors.length, 3)
+  })
+
+  it('looks after a tenant again after a failure that nothing mends by itself', async () => {
+    const id = await raise(admin, 'contoso', 'test')
+    const failures = [new Error('WRONGTYPE Operation against a key of the wrong kind')]
+    const forwarder = newForwarder(() => {
+      const failure = failures.pop()
+      return failure ? Promise.reject(failure) : Promise.resolve()
+    })
+    forwarder.pending('contoso')
+    await forwarder.whenIdle()
+    assert.deepEqual([await published(admin), errors.length], [[], 1])
+    forwarder.pending('contoso')
+    await forwarder.whenIdle()
+    assert.deepEqual(await published(admin), [id])
+  })
+
   it('puts nothing there once the registry is lost, though that had begun before', async () => {
     const id = await raise(admin, 'contoso', 'restricted')
     let lost = false

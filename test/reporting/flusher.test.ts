@@ -24,6 +24,7 @@ let tally: Tally
 let flusher: Flusher
 let usable: boolean
 let dropped: string[]
+let waiting: string[]
 
 beforeEach(async () => {
   reports = await Reports.create()
@@ -33,11 +34,12 @@ beforeEach(async () => {
   const keys = new Keys(reports.store.keys.prefix)
   const store = new Store(client, keys, reports.clock.includes)
   dropped = []
+  waiting = []
   const onDrop = (reason: string): void => void dropped.push(reason)
   tally = new Tally(onDrop)
   usable = true
   flusher = new Flusher({
-    ...{ tally, onDrop },
+    ...{ tally, onDrop, onWait: (reason) => waiting.push(reason) },
     recorder: new Recorder(store, () => 90),
     ready: () =>
       usable && client.status === 'ready' ? Promise.resolve() : Promise.reject(new Error('away')),
@@ -133,6 +135,18 @@ describe('a flush', () => {
     const { keys } = reports.store
     assert.deepEqual(await reports.store.client.keys(`${keys.prefix}{fabrikam}*`), [])
     assert.deepEqual(tally.size, { batches: 0, entries: 0 })
+  })
+
+  it('that Redis does not allow waits, and that is said', async () => {
+    const admin = reports.store.client
+    await admin.call('ACL', 'SETUSER', 'default', 'resetkeys', '~ud:*')
+    count()
+    await flusher.flush()
+    assert.match(waiting[0] ?? '', /^Redis does not allow our user .*NOPERM/)
+    await admin.call('ACL', 'SETUSER', 'default', '~*')
+    await flusher.flush()
+    assert.deepEqual(await recorded(), accepted(1))
+    assert.deepEqual(dropped, [])
   })
 
   it('that can never be taken is dropped, and said', async () => {
