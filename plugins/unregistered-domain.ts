@@ -146,7 +146,8 @@ async function beforeEvent(
 ): Promise<void> {
   if (event.kind !== 'restricted') return
   const flush = (of: string): Promise<void> => engine.flushReports(of)
-  await freezeEvidence({ store: engine.store, config, flush }, tenant, event)
+  const { store, ledger } = engine
+  await freezeEvidence({ store, ledger, config, flush }, tenant, event)
 }
 
 /** What one process of each Haraka does; some of it the watch leaves to one of all. */

@@ -1,12 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Config } from '../config'
 import type { RestrictedEvent } from '../events/event'
 import { readScript } from '../store/script'
 import { serverTime } from '../store/server-clock'
-import type { Store } from '../store/store'
 import { parseCaseName } from './case'
 import { EVIDENCE_KEPT } from './cases'
-import { gatherEvidence } from './gather'
+import { gatherEvidence, type Gathering } from './gather'
 
 const FREEZE = readScript(__dirname, 'evidence_freeze')
 
@@ -17,9 +15,7 @@ const FREEZE = readScript(__dirname, 'evidence_freeze')
 const FLUSHED = 1500
 
 /** What is needed to freeze evidence. */
-export interface Freezing {
-  readonly store: Store
-  readonly config: Pick<Config, 'main' | 'allowance' | 'null' | 'redis'>
+export interface Freezing extends Gathering {
   /** Brings what this process has counted of a tenant to Redis. */
   readonly flush: (tenant: string) => Promise<void>
 }
@@ -32,10 +28,11 @@ export interface Freezing {
  * @throws where Redis gave no answer; calling it again is safe.
  */
 export async function freezeEvidence(
-  { store, config, flush }: Freezing,
+  { flush, ...gathering }: Freezing,
   tenant: string,
   event: RestrictedEvent,
 ): Promise<'frozen' | 'there' | 'gone'> {
+  const { store } = gathering
   const { client, keys } = store
   const { number } = parseCaseName(event.case)
   const key = keys.evidence(tenant, number)
@@ -43,7 +40,7 @@ export async function freezeEvidence(
   const wait = event.at + FLUSHED - (await serverTime(client))
   if (wait > 0) await setTimeout(wait, undefined, { ref: false })
   await flush(tenant)
-  const evidence = await gatherEvidence(store, config, tenant, event)
+  const evidence = await gatherEvidence(gathering, tenant, event)
   if (!evidence) return 'gone'
   return (await store.run(
     FREEZE,

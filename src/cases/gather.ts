@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { formatLimits } from '../allowance/limits'
-import { Ledger } from '../allowance/ledger'
+import type { Ledger } from '../allowance/ledger'
 import type { WindowUsage } from '../allowance/usage'
 import { readTenantAudit } from '../audit/reader'
 import type { Config } from '../config'
@@ -20,21 +20,27 @@ const MOST_SAMPLES = 50
 const MOST_CHANGES = 50
 const CHANGES_DAYS = 30
 
+/** What is needed to read evidence. */
+export interface Gathering {
+  readonly store: Store
+  readonly ledger: Ledger
+  readonly config: Pick<Config, 'main' | 'allowance' | 'null'>
+}
+
 /**
  * Reads all that belongs to the evidence of a case; `undefined`: the tenant is gone. Writes nothing.
  *
  * @throws what ioredis throws.
  */
 export async function gatherEvidence(
-  store: Store,
-  config: Pick<Config, 'main' | 'allowance' | 'null' | 'redis'>,
+  { store, ledger, config }: Gathering,
   tenant: string,
   event: RestrictedEvent,
 ): Promise<Evidence | undefined> {
   const defaults = { limits: config.allowance.limits, nullLimits: config.null.limits }
   const [registered, usage] = await Promise.all([
     new Registry(store).getTenant(tenant),
-    new Ledger(store, config.redis.commandTimeout).usage(tenant, defaults),
+    ledger.usage(tenant, defaults),
   ])
   if (!registered || !usage) return undefined
   const reader = new ReportReader(store)

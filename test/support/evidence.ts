@@ -1,4 +1,5 @@
 import { freezeEvidence, type Freezing } from '../../src/cases/freeze'
+import { Ledger } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
 import type { RestrictedEvent } from '../../src/events/event'
 import type { Store } from '../../src/store/store'
@@ -34,11 +35,11 @@ export function freezing(store: Store, more: Partial<Freezing> = {}): Freezing {
   const limits = parseLimits('300/1h, 1500/1d')
   return {
     store,
+    ledger: new Ledger(store, 5000),
     config: {
       main: { mode: 'enforce', override: undefined, refuseAt: 'mail' },
       allowance: { limits, warnAt: [] },
       null: { limits },
-      redis: { commandTimeout: 5000 } as Freezing['config']['redis'],
     },
     flush: () => Promise.resolve(),
     ...more,
