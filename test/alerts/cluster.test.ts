@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { readBacklogs } from '../../src/alerts/backlog'
 import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { addToStream, anAlert, pending } from '../support/alerts'
-import { ClusterSite } from '../support/cluster'
+import { assertAllRan, ClusterSite } from '../support/cluster'
 
 describe('alerts on a Redis Cluster', () => {
   let cluster: TestCluster
@@ -41,5 +42,8 @@ describe('alerts on a Redis Cluster', () => {
     )
     await queue.turn(new Map([[second!.id, { tries: 2, step: 0 }]]), 0)
     assert.equal(await pending(store, 'webhook'), 0)
+    const [backlog] = await readBacklogs(store)
+    assert.deepEqual([backlog?.channel, backlog?.waiting], ['webhook', 0])
+    assertAllRan([site], (folder) => folder === 'alerts')
   })
 })

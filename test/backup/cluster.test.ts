@@ -7,8 +7,7 @@ import { backup } from '../../src/backup/backup'
 import { openRecords, writeLines } from '../../src/backup/file'
 import { restore } from '../../src/backup/restore'
 import { lookAtRegistry } from '../../src/tenants/epoch'
-import { ClusterSite } from '../support/cluster'
-import { BACKUP, scriptsIn } from '../support/lua'
+import { assertAllRan, ClusterSite } from '../support/cluster'
 import { assertConsistent } from '../support/registry'
 
 const BY = 'root'
@@ -79,8 +78,6 @@ describe('on a Redis Cluster', () => {
   })
 
   it('every script of a backup has run on it', () => {
-    const scripts = scriptsIn((folder) => folder === BACKUP)
-    const ran = [...scripts.keys()].filter((name) => site.store.ran.has(name))
-    assert.deepEqual(ran, [...scripts.keys()])
+    assertAllRan([site], (folder) => folder === 'backup')
   })
 })

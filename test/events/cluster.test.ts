@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { waitFor } from '../../scripts/services/wait-for'
+import type { Alert } from '../../src/events/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { resolveEnded } from '../../src/events/sweep'
-import { forwardLeft } from '../../src/events/tasks'
+import { closeGroups, forwardLeft } from '../../src/events/tasks'
+import { Watch } from '../../src/events/watch'
 import { DEFAULTS } from '../support/allowance'
-import { ClusterSite } from '../support/cluster'
-import { entries } from '../support/events'
+import { assertAllRan, ClusterSite } from '../support/cluster'
+import { entries, raise } from '../support/events'
 
 describe('events on a Redis Cluster', () => {
   let cluster: TestCluster
@@ -52,5 +55,55 @@ describe('events on a Redis Cluster', () => {
     }
     assert.equal(await store.client.exists(store.keys.eventsOpen), 0)
     assert.deepEqual(site!.errors, [])
+  })
+
+  it('end without mail where the usage is gone', async () => {
+    const { store, registry, client } = sites[0]!
+    const forwarder = new Forwarder(store, () => Promise.resolve(), {
+      onAlert() {},
+      onError: (message) => assert.fail(message),
+    })
+    const tenants = Array.from({ length: 6 }, (_, at) => `gone${at}`)
+    for (const id of tenants) {
+      await registry.addTenant(id, { limits: '2/1d' }, 'test')
+      await sites[0]!.charge(id)
+      await forwarder.forward(id)
+      await client.del(store.keys.usage(id))
+    }
+    await resolveEnded(store, forwarder, () => DEFAULTS.limits).run()
+    await forwarder.whenIdle()
+    const found = await entries(store)
+    for (const id of tenants) {
+      const own = found.filter(({ tenant }) => tenant === id).map(({ kind }) => kind)
+      assert.deepEqual(own, ['allowance', 'resolved'], id)
+    }
+    assert.equal(await client.exists(store.keys.eventsOpen), 0)
+  })
+
+  it('of which one alert was made are told with their number, by the one process that watches', async () => {
+    const { store, registry } = sites[0]!
+    await registry.addTenant('often', {}, 'test')
+    const told: Alert[] = []
+    const events = { onAlert: (alert: Alert) => told.push(alert), onError: assert.fail }
+    const watches = sites.map((site) => {
+      const forwarder = new Forwarder(site.store, () => Promise.resolve(), events)
+      const watch = new Watch(site.store, () => Promise.resolve(), assert.fail)
+      watch.add(closeGroups(forwarder, events))
+      return { watch, forwarder }
+    })
+    for (let times = 0; times < 3; times++) await raise(store, 'often', 'unusual')
+    await watches[0]!.forwarder.forward('often')
+    const alerts = await store.client.zrange(store.keys.eventsDue, '0', '-1')
+    for (const alert of alerts) await store.client.zadd(store.keys.eventsDue, 0, alert)
+    told.length = 0
+    for (const { watch } of watches) watch.start()
+    await waitFor(() => told.some(({ tenant }) => tenant === 'often'))
+    await waitFor(() => watches.filter(({ watch }) => watch.holds).length === 1)
+    for (const { watch } of watches) watch.stop()
+    assert.deepEqual(
+      told.filter(({ tenant }) => tenant === 'often').map(({ kind, count }) => [kind, count]),
+      [['unusual', 3]],
+    )
+    assertAllRan(sites, (folder) => folder === 'events')
   })
 })

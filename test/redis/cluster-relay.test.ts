@@ -9,6 +9,8 @@ import { startClusterRelay, type RelayCluster } from '../support/cluster'
 import { RECIPIENT, UNREGISTERED } from '../support/failover'
 import type { TestRelay } from '../support/relay'
 import { REPLY } from '../support/replies'
+import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
+import { tenantctl as tenantctlHere } from '../cli/cli'
 
 const NODES = 2
 
@@ -16,14 +18,24 @@ const NODES = 2
 describe('a relay on a Redis Cluster', () => {
   let cluster: TestCluster
   let relay: TestRelay<RelayCluster>
+  let endpoint: WebhookEndpoint
   before(async () => {
     cluster = await startRedisCluster()
-    relay = await startClusterRelay(cluster, { nodes: NODES })
+    endpoint = await WebhookEndpoint.start()
+    const alerts = { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET }
+    relay = await startClusterRelay(cluster, { nodes: NODES, settings: { alerts } })
   })
   after(async () => {
     await relay?.stop()
     await cluster?.stop()
+    await endpoint?.stop()
   })
+
+  /** How often an alert of this kind has been posted for the tenant; empty: for none. */
+  function posted(kind: string, tenant: string): number {
+    const those = endpoint.received.filter(({ data }) => data.kind === kind)
+    return those.filter(({ data }) => data.tenant === tenant).length
+  }
 
   /** tenantctl with the configuration of Haraka. */
   async function ctl(...args: string[]): Promise<string> {
@@ -73,6 +85,54 @@ describe('a relay on a Redis Cluster', () => {
       windows: { used: number }[]
     }
     assert.equal(status.windows[0]?.used, 1)
+  })
+
+  it('a trip is recorded, told once, and opens a case with its evidence: tenantctl shows all of it', async () => {
+    const interrupt = new AbortController()
+    let followed = ''
+    const following = tenantctlHere(
+      ['--config', relay.haraka.configDir, 'events', '--follow', '--tenant', 'northwind'],
+      { interrupt: interrupt.signal, onOut: (text) => (followed += text) },
+    )
+    const tenant = await relay.tenant('northwind', { limits: '3/1h' })
+    const to = ['a@far.example', 'b@far.example', 'c@far.example', 'd@far.example']
+    await tenant.send({ from: UNREGISTERED, to })
+    await waitFor(() => posted('restricted', 'northwind') === 1)
+    await waitFor(() => /Tenant restricted .*northwind/.test(followed))
+    interrupt.abort()
+    assert.equal((await following).status, 0)
+
+    const domain = UNREGISTERED.split('@')[1]!
+    await waitFor(async () => (await ctl('report', 'northwind')).includes(domain))
+    const [evidence, events, audit, opened, suggested, unusual] = await Promise.all([
+      ctl('evidence', 'northwind'),
+      ctl('events', '--tenant', 'northwind'),
+      ctl('audit', 'northwind'),
+      ctl('case', 'show', 'northwind:1'),
+      ctl('suggest', 'northwind', '--dns', '127.0.0.1:1'),
+      ctl('unusual', 'northwind', '--json'),
+    ])
+    for (const shown of [evidence, opened, suggested]) assert.ok(shown.includes(domain), shown)
+    assert.match(events, /Tenant restricted from sending unprovisioned email: northwind/)
+    assert.match(audit, /restriction tripped/)
+    JSON.parse(unusual)
+    await ctl('unattributed')
+
+    await ctl('case', 'check', 'northwind:1', 'proof', '--note', 'seen')
+    await ctl('unblock', 'northwind', '--reason', 'cleaned')
+    await Promise.all([
+      ctl('case', 'close', 'northwind:1', '--note', 'done'),
+      ctl('alert', 'test'),
+      waitFor(() => posted('lifted', 'northwind') === 1),
+      waitFor(() => posted('test', '') === 1),
+    ])
+    assert.match(await ctl('case', 'list', '--all'), /northwind:1/)
+    await ctl('tenant', 'remove', 'northwind', '--purge')
+    assert.doesNotMatch(await ctl('case', 'list', '--all'), /northwind:1/)
+    assert.doesNotMatch(await ctl('events'), /northwind/)
+    assert.equal(posted('restricted', 'northwind'), 1)
+    assert.deepEqual(endpoint.forged, [])
+    assert.doesNotMatch(relay.haraka.log, /CROSSSLOT|unhandled|Caught exception|TypeError/)
   })
 
   it('tenantctl registers, moves, applies a file, explains and finds nothing amiss', async () => {

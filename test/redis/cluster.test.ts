@@ -4,6 +4,8 @@ import { startRedisCluster, type TestCluster } from '../../scripts/services/redi
 import { waitFor } from '../../scripts/services/wait-for'
 import { Ledger } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
+import { readTenantAudit } from '../../src/audit/reader'
+import { purgeTenant } from '../../src/purge/purge'
 import type { Batch } from '../../src/reporting/batch'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
@@ -14,8 +16,8 @@ import { findInconsistencies, repair } from '../../src/tenants/consistency'
 import { Directory } from '../../src/tenants/directory'
 import { ownerOf } from '../../src/tenants/owners'
 import { parseTenantsFile } from '../../src/tenants/tenants-file'
-import { ClusterSite, newTransaction } from '../support/cluster'
-import { BACKUP, scriptsIn } from '../support/lua'
+import { assertAllRan, ClusterSite, newTransaction } from '../support/cluster'
+import { hasClusterTest } from '../support/lua'
 import { assertConsistent } from '../support/registry'
 import { ACCEPTED, HOUR, readRows } from '../support/reporting'
 
@@ -233,6 +235,29 @@ describe('on a Redis Cluster', () => {
     assert.equal(await client.zscore(store.keys.reported, 't11'), String(time))
   })
 
+  it('what is kept of a tenant that is gone is erased', async () => {
+    const { store, client, registry, restrictions } = site
+    await registry.addTenant('erased', {}, BY)
+    const tally = new Tally(assert.fail)
+    const source = { domain: 'other.example', connector: '', ip: '::1', user: '' }
+    tally.batchOf('erased')!.addSource(source, 'u', ACCEPTED)
+    const recorder = new Recorder(store, () => 90)
+    const time = await recorder.record('erased', tally.take('erased') as Batch, 'p 1')
+    await recorder.noteReported(new Map([['erased', Number(time)]]))
+    await restrictions.place('erased', { ...ACT, scope: 'all' })
+    await restrictions.lift('erased', { ...ACT, keepUsage: false })
+    await registry.removeTenant('erased')
+    assert.notDeepEqual(await keysOf('erased'), [])
+    await purgeTenant(store, 'erased')
+    assert.deepEqual(await keysOf('erased'), [])
+    assert.equal(await client.zscore(store.keys.reported, 'erased'), null)
+    const told = await readTenantAudit(store, 'erased', 0)
+    assert.deepEqual(
+      told.map(({ what }) => what),
+      ['tenant purged'],
+    )
+  })
+
   it('a call whose slot nobody answers for ends with its time', async () => {
     const hasty = await ClusterSite.open(cluster, { commandTimeout: 400 })
     const primary = await cluster.primaryOf(site.store.keys.tenant('t10'))
@@ -250,10 +275,16 @@ describe('on a Redis Cluster', () => {
     assert.equal((await site.charge('t10')).answer, 'GONE', 'nothing was kept')
   })
 
-  it('every script of ours has run on it, but for those of a backup', () => {
-    const scripts = scriptsIn((folder) => folder !== BACKUP)
-    assert.deepEqual([...site.store.ran].sort(), [...scripts.keys()].sort())
+  it('every script of ours has run on it, or does in a test of its folder', () => {
+    assertAllRan([site], (folder) => !hasClusterTest(folder))
   })
+
+  /** All keys of a tenant, on whichever node. */
+  async function keysOf(tenant: string): Promise<string[]> {
+    const nodes = await cluster.primaries()
+    const found = await Promise.all(nodes.map((node) => node.call('KEYS', `ud:{${tenant}}*`)))
+    return (found as string[][]).flat()
+  }
 })
 
 /** A directory of this process, once its subscription stands. */

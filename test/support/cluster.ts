@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { startHaraka, type StartHarakaOptions } from '../../scripts/services/haraka'
 import type { TestCluster } from '../../scripts/services/redis-cluster'
 import { waitFor } from '../../scripts/services/wait-for'
@@ -11,6 +12,7 @@ import { Store, type Client } from '../../src/store/store'
 import { Registry } from '../../src/tenants/registry'
 import { DEFAULTS } from './allowance'
 import { settingsFor } from './connection'
+import { scriptsIn } from './lua'
 import { TestRelay, type RelayRedis } from './relay'
 
 let transactions = 0
@@ -102,6 +104,17 @@ export class ClusterSite {
   close(): void {
     this.client.disconnect()
   }
+}
+
+/** Asserts that every script of such a folder of `src` has run on one of the sites. */
+export function assertAllRan(sites: readonly ClusterSite[], fits: (folder: string) => boolean) {
+  const ran = new Set(sites.flatMap(({ store }) => [...store.ran]))
+  const scripts = [...scriptsIn(fits).keys()]
+  assert.notEqual(scripts.length, 0)
+  assert.deepEqual(
+    scripts.filter((name) => !ran.has(name)),
+    [],
+  )
 }
 
 /** A transaction that no other in this process has the id of. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { assemble } from '../../src/store/script'
 
@@ -6,8 +6,10 @@ const SOURCES = path.join(__dirname, '../../src')
 /** Shared pieces, which are no scripts of their own. */
 const PIECES = path.join('store', 'lua')
 
-/** The folder whose scripts back up and restore. */
-export const BACKUP = 'backup'
+/** Whether a test beside the others of this folder of `src` runs its scripts on a Redis Cluster: see `assertAllRan`. */
+export function hasClusterTest(folder: string): boolean {
+  return existsSync(path.join(__dirname, '..', folder, 'cluster.test.ts'))
+}
 
 /** Every script of ours as Redis gets it, by name. */
 export function allScripts(): Map<string, string> {

@@ -4,7 +4,7 @@ import { startRedisCluster, type TestCluster } from '../../scripts/services/redi
 import { loadConfig } from '../../src/config-file'
 import { LookOut } from '../../src/unusual/look-out'
 import { OverviewReader } from '../../src/unusual/overview'
-import { ClusterSite } from '../support/cluster'
+import { assertAllRan, ClusterSite } from '../support/cluster'
 import { LATER, play } from './scenario'
 import { takeovers } from './scenarios'
 
@@ -44,6 +44,7 @@ describe('unusual mail on a Redis Cluster', () => {
       all.map(({ tenant, rules }) => [tenant, rules.map(({ rule, told }) => [rule, !!told])]),
       tenants.map((tenant) => [tenant, [['volume', true]]]),
     )
+    assertAllRan(sites, (folder) => folder === 'unusual')
     assert.deepEqual(
       sites.flatMap(({ errors }) => errors),
       [],

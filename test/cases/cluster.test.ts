@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { readTenantAudit } from '../../src/audit/reader'
+import { openSteps, STEPS } from '../../src/cases/case'
+import { Cases } from '../../src/cases/cases'
+import { parseEvidence } from '../../src/cases/evidence'
+import { findingsOf } from '../../src/cases/findings'
+import { freezeEvidence } from '../../src/cases/freeze'
+import type { RestrictedEvent } from '../../src/events/event'
+import { Forwarder } from '../../src/events/forwarder'
+import { serverTime } from '../../src/store/server-clock'
+import { assertAllRan, ClusterSite } from '../support/cluster'
+import { freezing } from '../support/evidence'
+
+const ANN = { by: 'ann', text: 'looked' }
+
+describe('cases on a Redis Cluster', () => {
+  let cluster: TestCluster
+  let sites: ClusterSite[]
+  before(async () => {
+    cluster = await startRedisCluster()
+    sites = await Promise.all(Array.from({ length: 3 }, () => ClusterSite.open(cluster)))
+  })
+  after(async () => {
+    for (const site of sites ?? []) site.close()
+    await cluster?.stop()
+  })
+
+  /** As each process of a Haraka takes events. */
+  function forwarderOf({ store }: ClusterSite): Forwarder {
+    const forwarder = new Forwarder(store, () => Promise.resolve(), {
+      onAlert() {},
+      onError: (message, error) => assert.fail(`${message}: ${String(error)}`),
+    })
+    const cases = new Cases(store)
+    const freezer = freezing(store)
+    forwarder.beforePublish.push(
+      (tenant, event) => cases.take(tenant, event),
+      async (tenant, event) => {
+        if (event.kind !== 'restricted') return
+        // So long ago that nothing is waited for.
+        const earlier: RestrictedEvent = { ...event, at: event.at - 5000 }
+        await freezeEvidence(freezer, tenant, earlier)
+      },
+    )
+    return forwarder
+  }
+
+  it('are opened by trips in all slots, once, worked through, and closed', async () => {
+    const { store, registry, restrictions } = sites[0]!
+    const cases = new Cases(store)
+    const forwarders = sites.map(forwarderOf)
+    const listeners = store.client.listenerCount('ready')
+    const tenants = Array.from({ length: 9 }, (_, at) => `t${at}`)
+    for (const id of tenants) {
+      await registry.addTenant(id, { limits: '1/1d' }, 'test')
+      for (let times = 0; times < 2; times++) await sites[0]!.charge(id)
+      await Promise.all(forwarders.map((forwarder) => forwarder.forward(id)))
+    }
+    assert.deepEqual((await cases.list()).map(({ name }) => name).sort(), tenants.map(caseOf))
+
+    for (const id of tenants) {
+      const name = caseOf(id)
+      const evidence = await store.client.get(store.keys.evidence(id, 1))
+      assert.equal(parseEvidence(evidence ?? '').event.case, name)
+      for (const step of STEPS) await cases.check(name, step, ANN)
+      await cases.note(name, ANN)
+      const reason = { by: 'bob', reason: 'clean', keepUsage: false }
+      assert.equal(await restrictions.lift(id, reason), 'lifted')
+      await Promise.all(forwarders.map((forwarder) => forwarder.forward(id)))
+      assert.equal(await cases.close(name, ANN), 'closed')
+
+      const found = await cases.existing(name)
+      assert.deepEqual(
+        [found.trigger?.limit, found.lifted?.by, found.closed?.by, openSteps(found)],
+        [1, 'bob', 'ann', []],
+      )
+      assert.deepEqual((await findingsOf(store, found, await serverTime(store.client))).domains, [])
+      assert.deepEqual(
+        (await readTenantAudit(store, id, 0)).map(({ what }) => what),
+        [
+          ...['tenant added', 'restriction tripped'],
+          ...STEPS.map((step) => `case checked: ${step}`),
+          ...['case noted', 'restriction lifted', 'case closed'],
+        ],
+      )
+    }
+    assert.equal(store.client.listenerCount('ready'), listeners, 'nothing is left behind')
+    assertAllRan(sites, (folder) => folder === 'cases')
+    assert.deepEqual(
+      sites.flatMap(({ errors }) => errors),
+      [],
+    )
+  })
+})
+
+function caseOf(tenant: string): string {
+  return `${tenant}:1`
+}
