@@ -29,6 +29,7 @@ export class Batch {
   /** Source → what was said of some of its messages. */
   readonly samples = new Map<string, string[]>()
   private lastConnector: string | undefined
+  private lastExpiry = 0
 
   constructor(private readonly room: Room) {
     this.sources = new Sources(room)
@@ -51,8 +52,9 @@ export class Batch {
 
   /** @param certificateExpires in ms; 0: it was recognised by something else. */
   noteConnector(connector: string, certificateExpires: number): void {
-    if (connector === this.lastConnector) return
+    if (connector === this.lastConnector && certificateExpires === this.lastExpiry) return
     this.lastConnector = connector
+    this.lastExpiry = certificateExpires
     if (this.connectors.size < MOST_CONNECTORS || this.connectors.has(connector)) {
       this.connectors.set(connector, certificateExpires)
     }

@@ -180,9 +180,11 @@ end
 
 local function note_connectors()
   local fields = {}
+  local room = MOST_CONNECTORS - redis.call('HLEN', KEYS[8])
   for name, expires in string.gmatch(ARGV[10], '([^\t\n]+)\t(%d+)') do
     local known = redis.call('HGET', KEYS[8], name)
-    if known or redis.call('HLEN', KEYS[8]) + #fields / 2 < MOST_CONNECTORS then
+    if known or room > 0 then
+      if not known then room = room - 1 end
       local seen = numbers_of(known)
       fields[#fields + 1] = name
       fields[#fields + 1] =
