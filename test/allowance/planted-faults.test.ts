@@ -8,7 +8,7 @@ import * as settlement from '../../plugins/settlement'
 import { readScript } from '../../src/store/script'
 import { Store } from '../../src/store/store'
 import { Allowance } from '../support/allowance'
-import { plant, plantInScripts, type Edit } from '../support/faults'
+import { fault, plant, plantInScripts, type Fault } from '../support/faults'
 import { ledgerFollowsModel } from '../support/ledger-schedules'
 import { useRedis } from '../support/registry'
 
@@ -27,14 +27,8 @@ const PROBATION = 'src/store/lua/probation.lua'
 const RING = 'src/store/lua/ring.lua'
 const SETTLEMENT = 'plugins/settlement.ts'
 
-interface Fault {
-  readonly what: string
-  readonly edits: readonly Edit[]
+interface LedgerFault extends Fault {
   readonly StoreClass?: typeof Store
-}
-
-function fault(what: string, file: string, find: string, replace: string): Fault {
-  return { what, edits: [{ file, find, replace }] }
 }
 
 const WRITE_TRIP = `redis.call('HSET', KEYS[3], 'since', now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
@@ -53,7 +47,7 @@ class TripsLater extends Store {
   }
 }
 
-const LEDGER_FAULTS: readonly Fault[] = [
+const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'off by one at the limit: one more',
     CHARGE,

@@ -12,6 +12,17 @@ export interface Edit {
   readonly replace: string
 }
 
+/** Something that a test must find. */
+export interface Fault {
+  readonly what: string
+  readonly edits: readonly Edit[]
+}
+
+/** One of a single edit. */
+export function fault(what: string, file: string, find: string, replace: string): Fault {
+  return { what, edits: [{ file, find, replace }] }
+}
+
 /**
  * The changed sources, by file.
  *

@@ -1,0 +1,426 @@
+// Random batches of random processes, brought to Redis in random order and more than once, beside a plain model of what
+// the reports hold then. With small bounds, so that each of them is met.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Batch } from '../../src/reporting/batch'
+import { daysTtl, HOURS_TTL, SEEN_TTL } from '../../src/reporting/bounds'
+import type { Outcome } from '../../src/reporting/outcome'
+import { Recorder } from '../../src/reporting/recorder'
+import { OTHER, type Source } from '../../src/reporting/rows'
+import { Tally } from '../../src/reporting/tally'
+import { Store } from '../../src/store/store'
+import { NOON, TestClock } from '../support/clock'
+import { fault, plantInScripts, type Fault } from '../support/faults'
+import { newSite, useRedis, type Site } from '../support/registry'
+import {
+  ReportModel,
+  type Bounds,
+  type Coverage,
+  type Message,
+  type ModelReport,
+} from '../support/report-model'
+import { runs, SEED } from '../support/seed'
+
+useRedis()
+
+const MINUTE = 60_000
+const DAYS = 90
+const BOUNDS: Bounds = {
+  ...{ domains: 4, addresses: 3, users: 2, rows: 5, domainRows: 7, connectorRows: 9 },
+  ...{ sampled: 3, samples: 2, connectors: 3 },
+}
+
+/** Gives the script small bounds, and times to the millisecond: a process measures them. */
+class BoundedStore extends Store {
+  ages = ''
+
+  override run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
+    if (script.name !== 'record') return super.run(script, keys, args)
+    const [flush, hour, , ttl, , ...more] = args
+    const bounds = Object.values(BOUNDS).join(' ')
+    return super.run(script, keys, [flush!, hour!, this.ages, ttl!, bounds, ...more])
+  }
+}
+
+const ACCEPTED_DOMAINS = [
+  { domain: 'own.example', subdomains: true, shared: true },
+  { domain: 'exact.example', subdomains: false, shared: true },
+]
+const isAccepted = (domain: string): boolean =>
+  ['own.example', 'exact.example'].includes(domain) || domain.endsWith('.own.example')
+
+const domain = fc.constantFrom(
+  ...['a.example', 'b.example', 'c.example', 'd.example', 'e.example', 'f.example', ''],
+  ...['own.example', 'a.own.example', 'exact.example', 'a.exact.example', 'notown.example'],
+)
+const connector = fc.constantFrom('t/mx1', 't/mx2', 't/mx3', '')
+const source: fc.Arbitrary<Source> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      domain,
+      connector,
+      ip: fc.constantFrom(
+        '192.0.2.1',
+        '192.0.2.2',
+        '192.0.2.3',
+        '2001:db8::/64',
+        '2001:db8:1::/64',
+      ),
+      user: fc.constantFrom('', 'bob', 'ann'),
+    }),
+  },
+  // As a batch without room for more has it.
+  {
+    weight: 1,
+    arbitrary: fc.record({ domain, connector }).map((of) => ({ ...of, ip: OTHER, user: OTHER })),
+  },
+)
+const ofDomain = (domain: string): Source => ({
+  domain,
+  connector: 't/mx1',
+  ip: '192.0.2.1',
+  user: '',
+})
+const few = fc.nat(3)
+const outcome: fc.Arbitrary<Outcome> = fc.record({
+  ...{ accepted: few, deferred: few, refused: few, refunded: few },
+  message: fc.constantFrom('accepted', 'deferred', 'refused', 'refunded'),
+})
+const message: fc.Arbitrary<Message> = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('registered' as const), outcome }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('null' as const), outcome }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('source' as const), source, outcome },
+      // In a row for several, nobody looks any more.
+      certain: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('crowded' as const), outcome },
+      source: fc.record({ domain, connector, ip: fc.constant(OTHER), user: fc.constant(OTHER) }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('sample' as const),
+      // So that some have several.
+      source: fc.constantFrom('a.example', 'b.example', 'c.example', 'd.example').map(ofDomain),
+      messageId: fc.constantFrom('', '<1@x>', '<2@x>', '<3@x>', '<4@x>'),
+      helo: fc.constantFrom('mail.example', ''),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('connector' as const),
+      name: fc.constantFrom('mx1', 'mx2', 'mx3', 'mx4', 'mx5'),
+      expires: fc.constantFrom(0, 2_000_000_000_000),
+    }),
+  },
+)
+
+/** One flush: when it comes, and whether it comes once more. */
+const flush = fc.record({
+  messages: fc.array(message, { minLength: 1, maxLength: 12 }),
+  process: fc.nat(1),
+  /** Tens of minutes that pass before. */
+  later: fc.oneof(fc.nat(3), fc.nat(12), fc.constant(150)),
+  /** Tens of minutes for which it has waited, and how many of them it was tallied. */
+  waited: fc.nat(8),
+  tallied: fc.nat(8),
+  /** How often its answer is lost, and when it is sent again. */
+  again: fc.constantFrom([], [], [], [0], [1], [0, 9]),
+})
+type Flush = typeof flush extends fc.Arbitrary<infer T> ? T : never
+
+function coverage(): Coverage {
+  const none = { domainRow: 0, connectorRow: 0, everybody: 0, accepted: 0 }
+  return { ...none, fullSamples: 0, fullSeen: 0 }
+}
+
+/** A Redis with a clock that never turns back; each run has a tenant of its own there. */
+class ModelSite {
+  readonly clock = new TestClock()
+  readonly site: Site
+  readonly covered = coverage()
+  private tenants = 0
+  private flushes = 0
+  private readonly recorders: Recorder[]
+
+  private constructor(scripts: Record<string, string>) {
+    this.site = newSite({ ...this.clock.includes, ...scripts }, BoundedStore)
+    this.recorders = [0, 1].map(() => new Recorder(this.site.store, () => DAYS))
+  }
+
+  static async create(scripts: Record<string, string> = {}): Promise<ModelSite> {
+    const made = new ModelSite(scripts)
+    // Ten minutes on are never near the end of an hour.
+    await made.clock.set(made.site.store, NOON + 5 * MINUTE)
+    return made
+  }
+
+  property(): fc.IAsyncProperty<unknown> {
+    return fc.asyncProperty(fc.array(flush, { minLength: 1, maxLength: 12 }), async (flushes) => {
+      const tenant = `t${++this.tenants}`
+      await this.site.registry.addTenant(tenant, {}, 'test')
+      await this.site.registry.addDomains(tenant, ACCEPTED_DOMAINS, 'test')
+      const model = new ReportModel(BOUNDS, isAccepted, this.covered)
+      for (const each of flushes) await this.flush(tenant, model, each)
+      await this.compare(tenant, model)
+    })
+  }
+
+  private async flush(tenant: string, model: ReportModel, planned: Flush): Promise<void> {
+    const { clock } = this
+    const store = this.site.store as BoundedStore
+    await clock.advance(store, planned.later * 10 * MINUTE)
+    const last = clock.now - planned.waited * 10 * MINUTE
+    const first = last - planned.tallied * 10 * MINUTE
+    const name = `p${planned.process} ${++this.flushes}`
+    const recorder = this.recorders[planned.process]!
+    const batch = batchOf(planned.messages)
+    model.add(planned.messages, first, last)
+    for (const wait of [0, ...planned.again]) {
+      await clock.advance(store, wait * 10 * MINUTE)
+      store.ages = `${clock.now - first} ${clock.now - last}`
+      const begun = performance.now() - (clock.now - first)
+      const sent = Object.assign(Object.create(batch) as Batch, { begun })
+      assert.equal(await recorder.record(tenant, sent, name), clock.now)
+    }
+  }
+
+  private async compare(tenant: string, model: ReportModel): Promise<void> {
+    const { client, keys } = this.site.store
+    const hours = [...model.hours].map(([number, report]) =>
+      this.compareReport(keys.reportHour(tenant, number), report, new Map(), HOURS_TTL),
+    )
+    const days = [...model.totals].map(([number, totals]) =>
+      this.compareReport(
+        keys.reportDay(tenant, number),
+        model.days.get(number) ?? { rows: new Map(), others: new Set() },
+        totals,
+        daysTtl(DAYS),
+      ),
+    )
+    const samples = [...model.samples].map(async ([number, lines]) => {
+      const entries = [...lines].map(([field, each]) => [field, each.join('\n')])
+      const found = await this.hash(keys.samples(tenant, number), daysTtl(DAYS))
+      assert.deepEqual(found, Object.fromEntries(entries), 'samples')
+    })
+    await Promise.all([...hours, ...days, ...samples])
+    assert.deepEqual(await this.hash(keys.seen(tenant), SEEN_TTL), packed(model.seen), 'seen')
+    await this.assertTtl(keys.flushes(tenant), HOURS_TTL)
+    // Nothing else of it is there.
+    const all = await client.keys(`${keys.prefix}{${tenant}}:*`)
+    const reports = all.filter((key) => /:(report|samples)/.test(key) && !key.endsWith(':others'))
+    assert.equal(reports.length, hours.length + days.length + samples.length)
+  }
+
+  private async compareReport(
+    key: string,
+    { rows, others }: ModelReport,
+    totals: ReadonlyMap<string, readonly number[]>,
+    ttl: number,
+  ): Promise<void> {
+    assert.deepEqual(await this.hash(key, ttl), { ...packed(totals), ...packed(rows) }, 'rows')
+    await this.compareOthers(this.site.store.keys.reportOthers(key), others, ttl)
+  }
+
+  private async compareOthers(
+    key: string,
+    others: ReadonlySet<string>,
+    ttl: number,
+  ): Promise<void> {
+    const { client } = this.site.store
+    if (others.size === 0) return assert.equal(await client.exists(key), 0, 'others')
+    const expected = `${key}:expected`
+    await client.pfadd(expected, ...others)
+    const counts = [key, expected].map((each) => client.pfcount(each))
+    const [found, count, both] = await Promise.all([...counts, client.pfcount(key, expected)])
+    assert.deepEqual([found, both], [count, count], 'others')
+    await client.del(expected)
+    await this.assertTtl(key, ttl)
+  }
+
+  private async hash(key: string, ttl: number): Promise<Record<string, string>> {
+    const fields = await this.site.store.client.hgetall(key)
+    if (Object.keys(fields).length > 0) await this.assertTtl(key, ttl)
+    return fields
+  }
+
+  private async assertTtl(key: string, ttl: number): Promise<void> {
+    const left = await this.site.store.client.pttl(key)
+    assert.ok(left > ttl - 10 * MINUTE && left <= ttl, `${key} is kept for ${left} of ${ttl} ms`)
+  }
+}
+
+/** As a process has it. */
+function batchOf(messages: readonly Message[]): Batch {
+  const batch = new Tally(() => {}).batchOf('t')!
+  for (const each of messages) {
+    if (each.kind === 'registered') batch.addRegistered(each.outcome)
+    else if (each.kind === 'null') batch.addNull(each.outcome)
+    else if (each.kind === 'source') {
+      batch.addSource(each.source, each.certain ? 'u' : '?', each.outcome)
+    } else if (each.kind === 'crowded') {
+      batch.addSource({ ...each.source, domain: OTHER }, 'u', each.outcome)
+      if (each.source.domain !== '') batch.sources.name(each.source.domain, Infinity)
+    } else if (each.kind === 'sample') batch.addSample(each.source, each.messageId, each.helo)
+    else batch.noteConnector(`t/${each.name}`, each.expires)
+  }
+  return batch
+}
+
+function packed(rows: ReadonlyMap<string, readonly number[]>): Record<string, string> {
+  return Object.fromEntries([...rows].map(([field, numbers]) => [field, numbers.join(' ')]))
+}
+
+const RECORD = 'src/reporting/lua/record.lua'
+const TALLIES = 'src/store/lua/tallies.lua'
+const ALWAYS_SAME = 1
+/** A fault must show within so many runs. */
+const SOON = 100
+
+const FAULTS: readonly Fault[] = [
+  fault(
+    'one value too many',
+    RECORD,
+    'contents.distinct[kind] < most',
+    'contents.distinct[kind] <= most',
+  ),
+  fault('one row too many', RECORD, 'rows < MOST_ROWS', 'rows <= MOST_ROWS'),
+  fault(
+    'one row by domain too many',
+    RECORD,
+    'rows < MOST_DOMAIN_ROWS',
+    'rows <= MOST_DOMAIN_ROWS',
+  ),
+  fault(
+    'one row by connector too many',
+    RECORD,
+    'rows < MOST_CONNECTOR_ROWS',
+    'rows <= MOST_CONNECTOR_ROWS',
+  ),
+  fault('one source with samples too many', RECORD, '< MOST_SAMPLED)', '<= MOST_SAMPLED)'),
+  fault('one sample too many', RECORD, '>= MOST_SAMPLES', '> MOST_SAMPLES'),
+  fault('one connector too many', RECORD, 'room > 0', 'room >= 0'),
+  fault('(other) taken for a domain', RECORD, 'if value == OTHER or', 'if'),
+  fault('addresses that are not counted', RECORD, "note(contents, 'addresses', ip)", ''),
+  fault('users that are not counted', RECORD, "note(contents, 'users', user)", ''),
+  fault('a row that two sources share lost', RECORD, 'if values[field] == nil then', 'do'),
+  fault('domains without a row forgotten', RECORD, 'others[#others + 1] = source[1]', ''),
+  fault(
+    'domains that a process had no room for forgotten',
+    RECORD,
+    'others[#others + 1] = name',
+    '',
+  ),
+  fault(
+    'a domain above that covers without its subdomains',
+    RECORD,
+    "string.match(entry, '^%l*s')",
+    'true',
+  ),
+  fault('a domain above that covers nothing', RECORD, "string.match(name, '%.(.*)$') or ''", "''"),
+  fault(
+    'what is accepted counted as unregistered',
+    RECORD,
+    "add_total('r', numbers)",
+    "add_total('u', numbers)",
+  ),
+  fault(
+    'a sample without a Message-ID kept',
+    RECORD,
+    "if string.sub(text, 1, 1) == '\\t' then return sample end",
+    '',
+  ),
+  fault('connectors that begin anew', RECORD, 'seen[1] or first', 'first'),
+  fault('samples kept for ever', RECORD, "redis.call('PEXPIRE', KEYS[7], days_ttl)", ''),
+  fault(
+    'rows kept for ever',
+    TALLIES,
+    "if #pairs_of > 0 then redis.call('PEXPIRE', key, ttl) end",
+    '',
+  ),
+  fault(
+    'others kept for ever',
+    TALLIES,
+    "if #names > 0 then redis.call('PEXPIRE', key, ttl) end",
+    '',
+  ),
+  fault(
+    'hours kept as long as days',
+    RECORD,
+    'set_fields(KEYS[3], fields, hours_ttl)',
+    'set_fields(KEYS[3], fields, days_ttl)',
+  ),
+  fault(
+    'days kept as long as hours',
+    RECORD,
+    'set_fields(KEYS[5], fields, days_ttl)\nend',
+    'set_fields(KEYS[5], fields, hours_ttl)\nend',
+  ),
+  fault(
+    'connectors kept as long as hours',
+    RECORD,
+    'set_fields(KEYS[8], fields, seen_ttl)',
+    'set_fields(KEYS[8], fields, hours_ttl)',
+  ),
+  fault(
+    'others of a day kept as long as hours',
+    RECORD,
+    'add_names(KEYS[6], others, days_ttl)',
+    'add_names(KEYS[6], others, hours_ttl)',
+  ),
+  fault(
+    'flushes kept for ever',
+    TALLIES,
+    "redis.call('PEXPIRE', key, ttl)\n  if redis",
+    'if redis',
+  ),
+  fault('a flush that counts twice', TALLIES, '>= tonumber(number)', '> tonumber(number)'),
+  fault(
+    'flushes of processes not told apart',
+    TALLIES,
+    "redis.call('HGET', key, process)",
+    "redis.call('HGET', key, 'p0')",
+  ),
+  fault('the first time lost', TALLIES, 'math.min(sums[9] or first, first)', 'first'),
+  fault('the last time lost', TALLIES, 'math.max(sums[10] or last, last)', 'last'),
+]
+
+describe('what batches make of the reports', () => {
+  it('is what a plain model says', async (t) => {
+    t.diagnostic(`seed ${SEED}`)
+    const site = await ModelSite.create()
+    await fc.assert(site.property(), { seed: SEED, numRuns: runs(120) })
+    t.diagnostic(JSON.stringify(site.covered))
+    for (const [what, times] of Object.entries(site.covered)) assert.ok(times > 0, what)
+  })
+
+  // Who tests the test.
+  for (const { what, edits } of FAULTS) {
+    it(`would show ${what}`, async (t) => {
+      const site = await ModelSite.create(plantInScripts(edits))
+      const { failed, numRuns, errorInstance } = await fc.check(site.property(), {
+        ...{ numRuns: SOON, seed: ALWAYS_SAME, endOnFailure: true },
+      })
+      assert.ok(failed, `not found in ${SOON} runs`)
+      if (!(errorInstance instanceof assert.AssertionError)) throw errorInstance
+      t.diagnostic(`in run ${numRuns}`)
+    })
+  }
+})

@@ -1,0 +1,229 @@
+import type { Outcome } from '../../src/reporting/outcome'
+import { OTHER, sourceField, type Source } from '../../src/reporting/rows'
+
+/** How many of each there may be, as the script is told. */
+export interface Bounds {
+  readonly domains: number
+  readonly addresses: number
+  readonly users: number
+  readonly rows: number
+  readonly domainRows: number
+  readonly connectorRows: number
+  readonly sampled: number
+  readonly samples: number
+  readonly connectors: number
+}
+
+/** A message, as a process tallies it. */
+export type Message =
+  | { readonly kind: 'registered'; readonly outcome: Outcome }
+  | { readonly kind: 'null'; readonly outcome: Outcome }
+  | {
+      readonly kind: 'source'
+      readonly source: Source
+      readonly certain: boolean
+      readonly outcome: Outcome
+    }
+  | { readonly kind: 'crowded'; readonly source: Source; readonly outcome: Outcome }
+  | {
+      readonly kind: 'sample'
+      readonly source: Source
+      readonly messageId: string
+      readonly helo: string
+    }
+  | { readonly kind: 'connector'; readonly name: string; readonly expires: number }
+
+/** Eight numbers, and when the first and the last of it was seen. */
+type Sum = readonly number[]
+
+/** Rows of an hour or a day, and the domains without a row of their own. */
+export interface ModelReport {
+  readonly rows: Map<string, Sum>
+  readonly others: Set<string>
+}
+
+/** What of the rules of `lua/record.lua` has been needed. */
+export type Coverage = Record<
+  'domainRow' | 'connectorRow' | 'everybody' | 'accepted' | 'fullSamples' | 'fullSeen',
+  number
+>
+
+/** All that is known of one tenant's mail, in plain lists. */
+export class ReportModel {
+  readonly hours = new Map<number, ModelReport>()
+  readonly days = new Map<number, ModelReport>()
+  /** Of a day; hour of the day and class → sum. */
+  readonly totals = new Map<number, Map<string, Sum>>()
+  readonly samples = new Map<number, Map<string, string[]>>()
+  readonly seen = new Map<string, Sum>()
+
+  /** @param isAccepted whether a domain is one of the tenant's accepted domains. */
+  constructor(
+    private readonly bounds: Bounds,
+    private readonly isAccepted: (domain: string) => boolean,
+    private readonly coverage: Coverage,
+  ) {}
+
+  /** Adds what one process has tallied from `first` to `last`, in ms. */
+  add(messages: readonly Message[], first: number, last: number): void {
+    const hour = Math.floor(first / 3_600_000)
+    const day = Math.floor(hour / 24)
+    const counts = sumsOf(messages, first, last)
+    const sources = [...counts.sources].filter(([, { source, certain, sum }]) => {
+      const isOurs = !certain && this.isAccepted(source.domain)
+      if (isOurs) this.coverage.accepted++
+      this.total(day, hour, isOurs ? 'r' : 'u', sum)
+      return !isOurs
+    })
+    if (counts.registered) this.total(day, hour, 'r', counts.registered)
+    if (counts.nulls) this.total(day, hour, 'n', counts.nulls)
+    for (const [reports, number] of [
+      [this.hours, hour],
+      [this.days, day],
+    ] as const) {
+      if (sources.length === 0) continue
+      const report = reports.get(number) ?? { rows: new Map(), others: new Set() }
+      reports.set(number, report)
+      for (const [, { source, sum }] of sources) this.count(report, source, sum)
+      for (const message of messages) {
+        const name = message.kind === 'crowded' ? message.source.domain : ''
+        if (name !== '' && !has(report, 'domain', name)) report.others.add(name)
+      }
+    }
+    for (const message of messages) if (message.kind === 'connector') this.use(message, first, last)
+    this.addSamples(messages, day)
+  }
+
+  private count(report: ModelReport, source: Source, sum: Sum): void {
+    const field = this.rowFor(report, source)
+    const before = report.rows.get(field)
+    report.rows.set(field, before ? plus(before, sum) : sum)
+    const { domain } = source
+    if (domain !== OTHER && !has(report, 'domain', domain)) report.others.add(domain)
+  }
+
+  private rowFor(report: ModelReport, source: Source): string {
+    const { bounds, coverage } = this
+    const { domain, connector } = source
+    const { rows } = report
+    const own = sourceField(source)
+    if (rows.has(own)) return own
+    const fits = (key: keyof Source, most: number): boolean =>
+      has(report, key, source[key]) || distinct(report, key) < most
+    if (domain !== OTHER && fits('domain', bounds.domains)) {
+      const isRoom = rows.size < bounds.rows
+      if (isRoom && fits('ip', bounds.addresses) && fits('user', bounds.users)) return own
+      const ofDomain = sourceField({ domain, connector, ip: OTHER, user: OTHER })
+      if (rows.has(ofDomain) || rows.size < bounds.domainRows) {
+        coverage.domainRow++
+        return ofDomain
+      }
+    }
+    const ofConnector = sourceField({ domain: OTHER, connector, ip: OTHER, user: OTHER })
+    if (rows.has(ofConnector) || rows.size < bounds.connectorRows) {
+      coverage.connectorRow++
+      return ofConnector
+    }
+    coverage.everybody++
+    return sourceField({ domain: OTHER, connector: OTHER, ip: OTHER, user: OTHER })
+  }
+
+  private total(day: number, hour: number, letter: string, sum: Sum): void {
+    const totals = this.totals.get(day) ?? new Map<string, Sum>()
+    this.totals.set(day, totals)
+    const field = `t\t${hour % 24}\t${letter}`
+    const before = totals.get(field)
+    totals.set(field, before ? plus(before, sum) : sum)
+  }
+
+  private use(
+    { name, expires }: Extract<Message, { kind: 'connector' }>,
+    first: number,
+    last: number,
+  ): void {
+    const known = this.seen.get(name)
+    if (!known && this.seen.size >= this.bounds.connectors) this.coverage.fullSeen++
+    else this.seen.set(name, [known?.[0] ?? first, Math.max(known?.[1] ?? last, last), expires])
+  }
+
+  private addSamples(messages: readonly Message[], day: number): void {
+    for (const message of messages) {
+      if (message.kind !== 'sample') continue
+      const samples = this.samples.get(day) ?? new Map<string, string[]>()
+      const field = sourceField(message.source)
+      const known = samples.get(field) ?? []
+      const sample = `${message.messageId}\t${message.helo}`
+      const isNameless = known[0]?.startsWith('\t')
+      if (known.length === 0 && samples.size >= this.bounds.sampled) {
+        this.coverage.fullSamples++
+      } else if (known.length === 0 || (isNameless && message.messageId !== '')) {
+        samples.set(field, [sample])
+      } else if (message.messageId !== '' && known.length < this.bounds.samples) {
+        known.push(sample)
+      }
+      this.samples.set(day, samples)
+    }
+  }
+}
+
+interface Sums {
+  registered?: Sum
+  nulls?: Sum
+  readonly sources: Map<string, { source: Source; certain: boolean; sum: Sum }>
+}
+
+/** A process adds up before it flushes. */
+function sumsOf(messages: readonly Message[], first: number, last: number): Sums {
+  const sums: Sums = { sources: new Map() }
+  for (const message of messages) {
+    if (message.kind === 'sample' || message.kind === 'connector') continue
+    const sum = sumOf(message.outcome, first, last)
+    if (message.kind === 'registered') {
+      sums.registered = sums.registered ? plus(sums.registered, sum) : sum
+    } else if (message.kind === 'null') {
+      sums.nulls = sums.nulls ? plus(sums.nulls, sum) : sum
+    } else {
+      const { kind, source } = message
+      const certain = kind === 'crowded' || message.certain
+      const counted =
+        kind === 'crowded' ? { ...source, domain: OTHER, ip: OTHER, user: OTHER } : source
+      const key = `${certain} ${sourceField(counted)}`
+      const before = sums.sources.get(key)
+      sums.sources.set(key, {
+        ...{ source: counted, certain },
+        sum: before ? plus(before.sum, sum) : sum,
+      })
+    }
+  }
+  return sums
+}
+
+function sumOf(outcome: Outcome, first: number, last: number): Sum {
+  const { accepted, deferred, refused, refunded, message } = outcome
+  const messages = ['accepted', 'deferred', 'refused', 'refunded'].map((each) =>
+    Number(each === message),
+  )
+  return [accepted, deferred, refused, refunded, ...messages, first, last]
+}
+
+function plus(a: Sum, b: Sum): Sum {
+  const sums = a.slice(0, 8).map((number, at) => number + b[at]!)
+  return [...sums, Math.min(a[8]!, b[8]!), Math.max(a[9]!, b[9]!)]
+}
+
+const COLUMNS = { domain: 1, connector: 2, ip: 3, user: 4 } as const
+
+function values({ rows }: ModelReport, key: keyof Source): Set<string> {
+  return new Set([...rows.keys()].map((field) => field.split('\t')[COLUMNS[key]]!))
+}
+
+function has(report: ModelReport, key: keyof Source, value: string): boolean {
+  return value === OTHER || values(report, key).has(value)
+}
+
+/** Without those that stand for all. */
+function distinct(report: ModelReport, key: keyof Source): number {
+  const all = values(report, key)
+  all.delete(OTHER)
+  return all.size
+}
