@@ -1,7 +1,7 @@
 import type { Scope } from '../restriction/restriction'
 import { describeTrigger, type Trigger } from '../restriction/trigger'
 
-/** A trip in one line, for the audit trail. */
+/** A trip in one line, for the audit trail; the reason of one within probation says that it is. */
 export function tripWords(trip: {
   readonly scope: Scope
   readonly reason: string

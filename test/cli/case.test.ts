@@ -173,6 +173,21 @@ describe('tenantctl case, and unblock', () => {
     assert.equal((await unblock('3/1h, 5/1d')).status, 0)
   })
 
+  it('says once that it tripped within probation, and so does the audit trail', async () => {
+    const cli = await blocked()
+    await cli.given('unblock contoso --reason clean --limits 1/1h --for 7d')
+    await charge(redis, cli, 'contoso')
+    await charge(redis, cli, 'contoso')
+    // Opens the case where no plugin has yet.
+    await cli.json('case', 'note', 'contoso:2', 'seen')
+    const reason = 'allowance of 1/1h exceeded within probation'
+    const { out } = await cli.run('case', 'show', 'contoso:2')
+    assert.match(out, new RegExp(`^reason +${reason}$`, 'm'))
+    const trail = (await cli.json('audit', 'contoso')) as { what: string; to: string }[]
+    const tripped = trail.find(({ what }) => what === 'restriction tripped')
+    assert.match(tripped?.to ?? '', new RegExp(`^unregistered: ${reason}; 1 in 1h reached, [^;]*$`))
+  })
+
   it('takes --limits and --for together, and no nonsense', async () => {
     const cli = await blocked()
     for (const more of [
