@@ -8,22 +8,12 @@ import {
   waitFor,
   type HarakaVersion,
 } from '../support'
-import { addToStream, anAlert, pending } from '../support/alerts'
+import { addToStream, anAlert, begun, channels, pending } from '../support/alerts'
 import { Mailbox } from '../support/mailbox'
 import { REPLY } from '../support/replies'
 import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
 
 const PLUGINS = ['relay', 'unregistered-domain', 'route', 'test_sink']
-
-async function groups({ store }: TestRelay): Promise<number> {
-  const all = (await store.client.xinfo('GROUPS', store.keys.events).catch(() => [])) as unknown[]
-  return all.length
-}
-
-/** All channels have begun, and what is raised from now on is delivered. */
-async function begun(relay: TestRelay, count = 3): Promise<void> {
-  await waitFor(async () => (await groups(relay)) === count, { what: 'the channels have begun' })
-}
 
 describe('alerts', { concurrency: 2 }, () => {
   let endpoint: WebhookEndpoint
@@ -50,7 +40,7 @@ describe('alerts', { concurrency: 2 }, () => {
         },
       })
       t.after(() => relay.stop())
-      await begun(relay)
+      await begun(relay.store)
       const tenant = await relay.tenant('contoso', {
         limits: '1/1h',
         domains: ['contoso.example', operator.split('@')[1]!],
@@ -108,7 +98,7 @@ describe('alerts, each of them once', { concurrency: 2 }, () => {
       settings: { alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET } },
     })
     t.after(() => relay.stop())
-    await begun(relay, 1)
+    await begun(relay.store, 1)
     const ids: string[] = []
     const raise = async (count: number): Promise<void> => {
       for (let each = 0; each < count; each++) {
@@ -144,7 +134,7 @@ describe('alerts, each of them once', { concurrency: 2 }, () => {
     const haraka = await startHaraka({ redis, settings })
     t.after(() => haraka.stop())
     const relay = new TestRelay(redis, [haraka])
-    await begun(relay, 1)
+    await begun(relay.store, 1)
     await endpoint.stop()
     const alerts = Array.from({ length: 5 }, () => anAlert())
     for (const alert of alerts) await addToStream(relay.store, alert)
@@ -169,11 +159,11 @@ describe('alerts, each of them once', { concurrency: 2 }, () => {
     const from = relay.haraka.log.length
     relay.haraka.writeSettings({ alerts: { webhook: endpoint.url } })
     await relay.haraka.waitForLog(/\[alerts\] webhook_secret: empty/, { from })
-    assert.equal(await groups(relay), 0)
+    assert.equal(await channels(relay.store), 0)
     relay.haraka.writeSettings({
       alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET },
     })
-    await begun(relay, 1)
+    await begun(relay.store, 1)
     await addToStream(relay.store, anAlert({ id: 'evt_after' }))
     await waitFor(() => endpoint.ids.length > 0)
     assert.deepEqual(endpoint.ids, ['evt_after'])

@@ -13,7 +13,7 @@ import {
   type TestRelay,
   type TestTenant,
 } from '../support'
-import { REPLY } from '../support/replies'
+import { answered, REPLY } from '../support/replies'
 
 const NODES = 2
 const ACT = { by: 'ann', reason: 'taken over' }
@@ -37,18 +37,8 @@ describe('a blocked connector, with two workers', () => {
   const unblock = (tenant: string, name = 'mx') =>
     relay.registry.unblockConnector(tenant, name, ACT)
 
-  /** Waits until sessions of this kind get the reply to MAIL that begins so, from both workers. */
-  async function everywhere(session: SessionOptions, from: string, reply: string): Promise<void> {
-    let row = 0
-    // Sessions go to the workers in turn.
-    await waitFor(async () => {
-      const client = await relay.haraka.connect(session)
-      const { raw } = await client.mail(from)
-      await client.quit()
-      row = raw.startsWith(reply) ? row + 1 : 0
-      return row === 3 * NODES
-    })
-  }
+  const everywhere = (session: SessionOptions, from: string, reply: string): Promise<void> =>
+    answered(relay.haraka, NODES, { session, from, reply })
 
   /** All lines of ours with this token that name the connector. */
   const lines = (token: string, connector: string): string[] =>

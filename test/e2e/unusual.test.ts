@@ -1,11 +1,10 @@
 // What is unusual about a tenant's mail is told by whichever process looks out for it.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { ReportReader } from '../../src/reporting/reader'
-import { DAY } from '../../src/reporting/calendar'
 import { startRelay, tenantctl, waitFor, type TestRelay } from '../support'
 import { entries } from '../support/events'
-import { days, LATER, play, Scenario } from '../unusual/scenario'
+import { recorded } from '../support/reports'
+import { age, days, LATER, play, Scenario } from '../unusual/scenario'
 
 const INTRUDER = '127.77.200.66'
 const NEWSLETTER = '127.77.201.1'
@@ -13,21 +12,10 @@ const NEWSLETTER = '127.77.201.1'
 /** A tenant that has sent as a school does for 40 days, through a connector that is as old. */
 async function school(relay: TestRelay, id: string, network: string): Promise<void> {
   await relay.tenant(id, { connectors: { mx: { ip: [network] } } })
-  const connector = (await relay.registry.getConnector(id, 'mx'))!
-  await relay.registry.connectors.restore([{ ...connector, addedAt: Date.now() - 400 * DAY }])
+  await age(relay.registry, id)
   const source = { connector: `${id}/mx`, ip: network.replace('0/24', '1') }
   await play(relay.store, id, new Scenario().routine({ days: days(1, 40), source }), LATER)
   await relay.attributed({ localAddress: source.ip }, `${id}/mx`)
-}
-
-/** Recipients of the last hours that have come into the reports. */
-async function recorded(
-  relay: TestRelay,
-  id: string,
-  senderClass: 'registered' | 'unregistered',
-): Promise<number> {
-  const hours = await new ReportReader(relay.store).hours(id, Date.now() - DAY / 24, Date.now() + 1)
-  return hours.reduce((sum, hour) => sum + hour[senderClass].accepted, 0)
 }
 
 it('A takeover from a new address with many domains is told once for each rule; a newsletter is not', async (t) => {
@@ -48,8 +36,8 @@ it('A takeover from a new address with many domains is told once for each rule; 
     await newsletter.send({ from: 'news@fabrikam.example', to: readers })
   }
   await newsletter.quit()
-  await waitFor(async () => (await recorded(relay, 'contoso', 'unregistered')) >= 110)
-  await waitFor(async () => (await recorded(relay, 'fabrikam', 'registered')) >= 500)
+  await waitFor(async () => (await recorded(relay.store, 'contoso', 'unregistered')) >= 110)
+  await waitFor(async () => (await recorded(relay.store, 'fabrikam', 'registered')) >= 500)
 
   const args = ['--redis', `redis://127.0.0.1:${relay.redis.port}`]
   const shown = await tenantctl([...args, 'unusual'])

@@ -1,5 +1,6 @@
 import type { Alert } from '../../src/events/event'
 import type { Store } from '../../src/store/store'
+import { waitFor } from '../../scripts/services/wait-for'
 
 let alerts = 0
 
@@ -47,4 +48,15 @@ export async function pending(
   ]
   if (consumer === undefined) return count
   return Number(consumers?.find(([name]) => name === consumer)?.[1] ?? 0)
+}
+
+/** How many channels have begun to read the stream. */
+export async function channels({ client, keys }: Store): Promise<number> {
+  const all = (await client.xinfo('GROUPS', keys.events).catch(() => [])) as unknown[]
+  return all.length
+}
+
+/** Waits until so many channels have begun: what is raised from now on is delivered. */
+export async function begun(store: Store, count = 3): Promise<void> {
+  await waitFor(async () => (await channels(store)) === count, { what: 'the channels have begun' })
 }

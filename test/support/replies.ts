@@ -1,3 +1,7 @@
+import type { TestHaraka } from '../../scripts/services/haraka'
+import type { SessionOptions } from '../../scripts/services/smtp'
+import { waitFor } from '../../scripts/services/wait-for'
+
 /**
  * All that the plugin says to a client, byte for byte. Spelled out here and not taken from the
  * sources: mail servers and people match on these bytes.
@@ -12,3 +16,21 @@ export const REPLY = {
   undecidable: '451 4.3.0 Service temporarily unavailable. Try again later\r\n',
   noTenant: '550 5.7.64 TenantAttribution; Relay Access Denied SMTP\r\n',
 } as const
+
+/** Waits until sessions of this kind get the reply to MAIL that begins so, from all processes. */
+export async function answered(
+  haraka: TestHaraka,
+  processes: number,
+  { session, from, reply }: { session: SessionOptions; from: string; reply: string },
+): Promise<void> {
+  let row = 0
+  const enough = async (): Promise<boolean> => {
+    const client = await haraka.connect(session)
+    const { raw } = await client.mail(from)
+    await client.quit()
+    row = raw.startsWith(reply) ? row + 1 : 0
+    // Sessions go to the processes in turn.
+    return row === 3 * processes
+  }
+  await waitFor(enough, { what: `${reply.trim()} to MAIL FROM:<${from}>` })
+}

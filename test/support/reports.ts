@@ -7,6 +7,7 @@ import {
   type Counts,
 } from '../../src/reporting/counts'
 import { sourceField, totalField, type Source } from '../../src/reporting/rows'
+import { ReportReader } from '../../src/reporting/reader'
 import type { SenderClass } from '../../src/relay/judge'
 import type { Store } from '../../src/store/store'
 
@@ -75,4 +76,15 @@ export async function recordSamples(
     sourceField(sourceOf(source)),
     samples.map((sample) => sample.join('\t')).join('\n'),
   )
+}
+
+/** Recipients that were accepted in the last hour and have come into the reports. */
+export async function recorded(
+  store: Store,
+  tenant: string,
+  senderClass: 'registered' | 'unregistered',
+): Promise<number> {
+  const now = Date.now()
+  const hours = await new ReportReader(store).hours(tenant, now - HOUR, now + 1)
+  return hours.reduce((sum, hour) => sum + hour[senderClass].accepted, 0)
 }

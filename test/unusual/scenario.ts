@@ -6,6 +6,7 @@ import { sourceField, totalField, type Source } from '../../src/reporting/rows'
 import type { Store } from '../../src/store/store'
 import { connectorId } from '../../src/tenants/identities'
 import { packConnector } from '../../src/tenants/packing'
+import type { Registry } from '../../src/tenants/registry'
 import type { Connector } from '../../src/tenants/types'
 import type { History } from '../../src/unusual/history'
 import { lastDay } from '../../src/unusual/span'
@@ -139,6 +140,12 @@ export async function play(
     writes.push(client.zadd(keys.caseIndex, since + by, `${tenant}:${at + 1}`))
   }
   await Promise.all(writes)
+}
+
+/** Makes it so that the connectors of a tenant were added long ago. */
+export async function age({ connectors }: Registry, tenant: string): Promise<void> {
+  const all = await connectors.list(tenant)
+  await connectors.restore(all.map((each) => ({ ...each, addedAt: Date.now() - 400 * DAY })))
 }
 
 function hoursOf(mails: readonly Mail[]): HourReport[] {
