@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
-import { openSteps, STEP_WORDS, STEPS, type Case, type Remark, type Step } from '../cases/case'
+import { openSteps, STEP_WORDS, STEPS, type Step } from '../cases/case'
 import { Cases } from '../cases/cases'
-import { findingsOf, type Findings } from '../cases/findings'
+import { findingsOf } from '../cases/findings'
 import { InputError } from '../errors'
-import { describeTrigger } from '../restriction/trigger'
+import { serverTime } from '../store/server-clock'
 import { assertTenantId } from '../tenants/identities'
 import { shortTime } from '../time'
 import { acceptedText } from './actor'
+import { printCase, printKnown, stateOf } from './case-print'
 import { caseView, findingsView } from './case-view'
 import { contextOf } from './context'
 import type { Io } from './io'
 import { groupManual, manual } from './manual'
-import type { Cell, Output } from './output'
 
 const NO_CASE = { 3: 'no such case' }
 const FIELDS = [
@@ -87,10 +87,9 @@ function addShow(parent: Command, io: Io): void {
       const { out } = context
       await context.connected(async (store) => {
         const shown = await new Cases(store).existing(name)
-        const [seconds] = await store.client.time()
-        const findings = await findingsOf(store, shown, Number(seconds) * 1000)
+        const findings = await findingsOf(store, shown, await serverTime(store.client))
         out.result({ ...caseView(shown), known: findingsView(findings) }, () =>
-          print(out, shown, findings),
+          printCase(out, shown, findings),
         )
       })
     })
@@ -145,12 +144,16 @@ function addCheck(parent: Command, io: Io): void {
         const cases = new Cases(store)
         await cases.ensureNamed(name)
         const result = await cases.check(name, known, { by, text })
-        const left = openSteps(await cases.existing(name))
-        out.result({ result, case: name, step: known, open_steps: left }, () =>
+        const ticked = await cases.existing(name)
+        const left = openSteps(ticked)
+        const findings = await findingsOf(store, ticked, await serverTime(store.client))
+        const view = { result, case: name, step: known, open_steps: left }
+        out.result({ ...view, known: findingsView(findings) }, () => {
           out.line(
             `${result === 'checked' ? 'ticked' : 'ticked already:'} ${known} of case ${name}; ${left.length === 0 ? 'all four are done' : `left: ${left.join(', ')}`}`,
-          ),
-        )
+          )
+          printKnown(out, known, ticked, findings)
+        })
       })
     })
   manual(command, {
@@ -158,7 +161,12 @@ function addCheck(parent: Command, io: Io): void {
       (step) =>
         `case check contoso:3 ${step} --note "…"${' '.repeat(12 - step.length)}# ${STEP_WORDS[step]}`,
     ),
-    json: ['result: checked | unchanged', 'case, step', 'open_steps: those that nobody has ticked'],
+    json: [
+      'result: checked | unchanged',
+      'case, step',
+      'open_steps: those that nobody has ticked',
+      'known: as in case show',
+    ],
     exit: { ...NO_CASE, 4: 'it is closed' },
   })
 }
@@ -196,72 +204,4 @@ function acceptedStep(text: string): Step {
   const step = STEPS.find((each) => each === text)
   if (step) return step
   throw new InputError(`"${text}" is no step: give ${STEPS.join(', ')}`)
-}
-
-function stateOf({ closed, lifted }: Case): Cell {
-  if (closed) return { text: 'closed', tone: 'faint' }
-  return lifted ? { text: 'lifted', tone: 'warn' } : { text: 'restricted', tone: 'bad' }
-}
-
-function print(out: Output, shown: Case, findings: Findings): void {
-  const { trigger, lifted, probation, closed, ticks, notes, tenant } = shown
-  const facts: [string, Cell][] = [
-    ['case', shown.name],
-    ['state', stateOf(shown)],
-    ['opened', `${shortTime(shown.opened)} by ${shown.by}`],
-    ['reason', shown.reason],
-  ]
-  if (trigger) facts.push(['trigger', describeTrigger(trigger)])
-  if (lifted) facts.push(['lifted', said(lifted)])
-  if (probation)
-    facts.push(['probation', `${probation.limits} until ${shortTime(probation.until)}`])
-  if (closed) facts.push(['closed', said(closed)])
-  out.facts(facts)
-  out.line()
-  out.table(
-    ['STEP', 'DONE', 'WHAT'],
-    STEPS.map((step) => {
-      const tick = ticks.get(step)
-      if (!tick) return [step, { text: 'no', tone: 'bad' as const }, STEP_WORDS[step]]
-      return [step, { text: 'yes', tone: 'good' as const }, said(tick)]
-    }),
-    '',
-  )
-  out.line()
-  section(
-    out,
-    'domains that mail was accepted from, and that are not registered',
-    findings.domains.map(({ domain, accepted }) => `${domain}  ${recipientsOf(accepted)}`),
-  )
-  if (findings.domains.length > 0) out.line(`  which may be its own: tenantctl suggest ${tenant}`)
-  section(
-    out,
-    'connectors to look at',
-    findings.connectors.map(({ connector, why }) => `${connector}  ${why}`),
-  )
-  section(out, 'where it came from', [
-    ...findings.ips.map(({ source, recipients }) => `${source}  ${recipientsOf(recipients)}`),
-    ...findings.users.map(
-      ({ source, recipients }) => `user ${source}  ${recipientsOf(recipients)}`,
-    ),
-  ])
-  section(out, 'notes', notes.map(said))
-}
-
-const MOST_PRINTED = 10
-
-function section(out: Output, title: string, lines: readonly string[]): void {
-  out.line(`${title}: ${lines.length === 0 ? 'none' : ''}`.trimEnd())
-  for (const line of lines.slice(0, MOST_PRINTED)) out.line(`  ${line}`)
-  if (lines.length > MOST_PRINTED) {
-    out.line(`  and ${lines.length - MOST_PRINTED} more, in --json`)
-  }
-}
-
-function recipientsOf(number: number): string {
-  return number === 1 ? '1 recipient' : `${number} recipients`
-}
-
-function said({ at, by, text }: Remark): string {
-  return `${shortTime(at)} by ${by}: ${text}`
 }

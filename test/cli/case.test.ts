@@ -52,6 +52,7 @@ describe('tenantctl case, and unblock', () => {
       case: 'contoso:1',
       step: 'domains',
       open_steps: ['connectors', 'servers', 'proof'],
+      known: opened.known,
     })
     await check('connectors')
     await cli.json('case', 'note', 'contoso:1', 'called their admin', '--by', 'bob')
@@ -78,6 +79,22 @@ describe('tenantctl case, and unblock', () => {
     assert.deepEqual(await cli.json('case', 'list'), [])
     const [closed] = (await cli.json('case', 'list', 'contoso', '--all')) as View[]
     assert.deepEqual([closed?.case, closed?.state], ['contoso:1', 'closed'])
+  })
+
+  it('says with a tick what is known that speaks against it', async () => {
+    const cli = await blocked()
+    const store = new Store(redis.client(), new Keys(cli.prefix))
+    await record(store, 'contoso', { at: Date.now(), domain: 'lure.example', accepted: 3 })
+    await cli.given('connector add contoso web --ip 192.0.2.7')
+    const check = async (step: string): Promise<string> =>
+      (await cli.run('case', 'check', 'contoso:1', step, '--note', 'seen to')).out
+    const domains = await check('domains')
+    assert.match(domains, /not registered:\n {2}lure\.example {2}3 recipients\n/)
+    assert.doesNotMatch(domains, /contoso\/web/)
+    assert.match(await check('servers'), /came from:\n {2}192\.0\.2\.1 {2}3 recipients\n/)
+    assert.match(await check('connectors'), /^connectors to look at: none$/m)
+    await cli.given('connector disable contoso web')
+    assert.match(await check('connectors'), /contoso\/web {2}changed/)
   })
 
   it('tells people the same in tables', async () => {
