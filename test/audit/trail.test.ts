@@ -4,6 +4,7 @@ import { actorText, osActor, osUser } from '../../src/audit/actor'
 import { parseEntry, tenantOf, type AuditEntry } from '../../src/audit/entry'
 import { AUDIT_DAYS, readTenantAudit, readWholeAudit } from '../../src/audit/reader'
 import { addEntry } from '../../src/audit/trail'
+import { Restrictions } from '../../src/restriction/restriction'
 import { NOON, TestClock } from '../support/clock'
 import { newSite, useRedis, type Site } from '../support/registry'
 
@@ -107,6 +108,22 @@ describe('the audit trail', () => {
     assert.match(added[0]!.to, /^(d\d+\.example, ){9}d\d+\.example and 490 more \(500\)$/)
     const counts = added.map(({ to }) => Number(/\((\d+)\)$/.exec(to)![1]))
     assert.deepEqual(counts, [500, 500, 200])
+  })
+
+  it('says of a removed tenant whom it told of itself, and that it was on probation', async () => {
+    const { registry, store } = signedSite()
+    const restrictions = new Restrictions(store)
+    const act = { by: 'ann', reason: 'x' }
+    await registry.addTenant('contoso', { contact: 'ann@fabrikam.example' }, 'ann')
+    await restrictions.place('contoso', { ...act, scope: 'unregistered' })
+    const probation = { limits: '5/1h', duration: 3_600_000 }
+    await restrictions.lift('contoso', { ...act, keepUsage: false, probation })
+    await registry.removeTenant('contoso')
+    const { from } = (await readTenantAudit(store, 'contoso', 0)).at(-1)!
+    assert.equal(
+      from,
+      'name=contoso; contact=ann@fabrikam.example; source=ann; probation=5/1h; domains=0',
+    )
   })
 
   it('outlives the tenant, whose cases go on counting when it comes back', async () => {

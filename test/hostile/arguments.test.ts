@@ -492,7 +492,10 @@ describe('tenantctl', () => {
     // Each is told once, and the one that is kept twice, too.
     await ear.ping()
     const told = written
-      .filter(({ trail, what }) => trail !== '{@tenants}:audit' || what === 'tenant purged')
+      .filter(
+        ({ trail, what }) =>
+          trail !== '{@tenants}:audit' || ['tenant purged', 'registry confirmed'].includes(what),
+      )
       .map(({ trail, subject, by: [os, user, said], ...rest }) => ({
         ...{ ...rest, os, redis: user, note: said },
         subject: subject || tenantOfKey(trail),

@@ -30,7 +30,17 @@ export function entriesFor(before: Contents, now: Contents, act: Act): Told[] {
     [...before.keys(), ...now.keys()].flatMap((key) => /^\{([^@}]+)\}/.exec(key)?.[1] ?? []),
   )
   const told = [...tenants].flatMap((id) => ofTenant(id, before, now))
-  return [...told, ...ofConnectors(before, now, act)]
+  return [...told, ...ofConnectors(before, now, act), ...ofRegistry(before, now)]
+}
+
+/** That an operator has taken what is there for the whole. */
+function ofRegistry(before: Contents, now: Contents): Told[] {
+  const epochOf = (of: Contents): string | undefined =>
+    fieldsOf(of, '{@tenants}:epoch').get('epoch')
+  if (epochOf(before) === epochOf(now)) return []
+  const held = (key: string): number => before.get(key)?.length ?? 0
+  const to = `${held('{@tenants}')} tenants, ${held('{@restricted}')} restricted; what only Haraka knew is forgotten`
+  return [{ trail: '{@tenants}:audit', subject: '', what: 'registry confirmed', from: '', to }]
 }
 
 /** A hash of those contents; empty where it is not there. */
@@ -54,8 +64,9 @@ function ofTenant(id: string, before: Contents, now: Contents): Told[] {
     return [{ trail: all, subject: id, what: 'tenant purged', from: '', to: '' }]
   }
   if (was.has('createdAt') && !is.has('createdAt')) {
-    const had = texts(was, ['name', 'mode', 'limits', 'nullLimits', 'source'])
-    const from = `${had}; domains=${before.get(`{${id}}:domains`)?.length ?? 0}`
+    const had = texts(was, ['name', 'mode', 'limits', 'nullLimits', 'contact', 'source'])
+    const probation = was.get('probation')?.split('\t')[1]
+    const from = `${had}${probation ? `; probation=${probation}` : ''}; domains=${before.get(`{${id}}:domains`)?.length ?? 0}`
     const removed = { what: 'tenant removed', from, to: '' }
     const shared = { ...removed, trail: all, subject: id }
     return [{ ...removed, trail: own, subject: '' }, shared, ...ofCases(id, before, now)]

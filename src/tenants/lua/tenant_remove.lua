@@ -7,15 +7,18 @@
 --
 -- @include clock
 -- @include change
+-- @include probation
 -- @include audit
 if redis.call('EXISTS', KEYS[4]) == 1 then return { 'restricted' } end
 local reply = { 'gone' }
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local had = {}
-  for _, field in ipairs({ 'name', 'mode', 'limits', 'nullLimits', 'source' }) do
+  for _, field in ipairs({ 'name', 'mode', 'limits', 'nullLimits', 'contact', 'source' }) do
     local value = redis.call('HGET', KEYS[1], field)
     if value then had[#had + 1] = field .. '=' .. value end
   end
+  local probation = probation_at(redis.call('HGET', KEYS[1], 'probation'), now_ms())
+  if probation then had[#had + 1] = 'probation=' .. probation end
   had[#had + 1] = 'domains=' .. redis.call('HLEN', KEYS[2])
   local cases = redis.call('HGET', KEYS[1], 'cases')
   if cases then redis.call('SET', KEYS[6], cases) end
