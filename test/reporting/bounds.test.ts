@@ -1,0 +1,331 @@
+// That each bound of the reports is met at its number, and not one before or after: those of Redis, then those of a
+// process. The numbers are those of docs/operations.md.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Batch } from '../../src/reporting/batch'
+import * as bounds from '../../src/reporting/bounds'
+import { OTHER, readSource, type Source } from '../../src/reporting/rows'
+import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
+import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
+import { useRedis } from '../support/registry'
+import { ACCEPTED, DAY, Reports } from '../support/reporting'
+
+useRedis()
+
+const HERE: Source = { domain: 'd.example', connector: 'contoso/mx', ip: '192.0.2.1', user: '' }
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at)
+
+let flushes = 0
+
+/** Brings a few sources at a time to Redis, so that no bound of a process is in the way. */
+async function record(reports: Reports, sources: readonly Source[]): Promise<void> {
+  for (let at = 0; at < sources.length; at += 100) {
+    await flush(reports, (batch) => {
+      for (const source of sources.slice(at, at + 100)) batch.addSource(source, 'u', ACCEPTED)
+    })
+  }
+}
+
+async function flush(reports: Reports, fill: (batch: Batch) => void): Promise<void> {
+  fill(reports.tally.batchOf('contoso')!)
+  const batch = reports.tally.take('contoso') as Batch
+  assert.notEqual(await reports.recorder.record('contoso', batch, `p ${++flushes}`), 'gone')
+  reports.tally.release(batch)
+}
+
+/** The rows of the hour, having seen that those of the day are the same. */
+async function rowsOf(reports: Reports): Promise<Source[]> {
+  const [hour, day] = await Promise.all(
+    [reports.hourKey, reports.dayKey].map((key) => reports.rows(key)),
+  )
+  const order = (rows: readonly Source[]): string[] => rows.map((row) => JSON.stringify(row)).sort()
+  assert.deepEqual(order(hour!), order(day!))
+  return hour!
+}
+
+async function othersOf(reports: Reports): Promise<number> {
+  const { client, keys } = reports.store
+  return client.pfcount(keys.reportOthers(reports.dayKey))
+}
+
+describe('of a tenant and hour, and of a tenant and day', () => {
+  it('100 domains have rows of their own', async () => {
+    const reports = await Reports.create()
+    const of = (at: number): Source => ({ ...HERE, domain: `d${at}.example` })
+    await record(reports, numbers(100).map(of))
+    const before = await rowsOf(reports)
+    assert.equal(new Set(before.map(({ domain }) => domain)).size, 100)
+    assert.equal(await othersOf(reports), 0)
+    await record(reports, [of(100), of(101), of(0)])
+    const rows = await rowsOf(reports)
+    assert.equal(rows.length, 101)
+    assert.equal(rows.find(({ domain }) => domain === OTHER)?.connector, 'contoso/mx')
+    assert.equal(await othersOf(reports), 2)
+  })
+
+  for (const key of ['ip', 'user'] as const) {
+    it(`50 values of ${key} have rows of their own, then the domain has one`, async () => {
+      const reports = await Reports.create()
+      const of = (at: number): Source => ({ ...HERE, [key]: `v${at}` })
+      await record(reports, numbers(50).map(of))
+      assert.ok((await rowsOf(reports)).every((row) => row[key] !== OTHER))
+      await record(reports, [of(50), of(51), of(0)])
+      const rows = await rowsOf(reports)
+      assert.equal(rows.length, 51)
+      const { domain, ip, user } = rows.find((row) => row[key] === OTHER)!
+      assert.deepEqual([domain, ip, user], [HERE.domain, OTHER, OTHER])
+      assert.equal(await othersOf(reports), 0)
+    })
+  }
+
+  it('there are 250 rows by source, 350 with those by domain, 450 with those by connector, and one more', async () => {
+    const reports = await Reports.create()
+    const kinds = async (): Promise<number[]> => {
+      const rows = await rowsOf(reports)
+      const bySource = rows.filter(({ ip }) => ip !== OTHER)
+      const byDomain = rows.filter(({ ip, domain }) => ip === OTHER && domain !== OTHER)
+      const byConnector = rows.filter(
+        ({ domain, connector }) => domain === OTHER && connector !== OTHER,
+      )
+      const all = rows.filter(({ connector }) => connector === OTHER)
+      return [bySource, byDomain, byConnector, all].map(({ length }) => length)
+    }
+    // A row for each connector of few domains, so that no other bound is met.
+    const of = (at: number): Source => ({ ...HERE, connector: `contoso/c${at}` })
+    await record(reports, numbers(250).map(of))
+    assert.deepEqual(await kinds(), [250, 0, 0, 0])
+    await record(reports, numbers(350).map(of))
+    assert.deepEqual(await kinds(), [250, 100, 0, 0])
+    await record(reports, numbers(450).map(of))
+    assert.deepEqual(await kinds(), [250, 100, 100, 0])
+    await record(reports, numbers(470).map(of))
+    assert.deepEqual(await kinds(), [250, 100, 100, 1])
+    const [row] = (await reports.rows(reports.dayKey)).filter(
+      ({ connector }) => connector === OTHER,
+    )
+    assert.equal(row?.counts.accepted, 20)
+  })
+})
+
+describe('of a tenant', () => {
+  it('100 sources a day have samples, of 3 messages each', async () => {
+    const reports = await Reports.create()
+    for (let round = 0; round < 5; round++) {
+      await flush(reports, (batch) => {
+        for (const at of numbers(round === 0 ? 99 : 102)) {
+          const source = { ...HERE, domain: `d${at}.example` }
+          batch.samples.set(`${source.domain}\tcontoso/mx\t192.0.2.1\t`, [`<${round}@${at}>\thelo`])
+        }
+      })
+    }
+    const { client, keys } = reports.store
+    const samples = await client.hgetall(keys.samples('contoso', reports.day))
+    assert.equal(Object.keys(samples).length, 100)
+    const of = (name: string): string | undefined =>
+      Object.entries(samples).find(([field]) => readSource(field)?.domain === name)?.[1]
+    assert.equal(of('d7.example'), '<0@7>\thelo\n<1@7>\thelo\n<2@7>\thelo')
+    assert.equal(of('d99.example'), '<1@99>\thelo\n<2@99>\thelo\n<3@99>\thelo')
+    assert.equal(of('d100.example'), undefined)
+  })
+
+  it('1,000 connectors have their use kept, and go on having it', async () => {
+    const reports = await Reports.create()
+    const use = (from: number, to: number): Promise<void> =>
+      flush(reports, (batch) => {
+        for (let at = from; at < to; at++) batch.noteConnector(`contoso/c${at}`, 0)
+      })
+    const { client, keys } = reports.store
+    await use(0, 700)
+    await reports.advance(60_000)
+    await use(0, 1001)
+    await use(1000, 1010)
+    const seen = await client.hgetall(keys.seen('contoso'))
+    assert.equal(Object.keys(seen).length, bounds.MOST_CONNECTORS)
+    assert.equal(bounds.MOST_CONNECTORS, 1000)
+    const [first, last] = seen['c0']!.split(' ').map(Number)
+    assert.ok(last! - first! > 50_000, seen['c0'])
+    assert.ok(seen['c999'])
+  })
+
+  it('64 processes are remembered, those that flushed last', async () => {
+    const reports = await Reports.create()
+    const of = async (process: number): Promise<void> => {
+      await reports.advance(1)
+      reports.tally.batchOf('contoso')!.addSource(HERE, 'u', ACCEPTED)
+      const batch = reports.tally.take('contoso') as Batch
+      await reports.recorder.record('contoso', batch, `p${process} 1`)
+    }
+    const { client, keys } = reports.store
+    const known = (): Promise<string[]> => client.hkeys(keys.flushes('contoso'))
+    for (const process of numbers(128)) await of(process)
+    assert.equal((await known()).length, 128)
+    await of(128)
+    const expected = numbers(64).map((at) => `p${at + 65}`)
+    assert.deepEqual((await known()).sort(), expected.sort())
+  })
+})
+
+it('of mail without a tenant, 1,000 sources a day have rows', async () => {
+  const reports = await Reports.create()
+  const { client, keys } = reports.store
+  for (let from = 0; from < 1020; from += 340) {
+    const batch = reports.tally.unattributed!
+    for (let at = from; at < from + 340; at++) {
+      batch.add({ ip: `10.0.${at >> 8}.${at & 255}`, user: '', certificate: '' }, ACCEPTED)
+    }
+    const taken = reports.tally.take(UNATTRIBUTED) as UnattributedBatch
+    await reports.recorder.recordUnattributed(taken, `p ${++flushes}`)
+  }
+  const key = keys.unattributedDay(reports.day)
+  const rows = await client.hgetall(key)
+  assert.equal(Object.keys(rows).length, 1001)
+  assert.match(rows[`${OTHER}\t${OTHER}\t${OTHER}`]!, /^20 0 0 0 20 /)
+  const others = await client.pfcount(keys.reportOthers(key))
+  assert.ok(Math.abs(others - 20) <= 1, String(others))
+})
+
+describe('what is recorded is kept', () => {
+  for (const days of [1, 90, bounds.MOST_DAYS_KEPT]) {
+    it(`8 days by the hour, ${days} and one by the day, a year of connectors`, async () => {
+      const reports = await Reports.create(days)
+      const { client, keys } = reports.store
+      await flush(reports, (batch) => {
+        for (const at of numbers(110)) {
+          batch.addSource({ ...HERE, domain: `d${at}.example` }, 'u', ACCEPTED)
+        }
+        batch.addSample(HERE, '<1@x>', 'helo')
+        batch.noteConnector('contoso/mx', 0)
+      })
+      reports.tally.unattributed!.add({ ip: '192.0.2.1', user: '', certificate: '' }, ACCEPTED)
+      const taken = reports.tally.take(UNATTRIBUTED) as UnattributedBatch
+      taken.sources.name('192.0.2.2\t\t', 10)
+      await reports.recorder.recordUnattributed(taken, 'p 1')
+
+      const unattributed = keys.unattributedDay(reports.day)
+      const kept = new Map([
+        [reports.hourKey, 8],
+        [keys.reportOthers(reports.hourKey), 8],
+        [keys.flushes('contoso'), 8],
+        [reports.dayKey, days + 1],
+        [keys.reportOthers(reports.dayKey), days + 1],
+        [keys.samples('contoso', reports.day), days + 1],
+        [keys.seen('contoso'), 365],
+        [unattributed, days + 1],
+        [keys.reportOthers(unattributed), days + 1],
+        [keys.unattributedFlushes, days + 1],
+      ])
+      for (const [key, expected] of kept) {
+        const left = await client.pttl(key)
+        const late = expected * DAY - left
+        assert.ok(late >= 0 && late < 600_000, `${key}: ${left / DAY} and not ${expected} days`)
+      }
+      const all = await client.keys(`${keys.prefix}{contoso}:*`)
+      const lasting = all.filter((key) => !kept.has(key))
+      assert.deepEqual(lasting, [keys.audit('contoso')])
+    })
+  }
+
+  it('in the index of tenants as long as the days', async () => {
+    const reports = await Reports.create(2)
+    const { client, keys } = reports.store
+    const { now } = reports.clock
+    const note = (of: Record<string, number>): Promise<void> =>
+      reports.recorder.noteReported(new Map(Object.entries(of)))
+    await note({ old: now - 3 * DAY - 1, aging: now - 3 * DAY, contoso: now })
+    assert.deepEqual(await client.zrange(keys.reported, '0', '-1'), ['aging', 'contoso'])
+    // A process whose clock is behind takes nothing back.
+    await note({ contoso: now - DAY })
+    assert.equal(await client.zscore(keys.reported, 'contoso'), String(now))
+  })
+})
+
+describe('a batch of a process', () => {
+  const rowsIn = (batch: Batch): (Source & { sum: string })[] =>
+    [...batch.sources.rows].map(([row, sum]) => {
+      const [, domain = '', connector = '', ip = '', user = ''] = row.split('\t')
+      return { domain, connector, ip, user, sum: String(sum) }
+    })
+
+  it('has 500 rows by source, 700 with those by domain, 900 with those by connector, and one more', () => {
+    const batch = new Tally(() => {}).batchOf('contoso')!
+    const fill = (to: number): number[] => {
+      for (let at = batch.sources.rows.size; at < to; at++) {
+        batch.addSource(
+          { ...HERE, domain: `d${at}.example`, connector: `contoso/c${at}` },
+          'u',
+          ACCEPTED,
+        )
+      }
+      const rows = rowsIn(batch)
+      return [
+        rows.filter(({ ip }) => ip !== OTHER).length,
+        rows.filter(({ ip, domain }) => ip === OTHER && domain !== OTHER).length,
+        rows.filter(({ domain, connector }) => domain === OTHER && connector !== OTHER).length,
+        rows.filter(({ connector }) => connector === OTHER).length,
+      ]
+    }
+    assert.deepEqual(fill(500), [500, 0, 0, 0])
+    assert.deepEqual(fill(700), [500, 200, 0, 0])
+    assert.equal(batch.sources.names.size, 0)
+    assert.deepEqual(fill(900), [500, 200, 200, 0])
+    assert.equal(batch.sources.names.size, 200)
+    for (const at of numbers(7)) {
+      batch.addSource(
+        { ...HERE, domain: `e${at}.example`, connector: 'contoso/new' },
+        'u',
+        ACCEPTED,
+      )
+    }
+    assert.equal(rowsIn(batch).length, 901)
+    assert.match(rowsIn(batch).at(-1)!.sum, /^7 /)
+    assert.equal(rowsIn(batch).at(-1)!.connector, OTHER)
+  })
+
+  it('remembers the names of 2,000 domains without a row', () => {
+    const batch = new Tally(() => {}).batchOf('contoso')!
+    const add = (from: number, to: number): void => {
+      for (let at = from; at < to; at++) {
+        batch.addSource({ ...HERE, domain: `d${at}.example` }, 'u', ACCEPTED)
+      }
+    }
+    add(0, 2700)
+    assert.equal(batch.sources.names.size, 2000)
+    add(2600, 2800)
+    assert.equal(batch.sources.names.size, 2000)
+    const all = rowsIn(batch).map(({ sum }) => Number(sum.split(' ')[0]))
+    assert.equal(
+      all.reduce((a, b) => a + b),
+      2900,
+    )
+  })
+
+  it('has samples of 100 sources, of 3 messages each', () => {
+    const batch = new Tally(() => {}).batchOf('contoso')!
+    for (const at of numbers(120)) {
+      const source = { ...HERE, domain: `d${at}.example` }
+      for (const round of numbers(5)) {
+        const isWanted = at < 100 && round < 3
+        assert.equal(batch.wantsSample(source), isWanted, `${at} ${round}`)
+        if (isWanted) batch.addSample(source, `<${round}@x>`, 'helo')
+      }
+    }
+  })
+
+  it('has the use of 1,000 connectors', () => {
+    const batch = new Tally(() => {}).batchOf('contoso')!
+    for (const at of numbers(1005)) batch.noteConnector(`contoso/c${at}`, 0)
+    batch.noteConnector('contoso/c3', 7)
+    assert.equal(batch.connectors.size, 1000)
+    assert.equal(batch.connectors.get('contoso/c3'), 7)
+  })
+
+  it('of mail without a tenant has 500 rows, and the names of 2,000 sources more', () => {
+    const batch = new Tally(() => {}).unattributed!
+    for (const at of numbers(2600)) {
+      batch.add({ ip: `10.0.${at >> 8}.${at & 255}`, user: '', certificate: '' }, ACCEPTED)
+    }
+    assert.equal(batch.sources.rows.size, 501)
+    assert.equal(batch.sources.names.size, 2000)
+    assert.match(String(batch.sources.rows.get(`${OTHER}\t${OTHER}\t${OTHER}`)), /^2100 /)
+  })
+})
