@@ -79,8 +79,11 @@ function addBlock(program: Command, io: Io): void {
       const reason = acceptedReason(options.reason)
       const scope = options.all ? 'all' : 'unregistered'
       await context.writing(async (store) => {
+        const cases = new Cases(store)
+        // A trip that nobody has told of yet is written down as it was, before it is widened.
+        await cases.ensure(tenant)
         const result = await new Restrictions(store).place(tenant, { scope, reason, by })
-        const opened = (await new Cases(store).ensure(tenant)) ?? null
+        const opened = (await cases.ensure(tenant)) ?? null
         out.result({ result, tenant, scope, case: opened }, () => {
           out.line(placed(tenant, scope, result))
           if (opened) out.line(`case ${opened}: tenantctl case show ${opened}`)

@@ -145,6 +145,20 @@ describe('tenantctl case, and unblock', () => {
     assert.equal((await show(cli)).by, 'automatic')
   })
 
+  it('opens the case of such a trip as it was, though it is widened by hand first', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso --limits 1/1h')
+    await charge(redis, cli, 'contoso')
+    await charge(redis, cli, 'contoso')
+    await cli.given('block contoso --all --reason phishing')
+    const { by, reason } = (await show(cli)) as View & { reason: string }
+    assert.deepEqual([by, reason], ['automatic', 'allowance of 1/1h exceeded'])
+    const whats = ((await cli.json('audit', 'contoso')) as { what: string }[]).map(
+      ({ what }) => what,
+    )
+    assert.deepEqual(whats.slice(1), ['restriction tripped', 'restriction widened'])
+  })
+
   it('unblocks into probation, and says so', async () => {
     const cli = await blocked()
     const unblock = ['unblock', 'contoso', '--reason', 'clean', '--limits', '1 / 1h', '--for', '7d']
