@@ -1,7 +1,7 @@
 import type { Counts } from '../reporting/counts'
 import { isoDay, isoTime } from '../time'
 import type { Field } from './csv'
-import type { Cell } from './output'
+import { brief, type Cell } from './output'
 
 const KINDS = ['accepted', 'deferred', 'refused', 'refunded'] as const
 
@@ -84,10 +84,11 @@ export function moment(time: number, withDay: boolean): string {
   return withDay ? `${isoDay(time)} ${ofDay}` : ofDay
 }
 
-/** The first ones, and how many more there are. */
+/** The first ones, and how many more there are, for a cell. */
 export function some(values: readonly string[], most: number): string {
   const more = values.length - most
-  return more > 0 ? `${values.slice(0, most).join(', ')} +${more}` : values.join(', ')
+  const first = values.slice(0, most).map(brief).join(', ')
+  return more > 0 ? `${first} +${more}` : first
 }
 
 /** `12.3 %` */

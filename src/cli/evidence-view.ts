@@ -8,7 +8,7 @@ import type { Sum } from '../reporting/sum'
 import { isoDay, isoMinute, isoTime, shortTime } from '../time'
 import { whoOf } from './audit'
 import { CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts-view'
-import { count, type Cell, type Output } from './output'
+import { brief, count, type Cell, type Output } from './output'
 import { triggerView } from './restriction-view'
 
 export function evidenceJson(evidence: Evidence): object {
@@ -120,7 +120,7 @@ function printTop(out: Output, title: string, key: keyof Source, evidence: Evide
     sums.map((sum) => [
       key === 'domain' && sum.key === OTHER && otherDomains > 0
         ? `${OTHER}: about ${count(otherDomains, 'domain')}`
-        : sum.key || '-',
+        : brief(sum.key) || '-',
       ...counts.cells(sum.counts),
       moment(sum.counts.firstSeen, true),
       moment(sum.counts.lastSeen, true),
@@ -136,7 +136,7 @@ function printSamples(out: Output, { samples }: Evidence): void {
     ['SAMPLES OF', 'SENDER DOMAIN', 'IP', 'AUTH USER', 'HELO', 'MESSAGE-ID'],
     samples.map(({ at, domain, ip, user, helo, messageId }) => [
       isoDay(at),
-      ...[domain, ip, user, helo, messageId].map((text) => text || '-'),
+      ...[domain, ip, user, helo, messageId].map((text) => brief(text) || '-'),
     ]),
     '',
   )

@@ -28,6 +28,17 @@ function join(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit} ${small}${smallUnit}`
 }
 
+/** The longest text from outside in a cell: whoever sends mail must not make a table unreadable. */
+const LONGEST_OUTSIDE = 44
+
+/** A text that others chose, for a cell of a table: of a long one its beginning and its end; `--json` has all of it. */
+export function brief(text: string): string {
+  const letters = [...clean(text)]
+  if (letters.length <= LONGEST_OUTSIDE) return letters.join('')
+  const half = LONGEST_OUTSIDE / 2 - 1
+  return `${letters.slice(0, half).join('')}…${letters.slice(-half).join('')}`
+}
+
 /** `1 domain`, `2 domains`, `1,500 recipients`. */
 export function count(number: number, noun: string): string {
   return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`

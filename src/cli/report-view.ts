@@ -14,7 +14,7 @@ import {
   some,
 } from './counts-view'
 import { csv, type Field } from './csv'
-import { count, type Cell, type Output } from './output'
+import { brief, count, type Cell, type Output } from './output'
 
 /** A report as it was asked for. */
 export interface Report {
@@ -169,7 +169,7 @@ function keyCell(line: ReportLine, dimension: Dimensions[number]): Cell {
   if (dimension === 'domain' && line.distinctDomains) {
     return `${text}: about ${count(line.distinctDomains, 'domain')}`
   }
-  return text === '' ? '-' : text
+  return text === '' ? '-' : brief(text)
 }
 
 function keyText({ key }: ReportLine, dimension: Dimensions[number]): string {

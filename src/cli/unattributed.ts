@@ -20,7 +20,7 @@ import {
 import { csv } from './csv'
 import type { Io } from './io'
 import { manual } from './manual'
-import { count, type Output } from './output'
+import { brief, count, type Output } from './output'
 import { isoTime } from '../time'
 import { spanOf, type ReportSpan } from './report-span'
 import { shellWord } from './shell-word'
@@ -88,8 +88,8 @@ function print(out: Output, { rows, others }: Unattributed): void {
     ['IP', 'AUTH USER', 'CERTIFICATE', ...counts.head, 'FIRST', 'LAST', 'NEXT'],
     rows.map((row) => [
       row.ip === OTHER && others > 0 ? `${OTHER}: about ${count(others, 'source')}` : row.ip,
-      row.user || '-',
-      shortCertificate(row) || '-',
+      brief(row.user) || '-',
+      brief(shortCertificate(row)) || '-',
       ...counts.cells(row.counts),
       moment(row.counts.firstSeen, true),
       moment(row.counts.lastSeen, true),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { duration, Output } from '../../src/cli/output'
+import { brief, duration, Output } from '../../src/cli/output'
 import { isoTime, shortTime } from '../../src/time'
 import type { Io } from '../../src/cli/io'
 
@@ -20,6 +20,14 @@ describe('output for a terminal', () => {
     )
     out.table(['NAME'], [], 'nothing')
     assert.equal(written, 'NAME      USED\n株式会社     7\na         1000\n\nnothing\n')
+  })
+
+  it('shows of a long text from outside its beginning and its end, whole letters only', () => {
+    assert.equal(brief('x'.repeat(44)), 'x'.repeat(44))
+    assert.equal(brief(`<${'x'.repeat(300)}@lure.example>`).length, 43)
+    assert.match(brief(`<${'x'.repeat(300)}@lure.example>`), /^<x{20}…x+@lure\.example>$/)
+    assert.equal(brief('😀'.repeat(100)), `${'😀'.repeat(21)}…${'😀'.repeat(21)}`)
+    assert.equal(brief('a\u001b[2J\tb'), 'a[2J b')
   })
 
   it('says times in UTC and durations in one or two units', () => {
