@@ -22,6 +22,15 @@ describe('the demo', () => {
     const blocked = REPLY.blocked.trimEnd()
     assert.match(shown, new RegExp(`RCPT TO:<victim9@far.example> +${blocked}`))
     assert.match(shown, new RegExp(`MAIL FROM:<pay@bank-6.example> +${blocked}`))
-    assert.match(shown, /\$ tenantctl unblock contoso/)
+    for (const line of [
+      /^ +\S+ +contoso\/exchange +bank-4\.example +1\/2 .* 127\.0\.0\.1 +<\d+\.help@bank-4\.example>$/m,
+      /^ +case +contoso:1\n +restricted .*allowance of 10\/1h exceeded$/m,
+      /^ +ticked proof of case contoso:1; all four are done$/m,
+      /\$ tenantctl unblock contoso .*\n.*\n +on probation: 3\/1h until /,
+      /^ +closed case contoso:1;/m,
+      /^ +\S+ +contoso:1 +restriction lifted .*malware removed/m,
+    ]) {
+      assert.match(shown, line)
+    }
   })
 })
