@@ -19,8 +19,8 @@ export type Outcome =
 export interface Channel {
   /** Names its consumer group too. */
   readonly name: string
-  /** Whether the configuration has it now. */
-  isOn(): boolean
+  /** Where it leads by the configuration of now; empty: the configuration does not have it. */
+  destination(): string
   /** One attempt. Takes no longer than the lease of the schedule; whatever it throws is a failure. */
   deliver(alert: Alert): Promise<Outcome>
 }

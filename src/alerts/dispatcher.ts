@@ -33,8 +33,8 @@ export class Dispatcher {
   private timer: NodeJS.Timeout | undefined
   private stopped = false
   private turning = false
-  /** Monotonic ms. */
-  private pausedUntil = 0
+  /** The other side that has too much to do, and until when, in monotonic ms. */
+  private paused = { destination: '', until: 0 }
 
   /** @param isUsable whether Redis holds the registry that we know: else nothing is taken. */
   constructor(
@@ -93,7 +93,10 @@ export class Dispatcher {
   }
 
   private room(): number {
-    if (this.stopped || !this.channel.isOn() || performance.now() < this.pausedUntil) return 0
+    const destination = this.channel.destination()
+    const { paused } = this
+    const isPaused = destination === paused.destination && performance.now() < paused.until
+    if (this.stopped || destination === '' || isPaused) return 0
     return MOST_AT_ONCE - this.sending.size
   }
 
@@ -121,11 +124,14 @@ export class Dispatcher {
 
   private async send(id: string, tries: number, alert: Alert): Promise<void> {
     const { name } = this.channel
+    const destination = this.channel.destination()
     const outcome = await this.attempt(alert)
     let step = 0
     if (outcome.kind === 'failed') {
       step = stepAfter(this.schedule, tries, outcome.pause)
-      if (outcome.pause !== undefined) this.pausedUntil = performance.now() + outcome.pause
+      if (outcome.pause !== undefined) {
+        this.paused = { destination, until: performance.now() + outcome.pause }
+      }
     }
     this.sending.delete(id)
     this.settled.set(id, { tries, step })

@@ -32,8 +32,8 @@ export class MailChannel implements Channel {
 
   constructor(private readonly way: MailWay) {}
 
-  isOn(): boolean {
-    return this.way.settings().mailTo.length > 0
+  destination(): string {
+    return this.way.settings().mailTo.join()
   }
 
   async deliver(alert: Alert): Promise<Outcome> {
@@ -55,8 +55,8 @@ export class ContactChannel implements Channel {
     private readonly contactOf: (tenant: string) => Promise<Contact | undefined>,
   ) {}
 
-  isOn(): boolean {
-    return this.way.settings().mailTo.length > 0
+  destination(): string {
+    return this.way.settings().mailTo.join()
   }
 
   async deliver(alert: Alert): Promise<Outcome> {

@@ -24,8 +24,8 @@ export class WebhookChannel implements Channel {
     private readonly timeout = TIMEOUT,
   ) {}
 
-  isOn(): boolean {
-    return this.settings().webhook !== ''
+  destination(): string {
+    return this.settings().webhook
   }
 
   async deliver(alert: Alert): Promise<Outcome> {

@@ -25,11 +25,12 @@ let prefixes = 0
 class Place implements Channel {
   readonly name = 'webhook'
   on = true
+  url = 'http://one.example'
   readonly tried: string[] = []
   outcome: (alert: Alert) => Outcome | Promise<Outcome> = () => DELIVERED
 
-  isOn(): boolean {
-    return this.on
+  destination(): string {
+    return this.on ? this.url : ''
   }
 
   async deliver(alert: Alert): Promise<Outcome> {
@@ -256,6 +257,19 @@ describe('alerts of the stream', () => {
     dispatch(t, newStore(store.keys.prefix), other)
     await waitFor(() => other.tried.length > 0)
     assert.deepEqual(place.tried, [alert.id])
+  })
+
+  it('do not wait for that one where another is set', async (t) => {
+    const { store, place } = await begun(t)
+    place.outcome = () => ({ kind: 'failed', reason: 'busy', pause: 3_600_000 })
+    const alert = anAlert()
+    await addToStream(store, alert)
+    await waitFor(() => place.tried.length > 0)
+    place.outcome = () => DELIVERED
+    place.url = 'http://two.example'
+    const next = anAlert()
+    await addToStream(store, next)
+    await waitFor(() => place.tried.includes(next.id))
   })
 
   it('that fell out of the stream while they waited are counted, and forgotten', async (t) => {
