@@ -282,6 +282,18 @@ describe('alerts of the stream', () => {
     await waitFor(async () => (await pending(store, 'webhook')) === 0)
   })
 
+  it('that fell out of the stream while they were sent are counted, where that failed', async (t) => {
+    const { store, place, log } = await begun(t)
+    let fail: (outcome: Outcome) => void = () => {}
+    place.outcome = () => new Promise((resolve) => (fail = resolve))
+    await addToStream(store, anAlert())
+    await waitFor(() => place.tried.length > 0)
+    await store.client.xtrim(store.keys.events, 'MAXLEN', 0)
+    fail(FAILED)
+    await waitFor(() => log.includes('dropped 1 too old for the stream'))
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+  })
+
   it('go on where Redis has lost the stream, from the first one that comes', async (t) => {
     const { store, place } = await begun(t)
     await store.client.del(store.keys.events)

@@ -23,6 +23,8 @@ end
 
 if not is_there() then redis.call('XGROUP', 'CREATE', KEYS[1], group, ARGV[3], 'MKSTREAM') end
 
+local taken, gone = {}, 0
+
 for at = 6 + steps, #ARGV, 3 do
   local id, tries, step = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if step == '0' then
@@ -31,12 +33,13 @@ for at = 6 + steps, #ARGV, 3 do
     -- Unless somebody else took it meanwhile.
     local mine = redis.call('XPENDING', KEYS[1], group, id, id, 1, 'sending')[1]
     if mine and mine[4] == tonumber(tries) then
-      redis.call('XCLAIM', KEYS[1], group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', tries, 'JUSTID')
+      local put_back =
+        redis.call('XCLAIM', KEYS[1], group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', tries, 'JUSTID')
+      -- Redis 7 forgets here what is not in the stream any more; before, it is found below.
+      if #put_back == 0 then gone = gone + 1 end
     end
   end
 end
-
-local taken, gone = {}, 0
 
 -- What waits at a consumer for so long.
 local function take(consumer, idle)
