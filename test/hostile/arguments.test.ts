@@ -413,7 +413,7 @@ describe('tenantctl', () => {
           if (place[0] !== 'doctor' || status !== 1)
             assert.equal(lines.length, 2, `${shown}: ${err}`)
           // It takes long to compare what is the same.
-          if (!sameDumps(now, seeded)) assert.deepEqual(now, seeded, shown)
+          if (!sameDumps(now, seeded)) assert.deepEqual(await contents(), first, shown)
         } else if (!sameDumps(now, seeded)) {
           const is = await contents()
           assertOnlyNamed(is, args, shown)
@@ -425,6 +425,7 @@ describe('tenantctl', () => {
     })
   }
 
+  /** Where they are not, what they hold may be all the same: Redis packs a large hash anew whenever it likes. */
   function sameDumps(one: Map<string, Buffer>, other: Map<string, Buffer>): boolean {
     if (one.size !== other.size) return false
     return [...one].every(([name, value]) => other.get(name)?.equals(value))
@@ -566,8 +567,10 @@ describe('tenantctl', () => {
       const { status, err } = await tenantctl(args)
       assert.ok([0, 2].includes(status), `${JSON.stringify(prefix)}: ${err}`)
       assert.doesNotMatch(err, UNCLEAN)
-      const now = await dump()
-      for (const [name, value] of seeded) assert.ok(now.get(name)?.equals(value), name)
+      const now = await contentsOf({ client, keys: new Keys('') })
+      for (const [key, entries] of first) {
+        assert.deepEqual(now.get(`${cli.prefix}${key}`), entries, key)
+      }
       const others = [...now.keys()].filter((name) => !seeded.has(name))
       if (status === 2) assert.deepEqual(others, [])
       else
@@ -611,6 +614,6 @@ describe('tenantctl', () => {
       assert.doesNotMatch(err, UNCLEAN)
       assert.equal(errorOf(result).split('\n').length, 2)
     }
-    assert.deepEqual(await dump(), seeded)
+    assert.deepEqual(await contents(), first)
   })
 })
