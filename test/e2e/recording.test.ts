@@ -7,6 +7,7 @@ import { ReportReader } from '../../src/reporting/reader'
 import { readUnattributed } from '../../src/reporting/rows'
 import { unpackCounts } from '../../src/reporting/counts'
 import { newAddress, startRelay, waitFor, type TestRelay, type TestTenant } from '../support'
+import { contentsOf } from '../support/contents'
 import { FROM } from '../support/transactions'
 import { REPLY } from '../support/replies'
 import { DAY, numbersOf } from '../support/reporting'
@@ -15,6 +16,21 @@ const RECIPIENT = 'a@far.example'
 const TWO = [RECIPIENT, 'b@far.example']
 /** Longer than two flushes. */
 const PATIENCE = { timeout: 30_000 }
+
+/** A message with a word wherever nothing is to be kept of it. */
+const SECRET = {
+  from: 'secret.sender@unregistered.example',
+  to: 'secret.recipient@far.example',
+  subject: 'a secret subject',
+  headers: { 'X-Secret': 'a secret header' },
+}
+
+/** Nothing in Redis has the word: not a report, nor a receipt, evidence, case, event or audit trail. */
+async function assertNoSecrets({ store }: TestRelay, word: RegExp): Promise<void> {
+  for (const [key, entries] of await contentsOf(store)) {
+    for (const entry of [key, ...entries]) assert.doesNotMatch(entry, word, key)
+  }
+}
 
 /** All of today and the days beside it: a test may run at midnight. */
 function around(): [number, number] {
@@ -129,7 +145,7 @@ describe('of two workers the reports', () => {
     const tenant = await relay.tenant('fabrikam')
     const headers = { 'Message-ID': '<\u001b[31mone@id.example>' }
     const client = await tenant.connect({ helo: 'mail.fabrikam.example' })
-    await client.send({ from: FROM, to: RECIPIENT, headers })
+    await client.send({ ...SECRET, headers })
     await client.quit()
     const reader = new ReportReader(relay.store)
     await waitFor(async () => (await reader.samples('fabrikam', ...around())).length > 0, PATIENCE)
@@ -151,6 +167,35 @@ describe('of two workers the reports', () => {
     assert.deepEqual(await reader.reported(Date.now() - DAY), [
       ...['contoso', 'deferred', 'fabrikam', 'unlimited', 'watched'],
     ])
+  })
+
+  it('keep of what a client says 128 octets of a Message-ID and 64 of a HELO name', async () => {
+    const tenant = await relay.tenant('adatum')
+    const client = await tenant.connect({ helo: `${'h'.repeat(80)}.example` })
+    await client.send({
+      ...{
+        from: FROM,
+        to: RECIPIENT,
+        headers: { 'Message-ID': `<${'ü'.repeat(200)}@id.example>` },
+      },
+    })
+    await client.quit()
+    const reader = new ReportReader(relay.store)
+    await waitFor(async () => (await reader.samples('adatum', ...around())).length > 0, PATIENCE)
+    const [sample] = await reader.samples('adatum', ...around())
+    assert.equal(sample?.helo, 'h'.repeat(64))
+    // A letter of two octets is not cut in half.
+    assert.equal(sample?.messageId, `<${'ü'.repeat(63)}`)
+  })
+
+  it('keep no recipient, no part before the @ of a sender, no subject and no content', async () => {
+    const tenant = await relay.tenant('private', { limits: '1/1h' })
+    await tenant.send(SECRET)
+    await tenant.send(SECRET)
+    const { client, keys } = relay.store
+    await waitFor(async () => (await client.exists(keys.evidence('private', 1))) === 1, PATIENCE)
+    await becomes([1, 0, 1, 0, 1, 0, 1, 0], () => totalOf(tenant, 'unregistered'))
+    await assertNoSecrets(relay, /secret/)
   })
 
   it('of one tenant with thousands of domains stay small', async () => {
@@ -218,17 +263,15 @@ describe('with samples=false, unknown=deny and refuse_at=rcpt the reports', () =
     const tenant = await relay.tenant('contoso', { limits: '1/1h' })
     const headers = { 'Message-ID': '<secret@id.example>' }
     const client = await tenant.connect({ helo: 'secret.helo.example' })
-    await client.send({ from: FROM, to: RECIPIENT, headers })
-    await client.send({ from: FROM, to: RECIPIENT, headers })
+    await client.send({ ...SECRET, headers })
+    await client.send({ ...SECRET, headers })
     await waitFor(async () => (await client.send({ from: FROM, to: TWO })).rcpts[0]!.code === 550)
     await client.quit()
     await becomes([1, 0, 3, 0, 1, 0, 2, 0], async () => totalOf(tenant, 'unregistered'))
-    const redis = relay.redis.client()
-    for (const key of await redis.keys('*')) {
-      assert.doesNotMatch(key, /samples/)
-      if ((await redis.type(key)) !== 'hash') continue
-      assert.doesNotMatch(JSON.stringify(await redis.hgetall(key)), /secret/)
-    }
+    const { client: redis, keys } = relay.store
+    await waitFor(async () => (await redis.exists(keys.evidence('contoso', 1))) === 1, PATIENCE)
+    await assertNoSecrets(relay, /secret/)
+    assert.deepEqual(await redis.keys('*:samples:*'), [])
   })
 
   it('tell of mail without a tenant who tried', async () => {
