@@ -20,6 +20,7 @@ export interface Remark {
   /** ms since the epoch, server time */
   readonly at: number
   readonly by: string
+  /** Empty where nothing was said of the end of a case. */
   readonly text: string
 }
 

@@ -88,5 +88,5 @@ function recipientsOf(number: number): string {
 }
 
 function said({ at, by, text }: Remark): string {
-  return `${shortTime(at)} by ${by}: ${text}`
+  return `${shortTime(at)} by ${by}${text === '' ? '' : `: ${text}`}`
 }

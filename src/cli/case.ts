@@ -19,7 +19,7 @@ const FIELDS = [
   'scope: unregistered | all; event: id of the alert; on_probation: it tripped within probation',
   'trigger: null, or {window, limit, used, domain, connector, ip}',
   'checklist: array of {step, at, by, text}; at is null where nobody has ticked it; open_steps: those',
-  'notes: array of {at, by, text}; lifted, closed: null, or {at, by, text}',
+  'notes: array of {at, by, text}; lifted, closed: null, or {at, by, text}; text may be empty',
   'probation: null, or {limits, until}: what it was lifted into',
 ]
 
@@ -176,11 +176,11 @@ function addClose(parent: Command, io: Io): void {
     .command('close')
     .description('close a case: its evidence goes after 30 days, its record after 365')
     .argument('<case>')
-    .requiredOption('--note <text>', 'what it was (required): one line')
-    .action(async (name: string, options: { note: string }, self: Command) => {
+    .option('--note <text>', 'what it was: one line')
+    .action(async (name: string, options: { note?: string }, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
-      const text = acceptedText('--note', options.note)
+      const text = options.note === undefined ? '' : acceptedText('--note', options.note)
       await context.writing(async (store) => {
         const result = await new Cases(store).close(name, { by, text })
         out.result({ result, case: name }, () =>
@@ -193,7 +193,7 @@ function addClose(parent: Command, io: Io): void {
       })
     })
   manual(command, {
-    examples: ['case close contoso:3 --note "web form abused, mended"'],
+    examples: ['case close contoso:3', 'case close contoso:3 --note "web form abused, mended"'],
     json: ['result: closed | unchanged', 'case'],
     exit: { ...NO_CASE, 4: 'the tenant is restricted by it still (unblock it first)' },
   })

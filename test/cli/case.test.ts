@@ -81,6 +81,14 @@ describe('tenantctl case, and unblock', () => {
     assert.deepEqual([closed?.case, closed?.state], ['contoso:1', 'closed'])
   })
 
+  it('closes a case without a word, too', async () => {
+    const cli = await blocked()
+    await cli.given('unblock contoso --reason x', 'case close contoso:1')
+    assert.equal((await show(cli)).state, 'closed')
+    assert.match((await cli.run('case', 'show', 'contoso:1')).out, /^closed +\S+Z by ann$/m)
+    assert.equal((await cli.run('case', 'close', 'contoso:1', '--note', ' ')).status, 2)
+  })
+
   it('says with a tick what is known that speaks against it', async () => {
     const cli = await blocked()
     const store = new Store(redis.client(), new Keys(cli.prefix))
