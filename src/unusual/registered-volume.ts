@@ -28,8 +28,10 @@ export const registeredVolume: Rule = {
     const worst = jumps.sort((a, b) => b.count - a.count)[0]
     if (!worst) return undefined
     const { since, hour, busiest, count } = worst
+    // Hours are all that is counted: of that of the restriction some may have come before it.
+    const when = hour >= since ? 'after the restriction' : 'with the restriction in it,'
     return {
-      words: `${recipients(count)} of registered mail in the hour from ${clock(hour)}, after the restriction at ${clock(since)}; ${comparison(busiest)}`,
+      words: `${recipients(count)} of registered mail in the hour from ${clock(hour)}, ${when} at ${clock(since)}; ${comparison(busiest)}`,
       facts: {
         recipients: count,
         hour: isoTime(hour),

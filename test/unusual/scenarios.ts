@@ -87,6 +87,18 @@ export const takeovers: readonly Takeover[] = [
     },
   },
   {
+    name: 'an intruder who is blocked, and goes on in the same hour',
+    rule: 'registered_volume',
+    also: [],
+    words:
+      '540 recipients of registered mail in the hour from 14:00 UTC, with the restriction in it, at 14:05 UTC; the busiest hour of the seven days before had 40',
+    build() {
+      const scenario = school()
+      scenario.restrictedAt.push(TODAY + 14 * HOUR + 5 * 60_000)
+      return scenario.send({ at: TODAY + 14 * HOUR, accepted: 500, class: 'registered' })
+    },
+  },
+  {
     name: 'a connector of the intruder',
     rule: 'new_connector',
     also: [],
