@@ -79,33 +79,36 @@ function windowOf({ window }: { readonly window?: number }): string {
   return window === undefined ? '' : ` in ${formatWindow(window)}`
 }
 
-/** Commands with the tenant and the case in them; where the operator has to say something, it is in capitals. */
+/**
+ * Commands with the tenant and the case in them, and as a comment of the shell what they are for: a line that is copied
+ * as it stands runs. Where the operator has to say something, it is in capitals.
+ */
 export function nextSteps(tenant: string, event: Event): string[] {
   switch (event.kind) {
     case 'allowance':
       return [
-        `tenantctl report ${tenant} --days 1: which domains, connectors and addresses send`,
-        `tenantctl status ${tenant}: how soon it would be restricted`,
-        `tenantctl suggest ${tenant}: which of the domains are probably its own and to be registered`,
+        `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
+        `tenantctl status ${tenant}  # how soon it would be restricted`,
+        `tenantctl suggest ${tenant}  # which of the domains are probably its own and to be registered`,
       ]
     case 'restricted':
       return [
-        `tenantctl case show ${event.case}: what is to be done, and who has done it`,
-        `tenantctl evidence ${event.case}: what was sent before, by whom and from where`,
+        `tenantctl case show ${event.case}  # what is to be done, and who has done it`,
+        `tenantctl evidence ${event.case}  # what was sent before, by whom and from where`,
         ...connectorStep(tenant, event.trigger?.connector),
-        `tenantctl suggest ${tenant}: which of the domains are probably its own and to be registered`,
-        `tenantctl unblock ${tenant} --reason TEXT: when the cause is gone; --limits 50/1h --for 7d lifts it into probation`,
+        `tenantctl suggest ${tenant}  # which of the domains are probably its own and to be registered`,
+        `tenantctl unblock ${tenant} --reason TEXT  # when the cause is gone; --limits 50/1h --for 7d lifts it into probation`,
       ]
     case 'lifted':
       return [
-        `tenantctl status ${tenant}: whether it goes well`,
-        ...(event.case === '' ? [] : [`tenantctl case close ${event.case}: when all is done`]),
+        `tenantctl status ${tenant}  # whether it goes well`,
+        ...(event.case === '' ? [] : [`tenantctl case close ${event.case}  # when all is done`]),
       ]
     case 'unusual':
       return [
-        `tenantctl unusual ${tenant}: all that is unusual about it`,
-        `tenantctl report ${tenant} --days 1: which domains, connectors and addresses send`,
-        `tenantctl block ${tenant} --reason TEXT: where it is abuse`,
+        `tenantctl unusual ${tenant}  # all that is unusual about it`,
+        `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
+        `tenantctl block ${tenant} --reason TEXT  # where it is abuse`,
       ]
     case 'resolved':
       return ['nothing is to be done']
@@ -119,7 +122,7 @@ function connectorStep(tenant: string, connector = ''): string[] {
   const name = connector.slice(connector.indexOf('/') + 1)
   if (name === '') return []
   return [
-    `tenantctl connector block ${tenant} ${name} --reason TEXT: where that one server is the cause`,
+    `tenantctl connector block ${tenant} ${name} --reason TEXT  # where that one server is the cause`,
   ]
 }
 
