@@ -121,7 +121,7 @@ describe('tenantctl events', () => {
       } else {
         assert.match(
           lines.join(''),
-          /High +restricted +Tenant .*\n {4}tenantctl case show contoso:1:/,
+          /High +restricted +Tenant .*\n {4}tenantctl case show contoso:1 {2}# /,
         )
       }
     })
