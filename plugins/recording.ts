@@ -11,11 +11,15 @@ import {
   LONGEST_USER,
 } from '../src/reporting/bounds'
 import type { Outcome } from '../src/reporting/outcome'
+import { OTHER, type UnattributedSource } from '../src/reporting/rows'
 import { shortened } from '../src/safe-text'
 import type { Connection } from './haraka'
 import type { Quiet } from './quiet'
 import type { Session } from './session'
 import type { Transit } from './transit'
+
+/** Stands for everybody where nothing is to be kept that tells of a person. */
+const ANYBODY: UnattributedSource = { ip: OTHER, user: OTHER, certificate: OTHER }
 
 /** Counts each transaction for the reports when it has ended: in memory, without waiting, and whatever comes, without throwing. */
 export class Recording {
@@ -46,7 +50,8 @@ export class Recording {
     if (!tally) return
     const { attribution, standing } = transit
     if (attribution.kind === 'none') {
-      tally.unattributed?.add(unattributedSource(session), outcome)
+      const { samples } = this.config().report
+      tally.unattributed?.add(samples ? unattributedSource(session) : ANYBODY, outcome)
       return
     }
     // Of a tenant that there is not, there are no reports either.
@@ -67,14 +72,15 @@ export class Recording {
     { attribution, standing, transaction }: Transit,
     outcome: Outcome,
   ): void {
+    const { samples } = this.config().report
     const source = {
       domain: standing.domain ?? '',
       connector: (attribution as Attributed).connector ?? '',
-      ip: session.source,
-      user: userOf(session),
+      ip: samples ? session.source : ANYBODY.ip,
+      user: samples ? userOf(session) : ANYBODY.user,
     }
     batch.addSource(source, standing.class === undefined ? '?' : 'u', outcome)
-    if (!this.config().report.samples || !batch.wantsSample(source)) return
+    if (!samples || !batch.wantsSample(source)) return
     const messageId = transaction.header?.get('Message-ID') ?? ''
     const helo = connection.hello.host ?? ''
     batch.addSample(
@@ -91,7 +97,7 @@ function noteConnector(batch: Batch, { connector, method }: Attributed, session:
 }
 
 /** The name that a certificate may be believed, else its fingerprint: what a connector can be registered with. */
-function unattributedSource(session: Session): { ip: string; user: string; certificate: string } {
+function unattributedSource(session: Session): UnattributedSource {
   const { shownCertificate: shown } = session
   const name = shown?.verified ? shown.names[0] : undefined
   const certificate = name ?? shown?.fingerprint256.replaceAll(':', '').toLowerCase() ?? ''

@@ -57,7 +57,7 @@ export interface Config {
   readonly report: {
     /** How long reports are kept, in days. */
     readonly days: number
-    /** Whether Message-IDs and HELO names are kept. */
+    /** Whether anything is kept that tells of a person: Message-IDs, HELO names, addresses, AUTH users, certificates. */
     readonly samples: boolean
   }
   readonly alerts: AlertSettings
