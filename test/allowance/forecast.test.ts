@@ -119,6 +119,25 @@ describe('forecast', () => {
     assert.equal(forecast(NOON, [ringOf(NOON, HOUR, 66, steadily(NOON, 1, 5))]), undefined)
   })
 
+  it('takes three for a pace, that of five minutes at the fastest', () => {
+    const [two, three] = [2, 3].map((count) => [ringOf(NOON, HOUR, 4, steadily(NOON, 1, count))])
+    assert.equal(recentInterval(NOON, two!), undefined)
+    assert.equal(forecast(NOON, two!), undefined)
+    assert.equal(recentInterval(NOON, three!), (5 * MINUTE) / 3)
+    // The fourth still fits.
+    assert.equal(forecast(NOON, three!)?.at, NOON + 2 * ((5 * MINUTE) / 3))
+  })
+
+  it('is of the window that is full first, not of the fullest', () => {
+    const long = steadily(NOON - HOUR, MINUTE, 900)
+    const rings = [
+      ringOf(NOON, 24 * HOUR, 1000, [...long, ...steadily(NOON, MINUTE, 10)]),
+      ringOf(NOON, HOUR, 20, steadily(NOON, MINUTE, 10)),
+    ]
+    assert.equal(forecast(NOON, rings)?.window, HOUR)
+    assert.equal(forecast(NOON, rings.slice(0, 1))?.window, 24 * HOUR)
+  })
+
   it('knows none of a limit of 0, nor of no limits', () => {
     assert.equal(forecast(NOON, [ringOf(NOON, HOUR, 0, steadily(NOON, SECOND, 100))]), undefined)
     assert.equal(forecast(NOON, []), undefined)
@@ -153,5 +172,26 @@ describe('forecast of a tenant', () => {
     const late = Math.abs(tripped - found.at)
     // The pace is known to a bucket of the ring: a minute of the last seven.
     assert.ok(late < 90 * SECOND, String(late))
+  })
+
+  it('is of no window that only defers, and of the limits of a probation', async () => {
+    const allowance = await Allowance.create({ limits: '30/1h defer' })
+    const send = async (): Promise<void> => {
+      for (let sent = 0; sent < 10; sent++) {
+        await allowance.advance(20 * SECOND)
+        await allowance.answers(1)
+      }
+    }
+    await send()
+    assert.equal((await allowance.usage()).forecast, undefined)
+    const probation = { limits: '25/1h', duration: 24 * HOUR }
+    const act = { by: 'ann', reason: 'a test' }
+    await allowance.restrictions.place('contoso', { ...act, scope: 'unregistered' })
+    await allowance.restrictions.lift('contoso', { ...act, keepUsage: false, probation })
+    await send()
+    const { forecast: found } = await allowance.usage()
+    assert.deepEqual([found?.window, found?.limit], [HOUR, 25])
+    await allowance.advance(24 * HOUR)
+    assert.equal((await allowance.usage()).forecast, undefined)
   })
 })

@@ -143,11 +143,13 @@ describe('tenantctl status', () => {
       'tenant add contoso --limits 8/1h',
       'tenant add monitored --limits 8/1h --mode monitor',
       'tenant add slow --limits 800/1h',
-      'tenant add off --limits 8/1h --mode off',
+      'tenant add off --limits 8/1h',
+      'tenant add blocked --limits 8/1h',
     )
-    for (const tenant of ['contoso', 'monitored', 'slow']) {
+    for (const tenant of ['contoso', 'monitored', 'slow', 'off', 'blocked']) {
       for (let sent = 0; sent < 7; sent++) await charge(redis, cli, tenant)
     }
+    await cli.given('tenant set off --mode off', 'block blocked --reason test')
     interface View {
       tenant: string
       forecast: { window: string; limit: number; at: string; seconds: number } | null
