@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Batch } from '../../src/reporting/batch'
 import * as bounds from '../../src/reporting/bounds'
-import { OTHER, readSource, type Source } from '../../src/reporting/rows'
+import { OTHER, readSource, unattributedField, type Source } from '../../src/reporting/rows'
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
 import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
 import { useRedis } from '../support/registry'
@@ -182,6 +182,22 @@ it('of mail without a tenant, 1,000 sources a day have rows', async () => {
   assert.match(rows[`${OTHER}\t${OTHER}\t${OTHER}`]!, /^20 0 0 0 20 /)
   const others = await client.pfcount(keys.reportOthers(key))
   assert.ok(Math.abs(others - 20) <= 1, String(others))
+})
+
+it('of mail without a tenant, a source that has a row is not among the others', async () => {
+  const reports = await Reports.create()
+  const source = { ip: '192.0.2.1', user: '', certificate: '' }
+  for (const flush of [1, 2]) {
+    const batch = reports.tally.unattributed!
+    if (flush === 1) batch.add(source, ACCEPTED)
+    // As of a process that has no room for it.
+    else batch.sources.name(unattributedField(source), 10)
+    const taken = reports.tally.take(UNATTRIBUTED) as UnattributedBatch
+    await reports.recorder.recordUnattributed(taken, `q ${flush}`)
+  }
+  const { client, keys } = reports.store
+  const others = keys.reportOthers(keys.unattributedDay(reports.day))
+  assert.equal(await client.exists(others), 0)
 })
 
 describe('what is recorded is kept', () => {

@@ -23,6 +23,11 @@ let client: Client
 let tally: Tally
 let flusher: Flusher
 let usable: boolean
+/** How often a flush has begun. */
+let attempts: number
+/** Whether no tenant can be named in the index, and how often one was to be. */
+let unindexed: boolean
+let indexings: number
 let dropped: string[]
 let waiting: string[]
 
@@ -38,17 +43,42 @@ beforeEach(async () => {
   const onDrop = (reason: string): void => void dropped.push(reason)
   tally = new Tally(onDrop)
   usable = true
+  unindexed = false
+  attempts = 0
+  indexings = 0
   flusher = new Flusher({
     ...{ tally, onDrop, onWait: (reason) => waiting.push(reason) },
-    recorder: new Recorder(store, () => 90),
-    ready: () =>
-      usable && client.status === 'ready' ? Promise.resolve() : Promise.reject(new Error('away')),
+    recorder: new TestRecorder(store, () => 90),
+    ready: () => {
+      attempts++
+      const isReady = usable && client.status === 'ready'
+      return isReady ? Promise.resolve() : Promise.reject(new Error('away'))
+    },
   })
 })
 afterEach(async () => {
   client.disconnect()
   await way.stop()
 })
+
+class TestRecorder extends Recorder {
+  override noteReported(tenants: ReadonlyMap<string, number>): Promise<void> {
+    indexings++
+    return unindexed ? Promise.reject(new Error('away')) : super.noteReported(tenants)
+  }
+}
+
+/** The tenants in the index. */
+function indexed(): Promise<string[]> {
+  const { client: redis, keys } = reports.store
+  return redis.zrange(keys.reported, '0', '-1')
+}
+
+/** Makes the batch of a tenant so much older, in ms. */
+function age(tenant: string, ms: number): void {
+  const batch = tally.batchOf(tenant)!
+  Object.assign(batch, { begun: batch.begun - ms })
+}
 
 function count(messages = 1): void {
   for (let at = 0; at < messages; at++) tally.batchOf('contoso')!.addSource(SOURCE, 'u', ACCEPTED)
@@ -159,7 +189,84 @@ describe('a flush', () => {
   })
 })
 
+describe('flushes of one tenant', () => {
+  it('are one at a time, and whoever asks meanwhile waits for the next one', async () => {
+    const tenfold = (): Promise<void>[] =>
+      Array.from({ length: 10 }, () => flusher.flushTenant('contoso'))
+    count()
+    await Promise.all(tenfold())
+    assert.equal(attempts, 1)
+    count()
+    const first = flusher.flushTenant('contoso')
+    await waitFor(() => attempts === 2)
+    count()
+    await Promise.all([first, ...tenfold()])
+    assert.equal(attempts, 3)
+    assert.deepEqual(await recorded(), accepted(3))
+  })
+
+  it('leave nothing of it behind in the process', async () => {
+    count()
+    await flusher.flush()
+    assert.equal((flusher as unknown as { lanes: Map<string, unknown> }).lanes.size, 0)
+  })
+})
+
+describe('the index of tenants', () => {
+  it('names those that have had unregistered mail, and no others', async () => {
+    await reports.site.registry.addTenant('fabrikam', {}, 'test')
+    tally.batchOf('fabrikam')!.addRegistered(ACCEPTED)
+    tally.batchOf('gone')!.addSource(SOURCE, 'u', ACCEPTED)
+    tally.unattributed!.add({ ip: '192.0.2.9', user: '', certificate: '' }, ACCEPTED)
+    count()
+    await flusher.flush()
+    assert.deepEqual(await indexed(), ['contoso'])
+    await flusher.flush()
+    assert.equal(indexings, 1)
+  })
+
+  it('names one whose flush was taken and that it could not name at once', async () => {
+    unindexed = true
+    count()
+    await flusher.flush()
+    assert.deepEqual([await indexed(), await recorded()], [[], accepted(1)])
+    unindexed = false
+    await flusher.flush()
+    assert.deepEqual(await indexed(), ['contoso'])
+    assert.deepEqual(await recorded(), accepted(1))
+  })
+})
+
 describe('what waits in a process', () => {
+  it('is kept in pieces of five minutes, so that hours stay right', async () => {
+    usable = false
+    count()
+    age('contoso', 290_000)
+    await flusher.flush()
+    count()
+    assert.equal(tally.size.batches, 1)
+    age('contoso', 11_000)
+    await flusher.flush()
+    count()
+    assert.equal(tally.size.batches, 2)
+    usable = true
+    await flusher.flush()
+    assert.deepEqual(await recorded(), accepted(3))
+    assert.deepEqual(tally.size, { batches: 0, entries: 0 })
+  })
+
+  it('is in one piece while half of the batches are in use', async () => {
+    usable = false
+    for (let tenant = 1; tenant < MOST_BATCHES / 2; tenant++) tally.batchOf(`t${tenant}`)
+    count()
+    age('contoso', 301_000)
+    await flusher.flush()
+    assert.notEqual(tally.begun('contoso'), undefined)
+    tally.release(tally.take('t1')!)
+    await flusher.flush()
+    assert.equal(tally.begun('contoso'), undefined)
+  })
+
   it('is bounded: new sources count together, and tenants beyond the bound are dropped', () => {
     const perTenant = BATCH_ROWS
     for (let tenant = 0; tenant < MOST_BATCHES + 10; tenant++) {

@@ -47,4 +47,22 @@ describe('a batch', () => {
       ],
     )
   })
+
+  it('that has waited says when its mail came, not when it was flushed', async () => {
+    const reports = await Reports.create()
+    reports.tally.batchOf('contoso')!.addSource(SOURCE, 'u', ACCEPTED)
+    const batch = take(reports)
+    assert.ok(batch.ended >= batch.begun)
+    const [first, last] = [2 * HOUR, HOUR / 2].map((ago) => HALF_PAST - ago)
+    Object.assign(batch, { begun: batch.begun - 2 * HOUR, ended: batch.ended - HOUR / 2 })
+    await reports.recorder.record('contoso', batch, 'p 1')
+    const { client, keys } = reports.store
+    assert.equal(await client.exists(reports.hourKey), 0)
+    const key = keys.reportHour('contoso', Math.floor(first! / HOUR))
+    const [row] = await reports.rows(key)
+    // As a process measures it.
+    const isAbout = (time: number, expected: number): boolean => Math.abs(time - expected) < 60_000
+    assert.ok(isAbout(row!.counts.firstSeen, first!), String(row!.counts.firstSeen - first!))
+    assert.ok(isAbout(row!.counts.lastSeen, last!), String(row!.counts.lastSeen - last!))
+  })
 })
