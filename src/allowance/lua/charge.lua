@@ -66,11 +66,10 @@ local stale = meter == 'u' and tenant[2] ~= ARGV[3]
 if stale and #ARGV < 6 then return answer_only('STALE') end
 
 local enforcing = mode == 'enforce'
-local restriction = enforcing and redis.call('HMGET', KEYS[3], 'scope', 'case') or {}
-local scope = restriction[1]
+local scope = enforcing and redis.call('HGET', KEYS[3], 'scope')
 
 local function restricted()
-  return string.format('%s %s %s', answer_only('RESTRICTED'), scope, restriction[2] or '')
+  return string.format('%s %s %s', answer_only('RESTRICTED'), scope, redis.call('HGET', KEYS[3], 'case') or '')
 end
 
 -- It stops registered mail too.
@@ -85,7 +84,7 @@ end
 
 if scope and meter == 'u' then return restricted() end
 
-local probation = meter == 'u' and probation_at(tenant[5], now)
+local probation = meter == 'u' and tenant[5] and probation_at(tenant[5], now)
 local limits = limits_in_force(tenant[3] or default_limits, probation)
 if #limits == 0 then return answer_only('CHARGED') end
 
@@ -119,9 +118,8 @@ local function reply(answer, limit)
   return answer_only(answer) .. counts_of(limit)
 end
 
-local domain, connector, ip = string.match(ARGV[5], '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
-
 local function facts_of(limit)
+  local domain, connector, ip = string.match(ARGV[5], '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
   return {
     window = limit.window, limit = limit.count, used = limit.used,
     domain = domain or '', connector = connector or '', ip = ip or '',
@@ -129,14 +127,18 @@ local function facts_of(limit)
 end
 
 local function trigger_of(limit)
+  local facts = facts_of(limit)
   return {
-    'window', limit.window, 'limit', limit.count, 'used', limit.used,
-    'domain', domain or '', 'connector', connector or '', 'ip', ip or '',
+    'window', facts.window, 'limit', facts.limit, 'used', facts.used,
+    'domain', facts.domain, 'connector', facts.connector, 'ip', facts.ip,
   }
 end
 
-local transaction = string.match(KEYS[4], ':receipt:(.*)$')
-local random = ordinal .. ':' .. transaction
+-- The transaction, and what makes a token or an id of this recipient another than all others.
+local function names_of_recipient()
+  local transaction = string.match(KEYS[4], ':receipt:(.*)$')
+  return transaction, ordinal .. ':' .. transaction
+end
 
 local function keep_receipt(answer, limit, buckets)
   local entry = string.format('%s %d %d %.0f %s %s', answer, limit.used, limit.count, limit.window, generation, buckets)
@@ -151,6 +153,7 @@ if enforcing and (zero or over or deferring) then
   if dry then return reply('TRIPPED', over) end
   local reason = 'allowance of ' .. over.text .. ' exceeded' .. (probation and ' within probation' or '')
   local case = open_case(KEYS[1])
+  local transaction, random = names_of_recipient()
   local windows = {}
   for at, limit in ipairs(limits) do
     windows[at] = { window = limit.window, limit = limit.count, used = limit.used }
@@ -173,10 +176,16 @@ if not dry and meter == 'u' and over then
   first_would_trip = redis.call('HSETNX', KEYS[2], 'wouldTrip', table.concat(would_trip, '\t'))
 end
 
+-- Most recipients are far from any edge, and cost nothing more then.
+local warned = meter == 'u' and usage[#fields] or ''
+local lowest = tonumber(string.match(percents, '^%d+'))
+local has_edges = warned ~= ''
+
 local rings, buckets = {}, {}
 for at, limit in ipairs(limits) do
   local ring = adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1)
   limit.used = limit.used + 1
+  if lowest and limit.used * 100 >= limit.count * lowest then has_edges = true end
   rings[2 * at - 1], rings[2 * at] = fields[at + 1], ring
   buckets[at] = string.format('%s:%.0f', fields[at + 1], limit.newest)
 end
@@ -184,6 +193,7 @@ end
 -- Tells which edges are reached, and which have ended; of a window, the highest of those that one recipient reaches.
 local function tell_edges(text)
   local levels, told, left = {}, {}, {}
+  local _, random = names_of_recipient()
   for at, limit in ipairs(limits) do levels[fields[at + 1]] = level_of(percents, limit.used, limit.count) end
   for _, edge in ipairs(open_edges(text)) do
     if edge.percent > (levels[edge.field] or 0) and may_end(edge, now) then
@@ -204,15 +214,15 @@ local function tell_edges(text)
     end
   end
   local now_open = edges_text(left)
-  if now_open ~= (text or '') then redis.call('HSET', KEYS[2], 'warned', now_open) end
+  if now_open ~= text then redis.call('HSET', KEYS[2], 'warned', now_open) end
 end
 
 if not dry then
   redis.call('HSET', KEYS[2], unpack(rings))
   keep_receipt('CHARGED', tightest, table.concat(buckets, ','))
-  if meter == 'u' then tell_edges(usage[#fields]) end
+  if has_edges then tell_edges(warned) end
 end
 
 local windows = ''
-for _, limit in ipairs(limits) do windows = string.format('%s%s %d', windows, counts_of(limit), limit.reached or 0) end
+for _, limit in ipairs(limits) do windows = windows .. counts_of(limit) .. ' ' .. (limit.reached or 0) end
 return reply('CHARGED', tightest) .. ' ' .. first_would_trip .. windows
