@@ -234,7 +234,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
 
       // Nobody answered the refund, so it comes again.
       const isRenewed = async (): Promise<boolean> =>
-        [...(await receipts(redis))].some(([key, left]) => left > (before.get(key) ?? Infinity))
+        [...(await receipts(redis))].some(([key, end]) => end > (before.get(key) ?? Infinity))
       await waitFor(isRenewed, { what: 'it is sent again' })
       assert.equal(await contoso.used(), expected)
       await countsAgain(contoso)
@@ -376,12 +376,12 @@ async function countsAgain(tenant: TestTenant): Promise<void> {
   assert.equal(await tenant.used(), before + 1)
 }
 
-/** How long each receipt is kept yet: a refund that comes again begins that anew. */
+/** Until when each receipt is kept, in ms since the epoch: a refund that comes again puts it off. */
 async function receipts(redis: TestRedis): Promise<Map<string, number>> {
   const client = redis.client()
-  const left = new Map<string, number>()
-  for (const key of await client.keys('*:receipt:*')) left.set(key, await client.pttl(key))
-  return left
+  const ends = new Map<string, number>()
+  for (const key of await client.keys('*:receipt:*')) ends.set(key, await client.pexpiretime(key))
+  return ends
 }
 
 /** Ids of the connections to Redis that the plugin has open. */
