@@ -98,6 +98,9 @@ function print(out: Output, { rows, others }: Unattributed): void {
     'nobody has relayed without a tenant',
   )
   if (rows.length > 0) out.line(LEGEND, 'faint')
+  if (others === 0 && rows.some(({ ip }) => ip === OTHER)) {
+    out.line(`${OTHER}: with [report] samples=false sources are not told apart`, 'faint')
+  }
 }
 
 function shortCertificate({ certificate }: UnattributedRow): string {

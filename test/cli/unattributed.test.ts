@@ -74,6 +74,15 @@ Counts are messages/recipients, times are UTC.
     assert.equal(row.first_seen, new Date(TODAY - DAY).toISOString())
   })
 
+  it('says why no source is told apart where none is kept', async () => {
+    const cli = new Cli(redis.url)
+    const nobody = { ip: '(other)', user: '(other)', certificate: '(other)' }
+    await relayed(cli, { at: TODAY, accepted: 50 }, nobody)
+    const { out } = await cli.run('unattributed')
+    assert.match(out, /^\(other\) +\(other\) +\(other\) +50\/50/m)
+    assert.match(out, /^\(other\): with \[report\] samples=false sources are not told apart$/m)
+  })
+
   it('is of nobody where all is attributed', async () => {
     const { out } = await new Cli(redis.url).run('unattributed')
     assert.equal(out, 'nobody has relayed without a tenant\n')
