@@ -9,16 +9,34 @@ import {
   type AlertSettings,
 } from './alerts/settings'
 import { parseLimits, type Limits } from './allowance/limits'
+import {
+  boolean,
+  domain,
+  domains,
+  endpoints,
+  hostName,
+  integer,
+  ipAddress,
+  oneOf,
+  optional,
+  ownHeaderName,
+  percents,
+  text,
+} from './config-values'
 import { InputError, messageOf } from './errors'
 import { queueParent } from './haraka-files'
 import { MOST_DAYS_KEPT } from './reporting/bounds'
-import type { Endpoint, RedisSettings } from './store/connection'
+import type { RedisSettings } from './store/connection'
 import { keyPrefix } from './store/keys'
 import { MODES, type Mode } from './mode'
 import { pemCertificates, pemKey, tlsContradictions } from './tls-files'
 
 /** Name of the ini file in Haraka's config directory. */
 export const CONFIG_FILE = 'unregistered-domain.ini'
+
+/** Characters of a secret for SRS, at least. */
+const LEAST_SRS_SECRET = 16
+const MAKE_SECRET = 'make one with: openssl rand -base64 24'
 
 /** The ini file, parsed and validated. `config/unregistered-domain.ini` says what each key means. */
 export interface Config {
@@ -33,6 +51,29 @@ export interface Config {
     readonly warnAt: readonly number[]
   }
   readonly null: { readonly limits: Limits }
+  readonly forwarded: {
+    /** What happens to proven forwards of a restricted tenant. */
+    readonly whenRestricted: 'refuse' | 'accept'
+    /** Domains whose ARC seals are believed. */
+    readonly arcSealers: readonly string[]
+  }
+  readonly foreign: { readonly action: 'charge' | 'refuse' }
+  readonly headerFrom: { readonly check: 'off' | 'report' | 'charge' }
+  readonly egress: {
+    /** Local address that unregistered mail leaves from; empty: as all mail. */
+    readonly bind: string
+    /** Name that it greets with; empty: as all mail. */
+    readonly helo: string
+  }
+  readonly srs: {
+    /** Empty: off. */
+    readonly domain: string
+    /** The first signs; all are good. Not empty where there is a domain. */
+    readonly secrets: readonly string[]
+  }
+  /** Name of the header that tells the next hop; empty: none. */
+  readonly tag: { readonly header: string }
+  readonly restriction: { readonly queued: 'deliver' | 'hold' }
   readonly attribution: {
     readonly auth: boolean
     readonly tls: boolean
@@ -103,6 +144,13 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   main: ['mode', 'override', 'refuse_at'],
   allowance: ['limits', 'warn_at'],
   null: ['limits'],
+  forwarded: ['when_restricted', 'arc_sealers'],
+  foreign: ['action'],
+  header_from: ['check'],
+  egress: ['bind', 'helo'],
+  srs: ['domain', 'secret', 'secret_file'],
+  tag: ['header'],
+  restriction: ['queued'],
   attribution: ['auth', 'tls', 'ip', 'auth_user_domain', 'note', 'grant_relay', 'unknown'],
   redis: [
     'host',
@@ -176,6 +224,28 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       warnAt: read('allowance', 'warn_at', [50, 80, 95], percents),
     },
     null: { limits: read('null', 'limits', limits, (value) => parseLimits(text(value))) },
+    forwarded: {
+      whenRestricted: read(
+        'forwarded',
+        'when_restricted',
+        'refuse',
+        oneOf(['refuse', 'accept'] as const),
+      ),
+      arcSealers: read('forwarded', 'arc_sealers', [], domains),
+    },
+    foreign: { action: read('foreign', 'action', 'charge', oneOf(['charge', 'refuse'] as const)) },
+    headerFrom: {
+      check: read('header_from', 'check', 'report', oneOf(['off', 'report', 'charge'] as const)),
+    },
+    egress: {
+      bind: read('egress', 'bind', '', ipAddress),
+      helo: read('egress', 'helo', '', domain),
+    },
+    srs: readSrs(read, directory, errors),
+    tag: { header: read('tag', 'header', '', ownHeaderName) },
+    restriction: {
+      queued: read('restriction', 'queued', 'deliver', oneOf(['deliver', 'hold'] as const)),
+    },
     attribution: {
       auth: read('attribution', 'auth', true, boolean),
       tls: read('attribution', 'tls', true, boolean),
@@ -265,6 +335,28 @@ function readAlerts(read: Read, directory: string, errors: string[]): AlertSetti
   return settings.webhookSecret === undefined ? { ...settings, webhook: '' } : settings
 }
 
+/** No rewriting without a secret: anybody could make a sender that we unwrap. */
+function readSrs(read: Read, directory: string, errors: string[]): Config['srs'] {
+  const before = errors.length
+  const rewritten = read('srs', 'domain', '', domain)
+  const inFile = readFile(read, directory, 'srs', 'secret_file', (_file, content) => content)
+  const given = inFile ?? read('srs', 'secret', '', secretText)
+  const secrets = given.split(/\s+/).filter((secret) => secret !== '')
+  const short = secrets.find((secret) => secret.length < LEAST_SRS_SECRET)
+  if (errors.length === before && rewritten !== '') {
+    if (secrets.length === 0) errors.push(`[srs] secret: empty, but domain is set: ${MAKE_SECRET}`)
+    else if (short !== undefined) {
+      errors.push(`[srs] secret: a secret of ${short.length} characters is guessed: ${MAKE_SECRET}`)
+    }
+  }
+  return errors.length > before ? { domain: '', secrets: [] } : { domain: rewritten, secrets }
+}
+
+function secretText(value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new InputError(`a secret of digits only is read as a number: ${MAKE_SECRET}`)
+}
+
 function readPassword(
   read: Read,
   directory: string,
@@ -337,68 +429,4 @@ function unknownKeys(raw: RawIni): string[] {
 /** Beside Haraka's queue, since the user that Haraka runs as can write there. */
 function snapshotPath(name: string, directory: string): string {
   return name === '' ? '' : path.resolve(queueParent(directory), name)
-}
-
-function text(value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number') return String(value).trim()
-  throw new InputError('is not a single value')
-}
-
-function optional(value: unknown): string | undefined {
-  return text(value) || undefined
-}
-
-function nonEmpty(value: unknown): string {
-  const result = text(value)
-  if (result === '') throw new InputError('is empty')
-  return result
-}
-
-/** It is said in messages, and a URL there could hold a password. */
-function hostName(value: unknown): string {
-  const name = nonEmpty(value)
-  if (/[@/]/.test(name)) throw new InputError('is no host name or address: give that alone')
-  return name
-}
-
-function boolean(value: unknown): boolean {
-  return oneOf(['true', 'false'] as const)(value) === 'true'
-}
-
-function oneOf<T extends string>(choices: readonly T[]): (value: unknown) => T {
-  return (value) => {
-    const choice = choices.find((each) => each === text(value))
-    if (choice === undefined)
-      throw new InputError(`"${text(value)}" is not one of ${choices.join(', ')}`)
-    return choice
-  }
-}
-
-function integer(least: number, most: number): (value: unknown) => number {
-  return (value) => {
-    const number = Number(text(value) || NaN)
-    if (!Number.isInteger(number) || number < least || number > most) {
-      throw new InputError(`"${text(value)}" is not a whole number from ${least} to ${most}`)
-    }
-    return number
-  }
-}
-
-function percents(value: unknown): number[] {
-  const parts = text(value)
-    .split(',')
-    .map((part) => part.trim())
-  if (parts.length === 1 && parts[0] === '') return []
-  return parts.map(integer(1, 100)).sort((a, b) => a - b)
-}
-
-function endpoints(value: unknown): Endpoint[] {
-  const values: unknown[] = Array.isArray(value) ? value : [value]
-  return values.map((each) => {
-    const match = /^(?:\[([\da-fA-F:]+)\]|([^:[\]\s]+)):(\d+)$/.exec(text(each))
-    // Perhaps a URL, with a password.
-    if (/[@/]/.test(text(each))) throw new InputError('is not HOST:PORT, without user and password')
-    if (!match) throw new InputError(`"${text(each)}" is not HOST:PORT`)
-    return { host: match[1] ?? match[2]!, port: integer(1, 65_535)(match[3]) }
-  })
 }

@@ -62,6 +62,24 @@ const GOOD: readonly Good[] = [
   ['allowance', 'warn_at', 80, ({ allowance }) => allowance.warnAt, [80]],
   ['allowance', 'warn_at', '', ({ allowance }) => allowance.warnAt, []],
   ['null', 'limits', '7/1d', (config) => config.null.limits, parseLimits('7/1d')],
+  ['forwarded', 'when_restricted', 'accept', ({ forwarded }) => forwarded.whenRestricted, 'accept'],
+  ['forwarded', 'arc_sealers', '', ({ forwarded }) => forwarded.arcSealers, []],
+  [
+    'forwarded',
+    'arc_sealers',
+    'Google.com,bücher.example',
+    ({ forwarded }) => forwarded.arcSealers,
+    ['google.com', 'xn--bcher-kva.example'],
+  ],
+  ['foreign', 'action', 'refuse', ({ foreign }) => foreign.action, 'refuse'],
+  ['header_from', 'check', 'charge', ({ headerFrom }) => headerFrom.check, 'charge'],
+  ['header_from', 'check', 'off', ({ headerFrom }) => headerFrom.check, 'off'],
+  ['egress', 'bind', '192.0.2.9', ({ egress }) => egress.bind, '192.0.2.9'],
+  ['egress', 'bind', '2001:db8::9', ({ egress }) => egress.bind, '2001:db8::9'],
+  ['egress', 'helo', 'Out2.relay.example', ({ egress }) => egress.helo, 'out2.relay.example'],
+  ['srs', 'domain', '', ({ srs }) => srs, { domain: '', secrets: [] }],
+  ['tag', 'header', 'X-Relay-Class', ({ tag }) => tag.header, 'X-Relay-Class'],
+  ['restriction', 'queued', 'hold', ({ restriction }) => restriction.queued, 'hold'],
   ['attribution', 'auth', 'false', ({ attribution }) => attribution.auth, false],
   ['attribution', 'tls', 'false', ({ attribution }) => attribution.tls, false],
   ['attribution', 'ip', 'false', ({ attribution }) => attribution.ip, false],
@@ -135,6 +153,19 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['allowance', 'warn_at', '50%', /"50%" is not a whole number/],
   ['allowance', 'warn_at', 0, /"0" is not a whole number from 1 to 100/],
   ['null', 'limits', '1/1h, 2/60m', /two limits for 1h/],
+  ['forwarded', 'when_restricted', 'hold', /"hold" is not one of refuse, accept/],
+  ['forwarded', 'arc_sealers', 'a.example,,b.example', /"" is not a domain name/],
+  ['forwarded', 'arc_sealers', '*.example', /wildcard/],
+  ['foreign', 'action', 'deny', /"deny" is not one of charge, refuse/],
+  ['header_from', 'check', 'true', /"true" is not one of off, report, charge/],
+  ['egress', 'bind', 'out.example', /"out.example" is no IP address/],
+  ['egress', 'helo', '[192.0.2.9]', /is not a domain name/],
+  ['srs', 'domain', 'user@srs.example', /give only what is behind the @/],
+  ['srs', 'secret', 1234567890123456, /digits only/],
+  ['srs', 'secret_file', 'no.such.file', /ENOENT.*no\.such\.file/],
+  ['tag', 'header', 'Received', /"Received" is no header name of our own/],
+  ['tag', 'header', 'X-Tag:', /without a colon/],
+  ['restriction', 'queued', 'drop', /"drop" is not one of deliver, hold/],
   ['attribution', 'auth', 'yes', /"yes" is not one of true, false/],
   ['attribution', 'tls', 1, /"1" is not one of true, false/],
   ['attribution', 'ip', '', /"" is not one of true, false/],
@@ -212,8 +243,8 @@ describe('a configuration', () => {
     })
     assert.deepEqual(errors, [
       '[main] mod: no such key; there are mode, override, refuse_at',
-      '[alowance]: no such section; there are main, allowance, null, attribution, redis, outage, tenants, reply, report, alerts, unusual, case',
-      '[constructor]: no such section; there are main, allowance, null, attribution, redis, outage, tenants, reply, report, alerts, unusual, case',
+      '[alowance]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, tenants, reply, report, alerts, unusual, case',
+      '[constructor]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, tenants, reply, report, alerts, unusual, case',
     ])
     assert.equal(redisUsable, true)
     assert.equal(parse({ redis: { hots: 'x' } }).redisUsable, false)
@@ -228,6 +259,27 @@ describe('a configuration', () => {
     const sentinels = { redis: { sentinel_password_file: 'secret', sentinel_password: 'other' } }
     assert.equal(good(sentinels).redis.sentinelPassword, '0071234')
     assert.equal(good(sentinels).redis.password, undefined)
+  })
+
+  it('takes secrets for SRS from a file, the first of which signs, before the one in the ini', () => {
+    writeFileSync(path.join(directory, 'srs'), '0123456789012345\nthe-one-of-before\n')
+    const srs = { domain: 'srs.relay.example', secret_file: 'srs', secret: 'not-this-one-at-all' }
+    assert.deepEqual(good({ srs }).srs, {
+      domain: 'srs.relay.example',
+      secrets: ['0123456789012345', 'the-one-of-before'],
+    })
+  })
+
+  it('rewrites no sender without a secret that cannot be guessed', () => {
+    for (const [secret, message] of [
+      ['', /^\[srs\] secret: empty, but domain is set/],
+      ['tooshort', /^\[srs\] secret: a secret of 8 characters is guessed/],
+    ] as const) {
+      const { config, errors } = parse({ srs: { domain: 'srs.relay.example', secret } })
+      assert.equal(errors.length, 1)
+      assert.match(errors[0]!, message)
+      assert.deepEqual(config.srs, { domain: '', secrets: [] })
+    }
   })
 
   it('takes authorities, certificate and key from files, and keeps what they hold to itself', () => {

@@ -6,8 +6,11 @@ import type { Mode } from '../mode'
 import type { Attribution } from './attribution'
 import { REPLIES, withCase, type Reply } from './reply'
 
-/** How a sender stands to its tenant. */
-export type SenderClass = 'registered' | 'unregistered' | 'null'
+/**
+ * How a sender stands to its tenant. `foreign` and `forwarded` are unregistered: a domain that another tenant owns; and
+ * mail that is proven to be a forward, which is known when the message is there.
+ */
+export type SenderClass = 'registered' | 'unregistered' | 'foreign' | 'forwarded' | 'null'
 
 /** What a transaction's sender is, found once and kept while the facts it came from hold. */
 export interface SenderStanding {

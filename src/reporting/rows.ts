@@ -31,6 +31,8 @@ export interface HourTotal {
 
 const LETTERS: Readonly<Record<SenderClass, string>> = {
   unregistered: 'u',
+  foreign: 'x',
+  forwarded: 'f',
   registered: 'r',
   null: 'n',
 }

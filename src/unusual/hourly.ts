@@ -1,6 +1,5 @@
 import { DAY, HOUR } from '../reporting/calendar'
 import type { HourReport } from '../reporting/reader'
-import type { SenderClass } from '../relay/judge'
 import { BASELINE } from './span'
 
 /** On so many of seven days there must have been mail at an hour, for none to be missed then. */
@@ -10,7 +9,7 @@ const USUAL_DAYS = 4
 export class Hourly {
   private readonly counts: ReadonlyMap<number, number>
 
-  constructor(hours: readonly HourReport[], ...classes: readonly SenderClass[]) {
+  constructor(hours: readonly HourReport[], ...classes: readonly (keyof Omit<HourReport, 'at'>)[]) {
     this.counts = new Map(
       hours.map((hour) => [hour.at, classes.reduce((sum, each) => sum + hour[each].accepted, 0)]),
     )

@@ -376,7 +376,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
         const relayed = rcptTo.filter(
           (recipient) => classOf(recipient.replace(/^<|>$/g, '')) !== 'registered',
         )
-        accepted[senderClass!] += relayed.length
+        accepted[senderClass as keyof typeof accepted] += relayed.length
       }
       t.diagnostic(JSON.stringify(accepted))
       assert.ok(accepted.unregistered > 0 && accepted.null > 0 && accepted.registered > 0)

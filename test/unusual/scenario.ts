@@ -153,7 +153,7 @@ function hoursOf(mails: readonly Mail[]): HourReport[] {
   for (const mail of mails) {
     const at = startOf(mail.at, HOUR)
     const hour = hours.get(at) ?? { unregistered: NOTHING, registered: NOTHING, null: NOTHING }
-    const senderClass = mail.class ?? 'unregistered'
+    const senderClass = (mail.class ?? 'unregistered') as 'unregistered' | 'registered' | 'null'
     hour[senderClass] = addCounts(hour[senderClass], countsOf(mail))
     hours.set(at, hour)
   }
