@@ -38,3 +38,85 @@ declare module 'haraka-dsn' {
   }
   export default dsn
 }
+
+declare module 'mailauth/lib/tools' {
+  /** A header field. */
+  export interface Field {
+    /** Its name in lower case; `undefined` for a line without one. */
+    readonly key: string | undefined
+    readonly casedKey: string | undefined
+    /** All of it with its folding, without the last CRLF. */
+    readonly line: Buffer
+  }
+  export interface Fields {
+    readonly parsed: readonly Field[]
+    readonly original: Buffer
+  }
+  export function parseHeaders(header: Buffer): Fields
+  /** Fields that `h=` names, from the bottom up for each name (RFC 6376 §5.4.2). */
+  export function getSigningHeaderLines(
+    fields: readonly Field[],
+    names: string,
+    verify: true,
+  ): { readonly keys: string; readonly headers: readonly Field[] }
+}
+
+// What mailauth's own declarations lack or have wrong.
+declare module 'mailauth/lib/dkim/verify' {
+  import type { Readable } from 'node:stream'
+  import type { ArcData } from 'mailauth/lib/arc'
+
+  /** As `dns.promises.resolve(name, 'TXT')`. */
+  export type TxtResolver = (name: string, type: string) => Promise<string[][]>
+  export interface VerifyOptions {
+    readonly resolver: TxtResolver
+    readonly minBitLength: number
+  }
+  export interface SignatureResult {
+    readonly signingDomain?: string
+    readonly selector?: string
+    /** `b=`, without white space. */
+    readonly signature?: string
+    readonly bodyHash?: string
+    readonly bodyHashExpecting?: string
+    readonly status: { readonly result: string; readonly comment?: string }
+  }
+  export function dkimVerify(
+    message: Readable,
+    options: VerifyOptions,
+  ): Promise<{
+    /** In the order of the DKIM-Signature fields that can be read; others may follow. */
+    readonly results: readonly SignatureResult[]
+    readonly arc: ArcData
+  }>
+}
+
+declare module 'mailauth/lib/arc' {
+  import type { VerifyOptions } from 'mailauth/lib/dkim/verify'
+
+  export interface ArcSet {
+    readonly i: number
+    readonly 'arc-seal': { readonly original: Buffer }
+    readonly 'arc-authentication-results': { readonly original: Buffer }
+  }
+  export interface ArcData {
+    /** `false`: there is none, or it is not whole. */
+    readonly chain: readonly ArcSet[] | false
+  }
+  export function arc(
+    data: ArcData,
+    options: VerifyOptions,
+  ): Promise<{ readonly status: { readonly result: string; readonly comment?: string } }>
+  export function sealMessage(
+    message: Buffer,
+    seal: {
+      readonly signingDomain: string
+      readonly selector: string
+      readonly privateKey: string
+      readonly authResults: string
+      readonly cv: string
+      /** Names with colons between. */
+      readonly headerList?: string
+    },
+  ): Promise<Buffer>
+}

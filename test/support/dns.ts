@@ -1,25 +1,34 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import dns2 from 'dns2'
 
 /** Records of one name. `fail`: the server says SERVFAIL; `silent`: it never answers. */
 export interface Zone {
   readonly mx?: readonly string[]
   readonly a?: readonly string[]
+  /** Each one a record. */
   readonly txt?: readonly string[]
   readonly trouble?: 'fail' | 'silent'
 }
 
-/** A DNS server on the loopback that answers for these names, and NXDOMAIN for all others. */
+/** What one string of a TXT record holds (RFC 1035 §3.3.14). */
+const STRING = /[^]{1,255}/g
+
+/**
+ * A DNS server on the loopback that answers for these names, and NXDOMAIN for all others; by UDP, and what is too long
+ * for that by TCP.
+ */
 export class TestDns {
-  /** Each question, as `MX contoso.com`. */
+  /** Each question, as `MX contoso.com`; one that comes again by TCP is there twice. */
   readonly asked: string[] = []
   /** Questions that wait for their answer, at most. */
   most = 0
   #open = 0
   readonly #server = dns2.createUDPServer()
+  readonly #streams = dns2.createTCPServer()
 
   private constructor(private readonly zones: Readonly<Record<string, Zone>>) {
-    this.#server.on('request', (request, send) => {
+    const onRequest: dns2.DnsHandler = (request, send) => {
       this.most = Math.max(this.most, ++this.#open)
       // A turn later, so that questions that came together are seen together.
       setImmediate(() => {
@@ -27,13 +36,19 @@ export class TestDns {
         const response = this.#answer(request)
         if (response) void send(response)
       })
-    })
+    }
+    this.#server.on('request', onRequest)
+    this.#streams.on('request', onRequest)
+    // A client that gives up closes its connection.
+    this.#streams.on('connection', (socket: Socket) => socket.on('error', () => {}))
   }
 
   static async start(zones: Readonly<Record<string, Zone>>): Promise<TestDns> {
     const dns = new TestDns(zones)
     dns.#server.bind(0, '127.0.0.1')
     await once(dns.#server, 'listening')
+    dns.#streams.listen(dns.#server.address().port, '127.0.0.1')
+    await once(dns.#streams, 'listening')
     return dns
   }
 
@@ -44,7 +59,8 @@ export class TestDns {
 
   async stop(): Promise<void> {
     this.#server.close()
-    await once(this.#server, 'close')
+    this.#streams.close()
+    await Promise.all([once(this.#server, 'close'), once(this.#streams, 'close')])
   }
 
   #answer(request: dns2.Packet): dns2.Packet | undefined {
@@ -69,7 +85,9 @@ export class TestDns {
     if (kind === 'MX') {
       for (const exchange of zone?.mx ?? []) add(Packet.TYPE.MX, { exchange, priority: 10 })
     }
-    if (kind === 'TXT') for (const data of zone?.txt ?? []) add(Packet.TYPE.TXT, { data })
+    if (kind === 'TXT') {
+      for (const text of zone?.txt ?? []) add(Packet.TYPE.TXT, { data: text.match(STRING) ?? [''] })
+    }
     return response
   }
 }
