@@ -43,7 +43,8 @@ const UNREAD: HeaderAddresses = { addresses: [], clear: false }
  *
  * That parser finds some sense in every text, and where it drops or joins something, a mail program may show just that:
  * `<a@contoso.com> <b@evil.example>`, `a@evil.example .contoso.com`. So it must find the domain behind each `@` outside
- * of quoted strings and comments, one by one. If it does not, or if the quotes and brackets do not close, each `@` counts.
+ * of quoted strings and comments, one by one. If it does not, each of these `@` counts; if quotes or brackets do not
+ * close, each in the field.
  *
  * @param field without the name and the colon, as it came: not decoded, folded or not.
  */
@@ -62,7 +63,7 @@ export function parseHeaderAddresses(field: string): HeaderAddresses {
   }
   // Where the parser makes one name of what stands behind an `@` and more, that name is a reading, too.
   const joined = parsed.map(({ address }) => found(address)).filter(({ domain }) => domain)
-  return { addresses: [...joined, ...writtenIn(field).map(found)], clear: false }
+  return { addresses: [...joined, ...writtenIn(bare ?? field).map(found)], clear: false }
 }
 
 /** Each `@` of a text, with what stands before and behind it without a gap. */
