@@ -9,6 +9,9 @@ export const LONGEST_FROM = 8192
 /** Obsolete, but read by mail programs: a gap before the colon (RFC 5322 §4.5), which Haraka takes for no header. */
 const FROM = /^from[ \t]*:(?<value>[^]*)/i
 
+/** Nearly all fields of a message are others. */
+const MAY_BE_FROM = /^from|\r(?!\n)/i
+
 /** Haraka up to 3.1 leaves it inside of a line, where some mail programs see the end of one. */
 const BARE_CR = /\r(?!\n)/
 
@@ -18,9 +21,11 @@ const BARE_CR = /\r(?!\n)/
  * @param lines the header, a field in each, folded or not.
  */
 export function fromFields(lines: readonly string[]): string[] {
-  return lines.flatMap((line) =>
-    line.split(BARE_CR).flatMap((part) => FROM.exec(part)?.groups?.['value'] ?? []),
-  )
+  return lines
+    .filter((line) => MAY_BE_FROM.test(line))
+    .flatMap((line) =>
+      line.split(BARE_CR).flatMap((part) => FROM.exec(part)?.groups?.['value'] ?? []),
+    )
 }
 
 /**
