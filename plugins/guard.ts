@@ -3,8 +3,8 @@ import dsn, { type DSN } from 'haraka-dsn'
 import { REPLIES, type Reply } from '../src/relay/reply'
 import type { Connection, Next } from './haraka'
 
-/** What a hook answers: CONT where it is `undefined`. */
-export type Answer = Reply | undefined
+/** What a hook answers: CONT where it is `undefined`, OK where it says so. */
+export type Answer = Reply | 'ok' | undefined
 
 const DSNS = new Map<Reply, DSN>(
   Object.values(REPLIES).map((reply: Reply) => [reply, toDsn(reply)]),
@@ -22,6 +22,7 @@ function toDsn({ code, text, subject, detail }: Reply): DSN {
 /** Tells Haraka what a hook answers. A 451 needs a DSN object: Haraka makes 450 of any other. */
 function tell(next: Next, answer: Answer): void {
   if (answer === undefined) next()
+  else if (answer === 'ok') next(constants.ok)
   else next(answer.code === 550 ? constants.deny : constants.denysoft, dsnOf(answer))
 }
 

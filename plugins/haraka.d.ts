@@ -80,4 +80,6 @@ export interface Outbound {
     next: (code?: number, message?: unknown) => void,
     options: { readonly origin: Plugin },
   ): void
+  /** Writes the message of a transaction into the queue, once for each domain of its recipients. `next` as above. */
+  send_trans_email(transaction: Transaction, next: (code?: number, message?: unknown) => void): void
 }

@@ -7,6 +7,7 @@ import { resolveEnded } from '../src/events/sweep'
 import { harakaWarnings } from '../src/haraka-checks'
 import { harakaFiles } from '../src/haraka-files'
 import { Engine } from '../src/relay/engine'
+import { REPLIES } from '../src/relay/reply'
 import type { HarakaAddress } from '../src/names/envelope'
 import { connectorId } from '../src/tenants/identities'
 import type { Snapshot } from '../src/tenants/snapshot'
@@ -22,6 +23,7 @@ import type { Connection, Next, Plugin, Server } from './haraka'
 import { Hooks } from './hooks'
 import { logSafely } from './log'
 import { lineOf, Quiet } from './quiet'
+import { Srs } from './srs'
 import { watchTenantsFile } from './tenants-file'
 import { WarmStart } from './warm-start'
 
@@ -36,6 +38,7 @@ class Process {
   /** The same for the hooks, from when it knows what was known before: else they could believe another registry. */
   engine: Engine | undefined
   readonly hooks: Hooks
+  readonly srs: Srs
   readonly warmStart: WarmStart
   readonly appointment = new Appointment()
   readonly alerts: Alerts
@@ -53,6 +56,7 @@ class Process {
       () => this.config,
       () => this.engine,
     )
+    this.srs = new Srs(plugin, () => this.config)
   }
 }
 
@@ -77,7 +81,7 @@ export function register(this: Plugin): void {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
   warnOfAlerts(this, config)
-  registerHooks(this, process.hooks)
+  registerHooks(this, process)
 }
 
 /** Single process, or the master of a cluster: the one that applies the tenants file. */
@@ -212,7 +216,7 @@ function logConnectorBlock(plugin: Plugin, { tenant, name, blocked }: Connector)
   else plugin.logwarn('connector-blocked', { ...who, by: blocked.by, reason: blocked.reason })
 }
 
-function registerHooks(plugin: Plugin, hooks: Hooks): void {
+function registerHooks(plugin: Plugin, { hooks, srs }: Process): void {
   const guard = <Params>(
     hook: (connection: Connection, params: Params) => ReturnType<Hooks['mail']>,
   ): ReturnType<typeof guarded<Params>> =>
@@ -229,12 +233,21 @@ function registerHooks(plugin: Plugin, hooks: Hooks): void {
     on_connect: quietly((connection) => hooks.connect(connection)),
     on_greet: guard((connection) => hooks.greet(connection)),
     on_mail: guard((connection) => hooks.mail(connection)),
-    on_rcpt: guard((connection, params: [HarakaAddress]) => hooks.rcpt(connection, params)),
+    on_rcpt: guard((connection, params: [HarakaAddress]) =>
+      srs.rcptAfter(hooks.rcpt(connection, params), connection, params),
+    ),
     on_rcpt_ok: guard((connection, recipient: HarakaAddress) =>
       hooks.rcptOk(connection, recipient),
     ),
     on_deny: (next: Next, _connection: Connection, params: unknown[]) => hooks.deny(next, params),
     on_end: quietly((connection) => hooks.end(connection)),
+    // A bounce that could go the wrong way comes again.
+    on_queue: guarded(
+      (connection: Connection) => srs.queue(connection),
+      (error, connection) => hooks.failed(error, connection) ?? REPLIES.undecidable,
+    ),
+    on_queue_outbound: quietly((connection) => srs.queueOutbound(connection)),
+    on_send: quietly((connection) => srs.beforeOutbound(connection)),
   }
   Object.assign(plugin, methods)
 
@@ -249,6 +262,9 @@ function registerHooks(plugin: Plugin, hooks: Hooks): void {
   on('deny', 'on_deny', FIRST)
   on('reset_transaction', 'on_end', FIRST)
   on('disconnect', 'on_end', FIRST)
+  on('queue', 'on_queue', FIRST)
+  on('queue_outbound', 'on_queue_outbound', FIRST)
+  on('pre_send_trans_email', 'on_send', FIRST)
 }
 
 /** Reads the ini file, and again whenever it changes; what was good stays where the new one is not. */

@@ -45,12 +45,14 @@ const SECRET_FILES = [
   ['redis', 'sentinel_password_file'],
   ['redis', 'tls_key'],
   ['alerts', 'webhook_secret_file'],
+  ['srs', 'secret_file'],
 ] as const
 
 const SECRETS = [
   ['redis', 'password'],
   ['redis', 'sentinel_password'],
   ['alerts', 'webhook_secret'],
+  ['srs', 'secret'],
 ] as const
 
 function readIni(directory: string | undefined): RawIni {

@@ -4,6 +4,7 @@ import { hasConfigFile, loadConfig, secretFiles } from '../config-file'
 import { InputError } from '../errors'
 import { harakaFiles, type HarakaFiles } from '../haraka-files'
 import type { Store } from '../store/store'
+import { Lookup } from '../suggest/lookup'
 import { Registry } from '../tenants/registry'
 import { contextOf, type Context } from './context'
 import { checkConsistency } from './doctor/consistency'
@@ -18,6 +19,7 @@ import { checkRelayAcl } from './doctor/relay-acl'
 import { checkSecrets } from './doctor/secrets'
 import { checkHarakaSettings, checkOwnSettings } from './doctor/settings'
 import { checkSnapshot } from './doctor/snapshot'
+import { checkSrsMx, checkSrsOwner } from './doctor/srs'
 import { StoreError } from './failure'
 import type { Io } from './io'
 import { manual } from './manual'
@@ -32,9 +34,13 @@ export function addDoctorCommand(program: Command, io: Io, end: (status: number)
     .command('doctor')
     .description('check Redis, the configuration of Haraka and what is registered')
     .option('--repair', 'mend indexes, ownership and identities that do not fit together')
-    .action(async (options: { repair?: boolean }, self: Command) => {
+    .option(
+      '--dns <address>',
+      'ask this resolver for the MX of [srs] domain, ADDRESS or ADDRESS:PORT (default: that of the system)',
+    )
+    .action(async (options: { repair?: boolean; dns?: string }, self: Command) => {
       const context = contextOf(io, self)
-      const lines = await examine(context, options.repair === true)
+      const lines = await examine(context, options.repair === true, new Lookup(options.dns))
       context.out.result(lines, () => print(context.out, lines))
       if (lines.some(({ level }) => level === 'fail')) end(1)
     })
@@ -50,7 +56,7 @@ export function addDoctorCommand(program: Command, io: Io, end: (status: number)
   })
 }
 
-async function examine(context: Context, mend: boolean): Promise<Line[]> {
+async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Line[]> {
   const directory = context.configDirectory
   const files = directory === undefined ? undefined : harakaFiles(directory)
   const broken = directory === undefined ? undefined : brokenConfig(directory)
@@ -62,6 +68,7 @@ async function examine(context: Context, mend: boolean): Promise<Line[]> {
     ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
     ...checkHaraka(files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
+    ...(await checkSrsMx(config.srs, dns)),
     ...(await checkStore(context, config, files, mend)),
   ]
 }
@@ -106,6 +113,7 @@ async function checkStore(
         ...(await checkConnectors(store, files, config)),
         ...(await checkAlertQueues(store, config.alerts)),
         ...(await checkContacts(store, config.alerts)),
+        ...(await checkSrsOwner(config.srs, store)),
         ...(await checkConsistency(store, mend && registry.whole)),
       ]
     })

@@ -57,6 +57,34 @@ export const REPLIES = {
     detail: 64,
     text: 'TenantAttribution; Relay Access Denied SMTP',
   },
+  /** An SRS address of ours, and a sender that is not null. */
+  srsOnlyBounces: {
+    code: 550,
+    subject: 7,
+    detail: 1,
+    text: 'Only bounces go to this address, and their sender is null',
+  },
+  /** An SRS address that nobody here has made. */
+  srsUnknown: {
+    code: 550,
+    subject: 1,
+    detail: 1,
+    text: 'No such address: it is no rewritten sender of this server',
+  },
+  /** An SRS address of ours that is too old. RFC 3463 §3.5, X.4.7: delivery time expired. */
+  srsExpired: {
+    code: 550,
+    subject: 4,
+    detail: 7,
+    text: 'This rewritten sender has expired',
+  },
+  /** Some recipients of a transaction are SRS addresses, and some are not. RFC 3463 §3.6, X.5.3: too many recipients. */
+  srsAlone: {
+    code: 451,
+    subject: 5,
+    detail: 3,
+    text: 'Bounces to rewritten senders come alone. Send to the others in a transaction of their own',
+  },
 } as const satisfies Record<string, Reply>
 
 /** The same with the case of the restriction behind the exact text (`[reply] case`); empty: as it is. */

@@ -37,6 +37,7 @@ describe('a guarded hook', () => {
     const [code, dsn] = run(() => REPLIES.blocked).told[0] ?? []
     assert.equal(code, constants.deny)
     assert.equal((dsn as { code: number }).code, 550)
+    assert.deepEqual(run(() => 'ok').told, [[constants.ok]])
   })
 
   it('answers what is awaited when it is there', async () => {

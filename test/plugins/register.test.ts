@@ -60,6 +60,9 @@ describe('register()', () => {
       deny: -100,
       reset_transaction: -100,
       disconnect: -100,
+      queue: -100,
+      queue_outbound: -100,
+      pre_send_trans_email: -100,
     })
   })
 

@@ -16,6 +16,11 @@ describe('replies', () => {
       connectorBlocked: '550 5.7.711 Access denied, bad inbound connector',
       undecidable: '451 4.3.0 Service temporarily unavailable. Try again later',
       noTenant: '550 5.7.64 TenantAttribution; Relay Access Denied SMTP',
+      srsOnlyBounces: '550 5.7.1 Only bounces go to this address, and their sender is null',
+      srsUnknown: '550 5.1.1 No such address: it is no rewritten sender of this server',
+      srsExpired: '550 5.4.7 This rewritten sender has expired',
+      srsAlone:
+        '451 4.5.3 Bounces to rewritten senders come alone. Send to the others in a transaction of their own',
     })
   })
 

@@ -1,0 +1,53 @@
+import type { SrsKeys } from '../../srs/rewrite'
+import type { Store } from '../../store/store'
+import type { Lookup } from '../../suggest/lookup'
+import { ownerOf } from '../../tenants/owners'
+import { fail, ok, warn, type Line } from './line'
+
+/** Whether bounces to rewritten senders find a server. Whether it is this one, only a test message shows. */
+export async function checkSrsMx({ domain }: SrsKeys, dns: Lookup): Promise<Line[]> {
+  if (domain === '') return []
+  const hosts = await dns.mx(domain)
+  if (hosts === undefined) {
+    return [
+      warn(
+        'srs',
+        `DNS gave no answer about the MX of ${domain}`,
+        'try again, or name a resolver with --dns',
+      ),
+    ]
+  }
+  if (hosts.length === 0) {
+    return [
+      fail(
+        'srs',
+        `${domain} has no MX: bounces of forwards are lost, and servers refuse such senders`,
+        `publish an MX for ${domain} that is this Haraka, and an SPF record with its addresses`,
+      ),
+    ]
+  }
+  const addresses = await Promise.all(hosts.map((host) => dns.addresses(host)))
+  if (addresses.every((each) => each?.length === 0)) {
+    return [
+      fail(
+        'srs',
+        `the MX of ${domain}, ${hosts.join(', ')}, has no address: bounces of forwards are lost`,
+        `let the MX of ${domain} be this Haraka`,
+      ),
+    ]
+  }
+  return [ok('srs', `bounces of forwards come to ${hosts.join(', ')}, the MX of ${domain}`)]
+}
+
+/** A tenant that owns the SRS domain would send all forwards of all tenants as its registered mail. */
+export async function checkSrsOwner({ domain }: SrsKeys, store: Store): Promise<Line[]> {
+  const owner = domain === '' ? undefined : await ownerOf(store, domain)
+  if (owner === undefined) return []
+  return [
+    fail(
+      'srs',
+      `${domain} of [srs] is an accepted domain of ${owner}: mail with rewritten senders would be registered mail`,
+      `give [srs] a domain of your own that no tenant has, or: tenantctl domain remove ${owner} …`,
+    ),
+  ]
+}
