@@ -84,6 +84,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         plugins: ['relay', 'unregistered-domain', 'site', 'test_sink', routing.name],
         localPlugins: { site, [routing.name]: routing.source },
         relayFrom: ['127.77.0.0/16'],
+        users: { alice: 'secret' },
         config: { 'routes.json': '{}' },
       })
       haraka = relay.haraka
@@ -363,6 +364,28 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
           outside.sink.messages().some((each) => each.subject === subject),
           false,
         )
+        await client.quit()
+      })
+
+      it('must authenticate, and then is one who may', async () => {
+        const to = someone()
+        const client = await stranger()
+        await client.mail('')
+        assert.match((await client.rcpt(address(to))).raw, /^250 /)
+        assert.equal((await client.rcpt('bob@far.example')).raw, REPLY.srsAlone)
+        assert.equal((await client.authPlain('alice', 'secret')).code, 235)
+        assert.match((await client.rcpt('bob@far.example')).raw, /^250 /)
+        const subject = `authenticated ${++count}`
+        assert.match(await bounce(client, subject, 'X-Sink: pass\r\n'), /^250 /)
+        await waitFor(() => {
+          const all = outside.sink.messages().filter((each) => each.subject === subject)
+          return (
+            all
+              .flatMap(({ rcptTo }) => rcptTo)
+              .sort()
+              .join() === `${to},bob@far.example`
+          )
+        })
         await client.quit()
       })
 
