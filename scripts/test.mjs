@@ -37,6 +37,9 @@ const { findTool } = await tsImport('./services/tools.ts', import.meta.url)
 try {
   findTool('redis-server')
   findTool('openssl')
+  if (process.getuid?.() === 0 && files.some((name) => name.includes('postfix'))) {
+    findTool('postfix')
+  }
 } catch (error) {
   console.error(error.message)
   process.exit(1)

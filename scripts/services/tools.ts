@@ -8,11 +8,23 @@ interface Tool {
   variable: string
   /** Debian package that holds it. */
   debian: string
+  /** Further packages that it does not bring with it. */
+  with?: readonly string[]
+  /** Answers to what its installation asks, as debconf-set-selections takes them. */
+  answers?: string
 }
 
 const tools = {
   'redis-server': { variable: 'REDIS_SERVER', debian: 'redis-server' },
   openssl: { variable: 'OPENSSL', debian: 'openssl' },
+  postfix: {
+    variable: 'POSTFIX',
+    debian: 'postfix',
+    // SASL PLAIN for its client.
+    with: ['libsasl2-modules'],
+    // Else it wants the full name of this machine, which it may not have.
+    answers: 'postfix postfix/main_mailer_type select No configuration',
+  },
 } satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools
@@ -24,7 +36,8 @@ export type ToolName = keyof typeof tools
  * @throws Error in one sentence that says what to do
  */
 export function findTool(name: ToolName): string {
-  const { variable, debian } = tools[name]
+  const tool: Tool = tools[name]
+  const { variable, debian } = tool
   const named = process.env[variable]
   if (named) {
     if (isProgram(named)) return named
@@ -32,7 +45,7 @@ export function findTool(name: ToolName): string {
   }
   const found = onPath(name)
   if (found) return found
-  const failure = canInstall() ? install(debian) : undefined
+  const failure = canInstall() ? install(tool) : undefined
   const installed = onPath(name)
   if (installed) return installed
   throw new Error(
@@ -60,14 +73,15 @@ function canInstall(): boolean {
 }
 
 /** Installs a Debian package without starting the service that it brings. Says what went wrong. */
-function install(debian: string): string | undefined {
+function install({ debian, with: others = [], answers }: Tool): string | undefined {
   // invoke-rc.d and deb-systemd-invoke ask this program; 101 means "do not start" (Debian Policy 9.3.3).
   const policy = '/usr/sbin/policy-rc.d'
   const ours = !existsSync(policy)
   if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
   try {
     aptGet('update')
-    aptGet('install', '-y', '--no-install-recommends', debian)
+    if (answers) execFileSync('debconf-set-selections', { input: answers, stdio: 'pipe' })
+    aptGet('install', '-y', '--no-install-recommends', debian, ...others)
     return undefined
   } catch (error) {
     const { stderr } = error as { stderr?: Buffer }

@@ -26,12 +26,15 @@
  * - The sink takes all mail; the header X-Sink makes it `refuse`, `defer` or `hold` a message.
  *   With `pass` Haraka's own queue gets it; `config: { 'outbound.ini':
  *   'disabled=true' }` keeps it there, see `haraka.queued()`.
+ * - startPostfix({ mainCf, mailboxes, forwards }): a tenant's own Postfix, as root only (`skip: noPostfix`);
+ *   throughRelay(tenant) has the lines that send all to Haraka. `submit()`, `mailbox()`, `queue()`, `flush()`.
  * - `relay.redis.commandStats()`, pause(), resume(), kill(), restart().
  * - Never sleep: waitFor(condition).
  *
  * The compiled plugin runs in Haraka, so build before (`npm test` does).
  */
 export * from '../../scripts/services/haraka'
+export * from '../../scripts/services/postfix'
 export * from '../../scripts/services/redis'
 export * from '../../scripts/services/redis-cluster'
 export * from '../../scripts/services/redis-sentinel'
