@@ -24,7 +24,11 @@ export interface Transaction {
   /** Set when the end of DATA was reached. */
   readonly data_post_start?: number | null
   /** Of the message, as far as it has been read. */
-  readonly header?: { get(name: string): string }
+  readonly header?: {
+    get(name: string): string
+    /** Each field as it came, folded or not; without those beyond `[headers] max_lines` of connection.ini. */
+    lines(): readonly string[]
+  }
   /** `accepted`, `rejected` or `deferred` once the client has its answer. */
   readonly msg_status?: string
 }

@@ -17,6 +17,11 @@ interface Undecided {
   readonly verdict: Verdict
 }
 
+interface Mismatch {
+  readonly facts: TransitFacts
+  readonly from: string
+}
+
 /**
  * What we write into the results store and the log. Tokens and keys are stable: karma and dashboards read them.
  * Registered mail writes nothing.
@@ -24,12 +29,18 @@ interface Undecided {
 export class Report {
   private readonly refusals: RefusalLog
   private readonly undecidedOnes: Quiet<Undecided>
+  private readonly mismatches: Quiet<Mismatch>
 
   constructor(private readonly plugin: Plugin) {
     this.refusals = new RefusalLog((refusals) => plugin.lognotice('refused', { ...refusals }))
     this.undecidedOnes = new Quiet(({ facts, ...undecided }, repeats) => {
       const more = repeats === 0 ? facts : { count: repeats, seconds: 60 }
       plugin.logerror('undecided', known({ ...more, ...undecided }))
+    })
+    this.mismatches = new Quiet(({ facts, from }, repeats) => {
+      const { tenant, connector } = facts
+      const counted = { tenant, connector, count: repeats, seconds: 60 }
+      plugin.lognotice('header-from', known(repeats === 0 ? { ...facts, from } : counted))
     })
   }
 
@@ -92,6 +103,17 @@ export class Report {
     if (this.refusals.isFirst({ tenant, connector, reason: token })) {
       this.plugin.lognotice(connection, 'refused', known({ ...facts, ip, reason: token }))
     }
+  }
+
+  /**
+   * Registered mail whose From does not fit. Of each connector the log tells the first, then a count a minute.
+   *
+   * @param domain what it names; empty: none.
+   */
+  headerFrom({ facts, transaction }: Transit, domain: string): void {
+    const from = domain === '' ? '(none)' : domain
+    transaction.results.add(this.plugin, { fail: 'header-from', ...facts, from })
+    this.mismatches.say(facts.connector ?? facts.tenant ?? '', { facts, from })
   }
 
   /**
