@@ -1,10 +1,9 @@
 import type { ChargeResult } from '../src/allowance/charge-answer'
-import type { Defaults, Meter } from '../src/allowance/ledger'
+import type { Charge, Defaults } from '../src/allowance/ledger'
 import type { Config } from '../src/config'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
-import { defaultsOf } from '../src/relay/defaults'
 import type { Engine } from '../src/relay/engine'
-import { outcomeOf, passesUncounted } from '../src/relay/outcome'
+import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
 import type { Answer } from './guard'
@@ -13,24 +12,34 @@ import type { Report } from './report'
 import { answeredRecipients } from './settlement'
 import type { Transit } from './transit'
 import type { Troubles } from './troubles'
+import { uncounted } from './uncounted'
 
 /** Answers that say nothing new about the tenant. */
-const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set(['CHARGED', 'FULL', 'DEFER', 'ZERO'])
+const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
+  'CHARGED',
+  'HELD',
+  'BUSY',
+  'FULL',
+  'DEFER',
+  'ZERO',
+])
 
 /** What happens to a recipient that is to be counted. */
 export class Charging {
-  private defaultsFrom: Config | undefined
-  private defaults: Defaults | undefined
-
   constructor(
     private readonly report: Report,
     private readonly config: () => Config,
+    private readonly defaults: () => Defaults,
     private readonly engine: () => Engine | undefined,
     private readonly troubles: Troubles,
   ) {}
 
   /** Counts the recipient, and answers by what Redis says. */
-  charge(connection: Connection, transit: Transit, meter: Meter): Answer | Promise<Answer> {
+  charge(
+    connection: Connection,
+    transit: Transit,
+    meter: Charge['meter'],
+  ): Answer | Promise<Answer> {
     const engine = this.engine()
     const { attribution, snapshot, standing, transaction } = transit
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
@@ -44,8 +53,15 @@ export class Charging {
       return reply
     }
 
-    const charges = transit.chargesWith(engine.refund)
-    const charge = charges.open(attribution.tenant, answeredRecipients(transaction))
+    const charges = transit.chargesWith(engine.refund, (settlement) =>
+      engine.settleLater(settlement, this.defaults()),
+    )
+    const sender = {
+      domain: standing.domain ?? '',
+      connector: attribution.connector ?? '',
+      ip: connection.remote.ip,
+    }
+    const charge = charges.open(attribution.tenant, answeredRecipients(transaction), sender)
     return engine.ledger
       .charge(
         {
@@ -54,11 +70,11 @@ export class Charging {
           transaction: transaction.uuid,
           ordinal: charge.ordinal,
           domainsToken: snapshot.domainsToken,
-          domain: standing.domain ?? '',
-          connector: attribution.connector ?? '',
-          ip: connection.remote.ip,
+          domain: sender.domain,
+          connector: sender.connector,
+          ip: sender.ip,
         },
-        this.defaultsFor(this.config()),
+        this.defaults(),
       )
       .then(
         (result) => this.charged(connection, transit, charges, charge, snapshot.stateToken, result),
@@ -76,7 +92,7 @@ export class Charging {
   ): Answer {
     const { answer } = result
     this.troubles.over('charge')
-    charges.close(charge, answer === 'CHARGED' && result.window > 0 ? 'counted' : 'none')
+    charges.close(charge, stateAfter(result))
     const outcome = outcomeOf(result, this.config())
     let reply: Answer = outcome.reply
     charge.passes = outcome.verdict === 'pass' && answer !== 'OFF'
@@ -126,19 +142,12 @@ export class Charging {
     return reply
   }
 
-  /** A recipient that could not be counted passes, or gets a 451. */
   private uncounted(transit: Transit, reason: string): Answer {
-    const passes = passesUncounted(transit.snapshot, this.config())
-    if (!passes) transit.deferred++
-    this.report.undecided(transit, reason, passes ? 'pass' : 'tempfail')
-    return passes ? undefined : REPLIES.undecidable
+    return uncounted({ report: this.report, config: this.config() }, transit, 1, reason)
   }
+}
 
-  private defaultsFor(config: Config): Defaults {
-    if (this.defaultsFrom !== config || !this.defaults) {
-      this.defaultsFrom = config
-      this.defaults = defaultsOf(config)
-    }
-    return this.defaults
-  }
+function stateAfter({ answer, window }: ChargeResult): 'counted' | 'held' | 'none' {
+  if (answer === 'HELD') return 'held'
+  return answer === 'CHARGED' && window > 0 ? 'counted' : 'none'
 }

@@ -3,6 +3,7 @@ import type { Config } from '../src/config'
 import type { HarakaAddress } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
 import type { Engine } from '../src/relay/engine'
+import { defaultsOfNow } from '../src/relay/defaults'
 import { judge, type Judgement, type Reason, type Stage } from '../src/relay/judge'
 import { REPLIES } from '../src/relay/reply'
 import { within } from '../src/deadline'
@@ -11,13 +12,16 @@ import type { Directory } from '../src/tenants/directory'
 import { LONGEST_ID } from '../src/tenants/identities'
 import type { Known } from '../src/tenants/snapshot'
 import { Charging } from './charging'
+import { findOwner } from './foreign'
 import { grantRelay } from './grant'
 import type { Answer } from './guard'
 import type { Connection, Next, Plugin } from './haraka'
+import { proveForward } from './proof'
 import { lineOf, Quiet } from './quiet'
 import { Recording } from './recording'
 import { Report } from './report'
 import { Session } from './session'
+import { Settling } from './settling'
 import { Transit } from './transit'
 import { Troubles } from './troubles'
 
@@ -40,6 +44,7 @@ export class Hooks {
   private readonly sessions = new WeakMap<Connection, Session>()
   private readonly report: Report
   private readonly charging: Charging
+  private readonly settling: Settling
   private readonly recording: Recording
   private readonly quiet: Quiet
   /** What the log of this process says of Redis. */
@@ -56,7 +61,9 @@ export class Hooks {
   ) {
     this.report = new Report(plugin)
     this.troubles = new Troubles(plugin, addressOf(config().redis))
-    this.charging = new Charging(this.report, config, engine, this.troubles)
+    const defaults = defaultsOfNow(config)
+    this.charging = new Charging(this.report, config, defaults, engine, this.troubles)
+    this.settling = new Settling(this.report, config, defaults, engine, this.troubles, proveForward)
     this.quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
     this.recording = new Recording(config, engine, this.quiet)
   }
@@ -90,6 +97,13 @@ export class Hooks {
 
   rcptOk(connection: Connection, recipient: HarakaAddress): Result {
     return this.decide('rcpt_ok', connection, this.sessionOf(connection), recipient)
+  }
+
+  /** The message is there: what was held for it is charged. */
+  dataPost(connection: Connection): Result {
+    const transit = this.sessions.get(connection)?.transit
+    if (!transit || transit.transaction !== connection.transaction) return undefined
+    return this.settling.settle(connection, transit)
   }
 
   /**
@@ -225,15 +239,21 @@ export class Hooks {
   ): Result {
     const config = this.config()
     if (config.main.override === 'off') return undefined
-    const judgement = judge({
-      stage,
-      relaying: connection.relaying,
-      attribution: transit.attribution,
-      snapshot: transit.snapshot,
-      sender: transit.standing,
-      recipient,
-      config,
-    })
+    let judgement = this.judgementOf(stage, connection, transit, recipient)
+    const refusesForeign = config.foreign.action === 'refuse'
+    if (
+      judgement.verdict === 'charge' &&
+      (stage === 'rcpt_ok' || (refusesForeign && stage === 'rcpt'))
+    ) {
+      const { standing } = transit
+      const finding = this.findOwner(transit)
+      if (refusesForeign) {
+        if (finding) return this.judgeAfter(finding, stage, connection, transit, recipient)
+        if (transit.standing !== standing) {
+          judgement = this.judgementOf(stage, connection, transit, recipient)
+        }
+      }
+    }
     if (stage === 'rcpt_ok') {
       if (judgement.verdict === 'charge') {
         return this.charging.charge(connection, transit, judgement.meter)
@@ -241,6 +261,21 @@ export class Hooks {
       this.reportUncharged(transit, judgement)
     }
     return this.answer(stage, connection, transit, judgement)
+  }
+
+  private judgementOf(
+    stage: Stage,
+    { relaying }: Connection,
+    { attribution, snapshot, standing: sender }: Transit,
+    recipient: HarakaAddress | undefined,
+  ): Judgement {
+    const config = this.config()
+    return judge({ stage, relaying, attribution, snapshot, sender, recipient, config })
+  }
+
+  private findOwner(transit: Transit): Promise<void> | undefined {
+    const directory = this.engine()?.directory
+    return directory && findOwner(transit, directory)
   }
 
   /** Only at rcpt_ok: for the other stages nothing was left out that would have had to be counted. */

@@ -1,4 +1,6 @@
 import type { ChargeResult, WindowCount } from '../src/allowance/charge-answer'
+import type { SettlementResult } from '../src/allowance/ledger'
+import type { NoProof, Proof } from '../src/forwarded/prove'
 import { formatWindow } from '../src/allowance/limits'
 import { RefusalLog } from '../src/relay/refusal-log'
 import { clean } from '../src/safe-text'
@@ -75,6 +77,11 @@ export class Report {
       transaction: uuid,
     }
     this.plugin.loginfo(connection, 'charged', known(line))
+    this.edges(connection, who, result)
+  }
+
+  /** The first would-be trip, and the percentages of a limit that are reached. */
+  private edges(connection: Connection, who: Values, result: ChargeResult): void {
     if (result.firstWouldTrip) {
       this.plugin.logwarn(connection, 'would-trip', known({ ...who, ...inWords(result) }))
     }
@@ -83,6 +90,29 @@ export class Report {
       const crossing = { ...who, percent: window.reached, ...inWords(window) }
       this.plugin.logwarn(connection, 'allowance', known(crossing))
     }
+  }
+
+  /** All recipients of a message that had been held are counted. */
+  settled(
+    connection: Connection,
+    transit: Transit,
+    recipients: number,
+    result: SettlementResult,
+    proof: Proof | NoProof,
+  ): void {
+    const { facts, transaction } = transit
+    const who = { ...facts, class: transit.standing.class }
+    transaction.results.add(this.plugin, { pass: 'allowance', ...who, human: 'allowance' })
+    const line = {
+      ...who,
+      verdict: 'pass',
+      recipients,
+      used: `${result.used}/${result.limit}`,
+      proof: proofInWords(proof, result),
+      transaction: transaction.uuid,
+    }
+    this.plugin.loginfo(connection, 'charged', known(line))
+    this.edges(connection, who, result)
   }
 
   /** Went past its allowance in this very moment. */
@@ -139,6 +169,12 @@ export class Report {
 function known(values: Values): Values {
   for (const key in values) if (values[key] === undefined) delete values[key]
   return values
+}
+
+/** What a message was counted by; it is a forward only where something proves it. */
+function proofInWords(proof: Proof | NoProof, { exhausted }: SettlementResult): string {
+  if (proof.kind === 'none') return clean(`none: ${proof.reason}`)
+  return clean(exhausted ? 'none: signature used up' : `${proof.kind} ${proof.domain}`)
 }
 
 function inWords({ used, limit, window }: WindowCount): Values {

@@ -1,6 +1,6 @@
 import { envelopeDomain, type EnvelopeDomain } from '../src/names/envelope'
-import type { Attribution } from '../src/relay/attribution'
-import { Charges, type Refund } from '../src/relay/charges'
+import type { Attributed, Attribution } from '../src/relay/attribution'
+import { Charges, type Refund, type SettleLater } from '../src/relay/charges'
 import { standingOf, type SenderClass, type SenderStanding } from '../src/relay/judge'
 import type { MessageOutcome } from '../src/reporting/outcome'
 import { clean } from '../src/safe-text'
@@ -48,6 +48,12 @@ export class Transit {
   stopped: 'refused' | 'deferred' | undefined
   /** Redis says that the sender is registered by now. */
   isRegistered = false
+  /** The charges, once there is one. */
+  charges: Charges | undefined
+  /** The sender whose owner has been asked for. */
+  ownerAskedFor: SenderStanding | undefined
+  /** It waits for an answer of ours to data_post: until then nobody takes the message. */
+  isSettling = false
   /** From {@link end} on. */
   accepted = 0
   refunded = 0
@@ -55,7 +61,6 @@ export class Transit {
   message: MessageOutcome | undefined
   private readonly sender: EnvelopeDomain
   private known: TransitFacts | undefined
-  private charges: Charges | undefined
   private ended = false
 
   constructor(readonly transaction: Transaction) {
@@ -79,9 +84,28 @@ export class Transit {
       return
     }
     this.standing = standingOf(this.sender, snapshot)
+    this.note(attribution)
+  }
+
+  /** The message is proven to be a forward. */
+  isForwarded(): void {
+    this.standAs('forwarded')
+  }
+
+  /** Another tenant owns the sender domain. */
+  isForeign(owner: string): void {
+    this.standAs('foreign', owner)
+  }
+
+  private standAs(senderClass: SenderClass, owner = this.standing.owner): void {
+    this.standing = { ...this.standing, class: senderClass, ...(owner !== undefined && { owner }) }
+    if (this.attribution.kind === 'attributed') this.note(this.attribution)
+  }
+
+  private note({ tenant, connector }: Attributed): void {
     const note: TransactionNote = {
-      tenant: attribution.tenant,
-      connector: attribution.connector ?? null,
+      tenant,
+      connector: connector ?? null,
       class: this.standing.class ?? null,
     }
     this.transaction.notes[NOTE] = note
@@ -98,8 +122,8 @@ export class Transit {
   }
 
   /** The charges of this transaction. */
-  chargesWith(refund: Refund): Charges {
-    this.charges ??= new Charges(this.transaction.uuid, refund)
+  chargesWith(refund: Refund, settleLater: SettleLater): Charges {
+    this.charges ??= new Charges(this.transaction.uuid, refund, settleLater)
     return this.charges
   }
 
@@ -109,7 +133,7 @@ export class Transit {
     this.ended = true
     const { charges, transaction } = this
     if (charges) {
-      const wasTaken = mayBeTaken(transaction)
+      const wasTaken = this.isSettling ? () => false : mayBeTaken(transaction)
       const { taken, notTaken } = charges.passed(wasTaken)
       charges.settle(wasTaken)
       this.accepted = taken

@@ -239,6 +239,7 @@ function registerHooks(plugin: Plugin, { hooks, srs }: Process): void {
     on_rcpt_ok: guard((connection, recipient: HarakaAddress) =>
       hooks.rcptOk(connection, recipient),
     ),
+    on_data_post: guard((connection) => hooks.dataPost(connection)),
     on_deny: (next: Next, _connection: Connection, params: unknown[]) => hooks.deny(next, params),
     on_end: quietly((connection) => hooks.end(connection)),
     // A bounce that could go the wrong way comes again.
@@ -259,6 +260,7 @@ function registerHooks(plugin: Plugin, { hooks, srs }: Process): void {
   on('mail', 'on_mail', 0)
   on('rcpt', 'on_rcpt', EARLY)
   on('rcpt_ok', 'on_rcpt_ok', EARLY)
+  on('data_post', 'on_data_post', FIRST)
   on('deny', 'on_deny', FIRST)
   on('reset_transaction', 'on_end', FIRST)
   on('disconnect', 'on_end', FIRST)

@@ -1,6 +1,9 @@
-/** The answers of the charge script; `allowance/lua/charge.lua` says what each means. */
+/** The answers of the charge and settle scripts; `allowance/lua/charge.lua` and `settle.lua` say what each means. */
 export type ChargeAnswer =
   | 'CHARGED'
+  | 'FORWARDED'
+  | 'HELD'
+  | 'BUSY'
   | 'TRIPPED'
   | 'RESTRICTED'
   | 'ZERO'
@@ -35,9 +38,9 @@ export interface ChargeResult {
   readonly limit: number
   /** ms; 0: no window (unlimited) */
   readonly window: number
-  /** With CHARGED: every window. Empty where the same recipient was charged before. */
+  /** With CHARGED and FORWARDED: every window. Empty where the same recipient was charged before. */
   readonly windows: readonly ChargedWindow[]
-  /** With CHARGED, in monitor: the first moment in which the tenant would have been restricted. */
+  /** With CHARGED and FORWARDED, in monitor: the first moment in which the tenant would have been restricted. */
   readonly firstWouldTrip: boolean
   /** With RESTRICTED: the scope. */
   readonly scope: 'unregistered' | 'all'

@@ -10,14 +10,18 @@ import { formatLimits, type Limits } from './limits'
 import { decodeUsage, type Usage } from './usage'
 
 const CHARGE = readScript(__dirname, 'charge')
+const SETTLE = readScript(__dirname, 'settle')
 const REFUND = readScript(__dirname, 'refund')
 const USAGE = readScript(__dirname, 'usage')
 
 /** Recipients given back in one call: Lua can unpack 8000 at most. */
 const PIECE = 1000
 
+/** How long it is remembered what a signature has proven, where the allowance for forwards has no window: a day, in ms. */
+const SIGNATURE_TTL = 86_400_000
+
 /** What counts one class of recipients of a tenant. */
-export type Meter = 'unregistered' | 'null'
+export type Meter = 'unregistered' | 'forwarded' | 'null'
 
 /** What counts for a tenant that has no limits or mode of its own, and what wins over all. */
 export interface Defaults {
@@ -27,20 +31,27 @@ export interface Defaults {
   readonly override: Mode | undefined
   /** Percentages of a limit that are told when they are reached, ascending. */
   readonly warnAt: readonly number[]
+  /** Whether proven forwards of a restricted tenant are accepted. */
+  readonly acceptsForwards: boolean
 }
 
 /** One recipient to be counted. */
-export interface Charge {
-  readonly tenant: string
-  readonly meter: Meter
-  /** Haraka's transaction uuid; with `ordinal` it names this recipient for ever. */
-  readonly transaction: string
+export interface Charge extends Circumstances {
+  /** Forwards are counted when their message is there: see {@link Settlement}. */
+  readonly meter: Exclude<Meter, 'forwarded'>
   readonly ordinal: number
   /** The token of the list of accepted domains by which the sender was found unregistered. */
   readonly domainsToken: string
+}
+
+/** Who sends what. */
+interface Circumstances {
+  readonly tenant: string
+  /** Haraka's transaction uuid; with an ordinal it names a recipient for ever. */
+  readonly transaction: string
   /**
    * The sender domain, as lower-case A-labels; empty where there is none. The restriction shows it as its trigger, and
-   * where the token turns out to be old, it and its parents are looked up.
+   * where the list of accepted domains is another than the caller's, it and its parents are looked up.
    */
   readonly domain: string
   /** For the trigger, as `ip`; both without a tab. */
@@ -48,7 +59,24 @@ export interface Charge {
   readonly ip: string
 }
 
-/** What the charge script reads of the defaults, by meter. */
+/** All recipients of a message that is there, to be counted at once. */
+export interface Settlement extends Circumstances {
+  /** What the message is taken for: `forwarded` counts as unregistered where its signatures have proven enough. */
+  readonly meter: Exclude<Meter, 'null'>
+  readonly ordinals: readonly number[]
+  /** What proves a forward: hashes of signatures. Each proves five recipients in the longest window. */
+  readonly signatures: readonly string[]
+}
+
+/** What became of a {@link Settlement}. */
+export interface SettlementResult extends ChargeResult {
+  /** The meter that decided. */
+  readonly meter: Exclude<Meter, 'null'>
+  /** The signatures have proven as many recipients as they may. */
+  readonly exhausted: boolean
+}
+
+/** What the scripts read of the defaults, by meter. */
 interface Settings extends Readonly<Record<Meter, string>> {
   readonly from: Defaults
 }
@@ -96,15 +124,47 @@ export class Ledger {
   }
 
   /**
-   * Gives recipients of a transaction back, each once; one that was never counted stays so, even where its charge is
-   * still on its way.
+   * Counts all recipients of a message that is there, or none; those that were held are held no longer where they are
+   * counted, or trip. Calling it again for the same recipients changes nothing and gives the same answer.
    *
+   * @throws where Redis gave no answer: whether they were counted is unknown then, and {@link refund} settles it.
+   */
+  async settle(settlement: Settlement, defaults: Defaults): Promise<SettlementResult> {
+    const end = performance.now() + this.patience
+    const result = await this.attemptSettle(settlement, defaults, end)
+    if (result.answer !== 'EXPIRED' || performance.now() > end) return result
+    // As with a charge: what was late is our idea of the server's clock.
+    return within(end - performance.now(), this.attemptSettle(settlement, defaults, end))
+  }
+
+  /**
+   * What {@link settle} would answer now, changing nothing.
+   *
+   * @throws where Redis gave no answer.
+   */
+  previewSettlement(settlement: Settlement, defaults: Defaults): Promise<SettlementResult> {
+    return this.callSettle(settlement, defaults, 'dry')
+  }
+
+  /**
+   * Gives recipients of a transaction back, each once, and ends holds; one that was never counted stays so, even where
+   * its charge is still on its way.
+   *
+   * @param signatures what has proven them to be forwards.
    * @returns how many were given back.
    * @throws where Redis gave no answer; calling it again is safe.
    */
-  async refund(tenant: string, transaction: string, ordinals: readonly number[]): Promise<number> {
+  async refund(
+    tenant: string,
+    transaction: string,
+    ordinals: readonly number[],
+    signatures: readonly string[] = [],
+  ): Promise<number> {
     const { keys } = this.store
-    const names = [keys.tenant(tenant), keys.usage(tenant), keys.receipt(tenant, transaction)]
+    const names = [
+      ...[keys.tenant(tenant), keys.usage(tenant), keys.receipt(tenant, transaction)],
+      ...signatures.map((each) => keys.signature(tenant, each)),
+    ]
     let refunded = 0
     for (const piece of pieces(ordinals, PIECE)) {
       refunded += (await this.store.run(REFUND, names, piece)) as number
@@ -197,6 +257,49 @@ export class Ledger {
     return this.store.run(CHARGE, keyNames, args)
   }
 
+  private attemptSettle(
+    settlement: Settlement,
+    defaults: Defaults,
+    end: number,
+  ): Promise<SettlementResult> {
+    const call = (now: number): Promise<SettlementResult> =>
+      this.callSettle(settlement, defaults, Math.ceil(now + end - performance.now()))
+    const now = this.clock.now()
+    return typeof now === 'number' ? call(now) : within(end - performance.now(), now.then(call))
+  }
+
+  private async callSettle(
+    settlement: Settlement,
+    defaults: Defaults,
+    notAfter: number | 'dry',
+  ): Promise<SettlementResult> {
+    const { keys } = this.store
+    const { tenant, meter, signatures } = settlement
+    const keyNames = [
+      keys.tenant(tenant),
+      keys.usage(tenant),
+      keys.restriction(tenant),
+      keys.receipt(tenant, settlement.transaction),
+      keys.domains(tenant),
+      ...signatures.map((each) => keys.signature(tenant, each)),
+    ]
+    const args = [
+      settlement.ordinals.join(','),
+      notAfter,
+      this.settingsOf(defaults)[meter],
+      `${settlement.domain}\t${settlement.connector}\t${settlement.ip}`,
+      SIGNATURE_TTL,
+      ...namesOf(settlement),
+    ]
+    const reply = (await this.store.run(SETTLE, keyNames, args)) as [string, string, number]
+    const [text, counted, exhausted] = reply
+    return {
+      ...this.read(text).result,
+      meter: counted === 'f' ? 'forwarded' : 'unregistered',
+      exhausted: Number(exhausted) === 1,
+    }
+  }
+
   /** Reads a reply, and learns the server's time from it. */
   private read(text: unknown, stale = false): ChargeReply {
     const reply = parseReply(text as string, stale)
@@ -207,11 +310,14 @@ export class Ledger {
   /** What the script reads of the defaults; they are other ones only when the configuration has changed. */
   private settingsOf(defaults: Defaults): Readonly<Record<Meter, string>> {
     if (this.settings?.from !== defaults) {
-      const { mode, override = '', limits, nullLimits, warnAt } = defaults
+      const { mode, override = '', limits, nullLimits, warnAt, acceptsForwards } = defaults
+      const forwards = acceptsForwards ? 'a' : 'r'
+      const most = `${override}\t${mode}\t${formatLimits(limits)}\t${warnAt.join(',')}\t${forwards}`
       this.settings = {
         from: defaults,
-        unregistered: `u\t${override}\t${mode}\t${formatLimits(limits)}\t${warnAt.join(',')}`,
-        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}\t`,
+        unregistered: `u\t${most}`,
+        forwarded: `f\t${most}`,
+        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}\t\t${forwards}`,
       }
     }
     return this.settings
@@ -219,6 +325,6 @@ export class Ledger {
 }
 
 /** What the script looks up; a sender without a domain has a name, too, or the answer would be STALE again. */
-function namesOf({ domain }: Charge): readonly string[] {
+function namesOf({ domain }: Circumstances): readonly string[] {
   return [domain, ...parentsOf(domain)]
 }

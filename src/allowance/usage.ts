@@ -40,6 +40,10 @@ export interface Usage {
   /** ms since the epoch: the server time of this reading. */
   readonly at: number
   readonly unregistered: readonly WindowUsage[]
+  /** Proven forwards; `undefined`: the tenant has no allowance for them. */
+  readonly forwarded: readonly WindowUsage[] | undefined
+  /** Recipients of messages that are on their way and may be forwards. */
+  readonly held: number
   readonly null: readonly WindowUsage[]
   readonly wouldTrip: WouldTrip | undefined
   /** When unregistered mail would trip the tenant; `undefined`: not at this pace. */
@@ -50,12 +54,21 @@ export interface Usage {
 
 /** Reads the reply of `allowance/lua/usage.lua`. */
 export function decodeUsage(reply: readonly unknown[]): Usage {
-  const [at, wouldTrip, probation, ...rows] = reply as [number, string, string, ...unknown[][]]
-  const windows = (meter: 'u' | 'n'): WindowUsage[] =>
+  const [at, wouldTrip, probation, held, forwards, ...rows] = reply as [
+    number,
+    string,
+    string,
+    number,
+    number,
+    ...unknown[][],
+  ]
+  const windows = (meter: 'u' | 'f' | 'n'): WindowUsage[] =>
     rows.filter((row) => row[0] === meter).map((row) => decodeWindow(row.slice(1).map(Number)))
   return {
     at: Number(at),
     unregistered: windows('u'),
+    forwarded: Number(forwards) === 1 ? windows('f') : undefined,
+    held: Number(held),
     null: windows('n'),
     wouldTrip: decodeWouldTrip(wouldTrip),
     forecast: forecast(Number(at), restrictingRings(rows)),

@@ -157,6 +157,7 @@ function checkTenantField(field: string, text: string): boolean {
       return MODES.some((mode) => mode === text)
     case 'limits':
     case 'nullLimits':
+    case 'forwardedLimits':
       return isLimits(text)
     case 'contact':
       return isMailbox(text)

@@ -72,6 +72,10 @@ export interface StatusView {
   readonly restriction: RestrictionView | null
   readonly windows: readonly WindowView[]
   readonly null: readonly WindowView[]
+  /** `null`: it has no allowance for forwards. */
+  readonly forwarded: readonly WindowView[] | null
+  /** Recipients of messages that are on their way and may be forwards. */
+  readonly held: number
   readonly forecast: ForecastView | null
   readonly probation: ProbationView | null
 }
@@ -167,6 +171,8 @@ export function statusView(status: TenantStatus): StatusView {
     restriction: restriction ? restrictionView(restriction) : null,
     windows: usage.unregistered.map(windowView),
     null: usage.null.map(windowView),
+    forwarded: usage.forwarded?.map(windowView) ?? null,
+    held: usage.held,
     forecast: forecast ? forecastView(forecast, usage.at) : null,
     probation: usage.probation ? probationView(usage.probation) : null,
   }

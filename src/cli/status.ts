@@ -32,6 +32,8 @@ const FIELDS = [
   'windows: the meter of unregistered mail, [] when unlimited; each',
   '  {window: such as 1h, limit, defer: 4xx instead of a restriction, used, remaining}',
   'null: the same for the null sender',
+  'forwarded: the same for proven forwards; null where it has no allowance for them',
+  'held: recipients of messages that are on their way and may be forwards',
   'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
   '  mail goes on at the pace of the last ten minutes; in monitor, when it would be',
   'probation: null, or {limits, until, case}: the allowance that holds after a lift',
@@ -124,6 +126,9 @@ function printOne(out: Output, status: TenantStatus): void {
       { text: `at ${shortTime(wouldTrip.since)}: ${describeTrigger(wouldTrip)}`, tone: 'warn' },
     ])
   }
+  if (usage.held > 0) {
+    facts.push(['on their way', `${usage.held} recipients of messages that may be forwards`])
+  }
   const forecast = forecastOf(status)
   if (forecast) {
     const { limit, window, at } = forecast
@@ -142,6 +147,7 @@ function printOne(out: Output, status: TenantStatus): void {
     ['METER', 'WINDOW', 'USAGE', 'USED', 'LIMIT', 'PERCENT', 'FREES UP'],
     [
       ...meterRows('unregistered', usage.unregistered, usage.at),
+      ...(usage.forwarded ? meterRows('forwarded', usage.forwarded, usage.at) : []),
       ...meterRows('null', usage.null, usage.at),
     ],
     '',

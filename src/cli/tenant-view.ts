@@ -15,6 +15,8 @@ export interface TenantView {
   readonly mode: string | null
   readonly limits: string | null
   readonly null_limits: string | null
+  /** `null`: forwards are not told apart. */
+  readonly forwarded_limits: string | null
   /** `null`: none */
   readonly contact: string | null
   readonly source: string
@@ -74,6 +76,7 @@ async function describe(
     mode: tenant.mode ?? null,
     limits: tenant.limits ?? null,
     null_limits: tenant.nullLimits ?? null,
+    forwarded_limits: tenant.forwardedLimits ?? null,
     contact: tenant.contact ?? null,
     source: tenant.source,
     created_at: isoTime(tenant.createdAt),

@@ -22,6 +22,7 @@ import { describeTenants, existingTenant, type TenantView } from './tenant-view'
 const VIEW_FIELDS = [
   'id, name, source (who registered it; file:ID for a tenants file), created_at',
   'mode, limits, null_limits: its own; null where the default counts',
+  'forwarded_limits: its allowance for proven forwards; null where they are not told apart',
   'contact: mail address of who is told about it, or null',
   'domains, connectors: how many; restricted: true or false',
   'probation: null, or {limits, until, case}: the allowance that holds after a lift',
@@ -31,6 +32,7 @@ interface Settings {
   readonly name?: string
   readonly limits?: string
   readonly nullLimits?: string
+  readonly forwardedLimits?: string
   readonly mode?: string
   readonly contact?: string
 }
@@ -91,7 +93,7 @@ function addSet(tenant: Command, io: Io): void {
       const changes = settingsOf(options)
       if (Object.keys(changes).length === 0) {
         throw new InputError(
-          'nothing to set: give one or more of --name, --limits, --null-limits, --mode, --contact',
+          'nothing to set: give one or more of --name, --limits, --null-limits, --forwarded-limits, --mode, --contact',
         )
       }
       await context.writing(async (store, config) => {
@@ -106,6 +108,7 @@ function addSet(tenant: Command, io: Io): void {
     examples: [
       'tenant set contoso --limits "50/1h, 300/1d"',
       'tenant set contoso --mode enforce',
+      'tenant set contoso --forwarded-limits "500/1h defer, 3000/1d"',
       'tenant set contoso --limits default --mode default',
       'tenant set contoso --contact admin@example.org',
     ],
@@ -132,6 +135,7 @@ function addShow(tenant: Command, io: Io): void {
             ['mode', ownOr(tenant.mode, config.main.mode)],
             ['limits', ownOr(tenant.limits, formatLimits(config.allowance.limits))],
             ['null limits', ownOr(tenant.nullLimits, formatLimits(config.null.limits))],
+            ['forwarded limits', tenant.forwardedLimits ?? 'none: forwards are not told apart'],
             ['contact', tenant.contact ?? 'none'],
             ['domains', String(view!.domains)],
             ['connectors', String(view!.connectors)],
@@ -249,6 +253,10 @@ function withSettings(command: Command): Command {
     .option('--name <text>', 'what people call it (else its id)')
     .option('--limits <list>', 'its allowance for unregistered mail, such as "300/1h, 1500/1d"')
     .option('--null-limits <list>', 'its allowance for the null sender')
+    .option(
+      '--forwarded-limits <list>',
+      'its allowance for forwards, which are then told apart by proof',
+    )
     .option('--mode <mode>', MODES.join(', '))
     .option('--contact <address>', 'who is mailed when it is restricted, warned of, let go again')
 }
@@ -282,11 +290,19 @@ function restrictedCell({ restricted }: TenantView): Cell {
  *
  * @throws {InputError}
  */
-function settingsOf({ name, limits, nullLimits, mode, contact }: Settings): TenantSettings {
+function settingsOf({
+  name,
+  limits,
+  nullLimits,
+  forwardedLimits,
+  mode,
+  contact,
+}: Settings): TenantSettings {
   return normalizeSettings({
     name,
     limits: orDefault(limits),
     nullLimits: orDefault(nullLimits),
+    forwardedLimits: orDefault(forwardedLimits),
     // Checked there, like all of them.
     mode: orDefault(mode) as Mode | null | undefined,
     contact: orDefault(contact),

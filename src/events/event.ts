@@ -15,6 +15,11 @@ interface WindowFacts {
   readonly used: number
 }
 
+interface MeterFacts {
+  /** Absent: that of unregistered mail. */
+  readonly meter?: 'forwarded'
+}
+
 interface SenderFacts {
   readonly domain: string
   /** `tenant/name`, or empty. */
@@ -23,7 +28,7 @@ interface SenderFacts {
 }
 
 /** An allowance is used up to this percent. */
-export interface AllowanceEvent extends Raised, WindowFacts, SenderFacts {
+export interface AllowanceEvent extends Raised, WindowFacts, MeterFacts, SenderFacts {
   readonly kind: 'allowance'
   readonly percent: number
 }
@@ -38,7 +43,7 @@ export interface RestrictedEvent extends Raised {
   /** `tenant:number` */
   readonly case: string
   /** What tripped it; absent where it was placed by hand. */
-  readonly trigger?: WindowFacts & SenderFacts
+  readonly trigger?: WindowFacts & MeterFacts & SenderFacts
   /** All windows at that moment; with `trigger` only. */
   readonly windows?: readonly WindowFacts[]
   /** It tripped within probation. */
@@ -70,7 +75,7 @@ export interface UnusualEvent extends Raised {
 }
 
 /** What another event said has ended. */
-export interface ResolvedEvent extends Raised {
+export interface ResolvedEvent extends Raised, MeterFacts {
   readonly kind: 'resolved'
   /** Id and kind of that event. */
   readonly resolves: string

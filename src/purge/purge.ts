@@ -18,7 +18,8 @@ const PIECE = 500
  * One entry stays in the trail of all tenants, which says who purged it. Names are computed, no key is searched for; so
  * running it again finishes what was cut short.
  *
- * What is left: receipts of its last recipients (they hold no address, and go within the hour), what has been logged and
+ * What is left: receipts of its last recipients (they hold no address, and go within the hour), how often signatures have
+ * proven something (hashes, which go with the longest window), what has been logged and
  * delivered, and in the memory of Redis the entries of the stream that are marked as deleted, until newer ones push them
  * out.
  *

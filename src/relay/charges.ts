@@ -1,8 +1,13 @@
+import type { Settlement } from '../allowance/ledger'
+
 /**
- * What became of a recipient's charge: asked for and not answered yet; counted; perhaps counted (Redis gave no
- * answer); not counted.
+ * What became of a recipient's charge: asked for and not answered yet; counted; held until the message is there; perhaps
+ * counted (Redis gave no answer); not counted.
  */
-export type ChargeState = 'pending' | 'counted' | 'unknown' | 'none'
+export type ChargeState = 'pending' | 'counted' | 'held' | 'unknown' | 'none'
+
+/** Whose recipient it is, as the trigger of a restriction shows it. */
+export type Sender = Pick<Settlement, 'domain' | 'connector' | 'ip'>
 
 /** One recipient of a transaction that was to be counted. */
 export interface RecipientCharge {
@@ -14,10 +19,23 @@ export interface RecipientCharge {
   state: ChargeState
   /** It was let through, counted or not. */
   passes: boolean
+  readonly sender: Sender
+  /** What has proven it to be one of a forward. */
+  signatures: readonly string[]
 }
 
-/** Gives recipients back; must neither throw nor wait. */
-export type Refund = (tenant: string, transaction: string, ordinals: readonly number[]) => void
+/** Gives recipients back, with what had proven them to be those of a forward; must neither throw nor wait. */
+export type Refund = (
+  tenant: string,
+  transaction: string,
+  ordinals: readonly number[],
+  signatures?: readonly string[],
+) => void
+
+/** Charges recipients that are still held when nobody waits for the answer any more; must neither throw nor wait. */
+export type SettleLater = (settlement: Settlement) => void
+
+const NONE: readonly string[] = []
 
 /** The charges of one transaction, from RCPT to their settlement. */
 export class Charges {
@@ -28,12 +46,16 @@ export class Charges {
   constructor(
     readonly transaction: string,
     private readonly refund: Refund,
+    private readonly settleLater: SettleLater,
   ) {}
 
   /** Opens the charge of a recipient; {@link close} must follow. */
-  open(tenant: string, rank: number): RecipientCharge {
+  open(tenant: string, rank: number, sender: Sender): RecipientCharge {
     const ordinal = this.charges.length + 1
-    const charge: RecipientCharge = { tenant, ordinal, rank, state: 'pending', passes: false }
+    const charge: RecipientCharge = {
+      ...{ tenant, ordinal, rank, sender },
+      ...{ state: 'pending', passes: false, signatures: NONE },
+    }
     this.charges.push(charge)
     return charge
   }
@@ -52,8 +74,21 @@ export class Charges {
     this.giveBack([charge])
   }
 
+  /** Those that are to be charged when the message is there, or perhaps are: by tenant, those that were let through only. */
+  held(): Map<string, RecipientCharge[]> {
+    const byTenant = new Map<string, RecipientCharge[]>()
+    if (!this.charges.some(({ state }) => state === 'held')) return byTenant
+    for (const charge of this.charges) {
+      if (!charge.passes || (charge.state !== 'held' && charge.state !== 'unknown')) continue
+      const charges = byTenant.get(charge.tenant)
+      if (charges) charges.push(charge)
+      else byTenant.set(charge.tenant, [charge])
+    }
+    return byTenant
+  }
+
   /**
-   * Gives back what was certainly not taken; once.
+   * Gives back what was certainly not taken, and charges as unregistered what was taken while it was held; once.
    *
    * @param wasTaken whether the message was, or may have been, taken for this recipient.
    */
@@ -62,6 +97,19 @@ export class Charges {
     this.settled = true
     const left = this.charges.filter((charge) => !wasTaken(charge))
     if (left.length > 0) this.giveBack(left)
+    this.settleHeld()
+  }
+
+  /** The message may have been taken before we saw it: another plugin's answer to data_post came first. */
+  private settleHeld(): void {
+    for (const [tenant, charges] of this.held()) {
+      for (const charge of charges) charge.state = 'counted'
+      const { sender } = charges[0]!
+      this.settleLater({
+        ...{ tenant, transaction: this.transaction, meter: 'unregistered', ...sender },
+        ...{ ordinals: charges.map(({ ordinal }) => ordinal), signatures: NONE },
+      })
+    }
   }
 
   /**
@@ -81,14 +129,18 @@ export class Charges {
   }
 
   private giveBack(charges: readonly RecipientCharge[]): void {
-    const byTenant = new Map<string, number[]>()
+    const byTenant = new Map<string, RecipientCharge[]>()
     for (const charge of charges) {
-      if (charge.state !== 'counted' && charge.state !== 'unknown') continue
+      if (charge.state === 'pending' || charge.state === 'none') continue
       charge.state = 'none'
-      const ordinals = byTenant.get(charge.tenant)
-      if (ordinals) ordinals.push(charge.ordinal)
-      else byTenant.set(charge.tenant, [charge.ordinal])
+      const others = byTenant.get(charge.tenant)
+      if (others) others.push(charge)
+      else byTenant.set(charge.tenant, [charge])
     }
-    for (const [tenant, ordinals] of byTenant) this.refund(tenant, this.transaction, ordinals)
+    for (const [tenant, back] of byTenant) {
+      const ordinals = back.map(({ ordinal }) => ordinal)
+      // All of a message have the same.
+      this.refund(tenant, this.transaction, ordinals, back[0]!.signatures)
+    }
   }
 }

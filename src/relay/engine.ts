@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Ledger } from '../allowance/ledger'
+import { Ledger, type Defaults, type Settlement } from '../allowance/ledger'
 import { followAudit, type ToldEntry } from '../audit/follow'
 import { Cases } from '../cases/cases'
 import type { Config } from '../config'
@@ -140,8 +140,16 @@ export class Engine {
   }
 
   /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */
-  readonly refund: Refund = (tenant, transaction, ordinals) =>
-    this.send(tenant, () => this.ledger.refund(tenant, transaction, ordinals))
+  readonly refund: Refund = (tenant, ...recipients) =>
+    this.send(tenant, () => this.ledger.refund(tenant, ...recipients))
+
+  /** Charges recipients in the background, in the same way. */
+  settleLater(settlement: Settlement, defaults: Defaults): void {
+    this.send(settlement.tenant, async () => {
+      const { answer } = await this.ledger.settle(settlement, defaults)
+      if (answer === 'TRIPPED') this.indexRestriction(settlement.tenant)
+    })
+  }
 
   /** Names a tenant in the index of the restricted, in the background. */
   indexRestriction(tenant: string): void {

@@ -27,6 +27,7 @@ const REASONS: Record<Reason, string> = {
   'own-recipient': 'the recipient is in an accepted domain of the tenant itself',
   allowance: 'counted for each recipient, at RCPT',
   restricted: 'the tenant is restricted',
+  foreign: 'another tenant owns the sender domain',
   'connector-blocked': 'the connector is blocked',
   'connector-disabled': 'the connector is disabled',
   'connectors-unknown': 'the connectors could not be loaded',

@@ -1,5 +1,5 @@
 import type { ChargeResult } from '../allowance/charge-answer'
-import type { Ledger, Meter } from '../allowance/ledger'
+import type { Charge, Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
 import { toDomain } from '../names/domain'
 import { envelopeDomain, parseEnvelope } from '../names/envelope'
@@ -156,7 +156,7 @@ async function attributeNow(facts: Facts, { directory, config }: Sources): Promi
 }
 
 function preview(
-  meter: Meter,
+  meter: Charge['meter'],
   attribution: Attributed,
   snapshot: Snapshot,
   question: Question,

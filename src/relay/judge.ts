@@ -1,4 +1,4 @@
-import type { Meter } from '../allowance/ledger'
+import type { Charge } from '../allowance/ledger'
 import type { Config } from '../config'
 import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
 import { acceptedDomainOf, type Known, type Snapshot } from '../tenants/snapshot'
@@ -20,6 +20,8 @@ export interface SenderStanding {
   readonly domain: string | undefined
   /** The accepted domain that covers it. */
   readonly matched: string | undefined
+  /** The other tenant that owns it, where that is known. */
+  readonly owner?: string
 }
 
 /**
@@ -50,6 +52,7 @@ export type Reason =
   | 'own-recipient'
   | 'allowance'
   | 'restricted'
+  | 'foreign'
   | 'connector-blocked'
   | 'connector-disabled'
   | 'connectors-unknown'
@@ -57,7 +60,7 @@ export type Reason =
 
 export type Judgement =
   | { readonly verdict: 'ignore' | 'pass'; readonly reason: Reason }
-  | { readonly verdict: 'charge'; readonly reason: 'allowance'; readonly meter: Meter }
+  | { readonly verdict: 'charge'; readonly reason: 'allowance'; readonly meter: Charge['meter'] }
   | {
       readonly verdict: 'refuse' | 'tempfail'
       readonly reason: Reason
@@ -80,6 +83,7 @@ const RESTRICTED_ALL: Refusal = {
   reason: 'restricted',
   reply: REPLIES.blockedAll,
 }
+const FOREIGN: Judgement = { verdict: 'refuse', reason: 'foreign', reply: REPLIES.foreign }
 const DENIED: Judgement = { verdict: 'refuse', reason: 'no-tenant', reply: REPLIES.noTenant }
 const BLOCKED: Judgement = {
   verdict: 'refuse',
@@ -151,13 +155,28 @@ export function judge(situation: Situation): Judgement {
 function judgeOther(situation: Situation, snapshot: Snapshot, enforcing: boolean): Judgement {
   const { stage, sender, recipient, config } = situation
   const isNull = sender.class === 'null'
-  const restricted = enforcing && !isNull && snapshot.restricted !== undefined
+  const restricted =
+    enforcing && !isNull && snapshot.restricted !== undefined && !waits(snapshot, config)
   const refuses = restricted && (stage !== 'mail' || config.main.refuseAt === 'mail')
+  // Its message may be a forward from a neighbour.
+  const foreign = enforcing && stage !== 'mail' && isRefusedForeign(sender, config)
+  const refusesForeign = foreign && !snapshot.forwards
   // Recipients inside the tenant's own accepted domains are not relay. Looked at only where it matters.
-  const matters = refuses || stage === 'rcpt_ok'
+  const matters = refuses || refusesForeign || stage === 'rcpt_ok'
   if (matters && recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
   if (refuses) return namingCase(RESTRICTED, situation)
+  if (refusesForeign) return FOREIGN
   return isNull ? CHARGE_NULL : CHARGE
+}
+
+/** A restricted tenant's message may be a forward that is accepted: it is looked at before it is refused. */
+function waits(snapshot: Snapshot, config: Config): boolean {
+  return snapshot.forwards && config.forwarded.whenRestricted === 'accept'
+}
+
+/** Whether it is refused for the tenant that owns its domain, unless it is a proven forward. */
+export function isRefusedForeign(sender: SenderStanding, config: Config): boolean {
+  return sender.class === 'foreign' && config.foreign.action === 'refuse'
 }
 
 function namingCase(judgement: Refusal, { snapshot, config }: Situation): Judgement {

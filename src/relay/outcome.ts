@@ -10,7 +10,14 @@ export interface Outcome {
   readonly reply: Reply | undefined
   /** For the results store and the log. */
   readonly token:
-    'allowance' | 'registered' | 'off' | 'restricted' | 'tripped' | 'deferred' | 'undecidable'
+    | 'allowance'
+    | 'held'
+    | 'registered'
+    | 'off'
+    | 'restricted'
+    | 'tripped'
+    | 'deferred'
+    | 'undecidable'
 }
 
 type Answer = ChargeResult['answer']
@@ -23,6 +30,9 @@ const UNDECIDABLE: Outcome = {
 
 const OUTCOMES: Readonly<Record<Answer, Outcome>> = {
   CHARGED: { verdict: 'pass', reply: undefined, token: 'allowance' },
+  FORWARDED: { verdict: 'pass', reply: undefined, token: 'allowance' },
+  HELD: { verdict: 'pass', reply: undefined, token: 'held' },
+  BUSY: { verdict: 'tempfail', reply: REPLIES.deferred, token: 'deferred' },
   REGISTERED: { verdict: 'pass', reply: undefined, token: 'registered' },
   OFF: { verdict: 'pass', reply: undefined, token: 'off' },
   TRIPPED: { verdict: 'refuse', reply: REPLIES.blocked, token: 'tripped' },

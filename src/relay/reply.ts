@@ -43,6 +43,13 @@ export const REPLIES = {
     detail: 711,
     text: 'Access denied, bad inbound connector',
   },
+  /** `[foreign] action=refuse`: the sender domain is another tenant's. The text is Exchange Online's. */
+  foreign: {
+    code: 550,
+    subject: 7,
+    detail: 60,
+    text: 'SMTP; Client does not have permissions to send as this sender',
+  },
   /** What cannot be decided for now. */
   undecidable: {
     code: 451,

@@ -13,6 +13,8 @@ export interface Trigger {
   /** `tenant/name`, or empty where the tenant was recognised without a connector. */
   readonly connector: string
   readonly ip: string
+  /** Absent: that of unregistered mail. */
+  readonly meter?: 'forwarded'
 }
 
 /** Reads the trigger out of fields as the charge script writes them; `undefined`: there is none (placed by hand). */
@@ -25,12 +27,13 @@ export function parseTrigger(fields: Readonly<Record<string, string>>): Trigger 
     domain: fields['domain'] ?? '',
     connector: fields['connector'] ?? '',
     ip: fields['ip'] ?? '',
+    ...(fields['meter'] === 'forwarded' && { meter: 'forwarded' }),
   }
 }
 
 /** For people: `300 in 1h reached, from lure.example, connector contoso/web, 192.0.2.7`. */
-export function describeTrigger({ limit, window, domain, connector, ip }: Trigger): string {
-  const parts = [`${limit} in ${formatWindow(window)} reached`]
+export function describeTrigger({ limit, window, domain, connector, ip, meter }: Trigger): string {
+  const parts = [`${limit}${meter ? ' forwards' : ''} in ${formatWindow(window)} reached`]
   if (domain) parts.push(`from ${domain}`)
   if (connector) parts.push(`connector ${connector}`)
   if (ip) parts.push(ip)

@@ -102,6 +102,11 @@ export class Keys {
     return `${this.prefix}{${id}}:receipt:${transaction}`
   }
 
+  /** How many recipients a signature has proven to be those of a forward. @param hash of the signature. */
+  signature(id: string, hash: string): string {
+    return `${this.prefix}{${id}}:signature:${hash}`
+  }
+
   /** @param hour hours since the epoch. */
   reportHour(id: string, hour: number): string {
     return `${this.prefix}{${id}}:report:h${hour}`

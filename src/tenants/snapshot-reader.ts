@@ -109,9 +109,9 @@ async function readHead(
     SNAPSHOT,
     [keys.tenant(tenant), keys.domains(tenant), keys.restriction(tenant)],
     [known?.domainsToken ?? '', LONGEST_WHOLE],
-  )) as [string, string, string, string, string, string, number, Head['list']] | null
+  )) as [string, string, string, string, string, string, number, number, Head['list']] | null
   if (reply === null) return undefined
-  const [domainsToken, stateToken, mode, scope, by, openedCase, pending, list] = reply
+  const [domainsToken, stateToken, mode, scope, by, openedCase, pending, forwards, list] = reply
   return {
     tenant,
     domainsToken,
@@ -120,6 +120,7 @@ async function readHead(
     restricted: scope === '' ? undefined : (scope as Scope),
     restrictedBy: by,
     case: openedCase,
+    forwards: forwards === 1,
     eventsPending: pending === 1,
     list,
   }

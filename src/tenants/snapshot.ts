@@ -14,6 +14,8 @@ export interface Snapshot {
   readonly restrictedBy: string
   /** The case that the restriction has opened; empty: none. */
   readonly case: string
+  /** It has an allowance for forwards: what is one is known when the message is there. */
+  readonly forwards: boolean
   /**
    * Accepted domain → whether the names below it count too. The directory changes the list in place, and puts a snapshot
    * with the new token in the place of this one: whoever still goes by the old token may see later entries. That is as

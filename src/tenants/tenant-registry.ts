@@ -13,8 +13,17 @@ import type { Tenant } from './types'
 
 const ADD = readScript(__dirname, 'tenant_add')
 const SET = readScript(__dirname, 'tenant_set')
-const FIELDS = ['name', 'mode', 'limits', 'nullLimits', 'contact', 'source', 'createdAt'] as const
-const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'contact'] as const
+const FIELDS = [
+  'name',
+  'mode',
+  'limits',
+  'nullLimits',
+  'forwardedLimits',
+  'contact',
+  'source',
+  'createdAt',
+] as const
+const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact'] as const
 const PIECE = 500
 const MAX_NAME = 200
 
@@ -26,6 +35,8 @@ export interface TenantSettings {
   /** See `parseLimits`. */
   readonly limits?: string | null | undefined
   readonly nullLimits?: string | null | undefined
+  /** By default it has no allowance for forwards, which are then not told apart. */
+  readonly forwardedLimits?: string | null | undefined
   /** Mail address of who is told about it. */
   readonly contact?: string | null | undefined
 }
@@ -152,12 +163,13 @@ export async function assertTenantExists(store: Store, id: string): Promise<void
  * @throws {InputError}
  */
 export function normalizeSettings(settings: TenantSettings): TenantSettings {
-  const { name, mode, limits, nullLimits, contact } = settings
+  const { name, mode, limits, nullLimits, forwardedLimits, contact } = settings
   return {
     ...(name === undefined ? {} : { name: name === null ? null : toName(name) }),
     ...(mode === undefined ? {} : { mode: mode === null ? null : toMode(mode) }),
     ...(limits === undefined ? {} : { limits: toLimits(limits) }),
     ...(nullLimits === undefined ? {} : { nullLimits: toLimits(nullLimits) }),
+    ...(forwardedLimits === undefined ? {} : { forwardedLimits: toLimits(forwardedLimits) }),
     ...(contact === undefined ? {} : { contact: toContact(contact) }),
   }
 }
@@ -200,7 +212,7 @@ function toContact(contact: string | null): string | null {
 }
 
 function toTenant(id: string, values: (string | null)[]): Tenant | undefined {
-  const [name, mode, limits, nullLimits, contact, source, createdAt] = values
+  const [name, mode, limits, nullLimits, forwardedLimits, contact, source, createdAt] = values
   if (!createdAt) return undefined
   return {
     id,
@@ -208,13 +220,14 @@ function toTenant(id: string, values: (string | null)[]): Tenant | undefined {
     mode: (mode as Mode | null) ?? undefined,
     limits: limits ?? undefined,
     nullLimits: nullLimits ?? undefined,
+    forwardedLimits: forwardedLimits ?? undefined,
     contact: contact ?? undefined,
     source: source ?? '',
     createdAt: Number(createdAt),
   }
 }
 
-const LABELS = ['name', 'mode', 'limits', 'null limits', 'contact']
+const LABELS = ['name', 'mode', 'limits', 'null limits', 'forwarded limits', 'contact']
 
 function existsOtherwise(id: string, there: string[], wanted: string[]): RefusedError {
   const differences = LABELS.flatMap((label, at) =>

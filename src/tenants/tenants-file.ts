@@ -51,7 +51,16 @@ export interface FileConnector {
 const MOST_BYTES = 4 * 1024 * 1024
 const FILE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
 const TOP_KEYS = ['id', 'tenants']
-const TENANT_KEYS = ['name', 'mode', 'limits', 'null_limits', 'contact', 'domains', 'connectors']
+const TENANT_KEYS = [
+  'name',
+  'mode',
+  'limits',
+  'null_limits',
+  'forwarded_limits',
+  'contact',
+  'domains',
+  'connectors',
+]
 const DOMAIN_KEYS = ['name', 'subdomains', 'shared']
 const CONNECTOR_KEYS = ['ip', 'cert', 'cert_sha256', 'auth', 'enabled']
 const SETTINGS = {
@@ -59,6 +68,7 @@ const SETTINGS = {
   mode: 'mode',
   limits: 'limits',
   null_limits: 'nullLimits',
+  forwarded_limits: 'forwardedLimits',
   contact: 'contact',
 } as const
 const KINDS = { ip: 'ip', cert: 'cert', cert_sha256: 'certSha256', auth: 'auth' } as const

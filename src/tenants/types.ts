@@ -10,6 +10,8 @@ export interface Tenant {
   readonly limits: string | undefined
   /** Its own allowance for the null sender, canonical text; `undefined`: `[null] limits`. */
   readonly nullLimits: string | undefined
+  /** Its allowance for proven forwards, canonical text; `undefined`: they are not told apart. */
+  readonly forwardedLimits: string | undefined
   /** Mail address of who is told about it. */
   readonly contact: string | undefined
   /** Who registered it: an operator, or `file:ID` for the tenants file of that id. */

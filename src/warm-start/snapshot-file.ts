@@ -107,6 +107,7 @@ function toSnapshot({ id, fields, restriction }: TenantRecord): OwnSnapshot {
     restricted: restriction?.get('scope') as Scope | undefined,
     restrictedBy: restriction?.get('by') ?? '',
     case: restriction?.get('case') ?? '',
+    forwards: fields.has('forwardedLimits'),
     domains: new Map(),
   }
 }

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { Ledger } from '../../src/allowance/ledger'
 import { loadConfig } from '../../src/config-file'
 import { RefusedError } from '../../src/errors'
 import { HOUR } from '../../src/reporting/calendar'
 import { OTHER } from '../../src/reporting/rows'
+import { defaultsOf } from '../../src/relay/defaults'
 import { Restrictions } from '../../src/restriction/restriction'
 import type { Batch } from '../../src/reporting/batch'
 import { MOST_UNATTRIBUTED } from '../../src/reporting/bounds'
@@ -29,6 +31,7 @@ import {
 } from '../support/acl'
 import { addToStream, anAlert, pending } from '../support/alerts'
 import { raise } from '../support/events'
+import { configWith } from '../support/judgement'
 import { REPLY } from '../support/replies'
 import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
 import { REFUSED } from '../support/reporting'
@@ -99,6 +102,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       await relay.registry.removeDomains('contoso', ['contoso.example'])
       assert.equal(await directory.askOwner('contoso.example'), null)
       await recordMuch(store, redis)
+      await forward(relay, store)
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
         const [added] = await admin.lrange('ud:{tailspin}:audit', 0, 0)
@@ -118,6 +122,21 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
     })
   }
 })
+
+/** A forward is held, proven, and given back. */
+async function forward(relay: TestRelay, store: Store): Promise<void> {
+  await relay.registry.addTenant('school', { forwardedLimits: '5/1h' }, 'test')
+  const ledger = new Ledger(store, 2000)
+  const defaults = defaultsOf(configWith())
+  const sender = { domain: 'elsewhere.example', connector: '', ip: '192.0.2.7' }
+  const recipient = { tenant: 'school', transaction: 'F1.1', ...sender }
+  const domainsToken = (await store.client.hget(store.keys.tenant('school'), 'domains')) ?? ''
+  const charge = { ...recipient, meter: 'unregistered', ordinal: 1, domainsToken } as const
+  assert.equal((await ledger.charge(charge, defaults)).answer, 'HELD')
+  const message = { ...recipient, meter: 'forwarded', ordinals: [1], signatures: ['s1'] } as const
+  assert.equal((await ledger.settle(message, defaults)).answer, 'FORWARDED')
+  assert.equal(await ledger.refund('school', 'F1.1', [1], ['s1']), 1)
+}
 
 /** Events that nobody has told of: who raised them was killed. */
 async function leaveEvents(redis: TestRedis): Promise<void> {

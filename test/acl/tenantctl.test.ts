@@ -100,7 +100,14 @@ describe('tenantctl with the users of docs/acl', () => {
         connector: `${tenant}/web`,
         ip: '192.0.2.7',
       },
-      { limits, nullLimits: limits, mode: 'enforce', override: undefined, warnAt: [] },
+      {
+        limits,
+        nullLimits: limits,
+        mode: 'enforce',
+        override: undefined,
+        warnAt: [],
+        acceptsForwards: false,
+      },
     )
   }
 

@@ -24,6 +24,8 @@ describe('usage', () => {
         { window: HOUR, limit: 5, defer: true, used: 0, remaining: 5, freesAt: undefined },
         { window: 24 * HOUR, limit: 9, defer: false, used: 0, remaining: 9, freesAt: undefined },
       ],
+      forwarded: undefined,
+      held: 0,
       null: [],
       wouldTrip: undefined,
       forecast: undefined,

@@ -1,5 +1,7 @@
 import { scanHash } from '../../src/store/scan'
-import type { Meter } from '../../src/allowance/ledger'
+import type { Charge } from '../../src/allowance/ledger'
+
+type Meter = Charge['meter']
 import { formatWindow } from '../../src/allowance/limits'
 import type { DeliveredMessage } from '../../scripts/services/sink'
 import type { Site } from './site'

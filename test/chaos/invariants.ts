@@ -1,4 +1,6 @@
-import type { Meter } from '../../src/allowance/ledger'
+import type { Charge } from '../../src/allowance/ledger'
+
+type Meter = Charge['meter']
 import { REPLY } from '../support/replies'
 import { overlap, type Span } from './clock'
 import type { Evidence } from './evidence'

@@ -28,7 +28,14 @@ export async function charge(
       connector: `${tenant}/web`,
       ip: '192.0.2.7',
     },
-    { limits, nullLimits: limits, mode: 'enforce', override: undefined, warnAt: [] },
+    {
+      limits,
+      nullLimits: limits,
+      mode: 'enforce',
+      override: undefined,
+      warnAt: [],
+      acceptsForwards: false,
+    },
   )
   client.disconnect()
   return answer

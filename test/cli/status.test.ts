@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
 import { charge } from './charging'
+import type { StatusView } from '../../src/cli/status-view'
 import { Cli } from './cli'
 
 const ESC = '\u001b'
@@ -27,6 +28,8 @@ describe('tenantctl status', () => {
         { window: '1h', limit: 3, defer: false, used: 2, remaining: 1 },
         { window: '1d', limit: 10, defer: true, used: 2, remaining: 8 },
       ],
+      forwarded: null,
+      held: 0,
       null: [
         { window: '1h', limit: 300, defer: false, used: 0, remaining: 300 },
         { window: '1d', limit: 1500, defer: false, used: 0, remaining: 1500 },
@@ -85,6 +88,20 @@ describe('tenantctl status', () => {
     assert.ok(!plain.out.includes(ESC))
   })
 
+  it('shows the meter of forwards where there is one, and what may still come of those on their way', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add school --forwarded-limits 5/1h')
+    assert.equal(await charge(redis, cli, 'school'), 'HELD')
+    const { forwarded, held } = (await cli.json('status', 'school')) as StatusView
+    assert.deepEqual(forwarded, [{ window: '1h', limit: 5, defer: false, used: 0, remaining: 5 }])
+    assert.equal(held, 1)
+    const { out } = await cli.run('status', 'school')
+    assert.match(out, /^forwarded +1h +\[\.{20}\] +0 +5 +0 %/m)
+    assert.match(out, /^on their way +1 recipients of messages that may be forwards$/m)
+    await cli.given('tenant set school --forwarded-limits default')
+    assert.equal(((await cli.json('status', 'school')) as StatusView).forwarded, null)
+  })
+
   it('shows the first would-be trip in monitor, until it is cleared', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso --limits 1/1h --mode monitor')
@@ -125,6 +142,8 @@ describe('tenantctl status', () => {
       'restriction',
       'windows',
       'null',
+      'forwarded',
+      'held',
       'forecast',
       'probation',
     ])

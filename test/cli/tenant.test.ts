@@ -36,6 +36,7 @@ describe('tenantctl tenant', () => {
       mode: 'monitor',
       limits: '5/1h',
       null_limits: null,
+      forwarded_limits: null,
       contact: null,
       source: 'ann',
       created_at: view.created_at,

@@ -57,6 +57,7 @@ describe('register()', () => {
       mail: 0,
       rcpt: -50,
       rcpt_ok: -50,
+      data_post: -100,
       deny: -100,
       reset_transaction: -100,
       disconnect: -100,

@@ -29,9 +29,19 @@ function transactionOf(
 function taken(transaction: Transaction, ranks: readonly number[]): boolean[] {
   const wasTaken = mayBeTaken(transaction)
   return ranks.map((rank) =>
-    wasTaken({ tenant: 'contoso', ordinal: rank + 1, rank, state: 'counted', passes: true }),
+    wasTaken({
+      tenant: 'contoso',
+      ordinal: rank + 1,
+      rank,
+      state: 'counted',
+      passes: true,
+      sender: SENDER,
+      signatures: [],
+    }),
   )
 }
+
+const SENDER = { domain: '', connector: '', ip: '' }
 
 const TWO = [
   ['a@far.example', 'accept'],

@@ -1,27 +1,41 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { Settlement } from '../../src/allowance/ledger'
 import { Charges, type ChargeState, type RecipientCharge } from '../../src/relay/charges'
+
+const SENDER = { domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' }
 
 type Refunded = [tenant: string, transaction: string, ordinals: readonly number[]]
 
 let refunded: Refunded[]
+let proofs: string[]
+let settled: Settlement[]
 let charges: Charges
 
 beforeEach(() => {
   refunded = []
-  charges = new Charges('F1.1', (...refund) => refunded.push(refund))
+  proofs = []
+  settled = []
+  charges = new Charges(
+    'F1.1',
+    (tenant, transaction, ordinals, signatures) => {
+      refunded.push([tenant, transaction, ordinals])
+      proofs.push(...(signatures ?? []))
+    },
+    (settlement) => settled.push(settlement),
+  )
 })
 
 function counted(tenant = 'contoso', rank = 0): RecipientCharge {
-  const charge = charges.open(tenant, rank)
+  const charge = charges.open(tenant, rank, SENDER)
   charges.close(charge, 'counted')
   return charge
 }
 
 describe('the charges of a transaction', () => {
   it('have ordinals from 1, and keep the rank of their recipient', () => {
-    const opened = [charges.open('contoso', 0), charges.open('contoso', 3)]
+    const opened = [charges.open('contoso', 0, SENDER), charges.open('contoso', 3, SENDER)]
     assert.deepEqual(
       opened.map(({ ordinal, rank, state }) => [ordinal, rank, state]),
       [
@@ -58,21 +72,21 @@ describe('the charges of a transaction', () => {
   })
 
   it('are given back where nobody knows whether they were counted', () => {
-    charges.close(charges.open('contoso', 0), 'unknown')
+    charges.close(charges.open('contoso', 0, SENDER), 'unknown')
     charges.settle(() => false)
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
   it('are not given back where they were not counted', () => {
-    charges.close(charges.open('contoso', 0), 'none')
+    charges.close(charges.open('contoso', 0, SENDER), 'none')
     charges.settle(() => false)
     assert.deepEqual(refunded, [])
   })
 
   it('that are answered after the settlement are given back then', () => {
-    const late = charges.open('contoso', 0)
-    const lost = charges.open('contoso', 1)
-    const refused = charges.open('contoso', 2)
+    const late = charges.open('contoso', 0, SENDER)
+    const lost = charges.open('contoso', 1, SENDER)
+    const refused = charges.open('contoso', 2, SENDER)
     charges.settle(() => true)
     assert.deepEqual(refunded, [])
     charges.close(late, 'counted')
@@ -95,7 +109,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are dropped after the settlement are given back once', () => {
-    const charge = charges.open('contoso', 0)
+    const charge = charges.open('contoso', 0, SENDER)
     charges.settle(() => true)
     charges.close(charge, 'unknown')
     charges.drop(charge)
@@ -111,6 +125,49 @@ describe('the charges of a transaction', () => {
       ['contoso', 'F1.1', [1, 3]],
       ['fabrikam', 'F1.1', [2]],
     ])
+  })
+
+  it('that are held are given back where the message was not taken, and their proof with them', () => {
+    const charge = charges.open('contoso', 0, SENDER)
+    charges.close(charge, 'held')
+    charge.signatures = ['s1']
+    charges.settle(() => false)
+    assert.deepEqual([refunded, proofs, settled], [[['contoso', 'F1.1', [1]]], ['s1'], []])
+  })
+
+  it('that are still held where it was taken are charged as unregistered', () => {
+    for (const tenant of ['contoso', 'contoso', 'fabrikam', 'contoso']) {
+      const charge = charges.open(tenant, 0, SENDER)
+      charge.passes = true
+      charges.close(charge, 'held')
+    }
+    charges.settle(({ ordinal }) => ordinal !== 4)
+    const settlement = { transaction: 'F1.1', meter: 'unregistered', ...SENDER, signatures: [] }
+    assert.deepEqual(settled, [
+      { ...settlement, tenant: 'contoso', ordinals: [1, 2] },
+      { ...settlement, tenant: 'fabrikam', ordinals: [3] },
+    ])
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [4]]])
+  })
+
+  it('that are held after the settlement are given back then', () => {
+    const late = charges.open('contoso', 0, SENDER)
+    charges.settle(() => true)
+    charges.close(late, 'held')
+    assert.deepEqual([refunded, settled], [[['contoso', 'F1.1', [1]]], []])
+  })
+
+  it('to be settled are those that were let through and are held, or perhaps are', () => {
+    const states = ['held', 'unknown', 'counted', 'none'] as const
+    for (const state of states) charges.close(charges.open('contoso', 0, SENDER), state)
+    assert.deepEqual(charges.held(), new Map())
+    const passing = states.map((state) => {
+      const charge = charges.open('contoso', 0, SENDER)
+      charge.passes = true
+      charges.close(charge, state)
+      return charge
+    })
+    assert.deepEqual(charges.held(), new Map([['contoso', passing.slice(0, 2)]]))
   })
 
   it('ask nothing and give nothing back where there are none', () => {
@@ -129,10 +186,15 @@ describe('the charges of a transaction', () => {
     fc.assert(
       fc.property(fc.array(recipient, { maxLength: 8 }), (recipients) => {
         const given: number[] = []
-        const each = new Charges('F1.1', (_tenant, _transaction, ordinals) =>
-          given.push(...ordinals),
+        const each = new Charges(
+          'F1.1',
+          (_tenant, _transaction, ordinals) => given.push(...ordinals),
+          () => assert.fail('nothing was held'),
         )
-        const opened = recipients.map((facts, rank) => ({ ...facts, charge: each.open('t', rank) }))
+        const opened = recipients.map((facts, rank) => ({
+          ...facts,
+          charge: each.open('t', rank, SENDER),
+        }))
         const close = (late: boolean) => {
           for (const one of opened.filter((open) => open.late === late)) {
             each.close(one.charge, one.state)

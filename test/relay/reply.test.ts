@@ -14,6 +14,7 @@ describe('replies', () => {
       deferred: '451 4.7.1 Too many recipients from unregistered domains. Try again later',
       nullSenderFull: '451 4.7.1 Too many recipients from the null sender. Try again later',
       connectorBlocked: '550 5.7.711 Access denied, bad inbound connector',
+      foreign: '550 5.7.60 SMTP; Client does not have permissions to send as this sender',
       undecidable: '451 4.3.0 Service temporarily unavailable. Try again later',
       noTenant: '550 5.7.64 TenantAttribution; Relay Access Denied SMTP',
       srsOnlyBounces: '550 5.7.1 Only bounces go to this address, and their sender is null',

@@ -153,7 +153,14 @@ describe('a charge that Redis refuses', () => {
         ...{ tenant: 'contoso', meter: 'unregistered', transaction, ordinal: 1 },
         ...{ domainsToken: 'old', domain: 'x.example', connector: '', ip: '192.0.2.1' },
       },
-      { limits, nullLimits: limits, mode: 'enforce', override: undefined, warnAt: [] },
+      {
+        limits,
+        nullLimits: limits,
+        mode: 'enforce',
+        override: undefined,
+        warnAt: [],
+        acceptsForwards: false,
+      },
     )
   }
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Meter } from '../../src/allowance/ledger'
+import type { Charge, Meter, Settlement, SettlementResult } from '../../src/allowance/ledger'
 import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
 import type { Scope } from '../../src/restriction/restriction'
 import type { Mode } from '../../src/mode'
@@ -18,10 +18,22 @@ export const MODEL_LIMITS = [
   'unlimited',
 ] as const
 
+/** So many recipients may be held at once in the tests of the model, so that it happens. */
+export const MODEL_HOLDS = 4
+
+/** A recipient is held for so long at least, in ms. */
+const HOLDS_WINDOW = 600_000
+
+/** Recipients that a signature proves to be those of forwards, at most. */
+const MOST_PROVEN = 5
+
+/** What counts, and what is held until its message is there. */
+type Counter = Meter | 'held'
+
 /** A recipient that was counted, and when: in each window of that moment. */
 interface Event {
   readonly key: string
-  readonly meter: Meter
+  readonly meter: Counter
   readonly times: ReadonlyMap<number, number>
 }
 
@@ -38,9 +50,20 @@ const WARN_AT = [50, 80, 95]
 
 /** An event that must be raised, as far as the model knows it. */
 export type ModelEvent =
-  | { readonly kind: 'allowance' | 'resolved'; readonly window: number; readonly percent: number }
+  | {
+      readonly kind: 'allowance' | 'resolved'
+      readonly meter: CountedMeter
+      readonly window: number
+      readonly percent: number
+    }
   | { readonly kind: 'restricted'; readonly probation: boolean }
   | { readonly kind: 'lifted' }
+
+/** The meters that can restrict a tenant. */
+type CountedMeter = Settlement['meter']
+
+/** What a settlement is answered. */
+export type ModelSettlement = ModelAnswer & Pick<SettlementResult, 'meter' | 'exhausted'>
 
 /** What a charge is answered. */
 export type ModelAnswer = Answer & Pick<ChargeResult, 'windows' | 'firstWouldTrip' | 'scope'>
@@ -56,6 +79,7 @@ export const ABOVE_SENDER = 'other.example'
 
 /** A window has reached a percentage of its limit. */
 interface Edge {
+  readonly meter: CountedMeter
   readonly window: number
   readonly percent: number
   readonly told: number
@@ -77,7 +101,11 @@ export class ModelTenant {
   /** Edges that have been told and not ended. */
   private edges: Edge[] = []
   private readonly domains = new Map<string, Coverage>()
-  private limits: Record<Meter, Limits>
+  /** Without those of forwards it has no allowance for them. */
+  private limits: Record<'unregistered' | 'null', Limits> & { forwarded?: Limits | undefined }
+  acceptsForwards = false
+  /** Recipients that each signature has proven. */
+  private readonly proven: Map<string, number>
   private mode: Mode = 'enforce'
   private events: Event[] = []
   /** By meter and window: the latest moment that it knows of. Its time does not go back behind that. */
@@ -96,10 +124,11 @@ export class ModelTenant {
   constructor(limits: string, predecessor?: ModelTenant) {
     this.limits = { unregistered: parseLimits(limits), null: parseLimits(limits) }
     this.receipts = predecessor?.receipts ?? new Map<string, Receipt>()
+    this.proven = predecessor?.proven ?? new Map<string, number>()
   }
 
   limitsOf(meter: Meter, now: number): Limits {
-    const own = this.limits[meter]
+    const own = this.limits[meter] ?? []
     if (meter !== 'unregistered' || !this.isOnProbation(now)) return own
     const given = this.probation!.limits
     const windows = new Set([...own, ...given].map(({ window }) => window))
@@ -129,8 +158,16 @@ export class ModelTenant {
     )
   }
 
-  set(limits: string, nullLimits: string, mode: Mode): void {
-    this.limits = { unregistered: parseLimits(limits), null: parseLimits(nullLimits) }
+  get forwards(): boolean {
+    return this.limits.forwarded !== undefined
+  }
+
+  set(limits: string, nullLimits: string, forwardedLimits: string | null, mode: Mode): void {
+    this.limits = {
+      unregistered: parseLimits(limits),
+      null: parseLimits(nullLimits),
+      forwarded: forwardedLimits === null ? undefined : parseLimits(forwardedLimits),
+    }
     this.mode = mode
   }
 
@@ -169,13 +206,64 @@ export class ModelTenant {
     return restricted !== undefined || wouldTrip ? 'lifted' : 'ended'
   }
 
-  charge(now: number, key: string, meter: Meter, late: boolean): ModelAnswer {
+  charge(now: number, key: string, meter: Charge['meter'], late: boolean): ModelAnswer {
+    return this.told(now, meter, () => this.answer(now, key, meter, late))
+  }
+
+  /** All recipients of a message that is there. */
+  settle(
+    now: number,
+    keys: readonly string[],
+    asked: CountedMeter,
+    signatures: readonly string[],
+    late: boolean,
+  ): ModelSettlement {
+    this.accepted = undefined
+    const left = keys.filter((key) => {
+      const receipt = this.receipts.get(key)
+      return !receipt || receipt.answer.answer === 'HELD'
+    })
+    if (left.length === 0) {
+      const answers = keys.map((key) => this.receipts.get(key)!.answer)
+      const answer = answers.findLast((each) => each.answer !== 'EXPIRED') ?? EXPIRED
+      const meter = answer.answer === 'CHARGED' ? 'unregistered' : asked
+      return { ...this.told(now, meter, () => answer), meter, exhausted: false }
+    }
+    const nothing = (answer: Answer): ModelSettlement => ({
+      ...this.told(now, asked, () => answer),
+      ...{ meter: asked, exhausted: false },
+    })
+    if (late) return nothing(EXPIRED)
+    if (this.mode === 'off') return nothing({ ...EXPIRED, answer: 'OFF' })
+    const scope = this.mode === 'enforce' ? this.restricted : undefined
+    if (scope === 'all') return nothing({ ...EXPIRED, answer: 'RESTRICTED' })
+    if (this.registered) return nothing({ ...EXPIRED, answer: 'REGISTERED' })
+    const isUsedUp = (signature: string): boolean =>
+      (this.proven.get(signature) ?? 0) + left.length > MOST_PROVEN
+    const exhausted = asked === 'forwarded' && signatures.some(isUsedUp)
+    const isForwarded = asked === 'forwarded' && !exhausted && this.forwards
+    const meter = isForwarded ? 'forwarded' : 'unregistered'
+    const result = this.told(now, meter, () => {
+      const accepts = isForwarded && this.acceptsForwards
+      if (scope && !accepts) return { ...EXPIRED, answer: 'RESTRICTED' }
+      return this.countIn(now, left, meter)
+    })
+    if (result.answer === 'FORWARDED') {
+      for (const each of signatures) {
+        this.proven.set(each, (this.proven.get(each) ?? 0) + left.length)
+      }
+    }
+    return { ...result, meter, exhausted }
+  }
+
+  /** An answer with what is told of it: windows, edges and would-be trip. */
+  private told(now: number, meter: Meter, answering: () => Answer): ModelAnswer {
     const before = { wouldTrip: this.wouldTrip, scope: this.restricted }
-    const answer = this.answer(now, key, meter, late)
+    const answer = answering()
     const { accepted } = this
     const windows = accepted?.limits ?? []
     const reached =
-      accepted && meter === 'unregistered' ? this.tellEdges(accepted) : new Map<number, number>()
+      accepted && meter !== 'null' ? this.tellEdges(meter, accepted) : new Map<number, number>()
     return {
       ...answer,
       windows: windows.map(({ window, count }) => ({
@@ -190,37 +278,42 @@ export class ModelTenant {
   }
 
   /** What each window has reached just now; of several edges at once, the highest. */
-  private tellEdges({ limits, at }: { limits: Limits; at: number }): Map<number, number> {
+  private tellEdges(
+    meter: CountedMeter,
+    { limits, at }: { limits: Limits; at: number },
+  ): Map<number, number> {
     const levels = new Map(
       limits.map(({ window, count }) => {
-        const { held } = this.count('unregistered', window, at)
+        const { held } = this.count(meter, window, at)
         const level = WARN_AT.findLast((percent) => count > 0 && held * 100 >= count * percent)
         return [window, level ?? 0]
       }),
     )
-    const isOver = ({ window, percent, told }: Edge): boolean =>
-      percent > (levels.get(window) ?? 0) && at - told >= Math.min(LEAST_OPEN, window)
+    const isOver = ({ meter: of, window, percent, told }: Edge): boolean =>
+      of === meter &&
+      percent > (levels.get(window) ?? 0) &&
+      at - told >= Math.min(LEAST_OPEN, window)
     this.end(this.edges.filter(isOver))
     this.edges = this.edges.filter((edge) => !isOver(edge))
     const reached = new Map<number, number>()
     for (const { window } of limits) {
       const percent = levels.get(window)!
-      const told = this.edges.filter((edge) => edge.window === window)
+      const told = this.edges.filter((edge) => edge.meter === meter && edge.window === window)
       if (told.some((edge) => edge.percent >= percent) || percent === 0) continue
       reached.set(window, percent)
-      this.edges.push({ window, percent, told: at })
-      this.raised.push({ kind: 'allowance', window, percent })
+      this.edges.push({ meter, window, percent, told: at })
+      this.raised.push({ kind: 'allowance', meter, window, percent })
     }
     return reached
   }
 
   private end(edges: readonly Edge[]): void {
-    for (const { window, percent } of edges) {
-      this.raised.push({ kind: 'resolved', window, percent })
+    for (const { meter, window, percent } of edges) {
+      this.raised.push({ kind: 'resolved', meter, window, percent })
     }
   }
 
-  private answer(now: number, key: string, meter: Meter, late: boolean): Answer {
+  private answer(now: number, key: string, meter: Charge['meter'], late: boolean): Answer {
     this.accepted = undefined
     const receipt = this.receipts.get(key)
     if (receipt) return receipt.answer
@@ -230,12 +323,34 @@ export class ModelTenant {
     const scope = enforcing ? this.restricted : undefined
     if (scope === 'all') return { ...EXPIRED, answer: 'RESTRICTED' }
     if (this.registered && meter === 'unregistered') return { ...EXPIRED, answer: 'REGISTERED' }
-    if (scope && meter === 'unregistered') return { ...EXPIRED, answer: 'RESTRICTED' }
-    const limits = this.limitsOf(meter, now)
-    if (limits.length === 0) return { ...EXPIRED, answer: 'CHARGED' }
+    const holds = meter === 'unregistered' && this.forwards
+    if (scope && meter === 'unregistered' && !(holds && this.acceptsForwards)) {
+      return { ...EXPIRED, answer: 'RESTRICTED' }
+    }
+    if (holds) return this.hold(now, key, enforcing)
+    if (this.limitsOf(meter, now).length === 0) return { ...EXPIRED, answer: 'CHARGED' }
+    return this.countIn(now, [key], meter)
+  }
 
+  private hold(now: number, key: string, enforcing: boolean): Answer {
+    const { held } = this.count('held', HOLDS_WINDOW, now)
+    const counts = { limit: MODEL_HOLDS, window: HOLDS_WINDOW }
+    if (enforcing && held >= MODEL_HOLDS) return { answer: 'BUSY', used: held, ...counts }
+    const answer: Answer = { answer: 'HELD', used: held + 1, ...counts }
+    const time = this.timeIn('held', HOLDS_WINDOW, now)
+    this.latest.set(`held ${HOLDS_WINDOW}`, time)
+    const event: Event = { key, meter: 'held', times: new Map([[HOLDS_WINDOW, time]]) }
+    this.events.push(event)
+    this.receipts.set(key, { answer, event })
+    return answer
+  }
+
+  /** Recipients that no limit but those of the meter stands against. */
+  private countIn(now: number, keys: readonly string[], meter: Meter): Answer {
+    const enforcing = this.mode === 'enforce'
+    const limits = this.limitsOf(meter, now)
     const reached = limits.filter(
-      ({ window, count }) => this.count(meter, window, now).held >= count,
+      ({ window, count }) => this.count(meter, window, now).held + keys.length > count,
     )
     const zero = reached.find(({ count, defer }) => count === 0 && !defer)
     const over = reached.find(({ count, defer }) => count > 0 && !defer)
@@ -249,24 +364,38 @@ export class ModelTenant {
       if (meter === 'null') return reply('FULL', zero ?? over ?? reached[0]!)
       if (zero) return reply('ZERO', zero)
       if (!over) return reply('DEFER', reached[0]!)
+      if (this.restricted) return { ...EXPIRED, answer: 'RESTRICTED' }
       const answer = reply('TRIPPED', over)
       this.restricted = 'unregistered'
-      this.raised.push({ kind: 'restricted', probation: this.isOnProbation(now) })
-      this.receipts.set(key, { answer, event: undefined })
+      this.raised.push({
+        kind: 'restricted',
+        probation: meter === 'unregistered' && this.isOnProbation(now),
+      })
+      for (const key of keys) this.replace(key, { answer, event: undefined })
       return answer
     }
-    if (meter === 'unregistered' && over) this.wouldTrip = true
+    if (meter !== 'null' && over) this.wouldTrip = true
 
     const left = ({ window, count }: Limit): number => count - this.count(meter, window, now).held
-    const tightest = limits.reduce((best, each) => (left(each) < left(best) ? each : best))
-    const answer = reply('CHARGED', tightest, 1)
+    const [first, ...others] = limits
+    const tightest = others.reduce((best, each) => (left(each) < left(best!) ? each : best), first)
+    const word = meter === 'forwarded' ? 'FORWARDED' : 'CHARGED'
+    const answer = tightest
+      ? reply(word, tightest, keys.length)
+      : { answer: word as Answer['answer'], used: 0, limit: 0, window: 0 }
     const times = new Map(limits.map(({ window }) => [window, this.timeIn(meter, window, now)]))
     for (const [window, time] of times) this.latest.set(`${meter} ${window}`, time)
-    const event = { key, meter, times }
-    this.events.push(event)
-    this.receipts.set(key, { answer, event })
+    for (const key of keys) this.replace(key, { answer, event: { key, meter, times } })
     this.accepted = { meter, limits, at: now, enforcing }
     return answer
+  }
+
+  /** What it was held by goes. */
+  private replace(key: string, receipt: Receipt): void {
+    const before = this.receipts.get(key)?.event
+    this.events = this.events.filter((each) => each !== before)
+    if (receipt.event) this.events.push(receipt.event)
+    this.receipts.set(key, receipt)
   }
 
   /** A transaction is so long ago that nothing is known of it any more. */
@@ -276,25 +405,47 @@ export class ModelTenant {
     }
   }
 
-  refund(keys: readonly string[]): number {
+  /** @param signatures what had proven them. */
+  refund(keys: readonly string[], signatures: readonly string[]): number {
     let refunded = 0
+    let forwarded = 0
     for (const key of keys) {
       const receipt = this.receipts.get(key)
-      if (receipt && receipt.answer.answer !== 'CHARGED') continue
+      const answer = receipt?.answer.answer
+      if (receipt && answer !== 'CHARGED' && answer !== 'HELD' && answer !== 'FORWARDED') continue
+      if (answer === 'FORWARDED') forwarded++
       this.receipts.set(key, { answer: EXPIRED, event: undefined })
       const { event } = receipt ?? {}
       if (!event || !this.events.includes(event)) continue
       refunded++
       this.events = this.events.filter((each) => each !== event)
     }
+    for (const each of signatures) {
+      const proven = this.proven.get(each)
+      if (proven !== undefined) this.proven.set(each, Math.max(0, proven - forwarded))
+    }
     return refunded
+  }
+
+  /** Recipients that are held. */
+  held(now: number): number {
+    return this.count('held', HOLDS_WINDOW, now).held
+  }
+
+  /** It is so long ago that a signature was used that it has proven nothing. */
+  forgetSignature(signature: string): void {
+    this.proven.delete(signature)
   }
 
   /**
    * How many events a window holds; how many there were within its length at `least`, and within its length and the
    * bucket that is running at `most`.
    */
-  count(meter: Meter, window: number, now: number): { held: number; least: number; most: number } {
+  count(
+    meter: Counter,
+    window: number,
+    now: number,
+  ): { held: number; least: number; most: number } {
     const time = this.timeIn(meter, window, now)
     const times = this.events
       .filter((event) => event.meter === meter && event.times.has(window))
@@ -315,7 +466,7 @@ export class ModelTenant {
     }
   }
 
-  private timeIn(meter: Meter, window: number, now: number): number {
+  private timeIn(meter: Counter, window: number, now: number): number {
     return Math.max(now, this.latest.get(`${meter} ${window}`) ?? now)
   }
 }

@@ -26,6 +26,7 @@ export const DEFAULTS: Defaults = {
   mode: 'enforce',
   override: undefined,
   warnAt: [50, 80, 95],
+  acceptsForwards: false,
 }
 
 /** One recipient, with all that a test does not care for filled in. */

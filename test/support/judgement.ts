@@ -28,7 +28,12 @@ export const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 export function snapshotWith({
   mode,
   restricted,
-}: { mode?: Mode | undefined; restricted?: Scope | undefined } = {}): Snapshot {
+  forwards = false,
+}: {
+  mode?: Mode | undefined
+  restricted?: Scope | undefined
+  forwards?: boolean
+} = {}): Snapshot {
   return {
     tenant: 'contoso',
     domainsToken: 'd1',
@@ -37,6 +42,7 @@ export function snapshotWith({
     restricted,
     restrictedBy: restricted ? 'automatic' : '',
     case: restricted ? 'contoso:1' : '',
+    forwards,
     domains: new Map([
       ['contoso.com', true],
       ['contoso.net', false],

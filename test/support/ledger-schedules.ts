@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charge, Meter } from '../../src/allowance/ledger'
+import type {
+  Charge,
+  Defaults,
+  Meter,
+  Settlement,
+  SettlementResult,
+} from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
 import type { Event } from '../../src/events/event'
 import type { Mode } from '../../src/mode'
 import { DEFAULTS, type Allowance } from './allowance'
+import { plantInScripts } from './faults'
 import {
   ABOVE_SENDER,
+  MODEL_HOLDS,
   MODEL_LIMITS,
   ModelTenant,
   SENDER,
@@ -29,12 +37,27 @@ const charge = fc.record({
   tenant,
   transaction,
   ordinal,
-  meter: fc.constantFrom<Meter>('unregistered', 'unregistered', 'unregistered', 'null'),
+  meter: fc.constantFrom<Charge['meter']>('unregistered', 'unregistered', 'unregistered', 'null'),
+  late: fc.constantFrom(...Array<boolean>(9).fill(false), true),
+})
+
+const signature = fc.constantFrom('s0', 's1')
+const signatures = fc.constantFrom<string[]>([], ['s0'], ['s1'], ['s0', 's1'])
+
+/** A message of one or more recipients is there. */
+const settle = fc.record({
+  kind: fc.constant('settle' as const),
+  tenant,
+  transaction,
+  ordinals: fc.uniqueArray(ordinal, { minLength: 1, maxLength: 4 }),
+  meter: fc.constantFrom<Settlement['meter']>('forwarded', 'forwarded', 'unregistered'),
+  signatures,
   late: fc.constantFrom(...Array<boolean>(9).fill(false), true),
 })
 
 const operation = fc.oneof(
   { weight: 12, arbitrary: charge },
+  { weight: 7, arbitrary: settle },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -49,6 +72,7 @@ const operation = fc.oneof(
       tenant,
       transaction,
       ordinals: fc.uniqueArray(ordinal, { minLength: 1, maxLength: 5 }),
+      signatures,
     }),
   },
   {
@@ -80,6 +104,8 @@ const operation = fc.oneof(
       tenant,
       limits: limitsOf,
       nullLimits: limitsOf,
+      forwardedLimits: fc.option<string>(limitsOf),
+      acceptsForwards: fc.boolean(),
       mode: fc.constantFrom<Mode>('enforce', 'enforce', 'enforce', 'monitor', 'off'),
     }),
   },
@@ -103,12 +129,17 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reload' as const), tenant }) },
   {
     weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('forgetSignature' as const), tenant, signature }),
+  },
+  {
+    weight: 1,
     arbitrary: fc.record({ kind: fc.constant('forget' as const), tenant, transaction }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('renew' as const), tenant }) },
 )
 
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+type SettleOperation = typeof settle extends fc.Arbitrary<infer T> ? T : never
 type ChargeOperation = typeof charge extends fc.Arbitrary<infer T> ? T : never
 
 /** Recipients one after the other, over many turns of the ring. */
@@ -121,7 +152,7 @@ const steadily = fc.array(
         tenant: fc.constant(0),
         transaction: fc.constant(0),
         ordinal: fc.integer({ min: 1, max: 1000 }),
-        meter: fc.constant<Meter>('unregistered'),
+        meter: fc.constant<Charge['meter']>('unregistered'),
         late: fc.constant(false),
       }),
     },
@@ -142,6 +173,7 @@ const steadily = fc.array(
           minLength: 1,
           maxLength: 30,
         }),
+        signatures: fc.constant<string[]>([]),
       }),
     },
   ),
@@ -151,9 +183,13 @@ const steadily = fc.array(
 const schedule = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.tuple(limitsOf, fc.array(operation, { maxLength: 60, size: 'max' })),
+    arbitrary: fc.tuple(
+      limitsOf,
+      fc.option<string>(limitsOf),
+      fc.array(operation, { maxLength: 60, size: 'max' }),
+    ),
   },
-  { weight: 1, arbitrary: fc.tuple(fc.constant('5/1m defer'), steadily) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('5/1m defer'), fc.constant<string | null>(null), steadily) },
 )
 
 /**
@@ -163,17 +199,28 @@ const schedule = fc.oneof(
 export function ledgerFollowsModel(
   allowance: Allowance,
   tally = new Tally(),
-): fc.IAsyncProperty<[schedule: [limits: string, operations: Operation[]]]> {
-  return fc.asyncProperty(schedule, async ([limits, operations]) => {
+): fc.IAsyncProperty<
+  [schedule: [limits: string, forwardedLimits: string | null, operations: Operation[]]]
+> {
+  return fc.asyncProperty(schedule, async ([limits, forwardedLimits, operations]) => {
     const run = new Run(allowance, `r${++runs}`, tally)
     tally.schedules++
-    await run.begin(limits)
+    await run.begin(limits, forwardedLimits)
     for (const each of operations) {
       await run.apply(each)
       tally.steps++
     }
   })
 }
+
+/** So few holds at once that schedules come to that bound. */
+export const FEW_HOLDS = plantInScripts([
+  {
+    file: 'src/store/lua/holds.lua',
+    find: 'MOST_HOLDS = 200',
+    replace: `MOST_HOLDS = ${MODEL_HOLDS}`,
+  },
+])
 
 /** What schedules have done. */
 export class Tally {
@@ -210,8 +257,8 @@ class Run {
     this.ids = [`${name}-a`, `${name}-b`]
   }
 
-  async begin(limits: string): Promise<void> {
-    for (const at of this.ids.keys()) await this.register(at, limits)
+  async begin(limits: string, forwardedLimits: string | null): Promise<void> {
+    for (const at of this.ids.keys()) await this.register(at, limits, forwardedLimits)
   }
 
   async apply(operation: Operation): Promise<void> {
@@ -232,14 +279,24 @@ class Run {
         break
       case 'refund': {
         const keys = operation.ordinals.map((each) => `${operation.transaction}/${each}`)
-        const expected = model.refund(keys)
+        const expected = model.refund(keys, operation.signatures)
         const refunded = await this.allowance.ledger.refund(
           id,
           `F1.${operation.transaction}`,
           operation.ordinals,
+          operation.signatures,
         )
         assert.equal(refunded, expected, 'refunded')
         this.tally.count('given back', refunded)
+        break
+      }
+      case 'settle':
+        await this.settle(operation)
+        break
+      case 'forgetSignature': {
+        const { client, keys } = this.allowance.store
+        model.forgetSignature(operation.signature)
+        await client.unlink(keys.signature(id, operation.signature))
         break
       }
       case 'lift':
@@ -249,9 +306,10 @@ class Run {
         )
         break
       case 'set': {
-        const { limits, nullLimits, mode } = operation
-        model.set(limits, nullLimits, mode)
-        await registry.setTenant(id, { limits, nullLimits, mode })
+        const { limits, nullLimits, forwardedLimits, mode } = operation
+        model.set(limits, nullLimits, forwardedLimits, mode)
+        model.acceptsForwards = operation.acceptsForwards
+        await registry.setTenant(id, { limits, nullLimits, forwardedLimits, mode })
         break
       }
       case 'block':
@@ -280,7 +338,7 @@ class Run {
           await registry.removeTenant(id)
           // Two tenants of one name are told apart by the moment of their registration.
           await clock.set(this.allowance.store, Math.max(clock.now, this.lastBirth) + 1)
-          await this.register(at, MODEL_LIMITS[0])
+          await this.register(at, MODEL_LIMITS[0], null)
         }
     }
     await this.compare(at)
@@ -300,7 +358,32 @@ class Run {
 
   private send(operation: ChargeOperation): Promise<ChargeResult> {
     const ledger = operation.late ? this.allowance.late : this.allowance.ledger
-    return ledger.charge(this.recipient(this.ids[operation.tenant]!, operation), DEFAULTS)
+    const recipient = this.recipient(this.ids[operation.tenant]!, operation)
+    return ledger.charge(recipient, this.defaultsOf(operation.tenant))
+  }
+
+  private defaultsOf(tenant: number): Defaults {
+    return this.models[tenant]!.acceptsForwards ? ACCEPTING : DEFAULTS
+  }
+
+  private async settle(operation: SettleOperation): Promise<void> {
+    const { tenant: at, transaction: number, ordinals, meter, signatures: proof, late } = operation
+    const { ledger: inTime, late: tooLate, clock } = this.allowance
+    const result = await (late ? tooLate : inTime).settle(
+      {
+        ...{ tenant: this.ids[at]!, meter, transaction: `F1.${number}`, ordinals },
+        signatures: proof,
+        ...{ domain: SENDER, connector: '', ip: '' },
+      },
+      this.defaultsOf(at),
+    )
+    const model = this.models[at]!
+    const keys = ordinals.map((each) => `${number}/${each}`)
+    const expected = model.settle(clock.now, keys, meter, proof, late)
+    assert.deepEqual({ ...shown(result), ...ofSettlement(result) }, expected)
+    model.assertNeverOver(result.meter)
+    this.tally.count(`${result.answer} at the end of DATA`)
+    if (result.exhausted) this.tally.count('signature used up')
   }
 
   private expect(operation: ChargeOperation, result: ChargeResult): void {
@@ -308,11 +391,9 @@ class Run {
     const model = this.models[operation.tenant]!
     const key = `${operation.transaction}/${operation.ordinal}`
     const expected = model.charge(this.allowance.clock.now, key, meter, late)
-    const { answer, used, limit, window, windows, firstWouldTrip, scope } = result
-    const actual: ModelAnswer = { answer, used, limit, window, windows, firstWouldTrip, scope }
-    assert.deepEqual(actual, expected)
+    assert.deepEqual(shown(result), expected)
     model.assertNeverOver(meter)
-    this.tally.count(answer)
+    this.tally.count(result.answer)
   }
 
   private async cover(
@@ -333,18 +414,27 @@ class Run {
     model.cover(domain, coverage)
   }
 
-  private async register(at: number, limits: string): Promise<void> {
+  private async register(
+    at: number,
+    limits: string,
+    forwardedLimits: string | null,
+  ): Promise<void> {
     const id = this.ids[at]!
-    const settings = { limits, nullLimits: limits, mode: 'enforce' } as const
+    const settings = { limits, nullLimits: limits, forwardedLimits, mode: 'enforce' } as const
     await this.allowance.registry.addTenant(id, settings, 'test')
     this.tokens.set(id, await this.allowance.domainsToken(id))
     this.lastBirth = this.allowance.clock.now
     this.models[at] = new ModelTenant(limits, this.models[at])
+    this.models[at].set(limits, limits, forwardedLimits, 'enforce')
   }
 
   private recipient(
     id: string,
-    { meter, transaction, ordinal }: { meter: Meter; transaction: number; ordinal: number },
+    {
+      meter,
+      transaction,
+      ordinal,
+    }: { meter: Charge['meter']; transaction: number; ordinal: number },
   ): Charge {
     return {
       ...{ tenant: id, meter, transaction: `F1.${transaction}`, ordinal },
@@ -369,6 +459,9 @@ class Run {
     const { now } = this.allowance.clock
     this.compareWindows(model, 'unregistered', usage.unregistered, now)
     this.compareWindows(model, 'null', usage.null, now)
+    assert.equal(usage.held, model.held(now), 'held')
+    assert.equal(usage.forwarded !== undefined, model.forwards)
+    this.compareWindows(model, 'forwarded', usage.forwarded ?? [], now)
   }
 
   private compareWindows(
@@ -398,12 +491,36 @@ class Run {
   }
 }
 
+const ACCEPTING: Defaults = { ...DEFAULTS, acceptsForwards: true }
+
+function shown(result: ChargeResult): ModelAnswer {
+  const { answer, used, limit, window, windows, firstWouldTrip, scope } = result
+  return { answer, used, limit, window, windows, firstWouldTrip, scope }
+}
+
+function ofSettlement({
+  meter,
+  exhausted,
+}: SettlementResult): Pick<SettlementResult, 'meter' | 'exhausted'> {
+  return { meter, exhausted }
+}
+
 function shapeOf(event: Event): ModelEvent {
   switch (event.kind) {
     case 'allowance':
-      return { kind: 'allowance', window: event.window, percent: event.percent }
+      return {
+        kind: 'allowance',
+        meter: meterOf(event),
+        window: event.window,
+        percent: event.percent,
+      }
     case 'resolved':
-      return { kind: 'resolved', window: event.window!, percent: event.percent! }
+      return {
+        kind: 'resolved',
+        meter: meterOf(event),
+        window: event.window!,
+        percent: event.percent!,
+      }
     case 'restricted':
       return { kind: 'restricted', probation: event.probation === true }
     case 'lifted':
@@ -411,6 +528,10 @@ function shapeOf(event: Event): ModelEvent {
     default:
       throw new Error(`a ${event.kind} event`)
   }
+}
+
+function meterOf({ meter }: { readonly meter?: 'forwarded' }): Settlement['meter'] {
+  return meter ?? 'unregistered'
 }
 
 /** Ids are told apart, and what ends something names it: of that kind, and once. */

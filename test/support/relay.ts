@@ -143,7 +143,7 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
     const defaults = parseLimits('300/1h, 1500/1d')
     const usage = await this.#ledger.usage(tenant, { limits: defaults, nullLimits: defaults })
     if (!usage) throw new Error(`there is no tenant ${tenant}`)
-    return usage[meter]
+    return usage[meter] ?? []
   }
 
   restriction(tenant: string): Promise<Restriction | undefined> {

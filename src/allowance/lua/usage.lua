@@ -2,19 +2,22 @@
 --
 -- KEYS[1] tenant   KEYS[2] usage
 -- ARGV[1] limits and ARGV[2] null limits of a tenant that has none of its own
--- Reply: { server time in ms, the first would-be trip or '', the probation that holds or '', { meter, window in ms, limit, 1 if it defers, used,
---          newest bucket, then bucket and count of every bucket that holds something } … }; false: no such tenant
+-- Reply: { server time in ms, the first would-be trip or '', the probation that holds or '', how many recipients are held, 1 if it
+--          has an allowance for forwards, { meter, window in ms, limit, 1 if it defers, used, newest bucket, then bucket and count of every bucket that
+--          holds something } … }; false: no such tenant
 --
 -- @include clock
 -- @include ring
 -- @include limits
 -- @include probation
+-- @include holds
 local now = now_ms()
-local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits', 'probation')
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits', 'probation', 'forwardedLimits')
 if not tenant[1] then return false end
 
 local probation = probation_at(tenant[4], now)
-local reply = { now, redis.call('HGET', KEYS[2], 'wouldTrip') or '', probation and tenant[4] or '' }
+local _, _, held = advance(redis.call('HGET', KEYS[2], HOLDS_FIELD), bucket_of(now, HOLDS_WINDOW))
+local reply = { now, redis.call('HGET', KEYS[2], 'wouldTrip') or '', probation and tenant[4] or '', held, tenant[5] and 1 or 0 }
 
 local function read(meter, limits)
   for _, limit in ipairs(limits) do
@@ -35,5 +38,6 @@ local function read(meter, limits)
 end
 
 read('u', limits_in_force(tenant[2] or ARGV[1], probation))
+if tenant[5] then read('f', parse_limits(tenant[5])) end
 read('n', parse_limits(tenant[3] or ARGV[2]))
 return reply

@@ -13,13 +13,15 @@
 -- @include edges
 -- @include probation
 local now = now_ms()
-local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation')
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation', 'forwardedLimits')
 if not tenant[1] then return -1 end
 
 local limits = {}
 for _, limit in ipairs(limits_in_force(tenant[2] or ARGV[1], probation_at(tenant[3], now))) do
   limits['u' .. limit.window] = limit
 end
+
+for _, limit in ipairs(parse_limits(tenant[4] or '')) do limits['f' .. limit.window] = limit end
 
 local function holds(edge)
   local limit = limits[edge.field]

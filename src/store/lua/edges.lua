@@ -1,5 +1,5 @@
 -- Edges of an allowance: that a window has reached a percentage of its limit, told once and until it has fallen below
--- it again. Those that are open stand in the usage as `u<window>:<percent>:<event>:<when told, in ms>`, joined by commas.
+-- it again. Those that are open stand in the usage as `<meter><window>:<percent>:<event>:<when told, in ms>`, joined by commas.
 -- Needs event.
 
 -- So long an edge stays open, in ms, unless its window is shorter: a client that has recipients given back and counted
@@ -46,5 +46,6 @@ end
 local function end_edge(tenant_key, random, edge)
   raise_event(tenant_key, random, 'resolved', {
     resolves = edge.event, of = 'allowance', percent = edge.percent, window = window_of(edge),
+    meter = string.sub(edge.field, 1, 1) == 'f' and 'forwarded' or nil,
   })
 end

@@ -3,9 +3,9 @@
 -- KEYS[1] tenant   KEYS[2] domains   KEYS[3] restriction
 -- ARGV[1] the domains token that the caller knows, or empty   ARGV[2] longest list to send along
 -- Reply: { domains token, state token, mode or '', restriction's scope or '', by or '', case or '', 1 if events wait,
--- the domains }; false: no such tenant. The domains are: 'same' (the caller's token still holds), 'long' (read it with HSCAN), or names and packed
+-- 1 if there is an allowance for forwards, the domains }; false: no such tenant. The domains are: 'same' (the caller's token still holds), 'long' (read it with HSCAN), or names and packed
 -- values in turn.
-local tenant = redis.call('HMGET', KEYS[1], 'domains', 'state', 'mode', 'createdAt', 'events')
+local tenant = redis.call('HMGET', KEYS[1], 'domains', 'state', 'mode', 'createdAt', 'events', 'forwardedLimits')
 if not tenant[4] then return false end
 
 local restriction = redis.call('HMGET', KEYS[3], 'scope', 'by', 'case')
@@ -20,5 +20,5 @@ end
 return {
   tenant[1] or '', tenant[2] or '', tenant[3] or '',
   restriction[1] or '', restriction[2] or '', restriction[3] or '',
-  tenant[5] and tenant[5] ~= '' and 1 or 0, domains,
+  tenant[5] and tenant[5] ~= '' and 1 or 0, tenant[6] and 1 or 0, domains,
 }

@@ -13,7 +13,7 @@ if redis.call('EXISTS', KEYS[4]) == 1 then return { 'restricted' } end
 local reply = { 'gone' }
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local had = {}
-  for _, field in ipairs({ 'name', 'mode', 'limits', 'nullLimits', 'contact', 'source' }) do
+  for _, field in ipairs({ 'name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact', 'source' }) do
     local value = redis.call('HGET', KEYS[1], field)
     if value then had[#had + 1] = field .. '=' .. value end
   end

@@ -1,0 +1,211 @@
+import type { Defaults, Settlement, SettlementResult } from '../src/allowance/ledger'
+import type { Config } from '../src/config'
+import { within } from '../src/deadline'
+import type { NoProof, Proof } from '../src/forwarded/prove'
+import type { Charges, RecipientCharge } from '../src/relay/charges'
+import type { Engine } from '../src/relay/engine'
+import { isRefusedForeign, modeOf } from '../src/relay/judge'
+import { outcomeOf } from '../src/relay/outcome'
+import { REPLIES } from '../src/relay/reply'
+import { redisFailure } from '../src/store/failure'
+import { acceptedDomainOf, type Snapshot } from '../src/tenants/snapshot'
+import type { Answer } from './guard'
+import type { Connection } from './haraka'
+import type { Report } from './report'
+import { mayBeTaken } from './settlement'
+import type { Transit } from './transit'
+import type { Troubles } from './troubles'
+import { uncounted } from './uncounted'
+
+/** How long a message waits for a tenant that this process does not know any more, in ms. */
+const LOAD_DEADLINE = 5000
+
+/** Looks for the proof that the message of a transaction is a forward; must not reject, and ends in a few seconds. */
+export type Prove = (
+  transit: Transit,
+  isAccepted: (domain: string) => boolean,
+  arcSealers: readonly string[],
+) => Promise<Proof | NoProof>
+
+/** Where a message belongs, and what is needed to count it there. */
+interface Message {
+  readonly engine: Engine
+  readonly charges: Charges
+  readonly recipients: readonly RecipientCharge[]
+  readonly proof: Proof | NoProof
+}
+
+/**
+ * What happens at the end of DATA to recipients that were held: they are counted as forwarded or as unregistered, all of a
+ * message at once, which is then taken or not.
+ */
+export class Settling {
+  constructor(
+    private readonly report: Report,
+    private readonly config: () => Config,
+    private readonly defaults: () => Defaults,
+    private readonly engine: () => Engine | undefined,
+    private readonly troubles: Troubles,
+    private readonly prove: Prove,
+  ) {}
+
+  /** Answers to data_post; at once where nothing was held, as with nearly all mail. */
+  settle(connection: Connection, transit: Transit): Answer | Promise<Answer> {
+    const held = transit.charges?.held()
+    if (!held || held.size === 0) return undefined
+    transit.isSettling = true
+    return this.settleAll(connection, transit, transit.charges!, held).finally(
+      () => (transit.isSettling = false),
+    )
+  }
+
+  /** Recipients of one transaction may be of two tenants, where AUTH came in between. */
+  private async settleAll(
+    connection: Connection,
+    transit: Transit,
+    charges: Charges,
+    held: ReadonlyMap<string, readonly RecipientCharge[]>,
+  ): Promise<Answer> {
+    const wasTaken = mayBeTaken(transit.transaction)
+    for (const [tenant, all] of held) {
+      const recipients = all.filter(wasTaken)
+      if (recipients.length === 0) continue
+      const answer = await this.settleTenant(connection, transit, charges, tenant, recipients)
+      if (answer !== undefined) {
+        for (const each of [...held.values()].flat()) each.passes = false
+        return answer
+      }
+    }
+    return undefined
+  }
+
+  private async settleTenant(
+    connection: Connection,
+    transit: Transit,
+    charges: Charges,
+    tenant: string,
+    recipients: readonly RecipientCharge[],
+  ): Promise<Answer> {
+    const engine = this.engine()
+    const snapshot = engine && (await knownOrLoaded(engine, tenant))
+    if (!engine || !snapshot) return this.uncounted(transit, charges, recipients, 'tenant-unknown')
+    const { registryState } = engine
+    if (registryState !== 'usable') {
+      return this.uncounted(transit, charges, recipients, `registry-${registryState}`)
+    }
+    const { arcSealers } = this.config().forwarded
+    const isAccepted = (domain: string): boolean => acceptedDomainOf(snapshot, domain) !== undefined
+    const proof = await this.prove(transit, isAccepted, arcSealers)
+    // The client went away: Haraka does not take the message any more (plugins.js, run_next_hook).
+    if (transit.hasEnded) return undefined
+    if (proof.kind === 'none' && this.refusesForeign(transit, snapshot)) {
+      transit.refused += recipients.length
+      this.report.refused(connection, transit, 'foreign')
+      return REPLIES.foreign
+    }
+    return this.count(connection, transit, snapshot, { engine, charges, recipients, proof })
+  }
+
+  private refusesForeign({ standing }: Transit, snapshot: Snapshot): boolean {
+    const config = this.config()
+    return modeOf(snapshot, config) === 'enforce' && isRefusedForeign(standing, config)
+  }
+
+  private async count(
+    connection: Connection,
+    transit: Transit,
+    snapshot: Snapshot,
+    message: Message,
+  ): Promise<Answer> {
+    const { engine, charges, recipients, proof } = message
+    const { tenant, sender } = recipients[0]!
+    const signatures = proof.kind === 'none' ? [] : proof.signatures
+    const settlement: Settlement = {
+      ...{ tenant, ...sender, transaction: transit.transaction.uuid },
+      meter: proof.kind === 'none' ? 'unregistered' : 'forwarded',
+      ...{ ordinals: recipients.map(({ ordinal }) => ordinal), signatures },
+    }
+    for (const each of recipients) each.signatures = signatures
+    let result: SettlementResult
+    try {
+      result = await engine.ledger.settle(settlement, this.defaults())
+    } catch (error) {
+      this.troubles.tell('charge', error)
+      const reason = redisFailure(error)
+      if (engine.store.changedNothing(error)) {
+        return this.uncounted(transit, charges, recipients, reason)
+      }
+      // Its charge stands where it was made and the message is taken.
+      for (const each of recipients) charges.close(each, 'unknown')
+      return uncounted(this.policy, transit, recipients.length, reason)
+    }
+    this.troubles.over('charge')
+    return this.counted(connection, transit, snapshot, message, result)
+  }
+
+  private counted(
+    connection: Connection,
+    transit: Transit,
+    snapshot: Snapshot,
+    { engine, charges, recipients, proof }: Message,
+    result: SettlementResult,
+  ): Answer {
+    const { answer } = result
+    const { tenant } = recipients[0]!
+    const isCounted = answer === 'CHARGED' || answer === 'FORWARDED'
+    for (const each of recipients) {
+      if (isCounted || answer === 'TRIPPED') charges.close(each, isCounted ? 'counted' : 'none')
+      // Nothing was done with it: its hold must not wait for the message to end.
+      else charges.drop(each)
+    }
+    const outcome = outcomeOf(result, this.config())
+    if (answer === 'FORWARDED') transit.isForwarded()
+    if (answer === 'REGISTERED') transit.isRegistered = true
+    if (isCounted) {
+      this.report.settled(connection, transit, recipients.length, result, proof)
+      if (result.windows.some(({ reached }) => reached > 0)) engine.eventsPending(tenant)
+    } else if (answer === 'TRIPPED') {
+      transit.refused += recipients.length
+      engine.indexRestriction(tenant)
+      engine.eventsPending(tenant)
+      this.report.tripped(connection, transit, result, connection.remote.ip)
+    } else if (outcome.token === 'undecidable') {
+      const reason = `settle ${answer.toLowerCase()}`
+      return uncounted(this.policy, transit, recipients.length, reason)
+    } else if (outcome.reply) {
+      if (outcome.verdict === 'refuse') transit.refused += recipients.length
+      else transit.deferred += recipients.length
+      this.report.refused(connection, transit, outcome.token)
+    }
+    if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
+      engine.directory.restrictionSeen(tenant, result.scope, snapshot.stateToken)
+    } else if (!isCounted) {
+      engine.directory.refresh(tenant)
+    }
+    return outcome.reply
+  }
+
+  private get policy(): Parameters<typeof uncounted>[0] {
+    return { report: this.report, config: this.config() }
+  }
+
+  /** Nothing was done with them, and nothing is to be done any more. */
+  private uncounted(
+    transit: Transit,
+    charges: Charges,
+    recipients: readonly RecipientCharge[],
+    reason: string,
+  ): Answer {
+    for (const each of recipients) charges.drop(each)
+    return uncounted(this.policy, transit, recipients.length, reason)
+  }
+}
+
+async function knownOrLoaded(engine: Engine, tenant: string): Promise<Snapshot | undefined> {
+  const { directory } = engine
+  try {
+    return directory.peek(tenant) ?? (await within(LOAD_DEADLINE, directory.load(tenant)))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,16 @@
+-- Takes a recipient out of the buckets that its receipt names, unless these have left their windows. `rings` holds the
+-- fields of the usage that are to be written afterwards. Needs ring.
+--
+-- The ring stays at its newest bucket: it need not move on for that, and must not where the clock runs backward.
+local function give_back(usage_key, rings, buckets)
+  for field, text in string.gmatch(buckets, '(%w+):(%d+)') do
+    local bucket = tonumber(text)
+    local ring = rings[field] or redis.call('HGET', usage_key, field)
+    if ring then
+      local newest, total = struct.unpack(HEAD, ring)
+      if bucket > newest - BUCKETS and count_in(ring, bucket) > 0 then
+        rings[field] = adjusted(ring, newest, total, bucket, -1)
+      end
+    end
+  end
+end

@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Settlement, SettlementResult } from '../../src/allowance/ledger'
+import type { Usage } from '../../src/allowance/usage'
+import { Allowance, DEFAULTS } from '../support/allowance'
+import { useRedis } from '../support/registry'
+
+useRedis()
+
+const FORWARDS = { limits: '3/1h', forwardedLimits: '6/1h' }
+
+interface Message {
+  readonly meter?: Settlement['meter']
+  readonly signatures?: readonly string[]
+  readonly acceptsForwards?: boolean
+}
+
+/** A message whose recipients are held. */
+class Held {
+  readonly ordinals: number[] = []
+
+  constructor(
+    private readonly allowance: Allowance,
+    readonly transaction = allowance.transaction(),
+  ) {}
+
+  static async of(allowance: Allowance, recipients: number): Promise<Held> {
+    const held = new Held(allowance)
+    for (let ordinal = 1; ordinal <= recipients; ordinal++) {
+      const { transaction } = held
+      const { answer } = await allowance.charge({ transaction, ordinal })
+      assert.equal(answer, 'HELD')
+      held.ordinals.push(ordinal)
+    }
+    return held
+  }
+
+  settle({
+    meter = 'forwarded',
+    signatures = [],
+    acceptsForwards = false,
+  }: Message = {}): Promise<SettlementResult> {
+    const { transaction, ordinals } = this
+    return this.allowance.ledger.settle(
+      {
+        ...{ tenant: 'contoso', transaction, meter, ordinals, signatures },
+        ...{ domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' },
+      },
+      { ...DEFAULTS, acceptsForwards },
+    )
+  }
+
+  refund(signatures: readonly string[] = []): Promise<number> {
+    return this.allowance.ledger.refund('contoso', this.transaction, this.ordinals, signatures)
+  }
+}
+
+function numbersOf(usage: Usage): { unregistered: number[]; forwarded: number[]; held: number } {
+  const used = (windows: Usage['null'] = []): number[] => windows.map((window) => window.used)
+  const { unregistered, forwarded, held } = usage
+  return { unregistered: used(unregistered), forwarded: used(forwarded), held }
+}
+
+describe('holds', () => {
+  it('neither count nor trip, however many there are up to 200, and then there are no more', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    for (let at = 0; at < 200; at++) assert.equal((await allowance.charge()).answer, 'HELD')
+    const { answer, used, limit } = await allowance.charge()
+    assert.deepEqual([answer, used, limit], ['BUSY', 200, 200])
+    assert.deepEqual(numbersOf(await allowance.usage()), {
+      ...{ unregistered: [0], forwarded: [0], held: 200 },
+    })
+    assert.equal(await allowance.restriction(), undefined)
+  })
+
+  it('of a killed process end by themselves, when ten minutes have passed', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    await Held.of(allowance, 3)
+    await allowance.advance(600_000)
+    assert.equal((await allowance.usage()).held, 3)
+    await allowance.advance(10_000)
+    assert.equal((await allowance.usage()).held, 0)
+  })
+
+  it('are ended by a refund, once', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const held = await Held.of(allowance, 2)
+    assert.equal(await held.refund(), 2)
+    assert.equal(await held.refund(), 0)
+    assert.equal((await allowance.usage()).held, 0)
+    assert.equal((await held.settle()).answer, 'EXPIRED')
+  })
+
+  it('of before a lift are gone, and end none of after it', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const before = await Held.of(allowance, 2)
+    await allowance.block('unregistered')
+    await allowance.lift()
+    assert.equal((await allowance.usage()).held, 0)
+    await Held.of(allowance, 2)
+    assert.equal((await before.settle()).answer, 'FORWARDED')
+    assert.deepEqual(numbersOf(await allowance.usage()), {
+      ...{ unregistered: [0], forwarded: [2], held: 2 },
+    })
+  })
+
+  it('are not made for a tenant without an allowance for forwards', async () => {
+    const allowance = await Allowance.create({ limits: '3/1h' })
+    assert.equal((await allowance.charge()).answer, 'CHARGED')
+    assert.equal((await allowance.usage()).forwarded, undefined)
+  })
+})
+
+describe('a message that is there', () => {
+  it('moves from what is held to the meter of forwards, once', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const held = await Held.of(allowance, 2)
+    const first = await held.settle()
+    assert.deepEqual([first.answer, first.meter, first.used], ['FORWARDED', 'forwarded', 2])
+    const again = await held.settle()
+    assert.deepEqual([again.answer, again.used], ['FORWARDED', 2])
+    // What it was taken for first stands.
+    assert.equal((await held.settle({ meter: 'unregistered' })).answer, 'FORWARDED')
+    assert.deepEqual(numbersOf(await allowance.usage()), {
+      ...{ unregistered: [0], forwarded: [2], held: 0 },
+    })
+  })
+
+  it('without proof is unregistered, and trips with all its recipients or counts them all', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const [first, second] = [await Held.of(allowance, 2), await Held.of(allowance, 2)]
+    assert.equal((await first.settle({ meter: 'unregistered' })).answer, 'CHARGED')
+    const { answer, used, limit } = await second.settle({ meter: 'unregistered' })
+    assert.deepEqual([answer, used, limit], ['TRIPPED', 2, 3])
+    assert.deepEqual(numbersOf(await allowance.usage()), {
+      ...{ unregistered: [2], forwarded: [0], held: 0 },
+    })
+    const restriction = await allowance.restriction()
+    assert.equal(restriction?.reason, 'allowance of 3/1h exceeded by a message to 2 recipients')
+    assert.equal((await second.settle({ meter: 'unregistered' })).answer, 'TRIPPED')
+  })
+
+  it('past the allowance for forwards restricts the tenant, and says which allowance it was', async () => {
+    const allowance = await Allowance.create({ ...FORWARDS, forwardedLimits: '2/1h' })
+    await (await Held.of(allowance, 2)).settle()
+    assert.equal((await (await Held.of(allowance, 1)).settle()).answer, 'TRIPPED')
+    const restriction = await allowance.restriction()
+    assert.equal(restriction?.reason, 'forwarded allowance of 2/1h exceeded')
+    assert.equal(restriction?.trigger?.meter, 'forwarded')
+    const [event] = (await allowance.events()).filter(({ kind }) => kind === 'restricted')
+    assert.equal(event?.kind === 'restricted' && event.trigger?.meter, 'forwarded')
+  })
+
+  it('is only deferred where its limit says so, and its hold is ended by the refund', async () => {
+    const allowance = await Allowance.create({ ...FORWARDS, forwardedLimits: '2/1h defer' })
+    await (await Held.of(allowance, 2)).settle()
+    const held = await Held.of(allowance, 1)
+    assert.equal((await held.settle()).answer, 'DEFER')
+    assert.equal((await allowance.usage()).held, 1)
+    assert.equal(await held.refund(), 1)
+    assert.equal((await allowance.usage()).held, 0)
+    assert.equal(await allowance.restriction(), undefined)
+  })
+
+  it('whose receipts have expired meanwhile is counted all the same', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const held = await Held.of(allowance, 2)
+    const { client, keys } = allowance.store
+    await client.unlink(keys.receipt('contoso', held.transaction))
+    assert.equal((await held.settle({ meter: 'unregistered' })).answer, 'CHARGED')
+    assert.deepEqual(await allowance.used(), [2])
+  })
+
+  it('is given back where it is not taken in the end', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const held = await Held.of(allowance, 2)
+    await held.settle()
+    assert.equal(await held.refund(), 2)
+    assert.deepEqual(numbersOf(await allowance.usage()).forwarded, [0])
+  })
+
+  it('may have thousands of recipients', async () => {
+    const allowance = await Allowance.create({ ...FORWARDS, limits: '10000/1h' })
+    const many = new Held(allowance)
+    many.ordinals.push(...Array.from({ length: 9000 }, (_, at) => at + 1))
+    assert.equal((await many.settle({ meter: 'unregistered' })).answer, 'CHARGED')
+    assert.deepEqual(await allowance.used(), [9000])
+    assert.equal((await many.settle({ meter: 'unregistered' })).answer, 'CHARGED')
+    assert.equal(await many.refund(), 9000)
+    assert.deepEqual(await allowance.used(), [0])
+  })
+
+  it('of a restricted tenant is refused, and a forward only where that is wanted', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const [first, second] = [await Held.of(allowance, 1), await Held.of(allowance, 1)]
+    await allowance.block('unregistered')
+    assert.equal((await first.settle()).answer, 'RESTRICTED')
+    const accepting = { acceptsForwards: true }
+    assert.equal(
+      (await second.settle({ ...accepting, meter: 'unregistered' })).answer,
+      'RESTRICTED',
+    )
+    assert.equal((await second.settle(accepting)).answer, 'FORWARDED')
+    const { answer } = await allowance.charge({ defaults: accepting })
+    assert.equal(answer, 'HELD')
+    assert.equal((await allowance.charge()).answer, 'RESTRICTED')
+  })
+
+  it('of a restricted tenant past the allowance for forwards leaves the restriction as it is', async () => {
+    const allowance = await Allowance.create({ ...FORWARDS, forwardedLimits: '1/1h' })
+    await allowance.block('unregistered')
+    const before = await allowance.restriction()
+    const accepting = { acceptsForwards: true }
+    const messages = [new Held(allowance), new Held(allowance)]
+    for (const message of messages) message.ordinals.push(1)
+    assert.equal((await messages[0]!.settle(accepting)).answer, 'FORWARDED')
+    assert.equal((await messages[1]!.settle(accepting)).answer, 'RESTRICTED')
+    assert.deepEqual(await allowance.restriction(), before)
+  })
+})
+
+describe('a signature', () => {
+  it('proves five recipients, of whatever messages, and no more', async () => {
+    const allowance = await Allowance.create({ limits: '9/1h', forwardedLimits: '99/1h' })
+    const proof = { signatures: ['s1'] }
+    assert.equal((await (await Held.of(allowance, 3)).settle(proof)).answer, 'FORWARDED')
+    const third = await (await Held.of(allowance, 3)).settle(proof)
+    assert.deepEqual(
+      [third.answer, third.meter, third.exhausted],
+      ['CHARGED', 'unregistered', true],
+    )
+    assert.equal((await (await Held.of(allowance, 2)).settle(proof)).answer, 'FORWARDED')
+    assert.equal((await (await Held.of(allowance, 1)).settle(proof)).exhausted, true)
+    const other = await (await Held.of(allowance, 1)).settle({ signatures: ['s2'] })
+    assert.equal(other.answer, 'FORWARDED')
+  })
+
+  it('proves nothing more beside another one either', async () => {
+    const allowance = await Allowance.create({ limits: '9/1h', forwardedLimits: '99/1h' })
+    await (await Held.of(allowance, 5)).settle({ signatures: ['s1', 's2'] })
+    for (const signatures of [['s2'], ['s1'], ['s3', 's2']]) {
+      assert.equal((await (await Held.of(allowance, 1)).settle({ signatures })).exhausted, true)
+    }
+  })
+
+  it('gets back what was not taken in the end, and never more than it has proven', async () => {
+    const allowance = await Allowance.create({ limits: '9/1h', forwardedLimits: '99/1h' })
+    const signatures = ['s1']
+    const { client, keys } = allowance.store
+    const proven = (): Promise<string | null> => client.get(keys.signature('contoso', 's1'))
+    const held = await Held.of(allowance, 3)
+    await held.settle({ signatures })
+    assert.equal(await proven(), '3')
+    await held.refund(signatures)
+    await held.refund(signatures)
+    assert.equal(await proven(), '0')
+    // What was counted as unregistered was proven by nothing.
+    const unproven = await Held.of(allowance, 1)
+    await unproven.settle({ meter: 'unregistered' })
+    await (await Held.of(allowance, 2)).settle({ signatures })
+    await unproven.refund(signatures)
+    assert.equal(await proven(), '2')
+  })
+
+  it('is remembered for the longest window from its last use on', async () => {
+    const allowance = await Allowance.create({ forwardedLimits: '9/1h, 99/2h' })
+    await (await Held.of(allowance, 1)).settle({ signatures: ['s1'] })
+    const { client, keys } = allowance.store
+    const left = await client.pttl(keys.signature('contoso', 's1'))
+    assert.ok(left > 7_100_000 && left <= 7_200_000, `${left} ms`)
+    await allowance.registry.setTenant('contoso', { forwardedLimits: 'unlimited' })
+    await (await Held.of(allowance, 1)).settle({ signatures: ['s1'] })
+    const longer = await client.pttl(keys.signature('contoso', 's1'))
+    assert.ok(longer > 86_300_000 && longer <= 86_400_000, `${longer} ms`)
+  })
+})
+
+describe('a preview', () => {
+  it('says what would become of a message, and changes nothing', async () => {
+    const allowance = await Allowance.create(FORWARDS)
+    const before = await allowance.everything()
+    const settlement: Settlement = {
+      ...{ tenant: 'contoso', transaction: 'explain', ordinals: [1], signatures: ['s1'] },
+      ...{ meter: 'forwarded', domain: 'other.example', connector: '', ip: '' },
+    }
+    const preview = await allowance.ledger.previewSettlement(settlement, DEFAULTS)
+    assert.deepEqual([preview.answer, preview.used, preview.limit], ['FORWARDED', 1, 6])
+    assert.deepEqual(await allowance.everything(), before)
+  })
+})
