@@ -62,37 +62,48 @@ declare module 'mailauth/lib/tools' {
 }
 
 // What mailauth's own declarations lack or have wrong.
-declare module 'mailauth/lib/dkim/verify' {
-  import type { Readable } from 'node:stream'
+declare module 'mailauth/lib/dkim/dkim-verifier' {
+  import { Writable } from 'node:stream'
   import type { ArcData } from 'mailauth/lib/arc'
+  import type { Fields } from 'mailauth/lib/tools'
 
-  /** As `dns.promises.resolve(name, 'TXT')`. */
-  export type TxtResolver = (name: string, type: string) => Promise<string[][]>
-  export interface VerifyOptions {
-    readonly resolver: TxtResolver
+  export interface VerifierOptions {
+    /** As `dns.promises.resolve(name, 'TXT')`. */
+    readonly resolver: (name: string, type: string) => Promise<string[][]>
     readonly minBitLength: number
+    /** Envelope sender; read from Return-Path where there is none. */
+    readonly sender?: string
   }
   export interface SignatureResult {
-    readonly signingDomain?: string
     readonly selector?: string
-    /** `b=`, without white space. */
-    readonly signature?: string
     readonly bodyHash?: string
     readonly bodyHashExpecting?: string
     readonly status: { readonly result: string; readonly comment?: string }
   }
-  export function dkimVerify(
-    message: Readable,
-    options: VerifyOptions,
-  ): Promise<{
-    /** In the order of the DKIM-Signature fields that can be read; others may follow. */
-    readonly results: readonly SignatureResult[]
+  /** A field that is going to be verified. */
+  export interface SignatureHeader {
+    /** AS: a seal, of which nothing comes here. */
+    readonly type: 'DKIM' | 'ARC' | 'AS'
+    /** Which of `bodyHashes` is for it. */
+    readonly bodyHashKey?: string
+    /** It cannot be verified, and has no result. */
+    readonly skip?: boolean
+  }
+  export class DkimVerifier extends Writable {
+    constructor(options: VerifierOptions)
+    /** Called with the header, before the body comes. */
+    protected messageHeaders(headers: Fields): Promise<void>
+    /** DKIM-Signature fields from the top down, then those of the newest ARC set. */
+    protected signatureHeaders: SignatureHeader[]
+    protected bodyHashes: Map<string, unknown>
     readonly arc: ArcData
-  }>
+    /** In the order of `signatureHeaders`, those of type ARC left out; one that says so where there is none. */
+    readonly results: readonly SignatureResult[]
+  }
 }
 
 declare module 'mailauth/lib/arc' {
-  import type { VerifyOptions } from 'mailauth/lib/dkim/verify'
+  import type { SignatureResult, VerifierOptions } from 'mailauth/lib/dkim/dkim-verifier'
 
   export interface ArcSet {
     readonly i: number
@@ -105,8 +116,12 @@ declare module 'mailauth/lib/arc' {
   }
   export function arc(
     data: ArcData,
-    options: VerifyOptions,
-  ): Promise<{ readonly status: { readonly result: string; readonly comment?: string } }>
+    options: VerifierOptions,
+  ): Promise<{
+    readonly status: { readonly result: string; readonly comment?: string }
+    /** Of the newest ARC-Message-Signature. */
+    readonly signature?: SignatureResult | false
+  }>
   export function sealMessage(
     message: Buffer,
     seal: {
@@ -119,4 +134,12 @@ declare module 'mailauth/lib/arc' {
       readonly headerList?: string
     },
   ): Promise<Buffer>
+}
+
+declare module 'mailauth/lib/parse-dkim-headers' {
+  /** Tags by their names, and `header`, the name of the field. */
+  const parse: (field: Buffer) => {
+    readonly parsed: Readonly<Record<string, { readonly value?: unknown } | string>>
+  }
+  export default parse
 }

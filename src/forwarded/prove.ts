@@ -1,13 +1,193 @@
-/** Authentic mail of `domain`, which was addressed to the tenant. */
+import type { Readable } from 'node:stream'
+import { within } from '../deadline'
+import { messageOf } from '../errors'
+import { readChain, sealedPass, type ArcChain } from './arc-chain'
+import { tellingReason, type Finding, type Reason, type Refusal } from './finding'
+import { fits } from './key'
+import { KeyLookup } from './key-lookup'
+import { MAX_SIGNATURES, MAX_SIZE, TIME_LIMIT } from './limits'
+import { mailauth } from './mailauth'
+import { openMessage, Unreadable } from './message'
+import { readSignature, type Signature } from './signature'
+import { fromDomain, isAddressed, organisationsOf, ruledOut } from './rules'
+import { verify } from './verify'
+
+/** A message of an unregistered sender of a tenant. */
+export interface ProofQuestion {
+  /** The octets of the message (RFC 5322), not dot-stuffed. Read as far as needed, and destroyed. */
+  readonly message: Readable
+  /** In octets; larger than it says it must not be. */
+  readonly size: number
+  /** As lower-case A-labels; `undefined`: there is none. */
+  readonly envelopeDomain: string | undefined
+  /** Whether a domain (as lower-case A-labels) is an accepted domain of the tenant. */
+  readonly isAccepted: (domain: string) => boolean
+  /** Domains whose seals are believed, as lower-case A-labels. A name below one is another sealer. */
+  readonly arcSealers: readonly string[]
+}
+
+/** Authentic mail of `domain`, which was addressed to the tenant; or so says the last sealer of its ARC chain. */
 export interface Proof {
   readonly kind: 'dkim' | 'arc'
   /** Who signed or sealed, as lower-case A-labels. */
   readonly domain: string
-  /** A hash of every signature that proves it. */
+  /**
+   * SHA-256 (32 hexadecimal digits of it) over the octets of `b=` of every signature and seal that proves it, each once.
+   * Whoever counts what one signature proves counts with each: a copy that lacks all but one is no other message.
+   */
   readonly signatures: readonly string[]
 }
 
 export interface NoProof {
   readonly kind: 'none'
-  readonly reason: string
+  readonly reason: Reason | Refusal
+  /** What went wrong, for the log; with the reason `failed` only. */
+  readonly detail?: string
+}
+
+export interface Examination {
+  readonly result: Proof | NoProof
+  /** DKIM signatures from the top down, then the ARC chain; empty for a message that was not looked at to the end. */
+  readonly findings: readonly Finding[]
+}
+
+/** Of what is looked into: a signature or the chain, and why it proves nothing, as far as is known. */
+interface Candidate {
+  readonly signature: Signature | undefined
+  reason: Reason | undefined
+}
+
+/**
+ * Whether a message of an unregistered sender is provably authentic mail that was addressed to the tenant, and is passed
+ * on by it. Never rejects; takes {@link TIME_LIMIT} at most, whatever the message or DNS does; all that cannot be told is
+ * no proof.
+ */
+export async function prove(question: ProofQuestion): Promise<Proof | NoProof> {
+  return (await examine(question)).result
+}
+
+/** As {@link prove}, and what was found of each signature. */
+export async function examine(
+  question: ProofQuestion,
+  { timeLimit = TIME_LIMIT }: { readonly timeLimit?: number } = {},
+): Promise<Examination> {
+  const keys = new KeyLookup()
+  // Reading tells of an error; one that comes later is nobody's.
+  question.message.on('error', () => {})
+  let isOver = false
+  try {
+    const work = look(question, keys).finally(() => {
+      isOver = true
+    })
+    const findings = await within(timeLimit, work)
+    return { result: resultOf(findings), findings }
+  } catch (error) {
+    return { result: noProof(error, isOver), findings: [] }
+  } finally {
+    keys.cancel()
+    question.message.destroy()
+  }
+}
+
+function noProof(error: unknown, isOver: boolean): NoProof {
+  if (error instanceof Unreadable) return { kind: 'none', reason: error.reason }
+  if (!isOver) return { kind: 'none', reason: 'out of time' }
+  return { kind: 'none', reason: 'failed', detail: messageOf(error) }
+}
+
+function resultOf(findings: readonly Finding[]): Proof | NoProof {
+  const proving = findings.filter(({ reason }) => reason === undefined)
+  const [first] = proving
+  if (first?.domain === undefined) return { kind: 'none', reason: tellingReason(findings) }
+  const signatures = new Set(proving.flatMap(({ signature }) => signature ?? []))
+  return { kind: first.kind, domain: first.domain, signatures: [...signatures] }
+}
+
+/** From cheap to dear: the header alone, then DNS for what is left, then the body for what is left after that. */
+async function look(question: ProofQuestion, keys: KeyLookup): Promise<Finding[]> {
+  const { message, size, arcSealers } = question
+  if (size > MAX_SIZE) throw new Unreadable('too large')
+  const opened = await openMessage(message)
+  const fields = mailauth().parseHeaders(opened.header).parsed
+  const from = fromDomain(fields)
+  const now = Date.now()
+
+  const signed = fields.filter(({ key }) => key === 'dkim-signature')
+  if (signed.length > MAX_SIGNATURES) throw new Unreadable('too many signatures')
+  const organisations = organisationsOf(question.envelopeDomain, from)
+  const candidates = signed.map((field): Candidate => {
+    const signature = readSignature(field, 'dkim-signature')
+    if (!signature) return { signature, reason: 'malformed' }
+    const reason =
+      ruledOut(signature, organisations, now) ??
+      (isAddressed(signature, fields, question.isAccepted)
+        ? undefined
+        : 'not addressed to the tenant')
+    return { signature, reason }
+  })
+  const chain = readChain(fields)
+  const seal = sealOf(chain, (whole) => sealedPass(whole, arcSealers, from, now))
+
+  await Promise.all([
+    ...candidates.map((candidate) => judgeKeys(candidate, [candidate.signature], keys)),
+    seal && typeof chain === 'object'
+      ? judgeKeys(seal, [...chain.seals, chain.message], keys)
+      : undefined,
+  ])
+
+  const verified = await verify(
+    opened,
+    {
+      signatures: new Map(
+        candidates.flatMap(({ signature, reason }, i) =>
+          signature && reason === undefined ? [[i, signature] as const] : [],
+        ),
+      ),
+      chain: typeof chain === 'object' && seal?.reason === undefined ? chain : undefined,
+    },
+    keys.known,
+  )
+  candidates.forEach((candidate, i) => (candidate.reason ??= verified.signatures.get(i)))
+  if (seal) seal.reason ??= verified.chain
+  return [
+    ...candidates.map((each) => findingOf('dkim', each)),
+    ...(seal ? [findingOf('arc', seal)] : []),
+  ]
+}
+
+function sealOf(
+  chain: ArcChain | Reason | undefined,
+  judge: (chain: ArcChain) => Reason | undefined,
+): Candidate | undefined {
+  if (chain === undefined) return undefined
+  if (typeof chain === 'string') return { signature: undefined, reason: chain }
+  return { signature: chain.last, reason: judge(chain) }
+}
+
+/** Looks the keys up that a candidate needs, unless it is ruled out. */
+async function judgeKeys(
+  candidate: Candidate,
+  signatures: readonly (Signature | undefined)[],
+  keys: KeyLookup,
+): Promise<void> {
+  if (candidate.reason !== undefined) return
+  const reasons = await Promise.all(
+    signatures.map(async (signature): Promise<Reason | undefined> => {
+      if (!signature) return 'malformed'
+      const key = await keys.key(signature)
+      if (typeof key === 'string') return key
+      return fits(key, signature) ? undefined : 'unsuitable key'
+    }),
+  )
+  candidate.reason = reasons.find((reason) => reason !== undefined)
+}
+
+function findingOf(kind: Finding['kind'], { signature, reason }: Candidate): Finding {
+  return {
+    kind,
+    domain: signature?.domain,
+    selector: signature?.selector,
+    reason,
+    signature: signature?.digest,
+  }
 }

@@ -1,5 +1,16 @@
 // The parts of mailauth that only tests use.
 
+declare module 'mailauth/lib/dkim/verify' {
+  import type { Readable } from 'node:stream'
+  import type { SignatureResult, VerifierOptions } from 'mailauth/lib/dkim/dkim-verifier'
+  import type { ArcData } from 'mailauth/lib/arc'
+
+  export function dkimVerify(
+    message: Readable,
+    options: VerifierOptions,
+  ): Promise<{ readonly results: readonly SignatureResult[]; readonly arc: ArcData }>
+}
+
 declare module 'mailauth/lib/dkim/body' {
   export function dkimBody(
     canonicalization: string,

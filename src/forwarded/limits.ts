@@ -1,0 +1,35 @@
+// What a proof may cost. Whoever is past one of these has no proof, whatever the message holds; none of it is refused.
+
+/** For all of it, in ms. The client waits for the answer to its final dot; RFC 5321 §4.5.3.2.6 lets it wait ten minutes. */
+export const TIME_LIMIT = 5000
+
+/** In octets: Haraka's own limit of a message as it is shipped (`databytes`). It takes about half a second of CPU. */
+export const MAX_SIZE = 26_214_400
+
+/** Of a header, in octets. Exchange takes 256 KB, Postfix 100 KB; what mailauth does with one grows faster than its size. */
+export const MAX_HEADER = 262_144
+
+/** Of a header. Haraka keeps the first 1000, as it is shipped. */
+export const MAX_HEADER_LINES = 2000
+
+/** Of a line, in octets. RFC 5322 §2.1.1 has 998, and Haraka breaks longer ones; mailauth reads one anew with each chunk. */
+export const MAX_LINE = 65_536
+
+/** DKIM-Signature fields. Real mail has one to three; RFC 6376 §6.1 leaves it to the verifier how many it looks at. */
+export const MAX_SIGNATURES = 10
+
+/** Sets of an ARC chain. RFC 8617 §4.2.1 allows 50, and real mail has one to five; each costs a question to DNS. */
+export const MAX_SEALS = 20
+
+/** Of a DKIM-Signature, ARC-Message-Signature or ARC-Seal field, in octets: names and a signature of 512 octets take 2 KB. */
+export const MAX_SIGNATURE_FIELD = 8192
+
+/** Names in `h=`, each of which is looked for in all of the header. */
+export const MAX_NAMES = 200
+
+/** Of a key record, in octets. An RSA key of 4096 bits takes 736. */
+export const MAX_KEY_RECORD = 4096
+
+/** ms until a question is asked a second time, and half of those until it is given up. */
+export const DNS_TIMEOUT = 1000
+export const DNS_TRIES = 2
