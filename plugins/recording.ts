@@ -3,9 +3,11 @@ import { messageOf } from '../src/errors'
 import { normalizeAuthUser } from '../src/names/auth-user'
 import type { Attributed } from '../src/relay/attribution'
 import type { Engine } from '../src/relay/engine'
-import type { Batch } from '../src/reporting/batch'
+import type { SenderClass } from '../src/relay/judge'
+import type { Batch, SourceKind } from '../src/reporting/batch'
 import {
   LONGEST_CERTIFICATE,
+  LONGEST_DOMAIN,
   LONGEST_HELO,
   LONGEST_MESSAGE_ID,
   LONGEST_USER,
@@ -64,7 +66,7 @@ export class Recording {
     else this.recordSource(batch, connection, session, transit, outcome)
   }
 
-  /** Unregistered mail, and what nobody could classify. */
+  /** What comes from no accepted domain, and what nobody could classify. */
   private recordSource(
     batch: Batch,
     connection: Connection,
@@ -79,16 +81,43 @@ export class Recording {
       ip: samples ? session.source : ANYBODY.ip,
       user: samples ? userOf(session) : ANYBODY.user,
     }
-    batch.addSource(source, standing.class === undefined ? '?' : 'u', outcome)
-    if (!samples || !batch.wantsSample(source)) return
+    const kind = kindOf(standing.class)
+    if (kind === 'x') batch.addForeign(source, standing.owner, outcome)
+    else if (kind === 'f') batch.addForwarded(source, outcome)
+    else batch.addSource(source, kind, outcome)
+    if (!samples || !batch.wantsSample(source, kind)) return
     const messageId = transaction.header?.get('Message-ID') ?? ''
     const helo = connection.hello.host ?? ''
     batch.addSample(
       source,
       shortened(messageId.trim(), LONGEST_MESSAGE_ID),
       shortened(helo, LONGEST_HELO),
+      kind,
     )
   }
+
+  /**
+   * Counts a registered message whose header From was looked at; at most once for each. Never throws.
+   *
+   * @param mismatched the domain there that is no accepted one, empty where it names none; `undefined`: all is well.
+   */
+  headerFrom({ attribution }: Transit, mismatched: string | undefined): void {
+    if (attribution.kind !== 'attributed') return
+    try {
+      const batch = this.engine()?.tally.batchOf(attribution.tenant)
+      const domain = mismatched && shortened(mismatched, LONGEST_DOMAIN)
+      batch?.addHeaderFrom(attribution.connector ?? '', domain)
+    } catch (error) {
+      const message = messageOf(error)
+      this.quiet.say(message, `header From not recorded: ${message}`)
+    }
+  }
+}
+
+function kindOf(senderClass: SenderClass | undefined): SourceKind {
+  if (senderClass === 'foreign') return 'x'
+  if (senderClass === 'forwarded') return 'f'
+  return senderClass === undefined ? '?' : 'u'
 }
 
 function noteConnector(batch: Batch, { connector, method }: Attributed, session: Session): void {

@@ -124,6 +124,10 @@ export interface UnusualSettings {
   readonly newSource: number
   /** Percent of the daily limit, used on five of seven days. */
   readonly steady: number
+  /** Recipients of foreign mail in 24 hours, on top of what is usual. */
+  readonly foreign: number
+  /** Percent of the registered messages looked at whose header From names no accepted domain. */
+  readonly headerFrom: number
   /** Recipients in an hour below which no hour is unusual. */
   readonly least: number
 }
@@ -186,6 +190,8 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'new_connector',
     'new_source',
     'steady',
+    'foreign',
+    'header_from',
     'least',
   ],
   case: ['checklist'],
@@ -304,6 +310,8 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       newConnector: read('unusual', 'new_connector', 50, integer(0, 1_000_000)),
       newSource: read('unusual', 'new_source', 50, integer(0, 1_000_000)),
       steady: read('unusual', 'steady', 60, integer(0, 100)),
+      foreign: read('unusual', 'foreign', 20, integer(0, 1_000_000)),
+      headerFrom: read('unusual', 'header_from', 20, integer(0, 100)),
       least: read('unusual', 'least', 20, integer(1, 1_000_000)),
     },
     case: { checklist: read('case', 'checklist', 'advise', oneOf(['advise', 'require'] as const)) },

@@ -52,6 +52,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
         [],
       ]
     case 'allowance':
+      if (facts['meter'] === 'forwarded') return tellForwards(facts, name)
       return [
         `${name} has used ${String(facts['percent'])} % of its allowance`,
         [
@@ -69,7 +70,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
     case 'unusual':
       return [
         `Unusual mail of ${name}`,
-        ['You send otherwise than you used to:', '', `  ${String(facts['words'])}`],
+        ['You send otherwise than you used to:', '', `  ${unusualWords(facts)}`],
         ['If you know why, nothing is to be done.', '', ...NOT_OURS],
       ]
     case 'resolved':
@@ -78,10 +79,34 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
   }
 }
 
+function tellForwards(facts: Alert['facts'], name: string): Told {
+  return [
+    `${name} has used ${String(facts['percent'])} % of its allowance for forwarded mail`,
+    [
+      `${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} have got mail from outside that your`,
+      'mailboxes forward. Past that number such mail is refused.',
+      ...senderOf(facts),
+    ],
+    [
+      'If your people forward so much, tell us. If not, look for forwarding rules that nobody of you has set',
+      'up.',
+    ],
+  ]
+}
+
+/** Of a domain of another tenant it is nobody's business here whose it is, or that it is one of ours. */
+function unusualWords(facts: Alert['facts']): string {
+  if (facts['rule'] !== 'foreign') return String(facts['words'])
+  const seen = isFacts(facts['facts']) ? facts['facts'] : {}
+  const domain = typeof seen['domain'] === 'string' ? `, such as ${seen['domain']}` : ''
+  return `mail to ${String(seen['recipients'])} recipients in 24 hours from domains that are not yours${domain}`
+}
+
 function tellRestricted(facts: Alert['facts'], name: string): Told {
   const all = facts['scope'] === 'all'
   const { trigger } = facts
   const seen = isFacts(trigger) ? trigger : {}
+  const such = seen['meter'] === 'forwarded' ? 'as forwarded mail' : 'from unregistered domains'
   return [
     all ? `Mail of ${name} is refused` : `Mail of ${name} from unregistered domains is refused`,
     all
@@ -90,10 +115,7 @@ function tellRestricted(facts: Alert['facts'], name: string): Told {
           'Mail from domains that are not registered for you is refused for now. Mail from your registered',
           'domains is accepted.',
           ...(isFacts(trigger)
-            ? [
-                '',
-                `You had sent to ${String(seen['used'])} recipients${windowOf(seen)} from unregistered domains.`,
-              ]
+            ? ['', `You had sent to ${String(seen['used'])} recipients${windowOf(seen)} ${such}.`]
             : []),
           ...senderOf(seen),
         ],

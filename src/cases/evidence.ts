@@ -2,21 +2,31 @@ import type { AuditEntry } from '../audit/entry'
 import type { RestrictedEvent } from '../events/event'
 import type { WindowUsage } from '../allowance/usage'
 import type { Mode } from '../mode'
+import { NOTHING } from '../reporting/counts'
+import type { OwnedRow } from '../reporting/foreign'
+import type { HeaderFrom } from '../reporting/header-from'
 import type { DatedSample, HourReport } from '../reporting/reader'
-import type { Source } from '../reporting/rows'
+import type { Source, SourceClass } from '../reporting/rows'
 import type { Sum } from '../reporting/sum'
 
+/** A sender domain: once for each class that its mail had. */
+export type DomainSum = Sum<string> & { readonly class: SourceClass }
+
 /** Those with the most recipients, of each kind of source. */
-export type Top = Readonly<Record<keyof Source, readonly Sum<string>[]>>
+export interface Top extends Readonly<
+  Record<Exclude<keyof Source, 'domain'>, readonly Sum<string>[]>
+> {
+  readonly domain: readonly DomainSum[]
+}
 
 /**
  * What is known when a tenant has just been restricted: kept as it was then, since windows move on and reports are kept
- * for some time only. With all that a hostile sender can choose it takes less than 200 KB, usually about 10 KB: all
+ * for some time only. With all that a hostile sender can choose it takes less than 250 KB, usually about 10 KB: all
  * lists and texts in it are bounded.
  */
 export interface Evidence {
-  /** Of this shape. */
-  readonly version: 1
+  /** Of this shape; 1 knew neither foreign and forwarded mail nor the header From: see {@link parseEvidence}. */
+  readonly version: 2
   readonly tenant: string
   /** `tenant:number` */
   readonly case: string
@@ -39,6 +49,10 @@ export interface Evidence {
   readonly top: Top
   /** About how many sender domains have no row of their own. */
   readonly otherDomains: number
+  /** Foreign domains of the days that the 24 hours lie in, with their owners; the most recipients first. */
+  readonly foreign: readonly OwnedRow[]
+  /** Of the same days; `undefined`: nobody knew. */
+  readonly headerFrom: HeaderFrom | undefined
   /** Newest first. */
   readonly samples: readonly DatedSample[]
   /** What was changed of the tenant in the 30 days before, newest first. */
@@ -48,7 +62,32 @@ export interface Evidence {
 /** What is left of a text in it. */
 export const LONGEST_TEXT = 200
 
-/** Reads what was frozen. */
+/** Reads what was frozen; by an earlier version, too. */
 export function parseEvidence(text: string): Evidence {
-  return JSON.parse(text) as Evidence
+  const evidence = JSON.parse(text) as Evidence | EarlierEvidence
+  return evidence.version === 1 ? completed(evidence) : evidence
+}
+
+interface EarlierEvidence extends Omit<Evidence, 'version' | 'hours' | 'top' | 'samples'> {
+  readonly version: 1
+  readonly hours: readonly Omit<HourReport, 'foreign' | 'forwarded' | 'headerFrom'>[]
+  readonly top: Readonly<Record<keyof Source, readonly Sum<string>[]>>
+  readonly samples: readonly Omit<DatedSample, 'class'>[]
+}
+
+function completed(earlier: EarlierEvidence): Evidence {
+  const { hours, top, samples } = earlier
+  const unregistered = { class: 'unregistered' } as const
+  return {
+    ...earlier,
+    version: 2,
+    hours: hours.map((hour) => ({
+      ...{ foreign: NOTHING, forwarded: NOTHING, headerFrom: { looked: 0, mismatched: 0 } },
+      ...hour,
+    })),
+    top: { ...top, domain: top.domain.map((sum) => ({ ...sum, ...unregistered })) },
+    samples: samples.map((sample) => ({ ...sample, ...unregistered })),
+    foreign: [],
+    headerFrom: undefined,
+  }
 }

@@ -2,9 +2,11 @@ import { readTenantAudit } from '../audit/reader'
 import { parentsOf } from '../names/domain'
 import { HOURS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR } from '../reporting/calendar'
+import { readForeign } from '../reporting/foreign'
+import { readHeaderFroms, type HeaderFrom } from '../reporting/header-from'
 import { ReportReader, type DatedRow } from '../reporting/reader'
-import { OTHER } from '../reporting/rows'
-import { recipients, sumBy } from '../reporting/sum'
+import { OTHER, type Owned } from '../reporting/rows'
+import { attempts, recipients, sumBy } from '../reporting/sum'
 import type { Store } from '../store/store'
 import { readConnectors } from '../tenants/connector-reader'
 import { connectorId } from '../tenants/identities'
@@ -22,11 +24,15 @@ const MOST_TOLD = 50
 export interface Findings {
   /** Domains that mail was accepted from, and that are no accepted domains of the tenant by now; most recipients first. */
   readonly domains: readonly { readonly domain: string; readonly accepted: number }[]
+  /** Domains of other tenants that mail came from, in the days of the case; most recipients first. */
+  readonly foreign: readonly (Owned & { readonly recipients: number })[]
   /** Connectors that somebody should look at, with the reason for people. */
   readonly connectors: readonly { readonly connector: string; readonly why: string }[]
   /** Where that mail came from; most recipients first. */
   readonly ips: readonly Source[]
   readonly users: readonly Source[]
+  /** What the header From of registered mail named, in the days of the case. */
+  readonly headerFrom: HeaderFrom
 }
 
 export interface Source {
@@ -40,21 +46,32 @@ export interface Source {
  * @param now server time, ms.
  */
 export async function findingsOf(store: Store, of: Case, now: number): Promise<Findings> {
+  const { from, to } = spanOf(of, now)
   const rows = await rowsOf(store, of, now)
+  const reader = new ReportReader(store)
+  const foreign = await readForeign(reader, of.tenant, from, to)
   return {
     domains: await unexplainedDomains(store, of.tenant, rows),
+    foreign: foreign
+      .map(({ domain, owner, counts }) => ({ domain, owner, recipients: attempts(counts) }))
+      .slice(0, MOST_TOLD),
     connectors: await connectorsToReview(store, of),
     ips: sourcesOf(rows, 'ip'),
     users: sourcesOf(rows, 'user'),
+    headerFrom: await readHeaderFroms(reader, of.tenant, from, to),
   }
 }
 
-/** What was recorded of the day before, until it was lifted. */
-function rowsOf(store: Store, { tenant, opened, lifted }: Case, now: number): Promise<DatedRow[]> {
-  const to = Math.min(now, lifted?.at ?? now) + 1
-  const from = opened - BEFORE
+/** From the day before until it was lifted. */
+function spanOf({ opened, lifted }: Case, now: number): { from: number; to: number } {
+  return { from: opened - BEFORE, to: Math.min(now, lifted?.at ?? now) + 1 }
+}
+
+/** What was recorded in that time. */
+function rowsOf(store: Store, of: Case, now: number): Promise<DatedRow[]> {
+  const { from, to } = spanOf(of, now)
   const step = from > now - HOURS_KEPT * DAY + HOUR ? 'hour' : 'day'
-  return new ReportReader(store).rows(tenant, from, to, step)
+  return new ReportReader(store).rows(of.tenant, from, to, step)
 }
 
 async function unexplainedDomains(
@@ -62,7 +79,8 @@ async function unexplainedDomains(
   tenant: string,
   rows: readonly DatedRow[],
 ): Promise<Findings['domains']> {
-  const sums = sumBy(rows, 'domain').filter(
+  const unregistered = rows.filter((row) => row.class === 'unregistered')
+  const sums = sumBy(unregistered, 'domain').filter(
     ({ key, counts }) => key !== '' && key !== OTHER && counts.accepted > 0,
   )
   const open: Findings['domains'][number][] = []

@@ -6,13 +6,15 @@ import { readTenantAudit } from '../audit/reader'
 import type { Config } from '../config'
 import type { RestrictedEvent } from '../events/event'
 import { DAY } from '../reporting/calendar'
+import { readForeign } from '../reporting/foreign'
+import { readHeaderFroms, type HeaderFrom } from '../reporting/header-from'
 import { ReportReader, type DatedRow, type DatedSample } from '../reporting/reader'
-import type { Source } from '../reporting/rows'
-import { sumBy, type Sum } from '../reporting/sum'
+import { SOURCE_CLASSES, type Source } from '../reporting/rows'
+import { byRecipients, sumBy, type Sum } from '../reporting/sum'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
-import { LONGEST_TEXT, type Evidence } from './evidence'
+import { LONGEST_TEXT, type DomainSum, type Evidence } from './evidence'
 
 /** Of each kind of source. */
 const MOST_OF_TOP = 20
@@ -49,9 +51,11 @@ export async function gatherEvidence(
   const hours = await reader.hours(...span)
   const rows = await reader.rows(...span, 'hour')
   const samples = await reader.samples(...span)
+  const foreign = await readForeign(reader, ...span)
+  const headerFrom = await readHeaderFroms(reader, ...span)
   const changes = await readTenantAudit(store, tenant, event.at - CHANGES_DAYS * DAY)
   return {
-    version: 1,
+    version: 2,
     tenant,
     case: event.case,
     event: cut(event),
@@ -65,15 +69,32 @@ export async function gatherEvidence(
     null: usage.null,
     hours,
     top: {
-      domain: top(rows, 'domain'),
+      domain: topDomains(rows),
       connector: top(rows, 'connector'),
       ip: top(rows, 'ip'),
       user: top(rows, 'user'),
     },
     otherDomains: await reader.others(...span, 'hour'),
+    foreign: foreign.slice(0, MOST_OF_TOP),
+    headerFrom: shortened(headerFrom),
     samples: newest(samples),
     changes: changes.slice(-MOST_CHANGES).reverse().map(cut),
   }
+}
+
+function topDomains(rows: readonly DatedRow[]): DomainSum[] {
+  return SOURCE_CLASSES.flatMap((each) =>
+    sumBy(
+      rows.filter((row) => row.class === each),
+      'domain',
+    ).map((sum) => ({ class: each, ...sum })),
+  )
+    .sort(byRecipients)
+    .slice(0, MOST_OF_TOP)
+}
+
+function shortened(headerFrom: HeaderFrom): HeaderFrom {
+  return { ...headerFrom, domains: headerFrom.domains.slice(0, MOST_OF_TOP) }
 }
 
 function top(rows: readonly DatedRow[], key: keyof Source): Sum<string>[] {

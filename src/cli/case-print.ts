@@ -2,7 +2,9 @@ import { STEP_WORDS, STEPS, type Case, type Remark, type Step } from '../cases/c
 import type { Findings } from '../cases/findings'
 import { describeTrigger } from '../restriction/trigger'
 import { shortTime } from '../time'
+import { headerFromText } from './header-from-view'
 import type { Cell, Output } from './output'
+import { ownedText } from './owned-view'
 
 /** How far it has come, for people. */
 export function stateOf({ closed, lifted }: Case): Cell {
@@ -45,7 +47,7 @@ export function printKnown(
   out: Output,
   step: Step,
   { tenant }: Case,
-  { domains, connectors, ips, users }: Findings,
+  { domains, foreign, connectors, ips, users, headerFrom }: Findings,
 ): void {
   switch (step) {
     case 'domains':
@@ -55,6 +57,13 @@ export function printKnown(
         domains.map(({ domain, accepted }) => `${domain}  ${recipientsOf(accepted)}`),
       )
       if (domains.length > 0) out.line(`  which may be its own: tenantctl suggest ${tenant}`)
+      if (foreign.length > 0) {
+        section(
+          out,
+          'domains of other tenants: a wrong connector, or a takeover',
+          foreign.map((each) => `${ownedText(each)}  ${recipientsOf(each.recipients)}`),
+        )
+      }
       break
     case 'connectors':
       section(
@@ -68,6 +77,7 @@ export function printKnown(
         ...ips.map(({ source, recipients }) => `${source}  ${recipientsOf(recipients)}`),
         ...users.map(({ source, recipients }) => `user ${source}  ${recipientsOf(recipients)}`),
       ])
+      if (headerFrom.mismatched > 0) out.line(headerFromText(headerFrom))
       break
     case 'proof':
   }

@@ -1,6 +1,7 @@
 import { openSteps, STEPS, type Case, type Remark, type Step } from '../cases/case'
 import type { Findings } from '../cases/findings'
 import { isoTime } from '../time'
+import { headerFromView } from './header-from-view'
 import { triggerView, type TriggerView } from './restriction-view'
 
 /** Something that somebody said, as JSON. */
@@ -54,12 +55,15 @@ export function caseView(of: Case): CaseView {
 }
 
 /** What the tool knows, as JSON. */
-export function findingsView({ domains, connectors, ips, users }: Findings): object {
+export function findingsView(findings: Findings): object {
+  const { domains, foreign, connectors, ips, users, headerFrom } = findings
   return {
     unexplained_domains: domains,
+    foreign_domains: foreign,
     connectors_to_review: connectors,
     ips: ips.map(({ source, recipients }) => ({ ip: source, recipients })),
     users: users.map(({ source, recipients }) => ({ user: source, recipients })),
+    header_from: headerFromView(headerFrom),
   }
 }
 

@@ -98,6 +98,7 @@ function addShow(parent: Command, io: Io): void {
     json: [
       ...FIELDS,
       'known: unexplained_domains: array of {domain, accepted}: mail was accepted from them, and they are no accepted domains by now',
+      'known: foreign_domains: array of {domain, owner, recipients}: domains of other tenants; header_from: as in tenantctl report',
       'known: connectors_to_review: array of {connector, why}; ips: array of {ip, recipients}; users: array of {user, recipients}',
     ],
     exit: NO_CASE,

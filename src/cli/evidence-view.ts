@@ -8,7 +8,9 @@ import type { Sum } from '../reporting/sum'
 import { isoDay, isoMinute, isoTime, shortTime } from '../time'
 import { whoOf } from './audit'
 import { CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts-view'
+import { headerFromText, headerFromView } from './header-from-view'
 import { brief, count, type Cell, type Output } from './output'
+import { ownedText } from './owned-view'
 import { triggerView } from './restriction-view'
 
 export function evidenceJson(evidence: Evidence): object {
@@ -37,18 +39,28 @@ export function evidenceJson(evidence: Evidence): object {
     hours: evidence.hours.map((hour) => ({
       at: isoTime(hour.at),
       unregistered: countsView(hour.unregistered),
+      foreign: countsView(hour.foreign),
+      forwarded: countsView(hour.forwarded),
       registered: countsView(hour.registered),
       null: countsView(hour.null),
     })),
-    domains: evidence.top.domain.map(sumView),
+    domains: evidence.top.domain.map((sum) => ({ class: sum.class, ...sumView(sum) })),
     connectors: evidence.top.connector.map(sumView),
     ips: evidence.top.ip.map(sumView),
     users: evidence.top.user.map(sumView),
     other_domains: evidence.otherDomains,
-    samples: evidence.samples.map(({ at, domain, connector, ip, user, messageId, helo }) => ({
-      day: isoDay(at),
-      ...{ domain, connector, ip, user, message_id: messageId, helo },
+    foreign: evidence.foreign.map(({ domain, owner, counts }) => ({
+      ...{ domain, owner },
+      ...countsView(counts),
     })),
+    header_from: evidence.headerFrom ? headerFromView(evidence.headerFrom) : null,
+    samples: evidence.samples.map(
+      ({ at, domain, connector, ip, user, messageId, helo, ...of }) => ({
+        day: isoDay(at),
+        class: of.class,
+        ...{ domain, connector, ip, user, message_id: messageId, helo },
+      }),
+    ),
     changes: evidence.changes.map(({ at, ...change }) => ({ at: isoTime(at), ...change })),
   }
 }
@@ -57,6 +69,7 @@ export function evidenceJson(evidence: Evidence): object {
 export function printEvidence(out: Output, evidence: Evidence): void {
   printHead(out, evidence)
   printHours(out, evidence)
+  printForeign(out, evidence)
   for (const [key, title] of SOURCES) printTop(out, title, key, evidence)
   printSamples(out, evidence)
   printChanges(out, evidence)
@@ -94,13 +107,21 @@ function printHead(out: Output, evidence: Evidence): void {
 
 function printHours(out: Output, { hours }: Evidence): void {
   const counts = new CountsColumns(hours.map(({ unregistered }) => unregistered))
+  const others = (['foreign', 'forwarded'] as const).filter((each) =>
+    hours.some((hour) => hour[each].lastSeen > 0),
+  )
   out.line()
   out.table(
-    ['LAST 24 HOURS', ...counts.head, 'OF ALL', 'REGISTERED', 'NULL SENDER'],
+    [
+      ...['LAST 24 HOURS', ...counts.head, 'OF ALL'],
+      ...others.map((each) => each.toUpperCase()),
+      ...['REGISTERED', 'NULL SENDER'],
+    ],
     hours.map((hour) => [
       isoMinute(hour.at),
       ...counts.cells(hour.unregistered),
       right(percent(shareOf(hour.unregistered, totalsOf([hour])))),
+      ...others.map((each) => right(pair(hour[each], 'accepted'))),
       right(pair(hour.registered, 'accepted')),
       right(pair(hour.null, 'accepted')),
     ]),
@@ -108,19 +129,52 @@ function printHours(out: Output, { hours }: Evidence): void {
   )
 }
 
+/** What nobody should send: a domain of another tenant, or a header From of none. */
+function printForeign(out: Output, { foreign, headerFrom }: Evidence): void {
+  if (foreign.length > 0) {
+    const counts = new CountsColumns(foreign.map((row) => row.counts))
+    out.line()
+    out.table(
+      ['FOREIGN DOMAIN', 'BELONGS TO', ...counts.head, 'FIRST', 'LAST'],
+      foreign.map((row) => [
+        brief(row.domain) || '-',
+        row.owner === '' ? '-' : brief(row.owner),
+        ...counts.cells(row.counts),
+        moment(row.counts.firstSeen, true),
+        moment(row.counts.lastSeen, true),
+      ]),
+      '',
+    )
+    for (const row of foreign.slice(0, MOST_SAID)) {
+      if (row.domain !== OTHER)
+        out.line(`${ownedText(row)}: a wrong connector, or a takeover`, 'bad')
+    }
+  }
+  if (headerFrom && headerFrom.looked > 0) {
+    out.line()
+    out.line(headerFromText(headerFrom), headerFrom.mismatched > 0 ? 'warn' : undefined)
+  }
+}
+
+/** Foreign domains that a sentence is said of. */
+const MOST_SAID = 3
+
 function printTop(out: Output, title: string, key: keyof Source, evidence: Evidence): void {
   const sums = evidence.top[key]
   // Without AUTH there is nothing to tell.
   if (sums.length === 0 || (key === 'user' && sums.every((sum) => sum.key === ''))) return
   const counts = new CountsColumns(sums.map((sum) => sum.counts))
   const { otherDomains } = evidence
+  const classes = sums.map((sum) => ('class' in sum ? sum.class : 'unregistered'))
+  const isMixed = classes.some((each) => each !== 'unregistered')
   out.line()
   out.table(
-    [title, ...counts.head, 'FIRST', 'LAST'],
-    sums.map((sum) => [
+    [title, ...(isMixed ? ['CLASS'] : []), ...counts.head, 'FIRST', 'LAST'],
+    sums.map((sum, at) => [
       key === 'domain' && sum.key === OTHER && otherDomains > 0
         ? `${OTHER}: about ${count(otherDomains, 'domain')}`
         : brief(sum.key) || '-',
+      ...(isMixed ? [classes[at]!] : []),
       ...counts.cells(sum.counts),
       moment(sum.counts.firstSeen, true),
       moment(sum.counts.lastSeen, true),

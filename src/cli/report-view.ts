@@ -1,6 +1,14 @@
 import { DAY } from '../reporting/calendar'
-import type { Dimensions, ReportLine, TenantReport, Totals } from '../reporting/report'
+import {
+  sourcedIn,
+  type Dimensions,
+  type ReportLine,
+  type TenantReport,
+  type Totals,
+} from '../reporting/report'
+import type { Counts } from '../reporting/counts'
 import { OTHER } from '../reporting/rows'
+import { messages, recipients } from '../reporting/sum'
 import { isoDay, isoMinute, isoTime } from '../time'
 import {
   COUNTS_COLUMNS,
@@ -14,6 +22,7 @@ import {
   some,
 } from './counts-view'
 import { csv, type Field } from './csv'
+import { headerFromText, headerFromView } from './header-from-view'
 import { brief, count, type Cell, type Output } from './output'
 
 /** A report as it was asked for. */
@@ -24,6 +33,8 @@ export interface Report {
   readonly tenants: readonly TenantReport[]
   /** Whether one tenant was asked for. */
   readonly single: boolean
+  /** That alone was asked for. */
+  readonly class?: string | undefined
 }
 
 /** Values of one line that JSON and CSV tell at most. */
@@ -34,31 +45,34 @@ export function reportJson({ from, to, by, tenants }: Report): object {
     from: isoTime(from),
     to: isoTime(to),
     by,
-    tenants: tenants.map(({ tenant, totals, share, otherDomains }) => ({
+    tenants: tenants.map(({ tenant, totals, share, otherDomains, headerFrom }) => ({
       tenant,
       ...allView(totals),
       share: share ?? null,
       other_domains: otherDomains,
+      header_from: headerFrom ? headerFromView(headerFrom) : null,
     })),
     rows: tenants.flatMap(({ tenant, lines }) => lines.map((line) => rowView(tenant, line))),
   }
 }
 
 export function reportCsv({ by, tenants }: Report): string {
-  const names = ['tenant', ...by, ...COUNTS_COLUMNS]
-  const more = ['share_percent', 'ips', 'domains', 'distinct_domains', 'samples']
+  const names = ['tenant', ...withoutClass(by), 'class', ...COUNTS_COLUMNS]
+  const more = ['share_percent', 'ips', 'domains', 'distinct_domains', 'samples', 'owners']
   return csv(
     [...names, ...more],
     tenants.flatMap(({ tenant, lines }) =>
       lines.map((line): Field[] => [
         tenant,
-        ...by.map((each) => keyText(line, each)),
+        ...withoutClass(by).map((each) => keyText(line, each)),
+        line.class,
         ...countsRecord(line.counts),
         line.share === undefined ? null : Number((line.share * 100).toFixed(2)),
         line.ips.slice(0, MOST_VALUES),
         line.domains.slice(0, MOST_VALUES),
         line.distinctDomains ?? null,
         messageIds(line).slice(0, MOST_VALUES),
+        line.owners.slice(0, MOST_VALUES),
       ]),
     ),
   )
@@ -68,22 +82,29 @@ export function printReport(out: Output, report: Report): void {
   const { by, tenants, single } = report
   const lines = tenants.flatMap(({ tenant, lines: own }) => own.map((line) => ({ tenant, line })))
   if (lines.length === 0) {
-    out.line(`no unregistered mail recorded ${spanText(report)}`)
+    out.line(`no ${report.class ?? 'unregistered'} mail recorded ${spanText(report)}`)
+    for (const { tenant, headerFrom } of tenants) {
+      printHeaderFrom(out, single ? undefined : tenant, headerFrom)
+    }
     return
   }
   const counts = new CountsColumns(lines.map(({ line }) => line.counts))
   const optional = optionalColumns(report)
+  // Without the others it goes without saying.
+  const classes = by.includes('class') || lines.some(({ line }) => line.class !== 'unregistered')
   out.table(
     [
       ...(single ? [] : ['TENANT']),
-      ...by.map((each) => HEADS[each]),
+      ...withoutClass(by).map((each) => HEADS[each]),
+      ...(classes ? ['CLASS'] : []),
       ...counts.head,
       'OF ALL',
       ...optional.map(({ head }) => head),
     ],
     lines.map(({ tenant, line }) => [
       ...(single ? [] : [tenant]),
-      ...by.map((each) => keyCell(line, each)),
+      ...withoutClass(by).map((each) => keyCell(line, each)),
+      ...(classes ? [classCell(line)] : []),
       ...counts.cells(line.counts),
       { text: percent(line.share), right: true },
       ...optional.map(({ cell }) => cell(line)),
@@ -91,7 +112,10 @@ export function printReport(out: Output, report: Report): void {
     '',
   )
   out.line()
-  for (const tenant of tenants) out.line(summary(tenant, report))
+  for (const each of tenants) {
+    out.line(summary(each, report))
+    printHeaderFrom(out, single ? undefined : each.tenant, each.headerFrom)
+  }
   out.line(LEGEND, 'faint')
 }
 
@@ -114,6 +138,13 @@ function optionalColumns({ by, tenants }: Report): Column[] {
   const lines = tenants.flatMap((tenant) => tenant.lines)
   const withDay = !by.includes('day')
   const columns: [boolean, Column][] = [
+    ...(['foreign', 'forwarded'] as const).map((each): [boolean, Column] => [
+      lines.some(({ all }) => all && isSome(all[each])),
+      {
+        head: each.toUpperCase(),
+        cell: ({ all }) => number(all && pair(all[each], 'accepted')),
+      },
+    ]),
     [
       lines.some(({ all }) => all),
       { head: 'REGISTERED', cell: ({ all }) => number(all && pair(all.registered, 'accepted')) },
@@ -134,6 +165,10 @@ function optionalColumns({ by, tenants }: Report): Column[] {
       lines.some(({ domains }) => domains.length > 0),
       { head: 'SENDER DOMAINS', cell: ({ domains }) => some(domains, 2) },
     ],
+    [
+      lines.some(({ owners }) => owners.length > 0),
+      { head: 'BELONGS TO', cell: ({ owners }) => some(owners, 2) },
+    ],
     [lines.some(({ ips }) => ips.length > 0), { head: 'IPS', cell: ({ ips }) => some(ips, 2) }],
     [
       lines.some((line) => messageIds(line).length > 0),
@@ -147,16 +182,39 @@ function number(text = ''): Cell {
   return { text, right: true }
 }
 
-function summary(
-  { tenant, totals: { unregistered, registered }, share, otherDomains }: TenantReport,
-  report: Report,
-): string {
+function summary({ tenant, totals, share, otherDomains }: TenantReport, report: Report): string {
+  const others = (['foreign', 'forwarded'] as const).filter((each) => isSome(totals[each]))
+  const apart = others.map((each) => `${each} ${pair(totals[each], 'accepted')}`).join(', ')
   return [
-    `${tenant} ${spanText(report)}: ${pair(unregistered, 'accepted')} accepted`,
+    `${tenant} ${spanText(report)}: ${pair(sourcedIn(totals), 'accepted')} accepted`,
     ...(share === undefined ? [] : [`, ${percent(share)} of all accepted recipients`]),
-    `; registered ${pair(registered, 'accepted')}`,
+    ...(apart === '' ? [] : [`, among them ${apart}`]),
+    `; registered ${pair(totals.registered, 'accepted')}`,
     ...(otherDomains === 0 ? [] : [`; ${OTHER} is about ${count(otherDomains, 'domain')}`]),
   ].join('')
+}
+
+function printHeaderFrom(
+  out: Output,
+  tenant: string | undefined,
+  headerFrom: TenantReport['headerFrom'],
+): void {
+  if (!headerFrom || headerFrom.mismatched === 0) return
+  const text = headerFromText(headerFrom)
+  out.line(tenant === undefined ? text : `${tenant}: ${text}`, 'warn')
+}
+
+/** Whether there was any such mail, whatever became of it. */
+function isSome(counts: Counts): boolean {
+  return messages(counts) + recipients(counts) > 0
+}
+
+function withoutClass(by: Dimensions): Exclude<Dimensions[number], 'class'>[] {
+  return by.flatMap((each) => (each === 'class' ? [] : [each]))
+}
+
+function classCell({ class: of }: ReportLine): Cell {
+  return of === 'foreign' ? { text: of, tone: 'warn' } : of
 }
 
 function spanText({ from, to }: Report): string {
@@ -164,7 +222,7 @@ function spanText({ from, to }: Report): string {
   return `from ${isoMinute(from)} until ${isoMinute(to)}`
 }
 
-function keyCell(line: ReportLine, dimension: Dimensions[number]): Cell {
+function keyCell(line: ReportLine, dimension: Exclude<Dimensions[number], 'class'>): Cell {
   const text = keyText(line, dimension)
   if (dimension === 'domain' && line.distinctDomains) {
     return `${text}: about ${count(line.distinctDomains, 'domain')}`
@@ -186,15 +244,19 @@ function rowView(tenant: string, line: ReportLine): object {
   const keys = Object.keys(line.key) as Dimensions[number][]
   return {
     tenant,
+    ...(line.all ? {} : { class: line.class }),
     ...Object.fromEntries(keys.map((each) => [each, keyText(line, each)])),
     ...countsView(line.counts),
     share: line.share ?? null,
     ...(line.all && {
+      foreign: countsView(line.all.foreign),
+      forwarded: countsView(line.all.forwarded),
       registered: countsView(line.all.registered),
       null: countsView(line.all.null),
     }),
     ips: line.ips.slice(0, MOST_VALUES),
     domains: line.domains.slice(0, MOST_VALUES),
+    owners: line.owners.slice(0, MOST_VALUES),
     distinct_domains: line.distinctDomains ?? null,
     samples: line.samples
       .slice(0, MOST_VALUES)
@@ -205,6 +267,8 @@ function rowView(tenant: string, line: ReportLine): object {
 function allView(totals: Totals): object {
   return {
     unregistered: countsView(totals.unregistered),
+    foreign: countsView(totals.foreign),
+    forwarded: countsView(totals.forwarded),
     registered: countsView(totals.registered),
     null: countsView(totals.null),
   }

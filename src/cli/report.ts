@@ -1,7 +1,7 @@
 import { Help, type Command } from 'commander'
 import type { Config } from '../config'
 import { InputError, noSuchTenant } from '../errors'
-import { parseFilter, type Filter } from '../reporting/filter'
+import { classFilter, parseFilter, type Filter } from '../reporting/filter'
 import { ReportReader } from '../reporting/reader'
 import { needsRows, readReport, type Dimensions, type TenantReport } from '../reporting/report'
 import { serverTime } from '../store/server-clock'
@@ -16,6 +16,7 @@ import { assertHourly, rowSpanOf, spanOf, type RowSpan, type SpanOptions } from 
 import { NO_TENANT } from './statuses'
 
 interface Options extends SpanOptions {
+  readonly class?: Filter
   readonly where?: readonly Filter[]
   readonly csv?: boolean
 }
@@ -23,14 +24,14 @@ interface Options extends SpanOptions {
 /** As Exchange Online's report has them. */
 const USUAL: Dimensions = ['day', 'connector', 'domain']
 
-const CHOICES: Dimensions = ['domain', 'connector', 'ip', 'user', 'hour', 'day']
+const CHOICES: Dimensions = ['domain', 'connector', 'ip', 'user', 'class', 'hour', 'day']
 
 /** `tenantctl report [TENANT]` */
 export function addReportCommand(program: Command, io: Io): void {
   const command = program
     .command('report')
     .description(
-      'unregistered mail of a tenant, or of all: by whom, how much, what became of it, with samples',
+      'mail from no accepted domain of a tenant, or of all: by whom, how much, what became of it, samples',
     )
     .argument('[tenant]')
     .option('--days <n>', 'the last days (UTC), today among them (default: 7)')
@@ -44,6 +45,11 @@ export function addReportCommand(program: Command, io: Io): void {
       '--where <filter>',
       'only what is so: KEY=VALUE, or KEY^=START; domain, connector, ip, user (repeatable)',
       (text, filters: readonly Filter[] = []) => [...filters, parseFilter(text)],
+    )
+    .option(
+      '--class <class>',
+      "only unregistered, foreign (the sender domain is another tenant's) or forwarded mail",
+      classFilter,
     )
     .option('--csv', 'print CSV')
     .action(async (tenant: string | undefined, options: Options, self: Command) => {
@@ -72,17 +78,25 @@ export function addReportCommand(program: Command, io: Io): void {
       'report contoso',
       'report contoso --days 30 --by domain',
       'report contoso --where domain^=lure --where connector=exchange --by hour --days 2',
+      'report --class foreign',
       'report contoso --from 2026-11-01 --to 2026-11-15 --csv > report.csv',
       'report --by connector',
     ],
     json: [
       'from, to: the span, to excluded; by: what there is a row for',
-      'tenants: each {tenant, unregistered (what --where lets through), registered, null: counts as',
-      '  below, share, other_domains: about how many domains (other) stands for}',
-      'rows: each {tenant, those of day, hour, connector, domain, ip, user that it is for, and}',
+      'tenants: each {tenant, unregistered, foreign, forwarded (what --where and --class let through),',
+      '  registered, null: counts as below, share of the first three, other_domains: about how many',
+      '  domains (other) stands for, header_from}',
+      'header_from: null with --where or --class, else {from, to: whole days, looked: registered',
+      '  messages whose header From was looked at, mismatched: those of them that name no accepted',
+      '  domain, domains: each {domain, connector, messages}}',
+      'rows: each {tenant, class: unregistered | foreign | forwarded, those of day, hour, connector,',
+      '  domain, ip, user that it is for, and}',
       ...COUNTS_FIELDS,
       'share: accepted recipients as a share of all the tenant had in that time, or null',
-      'registered, null: by day or hour without --where, counts of that time',
+      'foreign, forwarded, registered, null: by day or hour without --where, counts of that time;',
+      '  the row is of unregistered mail, and without class',
+      'owners: of foreign mail, the tenants that own the domains',
       'ips, domains: the 20 with the most recipients; samples: each {message_id, helo}',
       'distinct_domains: of a row for (other), about how many that are; else null',
     ],
@@ -97,7 +111,8 @@ async function reportOf(
   options: Options & { readonly by: Dimensions },
 ): Promise<{ report: Report; note: string | undefined }> {
   const now = await serverTime(store.client)
-  const { by, where: filters = [] } = options
+  const { by, where = [] } = options
+  const filters = options.class ? [...where, options.class] : where
   const asked = spanOf(options, now, config.report.days)
   if (by.includes('hour') && filters.length > 0) assertHourly(asked, now)
   const span: RowSpan = needsRows(by, filters)
@@ -108,7 +123,9 @@ async function reportOf(
   const tenants: TenantReport[] = []
   // One after the other: each reads many keys.
   for (const id of ids) tenants.push(await readReport(reader, id, { ...span, by, filters }))
-  const found = tenants.filter(({ lines }) => lines.length > 0)
+  const found = tenants.filter(
+    ({ lines, headerFrom }) => lines.length > 0 || (headerFrom?.mismatched ?? 0) > 0,
+  )
   // What a tenant sent may be asked for when it is gone.
   if (
     tenant !== undefined &&
@@ -119,7 +136,10 @@ async function reportOf(
   }
   const single = tenant !== undefined
   return {
-    report: { from: span.from, to: span.to, by, tenants: single ? tenants : found, single },
+    report: {
+      ...{ from: span.from, to: span.to, by, tenants: single ? tenants : found, single },
+      class: filters.find(({ key }) => key === 'class')?.value,
+    },
     note: span.note,
   }
 }

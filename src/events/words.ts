@@ -46,13 +46,14 @@ function isEscalated(event: Event): boolean {
 export function titleOf(tenant: string, event: Event): string {
   switch (event.kind) {
     case 'allowance': {
-      const used = `${tenant} has used ${event.percent} % of its allowance of ${limitOf(event)}`
+      const used = `${tenant} has used ${event.percent} % of its allowance of ${limitOf(event)}${forWhat(event)}`
       return event.percent >= 95 ? `Suspicious tenant sending patterns observed: ${used}` : used
     }
     case 'restricted': {
       const what = event.scope === 'all' ? 'email' : 'unprovisioned email'
       const again = isEscalated(event) ? ' again, within probation' : ''
-      return `Tenant restricted from sending ${what}${again}: ${tenant}`
+      const by = isForwarded(event.trigger) ? ', by its forwarded mail' : ''
+      return `Tenant restricted from sending ${what}${again}: ${tenant}${by}`
     }
     case 'lifted': {
       const { probation } = event
@@ -65,10 +66,19 @@ export function titleOf(tenant: string, event: Event): string {
     case 'resolved':
       if (event.of === 'unusual')
         return `${tenant}: ${event.rule ?? 'a rule'} does not hold any more`
-      return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)} again`
+      return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)}${forWhat(event)} again`
     case 'test':
       return `Test alert, sent by ${event.by}`
   }
+}
+
+/** Of the one that most know, nothing is said. */
+function forWhat(event: { readonly meter?: string }): string {
+  return isForwarded(event) ? ' for forwarded mail' : ''
+}
+
+function isForwarded(of?: { readonly meter?: string }): boolean {
+  return of?.meter === 'forwarded'
 }
 
 function limitOf({ limit, window }: { limit: number; window: number }): string {
@@ -86,6 +96,13 @@ function windowOf({ window }: { readonly window?: number }): string {
 export function nextSteps(tenant: string, event: Event): string[] {
   switch (event.kind) {
     case 'allowance':
+      if (isForwarded(event)) {
+        return [
+          `tenantctl report ${tenant} --days 1 --class forwarded  # whose mail is forwarded, and from where`,
+          `tenantctl status ${tenant}  # how soon it would be restricted`,
+          `tenantctl tenant set ${tenant} --forwarded-limits LIST  # where all of it is right`,
+        ]
+      }
       return [
         `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
         `tenantctl status ${tenant}  # how soon it would be restricted`,
@@ -107,6 +124,11 @@ export function nextSteps(tenant: string, event: Event): string[] {
     case 'unusual':
       return [
         `tenantctl unusual ${tenant}  # all that is unusual about it`,
+        ...(event.rule === 'foreign'
+          ? [
+              `tenantctl report ${tenant} --days 1 --class foreign  # whose domains, and through what`,
+            ]
+          : []),
         `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
         `tenantctl block ${tenant} --reason TEXT  # where it is abuse`,
       ]

@@ -2,19 +2,24 @@ import {
   BATCH_CONNECTOR_ROWS,
   BATCH_DOMAIN_ROWS,
   BATCH_NAMES,
+  BATCH_OWNED,
   BATCH_ROWS,
   MOST_CONNECTORS,
   MOST_SAMPLED,
   MOST_SAMPLES,
 } from './bounds'
+import { HeaderFroms } from './header-froms'
 import { Numbers } from './numbers'
 import type { Outcome } from './outcome'
 import type { Room } from './room'
 import { OTHER, type Source } from './rows'
 import { Sources } from './sources'
 
-/** `u`: the sender is unregistered; `?`: nobody could tell, and Redis looks when it takes the batch. */
-export type Certainty = 'u' | '?'
+/**
+ * `u`: the sender is unregistered, `x`: foreign, `f`: the message is forwarded; `?`: nobody could tell, and Redis looks
+ * when it takes the batch.
+ */
+export type SourceKind = 'u' | 'x' | 'f' | '?'
 
 /** What one process has tallied of a tenant in some seconds: what a flush brings to Redis. */
 export class Batch {
@@ -24,9 +29,12 @@ export class Batch {
   registered: Numbers | undefined
   nulls: Numbers | undefined
   readonly sources: Sources
+  /** Foreign domain and its owner, joined by a tab. */
+  owned: Sources | undefined
+  headerFroms: HeaderFroms | undefined
   /** Connector (`tenant/name`) → expiry of the certificate in ms; 0: none. */
   readonly connectors = new Map<string, number>()
-  /** Source → what was said of some of its messages. */
+  /** Row of its own → what was said of some of its messages. */
   readonly samples = new Map<string, string[]>()
   private lastConnector: string | undefined
   private lastExpiry = 0
@@ -37,7 +45,13 @@ export class Batch {
 
   /** What it takes of the room of its process. */
   get entries(): number {
-    return this.sources.entries + this.samples.size
+    const more = (this.owned?.entries ?? 0) + (this.headerFroms?.rows.size ?? 0)
+    return this.sources.entries + this.samples.size + more
+  }
+
+  /** Whether there is anything that a person may want to look at. */
+  get isOfInterest(): boolean {
+    return this.sources.rows.size > 0 || (this.headerFroms?.mismatched ?? 0) > 0
   }
 
   addRegistered(outcome: Outcome): void {
@@ -60,44 +74,78 @@ export class Batch {
     }
   }
 
-  /** Counts a message from a source. */
-  addSource(source: Source, certainty: Certainty, outcome: Outcome): void {
-    this.sources.add(this.rowFor(source, certainty), outcome)
+  /** Counts a message from a source; of foreign mail see {@link addForeign}. */
+  addSource(source: Source, kind: SourceKind, outcome: Outcome): void {
+    this.sources.add(this.rowFor(source, kind), outcome)
+  }
+
+  /**
+   * Counts a message from a domain that another tenant owns.
+   *
+   * @param owner its id; `undefined`: it is not known.
+   */
+  addForeign(source: Source, owner: string | undefined, outcome: Outcome): void {
+    this.addSource(source, 'x', outcome)
+    this.owned ??= new Sources(this.room)
+    const own = `${source.domain}\t${owner ?? ''}`
+    this.owned.add(this.owned.takes(own, BATCH_OWNED) ? own : `${OTHER}\t${OTHER}`, outcome)
+  }
+
+  /** Counts a message that is proven to be a forward. */
+  addForwarded(source: Source, outcome: Outcome): void {
+    this.addSource(source, 'f', outcome)
+  }
+
+  /**
+   * Counts a registered message whose header From was looked at.
+   *
+   * @param connector `tenant/name`; empty: recognised without one.
+   * @param mismatched the domain there that is no accepted one, empty where it names none; `undefined`: all is well.
+   */
+  addHeaderFrom(connector: string, mismatched: string | undefined): void {
+    this.headerFroms ??= new HeaderFroms(this.room)
+    this.headerFroms.add(connector, mismatched)
   }
 
   /** Whether more is to be known of a message from this source. */
-  wantsSample(source: Source): boolean {
-    const samples = this.samples.get(textOf(source))
+  wantsSample(source: Source, kind: SourceKind = 'u'): boolean {
+    const samples = this.samples.get(sampledRow(source, kind))
     if (samples) return samples.length < MOST_SAMPLES
     return this.samples.size < MOST_SAMPLED && !this.room.isFull
   }
 
-  addSample(source: Source, messageId: string, helo: string): void {
-    const text = textOf(source)
+  addSample(source: Source, messageId: string, helo: string, kind: SourceKind = 'u'): void {
+    const row = sampledRow(source, kind)
     const sample = `${messageId}\t${helo}`
-    const samples = this.samples.get(text)
+    const samples = this.samples.get(row)
     if (samples) {
       samples.push(sample)
     } else {
-      this.samples.set(text, [sample])
+      this.samples.set(row, [sample])
       this.room.entries++
     }
   }
 
   /** The row of its own, of its domain, its connector, or everybody: the first that is there or has room. */
-  private rowFor(source: Source, certainty: Certainty): string {
+  private rowFor(source: Source, kind: SourceKind): string {
     const { sources } = this
     const { domain, connector } = source
-    const own = `${certainty}\t${textOf(source)}`
+    const own = `${kind}\t${textOf(source)}`
     if (sources.takes(own, BATCH_ROWS)) return own
     // In these nobody looks any more whether the sender is registered: most likely it is not.
-    const ofDomain = `u\t${textOf({ domain, connector, ip: OTHER, user: OTHER })}`
+    const certain = kind === '?' ? 'u' : kind
+    const ofDomain = `${certain}\t${textOf({ domain, connector, ip: OTHER, user: OTHER })}`
     if (sources.takes(ofDomain, BATCH_DOMAIN_ROWS)) return ofDomain
     if (domain !== '') sources.name(domain, BATCH_NAMES)
-    const ofConnector = `u\t${textOf({ domain: OTHER, connector, ip: OTHER, user: OTHER })}`
+    const ofConnector = `${certain}\t${textOf({ domain: OTHER, connector, ip: OTHER, user: OTHER })}`
     if (sources.takes(ofConnector, BATCH_CONNECTOR_ROWS)) return ofConnector
-    return `u\t${textOf({ domain: OTHER, connector: OTHER, ip: OTHER, user: OTHER })}`
+    return `${certain}\t${textOf({ domain: OTHER, connector: OTHER, ip: OTHER, user: OTHER })}`
   }
+}
+
+/** Samples of mail that nobody could classify are kept with those of unregistered mail. */
+function sampledRow(source: Source, kind: SourceKind): string {
+  return `${kind === '?' ? 'u' : kind}\t${textOf(source)}`
 }
 
 function textOf({ domain, connector, ip, user }: Source): string {

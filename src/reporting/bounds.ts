@@ -7,7 +7,10 @@ import { DAY } from './calendar'
  * - rows of their own for the first 100 domains, 50 addresses and 50 AUTH users, 250 rows in all;
  * - then one row for each domain of these and connector, up to 350 rows in all;
  * - then one row for each connector, up to 450 rows in all;
- * - then one row for all the rest.
+ * - then one row for all the rest of each class.
+ *
+ * Unregistered, foreign and forwarded mail have these together, lest three classes take three times as much. Forwarded
+ * mail, which comes from everywhere, has half of each alone: what nobody can explain is not to be crowded out by it.
  */
 export const MOST_DOMAINS = 100
 export const MOST_ADDRESSES = 50
@@ -15,6 +18,19 @@ export const MOST_USERS = 50
 export const MOST_ROWS = 250
 export const MOST_DOMAIN_ROWS = 350
 export const MOST_CONNECTOR_ROWS = 450
+
+/**
+ * Foreign domains of a tenant and day of which it is kept who owned them, whatever else the rows are full of; then one row
+ * for all the rest.
+ */
+export const MOST_OWNED = 50
+
+/**
+ * Rows of domains in the header From of a tenant and day, by connector: the first 40 of their own, then one for each
+ * connector up to 50 rows in all, then one for all the rest.
+ */
+export const MOST_HEADER_FROM = 40
+export const MOST_HEADER_FROM_ROWS = 50
 
 /** Sources of a tenant and day that samples are kept of, and samples of each. */
 export const MOST_SAMPLED = 100
@@ -31,6 +47,7 @@ export const LONGEST_USER = 128
 export const LONGEST_MESSAGE_ID = 128
 export const LONGEST_HELO = 64
 export const LONGEST_CERTIFICATE = 253
+export const LONGEST_DOMAIN = 253
 
 /** How long rows by the hour are kept, in days. */
 export const HOURS_KEPT = 8
@@ -53,6 +70,9 @@ export const BATCH_DOMAIN_ROWS = 700
 export const BATCH_CONNECTOR_ROWS = 900
 /** Domains without a row of their own of which a batch remembers the name: beyond, they are not told apart. */
 export const BATCH_NAMES = 2000
+/** Foreign domains with their owner, and domains in the header From, of one batch. */
+export const BATCH_OWNED = 100
+export const BATCH_HEADER_FROM = 100
 /** Rows, names and samples of all batches of a process: beyond, what is new counts as `(other)`. */
 export const MOST_ENTRIES = 30_000
 /** Batches of a process: beyond, mail of a tenant that has none is not recorded. */
@@ -67,11 +87,16 @@ const SHORT_ROW_BYTES = 650
 const SAMPLED_BYTES = 1600
 const CONNECTOR_BYTES = 250
 const OTHERS_BYTES = 12_600
-const TOTALS_BYTES = 24 * 3 * 250
+const OWNED_BYTES = 600
+const HEADER_FROM_BYTES = 550
+/** Of five classes, and what was looked at of the header From. */
+const TOTALS_BYTES = 24 * (5 * 250 + 100)
 const FLUSHES_BYTES = 20_000
 
 const REPORT_BYTES =
-  MOST_ROWS * ROW_BYTES + (MOST_CONNECTOR_ROWS + 1 - MOST_ROWS) * SHORT_ROW_BYTES + OTHERS_BYTES
+  MOST_ROWS * ROW_BYTES + (MOST_CONNECTOR_ROWS + 3 - MOST_ROWS) * SHORT_ROW_BYTES + OTHERS_BYTES
+const OWNED_AND_HEADER_FROM_BYTES =
+  (MOST_OWNED + 1) * OWNED_BYTES + (MOST_HEADER_FROM_ROWS + 1) * HEADER_FROM_BYTES
 
 /**
  * What the reports of one tenant take in Redis at most, in bytes: with every bound reached in every hour and every day by
@@ -83,7 +108,8 @@ const REPORT_BYTES =
 export function mostBytes(hours: number, days: number): number {
   return (
     hours * REPORT_BYTES +
-    days * (REPORT_BYTES + TOTALS_BYTES + MOST_SAMPLED * SAMPLED_BYTES) +
+    days *
+      (REPORT_BYTES + TOTALS_BYTES + OWNED_AND_HEADER_FROM_BYTES + MOST_SAMPLED * SAMPLED_BYTES) +
     MOST_CONNECTORS * CONNECTOR_BYTES +
     FLUSHES_BYTES
   )

@@ -2,13 +2,16 @@ import { isIPv6 } from 'node:net'
 import { IPv6 } from 'ipaddr.js'
 import { InputError } from '../errors'
 import { toDomain } from '../names/domain'
-import type { Source } from './rows'
+import { SOURCE_CLASSES, type Source, type SourceClass } from './rows'
 
-const KEYS: readonly (keyof Source)[] = ['domain', 'connector', 'ip', 'user']
+/** What rows can be told apart by. */
+type Key = keyof Source | 'class'
+
+const KEYS: readonly Key[] = ['domain', 'connector', 'ip', 'user', 'class']
 
 /** What rows must have in common with it. */
 export interface Filter {
-  readonly key: keyof Source
+  readonly key: Key
   readonly value: string
   /** Whether `value` is only what it starts with. */
   readonly start: boolean
@@ -29,24 +32,42 @@ export function parseFilter(text: string): Filter {
   }
   const [, , caret, value = ''] = match
   const start = caret === '^'
+  if (key === 'class') return classFilter(value)
   return { key, start, value: start ? value.toLowerCase() : spelled(key, value) }
 }
 
+/**
+ * Only what is of that class.
+ *
+ * @throws {InputError}
+ */
+export function classFilter(text: string): Filter {
+  if (SOURCE_CLASSES.some((each) => each === text)) {
+    return { key: 'class', value: text, start: false }
+  }
+  throw new InputError(
+    `"${text}" is no class that is told apart by sender: use one of ${SOURCE_CLASSES.join(', ')}`,
+  )
+}
+
 /** Whether a source passes all of them. A connector is meant with its tenant or without. */
-export function passes(source: Source, filters: readonly Filter[]): boolean {
+export function passes(
+  source: Source & { readonly class: SourceClass },
+  filters: readonly Filter[],
+): boolean {
   return filters.every(({ key, value, start }) =>
     spellings(key, source[key]).some((own) => (start ? own.startsWith(value) : own === value)),
   )
 }
 
 /** As reports have it. */
-function spelled(key: keyof Source, value: string): string {
+function spelled(key: Key, value: string): string {
   if (key === 'domain') return toDomain(value) ?? value.toLowerCase()
   if (key === 'ip' && isIPv6(value)) return networkOf(value)
   return value.toLowerCase()
 }
 
-function spellings(key: keyof Source, value: string): string[] {
+function spellings(key: Key, value: string): string[] {
   const own = value.toLowerCase()
   return key === 'connector' ? [own, own.slice(own.indexOf('/') + 1)] : [own]
 }

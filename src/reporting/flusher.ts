@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { isHopeless, isNotAllowed, redisFailure } from '../store/failure'
 import type { Batch } from './batch'
 import type { Recorded, Recorder } from './recorder'
-import { UNATTRIBUTED, type Tally } from './tally'
+import type { Tally } from './tally'
 import { UnattributedBatch } from './unattributed-batch'
 
 /** How often what has been tallied is flushed, in ms. */
@@ -134,7 +134,7 @@ export class Flusher {
   }
 
   private noteLater(tenant: string, batch: Flush['batch'], recorded: Recorded): void {
-    if (recorded === 'gone' || tenant === UNATTRIBUTED || batch.sources.rows.size === 0) return
+    if (recorded === 'gone' || batch instanceof UnattributedBatch || !batch.isOfInterest) return
     this.reported.set(tenant, recorded)
   }
 

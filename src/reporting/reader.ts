@@ -1,21 +1,34 @@
+import type { SenderClass } from '../relay/judge'
 import { mapInPieces } from '../store/pieces'
 import { scanSortedSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
 import { HOURS_KEPT } from './bounds'
 import { DAY, HOUR, numbersBetween } from './calendar'
 import { NOTHING, unpackCounts, type Counts } from './counts'
-import { readSource, totalField, type Row, type Source } from './rows'
+import {
+  lookedField,
+  readSource,
+  totalField,
+  type Row,
+  type Source,
+  type SourceClass,
+} from './rows'
 
 /** Hashes asked for at a time. Each holds some hundred fields at most: recording sees to that. */
 const PIECE = 16
 
 /** All mail of a tenant in one hour. */
-export interface HourReport {
+export interface HourReport extends Readonly<Record<SenderClass, Counts>> {
   /** ms: the start of the hour. */
   readonly at: number
-  readonly unregistered: Counts
-  readonly registered: Counts
-  readonly null: Counts
+  readonly headerFrom: Looked
+}
+
+/** Registered messages whose header From was looked at. */
+export interface Looked {
+  readonly looked: number
+  /** Those of them that name no accepted domain. */
+  readonly mismatched: number
 }
 
 /** A row, and the start of its hour or day in ms. */
@@ -23,6 +36,7 @@ export type DatedRow = Row & { readonly at: number }
 
 /** What identifies a message that was seen from a source, and the start of its day in ms. */
 export type DatedSample = Source & {
+  readonly class: SourceClass
   readonly at: number
   /** Empty: it had none. */
   readonly messageId: string
@@ -37,7 +51,9 @@ export interface ConnectorUse {
   readonly certificateExpires: number | undefined
 }
 
-const CLASSES = ['unregistered', 'registered', 'null'] as const
+const CLASSES = ['unregistered', 'foreign', 'forwarded', 'registered', 'null'] as const
+/** What is asked for of an hour. */
+const FIELDS = CLASSES.length + 1
 
 /**
  * Reads what has been recorded. All times are ms of Redis's clock; a span is `from` ≤ t < `to`, and takes each hour or
@@ -54,9 +70,12 @@ export class ReportReader {
       const hours = numbersBetween(day * DAY, (day + 1) * DAY, HOUR).filter((hour) =>
         wanted.has(hour),
       )
-      const fields = hours.flatMap((hour) => CLASSES.map((each) => totalField(hour % 24, each)))
+      const fields = hours.flatMap((hour) => [
+        ...CLASSES.map((each) => totalField(hour % 24, each)),
+        lookedField(hour % 24),
+      ])
       const values = await client.hmget(keys.reportDay(tenant, day), ...fields)
-      return hours.map((hour, at) => hourReport(hour, values.slice(3 * at, 3 * at + 3)))
+      return hours.map((hour, at) => hourReport(hour, values.slice(FIELDS * at, FIELDS * (at + 1))))
     })
     return days.flat().filter((hour) => hour !== undefined)
   }
@@ -73,6 +92,14 @@ export class ReportReader {
     return parts.flat()
   }
 
+  /** All fields of the reports of some days. */
+  async dayFields(tenant: string, from: number, to: number): Promise<[string, string][]> {
+    const days = await mapInPieces(this.reports(tenant, from, to, 'day'), PIECE, ({ key }) =>
+      this.store.client.hgetall(key),
+    )
+    return days.flatMap((day) => Object.entries(day))
+  }
+
   /** About how many distinct domains are behind `(other)`: by HyperLogLog, whose standard error is 0.81 %. */
   async others(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<number> {
     const names = this.reports(tenant, from, to, step).map(({ key }) =>
@@ -81,7 +108,7 @@ export class ReportReader {
     return countDistinct(this.store, names)
   }
 
-  /** Samples of unregistered mail, oldest first. */
+  /** Samples of mail that is told apart by source, oldest first. */
   async samples(tenant: string, from: number, to: number): Promise<DatedSample[]> {
     const { client, keys } = this.store
     const days = await mapInPieces(numbersBetween(from, to, DAY), PIECE, async (day) => {
@@ -103,7 +130,7 @@ export class ReportReader {
     )
   }
 
-  /** The tenants that have had unregistered mail since then, in the order of their ids. */
+  /** The tenants that have had mail that is told apart by source since then, in the order of their ids. */
   async reported(since: number): Promise<string[]> {
     const last = await scanSortedSet(this.store, this.store.keys.reported)
     return [...last].flatMap(([tenant, time]) => (time >= since ? [tenant] : [])).sort()
@@ -148,10 +175,19 @@ export async function countDistinct(store: Store, names: readonly string[]): Pro
 
 function hourReport(hour: number, values: readonly (string | null)[]): HourReport | undefined {
   if (values.every((value) => value === null)) return undefined
-  const [unregistered, registered, ofNull] = values.map((value) =>
+  const [unregistered, foreign, forwarded, registered, ofNull] = values.map((value) =>
     value === null ? NOTHING : unpackCounts(value),
   )
-  return { at: hour * HOUR, unregistered: unregistered!, registered: registered!, null: ofNull! }
+  const [looked = 0, mismatched = 0] = (values.at(-1) ?? '').split(' ').map(Number)
+  return {
+    at: hour * HOUR,
+    unregistered: unregistered!,
+    foreign: foreign!,
+    forwarded: forwarded!,
+    registered: registered!,
+    null: ofNull!,
+    headerFrom: { looked, mismatched },
+  }
 }
 
 function samplesIn(field: string, text: string, at: number): DatedSample[] {

@@ -20,6 +20,7 @@ const BOUNDS = [
   ...[bounds.MOST_DOMAINS, bounds.MOST_ADDRESSES, bounds.MOST_USERS],
   ...[bounds.MOST_ROWS, bounds.MOST_DOMAIN_ROWS, bounds.MOST_CONNECTOR_ROWS],
   ...[bounds.MOST_SAMPLED, bounds.MOST_SAMPLES, bounds.MOST_CONNECTORS],
+  ...[bounds.MOST_OWNED, bounds.MOST_HEADER_FROM, bounds.MOST_HEADER_FROM_ROWS],
 ].join(' ')
 
 /** What the script has answered: server time in ms, or that there is no such tenant. */
@@ -62,8 +63,10 @@ export class Recorder {
           [...batch.sources.names].join(' '),
           [...batch.connectors].map(([id, expires]) => `${nameOf(id)}\t${expires}`).join('\n'),
           [...batch.samples]
-            .flatMap(([source, samples]) => samples.map((sample) => `${source}\t${sample}`))
+            .flatMap(([row, samples]) => samples.map((sample) => `${row}\t${sample}`))
             .join('\n'),
+          batch.owned ? linesOf(batch.owned)[0] : '',
+          ...headerFromsOf(batch),
         ],
       }
     })
@@ -119,6 +122,13 @@ export class Recorder {
 function agesOf({ begun, ended }: { readonly begun: number; readonly ended: number }): string {
   const now = performance.now()
   return `${Math.round(now - begun)} ${Math.round(now - ended)}`
+}
+
+function headerFromsOf({ headerFroms }: Batch): [looked: string, lines: string] {
+  if (!headerFroms) return ['', '']
+  const { looked, mismatched, rows } = headerFroms
+  const lines = [...rows].map(([row, messages]) => `${messages}\t${row}`)
+  return [`${looked} ${mismatched}`, lines.join('\n')]
 }
 
 /** Class, numbers, source. */

@@ -1,9 +1,12 @@
+import type { SenderClass } from '../relay/judge'
 import { DAY, HOUR, startOf } from './calendar'
 import { addCounts, NOTHING, type Counts } from './counts'
 import { passes, type Filter } from './filter'
+import { readForeign } from './foreign'
 import { grouped } from './grouped'
+import { readHeaderFroms, type HeaderFrom } from './header-from'
 import type { DatedRow, DatedSample, HourReport, ReportReader } from './reader'
-import { OTHER, type Source } from './rows'
+import { OTHER, SOURCE_CLASSES, type Source, type SourceClass } from './rows'
 import { recipients, total, type Dimension } from './sum'
 
 /** What a report has a line for: each combination of them that there is. */
@@ -20,18 +23,18 @@ export interface Query {
   readonly filters: readonly Filter[]
 }
 
-/** All mail, in recipients and messages. */
-export interface Totals {
-  /** What passes the filters. */
-  readonly unregistered: Counts
-  readonly registered: Counts
-  readonly null: Counts
-}
+/** All mail, in recipients and messages; of what is told apart by source, what passes the filters. */
+export type Totals = Readonly<Record<SenderClass, Counts>>
 
-/** One line of a report: unregistered mail. */
+/** One line of a report: mail of one class. */
 export interface ReportLine {
   /** What the line is for: of a day or an hour its start in ms. */
-  readonly key: Partial<Source> & { readonly day?: number; readonly hour?: number }
+  readonly key: Partial<Source> & {
+    readonly class?: SourceClass
+    readonly day?: number
+    readonly hour?: number
+  }
+  readonly class: SourceClass
   readonly counts: Counts
   /** Accepted recipients as a share of all that the tenant had in that time; `undefined`: there were none. */
   readonly share: number | undefined
@@ -40,6 +43,8 @@ export interface ReportLine {
   /** Most recipients first. */
   readonly ips: readonly string[]
   readonly domains: readonly string[]
+  /** Of foreign mail: the tenants that own its domains. */
+  readonly owners: readonly string[]
   /** The newest first. */
   readonly samples: readonly DatedSample[]
   /** Of a line for `(other)`: about how many domains that are. */
@@ -50,9 +55,12 @@ export interface ReportLine {
 export interface TenantReport {
   readonly tenant: string
   readonly totals: Totals
+  /** Of what passes the filters. */
   readonly share: number | undefined
   /** About how many domains have no row of their own. */
   readonly otherDomains: number
+  /** `undefined`: filters ask for something else. */
+  readonly headerFrom: HeaderFrom | undefined
   readonly lines: readonly ReportLine[]
 }
 
@@ -70,13 +78,16 @@ export async function readReport(
   const { from, to, by, filters, step } = query
   const hours = await reader.hours(tenant, from, to)
   const all = totalsOf(hours)
+  const headerFrom =
+    filters.length === 0 ? await readHeaderFroms(reader, tenant, from, to) : undefined
   if (!needsRows(by, filters)) {
     const length = by[0] === 'hour' ? HOUR : DAY
     const otherDomains = await reader.others(tenant, from, to, step)
     const lines = grouped(hours, ({ at }) => startOf(at, length)).map(([at, some]) =>
       lineOfHours(by[0] === 'hour' ? { hour: at } : { day: at }, totalsOf(some)),
     )
-    return { tenant, totals: all, share: shareOf(all.unregistered, all), otherDomains, lines }
+    const share = shareOf(sourcedIn(all), all)
+    return { tenant, totals: all, share, otherDomains, headerFrom, lines }
   }
   const rows = (await reader.rows(tenant, from, to, by.includes('hour') ? 'hour' : step)).filter(
     (row) => passes(row, filters),
@@ -84,31 +95,65 @@ export async function readReport(
   const samples = by.includes('hour')
     ? []
     : (await reader.samples(tenant, from, to)).filter((sample) => passes(sample, filters))
-  const lines = linesOf(rows, samples, hours, by)
-  const totals = { ...all, unregistered: total(rows) }
+  const hasForeign = rows.some((row) => row.class === 'foreign')
+  const owners = hasForeign ? await ownersBy(reader, tenant, from, to) : new Map<string, string[]>()
+  const lines = linesOf(rows, samples, hours, by, owners)
+  const ofClass = (wanted: SourceClass): Counts => total(rows.filter((row) => row.class === wanted))
+  const totals = {
+    ...all,
+    unregistered: ofClass('unregistered'),
+    foreign: ofClass('foreign'),
+    forwarded: ofClass('forwarded'),
+  }
   // The names are kept for all rows together.
   const mixed = filters.some(({ key }) => key !== 'domain')
   const hasOther = !mixed && rows.some(({ domain }) => domain === OTHER)
   return {
     tenant,
     totals,
-    share: shareOf(totals.unregistered, all),
+    share: shareOf(sourcedIn(totals), all),
     otherDomains: hasOther ? await reader.others(tenant, from, to, step) : 0,
+    headerFrom,
     lines: hasOther ? await withDistinct(reader, tenant, query, lines) : lines,
   }
 }
 
 /** All mail of some hours. */
 export function totalsOf(hours: readonly HourReport[]): Totals {
-  const sum = (of: 'unregistered' | 'registered' | 'null'): Counts =>
+  const sum = (of: SenderClass): Counts =>
     hours.reduce((counts, hour) => addCounts(counts, hour[of]), NOTHING)
-  return { unregistered: sum('unregistered'), registered: sum('registered'), null: sum('null') }
+  return {
+    unregistered: sum('unregistered'),
+    foreign: sum('foreign'),
+    forwarded: sum('forwarded'),
+    registered: sum('registered'),
+    null: sum('null'),
+  }
+}
+
+/** All that is told apart by source. */
+export function sourcedIn(totals: Totals): Counts {
+  return SOURCE_CLASSES.reduce((sum, each) => addCounts(sum, totals[each]), NOTHING)
 }
 
 /** Accepted recipients as a share of all accepted ones; `undefined`: there were none at all. */
 export function shareOf({ accepted }: Counts, all: Totals): number | undefined {
-  const sum = all.unregistered.accepted + all.registered.accepted + all.null.accepted
+  const sum = sourcedIn(all).accepted + all.registered.accepted + all.null.accepted
   return sum === 0 ? undefined : accepted / sum
+}
+
+/** Foreign domain → who owned it. */
+async function ownersBy(
+  reader: ReportReader,
+  ...span: [tenant: string, from: number, to: number]
+): Promise<Map<string, string[]>> {
+  const owned = await readForeign(reader, ...span)
+  return new Map(
+    grouped(owned, ({ domain }) => domain).map(([domain, some]) => [
+      domain,
+      some.map(({ owner }) => owner).filter((owner) => owner !== '' && owner !== OTHER),
+    ]),
+  )
 }
 
 /** Adds rows up; days and hours in their order, in each the most recipients first and `(other)` last. */
@@ -117,9 +162,10 @@ function linesOf(
   samples: readonly DatedSample[],
   hours: readonly HourReport[],
   by: Dimensions,
+  owners: ReadonlyMap<string, readonly string[]>,
 ): ReportLine[] {
-  const keyOf = (of: Source & { readonly at: number }): string =>
-    by.map((each) => valueOf(of, each)).join('\t')
+  const keyOf = (of: DatedSource): string =>
+    [of.class, ...by.map((each) => valueOf(of, each))].join('\t')
   const samplesBy = new Map(grouped(samples, keyOf))
   const length = by.includes('hour') ? HOUR : by.includes('day') ? DAY : Infinity
   const periodOf = (at: number): number => (length === Infinity ? 0 : startOf(at, length))
@@ -133,11 +179,13 @@ function linesOf(
       return {
         at: periodOf(some[0]!.at),
         key: Object.fromEntries(by.map((each) => [each, valueOf(some[0]!, each)])),
+        class: some[0]!.class,
         counts,
         share: all && shareOf(counts, all),
         all: undefined,
         ips: by.includes('ip') ? [] : most(some, 'ip'),
         domains: by.includes('domain') ? [] : most(some, 'domain'),
+        owners: some[0]!.class === 'foreign' ? ownersOf(some, owners) : [],
         samples: (samplesBy.get(text) ?? []).toReversed(),
         distinctDomains: undefined,
       }
@@ -146,13 +194,22 @@ function linesOf(
     .map(({ at: _, ...line }) => line)
 }
 
+type DatedSource = Source & { readonly class: SourceClass; readonly at: number }
+
 function compare(a: ReportLine, b: ReportLine): number {
   const isOther = ({ key }: ReportLine): number =>
     Number(Object.values(key).some((value) => value === OTHER))
   return isOther(a) - isOther(b) || recipients(b.counts) - recipients(a.counts)
 }
 
-function valueOf(of: Source & { readonly at: number }, dimension: Dimension): string | number {
+function ownersOf(
+  rows: readonly DatedRow[],
+  owners: ReadonlyMap<string, readonly string[]>,
+): string[] {
+  return [...new Set(rows.flatMap(({ domain }) => owners.get(domain) ?? []))].sort()
+}
+
+function valueOf(of: DatedSource, dimension: Dimension): string | number {
   if (dimension === 'day') return startOf(of.at, DAY)
   if (dimension === 'hour') return startOf(of.at, HOUR)
   return of[dimension]
@@ -160,8 +217,8 @@ function valueOf(of: Source & { readonly at: number }, dimension: Dimension): st
 
 function lineOfHours(key: ReportLine['key'], all: Totals): ReportLine {
   const counts = all.unregistered
-  const nothing = { ips: [], domains: [], samples: [], distinctDomains: undefined }
-  return { key, counts, share: shareOf(counts, all), all, ...nothing }
+  const nothing = { ips: [], domains: [], owners: [], samples: [], distinctDomains: undefined }
+  return { key, class: 'unregistered', counts, share: shareOf(counts, all), all, ...nothing }
 }
 
 /** The values that rows have, most recipients first; what is none and what is not told apart is left out. */

@@ -4,7 +4,11 @@ import { unpackCounts, type Counts } from './counts'
 /** Stands for all values that have no row of their own. */
 export const OTHER = '(other)'
 
-/** Who sent unregistered mail. Each may be {@link OTHER}. */
+/** Classes of mail that are told apart by source: what comes from no accepted domain of the tenant. */
+export const SOURCE_CLASSES = ['unregistered', 'foreign', 'forwarded'] as const
+export type SourceClass = (typeof SOURCE_CLASSES)[number]
+
+/** Who sent such mail. Each may be {@link OTHER}. */
 export interface Source {
   /** Sender domain, lower-case A-labels; empty: it was no DNS name. */
   readonly domain: string
@@ -16,8 +20,10 @@ export interface Source {
   readonly user: string
 }
 
-/** A row of a report: unregistered mail from one source. */
+/** A row of a report: mail of one class from one source. */
 export interface Row extends Source {
+  /** `unregistered`: neither of the others, and all of it before they were told apart. */
+  readonly class: SourceClass
   readonly counts: Counts
 }
 
@@ -37,9 +43,19 @@ const LETTERS: Readonly<Record<SenderClass, string>> = {
   null: 'n',
 }
 
+/** The first letter of a row; that of unregistered mail is older than the classes. */
+const ROW_LETTERS: Readonly<Record<SourceClass, string>> = {
+  unregistered: 's',
+  foreign: LETTERS.foreign,
+  forwarded: LETTERS.forwarded,
+}
+
 /** The field of a source in the hash of an hour or a day. */
-export function sourceField({ domain, connector, ip, user }: Source): string {
-  return `s\t${domain}\t${connector}\t${ip}\t${user}`
+export function sourceField(
+  { domain, connector, ip, user }: Source,
+  sourceClass: SourceClass = 'unregistered',
+): string {
+  return `${ROW_LETTERS[sourceClass]}\t${domain}\t${connector}\t${ip}\t${user}`
 }
 
 /** The field of a total, in the hash of a day only. */
@@ -48,10 +64,11 @@ export function totalField(hour: number, senderClass: SenderClass): string {
 }
 
 /** Reads a field that {@link sourceField} made; `undefined`: it is none. */
-export function readSource(field: string): Source | undefined {
-  const [kind, domain, connector, ip, user] = field.split('\t')
-  if (kind !== 's' || user === undefined) return undefined
-  return { domain: domain!, connector: connector!, ip: ip!, user }
+export function readSource(field: string): (Source & { class: SourceClass }) | undefined {
+  const [letter, domain, connector, ip, user] = field.split('\t')
+  const sourceClass = SOURCE_CLASSES.find((each) => ROW_LETTERS[each] === letter)
+  if (sourceClass === undefined || user === undefined) return undefined
+  return { class: sourceClass, domain: domain!, connector: connector!, ip: ip!, user }
 }
 
 /** Reads a field that {@link totalField} made, with its value; `undefined`: it is none. */
@@ -62,6 +79,48 @@ export function readTotal(field: string, value: string): HourTotal | undefined {
   )
   if (kind !== 't' || senderClass === undefined) return undefined
   return { hour: Number(hour), class: senderClass, counts: unpackCounts(value) }
+}
+
+/** A domain of foreign mail with the tenant that owned it then. Both may be {@link OTHER} together. */
+export interface Owned {
+  readonly domain: string
+  /** Id of the other tenant; empty: not known any more. */
+  readonly owner: string
+}
+
+/** The field of a foreign domain, in the hash of a day only. */
+export function ownedField({ domain, owner }: Owned): string {
+  return `o\t${domain}\t${owner}`
+}
+
+/** Reads a field that {@link ownedField} made; `undefined`: it is none. */
+export function readOwned(field: string): Owned | undefined {
+  const [kind, domain, owner] = field.split('\t')
+  return kind === 'o' && owner !== undefined ? { domain: domain!, owner } : undefined
+}
+
+/** A domain in the header From of registered mail that is no accepted domain. Both may be {@link OTHER}. */
+export interface HeaderFromSource {
+  /** Empty: the header names none. */
+  readonly domain: string
+  /** `tenant/name`; empty: recognised without a connector. */
+  readonly connector: string
+}
+
+/** The field of such a domain, in the hash of a day only. */
+export function headerFromField({ domain, connector }: HeaderFromSource): string {
+  return `h\t${domain}\t${connector}`
+}
+
+/** Reads a field that {@link headerFromField} made; `undefined`: it is none. */
+export function readHeaderFrom(field: string): HeaderFromSource | undefined {
+  const [kind, domain, connector] = field.split('\t')
+  return kind === 'h' && connector !== undefined ? { domain: domain!, connector } : undefined
+}
+
+/** The field of what was looked at in an hour, in the hash of a day only: messages, and those of them that mismatched. */
+export function lookedField(hour: number): string {
+  return `l\t${hour}`
 }
 
 /** Who relayed without a tenant. All may be {@link OTHER} together. */

@@ -5,7 +5,7 @@ import type { DatedRow } from './reader'
 import { OTHER, type Row, type Source } from './rows'
 
 /** What rows can be added up by. */
-export type Dimension = keyof Source | 'day' | 'hour'
+export type Dimension = keyof Source | 'class' | 'day' | 'hour'
 
 /** All rows that are alike in one way. */
 export interface Sum<K extends string | number> {
@@ -19,7 +19,7 @@ export interface Sum<K extends string | number> {
  * `(other)` last.
  */
 export function sumBy(rows: readonly DatedRow[], dimension: 'day' | 'hour'): Sum<number>[]
-export function sumBy(rows: readonly DatedRow[], dimension: keyof Source): Sum<string>[]
+export function sumBy(rows: readonly DatedRow[], dimension: keyof Source | 'class'): Sum<string>[]
 export function sumBy(
   rows: readonly DatedRow[],
   dimension: Dimension,
@@ -41,6 +41,17 @@ export function recipients({ accepted, deferred, refused, refunded }: Counts): n
   return accepted + deferred + refused + refunded
 }
 
+/**
+ * Recipients that somebody tried to reach, but for those that were deferred, which come again. A message that was refused
+ * at MAIL had one at least.
+ */
+export function attempts({ accepted, refused, refunded, messages }: Counts): number {
+  return Math.max(
+    accepted + refused + refunded,
+    messages.accepted + messages.refused + messages.refunded,
+  )
+}
+
 /** All messages, whatever became of them. */
 export function messages({ messages: { accepted, deferred, refused, refunded } }: Counts): number {
   return accepted + deferred + refused + refunded
@@ -53,7 +64,8 @@ function sumsBy<T extends Row, K extends string | number>(
   return grouped(rows, keyOf).map(([key, some]) => ({ key, counts: total(some) }))
 }
 
-function byRecipients(a: Sum<string>, b: Sum<string>): number {
+/** The order of sums: the most recipients first, `(other)` last. */
+export function byRecipients(a: Sum<string>, b: Sum<string>): number {
   return (
     Number(a.key === OTHER) - Number(b.key === OTHER) ||
     recipients(b.counts) - recipients(a.counts) ||

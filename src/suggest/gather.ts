@@ -4,13 +4,17 @@ import { OTHER } from '../reporting/rows'
 import { recipients } from '../reporting/sum'
 import type { Candidate } from './rank'
 
-/** Unregistered domains in the rows of days, without what has no row or name of its own; the most recipients first. */
+/**
+ * Unregistered domains in the rows of days, without what has no row or name of its own; the most recipients first. What
+ * another tenant owns, and what is proven to be a forward from its real owner, is no candidate.
+ */
 export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
   const found = new Map<
     string,
     { days: Map<number, number>; all: number; first: number; last: number }
   >()
-  for (const { domain, at, counts } of rows) {
+  for (const { class: of, domain, at, counts } of rows) {
+    if (of !== 'unregistered') continue
     if (domain === '' || domain === OTHER) continue
     let sum = found.get(domain)
     if (!sum) found.set(domain, (sum = { days: new Map(), all: 0, first: Infinity, last: 0 }))

@@ -1,13 +1,17 @@
 import { parseLimits } from '../allowance/limits'
 import type { Config } from '../config'
 import { DAY, HOUR, startOf } from '../reporting/calendar'
+import { readForeign } from '../reporting/foreign'
+import { readHeaderFroms } from '../reporting/header-from'
 import { ReportReader, type DatedRow, type HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import type { Store } from '../store/store'
 import { readSomeConnectors } from '../tenants/connector-reader'
 import { hasManyDomains } from './domains'
+import { isMuchForeign } from './foreign'
+import { isMuchMismatched } from './header-from'
 import { SOURCE_DAYS, type History } from './history'
-import { Hourly } from './hourly'
+import { Hourly, UNREGISTERED } from './hourly'
 import { isMuchOnTop } from './new-source'
 import { recentRestrictions } from './recent-restrictions'
 import { BASELINE, lastDay } from './span'
@@ -71,28 +75,45 @@ export class HistoryReader {
       dayRows: [],
       otherDomains: new Map(),
       connectors: [],
+      foreign: [],
+      headerFrom: [],
       restrictedAt: [
         ...(restrictions.get(tenant) ?? []),
         ...(restricted && Number(restricted) > now - RESTRICTED_WITHIN ? [Number(restricted)] : []),
       ],
       limits: limits ? parseLimits(limits) : this.config.allowance.limits,
     }
+    const known = await this.withNames(quiet)
     const from = lastDay(now)[0]!
     // Most tenants that send unregistered mail send little, and the rest is not looked at.
-    if (new Hourly(hours, 'unregistered').sum(from, now) === 0) return quiet
-    return this.withRows(quiet, from)
+    if (new Hourly(hours, UNREGISTERED).sum(from, now) === 0) return known
+    return this.withRows(known, from)
+  }
+
+  /** Domains for the rules whose numbers are those of hours. */
+  private async withNames(quiet: History): Promise<History> {
+    const { unusual } = this.config
+    const span = [quiet.tenant, lastDay(quiet.now)[0]!, quiet.now + 1] as const
+    const { reports } = this
+    return {
+      ...quiet,
+      foreign: isMuchForeign(quiet, unusual) ? await readForeign(reports, ...span) : [],
+      headerFrom: isMuchMismatched(quiet, unusual)
+        ? (await readHeaderFroms(reports, ...span)).domains
+        : [],
+    }
   }
 
   private async withRows(quiet: History, from: number): Promise<History> {
     const { tenant, now } = quiet
     const { unusual } = this.config
-    const rows = await this.reports.rows(tenant, from, now + 1, 'hour')
+    const rows = await this.rows(tenant, from, now + 1, 'hour')
     const known = { ...quiet, rows, otherDomains: await this.othersOf(tenant, rows) }
     const rowsBefore = hasManyDomains(known, unusual)
-      ? await this.reports.rows(tenant, from - BASELINE, from, 'hour')
+      ? await this.rows(tenant, from - BASELINE, from, 'hour')
       : []
     const dayRows = isMuchOnTop(known, unusual)
-      ? await this.reports.rows(tenant, from - SOURCE_DAYS * DAY, now + 1, 'day')
+      ? await this.rows(tenant, from - SOURCE_DAYS * DAY, now + 1, 'day')
       : []
     const connectors = await readSomeConnectors(this.store, [
       ...new Set(rows.map(({ connector }) => connector).filter((id) => id !== '' && id !== OTHER)),
@@ -104,6 +125,10 @@ export class HistoryReader {
       connectors: connectors.flatMap(([, connector]) => connector ?? []),
       otherDomains: new Map([...known.otherDomains, ...(await this.othersOf(tenant, rowsBefore))]),
     }
+  }
+
+  private async rows(...span: Parameters<ReportReader['rows']>): Promise<DatedRow[]> {
+    return (await this.reports.rows(...span)).filter((row) => UNREGISTERED.includes(row.class))
   }
 
   /** How many domains are behind `(other)` in each hour that has it. */
@@ -123,7 +148,7 @@ export class HistoryReader {
     const recent = await this.reports.hours(tenant, from, now + 1)
     const oldest = current - DAY - this.config.unusual.quietDays * DAY
     // Only quiet_days looks back farther, and for it one recipient is enough to see that it was not quiet.
-    if (oldest >= from || new Hourly(recent, 'unregistered').sum(from, current - DAY) > 0) {
+    if (oldest >= from || new Hourly(recent, UNREGISTERED).sum(from, current - DAY) > 0) {
       return recent
     }
     return [...(await this.reports.hours(tenant, oldest, from)), ...recent]

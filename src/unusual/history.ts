@@ -1,4 +1,6 @@
 import type { Limits } from '../allowance/limits'
+import type { OwnedRow } from '../reporting/foreign'
+import type { HeaderFrom } from '../reporting/header-from'
 import type { DatedRow, HourReport } from '../reporting/reader'
 import type { Connector } from '../tenants/types'
 
@@ -10,7 +12,7 @@ export interface History {
   readonly knownSince: number
   /** Totals of the hours that have any, oldest first: of the last 24 hours, and of what the rules compare them with. */
   readonly hours: readonly HourReport[]
-  /** Rows by hour of the last 24 hours: see {@link lastDay}. */
+  /** Rows by hour of the last 24 hours, see {@link lastDay}: of what is unregistered, and no proven forward. */
   readonly rows: readonly DatedRow[]
   /** Rows by hour of the seven days before; empty where no rule needs them. */
   readonly rowsBefore: readonly DatedRow[]
@@ -20,6 +22,10 @@ export interface History {
   readonly otherDomains: ReadonlyMap<number, number>
   /** The connectors that the rows of the last 24 hours name. */
   readonly connectors: readonly Connector[]
+  /** Foreign domains of yesterday and today, the most recipients first; empty where no rule needs them. */
+  readonly foreign: readonly OwnedRow[]
+  /** Domains in the header From of yesterday and today that are no accepted ones, the most messages first; alike. */
+  readonly headerFrom: HeaderFrom['domains']
   /** When the tenant was restricted, as far as that is not long ago. */
   readonly restrictedAt: readonly number[]
   /** Of unregistered mail. */

@@ -1,17 +1,32 @@
 import { DAY, HOUR } from '../reporting/calendar'
+import type { SenderClass } from '../relay/judge'
+import type { Counts } from '../reporting/counts'
 import type { HourReport } from '../reporting/reader'
 import { BASELINE } from './span'
+
+/** What counts as unregistered mail: it is what the allowance counts. Forwards are proven, and have their own. */
+export const UNREGISTERED: readonly SenderClass[] = ['unregistered', 'foreign']
+
+const ALL: readonly SenderClass[] = [...UNREGISTERED, 'forwarded', 'registered', 'null']
 
 /** On so many of seven days there must have been mail at an hour, for none to be missed then. */
 const USUAL_DAYS = 4
 
-/** Recipients that were accepted, hour by hour: what we refused or deferred ourselves says nothing about a tenant. */
+/** Recipients, hour by hour. */
 export class Hourly {
   private readonly counts: ReadonlyMap<number, number>
 
-  constructor(hours: readonly HourReport[], ...classes: readonly (keyof Omit<HourReport, 'at'>)[]) {
+  /**
+   * @param countOf by itself the recipients that were accepted: what we refused or deferred ourselves says nothing about
+   *   a tenant.
+   */
+  constructor(
+    hours: readonly HourReport[],
+    classes: readonly SenderClass[],
+    countOf: (counts: Counts) => number = ({ accepted }) => accepted,
+  ) {
     this.counts = new Map(
-      hours.map((hour) => [hour.at, classes.reduce((sum, each) => sum + hour[each].accepted, 0)]),
+      hours.map((hour) => [hour.at, classes.reduce((sum, each) => sum + countOf(hour[each]), 0)]),
     )
   }
 
@@ -49,7 +64,7 @@ export class Hourly {
  * was held back then may come all at once.
  */
 export function missedHours(hours: readonly HourReport[], hour: number): number {
-  const all = new Hourly(hours, 'unregistered', 'registered', 'null')
+  const all = new Hourly(hours, ALL)
   let missed = 0
   for (let at = hour - DAY; at < hour; at += HOUR) {
     if (all.in(at) > 0) continue

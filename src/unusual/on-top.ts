@@ -1,5 +1,5 @@
 import { DAY } from '../reporting/calendar'
-import { Hourly } from './hourly'
+import { Hourly, UNREGISTERED } from './hourly'
 import type { History } from './history'
 import { lastDay } from './span'
 import { recipients } from './words'
@@ -22,7 +22,7 @@ export function onTop(
   before: number,
   least: number,
 ): OnTop | undefined {
-  const sent = new Hourly(hours, 'unregistered')
+  const sent = new Hourly(hours, UNREGISTERED)
   const from = lastDay(now)[0]!
   const total = sent.sum(from, from + DAY)
   const usual = sent.busiestDay(before)

@@ -1,6 +1,6 @@
 import { isoTime } from '../time'
 import { DAY } from '../reporting/calendar'
-import { Hourly } from './hourly'
+import { Hourly, UNREGISTERED } from './hourly'
 import type { Rule } from './rule'
 import { lastDay } from './span'
 import { clock, counted, date, recipients } from './words'
@@ -12,7 +12,7 @@ export const quietDays: Rule = {
   look({ now, knownSince, hours }, settings) {
     const quiet = settings.quietDays * DAY
     if (quiet === 0) return undefined
-    const sent = new Hourly(hours, 'unregistered')
+    const sent = new Hourly(hours, UNREGISTERED)
     const first = lastDay(now).find((hour) => sent.in(hour) > 0)
     if (first === undefined || knownSince > first - quiet) return undefined
     if (sent.sum(first - quiet, first) > 0) return undefined

@@ -15,7 +15,7 @@ export const registeredVolume: Rule = {
   needs: () => BASELINE,
   look({ now, knownSince, hours, restrictedAt }, settings) {
     if (settings.registeredVolume === 0) return undefined
-    const sent = new Hourly(hours, 'registered')
+    const sent = new Hourly(hours, ['registered'])
     const jumps = restrictedAt.flatMap((since) => {
       const begun = startOf(since, HOUR)
       if (knownSince > begun - BASELINE) return []

@@ -10,6 +10,8 @@ export type RuleName =
   | 'new_connector'
   | 'new_source'
   | 'steady'
+  | 'foreign'
+  | 'header_from'
 
 /** What a rule saw. */
 export interface Sighting {

@@ -1,5 +1,7 @@
 import type { UnusualSettings } from '../config'
 import { domains } from './domains'
+import { foreign } from './foreign'
+import { headerFrom } from './header-from'
 import type { History } from './history'
 import { newConnector } from './new-connector'
 import { newSource } from './new-source'
@@ -18,6 +20,8 @@ export const RULES: readonly Rule[] = [
   newConnector,
   newSource,
   steady,
+  foreign,
+  headerFrom,
 ]
 
 /** A rule that holds now. */

@@ -1,6 +1,6 @@
 import { formatWindow, type Limit, type Limits } from '../allowance/limits'
 import { DAY, startOf } from '../reporting/calendar'
-import { Hourly } from './hourly'
+import { Hourly, UNREGISTERED } from './hourly'
 import type { Rule } from './rule'
 import { counted } from './words'
 
@@ -15,7 +15,7 @@ export const steady: Rule = {
     const limit = dailyLimit(limits)
     if (settings.steady === 0 || !limit) return undefined
     const aDay = (limit.count * DAY) / limit.window
-    const sent = new Hourly(hours, 'unregistered')
+    const sent = new Hourly(hours, UNREGISTERED)
     const today = startOf(now, DAY)
     if (knownSince > today - DAYS * DAY) return undefined
     // Whole days only: today's count begins at 0, and the rule would end and begin again each night.

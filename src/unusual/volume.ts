@@ -2,7 +2,7 @@ import { isoTime } from '../time'
 import type { HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import { sumBy } from '../reporting/sum'
-import { Hourly, missedHours } from './hourly'
+import { Hourly, missedHours, UNREGISTERED } from './hourly'
 import type { Rule } from './rule'
 import { BASELINE, lastDay } from './span'
 import { clock, recipients } from './words'
@@ -13,7 +13,7 @@ export const volume: Rule = {
   needs: () => BASELINE,
   look({ now, knownSince, hours, rows }, settings) {
     if (settings.volume === 0) return undefined
-    const sent = new Hourly(hours, 'unregistered')
+    const sent = new Hourly(hours, UNREGISTERED)
     const unusual = lastDay(now)
       .filter((hour) => knownSince <= hour - BASELINE)
       .map((hour) => ({ hour, count: sent.in(hour), busiest: sent.busiestHour(hour) }))

@@ -4,11 +4,12 @@ import { describe, it } from 'node:test'
 import { parseEvidence, type Evidence } from '../../src/cases/evidence'
 import { EVIDENCE_KEPT } from '../../src/cases/cases'
 import { DAY, HOUR } from '../../src/reporting/calendar'
+import { NOTHING } from '../../src/reporting/counts'
 import { OTHER } from '../../src/reporting/rows'
 import type { Store } from '../../src/store/store'
 import { freeze, trip } from '../support/evidence'
 import { newSite, useRedis, type Site } from '../support/registry'
-import { countsOf, record, recordSamples } from '../support/reports'
+import { countsOf, record, recordHeaderFrom, recordSamples } from '../support/reports'
 
 useRedis()
 
@@ -42,7 +43,7 @@ describe('the evidence of a case', () => {
     assert.equal(await freeze(store, event), 'frozen')
     const found = await evidenceOf(store)
     assert.deepEqual(found.event, event)
-    assert.deepEqual([found.tenant, found.case, found.version], ['contoso', 'contoso:1', 1])
+    assert.deepEqual([found.tenant, found.case, found.version], ['contoso', 'contoso:1', 2])
     assert.deepEqual(found.node, { host: hostname(), pid: process.pid })
     assert.ok(Math.abs(found.frozenAt - Date.now()) < 60_000)
     assert.deepEqual(
@@ -92,6 +93,66 @@ describe('the evidence of a case', () => {
         ['contoso', 'tenant added'],
       ],
     )
+  })
+
+  it('tells foreign and forwarded mail apart, with the owners, and what header Froms named', async () => {
+    const { store } = await newTenant()
+    const event = trip(1)
+    await record(
+      store,
+      'contoso',
+      { at: event.at, accepted: 300 },
+      { at: event.at, accepted: 7, class: 'foreign', domain: 'news.fabrikam.com' },
+      { at: event.at, accepted: 9, class: 'forwarded' },
+    )
+    const looked = { looked: 120, mismatched: { 'bank.example': 2, 'post.example': 1 } }
+    await recordHeaderFrom(store, 'contoso', { at: event.at, ...looked })
+    await freeze(store, event)
+    const found = await evidenceOf(store)
+    assert.deepEqual(
+      found.top.domain.map((sum) => [sum.key, sum.class, sum.counts.accepted]),
+      [
+        ['lure.example', 'unregistered', 300],
+        ['lure.example', 'forwarded', 9],
+        ['news.fabrikam.com', 'foreign', 7],
+      ],
+    )
+    assert.deepEqual(
+      found.foreign.map(({ domain, owner, counts }) => [domain, owner, counts.accepted]),
+      [['news.fabrikam.com', 'fabrikam', 7]],
+    )
+    const { headerFrom } = found
+    assert.deepEqual([headerFrom?.looked, headerFrom?.mismatched], [120, 3])
+    assert.deepEqual(
+      headerFrom?.domains.map(({ domain, messages }) => [domain, messages]),
+      [
+        ['bank.example', 2],
+        ['post.example', 1],
+      ],
+    )
+    const hour = found.hours.find((each) => each.foreign.accepted > 0)
+    assert.deepEqual([hour?.forwarded.accepted, hour?.headerFrom.looked], [9, 120])
+  })
+
+  it('that an earlier version froze is read with nothing in what that did not know', () => {
+    const counts = countsOf({ at: 5, accepted: 3 })
+    const hour = { at: 0, unregistered: counts, registered: NOTHING, null: NOTHING }
+    const source = { domain: 'a.example', connector: '', ip: '', user: '' }
+    const earlier = {
+      ...{ version: 1, tenant: 'contoso', hours: [hour] },
+      top: { domain: [{ key: 'a.example', counts }], connector: [], ip: [], user: [] },
+      samples: [{ ...source, at: 0, messageId: '<1@x>', helo: '' }],
+    }
+    const found = parseEvidence(JSON.stringify(earlier))
+    assert.deepEqual(found.hours, [
+      {
+        ...{ ...hour, foreign: NOTHING, forwarded: NOTHING },
+        headerFrom: { looked: 0, mismatched: 0 },
+      },
+    ])
+    assert.deepEqual(found.top.domain, [{ key: 'a.example', class: 'unregistered', counts }])
+    assert.equal(found.samples[0]?.class, 'unregistered')
+    assert.deepEqual([found.foreign, found.headerFrom], [[], undefined])
   })
 
   it('tells whose limits they are', async () => {
@@ -157,7 +218,7 @@ describe('the evidence of a case', () => {
     assert.equal(await client.exists(keys.evidence('contoso', 1)), 0)
   })
 
-  it('takes less than 200 KB, whatever is sent', async () => {
+  it('takes less than 250 KB, whatever is sent', async () => {
     const { store } = await newTenant()
     const { client, keys } = store
     const event = trip(1, { reason: 'ü'.repeat(5000) })
@@ -174,9 +235,16 @@ describe('the evidence of a case', () => {
       await recordSamples(store, 'contoso', event.at, source, sample, sample, sample)
     }
     for (let back = 1; back < 25; back++) {
-      for (const each of ['unregistered', 'registered', 'null'] as const) {
+      for (const each of ['unregistered', 'foreign', 'forwarded', 'registered', 'null'] as const) {
         await record(store, 'contoso', { at: event.at - back * HOUR, accepted: 1e9, class: each })
       }
+    }
+    for (const [at, { domain, connector }] of sources.slice(0, 50).entries()) {
+      const owner = `o${at}`.padEnd(63, 'x')
+      const mail = { at: event.at, accepted: 1e9, domain, owner }
+      await record(store, 'contoso', { ...mail, class: 'foreign' })
+      const mismatched = { [`${domain}\t${connector}`]: 1e9 }
+      await recordHeaderFrom(store, 'contoso', { at: event.at, looked: 1e9, mismatched })
     }
     const texts = Array<string>(5).fill('ü'.repeat(9000))
     for (let back = 0; back < 80; back++) {
@@ -189,7 +257,7 @@ describe('the evidence of a case', () => {
     assert.equal(found.top.domain.length, 20)
     assert.equal(found.samples.length, 50)
     assert.equal(found.changes.length, 50)
-    assert.ok(text.length < 200_000, String(text.length))
+    assert.ok(text.length < 250_000, String(text.length))
   })
 
   it('counts the domains that have no row of their own', async () => {
@@ -203,7 +271,10 @@ describe('the evidence of a case', () => {
     const found = await evidenceOf(store)
     assert.ok(Math.abs(found.otherDomains - 200) < 10, String(found.otherDomains))
     assert.deepEqual(found.top.domain, [
-      { key: OTHER, counts: countsOf({ at: event.at, accepted: 9 }) },
+      {
+        ...{ class: 'unregistered', key: OTHER },
+        counts: countsOf({ at: event.at, accepted: 9 }),
+      },
     ])
   })
 })

@@ -4,7 +4,7 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { freeze, trip } from '../support/evidence'
 import { startRedis, type TestRedis } from '../support/redis'
-import { record, recordSamples } from '../support/reports'
+import { record, recordHeaderFrom, recordSamples } from '../support/reports'
 import { Cli, errorOf } from './cli'
 
 const HOSTILE = '\u001b[2J\u202ex\nforged\u009b31m'
@@ -84,6 +84,48 @@ Counts are messages/recipients, times are UTC.
     assert.match(one.out, /^no mail recorded in the last 24 hours$/m)
   })
 
+  it('names foreign domains with their owners, and what header Froms named', async () => {
+    const { cli, store } = await site()
+    const event = trip(1)
+    await record(
+      store,
+      'contoso',
+      { at: event.at, accepted: 300 },
+      { at: event.at, accepted: 7, class: 'foreign', domain: 'news.fabrikam.com' },
+    )
+    const mismatched = { 'bank.example': 2, 'post.example': 1 }
+    await recordHeaderFrom(store, 'contoso', { at: event.at, looked: 120, mismatched })
+    await freeze(store, event)
+    const { out } = await cli.run('evidence', 'contoso')
+    const page = out.replace(/ +/g, ' ')
+    assert.match(page, /^LAST 24 HOURS ACCEPTED OF ALL FOREIGN REGISTERED NULL SENDER$/m)
+    assert.match(page, /^FOREIGN DOMAIN BELONGS TO ACCEPTED FIRST LAST$/m)
+    assert.match(page, /^news.fabrikam.com fabrikam 7\/7 /m)
+    assert.match(page, /^news.fabrikam.com belongs to fabrikam: a wrong connector, or a takeover$/m)
+    assert.match(page, /^SENDER DOMAIN CLASS ACCEPTED FIRST LAST$/m)
+    assert.match(
+      page,
+      /^From header .*: 3 of 120 messages looked at named no accepted domain: bank.example \(2\), post.example \(1\)$/m,
+    )
+    const found = (await cli.json('evidence', 'contoso')) as {
+      foreign: { domain: string; owner: string }[]
+      header_from: { mismatched: number }
+      domains: { value: string; class: string }[]
+    }
+    assert.deepEqual(
+      found.foreign.map(({ domain, owner }) => [domain, owner]),
+      [['news.fabrikam.com', 'fabrikam']],
+    )
+    assert.equal(found.header_from.mismatched, 3)
+    assert.deepEqual(
+      found.domains.map((each) => [each.value, each.class]),
+      [
+        ['lure.example', 'unregistered'],
+        ['news.fabrikam.com', 'foreign'],
+      ],
+    )
+  })
+
   it('is JSON for programs', async () => {
     const { cli, store } = await site()
     const event = trip(1)
@@ -93,7 +135,7 @@ Counts are messages/recipients, times are UTC.
     assert.deepEqual(Object.keys(found), [
       ...['tenant', 'case', 'frozen_at', 'node', 'event', 'mode', 'limits'],
       ...['windows', 'null_windows', 'hours', 'domains', 'connectors', 'ips', 'users'],
-      ...['other_domains', 'samples', 'changes'],
+      ...['other_domains', 'foreign', 'header_from', 'samples', 'changes'],
     ])
     assert.deepEqual(found['event'], {
       id: 'evt_1',

@@ -4,7 +4,7 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import { startRedis, type TestRedis } from '../support/redis'
-import { record, recordSamples } from '../support/reports'
+import { record, recordHeaderFrom, recordSamples } from '../support/reports'
 import { Cli, errorOf } from './cli'
 
 const TODAY = Math.floor(Date.now() / DAY) * DAY
@@ -180,10 +180,10 @@ Counts are messages/recipients, times are UTC.
     assert.equal((await cli.run(...byHour)).status, 0)
     const filtered = await cli.run(...byHour, '--where', 'domain=lure.example')
     assert.equal(filtered.status, 2)
-    assert.match(errorOf(filtered), /kept by the hour for 8 days, since \S+Z; ask from then on/)
+    assert.match(errorOf(filtered), /kept by the hour for 8 days, since \S+; ask from then on/)
     const whole = await cli.run('report', 'contoso', '--from', `${day(20)}T08:00Z`)
     assert.equal(whole.status, 0)
-    assert.match(errorOf(whole), /kept by the hour since \S+Z only: whole days are shown/)
+    assert.match(errorOf(whole), /kept by the hour since \S+ only: whole days are shown/)
     assert.match(whole.out, new RegExp(`^contoso from ${day(20)} to`, 'm'))
   })
 
@@ -211,6 +211,104 @@ Counts are messages/recipients, times are UTC.
     assert.equal((await cli.run('report', 'nobody')).status, 3)
   })
 
+  /** The same, with mail of a neighbour, forwards, and header Froms that were looked at. */
+  async function mixedSite(): Promise<Cli> {
+    const { cli, store } = await site()
+    const at = YESTERDAY + 12 * HOUR
+    await record(
+      store,
+      'contoso',
+      { ...EXCHANGE, at, class: 'foreign', domain: 'news.fabrikam.com', accepted: 4 },
+      { ...EXCHANGE, at, class: 'forwarded', domain: 'news.fabrikam.com', accepted: 6 },
+      { ...EXCHANGE, at, class: 'forwarded', domain: 'shop.example', accepted: 8 },
+    )
+    const mismatched = { 'bank.example': 2, '': 1 }
+    await recordHeaderFrom(store, 'contoso', { at, looked: 120, mismatched })
+    return cli
+  }
+
+  it('tells unregistered, foreign and forwarded mail apart, with the owners of foreign domains', async () => {
+    const cli = await mixedSite()
+    const { out } = await cli.run('report', 'contoso', '--by', 'domain')
+    assert.equal(
+      out
+        .replace(/about \d+ domains/g, 'about N domains')
+        .replace(/ +/g, ' ')
+        .replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'TIME'),
+      `SENDER DOMAIN CLASS ACCEPTED DEFERRED REFUSED OF ALL FIRST LAST BELONGS TO IPS SAMPLES
+contoso-shop.example unregistered 20/40 0/0 0/0 10.3 % TIME TIME 192.0.2.10
+lure.example unregistered 2/20 1/1 40/3 5.2 % TIME TIME 192.0.2.10, 198.51.100.7 <2@lure.example> +1
+shop.example forwarded 8/8 0/0 0/0 2.1 % TIME TIME 192.0.2.10
+news.fabrikam.com forwarded 6/6 0/0 0/0 1.5 % TIME TIME 192.0.2.10
+news.fabrikam.com foreign 4/4 0/0 0/0 1.0 % TIME TIME fabrikam 192.0.2.10
+(other): about N domains unregistered 10/10 0/0 0/0 2.6 % TIME TIME
+
+contoso from ${day(6)} to ${day(0)}: 50/88 accepted, 22.7 % of all accepted recipients, among them foreign 4/4, forwarded 14/14; registered 300/300; (other) is about N domains
+From header from ${day(6)} to ${day(0)}: 3 of 120 messages looked at named no accepted domain: bank.example (2), (no domain) (1)
+Counts are messages/recipients, times are UTC.
+`,
+    )
+  })
+
+  it('shows one class alone, and adds up by class', async () => {
+    const cli = await mixedSite()
+    const rows = async (...args: string[]): Promise<unknown[]> =>
+      ((await cli.json('report', 'contoso', ...args)) as View).rows.map((row) => [
+        ...[row['class'], row['domain'] ?? null, row.recipients['accepted'], row['owners']],
+      ])
+    assert.deepEqual(await rows('--class', 'foreign'), [
+      ['foreign', 'news.fabrikam.com', 4, ['fabrikam']],
+    ])
+    assert.deepEqual(await rows('--by', 'domain', '--where', 'class=forwarded'), [
+      ['forwarded', 'shop.example', 8, []],
+      ['forwarded', 'news.fabrikam.com', 6, []],
+    ])
+    assert.deepEqual(await rows('--by', 'class'), [
+      ['unregistered', null, 70, []],
+      ['forwarded', null, 14, []],
+      ['foreign', null, 4, ['fabrikam']],
+    ])
+    const { tenants } = (await cli.json('report', 'contoso', '--class', 'forwarded')) as View
+    const [{ share, ...found }] = tenants as unknown as [Record<string, unknown>]
+    assert.equal((share as number).toFixed(4), (14 / 388).toFixed(4))
+    assert.equal(found['header_from'], null)
+    const none = await cli.run('report', 'fabrikam', '--class', 'foreign')
+    assert.match(none.out, /^no foreign mail recorded from/)
+  })
+
+  it('has all classes of each hour and day', async () => {
+    const cli = await mixedSite()
+    const { out } = await cli.run('report', 'contoso', '--by', 'day')
+    assert.match(out, /^DATE .* FOREIGN +FORWARDED +REGISTERED +NULL SENDER/)
+    assert.match(out, new RegExp(`^${day(1)} .* 4/4 +14/14 +150/150 +0/0`, 'm'))
+    const { rows } = (await cli.json('report', 'contoso', '--by', 'hour')) as View
+    const noon = rows.find((row) => row['hour'] === `${day(1)}T12:00Z`)
+    const accepted = (of: string): unknown =>
+      (noon?.[of] as { recipients: { accepted: number } }).recipients.accepted
+    assert.deepEqual([accepted('foreign'), accepted('forwarded')], [4, 14])
+  })
+
+  it('tells of header Froms though there is nothing else', async () => {
+    const { cli, store } = await site()
+    const at = YESTERDAY + HOUR
+    const mismatched = { 'bank.example': 3 }
+    await recordHeaderFrom(store, 'fabrikam', { at, looked: 7, mismatched })
+    const one = await cli.run('report', 'fabrikam', '--from', day(1), '--to', day(1))
+    assert.equal(
+      one.out,
+      `no unregistered mail recorded from ${day(1)} to ${day(1)}
+From header on ${day(1)}: 3 of 7 messages looked at named no accepted domain: bank.example (3)
+`,
+    )
+    const all = await cli.run('report')
+    assert.match(all.out, /^fabrikam: From header from .*: 3 of 7 messages/m)
+    const { tenants } = (await cli.json('report', 'fabrikam')) as View
+    const [found] = tenants as unknown as [{ header_from: Record<string, unknown> }]
+    assert.deepEqual(found.header_from['domains'], [
+      { domain: 'bank.example', connector: 'contoso/mx', messages: 3 },
+    ])
+  })
+
   it('says so where there is none', async () => {
     const { cli } = await site()
     const { out, status } = await cli.run('report', 'fabrikam')
@@ -230,12 +328,12 @@ Counts are messages/recipients, times are UTC.
     const [head, row, end] = out.split('\r\n')
     assert.equal(
       head,
-      'tenant,day,connector,domain,messages_accepted,messages_deferred,messages_refused,messages_refunded,recipients_accepted,recipients_deferred,recipients_refused,recipients_refunded,first_seen,last_seen,share_percent,ips,domains,distinct_domains,samples',
+      'tenant,day,connector,domain,class,messages_accepted,messages_deferred,messages_refused,messages_refunded,recipients_accepted,recipients_deferred,recipients_refused,recipients_refunded,first_seen,last_seen,share_percent,ips,domains,distinct_domains,samples,owners',
     )
     const time = new Date(YESTERDAY).toISOString()
     assert.equal(
       row,
-      `fabrikam,${day(1)},'@sum,'=cmd|calc,1,0,0,0,1,0,0,0,${time},${time},100,'+1,,,"'=1,""2"""`,
+      `fabrikam,${day(1)},'@sum,'=cmd|calc,unregistered,1,0,0,0,1,0,0,0,${time},${time},100,'+1,,,"'=1,""2""",`,
     )
     assert.equal(end, '')
     const byUser = await cli.run('report', 'fabrikam', '--csv', '--by', 'user')
@@ -264,6 +362,10 @@ Counts are messages/recipients, times are UTC.
     for (const [line, problem] of [
       ['report contoso --by helo', /--by "helo" is not one of domain, connector, /],
       ['report contoso --where helo=x', /"helo=x" is no filter: write KEY=VALUE/],
+      [
+        'report contoso --class registered',
+        /"registered" is no class .* unregistered, foreign, fo/,
+      ],
       ['report contoso --days 0', /--days "0" is not a whole number from 1 to 90/],
       ['report contoso --csv --json', /--csv or --json: one of them/],
     ] as const) {

@@ -117,6 +117,7 @@ describe('tenantctl unusual', () => {
         ['new_connector', 7],
         ['new_source', 8],
         ['steady', 8],
+        ['header_from', 7],
       ],
     )
     const { out } = await cli.run('unusual', 'contoso')

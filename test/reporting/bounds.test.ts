@@ -4,7 +4,17 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Batch } from '../../src/reporting/batch'
 import * as bounds from '../../src/reporting/bounds'
-import { OTHER, readSource, unattributedField, type Source } from '../../src/reporting/rows'
+import { readForeign } from '../../src/reporting/foreign'
+import { readHeaderFroms } from '../../src/reporting/header-from'
+import { ReportReader } from '../../src/reporting/reader'
+import {
+  OTHER,
+  readSource,
+  unattributedField,
+  type Row,
+  type Source,
+  type SourceClass,
+} from '../../src/reporting/rows'
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
 import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
 import { useRedis } from '../support/registry'
@@ -107,6 +117,66 @@ describe('of a tenant and hour, and of a tenant and day', () => {
   })
 })
 
+describe('of the classes of a tenant and day', () => {
+  const count = (rows: readonly Row[], of: SourceClass): number =>
+    rows.filter((row) => row.class === of && row.domain !== OTHER).length
+  const of = (at: number): Source => ({ ...HERE, domain: `d${at}.example` })
+
+  it('forwarded mail has half of the domains, and unregistered mail what is left', async () => {
+    const reports = await Reports.create()
+    for (let from = 0; from < 60; from += 20) {
+      await flush(reports, (batch) => {
+        for (const at of numbers(20)) batch.addForwarded(of(from + at), ACCEPTED)
+      })
+    }
+    assert.equal(count(await reports.rows(reports.dayKey), 'forwarded'), 50)
+    await record(
+      reports,
+      numbers(60).map((at) => of(100 + at)),
+    )
+    const rows = await reports.rows(reports.dayKey)
+    assert.deepEqual([count(rows, 'forwarded'), count(rows, 'unregistered')], [50, 50])
+    const others = rows.filter(({ domain }) => domain === OTHER)
+    assert.deepEqual(others.map((row) => [row.class, row.counts.accepted]).sort(), [
+      ['forwarded', 10],
+      ['unregistered', 10],
+    ])
+  })
+
+  it('50 foreign domains have their owner kept, though random domains fill all rows', async () => {
+    const reports = await Reports.create()
+    await record(reports, numbers(110).map(of))
+    await flush(reports, (batch) => {
+      for (const at of numbers(53)) batch.addForeign(of(1000 + at), `t${at}`, ACCEPTED)
+    })
+    assert.equal(count(await reports.rows(reports.dayKey), 'foreign'), 0)
+    const reader = new ReportReader(reports.store)
+    const found = await readForeign(reader, 'contoso', reports.clock.now, reports.clock.now + 1)
+    assert.equal(found.length, 51)
+    assert.ok(found.slice(0, 50).every(({ domain, owner }) => domain !== OTHER && owner !== ''))
+    assert.deepEqual([found[50]!.domain, found[50]!.counts.accepted], [OTHER, 3])
+  })
+
+  it('40 domains in the header From have rows, 50 with those by connector, and one more', async () => {
+    const reports = await Reports.create()
+    await flush(reports, (batch) => {
+      for (const at of numbers(70)) batch.addHeaderFrom(`contoso/c${at}`, `d${at}.example`)
+      numbers(5).forEach(() => batch.addHeaderFrom('contoso/c0', 'd0.example'))
+    })
+    const reader = new ReportReader(reports.store)
+    const { now } = reports.clock
+    const { domains, ...rest } = await readHeaderFroms(reader, 'contoso', now, now + 1)
+    assert.deepEqual([rest.looked, rest.mismatched], [75, 75])
+    assert.deepEqual(domains[0], {
+      ...{ domain: 'd0.example', connector: 'contoso/c0', messages: 6 },
+    })
+    assert.equal(domains.filter(({ domain }) => domain !== OTHER).length, 40)
+    const others = domains.filter(({ domain }) => domain === OTHER)
+    assert.equal(others.filter(({ connector }) => connector !== OTHER).length, 10)
+    assert.equal(others.find(({ connector }) => connector === OTHER)?.messages, 20)
+  })
+})
+
 describe('of a tenant', () => {
   it('100 sources a day have samples, of 3 messages each', async () => {
     const reports = await Reports.create()
@@ -114,7 +184,9 @@ describe('of a tenant', () => {
       await flush(reports, (batch) => {
         for (const at of numbers(round === 0 ? 99 : 102)) {
           const source = { ...HERE, domain: `d${at}.example` }
-          batch.samples.set(`${source.domain}\tcontoso/mx\t192.0.2.1\t`, [`<${round}@${at}>\thelo`])
+          batch.samples.set(`u\t${source.domain}\tcontoso/mx\t192.0.2.1\t`, [
+            `<${round}@${at}>\thelo`,
+          ])
         }
       })
     }
@@ -313,6 +385,23 @@ describe('a batch of a process', () => {
       all.reduce((a, b) => a + b),
       2900,
     )
+  })
+
+  it('has the owners of 100 foreign domains, and 100 domains in the header From, then one more', () => {
+    const tally = new Tally(() => {})
+    const batch = tally.batchOf('contoso')!
+    for (const at of numbers(103)) {
+      batch.addForeign({ ...HERE, domain: `d${at}.example` }, `t${at}`, ACCEPTED)
+      batch.addHeaderFrom('contoso/mx', `d${at}.example`)
+    }
+    const others = `${OTHER}\t${OTHER}`
+    assert.equal(batch.owned!.rows.size, 101)
+    assert.match(String(batch.owned!.rows.get(others)), /^3 /)
+    assert.equal(batch.headerFroms!.rows.size, 101)
+    assert.equal(batch.headerFroms!.rows.get(others), 3)
+    assert.equal(batch.headerFroms!.looked, 103)
+    assert.equal(tally.size.entries, batch.entries)
+    assert.equal(batch.entries, 103 + 101 + 101)
   })
 
   it('has samples of 100 sources, of 3 messages each', () => {

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { InputError } from '../../src/errors'
-import { parseFilter, passes } from '../../src/reporting/filter'
-import { OTHER } from '../../src/reporting/rows'
-import { sourceOf } from '../support/reports'
+import { classFilter, parseFilter, passes } from '../../src/reporting/filter'
+import { OTHER, type Source, type SourceClass } from '../../src/reporting/rows'
+import { sourceOf as source } from '../support/reports'
+
+const sourceOf = (
+  of: Partial<Source>,
+  sourceClass: SourceClass = 'unregistered',
+): Source & { class: SourceClass } => ({ ...source(of), class: sourceClass })
 
 const SOURCE = sourceOf({
   domain: 'lure.example',
@@ -33,6 +38,9 @@ describe('filters', () => {
     ['user=', false],
     ['user^=', true],
     ['user=a=b', false],
+    ['class=unregistered', true],
+    ['class=foreign', false],
+    ['class=forwarded', false],
   ] as const) {
     it(`${filter}: ${expected ? 'passes' : 'does not'}`, () => {
       assert.equal(passes(SOURCE, [parseFilter(filter)]), expected)
@@ -52,6 +60,16 @@ describe('filters', () => {
     assert.ok(
       passes(sourceOf({ domain: 'xn--bcher-kva.example' }), [parseFilter('domain=bücher.example')]),
     )
+  })
+
+  it('know the classes that are told apart', () => {
+    const foreign = [classFilter('foreign')]
+    assert.deepEqual(foreign, [parseFilter('class=foreign')])
+    assert.ok(passes(sourceOf({}, 'foreign'), foreign))
+    assert.ok(!passes(sourceOf({}, 'forwarded'), foreign))
+    for (const text of ['registered', 'null', '', 'for']) {
+      assert.throws(() => classFilter(text), /unregistered, foreign, forwarded/, text)
+    }
   })
 
   it('are KEY=VALUE', () => {

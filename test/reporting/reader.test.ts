@@ -3,10 +3,11 @@ import { describe, it } from 'node:test'
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import { NOTHING } from '../../src/reporting/counts'
 import { ReportReader } from '../../src/reporting/reader'
+import type { Source } from '../../src/reporting/rows'
 import type { Store } from '../../src/store/store'
 import { NOON } from '../support/clock'
 import { newSite, useRedis } from '../support/registry'
-import { countsOf, record, recordSamples, sourceOf } from '../support/reports'
+import { countsOf, record, recordHeaderFrom, recordSamples, sourceOf } from '../support/reports'
 
 /** Its hours end with 16, so all of a span can lie in one day. */
 const TODAY = Math.floor(NOON / DAY) * DAY
@@ -40,18 +41,26 @@ describe('ReportReader', () => {
       { at: late, accepted: 2 },
       { at: late, accepted: 5, class: 'registered' },
       { at: late, refused: 1, class: 'null' },
+      { at: late, refused: 3, class: 'foreign' },
+      { at: late, accepted: 4, class: 'forwarded' },
       { at: old, deferred: 7 },
     )
+    await recordHeaderFrom(store, 'contoso', {
+      ...{ at: late, looked: 7, mismatched: { 'bank.example': 2 } },
+    })
     assert.deepEqual(await reader.hours('contoso', TODAY - 90 * DAY, TODAY + DAY), [
       {
         at: old,
         unregistered: countsOf({ at: old, deferred: 7 }),
-        registered: NOTHING,
-        null: NOTHING,
+        ...{ foreign: NOTHING, forwarded: NOTHING, registered: NOTHING, null: NOTHING },
+        headerFrom: { looked: 0, mismatched: 0 },
       },
       {
         at: TODAY + 23 * HOUR,
         unregistered: countsOf({ at: late, accepted: 2 }),
+        foreign: countsOf({ at: late, refused: 3 }),
+        forwarded: countsOf({ at: late, accepted: 4 }),
+        headerFrom: { looked: 7, mismatched: 2 },
         registered: countsOf({ at: late, accepted: 5 }),
         null: countsOf({ at: late, refused: 1 }),
       },
@@ -89,6 +98,7 @@ describe('ReportReader', () => {
     await record(store, 'contoso', ...mails)
     const rows = await reader.rows('contoso', NOON, NOON + 1, 'hour')
     const expected = mails.map((mail, at) => ({
+      class: 'unregistered',
       ...sources[at]!,
       at: Math.floor(NOON / HOUR) * HOUR,
       counts: countsOf(mail),
@@ -121,10 +131,14 @@ describe('ReportReader', () => {
     const yesterday = TODAY - DAY
     await recordSamples(store, 'contoso', NOON, {}, ['<a@x>', 'mail.example'], ['', 'helo'])
     await recordSamples(store, 'contoso', yesterday, { domain: 'b.example' }, ['<b@x>', ''])
+    const of = (source: Partial<Source>): object => ({
+      class: 'unregistered',
+      ...sourceOf(source),
+    })
     assert.deepEqual(await reader.samples('contoso', yesterday, NOON + 1), [
-      { ...sourceOf({ domain: 'b.example' }), at: yesterday, messageId: '<b@x>', helo: '' },
-      { ...sourceOf({}), at: TODAY, messageId: '<a@x>', helo: 'mail.example' },
-      { ...sourceOf({}), at: TODAY, messageId: '', helo: 'helo' },
+      { ...of({ domain: 'b.example' }), at: yesterday, messageId: '<b@x>', helo: '' },
+      { ...of({}), at: TODAY, messageId: '<a@x>', helo: 'mail.example' },
+      { ...of({}), at: TODAY, messageId: '', helo: 'helo' },
     ])
   })
 

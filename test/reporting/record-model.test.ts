@@ -7,7 +7,7 @@ import type { Batch } from '../../src/reporting/batch'
 import { daysTtl, HOURS_TTL, SEEN_TTL } from '../../src/reporting/bounds'
 import type { Outcome } from '../../src/reporting/outcome'
 import { Recorder } from '../../src/reporting/recorder'
-import { OTHER, type Source } from '../../src/reporting/rows'
+import { OTHER, type Source, type SourceClass } from '../../src/reporting/rows'
 import { Tally } from '../../src/reporting/tally'
 import { Store } from '../../src/store/store'
 import { NOON, TestClock } from '../support/clock'
@@ -29,6 +29,7 @@ const DAYS = 90
 const BOUNDS: Bounds = {
   ...{ domains: 4, addresses: 3, users: 2, rows: 5, domainRows: 7, connectorRows: 9 },
   ...{ sampled: 3, samples: 2, connectors: 3 },
+  ...{ owned: 2, headerFrom: 2, headerFromRows: 3 },
 }
 
 /** Gives the script small bounds, and times to the millisecond: a process measures them. */
@@ -83,6 +84,9 @@ const ofDomain = (domain: string): Source => ({
   ip: '192.0.2.1',
   user: '',
 })
+const sourceClass = fc.constantFrom<SourceClass>(
+  ...(['unregistered', 'unregistered', 'unregistered', 'foreign', 'forwarded'] as const),
+)
 const few = fc.nat(3)
 const outcome: fc.Arbitrary<Outcome> = fc.record({
   ...{ accepted: few, deferred: few, refused: few, refunded: few },
@@ -101,8 +105,10 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       ...{ kind: fc.constant('source' as const), source, outcome },
+      class: sourceClass,
       // In a row for several, nobody looks any more.
       certain: fc.boolean(),
+      owner: fc.constantFrom('fabrikam', 'tailspin', ''),
     }),
   },
   {
@@ -116,6 +122,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('sample' as const),
+      class: sourceClass,
       // So that some have several.
       source: fc.constantFrom('a.example', 'b.example', 'c.example', 'd.example').map(ofDomain),
       messageId: fc.constantFrom('', '<1@x>', '<2@x>', '<3@x>', '<4@x>'),
@@ -128,6 +135,16 @@ const message: fc.Arbitrary<Message> = fc.oneof(
       kind: fc.constant('connector' as const),
       name: fc.constantFrom('mx1', 'mx2', 'mx3', 'mx4', 'mx5'),
       expires: fc.constantFrom(0, 2_000_000_000_000),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('looked' as const), connector },
+      mismatched: fc.option(
+        fc.constantFrom('bank.example', 'post.example', 'shop.example', 'x.example', ''),
+        { nil: undefined },
+      ),
     }),
   },
 )
@@ -148,7 +165,8 @@ type Flush = typeof flush extends fc.Arbitrary<infer T> ? T : never
 
 function coverage(): Coverage {
   const none = { domainRow: 0, connectorRow: 0, everybody: 0, accepted: 0 }
-  return { ...none, fullSamples: 0, fullSeen: 0 }
+  const full = { fullSamples: 0, fullSeen: 0, fullOwned: 0 }
+  return { ...none, ...full, halfRoom: 0, fullHeaderFrom: 0, fullHeaderFromRows: 0 }
 }
 
 /** A Redis with a clock that never turns back; each run has a tenant of its own there. */
@@ -207,11 +225,12 @@ class ModelSite {
     const hours = [...model.hours].map(([number, report]) =>
       this.compareReport(keys.reportHour(tenant, number), report, new Map(), HOURS_TTL),
     )
-    const days = [...model.totals].map(([number, totals]) =>
+    const numbers = [...new Set([...model.totals.keys(), ...model.looked.keys()])]
+    const days = numbers.map((number) =>
       this.compareReport(
         keys.reportDay(tenant, number),
         model.days.get(number) ?? { rows: new Map(), others: new Set() },
-        totals,
+        new Map([...(model.totals.get(number) ?? []), ...(model.looked.get(number) ?? [])]),
         daysTtl(DAYS),
       ),
     )
@@ -273,15 +292,25 @@ function batchOf(messages: readonly Message[]): Batch {
   for (const each of messages) {
     if (each.kind === 'registered') batch.addRegistered(each.outcome)
     else if (each.kind === 'null') batch.addNull(each.outcome)
-    else if (each.kind === 'source') {
-      batch.addSource(each.source, each.certain ? 'u' : '?', each.outcome)
-    } else if (each.kind === 'crowded') {
+    else if (each.kind === 'source') addSource(batch, each)
+    else if (each.kind === 'looked') batch.addHeaderFrom(each.connector, each.mismatched)
+    else if (each.kind === 'crowded') {
       batch.addSource({ ...each.source, domain: OTHER }, 'u', each.outcome)
       if (each.source.domain !== '') batch.sources.name(each.source.domain, Infinity)
-    } else if (each.kind === 'sample') batch.addSample(each.source, each.messageId, each.helo)
-    else batch.noteConnector(`t/${each.name}`, each.expires)
+    } else if (each.kind === 'sample') {
+      batch.addSample(each.source, each.messageId, each.helo, LETTERS[each.class])
+    } else batch.noteConnector(`t/${each.name}`, each.expires)
   }
   return batch
+}
+
+const LETTERS = { unregistered: 'u', foreign: 'x', forwarded: 'f' } as const
+
+function addSource(batch: Batch, message: Extract<Message, { kind: 'source' }>): void {
+  const { source, class: of, certain, owner, outcome } = message
+  if (of === 'foreign') batch.addForeign(source, owner, outcome)
+  else if (of === 'forwarded') batch.addForwarded(source, outcome)
+  else batch.addSource(source, certain ? 'u' : '?', outcome)
 }
 
 function packed(rows: ReadonlyMap<string, readonly number[]>): Record<string, string> {
@@ -301,27 +330,96 @@ const FAULTS: readonly Fault[] = [
     'contents.distinct[kind] < most',
     'contents.distinct[kind] <= most',
   ),
-  fault('one row too many', RECORD, 'rows < MOST_ROWS', 'rows <= MOST_ROWS'),
+  fault(
+    'one row too many',
+    RECORD,
+    'rows < share(class, MOST_ROWS)',
+    'rows <= share(class, MOST_ROWS)',
+  ),
   fault(
     'one row by domain too many',
     RECORD,
-    'rows < MOST_DOMAIN_ROWS',
-    'rows <= MOST_DOMAIN_ROWS',
+    'rows < share(class, MOST_DOMAIN_ROWS)',
+    'rows <= share(class, MOST_DOMAIN_ROWS)',
   ),
   fault(
     'one row by connector too many',
     RECORD,
-    'rows < MOST_CONNECTOR_ROWS',
-    'rows <= MOST_CONNECTOR_ROWS',
+    'rows < share(class, MOST_CONNECTOR_ROWS)',
+    'rows <= share(class, MOST_CONNECTOR_ROWS)',
   ),
-  fault('one source with samples too many', RECORD, '< MOST_SAMPLED)', '<= MOST_SAMPLED)'),
+  fault(
+    'one source with samples too many',
+    RECORD,
+    '< share(class, MOST_SAMPLED)',
+    '<= share(class, MOST_SAMPLED)',
+  ),
+  fault(
+    'forwards that take all the room',
+    RECORD,
+    "if class == 'f' then return",
+    'if false then return',
+  ),
+  fault('foreign rows that do not count', RECORD, "'^[sxf]\\t([^\\t]*)", "'^[sf]\\t([^\\t]*)"),
+  fault('forwarded rows that do not count', RECORD, "'^[sxf]\\t([^\\t]*)", "'^[sx]\\t([^\\t]*)"),
+  fault('foreign mail in the rows of unregistered mail', RECORD, "x = 'x'", "x = 's'"),
+  fault('forwarded mail in the rows of unregistered mail', RECORD, "f = 'f'", "f = 's'"),
+  fault(
+    'foreign and forwarded mail counted as unregistered',
+    RECORD,
+    '    add_total(class, numbers)',
+    "    add_total('u', numbers)",
+  ),
+  fault('one foreign domain too many', RECORD, 'count() < MOST_OWNED', 'count() <= MOST_OWNED'),
+  fault(
+    'foreign domains of a flush that do not count',
+    RECORD,
+    'count(1)\n      else',
+    'count()\n      else',
+  ),
+  fault(
+    'foreign domains beyond the bound that begin anew',
+    RECORD,
+    "field = OTHERS\n        known = redis.call('HGET', KEYS[5], field)",
+    'field = OTHERS',
+  ),
+  fault(
+    'one domain in the header From too many',
+    RECORD,
+    'count() < MOST_HEADER_FROM then',
+    'count() <= MOST_HEADER_FROM then',
+  ),
+  fault(
+    'one row of the header From too many',
+    RECORD,
+    'count() < MOST_HEADER_FROM_ROWS then',
+    'count() <= MOST_HEADER_FROM_ROWS then',
+  ),
+  fault(
+    'header From rows that are there already counted by connector',
+    RECORD,
+    "if redis.call('HEXISTS', KEYS[5], own) == 1 then return own end",
+    '',
+  ),
+  fault(
+    'what was looked at before forgotten',
+    RECORD,
+    "local sums = numbers_of(redis.call('HGET', KEYS[5], of_hour))",
+    'local sums = {}',
+  ),
+  fault(
+    'what was looked at kept for ever',
+    RECORD,
+    "redis.call('PEXPIRE', KEYS[5], days_ttl)\nend\n\nlocal function note_connectors",
+    'end\n\nlocal function note_connectors',
+  ),
   fault('one sample too many', RECORD, '>= MOST_SAMPLES', '> MOST_SAMPLES'),
   fault('one connector too many', RECORD, 'room > 0', 'room >= 0'),
   fault('(other) taken for a domain', RECORD, 'if value == OTHER or', 'if'),
   fault('addresses that are not counted', RECORD, "note(contents, 'addresses', ip)", ''),
   fault('users that are not counted', RECORD, "note(contents, 'users', user)", ''),
   fault('a row that two sources share lost', RECORD, 'if values[field] == nil then', 'do'),
-  fault('domains without a row forgotten', RECORD, 'others[#others + 1] = source[1]', ''),
+  fault('domains without a row forgotten', RECORD, 'others[#others + 1] = domain', ''),
   fault(
     'domains that a process had no room for forgotten',
     RECORD,

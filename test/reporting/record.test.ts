@@ -3,7 +3,10 @@ import { describe, it } from 'node:test'
 import type { Batch } from '../../src/reporting/batch'
 import { NOON } from '../support/clock'
 import { useRedis } from '../support/registry'
-import { ACCEPTED, HALF_PAST, HOUR, numbersOf, Reports } from '../support/reporting'
+import { readForeign } from '../../src/reporting/foreign'
+import { readHeaderFroms } from '../../src/reporting/header-from'
+import { ReportReader } from '../../src/reporting/reader'
+import { ACCEPTED, DAY, HALF_PAST, HOUR, numbersOf, REFUSED, Reports } from '../support/reporting'
 
 useRedis()
 
@@ -31,7 +34,7 @@ describe('a batch', () => {
       const [row, ...more] = await reports.rows(key)
       assert.deepEqual(more, [])
       const { counts, ...source } = row!
-      assert.deepEqual(source, SOURCE)
+      assert.deepEqual(source, { class: 'unregistered', ...SOURCE })
       assert.deepEqual(numbersOf(counts), [2, 0, 0, 0, 2, 0, 0, 0])
     }
     const totals = (await reports.totals()).map(({ counts, ...of }) => ({
@@ -64,5 +67,103 @@ describe('a batch', () => {
     const isAbout = (time: number, expected: number): boolean => Math.abs(time - expected) < 60_000
     assert.ok(isAbout(row!.counts.firstSeen, first!), String(row!.counts.firstSeen - first!))
     assert.ok(isAbout(row!.counts.lastSeen, last!), String(row!.counts.lastSeen - last!))
+  })
+
+  it('tells foreign and forwarded mail apart from unregistered mail of the same source', async () => {
+    const reports = await Reports.create()
+    const batch = reports.tally.batchOf('contoso')!
+    batch.addSource(SOURCE, 'u', ACCEPTED)
+    batch.addForeign(SOURCE, 'fabrikam', ACCEPTED)
+    batch.addForeign(SOURCE, 'fabrikam', REFUSED)
+    batch.addForwarded(SOURCE, ACCEPTED)
+    for (const kind of ['u', 'x', 'f'] as const) {
+      assert.ok(batch.wantsSample(SOURCE, kind))
+      batch.addSample(SOURCE, `<${kind}@x>`, 'helo', kind)
+    }
+    await reports.recorder.record('contoso', take(reports), 'p 1')
+    for (const key of [reports.hourKey, reports.dayKey]) {
+      const rows = await reports.rows(key)
+      assert.deepEqual(
+        rows.map((row) => [
+          row.class,
+          row.domain,
+          row.counts.accepted,
+          row.counts.messages.refused,
+        ]),
+        [
+          ['unregistered', SOURCE.domain, 1, 0],
+          ['foreign', SOURCE.domain, 1, 1],
+          ['forwarded', SOURCE.domain, 1, 0],
+        ],
+      )
+    }
+    const reader = new ReportReader(reports.store)
+    const span = ['contoso', HALF_PAST - DAY, HALF_PAST + 1] as const
+    const [hour] = await reader.hours(...span)
+    assert.deepEqual(
+      (['unregistered', 'foreign', 'forwarded', 'registered', 'null'] as const).map((each) =>
+        numbersOf(hour![each]),
+      ),
+      [
+        [1, 0, 0, 0, 1, 0, 0, 0],
+        [1, 0, 0, 0, 1, 0, 1, 0],
+        [1, 0, 0, 0, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+      ],
+    )
+    const samples = await reader.samples(...span)
+    assert.deepEqual(
+      samples.map((sample) => [sample.class, sample.messageId]),
+      [
+        ['unregistered', '<u@x>'],
+        ['foreign', '<x@x>'],
+        ['forwarded', '<f@x>'],
+      ],
+    )
+    const [owned, ...more] = await readForeign(reader, ...span)
+    assert.deepEqual(more, [])
+    assert.deepEqual([owned!.domain, owned!.owner], [SOURCE.domain, 'fabrikam'])
+    assert.deepEqual(numbersOf(owned!.counts), [1, 0, 0, 0, 1, 0, 1, 0])
+  })
+
+  it('says how many header Froms were looked at, and what they named', async () => {
+    const reports = await Reports.create()
+    for (const flush of [1, 2]) {
+      const batch = reports.tally.batchOf('contoso')!
+      batch.addHeaderFrom('contoso/mx1', undefined)
+      batch.addHeaderFrom('contoso/mx1', 'bank.example')
+      batch.addHeaderFrom('', '')
+      await reports.recorder.record('contoso', take(reports), `p ${flush}`)
+    }
+    const reader = new ReportReader(reports.store)
+    const day = Math.floor(HALF_PAST / DAY) * DAY
+    assert.deepEqual(await readHeaderFroms(reader, 'contoso', HALF_PAST, HALF_PAST + 1), {
+      ...{ from: day, to: day + DAY, looked: 6, mismatched: 4 },
+      domains: [
+        { domain: 'bank.example', connector: 'contoso/mx1', messages: 2 },
+        { domain: '', connector: '', messages: 2 },
+      ],
+    })
+    // Nothing else of that day would end it.
+    const left = await reports.store.client.pttl(reports.dayKey)
+    assert.ok(left > 90 * DAY, String(left))
+    const [hour] = await reader.hours('contoso', HALF_PAST, HALF_PAST + 1)
+    assert.deepEqual(hour!.headerFrom, { looked: 6, mismatched: 4 })
+  })
+
+  it('reads what was recorded before there were these classes', async () => {
+    const reports = await Reports.create()
+    const { client } = reports.store
+    const row = `s\tlure.example\tcontoso/mx\t192.0.2.1\t`
+    await client.hset(reports.dayKey, row, '3 0 0 0 3 0 0 0 1 2', 't\t12\tu', '3 0 0 0 3 0 0 0 1 2')
+    const [found] = await reports.rows(reports.dayKey)
+    assert.deepEqual([found!.class, found!.domain], ['unregistered', 'lure.example'])
+    const reader = new ReportReader(reports.store)
+    const [hour] = await reader.hours('contoso', HALF_PAST - DAY, HALF_PAST + DAY)
+    assert.deepEqual(
+      [hour!.unregistered.accepted, hour!.foreign.accepted, hour!.headerFrom],
+      [3, 0, { looked: 0, mismatched: 0 }],
+    )
   })
 })

@@ -3,11 +3,11 @@ import { describe, it } from 'node:test'
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import type { DatedRow } from '../../src/reporting/reader'
 import { OTHER } from '../../src/reporting/rows'
-import { messages, recipients, sumBy, total } from '../../src/reporting/sum'
+import { attempts, messages, recipients, sumBy, total } from '../../src/reporting/sum'
 import { countsOf, sourceOf, type Mail } from '../support/reports'
 
 function row(mail: Mail): DatedRow {
-  return { ...sourceOf(mail), at: mail.at, counts: countsOf(mail) }
+  return { class: 'unregistered', ...sourceOf(mail), at: mail.at, counts: countsOf(mail) }
 }
 
 describe('sumBy', () => {
@@ -29,6 +29,13 @@ describe('sumBy', () => {
     assert.deepEqual(total(rows), counts)
     assert.equal(recipients(counts), 110)
     assert.equal(messages(counts), 108)
+    assert.equal(attempts(counts), 88)
+  })
+
+  it('counts one recipient at least for what was refused at MAIL', () => {
+    const refused = countsOf({ at: 1, messages: { refused: 7 } })
+    assert.deepEqual([recipients(refused), attempts(refused)], [0, 7])
+    assert.equal(attempts(countsOf({ at: 1, deferred: 9 })), 0)
   })
 
   it('puts the most recipients first, whatever became of them, and (other) last', () => {

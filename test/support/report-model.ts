@@ -1,5 +1,14 @@
 import type { Outcome } from '../../src/reporting/outcome'
-import { OTHER, sourceField, type Source } from '../../src/reporting/rows'
+import {
+  headerFromField,
+  lookedField,
+  OTHER,
+  ownedField,
+  sourceField,
+  totalField,
+  type Source,
+  type SourceClass,
+} from '../../src/reporting/rows'
 
 /** How many of each there may be, as the script is told. */
 export interface Bounds {
@@ -12,6 +21,9 @@ export interface Bounds {
   readonly sampled: number
   readonly samples: number
   readonly connectors: number
+  readonly owned: number
+  readonly headerFrom: number
+  readonly headerFromRows: number
 }
 
 /** A message, as a process tallies it. */
@@ -21,17 +33,27 @@ export type Message =
   | {
       readonly kind: 'source'
       readonly source: Source
+      readonly class: SourceClass
+      /** Of unregistered mail: false, where nobody could tell. */
       readonly certain: boolean
+      /** Of foreign mail. */
+      readonly owner: string
       readonly outcome: Outcome
     }
   | { readonly kind: 'crowded'; readonly source: Source; readonly outcome: Outcome }
   | {
       readonly kind: 'sample'
+      readonly class: SourceClass
       readonly source: Source
       readonly messageId: string
       readonly helo: string
     }
   | { readonly kind: 'connector'; readonly name: string; readonly expires: number }
+  | {
+      readonly kind: 'looked'
+      readonly connector: string
+      readonly mismatched: string | undefined
+    }
 
 /** Eight numbers, and when the first and the last of it was seen. */
 type Sum = readonly number[]
@@ -44,7 +66,16 @@ export interface ModelReport {
 
 /** What of the rules of `lua/record.lua` has been needed. */
 export type Coverage = Record<
-  'domainRow' | 'connectorRow' | 'everybody' | 'accepted' | 'fullSamples' | 'fullSeen',
+  | 'domainRow'
+  | 'connectorRow'
+  | 'everybody'
+  | 'accepted'
+  | 'fullSamples'
+  | 'fullSeen'
+  | 'halfRoom'
+  | 'fullOwned'
+  | 'fullHeaderFrom'
+  | 'fullHeaderFromRows',
   number
 >
 
@@ -52,8 +83,10 @@ export type Coverage = Record<
 export class ReportModel {
   readonly hours = new Map<number, ModelReport>()
   readonly days = new Map<number, ModelReport>()
-  /** Of a day; hour of the day and class → sum. */
+  /** Of a day; hour of the day and class → sum, and foreign domain and owner → sum. */
   readonly totals = new Map<number, Map<string, Sum>>()
+  /** Of a day; hour of the day → looked at and mismatched, and domain and connector in the header From → messages. */
+  readonly looked = new Map<number, Map<string, readonly number[]>>()
   readonly samples = new Map<number, Map<string, string[]>>()
   readonly seen = new Map<string, Sum>()
 
@@ -69,14 +102,17 @@ export class ReportModel {
     const hour = Math.floor(first / 3_600_000)
     const day = Math.floor(hour / 24)
     const counts = sumsOf(messages, first, last)
-    const sources = [...counts.sources].filter(([, { source, certain, sum }]) => {
+    const sources = [...counts.sources].filter(([, { source, class: of, certain, sum }]) => {
       const isOurs = !certain && this.isAccepted(source.domain)
       if (isOurs) this.coverage.accepted++
-      this.total(day, hour, isOurs ? 'r' : 'u', sum)
+      this.total(day, totalField(hour % 24, isOurs ? 'registered' : of), sum)
       return !isOurs
     })
-    if (counts.registered) this.total(day, hour, 'r', counts.registered)
-    if (counts.nulls) this.total(day, hour, 'n', counts.nulls)
+    const { registered, nulls } = counts
+    if (registered) this.total(day, totalField(hour % 24, 'registered'), registered)
+    if (nulls) this.total(day, totalField(hour % 24, 'null'), nulls)
+    for (const [field, sum] of counts.owned) this.own(day, field, sum)
+    this.look(messages, day, hour)
     for (const [reports, number] of [
       [this.hours, hour],
       [this.days, day],
@@ -84,7 +120,7 @@ export class ReportModel {
       if (sources.length === 0) continue
       const report = reports.get(number) ?? { rows: new Map(), others: new Set() }
       reports.set(number, report)
-      for (const [, { source, sum }] of sources) this.count(report, source, sum)
+      for (const [, { source, class: of, sum }] of sources) this.count(report, source, of, sum)
       for (const message of messages) {
         const name = message.kind === 'crowded' ? message.source.domain : ''
         if (name !== '' && !has(report, 'domain', name)) report.others.add(name)
@@ -94,46 +130,90 @@ export class ReportModel {
     this.addSamples(messages, day)
   }
 
-  private count(report: ModelReport, source: Source, sum: Sum): void {
-    const field = this.rowFor(report, source)
+  private count(report: ModelReport, source: Source, of: SourceClass, sum: Sum): void {
+    const field = this.rowFor(report, source, of)
     const before = report.rows.get(field)
     report.rows.set(field, before ? plus(before, sum) : sum)
     const { domain } = source
     if (domain !== OTHER && !has(report, 'domain', domain)) report.others.add(domain)
   }
 
-  private rowFor(report: ModelReport, source: Source): string {
+  private rowFor(report: ModelReport, source: Source, of: SourceClass): string {
     const { bounds, coverage } = this
     const { domain, connector } = source
     const { rows } = report
-    const own = sourceField(source)
+    const own = sourceField(source, of)
     if (rows.has(own)) return own
+    const share = (most: number): number => (of === 'forwarded' ? Math.floor(most / 2) : most)
     const fits = (key: keyof Source, most: number): boolean =>
-      has(report, key, source[key]) || distinct(report, key) < most
+      has(report, key, source[key]) || distinct(report, key) < share(most)
+    if (of === 'forwarded' && rows.size >= share(bounds.rows) && rows.size < bounds.rows) {
+      coverage.halfRoom++
+    }
     if (domain !== OTHER && fits('domain', bounds.domains)) {
-      const isRoom = rows.size < bounds.rows
+      const isRoom = rows.size < share(bounds.rows)
       if (isRoom && fits('ip', bounds.addresses) && fits('user', bounds.users)) return own
-      const ofDomain = sourceField({ domain, connector, ip: OTHER, user: OTHER })
-      if (rows.has(ofDomain) || rows.size < bounds.domainRows) {
+      const ofDomain = sourceField({ domain, connector, ip: OTHER, user: OTHER }, of)
+      if (rows.has(ofDomain) || rows.size < share(bounds.domainRows)) {
         coverage.domainRow++
         return ofDomain
       }
     }
-    const ofConnector = sourceField({ domain: OTHER, connector, ip: OTHER, user: OTHER })
-    if (rows.has(ofConnector) || rows.size < bounds.connectorRows) {
+    const ofConnector = sourceField({ domain: OTHER, connector, ip: OTHER, user: OTHER }, of)
+    if (rows.has(ofConnector) || rows.size < share(bounds.connectorRows)) {
       coverage.connectorRow++
       return ofConnector
     }
     coverage.everybody++
-    return sourceField({ domain: OTHER, connector: OTHER, ip: OTHER, user: OTHER })
+    return sourceField({ domain: OTHER, connector: OTHER, ip: OTHER, user: OTHER }, of)
   }
 
-  private total(day: number, hour: number, letter: string, sum: Sum): void {
+  private total(day: number, field: string, sum: Sum): void {
     const totals = this.totals.get(day) ?? new Map<string, Sum>()
     this.totals.set(day, totals)
-    const field = `t\t${hour % 24}\t${letter}`
     const before = totals.get(field)
     totals.set(field, before ? plus(before, sum) : sum)
+  }
+
+  private own(day: number, field: string, sum: Sum): void {
+    const known = [...(this.totals.get(day)?.keys() ?? [])].filter((each) => each.startsWith('o\t'))
+    const isKnown = known.includes(field)
+    const others = ownedField({ domain: OTHER, owner: OTHER })
+    const full = known.filter((each) => each !== others).length >= this.bounds.owned
+    if (!isKnown && full) this.coverage.fullOwned++
+    this.total(day, isKnown || !full ? field : others, sum)
+  }
+
+  private look(messages: readonly Message[], day: number, hour: number): void {
+    for (const message of messages) {
+      if (message.kind !== 'looked') continue
+      const looked = this.looked.get(day) ?? new Map<string, readonly number[]>()
+      this.looked.set(day, looked)
+      const field = lookedField(hour % 24)
+      const { connector, mismatched } = message
+      const [all = 0, some = 0] = looked.get(field) ?? []
+      looked.set(field, [all + 1, some + Number(mismatched !== undefined)])
+      if (mismatched === undefined) continue
+      const row = this.headerFromRow(looked, mismatched, connector)
+      looked.set(row, [(looked.get(row)?.[0] ?? 0) + 1])
+    }
+  }
+
+  private headerFromRow(
+    looked: ReadonlyMap<string, unknown>,
+    domain: string,
+    connector: string,
+  ): string {
+    const { bounds, coverage } = this
+    const others = headerFromField({ domain: OTHER, connector: OTHER })
+    const rows = [...looked.keys()].filter((each) => each.startsWith('h\t') && each !== others)
+    const own = headerFromField({ domain, connector })
+    if (rows.includes(own) || rows.length < bounds.headerFrom) return own
+    coverage.fullHeaderFrom++
+    const ofConnector = headerFromField({ domain: OTHER, connector })
+    if (rows.includes(ofConnector) || rows.length < bounds.headerFromRows) return ofConnector
+    coverage.fullHeaderFromRows++
+    return others
   }
 
   private use(
@@ -150,11 +230,13 @@ export class ReportModel {
     for (const message of messages) {
       if (message.kind !== 'sample') continue
       const samples = this.samples.get(day) ?? new Map<string, string[]>()
-      const field = sourceField(message.source)
+      const field = sourceField(message.source, message.class)
       const known = samples.get(field) ?? []
+      const most =
+        message.class === 'forwarded' ? Math.floor(this.bounds.sampled / 2) : this.bounds.sampled
       const sample = `${message.messageId}\t${message.helo}`
       const isNameless = known[0]?.startsWith('\t')
-      if (known.length === 0 && samples.size >= this.bounds.sampled) {
+      if (known.length === 0 && samples.size >= most) {
         this.coverage.fullSamples++
       } else if (known.length === 0 || (isNameless && message.messageId !== '')) {
         samples.set(field, [sample])
@@ -169,14 +251,16 @@ export class ReportModel {
 interface Sums {
   registered?: Sum
   nulls?: Sum
-  readonly sources: Map<string, { source: Source; certain: boolean; sum: Sum }>
+  readonly sources: Map<string, { source: Source; class: SourceClass; certain: boolean; sum: Sum }>
+  readonly owned: Map<string, Sum>
 }
 
 /** A process adds up before it flushes. */
 function sumsOf(messages: readonly Message[], first: number, last: number): Sums {
-  const sums: Sums = { sources: new Map() }
+  const sums: Sums = { sources: new Map(), owned: new Map() }
   for (const message of messages) {
     if (message.kind === 'sample' || message.kind === 'connector') continue
+    if (message.kind === 'looked') continue
     const sum = sumOf(message.outcome, first, last)
     if (message.kind === 'registered') {
       sums.registered = sums.registered ? plus(sums.registered, sum) : sum
@@ -184,13 +268,19 @@ function sumsOf(messages: readonly Message[], first: number, last: number): Sums
       sums.nulls = sums.nulls ? plus(sums.nulls, sum) : sum
     } else {
       const { kind, source } = message
-      const certain = kind === 'crowded' || message.certain
+      const of = kind === 'crowded' ? 'unregistered' : message.class
+      const certain = kind === 'crowded' || of !== 'unregistered' || message.certain
       const counted =
         kind === 'crowded' ? { ...source, domain: OTHER, ip: OTHER, user: OTHER } : source
-      const key = `${certain} ${sourceField(counted)}`
+      if (kind === 'source' && of === 'foreign') {
+        const field = ownedField({ domain: source.domain, owner: message.owner })
+        const before = sums.owned.get(field)
+        sums.owned.set(field, before ? plus(before, sum) : sum)
+      }
+      const key = `${certain} ${sourceField(counted, of)}`
       const before = sums.sources.get(key)
       sums.sources.set(key, {
-        ...{ source: counted, certain },
+        ...{ source: counted, class: of, certain },
         sum: before ? plus(before.sum, sum) : sum,
       })
     }

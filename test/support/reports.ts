@@ -6,7 +6,16 @@ import {
   unpackCounts,
   type Counts,
 } from '../../src/reporting/counts'
-import { sourceField, totalField, type Source } from '../../src/reporting/rows'
+import {
+  headerFromField,
+  lookedField,
+  ownedField,
+  SOURCE_CLASSES,
+  sourceField,
+  totalField,
+  type Source,
+  type SourceClass,
+} from '../../src/reporting/rows'
 import { ReportReader } from '../../src/reporting/reader'
 import type { SenderClass } from '../../src/relay/judge'
 import type { Store } from '../../src/store/store'
@@ -18,6 +27,8 @@ export type Mail = Partial<Source> &
     /** ms */
     readonly at: number
     readonly class?: SenderClass
+    /** Of foreign mail. */
+    readonly owner?: string
   }
 
 /** Counts as recording keeps them: a message for each accepted recipient where nothing else is said. */
@@ -48,11 +59,49 @@ export async function record(store: Store, tenant: string, ...mails: Mail[]): Pr
     const day = keys.reportDay(tenant, Math.floor(at / DAY))
     const counts = countsOf(mail)
     await add(store, day, totalField(hour % 24, senderClass), counts)
-    if (senderClass !== 'unregistered') continue
-    const field = sourceField(sourceOf(mail))
+    if (!isSourceClass(senderClass)) continue
+    const source = sourceOf(mail)
+    const field = sourceField(source, senderClass)
+    if (senderClass === 'foreign') {
+      const owned = ownedField({ domain: source.domain, owner: mail.owner ?? 'fabrikam' })
+      await add(store, day, owned, counts)
+    }
     await add(store, day, field, counts)
     await add(store, keys.reportHour(tenant, hour), field, counts)
     await store.client.zadd(keys.reported, at, tenant)
+  }
+}
+
+export function isSourceClass(senderClass: SenderClass): senderClass is SourceClass {
+  return SOURCE_CLASSES.some((each) => each === senderClass)
+}
+
+/** What was found in the header From of registered mail in one hour. */
+export interface HeaderFromMail {
+  /** ms */
+  readonly at: number
+  readonly looked: number
+  /** Domain, or domain and connector joined by a tab → messages. */
+  readonly mismatched?: Readonly<Record<string, number>>
+}
+
+/** Writes it into the reports, as recording does. */
+export async function recordHeaderFrom(
+  { client, keys }: Store,
+  tenant: string,
+  ...found: HeaderFromMail[]
+): Promise<void> {
+  for (const { at, looked, mismatched = {} } of found) {
+    const day = keys.reportDay(tenant, Math.floor(at / DAY))
+    const field = lookedField(Math.floor(at / HOUR) % 24)
+    const [all = 0, some = 0] = ((await client.hget(day, field)) ?? '').split(' ').map(Number)
+    const sum = Object.values(mismatched).reduce((a, b) => a + b, 0)
+    await client.hset(day, field, `${all + looked} ${some + sum}`)
+    for (const [key, messages] of Object.entries(mismatched)) {
+      const [domain = '', connector = 'contoso/mx'] = key.split('\t')
+      await client.hincrby(day, headerFromField({ domain, connector }), messages)
+    }
+    if (sum > 0) await client.zadd(keys.reported, at, tenant)
   }
 }
 
@@ -68,12 +117,12 @@ export async function recordSamples(
   store: Store,
   tenant: string,
   at: number,
-  source: Partial<Source>,
+  source: Partial<Source> & { readonly class?: SourceClass },
   ...samples: (readonly [messageId: string, helo: string])[]
 ): Promise<void> {
   await store.client.hset(
     store.keys.samples(tenant, Math.floor(at / DAY)),
-    sourceField(sourceOf(source)),
+    sourceField(sourceOf(source), source.class),
     samples.map((sample) => sample.join('\t')).join('\n'),
   )
 }
@@ -82,7 +131,7 @@ export async function recordSamples(
 export async function recorded(
   store: Store,
   tenant: string,
-  senderClass: 'registered' | 'unregistered',
+  senderClass: SenderClass,
 ): Promise<number> {
   const now = Date.now()
   const hours = await new ReportReader(store).hours(tenant, now - HOUR, now + 1)

@@ -4,10 +4,14 @@ import { loadConfig } from '../../src/config-file'
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import type { RuleName } from '../../src/unusual/rule'
 import { findUnusual, RULES } from '../../src/unusual/rules'
+import type { Mail } from '../support/reports'
 import { innocents, takeovers } from './scenarios'
 import { days, NOW, Scenario, TODAY } from './scenario'
 
 const SETTINGS = loadConfig(undefined).unusual
+
+/** What looks at whole days only, or at what was refused as well. */
+const ALL_COUNTS: readonly RuleName[] = ['steady', 'foreign', 'header_from']
 
 function wordsOf(scenario: Scenario, settings = SETTINGS): Record<string, string> {
   const found = findUnusual(scenario.history(), settings)
@@ -33,9 +37,45 @@ describe('a takeover', () => {
         const { accepted = 0, ...rest } = mail
         return { ...rest, refused: accepted, deferred: accepted, refunded: accepted }
       })
-      assert.deepEqual(wordsOf(scenario.send(...mails)), rule === 'steady' ? wordsOf(scenario) : {})
+      assert.deepEqual(
+        wordsOf(scenario.send(...mails)),
+        ALL_COUNTS.includes(rule) ? wordsOf(scenario) : {},
+      )
     })
   }
+})
+
+describe('foreign mail', () => {
+  const neighbour = (mail: Partial<Mail>): Scenario =>
+    new Scenario().send({
+      ...{ at: NOW - HOUR, domain: 'fabrikam.com', class: 'foreign', owner: 'fabrikam' },
+      ...mail,
+    })
+
+  it('is told of where all of it was refused, at MAIL or later', () => {
+    for (const refused of [{ refused: 20 }, { messages: { refused: 20 } }]) {
+      assert.match(
+        wordsOf(neighbour(refused))['foreign'] ?? '',
+        /^20 recipients .* fabrikam.com, which belongs to fabrikam; none in the seven days/,
+      )
+    }
+  })
+
+  it('is not told of for what comes again, nor for less than [unusual] foreign', () => {
+    assert.deepEqual(wordsOf(neighbour({ deferred: 500 })), {})
+    assert.deepEqual(wordsOf(neighbour({ refused: 19 })), {})
+  })
+
+  it('is told of on the first day of a tenant', () => {
+    const scenario = neighbour({ accepted: 20 })
+    scenario.knownSince = NOW - 2 * HOUR
+    assert.deepEqual(Object.keys(wordsOf(scenario)), ['foreign'])
+  })
+
+  it('counts as unregistered mail for the other rules', () => {
+    const burst = wordsOf(neighbour({ accepted: 100 }))
+    assert.deepEqual(Object.keys(burst).sort(), ['foreign', 'new_source', 'quiet_days', 'volume'])
+  })
 })
 
 describe('an innocent look-alike', () => {
@@ -51,6 +91,7 @@ describe('a tenant of which too little is known yet', () => {
     it(`${name}: ${rule} waits`, () => {
       const scenario = build()
       const { needs } = RULES.find((each) => each.name === rule)!
+      if (needs(SETTINGS) === 0) return
       scenario.knownSince = NOW - needs(SETTINGS) + DAY
       assert.equal(wordsOf(scenario)[rule], undefined)
     })

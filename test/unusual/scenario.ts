@@ -1,8 +1,20 @@
 import { parseLimits } from '../../src/allowance/limits'
 import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
 import { addCounts, NOTHING, packCounts, type Counts } from '../../src/reporting/counts'
+import { grouped } from '../../src/reporting/grouped'
 import type { DatedRow, HourReport } from '../../src/reporting/reader'
-import { sourceField, totalField, type Source } from '../../src/reporting/rows'
+import {
+  headerFromField,
+  lookedField,
+  ownedField,
+  readHeaderFrom,
+  readOwned,
+  sourceField,
+  totalField,
+  type Source,
+} from '../../src/reporting/rows'
+import { byRecipients } from '../../src/reporting/sum'
+import type { SenderClass } from '../../src/relay/judge'
 import type { Store } from '../../src/store/store'
 import { connectorId } from '../../src/tenants/identities'
 import { packConnector } from '../../src/tenants/packing'
@@ -11,7 +23,13 @@ import type { Connector } from '../../src/tenants/types'
 import type { History } from '../../src/unusual/history'
 import { lastDay } from '../../src/unusual/span'
 import { NOON } from '../support/clock'
-import { countsOf, sourceOf, type Mail } from '../support/reports'
+import {
+  countsOf,
+  isSourceClass,
+  sourceOf,
+  type HeaderFromMail,
+  type Mail,
+} from '../support/reports'
 
 /** Some afternoon, in ms. */
 export const NOW = startOf(NOON, DAY) + 15 * HOUR + 30 * 60_000
@@ -37,6 +55,8 @@ export function days(from: number, to: number): number[] {
 /** What a tenant sent, made up mail by mail. */
 export class Scenario {
   readonly mails: Mail[] = []
+  /** Of registered mail. */
+  readonly headerFroms: HeaderFromMail[] = []
   readonly connectors: Connector[] = []
   readonly restrictedAt: number[] = []
   knownSince = NOW - 90 * DAY
@@ -63,6 +83,11 @@ export class Scenario {
     return this
   }
 
+  look(...found: readonly HeaderFromMail[]): this {
+    this.headerFroms.push(...found)
+    return this
+  }
+
   /** Takes away what was sent in a span, as an outage does. */
   outage(from: number, to: number): this {
     const kept = this.mails.filter(({ at }) => at < from || at >= to)
@@ -82,14 +107,21 @@ export class Scenario {
   /** What a reader of reports makes of it. */
   history(): History {
     const { now, knownSince, connectors, restrictedAt } = this
-    const rows = rowsBy(this.mails, HOUR)
+    const rows = rowsBy(this.mails, HOUR).filter((row) => row.class !== 'forwarded')
     const from = lastDay(now)[0]!
+    const since = startOf(from, DAY)
     return {
       ...{ tenant: 'contoso', now, knownSince, connectors, restrictedAt },
-      hours: hoursOf(this.mails),
+      hours: hoursOf(this),
       rows: rows.filter(({ at }) => at >= from),
       rowsBefore: rows.filter(({ at }) => at < from && at >= from - 7 * DAY),
-      dayRows: rowsBy(this.mails, DAY),
+      dayRows: rowsBy(this.mails, DAY).filter((row) => row.class !== 'forwarded'),
+      foreign: [...ownedIn(this.mails.filter(({ at }) => at >= since))]
+        .map(([field, counts]) => ({ ...readOwned(field)!, counts }))
+        .sort((a, b) => byRecipients({ ...a, key: a.domain }, { ...b, key: b.domain })),
+      headerFrom: [...mismatchesIn(this.headerFroms.filter(({ at }) => at >= since))]
+        .map(([field, messages]) => ({ ...readHeaderFrom(field)!, messages }))
+        .sort((a, b) => b.messages - a.messages),
       otherDomains: new Map(),
       limits: parseLimits(this.limits),
     }
@@ -104,30 +136,48 @@ export class Scenario {
 export async function play(
   store: Store,
   tenant: string,
-  { mails, connectors, restrictedAt, knownSince }: Scenario,
+  { mails, headerFroms, connectors, restrictedAt, knownSince }: Scenario,
   by = 0,
 ): Promise<void> {
   const { client, keys } = store
   const moved = mails.map((mail) => ({ ...mail, at: mail.at + by }))
+  const looked = headerFroms.map((each) => ({ ...each, at: each.at + by }))
   await client.hset(keys.tenant(tenant), 'createdAt', knownSince + by)
   await client.set(keys.recordedSince, knownSince + by)
   const writes: Promise<unknown>[] = []
   const write = (key: string, field: string, counts: Counts): void => {
     writes.push(client.hset(key, field, packCounts(counts)))
   }
-  for (const hour of hoursOf(moved)) {
+  for (const hour of hoursOf({ mails: moved, headerFroms: looked })) {
     const key = keys.reportDay(tenant, Math.floor(hour.at / DAY))
-    for (const each of ['unregistered', 'registered', 'null'] as const) {
+    for (const each of CLASSES) {
       if (hour[each].lastSeen > 0) write(key, totalField((hour.at / HOUR) % 24, each), hour[each])
+    }
+    const { headerFrom } = hour
+    const field = lookedField((hour.at / HOUR) % 24)
+    writes.push(client.hset(key, field, `${headerFrom.looked} ${headerFrom.mismatched}`))
+  }
+  for (const [day, some] of grouped(moved, ({ at }) => startOf(at, DAY))) {
+    const key = keys.reportDay(tenant, day / DAY)
+    for (const [field, counts] of ownedIn(some)) write(key, field, counts)
+  }
+  for (const [day, some] of grouped(looked, ({ at }) => startOf(at, DAY))) {
+    const key = keys.reportDay(tenant, day / DAY)
+    for (const [field, messages] of mismatchesIn(some)) {
+      writes.push(client.hset(key, field, messages))
     }
   }
   for (const row of rowsBy(moved, DAY)) {
-    write(keys.reportDay(tenant, row.at / DAY), sourceField(row), row.counts)
+    write(keys.reportDay(tenant, row.at / DAY), sourceField(row, row.class), row.counts)
   }
   for (const row of rowsBy(moved, HOUR)) {
-    write(keys.reportHour(tenant, row.at / HOUR), sourceField(row), row.counts)
+    write(keys.reportHour(tenant, row.at / HOUR), sourceField(row, row.class), row.counts)
   }
-  const last = Math.max(0, ...moved.filter((mail) => !mail.class).map(({ at }) => at))
+  const last = Math.max(
+    0,
+    ...moved.filter((mail) => isSourceClass(classOf(mail))).map(({ at }) => at),
+    ...looked.filter(({ mismatched }) => mismatched).map(({ at }) => at),
+  )
   if (last > 0) writes.push(client.zadd(keys.reported, last, tenant))
   for (const { addedAt, changedAt, ...rest } of connectors) {
     const packed = packConnector({
@@ -148,27 +198,73 @@ export async function age({ connectors }: Registry, tenant: string): Promise<voi
   await connectors.restore(all.map((each) => ({ ...each, addedAt: Date.now() - 400 * DAY })))
 }
 
-function hoursOf(mails: readonly Mail[]): HourReport[] {
-  const hours = new Map<number, Record<'unregistered' | 'registered' | 'null', Counts>>()
-  for (const mail of mails) {
-    const at = startOf(mail.at, HOUR)
-    const hour = hours.get(at) ?? { unregistered: NOTHING, registered: NOTHING, null: NOTHING }
-    const senderClass = (mail.class ?? 'unregistered') as 'unregistered' | 'registered' | 'null'
-    hour[senderClass] = addCounts(hour[senderClass], countsOf(mail))
-    hours.set(at, hour)
+const CLASSES = ['unregistered', 'foreign', 'forwarded', 'registered', 'null'] as const
+
+function classOf({ class: of }: Mail): SenderClass {
+  return of ?? 'unregistered'
+}
+
+function hoursOf({ mails, headerFroms }: Pick<Scenario, 'mails' | 'headerFroms'>): HourReport[] {
+  const hours = new Map<number, HourReport>()
+  const hourOf = (time: number): HourReport => {
+    const at = startOf(time, HOUR)
+    const none = Object.fromEntries(CLASSES.map((each) => [each, NOTHING]))
+    const hour = { at, ...none, headerFrom: { looked: 0, mismatched: 0 } }
+    return hours.get(at) ?? (hour as unknown as HourReport)
   }
-  return [...hours].map(([at, counts]) => ({ at, ...counts })).sort((a, b) => a.at - b.at)
+  for (const mail of mails) {
+    const hour = hourOf(mail.at)
+    const counts = addCounts(hour[classOf(mail)], countsOf(mail))
+    hours.set(hour.at, { ...hour, [classOf(mail)]: counts })
+  }
+  for (const { at, looked, mismatched = {} } of headerFroms) {
+    const hour = hourOf(at)
+    const sum = Object.values(mismatched).reduce((a, b) => a + b, 0)
+    const { headerFrom } = hour
+    hours.set(hour.at, {
+      ...hour,
+      headerFrom: {
+        looked: headerFrom.looked + looked,
+        mismatched: headerFrom.mismatched + sum,
+      },
+    })
+  }
+  return [...hours.values()].sort((a, b) => a.at - b.at)
+}
+
+/** Foreign domains and their owners, as fields of a report. */
+function ownedIn(mails: readonly Mail[]): Map<string, Counts> {
+  const owned = new Map<string, Counts>()
+  for (const mail of mails) {
+    if (mail.class !== 'foreign') continue
+    const field = ownedField({ domain: sourceOf(mail).domain, owner: mail.owner ?? 'fabrikam' })
+    owned.set(field, addCounts(owned.get(field) ?? NOTHING, countsOf(mail)))
+  }
+  return owned
+}
+
+/** Domains in the header From, as fields of a report. */
+function mismatchesIn(found: readonly HeaderFromMail[]): Map<string, number> {
+  const rows = new Map<string, number>()
+  for (const { mismatched = {} } of found) {
+    for (const [domain, messages] of Object.entries(mismatched)) {
+      const field = headerFromField({ domain, connector: 'contoso/mx' })
+      rows.set(field, (rows.get(field) ?? 0) + messages)
+    }
+  }
+  return rows
 }
 
 function rowsBy(mails: readonly Mail[], length: number): DatedRow[] {
   const rows = new Map<string, DatedRow>()
   for (const mail of mails) {
-    if (mail.class !== undefined && mail.class !== 'unregistered') continue
+    const of = classOf(mail)
+    if (!isSourceClass(of)) continue
     const at = startOf(mail.at, length)
     const source = sourceOf(mail)
-    const key = `${at} ${sourceField(source)}`
+    const key = `${at} ${sourceField(source, of)}`
     const counts = addCounts(rows.get(key)?.counts ?? NOTHING, countsOf(mail))
-    rows.set(key, { ...source, at, counts })
+    rows.set(key, { class: of, ...source, at, counts })
   }
   return [...rows.values()].sort((a, b) => a.at - b.at)
 }

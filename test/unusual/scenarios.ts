@@ -1,6 +1,6 @@
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import type { RuleName } from '../../src/unusual/rule'
-import type { Mail } from '../support/reports'
+import type { HeaderFromMail, Mail } from '../support/reports'
 import { days, NOW, Scenario, TODAY } from './scenario'
 
 interface Takeover {
@@ -154,7 +154,58 @@ export const takeovers: readonly Takeover[] = [
         new Scenario().routine({ days: days(1, 40) }),
       ),
   },
+  {
+    name: 'a neighbour on the relay who sends through the wrong connector',
+    rule: 'foreign',
+    also: [],
+    words:
+      '37 recipients of mail from domains of other tenants in 24 hours, the most from news.fabrikam.com, which belongs to fabrikam; at most 7 a day in the seven days before. A wrong connector, or a takeover',
+    build: () =>
+      neighbours(days(0, 40)).send(
+        ...spread(30, TODAY + 8 * HOUR, 7, { class: 'foreign', domain: 'news.fabrikam.com' }),
+      ),
+  },
+  {
+    name: 'an intruder who pretends to be others in the header From',
+    rule: 'header_from',
+    also: [],
+    words:
+      '30 of 60 registered messages that were looked at in 24 hours name no accepted domain in their From header (most often bank.example), against 3 of 1400 in the seven days before',
+    build: () =>
+      looked(
+        days(1, 40),
+        { looked: 200 },
+        { days: [3, 4, 5], mismatched: { 'list.example': 1 } },
+      ).look({
+        ...{ at: NOW - HOUR, looked: 60, mismatched: { 'bank.example': 25, 'post.example': 5 } },
+      }),
+  },
 ]
+
+/** A school whose people forward mail of a neighbour, up to seven recipients a day. */
+function neighbours(of: readonly number[]): Scenario {
+  return of.reduce(
+    (scenario, day) =>
+      scenario.send({
+        at: TODAY - day * DAY + 9 * HOUR,
+        accepted: 7 - (day % 3),
+        ...{ class: 'foreign', domain: 'fabrikam.com' },
+      }),
+    new Scenario(),
+  )
+}
+
+/** A school of whose registered mail some is looked at on each day, with more to say on some of them. */
+function looked(
+  of: readonly number[],
+  each: Omit<HeaderFromMail, 'at'>,
+  more?: { days: readonly number[]; mismatched: Readonly<Record<string, number>> },
+): Scenario {
+  return of.reduce((scenario, day) => {
+    const mismatched = more?.days.includes(day) ? { mismatched: more.mismatched } : {}
+    return scenario.look({ at: TODAY - day * DAY + 10 * HOUR, ...each, ...mismatched })
+  }, school())
+}
 
 export const innocents: readonly { name: string; build: () => Scenario }[] = [
   {
@@ -242,5 +293,57 @@ export const innocents: readonly { name: string; build: () => Scenario }[] = [
       days(1, 40)
         .filter((day) => day % 7 < 4)
         .reduce((scenario, day) => scenario.send(...hourly(day, 50)), new Scenario()),
+  },
+  {
+    name: 'a site whose people forward mail of neighbours on the relay every day',
+    build: () =>
+      days(0, 40).reduce(
+        (scenario, day) =>
+          scenario.send({
+            ...{ at: TODAY - day * DAY + 9 * HOUR, accepted: 60 + (day % 7) },
+            ...{ class: 'foreign', domain: 'fabrikam.com' },
+          }),
+        new Scenario(),
+      ),
+  },
+  {
+    name: 'a tenant that uses proven forwards from any number of domains',
+    build: () =>
+      school().send(
+        ...spread(1000, TODAY + 14 * HOUR, 1, { class: 'forwarded' }).map((mail, at) => ({
+          ...mail,
+          ...{ domain: `x${at}.example`, ip: `203.0.113.${at % 250}` },
+        })),
+      ),
+  },
+  {
+    name: 'a list server, whose header From is that of its authors, on a busy day',
+    build: () =>
+      looked(days(1, 40), { looked: 50, mismatched: { 'author.example': 40 } }).look({
+        ...{ at: NOW - HOUR, looked: 300, mismatched: { 'author.example': 240 } },
+      }),
+  },
+  {
+    name: 'a list that writes once a week',
+    build: () =>
+      looked(
+        days(1, 40),
+        { looked: 50 },
+        { days: [7, 14], mismatched: { 'author.example': 40 } },
+      ).look({
+        ...{ at: NOW - HOUR, looked: 60, mismatched: { 'author.example': 42 } },
+      }),
+  },
+  {
+    name: 'a few messages with another header From',
+    build: () =>
+      looked(days(1, 40), { looked: 5 }).look({
+        ...{ at: NOW - HOUR, looked: 9, mismatched: { 'bank.example': 9 } },
+      }),
+  },
+  {
+    name: 'a list server on the first day on which the header From is looked at',
+    build: () =>
+      school().look({ at: NOW - HOUR, looked: 50, mismatched: { 'author.example': 40 } }),
   },
 ]

@@ -7,13 +7,16 @@
 -- ARGV[3] how long ago the first and the last of it was seen, in ms, joined by a space
 -- ARGV[4] how long hours, days and connectors are kept, in ms, joined by spaces
 -- ARGV[5] bounds: domains, addresses, users, rows, rows by domain, rows by connector, sampled sources, samples of each,
---         connectors, joined by spaces
+--         connectors, foreign domains, domains in the header From, rows of these, joined by spaces
 -- ARGV[6] registered mail: eight numbers, joined by spaces, or ''   ARGV[7] the same for the null sender
--- ARGV[8] sources: lines of class (`u` unregistered, `?` nobody knew), eight numbers, domain, connector, address, user,
---         joined by tabs
+-- ARGV[8] sources: lines of class (`u` unregistered, `x` foreign, `f` forwarded, `?` nobody knew), eight numbers, domain,
+--         connector, address, user, joined by tabs
 -- ARGV[9] domains that the caller had no room for, joined by spaces
 -- ARGV[10] connectors that mail came through: lines of name and expiry of the certificate in ms (0: none), joined by tabs
--- ARGV[11] samples: lines of domain, connector, address, user, Message-ID, HELO, joined by tabs
+-- ARGV[11] samples: lines of class (`u`, `x`, `f`), domain, connector, address, user, Message-ID, HELO, joined by tabs
+-- ARGV[12] foreign domains: lines of eight numbers, domain, owner, joined by tabs
+-- ARGV[13] messages whose header From was looked at, and those that mismatched, joined by a space; or ''
+-- ARGV[14] the latter: lines of number, domain, connector, joined by tabs
 --
 -- Reply: `answer time`, the server time in ms
 -- TAKEN   added, now or before
@@ -39,13 +42,17 @@ if not redis.call('HGET', KEYS[1], 'createdAt') then return answer_only('GONE') 
 
 local hours_ttl, days_ttl, seen_ttl = unpack(numbers_of(ARGV[4]))
 local MOST_DOMAINS, MOST_ADDRESSES, MOST_USERS, MOST_ROWS, MOST_DOMAIN_ROWS, MOST_CONNECTOR_ROWS,
-  MOST_SAMPLED, MOST_SAMPLES, MOST_CONNECTORS = unpack(numbers_of(ARGV[5]))
+  MOST_SAMPLED, MOST_SAMPLES, MOST_CONNECTORS,
+  MOST_OWNED, MOST_HEADER_FROM, MOST_HEADER_FROM_ROWS = unpack(numbers_of(ARGV[5]))
 
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
 if not first_time(KEYS[2], process, number, hours_ttl) then return answer_only('TAKEN') end
 
-local function field_of(domain, connector, ip, user)
-  return table.concat({ 's', domain, connector, ip, user }, '\t')
+-- The first letter of a row; that of unregistered mail is older than the classes.
+local ROW_LETTERS = { u = 's', x = 'x', f = 'f' }
+
+local function field_of(class, domain, connector, ip, user)
+  return table.concat({ ROW_LETTERS[class], domain, connector, ip, user }, '\t')
 end
 
 -- Whether a domain that nobody could classify is an accepted one, itself or by a name above it.
@@ -75,8 +82,9 @@ do
   if class == '?' and is_accepted(domain) then
     add_total('r', numbers)
   else
-    add_total('u', numbers)
-    sources[#sources + 1] = { domain, connector, ip, user, numbers = numbers }
+    if class == '?' then class = 'u' end
+    add_total(class, numbers)
+    sources[#sources + 1] = { class, domain, connector, ip, user, numbers = numbers }
   end
 end
 
@@ -87,7 +95,7 @@ local function note(contents, kind, value)
 end
 
 local function note_row(contents, field)
-  local domain, _, ip, user = string.match(field, '^s\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
+  local domain, _, ip, user = string.match(field, '^[sxf]\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
   if not domain then return end
   contents.fields[field] = true
   contents.rows = contents.rows + 1
@@ -107,6 +115,12 @@ local function contents_of(fields)
   return contents
 end
 
+-- Of what there may be, forwarded mail has half.
+local function share(class, most)
+  if class == 'f' then return math.floor(most / 2) end
+  return most
+end
+
 local function has_room(contents, kind, value, most)
   return contents[kind][value] or contents.distinct[kind] < most
 end
@@ -114,22 +128,23 @@ end
 -- The row that a source is counted in: the first of its own, its domain's, its connector's and everybody's that is
 -- there or has room.
 local function row_for(contents, source)
-  local domain, connector, ip, user = unpack(source)
-  if domain ~= OTHER and has_room(contents, 'domains', domain, MOST_DOMAINS) then
-    local own, of_domain = field_of(domain, connector, ip, user), field_of(domain, connector, OTHER, OTHER)
+  local class, domain, connector, ip, user = unpack(source)
+  if domain ~= OTHER and has_room(contents, 'domains', domain, share(class, MOST_DOMAINS)) then
+    local own = field_of(class, domain, connector, ip, user)
+    local of_domain = field_of(class, domain, connector, OTHER, OTHER)
     if contents.fields[own] then return own end
     if
-      contents.rows < MOST_ROWS
-      and has_room(contents, 'addresses', ip, MOST_ADDRESSES)
-      and has_room(contents, 'users', user, MOST_USERS)
+      contents.rows < share(class, MOST_ROWS)
+      and has_room(contents, 'addresses', ip, share(class, MOST_ADDRESSES))
+      and has_room(contents, 'users', user, share(class, MOST_USERS))
     then
       return own
     end
-    if contents.fields[of_domain] or contents.rows < MOST_DOMAIN_ROWS then return of_domain end
+    if contents.fields[of_domain] or contents.rows < share(class, MOST_DOMAIN_ROWS) then return of_domain end
   end
-  local of_connector = field_of(OTHER, connector, OTHER, OTHER)
-  if contents.fields[of_connector] or contents.rows < MOST_CONNECTOR_ROWS then return of_connector end
-  return field_of(OTHER, OTHER, OTHER, OTHER)
+  local of_connector = field_of(class, OTHER, connector, OTHER, OTHER)
+  if contents.fields[of_connector] or contents.rows < share(class, MOST_CONNECTOR_ROWS) then return of_connector end
+  return field_of(class, OTHER, OTHER, OTHER, OTHER)
 end
 
 -- The fields and values to be set in a report, and the domains that have no row of their own there.
@@ -149,7 +164,8 @@ local function with_sources(key)
     if not known[at] then
       field = row_for(contents, source)
       if not contents.fields[field] then note_row(contents, field) end
-      if source[1] ~= OTHER and not contents.domains[source[1]] then others[#others + 1] = source[1] end
+      local domain = source[2]
+      if domain ~= OTHER and not contents.domains[domain] then others[#others + 1] = domain end
     end
     if values[field] == nil then
       order[#order + 1] = field
@@ -176,6 +192,69 @@ local function add_totals()
     end
   end
   set_fields(KEYS[5], fields, days_ttl)
+end
+
+-- How many fields of a hash begin so, without the one for all others: asked for at most once, where one is new.
+local function counter(key, start, others)
+  local count
+  return function(more)
+    if not count then
+      count = 0
+      for _, field in ipairs(redis.call('HKEYS', key)) do
+        if string.sub(field, 1, #start) == start and field ~= others then count = count + 1 end
+      end
+    end
+    count = count + (more or 0)
+    return count
+  end
+end
+
+-- Whose the foreign domains are: told apart from the rows, so that these may be full of anything.
+local function add_owned()
+  local OTHERS = table.concat({ 'o', OTHER, OTHER }, '\t')
+  local count = counter(KEYS[5], 'o\t', OTHERS)
+  for text, of in string.gmatch(ARGV[12], '([^\t\n]+)\t([^\n]*)') do
+    local field = 'o\t' .. of
+    local known = redis.call('HGET', KEYS[5], field)
+    if not known and field ~= OTHERS then
+      if count() < MOST_OWNED then
+        count(1)
+      else
+        field = OTHERS
+        known = redis.call('HGET', KEYS[5], field)
+      end
+    end
+    redis.call('HSET', KEYS[5], field, added(known, numbers_of(text), first, last))
+  end
+end
+
+local HEADER_FROM_OTHERS = table.concat({ 'h', OTHER, OTHER }, '\t')
+
+local function header_from_row(count, domain, connector)
+  local own = table.concat({ 'h', domain, connector }, '\t')
+  if redis.call('HEXISTS', KEYS[5], own) == 1 then return own end
+  if domain ~= OTHER and count() < MOST_HEADER_FROM then count(1) return own end
+  local of_connector = table.concat({ 'h', OTHER, connector }, '\t')
+  if redis.call('HEXISTS', KEYS[5], of_connector) == 1 then return of_connector end
+  if connector ~= OTHER and count() < MOST_HEADER_FROM_ROWS then count(1) return of_connector end
+  return HEADER_FROM_OTHERS
+end
+
+local function add_header_froms()
+  local looked, mismatched = string.match(ARGV[13], '^(%d+) (%d+)$')
+  if not looked then return end
+  local of_hour = 'l\t' .. hour % 24
+  local sums = numbers_of(redis.call('HGET', KEYS[5], of_hour))
+  redis.call('HSET', KEYS[5], of_hour,
+    string.format('%.0f %.0f', (sums[1] or 0) + looked, (sums[2] or 0) + mismatched))
+  local count = counter(KEYS[5], 'h\t', HEADER_FROM_OTHERS)
+  for number, domain, connector in string.gmatch(ARGV[14], '(%d+)\t([^\t\n]*)\t([^\n]*)') do
+    local row = header_from_row(count, domain, connector)
+    local messages = (redis.call('HGET', KEYS[5], row) or 0) + number
+    redis.call('HSET', KEYS[5], row, string.format('%.0f', messages))
+  end
+  -- Nothing else may have been recorded on that day.
+  redis.call('PEXPIRE', KEYS[5], days_ttl)
 end
 
 local function note_connectors()
@@ -206,13 +285,13 @@ local function with_sample(text, sample)
 end
 
 local function add_samples()
-  for domain, connector, ip, user, sample in
-    string.gmatch(ARGV[11], '([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\n]*)')
+  for class, domain, connector, ip, user, sample in
+    string.gmatch(ARGV[11], '([uxf])\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\n]*)')
   do
-    local field = field_of(domain, connector, ip, user)
+    local field = field_of(class, domain, connector, ip, user)
     local text = redis.call('HGET', KEYS[7], field)
     local new = with_sample(text, sample)
-    if new and (text or redis.call('HLEN', KEYS[7]) < MOST_SAMPLED) then
+    if new and (text or redis.call('HLEN', KEYS[7]) < share(class, MOST_SAMPLED)) then
       redis.call('HSET', KEYS[7], field, new)
       redis.call('PEXPIRE', KEYS[7], days_ttl)
     end
@@ -226,6 +305,8 @@ fields, others = with_sources(KEYS[5])
 set_fields(KEYS[5], fields, days_ttl)
 add_names(KEYS[6], others, days_ttl)
 add_totals()
+add_owned()
+add_header_froms()
 note_connectors()
 add_samples()
 return answer_only('TAKEN')

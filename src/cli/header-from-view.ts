@@ -1,0 +1,32 @@
+import type { HeaderFrom } from '../reporting/header-from'
+import { isoDay, isoTime } from '../time'
+import { brief } from './output'
+
+/** Domains that a line for people names. */
+const MOST_NAMED = 5
+
+/** What was found in the header From, as JSON. */
+export function headerFromView({ from, to, looked, mismatched, domains }: HeaderFrom): object {
+  return { from: isoTime(from), to: isoTime(to), looked, mismatched, domains }
+}
+
+/** The same as one line for people. */
+export function headerFromText(headerFrom: HeaderFrom): string {
+  const { from, to, looked, mismatched } = headerFrom
+  const days = [isoDay(from), isoDay(to - 1)]
+  const when = days[0] === days[1] ? `on ${days[0]}` : `from ${days[0]} to ${days[1]}`
+  const what = `${mismatched} of ${looked} messages looked at named no accepted domain`
+  return `From header ${when}: ${what}${mismatched === 0 ? '' : `: ${named(headerFrom)}`}`
+}
+
+function named({ domains }: HeaderFrom): string {
+  const byDomain = new Map<string, number>()
+  for (const { domain, messages } of domains) {
+    byDomain.set(domain, (byDomain.get(domain) ?? 0) + messages)
+  }
+  const names = [...byDomain].map(
+    ([domain, messages]) => `${domain === '' ? '(no domain)' : brief(domain)} (${messages})`,
+  )
+  const more = names.length - MOST_NAMED
+  return [...names.slice(0, MOST_NAMED), ...(more > 0 ? [`and ${more} more`] : [])].join(', ')
+}

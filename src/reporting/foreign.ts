@@ -1,0 +1,28 @@
+import { unpackCounts, type Counts } from './counts'
+import { grouped } from './grouped'
+import type { ReportReader } from './reader'
+import { readOwned, type Owned } from './rows'
+import { byRecipients, total } from './sum'
+
+/** Mail from a domain that another tenant owned. */
+export type OwnedRow = Owned & { readonly counts: Counts }
+
+/**
+ * The foreign domains of a tenant with their owners, of all days of which a part lies in the span: the most recipients
+ * first, and `(other)`, which are those beyond `MOST_OWNED` a day, last.
+ */
+export async function readForeign(
+  reader: ReportReader,
+  tenant: string,
+  from: number,
+  to: number,
+): Promise<OwnedRow[]> {
+  const rows = (await reader.dayFields(tenant, from, to)).flatMap(([field, value]) => {
+    const owned = readOwned(field)
+    return owned ? [{ ...owned, counts: unpackCounts(value) }] : []
+  })
+  return grouped(rows, ({ domain, owner }) => `${domain}\t${owner}`)
+    .map(([, some]) => ({ key: some[0]!.domain, ...some[0]!, counts: total(some) }))
+    .sort(byRecipients)
+    .map(({ domain, owner, counts }) => ({ domain, owner, counts }))
+}

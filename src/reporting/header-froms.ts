@@ -1,0 +1,31 @@
+import { BATCH_HEADER_FROM } from './bounds'
+import type { Room } from './room'
+import { OTHER } from './rows'
+
+/** What was found in the header From of registered mail. */
+export class HeaderFroms {
+  /** Messages. */
+  looked = 0
+  /** Those of them that name no accepted domain. */
+  mismatched = 0
+  /** Domain and connector, joined by a tab → messages that mismatched. */
+  readonly rows = new Map<string, number>()
+
+  constructor(private readonly room: Room) {}
+
+  add(connector: string, mismatched: string | undefined): void {
+    this.looked++
+    if (mismatched === undefined) return
+    this.mismatched++
+    const row = this.rowFor(`${mismatched}\t${connector}`)
+    const messages = this.rows.get(row)
+    if (messages === undefined) this.room.entries++
+    this.rows.set(row, (messages ?? 0) + 1)
+  }
+
+  private rowFor(own: string): string {
+    if (this.rows.has(own)) return own
+    const isRoom = this.rows.size < BATCH_HEADER_FROM && !this.room.isFull
+    return isRoom ? own : `${OTHER}\t${OTHER}`
+  }
+}
