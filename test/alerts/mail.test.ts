@@ -177,6 +177,26 @@ describe('mail to a tenant', () => {
     }
   })
 
+  it('says that it is about forwards where it is', () => {
+    const facts = { percent: 80, ...TRIGGER, meter: 'forwarded' }
+    const used = anAlert({ kind: 'allowance', facts })
+    const text = contactText(used, 'Contoso', 'ops@relay.example')!
+    assert.match(text.subject, /has used 80 % of its allowance for forwarded mail/)
+    const tripped = restricted({ trigger: { ...TRIGGER, meter: 'forwarded' } })
+    const lines = contactText(tripped, 'Contoso', 'ops@relay.example')!.lines.join('\n')
+    assert.match(lines, /recipients.* as forwarded mail/)
+  })
+
+  it('does not tell whose the domains of other tenants are', () => {
+    const words = '9 recipients … news.fabrikam.com, which belongs to fabrikam-ltd'
+    const seen = { recipients: 9, before: 0, domain: 'news.fabrikam.com', owner: 'fabrikam-ltd' }
+    const alert = anAlert({ kind: 'unusual', facts: { rule: 'foreign', words, facts: seen } })
+    const { lines } = contactText(alert, 'Contoso', 'ops@relay.example')!
+    const text = lines.join('\n')
+    assert.match(text, /mail to 9 recipients .* not yours, such as news.fabrikam.com/)
+    assert.doesNotMatch(text, /fabrikam-ltd|tenant/)
+  })
+
   it('has lines that nothing forged can break', () => {
     const forged = 'a\r\nBcc: x@evil.example\u001b[2J\u202e'
     for (const alert of [

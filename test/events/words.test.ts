@@ -35,3 +35,34 @@ describe('a trip within probation', () => {
     }
   })
 })
+
+describe('an event of the allowance for forwarded mail', () => {
+  const window = { window: 3_600_000, limit: 300, used: 240 }
+  const sender = { domain: 'a.example', connector: '', ip: '192.0.2.1' }
+  const raised = { id: 'evt_1', at: 0 }
+
+  it('says so in its title, and where to look; any other does not', () => {
+    const allowance = { kind: 'allowance', percent: 80, ...raised, ...window, ...sender } as const
+    const forwarded = describeEvent('contoso', { ...allowance, meter: 'forwarded' })
+    assert.equal(
+      forwarded.title,
+      'contoso has used 80 % of its allowance of 300/1h for forwarded mail',
+    )
+    assert.match(forwarded.next[0]!, /report contoso --days 1 --class forwarded/)
+    assert.ok(forwarded.next.every((step) => !step.includes('suggest')))
+    const other = describeEvent('contoso', allowance)
+    assert.equal(other.title, 'contoso has used 80 % of its allowance of 300/1h')
+    assert.doesNotMatch(JSON.stringify(other), /forwarded/)
+  })
+
+  it('says so when it trips, and when it is over', () => {
+    const trigger = { ...window, ...sender, meter: 'forwarded' } as const
+    assert.match(alertOf(trip(1, { trigger })).title, /: contoso, by its forwarded mail$/)
+    const over = { kind: 'resolved', of: 'allowance', resolves: 'evt_0', percent: 80 } as const
+    const meter = { meter: 'forwarded', window: 3_600_000 } as const
+    assert.equal(
+      describeEvent('contoso', { ...raised, ...over, ...meter }).title,
+      'contoso is below 80 % of its allowance in 1h for forwarded mail again',
+    )
+  })
+})
