@@ -33,6 +33,19 @@ export interface Transaction {
   readonly msg_status?: string
 }
 
+/** A transaction whose message is there. */
+export interface MessageTransaction extends Transaction {
+  readonly header: {
+    get(name: string): string
+    /** Each field as it stands, with its folded lines and line ends: what the next hop gets. */
+    readonly header_list: string[]
+  }
+  /** All instances, in whatever case the name is. */
+  remove_header(name: string): void
+  add_header(name: string, value: string): void
+  add_leading_header(name: string, value: string): void
+}
+
 /** A message, values to go with it, and the connection that it is about, in any order. */
 export type LogData = string | Record<string, unknown> | Connection
 
@@ -87,3 +100,47 @@ export interface Outbound {
   /** Writes the message of a transaction into the queue, once for each domain of its recipients. `next` as above. */
   send_trans_email(transaction: Transaction, next: (code?: number, message?: unknown) => void): void
 }
+
+/** What goes with a message in the outbound queue. */
+export interface Todo {
+  readonly domain: string
+  readonly mail_from: HarakaAddress
+  /** `transaction.notes` as they came out of the queue file. */
+  readonly notes: Record<string, unknown>
+}
+
+/** A server that a message may be delivered to (haraka-net-utils `lib/HarakaMx.js`). */
+export interface Mx {
+  readonly exchange?: string
+  readonly priority?: number
+  /** The name that an address was found by. */
+  readonly from_dns?: string
+  /** Local address. */
+  readonly bind?: string
+  /** Name in EHLO; `undefined`: the one in config/me. */
+  readonly bind_helo?: string | undefined
+}
+
+/** What Haraka's outbound queue finds servers with: the package `haraka-net-utils`. */
+export interface NetUtils {
+  /** MX records, else the addresses of the name itself; a null MX (RFC 7505) is an empty exchange. */
+  get_mx(domain: string): Promise<Mx[]>
+  /** An entry for each address of each exchange; names without addresses are left out. */
+  resolve_mx_hosts(list: readonly Mx[]): Promise<Mx[]>
+}
+
+/** A message on its way out of the queue, for the recipients of one domain (Haraka `outbound/hmail.js`). */
+export interface HMail {
+  readonly todo: Todo
+  readonly filename: string
+  readonly path: string
+  /** Of the queue file when it was read, in octets. */
+  readonly file_size: number
+  /** By priority, equal ones in any order; in the same array. */
+  sort_mx(list: Mx[]): Mx[]
+  /** Ends its way: the queue file goes, and others get their turn. */
+  discard(): void
+}
+
+/** Ends an outbound hook: no arguments is CONT. */
+export type OutboundNext = (code?: number, value?: unknown) => void

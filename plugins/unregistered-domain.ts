@@ -18,18 +18,23 @@ import { Alerts } from './alerts'
 import { Appointment, appointWorker, hearAppointment } from './appointment'
 import { logAlert } from './alert-line'
 import { logAudit } from './audit-line'
+import { Egress } from './egress'
 import { guarded } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
+import { HeldQueue } from './held-queue'
 import { Hooks } from './hooks'
 import { logSafely } from './log'
+import { guardedOutbound } from './outbound-guard'
 import { lineOf, Quiet } from './quiet'
 import { Srs } from './srs'
+import { Tag } from './tag'
 import { watchTenantsFile } from './tenants-file'
 import { WarmStart } from './warm-start'
 
 /** Before most others: a plugin that answers OK to RCPT, or speaks to its backend then, must not come first. */
 const EARLY = -50
 const FIRST = -100
+const LAST = 100
 
 /** One process of Haraka, from register() on. */
 class Process {
@@ -42,6 +47,11 @@ class Process {
   readonly warmStart: WarmStart
   readonly appointment = new Appointment()
   readonly alerts: Alerts
+  readonly egress: Egress
+  readonly heldQueue: HeldQueue
+  readonly tag = new Tag(() => this.config)
+  /** Whether the hooks of the tag are there: registered mail pays for them only where there is one. */
+  readonly tags: boolean
   lookOut: LookOut | undefined
 
   constructor(
@@ -57,6 +67,13 @@ class Process {
       () => this.engine,
     )
     this.srs = new Srs(plugin, () => this.config)
+    this.egress = new Egress(plugin, () => this.config)
+    this.heldQueue = new HeldQueue(
+      plugin,
+      () => this.config,
+      () => this.engine,
+    )
+    this.tags = config.tag.header !== ''
   }
 }
 
@@ -81,6 +98,9 @@ export function register(this: Plugin): void {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
   warnOfAlerts(this, config)
+  process.egress.check()
+  // A forged tag is removed before anything else may answer.
+  registerOutbound(this, process)
   registerHooks(this, process)
 }
 
@@ -269,6 +289,27 @@ function registerHooks(plugin: Plugin, { hooks, srs }: Process): void {
   on('pre_send_trans_email', 'on_send', FIRST)
 }
 
+/** What happens to mail that passes: in the queue hooks of its session, and in those of Haraka's outbound queue. */
+function registerOutbound(plugin: Plugin, { hooks, tag, tags, heldQueue, egress }: Process): void {
+  const failed = (error: unknown): void =>
+    plugin.logcrit(`internal error: ${error instanceof Error ? error.stack : String(error)}`)
+  Object.assign(plugin, {
+    on_tag: guarded(
+      (connection) => tag.queue(connection),
+      (error, connection) => hooks.failed(error, connection),
+    ),
+    on_send_email: guardedOutbound((hmail) => heldQueue.sendEmail(hmail), failed),
+    on_get_mx: guardedOutbound((hmail) => egress.getMx(hmail), failed),
+  })
+  if (tags) {
+    plugin.register_hook('queue', 'on_tag', FIRST)
+    plugin.register_hook('queue_outbound', 'on_tag', FIRST)
+  }
+  // Before plugins that count what is being sent, such as limit: held mail is not.
+  plugin.register_hook('send_email', 'on_send_email', FIRST)
+  plugin.register_hook('get_mx', 'on_get_mx', LAST)
+}
+
 /** Reads the ini file, and again whenever it changes; what was good stays where the new one is not. */
 function readIni(plugin: Plugin): RawIni {
   return plugin.config.get(CONFIG_FILE, () => reload(plugin)) as RawIni
@@ -289,7 +330,11 @@ function reload(plugin: Plugin): void {
     if (config.outage.snapshot !== running.config.outage.snapshot) {
       plugin.logwarn(`${CONFIG_FILE}: [outage] snapshot has changed: restart Haraka to use it`)
     }
+    if (config.tag.header !== '' && !running.tags) {
+      plugin.logwarn(`${CONFIG_FILE}: [tag] header has been set: restart Haraka to use it`)
+    }
     running.config = config
+    running.egress.check()
     warnOfAlerts(plugin, config)
     plugin.lognotice(`${CONFIG_FILE}: taken`)
   } catch (error) {

@@ -43,15 +43,24 @@ export function harakaFiles(directory: string): HarakaFiles {
 }
 
 /**
- * The folder in which Haraka has its `queue` directory (Haraka `outbound/queue.js`): its own, unless `queue_dir` says
- * another.
+ * Haraka's queue directory (Haraka `outbound/queue.js`): `queue` beside its config directory, unless `queue_dir` says
+ * another. Haraka reads a relative one from the folder that it was started in.
+ *
+ * @param directory Haraka's config directory.
+ */
+export function queueDirectory(directory: string): string {
+  const [queue = path.join(path.dirname(directory), 'queue')] =
+    harakaFiles(directory).list('queue_dir')
+  return path.resolve(queue)
+}
+
+/**
+ * The folder in which Haraka has its queue directory.
  *
  * @param directory Haraka's config directory.
  */
 export function queueParent(directory: string): string {
-  const [queue = path.join(path.dirname(directory), 'queue')] =
-    harakaFiles(directory).list('queue_dir')
-  return path.dirname(path.resolve(queue))
+  return path.dirname(queueDirectory(directory))
 }
 
 /**

@@ -24,6 +24,7 @@ declare module 'haraka-constants' {
     readonly deny: 902
     readonly denysoft: 903
     readonly ok: 906
+    readonly delay: 908
   }
   export default constants
 }

@@ -39,6 +39,8 @@ export interface StartHarakaOptions {
    * for a Redis that is away.
    */
   ready?: boolean
+  /** A script that each of its processes runs before anything else, such as one that changes what Node offers. */
+  preload?: string
   /** Folder of the plugin package; default: this repository. */
   package?: string
 }

@@ -183,7 +183,10 @@ async function run(site: string, options: StartHarakaOptions): Promise<Service> 
   const { version = '3.3.4', plugins = defaultPlugins, nodes = 0, ready = true } = options
   const service = new Service({
     command: process.execPath,
-    args: [path.join(cores[version], 'haraka.js')],
+    args: [
+      ...(options.preload === undefined ? [] : ['--require', options.preload]),
+      path.join(cores[version], 'haraka.js'),
+    ],
     cwd: site,
     env: { ...process.env, HARAKA: site },
   })

@@ -149,6 +149,13 @@ export class Context {
     this.io.stderr.write(`tenantctl: ${clean(text)}\n`)
   }
 
+  /** Asks whoever sits there; only a yes is one. */
+  async confirmed(question: string): Promise<boolean> {
+    this.io.stderr.write(clean(question))
+    for await (const line of this.io.stdin) return /^\s*y(?:es)?\s*$/i.test(String(line))
+    return false
+  }
+
   private redis(settings: RedisSettings): RedisSettings {
     const { redis, prefix } = this.options
     const chosen = redis === undefined ? settings : redisFromUrl(redis, settings)

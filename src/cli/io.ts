@@ -10,6 +10,8 @@ export interface Io {
   readonly cwd: string
   /** stdout is a terminal: colours and its width may be used. */
   readonly terminal: boolean
+  /** Somebody sits at stdin, and can be asked. */
+  readonly asks: boolean
   readonly columns: number
   /** Resolves when the user ends it by Ctrl-C. Until it is asked for, that ends the process at once. */
   readonly interrupted: () => Promise<void>
@@ -26,6 +28,7 @@ export function processIo(): Io {
     env: process.env,
     cwd: process.cwd(),
     terminal: stdout.isTTY === true,
+    asks: stdin.isTTY === true,
     columns: stdout.columns || COLUMNS,
     interrupted: () =>
       new Promise((resolve) => {

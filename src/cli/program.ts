@@ -16,6 +16,7 @@ import { addExplainCommand } from './explain'
 import { throwUsageErrors } from './failure'
 import { addInitCommand } from './init'
 import type { Io } from './io'
+import { addQueueCommand } from './queue'
 import { addReportCommand } from './report'
 import { addRestrictionCommands } from './restriction'
 import { addStatusCommand } from './status'
@@ -54,6 +55,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addReportCommand(program, io)
   addUnattributedCommand(program, io)
   addRestrictionCommands(program, io)
+  addQueueCommand(program, io)
   addUnusualCommand(program, io)
   addEventsCommand(program, io)
   addEvidenceCommand(program, io)

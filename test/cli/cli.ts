@@ -14,6 +14,8 @@ export interface World {
   readonly env?: Record<string, string>
   readonly cwd?: string
   readonly terminal?: boolean
+  /** stdin is a terminal. */
+  readonly asks?: boolean
   /** Aborted where the user types Ctrl-C. */
   readonly interrupt?: AbortSignal
   /** Is given what is written to stdout, as it comes. */
@@ -36,6 +38,7 @@ export async function tenantctl(args: readonly string[], world: World = {}): Pro
     env: world.env ?? { SUDO_USER: 'ann' },
     cwd: world.cwd ?? '/',
     terminal: world.terminal ?? false,
+    asks: world.asks ?? false,
     columns: 100,
     interrupted: () =>
       new Promise((resolve) => world.interrupt?.addEventListener('abort', () => resolve())),

@@ -64,6 +64,8 @@ describe('register()', () => {
       queue: -100,
       queue_outbound: -100,
       pre_send_trans_email: -100,
+      send_email: -100,
+      get_mx: 100,
     })
   })
 

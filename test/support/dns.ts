@@ -6,6 +6,7 @@ import dns2 from 'dns2'
 export interface Zone {
   readonly mx?: readonly string[]
   readonly a?: readonly string[]
+  readonly aaaa?: readonly string[]
   /** Each one a record. */
   readonly txt?: readonly string[]
   readonly trouble?: 'fail' | 'silent'
@@ -82,8 +83,14 @@ export class TestDns {
       )
     }
     if (kind === 'A') for (const address of zone?.a ?? []) add(Packet.TYPE.A, { address })
+    if (kind === 'AAAA') {
+      for (const address of zone?.aaaa ?? []) add(Packet.TYPE.AAAA, { address })
+    }
     if (kind === 'MX') {
-      for (const exchange of zone?.mx ?? []) add(Packet.TYPE.MX, { exchange, priority: 10 })
+      for (const exchange of zone?.mx ?? []) {
+        // A null MX (RFC 7505) is `.` with the preference 0.
+        add(Packet.TYPE.MX, { exchange, priority: exchange === '.' ? 0 : 10 })
+      }
     }
     if (kind === 'TXT') {
       for (const text of zone?.txt ?? []) add(Packet.TYPE.TXT, { data: text.match(STRING) ?? [''] })

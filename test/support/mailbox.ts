@@ -9,6 +9,9 @@ export interface Arrived {
   readonly rcptTo: readonly string[]
   /** By lower-case name, unfolded. */
   readonly headers: ReadonlyMap<string, string>
+  /** The address and the name in EHLO that it came with. */
+  readonly ip: string
+  readonly helo: string
   /** Decoded. */
   readonly body: string
   /** As it came. */
@@ -34,6 +37,10 @@ export class Mailbox {
   get route(): string {
     return `exports.hook_get_mx = (next) =>
       next(OK, { priority: 0, exchange: '127.0.0.1', port: ${this.haraka.port} })`
+  }
+
+  get port(): number {
+    return this.haraka.port
   }
 
   messages(): Arrived[] {
@@ -62,6 +69,8 @@ export class Mailbox {
 interface Written {
   readonly mailFrom: string
   readonly rcptTo: string[]
+  readonly ip: string
+  readonly helo: string
   readonly raw: string
 }
 
@@ -98,11 +107,13 @@ const address = (a) => String(typeof a.address === 'function' ? a.address() : a.
 
 exports.hook_lookup_rdns = (next) => next(OK, 'client.example')
 exports.hook_rcpt = (next) => next(OK)
-exports.hook_queue = (next, { transaction }) => {
+exports.hook_queue = (next, { transaction, remote, hello }) => {
   transaction.message_stream.get_data((raw) => {
     const message = {
       mailFrom: transaction.mail_from.isNull() ? '' : address(transaction.mail_from),
       rcptTo: transaction.rcpt_to.map(address),
+      ip: remote.ip,
+      helo: hello.host,
       raw: raw.toString('latin1'),
     }
     fs.appendFileSync(path.join(process.env.HARAKA, '${FILE}'), JSON.stringify(message) + '\\n')

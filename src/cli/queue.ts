@@ -1,0 +1,179 @@
+import { hostname } from 'node:os'
+import { Argument, type Command } from 'commander'
+import { addEntry } from '../audit/trail'
+import type { Config } from '../config'
+import { InputError, noSuchTenant } from '../errors'
+import { queueDirectory } from '../haraka-files'
+import { dropMail } from '../queue/drop'
+import { DROPPABLE } from '../queue/note'
+import { readTenantQueue, type QueuedMail, type TenantQueue } from '../queue/tenant-queue'
+import { isHeld } from '../relay/held'
+import { Restrictions } from '../restriction/restriction'
+import type { Store } from '../store/store'
+import { assertTenantId } from '../tenants/identities'
+import { Registry } from '../tenants/registry'
+import { contextOf, type Context } from './context'
+import type { Io } from './io'
+import { manual } from './manual'
+import { count } from './output'
+import { nextAttempt, printQueue, queuedView } from './queue-view'
+import { NO_TENANT } from './statuses'
+
+interface QueueOptions {
+  readonly yes?: boolean
+}
+
+/** Whether mail of a class waits for the lift. */
+type Holds = (mail: QueuedMail) => boolean
+
+/** `tenantctl queue` */
+export function addQueueCommand(program: Command, io: Io): void {
+  const command = program
+    .command('queue')
+    .description(
+      "a tenant's mail in Haraka's queue on this host: show it, or remove what is unregistered",
+    )
+    .argument('<tenant>')
+    .addArgument(
+      new Argument(
+        '[action]',
+        'list: by class, oldest first; drop: remove unregistered and foreign mail',
+      )
+        .choices(['list', 'drop'])
+        .default('list'),
+    )
+    .option('--yes', 'drop without a question')
+    .action(async (tenant: string, action: string, options: QueueOptions, self: Command) => {
+      const context = contextOf(io, self)
+      assertTenantId(tenant)
+      const directory = queueOf(context)
+      if (action === 'list') await list(context, directory, tenant)
+      else await drop(context, directory, tenant, options.yes === true)
+    })
+  manual(command, {
+    examples: [
+      'queue contoso',
+      "queue contoso list --json | jq -r '.[] | select(.held) | .recipients[]'",
+      'queue contoso drop',
+      'queue contoso drop --yes',
+    ],
+    json: [
+      'list: an array of:',
+      'file: its name in the queue directory; class: registered | unregistered | foreign | forwarded | null (the string); null: not known',
+      'connector: tenant/name, or null; sender: empty for the null sender; recipients: array',
+      'size: octets of the message; arrived, next_attempt; failures: deliveries that failed',
+      'held: it waits until the restriction is lifted',
+      'drop: {result: dropped | unchanged | kept (the answer was no), tenant, host, messages, recipients, missed}',
+      'missed: messages that were delivered, or given up, before they could be removed',
+    ],
+    exit: NO_TENANT,
+  })
+}
+
+async function list(context: Context, directory: string, tenant: string): Promise<void> {
+  const { out } = context
+  await context.connected(async (store, config) => {
+    const { mail, holds } = await find(context, { store, config, directory, tenant })
+    out.result(
+      mail.map((each) => queuedView(each, holds(each))),
+      () => {
+        printQueue(out, mail, holds, `${directory} holds no mail of ${tenant}`)
+        const held = mail.filter(holds).length
+        if (held > 0) {
+          out.line()
+          out.line(
+            `${count(held, 'message')} of ${mail.length.toLocaleString('en-US')} held until the restriction of ${tenant} is lifted`,
+          )
+        }
+      },
+    )
+  })
+}
+
+async function drop(
+  context: Context,
+  directory: string,
+  tenant: string,
+  isSure: boolean,
+): Promise<void> {
+  const { out, io } = context
+  if (!isSure && !io.asks) {
+    throw new InputError(
+      'drop asks before it removes anything, and there is no terminal to ask at: give --yes',
+    )
+  }
+  const host = hostname()
+  await context.writing(async (store, config) => {
+    const { mail, holds } = await find(context, { store, config, directory, tenant })
+    const unwanted = mail.filter((each) => DROPPABLE.has(each.class))
+    const result = (name: string, of: readonly QueuedMail[], missed = 0): object => ({
+      ...{ result: name, tenant, host, messages: of.length, recipients: recipientsOf(of), missed },
+    })
+    if (unwanted.length === 0) {
+      out.result(result('unchanged', []), () =>
+        out.line(`${directory} holds no unregistered mail of ${tenant}`),
+      )
+      return
+    }
+    if (!isSure) {
+      if (!out.json) printQueue(out, unwanted, holds, '')
+      const what = `${count(unwanted.length, 'message')} for ${count(recipientsOf(unwanted), 'recipient')}`
+      if (!(await context.confirmed(`Remove ${what}, for good? Nobody gets a bounce. [y/N] `))) {
+        out.result(result('kept', []), () => out.line('nothing was removed'))
+        return
+      }
+    }
+    const to = `${count(unwanted.length, 'message')} for ${count(recipientsOf(unwanted), 'recipient')} on ${host}`
+    // Before it is done: there is no change without its entry.
+    await addEntry(store, store.keys.audit(tenant), { subject: tenant, what: 'queue dropped', to })
+    const { dropped, missed } = await dropMail(directory, unwanted)
+    out.result(result('dropped', dropped, missed.length), () => {
+      out.line(
+        `removed ${count(dropped.length, 'message')} of ${tenant} for ${count(recipientsOf(dropped), 'recipient')} from the queue of ${host}`,
+      )
+      if (missed.length > 0) {
+        out.line(`${count(missed.length, 'message')} had left the queue before that`)
+      }
+    })
+    const due = dropped.filter((each) => !holds(each) && nextAttempt(each) === 'now').length
+    if (due > 0) {
+      context.note(
+        `${count(due, 'message')} may have been on the way already: mail is held only with [restriction] queued=hold and while the tenant is restricted`,
+      )
+    }
+  })
+}
+
+/** @throws {NotFoundError} neither the registry nor the queue knows the tenant. */
+async function find(
+  context: Context,
+  place: { store: Store; config: Config; directory: string; tenant: string },
+): Promise<Pick<TenantQueue, 'mail'> & { holds: Holds }> {
+  const { store, config, directory, tenant } = place
+  const [known, restriction, { mail, unreadable }] = await Promise.all([
+    new Registry(store).getTenant(tenant),
+    new Restrictions(store).get(tenant),
+    readTenantQueue(directory, tenant),
+  ])
+  if (!known && mail.length === 0) throw noSuchTenant(tenant)
+  if (unreadable.length > 0) {
+    context.note(
+      `${count(unreadable.length, 'file')} in ${directory} cannot be understood, such as ${unreadable[0]}`,
+    )
+  }
+  const state = { mode: known?.mode, restricted: restriction?.scope }
+  return { mail, holds: (each) => isHeld(each.class ?? 'unregistered', state, config) }
+}
+
+/** @throws {InputError} with `--redis` alone: the queue is beside the config directory. */
+function queueOf(context: Context): string {
+  const directory = context.configDirectory
+  if (directory !== undefined) return queueDirectory(directory)
+  throw new InputError(
+    "the queue is a folder of a Haraka on this host: name Haraka's config directory with --config DIR",
+  )
+}
+
+function recipientsOf(mail: readonly QueuedMail[]): number {
+  return mail.reduce((sum, { recipients }) => sum + recipients.length, 0)
+}

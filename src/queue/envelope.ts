@@ -1,0 +1,83 @@
+import { open, type FileHandle } from 'node:fs/promises'
+
+/** What goes before the message in a file of Haraka's queue. */
+export interface Envelope {
+  readonly uuid: string
+  /** Without angle brackets; empty for the null sender. */
+  readonly mailFrom: string
+  readonly rcptTo: readonly string[]
+  /** `transaction.notes` */
+  readonly notes: Readonly<Record<string, unknown>>
+  /** Where the message begins, in octets. */
+  readonly length: number
+}
+
+/** Enough for most envelopes, in octets. */
+const AT_ONCE = 4096
+/** More no envelope has, not with 50,000 recipients: the file is broken. */
+const LONGEST = 64 * 1024 * 1024
+
+/**
+ * Reads the envelope of a queue file: the length of its JSON text, four octets, then the text (Haraka
+ * `outbound/index.js`, `build_todo`).
+ *
+ * @throws as `fs.open`; Error where it is no such file.
+ */
+export async function readEnvelope(file: string): Promise<Envelope> {
+  const handle = await open(file)
+  try {
+    const start = await read(handle, Buffer.alloc(AT_ONCE), 0)
+    if (start.length < 4) throw new Error('shorter than an envelope')
+    const length = 4 + start.readUInt32BE(0)
+    if (length > LONGEST) throw new Error(`an envelope of ${length} octets`)
+    const missing = length - start.length
+    const rest = missing > 0 ? await read(handle, Buffer.alloc(missing), start.length) : undefined
+    return parseEnvelope(rest ? Buffer.concat([start, rest]) : start)
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * The same from what has been read.
+ *
+ * @param octets the beginning of the file, with the whole envelope at least.
+ * @throws Error where it is no envelope.
+ */
+export function parseEnvelope(octets: Buffer): Envelope {
+  const length = 4 + octets.readUInt32BE(0)
+  if (octets.length < length) throw new Error('the envelope is cut off')
+  const todo = JSON.parse(octets.toString('utf8', 4, length)) as {
+    uuid: string
+    mail_from: { original: string }
+    rcpt_to: { original: string }[]
+    notes?: Record<string, unknown>
+  }
+  return {
+    uuid: todo.uuid,
+    mailFrom: addressOf(todo.mail_from),
+    rcptTo: todo.rcpt_to.map(addressOf),
+    notes: todo.notes ?? {},
+    length,
+  }
+}
+
+/** Both kinds of Haraka's addresses keep what the client wrote (address-rfc2821, @haraka/email-address). */
+function addressOf({ original }: { readonly original: string }): string {
+  return original.replace(/^<|>$/g, '')
+}
+
+async function read(handle: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {
+  let filled = 0
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(
+      buffer,
+      filled,
+      buffer.length - filled,
+      position + filled,
+    )
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return buffer.subarray(0, filled)
+}

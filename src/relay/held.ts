@@ -1,0 +1,46 @@
+import type { Config } from '../config'
+import { envelopeDomain, type HarakaAddress } from '../names/envelope'
+import type { Mode } from '../mode'
+import type { Scope } from '../restriction/restriction'
+import type { Snapshot } from '../tenants/snapshot'
+import { standingOf, type SenderClass } from './judge'
+
+/** What a restriction of a tenant rests on. */
+export interface RestrictedTenant {
+  /** The tenant's own mode; `undefined`: the default counts. */
+  readonly mode: Mode | undefined
+  /** `undefined`: not restricted. */
+  readonly restricted: Scope | undefined
+}
+
+/**
+ * Whether mail of that class waits in Haraka's queue until the restriction of its tenant is lifted: with `hold`, what
+ * would be refused if it came now.
+ */
+export function isHeld(
+  senderClass: SenderClass,
+  { mode, restricted }: RestrictedTenant,
+  { main, restriction, forwarded }: Config,
+): boolean {
+  if (restriction.queued !== 'hold' || restricted === undefined) return false
+  if ((main.override ?? mode ?? main.mode) !== 'enforce') return false
+  if (restricted === 'all') return true
+  if (senderClass === 'forwarded') return forwarded.whenRestricted === 'refuse'
+  return senderClass === 'unregistered' || senderClass === 'foreign'
+}
+
+/**
+ * The class of queued mail as of now: registered also where its domain has been registered since, as mail from accepted
+ * domains passes whatever happens.
+ *
+ * @param noted as it was when it came; null: nothing was known of its tenant then.
+ */
+export function queuedClass(
+  noted: SenderClass | null,
+  sender: HarakaAddress,
+  snapshot: Snapshot,
+): SenderClass {
+  if (noted === 'registered' || noted === 'null') return noted
+  const standing = standingOf(envelopeDomain(sender), snapshot).class ?? 'unregistered'
+  return standing === 'registered' ? standing : (noted ?? standing)
+}

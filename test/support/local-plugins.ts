@@ -1,0 +1,28 @@
+/** Gives a message the class of its header X-Class, as those do that decide by the message. */
+export const classifier = {
+  name: 'classifier',
+  source: `
+    exports.register = function () {
+      this.register_hook('data_post', 'classify', -100)
+    }
+    exports.classify = function (next, { transaction }) {
+      const wanted = transaction.header.get('X-Class').trim()
+      const note = transaction.notes.unregistered_domain
+      if (wanted && note) note.class = wanted === 'unknown' ? null : wanted
+      next()
+    }`,
+}
+
+/** Keeps all mail in the queue while the file \`closed\` is in the site. To stand before the plugin. */
+export const gate = {
+  name: 'gate',
+  source: `
+    const { existsSync } = require('node:fs')
+    exports.register = function () {
+      this.register_hook('send_email', 'wait', -100)
+    }
+    exports.wait = function (next) {
+      if (existsSync(process.env.HARAKA + '/closed')) next(DELAY, 1)
+      else next()
+    }`,
+}
