@@ -23,12 +23,14 @@ export interface MailServers {
   readonly ours: TestHaraka
   /** The same, with nothing counted for the reports. */
   readonly unrecorded: TestHaraka
+  /** The same, looking at the From header of every registered message, not of one in twenty. */
+  readonly looking: TestHaraka
   /** haraka-plugin-limit with its limit of recipients by sender. */
   readonly limit: TestHaraka
   readonly stop: () => Promise<void>
 }
 
-export type ServerName = 'alone' | 'ours' | 'unrecorded' | 'limit'
+export type ServerName = 'alone' | 'ours' | 'unrecorded' | 'looking' | 'limit'
 
 /** Takes the recording out of our plugin, which runs in the same process. */
 const NO_RECORDING = {
@@ -51,13 +53,18 @@ export async function startMailServers(
       plugins: [...Object.keys(localPlugins), ...options.plugins],
       localPlugins: { ...localPlugins, ...options.localPlugins },
     })
-  const [alone, ours, unrecorded, limit] = await Promise.all([
+  const [alone, ours, unrecorded, looking, limit] = await Promise.all([
     start({ plugins: [] }),
     start({ redis, plugins: ['unregistered-domain'] }),
     start({
       redis,
       plugins: ['unregistered-domain', NO_RECORDING.name],
       localPlugins: { [NO_RECORDING.name]: NO_RECORDING.text },
+    }),
+    start({
+      redis,
+      plugins: ['unregistered-domain'],
+      settings: { header_from: { check: 'charge' } },
     }),
     start({
       plugins: ['limit'],
@@ -70,10 +77,10 @@ export async function startMailServers(
     }),
   ])
   const stop = async (): Promise<void> => {
-    await Promise.all([alone, ours, unrecorded, limit].map((server) => server.stop()))
+    await Promise.all([alone, ours, unrecorded, looking, limit].map((server) => server.stop()))
     await redis.stop()
   }
-  return { redis, alone, ours, unrecorded, limit, stop }
+  return { redis, alone, ours, unrecorded, looking, limit, stop }
 }
 
 async function registerTenants(redis: TestRedis): Promise<void> {

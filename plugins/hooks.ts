@@ -16,6 +16,7 @@ import { findOwner } from './foreign'
 import { grantRelay } from './grant'
 import type { Answer } from './guard'
 import type { Connection, Next, Plugin } from './haraka'
+import { HeaderFrom } from './header-from'
 import { proveForward } from './proof'
 import { lineOf, Quiet } from './quiet'
 import { Recording } from './recording'
@@ -46,6 +47,7 @@ export class Hooks {
   private readonly charging: Charging
   private readonly settling: Settling
   private readonly recording: Recording
+  private readonly headerFrom: HeaderFrom
   private readonly quiet: Quiet
   /** What the log of this process says of Redis. */
   readonly troubles: Troubles
@@ -66,6 +68,13 @@ export class Hooks {
     this.settling = new Settling(this.report, config, defaults, engine, this.troubles, proveForward)
     this.quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
     this.recording = new Recording(config, engine, this.quiet)
+    this.headerFrom = new HeaderFrom(
+      this.report,
+      config,
+      (...found) => this.recording.headerFrom(...found),
+      (...mail) => this.settling.chargeInstead(...mail),
+      this.quiet,
+    )
   }
 
   connect(connection: Connection): undefined {
@@ -103,7 +112,7 @@ export class Hooks {
   dataPost(connection: Connection): Result {
     const transit = this.sessions.get(connection)?.transit
     if (!transit || transit.transaction !== connection.transaction) return undefined
-    return this.settling.settle(connection, transit)
+    return this.settling.settle(connection, transit) ?? this.headerFrom.check(connection, transit)
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { ChargeResult, WindowCount } from '../src/allowance/charge-answer'
 import type { SettlementResult } from '../src/allowance/ledger'
-import type { NoProof, Proof } from '../src/forwarded/prove'
+import type { Proof } from '../src/forwarded/prove'
 import { formatWindow } from '../src/allowance/limits'
 import { RefusalLog } from '../src/relay/refusal-log'
 import { clean } from '../src/safe-text'
@@ -17,6 +17,12 @@ interface Undecided {
   readonly facts: TransitFacts
   readonly reason: string
   readonly verdict: Verdict
+}
+
+/** Why a message counts as unregistered. */
+export interface NotForwarded {
+  readonly kind: 'none'
+  readonly reason: string
 }
 
 interface Mismatch {
@@ -98,7 +104,7 @@ export class Report {
     transit: Transit,
     recipients: number,
     result: SettlementResult,
-    proof: Proof | NoProof,
+    proof: Proof | NotForwarded,
   ): void {
     const { facts, transaction } = transit
     const who = { ...facts, class: transit.standing.class }
@@ -172,7 +178,7 @@ function known(values: Values): Values {
 }
 
 /** What a message was counted by; it is a forward only where something proves it. */
-function proofInWords(proof: Proof | NoProof, { exhausted }: SettlementResult): string {
+function proofInWords(proof: Proof | NotForwarded, { exhausted }: SettlementResult): string {
   if (proof.kind === 'none') return clean(`none: ${proof.reason}`)
   return clean(exhausted ? 'none: signature used up' : `${proof.kind} ${proof.domain}`)
 }

@@ -51,6 +51,15 @@ export function answeredRecipients(transaction: Transaction): number {
   return recipientResults(transaction).length
 }
 
+/** The recipients that are accepted: how many RCPT commands were answered before, and the address as Haraka has it. */
+export function acceptedRecipients(
+  transaction: Transaction,
+): { readonly rank: number; readonly address: string }[] {
+  return recipientResults(transaction).flatMap(({ action, address = '' }, rank) =>
+    action === undefined || action === 'accept' ? [{ rank, address }] : [],
+  )
+}
+
 function recipientResults(transaction: Transaction): readonly RecipientResult[] {
   const recipients = transaction.results.get('rcpt_to')?.['recipient']
   return Array.isArray(recipients) ? (recipients as RecipientResult[]) : []

@@ -2,6 +2,8 @@ import type { Defaults, Settlement, SettlementResult } from '../src/allowance/le
 import type { Config } from '../src/config'
 import { within } from '../src/deadline'
 import type { NoProof, Proof } from '../src/forwarded/prove'
+import { toDomain } from '../src/names/domain'
+import type { Attributed } from '../src/relay/attribution'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
 import type { Engine } from '../src/relay/engine'
 import { isRefusedForeign, modeOf } from '../src/relay/judge'
@@ -11,8 +13,8 @@ import { redisFailure } from '../src/store/failure'
 import { acceptedDomainOf, type Snapshot } from '../src/tenants/snapshot'
 import type { Answer } from './guard'
 import type { Connection } from './haraka'
-import type { Report } from './report'
-import { mayBeTaken } from './settlement'
+import type { NotForwarded, Report } from './report'
+import { acceptedRecipients, mayBeTaken } from './settlement'
 import type { Transit } from './transit'
 import type { Troubles } from './troubles'
 import { uncounted } from './uncounted'
@@ -27,12 +29,15 @@ export type Prove = (
   arcSealers: readonly string[],
 ) => Promise<Proof | NoProof>
 
+/** What the log says of registered mail that counts as unregistered. */
+const FROM_HEADER: NotForwarded = { kind: 'none', reason: 'From header' }
+
 /** Where a message belongs, and what is needed to count it there. */
 interface Message {
   readonly engine: Engine
   readonly charges: Charges
   readonly recipients: readonly RecipientCharge[]
-  readonly proof: Proof | NoProof
+  readonly proof: Proof | NotForwarded
 }
 
 /**
@@ -57,6 +62,66 @@ export class Settling {
     return this.settleAll(connection, transit, transit.charges!, held).finally(
       () => (transit.isSettling = false),
     )
+  }
+
+  /**
+   * Counts recipients that have passed as those of registered mail as unregistered after all, all or none; those in the
+   * tenant's own domains are free.
+   *
+   * @param domain what they count for; empty: no domain.
+   */
+  chargeInstead(
+    connection: Connection,
+    transit: Transit,
+    { tenant, connector = '' }: Attributed,
+    snapshot: Snapshot,
+    domain: string,
+  ): Answer | Promise<Answer> {
+    const engine = this.engine()
+    if (!engine) return REPLIES.undecidable
+    const charges = transit.chargesWith(engine.refund, (settlement) =>
+      engine.settleLater(settlement, this.defaults()),
+    )
+    const ranks = acceptedRecipients(transit.transaction).flatMap(({ rank, address }) =>
+      charges.has(rank) || isOwn(address, snapshot) ? [] : [rank],
+    )
+    if (ranks.length === 0) return undefined
+    transit.countsAs(domain)
+    transit.passed = Math.max(0, transit.passed - ranks.length)
+    const config = this.config()
+    const { restricted } = snapshot
+    if (restricted !== undefined && modeOf(snapshot, config) === 'enforce') {
+      transit.refused += ranks.length
+      this.report.refused(connection, transit, 'restricted')
+      const known = { answer: 'RESTRICTED', scope: restricted, case: snapshot.case } as const
+      return outcomeOf(known, config).reply
+    }
+    const sender = { domain, connector, ip: connection.remote.ip }
+    const recipients = ranks.map((rank) => charges.open(tenant, rank, sender))
+    for (const each of recipients) each.passes = true
+    return this.settleInstead(connection, transit, snapshot, { engine, charges, recipients })
+  }
+
+  private async settleInstead(
+    connection: Connection,
+    transit: Transit,
+    snapshot: Snapshot,
+    message: Omit<Message, 'proof'>,
+  ): Promise<Answer> {
+    const { engine, charges, recipients } = message
+    const { registryState } = engine
+    let answer: Answer
+    transit.isSettling = true
+    try {
+      answer =
+        registryState === 'usable'
+          ? await this.count(connection, transit, snapshot, { ...message, proof: FROM_HEADER })
+          : this.uncounted(transit, charges, recipients, `registry-${registryState}`)
+    } finally {
+      transit.isSettling = false
+    }
+    if (answer !== undefined) for (const each of recipients) each.passes = false
+    return answer
   }
 
   /** Recipients of one transaction may be of two tenants, where AUTH came in between. */
@@ -208,4 +273,10 @@ async function knownOrLoaded(engine: Engine, tenant: string): Promise<Snapshot |
   } catch {
     return undefined
   }
+}
+
+/** @param address as Haraka has it: what stands behind the last `@` is the domain. */
+function isOwn(address: string, snapshot: Snapshot): boolean {
+  const domain = toDomain(address.slice(address.lastIndexOf('@') + 1))
+  return domain !== undefined && acceptedDomainOf(snapshot, domain) !== undefined
 }

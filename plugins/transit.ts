@@ -97,6 +97,17 @@ export class Transit {
     this.standAs('foreign', owner)
   }
 
+  /**
+   * Registered mail that counts as unregistered, for what its From names.
+   *
+   * @param domain empty: none.
+   */
+  countsAs(domain: string): void {
+    this.standing = { class: 'unregistered', domain: domain || undefined, matched: undefined }
+    this.known = undefined
+    if (this.attribution.kind === 'attributed') this.note(this.attribution)
+  }
+
   private standAs(senderClass: SenderClass, owner = this.standing.owner): void {
     this.standing = { ...this.standing, class: senderClass, ...(owner !== undefined && { owner }) }
     if (this.attribution.kind === 'attributed') this.note(this.attribution)

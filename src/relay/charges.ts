@@ -60,6 +60,11 @@ export class Charges {
     return charge
   }
 
+  /** Whether there is a charge of this recipient. */
+  has(rank: number): boolean {
+    return this.charges.some((charge) => charge.rank === rank)
+  }
+
   /**
    * Says what became of a charge. Where the transaction has been settled meanwhile (the client went away during the
    * question), it is given back here.

@@ -1,0 +1,236 @@
+// What is told of registered mail whose From names no accepted domain, and what becomes of it, by [header_from] check.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  startRelay,
+  waitFor,
+  type HarakaVersion,
+  type SmtpClient,
+  type TestRelay,
+  type TestTenant,
+} from '../support'
+import { observer, resultsOf, type Results } from '../support/observer'
+import { REPLY } from '../support/replies'
+
+const PLUGINS = ['relay', 'unregistered-domain', 'test_observer', 'test_sink']
+
+let senders = 0
+
+/** The same sender twice would not tell apart what is observed of two messages. */
+function newSender(tenant: TestTenant): string {
+  return `sender${++senders}@${tenant.domain}`
+}
+
+/** Sends a message with this header, as it stands, in an open session. */
+async function sendRaw(
+  client: SmtpClient,
+  from: string,
+  header: string,
+  to = ['someone@far.example'],
+): Promise<string> {
+  assert.equal((await client.mail(from)).code, 250)
+  for (const recipient of to) assert.equal((await client.rcpt(recipient)).code, 250)
+  assert.equal((await client.data()).code, 354)
+  return (await client.message(`${header}Subject: Test\r\n\r\nHello\r\n`)).raw
+}
+
+async function startWith(check: string, version: HarakaVersion = '3.3.4'): Promise<TestRelay> {
+  return startRelay({
+    version,
+    settings: { header_from: { check } },
+    plugins: PLUGINS,
+    localPlugins: { [observer.name]: observer.source },
+  })
+}
+
+for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
+  describe(`[header_from] check=report on Haraka ${version}`, () => {
+    let relay: TestRelay
+    before(async () => {
+      relay = await startWith('report', version)
+    })
+    after(() => relay.stop())
+
+    it('takes all mail, and tells of one message in twenty, once a minute in the log', async () => {
+      const tenant = await relay.tenant('reported')
+      const client = await tenant.connect()
+      const found: (Results | null)[] = []
+      for (let message = 1; message <= 60; message++) {
+        const from = newSender(tenant)
+        assert.match(await sendRaw(client, from, 'From: x@evil.example\r\n'), /^250 /)
+        found.push(await resultsOf(relay.haraka, from))
+      }
+      await client.quit()
+      const told = found.filter((results) => results !== null)
+      // Two of each twenty in a row are whole among any sixty.
+      assert.ok(told.length >= 2 && told.length <= 4, `${told.length} of 60`)
+      for (const results of told) {
+        assert.deepEqual(results.fail, ['header-from'])
+        assert.equal(results.tenant, 'reported')
+        assert.equal(results.connector, 'reported/mx')
+        assert.equal(results.domain, 'reported.example')
+        assert.equal((results as { from?: string }).from, 'evil.example')
+      }
+      const lines = relay.haraka.log
+        .split('\n')
+        .filter((line) => line.includes('] header-from ') && line.includes('tenant=reported '))
+      assert.equal(lines.length, 1)
+      assert.match(
+        lines[0] ?? '',
+        / \[NOTICE\] .*\] header-from tenant=reported connector=reported\/mx domain=reported.example from=evil.example$/,
+      )
+      assert.equal(await tenant.used(), 0)
+    })
+
+    it('tells nothing of mail whose From fits', async () => {
+      const tenant = await relay.tenant('fitting')
+      const client = await tenant.connect()
+      for (let message = 1; message <= 40; message++) {
+        const from = newSender(tenant)
+        const header = `From: "x@evil.example" <${from}>\r\n`
+        assert.match(await sendRaw(client, from, header), /^250 /)
+        assert.equal(await resultsOf(relay.haraka, from), null)
+      }
+      await client.quit()
+    })
+  })
+}
+
+describe('[header_from] check=off', () => {
+  let relay: TestRelay
+  before(async () => {
+    relay = await startWith('off')
+  })
+  after(() => relay.stop())
+
+  it('looks at nothing', async () => {
+    const tenant = await relay.tenant('unseen')
+    const client = await tenant.connect()
+    for (let message = 1; message <= 40; message++) {
+      const from = newSender(tenant)
+      assert.match(await sendRaw(client, from, 'From: x@evil.example\r\n'), /^250 /)
+      assert.equal(await resultsOf(relay.haraka, from), null)
+    }
+    await client.quit()
+  })
+})
+
+for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
+  describe(`[header_from] check=charge on Haraka ${version}`, () => {
+    let relay: TestRelay
+    before(async () => {
+      relay = await startWith('charge', version)
+    })
+    after(() => relay.stop())
+
+    it('takes mail whose From fits without a word to Redis', async () => {
+      const tenant = await relay.tenant('fits')
+      const client = await tenant.connect()
+      const header = `From: "x@evil.example" <a@${tenant.domain}>\r\n`
+      // Until nothing happens to be done in the background meanwhile.
+      await waitFor(async () => {
+        await relay.redis.resetCommandStats()
+        for (let message = 1; message <= 5; message++) {
+          assert.match(await sendRaw(client, newSender(tenant), header), /^250 /)
+        }
+        return isDeepStrictEqual(await relay.redis.commandStats(), {})
+      })
+      await client.quit()
+      assert.equal(await tenant.used(), 0)
+    })
+
+    const forged: readonly (readonly [what: string, header: string, from: string])[] = [
+      ['names another domain', 'From: Anna <x@evil.example>\r\n', 'evil.example'],
+      ['names another beside its own', 'From: a@DOMAIN, x@evil.example\r\n', 'evil.example'],
+      ['names another in a group', 'From: Team: a@DOMAIN, x@evil.example;\r\n', 'evil.example'],
+      ['comes twice', 'From: a@DOMAIN\r\nFrom: x@evil.example\r\n', 'evil.example'],
+      ['has a gap before its colon', 'From : x@evil.example\r\nFrom: a@DOMAIN\r\n', 'evil.example'],
+      ['is folded', 'From: "Anna"\r\n\t<x@evil.example>\r\n', 'evil.example'],
+      ['holds octets beyond UTF-8', 'From: \u00ff <x@evil.example>\r\n', 'evil.example'],
+      ['names nobody', 'From: Undisclosed:;\r\n', '(none)'],
+      ['is not there', '', '(none)'],
+      [
+        'is there only behind 1,000 lines',
+        `${'X: y\r\n'.repeat(1000)}From: x@evil.example\r\n`,
+        '(none)',
+      ],
+      ['is longer than any', `From: ${'a@DOMAIN, '.repeat(2000)}x@evil.example\r\n`, '(none)'],
+    ]
+    for (const [at, [what, header, named]] of forged.entries()) {
+      it(`counts the recipients of mail whose From ${what}, but not its own`, async () => {
+        const tenant = await relay.tenant(`forged-${at}`)
+        const client = await tenant.connect()
+        const from = newSender(tenant)
+        const to = ['a@far.example', `b@${tenant.domain}`, 'c@far.example']
+        const raw = header.replaceAll('DOMAIN', tenant.domain)
+        assert.match(await sendRaw(client, from, raw, to), /^250 /)
+        const results = await resultsOf(relay.haraka, from)
+        assert.deepEqual(results?.fail, ['header-from'])
+        assert.equal((results as { from?: string }).from, named)
+        assert.deepEqual(results?.pass, ['allowance'])
+        assert.equal(await tenant.used(), 2)
+        await client.quit()
+      })
+    }
+
+    it('restricts the tenant that goes past its allowance so, by the exact 550, and counts none of that message', async () => {
+      const tenant = await relay.tenant('trips', { limits: '3/1h' })
+      const client = await tenant.connect()
+      const send = (to: string[]) =>
+        sendRaw(client, newSender(tenant), 'From: x@evil.example\r\n', to)
+      assert.match(await send(['a@far.example', 'b@far.example']), /^250 /)
+      assert.equal(await send(['a@far.example', 'b@far.example']), REPLY.blocked)
+      assert.equal((await tenant.restriction())?.trigger?.domain, 'evil.example')
+      assert.equal(await tenant.used(), 2)
+      // Every such message from now on; the tenant's honest mail goes on, and what is for itself.
+      assert.equal(await send(['a@far.example']), REPLY.blocked)
+      assert.match(await send([`a@${tenant.domain}`]), /^250 /)
+      const honest = await sendRaw(client, newSender(tenant), `From: a@${tenant.domain}\r\n`)
+      assert.match(honest, /^250 /)
+      await client.quit()
+    })
+
+    it('gives back what was counted where the message is refused afterwards', async () => {
+      const tenant = await relay.tenant('back')
+      const client = await tenant.connect()
+      const raw = await sendRaw(
+        client,
+        newSender(tenant),
+        'From: x@evil.example\r\nX-Sink: refuse\r\n',
+      )
+      assert.match(raw, /^5/)
+      await waitFor(async () => (await tenant.used()) === 0)
+      await client.quit()
+    })
+
+    it('refuses nothing in monitor', async () => {
+      const tenant = await relay.tenant('watched', { limits: '1/1h', mode: 'monitor' })
+      const client = await tenant.connect()
+      const to = ['a@far.example', 'b@far.example']
+      assert.match(await sendRaw(client, newSender(tenant), 'From: x@e.example\r\n', to), /^250 /)
+      assert.equal(await tenant.used(), 2)
+      await client.quit()
+    })
+
+    it('looks at nothing of a tenant whose mode is off', async () => {
+      const tenant = await relay.tenant('asleep', { mode: 'off' })
+      const client = await tenant.connect()
+      assert.match(await sendRaw(client, newSender(tenant), 'From: x@evil.example\r\n'), /^250 /)
+      assert.equal(await tenant.used(), 0)
+      await client.quit()
+    })
+
+    it('answers 451 while Redis is away, and takes honest mail', async () => {
+      const tenant = await relay.tenant('alone')
+      const client = await tenant.connect()
+      await sendRaw(client, newSender(tenant), `From: a@${tenant.domain}\r\n`)
+      await relay.redis.stop()
+      const forgedMail = await sendRaw(client, newSender(tenant), 'From: x@evil.example\r\n')
+      assert.match(forgedMail, /^451 /)
+      const honest = await sendRaw(client, newSender(tenant), `From: a@${tenant.domain}\r\n`)
+      assert.match(honest, /^250 /)
+      await client.quit()
+    })
+  })
+}
