@@ -93,12 +93,6 @@ const FAULTS: readonly LedgerFault[] = [
     'not forwarded and tenant[4] and probation_at(tenant[4], now)',
     'false',
   ),
-  fault(
-    'a refund that gives a signature more than it has proven',
-    REFUND,
-    'math.min(proven, forwarded)',
-    'forwarded',
-  ),
 ]
 
 useRedis()

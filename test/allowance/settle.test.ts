@@ -260,6 +260,14 @@ describe('a signature', () => {
     await (await Held.of(allowance, 2)).settle({ signatures })
     await unproven.refund(signatures)
     assert.equal(await proven(), '2')
+    // What it had proven has been forgotten meanwhile.
+    await client.unlink(keys.signature('contoso', 's1'))
+    const before = await Held.of(allowance, 3)
+    await before.settle({ signatures })
+    await client.unlink(keys.signature('contoso', 's1'))
+    await (await Held.of(allowance, 1)).settle({ signatures })
+    await before.refund(signatures)
+    assert.equal(await proven(), '0')
   })
 
   it('is remembered for the longest window from its last use on', async () => {
