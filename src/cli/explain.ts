@@ -1,12 +1,15 @@
+import { setServers } from 'node:dns'
 import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import { Ledger } from '../allowance/ledger'
 import { InputError } from '../errors'
 import { explainMessage, type Explanation, type Question } from '../relay/explain'
+import { dnsServer } from '../suggest/lookup'
 import { Directory } from '../tenants/directory'
 import { contextOf } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
+import { readMessage } from './message-input'
 import type { Output, Tone } from './output'
 import { COMMAND_TIMEOUT } from './store'
 
@@ -16,6 +19,8 @@ interface Options {
   readonly ip?: string
   readonly auth?: string
   readonly cert?: string
+  readonly message?: string
+  readonly dns?: string
 }
 
 const TONES: Record<Explanation['verdict'], Tone | undefined> = {
@@ -38,10 +43,21 @@ export function addExplainCommand(program: Command, io: Io): void {
     .option('--ip <address>', 'source address of the session')
     .option('--auth <user>', 'SMTP AUTH user of the session')
     .option('--cert <name>', 'DNS name of its verified client certificate')
+    .option(
+      '--message <file>',
+      'the message itself, as it is sent at DATA; `-` reads it from stdin',
+    )
+    .option(
+      '--dns <address>',
+      'resolver to ask for the keys of signatures (default: that of this host)',
+    )
     .action(async (options: Options, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
-      const question = questionOf(options)
+      if (options.dns !== undefined) setServers([dnsServer(options.dns)])
+      const message =
+        options.message === undefined ? undefined : await readMessage(options.message, io)
+      const question = { ...questionOf(options), message }
       await context.connected(async (store, config) => {
         const explanation = await explainMessage(question, {
           // Asks for everything anew, and follows nothing: nobody is to be told.
@@ -60,12 +76,15 @@ export function addExplainCommand(program: Command, io: Io): void {
     examples: [
       'explain --from ann@contoso.com --ip 192.0.2.10',
       'explain --from ann@lure.example --auth web@contoso.com --to bob@fabrikam.com',
+      'explain --from news@lists.example --ip 192.0.2.10 --message forward.eml',
       "explain --from '' --ip 192.0.2.10 --json",
     ],
     json: [
       'tenant, connector (tenant/name): whom the session belongs to, or null',
-      'class: registered | unregistered | null (the string, for the null sender); null without a tenant',
-      'domain: of the sender; matched: the accepted domain that covers it; or null',
+      'class: registered | unregistered | foreign | forwarded (with --message, where it is proven) |',
+      '  null (the string, for the null sender); null without a tenant',
+      'domain: of the sender; matched: the accepted domain that covers it;',
+      '  owner: the other tenant that owns it; or null',
       'verdict: pass | charge (passes, and is counted) | refuse | tempfail | ignore',
       'reply: the SMTP reply where it is refused, else null',
     ],
@@ -85,8 +104,9 @@ function questionOf({ from, to, ip, auth, cert }: Options): Question {
 }
 
 function viewOf(explanation: Explanation): Omit<Explanation, 'steps'> {
-  const { tenant, connector, class: senderClass, domain, matched, verdict, reply } = explanation
-  return { tenant, connector, class: senderClass, domain, matched, verdict, reply }
+  const { tenant, connector, class: senderClass, domain, matched, owner } = explanation
+  const { verdict, reply } = explanation
+  return { tenant, connector, class: senderClass, domain, matched, owner, verdict, reply }
 }
 
 function print(out: Output, { steps, verdict, reply }: Explanation): void {

@@ -84,12 +84,13 @@ export function tenantInWords(snapshot: Known, config: Config): string {
 /** The class of the sender, in words. */
 export function senderInWords(sender: HarakaAddress, standing: SenderStanding): string {
   if (standing.class === 'null') return 'the null sender, on a meter of its own'
-  const { domain, matched } = standing
+  const { domain, matched, owner } = standing
   if (domain === undefined) return `${addressText(sender)} has no domain that could be registered`
   if (standing.class === undefined) return `${domain}: without a tenant it has no class`
   if (matched !== undefined) {
     return matched === domain ? `${domain} is registered` : `${domain} is registered by ${matched}`
   }
+  if (owner !== undefined) return `${domain} is not registered: tenant ${owner} owns it`
   const organisation = registrableDomain(domain)
   const hint =
     organisation === undefined || organisation === domain ? '' : ` (neither is ${organisation})`
@@ -107,6 +108,9 @@ export function judgementInWords(judgement: Judgement): string {
 export function chargeInWords(result: ChargeResult, { reply }: Outcome): string {
   const { used, limit, window, answer } = result
   const meter = window === 0 ? 'unlimited' : `${used} of ${limit} in ${formatWindow(window)}`
+  if (answer === 'HELD')
+    return 'passes, and is held: what it counts as is known when the message is there'
+  if (answer === 'BUSY') return `${formatReply(reply!)} (${meter}: so many may be held at once)`
   if (answer === 'CHARGED') return `passes, and is counted: ${meter} with this recipient`
   if (!reply) return 'passes without being counted'
   const why = answer === 'TRIPPED' ? `this recipient would restrict the tenant: ${meter}` : meter

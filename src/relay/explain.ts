@@ -14,7 +14,21 @@ import {
   tenantInWords,
 } from './explain-words'
 import { defaultsOf } from './defaults'
-import { judge, standingOf, type Judgement, type SenderClass, type Situation } from './judge'
+import {
+  dataInWords,
+  explainRegistered,
+  explainUnregistered,
+  type DataAnswer,
+  type DataQuestion,
+} from './explain-data'
+import {
+  judge,
+  standingOf,
+  type Judgement,
+  type SenderClass,
+  type SenderStanding,
+  type Situation,
+} from './judge'
 import { outcomeOf } from './outcome'
 import { formatReply, type Reply } from './reply'
 
@@ -28,6 +42,8 @@ export interface Question {
   readonly authUser: string | undefined
   /** A name that a verified certificate of the client is for. */
   readonly certificateName: string | undefined
+  /** What comes at DATA, with CRLF. */
+  readonly message?: Buffer | undefined
 }
 
 /** What would happen to it, and why. */
@@ -40,6 +56,8 @@ export interface Explanation {
   readonly domain: string | null
   /** The accepted domain that covers it. */
   readonly matched: string | null
+  /** The other tenant that owns it. */
+  readonly owner: string | null
   readonly verdict: 'pass' | 'charge' | 'refuse' | 'tempfail' | 'ignore'
   readonly reply: string | null
   /** In the order in which the hooks find it. */
@@ -47,7 +65,7 @@ export interface Explanation {
 }
 
 export interface Step {
-  readonly about: 'session' | 'tenant' | 'sender' | 'MAIL' | 'RCPT'
+  readonly about: 'session' | 'tenant' | 'sender' | 'MAIL' | 'RCPT' | 'DATA'
   readonly finding: string
 }
 
@@ -74,7 +92,11 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   const attributed = attribution.kind === 'attributed' ? attribution : undefined
   const snapshot = attributed && ((await directory.load(attributed.tenant)) ?? null)
   const block = directory.connectors?.get(attributed?.connector ?? '')?.blocked
-  const standing = standingOf(envelopeDomain(sender), snapshot)
+  const standing = await withOwner(
+    standingOf(envelopeDomain(sender), snapshot),
+    attributed,
+    directory,
+  )
   const situation: Situation = {
     stage: 'mail',
     relaying: true,
@@ -89,6 +111,7 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
   let verdict = atMail.verdict
   let reply = replyOf(atMail)
+  let isForwarded = false
   const steps: Step[] = [
     { about: 'session', finding: attributionInWords(attribution, facts, config, block) },
     ...(attributed ? [step('tenant', tenantInWords(snapshot, config))] : []),
@@ -102,22 +125,80 @@ export async function explainMessage(question: Question, sources: Sources): Prom
       const result = await preview(atRcpt.meter, attributed, snapshot, question, sources)
       const outcome = outcomeOf(result, sources.config)
       reply = outcome.reply
-      if (result.answer !== 'CHARGED') verdict = outcome.verdict
+      if (result.answer !== 'CHARGED' && result.answer !== 'HELD') verdict = outcome.verdict
       steps.push(step('RCPT', chargeInWords(result, outcome)))
     } else {
       steps.push(step('RCPT', judgementInWords(atRcpt)))
+    }
+    const atData =
+      reply === undefined && attributed && snapshot
+        ? await explainData(question, standing, attributed, snapshot, atRcpt, sources)
+        : undefined
+    if (atData) {
+      steps.push(...atData.findings.map((finding) => step('DATA', finding)))
+      isForwarded = atData.isForwarded
+      const { outcome } = atData
+      if (outcome) {
+        reply = outcome.reply
+        verdict = outcome.counts ? 'charge' : outcome.verdict
+        steps.push(step('DATA', dataInWords(atData, outcome)))
+      }
     }
   }
   return {
     tenant: attributed?.tenant ?? null,
     connector: attributed?.connector ?? null,
-    class: standing.class ?? null,
+    class: isForwarded ? 'forwarded' : (standing.class ?? null),
     domain: standing.domain ?? null,
     matched: standing.matched ?? null,
+    owner: standing.owner ?? null,
     verdict,
     reply: reply ? formatReply(reply) : null,
     steps,
   }
+}
+
+/** The sender, with the tenant that owns its domain if that is another one. */
+async function withOwner(
+  standing: SenderStanding,
+  attributed: Attributed | undefined,
+  directory: Directory,
+): Promise<SenderStanding> {
+  const { class: senderClass, domain } = standing
+  if (senderClass !== 'unregistered' || domain === undefined || !attributed) return standing
+  const owner = await directory.askOwner(domain)
+  if (owner === null || owner === attributed.tenant) return standing
+  return { ...standing, class: 'foreign', owner }
+}
+
+/** The end of DATA, where that may decide something. */
+async function explainData(
+  question: Question,
+  standing: SenderStanding,
+  attributed: Attributed,
+  snapshot: Snapshot,
+  atRcpt: Judgement,
+  { ledger, config }: Sources,
+): Promise<DataAnswer | undefined> {
+  const { message } = question
+  const isUnregistered = standing.class === 'unregistered' || standing.class === 'foreign'
+  if (!message) {
+    if (!isUnregistered || !snapshot.forwards || atRcpt.verdict !== 'charge') return undefined
+    const text =
+      'counted as forwarded or as unregistered, by what the message proves: --message FILE'
+    return { isForwarded: false, findings: [text] }
+  }
+  const preview: DataQuestion['preview'] = (counted) =>
+    ledger.previewSettlement(
+      {
+        ...{ tenant: attributed.tenant, transaction: 'explain', ordinals: [1], ...counted },
+        ...{ connector: attributed.connector ?? '', ip: question.ip ?? '' },
+      },
+      defaultsOf(config),
+    )
+  const asked: DataQuestion = { message, standing, snapshot, config, preview }
+  if (isUnregistered && atRcpt.verdict === 'charge') return explainUnregistered(asked)
+  return standing.class === 'registered' ? explainRegistered(asked) : undefined
 }
 
 function step(about: Step['about'], finding: string): Step {

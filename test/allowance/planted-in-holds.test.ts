@@ -6,7 +6,6 @@ import { useRedis } from '../support/registry'
 // As planted-faults.test.ts, for what happens to recipients that are held and to messages that are there.
 
 const CHARGE = 'src/allowance/lua/charge.lua'
-const REFUND = 'src/allowance/lua/refund.lua'
 const SETTLE = 'src/allowance/lua/settle.lua'
 
 const FAULTS: readonly LedgerFault[] = [
