@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { StatusView } from '../../src/cli/status-view'
+import type { Explanation } from '../../src/relay/explain'
+import { TestDns } from '../support/dns'
+import { scratchDir } from '../../scripts/services/scratch'
 import { startRedis, type TestRedis } from '../support/redis'
+import { keyZones, signer, signMessage } from '../support/signed'
 import { charge } from './charging'
-import { Cli, errorOf } from './cli'
+import { Cli, errorOf, tenantctl } from './cli'
+
+const FOREIGN = '550 5.7.60 SMTP; Client does not have permissions to send as this sender'
 
 const BLOCKED =
   '550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains'
@@ -33,6 +42,7 @@ describe('tenantctl explain', () => {
       class: 'registered',
       domain: 'news.contoso.com',
       matched: 'contoso.com',
+      owner: null,
       verdict: 'pass',
       reply: null,
     })
@@ -46,6 +56,7 @@ describe('tenantctl explain', () => {
         class: 'unregistered',
         domain: 'lure.example',
         matched: null,
+        owner: null,
         verdict: 'charge',
         reply: null,
       })
@@ -63,6 +74,7 @@ describe('tenantctl explain', () => {
       class: 'null',
       domain: null,
       matched: null,
+      owner: null,
       verdict: 'charge',
       reply: null,
     })
@@ -80,6 +92,7 @@ describe('tenantctl explain', () => {
       class: 'unregistered',
       domain: 'lure.example',
       matched: null,
+      owner: null,
       verdict: 'refuse',
       reply: BLOCKED,
     })
@@ -104,6 +117,7 @@ describe('tenantctl explain', () => {
       class: null,
       domain: 'contoso.com',
       matched: null,
+      owner: null,
       verdict: 'ignore',
       reply: null,
     })
@@ -126,6 +140,22 @@ describe('tenantctl explain', () => {
     assert.match(out, /^verdict +charge$/m)
   })
 
+  it('the owner of a foreign sender, and the reply where it is refused', async () => {
+    const args = ['--from', 'x@fabrikam.com', '--ip', '192.0.2.7']
+    const { class: found, owner, verdict } = (await explain(...args)) as Explanation
+    assert.deepEqual([found, owner, verdict], ['foreign', 'fabrikam', 'charge'])
+    const { out } = await cli.run('explain', ...args)
+    assert.match(out, /^sender +fabrikam\.com is not registered: tenant fabrikam owns it$/m)
+    const dir = scratchDir('explain')
+    writeFileSync(
+      path.join(dir, 'unregistered-domain.ini'),
+      `[redis]\nport=${redis.port}\nprefix=${cli.prefix}\n[foreign]\naction=refuse\n`,
+    )
+    const refused = await tenantctl(['--config', dir, 'explain', ...args, '--json'])
+    const { verdict: then, reply } = JSON.parse(refused.out) as Explanation
+    assert.deepEqual([then, reply], ['refuse', FOREIGN])
+  })
+
   it('ends with 2 for what is no address, user or name', async () => {
     for (const args of [
       [],
@@ -137,6 +167,114 @@ describe('tenantctl explain', () => {
       const result = await cli.run('explain', ...args)
       assert.equal(result.status, 2, args.join(' '))
       assert.match(errorOf(result), /^tenantctl: [^\n]+\n$/)
+    }
+  })
+})
+
+describe('tenantctl explain --message', () => {
+  const MESSAGE = [
+    'From: News <news@lists.example>',
+    'To: Pupil <pupil@school.example>',
+    'Subject: Hello',
+    '',
+    'Hello',
+    '',
+  ].join('\r\n')
+  const SIGNED = signMessage(MESSAGE, { domain: 'lists.example' })
+  let redis: TestRedis
+  let cli: Cli
+  let dns: TestDns
+  const dir = scratchDir('messages')
+  before(async () => {
+    redis = await startRedis()
+    dns = await TestDns.start(keyZones([signer({ domain: 'lists.example' })]))
+    cli = new Cli(redis.url)
+    for (const tenant of ['school', 'plain']) {
+      await cli.given(
+        `tenant add ${tenant} --limits 1/1h`,
+        `domain add ${tenant} ${tenant}.example`,
+        `connector add ${tenant} mx --auth ${tenant}`,
+      )
+    }
+    await cli.given('tenant set school --forwarded-limits 5/1h')
+  })
+  after(async () => {
+    await redis.stop()
+    await dns.stop()
+  })
+
+  async function explained(
+    message: string,
+    ...args: string[]
+  ): Promise<Explanation & { out: string }> {
+    const file = path.join(dir, 'message.eml')
+    writeFileSync(file, message)
+    const command = ['explain', '--message', file, '--dns', dns.address, ...args]
+    const { out } = await cli.run(...command)
+    return { ...((await cli.json(...command)) as Explanation), out }
+  }
+
+  it('a proven forward, whatever the line ends of the file', async () => {
+    for (const message of [SIGNED, SIGNED.replaceAll('\r\n', '\n')]) {
+      const found = await explained(message, '--from', 'news@lists.example', '--auth', 'school')
+      assert.deepEqual([found.class, found.verdict, found.reply], ['forwarded', 'charge', null])
+      assert.match(found.out, /^RCPT +passes, and is held/m)
+      assert.match(
+        found.out,
+        /^DATA +DKIM signature of lists\.example \(selector s1\): proves it$/m,
+      )
+      assert.match(found.out, /^DATA +passes, and is counted as forwarded$/m)
+    }
+    assert.equal(((await cli.json('status', 'school')) as StatusView).held, 0)
+  })
+
+  it('why nothing is proven, and what it counts as then', async () => {
+    const changed = SIGNED.replace('\r\n\r\nHello', '\r\n\r\nHallo')
+    const found = await explained(changed, '--from', 'news@lists.example', '--auth', 'school')
+    assert.deepEqual([found.class, found.verdict], ['unregistered', 'charge'])
+    assert.match(found.out, /^DATA +DKIM signature of lists\.example .*: body changed$/m)
+    assert.match(found.out, /^DATA +no proof that it is a forward: body changed$/m)
+    assert.match(found.out, /^DATA +passes, and is counted as unregistered$/m)
+  })
+
+  it('what is missing where the tenant has no allowance for forwards', async () => {
+    const message = SIGNED.replace('school.example', 'plain.example')
+    const found = await explained(message, '--from', 'news@lists.example', '--auth', 'plain')
+    assert.deepEqual([found.class, found.verdict], ['unregistered', 'charge'])
+    assert.match(found.out, /tenantctl tenant set plain --forwarded-limits LIST/)
+  })
+
+  it('without a message, that it depends on one', async () => {
+    const args = ['--from', 'news@lists.example', '--auth', 'school']
+    const { class: found, verdict } = (await cli.json('explain', ...args)) as Explanation
+    assert.deepEqual([found, verdict], ['unregistered', 'charge'])
+    const { out } = await cli.run('explain', ...args)
+    assert.match(out, /^DATA +counted as forwarded or as unregistered, .*: --message FILE$/m)
+  })
+
+  it('a registered sender whose From names none', async () => {
+    const found = await explained(MESSAGE, '--from', 'ann@school.example', '--auth', 'school')
+    assert.deepEqual([found.class, found.verdict], ['registered', 'pass'])
+    assert.match(
+      found.out,
+      /^DATA +From names lists\.example, which is no accepted domain: reported/m,
+    )
+    const own = MESSAGE.replace('news@lists.example', 'ann@school.example')
+    const fitting = await explained(own, '--from', 'ann@school.example', '--auth', 'school')
+    assert.match(fitting.out, /^DATA +From names accepted domains only$/m)
+  })
+
+  it('from stdin, and not from what cannot be read', async () => {
+    const args = ['explain', '--from', 'ann@school.example', '--auth', 'school', '--message']
+    const { status } = await cli.runIn({ stdin: MESSAGE }, ...args, '-')
+    assert.equal(status, 0)
+    for (const [world, file, reason] of [
+      [{}, path.join(dir, 'none.eml'), /none\.eml: cannot be read \(ENOENT\)/],
+      [{ stdin: '' }, '-', /there is nothing in it/],
+    ] as const) {
+      const result = await cli.runIn(world, ...args, file)
+      assert.equal(result.status, 2)
+      assert.match(errorOf(result), reason)
     }
   })
 })
