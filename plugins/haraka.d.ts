@@ -3,6 +3,7 @@ import type { Cluster } from 'node:cluster'
 import type { DSN } from 'haraka-dsn'
 import type { HarakaConfig } from 'haraka-config'
 import type { HarakaAddress } from '../src/names/envelope'
+import type { MessageSource } from './message'
 
 /** Ends a hook: no arguments is CONT. */
 export type Next = (code?: number, message?: string | DSN) => void
@@ -14,7 +15,7 @@ export interface ResultStore {
   redis_publish(name: string, result: Record<string, unknown>): void
 }
 
-export interface Transaction {
+export interface Transaction extends MessageSource {
   readonly uuid: string
   readonly mail_from: HarakaAddress
   readonly rcpt_to: readonly { format(): string }[]
