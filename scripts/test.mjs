@@ -39,6 +39,7 @@ try {
   findTool('openssl')
   if (process.getuid?.() === 0 && files.some((name) => name.includes('postfix'))) {
     findTool('postfix')
+    findTool('opendkim')
   }
 } catch (error) {
   console.error(error.message)

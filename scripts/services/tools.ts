@@ -25,6 +25,7 @@ const tools = {
     // Else it wants the full name of this machine, which it may not have.
     answers: 'postfix postfix/main_mailer_type select No configuration',
   },
+  opendkim: { variable: 'OPENDKIM', debian: 'opendkim' },
 } satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools

@@ -34,6 +34,7 @@
  * The compiled plugin runs in Haraka, so build before (`npm test` does).
  */
 export * from '../../scripts/services/haraka'
+export * from '../../scripts/services/opendkim'
 export * from '../../scripts/services/postfix'
 export * from '../../scripts/services/redis'
 export * from '../../scripts/services/redis-cluster'
