@@ -93,10 +93,14 @@ function sessionFrom(ip: string, notes: Record<string, unknown> = {}): Connectio
   }
 }
 
+/** Nobody reads it: nothing is held. */
+const NO_MESSAGE = { message_stream: { pipe() {}, unpipe() {} }, data_bytes: 0 }
+
 /** What our hooks answer at RCPT, or at the count of the recipient; the transaction is reset then. */
 async function transact(connection: Connection, domain: string, uuid: string, count: boolean) {
   const transaction: Transaction = {
     ...{ uuid, mail_from: senderAt(domain), rcpt_to: [], notes: {}, results: RESULTS },
+    ...NO_MESSAGE,
   }
   ;(connection as { transaction: Transaction | null }).transaction = transaction
   let answer = await (hooks.mail(connection) ?? hooks.rcpt(connection, FAR))
@@ -319,6 +323,7 @@ function taken(uuid: string, domain: string): Transaction {
   return {
     ...{ uuid, mail_from: senderAt(domain), rcpt_to: [] },
     ...{ notes: {}, results: RESULTS, data_post_start: 1, msg_status: 'accepted' },
+    ...NO_MESSAGE,
   }
 }
 

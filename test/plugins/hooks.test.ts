@@ -80,6 +80,8 @@ function sessionOf(from: string): Connection & { transaction: Transaction } {
       uuid: 'A1.1',
       mail_from: parseEnvelope(from),
       rcpt_to: [],
+      message_stream: { pipe() {}, unpipe() {} },
+      data_bytes: 0,
       notes: {},
       results: results(),
     },

@@ -189,7 +189,10 @@ const schedule = fc.oneof(
       fc.array(operation, { maxLength: 60, size: 'max' }),
     ),
   },
-  { weight: 1, arbitrary: fc.tuple(fc.constant('5/1m defer'), fc.constant<string | null>(null), steadily) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(fc.constant('5/1m defer'), fc.constant<string | null>(null), steadily),
+  },
 )
 
 /**
