@@ -18,10 +18,10 @@ const DEADLINE = 5000
 /** After a start nothing is known for a moment, and Haraka begins with its queue at once, in ms. */
 const STARTING = 30_000
 const SOON = 2
-/** Held mail is looked at again after so long, in ms; of 25,000 messages, each. */
-const AGAIN = 45_000
-/** Between two looks: many thousands must not come back in one turn of the event loop, in ms. */
-const APART = 2
+/** Held mail is looked at again after so long, in ms; of more than 2,000 messages, later. */
+const AGAIN = 10_000
+/** Between two looks, in ms: many thousands must neither come back at once nor keep the process busy. */
+const APART = 5
 
 /**
  * Whether a message may leave the queue: with `[restriction] queued=hold` mail of a restricted tenant waits, and what an

@@ -18,8 +18,8 @@ import { classifier, gate } from '../support/local-plugins'
 import { Mailbox } from '../support/mailbox'
 
 const TENANT = 'contoso'
-/** Held mail is looked at again after 45 s. */
-const LIFTED = { timeout: 75_000 }
+/** Held mail is looked at again after ten seconds. */
+const LIFTED = { timeout: 60_000 }
 
 interface Listed {
   readonly file: string
