@@ -3,6 +3,7 @@ import { Ledger } from '../src/allowance/ledger'
 import type { Store } from '../src/store/store'
 import { contender, measureBatch, rateRow, type Contender } from './contender'
 import type { Effort } from './effort'
+import { Holds } from './holds'
 import { DEFAULTS, IN_FLIGHT, makeCharges, PATIENCE, ROOMY } from './ledger-load'
 import type { Peer, StartPeer } from './peer'
 import { startFlexible } from './peer-flexible'
@@ -31,7 +32,8 @@ export const charges: Section = {
     'for word as Redis got it from the Ledger, as many in flight, and looks at no answer. Batches in turn; the ratio ' +
     'is the median of the pairs. The CPU of Redis a call tells how many charges one core of Redis carries, whoever ' +
     'asks. The other limiters count without receipts, and a policy server is asked over its own protocol: that is ' +
-    'what a mail server pays for a decision of theirs. One charge at a time tells how long a message waits.',
+    'what a mail server pays for a decision of theirs. One charge at a time tells how long a message waits. Mail that may ' +
+    'be a forward is not charged at RCPT but held, and settled at the end of DATA, each one recipient here.',
   async run({ charges: effort }, progress) {
     const redis = await startRedis()
     const store = await openStore(redis.port)
@@ -41,13 +43,15 @@ export const charges: Section = {
       const missing = await startPeers(redis, peers)
       const own = await startOwn(redis, store, effort.calls)
       const others = peers.map(contender)
-      const waits = await measure(own, others, store, effort, progress)
+      const holds = await Holds.open(store, own.ledger)
+      const waits = await measure(own, others, holds, store, effort, progress)
       const { ours, bare } = own
       return {
         rows: [
           rateRow(ours),
           ...(bare ? [rateRow(bare), ratioRow(ours, bare)] : [NO_REDIS_BENCHMARK]),
           waitRow(waits),
+          ...holds.rows(),
           ...others.map(rateRow),
           ...missing,
         ],
@@ -88,6 +92,7 @@ async function startPeers(redis: TestRedis, peers: Peer[]): Promise<Row[]> {
 
 /** The same charges, made in two ways. */
 interface Own {
+  readonly ledger: Ledger
   readonly ours: Contender
   /** `undefined`: redis-benchmark is not installed. */
   readonly bare: Contender | undefined
@@ -109,6 +114,7 @@ async function startOwn(redis: TestRedis, store: Store, calls: number): Promise<
   const counted = (what: string, run: Contender['run']): Contender =>
     contender({ what, calls, run: (count) => expectCounted(ledger, tenant, what, count, run) })
   return {
+    ledger,
     ours: counted(
       'Ledger',
       async (count) => (await makeCharges(ledger, count, IN_FLIGHT, next)).perSecond,
@@ -145,6 +151,7 @@ async function expectCounted(
 async function measure(
   { ours, bare, oneByOne }: Own,
   others: readonly Contender[],
+  holds: Holds,
   { client }: Store,
   { rounds, calls }: Effort['charges'],
   progress: Progress,
@@ -156,6 +163,8 @@ async function measure(
       progress.say(`round ${round} of ${rounds}, ${each.what}`)
       await measureBatch(each, client)
     }
+    progress.say(`round ${round} of ${rounds}, holds`)
+    await holds.measureBatch(Math.ceil(calls / 4))
     waits.push(...(await oneByOne(Math.ceil(calls / 20))))
   }
   return waits

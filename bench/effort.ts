@@ -1,15 +1,20 @@
+/** How long messages through servers side by side are measured. */
+export interface MailEffort {
+  /** How often all servers are started anew. */
+  readonly starts: number
+  /** Rounds of paired batches in each start. */
+  readonly rounds: number
+  /** In a batch. */
+  readonly messages: number
+  /** Of each kind before the first batch: a Haraka that has run for a while is compiled where it is used. */
+  readonly warmUp: number
+}
+
 /** How long each section measures. */
 export interface Effort {
-  readonly mail: {
-    /** How often all servers are started anew. */
-    readonly starts: number
-    /** Rounds of paired batches in each start. */
-    readonly rounds: number
-    /** In a batch. */
-    readonly messages: number
-    /** Of each kind before the first batch: a Haraka that has run for a while is compiled where it is used. */
-    readonly warmUp: number
-  }
+  readonly mail: MailEffort
+  readonly senders: MailEffort
+  readonly forwarded: MailEffort
   readonly profile: { readonly messages: number }
   readonly charges: { readonly rounds: number; readonly calls: number }
   /** Sizes of what is compared. */
@@ -29,6 +34,8 @@ export interface Effort {
 /** About four minutes on two cores. */
 export const FULL: Effort = {
   mail: { starts: 5, rounds: 12, messages: 600, warmUp: 4_000 },
+  senders: { starts: 5, rounds: 8, messages: 600, warmUp: 2_000 },
+  forwarded: { starts: 5, rounds: 8, messages: 400, warmUp: 2_000 },
   profile: { messages: 6_000 },
   charges: { rounds: 9, calls: 40_000 },
   tenants: [1, 1_000, 1_000_000],
@@ -44,6 +51,8 @@ export const FULL: Effort = {
 /** Under a minute: whether it runs, and the rough picture. */
 export const QUICK: Effort = {
   mail: { starts: 1, rounds: 4, messages: 300, warmUp: 600 },
+  senders: { starts: 1, rounds: 4, messages: 200, warmUp: 400 },
+  forwarded: { starts: 1, rounds: 4, messages: 200, warmUp: 400 },
   profile: { messages: 1_000 },
   charges: { rounds: 3, calls: 15_000 },
   tenants: [1, 1_000, 100_000],

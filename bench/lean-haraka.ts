@@ -8,15 +8,20 @@ const DISCARD = {
   text: 'exports.hook_queue = exports.hook_queue_outbound = (next) => next(OK)\n',
 }
 
+/** What a Haraka of the bench has. */
+export interface LeanOptions extends StartHarakaOptions {
+  readonly plugins: string[]
+  /** Text of what takes the messages, instead of {@link DISCARD}. */
+  readonly taker?: string
+}
+
 /** A Haraka with these plugins that logs little, asks no name server and keeps no mail: no cost of these is ours to compare. */
-export function startLeanHaraka(
-  options: StartHarakaOptions & { plugins: readonly string[] },
-): Promise<TestHaraka> {
-  const { plugins, localPlugins, config } = options
+export function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
+  const { plugins, localPlugins, config, taker = DISCARD.text, ...others } = options
   return startHaraka({
-    ...options,
+    ...others,
     plugins: [NO_RDNS.name, 'relay', ...plugins, DISCARD.name],
-    localPlugins: { ...localPlugins, [NO_RDNS.name]: NO_RDNS.text, [DISCARD.name]: DISCARD.text },
+    localPlugins: { ...localPlugins, [NO_RDNS.name]: NO_RDNS.text, [DISCARD.name]: taker },
     // "Listening on" is told at notice, "ready" too.
     config: { 'log.ini': formatIni({ main: { level: 'notice' } }), ...config },
   })

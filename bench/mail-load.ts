@@ -3,28 +3,41 @@ import { runSession, step, type Session, type Step } from './smtp-session'
 
 /** How many sessions send at a time, where no other number is given. */
 const SESSIONS = 20
-const RECIPIENT = 'b@far.example'
+/** Whom all mail of the bench goes to. */
+export const RECIPIENT = 'b@far.example'
+
+/** What is said for the next message. */
+export type Mail = () => readonly Step[]
 
 /** Messages of one kind to one server. */
 export interface Load extends Pick<Session, 'port' | 'ip' | 'onDecision'> {
-  readonly from: string
+  readonly mail: Mail
   readonly messages: number
-  /** What is to be answered to MAIL (a refusal), or to the final dot. */
-  readonly expect: 'accepted' | 'refused'
   readonly sessions?: number
 }
 
 /**
- * Sends messages over some sessions at once, each with one recipient, as fast as they are answered.
+ * Sends messages over some sessions at once, as fast as they are answered.
  *
  * @throws Error where one is answered otherwise than expected
  */
 export async function sendMessages(load: Load): Promise<void> {
-  const { from, messages, expect, sessions = SESSIONS, ...session } = load
-  const script = expect === 'accepted' ? messageFrom(from) : refusalOf(from)
+  const { mail, messages, sessions = SESSIONS, ...session } = load
   let left = messages
-  const next = () => (left-- > 0 ? script : undefined)
+  const next = () => (left-- > 0 ? mail() : undefined)
   await Promise.all(Array.from({ length: sessions }, () => runSession({ ...session, next })))
+}
+
+/** The same message again and again. */
+export function accepted(from: string): Mail {
+  const script = messageFrom(from)
+  return () => script
+}
+
+/** A message that ends at MAIL, again and again. */
+export function refused(from: string): Mail {
+  const script = [step(`MAIL FROM:<${from}>`, '550', true)]
+  return () => script
 }
 
 /**
@@ -40,9 +53,4 @@ export function messageFrom(from: string, mailToo = false): readonly Step[] {
     step('DATA', '354'),
     step(`${message}.`, '250'),
   ]
-}
-
-/** A message that ends at MAIL. */
-function refusalOf(from: string): readonly Step[] {
-  return [step(`MAIL FROM:<${from}>`, '550', true)]
 }

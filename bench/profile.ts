@@ -1,5 +1,5 @@
 import { timeByPart, type Part } from './cpu-profile'
-import { sendMessages } from './mail-load'
+import { accepted, sendMessages } from './mail-load'
 import { startMailServers, TENANTS, type MailServers, type ServerName } from './mail-servers'
 import { profiled, PROFILER } from './profiler-plugin'
 import type { Row, Section } from './row'
@@ -55,9 +55,10 @@ async function measure(
   { what, server, from }: (typeof SUBJECTS)[number],
   messages: number,
 ): Promise<Row> {
-  const haraka = servers[server]
-  const send = (count: number): Promise<void> =>
-    sendMessages({ port: haraka.port, from, ip: open.ip, messages: count, expect: 'accepted' })
+  const haraka = servers.servers[server]
+  const mail = accepted(from)
+  const send = (messages: number): Promise<void> =>
+    sendMessages({ port: haraka.port, mail, ip: open.ip, messages })
   await send(messages)
   const times = timeByPart(await profiled(haraka, () => send(messages)))
   const parts = [...times].map(([part, us]) => ({ part, us: us / messages }))

@@ -6,7 +6,7 @@ import type { Effort } from './effort'
 import { keepInFlight } from './in-flight'
 import { startLeanHaraka } from './lean-haraka'
 import { IN_FLIGHT, makeCharges, PATIENCE } from './ledger-load'
-import { sendMessages } from './mail-load'
+import { accepted, sendMessages } from './mail-load'
 import type { ColumnPlot, Plot } from './plot'
 import type { Progress } from './progress'
 import { withRedisCpu } from './redis-cpu'
@@ -19,7 +19,7 @@ import type { Store } from '../src/store/store'
 const MOST = 1.1
 const SESSIONS = 20
 /** No tenant's own. */
-const SENDER = 'a@elsewhere.example'
+const MAIL = accepted('a@elsewhere.example')
 
 /** What a Redis can be filled with. */
 export interface Size {
@@ -131,8 +131,8 @@ function send(
   messages: number,
   onDecision?: (ms: number) => void,
 ): Promise<void> {
-  const what = { port: haraka.port, from: SENDER, ip, messages, sessions: 1 }
-  return sendMessages({ ...what, expect: 'accepted', ...(onDecision && { onDecision }) })
+  const what = { port: haraka.port, mail: MAIL, ip, messages, sessions: 1 }
+  return sendMessages({ ...what, ...(onDecision && { onDecision }) })
 }
 
 function anyOf<T>(list: readonly T[]): T {

@@ -1,5 +1,6 @@
 import { charges } from './charges'
 import { domains } from './domains'
+import { forwarded } from './forwarded'
 import { growth } from './growth'
 import { loading } from './loading'
 import { mail } from './mail'
@@ -7,11 +8,14 @@ import { profile } from './profile'
 import { propagation } from './propagation'
 import type { Section } from './row'
 import { memory } from './memory'
+import { senders } from './senders'
 import { tenants } from './tenants'
 
 /** In the order in which they run and are shown. */
 export const SECTIONS: readonly Section[] = [
   mail,
+  senders,
+  forwarded,
   profile,
   charges,
   tenants,

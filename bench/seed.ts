@@ -91,6 +91,25 @@ export function chargeFor(tenant: string, domainsToken: string, transaction = 'F
   } as const
 }
 
+/**
+ * One tenant with these settings and a domain of its own.
+ *
+ * @returns what {@link Ledger.charge} needs to count one recipient of it.
+ */
+export async function seedTenant(
+  store: Store,
+  tenant: string,
+  settings: TenantSettings,
+): Promise<(transaction: string) => ReturnType<typeof chargeFor>> {
+  const { client, keys } = store
+  const registry = new Registry(store)
+  await registry.addTenant(tenant, settings, BY)
+  const domain = domainOf(tenant)
+  await registry.addDomains(tenant, [{ domain, subdomains: false, shared: false }], BY)
+  const domainsToken = (await client.hget(keys.tenant(tenant), 'domains')) ?? ''
+  return (transaction) => chargeFor(tenant, domainsToken, transaction)
+}
+
 /** Gives a tenant so many accepted domains, in the form in which the registry packs them. */
 export async function seedDomains(
   store: Store,

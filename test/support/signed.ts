@@ -97,7 +97,7 @@ export function signMessage(message: string, options: SignOptions): string {
     d: domain,
     s: selector,
     h: headers.join(':'),
-    bh: bodyHash(message, canonicalization, tags['l']),
+    bh: tags['bh'] ?? bodyHash(message, canonicalization, tags['l']),
     ...tags,
   }
   const unsigned = `DKIM-Signature: ${tagList(all)}; b=`
