@@ -31,7 +31,7 @@ export interface Effort {
   readonly propagation: { readonly changes: number }
 }
 
-/** About four minutes on two cores. */
+/** About ten minutes on two cores. */
 export const FULL: Effort = {
   mail: { starts: 5, rounds: 12, messages: 600, warmUp: 4_000 },
   senders: { starts: 5, rounds: 8, messages: 600, warmUp: 2_000 },
