@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { InputError } from '../errors'
 import type { Io } from './io'
 
@@ -11,14 +12,14 @@ const CR = 0x0d
  * @throws {InputError} it cannot be read, or is empty.
  */
 export async function readMessage(file: string, io: Io): Promise<Buffer> {
-  const octets = file === '-' ? await readAll(io.stdin) : readFile(file)
+  const octets = file === '-' ? await readAll(io.stdin) : readFile(file, io)
   if (octets.length === 0) throw new InputError(`--message ${file}: there is nothing in it`)
   return withCrlf(octets)
 }
 
-function readFile(file: string): Buffer {
+function readFile(file: string, { cwd }: Io): Buffer {
   try {
-    return readFileSync(file)
+    return readFileSync(path.resolve(cwd, file))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new InputError(`--message ${file}: cannot be read (${code ?? String(error)})`)

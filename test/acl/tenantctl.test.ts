@@ -24,7 +24,9 @@ import {
   type Role,
 } from '../support/acl'
 import { freezing, trip } from '../support/evidence'
+import { TestDns } from '../support/dns'
 import type { TestRedis } from '../support/redis'
+import { keyZones, signer, signMessage } from '../support/signed'
 import { add, countsOf, record, recordSamples } from '../support/reports'
 import { tenantctl, type Result } from '../cli/cli'
 
@@ -45,26 +47,40 @@ tenants:
   tailspin: { domains: [tailspin.com], connectors: { web: { ip: [192.0.2.10] } } }
 `
 
+const FORWARD = 'From: news@lists.example\r\nTo: ann@adatum.com\r\n\r\nHello\r\n'
+/** Stands for the address of the name server. */
+const DNS = 'NAMESERVER'
+
 const ALERTS_INI = '[outage]\nsnapshot=\n[alerts]\nmail_to=ops@relay.example\n'
 
 describe('tenantctl with the users of docs/acl', () => {
   let redis: TestRedis
   let admin: Redis
   let cwd: string
+  let dns: TestDns
   beforeEach(async () => {
+    dns = await TestDns.start(keyZones([signer({ domain: 'lists.example' })]))
     redis = await startGuardedRedis(['tenantctl', 'tenantctl-read'])
     admin = redis.client()
     await admin.ping()
     cwd = scratchDir('acl')
     writeFileSync(path.join(cwd, 'tenants.yaml'), TENANTS_FILE)
     writeFileSync(path.join(cwd, 'smaller.yaml'), SMALLER_FILE)
+    writeFileSync(path.join(cwd, 'signed.eml'), signMessage(FORWARD, { domain: 'lists.example' }))
     mkdirSync(path.join(cwd, 'alerts'))
+    mkdirSync(path.join(cwd, 'queue'))
     writeFileSync(path.join(cwd, 'alerts/unregistered-domain.ini'), ALERTS_INI)
   })
-  afterEach(() => redis.stop())
+  afterEach(async () => {
+    await redis.stop()
+    await dns.stop()
+  })
 
   function run(role: Role, line: string, stdin = ''): Promise<Result> {
-    const args = line.split(' ').map((word) => word.replaceAll('_', ' '))
+    const args = line
+      .replace(DNS, dns.address)
+      .split(' ')
+      .map((word) => word.replaceAll('_', ' '))
     return tenantctl(['--redis', urlFor(redis, role), ...args], { cwd, stdin })
   }
 
@@ -145,6 +161,9 @@ describe('tenantctl with the users of docs/acl', () => {
     'domain add fabrikam p.local --shared',
     'connector add contoso web --ip 192.0.2.1 --auth web',
     'block fabrikam --reason test',
+    'tenant add adatum --forwarded-limits 5/1h',
+    'domain add adatum adatum.com',
+    'connector add adatum mx --auth adatum',
   ]
   const READING = [
     'tenant show contoso',
@@ -164,6 +183,8 @@ describe('tenantctl with the users of docs/acl', () => {
     'unusual contoso',
     'explain --from x@lure.example --ip 192.0.2.1',
     'explain --from x@contoso.com --auth y@contoso.net',
+    `explain --from x@lists.example --auth adatum --message signed.eml --dns ${DNS}`,
+    '--config alerts queue contoso list',
     'apply tenants.yaml --dry-run',
     'audit',
     'audit contoso',
@@ -200,6 +221,7 @@ describe('tenantctl with the users of docs/acl', () => {
       '--config alerts alert test',
       'case note fabrikam:1 seen',
       'case check fabrikam:1 proof --note seen',
+      '--config alerts queue contoso drop --yes',
       ...READING,
       'connector remove contoso web',
       'apply tenants.yaml',
