@@ -108,42 +108,22 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   }
 
   const atMail = judge(situation)
-  const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
-  let verdict = atMail.verdict
-  let reply = replyOf(atMail)
-  let isForwarded = false
   const steps: Step[] = [
     { about: 'session', finding: attributionInWords(attribution, facts, config, block) },
     ...(attributed ? [step('tenant', tenantInWords(snapshot, config))] : []),
     { about: 'sender', finding: senderInWords(sender, standing) },
     { about: 'MAIL', finding: judgementInWords(atMail) },
   ]
-  if (reply === undefined && verdict !== 'ignore') {
-    verdict = atRcpt.verdict
-    reply = replyOf(atRcpt)
-    if (atRcpt.verdict === 'charge' && attributed && snapshot) {
-      const result = await preview(atRcpt.meter, attributed, snapshot, question, sources)
-      const outcome = outcomeOf(result, sources.config)
-      reply = outcome.reply
-      if (result.answer !== 'CHARGED' && result.answer !== 'HELD') verdict = outcome.verdict
-      steps.push(step('RCPT', chargeInWords(result, outcome)))
-    } else {
-      steps.push(step('RCPT', judgementInWords(atRcpt)))
-    }
-    const atData =
-      reply === undefined && attributed && snapshot
-        ? await explainData(question, standing, attributed, snapshot, atRcpt, sources)
-        : undefined
-    if (atData) {
-      steps.push(...atData.findings.map((finding) => step('DATA', finding)))
-      isForwarded = atData.isForwarded
-      const { outcome } = atData
-      if (outcome) {
-        reply = outcome.reply
-        verdict = outcome.counts ? 'charge' : outcome.verdict
-        steps.push(step('DATA', dataInWords(atData, outcome)))
-      }
-    }
+  let found: Found = { verdict: atMail.verdict, reply: replyOf(atMail), steps }
+  const goesOn = (): boolean => found.reply === undefined && found.verdict !== 'ignore'
+  const whose = attributed && snapshot ? { attributed, snapshot } : undefined
+  const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
+  if (goesOn()) found = after(found, await explainRcpt(atRcpt, whose, question, sources))
+  let isForwarded = false
+  if (goesOn() && whose) {
+    const atData = await explainData(question, standing, whose, atRcpt, sources)
+    isForwarded = atData?.isForwarded ?? false
+    if (atData) found = after(found, dataFound(atData, found))
   }
   return {
     tenant: attributed?.tenant ?? null,
@@ -152,9 +132,56 @@ export async function explainMessage(question: Question, sources: Sources): Prom
     domain: standing.domain ?? null,
     matched: standing.matched ?? null,
     owner: standing.owner ?? null,
-    verdict,
-    reply: reply ? formatReply(reply) : null,
-    steps,
+    verdict: found.verdict,
+    reply: found.reply ? formatReply(found.reply) : null,
+    steps: found.steps,
+  }
+}
+
+/** What has been found so far. */
+interface Found {
+  readonly verdict: Explanation['verdict']
+  readonly reply: Reply | undefined
+  readonly steps: readonly Step[]
+}
+
+/** The tenant of a session, as far as it is known. */
+interface Whose {
+  readonly attributed: Attributed
+  readonly snapshot: Snapshot
+}
+
+function after({ steps }: Found, next: Found): Found {
+  return { ...next, steps: [...steps, ...next.steps] }
+}
+
+/** RCPT: a recipient that is to be counted is decided in Redis. */
+async function explainRcpt(
+  judgement: Judgement,
+  whose: Whose | undefined,
+  question: Question,
+  sources: Sources,
+): Promise<Found> {
+  if (judgement.verdict !== 'charge' || !whose) {
+    const steps = [step('RCPT', judgementInWords(judgement))]
+    return { verdict: judgement.verdict, reply: replyOf(judgement), steps }
+  }
+  const result = await preview(judgement.meter, whose, question, sources)
+  const outcome = outcomeOf(result, sources.config)
+  const counts = result.answer === 'CHARGED' || result.answer === 'HELD'
+  const steps = [step('RCPT', chargeInWords(result, outcome))]
+  return { verdict: counts ? 'charge' : outcome.verdict, reply: outcome.reply, steps }
+}
+
+/** What the end of DATA changes, if anything. */
+function dataFound(data: DataAnswer, before: Found): Found {
+  const { outcome, findings } = data
+  const steps = findings.map((finding) => step('DATA', finding))
+  if (!outcome) return { ...before, steps }
+  return {
+    verdict: outcome.counts ? 'charge' : outcome.verdict,
+    reply: outcome.reply,
+    steps: [...steps, step('DATA', dataInWords(data, outcome))],
   }
 }
 
@@ -175,8 +202,7 @@ async function withOwner(
 async function explainData(
   question: Question,
   standing: SenderStanding,
-  attributed: Attributed,
-  snapshot: Snapshot,
+  { attributed, snapshot }: Whose,
   atRcpt: Judgement,
   { ledger, config }: Sources,
 ): Promise<DataAnswer | undefined> {
@@ -238,8 +264,7 @@ async function attributeNow(facts: Facts, { directory, config }: Sources): Promi
 
 function preview(
   meter: Charge['meter'],
-  attribution: Attributed,
-  snapshot: Snapshot,
+  { attributed: attribution, snapshot }: Whose,
   question: Question,
   { ledger, config }: Sources,
 ): Promise<ChargeResult> {
