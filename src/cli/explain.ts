@@ -109,9 +109,11 @@ function viewOf(explanation: Explanation): Omit<Explanation, 'steps'> {
   return { tenant, connector, class: senderClass, domain, matched, owner, verdict, reply }
 }
 
-function print(out: Output, { steps, verdict, reply }: Explanation): void {
+function print(out: Output, explanation: Explanation): void {
+  const { steps, class: senderClass, verdict, reply } = explanation
   out.facts([
     ...steps.map(({ about, finding }) => [about, finding] as const),
+    ...(senderClass === null ? [] : [['class', senderClass] as const]),
     ['verdict', { text: reply === null ? verdict : `${verdict}: ${reply}`, ...toneOf(verdict) }],
   ])
 }

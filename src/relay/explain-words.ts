@@ -25,7 +25,7 @@ const REASONS: Record<Reason, string> = {
   off: 'the mode is off',
   registered: 'the sender domain is registered',
   'own-recipient': 'the recipient is in an accepted domain of the tenant itself',
-  allowance: 'counted for each recipient, at RCPT',
+  allowance: 'counted for each recipient',
   restricted: 'the tenant is restricted',
   foreign: 'another tenant owns the sender domain',
   'connector-blocked': 'the connector is blocked',

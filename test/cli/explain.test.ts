@@ -137,6 +137,7 @@ describe('tenantctl explain', () => {
     assert.match(out, /^sender +lure\.example is not registered/m)
     assert.match(out, /^MAIL +/m)
     assert.match(out, /^RCPT +.*1 of 1 in 1h/m)
+    assert.match(out, /^class +unregistered$/m)
     assert.match(out, /^verdict +charge$/m)
   })
 
@@ -146,6 +147,7 @@ describe('tenantctl explain', () => {
     assert.deepEqual([found, owner, verdict], ['foreign', 'fabrikam', 'charge'])
     const { out } = await cli.run('explain', ...args)
     assert.match(out, /^sender +fabrikam\.com is not registered: tenant fabrikam owns it$/m)
+    assert.match(out, /^class +foreign$/m)
     const dir = scratchDir('explain')
     writeFileSync(
       path.join(dir, 'unregistered-domain.ini'),
@@ -224,6 +226,7 @@ describe('tenantctl explain --message', () => {
         /^DATA +DKIM signature of lists\.example \(selector s1\): proves it$/m,
       )
       assert.match(found.out, /^DATA +passes, and is counted as forwarded$/m)
+      assert.match(found.out, /^class +forwarded$/m)
     }
     assert.equal(((await cli.json('status', 'school')) as StatusView).held, 0)
   })
