@@ -94,6 +94,8 @@ declare module 'mailauth/lib/dkim/dkim-verifier' {
     constructor(options: VerifierOptions)
     /** Called with the header, before the body comes. */
     protected messageHeaders(headers: Fields): Promise<void>
+    /** Where the fields are taken from that a signature covers. */
+    protected headers: Fields
     /** DKIM-Signature fields from the top down, then those of the newest ARC set. */
     protected signatureHeaders: SignatureHeader[]
     protected bodyHashes: Map<string, unknown>

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Field } from 'mailauth/lib/tools'
 import { within } from '../deadline'
 import { messageOf } from '../errors'
 import { readChain, sealedPass, type ArcChain } from './arc-chain'
@@ -9,7 +10,7 @@ import { MAX_SIGNATURES, MAX_SIZE, TIME_LIMIT } from './limits'
 import { mailauth } from './mailauth'
 import { openMessage, Unreadable } from './message'
 import { readSignature, type Signature } from './signature'
-import { fromDomain, isAddressed, organisationsOf, ruledOut } from './rules'
+import { covers, fieldsNaming, fromDomain, organisationsOf, ruledOut } from './rules'
 import { verify } from './verify'
 
 /** A message of an unregistered sender of a tenant. */
@@ -115,12 +116,14 @@ async function look(question: ProofQuestion, keys: KeyLookup): Promise<Finding[]
   const signed = fields.filter(({ key }) => key === 'dkim-signature')
   if (signed.length > MAX_SIGNATURES) throw new Unreadable('too many signatures')
   const organisations = organisationsOf(question.envelopeDomain, from)
+  // Once for all signatures, and for none if nothing is aligned: to read addresses takes longest.
+  let addressed: ReadonlySet<Field> | undefined
   const candidates = signed.map((field): Candidate => {
     const signature = readSignature(field, 'dkim-signature')
     if (!signature) return { signature, reason: 'malformed' }
     const reason =
       ruledOut(signature, organisations, now) ??
-      (isAddressed(signature, fields, question.isAccepted)
+      (covers(signature, fields, (addressed ??= fieldsNaming(fields, question.isAccepted)))
         ? undefined
         : 'not addressed to the tenant')
     return { signature, reason }

@@ -1,5 +1,5 @@
 import type { Field } from 'mailauth/lib/tools'
-import { parseHeaderAddresses } from '../names/header-addresses'
+import { MAX_FIELD, parseHeaderAddresses } from '../names/header-addresses'
 import { registrableDomain } from '../names/registrable'
 import type { Reason } from './finding'
 import { mailauth } from './mailauth'
@@ -36,21 +36,37 @@ export function ruledOut(
 }
 
 /**
- * Whether a To or Cc names an accepted domain: by the fields alone that the signature covers, since any others may have
- * been added on the way (RFC 6376 §5.4.2). A field that can be read in several ways names nobody.
+ * Those of To and Cc that name an accepted domain. A field that can be read in several ways names nobody; neither does one
+ * above, once {@link MAX_FIELD} octets have been read: real mail has one field of each name.
  */
-export function isAddressed(
-  { names }: Signature,
+export function fieldsNaming(
   fields: readonly Field[],
   isAccepted: (domain: string) => boolean,
-): boolean {
-  const covered = mailauth().getSigningHeaderLines(fields, names.join(':'), true).headers
-  return covered
-    .filter(({ key }) => key === 'to' || key === 'cc')
-    .some((field) => {
+): ReadonlySet<Field> {
+  let length = 0
+  return new Set(
+    fields.toReversed().filter((field) => {
+      if (field.key !== 'to' && field.key !== 'cc') return false
+      length += field.line.length
+      if (length > MAX_FIELD) return false
       const { addresses, clear } = parseHeaderAddresses(valueOf(field))
       return clear && addresses.some(({ domain }) => domain !== undefined && isAccepted(domain))
-    })
+    }),
+  )
+}
+
+/**
+ * Whether a signature covers one of these fields: any others may have been added on the way (RFC 6376 §5.4.2).
+ *
+ * @param fields all of the header.
+ */
+export function covers(
+  { names }: Signature,
+  fields: readonly Field[],
+  wanted: ReadonlySet<Field>,
+): boolean {
+  const { headers } = mailauth().getSigningHeaderLines(fields, names.join(':'), true)
+  return headers.some((field) => wanted.has(field))
 }
 
 /** Not decoded but as UTF-8 (RFC 6532). */

@@ -134,6 +134,28 @@ describe('a message that is made to cost', () => {
     assert.deepEqual(few.result, { kind: 'none', reason: 'not addressed to the tenant' })
   })
 
+  it('has a From that mailauth alone would take a minute for', async () => {
+    const groups = `${':;'.repeat(400)}\r\n `.repeat(280)
+    assert.ok(groups.length > 200_000)
+    const { result } = await ask(signMessage(mail({ From: `${groups}x@bank.example` }), bank))
+    assert.equal(result.kind, 'dkim')
+  })
+
+  it('has more fields of To than are read, which ten signatures cover', async () => {
+    const to = `${'x@other.example, '.repeat(50)}\r\n `.repeat(35)
+    const message = mail({ To: Array.from({ length: 6 }, () => `${to}y@other.example`) })
+    const signed = signMessage(message, {
+      ...bank,
+      headers: ['from', ...Array<string>(6).fill('to')],
+    })
+    const signature = signed.slice(0, -message.length)
+    let looked = 0
+    const isAccepted = (): boolean => ++looked < 0
+    const { findings } = await ask(signature.repeat(MAX_SIGNATURES - 1) + signed, { isAccepted })
+    assert.equal(findings.length, MAX_SIGNATURES)
+    assert.equal(looked, 35 * 50 + 1)
+  })
+
   it('asks DNS for no more names than a chain may have, and only where the last sealer is trusted', async () => {
     const set = (i: number, domain: string): string =>
       [
