@@ -122,7 +122,9 @@ function queueOf(version: HarakaVersion): void {
 
     /** Waits until the queue has been looked at since: a message to another server goes through it. */
     async function held(times: number): Promise<void> {
-      await waitFor(async () => (await listed()).filter((each) => each.held).length === times)
+      // Each look starts a program.
+      const isHeld = async () => (await listed()).filter((each) => each.held).length === times
+      await waitFor(isHeld, LIFTED)
       await haraka.waitForLog(/held tenant=contoso/)
     }
 

@@ -158,6 +158,7 @@ describe('of two workers the reports', () => {
     const [row] = await reader.rows('fabrikam', ...around(), 'day')
     const [sample] = await reader.samples('fabrikam', ...around())
     const source = {
+      class: 'unregistered',
       domain: 'unregistered.example',
       connector: 'fabrikam/mx',
       ip: tenant.session.localAddress,
