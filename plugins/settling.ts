@@ -32,6 +32,15 @@ export type Prove = (
 /** What the log says of registered mail that counts as unregistered. */
 const FROM_HEADER: NotForwarded = { kind: 'none', reason: 'From header' }
 
+/** Answers that go by a meter: a proven forward is one though it is refused. */
+const DECIDED: ReadonlySet<SettlementResult['answer']> = new Set([
+  'FORWARDED',
+  'TRIPPED',
+  'RESTRICTED',
+  'ZERO',
+  'DEFER',
+])
+
 /** Where a message belongs, and what is needed to count it there. */
 interface Message {
   readonly engine: Engine
@@ -224,7 +233,9 @@ export class Settling {
       else charges.drop(each)
     }
     const outcome = outcomeOf(result, this.config())
-    if (answer === 'FORWARDED') transit.isForwarded()
+    if (proof.kind !== 'none' && result.meter === 'forwarded' && DECIDED.has(answer)) {
+      transit.isForwarded()
+    }
     if (answer === 'REGISTERED') transit.isRegistered = true
     if (isCounted) {
       this.report.settled(connection, transit, recipients.length, result, proof)

@@ -6,13 +6,16 @@ import { examine, type Examination } from '../forwarded/prove'
 import { fromFields, headerFromMismatch } from '../header-from/mismatch'
 import { headerLines } from '../header-from/header-lines'
 import { acceptedDomainOf, type Snapshot } from '../tenants/snapshot'
-import { isRefusedForeign, modeOf, type SenderStanding } from './judge'
+import { addressText, type HarakaAddress } from '../names/envelope'
+import { isOwn, isRefusedForeign, modeOf, type SenderClass, type SenderStanding } from './judge'
 import { outcomeOf, type Outcome } from './outcome'
 import { formatReply, REPLIES, type Reply } from './reply'
 
 /** What is known when the message is there. */
 export interface DataQuestion {
   readonly message: Buffer
+  /** `undefined`: one outside of the tenant's domains. */
+  readonly recipient: HarakaAddress | undefined
   readonly standing: SenderStanding
   readonly snapshot: Snapshot
   readonly config: Config
@@ -30,7 +33,8 @@ interface DataOutcome extends Pick<Outcome, 'verdict' | 'reply'> {
 
 /** What the end of DATA decides. */
 export interface DataAnswer {
-  readonly isForwarded: boolean
+  /** Absent: that of the envelope sender. */
+  readonly class?: SenderClass
   /** Absent: the answer to RCPT stands. */
   readonly outcome?: DataOutcome
   readonly findings: readonly string[]
@@ -51,12 +55,12 @@ export async function explainUnregistered(question: DataQuestion): Promise<DataA
     const { tenant } = snapshot
     const hint = `tenantctl tenant set ${tenant} --forwarded-limits LIST`
     const text = `it has no allowance for forwards, so nobody looks for a proof (${hint})`
-    return { isForwarded: false, findings: [...findings, text] }
+    return { findings: [...findings, text] }
   }
   const isProven = proof.kind !== 'none'
   const enforcing = modeOf(snapshot, config) === 'enforce'
   if (!isProven && enforcing && isRefusedForeign(standing, config)) {
-    return { isForwarded: false, outcome: refused(REPLIES.foreign), findings }
+    return { outcome: refused(REPLIES.foreign), findings }
   }
   const result = await question.preview({
     meter: isProven ? 'forwarded' : 'unregistered',
@@ -66,14 +70,16 @@ export async function explainUnregistered(question: DataQuestion): Promise<DataA
   if (result.exhausted) {
     findings.push('the signature has proven five recipients in the longest window: no more')
   }
-  const isForwarded = result.meter === 'forwarded'
   const counts = result.answer === 'CHARGED' || result.answer === 'FORWARDED'
-  return { isForwarded, outcome: { ...outcomeOf(result, config), counts }, findings }
+  return {
+    ...(result.meter === 'forwarded' && { class: 'forwarded' as const }),
+    ...{ outcome: { ...outcomeOf(result, config), counts }, findings },
+  }
 }
 
 /** Says what the From of a registered message does. */
 export async function explainRegistered(question: DataQuestion): Promise<DataAnswer> {
-  const { message, snapshot, config } = question
+  const { message, recipient, snapshot, config } = question
   const { check } = config.headerFrom
   const fields = fromFields(headerLines(message))
   const mismatch = headerFromMismatch(
@@ -81,28 +87,31 @@ export async function explainRegistered(question: DataQuestion): Promise<DataAns
     (domain) => acceptedDomainOf(snapshot, domain) !== undefined,
   )
   if (mismatch === undefined) {
-    return { isForwarded: false, findings: ['From names accepted domains only'] }
+    return { findings: ['From names accepted domains only'] }
   }
   const names = mismatch === '' ? 'From names no address' : `From names ${mismatch}`
   const found = `${names}, which is no accepted domain`
   if (check !== 'charge') {
     const then = check === 'off' ? 'nobody looks' : 'reported, of one in twenty messages'
-    return { isForwarded: false, findings: [`${found}: ${then}`] }
+    return { findings: [`${found}: ${then}`] }
+  }
+  if (recipient !== undefined && isOwn(recipient, snapshot)) {
+    return { findings: [`${found}, but ${addressText(recipient)} is the tenant’s own`] }
   }
   const result = await question.preview({
     ...{ meter: 'unregistered', signatures: [], domain: mismatch },
   })
   const outcome = { ...outcomeOf(result, config), counts: result.answer === 'CHARGED' }
   return {
-    ...{ isForwarded: false, outcome },
+    ...{ class: 'unregistered', outcome },
     findings: [`${found}: counted as unregistered mail`],
   }
 }
 
 /** The outcome, in words. */
-export function dataInWords({ isForwarded }: DataAnswer, { reply, counts }: DataOutcome): string {
+export function dataInWords(answer: DataAnswer, { reply, counts }: DataOutcome): string {
   if (reply) return formatReply(reply)
-  const meter = isForwarded ? 'forwarded' : 'unregistered'
+  const meter = answer.class === 'forwarded' ? 'forwarded' : 'unregistered'
   return counts ? `passes, and is counted as ${meter}` : 'passes without being counted'
 }
 

@@ -2,7 +2,7 @@ import type { ChargeResult } from '../allowance/charge-answer'
 import type { Charge, Ledger } from '../allowance/ledger'
 import type { Config } from '../config'
 import { toDomain } from '../names/domain'
-import { envelopeDomain, parseEnvelope } from '../names/envelope'
+import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../names/envelope'
 import type { Directory } from '../tenants/directory'
 import type { Snapshot } from '../tenants/snapshot'
 import { attribute, type Attributed, type Attribution, type Facts } from './attribution'
@@ -119,16 +119,17 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   const whose = attributed && snapshot ? { attributed, snapshot } : undefined
   const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
   if (goesOn()) found = after(found, await explainRcpt(atRcpt, whose, question, sources))
-  let isForwarded = false
+  let senderClass = standing.class ?? null
   if (goesOn() && whose) {
-    const atData = await explainData(question, standing, whose, atRcpt, sources)
-    isForwarded = atData?.isForwarded ?? false
+    const asked = { question, recipient, standing, whose, atRcpt }
+    const atData = await explainData(asked, sources)
+    senderClass = atData?.class ?? senderClass
     if (atData) found = after(found, dataFound(atData, found))
   }
   return {
     tenant: attributed?.tenant ?? null,
     connector: attributed?.connector ?? null,
-    class: isForwarded ? 'forwarded' : (standing.class ?? null),
+    class: senderClass,
     domain: standing.domain ?? null,
     matched: standing.matched ?? null,
     owner: standing.owner ?? null,
@@ -198,21 +199,28 @@ async function withOwner(
   return { ...standing, class: 'foreign', owner }
 }
 
+/** What is known before the message is there. */
+interface BeforeData {
+  readonly question: Question
+  readonly recipient: HarakaAddress | undefined
+  readonly standing: SenderStanding
+  readonly whose: Whose
+  readonly atRcpt: Judgement
+}
+
 /** The end of DATA, where that may decide something. */
 async function explainData(
-  question: Question,
-  standing: SenderStanding,
-  { attributed, snapshot }: Whose,
-  atRcpt: Judgement,
+  { question, recipient, standing, whose, atRcpt }: BeforeData,
   { ledger, config }: Sources,
 ): Promise<DataAnswer | undefined> {
+  const { attributed, snapshot } = whose
   const { message } = question
   const isUnregistered = standing.class === 'unregistered' || standing.class === 'foreign'
   if (!message) {
     if (!isUnregistered || !snapshot.forwards || atRcpt.verdict !== 'charge') return undefined
     const text =
       'counted as forwarded or as unregistered, by what the message proves: --message FILE'
-    return { isForwarded: false, findings: [text] }
+    return { findings: [text] }
   }
   const preview: DataQuestion['preview'] = (counted) =>
     ledger.previewSettlement(
@@ -222,7 +230,7 @@ async function explainData(
       },
       defaultsOf(config),
     )
-  const asked: DataQuestion = { message, standing, snapshot, config, preview }
+  const asked: DataQuestion = { message, recipient, standing, snapshot, config, preview }
   if (isUnregistered && atRcpt.verdict === 'charge') return explainUnregistered(asked)
   return standing.class === 'registered' ? explainRegistered(asked) : undefined
 }

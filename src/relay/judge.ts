@@ -184,7 +184,7 @@ function namingCase(judgement: Refusal, { snapshot, config }: Situation): Judgem
   return { ...judgement, reply: withCase(judgement.reply, snapshot.case) }
 }
 
-function isOwn(recipient: HarakaAddress, snapshot: Snapshot): boolean {
+export function isOwn(recipient: HarakaAddress, snapshot: Snapshot): boolean {
   const found = envelopeDomain(recipient)
   return found.kind === 'domain' && acceptedDomainOf(snapshot, found.domain) !== undefined
 }

@@ -7,7 +7,7 @@ import { startRedis, type TestRedis } from '../../scripts/services/redis'
 import type { Mail, Sent, SessionOptions, SmtpClient } from '../../scripts/services/smtp'
 import { Ledger, type Meter } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
-import type { WindowUsage } from '../../src/allowance/usage'
+import type { Usage, WindowUsage } from '../../src/allowance/usage'
 import { Restrictions, type Restriction } from '../../src/restriction/restriction'
 import { Keys } from '../../src/store/keys'
 import { Store, type Client } from '../../src/store/store'
@@ -25,6 +25,7 @@ export interface StartRelayOptions extends Omit<StartHarakaOptions, 'redis'> {
 export interface TenantOptions {
   limits?: string
   nullLimits?: string
+  forwardedLimits?: string
   mode?: Mode
   /** Accepted domains; default: `ID.example` without its subdomains. */
   domains?: (string | { domain: string; subdomains?: boolean; shared?: boolean })[]
@@ -89,12 +90,13 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
    * connectors. It has no usage then.
    */
   async tenant(id: string, options: TenantOptions = {}): Promise<TestTenant> {
-    const { domains = [`${id}.example`], limits, nullLimits, mode } = options
+    const { domains = [`${id}.example`], limits, nullLimits, forwardedLimits, mode } = options
     const address = newAddress()
     const { connectors = { mx: { ip: [`${address}/32`] } } } = options
     const settings = {
       ...(limits !== undefined && { limits }),
       ...(nullLimits !== undefined && { nullLimits }),
+      ...(forwardedLimits !== undefined && { forwardedLimits }),
       ...(mode !== undefined && { mode }),
     }
     await this.registry.addTenant(id, settings, BY)
@@ -140,10 +142,19 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
 
   /** The windows of a tenant's meter. */
   async windows(tenant: string, meter: Meter = 'unregistered'): Promise<readonly WindowUsage[]> {
+    return (await this.#usage(tenant))[meter] ?? []
+  }
+
+  /** Recipients that are held now. */
+  async held(tenant: string): Promise<number> {
+    return (await this.#usage(tenant)).held
+  }
+
+  async #usage(tenant: string): Promise<Usage> {
     const defaults = parseLimits('300/1h, 1500/1d')
     const usage = await this.#ledger.usage(tenant, { limits: defaults, nullLimits: defaults })
     if (!usage) throw new Error(`there is no tenant ${tenant}`)
-    return usage[meter] ?? []
+    return usage
   }
 
   restriction(tenant: string): Promise<Restriction | undefined> {
@@ -186,6 +197,10 @@ export class TestTenant {
 
   used(meter?: Meter, window?: number): Promise<number> {
     return this.relay.used(this.id, meter, window)
+  }
+
+  held(): Promise<number> {
+    return this.relay.held(this.id)
   }
 
   restriction(): Promise<Restriction | undefined> {
