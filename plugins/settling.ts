@@ -22,7 +22,7 @@ import { uncounted } from './uncounted'
 /** How long a message waits for a tenant that this process does not know any more, in ms. */
 const LOAD_DEADLINE = 5000
 
-/** Looks for the proof that the message of a transaction is a forward; must not reject, and ends in a few seconds. */
+/** Looks for the proof that the message of a transaction is a forward; must not reject, and ends in half a minute. */
 export type Prove = (
   transit: Transit,
   isAccepted: (domain: string) => boolean,

@@ -1,7 +1,19 @@
 // What a proof may cost. Whoever is past one of these has no proof, whatever the message holds; none of it is refused.
 
-/** For all of it, in ms. The client waits for the answer to its final dot; RFC 5321 §4.5.3.2.6 lets it wait ten minutes. */
+/**
+ * For what comes before the body, DNS above all, and again for the body, in ms. The client waits for the answer to its
+ * final dot; RFC 5321 §4.5.3.2.6 lets it wait ten minutes.
+ */
 export const TIME_LIMIT = 5000
+
+/**
+ * Bodies that a process reads at a time. They wait for nothing but the processor, so that more of them make each take
+ * longer, until a burst of large forwards has no proof in time for a single one.
+ */
+export const BODIES_AT_ONCE = 4
+
+/** How long a message waits for its turn, in ms. */
+export const TURN_LIMIT = 20_000
 
 /** In octets: Haraka's own limit of a message as it is shipped (`databytes`). It takes about half a second of CPU. */
 export const MAX_SIZE = 26_214_400

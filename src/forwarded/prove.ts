@@ -6,12 +6,13 @@ import { readChain, sealedPass, type ArcChain } from './arc-chain'
 import { tellingReason, type Finding, type Reason, type Refusal } from './finding'
 import { fits } from './key'
 import { KeyLookup } from './key-lookup'
-import { MAX_SIGNATURES, MAX_SIZE, TIME_LIMIT } from './limits'
+import { Gate } from './gate'
+import { BODIES_AT_ONCE, MAX_SIGNATURES, MAX_SIZE, TIME_LIMIT, TURN_LIMIT } from './limits'
 import { mailauth } from './mailauth'
 import { openMessage, Unreadable } from './message'
 import { readSignature, type Signature } from './signature'
 import { covers, fieldsNaming, fromDomain, organisationsOf, ruledOut } from './rules'
-import { verify } from './verify'
+import { verify, type Chosen } from './verify'
 
 /** A message of an unregistered sender of a tenant. */
 export interface ProofQuestion {
@@ -58,9 +59,19 @@ interface Candidate {
   reason: Reason | undefined
 }
 
+/** What the header and the keys say. */
+interface Look {
+  /** Reads the body, for what is left; `undefined`: nothing is. */
+  readonly body: (() => Promise<void>) | undefined
+  /** What is known by now. */
+  readonly findings: () => Finding[]
+}
+
+const bodies = new Gate(BODIES_AT_ONCE)
+
 /**
  * Whether a message of an unregistered sender is provably authentic mail that was addressed to the tenant, and is passed
- * on by it. Never rejects; takes {@link TIME_LIMIT} at most, whatever the message or DNS does; all that cannot be told is
+ * on by it. Never rejects; takes half a minute at most (see `limits.ts`), whatever the message or DNS does; all that cannot be told is
  * no proof.
  */
 export async function prove(question: ProofQuestion): Promise<Proof | NoProof> {
@@ -75,24 +86,40 @@ export async function examine(
   const keys = new KeyLookup()
   // Reading tells of an error; one that comes later is nobody's.
   question.message.on('error', () => {})
-  let isOver = false
+  let leave: (() => void) | undefined
   try {
-    const work = look(question, keys).finally(() => {
-      isOver = true
-    })
-    const findings = await within(timeLimit, work)
-    return { result: resultOf(findings), findings }
+    const { body, findings } = await inTime(timeLimit, look(question, keys))
+    if (body) {
+      leave = await bodies.enter(TURN_LIMIT)
+      if (!leave) throw new Unreadable('out of time')
+      await inTime(timeLimit, body())
+    }
+    const found = findings()
+    return { result: resultOf(found), findings: found }
   } catch (error) {
-    return { result: noProof(error, isOver), findings: [] }
+    return { result: noProof(error), findings: [] }
   } finally {
+    leave?.()
     keys.cancel()
     question.message.destroy()
   }
 }
 
-function noProof(error: unknown, isOver: boolean): NoProof {
+/** @throws {Unreadable} when the time is over, and what the work throws. */
+async function inTime<T>(ms: number, work: Promise<T>): Promise<T> {
+  let isOver = false
+  const watched = work.finally(() => {
+    isOver = true
+  })
+  try {
+    return await within(ms, watched)
+  } catch (error) {
+    throw isOver ? error : new Unreadable('out of time')
+  }
+}
+
+function noProof(error: unknown): NoProof {
   if (error instanceof Unreadable) return { kind: 'none', reason: error.reason }
-  if (!isOver) return { kind: 'none', reason: 'out of time' }
   return { kind: 'none', reason: 'failed', detail: messageOf(error) }
 }
 
@@ -105,7 +132,7 @@ function resultOf(findings: readonly Finding[]): Proof | NoProof {
 }
 
 /** From cheap to dear: the header alone, then DNS for what is left, then the body for what is left after that. */
-async function look(question: ProofQuestion, keys: KeyLookup): Promise<Finding[]> {
+async function look(question: ProofQuestion, keys: KeyLookup): Promise<Look> {
   const { message, size, arcSealers } = question
   if (size > MAX_SIZE) throw new Unreadable('too large')
   const opened = await openMessage(message)
@@ -138,24 +165,26 @@ async function look(question: ProofQuestion, keys: KeyLookup): Promise<Finding[]
       : undefined,
   ])
 
-  const verified = await verify(
-    opened,
-    {
-      signatures: new Map(
-        candidates.flatMap(({ signature, reason }, i) =>
-          signature && reason === undefined ? [[i, signature] as const] : [],
-        ),
+  const chosen: Chosen = {
+    signatures: new Map(
+      candidates.flatMap(({ signature, reason }, i) =>
+        signature && reason === undefined ? [[i, signature] as const] : [],
       ),
-      chain: typeof chain === 'object' && seal?.reason === undefined ? chain : undefined,
-    },
-    keys.known,
-  )
-  candidates.forEach((candidate, i) => (candidate.reason ??= verified.signatures.get(i)))
-  if (seal) seal.reason ??= verified.chain
-  return [
-    ...candidates.map((each) => findingOf('dkim', each)),
-    ...(seal ? [findingOf('arc', seal)] : []),
-  ]
+    ),
+    chain: typeof chain === 'object' && seal?.reason === undefined ? chain : undefined,
+  }
+  const body = async (): Promise<void> => {
+    const verified = await verify(opened, chosen, keys.known)
+    candidates.forEach((candidate, i) => (candidate.reason ??= verified.signatures.get(i)))
+    if (seal) seal.reason ??= verified.chain
+  }
+  return {
+    body: chosen.signatures.size > 0 || chosen.chain ? body : undefined,
+    findings: () => [
+      ...candidates.map((each) => findingOf('dkim', each)),
+      ...(seal ? [findingOf('arc', seal)] : []),
+    ],
+  }
 }
 
 function sealOf(

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
+  BODIES_AT_ONCE,
   MAX_HEADER,
   MAX_HEADER_LINES,
   MAX_LINE,
@@ -172,6 +174,26 @@ describe('a message that is made to cost', () => {
     assert.deepEqual(result, { kind: 'none', reason: 'no key' })
     // Each seal, and the newest ARC-Message-Signature.
     assert.equal(dns().asked.length - before, MAX_SEALS + 1)
+  })
+
+  it('comes in a burst of large ones, which are read a few at a time and proven all the same', async () => {
+    let open = 0
+    let most = 0
+    const octets = Buffer.from(signMessage(MAIL, bank))
+    const end = octets.indexOf('\r\n\r\n') + 4
+    async function* message(): AsyncGenerator<Buffer> {
+      yield octets.subarray(0, end)
+      // A stream reads a little ahead.
+      for (let at = end; at < end + 4; at++) yield octets.subarray(at, at + 1)
+      most = Math.max(most, ++open)
+      for (let i = 0; i < 20; i++) await nextTurn()
+      open--
+      yield octets.subarray(end + 4)
+    }
+    const all = Array.from({ length: 5 * BODIES_AT_ONCE }, () => ask(Readable.from(message())))
+    const kinds = (await Promise.all(all)).map(({ result }) => result.kind)
+    assert.deepEqual(new Set(kinds), new Set(['dkim']))
+    assert.equal(most, BODIES_AT_ONCE)
   })
 
   it('has a body of white space and short lines that mailauth alone would take a gigabyte for', async () => {
