@@ -10,6 +10,7 @@ import {
   LONGEST_HELO,
   LONGEST_MESSAGE_ID,
   LONGEST_USER,
+  MOST_HEADER_FROM_ROWS,
   MOST_CONNECTOR_ROWS,
   MOST_SAMPLED,
   MOST_SAMPLES,
@@ -159,12 +160,22 @@ function assertUser(user: string, key: string): void {
 }
 
 function assertRows(entries: readonly string[], key: string): void {
-  const rows = entries.map(pairOf).filter(([field]) => !field.startsWith('t\t'))
+  const fields = entries.map(pairOf)
+  const rows = fields.filter(([field]) => field.startsWith('s\t'))
   assert.ok(rows.length <= MOST_CONNECTOR_ROWS + 1, `${key}: ${rows.length} rows`)
-  for (const [field] of rows) assertSource(field, key)
-  for (const [field, value] of entries.map(pairOf)) {
-    if (field.startsWith('t\t')) assert.match(field, /^t\t\d{1,2}\t[urn]$/, key)
-    assert.match(value, COUNTS, `${key}: ${field}`)
+  const fromRows = fields.filter(([field]) => field.startsWith('h\t'))
+  assert.ok(fromRows.length <= MOST_HEADER_FROM_ROWS + 1, `${key}: ${fromRows.length} of From`)
+  for (const [field, value] of fields) {
+    const [kind, first, second, ...more] = field.split('\t')
+    if (kind === 't') assert.match(field, /^t\t\d{1,2}\t[urn]$/, key)
+    else if (kind === 'l') assert.match(field, /^l\t\d{1,2}$/, key)
+    else if (kind === 'h') {
+      assert.deepEqual(more, [], field)
+      assertChosen(first!, DOMAIN, key)
+      assertChosen(second!, CONNECTOR, key)
+    } else assertSource(field, key)
+    const shape = kind === 'h' ? /^\d+$/ : kind === 'l' ? /^\d+ \d+$/ : COUNTS
+    assert.match(value, shape, `${key}: ${field}`)
   }
 }
 

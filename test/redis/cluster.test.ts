@@ -16,6 +16,8 @@ import { findInconsistencies, repair } from '../../src/tenants/consistency'
 import { Directory } from '../../src/tenants/directory'
 import { ownerOf } from '../../src/tenants/owners'
 import { parseTenantsFile } from '../../src/tenants/tenants-file'
+import type { Settlement } from '../../src/allowance/ledger'
+import { DEFAULTS } from '../support/allowance'
 import { assertAllRan, ClusterSite, newTransaction } from '../support/cluster'
 import { hasClusterTest } from '../support/lua'
 import { assertConsistent } from '../support/registry'
@@ -164,6 +166,21 @@ describe('on a Redis Cluster', () => {
     assert.equal(await restrictions.lift('two', { ...ACT, keepUsage: false }), 'lifted')
     assert.equal(await site.used('two'), 0)
     assert.ok(!(await restrictions.list()).some(({ tenant }) => tenant === 'two'))
+  })
+
+  it('a forward is held, proven and given back', async () => {
+    const { ledger, registry, store, client } = site
+    await registry.addTenant('school', { forwardedLimits: '5/1h' }, BY)
+    const { answer } = await site.charge('school', { transaction: 'F1.1' })
+    assert.equal(answer, 'HELD')
+    const settlement: Settlement = {
+      ...{ tenant: 'school', transaction: 'F1.1', ordinals: [1], signatures: ['s1', 's2'] },
+      ...{ meter: 'forwarded', domain: 'other.example', connector: '', ip: '192.0.2.1' },
+    }
+    assert.equal((await ledger.settle(settlement, DEFAULTS)).answer, 'FORWARDED')
+    assert.equal(await client.get(store.keys.signature('school', 's2')), '1')
+    assert.equal(await ledger.refund('school', 'F1.1', [1], ['s1', 's2']), 1)
+    assert.equal(await client.get(store.keys.signature('school', 's2')), '0')
   })
 
   it('scripts that no node knows any more are sent again', async () => {
