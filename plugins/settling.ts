@@ -209,8 +209,8 @@ export class Settling {
       if (engine.store.changedNothing(error)) {
         return this.uncounted(transit, charges, recipients, reason)
       }
-      // Its charge stands where it was made and the message is taken.
-      for (const each of recipients) charges.close(each, 'unknown')
+      // Its charge stands where it was made and the message is taken. A hold is still to be ended, with the message.
+      for (const each of recipients) if (each.state !== 'held') charges.close(each, 'unknown')
       return uncounted(this.policy, transit, recipients.length, reason)
     }
     this.troubles.over('charge')

@@ -1,0 +1,147 @@
+// Messages that are made to pass for forwards, or to cost: each gets the right answer on the wire, in bounded time.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startRelay, type TestRelay, type TestTenant } from '../support'
+import { TestDns } from '../support/dns'
+import { REPLY } from '../support/replies'
+import { keyZones, sealMessage, signer, signMessage } from '../support/signed'
+import { onTop } from '../forwarded/asking'
+import { letter } from './table/row'
+
+const NEWS = 'news@bank.example'
+const bank = { domain: 'bank.example' }
+const sealer = { domain: 'mailbox.example' }
+const PASS = 'mailbox.example; dkim=pass header.d=bank.example'
+
+describe('hostile mail of a tenant that may forward', () => {
+  let dns: TestDns
+  let relay: TestRelay
+  before(async () => {
+    dns = await TestDns.start({
+      ...keyZones([signer(bank), signer(sealer)]),
+      'silent._domainkey.bank.example': { trouble: 'silent' },
+    })
+    relay = await startRelay({
+      plugins: ['ask_test_dns', 'relay', 'unregistered-domain', 'test_sink'],
+      localPlugins: {
+        ask_test_dns: `require('node:dns').setServers(['${dns.address}'])`,
+      },
+      settings: { forwarded: { arc_sealers: sealer.domain } },
+    })
+  })
+  after(async () => {
+    await relay?.stop()
+    await dns?.stop()
+  })
+
+  const newTenant = (id: string, limits = '100/1h'): Promise<TestTenant> =>
+    relay.tenant(id, { limits, forwardedLimits: '100/1h' })
+
+  async function send(tenant: TestTenant, text: string, to = 'a@far.example'): Promise<string> {
+    const client = await tenant.connect()
+    const mail = await client.mail(NEWS)
+    if (!mail.positive) return mail.raw
+    const rcpt = await client.rcpt(to)
+    if (!rcpt.positive) return rcpt.raw
+    assert.equal((await client.data()).code, 354)
+    const { raw } = await client.message(text)
+    await client.quit()
+    return raw
+  }
+
+  const meters = async (tenant: TestTenant): Promise<number[]> => [
+    await tenant.used('forwarded'),
+    await tenant.used(),
+    await tenant.held(),
+  ]
+
+  it('one signed message in bulk: five recipients are proven, the others count, and it ends', async () => {
+    const tenant = await newTenant('bulk', '3/1h')
+    const text = signMessage(letter(tenant.domain), bank)
+    const replies: string[] = []
+    // With another Message-ID each time, and a field on top: what is signed is the same.
+    for (let copy = 1; copy <= 9; copy++) {
+      const varied = onTop(`Message-ID: <${copy}@lure.example>`, text)
+      replies.push(await send(tenant, varied, `victim${copy}@far.example`))
+    }
+    for (const taken of replies.slice(0, 8)) assert.match(taken, /^250 Message Queued /)
+    assert.equal(replies[8], REPLY.blocked)
+    assert.deepEqual(await meters(tenant), [5, 3, 0])
+    assert.equal(await send(tenant, text), REPLY.blocked)
+    const classes = relay.haraka.sink
+      .messages()
+      .map(({ note }) => (note as { class: string }).class)
+    assert.deepEqual(classes.slice(-8), [
+      ...Array<string>(5).fill('forwarded'),
+      ...Array<string>(3).fill('unregistered'),
+    ])
+  })
+
+  it('one message with two signatures: a copy that lacks one of them proves no more', async () => {
+    const tenant = await newTenant('halves')
+    const one = signMessage(letter(tenant.domain), bank)
+    const both = signMessage(one, { ...bank, headers: ['from', 'to'] })
+    for (let copy = 1; copy <= 5; copy++) await send(tenant, both)
+    assert.deepEqual(await meters(tenant), [5, 0, 0])
+    await send(tenant, one)
+    assert.deepEqual(await meters(tenant), [5, 1, 0])
+  })
+
+  const seals = async (own: string, sets: number): Promise<string> => {
+    let text = letter(own)
+    for (let set = 1; set <= sets; set++)
+      text = await sealMessage(text, { ...sealer, results: PASS })
+    return text
+  }
+  const wide = (kilobytes: number, text: string): string =>
+    onTop(
+      Array.from({ length: kilobytes }, (_, at) => `X-${at}: ${'y'.repeat(990)}`).join('\r\n'),
+      text,
+    )
+
+  const cases: readonly [string, (own: string) => string | Promise<string>, string | null][] = [
+    [
+      'a thousand signatures',
+      (own) =>
+        onTop(
+          Array.from({ length: 980 }, () => 'DKIM-Signature: v=1; a=rsa-sha256; b=AAAA').join(
+            '\r\n',
+          ),
+          signMessage(letter(own), bank),
+        ),
+      'too many signatures',
+    ],
+    ['a header of 250 KB', (own) => wide(250, signMessage(letter(own), bank)), null],
+    ['a header of 300 KB', (own) => wide(300, signMessage(letter(own), bank)), 'header unreadable'],
+    ['an ARC chain of 20', (own) => seals(own, 20), null],
+    ['an ARC chain of 50', (own) => seals(own, 50), 'too many seals'],
+    [
+      'a key that DNS never gives',
+      (own) => signMessage(letter(own), { ...bank, selector: 'silent' }),
+      'dns failure',
+    ],
+  ]
+  for (const [at, [what, make, reason]] of cases.entries()) {
+    it(`${what}: ${reason ?? 'a forward'}, and it is taken`, async () => {
+      const tenant = await newTenant(`case-${at}`)
+      assert.match(await send(tenant, await make(tenant.domain)), /^250 Message Queued /)
+      assert.deepEqual(await meters(tenant), reason === null ? [1, 0, 0] : [0, 1, 0])
+      if (reason === null) return
+      const line = relay.haraka.log
+        .split('\n')
+        .find((each) => each.includes('] charged ') && each.includes(`tenant=${tenant.id} `))
+      assert.ok(line?.includes(`none: ${reason}`), line)
+    })
+  }
+
+  it('all of these at once hold nobody else up for good', async () => {
+    const tenant = await newTenant('all')
+    const texts = await Promise.all(cases.map(async ([, make]) => make(tenant.domain)))
+    const hostile = texts.map((text) => send(tenant, text))
+    const other = await newTenant('other')
+    const sent = await other.send({ from: `ann@${other.domain}`, to: 'a@far.example' })
+    assert.equal(sent.delivered, true)
+    for (const reply of await Promise.all(hostile)) assert.match(reply, /^250 Message Queued /)
+    assert.deepEqual(await meters(tenant), [2, 4, 0])
+  })
+})
