@@ -135,10 +135,12 @@ export class Charging {
   ): Answer {
     const engine = this.engine()
     this.troubles.tell('charge', error)
-    charges.close(charge, engine?.store.changedNothing(error) ? 'none' : 'unknown')
+    // Perhaps it is held: then it is to be settled with its message.
+    const state = transit.snapshot?.forwards ? 'held' : 'unknown'
+    charges.close(charge, engine?.store.changedNothing(error) ? 'none' : state)
     const reply = this.uncounted(transit, redisFailure(error))
     charge.passes = reply === undefined
-    if (reply !== undefined) charges.drop(charge)
+    if (reply !== undefined) charges.drop([charge])
     return reply
   }
 

@@ -209,8 +209,11 @@ export class Settling {
       if (engine.store.changedNothing(error)) {
         return this.uncounted(transit, charges, recipients, reason)
       }
-      // Its charge stands where it was made and the message is taken. A hold is still to be ended, with the message.
-      for (const each of recipients) if (each.state !== 'held') charges.close(each, 'unknown')
+      // Its charge stands where it was made and the message is taken. What is held is settled when that is known.
+      charges.closeAll(
+        recipients.filter(({ state }) => state === 'pending'),
+        'unknown',
+      )
       return uncounted(this.policy, transit, recipients.length, reason)
     }
     this.troubles.over('charge')
@@ -227,11 +230,10 @@ export class Settling {
     const { answer } = result
     const { tenant } = recipients[0]!
     const isCounted = answer === 'CHARGED' || answer === 'FORWARDED'
-    for (const each of recipients) {
-      if (isCounted || answer === 'TRIPPED') charges.close(each, isCounted ? 'counted' : 'none')
-      // Nothing was done with it: its hold must not wait for the message to end.
-      else charges.drop(each)
-    }
+    if (isCounted || answer === 'TRIPPED')
+      charges.closeAll(recipients, isCounted ? 'counted' : 'none')
+    // Nothing was done with them: their holds must not wait for the message to end.
+    else charges.drop(recipients)
     const outcome = outcomeOf(result, this.config())
     if (proof.kind !== 'none' && result.meter === 'forwarded' && DECIDED.has(answer)) {
       transit.isForwarded()
@@ -272,7 +274,7 @@ export class Settling {
     recipients: readonly RecipientCharge[],
     reason: string,
   ): Answer {
-    for (const each of recipients) charges.drop(each)
+    charges.drop(recipients)
     return uncounted(this.policy, transit, recipients.length, reason)
   }
 }

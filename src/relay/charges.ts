@@ -1,8 +1,8 @@
 import type { Settlement } from '../allowance/ledger'
 
 /**
- * What became of a recipient's charge: asked for and not answered yet; counted; held until the message is there; perhaps
- * counted (Redis gave no answer); not counted.
+ * What became of a recipient's charge: asked for and not answered yet; counted; held until the message is there, or perhaps
+ * held; perhaps counted (Redis gave no answer); not counted.
  */
 export type ChargeState = 'pending' | 'counted' | 'held' | 'unknown' | 'none'
 
@@ -74,9 +74,19 @@ export class Charges {
     if (this.settled) this.giveBack([charge])
   }
 
-  /** Gives one charge back: its recipient has been refused, perhaps after it was counted. */
-  drop(charge: RecipientCharge): void {
-    this.giveBack([charge])
+  /** As {@link close}, for all recipients of a message: what is to be given back goes at once. */
+  closeAll(charges: readonly RecipientCharge[], state: Exclude<ChargeState, 'pending'>): void {
+    for (const charge of charges) charge.state = state
+    if (this.settled) this.giveBack(charges)
+  }
+
+  /**
+   * Gives charges back, all of a tenant at once: their recipients have been refused, perhaps after they were counted. For
+   * one that was asked for and certainly not made, there is nothing to wait for any more.
+   */
+  drop(charges: readonly RecipientCharge[]): void {
+    this.giveBack(charges)
+    for (const charge of charges) charge.state = 'none'
   }
 
   /** Those that are to be charged when the message is there, or perhaps are: by tenant, those that were let through only. */
@@ -93,7 +103,7 @@ export class Charges {
   }
 
   /**
-   * Gives back what was certainly not taken, and charges as unregistered what was taken while it was held; once.
+   * Gives back what was certainly not taken, and charges what was taken while it was held: as unregistered, unless it is proven; once.
    *
    * @param wasTaken whether the message was, or may have been, taken for this recipient.
    */
@@ -105,14 +115,19 @@ export class Charges {
     this.settleHeld()
   }
 
-  /** The message may have been taken before we saw it: another plugin's answer to data_post came first. */
+  /**
+   * The message may have been taken before we saw it, since another plugin's answer to data_post came first; or while Redis
+   * gave no answer, where it then passes: what it has counted by then stands.
+   */
   private settleHeld(): void {
     for (const [tenant, charges] of this.held()) {
       for (const charge of charges) charge.state = 'counted'
       const { sender } = charges[0]!
+      const signatures = charges.find((charge) => charge.signatures.length > 0)?.signatures ?? NONE
       this.settleLater({
-        ...{ tenant, transaction: this.transaction, meter: 'unregistered', ...sender },
-        ...{ ordinals: charges.map(({ ordinal }) => ordinal), signatures: NONE },
+        ...{ tenant, transaction: this.transaction, ...sender, signatures },
+        meter: signatures.length > 0 ? 'forwarded' : 'unregistered',
+        ordinals: charges.map(({ ordinal }) => ordinal),
       })
     }
   }

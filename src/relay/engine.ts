@@ -146,8 +146,12 @@ export class Engine {
   /** Charges recipients in the background, in the same way. */
   settleLater(settlement: Settlement, defaults: Defaults): void {
     this.send(settlement.tenant, async () => {
+      const { tenant, transaction, ordinals, signatures } = settlement
       const { answer } = await this.ledger.settle(settlement, defaults)
-      if (answer === 'TRIPPED') this.indexRestriction(settlement.tenant)
+      if (answer === 'TRIPPED') this.indexRestriction(tenant)
+      // Nothing was done with them: what is held would stay so.
+      else if (answer !== 'CHARGED' && answer !== 'FORWARDED')
+        await this.ledger.refund(tenant, transaction, ordinals, signatures)
     })
   }
 

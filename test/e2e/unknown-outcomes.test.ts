@@ -143,3 +143,59 @@ describe(`${SESSIONS} sessions on two workers, on a bad way to Redis,`, () => {
     assert.equal((await tenant.send({ from: FROM, to: 'a@far.example' })).last.raw, REPLY.blocked)
   })
 })
+
+describe('with [outage] unregistered=accept, and an allowance for forwards,', () => {
+  let relay: TestRelay
+  let way: RedisProxy
+  before(async () => {
+    const redis = await startRedis()
+    way = await startRedisProxy(redis.port)
+    const settings = {
+      redis: { command_timeout: COMMAND_TIMEOUT },
+      outage: { unregistered: 'accept' },
+    }
+    relay = new TestRelay(redis, [await startHaraka({ redis: way, settings })])
+    // Before its first charge the process asks for the time, which would be held, too.
+    await (await relay.tenant('first')).send({ from: FROM, to: 'a@far.example' })
+  })
+  afterEach(() => way.release())
+  after(async () => {
+    await relay.stop()
+    await way.stop()
+  })
+
+  for (const when of ['RCPT', 'the end of DATA'] as const) {
+    it(`a message without an answer at ${when} passes, is counted once, and leaves no hold`, async () => {
+      const limits = { limits: '9/1d', forwardedLimits: '9/1d' }
+      const tenant = await relay.tenant(when === 'RCPT' ? 'at-rcpt' : 'at-data', limits)
+      const client = await tenant.connect()
+      assert.equal((await client.mail(FROM)).code, 250)
+      if (when === 'RCPT') way.hold()
+      assert.equal((await client.rcpt('a@far.example')).code, 250)
+      assert.equal((await client.rcpt('b@far.example')).code, 250)
+      assert.equal(await relay.held(tenant.id), 2)
+      if (when === 'RCPT') way.release()
+      else way.holdCommands()
+      assert.equal((await client.data()).code, 354)
+      assert.equal((await client.message()).code, 250)
+      if (when !== 'RCPT') way.release()
+      await client.quit()
+      await assertSettled(tenant, 2)
+      await waitFor(async () => (await relay.held(tenant.id)) === 0)
+    })
+  }
+
+  it('a message that nobody takes in the end leaves neither', async () => {
+    const tenant = await relay.tenant('left', { limits: '9/1d', forwardedLimits: '9/1d' })
+    const client = await tenant.connect()
+    assert.equal((await client.mail(FROM)).code, 250)
+    way.hold()
+    assert.equal((await client.rcpt('a@far.example')).code, 250)
+    assert.equal(await relay.held(tenant.id), 1)
+    way.release()
+    assert.equal((await client.rset()).code, 250)
+    await waitFor(async () => (await relay.held(tenant.id)) === 0)
+    assert.equal(await tenant.used(), 0)
+    await client.quit()
+  })
+})

@@ -101,18 +101,48 @@ describe('the charges of a transaction', () => {
   it('may be dropped one by one, and are not given back again', () => {
     const charge = counted()
     counted()
-    charges.drop(charge)
-    charges.drop(charge)
+    charges.drop([charge])
+    charges.drop([charge])
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
     charges.settle(() => false)
     assert.deepEqual(refunded.slice(1), [['contoso', 'F1.1', [2]]])
+  })
+
+  it('of a message are given back in one call, whether before or after the settlement', () => {
+    const message = (state: Exclude<ChargeState, 'pending'>): RecipientCharge[] => {
+      const all = [0, 1, 2].map((rank) => charges.open('contoso', rank, SENDER))
+      charges.closeAll(all, state)
+      return all
+    }
+    charges.drop(message('held'))
+    const late = [3, 4].map((rank) => charges.open('contoso', rank, SENDER))
+    charges.settle(() => true)
+    charges.closeAll(late, 'counted')
+    assert.deepEqual(refunded, [
+      ['contoso', 'F1.1', [1, 2, 3]],
+      ['contoso', 'F1.1', [4, 5]],
+    ])
+  })
+
+  it('that were never made are over when they are dropped', () => {
+    const charge = charges.open('contoso', 0, SENDER)
+    assert.deepEqual(
+      charges.passed(() => true),
+      { taken: 0, notTaken: 1 },
+    )
+    charges.drop([charge])
+    assert.deepEqual(
+      charges.passed(() => true),
+      { taken: 0, notTaken: 0 },
+    )
+    assert.deepEqual(refunded, [])
   })
 
   it('that are dropped after the settlement are given back once', () => {
     const charge = charges.open('contoso', 0, SENDER)
     charges.settle(() => true)
     charges.close(charge, 'unknown')
-    charges.drop(charge)
+    charges.drop([charge])
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
@@ -148,6 +178,16 @@ describe('the charges of a transaction', () => {
       { ...settlement, tenant: 'fabrikam', ordinals: [3] },
     ])
     assert.deepEqual(refunded, [['contoso', 'F1.1', [4]]])
+  })
+
+  it('that are proven to be of a forward, and still held where it was taken, are charged as that', () => {
+    const all = [0, 1].map((rank) => charges.open('contoso', rank, SENDER))
+    charges.closeAll(all, 'held')
+    for (const charge of all) charge.passes = true
+    all[1]!.signatures = ['s1']
+    charges.settle(() => true)
+    const settlement = { transaction: 'F1.1', meter: 'forwarded', ...SENDER, signatures: ['s1'] }
+    assert.deepEqual(settled, [{ ...settlement, tenant: 'contoso', ordinals: [1, 2] }])
   })
 
   it('that are held after the settlement are given back then', () => {
@@ -198,7 +238,7 @@ describe('the charges of a transaction', () => {
         const close = (late: boolean) => {
           for (const one of opened.filter((open) => open.late === late)) {
             each.close(one.charge, one.state)
-            if (one.drop) each.drop(one.charge)
+            if (one.drop) each.drop([one.charge])
           }
         }
         close(false)
