@@ -71,19 +71,24 @@ function groupOf(tenant: string, event: Event): string {
 function detailsOf(event: Event): (string | number)[] {
   switch (event.kind) {
     case 'allowance':
-      return [event.percent]
+      return [event.percent, ...meterOf(event)]
     case 'restricted':
       return event.probation ? ['probation'] : []
     case 'unusual':
       return [event.rule]
     case 'resolved':
-      return [event.of, event.percent ?? '', event.rule ?? '']
+      return [event.of, event.percent ?? '', event.rule ?? '', ...meterOf(event)]
     // Whoever tries it a second time wants to see it again.
     case 'test':
       return [event.id]
     default:
       return []
   }
+}
+
+/** Forwards are another allowance, and so another alert. */
+function meterOf({ meter }: { readonly meter?: 'forwarded' }): string[] {
+  return meter === undefined ? [] : [meter]
 }
 
 /** What a person did between them is news: a tenant that trips right after a lift is told at once. */

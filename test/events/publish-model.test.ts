@@ -73,13 +73,13 @@ class Model {
 function keyOf(tenant: string, event: Event): string {
   switch (event.kind) {
     case 'allowance':
-      return `${tenant} allowance ${event.percent}`
+      return `${tenant} allowance ${event.percent} ${event.meter}`
     case 'restricted':
       return `${tenant} restricted ${event.probation === true}`
     case 'unusual':
       return `${tenant} unusual ${event.rule}`
     case 'resolved':
-      return `${tenant} resolved ${event.of} ${event.percent} ${event.rule}`
+      return `${tenant} resolved ${event.of} ${event.percent} ${event.rule} ${event.meter}`
     case 'test':
       return `${tenant} test ${event.id}`
     default:
@@ -95,12 +95,14 @@ const TENANTS = ['contoso', 'fabrikam']
 const KINDS: readonly Record<string, unknown>[] = [
   { kind: 'allowance', percent: 50 },
   { kind: 'allowance', percent: 95 },
+  { kind: 'allowance', percent: 95, meter: 'forwarded' },
   { kind: 'restricted' },
   { kind: 'restricted', probation: true },
   { kind: 'lifted' },
   { kind: 'unusual', rule: 'domains' },
   { kind: 'resolved', of: 'unusual', rule: 'domains', percent: undefined },
   { kind: 'resolved', of: 'allowance', percent: 50 },
+  { kind: 'resolved', of: 'allowance', percent: 50, meter: 'forwarded' },
   { kind: 'test' },
 ]
 const EVENTS = 2 * KINDS.length * TENANTS.length
