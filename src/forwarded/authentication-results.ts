@@ -61,7 +61,7 @@ function parseResults(text: string): MethodResult[] {
   const bare = text.length > MAX_RESULTS ? undefined : withoutComments(text)
   // The first says who judged.
   return (bare?.replace(/\s+/g, ' ').match(SEGMENT) ?? []).slice(1).flatMap((segment) => {
-    const [first, ...properties] = pairsIn(segment)
+    const [first, ...properties] = pairsIn(segment.trim())
     if (!first) return []
     const [method, result] = first
     return {
@@ -72,8 +72,11 @@ function parseResults(text: string): MethodResult[] {
   })
 }
 
+/** Empty if it does not begin with one: the method stands first (RFC 8601 §2.2). */
 function pairsIn(segment: string): [string, string][] {
-  return [...segment.matchAll(PAIR)].map(([, name = '', value = '']) => [
+  const found = [...segment.matchAll(PAIR)]
+  if (found[0]?.index !== 0) return []
+  return found.map(([, name = '', value = '']) => [
     name.toLowerCase(),
     value.replace(QUOTED, (_all, content: string) => content.replace(/\\([^])/g, '$1')),
   ])
