@@ -13,10 +13,12 @@ const nameOf = (selector: string, domain: string): string => `${selector}._domai
  * that, by the lifetime that the record itself has.
  */
 export class KeyLookup {
-  readonly #resolver = new Resolver({ timeout: DNS_TIMEOUT, tries: DNS_TRIES })
+  readonly #resolver: Resolver
   readonly #keys = new Map<string, Promise<Key | Reason>>()
 
-  constructor() {
+  /** @param timeout see {@link DNS_TIMEOUT}. */
+  constructor(timeout = DNS_TIMEOUT) {
+    this.#resolver = new Resolver({ timeout, tries: DNS_TRIES })
     // A resolver of its own, which can be given up alone, goes by those of the system, not by those of the process.
     this.#resolver.setServers(getServers())
   }

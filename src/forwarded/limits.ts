@@ -12,7 +12,13 @@ export const TIME_LIMIT = 5000
  */
 export const BODIES_AT_ONCE = 4
 
-/** How long a message waits for its turn, in ms. */
+/**
+ * Messages of a process whose header is read and whose keys are asked for at a time. Most of it is waiting for DNS; with
+ * more of them answers lie there until their time is over, while the process is busy with the others.
+ */
+export const LOOKS_AT_ONCE = 32
+
+/** How long a message waits for its turns, both together, in ms. */
 export const TURN_LIMIT = 20_000
 
 /** In octets: Haraka's own limit of a message as it is shipped (`databytes`). It takes about half a second of CPU. */
@@ -42,6 +48,9 @@ export const MAX_NAMES = 200
 /** Of a key record, in octets. An RSA key of 4096 bits takes 736. */
 export const MAX_KEY_RECORD = 4096
 
-/** ms until a question is asked a second time, and half of those until it is given up. */
-export const DNS_TIMEOUT = 1000
+/**
+ * ms until a question is asked a second time, of the next server if there is one. An answer that came while the process
+ * was busy must not be too late. The second wait is longer, so that the time limit mostly ends it.
+ */
+export const DNS_TIMEOUT = 2000
 export const DNS_TRIES = 2

@@ -7,7 +7,15 @@ import { tellingReason, type Finding, type Reason, type Refusal } from './findin
 import { fits } from './key'
 import { KeyLookup } from './key-lookup'
 import { Gate } from './gate'
-import { BODIES_AT_ONCE, MAX_SIGNATURES, MAX_SIZE, TIME_LIMIT, TURN_LIMIT } from './limits'
+import {
+  BODIES_AT_ONCE,
+  DNS_TIMEOUT,
+  LOOKS_AT_ONCE,
+  MAX_SIGNATURES,
+  MAX_SIZE,
+  TIME_LIMIT,
+  TURN_LIMIT,
+} from './limits'
 import { mailauth } from './mailauth'
 import { openMessage, Unreadable } from './message'
 import { readSignature, type Signature } from './signature'
@@ -67,12 +75,19 @@ interface Look {
   readonly findings: () => Finding[]
 }
 
+/** In ms; see `limits.ts`. */
+export interface ProofLimits {
+  readonly timeLimit?: number
+  readonly dnsTimeout?: number
+}
+
+const looks = new Gate(LOOKS_AT_ONCE)
 const bodies = new Gate(BODIES_AT_ONCE)
 
 /**
  * Whether a message of an unregistered sender is provably authentic mail that was addressed to the tenant, and is passed
- * on by it. Never rejects; takes half a minute at most (see `limits.ts`), whatever the message or DNS does; all that cannot be told is
- * no proof.
+ * on by it. Never rejects; takes half a minute at most (see `limits.ts`), whatever the message or DNS does; all that cannot
+ * be told is no proof. Whoever destroys the message meanwhile ends the reading.
  */
 export async function prove(question: ProofQuestion): Promise<Proof | NoProof> {
   return (await examine(question)).result
@@ -81,25 +96,31 @@ export async function prove(question: ProofQuestion): Promise<Proof | NoProof> {
 /** As {@link prove}, and what was found of each signature. */
 export async function examine(
   question: ProofQuestion,
-  { timeLimit = TIME_LIMIT }: { readonly timeLimit?: number } = {},
+  { timeLimit = TIME_LIMIT, dnsTimeout = DNS_TIMEOUT }: ProofLimits = {},
 ): Promise<Examination> {
-  const keys = new KeyLookup()
+  const keys = new KeyLookup(dnsTimeout)
   // Reading tells of an error; one that comes later is nobody's.
   question.message.on('error', () => {})
-  let leave: (() => void) | undefined
-  try {
-    const { body, findings } = await inTime(timeLimit, look(question, keys))
-    if (body) {
-      leave = await bodies.enter(TURN_LIMIT)
-      if (!leave) throw new Unreadable('out of time')
-      await inTime(timeLimit, body())
+  let patience = TURN_LIMIT
+  const inTurn = async <T>(gate: Gate, work: () => Promise<T>): Promise<T> => {
+    const began = performance.now()
+    const leave = await gate.enter(patience)
+    if (!leave) throw new Unreadable('out of time')
+    patience -= performance.now() - began
+    try {
+      return await inTime(timeLimit, work())
+    } finally {
+      leave()
     }
+  }
+  try {
+    const { body, findings } = await inTurn(looks, () => look(question, keys))
+    if (body) await inTurn(bodies, body)
     const found = findings()
     return { result: resultOf(found), findings: found }
   } catch (error) {
     return { result: noProof(error), findings: [] }
   } finally {
-    leave?.()
     keys.cancel()
     question.message.destroy()
   }

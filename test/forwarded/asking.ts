@@ -1,7 +1,12 @@
 import { getServers, setServers } from 'node:dns'
 import { Readable } from 'node:stream'
 import { after, before } from 'node:test'
-import { examine, type Examination, type ProofQuestion } from '../../src/forwarded/prove'
+import {
+  examine,
+  type Examination,
+  type ProofLimits,
+  type ProofQuestion,
+} from '../../src/forwarded/prove'
 import { TestDns, type Zone } from '../support/dns'
 
 /** The tenant of these tests. */
@@ -33,13 +38,12 @@ export function onTop(field: string, message: string): string {
   return `${field}\r\n${message}`
 }
 
-export interface Asked extends Partial<Omit<ProofQuestion, 'message'>> {
-  readonly timeLimit?: number
-}
+export interface Asked extends Partial<Omit<ProofQuestion, 'message'>>, ProofLimits {}
 
 /** Asks for a message; by default the envelope sender is the outside one, and mailbox.example is a trusted sealer. */
 export function ask(message: string | Buffer | Readable, asked: Asked = {}): Promise<Examination> {
-  const { timeLimit, ...question } = asked
+  // By default so much time that a busy machine has enough.
+  const { timeLimit = 60_000, dnsTimeout = 20_000, ...question } = asked
   const octets = message instanceof Readable ? undefined : Buffer.from(message)
   return examine(
     {
@@ -50,7 +54,7 @@ export function ask(message: string | Buffer | Readable, asked: Asked = {}): Pro
       arcSealers: ['mailbox.example'],
       ...question,
     },
-    timeLimit === undefined ? {} : { timeLimit },
+    { timeLimit, dnsTimeout },
   )
 }
 
