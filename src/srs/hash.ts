@@ -8,7 +8,8 @@ export const HASH_LENGTH = 6
 
 /**
  * The hash of an SRS address: HMAC-SHA1 of its parts in lower case, run together without separators, as base64 that is
- * cut off (Mail::SRS and libsrs2, `hash_create`).
+ * cut off (Mail::SRS and libsrs2, `hash_create`). So parts that read alike when joined share a hash: who has one for
+ * `m1` at `a.co` has it for `1` at `a.com`, too. That is as published, and good for bounces alone.
  *
  * @param parts ASCII.
  */
