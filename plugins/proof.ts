@@ -2,10 +2,16 @@ import { prove } from '../src/forwarded/prove'
 import { messageIn } from './message'
 import type { Prove } from './settling'
 
-/** Looks into the message of a transaction at the end of DATA. Never rejects; takes half a minute at most. */
-export const proveForward: Prove = ({ transaction, standing }, isAccepted, arcSealers) => {
+/**
+ * Looks into the message of a transaction at the end of DATA. Never rejects; takes half a minute at most. Where the client
+ * goes away meanwhile, the message is not read on: others wait for their turn.
+ */
+export const proveForward: Prove = (transit, isAccepted, arcSealers) => {
+  const { transaction, standing } = transit
+  const message = messageIn(transaction)
+  transit.giveUp = () => message.destroy()
   return prove({
-    ...{ message: messageIn(transaction), size: transaction.data_bytes },
+    ...{ message, size: transaction.data_bytes },
     ...{ envelopeDomain: standing.domain, isAccepted, arcSealers },
   })
 }

@@ -54,6 +54,8 @@ export class Transit {
   ownerAskedFor: SenderStanding | undefined
   /** It waits for an answer of ours to data_post: until then nobody takes the message. */
   isSettling = false
+  /** Gives up what is being read for it, when it ends; must not throw. */
+  giveUp: (() => void) | undefined
   /** From {@link end} on. */
   accepted = 0
   refunded = 0
@@ -142,6 +144,7 @@ export class Transit {
   end(): void {
     if (this.ended) return
     this.ended = true
+    this.giveUp?.()
     const { charges, transaction } = this
     if (charges) {
       const wasTaken = this.isSettling ? () => false : mayBeTaken(transaction)
