@@ -41,6 +41,9 @@ export interface Evidence {
   readonly limits: string
   readonly limitsFrom: 'tenant' | 'default' | 'probation'
   readonly nullLimits: string
+  /** Absent: it had no allowance for forwards. */
+  readonly forwardedLimits?: string
+  readonly forwarded?: readonly WindowUsage[]
   /** The meter when this was read. */
   readonly unregistered: readonly WindowUsage[]
   readonly null: readonly WindowUsage[]

@@ -65,6 +65,9 @@ export async function gatherEvidence(
     limits: limitsOf(usage.unregistered),
     limitsFrom: usage.probation ? 'probation' : registered.limits ? 'tenant' : 'default',
     nullLimits: limitsOf(usage.null),
+    ...(usage.forwarded && {
+      ...{ forwardedLimits: limitsOf(usage.forwarded), forwarded: usage.forwarded },
+    }),
     unregistered: usage.unregistered,
     null: usage.null,
     hours,

@@ -33,9 +33,13 @@ export function evidenceJson(evidence: Evidence): object {
       probation: event.probation === true,
     },
     mode,
-    limits: { unregistered: limits, from: limitsFrom, null: nullLimits },
+    limits: {
+      ...{ unregistered: limits, from: limitsFrom, null: nullLimits },
+      forwarded: evidence.forwardedLimits ?? null,
+    },
     windows: evidence.unregistered.map(windowView),
     null_windows: evidence.null.map(windowView),
+    forwarded_windows: evidence.forwarded?.map(windowView) ?? null,
     hours: evidence.hours.map((hour) => ({
       at: isoTime(hour.at),
       unregistered: countsView(hour.unregistered),
@@ -96,9 +100,15 @@ function printHead(out: Output, evidence: Evidence): void {
   const meter = (event.windows ?? evidence.unregistered)
     .map(({ window, limit, used }) => `${used} of ${limit} in ${formatWindow(window)}`)
     .join(', ')
+  const { forwardedLimits } = evidence
+  const forwards = forwardedLimits === undefined ? '' : `; forwards ${forwardedLimits}`
+  const whose = event.trigger?.meter === 'forwarded' ? 'forwards: ' : ''
   facts.push(
-    ['meter then', meter || 'unlimited'],
-    ['allowance', `${evidence.limits} (${limitsFrom}); null sender ${evidence.nullLimits}`],
+    ['meter then', `${whose}${meter || 'unlimited'}`],
+    [
+      'allowance',
+      `${evidence.limits} (${limitsFrom}); null sender ${evidence.nullLimits}${forwards}`,
+    ],
     ['mode', evidence.mode],
     ['frozen', `${shortTime(evidence.frozenAt)} by ${node.host}, process ${node.pid}`],
   )

@@ -12,6 +12,8 @@ export interface TriggerView {
   readonly domain: string | null
   readonly connector: string | null
   readonly ip: string | null
+  /** There where it was the allowance for forwards. */
+  readonly meter?: 'forwarded'
 }
 
 /** A restriction, as JSON. */
@@ -46,5 +48,6 @@ export function triggerView(trigger: Trigger): TriggerView {
     domain: trigger.domain || null,
     connector: trigger.connector || null,
     ip: trigger.ip || null,
+    ...(trigger.meter && { meter: trigger.meter }),
   }
 }

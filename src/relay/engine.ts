@@ -150,8 +150,14 @@ export class Engine {
       const { answer } = await this.ledger.settle(settlement, defaults)
       if (answer === 'TRIPPED') this.indexRestriction(tenant)
       // Nothing was done with them: what is held would stay so.
-      else if (answer !== 'CHARGED' && answer !== 'FORWARDED')
+      else if (answer !== 'CHARGED' && answer !== 'FORWARDED') {
         await this.ledger.refund(tenant, transaction, ordinals, signatures)
+      }
+      if (answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO') {
+        const to = `to ${ordinals.length} recipients`
+        const why = 'another plugin answered data_post before us, or Redis gave no answer'
+        this.events.onError(`mail of ${tenant} ${to} was taken uncounted (${answer}): ${why}`)
+      }
     })
   }
 

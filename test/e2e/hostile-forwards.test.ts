@@ -1,7 +1,7 @@
 // Messages that are made to pass for forwards, or to cost: each gets the right answer on the wire, in bounded time.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { startRelay, type TestRelay, type TestTenant } from '../support'
+import { startRelay, waitFor, type TestRelay, type TestTenant } from '../support'
 import { TestDns } from '../support/dns'
 import { REPLY } from '../support/replies'
 import { keyZones, sealMessage, signer, signMessage } from '../support/signed'
@@ -26,7 +26,7 @@ describe('hostile mail of a tenant that may forward', () => {
       localPlugins: {
         ask_test_dns: `require('node:dns').setServers(['${dns.address}'])`,
       },
-      settings: { forwarded: { arc_sealers: sealer.domain } },
+      settings: { forwarded: { arc_sealers: sealer.domain }, foreign: { action: 'refuse' } },
     })
   })
   after(async () => {
@@ -37,9 +37,14 @@ describe('hostile mail of a tenant that may forward', () => {
   const newTenant = (id: string, limits = '100/1h'): Promise<TestTenant> =>
     relay.tenant(id, { limits, forwardedLimits: '100/1h' })
 
-  async function send(tenant: TestTenant, text: string, to = 'a@far.example'): Promise<string> {
+  async function send(
+    tenant: TestTenant,
+    text: string,
+    to = 'a@far.example',
+    from = NEWS,
+  ): Promise<string> {
     const client = await tenant.connect()
-    const mail = await client.mail(NEWS)
+    const mail = await client.mail(from)
     if (!mail.positive) return mail.raw
     const rcpt = await client.rcpt(to)
     if (!rcpt.positive) return rcpt.raw
@@ -85,6 +90,17 @@ describe('hostile mail of a tenant that may forward', () => {
     assert.deepEqual(await meters(tenant), [5, 0, 0])
     await send(tenant, one)
     assert.deepEqual(await meters(tenant), [5, 1, 0])
+  })
+
+  it('one with the sender of a neighbour is refused once its signature is used up, and not charged', async () => {
+    await relay.tenant('neighbour')
+    const tenant = await newTenant('beside')
+    const text = signMessage(letter(tenant.domain), bank)
+    const sent = (): Promise<string> => send(tenant, text, 'a@far.example', 'x@neighbour.example')
+    for (let copy = 1; copy <= 5; copy++) assert.match(await sent(), /^250 Message Queued /)
+    assert.equal(await sent(), REPLY.foreign)
+    await waitFor(async () => (await tenant.used()) === 0)
+    assert.deepEqual(await meters(tenant), [5, 0, 0])
   })
 
   const seals = async (own: string, sets: number): Promise<string> => {
