@@ -34,7 +34,7 @@ export function addEvidenceCommand(program: Command, io: Io): void {
       'event: as in tenantctl events: id, at, by, reason, scope, trigger (what tripped it, or null),',
       '  windows (the meter in that moment, or null), probation',
       'mode; limits: {unregistered, from: tenant | default | probation, null}',
-      'windows, null_windows: the meters when it was read; each {window, limit, defer, used}',
+      'windows, null_windows, forwarded_windows (null: none): the meters when it was read; each {window, limit, defer, used}',
       'hours: of the 24 hours before, each {at, unregistered, foreign, forwarded, registered, null}:',
       '  counts',
       'domains, connectors, ips, users: the 20 with the most recipients, each {value, and counts};',

@@ -134,7 +134,16 @@ Counts are messages/recipients, times are UTC.
     const found = (await cli.json('evidence', 'contoso')) as Record<string, unknown>
     assert.deepEqual(Object.keys(found), [
       ...['tenant', 'case', 'frozen_at', 'node', 'event', 'mode', 'limits'],
-      ...['windows', 'null_windows', 'hours', 'domains', 'connectors', 'ips', 'users'],
+      ...[
+        'windows',
+        'null_windows',
+        'forwarded_windows',
+        'hours',
+        'domains',
+        'connectors',
+        'ips',
+        'users',
+      ],
       ...['other_domains', 'foreign', 'header_from', 'samples', 'changes'],
     ])
     assert.deepEqual(found['event'], {

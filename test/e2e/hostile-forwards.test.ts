@@ -134,7 +134,7 @@ describe('hostile mail of a tenant that may forward', () => {
     [
       'a key that DNS never gives',
       (own) => signMessage(letter(own), { ...bank, selector: 'silent' }),
-      'dns failure',
+      'out of time',
     ],
   ]
   for (const [at, [what, make, reason]] of cases.entries()) {
