@@ -133,6 +133,7 @@ declare module 'mailauth/lib/arc' {
       readonly privateKey: string
       readonly authResults: string
       readonly cv: string
+      readonly signTime: Date
       /** Names with colons between. */
       readonly headerList?: string
     },

@@ -162,6 +162,8 @@ export async function sealMessage(message: string, options: SealOptions): Promis
     privateKey,
     authResults: options.results,
     cv: options.cv ?? (sets === 0 ? 'none' : 'pass'),
+    // Without it mailauth looks at the clock before and after it signs, and a second may end in between.
+    signTime: new Date(),
     ...(options.headers && { headerList: options.headers.join(':') }),
   })
   return set.toString() + message
