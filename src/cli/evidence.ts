@@ -33,7 +33,7 @@ export function addEvidenceCommand(program: Command, io: Io): void {
       'tenant, case, frozen_at: when it was read, node: {host, pid} of the process that did',
       'event: as in tenantctl events: id, at, by, reason, scope, trigger (what tripped it, or null),',
       '  windows (the meter in that moment, or null), probation',
-      'mode; limits: {unregistered, from: tenant | default | probation, null}',
+      'mode; limits: {unregistered, from: tenant | default | probation, null, forwarded (null: none)}',
       'windows, null_windows, forwarded_windows (null: none): the meters when it was read; each {window, limit, defer, used}',
       'hours: of the 24 hours before, each {at, unregistered, foreign, forwarded, registered, null}:',
       '  counts',
