@@ -25,6 +25,8 @@ export function findOwner(transit: Transit, directory: Directory): Promise<void>
 
 async function askOwner(transit: Transit, directory: Directory, domain: string): Promise<void> {
   const { standing } = transit
+  // The charge, which is sent in this very turn, goes first: on a slow way to Redis it must not wait for this.
+  await Promise.resolve()
   try {
     const owner = await within(DEADLINE, directory.askOwner(domain))
     if (transit.standing === standing) noteOwner(transit, owner)

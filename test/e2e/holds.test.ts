@@ -126,8 +126,12 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
         assert.equal(code, 354)
       }
       await settled(tenant, { held: 150 })
-      const replies = await Promise.all(clients.map((client) => client.message(proven(tenant))))
-      for (const { raw } of replies) assert.match(raw, TAKEN)
+      // Some at a time: what is shown is that holds trip nobody, not how much DNS a busy machine can ask at once.
+      for (let at = 0; at < clients.length; at += 10) {
+        const some = clients.slice(at, at + 10)
+        const replies = await Promise.all(some.map((client) => client.message(proven(tenant))))
+        for (const { raw } of replies) assert.match(raw, TAKEN)
+      }
       await settled(tenant, { forwarded: 150 })
       assert.equal(await tenant.restriction(), undefined)
       await Promise.all(clients.map((client) => client.quit()))
@@ -374,8 +378,7 @@ describe('recipients that are held when Redis hangs at the end of DATA', () => {
         forwardedLimits: '100/1h',
       })
       assert.match(await whileRedisHangs(tenant, { on: accepting, text: make(tenant) }), TAKEN)
-      // What has passed without an answer is counted as unregistered, whatever it has proven.
-      await settled(tenant, { unregistered: 2 })
+      await settled(tenant, make === proven ? { forwarded: 2 } : { unregistered: 2 })
     })
   }
 })

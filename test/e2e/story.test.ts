@@ -263,7 +263,7 @@ describe('the story of a takeover', () => {
       typed('evidence', 'hybrid'),
     ])
     for (let number = 1; number < BANKS; number++) {
-      const row = `^hybrid,[\\d-]+,hybrid/exchange,${bank(number)},1,.*,127\\.77\\.220\\.66,.*<night-${number}@`
+      const row = `^hybrid,[\\d-]+,hybrid/exchange,${bank(number)},unregistered,1,.*,127\\.77\\.220\\.66,.*<night-${number}@`
       assert.match(report, new RegExp(row, 'm'))
     }
     assert.match(addresses, /^127\.77\.220\.66 +30\/117 /m)
