@@ -28,7 +28,7 @@ const PROBATION = 'src/store/lua/probation.lua'
 const RING = 'src/store/lua/ring.lua'
 const SETTLEMENT = 'plugins/settlement.ts'
 
-const WRITE_TRIP = `redis.call('HSET', ask.restriction, 'since', ask.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
+const WRITE_TRIP = `redis.call('HSET', KEYS[3], 'since', ask.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
     'case', case, 'event', event, unpack(trigger_of(ask, over)))`
 
 /** Restricts only when it has seen the answer. */
@@ -242,7 +242,7 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'a trip that raises no event',
     COUNTING,
-    "raise_event(ask.tenant, random, 'restricted', {",
+    "raise_event(KEYS[1], random, 'restricted', {",
     "(function() return '-' end)({",
   ),
   fault('a lift that keeps the usage', LIFT, "ARGV[3] ~= '1'", 'false'),

@@ -218,6 +218,10 @@ describe('tenantctl', () => {
       writeFileSync(file, 'id: site\ntenants:\n  contoso: {}\n')
       const backup = path.join(path.dirname(file), 'backup.jsonl')
       await writeLines(backup, EMPTY, [])
+      const config = path.join(path.dirname(file), 'config')
+      mkdirSync(config)
+      mkdirSync(path.join(path.dirname(file), 'queue'))
+      writeFileSync(path.join(config, 'unregistered-domain.ini'), '')
       const lines = [
         'tenant add a',
         'tenant set a --mode off',
@@ -253,6 +257,7 @@ describe('tenantctl', () => {
         'case check a:1 proof --note b',
         'case close a:1 --note b',
         'events',
+        `queue a --config ${config}`,
         'suggest a',
         `apply ${file}`,
         `backup ${backup}`,

@@ -37,7 +37,7 @@ const KEYLESS = new Set(['TIME', 'PUBLISH'])
 const ALL_KEYS = new Set(['DEL', 'UNLINK', 'EXISTS', 'TOUCH'])
 /** Commands whose subcommand comes before the key. */
 const CONTAINERS = new Set(['XGROUP', 'XINFO'])
-const KEY = /^KEYS\[\d+\]$/
+const KEY = /^KEYS\[\w+\]$/
 
 /**
  * The places in a script where a key is neither one of KEYS nor a parameter that is given one of KEYS by every caller.

@@ -91,6 +91,7 @@ describe('applying a tenants file', () => {
       mode: 'monitor',
       limits: '300/1h',
       nullLimits: undefined,
+      forwardedLimits: undefined,
       contact: undefined,
       source: 'file:site-a',
       domains: [

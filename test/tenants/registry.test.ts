@@ -34,6 +34,7 @@ describe('tenants', () => {
       mode: 'monitor',
       limits: '300/1h, 1500/1d',
       nullLimits: undefined,
+      forwardedLimits: undefined,
       contact: undefined,
       source: 'root',
       createdAt: tenant.createdAt,

@@ -60,6 +60,7 @@ describe('a snapshot', () => {
       restricted: undefined,
       restrictedBy: '',
       case: '',
+      forwards: false,
       domains: new Map([
         ['contoso.com', true],
         ['contoso.net', false],

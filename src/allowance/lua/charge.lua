@@ -116,7 +116,7 @@ local limits = limits_in_force(tenant[3] or default_limits, probation)
 if #limits == 0 then return answer_only('CHARGED') end
 
 local ask = {
-  tenant = KEYS[1], usage = KEYS[2], restriction = KEYS[3], receipt = KEYS[4], meter = meter, limits = limits,
+  meter = meter, limits = limits,
   created = tenant[1], recipients = 1, now = now, percents = percents, facts = ARGV[5], ordinal = ordinal,
   probation = probation,
 }

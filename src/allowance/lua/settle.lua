@@ -114,7 +114,7 @@ else
 end
 
 local ask = {
-  tenant = KEYS[1], usage = KEYS[2], restriction = KEYS[3], receipt = KEYS[4], meter = meter, limits = limits,
+  meter = meter, limits = limits,
   created = tenant[1], recipients = #left, now = now, percents = percents, facts = ARGV[4], ordinal = left[1],
   probation = probation,
 }

@@ -1,8 +1,8 @@
 -- Recipients in the windows of a meter: what these hold, which limit would be gone past, and then either the trip or the
 -- count. Needs clock, change, ring, limits, event, edges and case.
 --
--- `ask` says what is asked: the keys tenant, usage, restriction and receipt; meter, limits, created (the tenant's
--- createdAt), recipients (how many at once), now, percents (of a limit, that are told), facts (domain, connector and
+-- The first KEYS of the script are tenant, usage, restriction and receipt. `ask` says what is asked: meter, limits, created
+-- (the tenant's createdAt), recipients (how many at once), now, percents (of a limit, that are told), facts (domain, connector and
 -- address, joined by tabs), ordinal (of the first recipient) and probation. read_windows adds what it finds.
 local RECEIPT_TTL = 3600000
 
@@ -11,7 +11,7 @@ local function read_windows(ask)
   local fields = { 'generation' }
   for at, limit in ipairs(limits) do fields[at + 1] = meter .. limit.window end
   fields[#fields + 1] = 'warned'
-  local usage = redis.call('HMGET', ask.usage, unpack(fields))
+  local usage = redis.call('HMGET', KEYS[2], unpack(fields))
   ask.fields, ask.generation, ask.warned = fields, usage[1] or ask.created, usage[#fields] or ''
 
   for at, limit in ipairs(limits) do
@@ -58,7 +58,7 @@ end
 
 -- The transaction, and what makes a token or an id of this recipient another than all others.
 local function names_of_recipient(ask)
-  local transaction = string.match(ask.receipt, ':receipt:(.*)$')
+  local transaction = string.match(KEYS[4], ':receipt:(.*)$')
   return transaction, ask.ordinal .. ':' .. transaction
 end
 
@@ -73,27 +73,27 @@ local function trip(ask)
   local reason = (ask.meter == 'f' and 'forwarded allowance of ' or 'allowance of ') .. over.text .. ' exceeded'
     .. (ask.recipients > 1 and ' by a message to ' .. ask.recipients .. ' recipients' or '')
     .. (ask.probation and ' within probation' or '')
-  local case = open_case(ask.tenant)
+  local case = open_case(KEYS[1])
   local transaction, random = names_of_recipient(ask)
   local windows = {}
   for at, limit in ipairs(limits) do
     windows[at] = { window = limit.window, limit = limit.count, used = limit.used }
   end
-  local event = raise_event(ask.tenant, random, 'restricted', {
+  local event = raise_event(KEYS[1], random, 'restricted', {
     scope = 'unregistered', by = 'automatic', reason = reason, case = case, trigger = facts_of(ask, over),
     windows = windows, probation = ask.probation and true or false, transaction = transaction,
   })
-  redis.call('HSET', ask.restriction, 'since', ask.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
+  redis.call('HSET', KEYS[3], 'since', ask.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
     'case', case, 'event', event, unpack(trigger_of(ask, over)))
-  if ask.probation then redis.call('HSET', ask.restriction, 'probation', '1') end
-  change_tenant(ask.tenant, 'state', random)
+  if ask.probation then redis.call('HSET', KEYS[3], 'probation', '1') end
+  change_tenant(KEYS[1], 'state', random)
   return case
 end
 
 -- Notes the first would-be trip of a tenant in monitor; 1: this is it.
 local function note_would_trip(ask)
   local would_trip = { 'since', ask.now, unpack(trigger_of(ask, ask.over)) }
-  return redis.call('HSETNX', ask.usage, 'wouldTrip', table.concat(would_trip, '\t'))
+  return redis.call('HSETNX', KEYS[2], 'wouldTrip', table.concat(would_trip, '\t'))
 end
 
 -- Tells which edges are reached, and which have ended; of a window, the highest of those that are reached at once.
@@ -105,7 +105,7 @@ local function tell_edges(ask)
   for _, edge in ipairs(open_edges(text)) do
     local is_ours = string.sub(edge.field, 1, 1) == ask.meter
     if is_ours and edge.percent > (levels[edge.field] or 0) and may_end(edge, now) then
-      end_edge(ask.tenant, random, edge)
+      end_edge(KEYS[1], random, edge)
     else
       told[edge.field] = math.max(told[edge.field] or 0, edge.percent)
       left[#left + 1] = edge
@@ -117,12 +117,12 @@ local function tell_edges(ask)
       limit.reached = levels[field]
       local facts = facts_of(ask, limit)
       facts.percent = limit.reached
-      local event = raise_event(ask.tenant, random, 'allowance', facts)
+      local event = raise_event(KEYS[1], random, 'allowance', facts)
       left[#left + 1] = { field = field, percent = limit.reached, event = event, told = now }
     end
   end
   local now_open = edges_text(left)
-  if now_open ~= text then redis.call('HSET', ask.usage, 'warned', now_open) end
+  if now_open ~= text then redis.call('HSET', KEYS[2], 'warned', now_open) end
 end
 
 -- Counts the recipients. Returns the fields and values that hold the windows then, the buckets that they are in, and
