@@ -173,7 +173,9 @@ export class Settling {
     // The client went away: Haraka does not take the message any more (plugins.js, run_next_hook).
     if (transit.hasEnded) return undefined
     if (proof.kind === 'none' && this.refusesForeign(transit, snapshot)) {
-      return this.refuseForeign(connection, transit, recipients.length)
+      transit.refused += recipients.length
+      this.report.refused(connection, transit, 'foreign')
+      return REPLIES.foreign
     }
     return this.count(connection, transit, snapshot, { engine, charges, recipients, proof })
   }
@@ -181,12 +183,6 @@ export class Settling {
   private refusesForeign({ standing }: Transit, snapshot: Snapshot): boolean {
     const config = this.config()
     return modeOf(snapshot, config) === 'enforce' && isRefusedForeign(standing, config)
-  }
-
-  private refuseForeign(connection: Connection, transit: Transit, recipients: number): Answer {
-    transit.refused += recipients
-    this.report.refused(connection, transit, 'foreign')
-    return REPLIES.foreign
   }
 
   private async count(
@@ -201,6 +197,7 @@ export class Settling {
     const settlement: Settlement = {
       ...{ tenant, ...sender, transaction: transit.transaction.uuid },
       meter: proof.kind === 'none' ? 'unregistered' : 'forwarded',
+      provenOnly: this.refusesForeign(transit, snapshot),
       ...{ ordinals: recipients.map(({ ordinal }) => ordinal), signatures },
     }
     for (const each of recipients) each.signatures = signatures
@@ -233,12 +230,6 @@ export class Settling {
   ): Answer {
     const { answer } = result
     const { tenant } = recipients[0]!
-    // Its signature has proven enough: it is what it would be without.
-    if (answer === 'CHARGED' && this.refusesForeign(transit, snapshot)) {
-      charges.closeAll(recipients, 'counted')
-      charges.drop(recipients)
-      return this.refuseForeign(connection, transit, recipients.length)
-    }
     const isCounted = answer === 'CHARGED' || answer === 'FORWARDED'
     if (isCounted || answer === 'TRIPPED')
       charges.closeAll(recipients, isCounted ? 'counted' : 'none')

@@ -2,6 +2,7 @@
 export type ChargeAnswer =
   | 'CHARGED'
   | 'FORWARDED'
+  | 'UNPROVEN'
   | 'HELD'
   | 'BUSY'
   | 'TRIPPED'

@@ -64,6 +64,8 @@ export interface Settlement extends Circumstances {
   /** What the message is taken for: `forwarded` counts as unregistered where its signatures have proven enough. */
   readonly meter: Exclude<Meter, 'null'>
   readonly ordinals: readonly number[]
+  /** With `forwarded`: nothing is counted where it would have to count as unregistered. */
+  readonly provenOnly?: boolean
   /** What proves a forward: hashes of signatures. Each proves five recipients in the longest window. */
   readonly signatures: readonly string[]
 }
@@ -77,7 +79,7 @@ export interface SettlementResult extends ChargeResult {
 }
 
 /** What the scripts read of the defaults, by meter. */
-interface Settings extends Readonly<Record<Meter, string>> {
+interface Settings extends Readonly<Record<Meter | 'provenOnly', string>> {
   readonly from: Defaults
 }
 
@@ -286,7 +288,7 @@ export class Ledger {
     const args = [
       settlement.ordinals.join(','),
       notAfter,
-      this.settingsOf(defaults)[meter],
+      this.settingsOf(defaults)[settlement.provenOnly === true ? 'provenOnly' : meter],
       `${settlement.domain}\t${settlement.connector}\t${settlement.ip}`,
       SIGNATURE_TTL,
       ...namesOf(settlement),
@@ -308,7 +310,7 @@ export class Ledger {
   }
 
   /** What the script reads of the defaults; they are other ones only when the configuration has changed. */
-  private settingsOf(defaults: Defaults): Readonly<Record<Meter, string>> {
+  private settingsOf(defaults: Defaults): Settings {
     if (this.settings?.from !== defaults) {
       const { mode, override = '', limits, nullLimits, warnAt, acceptsForwards } = defaults
       const forwards = acceptsForwards ? 'a' : 'r'
@@ -317,6 +319,7 @@ export class Ledger {
         from: defaults,
         unregistered: `u\t${most}`,
         forwarded: `f\t${most}`,
+        provenOnly: `p\t${most}`,
         null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}\t\t${forwards}`,
       }
     }

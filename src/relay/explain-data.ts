@@ -21,7 +21,7 @@ export interface DataQuestion {
   readonly config: Config
   /** What Redis would do with its recipients, changing nothing. */
   readonly preview: (
-    message: Pick<Settlement, 'meter' | 'signatures' | 'domain'>,
+    message: Pick<Settlement, 'meter' | 'provenOnly' | 'signatures' | 'domain'>,
   ) => Promise<SettlementResult>
 }
 
@@ -58,12 +58,14 @@ export async function explainUnregistered(question: DataQuestion): Promise<DataA
     return { findings: [...findings, text] }
   }
   const isProven = proof.kind !== 'none'
-  const enforcing = modeOf(snapshot, config) === 'enforce'
-  if (!isProven && enforcing && isRefusedForeign(standing, config)) {
+  const refusesForeign =
+    modeOf(snapshot, config) === 'enforce' && isRefusedForeign(standing, config)
+  if (!isProven && refusesForeign) {
     return { outcome: refused(REPLIES.foreign), findings }
   }
   const result = await question.preview({
     meter: isProven ? 'forwarded' : 'unregistered',
+    provenOnly: refusesForeign,
     signatures: isProven ? proof.signatures : [],
     domain: standing.domain ?? '',
   })

@@ -12,6 +12,7 @@ export interface Outcome {
   readonly token:
     | 'allowance'
     | 'held'
+    | 'foreign'
     | 'registered'
     | 'off'
     | 'restricted'
@@ -31,6 +32,7 @@ const UNDECIDABLE: Outcome = {
 const OUTCOMES: Readonly<Record<Answer, Outcome>> = {
   CHARGED: { verdict: 'pass', reply: undefined, token: 'allowance' },
   FORWARDED: { verdict: 'pass', reply: undefined, token: 'allowance' },
+  UNPROVEN: { verdict: 'refuse', reply: REPLIES.foreign, token: 'foreign' },
   HELD: { verdict: 'pass', reply: undefined, token: 'held' },
   BUSY: { verdict: 'tempfail', reply: REPLIES.deferred, token: 'deferred' },
   REGISTERED: { verdict: 'pass', reply: undefined, token: 'registered' },

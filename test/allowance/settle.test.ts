@@ -13,6 +13,7 @@ interface Message {
   readonly meter?: Settlement['meter']
   readonly signatures?: readonly string[]
   readonly acceptsForwards?: boolean
+  readonly provenOnly?: boolean
 }
 
 /** A message whose recipients are held. */
@@ -39,11 +40,12 @@ class Held {
     meter = 'forwarded',
     signatures = [],
     acceptsForwards = false,
+    provenOnly = false,
   }: Message = {}): Promise<SettlementResult> {
     const { transaction, ordinals } = this
     return this.allowance.ledger.settle(
       {
-        ...{ tenant: 'contoso', transaction, meter, ordinals, signatures },
+        ...{ tenant: 'contoso', transaction, meter, ordinals, signatures, provenOnly },
         ...{ domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' },
       },
       { ...DEFAULTS, acceptsForwards },
@@ -280,6 +282,22 @@ describe('a signature', () => {
     await (await Held.of(allowance, 1)).settle({ signatures: ['s1'] })
     const longer = await client.pttl(keys.signature('contoso', 's1'))
     assert.ok(longer > 86_300_000 && longer <= 86_400_000, `${longer} ms`)
+  })
+})
+
+describe('a message that is a forward or nothing', () => {
+  it('counts for nothing where its signature is used up, and trips nobody', async () => {
+    const allowance = await Allowance.create({ limits: '1/1h', forwardedLimits: '99/1h' })
+    const proof = { signatures: ['s1'], provenOnly: true }
+    assert.equal((await (await Held.of(allowance, 5)).settle(proof)).answer, 'FORWARDED')
+    const held = await Held.of(allowance, 2)
+    const { answer, exhausted } = await held.settle(proof)
+    assert.deepEqual([answer, exhausted], ['UNPROVEN', true])
+    assert.equal(await held.refund(proof.signatures), 2)
+    assert.deepEqual(numbersOf(await allowance.usage()), {
+      ...{ unregistered: [0], forwarded: [5], held: 0 },
+    })
+    assert.equal(await allowance.restriction(), undefined)
   })
 })
 

@@ -5,7 +5,7 @@
 -- KEYS[6 …] counters of the signatures that prove a forward
 -- ARGV[1] ordinals of the recipients, joined by commas
 -- ARGV[2] not-after: server time in ms past which nothing is done any more; `dry`: only say what would happen
--- ARGV[3] meter (u: unregistered, f: forwarded), override, mode and limits for unregistered mail of a tenant that has
+-- ARGV[3] meter (u: unregistered, f: forwarded, or else unregistered, p: forwarded or nothing), override, mode and limits for unregistered mail of a tenant that has
 --         none of its own, the percentages of a limit that are told, and whether proven forwards of a restricted tenant
 --         are accepted (a) or refused (r), joined by tabs
 -- ARGV[4] domain, connector and address for the trigger, joined by tabs
@@ -15,6 +15,7 @@
 -- Reply: { text, meter: f or u, 1 if the signatures prove nothing any more, else 0 }; the text as that of charge.lua.
 -- CHARGED     counted as unregistered
 -- FORWARDED   counted as forwarded
+-- UNPROVEN    not counted: forwarded or nothing, and the signatures prove nothing any more, or there is no allowance
 -- TRIPPED, RESTRICTED, ZERO, DEFER, REGISTERED, EXPIRED, OFF, GONE: as there; the holds go on, a refund ends them
 --
 -- @include clock
@@ -38,6 +39,8 @@ local now = now_ms()
 local dry = ARGV[2] == 'dry'
 local meter, override, default_mode, default_limits, percents, when_restricted =
   string.match(ARGV[3], '^(.)\t(.-)\t(.-)\t(.-)\t(.-)\t(.*)$')
+local proven_only = meter == 'p'
+if proven_only then meter = 'f' end
 local exhausted = 0
 
 local function reply(text)
@@ -100,7 +103,10 @@ if meter == 'f' then
   for at = 6, #KEYS do
     if (tonumber(redis.call('GET', KEYS[at]) or '') or 0) + #left > MOST_PROVEN then exhausted = 1 end
   end
-  if exhausted == 1 or not tenant[5] then meter = 'u' end
+  if exhausted == 1 or not tenant[5] then
+    meter = 'u'
+    if proven_only then return reply(answer_only('UNPROVEN')) end
+  end
 end
 local forwarded = meter == 'f'
 if scope and not (forwarded and when_restricted == 'a') then return restricted() end
