@@ -6,6 +6,15 @@ import type { Connection, Next } from './haraka'
 /** What a hook answers: CONT where it is `undefined`, OK where it says so. */
 export type Answer = Reply | 'ok' | undefined
 
+/** What one part answers, else what the next one does: at once, unless the first has to wait. */
+export function orElse(
+  answer: Answer | Promise<Answer>,
+  next: () => Answer | Promise<Answer>,
+): Answer | Promise<Answer> {
+  if (answer instanceof Promise) return answer.then((settled) => settled ?? next())
+  return answer ?? next()
+}
+
 const DSNS = new Map<Reply, DSN>(
   Object.values(REPLIES).map((reply: Reply) => [reply, toDsn(reply)]),
 )

@@ -110,9 +110,24 @@ export class Hooks {
 
   /** The message is there: what was held for it is charged. */
   dataPost(connection: Connection): Result {
-    const transit = this.sessions.get(connection)?.transit
-    if (!transit || transit.transaction !== connection.transaction) return undefined
+    const transit = this.present(connection)
+    if (!transit) return undefined
     return this.settling.settle(connection, transit) ?? this.headerFrom.check(connection, transit)
+  }
+
+  /**
+   * The message is about to be taken: what is held still, since another plugin's OK to data_post kept our hook from
+   * running, is charged now. Haraka says a refusal with code and text of its own hook (connection.js, queue_respond).
+   */
+  queue(connection: Connection): Result {
+    const transit = this.present(connection)
+    return transit && this.settling.settle(connection, transit)
+  }
+
+  /** The transaction on its way, as we know it; `undefined`: another one, or none. */
+  private present(connection: Connection): Transit | undefined {
+    const transit = this.sessions.get(connection)?.transit
+    return transit?.transaction === connection.transaction ? transit : undefined
   }
 
   /**

@@ -7,7 +7,7 @@ import { REPLIES } from '../src/relay/reply'
 import { isSrs, type Sides } from '../src/srs/address'
 import { rewriteSender } from '../src/srs/rewrite'
 import { unwrap } from '../src/srs/unwrap'
-import type { Answer } from './guard'
+import { orElse, type Answer } from './guard'
 import type { Connection, Outbound, Plugin, Transaction } from './haraka'
 import { lineOf, Quiet } from './quiet'
 import type { TransactionNote } from './transit'
@@ -61,9 +61,7 @@ export class Srs {
     params: readonly [HarakaAddress],
   ): Answer | Promise<Answer> {
     if (this.config().srs.domain === '') return answer
-    return answer instanceof Promise
-      ? answer.then((settled) => settled ?? this.rcpt(connection, params))
-      : (answer ?? this.rcpt(connection, params))
+    return orElse(answer, () => this.rcpt(connection, params))
   }
 
   /**

@@ -19,7 +19,7 @@ import { Appointment, appointWorker, hearAppointment } from './appointment'
 import { logAlert } from './alert-line'
 import { logAudit } from './audit-line'
 import { Egress } from './egress'
-import { guarded } from './guard'
+import { guarded, orElse } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
 import { HeldQueue } from './held-queue'
 import { Hooks } from './hooks'
@@ -264,10 +264,12 @@ function registerHooks(plugin: Plugin, { hooks, srs }: Process): void {
     on_end: quietly((connection) => hooks.end(connection)),
     // A bounce that could go the wrong way comes again.
     on_queue: guarded(
-      (connection: Connection) => srs.queue(connection),
+      (connection: Connection) => orElse(hooks.queue(connection), () => srs.queue(connection)),
       (error, connection) => hooks.failed(error, connection) ?? REPLIES.undecidable,
     ),
-    on_queue_outbound: quietly((connection) => srs.queueOutbound(connection)),
+    on_queue_outbound: guard((connection) =>
+      orElse(hooks.queue(connection), () => srs.queueOutbound(connection)),
+    ),
     on_send: quietly((connection) => srs.beforeOutbound(connection)),
   }
   Object.assign(plugin, methods)

@@ -149,9 +149,10 @@ describe('our hooks', () => {
   it('ask Redis once for each recipient of unregistered mail, at rcpt_ok', async () => {
     const hooks = newHooks()
     const connection = sessionOf('x@stolen.example')
-    // The first charge of a process asks the server's clock too.
+    // The first charge of a process asks the server's clock too, and the first of a sender whose its domain is.
     assert.equal(hooks.mail(connection), undefined)
     await hooks.rcptOk(connection, FAR[0])
+    await engine.directory.askOwner('stolen.example')
     await redis.resetCommandStats()
     assert.equal(hooks.rcpt(connection, FAR), undefined)
     assert.deepEqual(await redis.commandStats(), {})
