@@ -1,18 +1,14 @@
 import type { ChargeResult } from '../src/allowance/charge-answer'
-import type { Charge, Defaults } from '../src/allowance/ledger'
-import type { Config } from '../src/config'
+import type { Charge } from '../src/allowance/ledger'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
-import type { Engine } from '../src/relay/engine'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
 import type { Answer } from './guard'
 import type { Connection } from './haraka'
-import type { Report } from './report'
+import { chargesOf, uncounted, type Means } from './means'
 import { answeredRecipients } from './settlement'
 import type { Transit } from './transit'
-import type { Troubles } from './troubles'
-import { uncounted } from './uncounted'
 
 /** Answers that say nothing new about the tenant. */
 const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
@@ -26,13 +22,7 @@ const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
 
 /** What happens to a recipient that is to be counted. */
 export class Charging {
-  constructor(
-    private readonly report: Report,
-    private readonly config: () => Config,
-    private readonly defaults: () => Defaults,
-    private readonly engine: () => Engine | undefined,
-    private readonly troubles: Troubles,
-  ) {}
+  constructor(private readonly means: Means) {}
 
   /** Counts the recipient, and answers by what Redis says. */
   charge(
@@ -40,7 +30,7 @@ export class Charging {
     transit: Transit,
     meter: Charge['meter'],
   ): Answer | Promise<Answer> {
-    const engine = this.engine()
+    const engine = this.means.engine()
     const { attribution, snapshot, standing, transaction } = transit
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
     if (transit.hasEnded) return undefined
@@ -48,14 +38,12 @@ export class Charging {
     if (registryState !== 'usable') {
       const reason =
         registryState === 'unknown' ? 'no connection to Redis' : `registry-${registryState}`
-      const reply = this.uncounted(transit, reason)
+      const reply = uncounted(this.means, transit, 1, reason)
       if (reply === undefined) transit.passed++
       return reply
     }
 
-    const charges = transit.chargesWith(engine.refund, (settlement) =>
-      engine.settleLater(settlement, this.defaults()),
-    )
+    const charges = chargesOf(transit, engine, this.means)
     const sender = {
       domain: standing.domain ?? '',
       connector: attribution.connector ?? '',
@@ -74,7 +62,7 @@ export class Charging {
           connector: sender.connector,
           ip: sender.ip,
         },
-        this.defaults(),
+        this.means.defaults(),
       )
       .then(
         (result) => this.charged(connection, transit, charges, charge, snapshot.stateToken, result),
@@ -91,30 +79,30 @@ export class Charging {
     result: ChargeResult,
   ): Answer {
     const { answer } = result
-    this.troubles.over('charge')
+    this.means.troubles.over('charge')
     charges.close(charge, stateAfter(result))
-    const outcome = outcomeOf(result, this.config())
+    const outcome = outcomeOf(result, this.means.config())
     let reply: Answer = outcome.reply
     charge.passes = outcome.verdict === 'pass' && answer !== 'OFF'
     if (answer === 'REGISTERED') transit.isRegistered = true
     if (outcome.verdict === 'refuse') transit.refused++
     if (answer === 'CHARGED') {
-      this.report.charged(connection, transit, result)
+      this.means.report.charged(connection, transit, result)
       if (result.windows.some(({ reached }) => reached > 0))
-        this.engine()?.eventsPending(charge.tenant)
+        this.means.engine()?.eventsPending(charge.tenant)
     } else if (answer === 'TRIPPED') {
-      this.engine()?.indexRestriction(charge.tenant)
-      this.engine()?.eventsPending(charge.tenant)
-      this.report.tripped(connection, transit, result, connection.remote.ip)
+      this.means.engine()?.indexRestriction(charge.tenant)
+      this.means.engine()?.eventsPending(charge.tenant)
+      this.means.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
-      reply = this.uncounted(transit, `charge ${answer.toLowerCase()}`)
+      reply = uncounted(this.means, transit, 1, `charge ${answer.toLowerCase()}`)
       charge.passes = reply === undefined
     } else if (outcome.reply) {
       if (outcome.verdict === 'tempfail') transit.deferred++
-      this.report.refused(connection, transit, outcome.token)
+      this.means.report.refused(connection, transit, outcome.token)
     }
     // Redis knows better than this process: catch up.
-    const directory = this.engine()?.directory
+    const directory = this.means.engine()?.directory
     if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
       directory?.restrictionSeen(charge.tenant, result.scope, stateToken)
     } else if (result.stale || !EXPECTED.has(answer)) {
@@ -133,19 +121,15 @@ export class Charging {
     charge: RecipientCharge,
     error: unknown,
   ): Answer {
-    const engine = this.engine()
-    this.troubles.tell('charge', error)
+    const engine = this.means.engine()
+    this.means.troubles.tell('charge', error)
     // Perhaps it is held: then it is to be settled with its message.
     const state = transit.snapshot?.forwards ? 'held' : 'unknown'
     charges.close(charge, engine?.store.changedNothing(error) ? 'none' : state)
-    const reply = this.uncounted(transit, redisFailure(error))
+    const reply = uncounted(this.means, transit, 1, redisFailure(error))
     charge.passes = reply === undefined
     if (reply !== undefined) charges.drop([charge])
     return reply
-  }
-
-  private uncounted(transit: Transit, reason: string): Answer {
-    return uncounted({ report: this.report, config: this.config() }, transit, 1, reason)
   }
 }
 

@@ -63,9 +63,10 @@ export class Hooks {
   ) {
     this.report = new Report(plugin)
     this.troubles = new Troubles(plugin, addressOf(config().redis))
-    const defaults = defaultsOfNow(config)
-    this.charging = new Charging(this.report, config, defaults, engine, this.troubles)
-    this.settling = new Settling(this.report, config, defaults, engine, this.troubles, proveForward)
+    const { report, troubles } = this
+    const means = { report, config, defaults: defaultsOfNow(config), engine, troubles }
+    this.charging = new Charging(means)
+    this.settling = new Settling(means, proveForward)
     this.quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
     this.recording = new Recording(config, engine, this.quiet)
     this.headerFrom = new HeaderFrom(

@@ -1,5 +1,4 @@
-import type { Defaults, Settlement, SettlementResult } from '../src/allowance/ledger'
-import type { Config } from '../src/config'
+import type { Settlement, SettlementResult } from '../src/allowance/ledger'
 import { within } from '../src/deadline'
 import type { NoProof, Proof } from '../src/forwarded/prove'
 import { toDomain } from '../src/names/domain'
@@ -13,11 +12,10 @@ import { redisFailure } from '../src/store/failure'
 import { acceptedDomainOf, type Snapshot } from '../src/tenants/snapshot'
 import type { Answer } from './guard'
 import type { Connection } from './haraka'
-import type { NotForwarded, Report } from './report'
+import { chargesOf, uncounted, type Means } from './means'
+import type { NotForwarded } from './report'
 import { acceptedRecipients, mayBeTaken } from './settlement'
 import type { Transit } from './transit'
-import type { Troubles } from './troubles'
-import { uncounted } from './uncounted'
 
 /** How long a message waits for a tenant that this process does not know any more, in ms. */
 const LOAD_DEADLINE = 5000
@@ -55,18 +53,14 @@ interface Message {
  */
 export class Settling {
   constructor(
-    private readonly report: Report,
-    private readonly config: () => Config,
-    private readonly defaults: () => Defaults,
-    private readonly engine: () => Engine | undefined,
-    private readonly troubles: Troubles,
+    private readonly means: Means,
     private readonly prove: Prove,
   ) {}
 
   /** Answers to data_post; at once where nothing was held, as with nearly all mail. */
   settle(connection: Connection, transit: Transit): Answer | Promise<Answer> {
     const held = transit.charges?.held()
-    if (!held || held.size === 0) return undefined
+    if (!held || held.length === 0) return undefined
     transit.isSettling = true
     return this.settleAll(connection, transit, transit.charges!, held).finally(
       () => (transit.isSettling = false),
@@ -86,22 +80,20 @@ export class Settling {
     snapshot: Snapshot,
     domain: string,
   ): Answer | Promise<Answer> {
-    const engine = this.engine()
+    const engine = this.means.engine()
     if (!engine) return REPLIES.undecidable
-    const charges = transit.chargesWith(engine.refund, (settlement) =>
-      engine.settleLater(settlement, this.defaults()),
-    )
+    const charges = chargesOf(transit, engine, this.means)
     const ranks = acceptedRecipients(transit.transaction).flatMap(({ rank, address }) =>
       charges.has(rank) || isOwn(address, snapshot) ? [] : [rank],
     )
     if (ranks.length === 0) return undefined
     transit.countsAs(domain)
     transit.passed = Math.max(0, transit.passed - ranks.length)
-    const config = this.config()
+    const config = this.means.config()
     const { restricted } = snapshot
     if (restricted !== undefined && modeOf(snapshot, config) === 'enforce') {
       transit.refused += ranks.length
-      this.report.refused(connection, transit, 'restricted')
+      this.means.report.refused(connection, transit, 'restricted')
       const known = { answer: 'RESTRICTED', scope: restricted, case: snapshot.case } as const
       return outcomeOf(known, config).reply
     }
@@ -138,7 +130,7 @@ export class Settling {
     connection: Connection,
     transit: Transit,
     charges: Charges,
-    held: ReadonlyMap<string, readonly RecipientCharge[]>,
+    held: ReturnType<Charges['held']>,
   ): Promise<Answer> {
     const wasTaken = mayBeTaken(transit.transaction)
     for (const [tenant, all] of held) {
@@ -146,7 +138,7 @@ export class Settling {
       if (recipients.length === 0) continue
       const answer = await this.settleTenant(connection, transit, charges, tenant, recipients)
       if (answer !== undefined) {
-        for (const each of [...held.values()].flat()) each.passes = false
+        for (const each of held.flatMap(([, every]) => every)) each.passes = false
         return answer
       }
     }
@@ -160,28 +152,28 @@ export class Settling {
     tenant: string,
     recipients: readonly RecipientCharge[],
   ): Promise<Answer> {
-    const engine = this.engine()
+    const engine = this.means.engine()
     const snapshot = engine && (await knownOrLoaded(engine, tenant))
     if (!engine || !snapshot) return this.uncounted(transit, charges, recipients, 'tenant-unknown')
     const { registryState } = engine
     if (registryState !== 'usable') {
       return this.uncounted(transit, charges, recipients, `registry-${registryState}`)
     }
-    const { arcSealers } = this.config().forwarded
+    const { arcSealers } = this.means.config().forwarded
     const isAccepted = (domain: string): boolean => acceptedDomainOf(snapshot, domain) !== undefined
     const proof = await this.prove(transit, isAccepted, arcSealers)
     // The client went away: Haraka does not take the message any more (plugins.js, run_next_hook).
     if (transit.hasEnded) return undefined
     if (proof.kind === 'none' && this.refusesForeign(transit, snapshot)) {
       transit.refused += recipients.length
-      this.report.refused(connection, transit, 'foreign')
+      this.means.report.refused(connection, transit, 'foreign')
       return REPLIES.foreign
     }
     return this.count(connection, transit, snapshot, { engine, charges, recipients, proof })
   }
 
   private refusesForeign({ standing }: Transit, snapshot: Snapshot): boolean {
-    const config = this.config()
+    const config = this.means.config()
     return modeOf(snapshot, config) === 'enforce' && isRefusedForeign(standing, config)
   }
 
@@ -203,9 +195,9 @@ export class Settling {
     for (const each of recipients) each.signatures = signatures
     let result: SettlementResult
     try {
-      result = await engine.ledger.settle(settlement, this.defaults())
+      result = await engine.ledger.settle(settlement, this.means.defaults())
     } catch (error) {
-      this.troubles.tell('charge', error)
+      this.means.troubles.tell('charge', error)
       const reason = redisFailure(error)
       if (engine.store.changedNothing(error)) {
         return this.uncounted(transit, charges, recipients, reason)
@@ -215,9 +207,9 @@ export class Settling {
         recipients.filter(({ state }) => state === 'pending'),
         'unknown',
       )
-      return uncounted(this.policy, transit, recipients.length, reason)
+      return uncounted(this.means, transit, recipients.length, reason)
     }
-    this.troubles.over('charge')
+    this.means.troubles.over('charge')
     return this.counted(connection, transit, snapshot, message, result)
   }
 
@@ -235,26 +227,26 @@ export class Settling {
       charges.closeAll(recipients, isCounted ? 'counted' : 'none')
     // Nothing was done with them: their holds must not wait for the message to end.
     else charges.drop(recipients)
-    const outcome = outcomeOf(result, this.config())
+    const outcome = outcomeOf(result, this.means.config())
     if (proof.kind !== 'none' && result.meter === 'forwarded' && DECIDED.has(answer)) {
       transit.isForwarded()
     }
     if (answer === 'REGISTERED') transit.isRegistered = true
     if (isCounted) {
-      this.report.settled(connection, transit, recipients.length, result, proof)
+      this.means.report.settled(connection, transit, recipients.length, result, proof)
       if (result.windows.some(({ reached }) => reached > 0)) engine.eventsPending(tenant)
     } else if (answer === 'TRIPPED') {
       transit.refused += recipients.length
       engine.indexRestriction(tenant)
       engine.eventsPending(tenant)
-      this.report.tripped(connection, transit, result, connection.remote.ip)
+      this.means.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
       const reason = `settle ${answer.toLowerCase()}`
-      return uncounted(this.policy, transit, recipients.length, reason)
+      return uncounted(this.means, transit, recipients.length, reason)
     } else if (outcome.reply) {
       if (outcome.verdict === 'refuse') transit.refused += recipients.length
       else transit.deferred += recipients.length
-      this.report.refused(connection, transit, outcome.token)
+      this.means.report.refused(connection, transit, outcome.token)
     }
     if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
       engine.directory.restrictionSeen(tenant, result.scope, snapshot.stateToken)
@@ -262,10 +254,6 @@ export class Settling {
       engine.directory.refresh(tenant)
     }
     return outcome.reply
-  }
-
-  private get policy(): Parameters<typeof uncounted>[0] {
-    return { report: this.report, config: this.config() }
   }
 
   /** Nothing was done with them, and nothing is to be done any more. */
@@ -276,7 +264,7 @@ export class Settling {
     reason: string,
   ): Answer {
     charges.drop(recipients)
-    return uncounted(this.policy, transit, recipients.length, reason)
+    return uncounted(this.means, transit, recipients.length, reason)
   }
 }
 

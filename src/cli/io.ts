@@ -36,3 +36,10 @@ export function processIo(): Io {
       }),
   }
 }
+
+/** All that comes on stdin. */
+export async function readStdin({ stdin }: Io): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of stdin) pieces.push(Buffer.from(piece))
+  return Buffer.concat(pieces)
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { InputError } from '../errors'
-import type { Io } from './io'
+import { readStdin, type Io } from './io'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -12,7 +12,7 @@ const CR = 0x0d
  * @throws {InputError} it cannot be read, or is empty.
  */
 export async function readMessage(file: string, io: Io): Promise<Buffer> {
-  const octets = file === '-' ? await readAll(io.stdin) : readFile(file, io)
+  const octets = file === '-' ? await readStdin(io) : readFile(file, io)
   if (octets.length === 0) throw new InputError(`--message ${file}: there is nothing in it`)
   return withCrlf(octets)
 }
@@ -24,12 +24,6 @@ function readFile(file: string, { cwd }: Io): Buffer {
     const { code } = error as NodeJS.ErrnoException
     throw new InputError(`--message ${file}: cannot be read (${code ?? String(error)})`)
   }
-}
-
-async function readAll(stdin: AsyncIterable<Buffer | string>): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const piece of stdin) pieces.push(Buffer.from(piece))
-  return Buffer.concat(pieces)
 }
 
 function withCrlf(octets: Buffer): Buffer {

@@ -1,4 +1,5 @@
 import type { Settlement } from '../allowance/ledger'
+import { grouped } from '../grouped'
 
 /**
  * What became of a recipient's charge: asked for and not answered yet; counted; held until the message is there, or perhaps
@@ -90,20 +91,17 @@ export class Charges {
   }
 
   /** Those that are to be charged when the message is there, or perhaps are: by tenant, those that were let through only. */
-  held(): Map<string, RecipientCharge[]> {
-    const byTenant = new Map<string, RecipientCharge[]>()
-    if (!this.charges.some(({ state }) => state === 'held')) return byTenant
-    for (const charge of this.charges) {
-      if (!charge.passes || (charge.state !== 'held' && charge.state !== 'unknown')) continue
-      const charges = byTenant.get(charge.tenant)
-      if (charges) charges.push(charge)
-      else byTenant.set(charge.tenant, [charge])
-    }
-    return byTenant
+  held(): readonly [tenant: string, charges: RecipientCharge[]][] {
+    if (!this.charges.some(({ state }) => state === 'held')) return []
+    const open = this.charges.filter(
+      ({ passes, state }) => passes && (state === 'held' || state === 'unknown'),
+    )
+    return grouped(open, ({ tenant }) => tenant)
   }
 
   /**
-   * Gives back what was certainly not taken, and charges what was taken while it was held: as unregistered, unless it is proven; once.
+   * Gives back what was certainly not taken, and charges what was taken while it was held, as unregistered unless
+   * something has proven it; once.
    *
    * @param wasTaken whether the message was, or may have been, taken for this recipient.
    */
@@ -149,15 +147,9 @@ export class Charges {
   }
 
   private giveBack(charges: readonly RecipientCharge[]): void {
-    const byTenant = new Map<string, RecipientCharge[]>()
-    for (const charge of charges) {
-      if (charge.state === 'pending' || charge.state === 'none') continue
-      charge.state = 'none'
-      const others = byTenant.get(charge.tenant)
-      if (others) others.push(charge)
-      else byTenant.set(charge.tenant, [charge])
-    }
-    for (const [tenant, back] of byTenant) {
+    const made = charges.filter(({ state }) => state !== 'pending' && state !== 'none')
+    for (const charge of made) charge.state = 'none'
+    for (const [tenant, back] of grouped(made, (charge) => charge.tenant)) {
       const ordinals = back.map(({ ordinal }) => ordinal)
       // All of a message have the same.
       this.refund(tenant, this.transaction, ordinals, back[0]!.signatures)

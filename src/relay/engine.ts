@@ -155,7 +155,7 @@ export class Engine {
       }
       if (answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO') {
         const to = `to ${ordinals.length} recipients`
-        const why = 'another plugin answered data_post before us, or Redis gave no answer'
+        const why = 'another plugin took it before we saw it, or Redis gave no answer'
         this.events.onError(`mail of ${tenant} ${to} was taken uncounted (${answer}): ${why}`)
       }
     })

@@ -77,8 +77,8 @@ const FAULTS: readonly LedgerFault[] = [
   fault(
     'a forward of a tenant that has no allowance for them',
     SETTLE,
-    'if exhausted == 1 or not tenant[5] then meter',
-    "tenant[5] = tenant[5] or '' if exhausted == 1 then meter",
+    'if exhausted == 1 or not tenant[5] then',
+    "tenant[5] = tenant[5] or '' if exhausted == 1 then",
   ),
   fault(
     'an unregistered sender that is registered by now',

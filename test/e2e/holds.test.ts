@@ -294,8 +294,13 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       const { pid } = relay.haraka
       const workers = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
       assert.equal(workers.length, 2)
+      const from = relay.haraka.log.length
       for (const worker of workers) process.kill(Number(worker), 'SIGKILL')
       await waitFor(() => clients.every(({ closed }) => closed))
+      // A connection that is handed to a worker which is being killed is answered by nobody, and not closed either.
+      const started = (): number =>
+        relay.haraka.log.slice(from).match(/worker started/g)?.length ?? 0
+      await waitFor(() => started() === 2, { timeout: 60_000 })
       // The new workers must know the tenant before anything is said of what they answer.
       await waitFor(async () => {
         const mail = { from: `a@${tenant.domain}`, to: FAR }

@@ -314,7 +314,8 @@ describe('Redis that takes 100 ms for each answer', () => {
     t.after(() => redis.stop())
     const way = await startRedisProxy(redis.port)
     t.after(() => way.stop())
-    const settings = { redis: { command_timeout: 500 } }
+    // More than a busy machine adds to it.
+    const settings = { redis: { command_timeout: 2000 } }
     const haraka = await startHaraka({ redis: way, nodes: 2, settings })
     t.after(() => haraka.stop())
     const relay = new TestRelay(redis, [haraka])

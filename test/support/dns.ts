@@ -45,12 +45,20 @@ export class TestDns {
   }
 
   static async start(zones: Readonly<Record<string, Zone>>): Promise<TestDns> {
-    const dns = new TestDns(zones)
-    dns.#server.bind(0, '127.0.0.1')
-    await once(dns.#server, 'listening')
-    dns.#streams.listen(dns.#server.address().port, '127.0.0.1')
-    await once(dns.#streams, 'listening')
-    return dns
+    for (let attempt = 1; ; attempt++) {
+      const dns = new TestDns(zones)
+      dns.#server.bind(0, '127.0.0.1')
+      await once(dns.#server, 'listening')
+      try {
+        dns.#streams.listen(dns.#server.address().port, '127.0.0.1')
+        await once(dns.#streams, 'listening')
+        return dns
+      } catch (error) {
+        // What is free by UDP may be taken by TCP.
+        dns.#server.close()
+        if (attempt === 5 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      }
+    }
   }
 
   /** As `tenantctl suggest --dns` takes it. */

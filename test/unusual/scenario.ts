@@ -1,7 +1,7 @@
 import { parseLimits } from '../../src/allowance/limits'
 import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
 import { addCounts, NOTHING, packCounts, type Counts } from '../../src/reporting/counts'
-import { grouped } from '../../src/reporting/grouped'
+import { grouped } from '../../src/grouped'
 import type { DatedRow, HourReport } from '../../src/reporting/reader'
 import {
   headerFromField,
