@@ -13,6 +13,8 @@ export class Troubles {
   private readonly quiet: Quiet
   /** What has been told and is not over, with when it began and was seen last (monotonic ms). */
   private readonly open = new Map<Source, { readonly since: number; last: number }>()
+  /** What stands in the log because of the background alone. */
+  private readonly inBackground = new Set<string>()
 
   /** @param address where Redis is. */
   constructor(
@@ -38,11 +40,16 @@ export class Troubles {
       what,
       `Redis at ${this.address} ${what}; until that is mended, ${whose} cannot be counted: ${advice}`,
     )
-    if (single || source === 'background') return
+    if (single) return
+    if (source === 'background') {
+      if (told) this.inBackground.add(what)
+      return
+    }
+    const stands = this.inBackground.delete(what) || told
     const now = performance.now()
     const episode = this.open.get(source)
     if (episode) episode.last = now
-    else if (told) this.open.set(source, { since: now, last: now })
+    else if (stands) this.open.set(source, { since: now, last: now })
   }
 
   /** Redis answers: to a charge; or all connections are up. Says so where something else had been told. */
