@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { AbstractConnector, Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Endpoint } from './connection'
+import { giveAnswersTheirTurn } from './patience'
 
 /** Between two attempts while the answer is "not now": a slot is on the move, or its primary is gone. In ms. */
 const RETRY_DELAY = 50
@@ -58,6 +59,7 @@ export class PunctualCluster extends Cluster {
    * wait until the slots have been asked for.
    */
   override sendCommand(...[command, ...rest]: Parameters<Cluster['sendCommand']>): unknown {
+    giveAnswersTheirTurn(command)
     command.setTimeout(this.commandTimeout)
     return super.sendCommand(command, ...rest)
   }

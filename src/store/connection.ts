@@ -3,6 +3,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { connectToAnyNode, PunctualCluster } from './cluster'
 import { errorCode } from './failure'
 import { watchHandshake } from './handshake'
+import { giveAnswersTheirTurn } from './patience'
 import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
 import type { TlsFiles } from '../tls-files'
@@ -151,13 +152,20 @@ function doubt({ sentinels }: RedisSettings): (error: Error) => boolean {
   }
 }
 
+class PatientRedis extends Redis {
+  override sendCommand(...[command, ...rest]: Parameters<Redis['sendCommand']>): unknown {
+    giveAnswersTheirTurn(command)
+    return super.sendCommand(command, ...rest)
+  }
+}
+
 function connectRedis(settings: RedisSettings): Redis {
   const common = { ...commonOptions(settings), db: settings.db, retryStrategy: retryDelay }
   if (settings.sentinels.length === 0) {
-    return new Redis({ ...common, host: settings.host, port: settings.port } as never)
+    return new PatientRedis({ ...common, host: settings.host, port: settings.port } as never)
   }
   const { sentinelUsername, sentinelPassword } = settings
-  return new Redis({
+  return new PatientRedis({
     ...common,
     sentinels: settings.sentinels.map(({ host, port }) => ({ host, port })),
     name: settings.sentinelName,

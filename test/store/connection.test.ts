@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { freePort } from '../../scripts/services/port'
 import { waitFor } from '../../scripts/services/wait-for'
+import { within } from '../../src/deadline'
 import { addressOf, connect, type RedisSettings } from '../../src/store/connection'
-import type { Client } from '../../src/store/store'
+import { Keys } from '../../src/store/keys'
+import { Store, type Client } from '../../src/store/store'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
 
@@ -35,6 +38,14 @@ async function ready(settings: Partial<RedisSettings> = {}): Promise<Client> {
   return client
 }
 
+/** Lets nothing else happen in this process for so many ms, and until Redis has answered another one. */
+function holdUp(ms: number, port: number): void {
+  const other = `
+    const socket = require('net').connect(${port}, '127.0.0.1')
+    socket.end('PING\\r\\n').resume().on('end', () => setTimeout(() => {}, ${ms}))`
+  execFileSync(process.execPath, ['-e', other])
+}
+
 describe('a connection', () => {
   it('comes up in the background, with a name that operators see', async () => {
     const client = open()
@@ -43,6 +54,18 @@ describe('a connection', () => {
     assert.equal(await client.ping(), 'PONG')
     assert.match(String(await client.call('CLIENT', 'GETNAME')), /unregistered-domain/)
     assert.deepEqual(errors, [])
+  })
+
+  it('takes answers that came while the event loop was held up for longer than a command may take', async () => {
+    const commandTimeout = 100
+    const client = await ready({ commandTimeout })
+    const script = { name: 'here', source: "return 'here'" }
+    const run = new Store(client, new Keys('ud:')).run(script, [], [])
+    const answers = Promise.all([client.ping(), run, within(commandTimeout, client.ping())])
+    // They have left when this turn is over.
+    await new Promise((resolve) => setImmediate(resolve))
+    holdUp(commandTimeout * 2, redis.port)
+    assert.deepEqual(await answers, ['PONG', 'here', 'PONG'])
   })
 
   it('refuses commands at once while there is none, and tells why there is none', async () => {
