@@ -1,5 +1,5 @@
 import type { Config } from '../src/config'
-import { attribute, type Attribution, type Directories, type Facts } from '../src/relay/attribution'
+import { attribute, type Attribution, type Facts } from '../src/relay/attribution'
 import type { Directory } from '../src/tenants/directory'
 import { sourceOf } from '../src/tenants/network'
 import type { Connection } from './haraka'
@@ -96,7 +96,7 @@ export class Session {
     }
     const version = directory.version
     const facts = this.facts(connection)
-    const attribution = attribute(facts, directoriesOf(directory), settings)
+    const attribution = attribute(facts, directory, settings)
     if (attribution.kind === 'ask-owner') {
       return askThenAttribute(facts, attribution.domain, directory, settings)
     }
@@ -141,13 +141,6 @@ export class Session {
   }
 }
 
-function directoriesOf(directory: Directory): Directories {
-  return {
-    connectors: directory.connectors,
-    ownerOf: (domain) => directory.ownerOf(domain),
-  }
-}
-
 /** The answer is not cached: the next use finds the owner in the directory without waiting. */
 async function askThenAttribute(
   facts: Facts,
@@ -162,7 +155,8 @@ async function askThenAttribute(
     return UNDECIDABLE
   }
   // Not what the directory holds: where owners change all the time, that is to be asked for again already.
-  return attribute(facts, { ...directoriesOf(directory), ownerOf: () => owner }, settings)
+  const { connectors, connectorsAreRead } = directory
+  return attribute(facts, { connectors, connectorsAreRead, ownerOf: () => owner }, settings)
 }
 
 /** How often the session has authenticated (plugins/auth/auth_base.js adds a `pass` each time). */

@@ -33,7 +33,7 @@ export interface Attributed {
 export type Attribution =
   | Attributed
   | { readonly kind: 'none' }
-  /** The connector index has never been loaded, or the owner of a domain could not be asked. */
+  /** The connectors have never been read from Redis, or the owner of a domain could not be asked. */
   | { readonly kind: 'undecidable' }
   /** The owner of this domain must be asked first. */
   | { readonly kind: 'ask-owner'; readonly domain: string }
@@ -45,16 +45,19 @@ const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 export interface Directories {
   /** `undefined`: never loaded. */
   readonly connectors: ConnectorIndex | undefined
+  /** Else an earlier process knew them: whoever is none of them may be a new one. */
+  readonly connectorsAreRead: boolean
   /** Owner of a domain; `null`: nobody; `undefined`: not known here. */
-  readonly ownerOf: (domain: string) => string | null | undefined
+  ownerOf(domain: string): string | null | undefined
 }
 
 /** Finds the tenant of a session. First match wins, in the order of the ini file. */
 export function attribute(
   facts: Facts,
-  { connectors, ownerOf }: Directories,
+  directories: Directories,
   settings: Config['attribution'],
 ): Attribution {
+  const { connectors, connectorsAreRead } = directories
   if (connectors === undefined) return UNDECIDABLE
   const { authUser, certificate } = facts
   if (settings.auth && authUser !== undefined) {
@@ -72,7 +75,7 @@ export function attribute(
   if (settings.authUserDomain && authUser !== undefined) {
     const { domain } = normalizeAuthUser(authUser)
     if (domain !== undefined) {
-      const owner = ownerOf(domain)
+      const owner = directories.ownerOf(domain)
       if (owner === undefined) return { kind: 'ask-owner', domain }
       if (owner !== null) return byTenant(owner, 'auth_user_domain')
     }
@@ -80,7 +83,7 @@ export function attribute(
   if (settings.note !== '' && facts.note !== undefined && facts.note !== '') {
     return byNote(facts.note, connectors)
   }
-  return NONE
+  return connectorsAreRead ? NONE : UNDECIDABLE
 }
 
 function byConnector(connector: Connector, method: Method): Attributed {

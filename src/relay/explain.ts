@@ -260,14 +260,10 @@ function factsOf({ authUser, certificateName, ip }: Question): Facts {
 }
 
 async function attributeNow(facts: Facts, { directory, config }: Sources): Promise<Attribution> {
-  const directories = {
-    connectors: directory.connectors,
-    ownerOf: (domain: string) => directory.ownerOf(domain),
-  }
-  const first = attribute(facts, directories, config.attribution)
+  const first = attribute(facts, directory, config.attribution)
   if (first.kind !== 'ask-owner') return first
   await directory.askOwner(first.domain)
-  return attribute(facts, directories, config.attribution)
+  return attribute(facts, directory, config.attribution)
 }
 
 function preview(

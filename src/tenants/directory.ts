@@ -112,6 +112,11 @@ export class Directory {
     return this.knownConnectors.index
   }
 
+  /** Whether Redis has told of the connectors; else an earlier process knew them, and there may be more by now. */
+  get connectorsAreRead(): boolean {
+    return this.knownConnectors.areRead
+  }
+
   /**
    * Starts to follow changes: subscribes whenever the subscriber's connection is ready, and asks for everything anew
    * then, since changes may have been missed.

@@ -58,6 +58,11 @@ export class KnownConnectors {
     return this.known
   }
 
+  /** Whether Redis has told of them; else an earlier process knew them, and there may be more by now. */
+  get areRead(): boolean {
+    return this.hasAnswered
+  }
+
   /** See {@link Directory.loadConnectors}. */
   load(): Promise<void> {
     this.loading ??= this.readUnlessCurrent().finally(() => {

@@ -38,6 +38,13 @@ describe('A Haraka that starts without Redis', AT_ONCE, () => {
       assert.equal(await reply(contoso, UNREGISTERED), REPLY.undecidable)
       assert.equal(await reply(contoso, ''), REPLY.undecidable)
       assert.equal(await reply(fabrikam, UNREGISTERED), REPLY.blocked)
+      // Perhaps a new connector, of which the process before had not heard.
+      const stranger = {
+        from: UNREGISTERED,
+        to: RECIPIENT,
+        session: { localAddress: '127.78.0.2' },
+      }
+      assert.equal((await haraka.send(stranger)).last.raw, REPLY.undecidable)
       await delivers(contoso, 'a@contoso.example')
       await delivers(fabrikam, 'a@fabrikam.example')
       const carol = {
@@ -58,6 +65,7 @@ describe('A Haraka that starts without Redis', AT_ONCE, () => {
       await waitFor(async () => (await reply(fabrikam, UNREGISTERED)).startsWith('250'))
       await waitFor(() => (haraka.log.match(/\] ready/g) ?? []).length === Math.max(1, nodes))
       assert.equal(await fabrikam.used(), 1)
+      assert.equal((await haraka.send(stranger)).delivered, true)
       unharmed(haraka)
     })
   }

@@ -59,14 +59,16 @@ interface Setting {
   ini?: RawIni['attribution']
   connectors?: ConnectorIndex | undefined
   owners?: Record<string, string | null>
+  /** Redis has not told of the connectors yet. */
+  remembered?: true
 }
 
 function attributed(setting: Setting): Attribution {
-  const { facts = {}, ini = {}, owners = OWNERS } = setting
+  const { facts = {}, ini = {}, owners = OWNERS, remembered } = setting
   const connectors = 'connectors' in setting ? setting.connectors : CONNECTORS
   return attribute(
     { authUser: undefined, certificate: undefined, ip: '203.0.113.1', note: undefined, ...facts },
-    { connectors, ownerOf: (domain) => owners[domain] },
+    { connectors, connectorsAreRead: !remembered, ownerOf: (domain) => owners[domain] },
     configWith({ attribution: ini }).attribution,
   )
 }
@@ -82,6 +84,8 @@ function brief(attribution: Attribution): string {
 describe('attribute', () => {
   const cases: readonly (readonly [string, Setting, string])[] = [
     ['nothing that is known', {}, 'none'],
+    ['nothing that was known before', { remembered: true }, 'undecidable'],
+    ['an address known before', { remembered: true, facts: { ip: '192.0.2.1' } }, 'ip/net by ip'],
     ['the exact AUTH user', { facts: { authUser: 'Bob@CONTOSO.com' } }, 'auth/exact by auth'],
     [
       'another user of the domain',
@@ -291,7 +295,7 @@ describe('attribute', () => {
     }
     const settings = configWith().attribution
     const facts = { certificate: undefined, note: undefined }
-    const directories = { connectors: CONNECTORS, ownerOf }
+    const directories = { connectors: CONNECTORS, connectorsAreRead: true, ownerOf }
     attribute({ ...facts, authUser: 'eve@contoso.com', ip: '' }, directories, settings)
     attribute({ ...facts, authUser: 'x@fabrikam.com', ip: '192.0.2.1' }, directories, settings)
     assert.deepEqual(asked, [])
