@@ -119,9 +119,14 @@ function configFiles(options: StartHarakaOptions): Record<string, string> {
   return files
 }
 
+/** A busy machine keeps an answer of Redis back for longer than the plugin waits by default, in ms. */
+const COMMAND_TIMEOUT = 2000
+
 /** unregistered-domain.ini, with the Redis of the options. */
 export function pluginIni({ settings = {}, redis }: StartHarakaOptions): string {
-  const connection = redis ? { host: '127.0.0.1', port: redis.port } : {}
+  const connection = redis
+    ? { host: '127.0.0.1', port: redis.port, command_timeout: COMMAND_TIMEOUT }
+    : {}
   return formatIni({ ...settings, redis: { ...connection, ...settings['redis'] } })
 }
 

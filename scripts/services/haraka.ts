@@ -26,7 +26,7 @@ const READY = /unregistered-domain\].*\bready\b/g
  * Starts a real Haraka with the compiled plugin, in a scratch site of its own, on free loopback
  * ports. It ends with stop(), and in any case with this process.
  *
- * @throws Error with the log, when it does not listen within 30 s
+ * @throws Error with the log, when it does not listen within 90 s
  */
 export async function startHaraka(options: StartHarakaOptions = {}): Promise<TestHaraka> {
   const site = makeSite(options)
@@ -200,7 +200,7 @@ async function run(site: string, options: StartHarakaOptions): Promise<Service> 
 }
 
 async function waitForLines(service: Service, pattern: RegExp, count: number): Promise<void> {
-  const timeout = 30_000
+  const timeout = 90_000
   const enough = () => (service.log.match(pattern)?.length ?? 0) >= count
   await waitFor(() => service.ended || enough(), { timeout }).catch(() => {})
   if (enough()) return

@@ -79,7 +79,7 @@ export class Service {
    */
   async waitForLog(
     pattern: RegExp,
-    { from = 0, timeout = 30_000 }: { from?: number; timeout?: number } = {},
+    { from = 0, timeout = 60_000 }: { from?: number; timeout?: number } = {},
   ): Promise<RegExpMatchArray> {
     const find = () => this.#log.slice(from).match(pattern)
     await waitFor(() => this.#ended || find(), { timeout }).catch(() => {})

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Options of waitFor(). */
 export interface WaitOptions {
-  /** Milliseconds until it gives up; default 10 s. */
+  /** Milliseconds until it gives up; default 30 s. */
   timeout?: number
   /** Milliseconds between two looks; default 10. */
   interval?: number
@@ -20,7 +20,7 @@ type Nothing = false | 0 | '' | null | undefined
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeout = 10_000, interval = 10, what = String(condition) }: WaitOptions = {},
+  { timeout = 30_000, interval = 10, what = String(condition) }: WaitOptions = {},
 ): Promise<Exclude<T, Nothing>> {
   const deadline = performance.now() + timeout
   for (;;) {

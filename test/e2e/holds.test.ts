@@ -20,6 +20,8 @@ import { REPLY } from '../support/replies'
 import { keyZones, signer, signMessage } from '../support/signed'
 import { letter } from './table/row'
 
+/** For workers that start on a busy machine. */
+const PATIENCE = { timeout: 60_000 }
 const NEWS = 'news@bank.example'
 const FAR = 'a@far.example'
 const bank = { domain: 'bank.example' }
@@ -300,12 +302,12 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       // A connection that is handed to a worker which is being killed is answered by nobody, and not closed either.
       const started = (): number =>
         relay.haraka.log.slice(from).match(/worker started/g)?.length ?? 0
-      await waitFor(() => started() === 2, { timeout: 60_000 })
+      await waitFor(() => started() === 2, PATIENCE)
       // The new workers must know the tenant before anything is said of what they answer.
       await waitFor(async () => {
         const mail = { from: `a@${tenant.domain}`, to: FAR }
         return (await tenant.send(mail).catch(() => undefined))?.delivered
-      })
+      }, PATIENCE)
       await settled(tenant, { held: 20 })
       assert.equal(await tenant.restriction(), undefined)
       // They are what is left of the bound, in a ring of ten minutes as all that is counted.
