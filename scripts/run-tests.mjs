@@ -14,8 +14,8 @@ const patterns = values['test-name-pattern']
 run({
   files: positionals,
   // The tests mostly wait for servers, so a few more than there are cores keep these busy.
-  concurrency: 5,
-  timeout: 240_000,
+  concurrency: 4,
+  timeout: 400_000,
   ...(patterns && { testNamePatterns: patterns }),
 })
   .on('test:fail', () => (process.exitCode = 1))

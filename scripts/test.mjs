@@ -50,7 +50,7 @@ const runner = spawn(
   process.execPath,
   [
     // All is CommonJS, and without the hooks for ES modules each of the many files starts faster.
-    ...['--require', 'tsx/cjs', '--test-timeout=240000'],
+    ...['--require', 'tsx/cjs', '--test-timeout=400000'],
     ...[path.join(root, 'scripts/run-tests.mjs'), ...options, ...files],
   ],
   { cwd: root, stdio: 'inherit' },

@@ -9,7 +9,7 @@ import { theRedis, useRedis } from '../support/registry'
  * `SCHEDULES=20000 npm test -- ledger-model` runs more of them. `SEED=n` runs the same ones again; with the seed that
  * a counterexample names, the schedules that it was found in.
  */
-const SCHEDULES = Number(process.env['SCHEDULES'] ?? 1200)
+const SCHEDULES = Number(process.env['SCHEDULES'] ?? 600)
 const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
 /** Lots of schedules run side by side, each from a seed of its own: a schedule mostly waits for Redis. */
 const LOTS = 20

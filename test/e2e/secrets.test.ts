@@ -147,12 +147,7 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
         for (const [name, text] of Object.entries(files)) writeFileSync(path.join(here, name), text)
         const ini = formatIni({ redis: { port: redis.port }, alerts })
         writeFileSync(path.join(here, 'unregistered-domain.ini'), ini)
-        for (const command of [
-          ['doctor'],
-          ['doctor', '--json'],
-          ['alert', 'test'],
-          ['tenant', 'list'],
-        ]) {
+        for (const command of [['doctor'], ['alert', 'test']]) {
           const run = await tenantctl(['--config', here, ...command])
           assertNone(run.stdout + run.stderr, `${what}: ${command.join(' ')}`)
         }

@@ -16,7 +16,7 @@ const LDH =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/
 const STAGES: readonly Stage[] = ['mail', 'rcpt', 'rcpt_ok']
 /** Most for those that parse in their own way. */
-const USUAL: Readonly<Record<string, number>> = { 'Haraka 3.1': 40_000, 'Haraka 3.3': 60_000 }
+const USUAL: Readonly<Record<string, number>> = { 'Haraka 3.1': 10_000, 'Haraka 3.3': 15_000 }
 const config = configWith()
 const open: Snapshot = { ...snapshotWith(), domains: ACCEPTED }
 const restricted: Snapshot = { ...open, restricted: 'unregistered', restrictedBy: 'automatic' }

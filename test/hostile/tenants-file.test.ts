@@ -29,8 +29,8 @@ const BAD: Readonly<Record<string, readonly [text: string, told: RegExp]>> = {
     /^1:1: the file has no key "a"/,
   ],
   'aliases of large lists': [
-    `id: a\ntenants:\n  t: { domains: &d [${Array.from({ length: 5000 }, (_, at) => `d${at}.example`).join(', ')}] }\n` +
-      Array.from({ length: 500 }, (_, at) => `  t${at}: { domains: *d }\n`).join(''),
+    `id: a\ntenants:\n  t: { domains: &d [${Array.from({ length: 1000 }, (_, at) => `d${at}.example`).join(', ')}] }\n` +
+      Array.from({ length: 1100 }, (_, at) => `  t${at}: { domains: *d }\n`).join(''),
     /^ holds more than 1000000 values with its aliases expanded/,
   ],
   'an anchor in itself': ['id: a\ntenants: &t { c: { domains: [*t] } }', /^2:\d+: a domain /],
@@ -233,7 +233,7 @@ describe('tenantctl apply', () => {
   })
   after(() => redis.stop())
 
-  it('refuses each of them in clean lines, and changes nothing', async () => {
+  it('refuses them in clean lines, and changes nothing', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso', 'domain add contoso contoso.example')
     const client = redis.client()
@@ -241,7 +241,10 @@ describe('tenantctl apply', () => {
     const before = await keys()
     const file = path.join(scratchDir('hostile'), 't.yaml')
     const files = [
-      ...Object.values(BAD).map(([text]) => Buffer.from(text)),
+      // What takes long to read is read above.
+      ...Object.values(BAD).flatMap(([text]) =>
+        text.length < LARGE / 2 ? [Buffer.from(text)] : [],
+      ),
       Buffer.alloc(50 * MB, '# a file of 50 MB\nid: a\ntenants: {}\n'),
       Buffer.alloc(50 * MB, '['),
       Buffer.alloc(50 * MB),
