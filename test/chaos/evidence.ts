@@ -1,7 +1,5 @@
 import { scanHash } from '../../src/store/scan'
-import type { Charge } from '../../src/allowance/ledger'
-
-type Meter = Charge['meter']
+import type { Meter } from '../../src/allowance/ledger'
 import { formatWindow } from '../../src/allowance/limits'
 import type { DeliveredMessage } from '../../scripts/services/sink'
 import type { Site } from './site'
@@ -17,6 +15,8 @@ export interface Charged {
 export interface Books {
   /** By transaction uuid. */
   readonly charged: ReadonlyMap<string, readonly Charged[]>
+  /** Transactions of which Redis still holds a recipient. */
+  readonly held: readonly string[]
   /** In force. */
   readonly generation: string
   readonly used: Readonly<Record<Meter, number>>
@@ -57,15 +57,19 @@ export async function gather(site: Site): Promise<Evidence> {
 async function booksOf({ relay }: Site, tenant: string): Promise<Books> {
   const { client, keys } = relay.store
   const charged = new Map<string, Charged[]>()
+  const held = new Set<string>()
   for (const key of await client.keys(keys.receipt(tenant, '*'))) {
     const list: Charged[] = []
+    const transaction = key.split(':receipt:')[1]!
     await scanHash(relay.store, key, 100, (_ordinal, entry) => {
       // `answer used limit window generation buckets`, see charge.lua.
       const [answer, , , , generation = '', buckets = ''] = entry.split(' ')
+      if (answer === 'HELD') held.add(transaction)
+      if (answer === 'FORWARDED') list.push({ generation, meter: 'forwarded' })
       if (answer !== 'CHARGED') return
       list.push({ generation, meter: buckets.startsWith('u') ? 'unregistered' : 'null' })
     })
-    if (list.length > 0) charged.set(key.split(':receipt:')[1]!, list)
+    if (list.length > 0) charged.set(transaction, list)
   }
   const [generation, createdAt, restriction, indexed] = await Promise.all([
     client.hget(keys.usage(tenant), 'generation'),
@@ -75,12 +79,18 @@ async function booksOf({ relay }: Site, tenant: string): Promise<Books> {
   ])
   const used = async (meter: Meter) => {
     const windows = await relay.windows(tenant, meter)
+    if (windows.length === 0) return 0
     return windows.find(({ window }) => formatWindow(window) === WINDOW)?.used ?? NaN
   }
   return {
     charged,
+    held: [...held],
     generation: generation ?? createdAt ?? '',
-    used: { unregistered: await used('unregistered'), null: await used('null') },
+    used: {
+      unregistered: await used('unregistered'),
+      forwarded: await used('forwarded'),
+      null: await used('null'),
+    },
     restricted: restriction !== undefined,
     trippedAt: restriction?.trigger?.used,
     indexed: indexed === 1,

@@ -75,6 +75,8 @@ export interface Kill {
 export interface Allowances {
   readonly unregistered: number
   readonly null: number
+  /** Proven forwards; its other mail may be one, and is held until it is there. */
+  readonly forwarded?: number
 }
 
 /** All that happened in a run, as seen from outside. */

@@ -55,8 +55,8 @@ function evidence(ids: readonly string[], counted: Record<string, number> = {}):
   })
   const used = Object.values(counts).reduce((sum, count) => sum + count, 0)
   const contoso = {
-    ...{ charged: new Map(charged), generation: 'one', used: { unregistered: used, null: 0 } },
-    ...{ restricted: false, trippedAt: undefined, indexed: false },
+    ...{ charged: new Map(charged), generation: 'one', used: usedOf(used) },
+    ...{ held: [], restricted: false, trippedAt: undefined, indexed: false },
   }
   return {
     ...{ log: '', books: { contoso }, begun: [WORKER, 102], running: [WORKER, 102] },
@@ -65,6 +65,10 @@ function evidence(ids: readonly string[], counted: Record<string, number> = {}):
       rcptTo: ['a', 'b'],
     })),
   }
+}
+
+function usedOf(unregistered: number) {
+  return { unregistered, forwarded: 0, null: 0 }
 }
 
 /** The names of the broken rules. */
@@ -116,12 +120,25 @@ describe('the rules', () => {
     ])
   })
 
+  it('find what is held on, unless its worker was killed', () => {
+    const story = new Story()
+    story.transaction('A.1', { ending: 'returned' })
+    const shown = evidence([])
+    const contoso = { ...shown.books['contoso']!, held: ['A.1'] }
+    const held = { ...shown, books: { contoso } }
+    assert.deepEqual(rules(story, held), ['R4: nothing is held once its message has ended'])
+    story.history.kills.push({ pid: WORKER, at: story.wait(1) })
+    const begun = [WORKER, 102, 103]
+    const log = 'worker 1 killed by signal SIGKILL'
+    assert.deepEqual(rules(story, { ...held, begun, log }), [])
+  })
+
   it('find what is counted for nobody, or twice', () => {
     const story = new Story()
     const shown = evidence([], { 'Z.1': 1 })
     assert.deepEqual(rules(story, shown), ['R4: nothing else is counted'])
     const twice = evidence([])
-    const contoso = { ...twice.books['contoso']!, used: { unregistered: 1, null: 0 } }
+    const contoso = { ...twice.books['contoso']!, used: usedOf(1) }
     assert.deepEqual(rules(story, { ...twice, books: { contoso } }), [
       'R4: the windows hold what the receipts say',
     ])

@@ -1,6 +1,4 @@
-import type { Charge } from '../../src/allowance/ledger'
-
-type Meter = Charge['meter']
+import type { Charge, Meter } from '../../src/allowance/ledger'
 import { REPLY } from '../support/replies'
 import { overlap, type Span } from './clock'
 import type { Evidence } from './evidence'
@@ -55,7 +53,7 @@ const charges: Record<string, Invariant> = {
         }
       }
       return [...counts].flatMap(([key, count]) => {
-        const limit = history.allowances[tenant]![key.split(' ')[0] as Meter]
+        const limit = history.allowances[tenant]![key.split(' ')[0] as Meter] ?? 0
         return count <= limit ? [] : [`${tenant}: ${count} of ${limit} in ${key}`]
       })
     }),
@@ -66,7 +64,7 @@ const charges: Record<string, Invariant> = {
       const count = chargedFor(evidence, transaction)
       const took = recipientsTaken(evidence, id)
       if (took === undefined || count === took) return []
-      if (count < took && rcpts.some(({ answered }) => isLossy(history, answered))) return []
+      if (count < took && countedAt(transaction).some((at) => isLossy(history, at))) return []
       // Those that were deferred are returned while the others are taken.
       const returned = rcpts.length - accepted(transaction)
       if (
@@ -95,7 +93,7 @@ const charges: Record<string, Invariant> = {
 
   'R4: the windows hold what the receipts say': (_history, { books }) =>
     Object.entries(books).flatMap(([tenant, { charged, generation, used }]) =>
-      (['unregistered', 'null'] as const).flatMap((meter) => {
+      (['unregistered', 'forwarded', 'null'] as const).flatMap((meter) => {
         const receipts = [...charged.values()]
           .flat()
           .filter((each) => each.meter === meter && each.generation === generation).length
@@ -105,11 +103,23 @@ const charges: Record<string, Invariant> = {
       }),
     ),
 
+  'R4: nothing is held once its message has ended': (history, { books }) =>
+    transactionsOf(history).flatMap((transaction) => {
+      if (!books[transaction.tenant]?.held.includes(transaction.id)) return []
+      // A killed worker's go by themselves, later than this ends.
+      return mayStayCounted(history, transaction) > 0 || killOf(history, transaction)
+        ? []
+        : [`${describe(transaction)}: still held`]
+    }),
+
   'Haraka: what was answered with 250 is delivered': (history, evidence) =>
     transactionsOf(history).flatMap((transaction) => {
       const took = recipientsTaken(evidence, transaction.id)
       const { ending } = transaction
-      if (ending === 'left' && took === undefined && diedSoon(history, transaction)) return []
+      if (ending === 'left' && took === undefined) {
+        // Haraka goes no further with a message whose client has gone while it is looked at (plugins.js, run_next_hook).
+        if (mayBeHeld(history, transaction) || diedSoon(history, transaction)) return []
+      }
       if (ending === 'taken' || ending === 'left') {
         return took === accepted(transaction) ? [] : [`${describe(transaction)}: ${took} delivered`]
       }
@@ -272,7 +282,17 @@ function describe({ tenant, sender, id, ending, rcpts }: Transaction): string {
   return `${tenant} ${sender} ${id} (${ending}, ${rcpts.length} RCPT)`
 }
 
-function ofTenant(history: History, tenant: string, meter: Meter): Transaction[] {
+/** Its recipients are counted at the end of DATA. */
+function mayBeHeld({ allowances }: History, { tenant, sender }: Transaction): boolean {
+  return sender === 'unregistered' && allowances[tenant]?.forwarded !== undefined
+}
+
+/** When its recipients may have been counted. */
+function countedAt({ rcpts, dot, endedAt }: Transaction): (number | undefined)[] {
+  return [...rcpts.map(({ answered }) => answered), dot?.answered ?? endedAt]
+}
+
+function ofTenant(history: History, tenant: string, meter: Charge['meter']): Transaction[] {
   return transactionsOf(history).filter((each) => each.tenant === tenant && each.sender === meter)
 }
 
@@ -311,7 +331,12 @@ function stretches({ acts }: History, tenant: string): Span[] {
 }
 
 /** Recipients accepted, and not returned, from a question after `from` to an answer before `to`. */
-function takenWithin(history: History, tenant: string, meter: Meter, { from, to }: Span): number {
+function takenWithin(
+  history: History,
+  tenant: string,
+  meter: Charge['meter'],
+  { from, to }: Span,
+): number {
   return ofTenant(history, tenant, meter)
     .filter(({ ending }) => ending === 'taken' || ending === 'left')
     .flatMap(({ rcpts }) => rcpts)
@@ -325,7 +350,7 @@ function isLossy({ lossy }: History, at: number | undefined): boolean {
 }
 
 /** Recipients whose charge a Redis that writes once a second may have lost when it was killed. */
-function perhapsForgotten(history: History, tenant: string, meter: Meter): number {
+function perhapsForgotten(history: History, tenant: string, meter: Charge['meter']): number {
   return ofTenant(history, tenant, meter)
     .flatMap(({ rcpts }) => rcpts)
     .filter(({ answered }) => isLossy(history, answered)).length

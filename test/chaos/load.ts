@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatMessage } from '../../scripts/services/smtp'
 import { randomFrom } from '../support/load'
+import { signMessage } from '../support/signed'
 import { accepted, type SenderKind, type SessionRecord, type Transaction } from './history'
 import { SessionBroken, WitnessedSession } from './session'
 
@@ -9,7 +10,12 @@ export interface Sender {
   readonly tenant: string
   readonly domain: string
   readonly address: string
+  /** Half of its unregistered mail is what an outsider has signed. */
+  readonly forwards?: boolean
 }
+
+/** Signs what is forwarded. */
+export const OUTSIDER = { domain: 'stolen.example', type: 'ed25519' } as const
 
 const UNREGISTERED = 'someone@stolen.example'
 /** Sessions of each tenant at the same time. */
@@ -145,8 +151,11 @@ export function addressOf({ domain }: Sender, kind: SenderKind): string {
 }
 
 export function messageOf(sender: Sender, { id, sender: kind, sink }: Transaction): string {
-  return formatMessage({
-    ...{ from: addressOf(sender, kind), to: 'rcpt@far.example', subject: id },
+  const forwarded = kind === 'unregistered' && sender.forwards === true && id.endsWith('.1')
+  const message = formatMessage({
+    ...{ from: addressOf(sender, kind), subject: id },
+    to: forwarded ? `mailbox@${sender.domain}` : 'rcpt@far.example',
     headers: { 'X-Sink': sink },
   })
+  return forwarded ? signMessage(message, OUTSIDER) : message
 }

@@ -1,9 +1,11 @@
 import { startHaraka, type TestHaraka } from '../../scripts/services/haraka'
 import { startRedis, type TestRedis } from '../../scripts/services/redis'
+import { TestDns } from '../support/dns'
 import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
 import { newAddress, TestRelay } from '../support/relay'
+import { keyZones, signer } from '../support/signed'
 import { newHistory, type History } from './history'
-import type { Sender } from './load'
+import { OUTSIDER, type Sender } from './load'
 import { Witness, witnessSource } from './witness'
 
 export const SETTINGS_FILE = 'unregistered-domain.ini'
@@ -21,7 +23,12 @@ const ALLOWANCES = {
   tight: { unregistered: 60, null: ROOMY },
   // Comes from the tenants file.
   filed: { unregistered: ROOMY, null: 40 },
+  // Its mail may be a forward: recipients are held, and counted at the end of DATA.
+  forwards: { unregistered: ROOMY, null: ROOMY, forwarded: ROOMY },
 }
+
+/** Lets a Haraka ask this name server. */
+const NAME_SERVER = 'test_name_server'
 
 /** What a run happens to: a Redis that keeps what it is told, a way to it, and a Haraka with two workers. */
 export class Site {
@@ -40,6 +47,7 @@ export class Site {
     readonly redis: TestRedis,
     readonly way: RedisProxy,
     readonly haraka: TestHaraka,
+    private readonly dns: TestDns,
     readonly senders: Sender[],
   ) {
     this.relay = new TestRelay(redis, [haraka])
@@ -55,22 +63,30 @@ export class Site {
   }): Promise<Site> {
     const redis = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', durability] })
     const way = await startRedisProxy(redis.port)
+    const dns = await TestDns.start(keyZones([signer(OUTSIDER)]))
     const address = newAddress()
     const haraka = await startHaraka({
       ...options,
       nodes: 2,
       redis: way,
       settings: settings(),
-      plugins: ['relay', 'unregistered-domain', Witness.plugin, 'test_sink'],
-      localPlugins: { [Witness.plugin]: witnessSource },
+      plugins: [NAME_SERVER, 'relay', 'unregistered-domain', Witness.plugin, 'test_sink'],
+      localPlugins: {
+        [NAME_SERVER]: `exports.register = () => require('node:dns').setServers(['${dns.address}'])`,
+        [Witness.plugin]: witnessSource,
+      },
       config: { [TENANTS_FILE]: tenantsFile(address, 1) },
     })
-    const site = new Site(durability, redis, way, haraka, [])
-    for (const id of ['roomy', 'tight'] as const) {
+    const site = new Site(durability, redis, way, haraka, dns, [])
+    for (const id of ['roomy', 'tight', 'forwards'] as const) {
       const { unregistered, null: nullLimit } = ALLOWANCES[id]
-      const limits = { limits: `${unregistered}/1h`, nullLimits: `${nullLimit}/1h` }
+      const limits = {
+        ...{ limits: `${unregistered}/1h`, nullLimits: `${nullLimit}/1h` },
+        ...(id === 'forwards' && { forwardedLimits: `${ALLOWANCES[id].forwarded}/1h` }),
+      }
       const { domain, session } = await site.relay.tenant(id, limits)
-      site.senders.push({ tenant: id, domain, address: session.localAddress! })
+      const forwards = id === 'forwards'
+      site.senders.push({ tenant: id, domain, address: session.localAddress!, forwards })
     }
     await site.relay.attributed({ localAddress: address }, 'filed/mx')
     site.senders.push({ tenant: 'filed', domain: 'filed.example', address })
@@ -94,6 +110,7 @@ export class Site {
 
   async stop(): Promise<void> {
     await this.haraka.stop()
+    await this.dns.stop()
     await this.way.stop()
     await this.redis.stop()
   }
