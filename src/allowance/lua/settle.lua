@@ -5,9 +5,9 @@
 -- KEYS[6 …] counters of the signatures that prove a forward
 -- ARGV[1] ordinals of the recipients, joined by commas
 -- ARGV[2] not-after: server time in ms past which nothing is done any more; `dry`: only say what would happen
--- ARGV[3] meter (u: unregistered, f: forwarded, or else unregistered, p: forwarded or nothing), override, mode and limits for unregistered mail of a tenant that has
---         none of its own, the percentages of a limit that are told, and whether proven forwards of a restricted tenant
---         are accepted (a) or refused (r), joined by tabs
+-- ARGV[3] meter (u: unregistered; f: forwarded, or else unregistered; p: forwarded or nothing), override, mode and limits
+--         for unregistered mail of a tenant that has none of its own, the percentages of a limit that are told, and
+--         whether proven forwards of a restricted tenant are accepted (a) or refused (r), joined by tabs
 -- ARGV[4] domain, connector and address for the trigger, joined by tabs
 -- ARGV[5] ms that a counter of a signature lives, where the allowance for forwards has no window
 -- ARGV[6 …] the domain that makes it unregistered and its parents
