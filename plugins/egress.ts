@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module'
-import { createServer, isIPv6 } from 'node:net'
+import { isIPv6 } from 'node:net'
 import type { Config } from '../src/config'
 import { within } from '../src/deadline'
 import { messageOf } from '../src/errors'
+import { bindFailure } from '../src/host-address'
 import { queuedNote } from '../src/queue/note'
 import type { SenderClass } from '../src/relay/judge'
 import type { HMail, Mx, NetUtils, Plugin } from './haraka'
@@ -72,17 +73,13 @@ export class Egress {
   }
 
   /** Says in the log where nothing can leave from the pool. */
-  check(): void {
+  async check(): Promise<void> {
     const { bind } = this.config().egress
-    if (bind === '') return
-    const server = createServer()
-    server.once('error', (error) =>
-      this.plugin.logerror(
-        `[egress] bind: ${bind} cannot be used on this host (${messageOf(error)}): unregistered mail stays in the queue, and bounces in the end; give the address to the host, or empty bind`,
-      ),
+    const failure = bind === '' ? undefined : await bindFailure(bind)
+    if (!failure) return
+    this.plugin.logerror(
+      `[egress] bind: ${bind} cannot be used on this host (${failure.message}): unregistered mail stays in the queue, and bounces in the end; give the address to the host, or empty bind`,
     )
-    server.listen({ host: bind, port: 0, exclusive: true }, () => server.close())
-    server.unref()
   }
 }
 

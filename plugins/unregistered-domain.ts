@@ -98,7 +98,7 @@ export function register(this: Plugin): void {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
   warnOfAlerts(this, config)
-  process.egress.check()
+  void process.egress.check()
   // A forged tag is removed before anything else may answer.
   registerOutbound(this, process)
   registerHooks(this, process)
@@ -336,7 +336,7 @@ function reload(plugin: Plugin): void {
       plugin.logwarn(`${CONFIG_FILE}: [tag] header has been set: restart Haraka to use it`)
     }
     running.config = config
-    running.egress.check()
+    void running.egress.check()
     warnOfAlerts(plugin, config)
     plugin.lognotice(`${CONFIG_FILE}: taken`)
   } catch (error) {

@@ -10,6 +10,7 @@ import { contextOf, type Context } from './context'
 import { checkConsistency } from './doctor/consistency'
 import { checkAlertQueues, checkAlerts, checkContacts } from './doctor/alerts'
 import { checkBlocks } from './doctor/blocks'
+import { checkEgress } from './doctor/egress'
 import { checkBreadth, checkCertificates, checkMethods } from './doctor/identities'
 import { fail, warn, type Line } from './doctor/line'
 import { checkPlugins } from './doctor/plugins'
@@ -68,6 +69,7 @@ async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Li
     ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
     ...checkHaraka(files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
+    ...(await checkEgress(config.egress)),
     ...(await checkSrsMx(config.srs, dns)),
     ...(await checkStore(context, config, files, mend)),
   ]

@@ -62,6 +62,16 @@ describe('tenantctl doctor', () => {
     return found.map(({ message, advice }) => `${message} → ${advice}`).join('\n')
   }
 
+  for (const [bind, level, message] of [
+    ['127.0.0.2', 'ok', /^unregistered mail leaves from 127\.0\.0\.2/],
+    ['203.0.113.1', 'fail', /^203\.0\.113\.1 is no address of this host \(.*EADDRNOTAVAIL/],
+  ] as const) {
+    it(`looks whether the host has the address of [egress] bind: ${bind}`, async () => {
+      write({ 'unregistered-domain.ini': `[outage]\nsnapshot=\n[egress]\nbind=${bind}\n` })
+      assert.match(await findings('egress', level), message)
+    })
+  }
+
   it('finds nothing where all is well', async () => {
     const { lines, status } = await examine()
     assert.deepEqual(
