@@ -152,8 +152,9 @@ export class KnownTenants {
     if (asRead === undefined) return this.missing(tenant)
     // Afterwards: what was read may have been put there after all was lost.
     await registry.check()
-    const read = upToDate(asRead, heard)
+    const current = upToDate(asRead, heard)
     const held = this.held.peek(tenant)?.snapshot
+    const read = this.isOvertaken(current, held) ? withoutRestriction(current) : current
     // A restriction was seen meanwhile: the answer may be from before it, and is asked for again.
     const seen = before && held?.restricted !== before.restricted ? held?.restricted : undefined
     const snapshot = seen ? { ...read, stateToken: '', restricted: seen } : read
@@ -167,6 +168,15 @@ export class KnownTenants {
       onRestriction(before, kept)
     }
     return kept
+  }
+
+  /**
+   * Whether it is a restriction that may have been lifted since: it is asked for again, and until then the charges of
+   * unregistered mail ask Redis whether there is one.
+   */
+  private isOvertaken(read: Snapshot, held: Snapshot | undefined): boolean {
+    if (read.restricted !== 'unregistered' || !held || held.restricted) return false
+    return this.loading.get(read.tenant)?.again === true
   }
 
   /** It is gone because it was removed, or it is lost: then the index still names it, and what is known holds. */
@@ -204,6 +214,10 @@ function goneThoughIndexed(tenant: string): Error {
   return new Error(
     `tenant ${tenant} is gone from Redis, though the index names it: what is known of it holds`,
   )
+}
+
+function withoutRestriction(snapshot: OwnSnapshot): OwnSnapshot {
+  return { ...snapshot, stateToken: '', restricted: undefined, restrictedBy: '', case: '' }
 }
 
 function isSame(before: Snapshot, now: Snapshot): boolean {

@@ -197,6 +197,28 @@ describe('a tenant', () => {
     redis.resume()
   })
 
+  it('is not restricted by an answer that a lift has overtaken', async () => {
+    await directory.load('contoso')
+    const { registry: known } = directory
+    const check = known.check.bind(known)
+    let overtaken = false
+    Object.assign(known, {
+      check: async () => {
+        Object.assign(known, { check })
+        await restrictions.lift('contoso', { by: 'anna', reason: 'clean', keepUsage: false })
+        await messagesRead()
+        overtaken = true
+        await check()
+      },
+    })
+    await restrictions.place('contoso', { by: 'anna', reason: 'abuse', scope: 'unregistered' })
+    await waitFor(() => overtaken)
+    await waitFor(() => directory.peek('contoso')?.stateToken !== '')
+    await settled()
+    assert.equal(directory.peek('contoso')?.restricted, undefined)
+    assert.deepEqual(restricted, [])
+  })
+
   it('that this process does not know is not asked for when it changes', async () => {
     const commands = await commandsOf(async () => {
       await registry.setTenant('contoso', { mode: 'off' })
