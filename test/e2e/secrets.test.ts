@@ -14,6 +14,7 @@ import {
   waitFor,
   type TestRedis,
 } from '../support'
+import { tenantctl as inProcess } from '../cli/cli'
 import { addToStream, anAlert } from '../support/alerts'
 
 const SECRET = {
@@ -148,8 +149,8 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
         const ini = formatIni({ redis: { port: redis.port }, alerts })
         writeFileSync(path.join(here, 'unregistered-domain.ini'), ini)
         for (const command of [['doctor'], ['alert', 'test']]) {
-          const run = await tenantctl(['--config', here, ...command])
-          assertNone(run.stdout + run.stderr, `${what}: ${command.join(' ')}`)
+          const run = await inProcess(['--config', here, ...command])
+          assertNone(run.out + run.err, `${what}: ${command.join(' ')}`)
         }
       }),
     )
