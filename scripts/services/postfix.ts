@@ -89,7 +89,7 @@ export class TestPostfix {
    */
   async waitForLog(pattern: RegExp, { from = 0 } = {}): Promise<RegExpMatchArray> {
     const find = () => this.log.slice(from).match(pattern)
-    await waitFor(() => this.service.ended || find(), { timeout: 20_000 }).catch(() => {})
+    await waitFor(() => this.service.ended || find(), { timeout: 60_000 }).catch(() => {})
     const found = find()
     if (found) return found
     const log = `${this.service.log}${this.log}`.split('\n').slice(-60).join('\n')
@@ -125,7 +125,7 @@ export class TestPostfix {
   waitForMail(address: string, fits: (text: string) => boolean = () => true): Promise<string> {
     return waitFor(() => this.mailbox(address).find(fits), {
       what: `mail for ${address} in its mailbox: ${String(fits)}`,
-      timeout: 20_000,
+      timeout: 60_000,
     })
   }
 
@@ -141,7 +141,7 @@ export class TestPostfix {
       entry.queue_name === 'deferred' && entry.sender === sender
     return waitFor(async () => (await this.queue()).find(deferred), {
       what: `mail of ${sender} in the deferred queue`,
-      timeout: 20_000,
+      timeout: 60_000,
     })
   }
 
@@ -149,7 +149,7 @@ export class TestPostfix {
   async waitForEmptyQueue(): Promise<void> {
     await waitFor(async () => (await this.queue()).length === 0, {
       what: 'the queue of Postfix is empty',
-      timeout: 20_000,
+      timeout: 60_000,
     })
   }
 

@@ -90,7 +90,9 @@ describe('non-delivery reports of Postfix', { skip: noPostfix }, () => {
     const registered = await relay.haraka.sink.waitFor(({ subject }) => subject === 'Minutes')
     assert.deepEqual(registered.rcptTo, to)
 
+    const from = relay.haraka.log.length
     await relay.lift('contoso')
+    await relay.haraka.waitForLog(/unblocked tenant=contoso/, { from })
     await postfix.submit({ from: SCANNER, to: '5@far.example', subject: 'After' })
     await relay.haraka.sink.waitFor(({ subject }) => subject === 'After')
     await postfix.waitForEmptyQueue()
