@@ -210,7 +210,7 @@ async function sent(
   })
   const settled = async (): Promise<boolean> =>
     isDeepStrictEqual(await countsOf(id), counts) && (await tenant.held()) === 0
-  await waitFor(settled, { timeout: 3000 }).catch(() => {})
+  await waitFor(settled).catch(() => {})
   const proof = proofOf(on, id)
   return {
     ...{ class: note.class as Seen['class'], ...(proof !== undefined && { proof }), ...said },
