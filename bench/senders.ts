@@ -69,7 +69,7 @@ export const senders: Section = {
     'registered sender, so that it is looked at and nothing is found: not at all (off), in one of twenty messages ' +
     '(report, as shipped), in every message (charge). Unregistered mail is charged, and the owner of its domain is ' +
     'looked up in the background, once for a domain: with one domain hardly ever, with a domain never seen for each ' +
-    'message. Of the calls to Redis a message waits for one, the charge.',
+    'message. Of the calls to Redis RCPT waits for one, the charge.',
   async run({ senders: effort }, progress) {
     if (!CPU_TIME) return { rows: [skipped('CPU a message, by sender', NO_CPU_TIME)] }
     const comparison: Comparison<Name, ServerName, never> = {

@@ -18,7 +18,13 @@ export function findOwner(transit: Transit, directory: Directory): Promise<void>
   if (transit.ownerAskedFor === standing) return undefined
   transit.ownerAskedFor = standing
   const owner = directory.ownerOf(domain)
-  if (owner === undefined) return askOwner(transit, directory, domain)
+  if (owner === undefined) {
+    const finding = askOwner(transit, directory, domain).finally(() => {
+      if (transit.findingOwner === finding) transit.findingOwner = undefined
+    })
+    transit.findingOwner = finding
+    return finding
+  }
   noteOwner(transit, owner)
   return undefined
 }

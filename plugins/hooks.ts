@@ -113,6 +113,24 @@ export class Hooks {
   dataPost(connection: Connection): Result {
     const transit = this.present(connection)
     if (!transit) return undefined
+    return transit.findingOwner
+      ? this.examineAfter(transit.findingOwner, connection, transit)
+      : this.examine(connection, transit)
+  }
+
+  /** Whoever comes next is told the class of the message: so it must be known. */
+  private async examineAfter(
+    finding: Promise<void>,
+    connection: Connection,
+    transit: Transit,
+  ): Promise<Answer> {
+    transit.isSettling = true
+    await finding
+    transit.isSettling = false
+    return transit.hasEnded ? undefined : this.examine(connection, transit)
+  }
+
+  private examine(connection: Connection, transit: Transit): Result {
     return this.settling.settle(connection, transit) ?? this.headerFrom.check(connection, transit)
   }
 

@@ -52,6 +52,8 @@ export class Transit {
   charges: Charges | undefined
   /** The sender whose owner has been asked for. */
   ownerAskedFor: SenderStanding | undefined
+  /** Resolves when that is answered, or not to be known; `undefined`: it is not asked now. */
+  findingOwner: Promise<void> | undefined
   /** It waits for an answer of ours to data_post: until then nobody takes the message. */
   isSettling = false
   /** Gives up what is being read for it, when it ends; must not throw. */

@@ -352,6 +352,25 @@ describe('Redis that takes 100 ms for each answer', () => {
   })
 })
 
+describe('the owner of a sender domain that nobody has asked for yet', () => {
+  it('is waited for at the end of DATA where Redis is slow: the class of the message is told to others', async (t) => {
+    const redis = await startRedis()
+    t.after(() => redis.stop())
+    const way = await startRedisProxy(redis.port)
+    t.after(() => way.stop())
+    const haraka = await startHaraka({ redis: way })
+    t.after(() => haraka.stop())
+    const relay = new TestRelay(redis, [haraka])
+    const contoso = await relay.tenant('contoso')
+    await relay.tenant('fabrikam')
+    await delivers(contoso, UNREGISTERED)
+    way.delay(50)
+    await delivers(contoso, 'a@fabrikam.example')
+    const notes = haraka.sink.messages().map(({ note }) => (note as { class: string }).class)
+    assert.deepEqual(notes, ['unregistered', 'foreign'])
+  })
+})
+
 /** The first negative answer to a message, or the last one, as it came. */
 async function reply(tenant: TestTenant, from: string, on: TestHaraka): Promise<string> {
   return (await tenant.send({ from, to: RECIPIENT }, { on })).last.raw
