@@ -134,7 +134,8 @@ describe('hostile mail of a tenant that may forward', () => {
     [
       'a key that DNS never gives',
       (own) => signMessage(letter(own), { ...bank, selector: 'silent' }),
-      'out of time',
+      // The resolver waits for its second try by chance about as long as we do.
+      'out of time|dns failure',
     ],
   ]
   for (const [at, [what, make, reason]] of cases.entries()) {
@@ -146,7 +147,7 @@ describe('hostile mail of a tenant that may forward', () => {
       const line = relay.haraka.log
         .split('\n')
         .find((each) => each.includes('] charged ') && each.includes(`tenant=${tenant.id} `))
-      assert.ok(line?.includes(`none: ${reason}`), line)
+      assert.match(line ?? '', new RegExp(`none: (?:${reason})"`))
     })
   }
 
