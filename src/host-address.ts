@@ -7,8 +7,8 @@ import { createServer } from 'node:net'
  */
 export async function bindFailure(address: string): Promise<Error | undefined> {
   const server = createServer()
-  server.listen({ host: address, port: 0, exclusive: true })
   try {
+    server.listen({ host: address, port: 0, exclusive: true })
     await once(server, 'listening')
     return undefined
   } catch (error) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import type { Redis } from 'ioredis'
 import { freePort } from '../../scripts/services/port'
 import { tenantctl } from '../cli/cli'
@@ -310,15 +310,7 @@ describe('a key of a tenant that holds something else (WRONGTYPE)', () => {
 
 describe('Redis that takes 100 ms for each answer', () => {
   it('delays what must be counted, refuses nothing, and counts exactly', async (t) => {
-    const redis = await startRedis()
-    t.after(() => redis.stop())
-    const way = await startRedisProxy(redis.port)
-    t.after(() => way.stop())
-    // More than a busy machine adds to it.
-    const settings = { redis: { command_timeout: 2000 } }
-    const haraka = await startHaraka({ redis: way, nodes: 2, settings })
-    t.after(() => haraka.stop())
-    const relay = new TestRelay(redis, [haraka])
+    const { way, haraka, relay } = await behindProxy(t, 2)
     const limit = 120
     const contoso = await relay.tenant('contoso', { limits: `${limit}/1h` })
     way.delay(100)
@@ -354,13 +346,7 @@ describe('Redis that takes 100 ms for each answer', () => {
 
 describe('the owner of a sender domain that nobody has asked for yet', () => {
   it('is waited for at the end of DATA where Redis is slow: the class of the message is told to others', async (t) => {
-    const redis = await startRedis()
-    t.after(() => redis.stop())
-    const way = await startRedisProxy(redis.port)
-    t.after(() => way.stop())
-    const haraka = await startHaraka({ redis: way })
-    t.after(() => haraka.stop())
-    const relay = new TestRelay(redis, [haraka])
+    const { way, haraka, relay } = await behindProxy(t)
     const contoso = await relay.tenant('contoso')
     await relay.tenant('fabrikam')
     await delivers(contoso, UNREGISTERED)
@@ -370,6 +356,17 @@ describe('the owner of a sender domain that nobody has asked for yet', () => {
     assert.deepEqual(notes, ['unregistered', 'foreign'])
   })
 })
+
+/** A relay whose way to Redis can be made slow; it waits for an answer longer than a busy machine adds to that. */
+async function behindProxy(t: TestContext, nodes = 0) {
+  const redis = await startRedis()
+  t.after(() => redis.stop())
+  const way = await startRedisProxy(redis.port)
+  t.after(() => way.stop())
+  const haraka = await startHaraka({ redis: way, nodes })
+  t.after(() => haraka.stop())
+  return { way, haraka, relay: new TestRelay(redis, [haraka]) }
+}
 
 /** The first negative answer to a message, or the last one, as it came. */
 async function reply(tenant: TestTenant, from: string, on: TestHaraka): Promise<string> {
