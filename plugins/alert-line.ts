@@ -1,4 +1,4 @@
-import type { Alert } from '../src/events/event'
+import type { Alert, MeterFacts } from '../src/events/event'
 import type { Plugin } from './haraka'
 
 /** The log line of an alert, written by the process that put it into the stream. */
@@ -6,7 +6,7 @@ export function logAlert(plugin: Plugin, alert: Alert): void {
   const { id, kind, severity, tenant, count, title, resolves, facts } = alert
   const line = {
     ...{ kind, severity, ...(tenant === '' ? {} : { tenant }), title, id },
-    ...(isForwarded(facts) || isForwarded(facts['trigger']) ? { meter: 'forwarded' } : {}),
+    ...meterOf(facts),
     ...(alert.alert === id ? {} : { alert: alert.alert, count }),
     ...(resolves === undefined ? {} : { resolves }),
   }
@@ -15,6 +15,7 @@ export function logAlert(plugin: Plugin, alert: Alert): void {
   else plugin.lognotice('alert', line)
 }
 
-function isForwarded(facts: unknown): boolean {
-  return typeof facts === 'object' && (facts as { meter?: unknown } | null)?.meter === 'forwarded'
+function meterOf(facts: Alert['facts']): { meter?: unknown } {
+  const of = ('meter' in facts ? facts : facts['trigger']) as MeterFacts | undefined
+  return of?.meter === undefined ? {} : { meter: of.meter }
 }

@@ -7,7 +7,10 @@ import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { parseReply, type ChargeReply, type ChargeResult } from './charge-answer'
 import { formatLimits, type Limits } from './limits'
+import type { Meter } from './meter'
 import { decodeUsage, type Usage } from './usage'
+
+export type { Meter }
 
 const CHARGE = readScript(__dirname, 'charge')
 const SETTLE = readScript(__dirname, 'settle')
@@ -19,9 +22,6 @@ const PIECE = 1000
 
 /** How long it is remembered what a signature has proven, where the allowance for forwards has no window: a day, in ms. */
 const SIGNATURE_TTL = 86_400_000
-
-/** What counts one class of recipients of a tenant. */
-export type Meter = 'unregistered' | 'forwarded' | 'null'
 
 /** What counts for a tenant that has no limits or mode of its own, and what wins over all. */
 export interface Defaults {

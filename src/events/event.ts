@@ -1,4 +1,6 @@
+import type { NamedMeter } from '../allowance/meter'
 import type { Scope } from '../restriction/restriction'
+import type { Trigger } from '../restriction/trigger'
 
 /** What every event has. */
 interface Raised {
@@ -15,9 +17,9 @@ interface WindowFacts {
   readonly used: number
 }
 
-interface MeterFacts {
+export interface MeterFacts {
   /** Absent: that of unregistered mail. */
-  readonly meter?: 'forwarded'
+  readonly meter?: NamedMeter
 }
 
 interface SenderFacts {
@@ -43,7 +45,7 @@ export interface RestrictedEvent extends Raised {
   /** `tenant:number` */
   readonly case: string
   /** What tripped it; absent where it was placed by hand. */
-  readonly trigger?: WindowFacts & MeterFacts & SenderFacts
+  readonly trigger?: Trigger
   /** All windows at that moment; with `trigger` only. */
   readonly windows?: readonly WindowFacts[]
   /** It tripped within probation. */

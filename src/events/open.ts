@@ -1,4 +1,5 @@
-import type { Event } from './event'
+import { letterOf, namedMeter } from '../allowance/meter'
+import type { AllowanceEvent, Event } from './event'
 
 /** Something that an event has told and no other one has ended, as `{@events}:open` holds it. */
 export interface Open {
@@ -18,7 +19,7 @@ export function opens(tenant: string, event: Event): readonly [string, string] |
     case 'allowance':
       return [
         fieldOf('allowance', tenant, event.id),
-        `u${event.window}:${event.percent}:${event.id}`,
+        `${letterOf(event.meter)}${event.window}:${event.percent}:${event.id}`,
       ]
     case 'restricted':
       return [fieldOf('restricted', tenant), event.id]
@@ -27,6 +28,13 @@ export function opens(tenant: string, event: Event): readonly [string, string] |
     default:
       return undefined
   }
+}
+
+/** What an edge tells: the reverse of {@link opens}. */
+export function parseEdge(edge: string): Pick<AllowanceEvent, 'meter' | 'window' | 'percent'> {
+  const [window, percent] = edge.slice(1).split(':').map(Number)
+  const meter = namedMeter(edge)
+  return { window: window!, percent: percent!, ...(meter && { meter }) }
 }
 
 /** The field that an event ends. */

@@ -1,6 +1,6 @@
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import type { Alert, Event } from './event'
+import type { Alert, Event, MeterFacts } from './event'
 import { ends, opens } from './open'
 import { describe } from './words'
 
@@ -86,8 +86,8 @@ function detailsOf(event: Event): (string | number)[] {
   }
 }
 
-/** Forwards are another allowance, and so another alert. */
-function meterOf({ meter }: { readonly meter?: 'forwarded' }): string[] {
+/** Each meter is an allowance of its own, and so another alert. */
+function meterOf({ meter }: MeterFacts): string[] {
   return meter === undefined ? [] : [meter]
 }
 

@@ -7,7 +7,7 @@ import type { Store } from '../store/store'
 import { randomToken } from '../store/token'
 import type { ResolvedEvent } from './event'
 import type { Forwarder } from './forwarder'
-import { unpackOpen, type Open } from './open'
+import { parseEdge, unpackOpen, type Open } from './open'
 import type { Task } from './watch'
 
 const SWEEP = readScript(__dirname, 'sweep')
@@ -74,11 +74,10 @@ async function endAll(
   for (const { kind, event, edge = '', rule } of open) {
     // Nobody is refused any more, and nobody has lifted it.
     if (kind === 'restricted') await client.hdel(keys.eventsOpen, `restricted\t${tenant}\t`)
-    const [window, percent] = edge.slice(1).split(':').map(Number)
     const id = resolvedId(event)
     const facts = { kind: 'resolved' as const, id, at: Number(seconds) * 1000, resolves: event }
     if (kind === 'allowance') {
-      await forwarder.publish(tenant, { ...facts, of: kind, window: window!, percent: percent! })
+      await forwarder.publish(tenant, { ...facts, of: kind, ...parseEdge(edge) })
     } else if (kind === 'unusual') {
       await forwarder.publish(tenant, { ...facts, of: kind, rule: rule! })
     }

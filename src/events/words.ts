@@ -1,6 +1,7 @@
 import { formatWindow } from '../allowance/limits'
+import type { NamedMeter } from '../allowance/meter'
 import { isoTime } from '../time'
-import type { Alert, Event, Severity } from './event'
+import type { Alert, Event, MeterFacts, Severity } from './event'
 
 /** The same for every event of a kind: with the tenant and the case in what is to be typed. */
 export interface Words {
@@ -72,12 +73,17 @@ export function titleOf(tenant: string, event: Event): string {
   }
 }
 
-/** Of the one that most know, nothing is said. */
-function forWhat(event: { readonly meter?: string }): string {
-  return isForwarded(event) ? ' for forwarded mail' : ''
+const METER_WORDS: Readonly<Record<NamedMeter, string>> = {
+  forwarded: ' for forwarded mail',
+  null: ' for the null sender',
 }
 
-function isForwarded(of?: { readonly meter?: string }): boolean {
+/** Of the one that most know, nothing is said. */
+function forWhat({ meter }: MeterFacts): string {
+  return meter === undefined ? '' : METER_WORDS[meter]
+}
+
+function isForwarded(of?: MeterFacts): boolean {
   return of?.meter === 'forwarded'
 }
 

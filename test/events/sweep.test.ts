@@ -3,9 +3,10 @@ import { beforeEach, describe, it } from 'node:test'
 import type { Alert, ResolvedEvent } from '../../src/events/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { resolveEnded } from '../../src/events/sweep'
+import type { Settlement } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
 import type { Store } from '../../src/store/store'
-import { Allowance } from '../support/allowance'
+import { Allowance, DEFAULTS } from '../support/allowance'
 import { entries } from '../support/events'
 import { useRedis } from '../support/registry'
 
@@ -54,6 +55,18 @@ async function resolved(): Promise<string[]> {
 
 async function told(): Promise<string[]> {
   return (await alerts('allowance')).map(({ id, facts }) => `${String(facts['percent'])} of ${id}`)
+}
+
+/** Counts a message to five recipients, half of what each meter allows. */
+async function settle(meter: Settlement['meter']): Promise<void> {
+  const { domain, connector, ip } = await allowance.recipient()
+  await allowance.ledger.settle(
+    {
+      ...{ tenant: 'contoso', transaction: allowance.transaction(), domain, connector, ip },
+      ...{ meter, ordinals: [1, 2, 3, 4, 5], signatures: ['signature'] },
+    },
+    DEFAULTS,
+  )
 }
 
 function open(): Promise<Record<string, string>> {
@@ -162,6 +175,37 @@ describe('the sweep', () => {
     assert.deepEqual((await resolved()).sort(), all.sort())
     assert.deepEqual(await open(), {})
     assert.equal(await client.exists(keys.tenant('contoso')), 0)
+  })
+
+  it('names the meter of what ended, whichever way it ended', async () => {
+    const ways: Readonly<Record<string, (allowance: Allowance) => Promise<unknown>>> = {
+      'its window has emptied': (each) => each.advance(2 * HOUR),
+      'the restriction was lifted': async (each) => {
+        await each.block('unregistered')
+        await each.lift()
+      },
+      'the usage is gone': ({ store }) => store.client.del(store.keys.usage('contoso')),
+      'the tenant is gone': ({ registry }) => registry.removeTenant('contoso'),
+    }
+    for (const [way, end] of Object.entries(ways)) {
+      allowance = await Allowance.create({ limits: '10/1h', forwardedLimits: '10/1h' })
+      forwarder = forwarderOf(allowance.store)
+      await settle('unregistered')
+      await settle('forwarded')
+      assert.equal((await told()).length, 2)
+      await end(allowance)
+      await sweep()
+      const titles = (await alerts('resolved')).map(({ title, facts }) => [facts['meter'], title])
+      const below = 'contoso is below 50 % of its allowance in 1h'
+      assert.deepEqual(
+        titles.sort(),
+        [
+          [undefined, `${below} again`],
+          ['forwarded', `${below} for forwarded mail again`],
+        ],
+        way,
+      )
+    }
   })
 
   it('by several at once says each once', async () => {

@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { operatorText } from '../../src/alerts/mail-text'
-import type { Alert, RestrictedEvent } from '../../src/events/event'
+import type { Alert, Event } from '../../src/events/event'
 import { describe as describeEvent } from '../../src/events/words'
+import { logAlert } from '../../plugins/alert-line'
+import type { Plugin } from '../../plugins/haraka'
 import { trip } from '../support/evidence'
 
 /** The alert of such an event, as the stream holds it. */
-function alertOf(event: RestrictedEvent): Alert {
+function alertOf(event: Event): Alert {
   return { id: event.id, alert: event.id, count: 1, ...describeEvent('contoso', event) }
+}
+
+/** What the line in Haraka's log says of the meter. */
+function meterInLog(alert: Alert): unknown {
+  const lines: Record<string, unknown>[] = []
+  const log = (_: string, line: Record<string, unknown>): unknown => lines.push(line)
+  logAlert({ logwarn: log, lognotice: log } as unknown as Plugin, alert)
+  return lines[0]?.['meter']
 }
 
 describe('a trip within probation', () => {
@@ -64,5 +74,19 @@ describe('an event of the allowance for forwarded mail', () => {
       describeEvent('contoso', { ...raised, ...over, ...meter }).title,
       'contoso is below 80 % of its allowance in 1h for forwarded mail again',
     )
+  })
+
+  it('says so in the log, whether it is reached, trips or is over; any other does not', () => {
+    const allowance = { kind: 'allowance', percent: 80, ...raised, ...window, ...sender } as const
+    const over = { kind: 'resolved', of: 'allowance', resolves: 'evt_0', ...raised } as const
+    const trigger = { ...window, ...sender }
+    const logged = (meter: { meter?: 'forwarded' }): unknown[] =>
+      [
+        { ...allowance, ...meter },
+        trip(1, { trigger: { ...trigger, ...meter } }),
+        { ...over, ...meter },
+      ].map((event) => meterInLog(alertOf(event)))
+    assert.deepEqual(logged({ meter: 'forwarded' }), ['forwarded', 'forwarded', 'forwarded'])
+    assert.deepEqual(logged({}), [undefined, undefined, undefined])
   })
 })

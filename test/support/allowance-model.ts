@@ -52,7 +52,7 @@ const WARN_AT = [50, 80, 95]
 export type ModelEvent =
   | {
       readonly kind: 'allowance' | 'resolved'
-      readonly meter: CountedMeter
+      readonly meter: Meter
       readonly window: number
       readonly percent: number
     }

@@ -9,7 +9,7 @@ import type {
   SettlementResult,
 } from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
-import type { Event } from '../../src/events/event'
+import type { Event, MeterFacts } from '../../src/events/event'
 import type { Mode } from '../../src/mode'
 import { DEFAULTS, type Allowance } from './allowance'
 import { plantInScripts } from './faults'
@@ -533,7 +533,7 @@ function shapeOf(event: Event): ModelEvent {
   }
 }
 
-function meterOf({ meter }: { readonly meter?: 'forwarded' }): Settlement['meter'] {
+function meterOf({ meter }: MeterFacts): Meter {
   return meter ?? 'unregistered'
 }
 

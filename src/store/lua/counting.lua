@@ -35,11 +35,10 @@ local function counts_of(limit)
   return string.format(' %.0f %.0f %.0f', limit.used, limit.count, limit.window)
 end
 
--- Which meter it is stands there only where it is not that of unregistered mail.
 local function facts_of(ask, limit)
   local domain, connector, ip = string.match(ask.facts, '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
   return {
-    window = limit.window, limit = limit.count, used = limit.used, meter = ask.meter == 'f' and 'forwarded' or nil,
+    window = limit.window, limit = limit.count, used = limit.used, meter = METER_NAMES[ask.meter],
     domain = domain or '', connector = connector or '', ip = ip or '',
   }
 end

@@ -22,6 +22,9 @@ local function edges_text(edges)
   return table.concat(parts, ',')
 end
 
+-- Events name the meter only where it is not that of unregistered mail.
+local METER_NAMES = { f = 'forwarded', n = 'null' }
+
 local function window_of(edge)
   return tonumber(string.sub(edge.field, 2))
 end
@@ -46,6 +49,6 @@ end
 local function end_edge(tenant_key, random, edge)
   raise_event(tenant_key, random, 'resolved', {
     resolves = edge.event, of = 'allowance', percent = edge.percent, window = window_of(edge),
-    meter = string.sub(edge.field, 1, 1) == 'f' and 'forwarded' or nil,
+    meter = METER_NAMES[string.sub(edge.field, 1, 1)],
   })
 end
