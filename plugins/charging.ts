@@ -49,7 +49,7 @@ export class Charging {
       connector: attribution.connector ?? '',
       ip: connection.remote.ip,
     }
-    const charge = charges.open(attribution.tenant, answeredRecipients(transaction), sender)
+    const charge = charges.open(attribution.tenant, meter, answeredRecipients(transaction), sender)
     return engine.ledger
       .charge(
         {
@@ -124,7 +124,8 @@ export class Charging {
     const engine = this.means.engine()
     this.means.troubles.tell('charge', error)
     // Perhaps it is held: then it is to be settled with its message.
-    const state = transit.snapshot?.forwards ? 'held' : 'unknown'
+    const mayBeHeld = charge.meter === 'unregistered' && transit.snapshot?.forwards
+    const state = mayBeHeld ? 'held' : 'unknown'
     charges.close(charge, engine?.store.changedNothing(error) ? 'none' : state)
     const reply = uncounted(this.means, transit, 1, redisFailure(error))
     charge.passes = reply === undefined

@@ -98,7 +98,7 @@ export class Settling {
       return outcomeOf(known, config).reply
     }
     const sender = { domain, connector, ip: connection.remote.ip }
-    const recipients = ranks.map((rank) => charges.open(tenant, rank, sender))
+    const recipients = ranks.map((rank) => charges.open(tenant, 'unregistered', rank, sender))
     for (const each of recipients) each.passes = true
     return this.settleInstead(connection, transit, snapshot, { engine, charges, recipients })
   }

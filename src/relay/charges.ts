@@ -1,4 +1,4 @@
-import type { Settlement } from '../allowance/ledger'
+import type { Charge, Settlement } from '../allowance/ledger'
 import { grouped } from '../grouped'
 
 /**
@@ -13,6 +13,8 @@ export type Sender = Pick<Settlement, 'domain' | 'connector' | 'ip'>
 /** One recipient of a transaction that was to be counted. */
 export interface RecipientCharge {
   readonly tenant: string
+  /** What counts it, until its message is proven to be a forward. */
+  readonly meter: Charge['meter']
   /** Its place among the charges of the transaction; with the transaction's uuid it names the receipt. */
   readonly ordinal: number
   /** How many RCPT commands of the transaction were answered before this one. */
@@ -51,10 +53,10 @@ export class Charges {
   ) {}
 
   /** Opens the charge of a recipient; {@link close} must follow. */
-  open(tenant: string, rank: number, sender: Sender): RecipientCharge {
+  open(tenant: string, meter: Charge['meter'], rank: number, sender: Sender): RecipientCharge {
     const ordinal = this.charges.length + 1
     const charge: RecipientCharge = {
-      ...{ tenant, ordinal, rank, sender },
+      ...{ tenant, meter, ordinal, rank, sender },
       ...{ state: 'pending', passes: false, signatures: NONE },
     }
     this.charges.push(charge)
@@ -90,11 +92,15 @@ export class Charges {
     for (const charge of charges) charge.state = 'none'
   }
 
-  /** Those that are to be charged when the message is there, or perhaps are: by tenant, those that were let through only. */
+  /**
+   * Those that are to be charged when the message is there, or perhaps are: by tenant, those that were let through only.
+   * The null sender's are charged at RCPT or not at all.
+   */
   held(): readonly [tenant: string, charges: RecipientCharge[]][] {
     if (!this.charges.some(({ state }) => state === 'held')) return []
     const open = this.charges.filter(
-      ({ passes, state }) => passes && (state === 'held' || state === 'unknown'),
+      ({ meter, passes, state }) =>
+        meter !== 'null' && passes && (state === 'held' || state === 'unknown'),
     )
     return grouped(open, ({ tenant }) => tenant)
   }

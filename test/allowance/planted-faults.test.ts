@@ -317,6 +317,7 @@ function settlesAll({ mayBeTaken }: Pick<typeof settlement, 'mayBeTaken'>): fc.I
       const taken = recipients.map((_, rank) =>
         settle({
           tenant: 'contoso',
+          meter: 'unregistered',
           ordinal: rank + 1,
           rank,
           state: 'counted',

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { startHaraka, startRedis, TestRelay, waitFor } from '../support'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  formatMessage,
+  startHaraka,
+  startRedis,
+  TestRelay,
+  waitFor,
+  type TestTenant,
+} from '../support'
 import { during, Load, randomFrom } from '../support/load'
 import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
 import { REPLY } from '../support/replies'
@@ -144,6 +152,53 @@ describe(`${SESSIONS} sessions on two workers, on a bad way to Redis,`, () => {
   })
 })
 
+/** One class of mail that is counted. */
+interface MailOfClass {
+  /** `registered`: an accepted domain of the tenant, with another one in From. */
+  readonly from: string
+  readonly meter: 'unregistered' | 'null'
+  /** The tenant has an allowance for forwards. */
+  readonly forwards?: boolean
+}
+
+const CLASSES: Readonly<Record<string, MailOfClass>> = {
+  registered: { from: 'registered', meter: 'unregistered' },
+  'registered-forwards': { from: 'registered', meter: 'unregistered', forwards: true },
+  unregistered: { from: FROM, meter: 'unregistered' },
+  foreign: { from: 'x@first.example', meter: 'unregistered' },
+  'perhaps-forwarded': { from: FROM, meter: 'unregistered', forwards: true },
+  null: { from: '', meter: 'null' },
+  'null-forwards': { from: '', meter: 'null', forwards: true },
+}
+
+/** What befalls the command that counts a recipient, and whether Redis has counted it. */
+const OUTCOMES = {
+  'the answer lost': { hold: 'hold', end: 'cut', isCounted: true },
+  'the answer late': { hold: 'hold', end: 'release', isCounted: true },
+  'the command lost': { hold: 'holdCommands', end: 'cut', isCounted: false },
+  'the command late': { hold: 'holdCommands', end: 'release', isCounted: false },
+} as const
+
+/** A message to one recipient, in two parts: what has it counted is the last command of the first. */
+async function startMessage(tenant: TestTenant, { from }: MailOfClass, sink: string) {
+  const client = await tenant.connect()
+  const isRegistered = from === 'registered'
+  const sender = isRegistered ? `ann@${tenant.domain}` : from
+  assert.equal((await client.mail(sender)).code, 250)
+  const rcpt = async () => assert.equal((await client.rcpt('a@far.example')).code, 250)
+  const data = async () => assert.equal((await client.data()).code, 354)
+  const message = async () => {
+    const text = formatMessage({
+      ...{ from: FROM, to: 'a@far.example', headers: { 'X-Sink': sink } },
+    })
+    assert.equal((await client.message(text)).code, sink === 'refuse' ? 550 : 250)
+  }
+  if (!isRegistered) return { count: rcpt, finish: () => data().then(message) }
+  await rcpt()
+  await data()
+  return { count: message, finish: () => Promise.resolve() }
+}
+
 describe('with [outage] unregistered=accept, and an allowance for forwards,', () => {
   let relay: TestRelay
   let way: RedisProxy
@@ -153,6 +208,7 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
     const settings = {
       redis: { command_timeout: COMMAND_TIMEOUT },
       outage: { unregistered: 'accept' },
+      header_from: { check: 'charge' },
     }
     relay = new TestRelay(redis, [await startHaraka({ redis: way, settings })])
     // Before its first charge the process asks for the time, which would be held, too.
@@ -163,6 +219,52 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
     await relay.stop()
     await way.stop()
   })
+
+  for (const [outcome, { hold, end, isCounted }] of Object.entries(OUTCOMES)) {
+    it(`counts mail of each class on its own meter, once at most, with ${outcome}`, async () => {
+      const cases = await Promise.all(
+        Object.entries(CLASSES).flatMap(([name, mail]) =>
+          ['deliver', 'refuse'].map(async (sink) => {
+            const id = `${name}-${sink}-${outcome.replaceAll(' ', '-')}`
+            const tenant = await relay.tenant(id, {
+              ...{ limits: '9/1d', nullLimits: '9/1d' },
+              ...(mail.forwards && { forwardedLimits: '9/1d' }),
+            })
+            return { name, mail, sink, tenant, message: await startMessage(tenant, mail, sink) }
+          }),
+        ),
+      )
+      way[hold]()
+      await Promise.all(cases.map(({ message }) => message.count()))
+      way[end]()
+      if (end === 'cut') way.release()
+      // On the same way, behind all that was late.
+      const marker = await relay.tenant(`marker-${outcome.replaceAll(' ', '-')}`)
+      await waitFor(async () => {
+        await marker.send({ from: '', to: 'a@far.example' })
+        return (await marker.used('null')) > 0
+      }, PATIENCE)
+      await Promise.all(cases.map(({ message }) => message.finish()))
+
+      const expected = cases.map(({ name, mail, sink }) => {
+        // What may be a forward is counted when its message is there, whatever became of its hold.
+        const counted = sink === 'deliver' && (isCounted || name === 'perhaps-forwarded') ? 1 : 0
+        const other = mail.meter === 'null' ? 'unregistered' : 'null'
+        return { name, sink, [mail.meter]: counted, [other]: 0, held: 0 }
+      })
+      const found = () =>
+        Promise.all(
+          cases.map(async ({ name, sink, tenant }) => ({
+            ...{ name, sink, unregistered: await tenant.used(), null: await tenant.used('null') },
+            held: await tenant.held(),
+          })),
+        )
+      await waitFor(async () => isDeepStrictEqual(await found(), expected), PATIENCE).catch(
+        () => {},
+      )
+      assert.deepEqual(await found(), expected)
+    })
+  }
 
   for (const when of ['RCPT', 'the end of DATA'] as const) {
     it(`a message without an answer at ${when} passes, is counted once, and leaves no hold`, async () => {

@@ -31,6 +31,7 @@ function taken(transaction: Transaction, ranks: readonly number[]): boolean[] {
   return ranks.map((rank) =>
     wasTaken({
       tenant: 'contoso',
+      meter: 'unregistered',
       ordinal: rank + 1,
       rank,
       state: 'counted',

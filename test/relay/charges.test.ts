@@ -28,14 +28,17 @@ beforeEach(() => {
 })
 
 function counted(tenant = 'contoso', rank = 0): RecipientCharge {
-  const charge = charges.open(tenant, rank, SENDER)
+  const charge = charges.open(tenant, 'unregistered', rank, SENDER)
   charges.close(charge, 'counted')
   return charge
 }
 
 describe('the charges of a transaction', () => {
   it('have ordinals from 1, and keep the rank of their recipient', () => {
-    const opened = [charges.open('contoso', 0, SENDER), charges.open('contoso', 3, SENDER)]
+    const opened = [
+      charges.open('contoso', 'unregistered', 0, SENDER),
+      charges.open('contoso', 'unregistered', 3, SENDER),
+    ]
     assert.deepEqual(
       opened.map(({ ordinal, rank, state }) => [ordinal, rank, state]),
       [
@@ -72,21 +75,21 @@ describe('the charges of a transaction', () => {
   })
 
   it('are given back where nobody knows whether they were counted', () => {
-    charges.close(charges.open('contoso', 0, SENDER), 'unknown')
+    charges.close(charges.open('contoso', 'unregistered', 0, SENDER), 'unknown')
     charges.settle(() => false)
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
   it('are not given back where they were not counted', () => {
-    charges.close(charges.open('contoso', 0, SENDER), 'none')
+    charges.close(charges.open('contoso', 'unregistered', 0, SENDER), 'none')
     charges.settle(() => false)
     assert.deepEqual(refunded, [])
   })
 
   it('that are answered after the settlement are given back then', () => {
-    const late = charges.open('contoso', 0, SENDER)
-    const lost = charges.open('contoso', 1, SENDER)
-    const refused = charges.open('contoso', 2, SENDER)
+    const late = charges.open('contoso', 'unregistered', 0, SENDER)
+    const lost = charges.open('contoso', 'unregistered', 1, SENDER)
+    const refused = charges.open('contoso', 'unregistered', 2, SENDER)
     charges.settle(() => true)
     assert.deepEqual(refunded, [])
     charges.close(late, 'counted')
@@ -110,12 +113,12 @@ describe('the charges of a transaction', () => {
 
   it('of a message are given back in one call, whether before or after the settlement', () => {
     const message = (state: Exclude<ChargeState, 'pending'>): RecipientCharge[] => {
-      const all = [0, 1, 2].map((rank) => charges.open('contoso', rank, SENDER))
+      const all = [0, 1, 2].map((rank) => charges.open('contoso', 'unregistered', rank, SENDER))
       charges.closeAll(all, state)
       return all
     }
     charges.drop(message('held'))
-    const late = [3, 4].map((rank) => charges.open('contoso', rank, SENDER))
+    const late = [3, 4].map((rank) => charges.open('contoso', 'unregistered', rank, SENDER))
     charges.settle(() => true)
     charges.closeAll(late, 'counted')
     assert.deepEqual(refunded, [
@@ -125,7 +128,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that were never made are over when they are dropped', () => {
-    const charge = charges.open('contoso', 0, SENDER)
+    const charge = charges.open('contoso', 'unregistered', 0, SENDER)
     assert.deepEqual(
       charges.passed(() => true),
       { taken: 0, notTaken: 1 },
@@ -139,7 +142,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are dropped after the settlement are given back once', () => {
-    const charge = charges.open('contoso', 0, SENDER)
+    const charge = charges.open('contoso', 'unregistered', 0, SENDER)
     charges.settle(() => true)
     charges.close(charge, 'unknown')
     charges.drop([charge])
@@ -158,7 +161,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are held are given back where the message was not taken, and their proof with them', () => {
-    const charge = charges.open('contoso', 0, SENDER)
+    const charge = charges.open('contoso', 'unregistered', 0, SENDER)
     charges.close(charge, 'held')
     charge.signatures = ['s1']
     charges.settle(() => false)
@@ -167,7 +170,7 @@ describe('the charges of a transaction', () => {
 
   it('that are still held where it was taken are charged as unregistered', () => {
     for (const tenant of ['contoso', 'contoso', 'fabrikam', 'contoso']) {
-      const charge = charges.open(tenant, 0, SENDER)
+      const charge = charges.open(tenant, 'unregistered', 0, SENDER)
       charge.passes = true
       charges.close(charge, 'held')
     }
@@ -181,7 +184,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are proven to be of a forward, and still held where it was taken, are charged as that', () => {
-    const all = [0, 1].map((rank) => charges.open('contoso', rank, SENDER))
+    const all = [0, 1].map((rank) => charges.open('contoso', 'unregistered', rank, SENDER))
     charges.closeAll(all, 'held')
     for (const charge of all) charge.passes = true
     all[1]!.signatures = ['s1']
@@ -191,7 +194,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are held after the settlement are given back then', () => {
-    const late = charges.open('contoso', 0, SENDER)
+    const late = charges.open('contoso', 'unregistered', 0, SENDER)
     charges.settle(() => true)
     charges.close(late, 'held')
     assert.deepEqual([refunded, settled], [[['contoso', 'F1.1', [1]]], []])
@@ -199,15 +202,27 @@ describe('the charges of a transaction', () => {
 
   it('to be settled are those that were let through and are held, or perhaps are', () => {
     const states = ['held', 'unknown', 'counted', 'none'] as const
-    for (const state of states) charges.close(charges.open('contoso', 0, SENDER), state)
+    for (const state of states)
+      charges.close(charges.open('contoso', 'unregistered', 0, SENDER), state)
     assert.deepEqual(charges.held(), [])
     const passing = states.map((state) => {
-      const charge = charges.open('contoso', 0, SENDER)
+      const charge = charges.open('contoso', 'unregistered', 0, SENDER)
       charge.passes = true
       charges.close(charge, state)
       return charge
     })
     assert.deepEqual(charges.held(), [['contoso', passing.slice(0, 2)]])
+  })
+
+  it('of the null sender are never settled with those of the message, whatever became of them', () => {
+    for (const state of ['held', 'unknown', 'counted'] as const) {
+      const charge = charges.open('contoso', 'null', 0, SENDER)
+      charge.passes = true
+      charges.close(charge, state)
+    }
+    assert.deepEqual(charges.held(), [])
+    charges.settle(() => true)
+    assert.deepEqual([settled, refunded], [[], []])
   })
 
   it('ask nothing and give nothing back where there are none', () => {
@@ -233,7 +248,7 @@ describe('the charges of a transaction', () => {
         )
         const opened = recipients.map((facts, rank) => ({
           ...facts,
-          charge: each.open('t', rank, SENDER),
+          charge: each.open('t', 'unregistered', rank, SENDER),
         }))
         const close = (late: boolean) => {
           for (const one of opened.filter((open) => open.late === late)) {
