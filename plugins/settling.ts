@@ -9,7 +9,7 @@ import { isRefusedForeign, modeOf } from '../src/relay/judge'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
-import { acceptedDomainOf, type Snapshot } from '../src/tenants/snapshot'
+import { acceptedDomainOf, ownsDomain, type Snapshot } from '../src/tenants/snapshot'
 import type { Answer } from './guard'
 import type { Connection } from './haraka'
 import { chargesOf, uncounted, type Means } from './means'
@@ -280,5 +280,5 @@ async function knownOrLoaded(engine: Engine, tenant: string): Promise<Snapshot |
 /** @param address as Haraka has it: what stands behind the last `@` is the domain. */
 function isOwn(address: string, snapshot: Snapshot): boolean {
   const domain = toDomain(address.slice(address.lastIndexOf('@') + 1))
-  return domain !== undefined && acceptedDomainOf(snapshot, domain) !== undefined
+  return domain !== undefined && ownsDomain(snapshot, domain)
 }

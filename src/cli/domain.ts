@@ -47,7 +47,10 @@ function addAdd(domain: Command, io: Io): void {
     .argument('<tenant>')
     .argument('<domain...>', '`-` reads names from stdin (# begins a comment)')
     .option('--subdomains', 'every name below it too')
-    .option('--shared', 'without owning it: for agencies and names outside the public DNS')
+    .option(
+      '--shared',
+      'without owning it: for agencies and names outside the public DNS; mail to it counts',
+    )
     .option('--force', 'also the domain of a mailbox provider, where anybody can have an address')
     .action(async (tenant: string, args: string[], options: AddOptions, self: Command) => {
       const context = contextOf(io, self)

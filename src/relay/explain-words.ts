@@ -24,7 +24,7 @@ const REASONS: Record<Reason, string> = {
   'no-tenant': 'no tenant matches the session',
   off: 'the mode is off',
   registered: 'the sender domain is registered',
-  'own-recipient': 'the recipient is in an accepted domain of the tenant itself',
+  'own-recipient': 'the recipient is in a domain of the tenant itself',
   allowance: 'counted for each recipient',
   restricted: 'the tenant is restricted',
   foreign: 'another tenant owns the sender domain',

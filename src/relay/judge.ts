@@ -1,7 +1,7 @@
 import type { Charge } from '../allowance/ledger'
 import type { Config } from '../config'
 import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
-import { acceptedDomainOf, type Known, type Snapshot } from '../tenants/snapshot'
+import { acceptedDomainOf, ownsDomain, type Known, type Snapshot } from '../tenants/snapshot'
 import type { Mode } from '../mode'
 import type { Attribution } from './attribution'
 import { REPLIES, withCase, type Reply } from './reply'
@@ -161,7 +161,7 @@ function judgeOther(situation: Situation, snapshot: Snapshot, enforcing: boolean
   // Its message may be a forward from a neighbour.
   const foreign = enforcing && stage !== 'mail' && isRefusedForeign(sender, config)
   const refusesForeign = foreign && !snapshot.forwards
-  // Recipients inside the tenant's own accepted domains are not relay. Looked at only where it matters.
+  // Recipients inside the tenant's own domains are not relay. Looked at only where it matters.
   const matters = refuses || refusesForeign || stage === 'rcpt_ok'
   if (matters && recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
   if (refuses) return namingCase(RESTRICTED, situation)
@@ -184,7 +184,8 @@ function namingCase(judgement: Refusal, { snapshot, config }: Situation): Judgem
   return { ...judgement, reply: withCase(judgement.reply, snapshot.case) }
 }
 
+/** Whether a recipient is in a domain that the tenant owns: mail to it is not relayed, and costs nothing. */
 export function isOwn(recipient: HarakaAddress, snapshot: Snapshot): boolean {
   const found = envelopeDomain(recipient)
-  return found.kind === 'domain' && acceptedDomainOf(snapshot, found.domain) !== undefined
+  return found.kind === 'domain' && ownsDomain(snapshot, found.domain)
 }

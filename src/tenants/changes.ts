@@ -1,4 +1,5 @@
 import type { DomainsChange } from './domain-changes'
+import { parseFlags, type DomainFlags } from './packing'
 
 /** A message on the channel of changes. */
 export type Change =
@@ -57,7 +58,10 @@ function toDomainsChange(
   if (typeof previous !== 'string' || typeof domains !== 'object' || domains === null) {
     return undefined
   }
-  const entries = Object.entries(domains)
-  const understood = entries.every(([, value]) => value === null || typeof value === 'boolean')
-  return understood ? { previous, token, domains: new Map(entries) } : undefined
+  const flags = new Map<string, DomainFlags | null>()
+  for (const [domain, packed] of Object.entries(domains as Record<string, unknown>)) {
+    if (packed !== null && typeof packed !== 'string') return undefined
+    flags.set(domain, packed === null ? null : parseFlags(packed))
+  }
+  return { previous, token, domains: flags }
 }

@@ -1,9 +1,11 @@
+import type { DomainFlags } from './packing'
+
 /** What became of some accepted domains of a tenant, from one token of its list to the next. */
 export interface DomainsChange {
   readonly previous: string
   readonly token: string
-  /** Accepted domain → whether the names below it count too; `null`: it is none any more. */
-  readonly domains: ReadonlyMap<string, boolean | null>
+  /** How each counts now; `null`: it is no accepted domain any more. */
+  readonly domains: ReadonlyMap<string, DomainFlags | null>
 }
 
 /**
@@ -12,9 +14,9 @@ export interface DomainsChange {
  * Making it twice, or in a list that has some of it or of later changes already, does no harm, as long as the later
  * ones follow: the last of them decides on each name.
  */
-export function applyChange(list: Map<string, boolean>, { domains }: DomainsChange): void {
-  for (const [domain, subdomains] of domains) {
-    if (subdomains === null) list.delete(domain)
-    else list.set(domain, subdomains)
+export function applyChange(list: Map<string, DomainFlags>, { domains }: DomainsChange): void {
+  for (const [domain, flags] of domains) {
+    if (flags === null) list.delete(domain)
+    else list.set(domain, flags)
   }
 }

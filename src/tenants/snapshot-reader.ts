@@ -5,7 +5,7 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { applyChange, type DomainsChange } from './domain-changes'
 import { HeardChanges } from './heard-changes'
-import { parseFlags } from './packing'
+import { parseFlags, type DomainFlags } from './packing'
 import type { Snapshot } from './snapshot'
 
 const SNAPSHOT = readScript(__dirname, 'snapshot')
@@ -17,7 +17,7 @@ const ATTEMPTS = 3
 
 /** A snapshot in the hands of who keeps it up to date. */
 export interface OwnSnapshot extends Snapshot {
-  readonly domains: Map<string, boolean>
+  readonly domains: Map<string, DomainFlags>
 }
 
 /** What the reader of a snapshot is told meanwhile. */
@@ -66,9 +66,9 @@ export async function readSnapshot(
       }
     }
 
-    const domains = new Map<string, boolean>()
+    const domains = new Map<string, DomainFlags>()
     await scanHash(store, store.keys.domains(tenant), PIECE, (domain, packed) =>
-      domains.set(domain, parseFlags(packed).subdomains),
+      domains.set(domain, parseFlags(packed)),
     )
     // What has changed meanwhile may be in the list or not. Where all of it was heard, that is mended.
     const token = (await store.client.hget(store.keys.tenant(tenant), 'domains')) ?? ''
@@ -126,10 +126,10 @@ async function readHead(
   }
 }
 
-function unpackDomains(list: readonly string[]): Map<string, boolean> {
-  const domains = new Map<string, boolean>()
+function unpackDomains(list: readonly string[]): Map<string, DomainFlags> {
+  const domains = new Map<string, DomainFlags>()
   for (let at = 0; at + 1 < list.length; at += 2) {
-    domains.set(list[at]!, parseFlags(list[at + 1]!).subdomains)
+    domains.set(list[at]!, parseFlags(list[at + 1]!))
   }
   return domains
 }

@@ -1,5 +1,7 @@
 import type { Mode } from '../mode'
+import { parentsOf } from '../names/domain'
 import type { Scope } from '../restriction/restriction'
+import type { DomainFlags } from './packing'
 
 /** What a process knows of a tenant. */
 export interface Snapshot {
@@ -17,11 +19,11 @@ export interface Snapshot {
   /** It has an allowance for forwards: what is one is known when the message is there. */
   readonly forwards: boolean
   /**
-   * Accepted domain → whether the names below it count too. The directory changes the list in place, and puts a snapshot
+   * The accepted domains. The directory changes the list in place, and puts a snapshot
    * with the new token in the place of this one: whoever still goes by the old token may see later entries. That is as
    * right as what Redis holds by then, and a charge under an old token looks the sender up itself.
    */
-  readonly domains: ReadonlyMap<string, boolean>
+  readonly domains: ReadonlyMap<string, DomainFlags>
 }
 
 /** A tenant as far as a process knows it; `null`: there is no such tenant; `undefined`: it could not be asked for. */
@@ -37,7 +39,22 @@ export function acceptedDomainOf(snapshot: Snapshot, domain: string): string | u
   if (domains.has(domain)) return domain
   for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {
     const parent = domain.slice(dot + 1)
-    if (domains.get(parent) === true) return parent
+    if (domains.get(parent)?.subdomains) return parent
   }
   return undefined
+}
+
+/**
+ * Whether a name is the tenant's own: an accepted domain that is not shared covers it. Everybody's mailboxes may be in a
+ * shared one, so mail to them is relayed mail.
+ *
+ * @param domain lower-case A-labels.
+ */
+export function ownsDomain(snapshot: Snapshot, domain: string): boolean {
+  const { domains } = snapshot
+  if (domains.get(domain)?.shared === false) return true
+  return parentsOf(domain).some((parent) => {
+    const flags = domains.get(parent)
+    return flags !== undefined && flags.subdomains && !flags.shared
+  })
 }

@@ -91,9 +91,9 @@ class Builder {
 
   private addDomains({ tenant, domains }: OwnSnapshot, entries: ReadonlyMap<string, string>): void {
     for (const [domain, packed] of entries) {
-      const { subdomains, shared } = parseFlags(packed)
-      domains.set(domain, subdomains)
-      if (!shared) this.owners.set(domain, { tenant, subdomains })
+      const flags = parseFlags(packed)
+      domains.set(domain, flags)
+      if (!flags.shared) this.owners.set(domain, { tenant, subdomains: flags.subdomains })
     }
   }
 }

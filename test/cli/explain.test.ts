@@ -25,6 +25,7 @@ describe('tenantctl explain', () => {
     await cli.given(
       'tenant add contoso --limits 1/1h',
       'domain add contoso contoso.com --subdomains',
+      'domain add contoso agency.example --shared',
       'connector add contoso web --ip 192.0.2.0/24 --auth web --cert mail.contoso.com',
       'tenant add fabrikam',
       'domain add fabrikam fabrikam.com',
@@ -139,6 +140,16 @@ describe('tenantctl explain', () => {
     assert.match(out, /^RCPT +.*1 of 1 in 1h/m)
     assert.match(out, /^class +unregistered$/m)
     assert.match(out, /^verdict +charge$/m)
+  })
+
+  it('that recipients in its own domains are free, and those in shared ones are not', async () => {
+    const verdictOf = async (from: string, to: string): Promise<string> =>
+      ((await explain('--from', from, '--to', to, '--ip', '192.0.2.7')) as Explanation).verdict
+    for (const from of ['x@shop.example', '']) {
+      assert.equal(await verdictOf(from, 'ann@news.contoso.com'), 'pass', from)
+      assert.equal(await verdictOf(from, 'ann@agency.example'), 'charge', from)
+    }
+    assert.equal(await verdictOf('ann@agency.example', 'x@far.example'), 'pass')
   })
 
   it('the owner of a foreign sender, and the reply where it is refused', async () => {

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { domainToASCII } from 'node:url'
 import fc from 'fast-check'
 import { envelopeDomain, type HarakaAddress } from '../../src/names/envelope'
-import { acceptedDomainOf } from '../../src/tenants/snapshot'
+import { acceptedDomainOf, type Snapshot } from '../../src/tenants/snapshot'
 import { startHaraka, startRedis, TestRelay, type SmtpClient, type TestTenant } from '../support'
 import { LIBRARIES } from '../support/envelope-libraries'
 import { ACCEPTED, LOOKALIKES, SAME_NAMES } from '../support/hostile-addresses'
@@ -23,7 +23,7 @@ function senderAt(parse: (text: string) => HarakaAddress, name: string): HarakaA
   }
 }
 
-function isRegistered(address: HarakaAddress, domains: ReadonlyMap<string, boolean>): boolean {
+function isRegistered(address: HarakaAddress, domains: Snapshot['domains']): boolean {
   const sender = envelopeDomain(address)
   if (sender.kind !== 'domain') return false
   return acceptedDomainOf({ ...snapshotWith(), domains }, sender.domain) !== undefined
@@ -166,7 +166,7 @@ for (const [library, parse] of Object.entries(LIBRARIES)) {
         fc.property(pair, ([real, looks, subdomains]) => {
           const address = senderAt(parse, looks)
           if (!address) return
-          const accepted = new Map([[domainToASCII(real), subdomains]])
+          const accepted = new Map([[domainToASCII(real), { subdomains, shared: false }]])
           assert.equal(isRegistered(address, accepted), false)
         }),
         { numRuns, seed: SEED },
@@ -178,7 +178,12 @@ for (const [library, parse] of Object.entries(LIBRARIES)) {
       const situation = set.chain((entries) =>
         fc.tuple(
           fc.constant(
-            new Map(entries.map(([real, subdomains]) => [domainToASCII(real), subdomains])),
+            new Map(
+              entries.map(([real, subdomains]) => [
+                domainToASCII(real),
+                { subdomains, shared: false },
+              ]),
+            ),
           ),
           fc.oneof(name, ...entries.flatMap(([real]) => [spellingsOf(real), lookalikesOf(real)])),
         ),
@@ -216,7 +221,11 @@ describe('look-alikes over SMTP', () => {
     )
     tenant = await relay.tenant('contoso', {
       limits: '0/1h',
-      domains: [...ACCEPTED].map(([domain, subdomains]) => ({ domain, subdomains, shared: true })),
+      domains: [...ACCEPTED].map(([domain, { subdomains }]) => ({
+        domain,
+        subdomains,
+        shared: true,
+      })),
     })
   })
   after(() => relay.stop())

@@ -236,7 +236,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
         startHaraka({ ...options, version, plugins: plugins([]) }),
       ])
       relay = new TestRelay(redis, [ours])
-      const domains = [...ACCEPTED].map(([domain, subdomains]) => ({
+      const domains = [...ACCEPTED].map(([domain, { subdomains }]) => ({
         domain,
         subdomains,
         shared: !domain.includes('.'),

@@ -9,6 +9,7 @@ import { parseConfig } from '../../src/config'
 import { parseEnvelope } from '../../src/names/envelope'
 import type { Attribution } from '../../src/relay/attribution'
 import type { Snapshot } from '../../src/tenants/snapshot'
+import { acceptedDomains } from '../support/judgement'
 
 const FORGED = ['From: x@evil.example\n']
 const TENANT: Attribution = {
@@ -41,7 +42,7 @@ function look(check: string, mail: Mail, messages = 1): { found: unknown[]; char
     () => void charged++,
     new Quiet(() => {}),
   )
-  const snapshot = { domains: new Map([['contoso.com', false]]), mode: mail.mode }
+  const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: mail.mode }
   for (let message = 1; message <= messages; message++) {
     const transit = new Transit({
       mail_from: parseEnvelope(mail.from ?? 'a@contoso.com'),

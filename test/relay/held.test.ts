@@ -5,6 +5,7 @@ import { parseConfig } from '../../src/config'
 import { isHeld, queuedClass } from '../../src/relay/held'
 import type { SenderClass } from '../../src/relay/judge'
 import type { Snapshot } from '../../src/tenants/snapshot'
+import { acceptedDomains } from '../support/judgement'
 
 const CLASSES: SenderClass[] = ['registered', 'unregistered', 'foreign', 'forwarded', 'null']
 const enforced = { mode: undefined, restricted: 'unregistered' } as const
@@ -36,7 +37,7 @@ describe('what waits in the queue of a restricted tenant', () => {
 describe('the class of queued mail', () => {
   const snapshot = {
     tenant: 'contoso',
-    domains: new Map([['contoso.com', false]]),
+    domains: acceptedDomains({ 'contoso.com': '-' }),
   } as unknown as Snapshot
   const at = (domain: string): Address => new Address(`<x@${domain}>`)
 

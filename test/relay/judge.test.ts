@@ -18,6 +18,7 @@ const REGISTERED = 'anna@contoso.com'
 const UNREGISTERED = 'anna@other.example'
 const OWN = 'bob@sub.contoso.com'
 const FOREIGN = 'bob@far.example'
+const SHARED = 'bob@customers.agency.example'
 
 const addresses = new Map<string, HarakaAddress>()
 
@@ -282,6 +283,13 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
   ['unregistered', {}, 'charge unregistered'],
   ['unregistered, at RCPT', { to: FOREIGN }, 'charge unregistered'],
   ['unregistered, own recipient', { to: OWN }, 'pass own-recipient'],
+  ['unregistered, recipient in a shared domain', { to: SHARED }, 'charge unregistered'],
+  [
+    'unregistered, restricted, refuse_at=rcpt, recipient in a shared domain',
+    { snapshot: restricted, config: atRcpt, to: SHARED },
+    '550 5.7.7 restricted',
+  ],
+  ['sender in a shared domain', { sender: SHARED }, 'pass registered'],
   [
     'unregistered, own recipient, when RCPT begins: not looked at yet',
     { to: OWN, stage: 'rcpt' },
@@ -327,6 +335,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
   ['null sender', { sender: '' }, 'charge null'],
   ['null sender, at RCPT', { sender: '', to: FOREIGN }, 'charge null'],
   ['null sender, own recipient', { sender: '', to: OWN }, 'pass own-recipient'],
+  ['null sender, recipient in a shared domain', { sender: '', to: SHARED }, 'charge null'],
   ['null sender, restricted', { sender: '', snapshot: restricted }, 'charge null'],
   [
     'null sender, restricted, at RCPT',

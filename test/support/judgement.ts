@@ -3,6 +3,7 @@ import type { Attributed, Attribution } from '../../src/relay/attribution'
 import type { Scope } from '../../src/restriction/restriction'
 import type { Snapshot } from '../../src/tenants/snapshot'
 import type { Mode } from '../../src/mode'
+import { parseFlags, type DomainFlags } from '../../src/tenants/packing'
 
 /** The shipped configuration with these keys changed. */
 export function configWith(raw: RawIni = {}): Config {
@@ -24,7 +25,12 @@ export const BLOCKED: Attributed = { ...ATTRIBUTED, blocked: true }
 export const NONE: Attribution = { kind: 'none' }
 export const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 
-/** What a process knows of contoso: contoso.com with subdomains, contoso.net without. */
+/** Accepted domains, each with its flags: `s` (subdomains), `h` (shared), both, or `-`. */
+export function acceptedDomains(flags: Readonly<Record<string, string>>): Map<string, DomainFlags> {
+  return new Map(Object.entries(flags).map(([domain, packed]) => [domain, parseFlags(packed)]))
+}
+
+/** What a process knows of contoso: contoso.com with subdomains, contoso.net without, agency.example shared. */
 export function snapshotWith({
   mode,
   restricted,
@@ -43,9 +49,6 @@ export function snapshotWith({
     restrictedBy: restricted ? 'automatic' : '',
     case: restricted ? 'contoso:1' : '',
     forwards,
-    domains: new Map([
-      ['contoso.com', true],
-      ['contoso.net', false],
-    ]),
+    domains: acceptedDomains({ 'contoso.com': 's', 'contoso.net': '-', 'agency.example': 'sh' }),
   }
 }

@@ -43,15 +43,17 @@ function covers(
  * accepted domain is that name or, with subdomains, is above it label by label. Which other letters may stand in a name
  * at all, the model does not know.
  *
- * @param accepted A-labels → with subdomains
+ * @param accepted as A-labels
  */
 export function mayBeRegistered(
   address: HarakaAddress,
-  accepted: ReadonlyMap<string, boolean>,
+  accepted: ReadonlyMap<string, { readonly subdomains: boolean }>,
 ): boolean {
   const host = String(address.host ?? '')
   const spellings = [String(address.original_host ?? '') || host, host].map(canonical)
   const [written, encoded] = spellings
   if (!written || !encoded || written.join('.') !== encoded.join('.')) return false
-  return [...accepted].some(([name, subdomains]) => covers(name.split('.'), subdomains, written))
+  return [...accepted].some(([name, { subdomains }]) =>
+    covers(name.split('.'), subdomains, written),
+  )
 }

@@ -2,28 +2,30 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseChange } from '../../src/tenants/changes'
+import type { DomainFlags } from '../../src/tenants/packing'
 
 describe('parseChange', () => {
   const STATE = { tenant: 'contoso', token: '2-b', domains: undefined }
   const cases: readonly (readonly [string, unknown])[] = [
     ['{"tenant":"contoso","token":"2-b"}', STATE],
     [
-      '{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":true,"b.example":null}}',
+      '{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":"sh","b.example":null}}',
       {
         ...STATE,
         domains: {
           ...{ previous: '1-a', token: '2-b' },
-          domains: new Map<string, boolean | null>([
-            ['a.example', true],
+          domains: new Map<string, DomainFlags | null>([
+            ['a.example', { subdomains: true, shared: true }],
             ['b.example', null],
           ]),
         },
       },
     ],
     // What does not tell all tells that something has changed.
-    ['{"tenant":"contoso","token":"2-b","domains":{"a.example":true}}', STATE],
+    ['{"tenant":"contoso","token":"2-b","domains":{"a.example":"s"}}', STATE],
     ['{"tenant":"contoso","token":"2-b","previous":"1-a"}', STATE],
-    ['{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":"s"}}', STATE],
+    // From an earlier version, which does not say whether it is shared.
+    ['{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":true}}', STATE],
     ['{"owners":true}', { owners: true, names: undefined }],
     ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'] }],
     ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined }],

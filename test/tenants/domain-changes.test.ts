@@ -3,13 +3,19 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { applyChange, type DomainsChange } from '../../src/tenants/domain-changes'
 import { HeardChanges } from '../../src/tenants/heard-changes'
+import { parseFlags, type DomainFlags } from '../../src/tenants/packing'
+import { acceptedDomains } from '../support/judgement'
 
 function change(
   previous: string,
   token: string,
-  domains: Record<string, boolean | null> = {},
+  domains: Record<string, string | null> = {},
 ): DomainsChange {
-  return { previous, token, domains: new Map(Object.entries(domains)) }
+  const entries = Object.entries(domains)
+  return {
+    ...{ previous, token },
+    domains: new Map(entries.map(([domain, flags]) => [domain, flags && parseFlags(flags)])),
+  } as DomainsChange
 }
 
 function heardOf(...changes: readonly DomainsChange[]): HeardChanges<DomainsChange> {
@@ -20,20 +26,14 @@ function heardOf(...changes: readonly DomainsChange[]): HeardChanges<DomainsChan
 
 describe('a change of accepted domains', () => {
   it('is made in the list itself', () => {
-    const list = new Map([
-      ['a.example', false],
-      ['b.example', true],
-    ])
-    applyChange(list, change('1', '2', { 'b.example': null, 'c.example': true, 'a.example': true }))
-    assert.deepEqual([...list].sort(), [
-      ['a.example', true],
-      ['c.example', true],
-    ])
+    const list = acceptedDomains({ 'a.example': '-', 'b.example': 's' })
+    applyChange(list, change('1', '2', { 'b.example': null, 'c.example': 's', 'a.example': 'h' }))
+    assert.deepEqual(list, acceptedDomains({ 'a.example': 'h', 'c.example': 's' }))
   })
 
   it('ends right in a list that has some of it, or of what came later', () => {
     const name = fc.constantFrom('a', 'b', 'c', 'd')
-    const value = fc.option(fc.boolean())
+    const value = fc.option(fc.constantFrom('-', 's', 'h', 'sh'))
     const domains = fc.dictionary(name, value)
     const lists = fc.array(domains, { minLength: 1, maxLength: 8 })
     // Which state of the list each name was read in.
@@ -41,13 +41,13 @@ describe('a change of accepted domains', () => {
     fc.assert(
       fc.property(lists, seenAt, (news, seen) => {
         const changes = news.map((each, at) => change(`${at}`, `${at + 1}`, each))
-        const states = [new Map<string, boolean>()]
+        const states = [new Map<string, DomainFlags>()]
         for (const each of changes) {
           const next = new Map(states.at(-1))
           applyChange(next, each)
           states.push(next)
         }
-        const read = new Map<string, boolean>()
+        const read = new Map<string, DomainFlags>()
         for (const [domain, at] of Object.entries(seen)) {
           const found = states[Math.min(at, changes.length)]!.get(domain)
           if (found !== undefined) read.set(domain, found)

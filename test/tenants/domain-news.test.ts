@@ -8,6 +8,7 @@ import type { DomainsChange } from '../../src/tenants/domain-changes'
 import { HeardChanges } from '../../src/tenants/heard-changes'
 import { parseChange } from '../../src/tenants/changes'
 import { removeEntries, putEntries } from '../../src/tenants/domain-entries'
+import { parseFlags, type DomainFlags } from '../../src/tenants/packing'
 import { readSnapshot } from '../../src/tenants/snapshot-reader'
 import { interrupted } from '../support/interrupted'
 import { newSite, theRedis, useRedis, type Site } from '../support/registry'
@@ -78,10 +79,10 @@ async function follow(
   return { directory, store: own, errors }
 }
 
-/** What Redis holds: accepted domain → whether the names below it count too. */
-async function heldBy({ store }: Site): Promise<Map<string, boolean>> {
+/** The accepted domains as Redis holds them. */
+async function heldBy({ store }: Site): Promise<Map<string, DomainFlags>> {
   const all = Object.entries(await store.client.hgetall(store.keys.domains(TENANT)))
-  return new Map(all.map(([domain, packed]) => [domain, packed.startsWith('s')]))
+  return new Map(all.map(([domain, packed]) => [domain, parseFlags(packed)]))
 }
 
 function tokenIn({ store }: Site): Promise<string | null> {
@@ -89,10 +90,10 @@ function tokenIn({ store }: Site): Promise<string | null> {
 }
 
 function assertSameDomains(
-  known: ReadonlyMap<string, boolean> | undefined,
-  held: ReadonlyMap<string, boolean>,
+  known: ReadonlyMap<string, DomainFlags> | undefined,
+  held: ReadonlyMap<string, DomainFlags>,
 ): void {
-  const sorted = (map: ReadonlyMap<string, boolean>) => [...map].sort()
+  const sorted = (map: ReadonlyMap<string, DomainFlags>) => [...map].sort()
   assert.deepEqual(sorted(known ?? new Map()), sorted(held))
 }
 
@@ -133,8 +134,8 @@ describe('the message of changed domains', () => {
     await act(site.registry.removeDomains(TENANT, ['a.example', 'c.example']))
     const told = (await changes.read()).filter(({ tenant }) => tenant !== undefined)
     const expected = [
-      { 'a.example': false, 'b.example': true, 'c.example': true, 'd.example': false },
-      { 'a.example': true, 'b.example': false },
+      { 'a.example': '-', 'b.example': 's', 'c.example': 'sh', 'd.example': 'h' },
+      { 'a.example': 's', 'b.example': '-' },
       { 'a.example': null, 'c.example': null },
     ].map((domains, at) => ({
       ...{ tenant: TENANT, token: tokens[at + 1], previous: tokens[at], domains },
@@ -151,7 +152,7 @@ describe('the message of changed domains', () => {
     const told = (await changes.read()).filter(({ tenant }) => tenant !== undefined)
     assert.deepEqual(
       told.map(({ domains }) => domains),
-      [{ 'b.example': false }],
+      [{ 'b.example': '-' }],
     )
   })
 })
@@ -171,7 +172,7 @@ describe('a process that knows a tenant with many domains', () => {
       [{ domain: 'new.example', subdomains: true, shared: false }],
       BY,
     )
-    await waitFor(() => directory.peek(TENANT)?.domains.get('new.example') === true)
+    await waitFor(() => directory.peek(TENANT)?.domains.get('new.example')?.subdomains)
     await site.registry.removeDomains(TENANT, ['new.example'])
     await waitFor(() => !directory.peek(TENANT)?.domains.has('new.example'))
     await assertConverges(site, followed)

@@ -193,7 +193,7 @@ describe('a registry that is lost', () => {
 
   it('is noticed by a process that starts with the knowledge of another', async () => {
     const { epoch, seenAt } = directory.registry
-    const remembered = { ...directory.peek('fabrikam')!, domains: new Map<string, boolean>() }
+    const remembered = { ...directory.peek('fabrikam')!, domains: new Map() }
     stop()
     await client.flushall()
     // As in the wrong database: an operator has confirmed it, but before ours was last seen.

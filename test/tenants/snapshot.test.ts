@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parentsOf } from '../../src/names/domain'
 import { Restrictions } from '../../src/restriction/restriction'
-import { acceptedDomainOf } from '../../src/tenants/snapshot'
+import { acceptedDomainOf, ownsDomain } from '../../src/tenants/snapshot'
 import { readSnapshot, type OwnSnapshot } from '../../src/tenants/snapshot-reader'
 import { interrupted } from '../support/interrupted'
-import { snapshotWith } from '../support/judgement'
+import { acceptedDomains, snapshotWith } from '../support/judgement'
 import { newSite, theRedis, useRedis, type Site } from '../support/registry'
 
 useRedis()
@@ -61,12 +61,12 @@ describe('a snapshot', () => {
       restrictedBy: '',
       case: '',
       forwards: false,
-      domains: new Map([
-        ['contoso.com', true],
-        ['contoso.net', false],
-        ['tickets.local', true],
-        ['agency.example', false],
-      ]),
+      domains: acceptedDomains({
+        'contoso.com': 's',
+        'contoso.net': '-',
+        'tickets.local': 'sh',
+        'agency.example': 'h',
+      }),
     })
   })
 
@@ -127,8 +127,8 @@ describe('a long list of domains', () => {
     const { domains } = await read(site)
     const stats = await theRedis().commandStats()
     assert.equal(domains.size, 5000)
-    assert.equal(domains.get('d4999.example'), true)
-    assert.equal(domains.get('d4998.example'), false)
+    assert.equal(domains.get('d4999.example')?.subdomains, true)
+    assert.equal(domains.get('d4998.example')?.subdomains, false)
     assert.equal(stats['hgetall'], undefined)
     assert.ok((stats['hscan'] ?? 0) >= 4, JSON.stringify(stats))
   })
@@ -189,12 +189,18 @@ describe('acceptedDomainOf', () => {
   it('is the name itself, or the nearest parent that has subdomains', () => {
     const label = fc.constantFrom('a', 'b', 'c')
     const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'))
-    const domains = fc.array(fc.tuple(name, fc.boolean())).map((entries) => new Map(entries))
+    const flags = fc.record({ subdomains: fc.boolean(), shared: fc.boolean() })
+    const domains = fc.array(fc.tuple(name, flags)).map((entries) => new Map(entries))
     fc.assert(
       fc.property(domains, name, (map, domain) => {
-        const covering = parentsOf(domain).filter((parent) => map.get(parent) === true)
-        const expected = map.has(domain) ? domain : covering[0]
-        assert.equal(acceptedDomainOf({ ...snapshotWith(), domains: map }, domain), expected)
+        const snapshot = { ...snapshotWith(), domains: map }
+        const above = parentsOf(domain).filter((parent) => map.get(parent)?.subdomains)
+        const covering = map.has(domain) ? [domain, ...above] : above
+        assert.equal(acceptedDomainOf(snapshot, domain), covering[0])
+        assert.equal(
+          ownsDomain(snapshot, domain),
+          covering.some((each) => !map.get(each)!.shared),
+        )
       }),
     )
   })

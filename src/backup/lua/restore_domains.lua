@@ -11,7 +11,7 @@
 local news = {}
 for at = 2, #ARGV, 2 do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
-  news[ARGV[at]] = string.find(ARGV[at + 1], '^%l*s') ~= nil
+  news[ARGV[at]] = string.match(ARGV[at + 1], '^%S+') or '-'
 end
 if redis.call('HEXISTS', KEYS[1], 'createdAt') == 1 then
   change_tenant(KEYS[1], 'domains', ARGV[1], domain_news(KEYS[1], news, (#ARGV - 1) / 2))

@@ -52,7 +52,7 @@ for at = 5, #ARGV, 2 do
       name_domain(added, domain_words(domain, flags))
     end
     redis.call('HSET', KEYS[2], domain, flags .. ' ' .. added_at .. ' ' .. by)
-    news[domain] = string.find(flags, 's', 1, true) ~= nil
+    news[domain] = flags
     count = count + 1
   end
 end
