@@ -1,17 +1,29 @@
-// Compiles to dist/ and puts the Lua scripts beside the modules that run them.
+// Compiles to dist/ what has changed, and puts the Lua scripts beside the modules that run them.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRequire } from 'node:module'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const dist = path.join(root, 'dist')
+/** What the compiler remembers of the last time; see tsconfig.json. */
+const BUILD_INFO = '.tsbuildinfo'
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 
-rmSync(path.join(root, 'dist'), { recursive: true, force: true })
 execFileSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' })
-cpSync(path.join(root, 'src'), path.join(root, 'dist', 'src'), {
+cpSync(path.join(root, 'src'), path.join(dist, 'src'), {
   recursive: true,
   filter: (source) => !path.extname(source) || source.endsWith('.lua'),
 })
-chmodSync(path.join(root, 'dist', 'src', 'cli', 'tenantctl.js'), 0o755)
+removeOrphans()
+chmodSync(path.join(dist, 'src', 'cli', 'tenantctl.js'), 0o755)
+
+/** Removes what was made of a source that is no longer there: it must not be shipped, or found by name. */
+function removeOrphans() {
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const source = path.join(root, name.replace(/\.js$/, '.ts'))
+    if (name !== BUILD_INFO && !existsSync(source))
+      rmSync(path.join(dist, name), { recursive: true, force: true })
+  }
+}
