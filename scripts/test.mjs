@@ -1,32 +1,33 @@
-// Runs the tests: all of them, or those whose path holds one of the words given, and of these
-// those tests whose name matches a pattern.
-//   npm test
-//   npm test -- e2e/registered allowance
+// Runs tests. Files named *.long.test.ts are those that take long, or load the machine.
+//   npm test                       the quick ones
+//   npm run test:long              the long ones; one that fails runs once more, alone
+//   npm test -- e2e/registered     those whose path holds one of the words, quick and long
 //   npm test -- --test-name-pattern=IDN e2e/registered
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { tsImport } from 'tsx/esm/api'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const given = process.argv.slice(2)
-const options = given.filter((word) => word.startsWith('-'))
-const words = given.filter((word) => !word.startsWith('-'))
+const { values, positionals: words } = parseArgs({
+  options: {
+    long: { type: 'boolean', default: false },
+    'test-name-pattern': { type: 'string', multiple: true, default: [] },
+  },
+  allowPositionals: true,
+})
 
-// The folders with the long ones first, so that none of them is left alone at the end.
-const LONG = ['e2e', 'hostile', 'redis', 'allowance', 'backup', 'chaos', 'acl']
-const rankOf = (file) => {
-  const [, folder] = file.split(path.sep)
-  return [...LONG, folder].indexOf(folder)
-}
+const isLong = (file) => file.endsWith('.long.test.ts')
+const isChosen = (file) =>
+  words.length > 0 ? words.some((word) => file.includes(word)) : isLong(file) === values.long
 
 const files = readdirSync(path.join(root, 'test'), { recursive: true })
   .filter((name) => name.endsWith('.test.ts'))
   .map((name) => path.join('test', name))
-  .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
-  .sort((a, b) => rankOf(a) - rankOf(b) || a.localeCompare(b))
-
+  .filter(isChosen)
+  .sort()
 if (files.length === 0) {
   console.error(`no test file's path holds ${words.join(' or ')}: see test/`)
   process.exit(2)
@@ -46,13 +47,15 @@ try {
   process.exit(1)
 }
 
+const options = [
+  ...values['test-name-pattern'].map((pattern) => `--test-name-pattern=${pattern}`),
+  ...(values.long ? ['--retry'] : []),
+  ...(values.long || words.length > 0 ? [] : ['--together']),
+]
 const runner = spawn(
   process.execPath,
-  [
-    // All is CommonJS, and without the hooks for ES modules each of the many files starts faster.
-    ...['--require', 'tsx/cjs', '--test-timeout=400000'],
-    ...[path.join(root, 'scripts/run-tests.mjs'), ...options, ...files],
-  ],
+  // All is CommonJS, and without the hooks for ES modules each of the many files starts faster.
+  ['--require', 'tsx/cjs', path.join(root, 'scripts/run-tests.mjs'), ...options, ...files],
   { cwd: root, stdio: 'inherit' },
 )
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => runner.kill(signal))

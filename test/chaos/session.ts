@@ -4,7 +4,7 @@ import type { Ending, Exchange, SenderKind, SessionRecord, Transaction } from '.
 import { readKeyword } from './witness'
 
 /** After so long without an answer a session gives up, in ms; the rules ask for less. */
-const PATIENCE = 20_000
+const PATIENCE = 30_000
 
 /** The connection has ended without our doing, or stays silent; the record says when. */
 export class SessionBroken extends Error {}

@@ -287,7 +287,7 @@ describe('tenantctl', () => {
       assert.equal(status, 1)
     })
 
-    it('silent: 1 within seconds', { timeout: 10_000 }, async () => {
+    it('silent: 1, and does not wait for ever', async () => {
       const { port } = silent.address() as { port: number }
       const result = await tenantctl(['--redis', `redis://127.0.0.1:${port}`, 'status'])
       assert.equal(result.status, 1)

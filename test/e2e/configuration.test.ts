@@ -295,10 +295,7 @@ async function reload(
   const from = haraka.log.length
   change()
   const count = () => haraka.log.slice(from).match(line)?.length ?? 0
-  await waitFor(() => count() >= processes, {
-    timeout: 20_000,
-    what: `${processes} processes log ${String(line)}`,
-  })
+  await waitFor(() => count() >= processes, { what: `${processes} processes log ${String(line)}` })
 }
 
 function tenantsFile({ contosoMx, fabrikamMx }: { contosoMx: string; fabrikamMx: string }): string {

@@ -16,7 +16,7 @@ import { sendTo } from '../support/transactions'
 const SESSIONS = 60
 const PATIENCE = { timeout: 90_000 }
 /** ms */
-const SILENCE = 10_000
+const SILENCE = 30_000
 const LIMIT = 800
 const KILLS = 6
 /** Of a tenant that went over its allowance and was unblocked. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startRelay, waitFor, type Sent, type TestRelay, type TestTenant } from '../support'
+import { describe, it } from 'node:test'
+import { sharedRelay, waitFor, type Sent, type TestRelay, type TestTenant } from '../support'
 import { REPLY } from '../support/replies'
 
 const FROM = 'x@unregistered.example'
@@ -9,10 +9,7 @@ const HOUR = 3_600_000
 
 describe('limits', () => {
   let relay: TestRelay
-  before(async () => {
-    relay = await startRelay()
-  })
-  after(() => relay.stop())
+  sharedRelay((started) => (relay = started))
 
   /** One message to so many recipients. */
   function pour(tenant: TestTenant, count: number): Promise<Sent> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import {
+  sharedRelay,
   startRelay,
   waitFor,
   type HarakaVersion,
@@ -14,10 +15,14 @@ import { REPLY } from '../support/replies'
 for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
   describe(`registered mail on Haraka ${version}`, () => {
     let relay: TestRelay
-    before(async () => {
-      relay = await startRelay({ version })
-    })
-    after(() => relay.stop())
+    if (version === '3.3.4') {
+      sharedRelay((started) => (relay = started))
+    } else {
+      before(async () => {
+        relay = await startRelay({ version })
+      })
+      after(() => relay.stop())
+    }
 
     /** Sends from an address, and says what the message was taken for and what it was charged. */
     async function classOf(tenant: TestTenant, from: string, params = ''): Promise<string> {

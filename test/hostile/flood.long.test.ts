@@ -1,5 +1,5 @@
-// The same over SMTP, as it would come. The whole of it, without the time limit of npm test:
-// MESSAGES=1000000 node --import tsx --test test/hostile/flood.test.ts
+// The same over SMTP, as it would come. The whole of it, without the time limit of the test runner:
+// MESSAGES=1000000 node --import tsx --test test/hostile/flood.long.test.ts
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { runSession, step, type Step } from '../../bench/smtp-session'

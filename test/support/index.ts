@@ -29,7 +29,12 @@
  * - startPostfix({ mainCf, mailboxes, forwards }): a tenant's own Postfix, as root only (`skip: noPostfix`);
  *   throughRelay(tenant) has the lines that send all to Haraka. `submit()`, `mailbox()`, `queue()`, `flush()`.
  * - `relay.redis.commandStats()`, pause(), resume(), kill(), restart().
- * - Never sleep: waitFor(condition).
+ * - Never sleep: waitFor(condition). That nothing happens is shown by a mark that is sent afterwards and arrives.
+ * - sharedRelay((started) => (relay = started)) where the shipped settings do: one Haraka for all such files.
+ *
+ * `X.test.ts` belongs to `npm test`, which must stay below three minutes on two cores; `X.long.test.ts` to
+ * `npm run test:long`. The files of `npm test` outside of e2e/ share processes, each as a suite of its own, so what
+ * one changes in its process (environment, user, mocked timers) it puts back.
  *
  * The compiled plugin runs in Haraka, so build before (`npm test` does).
  */

@@ -57,7 +57,7 @@ export class Mailbox {
         this.messages().find(
           ({ rcptTo, headers }) => rcptTo.includes(address) && headers.get('subject') === subject,
         ),
-      { what: `${subject}, for ${address}`, timeout: 20_000 },
+      { what: `${subject}, for ${address}` },
     )
   }
 

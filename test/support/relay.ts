@@ -1,3 +1,4 @@
+import { after, before } from 'node:test'
 import {
   startHaraka,
   type StartHarakaOptions,
@@ -44,6 +45,26 @@ export async function startRelay({
   const redis = await startRedis()
   const starting = Array.from({ length: hosts }, () => startHaraka({ ...options, redis }))
   return new TestRelay(redis, await Promise.all(starting))
+}
+
+let shared: Promise<TestRelay> | undefined
+let users = 0
+
+/**
+ * The relay with default settings, for the suite that calls this: one for all files that run in this process, each of
+ * which begins without tenants. For tests that change nothing but tenants.
+ *
+ * @param use takes it before the first test.
+ */
+export function sharedRelay(use: (relay: TestRelay) => void): void {
+  users++
+  before(async () => use(await (shared ??= startRelay())))
+  after(async () => {
+    const relay = await shared
+    users--
+    if (users === 0) await relay?.stop()
+    else await relay?.removeTenants()
+  })
 }
 
 let addresses = 0
@@ -163,6 +184,11 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
 
   lift(tenant: string, { keepUsage = false } = {}): ReturnType<Restrictions['lift']> {
     return this.restrictions.lift(tenant, { by: BY, reason: 'cleaned', keepUsage })
+  }
+
+  async removeTenants(): Promise<void> {
+    for (const { tenant } of await this.restrictions.list()) await this.lift(tenant)
+    for (const { id } of await this.registry.listTenants()) await this.registry.removeTenant(id)
   }
 
   async stop(): Promise<void> {

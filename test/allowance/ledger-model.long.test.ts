@@ -1,0 +1,3 @@
+import { testLedger } from './ledger-model'
+
+testLedger(2000)
