@@ -20,13 +20,21 @@ export interface Destination {
  * Applies the tenants file now, and again whenever it changes; while Redis is away, as soon as it is back. What is
  * wrong with the file is logged, and nothing of it is applied. One after the other: what an earlier version of the
  * file says must not be written behind a later one.
+ *
+ * @param name as the ini file has it.
+ * @param read what the file holds now; throws as `fs.readFileSync`.
  */
-export function watchTenantsFile(plugin: Plugin, destination: Destination, name: string): void {
+export function watchTenantsFile(
+  plugin: Plugin,
+  destination: Destination,
+  name: string,
+  read: () => Buffer,
+): void {
   let generation = 0
   let last = Promise.resolve()
   const apply = (): void => {
     const mine = ++generation
-    const content = read(plugin, name, apply)
+    const content = watched(plugin, name, read, apply)
     if (content === undefined) return
     last = last.then(() => applyFile(plugin, destination, name, content, () => mine === generation))
   }
@@ -34,11 +42,19 @@ export function watchTenantsFile(plugin: Plugin, destination: Destination, name:
 }
 
 /** Called by Haraka's watcher too, where a throw would end the process. `undefined`: there is nothing to apply. */
-function read(plugin: Plugin, name: string, onChange: () => void): Buffer | undefined {
+function watched(
+  plugin: Plugin,
+  name: string,
+  read: () => Buffer,
+  onChange: () => void,
+): Buffer | undefined {
   try {
-    const content: unknown = plugin.config.get(name, 'binary', onChange)
-    return Buffer.isBuffer(content) && content.length > 0 ? content : undefined
+    // Haraka watches what it has read. It does not ask whose the file is, so its content is not ours.
+    plugin.config.get(name, 'binary', onChange)
+    const content = read()
+    return content.length > 0 ? content : undefined
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     plugin.logerror(
       `${name}: cannot be read: ${messageOf(error)}; what was registered before stays`,
     )

@@ -1,6 +1,14 @@
+import path from 'node:path'
 import { alertWarnings } from '../src/alerts/settings'
 import { freezeEvidence } from '../src/cases/freeze'
-import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/config'
+import {
+  CONFIG_FILE,
+  parseConfig,
+  type Config,
+  type ParsedConfig,
+  type RawIni,
+} from '../src/config'
+import { openIni } from '../src/config-file'
 import { messageOf } from '../src/errors'
 import type { Event } from '../src/events/event'
 import { resolveEnded } from '../src/events/sweep'
@@ -9,6 +17,7 @@ import { harakaFiles } from '../src/haraka-files'
 import { Engine } from '../src/relay/engine'
 import { REPLIES } from '../src/relay/reply'
 import type { HarakaAddress } from '../src/names/envelope'
+import { readOwnedFile } from '../src/owned-file'
 import { connectorId } from '../src/tenants/identities'
 import type { Snapshot } from '../src/tenants/snapshot'
 import { applyInThread } from '../src/tenants/tenants-file-thread'
@@ -84,7 +93,7 @@ export function register(this: Plugin): void {
   logSafely(this)
   // Each of our awaits has a deadline of its own, and Haraka's timer is half of what a hook costs.
   this.timeout = 0
-  const { config, errors, redisUsable } = parseConfig(readIni(this), configDirectory(this))
+  const { config, errors, redisUsable } = readConfig(this)
   for (const error of errors) this.logerror(`${CONFIG_FILE} ${error}; the default counts`)
   if (!redisUsable) {
     this.logcrit(
@@ -190,12 +199,13 @@ function beginDuties(plugin: Plugin, process: Process, engine: Engine): void {
   engine.followAudit((entry) => logAudit(plugin, entry))
 }
 
-function applyTenantsFile(plugin: Plugin, engine: Engine, { redis, tenants }: Config): void {
+function applyTenantsFile(plugin: Plugin, engine: Engine, { owner, redis, tenants }: Config): void {
   const destination = {
     whenWritable: () => engine.whenWritable(),
     apply: (text: string, filename: string) => applyInThread(text, filename, redis),
   }
-  watchTenantsFile(plugin, destination, tenants.file)
+  const file = path.resolve(configDirectory(plugin), tenants.file)
+  watchTenantsFile(plugin, destination, tenants.file, () => readOwnedFile(file, owner).content)
 }
 
 function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeof Engine>[1] {
@@ -312,6 +322,20 @@ function registerOutbound(plugin: Plugin, { hooks, tag, tags, heldQueue, egress 
   plugin.register_hook('get_mx', 'on_get_mx', LAST)
 }
 
+function readConfig(plugin: Plugin): ParsedConfig {
+  const directory = configDirectory(plugin)
+  return parseConfig(readIni(plugin), directory, ownerOfIni(directory))
+}
+
+/** `undefined`: there is none, or we may not read it; nor does Haraka's reader then, and the shipped defaults count. */
+function ownerOfIni(directory: string): number | undefined {
+  try {
+    return openIni(directory)?.owner
+  } catch {
+    return undefined
+  }
+}
+
 /** Reads the ini file, and again whenever it changes; what was good stays where the new one is not. */
 function readIni(plugin: Plugin): RawIni {
   return plugin.config.get(CONFIG_FILE, () => reload(plugin)) as RawIni
@@ -320,7 +344,7 @@ function readIni(plugin: Plugin): RawIni {
 function reload(plugin: Plugin): void {
   if (!running) return
   try {
-    const { config, errors } = parseConfig(readIni(plugin), configDirectory(plugin))
+    const { config, errors } = readConfig(plugin)
     if (errors.length > 0) {
       for (const error of errors) plugin.logerror(`${CONFIG_FILE} ${error}`)
       plugin.logerror(`${CONFIG_FILE}: not taken; the configuration of before stays in force`)

@@ -1,41 +1,58 @@
-import { closeSync, openSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import path from 'node:path'
-import harakaConfig from 'haraka-config'
+import ini from 'haraka-config/lib/readers/ini'
 import { CONFIG_FILE, parseConfig, type Config, type RawIni } from './config'
 import { InputError } from './errors'
+import { readOwnedFile, type OwnedFile } from './owned-file'
 import { packageRoot } from './package-root'
 
 /**
- * The configuration outside of Haraka, read by Haraka's own reader: the shipped defaults, and over them the file in
- * `directory`, if it has one.
+ * The configuration outside of Haraka: the file in `directory`, if it has one, parsed by Haraka's own parser.
  *
  * @param directory Haraka's config directory; `undefined`: the shipped defaults alone.
  * @throws {InputError} with all that is wrong in the file; or it may not be read.
  */
 export function loadConfig(directory: string | undefined): Config {
-  if (directory !== undefined) assertReadable(path.join(directory, CONFIG_FILE))
-  const { config, errors } = parseConfig(
-    readIni(directory),
-    directory ?? path.join(packageRoot(), 'config'),
-  )
-  if (errors.length > 0) {
-    const place = directory === undefined ? CONFIG_FILE : path.join(directory, CONFIG_FILE)
-    throw new InputError(`${place}: ${errors.join('; ')}`)
+  if (directory === undefined) {
+    const { config } = parseConfig({}, path.join(packageRoot(), 'config'))
+    // What is beside our own package is nobody's snapshot.
+    return { ...config, outage: { ...config.outage, snapshot: '' } }
   }
-  // What is beside our own package is nobody's snapshot.
-  return directory === undefined
-    ? { ...config, outage: { ...config.outage, snapshot: '' } }
-    : config
+  const file = openIni(directory)
+  const { config, errors } = parseConfig(file ? rawIni(file) : {}, directory, file?.owner)
+  if (errors.length === 0) return config
+  throw new InputError(`${path.join(directory, CONFIG_FILE)}: ${errors.join('; ')}`)
+}
+
+/**
+ * The ini file in Haraka's config directory; `undefined`: there is none, and the shipped defaults count.
+ *
+ * @throws {InputError} it may not be read: without it we would ask the wrong Redis.
+ */
+export function openIni(directory: string): OwnedFile | undefined {
+  const file = path.join(directory, CONFIG_FILE)
+  try {
+    return readOwnedFile(file)
+  } catch (error) {
+    if (error instanceof InputError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    throw new InputError(
+      `${file} cannot be read (${code}): run tenantctl as root, or as a user who may read Haraka's configuration`,
+    )
+  }
 }
 
 /** The files in which passwords, keys and secrets stand: those that the ini names, and the ini where it holds some. */
 export function secretFiles(directory: string): string[] {
-  const ini = readIni(directory)
+  const file = openIni(directory)
+  if (!file) return []
+  const raw = rawIni(file)
   const isGiven = ([section, key]: readonly [string, string]): boolean =>
-    ini[section]?.[key] !== undefined && ini[section][key] !== ''
+    raw[section]?.[key] !== undefined && raw[section][key] !== ''
   const named = SECRET_FILES.filter(isGiven)
   return [
-    ...named.map(([section, key]) => path.resolve(directory, String(ini[section]?.[key]))),
+    ...named.map(([section, key]) => path.resolve(directory, String(raw[section]?.[key]))),
     ...(SECRETS.some(isGiven) ? [path.join(directory, CONFIG_FILE)] : []),
   ]
 }
@@ -55,23 +72,8 @@ const SECRETS = [
   ['srs', 'secret'],
 ] as const
 
-function readIni(directory: string | undefined): RawIni {
-  const reader = harakaConfig.module_config(packageRoot())
-  if (directory !== undefined) reader.overrides_path = path.resolve(directory)
-  return reader.get(CONFIG_FILE) as RawIni
-}
-
-/** Haraka's reader takes a file that it may not read for one that is not there: we would ask the wrong Redis. */
-function assertReadable(file: string): void {
-  try {
-    closeSync(openSync(file, 'r'))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return
-    throw new InputError(
-      `${file} cannot be read (${code}): run tenantctl as root, or as a user who may read Haraka's configuration`,
-    )
-  }
+function rawIni({ content }: OwnedFile): RawIni {
+  return ini.parseIni(CONFIG_FILE, {}, content.toString())
 }
 
 /** Whether `directory` has an ini file of ours, or may have one that we may not see; without one the shipped defaults count. */

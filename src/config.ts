@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import {
   alertContradictions,
@@ -25,6 +24,7 @@ import {
 } from './config-values'
 import { InputError, messageOf } from './errors'
 import { queueParent } from './haraka-files'
+import { readOwnedFile, ROOT } from './owned-file'
 import { MOST_DAYS_KEPT } from './reporting/bounds'
 import type { RedisSettings } from './store/connection'
 import { keyPrefix } from './store/keys'
@@ -34,12 +34,16 @@ import { pemCertificates, pemKey, tlsContradictions } from './tls-files'
 /** Name of the ini file in Haraka's config directory. */
 export const CONFIG_FILE = 'unregistered-domain.ini'
 
+/** In octets. */
+const LONGEST_PASSWORD = 1024
 /** Characters of a secret for SRS, at least. */
 const LEAST_SRS_SECRET = 16
 const MAKE_SECRET = 'make one with: openssl rand -base64 24'
 
 /** The ini file, parsed and validated. `config/unregistered-domain.ini` says what each key means. */
 export interface Config {
+  /** uid of who owns the ini file, by which is decided what it may name ({@link readOwnedFile}). */
+  readonly owner: number
   readonly main: {
     readonly mode: Mode
     readonly override: 'monitor' | 'off' | undefined
@@ -201,8 +205,9 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
  * Parses the ini file as haraka-config read it.
  *
  * @param directory Haraka's config directory: files that are named relative to it or to the queue are found from there.
+ * @param owner uid of who owns the file. Without a file nothing is named but what we ship.
  */
-export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
+export function parseConfig(raw: RawIni, directory: string, owner = ROOT): ParsedConfig {
   const errors: string[] = unknownKeys(raw)
   const read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T): T => {
     const value = raw[section]?.[key]
@@ -214,10 +219,17 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       return fallback
     }
   }
+  const named: ReadNamed = (section, key, parse) =>
+    read(section, key, undefined, (value) => {
+      const file = text(value)
+      if (file === '') return undefined
+      return parse(file, readOwnedFile(path.resolve(directory, file), owner).content.toString())
+    })
   const limits = parseLimits('300/1h, 1500/1d')
   const redisErrorsFrom = (): number => errors.filter((error) => error.startsWith('[redis]')).length
 
   const config: Config = {
+    owner,
     main: {
       mode: read('main', 'mode', 'enforce', oneOf(MODES)),
       override: read('main', 'override', undefined, (value) =>
@@ -247,7 +259,7 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       bind: read('egress', 'bind', '', ipAddress),
       helo: read('egress', 'helo', '', domain),
     },
-    srs: readSrs(read, directory, errors),
+    srs: readSrs(read, named, errors),
     tag: { header: read('tag', 'header', '', ownHeaderName) },
     restriction: {
       queued: read('restriction', 'queued', 'deliver', oneOf(['deliver', 'hold'] as const)),
@@ -266,16 +278,16 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       port: read('redis', 'port', 6379, integer(1, 65_535)),
       db: read('redis', 'db', 0, integer(0, 1_000_000)),
       username: read('redis', 'username', undefined, optional),
-      password: readPassword(read, directory, 'password'),
+      password: readPassword(read, named, 'password'),
       tls: read('redis', 'tls', false, boolean),
-      tlsCa: readFile(read, directory, 'redis', 'tls_ca', pemCertificates),
-      tlsCert: readFile(read, directory, 'redis', 'tls_cert', pemCertificates),
-      tlsKey: readFile(read, directory, 'redis', 'tls_key', pemKey),
+      tlsCa: named('redis', 'tls_ca', pemCertificates),
+      tlsCert: named('redis', 'tls_cert', pemCertificates),
+      tlsKey: named('redis', 'tls_key', pemKey),
       prefix: read('redis', 'prefix', 'ud:', (value) => keyPrefix(text(value))),
       sentinels: read('redis', 'sentinels', [], endpoints),
       sentinelName: read('redis', 'sentinel_name', '', text),
       sentinelUsername: read('redis', 'sentinel_username', undefined, optional),
-      sentinelPassword: readPassword(read, directory, 'sentinel_password'),
+      sentinelPassword: readPassword(read, named, 'sentinel_password'),
       cluster: read('redis', 'cluster', [], endpoints),
       commandTimeout: read('redis', 'command_timeout', 500, integer(10, 60_000)),
     },
@@ -300,7 +312,7 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
       days: read('report', 'days', 90, integer(1, MOST_DAYS_KEPT)),
       samples: read('report', 'samples', true, boolean),
     },
-    alerts: readAlerts(read, directory, errors),
+    alerts: readAlerts(read, named, errors),
     unusual: {
       quietDays: read('unusual', 'quiet_days', 30, integer(0, 365)),
       quietRecipients: read('unusual', 'quiet_recipients', 5, integer(1, 1_000_000)),
@@ -322,10 +334,17 @@ export function parseConfig(raw: RawIni, directory: string): ParsedConfig {
 
 type Read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T) => T
 
+/** What a file holds that a key names; `undefined` where the key is empty. */
+type ReadNamed = (
+  section: string,
+  key: string,
+  parse: (file: string, content: string) => string | undefined,
+) => string | undefined
+
 /** No webhook without a secret, whatever else is right: an alert that anybody could forge is not sent. */
-function readAlerts(read: Read, directory: string, errors: string[]): AlertSettings {
+function readAlerts(read: Read, named: ReadNamed, errors: string[]): AlertSettings {
   const before = errors.length
-  const inFile = readFile(read, directory, 'alerts', 'webhook_secret_file', (file, content) => {
+  const inFile = named('alerts', 'webhook_secret_file', (file, content) => {
     const secret = webhookSecret(content.trim())
     if (secret === undefined) throw new InputError(`${file} is empty: put the secret there`)
     return secret
@@ -344,10 +363,10 @@ function readAlerts(read: Read, directory: string, errors: string[]): AlertSetti
 }
 
 /** No rewriting without a secret: anybody could make a sender that we unwrap. */
-function readSrs(read: Read, directory: string, errors: string[]): Config['srs'] {
+function readSrs(read: Read, named: ReadNamed, errors: string[]): Config['srs'] {
   const before = errors.length
   const rewritten = read('srs', 'domain', '', domain)
-  const inFile = readFile(read, directory, 'srs', 'secret_file', (_file, content) => content)
+  const inFile = named('srs', 'secret_file', (_file, content) => content)
   const given = inFile ?? read('srs', 'secret', '', secretText)
   const secrets = given.split(/\s+/).filter((secret) => secret !== '')
   const short = secrets.find((secret) => secret.length < LEAST_SRS_SECRET)
@@ -367,14 +386,10 @@ function secretText(value: unknown): string {
 
 function readPassword(
   read: Read,
-  directory: string,
+  named: ReadNamed,
   key: 'password' | 'sentinel_password',
 ): string | undefined {
-  const inFile = readFile(read, directory, 'redis', `${key}_file`, (file, content) => {
-    const password = content.trim()
-    if (password === '') throw new InputError(`${file} is empty: put the password there`)
-    return password
-  })
+  const inFile = named('redis', `${key}_file`, passwordIn)
   if (inFile !== undefined) return inFile
   return read('redis', key, undefined, (value) => {
     if (typeof value === 'number') {
@@ -386,19 +401,17 @@ function readPassword(
   })
 }
 
-/** What a file holds that a key names; `undefined` where the key is empty. */
-function readFile(
-  read: Read,
-  directory: string,
-  section: string,
-  key: string,
-  parse: (file: string, content: string) => string,
-): string | undefined {
-  return read(section, key, undefined, (value) => {
-    const file = text(value)
-    if (file === '') return undefined
-    return parse(file, readFileSync(path.resolve(directory, file), 'utf8'))
-  })
+/** What is sent to Redis must be a password, and no other file that was named by mistake. */
+function passwordIn(file: string, content: string): string {
+  const password = content.trim()
+  if (password === '') throw new InputError(`${file} is empty: put the password there`)
+  if (/[\r\n]/.test(password)) {
+    throw new InputError(`${file} holds more than one line: leave the password alone there`)
+  }
+  if (Buffer.byteLength(password) > LONGEST_PASSWORD) {
+    throw new InputError(`${file} holds more than ${LONGEST_PASSWORD} octets: that is no password`)
+  }
+  return password
 }
 
 function contradictions({ redis }: Config): string[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../scripts/services/scratch'
@@ -309,7 +310,7 @@ describe('a configuration', () => {
 
     for (const [redis, reason] of [
       [{ tls_ca: 'missing' }, /^\[redis\] tls_ca: ENOENT.*missing/],
-      [{ tls_ca: '.' }, /^\[redis\] tls_ca: EISDIR/],
+      [{ tls_ca: '.' }, /^\[redis\] tls_ca: \S+ is no regular file$/],
       [{ tls_ca: 'empty' }, /^\[redis\] tls_ca: empty holds no certificate: .*PEM/],
       [{ tls_ca: 'key' }, /^\[redis\] tls_ca: key holds no certificate/],
       [{ tls_ca: 'cut' }, /^\[redis\] tls_ca: cut: certificate 1 is damaged/],
@@ -371,7 +372,8 @@ describe('the shipped ini file', () => {
   it('holds the defaults of the code', () => {
     const { outage } = DEFAULTS
     assert.deepEqual(loadConfig(undefined), { ...DEFAULTS, outage: { ...outage, snapshot: '' } })
-    assert.deepEqual(loadConfig(directory), DEFAULTS)
+    const shipped = loadConfig(path.join(packageRoot(), 'config'))
+    assert.deepEqual({ ...shipped, owner: 0, outage }, DEFAULTS)
   })
 
   it('has every key that there is', () => {
@@ -462,4 +464,90 @@ describe('loadConfig', () => {
     writeFileSync(path.join(place, 'redis.password'), ' 00x \n')
     assert.equal(loadConfig(place).redis.password, '00x')
   })
+
+  it('reads no password of several lines, or of more than 1,024 octets, and repeats nothing of it', () => {
+    const place = site(
+      '[redis]\npassword_file=redis.password\nsentinel_password_file=redis.password\n',
+    )
+    for (const [content, message] of [
+      ['root:$6$abc:19000\nann:$6$def:19000\n', 'holds more than one line'],
+      ['root:$6$abc:19000\rann:$6$def:19000', 'holds more than one line'],
+      [`$6$abc${'é'.repeat(510)}`, 'holds more than 1024 octets'],
+    ] as const) {
+      writeFileSync(path.join(place, 'redis.password'), content)
+      const { message: told } = mistake(place)
+      assert.match(told, new RegExp(`\\[redis\\] password_file: redis\\.password ${message}`))
+      assert.match(told, /\[redis\] sentinel_password_file: /)
+      assert.doesNotMatch(told, /abc/)
+    }
+    writeFileSync(path.join(place, 'redis.password'), `${'é'.repeat(512)}\r\n`)
+    assert.equal(loadConfig(place).redis.password, 'é'.repeat(512))
+  })
+
+  it('waits for no pipe, and reads no directory', () => {
+    const place = site('[redis]\npassword_file=pipe\n')
+    execFileSync('mkfifo', [path.join(place, 'pipe')])
+    assert.match(mistake(place).message, /\[redis\] password_file: .*pipe is no regular file/)
+    writeFileSync(path.join(place, CONFIG_FILE), '[srs]\nsecret_file=.\n')
+    assert.match(mistake(place).message, /\[srs\] secret_file: .* is no regular file/)
+    const odd = scratchDir('config')
+    execFileSync('mkfifo', [path.join(odd, CONFIG_FILE)])
+    assert.match(mistake(odd).message, /unregistered-domain\.ini is no regular file/)
+  })
+
+  describe(
+    'what the ini file names',
+    { skip: !canBeNobody && 'only root can give files away' },
+    () => {
+      const STRANGER = 65_534
+      const SECRET = 'whsec_' + Buffer.alloc(32).toString('base64')
+      const keys = [
+        ['redis', 'password_file', ''],
+        ['redis', 'sentinel_password_file', ''],
+        ['redis', 'tls_ca', 'tls=true\n'],
+        ['redis', 'tls_cert', 'tls=true\n'],
+        ['redis', 'tls_key', 'tls=true\n'],
+        ['alerts', 'webhook_secret_file', ''],
+        ['srs', 'secret_file', ''],
+      ] as const
+      for (const [section, key, more] of keys) {
+        it(`[${section}] ${key} of another user is not read for an ini file that is not root's`, () => {
+          const place = site(`[${section}]\n${more}${key}=named\n`)
+          const ini = path.join(place, CONFIG_FILE)
+          writeFileSync(path.join(place, 'secret'), SECRET)
+          symlinkSync('secret', path.join(place, 'named'))
+          const refused = new RegExp(
+            `${key}: .*/named belongs to uid (\\d+), and the ini file .* to uid (\\d+)`,
+          )
+          const uids = (): string[] | undefined => {
+            try {
+              loadConfig(place)
+              return undefined
+            } catch (error) {
+              return refused.exec((error as Error).message)?.slice(1)
+            }
+          }
+          assert.equal(uids(), undefined)
+          // The owner of the link does not count.
+          chownSync(path.join(place, 'secret'), 1, 1)
+          assert.equal(uids(), undefined)
+          chownSync(ini, STRANGER, STRANGER)
+          assert.deepEqual(uids(), ['1', `${STRANGER}`])
+          chownSync(path.join(place, 'secret'), 0, 0)
+          assert.deepEqual(uids(), ['0', `${STRANGER}`])
+          chownSync(path.join(place, 'secret'), STRANGER, STRANGER)
+          assert.equal(uids(), undefined)
+        })
+      }
+    },
+  )
+
+  function mistake(place: string): Error {
+    try {
+      loadConfig(place)
+    } catch (error) {
+      return error as Error
+    }
+    throw new Error('nothing is wrong')
+  }
 })

@@ -13,6 +13,7 @@ import {
 } from 'node:fs/promises'
 import path from 'node:path'
 import { InputError, messageOf, UserError } from '../errors'
+import { assertMayName, ROOT } from '../owned-file'
 import {
   damaged,
   foreign,
@@ -203,10 +204,11 @@ function unreadable(file: string, error: unknown): InputError {
 /**
  * Opens a file for reading, any number of times over; its header has been read.
  *
+ * @param namedBy uid of the owner of the ini file, where that names it.
  * @throws {BarredError} it may not be read.
- * @throws {InputError} it cannot be read, or is none of ours.
+ * @throws {InputError} it cannot be read, the ini file may not name it, or it is none of ours.
  */
-export async function openRecords(file: string): Promise<RecordFile> {
+export async function openRecords(file: string, namedBy = ROOT): Promise<RecordFile> {
   let handle: FileHandle
   try {
     // Not blocking: a pipe without a writer would hold us for ever.
@@ -215,9 +217,11 @@ export async function openRecords(file: string): Promise<RecordFile> {
     throw unreadable(file, error)
   }
   try {
-    if (!(await handle.stat()).isFile()) {
+    const found = await handle.stat()
+    if (!found.isFile()) {
       throw new InputError(`${file} is no regular file: name one that tenantctl backup wrote`)
     }
+    assertMayName(namedBy, file, found.uid)
     for await (const { text, where } of linesOf(file, handle)) {
       return new RecordFile(file, handle, parseHeader(text, where))
     }

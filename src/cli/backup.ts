@@ -81,8 +81,8 @@ function addRestore(program: Command, io: Io): void {
     .option('--force', 'into a registry that holds something else, too')
     .action(async (file: string | undefined, options: RestoreOptions, self: Command) => {
       const context = contextOf(io, self)
-      const source = sourceOf(context, io, file, options)
-      const opened = await openRecords(source)
+      const { source, namedBy } = sourceOf(context, io, file, options)
+      const opened = await openRecords(source, namedBy)
       try {
         await context.connected(async (store, config) => {
           await context.sign(store, config.redis)
@@ -117,21 +117,22 @@ function addRestore(program: Command, io: Io): void {
   })
 }
 
+/** The file, and the uid of the owner of the ini file where that names it. */
 function sourceOf(
   context: Context,
   io: Io,
   file: string | undefined,
   { fromSnapshot }: RestoreOptions,
-): string {
+): { readonly source: string; readonly namedBy?: number } {
   if (file === STDOUT) {
     throw new InputError('restore reads its file twice, so it takes none from stdin: name a file')
   }
-  if (file !== undefined) return path.resolve(io.cwd, file)
+  if (file !== undefined) return { source: path.resolve(io.cwd, file) }
   if (fromSnapshot !== true) {
     throw new InputError('nothing to restore: name a file, or give --from-snapshot')
   }
-  const { snapshot } = context.config().outage
-  if (snapshot !== '') return snapshot
+  const { owner, outage } = context.config()
+  if (outage.snapshot !== '') return { source: outage.snapshot, namedBy: owner }
   throw new InputError(
     'there is no snapshot file: [outage] snapshot is empty; name the file, or the config directory with --config DIR',
   )

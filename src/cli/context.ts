@@ -11,6 +11,7 @@ import { clean } from '../safe-text'
 import type { Store } from '../store/store'
 import { actor } from './actor'
 import type { Io } from './io'
+import { assertOurs } from './own-directory'
 import { Output } from './output'
 import { redisFromUrl } from './redis-url'
 import { assertWhole, assertWritable } from './registry-guard'
@@ -46,10 +47,10 @@ export class Context {
   }
 
   /**
-   * Haraka's config directory: `--config`, else `./config`, else `$HARAKA/config`; the one that has our ini file goes
+   * Haraka's config directory: `--config`, else `$HARAKA/config`, else `./config`; the one that has our ini file goes
    * first. `undefined` with `--redis` alone.
    *
-   * @throws {InputError} where there is none.
+   * @throws {InputError} where there is none; or `./config`, which nobody named, is open to other users.
    */
   get configDirectory(): string | undefined {
     const { config, redis } = this.options
@@ -61,11 +62,17 @@ export class Context {
       )
     }
     if (redis !== undefined) return undefined
-    const candidates = this.candidates().filter(isDirectory)
+    const { cwd, env } = this.io
+    const ofHaraka = env['HARAKA'] ? path.resolve(cwd, env['HARAKA'], 'config') : undefined
+    const places = [...(ofHaraka ? [ofHaraka] : []), path.resolve(cwd, 'config')]
+    const candidates = places.filter(isDirectory)
     const directory = candidates.find(hasConfigFile) ?? candidates[0]
-    if (directory !== undefined) return directory
+    if (directory !== undefined) {
+      if (directory !== ofHaraka) assertOurs(directory)
+      return directory
+    }
     throw new InputError(
-      `there is no ${this.candidates().join(' and no ')}: name Haraka's config directory with --config DIR, or Redis with --redis URL`,
+      `there is no ${places.join(' and no ')}: name Haraka's config directory with --config DIR, or Redis with --redis URL`,
     )
   }
 
@@ -160,14 +167,6 @@ export class Context {
     const { redis, prefix } = this.options
     const chosen = redis === undefined ? settings : redisFromUrl(redis, settings)
     return prefix === undefined ? chosen : { ...chosen, prefix: keyPrefix(prefix, '--prefix ') }
-  }
-
-  private candidates(): string[] {
-    const harakas = this.io.env['HARAKA']
-    return [
-      path.resolve(this.io.cwd, 'config'),
-      ...(harakas ? [path.resolve(this.io.cwd, harakas, 'config')] : []),
-    ]
   }
 }
 

@@ -17,7 +17,7 @@ import { checkPlugins } from './doctor/plugins'
 import { checkRedis } from './doctor/redis'
 import { checkRegistry } from './doctor/registry'
 import { checkRelayAcl } from './doctor/relay-acl'
-import { checkSecrets } from './doctor/secrets'
+import { checkDirectory, checkSecrets } from './doctor/secrets'
 import { checkHarakaSettings, checkOwnSettings } from './doctor/settings'
 import { checkSnapshot } from './doctor/snapshot'
 import { checkSrsMx, checkSrsOwner } from './doctor/srs'
@@ -66,6 +66,7 @@ async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Li
   return [
     ...checkOwnSettings(config),
     ...checkAlerts(config.alerts),
+    ...(directory === undefined ? [] : checkDirectory(directory)),
     ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
     ...checkHaraka(files, config),
     ...(await checkSnapshot(config.outage.snapshot)),

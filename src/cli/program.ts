@@ -36,7 +36,10 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
       'Tenants of a Haraka relay: their accepted domains, connectors, meters and restrictions.',
     )
     .version(packageVersion(), '--version', 'print the version')
-    .option('--config <dir>', "Haraka's config directory (default: ./config, then $HARAKA/config)")
+    .option(
+      '--config <dir>',
+      "Haraka's config directory (default: $HARAKA/config, then ./config, if only root and you can change it)",
+    )
     .option('--redis <url>', 'redis://HOST:PORT/DB instead of [redis] of the ini file')
     .option('--prefix <text>', 'what every key in Redis starts with')
     .option('--by <name>', 'who does it, for the records (default: the OS user, before sudo)')

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
@@ -172,6 +172,24 @@ describe('tenantctl doctor', () => {
     write({ 'unregistered-domain.ini': '[main]\nmode=monitor\n[outage]\nunregistered=accept\n' })
     assert.match(await findings('mode', 'warn'), /monitor/)
     assert.match(await findings('outage', 'warn'), /uncounted/)
+  })
+
+  it('a configuration that others can change', async () => {
+    for (const [place, mode] of [
+      [config, 0o1777],
+      [path.join(config, 'unregistered-domain.ini'), 0o660],
+    ] as const) {
+      const { mode: before } = statSync(place)
+      chmodSync(place, mode)
+      const found = await findings('config', 'warn')
+      const told = mode.toString(8).padStart(4, '0')
+      assert.ok(
+        found.startsWith(`${place} is writable for others (mode ${told}): others on`),
+        found,
+      )
+      chmodSync(place, before)
+    }
+    assert.equal(await findings('config', 'warn', 0), '')
   })
 
   it('a broken ini file: said, and Haraka looked at all the same', async () => {

@@ -1,14 +1,27 @@
 import assert from 'node:assert/strict'
-import { createServer, type Server } from 'node:net'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, beforeEach, describe, it } from 'node:test'
 import { Command } from 'commander'
 import { writeLines } from '../../src/backup/file'
 import type { Header } from '../../src/backup/format'
 import { createProgram } from '../../src/cli/program'
 import { processIo } from '../../src/cli/io'
+import { scratchDir } from '../../scripts/services/scratch'
+import { asNobody, canBeNobody } from '../support/nobody'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, tenantctl } from './cli'
 
@@ -164,17 +177,21 @@ describe('tenantctl', () => {
     const has = (site: string, tenant: string): Promise<number> =>
       redis.client().exists(`${site}:{${tenant}}`)
 
-    it('is ./config, then $HARAKA/config, unless it is named', async () => {
-      assert.deepEqual(await add('a', 'site', 'other'), {
+    it('is $HARAKA/config, then ./config, unless it is named', async () => {
+      assert.deepEqual(await add('a', 'site'), {
         status: 0,
         out: 'added tenant a\n',
         err: '',
       })
       await add('b', '.', 'other')
-      await add('c', 'bare', 'other')
-      await add('d', 'site', 'other', '--config', '../other/config')
-      const found = [has('site', 'a'), has('other', 'b'), has('other', 'c'), has('other', 'd')]
-      assert.deepEqual(await Promise.all(found), [1, 1, 1, 1])
+      await add('c', 'site', 'other')
+      await add('d', 'site', 'bare')
+      await add('e', 'site', 'other', '--config', '../site/config')
+      const found = [
+        ...[has('site', 'a'), has('other', 'b'), has('other', 'c')],
+        ...[has('site', 'd'), has('site', 'e')],
+      ]
+      assert.deepEqual(await Promise.all(found), [1, 1, 1, 1, 1])
     })
 
     it('has to exist: 2', async () => {
@@ -202,6 +219,145 @@ describe('tenantctl', () => {
       assert.match(err, /^tenantctl: \S+unregistered-domain\.ini: [^\n]*"many"[^\n]*\n$/)
     })
   })
+
+  describe(
+    './config that others can change',
+    { skip: !canBeNobody && 'only root can give files away' },
+    () => {
+      const STRANGER = 65_534
+      const SECRET = 'only-root-may-read-this'
+      let root: string
+      let config: string
+      let ini: string
+      let theirs: Server
+      let heard: string
+      before(async () => {
+        theirs = createServer((socket) => {
+          socket.on('data', (octets) => (heard += octets.toString()))
+          socket.on('error', () => {})
+          socket.end('-ERR no\r\n')
+        })
+        await new Promise<void>((resolve) => theirs.listen(0, '127.0.0.1', resolve))
+      })
+      after(() => theirs.close())
+      beforeEach(() => {
+        heard = ''
+        root = scratchDir('stranger')
+        // What is above must let a stranger in.
+        chmodSync(path.dirname(root), 0o755)
+        chmodSync(root, 0o755)
+        config = path.join(root, 'site/config')
+        mkdirSync(config, { recursive: true })
+        ini = path.join(config, 'unregistered-domain.ini')
+        const { port } = theirs.address() as AddressInfo
+        writeFileSync(path.join(root, 'secret'), SECRET, { mode: 0o600 })
+        writeFileSync(
+          ini,
+          `[redis]\nport=${port}\nusername=x\npassword_file=${path.join(root, 'secret')}\n`,
+        )
+      })
+
+      const give = (...places: string[]): void =>
+        places.forEach((place) => lchownSync(place, STRANGER, STRANGER))
+
+      async function refused(cwd: string, reason: string, ...words: string[]): Promise<void> {
+        const { status, out, err } = await tenantctl(words, { cwd })
+        assert.deepEqual([status, out, heard], [2, '', ''])
+        const directory = path.join(cwd, 'config')
+        assert.equal(
+          err,
+          `tenantctl: ${directory} is not used unless it is named: ${reason}, so that others could have tenantctl read your files and send them elsewhere; if you trust them, add --config ${directory}\n`,
+        )
+      }
+
+      it('is not used, whichever part of it they can change: 2, and how to say that it is meant', async () => {
+        const site = path.dirname(config)
+        for (const place of [site, config, ini]) {
+          give(place)
+          await refused(site, `${place} belongs to uid ${STRANGER}`, 'status')
+          await refused(site, `${place} belongs to uid ${STRANGER}`, 'doctor')
+          chownSync(place, 0, 0)
+          const mode = statSync(place).mode & 0o777
+          chmodSync(place, mode | 0o020)
+          const told = (mode | 0o020).toString(8).padStart(4, '0')
+          await refused(site, `${place} is writable for others (mode ${told})`, 'status')
+          chmodSync(place, mode)
+        }
+      })
+
+      it('is not used where a link of theirs leads to it, or from it to what is theirs', async () => {
+        const site = path.join(root, 'linked')
+        mkdirSync(site)
+        symlinkSync(config, path.join(site, 'config'))
+        give(path.join(site, 'config'))
+        await refused(site, `${path.join(site, 'config')} belongs to uid ${STRANGER}`, 'status')
+        lchownSync(path.join(site, 'config'), 0, 0)
+        give(config)
+        await refused(site, `${config} belongs to uid ${STRANGER}`, 'status')
+      })
+
+      it('without an ini file is not used either: it says where the queue is', async () => {
+        rmSync(ini)
+        give(config)
+        const site = path.dirname(config)
+        await refused(site, `${config} belongs to uid ${STRANGER}`, 'queue', 'contoso')
+      })
+
+      it('is used where it is named; but their ini file can name their own files only', async () => {
+        give(config, ini)
+        for (const [args, env] of [
+          [['--config', config], {}],
+          [[], { HARAKA: path.dirname(config) }],
+        ] as const) {
+          const world = { cwd: '/', env }
+          const { status, err } = await tenantctl([...args, 'status'], world)
+          assert.deepEqual([status, heard], [2, ''])
+          assert.match(
+            err,
+            /password_file: \S+\/secret belongs to uid 0, and the ini file that names it to uid 65534: /,
+          )
+          assert.doesNotMatch(err, new RegExp(SECRET))
+          give(path.join(root, 'secret'))
+          assert.equal((await tenantctl([...args, 'status'], world)).status, 1)
+          assert.match(heard, new RegExp(SECRET))
+          heard = ''
+          chownSync(path.join(root, 'secret'), 0, 0)
+        }
+        // `doctor` says it too, and asks nothing.
+        const { status, out } = await tenantctl(['--config', config, 'doctor'])
+        assert.equal(status, 1)
+        assert.match(
+          out,
+          /^fail {2}config: \S+\.ini: \[redis\] password_file: \S+ belongs to uid 0, /m,
+        )
+        assert.equal(heard, '')
+      })
+
+      it('restores from no snapshot file that is not theirs', async () => {
+        const snapshot = path.join(root, 'backup.jsonl')
+        await writeLines(snapshot, EMPTY, [])
+        writeFileSync(ini, `[redis]\nport=${redis.port}\n[outage]\nsnapshot=${snapshot}\n`)
+        give(ini)
+        const restore = ['--config', config, 'restore', '--from-snapshot']
+        const { status, err } = await tenantctl(restore)
+        assert.equal(status, 2)
+        assert.match(
+          err,
+          /backup\.jsonl belongs to uid 0, and the ini file that names it to uid 65534/,
+        )
+        give(snapshot)
+        assert.doesNotMatch((await tenantctl(restore)).err, /belongs to uid/)
+      })
+
+      it('is used by who owns it', async () => {
+        give(root, path.dirname(config), config, ini, path.join(root, 'secret'))
+        const world = { cwd: path.dirname(config) }
+        const { status } = await asNobody(() => tenantctl(['status'], world))
+        assert.equal(status, 1)
+        assert.match(heard, new RegExp(SECRET))
+      })
+    },
+  )
 
   describe('Redis away', () => {
     let silent: Server

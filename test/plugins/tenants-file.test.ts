@@ -30,15 +30,16 @@ class WatchedFile {
 
   get plugin(): Plugin {
     const log = (message: string): void => void this.notices.push(message)
-    const get = (_name: string, _type: string, onChange: () => void): Buffer => {
+    const get = (_name: string, _type: string, onChange: () => void): void => {
       this.onChange = onChange
-      return Buffer.from(this.text)
     }
     return {
       config: { get },
       ...{ lognotice: log, logwarn: log, logerror: log },
     } as unknown as Plugin
   }
+
+  readonly read = (): Buffer => Buffer.from(this.text)
 
   change(text: string): void {
     this.text = text
@@ -52,7 +53,7 @@ it('a version of the file that is still being applied is not written over a late
   const apply = (text: string, filename: string) =>
     applyTenantsFile(new Registry(store), parseTenantsFile(text, filename))
   const whenWritable = (): Promise<void> => Promise.resolve()
-  watchTenantsFile(file.plugin, { whenWritable, apply }, 'tenants.yaml')
+  watchTenantsFile(file.plugin, { whenWritable, apply }, 'tenants.yaml', file.read)
   await waitFor(() => store.client.exists(store.keys.tenant('other0')))
   file.change('id: a\ntenants:\n  contoso: { name: New }\n')
   await waitFor(() => file.notices.filter((each) => each === 'tenants.yaml: applied').length === 2)

@@ -1,8 +1,22 @@
 import { statSync } from 'node:fs'
+import { openToOthers } from '../own-directory'
 import { ok, warn, type Line } from './line'
 
 /** Any right of everybody, and the right of the group to write. */
 const TOO_MUCH = 0o027
+
+/** Whether only root and the caller can change the configuration; {@link openToOthers} is why `./config` is refused. */
+export function checkDirectory(directory: string): Line[] {
+  const open = openToOthers(directory)
+  if (open === undefined) return []
+  return [
+    warn(
+      'config',
+      `${open}: others on this machine may change what Haraka and tenantctl read, run and send`,
+      'give the directory, those above it and unregistered-domain.ini to root, with the modes of docs/deployment.md',
+    ),
+  ]
+}
 
 /** Whether what must stay secret can be read, or what is trusted be changed, by others than its owner and group. */
 export function checkSecrets(files: readonly string[]): Line[] {
