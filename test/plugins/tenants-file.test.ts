@@ -3,12 +3,16 @@ import { after, before, it } from 'node:test'
 import type { Plugin } from '../../plugins/haraka'
 import { watchTenantsFile } from '../../plugins/tenants-file'
 import { waitFor } from '../../scripts/services/wait-for'
+import { readOwnedFile } from '../../src/owned-file'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { applyTenantsFile } from '../../src/tenants/apply'
 import { Registry } from '../../src/tenants/registry'
 import { parseTenantsFile } from '../../src/tenants/tenants-file'
 import { startRedis, type TestRedis } from '../support/redis'
+
+/** No file of the project belongs to it. */
+const NOBODY = 65_534
 
 let redis: TestRedis
 let store: Store
@@ -58,4 +62,17 @@ it('a version of the file that is still being applied is not written over a late
   file.change('id: a\ntenants:\n  contoso: { name: New }\n')
   await waitFor(() => file.notices.filter((each) => each === 'tenants.yaml: applied').length === 2)
   assert.equal((await new Registry(store).getTenant('contoso'))?.name, 'New')
+})
+
+it('a file that the ini file may not name is not applied, and the log says why', () => {
+  const file = new WatchedFile('id: a\n')
+  const unused = () => assert.fail('applied')
+  watchTenantsFile(file.plugin, { whenWritable: unused, apply: unused }, 'tenants.yaml', () => {
+    return readOwnedFile(__filename, NOBODY).content
+  })
+  assert.equal(file.notices.length, 1)
+  assert.match(
+    file.notices[0]!,
+    /^tenants\.yaml: cannot be read: .* belongs to uid \d+, .* to uid 65534: .*; what was registered before stays$/,
+  )
 })
