@@ -10,16 +10,6 @@ import { chargesOf, uncounted, type Means } from './means'
 import { answeredRecipients } from './settlement'
 import type { Transit } from './transit'
 
-/** Answers that say nothing new about the tenant. */
-const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
-  'CHARGED',
-  'HELD',
-  'BUSY',
-  'FULL',
-  'DEFER',
-  'ZERO',
-])
-
 /** What happens to a recipient that is to be counted. */
 export class Charging {
   constructor(private readonly means: Means) {}
@@ -88,11 +78,7 @@ export class Charging {
     if (outcome.verdict === 'refuse') transit.refused++
     if (answer === 'CHARGED') {
       this.means.report.charged(connection, transit, result)
-      if (result.windows.some(({ reached }) => reached > 0))
-        this.means.engine()?.eventsPending(charge.tenant)
     } else if (answer === 'TRIPPED') {
-      this.means.engine()?.indexRestriction(charge.tenant)
-      this.means.engine()?.eventsPending(charge.tenant)
       this.means.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
       reply = uncounted(this.means, transit, 1, `charge ${answer.toLowerCase()}`)
@@ -101,13 +87,7 @@ export class Charging {
       if (outcome.verdict === 'tempfail') transit.deferred++
       this.means.report.refused(connection, transit, outcome.token)
     }
-    // Redis knows better than this process: catch up.
-    const directory = this.means.engine()?.directory
-    if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
-      directory?.restrictionSeen(charge.tenant, result.scope, stateToken)
-    } else if (result.stale || !EXPECTED.has(answer)) {
-      directory?.refresh(charge.tenant)
-    }
+    this.means.engine()?.charged(charge.tenant, result, stateToken)
     return reply
   }
 

@@ -210,18 +210,17 @@ export class Settling {
       return uncounted(this.means, transit, recipients.length, reason)
     }
     this.means.troubles.over('charge')
-    return this.counted(connection, transit, snapshot, message, result)
+    engine.charged(tenant, result, snapshot.stateToken)
+    return this.counted(connection, transit, message, result)
   }
 
   private counted(
     connection: Connection,
     transit: Transit,
-    snapshot: Snapshot,
-    { engine, charges, recipients, proof }: Message,
+    { charges, recipients, proof }: Message,
     result: SettlementResult,
   ): Answer {
     const { answer } = result
-    const { tenant } = recipients[0]!
     const isCounted = answer === 'CHARGED' || answer === 'FORWARDED'
     if (isCounted || answer === 'TRIPPED')
       charges.closeAll(recipients, isCounted ? 'counted' : 'none')
@@ -234,11 +233,8 @@ export class Settling {
     if (answer === 'REGISTERED') transit.isRegistered = true
     if (isCounted) {
       this.means.report.settled(connection, transit, recipients.length, result, proof)
-      if (result.windows.some(({ reached }) => reached > 0)) engine.eventsPending(tenant)
     } else if (answer === 'TRIPPED') {
       transit.refused += recipients.length
-      engine.indexRestriction(tenant)
-      engine.eventsPending(tenant)
       this.means.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
       const reason = `settle ${answer.toLowerCase()}`
@@ -247,11 +243,6 @@ export class Settling {
       if (outcome.verdict === 'refuse') transit.refused += recipients.length
       else transit.deferred += recipients.length
       this.means.report.refused(connection, transit, outcome.token)
-    }
-    if (answer === 'TRIPPED' || answer === 'RESTRICTED') {
-      engine.directory.restrictionSeen(tenant, result.scope, snapshot.stateToken)
-    } else if (!isCounted) {
-      engine.directory.refresh(tenant)
     }
     return outcome.reply
   }

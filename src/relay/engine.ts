@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChargeResult } from '../allowance/charge-answer'
 import { Ledger, type Defaults, type Settlement } from '../allowance/ledger'
 import { followAudit, type ToldEntry } from '../audit/follow'
 import { Cases } from '../cases/cases'
@@ -34,6 +35,17 @@ const ENDING = 1000
 
 /** What a timer can hold, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
+
+/** Answers to a charge that say nothing new about the tenant. */
+const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
+  'CHARGED',
+  'FORWARDED',
+  'HELD',
+  'BUSY',
+  'FULL',
+  'DEFER',
+  'ZERO',
+])
 
 /** What an engine tells of. */
 export interface EngineEvents extends DirectoryEvents {
@@ -147,10 +159,12 @@ export class Engine {
   settleLater(settlement: Settlement, defaults: Defaults): void {
     this.send(settlement.tenant, async () => {
       const { tenant, transaction, ordinals, signatures } = settlement
-      const { answer } = await this.ledger.settle(settlement, defaults)
-      if (answer === 'TRIPPED') this.indexRestriction(tenant)
+      const stateToken = this.directory.peek(tenant)?.stateToken ?? ''
+      const result = await this.ledger.settle(settlement, defaults)
+      this.charged(tenant, result, stateToken)
+      const { answer } = result
       // Nothing was done with them: what is held would stay so.
-      else if (answer !== 'CHARGED' && answer !== 'FORWARDED') {
+      if (answer !== 'CHARGED' && answer !== 'FORWARDED' && answer !== 'TRIPPED') {
         await this.ledger.refund(tenant, transaction, ordinals, signatures)
       }
       if (answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO') {
@@ -159,6 +173,27 @@ export class Engine {
         this.events.onError(`mail of ${tenant} ${to} was taken uncounted (${answer}): ${why}`)
       }
     })
+  }
+
+  /**
+   * Does what follows from the answer to a charge, whether a client still waits for it or not: tells of what was raised,
+   * and brings what this process knows of the tenant up to date.
+   *
+   * @param stateToken what was known when the charge was asked for: see {@link Directory.restrictionSeen}.
+   */
+  charged(
+    tenant: string,
+    { answer, windows, scope, stale }: ChargeResult,
+    stateToken: string,
+  ): void {
+    const tripped = answer === 'TRIPPED'
+    if (tripped) this.indexRestriction(tenant)
+    if (tripped || windows.some(({ reached }) => reached > 0)) this.forwarder.pending(tenant)
+    if (tripped || answer === 'RESTRICTED') {
+      this.directory.restrictionSeen(tenant, scope, stateToken)
+    } else if (stale || !EXPECTED.has(answer)) {
+      this.directory.refresh(tenant)
+    }
   }
 
   /** Names a tenant in the index of the restricted, in the background. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
 import type { Charge } from '../../src/allowance/ledger'
+import type { Alert } from '../../src/events/event'
 import { Engine } from '../../src/relay/engine'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
@@ -17,6 +18,7 @@ let way: RedisProxy
 let registry: Registry
 let engine: Engine
 let dropped: string[]
+let alerts: Alert[]
 
 before(async () => {
   redis = await startRedis()
@@ -32,12 +34,14 @@ beforeEach(async () => {
   await redis.client().flushall()
   await registry.addTenant('contoso', { limits: '1/1h' }, 'test')
   dropped = []
+  alerts = []
   engine = new Engine(settingsFor(way, { commandTimeout: 200 }), {
     onReady: () => {},
     onRestriction: () => {},
     onError: () => {},
     onRedisError: () => {},
     onDrop: (reason) => dropped.push(reason),
+    onAlert: (alert) => alerts.push(alert),
   })
   engine.follow()
   await waitFor(() => engine.directory.connectors)
@@ -97,6 +101,41 @@ describe('an engine', () => {
     await waitFor(() => engine.directory.peek('contoso')?.restricted)
     await waitFor(async () => (await engine.restrictions.list())[0]?.tenant === 'contoso')
     assert.deepEqual(dropped, [])
+  })
+
+  it('tells of an allowance that a message fills when nobody waits for the answer any more', async () => {
+    await registry.setTenant('contoso', { limits: '10/1h', forwardedLimits: '10/1h' })
+    for (const meter of ['unregistered', 'forwarded'] as const) {
+      engine.settleLater(
+        {
+          ...{ tenant: 'contoso', transaction: `F.${meter}`, ordinals: [1, 2, 3, 4, 5], meter },
+          ...{ signatures: ['signature'], domain: 'other.example', connector: '', ip: '' },
+        },
+        DEFAULTS,
+      )
+    }
+    await waitFor(() => alerts.length === 2)
+    assert.deepEqual(
+      alerts.map(({ kind, facts }) => [kind, facts['percent'], facts['meter']]),
+      [
+        ['allowance', 50, undefined],
+        ['allowance', 50, 'forwarded'],
+      ],
+    )
+  })
+
+  it('tells of a restriction by a message when nobody waits for the answer any more', async () => {
+    engine.settleLater(
+      {
+        ...{ tenant: 'contoso', transaction: 'F.1', ordinals: [1, 2], meter: 'unregistered' },
+        ...{ signatures: [], domain: 'other.example', connector: '', ip: '' },
+      },
+      DEFAULTS,
+    )
+    await waitFor(() => alerts.length === 1)
+    assert.equal(alerts[0]?.kind, 'restricted')
+    await waitFor(() => engine.directory.peek('contoso')?.restricted)
+    await waitFor(async () => (await engine.restrictions.list())[0]?.tenant === 'contoso')
   })
 
   it('goes on answering after release()', async () => {
