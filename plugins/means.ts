@@ -32,8 +32,8 @@ export function uncounted(
   transit: Transit,
   recipients: number,
   reason: string,
+  passes = passesUncounted(transit.snapshot, config()),
 ): Answer {
-  const passes = passesUncounted(transit.snapshot, config())
   if (!passes) transit.deferred += recipients
   report.undecided(transit, reason, passes ? 'pass' : 'tempfail')
   return passes ? undefined : REPLIES.undecidable

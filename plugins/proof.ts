@@ -1,17 +1,23 @@
 import { prove } from '../src/forwarded/prove'
+import { acceptedDomainOf } from '../src/tenants/snapshot'
 import { messageIn } from './message'
 import type { Prove } from './settling'
 
 /**
  * Looks into the message of a transaction at the end of DATA. Never rejects; takes half a minute at most. Where the client
- * goes away meanwhile, the message is not read on: others wait for their turn.
+ * goes away meanwhile, its place is free for others at once.
  */
-export const proveForward: Prove = (transit, isAccepted, arcSealers) => {
+export const proveForward: Prove = (transit, snapshot, arcSealers) => {
   const { transaction, standing } = transit
   const message = messageIn(transaction)
-  transit.giveUp = () => message.destroy()
+  const leaving = new AbortController()
+  transit.giveUp = () => {
+    message.destroy()
+    leaving.abort()
+  }
   return prove({
-    ...{ message, size: transaction.data_bytes },
-    ...{ envelopeDomain: standing.domain, isAccepted, arcSealers },
-  })
+    ...{ tenant: snapshot.tenant, message, size: transaction.data_bytes },
+    isAccepted: (domain) => acceptedDomainOf(snapshot, domain) !== undefined,
+    ...{ envelopeDomain: standing.domain, arcSealers, signal: leaving.signal },
+  }).finally(() => (transit.giveUp = undefined))
 }

@@ -9,7 +9,7 @@ import { isRefusedForeign, modeOf } from '../src/relay/judge'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
-import { acceptedDomainOf, ownsDomain, type Snapshot } from '../src/tenants/snapshot'
+import { ownsDomain, type Snapshot } from '../src/tenants/snapshot'
 import type { Answer } from './guard'
 import type { Connection } from './haraka'
 import { chargesOf, uncounted, type Means } from './means'
@@ -23,12 +23,15 @@ const LOAD_DEADLINE = 5000
 /** Looks for the proof that the message of a transaction is a forward; must not reject, and ends in half a minute. */
 export type Prove = (
   transit: Transit,
-  isAccepted: (domain: string) => boolean,
+  snapshot: Snapshot,
   arcSealers: readonly string[],
 ) => Promise<Proof | NoProof>
 
 /** What the log says of registered mail that counts as unregistered. */
 const FROM_HEADER: NotForwarded = { kind: 'none', reason: 'From header' }
+
+/** What the log says of a message that was not looked at, for want of room. */
+const NO_TURN = 'no turn for a proof'
 
 /** Answers that go by a meter: a proven forward is one though it is refused. */
 const DECIDED: ReadonlySet<SettlementResult['answer']> = new Set([
@@ -159,11 +162,15 @@ export class Settling {
     if (registryState !== 'usable') {
       return this.uncounted(transit, charges, recipients, `registry-${registryState}`)
     }
-    const { arcSealers } = this.means.config().forwarded
-    const isAccepted = (domain: string): boolean => acceptedDomainOf(snapshot, domain) !== undefined
-    const proof = await this.prove(transit, isAccepted, arcSealers)
     // The client went away: Haraka does not take the message any more (plugins.js, run_next_hook).
     if (transit.hasEnded) return undefined
+    const proof = await this.prove(transit, snapshot, this.means.config().forwarded.arcSealers)
+    if (transit.hasEnded) return undefined
+    if (proof.kind === 'none' && proof.reason === 'no turn') {
+      // Unlike Redis, this is what a client can bring about: it never opens a way around the allowance.
+      const passes = modeOf(snapshot, this.means.config()) !== 'enforce'
+      return this.uncounted(transit, charges, recipients, NO_TURN, passes)
+    }
     if (proof.kind === 'none' && this.refusesForeign(transit, snapshot)) {
       transit.refused += recipients.length
       this.means.report.refused(connection, transit, 'foreign')
@@ -253,9 +260,10 @@ export class Settling {
     charges: Charges,
     recipients: readonly RecipientCharge[],
     reason: string,
+    passes?: boolean,
   ): Answer {
     charges.drop(recipients)
-    return uncounted(this.means, transit, recipients.length, reason)
+    return uncounted(this.means, transit, recipients.length, reason, passes)
   }
 }
 

@@ -38,6 +38,8 @@ export type Refusal =
   | 'no single from'
   | 'too many signatures'
   | 'out of time'
+  /** The process is busy with others. */
+  | 'no turn'
   | 'failed'
 
 export type Reason = (typeof REASONS)[number]

@@ -1,4 +1,5 @@
-// What a proof may cost. Whoever is past one of these has no proof, whatever the message holds; none of it is refused.
+// What a proof may cost. A message past one of these has no proof, whatever it holds, and is not refused for that; only
+// one that gets no turn is deferred.
 
 /**
  * For what comes before the body, DNS above all, and again for the body, in ms. The client waits for the answer to its
@@ -8,7 +9,8 @@ export const TIME_LIMIT = 5000
 
 /**
  * Bodies that a process reads at a time. They wait for nothing but the processor, so that more of them make each take
- * longer, until a burst of large forwards has no proof in time for a single one.
+ * longer, until a burst of large forwards has no proof in time for a single one. A tenant alone gets half of these places,
+ * and of those below (see `Limiter`).
  */
 export const BODIES_AT_ONCE = 4
 
@@ -20,6 +22,9 @@ export const LOOKS_AT_ONCE = 32
 
 /** How long a message waits for its turns, both together, in ms. */
 export const TURN_LIMIT = 20_000
+
+/** Messages of a process that wait for a turn, for each of the two. A tenant has 200 recipients on their way at most. */
+export const MAX_WAITING = 1000
 
 /** In octets: Haraka's own limit of a message as it is shipped (`databytes`). It takes about half a second of CPU. */
 export const MAX_SIZE = 26_214_400

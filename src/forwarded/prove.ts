@@ -2,17 +2,18 @@ import type { Readable } from 'node:stream'
 import type { Field } from 'mailauth/lib/tools'
 import { within } from '../deadline'
 import { messageOf } from '../errors'
+import { Limiter } from '../limiter'
 import { readChain, sealedPass, type ArcChain } from './arc-chain'
 import { tellingReason, type Finding, type Reason, type Refusal } from './finding'
 import { fits } from './key'
 import { KeyLookup } from './key-lookup'
-import { Gate } from './gate'
 import {
   BODIES_AT_ONCE,
   DNS_TIMEOUT,
   LOOKS_AT_ONCE,
   MAX_SIGNATURES,
   MAX_SIZE,
+  MAX_WAITING,
   TIME_LIMIT,
   TURN_LIMIT,
 } from './limits'
@@ -24,6 +25,8 @@ import { verify, type Chosen } from './verify'
 
 /** A message of an unregistered sender of a tenant. */
 export interface ProofQuestion {
+  /** Its id: tenants share fairly what a process can look at. */
+  readonly tenant: string
   /** The octets of the message (RFC 5322), not dot-stuffed. Read as far as needed, and destroyed. */
   readonly message: Readable
   /** In octets; larger than it says it must not be. */
@@ -34,6 +37,8 @@ export interface ProofQuestion {
   readonly isAccepted: (domain: string) => boolean
   /** Domains whose seals are believed, as lower-case A-labels. A name below one is another sealer. */
   readonly arcSealers: readonly string[]
+  /** Nobody waits for the answer any more: what is being asked and read ends at once, and so does the waiting for a turn. */
+  readonly signal?: AbortSignal
 }
 
 /** Authentic mail of `domain`, which was addressed to the tenant; or so says the last sealer of its ARC chain. */
@@ -79,15 +84,16 @@ interface Look {
 export interface ProofLimits {
   readonly timeLimit?: number
   readonly dnsTimeout?: number
+  readonly turnLimit?: number
 }
 
-const looks = new Gate(LOOKS_AT_ONCE)
-const bodies = new Gate(BODIES_AT_ONCE)
+const looks = new Limiter(LOOKS_AT_ONCE, MAX_WAITING)
+const bodies = new Limiter(BODIES_AT_ONCE, MAX_WAITING)
 
 /**
  * Whether a message of an unregistered sender is provably authentic mail that was addressed to the tenant, and is passed
  * on by it. Never rejects; takes half a minute at most (see `limits.ts`), whatever the message or DNS does; all that cannot
- * be told is no proof. Whoever destroys the message meanwhile ends the reading.
+ * be told is no proof. With the reason `no turn` the message was not looked at, for want of room and not for what it is.
  */
 export async function prove(question: ProofQuestion): Promise<Proof | NoProof> {
   return (await examine(question)).result
@@ -96,19 +102,21 @@ export async function prove(question: ProofQuestion): Promise<Proof | NoProof> {
 /** As {@link prove}, and what was found of each signature. */
 export async function examine(
   question: ProofQuestion,
-  { timeLimit = TIME_LIMIT, dnsTimeout = DNS_TIMEOUT }: ProofLimits = {},
+  { timeLimit = TIME_LIMIT, dnsTimeout = DNS_TIMEOUT, turnLimit = TURN_LIMIT }: ProofLimits = {},
 ): Promise<Examination> {
+  const { tenant, message, signal } = question
   const keys = new KeyLookup(dnsTimeout)
   // Reading tells of an error; one that comes later is nobody's.
-  question.message.on('error', () => {})
-  let patience = TURN_LIMIT
-  const inTurn = async <T>(gate: Gate, work: () => Promise<T>): Promise<T> => {
+  message.on('error', () => {})
+  const abandoned = rejectedBy(signal)
+  let patience = turnLimit
+  const inTurn = async <T>(limiter: Limiter, work: () => Promise<T>): Promise<T> => {
     const began = performance.now()
-    const leave = await gate.enter(patience)
-    if (!leave) throw new Unreadable('out of time')
+    const leave = await limiter.enter(tenant, patience, signal)
+    if (!leave) throw new Unreadable('no turn')
     patience -= performance.now() - began
     try {
-      return await inTime(timeLimit, work())
+      return await Promise.race([inTime(timeLimit, work()), abandoned])
     } finally {
       leave()
     }
@@ -122,8 +130,18 @@ export async function examine(
     return { result: noProof(error), findings: [] }
   } finally {
     keys.cancel()
-    question.message.destroy()
+    message.destroy()
   }
+}
+
+/** Never resolves. */
+function rejectedBy(signal: AbortSignal | undefined): Promise<never> {
+  const rejected = new Promise<never>((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(new Error('given up')), { once: true })
+  })
+  // Most often nobody waits for it.
+  rejected.catch(() => {})
+  return rejected
 }
 
 /** @throws {Unreadable} when the time is over, and what the work throws. */

@@ -44,7 +44,7 @@ export interface DataAnswer {
 export async function explainUnregistered(question: DataQuestion): Promise<DataAnswer> {
   const { standing, snapshot, config, message } = question
   const examination = await examine({
-    ...{ message: Readable.from([message]), size: message.length },
+    ...{ tenant: snapshot.tenant, message: Readable.from([message]), size: message.length },
     envelopeDomain: standing.domain,
     isAccepted: (domain) => acceptedDomainOf(snapshot, domain) !== undefined,
     arcSealers: config.forwarded.arcSealers,

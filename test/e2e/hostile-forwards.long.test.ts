@@ -151,6 +151,30 @@ describe('hostile mail of a tenant that may forward', () => {
     })
   }
 
+  it('more of them than there is time for: these are deferred and not counted, and no other tenant waits', async () => {
+    const hog = await newTenant('hog', '1000/1h')
+    const other = await newTenant('beside-hog')
+    const text = signMessage(letter(hog.domain), { ...bank, selector: 'silent' })
+    const hogs = Array.from({ length: 120 }, () => send(hog, text))
+    let answered = 0
+    for (const each of hogs) void each.then(() => answered++)
+    const asked = (): number => dns.asked.filter((each) => each.includes('silent')).length
+    const before = asked()
+    await waitFor(() => asked() > before)
+    assert.match(await send(other, signMessage(letter(other.domain), bank)), /^250 /)
+    assert.deepEqual(await meters(other), [1, 0, 0])
+    assert.equal(answered, 0)
+    const replies = await Promise.all(hogs)
+    const deferred = replies.filter((reply) => reply === REPLY.undecidable).length
+    assert.ok(deferred > 0)
+    assert.deepEqual(new Set(replies.map((reply) => reply.slice(0, 3))), new Set(['250', '451']))
+    await waitFor(async () => (await hog.held()) === 0)
+    assert.deepEqual(await meters(hog), [0, replies.length - deferred, 0])
+    assert.equal(await hog.restriction(), undefined)
+    const line = `undecided tenant=hog .*reason="no turn for a proof" verdict=tempfail`
+    assert.match(relay.haraka.log, new RegExp(line))
+  })
+
   it('all of these at once hold nobody else up for good', async () => {
     const tenant = await newTenant('all')
     const texts = await Promise.all(cases.map(async ([, make]) => make(tenant.domain)))

@@ -43,10 +43,11 @@ export interface Asked extends Partial<Omit<ProofQuestion, 'message'>>, ProofLim
 /** Asks for a message; by default the envelope sender is the outside one, and mailbox.example is a trusted sealer. */
 export function ask(message: string | Buffer | Readable, asked: Asked = {}): Promise<Examination> {
   // By default so much time that a busy machine has enough.
-  const { timeLimit = 60_000, dnsTimeout = 20_000, ...question } = asked
+  const { timeLimit = 60_000, dnsTimeout = 20_000, turnLimit = 60_000, ...question } = asked
   const octets = message instanceof Readable ? undefined : Buffer.from(message)
   return examine(
     {
+      tenant: 'school',
       message: octets ? Readable.from([octets]) : (message as Readable),
       size: octets?.length ?? 0,
       envelopeDomain: 'bank.example',
@@ -54,7 +55,7 @@ export function ask(message: string | Buffer | Readable, asked: Asked = {}): Pro
       arcSealers: ['mailbox.example'],
       ...question,
     },
-    { timeLimit, dnsTimeout },
+    { timeLimit, dnsTimeout, turnLimit },
   )
 }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { setMaxListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { waitFor } from '../../scripts/services/wait-for'
 import {
   BODIES_AT_ONCE,
   LOOKS_AT_ONCE,
@@ -12,6 +14,7 @@ import {
   MAX_SIGNATURES,
   MAX_SIZE,
 } from '../../src/forwarded/limits'
+import type { Examination } from '../../src/forwarded/prove'
 import { keyZones, signer, signMessage } from '../support/signed'
 import { ask, mail, MAIL, onTop, useDns } from './asking'
 
@@ -28,6 +31,11 @@ const dns = useDns({
 /** A message in pieces, which go on without an end unless there is one. */
 function pieces(...all: readonly (string | Buffer)[]): Readable {
   return Readable.from(all.map((piece) => Buffer.from(piece)))
+}
+
+/** Asks for so many messages at once, each of another tenant. */
+function ofTenants(count: number, message: () => Readable): Promise<Examination>[] {
+  return Array.from({ length: count }, (_, at) => ask(message(), { tenant: `school-${at}` }))
 }
 
 function refused(name: string, reason: string, message: () => string | Readable): void {
@@ -191,7 +199,7 @@ describe('a message that is made to cost', () => {
       open--
       yield octets.subarray(end + 4)
     }
-    const all = Array.from({ length: 5 * BODIES_AT_ONCE }, () => ask(Readable.from(message())))
+    const all = ofTenants(5 * BODIES_AT_ONCE, () => Readable.from(message()))
     const kinds = (await Promise.all(all)).map(({ result }) => result.kind)
     assert.deepEqual(new Set(kinds), new Set(['dkim']))
     assert.equal(most, BODIES_AT_ONCE)
@@ -206,7 +214,7 @@ describe('a message that is made to cost', () => {
       open--
       yield Buffer.from(MAIL)
     }
-    const all = Array.from({ length: 5 * LOOKS_AT_ONCE }, () => ask(Readable.from(message())))
+    const all = ofTenants(5 * LOOKS_AT_ONCE, () => Readable.from(message()))
     const results = (await Promise.all(all)).map(({ result }) => result)
     for (const result of results) assert.deepEqual(result, { kind: 'none', reason: 'unsigned' })
     assert.equal(most, LOOKS_AT_ONCE)
@@ -219,6 +227,74 @@ describe('a message that is made to cost', () => {
     const { result } = await ask(message)
     assert.equal(result.kind, 'dkim')
     assert.ok(process.memoryUsage().rss - before < 200e6)
+  })
+})
+
+describe('a tenant whose keys DNS never gives', () => {
+  const LONG = 600_000
+
+  /** More messages than there are places, each of which waits for DNS, or for a place, until it is given up. */
+  async function hang(tenant: string) {
+    const leaving = new AbortController()
+    const { signal } = leaving
+    setMaxListeners(0, signal)
+    const before = dns().asked.length
+    let answered = 0
+    const all = Array.from({ length: 2 * LOOKS_AT_ONCE }, async (_, at) => {
+      const text = onTop(`X-N: ${at}`, signMessage(MAIL, silent))
+      const patience = { turnLimit: LONG, timeLimit: LONG, dnsTimeout: LONG }
+      const { result } = await ask(text, { tenant, signal, ...patience })
+      answered++
+      return result
+    })
+    await waitFor(() => dns().asked.length > before)
+    return {
+      answered: () => answered,
+      leave: () => {
+        leaving.abort()
+        return Promise.all(all)
+      },
+    }
+  }
+
+  it('delays no other: a forward of theirs is proven meanwhile', async () => {
+    const hangs = [await hang('hog'), await hang('boar')]
+    const proven = await Promise.all([ask(SIGNED), ask(SIGNED, { tenant: 'college' })])
+    for (const { result } of proven) assert.equal(result.kind, 'dkim')
+    for (const { answered } of hangs) assert.equal(answered(), 0)
+    for (const { leave } of hangs) await leave()
+  })
+
+  it('has its places again as soon as its clients leave, wherever they wait', async () => {
+    const { leave } = await hang('school')
+    for (const result of await leave()) assert.equal(result.kind, 'none')
+    const { result } = await ask(SIGNED, { turnLimit: 1 })
+    assert.equal(result.kind, 'dkim')
+  })
+
+  it('gets no turn for what waits too long, which is no lack of a proof', async () => {
+    const { leave } = await hang('school')
+    const { result } = await ask(SIGNED, { turnLimit: 1 })
+    assert.deepEqual(result, { kind: 'none', reason: 'no turn' })
+    await leave()
+  })
+
+  it('has the body of a message whose client leaves read no further, for the next one at once', async () => {
+    const leaving = new AbortController()
+    setMaxListeners(0, leaving.signal)
+    const bodies = Array.from({ length: 2 * BODIES_AT_ONCE }, () => {
+      const message = new Readable({ read() {} })
+      message.push(SIGNED)
+      return { message, asked: ask(message, { signal: leaving.signal }) }
+    })
+    // The key comes, and the body has no end.
+    await waitFor(() => bodies.filter(({ message }) => message.readableLength === 0).length > 0)
+    leaving.abort()
+    for (const { message, asked } of bodies) {
+      assert.equal((await asked).result.kind, 'none')
+      assert.ok(message.destroyed)
+    }
+    assert.equal((await ask(SIGNED, { turnLimit: 1 })).result.kind, 'dkim')
   })
 })
 
