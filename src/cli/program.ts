@@ -35,7 +35,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
     .description(
       'Tenants of a Haraka relay: their accepted domains, connectors, meters and restrictions.',
     )
-    .version(packageVersion(), '--version', 'print the version')
+    .version(VERSION, '--version', 'print the version')
     .option(
       '--config <dir>',
       "Haraka's config directory (default: $HARAKA/config, then ./config, if only root and you can change it)",
@@ -92,7 +92,6 @@ Exit status:
 
 Errors are one line on stderr; with --json it is {"error": text, "status": number}.`
 
-function packageVersion(): string {
-  const text = readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
+const { version: VERSION } = JSON.parse(
+  readFileSync(path.join(packageRoot(), 'package.json'), 'utf8'),
+) as { version: string }

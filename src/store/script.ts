@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
-const INCLUDES = path.join(__dirname, 'lua')
+/** By name, read at the start: after an upgrade a running process must not mix scripts of two versions. */
+const INCLUDES = includesIn(path.join(__dirname, 'lua'))
 const INCLUDE_LINE = /^-- @include (\w+)$/gm
 
 /** One Lua file: its name is also the name of the command that it becomes. */
@@ -30,7 +31,17 @@ export function assemble(
 ): string {
   return (replacements[script.name] ?? script.source).replace(
     INCLUDE_LINE,
-    (_line, name: string) =>
-      replacements[name] ?? readFileSync(path.join(INCLUDES, `${name}.lua`), 'utf8'),
+    (line, name: string) => {
+      const include = replacements[name] ?? INCLUDES.get(name)
+      if (include === undefined) throw new Error(`${script.name}: there is nothing for "${line}"`)
+      return include
+    },
+  )
+}
+
+function includesIn(folder: string): ReadonlyMap<string, string> {
+  const files = readdirSync(folder).map((file) => path.parse(file))
+  return new Map(
+    files.map(({ name, base }) => [name, readFileSync(path.join(folder, base), 'utf8')]),
   )
 }

@@ -76,7 +76,10 @@ describe('assemble', () => {
   })
 
   it('throws for a piece or a script that is not there', () => {
-    assert.throws(() => assemble({ name: 'x', source: '-- @include nothing' }), /ENOENT.*nothing/)
+    assert.throws(
+      () => assemble({ name: 'x', source: '-- @include nothing' }),
+      /^Error: x: there is nothing for "-- @include nothing"$/,
+    )
     assert.throws(() => readScript(__dirname, 'nothing'), /ENOENT/)
   })
 })
