@@ -80,14 +80,14 @@ export class HeldQueue {
     if (!isHeld(senderClass, snapshot, config)) return undefined
     const tenant = note.tenant.slice(0, LONGEST_ID)
     this.told.say(tenant, { tenant, class: senderClass })
-    return { delay: this.pace.next(Date.now()) / 1000 }
+    return { delay: this.pace.next(performance.now()) / 1000 }
   }
 
   /** Held mail can be delivered later, and delivered mail cannot be held: so it is as for mail that comes now. */
   private undecided(note: QueuedNote, config: Config): OutboundAnswer {
     if (process.uptime() * 1000 < STARTING) return { delay: SOON }
     if (note.class === 'registered' || passesUncounted(undefined, config)) return undefined
-    return { delay: this.pace.next(Date.now()) / 1000 }
+    return { delay: this.pace.next(performance.now()) / 1000 }
   }
 }
 

@@ -14,7 +14,11 @@ export class Pace {
     private readonly apart: number,
   ) {}
 
-  /** How long the next one waits, in ms. */
+  /**
+   * How long the next one waits, in ms.
+   *
+   * @param now by a clock that is never set: what waits must not wait for the wall clock to get there again.
+   */
   next(now: number): number {
     this.last = Math.max(now + this.after, this.last + this.apart)
     return this.last - now

@@ -12,8 +12,6 @@ describe('the pace of held mail', () => {
       due,
       due.toSorted((a, b) => a - b),
     )
-    // The clock of the machine was set back.
-    assert.ok(900_000 + pace.next(900_000) > due[999])
     // All of them are through.
     assert.equal(pace.next(2_000_000), 45_000)
   })
