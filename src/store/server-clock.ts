@@ -4,6 +4,9 @@ import type { Client } from './store'
 /** How much of a smaller offset is believed: it may only mean that a reply came late. */
 const TRUST_IN_LATE = 0.05
 
+/** No reply comes so late, in ms: the server's clock was set back. */
+const SET_BACK = 10_000
+
 /**
  * The server's clock as far as this process can tell, by our monotonic clock and the offset that replies show. It runs
  * behind the server by the way of a reply, never ahead of it.
@@ -31,8 +34,8 @@ export class ServerClock {
   observe(serverTime: number): void {
     const offset = serverTime - performance.now()
     const { offset: known } = this
-    this.offset =
-      known === undefined || offset > known ? offset : known + (offset - known) * TRUST_IN_LATE
+    const isLate = known !== undefined && offset < known && known - offset < SET_BACK
+    this.offset = isLate ? known + (offset - known) * TRUST_IN_LATE : offset
   }
 
   private async ask(): Promise<number> {

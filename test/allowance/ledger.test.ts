@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Ledger } from '../../src/allowance/ledger'
+import { Ledger, type SettlementResult } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/allowance/limits'
+import { ServerClock } from '../../src/store/server-clock'
 import { Store } from '../../src/store/store'
 import { Allowance, DEFAULTS } from '../support/allowance'
+import { MODEL_HOLDS } from '../support/allowance-model'
 import { NOON } from '../support/clock'
+import { FEW_HOLDS } from '../support/ledger-schedules'
 import { theRedis, useRedis } from '../support/registry'
 
 const SECOND = 1000
@@ -12,6 +15,13 @@ const HOUR = 3_600_000
 const DAY = 86_400_000
 
 useRedis()
+
+/** A proven forward to one recipient is there. */
+async function settle(allowance: Allowance): Promise<SettlementResult> {
+  const { tenant, transaction, domain, connector, ip } = await allowance.recipient()
+  const settlement = { tenant, transaction, domain, connector, ip, ordinals: [1], signatures: [] }
+  return allowance.ledger.settle({ ...settlement, meter: 'forwarded' }, DEFAULTS)
+}
 
 describe('a charge', () => {
   it('counts one recipient, and says where that window stands', async () => {
@@ -228,6 +238,79 @@ describe('several windows', () => {
     await allowance.advance(SECOND)
     assert.deepEqual(await allowance.answers(1), ['CHARGED'])
     assert.deepEqual(await allowance.used(), [1])
+  })
+
+  describe('after a jump of the clock by a day, and back', () => {
+    it('keep all that was counted meanwhile, for one window', async () => {
+      const allowance = await Allowance.create({ limits: '2/1m defer' })
+      await allowance.charge()
+      await allowance.advance(DAY)
+      assert.deepEqual(await allowance.answers(3), ['CHARGED', 'CHARGED', 'DEFER'])
+      await allowance.advance(-DAY)
+      assert.deepEqual(await allowance.used(), [2])
+      // The first one, though it counts nothing, is what the window goes on from.
+      assert.deepEqual(await allowance.answers(1), ['DEFER'])
+      const [window] = (await allowance.usage()).unregistered
+      assert.equal(window!.freesAt, NOON + 62 * SECOND)
+      await allowance.advance(62 * SECOND - 1)
+      assert.deepEqual(await allowance.answers(1), ['DEFER'])
+      await allowance.advance(1)
+      assert.deepEqual(await allowance.answers(3), ['CHARGED', 'CHARGED', 'DEFER'])
+      assert.deepEqual(await allowance.used(), [2])
+    })
+
+    it('give back what was counted meanwhile, and of what had left nothing', async () => {
+      const allowance = await Allowance.create({ limits: '3/1m' })
+      const [before, meanwhile, late] = ['F1.1', 'F1.2', 'F1.3']
+      await allowance.charge({ transaction: before })
+      await allowance.advance(DAY)
+      await allowance.charge({ transaction: meanwhile })
+      await allowance.charge({ transaction: late })
+      await allowance.advance(-DAY)
+      await allowance.charge()
+      assert.deepEqual(await allowance.used(), [3])
+      await allowance.ledger.refund('contoso', before, [1])
+      assert.deepEqual(await allowance.used(), [3])
+      await allowance.ledger.refund('contoso', meanwhile, [1])
+      assert.deepEqual(await allowance.used(), [2])
+      await allowance.advance(62 * SECOND)
+      await allowance.charge()
+      await allowance.ledger.refund('contoso', late, [1])
+      assert.deepEqual(await allowance.used(), [1])
+    })
+
+    it('of the null sender, of forwards and of holds go on, too', async () => {
+      const scripts = FEW_HOLDS
+      const allowance = await Allowance.create(
+        { nullLimits: '1/1m', forwardedLimits: '1/1m defer', limits: '9/1m' },
+        { scripts },
+      )
+      const full = async (): Promise<string[]> => [
+        (await allowance.charge({ meter: 'null' })).answer,
+        (await settle(allowance)).answer,
+        ...(await allowance.answers(MODEL_HOLDS)).slice(-1),
+        (await allowance.charge()).answer,
+      ]
+      await allowance.advance(DAY)
+      assert.deepEqual(await full(), ['CHARGED', 'FORWARDED', 'HELD', 'BUSY'])
+      await allowance.advance(-DAY)
+      assert.deepEqual(await full(), ['FULL', 'DEFER', 'BUSY', 'BUSY'])
+      await allowance.advance(11 * 60 * SECOND)
+      assert.deepEqual(await full(), ['CHARGED', 'FORWARDED', 'HELD', 'BUSY'])
+    })
+
+    it('show what they hold where nothing was counted since, and a preview changes nothing', async () => {
+      const allowance = await Allowance.create({ limits: '2/1m' })
+      await allowance.advance(DAY)
+      await allowance.answers(2)
+      await allowance.advance(-DAY)
+      const before = await allowance.everything()
+      const recipient = await allowance.recipient()
+      assert.equal((await allowance.ledger.preview(recipient, DEFAULTS)).answer, 'TRIPPED')
+      const [window] = (await allowance.usage()).unregistered
+      assert.deepEqual([window!.used, window!.freesAt], [2, NOON + 62 * SECOND])
+      assert.deepEqual(await allowance.everything(), before)
+    })
   })
 })
 
@@ -515,6 +598,14 @@ describe('a charge that comes too late', () => {
       const recipient = await allowance.recipient()
       assert.equal((await ledger.charge(recipient, DEFAULTS)).answer, 'CHARGED')
     }
+  })
+
+  it('is known for late by the first answer after the server’s clock was set back', () => {
+    const clock = new ServerClock(theRedis().client())
+    clock.observe(NOON + DAY)
+    clock.observe(NOON)
+    const now = clock.now() as number
+    assert.ok(now >= NOON && now < NOON + HOUR, `${now - NOON} ms ahead`)
   })
 
   it('gives the answer of its receipt where it has one', async () => {

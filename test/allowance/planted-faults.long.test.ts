@@ -21,6 +21,7 @@ const COUNTING = 'src/store/lua/counting.lua'
 const GIVE_BACK = 'src/store/lua/give_back.lua'
 const CHARGE = 'src/allowance/lua/charge.lua'
 const REFUND = 'src/allowance/lua/refund.lua'
+const USAGE = 'src/allowance/lua/usage.lua'
 const LIFT = 'src/restriction/lua/lift.lua'
 const EDGES = 'src/store/lua/edges.lua'
 const LIMITS = 'src/store/lua/limits.lua'
@@ -61,7 +62,44 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault('buckets kept one too many', RING, 'BUCKETS = 61', 'BUCKETS = 62'),
   fault('a total that keeps what has left', RING, 'total = total - count', 'total = total'),
   fault('a bucket that is not emptied', RING, 'ring = with_count(ring, passed, 0)', ''),
-  fault('time that runs backward', RING, 'bucket <= newest', 'bucket == newest'),
+  fault('time that runs backward', RING, 'bucket <= newest then', 'bucket == newest then'),
+  fault(
+    'a window that waits for a clock that was set back far',
+    RING,
+    'bucket + ahead <= newest - BUCKETS',
+    'false',
+  ),
+  fault(
+    'a window that does not wait for a clock that was set back a little',
+    RING,
+    'bucket + ahead <= newest - BUCKETS',
+    'bucket + ahead < newest',
+  ),
+  fault('a clock set back that frees all', RING, '), newest, total, true', '), newest, 0, true'),
+  fault(
+    'a clock set back that makes a bucket short',
+    RING,
+    'ahead = newest - bucket - 1',
+    'ahead = newest - bucket',
+  ),
+  fault(
+    'a window that goes back when it is empty',
+    RING,
+    'EMPTY_RING .. string.sub(ring, AHEAD_AT)',
+    'EMPTY_RING',
+  ),
+  fault(
+    'a window that goes on only when it counts',
+    COUNTING,
+    'if set_back and not ask.dry then',
+    'if false then',
+  ),
+  fault(
+    'a window that is told to free up when the clock gets there again',
+    USAGE,
+    'row[#row + 1] = bucket - ahead',
+    'row[#row + 1] = bucket',
+  ),
   fault(
     'the client clock instead of the server’s',
     CHARGE,
@@ -222,6 +260,12 @@ for at, ordinal in ipairs(ARGV) do
     COUNTING,
     'if is_ours and edge.percent',
     'if edge.percent',
+  ),
+  fault(
+    'an edge of a clock far ahead that stays open',
+    EDGES,
+    'math.abs(now - edge.told)',
+    'now - edge.told',
   ),
   fault('an edge that never ends', COUNTING, 'edge.percent > (levels[edge.field] or 0)', 'false'),
   fault('a lift that leaves edges open', LIFT, 'do end_edge(', 'do (function() end)('),

@@ -4,6 +4,7 @@ import type { Charge, Meter, Settlement, SettlementResult } from '../../src/allo
 import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
 import type { Scope } from '../../src/restriction/restriction'
 import type { Mode } from '../../src/mode'
+import type { TestClock } from './clock'
 
 /** Small ones, so that they are reached; over windows of whole buckets (1m, 10m) and of others (7s). */
 export const MODEL_LIMITS = [
@@ -30,11 +31,19 @@ const MOST_PROVEN = 5
 /** What counts, and what is held until its message is there. */
 type Counter = Meter | 'held'
 
-/** A recipient that was counted, and when: in each window of that moment. */
+/** A recipient that was counted, and when: in each window of that moment, by the time of that window. */
 interface Event {
   readonly key: string
   readonly meter: Counter
   readonly times: ReadonlyMap<number, number>
+  /** How far the clock had gone forward in all. */
+  readonly passed: number
+}
+
+/** The time of a window, which never goes back: the latest moment that it knows of, and how many ms it is ahead of the clock. */
+interface WindowTime {
+  readonly latest: number
+  readonly ahead: number
 }
 
 interface Receipt {
@@ -90,7 +99,8 @@ const LEAST_OPEN = 900_000
 
 /**
  * A tenant's meters as a plain list of events. A window of W ms holds an event for W at least, and until the bucket of
- * ⌈W/60⌉ ms that it fell into is 61 buckets old.
+ * ⌈W/60⌉ ms that it fell into is 61 buckets old. A clock that goes back by less than that is waited for; where it goes back by
+ * more, the time of the window goes on from where it is.
  */
 export class ModelTenant {
   restricted: Scope | undefined
@@ -108,8 +118,8 @@ export class ModelTenant {
   private readonly proven: Map<string, number>
   private mode: Mode = 'enforce'
   private events: Event[] = []
-  /** By meter and window: the latest moment that it knows of. Its time does not go back behind that. */
-  private readonly latest = new Map<string, number>()
+  /** By meter and window. */
+  private readonly windowTimes = new Map<string, WindowTime>()
   private readonly receipts: Map<string, Receipt>
   private accepted:
     | {
@@ -121,7 +131,11 @@ export class ModelTenant {
     | undefined
 
   /** @param predecessor the tenant that had this id before: its receipts are there still. */
-  constructor(limits: string, predecessor?: ModelTenant) {
+  constructor(
+    limits: string,
+    private readonly clock: Pick<TestClock, 'passed'>,
+    predecessor?: ModelTenant,
+  ) {
     this.limits = { unregistered: parseLimits(limits), null: parseLimits(limits) }
     this.receipts = predecessor?.receipts ?? new Map<string, Receipt>()
     this.proven = predecessor?.proven ?? new Map<string, number>()
@@ -201,7 +215,7 @@ export class ModelTenant {
       this.end(this.edges)
       this.edges = []
       this.events = []
-      this.latest.clear()
+      this.windowTimes.clear()
     }
     return restricted !== undefined || wouldTrip ? 'lifted' : 'ended'
   }
@@ -292,7 +306,8 @@ export class ModelTenant {
     const isOver = ({ meter: of, window, percent, told }: Edge): boolean =>
       of === meter &&
       percent > (levels.get(window) ?? 0) &&
-      at - told >= Math.min(LEAST_OPEN, window)
+      // One of so far ahead was told before the clock was set back.
+      Math.abs(at - told) >= Math.min(LEAST_OPEN, window)
     this.end(this.edges.filter(isOver))
     this.edges = this.edges.filter((edge) => !isOver(edge))
     const reached = new Map<number, number>()
@@ -333,13 +348,13 @@ export class ModelTenant {
   }
 
   private hold(now: number, key: string, enforcing: boolean): Answer {
+    this.goOn('held', HOLDS_WINDOW, now)
     const { held } = this.count('held', HOLDS_WINDOW, now)
     const counts = { limit: MODEL_HOLDS, window: HOLDS_WINDOW }
     if (enforcing && held >= MODEL_HOLDS) return { answer: 'BUSY', used: held, ...counts }
     const answer: Answer = { answer: 'HELD', used: held + 1, ...counts }
-    const time = this.timeIn('held', HOLDS_WINDOW, now)
-    this.latest.set(`held ${HOLDS_WINDOW}`, time)
-    const event: Event = { key, meter: 'held', times: new Map([[HOLDS_WINDOW, time]]) }
+    const times = new Map([[HOLDS_WINDOW, this.reach('held', HOLDS_WINDOW, now)]])
+    const event: Event = { key, meter: 'held', times, passed: this.clock.passed }
     this.events.push(event)
     this.receipts.set(key, { answer, event })
     return answer
@@ -349,6 +364,7 @@ export class ModelTenant {
   private countIn(now: number, keys: readonly string[], meter: Meter): Answer {
     const enforcing = this.mode === 'enforce'
     const limits = this.limitsOf(meter, now)
+    for (const { window } of limits) this.goOn(meter, window, now)
     const reached = limits.filter(
       ({ window, count }) => this.count(meter, window, now).held + keys.length > count,
     )
@@ -383,9 +399,9 @@ export class ModelTenant {
     const answer = tightest
       ? reply(word, tightest, keys.length)
       : { answer: word as Answer['answer'], used: 0, limit: 0, window: 0 }
-    const times = new Map(limits.map(({ window }) => [window, this.timeIn(meter, window, now)]))
-    for (const [window, time] of times) this.latest.set(`${meter} ${window}`, time)
-    for (const key of keys) this.replace(key, { answer, event: { key, meter, times } })
+    const times = new Map(limits.map(({ window }) => [window, this.reach(meter, window, now)]))
+    const { passed } = this.clock
+    for (const key of keys) this.replace(key, { answer, event: { key, meter, times, passed } })
     this.accepted = { meter, limits, at: now, enforcing }
     return answer
   }
@@ -438,22 +454,24 @@ export class ModelTenant {
   }
 
   /**
-   * How many events a window holds; how many there were within its length at `least`, and within its length and the
-   * bucket that is running at `most`.
+   * How many events a window holds; how many there were at `least`, since the clock went forward by its length, whether it
+   * went back meanwhile or not; and within its length and the bucket that is running at `most`.
+   *
+   * @param readAt the moment from which the time of the window goes on to `now`.
    */
   count(
     meter: Counter,
     window: number,
     now: number,
+    readAt = now,
   ): { held: number; least: number; most: number } {
-    const time = this.timeIn(meter, window, now)
-    const times = this.events
-      .filter((event) => event.meter === meter && event.times.has(window))
-      .map((event) => event.times.get(window)!)
+    const time = this.timeIn(meter, window, now, readAt)
+    const events = this.events.filter((event) => event.meter === meter && event.times.has(window))
+    const times = events.map((event) => event.times.get(window)!)
     return {
       held: times.filter((each) => bucketOf(each, window) > bucketOf(time, window) - 61).length,
-      least: times.filter((each) => each >= time - window).length,
-      most: times.filter((each) => each > time - 61 * Math.ceil(window / 60)).length,
+      least: events.filter(({ passed }) => passed >= this.clock.passed - window).length,
+      most: times.filter((each) => each > time - 61 * widthOf(window)).length,
     }
   }
 
@@ -466,11 +484,39 @@ export class ModelTenant {
     }
   }
 
-  private timeIn(meter: Counter, window: number, now: number): number {
-    return Math.max(now, this.latest.get(`${meter} ${window}`) ?? now)
+  private timeIn(meter: Counter, window: number, now: number, readAt = now): number {
+    const known = this.windowTimes.get(`${meter} ${window}`)
+    if (!known) return now
+    const { latest, ahead } = goneOn(known, window, readAt)
+    return Math.max(now + ahead, latest)
+  }
+
+  /** The window sees the clock, whether it counts anything or not. */
+  private goOn(meter: Counter, window: number, now: number): void {
+    const known = this.windowTimes.get(`${meter} ${window}`)
+    if (known) this.windowTimes.set(`${meter} ${window}`, goneOn(known, window, now))
+  }
+
+  /** The time of a window that counts something now. */
+  private reach(meter: Counter, window: number, now: number): number {
+    const latest = this.timeIn(meter, window, now)
+    const { ahead = 0 } = this.windowTimes.get(`${meter} ${window}`) ?? {}
+    this.windowTimes.set(`${meter} ${window}`, { latest, ahead })
+    return latest
   }
 }
 
+/** Where the clock was set back by more than the window, its time goes on from the latest moment, and a bucket is added. */
+function goneOn(time: WindowTime, window: number, now: number): WindowTime {
+  const newest = bucketOf(time.latest, window)
+  if (bucketOf(now + time.ahead, window) > newest - 61) return time
+  return { ...time, ahead: (newest - bucketOf(now, window) - 1) * widthOf(window) }
+}
+
 function bucketOf(time: number, window: number): number {
-  return Math.floor(time / Math.ceil(window / 60))
+  return Math.floor(time / widthOf(window))
+}
+
+function widthOf(window: number): number {
+  return Math.ceil(window / 60)
 }

@@ -20,12 +20,20 @@ export class TestClock {
 
   private time = NOON
 
+  private forward = 0
+
   /** ms since the epoch */
   get now(): number {
     return this.time
   }
 
+  /** So many ms it has gone forward in all. */
+  get passed(): number {
+    return this.forward
+  }
+
   async set({ client, keys }: Store, time: number): Promise<void> {
+    this.forward += Math.max(0, time - this.time)
     this.time = time
     await client.set(`clock:${keys.prefix}`, time)
   }

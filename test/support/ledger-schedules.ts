@@ -26,6 +26,7 @@ import {
 
 const SECOND = 1000
 const MINUTE = 60_000
+const DAY = 86_400_000
 
 const tenant = fc.nat(1)
 const transaction = fc.nat(2)
@@ -180,6 +181,21 @@ const steadily = fc.array(
   { maxLength: 60, size: 'max' },
 )
 
+const some = fc.array(operation, { maxLength: 20, size: 'max' })
+
+/** The clock jumps far ahead, and comes back: what was counted before and meanwhile is given back, or leaves its window. */
+const acrossAJump = fc
+  .tuple(some, some, some, some)
+  .map(([before, meanwhile, after, later]): Operation[] => [
+    ...before,
+    { kind: 'advance', ms: DAY },
+    ...meanwhile,
+    { kind: 'advance', ms: -DAY },
+    ...after,
+    { kind: 'advance', ms: 11 * MINUTE },
+    ...later,
+  ])
+
 const schedule = fc.oneof(
   {
     weight: 4,
@@ -192,6 +208,10 @@ const schedule = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.tuple(fc.constant('5/1m defer'), fc.constant<string | null>(null), steadily),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(limitsOf, fc.option<string>(limitsOf), acrossAJump),
   },
 )
 
@@ -427,7 +447,7 @@ class Run {
     await this.allowance.registry.addTenant(id, settings, 'test')
     this.tokens.set(id, await this.allowance.domainsToken(id))
     this.lastBirth = this.allowance.clock.now
-    this.models[at] = new ModelTenant(limits, this.models[at])
+    this.models[at] = new ModelTenant(limits, this.allowance.clock, this.models[at])
     this.models[at].set(limits, limits, forwardedLimits, 'enforce')
   }
 
@@ -486,8 +506,8 @@ class Run {
         assert.equal(freesAt, undefined)
         continue
       }
-      const before = model.count(meter, window, freesAt! - 1).held
-      const then = model.count(meter, window, freesAt!).held
+      const before = model.count(meter, window, freesAt! - 1, now).held
+      const then = model.count(meter, window, freesAt!, now).held
       const enough = Math.min(limit, used)
       assert.ok(before >= enough && then < enough, `frees at ${freesAt}: ${before}, then ${then}`)
     }

@@ -100,7 +100,8 @@ end
 
 if holds then
   local usage = redis.call('HMGET', KEYS[2], 'generation', HOLDS_FIELD)
-  local ring, newest, held = advance(usage[2], bucket_of(now, HOLDS_WINDOW))
+  local ring, newest, held, set_back = advance(usage[2], bucket_of(now, HOLDS_WINDOW))
+  if set_back and not dry then redis.call('HSET', KEYS[2], HOLDS_FIELD, ring) end
   local limit = { used = held, count = MOST_HOLDS, window = HOLDS_WINDOW }
   if enforcing and held + 1 > MOST_HOLDS then return reply('BUSY', limit) end
   limit.used = held + 1
@@ -118,7 +119,7 @@ if #limits == 0 then return answer_only('CHARGED') end
 local ask = {
   meter = meter, limits = limits,
   created = tenant[1], recipients = 1, now = now, percents = percents, facts = ARGV[5], ordinal = ordinal,
-  probation = probation,
+  probation = probation, dry = dry,
 }
 read_windows(ask)
 local zero, over, deferring = ask.zero, ask.over, ask.deferring

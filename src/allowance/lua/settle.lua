@@ -122,7 +122,7 @@ end
 local ask = {
   meter = meter, limits = limits,
   created = tenant[1], recipients = #left, now = now, percents = percents, facts = ARGV[4], ordinal = left[1],
-  probation = probation,
+  probation = probation, dry = dry,
 }
 read_windows(ask)
 local zero, over, deferring = ask.zero, ask.over, ask.deferring

@@ -23,12 +23,13 @@ local function read(meter, limits)
   for _, limit in ipairs(limits) do
     local raw = redis.call('HGET', KEYS[2], meter .. limit.window)
     local ring, newest, total = advance(raw, bucket_of(now, limit.window))
-    local row = { meter, limit.window, limit.count, limit.defer and 1 or 0, total, newest }
+    local ahead = ahead_of(ring)
+    local row = { meter, limit.window, limit.count, limit.defer and 1 or 0, total, newest - ahead }
     if total > 0 then
       for bucket = newest - BUCKETS + 1, newest do
         local count = count_in(ring, bucket)
         if count > 0 then
-          row[#row + 1] = bucket
+          row[#row + 1] = bucket - ahead
           row[#row + 1] = count
         end
       end

@@ -26,7 +26,8 @@ for _, limit in ipairs(parse_limits(tenant[4] or '')) do limits['f' .. limit.win
 local function holds(edge)
   local limit = limits[edge.field]
   if not limit then return false end
-  local _, _, used = advance(redis.call('HGET', KEYS[2], edge.field), bucket_of(now, limit.window))
+  local ring, _, used, set_back = advance(redis.call('HGET', KEYS[2], edge.field), bucket_of(now, limit.window))
+  if set_back then redis.call('HSET', KEYS[2], edge.field, ring) end
   return limit.count > 0 and used * 100 >= limit.count * edge.percent
 end
 

@@ -3,7 +3,8 @@
 --
 -- The first KEYS of the script are tenant, usage, restriction and receipt. `ask` says what is asked: meter, limits, created
 -- (the tenant's createdAt), recipients (how many at once), now, percents (of a limit, that are told), facts (domain, connector and
--- address, joined by tabs), ordinal (of the first recipient) and probation. read_windows adds what it finds.
+-- address, joined by tabs), ordinal (of the first recipient), probation and dry (nothing is written). read_windows adds what
+-- it finds.
 local RECEIPT_TTL = 3600000
 
 local function read_windows(ask)
@@ -15,7 +16,8 @@ local function read_windows(ask)
   ask.fields, ask.generation, ask.warned = fields, usage[1] or ask.created, usage[#fields] or ''
 
   for at, limit in ipairs(limits) do
-    local ring, newest, total = advance(usage[at + 1], bucket_of(now, limit.window))
+    local ring, newest, total, set_back = advance(usage[at + 1], bucket_of(now, limit.window))
+    if set_back and not ask.dry then redis.call('HSET', KEYS[2], fields[at + 1], ring) end
     limit.ring, limit.newest, limit.used = ring, newest, total
     if total + more > limit.count then
       if limit.defer then

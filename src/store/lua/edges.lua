@@ -29,8 +29,9 @@ local function window_of(edge)
   return tonumber(string.sub(edge.field, 2))
 end
 
+-- One told so far ahead was told before the clock was set back.
 local function may_end(edge, now)
-  return now - edge.told >= math.min(LEAST_OPEN_MS, window_of(edge))
+  return math.abs(now - edge.told) >= math.min(LEAST_OPEN_MS, window_of(edge))
 end
 
 -- The highest of the percentages, as `50,80,95`, that `used` of `count` has reached; 0: none.

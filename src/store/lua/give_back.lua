@@ -1,7 +1,7 @@
 -- Takes a recipient out of the buckets that its receipt names, unless these have left their windows. `rings` holds the
 -- fields of the usage that are to be written afterwards. Needs ring.
 --
--- The ring stays at its newest bucket: it need not move on for that, and must not where the clock runs backward.
+-- The ring stays at its newest bucket: it need not move on for that, and the clock is not asked.
 local function give_back(usage_key, rings, buckets)
   for field, text in string.gmatch(buckets, '(%w+):(%d+)') do
     local bucket = tonumber(text)

@@ -1,10 +1,17 @@
 -- Sliding windows. A window of W ms is a ring of 61 buckets of ceil(W / 60) ms with a running total: a charge is
 -- held for W at least and for one bucket more at most (60 buckets would hold it for 59/60 of W only).
--- Packed as: newest bucket (double), total, then the 61 counts (unsigned 32 bits, little endian).
+-- Packed as: newest bucket (double), total, then the 61 counts (unsigned 32 bits, little endian). Where the clock has been
+-- set back by more than the window, how many buckets the ring is ahead of it follows (double).
+--
+-- The time of a ring never runs backward, so a receipt names a bucket by a number that no other one ever has. Behind a
+-- clock that was set back by less than the window, the ring waits. By more, after a jump ahead, it goes on from where it
+-- is at the pace of the clock: what it holds leaves one window later, and not when the clock gets there again.
 local BUCKETS = 61
 local HEAD = '<dI4'
 local COUNTS_AT = 13
 local EMPTY_RING = struct.pack(HEAD, 0, 0) .. string.rep('\0', 4 * BUCKETS)
+local AHEAD = '<d'
+local AHEAD_AT = #EMPTY_RING + 1
 
 local function bucket_of(now, window)
   return math.floor(now / math.ceil(window / 60))
@@ -23,13 +30,29 @@ local function with_count(ring, bucket, count)
   return string.sub(ring, 1, at - 1) .. struct.pack('<I4', count) .. string.sub(ring, at + 4)
 end
 
--- The ring moved on to `bucket`, with what has left the window dropped; its newest bucket; its total.
--- Time never runs backward: behind the newest bucket, the newest bucket counts.
+-- How many buckets the ring is ahead of the clock.
+local function ahead_of(ring)
+  if #ring < AHEAD_AT then return 0 end
+  return (struct.unpack(AHEAD, ring, AHEAD_AT))
+end
+
+-- The ring moved on to `bucket` of the clock, with what has left the window dropped; its newest bucket; its total; and
+-- whether the clock is found set back by more than the window. A script that may write keeps such a ring even if it counts
+-- nothing: only then does it go on.
 local function advance(ring, bucket)
   if not ring then return EMPTY_RING, bucket, 0 end
   local newest, total = struct.unpack(HEAD, ring)
+  local ahead = ahead_of(ring)
+  if bucket + ahead <= newest - BUCKETS then
+    -- One bucket less: a part of the present one has passed, and nothing is to leave early for that.
+    ahead = newest - bucket - 1
+    return string.sub(ring, 1, AHEAD_AT - 1) .. struct.pack(AHEAD, ahead), newest, total, true
+  end
+  bucket = bucket + ahead
   if bucket <= newest then return ring, newest, total end
-  if total == 0 or bucket - newest >= BUCKETS then return EMPTY_RING, bucket, 0 end
+  if total == 0 or bucket - newest >= BUCKETS then
+    return EMPTY_RING .. string.sub(ring, AHEAD_AT), bucket, 0
+  end
   for passed = newest + 1, bucket do
     local count = count_in(ring, passed)
     if count > 0 then
