@@ -6,6 +6,7 @@ import { Cases } from '../cases/cases'
 import type { Config } from '../config'
 import { messageOf } from '../errors'
 import type { Alert } from '../events/event'
+import { followClock, stepText } from '../events/clock-steps'
 import { Forwarder } from '../events/forwarder'
 import { closeGroups, forwardLeft } from '../events/tasks'
 import { Watch } from '../events/watch'
@@ -126,6 +127,7 @@ export class Engine {
     this.watch = new Watch(this.store, () => this.lookAtRegistry(), told)
     this.watch.add(closeGroups(this.forwarder, forwarderEvents))
     this.watch.add(forwardLeft(this.store, this.forwarder))
+    this.watch.add(followClock(this.store, (ms) => told(stepText(ms))))
   }
 
   /** Starts to follow changes, over a connection of its own; not any more where the process drains its sessions. */

@@ -86,7 +86,8 @@ export class LookOut implements Task {
 
   private async note({ now, restrictions }: Moment): Promise<void> {
     const { client, keys } = this.store
-    const since = this.noted === undefined ? now - DAY : this.noted - LATE
+    // Not what a clock that was set back said.
+    const since = this.noted === undefined ? now - DAY : Math.min(this.noted, now) - LATE
     for (let at = 0; ; at += PAGE) {
       const page = await client.zrangebyscore(keys.reported, since, '+inf', 'LIMIT', at, PAGE)
       for (const tenant of page) this.waiting.add(tenant)

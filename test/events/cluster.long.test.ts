@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
 import { waitFor } from '../../scripts/services/wait-for'
+import { followClock, goOn } from '../../src/events/clock-steps'
 import type { Alert } from '../../src/events/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { resolveEnded } from '../../src/events/sweep'
@@ -78,6 +79,27 @@ describe('events on a Redis Cluster', () => {
       assert.deepEqual(own, ['allowance', 'resolved'], id)
     }
     assert.equal(await client.exists(store.keys.eventsOpen), 0)
+  })
+
+  it('do not keep windows from going on where the clock was set back, on every primary', async () => {
+    const { store, registry, client } = sites[0]!
+    const tenants = Array.from({ length: 6 }, (_, at) => `ahead${at}`)
+    const [hour, day] = [3_600_000, 86_400_000]
+    const newest = Math.floor((Date.now() + day) / (hour / 60))
+    const ring = Buffer.alloc(256)
+    ring.writeDoubleLE(newest, 0)
+    ring.writeUInt32LE(1, 8)
+    ring.writeUInt32LE(1, 12 + 4 * (newest % 61))
+    for (const id of tenants) {
+      await registry.addTenant(id, { limits: '2/1h' }, 'test')
+      await client.hset(store.keys.usage(id), `u${hour}`, ring)
+    }
+    await followClock(store, () => {}).run()
+    await goOn(store)
+    for (const id of tenants) {
+      assert.equal(await client.hstrlen(store.keys.usage(id), `u${hour}`), 264)
+      assert.equal(await sites[0]!.used(id), 1)
+    }
   })
 
   it('of which one alert was made are told with their number, by the one process that watches', async () => {

@@ -24,7 +24,8 @@ if redis.call('ZSCORE', KEYS[2], id) then return false end
 local now = now_ms()
 local alert, count = id, 1
 local begun, over = string.match(redis.call('HGET', KEYS[3], group) or '', '^(%S+) (%d+)$')
-if begun and now < tonumber(over) then
+-- One that would go on for longer began before the clock was set back.
+if begun and now < tonumber(over) and tonumber(over) - now <= 2 * GROUP_MS then
   local known = redis.call('HGET', KEYS[3], begun)
   if known then
     alert, count = begun, cjson.decode(known).count + 1
