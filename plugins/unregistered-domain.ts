@@ -14,6 +14,7 @@ import type { Event } from '../src/events/event'
 import { resolveEnded } from '../src/events/sweep'
 import { harakaWarnings } from '../src/haraka-checks'
 import { harakaFiles } from '../src/haraka-files'
+import { defaultsOf } from '../src/relay/defaults'
 import { Engine } from '../src/relay/engine'
 import { REPLIES } from '../src/relay/reply'
 import type { HarakaAddress } from '../src/names/envelope'
@@ -187,7 +188,7 @@ async function beforeEvent(
 function beginDuties(plugin: Plugin, process: Process, engine: Engine): void {
   process.warmStart.keep(engine)
   const { store, forwarder, watch } = engine
-  watch.add(resolveEnded(store, forwarder, () => process.config.allowance.limits))
+  watch.add(resolveEnded(store, forwarder, () => defaultsOf(process.config)))
   process.lookOut = new LookOut(
     store,
     () => process.config,

@@ -226,12 +226,11 @@ class Run {
   async #counted(): Promise<Soak['counted']> {
     const { store, tenants } = this.stage
     const { done } = this.#crews.ours
-    const { limits } = DEFAULTS
     const ledger = new Ledger(store, PATIENCE)
     let clients = 0
     let redis = 0
     for (const { id } of tenants) {
-      const usage = await ledger.usage(id, { limits, nullLimits: limits })
+      const usage = await ledger.usage(id, { ...DEFAULTS, nullLimits: DEFAULTS.limits })
       for (const meter of ['unregistered', 'null'] as const) {
         // The longest window: a run may take longer than the other.
         redis += usage?.[meter].at(-1)?.used ?? 0

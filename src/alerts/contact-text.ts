@@ -53,6 +53,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
       ]
     case 'allowance':
       if (facts['meter'] === 'forwarded') return tellForwards(facts, name)
+      if (facts['meter'] === 'null') return tellNullSender(facts, name)
       return [
         `${name} has used ${String(facts['percent'])} % of its allowance`,
         [
@@ -90,6 +91,23 @@ function tellForwards(facts: Alert['facts'], name: string): Told {
     [
       'If your people forward so much, tell us. If not, look for forwarding rules that nobody of you has set',
       'up.',
+    ],
+  ]
+}
+
+function tellNullSender(facts: Alert['facts'], name: string): Told {
+  return [
+    `${name} has used ${String(facts['percent'])} % of its allowance for the null sender`,
+    [
+      `You have sent to ${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} with an empty`,
+      'sender (MAIL FROM:<>), which is for bounces and automatic replies. Past that number such mail is',
+      'deferred.',
+      ...senderOf(facts),
+    ],
+    [
+      'A server that accepts mail for users that do not exist sends such bounces: let it refuse that mail.',
+      '',
+      ...NOT_OURS,
     ],
   ]
 }

@@ -35,6 +35,14 @@ export interface Defaults {
   readonly acceptsForwards: boolean
 }
 
+/** What the usage of a tenant depends on. */
+export type UsageDefaults = Pick<Defaults, 'limits' | 'nullLimits' | 'mode' | 'override'>
+
+/** As the scripts that read limits without charging take them. */
+export function usageArguments({ limits, nullLimits, override, mode }: UsageDefaults): string[] {
+  return [formatLimits(limits), formatLimits(nullLimits), override ?? '', mode]
+}
+
 /** One recipient to be counted. */
 export interface Charge extends Circumstances {
   /** Forwards are counted when their message is there: see {@link Settlement}. */
@@ -179,15 +187,12 @@ export class Ledger {
    *
    * @throws where Redis gave no answer.
    */
-  async usage(
-    tenant: string,
-    defaults: Pick<Defaults, 'limits' | 'nullLimits'>,
-  ): Promise<Usage | undefined> {
+  async usage(tenant: string, defaults: UsageDefaults): Promise<Usage | undefined> {
     const { keys } = this.store
     const reply = await this.store.run(
       USAGE,
-      [keys.tenant(tenant), keys.usage(tenant)],
-      [formatLimits(defaults.limits), formatLimits(defaults.nullLimits)],
+      [keys.tenant(tenant), keys.usage(tenant), keys.restriction(tenant)],
+      usageArguments(defaults),
     )
     return reply === null ? undefined : decodeUsage(reply as unknown[])
   }
@@ -320,11 +325,16 @@ export class Ledger {
         unregistered: `u\t${most}`,
         forwarded: `f\t${most}`,
         provenOnly: `p\t${most}`,
-        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}\t\t${forwards}`,
+        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}\t${nullEdges(warnAt)}\t${forwards}`,
       }
     }
     return this.settings
   }
+}
+
+/** That it is full is told, too: nothing else tells it, since the null sender restricts nobody. */
+function nullEdges(warnAt: readonly number[]): string {
+  return [...warnAt.filter((percent) => percent < 100), 100].join(',')
 }
 
 /** What the script looks up; a sender without a domain has a name, too, or the answer would be STALE again. */

@@ -44,6 +44,7 @@ export interface Usage {
   readonly forwarded: readonly WindowUsage[] | undefined
   /** Recipients of messages that are on their way and may be forwards. */
   readonly held: number
+  /** While the tenant is restricted, by the smaller limits of then. */
   readonly null: readonly WindowUsage[]
   readonly wouldTrip: WouldTrip | undefined
   /** When unregistered mail would trip the tenant; `undefined`: not at this pace. */

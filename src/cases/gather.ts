@@ -8,6 +8,7 @@ import type { RestrictedEvent } from '../events/event'
 import { DAY } from '../reporting/calendar'
 import { readForeign } from '../reporting/foreign'
 import { readHeaderFroms, type HeaderFrom } from '../reporting/header-from'
+import { defaultsOf } from '../relay/defaults'
 import { ReportReader, type DatedRow, type DatedSample } from '../reporting/reader'
 import { SOURCE_CLASSES, type Source } from '../reporting/rows'
 import { byRecipients, sumBy, type Sum } from '../reporting/sum'
@@ -26,7 +27,7 @@ const CHANGES_DAYS = 30
 export interface Gathering {
   readonly store: Store
   readonly ledger: Ledger
-  readonly config: Pick<Config, 'main' | 'allowance' | 'null'>
+  readonly config: Pick<Config, 'main' | 'allowance' | 'null' | 'forwarded'>
 }
 
 /**
@@ -39,10 +40,9 @@ export async function gatherEvidence(
   tenant: string,
   event: RestrictedEvent,
 ): Promise<Evidence | undefined> {
-  const defaults = { limits: config.allowance.limits, nullLimits: config.null.limits }
   const [registered, usage] = await Promise.all([
     new Registry(store).getTenant(tenant),
-    ledger.usage(tenant, defaults),
+    ledger.usage(tenant, defaultsOf(config)),
   ])
   if (!registered || !usage) return undefined
   const reader = new ReportReader(store)
@@ -64,7 +64,7 @@ export async function gatherEvidence(
     mode: config.main.override ?? registered.mode ?? config.main.mode,
     limits: limitsOf(usage.unregistered),
     limitsFrom: usage.probation ? 'probation' : registered.limits ? 'tenant' : 'default',
-    nullLimits: limitsOf(usage.null),
+    nullLimits: registered.nullLimits ?? formatLimits(config.null.limits),
     ...(usage.forwarded && {
       ...{ forwardedLimits: limitsOf(usage.forwarded), forwarded: usage.forwarded },
     }),

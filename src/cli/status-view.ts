@@ -4,6 +4,7 @@ import { Ledger } from '../allowance/ledger'
 import type { Forecast } from '../allowance/forecast'
 import type { Probation, Usage, WindowUsage } from '../allowance/usage'
 import type { Config } from '../config'
+import { defaultsOf } from '../relay/defaults'
 import { Restrictions, type Restriction } from '../restriction/restriction'
 import { pieces } from '../store/pieces'
 import type { Store } from '../store/store'
@@ -119,10 +120,7 @@ export class StatusReader {
   private async read(tenant: Tenant): Promise<TenantStatus | undefined> {
     const { client, keys } = this.store
     const [usage, restriction, lifted] = await Promise.all([
-      this.ledger.usage(tenant.id, {
-        limits: this.config.allowance.limits,
-        nullLimits: this.config.null.limits,
-      }),
+      this.ledger.usage(tenant.id, defaultsOf(this.config)),
       this.restrictions.get(tenant.id),
       client.hget(keys.tenant(tenant.id), 'lifted'),
     ])

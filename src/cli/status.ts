@@ -31,7 +31,7 @@ const FIELDS = [
   '  case: tenant:number; null where it is older than cases}',
   'windows: the meter of unregistered mail, [] when unlimited; each',
   '  {window: such as 1h, limit, defer: 4xx instead of a restriction, used, remaining}',
-  'null: the same for the null sender',
+  'null: the same for the null sender; while the tenant is restricted, by a tenth of its limits',
   'forwarded: the same for proven forwards; null where it has no allowance for them',
   'held: recipients of messages that are on their way and may be forwards',
   'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
@@ -115,6 +115,9 @@ function printOne(out: Output, status: TenantStatus): void {
       facts.push(['case', `${restriction.case}: tenantctl case show ${restriction.case}`])
     }
     facts.push(['to lift it', `tenantctl unblock ${tenant.id} --reason TEXT`])
+    if (restriction.scope !== 'all' && status.mode === 'enforce') {
+      facts.push(['null sender', 'a tenth of its limits until then'])
+    }
   }
   if (usage.probation) {
     const { limits, until } = usage.probation

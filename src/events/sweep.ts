@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { formatLimits, type Limits } from '../allowance/limits'
+import { usageArguments, type UsageDefaults } from '../allowance/ledger'
 import { pieces } from '../store/pieces'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
@@ -19,9 +19,13 @@ const PIECE = 100
  * Says `resolved` of what has ended without mail that would show it: an allowance whose window has emptied by itself, or
  * whose usage is gone, or whose limit was changed; and of all that was open of a tenant that is there no more.
  *
- * @param limits of a tenant that has none of its own.
+ * @param defaults of a tenant that has no limits or mode of its own.
  */
-export function resolveEnded(store: Store, forwarder: Forwarder, limits: () => Limits): Task {
+export function resolveEnded(
+  store: Store,
+  forwarder: Forwarder,
+  defaults: () => UsageDefaults,
+): Task {
   return {
     name: 'allowances that are below their percentages again',
     every: 30_000,
@@ -29,7 +33,7 @@ export function resolveEnded(store: Store, forwarder: Forwarder, limits: () => L
       const open = await openByTenant(store)
       for (const piece of pieces([...open], PIECE)) {
         await Promise.all(
-          piece.map(([tenant, all]) => sweep(store, forwarder, limits(), tenant, all)),
+          piece.map(([tenant, all]) => sweep(store, forwarder, defaults(), tenant, all)),
         )
       }
     },
@@ -48,7 +52,7 @@ async function openByTenant(store: Store): Promise<Map<string, Open[]>> {
 async function sweep(
   store: Store,
   forwarder: Forwarder,
-  limits: Limits,
+  defaults: UsageDefaults,
   tenant: string,
   open: readonly Open[],
 ): Promise<void> {
@@ -56,8 +60,8 @@ async function sweep(
   const edges = open.flatMap(({ edge }) => edge ?? [])
   const reply = await store.run(
     SWEEP,
-    [keys.tenant(tenant), keys.usage(tenant)],
-    [formatLimits(limits), randomToken(), edges.join(',')],
+    [keys.tenant(tenant), keys.usage(tenant), keys.restriction(tenant)],
+    [edges.join(','), randomToken(), ...usageArguments(defaults)],
   )
   if (reply === -1) await endAll(store, forwarder, tenant, open)
   else if (reply !== 0) forwarder.pending(tenant)

@@ -102,6 +102,13 @@ function windowOf({ window }: { readonly window?: number }): string {
 export function nextSteps(tenant: string, event: Event): string[] {
   switch (event.kind) {
     case 'allowance':
+      if (event.meter === 'null') {
+        return [
+          `tenantctl report ${tenant} --days 1  # how much of it, and which domains it names in From`,
+          `tenantctl status ${tenant}  # how full the meter is: past the limit comes a 451, and no restriction`,
+          `tenantctl tenant set ${tenant} --null-limits LIST  # where all of it is right`,
+        ]
+      }
       if (isForwarded(event)) {
         return [
           `tenantctl report ${tenant} --days 1 --class forwarded  # whose mail is forwarded, and from where`,

@@ -16,7 +16,9 @@ export function defaultsOfNow(config: () => Config): () => Defaults {
 }
 
 /** What counts for a tenant that has no limits or mode of its own. */
-export function defaultsOf(config: Config): Defaults {
+export function defaultsOf(
+  config: Pick<Config, 'main' | 'allowance' | 'null' | 'forwarded'>,
+): Defaults {
   return {
     limits: config.allowance.limits,
     nullLimits: config.null.limits,

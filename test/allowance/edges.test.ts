@@ -92,8 +92,8 @@ describe('an edge of the allowance', () => {
     assert.deepEqual(told(await allowance.events()), ['50 % of 20'])
   })
 
-  it('is not reached by the null sender, a preview, or nothing of none', async () => {
-    const allowance = await Allowance.create({ limits: '0/1h', nullLimits: '2/1h' })
+  it('is not reached by a preview, or nothing of none', async () => {
+    const allowance = await Allowance.create({ limits: '0/1h', nullLimits: '0/1h' })
     await allowance.answers(2, { meter: 'null' })
     await allowance.answers(2)
     await allowance.registry.setTenant('contoso', { limits: '2/1h' })
@@ -105,6 +105,52 @@ describe('an edge of the allowance', () => {
     const allowance = await Allowance.create({ limits: '2/1h' })
     await allowance.answers(2, { defaults: { warnAt: [] } })
     assert.deepEqual(await allowance.events(), [])
+  })
+
+  it('of the null sender is told as that, up to the recipient that fills it', async () => {
+    const allowance = await Allowance.create({ nullLimits: '20/1h, 40/1d' })
+    const reached: (readonly number[])[] = []
+    for (let at = 0; at < 22; at++) {
+      const { windows } = await allowance.charge({ meter: 'null' })
+      reached.push(windows.map((window) => window.reached))
+    }
+    const told = reached.flatMap((percents, at) => (percents.some(Boolean) ? [[at, percents]] : []))
+    assert.deepEqual(told, [
+      [9, [50, 0]],
+      [15, [80, 0]],
+      [18, [95, 0]],
+      [19, [100, 50]],
+    ])
+    const facts = (await allowance.events()).map((event) =>
+      event.kind === 'allowance' ? [event.meter, event.percent, event.window] : event.kind,
+    )
+    assert.deepEqual(facts, [
+      ['null', 50, HOUR],
+      ['null', 80, HOUR],
+      ['null', 95, HOUR],
+      ['null', 100, HOUR],
+      ['null', 50, DAY],
+    ])
+  })
+
+  it('of the null sender tells that it is full where no percentages are, and one of 100 once', async () => {
+    for (const warnAt of [[], [100]]) {
+      const allowance = await Allowance.create({ nullLimits: '2/1h' })
+      await allowance.answers(3, { meter: 'null', defaults: { warnAt } })
+      assert.deepEqual(told(await allowance.events()), ['100 % of 2'])
+    }
+  })
+
+  it('of the null sender is told in monitor, too, and ends as any other', async () => {
+    const allowance = await Allowance.create({ nullLimits: '2/1h', mode: 'monitor' })
+    await allowance.answers(4, { meter: 'null' })
+    await allowance.advance(2 * HOUR)
+    await allowance.answers(1, { meter: 'null' })
+    assert.deepEqual(told(await allowance.events()).sort(), [
+      '100 % of 2',
+      '50 % of 2',
+      'below 100 %',
+    ])
   })
 
   it('waits for who fetches it up to a bound', async () => {

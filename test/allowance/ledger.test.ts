@@ -395,6 +395,66 @@ describe('the null sender', () => {
     assert.deepEqual([refused.answer, refused.scope], ['RESTRICTED', 'all'])
   })
 
+  it('that is refused leaves nothing in Redis', async () => {
+    const allowance = await Allowance.create()
+    await allowance.answers(2, { meter: 'null' })
+    const before = await allowance.everything()
+    const transaction = allowance.transaction()
+    for (let ordinal = 1; ordinal <= 3; ordinal++) {
+      assert.equal((await allowance.charge({ meter: 'null', transaction, ordinal })).answer, 'FULL')
+    }
+    assert.deepEqual(await allowance.everything(), before)
+  })
+
+  it('of a restricted tenant has a tenth of each limit, rounded up', async () => {
+    const allowance = await Allowance.create({ nullLimits: '25/1h, 31/1d', limits: '1/1h' })
+    await allowance.answers(2)
+    assert.notEqual(await allowance.restriction(), undefined)
+    const limits = async () =>
+      (await allowance.usage()).null.map(({ limit, remaining }) => [limit, remaining])
+    assert.deepEqual(await limits(), [
+      [3, 3],
+      [4, 4],
+    ])
+    const { answer, windows } = await allowance.charge({ meter: 'null' })
+    assert.deepEqual([answer, windows.map(({ limit }) => limit)], ['CHARGED', [3, 4]])
+    assert.deepEqual(await allowance.answers(3, { meter: 'null' }), ['CHARGED', 'CHARGED', 'FULL'])
+    await allowance.advance(2 * HOUR)
+    assert.deepEqual(await allowance.answers(2, { meter: 'null' }), ['CHARGED', 'FULL'])
+    await allowance.lift(true)
+    assert.deepEqual(await limits(), [
+      [25, 24],
+      [31, 27],
+    ])
+    assert.equal((await allowance.charge({ meter: 'null' })).answer, 'CHARGED')
+  })
+
+  it('has that tenth with a restriction by hand, too; at least one; and none of none', async () => {
+    for (const [nullLimits, expected] of [
+      ['1/1h', ['CHARGED', 'FULL']],
+      ['10/1h defer', ['CHARGED', 'FULL']],
+      ['11/1h', ['CHARGED', 'CHARGED']],
+      ['0/1h', ['FULL', 'FULL']],
+      ['unlimited', ['CHARGED', 'CHARGED']],
+    ] as const) {
+      const allowance = await Allowance.create({ nullLimits })
+      await allowance.block('unregistered')
+      assert.deepEqual(await allowance.answers(2, { meter: 'null' }), expected, nullLimits)
+    }
+  })
+
+  it('keeps all of its limits where the restriction is not in force', async () => {
+    for (const defaults of [{ override: 'monitor' }, { mode: 'monitor' }] as const) {
+      const allowance = await Allowance.create({ nullLimits: '20/1h' })
+      await allowance.block('unregistered')
+      const { windows } = await allowance.charge({ meter: 'null', defaults })
+      assert.deepEqual(
+        [windows[0]?.limit, (await allowance.usage('contoso', defaults)).null[0]?.limit],
+        [20, 20],
+      )
+    }
+  })
+
   it('asks nothing of the accepted domains', async () => {
     const allowance = await Allowance.create()
     const charged = await allowance.charge({ meter: 'null', domainsToken: 'old', domain: '' })

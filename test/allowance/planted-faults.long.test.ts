@@ -170,6 +170,18 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
     "if meter == 'n' then return reply('FULL', zero or over or deferring) end",
     '',
   ),
+  fault(
+    'a restricted tenant with all of its null sender’s allowance',
+    CHARGE,
+    'null_limits_in_force(own_limits, scope)',
+    'null_limits_in_force(own_limits, false)',
+  ),
+  fault(
+    'a null sender’s allowance that nobody hears of when it is full',
+    COUNTING,
+    'level_of(ask.percents, limit.used, limit.count)',
+    "math.min(level_of(ask.percents, limit.used, limit.count), ask.meter == 'n' and 95 or 100)",
+  ),
   fault('a limit of 0 that restricts', COUNTING, 'limit.count == 0', 'false'),
   {
     what: 'a trip not in the same script',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { parseLimits } from '../../src/allowance/limits'
-import { Allowance } from '../support/allowance'
+import { Allowance, DEFAULTS } from '../support/allowance'
 import { NOON } from '../support/clock'
 import { useRedis } from '../support/registry'
 
@@ -36,8 +36,7 @@ describe('usage', () => {
 
   it('is nothing where there is no such tenant', async () => {
     const allowance = await Allowance.create()
-    const limits = parseLimits('1/1h')
-    const none = await allowance.ledger.usage('nobody', { limits, nullLimits: limits })
+    const none = await allowance.ledger.usage('nobody', DEFAULTS)
     assert.equal(none, undefined)
   })
 

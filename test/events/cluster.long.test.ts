@@ -44,7 +44,7 @@ describe('events on a Redis Cluster', () => {
     await Promise.all(forwarders.map((each, at) => forwardLeft(sites[at]!.store, each).run()))
     for (const forwarder of forwarders) {
       await forwarder.whenIdle()
-      await resolveEnded(store, forwarder, () => DEFAULTS.limits).run()
+      await resolveEnded(store, forwarder, () => DEFAULTS).run()
       await forwarder.whenIdle()
     }
 
@@ -71,7 +71,7 @@ describe('events on a Redis Cluster', () => {
       await forwarder.forward(id)
       await client.del(store.keys.usage(id))
     }
-    await resolveEnded(store, forwarder, () => DEFAULTS.limits).run()
+    await resolveEnded(store, forwarder, () => DEFAULTS).run()
     await forwarder.whenIdle()
     const found = await entries(store)
     for (const id of tenants) {

@@ -34,7 +34,10 @@ function forwarderOf(store: Store): Forwarder {
 }
 
 async function sweep(by = forwarder): Promise<void> {
-  await resolveEnded(allowance.store, by, () => parseLimits(limits)).run()
+  await resolveEnded(allowance.store, by, () => ({
+    ...DEFAULTS,
+    limits: parseLimits(limits),
+  })).run()
   await by.whenIdle()
 }
 
@@ -144,6 +147,21 @@ describe('the sweep', () => {
     assert.deepEqual(await resolved(), edges)
   })
 
+  it('goes by the limits of the null sender that are in force: its own, and a tenth of them', async () => {
+    allowance = await Allowance.create({ nullLimits: '40/1h' })
+    forwarder = forwarderOf(allowance.store)
+    await allowance.block('unregistered')
+    assert.deepEqual(await allowance.answers(2, { meter: 'null' }), ['CHARGED', 'CHARGED'])
+    const edges = await told()
+    assert.equal(edges.length, 1)
+    await allowance.advance(QUARTER)
+    await sweep()
+    assert.deepEqual(await resolved(), [])
+    await allowance.registry.setTenant('contoso', { mode: 'monitor' })
+    await sweep()
+    assert.deepEqual(await resolved(), edges)
+  })
+
   it('says what ended with a lift once, whoever comes first', async () => {
     await allowance.answers(9)
     const edges = await told()
@@ -188,11 +206,16 @@ describe('the sweep', () => {
       'the tenant is gone': ({ registry }) => registry.removeTenant('contoso'),
     }
     for (const [way, end] of Object.entries(ways)) {
-      allowance = await Allowance.create({ limits: '10/1h', forwardedLimits: '10/1h' })
+      allowance = await Allowance.create({
+        limits: '10/1h',
+        forwardedLimits: '10/1h',
+        nullLimits: '10/1h',
+      })
       forwarder = forwarderOf(allowance.store)
       await settle('unregistered')
       await settle('forwarded')
-      assert.equal((await told()).length, 2)
+      await allowance.answers(5, { meter: 'null' })
+      assert.equal((await told()).length, 3)
       await end(allowance)
       await sweep()
       const titles = (await alerts('resolved')).map(({ title, facts }) => [facts['meter'], title])
@@ -202,6 +225,7 @@ describe('the sweep', () => {
         [
           [undefined, `${below} again`],
           ['forwarded', `${below} for forwarded mail again`],
+          ['null', `${below} for the null sender again`],
         ],
         way,
       )

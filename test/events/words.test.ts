@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { contactText } from '../../src/alerts/contact-text'
 import { operatorText } from '../../src/alerts/mail-text'
 import type { Alert, Event } from '../../src/events/event'
 import { describe as describeEvent } from '../../src/events/words'
@@ -74,6 +75,22 @@ describe('an event of the allowance for forwarded mail', () => {
       describeEvent('contoso', { ...raised, ...over, ...meter }).title,
       'contoso is below 80 % of its allowance in 1h for forwarded mail again',
     )
+  })
+
+  it('says of the null sender what it is, and what to do', () => {
+    const allowance = { kind: 'allowance', percent: 100, ...raised, ...window, ...sender } as const
+    const alert = alertOf({ ...allowance, meter: 'null' })
+    assert.equal(
+      alert.title,
+      'Suspicious tenant sending patterns observed: contoso has used 100 % of its allowance of 300/1h for the null sender',
+    )
+    assert.equal(alert.severity, 'High')
+    assert.ok(alert.next.some((step) => step.includes('--null-limits')))
+    assert.ok(alert.next.every((step) => !step.includes('suggest')))
+    assert.equal(meterInLog(alert), 'null')
+    const told = contactText(alert, 'Contoso', 'relay@example.org')!
+    assert.equal(told.subject, 'Contoso has used 100 % of its allowance for the null sender')
+    assert.ok(told.lines.every((line) => !line.includes('registered for you')))
   })
 
   it('says so in the log, whether it is reached, trips or is over; any other does not', () => {

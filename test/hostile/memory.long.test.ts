@@ -5,6 +5,7 @@ import type { Connection, Plugin, ResultStore, Transaction } from '../../plugins
 import { Hooks } from '../../plugins/hooks'
 import { waitFor } from '../../scripts/services/wait-for'
 import { parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
+import { defaultsOf } from '../../src/relay/defaults'
 import { Engine } from '../../src/relay/engine'
 import { REPLIES } from '../../src/relay/reply'
 import { MOST_CONNECTOR_ROWS } from '../../src/reporting/bounds'
@@ -328,7 +329,6 @@ function taken(uuid: string, domain: string): Transaction {
 }
 
 async function used(): Promise<number | undefined> {
-  const { limits } = config.allowance
-  const usage = await engine.ledger.usage('contoso', { limits, nullLimits: limits })
+  const usage = await engine.ledger.usage('contoso', defaultsOf(config))
   return usage?.unregistered[0]?.used
 }

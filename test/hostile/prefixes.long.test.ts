@@ -12,6 +12,7 @@ import { freezeEvidence } from '../../src/cases/freeze'
 import { loadConfig } from '../../src/config-file'
 import type { RestrictedEvent } from '../../src/events/event'
 import { resolveEnded } from '../../src/events/sweep'
+import { defaultsOf } from '../../src/relay/defaults'
 import { Engine } from '../../src/relay/engine'
 import { UNATTRIBUTED } from '../../src/reporting/tally'
 import { LookOut } from '../../src/unusual/look-out'
@@ -93,7 +94,7 @@ describe('two installations on one Redis', () => {
     await engine.flushReports(UNATTRIBUTED)
 
     const config = loadConfig(undefined)
-    await resolveEnded(store, forwarder, () => config.allowance.limits).run()
+    await resolveEnded(store, forwarder, () => defaultsOf(config)).run()
     await new LookOut(store, () => config, nothing).run()
     // Takes what waits in the tenants to the stream.
     watch.start()

@@ -54,8 +54,9 @@ interface Receipt {
 
 type Answer = Pick<ChargeResult, 'answer' | 'used' | 'limit' | 'window'>
 
-/** Percentages of a limit that are told. */
+/** Percentages of a limit that are told; of the null sender's also that it is full. */
 const WARN_AT = [50, 80, 95]
+const NULL_WARN_AT = [...WARN_AT, 100]
 
 /** An event that must be raised, as far as the model knows it. */
 export type ModelEvent =
@@ -88,7 +89,7 @@ export const ABOVE_SENDER = 'other.example'
 
 /** A window has reached a percentage of its limit. */
 interface Edge {
-  readonly meter: CountedMeter
+  readonly meter: Meter
   readonly window: number
   readonly percent: number
   readonly told: number
@@ -143,6 +144,9 @@ export class ModelTenant {
 
   limitsOf(meter: Meter, now: number): Limits {
     const own = this.limits[meter] ?? []
+    if (meter === 'null' && this.restricted && this.mode === 'enforce') {
+      return own.map((limit) => ({ ...limit, count: Math.ceil(limit.count / 10) }))
+    }
     if (meter !== 'unregistered' || !this.isOnProbation(now)) return own
     const given = this.probation!.limits
     const windows = new Set([...own, ...given].map(({ window }) => window))
@@ -276,8 +280,7 @@ export class ModelTenant {
     const answer = answering()
     const { accepted } = this
     const windows = accepted?.limits ?? []
-    const reached =
-      accepted && meter !== 'null' ? this.tellEdges(meter, accepted) : new Map<number, number>()
+    const reached = accepted ? this.tellEdges(meter, accepted) : new Map<number, number>()
     return {
       ...answer,
       windows: windows.map(({ window, count }) => ({
@@ -293,13 +296,14 @@ export class ModelTenant {
 
   /** What each window has reached just now; of several edges at once, the highest. */
   private tellEdges(
-    meter: CountedMeter,
+    meter: Meter,
     { limits, at }: { limits: Limits; at: number },
   ): Map<number, number> {
     const levels = new Map(
       limits.map(({ window, count }) => {
         const { held } = this.count(meter, window, at)
-        const level = WARN_AT.findLast((percent) => count > 0 && held * 100 >= count * percent)
+        const percents = meter === 'null' ? NULL_WARN_AT : WARN_AT
+        const level = percents.findLast((percent) => count > 0 && held * 100 >= count * percent)
         return [window, level ?? 0]
       }),
     )

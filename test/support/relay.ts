@@ -173,7 +173,9 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
 
   async #usage(tenant: string): Promise<Usage> {
     const defaults = parseLimits('300/1h, 1500/1d')
-    const usage = await this.#ledger.usage(tenant, { limits: defaults, nullLimits: defaults })
+    const usage = await this.#ledger.usage(tenant, {
+      ...{ limits: defaults, nullLimits: defaults, mode: 'enforce', override: undefined },
+    })
     if (!usage) throw new Error(`there is no tenant ${tenant}`)
     return usage
   }

@@ -1,5 +1,6 @@
 -- Charges one recipient in every window of a meter; or charges nothing and says why. A tenant that would go past a
--- limit of `unregistered` is restricted in this same call. Of a tenant that has an allowance for forwards, a recipient of
+-- limit of `unregistered` is restricted in this same call; while it is restricted, the null sender has a tenth of its
+-- limits. Of a tenant that has an allowance for forwards, a recipient of
 -- unregistered mail is only held: settle.lua charges it when the message is there.
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction   KEYS[4] receipt   KEYS[5] domains, where names are given
@@ -34,6 +35,7 @@
 -- @include change
 -- @include ring
 -- @include limits
+-- @include mode
 -- @include event
 -- @include edges
 -- @include case
@@ -63,7 +65,7 @@ local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'domains', meter == 'u'
   'probation', 'forwardedLimits')
 if not tenant[1] then return answer_only('GONE') end
 
-local mode = override ~= '' and override or tenant[4] or default_mode
+local mode = mode_of(override, tenant[4], default_mode)
 if mode == 'off' then return answer_only('OFF') end
 
 local stale = meter == 'u' and tenant[2] ~= ARGV[3]
@@ -113,7 +115,8 @@ if holds then
 end
 
 local probation = meter == 'u' and tenant[5] and probation_at(tenant[5], now)
-local limits = limits_in_force(tenant[3] or default_limits, probation)
+local own_limits = tenant[3] or default_limits
+local limits = meter == 'n' and null_limits_in_force(own_limits, scope) or limits_in_force(own_limits, probation)
 if #limits == 0 then return answer_only('CHARGED') end
 
 local ask = {

@@ -22,6 +22,7 @@
 -- @include change
 -- @include ring
 -- @include limits
+-- @include mode
 -- @include event
 -- @include edges
 -- @include case
@@ -82,7 +83,7 @@ if not dry and now > tonumber(ARGV[2]) then return reply(answer_only('EXPIRED'))
 local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'mode', 'probation', 'forwardedLimits')
 if not tenant[1] then return reply(answer_only('GONE')) end
 
-local mode = override ~= '' and override or tenant[3] or default_mode
+local mode = mode_of(override, tenant[3], default_mode)
 if mode == 'off' then return reply(answer_only('OFF')) end
 
 local enforcing = mode == 'enforce'

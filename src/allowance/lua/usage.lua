@@ -1,7 +1,8 @@
 -- Reads the meters of a tenant; writes nothing.
 --
--- KEYS[1] tenant   KEYS[2] usage
+-- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction
 -- ARGV[1] limits and ARGV[2] null limits of a tenant that has none of its own
+-- ARGV[3] override (a mode that wins over all, or empty)   ARGV[4] mode of a tenant that has none of its own
 -- Reply: { server time in ms, the first would-be trip or '', the probation that holds or '', how many recipients are held, 1 if it
 --          has an allowance for forwards, { meter, window in ms, limit, 1 if it defers, used, newest bucket, then bucket and count of every bucket that
 --          holds something } … }; false: no such tenant
@@ -9,10 +10,11 @@
 -- @include clock
 -- @include ring
 -- @include limits
+-- @include mode
 -- @include probation
 -- @include holds
 local now = now_ms()
-local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits', 'probation', 'forwardedLimits')
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits', 'probation', 'forwardedLimits', 'mode')
 if not tenant[1] then return false end
 
 local probation = probation_at(tenant[4], now)
@@ -40,5 +42,6 @@ end
 
 read('u', limits_in_force(tenant[2] or ARGV[1], probation))
 if tenant[5] then read('f', parse_limits(tenant[5])) end
-read('n', parse_limits(tenant[3] or ARGV[2]))
+local restricted = mode_of(ARGV[3], tenant[6], ARGV[4]) == 'enforce' and redis.call('EXISTS', KEYS[3]) == 1
+read('n', null_limits_in_force(tenant[3] or ARGV[2], restricted))
 return reply

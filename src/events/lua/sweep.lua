@@ -1,27 +1,32 @@
 -- Ends the edges of a tenant's allowance of which the window has fallen below the percentage, or that are not known any
 -- more: also where no mail comes that a charge would find it by.
 --
--- KEYS[1] tenant   KEYS[2] usage
--- ARGV[1] limits of a tenant that has none of its own   ARGV[2] random part of ids
--- ARGV[3] the edges that have been told and not ended, as the usage holds them
+-- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction
+-- ARGV[1] the edges that have been told and not ended, as the usage holds them   ARGV[2] random part of ids
+-- ARGV[3] limits and ARGV[4] null limits of a tenant that has none of its own
+-- ARGV[5] override (a mode that wins over all, or empty)   ARGV[6] mode of a tenant that has none of its own
 -- Reply: how many have ended; -1: there is no such tenant
 --
 -- @include clock
 -- @include ring
 -- @include limits
+-- @include mode
 -- @include event
 -- @include edges
 -- @include probation
 local now = now_ms()
-local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation', 'forwardedLimits')
+local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation', 'forwardedLimits', 'nullLimits', 'mode')
 if not tenant[1] then return -1 end
 
 local limits = {}
-for _, limit in ipairs(limits_in_force(tenant[2] or ARGV[1], probation_at(tenant[3], now))) do
-  limits['u' .. limit.window] = limit
+local function add(meter, of_meter)
+  for _, limit in ipairs(of_meter) do limits[meter .. limit.window] = limit end
 end
 
-for _, limit in ipairs(parse_limits(tenant[4] or '')) do limits['f' .. limit.window] = limit end
+local restricted = mode_of(ARGV[5], tenant[6], ARGV[6]) == 'enforce' and redis.call('EXISTS', KEYS[3]) == 1
+add('u', limits_in_force(tenant[2] or ARGV[3], probation_at(tenant[3], now)))
+add('f', parse_limits(tenant[4] or ''))
+add('n', null_limits_in_force(tenant[5] or ARGV[4], restricted))
 
 local function holds(edge)
   local limit = limits[edge.field]
@@ -43,7 +48,7 @@ for _, edge in ipairs(open_edges(text)) do
   if holds(edge) or not may_end(edge, now) then left[#left + 1] = edge else ends(edge) end
 end
 if text and ended > 0 then redis.call('HSET', KEYS[2], 'warned', edges_text(left)) end
-for _, edge in ipairs(open_edges(ARGV[3])) do
+for _, edge in ipairs(open_edges(ARGV[1])) do
   if not known[edge.event] then ends(edge) end
 end
 return ended

@@ -14,6 +14,15 @@ local function parse_limits(text)
   return limits
 end
 
+-- The allowance of the null sender that is in force: of a restricted tenant a tenth, rounded up.
+local function null_limits_in_force(own, restricted)
+  local limits = parse_limits(own)
+  if restricted then
+    for _, limit in ipairs(limits) do limit.count = math.ceil(limit.count / 10) end
+  end
+  return limits
+end
+
 -- The allowance in force: own limits, and of each window the smaller one where the tenant is on probation, which is
 -- never to allow more.
 local function limits_in_force(own, probation)
