@@ -194,7 +194,7 @@ async function withOwner(
 ): Promise<SenderStanding> {
   const { class: senderClass, domain } = standing
   if (senderClass !== 'unregistered' || domain === undefined || !attributed) return standing
-  const owner = await directory.askOwner(domain)
+  const owner = await directory.askOwner(domain, attributed.tenant)
   if (owner === null || owner === attributed.tenant) return standing
   return { ...standing, class: 'foreign', owner }
 }

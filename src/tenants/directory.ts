@@ -200,18 +200,24 @@ export class Directory {
     this.tenants.restrictionSeen(tenant, scope, stateToken)
   }
 
-  /** Owner of a domain as known right now; `null`: nobody; `undefined`: to be asked for with {@link askOwner}. */
-  ownerOf(domain: string): string | null | undefined {
-    return this.owners.ownerOf(domain)
+  /**
+   * Owner of a domain as known right now; `null`: nobody; `undefined`: to be asked for with {@link askOwner}.
+   *
+   * @param sentBy the tenant that sends from the domain; absent: it is that of an AUTH user. What tenants send from is
+   *   kept apart, and each tenant has a share of it.
+   */
+  ownerOf(domain: string, sentBy?: string): string | null | undefined {
+    return this.owners.ownerOf(domain, sentBy)
   }
 
   /**
    * Asks for the owner of a domain; `null`: nobody. While Redis cannot be asked, what was known before counts.
    *
+   * @param sentBy as with {@link ownerOf}.
    * @throws where Redis gave no answer and nothing is known.
    */
-  askOwner(domain: string): Promise<string | null> {
-    return this.told(this.owners.ask(domain))
+  askOwner(domain: string, sentBy?: string): Promise<string | null> {
+    return this.told(this.owners.ask(domain, sentBy))
   }
 
   /**

@@ -1,12 +1,16 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
+import { FairCache } from '../fair-cache'
 import { parentsOf } from '../names/domain'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './aging'
 import type { KnownRegistry } from './known-registry'
 import { ownerOf } from './owners'
 
+/** Of each kind, and names whose owner has changed. */
 const MOST_OWNERS = 10_000
+/** The share of AUTH users in what nobody owns: no tenant's id. */
+const AUTH_USERS = ''
 
 interface Held {
   readonly owner: string | null
@@ -19,8 +23,14 @@ interface Held {
 /** The owner of a domain as an earlier process knew it; `undefined`: it did not. */
 export type RememberedOwners = (domain: string) => string | undefined
 
+interface Answer {
+  readonly owner: string | null
+  /** How often ownership had changed when it was asked for. */
+  readonly changes: number
+}
+
 interface Asking {
-  readonly promise: Promise<string | null>
+  readonly promise: Promise<Answer>
   readonly changes: number
 }
 
@@ -35,9 +45,17 @@ export interface OwnersContext {
   readonly onChange: () => void
 }
 
-/** The owners of domains that one process has asked for. */
+/**
+ * The owners of domains that one process has asked for. What attributes sessions is kept apart from what clients name in
+ * MAIL FROM, and so are the domains that nobody owns: of these there is no end.
+ */
 export class KnownOwners {
-  private readonly held = new LRUCache<string, Held>({ max: MOST_OWNERS })
+  /** Owners of the domains of AUTH users. */
+  private readonly ofUsers = new LRUCache<string, Held>({ max: MOST_OWNERS })
+  /** Owners of sender domains, in the share of the tenant that sent. */
+  private readonly ofSenders = new FairCache<Held>(MOST_OWNERS)
+  /** Domains of both that nobody owns. */
+  private readonly unowned = new FairCache<Held>(MOST_OWNERS)
   private readonly asking = new Map<string, Asking>()
   /** How often ownership has changed somewhere. */
   private changes = 0
@@ -50,23 +68,23 @@ export class KnownOwners {
   constructor(private readonly context: OwnersContext) {}
 
   /** See {@link Directory.ownerOf}. */
-  ownerOf(domain: string): string | null | undefined {
-    const held = this.held.get(domain)
+  ownerOf(domain: string, sentBy?: string): string | null | undefined {
+    const held = this.find(domain, sentBy)
     if (held === undefined || this.mayBeAnother(domain, held)) return undefined
     const now = performance.now()
     if (now > held.refreshAt) {
       held.refreshAt = now + RETRY_AFTER
-      this.context.inBackground(this.read(domain))
+      this.context.inBackground(this.read(domain, sentBy))
     }
     return held.owner
   }
 
   /** See {@link Directory.askOwner}. */
-  async ask(domain: string): Promise<string | null> {
+  async ask(domain: string, sentBy?: string): Promise<string | null> {
     try {
-      return await this.read(domain)
+      return await this.read(domain, sentBy)
     } catch (error) {
-      const held = this.held.get(domain)
+      const held = this.find(domain, sentBy)
       if (held === undefined) {
         const owner = this.remembered?.(domain)
         if (owner === undefined) throw error
@@ -80,7 +98,7 @@ export class KnownOwners {
 
   /** What is known is to be replaced by what Redis has, even by nothing. */
   forget(): void {
-    this.held.clear()
+    for (const cache of [this.ofUsers, this.ofSenders, this.unowned]) cache.clear()
     this.remembered = undefined
     this.context.onChange()
   }
@@ -104,7 +122,7 @@ export class KnownOwners {
     } else {
       for (const name of names) this.changedNames.set(name, this.changes)
     }
-    if (this.held.size > 0) this.context.onChange()
+    if (this.ofUsers.size + this.ofSenders.size + this.unowned.size > 0) this.context.onChange()
   }
 
   /** A domain is owned by itself or by what it lies below: whether one of these has changed since it was asked for. */
@@ -117,14 +135,48 @@ export class KnownOwners {
     return false
   }
 
+  private find(domain: string, sentBy: string | undefined): Held | undefined {
+    const cache = sentBy === undefined ? this.ofUsers : this.ofSenders
+    return cache.get(domain) ?? this.unowned.get(domain)
+  }
+
+  private async read(domain: string, sentBy: string | undefined): Promise<string | null> {
+    const { owner, changes } = await this.question(domain)
+    const held = this.find(domain, sentBy)
+    // A question that was asked later has been answered before.
+    if (held && held.changes > changes) return owner
+    if (held && held.owner !== owner) this.context.onChange()
+    this.keep(domain, sentBy, owner, changes)
+    return owner
+  }
+
+  private keep(
+    domain: string,
+    sentBy: string | undefined,
+    owner: string | null,
+    changes: number,
+  ): void {
+    const refreshAt = performance.now() + jittered(this.context.ageLimit)
+    const held: Held = { owner, changes, refreshAt }
+    if (owner === null) {
+      if (sentBy === undefined) this.ofUsers.delete(domain)
+      else this.ofSenders.delete(domain)
+      this.unowned.set(sentBy ?? AUTH_USERS, domain, held)
+    } else {
+      this.unowned.delete(domain)
+      if (sentBy === undefined) this.ofUsers.set(domain, held)
+      else this.ofSenders.set(sentBy, domain, held)
+    }
+  }
+
   /** One question at a time for each name, unless the answer may be from before a change. */
-  private read(domain: string): Promise<string | null> {
+  private question(domain: string): Promise<Answer> {
     const { changes } = this
     const running = this.asking.get(domain)
     if (running?.changes === changes) return running.promise
     const asking: Asking = {
       changes,
-      promise: this.readNow(domain, changes).finally(() => {
+      promise: this.askNow(domain, changes).finally(() => {
         if (this.asking.get(domain) === asking) this.asking.delete(domain)
       }),
     }
@@ -132,23 +184,27 @@ export class KnownOwners {
     return asking.promise
   }
 
-  private async readNow(domain: string, changes: number): Promise<string | null> {
-    const { store, ageLimit, registry, onChange } = this.context
+  private async askNow(domain: string, changes: number): Promise<Answer> {
+    const { store, registry } = this.context
     registry.assertUsable()
     const owner = (await ownerOf(store, domain)) ?? null
     // Afterwards: what was read may be what is left after all was lost.
     await registry.check()
     this.remembered = undefined
-    const held = this.held.peek(domain)
-    if (owner === null && held?.owner && !(await store.client.exists(store.keys.ownerVersion))) {
+    if (owner === null && this.isOwned(domain) && !(await this.areThere(store))) {
       throw new Error(
         'the owners of domains are gone from Redis, though the registry is there: what is known of them holds',
       )
     }
-    // A question that was asked later has been answered before.
-    if (held && held.changes > changes) return owner
-    if (held && held.owner !== owner) onChange()
-    this.held.set(domain, { owner, changes, refreshAt: performance.now() + jittered(ageLimit) })
-    return owner
+    return { owner, changes }
+  }
+
+  /** As far as is known here. */
+  private isOwned(domain: string): boolean {
+    return this.ofUsers.has(domain) || this.ofSenders.get(domain) !== undefined
+  }
+
+  private async areThere({ client, keys }: Store): Promise<boolean> {
+    return (await client.exists(keys.ownerVersion)) === 1
   }
 }

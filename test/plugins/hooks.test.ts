@@ -152,7 +152,7 @@ describe('our hooks', () => {
     // The first charge of a process asks the server's clock too, and the first of a sender whose its domain is.
     assert.equal(hooks.mail(connection), undefined)
     await hooks.rcptOk(connection, FAR[0])
-    await engine.directory.askOwner('stolen.example')
+    await engine.directory.askOwner('stolen.example', 'contoso')
     await redis.resetCommandStats()
     assert.equal(hooks.rcpt(connection, FAR), undefined)
     assert.deepEqual(await redis.commandStats(), {})

@@ -439,6 +439,47 @@ describe('owners', () => {
     assert.deepEqual(commands, {})
   })
 
+  for (const [what, random] of [
+    ['that nobody owns', 'lure.example'],
+    ['that somebody owns', 'wild.example'],
+  ] as const) {
+    it(`stay known, whatever domains ${what} a tenant sends from`, async () => {
+      await registry.addTenant('fabrikam', {}, 'test')
+      await registry.addDomains(
+        'fabrikam',
+        [plain('fabrikam.com'), { ...plain('wild.example'), subdomains: true }],
+        'test',
+      )
+      const held = [
+        ['contoso.com', undefined, 'contoso'],
+        ['contoso.com', 'northwind', 'contoso'],
+        ['none.example', undefined, null],
+        ['nowhere.example', 'northwind', null],
+      ] as const
+      for (const [domain, sentBy] of held) await directory.askOwner(domain, sentBy)
+      for (let at = 0; at <= 10_000; at += 500) {
+        const names = Array.from({ length: 500 }, (_, each) => `x${at + each}.${random}`)
+        await Promise.all(names.map((name) => directory.askOwner(name, 'hog')))
+      }
+      for (const [domain, sentBy, owner] of held) {
+        assert.equal(directory.ownerOf(domain, sentBy), owner, `${domain} ${sentBy}`)
+      }
+      assert.equal(directory.ownerOf(`x0.${random}`, 'hog'), undefined)
+    })
+  }
+
+  it('of AUTH users and of senders are two things, and none of them outlives a change', async () => {
+    await directory.askOwner('contoso.com', 'fabrikam')
+    assert.equal(directory.ownerOf('contoso.com'), undefined)
+    await directory.askOwner('contoso.com')
+    await registry.removeDomains('contoso', ['contoso.com'])
+    await waitFor(() => directory.ownerOf('contoso.com') === undefined)
+    assert.equal(await directory.askOwner('contoso.com'), null)
+    assert.equal(directory.ownerOf('contoso.com', 'fabrikam'), undefined)
+    assert.equal(await directory.askOwner('contoso.com', 'fabrikam'), null)
+    assert.equal(directory.ownerOf('contoso.com', 'fabrikam'), null)
+  })
+
   it('are to be asked for again when names change owners, and attributions are old', async () => {
     await registry.addTenant('fabrikam', {}, 'test')
     await directory.askOwner('contoso.com')
