@@ -62,7 +62,8 @@ const FIELD = /^[A-Za-z][A-Za-z0-9]{0,63}$/
 const DIGITS = /^\d{1,15}$/
 /** Server time and a random part; the first generation of a tenant's usage is its `createdAt`. */
 const TOKEN = /^[\w.:-]{1,200}$/
-const RING = /^[un][1-9]\d{0,14}$/
+/** Of a window of a meter, or of holds. */
+const RING = /^[ufnh][1-9]\d{0,14}$/
 const PACKED_DOMAIN = /^(?:s|h|sh|-) \d{1,15} (.*)$/s
 const CONTROL = /\p{Cc}/u
 const LONE_SURROGATE = /\p{Surrogate}/u

@@ -1,7 +1,6 @@
-import { isIPv6 } from 'node:net'
-import { IPv6 } from 'ipaddr.js'
 import { InputError } from '../errors'
 import { toDomain } from '../names/domain'
+import { sourceOf } from '../tenants/network'
 import { SOURCE_CLASSES, type Source, type SourceClass } from './rows'
 
 /** What rows can be told apart by. */
@@ -33,7 +32,7 @@ export function parseFilter(text: string): Filter {
   const [, , caret, value = ''] = match
   const start = caret === '^'
   if (key === 'class') return classFilter(value)
-  return { key, start, value: start ? value.toLowerCase() : spelled(key, value) }
+  return { key, start, value: start ? startSpelled(key, value) : spelled(key, value) }
 }
 
 /**
@@ -60,10 +59,13 @@ export function passes(
   )
 }
 
+/** Behind an address: all of the source that it is in. */
+const WHOLE_SOURCE = /(?<=\.\d+)\/32$|(?<=:[^.]*)\/(?:64|128)$/
+
 /** As reports have it. */
 function spelled(key: Key, value: string): string {
   if (key === 'domain') return toDomain(value) ?? value.toLowerCase()
-  if (key === 'ip' && isIPv6(value)) return networkOf(value)
+  if (key === 'ip') return sourceOf(value.replace(WHOLE_SOURCE, '')).toLowerCase()
   return value.toLowerCase()
 }
 
@@ -72,7 +74,9 @@ function spellings(key: Key, value: string): string[] {
   return key === 'connector' ? [own, own.slice(own.indexOf('/') + 1)] : [own]
 }
 
-/** The /64 that stands for an IPv6 address. */
-function networkOf(address: string): string {
-  return `${IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`
+/** The same for what it starts with: reports write no leading zeros, and IPv4-mapped IPv6 as IPv4. */
+function startSpelled(key: Key, value: string): string {
+  const lower = value.toLowerCase()
+  if (key !== 'ip') return lower
+  return lower.replace(/^::ffff:(?=\d+\.)/, '').replace(/(?<=^|:)0+(?=[\da-f])/g, '')
 }

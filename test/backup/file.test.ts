@@ -59,6 +59,9 @@ const RECORDS: readonly RegistryRecord[] = [
     usage: new Map([
       ['generation', Buffer.from('1764000000000000-0123456789ab')],
       ['u3600000', ring(299)],
+      ['f3600000', ring(5)],
+      ['h600000', ring(2)],
+      ['n3600000', ring(1)],
       ['wouldTrip', Buffer.from('since\t1764000000000\twindow\t3600000')],
     ]),
   },
@@ -391,12 +394,15 @@ describe('a record', () => {
     ],
     ['a restriction that is a list', tenantWith({ restriction: [] })],
     ['usage that is no base64', tenantWith({ usage: { u3600000: '*' } })],
-    [
-      'a ring that is too short',
-      tenantWith({ usage: { u3600000: ringText(ring(1).subarray(1)) } }),
-    ],
-    ['a ring whose total is wrong', tenantWith({ usage: { u3600000: ringText(wrongTotal) } })],
-    ['a ring whose time is no number', tenantWith({ usage: { n60000: ringText(noNumber) } })],
+    ...['u3600000', 'f3600000', 'n60000', 'h600000'].flatMap((field): [string, string][] => {
+      const withRing = (octets: Buffer) => tenantWith({ usage: { [field]: ringText(octets) } })
+      return [
+        [`a ring ${field} that is no ring`, withRing(Buffer.from('12'))],
+        [`a ring ${field} that is too short`, withRing(ring(1).subarray(1))],
+        [`a ring ${field} whose total is wrong`, withRing(wrongTotal)],
+        [`a ring ${field} whose time is no number`, withRing(noNumber)],
+      ]
+    }),
     [
       'a generation that is none',
       tenantWith({ usage: { generation: ringText(Buffer.from('a b')) } }),

@@ -33,7 +33,13 @@ describe('filters', () => {
     ['ip=2001:db8:1:2::/64', true],
     ['ip=2001:db8:1:2:ffff::1', true],
     ['ip=2001:db8:1:3::1', false],
+    ['ip=2001:0DB8:0001:2:0:0:0:1', true],
+    ['ip=2001:DB8:1:2:0::/64', true],
+    ['ip=2001:db8:1:2::5/128', true],
+    ['ip=2001:db8:1:2::/48', false],
     ['ip^=2001:db8:1:', true],
+    ['ip^=2001:0DB8:0001:', true],
+    ['ip^=2001:db8:10', false],
     ['user=bob@contoso.com', true],
     ['user=', false],
     ['user^=', true],
@@ -60,6 +66,29 @@ describe('filters', () => {
     assert.ok(
       passes(sourceOf({ domain: 'xn--bcher-kva.example' }), [parseFilter('domain=bücher.example')]),
     )
+  })
+
+  it('find an IPv4 address in any spelling', () => {
+    const ipv4 = sourceOf({ ip: '192.0.2.1' })
+    for (const text of [
+      ...[
+        '192.0.2.1',
+        '192.0.2.1/32',
+        '::ffff:192.0.2.1',
+        '::FFFF:c000:201',
+        '0:0:0:0:0:ffff:c000:201',
+      ],
+    ]) {
+      assert.ok(passes(ipv4, [parseFilter(`ip=${text}`)]), text)
+    }
+    for (const start of ['192.0.2.', '::ffff:192.0.2.']) {
+      assert.ok(passes(ipv4, [parseFilter(`ip^=${start}`)]), start)
+    }
+    for (const text of ['::ffff:192.0.2.2', '192.0.2.0/24', '::192.0.2.1', '1::ffff:192.0.2.1']) {
+      assert.ok(!passes(ipv4, [parseFilter(`ip=${text}`)]), text)
+    }
+    assert.ok(passes(sourceOf({ ip: OTHER }), [parseFilter('ip=(other)')]))
+    assert.ok(passes(sourceOf({ ip: '' }), [parseFilter('ip=')]))
   })
 
   it('know the classes that are told apart', () => {
