@@ -56,6 +56,8 @@ const MOST_FIELDS = 100
 const LONGEST_FIELD = 10_000
 const LONGEST_BY = 1000
 const RING_OCTETS = 256
+/** Of a ring that is ahead of the clock: by how many buckets stands behind it. */
+const AHEAD_OCTETS = 264
 const MOST_IDENTITIES = 1_000_000
 
 const FIELD = /^[A-Za-z][A-Za-z0-9]{0,63}$/
@@ -212,11 +214,15 @@ function isUsage(field: string, octets: Buffer): boolean {
 
 /** As `store/lua/ring.lua` packs it: a total that is not the sum of its buckets would never go down again. */
 function isRing(octets: Buffer): boolean {
-  if (octets.length !== RING_OCTETS) return false
-  const newest = octets.readDoubleLE(0)
+  const isAhead = octets.length === AHEAD_OCTETS
+  if (octets.length !== RING_OCTETS && !isAhead) return false
+  const buckets = [octets.readDoubleLE(0), isAhead ? octets.readDoubleLE(RING_OCTETS) : 0]
   let sum = 0
   for (let at = 12; at < RING_OCTETS; at += 4) sum += octets.readUInt32LE(at)
-  return Number.isSafeInteger(newest) && newest >= 0 && sum === octets.readUInt32LE(8)
+  return (
+    buckets.every((each) => Number.isSafeInteger(each) && each >= 0) &&
+    sum === octets.readUInt32LE(8)
+  )
 }
 
 function toDomains({ tenant, domains }: Record<string, unknown>): DomainsRecord {

@@ -29,6 +29,13 @@ function ring(count: number): Buffer {
   return octets
 }
 
+/** The same, ahead of the clock by so many buckets. */
+function ringAhead(buckets: number): Buffer {
+  const ahead = Buffer.alloc(8)
+  ahead.writeDoubleLE(buckets)
+  return Buffer.concat([ring(299), ahead])
+}
+
 const RECORDS: readonly RegistryRecord[] = [
   { type: 'move', domain: 'moving.example', from: 'contoso', to: 'fabrikam', subdomains: true },
   {
@@ -62,6 +69,7 @@ const RECORDS: readonly RegistryRecord[] = [
       ['f3600000', ring(5)],
       ['h600000', ring(2)],
       ['n3600000', ring(1)],
+      ['u86400000', ringAhead(1440)],
       ['wouldTrip', Buffer.from('since\t1764000000000\twindow\t3600000')],
     ]),
   },
@@ -401,6 +409,7 @@ describe('a record', () => {
         [`a ring ${field} that is too short`, withRing(ring(1).subarray(1))],
         [`a ring ${field} whose total is wrong`, withRing(wrongTotal)],
         [`a ring ${field} whose time is no number`, withRing(noNumber)],
+        [`a ring ${field} that is ahead by no number`, withRing(ringAhead(NaN))],
       ]
     }),
     [
