@@ -23,6 +23,8 @@ export interface StartRedisOptions {
   tls?: { key: string; cert: string; ca: string }
   /** Who its clients are, where they do not say: for a server that lets nobody in without a name. */
   auth?: Pick<RedisOptions, 'username' | 'password' | 'db'>
+  /** Environment variables besides those of this process. */
+  env?: Readonly<Record<string, string>>
 }
 
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>
@@ -69,6 +71,7 @@ export async function startRedis({
   config,
   tls,
   auth = {},
+  env = {},
 }: StartRedisOptions = {}): Promise<TestRedis> {
   const program = findTool('redis-server')
   const dir = scratchDir('redis')
@@ -81,6 +84,7 @@ export async function startRedis({
       command: program,
       args: [...file, ...listen(port), '--dir', dir, ...defaults, ...secured, ...args],
       cwd: dir,
+      env: { ...process.env, ...env },
     })
     await service.waitForLog(/Ready to accept connections|Sentinel ID is/)
     return service

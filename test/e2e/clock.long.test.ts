@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { startHaraka, startRedis, TestRelay, waitFor } from '../support'
+import { MovableClock, noMovableClock } from '../support/movable-clock'
+
+const DAY = 86_400
+
+describe('the clock of Redis jumps ahead by a day, and back', { skip: noMovableClock }, () => {
+  let clock: MovableClock
+  let relay: TestRelay
+  before(async () => {
+    clock = new MovableClock()
+    const redis = await startRedis({ env: clock.env })
+    const haraka = await startHaraka({ redis, settings: { redis: { command_timeout: 5000 } } })
+    relay = new TestRelay(redis, [haraka])
+  })
+  after(() => relay?.stop())
+
+  it('and each window is empty again one window later, whether mail came meanwhile or not', async () => {
+    const busy = await relay.tenant('busy', { limits: '3/1m defer' })
+    const quiet = await relay.tenant('quiet', { limits: '3/1m' })
+    const send = async (tenant: typeof busy): Promise<number[]> => {
+      const to = ['a@far.example', 'b@far.example', 'c@far.example']
+      return (await tenant.send({ from: 'x@lure.example', to })).rcpts.map(({ code }) => code)
+    }
+    const accepted = [250, 250, 250]
+    const { haraka } = relay
+    // The watch has looked before.
+    await waitFor(async () => (await relay.redis.commandStats())['sscan'])
+    for (const tenant of [busy, quiet]) assert.deepEqual(await send(tenant), accepted)
+
+    clock.set(DAY)
+    await haraka.waitForLog(/the clock of Redis was set ahead by 86[34]\d\d s/)
+    for (const tenant of [busy, quiet]) assert.deepEqual(await send(tenant), accepted)
+
+    clock.set(0)
+    await haraka.waitForLog(/the clock of Redis was set back by 86[34]\d\d s/)
+    for (const tenant of [busy, quiet]) assert.equal(await tenant.used(), 3)
+    assert.deepEqual(await send(busy), [451, 451, 451])
+    for (const tenant of [busy, quiet]) {
+      await waitFor(async () => (await tenant.used()) === 0, { timeout: 180_000 })
+      assert.deepEqual(await send(tenant), accepted)
+      assert.equal(await tenant.restriction(), undefined)
+    }
+  })
+})
