@@ -1,9 +1,11 @@
 import type { ChargeResult } from '../src/allowance/charge-answer'
 import type { Charge } from '../src/allowance/ledger'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
+import { isOwn, takesOneRecipient } from '../src/relay/judge'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
+import type { Snapshot } from '../src/tenants/snapshot'
 import type { Answer } from './guard'
 import type { Connection } from './haraka'
 import { chargesOf, uncounted, type Means } from './means'
@@ -24,6 +26,11 @@ export class Charging {
     const { attribution, snapshot, standing, transaction } = transit
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
     if (transit.hasEnded) return undefined
+    if (this.isOneTooMany(transit, snapshot)) {
+      transit.deferred++
+      this.means.report.refused(connection, transit, 'deferred')
+      return REPLIES.oneRecipient
+    }
     const { registryState } = engine
     if (registryState !== 'usable') {
       const reason =
@@ -58,6 +65,12 @@ export class Charging {
         (result) => this.charged(connection, transit, charges, charge, snapshot.stateToken, result),
         (error: unknown) => this.unanswered(transit, charges, charge, error),
       )
+  }
+
+  /** By what this process knows of the restriction: the limits themselves are decided in Redis. */
+  private isOneTooMany({ standing, transaction }: Transit, snapshot: Snapshot): boolean {
+    if (!takesOneRecipient(standing, snapshot, this.means.config())) return false
+    return transaction.rcpt_to.filter((recipient) => !isOwn(recipient, snapshot)).length > 1
   }
 
   private charged(

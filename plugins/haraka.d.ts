@@ -18,7 +18,7 @@ export interface ResultStore {
 export interface Transaction extends MessageSource {
   readonly uuid: string
   readonly mail_from: HarakaAddress
-  readonly rcpt_to: readonly { format(): string }[]
+  readonly rcpt_to: readonly (HarakaAddress & { format(): string })[]
   /** Travels to the outbound queue as JSON. */
   readonly notes: Record<string, unknown>
   readonly results: ResultStore

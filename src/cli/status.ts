@@ -116,7 +116,7 @@ function printOne(out: Output, status: TenantStatus): void {
     }
     facts.push(['to lift it', `tenantctl unblock ${tenant.id} --reason TEXT`])
     if (restriction.scope !== 'all' && status.mode === 'enforce') {
-      facts.push(['null sender', 'a tenth of its limits until then'])
+      facts.push(['null sender', 'a tenth of its limits, and one recipient a message, until then'])
     }
   }
   if (usage.probation) {

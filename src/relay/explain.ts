@@ -24,13 +24,14 @@ import {
 import {
   judge,
   standingOf,
+  takesOneRecipient,
   type Judgement,
   type SenderClass,
   type SenderStanding,
   type Situation,
 } from './judge'
 import { outcomeOf } from './outcome'
-import { formatReply, type Reply } from './reply'
+import { formatReply, REPLIES, type Reply } from './reply'
 
 /** A message that somebody might send: envelope and what the session shows of itself. */
 export interface Question {
@@ -156,6 +157,8 @@ function after({ steps }: Found, next: Found): Found {
   return { ...next, steps: [...steps, ...next.steps] }
 }
 
+const ONE_RECIPIENT = `the tenant is restricted: a tenth of the null sender’s limits counts, and a second recipient of the transaction gets ${formatReply(REPLIES.oneRecipient)}`
+
 /** RCPT: a recipient that is to be counted is decided in Redis. */
 async function explainRcpt(
   judgement: Judgement,
@@ -171,6 +174,10 @@ async function explainRcpt(
   const outcome = outcomeOf(result, sources.config)
   const counts = result.answer === 'CHARGED' || result.answer === 'HELD'
   const steps = [step('RCPT', chargeInWords(result, outcome))]
+  const sender = standingOf(envelopeDomain(parseEnvelope(question.from)), whose.snapshot)
+  if (takesOneRecipient(sender, whose.snapshot, sources.config)) {
+    steps.push(step('RCPT', ONE_RECIPIENT))
+  }
   return { verdict: counts ? 'charge' : outcome.verdict, reply: outcome.reply, steps }
 }
 

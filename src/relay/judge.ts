@@ -179,6 +179,19 @@ export function isRefusedForeign(sender: SenderStanding, config: Config): boolea
   return sender.class === 'foreign' && config.foreign.action === 'refuse'
 }
 
+/**
+ * Whether a transaction may have one recipient only, own ones aside: that of the null sender while the tenant is restricted.
+ * A bounce has one, and what an intruder sends as one has many.
+ */
+export function takesOneRecipient(
+  sender: SenderStanding,
+  snapshot: Snapshot,
+  config: Config,
+): boolean {
+  const isRestricted = sender.class === 'null' && snapshot.restricted !== undefined
+  return isRestricted && modeOf(snapshot, config) === 'enforce'
+}
+
 function namingCase(judgement: Refusal, { snapshot, config }: Situation): Judgement {
   if (!config.reply.case || !snapshot) return judgement
   return { ...judgement, reply: withCase(judgement.reply, snapshot.case) }

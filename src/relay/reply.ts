@@ -1,6 +1,6 @@
 /** An SMTP reply: RFC 5321 code, RFC 3463 enhanced status code, text. */
 export interface Reply {
-  readonly code: 451 | 550
+  readonly code: 451 | 452 | 550
   readonly subject: number
   readonly detail: number
   readonly text: string
@@ -35,6 +35,13 @@ export const REPLIES = {
     subject: 7,
     detail: 1,
     text: 'Too many recipients from the null sender. Try again later',
+  },
+  /** A second recipient from the null sender while the tenant is restricted. RFC 5321 §4.5.3.1.10. */
+  oneRecipient: {
+    code: 452,
+    subject: 5,
+    detail: 3,
+    text: 'Too many recipients',
   },
   /** A blocked connector: any sender. The text is Exchange Online's. */
   connectorBlocked: {

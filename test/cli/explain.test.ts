@@ -81,6 +81,23 @@ describe('tenantctl explain', () => {
     })
   })
 
+  it('the null sender of a restricted tenant: a tenth of its limits, one recipient a transaction', async () => {
+    const text = (await cli.run('explain', '--from', '', '--auth', 'joe@fabrikam.com')).out
+    assert.match(text, /passes, and is counted: 1 of 30 in 1h with this recipient/)
+    assert.match(text, /452 4\.5\.3 Too many recipients/)
+    const status = (await cli.json('status', 'fabrikam')) as StatusView
+    assert.deepEqual(
+      status.null.map(({ limit, remaining }) => [limit, remaining]),
+      [
+        [30, 30],
+        [150, 150],
+      ],
+    )
+    assert.match((await cli.run('status', 'fabrikam')).out, /null sender +a tenth of its limits/)
+    const other = (await cli.run('explain', '--from', '', '--cert', 'mail.contoso.com')).out
+    assert.doesNotMatch(other, /452/)
+  })
+
   it('a recipient of the tenant itself is not charged', async () => {
     const args = ['--from', 'ann@lure.example', '--ip', '192.0.2.7', '--to', 'bob@contoso.com']
     assert.equal(((await explain(...args)) as { verdict: string }).verdict, 'pass')

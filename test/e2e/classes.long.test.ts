@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
   CertificateAuthority,
+  formatMessage,
   newAddress,
   startHaraka,
   startRedis,
@@ -177,6 +178,72 @@ describe('null sender', () => {
       assert.equal(sent.delivered, true, String(sent.last))
     }
     assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 2 })
+  })
+
+  it('has one recipient a transaction while the tenant is restricted, own ones aside', async () => {
+    const tenant = await newTenant()
+    for (const on of [atMail, atRcpt]) await block(tenant, { on })
+    const own = [1, 2, 3].map((at) => `own${at}@${tenant.domain}`)
+    for (const on of [atMail, atRcpt]) {
+      const client = await tenant.connect({ on })
+      await client.mail('')
+      const to = [own[0]!, 'a@far.example', own[1]!, 'b@far.example', 'c@far.example', own[2]!]
+      const replies = []
+      for (const recipient of to) replies.push(await client.rcpt(recipient))
+      const expected = [1, 2, 3, 0, 0, 6].map((place, at) =>
+        place === 0 ? REPLY.oneRecipient : accepted(to[at]!),
+      )
+      assert.deepEqual(raws(replies), expected)
+      assert.equal((await client.data()).code, 354)
+      const text = formatMessage({ from: '', to: 'a@far.example', subject: tenant.id })
+      assert.equal((await client.message(text)).code, 250)
+      await client.quit()
+      const [message] = on.sink.messages().filter(({ subject }) => subject === tenant.id)
+      assert.deepEqual(message?.rcptTo, [own[0], 'a@far.example', own[1], own[2]])
+    }
+    assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 2 })
+  })
+
+  it('has one in each transaction of a session, and leaves its results', async () => {
+    const tenant = await newTenant({ nullLimits: '20/1h' })
+    await block(tenant)
+    const client = await tenant.connect()
+    for (let transaction = 0; transaction < 2; transaction++) {
+      await client.mail('')
+      assert.equal((await client.rcpt('a@far.example')).raw, accepted('a@far.example'))
+      assert.equal((await client.rcpt('b@far.example')).raw, REPLY.oneRecipient)
+      await client.rset()
+    }
+    await client.quit()
+    assert.deepEqual((await resultsOf(atMail, '', tenant.id))?.fail, ['deferred'])
+  })
+
+  it('has a tenth of its allowance while the tenant is restricted, and a 451 past it', async () => {
+    const tenant = await newTenant({ nullLimits: '20/1h' })
+    await block(tenant)
+    const replies = []
+    for (let at = 0; at < 3; at++) {
+      replies.push((await tenant.send({ from: '', to: 'a@far.example' })).last)
+    }
+    assert.deepEqual(
+      replies.map(({ code }) => code),
+      [250, 250, 451],
+    )
+    assert.equal(replies[2]!.raw, REPLY.nullSenderFull)
+    assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 2 })
+  })
+
+  it('may send to a group where no restriction is in force', async () => {
+    const tenant = await newTenant({ nullLimits: '20/1h' })
+    const to = ['a@far.example', 'b@far.example', 'c@far.example']
+    const ofGroup = { from: '', to, subject: tenant.id }
+    assert.deepEqual((await tenant.send(ofGroup)).accepted, to)
+    await block(tenant)
+    assert.deepEqual((await tenant.send(ofGroup, { on: braked })).accepted, to)
+    // Of mail that is not the null sender's nothing is said of one recipient.
+    const registered = { from: `ann@${tenant.domain}`, to, subject: tenant.id }
+    assert.deepEqual((await tenant.send(registered)).accepted, to)
+    assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 6 })
   })
 })
 

@@ -13,6 +13,7 @@ describe('replies', () => {
       blockedAll: '550 5.7.705 Access denied, tenant has exceeded threshold',
       deferred: '451 4.7.1 Too many recipients from unregistered domains. Try again later',
       nullSenderFull: '451 4.7.1 Too many recipients from the null sender. Try again later',
+      oneRecipient: '452 4.5.3 Too many recipients',
       connectorBlocked: '550 5.7.711 Access denied, bad inbound connector',
       foreign: '550 5.7.60 SMTP; Client does not have permissions to send as this sender',
       undecidable: '451 4.3.0 Service temporarily unavailable. Try again later',

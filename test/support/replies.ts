@@ -12,6 +12,7 @@ export const REPLY = {
   blockedAll: '550 5.7.705 Access denied, tenant has exceeded threshold\r\n',
   deferred: '451 4.7.1 Too many recipients from unregistered domains. Try again later\r\n',
   nullSenderFull: '451 4.7.1 Too many recipients from the null sender. Try again later\r\n',
+  oneRecipient: '452 4.5.3 Too many recipients\r\n',
   foreign: '550 5.7.60 SMTP; Client does not have permissions to send as this sender\r\n',
   connectorBlocked: '550 5.7.711 Access denied, bad inbound connector\r\n',
   undecidable: '451 4.3.0 Service temporarily unavailable. Try again later\r\n',
