@@ -49,6 +49,8 @@ export interface Usage {
   readonly wouldTrip: WouldTrip | undefined
   /** When unregistered mail would trip the tenant; `undefined`: not at this pace. */
   readonly forecast: Forecast | undefined
+  /** When proven forwards would. */
+  readonly forwardedForecast: Forecast | undefined
   /** `undefined`: none holds. */
   readonly probation: Probation | undefined
 }
@@ -72,15 +74,16 @@ export function decodeUsage(reply: readonly unknown[]): Usage {
     held: Number(held),
     null: windows('n'),
     wouldTrip: decodeWouldTrip(wouldTrip),
-    forecast: forecast(Number(at), restrictingRings(rows)),
+    forecast: forecast(Number(at), restrictingRings(rows, 'u')),
+    forwardedForecast: forecast(Number(at), restrictingRings(rows, 'f')),
     probation: decodeProbation(probation),
   }
 }
 
-/** Those of the windows of unregistered mail that do not only defer. */
-function restrictingRings(rows: readonly unknown[][]): Ring[] {
+/** Those of the windows of a meter that do not only defer. */
+function restrictingRings(rows: readonly unknown[][], of: 'u' | 'f'): Ring[] {
   return rows
-    .filter(([meter, , , defer]) => meter === 'u' && Number(defer) === 0)
+    .filter(([meter, , , defer]) => meter === of && Number(defer) === 0)
     .map((row) => {
       const [window = 0, limit = 0, , , newest = 0, ...pairs] = row.slice(1).map(Number)
       return { window, limit, newest, buckets: [...paired(pairs)] }

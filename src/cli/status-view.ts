@@ -1,6 +1,7 @@
 import { noSuchTenant } from '../errors'
 import { formatWindow } from '../allowance/limits'
 import { Ledger } from '../allowance/ledger'
+import type { Meter } from '../allowance/meter'
 import type { Forecast } from '../allowance/forecast'
 import type { Probation, Usage, WindowUsage } from '../allowance/usage'
 import type { Config } from '../config'
@@ -78,8 +79,16 @@ export interface StatusView {
   /** Recipients of messages that are on their way and may be forwards. */
   readonly held: number
   readonly forecast: ForecastView | null
+  readonly forwarded_forecast: ForecastView | null
   readonly probation: ProbationView | null
 }
+
+/** All meters, the one that decides first. */
+const METERS: readonly Meter[] = ['unregistered', 'forwarded', 'null']
+
+/** Those that can restrict a tenant. */
+export const FORECAST_METERS = ['unregistered', 'forwarded'] as const
+export type ForecastMeter = (typeof FORECAST_METERS)[number]
 
 /** Tenants asked for at a time. */
 const PIECE = 500
@@ -104,7 +113,7 @@ export class StatusReader {
     throw noSuchTenant(tenant.id)
   }
 
-  /** All that are still there, the most used first. */
+  /** All that are still there, those nearest a limit first. */
   async all(tenants: readonly Tenant[]): Promise<TenantStatus[]> {
     const statuses: TenantStatus[] = []
     for (const piece of pieces(tenants, PIECE)) {
@@ -137,9 +146,23 @@ export class StatusReader {
   }
 }
 
-/** The window of the `unregistered` meter with the highest share; `undefined`: unlimited. */
-export function fullestWindow({ usage }: TenantStatus): WindowUsage | undefined {
-  return usage.unregistered.toSorted((a, b) => shareOf(b) - shareOf(a))[0]
+/** A window, and the meter that it belongs to. */
+export interface MeterWindow {
+  readonly meter: Meter
+  readonly usage: WindowUsage
+}
+
+/**
+ * The window that is nearest its limit, of all meters; where none has anything, that of unregistered mail. `undefined`:
+ * that is unlimited.
+ */
+export function fullestWindow({ usage }: TenantStatus): MeterWindow | undefined {
+  const windows = METERS.flatMap((meter) =>
+    (usage[meter] ?? []).map((each) => ({ meter, usage: each })),
+  )
+  const [fullest] = windows.toSorted((a, b) => shareOf(b.usage) - shareOf(a.usage))
+  const isEmpty = fullest?.meter !== 'unregistered' && fullest?.usage.used === 0
+  return isEmpty ? undefined : fullest
 }
 
 /** `used` as a share of `limit`; of a limit of 0, anything is all of it. */
@@ -148,20 +171,33 @@ export function shareOf({ used, limit }: WindowUsage): number {
   return used / limit
 }
 
-/** When unregistered mail would restrict the tenant at this pace; `undefined`: it would not, or has done so. */
-export function forecastOf({ mode, restriction, usage }: TenantStatus): Forecast | undefined {
-  const { forecast } = usage
+/** When a meter would restrict the tenant at this pace; `undefined`: it would not, or has done so. */
+export function forecastOf(
+  { mode, restriction, usage }: TenantStatus,
+  meter: ForecastMeter,
+): Forecast | undefined {
+  const forecast = meter === 'forwarded' ? usage.forwardedForecast : usage.forecast
   if (!forecast || restriction || mode === 'off') return undefined
   // In monitor, charges go on past the limit.
-  const passed = usage.unregistered.some(
+  const passed = usage[meter]?.some(
     ({ window, used, limit }) => window === forecast.window && used > limit,
   )
   return mode === 'monitor' && passed ? undefined : forecast
 }
 
+/** The sooner one of these. */
+export function firstForecastOf(status: TenantStatus): Forecast | undefined {
+  return FORECAST_METERS.map((meter) => forecastOf(status, meter))
+    .filter((forecast) => forecast !== undefined)
+    .sort((a, b) => a.at - b.at)[0]
+}
+
 export function statusView(status: TenantStatus): StatusView {
   const { tenant, mode, restriction, usage } = status
-  const forecast = forecastOf(status)
+  const forecastOn = (meter: ForecastMeter): ForecastView | null => {
+    const forecast = forecastOf(status, meter)
+    return forecast ? forecastView(forecast, usage.at) : null
+  }
   return {
     tenant: tenant.id,
     mode,
@@ -171,7 +207,8 @@ export function statusView(status: TenantStatus): StatusView {
     null: usage.null.map(windowView),
     forwarded: usage.forwarded?.map(windowView) ?? null,
     held: usage.held,
-    forecast: forecast ? forecastView(forecast, usage.at) : null,
+    forecast: forecastOn('unregistered'),
+    forwarded_forecast: forecastOn('forwarded'),
     probation: usage.probation ? probationView(usage.probation) : null,
   }
 }
@@ -197,7 +234,7 @@ function parseLift(record: string | null): Lift | undefined {
 
 function highestShare(status: TenantStatus): number {
   const fullest = fullestWindow(status)
-  return fullest ? shareOf(fullest) : 0
+  return fullest ? shareOf(fullest.usage) : 0
 }
 
 function compare(a: string, b: string): number {

@@ -11,6 +11,8 @@ import { shortTime } from '../time'
 import { describeTrigger } from '../restriction/trigger'
 import { NO_TENANT } from './statuses'
 import {
+  firstForecastOf,
+  FORECAST_METERS,
   forecastOf,
   fullestWindow,
   shareOf,
@@ -36,6 +38,7 @@ const FIELDS = [
   'held: recipients of messages that are on their way and may be forwards',
   'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
   '  mail goes on at the pace of the last ten minutes; in monitor, when it would be',
+  'forwarded_forecast: the same for proven forwards',
   'probation: null, or {limits, until, case}: the allowance that holds after a lift',
 ]
 
@@ -43,7 +46,7 @@ const FIELDS = [
 export function addStatusCommand(program: Command, io: Io): void {
   const command = program
     .command('status')
-    .description('the meters: of all tenants, the most used first, or of one in full')
+    .description('the meters: of all tenants, those nearest a limit first, or of one in full')
     .argument('[tenant]')
     .action(async (id: string | undefined, _options: object, self: Command) => {
       const context = contextOf(io, self)
@@ -72,17 +75,17 @@ export function addStatusCommand(program: Command, io: Io): void {
 
 function printAll(out: Output, statuses: readonly TenantStatus[]): void {
   out.table(
-    ['TENANT', 'MODE', 'RESTRICTED', 'WINDOW', 'USED', 'LIMIT', 'PERCENT', 'AT THIS PACE'],
+    ['TENANT', 'MODE', 'RESTRICTED', 'METER', 'WINDOW', 'USED', 'LIMIT', 'PERCENT', 'AT THIS PACE'],
     statuses.map((status) => {
       const fullest = fullestWindow(status)
-      const forecast = forecastOf(status)
+      const forecast = firstForecastOf(status)
       return [
         status.tenant.id,
         status.mode,
         status.restriction ? { text: status.restriction.scope, tone: 'bad' as const } : 'no',
         ...(fullest
-          ? [formatWindow(fullest.window), ...numbers(fullest)]
-          : ['unlimited', '', '', '']),
+          ? [fullest.meter, formatWindow(fullest.usage.window), ...numbers(fullest.usage)]
+          : ['unregistered', 'unlimited', '', '', '']),
         { text: forecast ? restrictedIn(status, forecast) : '', tone: 'warn' as const },
       ]
     }),
@@ -132,10 +135,12 @@ function printOne(out: Output, status: TenantStatus): void {
   if (usage.held > 0) {
     facts.push(['on their way', `${usage.held} recipients of messages that may be forwards`])
   }
-  const forecast = forecastOf(status)
-  if (forecast) {
+  for (const meter of FORECAST_METERS) {
+    const forecast = forecastOf(status, meter)
+    if (!forecast) continue
     const { limit, window, at } = forecast
-    const reached = `${limit} in ${formatWindow(window)} by ${shortTime(at)}`
+    const what = meter === 'forwarded' ? ' forwards' : ''
+    const reached = `${limit}${what} in ${formatWindow(window)} by ${shortTime(at)}`
     facts.push([
       'at this pace',
       { text: `${restrictedIn(status, forecast)}: ${reached}`, tone: 'warn' },

@@ -29,6 +29,7 @@ describe('usage', () => {
       null: [],
       wouldTrip: undefined,
       forecast: undefined,
+      forwardedForecast: undefined,
       probation: undefined,
     })
     assert.deepEqual(await allowance.everything(), before)

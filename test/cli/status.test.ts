@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
-import { charge } from './charging'
+import { charge, chargeForward } from './charging'
 import type { StatusView } from '../../src/cli/status-view'
 import { Cli } from './cli'
 
@@ -35,6 +35,7 @@ describe('tenantctl status', () => {
         { window: '1d', limit: 1500, defer: false, used: 0, remaining: 1500 },
       ],
       forecast: null,
+      forwarded_forecast: null,
       probation: null,
     })
   })
@@ -119,6 +120,51 @@ describe('tenantctl status', () => {
     assert.match(cleared.out, /^last lifted +\S+Z by ann: seen it$/m)
   })
 
+  it('lists first who is nearest a limit, on whichever meter that is', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given(
+      'tenant add adatum --limits 10/1h',
+      'tenant add contoso --limits 100/1h --forwarded-limits 4/1h',
+      'tenant add fabrikam --limits unlimited --null-limits 2/1h',
+      'tenant add tailspin --limits 100/1h',
+    )
+    await charge(redis, cli, 'adatum')
+    for (let sent = 0; sent < 3; sent++) await chargeForward(redis, cli, 'contoso')
+    await charge(redis, cli, 'fabrikam', 'null')
+    const list = (await cli.json('status')) as { tenant: string }[]
+    assert.deepEqual(
+      list.map(({ tenant }) => tenant),
+      ['contoso', 'fabrikam', 'adatum', 'tailspin'],
+    )
+    const { out } = await cli.run('status')
+    assert.match(out, /^contoso +enforce +no +forwarded +1h +3 +4 +75 %/m)
+    assert.match(out, /^fabrikam +enforce +no +null +1h +1 +2 +50 %$/m)
+    assert.match(out, /^adatum +enforce +no +unregistered +1h +1 +10 +10 %$/m)
+    assert.match(out, /^tailspin +enforce +no +unregistered +1h +0 +100 +0 %$/m)
+  })
+
+  it('tells when forwards restrict a tenant at this pace', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add school --forwarded-limits 8/1h')
+    await cli.run('tenant', 'add', 'deferred', '--forwarded-limits', '8/1h defer')
+    for (let sent = 0; sent < 7; sent++) {
+      await chargeForward(redis, cli, 'school')
+      await chargeForward(redis, cli, 'deferred')
+    }
+    const { forecast, forwarded_forecast } = (await cli.json('status', 'school')) as StatusView
+    assert.equal(forecast, null)
+    assert.deepEqual([forwarded_forecast?.window, forwarded_forecast?.limit], ['1h', 8])
+    const deferred = (await cli.json('status', 'deferred')) as StatusView
+    assert.equal(deferred.forwarded_forecast, null)
+    const one = await cli.run('status', 'school')
+    assert.match(one.out, /^at this pace +restricted in \dm: 8 forwards in 1h by \S+Z$/m)
+    const all = await cli.run('status')
+    assert.match(all.out, /^school +enforce +no +forwarded +1h +7 +8 +87 % {2}restricted in \dm$/m)
+    for (let sent = 0; sent < 2; sent++) await chargeForward(redis, cli, 'school')
+    const after = (await cli.json('status', 'school')) as StatusView
+    assert.deepEqual([after.restricted, after.forwarded_forecast], [true, null])
+  })
+
   it('lists all tenants, the most used first', async () => {
     const cli = new Cli(redis.url)
     assert.deepEqual(await cli.json('status'), [])
@@ -145,15 +191,16 @@ describe('tenantctl status', () => {
       'forwarded',
       'held',
       'forecast',
+      'forwarded_forecast',
       'probation',
     ])
     const { out } = await cli.run('status')
     assert.match(
       out,
-      /^TENANT +MODE +RESTRICTED +WINDOW +USED +LIMIT +PERCENT +AT THIS PACE\nfabrikam /,
+      /^TENANT +MODE +RESTRICTED +METER +WINDOW +USED +LIMIT +PERCENT +AT THIS PACE\nfabrikam /,
     )
-    assert.match(out, /^fabrikam +enforce +no +1h +1 +2 +50 %$/m)
-    assert.match(out, /^adatum +enforce +no +unlimited$/m)
+    assert.match(out, /^fabrikam +enforce +no +unregistered +1h +1 +2 +50 %$/m)
+    assert.match(out, /^adatum +enforce +no +unregistered +unlimited$/m)
   })
 
   it('tells when a tenant is restricted at this pace, until it is', async () => {
@@ -185,9 +232,9 @@ describe('tenantctl status', () => {
       ['contoso', 'monitored'],
     )
     const { out } = await cli.run('status')
-    assert.match(out, /^contoso +enforce +no +1h +7 +8 +87 % {2}restricted in 2m$/m)
+    assert.match(out, /^contoso +enforce +no +unregistered +1h +7 +8 +87 % {2}restricted in 2m$/m)
     assert.match(out, /^monitored .* {2}would be restricted in 2m$/m)
-    assert.match(out, /^slow +enforce +no +1h +7 +800 +0 %$/m)
+    assert.match(out, /^slow +enforce +no +unregistered +1h +7 +800 +0 %$/m)
     const one = await cli.run('status', 'contoso')
     assert.match(one.out, /^at this pace +restricted in 2m: 8 in 1h by \S+Z$/m)
     for (let sent = 0; sent < 2; sent++) {
