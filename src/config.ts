@@ -122,6 +122,7 @@ export interface UnusualSettings {
   readonly volume: number
   /** Registered recipients in an hour after a restriction, as a multiple of the same. */
   readonly registeredVolume: number
+  readonly nullVolume: number
   /** Unregistered recipients in 24 hours through a connector that is new, or just changed, on top of what is usual. */
   readonly newConnector: number
   /** The same from addresses, or AUTH users, that are new. */
@@ -191,6 +192,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'domains',
     'volume',
     'registered_volume',
+    'null_volume',
     'new_connector',
     'new_source',
     'steady',
@@ -319,6 +321,7 @@ export function parseConfig(raw: RawIni, directory: string, owner = ROOT): Parse
       domains: read('unusual', 'domains', 20, integer(0, 100)),
       volume: read('unusual', 'volume', 5, integer(0, 1000)),
       registeredVolume: read('unusual', 'registered_volume', 3, integer(0, 1000)),
+      nullVolume: read('unusual', 'null_volume', 5, integer(0, 1000)),
       newConnector: read('unusual', 'new_connector', 50, integer(0, 1_000_000)),
       newSource: read('unusual', 'new_source', 50, integer(0, 1_000_000)),
       steady: read('unusual', 'steady', 60, integer(0, 100)),

@@ -49,9 +49,10 @@ export class Batch {
     return this.sources.entries + this.samples.size + more
   }
 
-  /** Whether there is anything that a person may want to look at. */
+  /** Whether there is anything that a person, or a rule of unusual mail, may want to look at. */
   get isOfInterest(): boolean {
-    return this.sources.rows.size > 0 || (this.headerFroms?.mismatched ?? 0) > 0
+    const isMismatched = (this.headerFroms?.mismatched ?? 0) > 0
+    return this.sources.rows.size > 0 || isMismatched || this.nulls !== undefined
   }
 
   addRegistered(outcome: Outcome): void {

@@ -130,7 +130,7 @@ export class ReportReader {
     )
   }
 
-  /** The tenants that have had mail that is told apart by source since then, in the order of their ids. */
+  /** The tenants that have had other mail than registered since then, in the order of their ids. */
   async reported(since: number): Promise<string[]> {
     const last = await scanSortedSet(this.store, this.store.keys.reported)
     return [...last].flatMap(([tenant, time]) => (time >= since ? [tenant] : [])).sort()

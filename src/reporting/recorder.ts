@@ -88,7 +88,7 @@ export class Recorder {
   }
 
   /**
-   * Puts tenants into the index of those that have had unregistered mail, each with the server time.
+   * Puts tenants into the index of those that have had other mail than registered, each with the server time.
    *
    * @throws where Redis gave no answer: doing it again is safe.
    */

@@ -45,7 +45,7 @@ export class LookOut implements Task {
   }
 
   /**
-   * Looks at the tenants that had unregistered mail since the last run, or were restricted lately, and at those for which
+   * Looks at the tenants that had other mail than registered since the last run, or were restricted lately, and at those for which
    * a rule holds. Several processes may do it at once.
    *
    * @throws where Redis gave no answer: then the next run goes on.

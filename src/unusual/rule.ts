@@ -7,6 +7,7 @@ export type RuleName =
   | 'domains'
   | 'volume'
   | 'registered_volume'
+  | 'null_volume'
   | 'new_connector'
   | 'new_source'
   | 'steady'

@@ -5,6 +5,7 @@ import { headerFrom } from './header-from'
 import type { History } from './history'
 import { newConnector } from './new-connector'
 import { newSource } from './new-source'
+import { nullVolume } from './null-volume'
 import { quietDays } from './quiet-days'
 import { registeredVolume } from './registered-volume'
 import type { Rule, RuleName, Sighting } from './rule'
@@ -17,6 +18,7 @@ export const RULES: readonly Rule[] = [
   domains,
   volume,
   registeredVolume,
+  nullVolume,
   newConnector,
   newSource,
   steady,

@@ -1,7 +1,9 @@
 import { isoTime } from '../time'
+import type { SenderClass } from '../relay/judge'
 import type { HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import { sumBy } from '../reporting/sum'
+import type { History } from './history'
 import { Hourly, missedHours, UNREGISTERED } from './hourly'
 import type { Rule } from './rule'
 import { BASELINE, lastDay } from './span'
@@ -11,18 +13,12 @@ import { clock, recipients } from './words'
 export const volume: Rule = {
   name: 'volume',
   needs: () => BASELINE,
-  look({ now, knownSince, hours, rows }, settings) {
-    if (settings.volume === 0) return undefined
-    const sent = new Hourly(hours, UNREGISTERED)
-    const unusual = lastDay(now)
-      .filter((hour) => knownSince <= hour - BASELINE)
-      .map((hour) => ({ hour, count: sent.in(hour), busiest: sent.busiestHour(hour) }))
-      .filter((each) => isJump(each, hours, settings.least, settings.volume))
-    const worst = unusual.sort((a, b) => b.count - a.count)[0]
+  look(history, settings) {
+    const worst = worstJump(history, UNREGISTERED, settings.least, settings.volume)
     if (!worst) return undefined
     const { hour, count, busiest } = worst
     const [most] = sumBy(
-      rows.filter(({ at, domain }) => at === hour && domain !== OTHER && domain !== ''),
+      history.rows.filter(({ at, domain }) => at === hour && domain !== OTHER && domain !== ''),
       'domain',
     ).sort((a, b) => b.counts.accepted - a.counts.accepted)
     const top = most && most.counts.accepted * 2 >= count ? most : undefined
@@ -43,6 +39,26 @@ interface Beside {
   readonly hour: number
   readonly count: number
   readonly busiest: number
+}
+
+/**
+ * The hour of the last 24 with the most recipients of those that had much more than usual.
+ *
+ * @param times what the busiest hour had; 0: nothing is looked for.
+ */
+export function worstJump(
+  { now, knownSince, hours }: History,
+  classes: readonly SenderClass[],
+  least: number,
+  times: number,
+): Beside | undefined {
+  if (times === 0) return undefined
+  const sent = new Hourly(hours, classes)
+  return lastDay(now)
+    .filter((hour) => knownSince <= hour - BASELINE)
+    .map((hour) => ({ hour, count: sent.in(hour), busiest: sent.busiestHour(hour) }))
+    .filter((each) => isJump(each, hours, least, times))
+    .sort((a, b) => b.count - a.count)[0]
 }
 
 /**

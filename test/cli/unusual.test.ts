@@ -114,6 +114,7 @@ describe('tenantctl unusual', () => {
         ['domains', 7],
         ['volume', 7],
         ['registered_volume', 7],
+        ['null_volume', 7],
         ['new_connector', 7],
         ['new_source', 8],
         ['steady', 8],

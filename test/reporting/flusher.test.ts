@@ -213,14 +213,17 @@ describe('flushes of one tenant', () => {
 })
 
 describe('the index of tenants', () => {
-  it('names those that have had unregistered mail, and no others', async () => {
-    await reports.site.registry.addTenant('fabrikam', {}, 'test')
+  it('names those that have had unregistered mail or bounces, and no others', async () => {
+    for (const id of ['fabrikam', 'tailspin']) {
+      await reports.site.registry.addTenant(id, {}, 'test')
+    }
+    tally.batchOf('tailspin')!.addNull(ACCEPTED)
     tally.batchOf('fabrikam')!.addRegistered(ACCEPTED)
     tally.batchOf('gone')!.addSource(SOURCE, 'u', ACCEPTED)
     tally.unattributed!.add({ ip: '192.0.2.9', user: '', certificate: '' }, ACCEPTED)
     count()
     await flusher.flush()
-    assert.deepEqual(await indexed(), ['contoso'])
+    assert.deepEqual((await indexed()).sort(), ['contoso', 'tailspin'])
     await flusher.flush()
     assert.equal(indexings, 1)
   })

@@ -175,7 +175,7 @@ export async function play(
   }
   const last = Math.max(
     0,
-    ...moved.filter((mail) => isSourceClass(classOf(mail))).map(({ at }) => at),
+    ...moved.filter((mail) => classOf(mail) !== 'registered').map(({ at }) => at),
     ...looked.filter(({ mismatched }) => mismatched).map(({ at }) => at),
   )
   if (last > 0) writes.push(client.zadd(keys.reported, last, tenant))

@@ -17,6 +17,15 @@ function school(): Scenario {
   return new Scenario().routine({ days: days(0, 40) }).connector('mx', { addedAt: NOW - 400 * DAY })
 }
 
+/** Twelve bounces in each hour of 40 days. */
+function bouncing(scenario: Scenario): Scenario {
+  const hours = days(0, 40).flatMap((day) =>
+    Array.from({ length: 24 }, (_, hour) => TODAY - day * DAY + hour * HOUR),
+  )
+  const sent = hours.filter((at) => at < NOW)
+  return scenario.send(...sent.map((at): Mail => ({ at, accepted: 12, class: 'null' })))
+}
+
 /** `count` mails to one recipient each, spread evenly over the hours from `from` on. */
 function spread(count: number, from: number, hours: number, mail: Partial<Mail> = {}): Mail[] {
   return Array.from({ length: count }, (_, at) => ({
@@ -97,6 +106,22 @@ export const takeovers: readonly Takeover[] = [
       scenario.restrictedAt.push(TODAY + 14 * HOUR + 5 * 60_000)
       return scenario.send({ at: TODAY + 14 * HOUR, accepted: 500, class: 'registered' })
     },
+  },
+  {
+    name: 'an intruder who sends as a bounce what is none',
+    rule: 'null_volume',
+    also: [],
+    words:
+      '242 recipients of mail with the null sender in the hour from 14:00 UTC; the busiest hour of the seven days before had 12',
+    build: () => bouncing(school()).send({ at: TODAY + 14 * HOUR, accepted: 230, class: 'null' }),
+  },
+  {
+    name: 'the same of a restricted tenant that has sent no bounces before',
+    rule: 'null_volume',
+    also: [],
+    words:
+      '30 recipients of mail with the null sender in the hour from 14:00 UTC; there were none in the seven days before',
+    build: () => school().send({ at: TODAY + 14 * HOUR, accepted: 30, class: 'null' }),
   },
   {
     name: 'a connector of the intruder',
@@ -211,6 +236,14 @@ export const innocents: readonly { name: string; build: () => Scenario }[] = [
   {
     name: 'a newsletter from a registered domain',
     build: () => school().send({ at: NOW - HOUR, accepted: 20_000, class: 'registered' }),
+  },
+  {
+    name: 'a newsletter to a tenant many of whose people are absent',
+    build: () => bouncing(school()).send({ at: NOW - HOUR, accepted: 40, class: 'null' }),
+  },
+  {
+    name: 'a few bounces of a tenant that never had any',
+    build: () => school().send({ at: NOW - HOUR, accepted: 19, class: 'null' }),
   },
   {
     name: 'the newsletter of each week, an hour after a restriction',
