@@ -7,7 +7,7 @@ import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { parseReply, type ChargeReply, type ChargeResult } from './charge-answer'
 import { formatLimits, type Limits } from './limits'
-import type { Meter } from './meter'
+import { namedMeter, type Meter } from './meter'
 import { decodeUsage, type Usage } from './usage'
 
 export type { Meter }
@@ -43,11 +43,13 @@ export function usageArguments({ limits, nullLimits, override, mode }: UsageDefa
   return [formatLimits(limits), formatLimits(nullLimits), override ?? '', mode]
 }
 
-/** One recipient to be counted. */
+/** A recipient to be counted, or several at once: all of them or none. */
 export interface Charge extends Circumstances {
   /** Forwards are counted when their message is there: see {@link Settlement}. */
   readonly meter: Exclude<Meter, 'forwarded'>
   readonly ordinal: number
+  /** The ordinal of the last one, where there are several. */
+  readonly last?: number | undefined
   /** The token of the list of accepted domains by which the sender was found unregistered. */
   readonly domainsToken: string
 }
@@ -67,11 +69,16 @@ interface Circumstances {
   readonly ip: string
 }
 
-/** All recipients of a message that is there, to be counted at once. */
+/** All recipients of a message that is there, to be counted at once: all of them or none. */
 export interface Settlement extends Circumstances {
   /** What the message is taken for: `forwarded` counts as unregistered where its signatures have proven enough. */
-  readonly meter: Exclude<Meter, 'null'>
+  readonly meter: Meter
   readonly ordinals: readonly number[]
+  /**
+   * So many recipients of a message that has been taken already: they are counted under the only ordinal, whatever the
+   * limits, may restrict the tenant, and are never given back.
+   */
+  readonly taken?: number
   /** With `forwarded`: nothing is counted where it would have to count as unregistered. */
   readonly provenOnly?: boolean
   /** What proves a forward: hashes of signatures. Each proves five recipients in the longest window. */
@@ -81,7 +88,7 @@ export interface Settlement extends Circumstances {
 /** What became of a {@link Settlement}. */
 export interface SettlementResult extends ChargeResult {
   /** The meter that decided. */
-  readonly meter: Exclude<Meter, 'null'>
+  readonly meter: Meter
   /** The signatures have proven as many recipients as they may. */
   readonly exhausted: boolean
 }
@@ -105,8 +112,8 @@ export class Ledger {
   }
 
   /**
-   * Counts one recipient, or says why not. Calling it again for the same recipient changes nothing and gives the
-   * same answer.
+   * Counts a recipient, or several, or says why not. Calling it again for the same recipients changes nothing and gives
+   * the same answer.
    *
    * @throws where Redis gave no answer: whether the recipient was counted is unknown then, and {@link refund} settles it.
    */
@@ -251,7 +258,7 @@ export class Ledger {
       keys.receipt(tenant, charge.transaction),
     ]
     const args = [
-      charge.ordinal,
+      charge.last === undefined ? charge.ordinal : `${charge.ordinal}-${charge.last}`,
       typeof notAfter === 'number' ? Math.ceil(notAfter) : notAfter,
       charge.domainsToken,
       this.settingsOf(defaults)[charge.meter],
@@ -291,7 +298,7 @@ export class Ledger {
       ...signatures.map((each) => keys.signature(tenant, each)),
     ]
     const args = [
-      settlement.ordinals.join(','),
+      settlement.ordinals.join(',') + (settlement.taken ? `*${settlement.taken}` : ''),
       notAfter,
       this.settingsOf(defaults)[settlement.provenOnly === true ? 'provenOnly' : meter],
       `${settlement.domain}\t${settlement.connector}\t${settlement.ip}`,
@@ -302,7 +309,7 @@ export class Ledger {
     const [text, counted, exhausted] = reply
     return {
       ...this.read(text).result,
-      meter: counted === 'f' ? 'forwarded' : 'unregistered',
+      meter: namedMeter(counted) ?? 'unregistered',
       exhausted: Number(exhausted) === 1,
     }
   }

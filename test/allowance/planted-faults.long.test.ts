@@ -130,7 +130,20 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
     "keep_receipt('TRIPPED', over, ask.generation, '-')",
     '',
   ),
-  fault('not-after ignored', CHARGE, 'not dry and now > tonumber(ARGV[2])', 'false'),
+  fault('several that count as one', CHARGE, 'recipients = recipients', 'recipients = 1'),
+  fault(
+    'several of which one has a receipt',
+    CHARGE,
+    'keep_receipts(ordinals,',
+    'keep_receipts({ ordinal },',
+  ),
+  fault(
+    'several that are charged though one was given back',
+    CHARGE,
+    'tripped = tripped or each',
+    'tripped = tripped',
+  ),
+  fault('not-after ignored', CHARGE, 'tripped or now > tonumber(ARGV[2])', 'tripped'),
   fault(
     'a settled recipient that is charged',
     CHARGE,
@@ -227,13 +240,13 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'a refund that can be repeated',
     REFUND,
-    'if charged_under or not entry then',
-    'if not entry then',
+    'if charged_under or not (entry or tripped) then',
+    'if not (entry or tripped) then',
   ),
   fault(
     'a refund that leaves what is on its way unsettled',
     REFUND,
-    'if charged_under or not entry then',
+    'if charged_under or not (entry or tripped) then',
     'if charged_under then',
   ),
   fault(

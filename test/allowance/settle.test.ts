@@ -192,6 +192,41 @@ describe('a message that is there', () => {
     assert.deepEqual(await allowance.used(), [0])
   })
 
+  it('leaves one receipt where it trips, whatever comes afterwards', async () => {
+    const allowance = await Allowance.create({ limits: '3/1h' })
+    const many = new Held(allowance)
+    many.ordinals.push(...Array.from({ length: 80_000 }, (_, at) => at + 1))
+    const first = await many.settle({ meter: 'unregistered' })
+    assert.deepEqual([first.answer, first.used, first.limit], ['TRIPPED', 0, 3])
+    const { client, keys } = allowance.store
+    const receipts = (): Promise<number> => client.hlen(keys.receipt('contoso', many.transaction))
+    assert.equal(await receipts(), 1)
+    assert.equal(await many.refund(), 0)
+    assert.equal(await receipts(), 1)
+    assert.deepEqual(await many.settle({ meter: 'unregistered' }), first)
+    const late = await allowance.charge({ transaction: many.transaction, ordinal: 80_001 })
+    assert.equal(late.answer, 'EXPIRED')
+    await allowance.lift()
+    assert.deepEqual(await many.settle({ meter: 'unregistered' }), { ...first, case: '' })
+    assert.deepEqual(await allowance.used(), [0])
+    assert.equal(await allowance.restriction(), undefined)
+  })
+
+  it('gives the same answer when it trips again, by the meter that it tripped by', async () => {
+    const allowance = await Allowance.create({ limits: '3/1h', forwardedLimits: '99/1h' })
+    const signatures = ['s1']
+    await (await Held.of(allowance, 5)).settle({ signatures })
+    const used = await Held.of(allowance, 4)
+    const first = await used.settle({ signatures })
+    assert.deepEqual(
+      [first.answer, first.meter, first.exhausted],
+      ['TRIPPED', 'unregistered', true],
+    )
+    assert.deepEqual(await used.settle({ signatures }), first)
+    assert.equal(await used.refund(signatures), 0)
+    assert.equal((await allowance.usage()).held, 0)
+  })
+
   it('of a restricted tenant is refused, and a forward only where that is wanted', async () => {
     const allowance = await Allowance.create(FORWARDS)
     const [first, second] = [await Held.of(allowance, 1), await Held.of(allowance, 1)]
@@ -298,6 +333,88 @@ describe('a message that is a forward or nothing', () => {
       ...{ unregistered: [0], forwarded: [5], held: 0 },
     })
     assert.equal(await allowance.restriction(), undefined)
+  })
+})
+
+describe('recipients that have been taken already', () => {
+  const taken = (
+    { ledger }: Allowance,
+    recipients: number,
+    facts: Partial<Settlement> = {},
+  ): Promise<SettlementResult> =>
+    ledger.settle(
+      {
+        ...{ tenant: 'contoso', transaction: 'F9.1', ordinals: [7], taken: recipients },
+        ...{ meter: 'unregistered', signatures: [] },
+        ...{ domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1', ...facts },
+      },
+      DEFAULTS,
+    )
+
+  it('count past the limit, restrict the tenant, and are given back by nothing', async () => {
+    const allowance = await Allowance.create({ limits: '3/1h, 9/1d' })
+    const first = await taken(allowance, 5)
+    assert.deepEqual([first.answer, first.used, first.limit], ['TRIPPED', 0, 3])
+    assert.deepEqual(await allowance.used(), [5, 5])
+    assert.equal(
+      (await allowance.restriction())?.reason,
+      'allowance of 3/1h exceeded by 5 recipients that another plugin accepted or added',
+    )
+    assert.deepEqual(await taken(allowance, 5), first)
+    await allowance.ledger.refund('contoso', 'F9.1', [7])
+    assert.deepEqual(await allowance.used(), [5, 5])
+    // A restriction, or one of all mail, lets them not go uncounted.
+    for (const scope of ['unregistered', 'all'] as const) {
+      await allowance.block(scope)
+      const { answer } = await taken(allowance, 1, { transaction: `F9.${scope}` })
+      assert.equal(answer, 'CHARGED', scope)
+    }
+    assert.deepEqual(await allowance.used(), [7, 7])
+  })
+
+  it('restrict nobody by a limit of 0, one that defers, in monitor, or as mail of the null sender', async () => {
+    const unrestricting = [
+      [{ limits: '0/1h' }, 'unregistered'],
+      [{ limits: '1/1h defer' }, 'unregistered'],
+      [{ limits: '1/1h', mode: 'monitor' }, 'unregistered'],
+      [{ nullLimits: '1/1h' }, 'null'],
+    ] as const
+    for (const [settings, meter] of unrestricting) {
+      const allowance = await Allowance.create(settings)
+      assert.equal((await taken(allowance, 2, { meter, domain: '' })).answer, 'CHARGED')
+      const usage = await allowance.usage()
+      assert.deepEqual(
+        usage[meter].map(({ used }) => used),
+        [2],
+      )
+      assert.equal(await allowance.restriction(), undefined)
+    }
+  })
+})
+
+describe('several recipients at once', () => {
+  it('are charged all or none, and each is given back once', async () => {
+    const allowance = await Allowance.create({ limits: '5/1h' })
+    const charge = (ordinal: number, last: number): ReturnType<Allowance['charge']> =>
+      allowance.charge({ transaction: 'F8.1', ordinal, last })
+    const first = await charge(1, 4)
+    assert.deepEqual([first.answer, first.used], ['CHARGED', 4])
+    assert.deepEqual((await charge(1, 4)).used, 4)
+    assert.equal(await allowance.ledger.refund('contoso', 'F8.1', [2, 3]), 2)
+    assert.equal(await allowance.ledger.refund('contoso', 'F8.1', [1, 2, 3, 4]), 2)
+    assert.deepEqual(await allowance.used(), [0])
+    assert.equal((await charge(5, 10)).answer, 'TRIPPED')
+    assert.deepEqual(await allowance.used(), [0])
+    assert.equal(
+      (await allowance.restriction())?.reason,
+      'allowance of 5/1h exceeded by an address that stands for 6 recipients',
+    )
+  })
+
+  it('may be thousands', async () => {
+    const allowance = await Allowance.create({ limits: '20000/1h' })
+    const { answer, used } = await allowance.charge({ ordinal: 1, last: 9000 })
+    assert.deepEqual([answer, used], ['CHARGED', 9000])
   })
 })
 

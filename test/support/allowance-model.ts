@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charge, Meter, Settlement, SettlementResult } from '../../src/allowance/ledger'
+import type { Charge, Meter, SettlementResult } from '../../src/allowance/ledger'
 import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
 import type { Scope } from '../../src/restriction/restriction'
 import type { Mode } from '../../src/mode'
@@ -70,7 +70,7 @@ export type ModelEvent =
   | { readonly kind: 'lifted' }
 
 /** The meters that can restrict a tenant. */
-type CountedMeter = Settlement['meter']
+type CountedMeter = Exclude<Meter, 'null'>
 
 /** What a settlement is answered. */
 export type ModelSettlement = ModelAnswer & Pick<SettlementResult, 'meter' | 'exhausted'>
@@ -122,6 +122,8 @@ export class ModelTenant {
   /** By meter and window. */
   private readonly windowTimes = new Map<string, WindowTime>()
   private readonly receipts: Map<string, Receipt>
+  /** By transaction: what a message was answered that has tripped. */
+  private readonly trips: Map<string, ModelSettlement>
   private accepted:
     | {
         readonly meter: Meter
@@ -139,6 +141,7 @@ export class ModelTenant {
   ) {
     this.limits = { unregistered: parseLimits(limits), null: parseLimits(limits) }
     this.receipts = predecessor?.receipts ?? new Map<string, Receipt>()
+    this.trips = predecessor?.trips ?? new Map<string, ModelSettlement>()
     this.proven = predecessor?.proven ?? new Map<string, number>()
   }
 
@@ -224,8 +227,9 @@ export class ModelTenant {
     return restricted !== undefined || wouldTrip ? 'lifted' : 'ended'
   }
 
-  charge(now: number, key: string, meter: Charge['meter'], late: boolean): ModelAnswer {
-    return this.told(now, meter, () => this.answer(now, key, meter, late))
+  /** @param keys one recipient, or several that are charged all or none. */
+  charge(now: number, keys: readonly string[], meter: Charge['meter'], late: boolean): ModelAnswer {
+    return this.told(now, meter, () => this.answer(now, keys, meter, late))
   }
 
   /** All recipients of a message that is there. */
@@ -237,6 +241,8 @@ export class ModelTenant {
     late: boolean,
   ): ModelSettlement {
     this.accepted = undefined
+    const trip = this.trips.get(transactionOf(keys[0]!))
+    if (trip) return trip
     const left = keys.filter((key) => {
       const receipt = this.receipts.get(key)
       return !receipt || receipt.answer.answer === 'HELD'
@@ -266,12 +272,53 @@ export class ModelTenant {
       if (scope && !accepts) return { ...EXPIRED, answer: 'RESTRICTED' }
       return this.countIn(now, left, meter)
     })
+    if (result.answer === 'TRIPPED') {
+      for (const key of left) this.replace(key, undefined)
+      this.trips.set(transactionOf(keys[0]!), { ...result, meter, exhausted })
+    }
     if (result.answer === 'FORWARDED') {
       for (const each of signatures) {
         this.proven.set(each, (this.proven.get(each) ?? 0) + left.length)
       }
     }
     return { ...result, meter, exhausted }
+  }
+
+  /** So many recipients of a message that has been taken already. */
+  takeLate(now: number, key: string, recipients: number, asked: Meter): ModelAnswer {
+    this.accepted = undefined
+    const receipt = this.receipts.get(key)
+    const meter = asked === 'forwarded' && !this.forwards ? 'unregistered' : asked
+    if (receipt) return this.told(now, meter, () => receipt.answer)
+    if (this.mode === 'off') return this.told(now, meter, () => ({ ...EXPIRED, answer: 'OFF' }))
+    if (this.registered && meter !== 'null') {
+      return this.told(now, meter, () => ({ ...EXPIRED, answer: 'REGISTERED' }))
+    }
+    const result = this.told(now, meter, () => this.countLate(now, key, recipients, meter))
+    const { answer, used, limit, window } = result
+    this.receipts.set(key, { answer: { answer, used, limit, window }, event: undefined })
+    return answer === 'TRIPPED' ? { ...result, windows: [], firstWouldTrip: false } : result
+  }
+
+  /** Counts whatever the limits, and restricts where one is gone past. */
+  private countLate(now: number, key: string, recipients: number, meter: Meter): Answer {
+    const limits = this.limitsOf(meter, now)
+    const before = limits.map(({ window }) => this.count(meter, window, now).held)
+    const past = limits.filter(({ count, defer }, at) => !defer && before[at]! + recipients > count)
+    const over = past.find(({ count }) => count > 0)
+    const keys = Array.from({ length: recipients }, (_, at) => `${key}#${at}`)
+    const counted = this.countIn(now, keys, meter, false)
+    for (const each of keys) this.receipts.delete(each)
+    if (this.mode !== 'enforce') return counted
+    const isZero = past.some(({ count }) => count === 0)
+    if (!over || isZero || this.restricted || meter === 'null') return counted
+    this.restricted = 'unregistered'
+    this.raised.push({
+      kind: 'restricted',
+      probation: meter === 'unregistered' && this.isOnProbation(now),
+    })
+    const used = before[limits.indexOf(over)]!
+    return { answer: 'TRIPPED', used, limit: over.count, window: over.window }
   }
 
   /** An answer with what is told of it: windows, edges and would-be trip. */
@@ -332,11 +379,17 @@ export class ModelTenant {
     }
   }
 
-  private answer(now: number, key: string, meter: Charge['meter'], late: boolean): Answer {
+  private answer(
+    now: number,
+    keys: readonly string[],
+    meter: Charge['meter'],
+    late: boolean,
+  ): Answer {
     this.accepted = undefined
-    const receipt = this.receipts.get(key)
+    const receipt = this.receipts.get(keys[0]!)
     if (receipt) return receipt.answer
-    if (late) return EXPIRED
+    if (late || this.trips.has(transactionOf(keys[0]!))) return EXPIRED
+    if (keys.some((key) => this.receipts.has(key))) return EXPIRED
     if (this.mode === 'off') return { ...EXPIRED, answer: 'OFF' }
     const enforcing = this.mode === 'enforce'
     const scope = enforcing ? this.restricted : undefined
@@ -346,27 +399,34 @@ export class ModelTenant {
     if (scope && meter === 'unregistered' && !(holds && this.acceptsForwards)) {
       return { ...EXPIRED, answer: 'RESTRICTED' }
     }
-    if (holds) return this.hold(now, key, enforcing)
+    if (holds) return this.hold(now, keys, enforcing)
     if (this.limitsOf(meter, now).length === 0) return { ...EXPIRED, answer: 'CHARGED' }
-    return this.countIn(now, [key], meter)
+    return this.countIn(now, keys, meter)
   }
 
-  private hold(now: number, key: string, enforcing: boolean): Answer {
+  private hold(now: number, keys: readonly string[], enforcing: boolean): Answer {
     this.goOn('held', HOLDS_WINDOW, now)
     const { held } = this.count('held', HOLDS_WINDOW, now)
     const counts = { limit: MODEL_HOLDS, window: HOLDS_WINDOW }
-    if (enforcing && held >= MODEL_HOLDS) return { answer: 'BUSY', used: held, ...counts }
-    const answer: Answer = { answer: 'HELD', used: held + 1, ...counts }
+    const room = Math.max(MODEL_HOLDS, keys.length)
+    if (enforcing && held + keys.length > room) return { answer: 'BUSY', used: held, ...counts }
+    const answer: Answer = { answer: 'HELD', used: held + keys.length, ...counts }
     const times = new Map([[HOLDS_WINDOW, this.reach('held', HOLDS_WINDOW, now)]])
-    const event: Event = { key, meter: 'held', times, passed: this.clock.passed }
-    this.events.push(event)
-    this.receipts.set(key, { answer, event })
+    for (const key of keys) {
+      const event: Event = { key, meter: 'held', times, passed: this.clock.passed }
+      this.events.push(event)
+      this.receipts.set(key, { answer, event })
+    }
     return answer
   }
 
   /** Recipients that no limit but those of the meter stands against. */
-  private countIn(now: number, keys: readonly string[], meter: Meter): Answer {
-    const enforcing = this.mode === 'enforce'
+  private countIn(
+    now: number,
+    keys: readonly string[],
+    meter: Meter,
+    enforcing = this.mode === 'enforce',
+  ): Answer {
     const limits = this.limitsOf(meter, now)
     for (const { window } of limits) this.goOn(meter, window, now)
     const reached = limits.filter(
@@ -394,7 +454,7 @@ export class ModelTenant {
       for (const key of keys) this.replace(key, { answer, event: undefined })
       return answer
     }
-    if (meter !== 'null' && over) this.wouldTrip = true
+    if (meter !== 'null' && over && this.mode !== 'enforce') this.wouldTrip = true
 
     const left = ({ window, count }: Limit): number => count - this.count(meter, window, now).held
     const [first, ...others] = limits
@@ -411,11 +471,12 @@ export class ModelTenant {
   }
 
   /** What it was held by goes. */
-  private replace(key: string, receipt: Receipt): void {
+  private replace(key: string, receipt: Receipt | undefined): void {
     const before = this.receipts.get(key)?.event
     this.events = this.events.filter((each) => each !== before)
-    if (receipt.event) this.events.push(receipt.event)
-    this.receipts.set(key, receipt)
+    if (receipt?.event) this.events.push(receipt.event)
+    if (receipt) this.receipts.set(key, receipt)
+    else this.receipts.delete(key)
   }
 
   /** A transaction is so long ago that nothing is known of it any more. */
@@ -423,6 +484,7 @@ export class ModelTenant {
     for (const key of this.receipts.keys()) {
       if (key.startsWith(`${transaction}/`)) this.receipts.delete(key)
     }
+    this.trips.delete(`${transaction}`)
   }
 
   /** @param signatures what had proven them. */
@@ -433,6 +495,7 @@ export class ModelTenant {
       const receipt = this.receipts.get(key)
       const answer = receipt?.answer.answer
       if (receipt && answer !== 'CHARGED' && answer !== 'HELD' && answer !== 'FORWARDED') continue
+      if (!receipt && this.trips.has(transactionOf(key))) continue
       if (answer === 'FORWARDED') forwarded++
       this.receipts.set(key, { answer: EXPIRED, event: undefined })
       const { event } = receipt ?? {}
@@ -508,6 +571,10 @@ export class ModelTenant {
     this.windowTimes.set(`${meter} ${window}`, { latest, ahead })
     return latest
   }
+}
+
+function transactionOf(key: string): string {
+  return key.slice(0, key.indexOf('/'))
 }
 
 /** Where the clock was set back by more than the window, its time goes on from the latest moment, and a bucket is added. */

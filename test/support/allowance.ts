@@ -94,6 +94,7 @@ export class Allowance {
       meter: options.meter ?? 'unregistered',
       transaction: options.transaction ?? this.transaction(),
       ordinal: options.ordinal ?? 1,
+      last: options.last,
       domainsToken: options.domainsToken ?? (await this.domainsToken(tenant)),
       domain,
       connector: options.connector ?? `${tenant}/mx`,

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type {
-  Charge,
-  Defaults,
-  Meter,
-  Settlement,
-  SettlementResult,
-} from '../../src/allowance/ledger'
+import type { Charge, Defaults, Meter, SettlementResult } from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
 import type { Event, MeterFacts } from '../../src/events/event'
 import type { Mode } from '../../src/mode'
@@ -38,6 +32,8 @@ const charge = fc.record({
   tenant,
   transaction,
   ordinal,
+  /** Recipients that are charged with it. */
+  more: fc.constantFrom(0, 0, 0, 0, 0, 1, 5),
   meter: fc.constantFrom<Charge['meter']>('unregistered', 'unregistered', 'unregistered', 'null'),
   late: fc.constantFrom(...Array<boolean>(9).fill(false), true),
 })
@@ -51,14 +47,25 @@ const settle = fc.record({
   tenant,
   transaction,
   ordinals: fc.uniqueArray(ordinal, { minLength: 1, maxLength: 4 }),
-  meter: fc.constantFrom<Settlement['meter']>('forwarded', 'forwarded', 'unregistered'),
+  meter: fc.constantFrom<'forwarded' | 'unregistered'>('forwarded', 'forwarded', 'unregistered'),
   signatures,
   late: fc.constantFrom(...Array<boolean>(9).fill(false), true),
+})
+
+/** Recipients of a message that another plugin has let in: it has been taken already. */
+const taken = fc.record({
+  kind: fc.constant('taken' as const),
+  tenant,
+  transaction,
+  ordinal: fc.constant(31),
+  recipients: fc.integer({ min: 1, max: 4 }),
+  meter: fc.constantFrom<Meter>('unregistered', 'unregistered', 'forwarded', 'null'),
 })
 
 const operation = fc.oneof(
   { weight: 12, arbitrary: charge },
   { weight: 7, arbitrary: settle },
+  { weight: 2, arbitrary: taken },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -140,6 +147,7 @@ const operation = fc.oneof(
 )
 
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+type TakenOperation = typeof taken extends fc.Arbitrary<infer T> ? T : never
 type SettleOperation = typeof settle extends fc.Arbitrary<infer T> ? T : never
 type ChargeOperation = typeof charge extends fc.Arbitrary<infer T> ? T : never
 
@@ -153,6 +161,7 @@ const steadily = fc.array(
         tenant: fc.constant(0),
         transaction: fc.constant(0),
         ordinal: fc.integer({ min: 1, max: 1000 }),
+        more: fc.constant(0),
         meter: fc.constant<Charge['meter']>('unregistered'),
         late: fc.constant(false),
       }),
@@ -316,6 +325,9 @@ class Run {
       case 'settle':
         await this.settle(operation)
         break
+      case 'taken':
+        await this.takeLate(operation)
+        break
       case 'forgetSignature': {
         const { client, keys } = this.allowance.store
         model.forgetSignature(operation.signature)
@@ -409,11 +421,27 @@ class Run {
     if (result.exhausted) this.tally.count('signature used up')
   }
 
+  private async takeLate(operation: TakenOperation): Promise<void> {
+    const { tenant: at, transaction: number, ordinal: only, recipients, meter } = operation
+    const { ledger, clock } = this.allowance
+    const result = await ledger.settle(
+      {
+        ...{ tenant: this.ids[at]!, meter, transaction: `F1.${number}`, ordinals: [only] },
+        ...{ taken: recipients, signatures: [] },
+        ...{ domain: meter === 'null' ? '' : SENDER, connector: '', ip: '' },
+      },
+      this.defaultsOf(at),
+    )
+    const expected = this.models[at]!.takeLate(clock.now, `${number}/${only}`, recipients, meter)
+    assert.deepEqual(shown(result), expected)
+    this.tally.count(`${result.answer} after the end`)
+  }
+
   private expect(operation: ChargeOperation, result: ChargeResult): void {
-    const { meter, late } = operation
+    const { meter, late, transaction: number, ordinal: first, more } = operation
     const model = this.models[operation.tenant]!
-    const key = `${operation.transaction}/${operation.ordinal}`
-    const expected = model.charge(this.allowance.clock.now, key, meter, late)
+    const keys = Array.from({ length: more + 1 }, (_, at) => `${number}/${first + at}`)
+    const expected = model.charge(this.allowance.clock.now, keys, meter, late)
     assert.deepEqual(shown(result), expected)
     model.assertNeverOver(meter)
     this.tally.count(result.answer)
@@ -453,14 +481,11 @@ class Run {
 
   private recipient(
     id: string,
-    {
-      meter,
-      transaction,
-      ordinal,
-    }: { meter: Charge['meter']; transaction: number; ordinal: number },
+    { meter, transaction: number, ordinal: first, more }: ChargeOperation,
   ): Charge {
     return {
-      ...{ tenant: id, meter, transaction: `F1.${transaction}`, ordinal },
+      ...{ tenant: id, meter, transaction: `F1.${number}`, ordinal: first },
+      ...(more > 0 && { last: first + more }),
       domainsToken: this.tokens.get(id)!,
       ...{ domain: SENDER, connector: '', ip: '' },
     }

@@ -1,10 +1,10 @@
--- Charges one recipient in every window of a meter; or charges nothing and says why. A tenant that would go past a
--- limit of `unregistered` is restricted in this same call; while it is restricted, the null sender has a tenth of its
--- limits. Of a tenant that has an allowance for forwards, a recipient of
+-- Charges a recipient in every window of a meter, or several at once; or charges nothing and says why. A tenant that would
+-- go past a limit of `unregistered` is restricted in this same call; while it is restricted, the null sender has a tenth
+-- of its limits. Of a tenant that has an allowance for forwards, a recipient of
 -- unregistered mail is only held: settle.lua charges it when the message is there.
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction   KEYS[4] receipt   KEYS[5] domains, where names are given
--- ARGV[1] ordinal of the recipient in its transaction
+-- ARGV[1] ordinal of the recipient in its transaction; `3-22`: those of several, which are charged all or none
 -- ARGV[2] not-after: server time in ms past which nothing is done any more; `dry`: only say what would happen
 -- ARGV[3] the domains token that the caller knows
 -- ARGV[4] meter (u: unregistered, n: null), override (a mode that wins over all, or empty), mode and limits of a tenant
@@ -27,7 +27,7 @@
 -- FULL        not counted: the allowance of the null sender is reached
 -- REGISTERED  not counted: the sender domain is an accepted domain by now
 -- STALE       nothing done: the list of accepted domains is another than the caller's
--- EXPIRED     nothing done: past not-after, or settled already
+-- EXPIRED     nothing done: past not-after, or settled already, or its message has tripped
 -- OFF         nothing done: the tenant's mode is off
 -- GONE        nothing done: there is no such tenant
 --
@@ -43,7 +43,13 @@
 -- @include counting
 -- @include holds
 local now = now_ms()
-local ordinal, dry = ARGV[1], ARGV[2] == 'dry'
+local dry = ARGV[2] == 'dry'
+local ordinal, last = string.match(ARGV[1], '^(%d+)-?(%d*)$')
+local ordinals = { ordinal }
+if last ~= '' then
+  for each = ordinal + 1, last do ordinals[#ordinals + 1] = each end
+end
+local recipients = #ordinals
 local meter, override, default_mode, default_limits, percents, when_restricted =
   string.match(ARGV[4], '^(.)\t(.-)\t(.-)\t(.-)\t(.-)\t(.*)$')
 
@@ -51,7 +57,7 @@ local function answer_only(answer)
   return string.format('%s %.0f', answer, now)
 end
 
-local receipt = redis.call('HGET', KEYS[4], ordinal)
+local receipt, tripped = unpack(redis.call('HMGET', KEYS[4], ordinal, TRIPPED_FIELD))
 if receipt then
   local answer, counts = string.match(receipt, '^(%u+) (%d+ %d+ %d+)')
   if answer == 'SETTLED' then return answer_only('EXPIRED') end
@@ -59,7 +65,11 @@ if receipt then
   return string.format('%s %.0f %s %s', answer, now, counts, case or '')
 end
 
-if not dry and now > tonumber(ARGV[2]) then return answer_only('EXPIRED') end
+-- Some may have been given back before their charge came.
+if recipients > 1 then
+  for _, each in ipairs(receipts_of(ordinals)) do tripped = tripped or each end
+end
+if not dry and (tripped or now > tonumber(ARGV[2])) then return answer_only('EXPIRED') end
 
 local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'domains', meter == 'u' and 'limits' or 'nullLimits', 'mode',
   'probation', 'forwardedLimits')
@@ -96,8 +106,7 @@ local function reply(answer, limit)
 end
 
 local function keep_receipt(answer, limit, generation, buckets)
-  redis.call('HSET', KEYS[4], ordinal, receipt_entry(answer, limit, generation, buckets))
-  redis.call('PEXPIRE', KEYS[4], RECEIPT_TTL)
+  keep_receipts(ordinals, receipt_entry(answer, limit, generation, buckets))
 end
 
 if holds then
@@ -105,10 +114,11 @@ if holds then
   local ring, newest, held, set_back = advance(usage[2], bucket_of(now, HOLDS_WINDOW))
   if set_back and not dry then redis.call('HSET', KEYS[2], HOLDS_FIELD, ring) end
   local limit = { used = held, count = MOST_HOLDS, window = HOLDS_WINDOW }
-  if enforcing and held + 1 > MOST_HOLDS then return reply('BUSY', limit) end
-  limit.used = held + 1
+  -- More than all that may be held come alone, or they would never come.
+  if enforcing and held + recipients > math.max(MOST_HOLDS, recipients) then return reply('BUSY', limit) end
+  limit.used = held + recipients
   if not dry then
-    redis.call('HSET', KEYS[2], HOLDS_FIELD, adjusted(ring, newest, held, newest, 1))
+    redis.call('HSET', KEYS[2], HOLDS_FIELD, adjusted(ring, newest, held, newest, recipients))
     keep_receipt('HELD', limit, usage[1] or tenant[1], string.format('%s:%.0f', HOLDS_FIELD, newest))
   end
   return reply('HELD', limit)
@@ -121,8 +131,8 @@ if #limits == 0 then return answer_only('CHARGED') end
 
 local ask = {
   meter = meter, limits = limits,
-  created = tenant[1], recipients = 1, now = now, percents = percents, facts = ARGV[5], ordinal = ordinal,
-  probation = probation, dry = dry,
+  created = tenant[1], recipients = recipients, now = now, percents = percents, facts = ARGV[5], ordinal = ordinal,
+  probation = probation, dry = dry, by = 'an address that stands for %d recipients',
 }
 read_windows(ask)
 local zero, over, deferring = ask.zero, ask.over, ask.deferring

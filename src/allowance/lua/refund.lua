@@ -8,6 +8,7 @@
 -- @include ring
 -- @include give_back
 local RECEIPT_TTL = 3600000
+local TRIPPED_FIELD = 'tripped'
 -- Where all that is in it is settled, it need only outlive a charge that is still on its way, whose not-after is a minute
 -- ahead at most: a session that has every recipient given back must not fill Redis for an hour.
 local SETTLED_TTL = 300000
@@ -15,6 +16,8 @@ local SETTLED_TTL = 300000
 local generation = redis.call('HGET', KEYS[2], 'generation') or redis.call('HGET', KEYS[1], 'createdAt')
 local entries = redis.call('HMGET', KEYS[3], unpack(ARGV))
 local rings, refunded, forwarded = {}, 0, 0
+-- Of a message that has tripped it says of all recipients that nothing is to be done any more.
+local tripped = redis.call('HEXISTS', KEYS[3], TRIPPED_FIELD) == 1
 
 for at, ordinal in ipairs(ARGV) do
   local entry = entries[at]
@@ -26,7 +29,7 @@ for at, ordinal in ipairs(ARGV) do
     refunded = refunded + 1
   end
   if charged_under and answer == 'FORWARDED' then forwarded = forwarded + 1 end
-  if charged_under or not entry then redis.call('HSET', KEYS[3], ordinal, 'SETTLED 0 0 0') end
+  if charged_under or not (entry or tripped) then redis.call('HSET', KEYS[3], ordinal, 'SETTLED 0 0 0') end
 end
 
 redis.call('PEXPIRE', KEYS[3], redis.call('HLEN', KEYS[3]) > #ARGV and RECEIPT_TTL or SETTLED_TTL)

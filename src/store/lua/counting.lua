@@ -3,9 +3,13 @@
 --
 -- The first KEYS of the script are tenant, usage, restriction and receipt. `ask` says what is asked: meter, limits, created
 -- (the tenant's createdAt), recipients (how many at once), now, percents (of a limit, that are told), facts (domain, connector and
--- address, joined by tabs), ordinal (of the first recipient), probation and dry (nothing is written). read_windows adds what
--- it finds.
+-- address, joined by tabs), ordinal (of the first recipient), probation, dry (nothing is written) and by (what several
+-- recipients are, for the reason). read_windows adds what it finds.
 local RECEIPT_TTL = 3600000
+-- The receipt of a message that has tripped, whatever the number of its recipients.
+local TRIPPED_FIELD = 'tripped'
+-- Lua unpacks 8000 values at most.
+local PIECE = 1000
 
 local function read_windows(ask)
   local meter, now, limits, more = ask.meter, ask.now, ask.limits, ask.recipients
@@ -68,11 +72,36 @@ local function receipt_entry(answer, limit, generation, buckets)
   return string.format('%s %d %d %.0f %s %s', answer, limit.used, limit.count, limit.window, generation, buckets)
 end
 
+-- The receipts of recipients, in their order; false: there is none.
+local function receipts_of(ordinals)
+  local receipts = {}
+  for first = 1, #ordinals, PIECE do
+    local last = math.min(first + PIECE - 1, #ordinals)
+    for at, receipt in ipairs(redis.call('HMGET', KEYS[4], unpack(ordinals, first, last))) do
+      receipts[first + at - 1] = receipt
+    end
+  end
+  return receipts
+end
+
+-- The same receipt for each of the recipients.
+local function keep_receipts(ordinals, entry)
+  for first = 1, #ordinals, PIECE do
+    local fields = {}
+    for at = first, math.min(first + PIECE - 1, #ordinals) do
+      fields[#fields + 1] = ordinals[at]
+      fields[#fields + 1] = entry
+    end
+    redis.call('HSET', KEYS[4], unpack(fields))
+  end
+  redis.call('PEXPIRE', KEYS[4], RECEIPT_TTL)
+end
+
 -- Restricts the tenant, which opens a case; returns that.
 local function trip(ask)
   local over, limits = ask.over, ask.limits
   local reason = (ask.meter == 'f' and 'forwarded allowance of ' or 'allowance of ') .. over.text .. ' exceeded'
-    .. (ask.recipients > 1 and ' by a message to ' .. ask.recipients .. ' recipients' or '')
+    .. (ask.recipients > 1 and ' by ' .. string.format(ask.by, ask.recipients) or '')
     .. (ask.probation and ' within probation' or '')
   local case = open_case(KEYS[1])
   local transaction, random = names_of_recipient(ask)
