@@ -51,7 +51,7 @@ export class Recording {
     const tally = this.engine()?.tally
     if (!tally) return
     const { attribution, standing } = transit
-    if (attribution.kind === 'none') {
+    if (attribution.kind === 'none' || attribution.kind === 'ambiguous') {
       const { samples } = this.config().report
       tally.unattributed?.add(samples ? unattributedSource(session) : ANYBODY, outcome)
       return

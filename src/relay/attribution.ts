@@ -1,5 +1,5 @@
 import type { Config } from '../config'
-import { normalizeAuthUser } from '../names/auth-user'
+import { foldAuthUser, normalizeAuthUser } from '../names/auth-user'
 import type { CertificateFacts, ConnectorIndex } from '../tenants/connector-index'
 import { connectorId } from '../tenants/identities'
 import type { Connector } from '../tenants/types'
@@ -33,6 +33,8 @@ export interface Attributed {
 export type Attribution =
   | Attributed
   | { readonly kind: 'none' }
+  /** The AUTH user is spelled like users of several connectors, and like none of them exactly. */
+  | { readonly kind: 'ambiguous'; readonly connectors: readonly string[] }
   /** The connectors have never been read from Redis, or the owner of a domain could not be asked. */
   | { readonly kind: 'undecidable' }
   /** The owner of this domain must be asked first. */
@@ -63,6 +65,8 @@ export function attribute(
   if (settings.auth && authUser !== undefined) {
     const connector = connectors.byAuth(authUser)
     if (connector) return byConnector(connector, 'auth')
+    const alike = connectors.alike(authUser)
+    if (alike.length > 1) return ambiguous(alike)
   }
   if (settings.tls && certificate !== undefined) {
     const connector = connectors.byCertificate(certificate)
@@ -73,7 +77,7 @@ export function attribute(
     if (connector) return byConnector(connector, 'ip')
   }
   if (settings.authUserDomain && authUser !== undefined) {
-    const { domain } = normalizeAuthUser(authUser)
+    const { domain } = normalizeAuthUser(foldAuthUser(authUser))
     if (domain !== undefined) {
       const owner = directories.ownerOf(domain)
       if (owner === undefined) return { kind: 'ask-owner', domain }
@@ -95,6 +99,11 @@ function byConnector(connector: Connector, method: Method): Attributed {
     blocked: connector.blocked !== undefined,
     method,
   }
+}
+
+function ambiguous(connectors: readonly Connector[]): Attribution {
+  const ids = connectors.map(({ tenant, name }) => connectorId(tenant, name))
+  return { kind: 'ambiguous', connectors: ids.sort() }
 }
 
 function byTenant(tenant: string, method: Method): Attributed {

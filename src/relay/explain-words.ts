@@ -30,6 +30,7 @@ const REASONS: Record<Reason, string> = {
   foreign: 'another tenant owns the sender domain',
   'connector-blocked': 'the connector is blocked',
   'connector-disabled': 'the connector is disabled',
+  'user-ambiguous': 'several connectors have an AUTH user that differs in its spelling only',
   'connectors-unknown': 'the connectors could not be loaded',
   'tenant-unknown': 'there is no such tenant, or it could not be asked for',
 }
@@ -52,6 +53,10 @@ export function attributionInWords(
       facts.ip === '' ? [] : [`address ${facts.ip}`],
     ].flat()
     return `no connector matches ${shown.join(', ') || 'a session that shows nothing'}; unknown=${config.attribution.unknown}`
+  }
+  if (attribution.kind === 'ambiguous') {
+    const connectors = attribution.connectors.join(', ')
+    return `AUTH user ${JSON.stringify(facts.authUser)} is spelled like a user of each of ${connectors}, and none has it as it is`
   }
   if (attribution.kind !== 'attributed') return 'cannot be attributed for now'
   const { tenant, connector, method, enabled } = attribution

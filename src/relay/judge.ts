@@ -55,6 +55,7 @@ export type Reason =
   | 'foreign'
   | 'connector-blocked'
   | 'connector-disabled'
+  | 'user-ambiguous'
   | 'connectors-unknown'
   | 'tenant-unknown'
 
@@ -100,6 +101,11 @@ const CONNECTORS_UNKNOWN: Judgement = {
   reason: 'connectors-unknown',
   reply: REPLIES.undecidable,
 }
+const USER_AMBIGUOUS: Judgement = {
+  verdict: 'tempfail',
+  reason: 'user-ambiguous',
+  reply: REPLIES.undecidable,
+}
 const TENANT_UNKNOWN: Judgement = {
   verdict: 'tempfail',
   reason: 'tenant-unknown',
@@ -135,7 +141,8 @@ export function judge(situation: Situation): Judgement {
     return deny ? DENIED : NO_TENANT
   }
   if (attribution.kind !== 'attributed') {
-    return config.main.override === 'monitor' ? PASS_UNKNOWN : CONNECTORS_UNKNOWN
+    if (config.main.override === 'monitor') return PASS_UNKNOWN
+    return attribution.kind === 'ambiguous' ? USER_AMBIGUOUS : CONNECTORS_UNKNOWN
   }
   const enforcing = mode === 'enforce'
   if (attribution.blocked && enforcing) return BLOCKED

@@ -1,4 +1,4 @@
-import { normalizeAuthUser } from '../names/auth-user'
+import { foldAuthUser, normalizeAuthUser } from '../names/auth-user'
 import { toDomain } from '../names/domain'
 import { connectorId } from './identities'
 import { PrefixIndex } from './network'
@@ -22,6 +22,8 @@ export interface CertificateFacts {
 export class ConnectorIndex {
   readonly #byId = new Map<string, Connector>()
   readonly #auth = new Map<string, Connector>()
+  /** Folded user name → the connectors that have it in another spelling: few have any. */
+  readonly #spelled = new Map<string, Set<Connector>>()
   readonly #cert = new Map<string, Connector>()
   readonly #certSha256 = new Map<string, Connector>()
   readonly #ip = new PrefixIndex<Connector>()
@@ -44,7 +46,10 @@ export class ConnectorIndex {
     const id = connectorId(connector.tenant, connector.name)
     this.delete(id)
     this.#byId.set(id, connector)
-    for (const user of connector.auth) this.#auth.set(user, connector)
+    for (const user of connector.auth) {
+      this.#auth.set(user, connector)
+      this.#spell(user, connector)
+    }
     for (const name of connector.cert) this.#cert.set(name, connector)
     for (const hash of connector.certSha256) this.#certSha256.set(hash, connector)
     for (const prefix of connector.ip) this.#ip.add(prefix, connector)
@@ -55,17 +60,39 @@ export class ConnectorIndex {
     const connector = this.#byId.get(id)
     if (connector === undefined) return
     this.#byId.delete(id)
-    for (const user of connector.auth) deleteOwn(this.#auth, user, connector)
+    for (const user of connector.auth) {
+      deleteOwn(this.#auth, user, connector)
+      this.#unspell(user, connector)
+    }
     for (const name of connector.cert) deleteOwn(this.#cert, name, connector)
     for (const hash of connector.certSha256) deleteOwn(this.#certSha256, hash, connector)
     for (const prefix of connector.ip) deleteOwn(this.#ip, prefix, connector)
   }
 
-  /** By the user who logged in; else by `*@domain`. */
+  /**
+   * By the user who logged in; else by one that differs in its spelling only, for a backend that takes the two for one;
+   * else by `*@domain`. `undefined` also where {@link alike} names several.
+   */
   byAuth(user: string): Connector | undefined {
-    const { user: name, domain } = normalizeAuthUser(user)
+    const exact = this.#auth.get(normalizeAuthUser(user).user)
+    if (exact !== undefined) return exact
+    const alike = this.alike(user)
+    if (alike.length > 0) return alike.length === 1 ? alike[0] : undefined
+    const { domain } = normalizeAuthUser(foldAuthUser(user))
+    return domain === undefined ? undefined : this.#auth.get(`*@${domain}`)
+  }
+
+  /**
+   * The connectors of a user, however it is spelled. Of several, nobody can tell whose a user is that none of them has as
+   * it is: they may be of different tenants.
+   */
+  alike(user: string): readonly Connector[] {
+    const { user: name } = normalizeAuthUser(user)
     const exact = this.#auth.get(name)
-    return exact ?? (domain === undefined ? undefined : this.#auth.get(`*@${domain}`))
+    if (exact !== undefined) return [exact]
+    const folded = foldAuthUser(name)
+    const plain = this.#auth.get(folded)
+    return [...new Set([...(plain ? [plain] : []), ...(this.#spelled.get(folded) ?? [])])]
   }
 
   /**
@@ -84,6 +111,21 @@ export class ConnectorIndex {
   /** By the longest prefix that holds the address. */
   byIp(ip: string): Connector | undefined {
     return this.#ip.find(ip)
+  }
+
+  #spell(user: string, connector: Connector): void {
+    const folded = foldAuthUser(user)
+    if (folded === user) return
+    const spelled = this.#spelled.get(folded)
+    if (spelled) spelled.add(connector)
+    else this.#spelled.set(folded, new Set([connector]))
+  }
+
+  #unspell(user: string, connector: Connector): void {
+    const folded = foldAuthUser(user)
+    const spelled = this.#spelled.get(folded)
+    spelled?.delete(connector)
+    if (spelled?.size === 0) this.#spelled.delete(folded)
   }
 
   #byNames(

@@ -116,6 +116,20 @@ describe('tenantctl explain', () => {
     })
   })
 
+  it('an AUTH user in another spelling, and one that may be of two tenants', async () => {
+    const asked = ['--from', 'x@lure.example', '--auth']
+    const web = (await explain(...asked, 'Web\u00a0')) as { connector: string }
+    assert.equal(web.connector, 'contoso/web')
+    await cli.run('connector', 'add', 'fabrikam', 'twin', '--auth', 'web ')
+    const { out: text } = await cli.run('explain', ...asked, ' WEB')
+    assert.match(
+      text,
+      /AUTH user " WEB" is spelled like a user of each of contoso\/web, fabrikam\/twin/,
+    )
+    assert.match(text, /451 4\.3\.0 /)
+    await cli.given('connector remove fabrikam twin')
+  })
+
   it('the recipient that would trip', async () => {
     await cli.given('tenant add tailspin --limits 1/1h', 'connector add tailspin a --auth tail')
     await charge(redis, cli, 'tailspin')

@@ -384,6 +384,30 @@ describe('which fact counts', () => {
     }
   })
 
+  it('an AUTH user in another spelling, which its backend takes for the same', async () => {
+    for (const name of ['alice ', ' Alice', 'alice\u00a0', '\uff41lice', 'boss@users.example\t']) {
+      await assertSessionIs(user(name), name.includes('boss') ? 'contoso/boss' : 'contoso/alice')
+    }
+    await assertSessionIs(user('x@users.example '), 'contoso/users')
+    await assertSessionIs(user('x@FABRIKAM.example\u00a0'), 'fabrikam')
+  })
+
+  it('none of two AUTH users of two tenants that differ in their spelling: 451, until one is gone', async () => {
+    await relay.registry.addConnector('contoso', 'twin', { auth: ['bob '] }, 'test')
+    const client = await relay.haraka.connect(user('bob '))
+    await becomes(client, 'contoso/twin')
+    await client.quit()
+    await assertSessionIs(user('bob'), 'fabrikam/bob')
+    const third = await relay.haraka.connect(user('Bob\u00a0'))
+    const sender = from()
+    assert.equal((await third.mail(sender)).raw, REPLY.undecidable)
+    await third.rset()
+    assert.deepEqual((await resultsOf(relay.haraka, sender))?.err, ['user-ambiguous'])
+    await relay.registry.removeConnector('contoso', 'twin')
+    await becomes(third, 'fabrikam/bob')
+    await third.quit()
+  })
+
   it('the note of the operator’s own plugin: tenant, or tenant and connector', async () => {
     const noted = (helo: string): SessionOptions => ({
       ...anywhere(),

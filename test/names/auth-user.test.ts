@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { normalizeAuthUser } from '../../src/names/auth-user'
+import { foldAuthUser, normalizeAuthUser } from '../../src/names/auth-user'
 
 describe('normalizeAuthUser', () => {
   const cases: readonly (readonly [string, string, string | undefined])[] = [
@@ -35,6 +35,68 @@ describe('normalizeAuthUser', () => {
         const once = normalizeAuthUser(given)
         assert.deepEqual(normalizeAuthUser(once.user), once)
       }),
+    )
+  })
+})
+
+describe('foldAuthUser', () => {
+  const alike: readonly (readonly [string, readonly string[]])[] = [
+    [
+      'ann@contoso.example',
+      [
+        'ann@contoso.example ',
+        ' ann@contoso.example',
+        'ann @contoso.example',
+        'ann@contoso.example\t',
+        'ann@contoso.example\u00a0',
+        '\u3000ANN@Contoso.EXAMPLE',
+        '\uff41nn@contoso.example',
+        'ann\uff20contoso.example',
+        'a\u200bnn@contoso.example',
+        'ann@contoso.example\ufeff',
+        'ann@contoso.example. ',
+      ],
+    ],
+    ['ann', ['ann ', 'ANN', 'ann\u2003', 'a\u00adnn', '\uff21\uff2e\uff2e']],
+    ['jos\u00e9', ['jose\u0301', 'JOSE\u0301 ']],
+    ['strasse', ['stra\u00dfe', 'STRA\u1e9eE']],
+    ['o\u03b4\u03bf\u03c2', ['o\u03b4\u03bf\u03c3']],
+    ['x@xn--strae-oqa.example', ['X@stra\u00dfe.example ']],
+  ]
+  for (const [folded, spellings] of alike) {
+    for (const spelling of [folded, ...spellings]) {
+      it(JSON.stringify(spelling), () => assert.equal(foldAuthUser(spelling), folded))
+    }
+  }
+
+  it('keeps apart what no backend takes for the same', () => {
+    const users = [
+      'ann',
+      'a nn',
+      'jose',
+      'jos\u00e9',
+      'ann.',
+      'ann@contoso',
+      '\u0430nn',
+      'ann@',
+      '',
+    ]
+    assert.equal(new Set(users.map(foldAuthUser)).size, users.length)
+  })
+
+  it('takes any text, and leaves alone what it has given', () => {
+    const text = fc.string({ unit: 'binary' })
+    const user = fc.oneof(
+      text,
+      fc.tuple(text, fc.domain()).map((parts) => parts.join('@')),
+    )
+    fc.assert(
+      fc.property(user, (given) => {
+        const once = foldAuthUser(given)
+        assert.equal(foldAuthUser(once), once)
+        assert.equal(foldAuthUser(normalizeAuthUser(given).user), foldAuthUser(given.trim()))
+      }),
+      { numRuns: 1000 },
     )
   })
 })

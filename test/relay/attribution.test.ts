@@ -40,6 +40,8 @@ const CONNECTORS = indexOf(
     'bad/net': { ip: ['203.0.113.64/26'] },
     'bad/tls': { cert: ['bad.example'] },
     'bad/both': { auth: ['trent'] },
+    'alike/one': { auth: ['carol'] },
+    'alike/other': { auth: ['carol '] },
   },
   ['off/auth', 'off/net', 'off/tls', 'bad/both'],
   ['bad/auth', 'bad/net', 'bad/tls', 'bad/both'],
@@ -87,6 +89,36 @@ describe('attribute', () => {
     ['nothing that was known before', { remembered: true }, 'undecidable'],
     ['an address known before', { remembered: true, facts: { ip: '192.0.2.1' } }, 'ip/net by ip'],
     ['the exact AUTH user', { facts: { authUser: 'Bob@CONTOSO.com' } }, 'auth/exact by auth'],
+    [
+      'another spelling of a user',
+      { facts: { authUser: 'bob@contoso.com\u00a0' } },
+      'auth/exact by auth',
+    ],
+    [
+      'another spelling of a user whose connector is disabled',
+      { facts: { authUser: ' Mallory' } },
+      'off/auth by auth, disabled',
+    ],
+    [
+      'a user as one of two that differ in a blank has it',
+      { facts: { authUser: 'carol ' } },
+      'alike/other by auth',
+    ],
+    [
+      'a third spelling of them, of two tenants',
+      { facts: { authUser: '\uff43arol', ip: '192.0.2.1' } },
+      'ambiguous',
+    ],
+    [
+      'the same, where AUTH does not count',
+      { facts: { authUser: '\uff43arol', ip: '192.0.2.1' }, ini: { auth: 'false' } },
+      'ip/net by ip',
+    ],
+    [
+      'another spelling of the domain of a user',
+      { facts: { authUser: 'x@FABRIKAM.com ' } },
+      'fabrikam by auth_user_domain',
+    ],
     [
       'another user of the domain',
       { facts: { authUser: 'eve@contoso.com' } },

@@ -14,6 +14,7 @@ import {
   UNDECIDABLE,
 } from '../support/judgement'
 
+const AMBIGUOUS = { kind: 'ambiguous', connectors: ['a/mx', 'b/mx'] } as const
 const REGISTERED = 'anna@contoso.com'
 const UNREGISTERED = 'anna@other.example'
 const OWN = 'bob@sub.contoso.com'
@@ -140,6 +141,17 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'an owner that could not be asked for',
     { attribution: { kind: 'ask-owner', domain: 'contoso.com' }, snapshot: undefined },
     '451 4.3.0 connectors-unknown',
+  ],
+
+  [
+    'an AUTH user spelled like those of two connectors, outage=accept',
+    { attribution: AMBIGUOUS, snapshot: undefined, config: accept },
+    '451 4.3.0 user-ambiguous',
+  ],
+  [
+    'an AUTH user spelled like those of two connectors, under the brake',
+    { attribution: AMBIGUOUS, snapshot: undefined, config: monitorAll },
+    'pass tenant-unknown',
   ],
 
   ['a disabled connector', { attribution: DISABLED }, '550 5.7.6 connector-disabled'],

@@ -105,10 +105,37 @@ describe('ConnectorIndex', () => {
       '@contoso.com',
       'x@contoso。com',
       'alice@evil.example',
-      'alice ',
+      'alice x',
       '',
     ]
     for (const user of strangers) assert.equal(index.byAuth(user), undefined, user)
+  })
+
+  it('finds AUTH users by another spelling where it is one of one connector only', () => {
+    const ann = connector('contoso', 'ann', { auth: ['ann', 'Jos\u00e9@contoso.com'] })
+    const all = connector('contoso', 'all', { auth: ['*@contoso.com'] })
+    const blank = connector('fabrikam', 'blank', { auth: ['bob '] })
+    const index = indexOf(ann, all, blank)
+    for (const user of ['ann ', ' ANN', 'ann\u00a0', '\uff41nn', 'a\u200bnn']) {
+      assert.equal(index.byAuth(user), ann, user)
+    }
+    assert.equal(index.byAuth('jose\u0301@CONTOSO.com '), ann)
+    assert.equal(index.byAuth('other@contoso.com '), all)
+    assert.equal(index.byAuth('bob'), blank)
+    assert.deepEqual(index.alike('bob'), [blank])
+
+    const bob = connector('contoso', 'bob', { auth: ['bob'] })
+    index.set(bob)
+    assert.equal(index.byAuth('bob'), bob, 'it is exactly his')
+    assert.equal(index.byAuth('bob '), blank)
+    assert.equal(index.byAuth('Bob\t'), undefined)
+    assert.deepEqual(index.alike('Bob\t'), [bob, blank])
+    index.delete('contoso/bob')
+    assert.equal(index.byAuth('Bob\t'), blank)
+    index.set(connector('fabrikam', 'blank', { auth: ['bob ', ' bob'] }))
+    assert.equal(index.byAuth('bob')?.name, 'blank', 'both are of one connector')
+    index.delete('fabrikam/blank')
+    assert.deepEqual(index.alike('bob'), [])
   })
 
   it('finds certificates: pinned, then exact names in their order, then wildcards', () => {
