@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import path from 'node:path'
-import type { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import { backup, type BackupReport } from '../backup/backup'
 import { openRecords, writeLines, writeTo, type Sink } from '../backup/file'
@@ -45,9 +43,9 @@ function addBackup(program: Command, io: Io): void {
             'accepted domains changed owners meanwhile: one that was moved may be with both tenants or with neither; for certainty back up again when nobody registers anything',
           )
         }
-        if (target === undefined) context.note(`wrote ${contents(report)}`)
-        else
-          out.result(backupView(target, report), () => out.line(`${target}: ${contents(report)}`))
+        if (target === undefined) return context.note(`wrote ${contents(report)}`)
+        io.stdout.mustArrive(`${target} is complete`)
+        out.result(backupView(target, report), () => out.line(`${target}: ${contents(report)}`))
       })
     })
   manual(command, {
@@ -63,7 +61,7 @@ function addBackup(program: Command, io: Io): void {
       'with - there is no JSON: stdout is the backup',
     ],
     exit: {
-      1: 'failed; a file that was there is as it was',
+      1: 'failed; a file that was there is as it was, and what - has printed is no backup',
       4: 'there is nothing to back up, or Redis has lost it',
     },
   })
@@ -138,9 +136,10 @@ function sourceOf(
   )
 }
 
-function toStdout(io: Io): Sink {
-  return async (text) => {
-    if (io.stdout.write(text) === false) await once(io.stdout as Writable, 'drain')
+function toStdout({ stdout }: Io): Sink {
+  return (text) => {
+    stdout.write(text)
+    return stdout.flushed()
   }
 }
 

@@ -131,8 +131,9 @@ export class Context {
     })
   }
 
-  /** Says who changes something over this connection, for the audit trail. */
+  /** Says who changes something over this connection, for the audit trail. Whatever changes something calls it first. */
   async sign(store: Store, { username }: RedisSettings): Promise<void> {
+    this.io.stdout.mustArrive('tenantctl audit shows what was changed')
     store.actor = actorText({
       os: osActor(this.io.env),
       redis: await redisUser(store.client, username),
@@ -156,8 +157,13 @@ export class Context {
     this.io.stderr.write(`tenantctl: ${clean(text)}\n`)
   }
 
-  /** Asks whoever sits there; only a yes is one. */
+  /**
+   * Asks whoever sits there; only a yes is one.
+   *
+   * @throws {OutputError} what was to be read before the answer cannot be printed.
+   */
   async confirmed(question: string): Promise<boolean> {
+    await this.io.stdout.flushed()
     this.io.stderr.write(clean(question))
     for await (const line of this.io.stdin) return /^\s*y(?:es)?\s*$/i.test(String(line))
     return false

@@ -86,7 +86,7 @@ function cell(text: string, tone: Tone | undefined): Cell {
   return tone === undefined ? text : { text, tone }
 }
 
-/** Ends when it is interrupted; goes on after Redis was away. */
+/** Ends when it is interrupted, or its output cannot be written any more; goes on after Redis was away. */
 async function goOn(
   context: Context,
   store: Store,
@@ -101,7 +101,7 @@ async function goOn(
   }
   entries.forEach(print)
   let ended = false
-  const end = io.interrupted().then(() => {
+  const end = Promise.race([io.interrupted(), io.stdout.failed]).then(() => {
     ended = true
     store.client.disconnect()
   })

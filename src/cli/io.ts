@@ -1,9 +1,11 @@
-import { stdin, stdout, stderr } from 'node:process'
+import { stdin, stderr } from 'node:process'
+import { isatty } from 'node:tty'
+import { Stdout, stdoutDevice } from './stdout'
 
 /** The world outside of a command. A test passes its own. */
 export interface Io {
   readonly stdin: AsyncIterable<Buffer | string>
-  readonly stdout: { write(text: string): unknown }
+  readonly stdout: Stdout
   readonly stderr: { write(text: string): unknown }
   readonly env: Readonly<Record<string, string | undefined>>
   /** The directory that relative paths start from. */
@@ -21,15 +23,17 @@ const COLUMNS = 100
 
 /** The world of this process. */
 export function processIo(): Io {
+  const stdout = new Stdout(stdoutDevice())
+  const terminal = isatty(1)
   return {
     stdin,
     stdout,
     stderr,
     env: process.env,
     cwd: process.cwd(),
-    terminal: stdout.isTTY === true,
+    terminal,
     asks: stdin.isTTY === true,
-    columns: stdout.columns || COLUMNS,
+    columns: (terminal && process.stdout.columns) || COLUMNS,
     interrupted: () =>
       new Promise((resolve) => {
         for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => resolve())

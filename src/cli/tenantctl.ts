@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { safeJson } from '../safe-text'
-import { failureOf } from './failure'
+import { failureOf, type Failure } from './failure'
 import { processIo, type Io } from './io'
 import { createProgram } from './program'
 
@@ -12,26 +12,30 @@ import { createProgram } from './program'
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let status = 0
-  try {
-    await createProgram(io, (ended) => (status = ended)).parseAsync(argv, { from: 'user' })
-    return status
-  } catch (error) {
+  const errors = new Set<unknown>()
+  const program = createProgram(io, (ended) => (status = ended))
+  await program.parseAsync(argv, { from: 'user' }).catch((error: unknown) => errors.add(error))
+  await io.stdout.finish().catch((error: unknown) => errors.add(error))
+  for (const error of errors) {
     const failure = failureOf(error)
-    if (!failure) return 0
-    const { message } = failure
-    io.stderr.write(
-      argv.includes('--json')
-        ? `${safeJson({ error: message, status: failure.status }, 0)}\n`
-        : message.replace(/^/gm, 'tenantctl: ') + '\n',
-    )
-    return failure.status
+    if (!failure) continue
+    tell(io, failure, argv.includes('--json'))
+    status ||= failure.status
   }
+  return status
+}
+
+function tell({ stderr }: Io, { message, status }: Failure, json: boolean): void {
+  const text = json
+    ? safeJson({ error: message, status }, 0)
+    : message.replace(/^/gm, 'tenantctl: ')
+  stderr.write(`${text}\n`)
 }
 
 if (require.main === module) {
   // haraka-config logs to stdout, which is for results.
   console.log = console.error
-  // The reader of our output may go early: tenantctl … | head
-  process.stdout.on('error', () => process.exit(0))
+  // Nobody is left to tell.
+  process.stderr.on('error', () => {})
   void main(process.argv.slice(2), processIo()).then((status) => (process.exitCode = status))
 }

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { Stdout, type Device } from '../../src/cli/stdout'
 import { main } from '../../src/cli/tenantctl'
 
 /** What a command line left behind. */
@@ -20,20 +21,22 @@ export interface World {
   readonly interrupt?: AbortSignal
   /** Is given what is written to stdout, as it comes. */
   readonly onOut?: (text: string) => void
+  /** What stdout is. */
+  readonly device?: Device
 }
 
 /** Runs `tenantctl` in this process. */
 export async function tenantctl(args: readonly string[], world: World = {}): Promise<Result> {
   let out = ''
   let err = ''
+  const print = (octets: Buffer, done: () => void): void => {
+    out += octets.toString()
+    world.onOut?.(octets.toString())
+    done()
+  }
   const status = await main(args, {
     stdin: Readable.from([Buffer.from(world.stdin ?? '')]),
-    stdout: {
-      write: (text) => {
-        out += text
-        world.onOut?.(text)
-      },
-    },
+    stdout: new Stdout(world.device ?? { write: print, close: () => {} }),
     stderr: { write: (text) => (err += text) },
     env: world.env ?? { SUDO_USER: 'ann' },
     cwd: world.cwd ?? '/',

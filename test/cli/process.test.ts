@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
@@ -31,6 +32,18 @@ describe('the tenantctl program', () => {
       stdout: '{\n  "result": "added",\n  "tenant": "contoso"\n}\n',
       stderr: 'tenantctl: --redis without --config: the shipped defaults count for the rest\n',
     })
+  })
+
+  it('fails where there is no room for its output', () => {
+    const full = openSync('/dev/full', 'w')
+    const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
+    const { status, stderr } = spawnSync(process.execPath, [program, '--help'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    })
+    closeSync(full)
+    assert.equal(status, 1)
+    assert.match(stderr, /^tenantctl: stdout cannot be written \(ENOSPC: .*\): the output is not/)
   })
 
   it('reads names from its stdin', async () => {
