@@ -10,21 +10,13 @@ import { keyPrefix } from '../store/keys'
 import { clean } from '../safe-text'
 import type { Store } from '../store/store'
 import { actor } from './actor'
+import { globalOptionsOf, type GlobalOptions } from './global-options'
 import type { Io } from './io'
 import { assertOurs } from './own-directory'
 import { Output } from './output'
 import { redisFromUrl } from './redis-url'
 import { assertWhole, assertWritable } from './registry-guard'
 import { withStore } from './store'
-
-/** The options that every command takes. */
-export interface GlobalOptions {
-  readonly config?: string
-  readonly redis?: string
-  readonly prefix?: string
-  readonly by?: string
-  readonly json?: boolean
-}
 
 /** What a command works with, once the global options are known. */
 export class Context {
@@ -176,9 +168,15 @@ export class Context {
   }
 }
 
-/** A command's own options and arguments come typed; the global ones are found from any command. */
+/**
+ * A command's own options and arguments come typed; the global ones are found from any command.
+ *
+ * @throws {InputError} `--by` is no name that may be recorded, though nothing is recorded by what only reads.
+ */
 export function contextOf(io: Io, command: Command): Context {
-  return new Context(io, command.optsWithGlobals<GlobalOptions>())
+  const options = globalOptionsOf(command)
+  if (options.by !== undefined) actor(options.by, io.env)
+  return new Context(io, options)
 }
 
 function isDirectory(directory: string): boolean {

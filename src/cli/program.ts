@@ -14,6 +14,7 @@ import { addEventsCommand } from './events'
 import { addEvidenceCommand } from './evidence'
 import { addExplainCommand } from './explain'
 import { throwUsageErrors } from './failure'
+import { addGlobalOptions } from './global-options'
 import { addInitCommand } from './init'
 import type { Io } from './io'
 import { addQueueCommand } from './queue'
@@ -36,14 +37,6 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
       'Tenants of a Haraka relay: their accepted domains, connectors, meters and restrictions.',
     )
     .version(VERSION, '--version', 'print the version')
-    .option(
-      '--config <dir>',
-      "Haraka's config directory (default: $HARAKA/config, then ./config, if only root and you can change it)",
-    )
-    .option('--redis <url>', 'redis://HOST:PORT/DB instead of [redis] of the ini file')
-    .option('--prefix <text>', 'what every key in Redis starts with')
-    .option('--by <name>', 'who does it, for the records (default: the OS user, before sudo)')
-    .option('--json', 'print JSON; `COMMAND --help` documents its fields')
     .configureHelp({ showGlobalOptions: true, helpWidth: io.columns })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -71,6 +64,7 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
   addDoctorCommand(program, io, end)
   addBackupCommands(program, io)
   addInitCommand(program, io)
+  addGlobalOptions(program)
   throwUsageErrors(program)
   return program
 }

@@ -7,7 +7,7 @@ import { needsRows, readReport, type Dimensions, type TenantReport } from '../re
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { Registry } from '../tenants/registry'
-import { contextOf, type GlobalOptions } from './context'
+import { contextOf } from './context'
 import { COUNTS_FIELDS } from './counts-view'
 import type { Io } from './io'
 import { manual } from './manual'
@@ -16,6 +16,7 @@ import { assertHourly, rowSpanOf, spanOf, type RowSpan, type SpanOptions } from 
 import { NO_TENANT } from './statuses'
 
 interface Options extends SpanOptions {
+  readonly by?: string
   readonly class?: Filter
   readonly where?: readonly Filter[]
   readonly csv?: boolean
@@ -39,7 +40,7 @@ export function addReportCommand(program: Command, io: Io): void {
     .option('--to <time>', 'the last day, or the time before which it ends (default: now)')
     .option(
       '--by <what>',
-      `a line for each ${CHOICES.join(', ')} (default: day, connector, domain)`,
+      `a line for each ${CHOICES.join(', ')} (default: day, connector, domain); who asks stands before report: --by NAME report`,
     )
     .option(
       '--where <filter>',
@@ -55,10 +56,10 @@ export function addReportCommand(program: Command, io: Io): void {
     .action(async (tenant: string | undefined, options: Options, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
-      const by = dimensionsOf(self)
+      const by = dimensionsOf(options.by)
       if (out.json && options.csv) throw new InputError('--csv or --json: one of them')
       await context.connected(async (store, config) => {
-        const { report, note } = await reportOf(store, config, tenant, { ...options, by })
+        const { report, note } = await reportOf(store, config, tenant, options, by)
         if (note !== undefined) context.note(note)
         if (options.csv) io.stdout.write(reportCsv(report))
         else out.result(reportJson(report), () => printReport(out, report))
@@ -108,10 +109,11 @@ async function reportOf(
   store: Store,
   config: Config,
   tenant: string | undefined,
-  options: Options & { readonly by: Dimensions },
+  options: Options,
+  by: Dimensions,
 ): Promise<{ report: Report; note: string | undefined }> {
   const now = await serverTime(store.client)
-  const { by, where = [] } = options
+  const { where = [] } = options
   const filters = options.class ? [...where, options.class] : where
   const asked = spanOf(options, now, config.report.days)
   if (by.includes('hour') && filters.length > 0) assertHourly(asked, now)
@@ -144,12 +146,8 @@ async function reportOf(
   }
 }
 
-/**
- * Commander gives `--by` to the global option of that name, wherever it stands; nothing is changed here, so nobody has
- * to be recorded.
- */
-function dimensionsOf(command: Command): Dimensions {
-  const { by } = command.optsWithGlobals<GlobalOptions>()
+/** @throws {InputError} */
+function dimensionsOf(by: string | undefined): Dimensions {
   if (by === undefined) return USUAL
   const choice = CHOICES.find((each) => each === by)
   if (choice) return [choice]

@@ -81,7 +81,7 @@ describe('tenantctl', () => {
       ['domain add contoso', 'tenantctl domain add --help'],
       ['status a b', 'tenantctl status --help'],
       ['status --frequency', 'tenantctl status --help'],
-      ['tenant list --config', 'tenantctl --help'],
+      ['tenant list --config', 'tenantctl tenant list --help'],
       ['block contoso', 'tenantctl block --help'],
       ['explain', 'tenantctl explain --help'],
     ] as const) {
@@ -131,6 +131,44 @@ describe('tenantctl', () => {
         assert.equal(result.status, 2, by)
         assert.match(errorOf(result), /--by/)
       }
+    })
+
+    it('are taken by commands that only read, too, and a wrong --by refused by each', async () => {
+      const cli = new Cli(redis.url)
+      await cli.given('tenant add contoso')
+      for (const line of [
+        ...['status', 'status contoso', 'report', 'report contoso --by domain', 'restricted'],
+        ...['unattributed', 'unusual', 'events', 'audit', 'tenant list', 'domain list contoso'],
+        ...['connector list', 'case list', 'suggest contoso', 'tenant show contoso'],
+        'explain --from ann@lure.example --ip 192.0.2.10',
+      ]) {
+        const command = line.split(' ')
+        const taken = await cli.run('--by', 'bob', ...command)
+        assert.equal(taken.status, 0, `${line}: ${taken.err}`)
+        const { err, status } = await cli.run('--by', 'automatic', ...command)
+        assert.equal(status, 2, line)
+        assert.match(err, /--by "automatic" is reserved/, line)
+      }
+    })
+
+    it('--by behind report is what a row is for, and before it who asks', async () => {
+      const cli = new Cli(redis.url)
+      const { by } = (await cli.json('--by', 'domain', 'report', '--by', 'hour')) as {
+        by: string[]
+      }
+      assert.deepEqual(by, ['hour'])
+      assert.equal((await cli.run('report', '--by', 'bob')).status, 2)
+      const help = await tenantctl(['report', '--help'])
+      assert.match(help.out, /--by <what>/)
+      assert.doesNotMatch(help.out, /--by <name>/)
+    })
+
+    it('count where they stand last', async () => {
+      const cli = new Cli(redis.url)
+      await cli.given('tenant add contoso')
+      const of = ['--redis', redis.url, '--json', '--prefix']
+      const { out } = await tenantctl([...of, 'other:', 'tenant', 'list', '--prefix', cli.prefix])
+      assert.equal((JSON.parse(out) as unknown[]).length, 1)
     })
 
     it('--redis takes a database and refuses what is no such URL', async () => {

@@ -1,0 +1,54 @@
+import { Option, type Command } from 'commander'
+
+/** The options that every command takes. */
+export interface GlobalOptions {
+  readonly config?: string
+  readonly redis?: string
+  readonly prefix?: string
+  readonly by?: string
+  readonly json?: boolean
+}
+
+const FLAGS: readonly (readonly [flags: string, description: string])[] = [
+  [
+    '--config <dir>',
+    "Haraka's config directory (default: $HARAKA/config, then ./config, if only root and you can change it)",
+  ],
+  ['--redis <url>', 'redis://HOST:PORT/DB instead of [redis] of the ini file'],
+  ['--prefix <text>', 'what every key in Redis starts with'],
+  [
+    '--by <name>',
+    'who does it, for the records of what changes something (default: the OS user, before sudo); report has a --by of its own: name yourself before it',
+  ],
+  ['--json', 'print JSON; `COMMAND --help` documents its fields'],
+]
+
+class GlobalOption extends Option {}
+
+/** Lets the program and all its commands take the global options, each where it stands. */
+export function addGlobalOptions(program: Command): void {
+  addTo(program, false)
+}
+
+/** @param isHidden the help of a command shows those of the program. */
+function addTo(command: Command, isHidden: boolean): void {
+  // Else it would take what stands behind a command below it, which may have an option of the same name.
+  command.enablePositionalOptions()
+  for (const [flags, description] of FLAGS) {
+    const option = new GlobalOption(flags, description).hideHelp(isHidden)
+    const isTaken = command.options.some(({ long }) => long === option.long)
+    if (!isTaken) command.addOption(option)
+  }
+  for (const below of command.commands) addTo(below, true)
+}
+
+/** The global options of a command line; of one that stands there twice, the last counts. */
+export function globalOptionsOf(command: Command): GlobalOptions {
+  const before = command.parent ? globalOptionsOf(command.parent) : {}
+  const given = command.options
+    .filter((option) => option instanceof GlobalOption)
+    .map((option) => option.attributeName())
+    .filter((name) => command.getOptionValue(name) !== undefined)
+    .map((name) => [name, command.getOptionValue(name) as unknown])
+  return { ...before, ...(Object.fromEntries(given) as GlobalOptions) }
+}
