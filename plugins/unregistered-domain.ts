@@ -1,14 +1,6 @@
 import path from 'node:path'
-import { alertWarnings } from '../src/alerts/settings'
 import { freezeEvidence } from '../src/cases/freeze'
-import {
-  CONFIG_FILE,
-  parseConfig,
-  type Config,
-  type ParsedConfig,
-  type RawIni,
-} from '../src/config'
-import { openIni } from '../src/config-file'
+import type { Config } from '../src/config'
 import { messageOf } from '../src/errors'
 import type { Event } from '../src/events/event'
 import { resolveEnded } from '../src/events/sweep'
@@ -33,6 +25,7 @@ import { guarded, orElse } from './guard'
 import type { Connection, Next, Plugin, Server } from './haraka'
 import { HeldQueue } from './held-queue'
 import { Hooks } from './hooks'
+import { configDirectory, IniFile } from './ini-file'
 import { logSafely } from './log'
 import { guardedOutbound } from './outbound-guard'
 import { lineOf, Quiet } from './quiet'
@@ -94,20 +87,17 @@ export function register(this: Plugin): void {
   logSafely(this)
   // Each of our awaits has a deadline of its own, and Haraka's timer is half of what a hook costs.
   this.timeout = 0
-  const { config, errors, redisUsable } = readConfig(this)
-  for (const error of errors) this.logerror(`${CONFIG_FILE} ${error}; the default counts`)
-  if (!redisUsable) {
-    this.logcrit(
-      `${CONFIG_FILE}: [redis] is wrong, so Redis is not asked: relaying sessions get 451 until that is mended and Haraka restarted`,
-    )
-  }
-  const process = new Process(this, config, redisUsable)
+  const ini = new IniFile(this, (config) => {
+    if (!running) return
+    running.config = config
+    void running.egress.check()
+  })
+  const process = new Process(this, ini.config, ini.redisUsable)
   running = process
   hearAppointment(process.appointment)
   for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(this)))) {
     this.logwarn(`${check}: ${message}; ${advice}`)
   }
-  warnOfAlerts(this, config)
   void process.egress.check()
   // A forged tag is removed before anything else may answer.
   registerOutbound(this, process)
@@ -321,61 +311,4 @@ function registerOutbound(plugin: Plugin, { hooks, tag, tags, heldQueue, egress 
   // Before plugins that count what is being sent, such as limit: held mail is not.
   plugin.register_hook('send_email', 'on_send_email', FIRST)
   plugin.register_hook('get_mx', 'on_get_mx', LAST)
-}
-
-function readConfig(plugin: Plugin): ParsedConfig {
-  const directory = configDirectory(plugin)
-  return parseConfig(readIni(plugin), directory, ownerOfIni(directory))
-}
-
-/** `undefined`: there is none, or we may not read it; nor does Haraka's reader then, and the shipped defaults count. */
-function ownerOfIni(directory: string): number | undefined {
-  try {
-    return openIni(directory)?.owner
-  } catch {
-    return undefined
-  }
-}
-
-/** Reads the ini file, and again whenever it changes; what was good stays where the new one is not. */
-function readIni(plugin: Plugin): RawIni {
-  return plugin.config.get(CONFIG_FILE, () => reload(plugin)) as RawIni
-}
-
-function reload(plugin: Plugin): void {
-  if (!running) return
-  try {
-    const { config, errors } = readConfig(plugin)
-    if (errors.length > 0) {
-      for (const error of errors) plugin.logerror(`${CONFIG_FILE} ${error}`)
-      plugin.logerror(`${CONFIG_FILE}: not taken; the configuration of before stays in force`)
-      return
-    }
-    if (JSON.stringify(config.redis) !== JSON.stringify(running.config.redis)) {
-      plugin.logwarn(`${CONFIG_FILE}: [redis] has changed: restart Haraka to use it`)
-    }
-    if (config.outage.snapshot !== running.config.outage.snapshot) {
-      plugin.logwarn(`${CONFIG_FILE}: [outage] snapshot has changed: restart Haraka to use it`)
-    }
-    if (config.tag.header !== '' && !running.tags) {
-      plugin.logwarn(`${CONFIG_FILE}: [tag] header has been set: restart Haraka to use it`)
-    }
-    running.config = config
-    void running.egress.check()
-    warnOfAlerts(plugin, config)
-    plugin.lognotice(`${CONFIG_FILE}: taken`)
-  } catch (error) {
-    plugin.logerror(`${CONFIG_FILE}: not taken: ${messageOf(error)}`)
-  }
-}
-
-function warnOfAlerts(plugin: Plugin, { alerts }: Config): void {
-  for (const { message, advice } of alertWarnings(alerts)) {
-    plugin.logwarn(`${CONFIG_FILE}: ${message}; ${advice}`)
-  }
-}
-
-/** Where the operator's files are. */
-function configDirectory(plugin: Plugin): string {
-  return plugin.config.overrides_path ?? plugin.config.root_path
 }

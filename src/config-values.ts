@@ -25,7 +25,8 @@ export function nonEmpty(value: unknown): string {
 export function hostName(value: unknown): string {
   const name = nonEmpty(value)
   if (/[@/]/.test(name)) throw new InputError('is no host name or address: give that alone')
-  return name
+  if (isIP(name) !== 0 || /^[\w.-]+$/.test(name)) return name
+  throw new InputError(`"${name}" is no host name or address: give that alone, without a port`)
 }
 
 export function boolean(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import {
   alertContradictions,
   mailAddress,
@@ -22,14 +23,28 @@ import {
   percents,
   text,
 } from './config-values'
-import { InputError, messageOf } from './errors'
-import { queueParent } from './haraka-files'
+import { InputError } from './errors'
+import { harakaFiles, queueParent } from './haraka-files'
+import { keyId, type IniLines } from './ini-lines'
 import { readOwnedFile, ROOT } from './owned-file'
+import { packageRoot } from './package-root'
 import { MOST_DAYS_KEPT } from './reporting/bounds'
 import type { RedisSettings } from './store/connection'
 import { keyPrefix } from './store/keys'
 import { MODES, type Mode } from './mode'
+import {
+  SettingsReader,
+  type ConfigError,
+  type Contradiction,
+  type KnownKeys,
+  type RawIni,
+  type Read,
+  type Running,
+  type Settings,
+} from './settings-reader'
 import { pemCertificates, pemKey, tlsContradictions } from './tls-files'
+
+export type { RawIni }
 
 /** Name of the ini file in Haraka's config directory. */
 export const CONFIG_FILE = 'unregistered-domain.ini'
@@ -137,17 +152,19 @@ export interface UnusualSettings {
   readonly least: number
 }
 
-/** A configuration, and what could not be taken from the file: those keys hold their defaults. */
+/** A configuration, and what is wrong in its file. */
 export interface ParsedConfig {
+  /** What is in effect. */
   readonly config: Config
-  /** One line each: section and key, the value, what to do. */
-  readonly errors: readonly string[]
-  /** Whether one of the errors is in `[redis]`: we might speak to the wrong Redis. */
+  /** In the order of the file. */
+  readonly errors: readonly ConfigError[]
+  /** Whether none of the errors is in `[redis]`: else we might speak to the wrong Redis. */
   readonly redisUsable: boolean
+  /** What the file has otherwise than the running process, which needs a restart to use it: `[redis]`, `[outage] snapshot`. */
+  readonly restart: readonly string[]
+  /** What is in effect, key by key. */
+  readonly settings: Settings
 }
-
-/** What haraka-config gives for an ini file: sections of strings, numbers (digits become one) and arrays. */
-export type RawIni = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>
 
 const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   main: ['mode', 'override', 'refuse_at'],
@@ -203,24 +220,82 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   case: ['checklist'],
 }
 
+const differs = (started: unknown, now: unknown): boolean => !isDeepStrictEqual(started, now)
+
+/** What a process reads at its start only. */
+const NEEDS_RESTART: KnownKeys['restart'] = {
+  '[redis]': differs,
+  '[outage] snapshot': differs,
+  '[tenants] file': differs,
+  '[tenants] apply': differs,
+  // A process that has started with a header takes any other, or none.
+  '[tag] header': (started, now) => started === '' && now !== '',
+}
+
+/** Keys that hold a secret. */
+export const SECRETS = [
+  ['redis', 'password'],
+  ['redis', 'sentinel_password'],
+  ['alerts', 'webhook_secret'],
+  ['srs', 'secret'],
+] as const
+
+/** Keys that name a file with a secret. */
+export const SECRET_FILES = [
+  ['redis', 'password_file'],
+  ['redis', 'sentinel_password_file'],
+  ['redis', 'tls_key'],
+  ['alerts', 'webhook_secret_file'],
+  ['srs', 'secret_file'],
+] as const
+
+const KNOWN: KnownKeys = {
+  keys: KNOWN_KEYS,
+  restart: NEEDS_RESTART,
+  // The path of a webhook may be secret, too; and of a file its content is in effect, not its name.
+  secret: [...SECRETS, ...SECRET_FILES, ['alerts', 'webhook'] as const].map(([section, key]) =>
+    keyId(section, key),
+  ),
+  shipped: () => harakaFiles(path.join(packageRoot(), 'config')).ini(CONFIG_FILE),
+}
+
+/** Where the values of an ini file come from. */
+export interface Source {
+  /** uid of who owns the file. Without a file nothing is named but what we ship. */
+  readonly owner?: number
+  /** Its lines, for messages. */
+  readonly lines?: IniLines
+  /** `undefined` at the start. */
+  readonly running?: Running | undefined
+}
+
 /**
  * Parses the ini file as haraka-config read it.
  *
  * @param directory Haraka's config directory: files that are named relative to it or to the queue are found from there.
- * @param owner uid of who owns the file. Without a file nothing is named but what we ship.
  */
-export function parseConfig(raw: RawIni, directory: string, owner = ROOT): ParsedConfig {
-  const errors: string[] = unknownKeys(raw)
-  const read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T): T => {
-    const value = raw[section]?.[key]
-    if (value === undefined) return fallback
-    try {
-      return parse(value)
-    } catch (error) {
-      errors.push(`[${section}] ${key}: ${messageOf(error)}`)
-      return fallback
-    }
+export function parseConfig(
+  raw: RawIni,
+  directory: string,
+  { owner = ROOT, lines, running }: Source = {},
+): ParsedConfig {
+  const reader = new SettingsReader(raw, KNOWN, lines, running)
+  const written = configOf(reader.read, directory, owner)
+  for (const [section, found] of Object.entries(contradictions(written))) {
+    reader.contradict(section, found)
   }
+  const restart = reader.keepStarted()
+  const config = configOf(reader.inEffect, directory, owner)
+  const errors = reader
+    .errors()
+    .map((error) =>
+      error.section === 'redis' && !running ? { ...error, instead: 'Redis is not asked' } : error,
+    )
+  const redisUsable = errors.every(({ section }) => section !== 'redis')
+  return { config, errors, redisUsable, restart, settings: reader.settings }
+}
+
+function configOf(read: Read, directory: string, owner: number): Config {
   const named: ReadNamed = (section, key, parse) =>
     read(section, key, undefined, (value) => {
       const file = text(value)
@@ -228,9 +303,8 @@ export function parseConfig(raw: RawIni, directory: string, owner = ROOT): Parse
       return parse(file, readOwnedFile(path.resolve(directory, file), owner).content.toString())
     })
   const limits = parseLimits('300/1h, 1500/1d')
-  const redisErrorsFrom = (): number => errors.filter((error) => error.startsWith('[redis]')).length
 
-  const config: Config = {
+  return {
     owner,
     main: {
       mode: read('main', 'mode', 'enforce', oneOf(MODES)),
@@ -261,7 +335,7 @@ export function parseConfig(raw: RawIni, directory: string, owner = ROOT): Parse
       bind: read('egress', 'bind', '', ipAddress),
       helo: read('egress', 'helo', '', domain),
     },
-    srs: readSrs(read, named, errors),
+    srs: readSrs(read, named),
     tag: { header: read('tag', 'header', '', ownHeaderName) },
     restriction: {
       queued: read('restriction', 'queued', 'deliver', oneOf(['deliver', 'hold'] as const)),
@@ -314,7 +388,7 @@ export function parseConfig(raw: RawIni, directory: string, owner = ROOT): Parse
       days: read('report', 'days', 90, integer(1, MOST_DAYS_KEPT)),
       samples: read('report', 'samples', true, boolean),
     },
-    alerts: readAlerts(read, named, errors),
+    alerts: readAlerts(read, named),
     unusual: {
       quietDays: read('unusual', 'quiet_days', 30, integer(0, 365)),
       quietRecipients: read('unusual', 'quiet_recipients', 5, integer(1, 1_000_000)),
@@ -331,11 +405,7 @@ export function parseConfig(raw: RawIni, directory: string, owner = ROOT): Parse
     },
     case: { checklist: read('case', 'checklist', 'advise', oneOf(['advise', 'require'] as const)) },
   }
-  errors.push(...contradictions(config))
-  return { config, errors, redisUsable: redisErrorsFrom() === 0 }
 }
-
-type Read = <T>(section: string, key: string, fallback: T, parse: (value: unknown) => T) => T
 
 /** What a file holds that a key names; `undefined` where the key is empty. */
 type ReadNamed = (
@@ -344,42 +414,28 @@ type ReadNamed = (
   parse: (file: string, content: string) => string | undefined,
 ) => string | undefined
 
-/** No webhook without a secret, whatever else is right: an alert that anybody could forge is not sent. */
-function readAlerts(read: Read, named: ReadNamed, errors: string[]): AlertSettings {
-  const before = errors.length
+function readAlerts(read: Read, named: ReadNamed): AlertSettings {
   const inFile = named('alerts', 'webhook_secret_file', (file, content) => {
     const secret = webhookSecret(content.trim())
     if (secret === undefined) throw new InputError(`${file} is empty: put the secret there`)
     return secret
   })
-  const settings = {
+  return {
     webhook: read('alerts', 'webhook', '', (value) => webhookUrl(text(value))),
     webhookSecret:
       inFile ?? read('alerts', 'webhook_secret', undefined, (value) => webhookSecret(text(value))),
     mailTo: read('alerts', 'mail_to', [], (value) => mailAddresses(text(value))),
     mailFrom: read('alerts', 'mail_from', '', (value) => mailAddress(text(value))),
   }
-  if (errors.length === before) {
-    errors.push(...alertContradictions(settings).map((error) => `[alerts] ${error}`))
-  }
-  return settings.webhookSecret === undefined ? { ...settings, webhook: '' } : settings
 }
 
-/** No rewriting without a secret: anybody could make a sender that we unwrap. */
-function readSrs(read: Read, named: ReadNamed, errors: string[]): Config['srs'] {
-  const before = errors.length
-  const rewritten = read('srs', 'domain', '', domain)
+function readSrs(read: Read, named: ReadNamed): Config['srs'] {
   const inFile = named('srs', 'secret_file', (_file, content) => content)
   const given = inFile ?? read('srs', 'secret', '', secretText)
-  const secrets = given.split(/\s+/).filter((secret) => secret !== '')
-  const short = secrets.find((secret) => secret.length < LEAST_SRS_SECRET)
-  if (errors.length === before && rewritten !== '') {
-    if (secrets.length === 0) errors.push(`[srs] secret: empty, but domain is set: ${MAKE_SECRET}`)
-    else if (short !== undefined) {
-      errors.push(`[srs] secret: a secret of ${short.length} characters is guessed: ${MAKE_SECRET}`)
-    }
+  return {
+    domain: read('srs', 'domain', '', domain),
+    secrets: given.split(/\s+/).filter((secret) => secret !== ''),
   }
-  return errors.length > before ? { domain: '', secrets: [] } : { domain: rewritten, secrets }
 }
 
 function secretText(value: unknown): string {
@@ -417,37 +473,50 @@ function passwordIn(file: string, content: string): string {
   return password
 }
 
-function contradictions({ redis }: Config): string[] {
-  const errors = tlsContradictions(redis, redis.tls).map((error) => `[redis] ${error}`)
-  if (redis.sentinels.length > 0 && redis.sentinelName === '') {
-    errors.push(
-      '[redis] sentinel_name: empty, but sentinels[] are set: name the primary they watch',
-    )
+const ALERT_KEYS = ['webhook', 'webhook_secret', 'webhook_secret_file']
+const SRS_KEYS = ['secret', 'secret_file', 'domain']
+const TLS_KEYS = ['tls', 'tls_ca', 'tls_cert', 'tls_key']
+
+/** By sections, what does not fit together. */
+function contradictions({ redis, alerts, srs }: Config): Record<string, Contradiction[]> {
+  return {
+    redis: redisContradictions(redis),
+    // An alert that anybody could forge is not sent.
+    alerts: alertContradictions(alerts).map((message) => ({ keys: ALERT_KEYS, message })),
+    srs: srsContradictions(srs),
   }
-  if (redis.sentinels.length > 0 && redis.cluster.length > 0) {
-    errors.push('[redis] cluster[] and sentinels[] are both set: keep one of them')
-  }
-  if (redis.cluster.length > 0 && redis.db !== 0) {
-    errors.push(`[redis] db: ${redis.db}, but a Redis Cluster has database 0 only`)
-  }
-  return errors
 }
 
-function unknownKeys(raw: RawIni): string[] {
-  const errors: string[] = []
-  for (const [section, keys] of Object.entries(raw)) {
-    const known = Object.hasOwn(KNOWN_KEYS, section) ? KNOWN_KEYS[section] : undefined
-    if (!known) {
-      errors.push(`[${section}]: no such section; there are ${Object.keys(KNOWN_KEYS).join(', ')}`)
-      continue
-    }
-    for (const key of Object.keys(keys ?? {})) {
-      if (!known.includes(key)) {
-        errors.push(`[${section}] ${key}: no such key; there are ${known.join(', ')}`)
-      }
-    }
+/** Without a secret that cannot be guessed anybody could make a sender that we unwrap. */
+function srsContradictions({ domain, secrets }: Config['srs']): Contradiction[] {
+  if (domain === '') return []
+  if (secrets.length === 0) {
+    return [{ keys: SRS_KEYS, message: `secret: empty, but domain is set: ${MAKE_SECRET}` }]
   }
-  return errors
+  const short = secrets.find((secret) => secret.length < LEAST_SRS_SECRET)
+  if (short === undefined) return []
+  const message = `secret: a secret of ${short.length} characters is guessed: ${MAKE_SECRET}`
+  return [{ keys: SRS_KEYS, message }]
+}
+
+function redisContradictions(redis: RedisSettings): Contradiction[] {
+  const found: Contradiction[] = tlsContradictions(redis, redis.tls).map(([key, reason]) => ({
+    keys: [key, ...TLS_KEYS],
+    message: `${key}: ${reason}`,
+  }))
+  if (redis.sentinels.length > 0 && redis.sentinelName === '') {
+    const message = 'sentinel_name: empty, but sentinels[] are set: name the primary they watch'
+    found.push({ keys: ['sentinels', 'sentinel_name'], message })
+  }
+  if (redis.sentinels.length > 0 && redis.cluster.length > 0) {
+    const message = 'cluster[] and sentinels[] are both set: keep one of them'
+    found.push({ keys: ['cluster', 'sentinels'], message })
+  }
+  if (redis.cluster.length > 0 && redis.db !== 0) {
+    const message = `db: ${redis.db}, but a Redis Cluster has database 0 only`
+    found.push({ keys: ['db', 'cluster'], message })
+  }
+  return found
 }
 
 /** Beside Haraka's queue, since the user that Haraka runs as can write there. */

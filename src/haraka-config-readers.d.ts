@@ -19,3 +19,13 @@ declare module 'haraka-config/lib/readers/flat' {
   }
   export default reader
 }
+
+declare module 'haraka-config/lib/regex' {
+  const regex: Readonly<
+    Record<
+      'section' | 'param' | 'comment' | 'blank' | 'continuation' | 'is_integer' | 'is_array',
+      RegExp
+    >
+  >
+  export default regex
+}

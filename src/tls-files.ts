@@ -50,20 +50,25 @@ export function pemKey(file: string, text: string): string {
   return text
 }
 
-/** What does not fit together, one line each, as `key: reason`. */
-export function tlsContradictions({ tlsCa, tlsCert, tlsKey }: TlsFiles, tls: boolean): string[] {
+/** What does not fit together: keys, each with the reason. */
+export function tlsContradictions(
+  { tlsCa, tlsCert, tlsKey }: TlsFiles,
+  tls: boolean,
+): [key: string, reason: string][] {
   const given = [
     ...(tlsCa === undefined ? [] : ['tls_ca']),
     ...(tlsCert === undefined ? [] : ['tls_cert']),
     ...(tlsKey === undefined ? [] : ['tls_key']),
   ]
   if (!tls && given.length > 0)
-    return given.map((key) => `${key}: set, but tls is false: set tls=true`)
-  if (tlsCert !== undefined && tlsKey === undefined) return ['tls_cert: set, but tls_key is not']
-  if (tlsKey !== undefined && tlsCert === undefined) return ['tls_key: set, but tls_cert is not']
+    return given.map((key) => [key, 'set, but tls is false: set tls=true'])
+  if (tlsCert !== undefined && tlsKey === undefined)
+    return [['tls_cert', 'set, but tls_key is not']]
+  if (tlsKey !== undefined && tlsCert === undefined)
+    return [['tls_key', 'set, but tls_cert is not']]
   if (tlsCert === undefined || tlsKey === undefined) return []
   const fits = new X509Certificate(tlsCert).checkPrivateKey(createPrivateKey(tlsKey))
-  return fits ? [] : ['tls_key: is not the key of the first certificate in tls_cert']
+  return fits ? [] : [['tls_key', 'is not the key of the first certificate in tls_cert']]
 }
 
 /** OpenSSL's reason is not given: it helps nobody, and is not ours to vouch for. */

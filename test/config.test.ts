@@ -1,21 +1,32 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../scripts/services/scratch'
-import { parseLimits } from '../src/allowance/limits'
+import { formatLimits, parseLimits } from '../src/allowance/limits'
 import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../src/config'
-import { hasConfigFile, loadConfig } from '../src/config-file'
+import { hasConfigFile, loadConfig, readConfigFile, type ConfigFile } from '../src/config-file'
 import { InputError } from '../src/errors'
 import { packageRoot } from '../src/package-root'
 import { CertificateAuthority } from './support/certificates'
 import { asNobody, canBeNobody } from './support/nobody'
+import { WEBHOOK_SECRET } from './support/webhook-endpoint'
 
 const directory = scratchDir('config')
 
+/** With the messages of the errors alone. */
 function parse(raw: RawIni) {
-  return parseConfig(raw, directory)
+  const parsed = parseConfig(raw, directory)
+  return { ...parsed, errors: parsed.errors.map(({ message }) => message) }
 }
 
 function good(raw: RawIni): Config {
@@ -175,6 +186,8 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['attribution', 'grant_relay', 'TRUE', /"TRUE" is not one of/],
   ['attribution', 'unknown', 'allow', /"allow" is not one of ignore, deny/],
   ['redis', 'host', '', /is empty/],
+  ['redis', 'host', 'localhost:6379', /"localhost:6379" is no host name .*without a port/],
+  ['redis', 'host', 'a.example ; main', /is no host name or address.*; a comment needs a line/],
   ['redis', 'port', 0, /"0" is not a whole number from 1 to 65535/],
   ['redis', 'port', 65536, /"65536"/],
   ['redis', 'port', 63.5, /"63.5" is not a whole number/],
@@ -402,14 +415,263 @@ describe('the shipped ini file', () => {
   })
 })
 
-describe('loadConfig', () => {
-  function site(ini: string): string {
-    const place = scratchDir('site')
-    mkdirSync(path.join(place, 'config'))
-    writeFileSync(path.join(place, 'config', CONFIG_FILE), ini)
-    return path.join(place, 'config')
+function site(ini: string): string {
+  const place = scratchDir('site')
+  mkdirSync(path.join(place, 'config'))
+  writeFileSync(path.join(place, 'config', CONFIG_FILE), ini)
+  return path.join(place, 'config')
+}
+
+/** `line: message; instead` each. */
+function told({ errors }: ConfigFile): string[] {
+  return errors.map(({ line, message, instead }) => `${line ?? ''}: ${message}; ${instead}`)
+}
+
+describe('an ini file with mistakes', () => {
+  it('has the defaults in their place at the start, and the rest as it stands', () => {
+    const file = readConfigFile(
+      site(
+        '[main]\noverride=off\nmode monitor\n[null]\nlimits="5/1h"\n[alerts]\nwebhook=https://a.example/secret\nmail_to=a@b.example\n[srs]\ndomain=srs.example\nsecret=tooshort\n',
+      ),
+    )!
+    assert.deepEqual(told(file).slice(0, 2), [
+      '3: [main] mode: the line has no "=": a key is written KEY=VALUE, a comment begins with ; or #; the default is in effect: mode=enforce',
+      '5: [null] limits: ""5/1h"" is not a limit: write COUNT/WINDOW with s, m, h or d, for example 300/1h, 1500/1d, or "unlimited"; values stand without quotes; the default is in effect: limits=300/1h, 1500/1d',
+    ])
+    const { main, null: nullSender, alerts, srs } = file.config
+    assert.deepEqual([main.mode, main.override], ['enforce', 'off'])
+    assert.deepEqual(nullSender.limits, DEFAULTS.null.limits)
+    assert.deepEqual([alerts.webhook, alerts.mailTo], ['', ['a@b.example']])
+    assert.deepEqual(srs, { domain: '', secrets: [] })
+    assert.equal(file.redisUsable, true)
+  })
+
+  it('names the line, and what is in effect', () => {
+    const file = readConfigFile(site('[redis]\nport=0\n[alowance]\n[main]\nmodes=off # now\n'))!
+    assert.match(told(file)[0]!, /^2: \[redis\] port: "0" is not .*; Redis is not asked$/)
+    assert.match(
+      told(file)[1]!,
+      /^3: \[alowance\]: no such section; there are .*; it has no effect$/,
+    )
+    assert.match(told(file)[2]!, /^5: \[main\] modes: no such key; .*; it has no effect$/)
+    assert.equal(file.redisUsable, false)
+  })
+
+  it('names the section or key that was meant, where only its spelling is another', () => {
+    const file = readConfigFile(site('[Null]\n[main]\nrefuse-at=rcpt\n[headerfrom]\n'))!
+    assert.deepEqual(
+      file.errors.map(({ message }) => message),
+      [
+        '[Null]: no such section; write null',
+        '[main] refuse-at: no such key; write refuse_at',
+        '[headerfrom]: no such section; write header_from',
+      ],
+    )
+  })
+
+  it('does not ask Redis where a line of [redis] is not understood', () => {
+    for (const text of ['[redis]\nhost a.example', '[redis', '[redis]\nport=\\']) {
+      assert.equal(readConfigFile(site(`${text}\n`))!.redisUsable, false, text)
+    }
+  })
+
+  it('is not read at all where it is no text, or no file', () => {
+    const place = site('')
+    writeFileSync(path.join(place, CONFIG_FILE), Buffer.from('\ufeff[main]\nmode=off\n', 'utf16le'))
+    assert.throws(() => readConfigFile(place), /unregistered-domain\.ini is no text in UTF-8/)
+    rmSync(path.join(place, CONFIG_FILE))
+    assert.equal(readConfigFile(place), undefined)
+    mkdirSync(path.join(place, CONFIG_FILE))
+    assert.throws(() => readConfigFile(place), /unregistered-domain\.ini is no regular file/)
+  })
+
+  it('sets no key where it is empty, or has comments and sections only', () => {
+    for (const [text, isEmpty] of [
+      ['', true],
+      ['\n \n', true],
+      ['; mode=off\n[main]\n', true],
+      ['override off\n', true],
+      ['[main]\nmode=off', false],
+    ] as const) {
+      assert.equal(readConfigFile(site(text))!.isEmpty, isEmpty, text)
+    }
+  })
+})
+
+describe('an ini file read again', () => {
+  const FIRST =
+    '[main]\nmode=monitor\noverride=\n[allowance]\nlimits=2/1h\n[null]\nlimits=1/1h\n[egress]\nbind=192.0.2.9\n'
+
+  /** Reads a file, and what it is changed to, as a process does. */
+  function again(text: string, { first = FIRST, between = '' } = {}): ConfigFile {
+    const place = site(first)
+    const { settings: started } = readConfigFile(place)!
+    let now = started
+    let file: ConfigFile | undefined
+    for (const content of [between || first, text]) {
+      writeFileSync(path.join(place, CONFIG_FILE), content)
+      file = readConfigFile(place, { running: { started, now } })!
+      now = file.settings
+    }
+    return file!
   }
 
+  const limits = ({ config }: ConfigFile) => [
+    formatLimits(config.allowance.limits),
+    formatLimits(config.null.limits),
+  ]
+
+  it('keeps the previous value of a key that is wrong, and takes the rest', () => {
+    const file = again(FIRST.replace('2/1h', 'two').replace('1/1h', '7/1h'))
+    assert.deepEqual(limits(file), ['2/1h', '7/1h'])
+    assert.equal(told(file).length, 1)
+    assert.match(
+      told(file)[0]!,
+      /^5: \[allowance\] limits: "two" is not .*; limits=2\/1h stays in effect$/,
+    )
+    // A key that is not there has its default: nothing says that it was meant.
+    assert.deepEqual(limits(again('[allowance]\nlimits=two\n')), ['2/1h', '300/1h, 1500/1d'])
+  })
+
+  for (const [text, ...instead] of [
+    ['[main]\nmode monitor\n', 'mode=monitor stays in effect'],
+    ['[main]\nmode: off\n', 'mode=monitor stays in effect'],
+    ['[main]\nmode=off ; now\n', 'mode=monitor stays in effect'],
+    ['[main]\nmode=\\\n', 'mode=monitor stays in effect'],
+    ['[main]\nmodes=off\n', 'it has no effect', 'mode=monitor stays in effect'],
+    ['[main]\nthe mode=off\n', 'it has no effect', 'mode=monitor stays in effect'],
+    ['[Main]\nmode=off\n', 'it has no effect', 'mode=monitor stays in effect'],
+  ] as const) {
+    it(`keeps a key that it was meant to set, perhaps: ${JSON.stringify(text)}`, () => {
+      const rest = FIRST.slice(FIRST.indexOf('[allowance]'))
+      const file = again(text + rest)
+      assert.equal(file.config.main.mode, 'monitor')
+      assert.deepEqual(
+        file.errors.map((error) => error.instead),
+        instead,
+      )
+      assert.deepEqual(limits(file), ['2/1h', '1/1h'])
+    })
+  }
+
+  it('keeps sections whose section line was lost', () => {
+    for (const line of ['[nul]', 'null]', '']) {
+      const file = again(
+        FIRST.replace('[null]\nlimits', `${line}\nlimit`).replace('[egress]', '[egres'),
+      )
+      assert.equal(limits(file)[1], '1/1h', line)
+      assert.equal(file.config.egress.bind, '192.0.2.9', line)
+    }
+  })
+
+  it('reads a section line with a comment behind it as it was meant', () => {
+    const file = again(FIRST.replace('[null]', '[null] ; bounces').replace('1/1h', '9/1h'))
+    assert.deepEqual(limits(file), ['2/1h', '9/1h'])
+    assert.match(told(file)[0]!, /^6: the line is no section: .*; it is read as \[null\]$/)
+  })
+
+  for (const [what, text, override] of [
+    [
+      'set',
+      '[main]\nmode=on\noverride=off\nfoo\n[allowance\nlimits=x\n[nul]\n[redis]\nport=x\n',
+      'off',
+    ],
+    ['set above all section lines', 'override=off\n[main\nmode off\n', 'off'],
+    [
+      'set behind a damaged section line',
+      '[allowance]\nlimits=1/1h\n[main] ; brake\noverride=off',
+      'off',
+    ],
+    ['set with CRLF and a BOM', '\ufeff[main]\r\noverride=off\r\nmode\r\n', 'off'],
+    ['released', '[main]\noverride=\nmode off\n[redis]\nhost\n', undefined],
+    ['released by taking it out', '[main]\nmode=on\n[alowance]\n', undefined],
+    ['kept where its line is not understood', '[main]\noverride: off\nmode=off\n', 'monitor'],
+  ] as const) {
+    it(`has the brake ${what}, whatever else is wrong`, () => {
+      const first = FIRST.replace('override=', 'override=monitor')
+      const file = again(text, { first })
+      assert.ok(file.errors.length > 0)
+      assert.equal(file.config.main.override, override)
+    })
+  }
+
+  it('keeps all of a section whose keys contradict each other', () => {
+    const sound = `${FIRST}[srs]\ndomain=srs.example\nsecret=0123456789abcdef-old\n[alerts]\nwebhook=https://a.example/x\nwebhook_secret=${WEBHOOK_SECRET}\n`
+    const file = again(
+      `${FIRST}[srs]\ndomain=other.example\nsecret=\n[alerts]\nwebhook=https://b.example/x\nmail_to=a@b.example\n`,
+      { first: sound },
+    )
+    assert.deepEqual(file.config.srs, {
+      domain: 'srs.example',
+      secrets: ['0123456789abcdef-old'],
+    })
+    assert.equal(file.config.alerts.webhook, 'https://a.example/x')
+    assert.equal(file.config.alerts.webhookSecret, WEBHOOK_SECRET)
+    assert.deepEqual(file.config.alerts.mailTo, [])
+    assert.deepEqual(
+      file.errors.map(({ line, instead }) => [line, instead]),
+      [
+        [12, 'all of [srs] stays as it was'],
+        [14, 'all of [alerts] stays as it was'],
+      ],
+    )
+  })
+
+  it('keeps secrets of a file that cannot be read any more, and says none', () => {
+    const place = site('[srs]\ndomain=srs.example\nsecret_file=srs\n')
+    const secret = path.join(place, 'srs')
+    writeFileSync(secret, '0123456789abcdef\n')
+    const { settings } = readConfigFile(place)!
+    rmSync(secret)
+    const file = readConfigFile(place, { running: { started: settings, now: settings } })!
+    assert.deepEqual(file.config.srs.secrets, ['0123456789abcdef'])
+    assert.equal(told(file).length, 1)
+    assert.match(
+      told(file)[0]!,
+      /^3: \[srs\] secret_file: ENOENT.*; the former secret_file stays in effect$/,
+    )
+  })
+
+  it('needs a restart as long as the file has it otherwise than the process', () => {
+    const changed = `${FIRST}[redis]\nport=6380\n[tenants]\nfile=x.yaml\napply=false\n[outage]\nsnapshot=\n[tag]\nheader=X-Tag\n`
+    const names = [
+      '[tag] header',
+      '[redis]',
+      '[outage] snapshot',
+      '[tenants] file',
+      '[tenants] apply',
+    ]
+    for (const between of [FIRST, changed]) {
+      const { restart, config } = again(changed, { between })
+      assert.deepEqual(restart, names)
+      assert.deepEqual(config.redis.port, 6379)
+      assert.deepEqual(config.tenants, DEFAULTS.tenants)
+      assert.deepEqual(config.tag.header, '')
+    }
+    assert.deepEqual(again(FIRST, { between: changed }).restart, [])
+  })
+
+  it('needs no restart for another header of the tag, or none', () => {
+    for (const header of ['X-Other', '']) {
+      const { restart, config } = again(`[tag]\nheader=${header}\n`, {
+        first: '[tag]\nheader=X-Tag\n',
+      })
+      assert.deepEqual([restart, config.tag.header], [[], header])
+    }
+  })
+
+  it('keeps in [redis] what the process has started with, and not what the file had since', () => {
+    const file = again('[redis]\nport=x\n', {
+      first: '[redis]\nport=1\n',
+      between: '[redis]\nport=2\n',
+    })
+    assert.equal(file.config.redis.port, 1)
+    assert.deepEqual(file.restart, [])
+    assert.match(told(file)[0]!, /; port=1 stays in effect$/)
+  })
+})
+
+describe('loadConfig', () => {
   it('reads a file over the shipped defaults', () => {
     const place = site(
       '[main]\nmode=monitor\n[redis]\ncluster[]=192.0.2.1:26379\ncluster[]=redis.example:1\n',
@@ -451,9 +713,12 @@ describe('loadConfig', () => {
       () => loadConfig(place),
       (error: unknown) => {
         assert.ok(error instanceof InputError)
-        assert.ok(error.message.startsWith(`${path.join(place, CONFIG_FILE)}: `))
-        assert.match(error.message, /\[main\] mode: "on".*; \[redis\] password: /)
-        assert.match(error.message, /\[redis\] hots: no such key/)
+        const file = path.join(place, CONFIG_FILE)
+        const lines = error.message.split('\n')
+        assert.deepEqual(lines.length, 3)
+        assert.ok(lines[0]!.startsWith(`${file}:2: [main] mode: "on" is not one of`))
+        assert.ok(lines[1]!.startsWith(`${file}:4: [redis] password: `))
+        assert.ok(lines[2]!.startsWith(`${file}:5: [redis] hots: no such key`))
         return true
       },
     )

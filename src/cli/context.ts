@@ -75,11 +75,9 @@ export class Context {
    */
   config(): Config {
     const directory = this.configDirectory
-    const config = loadConfig(directory)
+    const config = loadConfig(directory, (text) => this.note(text))
     if (directory === undefined) {
       this.note('--redis without --config: the shipped defaults count for the rest')
-    } else if (!hasConfigFile(directory)) {
-      this.note(`${directory} has no unregistered-domain.ini: the shipped defaults count`)
     }
     return { ...config, redis: this.redis(config.redis) }
   }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Config } from '../config'
-import { hasConfigFile, loadConfig, secretFiles } from '../config-file'
-import { InputError } from '../errors'
+import { loadConfig, secretFiles } from '../config-file'
 import { harakaFiles, type HarakaFiles } from '../haraka-files'
 import type { Store } from '../store/store'
 import { Lookup } from '../suggest/lookup'
@@ -10,6 +9,7 @@ import { contextOf, type Context } from './context'
 import { checkConsistency } from './doctor/consistency'
 import { checkAlertQueues, checkAlerts, checkContacts } from './doctor/alerts'
 import { checkBlocks } from './doctor/blocks'
+import { checkConfigFile } from './doctor/config'
 import { checkEgress } from './doctor/egress'
 import { checkBreadth, checkCertificates, checkMethods } from './doctor/identities'
 import { fail, warn, type Line } from './doctor/line'
@@ -60,31 +60,23 @@ export function addDoctorCommand(program: Command, io: Io, end: (status: number)
 async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Line[]> {
   const directory = context.configDirectory
   const files = directory === undefined ? undefined : harakaFiles(directory)
-  const broken = directory === undefined ? undefined : brokenConfig(directory)
-  if (broken) return [broken, ...checkHaraka(files, loadConfig(undefined))]
+  const { lines, file } = directory === undefined ? { lines: [] } : checkConfigFile(directory)
+  if (lines.some(({ level }) => level === 'fail')) {
+    return [...lines, ...checkHaraka(files, file?.config ?? loadConfig(undefined))]
+  }
   const config = context.config()
   return [
+    ...lines,
     ...checkOwnSettings(config),
     ...checkAlerts(config.alerts),
     ...(directory === undefined ? [] : checkDirectory(directory)),
-    ...(directory === undefined ? [] : checkSecrets(secretFiles(directory))),
+    ...(directory !== undefined && file ? checkSecrets(secretFiles(directory, file)) : []),
     ...checkHaraka(files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
     ...(await checkEgress(config.egress)),
     ...(await checkSrsMx(config.srs, dns)),
     ...(await checkStore(context, config, files, mend)),
   ]
-}
-
-function brokenConfig(directory: string): Line | undefined {
-  if (!hasConfigFile(directory)) return undefined
-  try {
-    loadConfig(directory)
-    return undefined
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error
-    return fail('config', error.message, 'mend the file; Redis was not looked at')
-  }
 }
 
 function checkHaraka(files: HarakaFiles | undefined, config: Config): Line[] {

@@ -17,7 +17,7 @@ export interface Mailbox {
  * @throws {InputError} with the reason, if no mail could be sent there.
  */
 export function parseMailbox(input: string): Mailbox {
-  const envelope = parseEnvelope(input.trim())
+  const envelope = envelopeIn(input)
   const found = envelopeDomain(envelope)
   if (found.kind !== 'domain' || !found.domain.includes('.')) throw notAMailbox(input)
   const address = addressText(envelope)
@@ -28,6 +28,15 @@ export function parseMailbox(input: string): Mailbox {
     )
   }
   return { address: `${user}@${found.domain}`, domain: found.domain }
+}
+
+/** The null sender is no mailbox, so what {@link parseEnvelope} advises is no help. */
+function envelopeIn(input: string): ReturnType<typeof parseEnvelope> {
+  try {
+    return parseEnvelope(input.trim())
+  } catch (error) {
+    throw error instanceof InputError ? notAMailbox(input) : error
+  }
 }
 
 function notAMailbox(input: string): InputError {

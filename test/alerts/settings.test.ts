@@ -4,14 +4,15 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
 import { alertWarnings } from '../../src/alerts/settings'
-import { parseConfig, type ParsedConfig } from '../../src/config'
+import { parseConfig, type Config } from '../../src/config'
 import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
 
 const directory = scratchDir('config')
 const webhook = 'https://hooks.example/T01/very-secret-path'
 
-function parse(alerts: Record<string, unknown>): ParsedConfig {
-  return parseConfig({ alerts }, directory)
+function parse(alerts: Record<string, unknown>): { config: Config; errors: string[] } {
+  const { config, errors } = parseConfig({ alerts }, directory)
+  return { config, errors: errors.map(({ message }) => message) }
 }
 
 /** The one mistake, with nothing in it of what must stay secret. */
@@ -105,7 +106,7 @@ describe('[alerts]', () => {
   })
 
   it('is warned of what is of no use', () => {
-    const warnings = ({ config }: ParsedConfig): string[] =>
+    const warnings = ({ config }: { config: Config }): string[] =>
       alertWarnings(config.alerts).map(({ message }) => message)
     assert.match(warnings(parse({ webhook_secret: WEBHOOK_SECRET }))[0]!, /nothing is posted/)
     assert.match(warnings(parse({ mail_from: 'a@b.example' }))[0]!, /nothing is mailed/)

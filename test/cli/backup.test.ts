@@ -27,7 +27,10 @@ class Site extends Cli {
     super(server.url)
     this.store = new Store(server.client(), new Keys(this.prefix))
     mkdirSync(path.join(this.cwd, 'config'))
-    writeFileSync(path.join(this.cwd, 'config', 'unregistered-domain.ini'), '')
+    writeFileSync(
+      path.join(this.cwd, 'config', 'unregistered-domain.ini'),
+      '[main]\nmode=enforce\n',
+    )
   }
 
   override run(...args: string[]): Promise<Result> {

@@ -192,10 +192,25 @@ describe('tenantctl doctor', () => {
     assert.equal(await findings('config', 'warn', 0), '')
   })
 
-  it('a broken ini file: said, and Haraka looked at all the same', async () => {
-    write({ 'unregistered-domain.ini': '[main]\nmode=on\n' })
-    assert.match(await findings('config', 'fail'), /unregistered-domain\.ini: \[main\] mode: "on"/)
+  it('a broken ini file: a line for each mistake, and Haraka looked at all the same', async () => {
+    write({ 'unregistered-domain.ini': '[main]\nmode=on\noverride off\n[null]\n[null\n' })
+    const found = await findings('config', 'fail', 3)
+    assert.match(found, /unregistered-domain\.ini:2: \[main\] mode: "on"/)
+    assert.match(found, /unregistered-domain\.ini:3: \[main\] override: the line has no "="/)
+    assert.match(found, /unregistered-domain\.ini:5: the line is no section: write \[null\]/)
+    assert.match(await findings('redis', 'warn'), /not looked at/)
     assert.match(await findings('plugins', 'ok'), /names unregistered-domain/)
+  })
+
+  it('an ini file with a key or a section twice, or without a key', async () => {
+    write({
+      'unregistered-domain.ini': '[main]\nmode=off\nmode=enforce\n[outage]\nsnapshot=\n[main]\n',
+    })
+    const found = await findings('config', 'warn', 2)
+    assert.match(found, /ini:3: \[main\] mode is set again, as on line 2: line 3 counts/)
+    assert.match(found, /ini:6: \[main\] begins again, as on line 1: the keys of both count/)
+    write({ 'unregistered-domain.ini': '[main]\n; mode=off\n' })
+    assert.match(await findings('config', 'warn'), /sets no key: the defaults are in effect/)
   })
 
   it('without a config directory: only Redis and what is registered', async () => {

@@ -254,7 +254,7 @@ describe('tenantctl', () => {
       const { status, err } = await add('e', 'bare')
       rmSync(file)
       assert.equal(status, 2)
-      assert.match(err, /^tenantctl: \S+unregistered-domain\.ini: [^\n]*"many"[^\n]*\n$/)
+      assert.match(err, /^tenantctl: \S+unregistered-domain\.ini:2: [^\n]*"many"[^\n]*\n$/)
     })
   })
 
@@ -366,7 +366,7 @@ describe('tenantctl', () => {
         assert.equal(status, 1)
         assert.match(
           out,
-          /^fail {2}config: \S+\.ini: \[redis\] password_file: \S+ belongs to uid 0, /m,
+          /^fail {2}config: \S+\.ini:\d+: \[redis\] password_file: \S+ belongs to uid 0, /m,
         )
         assert.equal(heard, '')
       })
@@ -415,7 +415,7 @@ describe('tenantctl', () => {
       const config = path.join(path.dirname(file), 'config')
       mkdirSync(config)
       mkdirSync(path.join(path.dirname(file), 'queue'))
-      writeFileSync(path.join(config, 'unregistered-domain.ini'), '')
+      writeFileSync(path.join(config, 'unregistered-domain.ini'), '[main]\nmode=enforce\n')
       const lines = [
         'tenant add a',
         'tenant set a --mode off',

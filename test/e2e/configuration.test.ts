@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, test } from 'node:test'
 import {
@@ -19,10 +19,12 @@ const UNREGISTERED = 'someone@elsewhere.example'
 const RECIPIENT = 'someone@far.example'
 const INI = 'unregistered-domain.ini'
 const TENANTS = 'unregistered-domain.tenants.yaml'
+const TAKEN = /\[unregistered-domain\] .*: taken/g
+const PARTLY = /in effect, except for what the lines above name/g
 
 // Haraka waits 5 s before it reads a changed file, so the tests wait beside each other.
 describe('Configuration', { concurrency: 3 }, () => {
-  test('an ini file changed on the run counts in every process, and a broken one not at all', async (t) => {
+  test('an ini file changed on the run counts in every process, and of a broken one what is right', async (t) => {
     const relay = await startRelay({ nodes: 2 })
     t.after(() => relay.stop())
     const { haraka } = relay
@@ -30,7 +32,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     const fabrikam = await relay.tenant('fabrikam')
     const stranger = { localAddress: newAddress() }
 
-    await reload(haraka, /\[unregistered-domain\] .*: taken/g, () =>
+    await reload(haraka, TAKEN, () =>
       haraka.writeSettings({
         main: { refuse_at: 'rcpt' },
         allowance: { limits: '2/1h' },
@@ -61,9 +63,9 @@ describe('Configuration', { concurrency: 3 }, () => {
     }
 
     const from = haraka.log.length
-    await reload(haraka, /the configuration of before stays in force/g, () =>
+    await reload(haraka, PARTLY, () =>
       haraka.writeSettings({
-        main: { mode: 'enforced', override: 'off', refuse_at: 'data', moed: 'off' },
+        main: { mode: 'enforced', refuse_at: 'data', moed: 'off' },
         allowance: { limits: '300 per hour', warn_at: '50, 200' },
         null: { limits: '5/1h, 6/60m' },
         attribution: { auth: 'perhaps', unknown: 'drop' },
@@ -91,28 +93,66 @@ describe('Configuration', { concurrency: 3 }, () => {
       '[tenants] apply: "yes" is not one of true, false',
       '[tenant]: no such section; there are main,',
     ]) {
-      const lines = log.split('\n').filter((line) => line.includes(`${INI} ${error}`))
+      const lines = log
+        .split('\n')
+        .filter((line) => line.replace(/ini:\d+: /, 'ini: ').includes(`${INI}: ${error}`))
       assert.equal(lines.length, 3, `${error}\n${log}`)
-      for (const line of lines) assert.match(line, /\[ERROR\]/)
+      for (const line of lines) assert.match(line, /\[ERROR\].*ini:\d+: .*; until you correct it, /)
     }
-    // Nothing of it counts, not even what was good: override=off.
+    // Each key as it was.
     const again = await fabrikam.send({ from: UNREGISTERED, to: three })
     assert.deepEqual([again.accepted.length, again.last.raw], [2, REPLY.blocked])
     assert.equal((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).mail.code, 250)
+  })
 
-    const beforeMending = haraka.log.length
-    await reload(haraka, /\[unregistered-domain\] .*: taken/g, () =>
-      haraka.writeSettings({ main: { override: 'off' }, redis: { command_timeout: 700 } }),
-    )
-    assert.match(
-      haraka.log.slice(beforeMending),
-      /\[WARN\].*\[redis\] has changed: restart Haraka to use it/,
-    )
-    for (const session of [contoso.session, contoso.session, stranger, stranger]) {
-      assert.equal(
-        (await haraka.send({ from: UNREGISTERED, to: RECIPIENT, session })).delivered,
-        true,
+  test('the emergency brake counts whatever else is wrong, and no file that is empty or gone releases it', async (t) => {
+    const relay = await startRelay({ settings: { main: { refuse_at: 'rcpt' } } })
+    t.after(() => relay.stop())
+    const { haraka } = relay
+    const contoso = await relay.tenant('contoso')
+    await relay.restrictions.place('contoso', { scope: 'unregistered', reason: 'x', by: 'test' })
+    await haraka.waitForLog(/\bblocked\b/)
+    const passes = async () => (await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).delivered
+    assert.equal(await passes(), false)
+    const sound = readFileSync(path.join(haraka.configDir, INI), 'utf8')
+
+    const broken = `refuse at mail\n${sound}\n[allowance\nlimits=many\n[main]\noverride=off\nmode\n`
+    await reload(haraka, PARTLY, () => haraka.writeConfig(INI, broken), 1)
+    assert.match(haraka.log, /\[ERROR\].*ini:1: the line has no "="/)
+    assert.match(haraka.log, /\[ERROR\].*\[main\] mode: the line has no "=".*mode=enforce stays/)
+    assert.match(haraka.log, /\[WARN\].*\[main\] begins again, as on line 2/)
+    assert.equal(await passes(), true)
+
+    for (const [change, line] of [
+      [
+        () => haraka.writeConfig(INI, ''),
+        /\[ERROR\].*ini: sets no key; the previous configuration/g,
+      ],
+      [() => haraka.writeConfig(INI, 'override'), /\[ERROR\].*ini: sets no key; the previous/g],
+      [() => rmSync(path.join(haraka.configDir, INI)), /\[ERROR\].*ini: is gone; the previous/g],
+      [
+        () => mkdirSync(path.join(haraka.configDir, INI)),
+        /\[ERROR\].*ini is no regular file; the prev/g,
+      ],
+    ] as const) {
+      await reload(haraka, line, change, 1)
+      assert.equal(await passes(), true)
+    }
+
+    // Back again, and the same change twice: what the process does not use is told each time.
+    rmdirSync(path.join(haraka.configDir, INI))
+    const other = { redis: { db: 3 }, tenants: { apply: false, file: 'x.yaml' } }
+    for (const refuse_at of ['mail', 'rcpt']) {
+      const from = haraka.log.length
+      await reload(haraka, TAKEN, () => haraka.writeSettings({ ...other, main: { refuse_at } }), 1)
+      const warned = haraka.log
+        .slice(from)
+        .match(/\[WARN\].*has changed: restart Haraka to use it/g)
+      assert.deepEqual(
+        warned?.map((text) => /\[[a-z]+\](?: [a-z]+)?(?= has)/.exec(text)?.[0]),
+        ['[redis]', '[tenants] file', '[tenants] apply'],
       )
+      assert.equal(await passes(), false)
     }
   })
 
@@ -129,8 +169,11 @@ describe('Configuration', { concurrency: 3 }, () => {
       '[main] mode: "on" is not one of enforce, monitor, off',
       '[allowance] limits: "many" is not a limit',
     ]) {
-      const line = haraka.log.split('\n').find((each) => each.includes(`${INI} ${error}`))
-      assert.match(line ?? '', /\[ERROR\].*; the default counts$/)
+      const line = haraka.log.split('\n').find((each) => each.includes(`: ${error}`))
+      assert.match(
+        line ?? '',
+        /\[CRIT\].*ini:\d+: .*; until you correct it, the default is in effect: /,
+      )
     }
     assert.ok((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).delivered)
     await haraka.waitForLog(/charged.*1\/300/)
@@ -152,7 +195,7 @@ describe('Configuration', { concurrency: 3 }, () => {
       config: { host_list: 'local.example\n' },
     })
     t.after(() => haraka.stop())
-    assert.match(haraka.log, /\[ERROR\].*\[redis\] prefix: "ud {x}" must hold no space/)
+    assert.match(haraka.log, /\[CRIT\].*\[redis\] prefix: "ud {x}" must hold no space/)
     assert.match(haraka.log, /\[CRIT\].*\[redis\] is wrong, so Redis is not asked/)
     const relayed = { from: UNREGISTERED, to: RECIPIENT, session: { localAddress: newAddress() } }
     assert.equal((await haraka.send(relayed)).mail.raw, REPLY.undecidable)

@@ -1,0 +1,33 @@
+import path from 'node:path'
+import { CONFIG_FILE } from '../../config'
+import { atLine, readConfigFile, type ConfigFile } from '../../config-file'
+import { InputError } from '../../errors'
+import { fail, warn, type Line } from './line'
+
+/**
+ * What is wrong in our ini file, a line for each mistake; and the file, where there is one that can be read.
+ *
+ * @param directory Haraka's config directory.
+ */
+export function checkConfigFile(directory: string): { lines: Line[]; file?: ConfigFile } {
+  try {
+    const file = readConfigFile(directory)
+    return file ? { lines: linesOf(path.join(directory, CONFIG_FILE), file), file } : { lines: [] }
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    return { lines: [fail('config', error.message, 'correct that'), NOT_ASKED] }
+  }
+}
+
+const NOT_ASKED = warn('redis', 'Redis was not looked at', `correct ${CONFIG_FILE} first`)
+
+function linesOf(name: string, { errors, warnings, isEmpty }: ConfigFile): Line[] {
+  const lines = [
+    ...errors.map((error) => fail('config', atLine(name, error), 'correct the line')),
+    ...warnings.map((each) => warn('config', atLine(name, each), 'keep one of them')),
+  ]
+  if (errors.length > 0) return [...lines, NOT_ASKED]
+  if (!isEmpty) return lines
+  const message = `${name} sets no key: the defaults are in effect, also where Redis is`
+  return [warn('config', message, 'set what is not as the defaults')]
+}
