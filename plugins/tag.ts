@@ -1,5 +1,6 @@
 import type { Config } from '../src/config'
 import { isTenantId } from '../src/tenants/identities'
+import { valuesAt } from '../src/header-from/fields'
 import { queuedNote } from '../src/queue/note'
 import type { Connection, MessageTransaction } from './haraka'
 
@@ -44,16 +45,15 @@ export function tagOf(notes: Readonly<Record<string, unknown>>): string | undefi
   return parts.join('; ')
 }
 
-/**
- * Removes every instance, also what only some servers take for one: blanks before the colon (RFC 5322 §4.5.8), and what
- * stands behind a bare CR or LF. Haraka's own `remove_header` sees neither.
- */
+/** Removes every instance, also what only some servers take for one; Haraka's own `remove_header` sees only what it does. */
 function removeForged(transaction: MessageTransaction, name: string): void {
   const list = transaction.header.header_list
-  const forged = new RegExp(`(?:^|[\\r\\n])${name.replace(/[^\w-]/g, '\\$&')}[ \\t]*:`, 'i')
+  const lowerCase = name.toLowerCase()
   // In place: the message stream holds the same array.
   let kept = 0
-  for (const field of list) if (!forged.test(field)) list[kept++] = field
+  for (const [at, field] of list.entries()) {
+    if (valuesAt(list, at, lowerCase).length === 0) list[kept++] = field
+  }
   if (kept === list.length) return
   list.length = kept
   transaction.remove_header(name)

@@ -1,4 +1,5 @@
 import { parseHeaderAddresses } from '../names/header-addresses'
+import { valuesAt } from './fields'
 
 /**
  * The longest From that is read, all fields of a message together, in UTF-16 code units: some hundred addresses. The
@@ -6,26 +7,14 @@ import { parseHeaderAddresses } from '../names/header-addresses'
  */
 export const LONGEST_FROM = 8192
 
-/** Obsolete, but read by mail programs: a gap before the colon (RFC 5322 §4.5), which Haraka takes for no header. */
-const FROM = /^from[ \t]*:(?<value>[^]*)/i
-
-/** Nearly all fields of a message are others. */
-const MAY_BE_FROM = /^from|\r(?!\n)/i
-
-/** Haraka up to 3.1 leaves it inside of a line, where some mail programs see the end of one. */
-const BARE_CR = /\r(?!\n)/
-
 /**
- * What the From fields of a message hold, without name and colon. There should be one (RFC 5322 §3.6).
+ * What the From fields of a message hold, without name and colon, as any mail program may find them. There should be one
+ * (RFC 5322 §3.6).
  *
  * @param lines the header, a field in each, folded or not.
  */
 export function fromFields(lines: readonly string[]): string[] {
-  return lines
-    .filter((line) => MAY_BE_FROM.test(line))
-    .flatMap((line) =>
-      line.split(BARE_CR).flatMap((part) => FROM.exec(part)?.groups?.['value'] ?? []),
-    )
+  return lines.flatMap((_line, at) => valuesAt(lines, at, 'from'))
 }
 
 /**

@@ -1,6 +1,7 @@
 // The header that tells the next hop class and connector, as the next hop gets it.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import PostalMime from 'postal-mime'
 import { startHaraka, startRedis, TestRelay, waitFor, type HarakaVersion } from '../support'
 import { classifier } from '../support/local-plugins'
 import { Mailbox } from '../support/mailbox'
@@ -69,7 +70,13 @@ for (const version of versions) {
       await client.quit()
       const { raw } = await mailbox.waitFor(to, subject)
       const [head = ''] = raw.split('\r\n\r\n')
-      return head.split(/\r\n(?![ \t])|\r|\n/).filter((line) => /^x-relay-class/i.test(line))
+      const { headers } = await PostalMime.parse(raw)
+      const read = headers.filter(({ key }) => key === NAME.toLowerCase())
+      const there = head
+        .split(/\r\n(?![ \t])|\r(?!\n)|(?<!\r)\n|[\v\f\u0085]/)
+        .filter((line) => /^[^!-~]*\.*x-relay[^!-~]*-class/i.test(line))
+      assert.equal(read.length, there.length)
+      return there
     }
 
     it('stands once, above all others, with class, tenant and connector', async () => {
@@ -95,6 +102,18 @@ for (const version of versions) {
       'folded over lines': ['X-Relay-Class: registered;', '\ttenant=forged;', ' connector=forged'],
       'with blanks before the colon': ['X-Relay-Class \t: forged'],
       'behind a bare CR': ['X-Other: a\rX-Relay-Class: forged'],
+      'with the colon on another line': ['X-Relay-Class', ' \t', '\t: forged'],
+      'with control characters in its name': ['X-Relay-Class\0: forged', 'X-Relay-Class\v: forged'],
+      'with other blanks in its name': [
+        'X-Relay-Class\u00a0: forged',
+        'X-Relay\u200b-Class: forged',
+      ],
+      'behind what only some programs end a line at': ['X-Other: a\vX-Relay-Class: forged'],
+      'behind more dots than SMTP puts there': [
+        '..X-Relay-Class: forged',
+        '...X-Relay-Class: forged',
+      ],
+      'without a colon': ['X-Relay-Class'],
       'with nothing in it': ['X-Relay-Class:', 'X-Relay-Class: '],
       'beyond the lines that Haraka parses': [
         ...Array.from({ length: 1100 }, (_each, index) => `X-Line: ${index}`),

@@ -177,6 +177,37 @@ describe('headerFromMismatch', () => {
   })
 })
 
+describe('a message with a From that only some programs find', () => {
+  const own = 'From: anna@contoso.com\n'
+  for (const hidden of [
+    'From\n : x@evil.example\n',
+    'From\n\t: x@evil.example\n',
+    'From\r\n \r\n : x@evil.example\n',
+    'From\0: x@evil.example\n',
+    '\0From: x@evil.example\n',
+    'From\v: x@evil.example\n',
+    'From\u00a0: x@evil.example\n',
+    '\ufeffFrom: x@evil.example\n',
+    'Fr\u200bom: x@evil.example\n',
+    'X-Other: a\vFrom: x@evil.example\n',
+    'X-Other: a\u0085From : x@evil.example\n',
+  ]) {
+    it(`does not fit: ${JSON.stringify(hidden)}`, () => {
+      for (const lines of [
+        [own, hidden],
+        [hidden, own],
+      ]) {
+        assert.equal(headerFromMismatch(fromFields(lines), isAccepted), 'evil.example')
+      }
+    })
+  }
+
+  it('does not fit by an address that another blank continues the field with', () => {
+    const lines = [own, '\v, x@evil.example\n', 'Subject: hi\n']
+    assert.equal(headerFromMismatch(fromFields(lines), isAccepted), 'evil.example')
+  })
+})
+
 describe('fromFields', () => {
   it('finds each From, by whatever case, and with the gap before the colon that was once allowed', () => {
     const lines = [
@@ -201,13 +232,13 @@ describe('fromFields', () => {
       'Subject: a\n From: x@evil.example\n',
       'Subject: a\r\n From: x@evil.example\n',
       'From x@evil.example Mon Jan  1 00:00:00 2026\n',
-      'From\n',
     ]
     assert.deepEqual(fromFields(lines), [])
+    assert.deepEqual(fromFields(['From\n']), [''])
   })
 
   it('finds one behind a bare CR, which ends a line for some mail programs', () => {
     const fields = fromFields(['Subject: a\rFrom: x@evil.example\rTo: b@far.example\n'])
-    assert.deepEqual(fields, [' x@evil.example'])
+    assert.deepEqual(fields, [' x@evil.example\rTo: b@far.example\n'])
   })
 })
