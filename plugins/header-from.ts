@@ -11,7 +11,7 @@ import type { Quiet } from './quiet'
 import type { Report } from './report'
 import type { Transit } from './transit'
 
-/** Of so many registered messages one is looked at where mismatches are only reported. */
+/** Of so many messages one is looked at where mismatches are only reported. */
 const REPORTED_OF = 20
 
 /** Counts for the reports what was found: see {@link headerFromMismatch}. Must not throw. */
@@ -26,9 +26,10 @@ export type ChargeInstead = (
   domain: string,
 ) => Answer | Promise<Answer>
 
-/** Looks at the From header of registered mail: what an intruder can still choose who knows what is counted. */
+/** Looks at the From header of registered mail and of the null sender's: what an intruder can still choose who knows what is counted. */
 export class HeaderFrom {
   private readonly turns = new Turns(REPORTED_OF)
+  private readonly nullTurns = new Turns(REPORTED_OF)
 
   constructor(
     private readonly report: Report,
@@ -55,6 +56,15 @@ export class HeaderFrom {
     this.report.headerFrom(transit, mismatch)
     if (check === 'report') return undefined
     return this.charge(connection, transit, attribution, snapshot, mismatch)
+  }
+
+  /** When a message of the null sender has ended: one that was, or may have been, taken is looked at. */
+  lookAtNull(transit: Transit): void {
+    const { snapshot, transaction } = transit
+    const { check } = this.config().headerFrom
+    if (transit.accepted === 0 || check === 'off' || !snapshot) return
+    if (check === 'report' && !this.nullTurns.next()) return
+    this.record(transit, this.mismatchOf(transaction, snapshot))
   }
 
   /** What of ours fails here must not hold registered mail. */

@@ -68,7 +68,9 @@ export class Hooks {
     this.charging = new Charging(means)
     this.settling = new Settling(means, proveForward)
     this.quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
-    this.recording = new Recording(config, engine, this.quiet)
+    this.recording = new Recording(config, engine, this.quiet, (transit) =>
+      this.headerFrom.lookAtNull(transit),
+    )
     this.headerFrom = new HeaderFrom(
       this.report,
       config,

@@ -29,6 +29,8 @@ export class Recording {
     private readonly config: () => Config,
     private readonly engine: () => Engine | undefined,
     private readonly quiet: Quiet,
+    /** Is told of each message of the null sender. Must not throw. */
+    private readonly onNull: (transit: Transit) => void,
   ) {}
 
   end(connection: Connection, session: Session, transit: Transit): void {
@@ -62,8 +64,10 @@ export class Recording {
     if (!batch) return
     noteConnector(batch, attribution, session)
     if (standing.class === 'registered' || transit.isRegistered) batch.addRegistered(outcome)
-    else if (standing.class === 'null') batch.addNull(outcome)
-    else this.recordSource(batch, connection, session, transit, outcome)
+    else if (standing.class === 'null') {
+      batch.addNull(outcome)
+      this.onNull(transit)
+    } else this.recordSource(batch, connection, session, transit, outcome)
   }
 
   /** What comes from no accepted domain, and what nobody could classify. */
@@ -97,16 +101,17 @@ export class Recording {
   }
 
   /**
-   * Counts a registered message whose header From was looked at; at most once for each. Never throws.
+   * Counts a message whose header From was looked at; at most once for each. Never throws.
    *
    * @param mismatched the domain there that is no accepted one, empty where it names none; `undefined`: all is well.
    */
-  headerFrom({ attribution }: Transit, mismatched: string | undefined): void {
+  headerFrom({ attribution, standing }: Transit, mismatched: string | undefined): void {
     if (attribution.kind !== 'attributed') return
     try {
       const batch = this.engine()?.tally.batchOf(attribution.tenant)
       const domain = mismatched && shortened(mismatched, LONGEST_DOMAIN)
-      batch?.addHeaderFrom(attribution.connector ?? '', domain)
+      const of = standing.class === 'null' ? 'null' : 'registered'
+      batch?.addHeaderFrom(of, attribution.connector ?? '', domain)
     } catch (error) {
       const message = messageOf(error)
       this.quiet.say(message, `header From not recorded: ${message}`)

@@ -56,6 +56,8 @@ export interface Evidence {
   readonly foreign: readonly OwnedRow[]
   /** Of the same days; `undefined`: nobody knew. */
   readonly headerFrom: HeaderFrom | undefined
+  /** The same of the null sender's mail. */
+  readonly nullHeaderFrom: HeaderFrom | undefined
   /** Newest first. */
   readonly samples: readonly DatedSample[]
   /** What was changed of the tenant in the 30 days before, newest first. */
@@ -68,12 +70,23 @@ export const LONGEST_TEXT = 200
 /** Reads what was frozen; by an earlier version, too. */
 export function parseEvidence(text: string): Evidence {
   const evidence = JSON.parse(text) as Evidence | EarlierEvidence
-  return evidence.version === 1 ? completed(evidence) : evidence
+  return withNullSender(evidence.version === 1 ? completed(evidence) : evidence)
+}
+
+const NOT_LOOKED = { looked: 0, mismatched: 0 }
+
+/** Earlier versions did not look at the header From of the null sender's mail. */
+function withNullSender(evidence: Evidence): Evidence {
+  const hours = evidence.hours.map((hour) => ({ ...{ nullHeaderFrom: NOT_LOOKED }, ...hour }))
+  return { ...{ nullHeaderFrom: undefined }, ...evidence, hours }
 }
 
 interface EarlierEvidence extends Omit<Evidence, 'version' | 'hours' | 'top' | 'samples'> {
   readonly version: 1
-  readonly hours: readonly Omit<HourReport, 'foreign' | 'forwarded' | 'headerFrom'>[]
+  readonly hours: readonly Omit<
+    HourReport,
+    'foreign' | 'forwarded' | 'headerFrom' | 'nullHeaderFrom'
+  >[]
   readonly top: Readonly<Record<keyof Source, readonly Sum<string>[]>>
   readonly samples: readonly Omit<DatedSample, 'class'>[]
 }
@@ -85,12 +98,14 @@ function completed(earlier: EarlierEvidence): Evidence {
     ...earlier,
     version: 2,
     hours: hours.map((hour) => ({
-      ...{ foreign: NOTHING, forwarded: NOTHING, headerFrom: { looked: 0, mismatched: 0 } },
+      ...{ foreign: NOTHING, forwarded: NOTHING },
+      ...{ headerFrom: NOT_LOOKED, nullHeaderFrom: NOT_LOOKED },
       ...hour,
     })),
     top: { ...top, domain: top.domain.map((sum) => ({ ...sum, ...unregistered })) },
     samples: samples.map((sample) => ({ ...sample, ...unregistered })),
     foreign: [],
     headerFrom: undefined,
+    nullHeaderFrom: undefined,
   }
 }

@@ -53,6 +53,7 @@ export async function gatherEvidence(
   const samples = await reader.samples(...span)
   const foreign = await readForeign(reader, ...span)
   const headerFrom = await readHeaderFroms(reader, ...span)
+  const nullHeaderFrom = await readHeaderFroms(reader, ...span, 'null')
   const changes = await readTenantAudit(store, tenant, event.at - CHANGES_DAYS * DAY)
   return {
     version: 2,
@@ -80,6 +81,7 @@ export async function gatherEvidence(
     otherDomains: await reader.others(...span, 'hour'),
     foreign: foreign.slice(0, MOST_OF_TOP),
     headerFrom: shortened(headerFrom),
+    nullHeaderFrom: shortened(nullHeaderFrom),
     samples: newest(samples),
     changes: changes.slice(-MOST_CHANGES).reverse().map(cut),
   }

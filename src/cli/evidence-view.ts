@@ -8,7 +8,7 @@ import type { Sum } from '../reporting/sum'
 import { isoDay, isoMinute, isoTime, shortTime } from '../time'
 import { whoOf } from './audit'
 import { CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts-view'
-import { headerFromText, headerFromView } from './header-from-view'
+import { headerFromText, headerFromView, NULL_HEADER_FROM } from './header-from-view'
 import { brief, count, type Cell, type Output } from './output'
 import { ownedText } from './owned-view'
 import { triggerView } from './restriction-view'
@@ -58,6 +58,7 @@ export function evidenceJson(evidence: Evidence): object {
       ...countsView(counts),
     })),
     header_from: evidence.headerFrom ? headerFromView(evidence.headerFrom) : null,
+    null_header_from: evidence.nullHeaderFrom ? headerFromView(evidence.nullHeaderFrom) : null,
     samples: evidence.samples.map(
       ({ at, domain, connector, ip, user, messageId, helo, ...of }) => ({
         day: isoDay(at),
@@ -140,7 +141,7 @@ function printHours(out: Output, { hours }: Evidence): void {
 }
 
 /** What nobody should send: a domain of another tenant, or a header From of none. */
-function printForeign(out: Output, { foreign, headerFrom }: Evidence): void {
+function printForeign(out: Output, { foreign, headerFrom, nullHeaderFrom }: Evidence): void {
   if (foreign.length > 0) {
     const counts = new CountsColumns(foreign.map((row) => row.counts))
     out.line()
@@ -163,6 +164,9 @@ function printForeign(out: Output, { foreign, headerFrom }: Evidence): void {
   if (headerFrom && headerFrom.looked > 0) {
     out.line()
     out.line(headerFromText(headerFrom), headerFrom.mismatched > 0 ? 'warn' : undefined)
+  }
+  if (nullHeaderFrom && nullHeaderFrom.mismatched > 0) {
+    out.line(headerFromText(nullHeaderFrom, NULL_HEADER_FROM), 'warn')
   }
 }
 

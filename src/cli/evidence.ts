@@ -42,7 +42,7 @@ export function addEvidenceCommand(program: Command, io: Io): void {
       ...COUNTS_FIELDS,
       'other_domains: about how many domains (other) stands for',
       'foreign: domains of other tenants in the days of these hours, each {domain, owner, and counts}',
-      'header_from: of the same days, as in tenantctl report; null where it was frozen by a version',
+      'header_from, null_header_from: of the same days, as in tenantctl report; null where it was frozen by a version',
       '  that did not know it',
       'samples: the newest 50, each {day, class, domain, connector, ip, user, message_id, helo}',
       'changes: the last 50 of 30 days, as in tenantctl audit',

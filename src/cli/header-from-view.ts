@@ -2,6 +2,9 @@ import type { HeaderFrom } from '../reporting/header-from'
 import { isoDay, isoTime } from '../time'
 import { brief } from './output'
 
+/** Begins the line of the null sender's mail. */
+export const NULL_HEADER_FROM = 'From header of bounces (null sender)'
+
 /** Domains that a line for people names. */
 const MOST_NAMED = 5
 
@@ -10,13 +13,17 @@ export function headerFromView({ from, to, looked, mismatched, domains }: Header
   return { from: isoTime(from), to: isoTime(to), looked, mismatched, domains }
 }
 
-/** The same as one line for people. */
-export function headerFromText(headerFrom: HeaderFrom): string {
+/**
+ * The same as one line for people.
+ *
+ * @param what begins it.
+ */
+export function headerFromText(headerFrom: HeaderFrom, what = 'From header'): string {
   const { from, to, looked, mismatched } = headerFrom
   const days = [isoDay(from), isoDay(to - 1)]
   const when = days[0] === days[1] ? `on ${days[0]}` : `from ${days[0]} to ${days[1]}`
-  const what = `${mismatched} of ${looked} messages looked at named no accepted domain`
-  return `From header ${when}: ${what}${mismatched === 0 ? '' : `: ${named(headerFrom)}`}`
+  const found = `${mismatched} of ${looked} messages looked at named no accepted domain`
+  return `${what} ${when}: ${found}${mismatched === 0 ? '' : `: ${named(headerFrom)}`}`
 }
 
 function named({ domains }: HeaderFrom): string {

@@ -22,7 +22,7 @@ import {
   some,
 } from './counts-view'
 import { csv, type Field } from './csv'
-import { headerFromText, headerFromView } from './header-from-view'
+import { headerFromText, headerFromView, NULL_HEADER_FROM } from './header-from-view'
 import { brief, count, type Cell, type Output } from './output'
 
 /** A report as it was asked for. */
@@ -45,12 +45,13 @@ export function reportJson({ from, to, by, tenants }: Report): object {
     from: isoTime(from),
     to: isoTime(to),
     by,
-    tenants: tenants.map(({ tenant, totals, share, otherDomains, headerFrom }) => ({
+    tenants: tenants.map(({ tenant, totals, share, otherDomains, ...looked }) => ({
       tenant,
       ...allView(totals),
       share: share ?? null,
       other_domains: otherDomains,
-      header_from: headerFrom ? headerFromView(headerFrom) : null,
+      header_from: looked.headerFrom ? headerFromView(looked.headerFrom) : null,
+      null_header_from: looked.nullHeaderFrom ? headerFromView(looked.nullHeaderFrom) : null,
     })),
     rows: tenants.flatMap(({ tenant, lines }) => lines.map((line) => rowView(tenant, line))),
   }
@@ -83,9 +84,7 @@ export function printReport(out: Output, report: Report): void {
   const lines = tenants.flatMap(({ tenant, lines: own }) => own.map((line) => ({ tenant, line })))
   if (lines.length === 0) {
     out.line(`no ${report.class ?? 'unregistered'} mail recorded ${spanText(report)}`)
-    for (const { tenant, headerFrom } of tenants) {
-      printHeaderFrom(out, single ? undefined : tenant, headerFrom)
-    }
+    for (const each of tenants) printHeaderFroms(out, single, each)
     return
   }
   const counts = new CountsColumns(lines.map(({ line }) => line.counts))
@@ -114,7 +113,7 @@ export function printReport(out: Output, report: Report): void {
   out.line()
   for (const each of tenants) {
     out.line(summary(each, report))
-    printHeaderFrom(out, single ? undefined : each.tenant, each.headerFrom)
+    printHeaderFroms(out, single, each)
   }
   out.line(LEGEND, 'faint')
 }
@@ -194,14 +193,16 @@ function summary({ tenant, totals, share, otherDomains }: TenantReport, report: 
   ].join('')
 }
 
-function printHeaderFrom(
+function printHeaderFroms(
   out: Output,
-  tenant: string | undefined,
-  headerFrom: TenantReport['headerFrom'],
+  single: boolean,
+  { tenant, headerFrom, nullHeaderFrom }: TenantReport,
 ): void {
-  if (!headerFrom || headerFrom.mismatched === 0) return
-  const text = headerFromText(headerFrom)
-  out.line(tenant === undefined ? text : `${tenant}: ${text}`, 'warn')
+  const lines = [
+    headerFrom?.mismatched ? [headerFromText(headerFrom)] : [],
+    nullHeaderFrom?.mismatched ? [headerFromText(nullHeaderFrom, NULL_HEADER_FROM)] : [],
+  ].flat()
+  for (const text of lines) out.line(single ? text : `${tenant}: ${text}`, 'warn')
 }
 
 /** Whether there was any such mail, whatever became of it. */

@@ -87,10 +87,11 @@ export function addReportCommand(program: Command, io: Io): void {
       'from, to: the span, to excluded; by: what there is a row for',
       'tenants: each {tenant, unregistered, foreign, forwarded (what --where and --class let through),',
       '  registered, null: counts as below, share of the first three, other_domains: about how many',
-      '  domains (other) stands for, header_from}',
+      '  domains (other) stands for, header_from, null_header_from}',
       'header_from: null with --where or --class, else {from, to: whole days, looked: registered',
       '  messages whose header From was looked at, mismatched: those of them that name no accepted',
       '  domain, domains: each {domain, connector, messages}}',
+      'null_header_from: the same of mail with the null sender',
       'rows: each {tenant, class: unregistered | foreign | forwarded, those of day, hour, connector,',
       '  domain, ip, user that it is for, and}',
       ...COUNTS_FIELDS,
@@ -126,7 +127,8 @@ async function reportOf(
   // One after the other: each reads many keys.
   for (const id of ids) tenants.push(await readReport(reader, id, { ...span, by, filters }))
   const found = tenants.filter(
-    ({ lines, headerFrom }) => lines.length > 0 || (headerFrom?.mismatched ?? 0) > 0,
+    ({ lines, headerFrom, nullHeaderFrom }) =>
+      lines.length > 0 || [headerFrom, nullHeaderFrom].some((each) => each?.mismatched),
   )
   // What a tenant sent may be asked for when it is gone.
   if (

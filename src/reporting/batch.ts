@@ -12,7 +12,7 @@ import { HeaderFroms } from './header-froms'
 import { Numbers } from './numbers'
 import type { Outcome } from './outcome'
 import type { Room } from './room'
-import { OTHER, type Source } from './rows'
+import { OTHER, type LookedAt, type Source } from './rows'
 import { Sources } from './sources'
 
 /**
@@ -32,6 +32,8 @@ export class Batch {
   /** Foreign domain and its owner, joined by a tab. */
   owned: Sources | undefined
   headerFroms: HeaderFroms | undefined
+  /** The same of the null sender's mail. */
+  nullHeaderFroms: HeaderFroms | undefined
   /** Connector (`tenant/name`) → expiry of the certificate in ms; 0: none. */
   readonly connectors = new Map<string, number>()
   /** Row of its own → what was said of some of its messages. */
@@ -45,8 +47,9 @@ export class Batch {
 
   /** What it takes of the room of its process. */
   get entries(): number {
-    const more = (this.owned?.entries ?? 0) + (this.headerFroms?.rows.size ?? 0)
-    return this.sources.entries + this.samples.size + more
+    const looked = [this.headerFroms, this.nullHeaderFroms]
+    const rows = looked.reduce((sum, each) => sum + (each?.rows.size ?? 0), 0)
+    return this.sources.entries + this.samples.size + (this.owned?.entries ?? 0) + rows
   }
 
   /** Whether there is anything that a person, or a rule of unusual mail, may want to look at. */
@@ -98,14 +101,15 @@ export class Batch {
   }
 
   /**
-   * Counts a registered message whose header From was looked at.
+   * Counts a message whose header From was looked at.
    *
-   * @param connector `tenant/name`; empty: recognised without one.
+   * @param of its class.   @param connector `tenant/name`; empty: recognised without one.
    * @param mismatched the domain there that is no accepted one, empty where it names none; `undefined`: all is well.
    */
-  addHeaderFrom(connector: string, mismatched: string | undefined): void {
-    this.headerFroms ??= new HeaderFroms(this.room)
-    this.headerFroms.add(connector, mismatched)
+  addHeaderFrom(of: LookedAt, connector: string, mismatched: string | undefined): void {
+    const key = of === 'null' ? 'nullHeaderFroms' : 'headerFroms'
+    this[key] ??= new HeaderFroms(this.room)
+    this[key].add(connector, mismatched)
   }
 
   /** Whether more is to be known of a message from this source. */

@@ -26,7 +26,7 @@ export const MOST_CONNECTOR_ROWS = 450
 export const MOST_OWNED = 50
 
 /**
- * Rows of domains in the header From of a tenant and day, by connector: the first 40 of their own, then one for each
+ * Rows of domains in the header From of a tenant and day, of registered mail and of the null sender's each, by connector: the first 40 of their own, then one for each
  * connector up to 50 rows in all, then one for all the rest.
  */
 export const MOST_HEADER_FROM = 40
@@ -89,14 +89,14 @@ const CONNECTOR_BYTES = 250
 const OTHERS_BYTES = 12_600
 const OWNED_BYTES = 600
 const HEADER_FROM_BYTES = 550
-/** Of five classes, and what was looked at of the header From. */
-const TOTALS_BYTES = 24 * (5 * 250 + 100)
+/** Of five classes, and what was looked at of the header From of two. */
+const TOTALS_BYTES = 24 * (5 * 250 + 2 * 100)
 const FLUSHES_BYTES = 20_000
 
 const REPORT_BYTES =
   MOST_ROWS * ROW_BYTES + (MOST_CONNECTOR_ROWS + 3 - MOST_ROWS) * SHORT_ROW_BYTES + OTHERS_BYTES
 const OWNED_AND_HEADER_FROM_BYTES =
-  (MOST_OWNED + 1) * OWNED_BYTES + (MOST_HEADER_FROM_ROWS + 1) * HEADER_FROM_BYTES
+  (MOST_OWNED + 1) * OWNED_BYTES + 2 * (MOST_HEADER_FROM_ROWS + 1) * HEADER_FROM_BYTES
 
 /**
  * What the reports of one tenant take in Redis at most, in bytes: with every bound reached in every hour and every day by

@@ -1,9 +1,9 @@
 import { DAY, startOf } from './calendar'
 import { grouped } from '../grouped'
 import type { HourReport, Looked, ReportReader } from './reader'
-import { OTHER, readHeaderFrom, type HeaderFromSource } from './rows'
+import { OTHER, readHeaderFrom, type HeaderFromSource, type LookedAt } from './rows'
 
-/** What was found in the header From of registered mail, in whole days. */
+/** What was found in the header From of mail of one class, in whole days. */
 export interface HeaderFrom extends Looked {
   /** ms: `from` ≤ t < `to` */
   readonly from: number
@@ -12,18 +12,23 @@ export interface HeaderFrom extends Looked {
   readonly domains: readonly (HeaderFromSource & { readonly messages: number })[]
 }
 
-/** The same of all days of which a part lies in the span. */
+/**
+ * The same of all days of which a part lies in the span.
+ *
+ * @param of class of the mail.
+ */
 export async function readHeaderFroms(
   reader: ReportReader,
   tenant: string,
   from: number,
   to: number,
+  of: LookedAt = 'registered',
 ): Promise<HeaderFrom> {
   const span = { from: startOf(from, DAY), to: Math.ceil(to / DAY) * DAY }
-  const looked = lookedIn(await reader.hours(tenant, span.from, span.to))
+  const looked = lookedIn(await reader.hours(tenant, span.from, span.to), of)
   if (looked.mismatched === 0) return { ...span, ...looked, domains: [] }
   const rows = (await reader.dayFields(tenant, from, to)).flatMap(([field, value]) => {
-    const source = readHeaderFrom(field)
+    const source = readHeaderFrom(field, of)
     return source ? [{ ...source, messages: Number(value) }] : []
   })
   const isOther = ({ domain }: HeaderFromSource): number => Number(domain === OTHER)
@@ -37,12 +42,16 @@ export async function readHeaderFroms(
 }
 
 /** All that was looked at in some hours. */
-export function lookedIn(hours: readonly Pick<HourReport, 'headerFrom'>[]): Looked {
+export function lookedIn(
+  hours: readonly Pick<HourReport, 'headerFrom' | 'nullHeaderFrom'>[],
+  of: LookedAt = 'registered',
+): Looked {
   let looked = 0
   let mismatched = 0
-  for (const { headerFrom } of hours) {
-    looked += headerFrom.looked
-    mismatched += headerFrom.mismatched
+  for (const { headerFrom, nullHeaderFrom } of hours) {
+    const found = of === 'null' ? nullHeaderFrom : headerFrom
+    looked += found.looked
+    mismatched += found.mismatched
   }
   return { looked, mismatched }
 }

@@ -2,7 +2,7 @@ import { BATCH_HEADER_FROM } from './bounds'
 import type { Room } from './room'
 import { OTHER } from './rows'
 
-/** What was found in the header From of registered mail. */
+/** What was found in the header From of mail of one class. */
 export class HeaderFroms {
   /** Messages. */
   looked = 0

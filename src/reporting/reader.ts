@@ -22,9 +22,11 @@ export interface HourReport extends Readonly<Record<SenderClass, Counts>> {
   /** ms: the start of the hour. */
   readonly at: number
   readonly headerFrom: Looked
+  /** The same of the null sender's. */
+  readonly nullHeaderFrom: Looked
 }
 
-/** Registered messages whose header From was looked at. */
+/** Messages whose header From was looked at. */
 export interface Looked {
   readonly looked: number
   /** Those of them that name no accepted domain. */
@@ -53,7 +55,7 @@ export interface ConnectorUse {
 
 const CLASSES = ['unregistered', 'foreign', 'forwarded', 'registered', 'null'] as const
 /** What is asked for of an hour. */
-const FIELDS = CLASSES.length + 1
+const FIELDS = CLASSES.length + 2
 
 /**
  * Reads what has been recorded. All times are ms of Redis's clock; a span is `from` ≤ t < `to`, and takes each hour or
@@ -73,6 +75,7 @@ export class ReportReader {
       const fields = hours.flatMap((hour) => [
         ...CLASSES.map((each) => totalField(hour % 24, each)),
         lookedField(hour % 24),
+        lookedField(hour % 24, 'null'),
       ])
       const values = await client.hmget(keys.reportDay(tenant, day), ...fields)
       return hours.map((hour, at) => hourReport(hour, values.slice(FIELDS * at, FIELDS * (at + 1))))
@@ -178,7 +181,6 @@ function hourReport(hour: number, values: readonly (string | null)[]): HourRepor
   const [unregistered, foreign, forwarded, registered, ofNull] = values.map((value) =>
     value === null ? NOTHING : unpackCounts(value),
   )
-  const [looked = 0, mismatched = 0] = (values.at(-1) ?? '').split(' ').map(Number)
   return {
     at: hour * HOUR,
     unregistered: unregistered!,
@@ -186,8 +188,14 @@ function hourReport(hour: number, values: readonly (string | null)[]): HourRepor
     forwarded: forwarded!,
     registered: registered!,
     null: ofNull!,
-    headerFrom: { looked, mismatched },
+    headerFrom: readLooked(values.at(-2)),
+    nullHeaderFrom: readLooked(values.at(-1)),
   }
+}
+
+function readLooked(value: string | null | undefined): Looked {
+  const [looked = 0, mismatched = 0] = (value ?? '').split(' ').map(Number)
+  return { looked, mismatched }
 }
 
 function samplesIn(field: string, text: string, at: number): DatedSample[] {

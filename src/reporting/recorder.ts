@@ -4,6 +4,7 @@ import type { Store } from '../store/store'
 import type { Batch } from './batch'
 import * as bounds from './bounds'
 import { DAY, HOUR } from './calendar'
+import type { HeaderFroms } from './header-froms'
 import type { Sources } from './sources'
 import type { UnattributedBatch } from './unattributed-batch'
 
@@ -66,7 +67,8 @@ export class Recorder {
             .flatMap(([row, samples]) => samples.map((sample) => `${row}\t${sample}`))
             .join('\n'),
           batch.owned ? linesOf(batch.owned)[0] : '',
-          ...headerFromsOf(batch),
+          ...headerFromsOf(batch.headerFroms),
+          ...headerFromsOf(batch.nullHeaderFroms),
         ],
       }
     })
@@ -124,7 +126,7 @@ function agesOf({ begun, ended }: { readonly begun: number; readonly ended: numb
   return `${Math.round(now - begun)} ${Math.round(now - ended)}`
 }
 
-function headerFromsOf({ headerFroms }: Batch): [looked: string, lines: string] {
+function headerFromsOf(headerFroms: HeaderFroms | undefined): [looked: string, lines: string] {
   if (!headerFroms) return ['', '']
   const { looked, mismatched, rows } = headerFroms
   const lines = [...rows].map(([row, messages]) => `${messages}\t${row}`)

@@ -61,6 +61,8 @@ export interface TenantReport {
   readonly otherDomains: number
   /** `undefined`: filters ask for something else. */
   readonly headerFrom: HeaderFrom | undefined
+  /** The same of the null sender's mail. */
+  readonly nullHeaderFrom: HeaderFrom | undefined
   readonly lines: readonly ReportLine[]
 }
 
@@ -78,8 +80,7 @@ export async function readReport(
   const { from, to, by, filters, step } = query
   const hours = await reader.hours(tenant, from, to)
   const all = totalsOf(hours)
-  const headerFrom =
-    filters.length === 0 ? await readHeaderFroms(reader, tenant, from, to) : undefined
+  const looked = filters.length === 0 ? await readLooked(reader, tenant, from, to) : NOT_LOOKED
   if (!needsRows(by, filters)) {
     const length = by[0] === 'hour' ? HOUR : DAY
     const otherDomains = await reader.others(tenant, from, to, step)
@@ -87,7 +88,7 @@ export async function readReport(
       lineOfHours(by[0] === 'hour' ? { hour: at } : { day: at }, totalsOf(some)),
     )
     const share = shareOf(sourcedIn(all), all)
-    return { tenant, totals: all, share, otherDomains, headerFrom, lines }
+    return { tenant, totals: all, share, otherDomains, ...looked, lines }
   }
   const rows = (await reader.rows(tenant, from, to, by.includes('hour') ? 'hour' : step)).filter(
     (row) => passes(row, filters),
@@ -113,8 +114,19 @@ export async function readReport(
     totals,
     share: shareOf(sourcedIn(totals), all),
     otherDomains: hasOther ? await reader.others(tenant, from, to, step) : 0,
-    headerFrom,
+    ...looked,
     lines: hasOther ? await withDistinct(reader, tenant, query, lines) : lines,
+  }
+}
+
+const NOT_LOOKED = { headerFrom: undefined, nullHeaderFrom: undefined }
+
+async function readLooked(
+  ...question: [reader: ReportReader, tenant: string, from: number, to: number]
+): Promise<{ headerFrom: HeaderFrom; nullHeaderFrom: HeaderFrom }> {
+  return {
+    headerFrom: await readHeaderFroms(...question),
+    nullHeaderFrom: await readHeaderFroms(...question, 'null'),
   }
 }
 

@@ -99,7 +99,11 @@ export function readOwned(field: string): Owned | undefined {
   return kind === 'o' && owner !== undefined ? { domain: domain!, owner } : undefined
 }
 
-/** A domain in the header From of registered mail that is no accepted domain. Both may be {@link OTHER}. */
+/** Classes of mail whose header From is looked at, with what tells their fields apart. */
+const LOOKED_AT = { registered: '', null: 'n' } as const
+export type LookedAt = keyof typeof LOOKED_AT
+
+/** A domain in the header From of such mail that is no accepted domain. Both may be {@link OTHER}. */
 export interface HeaderFromSource {
   /** Empty: the header names none. */
   readonly domain: string
@@ -108,19 +112,27 @@ export interface HeaderFromSource {
 }
 
 /** The field of such a domain, in the hash of a day only. */
-export function headerFromField({ domain, connector }: HeaderFromSource): string {
-  return `h\t${domain}\t${connector}`
+export function headerFromField(
+  { domain, connector }: HeaderFromSource,
+  of: LookedAt = 'registered',
+): string {
+  return `h${LOOKED_AT[of]}\t${domain}\t${connector}`
 }
 
 /** Reads a field that {@link headerFromField} made; `undefined`: it is none. */
-export function readHeaderFrom(field: string): HeaderFromSource | undefined {
+export function readHeaderFrom(
+  field: string,
+  of: LookedAt = 'registered',
+): HeaderFromSource | undefined {
   const [kind, domain, connector] = field.split('\t')
-  return kind === 'h' && connector !== undefined ? { domain: domain!, connector } : undefined
+  return kind === `h${LOOKED_AT[of]}` && connector !== undefined
+    ? { domain: domain!, connector }
+    : undefined
 }
 
 /** The field of what was looked at in an hour, in the hash of a day only: messages, and those of them that mismatched. */
-export function lookedField(hour: number): string {
-  return `l\t${hour}`
+export function lookedField(hour: number, of: LookedAt = 'registered'): string {
+  return `l${LOOKED_AT[of]}\t${hour}`
 }
 
 /** Who relayed without a tenant. All may be {@link OTHER} together. */

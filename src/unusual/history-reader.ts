@@ -13,6 +13,7 @@ import { isMuchMismatched } from './header-from'
 import { SOURCE_DAYS, type History } from './history'
 import { Hourly, UNREGISTERED } from './hourly'
 import { isMuchOnTop } from './new-source'
+import { mostBounces } from './null-volume'
 import { recentRestrictions } from './recent-restrictions'
 import { BASELINE, lastDay } from './span'
 
@@ -77,6 +78,7 @@ export class HistoryReader {
       connectors: [],
       foreign: [],
       headerFrom: [],
+      nullHeaderFrom: [],
       restrictedAt: [
         ...(restrictions.get(tenant) ?? []),
         ...(restricted && Number(restricted) > now - RESTRICTED_WITHIN ? [Number(restricted)] : []),
@@ -100,6 +102,9 @@ export class HistoryReader {
       foreign: isMuchForeign(quiet, unusual) ? await readForeign(reports, ...span) : [],
       headerFrom: isMuchMismatched(quiet, unusual)
         ? (await readHeaderFroms(reports, ...span)).domains
+        : [],
+      nullHeaderFrom: mostBounces(quiet, unusual)
+        ? (await readHeaderFroms(reports, ...span, 'null')).domains
         : [],
     }
   }

@@ -26,6 +26,8 @@ export interface History {
   readonly foreign: readonly OwnedRow[]
   /** Domains in the header From of yesterday and today that are no accepted ones, the most messages first; alike. */
   readonly headerFrom: HeaderFrom['domains']
+  /** The same of the null sender's mail. */
+  readonly nullHeaderFrom: HeaderFrom['domains']
   /** When the tenant was restricted, as far as that is not long ago. */
   readonly restrictedAt: readonly number[]
   /** Of unregistered mail. */

@@ -1,4 +1,8 @@
 import { isoTime } from '../time'
+import type { UnusualSettings } from '../config'
+import { OTHER } from '../reporting/rows'
+import { clean } from '../safe-text'
+import type { History } from './history'
 import type { Rule } from './rule'
 import { BASELINE } from './span'
 import { comparison, worstJump } from './volume'
@@ -9,12 +13,25 @@ export const nullVolume: Rule = {
   name: 'null_volume',
   needs: () => BASELINE,
   look(history, settings) {
-    const worst = worstJump(history, ['null'], settings.least, settings.nullVolume)
+    const worst = mostBounces(history, settings)
     if (!worst) return undefined
     const { hour, count, busiest } = worst
+    const most = history.nullHeaderFrom.find(({ domain }) => domain !== '' && domain !== OTHER)
+    const from = most ? `, with ${clean(most.domain)} most often in From` : ''
     return {
-      words: `${recipients(count)} of mail with the null sender in the hour from ${clock(hour)}; ${comparison(busiest)}`,
-      facts: { recipients: count, hour: isoTime(hour), before: busiest },
+      words: `${recipients(count)} of mail with the null sender in the hour from ${clock(hour)}${from}; ${comparison(busiest)}`,
+      facts: {
+        ...{ recipients: count, hour: isoTime(hour), before: busiest },
+        ...(most ? { domain: most.domain, connector: most.connector } : {}),
+      },
     }
   },
+}
+
+/** The hour with so many more than usual that the domains in From must be known. */
+export function mostBounces(
+  history: Pick<History, 'now' | 'knownSince' | 'hours'>,
+  { least, nullVolume: times }: UnusualSettings,
+): ReturnType<typeof worstJump> {
+  return worstJump(history, ['null'], least, times)
 }

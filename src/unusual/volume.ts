@@ -47,7 +47,7 @@ interface Beside {
  * @param times what the busiest hour had; 0: nothing is looked for.
  */
 export function worstJump(
-  { now, knownSince, hours }: History,
+  { now, knownSince, hours }: Pick<History, 'now' | 'knownSince' | 'hours'>,
   classes: readonly SenderClass[],
   least: number,
   times: number,

@@ -148,6 +148,7 @@ describe('the evidence of a case', () => {
       {
         ...{ ...hour, foreign: NOTHING, forwarded: NOTHING },
         headerFrom: { looked: 0, mismatched: 0 },
+        nullHeaderFrom: { looked: 0, mismatched: 0 },
       },
     ])
     assert.deepEqual(found.top.domain, [{ key: 'a.example', class: 'unregistered', counts }])
@@ -244,7 +245,8 @@ describe('the evidence of a case', () => {
       const mail = { at: event.at, accepted: 1e9, domain, owner }
       await record(store, 'contoso', { ...mail, class: 'foreign' })
       const mismatched = { [`${domain}\t${connector}`]: 1e9 }
-      await recordHeaderFrom(store, 'contoso', { at: event.at, looked: 1e9, mismatched })
+      const looked = { at: event.at, looked: 1e9, mismatched }
+      await recordHeaderFrom(store, 'contoso', looked, { ...looked, of: 'null' })
     }
     const texts = Array<string>(5).fill('ü'.repeat(9000))
     for (let back = 0; back < 80; back++) {
@@ -256,6 +258,7 @@ describe('the evidence of a case', () => {
     const found = parseEvidence(text.toString())
     assert.equal(found.top.domain.length, 20)
     assert.equal(found.samples.length, 50)
+    assert.equal(found.nullHeaderFrom?.domains.length, 20)
     assert.equal(found.changes.length, 50)
     assert.ok(text.length < 250_000, String(text.length))
   })

@@ -94,7 +94,13 @@ Counts are messages/recipients, times are UTC.
       { at: event.at, accepted: 7, class: 'foreign', domain: 'news.fabrikam.com' },
     )
     const mismatched = { 'bank.example': 2, 'post.example': 1 }
-    await recordHeaderFrom(store, 'contoso', { at: event.at, looked: 120, mismatched })
+    const bounces = { of: 'null', looked: 9, mismatched: { 'lure.example': 8 } } as const
+    await recordHeaderFrom(
+      store,
+      'contoso',
+      { at: event.at, looked: 120, mismatched },
+      { at: event.at, ...bounces },
+    )
     await freeze(store, event)
     const { out } = await cli.run('evidence', 'contoso')
     const page = out.replace(/ +/g, ' ')
@@ -107,7 +113,9 @@ Counts are messages/recipients, times are UTC.
       page,
       /^From header .*: 3 of 120 messages looked at named no accepted domain: bank.example \(2\), post.example \(1\)$/m,
     )
+    assert.match(page, /^From header of bounces .*: 8 of 9 messages .*: lure.example \(8\)$/m)
     const found = (await cli.json('evidence', 'contoso')) as {
+      null_header_from: { domains: { domain: string }[] }
       foreign: { domain: string; owner: string }[]
       header_from: { mismatched: number }
       domains: { value: string; class: string }[]
@@ -117,6 +125,7 @@ Counts are messages/recipients, times are UTC.
       [['news.fabrikam.com', 'fabrikam']],
     )
     assert.equal(found.header_from.mismatched, 3)
+    assert.equal(found.null_header_from.domains[0]?.domain, 'lure.example')
     assert.deepEqual(
       found.domains.map((each) => [each.value, each.class]),
       [
@@ -144,7 +153,7 @@ Counts are messages/recipients, times are UTC.
         'ips',
         'users',
       ],
-      ...['other_domains', 'foreign', 'header_from', 'samples', 'changes'],
+      ...['other_domains', 'foreign', 'header_from', 'null_header_from', 'samples', 'changes'],
     ])
     assert.deepEqual(found['event'], {
       id: 'evt_1',

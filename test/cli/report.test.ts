@@ -223,7 +223,8 @@ Counts are messages/recipients, times are UTC.
       { ...EXCHANGE, at, class: 'forwarded', domain: 'shop.example', accepted: 8 },
     )
     const mismatched = { 'bank.example': 2, '': 1 }
-    await recordHeaderFrom(store, 'contoso', { at, looked: 120, mismatched })
+    const bounces = { of: 'null', looked: 9, mismatched: { 'lure.example': 8 } } as const
+    await recordHeaderFrom(store, 'contoso', { at, looked: 120, mismatched }, { at, ...bounces })
     return cli
   }
 
@@ -245,6 +246,7 @@ news.fabrikam.com foreign 4/4 0/0 0/0 1.0 % TIME TIME fabrikam 192.0.2.10
 
 contoso from ${day(6)} to ${day(0)}: 50/88 accepted, 22.7 % of all accepted recipients, among them foreign 4/4, forwarded 14/14; registered 300/300; (other) is about N domains
 From header from ${day(6)} to ${day(0)}: 3 of 120 messages looked at named no accepted domain: bank.example (2), (no domain) (1)
+From header of bounces (null sender) from ${day(6)} to ${day(0)}: 8 of 9 messages looked at named no accepted domain: lure.example (8)
 Counts are messages/recipients, times are UTC.
 `,
     )

@@ -10,6 +10,9 @@ import {
   type TestRelay,
   type TestTenant,
 } from '../support'
+import { DAY } from '../../src/reporting/calendar'
+import { readHeaderFroms } from '../../src/reporting/header-from'
+import { ReportReader } from '../../src/reporting/reader'
 import { observer, resultsOf, type Results } from '../support/observer'
 import { REPLY } from '../support/replies'
 
@@ -219,6 +222,28 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       assert.match(await sendRaw(client, newSender(tenant), 'From: x@evil.example\r\n'), /^250 /)
       assert.equal(await tenant.used(), 0)
       await client.quit()
+    })
+
+    it('names in the reports what is in From of bounces that were taken, and of no others', async () => {
+      const tenant = await relay.tenant('bounces')
+      const client = await tenant.connect()
+      const refused = await sendRaw(client, '', 'From: x@refused.example\r\nX-Sink: refuse\r\n')
+      assert.match(refused, /^5/)
+      const own = await sendRaw(client, '', `From: postmaster@${tenant.domain}\r\n`)
+      assert.match(own, /^250 /)
+      // Behind the others, which are in the reports when it is.
+      assert.match(await sendRaw(client, '', 'From: ceo@bank.example\r\n'), /^250 /)
+      await client.quit()
+      const reader = new ReportReader(relay.store)
+      const [from, to] = [Date.now() - DAY, Date.now() + DAY]
+      const found = () => readHeaderFroms(reader, tenant.id, from, to, 'null')
+      await waitFor(async () => (await found()).mismatched > 0)
+      const { looked, domains } = await found()
+      assert.equal(looked, 2)
+      assert.deepEqual(domains, [
+        { domain: 'bank.example', connector: `${tenant.id}/mx`, messages: 1 },
+      ])
+      assert.equal((await readHeaderFroms(reader, tenant.id, from, to)).mismatched, 0)
     })
 
     it('answers 451 while Redis is away, and takes honest mail', async () => {

@@ -26,6 +26,30 @@ interface Mail {
   readonly passed?: number
 }
 
+/** What is recorded of so many messages of the null sender that have ended. */
+function lookAtNull(check: string, mail: Mail, messages = 1): unknown[] {
+  const { config } = parseConfig({ header_from: { check } }, '/nowhere')
+  const found: unknown[] = []
+  const headerFrom = new HeaderFrom(
+    new Report({ name: 'unregistered-domain' } as unknown as Plugin),
+    () => config,
+    (_transit, mismatch) => found.push(mismatch),
+    () => assert.fail('charged'),
+    new Quiet(() => {}),
+  )
+  const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: undefined }
+  for (let message = 1; message <= messages; message++) {
+    const transit = new Transit({
+      ...{ mail_from: parseEnvelope(''), notes: {} },
+      header: { lines: mail.lines ?? (() => FORGED) },
+    } as unknown as Transaction)
+    transit.stand(TENANT, snapshot as unknown as Snapshot)
+    transit.accepted = mail.passed ?? 1
+    headerFrom.lookAtNull(transit)
+  }
+  return found
+}
+
 /** What is recorded of so many messages, one after the other, and how many of them are charged. */
 function look(check: string, mail: Mail, messages = 1): { found: unknown[]; charged: number } {
   const { config } = parseConfig(
@@ -85,6 +109,14 @@ describe('HeaderFrom', () => {
       assert.deepEqual(look('charge', mail), { found: [], charged: 0 })
     })
   }
+
+  it('looks at mail of the null sender that was taken as often, and only records it', () => {
+    assert.deepEqual(lookAtNull('charge', {}, 3), Array(3).fill('evil.example'))
+    assert.deepEqual(lookAtNull('report', {}, 40), ['evil.example', 'evil.example'])
+    assert.deepEqual(lookAtNull('off', {}, 40), [])
+    assert.deepEqual(lookAtNull('charge', { passed: 0 }), [])
+    assert.deepEqual(lookAtNull('charge', { lines: () => ['From: a@contoso.com\n'] }), [undefined])
+  })
 
   it('holds no registered mail for a fault of its own', () => {
     const lines = (): string[] => {

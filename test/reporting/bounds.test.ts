@@ -157,24 +157,26 @@ describe('of the classes of a tenant and day', () => {
     assert.deepEqual([found[50]!.domain, found[50]!.counts.accepted], [OTHER, 3])
   })
 
-  it('40 domains in the header From have rows, 50 with those by connector, and one more', async () => {
-    const reports = await Reports.create()
-    await flush(reports, (batch) => {
-      for (const at of numbers(70)) batch.addHeaderFrom(`contoso/c${at}`, `d${at}.example`)
-      numbers(5).forEach(() => batch.addHeaderFrom('contoso/c0', 'd0.example'))
+  for (const of of ['registered', 'null'] as const) {
+    it(`40 domains in the header From of ${of} mail have rows, 50 with those by connector, and one more`, async () => {
+      const reports = await Reports.create()
+      await flush(reports, (batch) => {
+        for (const at of numbers(70)) batch.addHeaderFrom(of, `contoso/c${at}`, `d${at}.example`)
+        numbers(5).forEach(() => batch.addHeaderFrom(of, 'contoso/c0', 'd0.example'))
+      })
+      const reader = new ReportReader(reports.store)
+      const { now } = reports.clock
+      const { domains, ...rest } = await readHeaderFroms(reader, 'contoso', now, now + 1, of)
+      assert.deepEqual([rest.looked, rest.mismatched], [75, 75])
+      assert.deepEqual(domains[0], {
+        ...{ domain: 'd0.example', connector: 'contoso/c0', messages: 6 },
+      })
+      assert.equal(domains.filter(({ domain }) => domain !== OTHER).length, 40)
+      const others = domains.filter(({ domain }) => domain === OTHER)
+      assert.equal(others.filter(({ connector }) => connector !== OTHER).length, 10)
+      assert.equal(others.find(({ connector }) => connector === OTHER)?.messages, 20)
     })
-    const reader = new ReportReader(reports.store)
-    const { now } = reports.clock
-    const { domains, ...rest } = await readHeaderFroms(reader, 'contoso', now, now + 1)
-    assert.deepEqual([rest.looked, rest.mismatched], [75, 75])
-    assert.deepEqual(domains[0], {
-      ...{ domain: 'd0.example', connector: 'contoso/c0', messages: 6 },
-    })
-    assert.equal(domains.filter(({ domain }) => domain !== OTHER).length, 40)
-    const others = domains.filter(({ domain }) => domain === OTHER)
-    assert.equal(others.filter(({ connector }) => connector !== OTHER).length, 10)
-    assert.equal(others.find(({ connector }) => connector === OTHER)?.messages, 20)
-  })
+  }
 })
 
 describe('of a tenant', () => {
@@ -392,7 +394,8 @@ describe('a batch of a process', () => {
     const batch = tally.batchOf('contoso')!
     for (const at of numbers(103)) {
       batch.addForeign({ ...HERE, domain: `d${at}.example` }, `t${at}`, ACCEPTED)
-      batch.addHeaderFrom('contoso/mx', `d${at}.example`)
+      batch.addHeaderFrom('registered', 'contoso/mx', `d${at}.example`)
+      batch.addHeaderFrom('null', 'contoso/mx', `d${at}.example`)
     }
     const others = `${OTHER}\t${OTHER}`
     assert.equal(batch.owned!.rows.size, 101)
@@ -401,7 +404,8 @@ describe('a batch of a process', () => {
     assert.equal(batch.headerFroms!.rows.get(others), 3)
     assert.equal(batch.headerFroms!.looked, 103)
     assert.equal(tally.size.entries, batch.entries)
-    assert.equal(batch.entries, 103 + 101 + 101)
+    assert.equal(batch.nullHeaderFroms!.rows.size, 101)
+    assert.equal(batch.entries, 103 + 101 + 101 + 101)
   })
 
   it('has samples of 100 sources, of 3 messages each', () => {

@@ -54,6 +54,7 @@ describe('ReportReader', () => {
         unregistered: countsOf({ at: old, deferred: 7 }),
         ...{ foreign: NOTHING, forwarded: NOTHING, registered: NOTHING, null: NOTHING },
         headerFrom: { looked: 0, mismatched: 0 },
+        nullHeaderFrom: { looked: 0, mismatched: 0 },
       },
       {
         at: TODAY + 23 * HOUR,
@@ -61,6 +62,7 @@ describe('ReportReader', () => {
         foreign: countsOf({ at: late, refused: 3 }),
         forwarded: countsOf({ at: late, accepted: 4 }),
         headerFrom: { looked: 7, mismatched: 2 },
+        nullHeaderFrom: { looked: 0, mismatched: 0 },
         registered: countsOf({ at: late, accepted: 5 }),
         null: countsOf({ at: late, refused: 1 }),
       },

@@ -7,7 +7,7 @@ import type { Batch } from '../../src/reporting/batch'
 import { daysTtl, HOURS_TTL, SEEN_TTL } from '../../src/reporting/bounds'
 import type { Outcome } from '../../src/reporting/outcome'
 import { Recorder } from '../../src/reporting/recorder'
-import { OTHER, type Source, type SourceClass } from '../../src/reporting/rows'
+import { OTHER, type LookedAt, type Source, type SourceClass } from '../../src/reporting/rows'
 import { Tally } from '../../src/reporting/tally'
 import { Store } from '../../src/store/store'
 import { NOON, TestClock } from '../support/clock'
@@ -141,6 +141,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       ...{ kind: fc.constant('looked' as const), connector },
+      of: fc.constantFrom<LookedAt>('registered', 'registered', 'null'),
       mismatched: fc.option(
         fc.constantFrom('bank.example', 'post.example', 'shop.example', 'x.example', ''),
         { nil: undefined },
@@ -293,7 +294,7 @@ function batchOf(messages: readonly Message[]): Batch {
     if (each.kind === 'registered') batch.addRegistered(each.outcome)
     else if (each.kind === 'null') batch.addNull(each.outcome)
     else if (each.kind === 'source') addSource(batch, each)
-    else if (each.kind === 'looked') batch.addHeaderFrom(each.connector, each.mismatched)
+    else if (each.kind === 'looked') batch.addHeaderFrom(each.of, each.connector, each.mismatched)
     else if (each.kind === 'crowded') {
       batch.addSource({ ...each.source, domain: OTHER }, 'u', each.outcome)
       if (each.source.domain !== '') batch.sources.name(each.source.domain, Infinity)

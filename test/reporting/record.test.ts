@@ -131,9 +131,10 @@ describe('a batch', () => {
     const reports = await Reports.create()
     for (const flush of [1, 2]) {
       const batch = reports.tally.batchOf('contoso')!
-      batch.addHeaderFrom('contoso/mx1', undefined)
-      batch.addHeaderFrom('contoso/mx1', 'bank.example')
-      batch.addHeaderFrom('', '')
+      batch.addHeaderFrom('registered', 'contoso/mx1', undefined)
+      batch.addHeaderFrom('registered', 'contoso/mx1', 'bank.example')
+      batch.addHeaderFrom('registered', '', '')
+      batch.addHeaderFrom('null', 'contoso/mx1', 'lure.example')
       await reports.recorder.record('contoso', take(reports), `p ${flush}`)
     }
     const reader = new ReportReader(reports.store)
@@ -150,6 +151,11 @@ describe('a batch', () => {
     assert.ok(left > 90 * DAY, String(left))
     const [hour] = await reader.hours('contoso', HALF_PAST, HALF_PAST + 1)
     assert.deepEqual(hour!.headerFrom, { looked: 6, mismatched: 4 })
+    assert.deepEqual(hour!.nullHeaderFrom, { looked: 2, mismatched: 2 })
+    const ofNull = await readHeaderFroms(reader, 'contoso', HALF_PAST, HALF_PAST + 1, 'null')
+    assert.deepEqual(ofNull.domains, [
+      { domain: 'lure.example', connector: 'contoso/mx1', messages: 2 },
+    ])
   })
 
   it('reads what was recorded before there were these classes', async () => {

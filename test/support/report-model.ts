@@ -6,6 +6,7 @@ import {
   ownedField,
   sourceField,
   totalField,
+  type LookedAt,
   type Source,
   type SourceClass,
 } from '../../src/reporting/rows'
@@ -51,6 +52,7 @@ export type Message =
   | { readonly kind: 'connector'; readonly name: string; readonly expires: number }
   | {
       readonly kind: 'looked'
+      readonly of: LookedAt
       readonly connector: string
       readonly mismatched: string | undefined
     }
@@ -189,28 +191,30 @@ export class ReportModel {
       if (message.kind !== 'looked') continue
       const looked = this.looked.get(day) ?? new Map<string, readonly number[]>()
       this.looked.set(day, looked)
-      const field = lookedField(hour % 24)
-      const { connector, mismatched } = message
+      const { of, connector, mismatched } = message
+      const field = lookedField(hour % 24, of)
       const [all = 0, some = 0] = looked.get(field) ?? []
       looked.set(field, [all + 1, some + Number(mismatched !== undefined)])
       if (mismatched === undefined) continue
-      const row = this.headerFromRow(looked, mismatched, connector)
+      const row = this.headerFromRow(looked, of, mismatched, connector)
       looked.set(row, [(looked.get(row)?.[0] ?? 0) + 1])
     }
   }
 
   private headerFromRow(
     looked: ReadonlyMap<string, unknown>,
+    of: LookedAt,
     domain: string,
     connector: string,
   ): string {
     const { bounds, coverage } = this
-    const others = headerFromField({ domain: OTHER, connector: OTHER })
-    const rows = [...looked.keys()].filter((each) => each.startsWith('h\t') && each !== others)
-    const own = headerFromField({ domain, connector })
+    const others = headerFromField({ domain: OTHER, connector: OTHER }, of)
+    const start = others.slice(0, others.indexOf('\t') + 1)
+    const rows = [...looked.keys()].filter((each) => each.startsWith(start) && each !== others)
+    const own = headerFromField({ domain, connector }, of)
     if (rows.includes(own) || rows.length < bounds.headerFrom) return own
     coverage.fullHeaderFrom++
-    const ofConnector = headerFromField({ domain: OTHER, connector })
+    const ofConnector = headerFromField({ domain: OTHER, connector }, of)
     if (rows.includes(ofConnector) || rows.length < bounds.headerFromRows) return ofConnector
     coverage.fullHeaderFromRows++
     return others

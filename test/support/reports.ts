@@ -13,6 +13,7 @@ import {
   SOURCE_CLASSES,
   sourceField,
   totalField,
+  type LookedAt,
   type Source,
   type SourceClass,
 } from '../../src/reporting/rows'
@@ -76,11 +77,13 @@ export function isSourceClass(senderClass: SenderClass): senderClass is SourceCl
   return SOURCE_CLASSES.some((each) => each === senderClass)
 }
 
-/** What was found in the header From of registered mail in one hour. */
+/** What was found in the header From of mail of one class in one hour. */
 export interface HeaderFromMail {
   /** ms */
   readonly at: number
   readonly looked: number
+  /** Class of the mail; default: registered. */
+  readonly of?: LookedAt
   /** Domain, or domain and connector joined by a tab → messages. */
   readonly mismatched?: Readonly<Record<string, number>>
 }
@@ -91,15 +94,15 @@ export async function recordHeaderFrom(
   tenant: string,
   ...found: HeaderFromMail[]
 ): Promise<void> {
-  for (const { at, looked, mismatched = {} } of found) {
+  for (const { at, looked, of = 'registered', mismatched = {} } of found) {
     const day = keys.reportDay(tenant, Math.floor(at / DAY))
-    const field = lookedField(Math.floor(at / HOUR) % 24)
+    const field = lookedField(Math.floor(at / HOUR) % 24, of)
     const [all = 0, some = 0] = ((await client.hget(day, field)) ?? '').split(' ').map(Number)
     const sum = Object.values(mismatched).reduce((a, b) => a + b, 0)
     await client.hset(day, field, `${all + looked} ${some + sum}`)
     for (const [key, messages] of Object.entries(mismatched)) {
       const [domain = '', connector = 'contoso/mx'] = key.split('\t')
-      await client.hincrby(day, headerFromField({ domain, connector }), messages)
+      await client.hincrby(day, headerFromField({ domain, connector }, of), messages)
     }
     if (sum > 0) await client.zadd(keys.reported, at, tenant)
   }

@@ -78,6 +78,25 @@ describe('foreign mail', () => {
   })
 })
 
+describe('mail of the null sender', () => {
+  it('is told of with what it names in From', () => {
+    const scenario = new Scenario().send({ at: NOW - HOUR, accepted: 30, class: 'null' })
+    const nullHeaderFrom = [
+      { domain: '', connector: 'contoso/mx', messages: 9 },
+      { domain: 'bank.example', connector: 'contoso/mx', messages: 8 },
+    ]
+    const [found] = findUnusual({ ...scenario.history(), nullHeaderFrom }, SETTINGS)
+    assert.match(
+      found!.words,
+      /^30 recipients .*, with bank.example most often in From; there were/,
+    )
+    assert.deepEqual(
+      [found!.facts['domain'], found!.facts['connector']],
+      ['bank.example', 'contoso/mx'],
+    )
+  })
+})
+
 describe('an innocent look-alike', () => {
   for (const { name, build } of innocents) {
     it(`${name} is not unusual`, () => {

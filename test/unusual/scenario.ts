@@ -122,6 +122,7 @@ export class Scenario {
       headerFrom: [...mismatchesIn(this.headerFroms.filter(({ at }) => at >= since))]
         .map(([field, messages]) => ({ ...readHeaderFrom(field)!, messages }))
         .sort((a, b) => b.messages - a.messages),
+      nullHeaderFrom: [],
       otherDomains: new Map(),
       limits: parseLimits(this.limits),
     }
@@ -209,7 +210,8 @@ function hoursOf({ mails, headerFroms }: Pick<Scenario, 'mails' | 'headerFroms'>
   const hourOf = (time: number): HourReport => {
     const at = startOf(time, HOUR)
     const none = Object.fromEntries(CLASSES.map((each) => [each, NOTHING]))
-    const hour = { at, ...none, headerFrom: { looked: 0, mismatched: 0 } }
+    const looked = { looked: 0, mismatched: 0 }
+    const hour = { at, ...none, headerFrom: looked, nullHeaderFrom: looked }
     return hours.get(at) ?? (hour as unknown as HourReport)
   }
   for (const mail of mails) {

@@ -15,8 +15,9 @@
 -- ARGV[10] connectors that mail came through: lines of name and expiry of the certificate in ms (0: none), joined by tabs
 -- ARGV[11] samples: lines of class (`u`, `x`, `f`), domain, connector, address, user, Message-ID, HELO, joined by tabs
 -- ARGV[12] foreign domains: lines of eight numbers, domain, owner, joined by tabs
--- ARGV[13] messages whose header From was looked at, and those that mismatched, joined by a space; or ''
+-- ARGV[13] registered messages whose header From was looked at, and those that mismatched, joined by a space; or ''
 -- ARGV[14] the latter: lines of number, domain, connector, joined by tabs
+-- ARGV[15] and ARGV[16] the same of the null sender's
 --
 -- Reply: `answer time`, the server time in ms
 -- TAKEN   added, now or before
@@ -228,28 +229,31 @@ local function add_owned()
   end
 end
 
-local HEADER_FROM_OTHERS = table.concat({ 'h', OTHER, OTHER }, '\t')
-
-local function header_from_row(count, domain, connector)
-  local own = table.concat({ 'h', domain, connector }, '\t')
-  if redis.call('HEXISTS', KEYS[5], own) == 1 then return own end
-  if domain ~= OTHER and count() < MOST_HEADER_FROM then count(1) return own end
-  local of_connector = table.concat({ 'h', OTHER, connector }, '\t')
-  if redis.call('HEXISTS', KEYS[5], of_connector) == 1 then return of_connector end
-  if connector ~= OTHER and count() < MOST_HEADER_FROM_ROWS then count(1) return of_connector end
-  return HEADER_FROM_OTHERS
+local function header_from_field(kind, domain, connector)
+  return table.concat({ 'h' .. kind, domain, connector }, '\t')
 end
 
-local function add_header_froms()
-  local looked, mismatched = string.match(ARGV[13], '^(%d+) (%d+)$')
+local function header_from_row(kind, count, domain, connector)
+  local own = header_from_field(kind, domain, connector)
+  if redis.call('HEXISTS', KEYS[5], own) == 1 then return own end
+  if domain ~= OTHER and count() < MOST_HEADER_FROM then count(1) return own end
+  local of_connector = header_from_field(kind, OTHER, connector)
+  if redis.call('HEXISTS', KEYS[5], of_connector) == 1 then return of_connector end
+  if connector ~= OTHER and count() < MOST_HEADER_FROM_ROWS then count(1) return of_connector end
+  return header_from_field(kind, OTHER, OTHER)
+end
+
+-- kind: what tells the fields of a class apart.
+local function add_header_froms(kind, numbers, lines)
+  local looked, mismatched = string.match(numbers, '^(%d+) (%d+)$')
   if not looked then return end
-  local of_hour = 'l\t' .. hour % 24
+  local of_hour = 'l' .. kind .. '\t' .. hour % 24
   local sums = numbers_of(redis.call('HGET', KEYS[5], of_hour))
   redis.call('HSET', KEYS[5], of_hour,
     string.format('%.0f %.0f', (sums[1] or 0) + looked, (sums[2] or 0) + mismatched))
-  local count = counter(KEYS[5], 'h\t', HEADER_FROM_OTHERS)
-  for number, domain, connector in string.gmatch(ARGV[14], '(%d+)\t([^\t\n]*)\t([^\n]*)') do
-    local row = header_from_row(count, domain, connector)
+  local count = counter(KEYS[5], 'h' .. kind .. '\t', header_from_field(kind, OTHER, OTHER))
+  for number, domain, connector in string.gmatch(lines, '(%d+)\t([^\t\n]*)\t([^\n]*)') do
+    local row = header_from_row(kind, count, domain, connector)
     local messages = (redis.call('HGET', KEYS[5], row) or 0) + number
     redis.call('HSET', KEYS[5], row, string.format('%.0f', messages))
   end
@@ -306,7 +310,8 @@ set_fields(KEYS[5], fields, days_ttl)
 add_names(KEYS[6], others, days_ttl)
 add_totals()
 add_owned()
-add_header_froms()
+add_header_froms('', ARGV[13], ARGV[14])
+add_header_froms('n', ARGV[15], ARGV[16])
 note_connectors()
 add_samples()
 return answer_only('TAKEN')
