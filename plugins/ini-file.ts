@@ -6,6 +6,7 @@ import type { RawIni, Settings } from '../src/settings-reader'
 import type { Plugin } from './haraka'
 
 const READABLE = 'the user that Haraka runs as must be able to read it'
+const NOT_ASKED = 'relaying sessions get 451 until that is corrected and Haraka restarted'
 const STAYS = 'the previous configuration stays in effect'
 
 /** The ini file of one process: read at its start, and again whenever it changes. */
@@ -26,11 +27,6 @@ export class IniFile {
     this.config = config
     this.redisUsable = redisUsable
     this.started = this.now = settings
-    if (!redisUsable) {
-      plugin.logcrit(
-        `${CONFIG_FILE}: [redis] is wrong, so Redis is not asked: relaying sessions get 451 until that is mended and Haraka restarted`,
-      )
-    }
     this.warnOfAlerts(config)
   }
 
@@ -43,9 +39,14 @@ export class IniFile {
       const parsed = file ?? parseConfig(elsewhere, directory)
       this.tell('logcrit', parsed.errors)
       if (file) this.warn(file)
+      if (!parsed.redisUsable) {
+        plugin.logcrit(`${CONFIG_FILE}: [redis] is wrong, so Redis is not asked: ${NOT_ASKED}`)
+      }
       return parsed
     } catch (error) {
-      plugin.logcrit(`${messageOf(error)}; until then all keys have their defaults`)
+      plugin.logcrit(
+        `${messageOf(error)}; all keys have their defaults, and Redis is not asked: ${NOT_ASKED}`,
+      )
       return { ...parseConfig({}, directory), redisUsable: false }
     }
   }
@@ -71,9 +72,9 @@ export class IniFile {
     this.changed(config)
     this.warn(file)
     this.warnOfAlerts(config)
-    // Redis was not asked at all: what is right now must be used, whatever it is.
-    const needed = this.redisUsable ? restart : new Set(['[redis]', ...restart])
-    for (const name of needed) {
+    // A process that does not ask Redis has no use for values that are right now, even if they equal its own.
+    const isMended = !this.redisUsable && file.redisUsable
+    for (const name of new Set([...(isMended ? ['[redis]'] : []), ...restart])) {
       plugin.logwarn(`${CONFIG_FILE}: ${name} has changed: restart Haraka to use it`)
     }
     if (errors.length === 0) plugin.lognotice(`${CONFIG_FILE}: taken`)

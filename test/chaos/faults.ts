@@ -107,7 +107,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     ...{ lane: 'operator', weight: 1, atLeast: 11_000 },
     async apply(site, choice) {
       const bad = { ...settings(), allowance: { limits: 'as you like' }, main: { mode: 'offf' } }
-      await rewriteSettings(site, bad, /unregistered-domain\.ini: not taken/)
+      await rewriteSettings(site, bad, /unregistered-domain\.ini: in effect, except for/)
       // What starts meanwhile takes the defaults for it.
       await rewriteSettings(site, settings(`${1 + Math.floor(choice * 98)}`), /ini: taken/)
     },

@@ -204,7 +204,12 @@ describe('Configuration', { concurrency: 3 }, () => {
     const clients = String(await redis.client().call('CLIENT', 'LIST'))
     assert.doesNotMatch(clients, /name=unregistered-domain/)
 
-    haraka.writeSettings({})
+    await reload(
+      haraka,
+      /\[redis\] has changed: restart Haraka/g,
+      () => haraka.writeSettings({}),
+      1,
+    )
     await haraka.restart({ ready: true })
     const contoso = await new TestRelay(redis, [haraka]).tenant('contoso')
     assert.equal((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).delivered, true)
