@@ -79,7 +79,7 @@ export class HeldQueue {
     const senderClass = queuedClass(note.class, hmail.todo.mail_from, snapshot)
     if (!isHeld(senderClass, snapshot, config)) return undefined
     const tenant = note.tenant.slice(0, LONGEST_ID)
-    this.told.say(tenant, { tenant, class: senderClass })
+    this.told.say(tenant, { tenant, class: senderClass ?? 'unknown' })
     return { delay: this.pace.next(performance.now()) / 1000 }
   }
 

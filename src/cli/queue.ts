@@ -7,11 +7,11 @@ import { queueDirectory } from '../haraka-files'
 import { dropMail } from '../queue/drop'
 import { DROPPABLE } from '../queue/note'
 import { readTenantQueue, type QueuedMail, type TenantQueue } from '../queue/tenant-queue'
-import { isHeld } from '../relay/held'
-import { Restrictions } from '../restriction/restriction'
+import { isHeld, queuedClass } from '../relay/held'
 import type { Store } from '../store/store'
 import { assertTenantId } from '../tenants/identities'
-import { Registry } from '../tenants/registry'
+import type { Snapshot } from '../tenants/snapshot'
+import { readSnapshot } from '../tenants/snapshot-reader'
 import { contextOf, type Context } from './context'
 import type { Io } from './io'
 import { manual } from './manual'
@@ -37,7 +37,7 @@ export function addQueueCommand(program: Command, io: Io): void {
     .addArgument(
       new Argument(
         '[action]',
-        'list: by class, oldest first; drop: remove unregistered and foreign mail',
+        'list: by class, oldest first; drop: remove unregistered and foreign mail whose domain is still not registered',
       )
         .choices(['list', 'drop'])
         .default('list'),
@@ -60,6 +60,7 @@ export function addQueueCommand(program: Command, io: Io): void {
     json: [
       'list: an array of:',
       'file: its name in the queue directory; class: registered | unregistered | foreign | forwarded | null (the string); null: not known',
+      '  as when it came, or registered where its domain has been registered since',
       'connector: tenant/name, or null; sender: empty for the null sender; recipients: array',
       'size: octets of the message; arrived, next_attempt; failures: deliveries that failed',
       'held: it waits until the restriction is lifted',
@@ -105,27 +106,37 @@ async function drop(
   const host = hostname()
   await context.writing(async (store, config) => {
     const { mail, holds } = await find(context, { store, config, directory, tenant })
-    const unwanted = mail.filter((each) => DROPPABLE.has(each.class))
+    const shown = mail.filter(isUnwanted)
     const result = (name: string, of: readonly QueuedMail[], missed = 0): object => ({
       ...{ result: name, tenant, host, messages: of.length, recipients: recipientsOf(of), missed },
     })
-    if (unwanted.length === 0) {
+    if (shown.length === 0) {
       out.result(result('unchanged', []), () =>
         out.line(`${directory} holds no unregistered mail of ${tenant}`),
       )
       return
     }
     if (!isSure) {
-      if (!out.json) printQueue(out, unwanted, holds, '')
-      const what = `${count(unwanted.length, 'message')} for ${count(recipientsOf(unwanted), 'recipient')}`
+      if (!out.json) printQueue(out, shown, holds, '')
+      const what = `${count(shown.length, 'message')} for ${count(recipientsOf(shown), 'recipient')}`
       if (!(await context.confirmed(`Remove ${what}, for good? Nobody gets a bounce. [y/N] `))) {
         out.result(result('kept', []), () => out.line('nothing was removed'))
         return
       }
     }
-    const to = `${count(unwanted.length, 'message')} for ${count(recipientsOf(unwanted), 'recipient')} on ${host}`
-    // Before it is done: there is no change without its entry.
-    await addEntry(store, store.keys.audit(tenant), { subject: tenant, what: 'queue dropped', to })
+    // A person may think it over for long, and another register a domain.
+    const now = asOfNow(shown, await readSnapshot(store, tenant, undefined))
+    const unwanted = now.filter(isUnwanted)
+    if (unwanted.length < shown.length) {
+      const stays = count(shown.length - unwanted.length, 'message')
+      context.note(`not removed, since the domain has been registered meanwhile: ${stays}`)
+    }
+    if (unwanted.length > 0) {
+      const to = `${count(unwanted.length, 'message')} for ${count(recipientsOf(unwanted), 'recipient')} on ${host}`
+      // Before it is done: there is no change without its entry.
+      const entry = { subject: tenant, what: 'queue dropped', to }
+      await addEntry(store, store.keys.audit(tenant), entry)
+    }
     const { dropped, missed } = await dropMail(directory, unwanted)
     out.result(result('dropped', dropped, missed.length), () => {
       out.line(
@@ -150,19 +161,32 @@ async function find(
   place: { store: Store; config: Config; directory: string; tenant: string },
 ): Promise<Pick<TenantQueue, 'mail'> & { holds: Holds }> {
   const { store, config, directory, tenant } = place
-  const [known, restriction, { mail, unreadable }] = await Promise.all([
-    new Registry(store).getTenant(tenant),
-    new Restrictions(store).get(tenant),
+  const [snapshot, { mail, unreadable }] = await Promise.all([
+    readSnapshot(store, tenant, undefined),
     readTenantQueue(directory, tenant),
   ])
-  if (!known && mail.length === 0) throw noSuchTenant(tenant)
+  if (!snapshot && mail.length === 0) throw noSuchTenant(tenant)
   if (unreadable.length > 0) {
     context.note(
       `${count(unreadable.length, 'file')} in ${directory} cannot be understood, such as ${unreadable[0]}`,
     )
   }
-  const state = { mode: known?.mode, restricted: restriction?.scope }
-  return { mail, holds: (each) => isHeld(each.class ?? 'unregistered', state, config) }
+  return {
+    mail: asOfNow(mail, snapshot),
+    holds: (each) => snapshot !== undefined && isHeld(each.class, snapshot, config),
+  }
+}
+
+/** With the classes of now; of a tenant that does not exist any more, with those of then. */
+function asOfNow(mail: readonly QueuedMail[], snapshot: Snapshot | undefined): QueuedMail[] {
+  return mail.map((each) => ({
+    ...each,
+    class: snapshot ? queuedClass(each.class, each.from, snapshot) : each.class,
+  }))
+}
+
+function isUnwanted(mail: QueuedMail): boolean {
+  return DROPPABLE.has(mail.class)
 }
 
 /** @throws {InputError} with `--redis` alone: the queue is beside the config directory. */

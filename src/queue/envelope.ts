@@ -1,10 +1,13 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import type { HarakaAddress } from '../names/envelope'
 
 /** What goes before the message in a file of Haraka's queue. */
 export interface Envelope {
   readonly uuid: string
   /** Without angle brackets; empty for the null sender. */
   readonly mailFrom: string
+  /** The same, as Haraka has it. */
+  readonly from: HarakaAddress
   readonly rcptTo: readonly string[]
   /** `transaction.notes` */
   readonly notes: Readonly<Record<string, unknown>>
@@ -49,22 +52,37 @@ export function parseEnvelope(octets: Buffer): Envelope {
   if (octets.length < length) throw new Error('the envelope is cut off')
   const todo = JSON.parse(octets.toString('utf8', 4, length)) as {
     uuid: string
-    mail_from: { original: string }
-    rcpt_to: { original: string }[]
+    mail_from: StoredAddress
+    rcpt_to: StoredAddress[]
     notes?: Record<string, unknown>
   }
   return {
     uuid: todo.uuid,
     mailFrom: addressOf(todo.mail_from),
+    from: restored(todo.mail_from),
     rcptTo: todo.rcpt_to.map(addressOf),
     notes: todo.notes ?? {},
     length,
   }
 }
 
-/** Both kinds of Haraka's addresses keep what the client wrote (address-rfc2821, @haraka/email-address). */
-function addressOf({ original }: { readonly original: string }): string {
+/** What both kinds of Haraka's addresses leave in JSON (address-rfc2821, @haraka/email-address). */
+interface StoredAddress {
+  /** As the client wrote it. */
+  readonly original: string
+  readonly user?: string
+  readonly host?: string
+  readonly original_host?: string
+}
+
+function addressOf({ original }: StoredAddress): string {
   return original.replace(/^<|>$/g, '')
+}
+
+/** As both make an address of their JSON again: they copy it. */
+function restored(stored: StoredAddress): HarakaAddress {
+  const { user, host, original_host } = stored
+  return { address: addressOf(stored), host, original_host, isNull: () => !user }
 }
 
 async function read(handle: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {

@@ -5,7 +5,7 @@ export interface QueuedNote {
   readonly tenant: string
   /** `tenant/name`; null: recognised without a connector. */
   readonly connector: string | null
-  /** null: the tenant could not be asked for. */
+  /** When it came; null: the tenant could not be asked for. */
   readonly class: SenderClass | null
   /** An operator has dropped the message, and this file stands in its place. */
   readonly dropped: boolean
@@ -19,7 +19,7 @@ const CLASSES: readonly SenderClass[] = [
   'null',
 ]
 
-/** What `tenantctl queue TENANT drop` removes: unregistered mail that nothing speaks for. */
+/** What `tenantctl queue TENANT drop` removes, by its class as of now: unregistered mail that nothing speaks for. */
 export const DROPPABLE: ReadonlySet<SenderClass | null> = new Set(['unregistered', 'foreign'])
 
 /** The note of a message; `undefined`: it is of no tenant, such as an alert or a bounce of Haraka's own. */

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, UserError } from '../errors'
+import type { HarakaAddress } from '../names/envelope'
 import { pieces } from '../store/pieces'
 import { readEnvelope } from './envelope'
 import { parseQueueName, type QueueName } from './file-name'
@@ -12,6 +13,8 @@ export interface QueuedMail extends QueueName, QueuedNote {
   readonly file: string
   /** Without angle brackets; empty for the null sender. */
   readonly sender: string
+  /** The same, as Haraka has it. */
+  readonly from: HarakaAddress
   readonly recipients: readonly string[]
   /** Of the message without its envelope, in octets. */
   readonly size: number
@@ -76,7 +79,12 @@ async function readMail(directory: string, file: string): Promise<QueuedMail | u
   const { size } = await stat(place)
   return {
     ...{ ...name, ...note, file },
-    ...{ sender: envelope.mailFrom, recipients: envelope.rcptTo, size: size - envelope.length },
+    ...{
+      sender: envelope.mailFrom,
+      from: envelope.from,
+      recipients: envelope.rcptTo,
+      size: size - envelope.length,
+    },
   }
 }
 

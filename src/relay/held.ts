@@ -16,9 +16,11 @@ export interface RestrictedTenant {
 /**
  * Whether mail of that class waits in Haraka's queue until the restriction of its tenant is lifted: with `hold`, what
  * would be refused if it came now.
+ *
+ * @param senderClass by {@link queuedClass}; what is not known is held as unregistered mail is.
  */
 export function isHeld(
-  senderClass: SenderClass,
+  senderClass: SenderClass | null,
   { mode, restricted }: RestrictedTenant,
   { main, restriction, forwarded }: Config,
 ): boolean {
@@ -26,21 +28,23 @@ export function isHeld(
   if ((main.override ?? mode ?? main.mode) !== 'enforce') return false
   if (restricted === 'all') return true
   if (senderClass === 'forwarded') return forwarded.whenRestricted === 'refuse'
-  return senderClass === 'unregistered' || senderClass === 'foreign'
+  return senderClass === null || senderClass === 'unregistered' || senderClass === 'foreign'
 }
 
 /**
- * The class of queued mail as of now: registered also where its domain has been registered since, as mail from accepted
- * domains passes whatever happens.
+ * The class of queued mail as of now, which decides what is held, shown and dropped. Mail from accepted domains passes
+ * whatever happens: it is registered also where its domain has been registered since, and stays so where the domain has
+ * been removed, or moved to another tenant.
  *
  * @param noted as it was when it came; null: nothing was known of its tenant then.
+ * @returns null: not known.
  */
 export function queuedClass(
   noted: SenderClass | null,
   sender: HarakaAddress,
   snapshot: Snapshot,
-): SenderClass {
+): SenderClass | null {
   if (noted === 'registered' || noted === 'null') return noted
-  const standing = standingOf(envelopeDomain(sender), snapshot).class ?? 'unregistered'
-  return standing === 'registered' ? standing : (noted ?? standing)
+  const { class: now } = standingOf(envelopeDomain(sender), snapshot)
+  return now === 'registered' || now === 'null' ? now : noted
 }

@@ -11,7 +11,7 @@ export interface Result {
 
 /** The world that a command line runs in, where it is not the default. */
 export interface World {
-  readonly stdin?: string
+  readonly stdin?: string | AsyncIterable<string>
   readonly env?: Record<string, string>
   readonly cwd?: string
   readonly terminal?: boolean
@@ -27,6 +27,7 @@ export interface World {
 
 /** Runs `tenantctl` in this process. */
 export async function tenantctl(args: readonly string[], world: World = {}): Promise<Result> {
+  const { stdin = '' } = world
   let out = ''
   let err = ''
   const print = (octets: Buffer, done: () => void): void => {
@@ -35,7 +36,7 @@ export async function tenantctl(args: readonly string[], world: World = {}): Pro
     done()
   }
   const status = await main(args, {
-    stdin: Readable.from([Buffer.from(world.stdin ?? '')]),
+    stdin: Readable.from(typeof stdin === 'string' ? [Buffer.from(stdin)] : stdin),
     stdout: new Stdout(world.device ?? { write: print, close: () => {} }),
     stderr: { write: (text) => (err += text) },
     env: world.env ?? { SUDO_USER: 'ann' },

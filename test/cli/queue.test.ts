@@ -3,6 +3,12 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
+import { readQueueFile } from '../../scripts/services/queue-file'
+import { queuedNote } from '../../src/queue/note'
+import { queuedClass } from '../../src/relay/held'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { readSnapshot } from '../../src/tenants/snapshot-reader'
 import { queueFile } from '../support/queue-files'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, type Result, type World } from './cli'
@@ -80,6 +86,96 @@ describe('tenantctl queue', () => {
     const again = await run({}, 'contoso', 'drop', '--yes')
     assert.deepEqual([again.status, again.err.includes('on the way')], [0, false])
     assert.match(again.out, /holds no unregistered mail of contoso\n$/)
+  })
+
+  describe('goes by the class of now', () => {
+    /** What came, what has been registered since, and what it is by now. */
+    const cases = [
+      ['unregistered', 'x@stranger.example', 'unregistered'],
+      ['unregistered', 'x@new.example', 'registered', 'domain add contoso new.example'],
+      ['unregistered', 'x@not.new.example', 'unregistered', 'domain add contoso new.example'],
+      [
+        'unregistered',
+        'x@a.up.example',
+        'registered',
+        'domain add contoso up.example --subdomains',
+      ],
+      [
+        'unregistered',
+        'x@agency.example',
+        'registered',
+        'domain add contoso agency.example --shared',
+      ],
+      ['unregistered', 'x@münchen.example', 'registered', 'domain add contoso münchen.example'],
+      [
+        'unregistered',
+        'x@new.example.evil.example',
+        'unregistered',
+        'domain add contoso new.example',
+      ],
+      ['unregistered', 'x@theirs.example', 'unregistered', 'domain add fabrikam theirs.example'],
+      ['foreign', 'x@theirs.example', 'foreign', 'domain add fabrikam theirs.example'],
+      [
+        ...(['foreign', 'x@moved.example', 'registered'] as const),
+        ...['domain add fabrikam moved.example', 'domain move moved.example contoso'],
+      ],
+      ['forwarded', 'x@outside.example', 'forwarded'],
+      ['forwarded', 'x@new.example', 'registered', 'domain add contoso new.example'],
+      ['registered', 'x@removed.example', 'registered'],
+      ['registered', 'x@theirs.example', 'registered', 'domain add fabrikam theirs.example'],
+      ['null', '', 'null'],
+      ['none', 'x@NEW.example', 'registered', 'domain add contoso new.example'],
+      ['none', 'x@stranger.example', null],
+      ['none', '', 'null'],
+    ] as const
+    const HELD: readonly (string | null)[] = ['unregistered', 'foreign', 'forwarded', null]
+
+    for (const [noted, mailFrom, expected, ...lines] of cases) {
+      it(`${noted} of <${mailFrom}>${lines.map((line) => `, ${line}`).join('')}: ${expected}`, async () => {
+        await cli.given('tenant add fabrikam', ...lines, 'block contoso --reason test')
+        const file = queueFile(queue(), { tenant: 'contoso', noted, mailFrom })
+        const { out } = await run({}, 'contoso', '--json')
+        const [shown] = JSON.parse(out) as { class: string | null; held: boolean }[]
+        assert.equal(shown?.class, expected)
+        assert.equal(shown.held, HELD.includes(expected))
+        // By the function that the plugin holds mail by.
+        const store = new Store(redis.client(), new Keys(cli.prefix))
+        const snapshot = (await readSnapshot(store, 'contoso', undefined))!
+        const { from, notes } = readQueueFile(path.join(queue(), file))
+        assert.equal(queuedClass(queuedNote(notes)!.class, from, snapshot), expected)
+
+        await run({}, 'contoso', 'drop', '--yes')
+        const stays = expected !== 'unregistered' && expected !== 'foreign'
+        assert.deepEqual(readdirSync(queue()), stays ? [file] : [])
+      })
+    }
+
+    it('of the moment after the answer, which may take long', async () => {
+      queueFile(queue(), { tenant: 'contoso' })
+      const stays = queueFile(queue(), { tenant: 'contoso', mailFrom: 'x@new.example' })
+      async function* answer(): AsyncGenerator<string> {
+        await cli.given('domain add contoso new.example')
+        yield 'y\n'
+      }
+      const result = await run({ asks: true, stdin: answer() }, 'contoso', 'drop')
+      assert.equal(result.status, 0)
+      assert.match(result.out, /\n2 messages: 2 unregistered\nremoved 1 message of contoso for 1 /)
+      assert.match(
+        result.err,
+        /not removed, since the domain has been registered meanwhile: 1 message\n/,
+      )
+      assert.deepEqual(readdirSync(queue()), [stays])
+      assert.match(
+        (await cli.run('audit', 'contoso')).out,
+        /queue dropped.*1 message for 1 recipient on /,
+      )
+    })
+
+    it('of then for a tenant that does not exist any more', async () => {
+      queueFile(queue(), { tenant: 'gone', mailFrom: 'x@new.example' })
+      const [shown] = JSON.parse((await run({}, 'gone', '--json')).out) as object[]
+      assert.deepEqual({ ...shown, ...{ class: 'unregistered', held: false } }, shown)
+    })
   })
 
   it('removes nothing where nobody can be asked, and says so where there is no queue', async () => {

@@ -130,17 +130,22 @@ function queueOf(version: HarakaVersion): void {
 
     it('holds unregistered and foreign mail, lets the rest go, and lets all go after the lift', async () => {
       shut()
-      const stays = [await send(), await send({ noted: 'foreign' })]
-      stays.push(await send({ noted: 'forwarded' }))
+      // They counted as unregistered and foreign when they came, and are registered by now.
       const goes = [
-        await send({ from: 'x@contoso.example' }),
-        await send({ from: '' }),
-        // It counted as unregistered when it came, and is registered by now.
         await send({ from: 'x@news.example' }),
+        await send({ from: 'x@NEWS.example', noted: 'foreign' }),
       ]
-      await block()
       const news = { domain: 'news.example', subdomains: false, shared: false }
       await relay.registry.addDomains(TENANT, [news], 'test')
+      assert.deepEqual(
+        (await listed()).map((each) => each.class),
+        ['registered', 'registered'],
+      )
+      assert.equal(((await queue('drop', '--yes')) as { result: string }).result, 'unchanged')
+      const stays = [await send(), await send({ noted: 'foreign' })]
+      stays.push(await send({ noted: 'forwarded' }))
+      goes.push(await send({ from: 'x@contoso.example' }), await send({ from: '' }))
+      await block()
       open()
       await arrive(...goes)
       await held(3)

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { Address } from 'address-rfc2821'
 
 export interface QueueFileOptions {
   /** `undefined`: of nobody. */
@@ -18,7 +19,7 @@ let count = 0
 export function queueFile(directory: string, options: QueueFileOptions): string {
   const { tenant, noted = 'unregistered', mailFrom = 'x@stranger.example' } = options
   const { rcptTo = ['a@far.example'], arrived = Date.now(), failures = 0 } = options
-  const address = (text: string): object => ({ original: `<${text}>` })
+  const address = (text: string): Address => new Address(`<${text}>`)
   const note = { tenant, connector: `${tenant}/mx`, class: noted }
   const todo = {
     ...{ queue_time: arrived, domain: 'far.example', rcpt_to: rcptTo.map(address) },
