@@ -8,17 +8,22 @@ import { unpackOpen } from '../events/open'
 import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
 import { pieces } from '../store/pieces'
+import { scanSortedSet } from '../store/scan-keys'
+import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { tenantExists } from '../tenants/tenant-registry'
+
+const FORGET_OWNER = readScript(__dirname, 'forget_owner')
 
 const PIECE = 500
 
 /**
- * Erases all that was kept of a tenant that has been removed: reports, samples, cases, evidence, events, audit trails.
+ * Erases all that was kept of a tenant that has been removed: reports, samples, cases, evidence, events, audit trails; and
+ * its name in the reports of other tenants, which have sent mail from domains that it owned.
  * One entry stays in the trail of all tenants, which says who purged it. Names are computed, no key is searched for; so
  * running it again finishes what was cut short.
  *
- * What is left: receipts of its last recipients (they hold no address, and go within the hour), how often signatures have
+ * What is left: what evidence and alerts of other tenants say of it, receipts of its last recipients (they hold no address, and go within the hour), how often signatures have
  * proven something (hashes, which go with the longest window), what has been logged and
  * delivered, and in the memory of Redis the entries of the stream that are marked as deleted, until newer ones push them
  * out.
@@ -38,6 +43,7 @@ export async function purgeTenant(store: Store, tenant: string): Promise<void> {
     await client.unlink(...names)
   }
   await client.zrem(keys.reported, tenant)
+  await forgetOwner(store, tenant, Number(seconds) * 1000)
   await client.srem(keys.unusualIndex, tenant)
   await forgetEvents(store, tenant)
   for (const trail of [keys.connectorsAudit, keys.tenantsAudit]) {
@@ -68,7 +74,7 @@ async function forgetCases(store: Store, names: readonly string[]): Promise<void
 /** Whatever number of days reports were kept for, now or before. */
 function reportKeys({ keys }: Store, tenant: string, now: number): string[] {
   const hours = numbersBetween(now - (HOURS_KEPT + 2) * DAY, now + 2 * HOUR, HOUR)
-  const days = numbersBetween(now - (MOST_DAYS_KEPT + 2) * DAY, now + 2 * DAY, DAY)
+  const days = daysKept(now)
   const reports = [
     ...hours.map((hour) => keys.reportHour(tenant, hour)),
     ...days.map((day) => keys.reportDay(tenant, day)),
@@ -77,6 +83,21 @@ function reportKeys({ keys }: Store, tenant: string, now: number): string[] {
     ...reports.flatMap((report) => [report, keys.reportOthers(report)]),
     ...days.map((day) => keys.samples(tenant, day)),
   ]
+}
+
+function daysKept(now: number): number[] {
+  return numbersBetween(now - (MOST_DAYS_KEPT + 2) * DAY, now + 2 * DAY, DAY)
+}
+
+async function forgetOwner(store: Store, owner: string, now: number): Promise<void> {
+  const { keys } = store
+  const days = daysKept(now)
+  for (const tenant of (await scanSortedSet(store, keys.reported)).keys()) {
+    for (const some of pieces(days, PIECE)) {
+      const reports = some.map((day) => keys.reportDay(tenant, day))
+      await store.run(FORGET_OWNER, reports, [owner])
+    }
+  }
 }
 
 async function forgetEvents(store: Store, tenant: string): Promise<void> {

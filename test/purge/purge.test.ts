@@ -13,6 +13,7 @@ import { purgeTenant } from '../../src/purge/purge'
 import type { Batch } from '../../src/reporting/batch'
 import { HOURS_TTL, MOST_DAYS_KEPT, MOST_DOMAINS } from '../../src/reporting/bounds'
 import { DAY, HOUR } from '../../src/reporting/calendar'
+import { ownedField } from '../../src/reporting/rows'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally } from '../../src/reporting/tally'
 import { Restrictions } from '../../src/restriction/restriction'
@@ -94,6 +95,9 @@ async function recordMail(store: Store, tenant: string): Promise<void> {
     batch.addSource(source, 'u', ACCEPTED)
     batch.addSample(source, `<${at}@${tenant}>`, `mail.${tenant}`)
   }
+  const other = TENANTS.find((each) => each !== tenant)
+  const foreign = { domain: 'owned.example', connector, ip: '192.0.2.1', user: '' }
+  batch.addForeign(foreign, other, ACCEPTED)
   const recorder = new Recorder(store, () => 90)
   const time = await recorder.record(tenant, tally.take(tenant) as Batch, 'p 1')
   await recorder.noteReported(new Map([[tenant, Number(time)]]))
@@ -240,9 +244,35 @@ describe('a tenant that is purged', () => {
     assert.equal(await client.exists(...old, keys.reportOthers(old[0]!)), 0)
   })
 
+  it('is no owner of domains in the reports of others, whose counts stay', async () => {
+    const { store } = await removedSite()
+    const { client, keys } = store
+    const days = [0, 40, MOST_DAYS_KEPT].map((ago) =>
+      keys.reportDay('fabrikam', Math.floor(Date.now() / DAY) - ago),
+    )
+    const owned = ownedField({ domain: 'contoso-mail.example', owner: 'contoso' })
+    const nameless = ownedField({ domain: 'contoso-mail.example', owner: '' })
+    const others = ownedField({ domain: 'contoso-mail.example', owner: 'contoso-2' })
+    for (const day of days) await client.hset(day, owned, '1 2 3 4 5 6 7 8 100 200', others, '9')
+    await client.hset(days[1]!, nameless, '1 1 1 1 1 1 1 1 50 150')
+    await client.pexpire(days[1]!, DAY)
+    await purgeTenant(store, 'contoso')
+    for (const day of days) {
+      const report = await client.hgetall(day)
+      assert.equal(report[owned], undefined)
+      assert.equal(report[others], '9')
+      const sum = day === days[1] ? '2 3 4 5 6 7 8 9 50 200' : '1 2 3 4 5 6 7 8 100 200'
+      assert.equal(report[nameless], sum)
+    }
+    assert.ok((await client.pttl(days[1]!)) > 0)
+  })
+
   it('leaves others as they are', async () => {
     const { store } = await removedSite()
-    const others = async (): Promise<string[]> => naming(await contentsOf(store), 'fabrikam')
+    const others = async (): Promise<string[]> => {
+      const contents = [...(await contentsOf(store))].filter(([key]) => !key.includes('contoso'))
+      return naming(new Map(contents), 'fabrikam')
+    }
     const before = await others()
     await purgeTenant(store, 'contoso')
     assert.ok(before.length > 20)

@@ -259,8 +259,11 @@ describe('on a Redis Cluster', () => {
     const source = { domain: 'other.example', connector: '', ip: '::1', user: '' }
     tally.batchOf('erased')!.addSource(source, 'u', ACCEPTED)
     const recorder = new Recorder(store, () => 90)
-    const time = await recorder.record('erased', tally.take('erased') as Batch, 'p 1')
-    await recorder.noteReported(new Map([['erased', Number(time)]]))
+    tally.batchOf('t7')!.addForeign(source, 'erased', ACCEPTED)
+    for (const id of ['erased', 't7']) {
+      const time = await recorder.record(id, tally.take(id) as Batch, 'p 1')
+      await recorder.noteReported(new Map([[id, Number(time)]]))
+    }
     await restrictions.place('erased', { ...ACT, scope: 'all' })
     await restrictions.lift('erased', { ...ACT, keepUsage: false })
     await registry.removeTenant('erased')
