@@ -8,7 +8,7 @@ const PIECES = path.join('store', 'lua')
 
 /** Whether a test beside the others of this folder of `src` runs its scripts on a Redis Cluster: see `assertAllRan`. */
 export function hasClusterTest(folder: string): boolean {
-  return existsSync(path.join(__dirname, '..', folder, 'cluster.test.ts'))
+  return existsSync(path.join(__dirname, '..', folder, 'cluster.long.test.ts'))
 }
 
 /** Every script of ours as Redis gets it, by name. */
