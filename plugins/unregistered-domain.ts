@@ -16,6 +16,7 @@ import type { Snapshot } from '../src/tenants/snapshot'
 import { applyInThread } from '../src/tenants/tenants-file-thread'
 import type { Connector } from '../src/tenants/types'
 import { LookOut } from '../src/unusual/look-out'
+import { UnattributedUsers } from '../src/unusual/unattributed'
 import { Alerts } from './alerts'
 import { Appointment, appointWorker, hearAppointment } from './appointment'
 import { logAlert } from './alert-line'
@@ -185,6 +186,14 @@ function beginDuties(plugin: Plugin, process: Process, engine: Engine): void {
     (tenant) => engine.eventsPending(tenant),
   )
   watch.add(process.lookOut)
+  watch.add(
+    new UnattributedUsers({
+      store,
+      config: () => process.config,
+      connectors: () => engine.directory.connectors,
+      publish: (event) => forwarder.publish('', event),
+    }),
+  )
   watch.start()
   process.alerts.begin(engine)
   engine.followAudit((entry) => logAudit(plugin, entry))

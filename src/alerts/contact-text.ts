@@ -74,6 +74,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
         ['You send otherwise than you used to:', '', `  ${unusualWords(facts)}`],
         ['If you know why, nothing is to be done.', '', ...NOT_OURS],
       ]
+    case 'unattributed':
     case 'resolved':
     case 'test':
       return undefined

@@ -76,6 +76,21 @@ export interface UnusualEvent extends Raised {
   readonly facts: Readonly<Record<string, string | number>>
 }
 
+/** Mail of an AUTH user belongs to no tenant. */
+export interface UnattributedEvent extends Raised {
+  readonly kind: 'unattributed'
+  readonly user: string
+  /** The address that most of it came from; an IPv6 address is its /64. */
+  readonly ip: string
+  /** So many by then, of this day. */
+  readonly messages: number
+  /**
+   * So many connectors have a user who differs in its spelling only: the mail is deferred. Absent: it passes. Which they are
+   * is not kept here, where nothing is found of a tenant that is to be erased.
+   */
+  readonly connectors?: number
+}
+
 /** What another event said has ended. */
 export interface ResolvedEvent extends Raised, MeterFacts {
   readonly kind: 'resolved'
@@ -97,7 +112,13 @@ export interface TestEvent extends Raised {
 
 /** An event as a script raises it (`store/lua/event.lua`). */
 export type Event =
-  AllowanceEvent | RestrictedEvent | LiftedEvent | UnusualEvent | ResolvedEvent | TestEvent
+  | AllowanceEvent
+  | RestrictedEvent
+  | LiftedEvent
+  | UnusualEvent
+  | UnattributedEvent
+  | ResolvedEvent
+  | TestEvent
 
 /** Alert severities, as Exchange Online names them. */
 export type Severity = 'Informational' | 'Low' | 'Medium' | 'High'

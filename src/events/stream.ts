@@ -76,6 +76,8 @@ function detailsOf(event: Event): (string | number)[] {
       return event.probation ? ['probation'] : []
     case 'unusual':
       return [event.rule]
+    case 'unattributed':
+      return event.connectors ? ['deferred'] : []
     case 'resolved':
       return [event.of, event.percent ?? '', event.rule ?? '', ...meterOf(event)]
     // Whoever tries it a second time wants to see it again.

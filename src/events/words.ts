@@ -31,6 +31,8 @@ export function severityOf(event: Event): Severity {
       return 'High'
     case 'unusual':
       return event.rule === 'registered_volume' ? 'High' : 'Medium'
+    case 'unattributed':
+      return 'Medium'
     case 'lifted':
     case 'resolved':
     case 'test':
@@ -64,6 +66,14 @@ export function titleOf(tenant: string, event: Event): string {
     }
     case 'unusual':
       return `Suspicious email sending patterns detected: ${tenant}: ${event.words}`
+    case 'unattributed': {
+      const { user, connectors } = event
+      // A blank at its end is all that there may be to see.
+      const who = `AUTH user ${JSON.stringify(user)}`
+      return connectors
+        ? `Mail of ${who} is deferred: ${connectors} connectors have a user that differs in its spelling only`
+        : `Mail of ${who} is relayed uncounted: it belongs to no tenant`
+    }
     case 'resolved':
       if (event.of === 'unusual')
         return `${tenant}: ${event.rule ?? 'a rule'} does not hold any more`
@@ -145,12 +155,20 @@ export function nextSteps(tenant: string, event: Event): string[] {
         `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
         `tenantctl block ${tenant} --reason TEXT  # where it is abuse`,
       ]
+    case 'unattributed':
+      return event.connectors ? [TWINS, UNATTRIBUTED] : [UNATTRIBUTED]
     case 'resolved':
       return ['nothing is to be done']
     case 'test':
       return ['nothing is to be done: alerts arrive']
   }
 }
+
+const UNATTRIBUTED =
+  'tenantctl unattributed  # who sends without a tenant, from where, and the command that adds a connector'
+
+const TWINS =
+  'tenantctl explain --from SENDER --auth USER  # which connectors: remove one of the users, or give its connector this spelling, too'
 
 /** @param connector `tenant/name`, or empty. */
 function connectorStep(tenant: string, connector = ''): string[] {

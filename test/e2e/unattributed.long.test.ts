@@ -11,6 +11,7 @@ import {
   type TestRelay,
 } from '../support'
 import { LONGEST_CERTIFICATE, LONGEST_USER } from '../../src/reporting/bounds'
+import { entries } from '../support/events'
 import { FROM } from '../support/transactions'
 
 const TWO = ['a@far.example', 'b@far.example']
@@ -101,6 +102,15 @@ it('addresses, AUTH users and certificates that relay without a tenant are told 
   for (const { ip, messages, recipients } of await unattributed()) {
     if (ip === tenant.session.localAddress) assert.deepEqual(recipients, messages)
   }
+
+  // An alert names the AUTH users: nothing else would say that their mail is not counted. It is looked once a minute.
+  const toldOf = async (): Promise<unknown[]> =>
+    (await entries(relay.store)).flatMap(({ kind, alert }) =>
+      kind === 'unattributed' ? [alert.facts['user']] : [],
+    )
+  await waitFor(async () => (await toldOf()).length === 2, { timeout: 150_000 })
+  assert.deepEqual((await toldOf()).sort(), ['bob@nobody.example', long.slice(0, LONGEST_USER)])
+  assert.match(relay.haraka.log, /alert kind=unattributed severity=Medium title="Mail of AUTH user/)
 
   // What it says to type next is right: from then on the mail has a tenant.
   const next = (await found())[0]!

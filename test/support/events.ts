@@ -48,6 +48,7 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
   },
   lifted: { by: 'ann', reason: 'all clear', case: 'contoso:1', resolves: 'evt_0' },
   unusual: { rule: 'domains', words: '40 domains in an hour', facts: { domains: 40 } },
+  unattributed: { user: 'ann ', ip: '192.0.2.1', messages: 3 },
   resolved: { resolves: 'evt_0', of: 'allowance', percent: 50, window: 3_600_000 },
   test: { by: 'ann' },
 }
