@@ -70,7 +70,7 @@ interface Mistake {
   /** Keys that are in effect with another value than the file has, by {@link keyId}. */
   readonly ids: Set<string>
   /** Where that says it better than the keys. */
-  instead?: string
+  instead: string | undefined
 }
 
 /**
@@ -112,12 +112,7 @@ export class SettingsReader {
       } catch (error) {
         this.settings.set(id, this.before(id, fallback))
         const message = `${id}: ${messageOf(error)}${hint(given)}`
-        this.mistakes.push({
-          line: this.lineOf(section, key),
-          section,
-          message,
-          ids: new Set([id]),
-        })
+        this.tell(section, this.lineOf(section, key), message, [id])
       }
     }
     return this.inEffect(section, key, fallback, parse)
@@ -179,42 +174,47 @@ export class SettingsReader {
   }
 
   private checkLine({ line, section, key, mended, message }: LineFault): void {
-    const id = keyId(section, key ?? '')
     if (mended) {
       this.sectionsDoubtful = true
-      const instead = `it is read as [${section}]`
-      this.mistakes.push({ line, section, message, ids: new Set(), instead })
-    } else if (key !== undefined && this.known.keys[section]?.includes(key)) {
+      this.tell(section, line, message, [], `it is read as [${section}]`)
+    } else if (key !== undefined && this.keysOf(section)?.includes(key)) {
+      const id = keyId(section, key)
       this.broken.add(id)
-      this.mistakes.push({ line, section, message: `${id}: ${message}`, ids: new Set([id]) })
+      this.tell(section, line, `${id}: ${message}`, [id])
     } else {
       this.doubtful.add(section)
-      this.mistakes.push({ line, section, message, ids: new Set(), instead: NO_EFFECT })
+      this.tell(section, line, message, [], 'the line has no effect')
     }
   }
 
   private checkNames(section: string, keys: readonly string[]): void {
-    const known = Object.hasOwn(this.known.keys, section) ? this.known.keys[section] : undefined
+    const known = this.keysOf(section)
     if (!known) {
-      this.sectionsDoubtful = true
-      const there = likely(section, Object.keys(this.known.keys))
-      this.unknown(
-        section,
-        this.lines?.sections.get(section)?.line,
-        `[${section}]: no such section; ${there}`,
-      )
+      this.checkSection(section)
       return
     }
     for (const key of keys) {
       if (known.includes(key)) continue
       this.doubtful.add(section)
-      const message = `${keyId(section, key)}: no such key; ${likely(key, known)}`
-      this.unknown(section, this.lineOf(section, key), message)
+      const meant = likely(key, known)
+      const there = meant === undefined ? `there are ${known.join(', ')}` : `write ${meant}`
+      const message = `${keyId(section, key)}: no such key; ${there}`
+      this.tell(section, this.lineOf(section, key), message, [], 'the line has no effect')
     }
   }
 
-  private unknown(section: string, line: number | undefined, message: string): void {
-    this.mistakes.push({ line, section, message, ids: new Set(), instead: NO_EFFECT })
+  private checkSection(section: string): void {
+    this.sectionsDoubtful = true
+    const known = Object.keys(this.known.keys)
+    const meant = likely(section, known)
+    const there = meant === undefined ? `there are ${known.join(', ')}` : `write [${meant}]`
+    const line = this.lines?.sections.get(section)?.line
+    const message = `[${section}]: no such section; ${there}`
+    this.tell(meant ?? section, line, message, [], 'its keys have no effect')
+  }
+
+  private keysOf(section: string): readonly string[] | undefined {
+    return Object.hasOwn(this.known.keys, section) ? this.known.keys[section] : undefined
   }
 
   private missing(section: string, key: string, fallback: unknown): Setting {
@@ -224,8 +224,8 @@ export class SettingsReader {
     const isDoubtful =
       this.doubtful.has(section) || (this.sectionsDoubtful && !this.lines?.sections.has(section))
     if (!isDoubtful || isDeepStrictEqual(before.value, fallback)) return byDefault(fallback)
-    const message = `${id}: is missing, and may be what one of these lines was meant for`
-    this.mistakes.push({ line: undefined, section, message, ids: new Set([id]) })
+    const message = `${id}: is not set any more, and a line above may have been meant for it`
+    this.tell(section, undefined, message, [id])
     return before
   }
 
@@ -234,7 +234,17 @@ export class SettingsReader {
     const earlier = this.mistakes.find((each) => ids.some((id) => each.ids.has(id)))
     if (earlier) return earlier
     const line = keys.map((key) => this.lineOf(section, key)).find((each) => each !== undefined)
-    const mistake = { line, section, message: `[${section}] ${message}`, ids: new Set<string>() }
+    return this.tell(section, line, `[${section}] ${message}`)
+  }
+
+  private tell(
+    section: string,
+    line: number | undefined,
+    message: string,
+    ids: readonly string[] = [],
+    instead?: string,
+  ): Mistake {
+    const mistake: Mistake = { section, line, message, ids: new Set(ids), instead }
     this.mistakes.push(mistake)
     return mistake
   }
@@ -279,8 +289,6 @@ export class SettingsReader {
   }
 }
 
-const NO_EFFECT = 'it has no effect'
-
 function byDefault(fallback: unknown): Setting {
   return { value: fallback, given: undefined, fallback }
 }
@@ -293,9 +301,8 @@ function hint(given: unknown): string {
   return ''
 }
 
-/** Which names there are; or the one that was meant, if only its spelling is another. */
-function likely(name: string, known: readonly string[]): string {
+/** The name that was meant, if only its spelling is another. */
+function likely(name: string, known: readonly string[]): string | undefined {
   const plain = (text: string): string => text.toLowerCase().replace(/[^a-z]/g, '')
-  const meant = known.find((each) => plain(each) === plain(name))
-  return meant === undefined ? `there are ${known.join(', ')}` : `write ${meant}`
+  return known.find((each) => plain(each) === plain(name))
 }

@@ -451,9 +451,9 @@ describe('an ini file with mistakes', () => {
     assert.match(told(file)[0]!, /^2: \[redis\] port: "0" is not .*; Redis is not asked$/)
     assert.match(
       told(file)[1]!,
-      /^3: \[alowance\]: no such section; there are .*; it has no effect$/,
+      /^3: \[alowance\]: no such section; there are .*; its keys have no effect$/,
     )
-    assert.match(told(file)[2]!, /^5: \[main\] modes: no such key; .*; it has no effect$/)
+    assert.match(told(file)[2]!, /^5: \[main\] modes: no such key; .*; the line has no effect$/)
     assert.equal(file.redisUsable, false)
   })
 
@@ -462,15 +462,28 @@ describe('an ini file with mistakes', () => {
     assert.deepEqual(
       file.errors.map(({ message }) => message),
       [
-        '[Null]: no such section; write null',
+        '[Null]: no such section; write [null]',
         '[main] refuse-at: no such key; write refuse_at',
-        '[headerfrom]: no such section; write header_from',
+        '[headerfrom]: no such section; write [header_from]',
+      ],
+    )
+  })
+
+  it('may have names that JavaScript knows', () => {
+    const file = readConfigFile(site('[constructor]\nfoo\n[main]\n__proto__=1\ntoString\n'))!
+    assert.deepEqual(
+      file.errors.map(({ line, message }) => `${line}: ${message.slice(0, 24)}`),
+      [
+        '1: [constructor]: no such s',
+        '2: the line has no "=": a k',
+        '4: [main] __proto__: no suc',
+        '5: the line has no "=": a k',
       ],
     )
   })
 
   it('does not ask Redis where a line of [redis] is not understood', () => {
-    for (const text of ['[redis]\nhost a.example', '[redis', '[redis]\nport=\\']) {
+    for (const text of ['[redis]\nhost a.example', '[redis', '[redis]\nport=\\', '[Redis]']) {
       assert.equal(readConfigFile(site(`${text}\n`))!.redisUsable, false, text)
     }
   })
@@ -538,9 +551,9 @@ describe('an ini file read again', () => {
     ['[main]\nmode: off\n', 'mode=monitor stays in effect'],
     ['[main]\nmode=off ; now\n', 'mode=monitor stays in effect'],
     ['[main]\nmode=\\\n', 'mode=monitor stays in effect'],
-    ['[main]\nmodes=off\n', 'it has no effect', 'mode=monitor stays in effect'],
-    ['[main]\nthe mode=off\n', 'it has no effect', 'mode=monitor stays in effect'],
-    ['[Main]\nmode=off\n', 'it has no effect', 'mode=monitor stays in effect'],
+    ['[main]\nmodes=off\n', 'the line has no effect', 'mode=monitor stays in effect'],
+    ['[main]\nthe mode=off\n', 'the line has no effect', 'mode=monitor stays in effect'],
+    ['[Main]\nmode=off\n', 'its keys have no effect', 'mode=monitor stays in effect'],
   ] as const) {
     it(`keeps a key that it was meant to set, perhaps: ${JSON.stringify(text)}`, () => {
       const rest = FIRST.slice(FIRST.indexOf('[allowance]'))
