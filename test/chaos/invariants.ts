@@ -450,7 +450,8 @@ function begin({ exchanges }: SessionRecord): number {
 }
 
 function allowedAnswers({ sender }: Transaction): string[] {
-  return [REPLY.undecidable, sender === 'null' ? REPLY.nullSenderFull : REPLY.blocked]
+  const others = sender === 'null' ? [REPLY.nullSenderFull, REPLY.oneRecipient] : [REPLY.blocked]
+  return [REPLY.undecidable, ...others]
 }
 
 /**
