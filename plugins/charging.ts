@@ -1,26 +1,31 @@
 import type { ChargeResult } from '../src/allowance/charge-answer'
 import type { Charge } from '../src/allowance/ledger'
-import type { Charges, RecipientCharge } from '../src/relay/charges'
-import { isOwn, takesOneRecipient } from '../src/relay/judge'
+import type { RecipientCharge } from '../src/relay/charges'
+import { isOwn, modeOf, takesOneRecipient } from '../src/relay/judge'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
 import type { Snapshot } from '../src/tenants/snapshot'
 import type { Answer } from './guard'
-import type { Connection } from './haraka'
+import type { Connection, EnvelopeRecipient } from './haraka'
 import { chargesOf, uncounted, type Means } from './means'
 import { answeredRecipients } from './settlement'
 import type { Transit } from './transit'
 
-/** What happens to a recipient that is to be counted. */
+/** What happens to recipients that are to be counted. */
 export class Charging {
   constructor(private readonly means: Means) {}
 
-  /** Counts the recipient, and answers by what Redis says. */
+  /**
+   * Counts the recipients of a RCPT command, all or none, and answers by what Redis says.
+   *
+   * @param command all that came with it: the tenant's own ones are free.
+   */
   charge(
     connection: Connection,
     transit: Transit,
     meter: Charge['meter'],
+    command: readonly EnvelopeRecipient[],
   ): Answer | Promise<Answer> {
     const engine = this.means.engine()
     const { attribution, snapshot, standing, transaction } = transit
@@ -29,15 +34,17 @@ export class Charging {
     if (this.isOneTooMany(transit, snapshot)) {
       transit.deferred++
       this.means.report.refused(connection, transit, 'deferred')
-      return REPLIES.oneRecipient
+      return answered(transit, command, REPLIES.oneRecipient)
     }
+    const counted =
+      command.length === 1 ? command : command.filter((recipient) => !isOwn(recipient, snapshot))
     const { registryState } = engine
     if (registryState !== 'usable') {
       const reason =
         registryState === 'unknown' ? 'no connection to Redis' : `registry-${registryState}`
-      const reply = uncounted(this.means, transit, 1, reason)
-      if (reply === undefined) transit.passed++
-      return reply
+      const reply = uncounted(this.means, transit, counted.length, reason)
+      if (reply === undefined) transit.passed += counted.length
+      return answered(transit, command, reply)
     }
 
     const charges = chargesOf(transit, engine, this.means)
@@ -46,14 +53,20 @@ export class Charging {
       connector: attribution.connector ?? '',
       ip: connection.remote.ip,
     }
-    const charge = charges.open(attribution.tenant, meter, answeredRecipients(transaction), sender)
+    const rank = answeredRecipients(transaction)
+    const opened: RecipientCharge[] = []
+    for (const recipient of counted) {
+      opened.push(charges.open(attribution.tenant, meter, recipient, rank, sender))
+    }
+    const { ordinal } = opened[0]!
     return engine.ledger
       .charge(
         {
           tenant: attribution.tenant,
           meter,
           transaction: transaction.uuid,
-          ordinal: charge.ordinal,
+          ordinal,
+          last: opened.length === 1 ? undefined : ordinal + opened.length - 1,
           domainsToken: snapshot.domainsToken,
           domain: sender.domain,
           connector: sender.connector,
@@ -62,9 +75,31 @@ export class Charging {
         this.means.defaults(),
       )
       .then(
-        (result) => this.charged(connection, transit, charges, charge, snapshot.stateToken, result),
-        (error: unknown) => this.unanswered(transit, charges, charge, error),
+        (result) => {
+          const reply = this.charged(connection, transit, opened, snapshot.stateToken, result)
+          return answered(transit, command, reply)
+        },
+        (error: unknown) => answered(transit, command, this.unanswered(transit, opened, error)),
       )
+  }
+
+  /**
+   * Charges what a message was taken for past our rcpt_ok: when it has ended, since nobody asked us before. Waits for
+   * nothing.
+   */
+  chargeUnseen({ remote }: Connection, transit: Transit): void {
+    const engine = this.means.engine()
+    const { attribution, snapshot, standing, unseen } = transit
+    if (!engine || attribution.kind !== 'attributed' || !snapshot) return
+    if (modeOf(snapshot, this.means.config()) === 'off') return
+    this.means.report.unseen(transit)
+    const { tenant, connector = '' } = attribution
+    chargesOf(transit, engine, this.means).chargeTaken(
+      tenant,
+      standing.class === 'null' ? 'null' : 'unregistered',
+      unseen,
+      { domain: standing.domain ?? '', connector, ip: remote.ip },
+    )
   }
 
   /** By what this process knows of the restriction: the limits themselves are decided in Redis. */
@@ -76,55 +111,65 @@ export class Charging {
   private charged(
     connection: Connection,
     transit: Transit,
-    charges: Charges,
-    charge: RecipientCharge,
+    charges: readonly RecipientCharge[],
     stateToken: string,
     result: ChargeResult,
   ): Answer {
     const { answer } = result
     this.means.troubles.over('charge')
-    charges.close(charge, stateAfter(result))
+    transit.charges?.closeAll(charges, stateAfter(result))
     const outcome = outcomeOf(result, this.means.config())
     let reply: Answer = outcome.reply
-    charge.passes = outcome.verdict === 'pass' && answer !== 'OFF'
+    let passes = outcome.verdict === 'pass' && answer !== 'OFF'
     if (answer === 'REGISTERED') transit.isRegistered = true
-    if (outcome.verdict === 'refuse') transit.refused++
+    if (outcome.verdict === 'refuse') transit.refused += charges.length
     if (answer === 'CHARGED') {
       this.means.report.charged(connection, transit, result)
     } else if (answer === 'TRIPPED') {
       this.means.report.tripped(connection, transit, result, connection.remote.ip)
     } else if (outcome.token === 'undecidable') {
-      reply = uncounted(this.means, transit, 1, `charge ${answer.toLowerCase()}`)
-      charge.passes = reply === undefined
+      reply = uncounted(this.means, transit, charges.length, `charge ${answer.toLowerCase()}`)
+      passes = reply === undefined
     } else if (outcome.reply) {
-      if (outcome.verdict === 'tempfail') transit.deferred++
+      if (outcome.verdict === 'tempfail') transit.deferred += charges.length
       this.means.report.refused(connection, transit, outcome.token)
     }
-    this.means.engine()?.charged(charge.tenant, result, stateToken)
+    for (const charge of charges) charge.passes = passes
+    this.means.engine()?.charged(charges[0]!.tenant, result, stateToken)
     return reply
   }
 
   /**
-   * Redis gave no answer, or refused: unless that says it, whether the recipient was counted is unknown, until its
-   * refund or its message settles it.
+   * Redis gave no answer, or refused: unless that says it, whether the recipients were counted is unknown, until their
+   * refund or their message settles it.
    */
   private unanswered(
     transit: Transit,
-    charges: Charges,
-    charge: RecipientCharge,
+    charges: readonly RecipientCharge[],
     error: unknown,
   ): Answer {
     const engine = this.means.engine()
     this.means.troubles.tell('charge', error)
     // Perhaps it is held: then it is to be settled with its message.
-    const mayBeHeld = charge.meter === 'unregistered' && transit.snapshot?.forwards
+    const mayBeHeld = charges[0]!.meter === 'unregistered' && transit.snapshot?.forwards
     const state = mayBeHeld ? 'held' : 'unknown'
-    charges.close(charge, engine?.store.changedNothing(error) ? 'none' : state)
-    const reply = uncounted(this.means, transit, 1, redisFailure(error))
-    charge.passes = reply === undefined
-    if (reply !== undefined) charges.drop([charge])
+    transit.charges?.closeAll(charges, engine?.store.changedNothing(error) ? 'none' : state)
+    const reply = uncounted(this.means, transit, charges.length, redisFailure(error))
+    for (const charge of charges) charge.passes = reply === undefined
+    if (reply !== undefined) transit.charges?.drop(charges)
     return reply
   }
+}
+
+/** Lets all recipients of the command through, or takes all of them out. */
+function answered(
+  { recipients }: Transit,
+  command: readonly EnvelopeRecipient[],
+  reply: Answer,
+): Answer {
+  if (reply === undefined) recipients.pass(command)
+  else recipients.takeOut(command)
+  return reply
 }
 
 function stateAfter({ answer, window }: ChargeResult): 'counted' | 'held' | 'none' {

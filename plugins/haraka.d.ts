@@ -15,10 +15,13 @@ export interface ResultStore {
   redis_publish(name: string, result: Record<string, unknown>): void
 }
 
+/** An address in `rcpt_to`. */
+export type EnvelopeRecipient = HarakaAddress & { format(): string }
+
 export interface Transaction extends MessageSource {
   readonly uuid: string
   readonly mail_from: HarakaAddress
-  readonly rcpt_to: readonly (HarakaAddress & { format(): string })[]
+  readonly rcpt_to: EnvelopeRecipient[]
   /** Travels to the outbound queue as JSON. */
   readonly notes: Record<string, unknown>
   readonly results: ResultStore

@@ -4,7 +4,7 @@ import type { HarakaAddress } from '../src/names/envelope'
 import type { Attribution } from '../src/relay/attribution'
 import type { Engine } from '../src/relay/engine'
 import { defaultsOfNow } from '../src/relay/defaults'
-import { judge, type Judgement, type Reason, type Stage } from '../src/relay/judge'
+import { isOwn, judge, type Judgement, type Reason, type Stage } from '../src/relay/judge'
 import { REPLIES } from '../src/relay/reply'
 import { within } from '../src/deadline'
 import { addressOf } from '../src/store/connection'
@@ -15,7 +15,7 @@ import { Charging } from './charging'
 import { findOwner } from './foreign'
 import { grantRelay } from './grant'
 import type { Answer } from './guard'
-import type { Connection, Next, Plugin } from './haraka'
+import type { Connection, EnvelopeRecipient, Next, Plugin } from './haraka'
 import { HeaderFrom } from './header-from'
 import { proveForward } from './proof'
 import { lineOf, Quiet } from './quiet'
@@ -115,6 +115,7 @@ export class Hooks {
   dataPost(connection: Connection): Result {
     const transit = this.present(connection)
     if (!transit) return undefined
+    transit.dropRefused()
     return transit.findingOwner
       ? this.examineAfter(transit.findingOwner, connection, transit)
       : this.examine(connection, transit)
@@ -284,7 +285,10 @@ export class Hooks {
   ): Result {
     const config = this.config()
     if (config.main.override === 'off') return undefined
-    let judgement = this.judgementOf(stage, connection, transit, recipient)
+    const command =
+      stage === 'rcpt_ok' && mayCount(transit) ? transit.recipients.ofThisCommand() : undefined
+    const judged = command ? counting(command, transit) : recipient
+    let judgement = this.judgementOf(stage, connection, transit, judged)
     const refusesForeign = config.foreign.action === 'refuse'
     if (
       judgement.verdict === 'charge' &&
@@ -295,17 +299,23 @@ export class Hooks {
       if (refusesForeign) {
         if (finding) return this.judgeAfter(finding, stage, connection, transit, recipient)
         if (transit.standing !== standing) {
-          judgement = this.judgementOf(stage, connection, transit, recipient)
+          judgement = this.judgementOf(stage, connection, transit, judged)
         }
       }
     }
     if (stage === 'rcpt_ok') {
       if (judgement.verdict === 'charge') {
-        return this.charging.charge(connection, transit, judgement.meter)
+        return this.charging.charge(connection, transit, judgement.meter, command!)
       }
       this.reportUncharged(transit, judgement)
     }
-    return this.answer(stage, connection, transit, judgement)
+    const answer = this.answer(stage, connection, transit, judgement)
+    if (answer === undefined) {
+      if (stage === 'rcpt_ok') transit.wave()
+    } else if (stage !== 'mail') {
+      transit.recipients.takeOut(command ?? transit.recipients.ofThisCommand())
+    }
+    return answer
   }
 
   private judgementOf(
@@ -366,6 +376,22 @@ export class Hooks {
 
   private endTransit(connection: Connection, session: Session): void {
     const transit = session.endTransit()
-    if (transit) this.recording.end(connection, session, transit)
+    if (!transit) return
+    if (transit.unseen > 0 && connection.relaying) this.charging.chargeUnseen(connection, transit)
+    this.recording.end(connection, session, transit)
   }
+}
+
+/** Of registered mail, and of mail that nobody is known to send, no recipient counts. */
+function mayCount({ standing }: Transit): boolean {
+  return standing.class !== undefined && standing.class !== 'registered'
+}
+
+/** The first of them that counts: what is judged of it goes for all. */
+function counting(
+  command: readonly EnvelopeRecipient[],
+  { snapshot }: Transit,
+): EnvelopeRecipient | undefined {
+  if (command.length === 1 || !snapshot) return command[0]
+  return command.find((recipient) => !isOwn(recipient, snapshot)) ?? command[0]
 }

@@ -25,6 +25,17 @@ export interface NotForwarded {
   readonly reason: string
 }
 
+/** Recipients that were counted when their message had been taken. */
+interface Unseen {
+  readonly tenant: string | undefined
+  readonly connector: string | undefined
+  readonly recipients: number
+}
+
+/** The order of plugins is what lets recipients go past us. */
+const UNSEEN_HINT =
+  'a plugin answers rcpt_ok before unregistered-domain, or adds recipients after it: see plugins in tenantctl doctor'
+
 interface Mismatch {
   readonly facts: TransitFacts
   readonly from: string
@@ -38,12 +49,17 @@ export class Report {
   private readonly refusals: RefusalLog
   private readonly undecidedOnes: Quiet<Undecided>
   private readonly mismatches: Quiet<Mismatch>
+  private readonly unseenOnes: Quiet<Unseen>
 
   constructor(private readonly plugin: Plugin) {
     this.refusals = new RefusalLog((refusals) => plugin.lognotice('refused', { ...refusals }))
     this.undecidedOnes = new Quiet(({ facts, ...undecided }, repeats) => {
       const more = repeats === 0 ? facts : { count: repeats, seconds: 60 }
       plugin.logerror('undecided', known({ ...more, ...undecided }))
+    })
+    this.unseenOnes = new Quiet(({ recipients, ...who }, repeats) => {
+      const what = repeats === 0 ? { recipients } : { count: repeats, seconds: 60 }
+      plugin.logwarn('counted-late', known({ ...who, ...what, hint: UNSEEN_HINT }))
     })
     this.mismatches = new Quiet(({ facts, from }, repeats) => {
       const { tenant, connector } = facts
@@ -150,6 +166,11 @@ export class Report {
     const from = domain === '' ? '(none)' : domain
     transaction.results.add(this.plugin, { fail: 'header-from', ...facts, from })
     this.mismatches.say(facts.connector ?? facts.tenant ?? '', { facts, from })
+  }
+
+  /** Recipients that came past our rcpt_ok. Of each tenant the log tells the first message, then a count a minute. */
+  unseen({ facts: { tenant, connector }, unseen: recipients }: Transit): void {
+    this.unseenOnes.say(tenant ?? '', { tenant, connector, recipients })
   }
 
   /**

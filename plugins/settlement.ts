@@ -1,10 +1,23 @@
+import { grouped } from '../src/grouped'
+import type { HarakaAddress } from '../src/names/envelope'
 import type { RecipientCharge } from '../src/relay/charges'
-import type { Transaction } from './haraka'
+import type { EnvelopeRecipient, Transaction } from './haraka'
 
-interface RecipientResult {
+/** What Haraka keeps of its answer to one RCPT command (connection.js, rcpt_incr). */
+export interface RecipientResult {
   readonly action?: string
   readonly address?: string
 }
+
+/** What stands in `rcpt_to` beside those that we have let through. */
+export interface Comparison {
+  /** They are not there any more. */
+  readonly missing: ReadonlySet<HarakaAddress>
+  /** Other plugins have put them in, and our rcpt_ok has not seen them. */
+  readonly added: readonly EnvelopeRecipient[]
+}
+
+const SAME: Comparison = { missing: new Set(), added: [] }
 
 /**
  * Whether the message was, or may have been, taken for a recipient. Only what was certainly not taken is given back.
@@ -12,19 +25,17 @@ interface RecipientResult {
  * - Before the end of DATA nothing is taken. `data_post_start` tells: a client that goes away at the dot does not stop
  *   its message (Haraka queues it, and `msg_status` stays undefined).
  * - `rejected` and `deferred` are final.
- * - A later plugin may have refused the recipient: Haraka keeps the answer to each RCPT in order (connection.js,
- *   rcpt_incr).
- * - A plugin may have taken the recipient out of `rcpt_to`. Where it put other addresses in, they may stand for it.
+ * - Who stands in `rcpt_to` gets the message. A later plugin may have refused the recipient, or a plugin taken it out;
+ *   where others were put in, they may stand for it.
  */
-export function mayBeTaken(transaction: Transaction): (charge: RecipientCharge) => boolean {
+export function mayBeTaken(
+  transaction: Transaction,
+  { missing, added }: Comparison,
+): (charge: RecipientCharge) => boolean {
   if (!isMessageTaken(transaction)) return () => false
-  const results = recipientResults(transaction)
-  const wasTakenOut = takenOut(transaction, results)
-  return ({ rank }) => {
-    const { action, address } = results[rank] ?? {}
-    if (action !== undefined && action !== 'accept') return false
-    return address === undefined || !wasTakenOut(address)
-  }
+  const answers = recipientResults(transaction)
+  return ({ rank, recipient }) =>
+    !missing.has(recipient) || (added.length > 0 && isAccepted(answers[rank]))
 }
 
 /** Whether the message was, or may have been, taken for anybody: by the first two of these. */
@@ -32,18 +43,25 @@ export function isMessageTaken({ data_post_start: end, msg_status: status }: Tra
   return Boolean(end) && status !== 'rejected' && status !== 'deferred'
 }
 
-/** Looks at all recipients once: a message may have thousands. */
-function takenOut(
-  transaction: Transaction,
-  results: readonly RecipientResult[],
-): (address: string) => boolean {
-  const accepted = results.filter(({ action }) => action === undefined || action === 'accept')
-  // Whoever is missing has somebody in his place, be it one who was there before.
-  if (transaction.rcpt_to.length >= accepted.length) return () => false
-  const left = new Set(transaction.rcpt_to.map((recipient) => recipient.format().slice(1, -1)))
-  const known = new Set(results.map(({ address }) => address))
-  const othersPutIn = [...left].some((recipient) => !known.has(recipient))
-  return (address) => !othersPutIn && !left.has(address)
+/** Compares those that we have let through with those that are there: nearly always the same. */
+export function compareRecipients(
+  { rcpt_to: present }: Transaction,
+  passed: readonly EnvelopeRecipient[],
+): Comparison {
+  if (present.length === passed.length && present.every((each, at) => each === passed[at])) {
+    return SAME
+  }
+  const missing = new Set(passed)
+  const others = present.filter((each) => !missing.delete(each))
+  if (missing.size === 0 || others.length === 0) return { missing, added: others }
+  // The same address in another object is the same recipient.
+  const byAddress = new Map(grouped([...missing], (each) => each.format()))
+  const added = others.filter((each) => {
+    const same = byAddress.get(each.format())?.pop()
+    if (same) missing.delete(same)
+    return same === undefined
+  })
+  return { missing, added }
 }
 
 /** How many RCPT commands of the transaction have been answered. */
@@ -51,16 +69,13 @@ export function answeredRecipients(transaction: Transaction): number {
   return recipientResults(transaction).length
 }
 
-/** The recipients that are accepted: how many RCPT commands were answered before, and the address as Haraka has it. */
-export function acceptedRecipients(
-  transaction: Transaction,
-): { readonly rank: number; readonly address: string }[] {
-  return recipientResults(transaction).flatMap(({ action, address = '' }, rank) =>
-    action === undefined || action === 'accept' ? [{ rank, address }] : [],
-  )
+/** Where nothing is known of the answer, it may have been that. */
+export function isAccepted(result: RecipientResult | undefined): boolean {
+  return result?.action === undefined || result.action === 'accept'
 }
 
-function recipientResults(transaction: Transaction): readonly RecipientResult[] {
+/** The answers to the RCPT commands of the transaction, in their order. */
+export function recipientResults(transaction: Transaction): readonly RecipientResult[] {
   const recipients = transaction.results.get('rcpt_to')?.['recipient']
   return Array.isArray(recipients) ? (recipients as RecipientResult[]) : []
 }

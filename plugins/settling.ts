@@ -1,20 +1,19 @@
 import type { Settlement, SettlementResult } from '../src/allowance/ledger'
 import { within } from '../src/deadline'
 import type { NoProof, Proof } from '../src/forwarded/prove'
-import { toDomain } from '../src/names/domain'
 import type { Attributed } from '../src/relay/attribution'
 import type { Charges, RecipientCharge } from '../src/relay/charges'
 import type { Engine } from '../src/relay/engine'
-import { isRefusedForeign, modeOf } from '../src/relay/judge'
+import { isOwn, isRefusedForeign, modeOf } from '../src/relay/judge'
 import { outcomeOf } from '../src/relay/outcome'
 import { REPLIES } from '../src/relay/reply'
 import { redisFailure } from '../src/store/failure'
-import { ownsDomain, type Snapshot } from '../src/tenants/snapshot'
+import { type Snapshot } from '../src/tenants/snapshot'
 import type { Answer } from './guard'
 import type { Connection } from './haraka'
 import { chargesOf, uncounted, type Means } from './means'
 import type { NotForwarded } from './report'
-import { acceptedRecipients, mayBeTaken } from './settlement'
+import { answeredRecipients } from './settlement'
 import type { Transit } from './transit'
 
 /** How long a message waits for a tenant that this process does not know any more, in ms. */
@@ -86,22 +85,28 @@ export class Settling {
     const engine = this.means.engine()
     if (!engine) return REPLIES.undecidable
     const charges = chargesOf(transit, engine, this.means)
-    const ranks = acceptedRecipients(transit.transaction).flatMap(({ rank, address }) =>
-      charges.has(rank) || isOwn(address, snapshot) ? [] : [rank],
+    const charged = charges.recipients()
+    const uncharged = transit.transaction.rcpt_to.filter(
+      (recipient) => !charged.has(recipient) && !isOwn(recipient, snapshot),
     )
-    if (ranks.length === 0) return undefined
+    if (uncharged.length === 0) return undefined
     transit.countsAs(domain)
-    transit.passed = Math.max(0, transit.passed - ranks.length)
+    transit.passAll()
+    transit.passed = Math.max(0, transit.passed - uncharged.length)
     const config = this.means.config()
     const { restricted } = snapshot
     if (restricted !== undefined && modeOf(snapshot, config) === 'enforce') {
-      transit.refused += ranks.length
+      transit.refused += uncharged.length
       this.means.report.refused(connection, transit, 'restricted')
       const known = { answer: 'RESTRICTED', scope: restricted, case: snapshot.case } as const
       return outcomeOf(known, config).reply
     }
     const sender = { domain, connector, ip: connection.remote.ip }
-    const recipients = ranks.map((rank) => charges.open(tenant, 'unregistered', rank, sender))
+    // The client has its answers to RCPT: no later plugin refuses one.
+    const rank = answeredRecipients(transit.transaction)
+    const recipients = uncharged.map((recipient) =>
+      charges.open(tenant, 'unregistered', recipient, rank, sender),
+    )
     for (const each of recipients) each.passes = true
     return this.settleInstead(connection, transit, snapshot, { engine, charges, recipients })
   }
@@ -135,7 +140,7 @@ export class Settling {
     charges: Charges,
     held: ReturnType<Charges['held']>,
   ): Promise<Answer> {
-    const wasTaken = mayBeTaken(transit.transaction)
+    const wasTaken = transit.mayBeTaken()
     for (const [tenant, all] of held) {
       const recipients = all.filter(wasTaken)
       if (recipients.length === 0) continue
@@ -274,10 +279,4 @@ async function knownOrLoaded(engine: Engine, tenant: string): Promise<Snapshot |
   } catch {
     return undefined
   }
-}
-
-/** @param address as Haraka has it: what stands behind the last `@` is the domain. */
-function isOwn(address: string, snapshot: Snapshot): boolean {
-  const domain = toDomain(address.slice(address.lastIndexOf('@') + 1))
-  return domain !== undefined && ownsDomain(snapshot, domain)
 }

@@ -1,13 +1,21 @@
 import { envelopeDomain, type EnvelopeDomain } from '../src/names/envelope'
 import type { Attributed, Attribution } from '../src/relay/attribution'
 import { Charges, type Refund, type SettleLater } from '../src/relay/charges'
-import { standingOf, type SenderClass, type SenderStanding } from '../src/relay/judge'
+import { isOwn, standingOf, type SenderClass, type SenderStanding } from '../src/relay/judge'
 import type { MessageOutcome } from '../src/reporting/outcome'
 import { clean } from '../src/safe-text'
 import { LONGEST_ID } from '../src/tenants/identities'
 import type { Known } from '../src/tenants/snapshot'
 import type { Transaction } from './haraka'
-import { isMessageTaken, mayBeTaken } from './settlement'
+import { Recipients } from './recipients'
+import {
+  compareRecipients,
+  isAccepted,
+  isMessageTaken,
+  mayBeTaken,
+  recipientResults,
+  type Comparison,
+} from './settlement'
 
 /** What other plugins find in `transaction.notes.unregistered_domain`, and behind the queue in `hmail.todo.notes`. */
 export interface TransactionNote {
@@ -50,6 +58,10 @@ export class Transit {
   isRegistered = false
   /** The charges, once there is one. */
   charges: Charges | undefined
+  /** The recipients by their commands, once there is one that may count. */
+  private commands: Recipients | undefined
+  /** So many of `rcpt_to` have been let through without looking at them: registered mail, and what is not relayed. */
+  private waved = 0
   /** The sender whose owner has been asked for. */
   ownerAskedFor: SenderStanding | undefined
   /** Resolves when that is answered, or not to be known; `undefined`: it is not asked now. */
@@ -61,6 +73,8 @@ export class Transit {
   /** From {@link end} on. */
   accepted = 0
   refunded = 0
+  /** Recipients that the message was taken for, that count, and that our rcpt_ok has not seen. */
+  unseen = 0
   /** From {@link end} on; `undefined`: nothing of it was ours to answer. */
   message: MessageOutcome | undefined
   private readonly sender: EnvelopeDomain
@@ -142,18 +156,54 @@ export class Transit {
     return this.charges
   }
 
+  /** The recipients, by the RCPT commands that they came with. */
+  get recipients(): Recipients {
+    return (this.commands ??= new Recipients(this.transaction, this.waved))
+  }
+
+  /** The recipient passes without being looked at, and what came with it. */
+  wave(): void {
+    if (this.commands) this.commands.pass(this.commands.ofThisCommand())
+    else this.waved = this.transaction.rcpt_to.length
+  }
+
+  /** All recipients that are there are let through: the message is there. */
+  passAll(): void {
+    this.commands = new Recipients(this.transaction, this.transaction.rcpt_to.length)
+  }
+
+  /** Takes out what Haraka leaves of recipients that another plugin has refused. */
+  dropRefused(): void {
+    this.commands?.dropRefused()
+  }
+
+  /** Whether the message was, or may have been, taken for the recipient of a charge, as far as it is known by now. */
+  mayBeTaken(comparison = this.compare()): ReturnType<typeof mayBeTaken> {
+    return this.isSettling && this.ended ? () => false : mayBeTaken(this.transaction, comparison)
+  }
+
+  private compare(): Comparison {
+    return compareRecipients(this.transaction, this.recipients.passed)
+  }
+
   /** Settles the charges, and finds what has become of the recipients; once. */
   end(): void {
     if (this.ended) return
     this.ended = true
     this.giveUp?.()
-    const { charges, transaction } = this
-    if (charges) {
-      const wasTaken = this.isSettling ? () => false : mayBeTaken(transaction)
-      const { taken, notTaken } = charges.passed(wasTaken)
-      charges.settle(wasTaken)
-      this.accepted = taken
-      this.refunded = notTaken
+    const { charges, transaction, standing } = this
+    const counts = standing.class !== undefined && standing.class !== 'registered'
+    if (charges || (counts && isMessageTaken(transaction))) {
+      const comparison = this.compare()
+      const wasTaken = this.mayBeTaken(comparison)
+      if (counts && !this.isSettling) this.unseen = this.unseenIn(comparison)
+      this.accepted = this.unseen
+      if (charges) {
+        const { taken, notTaken } = charges.passed(wasTaken)
+        charges.settle(wasTaken)
+        this.accepted += taken
+        this.refunded = notTaken
+      }
     }
     if (this.passed > 0) {
       const isTaken = isMessageTaken(transaction)
@@ -163,6 +213,19 @@ export class Transit {
       this.refunded += this.passed - accepted
     }
     this.message = this.outcome()
+  }
+
+  /** Own ones are free, and some may stand for others that were taken out. */
+  private unseenIn({ missing, added }: Comparison): number {
+    const { snapshot, transaction } = this
+    if (added.length === 0 || !snapshot || !isMessageTaken(transaction)) return 0
+    const answers = recipientResults(transaction)
+    const replaced = this.charges?.count(
+      ({ passes, recipient, rank }) =>
+        passes && missing.has(recipient) && isAccepted(answers[rank]),
+    )
+    const counted = added.filter((recipient) => !isOwn(recipient, snapshot)).length
+    return Math.max(0, counted - (replaced ?? 0))
   }
 
   private outcome(): MessageOutcome | undefined {

@@ -1,5 +1,6 @@
 import type { Charge, Settlement } from '../allowance/ledger'
 import { grouped } from '../grouped'
+import type { HarakaAddress } from '../names/envelope'
 
 /**
  * What became of a recipient's charge: asked for and not answered yet; counted; held until the message is there, or perhaps
@@ -17,7 +18,8 @@ export interface RecipientCharge {
   readonly meter: Charge['meter']
   /** Its place among the charges of the transaction; with the transaction's uuid it names the receipt. */
   readonly ordinal: number
-  /** How many RCPT commands of the transaction were answered before this one. */
+  readonly recipient: HarakaAddress
+  /** How many RCPT commands of the transaction were answered before the one that it came with. */
   readonly rank: number
   state: ChargeState
   /** It was let through, counted or not. */
@@ -53,19 +55,25 @@ export class Charges {
   ) {}
 
   /** Opens the charge of a recipient; {@link close} must follow. */
-  open(tenant: string, meter: Charge['meter'], rank: number, sender: Sender): RecipientCharge {
+  open(
+    tenant: string,
+    meter: Charge['meter'],
+    recipient: HarakaAddress,
+    rank: number,
+    sender: Sender,
+  ): RecipientCharge {
     const ordinal = this.charges.length + 1
     const charge: RecipientCharge = {
-      ...{ tenant, meter, ordinal, rank, sender },
+      ...{ tenant, meter, ordinal, recipient, rank, sender },
       ...{ state: 'pending', passes: false, signatures: NONE },
     }
     this.charges.push(charge)
     return charge
   }
 
-  /** Whether there is a charge of this recipient. */
-  has(rank: number): boolean {
-    return this.charges.some((charge) => charge.rank === rank)
+  /** The recipients that there are charges of. */
+  recipients(): Set<HarakaAddress> {
+    return new Set(this.charges.map(({ recipient }) => recipient))
   }
 
   /**
@@ -127,13 +135,30 @@ export class Charges {
     for (const [tenant, charges] of this.held()) {
       for (const charge of charges) charge.state = 'counted'
       const { sender } = charges[0]!
-      const signatures = charges.find((charge) => charge.signatures.length > 0)?.signatures ?? NONE
+      const signatures = this.signatures(charges)
       this.settleLater({
         ...{ tenant, transaction: this.transaction, ...sender, signatures },
         meter: signatures.length > 0 ? 'forwarded' : 'unregistered',
         ordinals: charges.map(({ ordinal }) => ordinal),
       })
     }
+  }
+
+  /**
+   * Charges recipients that the message has been taken for and that nobody has asked us about, as what it was charged as
+   * at its end; once, after {@link settle}.
+   */
+  chargeTaken(tenant: string, meter: Charge['meter'], recipients: number, sender: Sender): void {
+    const signatures = this.signatures(this.charges)
+    this.settleLater({
+      ...{ tenant, transaction: this.transaction, ...sender, signatures },
+      meter: meter !== 'null' && signatures.length > 0 ? 'forwarded' : meter,
+      ...{ ordinals: [this.charges.length + 1], taken: recipients },
+    })
+  }
+
+  private signatures(charges: readonly RecipientCharge[]): readonly string[] {
+    return charges.find(({ signatures }) => signatures.length > 0)?.signatures ?? NONE
   }
 
   /**
@@ -150,6 +175,11 @@ export class Charges {
       else if (charge.passes || charge.state === 'pending') notTaken++
     }
     return { taken, notTaken }
+  }
+
+  /** How many of the charges are such. */
+  count(isSuch: (charge: RecipientCharge) => boolean): number {
+    return this.charges.filter(isSuch).length
   }
 
   private giveBack(charges: readonly RecipientCharge[]): void {

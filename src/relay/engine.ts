@@ -160,7 +160,7 @@ export class Engine {
   /** Charges recipients in the background, in the same way. */
   settleLater(settlement: Settlement, defaults: Defaults): void {
     this.send(settlement.tenant, async () => {
-      const { tenant, transaction, ordinals, signatures } = settlement
+      const { tenant, transaction, ordinals, signatures, taken } = settlement
       const stateToken = this.directory.peek(tenant)?.stateToken ?? ''
       const result = await this.ledger.settle(settlement, defaults)
       this.charged(tenant, result, stateToken)
@@ -169,7 +169,11 @@ export class Engine {
       if (answer !== 'CHARGED' && answer !== 'FORWARDED' && answer !== 'TRIPPED') {
         await this.ledger.refund(tenant, transaction, ordinals, signatures)
       }
-      if (answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO') {
+      if (taken !== undefined) {
+        if (answer !== 'TRIPPED') return
+        const to = `to ${taken} recipients`
+        this.events.onError(`mail of ${tenant} ${to} was counted when it had been taken, and trips`)
+      } else if (answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO') {
         const to = `to ${ordinals.length} recipients`
         const why = 'another plugin took it before we saw it, or Redis gave no answer'
         this.events.onError(`mail of ${tenant} ${to} was taken uncounted (${answer}): ${why}`)

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import ts from 'typescript'
 import type { Transaction } from '../../plugins/haraka'
 import * as settlement from '../../plugins/settlement'
+import { grouped } from '../../src/grouped'
 import { readScript } from '../../src/store/script'
 import { Store } from '../../src/store/store'
 import { Allowance } from '../support/allowance'
@@ -351,13 +352,13 @@ const SETTLEMENT_FAULTS: readonly Fault[] = [
   fault('an end of DATA that is not looked at', SETTLEMENT, 'Boolean(end) &&', ''),
   fault('a refusal overlooked', SETTLEMENT, "status !== 'rejected'", 'true'),
   fault('a deferral overlooked', SETTLEMENT, "status !== 'deferred'", 'true'),
-  fault('an answer to RCPT overlooked', SETTLEMENT, "action !== 'accept'", 'false'),
-  fault('a recipient taken out overlooked', SETTLEMENT, '!wasTakenOut(address)', 'true'),
-  fault('others put in overlooked', SETTLEMENT, '!othersPutIn &&', ''),
+  fault('an answer to RCPT overlooked', SETTLEMENT, "result.action === 'accept'", 'true'),
+  fault('a recipient taken out overlooked', SETTLEMENT, '!missing.has(recipient)', 'true'),
+  fault('others put in overlooked', SETTLEMENT, 'added.length > 0 &&', 'false &&'),
 ]
 
 /** For every end of a transaction: given back is what was certainly not taken, and nothing else. */
-function settlesAll({ mayBeTaken }: Pick<typeof settlement, 'mayBeTaken'>): fc.IProperty<unknown> {
+function settlesAll({ mayBeTaken, compareRecipients }: typeof settlement): fc.IProperty<unknown> {
   const recipient = fc.record({
     action: fc.constantFrom('accept', 'accept', 'reject', 'tempfail'),
     end: fc.constantFrom('stays', 'stays', 'taken out', 'replaced'),
@@ -368,26 +369,31 @@ function settlesAll({ mayBeTaken }: Pick<typeof settlement, 'mayBeTaken'>): fc.I
     fc.constantFrom(undefined, 'accepted', 'rejected', 'deferred'),
     (recipients, endOfData, status) => {
       const address = (at: number): string => `r${at}@far.example`
+      const addressed = (text: string): Transaction['rcpt_to'][number] => ({
+        ...{ address: text, isNull: () => false, format: () => `<${text}>` },
+      })
+      const passed = recipients.map((_, at) => addressed(address(at)))
       const left = recipients.flatMap(({ action, end }, at) => {
         if (action !== 'accept' || end === 'taken out') return []
-        return [end === 'replaced' ? `other${at}@far.example` : address(at)]
+        return [end === 'replaced' ? addressed(`other${at}@far.example`) : passed[at]]
       })
       const transaction = {
         ...(endOfData && { data_post_start: 1 }),
         ...(status !== undefined && { msg_status: status }),
-        rcpt_to: left.map((each) => ({ format: () => `<${each}>` })),
+        rcpt_to: left,
         results: {
           get: () => ({
             recipient: recipients.map(({ action }, at) => ({ action, address: address(at) })),
           }),
         },
       } as unknown as Transaction
-      const settle = mayBeTaken(transaction)
-      const taken = recipients.map((_, rank) =>
+      const settle = mayBeTaken(transaction, compareRecipients(transaction, passed))
+      const taken = passed.map((each, rank) =>
         settle({
           tenant: 'contoso',
           meter: 'unregistered',
           ordinal: rank + 1,
+          recipient: each,
           rank,
           state: 'counted',
           passes: true,
@@ -433,7 +439,7 @@ function compile(source: string): typeof settlement {
   const { outputText } = ts.transpileModule(source, {
     compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
   })
-  const context = { exports: {} }
+  const context = { exports: {}, require: () => ({ grouped }) }
   vm.runInNewContext(outputText, context)
   return context.exports as typeof settlement
 }

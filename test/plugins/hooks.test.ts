@@ -1,7 +1,7 @@
 // What a test through SMTP cannot see: that a hook has answered before it returns.
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Connection, Plugin, ResultStore, Transaction } from '../../plugins/haraka'
+import type { Connection, EnvelopeRecipient, Plugin, ResultStore, Transaction } from '../../plugins/haraka'
 import { Hooks } from '../../plugins/hooks'
 import { waitFor } from '../../scripts/services/wait-for'
 import { parseConfig, type Config } from '../../src/config'
@@ -151,6 +151,7 @@ describe('our hooks', () => {
     const connection = sessionOf('x@stolen.example')
     // The first charge of a process asks the server's clock too, and the first of a sender whose its domain is.
     assert.equal(hooks.mail(connection), undefined)
+    connection.transaction.rcpt_to.push(FAR[0] as EnvelopeRecipient)
     await hooks.rcptOk(connection, FAR[0])
     await engine.directory.askOwner('stolen.example', 'contoso')
     await redis.resetCommandStats()

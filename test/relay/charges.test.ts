@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Settlement } from '../../src/allowance/ledger'
+import { parseEnvelope } from '../../src/names/envelope'
 import { Charges, type ChargeState, type RecipientCharge } from '../../src/relay/charges'
 
+const RECIPIENT = parseEnvelope('someone@far.example')
 const SENDER = { domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' }
 
 type Refunded = [tenant: string, transaction: string, ordinals: readonly number[]]
@@ -28,7 +30,7 @@ beforeEach(() => {
 })
 
 function counted(tenant = 'contoso', rank = 0): RecipientCharge {
-  const charge = charges.open(tenant, 'unregistered', rank, SENDER)
+  const charge = charges.open(tenant, 'unregistered', RECIPIENT, rank, SENDER)
   charges.close(charge, 'counted')
   return charge
 }
@@ -36,8 +38,8 @@ function counted(tenant = 'contoso', rank = 0): RecipientCharge {
 describe('the charges of a transaction', () => {
   it('have ordinals from 1, and keep the rank of their recipient', () => {
     const opened = [
-      charges.open('contoso', 'unregistered', 0, SENDER),
-      charges.open('contoso', 'unregistered', 3, SENDER),
+      charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER),
+      charges.open('contoso', 'unregistered', RECIPIENT, 3, SENDER),
     ]
     assert.deepEqual(
       opened.map(({ ordinal, rank, state }) => [ordinal, rank, state]),
@@ -75,21 +77,21 @@ describe('the charges of a transaction', () => {
   })
 
   it('are given back where nobody knows whether they were counted', () => {
-    charges.close(charges.open('contoso', 'unregistered', 0, SENDER), 'unknown')
+    charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), 'unknown')
     charges.settle(() => false)
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
   it('are not given back where they were not counted', () => {
-    charges.close(charges.open('contoso', 'unregistered', 0, SENDER), 'none')
+    charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), 'none')
     charges.settle(() => false)
     assert.deepEqual(refunded, [])
   })
 
   it('that are answered after the settlement are given back then', () => {
-    const late = charges.open('contoso', 'unregistered', 0, SENDER)
-    const lost = charges.open('contoso', 'unregistered', 1, SENDER)
-    const refused = charges.open('contoso', 'unregistered', 2, SENDER)
+    const late = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+    const lost = charges.open('contoso', 'unregistered', RECIPIENT, 1, SENDER)
+    const refused = charges.open('contoso', 'unregistered', RECIPIENT, 2, SENDER)
     charges.settle(() => true)
     assert.deepEqual(refunded, [])
     charges.close(late, 'counted')
@@ -99,6 +101,20 @@ describe('the charges of a transaction', () => {
       ['contoso', 'F1.1', [1]],
       ['contoso', 'F1.1', [2]],
     ])
+  })
+
+  it('that nobody asked for are made when the message has been taken, under an ordinal of their own', () => {
+    counted()
+    charges.settle(() => true)
+    charges.chargeTaken('contoso', 'unregistered', 40, SENDER)
+    charges.chargeTaken('contoso', 'null', 2, SENDER)
+    assert.deepEqual(
+      settled.map(({ meter, ordinals, taken }) => [meter, ordinals, taken]),
+      [
+        ['unregistered', [2], 40],
+        ['null', [2], 2],
+      ],
+    )
   })
 
   it('may be dropped one by one, and are not given back again', () => {
@@ -113,12 +129,16 @@ describe('the charges of a transaction', () => {
 
   it('of a message are given back in one call, whether before or after the settlement', () => {
     const message = (state: Exclude<ChargeState, 'pending'>): RecipientCharge[] => {
-      const all = [0, 1, 2].map((rank) => charges.open('contoso', 'unregistered', rank, SENDER))
+      const all = [0, 1, 2].map((rank) =>
+        charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
+      )
       charges.closeAll(all, state)
       return all
     }
     charges.drop(message('held'))
-    const late = [3, 4].map((rank) => charges.open('contoso', 'unregistered', rank, SENDER))
+    const late = [3, 4].map((rank) =>
+      charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
+    )
     charges.settle(() => true)
     charges.closeAll(late, 'counted')
     assert.deepEqual(refunded, [
@@ -128,7 +148,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that were never made are over when they are dropped', () => {
-    const charge = charges.open('contoso', 'unregistered', 0, SENDER)
+    const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     assert.deepEqual(
       charges.passed(() => true),
       { taken: 0, notTaken: 1 },
@@ -142,7 +162,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are dropped after the settlement are given back once', () => {
-    const charge = charges.open('contoso', 'unregistered', 0, SENDER)
+    const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.settle(() => true)
     charges.close(charge, 'unknown')
     charges.drop([charge])
@@ -161,7 +181,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are held are given back where the message was not taken, and their proof with them', () => {
-    const charge = charges.open('contoso', 'unregistered', 0, SENDER)
+    const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.close(charge, 'held')
     charge.signatures = ['s1']
     charges.settle(() => false)
@@ -170,7 +190,7 @@ describe('the charges of a transaction', () => {
 
   it('that are still held where it was taken are charged as unregistered', () => {
     for (const tenant of ['contoso', 'contoso', 'fabrikam', 'contoso']) {
-      const charge = charges.open(tenant, 'unregistered', 0, SENDER)
+      const charge = charges.open(tenant, 'unregistered', RECIPIENT, 0, SENDER)
       charge.passes = true
       charges.close(charge, 'held')
     }
@@ -184,7 +204,9 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are proven to be of a forward, and still held where it was taken, are charged as that', () => {
-    const all = [0, 1].map((rank) => charges.open('contoso', 'unregistered', rank, SENDER))
+    const all = [0, 1].map((rank) =>
+      charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
+    )
     charges.closeAll(all, 'held')
     for (const charge of all) charge.passes = true
     all[1]!.signatures = ['s1']
@@ -194,7 +216,7 @@ describe('the charges of a transaction', () => {
   })
 
   it('that are held after the settlement are given back then', () => {
-    const late = charges.open('contoso', 'unregistered', 0, SENDER)
+    const late = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.settle(() => true)
     charges.close(late, 'held')
     assert.deepEqual([refunded, settled], [[['contoso', 'F1.1', [1]]], []])
@@ -203,10 +225,10 @@ describe('the charges of a transaction', () => {
   it('to be settled are those that were let through and are held, or perhaps are', () => {
     const states = ['held', 'unknown', 'counted', 'none'] as const
     for (const state of states)
-      charges.close(charges.open('contoso', 'unregistered', 0, SENDER), state)
+      charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), state)
     assert.deepEqual(charges.held(), [])
     const passing = states.map((state) => {
-      const charge = charges.open('contoso', 'unregistered', 0, SENDER)
+      const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
       charge.passes = true
       charges.close(charge, state)
       return charge
@@ -216,7 +238,7 @@ describe('the charges of a transaction', () => {
 
   it('of the null sender are never settled with those of the message, whatever became of them', () => {
     for (const state of ['held', 'unknown', 'counted'] as const) {
-      const charge = charges.open('contoso', 'null', 0, SENDER)
+      const charge = charges.open('contoso', 'null', RECIPIENT, 0, SENDER)
       charge.passes = true
       charges.close(charge, state)
     }
@@ -248,7 +270,7 @@ describe('the charges of a transaction', () => {
         )
         const opened = recipients.map((facts, rank) => ({
           ...facts,
-          charge: each.open('t', 'unregistered', rank, SENDER),
+          charge: each.open('t', 'unregistered', RECIPIENT, rank, SENDER),
         }))
         const close = (late: boolean) => {
           for (const one of opened.filter((open) => open.late === late)) {
