@@ -80,7 +80,7 @@ describe('a command whose output does not arrive', () => {
     redis = await startRedis()
     site = scratchDir('site')
     for (const folder of ['config', 'queue']) mkdirSync(path.join(site, folder))
-    writeFileSync(path.join(site, 'config/unregistered-domain.ini'), '')
+    writeFileSync(path.join(site, 'config/unregistered-domain.ini'), '[main]\nmode=enforce\n')
     const tenants = path.join(site, 'tenants.yaml')
     writeFileSync(tenants, 'id: site\ntenants:\n  d: { domains: [d.example] }\n')
     const backup = path.join(site, 'backup.jsonl')
