@@ -38,12 +38,12 @@ export function followClock(store: Store, onStep: (ms: number) => void): Task {
   }
 }
 
-/** What a step of so many ms means, for the log. */
+/** What a step of so many ms means, for the log. Our monotonic clock stands still while the host is suspended. */
 export function stepText(ms: number): string {
   const seconds = Math.round(Math.abs(ms) / 1000)
   return ms < 0
     ? `the clock of Redis was set back by ${seconds} s: the windows of all tenants go on from where they are`
-    : `the clock of Redis was set ahead by ${seconds} s: recipients have left their windows so much earlier`
+    : `the clock of Redis was set ahead by ${seconds} s, or this host stood still: recipients leave their windows so much earlier`
 }
 
 /** Makes the windows of all tenants go on where the clock was set back. */
