@@ -76,6 +76,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
       ]
     case 'unattributed':
     case 'resolved':
+    case 'unreadable':
     case 'test':
       return undefined
   }

@@ -6,7 +6,7 @@ import type { Store } from '../store/store'
 import { inClaimOrder } from '../tenants/claims'
 import { unfinishedMoves } from '../tenants/domain-move'
 import { readClaims } from '../tenants/owners'
-import { MOST_DOMAINS, type Fields, type MoveRecord, type RegistryRecord } from './record'
+import { isUsage, MOST_DOMAINS, type Fields, type MoveRecord, type RegistryRecord } from './record'
 
 const READ = readScript(__dirname, 'read_tenant')
 
@@ -138,9 +138,14 @@ export async function readWhole(
     id,
     fields: registered(toMap(fields, String)),
     restriction: restriction.length === 0 ? undefined : toMap(restriction, String),
-    usage: rings.length === 0 ? undefined : toMap(rings, (octets) => octets),
+    usage: rings.length === 0 ? undefined : readable(toMap(rings, (octets) => octets)),
     domains: Number(long) === 1 ? undefined : toMap(domains, String),
   }
+}
+
+/** Without what cannot be read, which would make a file that nobody can restore; the next charge starts it afresh. */
+function readable(usage: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
+  return new Map([...usage].filter(([field, octets]) => isUsage(field, octets)))
 }
 
 /** Without the events that wait to be put into the stream: they are on their way, and nothing that was registered. */

@@ -206,7 +206,8 @@ function toUsage(value: unknown): Map<string, Buffer> {
   return usage
 }
 
-function isUsage(field: string, octets: Buffer): boolean {
+/** Whether a field of the usage holds what may be there. */
+export function isUsage(field: string, octets: Buffer): boolean {
   if (RING.test(field)) return isRing(octets)
   const text = octets.toString()
   return field === 'generation' ? TOKEN.test(text) : isText(text, LONGEST_FIELD)

@@ -104,6 +104,17 @@ export interface ResolvedEvent extends Raised, MeterFacts {
   readonly rule?: string
 }
 
+/** What Redis held of a window could not be read, and starts afresh. */
+export interface UnreadableEvent extends Raised {
+  readonly kind: 'unreadable'
+  /** ms */
+  readonly window: number
+  /** Absent: that of unregistered mail. `held`: recipients of messages that may be forwards. */
+  readonly meter?: NamedMeter | 'held'
+  /** Until when recipients of the meter are deferred, in ms since the epoch, server time; absent: they are not. */
+  readonly until?: number
+}
+
 /** Somebody tries whether alerts arrive. */
 export interface TestEvent extends Raised {
   readonly kind: 'test'
@@ -118,6 +129,7 @@ export type Event =
   | UnusualEvent
   | UnattributedEvent
   | ResolvedEvent
+  | UnreadableEvent
   | TestEvent
 
 /** Alert severities, as Exchange Online names them. */

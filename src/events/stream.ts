@@ -80,6 +80,8 @@ function detailsOf(event: Event): (string | number)[] {
       return event.connectors ? ['deferred'] : []
     case 'resolved':
       return [event.of, event.percent ?? '', event.rule ?? '', ...meterOf(event)]
+    case 'unreadable':
+      return [event.meter ?? '', event.window]
     // Whoever tries it a second time wants to see it again.
     case 'test':
       return [event.id]

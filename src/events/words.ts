@@ -1,7 +1,7 @@
 import { formatWindow } from '../allowance/limits'
 import type { NamedMeter } from '../allowance/meter'
 import { isoTime } from '../time'
-import type { Alert, Event, MeterFacts, Severity } from './event'
+import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from './event'
 
 /** The same for every event of a kind: with the tenant and the case in what is to be typed. */
 export interface Words {
@@ -29,6 +29,8 @@ export function severityOf(event: Event): Severity {
       return event.percent >= 80 ? 'Medium' : 'Low'
     case 'restricted':
       return 'High'
+    case 'unreadable':
+      return event.until === undefined ? 'Low' : 'High'
     case 'unusual':
       return event.rule === 'registered_volume' ? 'High' : 'Medium'
     case 'unattributed':
@@ -78,18 +80,26 @@ export function titleOf(tenant: string, event: Event): string {
       if (event.of === 'unusual')
         return `${tenant}: ${event.rule ?? 'a rule'} does not hold any more`
       return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)}${forWhat(event)} again`
+    case 'unreadable': {
+      const until =
+        event.until === undefined
+          ? ''
+          : `, and its recipients are deferred until ${isoTime(event.until)}`
+      return `The count of ${tenant}${windowOf(event)}${forWhat(event)} could not be read: it starts afresh${until}`
+    }
     case 'test':
       return `Test alert, sent by ${event.by}`
   }
 }
 
-const METER_WORDS: Readonly<Record<NamedMeter, string>> = {
+const METER_WORDS: Readonly<Record<NamedMeter | 'held', string>> = {
   forwarded: ' for forwarded mail',
   null: ' for the null sender',
+  held: ' of messages on their way',
 }
 
 /** Of the one that most know, nothing is said. */
-function forWhat({ meter }: MeterFacts): string {
+function forWhat({ meter }: MeterFacts | Pick<UnreadableEvent, 'meter'>): string {
   return meter === undefined ? '' : METER_WORDS[meter]
 }
 
@@ -159,6 +169,15 @@ export function nextSteps(tenant: string, event: Event): string[] {
       return event.connectors ? [TWINS, UNATTRIBUTED] : [UNATTRIBUTED]
     case 'resolved':
       return ['nothing is to be done']
+    case 'unreadable':
+      return [
+        ...(event.until === undefined
+          ? []
+          : [
+              `tenantctl unblock ${tenant} --reason TEXT  # ends the 451 at once; all windows start afresh`,
+            ]),
+        'tenantctl doctor  # whether Redis is as it should be; who else writes under our prefix, or has changed its files?',
+      ]
     case 'test':
       return ['nothing is to be done: alerts arrive']
   }

@@ -299,8 +299,8 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'a probation that is not looked at',
     CHARGE,
-    'default_limits, probation)',
-    'default_limits, false)',
+    'limits_in_force(own_limits, probation)',
+    'limits_in_force(own_limits, false)',
   ),
   fault('a probation that allows more', LIMITS, 'limit.count < limits[at].count', 'true'),
   fault(

@@ -131,6 +131,22 @@ describe('restoring a backup', () => {
     assert.equal(await unfinishedRestore(store), undefined)
   })
 
+  it('leaves out rings that cannot be read, or nobody could restore it', async () => {
+    const { store } = await fullSite()
+    const usage = store.keys.usage('contoso')
+    await store.client.hset(usage, 'f3600000', '12', 'h600000', 'x', 'u1000', Buffer.alloc(256))
+    const file = newFile()
+    await backUp(store, file)
+    await wipe(store)
+    assert.equal((await restoreFrom(store, file)).result, 'restored')
+    const fields = await store.client.hkeys(usage)
+    assert.ok(fields.includes('u1000'))
+    assert.deepEqual(
+      fields.filter((field) => /^[fh]\d/.test(field)),
+      [],
+    )
+  })
+
   it('under another prefix, too, and leaves the first one alone', async () => {
     const { store } = await fullSite()
     const before = await contentOf(store)

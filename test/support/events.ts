@@ -50,6 +50,7 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
   unusual: { rule: 'domains', words: '40 domains in an hour', facts: { domains: 40 } },
   unattributed: { user: 'ann ', ip: '192.0.2.1', messages: 3 },
   resolved: { resolves: 'evt_0', of: 'allowance', percent: 50, window: 3_600_000 },
+  unreadable: { window: 3_600_000, until: 1_764_000_000_000 },
   test: { by: 'ann' },
 }
 

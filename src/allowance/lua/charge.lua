@@ -23,8 +23,8 @@
 -- TRIPPED     not counted, and the tenant has been restricted in this call; the case follows
 -- RESTRICTED  not counted; the scope stands in place of `used`, and the case, if it has one, behind it
 -- ZERO        not counted: a limit of 0
--- DEFER       not counted: a limit with `defer` is reached
--- FULL        not counted: the allowance of the null sender is reached
+-- DEFER       not counted: a limit with `defer` is reached, or what its window held cannot be read
+-- FULL        not counted: the allowance of the null sender is reached, or cannot be read
 -- REGISTERED  not counted: the sender domain is an accepted domain by now
 -- STALE       nothing done: the list of accepted domains is another than the caller's
 -- EXPIRED     nothing done: past not-after, or settled already, or its message has tripped
@@ -38,6 +38,7 @@
 -- @include mode
 -- @include event
 -- @include edges
+-- @include unreadable
 -- @include case
 -- @include probation
 -- @include counting
@@ -111,7 +112,9 @@ end
 
 if holds then
   local usage = redis.call('HMGET', KEYS[2], 'generation', HOLDS_FIELD)
-  local ring, newest, held, set_back = advance(usage[2], bucket_of(now, HOLDS_WINDOW))
+  local ring, newest, held, set_back, is_unreadable = advance(usage[2], bucket_of(now, HOLDS_WINDOW))
+  -- It guards the memory and no allowance: nothing needs to wait until it is known again.
+  if is_unreadable and not dry then raise_event(KEYS[1], KEYS[4], 'unreadable', { window = HOLDS_WINDOW, meter = 'held' }) end
   if set_back and not dry then redis.call('HSET', KEYS[2], HOLDS_FIELD, ring) end
   local limit = { used = held, count = MOST_HOLDS, window = HOLDS_WINDOW }
   -- More than all that may be held come alone, or they would never come.

@@ -28,6 +28,7 @@
 -- @include mode
 -- @include event
 -- @include edges
+-- @include unreadable
 -- @include case
 -- @include probation
 -- @include counting

@@ -31,8 +31,10 @@ add('n', null_limits_in_force(tenant[5] or ARGV[4], restricted))
 local function holds(edge)
   local limit = limits[edge.field]
   if not limit then return false end
-  local ring, _, used, set_back = advance(redis.call('HGET', KEYS[2], edge.field), bucket_of(now, limit.window))
+  local ring, _, used, set_back, is_unreadable = advance(redis.call('HGET', KEYS[2], edge.field), bucket_of(now, limit.window))
   if set_back then redis.call('HSET', KEYS[2], edge.field, ring) end
+  -- The next charge starts it afresh.
+  if is_unreadable then return true end
   return limit.count > 0 and used * 100 >= limit.count * edge.percent
 end
 

@@ -5,7 +5,7 @@
 -- ARGV[5] limits that hold from then on, for the time in ms of ARGV[6]; empty: none   ARGV[7] actor
 -- ARGV[8] the case that is to be lifted, empty where the caller saw no restriction; or any
 -- Reply: lifted; ended (not restricted, and the probation has been ended); unchanged (neither, and in monitor no would-be
--- trip to clear); other (restricted by another case: nothing done); gone
+-- trip to clear, and no usage that could not be read); other (restricted by another case: nothing done); gone
 --
 -- @include clock
 -- @include change
@@ -27,10 +27,11 @@ local restriction = redis.call('HMGET', KEYS[2], 'scope', 'case', 'event')
 local restricted = restriction[1]
 if restricted and ARGV[8] ~= 'any' and (restriction[2] or '') ~= ARGV[8] then return 'other' end
 local would_trip = redis.call('HEXISTS', KEYS[3], 'wouldTrip') == 1
+local unreadable = redis.call('HEXISTS', KEYS[3], 'unreadable') == 1
 local on_probation = probation_at(redis.call('HGET', KEYS[1], 'probation'), now_ms())
 -- Whoever asks for a probation, or to lift a case that somebody else has lifted just now, does not mean to end one.
 local ends_probation = restricted or (ARGV[5] == '' and (ARGV[8] == 'any' or ARGV[8] == ''))
-if not restricted and not would_trip and not (on_probation and ends_probation) then return 'unchanged' end
+if not restricted and not would_trip and not unreadable and not (on_probation and ends_probation) then return 'unchanged' end
 
 local probation
 if restricted and ARGV[5] ~= '' then
@@ -46,10 +47,12 @@ end
 local had = {}
 if restricted then had[#had + 1] = restricted end
 if would_trip then had[#had + 1] = 'would-be trip' end
+if unreadable then had[#had + 1] = 'deferral: usage could not be read' end
 if on_probation and ends_probation then had[#had + 1] = 'probation: ' .. on_probation end
 local now_has = probation and string.format('probation: %s for %s; ', ARGV[5], length_text(tonumber(ARGV[6]))) or ''
 audit(KEYS[4], ARGV[7], restriction[2] or string.match(KEYS[1], '{(.-)}$'),
-  restricted and 'restriction lifted' or would_trip and 'would-be trip cleared' or 'probation ended',
+  restricted and 'restriction lifted' or would_trip and 'would-be trip cleared' or unreadable and 'deferral ended'
+    or 'probation ended',
   table.concat(had, '; '),
   string.format('%s%sby %s: %s', now_has, ARGV[3] == '1' and 'usage kept; ' or '', by, reason))
 if ARGV[3] ~= '1' then
@@ -59,11 +62,11 @@ if ARGV[3] ~= '1' then
   for _, field in ipairs(redis.call('HKEYS', KEYS[3])) do
     if field ~= 'generation' then redis.call('HDEL', KEYS[3], field) end
   end
-elseif would_trip then
-  redis.call('HDEL', KEYS[3], 'wouldTrip')
+elseif would_trip or unreadable then
+  redis.call('HDEL', KEYS[3], 'wouldTrip', 'unreadable')
 end
 if restricted then redis.call('DEL', KEYS[2]) end
 if ends_probation and not probation then redis.call('HDEL', KEYS[1], 'probation') end
 redis.call('HSET', KEYS[1], 'lifted', string.format('%.0f\t%s\t%s', now_ms(), by, reason))
 change_tenant(KEYS[1], 'state', ARGV[4])
-return restricted and 'lifted' or would_trip and 'lifted' or 'ended'
+return (restricted or would_trip or unreadable) and 'lifted' or 'ended'

@@ -1,5 +1,5 @@
 -- Recipients in the windows of a meter: what these hold, which limit would be gone past, and then either the trip or the
--- count. Needs clock, change, ring, limits, event, edges and case.
+-- count. Needs clock, change, ring, limits, event, edges, unreadable and case.
 --
 -- The first KEYS of the script are tenant, usage, restriction and receipt. `ask` says what is asked: meter, limits, created
 -- (the tenant's createdAt), recipients (how many at once), now, percents (of a limit, that are told), facts (domain, connector and
@@ -11,17 +11,33 @@ local TRIPPED_FIELD = 'tripped'
 -- Lua unpacks 8000 values at most.
 local PIECE = 1000
 
+-- The transaction, and what makes a token or an id of this recipient another than all others.
+local function names_of_recipient(ask)
+  local transaction = string.match(KEYS[4], ':receipt:(.*)$')
+  return transaction, ask.ordinal .. ':' .. transaction
+end
+
 local function read_windows(ask)
   local meter, now, limits, more = ask.meter, ask.now, ask.limits, ask.recipients
   local fields = { 'generation' }
   for at, limit in ipairs(limits) do fields[at + 1] = meter .. limit.window end
   fields[#fields + 1] = 'warned'
+  fields[#fields + 1] = 'unreadable'
   local usage = redis.call('HMGET', KEYS[2], unpack(fields))
-  ask.fields, ask.generation, ask.warned = fields, usage[1] or ask.created, usage[#fields] or ''
+  ask.fields, ask.generation, ask.warned = fields, usage[1] or ask.created, usage[#fields - 1] or ''
+  local unreadable = usage[#fields] or ''
 
   for at, limit in ipairs(limits) do
-    local ring, newest, total, set_back = advance(usage[at + 1], bucket_of(now, limit.window))
-    if set_back and not ask.dry then redis.call('HSET', KEYS[2], fields[at + 1], ring) end
+    local field, bucket = fields[at + 1], bucket_of(now, limit.window)
+    local ring, newest, total, set_back, is_unreadable = advance(usage[at + 1], bucket)
+    -- Nobody is refused for a total that no bucket takes away again.
+    if total > limit.count - more and not adds_up(ring, total) then is_unreadable = true end
+    if is_unreadable then
+      ring, newest, total, set_back = EMPTY_RING, bucket, 0, false
+      local _, random = names_of_recipient(ask)
+      if not ask.dry then unreadable = start_afresh(field, limit.window, unreadable, now, random) end
+    end
+    if set_back and not ask.dry then redis.call('HSET', KEYS[2], field, ring) end
     limit.ring, limit.newest, limit.used = ring, newest, total
     if total + more > limit.count then
       if limit.defer then
@@ -31,6 +47,8 @@ local function read_windows(ask)
       else
         ask.over = ask.over or limit
       end
+    elseif is_unreadable or (unreadable ~= '' and now < unreadable_until(unreadable, field)) then
+      ask.deferring = ask.deferring or limit
     end
     local tightest = ask.tightest
     if not tightest or limit.count - total < tightest.count - tightest.used then ask.tightest = limit end
@@ -59,12 +77,6 @@ local function trigger_of(ask, limit)
     trigger[13], trigger[14] = 'meter', facts.meter
   end
   return trigger
-end
-
--- The transaction, and what makes a token or an id of this recipient another than all others.
-local function names_of_recipient(ask)
-  local transaction = string.match(KEYS[4], ':receipt:(.*)$')
-  return transaction, ask.ordinal .. ':' .. transaction
 end
 
 -- A receipt: the answer and its counts, the generation, and the buckets, each as field:bucket, that the recipient is in.

@@ -36,11 +36,31 @@ local function ahead_of(ring)
   return (struct.unpack(AHEAD, ring, AHEAD_AT))
 end
 
--- The ring moved on to `bucket` of the clock, with what has left the window dropped; its newest bucket; its total; and
--- whether the clock is found set back by more than the window. A script that may write keeps such a ring even if it counts
--- nothing: only then does it go on.
+local function is_bucket(number)
+  return number >= 0 and number < 2 ^ 53 and number % 1 == 0
+end
+
+-- Whether it is a ring, as far as that is seen at a glance.
+local function is_ring(text)
+  local octets = #text
+  if octets ~= AHEAD_AT - 1 and octets ~= AHEAD_AT + 7 then return false end
+  return is_bucket((struct.unpack('<d', text))) and is_bucket(ahead_of(text))
+end
+
+-- Whether the total of a ring is the sum of its buckets.
+local function adds_up(ring, total)
+  local sum = 0
+  for slot = 0, BUCKETS - 1 do sum = sum + count_in(ring, slot) end
+  return sum == total
+end
+
+-- The ring moved on to `bucket` of the clock, with what has left the window dropped; its newest bucket; its total;
+-- whether the clock is found set back by more than the window; and whether it is no ring that can be read, for which an
+-- empty one is returned. A script that may write keeps a ring of a clock set back even if it counts nothing: only then
+-- does it go on.
 local function advance(ring, bucket)
   if not ring then return EMPTY_RING, bucket, 0 end
+  if not is_ring(ring) then return EMPTY_RING, bucket, 0, false, true end
   local newest, total = struct.unpack(HEAD, ring)
   local ahead = ahead_of(ring)
   if bucket + ahead <= newest - BUCKETS then
@@ -55,6 +75,7 @@ local function advance(ring, bucket)
   end
   for passed = newest + 1, bucket do
     local count = count_in(ring, passed)
+    if count > total then return EMPTY_RING, bucket, 0, false, true end
     if count > 0 then
       total = total - count
       ring = with_count(ring, passed, 0)
