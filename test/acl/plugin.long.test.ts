@@ -5,6 +5,8 @@ import { describe, it } from 'node:test'
 import { Ledger } from '../../src/allowance/ledger'
 import { loadConfig } from '../../src/config-file'
 import { RefusedError } from '../../src/errors'
+import type { UnattributedEvent } from '../../src/events/event'
+import { EventStream } from '../../src/events/stream'
 import { HOUR } from '../../src/reporting/calendar'
 import { OTHER } from '../../src/reporting/rows'
 import { defaultsOf } from '../../src/relay/defaults'
@@ -16,9 +18,11 @@ import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
 import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
+import { ConnectorIndex } from '../../src/tenants/connector-index'
 import { Directory } from '../../src/tenants/directory'
 import { Registry } from '../../src/tenants/registry'
 import { LookOut } from '../../src/unusual/look-out'
+import { UnattributedUsers } from '../../src/unusual/unattributed'
 import { days, LATER, NOW, play, Scenario } from '../unusual/scenario'
 import { startHaraka, TestRelay, waitFor, type TestRedis } from '../support'
 import {
@@ -34,7 +38,7 @@ import { raise } from '../support/events'
 import { configWith } from '../support/judgement'
 import { REPLY } from '../support/replies'
 import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
-import { REFUSED } from '../support/reporting'
+import { ACCEPTED, REFUSED } from '../support/reporting'
 
 /** Sent by every connection, and never shown by MONITOR. */
 const UNSEEN = ['hello']
@@ -235,6 +239,7 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   const admin = redis.client()
   const recorder = new Recorder(store, () => 90)
   const tally = new Tally(assert.fail)
+  tally.unattributed!.add({ ip: '192.0.2.1', user: 'ann', certificate: '' }, ACCEPTED)
   for (let at = 0; at < MOST_UNATTRIBUTED; at++) {
     const number = String(at)
     const source = { domain: `d${at}.example`, connector: 'contoso/mx', ip: '::1', user: '' }
@@ -246,6 +251,15 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   await recorder.record('contoso', tally.take('contoso') as Batch, 'here 1')
   await recorder.recordUnattributed(tally.take(UNATTRIBUTED) as UnattributedBatch, 'here 1')
   assert.equal(await admin.hlen(store.keys.flushes('contoso')), 64)
+  const users: string[] = []
+  const connectors = new ConnectorIndex()
+  const publish = (event: UnattributedEvent): Promise<unknown> => {
+    users.push(event.user)
+    return new EventStream(store).publish('', event)
+  }
+  const config = () => loadConfig(undefined)
+  await new UnattributedUsers({ store, config, connectors: () => connectors, publish }).run()
+  assert.deepEqual(users, ['ann'])
 }
 
 /** A rule begins to hold, and ends; some of the domains have no row of their own. */

@@ -312,6 +312,7 @@ describe('what is remembered', () => {
     started.remember(remembered)
     assert.equal(started.peek('fabrikam')?.restricted, 'all')
     assert.equal(started.connectors?.byAuth('contoso')?.tenant, 'contoso')
+    assert.equal(started.connectors?.byAuth('Contoso\u00a0')?.tenant, 'contoso')
     assert.deepEqual(told, [])
     assert.equal(await started.askOwner('contoso.example').catch(() => 'away'), 'contoso')
 
