@@ -196,11 +196,19 @@ export class SettingsReader {
     for (const key of keys) {
       if (known.includes(key)) continue
       this.doubtful.add(section)
-      const meant = likely(key, known)
-      const there = meant === undefined ? `there are ${known.join(', ')}` : `write ${meant}`
+      const there = this.whereIs(key, known)
       const message = `${keyId(section, key)}: no such key; ${there}`
       this.tell(section, this.lineOf(section, key), message, [], 'the line has no effect')
     }
+  }
+
+  /** What to do about a key that its section does not have. */
+  private whereIs(key: string, known: readonly string[]): string {
+    const meant = likely(key, known)
+    if (meant !== undefined) return `write ${meant}`
+    const sections = Object.keys(this.known.keys).filter((each) => this.keysOf(each)!.includes(key))
+    if (sections.length === 0) return `there are ${known.join(', ')}`
+    return `it belongs below ${sections.map((each) => `[${each}]`).join(' or ')}`
   }
 
   private checkSection(section: string): void {

@@ -458,12 +458,16 @@ describe('an ini file with mistakes', () => {
   })
 
   it('names the section or key that was meant, where only its spelling is another', () => {
-    const file = readConfigFile(site('[Null]\n[main]\nrefuse-at=rcpt\n[headerfrom]\n'))!
+    const file = readConfigFile(
+      site('[Null]\n[main]\nrefuse-at=rcpt\nlimits=1/1h\nmail_to=\n[headerfrom]\n'),
+    )!
     assert.deepEqual(
       file.errors.map(({ message }) => message),
       [
         '[Null]: no such section; write [null]',
         '[main] refuse-at: no such key; write refuse_at',
+        '[main] limits: no such key; it belongs below [allowance] or [null]',
+        '[main] mail_to: no such key; it belongs below [alerts]',
         '[headerfrom]: no such section; write [header_from]',
       ],
     )
