@@ -16,6 +16,8 @@ export interface HarakaFiles {
   ini(name: string): IniFile
   /** A missing file has no lines. */
   list(name: string): readonly string[]
+  /** The source of a plugin that the site has beside its config directory; empty: it is not there. */
+  source(plugin: string): string
 }
 
 /**
@@ -38,6 +40,9 @@ export function harakaFiles(directory: string): HarakaFiles {
   }
   return {
     ini: (name) => ini.parseIni(name, {}, read(name)),
+    source: (plugin) =>
+      read(path.join('..', 'plugins', `${plugin}.js`)) ||
+      read(path.join('..', 'node_modules', `haraka-plugin-${plugin}`, 'index.js')),
     list: (name) => flat.parseValue(name, 'list', {}, read(name)),
   }
 }

@@ -113,6 +113,27 @@ describe('tenantctl doctor', () => {
   })
 
   describe('config/plugins', () => {
+    it('names plugins that accept recipients before us, or add some', async () => {
+      const site = mkdtempSync(path.join(tmpdir(), 'doctor-site-'))
+      mkdirSync(path.join(site, 'plugins'))
+      mkdirSync(path.join(site, 'config'))
+      const inSite = config
+      config = path.join(site, 'config')
+      write({ ...SOUND, plugins: `early\nlate\nadds\naliases\n${SOUND['plugins']}` })
+      const hook = (priority: number): string =>
+        `exports.register = function () { this.register_hook('rcpt_ok', 'ok', ${priority}) }`
+      write({
+        '../plugins/early.js': hook(-50),
+        '../plugins/late.js': hook(-49),
+        '../plugins/adds.js':
+          'exports.hook_data = (n, c) => { c.transaction.rcpt_to.push(x); n() }',
+      })
+      assert.match(await findings('recipients', 'warn'), /^early comes before unregistered-domain/)
+      assert.match(await findings('recipients', 'ok'), /^adds, aliases may add recipients/)
+      rmSync(site, { recursive: true })
+      config = inSite
+    })
+
     it('missing', async () => {
       rmSync(path.join(config, 'plugins'))
       assert.match(await findings('plugins', 'fail'), /no config\/plugins/)

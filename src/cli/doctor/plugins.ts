@@ -33,6 +33,8 @@ export function checkPlugins(files: HarakaFiles, config: Config): Line[] {
     ...doubled(plugins),
     ...order(plugins, place),
     ...overriders(plugins),
+    ...acceptors(plugins, place, files),
+    ...adders(plugins, files),
     ...relaying(plugins, files, config),
     ...badPlugins(files),
   ]
@@ -74,6 +76,46 @@ function order(plugins: readonly string[], place: number): Line[] {
     ok(
       'order',
       `its place among AUTH, tls, relay, rcpt and queue plugins${named} is right: at RCPT it comes first by priority`,
+    ),
+  ]
+}
+
+/** The priority of our rcpt and rcpt_ok. */
+const OUR_PRIORITY = -50
+
+/** What they answer with OK never comes to us; whether they do is in their code, so only their place is told. */
+function acceptors(plugins: readonly string[], place: number, files: HarakaFiles): Line[] {
+  const before = plugins.filter((plugin, at) =>
+    prioritiesAtRcptOk(files.source(plugin)).some(
+      (priority) => priority < OUR_PRIORITY || (priority === OUR_PRIORITY && at < place),
+    ),
+  )
+  if (before.length === 0) return []
+  return [
+    warn(
+      'recipients',
+      `${before.join(', ')} comes before ${OURS} at rcpt or rcpt_ok: recipients that it accepts there with OK are counted only when their message has been taken, past the limit too`,
+      `register its hook with a priority above ${OUR_PRIORITY}, and restart Haraka`,
+    ),
+  ]
+}
+
+function prioritiesAtRcptOk(source: string): number[] {
+  const hooks = source.matchAll(/register_hook\(\s*['"]rcpt(?:_ok)?['"]\s*,[^,)]*,\s*(-?\d+)/g)
+  return [...hooks].map(([, priority]) => Number(priority))
+}
+
+function adders(plugins: readonly string[], files: HarakaFiles): Line[] {
+  const adding = plugins.filter(
+    (plugin) =>
+      plugin === 'aliases' ||
+      /rcpt_to\s*(?:\.(?:push|unshift|splice)\b|=[^=])/.test(files.source(plugin)),
+  )
+  if (adding.length === 0) return []
+  return [
+    ok(
+      'recipients',
+      `${adding.join(', ')} may add recipients: each of them counts; what comes after rcpt_ok only when the message has been taken, past the limit too`,
     ),
   ]
 }
