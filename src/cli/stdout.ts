@@ -98,11 +98,13 @@ export function stdoutDevice(): Device {
   return hasReader ? new Stream(process.stdout) : new File(found.isFile())
 }
 
+function ignore(): void {}
+
 /** A pipe or a terminal: it makes us wait for its reader, and what Redis answers must not wait meanwhile. */
 class Stream implements Device {
   constructor(private readonly stream: NodeJS.WriteStream) {
     // Each write is told of its failure.
-    stream.on('error', () => {})
+    if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore)
   }
 
   write(octets: Buffer, done: (error?: Error | null) => void): void {
