@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   if (options.publish) tell(PUBLISHED, await writePage(PUBLISHED, 'figures.md', results))
 }
 
-async function run({ quick, only }: Options): Promise<Results> {
+async function run({ quick, only, against }: Options): Promise<Results> {
   const begin = performance.now()
   const startedAt = new Date().toISOString()
   const machine = describeMachine()
@@ -36,7 +36,7 @@ async function run({ quick, only }: Options): Promise<Results> {
   for (const section of SECTIONS) {
     if (only.length > 0 && !only.includes(section.name)) continue
     progress.section(section.name)
-    sections.push(await measure(section, quick, progress))
+    sections.push(await measure(section, quick, progress, against))
   }
   progress.end()
   const seconds = (performance.now() - begin) / 1000
@@ -56,11 +56,12 @@ async function measure(
   { name, title, meaning, run }: Section,
   quick: boolean,
   progress: Progress,
+  against?: string,
 ): Promise<SectionResult> {
   const begin = performance.now()
   const taken = () => (performance.now() - begin) / 1000
   try {
-    const measured = await run(quick ? QUICK : FULL, progress)
+    const measured = await run(quick ? QUICK : FULL, progress, against)
     return { name, title, meaning, seconds: taken(), ...measured }
   } catch (error) {
     progress.end()

@@ -10,12 +10,24 @@ export interface MailEffort {
   readonly warmUp: number
 }
 
+/** How long instructions are counted. */
+export interface InstructionsEffort {
+  /** Log levels of Haraka. */
+  readonly levels: readonly string[]
+  readonly batches: number
+  /** In a batch. */
+  readonly messages: number
+  /** Before the first batch. */
+  readonly warmUp: number
+}
+
 /** How long each section measures. */
 export interface Effort {
   readonly mail: MailEffort
   readonly senders: MailEffort
   readonly forwarded: MailEffort
   readonly profile: { readonly messages: number }
+  readonly instructions: InstructionsEffort
   readonly charges: { readonly rounds: number; readonly calls: number }
   /** Sizes of what is compared. */
   readonly tenants: readonly number[]
@@ -31,12 +43,13 @@ export interface Effort {
   readonly propagation: { readonly changes: number }
 }
 
-/** About ten minutes on two cores. */
+/** About ten minutes on two cores, and as long again for the instructions. */
 export const FULL: Effort = {
   mail: { starts: 5, rounds: 12, messages: 600, warmUp: 4_000 },
   senders: { starts: 5, rounds: 8, messages: 600, warmUp: 2_000 },
   forwarded: { starts: 5, rounds: 8, messages: 400, warmUp: 2_000 },
   profile: { messages: 6_000 },
+  instructions: { levels: ['notice', 'info'], batches: 8, messages: 300, warmUp: 5_000 },
   charges: { rounds: 9, calls: 40_000 },
   tenants: [1, 1_000, 1_000_000],
   domains: [1, 1_000, 100_000],
@@ -54,6 +67,7 @@ export const QUICK: Effort = {
   senders: { starts: 1, rounds: 4, messages: 200, warmUp: 400 },
   forwarded: { starts: 1, rounds: 4, messages: 200, warmUp: 400 },
   profile: { messages: 1_000 },
+  instructions: { levels: ['notice'], batches: 2, messages: 100, warmUp: 300 },
   charges: { rounds: 3, calls: 15_000 },
   tenants: [1, 1_000, 100_000],
   domains: [1, 1_000, 100_000],

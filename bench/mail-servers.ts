@@ -1,9 +1,11 @@
 import path from 'node:path'
 import { formatIni } from '../scripts/services/ini'
 import { Restrictions } from '../src/restriction/restriction'
+import type { TestRedis } from '../scripts/services/redis'
 import type { Store } from '../src/store/store'
 import { Registry } from '../src/tenants/registry'
 import type { TenantSettings } from '../src/tenants/tenant-registry'
+import type { LeanOptions } from './lean-haraka'
 import { ROOMY } from './ledger-load'
 import { startSideBySide, type LocalPlugin, type SideBySide } from './side-by-side'
 
@@ -33,31 +35,33 @@ exports.register = () => { Recording.prototype.end = () => {} }
 
 /** @param common plugins that all of them have. */
 export function startMailServers(common: readonly LocalPlugin[] = []): Promise<MailServers> {
-  return startSideBySide(
-    registerTenants,
-    (redis) => ({
-      alone: { plugins: [] },
-      ours: { redis, plugins: ['unregistered-domain'] },
-      unrecorded: {
-        redis,
-        plugins: ['unregistered-domain', NO_RECORDING.name],
-        localPlugins: { [NO_RECORDING.name]: NO_RECORDING.text },
-      },
-      limit: {
-        plugins: ['limit'],
-        config: {
-          'limit.ini': formatIni({
-            redis: { host: '127.0.0.1', port: redis.port, database: 4 },
-            rate_rcpt_sender: { enabled: true, default: '100000000/1h' },
-          }),
-        },
-      },
-    }),
-    common,
-  )
+  return startSideBySide(registerTenants, mailServers, common)
 }
 
-async function registerTenants(store: Store): Promise<void> {
+/** What they have that count in this Redis. */
+export function mailServers(redis: TestRedis): Readonly<Record<ServerName, LeanOptions>> {
+  return {
+    alone: { plugins: [] },
+    ours: { redis, plugins: ['unregistered-domain'] },
+    unrecorded: {
+      redis,
+      plugins: ['unregistered-domain', NO_RECORDING.name],
+      localPlugins: { [NO_RECORDING.name]: NO_RECORDING.text },
+    },
+    limit: {
+      plugins: ['limit'],
+      config: {
+        'limit.ini': formatIni({
+          redis: { host: '127.0.0.1', port: redis.port, database: 4 },
+          rate_rcpt_sender: { enabled: true, default: '100000000/1h' },
+        }),
+      },
+    },
+  }
+}
+
+/** Brings {@link TENANTS} to Redis. */
+export async function registerTenants(store: Store): Promise<void> {
   for (const tenant of Object.values(TENANTS)) await registerTenant(store, tenant)
   const act = { scope: 'unregistered', by: BY, reason: 'to be refused' } as const
   await new Restrictions(store).place(TENANTS.restricted.id, act)

@@ -24,7 +24,8 @@ const { open, restricted } = TENANTS
 const OWN = accepted(`a@${open.domain}`)
 const ELSEWHERE = accepted('a@elsewhere.example')
 
-const SUBJECTS = {
+/** Mail of each kind, and the server that it goes through. */
+export const SUBJECTS = {
   registered: { server: 'ours', ip: open.ip, mail: OWN, alone: OWN },
   unrecorded: { server: 'unrecorded', ip: open.ip, mail: OWN, alone: OWN },
   unregistered: { server: 'ours', ip: open.ip, mail: ELSEWHERE, alone: ELSEWHERE },

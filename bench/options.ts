@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { Command, Option } from 'commander'
 import { SECTIONS } from './sections'
 
@@ -8,6 +9,8 @@ export interface Options {
   readonly only: readonly string[]
   /** Also into the documentation. */
   readonly publish: boolean
+  /** Folder of another version of the plugin. */
+  readonly against?: string
 }
 
 /** Reads the command line; for `--help` and for a mistake it writes and ends the process. */
@@ -30,14 +33,21 @@ export function readOptions(argv: readonly string[]): Options {
         }),
     )
     .option('--publish', 'also writes docs/performance/figures.md and its pictures', false)
+    .option(
+      '--against <folder>',
+      'instructions: those of the plugin that is built in this folder, too, such as a clone of the version before',
+    )
     .addHelpText(
       'after',
       `\nSections:\n${SECTIONS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')}`,
     )
     .parse(argv, { from: 'user' })
-  const { quick, only = [], publish } = program.opts<Partial<Options>>()
+  const { quick, only = [], publish, against } = program.opts<Partial<Options>>()
   if (publish && (quick || only.length > 0)) {
     program.error('--publish is for a whole run: without --quick and --only')
   }
-  return { quick: quick === true, only, publish: publish === true }
+  return {
+    ...{ quick: quick === true, only, publish: publish === true },
+    ...(against !== undefined && { against: path.resolve(against) }),
+  }
 }

@@ -21,7 +21,7 @@ export interface RunningServer {
 }
 
 /** Where a program is, in the folders in which Debian has it; `undefined`: it is not installed. */
-function findProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), '/usr/sbin', '/usr/bin']
   return folders
     .filter(Boolean)
@@ -36,6 +36,11 @@ function findProgram(name: string): string | undefined {
     })
 }
 
+/** Why there is nothing of it in the result. */
+export function notInstalled(name: string): string {
+  return `is not installed (Debian: apt-get install ${name})`
+}
+
 /**
  * Starts it on a free loopback port, as nobody where we are root: it needs no rights.
  *
@@ -47,7 +52,7 @@ export async function startPeerServer({
   args,
 }: PeerServer): Promise<RunningServer | string> {
   const command = findProgram(name)
-  if (command === undefined) return `is not installed (Debian: apt-get install ${name})`
+  if (command === undefined) return notInstalled(name)
   const dir = scratchDir(name)
   const user = process.getuid?.() === 0 ? nobody() : undefined
   const port = await freePort()

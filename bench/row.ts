@@ -28,7 +28,8 @@ export interface Section {
   readonly title: string
   /** What its rows mean, for who has not read the code. */
   readonly meaning: string
-  readonly run: (effort: Effort, progress: Progress) => Promise<Measured>
+  /** @param against folder of another version of the plugin, to be compared with. */
+  readonly run: (effort: Effort, progress: Progress, against?: string) => Promise<Measured>
 }
 
 /** What a section brings. */

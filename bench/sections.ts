@@ -2,6 +2,7 @@ import { charges } from './charges'
 import { domains } from './domains'
 import { forwarded } from './forwarded'
 import { growth } from './growth'
+import { instructions } from './instructions'
 import { loading } from './loading'
 import { mail } from './mail'
 import { profile } from './profile'
@@ -17,6 +18,7 @@ export const SECTIONS: readonly Section[] = [
   senders,
   forwarded,
   profile,
+  instructions,
   charges,
   tenants,
   domains,

@@ -41,6 +41,8 @@ export interface StartHarakaOptions {
   ready?: boolean
   /** A script that each of its processes runs before anything else, such as one that changes what Node offers. */
   preload?: string
+  /** What runs its `haraka.js`, with arguments; default: the Node.js of this process. */
+  command?: readonly [string, ...string[]]
   /** Folder of the plugin package; default: this repository. */
   package?: string
 }

@@ -181,9 +181,11 @@ export class TestHaraka {
 
 async function run(site: string, options: StartHarakaOptions): Promise<Service> {
   const { version = '3.3.4', plugins = defaultPlugins, nodes = 0, ready = true } = options
+  const [command, ...args] = options.command ?? [process.execPath]
   const service = new Service({
-    command: process.execPath,
+    command,
     args: [
+      ...args,
       ...(options.preload === undefined ? [] : ['--require', options.preload]),
       path.join(cores[version], 'haraka.js'),
     ],

@@ -25,6 +25,10 @@ describe('the options of the benchmark', () => {
     assert.equal(readOptions(['--publish']).publish, true)
   })
 
+  it('take the folder of another version from wherever they are given', () => {
+    assert.equal(readOptions(['--against', '../before']).against, path.resolve('../before'))
+  })
+
   it('are explained by --help, with every section', () => {
     const { status, stdout } = run('--help')
     assert.equal(status, 0)
