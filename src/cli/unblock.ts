@@ -86,7 +86,8 @@ export function addUnblockCommand(program: Command, io: Io): void {
       'unblock contoso --keep-usage --reason "limit raised"',
     ],
     json: [
-      'result: lifted | unchanged | ended (it was not restricted, and its probation has ended)',
+      'result: lifted (also a would-be trip, or the 451 after usage that could not be read) | unchanged |',
+      '  ended (it was not restricted, and its probation has ended)',
       'tenant',
       'case: that of the restriction, null where there is none',
       'open_steps: steps of its checklist that nobody has ticked',
