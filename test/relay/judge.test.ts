@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
-import { judge, modeOf, standingOf, type Judgement, type Situation } from '../../src/relay/judge'
+import {
+  judge,
+  modeOf,
+  standingOf,
+  takesOneRecipient,
+  type Judgement,
+  type Situation,
+} from '../../src/relay/judge'
 import { formatReply, REPLIES } from '../../src/relay/reply'
 import type { Known, Snapshot } from '../../src/tenants/snapshot'
 import {
@@ -561,5 +568,19 @@ describe('modeOf', () => {
     assert.equal(modeOf(undefined, off), 'off')
     assert.equal(modeOf(own, offAll), 'off')
     assert.equal(modeOf(snapshotWith({ mode: 'enforce' }), monitorAll), 'monitor')
+  })
+})
+
+describe('a transaction', () => {
+  it('takes one recipient where it is that of the null sender, and a restriction is in force', () => {
+    const takesOne = (sender: string, snapshot: Snapshot, raw = {}): boolean =>
+      takesOneRecipient(standing(sender, snapshot), snapshot, configWith(raw))
+    const restricted = snapshotWith({ restricted: 'unregistered' })
+    assert.equal(takesOne('', restricted), true)
+    assert.equal(takesOne('', snapshotWith()), false)
+    assert.equal(takesOne('', snapshotWith({ restricted: 'unregistered', mode: 'monitor' })), false)
+    assert.equal(takesOne('', restricted, { main: { override: 'monitor' } }), false)
+    for (const sender of [REGISTERED, UNREGISTERED])
+      assert.equal(takesOne(sender, restricted), false)
   })
 })
