@@ -8,7 +8,7 @@ import { FEW_HOLDS, ledgerFollowsModel } from './ledger-schedules'
 
 const SEED = 1
 /** A fault must show within so many schedules. */
-const SCHEDULES = 300
+const SCHEDULES = 600
 
 /** A fault in what counts. */
 export interface LedgerFault extends Fault {

@@ -215,7 +215,7 @@ const schedule = fc.oneof(
     ),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.tuple(fc.constant('5/1m defer'), fc.constant<string | null>(null), steadily),
   },
   {
