@@ -23,7 +23,7 @@ const { values, positionals: files } = parseArgs({
 /** The tests mostly wait for servers, so a few more processes than there are cores keep these busy. */
 const PROCESSES = 4
 /** Of the tests of one process, in ms. */
-const TIMEOUT = 600_000
+const TIMEOUT = 900_000
 /** What node:test says last of a run: `tests 3`, `pass 3` … */
 const COUNT = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/
 

@@ -8,7 +8,7 @@ import { parseFlags, type DomainFlags } from '../../src/tenants/packing'
 /** The shipped configuration with these keys changed. */
 export function configWith(raw: RawIni = {}): Config {
   const { config, errors } = parseConfig(raw, __dirname)
-  if (errors.length > 0) throw new Error(errors.join('; '))
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('; '))
   return config
 }
 
