@@ -20,6 +20,7 @@ import { startRedis, type TestRedis } from '../support/redis'
 
 const MB = 2 ** 20
 const FAR = [parseEnvelope('someone@far.example')] as const
+const RECIPIENT = Object.assign(FAR[0], { format: () => '<someone@far.example>' })
 const SESSIONS = 64
 
 let redis: TestRedis
@@ -100,7 +101,7 @@ const NO_MESSAGE = { message_stream: { pipe() {}, unpipe() {} }, data_bytes: 0 }
 /** What our hooks answer at RCPT, or at the count of the recipient; the transaction is reset then. */
 async function transact(connection: Connection, domain: string, uuid: string, count: boolean) {
   const transaction: Transaction = {
-    ...{ uuid, mail_from: senderAt(domain), rcpt_to: [], notes: {}, results: RESULTS },
+    ...{ uuid, mail_from: senderAt(domain), rcpt_to: [RECIPIENT], notes: {}, results: RESULTS },
     ...NO_MESSAGE,
   }
   ;(connection as { transaction: Transaction | null }).transaction = transaction
@@ -323,7 +324,7 @@ function senderAt(domain: string): HarakaAddress {
 /** A transaction that Haraka has taken. */
 function taken(uuid: string, domain: string): Transaction {
   return {
-    ...{ uuid, mail_from: senderAt(domain), rcpt_to: [] },
+    ...{ uuid, mail_from: senderAt(domain), rcpt_to: [RECIPIENT] },
     ...{ notes: {}, results: RESULTS, data_post_start: 1, msg_status: 'accepted' },
     ...NO_MESSAGE,
   }

@@ -204,7 +204,7 @@ describe('a running Haraka', () => {
     }
     const tooLarge = Buffer.alloc(50 * MB, 'id: a\ntenants: { contoso: { name: Huge } }\n')
     const refusals = {
-      'of 50 MB': await change(tooLarge, /bytes or more, and 4194304 are the limit/),
+      'of 50 MB': await change(tooLarge, /cannot be read: .* is larger than 8388608 octets/),
       'of commas': await change(
         `{${':,'.repeat(2_000_000)}}`,
         /1:\d+: has more than 500000 lines and items/,
