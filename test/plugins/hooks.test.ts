@@ -1,7 +1,13 @@
 // What a test through SMTP cannot see: that a hook has answered before it returns.
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Connection, EnvelopeRecipient, Plugin, ResultStore, Transaction } from '../../plugins/haraka'
+import type {
+  Connection,
+  EnvelopeRecipient,
+  Plugin,
+  ResultStore,
+  Transaction,
+} from '../../plugins/haraka'
 import { Hooks } from '../../plugins/hooks'
 import { waitFor } from '../../scripts/services/wait-for'
 import { parseConfig, type Config } from '../../src/config'
