@@ -45,6 +45,7 @@ it('what passes because its tenant cannot be asked for is told, once a recipient
   )
   const told: unknown[] = []
   const errors: string[] = []
+  const recipient = parseEnvelope('someone@far.example')
   const connection = {
     remote: { ip: '192.0.2.1' },
     notes: {},
@@ -53,6 +54,7 @@ it('what passes because its tenant cannot be asked for is told, once a recipient
     results: { get: () => undefined },
     transaction: {
       mail_from: parseEnvelope('x@lure.example'),
+      rcpt_to: [recipient],
       notes: {},
       results: {
         add: (_plugin: unknown, result: unknown) => void told.push(result),
@@ -61,7 +63,6 @@ it('what passes because its tenant cannot be asked for is told, once a recipient
       },
     },
   } as unknown as Connection
-  const recipient = parseEnvelope('someone@far.example')
   assert.equal(await hooks.mail(connection), undefined)
   assert.equal(await hooks.rcpt(connection, [recipient]), undefined)
   assert.equal(await hooks.rcptOk(connection, recipient), undefined)

@@ -86,7 +86,7 @@ describe('a tenants file', () => {
     const file = (contact: string): string => `id: a\ntenants: { c: { contact: ${contact} } }`
     const { tenants } = parseTenantsFile(file('Ann@Webmail.example'), 't')
     assert.deepEqual(tenants[0]?.settings, { contact: 'Ann@webmail.example' })
-    assert.match(mistakesIn(file('ann')).join(), /^2:\d+: .*is not an envelope address/)
+    assert.match(mistakesIn(file('ann')).join(), /^2:\d+: "ann" is no mail address/)
   })
 
   it('takes settings back to the default', () => {

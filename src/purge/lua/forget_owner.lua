@@ -1,7 +1,7 @@
 -- Takes the name of a tenant that is gone out of another one's reports: its domains stay there, as those of an owner that is
 -- not known any more.
 --
--- KEYS[1 …] reports of days
+-- KEYS[1], KEYS[2 …] reports of days
 -- ARGV[1] the tenant that is gone
 -- Reply: OK
 --
