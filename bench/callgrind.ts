@@ -1,4 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import type { TestHaraka } from '../scripts/services/haraka'
+import { scratchDir } from '../scripts/services/scratch'
 import { findProgram } from './peer-server'
 
 /** Debian's valgrind brings both. */
@@ -17,9 +21,45 @@ export const UNDER_CALLGRIND = [
   ...['--min-semi-space-size=16', '--initial-old-space-size=1024'],
 ] as const
 
-/** @param pid of a process under callgrind, which translates all of its code anew for it. */
-export function startCounting(pid: number): void {
-  control(pid, '--instr=on')
+/** How many times as long a message takes under callgrind, about. */
+const SLOWER = 50
+
+/**
+ * A script for `preload` that holds a process still from {@link startCounting} on:
+ * - V8 optimises no more functions. To compile one takes as much as a hundred messages, and with the code of thousands
+ *   of lines there is always one more.
+ * - Timers are as slow as callgrind makes the process. Else what it does every few seconds would fall upon a fiftieth of
+ *   the messages, and upon fewer still where the machine is busy.
+ */
+export function holdStill(): string {
+  const file = path.join(scratchDir('callgrind'), 'hold-still.js')
+  writeFileSync(file, HOLD_STILL)
+  return file
+}
+
+const HOLD_STILL = `
+const promises = require('node:timers/promises')
+const { setTimeout, setInterval } = globalThis
+const sleep = promises.setTimeout
+let slower = 1
+// setTimeout takes more than that for nothing.
+const slow = (ms) => Math.min(ms * slower, 2 ** 31 - 1)
+globalThis.setTimeout = (call, ms, ...args) => setTimeout(call, slow(ms), ...args)
+promises.setTimeout = (ms, ...args) => sleep(slow(ms), ...args)
+globalThis.setInterval = (call, ms, ...args) => {
+  let turn = 0
+  return setInterval(() => ++turn % slower === 0 && call(...args), ms)
+}
+process.on('SIGUSR2', () => {
+  slower = ${SLOWER}
+  require('node:v8').setFlagsFromString('--no-opt')
+})
+`
+
+/** @param haraka started with {@link UNDER_CALLGRIND} and {@link holdStill}, and warmed up. */
+export function startCounting(haraka: TestHaraka): void {
+  haraka.signal('SIGUSR2')
+  control(haraka.pid, '--instr=on')
 }
 
 /** Instructions that all threads of a process under callgrind take for `work`, without those of the kernel. */

@@ -15,10 +15,10 @@ export interface InstructionsEffort {
   /** Log levels of Haraka. */
   readonly levels: readonly string[]
   readonly batches: number
+  /** Batches before these. */
+  readonly warmUp: number
   /** In a batch. */
   readonly messages: number
-  /** Before the first batch. */
-  readonly warmUp: number
 }
 
 /** How long each section measures. */
@@ -49,7 +49,7 @@ export const FULL: Effort = {
   senders: { starts: 5, rounds: 8, messages: 600, warmUp: 2_000 },
   forwarded: { starts: 5, rounds: 8, messages: 400, warmUp: 2_000 },
   profile: { messages: 6_000 },
-  instructions: { levels: ['notice', 'info'], batches: 8, messages: 300, warmUp: 5_000 },
+  instructions: { levels: ['notice', 'info'], batches: 4, warmUp: 10, messages: 500 },
   charges: { rounds: 9, calls: 40_000 },
   tenants: [1, 1_000, 1_000_000],
   domains: [1, 1_000, 100_000],
@@ -67,7 +67,7 @@ export const QUICK: Effort = {
   senders: { starts: 1, rounds: 4, messages: 200, warmUp: 400 },
   forwarded: { starts: 1, rounds: 4, messages: 200, warmUp: 400 },
   profile: { messages: 1_000 },
-  instructions: { levels: ['notice'], batches: 2, messages: 100, warmUp: 300 },
+  instructions: { levels: ['notice'], batches: 2, warmUp: 3, messages: 100 },
   charges: { rounds: 3, calls: 15_000 },
   tenants: [1, 1_000, 100_000],
   domains: [1, 1_000, 100_000],

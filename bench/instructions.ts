@@ -1,7 +1,13 @@
 import os from 'node:os'
 import { formatIni } from '../scripts/services/ini'
 import type { TestRedis } from '../scripts/services/redis'
-import { CALLGRIND, instructionsDuring, startCounting, UNDER_CALLGRIND } from './callgrind'
+import {
+  CALLGRIND,
+  instructionsDuring,
+  holdStill,
+  startCounting,
+  UNDER_CALLGRIND,
+} from './callgrind'
 import type { InstructionsEffort } from './effort'
 import { keepInFlight } from './in-flight'
 import type { LeanOptions } from './lean-haraka'
@@ -30,9 +36,12 @@ const { registered, unregistered, refused, limit } = SUBJECTS
 /** A Haraka that has just started is so slow under callgrind that it would not wait for Redis as long as it takes. */
 const PATIENT = { redis: { command_timeout: 60_000 } }
 
+/** What all else compares with. */
+const ALONE = 'Haraka alone'
+
 /** What is counted, each in a process of its own. */
 const COUNTED: Readonly<Record<string, Subject<ServerName | 'hooks'>>> = {
-  'Haraka alone': aloneOf(registered),
+  [ALONE]: aloneOf(registered),
   'four empty hooks': { ...registered, server: 'hooks' },
   registered,
   'unregistered, charged': unregistered,
@@ -64,9 +73,9 @@ export const instructions: Section = {
   title: 'Instructions of Haraka a message',
   meaning:
     'Counted by callgrind, without those of the kernel, for the mail of the first section. Each kind of mail has a Haraka ' +
-    'of its own, which is warmed up with it; the figure is the least of several batches, since V8 still compiles in ' +
-    'others. Where time differs by several per cent between two equal processes, this does by less than one. ' +
-    '--against counts those of another version beside it.',
+    'of its own, which is warmed up with it; then V8 compiles no more, and the figure is the least of several batches. ' +
+    'Figures of two runs differ by up to 2 %, what --against says of two versions, counted at the same time, by up to ' +
+    '0.6 %; time differs by 3 to 6 % between two equal processes.',
   async run({ instructions: effort }, progress, against) {
     if (!CALLGRIND) return { rows: [skipped('instructions a message', notInstalled('valgrind'))] }
     const runs = effort.levels.flatMap((level) => runsAt(level, against))
@@ -101,8 +110,8 @@ async function count(
   try {
     // Alone, for what the process has to load then.
     await send(1)
-    await send(warmUp)
-    startCounting(pid)
+    for (let batch = 0; batch < warmUp; batch++) await send(messages)
+    startCounting(servers.counted)
     const counts: number[] = []
     while (counts.length < batches) {
       counts.push((await instructionsDuring(pid, () => send(messages))) / messages)
@@ -129,6 +138,7 @@ function optionsOf(
     settings: PATIENT,
     config: { ...options.config, 'log.ini': formatIni({ main: { level } }) },
     command: UNDER_CALLGRIND,
+    preload: holdStill(),
   }
 }
 
@@ -150,11 +160,11 @@ export function rowsOf(counts: readonly Count[]): Row[] {
         numbers: { ratio, instructions: least, batches },
       }
     }
-    const ratio = least / leastOf('Haraka alone', level)
+    const ratio = least / leastOf(ALONE, level)
     return {
       what: `${what}, log level ${level}`,
       figure: format(least),
-      detail: `${ratio.toFixed(3)} × Haraka alone; ${spreadOf(batches)}`,
+      detail: `${what === ALONE ? '' : `${ratio.toFixed(3)} × ${ALONE}; `}${spreadOf(batches)}`,
       numbers: { ratio, instructions: least, batches },
     }
   })
