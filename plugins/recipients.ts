@@ -30,6 +30,8 @@ export class Recipients {
   ofThisCommand(): readonly EnvelopeRecipient[] {
     this.dropRefused()
     const { rcpt_to: all } = this.transaction
+    // Nearly always there is no other.
+    if (all.length === 1) return [all[0]!]
     return all.slice(Math.min(this.boundary(), all.length - 1))
   }
 

@@ -1,5 +1,4 @@
 import type { Mode } from '../mode'
-import { parentsOf } from '../names/domain'
 import type { Scope } from '../restriction/restriction'
 import type { DomainFlags } from './packing'
 
@@ -35,13 +34,7 @@ export type Known = Snapshot | null | undefined
  * @param domain lower-case A-labels.
  */
 export function acceptedDomainOf(snapshot: Snapshot, domain: string): string | undefined {
-  const { domains } = snapshot
-  if (domains.has(domain)) return domain
-  for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {
-    const parent = domain.slice(dot + 1)
-    if (domains.get(parent)?.subdomains) return parent
-  }
-  return undefined
+  return covering(snapshot, domain, false)
 }
 
 /**
@@ -51,10 +44,17 @@ export function acceptedDomainOf(snapshot: Snapshot, domain: string): string | u
  * @param domain lower-case A-labels.
  */
 export function ownsDomain(snapshot: Snapshot, domain: string): boolean {
-  const { domains } = snapshot
-  if (domains.get(domain)?.shared === false) return true
-  return parentsOf(domain).some((parent) => {
-    const flags = domains.get(parent)
-    return flags !== undefined && flags.subdomains && !flags.shared
-  })
+  return covering(snapshot, domain, true) !== undefined
+}
+
+/** The accepted domain that covers a name. Builds no list of its parents: it is asked for each recipient. */
+function covering({ domains }: Snapshot, domain: string, ownOnly: boolean): string | undefined {
+  const flags = domains.get(domain)
+  if (flags && !(ownOnly && flags.shared)) return domain
+  for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {
+    const parent = domain.slice(dot + 1)
+    const above = domains.get(parent)
+    if (above?.subdomains && !(ownOnly && above.shared)) return parent
+  }
+  return undefined
 }
