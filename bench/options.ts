@@ -22,7 +22,7 @@ export function readOptions(argv: readonly string[]): Options {
       'Measures what the plugin costs and how it scales, and says which target is missed. It starts all that it ' +
         'needs and uses no network. Table, numbers and pictures also go to bench/results/.',
     )
-    .option('--quick', 'under a minute: whether all runs, and the rough picture', false)
+    .option('--quick', 'a few minutes: whether all runs, and the rough picture', false)
     .addOption(
       new Option('--only <name>', 'one section; can be given several times')
         .choices(names)
