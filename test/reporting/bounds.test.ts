@@ -1,5 +1,5 @@
 // That each bound of the reports is met at its number, and not one before or after: those of Redis, then those of a
-// process. The numbers are those of docs/operations.md.
+// process. The numbers are those of docs/runbook.md.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Batch } from '../../src/reporting/batch'
