@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis } from '../scripts/services/redis'
-import { Registry } from '../src/tenants/registry'
+import { Registry } from '../src/registry/registry'
 import { startLeanHaraka } from './lean-haraka'
 import { ROOMY } from './ledger-load'
 import { messageFrom } from './mail-load'

@@ -1,5 +1,5 @@
 // A process of its own that loads once what a worker of Haraka would load, and tells its parent how that went.
-import { Directory } from '../src/tenants/directory'
+import { Directory } from '../src/directory/directory'
 import { openStore } from './store'
 
 /** What to load, from the Redis on this port. */

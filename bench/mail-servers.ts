@@ -1,10 +1,10 @@
 import path from 'node:path'
 import { formatIni } from '../scripts/services/ini'
-import { Restrictions } from '../src/restriction/restriction'
+import { Restrictions } from '../src/allowance/restriction'
 import type { TestRedis } from '../scripts/services/redis'
 import type { Store } from '../src/store/store'
-import { Registry } from '../src/tenants/registry'
-import type { TenantSettings } from '../src/tenants/tenant-registry'
+import { Registry } from '../src/registry/registry'
+import type { TenantSettings } from '../src/registry/tenant-registry'
 import type { LeanOptions } from './lean-haraka'
 import { ROOMY } from './ledger-load'
 import { startSideBySide, type LocalPlugin, type SideBySide } from './side-by-side'
@@ -28,7 +28,7 @@ export type MailServers = SideBySide<ServerName>
 /** Takes the recording out of our plugin, which runs in the same process. */
 const NO_RECORDING = {
   name: 'bench_no_recording',
-  text: `const { Recording } = require(${JSON.stringify(path.resolve(__dirname, '../dist/plugins/recording.js'))})
+  text: `const { Recording } = require(${JSON.stringify(path.resolve(__dirname, '../dist/plugins/session/recording.js'))})
 exports.register = () => { Recording.prototype.end = () => {} }
 `,
 }

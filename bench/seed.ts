@@ -1,9 +1,9 @@
 import type { Ledger } from '../src/allowance/ledger'
 import { reverseLabels } from '../src/names/domain'
-import { pieces } from '../src/store/pieces'
+import { pieces } from '../src/store/batches'
 import type { Store } from '../src/store/store'
-import { Registry } from '../src/tenants/registry'
-import type { TenantSettings } from '../src/tenants/tenant-registry'
+import { Registry } from '../src/registry/registry'
+import type { TenantSettings } from '../src/registry/tenant-registry'
 import { BulkLoader } from './bulk'
 import { DEFAULTS } from './ledger-load'
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
-import { packageRoot } from '../src/package-root'
+import { packageRoot } from '../src/base/package-root'
 import { REPLY } from './support/replies'
 
 type Versions = Readonly<Record<string, string>>

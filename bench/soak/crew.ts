@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runSession, type Step } from '../smtp-session'
-import { within } from '../../src/deadline'
+import { within } from '../../src/base/deadline'
 import { Tally, type ErrandKind } from './tally'
 
 /** One of the sessions, and what it sends. */

@@ -1,5 +1,5 @@
 import { Ledger } from '../../src/allowance/ledger'
-import { Restrictions } from '../../src/restriction/restriction'
+import { Restrictions } from '../../src/allowance/restriction'
 import { CPU_TIME, cpuTime } from '../cpu'
 import { DEFAULTS, PATIENCE } from '../ledger-load'
 import type { Progress } from '../progress'

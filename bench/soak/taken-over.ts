@@ -1,4 +1,4 @@
-import type { Restrictions } from '../../src/restriction/restriction'
+import type { Restrictions } from '../../src/allowance/restriction'
 import { SmtpClient } from '../../scripts/services/smtp'
 import { waitFor } from '../../scripts/services/wait-for'
 

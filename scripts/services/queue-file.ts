@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parseEnvelope, type Envelope } from '../../src/queue/envelope'
+import { parseEnvelope, type Envelope } from '../../src/outbound/envelope'
 
 /** The envelope of a file in Haraka's outbound queue. */
 export type QueuedMessage = Envelope

@@ -1,4 +1,4 @@
-import type { Alert } from '../events/event'
+import type { Alert } from '../records/event'
 
 /** What became of one attempt. */
 export type Outcome =

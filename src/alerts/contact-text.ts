@@ -1,6 +1,6 @@
-import { formatWindow } from '../allowance/limits'
-import type { Alert } from '../events/event'
-import { clean } from '../safe-text'
+import { formatWindow } from '../mail/limits'
+import type { Alert } from '../records/event'
+import { clean } from '../base/safe-text'
 import { aligned, subjectOf, type MailText } from './mail-text'
 
 const NOT_OURS = [

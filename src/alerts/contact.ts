@@ -1,6 +1,6 @@
 import { parseMailbox } from '../names/mailbox'
 import type { Store } from '../store/store'
-import { acceptsDomain } from '../tenants/domain-entries'
+import { acceptsDomain } from '../registry/domain-entries'
 import type { Advice } from './settings'
 
 export const NO_MAIL: Advice = {

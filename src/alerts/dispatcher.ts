@@ -1,5 +1,5 @@
-import { messageOf } from '../errors'
-import type { Alert } from '../events/event'
+import { messageOf } from '../base/errors'
+import type { Alert } from '../records/event'
 import type { Store } from '../store/store'
 import type { Channel, Outcome } from './channel'
 import { AlertQueue, type Settled, type Taken } from './queue'

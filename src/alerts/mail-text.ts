@@ -1,7 +1,7 @@
-import { formatWindow } from '../allowance/limits'
-import type { Alert } from '../events/event'
-import { clean } from '../safe-text'
-import { isoTime } from '../time'
+import { formatWindow } from '../mail/limits'
+import type { Alert } from '../records/event'
+import { clean } from '../base/safe-text'
+import { isoTime } from '../base/time'
 
 /** What a mail says. Every line is clean. */
 export interface MailText {

@@ -1,4 +1,4 @@
-import type { Alert } from '../events/event'
+import type { Alert } from '../records/event'
 import { DELIVERED, SKIPPED, type Channel, type Outcome } from './channel'
 import { compose } from './compose'
 import { contactText } from './contact-text'

@@ -1,5 +1,5 @@
-import { readFields } from '../events/entry'
-import type { Alert } from '../events/event'
+import { readFields } from '../records/event-entry'
+import type { Alert } from '../records/event'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import type { Schedule } from './schedule'

@@ -1,4 +1,4 @@
-import { InputError } from '../errors'
+import { InputError } from '../base/errors'
 import { parseMailbox } from '../names/mailbox'
 
 /** `[alerts]` of the ini file. */

@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks'
-import { messageOf } from '../errors'
-import type { Alert } from '../events/event'
-import { clean, safeJson } from '../safe-text'
+import { messageOf } from '../base/errors'
+import type { Alert } from '../records/event'
+import { clean, safeJson } from '../base/safe-text'
 import { DELIVERED, type Channel, type Outcome } from './channel'
 import type { AlertSettings } from './settings'
 

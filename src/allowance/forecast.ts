@@ -1,4 +1,4 @@
-/** A window as its ring holds it (see `store/lua/ring.lua`). */
+/** A window as its ring holds it (see `allowance/lua/include/ring.lua`). */
 export interface Ring {
   /** ms */
   readonly window: number

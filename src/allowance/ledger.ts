@@ -1,13 +1,13 @@
-import { within } from '../deadline'
-import type { Mode } from '../mode'
+import { within } from '../base/deadline'
+import type { Mode } from '../mail/mode'
 import { parentsOf } from '../names/domain'
-import { pieces } from '../store/pieces'
+import { pieces } from '../store/batches'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { parseReply, type ChargeReply, type ChargeResult } from './charge-answer'
-import { formatLimits, type Limits } from './limits'
-import { namedMeter, type Meter } from './meter'
+import { formatLimits, type Limits } from '../mail/limits'
+import { namedMeter, type Meter } from '../mail/meter'
 import { decodeUsage, type Usage } from './usage'
 
 export type { Meter }

@@ -1,5 +1,5 @@
 import { forecast, type Forecast, type Ring } from './forecast'
-import { parseTrigger, type Trigger } from '../restriction/trigger'
+import { parseTrigger, type Trigger } from '../mail/trigger'
 
 /** One window of a meter. */
 export interface WindowUsage {
@@ -106,7 +106,7 @@ function decodeWindow(row: readonly number[]): WindowUsage {
   }
 }
 
-/** A bucket leaves its window when 61 buckets have passed since it began (see `store/lua/ring.lua`). */
+/** A bucket leaves its window when 61 buckets have passed since it began (see `allowance/lua/include/ring.lua`). */
 function freesAt(
   window: number,
   limit: number,
@@ -123,7 +123,7 @@ function freesAt(
   return undefined
 }
 
-/** Reads `store/lua/probation.lua`'s text. */
+/** Reads `allowance/lua/include/probation.lua`'s text. */
 export function decodeProbation(text: string): Probation | undefined {
   const [until, limits, openedCase] = text.split('\t')
   if (limits === undefined) return undefined

@@ -1,5 +1,5 @@
 import type { Client, Store } from '../store/store'
-import type { AuditEntry } from './entry'
+import type { AuditEntry } from '../records/audit-entry'
 
 const RETRY_AFTER = 2000
 

@@ -1,7 +1,7 @@
-import { pieces } from '../store/pieces'
+import { pieces } from '../store/batches'
 import { scanSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
-import { parseEntry, tenantOf, type AuditEntry } from './entry'
+import { parseEntry, tenantOf, type AuditEntry } from '../records/audit-entry'
 
 /** How long entries are kept. */
 export const AUDIT_DAYS = 365

@@ -1,10 +1,10 @@
-import { RefusedError } from '../errors'
+import { RefusedError } from '../base/errors'
 import type { Store } from '../store/store'
-import { isNewer, lookAtRegistry, SchemaError } from '../tenants/epoch'
-import type { Written } from './file'
-import type { Header } from './format'
-import { readRegistry } from './read-registry'
-import { formatRecord } from './record'
+import { isNewer, lookAtRegistry, SchemaError } from '../registry/epoch'
+import type { Written } from '../registry-file/file'
+import type { Header } from '../registry-file/format'
+import { readRegistry } from '../registry-file/read-registry'
+import { formatRecord } from '../registry-file/record'
 
 /** What a backup holds. */
 export interface BackupReport extends Written {

@@ -1,22 +1,22 @@
-import { RefusedError } from '../errors'
-import { pieces } from '../store/pieces'
+import { RefusedError } from '../base/errors'
+import { pieces } from '../store/batches'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import { randomToken } from '../store/token'
-import { claim, findObstacles } from '../tenants/claims'
-import { describeIdentity } from '../tenants/connector-audit'
-import { connectorBlocked, ConnectorRegistry, losesIdentity } from '../tenants/connector-registry'
-import { decodeConnector } from '../tenants/connector-reader'
-import { restoreMove } from '../tenants/domain-move'
-import { describeObstacle, PIECE, readClaims, type Obstacle } from '../tenants/owners'
-import { identityFields, packConnector, parseFlags, type Claim } from '../tenants/packing'
-import { settle } from '../tenants/settle'
-import { indexTenant, tenantExists } from '../tenants/tenant-registry'
-import { Restrictions } from '../restriction/restriction'
-import type { RecordFile } from './file'
-import { Lanes, partsOf, type TenantPart } from './parts'
-import { readWhole, type TenantAsRead } from './read-registry'
-import type { ConnectorRecord, Fields, MoveRecord, TenantRecord } from './record'
+import { randomToken } from '../records/token'
+import { claim, findObstacles } from '../registry/claims'
+import { describeIdentity } from '../registry/connector-audit'
+import { connectorBlocked, ConnectorRegistry, losesIdentity } from '../registry/connector-registry'
+import { decodeConnector } from '../registry/connector-reader'
+import { restoreMove } from '../registry/domain-move'
+import { describeObstacle, PIECE, readClaims, type Obstacle } from '../registry/owners'
+import { identityFields, packConnector, parseFlags, type Claim } from '../registry/packing'
+import { settle } from '../registry/settle'
+import { indexTenant, tenantExists } from '../registry/tenant-registry'
+import { Restrictions } from '../allowance/restriction'
+import type { RecordFile } from '../registry-file/file'
+import { Lanes, partsOf, type TenantPart } from '../registry-file/parts'
+import { readWhole, type TenantAsRead } from '../registry-file/read-registry'
+import type { ConnectorRecord, Fields, MoveRecord, TenantRecord } from '../registry-file/record'
 
 const STATE = readScript(__dirname, 'restore_state')
 const DOMAINS = readScript(__dirname, 'restore_domains')
@@ -331,7 +331,7 @@ function hasCounted(there: ReadonlyMap<string, Buffer>, wanted: ReadonlyMap<stri
   })
 }
 
-/** See `store/lua/ring.lua`. */
+/** See `allowance/lua/include/ring.lua`. */
 function newestOf(ring: Buffer): number {
   return ring.length < 12 ? 0 : ring.readDoubleLE(0)
 }

@@ -1,7 +1,7 @@
-import { addEntry } from '../audit/trail'
-import { RefusedError, UserError } from '../errors'
+import { addEntry } from '../records/audit-trail'
+import { RefusedError, UserError } from '../base/errors'
 import type { Store } from '../store/store'
-import { findInconsistencies, type Inconsistency } from '../tenants/consistency'
+import { findInconsistencies, type Inconsistency } from '../registry/consistency/consistency'
 import {
   confirmEpoch,
   describeAnother,
@@ -10,10 +10,10 @@ import {
   lookAtRegistry,
   SCHEMA,
   SchemaError,
-} from '../tenants/epoch'
-import { shortTime } from '../time'
-import type { RecordFile } from './file'
-import type { Header } from './format'
+} from '../registry/epoch'
+import { shortTime } from '../base/time'
+import type { RecordFile } from '../registry-file/file'
+import type { Header } from '../registry-file/format'
 import { runPass, type Findings, type PassResult } from './restore-pass'
 
 /** That search holds all names in memory, and a file is gone through piece by piece. */

@@ -1,7 +1,7 @@
-import { InputError } from '../errors'
-import type { Scope } from '../restriction/restriction'
-import { parseTrigger, type Trigger } from '../restriction/trigger'
-import { assertTenantId } from '../tenants/identities'
+import { InputError } from '../base/errors'
+import type { Scope } from '../allowance/restriction'
+import { parseTrigger, type Trigger } from '../mail/trigger'
+import { assertTenantId } from '../mail/identities'
 
 /** What has to be done before a tenant is unblocked: the four steps that Exchange Online asks of an admin. */
 export const STEPS = ['domains', 'connectors', 'servers', 'proof'] as const

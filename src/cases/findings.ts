@@ -8,9 +8,9 @@ import { ReportReader, type DatedRow } from '../reporting/reader'
 import { OTHER, type Owned } from '../reporting/rows'
 import { attempts, recipients, sumBy } from '../reporting/sum'
 import type { Store } from '../store/store'
-import { readConnectors } from '../tenants/connector-reader'
-import { connectorId } from '../tenants/identities'
-import { readEntries } from '../tenants/domain-entries'
+import { readConnectors } from '../registry/connector-reader'
+import { connectorId } from '../mail/identities'
+import { readEntries } from '../registry/domain-entries'
 import type { Case } from './case'
 
 /** How far before its case what led to it is looked for. */

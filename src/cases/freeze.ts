@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { RestrictedEvent } from '../events/event'
+import type { RestrictedEvent } from '../records/event'
 import { readScript } from '../store/script'
 import { serverTime } from '../store/server-clock'
 import { parseCaseName } from './case'

@@ -1,5 +1,5 @@
-import type { Scope } from '../restriction/restriction'
-import { describeTrigger, type Trigger } from '../restriction/trigger'
+import type { Scope } from '../allowance/restriction'
+import { describeTrigger, type Trigger } from '../mail/trigger'
 
 /** A trip in one line, for the audit trail; the reason of one within probation says that it is. */
 export function tripWords(trip: {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { safeJson } from '../safe-text'
-import { failureOf, type Failure } from './failure'
-import { processIo, type Io } from './io'
+import { safeJson } from '../base/safe-text'
+import { failureOf, type Failure } from './kit/failure'
+import { processIo, type Io } from './kit/io'
 import { createProgram } from './program'
 
 /**

@@ -2,7 +2,7 @@ import { isHopeless, isNotAllowed, redisFailure, troubleOf } from '../store/fail
 import { Outbox } from '../store/outbox'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import type { Alert, Event } from './event'
+import type { Alert, Event } from '../records/event'
 import { EventStream } from './stream'
 
 const TAKE = readScript(__dirname, 'take_events')

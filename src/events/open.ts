@@ -1,5 +1,5 @@
-import { letterOf, namedMeter } from '../allowance/meter'
-import type { AllowanceEvent, Event } from './event'
+import { letterOf, namedMeter } from '../mail/meter'
+import type { AllowanceEvent, Event } from '../records/event'
 
 /** Something that an event has told and no other one has ended, as `{@events}:open` holds it. */
 export interface Open {
@@ -7,7 +7,7 @@ export interface Open {
   readonly tenant: string
   /** Id of the event. */
   readonly event: string
-  /** Of an allowance: the edge as the usage holds it (see `store/lua/edges.lua`), without the time. */
+  /** Of an allowance: the edge as the usage holds it (see `allowance/lua/include/edges.lua`), without the time. */
   readonly edge?: string
   /** Of what is unusual. */
   readonly rule?: string

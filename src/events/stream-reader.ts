@@ -1,5 +1,5 @@
 import type { Store } from '../store/store'
-import { readEntry, type Entry } from './entry'
+import { readEntry, type Entry } from '../records/event-entry'
 
 /** Entries that are asked for at a time. */
 const PIECE = 500

@@ -1,6 +1,6 @@
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import type { Alert, Event, MeterFacts } from './event'
+import type { Alert, Event, MeterFacts } from '../records/event'
 import { ends, opens } from './open'
 import { describe } from './words'
 

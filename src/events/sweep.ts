@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { usageArguments, type UsageDefaults } from '../allowance/ledger'
-import { pieces } from '../store/pieces'
+import { pieces } from '../store/batches'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import { randomToken } from '../store/token'
-import type { ResolvedEvent } from './event'
+import { randomToken } from '../records/token'
+import type { ResolvedEvent } from '../records/event'
 import type { Forwarder } from './forwarder'
 import { parseEdge, unpackOpen, type Open } from './open'
-import type { Task } from './watch'
+import type { Task } from '../process/leader'
 
 const SWEEP = readScript(__dirname, 'sweep')
 
@@ -88,7 +88,7 @@ async function endAll(
   }
 }
 
-/** As a script makes it (`store/lua/event.lua`), so that nothing ends twice. */
+/** As a script makes it (`records/lua/include/event.lua`), so that nothing ends twice. */
 function resolvedId(event: string): ResolvedEvent['id'] {
   return `evt_${createHash('sha1').update(`resolved\t${event}`).digest('hex').slice(0, 20)}`
 }

@@ -1,7 +1,7 @@
-import { formatWindow } from '../allowance/limits'
-import type { NamedMeter } from '../allowance/meter'
-import { isoTime } from '../time'
-import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from './event'
+import { formatWindow } from '../mail/limits'
+import type { NamedMeter } from '../mail/meter'
+import { isoTime } from '../base/time'
+import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from '../records/event'
 
 /** The same for every event of a kind: with the tenant and the case in what is to be typed. */
 export interface Words {

@@ -1,4 +1,4 @@
-import { InputError } from '../errors'
+import { InputError } from '../base/errors'
 import { isOutsidePublicDns, publicSuffixKind } from './registrable'
 import { typedDomain } from './typed-domain'
 

@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url'
 import { Address } from 'address-rfc2821'
-import { InputError } from '../errors'
+import { InputError } from '../base/errors'
 import { toDomain } from './domain'
 import { NON_ASCII } from './idna'
 

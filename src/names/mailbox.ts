@@ -1,4 +1,4 @@
-import { InputError } from '../errors'
+import { InputError } from '../base/errors'
 import { addressText, envelopeDomain, parseEnvelope } from './envelope'
 
 /** Printable US-ASCII without quotes: what every server on the way takes, without SMTPUTF8 (RFC 6531). */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { domainToASCII, domainToUnicode } from 'node:url'
-import { InputError } from '../errors'
+import { InputError } from '../base/errors'
 import { MAX_NAME, toDomain } from './domain'
 import { NON_ASCII, isALabel } from './idna'
 

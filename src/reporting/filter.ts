@@ -1,6 +1,6 @@
-import { InputError } from '../errors'
+import { InputError } from '../base/errors'
 import { toDomain } from '../names/domain'
-import { sourceOf } from '../tenants/network'
+import { sourceOf } from '../base/ip-prefixes'
 import { SOURCE_CLASSES, type Source, type SourceClass } from './rows'
 
 /** What rows can be told apart by. */

@@ -1,5 +1,5 @@
 import { unpackCounts, type Counts } from './counts'
-import { grouped } from '../grouped'
+import { grouped } from '../base/grouped'
 import type { ReportReader } from './reader'
 import { readOwned, type Owned } from './rows'
 import { byRecipients, total } from './sum'

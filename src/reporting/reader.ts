@@ -1,5 +1,5 @@
-import type { SenderClass } from '../relay/judge'
-import { mapInPieces } from '../store/pieces'
+import type { SenderClass } from '../decision/judge'
+import { mapInPieces } from '../store/batches'
 import { scanSortedSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
 import { HOURS_KEPT } from './bounds'

@@ -1,4 +1,4 @@
-import { pieces } from '../store/pieces'
+import { pieces } from '../store/batches'
 import { readScript, type Script } from '../store/script'
 import type { Store } from '../store/store'
 import type { Batch } from './batch'

@@ -1,4 +1,4 @@
-import type { SenderClass } from '../relay/judge'
+import type { SenderClass } from '../decision/judge'
 import { unpackCounts, type Counts } from './counts'
 
 /** Stands for all values that have no row of their own. */

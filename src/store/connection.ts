@@ -6,7 +6,7 @@ import { watchHandshake } from './handshake'
 import { giveAnswersTheirTurn } from './patience'
 import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
-import type { TlsFiles } from '../tls-files'
+import type { TlsFiles } from '../config/tls-files'
 
 /** Where Redis is. One of: a single server, Sentinel (`sentinels`), Cluster (`cluster`). */
 export interface RedisSettings extends TlsFiles {

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors'
+import { messageOf } from '../base/errors'
 
 /** What is wrong with Redis, in words for people that are the same ones for every error of the kind. */
 export interface Trouble {

@@ -1,4 +1,4 @@
-import { InputError } from '../errors'
+import { InputError } from '../base/errors'
 
 /**
  * The names of our keys. All keys of one tenant share the hash tag `{id}`, shared structures a tag that

@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
-/** By name, read at the start: after an upgrade a running process must not mix scripts of two versions. */
-const INCLUDES = includesIn(path.join(__dirname, 'lua'))
-const INCLUDE_LINE = /^-- @include (\w+)$/gm
+const ROOMS = path.join(__dirname, '..')
+const INCLUDE_LINE = /^-- @include ([\w-]+)\/(\w+)$/gm
+
+/** By `ROOM/NAME`. Read together with the scripts: after an upgrade a running process must not mix two versions. */
+const includes = new Map<string, string>()
 
 /** One Lua file: its name is also the name of the command that it becomes. */
 export interface Script {
@@ -12,36 +14,43 @@ export interface Script {
 }
 
 /**
- * Reads `lua/NAME.lua` of a folder.
+ * Reads `lua/NAME.lua` of a folder, and what it includes.
  *
- * @throws where the file is missing: a broken installation.
+ * @throws where a file is missing: a broken installation.
  */
 export function readScript(folder: string, name: string): Script {
-  return { name, source: readFileSync(path.join(folder, 'lua', `${name}.lua`), 'utf8') }
+  const source = readFileSync(path.join(folder, 'lua', `${name}.lua`), 'utf8')
+  const script = { name, source }
+  assemble(script)
+  return script
 }
 
 /**
- * The script with its `-- @include NAME` lines replaced by the shared pieces in `store/lua`.
+ * The script with each `-- @include ROOM/NAME` line replaced by `src/ROOM/lua/include/NAME.lua`, which may include others.
+ * What several of them include stands there once, before the first that needs it.
  *
  * @param replacements other sources for some includes or scripts, by name; a test puts a clock of its own there.
+ * @throws where a file is missing.
  */
 export function assemble(
   script: Script,
   replacements: Readonly<Record<string, string>> = {},
 ): string {
-  return (replacements[script.name] ?? script.source).replace(
-    INCLUDE_LINE,
-    (line, name: string) => {
-      const include = replacements[name] ?? INCLUDES.get(name)
-      if (include === undefined) throw new Error(`${script.name}: there is nothing for "${line}"`)
-      return include
-    },
-  )
+  const done = new Set<string>()
+  const expand = (source: string): string =>
+    source.replace(INCLUDE_LINE, (_line, room: string, name: string) => {
+      if (done.has(name)) return ''
+      done.add(name)
+      return expand(replacements[name] ?? include(room, name))
+    })
+  return expand(replacements[script.name] ?? script.source)
 }
 
-function includesIn(folder: string): ReadonlyMap<string, string> {
-  const files = readdirSync(folder).map((file) => path.parse(file))
-  return new Map(
-    files.map(({ name, base }) => [name, readFileSync(path.join(folder, base), 'utf8')]),
-  )
+function include(room: string, name: string): string {
+  const id = `${room}/${name}`
+  const known = includes.get(id)
+  if (known !== undefined) return known
+  const source = readFileSync(path.join(ROOMS, room, 'lua', 'include', `${name}.lua`), 'utf8')
+  includes.set(id, source)
+  return source
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Cluster, Redis } from 'ioredis'
 import { changedNothing, errorCode } from './failure'
-import { within } from '../deadline'
+import { within } from '../base/deadline'
 import type { Keys } from './keys'
 import { assemble, type Script } from './script'
 
@@ -24,7 +24,7 @@ interface Assembled {
 
 /** A Redis connection together with the names of our keys, and the way to run our scripts on it. */
 export class Store {
-  /** Who changes something over this connection, for the audit trail: see `audit/actor.ts`. Empty: not said. */
+  /** Who changes something over this connection, for the audit trail: see `records/actor.ts`. Empty: not said. */
   actor = ''
   private readonly scripts = new Map<Script, Assembled>()
   /** How long the client waits for an answer, in ms. */

@@ -1,7 +1,7 @@
 import { registrableDomain } from '../names/registrable'
 import { toDomain } from '../names/domain'
 import type { DnsFacts } from './dns-facts'
-import type { Lookup } from './lookup'
+import type { Lookup } from '../dns/lookup'
 import { readSpf } from './spf'
 
 /** Asks DNS about a domain. */

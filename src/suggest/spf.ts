@@ -1,6 +1,6 @@
 import { toDomain } from '../names/domain'
 import type { SpfFacts } from './dns-facts'
-import type { Lookup } from './lookup'
+import type { Lookup } from '../dns/lookup'
 
 /** Terms that ask DNS, over all that is included (RFC 7208 §4.6.4). */
 const MOST_LOOKUPS = 10

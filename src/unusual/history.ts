@@ -1,8 +1,8 @@
-import type { Limits } from '../allowance/limits'
+import type { Limits } from '../mail/limits'
 import type { OwnedRow } from '../reporting/foreign'
 import type { HeaderFrom } from '../reporting/header-from'
 import type { DatedRow, HourReport } from '../reporting/reader'
-import type { Connector } from '../tenants/types'
+import type { Connector } from '../mail/tenant'
 
 /** What a tenant has sent, as far as the rules look back. All times are ms of Redis's clock. */
 export interface History {

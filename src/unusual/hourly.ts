@@ -1,5 +1,5 @@
 import { DAY, HOUR } from '../reporting/calendar'
-import type { SenderClass } from '../relay/judge'
+import type { SenderClass } from '../decision/judge'
 import type { Counts } from '../reporting/counts'
 import type { HourReport } from '../reporting/reader'
 import { BASELINE } from './span'

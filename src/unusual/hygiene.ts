@@ -1,7 +1,7 @@
 import { DAY } from '../reporting/calendar'
 import type { ConnectorUse } from '../reporting/reader'
-import { connectorId } from '../tenants/identities'
-import type { Connector } from '../tenants/types'
+import { connectorId } from '../mail/identities'
+import type { Connector } from '../mail/tenant'
 import { counted, date } from './words'
 
 /** A connector that nobody has used for so long is a door that nobody watches. */

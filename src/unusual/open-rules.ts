@@ -1,7 +1,7 @@
 import { readScript } from '../store/script'
 import { scanSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
-import { randomToken } from '../store/token'
+import { randomToken } from '../records/token'
 import { HOUR } from '../reporting/calendar'
 import type { Finding } from './rules'
 

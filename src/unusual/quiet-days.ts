@@ -1,4 +1,4 @@
-import { isoTime } from '../time'
+import { isoTime } from '../base/time'
 import { DAY } from '../reporting/calendar'
 import { Hourly, UNREGISTERED } from './hourly'
 import type { Rule } from './rule'

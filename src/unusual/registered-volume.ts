@@ -1,4 +1,4 @@
-import { isoTime } from '../time'
+import { isoTime } from '../base/time'
 import { HOUR, startOf } from '../reporting/calendar'
 import { Hourly } from './hourly'
 import type { Rule } from './rule'

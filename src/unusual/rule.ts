@@ -1,4 +1,4 @@
-import type { UnusualSettings } from '../config'
+import type { UnusualSettings } from '../process/config'
 import type { History } from './history'
 
 /** As the key of [unusual] that turns the rule off. */

@@ -1,4 +1,4 @@
-import type { UnusualSettings } from '../config'
+import type { UnusualSettings } from '../process/config'
 import { domains } from './domains'
 import { foreign } from './foreign'
 import { headerFrom } from './header-from'

@@ -1,4 +1,4 @@
-import { formatWindow, type Limit, type Limits } from '../allowance/limits'
+import { formatWindow, type Limit, type Limits } from '../mail/limits'
 import { DAY, startOf } from '../reporting/calendar'
 import { Hourly, UNREGISTERED } from './hourly'
 import type { Rule } from './rule'

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
-import type { Config } from '../config'
-import type { UnattributedEvent } from '../events/event'
-import type { Task } from '../events/watch'
-import { grouped } from '../grouped'
+import type { Config } from '../process/config'
+import type { UnattributedEvent } from '../records/event'
+import type { Task } from '../process/leader'
+import { grouped } from '../base/grouped'
 import { DAY, HOUR } from '../reporting/calendar'
 import { OTHER } from '../reporting/rows'
 import { total } from '../reporting/sum'
 import { readUnattributedMail, type UnattributedRow } from '../reporting/unattributed'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
-import type { ConnectorIndex } from '../tenants/connector-index'
+import type { ConnectorIndex } from '../directory/connector-index'
 
 /** How often it is looked, in ms. */
 const EVERY = 60_000

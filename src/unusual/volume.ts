@@ -1,5 +1,5 @@
-import { isoTime } from '../time'
-import type { SenderClass } from '../relay/judge'
+import { isoTime } from '../base/time'
+import type { SenderClass } from '../decision/judge'
 import type { HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import { sumBy } from '../reporting/sum'

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { contactText } from '../../src/alerts/contact-text'
 import { ContactChannel, MailChannel, type Contact } from '../../src/alerts/mail'
 import { operatorText } from '../../src/alerts/mail-text'
-import type { Alert } from '../../src/events/event'
+import type { Alert } from '../../src/records/event'
 import { anAlert } from '../support/alerts'
 
 const TRIGGER = {

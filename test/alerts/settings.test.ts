@@ -4,7 +4,7 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
 import { alertWarnings } from '../../src/alerts/settings'
-import { parseConfig, type Config } from '../../src/config'
+import { parseConfig, type Config } from '../../src/process/config'
 import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
 
 const directory = scratchDir('config')

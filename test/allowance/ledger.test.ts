@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Ledger, type SettlementResult } from '../../src/allowance/ledger'
-import { parseLimits } from '../../src/allowance/limits'
+import { parseLimits } from '../../src/mail/limits'
 import { ServerClock } from '../../src/store/server-clock'
 import { Store } from '../../src/store/store'
 import { Allowance, DEFAULTS } from '../support/allowance'

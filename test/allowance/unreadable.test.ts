@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { UnreadableEvent } from '../../src/events/event'
+import type { UnreadableEvent } from '../../src/records/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { resolveEnded } from '../../src/events/sweep'
 import { Allowance, DEFAULTS, type ChargeOptions } from '../support/allowance'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseLimits } from '../../src/allowance/limits'
+import { parseLimits } from '../../src/mail/limits'
 import { Allowance, DEFAULTS } from '../support/allowance'
 import { NOON } from '../support/clock'
 import { useRedis } from '../support/registry'

@@ -27,7 +27,7 @@ const TREE: readonly Frame[] = [
   [4, 'node:internal/stream_base_commons', [5]],
   [5, `${SITE}/Haraka/connection.js`, [6, 7]],
   [6, '', [], 'writeUtf8String'],
-  [7, `${SITE}/haraka-plugin-unregistered-domain/dist/plugins/hooks.js`, [8, 10, 11]],
+  [7, `${SITE}/haraka-plugin-unregistered-domain/dist/plugins/session/hooks.js`, [8, 10, 11]],
   [8, `${SITE}/ioredis/built/Redis.js`, [9]],
   [9, 'node:net', []],
   [10, `${SITE}/haraka-results/index.js`, []],

@@ -9,7 +9,7 @@ import {
 } from '../../bench/seed'
 import { openStore } from '../../bench/store'
 import type { Store } from '../../src/store/store'
-import { Registry } from '../../src/tenants/registry'
+import { Registry } from '../../src/registry/registry'
 import { startRedis, type TestRedis } from '../support'
 import { contentsOf } from '../support/contents'
 

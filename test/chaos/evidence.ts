@@ -1,6 +1,6 @@
 import { scanHash } from '../../src/store/scan'
 import type { Meter } from '../../src/allowance/ledger'
-import { formatWindow } from '../../src/allowance/limits'
+import { formatWindow } from '../../src/mail/limits'
 import type { DeliveredMessage } from '../../scripts/services/sink'
 import type { Site } from './site'
 

@@ -17,7 +17,7 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
   ],
   'mail that passes when Redis does not answer': [
     edit(
-      'dist/plugins/charging.js',
+      'dist/plugins/session/charging.js',
       'return passes ? undefined : ',
       'return passes || true ? undefined : ',
     ),
@@ -27,7 +27,7 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
   ],
   'a charge under way that its end forgets': [
     edit(
-      'dist/src/relay/charges.js',
+      'dist/src/allowance/charges.js',
       'if (this.settled)\n            this.giveBack',
       'if (false)\n            this.giveBack',
     ),
@@ -36,10 +36,10 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     edit('dist/src/store/outbox.js', 'this.waiting >= this.bound', 'true'),
   ],
   'an answer lost is a recipient lost': [
-    edit('dist/plugins/charging.js', ": 'unknown')", ": 'none')"),
+    edit('dist/plugins/session/charging.js', ": 'unknown')", ": 'none')"),
   ],
   'registered mail that asks Redis': [
-    edit('dist/plugins/hooks.js', 'directory.peek(attribution.tenant) ?? ', ''),
+    edit('dist/plugins/session/hooks.js', 'directory.peek(attribution.tenant) ?? ', ''),
   ],
   'our clock instead of the server’s': [
     edit(
@@ -56,13 +56,13 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     ),
   ],
   'a subscription that is not renewed': [
-    edit('dist/src/tenants/directory.js', "subscriber.on('ready'", "subscriber.once('ready'"),
+    edit('dist/src/directory/directory.js', "subscriber.on('ready'", "subscriber.once('ready'"),
   ],
   'an off by one at the limit': [
     edit('dist/src/allowance/lua/charge.lua', 'total + 1 > limit.count', 'total > limit.count'),
   ],
   'a worker that stays after a graceful restart': [
-    edit('dist/src/relay/engine.js', 'this.store.unref()', ''),
+    edit('dist/src/process/engine.js', 'this.store.unref()', ''),
   ],
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { osUser } from '../../src/audit/actor'
+import { osUser } from '../../src/records/actor'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf } from './cli'
 

@@ -1,6 +1,6 @@
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import { Ledger, type Charge, type Defaults } from '../../src/allowance/ledger'
-import { parseLimits } from '../../src/allowance/limits'
+import { parseLimits } from '../../src/mail/limits'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import type { TestRedis } from '../support/redis'

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { Stdout, type Device } from '../../src/cli/stdout'
+import { Stdout, type Device } from '../../src/cli/kit/stdout'
 import { main } from '../../src/cli/tenantctl'
 
 /** What a command line left behind. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { csv } from '../../src/cli/csv'
+import { csv } from '../../src/cli/views/csv'
 
 /** The cells of one record, as a spreadsheet splits it that takes all of these for separators, and no notice of quotes. */
 function split(record: string): string[] {

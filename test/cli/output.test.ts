@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { brief, duration, Output } from '../../src/cli/output'
-import { isoTime, shortTime } from '../../src/time'
-import type { Io } from '../../src/cli/io'
+import { brief, duration, Output } from '../../src/cli/kit/output'
+import { isoTime, shortTime } from '../../src/base/time'
+import type { Io } from '../../src/cli/kit/io'
 
 describe('output for a terminal', () => {
   it('aligns columns, wide characters too, without lines or trailing blanks', () => {

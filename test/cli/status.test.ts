@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
 import { charge, chargeForward } from './charging'
-import type { StatusView } from '../../src/cli/status-view'
+import type { StatusView } from '../../src/cli/views/status'
 import { Cli } from './cli'
 
 const ESC = '\u001b'

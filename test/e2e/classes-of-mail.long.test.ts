@@ -7,9 +7,9 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { Ledger, type Meter } from '../../src/allowance/ledger'
-import { parseConfig } from '../../src/config'
-import { defaultsOf } from '../../src/relay/defaults'
-import type { Explanation } from '../../src/relay/explain'
+import { parseConfig } from '../../src/process/config'
+import { defaultsOf } from '../../src/process/defaults'
+import type { Explanation } from '../../src/explain/explain'
 import { tenantctl } from '../cli/cli'
 import {
   scratchDir,

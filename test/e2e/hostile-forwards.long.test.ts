@@ -5,7 +5,7 @@ import { startRelay, waitFor, type TestRelay, type TestTenant } from '../support
 import { TestDns } from '../support/dns'
 import { REPLY } from '../support/replies'
 import { keyZones, sealMessage, signer, signMessage } from '../support/signed'
-import { onTop } from '../forwarded/asking'
+import { onTop } from '../message/proof/asking'
 import { letter } from './table/row'
 
 const NEWS = 'news@bank.example'

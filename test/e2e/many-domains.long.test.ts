@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, it } from 'node:test'
-import { pieces } from '../../src/store/pieces'
+import { pieces } from '../../src/store/batches'
 import { startRelay, waitFor, type SmtpClient, type TestRelay, type TestTenant } from '../support'
 
 const ID = 'contoso'

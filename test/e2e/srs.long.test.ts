@@ -2,7 +2,7 @@
 // the real sender. And who tries to make a relay of that.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { rewriteSender } from '../../src/srs/rewrite'
+import { rewriteSender } from '../../src/outbound/srs/rewrite'
 import {
   newAddress,
   startRelay,

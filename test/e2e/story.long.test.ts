@@ -2,8 +2,8 @@
 // over, stopped, understood and let back, with what an operator types and reads.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { AuditEntry } from '../../src/audit/entry'
-import type { Alert } from '../../src/events/event'
+import type { AuditEntry } from '../../src/records/audit-entry'
+import type { Alert } from '../../src/records/event'
 import { HOUR } from '../../src/reporting/calendar'
 import {
   startRelay,

@@ -14,7 +14,7 @@ import {
 } from '../support'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
-import { confirmEpoch } from '../../src/tenants/epoch'
+import { confirmEpoch } from '../../src/registry/epoch'
 import { REPLY } from '../support/replies'
 
 const UNREGISTERED = 'x@stolen.example'

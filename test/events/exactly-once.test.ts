@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
-import type { Alert } from '../../src/events/event'
+import type { Alert } from '../../src/records/event'
 import { Forwarder, type ForwarderEvents } from '../../src/events/forwarder'
 import { connect } from '../../src/store/connection'
 import { Store } from '../../src/store/store'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Event } from '../../src/events/event'
+import type { Event } from '../../src/records/event'
 import { EventStream } from '../../src/events/stream'
 import { Store } from '../../src/store/store'
 import { NOON, TestClock } from '../support/clock'

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { contactText } from '../../src/alerts/contact-text'
 import { operatorText } from '../../src/alerts/mail-text'
-import type { Alert, Event } from '../../src/events/event'
+import type { Alert, Event } from '../../src/records/event'
 import { describe as describeEvent } from '../../src/events/words'
-import { logAlert } from '../../plugins/alert-line'
-import type { Plugin } from '../../plugins/haraka'
+import { logAlert } from '../../plugins/process/alert-line'
+import type { Plugin } from '../../plugins/kit/haraka'
 import { trip } from '../support/evidence'
 
 /** The alert of such an event, as the stream holds it. */

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { envelopeDomain } from '../../src/names/envelope'
-import { isOwn, standingOf } from '../../src/relay/judge'
+import { isOwn, standingOf } from '../../src/decision/judge'
 import {
   LONGEST_HELO,
   LONGEST_MESSAGE_ID,

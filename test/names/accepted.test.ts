@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { InputError } from '../../src/errors'
+import { InputError } from '../../src/base/errors'
 import { acceptedDomainName } from '../../src/names/accepted'
 
 const PLAIN = { subdomains: false, shared: false }

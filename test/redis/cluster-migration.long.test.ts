@@ -6,8 +6,8 @@ import {
   type TestCluster,
 } from '../../scripts/services/redis-cluster'
 import { waitFor } from '../../scripts/services/wait-for'
-import { applyTenantsFile } from '../../src/tenants/apply'
-import { parseTenantsFile } from '../../src/tenants/tenants-file'
+import { applyTenantsFile } from '../../src/tenants-file/apply'
+import { parseTenantsFile } from '../../src/tenants-file/tenants-file'
 import { ChargeLoad } from '../support/charge-load'
 import { ClusterSite } from '../support/cluster'
 import { assertConsistent } from '../support/registry'

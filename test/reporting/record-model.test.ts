@@ -319,7 +319,7 @@ function packed(rows: ReadonlyMap<string, readonly number[]>): Record<string, st
 }
 
 const RECORD = 'src/reporting/lua/record.lua'
-const TALLIES = 'src/store/lua/tallies.lua'
+const TALLIES = 'src/reporting/lua/include/tallies.lua'
 const ALWAYS_SAME = 1
 /** A fault must show within so many runs. */
 const SOON = 100

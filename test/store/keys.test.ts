@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Keys } from '../../src/store/keys'
-import { assertTenantId } from '../../src/tenants/identities'
+import { assertTenantId } from '../../src/mail/identities'
 
 /** What Redis Cluster hashes of a key: between the first `{` and the next `}`, unless that is empty. */
 function hashTag(key: string): string {

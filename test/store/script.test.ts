@@ -5,18 +5,18 @@ import { after, before, describe, it } from 'node:test'
 import { Keys } from '../../src/store/keys'
 import { assemble, readScript } from '../../src/store/script'
 import { Store } from '../../src/store/store'
-import { randomToken } from '../../src/store/token'
+import { randomToken } from '../../src/records/token'
 import { startRedis, type TestRedis } from '../support/redis'
 
 const SOURCES = path.join(__dirname, '..', '..', 'src')
-const SHARED = path.join('store', 'lua')
+const isIncluded = (file: string): boolean => path.basename(path.dirname(file)) === 'include'
 
 /** Paths below src/ of all Lua files. */
 const luaFiles = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) =>
   name.endsWith('.lua'),
 )
 const scripts = luaFiles
-  .filter((name) => path.dirname(name) !== SHARED)
+  .filter((name) => !isIncluded(name))
   .map((name) => {
     const folder = path.join(SOURCES, path.dirname(path.dirname(name)))
     return { file: name, script: readScript(folder, path.basename(name, '.lua')) }
@@ -50,7 +50,7 @@ describe('our scripts', () => {
   it('read the clock in one place, and no other source of chance', () => {
     for (const file of luaFiles) {
       const source = readFileSync(path.join(SOURCES, file), 'utf8')
-      if (file !== path.join(SHARED, 'clock.lua'))
+      if (file !== path.join('store', 'lua', 'include', 'clock.lua'))
         assert.doesNotMatch(source, /['"]TIME['"]/i, file)
       assert.doesNotMatch(source, /math\.random|os\.|SRANDMEMBER/, file)
     }
@@ -64,21 +64,21 @@ describe('our scripts', () => {
 
 describe('assemble', () => {
   it('puts shared pieces in, or the replacements given', () => {
-    const script = { name: 'x', source: '-- @include clock\nreturn now_ms()\n' }
+    const script = { name: 'x', source: '-- @include store/clock\nreturn now_ms()\n' }
     assert.match(assemble(script), /local function now_us\(\)[^]*return now_ms\(\)\n$/)
     const replaced = assemble(script, { clock: 'local function now_ms() return 5 end' })
     assert.equal(replaced, 'local function now_ms() return 5 end\nreturn now_ms()\n')
   })
 
   it('takes replacements as they are, with dollars too', () => {
-    const script = { name: 'x', source: '-- @include clock\nreturn 1' }
+    const script = { name: 'x', source: '-- @include store/clock\nreturn 1' }
     assert.equal(assemble(script, { clock: "-- $& $1 $'" }), "-- $& $1 $'\nreturn 1")
   })
 
   it('throws for a piece or a script that is not there', () => {
     assert.throws(
-      () => assemble({ name: 'x', source: '-- @include nothing' }),
-      /^Error: x: there is nothing for "-- @include nothing"$/,
+      () => assemble({ name: 'x', source: '-- @include store/nothing' }),
+      /ENOENT.*nothing\.lua/,
     )
     assert.throws(() => readScript(__dirname, 'nothing'), /ENOENT/)
   })
@@ -133,7 +133,7 @@ describe('a store', () => {
 describe('the clock of the scripts', () => {
   it('is the time of Redis, in whole ms and in µs', async () => {
     const store = new Store(redis.client(), new Keys('ud:'))
-    const source = "-- @include clock\nreturn { now_ms(), string.format('%.0f', now_us()) }"
+    const source = "-- @include store/clock\nreturn { now_ms(), string.format('%.0f', now_us()) }"
     const before = Date.now()
     const [ms, us] = (await store.run({ name: 'test_clock', source }, [], [])) as [number, string]
     const after = Date.now() + 1

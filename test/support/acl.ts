@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Redis } from 'ioredis'
 import { scratchDir } from '../../scripts/services/scratch'
-import { packageRoot } from '../../src/package-root'
+import { packageRoot } from '../../src/base/package-root'
 import { startRedis, type StartRedisOptions, type TestRedis } from './redis'
 
 /** One of the files in docs/acl. */

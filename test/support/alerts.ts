@@ -1,4 +1,4 @@
-import type { Alert } from '../../src/events/event'
+import type { Alert } from '../../src/records/event'
 import type { Store } from '../../src/store/store'
 import { waitFor } from '../../scripts/services/wait-for'
 

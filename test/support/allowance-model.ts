@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import type { Charge, Meter, SettlementResult } from '../../src/allowance/ledger'
-import { parseLimits, type Limit, type Limits } from '../../src/allowance/limits'
-import type { Scope } from '../../src/restriction/restriction'
-import type { Mode } from '../../src/mode'
+import { parseLimits, type Limit, type Limits } from '../../src/mail/limits'
+import type { Scope } from '../../src/allowance/restriction'
+import type { Mode } from '../../src/mail/mode'
 import type { TestClock } from './clock'
 
 /** Small ones, so that they are reached; over windows of whole buckets (1m, 10m) and of others (7s). */

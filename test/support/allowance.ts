@@ -1,17 +1,17 @@
 import type { Redis } from 'ioredis'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import { Ledger, type Charge, type Defaults } from '../../src/allowance/ledger'
-import { parseLimits } from '../../src/allowance/limits'
+import { parseLimits } from '../../src/mail/limits'
 import type { Usage, WindowUsage } from '../../src/allowance/usage'
 import {
   Restrictions,
   type ProbationTerms,
   type Restriction,
-} from '../../src/restriction/restriction'
-import type { Event } from '../../src/events/event'
+} from '../../src/allowance/restriction'
+import type { Event } from '../../src/records/event'
 import type { Store } from '../../src/store/store'
-import type { Registry } from '../../src/tenants/registry'
-import type { TenantSettings } from '../../src/tenants/tenant-registry'
+import type { Registry } from '../../src/registry/registry'
+import type { TenantSettings } from '../../src/registry/tenant-registry'
 import { NOON, TestClock } from './clock'
 import { newSite } from './registry'
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { packageRoot } from '../../src/package-root'
+import { packageRoot } from '../../src/base/package-root'
 
 /**
  * The blocks of code under a heading of a page, in order, for tests that run what the page tells people to type.

@@ -1,15 +1,15 @@
-import { readEntry, type Entry } from '../../src/events/entry'
-import type { Event } from '../../src/events/event'
+import { readEntry, type Entry } from '../../src/records/event-entry'
+import type { Event } from '../../src/records/event'
 import type { Script } from '../../src/store/script'
 import type { Client, Store } from '../../src/store/store'
-import { randomToken } from '../../src/store/token'
+import { randomToken } from '../../src/records/token'
 
 /** Raises one event as the scripts of the plugin do. */
 const RAISE: Script = {
   name: 'raise',
   source: `
--- @include clock
--- @include event
+-- @include store/clock
+-- @include records/event
 return raise_event(KEYS[1], ARGV[1], ARGV[2], cjson.decode(ARGV[3]))
 `,
 }

@@ -1,7 +1,7 @@
 import { freezeEvidence, type Freezing } from '../../src/cases/freeze'
 import { Ledger } from '../../src/allowance/ledger'
-import { parseLimits } from '../../src/allowance/limits'
-import type { RestrictedEvent } from '../../src/events/event'
+import { parseLimits } from '../../src/mail/limits'
+import type { RestrictedEvent } from '../../src/records/event'
 import type { Store } from '../../src/store/store'
 
 const HOUR = 3_600_000

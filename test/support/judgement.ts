@@ -1,9 +1,9 @@
-import { parseConfig, type Config, type RawIni } from '../../src/config'
-import type { Attributed, Attribution } from '../../src/relay/attribution'
-import type { Scope } from '../../src/restriction/restriction'
-import type { Snapshot } from '../../src/tenants/snapshot'
-import type { Mode } from '../../src/mode'
-import { parseFlags, type DomainFlags } from '../../src/tenants/packing'
+import { parseConfig, type Config, type RawIni } from '../../src/process/config'
+import type { Attributed, Attribution } from '../../src/decision/attribution'
+import type { Scope } from '../../src/allowance/restriction'
+import type { Snapshot } from '../../src/directory/snapshot'
+import type { Mode } from '../../src/mail/mode'
+import { parseFlags, type DomainFlags } from '../../src/registry/packing'
 
 /** The shipped configuration with these keys changed. */
 export function configWith(raw: RawIni = {}): Config {

@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import type { Charge, Defaults, Meter, SettlementResult } from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
-import type { Event, MeterFacts } from '../../src/events/event'
-import type { Mode } from '../../src/mode'
+import type { Event, MeterFacts } from '../../src/records/event'
+import type { Mode } from '../../src/mail/mode'
 import { DEFAULTS, type Allowance } from './allowance'
 import { plantInScripts } from './faults'
 import {
@@ -248,7 +248,7 @@ export function ledgerFollowsModel(
 /** So few holds at once that schedules come to that bound. */
 export const FEW_HOLDS = plantInScripts([
   {
-    file: 'src/store/lua/holds.lua',
+    file: 'src/allowance/lua/include/holds.lua',
     find: 'MOST_HOLDS = 200',
     replace: `MOST_HOLDS = ${MODEL_HOLDS}`,
   },

@@ -3,8 +3,16 @@ import path from 'node:path'
 import { assemble } from '../../src/store/script'
 
 const SOURCES = path.join(__dirname, '../../src')
-/** Shared pieces, which are no scripts of their own. */
-const PIECES = path.join('store', 'lua')
+/** What scripts include: no scripts of their own. */
+const isIncluded = (file: string): boolean => path.basename(path.dirname(file)) === 'include'
+
+/** Scripts that the cluster test of another folder runs, by name. */
+const RUN_WITH: Readonly<Record<string, string>> = {
+  watch: 'events',
+  go_on: 'events',
+  server_time: 'events',
+  read_tenant: 'backup',
+}
 
 /** Whether a test beside the others of this folder of `src` runs its scripts on a Redis Cluster: see `assertAllRan`. */
 export function hasClusterTest(folder: string): boolean {
@@ -19,8 +27,8 @@ export function allScripts(): Map<string, string> {
 /** Those that lie in a folder for which `fits`, as {@link allScripts}. */
 export function scriptsIn(fits: (folder: string) => boolean): Map<string, string> {
   const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.lua') && path.dirname(file) !== PIECES)
-    .filter((file) => fits(file.split(path.sep)[0]!))
+    .filter((file) => file.endsWith('.lua') && !isIncluded(file))
+    .filter((file) => fits(RUN_WITH[path.basename(file, '.lua')] ?? file.split(path.sep)[0]!))
     .sort()
   return new Map(
     files.map((file) => {

@@ -3,8 +3,8 @@ import { after, before } from 'node:test'
 import type { Redis } from 'ioredis'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
-import { findInconsistencies } from '../../src/tenants/consistency'
-import { Registry } from '../../src/tenants/registry'
+import { findInconsistencies } from '../../src/registry/consistency/consistency'
+import { Registry } from '../../src/registry/registry'
 import { startRedis, type TestRedis } from './redis'
 
 let redis: TestRedis

@@ -7,14 +7,14 @@ import {
 import { startRedis, type TestRedis } from '../../scripts/services/redis'
 import type { Mail, Sent, SessionOptions, SmtpClient } from '../../scripts/services/smtp'
 import { Ledger, type Meter } from '../../src/allowance/ledger'
-import { parseLimits } from '../../src/allowance/limits'
+import { parseLimits } from '../../src/mail/limits'
 import type { Usage, WindowUsage } from '../../src/allowance/usage'
-import { Restrictions, type Restriction } from '../../src/restriction/restriction'
+import { Restrictions, type Restriction } from '../../src/allowance/restriction'
 import { Keys } from '../../src/store/keys'
 import { Store, type Client } from '../../src/store/store'
-import type { RawIdentities } from '../../src/tenants/identities'
-import { Registry } from '../../src/tenants/registry'
-import type { Mode } from '../../src/mode'
+import type { RawIdentities } from '../../src/mail/identities'
+import { Registry } from '../../src/registry/registry'
+import type { Mode } from '../../src/mail/mode'
 
 /** Options of startRelay(); those of startHaraka() hold for every host. */
 export interface StartRelayOptions extends Omit<StartHarakaOptions, 'redis'> {

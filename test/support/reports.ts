@@ -18,7 +18,7 @@ import {
   type SourceClass,
 } from '../../src/reporting/rows'
 import { ReportReader } from '../../src/reporting/reader'
-import type { SenderClass } from '../../src/relay/judge'
+import type { SenderClass } from '../../src/decision/judge'
 import type { Store } from '../../src/store/store'
 
 /** Some mail, with what a test does not care for filled in. */

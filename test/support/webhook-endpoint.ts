@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
-import type { Alert } from '../../src/events/event'
+import type { Alert } from '../../src/records/event'
 
 /** For the tests' endpoints only. */
 export const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 'endpoint').toString('base64')}`

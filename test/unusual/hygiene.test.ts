@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { DAY } from '../../src/reporting/calendar'
 import type { ConnectorUse } from '../../src/reporting/reader'
-import type { Connector } from '../../src/tenants/types'
+import type { Connector } from '../../src/mail/tenant'
 import { findUntidy } from '../../src/unusual/hygiene'
 import { NOW } from './scenario'
 

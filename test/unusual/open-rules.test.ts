@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Event, ResolvedEvent, UnusualEvent } from '../../src/events/event'
+import type { Event, ResolvedEvent, UnusualEvent } from '../../src/records/event'
 import { HOUR } from '../../src/reporting/calendar'
 import type { Store } from '../../src/store/store'
 import { OpenRules } from '../../src/unusual/open-rules'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { loadConfig } from '../../src/config-file'
+import { loadConfig } from '../../src/process/config-file'
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import type { RuleName } from '../../src/unusual/rule'
 import { findUnusual, RULES } from '../../src/unusual/rules'

@@ -1,7 +1,7 @@
-import { parseLimits } from '../../src/allowance/limits'
+import { parseLimits } from '../../src/mail/limits'
 import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
 import { addCounts, NOTHING, packCounts, type Counts } from '../../src/reporting/counts'
-import { grouped } from '../../src/grouped'
+import { grouped } from '../../src/base/grouped'
 import type { DatedRow, HourReport } from '../../src/reporting/reader'
 import {
   headerFromField,
@@ -14,12 +14,12 @@ import {
   type Source,
 } from '../../src/reporting/rows'
 import { byRecipients } from '../../src/reporting/sum'
-import type { SenderClass } from '../../src/relay/judge'
+import type { SenderClass } from '../../src/decision/judge'
 import type { Store } from '../../src/store/store'
-import { connectorId } from '../../src/tenants/identities'
-import { packConnector } from '../../src/tenants/packing'
-import type { Registry } from '../../src/tenants/registry'
-import type { Connector } from '../../src/tenants/types'
+import { connectorId } from '../../src/mail/identities'
+import { packConnector } from '../../src/registry/packing'
+import type { Registry } from '../../src/registry/registry'
+import type { Connector } from '../../src/mail/tenant'
 import type { History } from '../../src/unusual/history'
 import { lastDay } from '../../src/unusual/span'
 import { NOON } from '../support/clock'

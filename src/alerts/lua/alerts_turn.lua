@@ -8,7 +8,7 @@
 -- then for each settled one: its id, tries as taken, and the step that it waits for, or 0 where it is done
 -- Reply: { ms, how many were gone from the stream before they were delivered, { { id, tries, { field, value … } } … } }
 --
--- @include clock
+-- @include store/clock
 local group, room, lease, steps = ARGV[1], tonumber(ARGV[2]), ARGV[4], tonumber(ARGV[5])
 
 local function is_there()

@@ -31,18 +31,18 @@
 -- OFF         nothing done: the tenant's mode is off
 -- GONE        nothing done: there is no such tenant
 --
--- @include clock
--- @include change
--- @include ring
--- @include limits
--- @include mode
--- @include event
--- @include edges
--- @include unreadable
--- @include case
--- @include probation
--- @include counting
--- @include holds
+-- @include store/clock
+-- @include records/change
+-- @include allowance/ring
+-- @include allowance/limits
+-- @include allowance/mode
+-- @include records/event
+-- @include allowance/edges
+-- @include allowance/unreadable
+-- @include records/case
+-- @include allowance/probation
+-- @include allowance/counting
+-- @include allowance/holds
 local now = now_ms()
 local dry = ARGV[2] == 'dry'
 local ordinal, last = string.match(ARGV[1], '^(%d+)-?(%d*)$')

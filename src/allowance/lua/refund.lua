@@ -5,8 +5,8 @@
 -- ARGV[1 …] ordinals of the recipients
 -- Reply: number of recipients given back
 --
--- @include ring
--- @include give_back
+-- @include allowance/ring
+-- @include allowance/give_back
 local RECEIPT_TTL = 3600000
 local TRIPPED_FIELD = 'tripped'
 -- Where all that is in it is settled, it need only outlive a charge that is still on its way, whose not-after is a minute

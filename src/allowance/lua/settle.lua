@@ -21,19 +21,19 @@
 -- TRIPPED     the tenant has been restricted in this call; nothing is counted, but what has been taken
 -- RESTRICTED, ZERO, DEFER, REGISTERED, EXPIRED, OFF, GONE: as there; the holds go on, a refund ends them
 --
--- @include clock
--- @include change
--- @include ring
--- @include limits
--- @include mode
--- @include event
--- @include edges
--- @include unreadable
--- @include case
--- @include probation
--- @include counting
--- @include holds
--- @include give_back
+-- @include store/clock
+-- @include records/change
+-- @include allowance/ring
+-- @include allowance/limits
+-- @include allowance/mode
+-- @include records/event
+-- @include allowance/edges
+-- @include allowance/unreadable
+-- @include records/case
+-- @include allowance/probation
+-- @include allowance/counting
+-- @include allowance/holds
+-- @include allowance/give_back
 -- One signature proves so many recipients in the longest window of the allowance for forwards, and no more: it tells who
 -- wrote a message, and not that nobody sends it to the whole world.
 local MOST_PROVEN = 5

@@ -7,12 +7,12 @@
 --          has an allowance for forwards, { meter, window in ms, limit, 1 if it defers, used, newest bucket, then bucket and count of every bucket that
 --          holds something } … }; false: no such tenant
 --
--- @include clock
--- @include ring
--- @include limits
--- @include mode
--- @include probation
--- @include holds
+-- @include store/clock
+-- @include allowance/ring
+-- @include allowance/limits
+-- @include allowance/mode
+-- @include allowance/probation
+-- @include allowance/holds
 local now = now_ms()
 local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'nullLimits', 'probation', 'forwardedLimits', 'mode')
 if not tenant[1] then return false end

@@ -5,9 +5,9 @@
 -- ARGV[1] random part of a token   then for each: ARGV[n] domain, ARGV[n + 1] packed value
 -- Reply: none
 --
--- @include clock
--- @include change
--- @include domain_news
+-- @include store/clock
+-- @include records/change
+-- @include registry/domain_news
 local news = {}
 for at = 2, #ARGV, 2 do
   redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])

@@ -6,8 +6,8 @@
 -- and field and value of each of the usage
 -- Reply: none
 --
--- @include clock
--- @include change
+-- @include store/clock
+-- @include records/change
 local first_usage = 3 + 2 * ARGV[2]
 if #ARGV >= first_usage and redis.call('EXISTS', KEYS[3]) == 0 then
   for at = first_usage, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[at], ARGV[at + 1]) end

@@ -5,8 +5,8 @@
 -- ARGV[1] random part of the tokens   then for each: ARGV[n] field, ARGV[n + 1] value; no tokens
 -- Reply: none
 --
--- @include clock
--- @include change
+-- @include store/clock
+-- @include records/change
 local kept = { domains = true, state = true, events = true, cases = true }
 local there = redis.call('HEXISTS', KEYS[1], 'createdAt') == 1
 -- No case is to have the number of an earlier one.

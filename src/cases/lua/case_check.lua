@@ -4,8 +4,8 @@
 -- ARGV[1] actor   ARGV[2] name of the case   ARGV[3] step   ARGV[4] by   ARGV[5] text
 -- Reply: checked; unchanged; closed; gone: there is no such case
 --
--- @include clock
--- @include audit
+-- @include store/clock
+-- @include records/audit
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 if redis.call('HEXISTS', KEYS[1], 'closed') == 1 then return 'closed' end
 local field = 'tick:' .. ARGV[3]

@@ -5,8 +5,8 @@
 -- ARGV[6] how long the evidence is
 -- Reply: closed; unchanged: it was; restricted; gone: there is no such case
 --
--- @include clock
--- @include audit
+-- @include store/clock
+-- @include records/audit
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 if redis.call('HEXISTS', KEYS[1], 'closed') == 1 then return 'unchanged' end
 if redis.call('HGET', KEYS[3], 'case') == ARGV[2] then return 'restricted' end

@@ -4,8 +4,8 @@
 -- ARGV[1] actor   ARGV[2] name of the case   ARGV[3] by   ARGV[4] text   ARGV[5] most notes
 -- Reply: noted; full; gone: there is no such case
 --
--- @include clock
--- @include audit
+-- @include store/clock
+-- @include records/audit
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
 local number = tonumber(redis.call('HGET', KEYS[1], 'notes') or '0') + 1
 if number > tonumber(ARGV[5]) then return 'full' end

@@ -5,8 +5,8 @@
 -- ARGV[n + 1] value
 -- Reply: 1; 0: it was there, or may not be
 --
--- @include clock
--- @include audit
+-- @include store/clock
+-- @include records/audit
 if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('HEXISTS', KEYS[2], 'createdAt') == 0 then return 0 end
 for at = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 if ARGV[1] ~= '' then audit(KEYS[3], '\t\tautomatic', ARGV[2], 'restriction tripped', '', ARGV[1]) end

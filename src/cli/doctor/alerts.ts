@@ -2,9 +2,9 @@ import { readBacklogs } from '../../alerts/backlog'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
 import type { Store } from '../../store/store'
-import { Registry } from '../../tenants/registry'
-import { shortTime } from '../../time'
-import { count } from '../output'
+import { Registry } from '../../registry/registry'
+import { shortTime } from '../../base/time'
+import { count } from '../kit/output'
 import { ok, warn, type Line } from './line'
 
 /** What has been tried once at least, and waits, in ms. */

@@ -1,6 +1,6 @@
-import { blockInWords } from '../../relay/explain-words'
-import { connectorId } from '../../tenants/identities'
-import type { Connector } from '../../tenants/types'
+import { blockInWords } from '../../explain/words'
+import { connectorId } from '../../mail/identities'
+import type { Connector } from '../../mail/tenant'
 import { warn, type Line } from './line'
 
 /** Connectors whose mail is refused until a person lifts that: nothing else would remind of them. */

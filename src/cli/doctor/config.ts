@@ -1,7 +1,7 @@
 import path from 'node:path'
-import { CONFIG_FILE } from '../../config'
-import { atLine, readConfigFile, type ConfigFile } from '../../config-file'
-import { InputError } from '../../errors'
+import { CONFIG_FILE } from '../../process/config'
+import { atLine, readConfigFile, type ConfigFile } from '../../process/config-file'
+import { InputError } from '../../base/errors'
 import { fail, warn, type Line } from './line'
 
 /**

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Store } from '../../store/store'
-import { findInconsistencies, repair, type Inconsistency } from '../../tenants/consistency'
+import {
+  findInconsistencies,
+  repair,
+  type Inconsistency,
+} from '../../registry/consistency/consistency'
 import { fail, ok, type Line } from './line'
 
 /** What others are just writing fits together by then, in ms. */

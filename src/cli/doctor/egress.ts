@@ -1,5 +1,5 @@
-import type { Config } from '../../config'
-import { bindFailure } from '../../host-address'
+import type { Config } from '../../process/config'
+import { bindFailure } from '../../base/host-address'
 import { fail, ok, type Line } from './line'
 
 /** Whether unregistered mail can leave from the address that is set for it. */

@@ -1,6 +1,6 @@
-import type { Config } from '../../config'
-import { pluginNames } from '../../haraka-checks'
-import { iniBoolean, type HarakaFiles } from '../../haraka-files'
+import type { Config } from '../../process/config'
+import { pluginNames } from '../../config/haraka-checks'
+import { iniBoolean, type HarakaFiles } from '../../config/haraka-files'
 import { fail, ok, warn, type Line } from './line'
 
 const OURS = 'unregistered-domain'

@@ -1,7 +1,7 @@
-import { messageOf, UserError } from '../../errors'
+import { messageOf, UserError } from '../../base/errors'
 import type { Store } from '../../store/store'
-import { lookAtRegistry, SchemaError } from '../../tenants/epoch'
-import { assertWhole } from '../registry-guard'
+import { lookAtRegistry, SchemaError } from '../../registry/epoch'
+import { assertWhole } from '../kit/registry-guard'
 import { fail, ok, warn, type Line } from './line'
 
 /** Whether Redis holds what was registered, in a form that we know. */

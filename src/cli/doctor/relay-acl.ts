@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
-import { pluginNames } from '../../haraka-checks'
-import { iniBoolean, type HarakaFiles } from '../../haraka-files'
-import type { Connector } from '../../tenants/types'
+import { pluginNames } from '../../config/haraka-checks'
+import { iniBoolean, type HarakaFiles } from '../../config/haraka-files'
+import type { Connector } from '../../mail/tenant'
 import { ok, warn, type Line } from './line'
 import { Range } from './range'
 

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { openToOthers } from '../own-directory'
+import { openToOthers } from '../kit/own-directory'
 import { ok, warn, type Line } from './line'
 
 /** Any right of everybody, and the right of the group to write. */

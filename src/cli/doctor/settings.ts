@@ -1,6 +1,10 @@
-import type { Config } from '../../config'
-import { constrainSenderWarnings, denyCharsWarnings, type HarakaWarning } from '../../haraka-checks'
-import type { HarakaFiles } from '../../haraka-files'
+import type { Config } from '../../process/config'
+import {
+  constrainSenderWarnings,
+  denyCharsWarnings,
+  type HarakaWarning,
+} from '../../config/haraka-checks'
+import type { HarakaFiles } from '../../config/haraka-files'
 import { ok, warn, type Line } from './line'
 
 /** What Haraka's own settings do to our replies and to what reaches us: the same that the plugin warns of. */

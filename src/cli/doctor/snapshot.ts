@@ -1,9 +1,9 @@
-import { openRecords } from '../../backup/file'
-import { InputError } from '../../errors'
-import { shortTime } from '../../time'
+import { openRecords } from '../../registry-file/file'
+import { InputError } from '../../base/errors'
+import { shortTime } from '../../base/time'
 import { ok, warn, type Line } from './line'
 
-/** Haraka writes it once an hour at least (`warm-start/snapshot-writer.ts`), in ms. */
+/** Haraka writes it once an hour at least (`directory/snapshot-writer.ts`), in ms. */
 const STALE = 3 * 3_600_000
 
 /**

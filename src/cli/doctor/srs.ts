@@ -1,7 +1,7 @@
-import type { SrsKeys } from '../../srs/rewrite'
+import type { SrsKeys } from '../../outbound/srs/rewrite'
 import type { Store } from '../../store/store'
-import type { Lookup } from '../../suggest/lookup'
-import { ownerOf } from '../../tenants/owners'
+import type { Lookup } from '../../dns/lookup'
+import { ownerOf } from '../../registry/owners'
 import { fail, ok, warn, type Line } from './line'
 
 /** Whether bounces to rewritten senders find a server. Whether it is this one, only a test message shows. */

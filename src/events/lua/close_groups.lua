@@ -4,7 +4,7 @@
 -- ARGV[1] how many at most
 -- Reply: { how many were closed, the JSON of each entry … }
 --
--- @include clock
+-- @include store/clock
 local MOST_ENTRIES = 10000
 
 local due = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now_ms(), 'LIMIT', 0, ARGV[1])

@@ -11,7 +11,7 @@
 -- groups holds, under `g` and the group, `alert when-over`; under an alert, its count, and kind, tenant and JSON of its
 -- last event.
 --
--- @include clock
+-- @include store/clock
 local GROUP_MS = 900000
 local MOST_ENTRIES = 10000
 -- For as long as an event may wait in its tenant's hash though it has been put here, and no more than so many.

@@ -7,13 +7,13 @@
 -- ARGV[5] override (a mode that wins over all, or empty)   ARGV[6] mode of a tenant that has none of its own
 -- Reply: how many have ended; -1: there is no such tenant
 --
--- @include clock
--- @include ring
--- @include limits
--- @include mode
--- @include event
--- @include edges
--- @include probation
+-- @include store/clock
+-- @include allowance/ring
+-- @include allowance/limits
+-- @include allowance/mode
+-- @include records/event
+-- @include allowance/edges
+-- @include allowance/probation
 local now = now_ms()
 local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation', 'forwardedLimits', 'nullLimits', 'mode')
 if not tenant[1] then return -1 end

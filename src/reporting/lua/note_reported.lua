@@ -4,7 +4,7 @@
 -- ARGV[1] how long reports are kept, in ms   ARGV[2 …] server time in ms and tenant, one after the other
 -- Reply: OK
 --
--- @include clock
+-- @include store/clock
 redis.call('ZADD', KEYS[1], 'GT', unpack(ARGV, 2))
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now_ms() - ARGV[1]))
 return redis.status_reply('OK')

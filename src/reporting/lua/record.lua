@@ -24,8 +24,8 @@
 -- HOUR    nothing done: these are not the keys of that hour; the time says which are
 -- GONE    nothing done: there is no such tenant
 --
--- @include clock
--- @include tallies
+-- @include store/clock
+-- @include reporting/tallies
 local HOUR = 3600000
 local OTHER = '(other)'
 

@@ -12,8 +12,8 @@
 -- TAKEN   added, now or before
 -- HOUR    nothing done: these are not the keys of that day; the time says which are
 --
--- @include clock
--- @include tallies
+-- @include store/clock
+-- @include reporting/tallies
 local DAY = 86400000
 local OTHERS = '(other)\t(other)\t(other)'
 

@@ -6,8 +6,8 @@
 -- ARGV[3] JSON: what holds now, a list of { rule, words, facts }
 -- Reply: { events that were raised, rules that hold }; nil: there is no such tenant
 --
--- @include clock
--- @include event
+-- @include store/clock
+-- @include records/event
 local open = {}
 local fields = redis.call('HGETALL', KEYS[2])
 if redis.call('EXISTS', KEYS[1]) == 0 then

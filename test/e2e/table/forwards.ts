@@ -8,7 +8,7 @@ import {
   type SealOptions,
   type SignOptions,
 } from '../../support/signed'
-import { onTop } from '../../forwarded/asking'
+import { onTop } from '../../message/proof/asking'
 import {
   FORWARDS,
   letter,

@@ -1,8 +1,8 @@
 import type { Meter } from '../../../src/allowance/ledger'
-import type { SenderClass } from '../../../src/relay/judge'
-import type { Explanation } from '../../../src/relay/explain'
-import type { Scope } from '../../../src/restriction/restriction'
-import { mail } from '../../forwarded/asking'
+import type { SenderClass } from '../../../src/decision/judge'
+import type { Explanation } from '../../../src/explain/explain'
+import type { Scope } from '../../../src/allowance/restriction'
+import { mail } from '../../message/proof/asking'
 import type { TenantOptions } from '../../support'
 
 /** A tenant that none of the others is. */

@@ -1,0 +1,77 @@
+// The rooms of the house and the arrows between them: a file imports from its own room and from rooms below it.
+// docs/architecture.md says what each room is for. Types count: a circle of types is a circle of thoughts.
+
+/** From top to bottom; rooms in one row do not know each other. */
+const FLOORS = [
+  ['plugins/unregistered-domain.ts'],
+  ['plugins/session', 'plugins/outbound', 'plugins/process'],
+  ['plugins/kit'],
+  ['src/cli'],
+  ['src/operations'],
+  ['src/process'],
+  ['src/explain'],
+  ['src/alerts', 'src/suggest', 'src/unusual', 'src/cases', 'src/backup'],
+  ['src/reporting', 'src/events', 'src/audit'],
+  ['src/tenants-file'],
+  ['src/outbound'],
+  ['src/decision'],
+  ['src/directory'],
+  ['src/registry-file'],
+  ['src/registry'],
+  ['src/allowance'],
+  ['src/message'],
+  ['src/records'],
+  ['src/store'],
+  ['src/dns'],
+  ['src/mail'],
+  ['src/config'],
+  ['src/names'],
+  ['src/base'],
+]
+
+const inside = (room) => `^${room.replace(/[.]/g, '\\$&')}${room.endsWith('.ts') ? '$' : '/'}`
+
+const arrows = FLOORS.flatMap((floor, index) =>
+  floor.map((room) => {
+    const above = FLOORS.slice(0, index).flat()
+    const beside = floor.filter((other) => other !== room)
+    return {
+      name: `${room}-knows-only-what-is-below`,
+      severity: 'error',
+      from: { path: inside(room) },
+      to: { path: [...above, ...beside].map(inside) },
+    }
+  }),
+).filter(({ to }) => to.path.length > 0)
+
+module.exports = {
+  forbidden: [
+    ...arrows,
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'decision-is-pure',
+      comment:
+        'What is decided follows from what is given: no Redis, no Haraka, no clock, no files.',
+      severity: 'error',
+      from: { path: '^src/decision/' },
+      to: { path: '^(src/store/|node:|node_modules/)', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'a-room-for-every-file',
+      severity: 'error',
+      from: { path: '^(src|plugins)/', pathNot: FLOORS.flat().map(inside) },
+      to: {},
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.d.ts', '.js'] },
+  },
+}

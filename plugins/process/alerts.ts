@@ -1,0 +1,108 @@
+import { hostname } from 'node:os'
+import constants from 'haraka-constants'
+import type { Channel } from '../../src/alerts/channel'
+import { Dispatcher, type DispatcherEvents } from '../../src/alerts/dispatcher'
+import { ContactChannel, MailChannel, type Contact, type SendMail } from '../../src/alerts/mail'
+import { SCHEDULE } from '../../src/alerts/schedule'
+import { webhookPlace, type AlertSettings } from '../../src/alerts/settings'
+import { WebhookChannel } from '../../src/alerts/webhook'
+import { within } from '../../src/base/deadline'
+import { messageOf } from '../../src/base/errors'
+import type { Engine } from '../../src/process/engine'
+import { isNotConnected, redisFailure } from '../../src/store/failure'
+import type { Outbound, Plugin } from '../kit/haraka'
+import { lineOf, Quiet } from '../kit/quiet'
+
+/** Hooks of other plugins run before a message is queued; Haraka gives each of them 30 s. */
+const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
+
+/** Delivers alerts, in the appointed process of each Haraka. */
+export class Alerts {
+  private dispatchers: readonly Dispatcher[] = []
+  private readonly quiet: Quiet
+
+  /** @param settings those of now. */
+  constructor(
+    private readonly plugin: Plugin,
+    private readonly settings: () => AlertSettings,
+  ) {
+    this.quiet = new Quiet((message, repeats) => plugin.logwarn(lineOf(message, repeats)))
+  }
+
+  /** Delivers from now on. */
+  begin(engine: Engine): void {
+    const { store } = engine
+    const way = { settings: this.settings, host: this.hostName(), send: mailer(this.plugin) }
+    const contactOf = async (tenant: string): Promise<Contact | undefined> => {
+      const key = store.keys.tenant(tenant)
+      const [name, address] = await store.client.hmget(key, 'name', 'contact')
+      return address ? { name: name ?? tenant, address } : undefined
+    }
+    const channels: Channel[] = [
+      new WebhookChannel(this.settings),
+      new MailChannel(way),
+      new ContactChannel(way, contactOf),
+    ]
+    const events = this.events()
+    const isUsable = (): boolean => engine.registryState === 'usable'
+    this.dispatchers = channels.map((channel) => new Dispatcher(store, channel, events, isUsable))
+    for (const dispatcher of this.dispatchers) dispatcher.start()
+  }
+
+  /** Leaves what has not been begun to the other processes. */
+  stop(): void {
+    for (const dispatcher of this.dispatchers) dispatcher.stop()
+  }
+
+  private events(): DispatcherEvents {
+    const { plugin, quiet } = this
+    return {
+      onDelivered: (channel, { id, kind, tenant }, tries) =>
+        plugin.loginfo('alert delivered', { channel, id, kind, tenant, tries }),
+      onFailed: (channel, _alert, reason) => {
+        const place = this.placeOf(channel)
+        const message = `an alert by ${place} was not delivered, and is tried again for 24 h: ${reason}`
+        quiet.say(message, message)
+      },
+      onGivenUp: (channel, { id, kind, tenant }, tries, reason) =>
+        plugin.logerror('alert given up', { channel, id, kind, tenant, tries, reason }),
+      onDropped: (channel, alerts, reason) =>
+        plugin.logwarn('alerts not delivered', { channel, alerts, reason }),
+      onError: (channel, error) => {
+        // That there is no connection, it tells by itself.
+        if (isNotConnected(error)) return
+        const message = `alerts by ${channel} wait: ${redisFailure(error)}`
+        quiet.say(message, message)
+      },
+    }
+  }
+
+  private placeOf(channel: string): string {
+    const { webhook } = this.settings()
+    return channel === 'webhook' && webhook !== '' ? `webhook to ${webhookPlace(webhook)}` : channel
+  }
+
+  private hostName(): string {
+    const name = this.plugin.config.get('me', 'value')
+    return typeof name === 'string' && name !== '' ? name : hostname()
+  }
+}
+
+/**
+ * By Haraka's own outbound queue: such a message passes none of our hooks, so it is neither counted nor refused (Haraka
+ * `outbound/index.js`, `send_email`).
+ */
+function mailer(plugin: Plugin): SendMail {
+  return (to, message) => {
+    const queued = new Promise<void>((resolve, reject) => {
+      const outbound = plugin.haraka_require('outbound') as Outbound
+      const done = (code?: number, text?: unknown): void => {
+        if (code === constants.ok) resolve()
+        else reject(new Error(`Haraka did not queue it: ${messageOf(text)}`))
+      }
+      // It writes into the array.
+      outbound.send_email('<>', [...to], message, done, { origin: plugin })
+    })
+    return within(LONGEST_QUEUEING, queued)
+  }
+}

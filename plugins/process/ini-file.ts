@@ -1,0 +1,109 @@
+import { alertWarnings } from '../../src/alerts/settings'
+import { CONFIG_FILE, parseConfig, type Config, type ParsedConfig } from '../../src/process/config'
+import { atLine, readConfigFile, type ConfigFile } from '../../src/process/config-file'
+import { messageOf } from '../../src/base/errors'
+import type { RawIni, Settings } from '../../src/config/settings-reader'
+import type { Plugin } from '../kit/haraka'
+
+const READABLE = 'the user that Haraka runs as must be able to read it'
+const NOT_ASKED = 'relaying sessions get 451 until that is corrected and Haraka restarted'
+const STAYS = 'the previous configuration stays in effect'
+
+/** The ini file of one process: read at its start, and again whenever it changes. */
+export class IniFile {
+  /** What the process starts with. */
+  readonly config: Config
+  /** Whether nothing is wrong in `[redis]`: else the wrong Redis could be asked. */
+  readonly redisUsable: boolean
+  private readonly started: Settings
+  private now: Settings
+
+  /** @param changed gets what is in effect from then on. */
+  constructor(
+    private readonly plugin: Plugin,
+    private readonly changed: (config: Config) => void,
+  ) {
+    const { config, redisUsable, settings } = this.readFirst()
+    this.config = config
+    this.redisUsable = redisUsable
+    this.started = this.now = settings
+    this.warnOfAlerts(config)
+  }
+
+  private readFirst(): ParsedConfig {
+    const { plugin, directory } = this
+    // Haraka's reader watches the file. Where there is none, it may have the values from elsewhere (`smtp.json`).
+    const elsewhere = plugin.config.get(CONFIG_FILE, () => this.reload()) as RawIni
+    try {
+      const file = readConfigFile(directory, { advice: READABLE })
+      const parsed = file ?? parseConfig(elsewhere, directory)
+      this.tell('logcrit', parsed.errors)
+      if (file) this.warn(file)
+      if (!parsed.redisUsable) {
+        plugin.logcrit(`${CONFIG_FILE}: [redis] is wrong, so Redis is not asked: ${NOT_ASKED}`)
+      }
+      return parsed
+    } catch (error) {
+      plugin.logcrit(
+        `${messageOf(error)}; all keys have their defaults, and Redis is not asked: ${NOT_ASKED}`,
+      )
+      return { ...parseConfig({}, directory), redisUsable: false }
+    }
+  }
+
+  /** Called by Haraka's watcher, where a throw would end the process. */
+  private reload(): void {
+    const { plugin, directory, started, now } = this
+    try {
+      const file = readConfigFile(directory, { running: { started, now }, advice: READABLE })
+      if (file) this.tell('logerror', file.errors)
+      if (!file) plugin.logerror(`${CONFIG_FILE}: is gone; ${STAYS}`)
+      else if (file.isEmpty) plugin.logerror(`${CONFIG_FILE}: sets no key; ${STAYS}`)
+      else this.take(file)
+    } catch (error) {
+      plugin.logerror(`${messageOf(error)}; ${STAYS}`)
+    }
+  }
+
+  private take(file: ConfigFile): void {
+    const { plugin } = this
+    const { config, errors, restart, settings } = file
+    this.now = settings
+    this.changed(config)
+    this.warn(file)
+    this.warnOfAlerts(config)
+    // A process that does not ask Redis has no use for values that are right now, even if they equal its own.
+    const isMended = !this.redisUsable && file.redisUsable
+    for (const name of new Set([...(isMended ? ['[redis]'] : []), ...restart])) {
+      plugin.logwarn(`${CONFIG_FILE}: ${name} has changed: restart Haraka to use it`)
+    }
+    if (errors.length === 0) plugin.lognotice(`${CONFIG_FILE}: taken`)
+    else plugin.logerror(`${CONFIG_FILE}: in effect, except for what the lines above name`)
+  }
+
+  private tell(level: 'logcrit' | 'logerror', errors: ParsedConfig['errors']): void {
+    for (const { line, message, instead } of errors) {
+      const text = `${message}; until you correct it, ${instead}`
+      this.plugin[level](atLine(CONFIG_FILE, { line, message: text }))
+    }
+  }
+
+  private warn({ warnings }: ConfigFile): void {
+    for (const warning of warnings) this.plugin.logwarn(atLine(CONFIG_FILE, warning))
+  }
+
+  private warnOfAlerts({ alerts }: Config): void {
+    for (const { message, advice } of alertWarnings(alerts)) {
+      this.plugin.logwarn(`${CONFIG_FILE}: ${message}; ${advice}`)
+    }
+  }
+
+  private get directory(): string {
+    return configDirectory(this.plugin)
+  }
+}
+
+/** Where the operator's files are. */
+export function configDirectory(plugin: Plugin): string {
+  return plugin.config.overrides_path ?? plugin.config.root_path
+}

@@ -1,0 +1,105 @@
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf, UserError } from '../../src/base/errors'
+import { redisFailure } from '../../src/store/failure'
+import type { ApplyReport } from '../../src/tenants-file/apply'
+import { textOf } from '../../src/tenants-file/tenants-file'
+import type { Plugin } from '../kit/haraka'
+import { lineOf, Quiet } from '../kit/quiet'
+
+const RETRY_AFTER = 2000
+
+/** Where a file is applied. */
+export interface Destination {
+  /** Resolves when something may be written there; rejects where nothing may for now. */
+  readonly whenWritable: () => Promise<void>
+  readonly apply: (text: string, filename: string) => Promise<ApplyReport>
+}
+
+/**
+ * Applies the tenants file now, and again whenever it changes; while Redis is away, as soon as it is back. What is
+ * wrong with the file is logged, and nothing of it is applied. One after the other: what an earlier version of the
+ * file says must not be written behind a later one.
+ *
+ * @param name as the ini file has it.
+ * @param read what the file holds now; throws as `fs.readFileSync`.
+ */
+export function watchTenantsFile(
+  plugin: Plugin,
+  destination: Destination,
+  name: string,
+  read: () => Buffer,
+): void {
+  let generation = 0
+  let last = Promise.resolve()
+  const apply = (): void => {
+    const mine = ++generation
+    const content = watched(plugin, name, read, apply)
+    if (content === undefined) return
+    last = last.then(() => applyFile(plugin, destination, name, content, () => mine === generation))
+  }
+  apply()
+}
+
+/** Called by Haraka's watcher too, where a throw would end the process. `undefined`: there is nothing to apply. */
+function watched(
+  plugin: Plugin,
+  name: string,
+  read: () => Buffer,
+  onChange: () => void,
+): Buffer | undefined {
+  try {
+    // Haraka watches what it has read. It does not ask whose the file is, so its content is not ours.
+    plugin.config.get(name, 'binary', onChange)
+    const content = read()
+    return content.length > 0 ? content : undefined
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    plugin.logerror(
+      `${name}: cannot be read: ${messageOf(error)}; what was registered before stays`,
+    )
+    return undefined
+  }
+}
+
+/** Never rejects; gives up where another version of the file has come. */
+async function applyFile(
+  plugin: Plugin,
+  { whenWritable, apply }: Destination,
+  name: string,
+  content: Buffer,
+  isCurrent: () => boolean,
+): Promise<void> {
+  const quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
+  while (isCurrent()) {
+    try {
+      const filename = path.basename(name)
+      const text = textOf(content, filename)
+      await whenWritable()
+      if (!isCurrent()) return
+      tell(plugin, name, await apply(text, filename))
+      return
+    } catch (error) {
+      if (error instanceof UserError) {
+        for (const line of messageOf(error).split('\n')) plugin.logerror(line)
+        plugin.logerror(`${name}: not applied; what was registered before stays`)
+        return
+      }
+      const reason = redisFailure(error)
+      quiet.say(reason, `${name}: not applied yet, trying again: ${reason}`)
+      await sleep(RETRY_AFTER, undefined, { ref: false })
+    }
+  }
+}
+
+function tell(plugin: Plugin, name: string, report: ApplyReport): void {
+  plugin.lognotice(`${name}: applied`, {
+    added: report.added.length,
+    updated: report.updated.length,
+    unchanged: report.unchanged,
+  })
+  for (const { message } of report.errors) plugin.logerror(message)
+  for (const left of report.left) {
+    plugin.logwarn(`${name} no longer holds ${left}: tenantctl apply --prune removes it`)
+  }
+}

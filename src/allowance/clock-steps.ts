@@ -1,0 +1,56 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Task } from '../process/leader'
+import { readScript } from '../store/script'
+import { scanSet } from '../store/scan-keys'
+import type { Store } from '../store/store'
+
+const SERVER_TIME = readScript(__dirname, 'server_time')
+const GO_ON = readScript(__dirname, 'go_on')
+
+/** NTP slews what is less, and no reply comes so late, in ms. */
+const LEAST_STEP = 10_000
+
+/** Between two thousands of tenants, in ms. */
+const BREATH = 500
+
+/**
+ * Finds that Redis's clock has been set, and says so. Where it was set back, the windows of all tenants go on from where they
+ * are, also of those that send nothing (see `allowance/lua/include/ring.lua`).
+ *
+ * @param onStep is told by how many ms; below zero: back.
+ */
+export function followClock(store: Store, onStep: (ms: number) => void): Task {
+  /** Server time minus our monotonic clock, in ms. */
+  let offset: number | undefined
+  return {
+    name: 'windows of a clock that was set back',
+    every: 5000,
+    run: async () => {
+      const time = Number(await store.run(SERVER_TIME, [store.keys.watch], []))
+      const now = time - performance.now()
+      const step = now - (offset ?? now)
+      if (step <= -LEAST_STEP) await goOn(store)
+      // Not before that is done: what fails is done by the next run.
+      offset = now
+      if (Math.abs(step) >= LEAST_STEP) onStep(Math.round(step))
+    },
+  }
+}
+
+/** What a step of so many ms means, for the log. Our monotonic clock stands still while the host is suspended. */
+export function stepText(ms: number): string {
+  const seconds = Math.round(Math.abs(ms) / 1000)
+  return ms < 0
+    ? `the clock of Redis was set back by ${seconds} s: the windows of all tenants go on from where they are`
+    : `the clock of Redis was set ahead by ${seconds} s, or this host stood still: recipients leave their windows so much earlier`
+}
+
+/** Makes the windows of all tenants go on where the clock was set back. */
+export async function goOn(store: Store): Promise<void> {
+  const { keys } = store
+  for await (const tenants of scanSet(store, keys.tenants)) {
+    await Promise.all(tenants.map((tenant) => store.run(GO_ON, [keys.usage(tenant)], [])))
+    await sleep(BREATH, undefined, { ref: false })
+  }
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto'
+import type { Command } from 'commander'
+import { readBacklogs } from '../../alerts/backlog'
+import { webhookPlace, type AlertSettings } from '../../alerts/settings'
+import { EventStream } from '../../events/stream'
+import type { Store } from '../../store/store'
+import { contextOf } from '../kit/context'
+import type { Io } from '../kit/io'
+import { groupManual, manual } from '../kit/manual'
+
+/** A way on which the test goes out. */
+interface Way {
+  /** Of the channel. */
+  readonly name: 'webhook' | 'mail'
+  /** Where to look. */
+  readonly to: string
+}
+
+/** `tenantctl alert test` */
+export function addAlertCommands(program: Command, io: Io): void {
+  const alert = program.command('alert').description('alerts by webhook and mail')
+  groupManual(alert, ['alert test'])
+  addTest(alert, io)
+}
+
+function addTest(alert: Command, io: Io): void {
+  const command = alert
+    .command('test')
+    .description('publish an alert that says nothing, to see whether webhook and mail arrive')
+    .action(async (_options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      await context.writing(async (store, { alerts }) => {
+        const ways = waysOf(alerts)
+        const idle = await idleOf(store, ways)
+        const [seconds, micros] = await store.client.time()
+        const at = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+        const event = {
+          kind: 'test',
+          id: `evt_${randomBytes(10).toString('hex')}`,
+          at,
+          by,
+        } as const
+        await new EventStream(store).publish('', event)
+        const webhook = ways.find(({ name }) => name === 'webhook')?.to ?? null
+        out.result({ event: event.id, webhook, mail_to: alerts.mailTo }, () => {
+          out.line(`published ${event.id}`)
+          for (const { name, to } of ways) out.line(`  ${name}: look at ${to}`)
+          if (ways.length > 0) {
+            out.line(
+              '  Haraka logs "alert delivered", or "was not delivered" with the reason, within seconds',
+            )
+          }
+        })
+        if (ways.length === 0) {
+          context.note(
+            'neither webhook nor mail_to is set in [alerts]: it is in tenantctl events only',
+          )
+        }
+        for (const name of idle) {
+          context.note(
+            `no Haraka has begun to deliver alerts by ${name}: start it with this configuration, and try again`,
+          )
+        }
+      })
+    })
+  manual(command, {
+    examples: ['alert test'],
+    json: [
+      'event: its id, which is the webhook-id, and in the Message-ID of the mail',
+      'webhook: where it is posted to, without the path, or null; mail_to: addresses',
+    ],
+  })
+}
+
+function waysOf({ webhook, mailTo }: AlertSettings): Way[] {
+  return [
+    ...(webhook === '' ? [] : [{ name: 'webhook', to: webhookPlace(webhook) } as const]),
+    ...(mailTo.length === 0 ? [] : [{ name: 'mail', to: mailTo.join(', ') } as const]),
+  ]
+}
+
+/** Those by which nobody delivers. */
+async function idleOf(store: Store, ways: readonly Way[]): Promise<string[]> {
+  const known = new Set((await readBacklogs(store)).map(({ channel }) => channel))
+  return ways.map(({ name }) => name).filter((name) => !known.has(name))
+}

@@ -1,0 +1,203 @@
+import path from 'node:path'
+import type { Command } from 'commander'
+import { backup, type BackupReport } from '../../backup/backup'
+import { openRecords, writeLines, writeTo, type Sink } from '../../registry-file/file'
+import { restore, type RestoreReport } from '../../backup/restore'
+import { InputError } from '../../base/errors'
+import { contextOf, type Context } from '../kit/context'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { count } from '../kit/output'
+import { isoTime, shortTime } from '../../base/time'
+
+const STDOUT = '-'
+
+interface RestoreOptions {
+  readonly fromSnapshot?: boolean
+  readonly force?: boolean
+}
+
+/** `tenantctl backup | restore` */
+export function addBackupCommands(program: Command, io: Io): void {
+  addBackup(program, io)
+  addRestore(program, io)
+}
+
+function addBackup(program: Command, io: Io): void {
+  const command = program
+    .command('backup')
+    .description('write everything that is registered and counted to a file')
+    .argument('<file>', 'replaced in one step when all is on disk; - for stdout')
+    .action(async (file: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      const target = file === STDOUT ? undefined : path.resolve(io.cwd, file)
+      await context.unharmed(async (store) => {
+        const report = await backup(store, (header, lines) =>
+          target === undefined
+            ? writeTo(toStdout(io), header, lines)
+            : writeLines(target, header, lines, { verify: true }),
+        )
+        if (report.ownersChanged) {
+          context.note(
+            'accepted domains changed owners meanwhile: one that was moved may be with both tenants or with neither; for certainty back up again when nobody registers anything',
+          )
+        }
+        if (target === undefined) return context.note(`wrote ${contents(report)}`)
+        io.stdout.mustArrive(`${target} is complete`)
+        out.result(backupView(target, report), () => out.line(`${target}: ${contents(report)}`))
+      })
+    })
+  manual(command, {
+    examples: [
+      'backup /var/backups/tenants.jsonl',
+      'backup - | gpg --encrypt --recipient ops > tenants.jsonl.gpg',
+    ],
+    json: [
+      'file, octets, records, sha256 (of all but the last line)',
+      'tenants, domains, connectors, restricted: how many',
+      'epoch: of the registry, null where it has none; created_at',
+      'owners_changed: true where a domain may have been moved meanwhile',
+      'with - there is no JSON: stdout is the backup',
+    ],
+    exit: {
+      1: 'failed; a file that was there is as it was, and what - has printed is no backup',
+      4: 'there is nothing to back up, or Redis has lost it',
+    },
+  })
+}
+
+function addRestore(program: Command, io: Io): void {
+  const command = program
+    .command('restore')
+    .description('put back what a backup or the snapshot file of Haraka holds')
+    .argument(
+      '[file]',
+      'what tenantctl backup wrote; it is looked through before anything is written',
+    )
+    .option('--from-snapshot', 'the snapshot file of Haraka instead ([outage] snapshot)')
+    .option('--force', 'into a registry that holds something else, too')
+    .action(async (file: string | undefined, options: RestoreOptions, self: Command) => {
+      const context = contextOf(io, self)
+      const { source, namedBy } = sourceOf(context, io, file, options)
+      const opened = await openRecords(source, namedBy)
+      try {
+        await context.connected(async (store, config) => {
+          await context.sign(store, config.redis)
+          const report = await restore(store, opened, { force: options.force === true })
+          context.out.result(restoreView(source, report), () => print(context, source, report))
+          warn(context, report)
+        })
+      } finally {
+        await opened.close()
+      }
+    })
+  manual(command, {
+    examples: [
+      'restore /var/backups/tenants.jsonl',
+      'restore --from-snapshot',
+      'restore /var/backups/tenants.jsonl --force',
+    ],
+    json: [
+      'result: restored | unchanged (all of it was there)',
+      'file, kind: backup | snapshot, created_at: when it was made',
+      'tenants, domains, connectors, restricted: how many the file holds',
+      'written: how many of all these were not there as the file says',
+      'omitted: tenants that the snapshot does not hold',
+      'left_out: {count, named}: what cannot be there, because another tenant or connector has it, or its tenant is not in the file',
+      'inconsistencies: array of {kind, text, remedy}; null where there is too much to look through (tenantctl doctor does)',
+      'epoch: of the registry now',
+    ],
+    exit: {
+      2: 'the file is damaged or none of ours; nothing was written',
+      4: 'Redis holds something else; nothing was written',
+    },
+  })
+}
+
+/** The file, and the uid of the owner of the ini file where that names it. */
+function sourceOf(
+  context: Context,
+  io: Io,
+  file: string | undefined,
+  { fromSnapshot }: RestoreOptions,
+): { readonly source: string; readonly namedBy?: number } {
+  if (file === STDOUT) {
+    throw new InputError('restore reads its file twice, so it takes none from stdin: name a file')
+  }
+  if (file !== undefined) return { source: path.resolve(io.cwd, file) }
+  if (fromSnapshot !== true) {
+    throw new InputError('nothing to restore: name a file, or give --from-snapshot')
+  }
+  const { owner, outage } = context.config()
+  if (outage.snapshot !== '') return { source: outage.snapshot, namedBy: owner }
+  throw new InputError(
+    'there is no snapshot file: [outage] snapshot is empty; name the file, or the config directory with --config DIR',
+  )
+}
+
+function toStdout({ stdout }: Io): Sink {
+  return (text) => {
+    stdout.write(text)
+    return stdout.flushed()
+  }
+}
+
+function contents(report: BackupReport | RestoreReport): string {
+  const { tenants, restricted, domains, connectors } = report
+  return `${count(tenants, 'tenant')} (${restricted} restricted), ${count(domains, 'domain')}, ${count(connectors, 'connector')}`
+}
+
+function backupView(file: string, report: BackupReport): object {
+  const { header, octets, records, sha256, tenants, domains, connectors, restricted } = report
+  return {
+    ...{ file, octets, records, sha256, tenants, domains, connectors, restricted },
+    epoch: header.epoch === '' ? null : header.epoch,
+    created_at: isoTime(header.createdAt),
+    owners_changed: report.ownersChanged,
+  }
+}
+
+function restoreView(file: string, report: RestoreReport): object {
+  const { result, header, tenants, domains, connectors, restricted, written, epoch } = report
+  const { count, named } = report.leftOut
+  return {
+    ...{ result, file, kind: header.kind, created_at: isoTime(header.createdAt) },
+    ...{ tenants, domains, connectors, restricted, written, omitted: header.omitted },
+    left_out: { count, named },
+    inconsistencies:
+      report.inconsistencies?.map(({ kind, text, remedy }) => ({ kind, text, remedy })) ?? null,
+    epoch,
+  }
+}
+
+function print({ out }: Context, file: string, report: RestoreReport): void {
+  const { result, header } = report
+  const made = `the ${header.kind} of ${shortTime(header.createdAt)}`
+  if (result === 'unchanged') out.line(`${file}: all of it is there already, ${contents(report)}`)
+  else out.line(`restored ${contents(report)} from ${made}`)
+  if (header.kind === 'snapshot')
+    out.line(
+      'a snapshot file holds no usage: what Redis has counted stays, and what it has lost starts afresh',
+    )
+}
+
+/** What the operator has to know, whatever is printed. */
+function warn(context: Context, { header, leftOut, inconsistencies }: RestoreReport): void {
+  if (header.omitted > 0) {
+    context.note(
+      `NOT ALL TENANTS ARE BACK: the snapshot holds those that sent mail last, and of ${count(header.omitted, 'more tenant')} that had been registered it holds nothing; restore a backup, or register them again`,
+    )
+  }
+  for (const text of leftOut.named) context.note(`left out ${text}`)
+  if (leftOut.count > leftOut.named.length) {
+    context.note(`and ${leftOut.count - leftOut.named.length} more were left out`)
+  }
+  if (inconsistencies === undefined) {
+    context.note('what was in Redis besides was not looked through: tenantctl doctor does that')
+  } else if (inconsistencies.length > 0) {
+    context.note(
+      `${inconsistencies.length} things do not fit together, the first: ${inconsistencies[0]!.text}; tenantctl doctor --repair mends what it can`,
+    )
+  }
+}

@@ -1,0 +1,208 @@
+import type { Command } from 'commander'
+import { openSteps, STEP_WORDS, STEPS, type Step } from '../../cases/case'
+import { Cases } from '../../cases/cases'
+import { findingsOf } from '../../cases/findings'
+import { InputError } from '../../base/errors'
+import { serverTime } from '../../store/server-clock'
+import { assertTenantId } from '../../mail/identities'
+import { shortTime } from '../../base/time'
+import { acceptedText } from '../kit/actor'
+import { printCase, printKnown, stateOf } from '../views/case-print'
+import { caseView, findingsView } from '../views/case'
+import { contextOf } from '../kit/context'
+import type { Io } from '../kit/io'
+import { groupManual, manual } from '../kit/manual'
+
+const NO_CASE = { 3: 'no such case' }
+const FIELDS = [
+  'case (tenant:number), tenant, state: open | closed, opened, by (automatic for a trip), reason',
+  'scope: unregistered | all; event: id of the alert; on_probation: it tripped within probation',
+  'trigger: null, or {window, limit, used, domain, connector, ip}',
+  'checklist: array of {step, at, by, text}; at is null where nobody has ticked it; open_steps: those',
+  'notes: array of {at, by, text}; lifted, closed: null, or {at, by, text}; text may be empty',
+  'probation: null, or {limits, until}: what it was lifted into',
+]
+
+/** `tenantctl case list | show | note | check | close` */
+export function addCaseCommands(program: Command, io: Io): void {
+  const command = program
+    .command('case')
+    .description('cases: what a restriction opens, and what is done before it is lifted')
+  groupManual(command, [
+    'case list',
+    'case show contoso:3',
+    'case note contoso:3 "called their admin"',
+    'case check contoso:3 servers --note "queue cleaned, passwords changed"',
+    'case close contoso:3 --note "newsletter, now registered"',
+  ])
+  addList(command, io)
+  addShow(command, io)
+  addNote(command, io)
+  addCheck(command, io)
+  addClose(command, io)
+}
+
+function addList(parent: Command, io: Io): void {
+  const command = parent
+    .command('list')
+    .description('open cases, the newest first')
+    .argument('[tenant]', 'one that is gone, too')
+    .option('--all', 'closed ones, too')
+    .action(async (tenant: string | undefined, options: { all?: boolean }, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      if (tenant !== undefined) assertTenantId(tenant)
+      await context.connected(async (store) => {
+        const found = await new Cases(store).list(tenant)
+        const cases = options.all ? found : found.filter(({ closed }) => !closed)
+        out.result(cases.map(caseView), () => {
+          out.table(
+            ['CASE', 'OPENED', 'STATE', 'BY', 'NOT TICKED', 'REASON'],
+            cases.map((each) => [
+              each.name,
+              shortTime(each.opened),
+              stateOf(each),
+              each.by,
+              openSteps(each).join(', '),
+              each.reason,
+            ]),
+            options.all ? 'no cases' : 'no open cases; closed ones: tenantctl case list --all',
+          )
+        })
+      })
+    })
+  manual(command, {
+    examples: ['case list', 'case list contoso --all', "case list --json | jq -r '.[].case'"],
+    json: ['an array of:', ...FIELDS],
+  })
+}
+
+function addShow(parent: Command, io: Io): void {
+  const command = parent
+    .command('show')
+    .description('a case, its checklist, and what is known for each step')
+    .argument('<case>', 'such as contoso:3')
+    .action(async (name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const shown = await new Cases(store).existing(name)
+        const findings = await findingsOf(store, shown, await serverTime(store.client))
+        out.result({ ...caseView(shown), known: findingsView(findings) }, () =>
+          printCase(out, shown, findings),
+        )
+      })
+    })
+  manual(command, {
+    examples: ['case show contoso:3', "case show contoso:3 --json | jq '.known'"],
+    json: [
+      ...FIELDS,
+      'known: unexplained_domains: array of {domain, accepted}: mail was accepted from them, and they are no accepted domains by now',
+      'known: foreign_domains: array of {domain, owner, recipients}: domains of other tenants; header_from: as in tenantctl report',
+      'known: connectors_to_review: array of {connector, why}; ips: array of {ip, recipients}; users: array of {user, recipients}',
+    ],
+    exit: NO_CASE,
+  })
+}
+
+function addNote(parent: Command, io: Io): void {
+  const command = parent
+    .command('note')
+    .description('add a note to a case')
+    .argument('<case>')
+    .argument('<text>', 'one line')
+    .action(async (name: string, text: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const note = acceptedText('a note', text)
+      await context.writing(async (store) => {
+        const cases = new Cases(store)
+        await cases.ensureNamed(name)
+        await cases.note(name, { by, text: note })
+        out.result({ result: 'noted', case: name }, () => out.line(`noted in case ${name}`))
+      })
+    })
+  manual(command, {
+    examples: ['case note contoso:3 "called their admin, waits for the password change"'],
+    json: ['result: noted', 'case'],
+    exit: { ...NO_CASE, 4: 'it has 100 notes' },
+  })
+}
+
+function addCheck(parent: Command, io: Io): void {
+  const command = parent
+    .command('check')
+    .description('tick a step of the checklist: what was said of it before is replaced')
+    .argument('<case>')
+    .argument('<step>', STEPS.join(', '))
+    .requiredOption('--note <text>', 'what was found, or done (required): one line')
+    .action(async (name: string, step: string, options: { note: string }, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const known = acceptedStep(step)
+      const text = acceptedText('--note', options.note)
+      await context.writing(async (store) => {
+        const cases = new Cases(store)
+        await cases.ensureNamed(name)
+        const result = await cases.check(name, known, { by, text })
+        const ticked = await cases.existing(name)
+        const left = openSteps(ticked)
+        const findings = await findingsOf(store, ticked, await serverTime(store.client))
+        const view = { result, case: name, step: known, open_steps: left }
+        out.result({ ...view, known: findingsView(findings) }, () => {
+          out.line(
+            `${result === 'checked' ? 'ticked' : 'ticked already:'} ${known} of case ${name}; ${left.length === 0 ? 'all four are done' : `left: ${left.join(', ')}`}`,
+          )
+          printKnown(out, known, ticked, findings)
+        })
+      })
+    })
+  manual(command, {
+    examples: STEPS.map(
+      (step) =>
+        `case check contoso:3 ${step} --note "…"${' '.repeat(12 - step.length)}# ${STEP_WORDS[step]}`,
+    ),
+    json: [
+      'result: checked | unchanged',
+      'case, step',
+      'open_steps: those that nobody has ticked',
+      'known: as in case show',
+    ],
+    exit: { ...NO_CASE, 4: 'it is closed' },
+  })
+}
+
+function addClose(parent: Command, io: Io): void {
+  const command = parent
+    .command('close')
+    .description('close a case: its evidence goes after 30 days, its record after 365')
+    .argument('<case>')
+    .option('--note <text>', 'what it was: one line')
+    .action(async (name: string, options: { note?: string }, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const text = options.note === undefined ? '' : acceptedText('--note', options.note)
+      await context.writing(async (store) => {
+        const result = await new Cases(store).close(name, { by, text })
+        out.result({ result, case: name }, () =>
+          out.line(
+            result === 'closed'
+              ? `closed case ${name}; its evidence is kept for 30 days, its record for 365`
+              : `case ${name} is closed already`,
+          ),
+        )
+      })
+    })
+  manual(command, {
+    examples: ['case close contoso:3', 'case close contoso:3 --note "web form abused, mended"'],
+    json: ['result: closed | unchanged', 'case'],
+    exit: { ...NO_CASE, 4: 'the tenant is restricted by it still (unblock it first)' },
+  })
+}
+
+/** @throws {InputError} */
+function acceptedStep(text: string): Step {
+  const step = STEPS.find((each) => each === text)
+  if (step) return step
+  throw new InputError(`"${text}" is no step: give ${STEPS.join(', ')}`)
+}

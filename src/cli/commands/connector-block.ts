@@ -1,0 +1,83 @@
+import type { Command } from 'commander'
+import type { Act } from '../../allowance/restriction'
+import { assertConnectorName, assertTenantId, connectorId } from '../../mail/identities'
+import { Registry } from '../../registry/registry'
+import { acceptedReason } from '../kit/actor'
+import { contextOf } from '../kit/context'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
+
+interface Options {
+  readonly reason: string
+}
+
+/** `tenantctl connector block` */
+export function addBlock(connector: Command, io: Io): void {
+  addChange(connector, io, {
+    word: 'block',
+    description:
+      'refuse all that a connector relays with 550 5.7.711, on every node at once; the others of its tenant go on',
+    change: (registry, ...of) => registry.blockConnector(...of),
+    words: (id, result) =>
+      result === 'blocked'
+        ? `blocked connector ${id}: all that it relays is refused`
+        : `connector ${id} is blocked already`,
+    reason: 'taken over, ticket 4711',
+  })
+}
+
+/** `tenantctl connector unblock` */
+export function addUnblock(connector: Command, io: Io): void {
+  addChange(connector, io, {
+    word: 'unblock',
+    description: 'let a blocked connector relay again',
+    change: (registry, ...of) => registry.unblockConnector(...of),
+    words: (id, result) =>
+      result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
+    reason: 'installed anew, passwords changed',
+  })
+}
+
+interface Change {
+  readonly word: string
+  readonly description: string
+  readonly change: (registry: Registry, tenant: string, name: string, act: Act) => Promise<string>
+  /** What has been done, for people. */
+  readonly words: (id: string, result: string) => string
+  /** An example. */
+  readonly reason: string
+}
+
+function addChange(connector: Command, io: Io, { word, ...of }: Change): void {
+  const command = connector
+    .command(word)
+    .description(of.description)
+    .argument('<tenant>')
+    .argument('<name>')
+    .requiredOption('--reason <text>', 'why (required): kept and shown')
+    .action(async (tenant: string, name: string, options: Options, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const { id, reason } = checked(tenant, name, options)
+      await context.writing(async (store) => {
+        const result = await of.change(new Registry(store), tenant, name, { by, reason })
+        out.result({ result, tenant, name }, () => out.line(of.words(id, result)))
+      })
+    })
+  manual(command, {
+    examples: [`connector ${word} contoso edge --reason "${of.reason}"`],
+    json: [`result: ${word}ed | unchanged`, 'tenant', 'name'],
+    exit: NO_TENANT_OR_CONNECTOR,
+  })
+}
+
+function checked(
+  tenant: string,
+  name: string,
+  { reason }: Options,
+): { id: string; reason: string } {
+  assertTenantId(tenant)
+  assertConnectorName(name)
+  return { id: connectorId(tenant, name), reason: acceptedReason(reason) }
+}

@@ -1,0 +1,237 @@
+import type { Command } from 'commander'
+import { Registry } from '../../registry/registry'
+import { blockInWords } from '../../explain/words'
+import { noSuchConnector } from '../../registry/connector-registry'
+import {
+  assertConnectorName,
+  assertTenantId,
+  connectorId,
+  normalizeIdentities,
+} from '../../mail/identities'
+import { addBlock, addUnblock } from './connector-block'
+import { connectorView, identitiesOf, stateCell } from '../views/connector'
+import { contextOf } from '../kit/context'
+import type { Io } from '../kit/io'
+import { groupManual, manual } from '../kit/manual'
+import { shortTime } from '../../base/time'
+import { NO_TENANT, NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
+
+interface IdentityOptions {
+  readonly ip: string[]
+  readonly cert: string[]
+  readonly certSha256: string[]
+  readonly auth: string[]
+}
+
+const VIEW_FIELDS = [
+  'tenant, name, enabled, added_at, added_by',
+  'changed_at: when identities or enabled were changed last, or null',
+  'ip, cert, cert_sha256, auth: arrays',
+  'blocked: null, or {since, by, reason}',
+]
+
+/** `tenantctl connector add | remove | enable | disable | block | unblock | list | show` */
+export function addConnectorCommands(program: Command, io: Io): void {
+  const connector = program
+    .command('connector')
+    .description('connectors: how the servers of a tenant are recognised')
+  groupManual(connector, [
+    'connector add contoso exchange --ip 192.0.2.10',
+    'connector disable contoso exchange',
+    'connector enable contoso exchange',
+    'connector block contoso exchange --reason "taken over, ticket 4711"',
+    'connector unblock contoso exchange --reason "installed anew"',
+    'connector show contoso exchange',
+    'connector list contoso',
+    'connector remove contoso exchange',
+  ])
+  addAdd(connector, io)
+  addRemove(connector, io)
+  addSwitch(connector, io, true)
+  addSwitch(connector, io, false)
+  addBlock(connector, io)
+  addUnblock(connector, io)
+  addList(connector, io)
+  addShow(connector, io)
+}
+
+function addAdd(connector: Command, io: Io): void {
+  const command = connector
+    .command('add')
+    .description('add a connector; one matching identity is enough')
+    .argument('<tenant>')
+    .argument('<name>', 'lower-case letters, digits, . _ - (at most 63)')
+    .option('--ip <cidr>', 'source address or range (repeatable)', collect, [])
+    .option(
+      '--cert <name>',
+      'DNS name of a verified client certificate, or *.name (repeatable)',
+      collect,
+      [],
+    )
+    .option(
+      '--cert-sha256 <hex>',
+      'fingerprint of one certificate, no CA needed (repeatable)',
+      collect,
+      [],
+    )
+    .option('--auth <user>', 'SMTP AUTH user, or *@domain (repeatable)', collect, [])
+    .action(async (tenant: string, name: string, options: IdentityOptions, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const identities = normalizeIdentities({
+        ip: options.ip,
+        cert: options.cert,
+        certSha256: options.certSha256,
+        auth: options.auth,
+      })
+      await context.writing(async (store) => {
+        const result = await new Registry(store).addConnector(tenant, name, identities, by)
+        out.result({ result, tenant, name }, () =>
+          out.line(
+            result === 'added'
+              ? `added connector ${tenant}/${name}`
+              : `connector ${tenant}/${name} is there already`,
+          ),
+        )
+      })
+    })
+  manual(command, {
+    examples: [
+      'connector add contoso exchange --ip 192.0.2.10 --ip 2001:db8:7::/48',
+      "connector add contoso web --auth web@contoso.com --auth '*@contoso.com'",
+      'connector add contoso edge --cert mail.contoso.com',
+      'connector add contoso edge --cert-sha256 "$(openssl x509 -in cert.pem -noout -fingerprint -sha256 | cut -d= -f2)"',
+    ],
+    json: ['result: added | unchanged', 'tenant', 'name'],
+    exit: {
+      ...NO_TENANT,
+      4: 'it exists with other identities, or another connector has one of them',
+    },
+  })
+}
+
+function addRemove(connector: Command, io: Io): void {
+  const command = connector
+    .command('remove')
+    .description('remove a connector')
+    .argument('<tenant>')
+    .argument('<name>')
+    .action(async (tenant: string, name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.writing(async (store) => {
+        await new Registry(store).removeConnector(tenant, name)
+        out.result({ result: 'removed', tenant, name }, () =>
+          out.line(`removed connector ${tenant}/${name}`),
+        )
+      })
+    })
+  manual(command, {
+    examples: ['connector remove contoso edge'],
+    json: ['result: removed', 'tenant', 'name'],
+    exit: { ...NO_TENANT_OR_CONNECTOR, 4: 'it is blocked (unblock it first)' },
+  })
+}
+
+function addSwitch(connector: Command, io: Io, enabled: boolean): void {
+  const word = enabled ? 'enable' : 'disable'
+  const done = `${word}d`
+  const command = connector
+    .command(word)
+    .description(
+      enabled
+        ? 'let a disabled connector relay again'
+        : 'refuse what a connector relays with 550 5.7.64; it still matches',
+    )
+    .argument('<tenant>')
+    .argument('<name>')
+    .action(async (tenant: string, name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.writing(async (store) => {
+        const change = await new Registry(store).setConnectorEnabled(tenant, name, enabled)
+        const result = change === 'changed' ? done : change
+        out.result({ result, tenant, name }, () =>
+          out.line(
+            change === 'changed'
+              ? `${done} connector ${tenant}/${name}`
+              : `connector ${tenant}/${name} is ${done} already`,
+          ),
+        )
+      })
+    })
+  manual(command, {
+    examples: [`connector ${word} contoso edge`],
+    json: [`result: ${done} | unchanged`, 'tenant', 'name'],
+    exit: NO_TENANT_OR_CONNECTOR,
+  })
+}
+
+function addList(connector: Command, io: Io): void {
+  const command = connector
+    .command('list')
+    .description('list the connectors of a tenant, or of all')
+    .argument('[tenant]')
+    .action(async (tenant: string | undefined, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const connectors = await new Registry(store).listConnectors(tenant)
+        out.result(connectors.map(connectorView), () => {
+          out.table(
+            ['CONNECTOR', 'ENABLED', 'IDENTITIES', 'ADDED', 'BY'],
+            connectors.map((each) => [
+              `${each.tenant}/${each.name}`,
+              stateCell(each),
+              identitiesOf(each),
+              shortTime(each.addedAt),
+              each.addedBy,
+            ]),
+            'no connectors; add one with: tenantctl connector add TENANT NAME --ip CIDR',
+          )
+        })
+      })
+    })
+  manual(command, {
+    examples: ['connector list', 'connector list contoso --json'],
+    json: ['an array of:', ...VIEW_FIELDS],
+    exit: NO_TENANT,
+  })
+}
+
+function addShow(connector: Command, io: Io): void {
+  const command = connector
+    .command('show')
+    .description('show one connector')
+    .argument('<tenant>')
+    .argument('<name>')
+    .action(async (tenant: string, name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      assertTenantId(tenant)
+      assertConnectorName(name)
+      await context.connected(async (store) => {
+        const found = await new Registry(store).getConnector(tenant, name)
+        if (!found) throw noSuchConnector(tenant, name)
+        const { blocked } = found
+        out.result(connectorView(found), () => {
+          out.facts([
+            ['connector', connectorId(tenant, name)],
+            ['enabled', found.enabled ? 'yes' : { text: 'no', tone: 'bad' }],
+            ['blocked', blocked ? { text: blockInWords(blocked), tone: 'bad' } : 'no'],
+            ['identities', identitiesOf(found)],
+            ['added', `${shortTime(found.addedAt)} by ${found.addedBy}`],
+          ])
+        })
+      })
+    })
+  manual(command, {
+    examples: ['connector show contoso edge', 'connector show contoso edge --json'],
+    json: VIEW_FIELDS,
+    exit: NO_TENANT_OR_CONNECTOR,
+  })
+}
+
+function collect(value: string, values: string[]): string[] {
+  return [...values, value]
+}

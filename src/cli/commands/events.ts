@@ -1,0 +1,128 @@
+import type { Command } from 'commander'
+import type { Entry } from '../../records/event-entry'
+import type { Severity } from '../../records/event'
+import { StreamReader } from '../../events/stream-reader'
+import { troubleOf, isNotAllowed } from '../../store/failure'
+import type { Store } from '../../store/store'
+import { assertTenantId } from '../../mail/identities'
+import { shortTime } from '../../base/time'
+import { contextOf, type Context } from '../kit/context'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import type { Cell, Output, Tone } from '../kit/output'
+
+/** How long one question waits for events, in ms: well below the time that a command may take. */
+const BLOCK = 5000
+/** Before Redis is asked again that did not answer, in ms. */
+const RETRY_AFTER = 1000
+
+const TONES: Readonly<Record<Severity, Tone | undefined>> = {
+  High: 'bad',
+  Medium: 'warn',
+  Low: undefined,
+  Informational: 'faint',
+}
+
+interface EventsOptions {
+  readonly tenant?: string
+  readonly follow?: boolean
+}
+
+/** `tenantctl events` */
+export function addEventsCommand(program: Command, io: Io): void {
+  const command = program
+    .command('events')
+    .description('alerts of the last weeks, the newest last: about 10,000 are kept')
+    .option('--tenant <id>', 'of this tenant only, though it is gone')
+    .option('--follow', 'go on with what comes, until Ctrl-C')
+    .action(async ({ tenant, follow }: EventsOptions, self: Command) => {
+      const context = contextOf(io, self)
+      if (tenant !== undefined) assertTenantId(tenant)
+      const isAskedFor = ({ alert }: Entry): boolean =>
+        tenant === undefined || alert.tenant === tenant
+      await context.connected(async (store) => {
+        const reader = new StreamReader(store)
+        const entries: Entry[] = []
+        for await (const entry of reader.news()) if (isAskedFor(entry)) entries.push(entry)
+        if (follow) await goOn(context, store, reader, entries, isAskedFor)
+        else printAll(context.out, entries)
+      })
+    })
+  manual(command, {
+    examples: ['events', 'events --tenant contoso', 'events --follow', 'events --follow --json'],
+    json: [
+      'an array, with --follow one object a line, of:',
+      'id: of the event; alert: the id of the alert that it began or has joined',
+      'kind: allowance | restricted | lifted | unusual | unattributed | resolved | unreadable | test',
+      'severity: Informational | Low | Medium | High; title; tenant, or empty; at',
+      'count: events of the alert until then; joined: it was not delivered by itself',
+      'facts: by its kind; escalated: true among them where a tenant was restricted within probation',
+      'next: what to do, one line each; resolves: id of the event that it ends',
+    ],
+  })
+}
+
+function viewOf({ alert, joined }: Entry): object {
+  return { ...alert, joined }
+}
+
+function printAll(out: Output, entries: readonly Entry[]): void {
+  out.result(entries.map(viewOf), () =>
+    out.table(
+      ['WHEN', 'SEVERITY', 'KIND', 'COUNT', 'WHAT'],
+      entries.map(({ alert: { at, severity, kind, count, title } }): Cell[] => [
+        shortTime(Date.parse(at)),
+        cell(severity, TONES[severity]),
+        kind,
+        { text: count > 1 ? String(count) : '', right: true },
+        title,
+      ]),
+      'no events',
+    ),
+  )
+}
+
+function cell(text: string, tone: Tone | undefined): Cell {
+  return tone === undefined ? text : { text, tone }
+}
+
+/** Ends when it is interrupted, or its output cannot be written any more; goes on after Redis was away. */
+async function goOn(
+  context: Context,
+  store: Store,
+  reader: StreamReader,
+  entries: readonly Entry[],
+  isAskedFor: (entry: Entry) => boolean,
+): Promise<void> {
+  const { out, io } = context
+  const print = (entry: Entry): void => {
+    if (out.json) out.object(viewOf(entry))
+    else printOne(out, entry)
+  }
+  entries.forEach(print)
+  let ended = false
+  const end = Promise.race([io.interrupted(), io.stdout.failed]).then(() => {
+    ended = true
+    store.client.disconnect()
+  })
+  while (!ended) {
+    try {
+      for (const entry of await reader.wait(BLOCK)) if (isAskedFor(entry)) print(entry)
+    } catch (error) {
+      if (ended) break
+      const trouble = troubleOf(error)
+      if (!trouble || isNotAllowed(error)) throw error
+      await Promise.race([end, new Promise((resolve) => setTimeout(resolve, RETRY_AFTER))])
+    }
+  }
+}
+
+function printOne(out: Output, { alert, joined }: Entry): void {
+  const { at, severity, kind, count, title, next } = alert
+  const times = count > 1 ? ` (${count} within 15 minutes)` : ''
+  out.line(
+    `${shortTime(Date.parse(at))}  ${severity.padEnd(13)}  ${kind.padEnd(10)}  ${title}${times}`,
+    TONES[severity],
+  )
+  if (severity === 'High' && !joined) for (const step of next) out.line(`    ${step}`, 'faint')
+}

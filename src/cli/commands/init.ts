@@ -1,0 +1,95 @@
+import type { Command } from 'commander'
+import { addEntry } from '../../records/audit-trail'
+import type { Store } from '../../store/store'
+import {
+  confirmEpoch,
+  ensureEpoch,
+  lookAtRegistry,
+  readEpoch,
+  type Epoch,
+} from '../../registry/epoch'
+import { contextOf, type Context } from '../kit/context'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { count } from '../kit/output'
+
+/** `tenantctl init` */
+export function addInitCommand(program: Command, io: Io): void {
+  const command = program
+    .command('init')
+    .description(
+      'begin an empty registry (tenants, domains, connectors); --force: take what Redis holds for right',
+    )
+    .option('--force', 'though Haraka knows another one: it forgets what is not in Redis')
+    .action(async ({ force }: { force?: boolean }, self: Command) => {
+      const context = contextOf(io, self)
+      if (force) {
+        await context.connected(async (store, config) => {
+          await context.sign(store, config.redis)
+          await confirm(context, store)
+        })
+      } else await begin(context)
+    })
+  manual(command, {
+    examples: ['init', 'init --force'],
+    json: [
+      'result: created | unchanged | confirmed (with --force)',
+      'epoch, schema: of the registry',
+      'tenants, restricted: how many Redis holds',
+    ],
+    exit: { 4: 'Redis has lost the registry that Haraka knows (restore it, or --force)' },
+  })
+}
+
+async function begin(context: Context): Promise<void> {
+  await context.unharmed(async (store) => {
+    const before = await readEpoch(store)
+    const epoch = await ensureEpoch(store)
+    const result = before ? 'unchanged' : 'created'
+    const sentence = before ? 'there is a registry already' : 'a registry has begun'
+    await tell(context, store, epoch, result, (held) => `${sentence}: ${held}`)
+  })
+}
+
+async function confirm(context: Context, store: Store): Promise<void> {
+  await addEntry(store, store.keys.tenantsAudit, {
+    subject: '',
+    what: 'registry confirmed',
+    to: `${inWords(await heldBy(store))}; what only Haraka knew is forgotten`,
+  })
+  await store.client.del(store.keys.restore)
+  const epoch = await confirmEpoch(store)
+  await tell(
+    context,
+    store,
+    epoch,
+    'confirmed',
+    (held) =>
+      `what Redis holds is the registry from now on: ${held}. Haraka forgets what it knew besides: mail of other tenants is unknown, and restrictions that are not in Redis are lifted`,
+  )
+}
+
+async function tell(
+  { out }: Context,
+  store: Store,
+  { epoch, schema }: Epoch,
+  result: string,
+  sentence: (held: string) => string,
+): Promise<void> {
+  const held = await heldBy(store)
+  out.result({ result, epoch, schema, ...held }, () => out.line(sentence(inWords(held))))
+}
+
+interface Held {
+  readonly tenants: number
+  readonly restricted: number
+}
+
+async function heldBy(store: Store): Promise<Held> {
+  const { tenants } = await lookAtRegistry(store)
+  return { tenants, restricted: await store.client.scard(store.keys.restricted) }
+}
+
+function inWords({ tenants, restricted }: Held): string {
+  return `${count(tenants, 'tenant')}, ${restricted} restricted`
+}

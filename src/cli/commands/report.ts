@@ -1,0 +1,157 @@
+import { Help, type Command } from 'commander'
+import type { Config } from '../../process/config'
+import { InputError, noSuchTenant } from '../../base/errors'
+import { classFilter, parseFilter, type Filter } from '../../reporting/filter'
+import { ReportReader } from '../../reporting/reader'
+import { needsRows, readReport, type Dimensions, type TenantReport } from '../../reporting/report'
+import { serverTime } from '../../store/server-clock'
+import type { Store } from '../../store/store'
+import { Registry } from '../../registry/registry'
+import { contextOf } from '../kit/context'
+import { COUNTS_FIELDS } from '../views/counts'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { printReport, reportCsv, reportJson, type Report } from '../views/report'
+import { assertHourly, rowSpanOf, spanOf, type RowSpan, type SpanOptions } from '../kit/report-span'
+import { NO_TENANT } from '../kit/statuses'
+
+interface Options extends SpanOptions {
+  readonly by?: string
+  readonly class?: Filter
+  readonly where?: readonly Filter[]
+  readonly csv?: boolean
+}
+
+/** As Exchange Online's report has them. */
+const USUAL: Dimensions = ['day', 'connector', 'domain']
+
+const CHOICES: Dimensions = ['domain', 'connector', 'ip', 'user', 'class', 'hour', 'day']
+
+/** `tenantctl report [TENANT]` */
+export function addReportCommand(program: Command, io: Io): void {
+  const command = program
+    .command('report')
+    .description(
+      'mail from no accepted domain of a tenant, or of all: by whom, how much, what became of it, samples',
+    )
+    .argument('[tenant]')
+    .option('--days <n>', 'the last days (UTC), today among them (default: 7)')
+    .option('--from <time>', 'a day (2026-11-24) or a time (2026-11-24T15:00Z)')
+    .option('--to <time>', 'the last day, or the time before which it ends (default: now)')
+    .option(
+      '--by <what>',
+      `a line for each ${CHOICES.join(', ')} (default: day, connector, domain); who asks stands before report: --by NAME report`,
+    )
+    .option(
+      '--where <filter>',
+      'only what is so: KEY=VALUE, or KEY^=START; domain, connector, ip, user (repeatable)',
+      (text, filters: readonly Filter[] = []) => [...filters, parseFilter(text)],
+    )
+    .option(
+      '--class <class>',
+      "only unregistered, foreign (the sender domain is another tenant's) or forwarded mail",
+      classFilter,
+    )
+    .option('--csv', 'print CSV')
+    .action(async (tenant: string | undefined, options: Options, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      const by = dimensionsOf(options.by)
+      if (out.json && options.csv) throw new InputError('--csv or --json: one of them')
+      await context.connected(async (store, config) => {
+        const { report, note } = await reportOf(store, config, tenant, options, by)
+        if (note !== undefined) context.note(note)
+        if (options.csv) io.stdout.write(reportCsv(report))
+        else out.result(reportJson(report), () => printReport(out, report))
+      })
+    })
+  command.configureHelp({
+    ...command.configureHelp(),
+    // Ours stands in its place.
+    visibleGlobalOptions(each) {
+      return Help.prototype.visibleGlobalOptions
+        .call(this, each)
+        .filter(({ long }) => long !== '--by')
+    },
+  })
+  manual(command, {
+    examples: [
+      'report contoso',
+      'report contoso --days 30 --by domain',
+      'report contoso --where domain^=lure --where connector=exchange --by hour --days 2',
+      'report --class foreign',
+      'report contoso --from 2026-11-01 --to 2026-11-15 --csv > report.csv',
+      'report --by connector',
+    ],
+    json: [
+      'from, to: the span, to excluded; by: what there is a row for',
+      'tenants: each {tenant, unregistered, foreign, forwarded (what --where and --class let through),',
+      '  registered, null: counts as below, share of the first three, other_domains: about how many',
+      '  domains (other) stands for, header_from, null_header_from}',
+      'header_from: null with --where or --class, else {from, to: whole days, looked: registered',
+      '  messages whose header From was looked at, mismatched: those of them that name no accepted',
+      '  domain, domains: each {domain, connector, messages}}',
+      'null_header_from: the same of mail with the null sender',
+      'rows: each {tenant, class: unregistered | foreign | forwarded, those of day, hour, connector,',
+      '  domain, ip, user that it is for, and}',
+      ...COUNTS_FIELDS,
+      'share: accepted recipients as a share of all the tenant had in that time, or null',
+      'foreign, forwarded, registered, null: by day or hour without --where, counts of that time;',
+      '  the row is of unregistered mail, and without class',
+      'owners: of foreign mail, the tenants that own the domains',
+      'ips, domains: the 20 with the most recipients; samples: each {message_id, helo}',
+      'distinct_domains: of a row for (other), about how many that are; else null',
+    ],
+    exit: NO_TENANT,
+  })
+}
+
+async function reportOf(
+  store: Store,
+  config: Config,
+  tenant: string | undefined,
+  options: Options,
+  by: Dimensions,
+): Promise<{ report: Report; note: string | undefined }> {
+  const now = await serverTime(store.client)
+  const { where = [] } = options
+  const filters = options.class ? [...where, options.class] : where
+  const asked = spanOf(options, now, config.report.days)
+  if (by.includes('hour') && filters.length > 0) assertHourly(asked, now)
+  const span: RowSpan = needsRows(by, filters)
+    ? rowSpanOf(asked, now)
+    : { ...asked, step: 'day', note: undefined }
+  const reader = new ReportReader(store)
+  const ids = tenant === undefined ? await reader.reported(span.from) : [tenant]
+  const tenants: TenantReport[] = []
+  // One after the other: each reads many keys.
+  for (const id of ids) tenants.push(await readReport(reader, id, { ...span, by, filters }))
+  const found = tenants.filter(
+    ({ lines, headerFrom, nullHeaderFrom }) =>
+      lines.length > 0 || [headerFrom, nullHeaderFrom].some((each) => each?.mismatched),
+  )
+  // What a tenant sent may be asked for when it is gone.
+  if (
+    tenant !== undefined &&
+    found.length === 0 &&
+    !(await new Registry(store).getTenant(tenant))
+  ) {
+    throw noSuchTenant(tenant)
+  }
+  const single = tenant !== undefined
+  return {
+    report: {
+      ...{ from: span.from, to: span.to, by, tenants: single ? tenants : found, single },
+      class: filters.find(({ key }) => key === 'class')?.value,
+    },
+    note: span.note,
+  }
+}
+
+/** @throws {InputError} */
+function dimensionsOf(by: string | undefined): Dimensions {
+  if (by === undefined) return USUAL
+  const choice = CHOICES.find((each) => each === by)
+  if (choice) return [choice]
+  throw new InputError(`--by "${by}" is not one of ${CHOICES.join(', ')}`)
+}

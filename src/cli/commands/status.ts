@@ -1,0 +1,199 @@
+import type { Command } from 'commander'
+import type { Forecast } from '../../allowance/forecast'
+import { formatWindow } from '../../mail/limits'
+import type { WindowUsage } from '../../allowance/usage'
+import { Registry } from '../../registry/registry'
+import { contextOf } from '../kit/context'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { duration, type Cell, type Output, type Tone } from '../kit/output'
+import { shortTime } from '../../base/time'
+import { describeTrigger } from '../../mail/trigger'
+import { NO_TENANT } from '../kit/statuses'
+import {
+  firstForecastOf,
+  FORECAST_METERS,
+  forecastOf,
+  fullestWindow,
+  shareOf,
+  StatusReader,
+  statusView,
+  type TenantStatus,
+} from '../views/status'
+import { existingTenant } from '../views/tenant'
+
+const BAR = 20
+const MUCH = 0.8
+
+const FIELDS = [
+  'tenant, mode (the one in force: enforce | monitor | off)',
+  'restricted: true or false',
+  'restriction: null, or {since, by, reason, scope: unregistered | all,',
+  '  trigger: null or {window, limit, used, domain, connector, ip},',
+  '  case: tenant:number; null where it is older than cases}',
+  'windows: the meter of unregistered mail, [] when unlimited; each',
+  '  {window: such as 1h, limit, defer: 4xx instead of a restriction, used, remaining}',
+  'null: the same for the null sender; while the tenant is restricted, by a tenth of its limits',
+  'forwarded: the same for proven forwards; null where it has no allowance for them',
+  'held: recipients of messages that are on their way and may be forwards',
+  'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
+  '  mail goes on at the pace of the last ten minutes; in monitor, when it would be',
+  'forwarded_forecast: the same for proven forwards',
+  'probation: null, or {limits, until, case}: the allowance that holds after a lift',
+]
+
+/** `tenantctl status [TENANT]` */
+export function addStatusCommand(program: Command, io: Io): void {
+  const command = program
+    .command('status')
+    .description('the meters: of all tenants, those nearest a limit first, or of one in full')
+    .argument('[tenant]')
+    .action(async (id: string | undefined, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store, config) => {
+        const reader = new StatusReader(store, config)
+        if (id === undefined) {
+          const statuses = await reader.all(await new Registry(store).listTenants())
+          out.result(statuses.map(statusView), () => printAll(out, statuses))
+        } else {
+          const status = await reader.one(await existingTenant(store, id))
+          out.result(statusView(status), () => printOne(out, status))
+        }
+      })
+    })
+  manual(command, {
+    examples: [
+      'status',
+      'status contoso',
+      "status contoso --json | jq '.windows[] | {window, used, limit}'",
+    ],
+    json: ['with TENANT an object, else an array of:', ...FIELDS],
+    exit: NO_TENANT,
+  })
+}
+
+function printAll(out: Output, statuses: readonly TenantStatus[]): void {
+  out.table(
+    ['TENANT', 'MODE', 'RESTRICTED', 'METER', 'WINDOW', 'USED', 'LIMIT', 'PERCENT', 'AT THIS PACE'],
+    statuses.map((status) => {
+      const fullest = fullestWindow(status)
+      const forecast = firstForecastOf(status)
+      return [
+        status.tenant.id,
+        status.mode,
+        status.restriction ? { text: status.restriction.scope, tone: 'bad' as const } : 'no',
+        ...(fullest
+          ? [fullest.meter, formatWindow(fullest.usage.window), ...numbers(fullest.usage)]
+          : ['unregistered', 'unlimited', '', '', '']),
+        { text: forecast ? restrictedIn(status, forecast) : '', tone: 'warn' as const },
+      ]
+    }),
+    'no tenants; add one with: tenantctl tenant add ID',
+  )
+}
+
+function printOne(out: Output, status: TenantStatus): void {
+  const { tenant, restriction, usage, lifted } = status
+  const { wouldTrip } = usage
+  const facts: [string, Cell][] = [
+    ['tenant', tenant.name === tenant.id ? tenant.id : `${tenant.id}  ${tenant.name}`],
+    ['mode', `${status.mode}${status.modeSource}`],
+  ]
+  if (!restriction) {
+    facts.push(['restricted', { text: 'no', tone: 'good' }])
+  } else {
+    const refused = restriction.scope === 'all' ? 'all relayed mail' : 'unregistered mail'
+    const inForce = status.mode === 'enforce' ? 'is refused' : `would be refused in mode enforce`
+    facts.push(
+      [
+        'restricted',
+        { text: `since ${shortTime(restriction.since)}: ${refused} ${inForce}`, tone: 'bad' },
+      ],
+      ['by', restriction.by],
+      ['reason', restriction.reason],
+    )
+    if (restriction.trigger) facts.push(['trigger', describeTrigger(restriction.trigger)])
+    if (restriction.case) {
+      facts.push(['case', `${restriction.case}: tenantctl case show ${restriction.case}`])
+    }
+    facts.push(['to lift it', `tenantctl unblock ${tenant.id} --reason TEXT`])
+    if (restriction.scope !== 'all' && status.mode === 'enforce') {
+      facts.push(['null sender', 'a tenth of its limits, and one recipient a message, until then'])
+    }
+  }
+  if (usage.probation) {
+    const { limits, until } = usage.probation
+    facts.push(['probation', { text: `${limits} until ${shortTime(until)}`, tone: 'warn' }])
+  }
+  if (wouldTrip) {
+    facts.push([
+      'would trip',
+      { text: `at ${shortTime(wouldTrip.since)}: ${describeTrigger(wouldTrip)}`, tone: 'warn' },
+    ])
+  }
+  if (usage.held > 0) {
+    facts.push(['on their way', `${usage.held} recipients of messages that may be forwards`])
+  }
+  for (const meter of FORECAST_METERS) {
+    const forecast = forecastOf(status, meter)
+    if (!forecast) continue
+    const { limit, window, at } = forecast
+    const what = meter === 'forwarded' ? ' forwards' : ''
+    const reached = `${limit}${what} in ${formatWindow(window)} by ${shortTime(at)}`
+    facts.push([
+      'at this pace',
+      { text: `${restrictedIn(status, forecast)}: ${reached}`, tone: 'warn' },
+    ])
+  }
+  if (lifted) {
+    facts.push(['last lifted', `${shortTime(lifted.at)} by ${lifted.by}: ${lifted.reason}`])
+  }
+  out.facts(facts)
+  out.line()
+  out.table(
+    ['METER', 'WINDOW', 'USAGE', 'USED', 'LIMIT', 'PERCENT', 'FREES UP'],
+    [
+      ...meterRows('unregistered', usage.unregistered, usage.at),
+      ...(usage.forwarded ? meterRows('forwarded', usage.forwarded, usage.at) : []),
+      ...meterRows('null', usage.null, usage.at),
+    ],
+    '',
+  )
+}
+
+/** `restricted in 38m`; in monitor it only would be. */
+function restrictedIn({ mode, usage }: TenantStatus, { at }: Forecast): string {
+  const word = mode === 'monitor' ? 'would be restricted' : 'restricted'
+  return `${word} in ${duration(Math.max(0, at - usage.at))}`
+}
+
+function meterRows(meter: string, windows: readonly WindowUsage[], at: number): Cell[][] {
+  if (windows.length === 0) return [[meter, 'unlimited', '', '', '', '', '']]
+  return windows.map((each) => [
+    meter,
+    `${formatWindow(each.window)}${each.defer ? ' defer' : ''}`,
+    { text: bar(shareOf(each)), ...toneOf(each) },
+    ...numbers(each),
+    each.freesAt === undefined ? '' : `in ${duration(Math.max(0, each.freesAt - at))}`,
+  ])
+}
+
+function numbers(each: WindowUsage): Cell[] {
+  return [
+    { text: String(each.used), right: true },
+    { text: String(each.limit), right: true },
+    { text: `${Math.floor(shareOf(each) * 100)} %`, right: true, ...toneOf(each) },
+  ]
+}
+
+function toneOf(each: WindowUsage): { tone?: Tone } {
+  const share = shareOf(each)
+  if (share >= 1) return { tone: 'bad' }
+  return share >= MUCH ? { tone: 'warn' } : {}
+}
+
+function bar(share: number): string {
+  const filled = Math.min(BAR, share > 0 ? Math.max(1, Math.floor(share * BAR)) : 0)
+  return `[${'#'.repeat(filled)}${'.'.repeat(BAR - filled)}]`
+}

@@ -1,0 +1,318 @@
+import type { Command } from 'commander'
+import { formatLimits } from '../../mail/limits'
+import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
+import { Cases } from '../../cases/cases'
+import type { Config } from '../../process/config'
+import { InputError, NotFoundError } from '../../base/errors'
+import { purgeTenant } from '../../operations/purge'
+import type { Store } from '../../store/store'
+import { assertTenantId } from '../../mail/identities'
+import { Registry } from '../../registry/registry'
+import {
+  normalizeSettings,
+  tenantExists,
+  type TenantSettings,
+} from '../../registry/tenant-registry'
+import { MODES, type Mode } from '../../mail/mode'
+import { contextOf, type Context } from '../kit/context'
+import type { Io } from '../kit/io'
+import { groupManual, manual } from '../kit/manual'
+import { count, type Cell } from '../kit/output'
+import { shortTime } from '../../base/time'
+import { ownOr } from '../views/phrases'
+import { NO_TENANT } from '../kit/statuses'
+import { describeTenants, existingTenant, type TenantView } from '../views/tenant'
+
+const VIEW_FIELDS = [
+  'id, name, source (who registered it; file:ID for a tenants file), created_at',
+  'mode, limits, null_limits: its own; null where the default counts',
+  'forwarded_limits: its allowance for proven forwards; null where they are not told apart',
+  'contact: mail address of who is told about it, or null',
+  'domains, connectors: how many; restricted: true or false',
+  'probation: null, or {limits, until, case}: the allowance that holds after a lift',
+]
+
+interface Settings {
+  readonly name?: string
+  readonly limits?: string
+  readonly nullLimits?: string
+  readonly forwardedLimits?: string
+  readonly mode?: string
+  readonly contact?: string
+}
+
+/** `tenantctl tenant add | set | show | list | remove` */
+export function addTenantCommands(program: Command, io: Io): void {
+  const tenant = program
+    .command('tenant')
+    .description('tenants: the organisations that relay through this server')
+  groupManual(tenant, [
+    'tenant add contoso --name "Contoso Ltd"',
+    'tenant set contoso --limits "50/1h, 300/1d"',
+    'tenant show contoso',
+    'tenant list',
+    'tenant remove contoso',
+  ])
+  addAdd(tenant, io)
+  addSet(tenant, io)
+  addShow(tenant, io)
+  addList(tenant, io)
+  addRemove(tenant, io)
+}
+
+function addAdd(tenant: Command, io: Io): void {
+  const command = withSettings(tenant.command('add'))
+    .description('register a tenant')
+    .argument('<id>', 'lower-case letters, digits, . _ - (at most 63)')
+    .action(async (id: string, options: Settings, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      const settings = settingsOf(options)
+      await context.writing(async (store, config) => {
+        const result = await new Registry(store).addTenant(id, settings, by)
+        await warnOfContact(context, store, config, id, settings)
+        out.result({ result, tenant: id }, () =>
+          out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),
+        )
+      })
+    })
+  manual(command, {
+    examples: [
+      'tenant add contoso --name "Contoso Ltd"',
+      'tenant add contoso --limits "100/1h, 500/1d" --mode monitor',
+      'tenant add contoso --limits "200/10m defer, 1500/1d"',
+    ],
+    json: ['result: added | unchanged', 'tenant: its id'],
+    exit: { 4: 'it exists with other settings (change them with tenant set)' },
+  })
+}
+
+function addSet(tenant: Command, io: Io): void {
+  const command = withSettings(tenant.command('set'))
+    .description('change settings of a tenant; `default` takes the default again')
+    .argument('<id>')
+    .action(async (id: string, options: Settings, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      const changes = settingsOf(options)
+      if (Object.keys(changes).length === 0) {
+        throw new InputError(
+          'nothing to set: give one or more of --name, --limits, --null-limits, --forwarded-limits, --mode, --contact',
+        )
+      }
+      await context.writing(async (store, config) => {
+        const result = await new Registry(store).setTenant(id, changes)
+        await warnOfContact(context, store, config, id, changes)
+        out.result({ result, tenant: id }, () =>
+          out.line(result === 'changed' ? `changed tenant ${id}` : `tenant ${id} is so already`),
+        )
+      })
+    })
+  manual(command, {
+    examples: [
+      'tenant set contoso --limits "50/1h, 300/1d"',
+      'tenant set contoso --mode enforce',
+      'tenant set contoso --forwarded-limits "500/1h defer, 3000/1d"',
+      'tenant set contoso --limits default --mode default',
+      'tenant set contoso --contact admin@example.org',
+    ],
+    json: ['result: changed | unchanged', 'tenant: its id'],
+    exit: NO_TENANT,
+  })
+}
+
+function addShow(tenant: Command, io: Io): void {
+  const command = tenant
+    .command('show')
+    .description('show one tenant')
+    .argument('<id>')
+    .action(async (id: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store, config) => {
+        const tenant = await existingTenant(store, id)
+        const [view] = await describeTenants(store, [tenant])
+        out.result(view, () => {
+          out.facts([
+            ['tenant', id],
+            ['name', tenant.name],
+            ['mode', ownOr(tenant.mode, config.main.mode)],
+            ['limits', ownOr(tenant.limits, formatLimits(config.allowance.limits))],
+            ['null limits', ownOr(tenant.nullLimits, formatLimits(config.null.limits))],
+            ['forwarded limits', tenant.forwardedLimits ?? 'none: forwards are not told apart'],
+            ['contact', tenant.contact ?? 'none'],
+            ['domains', String(view!.domains)],
+            ['connectors', String(view!.connectors)],
+            ['restricted', restrictedCell(view!)],
+            ...probationFacts(view!),
+            ['registered', `${shortTime(tenant.createdAt)} by ${tenant.source}`],
+          ])
+        })
+      })
+    })
+  manual(command, {
+    examples: ['tenant show contoso', 'tenant show contoso --json'],
+    json: VIEW_FIELDS,
+    exit: NO_TENANT,
+  })
+}
+
+function addList(tenant: Command, io: Io): void {
+  const command = tenant
+    .command('list')
+    .description('list all tenants')
+    .action(async (_options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const views = await describeTenants(store, await new Registry(store).listTenants())
+        out.result(views, () => {
+          out.table(
+            ['TENANT', 'NAME', 'MODE', 'LIMITS', 'DOMAINS', 'CONNECTORS', 'RESTRICTED'],
+            views.map((view) => [
+              view.id,
+              view.name,
+              view.mode ?? 'default',
+              view.limits ?? 'default',
+              { text: String(view.domains), right: true },
+              { text: String(view.connectors), right: true },
+              restrictedCell(view),
+            ]),
+            'no tenants; add one with: tenantctl tenant add ID',
+          )
+        })
+      })
+    })
+  manual(command, {
+    examples: ['tenant list', "tenant list --json | jq -r '.[] | select(.restricted) | .id'"],
+    json: ['an array of:', ...VIEW_FIELDS],
+  })
+}
+
+function addRemove(tenant: Command, io: Io): void {
+  const command = tenant
+    .command('remove')
+    .description('remove a tenant with its accepted domains, connectors and usage')
+    .argument('<id>')
+    .option('--purge', 'erase what is kept of it, too: reports, cases, events, audit trail')
+    .action(async (id: string, options: { purge?: boolean }, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      await context.writing(async (store) => {
+        const purge = options.purge === true
+        const removed = await removeOne(store, id, by, purge)
+        if (purge) await purgeTenant(store, id)
+        out.result({ result: removed ? 'removed' : 'purged', tenant: id, purged: purge }, () => {
+          if (removed) out.line(removed)
+          out.line(purge ? `erased what was kept of ${id}` : KEPT)
+        })
+      })
+    })
+  manual(command, {
+    examples: ['tenant remove contoso', 'tenant remove contoso --purge'],
+    json: [
+      'result: removed | purged (it was removed before)',
+      'tenant: its id; purged: true or false',
+    ],
+    exit: { ...NO_TENANT, 4: 'it is restricted (unblock it first)' },
+  })
+}
+
+const KEPT =
+  'its reports, cases and audit trail are kept until their time is over; to erase them: --purge'
+
+/**
+ * Removes a tenant, and closes its cases.
+ *
+ * @param purging whether it may have been removed before.
+ * @returns for people; `undefined`: it was removed before.
+ */
+async function removeOne(
+  store: Store,
+  id: string,
+  by: string,
+  purging: boolean,
+): Promise<string | undefined> {
+  assertTenantId(id)
+  if (purging && !(await tenantExists(store, id)) && (await wasThere(store, id))) {
+    // What a removal left that was cut short.
+    await new Registry(store).removeTenant(id).catch((error: unknown) => {
+      if (!(error instanceof NotFoundError)) throw error
+    })
+    return undefined
+  }
+  const [view] = await describeTenants(store, [await existingTenant(store, id)])
+  await new Registry(store).removeTenant(id)
+  await new Cases(store).closeOfRemoved(id, by)
+  return `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`
+}
+
+/** Whether something may be kept of a tenant that has been removed. */
+async function wasThere({ client, keys }: Store, id: string): Promise<boolean> {
+  return (await client.exists(keys.audit(id), keys.caseCount(id))) > 0
+}
+
+function withSettings(command: Command): Command {
+  return command
+    .option('--name <text>', 'what people call it (else its id)')
+    .option('--limits <list>', 'its allowance for unregistered mail, such as "300/1h, 1500/1d"')
+    .option('--null-limits <list>', 'its allowance for the null sender')
+    .option(
+      '--forwarded-limits <list>',
+      'its allowance for forwards, which are then told apart by proof',
+    )
+    .option('--mode <mode>', MODES.join(', '))
+    .option('--contact <address>', 'who is mailed when it is restricted, warned of, let go again')
+}
+
+/** Where the news may never reach whom it is for. */
+async function warnOfContact(
+  context: Context,
+  store: Store,
+  { alerts }: Config,
+  id: string,
+  { contact }: TenantSettings,
+): Promise<void> {
+  if (!contact) return
+  const warning = await ownContactWarning(store, id, contact)
+  if (warning) context.note(`${warning.message}; ${warning.advice}`)
+  if (alerts.mailTo.length === 0) context.note(`${NO_MAIL.message}; ${NO_MAIL.advice}`)
+}
+
+function probationFacts({ probation }: TenantView): [string, Cell][] {
+  if (!probation) return []
+  const text = `${probation.limits} until ${probation.until.slice(0, 19)}Z`
+  return [['probation', { text, tone: 'warn' }]]
+}
+
+function restrictedCell({ restricted }: TenantView): Cell {
+  return restricted ? { text: 'yes', tone: 'bad' } : 'no'
+}
+
+/**
+ * The settings that were given; `default` stands for the default.
+ *
+ * @throws {InputError}
+ */
+function settingsOf({
+  name,
+  limits,
+  nullLimits,
+  forwardedLimits,
+  mode,
+  contact,
+}: Settings): TenantSettings {
+  return normalizeSettings({
+    name,
+    limits: orDefault(limits),
+    nullLimits: orDefault(nullLimits),
+    forwardedLimits: orDefault(forwardedLimits),
+    // Checked there, like all of them.
+    mode: orDefault(mode) as Mode | null | undefined,
+    contact: orDefault(contact),
+  })
+}
+
+function orDefault(text: string | undefined): string | null | undefined {
+  return text?.trim() === 'default' ? null : text
+}

@@ -1,0 +1,122 @@
+import type { Command } from 'commander'
+import { InputError } from '../../base/errors'
+import { OTHER, type UnattributedSource } from '../../reporting/rows'
+import {
+  readUnattributedMail,
+  type Unattributed,
+  type UnattributedRow,
+} from '../../reporting/unattributed'
+import { serverTime } from '../../store/server-clock'
+import { contextOf } from '../kit/context'
+import {
+  COUNTS_COLUMNS,
+  COUNTS_FIELDS,
+  CountsColumns,
+  countsRecord,
+  countsView,
+  LEGEND,
+  moment,
+} from '../views/counts'
+import { csv } from '../views/csv'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { brief, count, type Output } from '../kit/output'
+import { isoTime } from '../../base/time'
+import { spanOf, type ReportSpan } from '../kit/report-span'
+import { shellWord } from '../kit/shell-word'
+
+interface Options {
+  readonly days?: string
+  readonly csv?: boolean
+}
+
+/** `tenantctl unattributed` */
+export function addUnattributedCommand(program: Command, io: Io): void {
+  const command = program
+    .command('unattributed')
+    .description('who relays without a tenant, and which connector to add: the start of a rollout')
+    .option('--days <n>', 'the last days (UTC), today among them (default: 7)')
+    .option('--csv', 'print CSV')
+    .action(async (options: Options, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      if (out.json && options.csv) throw new InputError('--csv or --json: one of them')
+      await context.connected(async (store, config) => {
+        const span = spanOf(options, await serverTime(store.client), config.report.days)
+        const mail = await readUnattributedMail(store, span.from, span.to)
+        if (options.csv) io.stdout.write(csvOf(mail))
+        else out.result(jsonOf(mail, span), () => print(out, mail))
+      })
+    })
+  manual(command, {
+    examples: ['unattributed', 'unattributed --days 30 --csv > sources.csv'],
+    json: [
+      'from, to: the span, to excluded',
+      'other_sources: about how many sources (other) stands for',
+      'rows: each {ip (IPv6: a /64), user, certificate (a verified name, else the SHA-256), and}',
+      ...COUNTS_FIELDS,
+      'next: the command that makes it a connector, or null',
+    ],
+  })
+}
+
+function jsonOf({ rows, others }: Unattributed, { from, to }: ReportSpan): object {
+  return {
+    from: isoTime(from),
+    to: isoTime(to),
+    other_sources: others,
+    rows: rows.map((row) => ({
+      ip: row.ip,
+      user: row.user,
+      certificate: row.certificate,
+      ...countsView(row.counts),
+      next: nextStep(row) ?? null,
+    })),
+  }
+}
+
+function csvOf({ rows }: Unattributed): string {
+  return csv(
+    ['ip', 'user', 'certificate', ...COUNTS_COLUMNS],
+    rows.map((row) => [row.ip, row.user, row.certificate, ...countsRecord(row.counts)]),
+  )
+}
+
+function print(out: Output, { rows, others }: Unattributed): void {
+  const counts = new CountsColumns(rows.map((row) => row.counts))
+  out.table(
+    ['IP', 'AUTH USER', 'CERTIFICATE', ...counts.head, 'FIRST', 'LAST', 'NEXT'],
+    rows.map((row) => [
+      row.ip === OTHER && others > 0 ? `${OTHER}: about ${count(others, 'source')}` : row.ip,
+      brief(row.user) || '-',
+      brief(shortCertificate(row)) || '-',
+      ...counts.cells(row.counts),
+      moment(row.counts.firstSeen, true),
+      moment(row.counts.lastSeen, true),
+      nextStep(row) ?? '',
+    ]),
+    'nobody has relayed without a tenant',
+  )
+  if (rows.length > 0) out.line(LEGEND, 'faint')
+  if (others === 0 && rows.some(({ ip }) => ip === OTHER)) {
+    out.line(`${OTHER}: with [report] samples=false sources are not told apart`, 'faint')
+  }
+}
+
+function shortCertificate({ certificate }: UnattributedRow): string {
+  return isFingerprint(certificate) ? `sha256 ${certificate.slice(0, 16)}…` : certificate
+}
+
+/** How it is recognised from then on: by what only it can show, if it shows anything. */
+function nextStep({ ip, user, certificate }: UnattributedSource): string | undefined {
+  if (ip === OTHER) return undefined
+  const add = 'tenantctl connector add TENANT NAME'
+  if (user !== '') return `${add} --auth ${shellWord(user)}`
+  if (isFingerprint(certificate)) return `${add} --cert-sha256 ${certificate}`
+  if (certificate !== '') return `${add} --cert ${shellWord(certificate)}`
+  return `${add} --ip ${shellWord(ip)}`
+}
+
+function isFingerprint(certificate: string): boolean {
+  return /^[\da-f]{64}$/i.test(certificate)
+}

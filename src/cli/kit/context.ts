@@ -1,0 +1,182 @@
+import { existsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import type { Command } from 'commander'
+import type { Config } from '../../process/config'
+import { actorText, osActor, redisUser } from '../../records/actor'
+import { hasConfigFile, loadConfig } from '../../process/config-file'
+import { InputError, RefusedError } from '../../base/errors'
+import type { RedisSettings } from '../../store/connection'
+import { keyPrefix } from '../../store/keys'
+import { clean } from '../../base/safe-text'
+import type { Store } from '../../store/store'
+import { actor } from './actor'
+import { globalOptionsOf, type GlobalOptions } from './global-options'
+import type { Io } from './io'
+import { assertOurs } from './own-directory'
+import { Output } from './output'
+import { redisFromUrl } from './redis-url'
+import { assertWhole, assertWritable } from './registry-guard'
+import { withStore } from './store'
+
+/** What a command works with, once the global options are known. */
+export class Context {
+  readonly out: Output
+
+  constructor(
+    readonly io: Io,
+    private readonly options: GlobalOptions,
+  ) {
+    this.out = new Output(io, options.json === true)
+  }
+
+  /**
+   * Who does it, for the records.
+   *
+   * @throws {InputError}
+   */
+  get by(): string {
+    return actor(this.options.by, this.io.env)
+  }
+
+  /**
+   * Haraka's config directory: `--config`, else `$HARAKA/config`, else `./config`; the one that has our ini file goes
+   * first. `undefined` with `--redis` alone.
+   *
+   * @throws {InputError} where there is none; or `./config`, which nobody named, is open to other users.
+   */
+  get configDirectory(): string | undefined {
+    const { config, redis } = this.options
+    if (config !== undefined) {
+      const directory = path.resolve(this.io.cwd, config)
+      if (isDirectory(directory)) return directory
+      throw new InputError(
+        `--config "${config}" is not a directory: name Haraka's config directory`,
+      )
+    }
+    if (redis !== undefined) return undefined
+    const { cwd, env } = this.io
+    const ofHaraka = env['HARAKA'] ? path.resolve(cwd, env['HARAKA'], 'config') : undefined
+    const places = [...(ofHaraka ? [ofHaraka] : []), path.resolve(cwd, 'config')]
+    const candidates = places.filter(isDirectory)
+    const directory = candidates.find(hasConfigFile) ?? candidates[0]
+    if (directory !== undefined) {
+      if (directory !== ofHaraka) assertOurs(directory)
+      return directory
+    }
+    throw new InputError(
+      `there is no ${places.join(' and no ')}: name Haraka's config directory with --config DIR, or Redis with --redis URL`,
+    )
+  }
+
+  /**
+   * The configuration; says on stderr where the shipped defaults count.
+   *
+   * @throws {InputError} with all that is wrong in it.
+   */
+  config(): Config {
+    const directory = this.configDirectory
+    const config = loadConfig(directory, (text) => this.note(text))
+    if (directory === undefined) {
+      this.note('--redis without --config: the shipped defaults count for the rest')
+    }
+    return { ...config, redis: this.redis(config.redis) }
+  }
+
+  /**
+   * Runs `use`, which only reads, with the configuration and a connected store. Where Redis has lost what was registered,
+   * it says so on stderr: what `use` reads is not what Haraka goes by.
+   *
+   * @throws {InputError} a broken configuration; {@link StoreError}: Redis is away.
+   * @throws {SchemaError} a later version has written what Redis holds.
+   */
+  async connected<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
+    return this.guarded(async (store, snapshot) => {
+      try {
+        await assertWhole(store, snapshot)
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error
+        this.note(error.message)
+      }
+    }, use)
+  }
+
+  /**
+   * The same for what needs the registry whole, and writes nothing.
+   *
+   * @throws {RefusedError} Redis has lost what was registered, or holds a part of it.
+   */
+  async unharmed<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
+    return this.guarded(assertWhole, use)
+  }
+
+  /**
+   * The same for what writes; the registry has an epoch then.
+   *
+   * @throws as {@link unharmed}.
+   */
+  async writing<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
+    return this.guarded(assertWritable, async (store, config) => {
+      await this.sign(store, config.redis)
+      return use(store, config)
+    })
+  }
+
+  /** Says who changes something over this connection, for the audit trail. Whatever changes something calls it first. */
+  async sign(store: Store, { username }: RedisSettings): Promise<void> {
+    this.io.stdout.mustArrive('tenantctl audit shows what was changed')
+    store.actor = actorText({
+      os: osActor(this.io.env),
+      redis: await redisUser(store.client, username),
+      note: this.options.by?.trim() ?? '',
+    })
+  }
+
+  private async guarded<T>(
+    assertFit: (store: Store, snapshot: string) => Promise<void>,
+    use: (store: Store, config: Config) => Promise<T>,
+  ): Promise<T> {
+    const config = this.config()
+    return withStore(config.redis, async (store) => {
+      await assertFit(store, config.outage.snapshot)
+      return use(store, config)
+    })
+  }
+
+  /** One line on stderr that is no error. */
+  note(text: string): void {
+    this.io.stderr.write(`tenantctl: ${clean(text)}\n`)
+  }
+
+  /**
+   * Asks whoever sits there; only a yes is one.
+   *
+   * @throws {OutputError} what was to be read before the answer cannot be printed.
+   */
+  async confirmed(question: string): Promise<boolean> {
+    await this.io.stdout.flushed()
+    this.io.stderr.write(clean(question))
+    for await (const line of this.io.stdin) return /^\s*y(?:es)?\s*$/i.test(String(line))
+    return false
+  }
+
+  private redis(settings: RedisSettings): RedisSettings {
+    const { redis, prefix } = this.options
+    const chosen = redis === undefined ? settings : redisFromUrl(redis, settings)
+    return prefix === undefined ? chosen : { ...chosen, prefix: keyPrefix(prefix, '--prefix ') }
+  }
+}
+
+/**
+ * A command's own options and arguments come typed; the global ones are found from any command.
+ *
+ * @throws {InputError} `--by` is no name that may be recorded, though nothing is recorded by what only reads.
+ */
+export function contextOf(io: Io, command: Command): Context {
+  const options = globalOptionsOf(command)
+  if (options.by !== undefined) actor(options.by, io.env)
+  return new Context(io, options)
+}
+
+function isDirectory(directory: string): boolean {
+  return existsSync(directory) && statSync(directory).isDirectory()
+}

@@ -1,0 +1,37 @@
+import path from 'node:path'
+import { CONFIG_FILE } from '../../process/config'
+import { hasConfigFile } from '../../process/config-file'
+import { InputError, messageOf } from '../../base/errors'
+import { changeableByOthers } from '../../base/trusted-path'
+import { ROOT } from '../../base/owned-file'
+import { shellWord } from './shell-word'
+
+/**
+ * Checks a config directory that nobody named: who may change it could have the user of `tenantctl` read any file and
+ * send it to a Redis of his own.
+ *
+ * @param directory an absolute path.
+ * @throws {InputError} with the `--config` that uses it all the same.
+ */
+export function assertOurs(directory: string): void {
+  const open = openToOthers(directory)
+  if (open === undefined) return
+  throw new InputError(
+    `${directory} is not used unless it is named: ${open}, so that others could have tenantctl read your files and send them elsewhere; if you trust them, add --config ${shellWord(directory)}`,
+  )
+}
+
+/**
+ * Which other user could change the configuration in `directory`, or that the caller cannot tell; `undefined`: only root
+ * and the caller could.
+ */
+export function openToOthers(directory: string): string | undefined {
+  const caller = process.geteuid?.() ?? ROOT
+  try {
+    const open = changeableByOthers(directory, caller)
+    if (open !== undefined || !hasConfigFile(directory)) return open
+    return changeableByOthers(path.join(directory, CONFIG_FILE), caller)
+  } catch (error) {
+    return messageOf(error)
+  }
+}

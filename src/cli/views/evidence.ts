@@ -1,0 +1,239 @@
+import { formatWindow } from '../../mail/limits'
+import type { WindowUsage } from '../../allowance/usage'
+import type { Evidence } from '../../cases/evidence'
+import { describeTrigger } from '../../mail/trigger'
+import { shareOf, totalsOf } from '../../reporting/report'
+import { OTHER, type Source } from '../../reporting/rows'
+import type { Sum } from '../../reporting/sum'
+import { isoDay, isoMinute, isoTime, shortTime } from '../../base/time'
+import { whoOf } from '../commands/audit'
+import { CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts'
+import { headerFromText, headerFromView, NULL_HEADER_FROM } from './header-from'
+import { brief, count, type Cell, type Output } from '../kit/output'
+import { ownedText } from './owned'
+import { triggerView } from './restriction'
+
+export function evidenceJson(evidence: Evidence): object {
+  const { tenant, event, frozenAt, node, mode, limits, limitsFrom, nullLimits } = evidence
+  return {
+    tenant,
+    case: evidence.case,
+    frozen_at: isoTime(frozenAt),
+    node,
+    event: {
+      id: event.id,
+      at: isoTime(event.at),
+      by: event.by,
+      reason: event.reason,
+      scope: event.scope,
+      trigger: event.trigger ? triggerView(event.trigger) : null,
+      windows:
+        event.windows?.map(({ window, ...rest }) => ({ window: formatWindow(window), ...rest })) ??
+        null,
+      probation: event.probation === true,
+    },
+    mode,
+    limits: {
+      ...{ unregistered: limits, from: limitsFrom, null: nullLimits },
+      forwarded: evidence.forwardedLimits ?? null,
+    },
+    windows: evidence.unregistered.map(windowView),
+    null_windows: evidence.null.map(windowView),
+    forwarded_windows: evidence.forwarded?.map(windowView) ?? null,
+    hours: evidence.hours.map((hour) => ({
+      at: isoTime(hour.at),
+      unregistered: countsView(hour.unregistered),
+      foreign: countsView(hour.foreign),
+      forwarded: countsView(hour.forwarded),
+      registered: countsView(hour.registered),
+      null: countsView(hour.null),
+    })),
+    domains: evidence.top.domain.map((sum) => ({ class: sum.class, ...sumView(sum) })),
+    connectors: evidence.top.connector.map(sumView),
+    ips: evidence.top.ip.map(sumView),
+    users: evidence.top.user.map(sumView),
+    other_domains: evidence.otherDomains,
+    foreign: evidence.foreign.map(({ domain, owner, counts }) => ({
+      ...{ domain, owner },
+      ...countsView(counts),
+    })),
+    header_from: evidence.headerFrom ? headerFromView(evidence.headerFrom) : null,
+    null_header_from: evidence.nullHeaderFrom ? headerFromView(evidence.nullHeaderFrom) : null,
+    samples: evidence.samples.map(
+      ({ at, domain, connector, ip, user, messageId, helo, ...of }) => ({
+        day: isoDay(at),
+        class: of.class,
+        ...{ domain, connector, ip, user, message_id: messageId, helo },
+      }),
+    ),
+    changes: evidence.changes.map(({ at, ...change }) => ({ at: isoTime(at), ...change })),
+  }
+}
+
+/** The page that is read at night: what happened, from where, and what to look at next. */
+export function printEvidence(out: Output, evidence: Evidence): void {
+  printHead(out, evidence)
+  printHours(out, evidence)
+  printForeign(out, evidence)
+  for (const [key, title] of SOURCES) printTop(out, title, key, evidence)
+  printSamples(out, evidence)
+  printChanges(out, evidence)
+  out.line()
+  out.line(LEGEND, 'faint')
+}
+
+const SOURCES: readonly (readonly [keyof Source, string])[] = [
+  ['domain', 'SENDER DOMAIN'],
+  ['connector', 'CONNECTOR'],
+  ['ip', 'IP'],
+  ['user', 'AUTH USER'],
+]
+
+function printHead(out: Output, evidence: Evidence): void {
+  const { event, limitsFrom, node } = evidence
+  const facts: [string, Cell][] = [
+    ['case', evidence.case],
+    ['restricted', { text: `${shortTime(event.at)}, ${event.by}: ${event.reason}`, tone: 'bad' }],
+    ['scope', event.scope],
+  ]
+  if (event.trigger) facts.push(['trigger', describeTrigger(event.trigger)])
+  if (event.probation) facts.push(['probation', { text: 'it tripped within it', tone: 'bad' }])
+  const meter = (event.windows ?? evidence.unregistered)
+    .map(({ window, limit, used }) => `${used} of ${limit} in ${formatWindow(window)}`)
+    .join(', ')
+  const { forwardedLimits } = evidence
+  const forwards = forwardedLimits === undefined ? '' : `; forwards ${forwardedLimits}`
+  const whose = event.trigger?.meter === 'forwarded' ? 'forwards: ' : ''
+  facts.push(
+    ['meter then', `${whose}${meter || 'unlimited'}`],
+    [
+      'allowance',
+      `${evidence.limits} (${limitsFrom}); null sender ${evidence.nullLimits}${forwards}`,
+    ],
+    ['mode', evidence.mode],
+    ['frozen', `${shortTime(evidence.frozenAt)} by ${node.host}, process ${node.pid}`],
+  )
+  out.facts(facts)
+}
+
+function printHours(out: Output, { hours }: Evidence): void {
+  const counts = new CountsColumns(hours.map(({ unregistered }) => unregistered))
+  const others = (['foreign', 'forwarded'] as const).filter((each) =>
+    hours.some((hour) => hour[each].lastSeen > 0),
+  )
+  out.line()
+  out.table(
+    [
+      ...['LAST 24 HOURS', ...counts.head, 'OF ALL'],
+      ...others.map((each) => each.toUpperCase()),
+      ...['REGISTERED', 'NULL SENDER'],
+    ],
+    hours.map((hour) => [
+      isoMinute(hour.at),
+      ...counts.cells(hour.unregistered),
+      right(percent(shareOf(hour.unregistered, totalsOf([hour])))),
+      ...others.map((each) => right(pair(hour[each], 'accepted'))),
+      right(pair(hour.registered, 'accepted')),
+      right(pair(hour.null, 'accepted')),
+    ]),
+    'no mail recorded in the last 24 hours',
+  )
+}
+
+/** What nobody should send: a domain of another tenant, or a header From of none. */
+function printForeign(out: Output, { foreign, headerFrom, nullHeaderFrom }: Evidence): void {
+  if (foreign.length > 0) {
+    const counts = new CountsColumns(foreign.map((row) => row.counts))
+    out.line()
+    out.table(
+      ['FOREIGN DOMAIN', 'BELONGS TO', ...counts.head, 'FIRST', 'LAST'],
+      foreign.map((row) => [
+        brief(row.domain) || '-',
+        row.owner === '' ? '-' : brief(row.owner),
+        ...counts.cells(row.counts),
+        moment(row.counts.firstSeen, true),
+        moment(row.counts.lastSeen, true),
+      ]),
+      '',
+    )
+    for (const row of foreign.slice(0, MOST_SAID)) {
+      if (row.domain !== OTHER)
+        out.line(`${ownedText(row)}: a wrong connector, or a takeover`, 'bad')
+    }
+  }
+  if (headerFrom && headerFrom.looked > 0) {
+    out.line()
+    out.line(headerFromText(headerFrom), headerFrom.mismatched > 0 ? 'warn' : undefined)
+  }
+  if (nullHeaderFrom && nullHeaderFrom.mismatched > 0) {
+    out.line(headerFromText(nullHeaderFrom, NULL_HEADER_FROM), 'warn')
+  }
+}
+
+/** Foreign domains that a sentence is said of. */
+const MOST_SAID = 3
+
+function printTop(out: Output, title: string, key: keyof Source, evidence: Evidence): void {
+  const sums = evidence.top[key]
+  // Without AUTH there is nothing to tell.
+  if (sums.length === 0 || (key === 'user' && sums.every((sum) => sum.key === ''))) return
+  const counts = new CountsColumns(sums.map((sum) => sum.counts))
+  const { otherDomains } = evidence
+  const classes = sums.map((sum) => ('class' in sum ? sum.class : 'unregistered'))
+  const isMixed = classes.some((each) => each !== 'unregistered')
+  out.line()
+  out.table(
+    [title, ...(isMixed ? ['CLASS'] : []), ...counts.head, 'FIRST', 'LAST'],
+    sums.map((sum, at) => [
+      key === 'domain' && sum.key === OTHER && otherDomains > 0
+        ? `${OTHER}: about ${count(otherDomains, 'domain')}`
+        : brief(sum.key) || '-',
+      ...(isMixed ? [classes[at]!] : []),
+      ...counts.cells(sum.counts),
+      moment(sum.counts.firstSeen, true),
+      moment(sum.counts.lastSeen, true),
+    ]),
+    '',
+  )
+}
+
+function printSamples(out: Output, { samples }: Evidence): void {
+  if (samples.length === 0) return
+  out.line()
+  out.table(
+    ['SAMPLES OF', 'SENDER DOMAIN', 'IP', 'AUTH USER', 'HELO', 'MESSAGE-ID'],
+    samples.map(({ at, domain, ip, user, helo, messageId }) => [
+      isoDay(at),
+      ...[domain, ip, user, helo, messageId].map((text) => brief(text) || '-'),
+    ]),
+    '',
+  )
+}
+
+function printChanges(out: Output, { changes }: Evidence): void {
+  out.line()
+  out.table(
+    ['CHANGED', 'SUBJECT', 'WHAT', 'FROM', 'TO', 'BY'],
+    changes.map((change) => [
+      shortTime(change.at),
+      change.subject,
+      change.what,
+      change.from,
+      change.to,
+      whoOf(change),
+    ]),
+    'nothing of the tenant was changed in the 30 days before',
+  )
+}
+
+function right(text: string): Cell {
+  return { text, right: true }
+}
+
+function windowView({ window, limit, defer, used }: WindowUsage): object {
+  return { window: formatWindow(window), limit, defer, used }
+}
+
+function sumView({ key, counts }: Sum<string>): object {
+  return { value: key, ...countsView(counts) }
+}

@@ -1,0 +1,60 @@
+import type { QueuedMail } from '../../outbound/tenant-queue'
+import { isoTime } from '../../base/time'
+import { brief, count, duration, type Cell, type Output } from '../kit/output'
+
+/** Mail in the queue as `--json` prints it. */
+export function queuedView(mail: QueuedMail, held: boolean): object {
+  const { file, connector, sender, recipients, size, arrived, failures } = mail
+  return {
+    ...{ file, class: mail.class, connector, sender, recipients, size },
+    ...{ arrived: isoTime(arrived), next_attempt: isoTime(mail.nextAttempt), failures, held },
+  }
+}
+
+/** When Haraka tries next, for people. */
+export function nextAttempt({ nextAttempt: at }: QueuedMail): string {
+  const wait = at - Date.now()
+  return wait > 0 ? `in ${duration(wait)}` : 'now'
+}
+
+/** A table for people, and how much it is of each class; `empty` where there is nothing. */
+export function printQueue(
+  out: Output,
+  mail: readonly QueuedMail[],
+  holds: (mail: QueuedMail) => boolean,
+  empty: string,
+): void {
+  out.table(
+    ['CLASS', 'AGE', 'NEXT', 'SENDER', 'RECIPIENTS', 'SIZE', 'FILE'],
+    mail.map((each) => row(each, holds(each))),
+    empty,
+  )
+  if (mail.length === 0) return
+  const classes = new Map<string, number>()
+  for (const each of mail) {
+    const name = each.class ?? 'unknown'
+    classes.set(name, (classes.get(name) ?? 0) + 1)
+  }
+  const parts = [...classes].map(([name, number]) => `${number.toLocaleString('en-US')} ${name}`)
+  out.line()
+  out.line(`${count(mail.length, 'message')}: ${parts.join(', ')}`)
+}
+
+function row(mail: QueuedMail, held: boolean): Cell[] {
+  const [first = '', ...others] = mail.recipients
+  return [
+    mail.class ?? 'unknown',
+    { text: duration(Math.max(0, Date.now() - mail.arrived)), right: true },
+    held ? { text: 'held', tone: 'warn' } : nextAttempt(mail),
+    mail.sender === '' ? '<>' : brief(mail.sender),
+    others.length === 0 ? brief(first) : `${brief(first)} and ${others.length} more`,
+    { text: octets(mail.size), right: true },
+    mail.file,
+  ]
+}
+
+function octets(size: number): string {
+  if (size < 1024) return `${size} B`
+  const kilo = size / 1024
+  return kilo < 1024 ? `${Math.ceil(kilo)} KB` : `${(kilo / 1024).toFixed(1)} MB`
+}

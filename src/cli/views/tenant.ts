@@ -1,0 +1,96 @@
+import { decodeProbation } from '../../allowance/usage'
+import { noSuchTenant } from '../../base/errors'
+import { pieces } from '../../store/batches'
+import type { Store } from '../../store/store'
+import { Registry } from '../../registry/registry'
+import type { Tenant } from '../../mail/tenant'
+import { isoTime } from '../../base/time'
+import { probationView, type ProbationView } from './status'
+
+/** A tenant as `tenant show` and `tenant list` print it. */
+export interface TenantView {
+  readonly id: string
+  readonly name: string
+  /** `null`: the default counts; the same for the limits. */
+  readonly mode: string | null
+  readonly limits: string | null
+  readonly null_limits: string | null
+  /** `null`: forwards are not told apart. */
+  readonly forwarded_limits: string | null
+  /** `null`: none */
+  readonly contact: string | null
+  readonly source: string
+  /** ISO 8601 UTC */
+  readonly created_at: string
+  readonly domains: number
+  readonly connectors: number
+  readonly restricted: boolean
+  readonly probation: ProbationView | null
+}
+
+/** Tenants asked for at a time: a million must not stand in one pipeline. */
+const PIECE = 500
+
+/** @throws {NotFoundError} */
+export async function existingTenant(store: Store, id: string): Promise<Tenant> {
+  const tenant = await new Registry(store).getTenant(id)
+  if (tenant) return tenant
+  throw noSuchTenant(id)
+}
+
+/** Adds what is kept elsewhere: how many domains and connectors, and whether it is restricted. */
+export async function describeTenants(
+  store: Store,
+  tenants: readonly Tenant[],
+): Promise<TenantView[]> {
+  const connectors = await connectorCounts(store)
+  const [seconds] = await store.client.time()
+  const now = Number(seconds) * 1000
+  const views: TenantView[] = []
+  for (const piece of pieces(tenants, PIECE)) {
+    views.push(
+      ...(await Promise.all(
+        piece.map((tenant) => describe(store, tenant, connectors.get(tenant.id) ?? 0, now)),
+      )),
+    )
+  }
+  return views
+}
+
+async function describe(
+  store: Store,
+  tenant: Tenant,
+  connectors: number,
+  now: number,
+): Promise<TenantView> {
+  const { client, keys } = store
+  const [domains, restricted, packed] = await Promise.all([
+    client.hlen(keys.domains(tenant.id)),
+    client.exists(keys.restriction(tenant.id)),
+    client.hget(keys.tenant(tenant.id), 'probation'),
+  ])
+  const probation = decodeProbation(packed ?? '')
+  return {
+    id: tenant.id,
+    name: tenant.name,
+    mode: tenant.mode ?? null,
+    limits: tenant.limits ?? null,
+    null_limits: tenant.nullLimits ?? null,
+    forwarded_limits: tenant.forwardedLimits ?? null,
+    contact: tenant.contact ?? null,
+    source: tenant.source,
+    created_at: isoTime(tenant.createdAt),
+    domains,
+    connectors,
+    restricted: restricted === 1,
+    probation: probation && probation.until > now ? probationView(probation) : null,
+  }
+}
+
+async function connectorCounts(store: Store): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  for (const { tenant } of await new Registry(store).listConnectors()) {
+    counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
+  }
+  return counts
+}

@@ -1,0 +1,210 @@
+import { performance } from 'node:perf_hooks'
+import { LRUCache } from 'lru-cache'
+import { FairCache } from '../base/fair-cache'
+import { parentsOf } from '../names/domain'
+import type { Store } from '../store/store'
+import { jittered, RETRY_AFTER, type InBackground } from './aging'
+import type { KnownRegistry } from './known-registry'
+import { ownerOf } from '../registry/owners'
+
+/** Of each kind, and names whose owner has changed. */
+const MOST_OWNERS = 10_000
+/** The share of AUTH users in what nobody owns: no tenant's id. */
+const AUTH_USERS = ''
+
+interface Held {
+  readonly owner: string | null
+  /** Monotonic ms. */
+  refreshAt: number
+  /** How often ownership had changed when it was asked for, or was last seen to have nothing to do with it. */
+  changes: number
+}
+
+/** The owner of a domain as an earlier process knew it; `undefined`: it did not. */
+export type RememberedOwners = (domain: string) => string | undefined
+
+interface Answer {
+  readonly owner: string | null
+  /** How often ownership had changed when it was asked for. */
+  readonly changes: number
+}
+
+interface Asking {
+  readonly promise: Promise<Answer>
+  readonly changes: number
+}
+
+/** What the owners of a process need of the directory that they are part of. */
+export interface OwnersContext {
+  readonly store: Store
+  /** In ms. */
+  readonly ageLimit: number
+  readonly inBackground: InBackground
+  readonly registry: KnownRegistry
+  /** An attribution made before may be another now. */
+  readonly onChange: () => void
+}
+
+/**
+ * The owners of domains that one process has asked for. What attributes sessions is kept apart from what clients name in
+ * MAIL FROM, and so are the domains that nobody owns: of these there is no end.
+ */
+export class KnownOwners {
+  /** Owners of the domains of AUTH users. */
+  private readonly ofUsers = new LRUCache<string, Held>({ max: MOST_OWNERS })
+  /** Owners of sender domains, in the share of the tenant that sent. */
+  private readonly ofSenders = new FairCache<Held>(MOST_OWNERS)
+  /** Domains of both that nobody owns. */
+  private readonly unowned = new FairCache<Held>(MOST_OWNERS)
+  private readonly asking = new Map<string, Asking>()
+  /** How often ownership has changed somewhere. */
+  private changes = 0
+  /** The last change that may have been one of any name. */
+  private lastOfAny = 0
+  /** Name → its last change, where that came after {@link lastOfAny}. */
+  private readonly changedNames = new Map<string, number>()
+  private remembered: RememberedOwners | undefined
+
+  constructor(private readonly context: OwnersContext) {}
+
+  /** See {@link Directory.ownerOf}. */
+  ownerOf(domain: string, sentBy?: string): string | null | undefined {
+    const held = this.find(domain, sentBy)
+    if (held === undefined || this.mayBeAnother(domain, held)) return undefined
+    const now = performance.now()
+    if (now > held.refreshAt) {
+      held.refreshAt = now + RETRY_AFTER
+      this.context.inBackground(this.read(domain, sentBy))
+    }
+    return held.owner
+  }
+
+  /** See {@link Directory.askOwner}. */
+  async ask(domain: string, sentBy?: string): Promise<string | null> {
+    try {
+      return await this.read(domain, sentBy)
+    } catch (error) {
+      const held = this.find(domain, sentBy)
+      if (held === undefined) {
+        const owner = this.remembered?.(domain)
+        if (owner === undefined) throw error
+        return owner
+      }
+      held.changes = this.changes
+      held.refreshAt = performance.now() + RETRY_AFTER
+      return held.owner
+    }
+  }
+
+  /** What is known is to be replaced by what Redis has, even by nothing. */
+  forget(): void {
+    for (const cache of [this.ofUsers, this.ofSenders, this.unowned]) cache.clear()
+    this.remembered = undefined
+    this.context.onChange()
+  }
+
+  /** What an earlier process knew counts until Redis answers for the first time. */
+  remember(owners: RememberedOwners): void {
+    this.remembered = owners
+  }
+
+  /**
+   * Some names have other owners than before: what was asked for and may be another now is asked for again, if Redis
+   * answers.
+   *
+   * @param names `undefined`: any may have.
+   */
+  changed(names?: readonly string[]): void {
+    this.changes++
+    if (names === undefined || this.changedNames.size + names.length > MOST_OWNERS) {
+      this.lastOfAny = this.changes
+      this.changedNames.clear()
+    } else {
+      for (const name of names) this.changedNames.set(name, this.changes)
+    }
+    if (this.ofUsers.size + this.ofSenders.size + this.unowned.size > 0) this.context.onChange()
+  }
+
+  /** A domain is owned by itself or by what it lies below: whether one of these has changed since it was asked for. */
+  private mayBeAnother(domain: string, held: Held): boolean {
+    if (held.changes === this.changes) return false
+    const changedSince = (name: string) => (this.changedNames.get(name) ?? 0) > held.changes
+    if (held.changes < this.lastOfAny) return true
+    if (changedSince(domain) || parentsOf(domain).some(changedSince)) return true
+    held.changes = this.changes
+    return false
+  }
+
+  private find(domain: string, sentBy: string | undefined): Held | undefined {
+    const cache = sentBy === undefined ? this.ofUsers : this.ofSenders
+    return cache.get(domain) ?? this.unowned.get(domain)
+  }
+
+  private async read(domain: string, sentBy: string | undefined): Promise<string | null> {
+    const { owner, changes } = await this.question(domain)
+    const held = this.find(domain, sentBy)
+    // A question that was asked later has been answered before.
+    if (held && held.changes > changes) return owner
+    if (held && held.owner !== owner) this.context.onChange()
+    this.keep(domain, sentBy, owner, changes)
+    return owner
+  }
+
+  private keep(
+    domain: string,
+    sentBy: string | undefined,
+    owner: string | null,
+    changes: number,
+  ): void {
+    const refreshAt = performance.now() + jittered(this.context.ageLimit)
+    const held: Held = { owner, changes, refreshAt }
+    if (owner === null) {
+      if (sentBy === undefined) this.ofUsers.delete(domain)
+      else this.ofSenders.delete(domain)
+      this.unowned.set(sentBy ?? AUTH_USERS, domain, held)
+    } else {
+      this.unowned.delete(domain)
+      if (sentBy === undefined) this.ofUsers.set(domain, held)
+      else this.ofSenders.set(sentBy, domain, held)
+    }
+  }
+
+  /** One question at a time for each name, unless the answer may be from before a change. */
+  private question(domain: string): Promise<Answer> {
+    const { changes } = this
+    const running = this.asking.get(domain)
+    if (running?.changes === changes) return running.promise
+    const asking: Asking = {
+      changes,
+      promise: this.askNow(domain, changes).finally(() => {
+        if (this.asking.get(domain) === asking) this.asking.delete(domain)
+      }),
+    }
+    this.asking.set(domain, asking)
+    return asking.promise
+  }
+
+  private async askNow(domain: string, changes: number): Promise<Answer> {
+    const { store, registry } = this.context
+    registry.assertUsable()
+    const owner = (await ownerOf(store, domain)) ?? null
+    // Afterwards: what was read may be what is left after all was lost.
+    await registry.check()
+    this.remembered = undefined
+    if (owner === null && this.isOwned(domain) && !(await this.areThere(store))) {
+      throw new Error(
+        'the owners of domains are gone from Redis, though the registry is there: what is known of them holds',
+      )
+    }
+    return { owner, changes }
+  }
+
+  /** As far as is known here. */
+  private isOwned(domain: string): boolean {
+    return this.ofUsers.has(domain) || this.ofSenders.get(domain) !== undefined
+  }
+
+  private async areThere({ client, keys }: Store): Promise<boolean> {
+    return (await client.exists(keys.ownerVersion)) === 1
+  }
+}

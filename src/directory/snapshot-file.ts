@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs'
+import { openRecords, type RecordFile } from '../registry-file/file'
+import type { RegistryRecord, TenantRecord } from '../registry-file/record'
+import { InputError } from '../base/errors'
+import type { Mode } from '../mail/mode'
+import { parentsOf } from '../names/domain'
+import type { Scope } from '../allowance/restriction'
+import { ConnectorIndex } from './connector-index'
+import { decodeConnector } from '../registry/connector-reader'
+import type { Remembered } from './directory'
+import { parseFlags } from '../registry/packing'
+import type { OwnSnapshot } from './snapshot-reader'
+
+/**
+ * Opens what an earlier process has left; `undefined`: there is no such file.
+ *
+ * @param prefix of our keys: another installation's file is not ours.
+ * @throws {InputError} it cannot be read, or is none of ours.
+ */
+export async function openSnapshotFile(
+  file: string,
+  prefix: string,
+): Promise<SnapshotFile | undefined> {
+  if (!existsSync(file)) return undefined
+  const opened = await openRecords(file)
+  const { kind, prefix: theirs } = opened.header
+  if (kind === 'snapshot' && theirs === prefix) return new SnapshotFile(opened)
+  await opened.close()
+  throw new InputError(
+    kind === 'snapshot'
+      ? `${file}: it was written for keys that begin with "${theirs}", not with "${prefix}": give each installation a file of its own`
+      : `${file}: it is a ${kind}, and no snapshot`,
+  )
+}
+
+/** What an earlier process has left; which registry that was is known by the first line. */
+export class SnapshotFile {
+  constructor(private readonly opened: RecordFile) {}
+
+  get epoch(): string {
+    return this.opened.header.epoch
+  }
+
+  /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
+  get seenAt(): number {
+    return this.opened.header.createdAt
+  }
+
+  /**
+   * Reads all of it, and closes it.
+   *
+   * @param isWanted is asked again and again; `undefined` is returned when it says no.
+   * @throws {InputError} it is damaged; then nothing of it is to be believed.
+   */
+  async read(isWanted: () => boolean = () => true): Promise<Remembered | undefined> {
+    try {
+      const builder = new Builder()
+      // The checksum stands at the end: what is not whole throws before anything is believed.
+      for await (const record of this.opened.records()) {
+        if (!isWanted()) return undefined
+        builder.add(record)
+      }
+      return { epoch: this.epoch, seenAt: this.seenAt, ...builder.built() }
+    } finally {
+      await this.opened.close()
+    }
+  }
+}
+
+class Builder {
+  private readonly connectors = new ConnectorIndex()
+  private readonly tenants: OwnSnapshot[] = []
+  private readonly owners = new Map<string, { tenant: string; subdomains: boolean }>()
+
+  add(record: RegistryRecord): void {
+    switch (record.type) {
+      case 'connector':
+        return this.connectors.set(decodeConnector(record.id, record.value))
+      case 'tenant':
+        return void this.tenants.push(toSnapshot(record))
+      case 'domains':
+        // The reader lets no other tenant come between a tenant and its domains.
+        return this.addDomains(this.tenants.at(-1)!, record.domains)
+    }
+  }
+
+  built(): Pick<Remembered, 'connectors' | 'tenants' | 'ownerOf'> {
+    const { connectors, tenants, owners } = this
+    return { connectors, tenants, ownerOf: (domain) => ownerOf(owners, domain) }
+  }
+
+  private addDomains({ tenant, domains }: OwnSnapshot, entries: ReadonlyMap<string, string>): void {
+    for (const [domain, packed] of entries) {
+      const flags = parseFlags(packed)
+      domains.set(domain, flags)
+      if (!flags.shared) this.owners.set(domain, { tenant, subdomains: flags.subdomains })
+    }
+  }
+}
+
+function toSnapshot({ id, fields, restriction }: TenantRecord): OwnSnapshot {
+  return {
+    tenant: id,
+    domainsToken: fields.get('domains') ?? '',
+    stateToken: fields.get('state') ?? '',
+    mode: fields.get('mode') as Mode | undefined,
+    restricted: restriction?.get('scope') as Scope | undefined,
+    restrictedBy: restriction?.get('by') ?? '',
+    case: restriction?.get('case') ?? '',
+    forwards: fields.has('forwardedLimits'),
+    domains: new Map(),
+  }
+}
+
+function ownerOf(
+  owners: ReadonlyMap<string, { tenant: string; subdomains: boolean }>,
+  domain: string,
+): string | undefined {
+  const own = owners.get(domain)
+  if (own) return own.tenant
+  const above = parentsOf(domain).find((parent) => owners.get(parent)?.subdomains)
+  return above === undefined ? undefined : owners.get(above)!.tenant
+}

@@ -1,0 +1,113 @@
+import { performance } from 'node:perf_hooks'
+import { writeLines } from '../registry-file/file'
+import { formatRecord } from '../registry-file/record'
+import { messageOf } from '../base/errors'
+import type { Store } from '../store/store'
+import type { Directory } from './directory'
+import { lookAtRegistry, readEpoch } from '../registry/epoch'
+import { connectorId } from '../mail/identities'
+import { packConnector } from '../registry/packing'
+import { TenantLines, type Bounds } from './tenant-lines'
+
+const INTERVAL = 2000
+/** After a failure, in ms. */
+const RETRY_AFTER = 60_000
+/** Writing takes one part in so many of the time at most, however much there is to write. */
+const SHARE = 20
+/** So that the file says when the registry was last seen, in ms. */
+const LONGEST_AGE = 3_600_000
+
+/**
+ * Keeps the snapshot file up to date, in the background: what this process knows, for the next one that has to start
+ * without Redis. Restricted tenants come first, then those of which anything was asked last.
+ */
+export class SnapshotWriter {
+  private timer: NodeJS.Timeout | undefined
+  private written = -1
+  private writtenAt = 0
+  private notBefore = 0
+  private writing = false
+  private readonly tenants: TenantLines
+
+  /**
+   * @param onError is told why the file could not be written, with what to do.
+   * @param interval how often it is looked whether there is anything to write, in ms.
+   */
+  constructor(
+    private readonly store: Store,
+    private readonly directory: Directory,
+    private readonly file: string,
+    private readonly onError: (message: string) => void,
+    private readonly interval = INTERVAL,
+    bounds?: Bounds,
+  ) {
+    this.tenants = new TenantLines(store, directory, bounds)
+  }
+
+  start(): void {
+    this.timer ??= setInterval(() => void this.writeIfDue(), this.interval).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+    this.timer = undefined
+  }
+
+  /** Never rejects. */
+  private async writeIfDue(): Promise<void> {
+    const { directory } = this
+    const now = performance.now()
+    const isStale =
+      directory.news !== this.written ||
+      now > this.writtenAt + LONGEST_AGE ||
+      now > this.tenants.staleAt
+    if (this.writing || now < this.notBefore || !isStale) return
+    // What is not confirmed by Redis is in the file already.
+    if (this.store.client.status !== 'ready' || directory.registry.state !== 'usable') return
+    this.writing = true
+    const { news } = directory
+    try {
+      if (!(await this.write())) return
+      this.written = news
+      this.writtenAt = performance.now()
+      this.notBefore = this.writtenAt + SHARE * (this.writtenAt - now)
+    } catch (error) {
+      this.notBefore = performance.now() + RETRY_AFTER
+      this.onError(messageOf(error))
+    } finally {
+      this.writing = false
+    }
+  }
+
+  /** @returns whether it was written: not where Redis holds no registry, or another one than is known. */
+  private async write(): Promise<boolean> {
+    const { directory, store } = this
+    const { epoch, tenants } = await lookAtRegistry(store)
+    if (!epoch || epoch.epoch !== directory.registry.epoch) return false
+    const lines = await this.tenants.choose()
+    // What was read may be what is left after all was lost.
+    if ((await readEpoch(store))?.epoch !== epoch.epoch) return false
+    await writeLines(
+      this.file,
+      {
+        kind: 'snapshot',
+        prefix: store.keys.prefix,
+        epoch: epoch.epoch,
+        schema: epoch.schema,
+        createdAt: directory.registry.seenAt,
+        omitted: Math.max(0, tenants - lines.length),
+      },
+      this.lines(lines),
+    )
+    return true
+  }
+
+  private *lines(tenants: readonly (readonly string[])[]): Generator<string> {
+    // Those of one moment: one that changes while the file is written must not be in it twice.
+    for (const connector of [...(this.directory.connectors?.all() ?? [])]) {
+      const id = connectorId(connector.tenant, connector.name)
+      yield formatRecord({ type: 'connector', id, value: packConnector(connector) })
+    }
+    for (const lines of tenants) yield* lines
+  }
+}

@@ -1,0 +1,124 @@
+import { performance } from 'node:perf_hooks'
+import { readTenantRecords } from '../registry-file/read-registry'
+import { formatRecord } from '../registry-file/record'
+import { pieces } from '../store/batches'
+import { scanSet } from '../store/scan-keys'
+import type { Store } from '../store/store'
+import type { Directory } from './directory'
+
+/** What the snapshot file holds at most. */
+export interface Bounds {
+  readonly tenants: number
+  readonly domains: number
+}
+
+const BOUNDS: Bounds = { tenants: 10_000, domains: 200_000 }
+/** Tenants that are asked for at the same time. */
+const AT_ONCE = 32
+/** A list of more domains that keeps changing is read again once in a while only. */
+const LONG = 1000
+/** In ms. */
+const WHILE = 60_000
+
+/** By which a tenant is known to be the same as before. */
+interface Tokens {
+  readonly domainsToken: string | null | undefined
+  readonly stateToken: string | null | undefined
+}
+
+/** What is known of a tenant without reading all of it. */
+interface Measure extends Tokens {
+  readonly domains: number
+}
+
+/** The lines of a tenant, and what they were made of. */
+interface Kept extends Tokens {
+  readonly lines: readonly string[]
+  /** Monotonic ms. */
+  readonly readAt: number
+}
+
+/** The lines of the snapshot file that hold tenants; only what has changed is read again. */
+export class TenantLines {
+  /** When what was kept though it has changed is to be read again; monotonic ms. */
+  staleAt = Infinity
+  private kept = new Map<string, Kept>()
+
+  constructor(
+    private readonly store: Store,
+    private readonly directory: Directory,
+    private readonly bounds = BOUNDS,
+  ) {}
+
+  /**
+   * Restricted tenants first, then those that this process was asked for last, as many as there is room for.
+   *
+   * @returns the lines of each.
+   * @throws where Redis gave no answer.
+   */
+  async choose(): Promise<(readonly string[])[]> {
+    const chosen = new Map<string, Kept>()
+    let room = this.bounds.domains
+    this.staleAt = Infinity
+    for (const ids of pieces(await this.candidates(), AT_ONCE)) {
+      const measures = await Promise.all(ids.map((id) => this.measure(id)))
+      const fitting = ids
+        .map((id, at) => [id, measures[at]!] as const)
+        .filter(([, { domains }]) => {
+          const fits = domains <= room
+          if (fits) room -= domains
+          return fits
+        })
+      const found = await Promise.all(fitting.map(([id, now]) => this.keptOrRead(id, now)))
+      fitting.forEach(([id], at) => found[at] && chosen.set(id, found[at]))
+    }
+    this.kept = chosen
+    return [...chosen.values()].map(({ lines }) => lines)
+  }
+
+  private async candidates(): Promise<string[]> {
+    const ids = new Set<string>()
+    for await (const piece of scanSet(this.store, this.store.keys.restricted)) {
+      for (const id of piece) ids.add(id)
+    }
+    for (const id of this.directory.knownTenants()) ids.add(id)
+    return [...ids].slice(0, this.bounds.tenants)
+  }
+
+  private async measure(id: string): Promise<Measure> {
+    const known = this.directory.look(id)
+    if (known) return { ...tokensOf(known), domains: known.domains.size }
+    const { client, keys } = this.store
+    const [domainsToken, stateToken] = await client.hmget(keys.tenant(id), 'domains', 'state')
+    return { domainsToken, stateToken, domains: await client.hlen(keys.domains(id)) }
+  }
+
+  private async keptOrRead(id: string, now: Measure): Promise<Kept | undefined> {
+    const kept = this.kept.get(id)
+    if (kept === undefined || kept.stateToken !== now.stateToken) return this.read(id)
+    if (kept.domainsToken === now.domainsToken) return kept
+    const staleAt = kept.readAt + WHILE
+    if (now.domains <= LONG || performance.now() > staleAt) return this.read(id)
+    this.staleAt = Math.min(this.staleAt, staleAt)
+    return kept
+  }
+
+  /** `undefined`: it is gone. */
+  private async read(id: string): Promise<Kept | undefined> {
+    const readAt = performance.now()
+    const lines: string[] = []
+    let tokens: Tokens = { domainsToken: undefined, stateToken: undefined }
+    for await (const record of readTenantRecords(this.store, id, { usage: false })) {
+      if (record.type === 'tenant') {
+        const { fields } = record
+        tokens = { domainsToken: fields.get('domains'), stateToken: fields.get('state') }
+      }
+      lines.push(formatRecord(record))
+    }
+    return lines.length === 0 ? undefined : { ...tokens, lines, readAt }
+  }
+}
+
+function tokensOf({ domainsToken, stateToken }: Tokens): Tokens {
+  return { domainsToken, stateToken }
+}

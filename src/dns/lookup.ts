@@ -1,0 +1,138 @@
+import { Resolver } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { LRUCache } from 'lru-cache'
+import { InputError } from '../base/errors'
+import { toDomain } from '../names/domain'
+
+/** One try of so many ms for each question. */
+const TIMEOUT = 2000
+/** Questions that are under way at the same time. */
+const AT_ONCE = 8
+/** Answers that are kept, for so many ms. */
+const CACHED = 5000
+const TTL = 300_000
+/** So many questions without one answer: there is no DNS. */
+const AWAY_AFTER = AT_ONCE
+/** After so many ms nothing more is asked: whoever registered a domain may answer as slowly as he likes. */
+const BUDGET = 30_000
+
+type Kind = 'MX' | 'TXT' | 'A' | 'AAAA'
+
+/** There is no such name, or no record of that kind. */
+const NONE: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
+/** Nobody answered at all. */
+const SILENT: ReadonlySet<string> = new Set(['ETIMEOUT', 'ECONNREFUSED', 'ECANCELLED'])
+
+/** Asks DNS, a few questions at a time, each once. */
+export class Lookup {
+  private readonly resolver = new Resolver({ timeout: TIMEOUT, tries: 1 })
+  private readonly answers = new LRUCache<string, Promise<readonly string[] | undefined>>({
+    max: CACHED,
+    ttl: TTL,
+  })
+  private readonly waiting: (() => void)[] = []
+  private running = 0
+  private answered = 0
+  private unanswered = 0
+  private skipped = 0
+  private readonly until = performance.now() + BUDGET
+
+  /** @param server `ADDRESS` or `ADDRESS:PORT`; `undefined`: the resolver of the system. @throws {InputError} */
+  constructor(server?: string) {
+    if (server !== undefined) this.resolver.setServers([dnsServer(server)])
+  }
+
+  /** Nobody has answered anything, so nobody is asked any more. */
+  get isAway(): boolean {
+    return this.answered === 0 && this.unanswered >= AWAY_AFTER
+  }
+
+  /** Questions that got no answer, or were not asked any more. */
+  get missing(): number {
+    return this.unanswered + this.skipped
+  }
+
+  /** Hosts that take the mail of a domain. RFC 7505: a single dot stands for none. `undefined`: no answer. */
+  mx(domain: string): Promise<readonly string[] | undefined> {
+    return this.ask('MX', domain, async () =>
+      (await this.resolver.resolveMx(domain)).flatMap(({ exchange }) => toDomain(exchange) ?? []),
+    )
+  }
+
+  /** Texts, each with its strings joined. `undefined`: no answer. */
+  txt(domain: string): Promise<readonly string[] | undefined> {
+    return this.ask('TXT', domain, async () =>
+      (await this.resolver.resolveTxt(domain)).map((strings) => strings.join('')),
+    )
+  }
+
+  /** IPv4 and IPv6 addresses. `undefined`: no answer to one of the two, and none to the other. */
+  async addresses(domain: string): Promise<readonly string[] | undefined> {
+    const [four, six] = await Promise.all([
+      this.ask('A', domain, () => this.resolver.resolve4(domain)),
+      this.ask('AAAA', domain, () => this.resolver.resolve6(domain)),
+    ])
+    const found = [...(four ?? []), ...(six ?? [])]
+    return found.length === 0 && !(four && six) ? undefined : found
+  }
+
+  private ask(
+    kind: Kind,
+    domain: string,
+    question: () => Promise<readonly string[]>,
+  ): Promise<readonly string[] | undefined> {
+    const key = `${kind} ${domain}`
+    const known = this.answers.get(key)
+    if (known) return known
+    const answer = this.inTurn(question)
+    this.answers.set(key, answer)
+    return answer
+  }
+
+  private async inTurn(
+    question: () => Promise<readonly string[]>,
+  ): Promise<readonly string[] | undefined> {
+    if (this.running >= AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve))
+    else this.running++
+    try {
+      if (!this.isAway && performance.now() < this.until) return await this.answerTo(question)
+      this.skipped++
+      return undefined
+    } finally {
+      const next = this.waiting.shift()
+      if (next) next()
+      else this.running--
+    }
+  }
+
+  private async answerTo(
+    question: () => Promise<readonly string[]>,
+  ): Promise<readonly string[] | undefined> {
+    try {
+      const answer = await question()
+      this.answered++
+      return answer
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (SILENT.has(code)) this.unanswered++
+      else this.answered++
+      return NONE.has(code) ? [] : undefined
+    }
+  }
+}
+
+/** `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`, as node:dns takes them. @throws {InputError} */
+export function dnsServer(text: string): string {
+  const { bracketed, plain, port } =
+    /^(?:\[(?<bracketed>[^\]]*)\]|(?<plain>[^:[\]]*))(?::(?<port>\d{1,5}))?$/.exec(text)?.groups ??
+    {}
+  const address = bracketed ?? plain ?? text
+  const number = port === undefined ? undefined : Number(port)
+  if (isIP(address) === 0 || number === 0 || (number ?? 1) > 65_535) {
+    throw new InputError(
+      `--dns takes the address of a resolver, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353, not ${JSON.stringify(text)}`,
+    )
+  }
+  const host = isIP(address) === 6 ? `[${address}]` : address
+  return number === undefined ? host : `${host}:${number}`
+}

@@ -1,7 +1,0 @@
--- The server's time.
---
--- KEYS[1] any key of the server that is asked
--- Reply: ms since the epoch
---
--- @include clock
-return now_ms()

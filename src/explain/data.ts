@@ -1,0 +1,145 @@
+import { Readable } from 'node:stream'
+import type { Settlement, SettlementResult } from '../allowance/ledger'
+import type { Config } from '../process/config'
+import type { Finding } from '../message/proof/finding'
+import { examine, type Examination } from '../message/proof/prove'
+import { fromFields, headerFromMismatch } from '../message/mismatch'
+import { headerLines } from '../message/header-lines'
+import { acceptedDomainOf, type Snapshot } from '../directory/snapshot'
+import { addressText, type HarakaAddress } from '../names/envelope'
+import {
+  isOwn,
+  isRefusedForeign,
+  modeOf,
+  type SenderClass,
+  type SenderStanding,
+} from '../decision/judge'
+import { outcomeOf, type Outcome } from '../decision/outcome'
+import { formatReply, REPLIES, type Reply } from '../decision/reply'
+
+/** What is known when the message is there. */
+export interface DataQuestion {
+  readonly message: Buffer
+  /** `undefined`: one outside of the tenant's domains. */
+  readonly recipient: HarakaAddress | undefined
+  readonly standing: SenderStanding
+  readonly snapshot: Snapshot
+  readonly config: Config
+  /** What Redis would do with its recipients, changing nothing. */
+  readonly preview: (
+    message: Pick<Settlement, 'meter' | 'provenOnly' | 'signatures' | 'domain'>,
+  ) => Promise<SettlementResult>
+}
+
+/** What becomes of the message. */
+interface DataOutcome extends Pick<Outcome, 'verdict' | 'reply'> {
+  /** Its recipients are counted. */
+  readonly counts: boolean
+}
+
+/** What the end of DATA decides. */
+export interface DataAnswer {
+  /** Absent: that of the envelope sender. */
+  readonly class?: SenderClass
+  /** Absent: the answer to RCPT stands. */
+  readonly outcome?: DataOutcome
+  readonly findings: readonly string[]
+}
+
+/** Says what proves an unregistered message to be a forward, and what becomes of it. */
+export async function explainUnregistered(question: DataQuestion): Promise<DataAnswer> {
+  const { standing, snapshot, config, message } = question
+  const examination = await examine({
+    ...{ tenant: snapshot.tenant, message: Readable.from([message]), size: message.length },
+    envelopeDomain: standing.domain,
+    isAccepted: (domain) => acceptedDomainOf(snapshot, domain) !== undefined,
+    arcSealers: config.forwarded.arcSealers,
+  })
+  const findings = proofInWords(examination)
+  const { result: proof } = examination
+  if (!snapshot.forwards) {
+    const { tenant } = snapshot
+    const hint = `tenantctl tenant set ${tenant} --forwarded-limits LIST`
+    const text = `it has no allowance for forwards, so nobody looks for a proof (${hint})`
+    return { findings: [...findings, text] }
+  }
+  const isProven = proof.kind !== 'none'
+  const refusesForeign =
+    modeOf(snapshot, config) === 'enforce' && isRefusedForeign(standing, config)
+  if (!isProven && refusesForeign) {
+    return { outcome: refused(REPLIES.foreign), findings }
+  }
+  const result = await question.preview({
+    meter: isProven ? 'forwarded' : 'unregistered',
+    provenOnly: refusesForeign,
+    signatures: isProven ? proof.signatures : [],
+    domain: standing.domain ?? '',
+  })
+  if (result.exhausted) {
+    findings.push('the signature has proven five recipients in the longest window: no more')
+  }
+  const counts = result.answer === 'CHARGED' || result.answer === 'FORWARDED'
+  return {
+    ...(result.meter === 'forwarded' && { class: 'forwarded' as const }),
+    ...{ outcome: { ...outcomeOf(result, config), counts }, findings },
+  }
+}
+
+/** Says what the From of a registered message does. */
+export async function explainRegistered(question: DataQuestion): Promise<DataAnswer> {
+  const { message, recipient, snapshot, config } = question
+  const { check } = config.headerFrom
+  const fields = fromFields(headerLines(message))
+  const mismatch = headerFromMismatch(
+    fields,
+    (domain) => acceptedDomainOf(snapshot, domain) !== undefined,
+  )
+  if (mismatch === undefined) {
+    return { findings: ['From names accepted domains only'] }
+  }
+  const names = mismatch === '' ? 'From names no address' : `From names ${mismatch}`
+  const found = `${names}, which is no accepted domain`
+  if (check !== 'charge') {
+    const then = check === 'off' ? 'nobody looks' : 'reported, of one in twenty messages'
+    return { findings: [`${found}: ${then}`] }
+  }
+  if (recipient !== undefined && isOwn(recipient, snapshot)) {
+    return { findings: [`${found}, but ${addressText(recipient)} is the tenant’s own`] }
+  }
+  const result = await question.preview({
+    ...{ meter: 'unregistered', signatures: [], domain: mismatch },
+  })
+  const outcome = { ...outcomeOf(result, config), counts: result.answer === 'CHARGED' }
+  return {
+    ...{ class: 'unregistered', outcome },
+    findings: [`${found}: counted as unregistered mail`],
+  }
+}
+
+/** The outcome, in words. */
+export function dataInWords(answer: DataAnswer, { reply, counts }: DataOutcome): string {
+  if (reply) return formatReply(reply)
+  const meter = answer.class === 'forwarded' ? 'forwarded' : 'unregistered'
+  return counts ? `passes, and is counted as ${meter}` : 'passes without being counted'
+}
+
+function refused(reply: Reply): DataOutcome {
+  return { verdict: 'refuse', reply, counts: false }
+}
+
+/** What each signature proves, and what follows for the message. */
+function proofInWords({ result, findings }: Examination): string[] {
+  const each = findings.map(findingInWords)
+  if (result.kind === 'none') {
+    const detail = result.detail === undefined ? '' : ` (${result.detail})`
+    return [...each, `no proof that it is a forward: ${result.reason}${detail}`]
+  }
+  const what = result.kind === 'dkim' ? 'signed by' : 'vouched for by the ARC seal of'
+  return [...each, `a proven forward, ${what} ${result.domain}`]
+}
+
+function findingInWords({ kind, domain, selector, reason }: Finding): string {
+  const name = kind === 'dkim' ? 'DKIM signature' : 'ARC chain'
+  const of = domain === undefined ? '' : ` of ${domain} (selector ${selector ?? 'unknown'})`
+  return `${name}${of}: ${reason ?? 'proves it'}`
+}

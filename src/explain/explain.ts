@@ -1,0 +1,297 @@
+import type { ChargeResult } from '../allowance/charge-answer'
+import type { Charge, Ledger } from '../allowance/ledger'
+import type { Config } from '../process/config'
+import { toDomain } from '../names/domain'
+import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../names/envelope'
+import type { Directory } from '../directory/directory'
+import type { Snapshot } from '../directory/snapshot'
+import { attribute, type Attributed, type Attribution, type Facts } from '../decision/attribution'
+import {
+  attributionInWords,
+  chargeInWords,
+  judgementInWords,
+  senderInWords,
+  tenantInWords,
+} from './words'
+import { defaultsOf } from '../process/defaults'
+import {
+  dataInWords,
+  explainRegistered,
+  explainUnregistered,
+  type DataAnswer,
+  type DataQuestion,
+} from './data'
+import {
+  judge,
+  standingOf,
+  takesOneRecipient,
+  type Judgement,
+  type SenderClass,
+  type SenderStanding,
+  type Situation,
+} from '../decision/judge'
+import { outcomeOf } from '../decision/outcome'
+import { formatReply, REPLIES, type Reply } from '../decision/reply'
+
+/** A message that somebody might send: envelope and what the session shows of itself. */
+export interface Question {
+  /** Envelope sender; empty: the null sender. */
+  readonly from: string
+  /** Envelope recipient; `undefined`: one outside of the tenant's domains. */
+  readonly to: string | undefined
+  readonly ip: string | undefined
+  readonly authUser: string | undefined
+  /** A name that a verified certificate of the client is for. */
+  readonly certificateName: string | undefined
+  /** What comes at DATA, with CRLF. */
+  readonly message?: Buffer | undefined
+}
+
+/** What would happen to it, and why. */
+export interface Explanation {
+  readonly tenant: string | null
+  /** `tenant/name` */
+  readonly connector: string | null
+  readonly class: SenderClass | null
+  /** The sender's domain. */
+  readonly domain: string | null
+  /** The accepted domain that covers it. */
+  readonly matched: string | null
+  /** The other tenant that owns it. */
+  readonly owner: string | null
+  readonly verdict: 'pass' | 'charge' | 'refuse' | 'tempfail' | 'ignore'
+  readonly reply: string | null
+  /** In the order in which the hooks find it. */
+  readonly steps: readonly Step[]
+}
+
+export interface Step {
+  readonly about: 'session' | 'tenant' | 'sender' | 'MAIL' | 'RCPT' | 'DATA'
+  readonly finding: string
+}
+
+/** What an explanation looks things up in; nothing is written. */
+export interface Sources {
+  /** Need not follow changes: everything is asked for anew. */
+  readonly directory: Directory
+  readonly ledger: Ledger
+  readonly config: Config
+}
+
+/**
+ * Says what the hooks would do with a message of a relaying session, by the very code that they run.
+ *
+ * @throws {InputError} for an address that is none; what ioredis throws where Redis gives no answer.
+ */
+export async function explainMessage(question: Question, sources: Sources): Promise<Explanation> {
+  const { directory, config } = sources
+  const sender = parseEnvelope(question.from)
+  const recipient = question.to === undefined ? undefined : parseEnvelope(question.to)
+  const facts = factsOf(question)
+  await directory.loadConnectors()
+  const attribution = await attributeNow(facts, sources)
+  const attributed = attribution.kind === 'attributed' ? attribution : undefined
+  const snapshot = attributed && ((await directory.load(attributed.tenant)) ?? null)
+  const block = directory.connectors?.get(attributed?.connector ?? '')?.blocked
+  const standing = await withOwner(
+    standingOf(envelopeDomain(sender), snapshot),
+    attributed,
+    directory,
+  )
+  const situation: Situation = {
+    stage: 'mail',
+    relaying: true,
+    attribution,
+    snapshot,
+    sender: standing,
+    recipient: undefined,
+    config,
+  }
+
+  const atMail = judge(situation)
+  const steps: Step[] = [
+    { about: 'session', finding: attributionInWords(attribution, facts, config, block) },
+    ...(attributed ? [step('tenant', tenantInWords(snapshot, config))] : []),
+    { about: 'sender', finding: senderInWords(sender, standing) },
+    { about: 'MAIL', finding: judgementInWords(atMail) },
+  ]
+  let found: Found = { verdict: atMail.verdict, reply: replyOf(atMail), steps }
+  const goesOn = (): boolean => found.reply === undefined && found.verdict !== 'ignore'
+  const whose = attributed && snapshot ? { attributed, snapshot } : undefined
+  const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
+  if (goesOn()) found = after(found, await explainRcpt(atRcpt, whose, question, sources))
+  let senderClass = standing.class ?? null
+  if (goesOn() && whose) {
+    const asked = { question, recipient, standing, whose, atRcpt }
+    const atData = await explainData(asked, sources)
+    senderClass = atData?.class ?? senderClass
+    if (atData) found = after(found, dataFound(atData, found))
+  }
+  return {
+    tenant: attributed?.tenant ?? null,
+    connector: attributed?.connector ?? null,
+    class: senderClass,
+    domain: standing.domain ?? null,
+    matched: standing.matched ?? null,
+    owner: standing.owner ?? null,
+    verdict: found.verdict,
+    reply: found.reply ? formatReply(found.reply) : null,
+    steps: found.steps,
+  }
+}
+
+/** What has been found so far. */
+interface Found {
+  readonly verdict: Explanation['verdict']
+  readonly reply: Reply | undefined
+  readonly steps: readonly Step[]
+}
+
+/** The tenant of a session, as far as it is known. */
+interface Whose {
+  readonly attributed: Attributed
+  readonly snapshot: Snapshot
+}
+
+function after({ steps }: Found, next: Found): Found {
+  return { ...next, steps: [...steps, ...next.steps] }
+}
+
+const ONE_RECIPIENT = `the tenant is restricted: a tenth of the null sender’s limits counts, and a second recipient of the transaction gets ${formatReply(REPLIES.oneRecipient)}`
+
+/** RCPT: a recipient that is to be counted is decided in Redis. */
+async function explainRcpt(
+  judgement: Judgement,
+  whose: Whose | undefined,
+  question: Question,
+  sources: Sources,
+): Promise<Found> {
+  if (judgement.verdict !== 'charge' || !whose) {
+    const steps = [step('RCPT', judgementInWords(judgement))]
+    return { verdict: judgement.verdict, reply: replyOf(judgement), steps }
+  }
+  const result = await preview(judgement.meter, whose, question, sources)
+  const outcome = outcomeOf(result, sources.config)
+  const counts = result.answer === 'CHARGED' || result.answer === 'HELD'
+  const steps = [step('RCPT', chargeInWords(result, outcome))]
+  const sender = standingOf(envelopeDomain(parseEnvelope(question.from)), whose.snapshot)
+  if (takesOneRecipient(sender, whose.snapshot, sources.config)) {
+    steps.push(step('RCPT', ONE_RECIPIENT))
+  }
+  return { verdict: counts ? 'charge' : outcome.verdict, reply: outcome.reply, steps }
+}
+
+/** What the end of DATA changes, if anything. */
+function dataFound(data: DataAnswer, before: Found): Found {
+  const { outcome, findings } = data
+  const steps = findings.map((finding) => step('DATA', finding))
+  if (!outcome) return { ...before, steps }
+  return {
+    verdict: outcome.counts ? 'charge' : outcome.verdict,
+    reply: outcome.reply,
+    steps: [...steps, step('DATA', dataInWords(data, outcome))],
+  }
+}
+
+/** The sender, with the tenant that owns its domain if that is another one. */
+async function withOwner(
+  standing: SenderStanding,
+  attributed: Attributed | undefined,
+  directory: Directory,
+): Promise<SenderStanding> {
+  const { class: senderClass, domain } = standing
+  if (senderClass !== 'unregistered' || domain === undefined || !attributed) return standing
+  const owner = await directory.askOwner(domain, attributed.tenant)
+  if (owner === null || owner === attributed.tenant) return standing
+  return { ...standing, class: 'foreign', owner }
+}
+
+/** What is known before the message is there. */
+interface BeforeData {
+  readonly question: Question
+  readonly recipient: HarakaAddress | undefined
+  readonly standing: SenderStanding
+  readonly whose: Whose
+  readonly atRcpt: Judgement
+}
+
+/** The end of DATA, where that may decide something. */
+async function explainData(
+  { question, recipient, standing, whose, atRcpt }: BeforeData,
+  { ledger, config }: Sources,
+): Promise<DataAnswer | undefined> {
+  const { attributed, snapshot } = whose
+  const { message } = question
+  const isUnregistered = standing.class === 'unregistered' || standing.class === 'foreign'
+  if (!message) {
+    if (!isUnregistered || !snapshot.forwards || atRcpt.verdict !== 'charge') return undefined
+    const text =
+      'counted as forwarded or as unregistered, by what the message proves: --message FILE'
+    return { findings: [text] }
+  }
+  const preview: DataQuestion['preview'] = (counted) =>
+    ledger.previewSettlement(
+      {
+        ...{ tenant: attributed.tenant, transaction: 'explain', ordinals: [1], ...counted },
+        ...{ connector: attributed.connector ?? '', ip: question.ip ?? '' },
+      },
+      defaultsOf(config),
+    )
+  const asked: DataQuestion = { message, recipient, standing, snapshot, config, preview }
+  if (isUnregistered && atRcpt.verdict === 'charge') return explainUnregistered(asked)
+  return standing.class === 'registered' ? explainRegistered(asked) : undefined
+}
+
+function step(about: Step['about'], finding: string): Step {
+  return { about, finding }
+}
+
+function replyOf(judgement: Judgement): Reply | undefined {
+  return 'reply' in judgement ? judgement.reply : undefined
+}
+
+function factsOf({ authUser, certificateName, ip }: Question): Facts {
+  return {
+    authUser,
+    certificate:
+      certificateName === undefined
+        ? undefined
+        : {
+            names: [toDomain(certificateName) ?? certificateName],
+            fingerprint256: '',
+            verified: true,
+          },
+    ip: ip ?? '',
+    note: undefined,
+  }
+}
+
+async function attributeNow(facts: Facts, { directory, config }: Sources): Promise<Attribution> {
+  const first = attribute(facts, directory, config.attribution)
+  if (first.kind !== 'ask-owner') return first
+  await directory.askOwner(first.domain)
+  return attribute(facts, directory, config.attribution)
+}
+
+function preview(
+  meter: Charge['meter'],
+  { attributed: attribution, snapshot }: Whose,
+  question: Question,
+  { ledger, config }: Sources,
+): Promise<ChargeResult> {
+  const found = envelopeDomain(parseEnvelope(question.from))
+  const domain = found.kind === 'domain' ? found.domain : undefined
+  return ledger.preview(
+    {
+      tenant: attribution.tenant,
+      meter,
+      transaction: 'explain',
+      ordinal: 1,
+      domainsToken: snapshot.domainsToken,
+      domain: domain ?? '',
+      connector: attribution.connector ?? '',
+      ip: question.ip ?? '',
+    },
+    defaultsOf(config),
+  )
+}

@@ -1,0 +1,123 @@
+import type { ChargeResult } from '../allowance/charge-answer'
+import { formatWindow } from '../mail/limits'
+import type { Config } from '../process/config'
+import { addressText, type HarakaAddress } from '../names/envelope'
+import { registrableDomain } from '../names/registrable'
+import type { Known } from '../directory/snapshot'
+import type { ConnectorBlock } from '../mail/tenant'
+import { shortTime } from '../base/time'
+import type { Attribution, Facts, Method } from '../decision/attribution'
+import { modeOf, type Judgement, type Reason, type SenderStanding } from '../decision/judge'
+import type { Outcome } from '../decision/outcome'
+import { formatReply } from '../decision/reply'
+
+const METHODS: Record<Method, string> = {
+  auth: 'AUTH user',
+  tls: 'certificate',
+  ip: 'address',
+  auth_user_domain: 'owner of the AUTH user’s domain',
+  note: 'note of a plugin',
+}
+
+const REASONS: Record<Reason, string> = {
+  'not-relaying': 'the session does not relay',
+  'no-tenant': 'no tenant matches the session',
+  off: 'the mode is off',
+  registered: 'the sender domain is registered',
+  'own-recipient': 'the recipient is in a domain of the tenant itself',
+  allowance: 'counted for each recipient',
+  restricted: 'the tenant is restricted',
+  foreign: 'another tenant owns the sender domain',
+  'connector-blocked': 'the connector is blocked',
+  'connector-disabled': 'the connector is disabled',
+  'user-ambiguous': 'several connectors have an AUTH user that differs in its spelling only',
+  'connectors-unknown': 'the connectors could not be loaded',
+  'tenant-unknown': 'there is no such tenant, or it could not be asked for',
+}
+
+/**
+ * How the session was attributed, in words.
+ *
+ * @param block of its connector.
+ */
+export function attributionInWords(
+  attribution: Attribution,
+  facts: Facts,
+  config: Config,
+  block: ConnectorBlock | undefined,
+): string {
+  if (attribution.kind === 'none') {
+    const shown = [
+      facts.authUser === undefined ? [] : [`AUTH user ${facts.authUser}`],
+      facts.certificate === undefined ? [] : [`certificate ${facts.certificate.names.join(', ')}`],
+      facts.ip === '' ? [] : [`address ${facts.ip}`],
+    ].flat()
+    return `no connector matches ${shown.join(', ') || 'a session that shows nothing'}; unknown=${config.attribution.unknown}`
+  }
+  if (attribution.kind === 'ambiguous') {
+    const connectors = attribution.connectors.join(', ')
+    return `AUTH user ${JSON.stringify(facts.authUser)} is spelled like a user of each of ${connectors}, and none has it as it is`
+  }
+  if (attribution.kind !== 'attributed') return 'cannot be attributed for now'
+  const { tenant, connector, method, enabled } = attribution
+  const whose = connector === undefined ? `tenant ${tenant}` : `connector ${connector}`
+  const state = block ? `blocked ${blockInWords(block)}` : enabled ? undefined : 'disabled'
+  return `${METHODS[method]} → ${whose}${state === undefined ? '' : `, which is ${state}`}`
+}
+
+/** `since 2026-01-02T03:04:05Z by anna: reason` */
+export function blockInWords({ since, by, reason }: ConnectorBlock): string {
+  return `since ${shortTime(since)} by ${by}: ${reason}`
+}
+
+/** Mode and restriction of the tenant, in words. */
+export function tenantInWords(snapshot: Known, config: Config): string {
+  if (!snapshot) return 'there is no such tenant'
+  const from =
+    config.main.override !== undefined
+      ? '[main] override'
+      : snapshot.mode !== undefined
+        ? 'its own'
+        : '[main] mode'
+  const restriction =
+    snapshot.restricted === undefined
+      ? 'not restricted'
+      : `restricted (${snapshot.restricted}) by ${snapshot.restrictedBy}`
+  return `mode ${modeOf(snapshot, config)} (${from}), ${restriction}, accepted domains: ${snapshot.domains.size}`
+}
+
+/** The class of the sender, in words. */
+export function senderInWords(sender: HarakaAddress, standing: SenderStanding): string {
+  if (standing.class === 'null') return 'the null sender, on a meter of its own'
+  const { domain, matched, owner } = standing
+  if (domain === undefined) return `${addressText(sender)} has no domain that could be registered`
+  if (standing.class === undefined) return `${domain}: without a tenant it has no class`
+  if (matched !== undefined) {
+    return matched === domain ? `${domain} is registered` : `${domain} is registered by ${matched}`
+  }
+  if (owner !== undefined) return `${domain} is not registered: tenant ${owner} owns it`
+  const organisation = registrableDomain(domain)
+  const hint =
+    organisation === undefined || organisation === domain ? '' : ` (neither is ${organisation})`
+  return `${domain} is not registered${hint}`
+}
+
+/** A judgement, in words. */
+export function judgementInWords(judgement: Judgement): string {
+  const why = REASONS[judgement.reason]
+  if ('reply' in judgement) return `${formatReply(judgement.reply)} (${why})`
+  return judgement.verdict === 'ignore' ? `none of our business: ${why}` : `passes: ${why}`
+}
+
+/** What a charge would answer, in words. */
+export function chargeInWords(result: ChargeResult, { reply }: Outcome): string {
+  const { used, limit, window, answer } = result
+  const meter = window === 0 ? 'unlimited' : `${used} of ${limit} in ${formatWindow(window)}`
+  if (answer === 'HELD')
+    return 'passes, and is held: what it counts as is known when the message is there'
+  if (answer === 'BUSY') return `${formatReply(reply!)} (${meter}: so many may be held at once)`
+  if (answer === 'CHARGED') return `passes, and is counted: ${meter} with this recipient`
+  if (!reply) return 'passes without being counted'
+  const why = answer === 'TRIPPED' ? `this recipient would restrict the tenant: ${meter}` : meter
+  return `${formatReply(reply)} (${answer === 'RESTRICTED' ? REASONS.restricted : why})`
+}

@@ -1,0 +1,145 @@
+import { tenantOf, parseEntry } from '../records/audit-entry'
+import { addEntry } from '../records/audit-trail'
+import { Cases } from '../cases/cases'
+import { parseCaseName } from '../cases/case'
+import { RefusedError } from '../base/errors'
+import { fieldOf } from '../records/event-entry'
+import { unpackOpen } from '../events/open'
+import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
+import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
+import { pieces } from '../store/batches'
+import { scanSortedSet } from '../store/scan-keys'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { tenantExists } from '../registry/tenant-registry'
+
+const FORGET_OWNER = readScript(__dirname, 'forget_owner')
+
+const PIECE = 500
+
+/**
+ * Erases all that was kept of a tenant that has been removed: reports, samples, cases, evidence, events, audit trails; and
+ * its name in the reports of other tenants, which have sent mail from domains that it owned.
+ * One entry stays in the trail of all tenants, which says who purged it. Names are computed, no key is searched for; so
+ * running it again finishes what was cut short.
+ *
+ * What is left: what evidence and alerts of other tenants say of it, receipts of its last recipients (they hold no address, and go within the hour), how often signatures have
+ * proven something (hashes, which go with the longest window), what has been logged and
+ * delivered, and in the memory of Redis the entries of the stream that are marked as deleted, until newer ones push them
+ * out.
+ *
+ * @throws {RefusedError} there is such a tenant.
+ */
+export async function purgeTenant(store: Store, tenant: string): Promise<void> {
+  if (await tenantExists(store, tenant)) {
+    throw new RefusedError(`there is a tenant ${tenant} again: what is kept of it is left`)
+  }
+  const { client, keys } = store
+  const [seconds] = await client.time()
+  const cases = await new Cases(store).namesOf(tenant)
+  // Before the number of them, so that a second run knows their names.
+  await forgetCases(store, cases)
+  for (const names of pieces(reportKeys(store, tenant, Number(seconds) * 1000), PIECE)) {
+    await client.unlink(...names)
+  }
+  await client.zrem(keys.reported, tenant)
+  await forgetOwner(store, tenant, Number(seconds) * 1000)
+  await client.srem(keys.unusualIndex, tenant)
+  await forgetEvents(store, tenant)
+  for (const trail of [keys.connectorsAudit, keys.tenantsAudit]) {
+    await forgetEntries(store, trail, tenant)
+  }
+  await client.unlink(
+    keys.seen(tenant),
+    keys.flushes(tenant),
+    keys.unusual(tenant),
+    keys.audit(tenant),
+    keys.caseCount(tenant),
+  )
+  await addEntry(store, keys.tenantsAudit, { subject: tenant, what: 'tenant purged' })
+}
+
+async function forgetCases(store: Store, names: readonly string[]): Promise<void> {
+  const { client, keys } = store
+  for (const some of pieces(names, PIECE)) {
+    const records = some.flatMap((name) => {
+      const { tenant, number } = parseCaseName(name)
+      return [keys.caseOf(tenant, number), keys.evidence(tenant, number)]
+    })
+    await client.unlink(...records)
+    await client.zrem(keys.caseIndex, ...some)
+  }
+}
+
+/** Whatever number of days reports were kept for, now or before. */
+function reportKeys({ keys }: Store, tenant: string, now: number): string[] {
+  const hours = numbersBetween(now - (HOURS_KEPT + 2) * DAY, now + 2 * HOUR, HOUR)
+  const days = daysKept(now)
+  const reports = [
+    ...hours.map((hour) => keys.reportHour(tenant, hour)),
+    ...days.map((day) => keys.reportDay(tenant, day)),
+  ]
+  return [
+    ...reports.flatMap((report) => [report, keys.reportOthers(report)]),
+    ...days.map((day) => keys.samples(tenant, day)),
+  ]
+}
+
+function daysKept(now: number): number[] {
+  return numbersBetween(now - (MOST_DAYS_KEPT + 2) * DAY, now + 2 * DAY, DAY)
+}
+
+async function forgetOwner(store: Store, owner: string, now: number): Promise<void> {
+  const { keys } = store
+  const days = daysKept(now)
+  for (const tenant of (await scanSortedSet(store, keys.reported)).keys()) {
+    for (const some of pieces(days, PIECE)) {
+      const reports = some.map((day) => keys.reportDay(tenant, day))
+      await store.run(FORGET_OWNER, reports, [owner])
+    }
+  }
+}
+
+async function forgetEvents(store: Store, tenant: string): Promise<void> {
+  const { client, keys } = store
+  let from = '-'
+  for (;;) {
+    const entries = await client.xrange(keys.events, from, '+', 'COUNT', PIECE)
+    const own = entries.filter(([, fields]) => fieldOf(fields, 'tenant') === tenant)
+    if (own.length > 0) await client.xdel(keys.events, ...own.map(([id]) => id))
+    const last = entries.at(-1)
+    if (entries.length < PIECE || !last) break
+    from = `(${last[0]}`
+  }
+  const open = Object.entries(await client.hgetall(keys.eventsOpen))
+    .filter(([field, value]) => unpackOpen(field, value).tenant === tenant)
+    .map(([field]) => field)
+  if (open.length > 0) await client.hdel(keys.eventsOpen, ...open)
+  const groups = Object.entries(await client.hgetall(keys.eventGroups))
+    .filter(([field, value]) => isGroupOf(tenant, field, value))
+    .map(([field]) => field)
+  if (groups.length === 0) return
+  await client.hdel(keys.eventGroups, ...groups)
+  // Of the alerts among them.
+  await client.zrem(keys.eventsDue, ...groups)
+}
+
+/** See `events/lua/publish.lua`. */
+function isGroupOf(tenant: string, field: string, value: string): boolean {
+  if (field.startsWith(`g${tenant}\t`)) return true
+  try {
+    return (JSON.parse(value) as { tenant?: unknown }).tenant === tenant
+  } catch {
+    return false
+  }
+}
+
+async function forgetEntries({ client }: Store, trail: string, tenant: string): Promise<void> {
+  const own = new Set<string>()
+  for (let at = 0; ; at += PIECE) {
+    const lines = await client.lrange(trail, at, at + PIECE - 1)
+    for (const line of lines) if (tenantOf(parseEntry(line, '').subject) === tenant) own.add(line)
+    if (lines.length < PIECE) break
+  }
+  for (const line of own) await client.lrem(trail, 0, line)
+}

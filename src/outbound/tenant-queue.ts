@@ -1,0 +1,107 @@
+import { readdir, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { messageOf, UserError } from '../base/errors'
+import type { HarakaAddress } from '../names/envelope'
+import { pieces } from '../store/batches'
+import { readEnvelope } from './envelope'
+import { parseQueueName, type QueueName } from './file-name'
+import { queuedNote, type QueuedNote } from './note'
+
+/** A message of a tenant in Haraka's queue, for the recipients of one domain. */
+export interface QueuedMail extends QueueName, QueuedNote {
+  /** Its name in the queue directory. */
+  readonly file: string
+  /** Without angle brackets; empty for the null sender. */
+  readonly sender: string
+  /** The same, as Haraka has it. */
+  readonly from: HarakaAddress
+  readonly recipients: readonly string[]
+  /** Of the message without its envelope, in octets. */
+  readonly size: number
+}
+
+/** What a queue directory holds of a tenant. */
+export interface TenantQueue {
+  /** Oldest first; without what has been dropped. */
+  readonly mail: readonly QueuedMail[]
+  /** Files that are no queue files, though they are called so. */
+  readonly unreadable: readonly string[]
+}
+
+/** Files read at a time. */
+const AT_ONCE = 64
+
+/**
+ * Finds the mail of a tenant in a queue directory. A file that Haraka removes or renames meanwhile is left out, or comes
+ * under the name that it had.
+ *
+ * @throws {UserError} the directory, or a file in it, cannot be read.
+ */
+export async function readTenantQueue(directory: string, tenant: string): Promise<TenantQueue> {
+  const mail: QueuedMail[] = []
+  const unreadable: string[] = []
+  for (const files of pieces(await filesIn(directory), AT_ONCE)) {
+    const found = await Promise.all(
+      files.map((file) => readMail(directory, file).catch((error: unknown) => unread(file, error))),
+    )
+    for (const each of found) {
+      if (typeof each === 'string') unreadable.push(each)
+      else if (each && each.tenant === tenant && !each.dropped) mail.push(each)
+    }
+  }
+  return { mail: mail.sort((a, b) => a.arrived - b.arrived), unreadable }
+}
+
+async function filesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    const code = codeOf(error)
+    const advice =
+      code === 'ENOENT'
+        ? "it is looked for on this host: run tenantctl where Haraka runs, and name Haraka's config directory with --config"
+        : 'run tenantctl as root, or as the user that Haraka runs as'
+    throw new UserError(
+      `Haraka's queue directory ${directory} cannot be read (${code}): ${advice}`,
+      1,
+    )
+  }
+}
+
+/** `undefined`: no mail, or mail of no tenant. */
+async function readMail(directory: string, file: string): Promise<QueuedMail | undefined> {
+  const name = parseQueueName(file)
+  if (!name) return undefined
+  const place = path.join(directory, file)
+  const envelope = await readEnvelope(place)
+  const note = queuedNote(envelope.notes)
+  if (!note) return undefined
+  const { size } = await stat(place)
+  return {
+    ...{ ...name, ...note, file },
+    ...{
+      sender: envelope.mailFrom,
+      from: envelope.from,
+      recipients: envelope.rcptTo,
+      size: size - envelope.length,
+    },
+  }
+}
+
+/** The name of a broken file; `undefined` for one that has gone meanwhile. */
+function unread(file: string, error: unknown): string | undefined {
+  const code = codeOf(error)
+  if (code === 'ENOENT') return undefined
+  if (code === 'EACCES' || code === 'EPERM') {
+    throw new UserError(
+      `${file} in Haraka's queue cannot be read (${code}): run tenantctl as root, or as the user that Haraka runs as`,
+      1,
+    )
+  }
+  return file
+}
+
+/** Such as `EACCES`; else the message. */
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | null)?.code ?? messageOf(error)
+}

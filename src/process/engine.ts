@@ -1,0 +1,326 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChargeResult } from '../allowance/charge-answer'
+import { Ledger, type Defaults, type Settlement } from '../allowance/ledger'
+import { followAudit, type ToldEntry } from '../audit/follow'
+import { Cases } from '../cases/cases'
+import type { Config } from './config'
+import { messageOf } from '../base/errors'
+import type { Alert } from '../records/event'
+import { followClock, stepText } from '../allowance/clock-steps'
+import { Forwarder } from '../events/forwarder'
+import { closeGroups, forwardLeft } from './tasks'
+import { Watch } from './leader'
+import { Flusher } from '../reporting/flusher'
+import { Recorder } from '../reporting/recorder'
+import { Tally } from '../reporting/tally'
+import { Restrictions } from '../allowance/restriction'
+import { connect, connectSubscriber } from '../store/connection'
+import { Keys } from '../store/keys'
+import { Outbox, type Errand } from '../store/outbox'
+import { Store, type Client } from '../store/store'
+import { Directory, type DirectoryEvents } from '../directory/directory'
+import { ensureEpoch } from '../registry/epoch'
+import { RegistryUnusable, type RegistryState } from '../directory/known-registry'
+import type { Refund } from '../allowance/charges'
+
+/** Refunds and index entries that wait for Redis at most. */
+const OUTBOX_BOUND = 10_000
+/** What writes to the index waits apart from what writes to a tenant; no id begins so. */
+const INDEX_LANE = '@restricted'
+
+/** How long a process that drains its sessions waits with a flush for more to come, in ms. */
+const DRAINING = 100
+
+/** How long after a restriction the messages of that moment have most likely ended, in ms. */
+const ENDING = 1000
+
+/** What a timer can hold, in ms. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+/** Answers to a charge that say nothing new about the tenant. */
+const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
+  'CHARGED',
+  'FORWARDED',
+  'HELD',
+  'BUSY',
+  'FULL',
+  'DEFER',
+  'ZERO',
+])
+
+/** What an engine tells of. */
+export interface EngineEvents extends DirectoryEvents {
+  /** Redis could not be reached, or went away. */
+  onRedisError(message: string): void
+  /** Something for Redis could not be done, and will not be. */
+  onDrop(message: string): void
+  /** This process has put the alert into the stream of events. */
+  onAlert?(alert: Alert): void
+}
+
+/** All parts of one process that speak to Redis. */
+export class Engine {
+  readonly directory: Directory
+  readonly ledger: Ledger
+  readonly restrictions: Restrictions
+  readonly store: Store
+  /** What is counted for reports. */
+  readonly tally: Tally
+  private readonly flusher: Flusher
+  /** Takes raised events to the stream; `beforePublish` is what is done before that. */
+  readonly forwarder: Forwarder
+  /** Runs what one process of all Harakas does; to be started in the appointed process. */
+  readonly watch: Watch
+  private readonly outbox: Outbox
+  private released = false
+  /** Something has been counted for reports since they were flushed last. */
+  private counted = false
+  private hold: NodeJS.Timeout | undefined
+  private subscriber: Client | undefined
+
+  /**
+   * Starts to connect in the background.
+   *
+   * @param reportDays how long reports are kept.
+   */
+  constructor(
+    private readonly redis: Config['redis'],
+    private readonly events: EngineEvents,
+    reportDays: () => number = () => 90,
+  ) {
+    const client = connect(redis, (message) => events.onRedisError(message))
+    this.store = new Store(client, new Keys(redis.prefix))
+    this.directory = new Directory(this.store, {
+      onReady: (connectors) => events.onReady(connectors),
+      onConnectorBlock: (now) => events.onConnectorBlock?.(now),
+      onError: (message) => events.onError(message),
+      onUnusable: (message) => events.onUnusable?.(message),
+      onUsableAgain: () => events.onUsableAgain?.(),
+      onOutdated: () => this.giveEpoch(),
+      onRestriction: (before, now) => {
+        // Whoever tripped it may never have got the answer.
+        if (now.restricted !== undefined) this.indexRestriction(now.tenant)
+        if (now.restricted !== undefined) this.flushEvidence(now.tenant)
+        events.onRestriction(before, now)
+      },
+      onEventsPending: (tenant) => this.forwarder.pendingElsewhere(tenant),
+    })
+    this.ledger = new Ledger(this.store, redis.commandTimeout)
+    this.restrictions = new Restrictions(this.store)
+    const onDrop = (reason: string): void => events.onDrop(reason)
+    this.outbox = new Outbox(client, OUTBOX_BOUND, onDrop)
+    this.tally = new Tally(onDrop)
+    this.flusher = new Flusher({
+      ...{ tally: this.tally, onDrop },
+      recorder: new Recorder(this.store, reportDays),
+      ready: () => this.whenRecordable(),
+      onWait: (reason) => events.onError(`reports wait: ${reason}`),
+    })
+
+    const { registry } = this.directory
+    const told = (what: string, error?: unknown): void =>
+      events.onError(error === undefined ? what : `${what}: ${messageOf(error)}`)
+    const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
+    this.forwarder = new Forwarder(this.store, () => registry.check(), forwarderEvents)
+    const cases = new Cases(this.store)
+    this.forwarder.beforePublish.push((tenant, event) => cases.take(tenant, event))
+    this.watch = new Watch(this.store, () => this.lookAtRegistry(), told)
+    this.watch.add(closeGroups(this.forwarder, forwarderEvents))
+    this.watch.add(forwardLeft(this.store, this.forwarder))
+    this.watch.add(followClock(this.store, (ms) => told(stepText(ms))))
+  }
+
+  /** Starts to follow changes, over a connection of its own; not any more where the process drains its sessions. */
+  follow(): void {
+    if (this.released) return
+    const onError = (message: string): void => this.events.onRedisError(message)
+    const { client } = this.store
+    this.subscriber = connectSubscriber(this.redis, client, onError)
+    this.directory.follow(this.subscriber)
+    this.flusher.start()
+  }
+
+  /** Tells of every change that goes into an audit trail; after {@link follow}. */
+  followAudit(onEntry: (entry: ToldEntry) => void): void {
+    if (!this.subscriber) return
+    const onError = (error: unknown): void =>
+      this.events.onError(`audit trails are not followed: ${messageOf(error)}`)
+    followAudit(this.store, this.subscriber, onEntry, onError)
+  }
+
+  /** Whether Redis holds the registry that this process knows: nothing may be written to another. */
+  get registryState(): RegistryState {
+    return this.directory.registry.state
+  }
+
+  /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */
+  readonly refund: Refund = (tenant, ...recipients) =>
+    this.send(tenant, () => this.ledger.refund(tenant, ...recipients))
+
+  /** Charges recipients in the background, in the same way. */
+  settleLater(settlement: Settlement, defaults: Defaults): void {
+    this.send(settlement.tenant, async () => {
+      const { tenant, transaction, ordinals, signatures, taken } = settlement
+      const stateToken = this.directory.peek(tenant)?.stateToken ?? ''
+      const result = await this.ledger.settle(settlement, defaults)
+      this.charged(tenant, result, stateToken)
+      const { answer } = result
+      // Nothing was done with them: what is held would stay so.
+      if (answer !== 'CHARGED' && answer !== 'FORWARDED' && answer !== 'TRIPPED') {
+        await this.ledger.refund(tenant, transaction, ordinals, signatures)
+      }
+      if (taken !== undefined) {
+        if (answer !== 'TRIPPED') return
+        const to = `to ${taken} recipients`
+        this.events.onError(`mail of ${tenant} ${to} was counted when it had been taken, and trips`)
+      } else if (answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO') {
+        const to = `to ${ordinals.length} recipients`
+        const why = 'another plugin took it before we saw it, or Redis gave no answer'
+        this.events.onError(`mail of ${tenant} ${to} was taken uncounted (${answer}): ${why}`)
+      }
+    })
+  }
+
+  /**
+   * Does what follows from the answer to a charge, whether a client still waits for it or not: tells of what was raised,
+   * and brings what this process knows of the tenant up to date.
+   *
+   * @param stateToken what was known when the charge was asked for: see {@link Directory.restrictionSeen}.
+   */
+  charged(
+    tenant: string,
+    { answer, windows, scope, stale }: ChargeResult,
+    stateToken: string,
+  ): void {
+    const tripped = answer === 'TRIPPED'
+    if (tripped) this.indexRestriction(tenant)
+    if (tripped || windows.some(({ reached }) => reached > 0)) this.forwarder.pending(tenant)
+    if (tripped || answer === 'RESTRICTED') {
+      this.directory.restrictionSeen(tenant, scope, stateToken)
+    } else if (stale || !EXPECTED.has(answer)) {
+      this.directory.refresh(tenant)
+    }
+  }
+
+  /** Names a tenant in the index of the restricted, in the background. */
+  indexRestriction(tenant: string): void {
+    this.send(INDEX_LANE, () => this.restrictions.index(tenant))
+  }
+
+  /**
+   * Brings what this process has counted of a tenant for reports to Redis, which is done every few seconds anyhow.
+   * Never rejects: resolves where Redis cannot be asked now, too.
+   */
+  flushReports(tenant: string): Promise<void> {
+    return this.flusher.flushTenant(tenant)
+  }
+
+  /** What led to a restriction is in Redis then, with the messages that are on their way: see `cases/freeze.ts`. */
+  private flushEvidence(tenant: string): void {
+    void this.flushReports(tenant)
+    setTimeout(() => void this.flushReports(tenant), ENDING).unref()
+  }
+
+  /** Events of a tenant wait to be put into the stream: sees to it, in the background. */
+  eventsPending(tenant: string): void {
+    this.forwarder.pending(tenant)
+  }
+
+  /**
+   * Before the process drains its sessions: stops following changes, and keeps the connection for those sessions. From
+   * then on only what waits for Redis holds the process, and not that Redis is away.
+   */
+  release(): void {
+    this.directory.stop()
+    this.watch.stop()
+    this.store.unref()
+    this.released = true
+    this.flusher.stop()
+    this.tally.onCount = () => {
+      this.counted = true
+      this.holdUntilSent()
+    }
+    this.holdUntilSent()
+  }
+
+  /** What must not be written to another registry waits, too. */
+  private send(lane: string, errand: Errand): void {
+    const { registry } = this.directory
+    this.outbox.send(lane, () =>
+      registry.state === 'usable' ? errand() : this.whenUsable().then(errand),
+    )
+    if (this.released) this.holdUntilSent()
+  }
+
+  /** @throws where the registry must not be written; a process that drains its sessions does not look by age any more. */
+  private async whenUsable(): Promise<void> {
+    const { registry } = this.directory
+    if (registry.state !== 'usable') await registry.check()
+  }
+
+  /** The same for reports, which wait by themselves. */
+  private async whenRecordable(): Promise<void> {
+    if (this.store.client.status !== 'ready') throw new Error('no connection to Redis')
+    await this.whenUsable()
+  }
+
+  /** Looks whether the registry is the known one still; that it is not is told at once, long before it is found by age. */
+  private async lookAtRegistry(): Promise<void> {
+    try {
+      await this.directory.registry.check()
+    } catch (error) {
+      if (error instanceof RegistryUnusable) this.events.onUnusable?.(error.message)
+      throw error
+    }
+  }
+
+  private holdUntilSent(): void {
+    if (this.hold) return
+    this.hold = setInterval(() => {}, LONGEST_TIMER)
+    void this.sendAll().then(() => {
+      clearInterval(this.hold)
+      this.hold = undefined
+      if (this.counted) this.holdUntilSent()
+    })
+  }
+
+  /** All that waits for Redis; reports only where it answers: for them alone nobody waits until it does. */
+  private async sendAll(): Promise<void> {
+    // Together with what ends in the next moment.
+    await sleep(DRAINING)
+    this.counted = false
+    await this.flusher.flush()
+    await this.outbox.whenIdle()
+    await this.flusher.flush()
+  }
+
+  /**
+   * Waits until Redis is there, and marks a registry that is new, before anything is written into it.
+   *
+   * @throws {RegistryUnusable} what Redis holds must not be written.
+   * @throws where Redis gave no answer.
+   */
+  async whenWritable(): Promise<void> {
+    const { client } = this.store
+    // Not events.once, which gives up at the first failure to connect.
+    if (client.status !== 'ready') {
+      await new Promise<void>((resolve) => client.once('ready', () => resolve()))
+    }
+    await this.directory.registry.check()
+    await ensureEpoch(this.store)
+  }
+
+  private giveEpoch(): void {
+    ensureEpoch(this.store).catch((error: unknown) => this.events.onError(messageOf(error)))
+  }
+
+  /** Calls `listener` whenever all connections there are have come up, for the first time or again. */
+  onConnected(listener: () => void): void {
+    const connections = [this.store.client, ...(this.subscriber ? [this.subscriber] : [])]
+    for (const each of connections) {
+      each.on('ready', () => {
+        if (connections.every(({ status }) => status === 'ready')) listener()
+      })
+    }
+  }
+}

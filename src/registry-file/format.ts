@@ -1,0 +1,121 @@
+import { InputError } from '../base/errors'
+
+/** What the first line of a file says it is. */
+export const FORMAT = 'haraka-plugin-unregistered-domain'
+/** Raised when an older version could not read the file rightly. */
+export const VERSION = 1
+
+/** The first line of a file. */
+export interface Header {
+  /** `backup`: everything, as an operator asked for it; `snapshot`: what a process knows, for its next start. */
+  readonly kind: 'backup' | 'snapshot'
+  /** What every key started with in the Redis that it comes from. */
+  readonly prefix: string
+  /** The epoch of that registry; empty where it had none. */
+  readonly epoch: string
+  /** The schema of that registry, `MAJOR.MINOR`. */
+  readonly schema: string
+  /** ms since the epoch, server time: when the writing began. */
+  readonly createdAt: number
+  /** Tenants that were there and are not in it. */
+  readonly omitted: number
+}
+
+/** The last line of a file. */
+export interface End {
+  /** Lines between the first and this one. */
+  readonly records: number
+  /** SHA-256 of every byte before this line, in hexadecimal. */
+  readonly sha256: string
+}
+
+/** The line without its line break. */
+export function formatHeader(header: Header): string {
+  return JSON.stringify({ format: FORMAT, version: VERSION, ...header })
+}
+
+/** The line without its line break. */
+export function formatEnd({ records, sha256 }: End): string {
+  return JSON.stringify({ type: 'end', records, sha256 })
+}
+
+/**
+ * Reads the first line.
+ *
+ * @param where stands before the message.
+ * @throws {InputError} another format or version, or damaged.
+ */
+export function parseHeader(line: string, where: string): Header {
+  const value = tryParse(line)
+  if (!isObject(value) || value['format'] !== FORMAT) throw foreign(where)
+  const { version, kind, prefix, epoch, schema, createdAt, omitted } = value
+  if (version !== VERSION) {
+    throw new InputError(
+      `${where}: it is of format version ${show(version)}, and this tenantctl reads ${VERSION}: use the version of tenantctl that wrote it, or a newer one`,
+    )
+  }
+  if (
+    (kind !== 'backup' && kind !== 'snapshot') ||
+    typeof prefix !== 'string' ||
+    typeof epoch !== 'string' ||
+    !/^[\w.:-]{0,100}$/.test(epoch) ||
+    typeof schema !== 'string' ||
+    !/^\d{1,6}\.\d{1,6}$/.test(schema) ||
+    !isCount(createdAt) ||
+    !isCount(omitted)
+  ) {
+    throw damaged(where, 'the header is not as it was written')
+  }
+  return { kind, prefix, epoch, schema, createdAt, omitted }
+}
+
+/** Reads the last line; `undefined`: it is not the last line. @throws {InputError} it is damaged. */
+export function parseEnd(value: Readonly<Record<string, unknown>>, where: string): End | undefined {
+  if (value['type'] !== 'end') return undefined
+  const { records, sha256 } = value
+  if (!isCount(records) || typeof sha256 !== 'string' || !/^[\da-f]{64}$/.test(sha256)) {
+    throw damaged(where, 'the last line is not as it was written')
+  }
+  return { records, sha256 }
+}
+
+/** @throws {InputError} the line is no JSON object. */
+export function parseObject(line: string, where: string): Record<string, unknown> {
+  const value = tryParse(line)
+  if (isObject(value)) return value
+  throw damaged(where, 'the line is no JSON object')
+}
+
+function tryParse(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
+/** What is no file of ours at all. */
+export function foreign(where: string): InputError {
+  return new InputError(
+    `${where}: it is no backup and no snapshot of ${FORMAT}: give a file that tenantctl backup wrote`,
+  )
+}
+
+/** What was ours, and is not whole any more. Nothing of it is used. */
+export function damaged(where: string, what: string): InputError {
+  return new InputError(`${where}: ${what}: the file is damaged or cut short; take another one`)
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** A value out of a file, short enough for a message. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'undefined'
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}

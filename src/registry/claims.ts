@@ -1,0 +1,67 @@
+import { reverseLabels } from '../names/domain'
+import { pieces } from '../store/batches'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { PIECE, readObstacles, type Obstacle } from './owners'
+import { formatFlags, type Claim } from './packing'
+import { surveyBelow } from './survey'
+
+const CLAIM = readScript(__dirname, 'owners_claim')
+
+/**
+ * Claims names for a tenant in one script: all of them, or none.
+ *
+ * @param claims at most {@link PIECE}.
+ * @returns what is in the way; empty: claimed.
+ */
+export function claim(store: Store, tenant: string, claims: readonly Claim[]): Promise<Obstacle[]> {
+  return runClaim(store, 'claim', tenant, claims)
+}
+
+/** What would be in the way of these claims, any number of them. Writes nothing. */
+export async function findObstacles(
+  store: Store,
+  tenant: string,
+  claims: readonly Claim[],
+): Promise<Obstacle[]> {
+  const obstacles: Obstacle[] = []
+  for (const piece of pieces(claims, PIECE)) {
+    obstacles.push(...(await runClaim(store, 'check', tenant, piece)))
+  }
+  return obstacles
+}
+
+async function runClaim(
+  store: Store,
+  what: 'claim' | 'check',
+  tenant: string,
+  claims: readonly Claim[],
+): Promise<Obstacle[]> {
+  if (claims.length === 0) return []
+  const { keys } = store
+  const names = claims.flatMap(({ domain, subdomains }) => [
+    domain,
+    formatFlags({ subdomains, shared: false }),
+  ])
+  const survey = await surveyBelow(store, tenant, claims)
+  if (survey.obstacles.length > 0 && what === 'claim') return survey.obstacles
+  const reply = await store.run(
+    CLAIM,
+    [keys.ownerNames, keys.ownerIndex, keys.ownerVersion],
+    [what, tenant, survey.version, ...names],
+  )
+  return [...survey.obstacles, ...readObstacles(reply)]
+}
+
+/**
+ * A large batch is claimed piece by piece. All claim in one order, a name right before what lies below it: of two
+ * batches that collide, the one that comes first to where they do goes on, and the other has nothing further on that
+ * could stop it.
+ */
+export function inClaimOrder<T>(items: Iterable<T>, domainOf: (item: T) => string): T[] {
+  // `!` sorts before all that a label may hold.
+  const key = (item: T): string => reverseLabels(domainOf(item)).replaceAll('.', '!')
+  return Array.from(items, (item) => ({ item, key: key(item) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ item }) => item)
+}

@@ -1,0 +1,66 @@
+import { identityFields, type UnstampedConnector } from './packing'
+import type { Connector } from '../mail/tenant'
+
+/** Identities of a connector, and connectors, that an entry of the audit trail names. */
+const MOST_NAMED = 20
+
+/** What the audit trail is to say of a connector. */
+export interface ConnectorEntry {
+  readonly subject: string
+  readonly what: string
+  readonly from: string
+  readonly to: string
+}
+
+/**
+ * @param id `tenant/name`
+ * @param why what is to be said besides, or empty.
+ */
+export function entryOf(
+  id: string,
+  there: Connector | undefined,
+  wanted: UnstampedConnector | undefined,
+  why: string,
+): ConnectorEntry {
+  return {
+    subject: id,
+    what: `connector ${changeOf(there, wanted)}`,
+    from: there ? describeConnector(there) : '',
+    to: [wanted ? describeConnector(wanted) : '', why].filter(Boolean).join('; '),
+  }
+}
+
+/** One entry for all connectors that are put back by one call. */
+export function restoredEntry(ids: readonly string[]): ConnectorEntry {
+  return { subject: '', what: 'connectors restored', from: '', to: firstOf(ids) }
+}
+
+/** `ip 192.0.2.0/24` for the field `ip:192.0.2.0/24`. */
+export function describeIdentity(identity: string): string {
+  return identity.replace(':', ' ')
+}
+
+function changeOf(there: Connector | undefined, wanted: UnstampedConnector | undefined): string {
+  if (!there) return 'added'
+  if (!wanted) return 'removed'
+  if (!there.blocked !== !wanted.blocked) return wanted.blocked ? 'blocked' : 'unblocked'
+  return 'changed'
+}
+
+function describeConnector(connector: UnstampedConnector): string {
+  const { enabled, addedBy, blocked } = connector
+  const parts = [
+    firstOf(identityFields(connector).map(describeIdentity)),
+    enabled ? 'enabled' : 'disabled',
+    `by ${addedBy}`,
+  ]
+  if (blocked) parts.push(`blocked by ${blocked.by}: ${blocked.reason}`)
+  return parts.join('; ')
+}
+
+/** The first ones by name, and how many more. */
+function firstOf(texts: readonly string[]): string {
+  const named = texts.slice(0, MOST_NAMED)
+  if (texts.length > MOST_NAMED) named.push(`and ${texts.length - MOST_NAMED} more`)
+  return named.join(', ')
+}

@@ -1,0 +1,362 @@
+import { noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
+import type { Act } from '../allowance/restriction'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { scanHash } from '../store/scan'
+import { randomToken } from '../records/token'
+import { describeIdentity, entryOf, restoredEntry, type ConnectorEntry } from './connector-audit'
+import { decodeConnector, readConnectors, readSomeConnectors } from './connector-reader'
+import {
+  assertConnectorName,
+  connectorId,
+  normalizeIdentities,
+  type RawIdentities,
+} from '../mail/identities'
+import { identityFields, packConnector, type UnstampedConnector } from './packing'
+import { assertTenantExists, tenantExists } from './tenant-registry'
+import type { Connector, ConnectorBlock, Identities } from '../mail/tenant'
+
+const WRITE = readScript(__dirname, 'connectors_write')
+const ATTEMPTS = 20
+const SCAN_PIECE = 1000
+
+/** A connector to be written in place. */
+export interface ConnectorPut {
+  readonly name: string
+  readonly identities: Identities
+  /** Left as it is where it is not said; a new one is enabled. */
+  readonly enabled?: boolean | undefined
+}
+
+/** A connector as it is to be: without `addedAt` it is new, `undefined` removes it. */
+type Wanted = UnstampedConnector | undefined
+
+/** Writes connectors: each change in one script, which also refuses an identity that another connector has. */
+export class ConnectorRegistry {
+  constructor(private readonly store: Store) {}
+
+  /**
+   * @throws {InputError} a bad name or identity, or none at all.
+   * @throws {NotFoundError} no such tenant.
+   * @throws {RefusedError} it exists with other identities, or another connector has one of them.
+   */
+  async add(
+    tenant: string,
+    name: string,
+    input: RawIdentities,
+    by: string,
+  ): Promise<'added' | 'unchanged'> {
+    assertConnectorName(name)
+    const identities = normalizeIdentities(input)
+    await assertTenantExists(this.store, tenant)
+    const [id] = await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) return { tenant, name, ...identities, enabled: true, addedBy: by }
+      if (sameIdentities(there, identities)) return there
+      throw existsOtherwise(there)
+    })
+    if (id !== undefined) await this.assertTenantStays(tenant, [id])
+    return id === undefined ? 'unchanged' : 'added'
+  }
+
+  /**
+   * Adds connectors, or replaces their identities, `enabled` and `addedBy` in place, and removes others: all in one
+   * script, or none.
+   *
+   * @param puts of one tenant; what one gives up another may take.
+   * @param removals names of connectors of that tenant; one that is not there is no matter.
+   * @throws {NotFoundError} no such tenant.
+   * @throws {RefusedError} a connector outside of `puts` has one of the identities; or one that is blocked would lose
+   *   one.
+   */
+  async put(
+    tenant: string,
+    puts: readonly ConnectorPut[],
+    by: string,
+    removals: readonly string[] = [],
+  ): Promise<void> {
+    const byId = new Map(puts.map((each) => [connectorId(tenant, each.name), each] as const))
+    for (const { name } of puts) assertConnectorName(name)
+    await assertTenantExists(this.store, tenant)
+    const ids = [...byId.keys(), ...removals.map((name) => connectorId(tenant, name))]
+    const changed = await this.change(ids, (id, there) => {
+      const put = byId.get(id)
+      if (put === undefined) return keepBlocked(there, undefined)
+      const { name, identities, enabled } = put
+      const wanted = { tenant, name, ...identities, addedBy: by }
+      if (there === undefined) return { ...wanted, enabled: enabled ?? true }
+      const { addedAt, changedAt } = there
+      const now = { ...wanted, enabled: enabled ?? there.enabled, addedAt, changedAt }
+      return keepBlocked(there, now)
+    })
+    await this.assertTenantStays(tenant, changed)
+  }
+
+  /**
+   * Puts connectors back as they were, time and all, in place of those of the same name: all in one script, or none.
+   * Whether there are such tenants is the caller's concern. What is blocked stays so.
+   *
+   * @throws {RefusedError} another connector has one of the identities; or one that is blocked would lose one.
+   */
+  async restore(connectors: readonly Connector[]): Promise<void> {
+    const byId = new Map(connectors.map((each) => [connectorId(each.tenant, each.name), each]))
+    const ids = [...byId.keys()]
+    await this.change(ids, (id, there) => keepBlocked(there, byId.get(id)), { restoring: true })
+  }
+
+  /**
+   * @throws {NotFoundError} there is no such connector.
+   * @throws {RefusedError} it is blocked.
+   */
+  async remove(tenant: string, name: string): Promise<void> {
+    await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      return keepBlocked(there, undefined)
+    })
+  }
+
+  /** A disabled connector still matches, and what it relays is refused. @throws {NotFoundError} */
+  async setEnabled(
+    tenant: string,
+    name: string,
+    enabled: boolean,
+  ): Promise<'changed' | 'unchanged'> {
+    const changed = await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      return { ...there, enabled }
+    })
+    return changed.length === 0 ? 'unchanged' : 'changed'
+  }
+
+  /**
+   * Refuses all that a connector relays, until a person lifts that. One that is blocked already keeps its first reason.
+   *
+   * @throws {NotFoundError}
+   */
+  async block(
+    tenant: string,
+    name: string,
+    { by, reason }: Omit<ConnectorBlock, 'since'>,
+  ): Promise<'blocked' | 'unchanged'> {
+    const changed = await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      return there.blocked ? there : { ...there, blocked: { by, reason } }
+    })
+    return changed.length === 0 ? 'unchanged' : 'blocked'
+  }
+
+  /** Lets a blocked connector relay again. @throws {NotFoundError} */
+  async unblock(
+    tenant: string,
+    name: string,
+    { by, reason }: Act,
+  ): Promise<'unblocked' | 'unchanged'> {
+    const changed = await this.change(
+      [connectorId(tenant, name)],
+      (_id, there) => {
+        if (there === undefined) throw noSuchConnector(tenant, name)
+        return { ...there, blocked: undefined }
+      },
+      { why: `unblocked by ${by}: ${reason}` },
+    )
+    return changed.length === 0 ? 'unchanged' : 'unblocked'
+  }
+
+  async get(tenant: string, name: string): Promise<Connector | undefined> {
+    const [found] = await readSomeConnectors(this.store, [connectorId(tenant, name)])
+    return found?.[1]
+  }
+
+  /** The connectors of a tenant, or all, by id. @throws {NotFoundError} no such tenant. */
+  async list(tenant?: string): Promise<Connector[]> {
+    if (tenant !== undefined) await assertTenantExists(this.store, tenant)
+    const found = new Map<string, Connector>()
+    await readConnectors(this.store, (connector) => {
+      if (tenant === undefined || connector.tenant === tenant) {
+        found.set(connectorId(connector.tenant, connector.name), connector)
+      }
+    })
+    return [...found.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, connector]) => connector)
+  }
+
+  /** The names of those connectors of a tenant that are blocked, whether or not there is such a tenant. */
+  async blockedOf(tenant: string): Promise<string[]> {
+    const names = new Set<string>()
+    await readConnectors(this.store, (each) => {
+      if (each.tenant === tenant && each.blocked) names.add(each.name)
+    })
+    return [...names].sort()
+  }
+
+  /** Which connector has each identity (a field as {@link identityFields} writes it), in the same order. */
+  async holders(identities: readonly string[]): Promise<(string | undefined)[]> {
+    if (identities.length === 0) return []
+    const { client, keys } = this.store
+    const holders = await client.hmget(keys.connectorIdentities, ...identities)
+    const named = [...new Set(holders.filter((holder) => holder !== null))]
+    const found = new Map(await readSomeConnectors(this.store, named))
+    // As in the script: a connector that does not exist any more holds nothing.
+    return holders.map((holder) => (holder !== null && found.get(holder) ? holder : undefined))
+  }
+
+  /**
+   * Removes all connectors of a tenant that is gone.
+   *
+   * @returns how many there were.
+   */
+  async removeAll(tenant: string): Promise<number> {
+    const ids = new Set<string>()
+    await scanHash(this.store, this.store.keys.connectors, SCAN_PIECE, (id) => {
+      if (id.startsWith(`${tenant}/`)) ids.add(id)
+    })
+    if (ids.size === 0 || (await tenantExists(this.store, tenant))) return 0
+    return (await this.change([...ids], () => undefined)).length
+  }
+
+  /**
+   * Changes connectors as `decide` says, all in one script; asks it again where somebody else was quicker.
+   *
+   * @param options `restoring`: the times stay as they are, and the audit trail gets one entry for all of them; `why`:
+   *   what it says besides.
+   * @returns the ids of those that are another now.
+   */
+  private async change(
+    ids: readonly string[],
+    decide: (id: string, there: Connector | undefined) => Wanted,
+    { restoring = false, why = '' } = {},
+  ): Promise<string[]> {
+    const { keys, client } = this.store
+    if (ids.length === 0) return []
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const values = await client.hmget(keys.connectors, ...ids)
+      const planned = ids.flatMap((id, at) =>
+        toChange(id, values[at] ?? '', decide, { restoring, why }),
+      )
+      if (planned.length === 0) return []
+      const changes = planned.map(({ change }) => change)
+      const entries = restoring ? [restoredEntry(ids)] : planned.map(({ entry }) => entry)
+      const reply = (await this.store.run(
+        WRITE,
+        [keys.connectors, keys.connectorIdentities, keys.connectorsToken, keys.connectorsAudit],
+        [randomToken(), JSON.stringify(changes), this.store.actor, JSON.stringify(entries)],
+      )) as ['written'] | ['stale'] | ['taken', identity: string, holder: string, id: string]
+      if (reply[0] === 'taken') throw identityTaken(reply[1], reply[2], reply[3])
+      if (reply[0] === 'written') return changes.map(({ id }) => id)
+    }
+    throw new Error(`connectors keep changing under our hands: try again`)
+  }
+
+  /** The tenant lies in another slot: where it was removed meanwhile, so are its new connectors. */
+  private async assertTenantStays(tenant: string, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0 || (await tenantExists(this.store, tenant))) return
+    await this.change(ids, () => undefined)
+    throw noSuchTenant(tenant)
+  }
+}
+
+interface Change {
+  readonly id: string
+  readonly was: string
+  readonly value: string
+  readonly stamp: '' | 'added' | 'changed' | 'blocked'
+  readonly frees: string[]
+  readonly takes: string[]
+}
+
+function toChange(
+  id: string,
+  was: string,
+  decide: (id: string, there: Connector | undefined) => Wanted,
+  { restoring, why }: { readonly restoring: boolean; readonly why: string },
+): { change: Change; entry: ConnectorEntry }[] {
+  const there = was === '' ? undefined : decodeConnector(id, was)
+  const decided = decide(id, there)
+  const isChanged = !restoring && there && decided && !worksAlike(there, decided)
+  const wanted = isChanged ? { ...decided, changedAt: undefined } : decided
+  const value = wanted ? packConnector(wanted) : ''
+  const had = there ? identityFields(there) : []
+  const has = wanted ? identityFields(wanted) : []
+  if (there ? wanted && value === packConnector(there) : !wanted) return []
+  return [
+    {
+      change: {
+        id,
+        was,
+        value,
+        stamp: isChanged ? 'changed' : wanted === undefined ? '' : stampOf(wanted),
+        frees: had.filter((each) => !has.includes(each)),
+        takes: has,
+      },
+      entry: entryOf(id, there, wanted, why),
+    },
+  ]
+}
+
+/** Whether both let the same sessions relay, but for a block. */
+function worksAlike(
+  a: Identities & { readonly enabled: boolean },
+  b: Identities & { readonly enabled: boolean },
+): boolean {
+  return a.enabled === b.enabled && sameIdentities(a, b)
+}
+
+/** New ones are not blocked: one time is missing at most. */
+function stampOf({ addedAt, blocked }: UnstampedConnector): Change['stamp'] {
+  if (addedAt === undefined) return 'added'
+  return blocked && blocked.since === undefined ? 'blocked' : ''
+}
+
+/**
+ * What a connector is to be, with its block: only a person lifts that, and by no detour.
+ *
+ * @throws {RefusedError} it is blocked, and would be removed or lose an identity, which another could take then.
+ */
+function keepBlocked(there: Connector | undefined, wanted: Wanted): Wanted {
+  if (!there?.blocked) return wanted
+  if (wanted === undefined || losesIdentity(there, wanted)) throw connectorBlocked(there)
+  return { ...wanted, blocked: wanted.blocked ?? there.blocked }
+}
+
+/** Whether a connector would no longer recognise what it does; both as `normalizeIdentities` returns them. */
+export function losesIdentity(now: Identities, wanted: Identities): boolean {
+  const kept = new Set(identityFields(wanted))
+  return identityFields(now).some((each) => !kept.has(each))
+}
+
+/** The refusal to remove a blocked connector, or to take an identity from it. */
+export function connectorBlocked({
+  tenant,
+  name,
+}: Pick<Connector, 'tenant' | 'name'>): RefusedError {
+  return new RefusedError(
+    `connector ${connectorId(tenant, name)} is blocked, and keeps its identities: lift that first (tenantctl connector unblock ${tenant} ${name} --reason …)`,
+  )
+}
+
+/** Whether both recognise the same sessions; both as `normalizeIdentities` returns them. */
+export function sameIdentities(a: Identities, b: Identities): boolean {
+  return identityFields(a).join('\n') === identityFields(b).join('\n')
+}
+
+/** The refusal of an identity that another connector has. */
+export function identityTaken(identity: string, holder: string, id: string): RefusedError {
+  return new RefusedError(
+    `${describeIdentity(identity)} of connector ${id} belongs to connector ${holder}: a session must match one connector only, so remove it there first`,
+  )
+}
+
+function existsOtherwise(there: Connector): RefusedError {
+  const id = connectorId(there.tenant, there.name)
+  const has = identityFields(there).map(describeIdentity).join(', ')
+  return new RefusedError(
+    `connector ${id} exists with ${has}: to change it, remove it (tenantctl connector remove ${there.tenant} ${there.name}) and add it again`,
+  )
+}
+
+/** For a connector that is not registered. */
+export function noSuchConnector(tenant: string, name: string): NotFoundError {
+  return new NotFoundError(
+    `there is no connector "${tenant}/${name}"; tenantctl connector list shows all`,
+  )
+}

@@ -1,0 +1,106 @@
+import { parentsOf } from '../names/domain'
+import { pieces } from '../store/batches'
+import { scanHash } from '../store/scan'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { randomToken } from '../records/token'
+import { PIECE } from './owners'
+import { formatFlags, parseFlags, unpackDomain, type DomainFlags } from './packing'
+import type { AcceptedDomain } from '../mail/tenant'
+
+const PUT = readScript(__dirname, 'domains_put')
+const REMOVE = readScript(__dirname, 'domains_remove')
+const SCAN_PIECE = 1000
+
+/** A name and how it is to count. */
+export interface DomainEntry extends DomainFlags {
+  readonly domain: string
+}
+
+/** `other` (with `add` only): it is there with other flags, and nothing of the call was written. */
+export type PutResult = 'added' | 'updated' | 'same' | 'other'
+
+/** How these names stand in the tenant's own list; `undefined`: not there. */
+export async function readEntries(
+  store: Store,
+  tenant: string,
+  domains: readonly string[],
+): Promise<(DomainFlags | undefined)[]> {
+  const entries: (DomainFlags | undefined)[] = []
+  for (const piece of pieces(domains, PIECE)) {
+    const packed = await store.client.hmget(store.keys.domains(tenant), ...piece)
+    for (const each of packed) entries.push(each === null ? undefined : parseFlags(each))
+  }
+  return entries
+}
+
+/** Whether a name is one of the tenant's own, or lies below one of them that counts with its subdomains. */
+export async function acceptsDomain(
+  store: Store,
+  tenant: string,
+  domain: string,
+): Promise<boolean> {
+  const [own, ...above] = await readEntries(store, tenant, [domain, ...parentsOf(domain)])
+  return own !== undefined || above.some((entry) => entry?.subdomains)
+}
+
+/** The tenant's whole list by name, read in pieces so that 100,000 of them hold nobody up. */
+export async function readAllEntries(
+  store: Store,
+  tenant: string,
+): Promise<Map<string, AcceptedDomain>> {
+  const entries = new Map<string, AcceptedDomain>()
+  await scanHash(store, store.keys.domains(tenant), SCAN_PIECE, (domain, packed) =>
+    entries.set(domain, unpackDomain(domain, packed)),
+  )
+  return entries
+}
+
+/**
+ * Writes entries into the tenant's own list; ownership is the caller's concern.
+ *
+ * @param entries at most {@link PIECE}.
+ * @param how `add` leaves what is there alone; `set` replaces its flags and `by`.
+ * @returns one result for each; `undefined`: there is no such tenant.
+ */
+export async function putEntries(
+  store: Store,
+  tenant: string,
+  entries: readonly DomainEntry[],
+  by: string,
+  how: 'add' | 'set',
+): Promise<PutResult[] | undefined> {
+  const { keys } = store
+  const args = entries.flatMap((entry) => [entry.domain, formatFlags(entry)])
+  const reply = await store.run(
+    PUT,
+    [keys.tenant(tenant), keys.domains(tenant), keys.audit(tenant)],
+    [randomToken(), by, how, store.actor, ...args],
+  )
+  return (reply as PutResult[] | null) ?? undefined
+}
+
+/**
+ * Removes names from the tenant's own list, any number of them; ownership is the caller's concern.
+ *
+ * @param which `owned` leaves shared ones.
+ * @returns those that were there.
+ */
+export async function removeEntries(
+  store: Store,
+  tenant: string,
+  domains: readonly string[],
+  which: 'any' | 'owned',
+): Promise<string[]> {
+  const { keys } = store
+  const removed: string[] = []
+  for (const piece of pieces(domains, PIECE)) {
+    const reply = await store.run(
+      REMOVE,
+      [keys.tenant(tenant), keys.domains(tenant), keys.audit(tenant)],
+      [randomToken(), which, store.actor, ...piece],
+    )
+    removed.push(...(reply as string[]))
+  }
+  return removed
+}

@@ -1,0 +1,30 @@
+-- Changes a tenant.
+--
+-- KEYS[1] tenant   KEYS[2] audit trail
+-- ARGV[1] random part of a token   ARGV[2] actor   then for each: ARGV[n] field, ARGV[n + 1] value, empty: back to the
+-- default
+-- Reply: changed, unchanged, or gone: no such tenant
+--
+-- @include store/clock
+-- @include records/change
+-- @include records/audit
+if redis.call('HEXISTS', KEYS[1], 'createdAt') == 0 then return 'gone' end
+
+local from, to = {}, {}
+for at = 3, #ARGV, 2 do
+  local field, value = ARGV[at], ARGV[at + 1]
+  local had = redis.call('HGET', KEYS[1], field) or ''
+  if had ~= value then
+    from[#from + 1] = field .. '=' .. (had == '' and 'default' or had)
+    to[#to + 1] = field .. '=' .. (value == '' and 'default' or value)
+    if value == '' then
+      redis.call('HDEL', KEYS[1], field)
+    else
+      redis.call('HSET', KEYS[1], field, value)
+    end
+  end
+end
+if #to == 0 then return 'unchanged' end
+audit(KEYS[2], ARGV[2], string.match(KEYS[1], '{(.-)}$'), 'tenant changed', table.concat(from, '; '), table.concat(to, '; '))
+change_tenant(KEYS[1], 'state', ARGV[1])
+return 'changed'

@@ -1,0 +1,74 @@
+import { RefusedError } from '../base/errors'
+import { parentsOf } from '../names/domain'
+import { pieces } from '../store/batches'
+import type { Store } from '../store/store'
+import { unpackClaim, type Claim } from './packing'
+
+/** Names handled in one script call: about a millisecond of Redis. */
+export const PIECE = 500
+
+/** What keeps a tenant from owning a name: another tenant's accepted domain covers it, or would be covered. */
+export interface Obstacle {
+  /** The name that was to be owned. */
+  readonly domain: string
+  readonly owner: string
+  /** The owner's accepted domain: the same name, one above it or one below it. */
+  readonly name: string
+}
+
+/** The tenant that owns a name: whose accepted domain it is, or lies below with `subdomains`. */
+export async function ownerOf(store: Store, domain: string): Promise<string | undefined> {
+  const names = [domain, ...parentsOf(domain)]
+  const claims = await store.client.hmget(store.keys.ownerNames, ...names)
+  for (const [at, packed] of claims.entries()) {
+    if (packed === null) continue
+    const claim = unpackClaim(names[at]!, packed)
+    if (at === 0 || claim.subdomains) return claim.tenant
+  }
+  return undefined
+}
+
+/** Who owns exactly these names, in the same order. */
+export async function readClaims(
+  store: Store,
+  domains: readonly string[],
+): Promise<((Claim & { tenant: string }) | undefined)[]> {
+  const claims: ((Claim & { tenant: string }) | undefined)[] = []
+  for (const piece of pieces(domains, PIECE)) {
+    const packed = await store.client.hmget(store.keys.ownerNames, ...piece)
+    packed.forEach((each, at) =>
+      claims.push(each === null ? undefined : unpackClaim(piece[at]!, each)),
+    )
+  }
+  return claims
+}
+
+/** Reads what the ownership scripts reply: domain, owner and the owner's name in turn. */
+export function readObstacles(reply: unknown): Obstacle[] {
+  const flat = reply as string[]
+  const obstacles: Obstacle[] = []
+  for (let at = 0; at + 2 < flat.length; at += 3) {
+    obstacles.push({ domain: flat[at]!, owner: flat[at + 1]!, name: flat[at + 2]! })
+  }
+  return obstacles
+}
+
+/** What is in the way, for people. */
+export function describeObstacle({ domain, owner, name }: Obstacle): string {
+  if (domain === name) return `${domain} belongs to ${owner}`
+  return domain.endsWith(`.${name}`)
+    ? `${domain} lies below ${name}, which ${owner} has with subdomains`
+    : `${domain} with subdomains would cover ${name} of ${owner}`
+}
+
+const MOST_NAMED = 5
+
+/** The refusal of names that others own, with what to do. */
+export function ownedByAnother(obstacles: readonly Obstacle[]): RefusedError {
+  const named = obstacles.slice(0, MOST_NAMED).map(describeObstacle)
+  const more = obstacles.length - named.length
+  if (more > 0) named.push(`and ${more} more`)
+  return new RefusedError(
+    `${named.join('; ')}: remove it there, or move it (tenantctl domain move), or register it as shared`,
+  )
+}

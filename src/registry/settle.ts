@@ -1,0 +1,74 @@
+import { pieces } from '../store/batches'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { readEntries, removeEntries } from './domain-entries'
+import { PIECE, readObstacles, type Obstacle } from './owners'
+import { formatFlags } from './packing'
+
+const SETTLE = readScript(__dirname, 'owners_settle')
+const ATTEMPTS = 20
+
+/**
+ * Brings the claims on some names in line with a tenant's own list, which the caller has just changed: claims what the
+ * list owns, with exactly its flags, and frees what it does not (any more). Claims and lists lie in different slots, so
+ * no script can see both; the list is read before and after, and again as long as somebody changes it in between.
+ * Whoever writes an entry settles it afterwards, so the last one to look sees the last one written.
+ *
+ * @returns the names that another tenant owns; they are removed from the list.
+ */
+export async function settle(
+  store: Store,
+  tenant: string,
+  domains: readonly string[],
+): Promise<Obstacle[]> {
+  const lost: Obstacle[] = []
+  for (const piece of pieces(domains, PIECE))
+    lost.push(...(await settlePiece(store, tenant, piece)))
+  return lost
+}
+
+async function settlePiece(
+  store: Store,
+  tenant: string,
+  domains: readonly string[],
+): Promise<Obstacle[]> {
+  const { keys } = store
+  const lost: Obstacle[] = []
+  let open = await readWanted(store, tenant, domains)
+  for (let attempt = 0; open.size > 0; attempt++) {
+    if (attempt === ATTEMPTS) {
+      throw new Error(`accepted domains of ${tenant} keep changing under our hands: try again`)
+    }
+    const obstacles = readObstacles(
+      await store.run(
+        SETTLE,
+        [keys.ownerNames, keys.ownerIndex, keys.ownerVersion, keys.ownerMoves],
+        [tenant, ...[...open].flat()],
+      ),
+    )
+    if (obstacles.length > 0) {
+      lost.push(...obstacles)
+      const names = obstacles.map(({ domain }) => domain)
+      await removeEntries(store, tenant, names, 'owned')
+    }
+    const settled = open
+    const now = await readWanted(store, tenant, [...settled.keys()])
+    open = new Map([...now].filter(([domain, wanted]) => settled.get(domain) !== wanted))
+  }
+  return lost
+}
+
+/** What the list says of each name: `s` or `-` where it is owned, `x` where it is not. */
+async function readWanted(
+  store: Store,
+  tenant: string,
+  domains: readonly string[],
+): Promise<Map<string, string>> {
+  const entries = await readEntries(store, tenant, domains)
+  return new Map(
+    domains.map((domain, at) => {
+      const entry = entries[at]
+      return [domain, entry === undefined || entry.shared ? 'x' : formatFlags(entry)]
+    }),
+  )
+}

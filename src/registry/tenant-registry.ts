@@ -1,0 +1,243 @@
+import { keepEntry } from '../records/audit-trail'
+import { formatLimits, parseLimits } from '../mail/limits'
+import { InputError, noSuchTenant, RefusedError } from '../base/errors'
+import { parseMailbox } from '../names/mailbox'
+import { pieces } from '../store/batches'
+import { scanSet } from '../store/scan-keys'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { randomToken } from '../records/token'
+import { assertTenantId } from '../mail/identities'
+import { MODES, type Mode } from '../mail/mode'
+import type { Tenant } from '../mail/tenant'
+
+const ADD = readScript(__dirname, 'tenant_add')
+const SET = readScript(__dirname, 'tenant_set')
+const FIELDS = [
+  'name',
+  'mode',
+  'limits',
+  'nullLimits',
+  'forwardedLimits',
+  'contact',
+  'source',
+  'createdAt',
+] as const
+const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact'] as const
+const PIECE = 500
+const MAX_NAME = 200
+
+/** What an operator says of a tenant; `null` stands for the default, and so does what a new tenant is not told. */
+export interface TenantSettings {
+  /** The default is the id. */
+  readonly name?: string | null | undefined
+  readonly mode?: Mode | null | undefined
+  /** See `parseLimits`. */
+  readonly limits?: string | null | undefined
+  readonly nullLimits?: string | null | undefined
+  /** By default it has no allowance for forwards, which are then not told apart. */
+  readonly forwardedLimits?: string | null | undefined
+  /** Mail address of who is told about it. */
+  readonly contact?: string | null | undefined
+}
+
+/** Registers and changes tenants. */
+export class TenantRegistry {
+  constructor(private readonly store: Store) {}
+
+  /**
+   * @param source who registers it.
+   * @throws {InputError} a bad id or setting.
+   * @throws {RefusedError} it exists with other settings.
+   */
+  async add(id: string, settings: TenantSettings, source: string): Promise<'added' | 'unchanged'> {
+    assertTenantId(id)
+    const fields = toFields(id, { ...settings, name: settings.name ?? null })
+    const values = SETTINGS.map((field) => fields.get(field) ?? '')
+    // Before, so that a crash leaves no tenant that the index does not know; and after, since a removal of an earlier
+    // tenant of that id may take it out in between.
+    await indexTenant(this.store, id)
+    const { keys } = this.store
+    const [result, ...reply] = (await this.store.run(
+      ADD,
+      [keys.tenant(id), keys.audit(id), keys.caseCount(id)],
+      [randomToken(), this.store.actor, source, ...values],
+    )) as ['added', entry: string] | ['there', ...settings: string[]]
+    if (result === 'there' && reply.some((value, at) => value !== values[at])) {
+      throw existsOtherwise(id, reply, values)
+    }
+    await indexTenant(this.store, id)
+    if (result === 'there') return 'unchanged'
+    await keepEntry(this.store, id, reply[0]!)
+    return 'added'
+  }
+
+  /**
+   * Changes what is mentioned, and leaves the rest.
+   *
+   * @param source the new source, if it is to change.
+   * @throws {InputError} a bad setting.
+   * @throws {NotFoundError} no such tenant.
+   */
+  async set(
+    id: string,
+    settings: TenantSettings,
+    source?: string,
+  ): Promise<'changed' | 'unchanged'> {
+    assertTenantId(id)
+    const fields = toFields(id, settings)
+    if (source !== undefined) fields.set('source', source)
+    const reply = (await this.store.run(
+      SET,
+      [this.store.keys.tenant(id), this.store.keys.audit(id)],
+      [randomToken(), this.store.actor, ...[...fields].flat()],
+    )) as 'changed' | 'unchanged' | 'gone'
+    if (reply === 'gone') throw noSuchTenant(id)
+    return reply
+  }
+
+  async get(id: string): Promise<Tenant | undefined> {
+    assertTenantId(id)
+    return this.read(id)
+  }
+
+  /** All tenants by id. */
+  async list(): Promise<Tenant[]> {
+    const ids = new Set<string>()
+    for await (const piece of scanSet(this.store, this.store.keys.tenants)) {
+      for (const id of piece) ids.add(id)
+    }
+    const tenants: Tenant[] = []
+    for (const piece of pieces([...ids].sort(), PIECE)) {
+      // Sent together without waiting: on a Cluster a pipeline could not span slots.
+      const found = await Promise.all(piece.map((id) => this.read(id)))
+      for (const tenant of found) if (tenant) tenants.push(tenant)
+    }
+    return tenants
+  }
+
+  /** The ids of those that came from there. */
+  async idsFrom(source: string): Promise<string[]> {
+    const { client, keys } = this.store
+    const ids = new Set<string>()
+    for await (const piece of scanSet(this.store, keys.tenants)) {
+      const sources = await Promise.all(piece.map((id) => client.hget(keys.tenant(id), 'source')))
+      piece.forEach((id, at) => sources[at] === source && ids.add(id))
+    }
+    return [...ids].sort()
+  }
+
+  /** Those that have a contact, in no order. */
+  async *contacts(): AsyncGenerator<{ readonly id: string; readonly contact: string }> {
+    const { client, keys } = this.store
+    for await (const piece of scanSet(this.store, keys.tenants)) {
+      const found = await Promise.all(piece.map((id) => client.hget(keys.tenant(id), 'contact')))
+      for (const [at, contact] of found.entries()) if (contact) yield { id: piece[at]!, contact }
+    }
+  }
+
+  private async read(id: string): Promise<Tenant | undefined> {
+    return toTenant(id, await this.store.client.hmget(this.store.keys.tenant(id), ...FIELDS))
+  }
+}
+
+/** Names the tenant in the index of all. Doing it twice changes nothing. */
+export async function indexTenant(store: Store, id: string): Promise<void> {
+  await store.client.sadd(store.keys.tenants, id)
+}
+
+/** @throws {InputError} what can be no id, lest it name another of our keys. */
+export async function tenantExists(store: Store, id: string): Promise<boolean> {
+  assertTenantId(id)
+  return (await store.client.hexists(store.keys.tenant(id), 'createdAt')) === 1
+}
+
+/** @throws {NotFoundError} */
+export async function assertTenantExists(store: Store, id: string): Promise<void> {
+  if (!(await tenantExists(store, id))) throw noSuchTenant(id)
+}
+
+/**
+ * The settings in their canonical text; what is not mentioned stays unmentioned.
+ *
+ * @throws {InputError}
+ */
+export function normalizeSettings(settings: TenantSettings): TenantSettings {
+  const { name, mode, limits, nullLimits, forwardedLimits, contact } = settings
+  return {
+    ...(name === undefined ? {} : { name: name === null ? null : toName(name) }),
+    ...(mode === undefined ? {} : { mode: mode === null ? null : toMode(mode) }),
+    ...(limits === undefined ? {} : { limits: toLimits(limits) }),
+    ...(nullLimits === undefined ? {} : { nullLimits: toLimits(nullLimits) }),
+    ...(forwardedLimits === undefined ? {} : { forwardedLimits: toLimits(forwardedLimits) }),
+    ...(contact === undefined ? {} : { contact: toContact(contact) }),
+  }
+}
+
+/** An empty value stands for the default. */
+function toFields(id: string, settings: TenantSettings): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (const [field, value] of Object.entries(normalizeSettings(settings)) as [
+    string,
+    string | null,
+  ][]) {
+    fields.set(field, value ?? (field === 'name' ? id : ''))
+  }
+  return fields
+}
+
+function toName(name: string): string {
+  const trimmed = name.trim()
+  // eslint-disable-next-line no-control-regex
+  if (trimmed === '' || trimmed.length > MAX_NAME || /[\x00-\x1f\x7f]/.test(trimmed)) {
+    throw new InputError(
+      `${JSON.stringify(name)} is no name for a tenant: give 1 to ${MAX_NAME} characters in one line`,
+    )
+  }
+  return trimmed
+}
+
+function toMode(mode: string): Mode {
+  const known = MODES.find((each) => each === mode)
+  if (known) return known
+  throw new InputError(`${JSON.stringify(mode)} is no mode: give ${MODES.join(', ')} or default`)
+}
+
+function toLimits(limits: string | null): string | null {
+  return limits === null ? null : formatLimits(parseLimits(limits))
+}
+
+function toContact(contact: string | null): string | null {
+  return contact === null ? null : parseMailbox(contact).address
+}
+
+function toTenant(id: string, values: (string | null)[]): Tenant | undefined {
+  const [name, mode, limits, nullLimits, forwardedLimits, contact, source, createdAt] = values
+  if (!createdAt) return undefined
+  return {
+    id,
+    name: name ?? id,
+    mode: (mode as Mode | null) ?? undefined,
+    limits: limits ?? undefined,
+    nullLimits: nullLimits ?? undefined,
+    forwardedLimits: forwardedLimits ?? undefined,
+    contact: contact ?? undefined,
+    source: source ?? '',
+    createdAt: Number(createdAt),
+  }
+}
+
+const LABELS = ['name', 'mode', 'limits', 'null limits', 'forwarded limits', 'contact']
+
+function existsOtherwise(id: string, there: string[], wanted: string[]): RefusedError {
+  const differences = LABELS.flatMap((label, at) =>
+    there[at] === wanted[at]
+      ? []
+      : [
+          `${label} ${JSON.stringify(there[at] || 'default')}, not ${JSON.stringify(wanted[at] || 'default')}`,
+        ],
+  )
+  return new RefusedError(
+    `tenant ${id} exists with ${differences.join('; ')}: to change it, use tenantctl tenant set ${id}`,
+  )
+}

@@ -1,0 +1,81 @@
+import { keepEntry } from '../records/audit-trail'
+import { noSuchTenant, RefusedError } from '../base/errors'
+import { scanHash } from '../store/scan'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+import { randomToken } from '../records/token'
+import { connectorBlocked, type ConnectorRegistry } from './connector-registry'
+import { readAllEntries } from './domain-entries'
+import { finishMove, unfinishedMoves } from './domain-move'
+import { assertTenantId } from '../mail/identities'
+import { unpackClaim } from './packing'
+import { settle } from './settle'
+import { indexTenant, tenantExists } from './tenant-registry'
+
+const REMOVE = readScript(__dirname, 'tenant_remove')
+const SCAN_PIECE = 1000
+
+/**
+ * Removes a tenant with all it has. Its own hash, domains and usage go in one script; then its connectors, its claims
+ * and its place in the index. Running it again finishes what was cut short.
+ *
+ * @throws {InputError} a bad id.
+ * @throws {NotFoundError} nothing of such a tenant is there.
+ * @throws {RefusedError} it is restricted, or one of its connectors is blocked.
+ */
+export async function removeTenant(
+  store: Store,
+  connectors: ConnectorRegistry,
+  id: string,
+): Promise<void> {
+  assertTenantId(id)
+  const { keys, client } = store
+  // Else adding it again would lift the block.
+  const [blocked] = await connectors.blockedOf(id)
+  if (blocked !== undefined) throw connectorBlocked({ tenant: id, name: blocked })
+  const domains = [...(await readAllEntries(store, id)).keys()]
+  const reply = (await store.run(
+    REMOVE,
+    [
+      keys.tenant(id),
+      keys.domains(id),
+      keys.usage(id),
+      keys.restriction(id),
+      keys.audit(id),
+      keys.caseCount(id),
+    ],
+    [randomToken(), store.actor],
+  )) as ['removed', entry: string, cases: string] | ['restricted'] | ['gone']
+  if (reply[0] === 'restricted') throw tenantRestricted(id)
+  if (reply[0] === 'removed') await keepEntry(store, id, reply[1])
+  // The list of a tenant that is gone is gone with it, so all claims must be looked through.
+  const claimed = reply[0] === 'removed' ? domains : await claimsOf(store, id)
+  const freed = await connectors.removeAll(id)
+  await settle(store, id, claimed)
+  await giveBackMoves(store, id)
+  const unindexed = await client.srem(keys.tenants, id)
+  if (await tenantExists(store, id)) await indexTenant(store, id)
+  if (reply[0] === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)
+}
+
+/** The refusal to remove a restricted tenant. */
+export function tenantRestricted(id: string): RefusedError {
+  return new RefusedError(
+    `tenant ${id} is restricted: lift that first (tenantctl unblock ${id} --reason …), then remove it`,
+  )
+}
+
+/** Names claimed for a tenant. Reads all claims of all tenants. */
+async function claimsOf(store: Store, tenant: string): Promise<string[]> {
+  const domains: string[] = []
+  await scanHash(store, store.keys.ownerNames, SCAN_PIECE, (domain, packed) => {
+    if (unpackClaim(domain, packed).tenant === tenant) domains.push(domain)
+  })
+  return domains
+}
+
+/** Moves to the tenant that were cut short before it got its entry. */
+async function giveBackMoves(store: Store, tenant: string): Promise<void> {
+  const moves = (await unfinishedMoves(store)).filter(({ to }) => to === tenant)
+  for (const move of moves) await finishMove(store, move, 'tenant remove')
+}

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict'
+import { beforeEach, describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { Settlement } from '../../src/allowance/ledger'
+import { parseEnvelope } from '../../src/names/envelope'
+import { Charges, type ChargeState, type RecipientCharge } from '../../src/allowance/charges'
+
+const RECIPIENT = parseEnvelope('someone@far.example')
+const SENDER = { domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' }
+
+type Refunded = [tenant: string, transaction: string, ordinals: readonly number[]]
+
+let refunded: Refunded[]
+let proofs: string[]
+let settled: Settlement[]
+let charges: Charges
+
+beforeEach(() => {
+  refunded = []
+  proofs = []
+  settled = []
+  charges = new Charges(
+    'F1.1',
+    (tenant, transaction, ordinals, signatures) => {
+      refunded.push([tenant, transaction, ordinals])
+      proofs.push(...(signatures ?? []))
+    },
+    (settlement) => settled.push(settlement),
+  )
+})
+
+function counted(tenant = 'contoso', rank = 0): RecipientCharge {
+  const charge = charges.open(tenant, 'unregistered', RECIPIENT, rank, SENDER)
+  charges.close(charge, 'counted')
+  return charge
+}
+
+describe('the charges of a transaction', () => {
+  it('have ordinals from 1, and keep the rank of their recipient', () => {
+    const opened = [
+      charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER),
+      charges.open('contoso', 'unregistered', RECIPIENT, 3, SENDER),
+    ]
+    assert.deepEqual(
+      opened.map(({ ordinal, rank, state }) => [ordinal, rank, state]),
+      [
+        [1, 0, 'pending'],
+        [2, 3, 'pending'],
+      ],
+    )
+  })
+
+  it('are given back where the message was not taken', () => {
+    counted()
+    counted()
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1, 2]]])
+  })
+
+  it('stand where it was, or may have been', () => {
+    counted()
+    charges.settle(() => true)
+    assert.deepEqual(refunded, [])
+  })
+
+  it('are given back for the recipients that it was not taken for', () => {
+    const [, second] = [counted(), counted(), counted()]
+    charges.settle((charge) => charge !== second)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [2]]])
+  })
+
+  it('are settled once', () => {
+    counted()
+    charges.settle(() => true)
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [])
+  })
+
+  it('are given back where nobody knows whether they were counted', () => {
+    charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), 'unknown')
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
+  })
+
+  it('are not given back where they were not counted', () => {
+    charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), 'none')
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [])
+  })
+
+  it('that are answered after the settlement are given back then', () => {
+    const late = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+    const lost = charges.open('contoso', 'unregistered', RECIPIENT, 1, SENDER)
+    const refused = charges.open('contoso', 'unregistered', RECIPIENT, 2, SENDER)
+    charges.settle(() => true)
+    assert.deepEqual(refunded, [])
+    charges.close(late, 'counted')
+    charges.close(lost, 'unknown')
+    charges.close(refused, 'none')
+    assert.deepEqual(refunded, [
+      ['contoso', 'F1.1', [1]],
+      ['contoso', 'F1.1', [2]],
+    ])
+  })
+
+  it('that nobody asked for are made when the message has been taken, under an ordinal of their own', () => {
+    counted()
+    charges.settle(() => true)
+    charges.chargeTaken('contoso', 'unregistered', 40, SENDER)
+    charges.chargeTaken('contoso', 'null', 2, SENDER)
+    assert.deepEqual(
+      settled.map(({ meter, ordinals, taken }) => [meter, ordinals, taken]),
+      [
+        ['unregistered', [2], 40],
+        ['null', [2], 2],
+      ],
+    )
+  })
+
+  it('may be dropped one by one, and are not given back again', () => {
+    const charge = counted()
+    counted()
+    charges.drop([charge])
+    charges.drop([charge])
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
+    charges.settle(() => false)
+    assert.deepEqual(refunded.slice(1), [['contoso', 'F1.1', [2]]])
+  })
+
+  it('of a message are given back in one call, whether before or after the settlement', () => {
+    const message = (state: Exclude<ChargeState, 'pending'>): RecipientCharge[] => {
+      const all = [0, 1, 2].map((rank) =>
+        charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
+      )
+      charges.closeAll(all, state)
+      return all
+    }
+    charges.drop(message('held'))
+    const late = [3, 4].map((rank) =>
+      charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
+    )
+    charges.settle(() => true)
+    charges.closeAll(late, 'counted')
+    assert.deepEqual(refunded, [
+      ['contoso', 'F1.1', [1, 2, 3]],
+      ['contoso', 'F1.1', [4, 5]],
+    ])
+  })
+
+  it('that were never made are over when they are dropped', () => {
+    const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+    assert.deepEqual(
+      charges.passed(() => true),
+      { taken: 0, notTaken: 1 },
+    )
+    charges.drop([charge])
+    assert.deepEqual(
+      charges.passed(() => true),
+      { taken: 0, notTaken: 0 },
+    )
+    assert.deepEqual(refunded, [])
+  })
+
+  it('that are dropped after the settlement are given back once', () => {
+    const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+    charges.settle(() => true)
+    charges.close(charge, 'unknown')
+    charges.drop([charge])
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
+  })
+
+  it('of two tenants go back to each their own', () => {
+    counted('contoso')
+    counted('fabrikam')
+    counted('contoso')
+    charges.settle(() => false)
+    assert.deepEqual(refunded, [
+      ['contoso', 'F1.1', [1, 3]],
+      ['fabrikam', 'F1.1', [2]],
+    ])
+  })
+
+  it('that are held are given back where the message was not taken, and their proof with them', () => {
+    const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+    charges.close(charge, 'held')
+    charge.signatures = ['s1']
+    charges.settle(() => false)
+    assert.deepEqual([refunded, proofs, settled], [[['contoso', 'F1.1', [1]]], ['s1'], []])
+  })
+
+  it('that are still held where it was taken are charged as unregistered', () => {
+    for (const tenant of ['contoso', 'contoso', 'fabrikam', 'contoso']) {
+      const charge = charges.open(tenant, 'unregistered', RECIPIENT, 0, SENDER)
+      charge.passes = true
+      charges.close(charge, 'held')
+    }
+    charges.settle(({ ordinal }) => ordinal !== 4)
+    const settlement = { transaction: 'F1.1', meter: 'unregistered', ...SENDER, signatures: [] }
+    assert.deepEqual(settled, [
+      { ...settlement, tenant: 'contoso', ordinals: [1, 2] },
+      { ...settlement, tenant: 'fabrikam', ordinals: [3] },
+    ])
+    assert.deepEqual(refunded, [['contoso', 'F1.1', [4]]])
+  })
+
+  it('that are proven to be of a forward, and still held where it was taken, are charged as that', () => {
+    const all = [0, 1].map((rank) =>
+      charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
+    )
+    charges.closeAll(all, 'held')
+    for (const charge of all) charge.passes = true
+    all[1]!.signatures = ['s1']
+    charges.settle(() => true)
+    const settlement = { transaction: 'F1.1', meter: 'forwarded', ...SENDER, signatures: ['s1'] }
+    assert.deepEqual(settled, [{ ...settlement, tenant: 'contoso', ordinals: [1, 2] }])
+  })
+
+  it('that are held after the settlement are given back then', () => {
+    const late = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+    charges.settle(() => true)
+    charges.close(late, 'held')
+    assert.deepEqual([refunded, settled], [[['contoso', 'F1.1', [1]]], []])
+  })
+
+  it('to be settled are those that were let through and are held, or perhaps are', () => {
+    const states = ['held', 'unknown', 'counted', 'none'] as const
+    for (const state of states)
+      charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), state)
+    assert.deepEqual(charges.held(), [])
+    const passing = states.map((state) => {
+      const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+      charge.passes = true
+      charges.close(charge, state)
+      return charge
+    })
+    assert.deepEqual(charges.held(), [['contoso', passing.slice(0, 2)]])
+  })
+
+  it('of the null sender are never settled with those of the message, whatever became of them', () => {
+    for (const state of ['held', 'unknown', 'counted'] as const) {
+      const charge = charges.open('contoso', 'null', RECIPIENT, 0, SENDER)
+      charge.passes = true
+      charges.close(charge, state)
+    }
+    assert.deepEqual(charges.held(), [])
+    charges.settle(() => true)
+    assert.deepEqual([settled, refunded], [[], []])
+  })
+
+  it('ask nothing and give nothing back where there are none', () => {
+    charges.settle(() => assert.fail('asked'))
+    assert.deepEqual(refunded, [])
+  })
+
+  it('are each given back at most once, and never one that was taken, in any order of events', () => {
+    const state = fc.constantFrom<Exclude<ChargeState, 'pending'>>('counted', 'unknown', 'none')
+    const recipient = fc.record({
+      state,
+      taken: fc.boolean(),
+      late: fc.boolean(),
+      drop: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fc.array(recipient, { maxLength: 8 }), (recipients) => {
+        const given: number[] = []
+        const each = new Charges(
+          'F1.1',
+          (_tenant, _transaction, ordinals) => given.push(...ordinals),
+          () => assert.fail('nothing was held'),
+        )
+        const opened = recipients.map((facts, rank) => ({
+          ...facts,
+          charge: each.open('t', 'unregistered', RECIPIENT, rank, SENDER),
+        }))
+        const close = (late: boolean) => {
+          for (const one of opened.filter((open) => open.late === late)) {
+            each.close(one.charge, one.state)
+            if (one.drop) each.drop([one.charge])
+          }
+        }
+        close(false)
+        each.settle((charge) => recipients[charge.rank]!.taken)
+        close(true)
+        // A late answer finds its transaction over: its recipient was never told that it is accepted.
+        const expected = opened
+          .filter((one) => one.state !== 'none' && (one.late || one.drop || !one.taken))
+          .map((one) => one.charge.ordinal)
+        assert.deepEqual(given.sort(), expected.sort())
+      }),
+    )
+  })
+})

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Address } from 'address-rfc2821'
+import { parseConfig } from '../../src/process/config'
+import { isHeld, queuedClass } from '../../src/decision/held'
+import type { SenderClass } from '../../src/decision/judge'
+import type { Snapshot } from '../../src/directory/snapshot'
+import { acceptedDomains } from '../support/judgement'
+
+const CLASSES: SenderClass[] = ['registered', 'unregistered', 'foreign', 'forwarded', 'null']
+const enforced = { mode: undefined, restricted: 'unregistered' } as const
+const config = (raw: Record<string, Record<string, string>> = {}) =>
+  parseConfig({ restriction: { queued: 'hold' }, ...raw }, '/nowhere').config
+const held = (...rest: [Parameters<typeof isHeld>[1], Parameters<typeof isHeld>[2]]): string[] =>
+  CLASSES.filter((each) => isHeld(each, ...rest))
+
+describe('what waits in the queue of a restricted tenant', () => {
+  it('is what would be refused if it came now', () => {
+    assert.deepEqual(held(enforced, config()), ['unregistered', 'foreign', 'forwarded'])
+    const accept = config({ forwarded: { when_restricted: 'accept' } })
+    assert.deepEqual(held(enforced, accept), ['unregistered', 'foreign'])
+    assert.deepEqual(held({ ...enforced, restricted: 'all' }, config()), CLASSES)
+  })
+
+  it('is nothing without a restriction, without hold, outside of enforce and under the brake', () => {
+    assert.deepEqual(held({ ...enforced, restricted: undefined }, config()), [])
+    assert.deepEqual(held(enforced, config({ restriction: { queued: 'deliver' } })), [])
+    assert.deepEqual(held({ ...enforced, mode: 'monitor' }, config()), [])
+    assert.deepEqual(held({ ...enforced, mode: 'off' }, config()), [])
+    assert.deepEqual(held(enforced, config({ main: { mode: 'monitor' } })), [])
+    for (const override of ['monitor', 'off']) {
+      assert.deepEqual(held(enforced, config({ main: { override } })), [], override)
+    }
+  })
+})
+
+describe('the class of queued mail', () => {
+  const snapshot = {
+    tenant: 'contoso',
+    domains: acceptedDomains({ 'contoso.com': '-' }),
+  } as unknown as Snapshot
+  const at = (domain: string): Address => new Address(`<x@${domain}>`)
+
+  it('is what it was, and registered where its domain has been registered since', () => {
+    assert.equal(queuedClass('unregistered', at('other.example'), snapshot), 'unregistered')
+    assert.equal(queuedClass('foreign', at('other.example'), snapshot), 'foreign')
+    assert.equal(queuedClass('unregistered', at('contoso.com'), snapshot), 'registered')
+    assert.equal(queuedClass('registered', at('removed.example'), snapshot), 'registered')
+  })
+
+  it('is found as far as it can be where nothing was known when it came', () => {
+    assert.equal(queuedClass(null, at('contoso.com'), snapshot), 'registered')
+    assert.equal(queuedClass(null, at('other.example'), snapshot), null)
+    assert.equal(queuedClass(null, new Address('<>'), snapshot), 'null')
+  })
+})

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { Turns } from '../../src/message/turns'
+
+const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+
+describe('Turns', () => {
+  it('takes exactly one of each so many in a row, whatever chance says', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.array(random, { minLength: 5, maxLength: 5 }),
+        (every, chances) => {
+          let next = 0
+          const turns = new Turns(every, () => chances[next++]!)
+          for (let row = 0; row < chances.length; row++) {
+            const taken = Array.from({ length: every }, () => turns.next()).filter(Boolean)
+            assert.equal(taken.length, 1)
+          }
+          assert.equal(next, chances.length)
+        },
+      ),
+    )
+  })
+
+  it('takes it at any place, so that nobody knows who is next', () => {
+    const places = Array.from({ length: 20 }, (_, at) => {
+      const turns = new Turns(20, () => at / 20)
+      return Array.from({ length: 20 }, () => turns.next()).indexOf(true)
+    })
+    assert.deepEqual(new Set(places).size, 20)
+  })
+})

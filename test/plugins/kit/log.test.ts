@@ -1,0 +1,92 @@
+// By Haraka's real loggers, in each of their formats.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import path from 'node:path'
+import { describe, it } from 'node:test'
+import { cores, type HarakaVersion } from '../../../scripts/services/haraka-site'
+import { parseLogfmt, UNSAFE } from '../../support/log-lines'
+
+const LEVELS = ['INFO', 'NOTICE', 'WARN', 'ERROR', 'CRIT']
+const HOSTILE =
+  'a"b\\ c=d\r\n[CRIT] x\n\u001b[2J\u009b1m\u0000\u007f\u202e\u2066\u2028\u2029\u0085e\t verdict=pass'
+const HARMLESS = 'a"b\\ c=d [CRIT] x [2J1m e  verdict=pass'
+
+/** What Haraka writes where our plugin logs this on every level. */
+function logged(version: HarakaVersion, format: string): string[] {
+  const core = cores[version]
+  const script = `
+    const logger = require(${JSON.stringify(path.join(core, 'logger'))})
+    const plugins = require(${JSON.stringify(path.join(core, 'plugins'))})
+    const { logSafely } = require(${JSON.stringify(path.resolve('dist/plugins/kit/log'))})
+    logger.set_loglevel('INFO')
+    logger.set_format('${format}')
+    logger.set_timestamps(false)
+    const plugin = new plugins.Plugin('tls')
+    plugin.name = 'ours'
+    logSafely(plugin)
+    const text = ${JSON.stringify(HOSTILE)}
+    for (const level of ${JSON.stringify(LEVELS)}) {
+      const values = Object.freeze({ by: text, verdict: 'refuse', count: 3 })
+      plugin['log' + level.toLowerCase()]('token', values)
+      plugin['log' + level.toLowerCase()]('message: ' + text)
+    }
+    logger.dump_logs()`
+  const out = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })
+  const lines = out.split('\n').slice(0, -1)
+  return lines.slice(lines.findIndex((line) => line.includes('ours')))
+}
+
+for (const version of Object.keys(cores) as HarakaVersion[]) {
+  describe(`the log of Haraka ${version}`, () => {
+    it('is not forged as DEFAULT', () => {
+      const quoted = HARMLESS.replace(/["\\]/g, '\\$&')
+      assert.deepEqual(
+        logged(version, 'DEFAULT'),
+        LEVELS.flatMap((level) => [
+          `[${level}] [-] [ours] token by="${quoted}" verdict=refuse count=3`,
+          `[${level}] [-] [ours] message: ${HARMLESS}`,
+        ]),
+      )
+    })
+
+    it('is not forged as LOGFMT', () => {
+      const lines = logged(version, 'LOGFMT')
+      for (const line of lines) assert.doesNotMatch(line, UNSAFE)
+      assert.deepEqual(
+        lines.map(parseLogfmt),
+        LEVELS.flatMap((level) => {
+          const head = [
+            ['level', level],
+            ['uuid', '-'],
+            ['origin', 'ours'],
+          ]
+          const values = [
+            ['message', 'token'],
+            ['by', HARMLESS],
+            ['verdict', 'refuse'],
+            ['count', '3'],
+          ]
+          return [
+            [...head, ...values],
+            [...head, ['message', `message: ${HARMLESS}`]],
+          ]
+        }),
+      )
+    })
+
+    it('is not forged as JSON', () => {
+      const lines = logged(version, 'JSON')
+      for (const line of lines) assert.doesNotMatch(line, UNSAFE)
+      assert.deepEqual(
+        lines.map((line) => JSON.parse(line) as unknown),
+        LEVELS.flatMap((level) => {
+          const head = { level, uuid: '-', origin: 'ours' }
+          return [
+            { ...head, message: 'token', by: HARMLESS, verdict: 'refuse', count: 3 },
+            { ...head, message: `message: ${HARMLESS}` },
+          ]
+        }),
+      )
+    })
+  })
+}

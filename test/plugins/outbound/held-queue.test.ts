@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { Address } from 'address-rfc2821'
+import type { HMail, Plugin } from '../../../plugins/kit/haraka'
+import { HeldQueue } from '../../../plugins/outbound/held-queue'
+import { parseConfig } from '../../../src/process/config'
+import type { Engine } from '../../../src/process/engine'
+
+const DAY = 86_400_000
+
+it('held mail comes back within a minute though the clock of the host jumped by a day, and back', (t) => {
+  const { config } = parseConfig({ restriction: { queued: 'hold' } }, '/nowhere')
+  const restricted = { mode: undefined, restricted: 'all', domains: new Map() }
+  const queue = new HeldQueue(
+    { lognotice() {}, loginfo() {} } as unknown as Plugin,
+    () => config,
+    () => ({ directory: { peek: () => restricted } }) as unknown as Engine,
+  )
+  const hmail = {
+    todo: {
+      notes: { unregistered_domain: { tenant: 'contoso', class: 'registered' } },
+      mail_from: new Address('<a@contoso.example>'),
+    },
+  } as unknown as HMail
+  const delay = (): number => (queue.sendEmail(hmail) as { delay: number }).delay
+  const now = Date.now()
+  let ahead = 0
+  t.mock.method(Date, 'now', () => now + ahead)
+  for (ahead of [0, DAY, 0]) {
+    assert.ok(delay() < 60, `${ahead} ms ahead`)
+  }
+})

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
+import { it } from 'node:test'
+import type { Transaction } from '../../../plugins/kit/haraka'
+import { proveForward } from '../../../plugins/session/proof'
+import { Transit } from '../../../plugins/session/transaction'
+import { parseEnvelope } from '../../../src/names/envelope'
+import type { Snapshot } from '../../../src/directory/snapshot'
+
+const SNAPSHOT: Snapshot = {
+  ...{ tenant: 'school', domainsToken: '', stateToken: '', mode: undefined },
+  ...{ restricted: undefined, restrictedBy: '', case: '', forwards: true, domains: new Map() },
+}
+
+it('a message is given up when its client goes away, not when its time is over', async () => {
+  const message_stream = new PassThrough()
+  const transit = new Transit({
+    ...{ message_stream, data_bytes: 100, notes: {}, rcpt_to: [] },
+    mail_from: parseEnvelope('x@bank.example'),
+  } as unknown as Transaction)
+  const proof = proveForward(transit, SNAPSHOT, [])
+  // It does not come to its end.
+  message_stream.write('From: x@bank.example\r\n')
+  assert.equal(message_stream.listenerCount('data'), 1)
+  transit.end()
+  assert.equal(message_stream.listenerCount('data'), 0)
+  // With the time over it would be `out of time`.
+  const found = await proof
+  assert.equal(found.kind === 'none' && found.reason, 'failed')
+})

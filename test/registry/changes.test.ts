@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { parseChange } from '../../src/registry/changes'
+import type { DomainFlags } from '../../src/registry/packing'
+
+describe('parseChange', () => {
+  const STATE = { tenant: 'contoso', token: '2-b', domains: undefined }
+  const cases: readonly (readonly [string, unknown])[] = [
+    ['{"tenant":"contoso","token":"2-b"}', STATE],
+    [
+      '{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":"sh","b.example":null}}',
+      {
+        ...STATE,
+        domains: {
+          ...{ previous: '1-a', token: '2-b' },
+          domains: new Map<string, DomainFlags | null>([
+            ['a.example', { subdomains: true, shared: true }],
+            ['b.example', null],
+          ]),
+        },
+      },
+    ],
+    // What does not tell all tells that something has changed.
+    ['{"tenant":"contoso","token":"2-b","domains":{"a.example":"s"}}', STATE],
+    ['{"tenant":"contoso","token":"2-b","previous":"1-a"}', STATE],
+    // From an earlier version, which does not say whether it is shared.
+    ['{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":true}}', STATE],
+    ['{"owners":true}', { owners: true, names: undefined }],
+    ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'] }],
+    ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined }],
+    [
+      '{"connectors":"2-b","previous":"1-a","changed":["contoso/mx"]}',
+      { connectors: '2-b', previous: '1-a', changed: ['contoso/mx'] },
+    ],
+    [
+      '{"connectors":"1-a","previous":null,"changed":[]}',
+      { connectors: '1-a', previous: null, changed: [] },
+    ],
+    // cjson writes an empty list as {}.
+    [
+      '{"connectors":"1-a","previous":"","changed":{}}',
+      { connectors: '1-a', previous: null, changed: [] },
+    ],
+    [
+      '{"connectors":"1-a","changed":["a/b",7]}',
+      { connectors: '1-a', previous: null, changed: ['a/b'] },
+    ],
+    ['{"tenant":"contoso"}', undefined],
+    ['{"tenant":1,"token":"a"}', undefined],
+    ['{"owners":1}', undefined],
+    ['{"connectors":null}', undefined],
+    ['{}', undefined],
+    ['[]', undefined],
+    ['null', undefined],
+    ['"contoso"', undefined],
+    ['', undefined],
+    ['{', undefined],
+  ]
+  for (const [message, expected] of cases) {
+    it(message || 'nothing', () => assert.deepEqual(parseChange(message), expected))
+  }
+
+  it('never throws', () => {
+    fc.assert(fc.property(fc.string(), (text) => void parseChange(text)))
+    fc.assert(fc.property(fc.json(), (text) => void parseChange(text)))
+  })
+})

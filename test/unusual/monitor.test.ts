@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Config } from '../../src/process/config'
+import { loadConfig } from '../../src/process/config-file'
+import type { Event } from '../../src/records/event'
+import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
+import type { Store } from '../../src/store/store'
+import { HistoryReader } from '../../src/unusual/history-reader'
+import { LookOut } from '../../src/unusual/monitor'
+import { OpenRules } from '../../src/unusual/open-rules'
+import { findUnusual } from '../../src/unusual/rules'
+import { newSite, useRedis } from '../support/registry'
+import { LATER, NOW, play, type Scenario } from './scenario'
+import { innocents, takeovers } from './scenarios'
+
+useRedis()
+
+const CONFIG = loadConfig(undefined)
+
+function takeover(wanted: string): Scenario {
+  return takeovers.find(({ name }) => name === wanted)!.build()
+}
+
+async function eventsOf({ client, keys }: Store, tenant: string): Promise<Event[]> {
+  const text = await client.hget(keys.tenant(tenant), 'events')
+  return (text ?? '')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Event)
+}
+
+function rulesOf(events: readonly Event[]): string[] {
+  return events.map((event) => `${event.kind} ${'rule' in event ? event.rule : ''}`).sort()
+}
+
+describe('HistoryReader', () => {
+  for (const { name, build } of [...takeovers, ...innocents]) {
+    it(`reads of ${name} what the rules see in it`, async () => {
+      const { store } = newSite()
+      const scenario = build()
+      await play(store, 'contoso', scenario)
+      const reader = new HistoryReader(store, CONFIG)
+      const history = await reader.read('contoso', await reader.moment(NOW))
+      assert.deepEqual(
+        findUnusual(history!, CONFIG.unusual),
+        findUnusual(scenario.history(), CONFIG.unusual),
+      )
+    })
+  }
+
+  it('knows nothing of before recording began, and of what has expired', async () => {
+    const { store } = newSite()
+    await play(store, 'contoso', takeover('a burst'))
+    const since = async (config: Config): Promise<number> => {
+      const reader = new HistoryReader(store, config)
+      return (await reader.read('contoso', await reader.moment(NOW)))!.knownSince
+    }
+    assert.equal(await since(CONFIG), startOf(NOW, DAY) - 89 * DAY)
+    await store.client.set(store.keys.recordedSince, NOW - 3 * DAY)
+    assert.equal(await since(CONFIG), NOW - 3 * DAY)
+    const short = { ...CONFIG, report: { ...CONFIG.report, days: 2 } }
+    assert.equal(await since(short), startOf(NOW, DAY) - DAY)
+    await store.client.hset(store.keys.tenant('contoso'), 'createdAt', NOW - HOUR)
+    assert.equal(await since(CONFIG), NOW - HOUR)
+    await store.client.del(store.keys.recordedSince)
+    assert.equal(await since(CONFIG), NOW)
+  })
+})
+
+describe('LookOut', () => {
+  it('tells once of what begins, however many look and however often', async () => {
+    const site = newSite()
+    const { store } = site
+    await play(store, 'contoso', takeover('a burst'), LATER)
+    await play(store, 'fabrikam', innocents[0]!.build(), LATER)
+    const told: string[] = []
+    const each = [store, site.connect(), site.connect()].map(
+      (store) =>
+        new LookOut(
+          store,
+          () => CONFIG,
+          (tenant) => told.push(tenant),
+        ),
+    )
+    for (let round = 0; round < 3; round++) await Promise.all(each.map((look) => look.run()))
+    assert.deepEqual(told, ['contoso'])
+    assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual volume'])
+    assert.deepEqual(await eventsOf(store, 'fabrikam'), [])
+  })
+
+  it('sees registered mail of a tenant that sends nothing unregistered any more', async () => {
+    const { store } = newSite()
+    const look = new LookOut(
+      store,
+      () => CONFIG,
+      () => {},
+    )
+    await look.run()
+    await play(
+      store,
+      'contoso',
+      takeover('an intruder who is blocked, and goes on with a registered domain'),
+      LATER,
+    )
+    await store.client.del(store.keys.reported)
+    await look.run()
+    assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual registered_volume'])
+  })
+
+  it('tells of the end though no mail comes', async () => {
+    const { store } = newSite()
+    await play(store, 'contoso', takeover('a burst'), LATER)
+    const look = new LookOut(
+      store,
+      () => CONFIG,
+      () => {},
+    )
+    await look.run()
+    await store.client.del(store.keys.reported)
+    for (const name of await store.client.keys(`${store.keys.prefix}*:report:*`)) {
+      await store.client.del(name)
+    }
+    // As if it had held last two hours ago.
+    const [event, since] = (await store.client.hget(
+      store.keys.unusual('contoso'),
+      'volume',
+    ))!.split(' ')
+    await store.client.hset(
+      store.keys.unusual('contoso'),
+      'volume',
+      `${event} ${since} ${Number(since) - 2 * HOUR}`,
+    )
+    await look.run()
+    assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), [
+      'resolved volume',
+      'unusual volume',
+    ])
+    assert.deepEqual([...(await new OpenRules(store).tenants())], [])
+  })
+
+  it('marks when recording began, once', async () => {
+    const { store } = newSite()
+    const look = new LookOut(
+      store,
+      () => CONFIG,
+      () => {},
+    )
+    await look.run()
+    const since = await store.client.get(store.keys.recordedSince)
+    assert.ok(Number(since) > 0)
+    await look.run()
+    assert.equal(await store.client.get(store.keys.recordedSince), since)
+  })
+
+  it('does nothing while the plugin is off', async () => {
+    const { store } = newSite()
+    await play(store, 'contoso', takeover('a burst'), LATER)
+    await store.client.del(store.keys.recordedSince)
+    for (const main of [{ mode: 'off' }, { override: 'off' }] as const) {
+      await new LookOut(
+        store,
+        () => ({ ...CONFIG, main: { ...CONFIG.main, ...main } }),
+        assert.fail,
+      ).run()
+    }
+    assert.equal(await store.client.exists(store.keys.recordedSince), 0)
+  })
+
+  it('comes to the others though one tenant cannot be read', async () => {
+    const { store } = newSite()
+    await play(store, 'a', takeover('a burst'), LATER)
+    await play(store, 'contoso', takeover('a burst'), LATER)
+    await store.client.hset(store.keys.tenant('a'), 'limits', 'nonsense')
+    const look = new LookOut(
+      store,
+      () => CONFIG,
+      () => {},
+    )
+    await assert.rejects(look.run(), /"nonsense" is not a limit/)
+    await assert.rejects(look.run(), /"nonsense" is not a limit/)
+    assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual volume'])
+  })
+
+  it('goes on with the next run where Redis was away', async () => {
+    const site = newSite()
+    const { store } = site
+    await play(store, 'contoso', takeover('a burst'), LATER)
+    for (let commands = 0; commands < 12; commands++) {
+      await assert.rejects(
+        new LookOut(
+          site.connectUntil(commands),
+          () => CONFIG,
+          () => {},
+        ).run(),
+      )
+    }
+    await new LookOut(
+      store,
+      () => CONFIG,
+      () => {},
+    ).run()
+    assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual volume'])
+  })
+
+  it('stops where it is told to', async () => {
+    const { store } = newSite()
+    await play(store, 'contoso', takeover('a burst'), LATER)
+    const look = new LookOut(store, () => CONFIG, assert.fail)
+    look.stop()
+    await look.run()
+    assert.deepEqual(await eventsOf(store, 'contoso'), [])
+  })
+})
