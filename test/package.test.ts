@@ -11,6 +11,9 @@ type Versions = Readonly<Record<string, string>>
 interface Manifest {
   readonly name: string
   readonly keywords: readonly string[]
+  readonly homepage: string
+  readonly bugs: Versions
+  readonly repository: Versions
   readonly license: string
   readonly main: string
   readonly bin: Versions
@@ -52,9 +55,18 @@ describe('package.json', () => {
     }
     // npm itself adds README, LICENSE and package.json.
     assert.deepEqual(manifest.files, [
-      ...['dist', '!dist/.tsbuildinfo', 'config', 'docs'],
+      ...['dist', '!dist/.tsbuildinfo', 'config'],
+      // What an operator reads, and not how it is built or measured.
+      ...['docs', '!docs/architecture.md', '!docs/dependencies.md', '!docs/performance*'],
       ...['CHANGELOG.md', 'SECURITY.md'],
     ])
+  })
+
+  it('says where its repository is, from which npm makes the links of the README', () => {
+    const home = 'https://github.com/haraka/haraka-plugin-unregistered-domain'
+    assert.deepEqual(manifest.repository, { type: 'git', url: `git+${home}.git` })
+    assert.equal(manifest.homepage, `${home}#readme`)
+    assert.deepEqual(manifest.bugs, { url: `${home}/issues` })
   })
 
   it('builds on npm ci and before the tests', () => {
@@ -128,11 +140,15 @@ describe('the compiled package', () => {
   })
 })
 
-describe('the README', () => {
-  it('has every reply, byte for byte', () => {
-    const text = read('README.md')
+describe('the pages', () => {
+  it('have every reply, byte for byte', () => {
+    const text = read('docs/reference.md')
     for (const reply of Object.values(REPLY)) {
       assert.ok(text.includes(`\`${reply.trimEnd()}\``), reply)
     }
+  })
+
+  it('begin with a README of at most 1,000 words', () => {
+    assert.ok(read('README.md').trim().split(/\s+/).length <= 1000)
   })
 })

@@ -13,7 +13,7 @@ export function checkDirectory(directory: string): Line[] {
     warn(
       'config',
       `${open}: others on this machine may change what Haraka and tenantctl read, run and send`,
-      'give the directory, those above it and unregistered-domain.ini to root, with the modes of docs/deployment.md',
+      'give the directory, those above it and unregistered-domain.ini to root, with the modes of docs/install.md',
     ),
   ]
 }
