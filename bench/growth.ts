@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis } from '../scripts/services/redis'
-import { Registry } from '../src/registry/registry'
+import { Registries } from '../test/support/registries'
 import { startLeanHaraka } from './lean-haraka'
 import { ROOMY } from './ledger-load'
 import { messageFrom } from './mail-load'
@@ -23,10 +23,10 @@ const MOST_FAILURES = 0
 
 /** What is added, by its name. */
 const ADDITIONS: Readonly<
-  Record<string, (registry: Registry, number: number) => Promise<unknown>>
+  Record<string, (registry: Registries, number: number) => Promise<unknown>>
 > = {
   domains: (registry, number) =>
-    registry.addDomains(
+    registry.domains.add(
       TENANT,
       [{ domain: `added-${number}.com`, subdomains: false, shared: false }],
       BY,
@@ -34,7 +34,7 @@ const ADDITIONS: Readonly<
   connectors: (registry, number) => {
     const ip = [`192.168.${number >> 8}.${number & 255}/32`]
     const identities = { ip, cert: [], certSha256: [], auth: [] }
-    return registry.addConnector(TENANT, `added-${number}`, identities, BY)
+    return registry.connectors.add(TENANT, `added-${number}`, identities, BY)
   },
 }
 
@@ -70,7 +70,7 @@ export const growth: Section = {
         await flow(1_000)
         progress.say('mail alone')
         const quiet = await flow(seconds * 1_000)
-        const registry = new Registry(store)
+        const registry = new Registries(store)
         const flows: Flow[] = [{ ...quiet, what: 'mail alone' }]
         for (const [what, add] of Object.entries(ADDITIONS)) {
           progress.say(`mail, while ${what} are added`)

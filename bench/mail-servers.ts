@@ -3,7 +3,7 @@ import { formatIni } from '../scripts/services/ini'
 import { Restrictions } from '../src/allowance/restriction'
 import type { TestRedis } from '../scripts/services/redis'
 import type { Store } from '../src/store/store'
-import { Registry } from '../src/registry/registry'
+import { Registries } from '../test/support/registries'
 import type { TenantSettings } from '../src/registry/tenant-registry'
 import type { LeanOptions } from './lean-haraka'
 import { ROOMY } from './ledger-load'
@@ -73,9 +73,9 @@ export async function registerTenant(
   { id, domain, ip }: (typeof TENANTS)[keyof typeof TENANTS],
   settings: TenantSettings = {},
 ): Promise<void> {
-  const registry = new Registry(store)
-  await registry.addTenant(id, { limits: ROOMY, ...settings }, BY)
-  await registry.addDomains(id, [{ domain, subdomains: false, shared: false }], BY)
+  const registry = new Registries(store)
+  await registry.tenants.add(id, { limits: ROOMY, ...settings }, BY)
+  await registry.domains.add(id, [{ domain, subdomains: false, shared: false }], BY)
   const identities = { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
-  await registry.addConnector(id, 'mail', identities, BY)
+  await registry.connectors.add(id, 'mail', identities, BY)
 }

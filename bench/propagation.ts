@@ -3,7 +3,7 @@ import { startRedis, type TestRedis } from '../scripts/services/redis'
 import { SmtpClient } from '../scripts/services/smtp'
 import { waitFor } from '../scripts/services/wait-for'
 import { Restrictions } from '../src/allowance/restriction'
-import { Registry } from '../src/registry/registry'
+import { Registries } from '../test/support/registries'
 import type { Plot } from './plot'
 import type { Progress } from './progress'
 import { below, type Row, type Section } from './row'
@@ -38,7 +38,7 @@ export const propagation: Section = {
     const servers: TestHaraka[] = []
     try {
       const store = await openStore(redis.port)
-      await register(new Registry(store))
+      await register(new Registries(store))
       servers.push(...(await Promise.all(Array.from({ length: SERVERS }, () => start(redis)))))
       const sessions = (await Promise.all(servers.map(openToEachWorker))).flat()
       const restrictions = new Restrictions(store)
@@ -56,10 +56,10 @@ export const propagation: Section = {
   },
 }
 
-async function register(registry: Registry): Promise<void> {
-  await registry.addTenant(TENANT, {}, BY)
+async function register(registry: Registries): Promise<void> {
+  await registry.tenants.add(TENANT, {}, BY)
   const identities = { ip: ['127.0.0.0/8'], cert: [], certSha256: [], auth: [] }
-  await registry.addConnector(TENANT, 'mail', identities, BY)
+  await registry.connectors.add(TENANT, 'mail', identities, BY)
 }
 
 function start(redis: TestRedis): Promise<TestHaraka> {

@@ -2,7 +2,7 @@ import type { Ledger } from '../src/allowance/ledger'
 import { reverseLabels } from '../src/names/domain'
 import { pieces } from '../src/store/batches'
 import type { Store } from '../src/store/store'
-import { Registry } from '../src/registry/registry'
+import { Registries } from '../test/support/registries'
 import type { TenantSettings } from '../src/registry/tenant-registry'
 import { BulkLoader } from './bulk'
 import { DEFAULTS } from './ledger-load'
@@ -37,9 +37,9 @@ export async function seedTenants(
 ): Promise<SeededTenants> {
   const { client, keys } = store
   const first = idOf(0)
-  const registry = new Registry(store)
-  await registry.addTenant(first, { name: TENANT_NAME, limits }, BY)
-  await registry.addDomains(
+  const registry = new Registries(store)
+  await registry.tenants.add(first, { name: TENANT_NAME, limits }, BY)
+  await registry.domains.add(
     first,
     [{ domain: domainOf(first), subdomains: false, shared: false }],
     BY,
@@ -102,10 +102,10 @@ export async function seedTenant(
   settings: TenantSettings,
 ): Promise<(transaction: string) => ReturnType<typeof chargeFor>> {
   const { client, keys } = store
-  const registry = new Registry(store)
-  await registry.addTenant(tenant, settings, BY)
+  const registry = new Registries(store)
+  await registry.tenants.add(tenant, settings, BY)
   const domain = domainOf(tenant)
-  await registry.addDomains(tenant, [{ domain, subdomains: false, shared: false }], BY)
+  await registry.domains.add(tenant, [{ domain, subdomains: false, shared: false }], BY)
   const domainsToken = (await client.hget(keys.tenant(tenant), 'domains')) ?? ''
   return (transaction) => chargeFor(tenant, domainsToken, transaction)
 }
@@ -118,11 +118,11 @@ export async function seedDomains(
   fields: TenantSettings = {},
 ): Promise<void> {
   const { client, keys } = store
-  const registry = new Registry(store)
-  await registry.addTenant(tenant, fields, BY)
+  const registry = new Registries(store)
+  await registry.tenants.add(tenant, fields, BY)
   const [domain, ...others] = Array.from({ length: count }, (_, number) => `customer-${number}.com`)
   if (domain === undefined) return
-  await registry.addDomains(tenant, [{ domain, subdomains: false, shared: false }], BY)
+  await registry.domains.add(tenant, [{ domain, subdomains: false, shared: false }], BY)
   const packed = (await client.hget(keys.domains(tenant), domain)) ?? ''
   for (const piece of pieces(others, PIECE)) {
     await client.hset(keys.domains(tenant), ...piece.flatMap((name) => [name, packed]))
@@ -141,11 +141,11 @@ export async function seedAddresses(
   count: number,
   idAt: (number: number) => string,
 ): Promise<readonly string[]> {
-  const registry = new Registry(store)
+  const registry = new Registries(store)
   const ips = range(1, count + 1).map((number) => `127.1.${number >> 8}.${number & 255}`)
   for (const [at, ip] of ips.entries()) {
     const identities = { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
-    await registry.addConnector(idAt(at), 'loopback', identities, BY)
+    await registry.connectors.add(idAt(at), 'loopback', identities, BY)
   }
   return ips
 }
@@ -159,7 +159,7 @@ export async function seedConnectors(store: Store, tenant: string, count: number
   }))
   if (!first) return
   const identities = { ip: [first.ip], cert: [], certSha256: [], auth: [] }
-  await new Registry(store).addConnector(tenant, first.name, identities, BY)
+  await new Registries(store).connectors.add(tenant, first.name, identities, BY)
   const json = (await client.hget(keys.connectors, `${tenant}/${first.name}`)) ?? ''
   for (const piece of pieces(others, PIECE)) {
     const fields = piece.flatMap(({ name, ip }) => [

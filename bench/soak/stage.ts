@@ -2,7 +2,7 @@ import type { TestHaraka } from '../../scripts/services/haraka'
 import { startRedis, type TestRedis } from '../../scripts/services/redis'
 import { Restrictions } from '../../src/allowance/restriction'
 import type { Store } from '../../src/store/store'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../../test/support/registries'
 import { startLeanHaraka } from '../lean-haraka'
 import { ROOMY } from '../ledger-load'
 import { seedAddresses, seedTenants } from '../seed'
@@ -95,10 +95,10 @@ async function registerMix(store: Store, port: number, count: number): Promise<M
 async function registerVictim(store: Store, allowance: number): Promise<Victim> {
   const victim = { id: 'taken-over', domain: 'taken-over.com', ip: '127.2.0.1', allowance }
   const { id, domain, ip } = victim
-  const registry = new Registry(store)
-  await registry.addTenant(id, { limits: `${allowance}/1h` }, BY)
-  await registry.addDomains(id, [{ domain, subdomains: false, shared: false }], BY)
+  const registry = new Registries(store)
+  await registry.tenants.add(id, { limits: `${allowance}/1h` }, BY)
+  await registry.domains.add(id, [{ domain, subdomains: false, shared: false }], BY)
   const identities = { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
-  await registry.addConnector(id, 'mail', identities, BY)
+  await registry.connectors.add(id, 'mail', identities, BY)
   return victim
 }

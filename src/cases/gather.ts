@@ -14,7 +14,7 @@ import { SOURCE_CLASSES, type Source } from '../reporting/rows'
 import { byRecipients, sumBy, type Sum } from '../reporting/sum'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
-import { Registry } from '../registry/registry'
+import { TenantRegistry } from '../registry/tenant-registry'
 import { LONGEST_TEXT, type DomainSum, type Evidence } from './evidence'
 
 /** Of each kind of source. */
@@ -41,7 +41,7 @@ export async function gatherEvidence(
   event: RestrictedEvent,
 ): Promise<Evidence | undefined> {
   const [registered, usage] = await Promise.all([
-    new Registry(store).getTenant(tenant),
+    new TenantRegistry(store).get(tenant),
     ledger.usage(tenant, defaultsOf(config)),
   ])
   if (!registered || !usage) return undefined

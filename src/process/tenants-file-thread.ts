@@ -5,8 +5,7 @@ import { InputError, messageOf } from '../base/errors'
 import { connect, type RedisSettings } from '../store/connection'
 import { Keys } from '../store/keys'
 import { Store } from '../store/store'
-import { applyTenantsFile, type ApplyReport } from '../tenants-file/apply'
-import { fileSource, Registry } from '../registry/registry'
+import { applyTenantsFile, fileSource, type ApplyReport } from '../tenants-file/apply'
 import { parseTenantsFile } from '../tenants-file/tenants-file'
 
 /** Heap that the thread may take, in MB: a file within the size limit needs half of it. */
@@ -77,7 +76,7 @@ async function run({ text, filename, redis }: Job): Promise<Outcome> {
         redis: await redisUser(client, redis.username),
         note: file.id === undefined ? '' : fileSource(file.id),
       })
-      return { report: await applyTenantsFile(new Registry(store), file) }
+      return { report: await applyTenantsFile(store, file) }
     } finally {
       client.disconnect()
     }

@@ -4,7 +4,7 @@ import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
-import { connectorBlocked, type ConnectorRegistry } from './connector-registry'
+import { connectorBlocked, ConnectorRegistry } from './connector-registry'
 import { readAllEntries } from './domain-entries'
 import { finishMove, unfinishedMoves } from './domain-move'
 import { assertTenantId } from '../mail/identities'
@@ -23,12 +23,9 @@ const SCAN_PIECE = 1000
  * @throws {NotFoundError} nothing of such a tenant is there.
  * @throws {RefusedError} it is restricted, or one of its connectors is blocked.
  */
-export async function removeTenant(
-  store: Store,
-  connectors: ConnectorRegistry,
-  id: string,
-): Promise<void> {
+export async function removeTenant(store: Store, id: string): Promise<void> {
   assertTenantId(id)
+  const connectors = new ConnectorRegistry(store)
   const { keys, client } = store
   // Else adding it again would lift the block.
   const [blocked] = await connectors.blockedOf(id)

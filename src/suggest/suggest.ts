@@ -8,7 +8,8 @@ import { mapInPieces } from '../store/batches'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { findObstacles } from '../registry/claims'
-import { Registry } from '../registry/registry'
+import { ConnectorRegistry } from '../registry/connector-registry'
+import { DomainRegistry } from '../registry/domain-registry'
 import type { AcceptedDomain } from '../mail/tenant'
 import { candidatesIn } from './gather'
 import type { DnsFacts } from './dns-facts'
@@ -54,9 +55,8 @@ export async function suggestDomains(
   days: number,
   dns: Lookup,
 ): Promise<Suggestion> {
-  const registry = new Registry(store)
-  const domains = await registry.listDomains(tenant)
-  const connectors = await registry.listConnectors(tenant)
+  const domains = await new DomainRegistry(store).list(tenant)
+  const connectors = await new ConnectorRegistry(store).list(tenant)
   const now = await serverTime(store.client)
   const from = now - days * DAY
   const reader = new ReportReader(store)

@@ -1,10 +1,10 @@
 import type { TenantPlan } from './apply-plan'
 import { findObstacles } from '../registry/claims'
-import { connectorBlocked, identityTaken } from '../registry/connector-registry'
+import { connectorBlocked, ConnectorRegistry, identityTaken } from '../registry/connector-registry'
 import { connectorId } from '../mail/identities'
 import { ownedByAnother } from '../registry/owners'
 import { identityFields } from '../registry/packing'
-import type { Registry } from '../registry/registry'
+import type { Store } from '../store/store'
 import type { Place } from './yaml-reader'
 
 /** What keeps a tenant of the file from being applied: mostly that another has what the file gives to this one. */
@@ -22,13 +22,10 @@ export interface PlanObstacle {
 }
 
 /** Everything that stands in the way of a plan, as Redis is now. Writes nothing. */
-export async function findPlanObstacles(
-  registry: Registry,
-  plan: TenantPlan,
-): Promise<PlanObstacle[]> {
+export async function findPlanObstacles(store: Store, plan: TenantPlan): Promise<PlanObstacle[]> {
   return [
-    ...(await domainObstacles(registry, plan)),
-    ...(await identityObstacles(registry, plan)),
+    ...(await domainObstacles(store, plan)),
+    ...(await identityObstacles(store, plan)),
     ...blockedObstacles(plan),
   ]
 }
@@ -44,10 +41,10 @@ function blockedObstacles({ tenant, stuck }: TenantPlan): PlanObstacle[] {
   }))
 }
 
-async function domainObstacles(registry: Registry, plan: TenantPlan): Promise<PlanObstacle[]> {
+async function domainObstacles(store: Store, plan: TenantPlan): Promise<PlanObstacle[]> {
   const places = new Map(plan.tenant.domains.map(({ domain, place }) => [domain, place]))
   const owned = plan.domains.filter(({ shared }) => !shared)
-  const obstacles = await findObstacles(registry.store, plan.tenant.id, owned)
+  const obstacles = await findObstacles(store, plan.tenant.id, owned)
   return obstacles.map((obstacle) => ({
     kind: 'domain',
     wanted: obstacle.domain,
@@ -58,13 +55,13 @@ async function domainObstacles(registry: Registry, plan: TenantPlan): Promise<Pl
   }))
 }
 
-async function identityObstacles(registry: Registry, plan: TenantPlan): Promise<PlanObstacle[]> {
+async function identityObstacles(store: Store, plan: TenantPlan): Promise<PlanObstacle[]> {
   const tenant = plan.tenant.id
   const places = new Map(plan.tenant.connectors.map((each) => [each.name, each.places]))
   const wanted = plan.connectors.flatMap(({ name, identities }) =>
     identityFields(identities).map((identity) => ({ identity, name })),
   )
-  const holders = await registry.connectors.holders(wanted.map(({ identity }) => identity))
+  const holders = await new ConnectorRegistry(store).holders(wanted.map(({ identity }) => identity))
   return wanted.flatMap(({ identity, name }, at) => {
     const holder = holders[at]
     const id = connectorId(tenant, name)

@@ -8,8 +8,8 @@ import { readAllEntries, type DomainEntry } from '../registry/domain-entries'
 import { connectorId } from '../mail/identities'
 import { readClaims } from '../registry/owners'
 import { IDENTITY_KINDS, identityFields } from '../registry/packing'
-import type { Registry } from '../registry/registry'
-import type { TenantSettings } from '../registry/tenant-registry'
+import type { Store } from '../store/store'
+import { TenantRegistry, type TenantSettings } from '../registry/tenant-registry'
 import type { FileConnector, FileTenant } from './tenants-file'
 import type { AcceptedDomain, Connector, Identities, Tenant } from '../mail/tenant'
 
@@ -54,15 +54,15 @@ export interface PlanOptions {
  * @param connectors those that the tenant has.
  */
 export async function planTenant(
-  registry: Registry,
+  store: Store,
   tenant: FileTenant,
   connectors: readonly Connector[],
   options: PlanOptions,
 ): Promise<TenantPlan> {
-  const there = await registry.tenants.get(tenant.id)
-  const entries = await readAllEntries(registry.store, tenant.id)
+  const there = await new TenantRegistry(store).get(tenant.id)
+  const entries = await readAllEntries(store, tenant.id)
   const names = tenant.domains.map(({ domain }) => domain)
-  const claims = await readClaims(registry.store, names)
+  const claims = await readClaims(store, names)
   const tally: Tally = { added: [], updated: [], unchanged: 0, left: [] }
   return {
     tenant,

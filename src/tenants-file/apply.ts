@@ -1,13 +1,20 @@
 import { NotFoundError, RefusedError, UserError } from '../base/errors'
 import { findPlanObstacles, yields, type PlanObstacle } from './apply-obstacles'
 import { planTenant, type PlanOptions, type TenantPlan } from './apply-plan'
-import { connectorBlocked } from '../registry/connector-registry'
+import { connectorBlocked, ConnectorRegistry } from '../registry/connector-registry'
 import { connectorId } from '../mail/identities'
-import { fileSource, type Registry } from '../registry/registry'
-import { tenantRestricted } from '../registry/tenant-removal'
+import { DomainRegistry } from '../registry/domain-registry'
+import type { Store } from '../store/store'
+import { TenantRegistry } from '../registry/tenant-registry'
+import { removeTenant, tenantRestricted } from '../registry/tenant-removal'
 import type { FileTenant, TenantsFile } from './tenants-file'
 import type { Connector } from '../mail/tenant'
 import { atPlace, type Place } from './yaml-reader'
+
+/** What stands for this file as the one who registers something. */
+export function fileSource(id: string): string {
+  return `file:${id}`
+}
 
 export interface ApplyOptions {
   /** Writes nothing, and reports what would be done. */
@@ -52,11 +59,11 @@ export interface ApplyError {
  * @throws what ioredis throws; what was applied until then stays.
  */
 export async function applyTenantsFile(
-  registry: Registry,
+  store: Store,
   file: TenantsFile,
   options: ApplyOptions = {},
 ): Promise<ApplyReport> {
-  const application = new Application(registry, file, options)
+  const application = new Application(store, file, options)
   await application.run()
   return application.report
 }
@@ -83,7 +90,7 @@ class Application {
   private readonly connectors = new Map<string, Connector[]>()
 
   constructor(
-    private readonly registry: Registry,
+    private readonly store: Store,
     private readonly file: TenantsFile,
     { dryRun = false, prune = false, onRemoved }: ApplyOptions,
   ) {
@@ -95,7 +102,7 @@ class Application {
 
   async run(): Promise<void> {
     if (this.file.id === undefined) return
-    for (const connector of await this.registry.connectors.list()) {
+    for (const connector of await new ConnectorRegistry(this.store).list()) {
       const ofTenant = this.connectors.get(connector.tenant)
       if (ofTenant) ofTenant.push(connector)
       else this.connectors.set(connector.tenant, [connector])
@@ -119,8 +126,8 @@ class Application {
 
   private async applyTenant(tenant: FileTenant): Promise<void> {
     const connectors = this.connectors.get(tenant.id) ?? []
-    const plan = await planTenant(this.registry, tenant, connectors, this.options)
-    const obstacles = (await findPlanObstacles(this.registry, plan)).filter(
+    const plan = await planTenant(this.store, tenant, connectors, this.options)
+    const obstacles = (await findPlanObstacles(this.store, plan)).filter(
       (obstacle) => !this.dryRun || !this.isCleared(obstacle),
     )
     if (obstacles.length > 0) {
@@ -155,23 +162,26 @@ class Application {
   }
 
   private async write(plan: TenantPlan): Promise<void> {
-    const { tenants, domains, connectors } = this.registry
+    const { store } = this
     const { id } = plan.tenant
     const { source } = this.options
-    if (plan.isNew) await tenants.add(id, plan.settings ?? {}, source)
-    else if (plan.settings) await tenants.set(id, plan.settings, source)
-    if (plan.domains.length > 0) await domains.put(id, plan.domains, source)
+    if (plan.isNew) await new TenantRegistry(store).add(id, plan.settings ?? {}, source)
+    else if (plan.settings) await new TenantRegistry(store).set(id, plan.settings, source)
+    if (plan.domains.length > 0) await new DomainRegistry(store).put(id, plan.domains, source)
     if (plan.connectors.length + plan.connectorRemovals.length > 0) {
-      await connectors.put(id, plan.connectors, source, plan.connectorRemovals)
+      await new ConnectorRegistry(store).put(id, plan.connectors, source, plan.connectorRemovals)
     }
-    if (plan.domainRemovals.length > 0) await domains.remove(id, plan.domainRemovals)
+    if (plan.domainRemovals.length > 0)
+      await new DomainRegistry(store).remove(id, plan.domainRemovals)
   }
 
   /** Tenants and connectors of this file's id that the file does not hold at all. */
   private async handleOutside(): Promise<void> {
     const { prune, source } = this.options
     const held = new Set(this.file.tenants.map(({ id }) => id))
-    const tenants = (await this.registry.tenants.idsFrom(source)).filter((id) => !held.has(id))
+    const tenants = (await new TenantRegistry(this.store).idsFrom(source)).filter(
+      (id) => !held.has(id),
+    )
     const gone = new Set([...held, ...tenants])
     const connectors = [...this.connectors.values()]
       .flat()
@@ -186,13 +196,13 @@ class Application {
   }
 
   private async pruneTenant(id: string): Promise<void> {
-    const { client, keys } = this.registry.store
+    const { client, keys } = this.store
     try {
       if ((await client.exists(keys.restriction(id))) === 1) throw tenantRestricted(id)
       const blocked = this.connectors.get(id)?.find((each) => each.blocked)
       if (blocked) throw connectorBlocked(blocked)
       if (!this.dryRun) {
-        await this.registry.removeTenant(id)
+        await removeTenant(this.store, id)
         await this.onRemoved?.(id)
       }
       this.pruned.add(id)
@@ -207,7 +217,7 @@ class Application {
     const { tenant, name } = connector
     try {
       if (connector.blocked) throw connectorBlocked(connector)
-      if (!this.dryRun) await this.registry.connectors.remove(tenant, name)
+      if (!this.dryRun) await new ConnectorRegistry(this.store).remove(tenant, name)
       this.pruned.add(connectorId(tenant, name))
       this.report.removed.push(describeConnector(connector))
     } catch (error) {

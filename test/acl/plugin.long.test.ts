@@ -20,11 +20,12 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { ConnectorIndex } from '../../src/directory/connector-index'
 import { Directory } from '../../src/directory/directory'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { LookOut } from '../../src/unusual/monitor'
 import { UnattributedUsers } from '../../src/unusual/unattributed'
 import { days, LATER, NOW, play, Scenario } from '../unusual/scenario'
 import { startHaraka, TestRelay, waitFor, type TestRedis } from '../support'
+import { removeTenant } from '../../src/registry/tenant-removal'
 import {
   credentials,
   Observation,
@@ -103,7 +104,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       // As a process does that knew the owner of a domain which has none any more: is it the only one that is gone?
       const directory = new Directory(store, { onReady() {}, onRestriction() {}, onError() {} })
       assert.equal(await directory.askOwner('contoso.example'), 'contoso')
-      await relay.registry.removeDomains('contoso', ['contoso.example'])
+      await relay.registry.domains.remove('contoso', ['contoso.example'])
       assert.equal(await directory.askOwner('contoso.example'), null)
       await recordMuch(store, redis)
       await forward(relay, store)
@@ -129,7 +130,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
 
 /** A forward is held, proven, and given back. */
 async function forward(relay: TestRelay, store: Store): Promise<void> {
-  await relay.registry.addTenant('school', { forwardedLimits: '5/1h' }, 'test')
+  await relay.registry.tenants.add('school', { forwardedLimits: '5/1h' }, 'test')
   const ledger = new Ledger(store, 2000)
   const defaults = defaultsOf(configWith())
   const sender = { domain: 'elsewhere.example', connector: '', ip: '192.0.2.7' }
@@ -145,7 +146,7 @@ async function forward(relay: TestRelay, store: Store): Promise<void> {
 /** Events that nobody has told of: who raised them was killed. */
 async function leaveEvents(redis: TestRedis): Promise<void> {
   const store = new Store(redis.client(), new Keys('ud:'))
-  await new Registry(store).addTenant('left', {}, 'test')
+  await new Registries(store).tenants.add('left', {}, 'test')
   for (const kind of ['allowance', 'restricted', 'lifted', 'restricted'] as const) {
     await raise(store, 'left', kind)
   }
@@ -219,11 +220,11 @@ async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
   // Whoever knew it asks whether all is lost, or only this one tenant.
   const leaving = await relay.tenant('leaving')
   assert.equal((await leaving.send(unregistered)).delivered, true)
-  await relay.registry.removeTenant('leaving')
+  await removeTenant(relay.registry.store, 'leaving')
   await relay.attributed(leaving.session, null)
 
   const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example`)
-  await relay.registry.addDomains(
+  await relay.registry.domains.add(
     'contoso',
     names.map((name) => ({ domain: name, subdomains: false, shared: true })),
     'test',
@@ -305,7 +306,7 @@ async function loseRace(redis: TestRedis): Promise<void> {
     }
   }
   const client = redis.client({ ...credentials('plugin-apply'), connectionName: 'plugin' })
-  const registry = new Registry(new Overtaken(client, keys))
+  const registry = new Registries(new Overtaken(client, keys))
   const entry = { domain: 'late.example', subdomains: false, shared: false }
   await assert.rejects(registry.domains.put('contoso', [entry], 'file'), RefusedError)
 }

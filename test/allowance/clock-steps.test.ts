@@ -38,7 +38,7 @@ describe('the watch of Redis’s clock', () => {
   })
 
   it('changes nothing of windows that wait for the clock, or are behind it', async () => {
-    await allowance.registry.addTenant('fabrikam', { limits: '2/1h' }, 'test')
+    await allowance.registry.tenants.add('fabrikam', { limits: '2/1h' }, 'test')
     await allowance.charge({ tenant: 'fabrikam' })
     await allowance.advance(30 * SECOND)
     await allowance.charge()

@@ -96,7 +96,7 @@ describe('an edge of the allowance', () => {
     const allowance = await Allowance.create({ limits: '0/1h', nullLimits: '0/1h' })
     await allowance.answers(2, { meter: 'null' })
     await allowance.answers(2)
-    await allowance.registry.setTenant('contoso', { limits: '2/1h' })
+    await allowance.registry.tenants.set('contoso', { limits: '2/1h' })
     await allowance.ledger.preview(await allowance.recipient(), DEFAULTS)
     assert.deepEqual(await allowance.events(), [])
   })
@@ -309,7 +309,7 @@ describe('probation', () => {
   it('never allows more than the tenant may anyway, in no window', async () => {
     const allowance = await Allowance.create({ limits: '1/1h' })
     await allowance.answers(2)
-    await allowance.registry.setTenant('contoso', { limits: '3/1d, 9/1h' })
+    await allowance.registry.tenants.set('contoso', { limits: '3/1d, 9/1h' })
     await allowance.lift(false, 'contoso', { limits: '10/1h, 2/1m', duration: 7 * DAY })
     const limits = (await allowance.usage()).unregistered.map(({ limit, window }) => [
       limit,

@@ -9,6 +9,7 @@ import { MODEL_HOLDS } from '../support/allowance-model'
 import { NOON } from '../support/clock'
 import { FEW_HOLDS } from '../support/ledger-schedules'
 import { theRedis, useRedis } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 const SECOND = 1000
 const HOUR = 3_600_000
@@ -155,7 +156,7 @@ describe('a charge', () => {
 
   it('finds the limits and the mode of the tenant, then the defaults', async () => {
     const allowance = await Allowance.create({ limits: '1/1h', mode: 'monitor' })
-    await allowance.registry.addTenant('fabrikam', {}, 'test')
+    await allowance.registry.tenants.add('fabrikam', {}, 'test')
     const defaults = { limits: parseLimits('2/1h'), mode: 'enforce' as const }
     assert.deepEqual(await allowance.answers(2, { defaults }), ['CHARGED', 'CHARGED'])
     assert.deepEqual(await allowance.answers(3, { defaults, tenant: 'fabrikam' }), [
@@ -185,7 +186,7 @@ describe('a charge', () => {
 
   it('of one tenant is none of another', async () => {
     const allowance = await Allowance.create()
-    await allowance.registry.addTenant('fabrikam', {}, 'test')
+    await allowance.registry.tenants.add('fabrikam', {}, 'test')
     await allowance.answers(4)
     assert.equal((await allowance.charge({ tenant: 'fabrikam' })).used, 1)
     assert.equal(await allowance.restriction('fabrikam'), undefined)
@@ -353,7 +354,7 @@ describe('in monitor', () => {
   it('a restriction stays, and refuses nothing', async () => {
     const allowance = await Allowance.create()
     await allowance.answers(4)
-    await allowance.registry.setTenant('contoso', { mode: 'monitor' })
+    await allowance.registry.tenants.set('contoso', { mode: 'monitor' })
     assert.equal((await allowance.charge()).answer, 'CHARGED')
     await allowance.block('all')
     assert.equal((await allowance.charge()).answer, 'CHARGED')
@@ -473,7 +474,7 @@ describe('a caller with an old list of domains', () => {
 
   async function withDomains(): Promise<Allowance> {
     const allowance = await Allowance.create()
-    await allowance.registry.addDomains(
+    await allowance.registry.domains.add(
       'contoso',
       [
         { domain: 'contoso.com', subdomains: true, shared: false },
@@ -562,10 +563,10 @@ describe('the order in which a charge looks', () => {
     // All at once stand in its way; what is looked at first is taken away each time.
     await allowance.answers(1)
     await allowance.block('unregistered')
-    await allowance.registry.addDomains('contoso', [domain], 'test')
+    await allowance.registry.domains.add('contoso', [domain], 'test')
     assert.equal(await answer(allowance.late), 'EXPIRED')
     assert.equal(await answer(), 'REGISTERED')
-    await allowance.registry.removeDomains('contoso', ['contoso.com'])
+    await allowance.registry.domains.remove('contoso', ['contoso.com'])
     assert.equal(await answer(), 'RESTRICTED')
     await allowance.lift(true)
     assert.equal(await answer(), 'TRIPPED')
@@ -602,7 +603,7 @@ describe('a receipt', () => {
     const allowance = await Allowance.create()
     const first = await allowance.charge({ transaction: 'F1.3' })
     await allowance.block('all')
-    await allowance.registry.setTenant('contoso', { limits: '0/1h' })
+    await allowance.registry.tenants.set('contoso', { limits: '0/1h' })
     const again = await allowance.charge({ transaction: 'F1.3', domainsToken: 'old' })
     assert.deepEqual(again, { ...first, windows: [] })
   })
@@ -631,7 +632,7 @@ describe('a receipt', () => {
 
   it('of one tenant is none of another', async () => {
     const allowance = await Allowance.create()
-    await allowance.registry.addTenant('fabrikam', {}, 'test')
+    await allowance.registry.tenants.add('fabrikam', {}, 'test')
     await allowance.charge({ transaction: 'F1.6' })
     await allowance.charge({ transaction: 'F1.6', tenant: 'fabrikam' })
     assert.equal(await allowance.ledger.refund('fabrikam', 'F1.6', [1]), 1)
@@ -798,10 +799,10 @@ describe('a refund', () => {
   it('after the tenant was removed and registered again changes nothing', async () => {
     const allowance = await Allowance.create()
     await allowance.charge({ transaction: 'F1.1' })
-    await allowance.registry.removeTenant('contoso')
+    await removeTenant(allowance.registry.store, 'contoso')
     assert.equal(await allowance.ledger.refund('contoso', 'F1.0', [1]), 0)
     await allowance.advance(1)
-    await allowance.registry.addTenant('contoso', {}, 'test')
+    await allowance.registry.tenants.add('contoso', {}, 'test')
     assert.deepEqual(await allowance.used(), [0])
     await allowance.charge()
     assert.equal(await allowance.ledger.refund('contoso', 'F1.1', [1]), 0)
@@ -830,7 +831,7 @@ describe('a refund', () => {
 
 describe('limits that change', () => {
   const set = (allowance: Allowance, limits: string | null) =>
-    allowance.registry.setTenant('contoso', { limits })
+    allowance.registry.tenants.set('contoso', { limits })
 
   it('keep the usage of a window that stays', async () => {
     const allowance = await Allowance.create({ limits: '3/1h' })
@@ -900,10 +901,10 @@ describe('a preview', () => {
     CHARGED: () => Promise.resolve(),
     TRIPPED: (allowance) => allowance.answers(3),
     RESTRICTED: (allowance) => allowance.answers(4),
-    ZERO: ({ registry }) => registry.setTenant('contoso', { limits: '0/1h' }),
-    DEFER: ({ registry }) => registry.setTenant('contoso', { limits: '0/1h defer' }),
-    OFF: ({ registry }) => registry.setTenant('contoso', { mode: 'off' }),
-    GONE: ({ registry }) => registry.removeTenant('contoso'),
+    ZERO: ({ registry }) => registry.tenants.set('contoso', { limits: '0/1h' }),
+    DEFER: ({ registry }) => registry.tenants.set('contoso', { limits: '0/1h defer' }),
+    OFF: ({ registry }) => registry.tenants.set('contoso', { mode: 'off' }),
+    GONE: ({ registry }) => removeTenant(registry.store, 'contoso'),
   }
   for (const [answer, arrange] of Object.entries(scenes)) {
     it(`says ${answer}, and writes nothing`, async () => {
@@ -921,7 +922,7 @@ describe('a preview', () => {
 
   it('says FULL, REGISTERED, and CHARGED in monitor, and writes nothing', async () => {
     const allowance = await Allowance.create({ mode: 'monitor', limits: '1/1h' })
-    await allowance.registry.addDomains(
+    await allowance.registry.domains.add(
       'contoso',
       [{ domain: 'contoso.com', subdomains: true, shared: false }],
       'test',

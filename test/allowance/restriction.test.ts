@@ -6,6 +6,7 @@ import { parseTrigger } from '../../src/mail/trigger'
 import { Allowance } from '../support/allowance'
 import { NOON } from '../support/clock'
 import { errorOf, theRedis, useRedis } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 const HOUR = 3_600_000
 
@@ -175,7 +176,7 @@ describe('the list', () => {
   it('has all of them, the newest first', async () => {
     const allowance = await Allowance.create()
     const { registry, restrictions } = allowance
-    for (const id of ['a', 'b', 'c', 'd']) await registry.addTenant(id, {}, 'test')
+    for (const id of ['a', 'b', 'c', 'd']) await registry.tenants.add(id, {}, 'test')
     await restrictions.place('b', place)
     await restrictions.place('a', place)
     await allowance.advance(1000)
@@ -237,9 +238,9 @@ describe('a restriction', () => {
     await allowance.answers(2)
     const before = await restrictions.get('contoso')
     await store.client.script('FLUSH')
-    await registry.setTenant('contoso', { limits: 'unlimited', mode: 'off' })
-    await registry.setTenant('contoso', { mode: 'enforce' })
-    assert.ok((await errorOf(registry.removeTenant('contoso'))) instanceof RefusedError)
+    await registry.tenants.set('contoso', { limits: 'unlimited', mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'enforce' })
+    assert.ok((await errorOf(removeTenant(registry.store, 'contoso'))) instanceof RefusedError)
     assert.deepEqual(await restrictions.get('contoso'), before)
     assert.equal((await allowance.charge()).answer, 'RESTRICTED')
   })

@@ -313,7 +313,7 @@ describe('a signature', () => {
     const { client, keys } = allowance.store
     const left = await client.pttl(keys.signature('contoso', 's1'))
     assert.ok(left > 7_100_000 && left <= 7_200_000, `${left} ms`)
-    await allowance.registry.setTenant('contoso', { forwardedLimits: 'unlimited' })
+    await allowance.registry.tenants.set('contoso', { forwardedLimits: 'unlimited' })
     await (await Held.of(allowance, 1)).settle({ signatures: ['s1'] })
     const longer = await client.pttl(keys.signature('contoso', 's1'))
     assert.ok(longer > 86_300_000 && longer <= 86_400_000, `${longer} ms`)

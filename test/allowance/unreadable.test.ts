@@ -75,7 +75,7 @@ describe('a ring that cannot be read', () => {
       for (const [what, octets] of Object.entries(BAD)) {
         allowance = await Allowance.create({ nullLimits: '10/1h', limits: '10/1h' })
         if (field === 'f3600000') {
-          await allowance.registry.setTenant('contoso', { forwardedLimits: '10/1h' })
+          await allowance.registry.tenants.set('contoso', { forwardedLimits: '10/1h' })
         }
         const { now } = allowance.clock
         await put(field, octets)
@@ -93,7 +93,7 @@ describe('a ring that cannot be read', () => {
   }
 
   it('of holds starts afresh at once: they count for no limit', async () => {
-    await allowance.registry.setTenant('contoso', { forwardedLimits: '10/1h' })
+    await allowance.registry.tenants.set('contoso', { forwardedLimits: '10/1h' })
     for (const [at, octets] of Object.values(BAD).entries()) {
       await put('h600000', octets)
       const transaction = allowance.transaction()
@@ -107,7 +107,7 @@ describe('a ring that cannot be read', () => {
   })
 
   it('is read as an empty one, and written by nobody who only reads or gives back', async () => {
-    await allowance.registry.setTenant('contoso', { forwardedLimits: '10/1h' })
+    await allowance.registry.tenants.set('contoso', { forwardedLimits: '10/1h' })
     const fields = ['u3600000', 'f3600000', 'n3600000', 'h600000']
     const transaction = allowance.transaction()
     await allowance.charge({ transaction, meter: 'null' })
@@ -168,7 +168,7 @@ describe('a ring that cannot be read', () => {
   })
 
   it('leaves the other windows and meters as they are, and a trip by them', async () => {
-    await allowance.registry.setTenant('contoso', { limits: '10/1h, 12/1d' })
+    await allowance.registry.tenants.set('contoso', { limits: '10/1h, 12/1d' })
     await allowance.answers(9)
     await put('u86400000', Buffer.from('x'))
     assert.deepEqual(await allowance.answers(2), ['DEFER', 'DEFER'])

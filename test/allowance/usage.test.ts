@@ -86,7 +86,7 @@ describe('usage', () => {
     const [full] = (await allowance.usage()).unregistered
     assert.deepEqual([full?.remaining, full?.freesAt], [0, NOON + 61 * SECOND])
     // Two have to leave where the limit is lower by now.
-    await allowance.registry.setTenant('contoso', { limits: '2/1m defer' })
+    await allowance.registry.tenants.set('contoso', { limits: '2/1m defer' })
     const [lowered] = (await allowance.usage()).unregistered
     assert.deepEqual([lowered?.used, lowered?.freesAt], [3, NOON + 81 * SECOND])
     await allowance.clock.set(allowance.store, NOON + 81 * SECOND - 1)
@@ -98,7 +98,7 @@ describe('usage', () => {
   it('knows no moment for a limit of 0', async () => {
     const allowance = await Allowance.create({ limits: '3/1h' })
     await allowance.answers(1)
-    await allowance.registry.setTenant('contoso', { limits: '0/1h' })
+    await allowance.registry.tenants.set('contoso', { limits: '0/1h' })
     const [window] = (await allowance.usage()).unregistered
     assert.deepEqual([window?.used, window?.remaining, window?.freesAt], [1, 0, undefined])
   })

@@ -7,6 +7,7 @@ import { addEntry } from '../../src/records/audit-trail'
 import { Restrictions } from '../../src/allowance/restriction'
 import { NOON, TestClock } from '../support/clock'
 import { newSite, useRedis, type Site } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
 
@@ -26,16 +27,16 @@ const toldOf = (entries: readonly AuditEntry[]): string[][] =>
 describe('the audit trail', () => {
   it('has every change of a tenant, its domains and connectors: what it was and is, and by whom', async () => {
     const { registry, store } = signedSite()
-    await registry.addTenant('contoso', { name: 'Contoso', limits: '5/1h' }, 'ann')
-    await registry.setTenant('contoso', { mode: 'monitor', limits: null })
-    await registry.addDomains('contoso', [plain('contoso.com'), plain('contoso.org')], 'ann')
+    await registry.tenants.add('contoso', { name: 'Contoso', limits: '5/1h' }, 'ann')
+    await registry.tenants.set('contoso', { mode: 'monitor', limits: null })
+    await registry.domains.add('contoso', [plain('contoso.com'), plain('contoso.org')], 'ann')
     const wide = { domain: 'contoso.com', subdomains: true, shared: false }
     await registry.domains.put('contoso', [wide], 'file:site')
-    await registry.removeDomains('contoso', ['contoso.org'])
-    await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1'] }, 'ann')
-    await registry.setConnectorEnabled('contoso', 'mx', false)
-    await registry.removeConnector('contoso', 'mx')
-    await registry.removeTenant('contoso')
+    await registry.domains.remove('contoso', ['contoso.org'])
+    await registry.connectors.add('contoso', 'mx', { ip: ['192.0.2.1'] }, 'ann')
+    await registry.connectors.setEnabled('contoso', 'mx', false)
+    await registry.connectors.remove('contoso', 'mx')
+    await removeTenant(registry.store, 'contoso')
 
     const entries = await readTenantAudit(store, 'contoso', 0)
     assert.deepEqual(toldOf(entries), [
@@ -68,19 +69,19 @@ describe('the audit trail', () => {
   it('has nothing of a call that changes nothing, or is refused', async () => {
     const { registry, store } = signedSite()
     const given = async (): Promise<void> => {
-      await registry.addTenant('contoso', {}, 'ann')
-      await registry.addDomains('contoso', [plain('contoso.com')], 'ann')
-      await registry.addConnector('contoso', 'mx', { auth: ['mx'] }, 'ann')
-      await registry.setConnectorEnabled('contoso', 'mx', true)
-      await registry.setTenant('contoso', { mode: null })
+      await registry.tenants.add('contoso', {}, 'ann')
+      await registry.domains.add('contoso', [plain('contoso.com')], 'ann')
+      await registry.connectors.add('contoso', 'mx', { auth: ['mx'] }, 'ann')
+      await registry.connectors.setEnabled('contoso', 'mx', true)
+      await registry.tenants.set('contoso', { mode: null })
     }
     await given()
     const before = await readWholeAudit(store, 0)
     await given()
-    await registry.addTenant('fabrikam', {}, 'ann')
-    await assert.rejects(registry.addTenant('contoso', { limits: '1/1h' }, 'ann'))
-    await assert.rejects(registry.addDomains('fabrikam', [plain('contoso.com')], 'ann'))
-    await assert.rejects(registry.addConnector('fabrikam', 'mx', { auth: ['mx'] }, 'ann'))
+    await registry.tenants.add('fabrikam', {}, 'ann')
+    await assert.rejects(registry.tenants.add('contoso', { limits: '1/1h' }, 'ann'))
+    await assert.rejects(registry.domains.add('fabrikam', [plain('contoso.com')], 'ann'))
+    await assert.rejects(registry.connectors.add('fabrikam', 'mx', { auth: ['mx'] }, 'ann'))
     const after = await readWholeAudit(store, 0)
     assert.deepEqual(toldOf(after.slice(before.length)), [
       ['fabrikam', 'tenant added', '', 'name=fabrikam'],
@@ -89,9 +90,9 @@ describe('the audit trail', () => {
 
   it('tells of a moved domain at both tenants', async () => {
     const { registry, store } = signedSite()
-    for (const id of ['contoso', 'fabrikam']) await registry.addTenant(id, {}, 'ann')
-    await registry.addDomains('contoso', [plain('shop.example')], 'ann')
-    await registry.moveDomain('shop.example', 'fabrikam', 'ann')
+    for (const id of ['contoso', 'fabrikam']) await registry.tenants.add(id, {}, 'ann')
+    await registry.domains.add('contoso', [plain('shop.example')], 'ann')
+    await registry.domains.move('shop.example', 'fabrikam', 'ann')
     const last = async (id: string) => toldOf(await readTenantAudit(store, id, 0)).at(-1)
     assert.deepEqual(await last('contoso'), ['contoso', 'domains removed', 'shop.example', ''])
     assert.deepEqual(await last('fabrikam'), ['fabrikam', 'domains added', '', 'shop.example'])
@@ -99,9 +100,9 @@ describe('the audit trail', () => {
 
   it('names the first of many domains, and counts the others', async () => {
     const { registry, store } = signedSite()
-    await registry.addTenant('contoso', {}, 'ann')
+    await registry.tenants.add('contoso', {}, 'ann')
     const names = Array.from({ length: 1200 }, (_, at) => `d${at + 1000}.example`)
-    await registry.addDomains('contoso', names.map(plain), 'ann')
+    await registry.domains.add('contoso', names.map(plain), 'ann')
     const added = (await readTenantAudit(store, 'contoso', 0)).slice(1)
     // One for each call of the script, which takes 500.
     assert.equal(added.length, 3)
@@ -114,11 +115,11 @@ describe('the audit trail', () => {
     const { registry, store } = signedSite()
     const restrictions = new Restrictions(store)
     const act = { by: 'ann', reason: 'x' }
-    await registry.addTenant('contoso', { contact: 'ann@fabrikam.example' }, 'ann')
+    await registry.tenants.add('contoso', { contact: 'ann@fabrikam.example' }, 'ann')
     await restrictions.place('contoso', { ...act, scope: 'unregistered' })
     const probation = { limits: '5/1h', duration: 3_600_000 }
     await restrictions.lift('contoso', { ...act, keepUsage: false, probation })
-    await registry.removeTenant('contoso')
+    await removeTenant(registry.store, 'contoso')
     const { from } = (await readTenantAudit(store, 'contoso', 0)).at(-1)!
     assert.equal(
       from,
@@ -129,21 +130,21 @@ describe('the audit trail', () => {
   it('outlives the tenant, whose cases go on counting when it comes back', async () => {
     const { registry, store } = signedSite()
     const { client, keys } = store
-    await registry.addTenant('contoso', {}, 'ann')
+    await registry.tenants.add('contoso', {}, 'ann')
     await client.hset(keys.tenant('contoso'), 'cases', '3')
-    await registry.removeTenant('contoso')
+    await removeTenant(registry.store, 'contoso')
     assert.deepEqual(toldOf(await readWholeAudit(store, 0)), [
       ['contoso', 'tenant added', '', 'name=contoso'],
       ['contoso', 'tenant removed', 'name=contoso; source=ann; domains=0', ''],
     ])
-    await registry.addTenant('contoso', {}, 'ann')
+    await registry.tenants.add('contoso', {}, 'ann')
     assert.equal(await client.hget(keys.tenant('contoso'), 'cases'), '3')
   })
 
   it('keeps what it had when its own trail is gone', async () => {
     const { registry, store } = signedSite()
-    await registry.addTenant('contoso', {}, 'ann')
-    await registry.removeTenant('contoso')
+    await registry.tenants.add('contoso', {}, 'ann')
+    await removeTenant(registry.store, 'contoso')
     await store.client.del(store.keys.audit('contoso'))
     const whats = (await readTenantAudit(store, 'contoso', 0)).map(({ what }) => what)
     assert.deepEqual(whats, ['tenant added', 'tenant removed'])
@@ -154,9 +155,9 @@ describe('the audit trail', () => {
     const { registry, store } = signedSite(clock.includes)
     const { client, keys } = store
     await clock.set(store, NOON)
-    await registry.addTenant('contoso', {}, 'ann')
+    await registry.tenants.add('contoso', {}, 'ann')
     await clock.advance(store, 200 * DAY)
-    await registry.setTenant('contoso', { mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'off' })
     const since = (days: number) => readTenantAudit(store, 'contoso', clock.now - days * DAY)
     assert.deepEqual(
       (await since(100)).map(({ what }) => what),
@@ -164,7 +165,7 @@ describe('the audit trail', () => {
     )
     assert.equal((await since(200)).length, 2)
     await clock.advance(store, 166 * DAY)
-    await registry.setTenant('contoso', { mode: null })
+    await registry.tenants.set('contoso', { mode: null })
     assert.equal(await client.llen(keys.audit('contoso')), 2)
     assert.ok((await client.pttl(keys.audit('contoso'))) > (AUDIT_DAYS - 1) * DAY)
   })

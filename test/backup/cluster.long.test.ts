@@ -26,21 +26,21 @@ describe('on a Redis Cluster', () => {
 
   async function contents(): Promise<unknown> {
     const { registry, restrictions } = site
-    const tenants = await registry.listTenants()
-    const domains = await Promise.all(tenants.map(({ id }) => registry.listDomains(id)))
+    const tenants = await registry.tenants.list()
+    const domains = await Promise.all(tenants.map(({ id }) => registry.domains.list(id)))
     const used = await Promise.all(tenants.map(({ id }) => site.used(id)))
     const restricted = await restrictions.list()
-    return { tenants, domains, used, restricted, connectors: await registry.listConnectors() }
+    return { tenants, domains, used, restricted, connectors: await registry.connectors.list() }
   }
 
   it('all is backed up, and restored after every primary has lost everything', async () => {
     const { registry, restrictions, store } = site
     const ids = Array.from({ length: 30 }, (_, at) => `t${at}`)
     for (const id of ids) {
-      await registry.addTenant(id, { limits: '5/1h' }, BY)
+      await registry.tenants.add(id, { limits: '5/1h' }, BY)
       const domain = { domain: `${id}.example`, subdomains: true, shared: false }
-      await registry.addDomains(id, [domain], BY)
-      await registry.addConnector(id, 'mx', { auth: [id] }, BY)
+      await registry.domains.add(id, [domain], BY)
+      await registry.connectors.add(id, 'mx', { auth: [id] }, BY)
     }
     for (let times = 0; times < 3; times++) await site.charge('t1')
     for (let times = 0; times < 6; times++) await site.charge('t2')

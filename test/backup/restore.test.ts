@@ -10,7 +10,7 @@ import { restore, unfinishedRestore, type RestoreReport } from '../../src/backup
 import { Restrictions } from '../../src/allowance/restriction'
 import type { Store } from '../../src/store/store'
 import { confirmEpoch, ensureEpoch, readEpoch } from '../../src/registry/epoch'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { Allowance } from '../support/allowance'
 import { assertConsistent, errorOf, newSite, useRedis, type Site } from '../support/registry'
 
@@ -80,27 +80,31 @@ async function fullSite(): Promise<Site> {
   const site = newSite()
   const { registry, store } = site
   await ensureEpoch(store)
-  await registry.addTenant('contoso', { name: 'Contoso “Ltd” Ü', limits: '5/1h, 50/1d defer' }, BY)
-  await registry.addTenant(
+  await registry.tenants.add(
+    'contoso',
+    { name: 'Contoso “Ltd” Ü', limits: '5/1h, 50/1d defer' },
+    BY,
+  )
+  await registry.tenants.add(
     'fabrikam',
     { mode: 'monitor', nullLimits: 'unlimited', contact: 'ann@webmail.example' },
     BY,
   )
-  await registry.addTenant('adatum', {}, BY)
+  await registry.tenants.add('adatum', {}, BY)
   const wide = { domain: 'contoso.net', subdomains: true, shared: false }
   const shared = { domain: 'corp.local', subdomains: true, shared: true }
-  await registry.addDomains('contoso', [plain('contoso.com'), wide, shared], BY)
-  await registry.addDomains('contoso', [plain('a.contoso.net')], 'Ann of Contoso')
-  await registry.addDomains('fabrikam', [plain('fabrikam.com'), shared], BY)
-  await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1', '2001:db8::/32'] }, BY)
-  await registry.addConnector(
+  await registry.domains.add('contoso', [plain('contoso.com'), wide, shared], BY)
+  await registry.domains.add('contoso', [plain('a.contoso.net')], 'Ann of Contoso')
+  await registry.domains.add('fabrikam', [plain('fabrikam.com'), shared], BY)
+  await registry.connectors.add('contoso', 'mx', { ip: ['192.0.2.1', '2001:db8::/32'] }, BY)
+  await registry.connectors.add(
     'contoso',
     'web',
     { auth: ['*@contoso.com'], cert: ['*.x.example'] },
     BY,
   )
-  await registry.addConnector('fabrikam', 'mx', { certSha256: ['ab'.repeat(32)] }, BY)
-  await registry.setConnectorEnabled('fabrikam', 'mx', false)
+  await registry.connectors.add('fabrikam', 'mx', { certSha256: ['ab'.repeat(32)] }, BY)
+  await registry.connectors.setEnabled('fabrikam', 'mx', false)
   const restrictions = new Restrictions(store)
   await restrictions.place('fabrikam', { scope: 'all', by: 'ann', reason: 'abuse – desk' })
   await restrictions.place('contoso', { scope: 'unregistered', by: 'ann', reason: 'first' })
@@ -170,7 +174,7 @@ describe('restoring a backup', () => {
       assert.equal(report.written, 0)
     }
     assert.deepEqual(await changes.read(), [])
-    await site.registry.addTenant('later', {}, BY)
+    await site.registry.tenants.add('later', {}, BY)
     assert.equal((await restoreFrom(store, file)).result, 'unchanged')
   })
 
@@ -217,7 +221,7 @@ describe('restoring a backup', () => {
     const site = await fullSite()
     for (const commands of [1, 2, 3, 4, 5, 6, 7, 8]) {
       const broken = site.connectUntil(commands)
-      await new Registry(broken).moveDomain('contoso.com', 'adatum', BY).catch(() => {})
+      await new Registries(broken).domains.move('contoso.com', 'adatum', BY).catch(() => {})
       const before = await contentOf(site.store)
       const file = newFile()
       await backUp(site.store, file)
@@ -225,7 +229,7 @@ describe('restoring a backup', () => {
       await restoreFrom(site.store, file)
       assert.deepEqual(await contentOf(site.store), before, `after ${commands} commands`)
       assert.equal((await restoreFrom(site.store, file)).result, 'unchanged')
-      await site.registry.moveDomain('contoso.com', 'contoso', BY)
+      await site.registry.domains.move('contoso.com', 'contoso', BY)
       await assertConsistent(site.store)
     }
   })
@@ -260,7 +264,7 @@ describe('restoring a backup', () => {
     const file = newFile()
     await backUp(store, file)
     const other = newSite()
-    await other.registry.addTenant('other', {}, BY)
+    await other.registry.tenants.add('other', {}, BY)
     const otherFile = newFile()
     await backUp(other.store, otherFile)
     const site = newSite()
@@ -314,12 +318,12 @@ describe('restoring into a registry that holds something else', () => {
     const file = newFile()
     await backUp(site.store, file)
     const { registry } = site
-    await registry.addTenant('northwind', {}, BY)
-    await registry.addDomains('northwind', [plain('northwind.example')], BY)
-    await registry.setTenant('contoso', { limits: '9/1h', mode: 'off' })
-    await registry.removeDomains('contoso', ['contoso.com'])
-    await registry.addDomains('contoso', [plain('new.example')], BY)
-    await registry.removeConnector('contoso', 'mx')
+    await registry.tenants.add('northwind', {}, BY)
+    await registry.domains.add('northwind', [plain('northwind.example')], BY)
+    await registry.tenants.set('contoso', { limits: '9/1h', mode: 'off' })
+    await registry.domains.remove('contoso', ['contoso.com'])
+    await registry.domains.add('contoso', [plain('new.example')], BY)
+    await registry.connectors.remove('contoso', 'mx')
     return { site, file }
   }
 
@@ -337,16 +341,16 @@ describe('restoring into a registry that holds something else', () => {
     const { registry } = site
     const report = await restoreFrom(site.store, file, { force: true })
     assert.equal(report.result, 'restored')
-    const contoso = await registry.getTenant('contoso')
+    const contoso = await registry.tenants.get('contoso')
     assert.equal(contoso?.limits, '5/1h, 50/1d defer')
     assert.equal(contoso.mode, undefined)
-    const domains = await registry.listDomains('contoso')
+    const domains = await registry.domains.list('contoso')
     assert.deepEqual(
       domains.map(({ domain }) => domain),
       ['a.contoso.net', 'contoso.com', 'contoso.net', 'corp.local', 'new.example'],
     )
-    assert.ok(await registry.getConnector('contoso', 'mx'))
-    assert.ok(await registry.getTenant('northwind'))
+    assert.ok(await registry.connectors.get('contoso', 'mx'))
+    assert.ok(await registry.tenants.get('northwind'))
     await assertConsistent(site.store)
     assert.equal((await restoreFrom(site.store, file)).result, 'unchanged')
   })
@@ -354,7 +358,7 @@ describe('restoring into a registry that holds something else', () => {
   it('with force never removes or narrows a restriction, and never gives usage back', async () => {
     const allowance = await Allowance.create({ limits: '5/1h' })
     const { store, registry, restrictions } = allowance
-    await registry.addTenant('fabrikam', {}, BY)
+    await registry.tenants.add('fabrikam', {}, BY)
     await restrictions.place('fabrikam', { scope: 'unregistered', by: 'ann', reason: 'x' })
     await allowance.answers(2)
     const file = newFile()
@@ -362,15 +366,15 @@ describe('restoring into a registry that holds something else', () => {
     await allowance.answers(2)
     await allowance.block('unregistered')
     await restrictions.place('fabrikam', { scope: 'all', by: 'bob', reason: 'worse' })
-    await registry.setTenant('fabrikam', { mode: 'monitor' })
+    await registry.tenants.set('fabrikam', { mode: 'monitor' })
     await restoreFrom(store, file, { force: true })
-    assert.equal((await registry.getTenant('fabrikam'))?.mode, undefined)
+    assert.equal((await registry.tenants.get('fabrikam'))?.mode, undefined)
     assert.equal((await restrictions.get('fabrikam'))?.scope, 'all')
     assert.equal((await allowance.restriction())?.scope, 'unregistered')
     assert.deepEqual(await allowance.used(), [4])
     // What was lifted since is back: nobody knows why it was lifted.
     await restrictions.lift('fabrikam', { by: 'ann', reason: 'ok', keepUsage: false })
-    await registry.setTenant('fabrikam', { mode: 'monitor' })
+    await registry.tenants.set('fabrikam', { mode: 'monitor' })
     await restoreFrom(store, file, { force: true })
     assert.equal((await restrictions.get('fabrikam'))?.scope, 'unregistered')
     await assertConsistent(store)
@@ -379,14 +383,14 @@ describe('restoring into a registry that holds something else', () => {
   it('with force changes flags of domains, narrower too, with their owners', async () => {
     const { site, file } = await changedSite()
     const { registry } = site
-    await registry.removeDomains('contoso', ['contoso.net', 'a.contoso.net'])
-    await registry.addDomains('contoso', [plain('contoso.net')], BY)
-    await registry.removeDomains('fabrikam', ['fabrikam.com'])
-    await registry.addDomains('fabrikam', [{ ...plain('fabrikam.com'), subdomains: true }], BY)
+    await registry.domains.remove('contoso', ['contoso.net', 'a.contoso.net'])
+    await registry.domains.add('contoso', [plain('contoso.net')], BY)
+    await registry.domains.remove('fabrikam', ['fabrikam.com'])
+    await registry.domains.add('fabrikam', [{ ...plain('fabrikam.com'), subdomains: true }], BY)
     await restoreFrom(site.store, file, { force: true })
     await assertConsistent(site.store)
     const flags = new Map(
-      (await registry.listDomains('contoso')).map((each) => [each.domain, each]),
+      (await registry.domains.list('contoso')).map((each) => [each.domain, each]),
     )
     assert.equal(flags.get('contoso.net')?.subdomains, true)
   })
@@ -394,8 +398,8 @@ describe('restoring into a registry that holds something else', () => {
   it('with force is refused where a name or an identity belongs to others, and writes nothing', async () => {
     const { site, file } = await changedSite()
     const { registry } = site
-    await registry.addDomains('northwind', [plain('contoso.com')], BY)
-    await registry.addConnector('northwind', 'mx', { ip: ['192.0.2.1'] }, BY)
+    await registry.domains.add('northwind', [plain('contoso.com')], BY)
+    await registry.connectors.add('northwind', 'mx', { ip: ['192.0.2.1'] }, BY)
     const before = await contentOf(site.store)
     const error = await errorOf(restoreFrom(site.store, file, { force: true }))
     assert.match(error.message, /nothing was written/)
@@ -483,13 +487,13 @@ describe('any registry', () => {
           const work = (): Promise<unknown> => {
             switch (each.do) {
               case 'tenant':
-                return registry.addTenant(each.id, { name: each.name }, BY)
+                return registry.tenants.add(each.id, { name: each.name }, BY)
               case 'domain':
-                return registry.addDomains(each.id, [each], BY)
+                return registry.domains.add(each.id, [each], BY)
               case 'move':
-                return registry.moveDomain(each.domain, each.id, BY)
+                return registry.domains.move(each.domain, each.id, BY)
               case 'connector':
-                return registry.addConnector(
+                return registry.connectors.add(
                   each.id,
                   each.name,
                   { ip: [`192.0.2.${each.host}`] },

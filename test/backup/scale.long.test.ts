@@ -73,16 +73,16 @@ describe('a large registry', () => {
   it('that changes while it is read is as it was at one moment', async () => {
     const site = newSite()
     const { registry } = site
-    await registry.addTenant('contoso', {}, 'root')
+    await registry.tenants.add('contoso', {}, 'root')
     const plain = (domain: string) => ({ domain, subdomains: false, shared: true })
     const many = Array.from({ length: 3000 }, (_, at) => plain(`n${at}.example`))
-    await registry.addDomains('contoso', many, 'root')
+    await registry.domains.add('contoso', many, 'root')
     const pair = [plain('a.pair.example'), plain('z.pair.example')]
     let there = false
     const toggle = async (): Promise<void> => {
       if (there) {
-        await registry.removeDomains('contoso', ['a.pair.example', 'z.pair.example'])
-      } else await registry.addDomains('contoso', pair, 'root')
+        await registry.domains.remove('contoso', ['a.pair.example', 'z.pair.example'])
+      } else await registry.domains.add('contoso', pair, 'root')
       there = !there
     }
     for (const times of [0, 1, 2, 3]) {

@@ -9,7 +9,7 @@ import {
 } from '../../bench/seed'
 import { openStore } from '../../bench/store'
 import type { Store } from '../../src/store/store'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { startRedis, type TestRedis } from '../support'
 import { contentsOf } from '../support/contents'
 
@@ -36,14 +36,14 @@ describe('what the benchmark fills Redis with', () => {
   let registered: TestRedis
   let fast: Store
   let slow: Store
-  let registry: Registry
+  let registry: Registries
 
   before(async () => {
     seeded = await startRedis()
     registered = await startRedis()
     fast = await openStore(seeded.port)
     slow = await openStore(registered.port)
-    registry = new Registry(slow)
+    registry = new Registries(slow)
   })
 
   after(async () => {
@@ -59,20 +59,20 @@ describe('what the benchmark fills Redis with', () => {
     await seedAddresses(fast, 2, tenants.idAt)
 
     for (const id of ['tenant-000000', 'tenant-000001', 'tenant-000002']) {
-      await registry.addTenant(id, { name: TENANT_NAME, limits: '5/1h' }, 'bench')
-      await registry.addDomains(id, [{ ...DOMAIN, domain: `${id}.com` }], 'bench')
+      await registry.tenants.add(id, { name: TENANT_NAME, limits: '5/1h' }, 'bench')
+      await registry.domains.add(id, [{ ...DOMAIN, domain: `${id}.com` }], 'bench')
     }
-    await registry.addTenant('contoso', { limits: '7/1h' }, 'bench')
+    await registry.tenants.add('contoso', { limits: '7/1h' }, 'bench')
     for (const number of [0, 1, 2]) {
       const domain = `customer-${number}.com`
-      await registry.addDomains('contoso', [{ ...DOMAIN, domain }], 'bench')
+      await registry.domains.add('contoso', [{ ...DOMAIN, domain }], 'bench')
       const ip = [`10.0.0.${number}/32`]
       const identities = { ip, cert: [], certSha256: [], auth: [] }
-      await registry.addConnector('contoso', `mail-${number}`, identities, 'bench')
+      await registry.connectors.add('contoso', `mail-${number}`, identities, 'bench')
     }
     for (const number of [0, 1]) {
       const identities = { ip: [`127.1.0.${number + 1}/32`], cert: [], certSha256: [], auth: [] }
-      await registry.addConnector(`tenant-00000${number}`, 'loopback', identities, 'bench')
+      await registry.connectors.add(`tenant-00000${number}`, 'loopback', identities, 'bench')
     }
     assert.deepEqual(await contents(fast), await contents(slow))
   })

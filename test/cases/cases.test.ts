@@ -10,6 +10,7 @@ import { packCounts, NOTHING } from '../../src/reporting/counts'
 import { sourceField } from '../../src/reporting/rows'
 import { findingsOf } from '../../src/cases/findings'
 import { newSite, useRedis, type Site } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
 
@@ -25,7 +26,7 @@ interface CaseSite extends Site {
 async function newCaseSite(): Promise<CaseSite> {
   const site = newSite()
   site.store.actor = 'ann\ttenantctl\t'
-  await site.registry.addTenant('contoso', { limits: '5/1h' }, 'ann')
+  await site.registry.tenants.add('contoso', { limits: '5/1h' }, 'ann')
   return { ...site, cases: new Cases(site.store), restrictions: new Restrictions(site.store) }
 }
 
@@ -106,7 +107,7 @@ describe('a case', () => {
 
   it('is not opened for a tenant that is gone', async () => {
     const site = await newCaseSite()
-    await site.registry.removeTenant('contoso')
+    await removeTenant(site.registry.store, 'contoso')
     await site.cases.take('contoso', tripped(1000))
     assert.deepEqual(await site.cases.list(), [])
     assert.deepEqual(await site.store.client.keys(`${site.store.keys.prefix}*case*`), [])
@@ -239,8 +240,8 @@ describe('what is known of a case', () => {
     const { store, registry, cases } = site
     const { client, keys } = store
     const now = Date.now()
-    await registry.addConnector('contoso', 'web', { ip: ['192.0.2.7'] }, 'ann')
-    await registry.addConnector('contoso', 'old', { ip: ['192.0.2.8'] }, 'ann')
+    await registry.connectors.add('contoso', 'web', { ip: ['192.0.2.7'] }, 'ann')
+    await registry.connectors.add('contoso', 'old', { ip: ['192.0.2.8'] }, 'ann')
     await client.lrem(keys.connectorsAudit, 1, (await client.lindex(keys.connectorsAudit, 1))!)
     const row = (domain: string, accepted: number, user = ''): Promise<number> =>
       client.hset(
@@ -275,7 +276,7 @@ describe('what is known of a case', () => {
     assert.deepEqual(before.users, [{ source: 'web', recipients: 10 }])
 
     const wide = { domain: 'contoso.com', subdomains: true, shared: false }
-    await registry.addDomains('contoso', [wide], 'ann')
+    await registry.domains.add('contoso', [wide], 'ann')
     await cases.check('contoso:1', 'connectors', ANN)
     const after = await known()
     assert.deepEqual(after.domains, [{ domain: 'lure.example', accepted: 40 }])
@@ -289,7 +290,7 @@ describe('the removal of a tenant', () => {
     await place(site)
     await site.cases.ensure('contoso')
     await lift(site)
-    await site.registry.removeTenant('contoso')
+    await removeTenant(site.registry.store, 'contoso')
     await site.cases.closeOfRemoved('contoso', 'ann')
     const [found] = await site.cases.list('contoso')
     assert.deepEqual([found?.closed?.by, found?.closed?.text], ['ann', 'tenant removed'])

@@ -54,7 +54,7 @@ describe('cases on a Redis Cluster', () => {
     const listeners = store.client.listenerCount('ready')
     const tenants = Array.from({ length: 9 }, (_, at) => `t${at}`)
     for (const id of tenants) {
-      await registry.addTenant(id, { limits: '1/1d' }, 'test')
+      await registry.tenants.add(id, { limits: '1/1d' }, 'test')
       for (let times = 0; times < 2; times++) await sites[0]!.charge(id)
       await Promise.all(forwarders.map((forwarder) => forwarder.forward(id)))
     }

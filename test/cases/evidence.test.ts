@@ -15,7 +15,7 @@ useRedis()
 
 async function newTenant(settings: { limits?: string } = {}): Promise<Site> {
   const site = newSite()
-  await site.registry.addTenant('contoso', settings, 'test')
+  await site.registry.tenants.add('contoso', settings, 'test')
   return site
 }
 
@@ -38,7 +38,7 @@ describe('the evidence of a case', () => {
       { at: ago(26), accepted: 99, domain: 'old.example' },
     )
     await recordSamples(store, 'contoso', event.at, {}, ['<1@lure.example>', 'mail.example'])
-    await registry.addConnector('contoso', 'exchange', { ip: ['192.0.2.10'] }, 'mallory')
+    await registry.connectors.add('contoso', 'exchange', { ip: ['192.0.2.10'] }, 'mallory')
 
     assert.equal(await freeze(store, event), 'frozen')
     const found = await evidenceOf(store)

@@ -5,7 +5,7 @@ import { connect } from '../../src/store/connection'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/directory/directory'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
 import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
@@ -16,7 +16,7 @@ const COMMAND_TIMEOUT = 100
 describe('A directory whose entries are older than their age limit', () => {
   let redis: TestRedis
   let way: RedisProxy
-  let registry: Registry
+  let registry: Registries
   let store: Store
   let directory: Directory
   let errors: string[]
@@ -24,11 +24,11 @@ describe('A directory whose entries are older than their age limit', () => {
   before(async () => {
     redis = await startRedis()
     way = await startRedisProxy(redis.port)
-    registry = new Registry(new Store(redis.client(), new Keys('ud:')))
-    await registry.addTenant('contoso', {}, 'test')
+    registry = new Registries(new Store(redis.client(), new Keys('ud:')))
+    await registry.tenants.add('contoso', {}, 'test')
     const domain = { domain: 'contoso.example', subdomains: false, shared: false }
-    await registry.addDomains('contoso', [domain], 'test')
-    await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
+    await registry.domains.add('contoso', [domain], 'test')
+    await registry.connectors.add('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
   })
   after(async () => {
     await way.stop()
@@ -67,9 +67,9 @@ describe('A directory whose entries are older than their age limit', () => {
       return errors.length >= 2
     })
     redis.resume()
-    await registry.setTenant('contoso', { mode: 'monitor' })
+    await registry.tenants.set('contoso', { mode: 'monitor' })
     await waitFor(() => directory.peek('contoso')?.mode === 'monitor')
-    await registry.setTenant('contoso', { mode: null })
+    await registry.tenants.set('contoso', { mode: null })
   })
 
   it('finds a change that nobody has told it', async () => {
@@ -86,7 +86,7 @@ describe('A directory whose entries are older than their age limit', () => {
       directory.peek('contoso')
       return way.connections === connections + 2
     })
-    await registry.setTenant('contoso', { mode: 'monitor' })
+    await registry.tenants.set('contoso', { mode: 'monitor' })
     await waitFor(() => directory.peek('contoso')?.mode === 'monitor')
   })
 

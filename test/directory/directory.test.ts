@@ -7,11 +7,12 @@ import { connect } from '../../src/store/connection'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/directory/directory'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import type { Snapshot } from '../../src/directory/snapshot'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
 import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 const plain = (domain: string) => ({ domain, subdomains: false, shared: false })
 
@@ -22,7 +23,7 @@ let sites = 0
 /** The operator's side: connections of its own. */
 let keys: Keys
 let client: Redis
-let registry: Registry
+let registry: Registries
 let restrictions: Restrictions
 
 /** The process under test, which reaches Redis over `way`. */
@@ -45,11 +46,11 @@ beforeEach(async () => {
   keys = new Keys(`t${++sites}:`)
   client = redis.client()
   const admin = new Store(client, keys)
-  registry = new Registry(admin)
+  registry = new Registries(admin)
   restrictions = new Restrictions(admin)
-  await registry.addTenant('contoso', {}, 'test')
-  await registry.addDomains('contoso', [plain('contoso.com')], 'test')
-  await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
+  await registry.tenants.add('contoso', {}, 'test')
+  await registry.domains.add('contoso', [plain('contoso.com')], 'test')
+  await registry.connectors.add('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
   ready = []
   restricted = []
   errors = []
@@ -114,7 +115,7 @@ describe('a tenant', () => {
   it('that is not there is asked for each time', async () => {
     assert.equal(await directory.load('nobody'), undefined)
     assert.equal(directory.peek('nobody'), undefined)
-    await registry.addTenant('nobody', {}, 'test')
+    await registry.tenants.add('nobody', {}, 'test')
     assert.equal((await directory.load('nobody'))?.tenant, 'nobody')
   })
 
@@ -137,7 +138,7 @@ describe('a tenant', () => {
     await directory.load('contoso')
     way.hold()
     const loading = directory.load('contoso')
-    await registry.setTenant('contoso', { mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'off' })
     directory.refresh('contoso')
     way.release()
     await loading
@@ -146,15 +147,15 @@ describe('a tenant', () => {
 
   it('follows every change', async () => {
     await directory.load('contoso')
-    await registry.setTenant('contoso', { mode: 'monitor' })
+    await registry.tenants.set('contoso', { mode: 'monitor' })
     await waitFor(() => directory.peek('contoso')?.mode === 'monitor')
-    await registry.addDomains('contoso', [plain('contoso.net')], 'test')
+    await registry.domains.add('contoso', [plain('contoso.net')], 'test')
     await waitFor(() => directory.peek('contoso')?.domains.has('contoso.net'))
-    await registry.removeDomains('contoso', ['contoso.com'])
+    await registry.domains.remove('contoso', ['contoso.com'])
     await waitFor(() => !directory.peek('contoso')?.domains.has('contoso.com'))
-    await registry.removeTenant('contoso')
+    await removeTenant(registry.store, 'contoso')
     await waitFor(() => directory.peek('contoso') === undefined)
-    await registry.addTenant('contoso', {}, 'test')
+    await registry.tenants.add('contoso', {}, 'test')
     assert.equal((await directory.load('contoso'))?.domains.size, 0)
   })
 
@@ -221,7 +222,7 @@ describe('a tenant', () => {
 
   it('that this process does not know is not asked for when it changes', async () => {
     const commands = await commandsOf(async () => {
-      await registry.setTenant('contoso', { mode: 'off' })
+      await registry.tenants.set('contoso', { mode: 'off' })
       await messagesRead()
     })
     assert.equal(commands['evalsha'] ?? commands['eval'], 1)
@@ -280,7 +281,7 @@ describe('messages', () => {
     await client.publish(keys.changes, '{"connectors":[]}')
     await waitFor(() => errors.length === 2)
     assert.match(errors[0]!, new RegExp(`not understood on ${keys.changes}: nonsense`))
-    await registry.setTenant('contoso', { mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'off' })
     await waitFor(() => directory.peek('contoso')?.mode === 'off')
   })
 
@@ -288,7 +289,7 @@ describe('messages', () => {
     await directory.load('contoso')
     directory.stop()
     await waitFor(async () => (await client.pubsub('NUMSUB', keys.changes))[1] === 0)
-    await registry.setTenant('contoso', { mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'off' })
     assert.equal(directory.peek('contoso')?.mode, undefined)
     // What is asked for is answered all the same.
     assert.equal((await directory.load('contoso'))?.mode, 'off')
@@ -309,7 +310,7 @@ describe('subscribing', () => {
     await waitFor(() => attempts === 2)
     await waitFor(async () => (await client.pubsub('NUMSUB', keys.changes))[1] === 1)
     await directory.load('contoso')
-    await registry.setTenant('contoso', { mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'off' })
     await waitFor(() => directory.peek('contoso')?.mode === 'off')
   })
 })
@@ -336,13 +337,13 @@ describe('connectors', () => {
     let { version } = directory
     const grown = () => directory.version > version && (version = directory.version)
     const commands = await commandsOf(async () => {
-      await registry.addConnector('contoso', 'b', { ip: ['192.0.2.2/32'] }, 'test')
+      await registry.connectors.add('contoso', 'b', { ip: ['192.0.2.2/32'] }, 'test')
       await waitFor(() => directory.connectors?.byIp('192.0.2.2'))
       assert.ok(grown())
-      await registry.setConnectorEnabled('contoso', 'b', false)
+      await registry.connectors.setEnabled('contoso', 'b', false)
       await waitFor(() => directory.connectors?.get('contoso/b')?.enabled === false)
       assert.ok(grown())
-      await registry.removeConnector('contoso', 'mx')
+      await registry.connectors.remove('contoso', 'mx')
       await waitFor(() => directory.connectors?.byIp('192.0.2.1') === undefined)
       assert.ok(grown())
     })
@@ -356,7 +357,7 @@ describe('connectors', () => {
     // Nobody tells of this one.
     await client.hset(keys.connectors, 'contoso/silent', json!.replace('192.0.2.1', '192.0.2.9'))
     await client.set(keys.connectorsToken, 'lost')
-    await registry.addConnector('contoso', 'b', { ip: ['192.0.2.2/32'] }, 'test')
+    await registry.connectors.add('contoso', 'b', { ip: ['192.0.2.2/32'] }, 'test')
     await waitFor(() => directory.connectors?.byIp('192.0.2.9'))
     assert.ok(directory.connectors?.byIp('192.0.2.2'))
     assert.notEqual(directory.connectors, index)
@@ -384,14 +385,14 @@ describe('connectors', () => {
       const index = directory.connectors
       while (isLoading) {
         const ip = [`198.51.${added >> 8}.${added & 255}/32`]
-        await registry.addConnector('contoso', `added-${added++}`, { ip }, 'test')
-        await registry.removeConnector('contoso', `m${added}`)
+        await registry.connectors.add('contoso', `added-${added++}`, { ip }, 'test')
+        await registry.connectors.remove('contoso', `m${added}`)
         isLoading = directory.connectors === index
       }
     })
     assert.ok(added > 3, `${added} changes`)
     assert.ok(disturbed < 1.5 * undisturbed, `${disturbed} reads, and not ${undisturbed}`)
-    const listed = (await registry.listConnectors('contoso')).map(({ name }) => name)
+    const listed = (await registry.connectors.list('contoso')).map(({ name }) => name)
     const known = [...directory.connectors!.all()].map(({ name }) => name)
     assert.deepEqual(known.sort(), listed.sort())
   })
@@ -400,13 +401,13 @@ describe('connectors', () => {
     await Promise.all(
       Array.from({ length: 40 }, async (_, at) => {
         const name = `c${at}`
-        await registry.addConnector('contoso', name, { ip: [`198.51.100.${at}/32`] }, 'test')
-        if (at % 3 === 0) await registry.removeConnector('contoso', name)
-        else if (at % 3 === 1) await registry.setConnectorEnabled('contoso', name, false)
+        await registry.connectors.add('contoso', name, { ip: [`198.51.100.${at}/32`] }, 'test')
+        if (at % 3 === 0) await registry.connectors.remove('contoso', name)
+        else if (at % 3 === 1) await registry.connectors.setEnabled('contoso', name, false)
       }),
     )
     await messagesRead()
-    const listed = await registry.listConnectors()
+    const listed = await registry.connectors.list()
     const idOf = ({ tenant, name, enabled }: { tenant: string; name: string; enabled: boolean }) =>
       `${tenant}/${name} ${enabled}`
     await waitFor(() => {
@@ -422,7 +423,7 @@ describe('connectors', () => {
     await assert.rejects(directory.loadConnectors())
     assert.equal(directory.connectors?.byIp('192.0.2.1')?.name, 'mx')
     await client.hdel(keys.connectors, 'contoso/broken')
-    await registry.addConnector('contoso', 'b', { ip: ['192.0.2.2/32'] }, 'test')
+    await registry.connectors.add('contoso', 'b', { ip: ['192.0.2.2/32'] }, 'test')
     await waitFor(() => directory.connectors?.byIp('192.0.2.2'))
   })
 })
@@ -444,8 +445,8 @@ describe('owners', () => {
     ['that somebody owns', 'wild.example'],
   ] as const) {
     it(`stay known, whatever domains ${what} a tenant sends from`, async () => {
-      await registry.addTenant('fabrikam', {}, 'test')
-      await registry.addDomains(
+      await registry.tenants.add('fabrikam', {}, 'test')
+      await registry.domains.add(
         'fabrikam',
         [plain('fabrikam.com'), { ...plain('wild.example'), subdomains: true }],
         'test',
@@ -472,7 +473,7 @@ describe('owners', () => {
     await directory.askOwner('contoso.com', 'fabrikam')
     assert.equal(directory.ownerOf('contoso.com'), undefined)
     await directory.askOwner('contoso.com')
-    await registry.removeDomains('contoso', ['contoso.com'])
+    await registry.domains.remove('contoso', ['contoso.com'])
     await waitFor(() => directory.ownerOf('contoso.com') === undefined)
     assert.equal(await directory.askOwner('contoso.com'), null)
     assert.equal(directory.ownerOf('contoso.com', 'fabrikam'), undefined)
@@ -481,25 +482,25 @@ describe('owners', () => {
   })
 
   it('are to be asked for again when names change owners, and attributions are old', async () => {
-    await registry.addTenant('fabrikam', {}, 'test')
+    await registry.tenants.add('fabrikam', {}, 'test')
     await directory.askOwner('contoso.com')
     await directory.askOwner('other.example')
     const { version } = directory
-    await registry.moveDomain('contoso.com', 'fabrikam', 'test')
+    await registry.domains.move('contoso.com', 'fabrikam', 'test')
     await waitFor(() => directory.ownerOf('contoso.com') === undefined)
     assert.ok(directory.version > version)
     assert.equal(directory.ownerOf('other.example'), null, 'it has not changed')
     assert.equal(await directory.askOwner('contoso.com'), 'fabrikam')
 
-    await registry.removeDomains('fabrikam', ['contoso.com'])
+    await registry.domains.remove('fabrikam', ['contoso.com'])
     await messagesRead()
     assert.equal(directory.ownerOf('contoso.com'), undefined)
     assert.equal(await directory.askOwner('contoso.com'), null)
 
-    await registry.addDomains('fabrikam', [plain('other.example')], 'test')
+    await registry.domains.add('fabrikam', [plain('other.example')], 'test')
     await messagesRead()
     assert.equal(await directory.askOwner('other.example'), 'fabrikam')
-    await registry.removeTenant('fabrikam')
+    await removeTenant(registry.store, 'fabrikam')
     await messagesRead()
     assert.equal(directory.ownerOf('other.example'), undefined)
     assert.equal(await directory.askOwner('other.example'), null)
@@ -519,7 +520,7 @@ describe('owners', () => {
       await directory.askOwner(name)
     }
     const entry = { domain: 'new.example', subdomains: true, shared: false }
-    await registry.addDomains('contoso', [entry, plain('x.contoso.com')], 'test')
+    await registry.domains.add('contoso', [entry, plain('x.contoso.com')], 'test')
     await messagesRead()
     assert.equal(directory.ownerOf('contoso.com'), 'contoso')
     assert.equal(directory.ownerOf('anew.example'), null)
@@ -547,11 +548,11 @@ describe('owners', () => {
   })
 
   it('that change while they are asked for are asked for again', async () => {
-    await registry.addTenant('fabrikam', {}, 'test')
+    await registry.tenants.add('fabrikam', {}, 'test')
     await directory.askOwner('other.example')
     // The answer of before the change arrives after the news of it: they come over two connections.
     delayFirstAnswer(async () => {
-      await registry.moveDomain('contoso.com', 'fabrikam', 'test')
+      await registry.domains.move('contoso.com', 'fabrikam', 'test')
       await messagesRead()
     })
     await directory.askOwner('contoso.com')
@@ -560,10 +561,10 @@ describe('owners', () => {
   })
 
   it('that are asked for after a change are not told what was answered before it', async () => {
-    await registry.addTenant('fabrikam', {}, 'test')
+    await registry.tenants.add('fabrikam', {}, 'test')
     let later: string | null | undefined
     delayFirstAnswer(async () => {
-      await registry.moveDomain('contoso.com', 'fabrikam', 'test')
+      await registry.domains.move('contoso.com', 'fabrikam', 'test')
       await messagesRead()
       void directory.askOwner('contoso.com').then((owner) => (later = owner))
       await waitFor(() => later)
@@ -639,7 +640,7 @@ describe('while Redis is away', () => {
     assert.ok(directory.version > version)
     assert.equal(await directory.askOwner('contoso.com'), 'fabrikam')
     // And it follows again.
-    await registry.setTenant('contoso', { mode: 'monitor' })
+    await registry.tenants.set('contoso', { mode: 'monitor' })
     await waitFor(() => directory.peek('contoso')?.mode === 'monitor')
     assert.deepEqual(ready, [1])
   })

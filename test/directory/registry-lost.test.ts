@@ -9,9 +9,10 @@ import { Store } from '../../src/store/store'
 import { Directory } from '../../src/directory/directory'
 import { confirmEpoch, ensureEpoch } from '../../src/registry/epoch'
 import { RegistryUnusable } from '../../src/directory/known-registry'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 const LOST = /^Redis has lost the registry: it held \w+ at [\dTZ:-]+, and holds /
 const ADDRESS = '192.0.2.1'
@@ -21,7 +22,7 @@ const AGE_LIMIT = 50
 let redis: TestRedis
 let client: Redis
 let admin: Store
-let registry: Registry
+let registry: Registries
 let restrictions: Restrictions
 
 let store: Store
@@ -34,7 +35,7 @@ before(async () => {
   redis = await startRedis()
   client = redis.client()
   admin = new Store(client, new Keys('ud:'))
-  registry = new Registry(admin)
+  registry = new Registries(admin)
   restrictions = new Restrictions(admin)
 })
 after(() => redis.stop())
@@ -44,11 +45,11 @@ beforeEach(async () => {
   ;[unusable, errors, told] = [[], [], []]
   await ensureEpoch(admin)
   for (const id of ['contoso', 'fabrikam']) {
-    await registry.addTenant(id, {}, 'test')
+    await registry.tenants.add(id, {}, 'test')
     const domain = { domain: `${id}.example`, subdomains: false, shared: false }
-    await registry.addDomains(id, [domain], 'test')
+    await registry.domains.add(id, [domain], 'test')
   }
-  await registry.addConnector('contoso', 'mx', { ip: [ADDRESS] }, 'test')
+  await registry.connectors.add('contoso', 'mx', { ip: [ADDRESS] }, 'test')
   await restrictions.place('fabrikam', { scope: 'unregistered', by: 'test', reason: 'abuse' })
   start()
   await knowsAll()
@@ -149,7 +150,7 @@ describe('a registry that is lost', () => {
     await client.flushall()
     // Somebody registers the restricted tenant anew, and it has no restriction there.
     await ensureEpoch(admin)
-    await registry.addTenant('fabrikam', {}, 'test')
+    await registry.tenants.add('fabrikam', {}, 'test')
     await assert.rejects(directory.load('fabrikam'), RegistryUnusable)
     assertKnown()
   })
@@ -158,8 +159,8 @@ describe('a registry that is lost', () => {
     await client.flushall()
     await isLost()
     await ensureEpoch(admin)
-    await registry.addTenant('fabrikam', {}, 'test')
-    await registry.addConnector('fabrikam', 'mx', { ip: [ADDRESS] }, 'test')
+    await registry.tenants.add('fabrikam', {}, 'test')
+    await registry.connectors.add('fabrikam', 'mx', { ip: [ADDRESS] }, 'test')
     await askForAll()
     assertKnown()
     assert.match(unusable.at(-1)!, /another one, \w+ of [\dTZ:-]+ with 1 tenant\./)
@@ -169,7 +170,7 @@ describe('a registry that is lost', () => {
     const epoch = directory.registry.epoch!
     await client.flushall()
     await isLost()
-    await registry.addTenant('contoso', { mode: 'off' }, 'test')
+    await registry.tenants.add('contoso', { mode: 'off' }, 'test')
     await confirmEpoch(admin, epoch)
     await waitFor(() => directory.peek('contoso')?.mode === 'off')
     // Redis is right again, also where it has less.
@@ -181,7 +182,7 @@ describe('a registry that is lost', () => {
     const before = directory.registry.epoch
     await client.flushall()
     await isLost()
-    await registry.addTenant('northwind', {}, 'test')
+    await registry.tenants.add('northwind', {}, 'test')
     const { epoch } = await confirmEpoch(admin)
     await waitFor(() => directory.registry.epoch === epoch)
     await waitFor(() => directory.connectors?.size === 0)
@@ -198,7 +199,7 @@ describe('a registry that is lost', () => {
     await client.flushall()
     // As in the wrong database: an operator has confirmed it, but before ours was last seen.
     await confirmEpoch(admin)
-    await registry.addTenant('fabrikam', {}, 'test')
+    await registry.tenants.add('fabrikam', {}, 'test')
     start()
     directory.remember({ epoch: epoch!, seenAt: seenAt + 60_000, tenants: [remembered] })
     await isLost()
@@ -288,7 +289,7 @@ describe('a part of the registry that is lost, as with one primary of a Cluster'
   })
 
   it('a tenant that was removed is gone all the same', async () => {
-    await registry.removeTenant('contoso')
+    await removeTenant(registry.store, 'contoso')
     await waitFor(() => directory.peek('contoso') === undefined)
     await waitFor(() => directory.connectors?.size === 0)
   })
@@ -298,7 +299,7 @@ describe('a registry in a later schema', () => {
   it('of the same major is used', async () => {
     await client.hset(admin.keys.epoch, 'schema', '1.99')
     await directory.registry.check()
-    await registry.setTenant('contoso', { mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'off' })
     await waitFor(() => directory.peek('contoso')?.mode === 'off')
   })
 

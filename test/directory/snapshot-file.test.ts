@@ -13,7 +13,7 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Directory, type Remembered } from '../../src/directory/directory'
 import { ensureEpoch } from '../../src/registry/epoch'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { openSnapshotFile } from '../../src/directory/snapshot-file'
 import { SnapshotWriter } from '../../src/directory/snapshot-writer'
 import { settingsFor } from '../support/connection'
@@ -24,7 +24,7 @@ const INTERVAL = 10
 let redis: TestRedis
 let client: Redis
 let admin: Store
-let registry: Registry
+let registry: Registries
 let restrictions: Restrictions
 let store: Store
 let directory: Directory
@@ -36,7 +36,7 @@ before(async () => {
   redis = await startRedis()
   client = redis.client()
   admin = new Store(client, new Keys('ud:'))
-  registry = new Registry(admin)
+  registry = new Registries(admin)
   restrictions = new Restrictions(admin)
 })
 after(() => redis.stop())
@@ -67,13 +67,13 @@ afterEach(() => {
 })
 
 async function register(id: string): Promise<void> {
-  await registry.addTenant(id, { mode: 'monitor' }, 'test')
+  await registry.tenants.add(id, { mode: 'monitor' }, 'test')
   const domains = [
     { domain: `${id}.example`, subdomains: true, shared: false },
     { domain: `${id}.shared.example`, subdomains: false, shared: true },
   ]
-  await registry.addDomains(id, domains, 'test')
-  await registry.addConnector(id, 'mx', { auth: [id] }, 'test')
+  await registry.domains.add(id, domains, 'test')
+  await registry.connectors.add(id, 'mx', { auth: [id] }, 'test')
 }
 
 function write(bounds?: { tenants: number; domains: number }): void {
@@ -120,7 +120,7 @@ describe('a snapshot file', () => {
     assert.equal(fabrikam?.restrictedBy, 'ann')
     assert.deepEqual(
       [...remembered.connectors!.all()].sort((a, b) => a.tenant.localeCompare(b.tenant)),
-      await registry.listConnectors(),
+      await registry.connectors.list(),
     )
   })
 
@@ -152,7 +152,7 @@ describe('a snapshot file', () => {
   it('passes over a tenant whose domains have no room left, and not the others', async () => {
     const names = Array.from({ length: 50 }, (_, at) => `n${at}.example`)
     const entries = names.map((domain) => ({ domain, subdomains: false, shared: false }))
-    await registry.addDomains('fabrikam', entries, 'test')
+    await registry.domains.add('fabrikam', entries, 'test')
     await directory.load('contoso')
     await directory.load('fabrikam')
     write({ tenants: 10, domains: 10 })
@@ -167,7 +167,7 @@ describe('a snapshot file', () => {
     await written((ids) => ids.length === 2)
     await redis.resetCommandStats()
     const { ino } = statSync(file)
-    await registry.setTenant('fabrikam', { name: 'Another' })
+    await registry.tenants.set('fabrikam', { name: 'Another' })
     await waitFor(() => readFileSync(file, 'utf8').includes('Another'))
     // Of the lists of domains that of fabrikam, once.
     assert.equal((await redis.commandStats())['hlen'], 1)
@@ -177,15 +177,15 @@ describe('a snapshot file', () => {
   it('does not make a long list that keeps changing be read each time', async () => {
     const names = Array.from({ length: 1001 }, (_, at) => `n${at}.example`)
     const entries = names.map((domain) => ({ domain, subdomains: false, shared: false }))
-    await registry.addDomains('fabrikam', entries, 'test')
+    await registry.domains.add('fabrikam', entries, 'test')
     await directory.load('contoso')
     await directory.load('fabrikam')
     write()
     await written((ids) => ids.length === 2)
     await redis.resetCommandStats()
     const added = { domain: 'added.example', subdomains: false, shared: false }
-    await registry.addDomains('fabrikam', [added], 'test')
-    await registry.setTenant('contoso', { name: 'Another' })
+    await registry.domains.add('fabrikam', [added], 'test')
+    await registry.tenants.set('contoso', { name: 'Another' })
     await waitFor(() => readFileSync(file, 'utf8').includes('Another'))
     assert.equal((await redis.commandStats())['hscan'], undefined)
     // Its restriction does not wait.
@@ -297,7 +297,7 @@ describe('what is remembered', () => {
     writer!.stop()
     const remembered = (await readSnapshotFile(file, 'ud:'))!
     await restrictions.lift('fabrikam', { by: 'ann', reason: 'clean', keepUsage: false })
-    await registry.removeConnector('contoso', 'mx')
+    await registry.connectors.remove('contoso', 'mx')
 
     const told: unknown[] = []
     const later = new Store(

@@ -8,6 +8,7 @@ import { readSnapshot, type OwnSnapshot } from '../../src/directory/snapshot-rea
 import { interrupted } from '../support/interrupted'
 import { acceptedDomains, snapshotWith } from '../support/judgement'
 import { newSite, theRedis, useRedis, type Site } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
 
@@ -22,7 +23,7 @@ async function read({ store }: Site, known?: OwnSnapshot): Promise<OwnSnapshot> 
 /** A tenant with so many domains that they are read in pieces. */
 async function siteWithMany(count: number): Promise<Site> {
   const site = newSite()
-  await site.registry.addTenant('contoso', {}, 'test')
+  await site.registry.tenants.add('contoso', {}, 'test')
   const { client, keys } = site.store
   const entries: Record<string, string> = {}
   for (let at = 0; at < count; at++) {
@@ -36,8 +37,8 @@ describe('a snapshot', () => {
   it('holds what a process must know of a tenant', async () => {
     const site = newSite()
     const { registry, store } = site
-    await registry.addTenant('contoso', { mode: 'monitor', limits: '5/1h' }, 'test')
-    await registry.addDomains(
+    await registry.tenants.add('contoso', { mode: 'monitor', limits: '5/1h' }, 'test')
+    await registry.domains.add(
       'contoso',
       [
         { domain: 'contoso.com', subdomains: true, shared: false },
@@ -76,7 +77,7 @@ describe('a snapshot', () => {
 
   it('shows a restriction, its scope, its case and who placed it', async () => {
     const site = newSite()
-    await site.registry.addTenant('contoso', {}, 'test')
+    await site.registry.tenants.add('contoso', {}, 'test')
     const restrictions = new Restrictions(site.store)
     const act = { by: 'anna', reason: 'abuse' }
     await restrictions.place('contoso', { ...act, scope: 'unregistered' })
@@ -94,15 +95,15 @@ describe('a snapshot', () => {
   it('takes the list of domains over where that has not changed', async () => {
     const site = newSite()
     const { registry } = site
-    await registry.addTenant('contoso', {}, 'test')
-    await registry.addDomains('contoso', [plain('contoso.com')], 'test')
+    await registry.tenants.add('contoso', {}, 'test')
+    await registry.domains.add('contoso', [plain('contoso.com')], 'test')
     const first = await read(site)
-    await registry.setTenant('contoso', { mode: 'off' })
+    await registry.tenants.set('contoso', { mode: 'off' })
     const second = await read(site, first)
     assert.equal(second.mode, 'off')
     assert.notEqual(second.stateToken, first.stateToken)
     assert.equal(second.domains, first.domains)
-    await registry.removeDomains('contoso', ['contoso.com'])
+    await registry.domains.remove('contoso', ['contoso.com'])
     const third = await read(site, second)
     assert.equal(third.domains.size, 0)
     assert.equal(second.domains.size, 1)
@@ -111,11 +112,11 @@ describe('a snapshot', () => {
   it('of a removed and re-registered tenant takes nothing over', async () => {
     const site = newSite()
     const { registry } = site
-    await registry.addTenant('contoso', {}, 'test')
-    await registry.addDomains('contoso', [plain('contoso.com')], 'test')
+    await registry.tenants.add('contoso', {}, 'test')
+    await registry.domains.add('contoso', [plain('contoso.com')], 'test')
     const before = await read(site)
-    await registry.removeTenant('contoso')
-    await registry.addTenant('contoso', {}, 'test')
+    await removeTenant(registry.store, 'contoso')
+    await registry.tenants.add('contoso', {}, 'test')
     assert.equal((await read(site, before)).domains.size, 0)
   })
 })
@@ -146,7 +147,7 @@ describe('a long list of domains', () => {
     const { registry, store } = site
     const busy = interrupted(
       store,
-      () => registry.addDomains('contoso', [plain('new.example')], 'test'),
+      () => registry.domains.add('contoso', [plain('new.example')], 'test'),
       1,
     )
     const snapshot = await readSnapshot(busy, 'contoso', undefined)
@@ -160,7 +161,7 @@ describe('a long list of domains', () => {
     const { registry, store } = site
     let changes = 0
     const busy = interrupted(store, () =>
-      registry.addDomains('contoso', [plain(`new${changes++}.example`)], 'test'),
+      registry.domains.add('contoso', [plain(`new${changes++}.example`)], 'test'),
     )
     const snapshot = await readSnapshot(busy, 'contoso', undefined)
     assert.ok(snapshot && snapshot.domains.size >= 3000)

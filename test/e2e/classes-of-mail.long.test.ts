@@ -141,7 +141,12 @@ async function tenantOf(row: Row, on: TestHaraka): Promise<TestTenant> {
   }
   // Before any process meets it; but a probe of a tenant whose mail is all refused would be refused, too.
   if (row.restricted !== 'all') await place()
-  await relay.registry.addConnector(id, 'mx', { ip: [`${tenant.session.localAddress}/32`] }, 'test')
+  await relay.registry.connectors.add(
+    id,
+    'mx',
+    { ip: [`${tenant.session.localAddress}/32`] },
+    'test',
+  )
   await relay.attributed(tenant.session, `${id}/mx`)
   if (row.restricted === 'all') await place()
   if (row.restricted === 'all' && row.tenant?.mode !== 'off') {

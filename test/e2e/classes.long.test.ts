@@ -101,7 +101,7 @@ const stranger = (user = 's'): string => `${user}@stranger${++count}.example`
 /** An address that may not relay; the tenant's connector `inbound` recognises it. */
 async function inbound({ id }: TestTenant): Promise<SessionOptions> {
   const localAddress = newAddress().replace('127.77.', '127.78.')
-  await relay.registry.addConnector(id, 'inbound', { ip: [`${localAddress}/32`] }, 'test')
+  await relay.registry.connectors.add(id, 'inbound', { ip: [`${localAddress}/32`] }, 'test')
   // A session that does not relay cannot show its connector. One that was added later is known later.
   await relay.connector(id, 'marker')
   return { localAddress }
@@ -324,7 +324,7 @@ describe('non-relaying session', () => {
     const nobody = { localAddress: '127.78.0.1' }
     const tenant = await newTenant()
     const session = await inbound(tenant)
-    await relay.registry.setConnectorEnabled(tenant.id, 'inbound', false)
+    await relay.registry.connectors.setEnabled(tenant.id, 'inbound', false)
     for (const each of [nobody, session]) {
       const sent = await atRcpt.send({ from: stranger(), to: 'a@here.example', session: each })
       assert.equal(sent.delivered, true, String(sent.last))
@@ -476,7 +476,7 @@ describe('grant_relay', () => {
     assert.equal(await relays(early), false)
     const usedBefore = await tenant.used()
 
-    await relay.registry.addConnector(id, 'way', identities, 'test')
+    await relay.registry.connectors.add(id, 'way', identities, 'test')
     await waitFor(() => relays(early))
     // Early was greeted without a grant, late with one.
     const late = await open()
@@ -486,11 +486,11 @@ describe('grant_relay', () => {
     const allRelay = async (): Promise<boolean> => (await relays(early)) && (await relays(late))
     const noneRelays = async (): Promise<boolean> =>
       !(await relays(early)) && !(await relays(late)) && !(await relays(await open()))
-    await relay.registry.setConnectorEnabled(id, 'way', false)
+    await relay.registry.connectors.setEnabled(id, 'way', false)
     await waitFor(noneRelays)
-    await relay.registry.setConnectorEnabled(id, 'way', true)
+    await relay.registry.connectors.setEnabled(id, 'way', true)
     await waitFor(allRelay)
-    await relay.registry.removeConnector(id, 'way')
+    await relay.registry.connectors.remove(id, 'way')
     await waitFor(noneRelays)
   }
 
@@ -515,7 +515,7 @@ describe('grant_relay', () => {
     const client = await tenant.connect({ on: granting })
     await client.mail(far.from)
     assert.equal((await client.rcpt('a@far.example')).raw, accepted('a@far.example'))
-    await relay.registry.setConnectorEnabled(tenant.id, 'mx', false)
+    await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
     await waitFor(async () => (await client.rcpt('b@far.example')).raw === noRelay('b@far.example'))
     await client.quit()
   })
@@ -542,7 +542,7 @@ describe('grant_relay', () => {
       auth: { user: 'alice', password: 'secret' },
     })
     await waitFor(() => relays(client))
-    await relay.registry.removeConnector(tenant.id, 'mx')
+    await relay.registry.connectors.remove(tenant.id, 'mx')
     await waitFor(async () => (await noteOf(granting, client)) === null)
     assert.equal(await relays(client), true)
     await client.quit()
@@ -551,14 +551,14 @@ describe('grant_relay', () => {
   it('ends for a session whose AUTH was somebody else’s, before XCLIENT', async () => {
     const tenant = await newTenant()
     const address = newAddress()
-    await relay.registry.addConnector(tenant.id, 'behind', { ip: [`${address}/32`] }, 'test')
+    await relay.registry.connectors.add(tenant.id, 'behind', { ip: [`${address}/32`] }, 'test')
     await relay.attributed({ localAddress: address }, `${tenant.id}/behind`)
     // The plugin xclient trusts 127.0.0.1.
     const client = await granting.connect({ auth: { user: 'alice', password: 'secret' } })
     await client.xclient({ ADDR: address, NAME: 'client.example' })
     await client.ehlo()
     assert.equal(await relays(client), true)
-    await relay.registry.removeConnector(tenant.id, 'behind')
+    await relay.registry.connectors.remove(tenant.id, 'behind')
     await waitFor(async () => !(await relays(client)))
     await client.quit()
   })
@@ -568,7 +568,7 @@ describe('grant_relay', () => {
     const address = newAddress()
     const { key, cert } = mxCertificate
     const identities = { ip: [`${address}/32`], cert: ['mx.granted.example'] }
-    await relay.registry.addConnector(tenant.id, 'behind', identities, 'test')
+    await relay.registry.connectors.add(tenant.id, 'behind', identities, 'test')
     await relay.attributed({ localAddress: address }, `${tenant.id}/behind`)
     const yes = `250 sender <${far.from}> OK\r\n`
     const no = '550 Authentication required\r\n'
@@ -587,7 +587,7 @@ describe('grant_relay', () => {
       assert.equal((await client.mail(far.from)).raw, answer)
       await client.quit()
     }
-    await relay.registry.removeConnector(tenant.id, 'behind')
+    await relay.registry.connectors.remove(tenant.id, 'behind')
   })
 
   it('is off by default: a connector alone does not open the relay', async () => {
@@ -604,7 +604,7 @@ describe('disabled connector', () => {
       const client = await tenant.connect({ on: host })
       assert.equal((await client.mail(`x@${tenant.domain}`)).code, 250)
       await client.rset()
-      await relay.registry.setConnectorEnabled(tenant.id, 'mx', false)
+      await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
       const from = stranger()
       const mail = async (sender: string): Promise<string> => {
         const { raw } = await client.mail(sender)
@@ -617,7 +617,7 @@ describe('disabled connector', () => {
       const results = await resultsOf(host, from)
       assert.deepEqual(results?.fail, ['connector-disabled'])
       assert.equal(results?.connector, `${tenant.id}/mx`)
-      await relay.registry.setConnectorEnabled(tenant.id, 'mx', true)
+      await relay.registry.connectors.setEnabled(tenant.id, 'mx', true)
       await waitFor(async () => (await mail(from)).startsWith('250 '))
       await client.quit()
     }
@@ -627,7 +627,7 @@ describe('disabled connector', () => {
     const tenant = await newTenant()
     const client = await tenant.connect()
     await client.mail(`x@${tenant.domain}`)
-    await relay.registry.setConnectorEnabled(tenant.id, 'mx', false)
+    await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
     await waitFor(async () => (await client.rcpt('a@far.example')).raw === REPLY.noTenant)
     await client.quit()
   })
@@ -635,10 +635,10 @@ describe('disabled connector', () => {
   it('falls through neither to another method nor to unknown=ignore', async () => {
     const tenant = await newTenant()
     const other = await newTenant()
-    await relay.registry.addConnector(other.id, 'user', { auth: ['alice'] }, 'test')
+    await relay.registry.connectors.add(other.id, 'user', { auth: ['alice'] }, 'test')
     const auth = { user: 'alice', password: 'secret' }
     await relay.attributed({ ...tenant.session, auth }, `${other.id}/user`)
-    await relay.registry.setConnectorEnabled(other.id, 'user', false)
+    await relay.registry.connectors.setEnabled(other.id, 'user', false)
     const client = await tenant.connect({ auth })
     await waitFor(async () => {
       const { raw } = await client.mail(`x@${tenant.domain}`)
@@ -646,7 +646,7 @@ describe('disabled connector', () => {
       return raw === REPLY.noTenant
     })
     await client.quit()
-    await relay.registry.removeConnector(other.id, 'user')
+    await relay.registry.connectors.remove(other.id, 'user')
   })
 })
 
@@ -678,12 +678,12 @@ describe('mode', () => {
     for (const scope of ['unregistered', 'all'] as const) {
       const tenant = await newTenant()
       await block(tenant, { scope })
-      await relay.registry.setTenant(tenant.id, { mode: 'monitor' })
+      await relay.registry.tenants.set(tenant.id, { mode: 'monitor' })
       const send = (from: string) => tenant.send({ from, to: 'a@far.example' })
       await waitFor(async () => (await send(stranger())).delivered)
       assert.equal((await send(`x@${tenant.domain}`)).delivered, true)
       assert.equal((await tenant.restriction())?.scope, scope)
-      await relay.registry.setTenant(tenant.id, { mode: 'enforce' })
+      await relay.registry.tenants.set(tenant.id, { mode: 'enforce' })
       const refused = scope === 'all' ? REPLY.blockedAll : REPLY.blocked
       await waitFor(async () => (await send(stranger())).mail.raw === refused)
     }
@@ -691,7 +691,7 @@ describe('mode', () => {
 
   it('monitor: a disabled connector is not refused', async () => {
     const tenant = await newTenant({ mode: 'monitor' })
-    await relay.registry.setConnectorEnabled(tenant.id, 'mx', false)
+    await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
     const marker = await relay.connector(tenant.id, 'marker')
     await relay.attributed(marker, `${tenant.id}/marker`)
     const sent = await tenant.send({ from: stranger(), to: 'a@far.example' })
@@ -719,7 +719,7 @@ describe('override', () => {
 
   it('monitor: no 5.7.64 for nobody and for a disabled connector', async () => {
     const tenant = await newTenant()
-    await relay.registry.setConnectorEnabled(tenant.id, 'mx', false)
+    await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
     await relay.connector(tenant.id, 'marker')
     for (const session of [tenant.session, { localAddress: newAddress() }]) {
       const sent = await braked.send({ from: stranger(), to: 'a@far.example', session })

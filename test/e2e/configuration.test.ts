@@ -243,7 +243,7 @@ describe('Configuration', { concurrency: 3 }, () => {
       1,
     )
     await waitFor(async () => !(await refused(contoso, 'a@new.contoso.example')))
-    assert.equal((await registry.getTenant('contoso'))?.limits, '7/1h')
+    assert.equal((await registry.tenants.get('contoso'))?.limits, '7/1h')
     const known = await everything(relay)
 
     // Broken, in several places; what is good in it is not applied either.
@@ -372,10 +372,10 @@ function placeOf(text: string, word: string): { line: number; column: number } {
 /** All that is registered of the two tenants, and who is restricted. */
 async function everything({ registry, restrictions }: TestRelay) {
   const of = async (id: string) => {
-    const tenant = await registry.getTenant(id)
+    const tenant = await registry.tenants.get(id)
     if (!tenant) return undefined
-    const domains = await registry.listDomains(id)
-    return { tenant, domains, connectors: await registry.listConnectors(id) }
+    const domains = await registry.domains.list(id)
+    return { tenant, domains, connectors: await registry.connectors.list(id) }
   }
   return {
     contoso: await of('contoso'),

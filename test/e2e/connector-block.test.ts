@@ -33,9 +33,9 @@ describe('a blocked connector, with two workers', () => {
   })
   after(() => relay.stop())
 
-  const block = (tenant: string, name = 'mx') => relay.registry.blockConnector(tenant, name, ACT)
+  const block = (tenant: string, name = 'mx') => relay.registry.connectors.block(tenant, name, ACT)
   const unblock = (tenant: string, name = 'mx') =>
-    relay.registry.unblockConnector(tenant, name, ACT)
+    relay.registry.connectors.unblock(tenant, name, ACT)
 
   const everywhere = (session: SessionOptions, from: string, reply: string): Promise<void> =>
     answered(relay.haraka, NODES, { session, from, reply })
@@ -187,7 +187,7 @@ describe('a blocked connector', () => {
     const { haraka, redis } = relay
     const tenant = await relay.tenant('contoso')
     const other = await relay.connector('contoso', 'web')
-    await relay.registry.blockConnector('contoso', 'mx', ACT)
+    await relay.registry.connectors.block('contoso', 'mx', ACT)
     await haraka.waitForLog(/connector-blocked/)
     const file = path.join(haraka.dir, 'unregistered-domain.snapshot')
     await waitFor(() => existsSync(file) && readFileSync(file, 'utf8').includes(ACT.reason))
@@ -207,7 +207,7 @@ describe('a blocked connector', () => {
     })
     t.after(() => relay.stop())
     const tenant = await relay.tenant('contoso')
-    await relay.registry.blockConnector('contoso', 'mx', ACT)
+    await relay.registry.connectors.block('contoso', 'mx', ACT)
     await relay.haraka.waitForLog(/connector-blocked/)
     const client = await tenant.connect()
     assert.equal((await client.mail(`x@${tenant.domain}`)).raw, REPLY.connectorBlocked)
@@ -218,7 +218,7 @@ describe('a blocked connector', () => {
     const relay = await startRelay({ settings: { main: { override: 'monitor' } } })
     t.after(() => relay.stop())
     const tenant = await relay.tenant('contoso')
-    await relay.registry.blockConnector('contoso', 'mx', ACT)
+    await relay.registry.connectors.block('contoso', 'mx', ACT)
     await relay.haraka.waitForLog(/connector-blocked/)
     assert.ok((await tenant.send({ from: `x@${tenant.domain}`, to: RECIPIENT })).delivered)
   })

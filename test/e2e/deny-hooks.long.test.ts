@@ -146,7 +146,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
 
     it('at MAIL, of a disabled connector', async () => {
       const tenant = await newTenant()
-      await relay.registry.setConnectorEnabled(tenant.id, 'mx', false)
+      await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
       const client = await atMail.connect(tenant.from)
       assert.equal(await refusedMail(client, stranger()), REPLY.noTenant)
       await client.quit()

@@ -66,7 +66,7 @@ for (const version of versions) {
     before(async () => {
       relay = new TestRelay(await startRedis(), [])
       relay.hosts.push(await start({ bind: POOL.ip, helo: POOL.helo }))
-      await relay.registry.addTenant('contoso', {}, 'test')
+      await relay.registry.tenants.add('contoso', {}, 'test')
       await prepare()
     })
     after(() => relay.stop())
@@ -74,8 +74,8 @@ for (const version of versions) {
     /** Nothing ends in a sink here, so that no probe shows when the tenant is known. */
     async function prepare(): Promise<void> {
       const domain = { domain: 'contoso.example', subdomains: false, shared: false }
-      await relay.registry.addDomains('contoso', [domain], 'test')
-      await relay.registry.addConnector('contoso', 'mx', { ip: ['127.77.0.1/32'] }, 'test')
+      await relay.registry.domains.add('contoso', [domain], 'test')
+      await relay.registry.connectors.add('contoso', 'mx', { ip: ['127.77.0.1/32'] }, 'test')
       await waitFor(async () => (await send({ to: `probe${++count}@probe.invalid` })).length > 0)
     }
 

@@ -96,7 +96,7 @@ before(async () => {
       net: { ip: ['192.0.2.128/25', '2001:db8:1:2::/64'] },
     },
   })
-  await registry.addConnector('fabrikam', 'last', { ip: ['192.0.2.255/32'] }, 'test')
+  await registry.connectors.add('fabrikam', 'last', { ip: ['192.0.2.255/32'] }, 'test')
   await relay.attributed({ localAddress: PROXY, proxyFrom: '192.0.2.255' }, 'fabrikam/last')
 })
 
@@ -393,7 +393,7 @@ describe('which fact counts', () => {
   })
 
   it('none of two AUTH users of two tenants that differ in their spelling: 451, until one is gone', async () => {
-    await relay.registry.addConnector('contoso', 'twin', { auth: ['bob '] }, 'test')
+    await relay.registry.connectors.add('contoso', 'twin', { auth: ['bob '] }, 'test')
     const client = await relay.haraka.connect(user('bob '))
     await becomes(client, 'contoso/twin')
     await client.quit()
@@ -403,7 +403,7 @@ describe('which fact counts', () => {
     assert.equal((await third.mail(sender)).raw, REPLY.undecidable)
     await third.rset()
     assert.deepEqual((await resultsOf(relay.haraka, sender))?.err, ['user-ambiguous'])
-    await relay.registry.removeConnector('contoso', 'twin')
+    await relay.registry.connectors.remove('contoso', 'twin')
     await becomes(third, 'fabrikam/bob')
     await third.quit()
   })
@@ -564,16 +564,16 @@ describe('changes while the session is open', () => {
     const session = anywhere()
     const identity = { ip: [`${session.localAddress}/32`] }
     const { registry } = relay
-    await registry.addConnector('contoso', 'moving', identity, 'test')
+    await registry.connectors.add('contoso', 'moving', identity, 'test')
     await relay.attributed(session, 'contoso/moving')
     const client = await relay.haraka.connect(session)
     await assertIs(client, 'contoso/moving')
 
-    await registry.removeConnector('contoso', 'moving')
+    await registry.connectors.remove('contoso', 'moving')
     await becomes(client, null)
     await assertIs(client, null)
 
-    await registry.addConnector('fabrikam', 'moved', identity, 'test')
+    await registry.connectors.add('fabrikam', 'moved', identity, 'test')
     await becomes(client, 'fabrikam/moved')
     await assertIs(client, 'fabrikam/moved')
     await client.quit()
@@ -582,12 +582,12 @@ describe('changes while the session is open', () => {
   it('a connector is removed: the next fact of the session counts', async () => {
     const { key, cert } = ca.issue({ names: ['leaving.example'] })
     const { registry } = relay
-    await registry.addConnector('fabrikam', 'leaving', { cert: ['leaving.example'] }, 'test')
+    await registry.connectors.add('fabrikam', 'leaving', { cert: ['leaving.example'] }, 'test')
     const session = { ...proxied('192.0.2.1'), starttls: { key, cert } }
     await relay.attributed(session, 'fabrikam/leaving')
     const client = await relay.haraka.connect(session)
     await assertIs(client, 'fabrikam/leaving')
-    await registry.removeConnector('fabrikam', 'leaving')
+    await registry.connectors.remove('fabrikam', 'leaving')
     await becomes(client, 'contoso/net')
     await client.quit()
   })
@@ -599,7 +599,7 @@ describe('changes while the session is open', () => {
     await client.mail(from())
     await client.rcpt('a@far.example')
     assert.equal(await tenant.used(), 1)
-    await relay.registry.removeConnector('litware', 'mx')
+    await relay.registry.connectors.remove('litware', 'mx')
     await becomes(watcher, null)
     const used = await tenant.used()
     assert.equal((await client.rcpt('b@far.example')).code, 250)
@@ -611,15 +611,15 @@ describe('changes while the session is open', () => {
   it('a domain is moved: AUTH users of that domain are the new owner’s', async () => {
     const { registry } = relay
     const moving = { domain: 'auth.moving.example', subdomains: false, shared: false }
-    await registry.addDomains('contoso', [moving], 'test')
+    await registry.domains.add('contoso', [moving], 'test')
     const client = await relay.haraka.connect(user('x@auth.moving.example'))
     await assertIs(client, 'contoso')
-    await registry.moveDomain('auth.moving.example', 'fabrikam', 'test')
+    await registry.domains.move('auth.moving.example', 'fabrikam', 'test')
     await becomes(client, 'fabrikam')
     await assertIs(client, 'fabrikam')
-    await registry.removeDomains('fabrikam', ['auth.moving.example'])
+    await registry.domains.remove('fabrikam', ['auth.moving.example'])
     await becomes(client, null)
-    await registry.addDomains('contoso', [moving], 'test')
+    await registry.domains.add('contoso', [moving], 'test')
     await becomes(client, 'contoso')
     await client.quit()
   })
@@ -628,7 +628,7 @@ describe('changes while the session is open', () => {
     const old = await relay.tenant('oldowner', { limits: '0/1h' })
     const next = await relay.tenant('newowner', { limits: '0/1h' })
     const moving = { domain: 'sender.moving.example', subdomains: true, shared: false }
-    await relay.registry.addDomains(old.id, [moving], 'test')
+    await relay.registry.domains.add(old.id, [moving], 'test')
     const sender = 'x@mail.sender.moving.example'
     const passes = async (client: SmtpClient): Promise<boolean> => {
       const { delivered, rcpts } = await client.send({ from: sender, to: 'probe@far.example' })
@@ -648,7 +648,7 @@ describe('changes while the session is open', () => {
     assert.equal((await oldClient.rcpt('a@far.example')).code, 250)
     assert.equal((await newClient.rcpt('a@far.example')).raw, REPLY.blocked)
 
-    await relay.registry.moveDomain('sender.moving.example', next.id, 'test')
+    await relay.registry.domains.move('sender.moving.example', next.id, 'test')
     await waitFor(async () => !(await passes(oldWatcher)))
     await waitFor(() => passes(newWatcher))
     assert.equal((await oldClient.rcpt('b@far.example')).raw, REPLY.blocked)

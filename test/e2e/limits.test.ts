@@ -189,7 +189,7 @@ describe('limits', () => {
       for (const name of ['a', 'b', 'c']) {
         assert.equal((await client.rcpt(`${name}@far.example`)).code, 250)
       }
-      await relay.registry.setTenant(tenant.id, { limits: '2/1h' })
+      await relay.registry.tenants.set(tenant.id, { limits: '2/1h' })
       assert.equal((await client.rcpt('d@far.example')).raw, REPLY.blocked)
       assert.equal((await client.data()).code, 354)
       assert.equal((await client.message('Subject: lowered\r\n\r\nx\r\n')).code, 250)
@@ -206,7 +206,7 @@ describe('limits', () => {
       await client.mail(FROM)
       assert.equal((await client.rcpt('a@far.example')).code, 250)
       assert.equal((await client.rcpt('b@far.example')).raw, REPLY.deferred)
-      await relay.registry.setTenant(tenant.id, { limits: '2/1h defer' })
+      await relay.registry.tenants.set(tenant.id, { limits: '2/1h defer' })
       assert.equal((await client.rcpt('b@far.example')).code, 250)
       assert.equal((await client.rcpt('c@far.example')).raw, REPLY.deferred)
       await client.quit()
@@ -218,7 +218,7 @@ describe('limits', () => {
       await client.mail(FROM)
       await client.rcpt('a@far.example')
       await client.rcpt('b@far.example')
-      await relay.registry.setTenant(tenant.id, { limits: '2/2h' })
+      await relay.registry.tenants.set(tenant.id, { limits: '2/2h' })
       assert.equal(await tenant.used(), 0)
       assert.equal((await client.rcpt('c@far.example')).code, 250)
       assert.equal(await tenant.used('unregistered', 2 * HOUR), 1)
@@ -227,7 +227,7 @@ describe('limits', () => {
       await client.quit()
 
       // The window that was left to age has got back what is its own.
-      await relay.registry.setTenant(tenant.id, { limits: '2/1h' })
+      await relay.registry.tenants.set(tenant.id, { limits: '2/1h' })
       assert.equal(await tenant.used('unregistered', HOUR), 0)
     })
   })

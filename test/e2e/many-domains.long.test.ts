@@ -58,7 +58,7 @@ it('a domain is added every 20 ms to a tenant with 100,000, while its mail flows
   let known = 0
   const adding = (async () => {
     while (known < ADDED) {
-      await relay.registry.addDomains(ID, [plain(added(known))], 'test')
+      await relay.registry.domains.add(ID, [plain(added(known))], 'test')
       known++
       await sleep(PACE)
     }

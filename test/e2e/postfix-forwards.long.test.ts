@@ -39,7 +39,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
       settings: { forwarded: { arc_sealers: 'lists.example' } },
     })
     contoso = await relay.tenant('contoso', { limits: '100/1h' })
-    await relay.registry.setTenant('contoso', { forwardedLimits: '100/1h' })
+    await relay.registry.tenants.set('contoso', { forwardedLimits: '100/1h' })
     postfix = await startPostfix({
       mainCf: throughRelay(contoso),
       mailboxes: [PUPIL],
@@ -158,7 +158,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
 
   it('is refused at the end of DATA where it is no forward and goes past the allowance, and its author is told', async (t) => {
     const fabrikam = await relay.tenant('fabrikam', { limits: '1/1h' })
-    await relay.registry.setTenant('fabrikam', { forwardedLimits: '5/1h' })
+    await relay.registry.tenants.set('fabrikam', { forwardedLimits: '5/1h' })
     const teacher = 'teacher@fabrikam.example'
     const server = await startPostfix({
       mainCf: throughRelay(fabrikam),

@@ -110,7 +110,7 @@ describe('the queue of Postfix', { skip: noPostfix }, () => {
     assert.equal(await tenant.used(), 2)
     assert.equal(await tenant.restriction(), undefined)
 
-    await relay.registry.setTenant('fabrikam', { limits: '3/1h defer' })
+    await relay.registry.tenants.set('fabrikam', { limits: '3/1h defer' })
     await waitFor(async () => {
       await postfix.flush()
       return (await postfix.queue()).length === 0

@@ -61,10 +61,10 @@ function queueOf(version: HarakaVersion): void {
         config: { 'outbound.ini': 'temp_fail_intervals=25s*20\n' },
       })
       relay = new TestRelay(redis, [haraka])
-      await relay.registry.addTenant(TENANT, {}, 'test')
+      await relay.registry.tenants.add(TENANT, {}, 'test')
       const domain = { domain: 'contoso.example', subdomains: false, shared: false }
-      await relay.registry.addDomains(TENANT, [domain], 'test')
-      await relay.registry.addConnector(TENANT, 'mx', { ip: ['127.77.0.1/32'] }, 'test')
+      await relay.registry.domains.add(TENANT, [domain], 'test')
+      await relay.registry.connectors.add(TENANT, 'mx', { ip: ['127.77.0.1/32'] }, 'test')
       await waitFor(async () => {
         const subject = await send({ from: 'x@contoso.example' })
         const log = haraka.log
@@ -136,7 +136,7 @@ function queueOf(version: HarakaVersion): void {
         await send({ from: 'x@NEWS.example', noted: 'foreign' }),
       ]
       const news = { domain: 'news.example', subdomains: false, shared: false }
-      await relay.registry.addDomains(TENANT, [news], 'test')
+      await relay.registry.domains.add(TENANT, [news], 'test')
       assert.deepEqual(
         (await listed()).map((each) => each.class),
         ['registered', 'registered'],

@@ -319,9 +319,9 @@ describe('with override=off', () => {
   it('nothing is recorded', async () => {
     const relay = await startRelay({ nodes: 1, settings: { main: { override: 'off' } } })
     try {
-      await relay.registry.addTenant('contoso', {}, 'test')
+      await relay.registry.tenants.add('contoso', {}, 'test')
       const localAddress = newAddress()
-      await relay.registry.addConnector('contoso', 'mx', { ip: [`${localAddress}/32`] }, 'test')
+      await relay.registry.connectors.add('contoso', 'mx', { ip: [`${localAddress}/32`] }, 'test')
       for (const from of [FROM, 'x@contoso.example', '']) {
         const sent = await relay.haraka.send({ from, to: RECIPIENT, session: { localAddress } })
         assert.ok(sent.delivered)

@@ -40,10 +40,10 @@ for (const version of versions) {
         relayFrom: ['127.77.0.0/16'],
       })
       relay = new TestRelay(redis, [haraka])
-      await relay.registry.addTenant('contoso', {}, 'test')
+      await relay.registry.tenants.add('contoso', {}, 'test')
       const domain = { domain: 'contoso.example', subdomains: false, shared: false }
-      await relay.registry.addDomains('contoso', [domain], 'test')
-      await relay.registry.addConnector('contoso', 'mx-1', { ip: ['127.77.0.1/32'] }, 'test')
+      await relay.registry.domains.add('contoso', [domain], 'test')
+      await relay.registry.connectors.add('contoso', 'mx-1', { ip: ['127.77.0.1/32'] }, 'test')
       await waitFor(async () => (await tags()).length > 0)
     })
     after(() => relay.stop())

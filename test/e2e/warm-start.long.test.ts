@@ -80,7 +80,7 @@ describe('The snapshot file', AT_ONCE, () => {
     const tripping = await relay.tenant('tripping', { limits: '1/1h' })
     const to = [RECIPIENT, 'b@far.example']
     assert.equal((await tripping.send({ from: UNREGISTERED, to })).rcpts[1]?.raw, REPLY.blocked)
-    await relay.registry.addDomains(
+    await relay.registry.domains.add(
       'northwind',
       [{ domain: 'new.example', subdomains: true, shared: false }],
       'test',
@@ -114,10 +114,10 @@ describe('The snapshot file', AT_ONCE, () => {
     )
     process.kill(Number(first), 'SIGKILL')
     const inode = statSync(file).ino
-    await relay.registry.setTenant('contoso', { name: 'Another name' })
+    await relay.registry.tenants.set('contoso', { name: 'Another name' })
     await waitFor(() => snapshotOf(haraka).includes('Another name'))
     assert.notEqual(statSync(file).ino, inode)
-    await relay.registry.setTenant('contoso', { name: 'A third name' })
+    await relay.registry.tenants.set('contoso', { name: 'A third name' })
     await waitFor(() => snapshotOf(haraka).includes('A third name'))
   })
 

@@ -29,7 +29,7 @@ describe('events on a Redis Cluster', () => {
     const { store, registry, restrictions } = site!
     const tenants = Array.from({ length: 12 }, (_, at) => `t${at}`)
     for (const id of tenants) {
-      await registry.addTenant(id, { limits: '4/1d' }, 'test')
+      await registry.tenants.add(id, { limits: '4/1d' }, 'test')
       for (let times = 0; times < 5; times++) await site!.charge(id)
       await restrictions.lift(id, { by: 'ann', reason: 'clean', keepUsage: false })
     }
@@ -66,7 +66,7 @@ describe('events on a Redis Cluster', () => {
     })
     const tenants = Array.from({ length: 6 }, (_, at) => `gone${at}`)
     for (const id of tenants) {
-      await registry.addTenant(id, { limits: '2/1d' }, 'test')
+      await registry.tenants.add(id, { limits: '2/1d' }, 'test')
       await sites[0]!.charge(id)
       await forwarder.forward(id)
       await client.del(store.keys.usage(id))
@@ -91,7 +91,7 @@ describe('events on a Redis Cluster', () => {
     ring.writeUInt32LE(1, 8)
     ring.writeUInt32LE(1, 12 + 4 * (newest % 61))
     for (const id of tenants) {
-      await registry.addTenant(id, { limits: '2/1h' }, 'test')
+      await registry.tenants.add(id, { limits: '2/1h' }, 'test')
       await client.hset(store.keys.usage(id), `u${hour}`, ring)
     }
     await followClock(store, () => {}).run()
@@ -104,7 +104,7 @@ describe('events on a Redis Cluster', () => {
 
   it('of which one alert was made are told with their number, by the one process that watches', async () => {
     const { store, registry } = sites[0]!
-    await registry.addTenant('often', {}, 'test')
+    await registry.tenants.add('often', {}, 'test')
     const told: Alert[] = []
     const events = { onAlert: (alert: Alert) => told.push(alert), onError: assert.fail }
     const watches = sites.map((site) => {

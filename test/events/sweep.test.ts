@@ -9,6 +9,7 @@ import type { Store } from '../../src/store/store'
 import { Allowance, DEFAULTS } from '../support/allowance'
 import { entries } from '../support/events'
 import { useRedis } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 const HOUR = 3_600_000
 /** An edge of so long a window stays open for so long at least. */
@@ -113,7 +114,7 @@ describe('the sweep', () => {
       forwarder = forwarderOf(allowance.store)
       await allowance.answers(5)
       const edges = await told()
-      await allowance.registry.setTenant('contoso', settings)
+      await allowance.registry.tenants.set('contoso', settings)
       await sweep()
       assert.deepEqual(await resolved(), [])
       await allowance.advance(QUARTER)
@@ -157,7 +158,7 @@ describe('the sweep', () => {
     await allowance.advance(QUARTER)
     await sweep()
     assert.deepEqual(await resolved(), [])
-    await allowance.registry.setTenant('contoso', { mode: 'monitor' })
+    await allowance.registry.tenants.set('contoso', { mode: 'monitor' })
     await sweep()
     assert.deepEqual(await resolved(), edges)
   })
@@ -187,7 +188,7 @@ describe('the sweep', () => {
 
     await allowance.answers(5)
     const all = await told()
-    await allowance.registry.removeTenant('contoso')
+    await removeTenant(allowance.registry.store, 'contoso')
     await sweep()
     await sweep()
     assert.deepEqual((await resolved()).sort(), all.sort())
@@ -203,7 +204,7 @@ describe('the sweep', () => {
         await each.lift()
       },
       'the usage is gone': ({ store }) => store.client.del(store.keys.usage('contoso')),
-      'the tenant is gone': ({ registry }) => registry.removeTenant('contoso'),
+      'the tenant is gone': ({ registry }) => removeTenant(registry.store, 'contoso'),
     }
     for (const [way, end] of Object.entries(ways)) {
       allowance = await Allowance.create({

@@ -11,7 +11,7 @@ import { REPLIES } from '../../src/decision/reply'
 import { MOST_CONNECTOR_ROWS } from '../../src/reporting/bounds'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { settingsFor } from '../support/connection'
 import { entriesOf } from '../support/contents'
 import { heapInUse } from '../support/heap'
@@ -50,12 +50,12 @@ after(() => redis.stop())
 
 beforeEach(async () => {
   await store.client.flushall()
-  const registry = new Registry(store)
+  const registry = new Registries(store)
   const limits = '1000000000/1h, 1000000000/1d'
-  await registry.addTenant('contoso', { limits, nullLimits: limits }, 'test')
+  await registry.tenants.add('contoso', { limits, nullLimits: limits }, 'test')
   const domain = { domain: 'contoso.example', subdomains: true, shared: false }
-  await registry.addDomains('contoso', [domain], 'test')
-  await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
+  await registry.domains.add('contoso', [domain], 'test')
+  await registry.connectors.add('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
   const nothing = (): void => {}
   engine = new Engine(settingsFor(redis, { commandTimeout: 20_000 }), {
     ...{ onReady: nothing, onRestriction: nothing, onError: nothing },

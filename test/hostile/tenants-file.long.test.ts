@@ -213,8 +213,8 @@ describe('a running Haraka', () => {
     }
     t.diagnostic(`slowest answer to NOOP in ms: ${JSON.stringify(refusals)}`)
     assert.equal(haraka.pid, pid)
-    assert.equal((await relay.registry.getTenant('contoso'))?.name, 'Large')
-    assert.equal((await relay.registry.listDomains('contoso')).length, LARGEST)
+    assert.equal((await relay.registry.tenants.get('contoso'))?.name, 'Large')
+    assert.equal((await relay.registry.domains.list('contoso')).length, LARGEST)
     await session.quit()
   })
 })

@@ -25,6 +25,7 @@ import { contentsOf } from '../support/contents'
 import { freezing, trip } from '../support/evidence'
 import { newSite, useRedis, type Site } from '../support/registry'
 import { ACCEPTED } from '../support/reporting'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
 
@@ -45,12 +46,12 @@ async function fill(
   id: string,
   whileRestricted: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
-  await registry.addTenant(id, { name: `${id} Ltd`, limits: '3/1h' }, 'ann')
+  await registry.tenants.add(id, { name: `${id} Ltd`, limits: '3/1h' }, 'ann')
   const own = { domain: `${id}.example`, subdomains: true, shared: false }
-  await registry.addDomains(id, [own], 'ann')
-  await registry.addConnector(id, 'mx', { auth: [`mx@${id}.example`] }, 'ann')
-  await registry.blockConnector(id, 'mx', { by: 'ann', reason: 'a test' })
-  await registry.unblockConnector(id, 'mx', { by: 'ann', reason: 'a test' })
+  await registry.domains.add(id, [own], 'ann')
+  await registry.connectors.add(id, 'mx', { auth: [`mx@${id}.example`] }, 'ann')
+  await registry.connectors.block(id, 'mx', { by: 'ann', reason: 'a test' })
+  await registry.connectors.unblock(id, 'mx', { by: 'ann', reason: 'a test' })
   await trips(store, id)
   await whileRestricted()
   // A tenant that is restricted is never removed.
@@ -160,7 +161,7 @@ function lasting(contents: ReadonlyMap<string, string[]>): Map<string, string[]>
 
 async function removedSite(): Promise<Site> {
   const site = await fullSite()
-  await site.registry.removeTenant('contoso')
+  await removeTenant(site.registry.store, 'contoso')
   await new Cases(site.store).closeOfRemoved('contoso', 'ann')
   return site
 }
@@ -182,7 +183,7 @@ describe('a purge', () => {
     // Of each of these moments only one knows some of it.
     await fill(site, 'contoso', look)
     await look()
-    await site.registry.removeTenant('contoso')
+    await removeTenant(site.registry.store, 'contoso')
     await look()
     for (const [name, pattern] of Object.entries(expected)) {
       assert.ok(
@@ -223,7 +224,7 @@ describe('a tenant that is purged', () => {
       [],
     )
     // Its cases begin anew.
-    await registry.addTenant('contoso', {}, 'ann')
+    await registry.tenants.add('contoso', {}, 'ann')
     const act = { scope: 'all', by: 'ann', reason: 'x' } as const
     await new Restrictions(store).place('contoso', act)
     assert.equal(await new Cases(store).ensure('contoso'), 'contoso:1')
@@ -303,7 +304,7 @@ describe('a tenant that is purged', () => {
 
   it('is not purged where there is such a tenant again', async () => {
     const { store, registry } = await removedSite()
-    await registry.addTenant('contoso', {}, 'ann')
+    await registry.tenants.add('contoso', {}, 'ann')
     const before = await contentsOf(store)
     await assert.rejects(purgeTenant(store, 'contoso'), RefusedError)
     assert.deepEqual(await contentsOf(store), before)

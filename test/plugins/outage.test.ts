@@ -8,7 +8,7 @@ import { parseEnvelope } from '../../src/names/envelope'
 import { Engine } from '../../src/process/engine'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
 
@@ -17,9 +17,9 @@ let engine: Engine
 
 before(async () => {
   redis = await startRedis()
-  const registry = new Registry(new Store(redis.client(), new Keys('ud:')))
-  await registry.addTenant('contoso', {}, 'test')
-  await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1'] }, 'test')
+  const registry = new Registries(new Store(redis.client(), new Keys('ud:')))
+  await registry.tenants.add('contoso', {}, 'test')
+  await registry.connectors.add('contoso', 'mx', { ip: ['192.0.2.1'] }, 'test')
   const nothing = (): void => {}
   engine = new Engine(settingsFor(redis), {
     ...{ onReady: nothing, onRestriction: nothing, onError: nothing },

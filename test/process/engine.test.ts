@@ -7,7 +7,7 @@ import { Engine } from '../../src/process/engine'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { readEpoch } from '../../src/registry/epoch'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { DEFAULTS } from '../support/allowance'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
@@ -15,7 +15,7 @@ import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
 
 let redis: TestRedis
 let way: RedisProxy
-let registry: Registry
+let registry: Registries
 let engine: Engine
 let dropped: string[]
 let alerts: Alert[]
@@ -23,7 +23,7 @@ let alerts: Alert[]
 before(async () => {
   redis = await startRedis()
   way = await startRedisProxy(redis.port)
-  registry = new Registry(new Store(redis.client(), new Keys('ud:')))
+  registry = new Registries(new Store(redis.client(), new Keys('ud:')))
 })
 after(async () => {
   await way.stop()
@@ -32,7 +32,7 @@ after(async () => {
 
 beforeEach(async () => {
   await redis.client().flushall()
-  await registry.addTenant('contoso', { limits: '1/1h' }, 'test')
+  await registry.tenants.add('contoso', { limits: '1/1h' }, 'test')
   dropped = []
   alerts = []
   engine = new Engine(settingsFor(way, { commandTimeout: 200 }), {
@@ -104,7 +104,7 @@ describe('an engine', () => {
   })
 
   it('tells of an allowance that a message fills when nobody waits for the answer any more', async () => {
-    await registry.setTenant('contoso', { limits: '10/1h', forwardedLimits: '10/1h' })
+    await registry.tenants.set('contoso', { limits: '10/1h', forwardedLimits: '10/1h' })
     for (const meter of ['unregistered', 'forwarded'] as const) {
       engine.settleLater(
         {

@@ -35,8 +35,8 @@ describe('a Redis Cluster whose primaries fail over', () => {
     const { site } = relay.redis
     const { keys } = site.store
     const tenants = ['a', 'b', 'c', 'd', 'e', 'f']
-    for (const id of tenants) await site.registry.addTenant(id, { limits: AMPLE }, 'test')
-    await site.registry.addTenant('tight', { limits: `${LIMIT}/1h` }, 'test')
+    for (const id of tenants) await site.registry.tenants.add(id, { limits: AMPLE }, 'test')
+    await site.registry.tenants.add('tight', { limits: `${LIMIT}/1h` }, 'test')
     const ample = tenants.map((id) => new ChargeLoad(site, id, { sessions: 4 }))
     const tight = new ChargeLoad(site, 'tight', { refunds: false })
     loads.push(...ample, tight)

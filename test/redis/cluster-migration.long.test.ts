@@ -45,8 +45,8 @@ describe('a Redis Cluster whose slots move', () => {
 
   it('under load: each call is answered, and all that was accepted is counted', async (t) => {
     const tenants = ['ample', 'other', 'third']
-    for (const id of tenants) await site.registry.addTenant(id, { limits: AMPLE }, BY)
-    await site.registry.addTenant('tight', { limits: `${LIMIT}/1h` }, BY)
+    for (const id of tenants) await site.registry.tenants.add(id, { limits: AMPLE }, BY)
+    await site.registry.tenants.add('tight', { limits: `${LIMIT}/1h` }, BY)
     const ample = tenants.map((id) => load(site, id))
     await Promise.all(ample.map((each) => answered(each, 'CHARGED', 20)))
     // From its first recipient to its trip its slot moves.
@@ -81,7 +81,7 @@ describe('a Redis Cluster whose slots move', () => {
     const hasty = await ClusterSite.open(cluster, { commandTimeout: 300 })
     t.after(() => hasty.close())
     for (const id of ['held', 'free']) {
-      await site.registry.addTenant(id, { limits: AMPLE }, BY)
+      await site.registry.tenants.add(id, { limits: AMPLE }, BY)
       await site.charge(id)
     }
     const { keys } = site.store
@@ -131,13 +131,13 @@ describe('a Redis Cluster whose slots move', () => {
     const writing = (async () => {
       for (let at = 0; moving || at < 20; at++) {
         const id = `m${at}`
-        await site.registry.addTenant(id, {}, BY)
+        await site.registry.tenants.add(id, {}, BY)
         const domain = { domain: `m${at}.example`, subdomains: true, shared: false }
-        await site.registry.addDomains(id, [domain], BY)
-        await site.registry.addConnector(id, 'mx', { auth: [id] }, BY)
+        await site.registry.domains.add(id, [domain], BY)
+        await site.registry.connectors.add(id, 'mx', { auth: [id] }, BY)
         await site.restrictions.place(id, { scope: 'all', by: BY, reason: 'test' })
         await site.restrictions.lift(id, { by: BY, reason: 'test', keepUsage: false })
-        if (at > 0) await site.registry.moveDomain(`m${at}.example`, 'm0', BY)
+        if (at > 0) await site.registry.domains.move(`m${at}.example`, 'm0', BY)
       }
     })()
     for (let round = 0; round < 3; round++) {
@@ -151,7 +151,7 @@ describe('a Redis Cluster whose slots move', () => {
     moving = false
     await writing
     await assertConsistent(site.store)
-    assert.ok((await site.registry.listDomains('m0')).length >= 20)
+    assert.ok((await site.registry.domains.list('m0')).length >= 20)
   })
 
   it('a script whose keys are all there yet runs to its end, though it deletes some', async () => {
@@ -159,12 +159,12 @@ describe('a Redis Cluster whose slots move', () => {
     const domain = { subdomains: false, shared: false }
     const apply = (auth: string) => {
       const text = `id: a\ntenants: { half: { connectors: { mx: { auth: [${auth}] } } } }`
-      return applyTenantsFile(site.registry, parseTenantsFile(text, 'file'))
+      return applyTenantsFile(site.registry.store, parseTenantsFile(text, 'file'))
     }
     await client.del(keys.connectors, keys.connectorIdentities)
-    await site.registry.addTenant('half', { limits: '1/1h' }, BY)
+    await site.registry.tenants.add('half', { limits: '1/1h' }, BY)
     const names = ['h1.example', 'h2.example']
-    await site.registry.addDomains(
+    await site.registry.domains.add(
       'half',
       names.map((name) => ({ ...domain, domain: name })),
       BY,
@@ -178,15 +178,15 @@ describe('a Redis Cluster whose slots move', () => {
     for (const step of steps) await step.begin()
     const act = { by: BY, reason: 'cleaned', keepUsage: false }
     assert.equal(await site.restrictions.lift('half', act), 'lifted')
-    await site.registry.removeDomains('half', names)
+    await site.registry.domains.remove('half', names)
     await apply('bob')
     for (const step of steps) await step.finish()
 
     assert.equal(await site.used('half'), 0)
     assert.ok(await client.hget(keys.usage('half'), 'generation'))
     assert.notEqual(await client.hget(keys.tenant('half'), 'state'), state)
-    assert.deepEqual(await site.registry.listDomains('half'), [])
-    assert.deepEqual((await site.registry.getConnector('half', 'mx'))?.auth, ['bob'])
+    assert.deepEqual(await site.registry.domains.list('half'), [])
+    assert.deepEqual((await site.registry.connectors.get('half', 'mx'))?.auth, ['bob'])
     await assertConsistent(site.store)
   })
 })

@@ -22,6 +22,7 @@ import { assertAllRan, ClusterSite, newTransaction } from '../support/cluster'
 import { hasClusterTest } from '../support/lua'
 import { assertConsistent } from '../support/registry'
 import { ACCEPTED, HOUR, readRows } from '../support/reporting'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 const BY = 'test'
 const ACT = { by: 'anna', reason: 'cleaned' }
@@ -42,46 +43,46 @@ describe('on a Redis Cluster', () => {
   it('tenants, domains and connectors are added, changed, moved, listed and removed', async () => {
     const { registry, store } = site
     const ids = Array.from({ length: 40 }, (_, at) => `t${at}`)
-    for (const id of ids) await registry.addTenant(id, {}, BY)
+    for (const id of ids) await registry.tenants.add(id, {}, BY)
     assert.deepEqual(
-      (await registry.listTenants()).map(({ id }) => id),
+      (await registry.tenants.list()).map(({ id }) => id),
       [...ids].sort(),
     )
     const slots = await Promise.all(ids.map((id) => cluster.primaryOf(store.keys.tenant(id))))
     assert.equal(new Set(slots).size, 3, 'the tenants are spread over all primaries')
 
-    assert.equal(await registry.setTenant('t1', { limits: '1/1h' }), 'changed')
+    assert.equal(await registry.tenants.set('t1', { limits: '1/1h' }), 'changed')
     const domains = Array.from({ length: 600 }, (_, at) => ({
       domain: `d${at}.example`,
       subdomains: at % 2 === 0,
       shared: false,
     }))
-    await registry.addDomains('t1', domains, BY)
-    await registry.moveDomain('d0.example', 't2', BY)
+    await registry.domains.add('t1', domains, BY)
+    await registry.domains.move('d0.example', 't2', BY)
     assert.equal(await ownerOf(store, 'x.d0.example'), 't2')
     assert.equal(await ownerOf(store, 'x.d1.example'), undefined)
     await assert.rejects(
-      registry.addDomains('t3', [{ ...domains[1]!, domain: 'x.d2.example' }], BY),
+      registry.domains.add('t3', [{ ...domains[1]!, domain: 'x.d2.example' }], BY),
       /d2\.example/,
     )
-    await registry.removeDomains('t1', ['d1.example', 'd3.example'])
-    assert.equal((await registry.listDomains('t1')).length, 597)
+    await registry.domains.remove('t1', ['d1.example', 'd3.example'])
+    assert.equal((await registry.domains.list('t1')).length, 597)
 
-    await registry.addConnector('t1', 'hq', { ip: ['192.0.2.1'], auth: ['bob'] }, BY)
-    await assert.rejects(registry.addConnector('t2', 'mx', { ip: ['192.0.2.1'] }, BY), /t1\/hq/)
-    await registry.setConnectorEnabled('t1', 'hq', false)
-    assert.equal((await registry.getConnector('t1', 'hq'))?.enabled, false)
-    await registry.removeConnector('t1', 'hq')
-    await registry.addConnector('t2', 'mx', { ip: ['192.0.2.1'] }, BY)
+    await registry.connectors.add('t1', 'hq', { ip: ['192.0.2.1'], auth: ['bob'] }, BY)
+    await assert.rejects(registry.connectors.add('t2', 'mx', { ip: ['192.0.2.1'] }, BY), /t1\/hq/)
+    await registry.connectors.setEnabled('t1', 'hq', false)
+    assert.equal((await registry.connectors.get('t1', 'hq'))?.enabled, false)
+    await registry.connectors.remove('t1', 'hq')
+    await registry.connectors.add('t2', 'mx', { ip: ['192.0.2.1'] }, BY)
 
-    await registry.removeTenant('t1')
-    assert.equal((await registry.listTenants()).length, 39)
+    await removeTenant(registry.store, 't1')
+    assert.equal((await registry.tenants.list()).length, 39)
     await assertConsistent(store)
   })
 
   it('a tenants file is applied', async () => {
     const text = 'id: a\ntenants: { t5: { domains: [e1.example] }, new: { domains: [e2.example] } }'
-    const applied = await applyTenantsFile(site.registry, parseTenantsFile(text, 'file'))
+    const applied = await applyTenantsFile(site.registry.store, parseTenantsFile(text, 'file'))
     assert.deepEqual(applied.added.sort(), [
       'domain e1.example of t5',
       'domain e2.example of new',
@@ -97,8 +98,8 @@ describe('on a Redis Cluster', () => {
     const { keys } = store
     await site.restrictions.place('t4', { ...ACT, scope: 'all' })
     await site.restrictions.place('t6', { ...ACT, scope: 'unregistered' })
-    await site.registry.addConnector('t6', 'mx', { auth: ['eve'] }, BY)
-    const ids = (await site.registry.listTenants()).map(({ id }) => id)
+    await site.registry.connectors.add('t6', 'mx', { auth: ['eve'] }, BY)
+    const ids = (await site.registry.tenants.list()).map(({ id }) => id)
     await client.del(keys.tenants)
     await client.del(keys.restricted)
     await client.del(keys.connectorIdentities)
@@ -114,7 +115,7 @@ describe('on a Redis Cluster', () => {
     assert.deepEqual(await repair(store, found), [])
     await assertConsistent(store)
     assert.deepEqual(
-      (await site.registry.listTenants()).map(({ id }) => id),
+      (await site.registry.tenants.list()).map(({ id }) => id),
       ids,
     )
     assert.deepEqual([...(await scanTags(store, ':restriction'))].sort(), ['t4', 't6'])
@@ -122,14 +123,14 @@ describe('on a Redis Cluster', () => {
 
   it('the ledger gives each of its answers', async () => {
     const { registry, restrictions } = site
-    const add = (id: string, settings = {}) => registry.addTenant(id, settings, BY)
+    const add = (id: string, settings = {}) => registry.tenants.add(id, settings, BY)
     await add('two', { limits: '2/1h' })
     await add('zero', { limits: '0/1h' })
     await add('defer', { limits: '0/1h defer' })
     await add('off', { mode: 'off' })
     await add('watched', { limits: '1/1h', mode: 'monitor' })
     const domain = { domain: 'own.example', subdomains: true, shared: false }
-    await registry.addDomains('two', [domain], BY)
+    await registry.domains.add('two', [domain], BY)
 
     const first = newTransaction()
     assert.equal((await site.charge('two', { transaction: first })).answer, 'CHARGED')
@@ -170,7 +171,7 @@ describe('on a Redis Cluster', () => {
 
   it('a forward is held, proven and given back', async () => {
     const { ledger, registry, store, client } = site
-    await registry.addTenant('school', { forwardedLimits: '5/1h' }, BY)
+    await registry.tenants.add('school', { forwardedLimits: '5/1h' }, BY)
     const { answer } = await site.charge('school', { transaction: 'F1.1' })
     assert.equal(answer, 'HELD')
     const settlement: Settlement = {
@@ -187,7 +188,7 @@ describe('on a Redis Cluster', () => {
     for (const node of cluster.nodes) await node.call('SCRIPT', 'FLUSH')
     await Promise.all(
       Array.from({ length: 40 }, async (_, at) => {
-        await site.registry.addTenant(`s${at}`, {}, BY)
+        await site.registry.tenants.add(`s${at}`, {}, BY)
         assert.equal((await site.charge(`s${at}`)).answer, 'CHARGED')
         assert.equal(await site.used(`s${at}`), 1)
       }),
@@ -207,7 +208,7 @@ describe('on a Redis Cluster', () => {
         await node.call('PUBLISH', store.keys.changes, message)
         await waitFor(() => directory.peek('t7')?.mode === mode)
       }
-      await site.registry.addConnector('t8', 'mx', { auth: ['alice'] }, BY)
+      await site.registry.connectors.add('t8', 'mx', { auth: ['alice'] }, BY)
       await waitFor(() => directory.connectors?.byAuth('alice'))
     } finally {
       directory.stop()
@@ -254,7 +255,7 @@ describe('on a Redis Cluster', () => {
 
   it('what is kept of a tenant that is gone is erased', async () => {
     const { store, client, registry, restrictions } = site
-    await registry.addTenant('erased', {}, BY)
+    await registry.tenants.add('erased', {}, BY)
     const tally = new Tally(assert.fail)
     const source = { domain: 'other.example', connector: '', ip: '::1', user: '' }
     tally.batchOf('erased')!.addSource(source, 'u', ACCEPTED)
@@ -266,7 +267,7 @@ describe('on a Redis Cluster', () => {
     }
     await restrictions.place('erased', { ...ACT, scope: 'all' })
     await restrictions.lift('erased', { ...ACT, keepUsage: false })
-    await registry.removeTenant('erased')
+    await removeTenant(registry.store, 'erased')
     assert.notDeepEqual(await keysOf('erased'), [])
     await purgeTenant(store, 'erased')
     assert.deepEqual(await keysOf('erased'), [])

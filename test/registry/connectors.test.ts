@@ -3,15 +3,16 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { InputError, NotFoundError, RefusedError } from '../../src/base/errors'
 import { normalizeIdentities } from '../../src/mail/identities'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import type { Identities } from '../../src/mail/tenant'
 import { assertConsistent, errorOf, newSite, useRedis, type Site } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
 
 async function siteWith(...ids: string[]): Promise<Site> {
   const site = newSite()
-  for (const id of ids) await site.registry.addTenant(id, {}, 'root')
+  for (const id of ids) await site.registry.tenants.add(id, {}, 'root')
   return site
 }
 
@@ -25,8 +26,8 @@ describe('connectors', () => {
       auth: ['*@Contoso.com'],
       cert: ['*.Contoso.com'],
     }
-    assert.equal(await registry.addConnector('contoso', 'hq', identities, 'root'), 'added')
-    const connector = await registry.getConnector('contoso', 'hq')
+    assert.equal(await registry.connectors.add('contoso', 'hq', identities, 'root'), 'added')
+    const connector = await registry.connectors.get('contoso', 'hq')
     assert.ok(connector && Math.abs(connector.addedAt - Date.now()) < 60_000)
     assert.deepEqual(connector, {
       tenant: 'contoso',
@@ -40,7 +41,7 @@ describe('connectors', () => {
       addedBy: 'root',
     })
     const token = await store.client.get(store.keys.connectorsToken)
-    assert.equal(await registry.addConnector('contoso', 'hq', identities, 'anna'), 'unchanged')
+    assert.equal(await registry.connectors.add('contoso', 'hq', identities, 'anna'), 'unchanged')
     assert.equal(await store.client.get(store.keys.connectorsToken), token)
     await assertConsistent(store)
   })
@@ -48,12 +49,12 @@ describe('connectors', () => {
   it('know when they were changed: their identities, or whether they are enabled', async () => {
     const { registry } = await siteWith('contoso')
     const changedAt = async (): Promise<number | undefined> =>
-      (await registry.getConnector('contoso', 'hq'))?.changedAt
-    await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+      (await registry.connectors.get('contoso', 'hq'))?.changedAt
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
     assert.equal(await changedAt(), undefined)
-    await registry.setConnectorEnabled('contoso', 'hq', true)
+    await registry.connectors.setEnabled('contoso', 'hq', true)
     assert.equal(await changedAt(), undefined)
-    await registry.setConnectorEnabled('contoso', 'hq', false)
+    await registry.connectors.setEnabled('contoso', 'hq', false)
     const disabled = (await changedAt())!
     assert.ok(Math.abs(disabled - Date.now()) < 60_000)
 
@@ -68,17 +69,17 @@ describe('connectors', () => {
     await put('192.0.2.1', '192.0.2.2')
     const edited = (await changedAt())!
     assert.ok(edited >= disabled)
-    const connector = (await registry.getConnector('contoso', 'hq'))!
-    await registry.setConnectorEnabled('contoso', 'hq', true)
+    const connector = (await registry.connectors.get('contoso', 'hq'))!
+    await registry.connectors.setEnabled('contoso', 'hq', true)
     await registry.connectors.restore([connector])
-    assert.deepEqual(await registry.getConnector('contoso', 'hq'), connector)
+    assert.deepEqual(await registry.connectors.get('contoso', 'hq'), connector)
   })
 
   it('with other identities than before are refused', async () => {
     const { registry } = await siteWith('contoso')
-    await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
     const error = await errorOf(
-      registry.addConnector('contoso', 'hq', { ip: ['192.0.2.2'] }, 'root'),
+      registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.2'] }, 'root'),
     )
     assert.ok(error instanceof RefusedError)
     assert.match(
@@ -90,13 +91,13 @@ describe('connectors', () => {
   it('must have an identity, a good one, and a name', async () => {
     const { registry } = await siteWith('contoso')
     const refused = [
-      registry.addConnector('contoso', 'hq', {}, 'root'),
-      registry.addConnector('contoso', 'hq', { ip: ['0.0.0.0/0'] }, 'root'),
-      registry.addConnector('contoso', 'a/b', { ip: ['192.0.2.1'] }, 'root'),
+      registry.connectors.add('contoso', 'hq', {}, 'root'),
+      registry.connectors.add('contoso', 'hq', { ip: ['0.0.0.0/0'] }, 'root'),
+      registry.connectors.add('contoso', 'a/b', { ip: ['192.0.2.1'] }, 'root'),
     ]
     for (const each of await Promise.all(refused.map(errorOf)))
       assert.ok(each instanceof InputError)
-    assert.deepEqual(await registry.listConnectors(), [])
+    assert.deepEqual(await registry.connectors.list(), [])
   })
 
   it('never share an identity, and name who has it', async () => {
@@ -108,7 +109,7 @@ describe('connectors', () => {
       certSha256: [sha256],
       auth: ['alice'],
     }
-    await registry.addConnector('contoso', 'hq', identities, 'root')
+    await registry.connectors.add('contoso', 'hq', identities, 'root')
     const doubled: [Partial<Identities>, RegExp][] = [
       [
         { ip: ['192.0.2.0/24'] },
@@ -119,55 +120,55 @@ describe('connectors', () => {
       [{ ip: ['198.51.100.1'], auth: ['Alice'] }, /auth alice/],
     ]
     for (const [each, message] of doubled) {
-      const error = await errorOf(registry.addConnector('fabrikam', 'hq', each, 'root'))
+      const error = await errorOf(registry.connectors.add('fabrikam', 'hq', each, 'root'))
       assert.ok(error instanceof RefusedError)
       assert.match(error.message, message)
-      await assert.rejects(registry.addConnector('contoso', 'other', each, 'root'), RefusedError)
+      await assert.rejects(registry.connectors.add('contoso', 'other', each, 'root'), RefusedError)
     }
     // A longer prefix is another identity.
-    await registry.addConnector('fabrikam', 'hq', { ip: ['192.0.2.1'] }, 'root')
-    await registry.removeConnector('contoso', 'hq')
-    await registry.addConnector('fabrikam', 'all', identities, 'root')
+    await registry.connectors.add('fabrikam', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    await registry.connectors.remove('contoso', 'hq')
+    await registry.connectors.add('fabrikam', 'all', identities, 'root')
     await assertConsistent(store)
   })
 
   it('take an identity that the table gives to a connector that is gone', async () => {
     const { registry, store } = await siteWith('contoso')
     await store.client.hset(store.keys.connectorIdentities, 'ip:192.0.2.1/32', 'gone/hq')
-    await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
     await assertConsistent(store)
   })
 
   it('are listed by id, all or those of a tenant', async () => {
     const { registry } = await siteWith('b', 'a', 'a-b')
-    await registry.addConnector('b', 'hq', { ip: ['192.0.2.1'] }, 'root')
-    await registry.addConnector('a', 'two', { ip: ['192.0.2.2'] }, 'root')
-    await registry.addConnector('a', 'one', { ip: ['192.0.2.3'] }, 'root')
-    await registry.addConnector('a-b', 'hq', { ip: ['192.0.2.4'] }, 'root')
+    await registry.connectors.add('b', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    await registry.connectors.add('a', 'two', { ip: ['192.0.2.2'] }, 'root')
+    await registry.connectors.add('a', 'one', { ip: ['192.0.2.3'] }, 'root')
+    await registry.connectors.add('a-b', 'hq', { ip: ['192.0.2.4'] }, 'root')
     const ids = async (tenant?: string) =>
-      (await registry.listConnectors(tenant)).map(({ tenant, name }) => `${tenant}/${name}`)
+      (await registry.connectors.list(tenant)).map(({ tenant, name }) => `${tenant}/${name}`)
     assert.deepEqual(await ids('a'), ['a/one', 'a/two'])
     assert.deepEqual((await ids()).sort(), ['a-b/hq', 'a/one', 'a/two', 'b/hq'])
   })
 
   it('are disabled, enabled and removed', async () => {
     const { registry, store } = await siteWith('contoso')
-    await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
     const now = async (): Promise<object> => ({
-      ...(await registry.getConnector('contoso', 'hq')),
+      ...(await registry.connectors.get('contoso', 'hq')),
       changedAt: undefined,
     })
     const before = await now()
-    assert.equal(await registry.setConnectorEnabled('contoso', 'hq', false), 'changed')
-    assert.equal(await registry.setConnectorEnabled('contoso', 'hq', false), 'unchanged')
+    assert.equal(await registry.connectors.setEnabled('contoso', 'hq', false), 'changed')
+    assert.equal(await registry.connectors.setEnabled('contoso', 'hq', false), 'unchanged')
     assert.deepEqual(await now(), { ...before, enabled: false })
-    assert.equal(await registry.setConnectorEnabled('contoso', 'hq', true), 'changed')
+    assert.equal(await registry.connectors.setEnabled('contoso', 'hq', true), 'changed')
     assert.deepEqual(await now(), before)
-    await registry.removeConnector('contoso', 'hq')
-    assert.equal(await registry.getConnector('contoso', 'hq'), undefined)
+    await registry.connectors.remove('contoso', 'hq')
+    assert.equal(await registry.connectors.get('contoso', 'hq'), undefined)
     for (const each of [
-      () => registry.removeConnector('contoso', 'hq'),
-      () => registry.setConnectorEnabled('contoso', 'hq', true),
+      () => registry.connectors.remove('contoso', 'hq'),
+      () => registry.connectors.setEnabled('contoso', 'hq', true),
     ]) {
       const error = await errorOf(each())
       assert.ok(error instanceof NotFoundError)
@@ -182,11 +183,11 @@ describe('connectors', () => {
     const changes = await site.changes()
     const tokens: (string | null)[] = [null]
     const note = async () => void tokens.push(await store.client.get(store.keys.connectorsToken))
-    await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
     await note()
-    await registry.setConnectorEnabled('contoso', 'hq', false)
+    await registry.connectors.setEnabled('contoso', 'hq', false)
     await note()
-    await registry.removeConnector('contoso', 'hq')
+    await registry.connectors.remove('contoso', 'hq')
     await note()
     const expected = [1, 2, 3].map((at) => ({
       connectors: tokens[at],
@@ -199,10 +200,10 @@ describe('connectors', () => {
   it('are put in place in one script, and take from each other', async () => {
     const site = await siteWith('contoso')
     const { registry, store } = site
-    await registry.addConnector('contoso', 'a', { ip: ['192.0.2.1'] }, 'root')
-    await registry.addConnector('contoso', 'b', { ip: ['192.0.2.2'] }, 'root')
-    await registry.addConnector('contoso', 'c', { ip: ['192.0.2.3'] }, 'root')
-    await registry.setConnectorEnabled('contoso', 'a', false)
+    await registry.connectors.add('contoso', 'a', { ip: ['192.0.2.1'] }, 'root')
+    await registry.connectors.add('contoso', 'b', { ip: ['192.0.2.2'] }, 'root')
+    await registry.connectors.add('contoso', 'c', { ip: ['192.0.2.3'] }, 'root')
+    await registry.connectors.setEnabled('contoso', 'a', false)
     const changes = await site.changes()
     const puts = [
       { name: 'a', identities: { ...none, ip: ['192.0.2.2/32'] } },
@@ -210,7 +211,7 @@ describe('connectors', () => {
     ]
     await registry.connectors.put('contoso', puts, 'file:x', ['c', 'unknown'])
     assert.equal((await changes.read()).length, 1)
-    const state = (await registry.listConnectors()).map(({ name, ip, enabled, addedBy }) => [
+    const state = (await registry.connectors.list()).map(({ name, ip, enabled, addedBy }) => [
       name,
       ip,
       enabled,
@@ -231,12 +232,12 @@ describe('connectors', () => {
 describe('operators at once', () => {
   it('exactly one gets an identity, and every change of a connector counts', async () => {
     const site = await siteWith('a', 'b')
-    const one = new Registry(site.connect())
-    const two = new Registry(site.connect())
+    const one = new Registries(site.connect())
+    const two = new Registries(site.connect())
     for (let round = 0; round < 60; round++) {
       const add = [
-        () => one.addConnector('a', 'hq', { ip: ['192.0.2.1', '192.0.2.2'] }, 'root'),
-        () => two.addConnector('b', 'hq', { ip: ['192.0.2.2', '192.0.2.3'] }, 'root'),
+        () => one.connectors.add('a', 'hq', { ip: ['192.0.2.1', '192.0.2.2'] }, 'root'),
+        () => two.connectors.add('b', 'hq', { ip: ['192.0.2.2', '192.0.2.3'] }, 'root'),
       ]
       if (round % 2 === 1) add.reverse()
       const results = await Promise.allSettled(add.map((each) => each()))
@@ -244,36 +245,36 @@ describe('operators at once', () => {
       for (const each of results)
         if (each.status === 'rejected') assert.ok(each.reason instanceof RefusedError)
       await assertConsistent(site.store)
-      const [winner] = await site.registry.listConnectors()
+      const [winner] = await site.registry.connectors.list()
       await Promise.all([
-        one.setConnectorEnabled(winner!.tenant, 'hq', false),
+        one.connectors.setEnabled(winner!.tenant, 'hq', false),
         two.connectors.put(
           winner!.tenant,
           [{ name: 'hq', identities: { ...none, auth: ['alice'] } }],
           'x',
         ),
       ])
-      const [now] = await site.registry.listConnectors()
+      const [now] = await site.registry.connectors.list()
       assert.deepEqual([now?.enabled, now?.auth], [false, ['alice']])
-      await site.registry.removeConnector(winner!.tenant, 'hq')
+      await site.registry.connectors.remove(winner!.tenant, 'hq')
     }
     await assertConsistent(site.store)
   })
 
   it('never leave a connector without its tenant', async () => {
     const site = await siteWith()
-    const one = new Registry(site.connect())
-    const two = new Registry(site.connect())
+    const one = new Registries(site.connect())
+    const two = new Registries(site.connect())
     for (let round = 0; round < 60; round++) {
-      await site.registry.addTenant('a', {}, 'root')
+      await site.registry.tenants.add('a', {}, 'root')
       const results = await Promise.allSettled([
-        one.removeTenant('a'),
-        two.addConnector('a', 'hq', { ip: ['192.0.2.1'] }, 'root'),
+        removeTenant(one.store, 'a'),
+        two.connectors.add('a', 'hq', { ip: ['192.0.2.1'] }, 'root'),
       ])
       assert.equal(results[0].status, 'fulfilled')
       if (results[1].status === 'rejected') assert.ok(results[1].reason instanceof NotFoundError)
       await assertConsistent(site.store)
-      assert.deepEqual(await site.registry.listConnectors(), [])
+      assert.deepEqual(await site.registry.connectors.list(), [])
     }
   })
 })
@@ -296,8 +297,9 @@ describe('random connectors', () => {
 
   async function perform({ registry }: Site, each: Operation): Promise<boolean> {
     try {
-      if (each.kind === 'add') await registry.addConnector('t', each.name, { ip: each.ips }, 'root')
-      else if (each.kind === 'remove') await registry.removeConnector('t', each.name)
+      if (each.kind === 'add')
+        await registry.connectors.add('t', each.name, { ip: each.ips }, 'root')
+      else if (each.kind === 'remove') await registry.connectors.remove('t', each.name)
       else {
         const identities = { ...none, ip: [...each.ips].sort() }
         await registry.connectors.put('t', [{ name: each.name, identities }], 'root')
@@ -329,7 +331,7 @@ describe('random connectors', () => {
         for (const each of operations) {
           assert.equal(await perform(site, each), performIn(model, each), JSON.stringify(each))
         }
-        const listed = await site.registry.listConnectors()
+        const listed = await site.registry.connectors.list()
         assert.deepEqual(
           new Map(listed.map(({ name, ip }) => [name, ip.join()])),
           new Map([...model].sort()),

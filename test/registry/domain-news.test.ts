@@ -40,7 +40,7 @@ class CountingStore extends Store {
 async function siteWith(count = MANY): Promise<Site> {
   const site = newSite()
   const { client, keys } = site.store
-  await site.registry.addTenant(TENANT, {}, BY)
+  await site.registry.tenants.add(TENANT, {}, BY)
   const names = Array.from({ length: count }, (_, at) => [`d${at}.example`, '- 1 test'])
   if (count > 0) await client.hset(keys.domains(TENANT), ...names.flat())
   return site
@@ -113,7 +113,7 @@ describe('the message of changed domains', () => {
       tokens.push(await tokenIn(site))
     }
     await act(
-      site.registry.addDomains(
+      site.registry.domains.add(
         TENANT,
         [
           plain('a.example'),
@@ -131,7 +131,7 @@ describe('the message of changed domains', () => {
         BY,
       ),
     )
-    await act(site.registry.removeDomains(TENANT, ['a.example', 'c.example']))
+    await act(site.registry.domains.remove(TENANT, ['a.example', 'c.example']))
     const told = (await changes.read()).filter(({ tenant }) => tenant !== undefined)
     const expected = [
       { 'a.example': '-', 'b.example': 's', 'c.example': 'sh', 'd.example': 'h' },
@@ -145,10 +145,10 @@ describe('the message of changed domains', () => {
 
   it('names only what has changed', async () => {
     const site = await siteWith(0)
-    await site.registry.addDomains(TENANT, [plain('a.example')], BY)
+    await site.registry.domains.add(TENANT, [plain('a.example')], BY)
     const changes = await site.changes()
-    await site.registry.addDomains(TENANT, [plain('a.example'), plain('b.example')], BY)
-    await site.registry.addDomains(TENANT, [plain('a.example')], BY)
+    await site.registry.domains.add(TENANT, [plain('a.example'), plain('b.example')], BY)
+    await site.registry.domains.add(TENANT, [plain('a.example')], BY)
     const told = (await changes.read()).filter(({ tenant }) => tenant !== undefined)
     assert.deepEqual(
       told.map(({ domains }) => domains),
@@ -165,7 +165,7 @@ describe('a process that knows a tenant with many domains', () => {
     const before = directory.peek(TENANT)!
     const { questions } = store
     await theRedis().resetCommandStats()
-    await site.registry.addDomains(TENANT, [plain('new.example')], BY)
+    await site.registry.domains.add(TENANT, [plain('new.example')], BY)
     await waitFor(() => directory.peek(TENANT)?.domains.has('new.example'))
     await site.registry.domains.put(
       TENANT,
@@ -173,7 +173,7 @@ describe('a process that knows a tenant with many domains', () => {
       BY,
     )
     await waitFor(() => directory.peek(TENANT)?.domains.get('new.example')?.subdomains)
-    await site.registry.removeDomains(TENANT, ['new.example'])
+    await site.registry.domains.remove(TENANT, ['new.example'])
     await waitFor(() => !directory.peek(TENANT)?.domains.has('new.example'))
     await assertConverges(site, followed)
     assert.equal(directory.peek(TENANT)?.domains, before.domains, 'a copy was made')
@@ -200,7 +200,7 @@ describe('a process that knows a tenant with many domains', () => {
     })
     await putEntries(older, TENANT, [plain('new.example')], BY, 'add')
     await assertConverges(site, followed)
-    await site.registry.removeDomains(TENANT, ['new.example'])
+    await site.registry.domains.remove(TENANT, ['new.example'])
     await assertConverges(site, followed)
   })
 
@@ -210,7 +210,7 @@ describe('a process that knows a tenant with many domains', () => {
     const followed = await follow(site, { fateOf })
     await theRedis().resetCommandStats()
     for (let at = 0; at < 5; at++) {
-      await site.registry.addDomains(TENANT, [plain(`new${at}.example`)], BY)
+      await site.registry.domains.add(TENANT, [plain(`new${at}.example`)], BY)
       await followed.directory.load(TENANT)
       await assertConverges(site, followed)
     }

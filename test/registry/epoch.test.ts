@@ -12,7 +12,7 @@ import {
   SCHEMA,
   SchemaError,
 } from '../../src/registry/epoch'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { startRedis, type TestRedis } from '../support/redis'
 
 const OURS = `${SCHEMA.major}.${SCHEMA.minor}`
@@ -73,9 +73,9 @@ describe('the epoch of the registry', () => {
   })
 
   it('stands beside the index of tenants, and counts it', async () => {
-    const registry = new Registry(store)
-    await registry.addTenant('contoso', {}, 'test')
-    await registry.addTenant('fabrikam', {}, 'test')
+    const registry = new Registries(store)
+    await registry.tenants.add('contoso', {}, 'test')
+    await registry.tenants.add('fabrikam', {}, 'test')
     const { tenants, indexed } = await lookAtRegistry(store, 'contoso')
     assert.deepEqual([tenants, indexed], [2, true])
     assert.equal((await lookAtRegistry(store, 'nobody')).indexed, false)

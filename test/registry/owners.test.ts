@@ -5,9 +5,10 @@ import { NotFoundError, RefusedError } from '../../src/base/errors'
 import { parentsOf } from '../../src/names/domain'
 import type { DomainEntry } from '../../src/registry/domain-entries'
 import { ownerOf } from '../../src/registry/owners'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { settle } from '../../src/registry/settle'
 import { assertConsistent, errorOf, newSite, useRedis, type Site } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
 
@@ -17,7 +18,7 @@ const shared = (domain: string): DomainEntry => ({ domain, subdomains: false, sh
 
 async function siteWith(...ids: string[]): Promise<Site> {
   const site = newSite()
-  for (const id of ids) await site.registry.addTenant(id, {}, 'root')
+  for (const id of ids) await site.registry.tenants.add(id, {}, 'root')
   return site
 }
 
@@ -34,12 +35,12 @@ async function isRefused(promise: Promise<unknown>): Promise<boolean> {
 describe('the owner of a name', () => {
   it('is who has it, or a name above it with subdomains', async () => {
     const { registry, store } = await siteWith('a', 'b')
-    await registry.addDomains(
+    await registry.domains.add(
       'a',
       [wide('a.example'), plain('only.example'), shared('s.local')],
       'root',
     )
-    await registry.addDomains('b', [plain('b.example')], 'root')
+    await registry.domains.add('b', [plain('b.example')], 'root')
     const owners = {
       'a.example': 'a',
       'x.a.example': 'a',
@@ -58,7 +59,7 @@ describe('the owner of a name', () => {
 
   it('keeps others from the name, from names below with subdomains, and from covering it', async () => {
     const { registry, store } = await siteWith('a', 'b')
-    await registry.addDomains('a', [wide('a.example'), plain('x.y.example')], 'root')
+    await registry.domains.add('a', [wide('a.example'), plain('x.y.example')], 'root')
     const refused: [DomainEntry, RegExp][] = [
       [plain('a.example'), /a\.example belongs to a/],
       [plain('x.a.example'), /x\.a\.example lies below a\.example, which a has with subdomains/],
@@ -67,7 +68,7 @@ describe('the owner of a name', () => {
       [wide('x.y.example'), /x\.y\.example belongs to a/],
     ]
     for (const [entry, message] of refused) {
-      const error = await errorOf(registry.addDomains('b', [entry], 'root'))
+      const error = await errorOf(registry.domains.add('b', [entry], 'root'))
       assert.ok(error instanceof RefusedError)
       assert.match(error.message, message)
     }
@@ -77,19 +78,19 @@ describe('the owner of a name', () => {
       wide('a-a.example'),
       plain('z.x.y.example'),
     ]
-    await registry.addDomains('b', allowed, 'root')
+    await registry.domains.add('b', allowed, 'root')
     await assertConsistent(store)
   })
 
   it('never keeps a tenant from its own names', async () => {
     const { registry, store } = await siteWith('a')
-    await registry.addDomains('a', [plain('x.a.example')], 'root')
-    await registry.addDomains(
+    await registry.domains.add('a', [plain('x.a.example')], 'root')
+    await registry.domains.add(
       'a',
       [wide('a.example'), plain('y.a.example'), wide('x.y.a.example')],
       'root',
     )
-    await registry.removeDomains('a', ['a.example'])
+    await registry.domains.remove('a', ['a.example'])
     await assertConsistent(store)
     assert.equal(await ownerOf(store, 'z.a.example'), undefined)
     assert.equal(await ownerOf(store, 'x.a.example'), 'a')
@@ -97,17 +98,17 @@ describe('the owner of a name', () => {
 
   it('is nobody for what is shared, and shared hinders nobody', async () => {
     const { registry, store } = await siteWith('a', 'b', 'c')
-    await registry.addDomains('a', [wide('a.example')], 'root')
+    await registry.domains.add('a', [wide('a.example')], 'root')
     for (const tenant of ['b', 'c']) {
-      await registry.addDomains(
+      await registry.domains.add(
         tenant,
         [shared('a.example'), shared('x.a.example'), shared('p.local')],
         'root',
       )
     }
-    await registry.removeDomains('a', ['a.example'])
-    await registry.addDomains('c', [plain('y.a.example')], 'root')
-    await registry.removeDomains('b', ['a.example'])
+    await registry.domains.remove('a', ['a.example'])
+    await registry.domains.add('c', [plain('y.a.example')], 'root')
+    await registry.domains.remove('b', ['a.example'])
     await assertConsistent(store)
     assert.equal(await ownerOf(store, 'a.example'), undefined)
   })
@@ -115,20 +116,20 @@ describe('the owner of a name', () => {
   it('covers many names of its own, and sees one of another among them', async () => {
     const { registry, store } = await siteWith('a', 'b')
     const many = Array.from({ length: 1200 }, (_, at) => plain(`d${at}.crowd.example`))
-    await registry.addDomains('a', many, 'root')
-    await registry.addDomains('b', [plain('d999x.crowd.example')], 'root')
-    const error = await errorOf(registry.addDomains('a', [wide('crowd.example')], 'root'))
+    await registry.domains.add('a', many, 'root')
+    await registry.domains.add('b', [plain('d999x.crowd.example')], 'root')
+    const error = await errorOf(registry.domains.add('a', [wide('crowd.example')], 'root'))
     assert.match(error.message, /would cover d999x\.crowd\.example of b/)
-    await registry.removeDomains('b', ['d999x.crowd.example'])
-    await registry.addDomains('a', [wide('crowd.example')], 'root')
-    assert.ok(await isRefused(registry.addDomains('b', [plain('d999x.crowd.example')], 'root')))
+    await registry.domains.remove('b', ['d999x.crowd.example'])
+    await registry.domains.add('a', [wide('crowd.example')], 'root')
+    assert.ok(await isRefused(registry.domains.add('b', [plain('d999x.crowd.example')], 'root')))
     await assertConsistent(store)
   })
 })
 
 describe('two operators at once', () => {
   /** Waits for some round trips. */
-  async function after({ store }: Registry, trips: number): Promise<void> {
+  async function after({ store }: Registries, trips: number): Promise<void> {
     for (let trip = 0; trip < trips; trip++) await store.client.ping()
   }
 
@@ -139,24 +140,24 @@ describe('two operators at once', () => {
     rounds: number,
   ): Promise<[number, number]> {
     const site = await siteWith('a', 'b')
-    const a = new Registry(site.connect())
-    const b = new Registry(site.connect())
+    const a = new Registries(site.connect())
+    const b = new Registries(site.connect())
     const wins: [number, number] = [0, 0]
     for (let round = 0; round < rounds; round++) {
       const lead = (round % 11) - 5
       const [aRefused, bRefused] = await Promise.all([
-        after(a, -lead).then(() => isRefused(a.addDomains('a', first, 'root'))),
-        after(b, lead).then(() => isRefused(b.addDomains('b', second, 'root'))),
+        after(a, -lead).then(() => isRefused(a.domains.add('a', first, 'root'))),
+        after(b, lead).then(() => isRefused(b.domains.add('b', second, 'root'))),
       ])
       assert.notEqual(aRefused, bRefused, `round ${round}: ${aRefused ? 'nobody' : 'both'} won`)
       await assertConsistent(site.store)
       const [winner, domains] = aRefused ? (['b', second] as const) : (['a', first] as const)
       wins[aRefused ? 1 : 0]++
       const loser = aRefused ? 'a' : 'b'
-      assert.equal((await site.registry.listDomains(winner)).length, domains.length)
-      assert.deepEqual(await site.registry.listDomains(loser), [])
+      assert.equal((await site.registry.domains.list(winner)).length, domains.length)
+      assert.deepEqual(await site.registry.domains.list(loser), [])
       for (const { domain } of domains) assert.equal(await ownerOf(site.store, domain), winner)
-      await site.registry.removeDomains(
+      await site.registry.domains.remove(
         winner,
         domains.map(({ domain }) => domain),
       )
@@ -187,19 +188,19 @@ describe('two operators at once', () => {
 
   it('removal and addition of one name by its tenant leave it owned where it is registered', async () => {
     const site = await siteWith('a', 'b')
-    const [one, two, other] = [1, 2, 3].map(() => new Registry(site.connect()))
+    const [one, two, other] = [1, 2, 3].map(() => new Registries(site.connect()))
     for (let round = 0; round < 60; round++) {
       await Promise.allSettled([
-        one!.removeDomains('a', ['contoso.com']),
-        two!.addDomains('a', [plain('contoso.com')], 'root'),
-        other!.addDomains('b', [plain('contoso.com')], 'root'),
-        one!.addDomains('a', [plain('contoso.com')], 'root'),
-        two!.removeDomains('a', ['contoso.com']),
+        one!.domains.remove('a', ['contoso.com']),
+        two!.domains.add('a', [plain('contoso.com')], 'root'),
+        other!.domains.add('b', [plain('contoso.com')], 'root'),
+        one!.domains.add('a', [plain('contoso.com')], 'root'),
+        two!.domains.remove('a', ['contoso.com']),
       ])
       await assertConsistent(site.store)
-      const has = await Promise.all(['a', 'b'].map((id) => site.registry.listDomains(id)))
+      const has = await Promise.all(['a', 'b'].map((id) => site.registry.domains.list(id)))
       assert.ok(has.flat().length <= 1)
-      if (has[1]!.length > 0) await site.registry.removeDomains('b', ['contoso.com'])
+      if (has[1]!.length > 0) await site.registry.domains.remove('b', ['contoso.com'])
     }
   })
 })
@@ -208,9 +209,9 @@ describe('somebody else in between', () => {
   it('adds again what is just being removed: it stays owned', async () => {
     const site = await siteWith('a')
     const { registry, store } = site
-    await registry.addDomains('a', [plain('contoso.com')], 'root')
-    const again = () => registry.addDomains('a', [plain('contoso.com')], 'root')
-    await new Registry(site.connectBefore('owners_settle', again)).removeDomains('a', [
+    await registry.domains.add('a', [plain('contoso.com')], 'root')
+    const again = () => registry.domains.add('a', [plain('contoso.com')], 'root')
+    await new Registries(site.connectBefore('owners_settle', again)).domains.remove('a', [
       'contoso.com',
     ])
     assert.equal(await ownerOf(store, 'contoso.com'), 'a')
@@ -220,8 +221,8 @@ describe('somebody else in between', () => {
   it('widens what is just being added: it stays owned with subdomains', async () => {
     const site = await siteWith('a')
     const widen = () => site.registry.domains.put('a', [wide('contoso.com')], 'root')
-    const slow = new Registry(site.connectBefore('owners_settle', widen))
-    await slow.addDomains('a', [plain('contoso.com')], 'root')
+    const slow = new Registries(site.connectBefore('owners_settle', widen))
+    await slow.domains.add('a', [plain('contoso.com')], 'root')
     assert.equal(await ownerOf(site.store, 'x.contoso.com'), 'a')
     await assertConsistent(site.store)
   })
@@ -230,16 +231,16 @@ describe('somebody else in between', () => {
     const site = await siteWith('a', 'b')
     const { registry, store } = site
     const takeAway = async () => {
-      await registry.removeDomains('a', ['contoso.com'])
-      await registry.addDomains('b', [plain('contoso.com')], 'root')
+      await registry.domains.remove('a', ['contoso.com'])
+      await registry.domains.add('b', [plain('contoso.com')], 'root')
     }
-    const slow = new Registry(site.connectBefore('domains_put', takeAway))
+    const slow = new Registries(site.connectBefore('domains_put', takeAway))
     const error = await errorOf(
-      slow.addDomains('a', [plain('contoso.com'), plain('contoso.net')], 'root'),
+      slow.domains.add('a', [plain('contoso.com'), plain('contoso.net')], 'root'),
     )
     assert.ok(error instanceof RefusedError)
     assert.match(error.message, /contoso\.com belongs to b/)
-    assert.deepEqual(await registry.listDomains('a'), [])
+    assert.deepEqual(await registry.domains.list('a'), [])
     assert.equal(await ownerOf(store, 'contoso.com'), 'b')
     assert.equal(await ownerOf(store, 'contoso.net'), undefined)
     await assertConsistent(store)
@@ -248,19 +249,23 @@ describe('somebody else in between', () => {
   it('removes the tenant: the addition is refused, and its names are free', async () => {
     const site = await siteWith('a', 'b')
     const { registry, store } = site
-    const slow = new Registry(site.connectBefore('domains_put', () => registry.removeTenant('a')))
-    const error = await errorOf(slow.addDomains('a', [plain('contoso.com')], 'root'))
+    const slow = new Registries(
+      site.connectBefore('domains_put', () => removeTenant(registry.store, 'a')),
+    )
+    const error = await errorOf(slow.domains.add('a', [plain('contoso.com')], 'root'))
     assert.ok(error instanceof NotFoundError)
-    await registry.addDomains('b', [plain('contoso.com')], 'root')
+    await registry.domains.add('b', [plain('contoso.com')], 'root')
     await assertConsistent(store)
   })
 
   it('removes the new tenant: a move gives the domain back', async () => {
     const site = await siteWith('a', 'b')
     const { registry, store } = site
-    await registry.addDomains('a', [plain('contoso.com')], 'root')
-    const slow = new Registry(site.connectBefore('domains_put', () => registry.removeTenant('b')))
-    const error = await errorOf(slow.moveDomain('contoso.com', 'b', 'root'))
+    await registry.domains.add('a', [plain('contoso.com')], 'root')
+    const slow = new Registries(
+      site.connectBefore('domains_put', () => removeTenant(registry.store, 'b')),
+    )
+    const error = await errorOf(slow.domains.move('contoso.com', 'b', 'root'))
     assert.ok(error instanceof NotFoundError)
     assert.equal(await ownerOf(store, 'contoso.com'), 'a')
     await assertConsistent(store)
@@ -271,30 +276,32 @@ describe('the move of a domain', () => {
   it('that was cut short leaves the entry to the old tenant until it is finished', async () => {
     const site = await siteWith('a', 'b')
     const { registry, store } = site
-    await registry.addDomains('a', [plain('contoso.com')], 'root')
-    await assert.rejects(new Registry(site.connectUntil(2)).moveDomain('contoso.com', 'b', 'root'))
-    assert.ok(await isRefused(registry.addDomains('a', [plain('contoso.com')], 'root')))
+    await registry.domains.add('a', [plain('contoso.com')], 'root')
+    await assert.rejects(
+      new Registries(site.connectUntil(2)).domains.move('contoso.com', 'b', 'root'),
+    )
+    assert.ok(await isRefused(registry.domains.add('a', [plain('contoso.com')], 'root')))
     await settle(store, 'a', ['contoso.com'])
     await settle(store, 'b', ['contoso.com'])
-    assert.equal((await registry.listDomains('a')).length, 1)
+    assert.equal((await registry.domains.list('a')).length, 1)
     assert.equal(await ownerOf(store, 'contoso.com'), 'b')
-    await registry.moveDomain('contoso.com', 'b', 'root')
+    await registry.domains.move('contoso.com', 'b', 'root')
     await assertConsistent(store)
   })
 
   it('takes it to the other tenant with its flags', async () => {
     const site = await siteWith('a', 'b')
     const { registry, store } = site
-    await registry.addDomains('a', [wide('contoso.com'), plain('contoso.net')], 'root')
+    await registry.domains.add('a', [wide('contoso.com'), plain('contoso.net')], 'root')
     const changes = await site.changes()
-    assert.deepEqual(await registry.moveDomain('Contoso.COM.', 'b', 'anna'), { from: 'a' })
+    assert.deepEqual(await registry.domains.move('Contoso.COM.', 'b', 'anna'), { from: 'a' })
     await assertConsistent(store)
     assert.equal(await ownerOf(store, 'x.contoso.com'), 'b')
     assert.deepEqual(
-      (await registry.listDomains('a')).map(({ domain }) => domain),
+      (await registry.domains.list('a')).map(({ domain }) => domain),
       ['contoso.net'],
     )
-    const [moved] = await registry.listDomains('b')
+    const [moved] = await registry.domains.list('b')
     assert.deepEqual(
       [moved?.domain, moved?.subdomains, moved?.addedBy],
       ['contoso.com', true, 'anna'],
@@ -302,50 +309,50 @@ describe('the move of a domain', () => {
     const told = async () => (await changes.read()).flatMap(({ tenant }) => tenant ?? [])
     // The new tenant has it before the old one loses it.
     assert.deepEqual(await told(), ['b', 'a'])
-    assert.deepEqual(await registry.moveDomain('contoso.com', 'b', 'anna'), { from: undefined })
+    assert.deepEqual(await registry.domains.move('contoso.com', 'b', 'anna'), { from: undefined })
     assert.equal((await told()).length, 2)
   })
 
   it('is refused for what nobody owns, and for what is shared', async () => {
     const { registry } = await siteWith('a', 'b')
-    await registry.addDomains('a', [wide('a.example'), shared('p.local')], 'root')
-    const nobody = await errorOf(registry.moveDomain('b.example', 'b', 'root'))
+    await registry.domains.add('a', [wide('a.example'), shared('p.local')], 'root')
+    const nobody = await errorOf(registry.domains.move('b.example', 'b', 'root'))
     assert.ok(nobody instanceof NotFoundError)
     assert.match(nobody.message, /nobody owns b\.example: add it/)
-    const below = await errorOf(registry.moveDomain('x.a.example', 'b', 'root'))
+    const below = await errorOf(registry.domains.move('x.a.example', 'b', 'root'))
     assert.ok(below instanceof NotFoundError)
     assert.match(below.message, /lies below one of a/)
-    const notOwned = await errorOf(registry.moveDomain('p.local', 'b', 'root'))
+    const notOwned = await errorOf(registry.domains.move('p.local', 'b', 'root'))
     assert.ok(notOwned instanceof RefusedError)
     assert.match(notOwned.message, /p\.local is shared.*add it to b.*remove it from a/)
   })
 
   it('is refused where two tenants would cover one name', async () => {
     const { registry, store } = await siteWith('a', 'b')
-    await registry.addDomains(
+    await registry.domains.add(
       'a',
       [wide('a.example'), plain('x.a.example'), wide('x.y.example')],
       'root',
     )
-    const down = await errorOf(registry.moveDomain('a.example', 'b', 'root'))
+    const down = await errorOf(registry.domains.move('a.example', 'b', 'root'))
     assert.match(down.message, /a also has x\.a\.example/)
-    const up = await errorOf(registry.moveDomain('x.a.example', 'b', 'root'))
+    const up = await errorOf(registry.domains.move('x.a.example', 'b', 'root'))
     assert.match(up.message, /a also has a\.example/)
     for (const each of [down, up]) assert.ok(each instanceof RefusedError)
-    assert.equal((await registry.listDomains('b')).length, 0)
+    assert.equal((await registry.domains.list('b')).length, 0)
     await assertConsistent(store)
-    await registry.removeDomains('a', ['x.a.example'])
-    await registry.moveDomain('a.example', 'b', 'root')
-    await registry.moveDomain('x.y.example', 'b', 'root')
+    await registry.domains.remove('a', ['x.a.example'])
+    await registry.domains.move('a.example', 'b', 'root')
+    await registry.domains.move('x.y.example', 'b', 'root')
     await assertConsistent(store)
   })
 
   it('takes the place of a shared entry', async () => {
     const { registry, store } = await siteWith('a', 'b')
-    await registry.addDomains('a', [plain('contoso.com')], 'root')
-    await registry.addDomains('b', [shared('contoso.com')], 'root')
-    await registry.moveDomain('contoso.com', 'b', 'root')
-    assert.equal((await registry.listDomains('b'))[0]?.shared, false)
+    await registry.domains.add('a', [plain('contoso.com')], 'root')
+    await registry.domains.add('b', [shared('contoso.com')], 'root')
+    await registry.domains.move('contoso.com', 'b', 'root')
+    assert.equal((await registry.domains.list('b'))[0]?.shared, false)
     await assertConsistent(store)
   })
 
@@ -359,29 +366,29 @@ describe('the move of a domain', () => {
       for (let commands = 1, killed = true; killed; commands++) {
         const site = await siteWith('a', 'b', 'c')
         const { registry, store } = site
-        await registry.addDomains('a', [wide('contoso.com'), plain('a.example')], 'root')
-        killed = await new Registry(site.connectUntil(commands))
-          .moveDomain('contoso.com', 'b', 'root')
+        await registry.domains.add('a', [wide('contoso.com'), plain('a.example')], 'root')
+        killed = await new Registries(site.connectUntil(commands)).domains
+          .move('contoso.com', 'b', 'root')
           .then(
             () => false,
             () => true,
           )
         // At no moment do two own it, and always one of them has it.
-        const holders = await Promise.all(['a', 'b'].map((id) => registry.listDomains(id)))
+        const holders = await Promise.all(['a', 'b'].map((id) => registry.domains.list(id)))
         assert.ok(holders.flat().some(({ domain }) => domain === 'contoso.com'))
 
         if (second === 'the removal of the new tenant') {
-          await registry.removeTenant('b')
+          await removeTenant(registry.store, 'b')
           const owner = await ownerOf(store, 'contoso.com')
           assert.ok(owner === 'a' || owner === undefined)
         } else {
           const to = { 'the same move': 'b', 'a move to a third tenant': 'c', 'a move back': 'a' }[
             second
           ]!
-          await registry.moveDomain('contoso.com', to, 'root')
+          await registry.domains.move('contoso.com', to, 'root')
           assert.equal(await ownerOf(store, 'x.contoso.com'), to)
           for (const id of ['a', 'b', 'c']) {
-            const has = (await registry.listDomains(id)).some(
+            const has = (await registry.domains.list(id)).some(
               ({ domain }) => domain === 'contoso.com',
             )
             assert.equal(has, id === to)
@@ -394,20 +401,20 @@ describe('the move of a domain', () => {
 
   it('races with other moves, additions and removals, and one has it in the end', async () => {
     const site = await siteWith('a', 'b', 'c')
-    const [one, two, three] = [1, 2, 3].map(() => new Registry(site.connect()))
+    const [one, two, three] = [1, 2, 3].map(() => new Registries(site.connect()))
     for (let round = 0; round < 40; round++) {
-      await site.registry.addDomains('a', [plain('contoso.com')], 'root')
+      await site.registry.domains.add('a', [plain('contoso.com')], 'root')
       const moves = await Promise.allSettled([
-        one!.moveDomain('contoso.com', 'b', 'root'),
-        two!.moveDomain('contoso.com', 'c', 'root'),
-        three!.addDomains('c', [plain('x.contoso.com')], 'root'),
+        one!.domains.move('contoso.com', 'b', 'root'),
+        two!.domains.move('contoso.com', 'c', 'root'),
+        three!.domains.add('c', [plain('x.contoso.com')], 'root'),
       ])
       for (const move of moves) assert.equal(move.status, 'fulfilled')
       await assertConsistent(site.store)
       const owner = await ownerOf(site.store, 'contoso.com')
       assert.ok(owner === 'b' || owner === 'c')
-      await site.registry.removeDomains(owner, ['contoso.com'])
-      await site.registry.removeDomains('c', ['x.contoso.com'])
+      await site.registry.domains.remove(owner, ['contoso.com'])
+      await site.registry.domains.remove('c', ['x.contoso.com'])
     }
   })
 })
@@ -437,13 +444,13 @@ describe('random names, tenants and operators', () => {
   )
   type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
-  async function perform(registry: Registry, operation: Operation): Promise<'done' | 'refused'> {
+  async function perform(registry: Registries, operation: Operation): Promise<'done' | 'refused'> {
     const { kind, tenant } = operation
     try {
-      if (kind === 'add') await registry.addDomains(tenant, operation.entries, 'root')
+      if (kind === 'add') await registry.domains.add(tenant, operation.entries, 'root')
       else if (kind === 'put') await registry.domains.put(tenant, operation.entries, 'root')
-      else if (kind === 'remove') await registry.removeDomains(tenant, [operation.domain])
-      else await registry.moveDomain(operation.domain, tenant, 'root')
+      else if (kind === 'remove') await registry.domains.remove(tenant, [operation.domain])
+      else await registry.domains.move(operation.domain, tenant, 'root')
       return 'done'
     } catch (error) {
       assert.ok(
@@ -508,7 +515,7 @@ describe('random names, tenants and operators', () => {
   async function listsOf({ registry }: Site): Promise<Map<string, DomainEntry[]>> {
     const lists = new Map<string, DomainEntry[]>()
     for (const id of TENANTS) {
-      const list = await registry.listDomains(id)
+      const list = await registry.domains.list(id)
       lists.set(
         id,
         list.map(({ domain, subdomains, shared }) => ({ domain, subdomains, shared })),
@@ -551,7 +558,7 @@ describe('random names, tenants and operators', () => {
           const site = await siteWith(...TENANTS)
           await Promise.all(
             operators.map(async (operations) => {
-              const registry = new Registry(site.connect())
+              const registry = new Registries(site.connect())
               for (const each of operations) await perform(registry, each)
             }),
           )

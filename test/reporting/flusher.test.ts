@@ -215,7 +215,7 @@ describe('flushes of one tenant', () => {
 describe('the index of tenants', () => {
   it('names those that have had unregistered mail or bounces, and no others', async () => {
     for (const id of ['fabrikam', 'tailspin']) {
-      await reports.site.registry.addTenant(id, {}, 'test')
+      await reports.site.registry.tenants.add(id, {}, 'test')
     }
     tally.batchOf('tailspin')!.addNull(ACCEPTED)
     tally.batchOf('fabrikam')!.addRegistered(ACCEPTED)

@@ -194,8 +194,8 @@ class ModelSite {
   property(): fc.IAsyncProperty<unknown> {
     return fc.asyncProperty(fc.array(flush, { minLength: 1, maxLength: 12 }), async (flushes) => {
       const tenant = `t${++this.tenants}`
-      await this.site.registry.addTenant(tenant, {}, 'test')
-      await this.site.registry.addDomains(tenant, ACCEPTED_DOMAINS, 'test')
+      await this.site.registry.tenants.add(tenant, {}, 'test')
+      await this.site.registry.domains.add(tenant, ACCEPTED_DOMAINS, 'test')
       const model = new ReportModel(BOUNDS, isAccepted, this.covered)
       for (const each of flushes) await this.flush(tenant, model, each)
       await this.compare(tenant, model)

@@ -11,7 +11,7 @@ import { connect, type RedisSettings } from '../../src/store/connection'
 import { changedNothing, isHopeless, redisFailure, troubleOf } from '../../src/store/failure'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { tenantctl } from '../cli/cli'
 import { CertificateAuthority } from '../support/certificates'
 import { settingsFor } from '../support/connection'
@@ -80,7 +80,7 @@ describe('a charge that Redis refuses', () => {
   before(async () => {
     redis = await startRedis()
     store = new Store(redis.client(), new Keys('ud:'))
-    await new Registry(store).addTenant('contoso', { limits: '1/1h' }, 'test')
+    await new Registries(store).tenants.add('contoso', { limits: '1/1h' }, 'test')
   })
   after(() => redis.stop())
 

@@ -10,7 +10,7 @@ import {
 } from '../../src/allowance/restriction'
 import type { Event } from '../../src/records/event'
 import type { Store } from '../../src/store/store'
-import type { Registry } from '../../src/registry/registry'
+import type { Registries } from './registries'
 import type { TenantSettings } from '../../src/registry/tenant-registry'
 import { NOON, TestClock } from './clock'
 import { newSite } from './registry'
@@ -47,7 +47,7 @@ export interface AllowanceOptions {
 export class Allowance {
   readonly clock = new TestClock()
   readonly store: Store
-  readonly registry: Registry
+  readonly registry: Registries
   readonly restrictions: Restrictions
   readonly ledger: Ledger
   /** All that it sends comes too late. */
@@ -71,7 +71,7 @@ export class Allowance {
   ): Promise<Allowance> {
     const allowance = new Allowance(options)
     await allowance.clock.set(allowance.store, NOON)
-    await allowance.registry.addTenant('contoso', settings, 'test')
+    await allowance.registry.tenants.add('contoso', settings, 'test')
     // Asked for the time first, it would give up before it sends anything.
     await allowance.late.preview(await allowance.recipient(), DEFAULTS)
     return allowance

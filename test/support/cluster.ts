@@ -9,7 +9,7 @@ import { connect, connectSubscriber, type RedisSettings } from '../../src/store/
 import { Keys } from '../../src/store/keys'
 import { Outbox } from '../../src/store/outbox'
 import { Store, type Client } from '../../src/store/store'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from './registries'
 import { DEFAULTS } from './allowance'
 import { settingsFor } from './connection'
 import { scriptsIn } from './lua'
@@ -42,7 +42,7 @@ export class ClusterSite {
   readonly errors: string[] = []
   readonly client: Client
   readonly store: NotingStore
-  readonly registry: Registry
+  readonly registry: Registries
   readonly restrictions: Restrictions
   readonly ledger: Ledger
   readonly outbox: Outbox
@@ -52,7 +52,7 @@ export class ClusterSite {
     this.settings = settingsFor(cluster.nodes[0]!, { cluster: cluster.endpoints, commandTimeout })
     this.client = connect(this.settings, (message) => this.errors.push(message))
     this.store = new NotingStore(this.client, new Keys('ud:'))
-    this.registry = new Registry(this.store)
+    this.registry = new Registries(this.store)
     this.restrictions = new Restrictions(this.store)
     this.ledger = new Ledger(this.store, commandTimeout)
     this.outbox = new Outbox(this.client, 100_000, (reason) => this.errors.push(reason))

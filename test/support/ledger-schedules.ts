@@ -7,6 +7,7 @@ import type { Event, MeterFacts } from '../../src/records/event'
 import type { Mode } from '../../src/mail/mode'
 import { DEFAULTS, type Allowance } from './allowance'
 import { plantInScripts } from './faults'
+import { removeTenant } from '../../src/registry/tenant-removal'
 import {
   ABOVE_SENDER,
   MODEL_HOLDS,
@@ -344,7 +345,7 @@ class Run {
         const { limits, nullLimits, forwardedLimits, mode } = operation
         model.set(limits, nullLimits, forwardedLimits, mode)
         model.acceptsForwards = operation.acceptsForwards
-        await registry.setTenant(id, { limits, nullLimits, forwardedLimits, mode })
+        await registry.tenants.set(id, { limits, nullLimits, forwardedLimits, mode })
         break
       }
       case 'block':
@@ -367,10 +368,10 @@ class Run {
       }
       case 'renew':
         if (model.restricted) {
-          await assert.rejects(registry.removeTenant(id), /is restricted/)
+          await assert.rejects(removeTenant(registry.store, id), /is restricted/)
           assert.ok(await restrictions.get(id))
         } else {
-          await registry.removeTenant(id)
+          await removeTenant(registry.store, id)
           // Two tenants of one name are told apart by the moment of their registration.
           await clock.set(this.allowance.store, Math.max(clock.now, this.lastBirth) + 1)
           await this.register(at, MODEL_LIMITS[0], null)
@@ -456,11 +457,11 @@ class Run {
     const { registry } = this.allowance
     const before = model.coverageOf(domain)
     if (coverage === before) return
-    if (before !== 'not at all') await registry.removeDomains(id, [domain])
+    if (before !== 'not at all') await registry.domains.remove(id, [domain])
     if (coverage !== 'not at all') {
       const subdomains = coverage === 'with subdomains'
       // Shared, so that both tenants may have it.
-      await registry.addDomains(id, [{ domain, subdomains, shared: true }], 'test')
+      await registry.domains.add(id, [{ domain, subdomains, shared: true }], 'test')
     }
     model.cover(domain, coverage)
   }
@@ -472,7 +473,7 @@ class Run {
   ): Promise<void> {
     const id = this.ids[at]!
     const settings = { limits, nullLimits: limits, forwardedLimits, mode: 'enforce' } as const
-    await this.allowance.registry.addTenant(id, settings, 'test')
+    await this.allowance.registry.tenants.add(id, settings, 'test')
     this.tokens.set(id, await this.allowance.domainsToken(id))
     this.lastBirth = this.allowance.clock.now
     this.models[at] = new ModelTenant(limits, this.allowance.clock, this.models[at])

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { findInconsistencies } from '../../src/registry/consistency/consistency'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from './registries'
 import { startRedis, type TestRedis } from './redis'
 
 let redis: TestRedis
@@ -26,7 +26,7 @@ export function theRedis(): TestRedis {
 /** A set of keys of our own, with connections to it. */
 export interface Site {
   readonly store: Store
-  readonly registry: Registry
+  readonly registry: Registries
   /** Another connection to the same keys. */
   connect(): Store
   /** A connection that breaks for good after some commands, as if the process were killed there. */
@@ -57,7 +57,7 @@ export function newSite(
   const store = new StoreClass(client, keys, replacements)
   return {
     store,
-    registry: new Registry(store),
+    registry: new Registries(store),
     connect,
     connectUntil: (commands) => new Store(breakAfter(redis.client(), commands), keys, replacements),
     connectBefore: (script, interlude) => new InterruptedStore(connect(), script, interlude),

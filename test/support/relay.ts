@@ -1,4 +1,5 @@
 import { after, before } from 'node:test'
+import { removeTenant } from '../../src/registry/tenant-removal'
 import {
   startHaraka,
   type StartHarakaOptions,
@@ -13,7 +14,7 @@ import { Restrictions, type Restriction } from '../../src/allowance/restriction'
 import { Keys } from '../../src/store/keys'
 import { Store, type Client } from '../../src/store/store'
 import type { RawIdentities } from '../../src/mail/identities'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from './registries'
 import type { Mode } from '../../src/mail/mode'
 
 /** Options of startRelay(); those of startHaraka() hold for every host. */
@@ -85,7 +86,7 @@ export interface RelayRedis {
 /** One Redis, the Harakas on it, and what an operator does to them. */
 export class TestRelay<Server extends RelayRedis = TestRedis> {
   readonly store: Store
-  readonly registry: Registry
+  readonly registry: Registries
   readonly restrictions: Restrictions
   readonly #ledger: Ledger
 
@@ -94,7 +95,7 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
     readonly hosts: TestHaraka[],
   ) {
     this.store = new Store(redis.client(), new Keys('ud:'))
-    this.registry = new Registry(this.store)
+    this.registry = new Registries(this.store)
     this.restrictions = new Restrictions(this.store)
     this.#ledger = new Ledger(this.store, 5000)
   }
@@ -120,14 +121,14 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
       ...(forwardedLimits !== undefined && { forwardedLimits }),
       ...(mode !== undefined && { mode }),
     }
-    await this.registry.addTenant(id, settings, BY)
+    await this.registry.tenants.add(id, settings, BY)
     const entries = domains.map((entry) => {
       const all = typeof entry === 'string' ? { domain: entry } : entry
       return { subdomains: false, shared: false, ...all }
     })
-    if (entries.length > 0) await this.registry.addDomains(id, entries, BY)
+    if (entries.length > 0) await this.registry.domains.add(id, entries, BY)
     for (const [name, identities] of Object.entries(connectors)) {
-      await this.registry.addConnector(id, name, identities, BY)
+      await this.registry.connectors.add(id, name, identities, BY)
     }
     const tenant = new TestTenant(this, id, entries[0]?.domain ?? `${id}.example`, {
       localAddress: address,
@@ -139,7 +140,7 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
   /** One more connector, by an address of its own; gives the session that it recognises. */
   async connector(tenant: string, name: string): Promise<SessionOptions> {
     const localAddress = newAddress()
-    await this.registry.addConnector(tenant, name, { ip: [`${localAddress}/32`] }, BY)
+    await this.registry.connectors.add(tenant, name, { ip: [`${localAddress}/32`] }, BY)
     await this.attributed({ localAddress }, `${tenant}/${name}`)
     return { localAddress }
   }
@@ -147,7 +148,7 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
   /** Waits until every process of every host attributes such a session to this connector (null: to none). */
   async attributed(session: SessionOptions, connector: string | null): Promise<void> {
     const tenant = connector?.split('/')[0]
-    const domains = tenant === undefined ? [] : await this.registry.listDomains(tenant)
+    const domains = tenant === undefined ? [] : await this.registry.domains.list(tenant)
     // The tenant's own domain, so that nothing is charged.
     const address = `probe@${domains[0]?.domain ?? 'probe.example'}`
     await Promise.all(this.hosts.map((host) => host.attributed(session, connector, address)))
@@ -190,7 +191,8 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
 
   async removeTenants(): Promise<void> {
     for (const { tenant } of await this.restrictions.list()) await this.lift(tenant)
-    for (const { id } of await this.registry.listTenants()) await this.registry.removeTenant(id)
+    for (const { id } of await this.registry.tenants.list())
+      await removeTenant(this.registry.store, id)
   }
 
   async stop(): Promise<void> {

@@ -37,7 +37,7 @@ export class Reports {
   static async create(days = 90): Promise<Reports> {
     const reports = new Reports(() => days)
     await reports.clock.set(reports.store, HALF_PAST)
-    await reports.site.registry.addTenant('contoso', {}, 'test')
+    await reports.site.registry.tenants.add('contoso', {}, 'test')
     return reports
   }
 

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Restrictions } from '../../src/allowance/restriction'
 import { applyTenantsFile, type ApplyOptions, type ApplyReport } from '../../src/tenants-file/apply'
-import { Registry } from '../../src/registry/registry'
+import { Registries } from '../support/registries'
 import { parseTenantsFile } from '../../src/tenants-file/tenants-file'
 import { assertConsistent, newSite, useRedis, type Site } from '../support/registry'
+import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
 
@@ -28,7 +29,7 @@ tenants:
 `
 
 function apply({ registry }: Site, text: string, options?: ApplyOptions): Promise<ApplyReport> {
-  return applyTenantsFile(registry, parseTenantsFile(text, 't.yaml'), options)
+  return applyTenantsFile(registry.store, parseTenantsFile(text, 't.yaml'), options)
 }
 
 /** Without what is empty. */
@@ -43,10 +44,10 @@ function told(report: ApplyReport): Record<string, unknown> {
 /** All that is registered, without times and tokens. */
 async function stateOf({ registry, store }: Site) {
   const tenants = await Promise.all(
-    (await registry.listTenants()).map(async ({ createdAt: _, ...tenant }) => ({
+    (await registry.tenants.list()).map(async ({ createdAt: _, ...tenant }) => ({
       ...tenant,
-      domains: (await registry.listDomains(tenant.id)).map(({ addedAt: _, ...domain }) => domain),
-      connectors: (await registry.listConnectors(tenant.id)).map(
+      domains: (await registry.domains.list(tenant.id)).map(({ addedAt: _, ...domain }) => domain),
+      connectors: (await registry.connectors.list(tenant.id)).map(
         ({ addedAt: _, changedAt: __, ...each }) => each,
       ),
     })),
@@ -121,20 +122,24 @@ describe('applying a tenants file', () => {
   it('updates in place, takes over, and leaves what it does not mention', async () => {
     const site = newSite()
     const { registry } = site
-    await registry.addTenant('contoso', { name: 'Old', limits: '1/1h', nullLimits: '5/1h' }, 'root')
-    await registry.addDomains(
+    await registry.tenants.add(
+      'contoso',
+      { name: 'Old', limits: '1/1h', nullLimits: '5/1h' },
+      'root',
+    )
+    await registry.domains.add(
       'contoso',
       [plain('contoso.com'), plain('contoso.net'), plain('by-hand.example')],
       'root',
     )
-    await registry.addConnector(
+    await registry.connectors.add(
       'contoso',
       'hq',
       { ip: ['192.0.2.1'], cert: ['mail.contoso.com'] },
       'root',
     )
-    await registry.addConnector('contoso', 'by-hand', { ip: ['192.0.2.2'] }, 'root')
-    await registry.setConnectorEnabled('contoso', 'hq', false)
+    await registry.connectors.add('contoso', 'by-hand', { ip: ['192.0.2.2'] }, 'root')
+    await registry.connectors.setEnabled('contoso', 'hq', false)
     assert.deepEqual(await applyTwice(site, FULL), {
       added: [
         'domain printer.local of contoso',
@@ -172,15 +177,15 @@ describe('applying a tenants file', () => {
       site,
       FULL.replace('auth:', 'enabled: true, auth:').replace('limits: 300/1h', 'limits: default'),
     )
-    assert.equal((await registry.getConnector('contoso', 'hq'))?.enabled, true)
-    assert.equal((await registry.getTenant('contoso'))?.limits, undefined)
+    assert.equal((await registry.connectors.get('contoso', 'hq'))?.enabled, true)
+    assert.equal((await registry.tenants.get('contoso'))?.limits, undefined)
   })
 
   it('names what the file no longer holds, and removes it only when told to', async () => {
     const site = newSite()
     await apply(site, FULL)
     await apply(site, 'id: other\ntenants: { tailspin: { domains: [tailspin.com] } }')
-    await site.registry.addDomains('contoso', [plain('by-hand.example')], 'root')
+    await site.registry.domains.add('contoso', [plain('by-hand.example')], 'root')
     const less = `
 id: site-a
 tenants:
@@ -197,7 +202,7 @@ tenants:
     const kept = await applyTwice(site, less)
     assert.deepEqual(kept['added'], ['connector contoso/main'])
     assert.deepEqual((kept['left'] as string[]).sort(), left)
-    assert.equal((await site.registry.listDomains('contoso')).length, 4)
+    assert.equal((await site.registry.domains.list('contoso')).length, 4)
 
     const pruned = await applyTwice(site, less, { prune: true })
     assert.deepEqual((pruned['removed'] as string[]).sort(), left)
@@ -220,13 +225,13 @@ tenants:
     assert.deepEqual((await applyTwice(site, less))['left'], [
       'auth *@contoso.com of connector contoso/hq',
     ])
-    assert.deepEqual((await site.registry.getConnector('contoso', 'hq'))?.auth, ['*@contoso.com'])
+    assert.deepEqual((await site.registry.connectors.get('contoso', 'hq'))?.auth, ['*@contoso.com'])
     const pruned = await applyTwice(site, less, { prune: true })
     assert.deepEqual(pruned['removed'], ['auth *@contoso.com of connector contoso/hq'])
-    assert.deepEqual((await site.registry.getConnector('contoso', 'hq'))?.auth, [])
+    assert.deepEqual((await site.registry.connectors.get('contoso', 'hq'))?.auth, [])
     // What the file does mention is replaced at once.
     await applyTwice(site, FULL.replace('192.0.2.0/24', '198.51.100.1'))
-    assert.deepEqual((await site.registry.getConnector('contoso', 'hq'))?.ip, ['198.51.100.1/32'])
+    assert.deepEqual((await site.registry.connectors.get('contoso', 'hq'))?.ip, ['198.51.100.1/32'])
   })
 
   it('removes nothing for an empty file', async () => {
@@ -236,11 +241,11 @@ tenants:
     assert.deepEqual(await applyTwice(site, 'id: site-a\ntenants: {}\n'), {
       left: ['tenant contoso', 'tenant fabrikam'],
     })
-    assert.equal((await site.registry.listTenants()).length, 2)
+    assert.equal((await site.registry.tenants.list()).length, 2)
     assert.deepEqual(await applyTwice(site, 'id: site-a\ntenants: {}\n', { prune: true }), {
       removed: ['tenant contoso', 'tenant fabrikam'],
     })
-    assert.deepEqual(await site.registry.listTenants(), [])
+    assert.deepEqual(await site.registry.tenants.list(), [])
   })
 
   it('never removes a restricted tenant', async () => {
@@ -254,15 +259,15 @@ tenants:
     const report = await applyTwice(site, 'id: site-a\ntenants: {}\n', { prune: true })
     assert.deepEqual(report['removed'], ['tenant contoso'])
     assert.match((report['refused'] as string[])[0]!, /tenant fabrikam is restricted/)
-    assert.equal((await site.registry.listDomains('fabrikam')).length, 1)
+    assert.equal((await site.registry.domains.list('fabrikam')).length, 1)
   })
 
   it('is all or nothing for each tenant, with the line of each conflict', async () => {
     const site = newSite()
     const { registry } = site
-    await registry.addTenant('tailspin', {}, 'root')
-    await registry.addDomains('tailspin', [plain('contoso.com'), plain('x.contoso.net')], 'root')
-    await registry.addConnector('tailspin', 'hq', { auth: ['*@contoso.com'] }, 'root')
+    await registry.tenants.add('tailspin', {}, 'root')
+    await registry.domains.add('tailspin', [plain('contoso.com'), plain('x.contoso.net')], 'root')
+    await registry.connectors.add('tailspin', 'hq', { auth: ['*@contoso.com'] }, 'root')
     const report = await applyTwice(site, FULL)
     assert.deepEqual(report['added'], ['tenant fabrikam', 'domain fabrikam.com of fabrikam'])
     const errors = report['errors'] as ApplyReport['errors']
@@ -286,13 +291,13 @@ tenants:
       errors[2]!.message,
       /auth \*@contoso\.com of connector contoso\/hq belongs to connector tailspin\/hq/,
     )
-    assert.equal(await registry.getTenant('contoso'), undefined)
+    assert.equal(await registry.tenants.get('contoso'), undefined)
 
-    await registry.moveDomain('contoso.com', 'fabrikam', 'root')
-    await registry.removeTenant('tailspin')
+    await registry.domains.move('contoso.com', 'fabrikam', 'root')
+    await removeTenant(registry.store, 'tailspin')
     const second = await applyTwice(site, FULL)
     assert.equal((second['errors'] as unknown[]).length, 1)
-    await registry.removeDomains('fabrikam', ['contoso.com'])
+    await registry.domains.remove('fabrikam', ['contoso.com'])
     assert.equal((await applyTwice(site, FULL))['errors'], undefined)
   })
 
@@ -324,7 +329,7 @@ tenants:
       'one.example': '- one',
       'x.one.example': '- two',
     })
-    assert.deepEqual((await site.registry.getConnector('two', 'hq'))?.ip, ['192.0.2.2/32'])
+    assert.deepEqual((await site.registry.connectors.get('two', 'hq'))?.ip, ['192.0.2.2/32'])
   })
 
   it('lets a pruned thing go to another, also a renamed connector', async () => {
@@ -352,7 +357,7 @@ tenants:
       'fabrikam.com': '- tailspin',
     })
     assert.deepEqual(
-      (await site.registry.listConnectors()).map(({ name }) => name),
+      (await site.registry.connectors.list()).map(({ name }) => name),
       ['main'],
     )
   })
@@ -377,7 +382,7 @@ tenants:
     for (let commands = 1, killed = true; killed; commands++) {
       const site = newSite()
       await apply(site, earlier)
-      const dying = { ...site, registry: new Registry(site.connectUntil(commands)) }
+      const dying = { ...site, registry: new Registries(site.connectUntil(commands)) }
       killed = await apply(dying, text).then(
         () => false,
         () => true,

@@ -25,7 +25,7 @@ async function site(): Promise<Site> {
   const made = newSite(clock.includes)
   const { store, registry } = made
   await clock.set(store, NOON)
-  await registry.addTenant('contoso', {}, 'test')
+  await registry.tenants.add('contoso', {}, 'test')
   return {
     store,
     clock,

@@ -18,7 +18,7 @@ import type { SenderClass } from '../../src/decision/judge'
 import type { Store } from '../../src/store/store'
 import { connectorId } from '../../src/mail/identities'
 import { packConnector } from '../../src/registry/packing'
-import type { Registry } from '../../src/registry/registry'
+import type { Registries } from '../support/registries'
 import type { Connector } from '../../src/mail/tenant'
 import type { History } from '../../src/unusual/history'
 import { lastDay } from '../../src/unusual/span'
@@ -194,7 +194,7 @@ export async function play(
 }
 
 /** Makes it so that the connectors of a tenant were added long ago. */
-export async function age({ connectors }: Registry, tenant: string): Promise<void> {
+export async function age({ connectors }: Registries, tenant: string): Promise<void> {
   const all = await connectors.list(tenant)
   await connectors.restore(all.map((each) => ({ ...each, addedAt: Date.now() - 400 * DAY })))
 }

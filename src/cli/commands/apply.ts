@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import { Cases } from '../../cases/cases'
 import type { Store } from '../../store/store'
 import { applyTenantsFile, type ApplyReport } from '../../tenants-file/apply'
-import { Registry } from '../../registry/registry'
 import { readTenantsFile } from '../../tenants-file/tenants-file'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -30,7 +29,7 @@ export function addApplyCommand(program: Command, io: Io, end: (status: number) 
       const prune = options.prune === true
       const tenantsFile = await readTenantsFile(path.resolve(io.cwd, file))
       const use = async (store: Store): Promise<void> => {
-        const report = await applyTenantsFile(new Registry(store), tenantsFile, {
+        const report = await applyTenantsFile(store, tenantsFile, {
           ...{ dryRun, prune },
           onRemoved: (tenant) => new Cases(store).closeOfRemoved(tenant, context.by),
         })

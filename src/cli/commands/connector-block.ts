@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Act } from '../../allowance/restriction'
 import { assertConnectorName, assertTenantId, connectorId } from '../../mail/identities'
-import { Registry } from '../../registry/registry'
+import { ConnectorRegistry } from '../../registry/connector-registry'
 import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -18,7 +18,7 @@ export function addBlock(connector: Command, io: Io): void {
     word: 'block',
     description:
       'refuse all that a connector relays with 550 5.7.711, on every node at once; the others of its tenant go on',
-    change: (registry, ...of) => registry.blockConnector(...of),
+    change: (connectors, ...of) => connectors.block(...of),
     words: (id, result) =>
       result === 'blocked'
         ? `blocked connector ${id}: all that it relays is refused`
@@ -32,7 +32,7 @@ export function addUnblock(connector: Command, io: Io): void {
   addChange(connector, io, {
     word: 'unblock',
     description: 'let a blocked connector relay again',
-    change: (registry, ...of) => registry.unblockConnector(...of),
+    change: (connectors, ...of) => connectors.unblock(...of),
     words: (id, result) =>
       result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
     reason: 'installed anew, passwords changed',
@@ -42,7 +42,12 @@ export function addUnblock(connector: Command, io: Io): void {
 interface Change {
   readonly word: string
   readonly description: string
-  readonly change: (registry: Registry, tenant: string, name: string, act: Act) => Promise<string>
+  readonly change: (
+    connectors: ConnectorRegistry,
+    tenant: string,
+    name: string,
+    act: Act,
+  ) => Promise<string>
   /** What has been done, for people. */
   readonly words: (id: string, result: string) => string
   /** An example. */
@@ -61,7 +66,7 @@ function addChange(connector: Command, io: Io, { word, ...of }: Change): void {
       const { by, out } = context
       const { id, reason } = checked(tenant, name, options)
       await context.writing(async (store) => {
-        const result = await of.change(new Registry(store), tenant, name, { by, reason })
+        const result = await of.change(new ConnectorRegistry(store), tenant, name, { by, reason })
         out.result({ result, tenant, name }, () => out.line(of.words(id, result)))
       })
     })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { Registry } from '../../registry/registry'
+import { ConnectorRegistry } from '../../registry/connector-registry'
 import { blockInWords } from '../../explain/words'
 import { noSuchConnector } from '../../registry/connector-registry'
 import {
@@ -85,7 +85,7 @@ function addAdd(connector: Command, io: Io): void {
         auth: options.auth,
       })
       await context.writing(async (store) => {
-        const result = await new Registry(store).addConnector(tenant, name, identities, by)
+        const result = await new ConnectorRegistry(store).add(tenant, name, identities, by)
         out.result({ result, tenant, name }, () =>
           out.line(
             result === 'added'
@@ -120,7 +120,7 @@ function addRemove(connector: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.writing(async (store) => {
-        await new Registry(store).removeConnector(tenant, name)
+        await new ConnectorRegistry(store).remove(tenant, name)
         out.result({ result: 'removed', tenant, name }, () =>
           out.line(`removed connector ${tenant}/${name}`),
         )
@@ -149,7 +149,7 @@ function addSwitch(connector: Command, io: Io, enabled: boolean): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.writing(async (store) => {
-        const change = await new Registry(store).setConnectorEnabled(tenant, name, enabled)
+        const change = await new ConnectorRegistry(store).setEnabled(tenant, name, enabled)
         const result = change === 'changed' ? done : change
         out.result({ result, tenant, name }, () =>
           out.line(
@@ -176,7 +176,7 @@ function addList(connector: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store) => {
-        const connectors = await new Registry(store).listConnectors(tenant)
+        const connectors = await new ConnectorRegistry(store).list(tenant)
         out.result(connectors.map(connectorView), () => {
           out.table(
             ['CONNECTOR', 'ENABLED', 'IDENTITIES', 'ADDED', 'BY'],
@@ -211,7 +211,7 @@ function addShow(connector: Command, io: Io): void {
       assertTenantId(tenant)
       assertConnectorName(name)
       await context.connected(async (store) => {
-        const found = await new Registry(store).getConnector(tenant, name)
+        const found = await new ConnectorRegistry(store).get(tenant, name)
         if (!found) throw noSuchConnector(tenant, name)
         const { blocked } = found
         out.result(connectorView(found), () => {

@@ -4,7 +4,7 @@ import { loadConfig, secretFiles } from '../../process/config-file'
 import { harakaFiles, type HarakaFiles } from '../../config/haraka-files'
 import type { Store } from '../../store/store'
 import { Lookup } from '../../dns/lookup'
-import { Registry } from '../../registry/registry'
+import { ConnectorRegistry } from '../../registry/connector-registry'
 import { contextOf, type Context } from '../kit/context'
 import { checkConsistency } from '../doctor/consistency'
 import { checkAlertQueues, checkAlerts, checkContacts } from '../doctor/alerts'
@@ -123,7 +123,7 @@ async function checkConnectors(
   files: HarakaFiles | undefined,
   config: Config,
 ): Promise<Line[]> {
-  const connectors = await new Registry(store).listConnectors()
+  const connectors = await new ConnectorRegistry(store).list()
   return [
     ...checkBreadth(connectors),
     ...checkBlocks(connectors),

@@ -5,7 +5,7 @@ import { RefusedError } from '../../base/errors'
 import type { Store } from '../../store/store'
 import { isMailboxProvider } from '../../suggest/mailbox-providers'
 import { readEntries, type DomainEntry } from '../../registry/domain-entries'
-import { Registry } from '../../registry/registry'
+import { DomainRegistry } from '../../registry/domain-registry'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
@@ -60,7 +60,7 @@ function addAdd(domain: Command, io: Io): void {
       const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
       await context.writing(async (store) => {
         if (options.force !== true) await assertNoProvider(store, tenant, domains)
-        const { added, unchanged } = await new Registry(store).addDomains(tenant, domains, by)
+        const { added, unchanged } = await new DomainRegistry(store).add(tenant, domains, by)
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {
           tell(out, added, (what) => `added ${what} to ${tenant}`)
@@ -110,7 +110,7 @@ function addRemove(domain: Command, io: Io): void {
       const { out } = context
       const removed = [...new Set((await readNames(args, io)).map(typedDomain))]
       await context.writing(async (store) => {
-        await new Registry(store).removeDomains(tenant, removed)
+        await new DomainRegistry(store).remove(tenant, removed)
         out.result({ result: 'removed', tenant, removed }, () => {
           tell(out, removed, (what) => `removed ${what} from ${tenant}`)
         })
@@ -134,7 +134,7 @@ function addMove(domain: Command, io: Io): void {
       const { by, out } = context
       const moved = typedDomain(name)
       await context.writing(async (store) => {
-        const { from } = await new Registry(store).moveDomain(moved, tenant, by)
+        const { from } = await new DomainRegistry(store).move(moved, tenant, by)
         const result = from === undefined ? 'unchanged' : 'moved'
         out.result({ result, domain: moved, from: from ?? null, tenant }, () => {
           if (result === 'unchanged') out.line(`${moved} belongs to ${tenant} already`)
@@ -166,7 +166,7 @@ function addList(domain: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store) => {
-        const domains = await new Registry(store).listDomains(tenant)
+        const domains = await new DomainRegistry(store).list(tenant)
         const views = domains.map((each) => ({
           tenant,
           domain: each.domain,

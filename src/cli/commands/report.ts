@@ -6,7 +6,7 @@ import { ReportReader } from '../../reporting/reader'
 import { needsRows, readReport, type Dimensions, type TenantReport } from '../../reporting/report'
 import { serverTime } from '../../store/server-clock'
 import type { Store } from '../../store/store'
-import { Registry } from '../../registry/registry'
+import { TenantRegistry } from '../../registry/tenant-registry'
 import { contextOf } from '../kit/context'
 import { COUNTS_FIELDS } from '../views/counts'
 import type { Io } from '../kit/io'
@@ -134,7 +134,7 @@ async function reportOf(
   if (
     tenant !== undefined &&
     found.length === 0 &&
-    !(await new Registry(store).getTenant(tenant))
+    !(await new TenantRegistry(store).get(tenant))
   ) {
     throw noSuchTenant(tenant)
   }

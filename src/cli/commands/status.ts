@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Forecast } from '../../allowance/forecast'
 import { formatWindow } from '../../mail/limits'
 import type { WindowUsage } from '../../allowance/usage'
-import { Registry } from '../../registry/registry'
+import { TenantRegistry } from '../../registry/tenant-registry'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -54,7 +54,7 @@ export function addStatusCommand(program: Command, io: Io): void {
       await context.connected(async (store, config) => {
         const reader = new StatusReader(store, config)
         if (id === undefined) {
-          const statuses = await reader.all(await new Registry(store).listTenants())
+          const statuses = await reader.all(await new TenantRegistry(store).list())
           out.result(statuses.map(statusView), () => printAll(out, statuses))
         } else {
           const status = await reader.one(await existingTenant(store, id))

@@ -7,7 +7,8 @@ import { InputError, NotFoundError } from '../../base/errors'
 import { purgeTenant } from '../../operations/purge'
 import type { Store } from '../../store/store'
 import { assertTenantId } from '../../mail/identities'
-import { Registry } from '../../registry/registry'
+import { TenantRegistry } from '../../registry/tenant-registry'
+import { removeTenant } from '../../registry/tenant-removal'
 import {
   normalizeSettings,
   tenantExists,
@@ -69,7 +70,7 @@ function addAdd(tenant: Command, io: Io): void {
       const { by, out } = context
       const settings = settingsOf(options)
       await context.writing(async (store, config) => {
-        const result = await new Registry(store).addTenant(id, settings, by)
+        const result = await new TenantRegistry(store).add(id, settings, by)
         await warnOfContact(context, store, config, id, settings)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),
@@ -101,7 +102,7 @@ function addSet(tenant: Command, io: Io): void {
         )
       }
       await context.writing(async (store, config) => {
-        const result = await new Registry(store).setTenant(id, changes)
+        const result = await new TenantRegistry(store).set(id, changes)
         await warnOfContact(context, store, config, id, changes)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'changed' ? `changed tenant ${id}` : `tenant ${id} is so already`),
@@ -165,7 +166,7 @@ function addList(tenant: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store) => {
-        const views = await describeTenants(store, await new Registry(store).listTenants())
+        const views = await describeTenants(store, await new TenantRegistry(store).list())
         out.result(views, () => {
           out.table(
             ['TENANT', 'NAME', 'MODE', 'LIMITS', 'DOMAINS', 'CONNECTORS', 'RESTRICTED'],
@@ -236,13 +237,13 @@ async function removeOne(
   assertTenantId(id)
   if (purging && !(await tenantExists(store, id)) && (await wasThere(store, id))) {
     // What a removal left that was cut short.
-    await new Registry(store).removeTenant(id).catch((error: unknown) => {
+    await removeTenant(store, id).catch((error: unknown) => {
       if (!(error instanceof NotFoundError)) throw error
     })
     return undefined
   }
   const [view] = await describeTenants(store, [await existingTenant(store, id)])
-  await new Registry(store).removeTenant(id)
+  await removeTenant(store, id)
   await new Cases(store).closeOfRemoved(id, by)
   return `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`
 }

@@ -2,7 +2,7 @@ import { readBacklogs } from '../../alerts/backlog'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
 import type { Store } from '../../store/store'
-import { Registry } from '../../registry/registry'
+import { TenantRegistry } from '../../registry/tenant-registry'
 import { shortTime } from '../../base/time'
 import { count } from '../kit/output'
 import { ok, warn, type Line } from './line'
@@ -68,7 +68,7 @@ export async function checkAlertQueues(
 export async function checkContacts(store: Store, { mailTo }: AlertSettings): Promise<Line[]> {
   const lines: Line[] = []
   let contacts = 0
-  for await (const { id, contact } of new Registry(store).tenants.contacts()) {
+  for await (const { id, contact } of new TenantRegistry(store).contacts()) {
     contacts++
     const warning = await ownContactWarning(store, id, contact)
     if (warning) lines.push(warn('contact', warning.message, warning.advice))

@@ -2,7 +2,8 @@ import { decodeProbation } from '../../allowance/usage'
 import { noSuchTenant } from '../../base/errors'
 import { pieces } from '../../store/batches'
 import type { Store } from '../../store/store'
-import { Registry } from '../../registry/registry'
+import { TenantRegistry } from '../../registry/tenant-registry'
+import { ConnectorRegistry } from '../../registry/connector-registry'
 import type { Tenant } from '../../mail/tenant'
 import { isoTime } from '../../base/time'
 import { probationView, type ProbationView } from './status'
@@ -33,7 +34,7 @@ const PIECE = 500
 
 /** @throws {NotFoundError} */
 export async function existingTenant(store: Store, id: string): Promise<Tenant> {
-  const tenant = await new Registry(store).getTenant(id)
+  const tenant = await new TenantRegistry(store).get(id)
   if (tenant) return tenant
   throw noSuchTenant(id)
 }
@@ -89,7 +90,7 @@ async function describe(
 
 async function connectorCounts(store: Store): Promise<Map<string, number>> {
   const counts = new Map<string, number>()
-  for (const { tenant } of await new Registry(store).listConnectors()) {
+  for (const { tenant } of await new ConnectorRegistry(store).list()) {
     counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
   }
   return counts

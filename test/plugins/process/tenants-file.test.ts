@@ -7,7 +7,7 @@ import { readOwnedFile } from '../../../src/base/owned-file'
 import { Keys } from '../../../src/store/keys'
 import { Store } from '../../../src/store/store'
 import { applyTenantsFile } from '../../../src/tenants-file/apply'
-import { Registry } from '../../../src/registry/registry'
+import { Registries } from '../../support/registries'
 import { parseTenantsFile } from '../../../src/tenants-file/tenants-file'
 import { startRedis, type TestRedis } from '../../support/redis'
 
@@ -55,13 +55,13 @@ it('a version of the file that is still being applied is not written over a late
   const others = Array.from({ length: 100 }, (_, at) => `  other${at}: {}`).join('\n')
   const file = new WatchedFile(`id: a\ntenants:\n${others}\n  contoso: { name: Old }\n`)
   const apply = (text: string, filename: string) =>
-    applyTenantsFile(new Registry(store), parseTenantsFile(text, filename))
+    applyTenantsFile(store, parseTenantsFile(text, filename))
   const whenWritable = (): Promise<void> => Promise.resolve()
   watchTenantsFile(file.plugin, { whenWritable, apply }, 'tenants.yaml', file.read)
   await waitFor(() => store.client.exists(store.keys.tenant('other0')))
   file.change('id: a\ntenants:\n  contoso: { name: New }\n')
   await waitFor(() => file.notices.filter((each) => each === 'tenants.yaml: applied').length === 2)
-  assert.equal((await new Registry(store).getTenant('contoso'))?.name, 'New')
+  assert.equal((await new Registries(store).tenants.get('contoso'))?.name, 'New')
 })
 
 it('a file that the ini file may not name is not applied, and the log says why', () => {

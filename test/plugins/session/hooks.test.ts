@@ -18,7 +18,7 @@ import { Keys } from '../../../src/store/keys'
 import { Restrictions } from '../../../src/allowance/restriction'
 import { Store } from '../../../src/store/store'
 import { ensureEpoch } from '../../../src/registry/epoch'
-import { Registry } from '../../../src/registry/registry'
+import { Registries } from '../../support/registries'
 import { settingsFor } from '../../support/connection'
 import { startRedis, type TestRedis } from '../../support/redis'
 
@@ -40,11 +40,11 @@ before(async () => {
   redis = await startRedis()
   store = new Store(redis.client(), new Keys('ud:'))
   await ensureEpoch(store)
-  const registry = new Registry(store)
-  await registry.addTenant('contoso', {}, 'test')
+  const registry = new Registries(store)
+  await registry.tenants.add('contoso', {}, 'test')
   const domain = { domain: 'contoso.example', subdomains: true, shared: false }
-  await registry.addDomains('contoso', [domain], 'test')
-  await registry.addConnector('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
+  await registry.domains.add('contoso', [domain], 'test')
+  await registry.connectors.add('contoso', 'mx', { ip: ['192.0.2.1/32'] }, 'test')
   const nothing = (): void => {}
   engine = new Engine(settingsFor(redis), {
     ...{ onReady: nothing, onRestriction: nothing, onError: nothing },

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { Restrictions } from '../../../src/allowance/restriction'
 import { findInconsistencies, repair } from '../../../src/registry/consistency/consistency'
 import { ownerOf } from '../../../src/registry/owners'
-import { Registry } from '../../../src/registry/registry'
+import { Registries } from '../../support/registries'
 import { assertConsistent, newSite, useRedis, type Site } from '../../support/registry'
 
 useRedis()
@@ -13,13 +13,13 @@ const plain = (domain: string) => ({ domain, subdomains: false, shared: false })
 async function fullSite(): Promise<Site> {
   const site = newSite()
   const { registry } = site
-  for (const id of ['contoso', 'fabrikam']) await registry.addTenant(id, {}, 'root')
+  for (const id of ['contoso', 'fabrikam']) await registry.tenants.add(id, {}, 'root')
   const wide = { domain: 'contoso.net', subdomains: true, shared: false }
   const shared = { domain: 'p.local', subdomains: false, shared: true }
-  await registry.addDomains('contoso', [plain('contoso.com'), wide, shared], 'root')
-  await registry.addDomains('fabrikam', [plain('fabrikam.com')], 'root')
-  await registry.addConnector('contoso', 'hq', { ip: ['192.0.2.1'], auth: ['alice'] }, 'root')
-  await registry.addConnector('fabrikam', 'hq', { ip: ['192.0.2.2'] }, 'root')
+  await registry.domains.add('contoso', [plain('contoso.com'), wide, shared], 'root')
+  await registry.domains.add('fabrikam', [plain('fabrikam.com')], 'root')
+  await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'], auth: ['alice'] }, 'root')
+  await registry.connectors.add('fabrikam', 'hq', { ip: ['192.0.2.2'] }, 'root')
   await new Restrictions(site.store).place('fabrikam', { scope: 'all', by: 'root', reason: 'test' })
   return site
 }
@@ -81,7 +81,7 @@ describe('inconsistencies', () => {
     assert.equal(await ownerOf(site.store, 'contoso.com'), 'contoso')
     assert.equal(await ownerOf(site.store, 'y.contoso.net'), 'contoso')
     assert.deepEqual(
-      (await site.registry.listDomains('contoso')).map(({ domain }) => domain),
+      (await site.registry.domains.list('contoso')).map(({ domain }) => domain),
       ['contoso.com', 'contoso.net', 'p.local', 'x.fabrikam.com'],
     )
   })
@@ -103,7 +103,7 @@ describe('inconsistencies', () => {
     assert.deepEqual(await findAndRepair(site, ['covered-twice']), [
       'covered-twice: x.contoso.net of fabrikam lies below contoso.net, which contoso has with subdomains → remove one of them, or move it: tenantctl domain move x.contoso.net contoso',
     ])
-    await site.registry.moveDomain('x.contoso.net', 'contoso', 'root')
+    await site.registry.domains.move('x.contoso.net', 'contoso', 'root')
     await assertConsistent(site.store)
   })
 
@@ -127,17 +127,17 @@ describe('inconsistencies', () => {
     const site = await fullSite()
     const { store, registry } = site
     await assert.rejects(
-      new Registry(site.connectUntil(2)).moveDomain('contoso.com', 'fabrikam', 'root'),
+      new Registries(site.connectUntil(2)).domains.move('contoso.com', 'fabrikam', 'root'),
     )
     assert.deepEqual(await findAndRepair(site), [
       'unfinished-move: contoso.com was to move from contoso to fabrikam, and was left half-way → moved to fabrikam, or given back to contoso where fabrikam is gone',
     ])
     assert.equal(await ownerOf(store, 'contoso.com'), 'fabrikam')
-    assert.equal((await registry.listDomains('contoso')).length, 2)
+    assert.equal((await registry.domains.list('contoso')).length, 2)
 
-    await registry.addTenant('tailspin', {}, 'root')
+    await registry.tenants.add('tailspin', {}, 'root')
     await assert.rejects(
-      new Registry(site.connectUntil(2)).moveDomain('contoso.com', 'tailspin', 'root'),
+      new Registries(site.connectUntil(2)).domains.move('contoso.com', 'tailspin', 'root'),
     )
     await store.client.del(store.keys.tenant('tailspin'))
     assert.deepEqual((await findAndRepair(site)).map((each) => each.split(':')[0]).sort(), [
@@ -172,8 +172,8 @@ describe('inconsistencies', () => {
   it('connectors of no tenant are removed', async () => {
     const site = await fullSite()
     const { client, keys } = site.store
-    await site.registry.addTenant('gone', {}, 'root')
-    await site.registry.addConnector('gone', 'hq', { ip: ['192.0.2.3'] }, 'root')
+    await site.registry.tenants.add('gone', {}, 'root')
+    await site.registry.connectors.add('gone', 'hq', { ip: ['192.0.2.3'] }, 'root')
     await client.del(keys.tenant('gone'))
     await client.srem(keys.tenants, 'gone')
     const changes = await site.changes()
@@ -184,7 +184,7 @@ describe('inconsistencies', () => {
       (await changes.read()).map(({ changed }) => changed),
       [['gone/hq']],
     )
-    assert.equal((await site.registry.listConnectors()).length, 2)
+    assert.equal((await site.registry.connectors.list()).length, 2)
   })
 
   it('the table of identities is mended, and what two have is left to a person', async () => {
@@ -219,15 +219,15 @@ describe('inconsistencies', () => {
   it('are not made by a repair that runs while others write', async () => {
     const site = await fullSite()
     const { client, keys } = site.store
-    const writer = new Registry(site.connect())
+    const writer = new Registries(site.connect())
     let writing = true
     const write = async () => {
       for (let round = 0; writing; round++) {
-        await writer.addDomains('contoso', [plain('new.example')], 'root')
-        await writer.addConnector('contoso', 'new', { ip: ['192.0.2.9'] }, 'root')
-        await writer.moveDomain('new.example', 'fabrikam', 'root')
-        await writer.removeDomains('fabrikam', ['new.example'])
-        await writer.removeConnector('contoso', 'new')
+        await writer.domains.add('contoso', [plain('new.example')], 'root')
+        await writer.connectors.add('contoso', 'new', { ip: ['192.0.2.9'] }, 'root')
+        await writer.domains.move('new.example', 'fabrikam', 'root')
+        await writer.domains.remove('fabrikam', ['new.example'])
+        await writer.connectors.remove('contoso', 'new')
       }
     }
     const writes = write()
