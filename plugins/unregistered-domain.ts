@@ -15,7 +15,7 @@ import { connectorId } from '../src/mail/identities'
 import type { Snapshot } from '../src/directory/snapshot'
 import { applyInThread } from '../src/process/tenants-file-thread'
 import type { Connector } from '../src/mail/tenant'
-import { LookOut } from '../src/unusual/monitor'
+import { UnusualMonitor } from '../src/unusual/monitor'
 import { UnattributedUsers } from '../src/unusual/unattributed'
 import { Alerts } from './process/alerts'
 import { Appointment, appointWorker, hearAppointment } from './process/appointment'
@@ -56,7 +56,7 @@ class Process {
   readonly tag = new Tag(() => this.config)
   /** Whether the hooks of the tag are there: registered mail pays for them only where there is one. */
   readonly tags: boolean
-  lookOut: LookOut | undefined
+  unusualMonitor: UnusualMonitor | undefined
 
   constructor(
     plugin: Plugin,
@@ -123,7 +123,7 @@ export function hook_init_child(this: Plugin, next: Next): void {
 export function shutdown(this: Plugin): void {
   running?.warmStart.stop()
   running?.alerts.stop()
-  running?.lookOut?.stop()
+  running?.unusualMonitor?.stop()
   running?.starting?.release()
 }
 
@@ -175,18 +175,18 @@ async function beforeEvent(
   await freezeEvidence({ store, ledger, config, flush }, tenant, event)
 }
 
-/** What one process of each Haraka does; some of it the watch leaves to one of all. */
+/** What one process of each Haraka does; the duties of the leader run in one process of all Harakas. */
 function beginDuties(plugin: Plugin, process: Process, engine: Engine): void {
   process.warmStart.keep(engine)
-  const { store, forwarder, watch } = engine
-  watch.add(resolveEnded(store, forwarder, () => defaultsOf(process.config)))
-  process.lookOut = new LookOut(
+  const { store, forwarder, leader } = engine
+  leader.add(resolveEnded(store, forwarder, () => defaultsOf(process.config)))
+  process.unusualMonitor = new UnusualMonitor(
     store,
     () => process.config,
     (tenant) => engine.eventsPending(tenant),
   )
-  watch.add(process.lookOut)
-  watch.add(
+  leader.add(process.unusualMonitor)
+  leader.add(
     new UnattributedUsers({
       store,
       config: () => process.config,
@@ -194,7 +194,7 @@ function beginDuties(plugin: Plugin, process: Process, engine: Engine): void {
       publish: (event) => forwarder.publish('', event),
     }),
   )
-  watch.start()
+  leader.start()
   process.alerts.begin(engine)
   engine.followAudit((entry) => logAudit(plugin, entry))
 }

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Task } from '../process/leader'
+import type { Duty } from '../base/duty'
 import { readScript } from '../store/script'
 import { scanSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
@@ -20,14 +20,14 @@ const BREATH = 500
  *
  * @param onStep is told by how many ms; below zero: back.
  */
-export function followClock(store: Store, onStep: (ms: number) => void): Task {
+export function followClock(store: Store, onStep: (ms: number) => void): Duty {
   /** Server time minus our monotonic clock, in ms. */
   let offset: number | undefined
   return {
     name: 'windows of a clock that was set back',
     every: 5000,
     run: async () => {
-      const time = Number(await store.run(SERVER_TIME, [store.keys.watch], []))
+      const time = Number(await store.run(SERVER_TIME, [store.keys.leader], []))
       const now = time - performance.now()
       const step = now - (offset ?? now)
       if (step <= -LEAST_STEP) await goOn(store)

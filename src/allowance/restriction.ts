@@ -2,13 +2,11 @@ import { noSuchTenant, RefusedError } from '../base/errors'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
+import type { Scope } from '../mail/scope'
 import { parseTrigger, type Trigger } from '../mail/trigger'
 
 const PLACE = readScript(__dirname, 'place')
 const LIFT = readScript(__dirname, 'lift')
-
-/** `unregistered`: mail from unregistered domains is refused; `all`: all relayed mail of the tenant. */
-export type Scope = 'unregistered' | 'all'
 
 /** The persistent state in which mail of a tenant is refused. It has no expiry: a person lifts it. */
 export interface Restriction {

@@ -1,5 +1,5 @@
 import { InputError } from '../base/errors'
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import { parseTrigger, type Trigger } from '../mail/trigger'
 import { assertTenantId } from '../mail/identities'
 

@@ -1,4 +1,4 @@
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import { describeTrigger, type Trigger } from '../mail/trigger'
 
 /** A trip in one line, for the audit trail; the reason of one within probation says that it is. */

@@ -1,7 +1,12 @@
 import { isIP } from 'node:net'
 import { InputError } from '../base/errors'
 import { typedDomain } from '../names/typed-domain'
-import type { Endpoint } from '../store/connection'
+
+/** A server that connections are made to. */
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
 
 // What a key of the ini file may hold, as haraka-config gives it: strings, numbers (digits become one) and arrays. Each
 // throws {@link InputError} with what is wrong about the value.

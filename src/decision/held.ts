@@ -1,7 +1,7 @@
 import type { Config } from '../process/config'
 import { envelopeDomain, type HarakaAddress } from '../names/envelope'
 import type { Mode } from '../mail/mode'
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import type { Snapshot } from '../directory/snapshot'
 import { standingOf, type SenderClass } from './judge'
 

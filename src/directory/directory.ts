@@ -1,4 +1,4 @@
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import { messageOf } from '../base/errors'
 import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './aging'

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './aging'
 import type { Change } from '../registry/changes'

@@ -1,5 +1,5 @@
 import type { Mode } from '../mail/mode'
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'

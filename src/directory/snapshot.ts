@@ -1,5 +1,5 @@
 import type { Mode } from '../mail/mode'
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import type { DomainFlags } from '../registry/packing'
 
 /** What a process knows of a tenant. */

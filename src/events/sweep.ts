@@ -8,7 +8,7 @@ import { randomToken } from '../records/token'
 import type { ResolvedEvent } from '../records/event'
 import type { Forwarder } from './forwarder'
 import { parseEdge, unpackOpen, type Open } from './open'
-import type { Task } from '../process/leader'
+import type { Duty } from '../base/duty'
 
 const SWEEP = readScript(__dirname, 'sweep')
 
@@ -25,7 +25,7 @@ export function resolveEnded(
   store: Store,
   forwarder: Forwarder,
   defaults: () => UsageDefaults,
-): Task {
+): Duty {
   return {
     name: 'allowances that are below their percentages again',
     every: 30_000,

@@ -8,8 +8,8 @@ import { messageOf } from '../base/errors'
 import type { Alert } from '../records/event'
 import { followClock, stepText } from '../allowance/clock-steps'
 import { Forwarder } from '../events/forwarder'
-import { closeGroups, forwardLeft } from './tasks'
-import { Watch } from './leader'
+import { closeGroups, forwardLeft } from './duties'
+import { Leader } from './leader'
 import { Flusher } from '../reporting/flusher'
 import { Recorder } from '../reporting/recorder'
 import { Tally } from '../reporting/tally'
@@ -69,8 +69,8 @@ export class Engine {
   private readonly flusher: Flusher
   /** Takes raised events to the stream; `beforePublish` is what is done before that. */
   readonly forwarder: Forwarder
-  /** Runs what one process of all Harakas does; to be started in the appointed process. */
-  readonly watch: Watch
+  /** Runs the duties of all Harakas in one process; started in one process of each Haraka. */
+  readonly leader: Leader
   private readonly outbox: Outbox
   private released = false
   /** Something has been counted for reports since they were flushed last. */
@@ -124,10 +124,10 @@ export class Engine {
     this.forwarder = new Forwarder(this.store, () => registry.check(), forwarderEvents)
     const cases = new Cases(this.store)
     this.forwarder.beforePublish.push((tenant, event) => cases.take(tenant, event))
-    this.watch = new Watch(this.store, () => this.lookAtRegistry(), told)
-    this.watch.add(closeGroups(this.forwarder, forwarderEvents))
-    this.watch.add(forwardLeft(this.store, this.forwarder))
-    this.watch.add(followClock(this.store, (ms) => told(stepText(ms))))
+    this.leader = new Leader(this.store, () => this.lookAtRegistry(), told)
+    this.leader.add(closeGroups(this.forwarder, forwarderEvents))
+    this.leader.add(forwardLeft(this.store, this.forwarder))
+    this.leader.add(followClock(this.store, (ms) => told(stepText(ms))))
   }
 
   /** Starts to follow changes, over a connection of its own; not any more where the process drains its sessions. */
@@ -232,7 +232,7 @@ export class Engine {
    */
   release(): void {
     this.directory.stop()
-    this.watch.stop()
+    this.leader.stop()
     this.store.unref()
     this.released = true
     this.flusher.stop()

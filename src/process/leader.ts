@@ -1,82 +1,70 @@
 import { performance } from 'node:perf_hooks'
+import type { Duty } from '../base/duty'
+import { randomToken } from '../records/token'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import { randomToken } from '../records/token'
 
-const WATCH = readScript(__dirname, 'watch')
+const LEAD = readScript(__dirname, 'lead')
 
-/** How often the lock is asked for, or renewed, and it is looked which tasks are due, in ms. */
+/** How often the lock is asked for or renewed, and due duties are started, in ms. */
 const PERIOD = 1000
-/** After so many periods without the holder another one takes its place. */
-const PATIENCE = 5
-/** Lets the lock go, in ms. */
-const NO_LONGER = 1
-
-/** Something that is to be done now and then, by one process of all Harakas. */
-export interface Task {
-  /** Stands before its errors. */
-  readonly name: string
-  /** How long after one run ends the next one begins, in ms. */
-  readonly every: number
-  /**
-   * Must bear it that another process runs it at the same time: one that hung, or was cut off, may go on when its lock
-   * has expired. What it rejects with is told, and it runs again when it is due.
-   */
-  run(): Promise<unknown>
-}
+/** The lock expires after so many periods. */
+const PERIODS_OF_LOCK = 5
+/** Releases the lock, in ms. */
+const AT_ONCE = 1
 
 /**
- * Sees to it that the tasks of all Harakas on one Redis are run by one process: the one that holds a lock, which expires
- * without it. If it stops, the next one takes over within a second; if it is killed, in {@link PATIENCE} seconds.
+ * Runs the duties of all Harakas on one Redis in one process, the leader: the one that holds a lock, which expires unless
+ * it is renewed. When the leader stops, another process leads within a second; when it is killed, within five.
  */
-export class Watch {
-  private readonly tasks: { readonly task: Task; due: number; running: boolean }[] = []
+export class Leader {
+  private readonly duties: { readonly duty: Duty; due: number; running: boolean }[] = []
   private readonly id = randomToken()
   private timer: NodeJS.Timeout | undefined
   private asking = false
-  /** Until when the lock is ours, by our monotonic clock. */
+  /** Until when this process holds the lock, by the monotonic clock. */
   private until = -Infinity
 
   /**
-   * @param whenUsable rejects where Redis must not be written to by now; told elsewhere.
-   * @param onError is told what a task failed with; that Redis cannot be asked for the lock is told elsewhere.
+   * @param whenUsable rejects while Redis must not be written to; that is reported elsewhere.
+   * @param onError is called with what a duty failed with; that Redis does not answer is reported elsewhere.
    * @param period in ms.
    */
   constructor(
     private readonly store: Store,
     private readonly whenUsable: () => Promise<void>,
-    private readonly onError: (task: string, error: unknown) => void,
+    private readonly onError: (duty: string, error: unknown) => void,
     private readonly period = PERIOD,
   ) {}
 
-  /** Whether this is the process that runs the tasks. */
-  get holds(): boolean {
+  /** Whether this process is the leader. */
+  get isLeading(): boolean {
     return performance.now() < this.until
   }
 
-  /** At any time; it runs for the first time when this process gets the lock. */
-  add(task: Task): void {
-    this.tasks.push({ task, due: -Infinity, running: false })
+  /** Adds a duty, at any time; it runs for the first time once this process leads. */
+  add(duty: Duty): void {
+    this.duties.push({ duty, due: -Infinity, running: false })
   }
 
   /** Begins to ask for the lock. */
   start(): void {
     if (this.timer) return
-    this.timer = setInterval(() => void this.look(), this.period).unref()
-    void this.look()
+    this.timer = setInterval(() => void this.turn(), this.period).unref()
+    void this.turn()
   }
 
-  /** Runs no more tasks, and lets the next process take over; a task that runs goes on to its end. */
+  /** Starts no more duties and releases the lock; a duty that is running goes on to its end. */
   stop(): void {
     if (!this.timer) return
     clearInterval(this.timer)
     this.timer = undefined
-    if (this.holds) void this.ask(NO_LONGER).catch(() => {})
+    if (this.isLeading) void this.lead(AT_ONCE).catch(() => {})
     this.until = -Infinity
   }
 
   /** Never rejects. */
-  private async look(): Promise<void> {
+  private async turn(): Promise<void> {
     if (this.asking) return
     this.asking = true
     try {
@@ -92,37 +80,37 @@ export class Watch {
 
   private async askForLock(): Promise<void> {
     const asked = performance.now()
-    const span = PATIENCE * this.period
+    const span = PERIODS_OF_LOCK * this.period
     try {
-      const ours = await this.ask(span)
-      this.until = ours && this.timer ? asked + span : -Infinity
-      // An answer that came too late to stop() has taken the lock again.
-      if (ours && !this.timer) void this.ask(NO_LONGER).catch(() => {})
+      const leads = await this.lead(span)
+      this.until = leads && this.timer ? asked + span : -Infinity
+      // stop() came before the answer, which has taken the lock again.
+      if (leads && !this.timer) void this.lead(AT_ONCE).catch(() => {})
     } catch {
-      // The lock is ours until it expires.
+      // The lock is held until it expires.
     }
   }
 
-  private async ask(span: number): Promise<boolean> {
-    return (await this.store.run(WATCH, [this.store.keys.watch], [this.id, span])) === 1
+  private async lead(span: number): Promise<boolean> {
+    return (await this.store.run(LEAD, [this.store.keys.leader], [this.id, span])) === 1
   }
 
   private runDue(): void {
-    for (const each of this.tasks) {
-      if (!this.holds || each.running || performance.now() < each.due) continue
+    for (const each of this.duties) {
+      if (!this.isLeading || each.running || performance.now() < each.due) continue
       each.running = true
-      void this.run(each.task).finally(() => {
+      void this.run(each.duty).finally(() => {
         each.running = false
-        each.due = performance.now() + each.task.every
+        each.due = performance.now() + each.duty.every
       })
     }
   }
 
-  private async run(task: Task): Promise<void> {
+  private async run(duty: Duty): Promise<void> {
     try {
-      await task.run()
+      await duty.run()
     } catch (error) {
-      this.onError(task.name, error)
+      this.onError(duty.name, error)
     }
   }
 }

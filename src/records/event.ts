@@ -1,5 +1,5 @@
 import type { NamedMeter } from '../mail/meter'
-import type { Scope } from '../allowance/restriction'
+import type { Scope } from '../mail/scope'
 import type { Trigger } from '../mail/trigger'
 
 /** What every event has. */

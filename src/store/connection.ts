@@ -7,6 +7,7 @@ import { giveAnswersTheirTurn } from './patience'
 import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
 import type { TlsFiles } from '../config/tls-files'
+import type { Endpoint } from '../config/values'
 
 /** Where Redis is. One of: a single server, Sentinel (`sentinels`), Cluster (`cluster`). */
 export interface RedisSettings extends TlsFiles {
@@ -25,11 +26,6 @@ export interface RedisSettings extends TlsFiles {
   readonly cluster: readonly Endpoint[]
   /** How long a command may take, in ms. */
   readonly commandTimeout: number
-}
-
-export interface Endpoint {
-  readonly host: string
-  readonly port: number
 }
 
 const CONNECT_TIMEOUT = 3000

@@ -42,8 +42,8 @@ export class Keys {
   readonly eventsDue: string
   /** What has begun and not ended yet. */
   readonly eventsOpen: string
-  /** Held by the process that looks after what no mail brings about. */
-  readonly watch: string
+  /** The lock that the leader holds. */
+  readonly leader: string
   /** Case → when it was opened. */
   readonly caseIndex: string
   /** The pub/sub channel of every change. */
@@ -75,7 +75,7 @@ export class Keys {
     this.eventGroups = `${prefix}{@events}:groups`
     this.eventsDue = `${prefix}{@events}:due`
     this.eventsOpen = `${prefix}{@events}:open`
-    this.watch = `${prefix}{@events}:watch`
+    this.leader = `${prefix}{@events}:watch`
     this.caseIndex = `${prefix}{@cases}`
     this.changes = `${prefix}changes`
     this.audited = `${prefix}audit`

@@ -1,5 +1,5 @@
 import type { Config } from '../process/config'
-import type { Task } from '../process/leader'
+import type { Duty } from '../base/duty'
 import { DAY, HOUR } from '../reporting/calendar'
 import { mapInPieces } from '../store/batches'
 import type { Store } from '../store/store'
@@ -22,7 +22,7 @@ const LATE = 10 * 60_000
 const EVERY = 5 * 60_000
 
 /** Looks now and then whether a rule of unusual mail begins to hold for a tenant, and tells of it. */
-export class LookOut implements Task {
+export class UnusualMonitor implements Duty {
   readonly name = 'unusual mail'
   readonly every = EVERY
   private readonly open: OpenRules

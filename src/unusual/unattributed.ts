@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Config } from '../process/config'
 import type { UnattributedEvent } from '../records/event'
-import type { Task } from '../process/leader'
+import type { Duty } from '../base/duty'
 import { grouped } from '../base/grouped'
 import { DAY, HOUR } from '../reporting/calendar'
 import { OTHER } from '../reporting/rows'
@@ -30,7 +30,7 @@ export interface UnattributedContext {
  * Tells of AUTH users whose mail belongs to no tenant, by the report of such mail: it passes uncounted, or it is deferred
  * since several connectors have a user that differs in its spelling only. Each user is told once a day.
  */
-export class UnattributedUsers implements Task {
+export class UnattributedUsers implements Duty {
   readonly name = 'AUTH users without a tenant'
   readonly every = EVERY
   private day = 0

@@ -21,7 +21,7 @@ import { Store } from '../../src/store/store'
 import { ConnectorIndex } from '../../src/directory/connector-index'
 import { Directory } from '../../src/directory/directory'
 import { Registries } from '../support/registries'
-import { LookOut } from '../../src/unusual/monitor'
+import { UnusualMonitor } from '../../src/unusual/monitor'
 import { UnattributedUsers } from '../../src/unusual/unattributed'
 import { days, LATER, NOW, play, Scenario } from '../unusual/scenario'
 import { startHaraka, TestRelay, waitFor, type TestRedis } from '../support'
@@ -273,7 +273,7 @@ async function lookForUnusual(admin: Store, store: Store): Promise<void> {
   const hour = keys.reportHour('wingtip', Math.floor((NOW - HOUR + LATER) / HOUR))
   await client.pfadd(keys.reportOthers(hour), ...days(0, 100).map((at) => `x${at}.example`))
   const config = loadConfig(undefined)
-  const look = new LookOut(
+  const look = new UnusualMonitor(
     store,
     () => config,
     () => {},
@@ -285,7 +285,7 @@ async function lookForUnusual(admin: Store, store: Store): Promise<void> {
   ])
   const calm = { ...config, unusual: { ...config.unusual, domains: 0, volume: 0 } }
   await client.hset(keys.unusual('wingtip'), 'domains', 'evt_1 1 1', 'volume', 'evt_2 1 1')
-  const last = new LookOut(
+  const last = new UnusualMonitor(
     store,
     () => calm,
     () => {},

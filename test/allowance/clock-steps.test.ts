@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import { followClock, stepText } from '../../src/allowance/clock-steps'
-import type { Task } from '../../src/process/leader'
+import type { Duty } from '../../src/base/duty'
 import { Allowance } from '../support/allowance'
 import { useRedis } from '../support/registry'
 
@@ -10,25 +10,25 @@ const DAY = 86_400 * SECOND
 
 useRedis()
 
-describe('the watch of Redis’s clock', () => {
+describe('the duty that follows the clock of Redis', () => {
   let allowance: Allowance
-  let task: Task
+  let duty: Duty
   let steps: number[]
 
   beforeEach(async () => {
     allowance = await Allowance.create({ limits: '2/1m' })
     steps = []
-    task = followClock(allowance.store, (ms) => steps.push(Math.round(ms / DAY)))
-    await task.run()
+    duty = followClock(allowance.store, (ms) => steps.push(Math.round(ms / DAY)))
+    await duty.run()
   })
 
   it('lets the windows of a tenant that sends nothing go on where the clock was set back', async () => {
     await allowance.advance(DAY)
     await allowance.answers(2)
-    await task.run()
+    await duty.run()
     await allowance.advance(-DAY)
-    await task.run()
-    await task.run()
+    await duty.run()
+    await duty.run()
     assert.deepEqual(steps, [1, -1])
     await allowance.advance(62 * SECOND - 1)
     assert.deepEqual(await allowance.used(), [2])
@@ -42,10 +42,10 @@ describe('the watch of Redis’s clock', () => {
     await allowance.charge({ tenant: 'fabrikam' })
     await allowance.advance(30 * SECOND)
     await allowance.charge()
-    await task.run()
+    await duty.run()
     await allowance.advance(-30 * SECOND)
     const before = await allowance.everything()
-    await task.run()
+    await duty.run()
     assert.deepEqual(await allowance.everything(), before)
     assert.equal(steps.length, 2)
   })
@@ -53,15 +53,15 @@ describe('the watch of Redis’s clock', () => {
   it('does what failed with the next run', async () => {
     await allowance.advance(DAY)
     await allowance.answers(2)
-    await task.run()
+    await duty.run()
     await allowance.advance(-DAY)
     const { client, keys } = allowance.store
     const usage = keys.usage('contoso')
     await client.rename(usage, 'put away')
     await client.set(usage, 'no hash')
-    await assert.rejects(task.run(), /WRONGTYPE/)
+    await assert.rejects(duty.run(), /WRONGTYPE/)
     await client.rename('put away', usage)
-    await task.run()
+    await duty.run()
     await allowance.advance(62 * SECOND)
     assert.deepEqual(await allowance.used(), [0])
   })

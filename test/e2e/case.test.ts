@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Scope } from '../../src/allowance/restriction'
+import type { Scope } from '../../src/mail/scope'
 import { startRelay, waitFor, type TestRelay, type TestTenant } from '../support'
 import { REPLY } from '../support/replies'
 

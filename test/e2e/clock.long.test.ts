@@ -25,7 +25,7 @@ describe('the clock of Redis jumps ahead by a day, and back', { skip: noMovableC
     }
     const accepted = [250, 250, 250]
     const { haraka } = relay
-    // The watch has looked before.
+    // The leader has looked before.
     await waitFor(async () => (await relay.redis.commandStats())['sscan'])
     for (const tenant of [busy, quiet]) assert.deepEqual(await send(tenant), accepted)
 

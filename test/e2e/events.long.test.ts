@@ -86,7 +86,7 @@ describe('events of two Harakas with four workers each on one Redis', () => {
     }
   })
 
-  it('what ends without mail is said by the one process that holds the watch, once', async () => {
+  it('what ends without mail is reported by the leader, once', async () => {
     const tenant = await relay.tenant('resting', { limits: '10/5s defer' })
     const load = new Load(tenant, 10, [REPLY.deferred])
     await load.run((client) => sendTo(1, client, load))
@@ -122,8 +122,8 @@ describe('events of two Harakas with four workers each on one Redis', () => {
     await Promise.all(sending)
     for (const tenant of tenants) await relay.lift(tenant.id)
     for (const tenant of tenants) await isTold(tenant, WHOLE_STORY)
-    // The one that holds the watch among them: another one has taken over.
-    const holder = await store.client.get(store.keys.watch)
+    // The leader among them: another process leads now.
+    const holder = await store.client.get(store.keys.leader)
     assert.notEqual(holder, null)
   })
 

@@ -6,8 +6,8 @@ import { followClock, goOn } from '../../src/allowance/clock-steps'
 import type { Alert } from '../../src/records/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { resolveEnded } from '../../src/events/sweep'
-import { closeGroups, forwardLeft } from '../../src/process/tasks'
-import { Watch } from '../../src/process/leader'
+import { closeGroups, forwardLeft } from '../../src/process/duties'
+import { Leader } from '../../src/process/leader'
 import { DEFAULTS } from '../support/allowance'
 import { assertAllRan, ClusterSite } from '../support/cluster'
 import { entries, raise } from '../support/events'
@@ -102,26 +102,26 @@ describe('events on a Redis Cluster', () => {
     }
   })
 
-  it('of which one alert was made are told with their number, by the one process that watches', async () => {
+  it('of which one alert was made are told with their number, by the leader alone', async () => {
     const { store, registry } = sites[0]!
     await registry.tenants.add('often', {}, 'test')
     const told: Alert[] = []
     const events = { onAlert: (alert: Alert) => told.push(alert), onError: assert.fail }
-    const watches = sites.map((site) => {
+    const candidates = sites.map((site) => {
       const forwarder = new Forwarder(site.store, () => Promise.resolve(), events)
-      const watch = new Watch(site.store, () => Promise.resolve(), assert.fail)
-      watch.add(closeGroups(forwarder, events))
-      return { watch, forwarder }
+      const leader = new Leader(site.store, () => Promise.resolve(), assert.fail)
+      leader.add(closeGroups(forwarder, events))
+      return { leader, forwarder }
     })
     for (let times = 0; times < 3; times++) await raise(store, 'often', 'unusual')
-    await watches[0]!.forwarder.forward('often')
+    await candidates[0]!.forwarder.forward('often')
     const alerts = await store.client.zrange(store.keys.eventsDue, '0', '-1')
     for (const alert of alerts) await store.client.zadd(store.keys.eventsDue, 0, alert)
     told.length = 0
-    for (const { watch } of watches) watch.start()
+    for (const { leader } of candidates) leader.start()
     await waitFor(() => told.some(({ tenant }) => tenant === 'often'))
-    await waitFor(() => watches.filter(({ watch }) => watch.holds).length === 1)
-    for (const { watch } of watches) watch.stop()
+    await waitFor(() => candidates.filter(({ leader }) => leader.isLeading).length === 1)
+    for (const { leader } of candidates) leader.stop()
     assert.deepEqual(
       told.filter(({ tenant }) => tenant === 'often').map(({ kind, count }) => [kind, count]),
       [['unusual', 3]],

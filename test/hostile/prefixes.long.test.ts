@@ -15,7 +15,7 @@ import { resolveEnded } from '../../src/events/sweep'
 import { defaultsOf } from '../../src/process/defaults'
 import { Engine } from '../../src/process/engine'
 import { UNATTRIBUTED } from '../../src/reporting/tally'
-import { LookOut } from '../../src/unusual/monitor'
+import { UnusualMonitor } from '../../src/unusual/monitor'
 import { DEFAULTS } from '../support/allowance'
 import { tenantctl } from '../cli/cli'
 import { settingsFor } from '../support/connection'
@@ -74,7 +74,7 @@ describe('two installations on one Redis', () => {
       await waitFor(() => engine.directory.connectors)
       await use(engine)
     } finally {
-      engine.watch.stop()
+      engine.leader.stop()
       engine.directory.stop()
       engine.store.client.disconnect()
     }
@@ -82,7 +82,7 @@ describe('two installations on one Redis', () => {
 
   /** What processes do beside counting: reports, events, evidence, alerts, and to look for what is unusual. */
   async function doDuties(engine: Engine, id: string): Promise<void> {
-    const { store, ledger, tally, forwarder, watch } = engine
+    const { store, ledger, tally, forwarder, leader } = engine
     const { client, keys } = store
     const source = { domain: 'lure.example', connector: `${id}/mx`, ip: '192.0.2.1', user: '' }
     const batch = tally.batchOf(id)!
@@ -95,12 +95,12 @@ describe('two installations on one Redis', () => {
 
     const config = loadConfig(undefined)
     await resolveEnded(store, forwarder, () => defaultsOf(config)).run()
-    await new LookOut(store, () => config, nothing).run()
+    await new UnusualMonitor(store, () => config, nothing).run()
     // Takes what waits in the tenants to the stream.
-    watch.start()
+    leader.start()
     await waitFor(async () => !(await client.hexists(keys.tenant('other'), 'events')))
-    watch.stop()
-    await waitFor(async () => !(await client.exists(keys.watch)))
+    leader.stop()
+    await waitFor(async () => !(await client.exists(keys.leader)))
     const flush = (): Promise<void> => Promise.resolve()
     const event: RestrictedEvent = {
       ...({ kind: 'restricted', scope: 'unregistered' } as const),

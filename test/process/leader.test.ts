@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
-import { Watch } from '../../src/process/leader'
+import { Leader } from '../../src/process/leader'
 import { connect } from '../../src/store/connection'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
@@ -11,8 +11,8 @@ import { startRedis, type TestRedis } from '../support/redis'
 const PERIOD = 40
 
 let redis: TestRedis
-let watches: { watch: Watch; store: Store }[]
-/** Which watch has run its task, in order. */
+let candidates: { leader: Leader; store: Store }[]
+/** Which process has run its duty, in order. */
 let runs: number[]
 let errors: string[]
 
@@ -25,33 +25,33 @@ beforeEach(async () => {
   await redis.client().flushall()
   runs = []
   errors = []
-  watches = []
+  candidates = []
   for (let at = 0; at < 3; at++) await add()
 })
 afterEach(() => {
-  for (const { watch, store } of watches) {
-    watch.stop()
+  for (const { leader, store } of candidates) {
+    leader.stop()
     store.client.disconnect()
   }
 })
 
 async function add(whenUsable = (): Promise<void> => Promise.resolve()): Promise<number> {
-  const at = watches.length
+  const at = candidates.length
   const store = new Store(
     connect(settingsFor(redis), () => {}),
     new Keys('ud:'),
   )
-  const onError = (task: string, error: unknown): void =>
-    void errors.push(`${task}: ${String(error)}`)
-  const watch = new Watch(store, whenUsable, onError, PERIOD)
-  watch.add({ name: 'note', every: 0, run: () => Promise.resolve(runs.push(at)) })
-  watches.push({ watch, store })
+  const onError = (duty: string, error: unknown): void =>
+    void errors.push(`${duty}: ${String(error)}`)
+  const leader = new Leader(store, whenUsable, onError, PERIOD)
+  leader.add({ name: 'note', every: 0, run: () => Promise.resolve(runs.push(at)) })
+  candidates.push({ leader, store })
   await waitFor(() => store.client.status === 'ready')
   return at
 }
 
-/** The one watch that has run a task since now. */
-async function holder(): Promise<number> {
+/** The one process that runs duties from now on. */
+async function leadingNow(): Promise<number> {
   const begun = runs.length
   await waitFor(() => runs.length >= begun + 5)
   const since = new Set(runs.slice(begun))
@@ -59,68 +59,68 @@ async function holder(): Promise<number> {
   return [...since][0]!
 }
 
-describe('a watch', () => {
-  it('runs the tasks in one of all processes, and that one goes on', async () => {
-    for (const { watch } of watches) watch.start()
-    const first = await holder()
-    assert.equal(await holder(), first)
+describe('the leader', () => {
+  it('is one process, which goes on leading and runs the duties alone', async () => {
+    for (const { leader } of candidates) leader.start()
+    const first = await leadingNow()
+    assert.equal(await leadingNow(), first)
     assert.deepEqual(
-      watches.map(({ watch }) => watch.holds),
-      watches.map((_each, at) => at === first),
+      candidates.map(({ leader }) => leader.isLeading),
+      candidates.map((_each, at) => at === first),
     )
     assert.deepEqual(new Set(runs).size, 1)
   })
 
-  it('that stops lets another one go on at once, and runs nothing any more', async () => {
-    for (const { watch } of watches) watch.start()
-    const first = await holder()
-    watches[first]!.watch.stop()
+  it('that stops runs nothing more, and another process leads at once', async () => {
+    for (const { leader } of candidates) leader.start()
+    const first = await leadingNow()
+    candidates[first]!.leader.stop()
     await waitFor(async () => (await redis.client().get('ud:{@events}:watch')) !== null)
-    const second = await holder()
+    const second = await leadingNow()
     assert.notEqual(second, first)
-    assert.equal(watches[first]!.watch.holds, false)
+    assert.equal(candidates[first]!.leader.isLeading, false)
   })
 
-  it('that is cut off is replaced when its lock expires, and knows it', async () => {
-    for (const { watch } of watches) watch.start()
-    const first = await holder()
-    watches[first]!.store.client.disconnect()
-    await waitFor(() => !watches[first]!.watch.holds)
+  it('that is cut off is replaced when its lock expires, and knows that it leads no more', async () => {
+    for (const { leader } of candidates) leader.start()
+    const first = await leadingNow()
+    candidates[first]!.store.client.disconnect()
+    await waitFor(() => !candidates[first]!.leader.isLeading)
     await waitFor(() => runs.at(-1) !== first)
-    assert.notEqual(await holder(), first)
+    assert.notEqual(await leadingNow(), first)
   })
 
-  it('does not run while Redis must not be written to', async () => {
+  it('runs no duty while Redis must not be written to', async () => {
     let usable = false
     const at = await add(() => (usable ? Promise.resolve() : Promise.reject(new Error('lost'))))
-    watches[at]!.watch.start()
+    candidates[at]!.leader.start()
     let periods = 0
-    watches[0]!.watch.add({ name: 'count', every: 0, run: () => Promise.resolve(periods++) })
-    watches[0]!.watch.start()
+    candidates[0]!.leader.add({ name: 'count', every: 0, run: () => Promise.resolve(periods++) })
+    candidates[0]!.leader.start()
     await waitFor(() => periods > 5)
     assert.equal(runs.includes(at), false)
-    watches[0]!.watch.stop()
+    candidates[0]!.leader.stop()
     usable = true
-    assert.equal(await holder(), at)
+    assert.equal(await leadingNow(), at)
   })
 
-  it('tells what a task fails with, runs it again, and the others all the same', async () => {
+  it('reports what a duty failed with, runs it again, and runs the others', async () => {
     let failed = 0
-    const { watch } = watches[0]!
-    watch.add({ name: 'fail', every: 0, run: () => Promise.reject(new Error(`${++failed}`)) })
-    watch.start()
+    const { leader } = candidates[0]!
+    leader.add({ name: 'fail', every: 0, run: () => Promise.reject(new Error(`${++failed}`)) })
+    leader.start()
     await waitFor(() => errors.length >= 2)
     assert.deepEqual(errors.slice(0, 2), ['fail: Error: 1', 'fail: Error: 2'])
-    await holder()
+    await leadingNow()
   })
 
-  it('never runs a task twice at the same time, and waits between its runs', async () => {
+  it('never runs a duty twice at the same time, and waits between its runs', async () => {
     let running = 0
     let most = 0
     let slowRuns = 0
-    const { watch } = watches[0]!
+    const { leader } = candidates[0]!
     const finish: (() => void)[] = []
-    watch.add({
+    leader.add({
       name: 'slow',
       every: 0,
       run: async () => {
@@ -131,11 +131,11 @@ describe('a watch', () => {
       },
     })
     let rareRuns = 0
-    watch.add({ name: 'rare', every: 3_600_000, run: () => Promise.resolve(rareRuns++) })
-    watch.start()
+    leader.add({ name: 'rare', every: 3_600_000, run: () => Promise.resolve(rareRuns++) })
+    leader.start()
     for (let round = 1; round <= 3; round++) {
       await waitFor(() => finish.length === round)
-      await holder()
+      await leadingNow()
       finish[round - 1]!()
       await waitFor(() => slowRuns === round)
     }
@@ -143,12 +143,12 @@ describe('a watch', () => {
     assert.equal(rareRuns, 1)
   })
 
-  it('stops while it asks for the lock, and leaves none', async () => {
-    const { watch } = watches[0]!
-    watch.start()
-    watch.stop()
+  it('that stops while it asks for the lock holds none', async () => {
+    const { leader } = candidates[0]!
+    leader.start()
+    leader.stop()
     const at = await add()
-    watches[at]!.watch.start()
-    assert.equal(await holder(), at)
+    candidates[at]!.leader.start()
+    assert.equal(await leadingNow(), at)
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import type { Charge, Meter, SettlementResult } from '../../src/allowance/ledger'
 import { parseLimits, type Limit, type Limits } from '../../src/mail/limits'
-import type { Scope } from '../../src/allowance/restriction'
+import type { Scope } from '../../src/mail/scope'
 import type { Mode } from '../../src/mail/mode'
 import type { TestClock } from './clock'
 

@@ -1,6 +1,6 @@
 import { parseConfig, type Config, type RawIni } from '../../src/process/config'
 import type { Attributed, Attribution } from '../../src/decision/attribution'
-import type { Scope } from '../../src/allowance/restriction'
+import type { Scope } from '../../src/mail/scope'
 import type { Snapshot } from '../../src/directory/snapshot'
 import type { Mode } from '../../src/mail/mode'
 import { parseFlags, type DomainFlags } from '../../src/registry/packing'

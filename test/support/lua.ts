@@ -8,7 +8,7 @@ const isIncluded = (file: string): boolean => path.basename(path.dirname(file)) 
 
 /** Scripts that the cluster test of another folder runs, by name. */
 const RUN_WITH: Readonly<Record<string, string>> = {
-  watch: 'events',
+  lead: 'events',
   go_on: 'events',
   server_time: 'events',
   read_tenant: 'backup',

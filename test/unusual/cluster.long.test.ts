@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
 import { loadConfig } from '../../src/process/config-file'
-import { LookOut } from '../../src/unusual/monitor'
+import { UnusualMonitor } from '../../src/unusual/monitor'
 import { OverviewReader } from '../../src/unusual/overview'
 import { assertAllRan, ClusterSite } from '../support/cluster'
 import { LATER, play } from './scenario'
@@ -30,7 +30,7 @@ describe('unusual mail on a Redis Cluster', () => {
     for (let round = 0; round < 2; round++) {
       await Promise.all(
         sites.map((site) =>
-          new LookOut(
+          new UnusualMonitor(
             site.store,
             () => config,
             (tenant) => told.push(tenant),

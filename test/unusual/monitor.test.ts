@@ -6,7 +6,7 @@ import type { Event } from '../../src/records/event'
 import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
 import type { Store } from '../../src/store/store'
 import { HistoryReader } from '../../src/unusual/history-reader'
-import { LookOut } from '../../src/unusual/monitor'
+import { UnusualMonitor } from '../../src/unusual/monitor'
 import { OpenRules } from '../../src/unusual/open-rules'
 import { findUnusual } from '../../src/unusual/rules'
 import { newSite, useRedis } from '../support/registry'
@@ -67,7 +67,7 @@ describe('HistoryReader', () => {
   })
 })
 
-describe('LookOut', () => {
+describe('UnusualMonitor', () => {
   it('tells once of what begins, however many look and however often', async () => {
     const site = newSite()
     const { store } = site
@@ -76,7 +76,7 @@ describe('LookOut', () => {
     const told: string[] = []
     const each = [store, site.connect(), site.connect()].map(
       (store) =>
-        new LookOut(
+        new UnusualMonitor(
           store,
           () => CONFIG,
           (tenant) => told.push(tenant),
@@ -90,7 +90,7 @@ describe('LookOut', () => {
 
   it('sees registered mail of a tenant that sends nothing unregistered any more', async () => {
     const { store } = newSite()
-    const look = new LookOut(
+    const look = new UnusualMonitor(
       store,
       () => CONFIG,
       () => {},
@@ -110,7 +110,7 @@ describe('LookOut', () => {
   it('tells of the end though no mail comes', async () => {
     const { store } = newSite()
     await play(store, 'contoso', takeover('a burst'), LATER)
-    const look = new LookOut(
+    const look = new UnusualMonitor(
       store,
       () => CONFIG,
       () => {},
@@ -140,7 +140,7 @@ describe('LookOut', () => {
 
   it('marks when recording began, once', async () => {
     const { store } = newSite()
-    const look = new LookOut(
+    const look = new UnusualMonitor(
       store,
       () => CONFIG,
       () => {},
@@ -157,7 +157,7 @@ describe('LookOut', () => {
     await play(store, 'contoso', takeover('a burst'), LATER)
     await store.client.del(store.keys.recordedSince)
     for (const main of [{ mode: 'off' }, { override: 'off' }] as const) {
-      await new LookOut(
+      await new UnusualMonitor(
         store,
         () => ({ ...CONFIG, main: { ...CONFIG.main, ...main } }),
         assert.fail,
@@ -171,7 +171,7 @@ describe('LookOut', () => {
     await play(store, 'a', takeover('a burst'), LATER)
     await play(store, 'contoso', takeover('a burst'), LATER)
     await store.client.hset(store.keys.tenant('a'), 'limits', 'nonsense')
-    const look = new LookOut(
+    const look = new UnusualMonitor(
       store,
       () => CONFIG,
       () => {},
@@ -187,14 +187,14 @@ describe('LookOut', () => {
     await play(store, 'contoso', takeover('a burst'), LATER)
     for (let commands = 0; commands < 12; commands++) {
       await assert.rejects(
-        new LookOut(
+        new UnusualMonitor(
           site.connectUntil(commands),
           () => CONFIG,
           () => {},
         ).run(),
       )
     }
-    await new LookOut(
+    await new UnusualMonitor(
       store,
       () => CONFIG,
       () => {},
@@ -205,7 +205,7 @@ describe('LookOut', () => {
   it('stops where it is told to', async () => {
     const { store } = newSite()
     await play(store, 'contoso', takeover('a burst'), LATER)
-    const look = new LookOut(store, () => CONFIG, assert.fail)
+    const look = new UnusualMonitor(store, () => CONFIG, assert.fail)
     look.stop()
     await look.run()
     assert.deepEqual(await eventsOf(store, 'contoso'), [])

@@ -1,7 +1,7 @@
 import type { Meter } from '../../../src/allowance/ledger'
 import type { SenderClass } from '../../../src/decision/judge'
 import type { Explanation } from '../../../src/explain/explain'
-import type { Scope } from '../../../src/allowance/restriction'
+import type { Scope } from '../../../src/mail/scope'
 import { mail } from '../../message/proof/asking'
 import type { TenantOptions } from '../../support'
 

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { scanSet } from '../store/scan-keys'
 import type { Store } from '../store/store'
 import type { Forwarder, ForwarderEvents } from '../events/forwarder'
-import type { Task } from './leader'
+import type { Duty } from '../base/duty'
 
 /** Between two thousands of tenants that are asked for, in ms: a million take some 1 % of a process that takes mail. */
 const BREATH = 500
 
 /** Tells of alerts that others have joined, when their 15 minutes are over. */
-export function closeGroups({ stream }: Forwarder, events: ForwarderEvents): Task {
+export function closeGroups({ stream }: Forwarder, events: ForwarderEvents): Duty {
   return {
     name: 'alerts of several events',
     every: 5000,
@@ -22,7 +22,7 @@ export function closeGroups({ stream }: Forwarder, events: ForwarderEvents): Tas
  * Finds events that nobody sees to: who raised them was killed, and no process has asked for the tenant since. A question
  * a tenant, in pieces.
  */
-export function forwardLeft(store: Store, forwarder: Forwarder): Task {
+export function forwardLeft(store: Store, forwarder: Forwarder): Duty {
   const { client, keys } = store
   return {
     name: 'events that were left',
