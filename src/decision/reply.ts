@@ -6,7 +6,7 @@ export interface Reply {
   readonly text: string
 }
 
-/** All the replies that we give. Mail servers and people match on these bytes. */
+/** All replies of this plugin. Mail servers and people match on these bytes. */
 export const REPLIES = {
   /** Restricted, or a limit of 0: an unregistered sender. The text is Exchange Online's. */
   blocked: {
@@ -50,58 +50,58 @@ export const REPLIES = {
     detail: 711,
     text: 'Access denied, bad inbound connector',
   },
-  /** `[foreign] action=refuse`: the sender domain is another tenant's. The text is Exchange Online's. */
+  /** `[foreign] action=refuse`: another tenant owns the sender domain. The text is Exchange Online's. */
   foreign: {
     code: 550,
     subject: 7,
     detail: 60,
     text: 'SMTP; Client does not have permissions to send as this sender',
   },
-  /** What cannot be decided for now. */
+  /** A decision is not possible now, for example while Redis is down. */
   undecidable: {
     code: 451,
     subject: 3,
     detail: 0,
     text: 'Service temporarily unavailable. Try again later',
   },
-  /** No tenant where one is demanded, or a disabled connector. */
+  /** The session matches no connector and one is required, or its connector is disabled. */
   noTenant: {
     code: 550,
     subject: 7,
     detail: 64,
     text: 'TenantAttribution; Relay Access Denied SMTP',
   },
-  /** An SRS address of ours, and a sender that is not null. */
+  /** Mail to an SRS address of this server whose sender is not null. */
   srsOnlyBounces: {
     code: 550,
     subject: 7,
     detail: 1,
-    text: 'Only bounces go to this address, and their sender is null',
+    text: 'This address accepts bounces only',
   },
-  /** An SRS address that nobody here has made. */
+  /** An SRS address that this server did not create. */
   srsUnknown: {
     code: 550,
     subject: 1,
     detail: 1,
-    text: 'No such address: it is no rewritten sender of this server',
+    text: 'No such SRS address',
   },
-  /** An SRS address of ours that is too old. RFC 3463 §3.5, X.4.7: delivery time expired. */
+  /** An SRS address of this server that is too old. RFC 3463 §3.5, X.4.7: delivery time expired. */
   srsExpired: {
     code: 550,
     subject: 4,
     detail: 7,
     text: 'This rewritten sender has expired',
   },
-  /** Some recipients of a transaction are SRS addresses, and some are not. RFC 3463 §3.6, X.5.3: too many recipients. */
+  /** A transaction mixes SRS addresses and other recipients. RFC 3463 §3.6, X.5.3: too many recipients. */
   srsAlone: {
     code: 451,
     subject: 5,
     detail: 3,
-    text: 'Bounces to rewritten senders come alone. Send to the others in a transaction of their own',
+    text: 'Send bounces to SRS addresses in a separate transaction',
   },
 } as const satisfies Record<string, Reply>
 
-/** The same with the case of the restriction behind the exact text (`[reply] case`); empty: as it is. */
+/** Appends the case of the restriction to the exact text (`[reply] case`); empty: no change. */
 export function withCase(reply: Reply, openedCase: string): Reply {
   return openedCase === '' ? reply : { ...reply, text: `${reply.text} (case ${openedCase})` }
 }

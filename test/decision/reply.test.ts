@@ -18,11 +18,10 @@ describe('replies', () => {
       foreign: '550 5.7.60 SMTP; Client does not have permissions to send as this sender',
       undecidable: '451 4.3.0 Service temporarily unavailable. Try again later',
       noTenant: '550 5.7.64 TenantAttribution; Relay Access Denied SMTP',
-      srsOnlyBounces: '550 5.7.1 Only bounces go to this address, and their sender is null',
-      srsUnknown: '550 5.1.1 No such address: it is no rewritten sender of this server',
+      srsOnlyBounces: '550 5.7.1 This address accepts bounces only',
+      srsUnknown: '550 5.1.1 No such SRS address',
       srsExpired: '550 5.4.7 This rewritten sender has expired',
-      srsAlone:
-        '451 4.5.3 Bounces to rewritten senders come alone. Send to the others in a transaction of their own',
+      srsAlone: '451 4.5.3 Send bounces to SRS addresses in a separate transaction',
     })
   })
 

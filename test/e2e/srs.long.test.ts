@@ -354,7 +354,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await client.rcpt(address(to))
         const subject = `copy ${++count}`
         const answer = await bounce(client, subject, 'X-Copy: victim@far.example\r\n')
-        assert.match(answer, /^450 4\.5\.3 Bounces to rewritten senders come alone/)
+        assert.match(answer, /^450 4\.5\.3 Send bounces to SRS addresses in a separate transaction/)
         // What came later has arrived, so that would have.
         await client.mail('')
         await client.rcpt(address(to))

@@ -17,11 +17,10 @@ export const REPLY = {
   connectorBlocked: '550 5.7.711 Access denied, bad inbound connector\r\n',
   undecidable: '451 4.3.0 Service temporarily unavailable. Try again later\r\n',
   noTenant: '550 5.7.64 TenantAttribution; Relay Access Denied SMTP\r\n',
-  srsOnlyBounces: '550 5.7.1 Only bounces go to this address, and their sender is null\r\n',
-  srsUnknown: '550 5.1.1 No such address: it is no rewritten sender of this server\r\n',
+  srsOnlyBounces: '550 5.7.1 This address accepts bounces only\r\n',
+  srsUnknown: '550 5.1.1 No such SRS address\r\n',
   srsExpired: '550 5.4.7 This rewritten sender has expired\r\n',
-  srsAlone:
-    '451 4.5.3 Bounces to rewritten senders come alone. Send to the others in a transaction of their own\r\n',
+  srsAlone: '451 4.5.3 Send bounces to SRS addresses in a separate transaction\r\n',
 } as const
 
 /** Waits until sessions of this kind get the reply to MAIL that begins so, from all processes. */
