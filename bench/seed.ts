@@ -1,6 +1,6 @@
 import type { Ledger } from '../src/allowance/ledger'
 import { reverseLabels } from '../src/names/domain'
-import { pieces } from '../src/store/batches'
+import { batchesOf } from '../src/base/lists'
 import type { Store } from '../src/store/store'
 import { Registries } from '../test/support/registries'
 import type { TenantSettings } from '../src/registry/tenant-registry'
@@ -8,7 +8,7 @@ import { BulkLoader } from './bulk'
 import { DEFAULTS } from './ledger-load'
 
 const BY = 'bench'
-const PIECE = 1_000
+const BATCH = 1_000
 /** Of all tenants alike. */
 export const TENANT_NAME = 'Example Inc.'
 
@@ -54,8 +54,8 @@ export async function seedTenants(
   const added = (await client.lindex(keys.tenantsAudit, -1)) ?? ''
   const kept = String(await client.pttl(keys.audit(first)))
   const loader = await BulkLoader.open(port)
-  for (const piece of pieces(range(1, count), PIECE)) {
-    const ids = piece.map(idOf)
+  for (const batch of batchesOf(range(1, count), BATCH)) {
+    const ids = batch.map(idOf)
     for (const id of ids) {
       await loader.add('RESTORE', keys.tenant(id), '0', tenant)
       if (usage) await loader.add('RESTORE', keys.usage(id), '0', usage)
@@ -124,10 +124,10 @@ export async function seedDomains(
   if (domain === undefined) return
   await registry.domains.add(tenant, [{ domain, subdomains: false, shared: false }], BY)
   const packed = (await client.hget(keys.domains(tenant), domain)) ?? ''
-  for (const piece of pieces(others, PIECE)) {
-    await client.hset(keys.domains(tenant), ...piece.flatMap((name) => [name, packed]))
-    await client.hset(keys.ownerNames, ...piece.flatMap((name) => [name, `- ${tenant}`]))
-    await client.zadd(keys.ownerIndex, ...piece.flatMap((name) => ['0', reverseLabels(name)]))
+  for (const batch of batchesOf(others, BATCH)) {
+    await client.hset(keys.domains(tenant), ...batch.flatMap((name) => [name, packed]))
+    await client.hset(keys.ownerNames, ...batch.flatMap((name) => [name, `- ${tenant}`]))
+    await client.zadd(keys.ownerIndex, ...batch.flatMap((name) => ['0', reverseLabels(name)]))
   }
 }
 
@@ -161,13 +161,13 @@ export async function seedConnectors(store: Store, tenant: string, count: number
   const identities = { ip: [first.ip], cert: [], certSha256: [], auth: [] }
   await new Registries(store).connectors.add(tenant, first.name, identities, BY)
   const json = (await client.hget(keys.connectors, `${tenant}/${first.name}`)) ?? ''
-  for (const piece of pieces(others, PIECE)) {
-    const fields = piece.flatMap(({ name, ip }) => [
+  for (const batch of batchesOf(others, BATCH)) {
+    const fields = batch.flatMap(({ name, ip }) => [
       `${tenant}/${name}`,
       json.replace(first.ip, ip),
     ])
     await client.hset(keys.connectors, ...fields)
-    const owned = piece.flatMap(({ name, ip }) => [`ip:${ip}`, `${tenant}/${name}`])
+    const owned = batch.flatMap(({ name, ip }) => [`ip:${ip}`, `${tenant}/${name}`])
     await client.hset(keys.connectorIdentities, ...owned)
   }
 }

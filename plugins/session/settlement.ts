@@ -1,4 +1,4 @@
-import { grouped } from '../../src/base/grouped'
+import { grouped } from '../../src/base/lists'
 import type { HarakaAddress } from '../../src/names/envelope'
 import type { RecipientCharge } from '../../src/allowance/charges'
 import type { EnvelopeRecipient, Transaction } from '../kit/haraka'

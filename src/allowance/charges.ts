@@ -1,5 +1,5 @@
 import type { Charge, Settlement } from './ledger'
-import { grouped } from '../base/grouped'
+import { grouped } from '../base/lists'
 import type { HarakaAddress } from '../names/envelope'
 
 /**

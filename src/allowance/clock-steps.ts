@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Duty } from '../base/duty'
 import { readScript } from '../store/script'
-import { scanSet } from '../store/scan-keys'
+import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 
 const SERVER_TIME = readScript(__dirname, 'server_time')

@@ -1,7 +1,7 @@
 import { within } from '../base/deadline'
 import type { Mode } from '../mail/mode'
 import { parentsOf } from '../names/domain'
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
@@ -18,7 +18,7 @@ const REFUND = readScript(__dirname, 'refund')
 const USAGE = readScript(__dirname, 'usage')
 
 /** Recipients given back in one call: Lua can unpack 8000 at most. */
-const PIECE = 1000
+const BATCH = 1000
 
 /** How long it is remembered what a signature has proven, where the allowance for forwards has no window: a day, in ms. */
 const SIGNATURE_TTL = 86_400_000
@@ -183,8 +183,8 @@ export class Ledger {
       ...signatures.map((each) => keys.signature(tenant, each)),
     ]
     let refunded = 0
-    for (const piece of pieces(ordinals, PIECE)) {
-      refunded += (await this.store.run(REFUND, names, piece)) as number
+    for (const batch of batchesOf(ordinals, BATCH)) {
+      refunded += (await this.store.run(REFUND, names, batch)) as number
     }
     return refunded
   }

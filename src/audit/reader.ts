@@ -1,11 +1,11 @@
-import { pieces } from '../store/batches'
-import { scanSet } from '../store/scan-keys'
+import { batchesOf } from '../base/lists'
+import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { parseEntry, tenantOf, type AuditEntry } from '../records/audit-entry'
 
 /** How long entries are kept. */
 export const AUDIT_DAYS = 365
-const PIECE = 1000
+const BATCH = 1000
 const TENANTS_AT_ONCE = 200
 
 /**
@@ -36,9 +36,9 @@ export async function readWholeAudit(store: Store, since: number): Promise<Audit
   const tenants = await readTrail(store, keys.tenantsAudit, '', since)
   const entries = [...tenants, ...(await readTrail(store, keys.connectorsAudit, '', since))]
   const ids = new Set(tenants.map(({ subject }) => tenantOf(subject)).filter((id) => id !== ''))
-  for await (const piece of scanSet(store, keys.tenants)) for (const id of piece) ids.add(id)
-  for (const some of pieces([...ids], TENANTS_AT_ONCE)) {
-    const found = await Promise.all(some.map((id) => readTrail(store, keys.audit(id), id, since)))
+  for await (const batch of scanSet(store, keys.tenants)) for (const id of batch) ids.add(id)
+  for (const batch of batchesOf([...ids], TENANTS_AT_ONCE)) {
+    const found = await Promise.all(batch.map((id) => readTrail(store, keys.audit(id), id, since)))
     entries.push(...found.flat())
   }
   return merged(entries)
@@ -55,11 +55,11 @@ async function readTrail(
   let end = -1
   for (;;) {
     // What is added meanwhile comes in twice, and is merged.
-    const lines = await store.client.lrange(key, end - PIECE + 1, end)
+    const lines = await store.client.lrange(key, end - BATCH + 1, end)
     const found = lines.map((line) => parseEntry(line, tenant))
     entries.push(...found.filter(({ at }) => at >= since))
-    if (lines.length < PIECE || (found[0]?.at ?? 0) < since) return entries
-    end -= PIECE
+    if (lines.length < BATCH || (found[0]?.at ?? 0) < since) return entries
+    end -= BATCH
   }
 }
 

@@ -1,5 +1,5 @@
 import { RefusedError } from '../base/errors'
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
@@ -8,7 +8,7 @@ import { describeIdentity } from '../registry/connector-audit'
 import { connectorBlocked, ConnectorRegistry, losesIdentity } from '../registry/connector-registry'
 import { decodeConnector } from '../registry/connector-reader'
 import { restoreMove } from '../registry/domain-move'
-import { describeObstacle, PIECE, readClaims, type Obstacle } from '../registry/owners'
+import { describeObstacle, BATCH, readClaims, type Obstacle } from '../registry/owners'
 import { identityFields, packConnector, parseFlags, type Claim } from '../registry/packing'
 import { settle } from '../registry/settle'
 import { indexTenant, tenantExists } from '../registry/tenant-registry'
@@ -139,7 +139,7 @@ class Pass implements PassResult {
       if (this.purpose !== 'survey') await this.takeState(own)
     }
     this.domains += part.domains.size
-    for (const some of pieces([...part.domains], PIECE)) await this.takeDomains(own, some)
+    for (const batch of batchesOf([...part.domains], BATCH)) await this.takeDomains(own, batch)
     if (part.last && this.purpose !== 'survey') await this.takeFields(own)
   }
 

@@ -1,24 +1,49 @@
+/**
+ * What `each` makes of all items, in order, with at most `places` of them running. None is begun after the first failure.
+ *
+ * @throws what the first to fail rejects with; those that are running go on.
+ */
+export async function mapLimited<T, R>(
+  list: readonly T[],
+  places: number,
+  each: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
+  // All take from one iterator, and a generator ends for all where one of their loops does.
+  const items = itemsOf(list)
+  const work = async (): Promise<void> => {
+    for (const [at, item] of items) results[at] = await each(item)
+  }
+  await Promise.all(Array.from({ length: Math.min(places, list.length) }, work))
+  return results
+}
+
+function* itemsOf<T>(list: readonly T[]): Generator<[number, T]> {
+  yield* list.entries()
+}
+
 /** Gives a place back; to be called once. */
 export type Leave = () => void
 
-/** What one of those who share the places has. */
+/** The places and the waiting calls of one name. */
 interface Share {
   held: number
-  /** Each call takes a place; the one that waits longest comes first. */
+  /** Each of them takes a place when called; the one that has waited longest comes first. */
   readonly waiting: Set<() => void>
 }
 
 /**
- * Lets a bounded number of pieces of work run at a time, in places that several share, each known by a name.
+ * A bounded number of places for work, shared fairly between names.
  *
  * A name takes a place only while it holds fewer than are free (dynamic thresholds, Choudhury and Hahne 1998): alone it
- * gets half of them, two get a third each, and a newcomer finds a place though none of the others ever leaves. A place
- * that is given back goes to the waiting name that holds the fewest. The queue is shared by the same rule.
+ * gets half of them, two get a third each, and a newcomer finds a place even if none is given back. A place that is given
+ * back goes to the waiting name that holds the fewest. The queue is shared by the same rule. Where each call has a name of
+ * its own, all places are used, first come, first served.
  */
 export class Limiter {
   #places: number
   #queue: number
-  /** Those who hold a place or wait, in the order of their last turn. */
+  /** Names that hold a place or wait for one; the one that took a place last is the last. */
   readonly #shares = new Map<string, Share>()
 
   /**
@@ -33,15 +58,15 @@ export class Limiter {
   /**
    * Waits for a place.
    *
-   * @param name of the one whose share it is.
+   * @param name whose share it is.
    * @param ms how long it waits at most.
    * @param signal ends the waiting at once.
-   * @returns `undefined`: none was free in that time, or its share of the queue is full.
+   * @returns `undefined`: no place was free in that time, or the share of the queue is full.
    */
   async enter(name: string, ms: number, signal?: AbortSignal): Promise<Leave | undefined> {
     if (signal?.aborted) return undefined
     const share = this.#shares.get(name) ?? { held: 0, waiting: new Set() }
-    // Nobody waits who may take one: whoever comes now is not early.
+    // A name that waits may not take a place now, so this call overtakes none.
     if (mayTake(share.held, this.#places)) return this.#take(name, share)
     return mayTake(share.waiting.size, this.#queue)
       ? this.#wait(name, share, ms, signal)

@@ -2,9 +2,9 @@ import { NotFoundError, RefusedError } from '../base/errors'
 import type { Event } from '../records/event'
 import { DAY } from '../reporting/calendar'
 import { decodeRestriction, type Restriction } from '../allowance/restriction'
-import { mapInPieces } from '../store/batches'
+import { mapLimited } from '../base/limiter'
 import { readScript } from '../store/script'
-import { scanSortedSet } from '../store/scan-keys'
+import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { caseName, decodeCase, parseCaseName, type Case, type Step } from './case'
 import { tripWords } from './words'
@@ -23,7 +23,7 @@ export const EVIDENCE_KEPT = 30 * DAY
 export const MOST_NOTES = 100
 /** Entries of the index that are looked at whenever one is added: those whose case is gone go. */
 const LOOKED_AT = 10
-const PIECE = 200
+const BATCH = 200
 
 /** Who says it, and what. */
 export interface Said {
@@ -143,7 +143,7 @@ export class Cases {
       tenant === undefined
         ? [...(await scanSortedSet(this.store, this.store.keys.caseIndex)).keys()]
         : await this.namesOf(tenant)
-    const cases = await mapInPieces(names, PIECE, (name) => this.get(name))
+    const cases = await mapLimited(names, BATCH, (name) => this.get(name))
     return cases
       .filter((each) => each !== undefined)
       .sort((a, b) => b.opened - a.opened || b.number - a.number)

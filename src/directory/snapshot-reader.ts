@@ -10,9 +10,9 @@ import type { Snapshot } from './snapshot'
 
 const SNAPSHOT = readScript(__dirname, 'snapshot')
 
-/** Longer lists of accepted domains are read in pieces: one HGETALL of 100,000 holds Redis for 35 ms. */
+/** Longer lists of accepted domains are read in batches: one HGETALL of 100,000 holds Redis for 35 ms. */
 const LONGEST_WHOLE = 1000
-const PIECE = 1000
+const BATCH = 1000
 const ATTEMPTS = 3
 
 /** A snapshot in the hands of who keeps it up to date. */
@@ -67,7 +67,7 @@ export async function readSnapshot(
     }
 
     const domains = new Map<string, DomainFlags>()
-    await scanHash(store, store.keys.domains(tenant), PIECE, (domain, packed) =>
+    await scanHash(store, store.keys.domains(tenant), BATCH, (domain, packed) =>
       domains.set(domain, parseFlags(packed)),
     )
     // What has changed meanwhile may be in the list or not. Where all of it was heard, that is mended.

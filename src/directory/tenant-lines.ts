@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import { readTenantRecords } from '../registry-file/read-registry'
 import { formatRecord } from '../registry-file/record'
-import { pieces } from '../store/batches'
-import { scanSet } from '../store/scan-keys'
+import { batchesOf } from '../base/lists'
+import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 import type { Directory } from './directory'
 
@@ -60,7 +60,7 @@ export class TenantLines {
     const chosen = new Map<string, Kept>()
     let room = this.bounds.domains
     this.staleAt = Infinity
-    for (const ids of pieces(await this.candidates(), AT_ONCE)) {
+    for (const ids of batchesOf(await this.candidates(), AT_ONCE)) {
       const measures = await Promise.all(ids.map((id) => this.measure(id)))
       const fitting = ids
         .map((id, at) => [id, measures[at]!] as const)
@@ -78,8 +78,8 @@ export class TenantLines {
 
   private async candidates(): Promise<string[]> {
     const ids = new Set<string>()
-    for await (const piece of scanSet(this.store, this.store.keys.restricted)) {
-      for (const id of piece) ids.add(id)
+    for await (const batch of scanSet(this.store, this.store.keys.restricted)) {
+      for (const id of batch) ids.add(id)
     }
     for (const id of this.directory.knownTenants()) ids.add(id)
     return [...ids].slice(0, this.bounds.tenants)

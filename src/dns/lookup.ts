@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { InputError } from '../base/errors'
+import { Limiter } from '../base/limiter'
 import { toDomain } from '../names/domain'
 
 /** One try of so many ms for each question. */
@@ -30,8 +31,7 @@ export class Lookup {
     max: CACHED,
     ttl: TTL,
   })
-  private readonly waiting: (() => void)[] = []
-  private running = 0
+  private readonly limiter = new Limiter(AT_ONCE, Infinity)
   private answered = 0
   private unanswered = 0
   private skipped = 0
@@ -84,24 +84,24 @@ export class Lookup {
     const key = `${kind} ${domain}`
     const known = this.answers.get(key)
     if (known) return known
-    const answer = this.inTurn(question)
+    const answer = this.inTurn(key, question)
     this.answers.set(key, answer)
     return answer
   }
 
   private async inTurn(
+    key: string,
     question: () => Promise<readonly string[]>,
   ): Promise<readonly string[] | undefined> {
-    if (this.running >= AT_ONCE) await new Promise<void>((resolve) => this.waiting.push(resolve))
-    else this.running++
+    const left = this.until - performance.now()
+    const leave = left > 0 && !this.isAway ? await this.limiter.enter(key, left) : undefined
     try {
-      if (!this.isAway && performance.now() < this.until) return await this.answerTo(question)
+      // Those asked before may have shown that there is no DNS.
+      if (leave && !this.isAway) return await this.answerTo(question)
       this.skipped++
       return undefined
     } finally {
-      const next = this.waiting.shift()
-      if (next) next()
-      else this.running--
+      leave?.()
     }
   }
 

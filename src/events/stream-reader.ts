@@ -2,7 +2,7 @@ import type { Store } from '../store/store'
 import { readEntry, type Entry } from '../records/event-entry'
 
 /** Entries that are asked for at a time. */
-const PIECE = 500
+const BATCH = 500
 
 /** Reads the stream of events; changes nothing. */
 export class StreamReader {
@@ -19,9 +19,9 @@ export class StreamReader {
   async *news(): AsyncGenerator<Entry> {
     const { client, keys } = this.store
     for (;;) {
-      const raw = await client.xrange(keys.events, `(${this.position}`, '+', 'COUNT', PIECE)
+      const raw = await client.xrange(keys.events, `(${this.position}`, '+', 'COUNT', BATCH)
       yield* this.read(raw)
-      if (raw.length < PIECE) return
+      if (raw.length < BATCH) return
     }
   }
 
@@ -33,7 +33,7 @@ export class StreamReader {
   async wait(ms: number): Promise<Entry[]> {
     const { client, keys } = this.store
     const reply = await client.xread(
-      ...(['COUNT', PIECE, 'BLOCK', ms, 'STREAMS', keys.events, this.position] as const),
+      ...(['COUNT', BATCH, 'BLOCK', ms, 'STREAMS', keys.events, this.position] as const),
     )
     return (reply ?? []).flatMap(([, raw]) => [...this.read(raw)])
   }

@@ -8,7 +8,7 @@ const PUBLISH = readScript(__dirname, 'publish')
 const CLOSE_GROUPS = readScript(__dirname, 'close_groups')
 
 /** Alerts that are closed in one call. */
-const PIECE = 100
+const BATCH = 100
 
 /** The stream of all events. */
 export class EventStream {
@@ -52,10 +52,10 @@ export class EventStream {
       const [closed, ...texts] = (await this.store.run(
         CLOSE_GROUPS,
         [keys.events, keys.eventGroups, keys.eventsDue],
-        [PIECE],
+        [BATCH],
       )) as [number, ...string[]]
       entries.push(...texts.map((text) => JSON.parse(text) as Alert))
-      if (closed < PIECE) return entries
+      if (closed < BATCH) return entries
     }
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { usageArguments, type UsageDefaults } from '../allowance/ledger'
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -13,7 +13,7 @@ import type { Duty } from '../base/duty'
 const SWEEP = readScript(__dirname, 'sweep')
 
 /** Fields of the hash of what is open, and tenants, that are asked for at a time. */
-const PIECE = 100
+const BATCH = 100
 
 /**
  * Says `resolved` of what has ended without mail that would show it: an allowance whose window has emptied by itself, or
@@ -31,9 +31,9 @@ export function resolveEnded(
     every: 30_000,
     run: async () => {
       const open = await openByTenant(store)
-      for (const piece of pieces([...open], PIECE)) {
+      for (const batch of batchesOf([...open], BATCH)) {
         await Promise.all(
-          piece.map(([tenant, all]) => sweep(store, forwarder, defaults(), tenant, all)),
+          batch.map(([tenant, all]) => sweep(store, forwarder, defaults(), tenant, all)),
         )
       }
     },
@@ -42,7 +42,7 @@ export function resolveEnded(
 
 async function openByTenant(store: Store): Promise<Map<string, Open[]>> {
   const open = new Map<string, Open[]>()
-  await scanHash(store, store.keys.eventsOpen, PIECE, (field, value) => {
+  await scanHash(store, store.keys.eventsOpen, BATCH, (field, value) => {
     const one = unpackOpen(field, value)
     open.set(one.tenant, [...(open.get(one.tenant) ?? []), one])
   })

@@ -7,15 +7,15 @@ import { fieldOf } from '../records/event-entry'
 import { unpackOpen } from '../events/open'
 import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
-import { pieces } from '../store/batches'
-import { scanSortedSet } from '../store/scan-keys'
+import { batchesOf } from '../base/lists'
+import { scanSortedSet } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { tenantExists } from '../registry/tenant-registry'
 
 const FORGET_OWNER = readScript(__dirname, 'forget_owner')
 
-const PIECE = 500
+const BATCH = 500
 
 /**
  * Erases all that was kept of a tenant that has been removed: reports, samples, cases, evidence, events, audit trails; and
@@ -39,7 +39,7 @@ export async function purgeTenant(store: Store, tenant: string): Promise<void> {
   const cases = await new Cases(store).namesOf(tenant)
   // Before the number of them, so that a second run knows their names.
   await forgetCases(store, cases)
-  for (const names of pieces(reportKeys(store, tenant, Number(seconds) * 1000), PIECE)) {
+  for (const names of batchesOf(reportKeys(store, tenant, Number(seconds) * 1000), BATCH)) {
     await client.unlink(...names)
   }
   await client.zrem(keys.reported, tenant)
@@ -61,13 +61,13 @@ export async function purgeTenant(store: Store, tenant: string): Promise<void> {
 
 async function forgetCases(store: Store, names: readonly string[]): Promise<void> {
   const { client, keys } = store
-  for (const some of pieces(names, PIECE)) {
-    const records = some.flatMap((name) => {
+  for (const batch of batchesOf(names, BATCH)) {
+    const records = batch.flatMap((name) => {
       const { tenant, number } = parseCaseName(name)
       return [keys.caseOf(tenant, number), keys.evidence(tenant, number)]
     })
     await client.unlink(...records)
-    await client.zrem(keys.caseIndex, ...some)
+    await client.zrem(keys.caseIndex, ...batch)
   }
 }
 
@@ -93,8 +93,8 @@ async function forgetOwner(store: Store, owner: string, now: number): Promise<vo
   const { keys } = store
   const days = daysKept(now)
   for (const tenant of (await scanSortedSet(store, keys.reported)).keys()) {
-    for (const some of pieces(days, PIECE)) {
-      const reports = some.map((day) => keys.reportDay(tenant, day))
+    for (const batch of batchesOf(days, BATCH)) {
+      const reports = batch.map((day) => keys.reportDay(tenant, day))
       await store.run(FORGET_OWNER, reports, [owner])
     }
   }
@@ -104,11 +104,11 @@ async function forgetEvents(store: Store, tenant: string): Promise<void> {
   const { client, keys } = store
   let from = '-'
   for (;;) {
-    const entries = await client.xrange(keys.events, from, '+', 'COUNT', PIECE)
+    const entries = await client.xrange(keys.events, from, '+', 'COUNT', BATCH)
     const own = entries.filter(([, fields]) => fieldOf(fields, 'tenant') === tenant)
     if (own.length > 0) await client.xdel(keys.events, ...own.map(([id]) => id))
     const last = entries.at(-1)
-    if (entries.length < PIECE || !last) break
+    if (entries.length < BATCH || !last) break
     from = `(${last[0]}`
   }
   const open = Object.entries(await client.hgetall(keys.eventsOpen))
@@ -136,10 +136,10 @@ function isGroupOf(tenant: string, field: string, value: string): boolean {
 
 async function forgetEntries({ client }: Store, trail: string, tenant: string): Promise<void> {
   const own = new Set<string>()
-  for (let at = 0; ; at += PIECE) {
-    const lines = await client.lrange(trail, at, at + PIECE - 1)
+  for (let at = 0; ; at += BATCH) {
+    const lines = await client.lrange(trail, at, at + BATCH - 1)
     for (const line of lines) if (tenantOf(parseEntry(line, '').subject) === tenant) own.add(line)
-    if (lines.length < PIECE) break
+    if (lines.length < BATCH) break
   }
   for (const line of own) await client.lrem(trail, 0, line)
 }

@@ -1,7 +1,7 @@
 import { chown, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { mapInPieces } from '../store/batches'
+import { mapLimited } from '../base/limiter'
 import { parseQueueName, UNFINISHED } from './file-name'
 import { codeOf, type QueuedMail } from './tenant-queue'
 
@@ -42,7 +42,7 @@ export async function dropMail(
       return found ? [{ ...found, ...parseQueueName(file), file }] : []
     })
     if (there.length === 0) break
-    await mapInPieces(there, AT_ONCE, async (each) => {
+    await mapLimited(there, AT_ONCE, async (each) => {
       if (!(await remove(directory, each))) return
       wanted.delete(each.id)
       dropped.push(each)

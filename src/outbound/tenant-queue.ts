@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, UserError } from '../base/errors'
 import type { HarakaAddress } from '../names/envelope'
-import { pieces } from '../store/batches'
+import { mapLimited } from '../base/limiter'
 import { readEnvelope } from './envelope'
 import { parseQueueName, type QueueName } from './file-name'
 import { queuedNote, type QueuedNote } from './note'
@@ -40,15 +40,11 @@ const AT_ONCE = 64
 export async function readTenantQueue(directory: string, tenant: string): Promise<TenantQueue> {
   const mail: QueuedMail[] = []
   const unreadable: string[] = []
-  for (const files of pieces(await filesIn(directory), AT_ONCE)) {
-    const found = await Promise.all(
-      files.map((file) => readMail(directory, file).catch((error: unknown) => unread(file, error))),
-    )
-    for (const each of found) {
-      if (typeof each === 'string') unreadable.push(each)
-      else if (each && each.tenant === tenant && !each.dropped) mail.push(each)
-    }
-  }
+  await mapLimited(await filesIn(directory), AT_ONCE, async (file) => {
+    const found = await readMail(directory, file).catch((error: unknown) => unread(file, error))
+    if (typeof found === 'string') unreadable.push(found)
+    else if (found && found.tenant === tenant && !found.dropped) mail.push(found)
+  })
   return { mail: mail.sort((a, b) => a.arrived - b.arrived), unreadable }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { scanSet } from '../store/scan-keys'
+import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 import type { Forwarder, ForwarderEvents } from '../events/forwarder'
 import type { Duty } from '../base/duty'
@@ -20,7 +20,7 @@ export function closeGroups({ stream }: Forwarder, events: ForwarderEvents): Dut
 
 /**
  * Finds events that nobody sees to: who raised them was killed, and no process has asked for the tenant since. A question
- * a tenant, in pieces.
+ * a tenant, in batches.
  */
 export function forwardLeft(store: Store, forwarder: Forwarder): Duty {
   const { client, keys } = store

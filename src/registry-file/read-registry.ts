@@ -1,6 +1,5 @@
-import { pieces } from '../store/batches'
-import { scanHash } from '../store/scan'
-import { scanSet } from '../store/scan-keys'
+import { batchesOf } from '../base/lists'
+import { scanHash, scanSet } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { inClaimOrder } from '../registry/claims'
@@ -10,7 +9,7 @@ import { isUsage, MOST_DOMAINS, type Fields, type MoveRecord, type RegistryRecor
 
 const READ = readScript(__dirname, 'read_tenant')
 
-/** Longer lists of accepted domains are read in pieces. */
+/** Longer lists of accepted domains are read in batches. */
 const LONGEST_WHOLE = 1000
 const SCAN_PIECE = 1000
 /** Tenants asked for at a time. */
@@ -43,7 +42,7 @@ export async function* readTenantRecords(
 }
 
 /**
- * Everything that is registered, in pieces, so that neither Redis nor this process is held for long: moves under way,
+ * Everything that is registered, in batches, so that neither Redis nor this process is held for long: moves under way,
  * tenants, then connectors. Each tenant and each connector is as it was at one moment; what changes several of them
  * (`domain move`) may show up half.
  *
@@ -56,15 +55,15 @@ export async function* readRegistry(store: Store): AsyncGenerator<RegistryRecord
   const seen = new Set<string>()
   for await (const ids of scanSet(store, store.keys.tenants)) {
     const fresh = ids.filter((id) => !seen.has(id) && seen.add(id))
-    for (const some of pieces(fresh, TENANTS_AT_ONCE)) {
-      const tenants = await Promise.all(some.map((id) => readTenant(store, id, options)))
+    for (const batch of batchesOf(fresh, TENANTS_AT_ONCE)) {
+      const tenants = await Promise.all(batch.map((id) => readTenant(store, id, options)))
       for (const tenant of tenants) if (tenant) yield* recordsOf(store, tenant, options)
     }
   }
   yield* readConnectorRecords(store)
 }
 
-/** Every connector, in pieces; each once. @throws what ioredis throws. */
+/** Every connector, in batches; each once. @throws what ioredis throws. */
 export async function* readConnectorRecords(store: Store): AsyncGenerator<RegistryRecord> {
   const seen = new Set<string>()
   let cursor = '0'
@@ -163,11 +162,11 @@ async function* recordsOf(
   if (!read) return
   const { id, fields, restriction, usage } = read.tenant
   yield { type: 'tenant', id, fields, restriction, usage }
-  for (const some of pieces(
+  for (const batch of batchesOf(
     inClaimOrder(read.domains, ([domain]) => domain),
     MOST_DOMAINS,
   )) {
-    yield { type: 'domains', tenant: id, domains: new Map(some) }
+    yield { type: 'domains', tenant: id, domains: new Map(batch) }
   }
 }
 

@@ -1,8 +1,8 @@
 import { reverseLabels } from '../names/domain'
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import { PIECE, readObstacles, type Obstacle } from './owners'
+import { BATCH, readObstacles, type Obstacle } from './owners'
 import { formatFlags, type Claim } from './packing'
 import { surveyBelow } from './survey'
 
@@ -11,7 +11,7 @@ const CLAIM = readScript(__dirname, 'owners_claim')
 /**
  * Claims names for a tenant in one script: all of them, or none.
  *
- * @param claims at most {@link PIECE}.
+ * @param claims at most {@link BATCH}.
  * @returns what is in the way; empty: claimed.
  */
 export function claim(store: Store, tenant: string, claims: readonly Claim[]): Promise<Obstacle[]> {
@@ -25,8 +25,8 @@ export async function findObstacles(
   claims: readonly Claim[],
 ): Promise<Obstacle[]> {
   const obstacles: Obstacle[] = []
-  for (const piece of pieces(claims, PIECE)) {
-    obstacles.push(...(await runClaim(store, 'check', tenant, piece)))
+  for (const batch of batchesOf(claims, BATCH)) {
+    obstacles.push(...(await runClaim(store, 'check', tenant, batch)))
   }
   return obstacles
 }
@@ -54,7 +54,7 @@ async function runClaim(
 }
 
 /**
- * A large batch is claimed piece by piece. All claim in one order, a name right before what lies below it: of two
+ * A large batch is claimed batch by batch. All claim in one order, a name right before what lies below it: of two
  * batches that collide, the one that comes first to where they do goes on, and the other has nothing further on that
  * could stop it.
  */

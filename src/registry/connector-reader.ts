@@ -3,14 +3,14 @@ import type { Store } from '../store/store'
 import type { Connector } from '../mail/tenant'
 
 /** Few enough to be parsed in one short turn of the event loop. */
-const PIECE = 200
+const BATCH = 200
 
-/** Calls `each` for every connector, in pieces; see {@link scanHash}. */
+/** Calls `each` for every connector, in batches; see {@link scanHash}. */
 export async function readConnectors(
   store: Store,
   each: (connector: Connector) => void,
 ): Promise<void> {
-  await scanHash(store, store.keys.connectors, PIECE, (id, json) => each(decodeConnector(id, json)))
+  await scanHash(store, store.keys.connectors, BATCH, (id, json) => each(decodeConnector(id, json)))
 }
 
 /** Reads some connectors by their ids `tenant/name`; `undefined` stands for one that is not there. */

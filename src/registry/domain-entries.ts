@@ -1,10 +1,10 @@
 import { parentsOf } from '../names/domain'
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
-import { PIECE } from './owners'
+import { BATCH } from './owners'
 import { formatFlags, parseFlags, unpackDomain, type DomainFlags } from './packing'
 import type { AcceptedDomain } from '../mail/tenant'
 
@@ -27,8 +27,8 @@ export async function readEntries(
   domains: readonly string[],
 ): Promise<(DomainFlags | undefined)[]> {
   const entries: (DomainFlags | undefined)[] = []
-  for (const piece of pieces(domains, PIECE)) {
-    const packed = await store.client.hmget(store.keys.domains(tenant), ...piece)
+  for (const batch of batchesOf(domains, BATCH)) {
+    const packed = await store.client.hmget(store.keys.domains(tenant), ...batch)
     for (const each of packed) entries.push(each === null ? undefined : parseFlags(each))
   }
   return entries
@@ -44,7 +44,7 @@ export async function acceptsDomain(
   return own !== undefined || above.some((entry) => entry?.subdomains)
 }
 
-/** The tenant's whole list by name, read in pieces so that 100,000 of them hold nobody up. */
+/** The tenant's whole list by name, read in batches so that 100,000 of them hold nobody up. */
 export async function readAllEntries(
   store: Store,
   tenant: string,
@@ -59,7 +59,7 @@ export async function readAllEntries(
 /**
  * Writes entries into the tenant's own list; ownership is the caller's concern.
  *
- * @param entries at most {@link PIECE}.
+ * @param entries at most {@link BATCH}.
  * @param how `add` leaves what is there alone; `set` replaces its flags and `by`.
  * @returns one result for each; `undefined`: there is no such tenant.
  */
@@ -94,11 +94,11 @@ export async function removeEntries(
 ): Promise<string[]> {
   const { keys } = store
   const removed: string[] = []
-  for (const piece of pieces(domains, PIECE)) {
+  for (const batch of batchesOf(domains, BATCH)) {
     const reply = await store.run(
       REMOVE,
       [keys.tenant(tenant), keys.domains(tenant), keys.audit(tenant)],
-      [randomToken(), which, store.actor, ...piece],
+      [randomToken(), which, store.actor, ...batch],
     )
     removed.push(...(reply as string[]))
   }

@@ -1,6 +1,6 @@
 import { noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
 import { readScript } from '../store/script'
-import { scanSet } from '../store/scan-keys'
+import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { claim, findObstacles } from './claims'
 import { putEntries, readEntries, removeEntries } from './domain-entries'

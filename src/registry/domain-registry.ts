@@ -1,7 +1,7 @@
 import { InputError, noSuchTenant, NotFoundError, RefusedError, UserError } from '../base/errors'
 import { acceptedDomainName } from '../names/accepted'
 import { typedDomain } from '../names/typed-domain'
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import type { Store } from '../store/store'
 import { claim, inClaimOrder } from './claims'
 import {
@@ -12,7 +12,7 @@ import {
   type DomainEntry,
 } from './domain-entries'
 import { moveDomain } from './domain-move'
-import { ownedByAnother, PIECE, readClaims } from './owners'
+import { ownedByAnother, BATCH, readClaims } from './owners'
 import { settle } from './settle'
 import { assertTenantExists } from './tenant-registry'
 import type { AcceptedDomain } from '../mail/tenant'
@@ -115,15 +115,16 @@ export class DomainRegistry {
     const claimed: string[] = []
     const put: DomainsPut = { added: [], updated: [], unchanged: [] }
     try {
-      for (const piece of pieces(
+      for (const batch of batchesOf(
         ordered.filter(({ shared }) => !shared),
-        PIECE,
+        BATCH,
       )) {
-        const obstacles = await claim(this.store, tenant, piece)
+        const obstacles = await claim(this.store, tenant, batch)
         if (obstacles.length > 0) throw ownedByAnother(obstacles)
-        claimed.push(...piece.map(({ domain }) => domain))
+        claimed.push(...batch.map(({ domain }) => domain))
       }
-      for (const piece of pieces(ordered, PIECE)) await this.putPiece(tenant, piece, by, how, put)
+      for (const batch of batchesOf(ordered, BATCH))
+        await this.putBatch(tenant, batch, by, how, put)
       const lost = await settle(
         this.store,
         tenant,
@@ -137,21 +138,21 @@ export class DomainRegistry {
     return put
   }
 
-  private async putPiece(
+  private async putBatch(
     tenant: string,
-    piece: readonly DomainEntry[],
+    batch: readonly DomainEntry[],
     by: string,
     how: 'add' | 'set',
     put: DomainsPut,
   ): Promise<void> {
-    const results = await putEntries(this.store, tenant, piece, by, how)
+    const results = await putEntries(this.store, tenant, batch, by, how)
     if (results === undefined) throw noSuchTenant(tenant)
-    const other = piece.find((_, at) => results[at] === 'other')
+    const other = batch.find((_, at) => results[at] === 'other')
     if (other) {
       const [there] = await readEntries(this.store, tenant, [other.domain])
       throw otherFlags(tenant, { ...(there ?? other), domain: other.domain })
     }
-    piece.forEach(({ domain }, at) => {
+    batch.forEach(({ domain }, at) => {
       const result = results[at]
       if (result === 'added') put.added.push(domain)
       else if (result === 'updated') put.updated.push(domain)

@@ -1,11 +1,11 @@
 import { RefusedError } from '../base/errors'
 import { parentsOf } from '../names/domain'
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import type { Store } from '../store/store'
 import { unpackClaim, type Claim } from './packing'
 
 /** Names handled in one script call: about a millisecond of Redis. */
-export const PIECE = 500
+export const BATCH = 500
 
 /** What keeps a tenant from owning a name: another tenant's accepted domain covers it, or would be covered. */
 export interface Obstacle {
@@ -34,10 +34,10 @@ export async function readClaims(
   domains: readonly string[],
 ): Promise<((Claim & { tenant: string }) | undefined)[]> {
   const claims: ((Claim & { tenant: string }) | undefined)[] = []
-  for (const piece of pieces(domains, PIECE)) {
-    const packed = await store.client.hmget(store.keys.ownerNames, ...piece)
+  for (const batch of batchesOf(domains, BATCH)) {
+    const packed = await store.client.hmget(store.keys.ownerNames, ...batch)
     packed.forEach((each, at) =>
-      claims.push(each === null ? undefined : unpackClaim(piece[at]!, each)),
+      claims.push(each === null ? undefined : unpackClaim(batch[at]!, each)),
     )
   }
   return claims

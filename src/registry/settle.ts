@@ -1,8 +1,8 @@
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { readEntries, removeEntries } from './domain-entries'
-import { PIECE, readObstacles, type Obstacle } from './owners'
+import { BATCH, readObstacles, type Obstacle } from './owners'
 import { formatFlags } from './packing'
 
 const SETTLE = readScript(__dirname, 'owners_settle')
@@ -22,12 +22,12 @@ export async function settle(
   domains: readonly string[],
 ): Promise<Obstacle[]> {
   const lost: Obstacle[] = []
-  for (const piece of pieces(domains, PIECE))
-    lost.push(...(await settlePiece(store, tenant, piece)))
+  for (const batch of batchesOf(domains, BATCH))
+    lost.push(...(await settleBatch(store, tenant, batch)))
   return lost
 }
 
-async function settlePiece(
+async function settleBatch(
   store: Store,
   tenant: string,
   domains: readonly string[],

@@ -5,7 +5,7 @@ import type { Claim } from './packing'
 
 /** So many names below one are left to the script that claims it: about 5 ms of Redis. */
 const FEW = 1000
-const PIECE = 500
+const BATCH = 500
 const MOST_OBSTACLES = 100
 
 /** What was found below some names. */
@@ -16,7 +16,7 @@ export interface Survey {
 }
 
 /**
- * Looks, in pieces, at what lies below names that are to be claimed with subdomains, where that is a lot: the script
+ * Looks, in batches, at what lies below names that are to be claimed with subdomains, where that is a lot: the script
  * that claims them would hold Redis while it looks at 100,000 names.
  *
  * @throws what ioredis throws.
@@ -55,13 +55,13 @@ async function lookBelow(store: Store, tenant: string, domain: string): Promise<
   const [first, to] = rangeBelow(domain)
   let from = first
   for (;;) {
-    const found = await client.zrangebylex(keys.ownerIndex, from, to, 'LIMIT', 0, PIECE)
+    const found = await client.zrangebylex(keys.ownerIndex, from, to, 'LIMIT', 0, BATCH)
     for (const claim of await readClaims(store, found.map(reverseLabels))) {
       if (claim === undefined || claim.tenant === tenant) continue
       obstacles.push({ domain, owner: claim.tenant, name: claim.domain })
       if (obstacles.length === MOST_OBSTACLES) return obstacles
     }
-    if (found.length < PIECE) return obstacles
+    if (found.length < BATCH) return obstacles
     from = `(${found.at(-1)!}`
   }
 }

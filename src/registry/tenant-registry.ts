@@ -2,8 +2,8 @@ import { keepEntry } from '../records/audit-trail'
 import { formatLimits, parseLimits } from '../mail/limits'
 import { InputError, noSuchTenant, RefusedError } from '../base/errors'
 import { parseMailbox } from '../names/mailbox'
-import { pieces } from '../store/batches'
-import { scanSet } from '../store/scan-keys'
+import { batchesOf } from '../base/lists'
+import { scanSet } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
@@ -24,7 +24,7 @@ const FIELDS = [
   'createdAt',
 ] as const
 const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact'] as const
-const PIECE = 500
+const BATCH = 500
 const MAX_NAME = 200
 
 /** What an operator says of a tenant; `null` stands for the default, and so does what a new tenant is not told. */
@@ -104,13 +104,13 @@ export class TenantRegistry {
   /** All tenants by id. */
   async list(): Promise<Tenant[]> {
     const ids = new Set<string>()
-    for await (const piece of scanSet(this.store, this.store.keys.tenants)) {
-      for (const id of piece) ids.add(id)
+    for await (const batch of scanSet(this.store, this.store.keys.tenants)) {
+      for (const id of batch) ids.add(id)
     }
     const tenants: Tenant[] = []
-    for (const piece of pieces([...ids].sort(), PIECE)) {
+    for (const batch of batchesOf([...ids].sort(), BATCH)) {
       // Sent together without waiting: on a Cluster a pipeline could not span slots.
-      const found = await Promise.all(piece.map((id) => this.read(id)))
+      const found = await Promise.all(batch.map((id) => this.read(id)))
       for (const tenant of found) if (tenant) tenants.push(tenant)
     }
     return tenants
@@ -120,9 +120,9 @@ export class TenantRegistry {
   async idsFrom(source: string): Promise<string[]> {
     const { client, keys } = this.store
     const ids = new Set<string>()
-    for await (const piece of scanSet(this.store, keys.tenants)) {
-      const sources = await Promise.all(piece.map((id) => client.hget(keys.tenant(id), 'source')))
-      piece.forEach((id, at) => sources[at] === source && ids.add(id))
+    for await (const batch of scanSet(this.store, keys.tenants)) {
+      const sources = await Promise.all(batch.map((id) => client.hget(keys.tenant(id), 'source')))
+      batch.forEach((id, at) => sources[at] === source && ids.add(id))
     }
     return [...ids].sort()
   }
@@ -130,9 +130,9 @@ export class TenantRegistry {
   /** Those that have a contact, in no order. */
   async *contacts(): AsyncGenerator<{ readonly id: string; readonly contact: string }> {
     const { client, keys } = this.store
-    for await (const piece of scanSet(this.store, keys.tenants)) {
-      const found = await Promise.all(piece.map((id) => client.hget(keys.tenant(id), 'contact')))
-      for (const [at, contact] of found.entries()) if (contact) yield { id: piece[at]!, contact }
+    for await (const batch of scanSet(this.store, keys.tenants)) {
+      const found = await Promise.all(batch.map((id) => client.hget(keys.tenant(id), 'contact')))
+      for (const [at, contact] of found.entries()) if (contact) yield { id: batch[at]!, contact }
     }
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { mapLimited } from '../base/limiter'
 import { isHopeless, isNotAllowed, redisFailure } from '../store/failure'
 import type { Batch } from './batch'
 import type { Recorded, Recorder } from './recorder'
@@ -64,12 +65,7 @@ export class Flusher {
   /** Flushes all; resolves when Redis has taken it, or is found away. */
   async flush(): Promise<void> {
     const tenants = new Set([...this.lanes.keys(), ...this.context.tally.tenants()])
-    const waiting = tenants.values()
-    // All take from the same iterator.
-    const work = Array.from({ length: Math.min(AT_ONCE, tenants.size) }, async () => {
-      for (const tenant of waiting) await this.send(tenant)
-    })
-    await Promise.all(work)
+    await mapLimited([...tenants], AT_ONCE, (tenant) => this.send(tenant))
     await this.noteReported()
   }
 

@@ -1,5 +1,5 @@
 import { unpackCounts, type Counts } from './counts'
-import { grouped } from '../base/grouped'
+import { grouped } from '../base/lists'
 import type { ReportReader } from './reader'
 import { readOwned, type Owned } from './rows'
 import { byRecipients, total } from './sum'

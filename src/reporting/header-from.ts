@@ -1,5 +1,5 @@
 import { DAY, startOf } from './calendar'
-import { grouped } from '../base/grouped'
+import { grouped } from '../base/lists'
 import type { HourReport, Looked, ReportReader } from './reader'
 import { OTHER, readHeaderFrom, type HeaderFromSource, type LookedAt } from './rows'
 

@@ -1,6 +1,6 @@
 import type { SenderClass } from '../decision/judge'
-import { mapInPieces } from '../store/batches'
-import { scanSortedSet } from '../store/scan-keys'
+import { mapLimited } from '../base/limiter'
+import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { HOURS_KEPT } from './bounds'
 import { DAY, HOUR, numbersBetween } from './calendar'
@@ -15,7 +15,7 @@ import {
 } from './rows'
 
 /** Hashes asked for at a time. Each holds some hundred fields at most: recording sees to that. */
-const PIECE = 16
+const BATCH = 16
 
 /** All mail of a tenant in one hour. */
 export interface HourReport extends Readonly<Record<SenderClass, Counts>> {
@@ -68,7 +68,7 @@ export class ReportReader {
   async hours(tenant: string, from: number, to: number): Promise<HourReport[]> {
     const { client, keys } = this.store
     const wanted = new Set(numbersBetween(from, to, HOUR))
-    const days = await mapInPieces(numbersBetween(from, to, DAY), PIECE, async (day) => {
+    const days = await mapLimited(numbersBetween(from, to, DAY), BATCH, async (day) => {
       const hours = numbersBetween(day * DAY, (day + 1) * DAY, HOUR).filter((hour) =>
         wanted.has(hour),
       )
@@ -89,7 +89,7 @@ export class ReportReader {
    * @param step `hour`: there are rows for the last {@link HOURS_KEPT} days only.
    */
   async rows(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<DatedRow[]> {
-    const parts = await mapInPieces(this.reports(tenant, from, to, step), PIECE, async (report) =>
+    const parts = await mapLimited(this.reports(tenant, from, to, step), BATCH, async (report) =>
       rowsIn(await this.store.client.hgetall(report.key), report.at),
     )
     return parts.flat()
@@ -97,7 +97,7 @@ export class ReportReader {
 
   /** All fields of the reports of some days. */
   async dayFields(tenant: string, from: number, to: number): Promise<[string, string][]> {
-    const days = await mapInPieces(this.reports(tenant, from, to, 'day'), PIECE, ({ key }) =>
+    const days = await mapLimited(this.reports(tenant, from, to, 'day'), BATCH, ({ key }) =>
       this.store.client.hgetall(key),
     )
     return days.flatMap((day) => Object.entries(day))
@@ -114,7 +114,7 @@ export class ReportReader {
   /** Samples of mail that is told apart by source, oldest first. */
   async samples(tenant: string, from: number, to: number): Promise<DatedSample[]> {
     const { client, keys } = this.store
-    const days = await mapInPieces(numbersBetween(from, to, DAY), PIECE, async (day) => {
+    const days = await mapLimited(numbersBetween(from, to, DAY), BATCH, async (day) => {
       const fields = await client.hgetall(keys.samples(tenant, day))
       return Object.entries(fields).flatMap(([field, text]) => samplesIn(field, text, day * DAY))
     })
@@ -171,7 +171,7 @@ export function rowsIn(fields: Readonly<Record<string, string>>, at: number): Da
 
 /** About how many distinct values these HyperLogLogs of one slot hold together. */
 export async function countDistinct(store: Store, names: readonly string[]): Promise<number> {
-  const there = await mapInPieces(names, PIECE, (name) => store.client.exists(name))
+  const there = await mapLimited(names, BATCH, (name) => store.client.exists(name))
   const present = names.filter((_, at) => there[at] === 1)
   return present.length === 0 ? 0 : store.client.pfcount(...present)
 }

@@ -1,4 +1,4 @@
-import { pieces } from '../store/batches'
+import { batchesOf } from '../base/lists'
 import { readScript, type Script } from '../store/script'
 import type { Store } from '../store/store'
 import type { Batch } from './batch'
@@ -15,7 +15,7 @@ const NOTE_REPORTED = readScript(__dirname, 'note_reported')
 /** At the border of an hour the first answer tells what the second call needs. */
 const ATTEMPTS = 3
 /** Tenants that one call puts into the index: Lua can unpack 8000 values at most. */
-const PIECE = 1000
+const BATCH = 1000
 
 const BOUNDS = [
   ...[bounds.MOST_DOMAINS, bounds.MOST_ADDRESSES, bounds.MOST_USERS],
@@ -97,8 +97,8 @@ export class Recorder {
   async noteReported(tenants: ReadonlyMap<string, number>): Promise<void> {
     const { keys } = this.store
     const ttl = bounds.daysTtl(this.days())
-    for (const piece of pieces([...tenants], PIECE)) {
-      const args = piece.flatMap(([tenant, time]) => [time, tenant])
+    for (const batch of batchesOf([...tenants], BATCH)) {
+      const args = batch.flatMap(([tenant, time]) => [time, tenant])
       await this.store.run(NOTE_REPORTED, [keys.reported], [ttl, ...args])
     }
   }

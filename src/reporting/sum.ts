@@ -1,6 +1,6 @@
 import { DAY, HOUR, startOf } from './calendar'
 import { addCounts, NOTHING, type Counts } from './counts'
-import { grouped } from '../base/grouped'
+import { grouped } from '../base/lists'
 import type { DatedRow } from './reader'
 import { OTHER, type Row, type Source } from './rows'
 

@@ -1,14 +1,14 @@
-import { mapInPieces } from '../store/batches'
+import { mapLimited } from '../base/limiter'
 import type { Store } from '../store/store'
 import { DAY, numbersBetween } from './calendar'
 import { unpackCounts, type Counts } from './counts'
-import { grouped } from '../base/grouped'
+import { grouped } from '../base/lists'
 import { countDistinct } from './reader'
 import { OTHER, readUnattributed, type UnattributedSource } from './rows'
 import { recipients, total } from './sum'
 
 /** Days read at a time: each holds a thousand rows at most. */
-const PIECE = 8
+const BATCH = 8
 
 /** Mail that one source relayed without a tenant. */
 export type UnattributedRow = UnattributedSource & { readonly counts: Counts }
@@ -29,7 +29,7 @@ export async function readUnattributedMail(
 ): Promise<Unattributed> {
   const { client, keys } = store
   const reports = numbersBetween(from, to, DAY).map((day) => keys.unattributedDay(day))
-  const days = await mapInPieces(reports, PIECE, (report) => client.hgetall(report))
+  const days = await mapLimited(reports, BATCH, (report) => client.hgetall(report))
   const rows = grouped(
     days.flatMap((day) => Object.entries(day)),
     ([field]) => field,

@@ -4,7 +4,7 @@ import { parentsOf } from '../names/domain'
 import { DAY } from '../reporting/calendar'
 import { ReportReader } from '../reporting/reader'
 import { Restrictions } from '../allowance/restriction'
-import { mapInPieces } from '../store/batches'
+import { mapLimited } from '../base/limiter'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { findObstacles } from '../registry/claims'
@@ -73,7 +73,7 @@ export async function suggestDomains(
   const names = [...first, ...asked].map(({ domain }) => domain)
   const facts = new Map<string, DnsFacts>()
   if (asked.length > 0) {
-    await mapInPieces(names, AT_ONCE, async (domain) =>
+    await mapLimited(names, AT_ONCE, async (domain) =>
       facts.set(domain, await readFacts(domain, dns)),
     )
   }

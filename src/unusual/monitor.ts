@@ -1,7 +1,7 @@
 import type { Config } from '../process/config'
 import type { Duty } from '../base/duty'
 import { DAY, HOUR } from '../reporting/calendar'
-import { mapInPieces } from '../store/batches'
+import { mapLimited } from '../base/limiter'
 import type { Store } from '../store/store'
 import { HistoryReader, type Moment } from './history-reader'
 import { OpenRules } from './open-rules'
@@ -10,7 +10,7 @@ import { findUnusual } from './rules'
 /** Tenants looked at in one run at most; the others wait for the next one, those that wait longest first. */
 const MOST = 2000
 /** Tenants looked at at the same time. */
-const PIECE = 4
+const BATCH = 4
 /** Tenants asked for in one command. */
 const PAGE = 1000
 /** For so long after a restriction a tenant is looked at though it sends no unregistered mail. */
@@ -58,7 +58,7 @@ export class UnusualMonitor implements Duty {
     await this.note(moment)
     const due = [...this.waiting].slice(0, MOST)
     const errors: unknown[] = []
-    await mapInPieces(due, PIECE, async (tenant) => {
+    await mapLimited(due, BATCH, async (tenant) => {
       if (this.stopped || errors.length > 0) return
       this.waiting.delete(tenant)
       try {

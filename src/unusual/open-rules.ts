@@ -1,5 +1,5 @@
 import { readScript } from '../store/script'
-import { scanSet } from '../store/scan-keys'
+import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
 import { HOUR } from '../reporting/calendar'
@@ -47,8 +47,8 @@ export class OpenRules {
   /** The tenants for which a rule holds, or has held until lately. */
   async tenants(): Promise<Set<string>> {
     const tenants = new Set<string>()
-    for await (const piece of scanSet(this.store, this.store.keys.unusualIndex)) {
-      for (const tenant of piece) tenants.add(tenant)
+    for await (const batch of scanSet(this.store, this.store.keys.unusualIndex)) {
+      for (const tenant of batch) tenants.add(tenant)
     }
     return tenants
   }

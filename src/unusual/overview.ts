@@ -3,7 +3,7 @@ import { noSuchTenant } from '../base/errors'
 import { DAY } from '../reporting/calendar'
 import { SEEN_TTL } from '../reporting/bounds'
 import { ReportReader } from '../reporting/reader'
-import { mapInPieces } from '../store/batches'
+import { mapLimited } from '../base/limiter'
 import type { Store } from '../store/store'
 import { readConnectors } from '../registry/connector-reader'
 import type { Connector } from '../mail/tenant'
@@ -14,7 +14,7 @@ import type { RuleName } from './rule'
 import { findUnusual, RULES, type Finding } from './rules'
 
 /** Tenants asked for at the same time. */
-const PIECE = 8
+const BATCH = 8
 /** Who has sent nothing unregistered for so long can be in no rule: steady looks back farthest. */
 const LONG = 9 * DAY
 
@@ -66,7 +66,7 @@ export class OverviewReader {
     const active = await this.activeTenants(moment)
     const connectors = await this.connectorsByTenant()
     const tenants = [...new Set([...active, ...connectors.keys()])].sort()
-    const overviews = await mapInPieces(tenants, PIECE, async (tenant) => {
+    const overviews = await mapLimited(tenants, BATCH, async (tenant) => {
       const rules = active.has(tenant) ? await this.rulesOf(tenant, moment) : undefined
       const untidy = await this.untidy(tenant, moment, connectors.get(tenant))
       return { tenant, rules: [], waiting: [], ...rules, untidy }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setMaxListeners } from 'node:events'
 import { after, describe, it } from 'node:test'
-import { Limiter, type Leave } from '../../src/base/limiter'
+import { Limiter, mapLimited, type Leave } from '../../src/base/limiter'
 
 const LONG = 60_000
 
@@ -24,6 +24,44 @@ function waits(limiter: Limiter, name: string, order: string[], signal = over.si
 
 /** All that has been decided has reached those who wait for it. */
 const told = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('mapLimited', () => {
+  it('gives all results in their order, however long each takes', async () => {
+    const order: number[] = []
+    const results = await mapLimited([3, 2, 1], 3, async (turns) => {
+      for (let turn = 0; turn < turns; turn++) await told()
+      order.push(turns)
+      return turns * 10
+    })
+    assert.deepEqual(results, [30, 20, 10])
+    assert.deepEqual(order, [1, 2, 3])
+  })
+
+  it('runs no more than so many at a time, and begins the next when one ends', async () => {
+    let running = 0
+    const most: number[] = []
+    await mapLimited(Array.from({ length: 10 }), 3, async () => {
+      most.push(++running)
+      await told()
+      running--
+    })
+    assert.equal(Math.max(...most), 3)
+    assert.equal(most.length, 10)
+  })
+
+  it('begins nothing more once one has failed', async () => {
+    const begun: number[] = []
+    const work = mapLimited([1, 2, 3, 4, 5, 6], 2, async (each) => {
+      begun.push(each)
+      await told()
+      if (each === 2) throw new Error('two')
+      await told()
+    })
+    await assert.rejects(work, /two/)
+    for (let turn = 0; turn < 5; turn++) await told()
+    assert.deepEqual(begun, [1, 2])
+  })
+})
 
 describe('Limiter', () => {
   it('lets one that is alone have half of the places, and its next in their order', async () => {

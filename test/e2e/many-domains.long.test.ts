@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, before, it } from 'node:test'
-import { pieces } from '../../src/store/batches'
+import { batchesOf } from '../../src/base/lists'
 import { startRelay, waitFor, type SmtpClient, type TestRelay, type TestTenant } from '../support'
 
 const ID = 'contoso'
@@ -34,8 +34,8 @@ before(async () => {
   })
   const { client, keys } = relay.store
   const names = Array.from({ length: MANY }, (_, number) => registered(number))
-  for (const piece of pieces(names, 1000)) {
-    await client.hset(keys.domains(ID), ...piece.flatMap((name) => [name, '- 1764000000000 test']))
+  for (const batch of batchesOf(names, 1000)) {
+    await client.hset(keys.domains(ID), ...batch.flatMap((name) => [name, '- 1764000000000 test']))
   }
   // All processes know it then.
   tenant = await relay.tenant(ID, { limits: '1000000/1h' })

@@ -1,7 +1,7 @@
 import { parseLimits } from '../../src/mail/limits'
 import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
 import { addCounts, NOTHING, packCounts, type Counts } from '../../src/reporting/counts'
-import { grouped } from '../../src/base/grouped'
+import { grouped } from '../../src/base/lists'
 import type { DatedRow, HourReport } from '../../src/reporting/reader'
 import {
   headerFromField,

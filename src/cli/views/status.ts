@@ -7,7 +7,7 @@ import type { Probation, Usage, WindowUsage } from '../../allowance/usage'
 import type { Config } from '../../process/config'
 import { defaultsOf } from '../../process/defaults'
 import { Restrictions, type Restriction } from '../../allowance/restriction'
-import { pieces } from '../../store/batches'
+import { batchesOf } from '../../base/lists'
 import type { Store } from '../../store/store'
 import type { Mode } from '../../mail/mode'
 import type { Tenant } from '../../mail/tenant'
@@ -91,7 +91,7 @@ export const FORECAST_METERS = ['unregistered', 'forwarded'] as const
 export type ForecastMeter = (typeof FORECAST_METERS)[number]
 
 /** Tenants asked for at a time. */
-const PIECE = 500
+const BATCH = 500
 
 /** Reads how tenants stand. */
 export class StatusReader {
@@ -116,8 +116,8 @@ export class StatusReader {
   /** All that are still there, those nearest a limit first. */
   async all(tenants: readonly Tenant[]): Promise<TenantStatus[]> {
     const statuses: TenantStatus[] = []
-    for (const piece of pieces(tenants, PIECE)) {
-      const read = await Promise.all(piece.map((tenant) => this.read(tenant)))
+    for (const batch of batchesOf(tenants, BATCH)) {
+      const read = await Promise.all(batch.map((tenant) => this.read(tenant)))
       statuses.push(...read.filter((status) => status !== undefined))
     }
     return statuses

@@ -1,6 +1,6 @@
 import { decodeProbation } from '../../allowance/usage'
 import { noSuchTenant } from '../../base/errors'
-import { pieces } from '../../store/batches'
+import { batchesOf } from '../../base/lists'
 import type { Store } from '../../store/store'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { ConnectorRegistry } from '../../registry/connector-registry'
@@ -30,7 +30,7 @@ export interface TenantView {
 }
 
 /** Tenants asked for at a time: a million must not stand in one pipeline. */
-const PIECE = 500
+const BATCH = 500
 
 /** @throws {NotFoundError} */
 export async function existingTenant(store: Store, id: string): Promise<Tenant> {
@@ -48,10 +48,10 @@ export async function describeTenants(
   const [seconds] = await store.client.time()
   const now = Number(seconds) * 1000
   const views: TenantView[] = []
-  for (const piece of pieces(tenants, PIECE)) {
+  for (const batch of batchesOf(tenants, BATCH)) {
     views.push(
       ...(await Promise.all(
-        piece.map((tenant) => describe(store, tenant, connectors.get(tenant.id) ?? 0, now)),
+        batch.map((tenant) => describe(store, tenant, connectors.get(tenant.id) ?? 0, now)),
       )),
     )
   }

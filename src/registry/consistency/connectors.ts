@@ -1,4 +1,4 @@
-import { pieces } from '../../store/batches'
+import { batchesOf } from '../../base/lists'
 import { scanHash } from '../../store/scan'
 import { readScript } from '../../store/script'
 import type { Store } from '../../store/store'
@@ -11,7 +11,7 @@ import { identityFields } from '../packing'
 
 const IDENTITIES = readScript(__dirname, 'connectors_identities')
 const SCAN_PIECE = 1000
-const PIECE = 500
+const BATCH = 500
 const ATTEMPTS = 20
 
 /** Connectors held against tenants, and the table of identities against connectors. */
@@ -69,11 +69,11 @@ export async function repairIdentities(store: Store): Promise<void> {
     const token = (await client.get(keys.connectorsToken)) ?? ''
     const { holders, table } = await readBoth(store)
     let whole = true
-    for (const piece of pieces([...mendings(holders, table)], PIECE)) {
+    for (const batch of batchesOf([...mendings(holders, table)], BATCH)) {
       const reply = await store.run(
         IDENTITIES,
         [keys.connectorIdentities, keys.connectorsToken],
-        [token, ...piece.flat()],
+        [token, ...batch.flat()],
       )
       whole &&= reply === 1
     }

@@ -1,4 +1,4 @@
-import { scanTags } from '../../store/scan-keys'
+import { scanTags } from '../../store/scan'
 import type { Store } from '../../store/store'
 import { findInConnectors, repairIdentities, removeOrphanConnectors } from './connectors'
 import { findInIndexes, repairIndexes } from './indexes'
@@ -8,7 +8,7 @@ import type { Inconsistency } from './inconsistency'
 export type { Inconsistency } from './inconsistency'
 
 /**
- * Everything in Redis that does not fit together. Reads all of it, in pieces; what others write meanwhile may show up
+ * Everything in Redis that does not fit together. Reads all of it, in batches; what others write meanwhile may show up
  * here as inconsistent, and the repair looks again.
  */
 export async function findInconsistencies(store: Store): Promise<Inconsistency[]> {

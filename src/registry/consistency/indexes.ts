@@ -1,4 +1,4 @@
-import { scanSet, scanTags } from '../../store/scan-keys'
+import { scanSet, scanTags } from '../../store/scan'
 import type { Store } from '../../store/store'
 import { repairable, type Inconsistency } from './inconsistency'
 
@@ -68,7 +68,7 @@ async function reindex(store: Store, index: string, key: string, member: string)
 
 async function readSet(store: Store, key: string): Promise<Set<string>> {
   const members = new Set<string>()
-  for await (const piece of scanSet(store, key)) for (const member of piece) members.add(member)
+  for await (const batch of scanSet(store, key)) for (const member of batch) members.add(member)
   return members
 }
 

@@ -1,13 +1,12 @@
 import { parentsOf, reverseLabels } from '../../names/domain'
-import { pieces } from '../../store/batches'
-import { scanHash } from '../../store/scan'
-import { scanSortedSet } from '../../store/scan-keys'
+import { batchesOf } from '../../base/lists'
+import { scanHash, scanSortedSet } from '../../store/scan'
 import { readScript } from '../../store/script'
 import type { Store } from '../../store/store'
 import { readAllEntries, readEntries } from '../domain-entries'
 import { finishMove, unfinishedMoves, type Move } from '../domain-move'
 import { forAPerson, repairable, type Inconsistency } from './inconsistency'
-import { PIECE, readClaims } from '../owners'
+import { BATCH, readClaims } from '../owners'
 import { unpackClaim, type Claim } from '../packing'
 import { settle } from '../settle'
 
@@ -69,10 +68,10 @@ async function suspectsIn(
     suspects.set(tenant, (suspects.get(tenant) ?? new Set()).add(domain))
   }
   const unseen = new Set(claims.keys())
-  for (const some of pieces([...tenants], TENANTS_AT_ONCE)) {
-    const lists = await Promise.all(some.map((tenant) => readAllEntries(store, tenant)))
+  for (const batch of batchesOf([...tenants], TENANTS_AT_ONCE)) {
+    const lists = await Promise.all(batch.map((tenant) => readAllEntries(store, tenant)))
     for (const [at, list] of lists.entries()) {
-      const tenant = some[at]!
+      const tenant = batch[at]!
       for (const { domain, shared, subdomains } of list.values()) {
         const claim = claims.get(domain)
         const own = claim?.tenant === tenant
@@ -171,8 +170,8 @@ export async function repairOwnership(
     if (toFinish.has(move.domain)) await finishMove(store, move, REPAIR)
   }
   // Before the claims: what is in the way of a claim is looked up in the index.
-  for (const piece of pieces(subjectsOf(found, 'owner-index'), PIECE)) {
-    await store.run(INDEX, [keys.ownerNames, keys.ownerIndex], piece)
+  for (const batch of batchesOf(subjectsOf(found, 'owner-index'), BATCH)) {
+    await store.run(INDEX, [keys.ownerNames, keys.ownerIndex], batch)
   }
   // Names are freed before others are claimed.
   for (const kinds of [

@@ -9,3 +9,8 @@ export function grouped<T, K>(list: readonly T[], keyOf: (item: T) => K): [K, T[
   }
   return [...groups]
 }
+
+/** The list in batches of at most `size`, in order: so that no single command holds Redis for long. */
+export function* batchesOf<T>(list: readonly T[], size: number): Generator<T[]> {
+  for (let at = 0; at < list.length; at += size) yield list.slice(at, at + size)
+}
