@@ -108,24 +108,50 @@ describe('package.json', () => {
   })
 })
 
-/** The packages that a process has in memory once it has loaded these modules, and does nothing else. */
-function loadedBy(...modules: string[]): Set<string> {
-  const script = `
-    for (const file of process.argv.slice(1)) require(file)
+/** The files that a process has in memory once it has run this, with `dist` as the compiled package. */
+function filesLoadedBy(script: string): string[] {
+  const dist = JSON.stringify(path.join(packageRoot(), 'dist'))
+  const whole = `const dist = ${dist}
+    ${script}
     process.stdout.write(JSON.stringify(Object.keys(require.cache)), () => process.exit())`
-  const files = modules.map((file) => path.join(packageRoot(), 'dist', file))
-  const output = execFileSync(process.execPath, ['-e', script, ...files], { encoding: 'utf8' })
-  const paths = JSON.parse(output) as string[]
+  return JSON.parse(execFileSync(process.execPath, ['-e', whole], { encoding: 'utf8' })) as string[]
+}
+
+/** The packages among files. */
+function packagesOf(files: readonly string[]): Set<string> {
   return new Set(
-    paths.flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []),
+    files.flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []),
   )
 }
 
 describe('the compiled package', () => {
   it('loads no list of mailbox providers before somebody asks: not Haraka, and no other command', () => {
-    const loaded = loadedBy('plugins/unregistered-domain.js', 'src/cli/program.js')
+    const loaded = packagesOf(
+      filesLoadedBy(`
+        require(dist + '/plugins/unregistered-domain.js')
+        const { createProgram } = require(dist + '/src/cli/program.js')
+        const { processIo } = require(dist + '/src/cli/kit/io.js')
+        createProgram(processIo(), () => {})`),
+    )
     for (const name of ['ioredis', 'commander']) assert.ok(loaded.has(name), name)
     assert.ok(!loaded.has('email-providers'))
+  })
+
+  it('loads the command that a command line names, and no other', () => {
+    const folder = path.join('src', 'cli', 'commands')
+    const commandsFor = (...argv: string[]): string[] =>
+      filesLoadedBy(`
+        const { createProgram } = require(dist + '/src/cli/program.js')
+        const { processIo } = require(dist + '/src/cli/kit/io.js')
+        createProgram(processIo(), () => {}, ${JSON.stringify(argv)})`)
+        .filter((file) => file.includes(folder))
+        .map((file) => path.basename(file, '.js'))
+    const all = commandsFor('--help')
+    assert.ok(all.length > 20)
+    assert.deepEqual(commandsFor('help', 'unblock'), all)
+    assert.deepEqual(commandsFor('unblok', 'contoso'), all)
+    assert.deepEqual(commandsFor('unblock', 'status'), ['unblock'])
+    assert.deepEqual(commandsFor('--by', 'status', '--json', 'restore', 'file'), ['backup'])
   })
 
   it('names no source map: none is shipped', () => {

@@ -2,36 +2,61 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../base/package-root'
-import { addAlertCommands } from './commands/alert'
-import { addApplyCommand } from './commands/apply'
-import { addAuditCommand } from './commands/audit'
-import { addBackupCommands } from './commands/backup'
-import { addCaseCommands } from './commands/case'
-import { addConnectorCommands } from './commands/connector'
-import { addDoctorCommand } from './commands/doctor'
-import { addDomainCommands } from './commands/domain'
-import { addEventsCommand } from './commands/events'
-import { addEvidenceCommand } from './commands/evidence'
-import { addExplainCommand } from './commands/explain'
 import { throwUsageErrors } from './kit/failure'
 import { addGlobalOptions } from './kit/global-options'
-import { addInitCommand } from './commands/init'
 import type { Io } from './kit/io'
-import { addQueueCommand } from './commands/queue'
-import { addReportCommand } from './commands/report'
-import { addRestrictionCommands } from './commands/restriction'
-import { addStatusCommand } from './commands/status'
-import { addSuggestCommand } from './commands/suggest'
-import { addTenantCommands } from './commands/tenant'
-import { addUnattributedCommand } from './commands/unattributed'
-import { addUnusualCommand } from './commands/unusual'
+
+/* eslint-disable @typescript-eslint/no-require-imports -- a command loads only what it needs */
+
+interface CommandModule {
+  add(program: Command, io: Io, end: (status: number) => void): void
+}
+
+/** What each file of `commands/` adds, in the order of the help. */
+const COMMANDS: readonly (readonly [names: readonly string[], load: () => CommandModule])[] = [
+  [['tenant'], () => require('./commands/tenant') as typeof import('./commands/tenant')],
+  [['domain'], () => require('./commands/domain') as typeof import('./commands/domain')],
+  [['connector'], () => require('./commands/connector') as typeof import('./commands/connector')],
+  [['status'], () => require('./commands/status') as typeof import('./commands/status')],
+  [['report'], () => require('./commands/report') as typeof import('./commands/report')],
+  [
+    ['unattributed'],
+    () => require('./commands/unattributed') as typeof import('./commands/unattributed'),
+  ],
+  [
+    ['restricted'],
+    () => require('./commands/restricted') as typeof import('./commands/restricted'),
+  ],
+  [['block'], () => require('./commands/block') as typeof import('./commands/block')],
+  [['unblock'], () => require('./commands/unblock') as typeof import('./commands/unblock')],
+  [['queue'], () => require('./commands/queue') as typeof import('./commands/queue')],
+  [['unusual'], () => require('./commands/unusual') as typeof import('./commands/unusual')],
+  [['events'], () => require('./commands/events') as typeof import('./commands/events')],
+  [['evidence'], () => require('./commands/evidence') as typeof import('./commands/evidence')],
+  [['explain'], () => require('./commands/explain') as typeof import('./commands/explain')],
+  [['alert'], () => require('./commands/alert') as typeof import('./commands/alert')],
+  [['case'], () => require('./commands/case') as typeof import('./commands/case')],
+  [['audit'], () => require('./commands/audit') as typeof import('./commands/audit')],
+  [['suggest'], () => require('./commands/suggest') as typeof import('./commands/suggest')],
+  [['apply'], () => require('./commands/apply') as typeof import('./commands/apply')],
+  [['doctor'], () => require('./commands/doctor') as typeof import('./commands/doctor')],
+  [['backup', 'restore'], () => require('./commands/backup') as typeof import('./commands/backup')],
+  [['init'], () => require('./commands/init') as typeof import('./commands/init')],
+]
+/* eslint-enable @typescript-eslint/no-require-imports */
 
 /**
- * The whole command line.
+ * The command line.
  *
- * @param end is given the exit status of a command that has done its work and is still not content.
+ * @param end is given the exit status of a command that has done its work and still ends with another than 0.
+ * @param argv without node and the script: only the command that it names is loaded. Not given, or where it names none:
+ *   all are, for the help and for messages that list them.
  */
-export function createProgram(io: Io, end: (status: number) => void): Command {
+export function createProgram(
+  io: Io,
+  end: (status: number) => void,
+  argv: readonly string[] = [],
+): Command {
   const program = new Command('tenantctl')
     .description(
       'Tenants of a Haraka relay: their accepted domains, connectors, meters and restrictions.',
@@ -44,29 +69,27 @@ export function createProgram(io: Io, end: (status: number) => void): Command {
       writeErr: () => {},
     })
     .addHelpText('after', OVERVIEW)
-  addTenantCommands(program, io)
-  addDomainCommands(program, io)
-  addConnectorCommands(program, io)
-  addStatusCommand(program, io)
-  addReportCommand(program, io)
-  addUnattributedCommand(program, io)
-  addRestrictionCommands(program, io)
-  addQueueCommand(program, io)
-  addUnusualCommand(program, io)
-  addEventsCommand(program, io)
-  addEvidenceCommand(program, io)
-  addExplainCommand(program, io)
-  addAlertCommands(program, io)
-  addCaseCommands(program, io)
-  addAuditCommand(program, io)
-  addSuggestCommand(program, io)
-  addApplyCommand(program, io, end)
-  addDoctorCommand(program, io, end)
-  addBackupCommands(program, io)
-  addInitCommand(program, io)
+  for (const load of commandsFor(argv)) load().add(program, io, end)
   addGlobalOptions(program)
   throwUsageErrors(program)
   return program
+}
+
+function commandsFor(argv: readonly string[]): (() => CommandModule)[] {
+  const word = commandWord(argv)
+  const named = COMMANDS.filter(([names]) => names.some((name) => name === word))
+  return (named.length > 0 ? named : COMMANDS).map(([, load]) => load)
+}
+
+/** The first word that is no global option, nor the value of one; `undefined`: there is none, or a value is missing. */
+function commandWord(argv: readonly string[]): string | undefined {
+  const reader = new Command().exitOverride().configureOutput({ writeErr: () => {} })
+  addGlobalOptions(reader)
+  try {
+    return reader.parseOptions([...argv]).operands[0]
+  } catch {
+    return undefined
+  }
 }
 
 const OVERVIEW = `

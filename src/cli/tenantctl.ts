@@ -13,7 +13,7 @@ import { createProgram } from './program'
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let status = 0
   const errors = new Set<unknown>()
-  const program = createProgram(io, (ended) => (status = ended))
+  const program = createProgram(io, (ended) => (status = ended), argv)
   await program.parseAsync(argv, { from: 'user' }).catch((error: unknown) => errors.add(error))
   await io.stdout.finish().catch((error: unknown) => errors.add(error))
   for (const error of errors) {

@@ -5,11 +5,11 @@ import { mapLimited } from '../base/limiter'
 import { parseQueueName, UNFINISHED } from './file-name'
 import { codeOf, type QueuedMail } from './tenant-queue'
 
-/** What became of mail that was to be dropped. */
-export interface DropResult {
-  readonly dropped: readonly QueuedMail[]
+/** What {@link dropMail} has done. */
+export interface DropResult<Mail extends QueuedMail> {
+  readonly dropped: readonly Mail[]
   /** Not there any more: it was delivered, or given up, meanwhile. */
-  readonly missed: readonly QueuedMail[]
+  readonly missed: readonly Mail[]
 }
 
 const AT_ONCE = 16
@@ -30,12 +30,12 @@ const SOON = 10_000
  *
  * @throws as `fs.unlink`, at the first that it may not remove.
  */
-export async function dropMail(
+export async function dropMail<Mail extends QueuedMail>(
   directory: string,
-  mail: readonly QueuedMail[],
-): Promise<DropResult> {
+  mail: readonly Mail[],
+): Promise<DropResult<Mail>> {
   const wanted = new Map(mail.map((each) => [each.id, each]))
-  const dropped: QueuedMail[] = []
+  const dropped: Mail[] = []
   for (let look = 0; look < LOOKS && wanted.size > 0; look++) {
     const there = (await readdir(directory)).flatMap((file) => {
       const found = wanted.get(parseQueueName(file)?.id ?? '')

@@ -141,7 +141,7 @@ function keysOf(tenant: string): Record<string, RegExp> {
 
 /** What is shared by all tenants and names none. */
 const NAMELESS = [
-  ...['epoch', 'restore', 'ownerVersion', 'connectorsToken', 'eventIds', 'eventsDue', 'watch'],
+  ...['epoch', 'restore', 'ownerVersion', 'connectorsToken', 'eventIds', 'eventsDue', 'leader'],
   ...['recordedSince', 'unattributedFlushes', 'prefix', 'changes', 'audited'],
   // While a domain moves: a removal ends that. While it is restricted: it is not removed then.
   ...['ownerMoves', 'restricted'],

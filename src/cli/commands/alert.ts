@@ -17,7 +17,7 @@ interface Way {
 }
 
 /** `tenantctl alert test` */
-export function addAlertCommands(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const alert = program.command('alert').description('alerts by webhook and mail')
   groupManual(alert, ['alert test'])
   addTest(alert, io)

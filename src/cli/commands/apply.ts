@@ -16,7 +16,7 @@ interface Options {
 }
 
 /** `tenantctl apply` */
-export function addApplyCommand(program: Command, io: Io, end: (status: number) => void): void {
+export function add(program: Command, io: Io, end: (status: number) => void): void {
   const command = program
     .command('apply')
     .description('apply a tenants file: adds and updates, all or nothing for each tenant')

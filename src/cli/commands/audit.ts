@@ -14,7 +14,7 @@ interface AuditOptions {
 }
 
 /** `tenantctl audit` */
-export function addAuditCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('audit')
     .description('who changed what of tenants, domains, connectors, restrictions and cases')

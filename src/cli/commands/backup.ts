@@ -7,7 +7,7 @@ import { InputError } from '../../base/errors'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { count } from '../kit/output'
+import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
 
 const STDOUT = '-'
@@ -18,7 +18,7 @@ interface RestoreOptions {
 }
 
 /** `tenantctl backup | restore` */
-export function addBackupCommands(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   addBackup(program, io)
   addRestore(program, io)
 }

@@ -24,7 +24,7 @@ const FIELDS = [
 ]
 
 /** `tenantctl case list | show | note | check | close` */
-export function addCaseCommands(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('case')
     .description('cases: what a restriction opens, and what is done before it is lifted')

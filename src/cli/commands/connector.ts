@@ -31,7 +31,7 @@ const VIEW_FIELDS = [
 ]
 
 /** `tenantctl connector add | remove | enable | disable | block | unblock | list | show` */
-export function addConnectorCommands(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const connector = program
     .command('connector')
     .description('connectors: how the servers of a tenant are recognised')

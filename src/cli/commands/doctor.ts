@@ -24,13 +24,14 @@ import { checkSrsMx, checkSrsOwner } from '../doctor/srs'
 import { StoreError } from '../kit/failure'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { count, type Output, type Tone } from '../kit/output'
+import { count } from '../../base/count'
+import type { Output, Tone } from '../kit/output'
 import { withStore } from '../kit/store'
 
 const TONES: Record<Line['level'], Tone> = { ok: 'good', warn: 'warn', fail: 'bad' }
 
 /** `tenantctl doctor` */
-export function addDoctorCommand(program: Command, io: Io, end: (status: number) => void): void {
+export function add(program: Command, io: Io, end: (status: number) => void): void {
   const command = program
     .command('doctor')
     .description('check Redis, the configuration of Haraka and what is registered')

@@ -1,16 +1,14 @@
 import type { Command } from 'commander'
 import { acceptedDomainName } from '../../names/accepted'
 import { typedDomain } from '../../names/typed-domain'
-import { RefusedError } from '../../base/errors'
-import type { Store } from '../../store/store'
-import { isMailboxProvider } from '../../suggest/mailbox-providers'
-import { readEntries, type DomainEntry } from '../../registry/domain-entries'
+import { registerDomains } from '../../operations/register-domains'
 import { DomainRegistry } from '../../registry/domain-registry'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
 import { readNames } from '../kit/names-input'
-import { count, type Output } from '../kit/output'
+import { count } from '../../base/count'
+import type { Output } from '../kit/output'
 import { isoTime, shortTime } from '../../base/time'
 import { NO_TENANT } from '../kit/statuses'
 
@@ -24,7 +22,7 @@ interface AddOptions {
 }
 
 /** `tenantctl domain add | remove | move | list` */
-export function addDomainCommands(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const domain = program
     .command('domain')
     .description('accepted domains: the sender domains of a tenant, never metered')
@@ -59,8 +57,11 @@ function addAdd(domain: Command, io: Io): void {
       const names = (await readNames(args, io)).map((name) => acceptedDomainName(name, flags))
       const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
       await context.writing(async (store) => {
-        if (options.force !== true) await assertNoProvider(store, tenant, domains)
-        const { added, unchanged } = await new DomainRegistry(store).add(tenant, domains, by)
+        const anyProvider = options.force === true
+        const { added, unchanged } = await registerDomains(store, tenant, domains, {
+          by,
+          anyProvider,
+        })
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {
           tell(out, added, (what) => `added ${what} to ${tenant}`)
@@ -82,21 +83,6 @@ function addAdd(domain: Command, io: Io): void {
       4: 'another tenant owns one of them, it is there with other flags, or it is that of a mailbox provider (--force adds it); nothing was added',
     },
   })
-}
-
-/** @throws {RefusedError} one of them is a mailbox provider's, and not there already. */
-async function assertNoProvider(
-  store: Store,
-  tenant: string,
-  domains: readonly DomainEntry[],
-): Promise<void> {
-  const providers = domains.map(({ domain }) => domain).filter(isMailboxProvider)
-  const there = await readEntries(store, tenant, providers)
-  const refused = providers.filter((_domain, at) => there[at] === undefined)
-  if (refused.length === 0) return
-  throw new RefusedError(
-    `${refused.join(', ')}: anybody can have an address at a mailbox provider, and all mail that claims to be from there would pass unmetered; nothing was added. If that is meant, add --force`,
-  )
 }
 
 function addRemove(domain: Command, io: Io): void {

@@ -29,7 +29,7 @@ interface EventsOptions {
 }
 
 /** `tenantctl events` */
-export function addEventsCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('events')
     .description('alerts of the last weeks, the newest last: about 10,000 are kept')

@@ -12,7 +12,7 @@ import { manual } from '../kit/manual'
 import { existingTenant } from '../views/tenant'
 
 /** `tenantctl evidence` */
-export function addEvidenceCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('evidence')
     .description(

@@ -32,7 +32,7 @@ const TONES: Record<Explanation['verdict'], Tone | undefined> = {
 }
 
 /** `tenantctl explain` */
-export function addExplainCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('explain')
     .description(

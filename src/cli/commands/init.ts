@@ -11,10 +11,10 @@ import {
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { count } from '../kit/output'
+import { count } from '../../base/count'
 
 /** `tenantctl init` */
-export function addInitCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('init')
     .description(

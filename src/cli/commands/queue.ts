@@ -1,33 +1,30 @@
 import { hostname } from 'node:os'
 import { Argument, type Command } from 'commander'
-import { addEntry } from '../../records/audit-trail'
-import type { Config } from '../../process/config'
-import { InputError, noSuchTenant } from '../../base/errors'
+import { count } from '../../base/count'
+import { InputError } from '../../base/errors'
 import { queueDirectory } from '../../config/haraka-files'
-import { dropMail } from '../../outbound/drop'
-import { DROPPABLE } from '../../outbound/note'
-import { readTenantQueue, type QueuedMail, type TenantQueue } from '../../outbound/tenant-queue'
-import { isHeld, queuedClass } from '../../decision/held'
-import type { Store } from '../../store/store'
 import { assertTenantId } from '../../mail/identities'
-import type { Snapshot } from '../../directory/snapshot'
-import { readSnapshot } from '../../directory/snapshot-reader'
+import {
+  amountOf,
+  dropFromQueue,
+  readQueue,
+  recipientsOf,
+  type Queued,
+} from '../../operations/queue'
+import type { Config } from '../../process/config'
+import type { Store } from '../../store/store'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { count } from '../kit/output'
-import { nextAttempt, printQueue, queuedView } from '../views/queue'
 import { NO_TENANT } from '../kit/statuses'
+import { nextAttempt, printQueue, queuedView } from '../views/queue'
 
 interface QueueOptions {
   readonly yes?: boolean
 }
 
-/** Whether mail of a class waits for the lift. */
-type Holds = (mail: QueuedMail) => boolean
-
 /** `tenantctl queue` */
-export function addQueueCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('queue')
     .description(
@@ -74,20 +71,17 @@ export function addQueueCommand(program: Command, io: Io): void {
 async function list(context: Context, directory: string, tenant: string): Promise<void> {
   const { out } = context
   await context.connected(async (store, config) => {
-    const { mail, holds } = await find(context, { store, config, directory, tenant })
-    out.result(
-      mail.map((each) => queuedView(each, holds(each))),
-      () => {
-        printQueue(out, mail, holds, `${directory} holds no mail of ${tenant}`)
-        const held = mail.filter(holds).length
-        if (held > 0) {
-          out.line()
-          out.line(
-            `${count(held, 'message')} of ${mail.length.toLocaleString('en-US')} held until the restriction of ${tenant} is lifted`,
-          )
-        }
-      },
-    )
+    const mail = await find(context, { store, config, directory, tenant })
+    out.result(mail.map(queuedView), () => {
+      printQueue(out, mail, `${directory} holds no mail of ${tenant}`)
+      const held = mail.filter((each) => each.held).length
+      if (held > 0) {
+        out.line()
+        out.line(
+          `${count(held, 'message')} of ${mail.length.toLocaleString('en-US')} held until the restriction of ${tenant} is lifted`,
+        )
+      }
+    })
   })
 }
 
@@ -105,9 +99,9 @@ async function drop(
   }
   const host = hostname()
   await context.writing(async (store, config) => {
-    const { mail, holds } = await find(context, { store, config, directory, tenant })
-    const shown = mail.filter(isUnwanted)
-    const result = (name: string, of: readonly QueuedMail[], missed = 0): object => ({
+    const mail = await find(context, { store, config, directory, tenant })
+    const shown = mail.filter(({ droppable }) => droppable)
+    const result = (name: string, of: readonly Queued[], missed = 0): object => ({
       ...{ result: name, tenant, host, messages: of.length, recipients: recipientsOf(of), missed },
     })
     if (shown.length === 0) {
@@ -117,27 +111,24 @@ async function drop(
       return
     }
     if (!isSure) {
-      if (!out.json) printQueue(out, shown, holds, '')
-      const what = `${count(shown.length, 'message')} for ${count(recipientsOf(shown), 'recipient')}`
-      if (!(await context.confirmed(`Remove ${what}, for good? Nobody gets a bounce. [y/N] `))) {
+      if (!out.json) printQueue(out, shown, '')
+      const question = `Remove ${amountOf(shown)}, for good? Nobody gets a bounce. [y/N] `
+      if (!(await context.confirmed(question))) {
         out.result(result('kept', []), () => out.line('nothing was removed'))
         return
       }
     }
-    // A person may think it over for long, and another register a domain.
-    const now = asOfNow(shown, await readSnapshot(store, tenant, undefined))
-    const unwanted = now.filter(isUnwanted)
-    if (unwanted.length < shown.length) {
-      const stays = count(shown.length - unwanted.length, 'message')
-      context.note(`not removed, since the domain has been registered meanwhile: ${stays}`)
+    const { dropped, missed, registered } = await dropFromQueue(
+      store,
+      config,
+      { directory, host, tenant },
+      shown,
+    )
+    if (registered.length > 0) {
+      context.note(
+        `not removed, since the domain has been registered meanwhile: ${count(registered.length, 'message')}`,
+      )
     }
-    if (unwanted.length > 0) {
-      const to = `${count(unwanted.length, 'message')} for ${count(recipientsOf(unwanted), 'recipient')} on ${host}`
-      // Before it is done: there is no change without its entry.
-      const entry = { subject: tenant, what: 'queue dropped', to }
-      await addEntry(store, store.keys.audit(tenant), entry)
-    }
-    const { dropped, missed } = await dropMail(directory, unwanted)
     out.result(result('dropped', dropped, missed.length), () => {
       out.line(
         `removed ${count(dropped.length, 'message')} of ${tenant} for ${count(recipientsOf(dropped), 'recipient')} from the queue of ${host}`,
@@ -146,10 +137,10 @@ async function drop(
         out.line(`${count(missed.length, 'message')} had left the queue before that`)
       }
     })
-    const due = dropped.filter((each) => !holds(each) && nextAttempt(each) === 'now').length
+    const due = dropped.filter((each) => !each.held && nextAttempt(each) === 'now').length
     if (due > 0) {
       context.note(
-        `${count(due, 'message')} may have been on the way already: mail is held only with [restriction] queued=hold and while the tenant is restricted`,
+        `Haraka may have begun to deliver ${count(due, 'message')}: mail is held only with [restriction] queued=hold and while the tenant is restricted`,
       )
     }
   })
@@ -159,34 +150,15 @@ async function drop(
 async function find(
   context: Context,
   place: { store: Store; config: Config; directory: string; tenant: string },
-): Promise<Pick<TenantQueue, 'mail'> & { holds: Holds }> {
+): Promise<readonly Queued[]> {
   const { store, config, directory, tenant } = place
-  const [snapshot, { mail, unreadable }] = await Promise.all([
-    readSnapshot(store, tenant, undefined),
-    readTenantQueue(directory, tenant),
-  ])
-  if (!snapshot && mail.length === 0) throw noSuchTenant(tenant)
+  const { mail, unreadable } = await readQueue(store, config, directory, tenant)
   if (unreadable.length > 0) {
     context.note(
       `${count(unreadable.length, 'file')} in ${directory} cannot be understood, such as ${unreadable[0]}`,
     )
   }
-  return {
-    mail: asOfNow(mail, snapshot),
-    holds: (each) => snapshot !== undefined && isHeld(each.class, snapshot, config),
-  }
-}
-
-/** With the classes of now; of a tenant that does not exist any more, with those of then. */
-function asOfNow(mail: readonly QueuedMail[], snapshot: Snapshot | undefined): QueuedMail[] {
-  return mail.map((each) => ({
-    ...each,
-    class: snapshot ? queuedClass(each.class, each.from, snapshot) : each.class,
-  }))
-}
-
-function isUnwanted(mail: QueuedMail): boolean {
-  return DROPPABLE.has(mail.class)
+  return mail
 }
 
 /** @throws {InputError} with `--redis` alone: the queue is beside the config directory. */
@@ -196,8 +168,4 @@ function queueOf(context: Context): string {
   throw new InputError(
     "the queue is a folder of a Haraka on this host: name Haraka's config directory with --config DIR",
   )
-}
-
-function recipientsOf(mail: readonly QueuedMail[]): number {
-  return mail.reduce((sum, { recipients }) => sum + recipients.length, 0)
 }

@@ -28,7 +28,7 @@ const USUAL: Dimensions = ['day', 'connector', 'domain']
 const CHOICES: Dimensions = ['domain', 'connector', 'ip', 'user', 'class', 'hour', 'day']
 
 /** `tenantctl report [TENANT]` */
-export function addReportCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('report')
     .description(

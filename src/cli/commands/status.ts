@@ -43,7 +43,7 @@ const FIELDS = [
 ]
 
 /** `tenantctl status [TENANT]` */
-export function addStatusCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('status')
     .description('the meters: of all tenants, those nearest a limit first, or of one in full')

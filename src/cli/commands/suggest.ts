@@ -7,7 +7,8 @@ import { isoTime, shortTime } from '../../base/time'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { count, type Output, type Tone } from '../kit/output'
+import { count } from '../../base/count'
+import type { Output, Tone } from '../kit/output'
 import { NO_TENANT } from '../kit/statuses'
 
 /** Domains of a class that are listed, for people. */
@@ -20,7 +21,7 @@ const TONES: Readonly<Record<Ranked['class'], Tone>> = {
 }
 
 /** `tenantctl suggest` */
-export function addSuggestCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('suggest')
     .description(

@@ -1,24 +1,23 @@
 import type { Command } from 'commander'
 import { formatLimits } from '../../mail/limits'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
-import { Cases } from '../../cases/cases'
 import type { Config } from '../../process/config'
-import { InputError, NotFoundError } from '../../base/errors'
+import { InputError } from '../../base/errors'
 import { purgeTenant } from '../../operations/purge'
+import { finishRemoval, removeTenant } from '../../operations/remove-tenant'
 import type { Store } from '../../store/store'
 import { assertTenantId } from '../../mail/identities'
-import { TenantRegistry } from '../../registry/tenant-registry'
-import { removeTenant } from '../../registry/tenant-removal'
 import {
   normalizeSettings,
-  tenantExists,
+  TenantRegistry,
   type TenantSettings,
 } from '../../registry/tenant-registry'
 import { MODES, type Mode } from '../../mail/mode'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
-import { count, type Cell } from '../kit/output'
+import { count } from '../../base/count'
+import type { Cell } from '../kit/output'
 import { shortTime } from '../../base/time'
 import { ownOr } from '../views/phrases'
 import { NO_TENANT } from '../kit/statuses'
@@ -43,7 +42,7 @@ interface Settings {
 }
 
 /** `tenantctl tenant add | set | show | list | remove` */
-export function addTenantCommands(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const tenant = program
     .command('tenant')
     .description('tenants: the organisations that relay through this server')
@@ -201,10 +200,10 @@ function addRemove(tenant: Command, io: Io): void {
       const { by, out } = context
       await context.writing(async (store) => {
         const purge = options.purge === true
-        const removed = await removeOne(store, id, by, purge)
+        const sentence = await removed(store, id, by, purge)
         if (purge) await purgeTenant(store, id)
-        out.result({ result: removed ? 'removed' : 'purged', tenant: id, purged: purge }, () => {
-          if (removed) out.line(removed)
+        out.result({ result: sentence ? 'removed' : 'purged', tenant: id, purged: purge }, () => {
+          if (sentence) out.line(sentence)
           out.line(purge ? `erased what was kept of ${id}` : KEPT)
         })
       })
@@ -222,35 +221,18 @@ function addRemove(tenant: Command, io: Io): void {
 const KEPT =
   'its reports, cases and audit trail are kept until their time is over; to erase them: --purge'
 
-/**
- * Removes a tenant, and closes its cases.
- *
- * @param purging whether it may have been removed before.
- * @returns for people; `undefined`: it was removed before.
- */
-async function removeOne(
+/** @returns for people; `undefined`: it was removed before. */
+async function removed(
   store: Store,
   id: string,
   by: string,
   purging: boolean,
 ): Promise<string | undefined> {
   assertTenantId(id)
-  if (purging && !(await tenantExists(store, id)) && (await wasThere(store, id))) {
-    // What a removal left that was cut short.
-    await removeTenant(store, id).catch((error: unknown) => {
-      if (!(error instanceof NotFoundError)) throw error
-    })
-    return undefined
-  }
+  if (purging && (await finishRemoval(store, id))) return undefined
   const [view] = await describeTenants(store, [await existingTenant(store, id)])
-  await removeTenant(store, id)
-  await new Cases(store).closeOfRemoved(id, by)
+  await removeTenant(store, id, by)
   return `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`
-}
-
-/** Whether something may be kept of a tenant that has been removed. */
-async function wasThere({ client, keys }: Store, id: string): Promise<boolean> {
-  return (await client.exists(keys.audit(id), keys.caseCount(id))) > 0
 }
 
 function withSettings(command: Command): Command {

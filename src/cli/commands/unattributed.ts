@@ -20,7 +20,8 @@ import {
 import { csv } from '../views/csv'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { brief, count, type Output } from '../kit/output'
+import { count } from '../../base/count'
+import { brief, type Output } from '../kit/output'
 import { isoTime } from '../../base/time'
 import { spanOf, type ReportSpan } from '../kit/report-span'
 import { shellWord } from '../kit/shell-word'
@@ -31,7 +32,7 @@ interface Options {
 }
 
 /** `tenantctl unattributed` */
-export function addUnattributedCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('unattributed')
     .description('who relays without a tenant, and which connector to add: the start of a rollout')

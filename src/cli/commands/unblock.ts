@@ -1,21 +1,17 @@
 import type { Command } from 'commander'
-import { formatLimits, parseDuration, parseLimits, type Limits } from '../../mail/limits'
-import { decodeProbation, type Probation } from '../../allowance/usage'
-import { openSteps, type Step } from '../../cases/case'
-import { Cases, MOST_NOTES } from '../../cases/cases'
-import type { Config } from '../../process/config'
-import { InputError, RefusedError } from '../../base/errors'
-import { Restrictions, type ProbationTerms } from '../../allowance/restriction'
-import { serverTime } from '../../store/server-clock'
-import type { Store } from '../../store/store'
-import { assertTenantId } from '../../mail/identities'
+import type { ProbationTerms } from '../../allowance/restriction'
+import type { Probation } from '../../allowance/usage'
+import { InputError } from '../../base/errors'
 import { isoTime, shortTime } from '../../base/time'
+import type { Step } from '../../cases/case'
+import { assertTenantId } from '../../mail/identities'
+import { formatLimits, parseDuration, parseLimits } from '../../mail/limits'
+import { unblock } from '../../operations/unblock'
 import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { NO_TENANT } from '../kit/statuses'
-import { existingTenant } from '../views/tenant'
 
 interface UnblockOptions {
   readonly reason: string
@@ -26,7 +22,7 @@ interface UnblockOptions {
 }
 
 /** `tenantctl unblock` */
-export function addUnblockCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('unblock')
     .description('lift a restriction and start the windows afresh')
@@ -45,36 +41,29 @@ export function addUnblockCommand(program: Command, io: Io): void {
       assertTenantId(tenant)
       const reason = acceptedReason(options.reason)
       const keepUsage = options.keepUsage === true
-      const terms = termsOf(options)
+      const probation = termsOf(options)
+      const force = options.force === true
       await context.writing(async (store, config) => {
-        const cases = new Cases(store)
-        const name = await cases.ensure(tenant)
-        const left = name === undefined ? [] : await stepsLeft(cases, name)
-        assertEarned(config, name, left, options.force === true)
-        if (terms) await assertSmaller(store, tenant, terms, config.allowance.limits)
-        const act = { reason, by, keepUsage, seen: name ?? '', ...(terms && { probation: terms }) }
-        const result = await new Restrictions(store).lift(tenant, act)
-        const lifted = result === 'lifted' && name !== undefined
-        if (lifted) await cases.noteLift(name)
-        if (lifted && left.length > 0 && options.force) {
-          const text = `unblocked with --force; not ticked: ${left.join(', ')}`
-          await cases.note(name, { by, text }, MOST_NOTES + 1)
-        }
-        const probation = terms ? await probationOf(store, tenant) : undefined
+        const unblocked = await unblock(
+          store,
+          tenant,
+          { reason, by, keepUsage, probation, force },
+          { checklist: config.case.checklist, allowance: config.allowance.limits },
+        )
+        const { result, case: name, openSteps, probation: now } = unblocked
         out.result(
           {
             result,
             tenant,
             case: name ?? null,
-            open_steps: left,
-            probation: probation
-              ? { limits: probation.limits, until: isoTime(probation.until) }
-              : null,
+            open_steps: openSteps,
+            probation: now ? { limits: now.limits, until: isoTime(now.until) } : null,
           },
           () => {
+            const lifted = result === 'lifted' && name !== undefined
             out.line(resultLine(tenant, result, keepUsage))
-            if (terms) out.line(probationLine(probation, lifted), lifted ? undefined : 'warn')
-            if (name !== undefined) out.line(caseLine(name, left))
+            if (probation) out.line(probationLine(now, lifted), lifted ? undefined : 'warn')
+            if (name !== undefined) out.line(caseLine(name, openSteps))
           },
         )
       })
@@ -90,7 +79,7 @@ export function addUnblockCommand(program: Command, io: Io): void {
       '  ended (it was not restricted, and its probation has ended)',
       'tenant',
       'case: that of the restriction, null where there is none',
-      'open_steps: steps of its checklist that nobody has ticked',
+      'open_steps: steps of its checklist that are not ticked',
       'probation: null, or {limits, until}; where it was not restricted, the one that it is on already',
     ],
     exit: {
@@ -111,58 +100,6 @@ function termsOf({ limits, for: time }: UnblockOptions): ProbationTerms | undefi
     throw new InputError('--limits unlimited is no probation: give limits, such as 50/1h')
   }
   return { limits: formatLimits(parsed), duration: parseDuration('--for', time) }
-}
-
-async function stepsLeft(cases: Cases, name: string): Promise<Step[]> {
-  const found = await cases.get(name)
-  return found ? openSteps(found) : []
-}
-
-/** @throws {RefusedError} steps are not ticked, and have to be. */
-function assertEarned(
-  config: Config,
-  name: string | undefined,
-  left: readonly Step[],
-  force: boolean,
-): void {
-  if (left.length === 0 || force || config.case.checklist !== 'require') return
-  throw new RefusedError(
-    `case ${name} has steps that nobody has ticked: ${left.join(', ')}; tick them (tenantctl case check ${name} ${left[0]} --note …), or unblock with --force, which is written down`,
-  )
-}
-
-/**
- * A probation that is no smaller than the allowance changes nothing, and is a slip of the keyboard.
- *
- * @param usual the allowance of a tenant that has none of its own.
- * @throws {InputError}
- */
-async function assertSmaller(
-  store: Store,
-  tenant: string,
-  { limits }: ProbationTerms,
-  usual: Limits,
-): Promise<void> {
-  const { limits: text } = await existingTenant(store, tenant)
-  const own = text === undefined ? usual : parseLimits(text)
-  const isSmaller = parseLimits(limits).some(
-    ({ count, window }) => !own.some((each) => each.count <= count && each.window >= window),
-  )
-  if (isSmaller) return
-  throw new InputError(
-    `--limits "${limits}" allows no less than ${tenant} may anyway (${formatLimits(own)}): give smaller limits, or none`,
-  )
-}
-
-/** The probation that holds now. */
-async function probationOf(store: Store, tenant: string): Promise<Probation | undefined> {
-  const { client, keys } = store
-  const [packed, now] = await Promise.all([
-    client.hget(keys.tenant(tenant), 'probation'),
-    serverTime(client),
-  ])
-  const probation = decodeProbation(packed ?? '')
-  return probation && probation.until > now ? probation : undefined
 }
 
 function resultLine(

@@ -19,7 +19,7 @@ const FIELDS = [
 ]
 
 /** `tenantctl unusual [TENANT]` */
-export function addUnusualCommand(program: Command, io: Io): void {
+export function add(program: Command, io: Io): void {
   const command = program
     .command('unusual')
     .description('what is unusual about the mail of a tenant, or of all, and what to tidy up')

@@ -4,7 +4,7 @@ import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/se
 import type { Store } from '../../store/store'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { shortTime } from '../../base/time'
-import { count } from '../kit/output'
+import { count } from '../../base/count'
 import { ok, warn, type Line } from './line'
 
 /** What has been tried once at least, and waits, in ms. */

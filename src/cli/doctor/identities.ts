@@ -4,7 +4,7 @@ import { pluginNames } from '../../config/haraka-checks'
 import type { HarakaFiles } from '../../config/haraka-files'
 import { connectorId } from '../../mail/identities'
 import type { Connector } from '../../mail/tenant'
-import { count } from '../kit/output'
+import { count } from '../../base/count'
 import { isAuthPlugin } from './plugins'
 import { fail, ok, warn, type Line } from './line'
 

@@ -39,11 +39,6 @@ export function brief(text: string): string {
   return `${letters.slice(0, half).join('')}…${letters.slice(-half).join('')}`
 }
 
-/** `1 domain`, `2 domains`, `1,500 recipients`. */
-export function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`
-}
-
 /**
  * What a command writes to stdout: lines and tables for people, or one JSON value for programs. All
  * text passes {@link clean} here, so that no command can forget it.

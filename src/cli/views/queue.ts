@@ -1,10 +1,11 @@
-import type { QueuedMail } from '../../outbound/tenant-queue'
+import type { Queued } from '../../operations/queue'
 import { isoTime } from '../../base/time'
-import { brief, count, duration, type Cell, type Output } from '../kit/output'
+import { count } from '../../base/count'
+import { brief, duration, type Cell, type Output } from '../kit/output'
 
 /** Mail in the queue as `--json` prints it. */
-export function queuedView(mail: QueuedMail, held: boolean): object {
-  const { file, connector, sender, recipients, size, arrived, failures } = mail
+export function queuedView(mail: Queued): object {
+  const { file, connector, sender, recipients, size, arrived, failures, held } = mail
   return {
     ...{ file, class: mail.class, connector, sender, recipients, size },
     ...{ arrived: isoTime(arrived), next_attempt: isoTime(mail.nextAttempt), failures, held },
@@ -12,23 +13,14 @@ export function queuedView(mail: QueuedMail, held: boolean): object {
 }
 
 /** When Haraka tries next, for people. */
-export function nextAttempt({ nextAttempt: at }: QueuedMail): string {
+export function nextAttempt({ nextAttempt: at }: Queued): string {
   const wait = at - Date.now()
   return wait > 0 ? `in ${duration(wait)}` : 'now'
 }
 
 /** A table for people, and how much it is of each class; `empty` where there is nothing. */
-export function printQueue(
-  out: Output,
-  mail: readonly QueuedMail[],
-  holds: (mail: QueuedMail) => boolean,
-  empty: string,
-): void {
-  out.table(
-    ['CLASS', 'AGE', 'NEXT', 'SENDER', 'RECIPIENTS', 'SIZE', 'FILE'],
-    mail.map((each) => row(each, holds(each))),
-    empty,
-  )
+export function printQueue(out: Output, mail: readonly Queued[], empty: string): void {
+  out.table(['CLASS', 'AGE', 'NEXT', 'SENDER', 'RECIPIENTS', 'SIZE', 'FILE'], mail.map(row), empty)
   if (mail.length === 0) return
   const classes = new Map<string, number>()
   for (const each of mail) {
@@ -40,12 +32,12 @@ export function printQueue(
   out.line(`${count(mail.length, 'message')}: ${parts.join(', ')}`)
 }
 
-function row(mail: QueuedMail, held: boolean): Cell[] {
+function row(mail: Queued): Cell[] {
   const [first = '', ...others] = mail.recipients
   return [
     mail.class ?? 'unknown',
     { text: duration(Math.max(0, Date.now() - mail.arrived)), right: true },
-    held ? { text: 'held', tone: 'warn' } : nextAttempt(mail),
+    mail.held ? { text: 'held', tone: 'warn' } : nextAttempt(mail),
     mail.sender === '' ? '<>' : brief(mail.sender),
     others.length === 0 ? brief(first) : `${brief(first)} and ${others.length} more`,
     { text: octets(mail.size), right: true },

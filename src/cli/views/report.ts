@@ -23,7 +23,8 @@ import {
 } from './counts'
 import { csv, type Field } from './csv'
 import { headerFromText, headerFromView, NULL_HEADER_FROM } from './header-from'
-import { brief, count, type Cell, type Output } from '../kit/output'
+import { count } from '../../base/count'
+import { brief, type Cell, type Output } from '../kit/output'
 
 /** A report as it was asked for. */
 export interface Report {

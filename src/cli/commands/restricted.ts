@@ -1,0 +1,50 @@
+import type { Command } from 'commander'
+import { Restrictions } from '../../allowance/restriction'
+import { shortTime } from '../../base/time'
+import { describeTrigger } from '../../mail/trigger'
+import { contextOf } from '../kit/context'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { restrictionView } from '../views/restriction'
+
+/** `tenantctl restricted` */
+export function add(program: Command, io: Io): void {
+  const command = program
+    .command('restricted')
+    .description('who is restricted, since when, and why')
+    .action(async (_options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.connected(async (store) => {
+        const restrictions = await new Restrictions(store).list()
+        const views = restrictions.map((each) => ({
+          tenant: each.tenant,
+          ...restrictionView(each),
+        }))
+        out.result(views, () => {
+          out.table(
+            ['TENANT', 'CASE', 'SINCE', 'SCOPE', 'BY', 'REASON', 'TRIGGER'],
+            restrictions.map((each) => [
+              each.tenant,
+              each.case || '-',
+              shortTime(each.since),
+              each.scope,
+              each.by,
+              each.reason,
+              each.trigger ? describeTrigger(each.trigger) : '',
+            ]),
+            'nobody is restricted',
+          )
+        })
+      })
+    })
+  manual(command, {
+    examples: ['restricted', "restricted --json | jq -r '.[].tenant'"],
+    json: [
+      'an array of:',
+      'tenant, since, by (automatic for a trip), reason, scope: unregistered | all',
+      'trigger: null, or {window, limit, used, domain, connector, ip}',
+      'case: tenant:number; null where it is older than cases',
+    ],
+  })
+}

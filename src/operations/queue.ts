@@ -1,0 +1,97 @@
+import { count } from '../base/count'
+import { noSuchTenant } from '../base/errors'
+import { isHeld, queuedClass } from '../decision/held'
+import type { Snapshot } from '../directory/snapshot'
+import { readSnapshot } from '../directory/snapshot-reader'
+import { dropMail, type DropResult } from '../outbound/drop'
+import { DROPPABLE } from '../outbound/note'
+import { readTenantQueue, type QueuedMail } from '../outbound/tenant-queue'
+import { addEntry } from '../records/audit-trail'
+import type { Store } from '../store/store'
+
+/** A message in the queue, as of now. */
+export interface Queued extends QueuedMail {
+  /** It waits until the restriction of its tenant is lifted. */
+  readonly held: boolean
+  /** {@link dropFromQueue} would remove it: unregistered mail. */
+  readonly droppable: boolean
+}
+
+/** What the queue of one host holds of a tenant. */
+export interface QueueOfTenant {
+  /** Oldest first. */
+  readonly mail: readonly Queued[]
+  /** Names of files that cannot be understood. */
+  readonly unreadable: readonly string[]
+}
+
+type HoldSettings = Parameters<typeof isHeld>[2]
+
+/**
+ * Reads the mail of a tenant in a queue directory, with the classes of now; of a tenant that has been removed, with
+ * those of its arrival.
+ *
+ * @throws {NotFoundError} neither the registry nor the queue knows the tenant.
+ * @throws {UserError} the queue cannot be read.
+ */
+export async function readQueue(
+  store: Store,
+  settings: HoldSettings,
+  directory: string,
+  tenant: string,
+): Promise<QueueOfTenant> {
+  const [snapshot, { mail, unreadable }] = await Promise.all([
+    readSnapshot(store, tenant, undefined),
+    readTenantQueue(directory, tenant),
+  ])
+  if (!snapshot && mail.length === 0) throw noSuchTenant(tenant)
+  return { mail: mail.map((each) => asOfNow(each, snapshot, settings)), unreadable }
+}
+
+/** What {@link dropFromQueue} has done. */
+export interface Dropped extends DropResult<Queued> {
+  /** Not removed, since its domain has been registered since `mail` was read. */
+  readonly registered: readonly Queued[]
+}
+
+/**
+ * Removes the droppable ones of `mail` from the queue, for good and without a bounce, and writes that into the audit
+ * trail before. Looks again which of them are: a person may have thought for long, and another registered a domain.
+ *
+ * @param host where the queue is, for the trail.
+ */
+export async function dropFromQueue(
+  store: Store,
+  settings: HoldSettings,
+  { directory, host, tenant }: { directory: string; host: string; tenant: string },
+  mail: readonly Queued[],
+): Promise<Dropped> {
+  const snapshot = await readSnapshot(store, tenant, undefined)
+  const asked = mail.filter(({ droppable }) => droppable)
+  const now = asked.map((each) => asOfNow(each, snapshot, settings))
+  const unwanted = now.filter(({ droppable }) => droppable)
+  const registered = now.filter(({ droppable }) => !droppable)
+  if (unwanted.length === 0) return { dropped: [], missed: [], registered }
+  await addEntry(store, store.keys.audit(tenant), {
+    subject: tenant,
+    what: 'queue dropped',
+    to: `${amountOf(unwanted)} on ${host}`,
+  })
+  const { dropped, missed } = await dropMail(directory, unwanted)
+  return { dropped, missed, registered }
+}
+
+/** For people: `2 messages for 5 recipients`. */
+export function amountOf(mail: readonly QueuedMail[]): string {
+  return `${count(mail.length, 'message')} for ${count(recipientsOf(mail), 'recipient')}`
+}
+
+export function recipientsOf(mail: readonly QueuedMail[]): number {
+  return mail.reduce((sum, { recipients }) => sum + recipients.length, 0)
+}
+
+function asOfNow(mail: QueuedMail, snapshot: Snapshot | undefined, settings: HoldSettings): Queued {
+  const now = snapshot ? queuedClass(mail.class, mail.from, snapshot) : mail.class
+  const held = snapshot !== undefined && isHeld(now, snapshot, settings)
+  return { ...mail, class: now, held, droppable: DROPPABLE.has(now) }
+}

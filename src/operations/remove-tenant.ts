@@ -1,0 +1,32 @@
+import { NotFoundError } from '../base/errors'
+import { Cases } from '../cases/cases'
+import { removeTenant as removeFromRegistry } from '../registry/tenant-removal'
+import { tenantExists } from '../registry/tenant-registry'
+import type { Store } from '../store/store'
+
+/**
+ * Removes a tenant with its accepted domains, connectors and usage, and closes its cases.
+ *
+ * @param by who does it.
+ * @throws {NotFoundError} no such tenant.
+ * @throws {RefusedError} it is restricted, or one of its connectors is blocked.
+ */
+export async function removeTenant(store: Store, id: string, by: string): Promise<void> {
+  await removeFromRegistry(store, id)
+  await new Cases(store).closeOfRemoved(id, by)
+}
+
+/**
+ * Finishes a removal that was cut short.
+ *
+ * @returns whether there has been such a tenant, and it is removed.
+ */
+export async function finishRemoval(store: Store, id: string): Promise<boolean> {
+  if (await tenantExists(store, id)) return false
+  const { client, keys } = store
+  if ((await client.exists(keys.audit(id), keys.caseCount(id))) === 0) return false
+  await removeFromRegistry(store, id).catch((error: unknown) => {
+    if (!(error instanceof NotFoundError)) throw error
+  })
+  return true
+}

@@ -1,0 +1,108 @@
+import { Restrictions, type Act, type ProbationTerms } from '../allowance/restriction'
+import { decodeProbation, type Probation } from '../allowance/usage'
+import { noSuchTenant, InputError, RefusedError } from '../base/errors'
+import { openSteps, type Step } from '../cases/case'
+import { Cases, MOST_NOTES } from '../cases/cases'
+import { formatLimits, parseLimits, type Limits } from '../mail/limits'
+import { TenantRegistry } from '../registry/tenant-registry'
+import { serverTime } from '../store/server-clock'
+import type { Store } from '../store/store'
+
+/** How a restriction is to be lifted. */
+export interface UnblockOptions extends Act {
+  /** Leaves the windows as they are: the next unregistered recipient may trip again. */
+  readonly keepUsage: boolean
+  /** A smaller allowance that holds for some time afterwards. */
+  readonly probation: ProbationTerms | undefined
+  /** Lifts it although steps of the checklist are open, and records that. */
+  readonly force: boolean
+}
+
+/** What the configuration says about it. */
+export interface UnblockRules {
+  /** `require`: all steps of the case must be ticked. */
+  readonly checklist: 'advise' | 'require'
+  /** The allowance of a tenant that has none of its own. */
+  readonly allowance: Limits
+}
+
+/** What {@link unblock} has done. */
+export interface Unblocked {
+  /** `ended`: it was not restricted, and its probation has ended. */
+  readonly result: 'lifted' | 'ended' | 'unchanged'
+  /** That of the restriction; `undefined`: it was not restricted, or before there were cases. */
+  readonly case: string | undefined
+  /** Steps of its checklist that are not ticked. */
+  readonly openSteps: readonly Step[]
+  /** The one that was asked for; where nothing was lifted, the one that the tenant is on already. */
+  readonly probation: Probation | undefined
+}
+
+/**
+ * Lifts the restriction of a tenant, and records that in its case.
+ *
+ * @throws {InputError} a probation that allows no less than the tenant may send anyway.
+ * @throws {NotFoundError} no such tenant.
+ * @throws {RefusedError} steps must be ticked first; or another restriction has been placed since it was looked at.
+ */
+export async function unblock(
+  store: Store,
+  tenant: string,
+  { reason, by, keepUsage, probation, force }: UnblockOptions,
+  { checklist, allowance }: UnblockRules,
+): Promise<Unblocked> {
+  const cases = new Cases(store)
+  const name = await cases.ensure(tenant)
+  const record = name === undefined ? undefined : await cases.get(name)
+  const left = record ? openSteps(record) : []
+  if (left.length > 0 && !force && checklist === 'require') throw stepsOpen(record!.name, left)
+  if (probation) await assertSmaller(store, tenant, probation, allowance)
+
+  const act = { reason, by, keepUsage, seen: name ?? '', ...(probation && { probation }) }
+  const result = await new Restrictions(store).lift(tenant, act)
+  if (result === 'lifted' && name !== undefined) {
+    await cases.noteLift(name)
+    const text = `unblocked with --force; not ticked: ${left.join(', ')}`
+    if (left.length > 0 && force) await cases.note(name, { by, text }, MOST_NOTES + 1)
+  }
+  const now = probation && (await probationOf(store, tenant))
+  return { result, case: name, openSteps: left, probation: now }
+}
+
+function stepsOpen(name: string, left: readonly Step[]): RefusedError {
+  return new RefusedError(
+    `case ${name} has open steps: ${left.join(', ')}; tick them (tenantctl case check ${name} ${left[0]} --note …), or unblock with --force, which the case records`,
+  )
+}
+
+/** A probation that allows as much as the allowance changes nothing, and is a slip of the keyboard. */
+async function assertSmaller(
+  store: Store,
+  tenant: string,
+  { limits }: ProbationTerms,
+  usual: Limits,
+): Promise<void> {
+  const found = await new TenantRegistry(store).get(tenant)
+  if (!found) throw noSuchTenant(tenant)
+  const allowed = found.limits === undefined ? usual : parseLimits(found.limits)
+  const isSmaller = parseLimits(limits).some(
+    ({ count, window }) => !allowed.some((each) => each.count <= count && each.window >= window),
+  )
+  if (isSmaller) return
+  throw new InputError(
+    `--limits "${limits}" allows no less than ${tenant} may anyway (${formatLimits(allowed)}): give smaller limits, or none`,
+  )
+}
+
+/** The probation in force. */
+async function probationOf(
+  { client, keys }: Store,
+  tenant: string,
+): Promise<Probation | undefined> {
+  const [packed, now] = await Promise.all([
+    client.hget(keys.tenant(tenant), 'probation'),
+    serverTime(client),
+  ])
+  const probation = decodeProbation(packed ?? '')
+  return probation && probation.until > now ? probation : undefined
+}
