@@ -22,14 +22,12 @@ import { Appointment, appointWorker, hearAppointment } from './process/appointme
 import { logAlert } from './process/alert-line'
 import { logAudit } from './process/audit-line'
 import { Egress } from './outbound/egress'
-import { guarded, orElse } from './kit/guard'
-import type { Connection, Next, Plugin, Server } from './kit/haraka'
+import { guarded, orElse, type GuardedHook } from './kit/guard'
+import type { Connection, HMail, Next, Plugin, Server } from './kit/haraka'
 import { HeldQueue } from './outbound/held-queue'
 import { Hooks } from './session/hooks'
 import { configDirectory, IniFile } from './process/ini-file'
-import { logSafely } from './kit/log'
-import { guardedOutbound } from './outbound/outbound-guard'
-import { lineOf, Quiet } from './kit/quiet'
+import { logSafely, logTextOnce } from './kit/log'
 import { Srs } from './outbound/srs'
 import { Tag } from './outbound/tag'
 import { watchTenantsFile } from './process/tenants-file'
@@ -210,8 +208,8 @@ function applyTenantsFile(plugin: Plugin, engine: Engine, { owner, redis, tenant
 
 function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeof Engine>[1] {
   const { troubles } = process.hooks
-  const quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
-  const loud = new Quiet((message, repeats) => plugin.logcrit(lineOf(message, repeats)))
+  const quiet = logTextOnce((line) => plugin.logerror(line))
+  const loud = logTextOnce((line) => plugin.logcrit(line))
   return {
     onReady: (connectors) =>
       plugin.lognotice('ready', {
@@ -249,11 +247,9 @@ function logConnectorBlock(plugin: Plugin, { tenant, name, blocked }: Connector)
 function registerHooks(plugin: Plugin, { hooks, srs }: Process): void {
   const guard = <Params>(
     hook: (connection: Connection, params: Params) => ReturnType<Hooks['mail']>,
-  ): ReturnType<typeof guarded<Params>> =>
+  ): GuardedHook<Connection, Params> =>
     guarded(hook, (error, connection) => hooks.failed(error, connection))
-  const quietly = (
-    hook: (connection: Connection) => undefined,
-  ): ReturnType<typeof guarded<unknown>> =>
+  const quietly = (hook: (connection: Connection) => undefined): GuardedHook<Connection, unknown> =>
     guarded(hook, (error, connection) => {
       hooks.failed(error, connection)
       return undefined
@@ -303,15 +299,17 @@ function registerHooks(plugin: Plugin, { hooks, srs }: Process): void {
 
 /** What happens to mail that passes: in the queue hooks of its session, and in those of Haraka's outbound queue. */
 function registerOutbound(plugin: Plugin, { hooks, tag, tags, heldQueue, egress }: Process): void {
-  const failed = (error: unknown): void =>
+  // Where this plugin fails, mail goes on as without it: none is lost.
+  const failed = (error: unknown): undefined => {
     plugin.logcrit(`internal error: ${error instanceof Error ? error.stack : String(error)}`)
+  }
   Object.assign(plugin, {
     on_tag: guarded(
-      (connection) => tag.queue(connection),
+      (connection: Connection) => tag.queue(connection),
       (error, connection) => hooks.failed(error, connection),
     ),
-    on_send_email: guardedOutbound((hmail) => heldQueue.sendEmail(hmail), failed),
-    on_get_mx: guardedOutbound((hmail) => egress.getMx(hmail), failed),
+    on_send_email: guarded((hmail: HMail) => heldQueue.sendEmail(hmail), failed),
+    on_get_mx: guarded((hmail: HMail) => egress.getMx(hmail), failed),
   })
   if (tags) {
     plugin.register_hook('queue', 'on_tag', FIRST)

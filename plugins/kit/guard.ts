@@ -1,77 +1,99 @@
 import constants from 'haraka-constants'
 import dsn, { type DSN } from 'haraka-dsn'
 import { REPLIES, type Reply } from '../../src/decision/reply'
-import type { Connection, Next } from './haraka'
+import type { HMail, Mx, Next } from './haraka'
 
-/** What a hook answers: CONT where it is `undefined`, OK where it says so. */
+/** What a hook of a session answers: CONT where it is `undefined`, OK where it says so. */
 export type Answer = Reply | 'ok' | undefined
 
-/** What one part answers, else what the next one does: at once, unless the first has to wait. */
+/** What a hook of the outbound queue answers: CONT where it is `undefined`. */
+export type OutboundAnswer =
+  | undefined
+  /** send_email only: Haraka asks again after this many seconds. */
+  | { readonly delay: number }
+  /** The message is not sent: no further hook runs, and Haraka goes on with other mail. */
+  | { readonly discard: HMail }
+  /** get_mx only: the servers, in this order. */
+  | { readonly route: readonly Mx[] }
+  /** get_mx only: no server is known now. Haraka tries again later, as after any failure. */
+  | { readonly defer: string }
+
+/** A hook as Haraka calls it. */
+export type GuardedHook<Subject, Params> = (next: Next, subject: Subject, params: Params) => void
+
+type AnyAnswer = Answer | OutboundAnswer
+
+/** What `first` answers, else what `next` answers: without waiting, unless `first` waits. */
 export function orElse(
-  answer: Answer | Promise<Answer>,
+  first: Answer | Promise<Answer>,
   next: () => Answer | Promise<Answer>,
 ): Answer | Promise<Answer> {
-  if (answer instanceof Promise) return answer.then((settled) => settled ?? next())
-  return answer ?? next()
+  if (first instanceof Promise) return first.then((answer) => answer ?? next())
+  return first ?? next()
+}
+
+/**
+ * Wraps a hook so that it always answers, and once. In Haraka a hook that throws passes the mail silently (plugins.js,
+ * run_next_hook), a rejected promise ends the worker (haraka.js, uncaughtException), and a hook without an answer blocks
+ * the session.
+ *
+ * @param onFailure gets what the hook threw or rejected with, and returns the answer instead. Must not throw.
+ */
+export function guarded<Subject, Params, A extends AnyAnswer>(
+  hook: (subject: Subject, params: Params) => A | Promise<A>,
+  onFailure: (error: unknown, subject: Subject) => A,
+): GuardedHook<Subject, Params> {
+  return (next, subject, params) => {
+    let answer: A | Promise<A>
+    try {
+      answer = hook(subject, params)
+    } catch (error) {
+      answer = onFailure(error, subject)
+    }
+    if (answer instanceof Promise) tellLater(next, subject, answer, onFailure)
+    else tell(next, answer)
+  }
+}
+
+/** A function of its own: a closure in `guarded` would cost every call, and few hooks wait. */
+function tellLater<Subject, A extends AnyAnswer>(
+  next: Next,
+  subject: Subject,
+  answer: Promise<A>,
+  onFailure: (error: unknown, subject: Subject) => A,
+): void {
+  const tellNow = (settled: A): void => {
+    try {
+      tell(next, settled)
+    } catch (error) {
+      // Haraka or a later plugin threw while it handled the answer.
+      onFailure(error, subject)
+    }
+  }
+  void answer.then(tellNow, (error: unknown) => tellNow(onFailure(error, subject)))
+}
+
+function tell(next: Next, answer: AnyAnswer): void {
+  if (answer === undefined) next()
+  else if (answer === 'ok') next(constants.ok)
+  // Haraka would turn a 451 without a DSN object into a 450.
+  else if ('code' in answer)
+    next(answer.code === 550 ? constants.deny : constants.denysoft, dsnOf(answer))
+  else if ('delay' in answer) next(constants.delay, answer.delay)
+  else if ('route' in answer) next(constants.ok, answer.route)
+  else if ('defer' in answer) next(constants.denysoft, answer.defer)
+  else answer.discard.discard()
 }
 
 const DSNS = new Map<Reply, DSN>(
   Object.values(REPLIES).map((reply: Reply) => [reply, toDsn(reply)]),
 )
 
-/** Most replies are always the same; those that name a case are not. */
+/** Replies that name a case are built for each refusal; all others once. */
 function dsnOf(reply: Reply): DSN {
   return DSNS.get(reply) ?? toDsn(reply)
 }
 
 function toDsn({ code, text, subject, detail }: Reply): DSN {
   return dsn.create(code, text, subject, detail)
-}
-
-/** Tells Haraka what a hook answers. A 451 needs a DSN object: Haraka makes 450 of any other. */
-function tell(next: Next, answer: Answer): void {
-  if (answer === undefined) next()
-  else if (answer === 'ok') next(constants.ok)
-  else next(answer.code === 550 ? constants.deny : constants.denysoft, dsnOf(answer))
-}
-
-/** Called with what a hook threw or rejected with; says what to answer. Must not throw. */
-export type OnFailure = (error: unknown, connection: Connection) => Answer
-
-/**
- * Wraps a hook so that it always answers, and once: in Haraka a synchronous throw is a silent pass (plugins.js,
- * run_next_hook), a rejected promise ends the worker (haraka.js, uncaughtException), and no answer holds the session.
- */
-export function guarded<Params>(
-  hook: (connection: Connection, params: Params) => Answer | Promise<Answer>,
-  onFailure: OnFailure,
-): (next: Next, connection: Connection, params: Params) => void {
-  return (next, connection, params) => {
-    let answer: Answer | Promise<Answer>
-    try {
-      answer = hook(connection, params)
-    } catch (error) {
-      answer = onFailure(error, connection)
-    }
-    if (answer instanceof Promise) tellLater(next, connection, answer, onFailure)
-    else tell(next, answer)
-  }
-}
-
-/** Apart from the hook: a closure in there would cost every call, and nearly none waits. */
-function tellLater(
-  next: Next,
-  connection: Connection,
-  answer: Promise<Answer>,
-  onFailure: OnFailure,
-): void {
-  const tellNow = (settled: Answer): void => {
-    try {
-      tell(next, settled)
-    } catch (error) {
-      // It comes from what Haraka or a later plugin does with the answer.
-      onFailure(error, connection)
-    }
-  }
-  void answer.then(tellNow, (error: unknown) => tellNow(onFailure(error, connection)))
 }

@@ -7,13 +7,13 @@ import { bindFailure } from '../../src/base/host-address'
 import { queuedNote } from '../../src/outbound/note'
 import type { SenderClass } from '../../src/decision/judge'
 import type { HMail, Mx, NetUtils, Plugin } from '../kit/haraka'
-import type { OutboundAnswer } from './outbound-guard'
-import { Quiet } from '../kit/quiet'
+import type { OutboundAnswer } from '../kit/guard'
+import { LogOnce } from '../kit/log'
 
 /**
- * What leaves through the pool. Bounces do, as nothing tells a tenant's own from backscatter, and SPF judges them by the
- * name in EHLO anyhow. What nobody could classify does not: it may be registered mail, and the SPF record of a tenant
- * need not name the pool.
+ * The classes that leave through the pool. Bounces do: a tenant's own bounce looks like backscatter, and SPF checks the
+ * name in EHLO for both. Mail of unknown class does not: it may be registered mail, and the SPF record of a tenant need
+ * not name the pool.
  */
 const POOLED: ReadonlySet<SenderClass | null> = new Set(['unregistered', 'foreign', 'null'])
 
@@ -21,21 +21,21 @@ const POOLED: ReadonlySet<SenderClass | null> = new Set(['unregistered', 'foreig
 const LOOKUP_DEADLINE = 90_000
 
 /**
- * The egress pool: unregistered mail leaves from an address of its own, with a name of its own.
+ * The egress pool: unregistered mail leaves from an address and with an EHLO name of its own.
  *
- * Runs as the last get_mx hook: where another plugin names the servers, such as by `queue.next_hop`, ours is not asked,
- * and their `bind` counts. For all other mail it answers with the very servers that Haraka would find, by Haraka's own
- * library, and leaves to Haraka what is to be bounced.
+ * Runs as the last get_mx hook: where another plugin names the servers, for example by `queue.next_hop`, this hook does
+ * not run, and the `bind` of those servers applies. For all other mail it answers with the servers that Haraka would
+ * find, by Haraka's own library. What must bounce is left to Haraka.
  */
 export class Egress {
-  private readonly quiet: Quiet
+  private readonly log: LogOnce
   private netUtils: NetUtils | undefined
 
   constructor(
     private readonly plugin: Plugin,
     private readonly config: () => Config,
   ) {
-    this.quiet = new Quiet((message) => plugin.lognotice(message))
+    this.log = new LogOnce((message) => plugin.lognotice(message))
   }
 
   getMx(hmail: HMail): OutboundAnswer | Promise<OutboundAnswer> {
@@ -58,21 +58,21 @@ export class Egress {
   ): Promise<OutboundAnswer> {
     const { domain } = hmail.todo
     const found = await lookUp(netUtils, domain)
-    // There is no such domain, or it takes no mail (RFC 7505): Haraka finds the same, and says so in its bounce.
+    // No such domain, or it accepts no mail (RFC 7505): Haraka finds the same and bounces.
     if (found.length === 0 || found.some(({ exchange }) => !exchange)) return undefined
     const addresses = await netUtils.resolve_mx_hosts(hmail.sort_mx(found))
     if (addresses.length === 0) return { defer: `no address of an MX of ${domain} was found` }
     const pooled = throughPool(addresses, egress)
     if (pooled) return { route: pooled }
     const family = isIPv6(egress.bind) ? 'IPv6' : 'IPv4'
-    this.quiet.say(
+    this.log.say(
       domain,
       `no MX of ${domain} has an ${family} address: its unregistered mail leaves from the default address, not from [egress] bind=${egress.bind}`,
     )
     return undefined
   }
 
-  /** Says in the log where nothing can leave from the pool. */
+  /** Logs an error where the host cannot use the address of the pool. */
   async check(): Promise<void> {
     const { bind } = this.config().egress
     const failure = bind === '' ? undefined : await bindFailure(bind)
@@ -84,14 +84,14 @@ export class Egress {
 }
 
 /**
- * The servers with local address and name. With both families only those of our own: else mail would leave from the
- * default address. `undefined`: there is none of them.
+ * The servers with local address and EHLO name: only those of the address family of `bind`, since mail to the others
+ * would leave from the default address. `undefined`: there are none.
  */
 export function throughPool(
   addresses: readonly Mx[],
   { bind, helo }: Config['egress'],
 ): Mx[] | undefined {
-  // The library has put the default there already; without it Haraka puts its own.
+  // The library sets its default name; without a name Haraka sets its own.
   const named = { bind_helo: helo === '' ? undefined : helo }
   if (bind === '') return addresses.map((mx) => ({ ...mx, ...named }))
   const reachable = addresses.filter(({ exchange = '' }) => isIPv6(exchange) === isIPv6(bind))
@@ -99,7 +99,7 @@ export function throughPool(
   return reachable.map((mx) => ({ ...mx, ...named, bind }))
 }
 
-/** As Haraka: that there is no such name is an answer, and all else is none (`outbound/hmail.js`, `get_mx_error`). */
+/** As Haraka does: only ENOTFOUND is an answer, all other errors are failures (`outbound/hmail.js`, `get_mx_error`). */
 async function lookUp(netUtils: NetUtils, domain: string): Promise<Mx[]> {
   try {
     return await netUtils.get_mx(domain)
@@ -111,10 +111,10 @@ async function lookUp(netUtils: NetUtils, domain: string): Promise<Mx[]> {
 }
 
 /**
- * The copy that Haraka itself uses, with its settings (`net-utils.ini`): the program that runs is Haraka's. A dependency
- * would be another copy, and bring ten packages.
+ * The copy that Haraka itself uses, with its settings (`net-utils.ini`): it is found from the main program, which is
+ * Haraka's. A dependency would be a second copy, and ten more packages.
  *
- * @throws Error where it is not there.
+ * @throws Error where it is missing.
  */
 function harakasNetUtils(): NetUtils {
   return createRequire(require.main?.filename ?? __filename)('haraka-net-utils') as NetUtils

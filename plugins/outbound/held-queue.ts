@@ -8,38 +8,38 @@ import { isHeld, queuedClass } from '../../src/decision/held'
 import { passesUncounted } from '../../src/decision/outcome'
 import { LONGEST_ID } from '../../src/mail/identities'
 import type { Known } from '../../src/directory/snapshot'
+import type { OutboundAnswer } from '../kit/guard'
 import type { HMail, Plugin } from '../kit/haraka'
-import type { OutboundAnswer } from './outbound-guard'
-import { Pace } from './pace'
-import { Quiet } from '../kit/quiet'
+import { LogOnce } from '../kit/log'
 
-/** How long one message waits for its tenant, or for the file system, in ms. */
+/** How long a message waits for the data of its tenant, or for the file system, in ms. */
 const DEADLINE = 5000
-/** After a start nothing is known for a moment, and Haraka begins with its queue at once, in ms. */
+/** After a start Haraka works on its queue at once, before this process has loaded any tenant, in ms. */
 const STARTING = 30_000
+/** In s. */
 const SOON = 2
-/** Held mail is looked at again after so long, in ms; of more than 2,000 messages, later. */
+/** A held message is checked again after this long; later where there are more than 2,000, in ms. */
 const AGAIN = 10_000
-/** Between two looks, in ms: many thousands must neither come back at once nor keep the process busy. */
+/** Least time between two checks, in ms: many thousands of messages must neither return at once nor load the process. */
 const APART = 5
 
 /**
- * Whether a message may leave the queue: with `[restriction] queued=hold` mail of a restricted tenant waits, and what an
- * operator has dropped goes nowhere.
+ * Decides whether a message may leave the queue. With `[restriction] queued=hold` mail of a restricted tenant waits, and
+ * mail that an operator has dropped is not sent.
  *
- * A DELAY costs a message nothing: Haraka neither counts a failure nor renames the file, so that no bounce follows however
- * long it lasts, and after a restart it is asked about at once (`outbound/hmail.js`, `send_email_respond`).
+ * DELAY costs a message nothing: Haraka neither counts a failure nor renames the file. So no bounce follows however long
+ * the mail is held, and after a restart Haraka asks again at once (`outbound/hmail.js`, `send_email_respond`).
  */
 export class HeldQueue {
-  private readonly pace = new Pace(AGAIN, APART)
-  private readonly told: Quiet<{ readonly tenant: string; readonly class: string }>
+  private readonly delays = new Delays(AGAIN, APART)
+  private readonly log: LogOnce<{ readonly tenant: string; readonly class: string }>
 
   constructor(
     private readonly plugin: Plugin,
     private readonly config: () => Config,
     private readonly engine: () => Engine | undefined,
   ) {
-    this.told = new Quiet((held, repeats) =>
+    this.log = new LogOnce((held, repeats) =>
       plugin.lognotice(
         'held',
         repeats === 0 ? held : { tenant: held.tenant, count: repeats, seconds: 60 },
@@ -50,16 +50,16 @@ export class HeldQueue {
   sendEmail(hmail: HMail): OutboundAnswer | Promise<OutboundAnswer> {
     const note = queuedNote(hmail.todo.notes)
     if (!note) return undefined
-    if (!DROPPABLE.has(note.class)) return this.look(note, hmail)
-    return isThere(note, hmail).then((there) => {
-      if (there) return this.look(note, hmail)
+    if (!DROPPABLE.has(note.class)) return this.check(note, hmail)
+    return isInQueue(note, hmail).then((inQueue) => {
+      if (inQueue) return this.check(note, hmail)
       const { tenant, class: noted } = note
       this.plugin.loginfo('dropped', { tenant, class: String(noted), file: hmail.filename })
-      return { discard: true }
+      return { discard: hmail }
     })
   }
 
-  private look(note: QueuedNote, hmail: HMail): OutboundAnswer | Promise<OutboundAnswer> {
+  private check(note: QueuedNote, hmail: HMail): OutboundAnswer | Promise<OutboundAnswer> {
     if (this.config().restriction.queued !== 'hold') return undefined
     const directory = this.engine()?.directory
     const known = directory?.peek(note.tenant)
@@ -79,25 +79,56 @@ export class HeldQueue {
     const senderClass = queuedClass(note.class, hmail.todo.mail_from, snapshot)
     if (!isHeld(senderClass, snapshot, config)) return undefined
     const tenant = note.tenant.slice(0, LONGEST_ID)
-    this.told.say(tenant, { tenant, class: senderClass ?? 'unknown' })
-    return { delay: this.pace.next(performance.now()) / 1000 }
+    this.log.say(tenant, { tenant, class: senderClass ?? 'unknown' })
+    return this.hold()
   }
 
-  /** Held mail can be delivered later, and delivered mail cannot be held: so it is as for mail that comes now. */
+  /** Held mail can be delivered later, delivered mail cannot be held. So the setting for new mail applies. */
   private undecided(note: QueuedNote, config: Config): OutboundAnswer {
     if (process.uptime() * 1000 < STARTING) return { delay: SOON }
     if (note.class === 'registered' || passesUncounted(undefined, config)) return undefined
-    return { delay: this.pace.next(performance.now()) / 1000 }
+    return this.hold()
+  }
+
+  private hold(): OutboundAnswer {
+    return { delay: this.delays.next(performance.now()) / 1000 }
   }
 }
 
-/** Whether the queue still has the message that Haraka has read from there. */
-async function isThere({ dropped }: QueuedNote, hmail: HMail): Promise<boolean> {
+/** Whether the queue still holds the message that Haraka read from it. */
+async function isInQueue({ dropped }: QueuedNote, hmail: HMail): Promise<boolean> {
   if (dropped) return false
   try {
     const { size } = await within(DEADLINE, stat(hmail.path))
     return size === hmail.file_size
   } catch (error) {
     return codeOf(error) !== 'ENOENT'
+  }
+}
+
+/**
+ * The delay of each of many messages: a least wait, and a distance to the one before. Delays never end before an earlier
+ * one, since Haraka's timer queue appends the latest and searches from its beginning for the place of any other.
+ */
+export class Delays {
+  private last = 0
+
+  /**
+   * @param wait the least wait, in ms.
+   * @param apart from one message to the next, in ms.
+   */
+  constructor(
+    private readonly wait: number,
+    private readonly apart: number,
+  ) {}
+
+  /**
+   * How long the next message waits, in ms.
+   *
+   * @param now of a monotonic clock: setting the wall clock must not prolong a delay.
+   */
+  next(now: number): number {
+    this.last = Math.max(now + this.wait, this.last + this.apart)
+    return this.last - now
   }
 }

@@ -4,46 +4,46 @@ import { within } from '../../src/base/deadline'
 import { messageOf } from '../../src/base/errors'
 import { addressText, type HarakaAddress } from '../../src/names/envelope'
 import { REPLIES } from '../../src/decision/reply'
+import { queuedNote } from '../../src/outbound/note'
 import { isSrs, type Sides } from '../../src/outbound/srs/address'
 import { rewriteSender } from '../../src/outbound/srs/rewrite'
 import { unwrap } from '../../src/outbound/srs/unwrap'
 import { orElse, type Answer } from '../kit/guard'
-import type { Connection, Outbound, Plugin, Transaction } from '../kit/haraka'
-import { lineOf, Quiet } from '../kit/quiet'
-import type { TransactionNote } from '../session/transaction'
+import type { Connection, HarakaTransaction, Outbound, Plugin } from '../kit/haraka'
+import { type LogOnce, logTextOnce } from '../kit/log'
 
-/** How long Haraka may take to write a bounce into its queue, in ms; as long as its own hooks may take. */
+/** How long Haraka may take to write a bounce into its queue, in ms: as long as its own hooks may take. */
 const LONGEST_QUEUEING = 30_000
 
-/** What of a transaction is changed here. Its recipients stay in their places: who counts them goes by these. */
+/** What this plugin changes of a transaction. Recipients keep their places: counting depends on them. */
 interface Envelope {
   mail_from: HarakaAddress
   readonly rcpt_to: HarakaAddress[]
 }
 
-/** Why a sender stays what it is, for the log. `own`: there is nothing to say. */
+/** Why a sender is not rewritten, for the log. `own`: not logged. */
 const STAYS = {
   'not-plain': 'its local part needs quotes or SMTPUTF8, which not every server takes',
   'too-long': 'the rewritten one would be longer than the 64 octets that servers must take',
 } as const
 
 /**
- * The Sender Rewriting Scheme in Haraka: forwards leave with a sender in a domain of ours, and bounces to such senders go
- * on to the real one, by Haraka's outbound.
+ * The Sender Rewriting Scheme in Haraka: forwards leave with a sender in the SRS domain, and bounces to such a sender go
+ * on to the original sender, by Haraka's outbound queue.
  *
- * No session relays because of that. A recipient is accepted by its hash alone, for itself alone; what it stands for is
- * kept with its address object, and takes its place when all recipients are known: in `queue`, where a transaction
- * that does not relay ends, such recipients only are handed to outbound. The next recipient is judged as any other.
+ * No session may relay because of that. The hash of a recipient accepts that recipient only. Its original address is
+ * kept with its address object and replaces it when all recipients are known: in `queue`, where a transaction of a
+ * session that does not relay ends. Only such recipients are handed to outbound; all others are judged as usual.
  */
 export class Srs {
-  /** What the recipients of bounces stand for, by Haraka's address object: nothing else can come by it. */
-  private readonly real = new WeakMap<HarakaAddress, HarakaAddress>()
+  /** The original senders, by Haraka's address object of the SRS recipient: no other recipient can have one. */
+  private readonly originals = new WeakMap<HarakaAddress, HarakaAddress>()
   /** Transactions with such recipients. */
-  private readonly returning = new WeakSet<Transaction>()
-  private readonly staying: Quiet
+  private readonly bounces = new WeakSet<HarakaTransaction>()
+  private readonly log: LogOnce
 
   /**
-   * @param config the configuration in force.
+   * @param config the configuration in effect.
    * @param now in ms.
    */
   constructor(
@@ -51,10 +51,10 @@ export class Srs {
     private readonly config: () => Config,
     private readonly now: () => number = Date.now,
   ) {
-    this.staying = new Quiet((text, repeats) => plugin.lognotice(lineOf(text, repeats)))
+    this.log = logTextOnce((line) => plugin.lognotice(line))
   }
 
-  /** rcpt, where nothing else of ours refuses the recipient. */
+  /** rcpt, where no other check of this plugin refuses the recipient. */
   rcptAfter(
     answer: Answer | Promise<Answer>,
     connection: Connection,
@@ -65,24 +65,24 @@ export class Srs {
   }
 
   /**
-   * queue: a transaction that does not relay, to rewritten senders and nobody else, goes to outbound. Where a plugin has
-   * put others in, it goes nowhere: they may be nobody's business here.
+   * queue: a transaction of a session that does not relay goes to outbound if all its recipients are SRS addresses. Where
+   * another plugin has added recipients, it is refused: Haraka might not accept mail for them.
    */
   queue({ transaction }: Connection): Answer | Promise<Answer> {
-    if (!transaction || !this.returning.has(transaction)) return undefined
+    if (!transaction || !this.bounces.has(transaction)) return undefined
     const recipients = recipientsOf(transaction)
-    const known = recipients.filter((recipient) => this.real.has(recipient)).length
+    const known = recipients.filter((recipient) => this.originals.has(recipient)).length
     if (known === 0) return undefined
     if (known < recipients.length) return REPLIES.srsAlone
     this.sendBack(recipients)
     return this.toOutbound(transaction)
   }
 
-  /** queue_outbound: forwards get their sender; what a tenant bounces to a rewritten sender goes on to the real one. */
+  /** queue_outbound: rewrites the sender of forwards, and the recipients of bounces that a tenant sends to SRS addresses. */
   queueOutbound(connection: Connection): undefined {
     const { transaction } = connection
     if (!transaction) return
-    if (this.returning.has(transaction)) this.sendBack(recipientsOf(transaction))
+    if (this.bounces.has(transaction)) this.sendBack(recipientsOf(transaction))
     const { srs } = this.config()
     if (srs.domain === '' || !isForwarded(transaction)) return
     const sender = transaction.mail_from
@@ -97,13 +97,13 @@ export class Srs {
       })
     } else if (rewritten.stays !== 'own') {
       const { stays } = rewritten
-      this.staying.say(stays, `srs: ${addressText(sender)} leaves as it is: ${STAYS[stays]}`)
+      this.log.say(stays, `srs: ${addressText(sender)} leaves as it is: ${STAYS[stays]}`)
     }
   }
 
   /**
-   * pre_send_trans_email: what Haraka itself bounces never comes by SMTP, and its outbound would not even connect to its
-   * own MX (hmail.js, local_mx_ok). It goes to the real sender at once.
+   * pre_send_trans_email: Haraka's own bounces never come by SMTP, and its outbound queue does not connect to its own MX
+   * (hmail.js, local_mx_ok). They go to the original sender directly.
    */
   beforeOutbound({ transaction }: Pick<Connection, 'transaction'>): undefined {
     const { srs } = this.config()
@@ -112,7 +112,7 @@ export class Srs {
     for (const recipient of recipients) {
       const user = srsUser(recipient, srs.domain)
       const found = user === undefined ? undefined : unwrap(user, srs, this.now())
-      if (found && 'to' in found) this.real.set(recipient, addressLike(recipient, found.to))
+      if (found && 'to' in found) this.originals.set(recipient, addressLike(recipient, found.to))
     }
     this.sendBack(recipients)
   }
@@ -122,10 +122,10 @@ export class Srs {
     const { transaction, relaying } = connection
     if (!transaction) return undefined
     const user = srsUser(recipient, srs.domain)
-    // A relaying session may send to anybody anyhow.
-    const kept = relaying || !this.returning.has(transaction) ? undefined : transaction
+    // A relaying session may send to any address.
+    const kept = relaying || !this.bounces.has(transaction) ? undefined : transaction
     if (user === undefined) {
-      return kept && this.hasReturning(kept) ? REPLIES.srsAlone : undefined
+      return kept && this.hasSrs(kept) ? REPLIES.srsAlone : undefined
     }
     if (!transaction.mail_from.isNull()) return REPLIES.srsOnlyBounces
     const found = unwrap(user, srs, this.now())
@@ -133,34 +133,34 @@ export class Srs {
       return found.refused === 'expired' ? REPLIES.srsExpired : REPLIES.srsUnknown
     }
     if (!relaying && this.hasOthers(transaction, recipient)) return REPLIES.srsAlone
-    this.real.set(recipient, addressLike(recipient, found.to))
-    this.returning.add(transaction)
+    this.originals.set(recipient, addressLike(recipient, found.to))
+    this.bounces.add(transaction)
     transaction.results.add(this.plugin, { pass: 'srs' })
-    // Of those that relay others may have something to say; they are accepted without an OK.
+    // In a relaying session Haraka accepts the recipient without an OK, and other plugins may still refuse it.
     return relaying ? undefined : 'ok'
   }
 
-  private hasReturning(transaction: Transaction): boolean {
-    return recipientsOf(transaction).some((each) => this.real.has(each))
+  private hasSrs(transaction: HarakaTransaction): boolean {
+    return recipientsOf(transaction).some((each) => this.originals.has(each))
   }
 
-  private hasOthers(transaction: Transaction, recipient: HarakaAddress): boolean {
-    return recipientsOf(transaction).some((each) => each !== recipient && !this.real.has(each))
+  private hasOthers(transaction: HarakaTransaction, recipient: HarakaAddress): boolean {
+    return recipientsOf(transaction).some((each) => each !== recipient && !this.originals.has(each))
   }
 
   private sendBack(recipients: HarakaAddress[]): void {
     recipients.forEach((recipient, at) => {
-      const real = this.real.get(recipient)
-      if (!real) return
-      recipients[at] = real
+      const original = this.originals.get(recipient)
+      if (!original) return
+      recipients[at] = original
       this.plugin.loginfo('srs-bounce', {
         rewritten: addressText(recipient),
-        to: addressText(real),
+        to: addressText(original),
       })
     })
   }
 
-  private async toOutbound(transaction: Transaction): Promise<Answer> {
+  private async toOutbound(transaction: HarakaTransaction): Promise<Answer> {
     const outbound = this.plugin.haraka_require('outbound') as Outbound
     const queued = new Promise<Answer>((resolve) => {
       outbound.send_trans_email(transaction, (code, message) => {
@@ -173,17 +173,15 @@ export class Srs {
   }
 }
 
-/** As long as nobody has shown that it is a forward, its sender is its own affair. */
-function isForwarded({ notes }: Transaction): boolean {
-  const note = notes['unregistered_domain'] as TransactionNote | undefined
-  return note?.class === 'forwarded'
+function isForwarded({ notes }: HarakaTransaction): boolean {
+  return queuedNote(notes)?.class === 'forwarded'
 }
 
-function recipientsOf(transaction: Transaction): HarakaAddress[] {
+function recipientsOf(transaction: HarakaTransaction): HarakaAddress[] {
   return (transaction as unknown as Envelope).rcpt_to
 }
 
-/** The local part of an address in the SRS domain that has the shape of an SRS address; quotes change nothing in it. */
+/** The local part, without quotes, of an address in the SRS domain that looks like an SRS address. */
 function srsUser(recipient: HarakaAddress, domain: string): string | undefined {
   if (String(recipient.host ?? '') !== domain) return undefined
   const { user } = sidesOf(recipient)
@@ -200,7 +198,7 @@ function textOf({ user, domain }: Sides): string {
   return `${user}@${domain}`
 }
 
-/** Of the class that this Haraka uses, which changes with its version: by the constructor of one that is there. */
+/** An address of the class that this version of Haraka uses: by the constructor of another address. */
 function addressLike(address: HarakaAddress, sides: Sides): HarakaAddress {
   const Address = address.constructor as new (path: string) => HarakaAddress
   return new Address(`<${textOf(sides)}>`)

@@ -11,7 +11,7 @@ import { messageOf } from '../../src/base/errors'
 import type { Engine } from '../../src/process/engine'
 import { isNotConnected, redisFailure } from '../../src/store/failure'
 import type { Outbound, Plugin } from '../kit/haraka'
-import { lineOf, Quiet } from '../kit/quiet'
+import { type LogOnce, logTextOnce } from '../kit/log'
 
 /** Hooks of other plugins run before a message is queued; Haraka gives each of them 30 s. */
 const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
@@ -19,14 +19,14 @@ const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
 /** Delivers alerts, in the appointed process of each Haraka. */
 export class Alerts {
   private dispatchers: readonly Dispatcher[] = []
-  private readonly quiet: Quiet
+  private readonly quiet: LogOnce
 
   /** @param settings those of now. */
   constructor(
     private readonly plugin: Plugin,
     private readonly settings: () => AlertSettings,
   ) {
-    this.quiet = new Quiet((message, repeats) => plugin.logwarn(lineOf(message, repeats)))
+    this.quiet = logTextOnce((line) => plugin.logwarn(line))
   }
 
   /** Delivers from now on. */

@@ -5,7 +5,7 @@ import { redisFailure } from '../../src/store/failure'
 import type { ApplyReport } from '../../src/tenants-file/apply'
 import { textOf } from '../../src/tenants-file/tenants-file'
 import type { Plugin } from '../kit/haraka'
-import { lineOf, Quiet } from '../kit/quiet'
+import { logTextOnce } from '../kit/log'
 
 const RETRY_AFTER = 2000
 
@@ -70,7 +70,7 @@ async function applyFile(
   content: Buffer,
   isCurrent: () => boolean,
 ): Promise<void> {
-  const quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
+  const quiet = logTextOnce((line) => plugin.logerror(line))
   while (isCurrent()) {
     try {
       const filename = path.basename(name)

@@ -5,7 +5,7 @@ import { shortTime } from '../../src/base/time'
 import { openSnapshotFile, type SnapshotFile } from '../../src/directory/snapshot-file'
 import { SnapshotWriter } from '../../src/directory/snapshot-writer'
 import type { Plugin } from '../kit/haraka'
-import { lineOf, Quiet } from '../kit/quiet'
+import { logTextOnce } from '../kit/log'
 
 /** Keeps what a process knows for the next one, which may have to start without Redis. */
 export class WarmStart {
@@ -60,7 +60,7 @@ export class WarmStart {
   /** Writes the file from now on. */
   keep({ store, directory }: Engine): void {
     if (this.file === '' || this.writer) return
-    const quiet = new Quiet((message, repeats) => this.plugin.logwarn(lineOf(message, repeats)))
+    const quiet = logTextOnce((line) => this.plugin.logwarn(line))
     const onError = (message: string): void =>
       void quiet.say(message, `no snapshot was written, for a start without Redis: ${message}`)
     this.writer = new SnapshotWriter(store, directory, this.file, onError)

@@ -6,8 +6,8 @@ import type { Attributed } from '../../src/decision/attribution'
 import { modeOf } from '../../src/decision/judge'
 import { acceptedDomainOf, type Snapshot } from '../../src/directory/snapshot'
 import type { Answer } from '../kit/guard'
-import type { Connection, Transaction } from '../kit/haraka'
-import type { Quiet } from '../kit/quiet'
+import type { Connection, HarakaTransaction } from '../kit/haraka'
+import type { LogOnce } from '../kit/log'
 import type { Report } from './report'
 import type { Transit } from './transaction'
 
@@ -36,7 +36,7 @@ export class HeaderFrom {
     private readonly config: () => Config,
     private readonly record: RecordHeaderFrom,
     private readonly charge: ChargeInstead,
-    private readonly quiet: Quiet,
+    private readonly quiet: LogOnce,
   ) {}
 
   /** At the end of DATA. Waits for nothing, and asks nobody, unless a message is to be counted. */
@@ -68,7 +68,7 @@ export class HeaderFrom {
   }
 
   /** What of ours fails here must not hold registered mail. */
-  private mismatchOf({ header }: Transaction, snapshot: Snapshot): string | undefined {
+  private mismatchOf({ header }: HarakaTransaction, snapshot: Snapshot): string | undefined {
     try {
       const fields = fromFields(header?.lines() ?? [])
       return headerFromMismatch(

@@ -7,7 +7,7 @@ import { REPLIES } from '../../src/decision/reply'
 import type { Answer } from '../kit/guard'
 import type { Report } from './report'
 import type { Transit } from './transaction'
-import type { Troubles } from '../process/troubles'
+import type { RedisTroubles } from '../kit/redis-troubles'
 
 /** What whoever counts recipients needs, at RCPT and at the end of DATA. */
 export interface Means {
@@ -16,7 +16,7 @@ export interface Means {
   readonly config: () => Config
   readonly defaults: () => Defaults
   readonly engine: () => Engine | undefined
-  readonly troubles: Troubles
+  readonly troubles: RedisTroubles
 }
 
 /** The charges of a transaction; what nobody waits for any more is settled by the engine. */

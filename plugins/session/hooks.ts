@@ -18,13 +18,13 @@ import type { Answer } from '../kit/guard'
 import type { Connection, EnvelopeRecipient, Next, Plugin } from '../kit/haraka'
 import { HeaderFrom } from './header-from'
 import { proveForward } from './proof'
-import { lineOf, Quiet } from '../kit/quiet'
+import { type LogOnce, logTextOnce } from '../kit/log'
 import { Recording } from './recording'
 import { Report } from './report'
 import { Session } from './session'
 import { Settling } from './settling'
 import { Transit } from './transaction'
-import { Troubles } from '../process/troubles'
+import { RedisTroubles } from '../kit/redis-troubles'
 
 type Result = Answer | Promise<Answer>
 
@@ -48,9 +48,9 @@ export class Hooks {
   private readonly settling: Settling
   private readonly recording: Recording
   private readonly headerFrom: HeaderFrom
-  private readonly quiet: Quiet
+  private readonly quiet: LogOnce
   /** What the log of this process says of Redis. */
-  readonly troubles: Troubles
+  readonly troubles: RedisTroubles
 
   /**
    * @param config the configuration in force.
@@ -62,12 +62,12 @@ export class Hooks {
     private readonly engine: () => Engine | undefined,
   ) {
     this.report = new Report(plugin)
-    this.troubles = new Troubles(plugin, addressOf(config().redis))
+    this.troubles = new RedisTroubles(plugin, addressOf(config().redis))
     const { report, troubles } = this
     const means = { report, config, defaults: defaultsOfNow(config), engine, troubles }
     this.charging = new Charging(means)
     this.settling = new Settling(means, proveForward)
-    this.quiet = new Quiet((message, repeats) => plugin.logerror(lineOf(message, repeats)))
+    this.quiet = logTextOnce((line) => plugin.logerror(line))
     this.recording = new Recording(config, engine, this.quiet, (transit) =>
       this.headerFrom.lookAtNull(transit),
     )

@@ -1,4 +1,4 @@
-import type { EnvelopeRecipient, Transaction } from '../kit/haraka'
+import type { EnvelopeRecipient, HarakaTransaction } from '../kit/haraka'
 import { isAccepted, recipientResults } from './settlement'
 
 /**
@@ -19,7 +19,7 @@ export class Recipients {
 
   /** @param known so many of `rcpt_to` have been let through already. */
   constructor(
-    private readonly transaction: Transaction,
+    private readonly transaction: HarakaTransaction,
     known: number,
   ) {
     this.passed = transaction.rcpt_to.slice(0, known)

@@ -16,7 +16,7 @@ import type { Outcome } from '../../src/reporting/outcome'
 import { OTHER, type UnattributedSource } from '../../src/reporting/rows'
 import { shortened } from '../../src/base/safe-text'
 import type { Connection } from '../kit/haraka'
-import type { Quiet } from '../kit/quiet'
+import type { LogOnce } from '../kit/log'
 import type { Session } from './session'
 import type { Transit } from './transaction'
 
@@ -28,7 +28,7 @@ export class Recording {
   constructor(
     private readonly config: () => Config,
     private readonly engine: () => Engine | undefined,
-    private readonly quiet: Quiet,
+    private readonly quiet: LogOnce,
     /** Is told of each message of the null sender. Must not throw. */
     private readonly onNull: (transit: Transit) => void,
   ) {}

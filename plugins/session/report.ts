@@ -2,16 +2,29 @@ import type { ChargeResult, WindowCount } from '../../src/allowance/charge-answe
 import type { SettlementResult } from '../../src/allowance/ledger'
 import type { Proof } from '../../src/message/proof/prove'
 import { formatWindow } from '../../src/mail/limits'
-import { RefusalLog } from '../../src/decision/refusal-log'
 import { clean } from '../../src/base/safe-text'
 import type { Connection, Plugin } from '../kit/haraka'
-import { Quiet } from '../kit/quiet'
+import { LogOnce } from '../kit/log'
 import type { Transit, TransitFacts } from './transaction'
+
+/** Addresses without a tenant whose refusals are counted separately. */
+const MOST_STRANGERS = 1000
 
 type Values = Record<string, unknown>
 
 /** What was done with what could not be decided. */
 type Verdict = 'pass' | 'tempfail'
+
+/** What refusals that are counted together have in common. */
+interface Refusal {
+  readonly tenant: string
+  /**
+   * `tenant/name`; empty for a tenant without a connector, since its stolen password may be used from any number of
+   * addresses. Without a tenant: the address.
+   */
+  readonly connector: string
+  readonly reason: string
+}
 
 interface Undecided {
   readonly facts: TransitFacts
@@ -46,22 +59,32 @@ interface Mismatch {
  * Registered mail writes nothing.
  */
 export class Report {
-  private readonly refusals: RefusalLog
-  private readonly undecidedOnes: Quiet<Undecided>
-  private readonly mismatches: Quiet<Mismatch>
-  private readonly unseenOnes: Quiet<Unseen>
+  /** By connector: there are as many as operators have registered. */
+  private readonly refusals: LogOnce<Refusal>
+  /** By address, where there is no tenant: anybody can use any number of addresses. */
+  private readonly strangers: LogOnce<Refusal>
+  private readonly undecidedOnes: LogOnce<Undecided>
+  private readonly mismatches: LogOnce<Mismatch>
+  private readonly unseenOnes: LogOnce<Unseen>
 
   constructor(private readonly plugin: Plugin) {
-    this.refusals = new RefusalLog((refusals) => plugin.lognotice('refused', { ...refusals }))
-    this.undecidedOnes = new Quiet(({ facts, ...undecided }, repeats) => {
+    const countRefusals = (refusal: Refusal, count: number, kind: string): void => {
+      // `refused` logs the first one, with the connection.
+      if (count === 0) return
+      const connector = kind === '' ? 'other addresses' : refusal.connector
+      plugin.lognotice('refused', { ...refusal, connector, count, seconds: 60 })
+    }
+    this.refusals = new LogOnce(countRefusals, Infinity)
+    this.strangers = new LogOnce(countRefusals, MOST_STRANGERS)
+    this.undecidedOnes = new LogOnce(({ facts, ...undecided }, repeats) => {
       const more = repeats === 0 ? facts : { count: repeats, seconds: 60 }
       plugin.logerror('undecided', known({ ...more, ...undecided }))
     })
-    this.unseenOnes = new Quiet(({ recipients, ...who }, repeats) => {
+    this.unseenOnes = new LogOnce(({ recipients, ...who }, repeats) => {
       const what = repeats === 0 ? { recipients } : { count: repeats, seconds: 60 }
       plugin.logwarn('counted-late', known({ ...who, ...what, hint: UNSEEN_HINT }))
     })
-    this.mismatches = new Quiet(({ facts, from }, repeats) => {
+    this.mismatches = new LogOnce(({ facts, from }, repeats) => {
       const { tenant, connector } = facts
       const counted = { tenant, connector, count: repeats, seconds: 60 }
       plugin.lognotice('header-from', known(repeats === 0 ? { ...facts, from } : counted))
@@ -152,7 +175,8 @@ export class Report {
     transit.transaction.results.add(this.plugin, { fail: token, ...facts })
     const { ip } = connection.remote
     const { tenant = '', connector = tenant === '' ? ip : '' } = facts
-    if (this.refusals.isFirst({ tenant, connector, reason: token })) {
+    const log = tenant === '' ? this.strangers : this.refusals
+    if (log.say(`${tenant}\t${connector}\t${token}`, { tenant, connector, reason: token })) {
       this.plugin.lognotice(connection, 'refused', known({ ...facts, ip, reason: token }))
     }
   }

@@ -1,7 +1,7 @@
 import { grouped } from '../../src/base/lists'
 import type { HarakaAddress } from '../../src/names/envelope'
 import type { RecipientCharge } from '../../src/allowance/charges'
-import type { EnvelopeRecipient, Transaction } from '../kit/haraka'
+import type { EnvelopeRecipient, HarakaTransaction } from '../kit/haraka'
 
 /** What Haraka keeps of its answer to one RCPT command (connection.js, rcpt_incr). */
 export interface RecipientResult {
@@ -29,7 +29,7 @@ const SAME: Comparison = { missing: new Set(), added: [] }
  *   where others were put in, they may stand for it.
  */
 export function mayBeTaken(
-  transaction: Transaction,
+  transaction: HarakaTransaction,
   { missing, added }: Comparison,
 ): (charge: RecipientCharge) => boolean {
   if (!isMessageTaken(transaction)) return () => false
@@ -39,13 +39,16 @@ export function mayBeTaken(
 }
 
 /** Whether the message was, or may have been, taken for anybody: by the first two of these. */
-export function isMessageTaken({ data_post_start: end, msg_status: status }: Transaction): boolean {
+export function isMessageTaken({
+  data_post_start: end,
+  msg_status: status,
+}: HarakaTransaction): boolean {
   return Boolean(end) && status !== 'rejected' && status !== 'deferred'
 }
 
 /** Compares those that we have let through with those that are there: nearly always the same. */
 export function compareRecipients(
-  { rcpt_to: present }: Transaction,
+  { rcpt_to: present }: HarakaTransaction,
   passed: readonly EnvelopeRecipient[],
 ): Comparison {
   if (present.length === passed.length && present.every((each, at) => each === passed[at])) {
@@ -65,7 +68,7 @@ export function compareRecipients(
 }
 
 /** How many RCPT commands of the transaction have been answered. */
-export function answeredRecipients(transaction: Transaction): number {
+export function answeredRecipients(transaction: HarakaTransaction): number {
   return recipientResults(transaction).length
 }
 
@@ -75,7 +78,7 @@ export function isAccepted(result: RecipientResult | undefined): boolean {
 }
 
 /** The answers to the RCPT commands of the transaction, in their order. */
-export function recipientResults(transaction: Transaction): readonly RecipientResult[] {
+export function recipientResults(transaction: HarakaTransaction): readonly RecipientResult[] {
   const recipients = transaction.results.get('rcpt_to')?.['recipient']
   return Array.isArray(recipients) ? (recipients as RecipientResult[]) : []
 }

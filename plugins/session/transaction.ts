@@ -5,8 +5,9 @@ import { isOwn, standingOf, type SenderClass, type SenderStanding } from '../../
 import type { MessageOutcome } from '../../src/reporting/outcome'
 import { clean } from '../../src/base/safe-text'
 import { LONGEST_ID } from '../../src/mail/identities'
+import { setNote } from '../../src/outbound/note'
 import type { Known } from '../../src/directory/snapshot'
-import type { Transaction } from '../kit/haraka'
+import type { HarakaTransaction } from '../kit/haraka'
 import { Recipients } from './recipients'
 import {
   compareRecipients,
@@ -17,15 +18,6 @@ import {
   type Comparison,
 } from './settlement'
 
-/** What other plugins find in `transaction.notes.unregistered_domain`, and behind the queue in `hmail.todo.notes`. */
-export interface TransactionNote {
-  readonly tenant: string
-  /** `tenant/name`; null: recognised without a connector. */
-  readonly connector: string | null
-  /** null: the tenant could not be asked for. */
-  readonly class: SenderClass | null
-}
-
 /** Who sends, as {@link clean} keys for the results store and the log; `undefined`: not known, or there is none. */
 export interface TransitFacts {
   readonly tenant: string | undefined
@@ -33,7 +25,6 @@ export interface TransitFacts {
   readonly domain: string | undefined
 }
 
-const NOTE = 'unregistered_domain'
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 const UNKNOWN: SenderStanding = { class: undefined, domain: undefined, matched: undefined }
 
@@ -81,7 +72,7 @@ export class Transit {
   private known: TransitFacts | undefined
   private ended = false
 
-  constructor(readonly transaction: Transaction) {
+  constructor(readonly transaction: HarakaTransaction) {
     this.sender = envelopeDomain(transaction.mail_from)
   }
 
@@ -98,7 +89,7 @@ export class Transit {
     this.known = undefined
     if (attribution.kind !== 'attributed') {
       this.standing = UNKNOWN
-      delete this.transaction.notes[NOTE]
+      setNote(this.transaction.notes, undefined)
       return
     }
     this.standing = standingOf(this.sender, snapshot)
@@ -132,12 +123,11 @@ export class Transit {
   }
 
   private note({ tenant, connector }: Attributed): void {
-    const note: TransactionNote = {
+    setNote(this.transaction.notes, {
       tenant,
       connector: connector ?? null,
       class: this.standing.class ?? null,
-    }
-    this.transaction.notes[NOTE] = note
+    })
   }
 
   /** The same, once the tenant has been asked for. */

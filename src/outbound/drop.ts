@@ -3,32 +3,34 @@ import path from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { mapLimited } from '../base/limiter'
 import { parseQueueName, UNFINISHED } from './file-name'
+import { setNote } from './note'
 import { codeOf, type QueuedMail } from './tenant-queue'
 
 /** What {@link dropMail} has done. */
 export interface DropResult<Mail extends QueuedMail> {
   readonly dropped: readonly Mail[]
-  /** Not there any more: it was delivered, or given up, meanwhile. */
+  /** No longer in the queue: it was delivered, or bounced, meanwhile. */
   readonly missed: readonly Mail[]
 }
 
 const AT_ONCE = 16
-/** Haraka renames a file when a delivery has failed: how often it is looked for under another name. */
+/** Haraka renames a file when a delivery has failed: how often the queue is searched for the new name. */
 const LOOKS = 3
-/** What Haraka is to try so soon, it may have begun, in ms. */
+/** Haraka may have begun an attempt that is due this soon, in ms. */
 const SOON = 10_000
 
 /**
  * Removes mail from the queue of a Haraka that may be running.
  *
- * What is due has been read by Haraka already: its file is unlinked. Mail that is held is looked for before each look
- * at it (`plugins/outbound/held-queue.ts`); what is being delivered right now may still arrive, else it ends without a bounce.
+ * Haraka has read a message that is due already: its file is unlinked. For held mail the plugin checks the file before
+ * each attempt (`plugins/outbound/held-queue.ts`); a message that is being delivered right now may still arrive, else it
+ * ends without a bounce.
  *
- * What is to be tried later may be known to Haraka by its name only, and a name without a file keeps one of its places
- * for loading for ever (`outbound/queue.js`: `load_queue` waits for `ready` or `error`, and a failed `size_file` emits
- * neither). So an empty message is put in its place, which {@link emptyMessage} says how it ends.
+ * Haraka may know a later message by its file name only, and a name without a file occupies one of its loading slots for
+ * ever (`outbound/queue.js`: `load_queue` waits for `ready` or `error`, and a failed `size_file` emits neither). So an
+ * empty message replaces it: see {@link emptyMessage}.
  *
- * @throws as `fs.unlink`, at the first that it may not remove.
+ * @throws as `fs.unlink`, at the first file that it may not remove.
  */
 export async function dropMail<Mail extends QueuedMail>(
   directory: string,
@@ -51,7 +53,7 @@ export async function dropMail<Mail extends QueuedMail>(
   return { dropped, missed: [...wanted.values()] }
 }
 
-/** Whether it was there. */
+/** @returns whether the file was still there. */
 async function remove(directory: string, mail: QueuedMail): Promise<boolean> {
   try {
     if (mail.nextAttempt > Date.now() + SOON) await replace(directory, mail)
@@ -69,7 +71,7 @@ async function replace(directory: string, mail: QueuedMail): Promise<void> {
   const written = path.join(directory, `${UNFINISHED}${randomUUID()}`)
   try {
     await writeFile(written, emptyMessage(mail, size), { mode: 0o600, flag: 'wx' })
-    // Root's own file the user of Haraka could not read. Others may not give files away, and need not.
+    // Haraka's user could not read a file of root. Other users may not give files away, and need not.
     if (process.getuid?.() === 0) await chown(written, uid, gid)
     await rename(written, place)
   } catch (error) {
@@ -79,20 +81,22 @@ async function replace(directory: string, mail: QueuedMail): Promise<void> {
 }
 
 /**
- * A queue file of a message that nobody gets. The plugin discards it. So does Haraka without the plugin: the domain
- * cannot exist (RFC 2606), and there is no sender to send a bounce to (`outbound/hmail.js`, `double_bounce`).
+ * A queue file of a message without recipients. The plugin discards it. So does Haraka without the plugin: the domain
+ * cannot exist (RFC 2606), and there is no sender to bounce to (`outbound/hmail.js`, `double_bounce`).
  *
- * @param size of the file in its place, which the new one must differ from: by that it is known where Haraka had read
- *   the old one.
+ * @param size of the file that it replaces, in octets. The new one gets another size: the plugin compares the two to find
+ *   out whether Haraka had read the old one.
  */
 export function emptyMessage(mail: QueuedMail, size: number): Buffer {
   const { tenant, connector, class: noted } = mail
+  const notes = {}
+  setNote(notes, { tenant, connector, class: noted, dropped: true })
   const todo = {
     queue_time: mail.arrived,
     domain: 'dropped.invalid',
     rcpt_to: [],
     mail_from: { original: '<>', user: '', host: '' },
-    notes: { unregistered_domain: { tenant, connector, class: noted, dropped: true } },
+    notes,
     uuid: mail.id,
   }
   const file = (padding: string): Buffer => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import vm from 'node:vm'
 import fc from 'fast-check'
 import ts from 'typescript'
-import type { Transaction } from '../../plugins/kit/haraka'
+import type { HarakaTransaction } from '../../plugins/kit/haraka'
 import * as settlement from '../../plugins/session/settlement'
 import { grouped } from '../../src/base/lists'
 import { readScript } from '../../src/store/script'
@@ -369,7 +369,7 @@ function settlesAll({ mayBeTaken, compareRecipients }: typeof settlement): fc.IP
     fc.constantFrom(undefined, 'accepted', 'rejected', 'deferred'),
     (recipients, endOfData, status) => {
       const address = (at: number): string => `r${at}@far.example`
-      const addressed = (text: string): Transaction['rcpt_to'][number] => ({
+      const addressed = (text: string): HarakaTransaction['rcpt_to'][number] => ({
         ...{ address: text, isNull: () => false, format: () => `<${text}>` },
       })
       const passed = recipients.map((_, at) => addressed(address(at)))
@@ -386,7 +386,7 @@ function settlesAll({ mayBeTaken, compareRecipients }: typeof settlement): fc.IP
             recipient: recipients.map(({ action }, at) => ({ action, address: address(at) })),
           }),
         },
-      } as unknown as Transaction
+      } as unknown as HarakaTransaction
       const settle = mayBeTaken(transaction, compareRecipients(transaction, passed))
       const taken = passed.map((each, rank) =>
         settle({

@@ -1,7 +1,7 @@
 // What anybody on the network can make us keep, at the level of our hooks: many times as many as over SMTP in the same time.
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
-import type { Connection, Plugin, ResultStore, Transaction } from '../../plugins/kit/haraka'
+import type { Connection, Plugin, ResultStore, HarakaTransaction } from '../../plugins/kit/haraka'
 import { Hooks } from '../../plugins/session/hooks'
 import { waitFor } from '../../scripts/services/wait-for'
 import { parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
@@ -100,15 +100,15 @@ const NO_MESSAGE = { message_stream: { pipe() {}, unpipe() {} }, data_bytes: 0 }
 
 /** What our hooks answer at RCPT, or at the count of the recipient; the transaction is reset then. */
 async function transact(connection: Connection, domain: string, uuid: string, count: boolean) {
-  const transaction: Transaction = {
+  const transaction: HarakaTransaction = {
     ...{ uuid, mail_from: senderAt(domain), rcpt_to: [RECIPIENT], notes: {}, results: RESULTS },
     ...NO_MESSAGE,
   }
-  ;(connection as { transaction: Transaction | null }).transaction = transaction
+  ;(connection as { transaction: HarakaTransaction | null }).transaction = transaction
   let answer = await (hooks.mail(connection) ?? hooks.rcpt(connection, FAR))
   if (count) answer = await hooks.rcptOk(connection, FAR[0])
   hooks.end(connection)
-  ;(connection as { transaction: Transaction | null }).transaction = null
+  ;(connection as { transaction: HarakaTransaction | null }).transaction = null
   return answer
 }
 
@@ -163,7 +163,7 @@ describe('memory', () => {
         const connection = sessions[session]!
         const [domain, uuid] = [`d${from + at}.example`, uuidOf(from + at)]
         const transaction = taken(uuid, domain)
-        ;(connection as { transaction: Transaction | null }).transaction = transaction
+        ;(connection as { transaction: HarakaTransaction | null }).transaction = transaction
         assert.equal(await (hooks.mail(connection) ?? hooks.rcpt(connection, FAR)), undefined)
         assert.equal(await hooks.rcptOk(connection, FAR[0]), undefined)
         hooks.end(connection)
@@ -322,7 +322,7 @@ function senderAt(domain: string): HarakaAddress {
 }
 
 /** A transaction that Haraka has taken. */
-function taken(uuid: string, domain: string): Transaction {
+function taken(uuid: string, domain: string): HarakaTransaction {
   return {
     ...{ uuid, mail_from: senderAt(domain), rcpt_to: [RECIPIENT] },
     ...{ notes: {}, results: RESULTS, data_post_start: 1, msg_status: 'accepted' },

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import path from 'node:path'
-import { describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { LogOnce, logTextOnce } from '../../../plugins/kit/log'
 import { cores, type HarakaVersion } from '../../../scripts/services/haraka-site'
 import { parseLogfmt, UNSAFE } from '../../support/log-lines'
 
@@ -90,3 +91,64 @@ for (const version of Object.keys(cores) as HarakaVersion[]) {
     })
   })
 }
+
+describe('what is logged once and then counted', () => {
+  const MINUTE = 60_000
+  let told: [thing: string, repeats: number, kind: string][]
+  beforeEach(() => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    told = []
+  })
+  afterEach(() => mock.timers.reset())
+
+  const newLog = (most?: number): LogOnce => new LogOnce((...line) => told.push(line), most)
+
+  it('is logged for the first of each kind, and counted once a minute', () => {
+    const log = newLog()
+    assert.equal(log.say('a', 'first'), true)
+    for (let at = 0; at < 4; at++) assert.equal(log.say('a', 'another'), false)
+    assert.equal(log.say('b', 'other'), true)
+    assert.deepEqual(told.splice(0), [
+      ['first', 0, 'a'],
+      ['other', 0, 'b'],
+    ])
+    mock.timers.tick(MINUTE - 1)
+    assert.deepEqual(told, [])
+    mock.timers.tick(1)
+    assert.deepEqual(told.splice(0), [['first', 4, 'a']])
+    log.say('a', 'another')
+    mock.timers.tick(MINUTE)
+    assert.deepEqual(told, [['first', 1, 'a']])
+  })
+
+  it('is logged as the first again after a minute without any', () => {
+    const log = newLog()
+    log.say('a', 'first')
+    mock.timers.tick(MINUTE)
+    assert.equal(log.say('a', 'new'), true)
+    assert.deepEqual(told, [
+      ['first', 0, 'a'],
+      ['new', 0, 'a'],
+    ])
+  })
+
+  it('is counted together beyond the number of kinds, which is free again after a minute without any', () => {
+    const log = newLog(1000)
+    const isLogged = Array.from({ length: 100_000 }, (_, at) => log.say(`${at}`, `of ${at}`))
+    assert.equal(isLogged.filter(Boolean).length, 1001)
+    told = []
+    mock.timers.tick(MINUTE)
+    assert.deepEqual(told.splice(0), [['of 1000', 98_999, '']])
+    mock.timers.tick(MINUTE)
+    assert.equal(log.say('a', 'new'), true)
+    assert.deepEqual(told, [['new', 0, 'a']])
+  })
+
+  it('says as a text how often it came again', () => {
+    const lines: string[] = []
+    const log = logTextOnce((line) => lines.push(line))
+    for (let at = 0; at < 3; at++) log.say('a', 'no connection')
+    mock.timers.tick(MINUTE)
+    assert.deepEqual(lines, ['no connection', 'no connection (2 more in the last minute)'])
+  })
+})

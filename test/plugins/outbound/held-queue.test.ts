@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { Address } from 'address-rfc2821'
 import type { HMail, Plugin } from '../../../plugins/kit/haraka'
-import { HeldQueue } from '../../../plugins/outbound/held-queue'
+import { Delays, HeldQueue } from '../../../plugins/outbound/held-queue'
 import { parseConfig } from '../../../src/process/config'
 import type { Engine } from '../../../src/process/engine'
 
@@ -29,4 +29,17 @@ it('held mail comes back within a minute though the clock of the host jumped by 
   for (ahead of [0, DAY, 0]) {
     assert.ok(delay() < 60, `${ahead} ms ahead`)
   }
+})
+
+it('many held messages return after the wait, apart from each other, and never before an earlier one', () => {
+  const delays = new Delays(45_000, 2)
+  const due = Array.from({ length: 1000 }, () => 1_000_000 + delays.next(1_000_000))
+  assert.equal(due[0], 1_045_000)
+  assert.equal(due[999], 1_045_000 + 999 * 2)
+  assert.deepEqual(
+    due,
+    due.toSorted((a, b) => a - b),
+  )
+  // All of them have returned.
+  assert.equal(delays.next(2_000_000), 45_000)
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Connection, Plugin, Transaction } from '../../../plugins/kit/haraka'
+import type { Connection, Plugin, HarakaTransaction } from '../../../plugins/kit/haraka'
 import { HeaderFrom } from '../../../plugins/session/header-from'
-import { Quiet } from '../../../plugins/kit/quiet'
+import { LogOnce } from '../../../plugins/kit/log'
 import { Report } from '../../../plugins/session/report'
 import { Transit } from '../../../plugins/session/transaction'
 import { parseConfig } from '../../../src/process/config'
@@ -35,14 +35,14 @@ function lookAtNull(check: string, mail: Mail, messages = 1): unknown[] {
     () => config,
     (_transit, mismatch) => found.push(mismatch),
     () => assert.fail('charged'),
-    new Quiet(() => {}),
+    new LogOnce(() => {}),
   )
   const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: undefined }
   for (let message = 1; message <= messages; message++) {
     const transit = new Transit({
       ...{ mail_from: parseEnvelope(''), notes: {} },
       header: { lines: mail.lines ?? (() => FORGED) },
-    } as unknown as Transaction)
+    } as unknown as HarakaTransaction)
     transit.stand(TENANT, snapshot as unknown as Snapshot)
     transit.accepted = mail.passed ?? 1
     headerFrom.lookAtNull(transit)
@@ -64,7 +64,7 @@ function look(check: string, mail: Mail, messages = 1): { found: unknown[]; char
     () => config,
     (_transit, mismatch) => found.push(mismatch),
     () => void charged++,
-    new Quiet(() => {}),
+    new LogOnce(() => {}),
   )
   const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: mail.mode }
   for (let message = 1; message <= messages; message++) {
@@ -72,7 +72,7 @@ function look(check: string, mail: Mail, messages = 1): { found: unknown[]; char
       mail_from: parseEnvelope(mail.from ?? 'a@contoso.com'),
       ...{ notes: {}, results: { add: () => {} } },
       header: { lines: mail.lines ?? (() => FORGED) },
-    } as unknown as Transaction)
+    } as unknown as HarakaTransaction)
     transit.stand(TENANT, snapshot as unknown as Snapshot)
     transit.passed = mail.passed ?? 1
     const connection = { relaying: mail.relaying ?? true } as Connection

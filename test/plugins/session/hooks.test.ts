@@ -6,7 +6,7 @@ import type {
   EnvelopeRecipient,
   Plugin,
   ResultStore,
-  Transaction,
+  HarakaTransaction,
 } from '../../../plugins/kit/haraka'
 import { Hooks } from '../../../plugins/session/hooks'
 import { waitFor } from '../../../scripts/services/wait-for'
@@ -75,7 +75,7 @@ function results(): ResultStore & { all: unknown[] } {
 }
 
 /** A session from the tenant's address, within a transaction of this sender. */
-function sessionOf(from: string): Connection & { transaction: Transaction } {
+function sessionOf(from: string): Connection & { transaction: HarakaTransaction } {
   return {
     uuid: 'A1',
     remote: { ip: '192.0.2.1' },

@@ -5,7 +5,8 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
 import { once } from 'node:events'
-import { messageIn, type MessageSource } from '../../../plugins/session/message'
+import type { MessageSource } from '../../../plugins/kit/haraka'
+import { messageIn } from '../../../plugins/session/proof'
 
 interface Transaction extends MessageSource {
   readonly message_stream: MessageSource['message_stream'] & { destroy(): void }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { it } from 'node:test'
-import type { Transaction } from '../../../plugins/kit/haraka'
+import type { HarakaTransaction } from '../../../plugins/kit/haraka'
 import { proveForward } from '../../../plugins/session/proof'
 import { Transit } from '../../../plugins/session/transaction'
 import { parseEnvelope } from '../../../src/names/envelope'
@@ -17,7 +17,7 @@ it('a message is given up when its client goes away, not when its time is over',
   const transit = new Transit({
     ...{ message_stream, data_bytes: 100, notes: {}, rcpt_to: [] },
     mail_from: parseEnvelope('x@bank.example'),
-  } as unknown as Transaction)
+  } as unknown as HarakaTransaction)
   const proof = proveForward(transit, SNAPSHOT, [])
   // It does not come to its end.
   message_stream.write('From: x@bank.example\r\n')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { Connection, Plugin, Transaction } from '../../../plugins/kit/haraka'
+import type { Connection, Plugin, HarakaTransaction } from '../../../plugins/kit/haraka'
 import { Report } from '../../../plugins/session/report'
 import { Transit } from '../../../plugins/session/transaction'
 import { parseEnvelope } from '../../../src/names/envelope'
@@ -15,15 +15,19 @@ function toldOf(attributions: readonly Attribution[]): unknown[] {
   } as unknown as Plugin)
   attributions.forEach((attribution, at) => {
     const connection = { remote: { ip: `192.0.2.${at}` } } as unknown as Connection
-    const transit = new Transit({
-      mail_from: parseEnvelope('x@lure.example'),
-      notes: {},
-      results: { add: () => {} },
-    } as unknown as Transaction)
-    transit.stand(attribution, undefined)
-    report.refused(connection, transit, 'restricted')
+    report.refused(connection, transitOf(attribution), 'restricted')
   })
   return told
+}
+
+function transitOf(attribution: Attribution): Transit {
+  const transit = new Transit({
+    mail_from: parseEnvelope('x@lure.example'),
+    notes: {},
+    results: { add: () => {} },
+  } as unknown as HarakaTransaction)
+  transit.stand(attribution, undefined)
+  return transit
 }
 
 it('refusals of a tenant without a connector are told once, from however many addresses', () => {
@@ -43,4 +47,23 @@ it('refusals of a tenant without a connector are told once, from however many ad
   )
   // Nothing but the address tells these apart.
   assert.equal(toldOf([{ kind: 'none' }, { kind: 'none' }]).length, 2)
+})
+
+it('refusals of more than a thousand addresses without a tenant are counted as one', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const lines: unknown[][] = []
+  const report = new Report({
+    name: 'unregistered-domain',
+    lognotice: (...line: unknown[]) => lines.push(line),
+  } as unknown as Plugin)
+  const transit = transitOf({ kind: 'none' })
+  for (let at = 0; at < 3000; at++) {
+    const connection = { remote: { ip: `2001:db8::${at.toString(16)}` } } as unknown as Connection
+    report.refused(connection, transit, 'no-tenant')
+  }
+  assert.equal(lines.length, 1001)
+  lines.length = 0
+  t.mock.timers.tick(60_000)
+  const counted = { tenant: '', connector: 'other addresses', reason: 'no-tenant' }
+  assert.deepEqual(lines, [['refused', { ...counted, count: 1999, seconds: 60 }]])
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Transaction } from '../../../plugins/kit/haraka'
+import type { HarakaTransaction } from '../../../plugins/kit/haraka'
 import { Recipients } from '../../../plugins/session/recipients'
 import { compareRecipients, mayBeTaken } from '../../../plugins/session/settlement'
 
-type Recipient = Transaction['rcpt_to'][number]
+type Recipient = HarakaTransaction['rcpt_to'][number]
 
 /** What has been asked of an address counts: a message may have thousands of recipients. */
 let formatted = 0
@@ -23,18 +23,18 @@ function recipient(address: string): Recipient {
 function transactionOf(
   answers: readonly (readonly [address: string, action: string])[],
   left: readonly Recipient[],
-  end: Partial<Transaction> = { data_post_start: 1, msg_status: 'accepted' },
-): Transaction {
+  end: Partial<HarakaTransaction> = { data_post_start: 1, msg_status: 'accepted' },
+): HarakaTransaction {
   return {
     ...{ ...end, rcpt_to: left },
     results: {
       get: () => ({ recipient: answers.map(([address, action]) => ({ address, action })) }),
     },
-  } as unknown as Transaction
+  } as unknown as HarakaTransaction
 }
 
 /** Which of the recipients, in the order of their RCPT commands, may have been taken. */
-function taken(transaction: Transaction, passed: readonly Recipient[]): boolean[] {
+function taken(transaction: HarakaTransaction, passed: readonly Recipient[]): boolean[] {
   const wasTaken = mayBeTaken(transaction, compareRecipients(transaction, passed))
   return passed.map((each, rank) =>
     wasTaken({
@@ -108,7 +108,7 @@ describe('the recipients of a RCPT command', () => {
     readonly transaction = {
       rcpt_to: [],
       results: { get: () => ({ recipient: this.answers }) },
-    } as unknown as Transaction
+    } as unknown as HarakaTransaction
     readonly recipients = new Recipients(this.transaction, 0)
 
     /** A command that our rcpt_ok sees; what it lets through may be refused by others. */

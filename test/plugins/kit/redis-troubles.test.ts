@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, mock, beforeEach, afterEach } from 'node:test'
 import type { Plugin } from '../../../plugins/kit/haraka'
-import { Troubles } from '../../../plugins/process/troubles'
+import { RedisTroubles } from '../../../plugins/kit/redis-troubles'
 
 const LOADING = new Error('LOADING Redis is loading the dataset in memory')
 const AGAIN = 'Redis at here:6379 answers again, after 2 s'
@@ -9,7 +9,7 @@ const AGAIN = 'Redis at here:6379 answers again, after 2 s'
 describe('what is wrong with Redis', () => {
   let errors: string[]
   let notices: string[]
-  let troubles: Troubles
+  let troubles: RedisTroubles
   beforeEach(() => {
     mock.timers.enable({ apis: ['setTimeout'] })
     let now = 0
@@ -20,7 +20,7 @@ describe('what is wrong with Redis', () => {
       logerror: (line: string) => void errors.push(line),
       lognotice: (line: string) => void notices.push(line),
     }
-    troubles = new Troubles(plugin as unknown as Plugin, 'here:6379')
+    troubles = new RedisTroubles(plugin as unknown as Plugin, 'here:6379')
   })
   afterEach(() => {
     mock.timers.reset()

@@ -1,58 +1,58 @@
 import { isNotConnected, stableMessage, troubleOf } from '../../src/store/failure'
-import type { Plugin } from '../kit/haraka'
-import { lineOf, Quiet } from '../kit/quiet'
+import type { Plugin } from './haraka'
+import { logTextOnce, type LogOnce } from './log'
 
-/** Where a trouble showed: on the way to Redis, in the answer to a charge, or in what is asked in the background. */
+/** Where a failure of Redis showed: in the connection, in the answer to a charge, or in a background task. */
 export type Source = 'connection' | 'charge' | 'background'
 
-/** A charge that succeeds so soon after one that failed says only that some do, in ms. */
+/** A charge that succeeds this soon after one that failed only shows that some succeed, in ms. */
 const MIXED = 1000
 
-/** Writes what is wrong with Redis into the log: a line a minute for each kind of trouble, and one when it is over. */
-export class Troubles {
-  private readonly quiet: Quiet
-  /** What has been told and is not over, with when it began and was seen last (monotonic ms). */
+/** Logs failures of Redis: a line a minute for each kind, and one when Redis answers again. */
+export class RedisTroubles {
+  private readonly log: LogOnce
+  /** Failures that were logged and have not ended, with when they began and were last seen (monotonic ms). */
   private readonly open = new Map<Source, { readonly since: number; last: number }>()
-  /** What stands in the log because of the background alone. */
+  /** Kinds that only background tasks have met so far. */
   private readonly inBackground = new Set<string>()
 
-  /** @param address where Redis is. */
+  /** @param address of Redis, for the log. */
   constructor(
     private readonly plugin: Plugin,
     private readonly address: string,
   ) {
-    this.quiet = new Quiet((text, repeats) => plugin.logerror(lineOf(text, repeats)))
+    this.log = logTextOnce((line) => plugin.logerror(line))
   }
 
-  /** @param error an error of Redis or of the way to it, or its message. */
+  /** @param error of Redis or of the connection, or its message. */
   tell(source: Source, error: unknown): void {
-    // Why, the connection itself tells.
+    // The connection logs the reason itself.
     if (source !== 'connection' && isNotConnected(error)) return
     const trouble = troubleOf(error)
     if (!trouble) {
       const message = stableMessage(error)
-      this.quiet.say(message, `Redis at ${this.address}: ${message}`)
+      this.log.say(message, `Redis at ${this.address}: ${message}`)
       return
     }
     const { what, advice, single } = trouble
     const whose = single ? 'recipients' : 'unregistered mail'
-    const told = this.quiet.say(
+    const isLogged = this.log.say(
       what,
       `Redis at ${this.address} ${what}; until that is mended, ${whose} cannot be counted: ${advice}`,
     )
     if (single) return
     if (source === 'background') {
-      if (told) this.inBackground.add(what)
+      if (isLogged) this.inBackground.add(what)
       return
     }
-    const stands = this.inBackground.delete(what) || told
+    const isNew = this.inBackground.delete(what) || isLogged
     const now = performance.now()
     const episode = this.open.get(source)
     if (episode) episode.last = now
-    else if (stands) this.open.set(source, { since: now, last: now })
+    else if (isNew) this.open.set(source, { since: now, last: now })
   }
 
-  /** Redis answers: to a charge; or all connections are up. Says so where something else had been told. */
+  /** A charge was answered, or all connections are up: logs it where a failure of that source had been logged. */
   over(source: Source): void {
     if (this.open.size === 0) return
     const episode = this.open.get(source)
