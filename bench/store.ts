@@ -1,4 +1,5 @@
-import { connect, type RedisSettings } from '../src/store/connection'
+import { connect } from '../src/store/connection'
+import type { RedisSettings } from '../src/store/settings'
 import { Keys } from '../src/store/keys'
 import { Store } from '../src/store/store'
 import { waitFor } from '../scripts/services/wait-for'

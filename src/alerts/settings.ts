@@ -1,17 +1,7 @@
 import { InputError } from '../base/errors'
+import { section, site, type SettingsOf } from '../config/section'
+import { list, orNone, text } from '../config/values'
 import { parseMailbox } from '../names/mailbox'
-
-/** `[alerts]` of the ini file. */
-export interface AlertSettings {
-  /** URL; empty: none. */
-  readonly webhook: string
-  /** `whsec_…`, as the Standard Webhooks specification has it; there where `webhook` is. */
-  readonly webhookSecret: string | undefined
-  /** Addresses; empty: no mail. */
-  readonly mailTo: readonly string[]
-  /** Empty: postmaster at Haraka's own name. */
-  readonly mailFrom: string
-}
 
 /** What is not as it should be, and what to do. */
 export interface Advice {
@@ -25,10 +15,34 @@ const LEAST_SECRET = 24
 const MOST_SECRET = 64
 const MAKE_ONE = `make one with: echo "${SECRET_PREFIX}$(openssl rand -base64 32)"`
 
-/** An empty text is none. @throws {InputError} never with more of the URL than where it leads: its path may be secret. */
-export function webhookUrl(text: string): string {
-  if (text === '') return ''
-  const url = URL.canParse(text) ? new URL(text) : undefined
+/** `[alerts]` */
+export const ALERTS = section(
+  {
+    /** URL; empty: none. */
+    webhook: site(webhookUrl, '', { secret: 'hidden' }),
+    /** `whsec_…`, as the Standard Webhooks specification has it. Set where there is a webhook. */
+    webhookSecret: site(orNone(webhookSecret), '', { secret: 'value', inFile: webhookSecretIn }),
+    /** Addresses; empty: no mail. */
+    mailTo: site(mailAddresses, ''),
+    /** Empty: postmaster at Haraka's own name. */
+    mailFrom: site(mailAddress, ''),
+  },
+  {
+    contradictions({ webhook, webhookSecret }) {
+      if (webhook === '' || webhookSecret !== undefined) return []
+      const keys = ['webhook', 'webhook_secret', 'webhook_secret_file']
+      const message = `webhook_secret: empty, but webhook is set, and nobody could tell our alerts from forged ones: ${MAKE_ONE}`
+      return [{ keys, message }]
+    },
+  },
+)
+export type AlertSettings = SettingsOf<typeof ALERTS>
+
+/** An empty value is none. Messages do not repeat it: its path may be secret. */
+function webhookUrl(value: unknown): string {
+  const given = text(value)
+  if (given === '') return ''
+  const url = URL.canParse(given) ? new URL(given) : undefined
   if (!url || !['https:', 'http:'].includes(url.protocol) || url.hostname === '') {
     throw new InputError('is no URL: write https://HOST/PATH')
   }
@@ -51,10 +65,10 @@ function isExposed(url: string): boolean {
   return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
-/** An empty text is none. @throws {InputError} without the secret. */
-export function webhookSecret(text: string): string | undefined {
-  if (text === '') return undefined
-  const encoded = text.startsWith(SECRET_PREFIX) ? text.slice(SECRET_PREFIX.length) : undefined
+/** Messages do not repeat it. */
+function webhookSecret(value: unknown): string {
+  const secret = text(value)
+  const encoded = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : undefined
   const octets = Buffer.from(encoded ?? '', 'base64')
   if (encoded === undefined || octets.toString('base64') !== encoded) {
     throw new InputError(`is not ${SECRET_PREFIX} and base64 behind it: ${MAKE_ONE}`)
@@ -64,27 +78,23 @@ export function webhookSecret(text: string): string | undefined {
       `encodes ${octets.length} octets, and ${LEAST_SECRET} to ${MOST_SECRET} are wanted: ${MAKE_ONE}`,
     )
   }
-  return text
+  return secret
 }
 
-/** Addresses with commas between. @throws {InputError} */
-export function mailAddresses(text: string): string[] {
-  const parts = text.split(',').map((part) => part.trim())
-  const addresses = parts.filter((part) => part !== '').map((part) => parseMailbox(part).address)
-  return [...new Set(addresses)]
+function webhookSecretIn(file: string, content: string): string {
+  if (content.trim() === '') throw new InputError(`${file} is empty: put the secret there`)
+  return webhookSecret(content)
 }
 
-/** One address, or an empty text. @throws {InputError} */
-export function mailAddress(text: string): string {
-  return text === '' ? '' : parseMailbox(text).address
+function mailAddresses(value: unknown): string[] {
+  const parts = list(value).filter((part) => part !== '')
+  return [...new Set(parts.map((part) => parseMailbox(part).address))]
 }
 
-/** What is set and does not fit together, with its key. */
-export function alertContradictions({ webhook, webhookSecret }: AlertSettings): string[] {
-  if (webhook === '' || webhookSecret !== undefined) return []
-  return [
-    `webhook_secret: empty, but webhook is set, and nobody could tell our alerts from forged ones: ${MAKE_ONE}`,
-  ]
+/** An empty value is none. */
+function mailAddress(value: unknown): string {
+  const given = text(value)
+  return given === '' ? '' : parseMailbox(given).address
 }
 
 /** What works, and could be safer or is of no use. */

@@ -3,12 +3,12 @@ import { formatLimits } from '../mail/limits'
 import type { Ledger } from '../allowance/ledger'
 import type { WindowUsage } from '../allowance/usage'
 import { readTenantAudit } from '../audit/reader'
-import type { Config } from '../process/config'
+import type { AllowanceSettings } from '../allowance/settings'
 import type { RestrictedEvent } from '../records/event'
 import { DAY } from '../reporting/calendar'
 import { readForeign } from '../reporting/foreign'
 import { readHeaderFroms, type HeaderFrom } from '../reporting/header-from'
-import { defaultsOf } from '../process/defaults'
+import { defaultsOf } from '../allowance/defaults'
 import { ReportReader, type DatedRow, type DatedSample } from '../reporting/reader'
 import { SOURCE_CLASSES, type Source } from '../reporting/rows'
 import { byRecipients, sumBy, type Sum } from '../reporting/sum'
@@ -27,7 +27,7 @@ const CHANGES_DAYS = 30
 export interface Gathering {
   readonly store: Store
   readonly ledger: Ledger
-  readonly config: Pick<Config, 'main' | 'allowance' | 'null' | 'forwarded'>
+  readonly config: AllowanceSettings
 }
 
 /**

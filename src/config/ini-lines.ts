@@ -44,6 +44,14 @@ export function keyId(section: string, key: string): string {
   return `[${section}] ${key}`
 }
 
+/** A message about a file, after the file and the line if there is one: `FILE:3: …`. */
+export function atLine(
+  file: string,
+  { line, message }: { readonly line?: number | undefined; readonly message: string },
+): string {
+  return `${file}${line === undefined ? '' : `:${line}`}: ${message}`
+}
+
 /** Reads the lines of an ini file as haraka-config does (`lib/readers/ini.js`, `parseIni`). */
 export function iniLines(text: string): IniLines {
   return new Reading(text.split(/\r\n|\r|\n/)).result()

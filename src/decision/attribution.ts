@@ -1,4 +1,4 @@
-import type { Config } from '../process/config'
+import type { AttributionSettings } from './settings'
 import { foldAuthUser, normalizeAuthUser } from '../names/auth-user'
 import type { CertificateFacts, ConnectorIndex } from '../directory/connector-index'
 import { connectorId } from '../mail/identities'
@@ -57,7 +57,7 @@ export interface Directories {
 export function attribute(
   facts: Facts,
   directories: Directories,
-  settings: Config['attribution'],
+  settings: AttributionSettings,
 ): Attribution {
   const { connectors, connectorsAreRead } = directories
   if (connectors === undefined) return UNDECIDABLE

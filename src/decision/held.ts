@@ -1,4 +1,4 @@
-import type { Config } from '../process/config'
+import type { DecisionSettings } from './settings'
 import { envelopeDomain, type HarakaAddress } from '../names/envelope'
 import type { Mode } from '../mail/mode'
 import type { Scope } from '../mail/scope'
@@ -22,7 +22,7 @@ export interface RestrictedTenant {
 export function isHeld(
   senderClass: SenderClass | null,
   { mode, restricted }: RestrictedTenant,
-  { main, restriction, forwarded }: Config,
+  { main, restriction, forwarded }: DecisionSettings,
 ): boolean {
   if (restriction.queued !== 'hold' || restricted === undefined) return false
   if ((main.override ?? mode ?? main.mode) !== 'enforce') return false

@@ -1,5 +1,5 @@
 import type { Charge } from '../allowance/ledger'
-import type { Config } from '../process/config'
+import type { DecisionSettings } from './settings'
 import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
 import { acceptedDomainOf, ownsDomain, type Known, type Snapshot } from '../directory/snapshot'
 import type { Mode } from '../mail/mode'
@@ -40,7 +40,7 @@ export interface Situation {
   readonly sender: SenderStanding
   /** From `rcpt` on. */
   readonly recipient: HarakaAddress | undefined
-  readonly config: Config
+  readonly config: DecisionSettings
 }
 
 /** Why, as a word that the results store and the log show. */
@@ -122,7 +122,7 @@ export function standingOf(sender: EnvelopeDomain, snapshot: Known): SenderStand
 }
 
 /** The mode in force: the override wins, then the tenant's own mode, then the default. */
-export function modeOf(snapshot: Known, { main }: Config): Mode {
+export function modeOf(snapshot: Known, { main }: DecisionSettings): Mode {
   return main.override ?? snapshot?.mode ?? main.mode
 }
 
@@ -177,12 +177,12 @@ function judgeOther(situation: Situation, snapshot: Snapshot, enforcing: boolean
 }
 
 /** A restricted tenant's message may be a forward that is accepted: it is looked at before it is refused. */
-function waits(snapshot: Snapshot, config: Config): boolean {
+function waits(snapshot: Snapshot, config: DecisionSettings): boolean {
   return snapshot.forwards && config.forwarded.whenRestricted === 'accept'
 }
 
 /** Whether it is refused for the tenant that owns its domain, unless it is a proven forward. */
-export function isRefusedForeign(sender: SenderStanding, config: Config): boolean {
+export function isRefusedForeign(sender: SenderStanding, config: DecisionSettings): boolean {
   return sender.class === 'foreign' && config.foreign.action === 'refuse'
 }
 
@@ -193,7 +193,7 @@ export function isRefusedForeign(sender: SenderStanding, config: Config): boolea
 export function takesOneRecipient(
   sender: SenderStanding,
   snapshot: Snapshot,
-  config: Config,
+  config: DecisionSettings,
 ): boolean {
   const isRestricted = sender.class === 'null' && snapshot.restricted !== undefined
   return isRestricted && modeOf(snapshot, config) === 'enforce'

@@ -1,5 +1,5 @@
 import type { ChargeResult } from '../allowance/charge-answer'
-import type { Config } from '../process/config'
+import type { DecisionSettings } from './settings'
 import type { Known } from '../directory/snapshot'
 import { modeOf } from './judge'
 import { REPLIES, withCase, type Reply } from './reply'
@@ -51,7 +51,7 @@ const RESTRICTED_ALL: Outcome = { ...OUTCOMES.RESTRICTED, reply: REPLIES.blocked
 /** Turns the answer of Redis into what the client is told. */
 export function outcomeOf(
   result: Pick<ChargeResult, 'answer' | 'scope' | 'case'>,
-  config: Config,
+  config: DecisionSettings,
 ): Outcome {
   const { answer, scope } = result
   const outcome = answer === 'RESTRICTED' && scope === 'all' ? RESTRICTED_ALL : OUTCOMES[answer]
@@ -60,6 +60,6 @@ export function outcomeOf(
 }
 
 /** Whether a recipient passes that could not be counted: outside of `enforce` nothing is refused, with a 4xx neither. */
-export function passesUncounted(snapshot: Known, config: Config): boolean {
+export function passesUncounted(snapshot: Known, config: DecisionSettings): boolean {
   return config.outage.unregistered === 'accept' || modeOf(snapshot, config) !== 'enforce'
 }

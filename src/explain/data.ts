@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { Settlement, SettlementResult } from '../allowance/ledger'
-import type { Config } from '../process/config'
+import type { ExplainSettings } from './settings'
 import type { Finding } from '../message/proof/finding'
 import { examine, type Examination } from '../message/proof/prove'
 import { fromFields, headerFromMismatch } from '../message/mismatch'
@@ -24,7 +24,7 @@ export interface DataQuestion {
   readonly recipient: HarakaAddress | undefined
   readonly standing: SenderStanding
   readonly snapshot: Snapshot
-  readonly config: Config
+  readonly config: ExplainSettings
   /** What Redis would do with its recipients, changing nothing. */
   readonly preview: (
     message: Pick<Settlement, 'meter' | 'provenOnly' | 'signatures' | 'domain'>,

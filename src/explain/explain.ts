@@ -1,6 +1,6 @@
 import type { ChargeResult } from '../allowance/charge-answer'
 import type { Charge, Ledger } from '../allowance/ledger'
-import type { Config } from '../process/config'
+import type { ExplainSettings } from './settings'
 import { toDomain } from '../names/domain'
 import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../names/envelope'
 import type { Directory } from '../directory/directory'
@@ -13,7 +13,7 @@ import {
   senderInWords,
   tenantInWords,
 } from './words'
-import { defaultsOf } from '../process/defaults'
+import { defaultsOf } from '../allowance/defaults'
 import {
   dataInWords,
   explainRegistered,
@@ -75,7 +75,7 @@ export interface Sources {
   /** Need not follow changes: everything is asked for anew. */
   readonly directory: Directory
   readonly ledger: Ledger
-  readonly config: Config
+  readonly config: ExplainSettings
 }
 
 /**

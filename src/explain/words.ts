@@ -1,6 +1,6 @@
 import type { ChargeResult } from '../allowance/charge-answer'
 import { formatWindow } from '../mail/limits'
-import type { Config } from '../process/config'
+import type { DecisionSettings } from '../decision/settings'
 import { addressText, type HarakaAddress } from '../names/envelope'
 import { registrableDomain } from '../names/registrable'
 import type { Known } from '../directory/snapshot'
@@ -43,7 +43,7 @@ const REASONS: Record<Reason, string> = {
 export function attributionInWords(
   attribution: Attribution,
   facts: Facts,
-  config: Config,
+  config: DecisionSettings,
   block: ConnectorBlock | undefined,
 ): string {
   if (attribution.kind === 'none') {
@@ -71,7 +71,7 @@ export function blockInWords({ since, by, reason }: ConnectorBlock): string {
 }
 
 /** Mode and restriction of the tenant, in words. */
-export function tenantInWords(snapshot: Known, config: Config): string {
+export function tenantInWords(snapshot: Known, config: DecisionSettings): string {
   if (!snapshot) return 'there is no such tenant'
   const from =
     config.main.override !== undefined

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { AbstractConnector, Cluster, Redis, type RedisOptions } from 'ioredis'
-import type { Endpoint } from '../config/values'
+import type { Endpoint } from './settings'
 import { giveAnswersTheirTurn } from './patience'
 
 /** Between two attempts while the answer is "not now": a slot is on the move, or its primary is gone. In ms. */

@@ -4,29 +4,9 @@ import { connectToAnyNode, PunctualCluster } from './cluster'
 import { errorCode } from './failure'
 import { watchHandshake } from './handshake'
 import { giveAnswersTheirTurn } from './patience'
+import type { Endpoint, RedisSettings } from './settings'
 import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
-import type { TlsFiles } from '../config/tls-files'
-import type { Endpoint } from '../config/values'
-
-/** Where Redis is. One of: a single server, Sentinel (`sentinels`), Cluster (`cluster`). */
-export interface RedisSettings extends TlsFiles {
-  readonly host: string
-  readonly port: number
-  readonly db: number
-  readonly username: string | undefined
-  readonly password: string | undefined
-  readonly tls: boolean
-  readonly prefix: string
-  readonly sentinels: readonly Endpoint[]
-  readonly sentinelName: string
-  /** The sentinels' own, where they want any. */
-  readonly sentinelUsername: string | undefined
-  readonly sentinelPassword: string | undefined
-  readonly cluster: readonly Endpoint[]
-  /** How long a command may take, in ms. */
-  readonly commandTimeout: number
-}
 
 const CONNECT_TIMEOUT = 3000
 /** A connection on which nothing has come for so many command timeouts is taken for dead. */
@@ -123,7 +103,7 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
 }
 
 /** The certificate of the other side is always checked, and that it is for the name that we connect to. */
-function tlsOptions({ tlsCa, tlsCert, tlsKey }: TlsFiles): ConnectionOptions {
+function tlsOptions({ tlsCa, tlsCert, tlsKey }: RedisSettings): ConnectionOptions {
   return {
     ...(tlsCa === undefined ? {} : { ca: tlsCa }),
     ...(tlsCert === undefined ? {} : { cert: tlsCert }),

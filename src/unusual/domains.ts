@@ -1,7 +1,7 @@
 import { isoTime } from '../base/time'
 import type { DatedRow } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
-import type { UnusualSettings } from '../process/config'
+import type { UnusualSettings } from './settings'
 import type { History } from './history'
 import { missedHours } from './hourly'
 import type { Rule } from './rule'

@@ -1,7 +1,7 @@
 import { DAY } from '../reporting/calendar'
 import { OTHER } from '../reporting/rows'
 import { attempts } from '../reporting/sum'
-import type { UnusualSettings } from '../process/config'
+import type { UnusualSettings } from './settings'
 import { clean } from '../base/safe-text'
 import type { History } from './history'
 import { Hourly } from './hourly'

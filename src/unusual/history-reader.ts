@@ -1,5 +1,5 @@
 import { parseLimits } from '../mail/limits'
-import type { Config } from '../process/config'
+import type { UnusualConfig } from './settings'
 import { DAY, HOUR, startOf } from '../reporting/calendar'
 import { readForeign } from '../reporting/foreign'
 import { readHeaderFroms } from '../reporting/header-from'
@@ -36,7 +36,7 @@ export class HistoryReader {
 
   constructor(
     private readonly store: Store,
-    private readonly config: Pick<Config, 'unusual' | 'allowance' | 'report'>,
+    private readonly config: UnusualConfig,
   ) {
     this.reports = new ReportReader(store)
   }

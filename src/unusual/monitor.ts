@@ -1,4 +1,5 @@
-import type { Config } from '../process/config'
+import type { MainSettings } from '../mail/settings'
+import type { UnusualConfig } from './settings'
 import type { Duty } from '../base/duty'
 import { DAY, HOUR } from '../reporting/calendar'
 import { mapLimited } from '../base/limiter'
@@ -38,7 +39,7 @@ export class UnusualMonitor implements Duty {
    */
   constructor(
     private readonly store: Store,
-    private readonly config: () => Pick<Config, 'main' | 'unusual' | 'allowance' | 'report'>,
+    private readonly config: () => UnusualConfig & { readonly main: MainSettings },
     private readonly onEvents: (tenant: string) => void,
   ) {
     this.open = new OpenRules(store)

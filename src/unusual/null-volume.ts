@@ -1,5 +1,5 @@
 import { isoTime } from '../base/time'
-import type { UnusualSettings } from '../process/config'
+import type { UnusualSettings } from './settings'
 import { OTHER } from '../reporting/rows'
 import { clean } from '../base/safe-text'
 import type { History } from './history'

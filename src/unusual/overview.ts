@@ -1,4 +1,4 @@
-import type { Config } from '../process/config'
+import type { UnusualConfig } from './settings'
 import { noSuchTenant } from '../base/errors'
 import { DAY } from '../reporting/calendar'
 import { SEEN_TTL } from '../reporting/bounds'
@@ -44,7 +44,7 @@ export class OverviewReader {
 
   constructor(
     private readonly store: Store,
-    private readonly config: Pick<Config, 'unusual' | 'allowance' | 'report'>,
+    private readonly config: UnusualConfig,
   ) {
     this.histories = new HistoryReader(store, config)
     this.open = new OpenRules(store)

@@ -1,4 +1,4 @@
-import type { UnusualSettings } from '../process/config'
+import type { UnusualSettings } from './settings'
 import type { History } from './history'
 
 /** As the key of [unusual] that turns the rule off. */

@@ -1,4 +1,4 @@
-import type { UnusualSettings } from '../process/config'
+import type { UnusualSettings } from './settings'
 import { domains } from './domains'
 import { foreign } from './foreign'
 import { headerFrom } from './header-from'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Config } from '../process/config'
+import type { AttributionSettings } from '../decision/settings'
 import type { UnattributedEvent } from '../records/event'
 import type { Duty } from '../base/duty'
 import { grouped } from '../base/lists'
@@ -19,7 +19,7 @@ const MOST_USERS = 100
 /** What is needed of the process that looks. */
 export interface UnattributedContext {
   readonly store: Store
-  readonly config: () => Pick<Config, 'attribution'>
+  readonly config: () => { readonly attribution: AttributionSettings }
   /** `undefined`: not known yet. */
   readonly connectors: () => ConnectorIndex | undefined
   /** Puts an event into the stream: once for each id, however often it is called. */

@@ -73,7 +73,7 @@ describe('[alerts]', () => {
     }
     writeFileSync(path.join(directory, 'empty.secret'), '\n')
     assert.match(mistake({ webhook, webhook_secret_file: 'empty.secret' }), /is empty/)
-    assert.match(mistake({ webhook, webhook_secret_file: 'missing' }), /ENOENT.*missing/)
+    assert.match(mistake({ webhook, webhook_secret_file: 'missing' }), /missing does not exist$/)
   })
 
   it('refuses what is no URL, or holds a password', () => {

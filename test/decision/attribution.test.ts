@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { attribute, type Attribution, type Facts } from '../../src/decision/attribution'
-import type { RawIni } from '../../src/process/config'
+import type { RawIni } from '../../src/config/stray-lines'
 import { ConnectorIndex } from '../../src/directory/connector-index'
 import { normalizeIdentities, type RawIdentities } from '../../src/mail/identities'
 import { configWith } from '../support/judgement'

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { Ledger, type Meter } from '../../src/allowance/ledger'
 import { parseConfig } from '../../src/process/config'
-import { defaultsOf } from '../../src/process/defaults'
+import { defaultsOf } from '../../src/allowance/defaults'
 import type { Explanation } from '../../src/explain/explain'
 import { tenantctl } from '../cli/cli'
 import {

@@ -5,7 +5,7 @@ import type { Connection, Plugin, ResultStore, HarakaTransaction } from '../../p
 import { Hooks } from '../../plugins/session/hooks'
 import { waitFor } from '../../scripts/services/wait-for'
 import { parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
-import { defaultsOf } from '../../src/process/defaults'
+import { defaultsOf } from '../../src/allowance/defaults'
 import { Engine } from '../../src/process/engine'
 import { REPLIES } from '../../src/decision/reply'
 import { MOST_CONNECTOR_ROWS } from '../../src/reporting/bounds'

@@ -13,7 +13,9 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
 import { formatLimits, parseLimits } from '../../src/mail/limits'
-import { CONFIG_FILE, parseConfig, type Config, type RawIni } from '../../src/process/config'
+import { parseConfig, type Config } from '../../src/process/config'
+import { CONFIG_FILE } from '../../src/process/config-file'
+import type { RawIni } from '../../src/config/stray-lines'
 import {
   hasConfigFile,
   loadConfig,
@@ -168,6 +170,7 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['allowance', 'limits', ['1/1h', '2/1d'], /is not a single value/],
   ['allowance', 'warn_at', '50, 101', /"101" is not a whole number from 1 to 100/],
   ['allowance', 'warn_at', '50%', /"50%" is not a whole number/],
+  ['allowance', 'warn_at', '50;80', /"50;80" is not .*: write percentages with commas between/],
   ['allowance', 'warn_at', 0, /"0" is not a whole number from 1 to 100/],
   ['null', 'limits', '1/1h, 2/60m', /two limits for 1h/],
   ['forwarded', 'when_restricted', 'hold', /"hold" is not one of refuse, accept/],
@@ -179,7 +182,7 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['egress', 'helo', '[192.0.2.9]', /is not a domain name/],
   ['srs', 'domain', 'user@srs.example', /give only what is behind the @/],
   ['srs', 'secret', 1234567890123456, /digits only/],
-  ['srs', 'secret_file', 'no.such.file', /ENOENT.*no\.such\.file/],
+  ['srs', 'secret_file', 'no.such.file', /no\.such\.file does not exist$/],
   ['tag', 'header', 'Received', /"Received" is no header name of our own/],
   ['tag', 'header', 'X-Tag:', /without a colon/],
   ['restriction', 'queued', 'drop', /"drop" is not one of deliver, hold/],
@@ -201,7 +204,7 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['redis', 'username', ['a'], /is not a single value/],
   ['redis', 'password', 71234, /digits only.*password_file/],
   ['redis', 'password', 12.5, /digits only.*password_file/],
-  ['redis', 'password_file', 'no.such.file', /ENOENT.*no\.such\.file/],
+  ['redis', 'password_file', 'no.such.file', /no\.such\.file does not exist$/],
   ['redis', 'password_file', 'empty', /empty/],
   ['redis', 'tls', 'no', /"no" is not one of/],
   ['redis', 'prefix', 'a{b}', /"a\{b\}" must hold no space, nothing invisible and none of \{ \}/],
@@ -210,7 +213,7 @@ const BAD: readonly (readonly [section: string, key: string, value: unknown, mes
   ['redis', 'sentinels', ['::1:26379'], /"::1:26379" is not HOST:PORT/],
   ['redis', 'sentinel_name', ['a'], /is not a single value/],
   ['redis', 'sentinel_password', 712, /digits only.*sentinel_password_file/],
-  ['redis', 'sentinel_password_file', 'no.such.file', /ENOENT.*no\.such\.file/],
+  ['redis', 'sentinel_password_file', 'no.such.file', /no\.such\.file does not exist$/],
   ['redis', 'cluster', ['a:1', 'b:70000'], /"70000" is not a whole number/],
   ['redis', 'cluster', [''], /"" is not HOST:PORT/],
   ['redis', 'command_timeout', 9, /"9" is not a whole number from 10 to 60000/],
@@ -327,7 +330,7 @@ describe('a configuration', () => {
     assert.deepEqual([tlsCa, tlsCert, tlsKey], [files.ca, cert, key])
 
     for (const [redis, reason] of [
-      [{ tls_ca: 'missing' }, /^\[redis\] tls_ca: ENOENT.*missing/],
+      [{ tls_ca: 'missing' }, /^\[redis\] tls_ca: \S+missing does not exist$/],
       [{ tls_ca: '.' }, /^\[redis\] tls_ca: \S+ is no regular file$/],
       [{ tls_ca: 'empty' }, /^\[redis\] tls_ca: empty holds no certificate: .*PEM/],
       [{ tls_ca: 'key' }, /^\[redis\] tls_ca: key holds no certificate/],
@@ -650,7 +653,7 @@ describe('an ini file read again', () => {
     assert.equal(told(file).length, 1)
     assert.match(
       told(file)[0]!,
-      /^3: \[srs\] secret_file: ENOENT.*; the former secret_file stays in effect$/,
+      /^3: \[srs\] secret_file: \S+ does not exist; the former secret_file stays in effect$/,
     )
   })
 

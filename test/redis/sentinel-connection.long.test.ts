@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { connect, type RedisSettings } from '../../src/store/connection'
+import { connect } from '../../src/store/connection'
+import type { RedisSettings } from '../../src/store/settings'
 import type { Client } from '../../src/store/store'
 import { startRedisSentinel, waitFor, type TestRedisSentinel } from '../support'
 import { settingsFor } from '../support/connection'

@@ -4,7 +4,8 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { formatIni } from '../../scripts/services/ini'
 import { freePort } from '../../scripts/services/port'
-import { connect, type RedisSettings } from '../../src/store/connection'
+import { connect } from '../../src/store/connection'
+import type { RedisSettings } from '../../src/store/settings'
 import {
   CertificateAuthority,
   scratchDir,

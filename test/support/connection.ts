@@ -1,4 +1,4 @@
-import type { RedisSettings } from '../../src/store/connection'
+import type { RedisSettings } from '../../src/store/settings'
 
 /** Settings for a Redis on the loopback. */
 export function settingsFor(

@@ -1,4 +1,5 @@
-import { parseConfig, type Config, type RawIni } from '../../src/process/config'
+import { parseConfig, type Config } from '../../src/process/config'
+import type { RawIni } from '../../src/config/stray-lines'
 import type { Attributed, Attribution } from '../../src/decision/attribution'
 import type { Scope } from '../../src/mail/scope'
 import type { Snapshot } from '../../src/directory/snapshot'

@@ -1,6 +1,7 @@
 import path from 'node:path'
-import { CONFIG_FILE } from '../../process/config'
-import { atLine, readConfigFile, type ConfigFile } from '../../process/config-file'
+import { CONFIG_FILE } from '../../process/config-file'
+import { readConfigFile, type ConfigFile } from '../../process/config-file'
+import { atLine } from '../../config/ini-lines'
 import { InputError } from '../../base/errors'
 import { fail, warn, type Line } from './line'
 

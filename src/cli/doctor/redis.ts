@@ -1,5 +1,6 @@
 import { Cluster, type Redis } from 'ioredis'
-import { addressOf, type RedisSettings } from '../../store/connection'
+import { addressOf } from '../../store/connection'
+import type { RedisSettings } from '../../store/settings'
 import type { Store } from '../../store/store'
 import { fail, ok, warn, type Line } from './line'
 

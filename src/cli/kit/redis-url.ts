@@ -1,5 +1,5 @@
 import { InputError } from '../../base/errors'
-import type { RedisSettings } from '../../store/connection'
+import type { RedisSettings } from '../../store/settings'
 
 const EXAMPLE = 'for example redis://127.0.0.1:6379/0'
 

@@ -1,4 +1,5 @@
-import { addressOf, connect, type RedisSettings } from '../../store/connection'
+import { addressOf, connect } from '../../store/connection'
+import type { RedisSettings } from '../../store/settings'
 import { Keys } from '../../store/keys'
 import { Store } from '../../store/store'
 import { isClosed, isNotAllowed, stableMessage, troubleOf } from '../../store/failure'

@@ -5,7 +5,8 @@ import { describe, it } from 'node:test'
 import type { Plugin } from '../../../plugins/kit/haraka'
 import { IniFile } from '../../../plugins/process/ini-file'
 import { scratchDir } from '../../../scripts/services/scratch'
-import { CONFIG_FILE, type Config } from '../../../src/process/config'
+import { type Config } from '../../../src/process/config'
+import { CONFIG_FILE } from '../../../src/process/config-file'
 import { asNobody, canBeNobody } from '../../support/nobody'
 
 /** One process of Haraka, as far as it has to do with the ini file. */

@@ -1,13 +1,10 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { InputError } from '../base/errors'
 
-/** PEM texts for TLS as a client, checked; `undefined` where the default counts. */
-export interface TlsFiles {
-  /** The authorities that are trusted, in place of those that come with Node. */
+/** PEM texts for TLS as a client. */
+interface TlsFiles {
   readonly tlsCa: string | undefined
-  /** Our certificate, and what leads from it to its authority. */
   readonly tlsCert: string | undefined
-  /** The key of the certificate. */
   readonly tlsKey: string | undefined
 }
 

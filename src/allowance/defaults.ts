@@ -1,0 +1,28 @@
+import type { Defaults } from './ledger'
+import type { AllowanceSettings } from './settings'
+
+/** {@link defaultsOf} the configuration in effect: the same object until that changes. */
+export function defaultsOfNow(settings: () => AllowanceSettings): () => Defaults {
+  let from: AllowanceSettings | undefined
+  let defaults: Defaults | undefined
+  return () => {
+    const now = settings()
+    if (from !== now || !defaults) {
+      from = now
+      defaults = defaultsOf(now)
+    }
+    return defaults
+  }
+}
+
+/** What a tenant has that has no limits or mode of its own. */
+export function defaultsOf(settings: AllowanceSettings): Defaults {
+  return {
+    limits: settings.allowance.limits,
+    nullLimits: settings.null.limits,
+    mode: settings.main.mode,
+    override: settings.main.override,
+    warnAt: settings.allowance.warnAt,
+    acceptsForwards: settings.forwarded.whenRestricted === 'accept',
+  }
+}

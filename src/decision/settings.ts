@@ -1,0 +1,45 @@
+import { host, section, site, type SettingsOf } from '../config/section'
+import { boolean, oneOf, text } from '../config/values'
+import type { OutageSettings } from '../directory/settings'
+import type { MainSettings } from '../mail/settings'
+import type { ForwardedSettings } from '../message/settings'
+
+/** `[attribution]` */
+export const ATTRIBUTION = section({
+  auth: host(boolean, 'true'),
+  tls: host(boolean, 'true'),
+  ip: host(boolean, 'true'),
+  authUserDomain: host(boolean, 'true'),
+  /** Name of a connection note; empty: none. */
+  note: host(text, ''),
+  grantRelay: host(boolean, 'false'),
+  /** What a relaying session gets that matches no tenant. */
+  unknown: host(oneOf(['ignore', 'deny']), 'ignore'),
+})
+export type AttributionSettings = SettingsOf<typeof ATTRIBUTION>
+
+/** `[foreign]` */
+export const FOREIGN = section({ action: site(oneOf(['charge', 'refuse']), 'charge') })
+
+/** `[restriction]` */
+export const RESTRICTION = section({
+  /** What mail of a restricted tenant gets that is in Haraka's queue already. */
+  queued: site(oneOf(['deliver', 'hold']), 'deliver'),
+})
+
+/** `[reply]` */
+export const REPLY = section({
+  /** Whether a refusal names the case. */
+  case: site(boolean, 'false'),
+})
+
+/** The sections that decide what a message gets. */
+export interface DecisionSettings {
+  readonly main: MainSettings
+  readonly attribution: AttributionSettings
+  readonly outage: Pick<OutageSettings, 'unregistered'>
+  readonly forwarded: Pick<ForwardedSettings, 'whenRestricted'>
+  readonly foreign: SettingsOf<typeof FOREIGN>
+  readonly restriction: SettingsOf<typeof RESTRICTION>
+  readonly reply: SettingsOf<typeof REPLY>
+}

@@ -1,0 +1,18 @@
+import { section, site, type SettingsOf } from '../config/section'
+import { list, oneOf } from '../config/values'
+import { typedDomain } from '../names/typed-domain'
+
+/** `[forwarded]` */
+export const FORWARDED = section({
+  /** What proven forwards of a restricted tenant get. */
+  whenRestricted: site(oneOf(['refuse', 'accept']), 'refuse'),
+  /** Domains whose ARC seals prove a forward. */
+  arcSealers: site((value) => list(value).map(typedDomain), ''),
+})
+export type ForwardedSettings = SettingsOf<typeof FORWARDED>
+
+/** `[header_from]` */
+export const HEADER_FROM = section({
+  check: site(oneOf(['off', 'report', 'charge']), 'report'),
+})
+export type HeaderFromSettings = SettingsOf<typeof HEADER_FROM>
