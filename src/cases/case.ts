@@ -10,21 +10,21 @@ export type Step = (typeof STEPS)[number]
 /** What each step means, for people. */
 export const STEP_WORDS: Readonly<Record<Step, string>> = {
   domains: 'all domains that the tenant sends from are registered',
-  connectors: 'no connector is there that nobody recognises',
-  servers: 'its servers are locked down, and all mail that leaves is legitimate',
-  proof: 'it has been shown that this is so',
+  connectors: 'every connector is known and wanted',
+  servers: 'its servers are secured, and send legitimate mail only',
+  proof: 'the tenant has shown that this is done',
 }
 
-/** Something that somebody has said of a case. */
+/** A note on a case. */
 export interface Remark {
   /** ms since the epoch, server time */
   readonly at: number
   readonly by: string
-  /** Empty where nothing was said of the end of a case. */
+  /** May be empty for the end of a case. */
   readonly text: string
 }
 
-/** What a restriction has opened, and how it was worked through. */
+/** The record of a restriction, and of how it was dealt with. */
 export interface Case {
   /** `tenant:number` */
   readonly name: string
@@ -52,13 +52,13 @@ export interface Case {
   readonly closed: Remark | undefined
 }
 
-/** What a case is called. */
+/** The name of a case. */
 export function caseName(tenant: string, number: number): string {
   return `${tenant}:${number}`
 }
 
 /**
- * Takes nothing but what {@link caseName} gives: the scripts compare the name itself.
+ * Accepts only what {@link caseName} makes: the scripts compare the name itself.
  *
  * @throws {InputError}
  */
@@ -74,7 +74,7 @@ export function parseCaseName(text: string): { tenant: string; number: number } 
   return { tenant: tenant!, number: Number(number) }
 }
 
-/** Those of the steps that nobody has ticked. */
+/** The steps that are not ticked. */
 export function openSteps({ ticks }: Case): Step[] {
   return STEPS.filter((step) => !ticks.has(step))
 }

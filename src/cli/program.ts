@@ -101,7 +101,7 @@ Examples:
   $ tenantctl unblock contoso --reason "password changed"
 
 Exit status:
-  0  done, or nothing was to do
+  0  done, or nothing to do
   1  failed: Redis cannot be reached, doctor found a fault, the output cannot be written …
   2  bad usage or bad input
   3  no such tenant, domain or connector

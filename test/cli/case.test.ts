@@ -111,7 +111,7 @@ describe('tenantctl case, and unblock', () => {
     const { out } = await cli.run('case', 'show', 'contoso:1')
     assert.match(out, /^state +restricted$/m)
     assert.match(out, /^servers +yes +\S+Z by ann: queue cleaned$/m)
-    assert.match(out, /^proof +no +it has been shown/m)
+    assert.match(out, /^proof +no +the tenant has shown/m)
     assert.match(out, /^connectors to look at: none$/m)
     const list = (await cli.run('case', 'list')).out
     assert.match(list, /^contoso:1 +\S+Z +restricted +ann +domains, connectors, proof +phishing$/m)
@@ -310,7 +310,7 @@ describe('tenantctl case, and unblock', () => {
     const cli = await blocked()
     await cli.given('unblock contoso --reason x')
     const kept = await cli.run('tenant', 'remove', 'contoso')
-    assert.match(kept.out, /kept until their time is over.*--purge/)
+    assert.match(kept.out, /kept until they expire.*--purge/)
     const [closed] = (await cli.json('case', 'list', 'contoso', '--all')) as View[]
     assert.equal(closed?.state, 'closed')
     const purged = { result: 'purged', tenant: 'contoso', purged: true }

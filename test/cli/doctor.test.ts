@@ -154,7 +154,7 @@ describe('tenantctl doctor', () => {
       assert.match(await findings('order', 'warn'), /queue\/smtp_proxy/)
     })
 
-    it('with delay_deny and karma, which cannot take our refusals back', async () => {
+    it('with delay_deny and karma, which cannot turn our refusals into acceptance', async () => {
       write({ plugins: 'delay_deny\nkarma\nrelay\nunregistered-domain\n' })
       assert.match(await findings('deny', 'ok'), /delay_deny and karma/)
     })
@@ -219,7 +219,7 @@ describe('tenantctl doctor', () => {
     assert.match(found, /unregistered-domain\.ini:2: \[main\] mode: "on"/)
     assert.match(found, /unregistered-domain\.ini:3: \[main\] override: the line has no "="/)
     assert.match(found, /unregistered-domain\.ini:5: the line is no section: write \[null\]/)
-    assert.match(await findings('redis', 'warn'), /not looked at/)
+    assert.match(await findings('redis', 'warn'), /not checked/)
     assert.match(await findings('plugins', 'ok'), /names unregistered-domain/)
   })
 
@@ -285,7 +285,7 @@ describe('tenantctl doctor', () => {
       })
       const text = await findings('attribution', 'warn', 2)
       assert.match(text, /ip=false.*contoso\/a/)
-      assert.match(text, /contoso\/a.*no AUTH plugin/)
+      assert.match(text, /contoso\/a.*no known AUTH plugin/)
     })
   })
 

@@ -30,7 +30,8 @@ describe('the tenantctl program', () => {
     assert.deepEqual(await tenantctl([...options, 'tenant', 'add', 'contoso', '--json']), {
       status: 0,
       stdout: '{\n  "result": "added",\n  "tenant": "contoso"\n}\n',
-      stderr: 'tenantctl: --redis without --config: the shipped defaults count for the rest\n',
+      stderr:
+        'tenantctl: --redis without --config: the shipped defaults are in effect for the rest\n',
     })
   })
 

@@ -122,7 +122,10 @@ describe('tenantctl unusual', () => {
       ],
     )
     const { out } = await cli.run('unusual', 'contoso')
-    assert.match(out, /^nothing is unusual in the last 24 hours\n\nRULE .*TOO LITTLE IS KNOWN\n/)
+    assert.match(
+      out,
+      /^nothing is unusual in the last 24 hours\n\nRULE .*WAITS FOR ENOUGH HISTORY\n/,
+    )
     assert.match(out, /\nvolume {13}until \d{4}-/)
   })
 

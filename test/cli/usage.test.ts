@@ -304,7 +304,7 @@ describe('tenantctl', () => {
         const directory = path.join(cwd, 'config')
         assert.equal(
           err,
-          `tenantctl: ${directory} is not used unless it is named: ${reason}, so that others could have tenantctl read your files and send them elsewhere; if you trust them, add --config ${directory}\n`,
+          `tenantctl: ${directory} is not used unless it is named: ${reason}, so that others could make tenantctl read your files and send them elsewhere; if you trust them, add --config ${directory}\n`,
         )
       }
 

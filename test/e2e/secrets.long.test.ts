@@ -249,7 +249,7 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
       return stdout.split('\n').filter((line) => line.includes(' secrets: '))
     }
     assert.deepEqual(await secretsOf(), [
-      'ok    secrets: passwords and keys are for nobody else to read',
+      'ok    secrets: only their owner and group can read passwords and keys',
     ])
     chmodSync(path.join(config, 'client.key'), 0o644)
     const [line = ''] = await secretsOf()

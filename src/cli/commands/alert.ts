@@ -8,11 +8,10 @@ import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
 
-/** A way on which the test goes out. */
+/** A channel that the test alert goes out by. */
 interface Way {
-  /** Of the channel. */
   readonly name: 'webhook' | 'mail'
-  /** Where to look. */
+  /** Where to look for it. */
   readonly to: string
 }
 
@@ -26,7 +25,7 @@ export function add(program: Command, io: Io): void {
 function addTest(alert: Command, io: Io): void {
   const command = alert
     .command('test')
-    .description('publish an alert that says nothing, to see whether webhook and mail arrive')
+    .description('publish a test alert, to see whether webhook and mail arrive')
     .action(async (_options: object, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
@@ -54,7 +53,7 @@ function addTest(alert: Command, io: Io): void {
         })
         if (ways.length === 0) {
           context.note(
-            'neither webhook nor mail_to is set in [alerts]: it is in tenantctl events only',
+            'neither webhook nor mail_to is set in [alerts]: the alert is in tenantctl events only',
           )
         }
         for (const name of idle) {
@@ -80,7 +79,7 @@ function waysOf({ webhook, mailTo }: AlertSettings): Way[] {
   ]
 }
 
-/** Those by which nobody delivers. */
+/** Channels that no Haraka delivers by. */
 async function idleOf(store: Store, ways: readonly Way[]): Promise<string[]> {
   const known = new Set((await readBacklogs(store)).map(({ channel }) => channel))
   return ways.map(({ name }) => name).filter((name) => !known.has(name))

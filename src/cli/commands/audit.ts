@@ -17,8 +17,8 @@ interface AuditOptions {
 export function add(program: Command, io: Io): void {
   const command = program
     .command('audit')
-    .description('who changed what of tenants, domains, connectors, restrictions and cases')
-    .argument('[tenant]', 'one that is gone, too')
+    .description('who changed what: tenants, domains, connectors, restrictions, cases')
+    .argument('[tenant]', 'also one that has been removed')
     .option('--days <number>', `how far back, at most ${AUDIT_DAYS}`, '30')
     .action(async (tenant: string | undefined, options: AuditOptions, self: Command) => {
       const context = contextOf(io, self)

@@ -27,7 +27,7 @@ function addBackup(program: Command, io: Io): void {
   const command = program
     .command('backup')
     .description('write everything that is registered and counted to a file')
-    .argument('<file>', 'replaced in one step when all is on disk; - for stdout')
+    .argument('<file>', 'replaced in one step, once all is on disk; - for stdout')
     .action(async (file: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
@@ -40,7 +40,7 @@ function addBackup(program: Command, io: Io): void {
         )
         if (report.ownersChanged) {
           context.note(
-            'accepted domains changed owners meanwhile: one that was moved may be with both tenants or with neither; for certainty back up again when nobody registers anything',
+            'accepted domains changed owners meanwhile: a moved one may be in the backup twice or not at all; back up again while nothing is being registered',
           )
         }
         if (target === undefined) return context.note(`wrote ${contents(report)}`)
@@ -61,7 +61,7 @@ function addBackup(program: Command, io: Io): void {
       'with - there is no JSON: stdout is the backup',
     ],
     exit: {
-      1: 'failed; a file that was there is as it was, and what - has printed is no backup',
+      1: 'failed; an existing file is unchanged, and what - has printed is not a backup',
       4: 'there is nothing to back up, or Redis has lost it',
     },
   })
@@ -70,13 +70,13 @@ function addBackup(program: Command, io: Io): void {
 function addRestore(program: Command, io: Io): void {
   const command = program
     .command('restore')
-    .description('put back what a backup or the snapshot file of Haraka holds')
+    .description('put back the content of a backup, or of the snapshot file of Haraka')
     .argument(
       '[file]',
-      'what tenantctl backup wrote; it is looked through before anything is written',
+      'a file of tenantctl backup; it is checked in full before anything is written',
     )
     .option('--from-snapshot', 'the snapshot file of Haraka instead ([outage] snapshot)')
-    .option('--force', 'into a registry that holds something else, too')
+    .option('--force', 'even if the registry holds something else')
     .action(async (file: string | undefined, options: RestoreOptions, self: Command) => {
       const context = contextOf(io, self)
       const { source, namedBy } = sourceOf(context, io, file, options)
@@ -102,14 +102,14 @@ function addRestore(program: Command, io: Io): void {
       'result: restored | unchanged (all of it was there)',
       'file, kind: backup | snapshot, created_at: when it was made',
       'tenants, domains, connectors, restricted: how many the file holds',
-      'written: how many of all these were not there as the file says',
+      'written: how many of these Redis did not have already',
       'omitted: tenants that the snapshot does not hold',
       'left_out: {count, named}: what cannot be there, because another tenant or connector has it, or its tenant is not in the file',
-      'inconsistencies: array of {kind, text, remedy}; null where there is too much to look through (tenantctl doctor does)',
+      'inconsistencies: array of {kind, text, remedy}; null: the registry is too large to check here (tenantctl doctor checks it)',
       'epoch: of the registry now',
     ],
     exit: {
-      2: 'the file is damaged or none of ours; nothing was written',
+      2: 'the file is damaged, or is no backup; nothing was written',
       4: 'Redis holds something else; nothing was written',
     },
   })
@@ -182,7 +182,7 @@ function print({ out }: Context, file: string, report: RestoreReport): void {
     )
 }
 
-/** What the operator has to know, whatever is printed. */
+/** What the operator has to know, also with --json. */
 function warn(context: Context, { header, leftOut, inconsistencies }: RestoreReport): void {
   if (header.omitted > 0) {
     context.note(
@@ -194,7 +194,7 @@ function warn(context: Context, { header, leftOut, inconsistencies }: RestoreRep
     context.note(`and ${leftOut.count - leftOut.named.length} more were left out`)
   }
   if (inconsistencies === undefined) {
-    context.note('what was in Redis besides was not looked through: tenantctl doctor does that')
+    context.note('what else Redis holds was not checked: run tenantctl doctor')
   } else if (inconsistencies.length > 0) {
     context.note(
       `${inconsistencies.length} things do not fit together, the first: ${inconsistencies[0]!.text}; tenantctl doctor --repair mends what it can`,

@@ -18,7 +18,7 @@ const FIELDS = [
   'case (tenant:number), tenant, state: open | closed, opened, by (automatic for a trip), reason',
   'scope: unregistered | all; event: id of the alert; on_probation: it tripped within probation',
   'trigger: null, or {window, limit, used, domain, connector, ip}',
-  'checklist: array of {step, at, by, text}; at is null where nobody has ticked it; open_steps: those',
+  'checklist: array of {step, at, by, text}; at is null where it is not ticked; open_steps: those',
   'notes: array of {at, by, text}; lifted, closed: null, or {at, by, text}; text may be empty',
   'probation: null, or {limits, until}: what it was lifted into',
 ]
@@ -46,8 +46,8 @@ function addList(parent: Command, io: Io): void {
   const command = parent
     .command('list')
     .description('open cases, the newest first')
-    .argument('[tenant]', 'one that is gone, too')
-    .option('--all', 'closed ones, too')
+    .argument('[tenant]', 'also one that has been removed')
+    .option('--all', 'also closed ones')
     .action(async (tenant: string | undefined, options: { all?: boolean }, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
@@ -97,7 +97,7 @@ function addShow(parent: Command, io: Io): void {
     examples: ['case show contoso:3', "case show contoso:3 --json | jq '.known'"],
     json: [
       ...FIELDS,
-      'known: unexplained_domains: array of {domain, accepted}: mail was accepted from them, and they are no accepted domains by now',
+      'known: unexplained_domains: array of {domain, accepted}: mail was accepted from them, and they are not registered',
       'known: foreign_domains: array of {domain, owner, recipients}: domains of other tenants; header_from: as in tenantctl report',
       'known: connectors_to_review: array of {connector, why}; ips: array of {ip, recipients}; users: array of {user, recipients}',
     ],
@@ -132,7 +132,7 @@ function addNote(parent: Command, io: Io): void {
 function addCheck(parent: Command, io: Io): void {
   const command = parent
     .command('check')
-    .description('tick a step of the checklist: what was said of it before is replaced')
+    .description('tick a step of the checklist; its earlier note is replaced')
     .argument('<case>')
     .argument('<step>', STEPS.join(', '))
     .requiredOption('--note <text>', 'what was found, or done (required): one line')
@@ -165,7 +165,7 @@ function addCheck(parent: Command, io: Io): void {
     json: [
       'result: checked | unchanged',
       'case, step',
-      'open_steps: those that nobody has ticked',
+      'open_steps: those that are not ticked',
       'known: as in case show',
     ],
     exit: { ...NO_CASE, 4: 'it is closed' },
@@ -196,7 +196,7 @@ function addClose(parent: Command, io: Io): void {
   manual(command, {
     examples: ['case close contoso:3', 'case close contoso:3 --note "web form abused, mended"'],
     json: ['result: closed | unchanged', 'case'],
-    exit: { ...NO_CASE, 4: 'the tenant is restricted by it still (unblock it first)' },
+    exit: { ...NO_CASE, 4: 'the tenant is still restricted by it (unblock it first)' },
   })
 }
 

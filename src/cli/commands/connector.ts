@@ -141,7 +141,7 @@ function addSwitch(connector: Command, io: Io, enabled: boolean): void {
     .description(
       enabled
         ? 'let a disabled connector relay again'
-        : 'refuse what a connector relays with 550 5.7.64; it still matches',
+        : 'refuse what a connector relays with 550 5.7.64; it still recognises its sessions',
     )
     .argument('<tenant>')
     .argument('<name>')

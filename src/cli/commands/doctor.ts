@@ -34,7 +34,7 @@ const TONES: Record<Line['level'], Tone> = { ok: 'good', warn: 'warn', fail: 'ba
 export function add(program: Command, io: Io, end: (status: number) => void): void {
   const command = program
     .command('doctor')
-    .description('check Redis, the configuration of Haraka and what is registered')
+    .description('check Redis, the configuration of Haraka and the registry')
     .option('--repair', 'mend indexes, ownership and identities that do not fit together')
     .option(
       '--dns <address>',
@@ -51,7 +51,7 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
     json: [
       'an array of:',
       'level: ok | warn (works, but could be better or safer) | fail',
-      'check: what was looked at, a stable word',
+      'check: what was checked, a stable word',
       'message, advice (null where all is well)',
     ],
     exit: { 1: 'at least one fail' },
@@ -85,7 +85,7 @@ function checkHaraka(files: HarakaFiles | undefined, config: Config): Line[] {
   return [
     warn(
       'config',
-      "Haraka's own configuration was not looked at",
+      "Haraka's own configuration was not checked",
       "name Haraka's config directory with --config DIR",
     ),
   ]
@@ -115,7 +115,7 @@ async function checkStore(
     })
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    return [fail('redis', error.message, 'nothing that is registered was looked at')]
+    return [fail('redis', error.message, 'the registry was not checked')]
   }
 }
 

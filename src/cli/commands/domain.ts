@@ -49,7 +49,7 @@ function addAdd(domain: Command, io: Io): void {
       '--shared',
       'without owning it: for agencies and names outside the public DNS; mail to it counts',
     )
-    .option('--force', 'also the domain of a mailbox provider, where anybody can have an address')
+    .option('--force', 'even the domain of a mailbox provider, where anybody can have an address')
     .action(async (tenant: string, args: string[], options: AddOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
@@ -112,7 +112,7 @@ function addRemove(domain: Command, io: Io): void {
 function addMove(domain: Command, io: Io): void {
   const command = domain
     .command('move')
-    .description('give an owned domain to another tenant, without a moment in which nobody has it')
+    .description('give an owned domain to another tenant, in one step')
     .argument('<domain>')
     .argument('<tenant>', 'the new owner')
     .action(async (name: string, tenant: string, _options: object, self: Command) => {

@@ -11,9 +11,9 @@ import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import type { Cell, Output, Tone } from '../kit/output'
 
-/** How long one question waits for events, in ms: well below the time that a command may take. */
+/** How long one call to Redis waits for events, in ms: well below COMMAND_TIMEOUT. */
 const BLOCK = 5000
-/** Before Redis is asked again that did not answer, in ms. */
+/** How long to wait before asking a Redis again that did not answer, in ms. */
 const RETRY_AFTER = 1000
 
 const TONES: Readonly<Record<Severity, Tone | undefined>> = {
@@ -33,8 +33,8 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('events')
     .description('alerts of the last weeks, the newest last: about 10,000 are kept')
-    .option('--tenant <id>', 'of this tenant only, though it is gone')
-    .option('--follow', 'go on with what comes, until Ctrl-C')
+    .option('--tenant <id>', 'only of this tenant, also one that has been removed')
+    .option('--follow', 'then print new ones as they come, until Ctrl-C')
     .action(async ({ tenant, follow }: EventsOptions, self: Command) => {
       const context = contextOf(io, self)
       if (tenant !== undefined) assertTenantId(tenant)
@@ -55,7 +55,7 @@ export function add(program: Command, io: Io): void {
       'id: of the event; alert: the id of the alert that it began or has joined',
       'kind: allowance | restricted | lifted | unusual | unattributed | resolved | unreadable | test',
       'severity: Informational | Low | Medium | High; title; tenant, or empty; at',
-      'count: events of the alert until then; joined: it was not delivered by itself',
+      'count: events of the alert until then; joined: it was not delivered on its own',
       'facts: by its kind; escalated: true among them where a tenant was restricted within probation',
       'next: what to do, one line each; resolves: id of the event that it ends',
     ],
@@ -86,7 +86,7 @@ function cell(text: string, tone: Tone | undefined): Cell {
   return tone === undefined ? text : { text, tone }
 }
 
-/** Ends when it is interrupted, or its output cannot be written any more; goes on after Redis was away. */
+/** Ends at Ctrl-C, or when its output can no longer be written; survives a Redis that goes away. */
 async function goOn(
   context: Context,
   store: Store,

@@ -60,7 +60,7 @@ export function add(program: Command, io: Io): void {
       const question = { ...questionOf(options), message }
       await context.connected(async (store, config) => {
         const explanation = await explainMessage(question, {
-          // Asks for everything anew, and follows nothing: nobody is to be told.
+          // Reads everything afresh, and follows no changes.
           directory: new Directory(store, {
             onReady: () => {},
             onRestriction: () => {},
@@ -80,7 +80,7 @@ export function add(program: Command, io: Io): void {
       "explain --from '' --ip 192.0.2.10 --json",
     ],
     json: [
-      'tenant, connector (tenant/name): whom the session belongs to, or null',
+      'tenant, connector (tenant/name): the tenant and connector of the session, or null',
       'class: registered | unregistered | foreign | forwarded (with --message, where it is proven) |',
       '  null (the string, for the null sender); null without a tenant',
       'domain: of the sender; matched: the accepted domain that covers it;',

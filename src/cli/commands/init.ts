@@ -18,9 +18,9 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('init')
     .description(
-      'begin an empty registry (tenants, domains, connectors); --force: take what Redis holds for right',
+      'begin an empty registry (tenants, domains, connectors); --force: accept the current content of Redis as the registry',
     )
-    .option('--force', 'though Haraka knows another one: it forgets what is not in Redis')
+    .option('--force', 'even though Haraka knows another registry: it forgets what is not in Redis')
     .action(async ({ force }: { force?: boolean }, self: Command) => {
       const context = contextOf(io, self)
       if (force) {
@@ -65,7 +65,7 @@ async function confirm(context: Context, store: Store): Promise<void> {
     epoch,
     'confirmed',
     (held) =>
-      `what Redis holds is the registry from now on: ${held}. Haraka forgets what it knew besides: mail of other tenants is unknown, and restrictions that are not in Redis are lifted`,
+      `the current content of Redis is the registry from now on: ${held}. Haraka forgets the rest: it no longer knows other tenants, and restrictions that are not in Redis are lifted`,
   )
 }
 

@@ -32,7 +32,7 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('report')
     .description(
-      'mail from no accepted domain of a tenant, or of all: by whom, how much, what became of it, samples',
+      'unregistered mail of a tenant, or of all: from whom, how much, with what result, samples',
     )
     .argument('[tenant]')
     .option('--days <n>', 'the last days (UTC), today among them (default: 7)')
@@ -40,11 +40,11 @@ export function add(program: Command, io: Io): void {
     .option('--to <time>', 'the last day, or the time before which it ends (default: now)')
     .option(
       '--by <what>',
-      `a line for each ${CHOICES.join(', ')} (default: day, connector, domain); who asks stands before report: --by NAME report`,
+      `a line for each ${CHOICES.join(', ')} (default: day, connector, domain); the global --by NAME goes before report`,
     )
     .option(
       '--where <filter>',
-      'only what is so: KEY=VALUE, or KEY^=START; domain, connector, ip, user (repeatable)',
+      'only rows with KEY=VALUE, or KEY^=START; keys: domain, connector, ip, user (repeatable)',
       (text, filters: readonly Filter[] = []) => [...filters, parseFilter(text)],
     )
     .option(
@@ -67,7 +67,7 @@ export function add(program: Command, io: Io): void {
     })
   command.configureHelp({
     ...command.configureHelp(),
-    // Ours stands in its place.
+    // The command has a --by of its own.
     visibleGlobalOptions(each) {
       return Help.prototype.visibleGlobalOptions
         .call(this, each)
@@ -84,7 +84,7 @@ export function add(program: Command, io: Io): void {
       'report --by connector',
     ],
     json: [
-      'from, to: the span, to excluded; by: what there is a row for',
+      'from, to: the span, to excluded; by: what a row is for',
       'tenants: each {tenant, unregistered, foreign, forwarded (what --where and --class let through),',
       '  registered, null: counts as below, share of the first three, other_domains: about how many',
       '  domains (other) stands for, header_from, null_header_from}',
@@ -130,7 +130,7 @@ async function reportOf(
     ({ lines, headerFrom, nullHeaderFrom }) =>
       lines.length > 0 || [headerFrom, nullHeaderFrom].some((each) => each?.mismatched),
   )
-  // What a tenant sent may be asked for when it is gone.
+  // The reports of a removed tenant can still be read.
   if (
     tenant !== undefined &&
     found.length === 0 &&

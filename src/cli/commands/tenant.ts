@@ -26,7 +26,7 @@ import { describeTenants, existingTenant, type TenantView } from '../views/tenan
 const VIEW_FIELDS = [
   'id, name, source (who registered it; file:ID for a tenants file), created_at',
   'mode, limits, null_limits: its own; null where the default counts',
-  'forwarded_limits: its allowance for proven forwards; null where they are not told apart',
+  'forwarded_limits: its allowance for proven forwards; null: forwards count as unregistered mail',
   'contact: mail address of who is told about it, or null',
   'domains, connectors: how many; restricted: true or false',
   'probation: null, or {limits, until, case}: the allowance that holds after a lift',
@@ -89,7 +89,7 @@ function addAdd(tenant: Command, io: Io): void {
 
 function addSet(tenant: Command, io: Io): void {
   const command = withSettings(tenant.command('set'))
-    .description('change settings of a tenant; `default` takes the default again')
+    .description('change settings of a tenant; `default` goes back to the default')
     .argument('<id>')
     .action(async (id: string, options: Settings, self: Command) => {
       const context = contextOf(io, self)
@@ -104,7 +104,11 @@ function addSet(tenant: Command, io: Io): void {
         const result = await new TenantRegistry(store).set(id, changes)
         await warnOfContact(context, store, config, id, changes)
         out.result({ result, tenant: id }, () =>
-          out.line(result === 'changed' ? `changed tenant ${id}` : `tenant ${id} is so already`),
+          out.line(
+            result === 'changed'
+              ? `changed tenant ${id}`
+              : `tenant ${id} has these settings already`,
+          ),
         )
       })
     })
@@ -194,7 +198,7 @@ function addRemove(tenant: Command, io: Io): void {
     .command('remove')
     .description('remove a tenant with its accepted domains, connectors and usage')
     .argument('<id>')
-    .option('--purge', 'erase what is kept of it, too: reports, cases, events, audit trail')
+    .option('--purge', 'also erase its reports, cases, events and audit trail')
     .action(async (id: string, options: { purge?: boolean }, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
@@ -218,8 +222,7 @@ function addRemove(tenant: Command, io: Io): void {
   })
 }
 
-const KEPT =
-  'its reports, cases and audit trail are kept until their time is over; to erase them: --purge'
+const KEPT = 'its reports, cases and audit trail are kept until they expire; to erase them: --purge'
 
 /** @returns for people; `undefined`: it was removed before. */
 async function removed(
@@ -242,13 +245,13 @@ function withSettings(command: Command): Command {
     .option('--null-limits <list>', 'its allowance for the null sender')
     .option(
       '--forwarded-limits <list>',
-      'its allowance for forwards, which are then told apart by proof',
+      'its allowance for proven forwards, which then do not count as unregistered',
     )
     .option('--mode <mode>', MODES.join(', '))
-    .option('--contact <address>', 'who is mailed when it is restricted, warned of, let go again')
+    .option('--contact <address>', 'who gets mail when it is warned, restricted, unblocked')
 }
 
-/** Where the news may never reach whom it is for. */
+/** Warns where mail to the contact may never arrive. */
 async function warnOfContact(
   context: Context,
   store: Store,

@@ -10,9 +10,9 @@ import { NO_TENANT } from '../kit/statuses'
 
 const FIELDS = [
   'tenant',
-  'rules: the rules that hold now, each {rule: the key of [unusual], words, facts: an object,',
-  '  since: when it was told first, event: its id; both null where it has not been told yet}',
-  'waiting: rules for which too little is known yet, each {rule, until: null where [report] days',
+  'rules: the rules that match now, each {rule: the key of [unusual], words, facts: an object,',
+  '  since, event: time and id of the first alert; both null before there is one}',
+  'waiting: rules without enough history yet, each {rule, until: null where [report] days',
   '  keeps too little for it}',
   'hygiene: each {connector, what: never_used | unused | disabled | blocked |',
   '  certificate_expires | certificate_expired, words, at}',
@@ -80,12 +80,10 @@ function printWaiting(out: Output, waiting: readonly Waiting[]): void {
   if (waiting.length === 0) return
   out.line()
   out.table(
-    ['RULE', 'SAYS NOTHING YET: TOO LITTLE IS KNOWN'],
+    ['RULE', 'WAITS FOR ENOUGH HISTORY'],
     waiting.map(({ rule, until }) => [
       rule,
-      until === undefined
-        ? 'for ever: [report] days keeps too little'
-        : `until ${shortTime(until)}`,
+      until === undefined ? 'for ever: [report] days is too short' : `until ${shortTime(until)}`,
     ]),
     '',
   )

@@ -7,10 +7,10 @@ import { shortTime } from '../../base/time'
 import { count } from '../../base/count'
 import { ok, warn, type Line } from './line'
 
-/** What has been tried once at least, and waits, in ms. */
+/** An alert that waits longer has failed at least once, in ms. */
 const LATE = 60_000
 
-/** What is set to tell people. What is wrong there, the configuration says. */
+/** Where alerts go. Mistakes in the keys are reported with the configuration. */
 export function checkAlerts(settings: AlertSettings): Line[] {
   const { webhook, mailTo, mailFrom } = settings
   const ways = [
@@ -24,13 +24,13 @@ export function checkAlerts(settings: AlertSettings): Line[] {
     ok(
       'alerts',
       ways.length === 0
-        ? 'no webhook and no mail_to: alerts are in tenantctl events, and nobody is told'
+        ? 'no webhook and no mail_to: alerts appear in tenantctl events only'
         : `alerts are ${ways.join(', and ')}; tenantctl alert test tries it`,
     ),
   ]
 }
 
-/** Whether they arrive. */
+/** Whether alerts arrive. */
 export async function checkAlertQueues(
   store: Store,
   { webhook, mailTo }: AlertSettings,
@@ -64,7 +64,7 @@ export async function checkAlertQueues(
   })
 }
 
-/** Contacts that the news would not reach, or not alone. */
+/** Contacts that mail may not reach, or that an intruder may read. */
 export async function checkContacts(store: Store, { mailTo }: AlertSettings): Promise<Line[]> {
   const lines: Line[] = []
   let contacts = 0

@@ -3,7 +3,7 @@ import { connectorId } from '../../mail/identities'
 import type { Connector } from '../../mail/tenant'
 import { warn, type Line } from './line'
 
-/** Connectors whose mail is refused until a person lifts that: nothing else would remind of them. */
+/** Blocked connectors: nothing else would remind anybody of them. */
 export function checkBlocks(connectors: readonly Connector[]): Line[] {
   return connectors.flatMap(({ tenant, name, blocked }) =>
     blocked

@@ -20,7 +20,7 @@ export function checkConfigFile(directory: string): { lines: Line[]; file?: Conf
   }
 }
 
-const NOT_ASKED = warn('redis', 'Redis was not looked at', `correct ${CONFIG_FILE} first`)
+const NOT_ASKED = warn('redis', 'Redis was not checked', `correct ${CONFIG_FILE} first`)
 
 function linesOf(name: string, { errors, warnings, isEmpty }: ConfigFile): Line[] {
   const lines = [
@@ -30,5 +30,5 @@ function linesOf(name: string, { errors, warnings, isEmpty }: ConfigFile): Line[
   if (errors.length > 0) return [...lines, NOT_ASKED]
   if (!isEmpty) return lines
   const message = `${name} sets no key: the defaults are in effect, also where Redis is`
-  return [warn('config', message, 'set what is not as the defaults')]
+  return [warn('config', message, 'set the keys that differ from the defaults')]
 }

@@ -7,7 +7,7 @@ import {
 } from '../../registry/consistency/consistency'
 import { fail, ok, type Line } from './line'
 
-/** What others are just writing fits together by then, in ms. */
+/** A change in progress is complete by then, in ms. */
 const SECOND_LOOK = 250
 
 /** Indexes, ownership and the table of identities; with `mend`, what can be mended is. */

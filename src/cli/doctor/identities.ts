@@ -20,7 +20,7 @@ const PRIVATE: ReadonlySet<string> = new Set([
   'carrierGradeNat',
 ])
 
-/** Connectors that recognise too much. */
+/** Connectors that recognise too many sessions. */
 export function checkBreadth(connectors: readonly Connector[]): Line[] {
   const lines = connectors.flatMap((connector) =>
     connector.ip.flatMap((ip) => breadth(connector, ip)),
@@ -49,7 +49,7 @@ function breadth(connector: Connector, prefix: string): Line[] {
     lines.push(
       warn(
         'connectors',
-        `${id} takes ${prefix}, a private range: behind NAT or a proxy everybody is ${connector.tenant}`,
+        `${id} takes ${prefix}, a private range: behind NAT or a proxy every session is ${connector.tenant}`,
         'make sure that Haraka sees the real source address (PROXY protocol, XCLIENT), or recognise this tenant by AUTH or certificate',
       ),
     )
@@ -57,7 +57,7 @@ function breadth(connector: Connector, prefix: string): Line[] {
   return lines
 }
 
-/** Whether Haraka can see what the connectors go by. */
+/** Whether Haraka can see the identities of the connectors. */
 export function checkMethods(
   connectors: readonly Connector[],
   files: HarakaFiles | undefined,
@@ -69,7 +69,7 @@ export function checkMethods(
     lines.push(
       warn(
         'attribution',
-        `[attribution] ${key}=false, but connectors go by it, such as ${connectorId(example.tenant, example.name)}`,
+        `[attribution] ${key}=false, but connectors need it, such as ${connectorId(example.tenant, example.name)}`,
         `set ${key}=true in [attribution] of unregistered-domain.ini`,
       ),
     )
@@ -88,7 +88,7 @@ export function checkMethods(
     lines.push(
       warn(
         'attribution',
-        `connectors go by AUTH user, such as ${connectorId(byAuth.tenant, byAuth.name)}, but config/plugins names no AUTH plugin that we know`,
+        `connectors such as ${connectorId(byAuth.tenant, byAuth.name)} are recognised by AUTH user, but config/plugins names no known AUTH plugin`,
         'add an AUTH plugin to config/plugins, unless a plugin of your own offers AUTH',
       ),
     )
@@ -96,7 +96,7 @@ export function checkMethods(
   return lines
 }
 
-/** Whether clients are asked for certificates where connectors go by them (Haraka `tls_socket.js`). */
+/** Whether clients are asked for certificates where connectors need them (Haraka `tls_socket.js`). */
 export function checkCertificates(connectors: readonly Connector[], files: HarakaFiles): Line[] {
   const named = connectors.filter(({ cert }) => cert.length > 0)
   const pinned = connectors.filter(({ certSha256 }) => certSha256.length > 0)
@@ -126,7 +126,7 @@ export function checkCertificates(connectors: readonly Connector[], files: Harak
     lines.push(
       warn(
         'certificates',
-        'tls.ini has rejectUnauthorized=true: a pinned certificate that the CA did not sign ends the session before we see it',
+        'tls.ini has rejectUnauthorized=true: a pinned certificate that the CA did not sign ends the session before the plugin sees it',
         'set rejectUnauthorized=false in tls.ini; unverified certificates are not trusted either way',
       ),
     )

@@ -83,7 +83,7 @@ function order(plugins: readonly string[], place: number): Line[] {
 /** The priority of our rcpt and rcpt_ok. */
 const OUR_PRIORITY = -50
 
-/** What they answer with OK never comes to us; whether they do is in their code, so only their place is told. */
+/** Where one of these answers OK, our hook is not called. Whether it does is in its code, so only its place is checked. */
 function acceptors(plugins: readonly string[], place: number, files: HarakaFiles): Line[] {
   const before = plugins.filter((plugin, at) =>
     prioritiesAtRcptOk(files.source(plugin)).some(
@@ -94,7 +94,7 @@ function acceptors(plugins: readonly string[], place: number, files: HarakaFiles
   return [
     warn(
       'recipients',
-      `${before.join(', ')} comes before ${OURS} at rcpt or rcpt_ok: recipients that it accepts there with OK are counted only when their message has been taken, past the limit too`,
+      `${before.join(', ')} comes before ${OURS} at rcpt or rcpt_ok: recipients that it accepts there with OK are counted only when Haraka has accepted their message, even past the limit`,
       `register its hook with a priority above ${OUR_PRIORITY}, and restart Haraka`,
     ),
   ]
@@ -115,16 +115,18 @@ function adders(plugins: readonly string[], files: HarakaFiles): Line[] {
   return [
     ok(
       'recipients',
-      `${adding.join(', ')} may add recipients: each of them counts; what comes after rcpt_ok only when the message has been taken, past the limit too`,
+      `${adding.join(', ')} may add recipients: each of them counts; those added after rcpt_ok only when Haraka has accepted the message, even past the limit`,
     ),
   ]
 }
 
-/** They turn refusals into acceptance, but not ours: our deny hook comes first (`plugins.js`, `get_denyfn`). */
+/** They turn refusals into acceptance, but not those of this plugin: its deny hook comes first (`plugins.js`, `get_denyfn`). */
 function overriders(plugins: readonly string[]): Line[] {
   const present = ['delay_deny', 'karma'].filter((plugin) => plugins.includes(plugin))
   if (present.length === 0) return []
-  return [ok('deny', `${present.join(' and ')} cannot take our refusals back`)]
+  return [
+    ok('deny', `${present.join(' and ')} cannot turn a refusal of this plugin into acceptance`),
+  ]
 }
 
 function relaying(plugins: readonly string[], files: HarakaFiles, config: Config): Line[] {
@@ -133,7 +135,7 @@ function relaying(plugins: readonly string[], files: HarakaFiles, config: Config
     return [
       warn(
         'relaying',
-        'relay.ini [relay] all=true lets everybody relay, tenants or not',
+        'relay.ini [relay] all=true lets every session relay, tenant or not',
         'set all=false in [relay] of relay.ini, or unknown=deny in [attribution] of unregistered-domain.ini',
       ),
     ]
@@ -144,7 +146,7 @@ function relaying(plugins: readonly string[], files: HarakaFiles, config: Config
   return [
     warn(
       'relaying',
-      'no AUTH plugin that we know, no relay plugin, and grant_relay=false: only mail of sessions that may relay is metered',
+      'no known AUTH plugin, no relay plugin, and grant_relay=false: only mail of sessions that may relay is metered',
       'add an AUTH plugin or relay to config/plugins, or set grant_relay=true in [attribution] of unregistered-domain.ini, unless a plugin of your own lets sessions relay',
     ),
   ]

@@ -10,7 +10,7 @@ const LEAST: readonly [number, number] = [6, 2]
 /** What INFO says of one server. */
 export type Info = ReadonlyMap<string, string>
 
-/** Redis: its version, and whether it keeps what it is told. In a Cluster, of every primary. */
+/** Redis: its version, and whether it keeps what is written. In a Cluster, of every primary. */
 export async function checkRedis(store: Store, settings: RedisSettings): Promise<Line[]> {
   const { client } = store
   if (!(client instanceof Cluster)) {
@@ -85,13 +85,13 @@ function eviction(info: Info, address: string): Line {
   if (policy.startsWith('allkeys') && Number(info.get('maxmemory')) > 0) {
     return fail(
       'maxmemory-policy',
-      `${message}: when memory runs out, restrictions and accepted domains are thrown away`,
+      `${message}: when memory runs out, restrictions and accepted domains are evicted`,
       advice,
     )
   }
   return warn(
     'maxmemory-policy',
-    `${message}: what counts recipients only once could be thrown away`,
+    `${message}: receipts could be evicted, and a recipient counted twice`,
     advice,
   )
 }
@@ -134,7 +134,7 @@ function replication(info: Info, address: string): Line[] {
     return [
       fail(
         'replication',
-        `${address} is a replica: nothing can be counted there`,
+        `${address} is a replica: it cannot count`,
         'name the primary in [redis], or the sentinels',
       ),
     ]

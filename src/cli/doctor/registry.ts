@@ -21,8 +21,8 @@ export async function checkRegistry(store: Store, snapshot: string): Promise<Reg
     if (!(error instanceof UserError)) throw error
     const known = !(error instanceof SchemaError)
     const advice = known
-      ? 'until then nothing is written, and mail goes on by what each process knows'
-      : 'update tenantctl; nothing that is registered was looked at'
+      ? 'until then nothing is written, and each process decides by its cache'
+      : 'update tenantctl; the registry was not checked'
     return { line: fail('registry', messageOf(error), advice), known, whole: false }
   }
   return { line: await describe(store), known: true, whole: true }
@@ -40,7 +40,7 @@ async function describe(store: Store): Promise<Line> {
   }
   return warn(
     'registry',
-    'Redis has no epoch, by which a loss of the registry is noticed',
+    'Redis has no epoch, so that a loss of the registry would go unnoticed',
     'start Haraka with this version, or tenantctl init',
   )
 }

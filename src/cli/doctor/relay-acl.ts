@@ -5,7 +5,7 @@ import type { Connector } from '../../mail/tenant'
 import { ok, warn, type Line } from './line'
 import { Range } from './range'
 
-/** Ranges that may relay without being any tenant's. */
+/** Ranges that may relay without belonging to a tenant. */
 export function checkRelayAcl(
   connectors: readonly Connector[],
   files: HarakaFiles,

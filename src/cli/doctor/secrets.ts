@@ -24,7 +24,7 @@ export function checkSecrets(files: readonly string[]): Line[] {
   if (open.length === 0) {
     return files.length === 0
       ? []
-      : [ok('secrets', 'passwords and keys are for nobody else to read')]
+      : [ok('secrets', 'only their owner and group can read passwords and keys')]
   }
   return open.map((file) =>
     warn(

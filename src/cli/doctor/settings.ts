@@ -7,7 +7,7 @@ import {
 import type { HarakaFiles } from '../../config/haraka-files'
 import { ok, warn, type Line } from './line'
 
-/** What Haraka's own settings do to our replies and to what reaches us: the same that the plugin warns of. */
+/** Settings of Haraka that change our replies, or refuse mail before it is counted; the plugin logs the same warnings. */
 export function checkHarakaSettings(files: HarakaFiles): Line[] {
   return [
     ...linesOf(
@@ -21,7 +21,7 @@ export function checkHarakaSettings(files: HarakaFiles): Line[] {
   ]
 }
 
-/** Our own settings that leave the relay unprotected, as they may be meant for a while. */
+/** Our own settings that leave the relay unprotected, perhaps on purpose for a while. */
 export function checkOwnSettings({ main, outage }: Config): Line[] {
   const lines: Line[] = []
   if (main.override !== undefined) {
@@ -29,7 +29,7 @@ export function checkOwnSettings({ main, outage }: Config): Line[] {
       warn(
         'mode',
         `[main] override=${main.override}: nothing is refused, whatever the mode of a tenant`,
-        'empty override in [main] of unregistered-domain.ini when the emergency is over',
+        'empty override in [main] of unregistered-domain.ini once the emergency is over',
       ),
     )
   } else if (main.mode === 'enforce') {
@@ -48,7 +48,7 @@ export function checkOwnSettings({ main, outage }: Config): Line[] {
       warn(
         'outage',
         'unregistered mail passes uncounted while Redis is away',
-        'set unregistered=tempfail in [outage] of unregistered-domain.ini, unless you mean it',
+        'set unregistered=tempfail in [outage] of unregistered-domain.ini, unless this is intended',
       ),
     )
   }

@@ -27,7 +27,7 @@ export async function checkSnapshot(file: string): Promise<Line[]> {
       warn(
         'snapshot',
         error.message,
-        'until it can be read tenantctl does not see whether Redis has lost the registry: Haraka writes it when something is registered, where [outage] snapshot of its own configuration says',
+        'until it can be read, tenantctl cannot notice that Redis has lost the registry: Haraka writes it when something is registered, at the path in [outage] snapshot',
       ),
     ]
   }

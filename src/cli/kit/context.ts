@@ -42,7 +42,7 @@ export class Context {
    * Haraka's config directory: `--config`, else `$HARAKA/config`, else `./config`; the one that has our ini file goes
    * first. `undefined` with `--redis` alone.
    *
-   * @throws {InputError} where there is none; or `./config`, which nobody named, is open to other users.
+   * @throws {InputError} where there is none; or `./config`, without `--config`, could be changed by other users.
    */
   get configDirectory(): string | undefined {
     const { config, redis } = this.options
@@ -69,7 +69,7 @@ export class Context {
   }
 
   /**
-   * The configuration; says on stderr where the shipped defaults count.
+   * The configuration; a note on stderr says where the shipped defaults are in effect.
    *
    * @throws {InputError} with all that is wrong in it.
    */
@@ -77,14 +77,14 @@ export class Context {
     const directory = this.configDirectory
     const config = loadConfig(directory, (text) => this.note(text))
     if (directory === undefined) {
-      this.note('--redis without --config: the shipped defaults count for the rest')
+      this.note('--redis without --config: the shipped defaults are in effect for the rest')
     }
     return { ...config, redis: this.redis(config.redis) }
   }
 
   /**
-   * Runs `use`, which only reads, with the configuration and a connected store. Where Redis has lost what was registered,
-   * it says so on stderr: what `use` reads is not what Haraka goes by.
+   * Runs `use`, which only reads, with the configuration and a connected store. Where Redis has lost the registry, a note
+   * on stderr says that Haraka decides by another one.
    *
    * @throws {InputError} a broken configuration; {@link StoreError}: Redis is away.
    * @throws {SchemaError} a later version has written what Redis holds.
@@ -101,16 +101,16 @@ export class Context {
   }
 
   /**
-   * The same for what needs the registry whole, and writes nothing.
+   * The same for commands that need the complete registry, and write nothing.
    *
-   * @throws {RefusedError} Redis has lost what was registered, or holds a part of it.
+   * @throws {RefusedError} Redis has lost the registry, or holds a part of it.
    */
   async unharmed<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
     return this.guarded(assertWhole, use)
   }
 
   /**
-   * The same for what writes; the registry has an epoch then.
+   * The same for commands that write; the registry has an epoch then.
    *
    * @throws as {@link unharmed}.
    */
@@ -121,7 +121,7 @@ export class Context {
     })
   }
 
-  /** Says who changes something over this connection, for the audit trail. Whatever changes something calls it first. */
+  /** Names who changes something over this connection, for the audit trail. Every command that writes calls it first. */
   async sign(store: Store, { username }: RedisSettings): Promise<void> {
     this.io.stdout.mustArrive('tenantctl audit shows what was changed')
     store.actor = actorText({
@@ -148,9 +148,9 @@ export class Context {
   }
 
   /**
-   * Asks whoever sits there; only a yes is one.
+   * Asks at the terminal; `y` or `yes` confirms.
    *
-   * @throws {OutputError} what was to be read before the answer cannot be printed.
+   * @throws {OutputError} the output before the question could not be printed.
    */
   async confirmed(question: string): Promise<boolean> {
     await this.io.stdout.flushed()
@@ -169,7 +169,7 @@ export class Context {
 /**
  * A command's own options and arguments come typed; the global ones are found from any command.
  *
- * @throws {InputError} `--by` is no name that may be recorded, though nothing is recorded by what only reads.
+ * @throws {InputError} `--by` is no acceptable name; also for commands that only read.
  */
 export function contextOf(io: Io, command: Command): Context {
   const options = globalOptionsOf(command)

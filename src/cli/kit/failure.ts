@@ -2,14 +2,14 @@ import { CommanderError, type Command } from 'commander'
 import { FileMistakes, InputError, messageOf, UserError } from '../../base/errors'
 import { clean } from '../../base/safe-text'
 
-/** What tenantctl says on stderr, and what it ends with. */
+/** The message on stderr, and the exit status. */
 export interface Failure {
-  /** One line; only a file with several mistakes takes a line for each. */
+  /** One line; several only for a file with several mistakes. */
   readonly message: string
   readonly status: number
 }
 
-/** The store cannot be asked: status 1, with what to do. */
+/** Redis cannot be asked: status 1, with what to do. */
 export class StoreError extends UserError {
   constructor(message: string) {
     super(message, 1)
@@ -25,7 +25,7 @@ export function failureOf(error: unknown): Failure | undefined {
   if (error instanceof FileMistakes) {
     return { message: error.message.split('\n').map(clean).join('\n'), status: error.exitStatus }
   }
-  // What somebody typed may hold a line break.
+  // An argument in the message may hold a line break.
   if (error instanceof UserError) return { message: clean(error.message), status: error.exitStatus }
   return { message: `unexpected: ${clean(messageOf(error))}`, status: 1 }
 }

@@ -15,10 +15,10 @@ const FLAGS: readonly (readonly [flags: string, description: string])[] = [
     "Haraka's config directory (default: $HARAKA/config, then ./config, if only root and you can change it)",
   ],
   ['--redis <url>', 'redis://HOST:PORT/DB instead of [redis] of the ini file'],
-  ['--prefix <text>', 'what every key in Redis starts with'],
+  ['--prefix <text>', 'the prefix of every key in Redis'],
   [
     '--by <name>',
-    'who does it, for the records of what changes something (default: the OS user, before sudo); report has a --by of its own: name yourself before it',
+    'who makes a change, for the records (default: the OS user, before sudo); report has a --by of its own: give this one before the word report',
   ],
   ['--json', 'print JSON; `COMMAND --help` documents its fields'],
 ]
@@ -32,7 +32,7 @@ export function addGlobalOptions(program: Command): void {
 
 /** @param isHidden the help of a command shows those of the program. */
 function addTo(command: Command, isHidden: boolean): void {
-  // Else it would take what stands behind a command below it, which may have an option of the same name.
+  // Else it would take the options of a subcommand, which may have one of the same name.
   command.enablePositionalOptions()
   for (const [flags, description] of FLAGS) {
     const option = new GlobalOption(flags, description).hideHelp(isHidden)

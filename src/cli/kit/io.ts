@@ -2,7 +2,7 @@ import { stdin, stderr } from 'node:process'
 import { isatty } from 'node:tty'
 import { Stdout, stdoutDevice } from './stdout'
 
-/** The world outside of a command. A test passes its own. */
+/** Input, output and environment of a command. A test passes its own. */
 export interface Io {
   readonly stdin: AsyncIterable<Buffer | string>
   readonly stdout: Stdout
@@ -12,16 +12,16 @@ export interface Io {
   readonly cwd: string
   /** stdout is a terminal: colours and its width may be used. */
   readonly terminal: boolean
-  /** Somebody sits at stdin, and can be asked. */
+  /** stdin is a terminal: questions can be asked. */
   readonly asks: boolean
   readonly columns: number
-  /** Resolves when the user ends it by Ctrl-C. Until it is asked for, that ends the process at once. */
+  /** Resolves at Ctrl-C. Before this is called, Ctrl-C ends the process at once. */
   readonly interrupted: () => Promise<void>
 }
 
 const COLUMNS = 100
 
-/** The world of this process. */
+/** Those of this process. */
 export function processIo(): Io {
   const stdout = new Stdout(stdoutDevice())
   const terminal = isatty(1)
@@ -41,7 +41,7 @@ export function processIo(): Io {
   }
 }
 
-/** All that comes on stdin. */
+/** Reads stdin to its end. */
 export async function readStdin({ stdin }: Io): Promise<Buffer> {
   const pieces: Buffer[] = []
   for await (const piece of stdin) pieces.push(Buffer.from(piece))

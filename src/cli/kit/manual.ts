@@ -25,7 +25,7 @@ export function groupManual(command: Command, examples: readonly string[]): Comm
 }
 
 const EXIT = {
-  0: 'done, or nothing was to do',
+  0: 'done, or nothing to do',
   1: 'failed, for example Redis cannot be reached',
   2: 'bad usage or bad input',
 }

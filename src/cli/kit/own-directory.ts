@@ -7,8 +7,8 @@ import { ROOT } from '../../base/owned-file'
 import { shellWord } from './shell-word'
 
 /**
- * Checks a config directory that nobody named: who may change it could have the user of `tenantctl` read any file and
- * send it to a Redis of his own.
+ * Checks a config directory that was not named with `--config`: a user who can change it could make `tenantctl` read
+ * any file and send it to another Redis.
  *
  * @param directory an absolute path.
  * @throws {InputError} with the `--config` that uses it all the same.
@@ -17,13 +17,13 @@ export function assertOurs(directory: string): void {
   const open = openToOthers(directory)
   if (open === undefined) return
   throw new InputError(
-    `${directory} is not used unless it is named: ${open}, so that others could have tenantctl read your files and send them elsewhere; if you trust them, add --config ${shellWord(directory)}`,
+    `${directory} is not used unless it is named: ${open}, so that others could make tenantctl read your files and send them elsewhere; if you trust them, add --config ${shellWord(directory)}`,
   )
 }
 
 /**
- * Which other user could change the configuration in `directory`, or that the caller cannot tell; `undefined`: only root
- * and the caller could.
+ * Who else could change the configuration in `directory`, or why that cannot be found out; `undefined`: only root and
+ * the caller can.
  */
 export function openToOthers(directory: string): string | undefined {
   const caller = process.geteuid?.() ?? ROOT

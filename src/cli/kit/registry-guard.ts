@@ -40,12 +40,12 @@ export async function assertWhole(store: Store, snapshot: string): Promise<void>
   // Where there is no epoch, only the snapshot tells a registry that is lost from one that is new.
   if (known instanceof BarredError && !look.epoch) {
     throw new RefusedError(
-      `the registry in Redis has no epoch, and whether Haraka knew one cannot be seen: ${known.message}; or say with tenantctl init --force that there was none`,
+      `the registry in Redis has no epoch, and it is not known whether Haraka had one: ${known.message}; if there was none, tenantctl init --force`,
     )
   }
   if ((await unfinishedRestore(store)) !== undefined) {
     throw new RefusedError(
-      'a restore was cut short, and Redis holds a part of it: run the same tenantctl restore again, or tenantctl init --force to take what is there for the whole',
+      'a restore was cut short, and Redis holds a part of it: run the same tenantctl restore again, or accept what is there with tenantctl init --force',
     )
   }
 }
@@ -71,7 +71,7 @@ async function knownRegistry(
 
 function registryLost(look: RegistryLook, known: Header, snapshot: string): RefusedError {
   return new RefusedError(
-    `Redis has lost the registry that Haraka knew at ${shortTime(known.createdAt)} (${snapshot}), and holds ${describeAnother(look)}: bring it back with tenantctl restore FILE or restore --from-snapshot, or say that what is there is right with tenantctl init --force`,
+    `Redis has lost the registry that Haraka knew at ${shortTime(known.createdAt)} (${snapshot}), and holds ${describeAnother(look)}: bring it back with tenantctl restore FILE or restore --from-snapshot, or accept the current content with tenantctl init --force`,
   )
 }
 

@@ -6,7 +6,7 @@ import { isClosed, isNotAllowed, stableMessage, troubleOf } from '../../store/fa
 import { UserError } from '../../base/errors'
 import { StoreError } from './failure'
 
-/** How long to wait for Redis before saying that it is away, in ms. */
+/** How long to wait for Redis before reporting that it is away, in ms. */
 const PATIENCE = 2000
 /** The same with several sentinels or cluster nodes: the first ones asked may be away. */
 const PATIENCE_WITH_SEVERAL = 6000
