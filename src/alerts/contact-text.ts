@@ -4,21 +4,21 @@ import { clean } from '../base/safe-text'
 import { aligned, subjectOf, type MailText } from './mail-text'
 
 const NOT_OURS = [
-  'If you do not know where this mail comes from, a server or an account of yours is probably in the',
-  'wrong hands:',
-  '  - look for servers, connectors and forwarding rules that nobody of you has set up;',
+  'If you do not know where this mail comes from, one of your servers or accounts has probably been',
+  'taken over:',
+  '  - look for servers, connectors and forwarding rules that none of you has set up;',
   '  - change the passwords of the accounts that send through the relay, and end their sessions;',
-  '  - see that your servers relay for nobody else, and have their updates.',
+  '  - check that your servers relay for nobody else, and are up to date.',
 ]
 
 /**
- * What the tenant itself is told; `undefined` where it is not. It holds what the tenant has sent, and nothing that an
+ * The mail to the tenant itself; `undefined`: it gets none. It holds what the tenant has sent, and nothing that an
  * operator wrote: that may be about others.
  *
  * @param name of the tenant.   @param answerTo address of the operators.
  */
 export function contactText(alert: Alert, name: string, answerTo: string): MailText | undefined {
-  // Others have joined it: the first one has been told.
+  // It joined an alert that the tenant has mail about already.
   if (alert.alert !== alert.id) return undefined
   const told = tell(alert, name)
   if (!told) return undefined
@@ -71,8 +71,8 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
     case 'unusual':
       return [
         `Unusual mail of ${name}`,
-        ['You send otherwise than you used to:', '', `  ${unusualWords(facts)}`],
-        ['If you know why, nothing is to be done.', '', ...NOT_OURS],
+        ['Your sending pattern has changed:', '', `  ${unusualWords(facts)}`],
+        ['If you know why, you need not do anything.', '', ...NOT_OURS],
       ]
     case 'unattributed':
     case 'resolved':
@@ -86,12 +86,12 @@ function tellForwards(facts: Alert['facts'], name: string): Told {
   return [
     `${name} has used ${String(facts['percent'])} % of its allowance for forwarded mail`,
     [
-      `${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} have got mail from outside that your`,
-      'mailboxes forward. Past that number such mail is refused.',
+      `${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} got mail from outside that your`,
+      'mailboxes forwarded. Past that number such mail is refused.',
       ...senderOf(facts),
     ],
     [
-      'If your people forward so much, tell us. If not, look for forwarding rules that nobody of you has set',
+      'If your users forward that much, tell us. If not, look for forwarding rules that none of you has set',
       'up.',
     ],
   ]
@@ -114,7 +114,7 @@ function tellNullSender(facts: Alert['facts'], name: string): Told {
   ]
 }
 
-/** Of a domain of another tenant it is nobody's business here whose it is, or that it is one of ours. */
+/** Of foreign mail a tenant is told the domain, and not whose it is, nor that it is one of our tenants'. */
 function unusualWords(facts: Alert['facts']): string {
   if (facts['rule'] !== 'foreign') return String(facts['words'])
   const seen = isFacts(facts['facts']) ? facts['facts'] : {}
@@ -143,12 +143,12 @@ function tellRestricted(facts: Alert['facts'], name: string): Told {
       ...NOT_OURS,
       '',
       'If all of it is yours, tell us which domains you send from, and we register them.',
-      'Only a person lifts this: tell us what you have found and done.',
+      'A person lifts this restriction: tell us what you have found and done.',
     ],
   ]
 }
 
-/** The last of that mail. */
+/** The last message that counted. */
 function senderOf(facts: Readonly<Record<string, unknown>>): string[] {
   const known: [string, string][] = []
   for (const [field, label] of [

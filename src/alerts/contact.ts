@@ -8,7 +8,7 @@ export const NO_MAIL: Advice = {
   advice: 'set mail_to in [alerts] of unregistered-domain.ini',
 }
 
-/** Where an intruder would read, and could delete, what is meant for the tenant. */
+/** A contact whose mail an intruder could read and delete. */
 export async function ownContactWarning(
   store: Store,
   tenant: string,
@@ -16,7 +16,7 @@ export async function ownContactWarning(
 ): Promise<Advice | undefined> {
   if (!(await acceptsDomain(store, tenant, parseMailbox(contact).domain))) return undefined
   return {
-    message: `${contact}, the contact of ${tenant}, is in an accepted domain of ${tenant}: whoever has taken over its mail reads the warnings, and can delete them`,
+    message: `${contact}, the contact of ${tenant}, is in an accepted domain of ${tenant}: an intruder in its mail can read the warnings, and delete them`,
     advice: `give an address elsewhere: tenantctl tenant set ${tenant} --contact ADDRESS`,
   }
 }

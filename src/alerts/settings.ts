@@ -3,7 +3,7 @@ import { section, site, type SettingsOf } from '../config/section'
 import { list, orNone, text } from '../config/values'
 import { parseMailbox } from '../names/mailbox'
 
-/** What is not as it should be, and what to do. */
+/** What is wrong, and what to do. */
 export interface Advice {
   readonly message: string
   readonly advice: string
@@ -31,7 +31,7 @@ export const ALERTS = section(
     contradictions({ webhook, webhookSecret }) {
       if (webhook === '' || webhookSecret !== undefined) return []
       const keys = ['webhook', 'webhook_secret', 'webhook_secret_file']
-      const message = `webhook_secret: empty, but webhook is set, and nobody could tell our alerts from forged ones: ${MAKE_ONE}`
+      const message = `webhook_secret: empty, but webhook is set, and the receiver could not tell alerts from forged ones: ${MAKE_ONE}`
       return [{ keys, message }]
     },
   },
@@ -97,7 +97,7 @@ function mailAddress(value: unknown): string {
   return given === '' ? '' : parseMailbox(given).address
 }
 
-/** What works, and could be safer or is of no use. */
+/** What works, but is unsafe or useless. */
 export function alertWarnings({
   webhook,
   webhookSecret,
@@ -107,7 +107,7 @@ export function alertWarnings({
   const warnings: Advice[] = []
   if (webhook !== '' && isExposed(webhook)) {
     warnings.push({
-      message: `[alerts] webhook leads to ${webhookPlace(webhook)}: anybody on the way can read the alerts`,
+      message: `[alerts] webhook leads to ${webhookPlace(webhook)}: anybody on the network path can read the alerts`,
       advice: 'use https://',
     })
   }

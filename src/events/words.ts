@@ -3,7 +3,7 @@ import type { NamedMeter } from '../mail/meter'
 import { isoTime } from '../base/time'
 import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from '../records/event'
 
-/** The same for every event of a kind: with the tenant and the case in what is to be typed. */
+/** An event for people, with the tenant and the case in the commands to type. */
 export interface Words {
   readonly severity: Severity
   /** One line. */
@@ -12,7 +12,7 @@ export interface Words {
   readonly next: readonly string[]
 }
 
-/** What an event says to people. @param tenant id; empty: it concerns none. */
+/** An event in words. @param tenant id; empty: it concerns none. */
 export function wordsOf(tenant: string, event: Event): Words {
   return {
     severity: severityOf(event),
@@ -21,7 +21,7 @@ export function wordsOf(tenant: string, event: Event): Words {
   }
 }
 
-/** As Exchange Online names them, for the alerts that it has, too. */
+/** As in Exchange Online, for the alerts that it has, too. */
 export function severityOf(event: Event): Severity {
   switch (event.kind) {
     case 'allowance':
@@ -42,12 +42,12 @@ export function severityOf(event: Event): Severity {
   }
 }
 
-/** It is graver than its severity can say: the tenant tripped again while it was to show that it is clean. */
+/** Graver than its severity can say: the tenant tripped again within probation. */
 function isEscalated(event: Event): boolean {
   return event.kind === 'restricted' && event.probation === true
 }
 
-/** The first words of the grave ones are the names of the alert policies of Exchange Online. */
+/** The titles of High alerts begin with the names of Exchange Online's alert policies. */
 export function titleOf(tenant: string, event: Event): string {
   switch (event.kind) {
     case 'allowance': {
@@ -77,8 +77,7 @@ export function titleOf(tenant: string, event: Event): string {
         : `Mail of ${who} is relayed uncounted: it belongs to no tenant`
     }
     case 'resolved':
-      if (event.of === 'unusual')
-        return `${tenant}: ${event.rule ?? 'a rule'} does not hold any more`
+      if (event.of === 'unusual') return `${tenant}: ${event.rule ?? 'a rule'} is over`
       return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)}${forWhat(event)} again`
     case 'unreadable': {
       const until =
@@ -98,7 +97,7 @@ const METER_WORDS: Readonly<Record<NamedMeter | 'held', string>> = {
   held: ' of messages on their way',
 }
 
-/** Of the one that most know, nothing is said. */
+/** The meter of unregistered mail is not named. */
 function forWhat({ meter }: MeterFacts | Pick<UnreadableEvent, 'meter'>): string {
   return meter === undefined ? '' : METER_WORDS[meter]
 }
@@ -116,8 +115,8 @@ function windowOf({ window }: { readonly window?: number }): string {
 }
 
 /**
- * Commands with the tenant and the case in them, and as a comment of the shell what they are for: a line that is copied
- * as it stands runs. Where the operator has to say something, it is in capitals.
+ * Commands that run as they are copied: what each is for follows as a shell comment. What the operator has to fill in is
+ * in capitals.
  */
 export function nextSteps(tenant: string, event: Event): string[] {
   switch (event.kind) {
@@ -126,14 +125,14 @@ export function nextSteps(tenant: string, event: Event): string[] {
         return [
           `tenantctl report ${tenant} --days 1  # how much of it, and which domains it names in From`,
           `tenantctl status ${tenant}  # how full the meter is: past the limit comes a 451, and no restriction`,
-          `tenantctl tenant set ${tenant} --null-limits LIST  # where all of it is right`,
+          `tenantctl tenant set ${tenant} --null-limits LIST  # if all of it is legitimate`,
         ]
       }
       if (isForwarded(event)) {
         return [
           `tenantctl report ${tenant} --days 1 --class forwarded  # whose mail is forwarded, and from where`,
           `tenantctl status ${tenant}  # how soon it would be restricted`,
-          `tenantctl tenant set ${tenant} --forwarded-limits LIST  # where all of it is right`,
+          `tenantctl tenant set ${tenant} --forwarded-limits LIST  # if all of it is legitimate`,
         ]
       }
       return [
@@ -143,7 +142,7 @@ export function nextSteps(tenant: string, event: Event): string[] {
       ]
     case 'restricted':
       return [
-        `tenantctl case show ${event.case}  # what is to be done, and who has done it`,
+        `tenantctl case show ${event.case}  # what to do, and what has been done`,
         `tenantctl evidence ${event.case}  # what was sent before, by whom and from where`,
         ...connectorStep(tenant, event.trigger?.connector),
         `tenantctl suggest ${tenant}  # which of the domains are probably its own and to be registered`,
@@ -151,7 +150,7 @@ export function nextSteps(tenant: string, event: Event): string[] {
       ]
     case 'lifted':
       return [
-        `tenantctl status ${tenant}  # whether it goes well`,
+        `tenantctl status ${tenant}  # whether its usage stays low`,
         ...(event.case === '' ? [] : [`tenantctl case close ${event.case}  # when all is done`]),
       ]
     case 'unusual':
@@ -163,12 +162,12 @@ export function nextSteps(tenant: string, event: Event): string[] {
             ]
           : []),
         `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
-        `tenantctl block ${tenant} --reason TEXT  # where it is abuse`,
+        `tenantctl block ${tenant} --reason TEXT  # if it is abuse`,
       ]
     case 'unattributed':
       return event.connectors ? [TWINS, UNATTRIBUTED] : [UNATTRIBUTED]
     case 'resolved':
-      return ['nothing is to be done']
+      return ['nothing to do']
     case 'unreadable':
       return [
         ...(event.until === undefined
@@ -176,10 +175,10 @@ export function nextSteps(tenant: string, event: Event): string[] {
           : [
               `tenantctl unblock ${tenant} --reason TEXT  # ends the 451 at once; all windows start afresh`,
             ]),
-        'tenantctl doctor  # whether Redis is as it should be; who else writes under our prefix, or has changed its files?',
+        'tenantctl doctor  # whether Redis is healthy; who else writes under this prefix, or has changed its files?',
       ]
     case 'test':
-      return ['nothing is to be done: alerts arrive']
+      return ['nothing to do: alerts arrive']
   }
 }
 
@@ -194,14 +193,14 @@ function connectorStep(tenant: string, connector = ''): string[] {
   const name = connector.slice(connector.indexOf('/') + 1)
   if (name === '') return []
   return [
-    `tenantctl connector block ${tenant} ${name} --reason TEXT  # where that one server is the cause`,
+    `tenantctl connector block ${tenant} ${name} --reason TEXT  # if that one server is the cause`,
   ]
 }
 
-/** What stands in an alert by itself. */
+/** Fields of an event that an alert has outside of its facts. */
 const NO_FACTS = ['id', 'kind', 'at', 'resolves']
 
-/** An alert as the stream holds it, but for what only the script that puts it there knows. */
+/** An alert for the stream, without the fields that its script adds. */
 export function describe(tenant: string, event: Event): Omit<Alert, 'id' | 'alert' | 'count'> {
   const { kind, at } = event
   const own = Object.entries(event).filter(([key]) => !NO_FACTS.includes(key))

@@ -99,7 +99,7 @@ describe('[alerts]', () => {
       const [message, ...more] = warningsFor(`http://${host}/very-secret`)
       assert.equal(
         message,
-        `[alerts] webhook leads to http://${host}: anybody on the way can read the alerts`,
+        `[alerts] webhook leads to http://${host}: anybody on the network path can read the alerts`,
       )
       assert.deepEqual(more, [])
     }
