@@ -55,11 +55,16 @@ module.exports = {
     },
     {
       name: 'decision-is-pure',
-      comment:
-        'What is decided follows from what is given: no Redis, no Haraka, no clock, no files.',
+      comment: 'What is decided follows from what is given: no Redis, no Haraka, no files.',
       severity: 'error',
       from: { path: '^src/decision/' },
-      to: { path: '^(src/store/|node:|node_modules/)', dependencyTypesNot: ['type-only'] },
+      to: { path: '^src/store/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'decision-is-self-contained',
+      severity: 'error',
+      from: { path: '^src/decision/' },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'a-room-for-every-file',

@@ -28,6 +28,18 @@ export default tseslint.config(
     },
   },
   {
+    // What is decided follows from what is given. The rest of its purity is in .dependency-cruiser.cjs.
+    files: ['src/decision/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['Date', 'performance', 'process', 'fetch', 'console', 'require'],
+        ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'],
+      ],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random' }],
+    },
+  },
+  {
     files: ['**/*.mjs'],
     languageOptions: {
       globals: { process: 'readonly', console: 'readonly', performance: 'readonly' },

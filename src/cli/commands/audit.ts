@@ -8,6 +8,7 @@ import { isoTime, shortTime } from '../../base/time'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { whoOf } from '../views/audit'
 
 interface AuditOptions {
   readonly days: string
@@ -69,9 +70,4 @@ function acceptedDays(text: string): number {
 
 function viewOf({ at, ...entry }: AuditEntry): object {
   return { at: isoTime(at), ...entry }
-}
-
-/** `ann (root), Redis user tenantctl, bob` */
-export function whoOf({ os, redis, note }: AuditEntry): string {
-  return [os, redis && `Redis user ${redis}`, note].filter(Boolean).join(', ')
 }
