@@ -4,6 +4,7 @@ import { batchesOf } from '../base/lists'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
+import { serverTime } from '../store/server-clock'
 import { randomToken } from '../records/token'
 import type { ResolvedEvent } from '../records/event'
 import type { Forwarder } from './forwarder'
@@ -74,12 +75,12 @@ async function endAll(
   tenant: string,
   open: readonly Open[],
 ): Promise<void> {
-  const [seconds] = await client.time()
+  const at = await serverTime(client)
   for (const { kind, event, edge = '', rule } of open) {
     // Nobody is refused any more, and nobody has lifted it.
     if (kind === 'restricted') await client.hdel(keys.eventsOpen, `restricted\t${tenant}\t`)
     const id = resolvedId(event)
-    const facts = { kind: 'resolved' as const, id, at: Number(seconds) * 1000, resolves: event }
+    const facts = { kind: 'resolved' as const, id, at, resolves: event }
     if (kind === 'allowance') {
       await forwarder.publish(tenant, { ...facts, of: kind, ...parseEdge(edge) })
     } else if (kind === 'unusual') {

@@ -11,6 +11,7 @@ import { batchesOf } from '../base/lists'
 import { scanSortedSet } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
+import { serverTime } from '../store/server-clock'
 import { tenantExists } from '../registry/tenant-registry'
 
 const FORGET_OWNER = readScript(__dirname, 'forget_owner')
@@ -35,15 +36,15 @@ export async function purgeTenant(store: Store, tenant: string): Promise<void> {
     throw new RefusedError(`there is a tenant ${tenant} again: what is kept of it is left`)
   }
   const { client, keys } = store
-  const [seconds] = await client.time()
+  const now = await serverTime(client)
   const cases = await new Cases(store).namesOf(tenant)
   // Before the number of them, so that a second run knows their names.
   await forgetCases(store, cases)
-  for (const names of batchesOf(reportKeys(store, tenant, Number(seconds) * 1000), BATCH)) {
+  for (const names of batchesOf(reportKeys(store, tenant, now), BATCH)) {
     await client.unlink(...names)
   }
   await client.zrem(keys.reported, tenant)
-  await forgetOwner(store, tenant, Number(seconds) * 1000)
+  await forgetOwner(store, tenant, now)
   await client.srem(keys.unusualIndex, tenant)
   await forgetEvents(store, tenant)
   for (const trail of [keys.connectorsAudit, keys.tenantsAudit]) {

@@ -6,6 +6,7 @@ import { readHeaderFroms } from '../reporting/header-from'
 import { ReportReader, type DatedRow, type HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import type { Store } from '../store/store'
+import { serverTime } from '../store/server-clock'
 import { readSomeConnectors } from '../registry/connector-reader'
 import { hasManyDomains } from './domains'
 import { isMuchForeign } from './foreign'
@@ -48,7 +49,7 @@ export class HistoryReader {
    */
   async moment(at?: number): Promise<Moment> {
     const { client, keys } = this.store
-    const now = at ?? (await serverTime(this.store))
+    const now = at ?? (await serverTime(this.store.client))
     const [since, restrictions] = await Promise.all([
       client.get(keys.recordedSince),
       recentRestrictions(this.store, now - RESTRICTED_WITHIN),
@@ -163,9 +164,4 @@ export class HistoryReader {
   private keptSince(now: number): number {
     return startOf(now, DAY) - (this.config.report.days - 1) * DAY
   }
-}
-
-async function serverTime({ client }: Store): Promise<number> {
-  const [seconds, microseconds] = await client.time()
-  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
 }

@@ -4,6 +4,7 @@ import { readBacklogs } from '../../alerts/backlog'
 import { webhookPlace, type AlertSettings } from '../../alerts/settings'
 import { EventStream } from '../../events/stream'
 import type { Store } from '../../store/store'
+import { serverTime } from '../../store/server-clock'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
@@ -32,8 +33,7 @@ function addTest(alert: Command, io: Io): void {
       await context.writing(async (store, { alerts }) => {
         const ways = waysOf(alerts)
         const idle = await idleOf(store, ways)
-        const [seconds, micros] = await store.client.time()
-        const at = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+        const at = await serverTime(store.client)
         const event = {
           kind: 'test',
           id: `evt_${randomBytes(10).toString('hex')}`,

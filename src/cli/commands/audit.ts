@@ -9,6 +9,7 @@ import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { whoOf } from '../views/audit'
+import { serverTime } from '../../store/server-clock'
 
 interface AuditOptions {
   readonly days: string
@@ -27,8 +28,7 @@ export function add(program: Command, io: Io): void {
       if (tenant !== undefined) assertTenantId(tenant)
       const days = acceptedDays(options.days)
       await context.connected(async (store) => {
-        const [seconds] = await store.client.time()
-        const since = Number(seconds) * 1000 - days * DAY
+        const since = (await serverTime(store.client)) - days * DAY
         const entries =
           tenant === undefined
             ? await readWholeAudit(store, since)

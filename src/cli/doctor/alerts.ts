@@ -2,6 +2,7 @@ import { readBacklogs } from '../../alerts/backlog'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
 import type { Store } from '../../store/store'
+import { serverTime } from '../../store/server-clock'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { shortTime } from '../../base/time'
 import { count } from '../../base/count'
@@ -41,8 +42,7 @@ export async function checkAlertQueues(
   ]
   if (on.length === 0) return []
   const backlogs = await readBacklogs(store)
-  const [seconds] = await store.client.time()
-  const now = Number(seconds) * 1000
+  const now = await serverTime(store.client)
   return on.map((channel) => {
     const backlog = backlogs.find((each) => each.channel === channel)
     if (!backlog) {

@@ -2,6 +2,7 @@ import { decodeProbation } from '../../allowance/usage'
 import { noSuchTenant } from '../../base/errors'
 import { batchesOf } from '../../base/lists'
 import type { Store } from '../../store/store'
+import { serverTime } from '../../store/server-clock'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { ConnectorRegistry } from '../../registry/connector-registry'
 import type { Tenant } from '../../mail/tenant'
@@ -45,8 +46,7 @@ export async function describeTenants(
   tenants: readonly Tenant[],
 ): Promise<TenantView[]> {
   const connectors = await connectorCounts(store)
-  const [seconds] = await store.client.time()
-  const now = Number(seconds) * 1000
+  const now = await serverTime(store.client)
   const views: TenantView[] = []
   for (const batch of batchesOf(tenants, BATCH)) {
     views.push(
