@@ -1,4 +1,4 @@
-/** The answers of the charge and settle scripts; `allowance/lua/charge.lua` and `settle.lua` say what each means. */
+/** The answers of the charge and settle scripts; `allowance/lua/charge.lua` and `charge_message.lua` say what each means. */
 export type ChargeAnswer =
   | 'CHARGED'
   | 'FORWARDED'

@@ -6,7 +6,7 @@ import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 
 const SERVER_TIME = readScript(__dirname, 'server_time')
-const GO_ON = readScript(__dirname, 'go_on')
+const RESUME = readScript(__dirname, 'resume_windows')
 
 /** NTP slews what is less, and no reply comes so late, in ms. */
 const LEAST_STEP = 10_000
@@ -30,7 +30,7 @@ export function followClock(store: Store, onStep: (ms: number) => void): Duty {
       const time = Number(await store.run(SERVER_TIME, [store.keys.leader], []))
       const now = time - performance.now()
       const step = now - (offset ?? now)
-      if (step <= -LEAST_STEP) await goOn(store)
+      if (step <= -LEAST_STEP) await resumeWindows(store)
       // Not before that is done: what fails is done by the next run.
       offset = now
       if (Math.abs(step) >= LEAST_STEP) onStep(Math.round(step))
@@ -47,10 +47,10 @@ export function stepText(ms: number): string {
 }
 
 /** Makes the windows of all tenants go on where the clock was set back. */
-export async function goOn(store: Store): Promise<void> {
+export async function resumeWindows(store: Store): Promise<void> {
   const { keys } = store
   for await (const tenants of scanSet(store, keys.tenants)) {
-    await Promise.all(tenants.map((tenant) => store.run(GO_ON, [keys.usage(tenant)], [])))
+    await Promise.all(tenants.map((tenant) => store.run(RESUME, [keys.usage(tenant)], [])))
     await sleep(BREATH, undefined, { ref: false })
   }
 }

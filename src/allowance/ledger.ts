@@ -13,7 +13,7 @@ import { decodeUsage, type Usage } from './usage'
 export type { Meter }
 
 const CHARGE = readScript(__dirname, 'charge')
-const SETTLE = readScript(__dirname, 'settle')
+const SETTLE = readScript(__dirname, 'charge_message')
 const REFUND = readScript(__dirname, 'refund')
 const USAGE = readScript(__dirname, 'usage')
 

@@ -5,7 +5,7 @@ import { readEntries, removeEntries } from './domain-entries'
 import { BATCH, readObstacles, type Obstacle } from './owners'
 import { formatFlags } from './packing'
 
-const SETTLE = readScript(__dirname, 'owners_settle')
+const SETTLE = readScript(__dirname, 'owners_reconcile')
 const ATTEMPTS = 20
 
 /**

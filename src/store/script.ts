@@ -7,7 +7,7 @@ const INCLUDE_LINE = /^-- @include ([\w-]+)\/(\w+)$/gm
 /** By `ROOM/NAME`. Read together with the scripts: after an upgrade a running process must not mix two versions. */
 const includes = new Map<string, string>()
 
-/** One Lua file: its name is also the name of the command that it becomes. */
+/** One Lua file. */
 export interface Script {
   readonly name: string
   readonly source: string
@@ -26,10 +26,10 @@ export function readScript(folder: string, name: string): Script {
 }
 
 /**
- * The script with each `-- @include ROOM/NAME` line replaced by `src/ROOM/lua/include/NAME.lua`, which may include others.
- * What several of them include stands there once, before the first that needs it.
+ * The script with each `-- @include ROOM/NAME` line replaced by `src/ROOM/lua/include/NAME.lua`. An include includes what it
+ * needs; each of them is put in once, before the first line that needs it.
  *
- * @param replacements other sources for some includes or scripts, by name; a test puts a clock of its own there.
+ * @param replacements other sources for some includes or scripts, by name: tests put a clock of their own in.
  * @throws where a file is missing.
  */
 export function assemble(
@@ -39,8 +39,9 @@ export function assemble(
   const done = new Set<string>()
   const expand = (source: string): string =>
     source.replace(INCLUDE_LINE, (_line, room: string, name: string) => {
-      if (done.has(name)) return ''
-      done.add(name)
+      const id = `${room}/${name}`
+      if (done.has(id)) return ''
+      done.add(id)
       return expand(replacements[name] ?? include(room, name))
     })
   return expand(replacements[script.name] ?? script.source)

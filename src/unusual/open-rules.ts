@@ -5,7 +5,7 @@ import { randomToken } from '../records/token'
 import { HOUR } from '../reporting/calendar'
 import type { Finding } from './rules'
 
-const TELL = readScript(__dirname, 'tell_unusual')
+const TELL = readScript(__dirname, 'raise_unusual')
 
 /** A rule that does not hold for so long has ended, in ms: at its number it would begin and end all the time. */
 const CALM = HOUR

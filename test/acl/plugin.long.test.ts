@@ -300,7 +300,7 @@ async function loseRace(redis: TestRedis): Promise<void> {
   const admin = redis.client()
   class Overtaken extends Store {
     override async run(...[script, ...rest]: Parameters<Store['run']>): Promise<unknown> {
-      if (script.name === 'owners_settle')
+      if (script.name === 'owners_reconcile')
         await admin.hset(keys.ownerNames, 'late.example', '- fabrikam')
       return super.run(script, ...rest)
     }

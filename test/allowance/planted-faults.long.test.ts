@@ -24,21 +24,22 @@ const CHARGE = 'src/allowance/lua/charge.lua'
 const REFUND = 'src/allowance/lua/refund.lua'
 const USAGE = 'src/allowance/lua/usage.lua'
 const LIFT = 'src/allowance/lua/lift.lua'
+const ACCEPTED = 'src/allowance/lua/include/accepted.lua'
 const EDGES = 'src/allowance/lua/include/edges.lua'
 const LIMITS = 'src/allowance/lua/include/limits.lua'
 const PROBATION = 'src/allowance/lua/include/probation.lua'
 const RING = 'src/allowance/lua/include/ring.lua'
 const SETTLEMENT = 'plugins/session/settlement.ts'
 
-const WRITE_TRIP = `redis.call('HSET', KEYS[3], 'since', ask.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
-    'case', case, 'event', event, unpack(trigger_of(ask, over)))`
+const WRITE_TRIP = `redis.call('HSET', restriction_key, 'since', request.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
+    'case', case, 'event', event, unpack(trigger_of(request, over)))`
 
 /** Restricts only when it has seen the answer. */
 class TripsLater extends Store {
   override async run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
     const reply = await super.run(script, keys, args)
     if (String(reply).startsWith('TRIPPED') && args[1] !== 'dry') {
-      const place = readScript(`${__dirname}/../../src/restriction`, 'place')
+      const place = readScript(`${__dirname}/../../src/allowance`, 'place')
       const placed = [keys[0]!, keys[2]!, `${keys[0]!}:audit`]
       await super.run(place, placed, ['unregistered', 'automatic', '', '', ''])
     }
@@ -92,7 +93,7 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'a window that goes on only when it counts',
     COUNTING,
-    'if set_back and not ask.dry then',
+    'if set_back and not request.dry then',
     'if false then',
   ),
   fault(
@@ -110,8 +111,8 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'a charge in one window only',
     CHARGE,
-    "redis.call('HSET', KEYS[2], unpack(rings))",
-    "redis.call('HSET', KEYS[2], rings[1], rings[2])",
+    "redis.call('HSET', usage_key, unpack(rings))",
+    "redis.call('HSET', usage_key, rings[1], rings[2])",
   ),
   fault(
     'both meters in one',
@@ -122,21 +123,21 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'a charge without a receipt',
     CHARGE,
-    "keep_receipt('CHARGED', ask.tightest, ask.generation, buckets)",
+    "keep_receipt('CHARGED', request.tightest, request.generation, buckets)",
     '',
   ),
   fault(
     'a trip without a receipt',
     CHARGE,
-    "keep_receipt('TRIPPED', over, ask.generation, '-')",
+    "keep_receipt('TRIPPED', over, request.generation, '-')",
     '',
   ),
   fault('several that count as one', CHARGE, 'recipients = recipients', 'recipients = 1'),
   fault(
     'several of which one has a receipt',
     CHARGE,
-    'keep_receipts(ordinals,',
-    'keep_receipts({ ordinal },',
+    'keep_receipts(receipt_key, ordinals,',
+    'keep_receipts(receipt_key, { ordinal },',
   ),
   fault(
     'several that are charged though one was given back',
@@ -155,13 +156,13 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault('a block of all mail ignored', CHARGE, "if scope == 'all'", 'if false'),
   fault(
     'a domain above that covers without its subdomains',
-    CHARGE,
+    ACCEPTED,
     "(at == 1 or string.match(entry, '^%l*s'))",
     'true',
   ),
   fault(
     'a domain above that covers nothing',
-    CHARGE,
+    ACCEPTED,
     "(at == 1 or string.match(entry, '^%l*s'))",
     'at == 1',
   ),
@@ -176,7 +177,7 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
     'a deferring limit that restricts',
     CHARGE,
     "if not over then return reply('DEFER', deferring) end",
-    'over = over or deferring ask.over = over',
+    'over = over or deferring request.over = over',
   ),
   fault(
     'a null sender that restricts',
@@ -193,8 +194,8 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'a null sender’s allowance that nobody hears of when it is full',
     COUNTING,
-    'level_of(ask.percents, limit.used, limit.count)',
-    "math.min(level_of(ask.percents, limit.used, limit.count), ask.meter == 'n' and 95 or 100)",
+    'level_of(request.percents, limit.used, limit.count)',
+    "math.min(level_of(request.percents, limit.used, limit.count), request.meter == 'n' and 95 or 100)",
   ),
   fault('a limit of 0 that restricts', COUNTING, 'limit.count == 0', 'false'),
   {
@@ -208,15 +209,15 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
     "  return reply('TRIPPED', over)",
     `
   for at, limit in ipairs(limits) do
-    redis.call('HSET', KEYS[2], ask.fields[at + 1], adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1))
+    redis.call('HSET', usage_key, request.fields[at + 1], adjusted(limit.ring, limit.newest, limit.used, limit.newest, 1))
   end
   return reply('TRIPPED', over)`,
   ),
   fault(
     'monitor that counts nothing',
     CHARGE,
-    "if not dry then\n  redis.call('HSET', KEYS[2], unpack(rings))",
-    "if not dry and enforcing then\n  redis.call('HSET', KEYS[2], unpack(rings))",
+    "if not dry then\n  redis.call('HSET', usage_key, unpack(rings))",
+    "if not dry and enforcing then\n  redis.call('HSET', usage_key, unpack(rings))",
   ),
   fault(
     'a refund without a receipt check',
@@ -224,10 +225,10 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
     'for at, ordinal in ipairs(ARGV) do\n',
     `
 for at, ordinal in ipairs(ARGV) do
-  for _, field in ipairs(redis.call('HKEYS', KEYS[2])) do
+  for _, field in ipairs(redis.call('HKEYS', usage_key)) do
     if string.match(field, '^[ufnh]%d+$') then
-      local raw = rings[field] or redis.call('HGET', KEYS[2], field)
-      give_back(KEYS[2], rings, string.format('%s:%.0f', field, (struct.unpack(HEAD, raw))))
+      local raw = rings[field] or redis.call('HGET', usage_key, field)
+      give_back(usage_key, rings, string.format('%s:%.0f', field, (struct.unpack(HEAD, raw))))
     end
   end
 `,
@@ -272,7 +273,7 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'an edge that only the next one ends',
     COUNTING,
-    "has_edges = ask.warned ~= ''",
+    "has_edges = request.warned ~= ''",
     'has_edges = false',
   ),
   fault(
@@ -290,8 +291,8 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'an edge of a clock far ahead that stays open',
     EDGES,
-    'math.abs(now - edge.told)',
-    'now - edge.told',
+    'math.abs(now - edge.raised)',
+    'now - edge.raised',
   ),
   fault('an edge that never ends', COUNTING, 'edge.percent > (levels[edge.field] or 0)', 'false'),
   fault('a lift that leaves edges open', LIFT, 'do end_edge(', 'do (function() end)('),
@@ -312,7 +313,7 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'a trip that raises no event',
     COUNTING,
-    "raise_event(KEYS[1], random, 'restricted', {",
+    "raise_event(tenant_key, random, 'restricted', {",
     "(function() return '-' end)({",
   ),
   fault('a lift that keeps the usage', LIFT, "ARGV[3] ~= '1'", 'false'),
@@ -320,7 +321,7 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'a lift without a new generation',
     LIFT,
-    "redis.call('HSET', KEYS[3], 'generation', new_token(ARGV[4]))",
+    "redis.call('HSET', usage_key, 'generation', new_token(ARGV[4]))",
     '',
   ),
 ]

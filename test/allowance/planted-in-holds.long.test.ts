@@ -3,10 +3,10 @@ import { fault } from '../support/faults'
 import { findsEach, type LedgerFault } from '../support/ledger-faults'
 import { useRedis } from '../support/registry'
 
-// As planted-faults.test.ts, for what happens to recipients that are held and to messages that are there.
+// As planted-faults.long.test.ts, for recipients that are held and messages that are there.
 
 const CHARGE = 'src/allowance/lua/charge.lua'
-const SETTLE = 'src/allowance/lua/settle.lua'
+const MESSAGE = 'src/allowance/lua/charge_message.lua'
 
 const FAULTS: readonly LedgerFault[] = [
   fault('a hold that counts', CHARGE, 'if holds then', 'if false then'),
@@ -27,32 +27,32 @@ const FAULTS: readonly LedgerFault[] = [
   ),
   fault(
     'a hold that the charge of its message leaves',
-    SETTLE,
-    "buckets ~= '' and buckets or '-'))\n  end_holds()",
-    "buckets ~= '' and buckets or '-'))",
+    MESSAGE,
+    'keep_receipts(receipt_key, left, entry)\n  end_holds()',
+    'keep_receipts(receipt_key, left, entry)',
   ),
   fault(
     'a hold that the trip of its message leaves',
-    SETTLE,
+    MESSAGE,
     'end_holds()\n  for first',
     'for first',
   ),
   fault(
     'a hold that is ended by the trip of its message, and by a refund',
-    SETTLE,
-    "redis.call('HDEL', KEYS[4],",
+    MESSAGE,
+    "redis.call('HDEL', receipt_key,",
     'tostring(',
   ),
   fault(
     'a message that trips without a receipt',
-    SETTLE,
-    'keep_receipts({ TRIPPED_FIELD },',
+    MESSAGE,
+    'keep_receipts(receipt_key, { TRIPPED_FIELD },',
     'type(',
   ),
   fault(
     'a message that is charged though it has tripped',
-    SETTLE,
-    "not taken and redis.call('HGET', KEYS[4], TRIPPED_FIELD)",
+    MESSAGE,
+    "not accepted and redis.call('HGET', receipt_key, TRIPPED_FIELD)",
     'false',
   ),
   fault(
@@ -61,97 +61,107 @@ const FAULTS: readonly LedgerFault[] = [
     'not dry and (tripped or now',
     'not dry and (now',
   ),
-  fault('a message that is charged again', SETTLE, "if not entry or answer == 'HELD'", 'if true'),
+  fault('a message that is charged again', MESSAGE, "if not entry or answer == 'HELD'", 'if true'),
   fault(
     'a message that is charged though it was given back',
-    SETTLE,
+    MESSAGE,
     "elseif answer ~= 'SETTLED' then",
     "elseif answer == 'SETTLED' then left[#left + 1] = ordinals[at] else",
   ),
-  fault('a message without a receipt', SETTLE, 'keep_receipts(left,', 'tostring('),
-  fault('a message that counts one recipient', SETTLE, 'or #left\n', 'or 1\n'),
-  fault('a message that comes too late', SETTLE, 'not dry and now > tonumber(ARGV[2])', 'false'),
-  fault('a message of a blocked tenant', SETTLE, "if scope == 'all'", 'if false'),
+  fault('a message without a receipt', MESSAGE, 'keep_receipts(receipt_key, left,', 'type('),
+  fault('a message that counts one recipient', MESSAGE, 'or #left\n', 'or 1\n'),
+  fault('a message that comes too late', MESSAGE, 'not dry and now > tonumber(ARGV[2])', 'false'),
+  fault('a message of a blocked tenant', MESSAGE, "if scope == 'all'", 'if false'),
   fault(
     'a message of a restricted tenant that passes',
-    SETTLE,
-    'if scope and not taken and not (forwarded',
+    MESSAGE,
+    'if scope and not accepted and not (forwarded',
     'if false and not (forwarded',
   ),
   fault(
     'a forward of a restricted tenant that passes',
-    SETTLE,
+    MESSAGE,
     "(forwarded and when_restricted == 'a')",
     '(forwarded)',
   ),
   fault(
     'a tenant that forwards restrict twice',
-    SETTLE,
+    MESSAGE,
     'if scope then return restricted() end\n  if dry',
     'if dry',
   ),
   fault(
     'a signature that proves one too many',
-    SETTLE,
+    MESSAGE,
     'recipients > MOST_PROVEN',
     'recipients > 6',
   ),
   fault(
     'a signature that proves one too few',
-    SETTLE,
+    MESSAGE,
     'recipients > MOST_PROVEN',
     'recipients > 4',
   ),
   fault(
     'a second signature that is not looked at',
-    SETTLE,
+    MESSAGE,
     'for at = 6, #KEYS do\n    if',
     'for at = 6, math.min(6, #KEYS) do\n    if',
   ),
   fault(
     'a signature that proves once',
-    SETTLE,
+    MESSAGE,
     "'INCRBY', KEYS[at], recipients",
     "'INCRBY', KEYS[at], 1",
   ),
   fault(
     'a forward of a tenant that has no allowance for them',
-    SETTLE,
+    MESSAGE,
     'if exhausted == 1 or not tenant[5] then',
     "tenant[5] = tenant[5] or '' if exhausted == 1 then",
   ),
   fault(
     'an unregistered sender that is registered by now',
-    SETTLE,
-    'if entry and (at == 1',
-    'if false and (at == 1',
+    MESSAGE,
+    'if is_accepted(',
+    'if false and is_accepted(',
   ),
   fault(
     'a probation that allows all unregistered messages',
-    SETTLE,
+    MESSAGE,
     "meter == 'u' and tenant[4] and probation_at(tenant[4], now)",
     'false',
   ),
 ]
 
-/** Of recipients that have been taken already. */
+/** Of recipients that were accepted already. */
 const LATE_FAULTS: readonly LedgerFault[] = [
-  fault('one that counts once', SETTLE, 'taken and tonumber(taken)', 'taken and 1'),
-  fault('one that a limit stops', SETTLE, 'enforcing and not taken and', 'enforcing and'),
-  fault('one that a restriction stops', SETTLE, 'if scope and not taken', 'if scope'),
-  fault('one that a block stops', SETTLE, "if scope == 'all' and not taken", "if scope == 'all'"),
-  fault('one that restricts nobody', SETTLE, 'if taken and not dry', 'if false'),
-  fault('one that restricts twice', SETTLE, 'not zero and not scope and', 'not zero and'),
+  fault('one that counts once', MESSAGE, 'accepted and tonumber(accepted)', 'accepted and 1'),
+  fault('one that a limit stops', MESSAGE, 'enforcing and not accepted and', 'enforcing and'),
+  fault('one that a restriction stops', MESSAGE, 'if scope and not accepted', 'if scope'),
+  fault(
+    'one that a block stops',
+    MESSAGE,
+    "if scope == 'all' and not accepted",
+    "if scope == 'all'",
+  ),
+  fault('one that restricts nobody', MESSAGE, 'if accepted and not dry', 'if false'),
+  fault('one that restricts twice', MESSAGE, 'not zero and not scope and', 'not zero and'),
   fault(
     'one of the null sender that restricts',
-    SETTLE,
+    MESSAGE,
     "not scope and meter ~= 'n' then",
     'not scope then',
   ),
-  fault('one that is counted again', SETTLE, 'keep_receipts(left, late_receipt or', 'type('),
+  fault(
+    'one that is counted again',
+    MESSAGE,
+    'keep_receipts(receipt_key, left, entry)',
+    'type(entry)',
+  ),
   fault(
     'one whose trip is another when it is asked again',
-    SETTLE,
+    MESSAGE,
     'late_receipt or receipt_entry',
     'receipt_entry',
   ),
@@ -161,4 +171,4 @@ useRedis()
 
 describe('the model test of holds', () => findsEach(FAULTS))
 
-describe('the model test of recipients that have been taken already', () => findsEach(LATE_FAULTS))
+describe('the model test of recipients that were accepted already', () => findsEach(LATE_FAULTS))

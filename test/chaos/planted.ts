@@ -59,7 +59,11 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     edit('dist/src/directory/directory.js', "subscriber.on('ready'", "subscriber.once('ready'"),
   ],
   'an off by one at the limit': [
-    edit('dist/src/allowance/lua/charge.lua', 'total + 1 > limit.count', 'total > limit.count'),
+    edit(
+      'dist/src/allowance/lua/include/counting.lua',
+      'total + more > limit.count',
+      'total > limit.count',
+    ),
   ],
   'a worker that stays after a graceful restart': [
     edit('dist/src/process/engine.js', 'this.store.unref()', ''),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
 import { waitFor } from '../../scripts/services/wait-for'
-import { followClock, goOn } from '../../src/allowance/clock-steps'
+import { followClock, resumeWindows } from '../../src/allowance/clock-steps'
 import type { Alert } from '../../src/records/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { resolveEnded } from '../../src/events/sweep'
@@ -95,7 +95,7 @@ describe('events on a Redis Cluster', () => {
       await client.hset(store.keys.usage(id), `u${hour}`, ring)
     }
     await followClock(store, () => {}).run()
-    await goOn(store)
+    await resumeWindows(store)
     for (const id of tenants) {
       assert.equal(await client.hstrlen(store.keys.usage(id), `u${hour}`), 264)
       assert.equal(await sites[0]!.used(id), 1)

@@ -196,7 +196,7 @@ describe('a process that knows a tenant with many domains', () => {
     const site = await siteWith()
     const followed = await follow(site)
     const older = new Store(theRedis().client(), site.store.keys, {
-      domain_news: 'local function domain_news() return nil end',
+      changed_domains: 'local function changed_domains() return nil end',
     })
     await putEntries(older, TENANT, [plain('new.example')], BY, 'add')
     await assertConverges(site, followed)

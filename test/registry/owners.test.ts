@@ -211,7 +211,7 @@ describe('somebody else in between', () => {
     const { registry, store } = site
     await registry.domains.add('a', [plain('contoso.com')], 'root')
     const again = () => registry.domains.add('a', [plain('contoso.com')], 'root')
-    await new Registries(site.connectBefore('owners_settle', again)).domains.remove('a', [
+    await new Registries(site.connectBefore('owners_reconcile', again)).domains.remove('a', [
       'contoso.com',
     ])
     assert.equal(await ownerOf(store, 'contoso.com'), 'a')
@@ -221,7 +221,7 @@ describe('somebody else in between', () => {
   it('widens what is just being added: it stays owned with subdomains', async () => {
     const site = await siteWith('a')
     const widen = () => site.registry.domains.put('a', [wide('contoso.com')], 'root')
-    const slow = new Registries(site.connectBefore('owners_settle', widen))
+    const slow = new Registries(site.connectBefore('owners_reconcile', widen))
     await slow.domains.add('a', [plain('contoso.com')], 'root')
     assert.equal(await ownerOf(site.store, 'x.contoso.com'), 'a')
     await assertConsistent(site.store)

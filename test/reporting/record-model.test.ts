@@ -381,7 +381,7 @@ const FAULTS: readonly Fault[] = [
   fault(
     'foreign domains beyond the bound that begin anew',
     RECORD,
-    "field = OTHERS\n        known = redis.call('HGET', KEYS[5], field)",
+    "field = OTHERS\n        known = redis.call('HGET', day_key, field)",
     'field = OTHERS',
   ),
   fault(
@@ -399,19 +399,19 @@ const FAULTS: readonly Fault[] = [
   fault(
     'header From rows that are there already counted by connector',
     RECORD,
-    "if redis.call('HEXISTS', KEYS[5], own) == 1 then return own end",
+    "if redis.call('HEXISTS', day_key, own) == 1 then return own end",
     '',
   ),
   fault(
     'what was looked at before forgotten',
     RECORD,
-    "local sums = numbers_of(redis.call('HGET', KEYS[5], of_hour))",
+    "local sums = numbers_of(redis.call('HGET', day_key, of_hour))",
     'local sums = {}',
   ),
   fault(
     'what was looked at kept for ever',
     RECORD,
-    "redis.call('PEXPIRE', KEYS[5], days_ttl)\nend\n\nlocal function note_connectors",
+    "redis.call('PEXPIRE', day_key, days_ttl)\nend\n\nlocal function note_connectors",
     'end\n\nlocal function note_connectors',
   ),
   fault('one sample too many', RECORD, '>= MOST_SAMPLES', '> MOST_SAMPLES'),
@@ -447,7 +447,7 @@ const FAULTS: readonly Fault[] = [
     '',
   ),
   fault('connectors that begin anew', RECORD, 'seen[1] or first', 'first'),
-  fault('samples kept for ever', RECORD, "redis.call('PEXPIRE', KEYS[7], days_ttl)", ''),
+  fault('samples kept for ever', RECORD, "redis.call('PEXPIRE', samples_key, days_ttl)", ''),
   fault(
     'rows kept for ever',
     TALLIES,
@@ -463,26 +463,26 @@ const FAULTS: readonly Fault[] = [
   fault(
     'hours kept as long as days',
     RECORD,
-    'set_fields(KEYS[3], fields, hours_ttl)',
-    'set_fields(KEYS[3], fields, days_ttl)',
+    'set_fields(hour_key, fields, hours_ttl)',
+    'set_fields(hour_key, fields, days_ttl)',
   ),
   fault(
     'days kept as long as hours',
     RECORD,
-    'set_fields(KEYS[5], fields, days_ttl)\nend',
-    'set_fields(KEYS[5], fields, hours_ttl)\nend',
+    'set_fields(day_key, fields, days_ttl)\nend',
+    'set_fields(day_key, fields, hours_ttl)\nend',
   ),
   fault(
     'connectors kept as long as hours',
     RECORD,
-    'set_fields(KEYS[8], fields, seen_ttl)',
-    'set_fields(KEYS[8], fields, hours_ttl)',
+    'set_fields(seen_key, fields, seen_ttl)',
+    'set_fields(seen_key, fields, hours_ttl)',
   ),
   fault(
     'others of a day kept as long as hours',
     RECORD,
-    'add_names(KEYS[6], others, days_ttl)',
-    'add_names(KEYS[6], others, hours_ttl)',
+    'add_names(day_others_key, others, days_ttl)',
+    'add_names(day_others_key, others, hours_ttl)',
   ),
   fault(
     'flushes kept for ever',

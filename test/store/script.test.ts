@@ -6,6 +6,7 @@ import { Keys } from '../../src/store/keys'
 import { assemble, readScript } from '../../src/store/script'
 import { Store } from '../../src/store/store'
 import { randomToken } from '../../src/records/token'
+import { namedKeys } from '../support/lua-keys'
 import { startRedis, type TestRedis } from '../support/redis'
 
 const SOURCES = path.join(__dirname, '..', '..', 'src')
@@ -47,6 +48,16 @@ describe('our scripts', () => {
     })
   }
 
+  it('name their keys at the top, and use no number of one below', () => {
+    for (const { file, script } of scripts) {
+      const code = script.source.replace(/--.*$/gm, '')
+      const named = namedKeys(code)
+      const numbers = [...code.matchAll(/\bKEYS\[\d+\]/g)]
+      assert.equal(numbers.length, named.length, `${file}: ${numbers.join(' ')}`)
+      for (const key of named) assert.match(key, /_key$/, file)
+    }
+  })
+
   it('read the clock in one place, and no other source of chance', () => {
     for (const file of luaFiles) {
       const source = readFileSync(path.join(SOURCES, file), 'utf8')
@@ -62,8 +73,93 @@ describe('our scripts', () => {
   })
 })
 
+describe('what scripts include', () => {
+  const includes = luaFiles.filter(isIncluded)
+  const sourceOf = (file: string): string => readFileSync(path.join(SOURCES, file), 'utf8')
+
+  it('knows no key and no argument but those that it is given', () => {
+    for (const file of includes)
+      assert.doesNotMatch(codeOf(sourceOf(file)), /\b(KEYS|ARGV)\b/, file)
+  })
+
+  it('brings along all that it uses itself', () => {
+    for (const file of includes) {
+      const name = path.basename(file, '.lua')
+      assert.deepEqual(unknownNames(assemble({ name, source: sourceOf(file) })), [], file)
+    }
+    for (const { file, script } of scripts) {
+      assert.deepEqual(unknownNames(assemble(script)), [], file)
+    }
+  })
+
+  it('is missed where it is not included', () => {
+    assert.deepEqual(unknownNames("local text = 'f()'\nif f(TEXT) then g(text) end"), [
+      'f',
+      'TEXT',
+      'g',
+    ])
+  })
+
+  it('lies in the room of who includes it, or in one below', () => {
+    assert.deepEqual(
+      luaFiles.flatMap((file) => upward(file, sourceOf(file))),
+      [],
+    )
+  })
+
+  it('is found where it lies above', () => {
+    const source =
+      '-- @include registry/ownership\n-- @include store/clock\n-- @include allowance/ring\n'
+    assert.deepEqual(upward('allowance/lua/x.lua', source), ['allowance/lua/x.lua: registry'])
+    assert.deepEqual(upward('registry/consistency/lua/x.lua', source), [])
+    assert.deepEqual(upward('cases/lua/x.lua', '-- @include unusual/x\n'), [
+      'cases/lua/x.lua: unusual',
+    ])
+  })
+})
+
+/** A script without its comments and texts. */
+function codeOf(source: string): string {
+  return source.replace(/--.*$/gm, '').replace(/'(?:[^'\\\n]|\\.)*'/g, "''")
+}
+
+/** Functions and constants that a script uses and does not declare, and Lua and Redis do not bring. */
+function unknownNames(source: string): string[] {
+  const code = codeOf(source)
+  const declared = [
+    ...code.matchAll(
+      /\b(?:local|for)(?! function)( \w+(?:,\s+\w+)*)|\bfunction ?(\w*)\(([^)]*)\)/g,
+    ),
+  ]
+  const known = new Set(declared.flatMap(([, ...names]) => names.join(' ').split(/[\s,]+/)))
+  const used = [...code.matchAll(/(?<![\w.:])([a-z]\w*)\(|(?<![\w.'])([A-Z][A-Z\d_]+)\b/g)].map(
+    ([, called, constant]) => called ?? constant!,
+  )
+  return [...new Set(used)].filter((name) => !known.has(name) && !BUILT_IN.has(name))
+}
+
+const BUILT_IN = new Set(
+  'KEYS ARGV function ipairs pairs unpack tonumber tostring type and or not if in'.split(' '),
+)
+
+/** From top to bottom, as the lint rule has them. */
+const FLOORS = JSON.parse(
+  readFileSync(path.join(SOURCES, '../scripts/rooms.json'), 'utf8'),
+) as string[][]
+
+/** The rooms of includes that lie above or beside the room of a file. */
+function upward(file: string, source: string): string[] {
+  const floorOf = (room: string): number =>
+    FLOORS.findIndex((floor) => floor.includes(`src/${room}`))
+  const own = file.split(path.sep)[0]!
+  return [...source.matchAll(/^-- @include ([\w-]+)\//gm)]
+    .map(([, room]) => room!)
+    .filter((room) => room !== own && floorOf(room) <= floorOf(own))
+    .map((room) => `${file}: ${room}`)
+}
+
 describe('assemble', () => {
-  it('puts shared pieces in, or the replacements given', () => {
+  it('puts includes in, or the replacements given', () => {
     const script = { name: 'x', source: '-- @include store/clock\nreturn now_ms()\n' }
     assert.match(assemble(script), /local function now_us\(\)[^]*return now_ms\(\)\n$/)
     const replaced = assemble(script, { clock: 'local function now_ms() return 5 end' })
@@ -75,7 +171,7 @@ describe('assemble', () => {
     assert.equal(assemble(script, { clock: "-- $& $1 $'" }), "-- $& $1 $'\nreturn 1")
   })
 
-  it('throws for a piece or a script that is not there', () => {
+  it('throws for an include or a script that does not exist', () => {
     assert.throws(
       () => assemble({ name: 'x', source: '-- @include store/nothing' }),
       /ENOENT.*nothing\.lua/,

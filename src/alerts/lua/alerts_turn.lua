@@ -1,19 +1,20 @@
--- One turn of a channel of alerts: settles what was tried, and takes what is to be tried now. All that is known of a
--- delivery is in the consumer group of its channel: who is `sending` an entry, or that it is `waiting-N`, for step N of
--- the schedule, since when, and how often it has been tried. So it does not matter which process goes on.
+-- One turn of a channel of alerts: records the results of deliveries, and takes alerts to be delivered now. The state of a
+-- delivery is in the consumer group of its channel: that an entry is `sending`, or `waiting-N` for step N of the schedule,
+-- since when, and how often it was tried. So any process can go on with it.
 --
 -- KEYS[1] stream of events
 -- ARGV[1] group   ARGV[2] entries to take at most   ARGV[3] where a group that is not there begins: $ or an id
--- ARGV[4] ms after which whoever was sending is taken for dead   ARGV[5] number of steps, then each of them in ms
--- then for each settled one: its id, tries as taken, and the step that it waits for, or 0 where it is done
+-- ARGV[4] ms after which the process that was sending is taken for dead   ARGV[5] number of steps, then each of them in ms
+-- then for each result: its id, the number of tries as taken, and the step that it waits for, or 0 where it is done
 -- Reply: { ms, how many were gone from the stream before they were delivered, { { id, tries, { field, value … } } … } }
 --
 -- @include store/clock
+local stream_key = KEYS[1]
 local group, room, lease, steps = ARGV[1], tonumber(ARGV[2]), ARGV[4], tonumber(ARGV[5])
 
 local function is_there()
-  if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-  for _, facts in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  if redis.call('EXISTS', stream_key) == 0 then return false end
+  for _, facts in ipairs(redis.call('XINFO', 'GROUPS', stream_key)) do
     for at = 1, #facts, 2 do
       if facts[at] == 'name' and facts[at + 1] == group then return true end
     end
@@ -21,43 +22,43 @@ local function is_there()
   return false
 end
 
-if not is_there() then redis.call('XGROUP', 'CREATE', KEYS[1], group, ARGV[3], 'MKSTREAM') end
+if not is_there() then redis.call('XGROUP', 'CREATE', stream_key, group, ARGV[3], 'MKSTREAM') end
 
 local taken, gone = {}, 0
 
 for at = 6 + steps, #ARGV, 3 do
   local id, tries, step = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if step == '0' then
-    redis.call('XACK', KEYS[1], group, id)
+    redis.call('XACK', stream_key, group, id)
   else
-    -- Unless somebody else took it meanwhile.
-    local mine = redis.call('XPENDING', KEYS[1], group, id, id, 1, 'sending')[1]
+    -- Unless another process took it meanwhile.
+    local mine = redis.call('XPENDING', stream_key, group, id, id, 1, 'sending')[1]
     if mine and mine[4] == tonumber(tries) then
       local put_back =
-        redis.call('XCLAIM', KEYS[1], group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', tries, 'JUSTID')
-      -- Redis 7 forgets here what is not in the stream any more; before, it is found below.
+        redis.call('XCLAIM', stream_key, group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', tries, 'JUSTID')
+      -- Redis 7 drops here an entry that left the stream; with earlier versions it is found below.
       if #put_back == 0 then gone = gone + 1 end
     end
   end
 end
 
--- What waits at a consumer for so long.
+-- Takes what has waited at a consumer for so long.
 local function take(consumer, idle)
   if #taken >= room then return end
-  for _, waiting in ipairs(redis.call('XPENDING', KEYS[1], group, 'IDLE', idle, '-', '+', room - #taken, consumer)) do
+  for _, waiting in ipairs(redis.call('XPENDING', stream_key, group, 'IDLE', idle, '-', '+', room - #taken, consumer)) do
     local id, tries = waiting[1], waiting[4] + 1
-    local entry = redis.call('XCLAIM', KEYS[1], group, 'sending', 0, id)[1]
+    local entry = redis.call('XCLAIM', stream_key, group, 'sending', 0, id)[1]
     if entry then
       taken[#taken + 1] = { id, tries, entry[2] }
     else
-      redis.call('XACK', KEYS[1], group, id)
+      redis.call('XACK', stream_key, group, id)
       gone = gone + 1
     end
   end
 end
 
 if room > 0 then
-  local fresh = redis.call('XREADGROUP', 'GROUP', group, 'sending', 'COUNT', room, 'STREAMS', KEYS[1], '>')
+  local fresh = redis.call('XREADGROUP', 'GROUP', group, 'sending', 'COUNT', room, 'STREAMS', stream_key, '>')
   if fresh then
     for _, entry in ipairs(fresh[1][2]) do taken[#taken + 1] = { entry[1], 1, entry[2] } end
   end

@@ -1,29 +1,32 @@
--- Places a restriction by hand.
+-- Places a restriction, by order of a person.
 --
 -- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] audit trail
 -- ARGV[1] scope: unregistered or all   ARGV[2] by   ARGV[3] reason   ARGV[4] random part of a token   ARGV[5] actor
 -- Reply: placed; widened (from unregistered to all); unchanged (that scope already); narrower (all already); gone
 --
 -- @include store/clock
+-- @include store/key
 -- @include records/change
 -- @include records/event
 -- @include records/case
 -- @include records/audit
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
+local tenant_key, restriction_key, audit_key = KEYS[1], KEYS[2], KEYS[3]
+if redis.call('EXISTS', tenant_key) == 0 then return 'gone' end
 
-local scope = redis.call('HGET', KEYS[2], 'scope')
+local scope = redis.call('HGET', restriction_key, 'scope')
 if scope == ARGV[1] then return 'unchanged' end
 if scope == 'all' then return 'narrower' end
 
-redis.call('HSET', KEYS[2], 'since', now_ms(), 'scope', ARGV[1], 'by', ARGV[2], 'reason', ARGV[3])
--- One that is widened goes on: the same case, and nothing new that a lift would have to end.
-local case = redis.call('HGET', KEYS[2], 'case')
+redis.call('HSET', restriction_key, 'since', now_ms(), 'scope', ARGV[1], 'by', ARGV[2], 'reason', ARGV[3])
+-- A restriction that is widened keeps its case, and raises no second event for a lift to end.
+local case = redis.call('HGET', restriction_key, 'case')
 if not scope then
-  case = open_case(KEYS[1])
-  local event = raise_event(KEYS[1], ARGV[4], 'restricted', { scope = ARGV[1], by = ARGV[2], reason = ARGV[3], case = case })
-  redis.call('HSET', KEYS[2], 'case', case, 'event', event)
+  case = open_case(tenant_key)
+  local facts = { scope = ARGV[1], by = ARGV[2], reason = ARGV[3], case = case }
+  local event = raise_event(tenant_key, ARGV[4], 'restricted', facts)
+  redis.call('HSET', restriction_key, 'case', case, 'event', event)
 end
-audit(KEYS[3], ARGV[5], case or string.match(KEYS[1], '{(.-)}$'), scope and 'restriction widened' or 'restriction placed',
+audit(audit_key, ARGV[5], case or tag_of(tenant_key), scope and 'restriction widened' or 'restriction placed',
   scope or '', ARGV[1] .. '; by ' .. ARGV[2] .. ': ' .. ARGV[3])
-change_tenant(KEYS[1], 'state', ARGV[4])
+change_tenant(tenant_key, 'state', ARGV[4])
 return scope and 'widened' or 'placed'

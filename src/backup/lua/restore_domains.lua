@@ -1,4 +1,4 @@
--- Puts back accepted domains as they were packed, in place of those of the same name. Who owns them has been settled
+-- Restores accepted domains as they were packed, in place of those of the same name. Their owners have been claimed
 -- before.
 --
 -- KEYS[1] tenant   KEYS[2] domains
@@ -7,12 +7,13 @@
 --
 -- @include store/clock
 -- @include records/change
--- @include registry/domain_news
-local news = {}
+-- @include registry/changed_domains
+local tenant_key, domains_key = KEYS[1], KEYS[2]
+local changed = {}
 for at = 2, #ARGV, 2 do
-  redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
-  news[ARGV[at]] = string.match(ARGV[at + 1], '^%S+') or '-'
+  redis.call('HSET', domains_key, ARGV[at], ARGV[at + 1])
+  changed[ARGV[at]] = string.match(ARGV[at + 1], '^%S+') or '-'
 end
-if redis.call('HEXISTS', KEYS[1], 'createdAt') == 1 then
-  change_tenant(KEYS[1], 'domains', ARGV[1], domain_news(KEYS[1], news, (#ARGV - 1) / 2))
+if redis.call('HEXISTS', tenant_key, 'createdAt') == 1 then
+  change_tenant(tenant_key, 'domains', ARGV[1], changed_domains(tenant_key, changed, (#ARGV - 1) / 2))
 end

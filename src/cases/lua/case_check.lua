@@ -1,4 +1,4 @@
--- Ticks a step of a case; what was said of it before is replaced.
+-- Ticks a step of a case, in place of an earlier tick.
 --
 -- KEYS[1] case   KEYS[2] audit trail
 -- ARGV[1] actor   ARGV[2] name of the case   ARGV[3] step   ARGV[4] by   ARGV[5] text
@@ -6,11 +6,12 @@
 --
 -- @include store/clock
 -- @include records/audit
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
-if redis.call('HEXISTS', KEYS[1], 'closed') == 1 then return 'closed' end
+local case_key, audit_key = KEYS[1], KEYS[2]
+if redis.call('EXISTS', case_key) == 0 then return 'gone' end
+if redis.call('HEXISTS', case_key, 'closed') == 1 then return 'closed' end
 local field = 'tick:' .. ARGV[3]
-local had_by, had_text = string.match(redis.call('HGET', KEYS[1], field) or '', '^%d+\t([^\t]*)\t(.*)$')
+local had_by, had_text = string.match(redis.call('HGET', case_key, field) or '', '^%d+\t([^\t]*)\t(.*)$')
 if had_by == ARGV[4] and had_text == ARGV[5] then return 'unchanged' end
-redis.call('HSET', KEYS[1], field, string.format('%.0f\t%s\t%s', now_ms(), ARGV[4], ARGV[5]))
-audit(KEYS[2], ARGV[1], ARGV[2], 'case checked: ' .. ARGV[3], had_text or '', ARGV[5])
+redis.call('HSET', case_key, field, string.format('%.0f\t%s\t%s', now_ms(), ARGV[4], ARGV[5]))
+audit(audit_key, ARGV[1], ARGV[2], 'case checked: ' .. ARGV[3], had_text or '', ARGV[5])
 return 'checked'

@@ -1,9 +1,10 @@
--- Writes down that the restriction of a case has been lifted. Who did it stands in the audit trail already.
+-- Notes in a case that its restriction has been lifted. The audit trail says who did it.
 --
 -- KEYS[1] case
 -- ARGV[1] when, in ms, by and reason, joined by tabs   ARGV[2] until when (ms) and which limits hold, joined by a tab, or
 -- empty
 -- Reply: none
-if redis.call('EXISTS', KEYS[1]) == 0 then return end
-redis.call('HSET', KEYS[1], 'lifted', ARGV[1])
-if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'probationGiven', ARGV[2]) end
+local case_key = KEYS[1]
+if redis.call('EXISTS', case_key) == 0 then return end
+redis.call('HSET', case_key, 'lifted', ARGV[1])
+if ARGV[2] ~= '' then redis.call('HSET', case_key, 'probationGiven', ARGV[2]) end

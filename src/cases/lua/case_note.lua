@@ -6,9 +6,10 @@
 --
 -- @include store/clock
 -- @include records/audit
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
-local number = tonumber(redis.call('HGET', KEYS[1], 'notes') or '0') + 1
+local case_key, audit_key = KEYS[1], KEYS[2]
+if redis.call('EXISTS', case_key) == 0 then return 'gone' end
+local number = tonumber(redis.call('HGET', case_key, 'notes') or '0') + 1
 if number > tonumber(ARGV[5]) then return 'full' end
-redis.call('HSET', KEYS[1], 'notes', number, 'note:' .. number, string.format('%.0f\t%s\t%s', now_ms(), ARGV[3], ARGV[4]))
-audit(KEYS[2], ARGV[1], ARGV[2], 'case noted', '', ARGV[4])
+redis.call('HSET', case_key, 'notes', number, 'note:' .. number, string.format('%.0f\t%s\t%s', now_ms(), ARGV[3], ARGV[4]))
+audit(audit_key, ARGV[1], ARGV[2], 'case noted', '', ARGV[4])
 return 'noted'

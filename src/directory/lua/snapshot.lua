@@ -1,21 +1,22 @@
--- Reads all that a process must know of a tenant, as of one moment; writes nothing.
+-- Reads what a process caches of a tenant, as of one moment; writes nothing.
 --
 -- KEYS[1] tenant   KEYS[2] domains   KEYS[3] restriction
 -- ARGV[1] the domains token that the caller knows, or empty   ARGV[2] longest list to send along
 -- Reply: { domains token, state token, mode or '', restriction's scope or '', by or '', case or '', 1 if events wait,
--- 1 if there is an allowance for forwards, the domains }; false: no such tenant. The domains are: 'same' (the caller's token still holds), 'long' (read it with HSCAN), or names and packed
--- values in turn.
-local tenant = redis.call('HMGET', KEYS[1], 'domains', 'state', 'mode', 'createdAt', 'events', 'forwardedLimits')
+--          1 if there is an allowance for forwards, the domains }; false: no such tenant. The domains are 'same' (the
+--          caller's token is still valid), 'long' (to be read with HSCAN), or names and packed values in turn.
+local tenant_key, domains_key, restriction_key = KEYS[1], KEYS[2], KEYS[3]
+local tenant = redis.call('HMGET', tenant_key, 'domains', 'state', 'mode', 'createdAt', 'events', 'forwardedLimits')
 if not tenant[4] then return false end
 
-local restriction = redis.call('HMGET', KEYS[3], 'scope', 'by', 'case')
+local restriction = redis.call('HMGET', restriction_key, 'scope', 'by', 'case')
 local domains
 if tenant[1] == ARGV[1] then
   domains = 'same'
-elseif redis.call('HLEN', KEYS[2]) > tonumber(ARGV[2]) then
+elseif redis.call('HLEN', domains_key) > tonumber(ARGV[2]) then
   domains = 'long'
 else
-  domains = redis.call('HGETALL', KEYS[2])
+  domains = redis.call('HGETALL', domains_key)
 end
 return {
   tenant[1] or '', tenant[2] or '', tenant[3] or '',

@@ -1,8 +1,8 @@
--- Ends the edges of a tenant's allowance of which the window has fallen below the percentage, or that are not known any
--- more: also where no mail comes that a charge would find it by.
+-- Ends edges of a tenant's allowance whose window has fallen below the percentage, or that the usage does not hold any
+-- more, where no charge does it because no mail comes.
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction
--- ARGV[1] the edges that have been told and not ended, as the usage holds them   ARGV[2] random part of ids
+-- ARGV[1] the edges that were raised and have not ended, as the usage holds them   ARGV[2] random part of ids
 -- ARGV[3] limits and ARGV[4] null limits of a tenant that has none of its own
 -- ARGV[5] override (a mode that wins over all, or empty)   ARGV[6] mode of a tenant that has none of its own
 -- Reply: how many have ended; -1: there is no such tenant
@@ -11,11 +11,11 @@
 -- @include allowance/ring
 -- @include allowance/limits
 -- @include allowance/mode
--- @include records/event
 -- @include allowance/edges
 -- @include allowance/probation
+local tenant_key, usage_key, restriction_key = KEYS[1], KEYS[2], KEYS[3]
 local now = now_ms()
-local tenant = redis.call('HMGET', KEYS[1], 'createdAt', 'limits', 'probation', 'forwardedLimits', 'nullLimits', 'mode')
+local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'limits', 'probation', 'forwardedLimits', 'nullLimits', 'mode')
 if not tenant[1] then return -1 end
 
 local limits = {}
@@ -23,7 +23,7 @@ local function add(meter, of_meter)
   for _, limit in ipairs(of_meter) do limits[meter .. limit.window] = limit end
 end
 
-local restricted = mode_of(ARGV[5], tenant[6], ARGV[6]) == 'enforce' and redis.call('EXISTS', KEYS[3]) == 1
+local restricted = mode_of(ARGV[5], tenant[6], ARGV[6]) == 'enforce' and redis.call('EXISTS', restriction_key) == 1
 add('u', limits_in_force(tenant[2] or ARGV[3], probation_at(tenant[3], now)))
 add('f', parse_limits(tenant[4] or ''))
 add('n', null_limits_in_force(tenant[5] or ARGV[4], restricted))
@@ -31,25 +31,26 @@ add('n', null_limits_in_force(tenant[5] or ARGV[4], restricted))
 local function holds(edge)
   local limit = limits[edge.field]
   if not limit then return false end
-  local ring, _, used, set_back, is_unreadable = advance(redis.call('HGET', KEYS[2], edge.field), bucket_of(now, limit.window))
-  if set_back then redis.call('HSET', KEYS[2], edge.field, ring) end
-  -- The next charge starts it afresh.
+  local raw = redis.call('HGET', usage_key, edge.field)
+  local ring, _, used, set_back, is_unreadable = advance(raw, bucket_of(now, limit.window))
+  if set_back then redis.call('HSET', usage_key, edge.field, ring) end
+  -- The next charge replaces it.
   if is_unreadable then return true end
   return limit.count > 0 and used * 100 >= limit.count * edge.percent
 end
 
 local ended, left, known = 0, {}, {}
 local function ends(edge)
-  end_edge(KEYS[1], ARGV[2], edge)
+  end_edge(tenant_key, ARGV[2], edge)
   ended = ended + 1
 end
 
-local text = redis.call('HGET', KEYS[2], 'warned')
+local text = redis.call('HGET', usage_key, 'warned')
 for _, edge in ipairs(open_edges(text)) do
   known[edge.event] = true
   if holds(edge) or not may_end(edge, now) then left[#left + 1] = edge else ends(edge) end
 end
-if text and ended > 0 then redis.call('HSET', KEYS[2], 'warned', edges_text(left)) end
+if text and ended > 0 then redis.call('HSET', usage_key, 'warned', edges_text(left)) end
 for _, edge in ipairs(open_edges(ARGV[1])) do
   if not known[edge.event] then ends(edge) end
 end

@@ -1,11 +1,9 @@
--- Takes the name of a tenant that is gone out of another one's reports: its domains stay there, as those of an owner that is
--- not known any more.
+-- Removes the name of a purged tenant from the reports of another tenant: its domains stay there, without an owner.
 --
 -- KEYS[1], KEYS[2 …] reports of days
--- ARGV[1] the tenant that is gone
+-- ARGV[1] the purged tenant
 -- Reply: OK
 --
--- @include store/clock
 -- @include reporting/tallies
 local function forget(key)
   for _, field in ipairs(redis.call('HKEYS', key)) do

@@ -1,9 +1,9 @@
--- Keeps an entry of one trail in another, too; it has been told of already.
+-- Keeps an entry of one trail in another trail too; it has been published already.
 --
 -- KEYS[1] trail
 -- ARGV[1] line   ARGV[2] its subject
 -- Reply: none
 --
--- @include store/clock
 -- @include records/audit
-keep_line(KEYS[1], (string.gsub(ARGV[1], '^(%d+\t)[^\t]*', '%1' .. ARGV[2], 1)))
+local trail_key = KEYS[1]
+keep_line(trail_key, (string.gsub(ARGV[1], '^(%d+\t)[^\t]*', '%1' .. ARGV[2], 1)))

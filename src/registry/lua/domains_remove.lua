@@ -6,26 +6,27 @@
 --
 -- @include store/clock
 -- @include records/change
--- @include registry/domain_news
+-- @include registry/changed_domains
 -- @include records/audit
 -- @include registry/domain_names
-local removed, seen, news, words = {}, {}, {}, {}
+local tenant_key, domains_key, audit_key = KEYS[1], KEYS[2], KEYS[3]
+local removed, seen, changed, words = {}, {}, {}, {}
 for at = 4, #ARGV do
   local domain = ARGV[at]
-  local entry = not seen[domain] and redis.call('HGET', KEYS[2], domain)
+  local entry = not seen[domain] and redis.call('HGET', domains_key, domain)
   seen[domain] = true
   if entry and (ARGV[2] == 'any' or not string.find(string.match(entry, '^%S+'), 'h', 1, true)) then
     removed[#removed + 1] = domain
     name_domain(words, domain_words(domain, string.match(entry, '^%S+')))
-    news[domain] = cjson.null
+    changed[domain] = cjson.null
   end
 end
 if #removed > 0 then
-  audit(KEYS[3], ARGV[3], string.match(KEYS[1], '{(.-)}$'), 'domains removed', domains_text(words), '')
+  audit(audit_key, ARGV[3], tag_of(tenant_key), 'domains removed', domains_text(words), '')
 end
--- All read before the first goes: a list that is gone must not be touched again (see change).
-for _, domain in ipairs(removed) do redis.call('HDEL', KEYS[2], domain) end
-if #removed > 0 and redis.call('EXISTS', KEYS[1]) == 1 then
-  change_tenant(KEYS[1], 'domains', ARGV[1], domain_news(KEYS[1], news, #removed))
+-- All are read before the first is removed: an emptied list must not be touched again (see change).
+for _, domain in ipairs(removed) do redis.call('HDEL', domains_key, domain) end
+if #removed > 0 and redis.call('EXISTS', tenant_key) == 1 then
+  change_tenant(tenant_key, 'domains', ARGV[1], changed_domains(tenant_key, changed, #removed))
 end
 return removed

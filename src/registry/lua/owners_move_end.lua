@@ -5,11 +5,15 @@
 -- Reply: 1; 0: there is no such move (any more)
 --
 -- @include registry/ownership
-if redis.call('HGET', KEYS[4], ARGV[1]) ~= ARGV[2] then return 0 end
-local flags, owner = claim_of(ARGV[1])
-if owner and owner ~= ARGV[3] then return 0 end
+local names_key, index_key, version_key, moves_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local domain, from, to, how = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
-redis.call('HDEL', KEYS[4], ARGV[1])
-names[1] = ARGV[1]
-if owner and ARGV[4] == 'back' then write_claim(ARGV[1], flags, ARGV[2]) end
+if redis.call('HGET', moves_key, domain) ~= from then return 0 end
+local flags, owner = claim_of(names_key, domain)
+if owner and owner ~= to then return 0 end
+
+redis.call('HDEL', moves_key, domain)
+if owner and how == 'back' then
+  write_claim(names_key, index_key, version_key, { domain }, domain, flags, from)
+end
 return 1

@@ -8,24 +8,25 @@
 -- @include store/clock
 -- @include records/change
 -- @include records/audit
-if redis.call('HEXISTS', KEYS[1], 'createdAt') == 1 then
-  local there = redis.call('HMGET', KEYS[1], 'name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact')
+local tenant_key, audit_key, cases_key = KEYS[1], KEYS[2], KEYS[3]
+if redis.call('HEXISTS', tenant_key, 'createdAt') == 1 then
+  local there = redis.call('HMGET', tenant_key, 'name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact')
   for at = 1, 6 do there[at] = there[at] or '' end
   return { 'there', unpack(there) }
 end
 
-redis.call('HSET', KEYS[1], 'name', ARGV[4], 'source', ARGV[3], 'createdAt', string.format('%.0f', now_ms()),
+redis.call('HSET', tenant_key, 'name', ARGV[4], 'source', ARGV[3], 'createdAt', string.format('%.0f', now_ms()),
   'domains', new_token(ARGV[1]))
 local settings = { 'name=' .. ARGV[4] }
 for at, field in ipairs({ 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact' }) do
   if ARGV[at + 4] ~= '' then
-    redis.call('HSET', KEYS[1], field, ARGV[at + 4])
+    redis.call('HSET', tenant_key, field, ARGV[at + 4])
     settings[#settings + 1] = field .. '=' .. ARGV[at + 4]
   end
 end
 -- Cases go on counting: the records of the earlier ones may still be there.
-local cases = redis.call('GET', KEYS[3])
-if cases then redis.call('HSET', KEYS[1], 'cases', cases) end
-local entry = audit(KEYS[2], ARGV[2], string.match(KEYS[1], '{(.-)}$'), 'tenant added', '', table.concat(settings, '; '))
-change_tenant(KEYS[1], 'state', ARGV[1])
+local cases = redis.call('GET', cases_key)
+if cases then redis.call('HSET', tenant_key, 'cases', cases) end
+local entry = audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant added', '', table.concat(settings, '; '))
+change_tenant(tenant_key, 'state', ARGV[1])
 return { 'added', entry }

@@ -1,5 +1,5 @@
--- Removes a tenant with its accepted domains and its usage, unless it is restricted: a restriction outlives everything
--- but a person.
+-- Removes a tenant with its accepted domains and its usage, unless it is restricted: only a person lifts a
+-- restriction.
 --
 -- KEYS[1] tenant   KEYS[2] domains   KEYS[3] usage   KEYS[4] restriction   KEYS[5] audit trail   KEYS[6] number of cases
 -- ARGV[1] random part of a token   ARGV[2] actor
@@ -9,23 +9,25 @@
 -- @include records/change
 -- @include allowance/probation
 -- @include records/audit
-if redis.call('EXISTS', KEYS[4]) == 1 then return { 'restricted' } end
+local tenant_key, domains_key, usage_key, restriction_key, audit_key, cases_key =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+if redis.call('EXISTS', restriction_key) == 1 then return { 'restricted' } end
 local reply = { 'gone' }
-if redis.call('EXISTS', KEYS[1]) == 1 then
+if redis.call('EXISTS', tenant_key) == 1 then
   local had = {}
   for _, field in ipairs({ 'name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact', 'source' }) do
-    local value = redis.call('HGET', KEYS[1], field)
+    local value = redis.call('HGET', tenant_key, field)
     if value then had[#had + 1] = field .. '=' .. value end
   end
-  local probation = probation_at(redis.call('HGET', KEYS[1], 'probation'), now_ms())
+  local probation = probation_at(redis.call('HGET', tenant_key, 'probation'), now_ms())
   if probation then had[#had + 1] = 'probation=' .. probation end
-  had[#had + 1] = 'domains=' .. redis.call('HLEN', KEYS[2])
-  local cases = redis.call('HGET', KEYS[1], 'cases')
-  if cases then redis.call('SET', KEYS[6], cases) end
-  local entry = audit(KEYS[5], ARGV[2], string.match(KEYS[1], '{(.-)}$'), 'tenant removed', table.concat(had, '; '), '')
-  -- Told before it is gone: the announcement writes the token into the tenant's hash.
-  change_tenant(KEYS[1], 'state', ARGV[1])
+  had[#had + 1] = 'domains=' .. redis.call('HLEN', domains_key)
+  local cases = redis.call('HGET', tenant_key, 'cases')
+  if cases then redis.call('SET', cases_key, cases) end
+  local entry = audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant removed', table.concat(had, '; '), '')
+  -- Announced before it is removed: that writes the token into the tenant's hash.
+  change_tenant(tenant_key, 'state', ARGV[1])
   reply = { 'removed', entry, cases or '0' }
 end
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3])
+redis.call('UNLINK', tenant_key, domains_key, usage_key)
 return reply

@@ -8,23 +8,24 @@
 -- @include store/clock
 -- @include records/change
 -- @include records/audit
-if redis.call('HEXISTS', KEYS[1], 'createdAt') == 0 then return 'gone' end
+local tenant_key, audit_key = KEYS[1], KEYS[2]
+if redis.call('HEXISTS', tenant_key, 'createdAt') == 0 then return 'gone' end
 
 local from, to = {}, {}
 for at = 3, #ARGV, 2 do
   local field, value = ARGV[at], ARGV[at + 1]
-  local had = redis.call('HGET', KEYS[1], field) or ''
+  local had = redis.call('HGET', tenant_key, field) or ''
   if had ~= value then
     from[#from + 1] = field .. '=' .. (had == '' and 'default' or had)
     to[#to + 1] = field .. '=' .. (value == '' and 'default' or value)
     if value == '' then
-      redis.call('HDEL', KEYS[1], field)
+      redis.call('HDEL', tenant_key, field)
     else
-      redis.call('HSET', KEYS[1], field, value)
+      redis.call('HSET', tenant_key, field, value)
     end
   end
 end
 if #to == 0 then return 'unchanged' end
-audit(KEYS[2], ARGV[2], string.match(KEYS[1], '{(.-)}$'), 'tenant changed', table.concat(from, '; '), table.concat(to, '; '))
-change_tenant(KEYS[1], 'state', ARGV[1])
+audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant changed', table.concat(from, '; '), table.concat(to, '; '))
+change_tenant(tenant_key, 'state', ARGV[1])
 return 'changed'

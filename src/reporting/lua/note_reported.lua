@@ -5,6 +5,7 @@
 -- Reply: OK
 --
 -- @include store/clock
-redis.call('ZADD', KEYS[1], 'GT', unpack(ARGV, 2))
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now_ms() - ARGV[1]))
+local index_key = KEYS[1]
+redis.call('ZADD', index_key, 'GT', unpack(ARGV, 2))
+redis.call('ZREMRANGEBYSCORE', index_key, '-inf', string.format('(%.0f', now_ms() - ARGV[1]))
 return redis.status_reply('OK')

@@ -26,6 +26,8 @@
 --
 -- @include store/clock
 -- @include reporting/tallies
+local tenant_key, flushes_key, hour_key, hour_others_key, day_key, day_others_key, samples_key, seen_key, domains_key =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local HOUR = 3600000
 local OTHER = '(other)'
 
@@ -39,7 +41,7 @@ local age, age_of_last = string.match(ARGV[3], '^(%d+) (%d+)$')
 local first, last = now - age, now - age_of_last
 local hour = tonumber(ARGV[2])
 if not is_within(first, hour, HOUR) then return answer_only('HOUR') end
-if not redis.call('HGET', KEYS[1], 'createdAt') then return answer_only('GONE') end
+if not redis.call('HGET', tenant_key, 'createdAt') then return answer_only('GONE') end
 
 local hours_ttl, days_ttl, seen_ttl = unpack(numbers_of(ARGV[4]))
 local MOST_DOMAINS, MOST_ADDRESSES, MOST_USERS, MOST_ROWS, MOST_DOMAIN_ROWS, MOST_CONNECTOR_ROWS,
@@ -47,7 +49,7 @@ local MOST_DOMAINS, MOST_ADDRESSES, MOST_USERS, MOST_ROWS, MOST_DOMAIN_ROWS, MOS
   MOST_OWNED, MOST_HEADER_FROM, MOST_HEADER_FROM_ROWS = unpack(numbers_of(ARGV[5]))
 
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
-if not first_time(KEYS[2], process, number, hours_ttl) then return answer_only('TAKEN') end
+if not first_time(flushes_key, process, number, hours_ttl) then return answer_only('TAKEN') end
 
 -- The first letter of a row; that of unregistered mail is older than the classes.
 local ROW_LETTERS = { u = 's', x = 'x', f = 'f' }
@@ -60,7 +62,7 @@ end
 local function is_accepted(domain)
   local name, is_itself = domain, true
   while name ~= '' do
-    local entry = redis.call('HGET', KEYS[9], name)
+    local entry = redis.call('HGET', domains_key, name)
     if entry and (is_itself or string.match(entry, '^%l*s')) then return true end
     name, is_itself = string.match(name, '%.(.*)$') or '', false
   end
@@ -189,10 +191,10 @@ local function add_totals()
     if numbers then
       local field = table.concat({ 't', hour % 24, class }, '\t')
       fields[#fields + 1] = field
-      fields[#fields + 1] = added(redis.call('HGET', KEYS[5], field), numbers, first, last)
+      fields[#fields + 1] = added(redis.call('HGET', day_key, field), numbers, first, last)
     end
   end
-  set_fields(KEYS[5], fields, days_ttl)
+  set_fields(day_key, fields, days_ttl)
 end
 
 -- How many fields of a hash begin so, without the one for all others: asked for at most once, where one is new.
@@ -213,19 +215,19 @@ end
 -- Whose the foreign domains are: told apart from the rows, so that these may be full of anything.
 local function add_owned()
   local OTHERS = table.concat({ 'o', OTHER, OTHER }, '\t')
-  local count = counter(KEYS[5], 'o\t', OTHERS)
+  local count = counter(day_key, 'o\t', OTHERS)
   for text, of in string.gmatch(ARGV[12], '([^\t\n]+)\t([^\n]*)') do
     local field = 'o\t' .. of
-    local known = redis.call('HGET', KEYS[5], field)
+    local known = redis.call('HGET', day_key, field)
     if not known and field ~= OTHERS then
       if count() < MOST_OWNED then
         count(1)
       else
         field = OTHERS
-        known = redis.call('HGET', KEYS[5], field)
+        known = redis.call('HGET', day_key, field)
       end
     end
-    redis.call('HSET', KEYS[5], field, added(known, numbers_of(text), first, last))
+    redis.call('HSET', day_key, field, added(known, numbers_of(text), first, last))
   end
 end
 
@@ -235,10 +237,10 @@ end
 
 local function header_from_row(kind, count, domain, connector)
   local own = header_from_field(kind, domain, connector)
-  if redis.call('HEXISTS', KEYS[5], own) == 1 then return own end
+  if redis.call('HEXISTS', day_key, own) == 1 then return own end
   if domain ~= OTHER and count() < MOST_HEADER_FROM then count(1) return own end
   local of_connector = header_from_field(kind, OTHER, connector)
-  if redis.call('HEXISTS', KEYS[5], of_connector) == 1 then return of_connector end
+  if redis.call('HEXISTS', day_key, of_connector) == 1 then return of_connector end
   if connector ~= OTHER and count() < MOST_HEADER_FROM_ROWS then count(1) return of_connector end
   return header_from_field(kind, OTHER, OTHER)
 end
@@ -248,24 +250,24 @@ local function add_header_froms(kind, numbers, lines)
   local looked, mismatched = string.match(numbers, '^(%d+) (%d+)$')
   if not looked then return end
   local of_hour = 'l' .. kind .. '\t' .. hour % 24
-  local sums = numbers_of(redis.call('HGET', KEYS[5], of_hour))
-  redis.call('HSET', KEYS[5], of_hour,
+  local sums = numbers_of(redis.call('HGET', day_key, of_hour))
+  redis.call('HSET', day_key, of_hour,
     string.format('%.0f %.0f', (sums[1] or 0) + looked, (sums[2] or 0) + mismatched))
-  local count = counter(KEYS[5], 'h' .. kind .. '\t', header_from_field(kind, OTHER, OTHER))
+  local count = counter(day_key, 'h' .. kind .. '\t', header_from_field(kind, OTHER, OTHER))
   for number, domain, connector in string.gmatch(lines, '(%d+)\t([^\t\n]*)\t([^\n]*)') do
     local row = header_from_row(kind, count, domain, connector)
-    local messages = (redis.call('HGET', KEYS[5], row) or 0) + number
-    redis.call('HSET', KEYS[5], row, string.format('%.0f', messages))
+    local messages = (redis.call('HGET', day_key, row) or 0) + number
+    redis.call('HSET', day_key, row, string.format('%.0f', messages))
   end
   -- Nothing else may have been recorded on that day.
-  redis.call('PEXPIRE', KEYS[5], days_ttl)
+  redis.call('PEXPIRE', day_key, days_ttl)
 end
 
 local function note_connectors()
   local fields = {}
-  local room = MOST_CONNECTORS - redis.call('HLEN', KEYS[8])
+  local room = MOST_CONNECTORS - redis.call('HLEN', seen_key)
   for name, expires in string.gmatch(ARGV[10], '([^\t\n]+)\t(%d+)') do
-    local known = redis.call('HGET', KEYS[8], name)
+    local known = redis.call('HGET', seen_key, name)
     if known or room > 0 then
       if not known then room = room - 1 end
       local seen = numbers_of(known)
@@ -274,7 +276,7 @@ local function note_connectors()
         string.format('%.0f %.0f %s', seen[1] or first, math.max(seen[2] or last, last), expires)
     end
   end
-  set_fields(KEYS[8], fields, seen_ttl)
+  set_fields(seen_key, fields, seen_ttl)
 end
 
 -- One without a Message-ID, of mail refused before DATA, counts only until there is another.
@@ -293,21 +295,21 @@ local function add_samples()
     string.gmatch(ARGV[11], '([uxf])\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\n]*)')
   do
     local field = field_of(class, domain, connector, ip, user)
-    local text = redis.call('HGET', KEYS[7], field)
+    local text = redis.call('HGET', samples_key, field)
     local new = with_sample(text, sample)
-    if new and (text or redis.call('HLEN', KEYS[7]) < share(class, MOST_SAMPLED)) then
-      redis.call('HSET', KEYS[7], field, new)
-      redis.call('PEXPIRE', KEYS[7], days_ttl)
+    if new and (text or redis.call('HLEN', samples_key) < share(class, MOST_SAMPLED)) then
+      redis.call('HSET', samples_key, field, new)
+      redis.call('PEXPIRE', samples_key, days_ttl)
     end
   end
 end
 
-local fields, others = with_sources(KEYS[3])
-set_fields(KEYS[3], fields, hours_ttl)
-add_names(KEYS[4], others, hours_ttl)
-fields, others = with_sources(KEYS[5])
-set_fields(KEYS[5], fields, days_ttl)
-add_names(KEYS[6], others, days_ttl)
+local fields, others = with_sources(hour_key)
+set_fields(hour_key, fields, hours_ttl)
+add_names(hour_others_key, others, hours_ttl)
+fields, others = with_sources(day_key)
+set_fields(day_key, fields, days_ttl)
+add_names(day_others_key, others, days_ttl)
 add_totals()
 add_owned()
 add_header_froms('', ARGV[13], ARGV[14])

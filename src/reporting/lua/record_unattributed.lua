@@ -14,6 +14,7 @@
 --
 -- @include store/clock
 -- @include reporting/tallies
+local flushes_key, day_key, others_key = KEYS[1], KEYS[2], KEYS[3]
 local DAY = 86400000
 local OTHERS = '(other)\t(other)\t(other)'
 
@@ -24,26 +25,26 @@ if not is_within(first, tonumber(ARGV[2]), DAY) then return string.format('HOUR 
 
 local ttl, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
-if not first_time(KEYS[1], process, number, ttl) then return string.format('TAKEN %.0f', now) end
+if not first_time(flushes_key, process, number, ttl) then return string.format('TAKEN %.0f', now) end
 
 local others = {}
-local rows = redis.call('HLEN', KEYS[2])
+local rows = redis.call('HLEN', day_key)
 for text, source in string.gmatch(ARGV[6], '([^\t\n]+)\t([^\n]*)') do
-  local known = redis.call('HGET', KEYS[2], source)
+  local known = redis.call('HGET', day_key, source)
   if not known and source ~= OTHERS then
     if rows < most then
       rows = rows + 1
     else
       others[#others + 1] = source
       source = OTHERS
-      known = redis.call('HGET', KEYS[2], source)
+      known = redis.call('HGET', day_key, source)
     end
   end
-  redis.call('HSET', KEYS[2], source, added(known, numbers_of(text), first, last))
-  redis.call('PEXPIRE', KEYS[2], ttl)
+  redis.call('HSET', day_key, source, added(known, numbers_of(text), first, last))
+  redis.call('PEXPIRE', day_key, ttl)
 end
 for source in string.gmatch(ARGV[7], '[^\n]+') do
-  if redis.call('HEXISTS', KEYS[2], source) == 0 then others[#others + 1] = source end
+  if redis.call('HEXISTS', day_key, source) == 0 then others[#others + 1] = source end
 end
-add_names(KEYS[3], others, ttl)
+add_names(others_key, others, ttl)
 return string.format('TAKEN %.0f', now)

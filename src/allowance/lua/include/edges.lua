@@ -1,15 +1,17 @@
--- Edges of an allowance: that a window has reached a percentage of its limit, told once and until it has fallen below
--- it again. Those that are open stand in the usage as `<meter><window>:<percent>:<event>:<when told, in ms>`, joined by commas.
--- Needs event.
+-- Edges of an allowance: a window has reached a percentage of its limit. An event is raised once, and the next one not
+-- before the window has fallen below the percentage. Open edges are kept in the usage, as
+-- `<meter><window>:<percent>:<event>:<when it was raised, in ms>`, joined by commas.
+--
+-- @include records/event
 
--- So long an edge stays open, in ms, unless its window is shorter: a client that has recipients given back and counted
--- anew would have it told as often as it likes, and push the alerts of others out of the stream.
+-- An edge stays open for so many ms at least, or for its window where that is shorter: else a client that has recipients
+-- refunded and charged anew could raise it any number of times, and push the alerts of others out of the stream.
 local LEAST_OPEN_MS = 900000
 
 local function open_edges(text)
   local edges = {}
-  for field, percent, event, told in string.gmatch(text or '', '(%w+):(%d+):([%w_]+):?(%d*)') do
-    edges[#edges + 1] = { field = field, percent = tonumber(percent), event = event, told = tonumber(told) or 0 }
+  for field, percent, event, raised in string.gmatch(text or '', '(%w+):(%d+):([%w_]+):?(%d*)') do
+    edges[#edges + 1] = { field = field, percent = tonumber(percent), event = event, raised = tonumber(raised) or 0 }
   end
   return edges
 end
@@ -17,21 +19,21 @@ end
 local function edges_text(edges)
   local parts = {}
   for at, edge in ipairs(edges) do
-    parts[at] = string.format('%s:%d:%s:%.0f', edge.field, edge.percent, edge.event, edge.told)
+    parts[at] = string.format('%s:%d:%s:%.0f', edge.field, edge.percent, edge.event, edge.raised)
   end
   return table.concat(parts, ',')
 end
 
--- Events name the meter only where it is not that of unregistered mail.
+-- Events name the meter, but for that of unregistered mail.
 local METER_NAMES = { f = 'forwarded', n = 'null' }
 
 local function window_of(edge)
   return tonumber(string.sub(edge.field, 2))
 end
 
--- One told so far ahead was told before the clock was set back.
+-- An edge raised far ahead of now was raised before the clock was set back.
 local function may_end(edge, now)
-  return math.abs(now - edge.told) >= math.min(LEAST_OPEN_MS, window_of(edge))
+  return math.abs(now - edge.raised) >= math.min(LEAST_OPEN_MS, window_of(edge))
 end
 
 -- The highest of the percentages, as `50,80,95`, that `used` of `count` has reached; 0: none.
@@ -46,7 +48,7 @@ local function level_of(percents, used, count)
   return level
 end
 
--- Says that what the edge told has ended.
+-- Raises the event that the edge has ended.
 local function end_edge(tenant_key, random, edge)
   raise_event(tenant_key, random, 'resolved', {
     resolves = edge.event, of = 'allowance', percent = edge.percent, window = window_of(edge),

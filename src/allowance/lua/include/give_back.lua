@@ -1,7 +1,9 @@
--- Takes a recipient out of the buckets that its receipt names, unless these have left their windows. `rings` holds the
--- fields of the usage that are to be written afterwards. Needs ring.
+-- Takes a recipient out of the buckets that its receipt names, unless these have left their windows. rings: fields of the
+-- usage that the caller must write afterwards.
 --
--- The ring stays at its newest bucket: it need not move on for that, and the clock is not asked.
+-- The ring stays at its newest bucket: it need not move on for this, and the clock is not read.
+--
+-- @include allowance/ring
 local function give_back(usage_key, rings, buckets)
   for field, text in string.gmatch(buckets, '(%w+):(%d+)') do
     local bucket = tonumber(text)

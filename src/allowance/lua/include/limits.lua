@@ -1,4 +1,4 @@
--- Reads an allowance in its canonical text: `300/1h, 1500/1d defer`; `unlimited` gives none.
+-- Reads an allowance in its canonical text: `300/1h, 1500/1d defer`; `unlimited` gives an empty list.
 local UNIT_MS = { s = 1000, m = 60000, h = 3600000, d = 86400000 }
 
 local function parse_limits(text)
@@ -14,7 +14,7 @@ local function parse_limits(text)
   return limits
 end
 
--- The allowance of the null sender that is in force: of a restricted tenant a tenth, rounded up.
+-- The allowance of the null sender that is in force: a tenth, rounded up, while the tenant is restricted.
 local function null_limits_in_force(own, restricted)
   local limits = parse_limits(own)
   if restricted then
@@ -23,8 +23,8 @@ local function null_limits_in_force(own, restricted)
   return limits
 end
 
--- The allowance in force: own limits, and of each window the smaller one where the tenant is on probation, which is
--- never to allow more.
+-- The allowance in force: the tenant's own limits, and on probation the smaller limit of each window, so that a probation
+-- never allows more.
 local function limits_in_force(own, probation)
   local limits = parse_limits(own)
   if not probation then return limits end

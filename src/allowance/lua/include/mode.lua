@@ -1,4 +1,4 @@
--- The mode of a tenant: the override wins, then its own, then that of all.
+-- The mode in force: the override, else the tenant's own, else the default.
 local function mode_of(override, own, default)
   return override ~= '' and override or own or default
 end

@@ -1,11 +1,12 @@
--- Sliding windows. A window of W ms is a ring of 61 buckets of ceil(W / 60) ms with a running total: a charge is
--- held for W at least and for one bucket more at most (60 buckets would hold it for 59/60 of W only).
+-- Sliding windows. A window of W ms is a ring of 61 buckets of ceil(W / 60) ms with a running total: a charge counts for W
+-- at least and for one bucket more at most (with 60 buckets it would count for 59/60 of W only).
 -- Packed as: newest bucket (double), total, then the 61 counts (unsigned 32 bits, little endian). Where the clock has been
 -- set back by more than the window, how many buckets the ring is ahead of it follows (double).
 --
--- The time of a ring never runs backward, so a receipt names a bucket by a number that no other one ever has. Behind a
--- clock that was set back by less than the window, the ring waits. By more, after a jump ahead, it goes on from where it
--- is at the pace of the clock: what it holds leaves one window later, and not when the clock gets there again.
+-- The time of a ring never runs backward, so a receipt names a bucket by a number that no other bucket ever has. When the
+-- clock is set back by less than the window, the ring waits for it. When it is set back by more, after a jump ahead, the
+-- ring goes on from where it is at the pace of the clock: its counts expire one window later, and not only when the clock
+-- gets there again.
 local BUCKETS = 61
 local HEAD = '<dI4'
 local COUNTS_AT = 13
@@ -40,7 +41,7 @@ local function is_bucket(number)
   return number >= 0 and number < 2 ^ 53 and number % 1 == 0
 end
 
--- Whether it is a ring, as far as that is seen at a glance.
+-- Whether it is a ring, by a cheap check.
 local function is_ring(text)
   local octets = #text
   if octets ~= AHEAD_AT - 1 and octets ~= AHEAD_AT + 7 then return false end
@@ -54,17 +55,17 @@ local function adds_up(ring, total)
   return sum == total
 end
 
--- The ring moved on to `bucket` of the clock, with what has left the window dropped; its newest bucket; its total;
--- whether the clock is found set back by more than the window; and whether it is no ring that can be read, for which an
--- empty one is returned. A script that may write keeps a ring of a clock set back even if it counts nothing: only then
--- does it go on.
+-- Moves the ring on to `bucket` of the clock. Returns the ring without the counts that have left the window, its newest
+-- bucket, its total, whether the clock has been set back by more than the window, and whether the ring could not be read
+-- (an empty one is returned then). Where the clock has been set back, a script that writes must keep the ring even if it
+-- counts nothing: only then does the ring go on.
 local function advance(ring, bucket)
   if not ring then return EMPTY_RING, bucket, 0 end
   if not is_ring(ring) then return EMPTY_RING, bucket, 0, false, true end
   local newest, total = struct.unpack(HEAD, ring)
   local ahead = ahead_of(ring)
   if bucket + ahead <= newest - BUCKETS then
-    -- One bucket less: a part of the present one has passed, and nothing is to leave early for that.
+    -- One bucket less: a part of the present bucket has passed, and no count may expire early for that.
     ahead = newest - bucket - 1
     return string.sub(ring, 1, AHEAD_AT - 1) .. struct.pack(AHEAD, ahead), newest, total, true
   end

@@ -8,7 +8,7 @@ local function domain_words(domain, flags)
   return words
 end
 
--- Adds to a list, which never holds more than is shown, and counts.
+-- Counts a domain, and adds it to the list while that holds fewer than are shown.
 local function name_domain(list, words)
   list.count = (list.count or 0) + 1
   if list.count <= MOST_NAMED then list[list.count] = words end

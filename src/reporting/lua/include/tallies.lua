@@ -1,7 +1,9 @@
--- What processes tally and flush: counts that add up, each flush once. Needs clock.
+-- Adds up the counts that processes flush, each flush once.
 --
 -- Counts are ten numbers: recipients accepted, deferred, refused and refunded, messages alike, and when the first and
 -- the last of them was seen (ms); see src/reporting/counts.ts.
+--
+-- @include store/clock
 local MOST_PROCESSES = 64
 
 local function numbers_of(text)
@@ -10,7 +12,7 @@ local function numbers_of(text)
   return numbers
 end
 
--- The counts in `text`, or none where that is false, and eight numbers more that were seen from `first` to `last`.
+-- The counts in `text` (false: none) plus eight numbers that were seen from `first` to `last`.
 local function added(text, numbers, first, last)
   local sums = numbers_of(text)
   for at = 1, 8 do sums[at] = string.format('%.0f', (sums[at] or 0) + (numbers[at] or 0)) end
@@ -19,14 +21,14 @@ local function added(text, numbers, first, last)
   return table.concat(sums, ' ', 1, 10)
 end
 
--- Notes a flush of a process; false: it was taken before. ttl in ms.
+-- Notes a flush of a process; false: it was noted before. ttl in ms.
 local function first_time(key, process, number, ttl)
-  local taken = redis.call('HGET', key, process)
-  if taken and tonumber(string.match(taken, '^(%d+) ')) >= tonumber(number) then return false end
+  local noted = redis.call('HGET', key, process)
+  if noted and tonumber(string.match(noted, '^(%d+) ')) >= tonumber(number) then return false end
   redis.call('HSET', key, process, string.format('%s %.0f', number, now_ms()))
   redis.call('PEXPIRE', key, ttl)
   if redis.call('HLEN', key) <= 2 * MOST_PROCESSES then return true end
-  -- Those that have flushed longest ago have ended.
+  -- Processes that flushed longest ago have ended.
   local flushes = redis.call('HGETALL', key)
   local processes = {}
   for at = 1, #flushes, 2 do
@@ -37,7 +39,7 @@ local function first_time(key, process, number, ttl)
   return true
 end
 
--- Whether a time is in this hour or day, which the caller has found by its own idea of our clock: right to a few seconds.
+-- Whether a time is in this hour or day. The caller knows the server's clock to a few seconds only.
 local function is_within(at, number, length)
   return at + 5000 >= number * length and at - 5000 < (number + 1) * length
 end

@@ -1,4 +1,4 @@
--- Server time. The scripts read the clock here and nowhere else.
+-- The server's time. Scripts read the clock here and nowhere else.
 local function now_us()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]

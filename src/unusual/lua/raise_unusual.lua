@@ -1,5 +1,5 @@
--- Tells of rules of unusual mail that begin to hold, and of those that have not held for a while: each once, whoever
--- looks and however often.
+-- Raises an event for each rule of unusual mail that begins to hold, and for each that has not held for a while: once,
+-- however many processes look and however often.
 --
 -- KEYS[1] tenant   KEYS[2] rules that hold
 -- ARGV[1] random part of the ids   ARGV[2] after how many ms without a rule has ended
@@ -8,11 +8,12 @@
 --
 -- @include store/clock
 -- @include records/event
+local tenant_key, rules_key = KEYS[1], KEYS[2]
 local open = {}
-local fields = redis.call('HGETALL', KEYS[2])
-if redis.call('EXISTS', KEYS[1]) == 0 then
-  -- Another tenant of that id begins with none.
-  for at = 1, #fields, 2 do redis.call('HDEL', KEYS[2], fields[at]) end
+local fields = redis.call('HGETALL', rules_key)
+if redis.call('EXISTS', tenant_key) == 0 then
+  -- A new tenant of that id begins with no rule.
+  for at = 1, #fields, 2 do redis.call('HDEL', rules_key, fields[at]) end
   return false
 end
 for at = 1, #fields, 2 do open[fields[at]] = fields[at + 1] end
@@ -23,9 +24,9 @@ for _, found in ipairs(cjson.decode(ARGV[3])) do
   local event, since = string.match(open[found.rule] or '', '^(%S+) (%d+)')
   if not event then
     raised = raised + 1
-    event, since = raise_event(KEYS[1], ARGV[1], 'unusual', found), now
+    event, since = raise_event(tenant_key, ARGV[1], 'unusual', found), now
   end
-  redis.call('HSET', KEYS[2], found.rule, event .. ' ' .. since .. ' ' .. now)
+  redis.call('HSET', rules_key, found.rule, event .. ' ' .. since .. ' ' .. now)
   open[found.rule] = nil
   left = left + 1
 end
@@ -39,10 +40,10 @@ for rule, text in pairs(open) do
     ended[#ended + 1] = rule
     if event then
       raised = raised + 1
-      raise_event(KEYS[1], ARGV[1], 'resolved', { resolves = event, of = 'unusual', rule = rule })
+      raise_event(tenant_key, ARGV[1], 'resolved', { resolves = event, of = 'unusual', rule = rule })
     end
   end
 end
--- Last, since that may be the end of the key (see change).
-if #ended > 0 then redis.call('HDEL', KEYS[2], unpack(ended)) end
+-- Last, since that may empty the hash (see change).
+if #ended > 0 then redis.call('HDEL', rules_key, unpack(ended)) end
 return { raised, left }
