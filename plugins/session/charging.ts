@@ -1,40 +1,86 @@
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charge } from '../../src/allowance/ledger'
-import type { RecipientCharge } from '../../src/allowance/charges'
+import type { Charges, RecipientCharge, SettleLater } from '../../src/allowance/charges'
+import type { Charge, Defaults, Settlement, SettlementResult } from '../../src/allowance/ledger'
 import { isOwn, modeOf, takesOneRecipient } from '../../src/decision/judge'
-import { outcomeOf } from '../../src/decision/outcome'
+import { outcomeOf, passesUncounted, type Outcome } from '../../src/decision/outcome'
 import { REPLIES } from '../../src/decision/reply'
-import { redisFailure } from '../../src/store/failure'
 import type { Snapshot } from '../../src/directory/snapshot'
+import type { Config } from '../../src/process/config'
+import type { Engine } from '../../src/process/engine'
+import { redisFailure } from '../../src/store/failure'
 import type { Answer } from '../kit/guard'
 import type { Connection, EnvelopeRecipient } from '../kit/haraka'
-import { chargesOf, uncounted, type Means } from './hook-context'
-import { answeredRecipients } from './settlement'
-import type { Transit } from './transaction'
+import type { RedisTroubles } from '../kit/redis-troubles'
+import { answeredRecipients } from './recipients'
+import type { MessageProof, Report } from './report'
+import type { Transaction } from './transaction'
 
-/** What happens to recipients that are to be counted. */
+/** What the hooks of a process share. */
+export interface HookContext {
+  readonly report: Report
+  /** The configuration in effect. */
+  readonly config: () => Config
+  /** The defaults that follow from it. */
+  readonly defaults: () => Defaults
+  /** `undefined` until Haraka has started the plugin. */
+  readonly engine: () => Engine | undefined
+  readonly troubles: RedisTroubles
+}
+
+/** A charge that Redis is asked for. */
+interface Asked {
+  readonly engine: Engine
+  readonly charges: Charges
+  readonly tenant: string
+  readonly recipients: readonly RecipientCharge[]
+  /** What this process knew of the restriction when it asked. */
+  readonly stateToken: string
+}
+
+/** A client waits for the answer. */
+interface Waiting {
+  readonly connection: Connection
+  readonly transaction: Transaction
+  /** Of the message, at the end of DATA; `undefined` at RCPT. */
+  readonly proof: MessageProof | undefined
+}
+
+/** Recipients of a message that are charged at the end of DATA. */
+export interface Message {
+  readonly engine: Engine
+  readonly charges: Charges
+  readonly recipients: readonly RecipientCharge[]
+  readonly proof: MessageProof
+  /** Nothing is counted where it would count as unregistered mail. */
+  readonly provenOnly: boolean
+}
+
+/**
+ * Charges recipients: at RCPT, at the end of DATA, or after the message has ended. {@link Charging.conclude} says what
+ * follows from the answer of Redis.
+ */
 export class Charging {
-  constructor(private readonly means: Means) {}
+  constructor(private readonly context: HookContext) {}
 
   /**
-   * Counts the recipients of a RCPT command, all or none, and answers by what Redis says.
+   * Charges the recipients of a RCPT command, all or none.
    *
-   * @param command all that came with it: the tenant's own ones are free.
+   * @param command its recipients: those in the tenant's own domains are free.
    */
   charge(
     connection: Connection,
-    transit: Transit,
+    transaction: Transaction,
     meter: Charge['meter'],
     command: readonly EnvelopeRecipient[],
   ): Answer | Promise<Answer> {
-    const engine = this.means.engine()
-    const { attribution, snapshot, standing, transaction } = transit
+    const engine = this.context.engine()
+    const { attribution, snapshot, haraka } = transaction
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return REPLIES.undecidable
-    if (transit.hasEnded) return undefined
-    if (this.isOneTooMany(transit, snapshot)) {
-      transit.deferred++
-      this.means.report.refused(connection, transit, 'deferred')
-      return answered(transit, command, REPLIES.oneRecipient)
+    if (transaction.hasEnded) return undefined
+    if (this.isOneTooMany(transaction, snapshot)) {
+      transaction.defer()
+      this.context.report.refused(connection, transaction, 'deferred')
+      return answered(transaction, command, REPLIES.oneRecipient)
     }
     const counted =
       command.length === 1 ? command : command.filter((recipient) => !isOwn(recipient, snapshot))
@@ -42,137 +88,224 @@ export class Charging {
     if (registryState !== 'usable') {
       const reason =
         registryState === 'unknown' ? 'no connection to Redis' : `registry-${registryState}`
-      const reply = uncounted(this.means, transit, counted.length, reason)
-      if (reply === undefined) transit.passed += counted.length
-      return answered(transit, command, reply)
+      const reply = this.uncounted(transaction, counted.length, reason)
+      if (reply === undefined) transaction.passUncharged(counted.length)
+      return answered(transaction, command, reply)
     }
 
-    const charges = chargesOf(transit, engine, this.means)
-    const sender = {
-      domain: standing.domain ?? '',
-      connector: attribution.connector ?? '',
-      ip: connection.remote.ip,
-    }
-    const rank = answeredRecipients(transaction)
-    const opened: RecipientCharge[] = []
-    for (const recipient of counted) {
-      opened.push(charges.open(attribution.tenant, meter, recipient, rank, sender))
-    }
-    const { ordinal } = opened[0]!
+    const { tenant, connector = '' } = attribution
+    const { domain = '' } = transaction.sender
+    const charges = this.chargesOf(transaction, engine)
+    const sender = { domain, connector, ip: connection.remote.ip }
+    const rank = answeredRecipients(haraka)
+    const recipients = counted.map((each) => charges.open(tenant, meter, each, rank, sender))
+    const { stateToken, domainsToken } = snapshot
+    const asked = { engine, charges, tenant, recipients, stateToken }
+    const { ordinal } = recipients[0]!
+    const last = recipients.length === 1 ? undefined : ordinal + recipients.length - 1
+    const { ip } = sender
     return engine.ledger
       .charge(
         {
-          tenant: attribution.tenant,
+          tenant,
           meter,
-          transaction: transaction.uuid,
+          transaction: haraka.uuid,
           ordinal,
-          last: opened.length === 1 ? undefined : ordinal + opened.length - 1,
-          domainsToken: snapshot.domainsToken,
-          domain: sender.domain,
-          connector: sender.connector,
-          ip: sender.ip,
+          last,
+          domainsToken,
+          domain,
+          connector,
+          ip,
         },
-        this.means.defaults(),
+        this.context.defaults(),
       )
       .then(
         (result) => {
-          const reply = this.charged(connection, transit, opened, snapshot.stateToken, result)
-          return answered(transit, command, reply)
+          const reply = this.conclude(asked, result, { connection, transaction, proof: undefined })
+          const passes = reply === undefined && result.answer !== 'OFF'
+          for (const each of recipients) each.passes = passes
+          return answered(transaction, command, reply)
         },
-        (error: unknown) => answered(transit, command, this.unanswered(transit, opened, error)),
+        (error: unknown) =>
+          answered(transaction, command, this.unanswered(asked, transaction, error)),
       )
   }
 
-  /**
-   * Charges what a message was taken for past our rcpt_ok: when it has ended, since nobody asked us before. Waits for
-   * nothing.
-   */
-  chargeUnseen({ remote }: Connection, transit: Transit): void {
-    const engine = this.means.engine()
-    const { attribution, snapshot, standing, unseen } = transit
-    if (!engine || attribution.kind !== 'attributed' || !snapshot) return
-    if (modeOf(snapshot, this.means.config()) === 'off') return
-    this.means.report.unseen(transit)
-    const { tenant, connector = '' } = attribution
-    chargesOf(transit, engine, this.means).chargeTaken(
-      tenant,
-      standing.class === 'null' ? 'null' : 'unregistered',
-      unseen,
-      { domain: standing.domain ?? '', connector, ip: remote.ip },
-    )
+  /** By what this process knows of the restriction: Redis decides only the limits themselves. */
+  private isOneTooMany({ sender, haraka }: Transaction, snapshot: Snapshot): boolean {
+    if (!takesOneRecipient(sender, snapshot, this.context.config())) return false
+    return haraka.rcpt_to.filter((recipient) => !isOwn(recipient, snapshot)).length > 1
   }
 
-  /** By what this process knows of the restriction: the limits themselves are decided in Redis. */
-  private isOneTooMany({ standing, transaction }: Transit, snapshot: Snapshot): boolean {
-    if (!takesOneRecipient(standing, snapshot, this.means.config())) return false
-    return transaction.rcpt_to.filter((recipient) => !isOwn(recipient, snapshot)).length > 1
-  }
-
-  private charged(
-    connection: Connection,
-    transit: Transit,
-    charges: readonly RecipientCharge[],
-    stateToken: string,
-    result: ChargeResult,
-  ): Answer {
-    const { answer } = result
-    this.means.troubles.over('charge')
-    transit.charges?.closeAll(charges, stateAfter(result))
-    const outcome = outcomeOf(result, this.means.config())
-    let reply: Answer = outcome.reply
-    let passes = outcome.verdict === 'pass' && answer !== 'OFF'
-    if (answer === 'REGISTERED') transit.isRegistered = true
-    if (outcome.verdict === 'refuse') transit.refused += charges.length
-    if (answer === 'CHARGED') {
-      this.means.report.charged(connection, transit, result)
-    } else if (answer === 'TRIPPED') {
-      this.means.report.tripped(connection, transit, result, connection.remote.ip)
-    } else if (outcome.token === 'undecidable') {
-      reply = uncounted(this.means, transit, charges.length, `charge ${answer.toLowerCase()}`)
-      passes = reply === undefined
-    } else if (outcome.reply) {
-      if (outcome.verdict === 'tempfail') transit.deferred += charges.length
-      this.means.report.refused(connection, transit, outcome.token)
-    }
-    for (const charge of charges) charge.passes = passes
-    this.means.engine()?.charged(charges[0]!.tenant, result, stateToken)
-    return reply
-  }
-
-  /**
-   * Redis gave no answer, or refused: unless that says it, whether the recipients were counted is unknown, until their
-   * refund or their message settles it.
-   */
+  /** Whether the recipients were counted is unknown until a refund or their message settles it, unless the error says. */
   private unanswered(
-    transit: Transit,
-    charges: readonly RecipientCharge[],
+    { engine, charges, recipients }: Asked,
+    transaction: Transaction,
     error: unknown,
   ): Answer {
-    const engine = this.means.engine()
-    this.means.troubles.tell('charge', error)
-    // Perhaps it is held: then it is to be settled with its message.
-    const mayBeHeld = charges[0]!.meter === 'unregistered' && transit.snapshot?.forwards
+    this.context.troubles.tell('charge', error)
+    // A recipient that may be held is settled with its message.
+    const mayBeHeld = recipients[0]!.meter === 'unregistered' && transaction.snapshot?.forwards
     const state = mayBeHeld ? 'held' : 'unknown'
-    transit.charges?.closeAll(charges, engine?.store.changedNothing(error) ? 'none' : state)
-    const reply = uncounted(this.means, transit, charges.length, redisFailure(error))
-    for (const charge of charges) charge.passes = reply === undefined
-    if (reply !== undefined) transit.charges?.drop(charges)
+    charges.closeAll(recipients, engine.store.changedNothing(error) ? 'none' : state)
+    const reply = this.uncounted(transaction, recipients.length, redisFailure(error))
+    for (const each of recipients) each.passes = reply === undefined
+    if (reply !== undefined) charges.drop(recipients)
     return reply
+  }
+
+  /** Charges all recipients of a message at the end of DATA, as forwarded or as unregistered mail; all or none. */
+  async settle(
+    connection: Connection,
+    transaction: Transaction,
+    { stateToken }: Snapshot,
+    { engine, charges, recipients, proof, provenOnly }: Message,
+  ): Promise<Answer> {
+    const { tenant, sender } = recipients[0]!
+    const signatures = proof.kind === 'none' ? [] : proof.signatures
+    const settlement: Settlement = {
+      ...{ tenant, ...sender, transaction: transaction.haraka.uuid, provenOnly },
+      meter: proof.kind === 'none' ? 'unregistered' : 'forwarded',
+      ...{ ordinals: recipients.map(({ ordinal }) => ordinal), signatures },
+    }
+    for (const each of recipients) each.signatures = signatures
+    let result: SettlementResult
+    try {
+      result = await engine.ledger.settle(settlement, this.context.defaults())
+    } catch (error) {
+      this.context.troubles.tell('charge', error)
+      if (engine.store.changedNothing(error)) charges.drop(recipients)
+      // What was charged stays charged and the message passes. What is held is settled when Redis answers again.
+      else charges.closeAll(recipients.filter(isPending), 'unknown')
+      return this.uncounted(transaction, recipients.length, redisFailure(error))
+    }
+    const asked = { engine, charges, tenant, recipients, stateToken }
+    return this.conclude(asked, result, { connection, transaction, proof })
+  }
+
+  /** Charges recipients of an accepted message that this plugin's rcpt_ok has not seen, in the background. */
+  chargeUnseen({ remote }: Connection, transaction: Transaction): void {
+    const engine = this.context.engine()
+    const { attribution, snapshot, sender, unseen } = transaction
+    if (!engine || attribution.kind !== 'attributed' || !snapshot) return
+    if (modeOf(snapshot, this.context.config()) === 'off') return
+    this.context.report.unseen(transaction)
+    const { tenant, connector = '' } = attribution
+    const meter = sender.class === 'null' ? 'null' : 'unregistered'
+    const from = { domain: sender.domain ?? '', connector, ip: remote.ip }
+    this.chargesOf(transaction, engine).chargeTaken(tenant, meter, unseen, from)
+  }
+
+  /** The charges of a transaction. Those that are still held at its end are settled in the background. */
+  chargesOf(transaction: Transaction, engine: Engine): Charges {
+    return transaction.openCharges(engine.refund, this.settleLater)
+  }
+
+  private readonly settleLater: SettleLater = (charges, settlement, recipients) => {
+    const engine = this.context.engine()!
+    const { tenant } = settlement
+    const defaults = this.context.defaults()
+    engine.inBackground(tenant, async () => {
+      const stateToken = engine.directory.peek(tenant)?.stateToken ?? ''
+      const result = await engine.ledger.settle(settlement, defaults)
+      this.conclude({ engine, charges, tenant, recipients, stateToken }, result, undefined)
+      this.tellLate(settlement, result)
+    })
+  }
+
+  /**
+   * What follows from the answer of Redis to any charge: what this process knows of the tenant, events that were raised,
+   * what is refunded, what the transaction counts, the log, and the answer.
+   *
+   * @param waiting `undefined`: no client waits any more.
+   */
+  private conclude(
+    { engine, charges, tenant, recipients, stateToken }: Asked,
+    result: ChargeResult | SettlementResult,
+    waiting: Waiting | undefined,
+  ): Answer {
+    this.context.troubles.over('charge')
+    engine.charged(tenant, result, stateToken)
+    const outcome = outcomeOf(result, this.context.config())
+    if (outcome.charge === 'refund') charges.drop(recipients)
+    else if (waiting) {
+      // Without a window nothing was counted at RCPT; at the end of DATA the signatures were.
+      const isKept = outcome.charge !== 'counted' || result.window > 0 || waiting.proof
+      charges.closeAll(recipients, isKept ? outcome.charge : 'none')
+    }
+    return waiting && this.answer(waiting, recipients.length, result, outcome)
+  }
+
+  private answer(
+    { connection, transaction, proof }: Waiting,
+    recipients: number,
+    result: ChargeResult | SettlementResult,
+    { charge, reply, token, verdict }: Outcome,
+  ): Answer {
+    const { report } = this.context
+    const { answer } = result
+    if (token === 'undecidable') {
+      const asked = proof ? 'settle' : 'charge'
+      return this.uncounted(transaction, recipients, `${asked} ${answer.toLowerCase()}`)
+    }
+    if (answer === 'REGISTERED') transaction.markRegistered()
+    // A proven forward is one even where it is refused.
+    else if (isProven(proof) && answer !== 'OFF' && isForwarded(result)) transaction.markForwarded()
+    if (verdict === 'refuse') transaction.refuse(recipients)
+    else if (verdict === 'tempfail') transaction.defer(recipients)
+    if (charge === 'counted') {
+      if (proof) {
+        report.settled(connection, transaction, recipients, result as SettlementResult, proof)
+      } else report.charged(connection, transaction, result)
+    } else if (answer === 'TRIPPED') {
+      report.tripped(connection, transaction, result, connection.remote.ip)
+    } else if (reply) report.refused(connection, transaction, token)
+    return reply
+  }
+
+  /** Logs what a client would have been told. */
+  private tellLate({ tenant, ordinals, taken }: Settlement, { answer }: SettlementResult): void {
+    const mail = `mail of ${tenant} to ${taken ?? ordinals.length} recipients was accepted`
+    const isRefused = answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO'
+    let what: string
+    if (taken !== undefined && answer === 'TRIPPED')
+      what = 'before it was counted, and restricts it'
+    else if (taken === undefined && isRefused) {
+      what = `uncounted (${answer}): another plugin accepted it first, or Redis did not answer`
+    } else return
+    this.context.troubles.tell('background', `${mail} ${what}`)
+  }
+
+  /** Recipients that could not be counted pass, or get a 451. */
+  uncounted(
+    transaction: Transaction,
+    recipients: number,
+    reason: string,
+    passes = passesUncounted(transaction.snapshot, this.context.config()),
+  ): Answer {
+    if (!passes) transaction.defer(recipients)
+    this.context.report.undecided(transaction, reason, passes ? 'pass' : 'tempfail')
+    return passes ? undefined : REPLIES.undecidable
   }
 }
 
-/** Lets all recipients of the command through, or takes all of them out. */
 function answered(
-  { recipients }: Transit,
+  transaction: Transaction,
   command: readonly EnvelopeRecipient[],
   reply: Answer,
 ): Answer {
-  if (reply === undefined) recipients.pass(command)
-  else recipients.takeOut(command)
+  transaction.answerCommand(command, reply === undefined)
   return reply
 }
 
-function stateAfter({ answer, window }: ChargeResult): 'counted' | 'held' | 'none' {
-  if (answer === 'HELD') return 'held'
-  return answer === 'CHARGED' && window > 0 ? 'counted' : 'none'
+function isProven(proof: MessageProof | undefined): boolean {
+  return proof !== undefined && proof.kind !== 'none'
+}
+
+function isForwarded(result: ChargeResult | SettlementResult): boolean {
+  return 'meter' in result && result.meter === 'forwarded'
+}
+
+function isPending({ state }: RecipientCharge): boolean {
+  return state === 'pending'
 }

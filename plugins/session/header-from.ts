@@ -9,24 +9,26 @@ import type { Answer } from '../kit/guard'
 import type { Connection, HarakaTransaction } from '../kit/haraka'
 import type { LogOnce } from '../kit/log'
 import type { Report } from './report'
-import type { Transit } from './transaction'
+import type { Transaction } from './transaction'
 
-/** Of so many messages one is looked at where mismatches are only reported. */
+/** Where mismatches are only reported, one of this many messages is checked. */
 const REPORTED_OF = 20
 
-/** Counts for the reports what was found: see {@link headerFromMismatch}. Must not throw. */
-export type RecordHeaderFrom = (transit: Transit, mismatch: string | undefined) => void
+/** Counts the result for the reports: see {@link headerFromMismatch}. Must not throw. */
+export type RecordHeaderFrom = (transaction: Transaction, mismatch: string | undefined) => void
 
-/** Counts registered mail as unregistered, for a domain or (empty) for none, and answers by what Redis says. */
+/** Charges registered mail as unregistered mail, for a domain or (empty) for none. */
 export type ChargeInstead = (
   connection: Connection,
-  transit: Transit,
+  transaction: Transaction,
   attribution: Attributed,
   snapshot: Snapshot,
   domain: string,
 ) => Answer | Promise<Answer>
 
-/** Looks at the From header of registered mail and of the null sender's: what an intruder can still choose who knows what is counted. */
+/**
+ * Checks the header From of registered mail and of bounces: an intruder who knows what is counted can still choose it.
+ */
 export class HeaderFrom {
   private readonly turns = new Turns(REPORTED_OF)
   private readonly nullTurns = new Turns(REPORTED_OF)
@@ -36,38 +38,36 @@ export class HeaderFrom {
     private readonly config: () => Config,
     private readonly record: RecordHeaderFrom,
     private readonly charge: ChargeInstead,
-    private readonly quiet: LogOnce,
+    private readonly log: LogOnce,
   ) {}
 
-  /** At the end of DATA. Waits for nothing, and asks nobody, unless a message is to be counted. */
-  check(connection: Connection, transit: Transit): Answer | Promise<Answer> {
-    const { attribution, snapshot, standing, transaction } = transit
-    if (standing.class !== 'registered' || transit.passed === 0 || !connection.relaying) {
-      return undefined
-    }
+  /** At the end of DATA. Returns at once unless the message is to be charged. */
+  check(connection: Connection, transaction: Transaction): Answer | Promise<Answer> {
+    const { attribution, snapshot, sender, haraka, uncharged } = transaction
+    if (sender.class !== 'registered' || uncharged === 0 || !connection.relaying) return undefined
     const config = this.config()
     const { check } = config.headerFrom
     if (check === 'off' || attribution.kind !== 'attributed' || !snapshot) return undefined
     if (modeOf(snapshot, config) === 'off') return undefined
     if (check === 'report' && !this.turns.next()) return undefined
-    const mismatch = this.mismatchOf(transaction, snapshot)
-    this.record(transit, mismatch)
+    const mismatch = this.mismatchOf(haraka, snapshot)
+    this.record(transaction, mismatch)
     if (mismatch === undefined) return undefined
-    this.report.headerFrom(transit, mismatch)
+    this.report.headerFrom(transaction, mismatch)
     if (check === 'report') return undefined
-    return this.charge(connection, transit, attribution, snapshot, mismatch)
+    return this.charge(connection, transaction, attribution, snapshot, mismatch)
   }
 
-  /** When a message of the null sender has ended: one that was, or may have been, taken is looked at. */
-  lookAtNull(transit: Transit): void {
-    const { snapshot, transaction } = transit
+  /** At the end of a transaction of the null sender: checks a message that was, or may have been, accepted. */
+  checkNull(transaction: Transaction): void {
+    const { snapshot, haraka, accepted } = transaction
     const { check } = this.config().headerFrom
-    if (transit.accepted === 0 || check === 'off' || !snapshot) return
+    if (accepted === 0 || check === 'off' || !snapshot) return
     if (check === 'report' && !this.nullTurns.next()) return
-    this.record(transit, this.mismatchOf(transaction, snapshot))
+    this.record(transaction, this.mismatchOf(haraka, snapshot))
   }
 
-  /** What of ours fails here must not hold registered mail. */
+  /** A fault of this plugin must not stop registered mail. */
   private mismatchOf({ header }: HarakaTransaction, snapshot: Snapshot): string | undefined {
     try {
       const fields = fromFields(header?.lines() ?? [])
@@ -77,7 +77,7 @@ export class HeaderFrom {
       )
     } catch (error) {
       const message = messageOf(error)
-      this.quiet.say(message, `header From not looked at: ${message}`)
+      this.log.say(message, `header From not checked: ${message}`)
       return undefined
     }
   }

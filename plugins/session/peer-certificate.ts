@@ -12,15 +12,14 @@ interface MaybeTls {
   readonly cleartext?: MaybeTls
 }
 
-/** A client's certificate. */
+/** The certificate of a client. */
 export interface ShownCertificate extends CertificateFacts {
-  /** When it expires, in ms; 0: it does not say. */
+  /** When it expires, in ms since the epoch; 0: unknown. */
   readonly expires: number
 }
 
 /**
- * What the client's certificate says, and whether its chain was checked against the configured CA; `undefined`: the
- * client showed none.
+ * The client's certificate, and whether its chain leads to the configured CA; `undefined`: the client sent none.
  */
 export function peerCertificate(connection: Connection): ShownCertificate | undefined {
   const certificate = connection.tls.peerCertificate as Partial<PeerCertificate> | undefined
@@ -36,9 +35,9 @@ export function peerCertificate(connection: Connection): ShownCertificate | unde
 
 /**
  * Haraka's `connection.tls.verified` is always false after STARTTLS: the TLSSocket that it builds by hand
- * (tls_socket.js, `upgrade`) never gets Node's `authorized`. OpenSSL knows: `verifyError()` of the socket's handle is
- * null where the chain holds, on resumed sessions too. On the SMTPS port Node has done the same. A resumed TLS 1.3
- * session without any certificate would be null as well, so the caller must have seen one.
+ * (tls_socket.js, `upgrade`) never gets Node's `authorized`. So OpenSSL is asked: `verifyError()` of the socket's handle is
+ * null for a valid chain, on resumed sessions too. On the SMTPS port Node does the same. A resumed TLS 1.3 session without
+ * any certificate gives null as well, so the caller must have seen one.
  */
 function isVerified(connection: Connection): boolean {
   const cleartext = (connection.client as MaybeTls | undefined)?.cleartext

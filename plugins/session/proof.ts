@@ -1,26 +1,27 @@
 import { PassThrough, type Readable } from 'node:stream'
-import { prove } from '../../src/message/proof/prove'
-import { acceptedDomainOf } from '../../src/directory/snapshot'
+import { acceptedDomainOf, type Snapshot } from '../../src/directory/snapshot'
+import { prove, type NoProof, type Proof } from '../../src/message/proof/prove'
 import type { MessageSource } from '../kit/haraka'
-import type { Prove } from './settling'
+import type { Transaction } from './transaction'
 
 /**
  * Looks for a proof in the message of a transaction at the end of DATA. Never rejects; takes half a minute at most. When
- * the client goes away, the reading ends at once and frees its place.
+ * the transaction ends, the search ends at once and its place is free for others.
+ *
+ * @param arcSealers domains whose ARC seals are trusted.
  */
-export const proveForward: Prove = (transit, snapshot, arcSealers) => {
-  const { transaction, standing } = transit
-  const message = messageIn(transaction)
-  const leaving = new AbortController()
-  transit.giveUp = () => {
-    message.destroy()
-    leaving.abort()
-  }
+export function proveForward(
+  { haraka, sender, endSignal: signal }: Transaction,
+  snapshot: Snapshot,
+  arcSealers: readonly string[],
+): Promise<Proof | NoProof> {
+  const message = messageIn(haraka)
+  signal.addEventListener('abort', () => message.destroy(), { once: true })
   return prove({
-    ...{ tenant: snapshot.tenant, message, size: transaction.data_bytes },
+    ...{ tenant: snapshot.tenant, message, size: haraka.data_bytes },
     isAccepted: (domain) => acceptedDomainOf(snapshot, domain) !== undefined,
-    ...{ envelopeDomain: standing.domain, arcSealers, signal: leaving.signal },
-  }).finally(() => (transit.giveUp = undefined))
+    ...{ envelopeDomain: sender.domain, arcSealers, signal },
+  })
 }
 
 /**

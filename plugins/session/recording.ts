@@ -18,79 +18,79 @@ import { shortened } from '../../src/base/safe-text'
 import type { Connection } from '../kit/haraka'
 import type { LogOnce } from '../kit/log'
 import type { Session } from './session'
-import type { Transit } from './transaction'
+import type { Transaction } from './transaction'
 
-/** Stands for everybody where nothing is to be kept that tells of a person. */
+/** Replaces addresses and users where reports must not name persons. */
 const ANYBODY: UnattributedSource = { ip: OTHER, user: OTHER, certificate: OTHER }
 
-/** Counts each transaction for the reports when it has ended: in memory, without waiting, and whatever comes, without throwing. */
+/** Counts each transaction for the reports when it has ended: in memory, without waiting. Never throws. */
 export class Recording {
   constructor(
     private readonly config: () => Config,
     private readonly engine: () => Engine | undefined,
-    private readonly quiet: LogOnce,
-    /** Is told of each message of the null sender. Must not throw. */
-    private readonly onNull: (transit: Transit) => void,
+    private readonly log: LogOnce,
+    /** Called for each message of the null sender. Must not throw. */
+    private readonly onNull: (transaction: Transaction) => void,
   ) {}
 
-  end(connection: Connection, session: Session, transit: Transit): void {
-    // Most often nothing was said of it, as of all mail that is not relayed.
-    if (transit.message === undefined) return
+  end(connection: Connection, session: Session, transaction: Transaction): void {
+    // This plugin has decided nothing, as for all mail that is not relayed.
+    if (transaction.message === undefined) return
     try {
-      this.record(connection, session, transit, transit as Outcome)
+      this.record(connection, session, transaction, transaction as Outcome)
     } catch (error) {
       const message = messageOf(error)
-      this.quiet.say(message, `not recorded: ${message}`)
+      this.log.say(message, `not recorded: ${message}`)
     }
   }
 
   private record(
     connection: Connection,
     session: Session,
-    transit: Transit,
+    transaction: Transaction,
     outcome: Outcome,
   ): void {
     const tally = this.engine()?.tally
     if (!tally) return
-    const { attribution, standing } = transit
+    const { attribution, sender } = transaction
     if (attribution.kind === 'none' || attribution.kind === 'ambiguous') {
       const { samples } = this.config().report
       tally.unattributed?.add(samples ? unattributedSource(session) : ANYBODY, outcome)
       return
     }
-    // Of a tenant that there is not, there are no reports either.
-    if (attribution.kind !== 'attributed' || transit.snapshot === null) return
+    // A tenant that does not exist has no reports.
+    if (attribution.kind !== 'attributed' || transaction.snapshot === null) return
     const batch = tally.batchOf(attribution.tenant)
     if (!batch) return
     noteConnector(batch, attribution, session)
-    if (standing.class === 'registered' || transit.isRegistered) batch.addRegistered(outcome)
-    else if (standing.class === 'null') {
+    if (sender.class === 'registered' || transaction.isRegistered) batch.addRegistered(outcome)
+    else if (sender.class === 'null') {
       batch.addNull(outcome)
-      this.onNull(transit)
-    } else this.recordSource(batch, connection, session, transit, outcome)
+      this.onNull(transaction)
+    } else this.recordSource(batch, connection, session, transaction, outcome)
   }
 
-  /** What comes from no accepted domain, and what nobody could classify. */
+  /** Mail from domains that are not accepted domains, and mail of unknown class. */
   private recordSource(
     batch: Batch,
     connection: Connection,
     session: Session,
-    { attribution, standing, transaction }: Transit,
+    { attribution, sender, haraka }: Transaction,
     outcome: Outcome,
   ): void {
     const { samples } = this.config().report
     const source = {
-      domain: standing.domain ?? '',
+      domain: sender.domain ?? '',
       connector: (attribution as Attributed).connector ?? '',
       ip: samples ? session.source : ANYBODY.ip,
       user: samples ? userOf(session) : ANYBODY.user,
     }
-    const kind = kindOf(standing.class)
-    if (kind === 'x') batch.addForeign(source, standing.owner, outcome)
+    const kind = kindOf(sender.class)
+    if (kind === 'x') batch.addForeign(source, sender.owner, outcome)
     else if (kind === 'f') batch.addForwarded(source, outcome)
     else batch.addSource(source, kind, outcome)
     if (!samples || !batch.wantsSample(source, kind)) return
-    const messageId = transaction.header?.get('Message-ID') ?? ''
+    const messageId = haraka.header?.get('Message-ID') ?? ''
     const helo = connection.hello.host ?? ''
     batch.addSample(
       source,
@@ -101,20 +101,20 @@ export class Recording {
   }
 
   /**
-   * Counts a message whose header From was looked at; at most once for each. Never throws.
+   * Counts a message whose header From was checked; once for each. Never throws.
    *
-   * @param mismatched the domain there that is no accepted one, empty where it names none; `undefined`: all is well.
+   * @param mismatched the domain in From that is no accepted domain; empty: From names none; `undefined`: it matches.
    */
-  headerFrom({ attribution, standing }: Transit, mismatched: string | undefined): void {
+  headerFrom({ attribution, sender }: Transaction, mismatched: string | undefined): void {
     if (attribution.kind !== 'attributed') return
     try {
       const batch = this.engine()?.tally.batchOf(attribution.tenant)
       const domain = mismatched && shortened(mismatched, LONGEST_DOMAIN)
-      const of = standing.class === 'null' ? 'null' : 'registered'
+      const of = sender.class === 'null' ? 'null' : 'registered'
       batch?.addHeaderFrom(of, attribution.connector ?? '', domain)
     } catch (error) {
       const message = messageOf(error)
-      this.quiet.say(message, `header From not recorded: ${message}`)
+      this.log.say(message, `header From not recorded: ${message}`)
     }
   }
 }
@@ -130,7 +130,7 @@ function noteConnector(batch: Batch, { connector, method }: Attributed, session:
   batch.noteConnector(connector, method === 'tls' ? (session.shownCertificate?.expires ?? 0) : 0)
 }
 
-/** The name that a certificate may be believed, else its fingerprint: what a connector can be registered with. */
+/** What a connector can be registered with: the name in a verified certificate, else its fingerprint. */
 function unattributedSource(session: Session): UnattributedSource {
   const { shownCertificate: shown } = session
   const name = shown?.verified ? shown.names[0] : undefined

@@ -5,14 +5,14 @@ import { formatWindow } from '../../src/mail/limits'
 import { clean } from '../../src/base/safe-text'
 import type { Connection, Plugin } from '../kit/haraka'
 import { LogOnce } from '../kit/log'
-import type { Transit, TransitFacts } from './transaction'
+import type { SenderFacts, Transaction } from './transaction'
 
 /** Addresses without a tenant whose refusals are counted separately. */
 const MOST_STRANGERS = 1000
 
 type Values = Record<string, unknown>
 
-/** What was done with what could not be decided. */
+/** What happened to mail that could not be decided. */
 type Verdict = 'pass' | 'tempfail'
 
 /** What refusals that are counted together have in common. */
@@ -27,45 +27,42 @@ interface Refusal {
 }
 
 interface Undecided {
-  readonly facts: TransitFacts
+  readonly facts: SenderFacts
   readonly reason: string
   readonly verdict: Verdict
 }
 
-/** Why a message counts as unregistered. */
-export interface NotForwarded {
-  readonly kind: 'none'
-  readonly reason: string
-}
+/** A proof that the message is a forward, or why it counts as unregistered mail. */
+export type MessageProof = Proof | { readonly kind: 'none'; readonly reason: string }
 
-/** Recipients that were counted when their message had been taken. */
+/** Recipients that were counted after their message had been accepted. */
 interface Unseen {
   readonly tenant: string | undefined
   readonly connector: string | undefined
   readonly recipients: number
 }
 
-/** The order of plugins is what lets recipients go past us. */
+/** The order of plugins lets recipients pass this plugin unseen. */
 const UNSEEN_HINT =
   'a plugin answers rcpt_ok before unregistered-domain, or adds recipients after it: see plugins in tenantctl doctor'
 
 interface Mismatch {
-  readonly facts: TransitFacts
+  readonly facts: SenderFacts
   readonly from: string
 }
 
 /**
- * What we write into the results store and the log. Tokens and keys are stable: karma and dashboards read them.
- * Registered mail writes nothing.
+ * Writes to the results store and the log. Tokens and keys are stable: karma and dashboards read them. Registered mail
+ * writes nothing.
  */
 export class Report {
   /** By connector: there are as many as operators have registered. */
   private readonly refusals: LogOnce<Refusal>
   /** By address, where there is no tenant: anybody can use any number of addresses. */
   private readonly strangers: LogOnce<Refusal>
-  private readonly undecidedOnes: LogOnce<Undecided>
+  private readonly undecidedMail: LogOnce<Undecided>
   private readonly mismatches: LogOnce<Mismatch>
-  private readonly unseenOnes: LogOnce<Unseen>
+  private readonly countedLate: LogOnce<Unseen>
 
   constructor(private readonly plugin: Plugin) {
     const countRefusals = (refusal: Refusal, count: number, kind: string): void => {
@@ -76,11 +73,11 @@ export class Report {
     }
     this.refusals = new LogOnce(countRefusals, Infinity)
     this.strangers = new LogOnce(countRefusals, MOST_STRANGERS)
-    this.undecidedOnes = new LogOnce(({ facts, ...undecided }, repeats) => {
+    this.undecidedMail = new LogOnce(({ facts, ...undecided }, repeats) => {
       const more = repeats === 0 ? facts : { count: repeats, seconds: 60 }
       plugin.logerror('undecided', known({ ...more, ...undecided }))
     })
-    this.unseenOnes = new LogOnce(({ recipients, ...who }, repeats) => {
+    this.countedLate = new LogOnce(({ recipients, ...who }, repeats) => {
       const what = repeats === 0 ? { recipients } : { count: repeats, seconds: 60 }
       plugin.logwarn('counted-late', known({ ...who, ...what, hint: UNSEEN_HINT }))
     })
@@ -91,25 +88,23 @@ export class Report {
     })
   }
 
-  /** None of our business; once a transaction. */
-  skip(transit: Transit, reason: string): void {
-    if (transit.skipped) return
-    transit.skipped = true
-    transit.transaction.results.add(this.plugin, { skip: reason })
+  /** Not handled by this plugin; once a transaction. */
+  skip(transaction: Transaction, reason: string): void {
+    if (transaction.skip()) transaction.haraka.results.add(this.plugin, { skip: reason })
   }
 
-  /** Counted. The script says which percentages of a limit are reached: each once, over all processes. */
-  charged(connection: Connection, transit: Transit, result: ChargeResult): void {
-    const { results, uuid } = transit.transaction
-    // Written for every recipient. To spread the facts into these objects would cost more than all the rest.
-    const { tenant, connector, domain } = transit.facts
-    const who = { tenant, connector, domain, class: transit.standing.class }
+  /** A recipient was charged. The script names each percentage of a limit that is reached once, over all processes. */
+  charged(connection: Connection, transaction: Transaction, result: ChargeResult): void {
+    const { results, uuid } = transaction.haraka
+    // Runs for every recipient. Spreading the facts into these objects would cost more than all the rest.
+    const { tenant, connector, domain } = transaction.facts
+    const who = { tenant, connector, domain, class: transaction.sender.class }
     results.add(this.plugin, {
       pass: 'allowance',
       tenant,
       connector,
       domain,
-      // Or Haraka puts all that it holds of us into words, for each recipient (haraka-results, _log).
+      // Otherwise Haraka formats all results of this plugin for each recipient (haraka-results, _log).
       human: 'allowance',
     })
     const line = {
@@ -125,7 +120,7 @@ export class Report {
     this.edges(connection, who, result)
   }
 
-  /** The first would-be trip, and the percentages of a limit that are reached. */
+  /** In monitor, the first charge that would have restricted the tenant; and percentages of a limit that are reached. */
   private edges(connection: Connection, who: Values, result: ChargeResult): void {
     if (result.firstWouldTrip) {
       this.plugin.logwarn(connection, 'would-trip', known({ ...who, ...inWords(result) }))
@@ -137,42 +132,45 @@ export class Report {
     }
   }
 
-  /** All recipients of a message that had been held are counted. */
+  /** All recipients of a message were charged at the end of DATA. */
   settled(
     connection: Connection,
-    transit: Transit,
+    transaction: Transaction,
     recipients: number,
     result: SettlementResult,
-    proof: Proof | NotForwarded,
+    proof: MessageProof,
   ): void {
-    const { facts, transaction } = transit
-    const who = { ...facts, class: transit.standing.class }
-    transaction.results.add(this.plugin, { pass: 'allowance', ...who, human: 'allowance' })
+    const { facts, haraka } = transaction
+    const who = { ...facts, class: transaction.sender.class }
+    haraka.results.add(this.plugin, { pass: 'allowance', ...who, human: 'allowance' })
     const line = {
       ...who,
       verdict: 'pass',
       recipients,
       used: `${result.used}/${result.limit}`,
       proof: proofInWords(proof, result),
-      transaction: transaction.uuid,
+      transaction: haraka.uuid,
     }
     this.plugin.loginfo(connection, 'charged', known(line))
     this.edges(connection, who, result)
   }
 
-  /** Went past its allowance in this very moment. */
-  tripped(connection: Connection, transit: Transit, result: ChargeResult, ip: string): void {
-    const facts = transit.facts
-    transit.transaction.results.add(this.plugin, { fail: 'tripped', ...facts })
-    const { uuid: transaction } = transit.transaction
+  /** This mail restricted its tenant. */
+  tripped(
+    connection: Connection,
+    { facts, haraka }: Transaction,
+    result: ChargeResult,
+    ip: string,
+  ): void {
+    const { results, uuid: transaction } = haraka
+    results.add(this.plugin, { fail: 'tripped', ...facts })
     const line = { ...facts, ip, ...inWords(result), case: result.case || undefined, transaction }
     this.plugin.logwarn(connection, 'tripped', known(line))
   }
 
-  /** Refused or deferred. Of the refusals of one connector the log tells the first, then a count a minute. */
-  refused(connection: Connection, transit: Transit, token: string): void {
-    const facts = transit.facts
-    transit.transaction.results.add(this.plugin, { fail: token, ...facts })
+  /** Refused or deferred. For each connector the log has the first refusal, then a count a minute. */
+  refused(connection: Connection, { facts, haraka }: Transaction, token: string): void {
+    haraka.results.add(this.plugin, { fail: token, ...facts })
     const { ip } = connection.remote
     const { tenant = '', connector = tenant === '' ? ip : '' } = facts
     const log = tenant === '' ? this.strangers : this.refusals
@@ -182,48 +180,50 @@ export class Report {
   }
 
   /**
-   * Registered mail whose From does not fit. Of each connector the log tells the first, then a count a minute.
+   * The header From of registered mail names another domain. For each connector the log has the first message, then a
+   * count a minute.
    *
-   * @param domain what it names; empty: none.
+   * @param domain named in From; empty: none.
    */
-  headerFrom({ facts, transaction }: Transit, domain: string): void {
+  headerFrom({ facts, haraka }: Transaction, domain: string): void {
     const from = domain === '' ? '(none)' : domain
-    transaction.results.add(this.plugin, { fail: 'header-from', ...facts, from })
+    haraka.results.add(this.plugin, { fail: 'header-from', ...facts, from })
     this.mismatches.say(facts.connector ?? facts.tenant ?? '', { facts, from })
   }
 
-  /** Recipients that came past our rcpt_ok. Of each tenant the log tells the first message, then a count a minute. */
-  unseen({ facts: { tenant, connector }, unseen: recipients }: Transit): void {
-    this.unseenOnes.say(tenant ?? '', { tenant, connector, recipients })
+  /**
+   * Recipients that this plugin's rcpt_ok has not seen. For each tenant the log has the first message, then a count a
+   * minute.
+   */
+  unseen({ facts: { tenant, connector }, unseen: recipients }: Transaction): void {
+    this.countedLate.say(tenant ?? '', { tenant, connector, recipients })
   }
 
   /**
-   * Could not be decided: a recipient, or a whole transaction. The log tells the first for a reason, then a count a
-   * minute.
+   * A recipient or a whole transaction could not be decided. For each reason the log has the first, then a count a minute.
    */
-  undecided(transit: Transit, token: string, verdict: Verdict): void {
-    // It may be the message of an error.
+  undecided({ facts, haraka }: Transaction, token: string, verdict: Verdict): void {
+    // The token may be an error message.
     const reason = clean(token)
-    const { facts } = transit
-    const { results } = transit.transaction
+    const { results } = haraka
     const { name } = this.plugin
-    // As add() would do it with `err`, but for the log: there that makes an error line a recipient (haraka-results, _log).
+    // As add() does with `err`, without its error line for each recipient in the log (haraka-results, _log).
     results.add(this.plugin, { ...facts, verdict, human: reason })
     results.redis_publish(name, { err: reason })
     const kept = results.get(name)?.['err']
     if (Array.isArray(kept)) kept.push(reason)
-    this.undecidedOnes.say(`${verdict} ${reason}`, { facts, reason, verdict })
+    this.undecidedMail.say(`${verdict} ${reason}`, { facts, reason, verdict })
   }
 }
 
-/** Without what is not known: Haraka would log `connector=undefined`. The results store leaves it out by itself. */
+/** Removes unknown values: Haraka would log `connector=undefined`. The results store leaves them out by itself. */
 function known(values: Values): Values {
   for (const key in values) if (values[key] === undefined) delete values[key]
   return values
 }
 
-/** What a message was counted by; it is a forward only where something proves it. */
-function proofInWords(proof: Proof | NotForwarded, { exhausted }: SettlementResult): string {
+/** The proof that counted a message as a forward, or why it is none. */
+function proofInWords(proof: MessageProof, { exhausted }: SettlementResult): string {
   if (proof.kind === 'none') return clean(`none: ${proof.reason}`)
   return clean(exhausted ? 'none: signature used up' : `${proof.kind} ${proof.domain}`)
 }

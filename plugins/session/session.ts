@@ -2,17 +2,17 @@ import type { Config } from '../../src/process/config'
 import { attribute, type Attribution, type Facts } from '../../src/decision/attribution'
 import type { Directory } from '../../src/directory/directory'
 import { sourceOf } from '../../src/base/ip-prefixes'
-import type { Connection } from '../kit/haraka'
+import type { Connection, HarakaTransaction } from '../kit/haraka'
 import { peerCertificate, type ShownCertificate } from './peer-certificate'
-import type { Transit } from './transaction'
+import { Transaction } from './transaction'
 
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 
-/** The identities of one SMTP session, and what they were attributed to. */
+/** One SMTP session: its identities, its tenant and connector, and its transaction. */
 export class Session {
-  transit: Transit | undefined
-  /** We made the session a relaying one (`grant_relay`). */
-  granted = false
+  private current: Transaction | undefined
+  /** This plugin has allowed the session to relay (`grant_relay`). */
+  private granted = false
 
   private ip: string | undefined
   private sourceText: string | undefined
@@ -20,7 +20,7 @@ export class Session {
   private authentications = 0
   private certificate: unknown
   private note: unknown
-  /** What had been shown before the remote address changed: it is somebody else's. */
+  /** Shown before the remote address changed, so by another client. */
   private stale: { authUser: unknown; authentications: number; certificate: unknown } | undefined
 
   private certificateFacts: ShownCertificate | undefined
@@ -29,8 +29,8 @@ export class Session {
   private attributedBy: Config['attribution'] | undefined
 
   /**
-   * Notes the remote address. XCLIENT and PROXY change it, and Haraka keeps `notes.auth_user` and the certificate of
-   * the session before (plugins/xclient.js).
+   * Notes the remote address. XCLIENT and PROXY change it, but Haraka keeps `notes.auth_user` and the certificate of the
+   * previous client (plugins/xclient.js).
    */
   noteAddress(connection: Connection): void {
     const { ip } = connection.remote
@@ -48,7 +48,7 @@ export class Session {
     this.attributed = undefined
   }
 
-  /** The AUTH user as {@link attribution} has last seen it; `undefined`: none, or one of another remote address. */
+  /** The AUTH user at the last {@link attribution}; `undefined`: none, or one of another remote address. */
   get user(): string | undefined {
     const { authUser, stale } = this
     if (typeof authUser !== 'string' || authUser === '') return undefined
@@ -56,15 +56,46 @@ export class Session {
     return isStale ? undefined : authUser
   }
 
-  /** Ends the transaction that is on its way, if any, and gives it. */
-  endTransit(): Transit | undefined {
-    const { transit } = this
-    this.transit = undefined
-    transit?.end()
-    return transit
+  get transaction(): Transaction | undefined {
+    return this.current
   }
 
-  /** The remote address as {@link attribution} has last seen it, or the /64 that it is in. */
+  begin(haraka: HarakaTransaction): Transaction {
+    return (this.current = new Transaction(haraka))
+  }
+
+  /** Ends the current transaction, if any, and returns it. */
+  end(): Transaction | undefined {
+    const { current } = this
+    this.current = undefined
+    current?.end()
+    return current
+  }
+
+  /**
+   * `grant_relay`: a session that matches an enabled connector may relay. Before MAIL the grant holds for the session,
+   * within a transaction for that transaction only (connection.js, `relaying`); it ends when the session no longer matches.
+   * A blocked connector counts as enabled: this plugin refuses its mail with a reply of its own.
+   */
+  grantRelay(connection: Connection, attribution: Attribution): void {
+    const matches =
+      attribution.kind === 'attributed' &&
+      attribution.enabled &&
+      attribution.connector !== undefined
+    if (matches && !connection.relaying) {
+      this.granted = true
+      connection.relaying = true
+    } else if (!matches && this.mayRevoke(attribution)) {
+      connection.relaying = false
+    }
+  }
+
+  /** AUTH may have allowed relaying too; and while connectors cannot be looked up, a grant stays. */
+  private mayRevoke(attribution: Attribution): boolean {
+    return this.granted && attribution.kind !== 'undecidable' && this.user === undefined
+  }
+
+  /** The remote address at the last {@link attribution}: an IPv4 address, or the /64 of an IPv6 address. */
   get source(): string {
     return (this.sourceText ??= sourceOf(this.ip ?? ''))
   }
@@ -86,7 +117,7 @@ export class Session {
     directory: Directory,
     settings: Config['attribution'],
   ): Attribution | Promise<Attribution> {
-    this.look(connection, settings)
+    this.observe(connection, settings)
     if (
       this.attributed !== undefined &&
       this.attributedAt === directory.version &&
@@ -108,8 +139,8 @@ export class Session {
     return attribution
   }
 
-  /** Drops the cached answer where a fact is another than it came from. */
-  private look(connection: Connection, settings: Config['attribution']): void {
+  /** Drops the cached attribution where an identity has changed. */
+  private observe(connection: Connection, settings: Config['attribution']): void {
     this.noteAddress(connection)
     const authUser = connection.notes['auth_user']
     const { peerCertificate: certificate } = connection.tls
@@ -141,7 +172,7 @@ export class Session {
   }
 }
 
-/** The answer is not cached: the next use finds the owner in the directory without waiting. */
+/** The result is not cached: the next call finds the owner in the directory without waiting. */
 async function askThenAttribute(
   facts: Facts,
   domain: string,
@@ -154,7 +185,7 @@ async function askThenAttribute(
   } catch {
     return UNDECIDABLE
   }
-  // Not what the directory holds: where owners change all the time, that is to be asked for again already.
+  // This answer and not the directory: while owners keep changing, the directory may have dropped it already.
   const { connectors, connectorsAreRead } = directory
   return attribute(facts, { connectors, connectorsAreRead, ownerOf: () => owner }, settings)
 }

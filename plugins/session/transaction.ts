@@ -1,215 +1,289 @@
-import { envelopeDomain, type EnvelopeDomain } from '../../src/names/envelope'
 import type { Attributed, Attribution } from '../../src/decision/attribution'
 import { Charges, type Refund, type SettleLater } from '../../src/allowance/charges'
-import { isOwn, standingOf, type SenderClass, type SenderStanding } from '../../src/decision/judge'
-import type { MessageOutcome } from '../../src/reporting/outcome'
 import { clean } from '../../src/base/safe-text'
-import { LONGEST_ID } from '../../src/mail/identities'
-import { setNote } from '../../src/outbound/note'
+import { isOwn, standingOf, type SenderStanding } from '../../src/decision/judge'
 import type { Known } from '../../src/directory/snapshot'
-import type { HarakaTransaction } from '../kit/haraka'
-import { Recipients } from './recipients'
+import { LONGEST_ID } from '../../src/mail/identities'
+import { envelopeDomain, type EnvelopeDomain } from '../../src/names/envelope'
+import { setNote } from '../../src/outbound/note'
+import type { MessageOutcome } from '../../src/reporting/outcome'
+import type { EnvelopeRecipient, HarakaTransaction } from '../kit/haraka'
 import {
   compareRecipients,
   isAccepted,
-  isMessageTaken,
-  mayBeTaken,
+  isMessageAccepted,
+  mayBeAccepted,
   recipientResults,
+  Recipients,
   type Comparison,
-} from './settlement'
+} from './recipients'
 
-/** Who sends, as {@link clean} keys for the results store and the log; `undefined`: not known, or there is none. */
-export interface TransitFacts {
+/** Who sends, safe for the results store and the log; `undefined`: unknown, or there is none. */
+export interface SenderFacts {
   readonly tenant: string | undefined
   readonly connector: string | undefined
   readonly domain: string | undefined
 }
 
+/** Finds the owner of a domain; null: nobody. Where it has to ask Redis, a promise. */
+export type FindOwner = (domain: string, tenant: string) => string | null | Promise<string | null>
+
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 const UNKNOWN: SenderStanding = { class: undefined, domain: undefined, matched: undefined }
 
-/**
- * One mail transaction on its way through our hooks: what its sender is, by which facts, what was charged, and what became
- * of its recipients.
- */
-export class Transit {
+/** One mail transaction of a session, from MAIL to its end. The methods are in the order in which they are called. */
+class MailTransaction {
+  /** The session's tenant and connector. */
   attribution: Attribution = UNDECIDABLE
   snapshot: Known
-  standing: SenderStanding = UNKNOWN
-  /** Whether it has been said in the results store that this is none of our business. */
-  skipped = false
-  /** Recipients that were let through without a charge. */
-  passed = 0
-  /** Recipients that we have answered so. */
+  sender: SenderStanding = UNKNOWN
+  /** Resolves when the owner of the sender domain is known or the search has failed; `undefined`: no search runs. */
+  findingOwner: Promise<void> | undefined
+  /** Redis found the sender domain among the accepted domains: it was registered after this process loaded the tenant. */
+  isRegistered = false
+
+  /** Recipients that passed without a charge. */
+  uncharged = 0
+  /** Recipients that this plugin has refused, and deferred. */
   refused = 0
   deferred = 0
-  /** What we have answered to MAIL, where that was its end. */
-  stopped: 'refused' | 'deferred' | undefined
-  /** Redis says that the sender is registered by now. */
-  isRegistered = false
-  /** The charges, once there is one. */
+  /** `undefined` until the first recipient is charged. */
   charges: Charges | undefined
-  /** The recipients by their commands, once there is one that may count. */
-  private commands: Recipients | undefined
-  /** So many of `rcpt_to` have been let through without looking at them: registered mail, and what is not relayed. */
-  private waved = 0
-  /** The sender whose owner has been asked for. */
-  ownerAskedFor: SenderStanding | undefined
-  /** Resolves when that is answered, or not to be known; `undefined`: it is not asked now. */
-  findingOwner: Promise<void> | undefined
-  /** It waits for an answer of ours to data_post: until then nobody takes the message. */
-  isSettling = false
-  /** Gives up what is being read for it, when it ends; must not throw. */
-  giveUp: (() => void) | undefined
-  /** From {@link end} on. */
+
+  /** From {@link end} on: recipients that got the message, and recipients that had passed and did not get it. */
   accepted = 0
   refunded = 0
-  /** Recipients that the message was taken for, that count, and that our rcpt_ok has not seen. */
+  /** From {@link end} on: recipients that got the message, that count, and that this plugin's rcpt_ok has not seen. */
   unseen = 0
-  /** From {@link end} on; `undefined`: nothing of it was ours to answer. */
+  /** From {@link end} on; `undefined`: this plugin has decided nothing of it. */
   message: MessageOutcome | undefined
-  private readonly sender: EnvelopeDomain
-  private known: TransitFacts | undefined
-  private ended = false
+  hasEnded = false
 
-  constructor(readonly transaction: HarakaTransaction) {
-    this.sender = envelopeDomain(transaction.mail_from)
+  private readonly envelopeDomain: EnvelopeDomain
+  private stoppedAtMail: 'refused' | 'deferred' | undefined
+  private isSkipped = false
+  private ownerSoughtFor: SenderStanding | undefined
+  private knownFacts: SenderFacts | undefined
+  private commands: Recipients | undefined
+  /** This many of `rcpt_to` passed before {@link commands} was needed: most mail never needs it. */
+  private passedUnseen = 0
+  private isDeciding = false
+  private ending: AbortController | undefined
+
+  constructor(readonly haraka: HarakaTransaction) {
+    this.envelopeDomain = envelopeDomain(haraka.mail_from)
   }
 
-  /** The client went away, or the transaction was reset, while we waited: nothing may be charged any more. */
-  get hasEnded(): boolean {
-    return this.ended
-  }
+  // MAIL, and again at each RCPT, since AUTH may come in between: who sends?
 
-  /** Binds the sender's standing to the facts that it comes from. Cheap where they are what they were. */
-  stand(attribution: Attribution, snapshot: Known): void {
+  /** Binds the class of the sender to the facts that it depends on. Costs nothing while they are the same. */
+  setSender(attribution: Attribution, snapshot: Known): void {
     if (attribution === this.attribution && snapshot === this.snapshot) return
     this.attribution = attribution
     this.snapshot = snapshot
-    this.known = undefined
+    this.knownFacts = undefined
     if (attribution.kind !== 'attributed') {
-      this.standing = UNKNOWN
-      setNote(this.transaction.notes, undefined)
+      this.sender = UNKNOWN
+      setNote(this.haraka.notes, undefined)
       return
     }
-    this.standing = standingOf(this.sender, snapshot)
+    this.sender = standingOf(this.envelopeDomain, snapshot)
     this.note(attribution)
   }
 
-  /** The message is proven to be a forward. */
-  isForwarded(): void {
-    this.standAs('forwarded')
-  }
-
-  /** Another tenant owns the sender domain. */
-  isForeign(owner: string): void {
-    this.standAs('foreign', owner)
-  }
-
   /**
-   * Registered mail that counts as unregistered, for what its From names.
+   * Finds out whether another tenant owns the domain of an unregistered sender; once for each sender. While that is
+   * unknown the sender stays unregistered.
    *
-   * @param domain empty: none.
+   * @returns `undefined`: it is known now; else a promise that never rejects.
    */
-  countsAs(domain: string): void {
-    this.standing = { class: 'unregistered', domain: domain || undefined, matched: undefined }
-    this.known = undefined
-    if (this.attribution.kind === 'attributed') this.note(this.attribution)
+  resolveOwner(find: FindOwner): Promise<void> | undefined {
+    const { sender, attribution } = this
+    if (sender.class !== 'unregistered' || sender.domain === undefined) return undefined
+    if (this.ownerSoughtFor === sender || attribution.kind !== 'attributed') return undefined
+    this.ownerSoughtFor = sender
+    const { tenant } = attribution
+    const owner = find(sender.domain, tenant)
+    if (owner instanceof Promise) return this.awaitOwner(owner, tenant)
+    this.setOwner(owner, tenant)
+    return undefined
   }
 
-  private standAs(senderClass: SenderClass, owner = this.standing.owner): void {
-    this.standing = { ...this.standing, class: senderClass, ...(owner !== undefined && { owner }) }
+  private awaitOwner(owner: Promise<string | null>, tenant: string): Promise<void> {
+    const { sender } = this
+    const finding = owner
+      .then(
+        (found) => {
+          if (this.sender === sender) this.setOwner(found, tenant)
+        },
+        // The charge that follows logs what is wrong with Redis.
+        () => {},
+      )
+      .finally(() => {
+        if (this.findingOwner === finding) this.findingOwner = undefined
+      })
+    this.findingOwner = finding
+    return finding
+  }
+
+  /** A domain that the tenant itself owns has just been registered: its charge will find that. */
+  private setOwner(owner: string | null, tenant: string): void {
+    if (owner === null || owner === tenant) return
+    this.reclassify({ ...this.sender, class: 'foreign', owner })
+  }
+
+  private reclassify(sender: SenderStanding): void {
+    this.sender = sender
+    this.knownFacts = undefined
     if (this.attribution.kind === 'attributed') this.note(this.attribution)
   }
 
   private note({ tenant, connector }: Attributed): void {
-    setNote(this.transaction.notes, {
-      tenant,
-      connector: connector ?? null,
-      class: this.standing.class ?? null,
-    })
+    const { class: senderClass = null } = this.sender
+    setNote(this.haraka.notes, { tenant, connector: connector ?? null, class: senderClass })
   }
 
-  /** The same, once the tenant has been asked for. */
-  standAfter(attribution: Attribution, snapshot: Promise<Known>): Promise<void> {
-    return snapshot.then((found) => this.stand(attribution, found))
+  get facts(): SenderFacts {
+    return (this.knownFacts ??= factsOf(this))
   }
 
-  /** Who sends, as far as that is known. */
-  get facts(): TransitFacts {
-    return (this.known ??= factsOf(this))
+  // MAIL and RCPT: what is answered?
+
+  /** The answer to MAIL ends the transaction. */
+  stopAtMail(outcome: 'refused' | 'deferred'): void {
+    this.stoppedAtMail = outcome
   }
 
-  /** The charges of this transaction. */
-  chargesWith(refund: Refund, settleLater: SettleLater): Charges {
-    this.charges ??= new Charges(this.transaction.uuid, refund, settleLater)
-    return this.charges
+  refuse(recipients = 1): void {
+    this.refused += recipients
   }
 
-  /** The recipients, by the RCPT commands that they came with. */
-  get recipients(): Recipients {
-    return (this.commands ??= new Recipients(this.transaction, this.waved))
+  defer(recipients = 1): void {
+    this.deferred += recipients
   }
 
-  /** The recipient passes without being looked at, and what came with it. */
-  wave(): void {
+  passUncharged(recipients = 1): void {
+    this.uncharged += recipients
+  }
+
+  /** This plugin has nothing to do with the transaction. @returns whether that is new. */
+  skip(): boolean {
+    if (this.isSkipped) return false
+    return (this.isSkipped = true)
+  }
+
+  markRegistered(): void {
+    this.isRegistered = true
+  }
+
+  /** The recipients of the RCPT command that is being answered; never empty. */
+  offered(): readonly EnvelopeRecipient[] {
+    return this.recipients.ofThisCommand()
+  }
+
+  /** Where nothing of a command counts: lets it pass without looking at its recipients. */
+  passCommand(): void {
     if (this.commands) this.commands.pass(this.commands.ofThisCommand())
-    else this.waved = this.transaction.rcpt_to.length
+    else this.passedUnseen = this.haraka.rcpt_to.length
   }
 
-  /** All recipients that are there are let through: the message is there. */
-  passAll(): void {
-    this.commands = new Recipients(this.transaction, this.transaction.rcpt_to.length)
+  /** Lets all recipients of a command pass, or takes all of them out. */
+  answerCommand(command: readonly EnvelopeRecipient[], passes: boolean): void {
+    if (passes) this.recipients.pass(command)
+    else this.recipients.takeOut(command)
   }
 
-  /** Takes out what Haraka leaves of recipients that another plugin has refused. */
+  openCharges(refund: Refund, settleLater: SettleLater): Charges {
+    return (this.charges ??= new Charges(this.haraka.uuid, refund, settleLater))
+  }
+
+  private get recipients(): Recipients {
+    return (this.commands ??= new Recipients(this.haraka, this.passedUnseen))
+  }
+
+  // The end of DATA: what is the message?
+
+  /** Removes recipients that another plugin has refused and that Haraka has left in `rcpt_to`. */
   dropRefused(): void {
     this.commands?.dropRefused()
   }
 
-  /** Whether the message was, or may have been, taken for the recipient of a charge, as far as it is known by now. */
-  mayBeTaken(comparison = this.compare()): ReturnType<typeof mayBeTaken> {
-    return this.isSettling && this.ended ? () => false : mayBeTaken(this.transaction, comparison)
+  /** Haraka waits for this answer to data_post or queue: until then nobody accepts the message. */
+  async decide<T>(answer: Promise<T>): Promise<T> {
+    this.isDeciding = true
+    try {
+      return await answer
+    } finally {
+      this.isDeciding = false
+    }
   }
 
-  private compare(): Comparison {
-    return compareRecipients(this.transaction, this.recipients.passed)
+  /** Aborts when the transaction ends: what is being read for it is of no use then. */
+  get endSignal(): AbortSignal {
+    return (this.ending ??= new AbortController()).signal
   }
 
-  /** Settles the charges, and finds what has become of the recipients; once. */
+  markForwarded(): void {
+    this.reclassify({ ...this.sender, class: 'forwarded' })
+  }
+
+  /**
+   * Registered mail counts as unregistered, because of its header From.
+   *
+   * @param domain named in From; empty: none.
+   * @param recipients that passed uncharged and will be charged.
+   */
+  countInstead(domain: string, recipients: number): void {
+    this.reclassify({ class: 'unregistered', domain: domain || undefined, matched: undefined })
+    this.commands = new Recipients(this.haraka, this.haraka.rcpt_to.length)
+    this.uncharged = Math.max(0, this.uncharged - recipients)
+  }
+
+  // The end: who got the message?
+
+  /** Whether the message was, or may have been, accepted for the recipient of a charge, as far as that is known now. */
+  mayBeAccepted(comparison = this.compare()): ReturnType<typeof mayBeAccepted> {
+    return this.isDeciding && this.hasEnded ? () => false : mayBeAccepted(this.haraka, comparison)
+  }
+
+  /** Refunds recipients that certainly did not get the message, and counts what happened to all of them; once. */
   end(): void {
-    if (this.ended) return
-    this.ended = true
-    this.giveUp?.()
-    const { charges, transaction, standing } = this
-    const counts = standing.class !== undefined && standing.class !== 'registered'
-    if (charges || (counts && isMessageTaken(transaction))) {
+    if (this.hasEnded) return
+    this.hasEnded = true
+    this.ending?.abort()
+    const { charges, haraka, sender } = this
+    const counts = sender.class !== undefined && sender.class !== 'registered'
+    if (charges || (counts && isMessageAccepted(haraka))) {
       const comparison = this.compare()
-      const wasTaken = this.mayBeTaken(comparison)
-      if (counts && !this.isSettling) this.unseen = this.unseenIn(comparison)
+      const wasAccepted = this.mayBeAccepted(comparison)
+      if (counts && !this.isDeciding) this.unseen = this.unseenIn(comparison)
       this.accepted = this.unseen
       if (charges) {
-        const { taken, notTaken } = charges.passed(wasTaken)
-        charges.settle(wasTaken)
+        const { taken, notTaken } = charges.passed(wasAccepted)
+        charges.settle(wasAccepted)
         this.accepted += taken
         this.refunded = notTaken
       }
     }
-    if (this.passed > 0) {
-      const isTaken = isMessageTaken(transaction)
-      // Others may have refused some afterwards.
-      const accepted = isTaken ? Math.min(this.passed, transaction.rcpt_to.length) : 0
+    if (this.uncharged > 0) {
+      // Other plugins may have refused some of them later.
+      const left = isMessageAccepted(haraka) ? haraka.rcpt_to.length : 0
+      const accepted = Math.min(this.uncharged, left)
       this.accepted += accepted
-      this.refunded += this.passed - accepted
+      this.refunded += this.uncharged - accepted
     }
     this.message = this.outcome()
   }
 
-  /** Own ones are free, and some may stand for others that were taken out. */
+  private compare(): Comparison {
+    return compareRecipients(this.haraka, this.recipients.passed)
+  }
+
+  /** Own recipients are free, and an added one may have replaced one that is charged. */
   private unseenIn({ missing, added }: Comparison): number {
-    const { snapshot, transaction } = this
-    if (added.length === 0 || !snapshot || !isMessageTaken(transaction)) return 0
-    const answers = recipientResults(transaction)
+    const { snapshot, haraka } = this
+    if (added.length === 0 || !snapshot || !isMessageAccepted(haraka)) return 0
+    const answers = recipientResults(haraka)
     const replaced = this.charges?.count(
       ({ passes, recipient, rank }) =>
         passes && missing.has(recipient) && isAccepted(answers[rank]),
@@ -223,13 +297,17 @@ export class Transit {
     if (this.refunded > 0) return 'refunded'
     if (this.refused > 0) return 'refused'
     if (this.deferred > 0) return 'deferred'
-    return this.stopped
+    return this.stoppedAtMail
   }
 }
 
-function factsOf({ attribution, standing: { domain } }: Transit): TransitFacts {
+/** All others only read its fields: its own methods alone write them. */
+export type Transaction = Readonly<MailTransaction>
+export const Transaction: new (haraka: HarakaTransaction) => Transaction = MailTransaction
+
+function factsOf({ attribution, sender: { domain } }: Transaction): SenderFacts {
   if (attribution.kind !== 'attributed') return { tenant: undefined, connector: undefined, domain }
-  // A note of another plugin may name any tenant, and who can write to Redis any connector.
+  // A note of another plugin may name any tenant, and the content of Redis any connector.
   const tenant = clean(attribution.tenant.slice(0, LONGEST_ID))
   const connector = attribution.connector && clean(attribution.connector)
   return { tenant, connector, domain }

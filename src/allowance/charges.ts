@@ -37,10 +37,19 @@ export type Refund = (
   signatures?: readonly string[],
 ) => void
 
-/** Charges recipients that are still held when nobody waits for the answer any more; must neither throw nor wait. */
-export type SettleLater = (settlement: Settlement) => void
+/**
+ * Charges recipients in the background, when no client waits for the answer any more; must neither throw nor wait.
+ *
+ * @param recipients that are still held.
+ */
+export type SettleLater = (
+  charges: Charges,
+  settlement: Settlement,
+  recipients: readonly RecipientCharge[],
+) => void
 
 const NONE: readonly string[] = []
+const NO_RECIPIENTS: readonly RecipientCharge[] = []
 
 /** The charges of one transaction, from RCPT to their settlement. */
 export class Charges {
@@ -136,11 +145,12 @@ export class Charges {
       for (const charge of charges) charge.state = 'counted'
       const { sender } = charges[0]!
       const signatures = this.signatures(charges)
-      this.settleLater({
+      const settlement: Settlement = {
         ...{ tenant, transaction: this.transaction, ...sender, signatures },
         meter: signatures.length > 0 ? 'forwarded' : 'unregistered',
         ordinals: charges.map(({ ordinal }) => ordinal),
-      })
+      }
+      this.settleLater(this, settlement, charges)
     }
   }
 
@@ -150,11 +160,12 @@ export class Charges {
    */
   chargeTaken(tenant: string, meter: Charge['meter'], recipients: number, sender: Sender): void {
     const signatures = this.signatures(this.charges)
-    this.settleLater({
+    const settlement: Settlement = {
       ...{ tenant, transaction: this.transaction, ...sender, signatures },
       meter: meter !== 'null' && signatures.length > 0 ? 'forwarded' : meter,
       ...{ ordinals: [this.charges.length + 1], taken: recipients },
-    })
+    }
+    this.settleLater(this, settlement, NO_RECIPIENTS)
   }
 
   private signatures(charges: readonly RecipientCharge[]): readonly string[] {

@@ -4,9 +4,14 @@ import type { Known } from '../directory/snapshot'
 import { modeOf } from './judge'
 import { REPLIES, withCase, type Reply } from './reply'
 
-/** What a charge means for its recipient. */
+/** What the answer of Redis to a charge means for its recipients. */
 export interface Outcome {
   readonly verdict: 'pass' | 'refuse' | 'tempfail'
+  /**
+   * `counted`, or `held` until the end of DATA; `none`: nothing is counted or held any more; `refund`: what was held is
+   * to be given back.
+   */
+  readonly charge: 'counted' | 'held' | 'none' | 'refund'
   readonly reply: Reply | undefined
   /** For the results store and the log. */
   readonly token:
@@ -25,30 +30,31 @@ type Answer = ChargeResult['answer']
 
 const UNDECIDABLE: Outcome = {
   verdict: 'tempfail',
+  charge: 'refund',
   reply: REPLIES.undecidable,
   token: 'undecidable',
 }
 
 const OUTCOMES: Readonly<Record<Answer, Outcome>> = {
-  CHARGED: { verdict: 'pass', reply: undefined, token: 'allowance' },
-  FORWARDED: { verdict: 'pass', reply: undefined, token: 'allowance' },
-  UNPROVEN: { verdict: 'refuse', reply: REPLIES.foreign, token: 'foreign' },
-  HELD: { verdict: 'pass', reply: undefined, token: 'held' },
-  BUSY: { verdict: 'tempfail', reply: REPLIES.deferred, token: 'deferred' },
-  REGISTERED: { verdict: 'pass', reply: undefined, token: 'registered' },
-  OFF: { verdict: 'pass', reply: undefined, token: 'off' },
-  TRIPPED: { verdict: 'refuse', reply: REPLIES.blocked, token: 'tripped' },
-  RESTRICTED: { verdict: 'refuse', reply: REPLIES.blocked, token: 'restricted' },
-  ZERO: { verdict: 'refuse', reply: REPLIES.blocked, token: 'restricted' },
-  DEFER: { verdict: 'tempfail', reply: REPLIES.deferred, token: 'deferred' },
-  FULL: { verdict: 'tempfail', reply: REPLIES.nullSenderFull, token: 'deferred' },
+  CHARGED: { verdict: 'pass', charge: 'counted', reply: undefined, token: 'allowance' },
+  FORWARDED: { verdict: 'pass', charge: 'counted', reply: undefined, token: 'allowance' },
+  UNPROVEN: { verdict: 'refuse', charge: 'refund', reply: REPLIES.foreign, token: 'foreign' },
+  HELD: { verdict: 'pass', charge: 'held', reply: undefined, token: 'held' },
+  BUSY: { verdict: 'tempfail', charge: 'refund', reply: REPLIES.deferred, token: 'deferred' },
+  REGISTERED: { verdict: 'pass', charge: 'refund', reply: undefined, token: 'registered' },
+  OFF: { verdict: 'pass', charge: 'refund', reply: undefined, token: 'off' },
+  TRIPPED: { verdict: 'refuse', charge: 'none', reply: REPLIES.blocked, token: 'tripped' },
+  RESTRICTED: { verdict: 'refuse', charge: 'refund', reply: REPLIES.blocked, token: 'restricted' },
+  ZERO: { verdict: 'refuse', charge: 'refund', reply: REPLIES.blocked, token: 'restricted' },
+  DEFER: { verdict: 'tempfail', charge: 'refund', reply: REPLIES.deferred, token: 'deferred' },
+  FULL: { verdict: 'tempfail', charge: 'refund', reply: REPLIES.nullSenderFull, token: 'deferred' },
   EXPIRED: UNDECIDABLE,
   GONE: UNDECIDABLE,
 }
 
 const RESTRICTED_ALL: Outcome = { ...OUTCOMES.RESTRICTED, reply: REPLIES.blockedAll }
 
-/** Turns the answer of Redis into what the client is told. */
+/** Turns the answer of Redis into the answer to the client. */
 export function outcomeOf(
   result: Pick<ChargeResult, 'answer' | 'scope' | 'case'>,
   config: DecisionSettings,
@@ -59,7 +65,7 @@ export function outcomeOf(
   return { ...outcome, reply: withCase(outcome.reply, result.case) }
 }
 
-/** Whether a recipient passes that could not be counted: outside of `enforce` nothing is refused, with a 4xx neither. */
+/** Whether a recipient passes that could not be counted: only mode `enforce` refuses or defers. */
 export function passesUncounted(snapshot: Known, config: DecisionSettings): boolean {
   return config.outage.unregistered === 'accept' || modeOf(snapshot, config) !== 'enforce'
 }

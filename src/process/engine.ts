@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChargeResult } from '../allowance/charge-answer'
-import { Ledger, type Defaults, type Settlement } from '../allowance/ledger'
+import { Ledger } from '../allowance/ledger'
 import { followAudit, type ToldEntry } from '../audit/follow'
 import { Cases } from '../cases/cases'
 import type { Config } from './config'
@@ -153,39 +153,15 @@ export class Engine {
     return this.directory.registry.state
   }
 
-  /** Gives recipients back in the background; while Redis is away they wait, up to a bound. */
+  /** Refunds recipients in the background; while Redis is away refunds wait, up to a bound. */
   readonly refund: Refund = (tenant, ...recipients) =>
-    this.send(tenant, () => this.ledger.refund(tenant, ...recipients))
-
-  /** Charges recipients in the background, in the same way. */
-  settleLater(settlement: Settlement, defaults: Defaults): void {
-    this.send(settlement.tenant, async () => {
-      const { tenant, transaction, ordinals, signatures, taken } = settlement
-      const stateToken = this.directory.peek(tenant)?.stateToken ?? ''
-      const result = await this.ledger.settle(settlement, defaults)
-      this.charged(tenant, result, stateToken)
-      const { answer } = result
-      // Nothing was done with them: what is held would stay so.
-      if (answer !== 'CHARGED' && answer !== 'FORWARDED' && answer !== 'TRIPPED') {
-        await this.ledger.refund(tenant, transaction, ordinals, signatures)
-      }
-      if (taken !== undefined) {
-        if (answer !== 'TRIPPED') return
-        const to = `to ${taken} recipients`
-        this.events.onError(`mail of ${tenant} ${to} was counted when it had been taken, and trips`)
-      } else if (answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO') {
-        const to = `to ${ordinals.length} recipients`
-        const why = 'another plugin took it before we saw it, or Redis gave no answer'
-        this.events.onError(`mail of ${tenant} ${to} was taken uncounted (${answer}): ${why}`)
-      }
-    })
-  }
+    this.inBackground(tenant, () => this.ledger.refund(tenant, ...recipients))
 
   /**
-   * Does what follows from the answer to a charge, whether a client still waits for it or not: tells of what was raised,
-   * and brings what this process knows of the tenant up to date.
+   * What this process does when Redis has answered a charge: it forwards the events that the charge raised, and updates
+   * what it knows of the tenant.
    *
-   * @param stateToken what was known when the charge was asked for: see {@link Directory.restrictionSeen}.
+   * @param stateToken what it knew of the restriction when it asked: see {@link Directory.restrictionSeen}.
    */
   charged(
     tenant: string,
@@ -204,7 +180,7 @@ export class Engine {
 
   /** Names a tenant in the index of the restricted, in the background. */
   indexRestriction(tenant: string): void {
-    this.send(INDEX_LANE, () => this.restrictions.index(tenant))
+    this.inBackground(INDEX_LANE, () => this.restrictions.index(tenant))
   }
 
   /**
@@ -243,8 +219,12 @@ export class Engine {
     this.holdUntilSent()
   }
 
-  /** What must not be written to another registry waits, too. */
-  private send(lane: string, errand: Errand): void {
+  /**
+   * Does something in Redis in the background. While Redis is away, or its registry is another one, it waits.
+   *
+   * @param lane what shares a lane is done in order: the id of a tenant.
+   */
+  inBackground(lane: string, errand: Errand): void {
     const { registry } = this.directory
     this.outbox.send(lane, () =>
       registry.state === 'usable' ? errand() : this.whenUsable().then(errand),

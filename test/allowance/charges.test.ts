@@ -25,7 +25,7 @@ beforeEach(() => {
       refunded.push([tenant, transaction, ordinals])
       proofs.push(...(signatures ?? []))
     },
-    (settlement) => settled.push(settlement),
+    (_charges, settlement) => settled.push(settlement),
   )
 })
 

@@ -4,7 +4,7 @@ import vm from 'node:vm'
 import fc from 'fast-check'
 import ts from 'typescript'
 import type { HarakaTransaction } from '../../plugins/kit/haraka'
-import * as settlement from '../../plugins/session/settlement'
+import * as recipients from '../../plugins/session/recipients'
 import { grouped } from '../../src/base/lists'
 import { readScript } from '../../src/store/script'
 import { Store } from '../../src/store/store'
@@ -29,7 +29,7 @@ const EDGES = 'src/allowance/lua/include/edges.lua'
 const LIMITS = 'src/allowance/lua/include/limits.lua'
 const PROBATION = 'src/allowance/lua/include/probation.lua'
 const RING = 'src/allowance/lua/include/ring.lua'
-const SETTLEMENT = 'plugins/session/settlement.ts'
+const RECIPIENTS = 'plugins/session/recipients.ts'
 
 const WRITE_TRIP = `redis.call('HSET', restriction_key, 'since', request.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
     'case', case, 'event', event, unpack(trigger_of(request, over)))`
@@ -343,23 +343,26 @@ describe('the model test', () => {
   })
 })
 
-const SETTLEMENT_FAULTS: readonly Fault[] = [
+const RECIPIENT_FAULTS: readonly Fault[] = [
   fault(
     'a refund on undefined status after the final dot',
-    SETTLEMENT,
+    RECIPIENTS,
     "status !== 'rejected'",
     "status !== undefined && status !== 'rejected'",
   ),
-  fault('an end of DATA that is not looked at', SETTLEMENT, 'Boolean(end) &&', ''),
-  fault('a refusal overlooked', SETTLEMENT, "status !== 'rejected'", 'true'),
-  fault('a deferral overlooked', SETTLEMENT, "status !== 'deferred'", 'true'),
-  fault('an answer to RCPT overlooked', SETTLEMENT, "result.action === 'accept'", 'true'),
-  fault('a recipient taken out overlooked', SETTLEMENT, '!missing.has(recipient)', 'true'),
-  fault('others put in overlooked', SETTLEMENT, 'added.length > 0 &&', 'false &&'),
+  fault('an end of DATA that is not looked at', RECIPIENTS, 'Boolean(end) &&', ''),
+  fault('a refusal overlooked', RECIPIENTS, "status !== 'rejected'", 'true'),
+  fault('a deferral overlooked', RECIPIENTS, "status !== 'deferred'", 'true'),
+  fault('an answer to RCPT overlooked', RECIPIENTS, "result.action === 'accept'", 'true'),
+  fault('a recipient taken out overlooked', RECIPIENTS, '!missing.has(recipient)', 'true'),
+  fault('others put in overlooked', RECIPIENTS, 'added.length > 0 &&', 'false &&'),
 ]
 
 /** For every end of a transaction: given back is what was certainly not taken, and nothing else. */
-function settlesAll({ mayBeTaken, compareRecipients }: typeof settlement): fc.IProperty<unknown> {
+function settlesAll({
+  mayBeAccepted,
+  compareRecipients,
+}: typeof recipients): fc.IProperty<unknown> {
   const recipient = fc.record({
     action: fc.constantFrom('accept', 'accept', 'reject', 'tempfail'),
     end: fc.constantFrom('stays', 'stays', 'taken out', 'replaced'),
@@ -388,7 +391,7 @@ function settlesAll({ mayBeTaken, compareRecipients }: typeof settlement): fc.IP
           }),
         },
       } as unknown as HarakaTransaction
-      const settle = mayBeTaken(transaction, compareRecipients(transaction, passed))
+      const settle = mayBeAccepted(transaction, compareRecipients(transaction, passed))
       const taken = passed.map((each, rank) =>
         settle({
           tenant: 'contoso',
@@ -420,12 +423,12 @@ const SENDER = { domain: '', connector: '', ip: '' }
 
 describe('the property of the settlement', () => {
   it('holds', () => {
-    fc.assert(settlesAll(settlement), { numRuns: 1000 })
+    fc.assert(settlesAll(recipients), { numRuns: 1000 })
   })
 
-  for (const { what, edits } of SETTLEMENT_FAULTS) {
+  for (const { what, edits } of RECIPIENT_FAULTS) {
     it(`finds ${what}`, () => {
-      const source = plant(edits).get(SETTLEMENT)!
+      const source = plant(edits).get(RECIPIENTS)!
       const { failed, errorInstance } = fc.check(settlesAll(compile(source)), {
         numRuns: 1000,
         seed: SEED,
@@ -436,11 +439,11 @@ describe('the property of the settlement', () => {
   }
 })
 
-function compile(source: string): typeof settlement {
+function compile(source: string): typeof recipients {
   const { outputText } = ts.transpileModule(source, {
     compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
   })
   const context = { exports: {}, require: () => ({ grouped }) }
   vm.runInNewContext(outputText, context)
-  return context.exports as typeof settlement
+  return context.exports as typeof recipients
 }

@@ -36,10 +36,10 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     edit('dist/src/store/outbox.js', 'this.waiting >= this.bound', 'true'),
   ],
   'an answer lost is a recipient lost': [
-    edit('dist/plugins/session/charging.js', ": 'unknown')", ": 'none')"),
+    edit('dist/plugins/session/charging.js', "'none' : state", "'none' : 'none'"),
   ],
   'registered mail that asks Redis': [
-    edit('dist/plugins/session/hooks.js', 'directory.peek(attribution.tenant) ?? ', ''),
+    edit('dist/plugins/session/sender.js', 'directory.peek(attribution.tenant) ?? ', ''),
   ],
   'our clock instead of the server’s': [
     edit(

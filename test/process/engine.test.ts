@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
-import type { Charge } from '../../src/allowance/ledger'
+import type { Charge, Settlement } from '../../src/allowance/ledger'
 import type { Alert } from '../../src/records/event'
 import { Engine } from '../../src/process/engine'
 import { Keys } from '../../src/store/keys'
@@ -66,6 +66,17 @@ async function used(): Promise<number | undefined> {
   return usage?.unregistered[0]?.used
 }
 
+/** As a session does where no client waits for the answer. */
+function settleLater(settlement: Settlement): void {
+  engine.inBackground('contoso', async () =>
+    engine.charged(
+      'contoso',
+      await engine.ledger.settle(settlement, DEFAULTS),
+      engine.directory.peek('contoso')?.stateToken ?? '',
+    ),
+  )
+}
+
 describe('an engine', () => {
   it('gives a registry of a version without epochs one, and an older minor schema its own', async () => {
     const { store, directory } = engine
@@ -106,13 +117,10 @@ describe('an engine', () => {
   it('tells of an allowance that a message fills when nobody waits for the answer any more', async () => {
     await registry.tenants.set('contoso', { limits: '10/1h', forwardedLimits: '10/1h' })
     for (const meter of ['unregistered', 'forwarded'] as const) {
-      engine.settleLater(
-        {
-          ...{ tenant: 'contoso', transaction: `F.${meter}`, ordinals: [1, 2, 3, 4, 5], meter },
-          ...{ signatures: ['signature'], domain: 'other.example', connector: '', ip: '' },
-        },
-        DEFAULTS,
-      )
+      settleLater({
+        ...{ tenant: 'contoso', transaction: `F.${meter}`, ordinals: [1, 2, 3, 4, 5], meter },
+        ...{ signatures: ['signature'], domain: 'other.example', connector: '', ip: '' },
+      })
     }
     await waitFor(() => alerts.length === 2)
     assert.deepEqual(
@@ -125,13 +133,10 @@ describe('an engine', () => {
   })
 
   it('tells of a restriction by a message when nobody waits for the answer any more', async () => {
-    engine.settleLater(
-      {
-        ...{ tenant: 'contoso', transaction: 'F.1', ordinals: [1, 2], meter: 'unregistered' },
-        ...{ signatures: [], domain: 'other.example', connector: '', ip: '' },
-      },
-      DEFAULTS,
-    )
+    settleLater({
+      ...{ tenant: 'contoso', transaction: 'F.1', ordinals: [1, 2], meter: 'unregistered' },
+      ...{ signatures: [], domain: 'other.example', connector: '', ip: '' },
+    })
     await waitFor(() => alerts.length === 1)
     assert.equal(alerts[0]?.kind, 'restricted')
     await waitFor(() => engine.directory.peek('contoso')?.restricted)

@@ -4,7 +4,7 @@ import type { Connection, Plugin, HarakaTransaction } from '../../../plugins/kit
 import { HeaderFrom } from '../../../plugins/session/header-from'
 import { LogOnce } from '../../../plugins/kit/log'
 import { Report } from '../../../plugins/session/report'
-import { Transit } from '../../../plugins/session/transaction'
+import { Transaction } from '../../../plugins/session/transaction'
 import { parseConfig } from '../../../src/process/config'
 import { parseEnvelope } from '../../../src/names/envelope'
 import type { Attribution } from '../../../src/decision/attribution'
@@ -33,19 +33,20 @@ function lookAtNull(check: string, mail: Mail, messages = 1): unknown[] {
   const headerFrom = new HeaderFrom(
     new Report({ name: 'unregistered-domain' } as unknown as Plugin),
     () => config,
-    (_transit, mismatch) => found.push(mismatch),
+    (_transaction, mismatch) => found.push(mismatch),
     () => assert.fail('charged'),
     new LogOnce(() => {}),
   )
   const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: undefined }
   for (let message = 1; message <= messages; message++) {
-    const transit = new Transit({
-      ...{ mail_from: parseEnvelope(''), notes: {} },
+    const transaction = new Transaction({
+      ...{ mail_from: parseEnvelope(''), notes: {}, rcpt_to: [parseEnvelope('a@far.example')] },
+      ...{ results: { get: () => undefined }, data_post_start: mail.passed === 0 ? null : 1 },
       header: { lines: mail.lines ?? (() => FORGED) },
     } as unknown as HarakaTransaction)
-    transit.stand(TENANT, snapshot as unknown as Snapshot)
-    transit.accepted = mail.passed ?? 1
-    headerFrom.lookAtNull(transit)
+    transaction.setSender(TENANT, snapshot as unknown as Snapshot)
+    transaction.end()
+    headerFrom.checkNull(transaction)
   }
   return found
 }
@@ -62,21 +63,21 @@ function look(check: string, mail: Mail, messages = 1): { found: unknown[]; char
   const headerFrom = new HeaderFrom(
     new Report(plugin),
     () => config,
-    (_transit, mismatch) => found.push(mismatch),
+    (_transaction, mismatch) => found.push(mismatch),
     () => void charged++,
     new LogOnce(() => {}),
   )
   const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: mail.mode }
   for (let message = 1; message <= messages; message++) {
-    const transit = new Transit({
+    const transaction = new Transaction({
       mail_from: parseEnvelope(mail.from ?? 'a@contoso.com'),
       ...{ notes: {}, results: { add: () => {} } },
       header: { lines: mail.lines ?? (() => FORGED) },
     } as unknown as HarakaTransaction)
-    transit.stand(TENANT, snapshot as unknown as Snapshot)
-    transit.passed = mail.passed ?? 1
+    transaction.setSender(TENANT, snapshot as unknown as Snapshot)
+    transaction.passUncharged(mail.passed ?? 1)
     const connection = { relaying: mail.relaying ?? true } as Connection
-    assert.equal(headerFrom.check(connection, transit), undefined)
+    assert.equal(headerFrom.check(connection, transaction), undefined)
   }
   return { found, charged }
 }

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { it } from 'node:test'
 import type { HarakaTransaction } from '../../../plugins/kit/haraka'
 import { proveForward } from '../../../plugins/session/proof'
-import { Transit } from '../../../plugins/session/transaction'
+import { Transaction } from '../../../plugins/session/transaction'
 import { parseEnvelope } from '../../../src/names/envelope'
 import type { Snapshot } from '../../../src/directory/snapshot'
 
@@ -14,15 +14,15 @@ const SNAPSHOT: Snapshot = {
 
 it('a message is given up when its client goes away, not when its time is over', async () => {
   const message_stream = new PassThrough()
-  const transit = new Transit({
+  const transaction = new Transaction({
     ...{ message_stream, data_bytes: 100, notes: {}, rcpt_to: [] },
     mail_from: parseEnvelope('x@bank.example'),
   } as unknown as HarakaTransaction)
-  const proof = proveForward(transit, SNAPSHOT, [])
+  const proof = proveForward(transaction, SNAPSHOT, [])
   // It does not come to its end.
   message_stream.write('From: x@bank.example\r\n')
   assert.equal(message_stream.listenerCount('data'), 1)
-  transit.end()
+  transaction.end()
   assert.equal(message_stream.listenerCount('data'), 0)
   // With the time over it would be `out of time`.
   const found = await proof

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { Connection, Plugin, HarakaTransaction } from '../../../plugins/kit/haraka'
 import { Report } from '../../../plugins/session/report'
-import { Transit } from '../../../plugins/session/transaction'
+import { Transaction } from '../../../plugins/session/transaction'
 import { parseEnvelope } from '../../../src/names/envelope'
 import type { Attribution } from '../../../src/decision/attribution'
 
@@ -15,19 +15,19 @@ function toldOf(attributions: readonly Attribution[]): unknown[] {
   } as unknown as Plugin)
   attributions.forEach((attribution, at) => {
     const connection = { remote: { ip: `192.0.2.${at}` } } as unknown as Connection
-    report.refused(connection, transitOf(attribution), 'restricted')
+    report.refused(connection, transactionOf(attribution), 'restricted')
   })
   return told
 }
 
-function transitOf(attribution: Attribution): Transit {
-  const transit = new Transit({
+function transactionOf(attribution: Attribution): Transaction {
+  const transaction = new Transaction({
     mail_from: parseEnvelope('x@lure.example'),
     notes: {},
     results: { add: () => {} },
   } as unknown as HarakaTransaction)
-  transit.stand(attribution, undefined)
-  return transit
+  transaction.setSender(attribution, undefined)
+  return transaction
 }
 
 it('refusals of a tenant without a connector are told once, from however many addresses', () => {
@@ -56,10 +56,10 @@ it('refusals of more than a thousand addresses without a tenant are counted as o
     name: 'unregistered-domain',
     lognotice: (...line: unknown[]) => lines.push(line),
   } as unknown as Plugin)
-  const transit = transitOf({ kind: 'none' })
+  const transaction = transactionOf({ kind: 'none' })
   for (let at = 0; at < 3000; at++) {
     const connection = { remote: { ip: `2001:db8::${at.toString(16)}` } } as unknown as Connection
-    report.refused(connection, transit, 'no-tenant')
+    report.refused(connection, transaction, 'no-tenant')
   }
   assert.equal(lines.length, 1001)
   lines.length = 0

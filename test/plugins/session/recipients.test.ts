@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { HarakaTransaction } from '../../../plugins/kit/haraka'
 import { Recipients } from '../../../plugins/session/recipients'
-import { compareRecipients, mayBeTaken } from '../../../plugins/session/settlement'
+import { compareRecipients, mayBeAccepted } from '../../../plugins/session/recipients'
 
 type Recipient = HarakaTransaction['rcpt_to'][number]
 
@@ -35,7 +35,7 @@ function transactionOf(
 
 /** Which of the recipients, in the order of their RCPT commands, may have been taken. */
 function taken(transaction: HarakaTransaction, passed: readonly Recipient[]): boolean[] {
-  const wasTaken = mayBeTaken(transaction, compareRecipients(transaction, passed))
+  const wasTaken = mayBeAccepted(transaction, compareRecipients(transaction, passed))
   return passed.map((each, rank) =>
     wasTaken({
       ...{ tenant: 'contoso', meter: 'unregistered', ordinal: rank + 1, recipient: each, rank },
