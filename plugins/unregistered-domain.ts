@@ -220,7 +220,7 @@ function eventsOf(plugin: Plugin, process: Process): ConstructorParameters<typeo
     onConnectorBlock: (now) => logConnectorBlock(plugin, now),
     onUnusable: (message) => loud.say(message, message),
     onUsableAgain: () =>
-      plugin.lognotice('the registry in Redis is taken, and unregistered mail counted again'),
+      plugin.lognotice('registry accepted; counting of unregistered mail resumed'),
     onError: (message) => troubles.tell('background', message),
     onRedisError: (message) => troubles.tell('connection', message),
     onAlert: (alert) => logAlert(plugin, alert),

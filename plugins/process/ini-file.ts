@@ -62,13 +62,13 @@ export class IniFile {
       if (file) this.tell('logerror', file.errors)
       if (!file) plugin.logerror(`${CONFIG_FILE}: is gone; ${STAYS}`)
       else if (file.isEmpty) plugin.logerror(`${CONFIG_FILE}: sets no key; ${STAYS}`)
-      else this.take(file)
+      else this.apply(file)
     } catch (error) {
       plugin.logerror(`${messageOf(error)}; ${STAYS}`)
     }
   }
 
-  private take(file: ConfigFile): void {
+  private apply(file: ConfigFile): void {
     const { plugin } = this
     const { config, errors, restart, settings } = file
     this.now = settings
@@ -80,7 +80,7 @@ export class IniFile {
     for (const name of new Set([...(isMended ? ['[redis]'] : []), ...restart])) {
       plugin.logwarn(`${CONFIG_FILE}: ${name} has changed: restart Haraka to use it`)
     }
-    if (errors.length === 0) plugin.lognotice(`${CONFIG_FILE}: taken`)
+    if (errors.length === 0) plugin.lognotice(`${CONFIG_FILE}: in effect`)
     else plugin.logerror(`${CONFIG_FILE}: in effect, except for what the lines above name`)
   }
 

@@ -19,7 +19,7 @@ const UNREGISTERED = 'someone@elsewhere.example'
 const RECIPIENT = 'someone@far.example'
 const INI = 'unregistered-domain.ini'
 const TENANTS = 'unregistered-domain.tenants.yaml'
-const TAKEN = /\[unregistered-domain\] .*: taken/g
+const IN_EFFECT = /\[unregistered-domain\] .*: in effect(?!,)/g
 const PARTLY = /in effect, except for what the lines above name/g
 
 // Haraka waits 5 s before it reads a changed file, so the tests wait beside each other.
@@ -32,7 +32,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     const fabrikam = await relay.tenant('fabrikam')
     const stranger = { localAddress: newAddress() }
 
-    await reload(haraka, TAKEN, () =>
+    await reload(haraka, IN_EFFECT, () =>
       haraka.writeSettings({
         main: { refuse_at: 'rcpt' },
         allowance: { limits: '2/1h' },
@@ -144,7 +144,12 @@ describe('Configuration', { concurrency: 3 }, () => {
     const other = { redis: { db: 3 }, tenants: { apply: false, file: 'x.yaml' } }
     for (const refuse_at of ['mail', 'rcpt']) {
       const from = haraka.log.length
-      await reload(haraka, TAKEN, () => haraka.writeSettings({ ...other, main: { refuse_at } }), 1)
+      await reload(
+        haraka,
+        IN_EFFECT,
+        () => haraka.writeSettings({ ...other, main: { refuse_at } }),
+        1,
+      )
       const warned = haraka.log
         .slice(from)
         .match(/\[WARN\].*has changed: restart Haraka to use it/g)

@@ -59,7 +59,7 @@ class Haraka {
   }
 }
 
-const TAKEN = `notice ${CONFIG_FILE}: taken`
+const IN_EFFECT = `notice ${CONFIG_FILE}: in effect`
 const STAYS = 'the previous configuration stays in effect'
 
 describe('the ini file of a process', () => {
@@ -67,7 +67,7 @@ describe('the ini file of a process', () => {
     const haraka = new Haraka(undefined, { main: { mode: 'monitor' } })
     assert.equal(haraka.config.main.mode, 'monitor')
     assert.deepEqual(haraka.log(), [])
-    assert.deepEqual(haraka.reload('[main]\nmode=off\n'), [TAKEN])
+    assert.deepEqual(haraka.reload('[main]\nmode=off\n'), [IN_EFFECT])
     assert.equal(haraka.config.main.mode, 'off')
   })
 
@@ -79,7 +79,7 @@ describe('the ini file of a process', () => {
       `warn ${CONFIG_FILE}:6: [null] limits is set again, as on line 5: line 6 counts`,
     ])
     assert.equal(haraka.ini.redisUsable, true)
-    assert.deepEqual(haraka.reload('[main]\noverride=off\n'), [TAKEN])
+    assert.deepEqual(haraka.reload('[main]\noverride=off\n'), [IN_EFFECT])
     assert.equal(haraka.config.main.override, 'off')
   })
 
@@ -97,7 +97,7 @@ describe('the ini file of a process', () => {
     mkdirSync(haraka.file)
     stays(' is no regular file', haraka.reload())
     rmdirSync(haraka.file)
-    assert.deepEqual(haraka.reload('[main]\noverride=monitor'), [TAKEN])
+    assert.deepEqual(haraka.reload('[main]\noverride=monitor'), [IN_EFFECT])
     assert.equal(haraka.config.main.override, 'monitor')
   })
 
@@ -126,9 +126,9 @@ describe('the ini file of a process', () => {
   it('says what needs a restart each time, until it is undone', () => {
     const haraka = new Haraka('[redis]\ndb=1\n')
     const changed = `warn ${CONFIG_FILE}: [redis] has changed: restart Haraka to use it`
-    assert.deepEqual(haraka.reload('[redis]\ndb=2\n'), [changed, TAKEN])
-    assert.deepEqual(haraka.reload('[redis]\ndb=2\n[main]\nmode=off\n'), [changed, TAKEN])
-    assert.deepEqual(haraka.reload('[redis]\ndb=1\n'), [TAKEN])
+    assert.deepEqual(haraka.reload('[redis]\ndb=2\n'), [changed, IN_EFFECT])
+    assert.deepEqual(haraka.reload('[redis]\ndb=2\n[main]\nmode=off\n'), [changed, IN_EFFECT])
+    assert.deepEqual(haraka.reload('[redis]\ndb=1\n'), [IN_EFFECT])
   })
 
   it('needs a restart once [redis] is mended, whatever it has', () => {
