@@ -60,7 +60,7 @@ export async function explainUnregistered(question: DataQuestion): Promise<DataA
   if (!snapshot.forwards) {
     const { tenant } = snapshot
     const hint = `tenantctl tenant set ${tenant} --forwarded-limits LIST`
-    const text = `it has no allowance for forwards, so nobody looks for a proof (${hint})`
+    const text = `it has no allowance for forwards, so no proof is looked for (${hint})`
     return { findings: [...findings, text] }
   }
   const isProven = proof.kind !== 'none'
@@ -100,7 +100,7 @@ export async function explainRegistered(question: DataQuestion): Promise<DataAns
   const names = mismatch === '' ? 'From names no address' : `From names ${mismatch}`
   const found = `${names}, which is no accepted domain`
   if (check !== 'charge') {
-    const then = check === 'off' ? 'nobody looks' : 'reported, of one in twenty messages'
+    const then = check === 'off' ? 'not looked at' : 'reported, of one in twenty messages'
     return { findings: [`${found}: ${then}`] }
   }
   if (recipient !== undefined && isOwn(recipient, snapshot)) {

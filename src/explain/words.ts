@@ -106,7 +106,7 @@ export function senderInWords(sender: HarakaAddress, standing: SenderStanding): 
 export function judgementInWords(judgement: Judgement): string {
   const why = REASONS[judgement.reason]
   if ('reply' in judgement) return `${formatReply(judgement.reply)} (${why})`
-  return judgement.verdict === 'ignore' ? `none of our business: ${why}` : `passes: ${why}`
+  return judgement.verdict === 'ignore' ? `not handled by this plugin: ${why}` : `passes: ${why}`
 }
 
 /** What a charge would answer, in words. */

@@ -322,7 +322,7 @@ async function explain(
 
 /** The proof in the words of the log. */
 function proofIn(told: string): string | undefined {
-  if (/nobody looks for a proof/.test(told)) return undefined
+  if (/no proof is looked for/.test(told)) return undefined
   if (/the signature has proven five recipients/.test(told)) return 'none: signature used up'
   const signed = /a proven forward, signed by (\S+)$/m.exec(told)?.[1]
   if (signed !== undefined) return `dkim ${signed}`

@@ -298,7 +298,7 @@ describe('own domain as recipient', () => {
 })
 
 describe('non-relaying session', () => {
-  it('is none of our business: mail for here passes, even of a restricted tenant', async () => {
+  it('is not handled: mail for here passes, even of a restricted tenant', async () => {
     const tenant = await newTenant({ limits: '1/1h' })
     const session = await inbound(tenant)
     await block(tenant, { on: atMail })
