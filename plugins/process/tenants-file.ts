@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, UserError } from '../../src/base/errors'
 import { redisFailure } from '../../src/store/failure'
 import type { ApplyReport } from '../../src/tenants-file/apply'
-import { textOf } from '../../src/tenants-file/tenants-file'
+import { textOf } from '../../src/tenants-file/read'
 import type { Plugin } from '../kit/haraka'
 import { logTextOnce } from '../kit/log'
 

@@ -7,7 +7,7 @@ import type { RedisSettings } from '../store/settings'
 import { Keys } from '../store/keys'
 import { Store } from '../store/store'
 import { applyTenantsFile, fileSource, type ApplyReport } from '../tenants-file/apply'
-import { parseTenantsFile } from '../tenants-file/tenants-file'
+import { parseTenantsFile } from '../tenants-file/parse'
 
 /** Heap that the thread may take, in MB: a file within the size limit needs half of it. */
 const MOST_MEMORY = 1024

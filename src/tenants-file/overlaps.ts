@@ -1,42 +1,28 @@
+// What contradicts itself within one file: a name that two tenants would own, an identity that two connectors would have.
+import { connectorId } from '../mail/identities'
 import { parentsOf } from '../names/domain'
 import { describeIdentity } from '../registry/connector-audit'
-import { connectorId } from '../mail/identities'
 import { describeObstacle } from '../registry/owners'
 import type { FileDomain, FileTenant } from './tenants-file'
-import type { Place } from './yaml-reader'
+import type { Place } from './yaml'
 
 type Note = (place: Place, what: string) => void
 
-/** Notes what contradicts itself within one file: a name or an identity that two would have. */
 export function noteOverlaps(tenants: readonly FileTenant[], note: Note): void {
-  noteDoubledDomains(tenants, note)
   noteNamesOfTwoTenants(tenants, note)
   noteDoubledIdentities(tenants, note)
 }
 
-function noteDoubledDomains(tenants: readonly FileTenant[], note: Note): void {
-  for (const { domains } of tenants) {
-    const seen = new Map<string, Place>()
-    for (const { domain, place } of domains) {
-      const earlier = seen.get(domain)
-      if (earlier) note(place, `${domain} is there twice, first in line ${earlier.line}: keep one`)
-      else seen.set(domain, place)
-    }
-  }
-}
-
 function noteNamesOfTwoTenants(tenants: readonly FileTenant[], note: Note): void {
   const owned = new Map<string, FileDomain & { tenant: string }>()
-  for (const tenant of tenants) {
-    for (const domain of tenant.domains) {
-      if (domain.shared) continue
-      const other = owned.get(domain.domain)
-      if (other === undefined) owned.set(domain.domain, { ...domain, tenant: tenant.id })
-      else if (other.tenant !== tenant.id) {
-        note(
-          domain.place,
-          `${domain.domain} belongs to ${other.tenant} (line ${other.place.line}): keep one, or make both shared`,
-        )
+  for (const { id: tenant, domains } of tenants) {
+    for (const each of domains.filter(({ shared }) => !shared)) {
+      const { domain, place } = each
+      const other = owned.get(domain)
+      if (other === undefined) owned.set(domain, { ...each, tenant })
+      else {
+        const owner = `${other.tenant} (line ${other.place.line})`
+        note(place, `${domain} belongs to ${owner}: keep one, or make both shared`)
       }
     }
   }
@@ -51,19 +37,18 @@ function noteNamesOfTwoTenants(tenants: readonly FileTenant[], note: Note): void
 }
 
 function noteDoubledIdentities(tenants: readonly FileTenant[], note: Note): void {
-  const seen = new Map<string, { id: string; place: Place }>()
-  for (const tenant of tenants) {
-    for (const connector of tenant.connectors) {
-      const id = connectorId(tenant.id, connector.name)
-      for (const [identity, place] of connector.places) {
+  const seen = new Map<string, string>()
+  for (const { id: tenant, connectors } of tenants) {
+    for (const { name, places } of connectors) {
+      const id = connectorId(tenant, name)
+      for (const [identity, place] of places) {
         const other = seen.get(identity)
-        if (other === undefined) seen.set(identity, { id, place })
-        else {
-          note(
-            place,
-            `${describeIdentity(identity)} belongs to connector ${other.id} (line ${other.place.line}): a session must match one connector only, so keep one`,
-          )
-        }
+        seen.set(identity, other ?? `connector ${id} (line ${place.line})`)
+        if (other === undefined) continue
+        note(
+          place,
+          `${describeIdentity(identity)} belongs to ${other}: a session must match one connector only, so keep one`,
+        )
       }
     }
   }

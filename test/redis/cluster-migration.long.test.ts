@@ -7,7 +7,7 @@ import {
 } from '../../scripts/services/redis-cluster'
 import { waitFor } from '../../scripts/services/wait-for'
 import { applyTenantsFile } from '../../src/tenants-file/apply'
-import { parseTenantsFile } from '../../src/tenants-file/tenants-file'
+import { parseTenantsFile } from '../../src/tenants-file/parse'
 import { ChargeLoad } from '../support/charge-load'
 import { ClusterSite } from '../support/cluster'
 import { assertConsistent } from '../support/registry'

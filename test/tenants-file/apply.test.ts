@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { Restrictions } from '../../src/allowance/restriction'
 import { applyTenantsFile, type ApplyOptions, type ApplyReport } from '../../src/tenants-file/apply'
 import { Registries } from '../support/registries'
-import { parseTenantsFile } from '../../src/tenants-file/tenants-file'
+import { parseTenantsFile } from '../../src/tenants-file/parse'
 import { assertConsistent, newSite, useRedis, type Site } from '../support/registry'
 import { removeTenant } from '../../src/registry/tenant-removal'
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { InputError } from '../../src/base/errors'
-import { parseTenantsFile, readTenantsFile } from '../../src/tenants-file/tenants-file'
+import { parseTenantsFile } from '../../src/tenants-file/parse'
+import { readTenantsFile } from '../../src/tenants-file/read'
 
 const FULL = `
 id: site-a
@@ -229,7 +230,6 @@ tenants:
 
   it('is bounded in size, depth and aliases', async () => {
     const large = `id: a\n#${'x'.repeat(4 * 1024 * 1024)}`
-    assert.match(mistakesIn(large)[0]!, /bytes or more, and 4194304 are the limit/)
     assert.match(mistakesIn('['.repeat(200_000))[0]!, /^1:\d+: is nested too deeply/)
 
     const list = `&d [${Array.from({ length: 20_000 }, (_, at) => `d${at}.example`).join(', ')}]`
@@ -245,7 +245,7 @@ tenants:
     try {
       const file = path.join(folder, 'large.yaml')
       await writeFile(file, large)
-      await assert.rejects(readTenantsFile(file), /are the limit/)
+      await assert.rejects(readTenantsFile(file), /has more than 4194304 bytes: split it/)
       await writeFile(file, FULL)
       assert.equal((await readTenantsFile(file)).id, 'site-a')
       await assert.rejects(readTenantsFile(path.join(folder, 'none.yaml')), (error: Error) => {

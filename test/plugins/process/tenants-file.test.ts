@@ -8,7 +8,7 @@ import { Keys } from '../../../src/store/keys'
 import { Store } from '../../../src/store/store'
 import { applyTenantsFile } from '../../../src/tenants-file/apply'
 import { Registries } from '../../support/registries'
-import { parseTenantsFile } from '../../../src/tenants-file/tenants-file'
+import { parseTenantsFile } from '../../../src/tenants-file/parse'
 import { startRedis, type TestRedis } from '../../support/redis'
 
 /** No file of the project belongs to it. */
