@@ -1,4 +1,6 @@
 import { RefusedError } from '../base/errors'
+import { connectorId } from '../mail/identities'
+import type { Connector } from '../mail/tenant'
 import { batchesOf } from '../base/lists'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -25,7 +27,7 @@ const TENANT = readScript(__dirname, 'restore_tenant')
 /** Tenants handled side by side. */
 const TENANTS_AT_ONCE = 32
 /** Connectors in one script call. */
-const CONNECTORS_PIECE = 100
+const CONNECTORS_BATCH = 100
 /** Texts that are kept of each kind; the others are only counted. */
 const MOST_NAMED = 20
 /** What the scripts renew, and no two registries share; and events that wait there, which are of the moment. */
@@ -53,33 +55,23 @@ export interface PassResult {
   readonly differences: Findings
   /** What cannot be in Redis: another tenant or connector has it, or its tenant is not there. */
   readonly leftOut: Findings
+  /** The part of it that has another owner. */
+  readonly conflicts: Findings
 }
 
-/** What to do about what Redis does not have as the file says. */
-export type Purpose =
-  /** Nothing. */
-  | 'compare'
-  /** Nothing; but all that was counted has to be there, too: nothing else was before. */
-  | 'verify'
-  /** Write it. */
-  | 'write'
-  /** Write all of it without a look at what is there: that is nothing. */
-  | 'fill'
-  /** Only find out what would be left out. */
-  | 'survey'
-
 /**
- * Goes through a file once, and holds it against Redis. A restriction that is wider than that of the file, and usage
+ * Goes through a file once and compares it with Redis. A restriction that is wider than that of the file, and usage
  * that is newer, are as they should be.
  *
+ * @param purpose `write`: what Redis does not have as the file says is written.
  * @throws what ioredis throws, and {@link RecordFile.records}.
  */
 export async function runPass(
   store: Store,
   file: RecordFile,
-  purpose: Purpose,
+  purpose: 'compare' | 'write',
 ): Promise<PassResult> {
-  const pass = new Pass(store, purpose)
+  const pass = new Pass(store, purpose === 'write')
   await pass.run(file)
   return pass
 }
@@ -91,71 +83,66 @@ class Pass implements PassResult {
   restricted = 0
   readonly differences = new Findings()
   readonly leftOut = new Findings()
+  readonly conflicts = new Findings()
   private readonly moves = new Map<string, MoveRecord>()
   private readonly restrictions: Restrictions
   private readonly registry: ConnectorRegistry
 
   constructor(
     private readonly store: Store,
-    private readonly purpose: Purpose,
+    private readonly writes: boolean,
   ) {
     this.restrictions = new Restrictions(store)
     this.registry = new ConnectorRegistry(store)
   }
 
-  private get writes(): boolean {
-    return this.purpose === 'write' || this.purpose === 'fill'
-  }
-
   async run(file: RecordFile): Promise<void> {
     const lanes = new Lanes(TENANTS_AT_ONCE)
     let connectors: ConnectorRecord[] = []
-    let tenant: TenantPass | undefined
     for await (const part of partsOf(file)) {
       if (part.type === 'move') this.moves.set(part.domain, part)
       else if (part.type === 'part') {
-        if (part.first) tenant = new TenantPass(part.tenant)
-        const own = tenant!
-        await lanes.add(part.tenant.id, () => this.takePart(own, part))
+        await lanes.add(part.tenant.id, () => this.handlePart(part))
       } else {
         connectors.push(part)
-        if (connectors.length < CONNECTORS_PIECE) continue
+        if (connectors.length < CONNECTORS_BATCH) continue
         // A connector needs its tenant.
         await lanes.finish()
-        await this.takeConnectors(connectors)
+        await this.handleConnectors(connectors)
         connectors = []
       }
     }
     await lanes.finish()
-    for (const move of this.moves.values()) await this.takeMove(move)
-    await this.takeConnectors(connectors)
+    for (const move of this.moves.values()) await this.handleMove(move)
+    await this.handleConnectors(connectors)
   }
 
-  private async takePart(own: TenantPass, part: TenantPart): Promise<void> {
-    const { tenant } = part
-    if (part.first) {
+  private async handlePart({ tenant, domains, first, last }: TenantPart): Promise<void> {
+    const { id } = tenant
+    if (first) {
       this.tenants++
       if (tenant.restriction) this.restricted++
-      if (this.purpose !== 'survey') await this.takeState(own)
     }
-    this.domains += part.domains.size
-    for (const batch of batchesOf([...part.domains], BATCH)) await this.takeDomains(own, batch)
-    if (part.last && this.purpose !== 'survey') await this.takeFields(own)
+    this.domains += domains.size
+    const there = await readWhole(this.store, id, { usage: true }, 0)
+    // Restriction and usage before there is a tenant that could send without them, the tenant itself last.
+    if (first) await this.handleState(tenant, there)
+    for (const batch of batchesOf([...domains], BATCH)) await this.handleDomains(id, batch)
+    if (last) await this.handleFields(tenant, there)
   }
 
-  /** Its restriction and usage: before there is a tenant that could send without them. */
-  private async takeState(own: TenantPass): Promise<void> {
+  private async handleState(
+    { id, restriction, usage }: TenantRecord,
+    there: TenantAsRead,
+  ): Promise<void> {
     const { store } = this
     const { keys } = store
-    const { id, restriction, usage } = own.wanted
-    if (this.purpose !== 'fill') own.there = await readWhole(store, id, { usage: true }, 0)
-    const { there } = own
-    const restricted = restriction === undefined || isAsStrict(there?.restriction, restriction)
-    const counted = usage === undefined || this.isCounted(there?.usage, usage)
-    if (!restricted) this.differences.add(`the restriction of ${id}`)
-    if (!counted) this.differences.add(`the usage of ${id}`)
+    const isRestricted = restriction === undefined || isAsStrict(there.restriction, restriction)
+    const isCounted = usage === undefined || there.usage !== undefined
+    if (!isRestricted) this.differences.add(`the restriction of ${id}`)
+    if (!isCounted) this.differences.add(`the usage of ${id}`)
     if (!this.writes) return
-    if (!restricted || !counted) {
+    if (!isRestricted || !isCounted) {
       await store.run(
         STATE,
         [keys.tenant(id), keys.restriction(id), keys.usage(id)],
@@ -170,29 +157,21 @@ class Pass implements PassResult {
     if (restriction) await this.restrictions.index(id)
   }
 
-  private isCounted(
-    there: ReadonlyMap<string, Buffer> | undefined,
-    wanted: ReadonlyMap<string, Buffer>,
-  ): boolean {
-    if (there === undefined) return false
-    return this.purpose !== 'verify' || hasCounted(there, wanted)
-  }
-
-  private async takeDomains(own: TenantPass, domains: [string, string][]): Promise<void> {
-    const { id } = own.wanted
-    const { keys } = this.store
-    const settled = domains.map(([domain]) => domain).filter((domain) => !this.moves.has(domain))
+  private async handleDomains(id: string, domains: [string, string][]): Promise<void> {
+    const { client, keys } = this.store
+    const names = domains.map(([domain]) => domain)
     const unclaimed = await this.findUnclaimed(id, domains)
     const lost = new Map((await this.claimAll(id, unclaimed)).map((each) => [each.domain, each]))
-    for (const each of lost.values()) this.leftOut.add(`of ${id}: ${describeObstacle(each)}`)
-    if (this.purpose === 'survey') return
+    for (const each of lost.values()) this.conflict(`of ${id}: ${describeObstacle(each)}`)
 
-    const there = await this.readPacked(id, domains)
-    const kept = domains.filter(([domain]) => !lost.has(domain))
-    const absent = kept.filter(([domain, packed]) => there.get(domain) !== packed)
-    const unfit = new Set([...absent, ...unclaimed.map(({ domain }) => [domain])].map(([d]) => d))
-    for (const domain of unfit) if (!lost.has(domain!)) this.differences.add(`${domain} of ${id}`)
-    if (!this.writes || unfit.size === 0) return
+    const values = await client.hmget(keys.domains(id), ...names)
+    const absent = domains.filter(([domain, packed], at) => {
+      return !lost.has(domain) && values[at] !== packed
+    })
+    const different = new Set([...absent.map(([d]) => d), ...unclaimed.map(({ domain }) => domain)])
+    for (const domain of different)
+      if (!lost.has(domain)) this.differences.add(`${domain} of ${id}`)
+    if (!this.writes || different.size === 0) return
     if (absent.length > 0) {
       await this.store.run(
         DOMAINS,
@@ -200,8 +179,12 @@ class Pass implements PassResult {
         [randomToken(), ...absent.flat()],
       )
     }
-    // What was there before may have been owned with other flags.
-    if (this.purpose === 'write') await settle(this.store, id, settled)
+    // Some may have been owned with other flags.
+    await settle(
+      this.store,
+      id,
+      names.filter((domain) => !this.moves.has(domain)),
+    )
   }
 
   /** Those that the tenant is to own, and does not yet, or with other flags. */
@@ -209,20 +192,12 @@ class Pass implements PassResult {
     const owned = domains
       .map(([domain, packed]) => ({ domain, ...parseFlags(packed) }))
       .filter(({ domain, shared }) => !shared && !this.moves.has(domain))
-    if (this.purpose === 'fill') return owned
     const names = owned.map(({ domain }) => domain)
     const claims = await readClaims(this.store, names)
     return owned.filter(({ subdomains }, at) => {
       const claim = claims[at]
       return claim?.tenant !== id || claim.subdomains !== subdomains
     })
-  }
-
-  private async readPacked(id: string, domains: [string, string][]): Promise<Map<string, string>> {
-    if (this.purpose === 'fill') return new Map()
-    const names = domains.map(([domain]) => domain)
-    const values = await this.store.client.hmget(this.store.keys.domains(id), ...names)
-    return new Map(names.flatMap((name, at) => (values[at] ? [[name, values[at]]] : [])))
   }
 
   private async claimAll(id: string, wanted: readonly Claim[]): Promise<Obstacle[]> {
@@ -235,12 +210,10 @@ class Pass implements PassResult {
     return lost
   }
 
-  /** The tenant itself, last: from then on it is there. */
-  private async takeFields({ wanted, there }: TenantPass): Promise<void> {
-    const { id } = wanted
+  private async handleFields({ id, fields: wanted }: TenantRecord, there: TenantAsRead) {
     const { keys } = this.store
-    const fields = lasting(wanted.fields)
-    if (there && isSame(lasting(there.fields), fields)) return
+    const fields = lasting(wanted)
+    if (isSame(lasting(there.fields), fields)) return
     this.differences.add(`tenant ${id}`)
     if (!this.writes) return
     await indexTenant(this.store, id)
@@ -251,35 +224,35 @@ class Pass implements PassResult {
     )
   }
 
-  private async takeMove(move: MoveRecord): Promise<void> {
+  private async handleMove(move: MoveRecord): Promise<void> {
     const { domain, from, to, subdomains } = move
     const result = await restoreMove(this.store, move, subdomains, this.writes)
     const text = `the move of ${domain} from ${from} to ${to}`
     if (result === 'absent') this.differences.add(text)
-    else if (result !== 'there') this.leftOut.add(`${text}: ${result}`)
+    else if (result !== 'there') this.conflict(`${text}: ${result}`)
   }
 
-  private async takeConnectors(records: readonly ConnectorRecord[]): Promise<void> {
+  private async handleConnectors(records: readonly ConnectorRecord[]): Promise<void> {
     if (records.length === 0) return
     const { client, keys } = this.store
     this.connectors += records.length
     const values = await client.hmget(keys.connectors, ...records.map(({ id }) => id))
     const absent: ConnectorRecord[] = []
     for (const [at, record] of records.entries()) {
+      const { id, value } = record
       const there = values[at] ?? ''
       if (isAsBlocked(record, there)) continue
-      const blocked = there === '' ? undefined : decodeConnector(record.id, there)
-      if (blocked?.blocked && losesIdentity(blocked, decodeConnector(record.id, record.value))) {
-        this.leftOut.add(connectorBlocked(blocked).message)
-        continue
+      const now = there === '' ? undefined : decodeConnector(id, there)
+      const wanted = decodeConnector(id, value)
+      if (now?.blocked && losesIdentity(now, wanted)) {
+        this.conflict(connectorBlocked(now).message)
+      } else if (this.writes || !(await this.isTaken(wanted))) {
+        if (await tenantExists(this.store, wanted.tenant)) absent.push(record)
+        else this.leftOut.add(`connector ${id}: there is no tenant ${wanted.tenant}`)
       }
-      const tenant = record.id.slice(0, record.id.indexOf('/'))
-      if (this.purpose !== 'survey' && !(await tenantExists(this.store, tenant))) {
-        this.leftOut.add(`connector ${record.id}: there is no tenant ${tenant}`)
-      } else absent.push(record)
     }
     if (this.writes) await this.writeConnectors(absent)
-    else await this.compareConnectors(absent)
+    else for (const { id } of absent) this.differences.add(`connector ${id}`)
   }
 
   private async writeConnectors(records: readonly ConnectorRecord[]): Promise<void> {
@@ -288,56 +261,32 @@ class Pass implements PassResult {
       for (const { id } of records) this.differences.add(`connector ${id}`)
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
-      if (records.length === 1) this.leftOut.add(error.message)
-      // All or none: one by one those that hold what nobody else has.
+      if (records.length === 1) this.conflict(error.message)
+      // All or none: one by one those that hold what no other has.
       else for (const each of records) await this.writeConnectors([each])
     }
   }
 
-  private async compareConnectors(records: readonly ConnectorRecord[]): Promise<void> {
-    for (const { id, value } of records) {
-      const identities = identityFields(decodeConnector(id, value))
-      const holders = await this.registry.holders(identities)
-      const at = holders.findIndex((holder) => holder !== undefined && holder !== id)
-      if (at === -1) this.differences.add(`connector ${id}`)
-      else {
-        this.leftOut.add(
-          `connector ${id}: ${describeIdentity(identities[at]!)} belongs to connector ${holders[at]}`,
-        )
-      }
-    }
+  private async isTaken(connector: Connector): Promise<boolean> {
+    const id = connectorId(connector.tenant, connector.name)
+    const identities = identityFields(connector)
+    const holders = await this.registry.holders(identities)
+    const at = holders.findIndex((holder) => holder !== undefined && holder !== id)
+    if (at === -1) return false
+    const identity = describeIdentity(identities[at]!)
+    this.conflict(`connector ${id}: ${identity} belongs to connector ${holders[at]}`)
+    return true
   }
-}
 
-/** A tenant whose parts are being taken one after the other. */
-class TenantPass {
-  /** What Redis held of it when its first part was taken; `undefined`: not looked at. */
-  there: TenantAsRead | undefined
-
-  constructor(readonly wanted: TenantRecord) {}
+  private conflict(text: string): void {
+    this.conflicts.add(text)
+    this.leftOut.add(text)
+  }
 }
 
 function isAsStrict(there: Fields | undefined, wanted: Fields): boolean {
   const scope = there?.get('scope')
   return scope === 'all' || scope === wanted.get('scope')
-}
-
-/** Whether each ring is there as it was counted, or has moved on since. */
-function hasCounted(there: ReadonlyMap<string, Buffer>, wanted: ReadonlyMap<string, Buffer>) {
-  return [...wanted].every(([field, octets]) => {
-    const now = there.get(field)
-    if (!now || now.equals(octets) || now.length !== octets.length) return now !== undefined
-    return newestOf(now) > newestOf(octets) || totalOf(now) > totalOf(octets)
-  })
-}
-
-/** See `allowance/lua/include/ring.lua`. */
-function newestOf(ring: Buffer): number {
-  return ring.length < 12 ? 0 : ring.readDoubleLE(0)
-}
-
-function totalOf(ring: Buffer): number {
-  return ring.length < 12 ? 0 : ring.readUInt32LE(8)
 }
 
 /** Whether it is as in the file, but that it may have been blocked since. */

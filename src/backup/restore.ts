@@ -77,7 +77,7 @@ export async function restore(
       return report(found, same ? epoch.epoch : (await giveEpoch(store, header)).epoch)
     }
     if (!force) throw occupied(file.file, tenants, begun, found.differences)
-    await assertRoom(store, file)
+    if (found.conflicts.count > 0) throw noRoom(file.file, found.conflicts)
   }
   await addEntry(store, store.keys.tenantsAudit, {
     subject: '',
@@ -88,9 +88,8 @@ export async function restore(
   await store.client.set(store.keys.restore, sha256)
   // Where there is none, a process could take what is half there for the whole.
   await ensureEpoch(store)
-  const fresh = tenants === 0 && begun === undefined
-  const written = await runPass(store, file, fresh ? 'fill' : 'write')
-  const after = await runPass(store, file, fresh ? 'verify' : 'compare')
+  const written = await runPass(store, file, 'write')
+  const after = await runPass(store, file, 'compare')
   if (after.differences.count > 0) throw incomplete(file.file, after.differences)
   const given = await giveEpoch(store, header)
   await store.client.del(store.keys.restore)
@@ -121,12 +120,10 @@ async function reportOf(
   }
 }
 
-/** What the file wants for its tenants must not belong to others that stay. */
-async function assertRoom(store: Store, file: RecordFile): Promise<void> {
-  const { leftOut } = await runPass(store, file, 'survey')
-  if (leftOut.count === 0) return
-  throw new RefusedError(
-    `${file.file} cannot be restored beside what Redis holds, and nothing was written: ${listed(leftOut)}; remove or move that first`,
+/** The refusal of a file that gives to its tenants what belongs to others. */
+function noRoom(file: string, conflicts: Findings): RefusedError {
+  return new RefusedError(
+    `${file} cannot be restored beside what Redis holds, and nothing was written: ${listed(conflicts)}; remove or move that first`,
   )
 }
 
