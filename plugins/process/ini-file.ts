@@ -4,7 +4,7 @@ import { CONFIG_FILE } from '../../src/process/config-file'
 import { readConfigFile, type ConfigFile } from '../../src/process/config-file'
 import { atLine } from '../../src/config/ini-lines'
 import { messageOf } from '../../src/base/errors'
-import type { Settings } from '../../src/config/in-effect'
+import type { Settings } from '../../src/config/settings-reader'
 import type { RawIni } from '../../src/config/stray-lines'
 import type { Plugin } from '../kit/haraka'
 
@@ -91,8 +91,8 @@ export class IniFile {
     }
   }
 
-  private warn({ warnings }: ConfigFile): void {
-    for (const warning of warnings) this.plugin.logwarn(atLine(CONFIG_FILE, warning))
+  private warn({ lines }: ConfigFile): void {
+    for (const warning of lines.warnings) this.plugin.logwarn(atLine(CONFIG_FILE, warning))
   }
 
   private warnOfAlerts({ alerts }: Config): void {

@@ -1,6 +1,6 @@
 import { InputError } from '../base/errors'
 import { section, site, type SettingsOf } from '../config/section'
-import { list, orNone, text } from '../config/values'
+import { list, orEmpty, orNone } from '../config/values'
 import { parseMailbox } from '../names/mailbox'
 
 /** What is wrong, and what to do. */
@@ -15,33 +15,31 @@ const LEAST_SECRET = 24
 const MOST_SECRET = 64
 const MAKE_ONE = `make one with: echo "${SECRET_PREFIX}$(openssl rand -base64 32)"`
 
-/** `[alerts]` */
 export const ALERTS = section(
+  'alerts',
   {
     /** URL; empty: none. */
-    webhook: site(webhookUrl, '', { secret: 'hidden' }),
+    webhook: site(orEmpty(webhookUrl), '', { secret: 'hidden' }),
     /** `whsec_…`, as the Standard Webhooks specification has it. Set where there is a webhook. */
     webhookSecret: site(orNone(webhookSecret), '', { secret: 'value', inFile: webhookSecretIn }),
     /** Addresses; empty: no mail. */
     mailTo: site(mailAddresses, ''),
     /** Empty: postmaster at Haraka's own name. */
-    mailFrom: site(mailAddress, ''),
+    mailFrom: site(orEmpty(mailAddress), ''),
   },
   {
-    contradictions({ webhook, webhookSecret }) {
-      if (webhook === '' || webhookSecret !== undefined) return []
+    *contradictions({ webhook, webhookSecret }) {
+      if (webhook === '' || webhookSecret !== undefined) return
       const keys = ['webhook', 'webhook_secret', 'webhook_secret_file']
       const message = `webhook_secret: empty, but webhook is set, and the receiver could not tell alerts from forged ones: ${MAKE_ONE}`
-      return [{ keys, message }]
+      yield { keys, message }
     },
   },
 )
 export type AlertSettings = SettingsOf<typeof ALERTS>
 
-/** An empty value is none. Messages do not repeat it: its path may be secret. */
-function webhookUrl(value: unknown): string {
-  const given = text(value)
-  if (given === '') return ''
+/** Messages do not repeat it: its path may be secret. */
+function webhookUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined
   if (!url || !['https:', 'http:'].includes(url.protocol) || url.hostname === '') {
     throw new InputError('is no URL: write https://HOST/PATH')
@@ -66,8 +64,7 @@ function isExposed(url: string): boolean {
 }
 
 /** Messages do not repeat it. */
-function webhookSecret(value: unknown): string {
-  const secret = text(value)
+function webhookSecret(secret: string): string {
   const encoded = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : undefined
   const octets = Buffer.from(encoded ?? '', 'base64')
   if (encoded === undefined || octets.toString('base64') !== encoded) {
@@ -82,19 +79,18 @@ function webhookSecret(value: unknown): string {
 }
 
 function webhookSecretIn(file: string, content: string): string {
-  if (content.trim() === '') throw new InputError(`${file} is empty: put the secret there`)
-  return webhookSecret(content)
+  const secret = content.trim()
+  if (secret === '') throw new InputError(`${file} is empty: put the secret there`)
+  return webhookSecret(secret)
 }
 
 function mailAddresses(value: unknown): string[] {
   const parts = list(value).filter((part) => part !== '')
-  return [...new Set(parts.map((part) => parseMailbox(part).address))]
+  return [...new Set(parts.map(mailAddress))]
 }
 
-/** An empty value is none. */
-function mailAddress(value: unknown): string {
-  const given = text(value)
-  return given === '' ? '' : parseMailbox(given).address
+function mailAddress(given: string): string {
+  return parseMailbox(given).address
 }
 
 /** What works, but is unsafe or useless. */

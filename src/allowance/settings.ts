@@ -5,15 +5,13 @@ import { parseLimits } from '../mail/limits'
 import type { MainSettings } from '../mail/settings'
 import type { ForwardedSettings } from '../message/settings'
 
-/** `[allowance]` */
-export const ALLOWANCE = section({
+export const ALLOWANCE = section('allowance', {
   limits: site((value) => parseLimits(text(value)), '300/1h, 1500/1d'),
   /** Percentages of a limit, ascending. */
   warnAt: site(percentages, '50, 80, 95'),
 })
 
-/** `[null]` */
-export const NULL = section({
+export const NULL = section('null', {
   limits: site((value) => parseLimits(text(value)), '300/1h, 1500/1d'),
 })
 

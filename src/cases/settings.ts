@@ -1,9 +1,7 @@
-import { section, site, type SettingsOf } from '../config/section'
+import { section, site } from '../config/section'
 import { oneOf } from '../config/values'
 
-/** `[case]` */
-export const CASE = section({
+export const CASE = section('case', {
   /** What an unblock does while steps of the checklist are not ticked. */
   checklist: site(oneOf(['advise', 'require']), 'advise'),
 })
-export type CaseSettings = SettingsOf<typeof CASE>

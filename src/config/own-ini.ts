@@ -12,6 +12,8 @@ export interface OwnIni {
   readonly lines: IniLines
   /** uid */
   readonly owner: number
+  /** Whether it sets no key. */
+  readonly isEmpty: boolean
 }
 
 /**
@@ -26,7 +28,9 @@ export function readOwnIni(file: string, advice: string): OwnIni | undefined {
   // haraka-config reads UTF-8 only.
   if (content.includes(0)) throw new InputError(`${file} is no text in UTF-8: save it as such`)
   const lines = iniLines(content.toString())
-  return { raw: ini.parseIni(path.basename(file), {}, lines.text), lines, owner }
+  const raw = ini.parseIni(path.basename(file), {}, lines.text)
+  const isEmpty = [...lines.sections.values()].every(({ keys }) => keys.size === 0)
+  return { raw, lines, owner, isEmpty }
 }
 
 function open(file: string, advice: string): OwnedFile | undefined {

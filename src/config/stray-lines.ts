@@ -1,84 +1,75 @@
 import { keyId, type IniLines } from './ini-lines'
+import type { IniKey, Section } from './section'
 
 /** What haraka-config gives for an ini file: sections of strings, numbers (digits become one) and arrays. */
 export type RawIni = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>
 
-/** The names of the keys that each section has. */
-export type KnownNames = ReadonlyMap<string, readonly string[]>
-
-/** Something in an ini file that sets no key. */
+/** A line of an ini file that was not understood, or a name that does not exist. */
 export interface Stray {
   readonly line: number | undefined
   readonly section: string
   readonly message: string
-  /** What it may have been meant for: one key, some key of the section, or some section. */
-  readonly doubt: 'key' | 'section' | 'file'
-  /** {@link keyId}, where it was meant for one key. */
-  readonly id?: string
-  /** What the line does instead. Absent: its key has another value. */
-  readonly instead?: string
-}
-
-/** The lines that were not understood, and the names that do not exist. */
-export function strayLines(known: KnownNames, raw: RawIni, lines: IniLines | undefined): Stray[] {
-  return [...damagedLines(known, lines), ...unknownNames(known, raw, lines)]
-}
-
-function damagedLines(known: KnownNames, lines: IniLines | undefined): Stray[] {
-  return (lines?.faults ?? []).map(({ line, section, key, mended, message }): Stray => {
-    if (mended)
-      return { line, section, message, doubt: 'file', instead: `it is read as [${section}]` }
-    if (key === undefined || !known.get(section)?.includes(key)) {
-      return { line, section, message, doubt: 'section', instead: NO_EFFECT }
-    }
-    const id = keyId(section, key)
-    return { line, section, message: `${id}: ${message}`, doubt: 'key', id }
-  })
+  /** What it was meant to set, perhaps: a key, something in its section, or something anywhere. */
+  readonly meant: IniKey | 'section' | 'anything'
+  /** What it does; `undefined`: that is said of the key. */
+  readonly instead: string | undefined
 }
 
 const NO_EFFECT = 'the line has no effect'
 
-function unknownNames(known: KnownNames, raw: RawIni, lines: IniLines | undefined): Stray[] {
-  return names(raw, lines).flatMap(([section, keys]) => {
-    const there = known.get(section)
-    if (!there) return [unknownSection(section, known, lines)]
-    return keys
-      .filter((key) => !there.includes(key))
-      .map((key): Stray => {
+/** @param lines `undefined` where the values come from no file. */
+export function strayLines(
+  sections: readonly Section[],
+  raw: RawIni,
+  lines: IniLines | undefined,
+): Stray[] {
+  const known = new Map(sections.map(({ name, keys }) => [name, keys]))
+  return [
+    ...(lines?.faults ?? []).map(({ line, section, key, mended, message }): Stray => {
+      if (mended)
+        return { line, section, message, meant: 'anything', instead: `it is read as [${section}]` }
+      const meant = known.get(section)?.find(({ name }) => name === key)
+      if (!meant) return { line, section, message, meant: 'section', instead: NO_EFFECT }
+      return { line, section, message: `${meant.id}: ${message}`, meant, instead: undefined }
+    }),
+    ...names(raw, lines).flatMap(([section, keys]) => {
+      const there = known.get(section)?.map(({ name }) => name)
+      if (!there) return [unknownSection(section, [...known.keys()], lines)]
+      const unknown = keys.filter((key) => !there.includes(key))
+      return unknown.map((key): Stray => {
         const line = lines?.sections.get(section)?.keys.get(key)
-        const message = `${keyId(section, key)}: no such key; ${advice(key, there, known)}`
-        return { line, section, message, doubt: 'section', instead: NO_EFFECT }
+        const message = `${keyId(section, key)}: no such key; ${advice(key, there, sections)}`
+        return { line, section, message, meant: 'section', instead: NO_EFFECT }
       })
-  })
+    }),
+  ]
 }
 
 /** The sections of the file and their keys; haraka-config leaves out some names, such as `__proto__`. */
 function names(raw: RawIni, lines: IniLines | undefined): [string, string[]][] {
-  if (!lines)
-    return Object.entries(raw).map(([section, keys]) => [section, Object.keys(keys ?? {})])
-  return [...lines.sections].map(([section, { keys }]) => [section, [...keys.keys()]])
+  if (lines) return [...lines.sections].map(([section, { keys }]) => [section, [...keys.keys()]])
+  return Object.entries(raw).map(([section, keys]) => [section, Object.keys(keys ?? {})])
 }
 
-function unknownSection(name: string, known: KnownNames, lines: IniLines | undefined): Stray {
-  const sections = [...known.keys()]
+function unknownSection(name: string, sections: string[], lines: IniLines | undefined): Stray {
   const meant = likely(name, sections)
-  const write = meant === undefined ? `there are ${sections.join(', ')}` : `write [${meant}]`
+  const there = meant === undefined ? `there are ${sections.join(', ')}` : `write [${meant}]`
   return {
     line: lines?.sections.get(name)?.line,
     section: meant ?? name,
-    message: `[${name}]: no such section; ${write}`,
-    doubt: 'file',
+    message: `[${name}]: no such section; ${there}`,
+    meant: 'anything',
     instead: 'its keys have no effect',
   }
 }
 
-/** @param there the keys of the section that it stands in. */
-function advice(key: string, there: readonly string[], known: KnownNames): string {
+/** @param there the keys of the section that the key stands in. */
+function advice(key: string, there: readonly string[], sections: readonly Section[]): string {
   const meant = likely(key, there)
   if (meant !== undefined) return `write ${meant}`
-  const sections = [...known].filter(([, keys]) => keys.includes(key))
-  if (sections.length === 0) return `there are ${there.join(', ')}`
-  return `it belongs below ${sections.map(([each]) => `[${each}]`).join(' or ')}`
+  const others = sections.filter(({ keys }) => keys.some(({ name }) => name === key))
+  if (others.length === 0) return `there are ${there.join(', ')}`
+  return `it belongs below ${others.map(({ name }) => `[${name}]`).join(' or ')}`
 }
 
 /** The name that differs in spelling only. */

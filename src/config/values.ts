@@ -1,5 +1,4 @@
 import { InputError } from '../base/errors'
-import { typedDomain } from '../names/typed-domain'
 
 // Parsers of values that several sections have ({@link Parse}).
 
@@ -8,9 +7,14 @@ export function text(value: unknown): string {
   throw new InputError('is not a single value')
 }
 
-/** `undefined` for an empty value. */
-export function orNone<T>(parse: (value: unknown) => T): (value: unknown) => T | undefined {
-  return (value) => (text(value) === '' ? undefined : parse(value))
+/** Parses a value that may be empty: then it is `undefined`. */
+export function orNone<T>(parse: (text: string) => T): (value: unknown) => T | undefined {
+  return (value) => (text(value) === '' ? undefined : parse(text(value)))
+}
+
+/** Parses a value that may be empty: then it stays so. */
+export function orEmpty(parse: (text: string) => string): (value: unknown) => string {
+  return (value) => orNone(parse)(value) ?? ''
 }
 
 export function boolean(value: unknown): boolean {
@@ -40,10 +44,4 @@ export function integer(least: number, most: number): (value: unknown) => number
 export function list(value: unknown): string[] {
   const whole = text(value)
   return whole === '' ? [] : whole.split(',').map((part) => part.trim())
-}
-
-/** A domain name; an empty value is none. */
-export function domain(value: unknown): string {
-  const name = text(value)
-  return name === '' ? '' : typedDomain(name)
 }

@@ -4,8 +4,7 @@ import type { OutageSettings } from '../directory/settings'
 import type { MainSettings } from '../mail/settings'
 import type { ForwardedSettings } from '../message/settings'
 
-/** `[attribution]` */
-export const ATTRIBUTION = section({
+export const ATTRIBUTION = section('attribution', {
   auth: host(boolean, 'true'),
   tls: host(boolean, 'true'),
   ip: host(boolean, 'true'),
@@ -18,17 +17,14 @@ export const ATTRIBUTION = section({
 })
 export type AttributionSettings = SettingsOf<typeof ATTRIBUTION>
 
-/** `[foreign]` */
-export const FOREIGN = section({ action: site(oneOf(['charge', 'refuse']), 'charge') })
+export const FOREIGN = section('foreign', { action: site(oneOf(['charge', 'refuse']), 'charge') })
 
-/** `[restriction]` */
-export const RESTRICTION = section({
+export const RESTRICTION = section('restriction', {
   /** What mail of a restricted tenant gets that is in Haraka's queue already. */
   queued: site(oneOf(['deliver', 'hold']), 'deliver'),
 })
 
-/** `[reply]` */
-export const REPLY = section({
+export const REPLY = section('reply', {
   /** Whether a refusal names the case. */
   case: site(boolean, 'false'),
 })

@@ -4,7 +4,7 @@ import { differs, host, section, site, type Place, type SettingsOf } from '../co
 import { oneOf, text } from '../config/values'
 
 /** `[outage]`: what a process does while it cannot ask Redis. */
-export const OUTAGE = section({
+export const OUTAGE = section('outage', {
   /** With mail that it would count. */
   unregistered: site(oneOf(['tempfail', 'accept']), 'tempfail'),
   /** Path of the snapshot file; empty: none. */

@@ -2,8 +2,7 @@ import { section, site, type SettingsOf } from '../config/section'
 import { oneOf, orNone } from '../config/values'
 import { MODES } from './mode'
 
-/** `[main]` */
-export const MAIN = section({
+export const MAIN = section('main', {
   /** Of tenants without a mode of their own. */
   mode: site(oneOf(MODES), 'enforce'),
   /** Wins over the mode of every tenant. */

@@ -2,8 +2,7 @@ import { section, site, type SettingsOf } from '../config/section'
 import { list, oneOf } from '../config/values'
 import { typedDomain } from '../names/typed-domain'
 
-/** `[forwarded]` */
-export const FORWARDED = section({
+export const FORWARDED = section('forwarded', {
   /** What proven forwards of a restricted tenant get. */
   whenRestricted: site(oneOf(['refuse', 'accept']), 'refuse'),
   /** Domains whose ARC seals prove a forward. */
@@ -11,8 +10,7 @@ export const FORWARDED = section({
 })
 export type ForwardedSettings = SettingsOf<typeof FORWARDED>
 
-/** `[header_from]` */
-export const HEADER_FROM = section({
+export const HEADER_FROM = section('header_from', {
   check: site(oneOf(['off', 'report', 'charge']), 'report'),
 })
 export type HeaderFromSettings = SettingsOf<typeof HEADER_FROM>

@@ -2,11 +2,9 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { FileMistakes } from '../base/errors'
 import { packageRoot } from '../base/package-root'
-import type { Running } from '../config/in-effect'
-import { atLine, type LineNote } from '../config/ini-lines'
-import { readOwnIni } from '../config/own-ini'
-import { iniSections } from '../config/section'
-import type { RawIni } from '../config/stray-lines'
+import type { Running } from '../config/settings-reader'
+import { atLine } from '../config/ini-lines'
+import { readOwnIni, type OwnIni } from '../config/own-ini'
 import { parseConfig, SECTIONS, type Config, type ParsedConfig } from './config'
 
 /** Name of the ini file in Haraka's config directory. */
@@ -14,15 +12,7 @@ export const CONFIG_FILE = 'unregistered-domain.ini'
 
 const AS_ROOT = "run tenantctl as root, or as a user who may read Haraka's configuration"
 
-/** An ini file, parsed. */
-export interface ConfigFile extends ParsedConfig {
-  /** Its values, as Haraka's own parser reads them. */
-  readonly raw: RawIni
-  /** Whether it sets no key. */
-  readonly isEmpty: boolean
-  /** What works, but not as it looks. */
-  readonly warnings: readonly LineNote[]
-}
+export type ConfigFile = ParsedConfig & OwnIni
 
 /**
  * The ini file in Haraka's config directory; `undefined`: there is none.
@@ -36,11 +26,7 @@ export function readConfigFile(
   { running, advice = AS_ROOT }: { readonly running?: Running; readonly advice?: string } = {},
 ): ConfigFile | undefined {
   const file = readOwnIni(path.join(directory, CONFIG_FILE), advice)
-  if (!file) return undefined
-  const { raw, lines } = file
-  const isEmpty = [...lines.sections.values()].every(({ keys }) => keys.size === 0)
-  const { warnings } = lines
-  return { ...parseConfig(raw, directory, { ...file, running }), raw, isEmpty, warnings }
+  return file && { ...file, ...parseConfig(file.raw, directory, { ...file, running }) }
 }
 
 /**
@@ -70,7 +56,7 @@ export function loadConfig(
 
 /** The files that hold passwords, keys and secrets: those that the ini file names, and the ini file where it holds some. */
 export function secretFiles(directory: string, { raw }: ConfigFile): string[] {
-  const given = iniSections(SECTIONS)
+  const given = Object.values(SECTIONS)
     .flatMap(({ keys }) => keys)
     .map(({ section, name, secret }) => ({ secret, value: raw[section]?.[name] ?? '' }))
     .filter(({ value }) => value !== '')

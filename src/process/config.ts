@@ -2,9 +2,7 @@ import { ALERTS } from '../alerts/settings'
 import { ALLOWANCE, NULL } from '../allowance/settings'
 import { ROOT } from '../base/owned-file'
 import { CASE } from '../cases/settings'
-import { InEffect, type ConfigError, type Running, type Settings } from '../config/in-effect'
-import type { IniLines } from '../config/ini-lines'
-import type { SettingsOf } from '../config/section'
+import { SettingsReader, type Source } from '../config/settings-reader'
 import type { RawIni } from '../config/stray-lines'
 import { ATTRIBUTION, FOREIGN, REPLY, RESTRICTION } from '../decision/settings'
 import { OUTAGE } from '../directory/settings'
@@ -39,9 +37,8 @@ export const SECTIONS = {
   case: CASE,
 }
 
-type AllSettings = {
-  readonly [P in keyof typeof SECTIONS]: SettingsOf<(typeof SECTIONS)[P]>
-}
+type Reader = SettingsReader<typeof SECTIONS>
+type AllSettings = Reader['config']
 
 /** The ini file, parsed and checked. */
 export interface Config extends AllSettings {
@@ -50,47 +47,34 @@ export interface Config extends AllSettings {
 }
 
 /** A configuration, and what is wrong in its file. */
-export interface ParsedConfig {
-  /** What is in effect. */
+export interface ParsedConfig extends Pick<Reader, 'settings' | 'errors' | 'restart'> {
   readonly config: Config
-  /** In the order of the file. */
-  readonly errors: readonly ConfigError[]
   /** Whether `[redis]` has no error: else this process could ask the wrong Redis. */
   readonly redisUsable: boolean
-  /** Keys, or whole sections as `[section]`, that the file changes and that need a restart. */
-  readonly restart: readonly string[]
-  /** What is in effect, key by key. */
-  readonly settings: Settings
-}
-
-/** Where the values of an ini file come from. */
-export interface Source {
-  /** uid of the owner of the file. */
-  readonly owner?: number
-  /** Its lines, for messages. */
-  readonly lines?: IniLines
-  /** `undefined` when the process starts. */
-  readonly running?: Running | undefined
 }
 
 /**
  * Parses the ini file as haraka-config read it.
  *
  * @param directory Haraka's config directory: relative names of files are found from there, or from the queue beside it.
+ * @param owner uid of the owner of the file.
+ * @param lines its lines, for messages.
+ * @param running `undefined` when the process starts.
  */
 export function parseConfig(
   raw: RawIni,
   directory: string,
-  { owner = ROOT, lines, running }: Source = {},
+  {
+    owner = ROOT,
+    lines,
+    running,
+  }: Partial<Omit<Source, 'raw' | 'place'>> & { owner?: number } = {},
 ): ParsedConfig {
-  const inEffect = new InEffect(SECTIONS, { raw, place: { directory, owner }, lines, running })
-  const { settings, restart } = inEffect
-  const config = { owner, ...(inEffect.config() as unknown as AllSettings) }
-  const errors = inEffect
-    .errors()
-    .map((error) =>
-      error.section === 'redis' && !running ? { ...error, instead: 'Redis is not asked' } : error,
-    )
+  const reader = new SettingsReader(SECTIONS, { raw, directory, owner, lines, running })
+  const { settings, restart } = reader
+  const errors = reader.errors.map((error) =>
+    error.section === 'redis' && !running ? { ...error, instead: 'Redis is not asked' } : error,
+  )
   const redisUsable = errors.every(({ section }) => section !== 'redis')
-  return { config, errors, redisUsable, restart, settings }
+  return { config: { owner, ...reader.config }, settings, errors, restart, redisUsable }
 }

@@ -2,8 +2,7 @@ import { section, site, type SettingsOf } from '../config/section'
 import { boolean, integer } from '../config/values'
 import { MOST_DAYS_KEPT } from './bounds'
 
-/** `[report]` */
-export const REPORT = section({
+export const REPORT = section('report', {
   /** How long reports are kept, in days. */
   days: site(integer(1, MOST_DAYS_KEPT), '90'),
   /** Whether personal data is kept: Message-IDs, HELO names, addresses, AUTH users, certificates. */

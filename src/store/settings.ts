@@ -1,13 +1,6 @@
 import { isIP } from 'node:net'
 import { InputError } from '../base/errors'
-import {
-  contentOf,
-  host,
-  section,
-  site,
-  type Contradiction,
-  type SettingsOf,
-} from '../config/section'
+import { contentOf, host, section, site, type SettingsOf } from '../config/section'
 import { boolean, integer, orNone, text } from '../config/values'
 import { keyPrefix } from './keys'
 import { pemCertificates, pemKey, tlsContradictions } from './tls-files'
@@ -19,11 +12,12 @@ export interface Endpoint {
 
 /** `[redis]`: where Redis is. One of: a single server, Sentinel (`sentinels`), Cluster (`cluster`). */
 export const REDIS = section(
+  'redis',
   {
     host: host(hostName, '127.0.0.1'),
     port: host(integer(1, 65_535), '6379'),
     db: site(integer(0, 1_000_000), '0'),
-    username: host(orNone(text), ''),
+    username: host(orNone(String), ''),
     password: host(password('password_file'), '', { secret: 'value', inFile: passwordIn }),
     tls: host(boolean, 'false'),
     /** The trusted authorities (PEM); `undefined`: those that come with Node. */
@@ -35,7 +29,7 @@ export const REDIS = section(
     sentinels: host(endpoints, []),
     /** The name of the primary. */
     sentinelName: host(text, ''),
-    sentinelUsername: host(orNone(text), ''),
+    sentinelUsername: host(orNone(String), ''),
     sentinelPassword: host(password('sentinel_password_file'), '', {
       secret: 'value',
       inFile: passwordIn,
@@ -46,24 +40,24 @@ export const REDIS = section(
   },
   {
     needsRestart: true,
-    contradictions(redis) {
-      const found: Contradiction[] = tlsContradictions(redis, redis.tls).map(([key, reason]) => ({
-        keys: [key, 'tls', 'tls_ca', 'tls_cert', 'tls_key'],
-        message: `${key}: ${reason}`,
-      }))
-      if (redis.sentinels.length > 0 && redis.sentinelName === '') {
+    *contradictions(redis) {
+      for (const [key, reason] of tlsContradictions(redis, redis.tls)) {
+        const keys = [key, 'tls', 'tls_ca', 'tls_cert', 'tls_key']
+        yield { keys, message: `${key}: ${reason}` }
+      }
+      const { sentinels, sentinelName, cluster, db } = redis
+      if (sentinels.length > 0 && sentinelName === '') {
         const message = 'sentinel_name: empty, but sentinels[] are set: name the primary they watch'
-        found.push({ keys: ['sentinels', 'sentinel_name'], message })
+        yield { keys: ['sentinels', 'sentinel_name'], message }
       }
-      if (redis.sentinels.length > 0 && redis.cluster.length > 0) {
+      if (sentinels.length > 0 && cluster.length > 0) {
         const message = 'cluster[] and sentinels[] are both set: keep one of them'
-        found.push({ keys: ['cluster', 'sentinels'], message })
+        yield { keys: ['cluster', 'sentinels'], message }
       }
-      if (redis.cluster.length > 0 && redis.db !== 0) {
-        const message = `db: ${redis.db}, but a Redis Cluster has database 0 only`
-        found.push({ keys: ['db', 'cluster'], message })
+      if (cluster.length > 0 && db !== 0) {
+        const message = `db: ${db}, but a Redis Cluster has database 0 only`
+        yield { keys: ['db', 'cluster'], message }
       }
-      return found
     },
   },
 )
@@ -92,7 +86,7 @@ function endpoints(value: unknown): Endpoint[] {
 /** @param fileKey the key to use in its place. */
 function password(fileKey: string): (value: unknown) => string | undefined {
   return (value) => {
-    if (typeof value !== 'number') return orNone(text)(value)
+    if (typeof value !== 'number') return orNone(String)(value)
     throw new InputError(
       `a password of digits only is read as a number and may lose digits: put it into a file of its own and name that in ${fileKey}`,
     )

@@ -4,7 +4,7 @@ import { integer } from '../config/values'
 import type { ReportSettings } from '../reporting/settings'
 
 /** `[unusual]`: the numbers of the rules; 0 turns a rule off. */
-export const UNUSUAL = section({
+export const UNUSUAL = section('unusual', {
   /** First unregistered mail after so many days without. */
   quietDays: site(integer(0, 365), '30'),
   /** From so many recipients on. */

@@ -22,7 +22,7 @@ export function checkConfigFile(directory: string): { lines: Line[]; file?: Conf
 
 const NOT_ASKED = warn('redis', 'Redis was not checked', `correct ${CONFIG_FILE} first`)
 
-function linesOf(name: string, { errors, warnings, isEmpty }: ConfigFile): Line[] {
+function linesOf(name: string, { errors, lines: { warnings }, isEmpty }: ConfigFile): Line[] {
   const lines = [
     ...errors.map((error) => fail('config', atLine(name, error), 'correct the line')),
     ...warnings.map((each) => warn('config', atLine(name, each), 'keep one of them')),
