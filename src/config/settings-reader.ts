@@ -154,12 +154,13 @@ export class SettingsReader<S extends Sections> {
    * other have their defaults. Where one of them is wrong by itself, only that is told.
    */
   private checkContradictions(section: Section): void {
-    const found = [...(section.contradictions?.(this.settingsOf(section)) ?? [])]
-    if (found.length === 0) return
-    const told = found.map((each) => this.tellContradiction(section, each))
     const { running } = this.source
-    const keys = running ? section.keys : found.flatMap((each) => this.keysOf(section, each))
-    for (const key of keys) this.settings.set(key.id, this.previous(key))
+    const found = [...(section.contradictions?.(this.settingsOf(section)) ?? [])]
+    const told = found.map((each) => this.tellContradiction(section, each))
+    const keys = found.flatMap((each) => this.keysOf(section, each))
+    const isReset = ({ property }: IniKey): boolean =>
+      keys.some((key) => running !== undefined || key.property === property)
+    for (const key of section.keys.filter(isReset)) this.settings.set(key.id, this.previous(key))
     for (const mistake of told) {
       if (running) mistake.instead = `all of [${section.name}] stays as it was`
       else mistake.keys = [...new Set([...mistake.keys, ...keys])]

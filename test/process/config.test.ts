@@ -305,6 +305,13 @@ describe('a configuration', () => {
     }
   })
 
+  it('rewrites no sender with a secret from a file that can be guessed', () => {
+    writeFileSync(path.join(directory, 'short'), 'tooshort\n')
+    const { config, errors } = parse({ srs: { domain: 'srs.relay.example', secret_file: 'short' } })
+    assert.match(errors.join(), /^\[srs\] secret: a secret of 8 characters is guessed/)
+    assert.deepEqual(config.srs, { domain: '', secrets: [] })
+  })
+
   it('takes authorities, certificate and key from files, and keeps what they hold to itself', () => {
     const authority = new CertificateAuthority('redis')
     const { cert, key } = authority.issue({ commonName: 'haraka' })
@@ -497,6 +504,14 @@ describe('an ini file with mistakes', () => {
         '5: the line has no "=": a k',
       ],
     )
+  })
+
+  it('may have a line that is not understood beside the file that wins over it', () => {
+    const place = site('[srs]\ndomain=srs.example\nsecret_file=srs\nsecret abc\n')
+    writeFileSync(path.join(place, 'srs'), '0123456789abcdef\n')
+    const file = readConfigFile(place)!
+    assert.deepEqual(file.config.srs.secrets, ['0123456789abcdef'])
+    assert.match(told(file).join(), /^4: \[srs\] secret: the line has no "="/)
   })
 
   it('does not ask Redis where a line of [redis] is not understood', () => {
