@@ -1,7 +1,6 @@
 import { alertWarnings } from '../../src/alerts/settings'
 import { parseConfig, type Config, type ParsedConfig } from '../../src/process/config'
-import { CONFIG_FILE } from '../../src/process/config-file'
-import { readConfigFile, type ConfigFile } from '../../src/process/config-file'
+import { CONFIG_FILE, readConfigFile, type ConfigFile } from '../../src/process/config-file'
 import { atLine } from '../../src/config/ini-lines'
 import { messageOf } from '../../src/base/errors'
 import type { Settings } from '../../src/config/settings-reader'
@@ -14,14 +13,14 @@ const STAYS = 'the previous configuration stays in effect'
 
 /** The ini file of one process: read at its start, and again whenever it changes. */
 export class IniFile {
-  /** What the process starts with. */
+  /** In effect at the start. */
   readonly config: Config
-  /** Whether nothing is wrong in `[redis]`: else the wrong Redis could be asked. */
+  /** Whether `[redis]` has no mistake: with one, the wrong Redis could be asked. */
   readonly redisUsable: boolean
   private readonly started: Settings
   private now: Settings
 
-  /** @param changed gets what is in effect from then on. */
+  /** @param changed gets the configuration that is in effect from then on. */
   constructor(
     private readonly plugin: Plugin,
     private readonly changed: (config: Config) => void,
@@ -35,7 +34,7 @@ export class IniFile {
 
   private readFirst(): ParsedConfig {
     const { plugin, directory } = this
-    // Haraka's reader watches the file. Where there is none, it may have the values from elsewhere (`smtp.json`).
+    // Haraka's reader watches the file. Without a file it may have values from elsewhere (`smtp.json`).
     const elsewhere = plugin.config.get(CONFIG_FILE, () => this.reload()) as RawIni
     try {
       const file = readConfigFile(directory, { advice: READABLE })
@@ -75,7 +74,7 @@ export class IniFile {
     this.changed(config)
     this.warn(file)
     this.warnOfAlerts(config)
-    // A process that does not ask Redis has no use for values that are right now, even if they equal its own.
+    // A process that does not ask Redis starts to ask only after a restart, even if the values equal its own.
     const isMended = !this.redisUsable && file.redisUsable
     for (const name of new Set([...(isMended ? ['[redis]'] : []), ...restart])) {
       plugin.logwarn(`${CONFIG_FILE}: ${name} has changed: restart Haraka to use it`)
@@ -106,7 +105,7 @@ export class IniFile {
   }
 }
 
-/** Where the operator's files are. */
+/** The directory of the operator's configuration files. */
 export function configDirectory(plugin: Plugin): string {
   return plugin.config.overrides_path ?? plugin.config.root_path
 }

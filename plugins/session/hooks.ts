@@ -6,11 +6,10 @@ import { REPLIES } from '../../src/decision/reply'
 import type { HarakaAddress } from '../../src/names/envelope'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
-import { addressOf } from '../../src/store/connection'
 import type { Answer } from '../kit/guard'
 import type { Connection, EnvelopeRecipient, Next, Plugin } from '../kit/haraka'
 import { logTextOnce } from '../kit/log'
-import { RedisTroubles } from '../kit/redis-troubles'
+import type { RedisTroubles } from '../kit/redis-troubles'
 import { Charging, type HookContext } from './charging'
 import { EndOfData } from './end-of-data'
 import { HeaderFrom } from './header-from'
@@ -38,8 +37,6 @@ export class Hooks {
   private readonly endOfData: EndOfData
   private readonly headerFrom: HeaderFrom
   private readonly recording: Recording
-  /** Logs failures of Redis. */
-  readonly troubles: RedisTroubles
 
   /**
    * @param config the configuration in effect.
@@ -49,10 +46,10 @@ export class Hooks {
     private readonly plugin: Plugin,
     private readonly config: () => Config,
     engine: () => Engine | undefined,
+    troubles: RedisTroubles,
   ) {
     this.report = new Report(plugin)
-    this.troubles = new RedisTroubles(plugin, addressOf(config().redis))
-    const { report, troubles } = this
+    const { report } = this
     const log = logTextOnce((line) => plugin.logerror(line))
     const context: HookContext = {
       report,

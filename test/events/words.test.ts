@@ -4,7 +4,7 @@ import { contactText } from '../../src/alerts/contact-text'
 import { operatorText } from '../../src/alerts/mail-text'
 import type { Alert, Event } from '../../src/records/event'
 import { describe as describeEvent } from '../../src/events/words'
-import { logAlert } from '../../plugins/process/alert-line'
+import { logAlert } from '../../plugins/process/engine-log'
 import type { Plugin } from '../../plugins/kit/haraka'
 import { trip } from '../support/evidence'
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { Connection, Plugin, ResultStore, HarakaTransaction } from '../../plugins/kit/haraka'
+import { RedisTroubles } from '../../plugins/kit/redis-troubles'
 import { Hooks } from '../../plugins/session/hooks'
 import { waitFor } from '../../scripts/services/wait-for'
 import { parseEnvelope, type HarakaAddress } from '../../src/names/envelope'
@@ -70,6 +71,7 @@ beforeEach(async () => {
     PLUGIN,
     () => config,
     () => engine,
+    new RedisTroubles(PLUGIN, 'redis:6379'),
   )
 })
 afterEach(() => {

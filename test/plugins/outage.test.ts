@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import type { Connection, Plugin } from '../../plugins/kit/haraka'
+import { RedisTroubles } from '../../plugins/kit/redis-troubles'
 import { Hooks } from '../../plugins/session/hooks'
 import { waitFor } from '../../scripts/services/wait-for'
 import { parseConfig } from '../../src/process/config'
@@ -38,10 +39,12 @@ it('what passes because its tenant cannot be asked for is told, once a recipient
   await redis.kill()
   await waitFor(() => engine.store.client.status !== 'ready')
   const { config } = parseConfig({ outage: { unregistered: 'accept' } }, '.')
+  const plugin = { name: 'unregistered-domain', logerror: () => {} } as unknown as Plugin
   const hooks = new Hooks(
-    { name: 'unregistered-domain', logerror: () => {} } as unknown as Plugin,
+    plugin,
     () => config,
     () => engine,
+    new RedisTroubles(plugin, 'redis:6379'),
   )
   const told: unknown[] = []
   const errors: string[] = []

@@ -8,6 +8,7 @@ import type {
   ResultStore,
   HarakaTransaction,
 } from '../../../plugins/kit/haraka'
+import { RedisTroubles } from '../../../plugins/kit/redis-troubles'
 import { Hooks } from '../../../plugins/session/hooks'
 import { waitFor } from '../../../scripts/services/wait-for'
 import { parseConfig, type Config } from '../../../src/process/config'
@@ -98,7 +99,7 @@ function sessionOf(from: string): Connection & { transaction: HarakaTransaction 
 }
 
 const newHooks = (withEngine: () => Engine | undefined = () => engine): Hooks =>
-  new Hooks(PLUGIN, () => config, withEngine)
+  new Hooks(PLUGIN, () => config, withEngine, new RedisTroubles(PLUGIN, 'redis:6379'))
 
 /** All that our hooks answer to a message, in the order in which Haraka calls them. */
 function answersTo(hooks: Hooks, connection: Connection): unknown[] {
@@ -215,7 +216,9 @@ describe('a hook that failed', () => {
   })
 
   it('does not throw even where nothing can be logged', () => {
-    const mute = new Hooks({} as Plugin, () => config, silent as () => undefined)
+    const plugin = {} as Plugin
+    const troubles = new RedisTroubles(plugin, 'redis:6379')
+    const mute = new Hooks(plugin, () => config, silent as () => undefined, troubles)
     assert.equal(mute.failed(error, { relaying: true } as Connection), REPLIES.undecidable)
   })
 })

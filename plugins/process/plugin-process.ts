@@ -1,0 +1,156 @@
+import path from 'node:path'
+import { defaultsOf } from '../../src/allowance/defaults'
+import { messageOf } from '../../src/base/errors'
+import { readOwnedFile } from '../../src/base/owned-file'
+import { freezeEvidence } from '../../src/cases/freeze'
+import { harakaWarnings } from '../../src/config/haraka-checks'
+import { harakaFiles } from '../../src/config/haraka-files'
+import { resolveEnded } from '../../src/events/sweep'
+import type { Config } from '../../src/process/config'
+import { Engine } from '../../src/process/engine'
+import { applyInThread } from '../../src/process/tenants-file-thread'
+import { addressOf } from '../../src/store/connection'
+import { UnusualMonitor } from '../../src/unusual/monitor'
+import { UnattributedUsers } from '../../src/unusual/unattributed'
+import type { Plugin, Server } from '../kit/haraka'
+import { RedisTroubles } from '../kit/redis-troubles'
+import { Alerts } from './alerts'
+import { engineLog, logAudit } from './engine-log'
+import { configDirectory, IniFile } from './ini-file'
+import { chooseLeadWorker, LeadWorker } from './lead-worker'
+import { watchTenantsFile } from './tenants-file'
+import { WarmStart } from './warm-start'
+
+/** This plugin in one process of Haraka: its configuration, its connection to Redis, and what runs beside sessions. */
+export class PluginProcess {
+  readonly troubles: RedisTroubles
+  private readonly redisUsable: boolean
+  private inEffect: Config
+  private readonly warmStart: WarmStart
+  private readonly alerts: Alerts
+  private readonly leadWorker = new LeadWorker()
+  private starting: Engine | undefined
+  private started: Engine | undefined
+  private unusualMonitor: UnusualMonitor | undefined
+
+  /** @param onConfig is called whenever another configuration is in effect. */
+  constructor(
+    private readonly plugin: Plugin,
+    onConfig: () => void,
+  ) {
+    const { config, redisUsable } = new IniFile(plugin, (changed) => {
+      this.inEffect = changed
+      onConfig()
+    })
+    this.inEffect = config
+    this.redisUsable = redisUsable
+    this.troubles = new RedisTroubles(plugin, addressOf(config.redis))
+    this.warmStart = new WarmStart(plugin, config.outage.snapshot)
+    this.alerts = new Alerts(plugin, () => this.inEffect.alerts)
+    this.leadWorker.listen()
+    for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(plugin)))) {
+      plugin.logwarn(`${check}: ${message}; ${advice}`)
+    }
+  }
+
+  /** The configuration in effect. */
+  readonly config = (): Config => this.inEffect
+
+  /**
+   * For the hooks; `undefined` until the process has read which registry an earlier process knew: before that it could
+   * believe another one.
+   */
+  readonly engine = (): Engine | undefined => this.started
+
+  /** In the master of a cluster, or the only process: it applies the tenants file. */
+  startMaster({ cluster }: Server): void {
+    if (cluster) chooseLeadWorker(cluster)
+    else this.leadWorker.lead()
+    const { apply, file } = this.inEffect.tenants
+    this.start({ follow: cluster === undefined, applyFile: apply && file !== '' })
+  }
+
+  startWorker(): void {
+    this.start({ follow: true, applyFile: false })
+  }
+
+  /** Before the process drains its sessions, which still get answers. */
+  stop(): void {
+    this.warmStart.stop()
+    this.alerts.stop()
+    this.unusualMonitor?.stop()
+    this.starting?.release()
+  }
+
+  private start(tasks: { readonly follow: boolean; readonly applyFile: boolean }): void {
+    if (this.starting || !this.redisUsable || !(tasks.follow || tasks.applyFile)) return
+    const failed = (error: unknown): void =>
+      this.plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
+    try {
+      const engine = this.newEngine()
+      this.starting = engine
+      this.warmStart
+        .recall(engine)
+        .then(() => this.run(engine, tasks))
+        .catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  private newEngine(): Engine {
+    const events = engineLog(this.plugin, this.troubles, this.config)
+    const engine = new Engine(this.inEffect.redis, events, () => this.inEffect.report.days)
+    const { store, ledger, forwarder } = engine
+    const flush = (tenant: string): Promise<void> => engine.flushReports(tenant)
+    // The evidence of a restriction is there before its alert.
+    forwarder.beforePublish.push(async (tenant, event) => {
+      if (event.kind !== 'restricted') return
+      await freezeEvidence({ store, ledger, config: this.inEffect, flush }, tenant, event)
+    })
+    return engine
+  }
+
+  private run(
+    engine: Engine,
+    { follow, applyFile }: { readonly follow: boolean; readonly applyFile: boolean },
+  ): void {
+    this.started = engine
+    if (follow) engine.follow()
+    if (follow) this.leadWorker.whenLeading(() => this.lead(engine))
+    engine.onConnected(() => this.troubles.over('connection'))
+    if (applyFile) this.applyTenantsFile(engine)
+  }
+
+  /** What one process of each Haraka does. The duties run in one process of all Harakas: the leader. */
+  private lead(engine: Engine): void {
+    this.warmStart.keep(engine)
+    const { store, forwarder, leader, directory } = engine
+    const { config } = this
+    this.unusualMonitor = new UnusualMonitor(store, config, (tenant) =>
+      engine.eventsPending(tenant),
+    )
+    leader.add(this.unusualMonitor)
+    leader.add(resolveEnded(store, forwarder, () => defaultsOf(config())))
+    leader.add(
+      new UnattributedUsers({
+        ...{ store, config, connectors: () => directory.connectors },
+        publish: (event) => forwarder.publish('', event),
+      }),
+    )
+    leader.start()
+    this.alerts.begin(engine)
+    engine.followAudit((entry) => logAudit(this.plugin, entry))
+  }
+
+  private applyTenantsFile(engine: Engine): void {
+    const { owner, redis, tenants } = this.inEffect
+    const destination = {
+      whenWritable: () => engine.whenWritable(),
+      apply: (text: string, filename: string) => applyInThread(text, filename, redis),
+    }
+    const file = path.resolve(configDirectory(this.plugin), tenants.file)
+    const read = (): Buffer => readOwnedFile(file, owner).content
+    watchTenantsFile(this.plugin, destination, tenants.file, read)
+  }
+}
