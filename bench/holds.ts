@@ -1,4 +1,4 @@
-import type { Charge, Ledger, Settlement } from '../src/allowance/ledger'
+import type { Charge, Ledger, MessageCharge } from '../src/allowance/ledger'
 import type { Store } from '../src/store/store'
 import { keepInFlight } from './in-flight'
 import { DEFAULTS, IN_FLIGHT, ROOMY } from './ledger-load'
@@ -8,7 +8,7 @@ import { seedTenant } from './seed'
 import { median, quantile } from './stats'
 
 /** Messages of a batch of which each is held, then settled. */
-type Kind = Settlement['meter']
+type Kind = MessageCharge['meter']
 
 /** µs of Redis a call, of each batch. */
 interface Cost {
@@ -100,12 +100,12 @@ export class Holds {
 
   private async settle(transaction: string, meter: Kind): Promise<void> {
     const { tenant, domain, connector, ip } = this.holdOf(transaction)
-    const settlement: Settlement = {
+    const settlement: MessageCharge = {
       ...{ tenant, domain, connector, ip, transaction, meter, ordinals: [1] },
       // As long as the hash of one is.
       signatures: meter === 'forwarded' ? [transaction.padStart(32, '0')] : [],
     }
-    const { answer } = await this.ledger.settle(settlement, DEFAULTS)
+    const { answer } = await this.ledger.chargeMessage(settlement, DEFAULTS)
     const expected = meter === 'forwarded' ? 'FORWARDED' : 'CHARGED'
     if (answer !== expected) throw new Error(`a settlement was answered ${answer}`)
   }

@@ -1,6 +1,6 @@
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charges, RecipientCharge, SettleLater } from '../../src/allowance/charges'
-import type { Charge, Defaults, Settlement, SettlementResult } from '../../src/allowance/ledger'
+import type { Charges, RecipientCharge, ChargeLater } from '../../src/allowance/charges'
+import type { Charge, Defaults, MessageCharge, MessageResult } from '../../src/allowance/ledger'
 import { isOwn, modeOf, takesOneRecipient } from '../../src/decision/judge'
 import { outcomeOf, passesUncounted, type Outcome } from '../../src/decision/outcome'
 import { REPLIES } from '../../src/decision/reply'
@@ -137,14 +137,14 @@ export class Charging {
     return haraka.rcpt_to.filter((recipient) => !isOwn(recipient, snapshot)).length > 1
   }
 
-  /** Whether the recipients were counted is unknown until a refund or their message settles it, unless the error says. */
+  /** Whether the recipients were counted is unknown until a refund or the charge of their message tells, unless the error says. */
   private unanswered(
     { engine, charges, recipients }: Asked,
     transaction: Transaction,
     error: unknown,
   ): Answer {
     this.context.troubles.tell('charge', error)
-    // A recipient that may be held is settled with its message.
+    // A recipient that may be held is charged with its message.
     const mayBeHeld = recipients[0]!.meter === 'unregistered' && transaction.snapshot?.forwards
     const state = mayBeHeld ? 'held' : 'unknown'
     charges.closeAll(recipients, engine.store.changedNothing(error) ? 'none' : state)
@@ -163,19 +163,19 @@ export class Charging {
   ): Promise<Answer> {
     const { tenant, sender } = recipients[0]!
     const signatures = proof.kind === 'none' ? [] : proof.signatures
-    const settlement: Settlement = {
+    const message: MessageCharge = {
       ...{ tenant, ...sender, transaction: transaction.haraka.uuid, provenOnly },
       meter: proof.kind === 'none' ? 'unregistered' : 'forwarded',
       ...{ ordinals: recipients.map(({ ordinal }) => ordinal), signatures },
     }
     for (const each of recipients) each.signatures = signatures
-    let result: SettlementResult
+    let result: MessageResult
     try {
-      result = await engine.ledger.settle(settlement, this.context.defaults())
+      result = await engine.ledger.chargeMessage(message, this.context.defaults())
     } catch (error) {
       this.context.troubles.tell('charge', error)
       if (engine.store.changedNothing(error)) charges.drop(recipients)
-      // What was charged stays charged and the message passes. What is held is settled when Redis answers again.
+      // What was charged stays charged and the message passes. What is held is charged when Redis answers again.
       else charges.closeAll(recipients.filter(isPending), 'unknown')
       return this.uncounted(transaction, recipients.length, redisFailure(error))
     }
@@ -193,23 +193,23 @@ export class Charging {
     const { tenant, connector = '' } = attribution
     const meter = sender.class === 'null' ? 'null' : 'unregistered'
     const from = { domain: sender.domain ?? '', connector, ip: remote.ip }
-    this.chargesOf(transaction, engine).chargeTaken(tenant, meter, unseen, from)
+    this.chargesOf(transaction, engine).chargeAccepted(tenant, meter, unseen, from)
   }
 
   /** The charges of a transaction. Those that are still held at its end are settled in the background. */
   chargesOf(transaction: Transaction, engine: Engine): Charges {
-    return transaction.openCharges(engine.refund, this.settleLater)
+    return transaction.openCharges(engine.refund, this.chargeLater)
   }
 
-  private readonly settleLater: SettleLater = (charges, settlement, recipients) => {
+  private readonly chargeLater: ChargeLater = (charges, message, recipients) => {
     const engine = this.context.engine()!
-    const { tenant } = settlement
+    const { tenant } = message
     const defaults = this.context.defaults()
     engine.inBackground(tenant, async () => {
       const stateToken = engine.directory.peek(tenant)?.stateToken ?? ''
-      const result = await engine.ledger.settle(settlement, defaults)
+      const result = await engine.ledger.chargeMessage(message, defaults)
       this.conclude({ engine, charges, tenant, recipients, stateToken }, result, undefined)
-      this.tellLate(settlement, result)
+      this.tellLate(message, result)
     })
   }
 
@@ -221,7 +221,7 @@ export class Charging {
    */
   private conclude(
     { engine, charges, tenant, recipients, stateToken }: Asked,
-    result: ChargeResult | SettlementResult,
+    result: ChargeResult | MessageResult,
     waiting: Waiting | undefined,
   ): Answer {
     this.context.troubles.over('charge')
@@ -239,7 +239,7 @@ export class Charging {
   private answer(
     { connection, transaction, proof }: Waiting,
     recipients: number,
-    result: ChargeResult | SettlementResult,
+    result: ChargeResult | MessageResult,
     { charge, reply, token, verdict }: Outcome,
   ): Answer {
     const { report } = this.context
@@ -255,7 +255,7 @@ export class Charging {
     else if (verdict === 'tempfail') transaction.defer(recipients)
     if (charge === 'counted') {
       if (proof) {
-        report.settled(connection, transaction, recipients, result as SettlementResult, proof)
+        report.settled(connection, transaction, recipients, result as MessageResult, proof)
       } else report.charged(connection, transaction, result)
     } else if (answer === 'TRIPPED') {
       report.tripped(connection, transaction, result, connection.remote.ip)
@@ -264,13 +264,13 @@ export class Charging {
   }
 
   /** Logs what a client would have been told. */
-  private tellLate({ tenant, ordinals, taken }: Settlement, { answer }: SettlementResult): void {
-    const mail = `mail of ${tenant} to ${taken ?? ordinals.length} recipients was accepted`
+  private tellLate({ tenant, ordinals, accepted }: MessageCharge, { answer }: MessageResult): void {
+    const mail = `mail of ${tenant} to ${accepted ?? ordinals.length} recipients was accepted`
     const isRefused = answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO'
     let what: string
-    if (taken !== undefined && answer === 'TRIPPED')
+    if (accepted !== undefined && answer === 'TRIPPED')
       what = 'before it was counted, and restricts it'
-    else if (taken === undefined && isRefused) {
+    else if (accepted === undefined && isRefused) {
       what = `uncounted (${answer}): another plugin accepted it first, or Redis did not answer`
     } else return
     this.context.troubles.tell('background', `${mail} ${what}`)
@@ -302,7 +302,7 @@ function isProven(proof: MessageProof | undefined): boolean {
   return proof !== undefined && proof.kind !== 'none'
 }
 
-function isForwarded(result: ChargeResult | SettlementResult): boolean {
+function isForwarded(result: ChargeResult | MessageResult): boolean {
   return 'meter' in result && result.meter === 'forwarded'
 }
 

@@ -1,5 +1,5 @@
 import type { ChargeResult, WindowCount } from '../../src/allowance/charge-answer'
-import type { SettlementResult } from '../../src/allowance/ledger'
+import type { MessageResult } from '../../src/allowance/ledger'
 import type { Proof } from '../../src/message/proof/prove'
 import { formatWindow } from '../../src/mail/limits'
 import { clean } from '../../src/base/safe-text'
@@ -137,7 +137,7 @@ export class Report {
     connection: Connection,
     transaction: Transaction,
     recipients: number,
-    result: SettlementResult,
+    result: MessageResult,
     proof: MessageProof,
   ): void {
     const { facts, haraka } = transaction
@@ -223,7 +223,7 @@ function known(values: Values): Values {
 }
 
 /** The proof that counted a message as a forward, or why it is none. */
-function proofInWords(proof: MessageProof, { exhausted }: SettlementResult): string {
+function proofInWords(proof: MessageProof, { exhausted }: MessageResult): string {
   if (proof.kind === 'none') return clean(`none: ${proof.reason}`)
   return clean(exhausted ? 'none: signature used up' : `${proof.kind} ${proof.domain}`)
 }

@@ -1,5 +1,5 @@
 import type { Attributed, Attribution } from '../../src/decision/attribution'
-import { Charges, type Refund, type SettleLater } from '../../src/allowance/charges'
+import { Charges, type Refund, type ChargeLater } from '../../src/allowance/charges'
 import { clean } from '../../src/base/safe-text'
 import { isOwn, standingOf, type SenderStanding } from '../../src/decision/judge'
 import type { Known } from '../../src/directory/snapshot'
@@ -193,8 +193,8 @@ class MailTransaction {
     else this.recipients.takeOut(command)
   }
 
-  openCharges(refund: Refund, settleLater: SettleLater): Charges {
-    return (this.charges ??= new Charges(this.haraka.uuid, refund, settleLater))
+  openCharges(refund: Refund, chargeLater: ChargeLater): Charges {
+    return (this.charges ??= new Charges(this.haraka.uuid, refund, chargeLater))
   }
 
   private get recipients(): Recipients {

@@ -1,4 +1,4 @@
-import type { Charge, Settlement } from './ledger'
+import type { Charge, MessageCharge } from './ledger'
 import { grouped } from '../base/lists'
 import type { HarakaAddress } from '../names/envelope'
 
@@ -9,7 +9,7 @@ import type { HarakaAddress } from '../names/envelope'
 export type ChargeState = 'pending' | 'counted' | 'held' | 'unknown' | 'none'
 
 /** Whose recipient it is, as the trigger of a restriction shows it. */
-export type Sender = Pick<Settlement, 'domain' | 'connector' | 'ip'>
+export type Sender = Pick<MessageCharge, 'domain' | 'connector' | 'ip'>
 
 /** One recipient of a transaction that was to be counted. */
 export interface RecipientCharge {
@@ -42,9 +42,9 @@ export type Refund = (
  *
  * @param recipients that are still held.
  */
-export type SettleLater = (
+export type ChargeLater = (
   charges: Charges,
-  settlement: Settlement,
+  message: MessageCharge,
   recipients: readonly RecipientCharge[],
 ) => void
 
@@ -60,7 +60,7 @@ export class Charges {
   constructor(
     readonly transaction: string,
     private readonly refund: Refund,
-    private readonly settleLater: SettleLater,
+    private readonly chargeLater: ChargeLater,
   ) {}
 
   /** Opens the charge of a recipient; {@link close} must follow. */
@@ -133,24 +133,24 @@ export class Charges {
     this.settled = true
     const left = this.charges.filter((charge) => !wasTaken(charge))
     if (left.length > 0) this.giveBack(left)
-    this.settleHeld()
+    this.chargeHeld()
   }
 
   /**
    * The message may have been taken before we saw it, since another plugin's answer to data_post came first; or while Redis
    * gave no answer, where it then passes: what it has counted by then stands.
    */
-  private settleHeld(): void {
+  private chargeHeld(): void {
     for (const [tenant, charges] of this.held()) {
       for (const charge of charges) charge.state = 'counted'
       const { sender } = charges[0]!
       const signatures = this.signatures(charges)
-      const settlement: Settlement = {
+      const message: MessageCharge = {
         ...{ tenant, transaction: this.transaction, ...sender, signatures },
         meter: signatures.length > 0 ? 'forwarded' : 'unregistered',
         ordinals: charges.map(({ ordinal }) => ordinal),
       }
-      this.settleLater(this, settlement, charges)
+      this.chargeLater(this, message, charges)
     }
   }
 
@@ -158,14 +158,14 @@ export class Charges {
    * Charges recipients that the message has been taken for and that nobody has asked us about, as what it was charged as
    * at its end; once, after {@link settle}.
    */
-  chargeTaken(tenant: string, meter: Charge['meter'], recipients: number, sender: Sender): void {
+  chargeAccepted(tenant: string, meter: Charge['meter'], recipients: number, sender: Sender): void {
     const signatures = this.signatures(this.charges)
-    const settlement: Settlement = {
+    const message: MessageCharge = {
       ...{ tenant, transaction: this.transaction, ...sender, signatures },
       meter: meter !== 'null' && signatures.length > 0 ? 'forwarded' : meter,
-      ...{ ordinals: [this.charges.length + 1], taken: recipients },
+      ...{ ordinals: [this.charges.length + 1], accepted: recipients },
     }
-    this.settleLater(this, settlement, NO_RECIPIENTS)
+    this.chargeLater(this, message, NO_RECIPIENTS)
   }
 
   private signatures(charges: readonly RecipientCharge[]): readonly string[] {

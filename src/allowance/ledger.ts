@@ -13,7 +13,7 @@ import { decodeUsage, type Usage } from './usage'
 export type { Meter }
 
 const CHARGE = readScript(__dirname, 'charge')
-const SETTLE = readScript(__dirname, 'charge_message')
+const CHARGE_MESSAGE = readScript(__dirname, 'charge_message')
 const REFUND = readScript(__dirname, 'refund')
 const USAGE = readScript(__dirname, 'usage')
 
@@ -45,7 +45,7 @@ export function usageArguments({ limits, nullLimits, override, mode }: UsageDefa
 
 /** A recipient to be counted, or several at once: all of them or none. */
 export interface Charge extends Circumstances {
-  /** Forwards are counted when their message is there: see {@link Settlement}. */
+  /** Forwards are counted when their message is there: see {@link MessageCharge}. */
   readonly meter: Exclude<Meter, 'forwarded'>
   readonly ordinal: number
   /** The ordinal of the last one, where there are several. */
@@ -70,7 +70,7 @@ interface Circumstances {
 }
 
 /** All recipients of a message that is there, to be counted at once: all of them or none. */
-export interface Settlement extends Circumstances {
+export interface MessageCharge extends Circumstances {
   /** What the message is taken for: `forwarded` counts as unregistered where its signatures have proven enough. */
   readonly meter: Meter
   readonly ordinals: readonly number[]
@@ -78,15 +78,15 @@ export interface Settlement extends Circumstances {
    * So many recipients of a message that has been taken already: they are counted under the only ordinal, whatever the
    * limits, may restrict the tenant, and are never given back.
    */
-  readonly taken?: number
+  readonly accepted?: number
   /** With `forwarded`: nothing is counted where it would have to count as unregistered. */
   readonly provenOnly?: boolean
   /** What proves a forward: hashes of signatures. Each proves five recipients in the longest window. */
   readonly signatures: readonly string[]
 }
 
-/** What became of a {@link Settlement}. */
-export interface SettlementResult extends ChargeResult {
+/** What became of a {@link MessageCharge}. */
+export interface MessageResult extends ChargeResult {
   /** The meter that decided. */
   readonly meter: Meter
   /** The signatures have proven as many recipients as they may. */
@@ -103,10 +103,10 @@ export class Ledger {
   private readonly clock: ServerClock
   private settings: Settings | undefined
 
-  /** @param patience how long the caller of a charge waits for the answer, in ms. */
+  /** @param timeout how long the caller of a charge waits for the answer, in ms. */
   constructor(
     private readonly store: Store,
-    private readonly patience: number,
+    private readonly timeout: number,
   ) {
     this.clock = new ServerClock(store.client)
   }
@@ -118,7 +118,7 @@ export class Ledger {
    * @throws where Redis gave no answer: whether the recipient was counted is unknown then, and {@link refund} settles it.
    */
   charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    const end = performance.now() + this.patience
+    const end = performance.now() + this.timeout
     return this.attempt(charge, defaults, end).then((text) => {
       const reply = this.read(text)
       if (reply.answer !== 'EXPIRED' || performance.now() > end) {
@@ -146,21 +146,21 @@ export class Ledger {
    *
    * @throws where Redis gave no answer: whether they were counted is unknown then, and {@link refund} settles it.
    */
-  async settle(settlement: Settlement, defaults: Defaults): Promise<SettlementResult> {
-    const end = performance.now() + this.patience
-    const result = await this.attemptSettle(settlement, defaults, end)
+  async chargeMessage(message: MessageCharge, defaults: Defaults): Promise<MessageResult> {
+    const end = performance.now() + this.timeout
+    const result = await this.attemptMessage(message, defaults, end)
     if (result.answer !== 'EXPIRED' || performance.now() > end) return result
     // As with a charge: what was late is our idea of the server's clock.
-    return within(end - performance.now(), this.attemptSettle(settlement, defaults, end))
+    return within(end - performance.now(), this.attemptMessage(message, defaults, end))
   }
 
   /**
-   * What {@link settle} would answer now, changing nothing.
+   * What {@link chargeMessage} would answer now, changing nothing.
    *
    * @throws where Redis gave no answer.
    */
-  previewSettlement(settlement: Settlement, defaults: Defaults): Promise<SettlementResult> {
-    return this.callSettle(settlement, defaults, 'dry')
+  previewMessage(message: MessageCharge, defaults: Defaults): Promise<MessageResult> {
+    return this.callMessage(message, defaults, 'dry')
   }
 
   /**
@@ -271,41 +271,41 @@ export class Ledger {
     return this.store.run(CHARGE, keyNames, args)
   }
 
-  private attemptSettle(
-    settlement: Settlement,
+  private attemptMessage(
+    message: MessageCharge,
     defaults: Defaults,
     end: number,
-  ): Promise<SettlementResult> {
-    const call = (now: number): Promise<SettlementResult> =>
-      this.callSettle(settlement, defaults, Math.ceil(now + end - performance.now()))
+  ): Promise<MessageResult> {
+    const call = (now: number): Promise<MessageResult> =>
+      this.callMessage(message, defaults, Math.ceil(now + end - performance.now()))
     const now = this.clock.now()
     return typeof now === 'number' ? call(now) : within(end - performance.now(), now.then(call))
   }
 
-  private async callSettle(
-    settlement: Settlement,
+  private async callMessage(
+    message: MessageCharge,
     defaults: Defaults,
     notAfter: number | 'dry',
-  ): Promise<SettlementResult> {
+  ): Promise<MessageResult> {
     const { keys } = this.store
-    const { tenant, meter, signatures } = settlement
+    const { tenant, meter, signatures } = message
     const keyNames = [
       keys.tenant(tenant),
       keys.usage(tenant),
       keys.restriction(tenant),
-      keys.receipt(tenant, settlement.transaction),
+      keys.receipt(tenant, message.transaction),
       keys.domains(tenant),
       ...signatures.map((each) => keys.signature(tenant, each)),
     ]
     const args = [
-      settlement.ordinals.join(',') + (settlement.taken ? `*${settlement.taken}` : ''),
+      message.ordinals.join(',') + (message.accepted ? `*${message.accepted}` : ''),
       notAfter,
-      this.settingsOf(defaults)[settlement.provenOnly === true ? 'provenOnly' : meter],
-      `${settlement.domain}\t${settlement.connector}\t${settlement.ip}`,
+      this.settingsOf(defaults)[message.provenOnly === true ? 'provenOnly' : meter],
+      `${message.domain}\t${message.connector}\t${message.ip}`,
       SIGNATURE_TTL,
-      ...namesOf(settlement),
+      ...namesOf(message),
     ]
-    const reply = (await this.store.run(SETTLE, keyNames, args)) as [string, string, number]
+    const reply = (await this.store.run(CHARGE_MESSAGE, keyNames, args)) as [string, string, number]
     const [text, counted, exhausted] = reply
     return {
       ...this.read(text).result,

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { Settlement, SettlementResult } from '../allowance/ledger'
+import type { MessageCharge, MessageResult } from '../allowance/ledger'
 import type { ExplainSettings } from './settings'
 import type { Finding } from '../message/proof/finding'
 import { examine, type Examination } from '../message/proof/prove'
@@ -27,8 +27,8 @@ export interface DataQuestion {
   readonly config: ExplainSettings
   /** What Redis would do with its recipients, changing nothing. */
   readonly preview: (
-    message: Pick<Settlement, 'meter' | 'provenOnly' | 'signatures' | 'domain'>,
-  ) => Promise<SettlementResult>
+    message: Pick<MessageCharge, 'meter' | 'provenOnly' | 'signatures' | 'domain'>,
+  ) => Promise<MessageResult>
 }
 
 /** What becomes of the message. */

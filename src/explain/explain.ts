@@ -230,7 +230,7 @@ async function explainData(
     return { findings: [text] }
   }
   const preview: DataQuestion['preview'] = (counted) =>
-    ledger.previewSettlement(
+    ledger.previewMessage(
       {
         ...{ tenant: attributed.tenant, transaction: 'explain', ordinals: [1], ...counted },
         ...{ connector: attributed.connector ?? '', ip: question.ip ?? '' },

@@ -139,7 +139,7 @@ async function forward(relay: TestRelay, store: Store): Promise<void> {
   const charge = { ...recipient, meter: 'unregistered', ordinal: 1, domainsToken } as const
   assert.equal((await ledger.charge(charge, defaults)).answer, 'HELD')
   const message = { ...recipient, meter: 'forwarded', ordinals: [1], signatures: ['s1'] } as const
-  assert.equal((await ledger.settle(message, defaults)).answer, 'FORWARDED')
+  assert.equal((await ledger.chargeMessage(message, defaults)).answer, 'FORWARDED')
   assert.equal(await ledger.refund('school', 'F1.1', [1], ['s1']), 1)
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { Settlement } from '../../src/allowance/ledger'
+import type { MessageCharge } from '../../src/allowance/ledger'
 import { parseEnvelope } from '../../src/names/envelope'
 import { Charges, type ChargeState, type RecipientCharge } from '../../src/allowance/charges'
 
@@ -12,7 +12,7 @@ type Refunded = [tenant: string, transaction: string, ordinals: readonly number[
 
 let refunded: Refunded[]
 let proofs: string[]
-let settled: Settlement[]
+let settled: MessageCharge[]
 let charges: Charges
 
 beforeEach(() => {
@@ -106,10 +106,10 @@ describe('the charges of a transaction', () => {
   it('that nobody asked for are made when the message has been taken, under an ordinal of their own', () => {
     counted()
     charges.settle(() => true)
-    charges.chargeTaken('contoso', 'unregistered', 40, SENDER)
-    charges.chargeTaken('contoso', 'null', 2, SENDER)
+    charges.chargeAccepted('contoso', 'unregistered', 40, SENDER)
+    charges.chargeAccepted('contoso', 'null', 2, SENDER)
     assert.deepEqual(
-      settled.map(({ meter, ordinals, taken }) => [meter, ordinals, taken]),
+      settled.map(({ meter, ordinals, accepted }) => [meter, ordinals, accepted]),
       [
         ['unregistered', [2], 40],
         ['null', [2], 2],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Ledger, type SettlementResult } from '../../src/allowance/ledger'
+import { Ledger, type MessageResult } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/mail/limits'
 import { ServerClock } from '../../src/store/server-clock'
 import { Store } from '../../src/store/store'
@@ -18,10 +18,10 @@ const DAY = 86_400_000
 useRedis()
 
 /** A proven forward to one recipient is there. */
-async function settle(allowance: Allowance): Promise<SettlementResult> {
+async function settle(allowance: Allowance): Promise<MessageResult> {
   const { tenant, transaction, domain, connector, ip } = await allowance.recipient()
   const settlement = { tenant, transaction, domain, connector, ip, ordinals: [1], signatures: [] }
-  return allowance.ledger.settle({ ...settlement, meter: 'forwarded' }, DEFAULTS)
+  return allowance.ledger.chargeMessage({ ...settlement, meter: 'forwarded' }, DEFAULTS)
 }
 
 describe('a charge', () => {

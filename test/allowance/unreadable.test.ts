@@ -51,7 +51,7 @@ async function told(): Promise<(number | string | undefined)[][]> {
 }
 
 function settle(meter: 'unregistered' | 'forwarded', transaction = allowance.transaction()) {
-  return allowance.ledger.settle(
+  return allowance.ledger.chargeMessage(
     {
       ...{ tenant: 'contoso', transaction, meter, ordinals: [1], signatures: [transaction] },
       ...{ domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' },

@@ -41,7 +41,7 @@ export async function chargeForward(
   return withStore(redis, cli, async (store) => {
     const message = messageOf(tenant)
     const proof = { meter: 'forwarded', ordinals: [1], signatures: [message.transaction] } as const
-    return (await new Ledger(store, 5000).settle({ ...message, ...proof }, DEFAULTS)).answer
+    return (await new Ledger(store, 5000).chargeMessage({ ...message, ...proof }, DEFAULTS)).answer
   })
 }
 

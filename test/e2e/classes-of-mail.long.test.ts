@@ -163,7 +163,7 @@ async function use(
 ): Promise<void> {
   if (recipients === 0) return
   const ordinals = Array.from({ length: recipients }, (_, at) => at + 1)
-  const { answer } = await new Ledger(relay.store, 5000).settle(
+  const { answer } = await new Ledger(relay.store, 5000).chargeMessage(
     {
       ...{ tenant, meter, transaction: `before-${meter}`, ordinals, signatures: [] },
       ...{ domain: 'before.example', connector: '', ip: '' },

@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test'
 import type { Alert, ResolvedEvent } from '../../src/records/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { resolveEnded } from '../../src/events/sweep'
-import type { Settlement } from '../../src/allowance/ledger'
+import type { MessageCharge } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/mail/limits'
 import type { Store } from '../../src/store/store'
 import { Allowance, DEFAULTS } from '../support/allowance'
@@ -62,9 +62,9 @@ async function told(): Promise<string[]> {
 }
 
 /** Counts a message to five recipients, half of what each meter allows. */
-async function settle(meter: Settlement['meter']): Promise<void> {
+async function settle(meter: MessageCharge['meter']): Promise<void> {
   const { domain, connector, ip } = await allowance.recipient()
-  await allowance.ledger.settle(
+  await allowance.ledger.chargeMessage(
     {
       ...{ tenant: 'contoso', transaction: allowance.transaction(), domain, connector, ip },
       ...{ meter, ordinals: [1, 2, 3, 4, 5], signatures: ['signature'] },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
-import type { Charge, Settlement } from '../../src/allowance/ledger'
+import type { Charge, MessageCharge } from '../../src/allowance/ledger'
 import type { Alert } from '../../src/records/event'
 import { Engine } from '../../src/process/engine'
 import { Keys } from '../../src/store/keys'
@@ -67,11 +67,11 @@ async function used(): Promise<number | undefined> {
 }
 
 /** As a session does where no client waits for the answer. */
-function settleLater(settlement: Settlement): void {
+function chargeLater(settlement: MessageCharge): void {
   engine.inBackground('contoso', async () =>
     engine.charged(
       'contoso',
-      await engine.ledger.settle(settlement, DEFAULTS),
+      await engine.ledger.chargeMessage(settlement, DEFAULTS),
       engine.directory.peek('contoso')?.stateToken ?? '',
     ),
   )
@@ -117,7 +117,7 @@ describe('an engine', () => {
   it('tells of an allowance that a message fills when nobody waits for the answer any more', async () => {
     await registry.tenants.set('contoso', { limits: '10/1h', forwardedLimits: '10/1h' })
     for (const meter of ['unregistered', 'forwarded'] as const) {
-      settleLater({
+      chargeLater({
         ...{ tenant: 'contoso', transaction: `F.${meter}`, ordinals: [1, 2, 3, 4, 5], meter },
         ...{ signatures: ['signature'], domain: 'other.example', connector: '', ip: '' },
       })
@@ -133,7 +133,7 @@ describe('an engine', () => {
   })
 
   it('tells of a restriction by a message when nobody waits for the answer any more', async () => {
-    settleLater({
+    chargeLater({
       ...{ tenant: 'contoso', transaction: 'F.1', ordinals: [1, 2], meter: 'unregistered' },
       ...{ signatures: [], domain: 'other.example', connector: '', ip: '' },
     })

@@ -16,7 +16,7 @@ import { findInconsistencies, repair } from '../../src/registry/consistency/cons
 import { Directory } from '../../src/directory/directory'
 import { ownerOf } from '../../src/registry/owners'
 import { parseTenantsFile } from '../../src/tenants-file/parse'
-import type { Settlement } from '../../src/allowance/ledger'
+import type { MessageCharge } from '../../src/allowance/ledger'
 import { DEFAULTS } from '../support/allowance'
 import { assertAllRan, ClusterSite, newTransaction } from '../support/cluster'
 import { hasClusterTest } from '../support/lua'
@@ -174,11 +174,11 @@ describe('on a Redis Cluster', () => {
     await registry.tenants.add('school', { forwardedLimits: '5/1h' }, BY)
     const { answer } = await site.charge('school', { transaction: 'F1.1' })
     assert.equal(answer, 'HELD')
-    const settlement: Settlement = {
+    const settlement: MessageCharge = {
       ...{ tenant: 'school', transaction: 'F1.1', ordinals: [1], signatures: ['s1', 's2'] },
       ...{ meter: 'forwarded', domain: 'other.example', connector: '', ip: '192.0.2.1' },
     }
-    assert.equal((await ledger.settle(settlement, DEFAULTS)).answer, 'FORWARDED')
+    assert.equal((await ledger.chargeMessage(settlement, DEFAULTS)).answer, 'FORWARDED')
     assert.equal(await client.get(store.keys.signature('school', 's2')), '1')
     assert.equal(await ledger.refund('school', 'F1.1', [1], ['s1', 's2']), 1)
     assert.equal(await client.get(store.keys.signature('school', 's2')), '0')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charge, Meter, SettlementResult } from '../../src/allowance/ledger'
+import type { Charge, Meter, MessageResult } from '../../src/allowance/ledger'
 import { parseLimits, type Limit, type Limits } from '../../src/mail/limits'
 import type { Scope } from '../../src/mail/scope'
 import type { Mode } from '../../src/mail/mode'
@@ -73,7 +73,7 @@ export type ModelEvent =
 type CountedMeter = Exclude<Meter, 'null'>
 
 /** What a settlement is answered. */
-export type ModelSettlement = ModelAnswer & Pick<SettlementResult, 'meter' | 'exhausted'>
+export type ModelSettlement = ModelAnswer & Pick<MessageResult, 'meter' | 'exhausted'>
 
 /** What a charge is answered. */
 export type ModelAnswer = Answer & Pick<ChargeResult, 'windows' | 'firstWouldTrip' | 'scope'>

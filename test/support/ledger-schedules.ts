@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charge, Defaults, Meter, SettlementResult } from '../../src/allowance/ledger'
+import type { Charge, Defaults, Meter, MessageResult } from '../../src/allowance/ledger'
 import type { WindowUsage } from '../../src/allowance/usage'
 import type { Event, MeterFacts } from '../../src/records/event'
 import type { Mode } from '../../src/mail/mode'
@@ -405,7 +405,7 @@ class Run {
   private async settle(operation: SettleOperation): Promise<void> {
     const { tenant: at, transaction: number, ordinals, meter, signatures: proof, late } = operation
     const { ledger: inTime, late: tooLate, clock } = this.allowance
-    const result = await (late ? tooLate : inTime).settle(
+    const result = await (late ? tooLate : inTime).chargeMessage(
       {
         ...{ tenant: this.ids[at]!, meter, transaction: `F1.${number}`, ordinals },
         signatures: proof,
@@ -425,10 +425,10 @@ class Run {
   private async takeLate(operation: TakenOperation): Promise<void> {
     const { tenant: at, transaction: number, ordinal: only, recipients, meter } = operation
     const { ledger, clock } = this.allowance
-    const result = await ledger.settle(
+    const result = await ledger.chargeMessage(
       {
         ...{ tenant: this.ids[at]!, meter, transaction: `F1.${number}`, ordinals: [only] },
-        ...{ taken: recipients, signatures: [] },
+        ...{ accepted: recipients, signatures: [] },
         ...{ domain: meter === 'null' ? '' : SENDER, connector: '', ip: '' },
       },
       this.defaultsOf(at),
@@ -550,7 +550,7 @@ function shown(result: ChargeResult): ModelAnswer {
 function ofSettlement({
   meter,
   exhausted,
-}: SettlementResult): Pick<SettlementResult, 'meter' | 'exhausted'> {
+}: MessageResult): Pick<MessageResult, 'meter' | 'exhausted'> {
   return { meter, exhausted }
 }
 

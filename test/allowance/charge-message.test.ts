@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Settlement, SettlementResult } from '../../src/allowance/ledger'
+import type { MessageCharge, MessageResult } from '../../src/allowance/ledger'
 import type { Usage } from '../../src/allowance/usage'
 import { Allowance, DEFAULTS } from '../support/allowance'
 import { useRedis } from '../support/registry'
@@ -10,7 +10,7 @@ useRedis()
 const FORWARDS = { limits: '3/1h', forwardedLimits: '6/1h' }
 
 interface Message {
-  readonly meter?: Settlement['meter']
+  readonly meter?: MessageCharge['meter']
   readonly signatures?: readonly string[]
   readonly acceptsForwards?: boolean
   readonly provenOnly?: boolean
@@ -41,9 +41,9 @@ class Held {
     signatures = [],
     acceptsForwards = false,
     provenOnly = false,
-  }: Message = {}): Promise<SettlementResult> {
+  }: Message = {}): Promise<MessageResult> {
     const { transaction, ordinals } = this
-    return this.allowance.ledger.settle(
+    return this.allowance.ledger.chargeMessage(
       {
         ...{ tenant: 'contoso', transaction, meter, ordinals, signatures, provenOnly },
         ...{ domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' },
@@ -340,11 +340,11 @@ describe('recipients that have been taken already', () => {
   const taken = (
     { ledger }: Allowance,
     recipients: number,
-    facts: Partial<Settlement> = {},
-  ): Promise<SettlementResult> =>
-    ledger.settle(
+    facts: Partial<MessageCharge> = {},
+  ): Promise<MessageResult> =>
+    ledger.chargeMessage(
       {
-        ...{ tenant: 'contoso', transaction: 'F9.1', ordinals: [7], taken: recipients },
+        ...{ tenant: 'contoso', transaction: 'F9.1', ordinals: [7], accepted: recipients },
         ...{ meter: 'unregistered', signatures: [] },
         ...{ domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1', ...facts },
       },
@@ -422,11 +422,11 @@ describe('a preview', () => {
   it('says what would become of a message, and changes nothing', async () => {
     const allowance = await Allowance.create(FORWARDS)
     const before = await allowance.everything()
-    const settlement: Settlement = {
+    const settlement: MessageCharge = {
       ...{ tenant: 'contoso', transaction: 'explain', ordinals: [1], signatures: ['s1'] },
       ...{ meter: 'forwarded', domain: 'other.example', connector: '', ip: '' },
     }
-    const preview = await allowance.ledger.previewSettlement(settlement, DEFAULTS)
+    const preview = await allowance.ledger.previewMessage(settlement, DEFAULTS)
     assert.deepEqual([preview.answer, preview.used, preview.limit], ['FORWARDED', 1, 6])
     assert.deepEqual(await allowance.everything(), before)
   })
