@@ -12,7 +12,7 @@ import { decodeConnector } from '../registry/connector-reader'
 import { restoreMove } from '../registry/domain-move'
 import { describeObstacle, BATCH, readClaims, type Obstacle } from '../registry/owners'
 import { identityFields, packConnector, parseFlags, type Claim } from '../registry/packing'
-import { settle } from '../registry/settle'
+import { reconcileClaims } from '../registry/reconcile'
 import { indexTenant, tenantExists } from '../registry/tenant-registry'
 import { Restrictions } from '../allowance/restriction'
 import type { RecordFile } from '../registry-file/file'
@@ -180,7 +180,7 @@ class Pass implements PassResult {
       )
     }
     // Some may have been owned with other flags.
-    await settle(
+    await reconcileClaims(
       this.store,
       id,
       names.filter((domain) => !this.moves.has(domain)),

@@ -6,7 +6,7 @@ import { claim, findObstacles } from './claims'
 import { putEntries, readEntries, removeEntries } from './domain-entries'
 import { describeObstacle, ownerOf, readClaims } from './owners'
 import { parseFlags } from './packing'
-import { settle } from './settle'
+import { reconcileClaims } from './reconcile'
 import { assertTenantExists } from './tenant-registry'
 
 const MOVE = readScript(__dirname, 'owners_move')
@@ -94,13 +94,13 @@ export async function finishMove(
   const put = claim && (await putEntries(store, to, [{ ...claim, shared: false }], by, 'set'))
   if (put === undefined) {
     await endMove(store, { domain, from, to }, 'back')
-    await settle(store, from, [domain])
+    await reconcileClaims(store, from, [domain])
     return false
   }
   await removeEntries(store, from, [domain], 'owned')
   await endMove(store, { domain, from, to }, 'done')
-  await settle(store, to, [domain])
-  await settle(store, from, [domain])
+  await reconcileClaims(store, to, [domain])
+  await reconcileClaims(store, from, [domain])
   return true
 }
 
@@ -160,7 +160,7 @@ async function holdEntry(
   const [entry] = await readEntries(store, tenant, [domain])
   if (entry && !entry.shared) return true
   const put = await putEntries(store, tenant, [{ domain, ...parseFlags(flags) }], by, 'set')
-  await settle(store, tenant, [domain])
+  await reconcileClaims(store, tenant, [domain])
   return put !== undefined
 }
 

@@ -13,7 +13,7 @@ import {
 } from './domain-entries'
 import { moveDomain } from './domain-move'
 import { ownedByAnother, BATCH, readClaims } from './owners'
-import { settle } from './settle'
+import { reconcileClaims } from './reconcile'
 import { assertTenantExists } from './tenant-registry'
 import type { AcceptedDomain } from '../mail/tenant'
 
@@ -86,7 +86,7 @@ export class DomainRegistry {
       )
     }
     await removeEntries(this.store, tenant, names, 'any')
-    await settle(this.store, tenant, names)
+    await reconcileClaims(this.store, tenant, names)
   }
 
   /** See {@link moveDomain}. */
@@ -125,7 +125,7 @@ export class DomainRegistry {
       }
       for (const batch of batchesOf(ordered, BATCH))
         await this.putBatch(tenant, batch, by, how, put)
-      const lost = await settle(
+      const lost = await reconcileClaims(
         this.store,
         tenant,
         ordered.map(({ domain }) => domain),
@@ -169,7 +169,7 @@ export class DomainRegistry {
   ): Promise<void> {
     try {
       await removeEntries(this.store, tenant, added, 'any')
-      await settle(this.store, tenant, [...new Set([...added, ...claimed])])
+      await reconcileClaims(this.store, tenant, [...new Set([...added, ...claimed])])
     } catch (error) {
       // Redis went away: the first error says so. Adding the batch again completes it.
       if (cause instanceof UserError) throw error

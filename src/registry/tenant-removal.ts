@@ -9,7 +9,7 @@ import { readAllEntries } from './domain-entries'
 import { finishMove, unfinishedMoves } from './domain-move'
 import { assertTenantId } from '../mail/identities'
 import { unpackClaim } from './packing'
-import { settle } from './settle'
+import { reconcileClaims } from './reconcile'
 import { indexTenant, tenantExists } from './tenant-registry'
 
 const REMOVE = readScript(__dirname, 'tenant_remove')
@@ -48,7 +48,7 @@ export async function removeTenant(store: Store, id: string): Promise<void> {
   // The list of a tenant that is gone is gone with it, so all claims must be looked through.
   const claimed = reply[0] === 'removed' ? domains : await claimsOf(store, id)
   const freed = await connectors.removeAll(id)
-  await settle(store, id, claimed)
+  await reconcileClaims(store, id, claimed)
   await giveBackMoves(store, id)
   const unindexed = await client.srem(keys.tenants, id)
   if (await tenantExists(store, id)) await indexTenant(store, id)

@@ -6,7 +6,7 @@ import { parentsOf } from '../../src/names/domain'
 import type { DomainEntry } from '../../src/registry/domain-entries'
 import { ownerOf } from '../../src/registry/owners'
 import { Registries } from '../support/registries'
-import { settle } from '../../src/registry/settle'
+import { reconcileClaims } from '../../src/registry/reconcile'
 import { assertConsistent, errorOf, newSite, useRedis, type Site } from '../support/registry'
 import { removeTenant } from '../../src/registry/tenant-removal'
 
@@ -281,8 +281,8 @@ describe('the move of a domain', () => {
       new Registries(site.connectUntil(2)).domains.move('contoso.com', 'b', 'root'),
     )
     assert.ok(await isRefused(registry.domains.add('a', [plain('contoso.com')], 'root')))
-    await settle(store, 'a', ['contoso.com'])
-    await settle(store, 'b', ['contoso.com'])
+    await reconcileClaims(store, 'a', ['contoso.com'])
+    await reconcileClaims(store, 'b', ['contoso.com'])
     assert.equal((await registry.domains.list('a')).length, 1)
     assert.equal(await ownerOf(store, 'contoso.com'), 'b')
     await registry.domains.move('contoso.com', 'b', 'root')

@@ -8,7 +8,7 @@ import { finishMove, unfinishedMoves, type Move } from '../domain-move'
 import { forAPerson, repairable, type Inconsistency } from './inconsistency'
 import { BATCH, readClaims } from '../owners'
 import { unpackClaim, type Claim } from '../packing'
-import { settle } from '../settle'
+import { reconcileClaims } from '../reconcile'
 
 const INDEX = readScript(__dirname, 'owners_index')
 const SCAN_PIECE = 1000
@@ -185,7 +185,7 @@ export async function repairOwnership(
       if (domains) domains.push(subject)
       else byTenant.set(tenant, [subject])
     }
-    for (const [tenant, domains] of byTenant) await settle(store, tenant, domains)
+    for (const [tenant, domains] of byTenant) await reconcileClaims(store, tenant, domains)
   }
 }
 

@@ -5,29 +5,30 @@ import { readEntries, removeEntries } from './domain-entries'
 import { BATCH, readObstacles, type Obstacle } from './owners'
 import { formatFlags } from './packing'
 
-const SETTLE = readScript(__dirname, 'owners_reconcile')
+const RECONCILE = readScript(__dirname, 'owners_reconcile')
 const ATTEMPTS = 20
 
 /**
- * Brings the claims on some names in line with a tenant's own list, which the caller has just changed: claims what the
- * list owns, with exactly its flags, and frees what it does not (any more). Claims and lists lie in different slots, so
- * no script can see both; the list is read before and after, and again as long as somebody changes it in between.
- * Whoever writes an entry settles it afterwards, so the last one to look sees the last one written.
+ * Reconciles the claims on some names with a tenant's own list, which the caller has just changed: claims what the list
+ * owns, with exactly its flags, and frees what it does not own. Claims and lists lie in different slots, so no script can
+ * see both; the list is read before and after, and again while other callers change it. Every caller that writes an entry
+ * reconciles it afterwards, so the last one sees the last entry written.
  *
  * @returns the names that another tenant owns; they are removed from the list.
+ * @throws where the list changes 20 times in a row.
  */
-export async function settle(
+export async function reconcileClaims(
   store: Store,
   tenant: string,
   domains: readonly string[],
 ): Promise<Obstacle[]> {
   const lost: Obstacle[] = []
   for (const batch of batchesOf(domains, BATCH))
-    lost.push(...(await settleBatch(store, tenant, batch)))
+    lost.push(...(await reconcileBatch(store, tenant, batch)))
   return lost
 }
 
-async function settleBatch(
+async function reconcileBatch(
   store: Store,
   tenant: string,
   domains: readonly string[],
@@ -37,11 +38,13 @@ async function settleBatch(
   let open = await readWanted(store, tenant, domains)
   for (let attempt = 0; open.size > 0; attempt++) {
     if (attempt === ATTEMPTS) {
-      throw new Error(`accepted domains of ${tenant} keep changing under our hands: try again`)
+      throw new Error(
+        `accepted domains of ${tenant} were changed concurrently ${ATTEMPTS} times in a row: try again`,
+      )
     }
     const obstacles = readObstacles(
       await store.run(
-        SETTLE,
+        RECONCILE,
         [keys.ownerNames, keys.ownerIndex, keys.ownerVersion, keys.ownerMoves],
         [tenant, ...[...open].flat()],
       ),
@@ -51,9 +54,9 @@ async function settleBatch(
       const names = obstacles.map(({ domain }) => domain)
       await removeEntries(store, tenant, names, 'owned')
     }
-    const settled = open
-    const now = await readWanted(store, tenant, [...settled.keys()])
-    open = new Map([...now].filter(([domain, wanted]) => settled.get(domain) !== wanted))
+    const before = open
+    const now = await readWanted(store, tenant, [...before.keys()])
+    open = new Map([...now].filter(([domain, wanted]) => before.get(domain) !== wanted))
   }
   return lost
 }
