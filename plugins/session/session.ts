@@ -1,7 +1,7 @@
 import type { Config } from '../../src/process/config'
 import { attribute, type Attribution, type Facts } from '../../src/decision/attribution'
 import type { Directory } from '../../src/directory/directory'
-import { sourceOf } from '../../src/base/ip-prefixes'
+import { sourceOf } from '../../src/base/ip-prefix'
 import type { Connection, HarakaTransaction } from '../kit/haraka'
 import { peerCertificate, type ShownCertificate } from './peer-certificate'
 import { Transaction } from './transaction'

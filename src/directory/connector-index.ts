@@ -1,7 +1,7 @@
 import { foldAuthUser, normalizeAuthUser } from '../names/auth-user'
 import { toDomain } from '../names/domain'
 import { connectorId } from '../mail/identities'
-import { PrefixIndex } from '../base/ip-prefixes'
+import { PrefixIndex } from '../base/prefix-index'
 import type { Connector } from '../mail/tenant'
 
 /** What is known of a client's certificate. */

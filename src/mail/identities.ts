@@ -2,7 +2,7 @@ import { InputError } from '../base/errors'
 import { normalizeAuthUser } from '../names/auth-user'
 import { publicSuffixKind } from '../names/registrable'
 import { typedDomain } from '../names/typed-domain'
-import { parsePrefix } from '../base/ip-prefixes'
+import { parsePrefix } from '../base/ip-prefix'
 import type { Identities } from './tenant'
 
 /** Of ids and names, in characters. */

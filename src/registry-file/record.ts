@@ -4,7 +4,7 @@ import { MODES } from '../mail/mode'
 import { toDomain } from '../names/domain'
 import { parseMailbox } from '../names/mailbox'
 import { assertConnectorName, assertTenantId } from '../mail/identities'
-import { parsePrefix } from '../base/ip-prefixes'
+import { parsePrefix } from '../base/ip-prefix'
 import { damaged, isObject, parseObject, show } from './format'
 
 /** Raw fields of a hash in Redis. */

@@ -1,6 +1,6 @@
 import { InputError } from '../base/errors'
 import { toDomain } from '../names/domain'
-import { sourceOf } from '../base/ip-prefixes'
+import { sourceOf } from '../base/ip-prefix'
 import { SOURCE_CLASSES, type Source, type SourceClass } from './rows'
 
 /** What rows can be told apart by. */

@@ -3,7 +3,15 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { InputError } from '../../src/base/errors'
-import { PrefixIndex, parsePrefix } from '../../src/base/ip-prefixes'
+import {
+  contains,
+  formatPrefix,
+  isCovered,
+  parsePrefix,
+  readPrefix,
+  type IpPrefix,
+} from '../../src/base/ip-prefix'
+import { PrefixIndex } from '../../src/base/prefix-index'
 
 describe('parsePrefix', () => {
   const good: readonly (readonly [string, string])[] = [
@@ -267,6 +275,61 @@ describe('PrefixIndex', () => {
         },
       ),
       { numRuns: 300 },
+    )
+  })
+})
+
+const range = (text: string): IpPrefix => readPrefix(text)!
+const isCoveredBy = (text: string, ...others: string[]): boolean =>
+  isCovered(range(text), others.map(range))
+
+describe('a prefix', () => {
+  it('is covered by one wider or equal range', () => {
+    assert.ok(isCoveredBy('192.0.2.0/24', '192.0.2.0/24'))
+    assert.ok(isCoveredBy('192.0.2.7/32', '198.51.100.0/24', '192.0.2.0/24'))
+    assert.ok(isCoveredBy('2001:db8:1::/48', '2001:db8::/32'))
+  })
+
+  it('is covered by several together', () => {
+    assert.ok(isCoveredBy('192.0.2.0/24', '192.0.2.0/25', '192.0.2.128/25'))
+    assert.ok(isCoveredBy('192.0.2.0/24', '192.0.2.192/26', '192.0.2.0/25', '192.0.2.128/26'))
+  })
+
+  it('is not covered with a gap, nor by the other family', () => {
+    assert.ok(!isCoveredBy('192.0.2.0/24'))
+    assert.ok(!isCoveredBy('192.0.2.0/24', '192.0.2.0/25', '192.0.2.129/32'))
+    assert.ok(!isCoveredBy('2001:db8::/32', '32.1.0.0/16', '0.0.0.0/0'))
+  })
+
+  it('contains itself and longer ones of its family', () => {
+    assert.ok(contains(range('192.0.2.0/24'), range('192.0.2.0/24')))
+    assert.ok(contains(range('192.0.2.0/24'), range('::ffff:192.0.2.7')))
+    assert.ok(!contains(range('192.0.2.0/25'), range('192.0.2.0/24')))
+    assert.ok(!contains(range('::/0'), range('192.0.2.7')))
+  })
+
+  it('is written without the bits behind its length', () => {
+    assert.equal(formatPrefix(range('192.0.2.7/24')), '192.0.2.0/24')
+    assert.equal(formatPrefix(range('2001:db8::7/32')), '2001:db8::/32')
+  })
+
+  it('agrees with looking at every address', () => {
+    const prefix = fc
+      .record({ host: fc.integer({ min: 0, max: 255 }), length: fc.integer({ min: 24, max: 32 }) })
+      .map(({ host, length }) => ({ host, length, text: `192.0.2.${host}/${length}` }))
+    const addresses = ({ host, length }: { host: number; length: number }): number[] => {
+      const size = 2 ** (32 - length)
+      const start = Math.floor(host / size) * size
+      return Array.from({ length: size }, (_, at) => start + at)
+    }
+    fc.assert(
+      fc.property(prefix, fc.array(prefix, { maxLength: 8 }), (one, others) => {
+        const covered = new Set(others.flatMap(addresses))
+        assert.equal(
+          isCoveredBy(one.text, ...others.map(({ text }) => text)),
+          addresses(one).every((address) => covered.has(address)),
+        )
+      }),
     )
   })
 })
