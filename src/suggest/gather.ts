@@ -2,7 +2,7 @@ import { DAY } from '../reporting/calendar'
 import type { DatedRow } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import { recipients } from '../reporting/sum'
-import type { Candidate } from './rank'
+import type { Candidate } from './candidate'
 
 /**
  * Unregistered domains in the rows of days, without what has no row or name of its own; the most recipients first. What

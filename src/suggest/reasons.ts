@@ -1,6 +1,6 @@
 import { isInNetworks } from './networks'
 import { isTelling, looksRandom, organisationLabel } from './names'
-import type { Candidate, Measure } from './rank'
+import type { Candidate, Measure } from './candidate'
 import { registrableDomain } from '../names/registrable'
 
 /** Why a domain is ranked as it is. */

@@ -15,7 +15,8 @@ import { candidatesIn } from './gather'
 import type { DnsFacts } from './dns-facts'
 import type { Lookup } from '../dns/lookup'
 import { isMailboxProvider } from './mailbox-providers'
-import { rank, type Candidate, type Ranked } from './rank'
+import type { Candidate } from './candidate'
+import { rank, type Ranked } from './rank'
 import { readFacts } from './read-facts'
 
 /** Domains that DNS is asked about: those with the most recipients. */

@@ -2,13 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { DAY } from '../../src/reporting/calendar'
 import type { DnsFacts } from '../../src/suggest/dns-facts'
-import {
-  rank,
-  type Candidate,
-  type Class,
-  type Ranked,
-  type Yardstick,
-} from '../../src/suggest/rank'
+import type { Candidate, Yardstick } from '../../src/suggest/candidate'
+import { rank, type Class, type Ranked } from '../../src/suggest/rank'
 import { NOON } from '../support/clock'
 
 /** DNS has none of it. */
