@@ -13,26 +13,26 @@ import { isNotConnected, redisFailure } from '../../src/store/failure'
 import type { Outbound, Plugin } from '../kit/haraka'
 import { type LogOnce, logTextOnce } from '../kit/log'
 
-/** Hooks of other plugins run before a message is queued; Haraka gives each of them 30 s. */
+/** Hooks of other plugins run before a message is queued; Haraka gives each of them 30 s. In ms. */
 const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
 
-/** Delivers alerts, in the appointed process of each Haraka. */
+/** Delivers alerts, in the leading process of each Haraka. */
 export class Alerts {
   private dispatchers: readonly Dispatcher[] = []
-  private readonly quiet: LogOnce
+  private readonly log: LogOnce
 
-  /** @param settings those of now. */
+  /** @param settings in effect now. */
   constructor(
     private readonly plugin: Plugin,
     private readonly settings: () => AlertSettings,
   ) {
-    this.quiet = logTextOnce((line) => plugin.logwarn(line))
+    this.log = logTextOnce((line) => plugin.logwarn(line))
   }
 
   /** Delivers from now on. */
   begin(engine: Engine): void {
     const { store } = engine
-    const way = { settings: this.settings, host: this.hostName(), send: mailer(this.plugin) }
+    const mail = { settings: this.settings, host: this.hostName(), send: mailer(this.plugin) }
     const contactOf = async (tenant: string): Promise<Contact | undefined> => {
       const key = store.keys.tenant(tenant)
       const [name, address] = await store.client.hmget(key, 'name', 'contact')
@@ -40,8 +40,8 @@ export class Alerts {
     }
     const channels: Channel[] = [
       new WebhookChannel(this.settings),
-      new MailChannel(way),
-      new ContactChannel(way, contactOf),
+      new MailChannel(mail),
+      new ContactChannel(mail, contactOf),
     ]
     const events = this.events()
     const isUsable = (): boolean => engine.registryState === 'usable'
@@ -49,30 +49,30 @@ export class Alerts {
     for (const dispatcher of this.dispatchers) dispatcher.start()
   }
 
-  /** Leaves what has not been begun to the other processes. */
+  /** Leaves alerts whose delivery has not begun to the other processes. */
   stop(): void {
     for (const dispatcher of this.dispatchers) dispatcher.stop()
   }
 
   private events(): DispatcherEvents {
-    const { plugin, quiet } = this
+    const { plugin, log } = this
     return {
       onDelivered: (channel, { id, kind, tenant }, tries) =>
         plugin.loginfo('alert delivered', { channel, id, kind, tenant, tries }),
       onFailed: (channel, _alert, reason) => {
         const place = this.placeOf(channel)
         const message = `an alert by ${place} was not delivered, and is tried again for 24 h: ${reason}`
-        quiet.say(message, message)
+        log.say(message, message)
       },
       onGivenUp: (channel, { id, kind, tenant }, tries, reason) =>
         plugin.logerror('alert given up', { channel, id, kind, tenant, tries, reason }),
       onDropped: (channel, alerts, reason) =>
         plugin.logwarn('alerts not delivered', { channel, alerts, reason }),
       onError: (channel, error) => {
-        // That there is no connection, it tells by itself.
+        // The connection logs its own failures.
         if (isNotConnected(error)) return
         const message = `alerts by ${channel} wait: ${redisFailure(error)}`
-        quiet.say(message, message)
+        log.say(message, message)
       },
     }
   }
@@ -89,8 +89,8 @@ export class Alerts {
 }
 
 /**
- * By Haraka's own outbound queue: such a message passes none of our hooks, so it is neither counted nor refused (Haraka
- * `outbound/index.js`, `send_email`).
+ * Sends by Haraka's own outbound queue: such a message passes no hook of this plugin, so it is neither counted nor refused
+ * (Haraka `outbound/index.js`, `send_email`).
  */
 function mailer(plugin: Plugin): SendMail {
   return (to, message) => {
@@ -100,7 +100,7 @@ function mailer(plugin: Plugin): SendMail {
         if (code === constants.ok) resolve()
         else reject(new Error(`Haraka did not queue it: ${messageOf(text)}`))
       }
-      // It writes into the array.
+      // `send_email` changes the array.
       outbound.send_email('<>', [...to], message, done, { origin: plugin })
     })
     return within(LONGEST_QUEUEING, queued)

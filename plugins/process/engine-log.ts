@@ -1,6 +1,7 @@
 import type { ToldEntry } from '../../src/audit/follow'
 import type { Snapshot } from '../../src/directory/snapshot'
 import { connectorId } from '../../src/mail/identities'
+import { modeInEffect } from '../../src/mail/mode'
 import type { Connector } from '../../src/mail/tenant'
 import type { Config } from '../../src/process/config'
 import type { EngineEvents } from '../../src/process/engine'
@@ -18,10 +19,8 @@ export function engineLog(
   const errors = logTextOnce((line) => plugin.logerror(line))
   const critical = logTextOnce((line) => plugin.logcrit(line))
   return {
-    onReady: (connectors) => {
-      const { override, mode } = config().main
-      plugin.lognotice('ready', { connectors, mode: override ?? mode })
-    },
+    onReady: (connectors) =>
+      plugin.lognotice('ready', { connectors, mode: modeInEffect(config().main, undefined) }),
     onRestriction: (_before, now) => logRestriction(plugin, now),
     onConnectorBlock: (now) => logConnectorBlock(plugin, now),
     onUnusable: (message) => critical.say(message, message),

@@ -7,22 +7,23 @@ import { textOf } from '../../src/tenants-file/read'
 import type { Plugin } from '../kit/haraka'
 import { logTextOnce } from '../kit/log'
 
+/** In ms. */
 const RETRY_AFTER = 2000
 
 /** Where a file is applied. */
 export interface Destination {
-  /** Resolves when something may be written there; rejects where nothing may for now. */
+  /** Resolves when the registry may be written; rejects where it must not be now. */
   readonly whenWritable: () => Promise<void>
   readonly apply: (text: string, filename: string) => Promise<ApplyReport>
 }
 
 /**
- * Applies the tenants file now, and again whenever it changes; while Redis is away, as soon as it is back. What is
- * wrong with the file is logged, and nothing of it is applied. One after the other: what an earlier version of the
- * file says must not be written behind a later one.
+ * Applies the tenants file now, and again whenever it changes; while Redis is away, as soon as it is back. A file with a
+ * mistake is not applied, and the mistake is logged. Versions are applied one after the other: an earlier version must not
+ * overwrite a later one.
  *
- * @param name as the ini file has it.
- * @param read what the file holds now; throws as `fs.readFileSync`.
+ * @param name of the file in the ini file.
+ * @param read returns the content of the file now; throws as `fs.readFileSync`.
  */
 export function watchTenantsFile(
   plugin: Plugin,
@@ -41,7 +42,7 @@ export function watchTenantsFile(
   apply()
 }
 
-/** Called by Haraka's watcher too, where a throw would end the process. `undefined`: there is nothing to apply. */
+/** Also called by Haraka's watcher, where a throw would end the process. `undefined`: nothing to apply. */
 function watched(
   plugin: Plugin,
   name: string,
@@ -49,7 +50,7 @@ function watched(
   onChange: () => void,
 ): Buffer | undefined {
   try {
-    // Haraka watches what it has read. It does not ask whose the file is, so its content is not ours.
+    // Haraka watches files that it has read. It does not check their owner, so its content is not used.
     plugin.config.get(name, 'binary', onChange)
     const content = read()
     return content.length > 0 ? content : undefined
@@ -62,7 +63,7 @@ function watched(
   }
 }
 
-/** Never rejects; gives up where another version of the file has come. */
+/** Never rejects; stops when the file has changed again. */
 async function applyFile(
   plugin: Plugin,
   { whenWritable, apply }: Destination,
@@ -70,7 +71,7 @@ async function applyFile(
   content: Buffer,
   isCurrent: () => boolean,
 ): Promise<void> {
-  const quiet = logTextOnce((line) => plugin.logerror(line))
+  const log = logTextOnce((line) => plugin.logerror(line))
   while (isCurrent()) {
     try {
       const filename = path.basename(name)
@@ -86,7 +87,7 @@ async function applyFile(
         return
       }
       const reason = redisFailure(error)
-      quiet.say(reason, `${name}: not applied yet, trying again: ${reason}`)
+      log.say(reason, `${name}: not applied yet, trying again: ${reason}`)
       await sleep(RETRY_AFTER, undefined, { ref: false })
     }
   }

@@ -7,7 +7,7 @@ import { SnapshotWriter } from '../../src/directory/snapshot-writer'
 import type { Plugin } from '../kit/haraka'
 import { logTextOnce } from '../kit/log'
 
-/** Keeps what a process knows for the next one, which may have to start without Redis. */
+/** Writes what a process knows to a snapshot file: the next process may have to start without Redis. */
 export class WarmStart {
   private writer: SnapshotWriter | undefined
 
@@ -18,9 +18,9 @@ export class WarmStart {
   ) {}
 
   /**
-   * Tells an engine which registry an earlier process knew, before it follows changes, so that nothing of another one is
-   * believed; and in the background what that process knew, unless Redis answers first. Never rejects: a file that is no
-   * good is ignored, with a warning.
+   * Reads the snapshot file into an engine. It resolves when the engine knows which registry the earlier process knew, so
+   * that it accepts no other one; the rest is read in the background, unless Redis answers first. Never rejects: an
+   * unusable file is ignored with a warning.
    */
   async recall({ store, directory }: Engine): Promise<void> {
     if (this.file === '') return
@@ -53,16 +53,16 @@ export class WarmStart {
 
   private ignored(error: unknown): void {
     this.plugin.logwarn(
-      `the snapshot file is ignored, a new one will take its place: ${messageOf(error)}`,
+      `the snapshot file is ignored, a new one will replace it: ${messageOf(error)}`,
     )
   }
 
-  /** Writes the file from now on. */
+  /** Keeps the file up to date from now on. */
   keep({ store, directory }: Engine): void {
     if (this.file === '' || this.writer) return
-    const quiet = logTextOnce((line) => this.plugin.logwarn(line))
+    const log = logTextOnce((line) => this.plugin.logwarn(line))
     const onError = (message: string): void =>
-      void quiet.say(message, `no snapshot was written, for a start without Redis: ${message}`)
+      void log.say(message, `no snapshot was written, for a start without Redis: ${message}`)
     this.writer = new SnapshotWriter(store, directory, this.file, onError)
     this.writer.start()
   }

@@ -1,3 +1,4 @@
+import { modeInEffect } from '../mail/mode'
 import { hostname } from 'node:os'
 import { formatLimits } from '../mail/limits'
 import type { Ledger } from '../allowance/ledger'
@@ -62,7 +63,7 @@ export async function gatherEvidence(
     event: cut(event),
     frozenAt: now,
     node: { host: hostname(), pid: process.pid },
-    mode: config.main.override ?? registered.mode ?? config.main.mode,
+    mode: modeInEffect(config.main, registered.mode),
     limits: limitsOf(usage.unregistered),
     limitsFrom: usage.probation ? 'probation' : registered.limits ? 'tenant' : 'default',
     nullLimits: registered.nullLimits ?? formatLimits(config.null.limits),

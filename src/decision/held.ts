@@ -1,6 +1,6 @@
 import type { DecisionSettings } from './settings'
 import { envelopeDomain, type HarakaAddress } from '../names/envelope'
-import type { Mode } from '../mail/mode'
+import { modeInEffect, type Mode } from '../mail/mode'
 import type { Scope } from '../mail/scope'
 import type { Snapshot } from '../directory/snapshot'
 import { standingOf, type SenderClass } from './judge'
@@ -25,7 +25,7 @@ export function isHeld(
   { main, restriction, forwarded }: DecisionSettings,
 ): boolean {
   if (restriction.queued !== 'hold' || restricted === undefined) return false
-  if ((main.override ?? mode ?? main.mode) !== 'enforce') return false
+  if (modeInEffect(main, mode) !== 'enforce') return false
   if (restricted === 'all') return true
   if (senderClass === 'forwarded') return forwarded.whenRestricted === 'refuse'
   return senderClass === null || senderClass === 'unregistered' || senderClass === 'foreign'

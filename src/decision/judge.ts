@@ -2,7 +2,7 @@ import type { Charge } from '../allowance/ledger'
 import type { DecisionSettings } from './settings'
 import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
 import { acceptedDomainOf, ownsDomain, type Known, type Snapshot } from '../directory/snapshot'
-import type { Mode } from '../mail/mode'
+import { modeInEffect, type Mode } from '../mail/mode'
 import type { Attribution } from './attribution'
 import { REPLIES, withCase, type Reply } from './reply'
 
@@ -121,9 +121,9 @@ export function standingOf(sender: EnvelopeDomain, snapshot: Known): SenderStand
   return { class: matched === undefined ? 'unregistered' : 'registered', domain, matched }
 }
 
-/** The mode in force: the override wins, then the tenant's own mode, then the default. */
+/** The mode in effect for a tenant that this process may not know. */
 export function modeOf(snapshot: Known, { main }: DecisionSettings): Mode {
-  return main.override ?? snapshot?.mode ?? main.mode
+  return modeInEffect(main, snapshot?.mode)
 }
 
 /**

@@ -23,21 +23,21 @@ import { ensureEpoch } from '../registry/epoch'
 import { RegistryUnusable, type RegistryState } from '../directory/known-registry'
 import type { Refund } from '../allowance/charges'
 
-/** Refunds and index entries that wait for Redis at most. */
+/** At most this many refunds and index entries wait for Redis. */
 const OUTBOX_BOUND = 10_000
-/** What writes to the index waits apart from what writes to a tenant; no id begins so. */
+/** The lane of the index of restricted tenants; no tenant id begins like this. */
 const INDEX_LANE = '@restricted'
 
-/** How long a process that drains its sessions waits with a flush for more to come, in ms. */
+/** A process that drains its sessions collects reports for this long before it flushes them, in ms. */
 const DRAINING = 100
 
-/** How long after a restriction the messages of that moment have most likely ended, in ms. */
+/** This long after a restriction most messages of that moment have ended, in ms. */
 const ENDING = 1000
 
-/** What a timer can hold, in ms. */
+/** The longest delay of a timer, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/** Answers to a charge that say nothing new about the tenant. */
+/** Answers to a charge that are no reason to read the tenant again. */
 const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
   'CHARGED',
   'FORWARDED',
@@ -48,32 +48,32 @@ const EXPECTED: ReadonlySet<ChargeResult['answer']> = new Set([
   'ZERO',
 ])
 
-/** What an engine tells of. */
+/** What an engine reports. */
 export interface EngineEvents extends DirectoryEvents {
   /** Redis could not be reached, or went away. */
   onRedisError(message: string): void
-  /** Something for Redis could not be done, and will not be. */
+  /** Something was not written to Redis, and will not be tried again. */
   onDrop(message: string): void
   /** This process has put the alert into the stream of events. */
   onAlert?(alert: Alert): void
 }
 
-/** All parts of one process that speak to Redis. */
+/** The composition root of one process: all that uses Redis. It starts and ties the parts, and decides nothing. */
 export class Engine {
   readonly directory: Directory
   readonly ledger: Ledger
   readonly restrictions: Restrictions
   readonly store: Store
-  /** What is counted for reports. */
+  /** Counts for the reports. */
   readonly tally: Tally
   private readonly flusher: Flusher
-  /** Takes raised events to the stream; `beforePublish` is what is done before that. */
+  /** Publishes raised events in the stream, after the steps in `beforePublish`. */
   readonly forwarder: Forwarder
   /** Runs the duties of all Harakas in one process; started in one process of each Haraka. */
   readonly leader: Leader
   private readonly outbox: Outbox
   private released = false
-  /** Something has been counted for reports since they were flushed last. */
+  /** The tally has counts that have not been flushed. */
   private counted = false
   private hold: NodeJS.Timeout | undefined
   private subscriber: Client | undefined
@@ -81,7 +81,7 @@ export class Engine {
   /**
    * Starts to connect in the background.
    *
-   * @param reportDays how long reports are kept.
+   * @param reportDays how long reports are kept, in days.
    */
   constructor(
     private readonly redis: Config['redis'],
@@ -98,7 +98,7 @@ export class Engine {
       onUsableAgain: () => events.onUsableAgain?.(),
       onOutdated: () => this.giveEpoch(),
       onRestriction: (before, now) => {
-        // Whoever tripped it may never have got the answer.
+        // The process that tripped it may not have received the answer.
         if (now.restricted !== undefined) this.indexRestriction(now.tenant)
         if (now.restricted !== undefined) this.flushEvidence(now.tenant)
         events.onRestriction(before, now)
@@ -124,13 +124,13 @@ export class Engine {
     this.forwarder = new Forwarder(this.store, () => registry.check(), forwarderEvents)
     const cases = new Cases(this.store)
     this.forwarder.beforePublish.push((tenant, event) => cases.take(tenant, event))
-    this.leader = new Leader(this.store, () => this.lookAtRegistry(), told)
+    this.leader = new Leader(this.store, () => this.checkRegistry(), told)
     this.leader.add(closeGroups(this.forwarder, forwarderEvents))
     this.leader.add(forwardLeft(this.store, this.forwarder))
     this.leader.add(followClock(this.store, (ms) => told(stepText(ms))))
   }
 
-  /** Starts to follow changes, over a connection of its own; not any more where the process drains its sessions. */
+  /** Starts to follow changes, over a connection of its own; not in a process that drains its sessions. */
   follow(): void {
     if (this.released) return
     const onError = (message: string): void => this.events.onRedisError(message)
@@ -140,7 +140,7 @@ export class Engine {
     this.flusher.start()
   }
 
-  /** Tells of every change that goes into an audit trail; after {@link follow}. */
+  /** Reports each new entry of an audit trail; call {@link follow} first. */
   followAudit(onEntry: (entry: ToldEntry) => void): void {
     if (!this.subscriber) return
     const onError = (error: unknown): void =>
@@ -148,7 +148,7 @@ export class Engine {
     followAudit(this.store, this.subscriber, onEntry, onError)
   }
 
-  /** Whether Redis holds the registry that this process knows: nothing may be written to another. */
+  /** Whether Redis holds the registry that this process knows: nothing may be written to another one. */
   get registryState(): RegistryState {
     return this.directory.registry.state
   }
@@ -178,33 +178,33 @@ export class Engine {
     }
   }
 
-  /** Names a tenant in the index of the restricted, in the background. */
+  /** Adds a tenant to the index of restricted tenants, in the background. */
   indexRestriction(tenant: string): void {
     this.inBackground(INDEX_LANE, () => this.restrictions.index(tenant))
   }
 
   /**
-   * Brings what this process has counted of a tenant for reports to Redis, which is done every few seconds anyhow.
-   * Never rejects: resolves where Redis cannot be asked now, too.
+   * Flushes the report counts of a tenant to Redis; they are flushed every few seconds anyway. Never rejects: also
+   * resolves where Redis does not answer.
    */
   flushReports(tenant: string): Promise<void> {
     return this.flusher.flushTenant(tenant)
   }
 
-  /** What led to a restriction is in Redis then, with the messages that are on their way: see `cases/freeze.ts`. */
+  /** Brings the counts that led to a restriction to Redis, with those of messages in transit: see `cases/freeze.ts`. */
   private flushEvidence(tenant: string): void {
     void this.flushReports(tenant)
     setTimeout(() => void this.flushReports(tenant), ENDING).unref()
   }
 
-  /** Events of a tenant wait to be put into the stream: sees to it, in the background. */
+  /** Publishes the raised events of a tenant, in the background. */
   eventsPending(tenant: string): void {
     this.forwarder.pending(tenant)
   }
 
   /**
    * Before the process drains its sessions: stops following changes, and keeps the connection for those sessions. From
-   * then on only what waits for Redis holds the process, and not that Redis is away.
+   * then on only what waits to be written keeps the process alive, not the connection.
    */
   release(): void {
     this.directory.stop()
@@ -220,9 +220,9 @@ export class Engine {
   }
 
   /**
-   * Does something in Redis in the background. While Redis is away, or its registry is another one, it waits.
+   * Runs an errand in the background. While Redis is away, or holds another registry, it waits.
    *
-   * @param lane what shares a lane is done in order: the id of a tenant.
+   * @param lane errands of a lane run in order; usually the id of a tenant.
    */
   inBackground(lane: string, errand: Errand): void {
     const { registry } = this.directory
@@ -232,20 +232,20 @@ export class Engine {
     if (this.released) this.holdUntilSent()
   }
 
-  /** @throws where the registry must not be written; a process that drains its sessions does not look by age any more. */
+  /** @throws where the registry must not be written. A process that drains its sessions no longer checks it by age. */
   private async whenUsable(): Promise<void> {
     const { registry } = this.directory
     if (registry.state !== 'usable') await registry.check()
   }
 
-  /** The same for reports, which wait by themselves. */
+  /** The same for reports, which do their own waiting. */
   private async whenRecordable(): Promise<void> {
     if (this.store.client.status !== 'ready') throw new Error('no connection to Redis')
     await this.whenUsable()
   }
 
-  /** Looks whether the registry is the known one still; that it is not is told at once, long before it is found by age. */
-  private async lookAtRegistry(): Promise<void> {
+  /** Checks whether the registry is still the known one. Another one is reported here at once, long before the check by age. */
+  private async checkRegistry(): Promise<void> {
     try {
       await this.directory.registry.check()
     } catch (error) {
@@ -254,6 +254,7 @@ export class Engine {
     }
   }
 
+  /** Keeps the process alive until everything is written. */
   private holdUntilSent(): void {
     if (this.hold) return
     this.hold = setInterval(() => {}, LONGEST_TIMER)
@@ -264,9 +265,9 @@ export class Engine {
     })
   }
 
-  /** All that waits for Redis; reports only where it answers: for them alone nobody waits until it does. */
+  /** Writes all that waits for Redis. Reports alone do not wait until Redis answers. */
   private async sendAll(): Promise<void> {
-    // Together with what ends in the next moment.
+    // Collects what other sessions add in the next moment.
     await sleep(DRAINING)
     this.counted = false
     await this.flusher.flush()
@@ -275,14 +276,14 @@ export class Engine {
   }
 
   /**
-   * Waits until Redis is there, and marks a registry that is new, before anything is written into it.
+   * Waits until Redis answers, and gives a new registry its epoch, before anything is written into it.
    *
-   * @throws {RegistryUnusable} what Redis holds must not be written.
+   * @throws {RegistryUnusable} the registry in Redis must not be written.
    * @throws where Redis gave no answer.
    */
   async whenWritable(): Promise<void> {
     const { client } = this.store
-    // Not events.once, which gives up at the first failure to connect.
+    // events.once would reject at the first failure to connect.
     if (client.status !== 'ready') {
       await new Promise<void>((resolve) => client.once('ready', () => resolve()))
     }
@@ -294,7 +295,7 @@ export class Engine {
     ensureEpoch(this.store).catch((error: unknown) => this.events.onError(messageOf(error)))
   }
 
-  /** Calls `listener` whenever all connections there are have come up, for the first time or again. */
+  /** Calls `listener` whenever all connections are up, for the first time or again. */
   onConnected(listener: () => void): void {
     const connections = [this.store.client, ...(this.subscriber ? [this.subscriber] : [])]
     for (const each of connections) {

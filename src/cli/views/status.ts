@@ -9,7 +9,7 @@ import { defaultsOf } from '../../allowance/defaults'
 import { Restrictions, type Restriction } from '../../allowance/restriction'
 import { batchesOf } from '../../base/lists'
 import type { Store } from '../../store/store'
-import type { Mode } from '../../mail/mode'
+import { modeInEffect, type Mode } from '../../mail/mode'
 import type { Tenant } from '../../mail/tenant'
 import { isoTime } from '../../base/time'
 import { restrictionView, type RestrictionView } from './restriction'
@@ -134,11 +134,11 @@ export class StatusReader {
       client.hget(keys.tenant(tenant.id), 'lifted'),
     ])
     if (!usage) return undefined
-    const { override, mode: defaultMode } = this.config.main
+    const { main } = this.config
     return {
       tenant,
-      mode: override ?? tenant.mode ?? defaultMode,
-      modeSource: override ? ' ([main] override)' : tenant.mode ? '' : ' (default)',
+      mode: modeInEffect(main, tenant.mode),
+      modeSource: main.override ? ' ([main] override)' : tenant.mode ? '' : ' (default)',
       restriction,
       usage,
       lifted: parseLift(lifted),
