@@ -4,7 +4,8 @@
 /** From top to bottom; rooms in one row do not know each other. */
 const FLOORS = require('./scripts/rooms.json')
 
-const inside = (room) => `^${room.replace(/[.]/g, '\\$&')}${room.endsWith('.ts') ? '$' : '/'}`
+/** A room, or a single file. A folder in a room is a room of its own. */
+const inside = (room) => `^${room.replace(/[.]/g, '\\$&')}${room.endsWith('.ts') ? '' : '/[^/]+'}$`
 
 const arrows = FLOORS.flatMap((floor, index) =>
   floor.map((room) => {
