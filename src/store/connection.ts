@@ -1,37 +1,35 @@
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { connectToAnyNode, PunctualCluster } from './cluster'
+import { ClusterClient, connectToAnyNode, SingleClient } from './clients'
 import { errorCode } from './failure'
 import { watchHandshake } from './handshake'
-import { giveAnswersTheirTurn } from './patience'
 import type { Endpoint, RedisSettings } from './settings'
 import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
 
 const CONNECT_TIMEOUT = 3000
-/** A connection on which nothing has come for so many command timeouts is taken for dead. */
+/** A connection that brings no answer for so many command timeouts is closed. */
 const DEAD_AFTER = 10
 const LONGEST_RETRY = 1000
-/** A sentinel answers from memory, so one that takes longer is passed over, in ms. */
+/** A sentinel answers from memory; one that takes longer is skipped, in ms. */
 const SENTINEL_TIMEOUT = 500
-/** How often the sentinels are asked at most whether a primary that refuses to count still is one, in ms. */
+/** A primary without replicas may have been replaced: the sentinels are asked again after so many ms at the earliest. */
 const DOUBT_AFTER = 2000
 
 /**
- * Connects in the background, and goes on trying for ever: the constructor never throws, and a command that finds no
- * connection fails at once instead of waiting.
+ * Connects in the background, and tries again for ever. Never throws; a command without a connection fails at once.
  *
  * - `enableOfflineQueue: false`: a queue would hold hooks until Redis is back.
  * - `maxRetriesPerRequest: 0`: 1 sends unanswered commands again after a reconnect, and a script would run twice.
  * - `autoResubscribe: false`: ioredis leaves its promise unhandled when that SUBSCRIBE fails, which ends a Haraka
  *   worker (Haraka `haraka.js`, uncaughtException). We subscribe on `ready` ourselves.
  *
- * @param onError is told of every failure to connect; without a listener ioredis prints them.
+ * @param onError is called at every failure to connect; without a listener ioredis prints them.
  */
 export function connect(settings: RedisSettings, onError: (message: string) => void): Client {
   const client =
     settings.cluster.length > 0
-      ? new PunctualCluster(settings.cluster, commonOptions(settings), retryDelay)
+      ? new ClusterClient(settings.cluster, commonOptions(settings), retryDelay)
       : connectRedis(settings)
   client.on('error', (error: Error) => onError(describe(error, settings)))
   if (client instanceof Redis) watchHandshake(client, settings.sentinels.length === 0, onError)
@@ -39,10 +37,10 @@ export function connect(settings: RedisSettings, onError: (message: string) => v
 }
 
 /**
- * A connection of its own that hears what is published; like that of {@link connect}, and `ready` whenever something
- * may have been missed.
+ * A separate connection for subscriptions, as {@link connect} makes it. It emits `ready` whenever messages may have been
+ * missed.
  *
- * @param client what {@link connect} gave for these settings.
+ * @param client the client of these settings.
  */
 export function connectSubscriber(
   settings: RedisSettings,
@@ -56,7 +54,7 @@ export function connectSubscriber(
   return subscriber
 }
 
-/** ioredis's words after it has asked all sentinels. They hold a time, which would make each one a new message. */
+/** ioredis's message after all sentinels; it has the last error as text only. The time in it would make each a new message. */
 const NO_PRIMARY = /^All sentinels are unreachable.* Last error: (.*)$/s
 
 function describe(error: Error, { sentinelName, tls }: RedisSettings): string {
@@ -67,7 +65,7 @@ function describe(error: Error, { sentinelName, tls }: RedisSettings): string {
 }
 
 function reasonOf(error: Error): string {
-  // Of a Cluster: what the last node that was asked said.
+  // Of a Cluster: the error of the last node.
   const { lastNodeError } = error as { lastNodeError?: Error }
   if (lastNodeError) return `${error.message} ${reasonOf(lastNodeError)}`
   // An AggregateError (both addresses of `localhost` refused) has an empty message of its own.
@@ -85,7 +83,7 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
     ...(settings.username === undefined ? {} : { username: settings.username }),
     ...(settings.password === undefined ? {} : { password: settings.password }),
     ...(settings.tls ? { tls: tlsOptions(settings) } : {}),
-    // Redis before 7.2 does not know what that would send, and no ACL need allow it.
+    // Redis before 7.2 does not know CLIENT SETINFO, and no ACL need allow it.
     disableClientInfo: true,
     connectionName: 'unregistered-domain',
     enableOfflineQueue: false,
@@ -95,14 +93,14 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
     commandTimeout: settings.commandTimeout,
     connectTimeout: CONNECT_TIMEOUT,
     maxLoadingRetryTime: LONGEST_RETRY,
-    // While an answer is due: a way that swallows all (a proxy, a firewall) would hold us for ever.
+    // While an answer is due: a firewall that drops packets would block commands for ever.
     socketTimeout: settings.commandTimeout * DEAD_AFTER,
     keepAlive: 10_000,
     reconnectOnError: doubt(settings),
   }
 }
 
-/** The certificate of the other side is always checked, and that it is for the name that we connect to. */
+/** The certificate of the other side is always checked, and that it is for the name of the connection. */
 function tlsOptions({ tlsCa, tlsCert, tlsKey }: RedisSettings): ConnectionOptions {
   return {
     ...(tlsCa === undefined ? {} : { ca: tlsCa }),
@@ -112,8 +110,8 @@ function tlsOptions({ tlsCa, tlsCert, tlsKey }: RedisSettings): ConnectionOption
 }
 
 /**
- * After which answers to connect anew, sending nothing again: Redis answers as a replica, or as a primary without
- * replicas, which may be one that has been replaced and has not heard of it (then the sentinels know).
+ * After which answers to reconnect, without repeating the command: those of a replica, and those of a primary without
+ * replicas, which may have been replaced without knowing it (the sentinels know).
  */
 function doubt({ sentinels }: RedisSettings): (error: Error) => boolean {
   let notBefore = 0
@@ -128,29 +126,22 @@ function doubt({ sentinels }: RedisSettings): (error: Error) => boolean {
   }
 }
 
-class PatientRedis extends Redis {
-  override sendCommand(...[command, ...rest]: Parameters<Redis['sendCommand']>): unknown {
-    giveAnswersTheirTurn(command)
-    return super.sendCommand(command, ...rest)
-  }
-}
-
 function connectRedis(settings: RedisSettings): Redis {
   const common = { ...commonOptions(settings), db: settings.db, retryStrategy: retryDelay }
   if (settings.sentinels.length === 0) {
-    return new PatientRedis({ ...common, host: settings.host, port: settings.port } as never)
+    return new SingleClient({ ...common, host: settings.host, port: settings.port } as never)
   }
   const { sentinelUsername, sentinelPassword } = settings
-  return new PatientRedis({
+  return new SingleClient({
     ...common,
     sentinels: settings.sentinels.map(({ host, port }) => ({ host, port })),
     name: settings.sentinelName,
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    // Without the second one `tls` is not heeded, and the password goes over the network in clear.
+    // Without the second option ioredis ignores `tls`, and sends the password in clear text.
     ...(settings.tls ? { sentinelTLS: tlsOptions(settings), enableTLSForSentinelMode: true } : {}),
     sentinelRetryStrategy: retryDelay,
-    // Else one that takes connections and says nothing is waited for for ever.
+    // Else ioredis waits for ever for a sentinel that accepts connections and does not answer.
     sentinelCommandTimeout: SENTINEL_TIMEOUT,
   } as never)
 }

@@ -1,26 +1,26 @@
 import { messageOf } from '../base/errors'
 
-/** What is wrong with Redis, in words for people that are the same ones for every error of the kind. */
+/** What is wrong with Redis, in the same words for every error of the kind. */
 export interface Trouble {
-  /** To stand behind "Redis", with the word that Redis or the system has for it. */
+  /** Follows "Redis"; contains the code of Redis or of the system. */
   readonly what: string
   readonly advice: string
-  /** It is about one tenant, or one call: others may be answered meanwhile. */
+  /** It concerns one tenant or one call: others may be answered meanwhile. */
   readonly single?: true
 }
 
 const OUR_SETTINGS = '[redis] of unregistered-domain.ini'
 const LOGIN = `check username and password in ${OUR_SETTINGS}`
 
-/** By the word at the start of what Redis answers. */
+/** By the code of an answer of Redis. */
 const BY_CODE: Readonly<Record<string, Trouble>> = {
   READONLY: {
-    what: 'is a replica and takes no writes (READONLY)',
+    what: 'is a replica and accepts no writes (READONLY)',
     advice: `name the primary in ${OUR_SETTINGS}, or make this one the primary: REPLICAOF NO ONE`,
   },
   OOM: {
-    what: 'has no memory left and takes no writes (OOM)',
-    advice: 'raise its maxmemory, or take out of it what is not ours',
+    what: 'has no memory left and accepts no writes (OOM)',
+    advice: 'raise its maxmemory, or remove other data from it',
   },
   LOADING: {
     what: 'is still reading its data from disk (LOADING)',
@@ -31,7 +31,7 @@ const BY_CODE: Readonly<Record<string, Trouble>> = {
     advice: `bring the primary back or name it in ${OUR_SETTINGS}, or make this one the primary: REPLICAOF NO ONE`,
   },
   NOAUTH: { what: 'wants a password (NOAUTH)', advice: LOGIN },
-  WRONGPASS: { what: 'does not take our user name and password (WRONGPASS)', advice: LOGIN },
+  WRONGPASS: { what: 'rejects our user name and password (WRONGPASS)', advice: LOGIN },
   NOPERM: {
     what: 'does not allow our user a command or key that we need (NOPERM)',
     advice: 'allow it in the ACL; ACL LOG names it',
@@ -39,24 +39,24 @@ const BY_CODE: Readonly<Record<string, Trouble>> = {
   WRONGTYPE: {
     what: 'holds something else under a key of ours (WRONGTYPE)',
     advice:
-      'find who else writes under our prefix, and delete that key of the tenant: it is no hash',
+      'find who else writes under our prefix, and delete that key of the tenant: it is not a hash',
     single: true,
   },
   BUSY: {
     what: 'runs a script that does not end (BUSY)',
     advice:
-      'end it with SCRIPT KILL, or where that is refused with SHUTDOWN NOSAVE; it is none of ours',
+      'end it with SCRIPT KILL, or where that is refused with SHUTDOWN NOSAVE; it is not a script of this plugin',
   },
   NOREPLICAS: {
     what: 'has fewer replicas than min-replicas-to-write demands (NOREPLICAS)',
     advice: 'bring its replicas back, or lower min-replicas-to-write',
   },
   CLUSTERDOWN: {
-    what: 'is a cluster of which nobody serves some slots (CLUSTERDOWN)',
+    what: 'is a cluster in which no node serves some slots (CLUSTERDOWN)',
     advice: 'bring the primary of these back: redis-cli --cluster check',
   },
   TRYAGAIN: {
-    what: 'has that tenant on the move between two nodes (TRYAGAIN)',
+    what: 'is moving that tenant between two nodes (TRYAGAIN)',
     advice: 'wait; where that does not end: redis-cli --cluster fix',
     single: true,
   },
@@ -65,8 +65,8 @@ const BY_CODE: Readonly<Record<string, Trouble>> = {
     advice: `name the nodes in cluster[] instead of host, in ${OUR_SETTINGS}`,
   },
   MISCONF: {
-    what: 'cannot save to its disk and takes no writes (MISCONF)',
-    advice: 'make room on that disk, or mend its dir; its own log says why',
+    what: 'cannot save to its disk and accepts no writes (MISCONF)',
+    advice: 'make room on that disk, or correct its dir; its own log says why',
   },
   DENIED: {
     what: 'is in protected mode and serves its own machine only (DENIED)',
@@ -84,14 +84,45 @@ const CLOSED: Trouble = {
   advice: `see its own log; if it wants TLS, set tls=true in ${OUR_SETTINGS}`,
 }
 
-/** By what ioredis, Node or the rest of Redis's answer says. */
-const BY_WORDS: readonly (readonly [RegExp, Trouble])[] = [
+const UNRESOLVED: Trouble = {
+  what: 'cannot be found: its name does not resolve',
+  advice: `correct host in ${OUR_SETTINGS}, or repair the DNS`,
+}
+
+const UNREACHABLE: Trouble = {
+  what: 'does not accept the connection',
+  advice: `see host, port and tls in ${OUR_SETTINGS}, and what is between`,
+}
+
+const NO_TLS: Trouble = {
+  what: 'does not speak TLS on that port',
+  advice: `set tls=false in ${OUR_SETTINGS}, or name its tls-port`,
+}
+
+/** By the code of an error of the system. */
+const BY_SYSTEM_CODE: Readonly<Record<string, Trouble>> = {
+  ENOTFOUND: UNRESOLVED,
+  EAI_AGAIN: UNRESOLVED,
+  ECONNREFUSED: {
+    what: 'is not there: nothing listens on that port (ECONNREFUSED)',
+    advice: NO_CONNECTION.advice,
+  },
+  ETIMEDOUT: UNREACHABLE,
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  ECONNRESET: CLOSED,
+  EPIPE: CLOSED,
+  EPROTO: NO_TLS,
+}
+
+/** By text: errors of ioredis, of OpenSSL within another error, and `ERR` answers of Redis have no code that tells more. */
+const BY_TEXT: readonly (readonly [RegExp, Trouble])[] = [
   [/can't (run this command|access)|ACL failure in script/, BY_CODE['NOPERM']!],
   [/ERR (invalid password|AUTH\b)/, BY_CODE['WRONGPASS']!],
   [
     /max number of clients/,
     {
-      what: 'takes no more connections (max number of clients reached)',
+      what: 'accepts no more connections (max number of clients reached)',
       advice: 'raise its maxclients, or find out who holds so many: CLIENT LIST',
     },
   ],
@@ -102,7 +133,7 @@ const BY_WORDS: readonly (readonly [RegExp, Trouble])[] = [
   [
     /cluster support disabled/,
     {
-      what: 'is no cluster',
+      what: 'is not a cluster',
       advice: `name it in host and port instead of cluster[], in ${OUR_SETTINGS}`,
     },
   ],
@@ -120,39 +151,12 @@ const BY_WORDS: readonly (readonly [RegExp, Trouble])[] = [
   [
     /Unknown RESP type|Protocol error/,
     {
-      what: 'is not what answers there: that is another kind of server',
+      what: 'does not answer there: another kind of server does',
       advice: `correct host and port in ${OUR_SETTINGS}`,
     },
   ],
-  [
-    /wrong version number|packet length too long|EPROTO/,
-    {
-      what: 'does not speak TLS on that port',
-      advice: `set tls=false in ${OUR_SETTINGS}, or name its tls-port`,
-    },
-  ],
-  [
-    /ENOTFOUND|EAI_AGAIN/,
-    {
-      what: 'cannot be found: its name does not resolve',
-      advice: `correct host in ${OUR_SETTINGS}, or mend the DNS`,
-    },
-  ],
-  [
-    /ECONNREFUSED/,
-    {
-      what: 'is not there: nothing listens on that port (ECONNREFUSED)',
-      advice: NO_CONNECTION.advice,
-    },
-  ],
-  [
-    /connect ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/,
-    {
-      what: 'does not take the connection',
-      advice: `see host, port and tls in ${OUR_SETTINGS}, and what is between`,
-    },
-  ],
-  [/ECONNRESET|EPIPE|Connection closed before/, CLOSED],
+  [/wrong version number|packet length too long/, NO_TLS],
+  [/Connection closed before/, CLOSED],
   [
     /Command timed out|no answer within|Socket timeout/,
     {
@@ -166,17 +170,28 @@ const BY_WORDS: readonly (readonly [RegExp, Trouble])[] = [
   ],
 ]
 
-/** What is wrong with Redis; `undefined` where that is nothing we know. */
+/** What is wrong with Redis; `undefined`: nothing that we know. */
 export function troubleOf(error: unknown): Trouble | undefined {
   const code = errorCode(error)
   if (code !== undefined && Object.hasOwn(BY_CODE, code)) return BY_CODE[code]
   const message = messageOf(error)
   const noPrimary = NO_PRIMARY.exec(message)
   if (noPrimary) return withoutPrimary(noPrimary[1]!, noPrimary[2]!)
-  return BY_WORDS.find(([pattern]) => pattern.test(message))?.[1]
+  return (
+    BY_SYSTEM_CODE[systemCode(error) ?? ''] ??
+    BY_TEXT.find(([pattern]) => pattern.test(message))?.[1]
+  )
 }
 
-/** As the connection says it. */
+/** `ECONNREFUSED` …; ioredis gives the errors of sentinels and nodes as text, in which Node has put the code. */
+function systemCode(error: unknown): string | undefined {
+  const { code } = Object(error) as { code?: unknown }
+  if (typeof code === 'string' && Object.hasOwn(BY_SYSTEM_CODE, code)) return code
+  const words = messageOf(error).match(/\bE[A-Z_]{3,}\b/g) ?? []
+  return words.find((word) => Object.hasOwn(BY_SYSTEM_CODE, word))
+}
+
+/** The message of the connection where Sentinel names no primary. */
 const NO_PRIMARY = /^(no sentinel names the primary of .+?): (.*)$/s
 
 function withoutPrimary(found: string, reason: string): Trouble {
@@ -188,12 +203,12 @@ function withoutPrimary(found: string, reason: string): Trouble {
   }
 }
 
-/** Whether there is just no connection: why, that connection tells by itself. */
+/** Whether there is no connection at all; the connection itself reports why. */
 export function isNotConnected(error: unknown): boolean {
   return troubleOf(error) === NO_CONNECTION
 }
 
-/** Whether the connection was closed; why, the next attempt may tell. */
+/** Whether the connection was closed; the next attempt may tell why. */
 export function isClosed(error: unknown): boolean {
   return troubleOf(error) === CLOSED
 }
@@ -205,18 +220,18 @@ export function redisFailure(error: unknown): string {
   return trouble ? `Redis ${trouble.what}` : `Redis: ${stableMessage(error)}`
 }
 
-/** Where a script failed, as Redis 7 and Redis 6.2 say it. */
+/** Where a script failed, in the words of Redis 7 and Redis 6.2. */
 const SCRIPT_PLACE = / script: [0-9a-f]{40}, on @.*$|\(call to f_[0-9a-f]{40}\)/g
 const LONGEST_MESSAGE = 200
 
-/** The message of an error without what differs from one to the next. */
+/** The message of an error, without what differs from one error to the next. */
 export function stableMessage(error: unknown): string {
   return messageOf(error).replace(SCRIPT_PLACE, '').slice(0, LONGEST_MESSAGE)
 }
 
 /**
- * The word by which Redis names an error: `ERR`, `READONLY` … Before Redis 7 that of a script's command stands inside
- * of an `ERR Error running script`; a Cluster client puts its own words before it.
+ * The code of an answer of Redis: `ERR`, `READONLY` … Redis has it in the text only. Before Redis 7 the code of a command in
+ * a script is within an `ERR Error running script`; a Cluster client puts its own words before it.
  */
 export function errorCode(error: unknown): string | undefined {
   const message = messageOf(error)
@@ -228,31 +243,28 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 /**
- * With these Redis refuses a script before its first write: it looks at its own state, which does not change while a
- * script runs. WRONGTYPE is one for scripts that read each key before they write.
+ * With these codes Redis refuses a script before its first write: for its own state, which does not change while a script
+ * runs, or with WRONGTYPE, where a script reads each key before it writes.
  */
 const BEFORE_WRITING: ReadonlySet<string | undefined> = new Set([
   ...['READONLY', 'OOM', 'NOREPLICAS', 'MISCONF', 'WRONGTYPE'],
   ...['LOADING', 'MASTERDOWN', 'NOAUTH', 'BUSY', 'CLUSTERDOWN', 'TRYAGAIN', 'MOVED'],
 ])
 
-/**
- * Whether a call that failed so has certainly changed nothing. That holds for one that was sent once, which a Cluster
- * client does not promise.
- */
+/** Whether a call that failed so has certainly changed nothing, provided that it was sent once. */
 export function changedNothing(error: unknown): boolean {
-  // What ioredis says of a command that it has not sent.
+  // ioredis's message for a command that it has not sent; the error has no code.
   return BEFORE_WRITING.has(errorCode(error)) || /^Stream isn't writeable/.test(messageOf(error))
 }
 
-/** Whether the same call would fail in the same way at any time: for the data that it meets, or by its own fault. */
+/** Whether the same call would fail in the same way at any time: because of the data, or by a fault of the script. */
 export function isHopeless(error: unknown): boolean {
   const code = errorCode(error)
   if (code === 'WRONGTYPE') return true
   return code === 'ERR' && /\buser_script: ?\d/.test(messageOf(error)) && !troubleOf(error)
 }
 
-/** Whether the ACL of Redis does not allow our user the command, key or channel, by itself or inside of a script. */
+/** Whether the ACL of Redis forbids our user the command, key or channel, directly or within a script. */
 export function isNotAllowed(error: unknown): boolean {
   return troubleOf(error) === BY_CODE['NOPERM']
 }

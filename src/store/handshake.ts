@@ -1,53 +1,53 @@
 import type { Redis } from 'ioredis'
 
-/** How long after its beginning a connection that is not ready yet is looked at, in ms. */
+/** After so many ms a connection that is not ready is examined. */
 const LOOK_AFTER = 1000
-/** What a Redis that refuses a connection answers instead of all else begins with it. */
+/** An error reply begins with it. */
 const ERROR_REPLY = '-'
 
 /**
- * Tells what ioredis keeps to itself of a connection that does not become ready: what Redis said before it closed it
- * (`max number of clients reached`, protected mode), that it was closed without a word, and that Redis is loading.
+ * Reports what ioredis does not report of a connection that does not become ready: what Redis said before it closed it
+ * (`max number of clients reached`, protected mode), that Redis closed it silently, and that Redis is loading.
  *
- * @param tellsClosing false where ioredis itself closes connections that are up, as it does while sentinels name a
- *   primary that is none.
+ * @param reportsClosing false where ioredis itself closes open connections, as it does while sentinels name a primary
+ *   that is a replica.
  */
 export function watchHandshake(
   client: Redis,
-  tellsClosing: boolean,
+  reportsClosing: boolean,
   onError: (message: string) => void,
 ): void {
   let refusal: string | undefined
-  let isToldOf = false
+  let isReported = false
   let timer: NodeJS.Timeout | undefined
 
   client.on('connecting', () => {
     refusal = undefined
-    isToldOf = false
+    isReported = false
   })
-  client.on('error', () => (isToldOf = true))
+  client.on('error', () => (isReported = true))
   client.on('connect', () => {
     client.stream.once('data', (bytes: Buffer) => {
       const text = bytes.toString('latin1', 0, 200)
       if (text.startsWith(ERROR_REPLY)) refusal = /^-(.*)/.exec(text)?.[1]
     })
-    timer = setTimeout(() => void look(client, onError), LOOK_AFTER).unref()
+    timer = setTimeout(() => void examine(client, onError), LOOK_AFTER).unref()
   })
   client.on('ready', () => {
     clearTimeout(timer)
-    isToldOf = true
+    isReported = true
   })
   client.on('close', () => {
     clearTimeout(timer)
-    // `end`: we have closed it.
-    if (isToldOf || client.status === 'end') return
+    // `end`: this process has closed it.
+    if (isReported || client.status === 'end') return
     if (refusal !== undefined) onError(refusal)
-    else if (tellsClosing) onError('Connection closed before it was ready')
+    else if (reportsClosing) onError('Connection closed before it was ready')
   })
 }
 
-async function look(client: Redis, onError: (message: string) => void): Promise<void> {
-  // What does not answer to that either is told by the time that its other commands take.
+async function examine(client: Redis, onError: (message: string) => void): Promise<void> {
+  // Where this gets no answer, the timeouts of other commands report it.
   const info = await client.info('persistence').catch(() => '')
   if (/^loading:1/m.test(info)) onError('LOADING Redis is loading the dataset in memory')
 }

@@ -8,8 +8,11 @@ import { assemble, type Script } from './script'
 
 export type Client = Redis | Cluster
 
-/** Where ioredis keeps what holds the process: the socket, and between two of them the timer. `null` or absent: none. */
-interface HasHolds {
+/**
+ * What keeps the process alive: the socket, and the timer of the next attempt. ioredis has no method to let go of them,
+ * and declares the timer private; a Cluster has no socket of its own.
+ */
+interface HoldsProcess {
   readonly stream?: Socket | null
   readonly reconnectTimeout?: NodeJS.Timeout | null
 }
@@ -18,19 +21,19 @@ interface HasHolds {
 interface Assembled {
   readonly source: string
   readonly sha: string
-  /** It has been sent as a whole, so Redis knows it most likely. */
+  /** The source has been sent, so Redis most likely knows the script. */
   sent: boolean
 }
 
-/** A Redis connection together with the names of our keys, and the way to run our scripts on it. */
+/** A Redis connection, the names of our keys, and how our scripts run. */
 export class Store {
-  /** Who changes something over this connection, for the audit trail: see `records/actor.ts`. Empty: not said. */
+  /** Who uses this connection, for the audit trail: see `records/actor.ts`; empty: not named. */
   actor = ''
   private readonly scripts = new Map<Script, Assembled>()
   /** How long the client waits for an answer, in ms. */
   private readonly commandTimeout: number | undefined
 
-  /** @param replacements other sources for some scripts or their shared pieces (see {@link assemble}). */
+  /** @param replacements other sources for some scripts or includes (see {@link assemble}). */
   constructor(
     readonly client: Client,
     readonly keys: Keys,
@@ -41,9 +44,9 @@ export class Store {
   }
 
   /**
-   * Runs a script atomically: EVAL the first time, then EVALSHA, and EVAL again where Redis has lost it or is another.
-   * Not by ioredis's `defineCommand`: it costs the caller of a charge a third more CPU. Both together take no longer than
-   * the client's command timeout.
+   * Runs a script atomically: by EVAL the first time, then by EVALSHA, and by EVAL again where Redis does not know it. Both
+   * together take no longer than the client's command timeout. Not by ioredis's `defineCommand`: that costs the caller of
+   * a charge a third more CPU.
    *
    * @throws what ioredis throws: not connected, timed out, or the script's own error.
    */
@@ -62,7 +65,7 @@ export class Store {
     return this.client
       .evalsha(assembled.sha, keys.length, ...keys, ...args)
       .catch((error: unknown) => {
-        // It has not run, so it may be sent again.
+        // The script has not run, so it may be sent again.
         if (errorCode(error) !== 'NOSCRIPT') throw error
         const answer = this.client.eval(assembled.source, keys.length, ...keys, ...args)
         if (this.commandTimeout === undefined) return answer
@@ -71,8 +74,8 @@ export class Store {
   }
 
   /**
-   * The same for a script that replies octets which are no text: every text of the reply is a Buffer. It is sent as a
-   * whole each time, so this is for what does not run often.
+   * The same for a script that replies binary data: every string of the reply is a Buffer. The source is sent each time,
+   * so this is for scripts that run rarely.
    */
   runForOctets(
     script: Script,
@@ -89,25 +92,25 @@ export class Store {
   }
 
   /**
-   * Whether a call that failed so has certainly changed nothing: one of a script that reads each key before it writes. A
-   * Cluster client may have sent it before, and does not tell.
+   * Whether a call of a script that reads each key before it writes has certainly changed nothing when it failed so. A
+   * Cluster client may have sent it before, and does not say so.
    */
   changedNothing(error: unknown): boolean {
     return !('nodes' in this.client) && changedNothing(error)
   }
 
   /**
-   * Lets all that is asked in one turn of the event loop leave in one write: to wake Redis for each session alone costs
-   * more CPU than all else about a call. A Cluster has a connection for each node, and its calls leave one by one.
+   * Sends all calls of one turn of the event loop in one write: to wake Redis for each session costs more CPU than the
+   * rest of a call. A Cluster has a connection for each node, and its calls are sent one by one.
    */
   private sendTogether(): void {
-    const { stream } = this.client as unknown as HasHolds
+    const { stream } = this.client as unknown as HoldsProcess
     if (!stream || stream.writableCorked > 0) return
     stream.cork()
     setImmediate(() => stream.uncork())
   }
 
-  /** Lets the process end though the connection is open, or is being made; what is asked is still answered. */
+  /** Lets the process end while the connection is open or being made; open calls are still answered. */
   unref(): void {
     const { client } = this
     letGo(client)
@@ -127,10 +130,10 @@ export class Store {
   }
 }
 
-/** Keeps a connection, and all that come in its place, from holding the process. */
+/** Keeps a connection, and its reconnects, from holding the process. */
 function letGo(connection: Client): void {
   const unref = (): void => {
-    const { stream, reconnectTimeout } = connection as unknown as HasHolds
+    const { stream, reconnectTimeout } = connection as unknown as HoldsProcess
     stream?.unref()
     reconnectTimeout?.unref()
   }

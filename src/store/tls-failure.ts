@@ -1,4 +1,7 @@
-/** What Node and OpenSSL say of a TLS connection that did not come about, and what to do. */
+/**
+ * Why a TLS connection failed, by the text of OpenSSL: ioredis has only the text of the error of a sentinel, and Node gives
+ * an alert of the other side the code EPROTO or none.
+ */
 const WORDS: readonly (readonly [RegExp, string])[] = [
   [
     /self-signed certificate|unable to (get|verify).*(issuer|first) certificate/,
@@ -12,7 +15,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /alert (certificate required|handshake failure)/,
-    'Redis wants a client certificate: name it in tls_cert, and its key in tls_key',
+    'Redis requires a client certificate: name it in tls_cert, and its key in tls_key',
   ],
   [
     /alert unknown ca/,
@@ -21,28 +24,25 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/alert certificate expired/, 'the certificate in tls_cert has expired: renew it'],
   [
     /alert (bad|unsupported|revoked|unknown) certificate|alert certificate (revoked|unknown)/,
-    'Redis does not take the certificate in tls_cert: is it one for a client?',
+    'Redis rejects the certificate in tls_cert: is it a certificate for a client?',
   ],
   [
     /wrong version number|packet length too long/,
     'Redis does not speak TLS on that port: set tls=false, or name its tls-port',
   ],
-  // By TLS 1.3 a refused certificate may leave no other word.
+  // With TLS 1.3 a refused certificate may leave no other message.
   [
     /\bECONNRESET$/,
     'Redis closed the connection; where that goes on, it may want another client certificate (tls_cert)',
   ],
-  // All that ioredis tells of a sentinel, or of the first node of a Cluster.
+  // ioredis has no other message for a sentinel, or for the first node of a Cluster.
   [
     /Connection is closed\.$/,
     'no connection: it is not there, or TLS with it fails (tls_ca, tls_cert, and the name in its certificate)',
   ],
 ]
 
-/**
- * Why TLS to Redis failed, in words for people; `undefined` where it is something else. What the other side has
- * written into its certificate is not repeated.
- */
+/** Why TLS to Redis failed; `undefined`: it was not TLS. What the certificate of the other side says is not repeated. */
 export function tlsFailure(message: string): string | undefined {
   return WORDS.find(([pattern]) => pattern.test(message))?.[1]
 }

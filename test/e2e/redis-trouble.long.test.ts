@@ -53,12 +53,12 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   'OOM: no memory left, noeviction': {
     begin: (admin) => admin.config('SET', 'maxmemory', 1),
     end: (admin) => admin.config('SET', 'maxmemory', 0),
-    says: 'has no memory left and takes no writes (OOM)',
+    says: 'has no memory left and accepts no writes (OOM)',
   },
   'READONLY: a replica': {
     begin: async (admin) => admin.replicaof('127.0.0.1', await freePort()),
     end: (admin) => admin.call('REPLICAOF', 'NO', 'ONE'),
-    says: 'is a replica and takes no writes (READONLY)',
+    says: 'is a replica and accepts no writes (READONLY)',
   },
   'MASTERDOWN: a replica without its primary that shows nothing old': {
     begin: async (admin) => {
@@ -89,7 +89,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
       mkdirSync(dump)
       await admin.config('SET', 'dir', dump)
     },
-    says: 'cannot save to its disk and takes no writes (MISCONF)',
+    says: 'cannot save to its disk and accepts no writes (MISCONF)',
   },
   'NOPERM: no right to a command of a script': {
     begin: (admin) => admin.call('ACL', 'SETUSER', 'default', '-hget', '-hset'),

@@ -155,7 +155,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     [
       'no client certificate',
       { tlsCert: undefined, tlsKey: undefined },
-      /^Redis wants a client certificate: name it in tls_cert/,
+      /^Redis requires a client certificate: name it in tls_cert/,
     ],
     [
       'a client certificate of another authority',

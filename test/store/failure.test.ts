@@ -21,13 +21,13 @@ import { startRedisProxy } from '../support/redis-proxy'
 
 const SHA = 'd317e4a1cafe07b7dfb073878e340cdd590f1518'
 
-describe('what errors are told as', () => {
+describe('how errors are reported', () => {
   for (const [of, messages] of Object.entries({
-    'Redis has no memory left and takes no writes (OOM)': [
+    'Redis has no memory left and accepts no writes (OOM)': [
       `OOM command not allowed when used memory > 'maxmemory'. script: ${SHA}, on @user_script:241.`,
       `ERR Error running script (call to f_${SHA}): @user_script:9: @user_script: 9: -OOM command not allowed`,
     ],
-    'Redis is a replica and takes no writes (READONLY)': [
+    'Redis is a replica and accepts no writes (READONLY)': [
       `READONLY You can't write against a read only replica. script: ${SHA}, on @user_script:1.`,
       "Too many Cluster redirections. Last error: ReplyError: READONLY You can't write",
     ],
@@ -55,12 +55,18 @@ describe('what errors are told as', () => {
     })
   }
 
-  it('a sentinel that is away is not taken for Redis', () => {
+  it('an error of the system is known by its code, whatever its text', () => {
+    const error = Object.assign(new Error(''), { code: 'EHOSTUNREACH' })
+    assert.equal(redisFailure(error), 'Redis does not accept the connection')
+    assert.equal(redisFailure(Object.assign(new Error('x'), { code: 'toString' })), 'Redis: x')
+  })
+
+  it('a sentinel that is away is not mistaken for Redis', () => {
     const error = 'no sentinel names the primary of mail: connect ECONNREFUSED 127.0.0.1:1'
     assert.match(redisFailure(error), /^Redis cannot be found: no sentinel names .* of mail, and/)
   })
 
-  it('what nobody knows is kept short, and never throws', () => {
+  it('an unknown error is cut short, and never throws', () => {
     assert.equal(redisFailure(`x${'y'.repeat(10_000)}`).length, 207)
     for (const error of [undefined, null, 7, new AggregateError([])]) redisFailure(error)
   })
@@ -214,12 +220,12 @@ const PLACES: Readonly<Record<string, (t: TestContext) => Promise<Place>>> = {
   }),
   'cannot be found: its name does not resolve': () =>
     Promise.resolve({ port: 6379, settings: { host: 'redis.invalid' } }),
-  'does not take our user name and password (WRONGPASS)': async (t) => ({
+  'rejects our user name and password (WRONGPASS)': async (t) => ({
     port: (await redisFor(t, ['--requirepass', 'right'])).port,
     settings: { password: 'wrong' },
   }),
   'wants a password (NOAUTH)': async (t) => redisFor(t, ['--requirepass', 'right']),
-  'takes no more connections (max number of clients reached)': async (t) => {
+  'accepts no more connections (max number of clients reached)': async (t) => {
     const redis = await redisFor(t, ['--maxclients', '1'])
     await redis.client().ping()
     return redis
@@ -231,7 +237,7 @@ const PLACES: Readonly<Record<string, (t: TestContext) => Promise<Place>>> = {
         '-DENIED Redis is running in protected mode because protected mode is enabled\r\n',
       ),
     ),
-  'is not what answers there: that is another kind of server': async (t) => {
+  'does not answer there: another kind of server does': async (t) => {
     const http = createHttpServer((_request, response) => response.end('hello'))
     return listen(t, http)
   },
@@ -244,7 +250,7 @@ const PLACES: Readonly<Record<string, (t: TestContext) => Promise<Place>>> = {
     return redis
   },
   'did not answer in time': (t) => listenFor(t, () => {}),
-  'is no cluster': async (t) => {
+  'is not a cluster': async (t) => {
     const { port } = await redisFor(t)
     return { port, settings: { cluster: [{ host: '127.0.0.1', port }] } }
   },
@@ -252,7 +258,7 @@ const PLACES: Readonly<Record<string, (t: TestContext) => Promise<Place>>> = {
 
 /** Redis resets the connection after its last word, and a reset may overtake that word. */
 const OVERTAKEN: Readonly<Record<string, string>> = {
-  'takes no more connections (max number of clients reached)': 'closes the connection',
+  'accepts no more connections (max number of clients reached)': 'closes the connection',
 }
 
 async function redisFor(t: TestContext, args: string[] = []): Promise<TestRedis> {

@@ -1,30 +1,54 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
-import { AbstractConnector, Cluster, Redis, type RedisOptions } from 'ioredis'
+import { AbstractConnector, Cluster, Redis, type Command, type RedisOptions } from 'ioredis'
 import type { Endpoint } from './settings'
-import { giveAnswersTheirTurn } from './patience'
 
-/** Between two attempts while the answer is "not now": a slot is on the move, or its primary is gone. In ms. */
+/** ioredis's message for a command whose time is over (Command.js, setTimeout); the error has no code. */
+const TIMED_OUT = 'Command timed out'
+/** Between two attempts while a slot is being moved or its primary is down, in ms. */
 const RETRY_DELAY = 50
-/** A slot on the move answers a command by MOVED, ASK and TRYAGAIN in turn. */
+/** A slot that is being moved answers a command by MOVED, ASK and TRYAGAIN in turn. */
 const REDIRECTIONS_AN_ATTEMPT = 3
 const LEAST_REDIRECTIONS = 16
-/** How long a connection that is being closed may take for it, in ms; as ioredis has it. */
+/** How long closing a connection may take, in ms; ioredis's own value. */
 const DISCONNECT_TIMEOUT = 2000
+
+/**
+ * Lets a command whose time is over still have an answer that has arrived. Node's event loop runs its timers before it
+ * reads its sockets, so after a long turn (another plugin reads a large message) ioredis would discard the answers that
+ * arrived meanwhile, and report that a quick Redis is slow.
+ */
+function preferAnswer(command: Command): void {
+  const { reject } = command
+  command.reject = (error) => {
+    if (error.message !== TIMED_OUT) return reject(error)
+    setImmediate(() => {
+      if (!command.isSettled) reject(error)
+    })
+  }
+}
+
+/** A client of one Redis, or of the primary that Sentinel names. */
+export class SingleClient extends Redis {
+  override sendCommand(...[command, ...rest]: Parameters<Redis['sendCommand']>): unknown {
+    preferAnswer(command)
+    return super.sendCommand(command, ...rest)
+  }
+}
 
 /**
  * A client of a Redis Cluster that answers within its command timeout, whatever the cluster does.
  *
- * Redirections are followed, and TRYAGAIN, CLUSTERDOWN and lost connections tried again, until that time is over. So a
- * script may run twice where its node goes away: each of ours gives the same end when it does.
+ * Until that time is over it follows redirections, and repeats commands after TRYAGAIN, CLUSTERDOWN and lost connections.
+ * So a script may run twice when its node fails: the result of each of our scripts is the same then.
  */
-export class PunctualCluster extends Cluster {
+export class ClusterClient extends Cluster {
   private readonly commandTimeout: number
 
   /**
-   * @param nodes some of the cluster; the others are learned from them.
+   * @param nodes some nodes of the cluster; they name the others.
    * @param options of the connections; `commandTimeout` in ms.
-   * @param retryDelay ms before the attempt of this number to find a node at all.
+   * @param retryDelay ms before the attempt of that number to find a node.
    */
   constructor(
     nodes: readonly Endpoint[],
@@ -37,10 +61,10 @@ export class PunctualCluster extends Cluster {
         redisOptions: options,
         enableOfflineQueue: false,
         clusterRetryStrategy: retryDelay,
-        // Names stay names: by their addresses no certificate would fit.
+        // Names stay names: certificates are for names.
         dnsLookup: (name: string, found: (error: null, address: string) => void) =>
           found(null, name),
-        // Nodes that do not agree yet on who has a slot send us to and fro.
+        // Nodes that disagree about the owner of a slot redirect to each other.
         retryDelayOnMoved: RETRY_DELAY,
         retryDelayOnTryAgain: RETRY_DELAY,
         retryDelayOnClusterDown: RETRY_DELAY,
@@ -55,23 +79,23 @@ export class PunctualCluster extends Cluster {
   }
 
   /**
-   * ioredis starts the time of a command when a node gets it: one whose node is just being connected to would first
-   * wait until the slots have been asked for.
+   * ioredis starts the time of a command when a node gets it: while it connects to that node, a command would wait for
+   * the list of slots first, without a limit.
    */
   override sendCommand(...[command, ...rest]: Parameters<Cluster['sendCommand']>): unknown {
-    giveAnswersTheirTurn(command)
+    preferAnswer(command)
     command.setTimeout(this.commandTimeout)
     return super.sendCommand(command, ...rest)
   }
 }
 
 /**
- * A connection to any one node of a cluster, for a subscription: what is published on one node is heard on all. When
- * it is lost, or its node leaves the cluster, it goes to the next one, and says `ready` again: ioredis's own
- * subscriber changes nodes silently, and what was published meanwhile would be missed.
+ * A connection to one node of a cluster, for a subscription: every node forwards what is published. When the connection
+ * is lost, or its node leaves the cluster, it connects to the next node and emits `ready` again; ioredis's own subscriber
+ * changes nodes silently, and messages published meanwhile would be missed.
  *
- * @param cluster knows the nodes that are there now.
- * @param nodes what to try as long as it knows none.
+ * @param cluster knows the current nodes.
+ * @param nodes to try while it knows none.
  */
 export function connectToAnyNode(
   cluster: Cluster,
@@ -101,7 +125,7 @@ function endpointOf({ options: { host = '', port = 0 } }: Redis): Endpoint {
   return { host, port }
 }
 
-/** Makes ioredis ask where to go each time that it connects. */
+/** Makes ioredis ask for the address each time that it connects. */
 function connectorTo(next: () => Endpoint, tls: ConnectionOptions | undefined) {
   return class extends AbstractConnector {
     constructor() {
