@@ -5,15 +5,15 @@ import { parseLimits } from '../mail/limits'
 import type { MainSettings } from '../mail/settings'
 import type { ForwardedSettings } from '../message/settings'
 
+const limits = site((value) => parseLimits(text(value)), '300/1h, 1500/1d')
+
 export const ALLOWANCE = section('allowance', {
-  limits: site((value) => parseLimits(text(value)), '300/1h, 1500/1d'),
+  limits,
   /** Percentages of a limit, ascending. */
   warnAt: site(percentages, '50, 80, 95'),
 })
 
-export const NULL = section('null', {
-  limits: site((value) => parseLimits(text(value)), '300/1h, 1500/1d'),
-})
+export const NULL = section('null', { limits })
 
 /** The sections that decide what a tenant may send. */
 export interface AllowanceSettings {

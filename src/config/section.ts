@@ -7,7 +7,8 @@ import { keyId } from './ini-lines'
 import { text } from './values'
 
 // A section of the ini file is a table in the room that uses it. A line of the table is all there is to say about a key:
-// the type of the setting, its default, and what to do about mistakes follow from it.
+// the type of the setting, its default, and what to do about mistakes follow from it. What a key means to the operator is in
+// `config/unregistered-domain.ini` only.
 
 /** Where an ini file is, and who owns it. */
 export interface Place {
@@ -24,15 +25,12 @@ type Parse<T> = (value: unknown, place: Place) => T
 type ParseContent<T> = (file: string, content: string) => T
 
 /** A line of a table. */
-interface Key<T> extends Options<T> {
+interface Key<T> {
   readonly parse: Parse<T>
   /** The default, as the shipped ini file has it. */
   readonly fallback: Value
   /** `site`: all hosts of one Redis need the same value. `host`: each may have its own. */
   readonly reach: 'site' | 'host'
-}
-
-interface Options<T> {
   /** The name in the ini file. Absent: that of the property in snake case, so `refuseAt` is `refuse_at`. */
   readonly name?: string
   /** `value`: it is a secret; `file`: it names a file with one; `hidden`: messages do not repeat it. */
@@ -42,6 +40,8 @@ interface Options<T> {
   /** Whether a process that has started with one value needs a restart to use another. Absent: never. */
   readonly needsRestart?: (started: unknown, now: unknown) => boolean
 }
+
+type Options<T> = Omit<Key<T>, 'parse' | 'fallback' | 'reach'>
 
 /** A key on which all hosts must agree: it decides about tenants, or about the content of Redis. */
 export function site<T>(parse: Parse<T>, fallback: Value, options?: Options<T>): Key<T> {

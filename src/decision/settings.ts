@@ -12,7 +12,6 @@ export const ATTRIBUTION = section('attribution', {
   /** Name of a connection note; empty: none. */
   note: host(text, ''),
   grantRelay: host(boolean, 'false'),
-  /** What a relaying session gets that matches no tenant. */
   unknown: host(oneOf(['ignore', 'deny']), 'ignore'),
 })
 export type AttributionSettings = SettingsOf<typeof ATTRIBUTION>
@@ -20,14 +19,10 @@ export type AttributionSettings = SettingsOf<typeof ATTRIBUTION>
 export const FOREIGN = section('foreign', { action: site(oneOf(['charge', 'refuse']), 'charge') })
 
 export const RESTRICTION = section('restriction', {
-  /** What mail of a restricted tenant gets that is in Haraka's queue already. */
   queued: site(oneOf(['deliver', 'hold']), 'deliver'),
 })
 
-export const REPLY = section('reply', {
-  /** Whether a refusal names the case. */
-  case: site(boolean, 'false'),
-})
+export const REPLY = section('reply', { case: site(boolean, 'false') })
 
 /** The sections that decide what a message gets. */
 export interface DecisionSettings {

@@ -3,9 +3,7 @@ import { queueParent } from '../config/haraka-files'
 import { differs, host, section, site, type Place, type SettingsOf } from '../config/section'
 import { oneOf, text } from '../config/values'
 
-/** `[outage]`: what a process does while it cannot ask Redis. */
 export const OUTAGE = section('outage', {
-  /** With mail that it would count. */
   unregistered: site(oneOf(['tempfail', 'accept']), 'tempfail'),
   /** Path of the snapshot file; empty: none. */
   snapshot: host(besideQueue, 'unregistered-domain.snapshot', { needsRestart: differs }),

@@ -3,9 +3,7 @@ import { list, oneOf } from '../config/values'
 import { typedDomain } from '../names/typed-domain'
 
 export const FORWARDED = section('forwarded', {
-  /** What proven forwards of a restricted tenant get. */
   whenRestricted: site(oneOf(['refuse', 'accept']), 'refuse'),
-  /** Domains whose ARC seals prove a forward. */
   arcSealers: site((value) => list(value).map(typedDomain), ''),
 })
 export type ForwardedSettings = SettingsOf<typeof FORWARDED>

@@ -64,11 +64,7 @@ export interface ParsedConfig extends Pick<Reader, 'settings' | 'errors' | 'rest
 export function parseConfig(
   raw: RawIni,
   directory: string,
-  {
-    owner = ROOT,
-    lines,
-    running,
-  }: Partial<Omit<Source, 'raw' | 'place'>> & { owner?: number } = {},
+  { owner = ROOT, lines, running }: Partial<Source> = {},
 ): ParsedConfig {
   const reader = new SettingsReader(SECTIONS, { raw, directory, owner, lines, running })
   const { settings, restart } = reader

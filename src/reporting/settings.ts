@@ -5,7 +5,6 @@ import { MOST_DAYS_KEPT } from './bounds'
 export const REPORT = section('report', {
   /** How long reports are kept, in days. */
   days: site(integer(1, MOST_DAYS_KEPT), '90'),
-  /** Whether personal data is kept: Message-IDs, HELO names, addresses, AUTH users, certificates. */
   samples: site(boolean, 'true'),
 })
 export type ReportSettings = SettingsOf<typeof REPORT>

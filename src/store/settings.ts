@@ -41,10 +41,7 @@ export const REDIS = section(
   {
     needsRestart: true,
     *contradictions(redis) {
-      for (const [key, reason] of tlsContradictions(redis, redis.tls)) {
-        const keys = [key, 'tls', 'tls_ca', 'tls_cert', 'tls_key']
-        yield { keys, message: `${key}: ${reason}` }
-      }
+      yield* tlsContradictions(redis)
       const { sentinels, sentinelName, cluster, db } = redis
       if (sentinels.length > 0 && sentinelName === '') {
         const message = 'sentinel_name: empty, but sentinels[] are set: name the primary they watch'

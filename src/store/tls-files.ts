@@ -1,8 +1,10 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { InputError } from '../base/errors'
+import type { Contradiction } from '../config/section'
 
-/** PEM texts for TLS as a client. */
-interface TlsFiles {
+/** TLS as a client, with PEM texts. */
+interface TlsSettings {
+  readonly tls: boolean
   readonly tlsCa: string | undefined
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
@@ -47,28 +49,29 @@ export function pemKey(file: string, text: string): string {
   return text
 }
 
-/** What does not fit together: keys, each with the reason. */
-export function tlsContradictions(
-  { tlsCa, tlsCert, tlsKey }: TlsFiles,
-  tls: boolean,
-): [key: string, reason: string][] {
-  const given = [
-    ...(tlsCa === undefined ? [] : ['tls_ca']),
-    ...(tlsCert === undefined ? [] : ['tls_cert']),
-    ...(tlsKey === undefined ? [] : ['tls_key']),
-  ]
-  if (!tls && given.length > 0)
-    return given.map((key) => [key, 'set, but tls is false: set tls=true'])
-  if (tlsCert !== undefined && tlsKey === undefined)
-    return [['tls_cert', 'set, but tls_key is not']]
-  if (tlsKey !== undefined && tlsCert === undefined)
-    return [['tls_key', 'set, but tls_cert is not']]
-  if (tlsCert === undefined || tlsKey === undefined) return []
-  const fits = new X509Certificate(tlsCert).checkPrivateKey(createPrivateKey(tlsKey))
-  return fits ? [] : [['tls_key', 'is not the key of the first certificate in tls_cert']]
+export function* tlsContradictions({
+  tls,
+  tlsCa,
+  tlsCert,
+  tlsKey,
+}: TlsSettings): Iterable<Contradiction> {
+  const wrong = (key: string, reason: string): Contradiction => ({
+    keys: [key, 'tls', 'tls_ca', 'tls_cert', 'tls_key'],
+    message: `${key}: ${reason}`,
+  })
+  if (!tls) {
+    const given = Object.entries({ tls_ca: tlsCa, tls_cert: tlsCert, tls_key: tlsKey })
+    for (const [key, content] of given) {
+      if (content !== undefined) yield wrong(key, 'set, but tls is false: set tls=true')
+    }
+  } else if (tlsCert !== undefined && tlsKey !== undefined) {
+    const fits = new X509Certificate(tlsCert).checkPrivateKey(createPrivateKey(tlsKey))
+    if (!fits) yield wrong('tls_key', 'is not the key of the first certificate in tls_cert')
+  } else if (tlsCert !== undefined) yield wrong('tls_cert', 'set, but tls_key is not')
+  else if (tlsKey !== undefined) yield wrong('tls_key', 'set, but tls_cert is not')
 }
 
-/** OpenSSL's reason is not given: it helps nobody, and is not ours to vouch for. */
+/** Without OpenSSL's reason, which tells an operator nothing. */
 function parsed(parse: () => X509Certificate | KeyObject): boolean {
   try {
     parse()

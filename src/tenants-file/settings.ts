@@ -4,6 +4,5 @@ import { boolean, text } from '../config/values'
 export const TENANTS = section('tenants', {
   /** In Haraka's config directory; empty: none. */
   file: host(text, 'unregistered-domain.tenants.yaml', { needsRestart: differs }),
-  /** Whether this host applies the file. */
   apply: host(boolean, 'true', { needsRestart: differs }),
 })
