@@ -7,12 +7,12 @@ export type Value = string | number | readonly (string | number)[]
 
 export type Section = Readonly<Record<string, Value | undefined>>
 
-/** Sections of an ini file, `main` for what stands before the first. Digits are numbers. */
+/** Sections of an ini file, `main` for the keys above the first. Digits are numbers. */
 export type IniFile = Readonly<Record<string, Section | undefined>>
 
 /** Haraka's own config files, as Haraka parses them. */
 export interface HarakaFiles {
-  /** A missing file has no keys: Haraka's defaults count. */
+  /** A missing file has no keys: Haraka's defaults are in effect. */
   ini(name: string): IniFile
   /** A missing file has no lines. */
   list(name: string): readonly string[]
@@ -21,12 +21,12 @@ export interface HarakaFiles {
 }
 
 /**
- * Reads Haraka's config files with Haraka's own parsers, but behind its back: its reader keeps one reload callback a
- * file, and reading `auth_flat_file.ini` through it would take the callback away from the AUTH plugin (haraka-config
+ * Reads Haraka's config files with Haraka's own parsers, but not through its reader: that keeps one reload callback a
+ * file, and reading `auth_flat_file.ini` would take the callback away from the AUTH plugin (haraka-config
  * `lib/reader.js`, `_read_args`).
  *
- * What Haraka's package ships is not looked at: of the files that we ask for it ships comments only, or what equals
- * the defaults in its code.
+ * The files that Haraka's package ships are not read: those that we ask for have comments only, or the defaults of its
+ * code.
  *
  * @param directory Haraka's config directory.
  */

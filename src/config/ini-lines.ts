@@ -1,6 +1,6 @@
 import regex from 'haraka-config/lib/regex'
 
-/** Something about a line of an ini file. */
+/** A remark about a line of an ini file. */
 export interface LineNote {
   /** Counted from 1. */
   readonly line: number
@@ -9,29 +9,29 @@ export interface LineNote {
 
 /** A line that is no comment, no section and no `key=value`. */
 export interface LineFault extends LineNote {
-  /** The section that it stands in, or that it was meant to begin. */
+  /** The section that it is in, or that it was meant to begin. */
   readonly section: string
-  /** The word that it begins with: a key, perhaps. `undefined` of a section line, too. */
+  /** Its first word, which may be a key. `undefined` for a section line too. */
   readonly key: string | undefined
-  /** Whether it is a section line, which was mended. */
+  /** Whether it is a damaged section line, and is read as that section. */
   readonly mended: boolean
 }
 
-/** What haraka-config does not tell of an ini file: its lines. */
+/** The lines of an ini file, of which haraka-config does not tell. */
 export interface IniLines {
   /**
-   * The text for haraka-config's parser, which leaves out what it does not understand, and puts the keys below a section
-   * line that it does not understand into the section above: without such lines, and with such section lines mended.
+   * The text for haraka-config's parser, without lines that it would not understand. It would put the keys below a damaged
+   * section line into the section above, so such lines are mended.
    */
   readonly text: string
   readonly faults: readonly LineFault[]
-  /** Keys that stand there twice, and sections that begin twice. */
+  /** Keys that are set twice, and sections that begin twice. */
   readonly warnings: readonly LineNote[]
   /** By their names. A key above all section lines is in `main`. */
   readonly sections: ReadonlyMap<string, SectionLines>
 }
 
-/** Where a section stands. */
+/** Where a section is. */
 export interface SectionLines {
   /** Its first line. */
   readonly line: number
@@ -96,7 +96,7 @@ class Reading {
     else
       this.warn(
         index,
-        `[${section}] begins again, as on line ${first.line}: the keys of both count`,
+        `[${section}] begins again, as on line ${first.line}: the keys of both are in effect`,
       )
   }
 
@@ -127,7 +127,7 @@ class Reading {
     const earlier = keys.get(key)
     keys.set(key, index + 1)
     if (earlier === undefined) return
-    this.warn(index, `${id} is set again, as on line ${earlier}: line ${index + 1} counts`)
+    this.warn(index, `${id} is set again, as on line ${earlier}: line ${index + 1} is in effect`)
   }
 
   private mendSection(line: string, indexes: readonly number[]): void {

@@ -241,7 +241,7 @@ export class SettingsReader<S extends Sections> {
 /** What people bring along from other formats. */
 function hint(given: unknown): string {
   if (typeof given !== 'string') return ''
-  if (/^(["']).*\1$/.test(given)) return '; values stand without quotes'
+  if (/^(["']).*\1$/.test(given)) return '; write values without quotes'
   if (/\s[;#]/.test(given)) return '; a comment needs a line of its own'
   return ''
 }

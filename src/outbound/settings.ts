@@ -47,7 +47,7 @@ export const SRS = section(
       else if (short !== undefined)
         yield {
           keys,
-          message: `secret: a secret of ${short.length} characters is guessed: ${MAKE_SECRET}`,
+          message: `secret: a secret of ${short.length} characters can be guessed: ${MAKE_SECRET}`,
         }
     },
   },

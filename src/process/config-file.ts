@@ -47,8 +47,8 @@ export function loadConfig(
   }
   const name = path.join(directory, CONFIG_FILE)
   const file = readConfigFile(directory)
-  if (!file) note(`${directory} has no ${CONFIG_FILE}: the shipped defaults count`)
-  else if (file.isEmpty) note(`${name} sets no key: the shipped defaults count`)
+  if (!file) note(`${directory} has no ${CONFIG_FILE}: the shipped defaults are in effect`)
+  else if (file.isEmpty) note(`${name} sets no key: the shipped defaults are in effect`)
   const { config, errors } = file ?? parseConfig({}, directory)
   if (errors.length === 0) return config
   throw new FileMistakes(errors.map((error) => atLine(name, error)).join('\n'))
@@ -67,7 +67,7 @@ export function secretFiles(directory: string, { raw }: ConfigFile): string[] {
   ]
 }
 
-/** Whether `directory` has our ini file, or may have one that we may not see; without one the shipped defaults count. */
+/** Whether `directory` has our ini file, or may have one that this user may not see. */
 export function hasConfigFile(directory: string): boolean {
   try {
     statSync(path.join(directory, CONFIG_FILE))

@@ -34,7 +34,7 @@ describe('[alerts]', () => {
     })
   })
 
-  it('takes a webhook with its secret, from the ini or a file of its own', () => {
+  it('accepts a webhook with its secret, from the ini or a file of its own', () => {
     const here = parse({ webhook, webhook_secret: WEBHOOK_SECRET })
     assert.deepEqual(here.errors, [])
     assert.equal(here.config.alerts.webhook, webhook)
@@ -49,12 +49,12 @@ describe('[alerts]', () => {
     assert.equal(file.config.alerts.webhookSecret, WEBHOOK_SECRET)
   })
 
-  it('takes no webhook without a secret', () => {
+  it('rejects a webhook without a secret', () => {
     const text = mistake({ webhook })
     assert.match(text, /^\[alerts\] webhook_secret: empty, but webhook is set, .*openssl rand/)
   })
 
-  it('refuses secrets that are none, and says how to make one', () => {
+  it('rejects a secret of the wrong form, and says how to make one', () => {
     const octets = (count: number): string => Buffer.alloc(count, 'Zebra').toString('base64')
     for (const [secret, message] of [
       ['Zebra', /is not whsec_ and base64 behind it/],
@@ -76,7 +76,7 @@ describe('[alerts]', () => {
     assert.match(mistake({ webhook, webhook_secret_file: 'missing' }), /missing does not exist$/)
   })
 
-  it('refuses what is no URL, or holds a password', () => {
+  it('rejects a webhook that is no URL, or holds a password', () => {
     const secret = { webhook_secret: WEBHOOK_SECRET }
     for (const bad of ['hooks.example', 'ftp://hooks.example/very-secret', 'https://', 7]) {
       assert.match(mistake({ webhook: bad, ...secret }), /^\[alerts\] webhook: is no URL: write/)
@@ -87,7 +87,7 @@ describe('[alerts]', () => {
     )
   })
 
-  it('is warned of where alerts can be listened to, without the path', () => {
+  it('warns of a webhook that others can read on the way, without its path', () => {
     const warningsFor = (url: string): string[] =>
       alertWarnings(parse({ webhook: url, webhook_secret: WEBHOOK_SECRET }).config.alerts).map(
         ({ message }) => message,
@@ -105,7 +105,7 @@ describe('[alerts]', () => {
     }
   })
 
-  it('is warned of what is of no use', () => {
+  it('warns of a secret or sender that has no use', () => {
     const warnings = ({ config }: { config: Config }): string[] =>
       alertWarnings(config.alerts).map(({ message }) => message)
     assert.match(warnings(parse({ webhook_secret: WEBHOOK_SECRET }))[0]!, /nothing is posted/)
@@ -113,7 +113,7 @@ describe('[alerts]', () => {
     assert.deepEqual(warnings(parse({ mail_to: 'a@b.example' })), [])
   })
 
-  it('takes addresses, each once, in one spelling', () => {
+  it('accepts addresses, each once, in one spelling', () => {
     const { errors, config } = parse({
       mail_to: 'Ops@Münster.example, noc@contoso.com,,noc@CONTOSO.com',
       mail_from: 'alerts@relay.example',
@@ -123,7 +123,7 @@ describe('[alerts]', () => {
     assert.equal(config.alerts.mailFrom, 'alerts@relay.example')
   })
 
-  it('refuses what is no address of people', () => {
+  it('rejects an address that is none', () => {
     for (const bad of ['ops', 'ops@', '@x.example', 'a b@x.example', 'x@localhost', '<>', 7]) {
       assert.match(
         mistake({ mail_to: bad }),

@@ -228,8 +228,11 @@ describe('tenantctl doctor', () => {
       'unregistered-domain.ini': '[main]\nmode=off\nmode=enforce\n[outage]\nsnapshot=\n[main]\n',
     })
     const found = await findings('config', 'warn', 2)
-    assert.match(found, /ini:3: \[main\] mode is set again, as on line 2: line 3 counts/)
-    assert.match(found, /ini:6: \[main\] begins again, as on line 1: the keys of both count/)
+    assert.match(found, /ini:3: \[main\] mode is set again, as on line 2: line 3 is in effect/)
+    assert.match(
+      found,
+      /ini:6: \[main\] begins again, as on line 1: the keys of both are in effect/,
+    )
     write({ 'unregistered-domain.ini': '[main]\n; mode=off\n' })
     assert.match(await findings('config', 'warn'), /sets no key: the defaults are in effect/)
   })

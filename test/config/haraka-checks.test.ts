@@ -15,11 +15,11 @@ describe('checks of Haraka’s own configuration', () => {
     writeFileSync(path.join(directory, name), text)
   const checks = (): string[] => harakaWarnings(harakaFiles(directory)).map(({ check }) => check)
 
-  it('has nothing to say of an empty directory', () => {
+  it('find nothing to warn of in an empty directory', () => {
     assert.deepEqual(checks(), [])
   })
 
-  it('reads config/plugins as Haraka does', () => {
+  it('read config/plugins as Haraka does', () => {
     write('plugins', '# a comment\n\n  tls  \nhelo.checks\nhelo.checks\nharaka-plugin-limit\n')
     assert.deepEqual(pluginNames(harakaFiles(directory)), [
       'tls',
@@ -29,7 +29,7 @@ describe('checks of Haraka’s own configuration', () => {
     ])
   })
 
-  it('warns of constrain_sender, which is on by default', () => {
+  it('warn of constrain_sender, which is on by default', () => {
     write('plugins', 'auth/flat_file\n')
     assert.deepEqual(checks(), ['constrain_sender'])
     write('auth_flat_file.ini', '[core]\nmethods=PLAIN\n[users]\na@contoso.com=secret\n')
@@ -38,7 +38,7 @@ describe('checks of Haraka’s own configuration', () => {
     assert.deepEqual(checks(), ['constrain_sender'])
   })
 
-  it('does not, where constrain_sender is off or its plugin is not loaded', () => {
+  it('do not warn where constrain_sender is off or its plugin is not loaded', () => {
     write('plugins', 'auth/flat_file\nauth/auth_vpopmaild\n')
     write('auth_flat_file.ini', '[core]\nconstrain_sender=false\n')
     write('auth_vpopmaild.ini', 'constrain_sender=no\n')
@@ -48,13 +48,13 @@ describe('checks of Haraka’s own configuration', () => {
     assert.deepEqual(checks(), [])
   })
 
-  it('looks into the section that the plugin reads', () => {
+  it('read the section of constrain_sender that the plugin reads', () => {
     write('plugins', 'auth/auth_vpopmaild\n')
     write('auth_vpopmaild.ini', '[core]\nconstrain_sender=false\n')
     assert.deepEqual(checks(), ['constrain_sender'])
   })
 
-  it('warns of deny_chars', () => {
+  it('warn of deny_chars', () => {
     write('connection.ini', '[uuid]\ndeny_chars=6\n')
     assert.deepEqual(checks(), ['deny_chars'])
     write('connection.ini', '[uuid]\ndeny_chars=0\n')

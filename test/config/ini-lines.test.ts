@@ -77,7 +77,7 @@ describe('the lines of an ini file', () => {
     })
   }
 
-  it('name the section and the key that a fault is about, and nothing that could be secret', () => {
+  it('name the section and key of a damaged line, and nothing that could be secret', () => {
     const [fault] = iniLines('[redis]\npassword s3cret\n').faults
     assert.deepEqual(fault, {
       line: 2,
@@ -89,7 +89,7 @@ describe('the lines of an ini file', () => {
   })
 
   for (const line of ['[null', '[null]]', '[null] ; bounces', '[null]# x', '[null]x', ' [ null']) {
-    it(`mend ${JSON.stringify(line)}: its keys are not those of the section above`, () => {
+    it(`read ${JSON.stringify(line)} as a section line: its keys do not go to the section above`, () => {
       const text = `[allowance]\nlimits=9/1h\n${line}\nlimits=1/1h\n`
       assert.deepEqual(faults(text), ['3: the line is no section: write [null] and nothing else'])
       assert.equal(iniLines(text).faults[0]?.section, 'null')
@@ -101,7 +101,7 @@ describe('the lines of an ini file', () => {
     })
   }
 
-  it('are told of each section and key, and of a list and a continued line the first', () => {
+  it('are known for each section and key; for a list and a continued line, the first', () => {
     const text = 'mode=off\n[redis]\ncluster[]=a:1\ncluster[]=b:2\n\nprefix=\\\nx:\n[main]\n'
     assert.deepEqual(
       iniLines(text).sections,
@@ -121,23 +121,23 @@ describe('the lines of an ini file', () => {
     )
   })
 
-  it('warn of a key that stands there twice, and not of a list', () => {
+  it('warn of a key that is set twice, and not of a list', () => {
     assert.deepEqual(warnings('[redis]\ncluster[]=a:1\ncluster[]=b:2\n'), [])
     assert.deepEqual(warnings('[main]\nmode=off\nmode=monitor\nmode=off\n'), [
-      '3: [main] mode is set again, as on line 2: line 3 counts',
-      '4: [main] mode is set again, as on line 3: line 4 counts',
+      '3: [main] mode is set again, as on line 2: line 3 is in effect',
+      '4: [main] mode is set again, as on line 3: line 4 is in effect',
     ])
     for (const text of ['cluster=a:1\ncluster[]=b:2', 'cluster[]=a:1\ncluster=b:2']) {
       assert.deepEqual(warnings(`[redis]\n${text}\n`), [
-        '3: [redis] cluster is set again, as on line 2: line 3 counts',
+        '3: [redis] cluster is set again, as on line 2: line 3 is in effect',
       ])
     }
   })
 
   it('warn of a section that begins twice, main above all section lines too', () => {
     assert.deepEqual(warnings('mode=off\n[redis]\n[main]\noverride=off\n[redis]\n'), [
-      '3: [main] begins again, as on line 1: the keys of both count',
-      '5: [redis] begins again, as on line 2: the keys of both count',
+      '3: [main] begins again, as on line 1: the keys of both are in effect',
+      '5: [redis] begins again, as on line 2: the keys of both are in effect',
     ])
   })
 })

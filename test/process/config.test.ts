@@ -31,7 +31,7 @@ import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
 
 const directory = scratchDir('config')
 
-/** With the messages of the errors alone. */
+/** With the messages of the errors only. */
 function parse(raw: RawIni) {
   const parsed = parseConfig(raw, directory)
   return { ...parsed, errors: parsed.errors.map(({ message }) => message) }
@@ -45,7 +45,7 @@ function good(raw: RawIni): Config {
 
 const DEFAULTS = good({})
 
-/** A value as haraka-config gives it, where it lands, and what it becomes there. */
+/** A value as haraka-config gives it, the setting that it changes, and the value there. */
 type Good = readonly [
   section: string,
   key: string,
@@ -228,14 +228,14 @@ writeFileSync(path.join(directory, 'empty'), '\n')
 
 describe('a configuration', () => {
   for (const [section, key, value, read, expected] of GOOD) {
-    it(`takes [${section}] ${key}=${JSON.stringify(value)}`, () => {
+    it(`accepts [${section}] ${key}=${JSON.stringify(value)}`, () => {
       const config = good({ [section]: { [key]: value } })
       assert.deepEqual(read(config), expected)
     })
   }
 
   for (const [section, key, value, message] of BAD) {
-    it(`refuses [${section}] ${key}=${JSON.stringify(value)}, and keeps the default`, () => {
+    it(`rejects [${section}] ${key}=${JSON.stringify(value)}, and keeps the default`, () => {
       const { config, errors, redisUsable } = parse({ [section]: { [key]: value } })
       const error = errors.find((each) => each.startsWith(`[${section}] ${key}: `))
       assert.ok(error, errors.join('; '))
@@ -245,7 +245,7 @@ describe('a configuration', () => {
     })
   }
 
-  it('says all that is wrong at once, and takes what is right', () => {
+  it('reports every mistake, and accepts what is right', () => {
     const { config, errors } = parse({
       main: { mode: 'on', refuse_at: 'rcpt' },
       null: { limits: 'none' },
@@ -254,11 +254,11 @@ describe('a configuration', () => {
     assert.equal(config.main.refuseAt, 'rcpt')
   })
 
-  it('takes a key without a value for one that is not there', () => {
+  it('treats a key without a value as absent', () => {
     assert.deepEqual(good({ main: { mode: undefined }, redis: undefined }), DEFAULTS)
   })
 
-  it('refuses keys and sections that do not exist, and says which do', () => {
+  it('rejects keys and sections that do not exist, and names those that do', () => {
     const { errors, redisUsable } = parse({
       main: { mod: 'off' },
       alowance: { limits: '1/1h' },
@@ -273,7 +273,7 @@ describe('a configuration', () => {
     assert.equal(parse({ redis: { hots: 'x' } }).redisUsable, false)
   })
 
-  it('takes the password from a file, digits and all, before the one in the ini', () => {
+  it('prefers the password in a file, which may be digits, to the one in the ini', () => {
     writeFileSync(path.join(directory, 'secret'), '0071234\n')
     const raw = { redis: { password_file: 'secret', password: 'other' } }
     assert.equal(good(raw).redis.password, '0071234')
@@ -284,7 +284,7 @@ describe('a configuration', () => {
     assert.equal(good(sentinels).redis.password, undefined)
   })
 
-  it('takes secrets for SRS from a file, the first of which signs, before the one in the ini', () => {
+  it('prefers the SRS secrets in a file, of which the first signs, to the one in the ini', () => {
     writeFileSync(path.join(directory, 'srs'), '0123456789012345\nthe-one-of-before\n')
     const srs = { domain: 'srs.relay.example', secret_file: 'srs', secret: 'not-this-one-at-all' }
     assert.deepEqual(good({ srs }).srs, {
@@ -293,10 +293,10 @@ describe('a configuration', () => {
     })
   })
 
-  it('rewrites no sender without a secret that cannot be guessed', () => {
+  it('rejects an SRS domain whose secret is missing or can be guessed', () => {
     for (const [secret, message] of [
       ['', /^\[srs\] secret: empty, but domain is set/],
-      ['tooshort', /^\[srs\] secret: a secret of 8 characters is guessed/],
+      ['tooshort', /^\[srs\] secret: a secret of 8 characters can be guessed/],
     ] as const) {
       const { config, errors } = parse({ srs: { domain: 'srs.relay.example', secret } })
       assert.equal(errors.length, 1)
@@ -305,14 +305,14 @@ describe('a configuration', () => {
     }
   })
 
-  it('rewrites no sender with a secret from a file that can be guessed', () => {
+  it('rejects an SRS domain whose secret in a file can be guessed', () => {
     writeFileSync(path.join(directory, 'short'), 'tooshort\n')
     const { config, errors } = parse({ srs: { domain: 'srs.relay.example', secret_file: 'short' } })
-    assert.match(errors.join(), /^\[srs\] secret: a secret of 8 characters is guessed/)
+    assert.match(errors.join(), /^\[srs\] secret: a secret of 8 characters can be guessed/)
     assert.deepEqual(config.srs, { domain: '', secrets: [] })
   })
 
-  it('takes authorities, certificate and key from files, and keeps what they hold to itself', () => {
+  it('reads authorities, certificate and key from files, and repeats nothing of them', () => {
     const authority = new CertificateAuthority('redis')
     const { cert, key } = authority.issue({ commonName: 'haraka' })
     const other = authority.issue({ commonName: 'other' })
@@ -361,13 +361,13 @@ describe('a configuration', () => {
     }
   })
 
-  it('never says a password', () => {
+  it('repeats no password in a message', () => {
     const { errors } = parse({ redis: { password: 71234, password_file: '' } })
     assert.equal(errors.length, 1)
     assert.doesNotMatch(errors[0]!, /71234/)
   })
 
-  it('refuses what contradicts itself', () => {
+  it('rejects keys of [redis] that contradict each other', () => {
     const wrong = (redis: Record<string, unknown>): string => {
       const { errors, redisUsable } = parse({ redis })
       assert.equal(redisUsable, false)
@@ -385,7 +385,7 @@ describe('a configuration', () => {
 })
 
 describe('the snapshot file', () => {
-  it('is beside the queue directory, wherever that is', () => {
+  it('is beside the queue directory, also where queue_dir moves that', () => {
     const place = scratchDir('site')
     writeFileSync(path.join(place, 'queue_dir'), '/var/spool/haraka\n')
     const { config } = parseConfig({}, place)
@@ -398,7 +398,7 @@ describe('the snapshot file', () => {
 describe('the shipped ini file', () => {
   const text = readFileSync(path.join(packageRoot(), 'config', CONFIG_FILE), 'utf8')
 
-  it('holds the defaults of the code', () => {
+  it('sets every key to its default', () => {
     const { outage } = DEFAULTS
     assert.deepEqual(loadConfig(undefined), { ...DEFAULTS, outage: { ...outage, snapshot: '' } })
     const shipped = loadConfig(path.join(packageRoot(), 'config'))
@@ -418,7 +418,7 @@ describe('the shipped ini file', () => {
     assert.deepEqual(shipped, Object.fromEntries(defaults))
   })
 
-  it('has only keys of which it is known whether all hosts must agree on them', () => {
+  it('has no key of which it is unknown whether all hosts must agree', () => {
     const tables = Object.values(SECTIONS).flatMap<IniKey>(({ keys }) => keys)
     for (const { id, reach } of tables) assert.match(reach, /^(site|host)$/, id)
     const site = tables.filter(({ reach }) => reach === 'site').map(({ id }) => id)
@@ -428,7 +428,7 @@ describe('the shipped ini file', () => {
     }
   })
 
-  it('has no line that haraka-config cannot read, and no comment behind a value', () => {
+  it('has no line that haraka-config cannot read, and no comment after a value', () => {
     for (const line of text.split('\n')) {
       assert.match(line, /^(;.*|\[\w+\]|\w+=[^;#]*|)$/)
     }
@@ -448,7 +448,7 @@ function told({ errors }: ConfigFile): string[] {
 }
 
 describe('an ini file with mistakes', () => {
-  it('has the defaults in their place at the start, and the rest as it stands', () => {
+  it('has the defaults in place of its mistakes at the start, and the rest in effect', () => {
     const file = readConfigFile(
       site(
         '[main]\noverride=off\nmode monitor\n[null]\nlimits="5/1h"\n[alerts]\nwebhook=https://a.example/secret\nmail_to=a@b.example\n[srs]\ndomain=srs.example\nsecret=tooshort\n',
@@ -456,7 +456,7 @@ describe('an ini file with mistakes', () => {
     )!
     assert.deepEqual(told(file).slice(0, 2), [
       '3: [main] mode: the line has no "=": a key is written KEY=VALUE, a comment begins with ; or #; the default is in effect: mode=enforce',
-      '5: [null] limits: ""5/1h"" is not a limit: write COUNT/WINDOW with s, m, h or d, for example 300/1h, 1500/1d, or "unlimited"; values stand without quotes; the default is in effect: limits=300/1h, 1500/1d',
+      '5: [null] limits: ""5/1h"" is not a limit: write COUNT/WINDOW with s, m, h or d, for example 300/1h, 1500/1d, or "unlimited"; write values without quotes; the default is in effect: limits=300/1h, 1500/1d',
     ])
     const { main, null: nullSender, alerts, srs } = file.config
     assert.deepEqual([main.mode, main.override], ['enforce', 'off'])
@@ -477,7 +477,7 @@ describe('an ini file with mistakes', () => {
     assert.equal(file.redisUsable, false)
   })
 
-  it('names the section or key that was meant, where only its spelling is another', () => {
+  it('names the section or key that was meant, where only the spelling differs', () => {
     const file = readConfigFile(
       site('[Null]\n[main]\nrefuse-at=rcpt\nlimits=1/1h\nmail_to=\n[headerfrom]\n'),
     )!
@@ -506,7 +506,7 @@ describe('an ini file with mistakes', () => {
     )
   })
 
-  it('may have a line that is not understood beside the file that wins over it', () => {
+  it('may have a damaged line for a secret that is read from a file', () => {
     const place = site('[srs]\ndomain=srs.example\nsecret_file=srs\nsecret abc\n')
     writeFileSync(path.join(place, 'srs'), '0123456789abcdef\n')
     const file = readConfigFile(place)!
@@ -514,7 +514,7 @@ describe('an ini file with mistakes', () => {
     assert.match(told(file).join(), /^4: \[srs\] secret: the line has no "="/)
   })
 
-  it('does not ask Redis where a line of [redis] is not understood', () => {
+  it('keeps a process from Redis where a line of [redis] is damaged', () => {
     for (const text of ['[redis]\nhost a.example', '[redis', '[redis]\nport=\\', '[Redis]']) {
       assert.equal(readConfigFile(site(`${text}\n`))!.redisUsable, false, text)
     }
@@ -547,7 +547,7 @@ describe('an ini file read again', () => {
   const FIRST =
     '[main]\nmode=monitor\noverride=\n[allowance]\nlimits=2/1h\n[null]\nlimits=1/1h\n[egress]\nbind=192.0.2.9\n'
 
-  /** Reads a file, and what it is changed to, as a process does. */
+  /** Reads a file and its changed versions, as a process does. */
   function again(text: string, { first = FIRST, between = '' } = {}): ConfigFile {
     const place = site(first)
     const { settings: started } = readConfigFile(place)!
@@ -566,7 +566,7 @@ describe('an ini file read again', () => {
     formatLimits(config.null.limits),
   ]
 
-  it('keeps the previous value of a key that is wrong, and takes the rest', () => {
+  it('keeps the previous value of a key that is wrong, and changes the rest', () => {
     const file = again(FIRST.replace('2/1h', 'two').replace('1/1h', '7/1h'))
     assert.deepEqual(limits(file), ['2/1h', '7/1h'])
     assert.equal(told(file).length, 1)
@@ -574,7 +574,7 @@ describe('an ini file read again', () => {
       told(file)[0]!,
       /^5: \[allowance\] limits: "two" is not .*; limits=2\/1h stays in effect$/,
     )
-    // A key that is not there has its default: nothing says that it was meant.
+    // A key that is absent has its default: no line may have been meant for it.
     assert.deepEqual(limits(again('[allowance]\nlimits=two\n')), ['2/1h', '300/1h, 1500/1d'])
   })
 
@@ -587,7 +587,7 @@ describe('an ini file read again', () => {
     ['[main]\nthe mode=off\n', 'the line has no effect', 'mode=monitor stays in effect'],
     ['[Main]\nmode=off\n', 'its keys have no effect', 'mode=monitor stays in effect'],
   ] as const) {
-    it(`keeps a key that it was meant to set, perhaps: ${JSON.stringify(text)}`, () => {
+    it(`keeps a key that a damaged line may have been meant for: ${JSON.stringify(text)}`, () => {
       const rest = FIRST.slice(FIRST.indexOf('[allowance]'))
       const file = again(text + rest)
       assert.equal(file.config.main.mode, 'monitor')
@@ -599,7 +599,7 @@ describe('an ini file read again', () => {
     })
   }
 
-  it('keeps sections whose section line was lost', () => {
+  it('keeps the settings of a section whose section line was lost', () => {
     for (const line of ['[nul]', 'null]', '']) {
       const file = again(
         FIRST.replace('[null]\nlimits', `${line}\nlimit`).replace('[egress]', '[egres'),
@@ -609,7 +609,7 @@ describe('an ini file read again', () => {
     }
   })
 
-  it('reads a section line with a comment behind it as it was meant', () => {
+  it('reads a section line with a comment after it as that section', () => {
     const file = again(FIRST.replace('[null]', '[null] ; bounces').replace('1/1h', '9/1h'))
     assert.deepEqual(limits(file), ['2/1h', '9/1h'])
     assert.match(told(file)[0]!, /^6: the line is no section: .*; it is read as \[null\]$/)
@@ -632,7 +632,7 @@ describe('an ini file read again', () => {
     ['released by taking it out', '[main]\nmode=on\n[alowance]\n', undefined],
     ['kept where its line is not understood', '[main]\noverride: off\nmode=off\n', 'monitor'],
   ] as const) {
-    it(`has the brake ${what}, whatever else is wrong`, () => {
+    it(`has the emergency brake ${what}, whatever else is wrong`, () => {
       const first = FIRST.replace('override=', 'override=monitor')
       const file = again(text, { first })
       assert.ok(file.errors.length > 0)
@@ -662,7 +662,7 @@ describe('an ini file read again', () => {
     )
   })
 
-  it('keeps secrets of a file that cannot be read any more, and says none', () => {
+  it('keeps the secrets of a file that was removed, and repeats none', () => {
     const place = site('[srs]\ndomain=srs.example\nsecret_file=srs\n')
     const secret = path.join(place, 'srs')
     writeFileSync(secret, '0123456789abcdef\n')
@@ -677,7 +677,7 @@ describe('an ini file read again', () => {
     )
   })
 
-  it('needs a restart as long as the file has it otherwise than the process', () => {
+  it('needs a restart as long as the file differs from what the process has started with', () => {
     const changed = `${FIRST}[redis]\nport=6380\n[tenants]\nfile=x.yaml\napply=false\n[outage]\nsnapshot=\n[tag]\nheader=X-Tag\n`
     const names = [
       '[tag] header',
@@ -716,7 +716,7 @@ describe('an ini file read again', () => {
     }
   })
 
-  it('keeps in [redis] what the process has started with, and not what the file had since', () => {
+  it('keeps the [redis] that the process has started with, not a later one', () => {
     const file = again('[redis]\nport=x\n', {
       first: '[redis]\nport=1\n',
       between: '[redis]\nport=2\n',
@@ -739,13 +739,13 @@ describe('loadConfig', () => {
     assert.equal(hasConfigFile(place), true)
   })
 
-  it('takes the defaults where there is no file', () => {
+  it('gives the defaults where there is no file', () => {
     const place = scratchDir('site')
     assert.deepEqual(loadConfig(place), DEFAULTS)
     assert.equal(hasConfigFile(place), false)
   })
 
-  it('does not take a file that may not be read for none', { skip: !canBeNobody }, async () => {
+  it('does not treat a file that may not be read as absent', { skip: !canBeNobody }, async () => {
     const place = site('[redis]\nport=6380\n')
     chmodSync(path.dirname(path.dirname(place)), 0o755)
     chmodSync(path.dirname(place), 0o755)
@@ -763,7 +763,7 @@ describe('loadConfig', () => {
     }
   })
 
-  it('names the file and all that is wrong in it', () => {
+  it('names the file, and every mistake with its line', () => {
     const place = site('[main]\nmode=on\n[redis]\npassword=0071234\nhots=x\n')
     assert.throws(
       () => loadConfig(place),
@@ -786,7 +786,7 @@ describe('loadConfig', () => {
     assert.equal(loadConfig(place).redis.password, '00x')
   })
 
-  it('reads no password of several lines, or of more than 1,024 octets, and repeats nothing of it', () => {
+  it('rejects a password of several lines, or of more than 1,024 octets, and repeats nothing of it', () => {
     const place = site(
       '[redis]\npassword_file=redis.password\nsentinel_password_file=redis.password\n',
     )
@@ -805,7 +805,7 @@ describe('loadConfig', () => {
     assert.equal(loadConfig(place).redis.password, 'é'.repeat(512))
   })
 
-  it('waits for no pipe, and reads no directory', () => {
+  it('rejects a pipe at once, and a directory', () => {
     const place = site('[redis]\npassword_file=pipe\n')
     execFileSync('mkfifo', [path.join(place, 'pipe')])
     assert.match(mistake(place).message, /\[redis\] password_file: .*pipe is no regular file/)

@@ -63,7 +63,7 @@ const IN_EFFECT = `notice ${CONFIG_FILE}: in effect`
 const STAYS = 'the previous configuration stays in effect'
 
 describe('the ini file of a process', () => {
-  it('is where haraka-config has it from, if there is no file', () => {
+  it('has the values that haraka-config has from elsewhere, if there is no file', () => {
     const haraka = new Haraka(undefined, { main: { mode: 'monitor' } })
     assert.equal(haraka.config.main.mode, 'monitor')
     assert.deepEqual(haraka.log(), [])
@@ -71,19 +71,19 @@ describe('the ini file of a process', () => {
     assert.equal(haraka.config.main.mode, 'off')
   })
 
-  it('tells at the start what it has in place of a mistake, and to raise an alarm', () => {
+  it('logs each mistake at the start as critical, with what is in effect instead', () => {
     const haraka = new Haraka('[main]\nmode=on\noverride off\n[null]\nlimits=1/1h\nlimits=2/1h\n')
     assert.deepEqual(haraka.log(), [
       `crit ${CONFIG_FILE}:2: [main] mode: "on" is not one of enforce, monitor, off; until you correct it, the default is in effect: mode=enforce`,
       `crit ${CONFIG_FILE}:3: [main] override: the line has no "=": a key is written KEY=VALUE, a comment begins with ; or #; until you correct it, the default is in effect: override=(empty)`,
-      `warn ${CONFIG_FILE}:6: [null] limits is set again, as on line 5: line 6 counts`,
+      `warn ${CONFIG_FILE}:6: [null] limits is set again, as on line 5: line 6 is in effect`,
     ])
     assert.equal(haraka.ini.redisUsable, true)
     assert.deepEqual(haraka.reload('[main]\noverride=off\n'), [IN_EFFECT])
     assert.equal(haraka.config.main.override, 'off')
   })
 
-  it('is missing, empty or no file later: all stays, and nothing is said to be taken', () => {
+  it('is missing, empty or no file later: the previous configuration stays in effect', () => {
     const haraka = new Haraka('[main]\noverride=off\n')
     const stays = (line: string, expected: string[]): void => {
       assert.deepEqual(expected, [`error ${CONFIG_FILE}${line}; ${STAYS}`])
@@ -101,21 +101,25 @@ describe('the ini file of a process', () => {
     assert.equal(haraka.config.main.override, 'monitor')
   })
 
-  it('may not be read by the user that Haraka has become', { skip: !canBeNobody }, async () => {
-    const haraka = new Haraka('[main]\noverride=off\n')
-    chmodSync(path.dirname(haraka.directory), 0o755)
-    chmodSync(haraka.directory, 0o755)
-    chmodSync(haraka.file, 0o600)
-    const [line, ...more] = await asNobody(() => haraka.reload())
-    assert.equal(
-      line,
-      `error ${CONFIG_FILE} cannot be read (EACCES): the user that Haraka runs as must be able to read it; ${STAYS}`,
-    )
-    assert.deepEqual(more, [])
-    assert.equal(haraka.config.main.override, 'off')
-  })
+  it(
+    'names the reason where the user that Haraka runs as may not read it',
+    { skip: !canBeNobody },
+    async () => {
+      const haraka = new Haraka('[main]\noverride=off\n')
+      chmodSync(path.dirname(haraka.directory), 0o755)
+      chmodSync(haraka.directory, 0o755)
+      chmodSync(haraka.file, 0o600)
+      const [line, ...more] = await asNobody(() => haraka.reload())
+      assert.equal(
+        line,
+        `error ${CONFIG_FILE} cannot be read (EACCES): the user that Haraka runs as must be able to read it; ${STAYS}`,
+      )
+      assert.deepEqual(more, [])
+      assert.equal(haraka.config.main.override, 'off')
+    },
+  )
 
-  it('cannot be read at the start: Redis, which it would name, is not asked', () => {
+  it('keeps the process from Redis where it cannot be read at the start', () => {
     const haraka = new Haraka(Buffer.from('[main]\noverride=off\n', 'utf16le').toString('latin1'))
     assert.deepEqual(haraka.log(), [
       `crit ${CONFIG_FILE} is no text in UTF-8: save it as such; all keys have their defaults, and Redis is not asked: relaying sessions get 451 until that is corrected and Haraka restarted`,
@@ -123,7 +127,7 @@ describe('the ini file of a process', () => {
     assert.equal(haraka.ini.redisUsable, false)
   })
 
-  it('says what needs a restart each time, until it is undone', () => {
+  it('names what needs a restart at each change, until it is undone', () => {
     const haraka = new Haraka('[redis]\ndb=1\n')
     const changed = `warn ${CONFIG_FILE}: [redis] has changed: restart Haraka to use it`
     assert.deepEqual(haraka.reload('[redis]\ndb=2\n'), [changed, IN_EFFECT])
@@ -131,7 +135,7 @@ describe('the ini file of a process', () => {
     assert.deepEqual(haraka.reload('[redis]\ndb=1\n'), [IN_EFFECT])
   })
 
-  it('needs a restart once [redis] is mended, whatever it has', () => {
+  it('needs a restart once [redis] is corrected, whatever its values', () => {
     const haraka = new Haraka('[redis]\ndb 1\n')
     assert.equal(haraka.ini.redisUsable, false)
     assert.match(haraka.log()[1]!, /^crit .*: \[redis\] is wrong, so Redis is not asked: relaying /)
