@@ -147,15 +147,15 @@ export class Charging {
     // A recipient that may be held is charged with its message.
     const mayBeHeld = recipients[0]!.meter === 'unregistered' && transaction.snapshot?.forwards
     const state = mayBeHeld ? 'held' : 'unknown'
-    charges.closeAll(recipients, engine.store.changedNothing(error) ? 'none' : state)
+    charges.close(recipients, engine.store.changedNothing(error) ? 'none' : state)
     const reply = this.uncounted(transaction, recipients.length, redisFailure(error))
     for (const each of recipients) each.passes = reply === undefined
-    if (reply !== undefined) charges.drop(recipients)
+    if (reply !== undefined) charges.refund(recipients)
     return reply
   }
 
   /** Charges all recipients of a message at the end of DATA, as forwarded or as unregistered mail; all or none. */
-  async settle(
+  async chargeMessage(
     connection: Connection,
     transaction: Transaction,
     { stateToken }: Snapshot,
@@ -174,9 +174,9 @@ export class Charging {
       result = await engine.ledger.chargeMessage(message, this.context.defaults())
     } catch (error) {
       this.context.troubles.tell('charge', error)
-      if (engine.store.changedNothing(error)) charges.drop(recipients)
+      if (engine.store.changedNothing(error)) charges.refund(recipients)
       // What was charged stays charged and the message passes. What is held is charged when Redis answers again.
-      else charges.closeAll(recipients.filter(isPending), 'unknown')
+      else charges.close(recipients.filter(isPending), 'unknown')
       return this.uncounted(transaction, recipients.length, redisFailure(error))
     }
     const asked = { engine, charges, tenant, recipients, stateToken }
@@ -196,7 +196,7 @@ export class Charging {
     this.chargesOf(transaction, engine).chargeAccepted(tenant, meter, unseen, from)
   }
 
-  /** The charges of a transaction. Those that are still held at its end are settled in the background. */
+  /** The charges of a transaction. Those that are still held at its end are charged in the background. */
   chargesOf(transaction: Transaction, engine: Engine): Charges {
     return transaction.openCharges(engine.refund, this.chargeLater)
   }
@@ -227,11 +227,11 @@ export class Charging {
     this.context.troubles.over('charge')
     engine.charged(tenant, result, stateToken)
     const outcome = outcomeOf(result, this.context.config())
-    if (outcome.charge === 'refund') charges.drop(recipients)
+    if (outcome.charge === 'refund') charges.refund(recipients)
     else if (waiting) {
       // Without a window nothing was counted at RCPT; at the end of DATA the signatures were.
       const isKept = outcome.charge !== 'counted' || result.window > 0 || waiting.proof
-      charges.closeAll(recipients, isKept ? outcome.charge : 'none')
+      charges.close(recipients, isKept ? outcome.charge : 'none')
     }
     return waiting && this.answer(waiting, recipients.length, result, outcome)
   }
@@ -255,7 +255,7 @@ export class Charging {
     else if (verdict === 'tempfail') transaction.defer(recipients)
     if (charge === 'counted') {
       if (proof) {
-        report.settled(connection, transaction, recipients, result as MessageResult, proof)
+        report.chargedMessage(connection, transaction, recipients, result as MessageResult, proof)
       } else report.charged(connection, transaction, result)
     } else if (answer === 'TRIPPED') {
       report.tripped(connection, transaction, result, connection.remote.ip)
@@ -268,9 +268,9 @@ export class Charging {
     const mail = `mail of ${tenant} to ${accepted ?? ordinals.length} recipients was accepted`
     const isRefused = answer === 'TRIPPED' || answer === 'RESTRICTED' || answer === 'ZERO'
     let what: string
-    if (accepted !== undefined && answer === 'TRIPPED')
-      what = 'before it was counted, and restricts it'
-    else if (accepted === undefined && isRefused) {
+    if (accepted !== undefined && answer === 'TRIPPED') {
+      what = 'before it was counted, and restricts the tenant'
+    } else if (accepted === undefined && isRefused) {
       what = `uncounted (${answer}): another plugin accepted it first, or Redis did not answer`
     } else return
     this.context.troubles.tell('background', `${mail} ${what}`)

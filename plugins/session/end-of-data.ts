@@ -34,15 +34,15 @@ export class EndOfData {
   ) {}
 
   /** Charges what is held. Answers at once where nothing is, as for nearly all mail. */
-  settle(connection: Connection, transaction: Transaction): Answer | Promise<Answer> {
+  chargeHeld(connection: Connection, transaction: Transaction): Answer | Promise<Answer> {
     const { charges } = transaction
     const held = charges?.held()
     if (!charges || !held || held.length === 0) return undefined
-    return transaction.decide(this.settleHeld(connection, transaction, charges, held))
+    return transaction.decide(this.chargeAll(connection, transaction, charges, held))
   }
 
   /** A transaction has recipients of two tenants where AUTH came between two RCPT. */
-  private async settleHeld(
+  private async chargeAll(
     connection: Connection,
     transaction: Transaction,
     charges: Charges,
@@ -52,7 +52,7 @@ export class EndOfData {
     for (const [tenant, all] of held) {
       const recipients = all.filter(wasAccepted)
       if (recipients.length === 0) continue
-      const answer = await this.settleTenant(connection, transaction, charges, tenant, recipients)
+      const answer = await this.chargeTenant(connection, transaction, charges, tenant, recipients)
       if (answer !== undefined) {
         passNone(held.flatMap(([, every]) => every))
         return answer
@@ -61,7 +61,7 @@ export class EndOfData {
     return undefined
   }
 
-  private async settleTenant(
+  private async chargeTenant(
     connection: Connection,
     transaction: Transaction,
     charges: Charges,
@@ -71,7 +71,7 @@ export class EndOfData {
     const engine = this.context.engine()
     const snapshot = engine && (await knownOrLoaded(engine, tenant))
     const uncounted = (reason: string, passes?: boolean): Answer => {
-      charges.drop(recipients)
+      charges.refund(recipients)
       return this.charging.uncounted(transaction, recipients.length, reason, passes)
     }
     if (!engine || !snapshot) return uncounted('tenant-unknown')
@@ -93,7 +93,7 @@ export class EndOfData {
       return REPLIES.foreign
     }
     const message = { engine, charges, recipients, proof, provenOnly }
-    return this.charging.settle(connection, transaction, snapshot, message)
+    return this.charging.chargeMessage(connection, transaction, snapshot, message)
   }
 
   /**
@@ -134,10 +134,10 @@ export class EndOfData {
     for (const each of recipients) each.passes = true
     const provenOnly = this.refusesForeign(transaction, snapshot)
     const message = { engine, charges, recipients, proof: FROM_HEADER, provenOnly }
-    return this.settleInstead(connection, transaction, snapshot, message)
+    return this.chargeMessageInstead(connection, transaction, snapshot, message)
   }
 
-  private async settleInstead(
+  private async chargeMessageInstead(
     connection: Connection,
     transaction: Transaction,
     snapshot: Snapshot,
@@ -148,10 +148,10 @@ export class EndOfData {
     let answer: Answer
     if (registryState === 'usable') {
       answer = await transaction.decide(
-        this.charging.settle(connection, transaction, snapshot, message),
+        this.charging.chargeMessage(connection, transaction, snapshot, message),
       )
     } else {
-      charges.drop(recipients)
+      charges.refund(recipients)
       const reason = `registry-${registryState}`
       answer = this.charging.uncounted(transaction, recipients.length, reason)
     }

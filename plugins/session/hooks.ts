@@ -124,7 +124,7 @@ export class Hooks {
 
   private examine(connection: Connection, transaction: Transaction): Result {
     return (
-      this.endOfData.settle(connection, transaction) ??
+      this.endOfData.chargeHeld(connection, transaction) ??
       this.headerFrom.check(connection, transaction)
     )
   }
@@ -135,7 +135,7 @@ export class Hooks {
    */
   queue(connection: Connection): Result {
     const transaction = this.currentOf(connection)
-    return transaction && this.endOfData.settle(connection, transaction)
+    return transaction && this.endOfData.chargeHeld(connection, transaction)
   }
 
   /** The current transaction, where this plugin has seen it. */

@@ -133,7 +133,7 @@ export class Report {
   }
 
   /** All recipients of a message were charged at the end of DATA. */
-  settled(
+  chargedMessage(
     connection: Connection,
     transaction: Transaction,
     recipients: number,

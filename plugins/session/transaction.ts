@@ -259,10 +259,10 @@ class MailTransaction {
       if (counts && !this.isDeciding) this.unseen = this.unseenIn(comparison)
       this.accepted = this.unseen
       if (charges) {
-        const { taken, notTaken } = charges.passed(wasAccepted)
+        const { accepted, refunded } = charges.passed(wasAccepted)
         charges.settle(wasAccepted)
-        this.accepted += taken
-        this.refunded = notTaken
+        this.accepted += accepted
+        this.refunded = refunded
       }
     }
     if (this.uncharged > 0) {

@@ -3,33 +3,33 @@ import { grouped } from '../base/lists'
 import type { HarakaAddress } from '../names/envelope'
 
 /**
- * What became of a recipient's charge: asked for and not answered yet; counted; held until the message is there, or perhaps
- * held; perhaps counted (Redis gave no answer); not counted.
+ * `pending`: Redis has not answered yet; `counted`; `held`, or perhaps held, until the end of DATA; `unknown`: perhaps counted,
+ * since Redis did not answer; `none`: not counted, or refunded.
  */
 export type ChargeState = 'pending' | 'counted' | 'held' | 'unknown' | 'none'
 
-/** Whose recipient it is, as the trigger of a restriction shows it. */
+/** Who sends to the recipient, as the trigger of a restriction shows it. */
 export type Sender = Pick<MessageCharge, 'domain' | 'connector' | 'ip'>
 
-/** One recipient of a transaction that was to be counted. */
+/** A recipient of a transaction that Redis was asked to count. */
 export interface RecipientCharge {
   readonly tenant: string
-  /** What counts it, until its message is proven to be a forward. */
+  /** The meter that counts it, unless its message is proven to be a forward. */
   readonly meter: Charge['meter']
-  /** Its place among the charges of the transaction; with the transaction's uuid it names the receipt. */
+  /** Numbers the charges of the transaction from 1; with the transaction's uuid it names the receipt. */
   readonly ordinal: number
   readonly recipient: HarakaAddress
   /** How many RCPT commands of the transaction were answered before the one that it came with. */
   readonly rank: number
   state: ChargeState
-  /** It was let through, counted or not. */
+  /** This plugin accepts it, counted or not. */
   passes: boolean
   readonly sender: Sender
-  /** What has proven it to be one of a forward. */
+  /** Prove that its message is a forward. */
   signatures: readonly string[]
 }
 
-/** Gives recipients back, with what had proven them to be those of a forward; must neither throw nor wait. */
+/** Refunds recipients, and their signatures as proofs of a forward; must neither throw nor wait. */
 export type Refund = (
   tenant: string,
   transaction: string,
@@ -51,15 +51,15 @@ export type ChargeLater = (
 const NONE: readonly string[] = []
 const NO_RECIPIENTS: readonly RecipientCharge[] = []
 
-/** The charges of one transaction, from RCPT to their settlement. */
+/** The charges of one transaction, from RCPT to its end. */
 export class Charges {
   private readonly charges: RecipientCharge[] = []
   private settled = false
 
-  /** @param transaction Haraka's transaction uuid. */
+  /** @param transaction uuid of Haraka's transaction. */
   constructor(
     readonly transaction: string,
-    private readonly refund: Refund,
+    private readonly sendRefund: Refund,
     private readonly chargeLater: ChargeLater,
   ) {}
 
@@ -80,38 +80,32 @@ export class Charges {
     return charge
   }
 
-  /** The recipients that there are charges of. */
+  /** The recipients that have a charge. */
   recipients(): Set<HarakaAddress> {
     return new Set(this.charges.map(({ recipient }) => recipient))
   }
 
   /**
-   * Says what became of a charge. Where the transaction has been settled meanwhile (the client went away during the
-   * question), it is given back here.
+   * Sets the state of charges that Redis has answered, or not. Where the transaction has ended meanwhile (the client
+   * disconnected before the answer), they are refunded here.
    */
-  close(charge: RecipientCharge, state: Exclude<ChargeState, 'pending'>): void {
-    charge.state = state
-    if (this.settled) this.giveBack([charge])
-  }
-
-  /** As {@link close}, for all recipients of a message: what is to be given back goes at once. */
-  closeAll(charges: readonly RecipientCharge[], state: Exclude<ChargeState, 'pending'>): void {
+  close(charges: readonly RecipientCharge[], state: Exclude<ChargeState, 'pending'>): void {
     for (const charge of charges) charge.state = state
     if (this.settled) this.giveBack(charges)
   }
 
   /**
-   * Gives charges back, all of a tenant at once: their recipients have been refused, perhaps after they were counted. For
-   * one that was asked for and certainly not made, there is nothing to wait for any more.
+   * Refunds charges, all of a tenant at once: their recipients have been refused, or nothing has been counted for them. A
+   * charge that Redis certainly did not make costs no command.
    */
-  drop(charges: readonly RecipientCharge[]): void {
+  refund(charges: readonly RecipientCharge[]): void {
     this.giveBack(charges)
     for (const charge of charges) charge.state = 'none'
   }
 
   /**
-   * Those that are to be charged when the message is there, or perhaps are: by tenant, those that were let through only.
-   * The null sender's are charged at RCPT or not at all.
+   * Those that are charged at the end of DATA, or perhaps are, by tenant; only of recipients that were accepted. The null
+   * sender's recipients are charged at RCPT or not at all.
    */
   held(): readonly [tenant: string, charges: RecipientCharge[]][] {
     if (!this.charges.some(({ state }) => state === 'held')) return []
@@ -123,22 +117,22 @@ export class Charges {
   }
 
   /**
-   * Gives back what was certainly not taken, and charges what was taken while it was held, as unregistered unless
-   * something has proven it; once.
+   * At the end of the transaction: refunds recipients that certainly did not get the message, and charges those that got it
+   * while they were held, as unregistered mail unless a signature proves a forward; once.
    *
-   * @param wasTaken whether the message was, or may have been, taken for this recipient.
+   * @param wasAccepted whether the message was, or may have been, accepted for this recipient.
    */
-  settle(wasTaken: (charge: RecipientCharge) => boolean): void {
+  settle(wasAccepted: (charge: RecipientCharge) => boolean): void {
     if (this.settled) return
     this.settled = true
-    const left = this.charges.filter((charge) => !wasTaken(charge))
+    const left = this.charges.filter((charge) => !wasAccepted(charge))
     if (left.length > 0) this.giveBack(left)
     this.chargeHeld()
   }
 
   /**
-   * The message may have been taken before we saw it, since another plugin's answer to data_post came first; or while Redis
-   * gave no answer, where it then passes: what it has counted by then stands.
+   * The message was accepted before this plugin saw its end, since another plugin answered data_post first; or it passed
+   * while Redis did not answer. What Redis has counted by then stays counted.
    */
   private chargeHeld(): void {
     for (const [tenant, charges] of this.held()) {
@@ -155,8 +149,8 @@ export class Charges {
   }
 
   /**
-   * Charges recipients that the message has been taken for and that nobody has asked us about, as what it was charged as
-   * at its end; once, after {@link settle}.
+   * Charges recipients that got the message and that this plugin's rcpt_ok has not seen, on the meter of the message; once,
+   * after {@link settle}.
    */
   chargeAccepted(tenant: string, meter: Charge['meter'], recipients: number, sender: Sender): void {
     const signatures = this.signatures(this.charges)
@@ -173,19 +167,22 @@ export class Charges {
   }
 
   /**
-   * How many recipients were let through and taken, and how many were not taken; of a charge that is on its way it will be
-   * seen that nobody waits for it any more.
+   * How many recipients got the message, and how many had passed and did not. A pending charge counts as refunded: it will
+   * be when Redis answers.
    *
-   * @param wasTaken as in {@link settle}.
+   * @param wasAccepted as in {@link settle}.
    */
-  passed(wasTaken: (charge: RecipientCharge) => boolean): { taken: number; notTaken: number } {
-    let taken = 0
-    let notTaken = 0
+  passed(wasAccepted: (charge: RecipientCharge) => boolean): {
+    accepted: number
+    refunded: number
+  } {
+    let accepted = 0
+    let refunded = 0
     for (const charge of this.charges) {
-      if (charge.passes && wasTaken(charge)) taken++
-      else if (charge.passes || charge.state === 'pending') notTaken++
+      if (charge.passes && wasAccepted(charge)) accepted++
+      else if (charge.passes || charge.state === 'pending') refunded++
     }
-    return { taken, notTaken }
+    return { accepted, refunded }
   }
 
   /** How many of the charges are such. */
@@ -198,8 +195,8 @@ export class Charges {
     for (const charge of made) charge.state = 'none'
     for (const [tenant, back] of grouped(made, (charge) => charge.tenant)) {
       const ordinals = back.map(({ ordinal }) => ordinal)
-      // All of a message have the same.
-      this.refund(tenant, this.transaction, ordinals, back[0]!.signatures)
+      // All recipients of a message have the same signatures.
+      this.sendRefund(tenant, this.transaction, ordinals, back[0]!.signatures)
     }
   }
 }

@@ -4,10 +4,10 @@ import type { Store } from '../store/store'
 import type { Forwarder, ForwarderEvents } from '../events/forwarder'
 import type { Duty } from '../base/duty'
 
-/** Between two thousands of tenants that are asked for, in ms: a million take some 1 % of a process that takes mail. */
-const BREATH = 500
+/** Pause between two batches of tenants, in ms: reading a million takes some 1 % of the time of a process that handles mail. */
+const PAUSE = 500
 
-/** Tells of alerts that others have joined, when their 15 minutes are over. */
+/** Publishes groups of alerts when their 15 minutes are over. */
 export function closeGroups({ stream }: Forwarder, events: ForwarderEvents): Duty {
   return {
     name: 'alerts of several events',
@@ -19,8 +19,8 @@ export function closeGroups({ stream }: Forwarder, events: ForwarderEvents): Dut
 }
 
 /**
- * Finds events that nobody sees to: who raised them was killed, and no process has asked for the tenant since. A question
- * a tenant, in batches.
+ * Publishes events that were left behind: the process that raised them was killed, and no process has read the tenant since.
+ * One command per tenant, in batches.
  */
 export function forwardLeft(store: Store, forwarder: Forwarder): Duty {
   const { client, keys } = store
@@ -35,7 +35,7 @@ export function forwardLeft(store: Store, forwarder: Forwarder): Duty {
         tenants.forEach((tenant, at) => {
           if (waiting[at]) forwarder.pending(tenant)
         })
-        await sleep(BREATH, undefined, { ref: false })
+        await sleep(PAUSE, undefined, { ref: false })
       }
     },
   }

@@ -31,7 +31,7 @@ beforeEach(() => {
 
 function counted(tenant = 'contoso', rank = 0): RecipientCharge {
   const charge = charges.open(tenant, 'unregistered', RECIPIENT, rank, SENDER)
-  charges.close(charge, 'counted')
+  charges.close([charge], 'counted')
   return charge
 }
 
@@ -77,13 +77,13 @@ describe('the charges of a transaction', () => {
   })
 
   it('are given back where nobody knows whether they were counted', () => {
-    charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), 'unknown')
+    charges.close([charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)], 'unknown')
     charges.settle(() => false)
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
   it('are not given back where they were not counted', () => {
-    charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), 'none')
+    charges.close([charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)], 'none')
     charges.settle(() => false)
     assert.deepEqual(refunded, [])
   })
@@ -94,9 +94,9 @@ describe('the charges of a transaction', () => {
     const refused = charges.open('contoso', 'unregistered', RECIPIENT, 2, SENDER)
     charges.settle(() => true)
     assert.deepEqual(refunded, [])
-    charges.close(late, 'counted')
-    charges.close(lost, 'unknown')
-    charges.close(refused, 'none')
+    charges.close([late], 'counted')
+    charges.close([lost], 'unknown')
+    charges.close([refused], 'none')
     assert.deepEqual(refunded, [
       ['contoso', 'F1.1', [1]],
       ['contoso', 'F1.1', [2]],
@@ -120,8 +120,8 @@ describe('the charges of a transaction', () => {
   it('may be dropped one by one, and are not given back again', () => {
     const charge = counted()
     counted()
-    charges.drop([charge])
-    charges.drop([charge])
+    charges.refund([charge])
+    charges.refund([charge])
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
     charges.settle(() => false)
     assert.deepEqual(refunded.slice(1), [['contoso', 'F1.1', [2]]])
@@ -132,15 +132,15 @@ describe('the charges of a transaction', () => {
       const all = [0, 1, 2].map((rank) =>
         charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
       )
-      charges.closeAll(all, state)
+      charges.close(all, state)
       return all
     }
-    charges.drop(message('held'))
+    charges.refund(message('held'))
     const late = [3, 4].map((rank) =>
       charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
     )
     charges.settle(() => true)
-    charges.closeAll(late, 'counted')
+    charges.close(late, 'counted')
     assert.deepEqual(refunded, [
       ['contoso', 'F1.1', [1, 2, 3]],
       ['contoso', 'F1.1', [4, 5]],
@@ -151,12 +151,12 @@ describe('the charges of a transaction', () => {
     const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     assert.deepEqual(
       charges.passed(() => true),
-      { taken: 0, notTaken: 1 },
+      { accepted: 0, refunded: 1 },
     )
-    charges.drop([charge])
+    charges.refund([charge])
     assert.deepEqual(
       charges.passed(() => true),
-      { taken: 0, notTaken: 0 },
+      { accepted: 0, refunded: 0 },
     )
     assert.deepEqual(refunded, [])
   })
@@ -164,8 +164,8 @@ describe('the charges of a transaction', () => {
   it('that are dropped after the settlement are given back once', () => {
     const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.settle(() => true)
-    charges.close(charge, 'unknown')
-    charges.drop([charge])
+    charges.close([charge], 'unknown')
+    charges.refund([charge])
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
@@ -182,7 +182,7 @@ describe('the charges of a transaction', () => {
 
   it('that are held are given back where the message was not taken, and their proof with them', () => {
     const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
-    charges.close(charge, 'held')
+    charges.close([charge], 'held')
     charge.signatures = ['s1']
     charges.settle(() => false)
     assert.deepEqual([refunded, proofs, settled], [[['contoso', 'F1.1', [1]]], ['s1'], []])
@@ -192,7 +192,7 @@ describe('the charges of a transaction', () => {
     for (const tenant of ['contoso', 'contoso', 'fabrikam', 'contoso']) {
       const charge = charges.open(tenant, 'unregistered', RECIPIENT, 0, SENDER)
       charge.passes = true
-      charges.close(charge, 'held')
+      charges.close([charge], 'held')
     }
     charges.settle(({ ordinal }) => ordinal !== 4)
     const settlement = { transaction: 'F1.1', meter: 'unregistered', ...SENDER, signatures: [] }
@@ -207,7 +207,7 @@ describe('the charges of a transaction', () => {
     const all = [0, 1].map((rank) =>
       charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
     )
-    charges.closeAll(all, 'held')
+    charges.close(all, 'held')
     for (const charge of all) charge.passes = true
     all[1]!.signatures = ['s1']
     charges.settle(() => true)
@@ -218,19 +218,19 @@ describe('the charges of a transaction', () => {
   it('that are held after the settlement are given back then', () => {
     const late = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.settle(() => true)
-    charges.close(late, 'held')
+    charges.close([late], 'held')
     assert.deepEqual([refunded, settled], [[['contoso', 'F1.1', [1]]], []])
   })
 
   it('to be settled are those that were let through and are held, or perhaps are', () => {
     const states = ['held', 'unknown', 'counted', 'none'] as const
     for (const state of states)
-      charges.close(charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER), state)
+      charges.close([charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)], state)
     assert.deepEqual(charges.held(), [])
     const passing = states.map((state) => {
       const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
       charge.passes = true
-      charges.close(charge, state)
+      charges.close([charge], state)
       return charge
     })
     assert.deepEqual(charges.held(), [['contoso', passing.slice(0, 2)]])
@@ -240,7 +240,7 @@ describe('the charges of a transaction', () => {
     for (const state of ['held', 'unknown', 'counted'] as const) {
       const charge = charges.open('contoso', 'null', RECIPIENT, 0, SENDER)
       charge.passes = true
-      charges.close(charge, state)
+      charges.close([charge], state)
     }
     assert.deepEqual(charges.held(), [])
     charges.settle(() => true)
@@ -274,8 +274,8 @@ describe('the charges of a transaction', () => {
         }))
         const close = (late: boolean) => {
           for (const one of opened.filter((open) => open.late === late)) {
-            each.close(one.charge, one.state)
-            if (one.drop) each.drop([one.charge])
+            each.close([one.charge], one.state)
+            if (one.drop) each.refund([one.charge])
           }
         }
         close(false)
