@@ -1,5 +1,5 @@
 /** The answers of the charge and settle scripts; `allowance/lua/charge.lua` and `charge_message.lua` say what each means. */
-export type ChargeAnswer =
+type ChargeAnswer =
   | 'CHARGED'
   | 'FORWARDED'
   | 'UNPROVEN'
@@ -27,7 +27,7 @@ export interface WindowCount {
 }
 
 /** One window after a recipient was counted. */
-export interface ChargedWindow extends WindowCount {
+interface ChargedWindow extends WindowCount {
   /** The highest percentage of `[allowance] warn_at` that this very recipient has reached; 0: none. */
   readonly reached: number
 }

@@ -20,7 +20,7 @@ export interface WindowUsage {
 }
 
 /** In monitor: the first moment in which the tenant would have been restricted. */
-export interface WouldTrip extends Trigger {
+interface WouldTrip extends Trigger {
   /** ms since the epoch, server time */
   readonly since: number
 }

@@ -13,7 +13,7 @@ import type { Sum } from '../reporting/sum'
 export type DomainSum = Sum<string> & { readonly class: SourceClass }
 
 /** Those with the most recipients, of each kind of source. */
-export interface Top extends Readonly<
+interface Top extends Readonly<
   Record<Exclude<keyof Source, 'domain'>, readonly Sum<string>[]>
 > {
   readonly domain: readonly DomainSum[]

@@ -1,14 +1,14 @@
 import regex from 'haraka-config/lib/regex'
 
 /** A remark about a line of an ini file. */
-export interface LineNote {
+interface LineNote {
   /** Counted from 1. */
   readonly line: number
   readonly message: string
 }
 
 /** A line that is no comment, no section and no `key=value`. */
-export interface LineFault extends LineNote {
+interface LineFault extends LineNote {
   /** The section that it is in, or that it was meant to begin. */
   readonly section: string
   /** Its first word, which may be a key. `undefined` for a section line too. */
@@ -32,7 +32,7 @@ export interface IniLines {
 }
 
 /** Where a section is. */
-export interface SectionLines {
+interface SectionLines {
   /** Its first line. */
   readonly line: number
   /** The line that sets each key; of a list (`key[]`) the first. */

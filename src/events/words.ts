@@ -4,7 +4,7 @@ import { isoTime } from '../base/time'
 import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from '../records/event'
 
 /** An event for people, with the tenant and the case in the commands to type. */
-export interface Words {
+interface Words {
   readonly severity: Severity
   /** One line. */
   readonly title: string
@@ -22,7 +22,7 @@ export function wordsOf(tenant: string, event: Event): Words {
 }
 
 /** As in Exchange Online, for the alerts that it has, too. */
-export function severityOf(event: Event): Severity {
+function severityOf(event: Event): Severity {
   switch (event.kind) {
     case 'allowance':
       if (event.percent >= 95) return 'High'
@@ -48,7 +48,7 @@ function isEscalated(event: Event): boolean {
 }
 
 /** The titles of High alerts begin with the names of Exchange Online's alert policies. */
-export function titleOf(tenant: string, event: Event): string {
+function titleOf(tenant: string, event: Event): string {
   switch (event.kind) {
     case 'allowance': {
       const used = `${tenant} has used ${event.percent} % of its allowance of ${limitOf(event)}${forWhat(event)}`

@@ -2,7 +2,7 @@ import addressparser from 'nodemailer/lib/addressparser'
 import { toDomain } from '../names/domain'
 
 /** One address in a header field. */
-export interface HeaderAddress {
+interface HeaderAddress {
   /** As it is written, without comments, and the local part quoted where it has to be. */
   readonly address: string
   /**

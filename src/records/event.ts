@@ -116,7 +116,7 @@ export interface UnreadableEvent extends Raised {
 }
 
 /** Somebody tries whether alerts arrive. */
-export interface TestEvent extends Raised {
+interface TestEvent extends Raised {
   readonly kind: 'test'
   readonly by: string
 }

@@ -1,9 +1,9 @@
 import { InputError } from '../base/errors'
 
 /** What the first line of a file says it is. */
-export const FORMAT = 'haraka-plugin-unregistered-domain'
+const FORMAT = 'haraka-plugin-unregistered-domain'
 /** Raised when an older version could not read the file rightly. */
-export const VERSION = 1
+const VERSION = 1
 
 /** The first line of a file. */
 export interface Header {
@@ -110,7 +110,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-export function isCount(value: unknown): value is number {
+function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 

@@ -64,7 +64,7 @@ export async function* readRegistry(store: Store): AsyncGenerator<RegistryRecord
 }
 
 /** Every connector, in batches; each once. @throws what ioredis throws. */
-export async function* readConnectorRecords(store: Store): AsyncGenerator<RegistryRecord> {
+async function* readConnectorRecords(store: Store): AsyncGenerator<RegistryRecord> {
   const seen = new Set<string>()
   let cursor = '0'
   do {

@@ -54,7 +54,7 @@ export const HOURS_KEPT = 8
 /** The most that `[report] days` takes: for so long rows by the day may be kept. */
 export const MOST_DAYS_KEPT = 3650
 /** How long it is kept when a connector was used last, in days. */
-export const SEEN_KEPT = 365
+const SEEN_KEPT = 365
 
 /** The first part of the table above, as the scripts take it. */
 export const HOURS_TTL = HOURS_KEPT * DAY

@@ -7,7 +7,7 @@ import type { Tally } from './tally'
 import { UnattributedBatch } from './unattributed-batch'
 
 /** How often what has been tallied is flushed, in ms. */
-export const FLUSH_EVERY = 5000
+const FLUSH_EVERY = 5000
 /** What cannot be flushed is counted in hours that are right to so many ms. */
 const LONGEST_BATCH = 300_000
 /** Tenants that are flushed at the same time. */

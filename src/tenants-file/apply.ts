@@ -34,7 +34,7 @@ export interface ApplyReport extends PlanReport {
 }
 
 /** Why nothing of a tenant was applied. */
-export interface ApplyError {
+interface ApplyError {
   readonly tenant: string
   /** `FILE:LINE:COLUMN: tenant ID: what, and what to do` */
   readonly message: string

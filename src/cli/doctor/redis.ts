@@ -8,7 +8,7 @@ import { fail, ok, warn, type Line } from './line'
 const LEAST: readonly [number, number] = [6, 2]
 
 /** What INFO says of one server. */
-export type Info = ReadonlyMap<string, string>
+type Info = ReadonlyMap<string, string>
 
 /** Redis: its version, and whether it keeps what is written. In a Cluster, of every primary. */
 export async function checkRedis(store: Store, settings: RedisSettings): Promise<Line[]> {

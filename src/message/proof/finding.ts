@@ -2,7 +2,7 @@
  * Why something proves nothing: stable words for logs, results and `explain`. Those of signatures and seals in the order
  * of how far they came, so that the last that applies tells most about a message.
  */
-export const REASONS = [
+const REASONS = [
   'unsigned',
   /** The last seal of the chain is not of one of `arc_sealers`. */
   'sealer not trusted',

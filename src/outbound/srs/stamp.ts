@@ -5,7 +5,7 @@ const DAY = 86_400_000
 const CYCLE = 1024
 
 /** How many days a bounce may come after its message: as in Mail::SRS, libsrs2 and postsrsd. */
-export const MAX_AGE = 21
+const MAX_AGE = 21
 
 /** The day of a time (ms) in two digits (Mail::SRS and libsrs2, `timestamp_create`). */
 export function stampOf(time: number): string {
