@@ -1,5 +1,6 @@
 import addressparser from 'nodemailer/lib/addressparser'
 import { toDomain } from '../names/domain'
+import { withoutComments } from './comments'
 
 /** One address in a header field. */
 interface HeaderAddress {
@@ -25,12 +26,6 @@ export interface HeaderAddresses {
 /** In UTF-16 code units. To read the worst field of this length takes about 20 ms. */
 export const MAX_FIELD = 32_768
 
-const QUOTING = /["()\\]/
-/** What is no part of a quoted string or a comment, unless it begins one. */
-const PLAIN = /[^"()\\]+/y
-const QUOTED = /"(?:[^"\\]|\\[^])*"/y
-const COMMENT_TEXT = /(?:[^()\\]|\\[^])+/y
-
 /** What no address goes on behind, for any reader: only the gaps of RFC 5322 §3.2.2 are some to all. */
 const BREAKS = /[ \t\r\n<>,;:()"\\]+/
 const LITERAL = /@\[[^[\]\\]*\]$/
@@ -54,7 +49,7 @@ export function parseHeaderAddresses(field: string): HeaderAddresses {
   const parsed = addressparser(field, { flatten: true }).filter(({ address }) =>
     address.includes('@'),
   )
-  const bare = withoutQuotes(field)
+  const bare = withoutComments(field, () => '"')
   if (bare !== undefined) {
     const written = writtenIn(bare)
     const agree =
@@ -87,36 +82,4 @@ function found(address: string): HeaderAddress {
 function domainPart(address: string): string {
   const literal = address.endsWith(']') ? LITERAL.exec(address) : null
   return address.slice((literal?.index ?? address.lastIndexOf('@')) + 1)
-}
-
-/**
- * The field with a `"` for each quoted string and a space for each comment; `undefined` if one of them has no end, or if
- * a backslash stands outside of them, which readers take differently.
- */
-function withoutQuotes(field: string): string | undefined {
-  if (!QUOTING.test(field)) return field
-  let bare = ''
-  let depth = 0
-  let at = 0
-  const skip = (pattern: RegExp): string => {
-    pattern.lastIndex = at
-    const text = pattern.exec(field)?.[0] ?? ''
-    at += text.length
-    return text
-  }
-  while (at < field.length) {
-    if (depth > 0) skip(COMMENT_TEXT)
-    else bare += skip(PLAIN)
-    const character = field[at]
-    if (character === '(') depth++
-    else if (character === ')') depth--
-    else if (character === '"' && skip(QUOTED) !== '') {
-      bare += '"'
-      continue
-    } else if (character !== undefined) return undefined
-    if (depth < 0) return undefined
-    if (character === ')' && depth === 0) bare += ' '
-    at++
-  }
-  return depth === 0 ? bare : undefined
 }

@@ -1,5 +1,6 @@
 import { toDomain } from '../../names/domain'
 import { registrableDomain } from '../../names/registrable'
+import { withoutComments } from '../comments'
 
 /** One result, such as `dkim=pass header.d=contoso.com`. */
 interface MethodResult {
@@ -13,10 +14,6 @@ interface MethodResult {
 const MAX_RESULTS = 16_384
 
 const QUOTED = /"((?:[^"\\]|\\[^])*)"/g
-/** What has no meaning of its own outside of quoted strings and comments. */
-const PLAIN = /[^"()\\]+/y
-const QUOTED_HERE = /"(?:[^"\\]|\\[^])*"/y
-const COMMENT_TEXT = /(?:[^()\\]|\\[^])+/y
 const SEGMENT = /(?:"(?:[^"\\]|\\[^])*"|[^";])+/g
 /** A name, and a value of quoted strings and other characters without a gap: `header.i="john doe"@contoso.com`. */
 const PAIR = /(?:^| )([\w./-]+) ?= ?((?:"(?:[^"\\]|\\[^])*"|[^ ";])+)/g
@@ -31,7 +28,7 @@ const VERSION = /\/.*$/
  */
 export function saysPass(text: string, from: string): boolean {
   const results = parseResults(text)
-  // DMARC has one result for a message. A second one is somebody's attempt to be read as the first.
+  // DMARC has one result for a message. A second one may be forged to be read as the first.
   const dmarc = results.filter(({ method }) => method === 'dmarc')
   if (dmarc.length === 1 && dmarc.some((only) => passes(only, ['header.from'], from))) return true
   const organisation = registrableDomain(from)
@@ -56,9 +53,9 @@ function passes(
   return result === 'pass' && domain !== undefined && of(domain) === wanted
 }
 
-/** Empty if a comment or a quoted string has no end: then nobody knows what is what. */
+/** Empty if a comment or a quoted string has no end: then it cannot be read in one way only. */
 function parseResults(text: string): MethodResult[] {
-  const bare = text.length > MAX_RESULTS ? undefined : withoutComments(text)
+  const bare = text.length > MAX_RESULTS ? undefined : withoutComments(text, (quoted) => quoted)
   // The first says who judged.
   return (bare?.replace(/\s+/g, ' ').match(SEGMENT) ?? []).slice(1).flatMap((segment) => {
     const [first, ...properties] = pairsIn(segment.trim())
@@ -86,33 +83,4 @@ function pairsIn(segment: string): [string, string][] {
 function unique(pairs: readonly [string, string][]): Map<string, string> {
   const names = pairs.map(([name]) => name)
   return new Map(pairs.filter(([name]) => names.indexOf(name) === names.lastIndexOf(name)))
-}
-
-/** Comments nest, and quotes mean nothing in them (RFC 5322 §3.2.2). `undefined` if something has no end. */
-function withoutComments(text: string): string | undefined {
-  let bare = ''
-  let depth = 0
-  let at = 0
-  const skip = (pattern: RegExp): string => {
-    pattern.lastIndex = at
-    const found = pattern.exec(text)?.[0] ?? ''
-    at += found.length
-    return found
-  }
-  while (at < text.length) {
-    if (depth > 0) skip(COMMENT_TEXT)
-    else bare += skip(PLAIN)
-    const character = text[at]
-    if (character === '(') depth++
-    else if (character === ')' && depth > 0) {
-      if (--depth === 0) bare += ' '
-    } else if (character === '"' && depth === 0) {
-      const quoted = skip(QUOTED_HERE)
-      if (quoted === '') return undefined
-      bare += quoted
-      continue
-    } else if (character !== undefined) return undefined
-    at++
-  }
-  return depth === 0 ? bare : undefined
 }
