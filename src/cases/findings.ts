@@ -1,5 +1,4 @@
 import { readTenantAudit } from '../audit/reader'
-import { parentsOf } from '../names/domain'
 import { HOURS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR } from '../reporting/calendar'
 import { readForeign } from '../reporting/foreign'
@@ -10,7 +9,7 @@ import { attempts, recipients, sumBy } from '../reporting/sum'
 import type { Store } from '../store/store'
 import { readConnectors } from '../registry/connector-reader'
 import { connectorId } from '../mail/identities'
-import { readEntries } from '../registry/domain-entries'
+import { acceptsDomain } from '../registry/domain-entries'
 import type { Case } from './case'
 
 /** How far before its case what led to it is looked for. */
@@ -86,16 +85,10 @@ async function unexplainedDomains(
   const open: Findings['domains'][number][] = []
   for (const { key, counts } of sums) {
     if (open.length === MOST_TOLD) break
-    if (await isAccepted(store, tenant, key)) continue
+    if (await acceptsDomain(store, tenant, key)) continue
     open.push({ domain: key, accepted: counts.accepted })
   }
   return open
-}
-
-/** Whether it is an accepted domain, or lies below one with subdomains. */
-async function isAccepted(store: Store, tenant: string, domain: string): Promise<boolean> {
-  const entries = await readEntries(store, tenant, [domain, ...parentsOf(domain)])
-  return entries.some((entry, at) => entry !== undefined && (at === 0 || entry.subdomains))
 }
 
 /** What has come, changed or begun to send about the time of the case, and nobody has looked at since. */

@@ -3,7 +3,7 @@ import { openRecords, type RecordFile } from '../registry-file/file'
 import type { RegistryRecord, TenantRecord } from '../registry-file/record'
 import { InputError } from '../base/errors'
 import type { Mode } from '../mail/mode'
-import { parentsOf } from '../names/domain'
+import { coveringDomain } from '../names/covering'
 import type { Scope } from '../mail/scope'
 import { ConnectorIndex } from './connector-index'
 import { decodeConnector } from '../registry/connector-reader'
@@ -116,8 +116,6 @@ function ownerOf(
   owners: ReadonlyMap<string, { tenant: string; subdomains: boolean }>,
   domain: string,
 ): string | undefined {
-  const own = owners.get(domain)
-  if (own) return own.tenant
-  const above = parentsOf(domain).find((parent) => owners.get(parent)?.subdomains)
-  return above === undefined ? undefined : owners.get(above)!.tenant
+  const name = coveringDomain(owners, domain)
+  return name === undefined ? undefined : owners.get(name)!.tenant
 }

@@ -1,4 +1,5 @@
 import type { Mode } from '../mail/mode'
+import { coveringDomain } from '../names/covering'
 import type { Scope } from '../mail/scope'
 import type { DomainFlags } from '../registry/packing'
 
@@ -34,7 +35,7 @@ export type Known = Snapshot | null | undefined
  * @param domain lower-case A-labels.
  */
 export function acceptedDomainOf(snapshot: Snapshot, domain: string): string | undefined {
-  return covering(snapshot, domain, false)
+  return coveringDomain(snapshot.domains, domain)
 }
 
 /**
@@ -44,17 +45,5 @@ export function acceptedDomainOf(snapshot: Snapshot, domain: string): string | u
  * @param domain lower-case A-labels.
  */
 export function ownsDomain(snapshot: Snapshot, domain: string): boolean {
-  return covering(snapshot, domain, true) !== undefined
-}
-
-/** The accepted domain that covers a name. Builds no list of its parents: it is asked for each recipient. */
-function covering({ domains }: Snapshot, domain: string, ownOnly: boolean): string | undefined {
-  const flags = domains.get(domain)
-  if (flags && !(ownOnly && flags.shared)) return domain
-  for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {
-    const parent = domain.slice(dot + 1)
-    const above = domains.get(parent)
-    if (above?.subdomains && !(ownOnly && above.shared)) return parent
-  }
-  return undefined
+  return coveringDomain(snapshot.domains, domain, true) !== undefined
 }

@@ -1,3 +1,4 @@
+import { coveringDomain } from '../names/covering'
 import { parentsOf } from '../names/domain'
 import { batchesOf } from '../base/lists'
 import { scanHash } from '../store/scan'
@@ -40,8 +41,10 @@ export async function acceptsDomain(
   tenant: string,
   domain: string,
 ): Promise<boolean> {
-  const [own, ...above] = await readEntries(store, tenant, [domain, ...parentsOf(domain)])
-  return own !== undefined || above.some((entry) => entry?.subdomains)
+  const names = [domain, ...parentsOf(domain)]
+  const entries = await readEntries(store, tenant, names)
+  const byName = new Map(names.flatMap((name, at) => (entries[at] ? [[name, entries[at]]] : [])))
+  return coveringDomain(byName, domain) !== undefined
 }
 
 /** The tenant's whole list by name, read in batches so that 100,000 of them hold nobody up. */

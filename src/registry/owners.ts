@@ -1,4 +1,5 @@
 import { RefusedError } from '../base/errors'
+import { coveringDomain } from '../names/covering'
 import { parentsOf } from '../names/domain'
 import { batchesOf } from '../base/lists'
 import type { Store } from '../store/store'
@@ -18,14 +19,9 @@ export interface Obstacle {
 
 /** The tenant that owns a name: whose accepted domain it is, or lies below with `subdomains`. */
 export async function ownerOf(store: Store, domain: string): Promise<string | undefined> {
-  const names = [domain, ...parentsOf(domain)]
-  const claims = await store.client.hmget(store.keys.ownerNames, ...names)
-  for (const [at, packed] of claims.entries()) {
-    if (packed === null) continue
-    const claim = unpackClaim(names[at]!, packed)
-    if (at === 0 || claim.subdomains) return claim.tenant
-  }
-  return undefined
+  const claims = await readClaims(store, [domain, ...parentsOf(domain)])
+  const byName = new Map(claims.flatMap((each) => (each ? [[each.domain, each] as const] : [])))
+  return byName.get(coveringDomain(byName, domain) ?? '')?.tenant
 }
 
 /** Who owns exactly these names, in the same order. */

@@ -1,6 +1,6 @@
 import { UserError } from '../base/errors'
 import { acceptedDomainName } from '../names/accepted'
-import { parentsOf } from '../names/domain'
+import { coveringDomain } from '../names/covering'
 import { DAY } from '../reporting/calendar'
 import { ReportReader } from '../reporting/reader'
 import { Restrictions } from '../allowance/restriction'
@@ -102,8 +102,8 @@ function entry(domain: string, facts: ReadonlyMap<string, DnsFacts>): [string, D
 
 /** Whether accepted domains cover a name. */
 function coverage(accepted: readonly AcceptedDomain[]): (domain: string) => boolean {
-  const list = new Map(accepted.map(({ domain, subdomains }) => [domain, subdomains]))
-  return (domain) => list.has(domain) || parentsOf(domain).some((parent) => list.get(parent))
+  const list = new Map(accepted.map((each) => [each.domain, each]))
+  return (domain) => coveringDomain(list, domain) !== undefined
 }
 
 /** Domains that anybody can have an address in, that another tenant owns, or that nobody can own. */
