@@ -1,3 +1,4 @@
+import { retryConcurrent } from '../base/retry'
 import { noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
 import type { Act } from '../allowance/restriction'
 import { readScript } from '../store/script'
@@ -17,7 +18,6 @@ import { assertTenantExists, tenantExists } from './tenant-registry'
 import type { Connector, ConnectorBlock, Identities } from '../mail/tenant'
 
 const WRITE = readScript(__dirname, 'connectors_write')
-const ATTEMPTS = 20
 const SCAN_PIECE = 1000
 
 /** A connector to be written in place. */
@@ -228,7 +228,7 @@ export class ConnectorRegistry {
   ): Promise<string[]> {
     const { keys, client } = this.store
     if (ids.length === 0) return []
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    return retryConcurrent('connectors were', async () => {
       const values = await client.hmget(keys.connectors, ...ids)
       const planned = ids.flatMap((id, at) =>
         toChange(id, values[at] ?? '', decide, { restoring, why }),
@@ -242,9 +242,8 @@ export class ConnectorRegistry {
         [randomToken(), JSON.stringify(changes), this.store.actor, JSON.stringify(entries)],
       )) as ['written'] | ['stale'] | ['taken', identity: string, holder: string, id: string]
       if (reply[0] === 'taken') throw identityTaken(reply[1], reply[2], reply[3])
-      if (reply[0] === 'written') return changes.map(({ id }) => id)
-    }
-    throw new Error(`connectors keep changing under our hands: try again`)
+      return reply[0] === 'written' ? changes.map(({ id }) => id) : undefined
+    })
   }
 
   /** The tenant lies in another slot: where it was removed meanwhile, so are its new connectors. */

@@ -1,3 +1,4 @@
+import { retryConcurrent } from '../base/retry'
 import { noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
 import { readScript } from '../store/script'
 import { scanSet } from '../store/scan'
@@ -11,7 +12,6 @@ import { assertTenantExists } from './tenant-registry'
 
 const MOVE = readScript(__dirname, 'owners_move')
 const END = readScript(__dirname, 'owners_move_end')
-const ATTEMPTS = 10
 
 type MoveReply =
   | ['moved', from: string, flags: string]
@@ -45,7 +45,7 @@ export async function moveDomain(
   const { keys } = store
   await assertTenantExists(store, to)
   let from: string | undefined
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  return retryConcurrent(`the owner of ${domain} was`, async () => {
     const reply = (await store.run(
       MOVE,
       [keys.ownerNames, keys.ownerIndex, keys.ownerVersion, keys.ownerMoves],
@@ -63,7 +63,7 @@ export async function moveDomain(
         ) {
           from = reply[1]
         }
-        break
+        return undefined
       case 'held':
         if (!(await holdEntry(store, to, domain, reply[1], by))) throw noSuchTenant(to)
         return { from }
@@ -74,8 +74,7 @@ export async function moveDomain(
       case 'unowned':
         throw await unowned(store, domain, to)
     }
-  }
-  throw new Error(`${domain} keeps being moved by others: try again`)
+  })
 }
 
 /**

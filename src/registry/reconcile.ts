@@ -1,3 +1,4 @@
+import { retryConcurrent } from '../base/retry'
 import { batchesOf } from '../base/lists'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -6,7 +7,6 @@ import { BATCH, readObstacles, type Obstacle } from './owners'
 import { formatFlags } from './packing'
 
 const RECONCILE = readScript(__dirname, 'owners_reconcile')
-const ATTEMPTS = 20
 
 /**
  * Reconciles the claims on some names with a tenant's own list, which the caller has just changed: claims what the list
@@ -36,12 +36,8 @@ async function reconcileBatch(
   const { keys } = store
   const lost: Obstacle[] = []
   let open = await readWanted(store, tenant, domains)
-  for (let attempt = 0; open.size > 0; attempt++) {
-    if (attempt === ATTEMPTS) {
-      throw new Error(
-        `accepted domains of ${tenant} were changed concurrently ${ATTEMPTS} times in a row: try again`,
-      )
-    }
+  return retryConcurrent(`accepted domains of ${tenant} were`, async () => {
+    if (open.size === 0) return lost
     const obstacles = readObstacles(
       await store.run(
         RECONCILE,
@@ -57,8 +53,8 @@ async function reconcileBatch(
     const before = open
     const now = await readWanted(store, tenant, [...before.keys()])
     open = new Map([...now].filter(([domain, wanted]) => before.get(domain) !== wanted))
-  }
-  return lost
+    return open.size === 0 ? lost : undefined
+  })
 }
 
 /** What the list says of each name: `s` or `-` where it is owned, `x` where it is not. */

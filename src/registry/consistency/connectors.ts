@@ -1,3 +1,4 @@
+import { retryConcurrent } from '../../base/retry'
 import { batchesOf } from '../../base/lists'
 import { scanHash } from '../../store/scan'
 import { readScript } from '../../store/script'
@@ -12,7 +13,6 @@ import { identityFields } from '../packing'
 const IDENTITIES = readScript(__dirname, 'connectors_identities')
 const SCAN_PIECE = 1000
 const BATCH = 500
-const ATTEMPTS = 20
 
 /** Connectors held against tenants, and the table of identities against connectors. */
 export async function findInConnectors(
@@ -65,7 +65,7 @@ export async function removeOrphanConnectors(
 /** Writes the table of identities anew where it does not fit. A change of connectors in between starts it over. */
 export async function repairIdentities(store: Store): Promise<void> {
   const { keys, client } = store
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  await retryConcurrent('connectors were', async () => {
     const token = (await client.get(keys.connectorsToken)) ?? ''
     const { holders, table } = await readBoth(store)
     let whole = true
@@ -77,9 +77,8 @@ export async function repairIdentities(store: Store): Promise<void> {
       )
       whole &&= reply === 1
     }
-    if (whole) return
-  }
-  throw new Error('connectors keep changing under our hands: try again')
+    return whole || undefined
+  })
 }
 
 interface Both {
