@@ -5,17 +5,10 @@ import { within } from '../../src/base/deadline'
 import { messageOf } from '../../src/base/errors'
 import { bindFailure } from '../../src/base/host-address'
 import { queuedNote } from '../../src/outbound/note'
-import type { SenderClass } from '../../src/decision/judge'
+import { CLASSES } from '../../src/mail/classes'
 import type { HMail, Mx, NetUtils, Plugin } from '../kit/haraka'
 import type { OutboundAnswer } from '../kit/guard'
 import { LogOnce } from '../kit/log'
-
-/**
- * The classes that leave through the pool. Bounces do: a tenant's own bounce looks like backscatter, and SPF checks the
- * name in EHLO for both. Mail of unknown class does not: it may be registered mail, and the SPF record of a tenant need
- * not name the pool.
- */
-const POOLED: ReadonlySet<SenderClass | null> = new Set(['unregistered', 'foreign', 'null'])
 
 /** In ms; Haraka's resolver gives up after 25 s, and asks up to three times. */
 const LOOKUP_DEADLINE = 90_000
@@ -42,7 +35,7 @@ export class Egress {
     const { egress } = this.config()
     if (egress.bind === '' && egress.helo === '') return undefined
     const note = queuedNote(hmail.todo.notes)
-    if (!note || !POOLED.has(note.class)) return undefined
+    if (!note || !CLASSES[note.class].queue.pooled) return undefined
     this.netUtils ??= harakasNetUtils()
     return within(LOOKUP_DEADLINE, this.route(this.netUtils, hmail, egress)).catch(
       (error: unknown) => ({

@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises'
 import type { Config } from '../../src/process/config'
 import { within } from '../../src/base/deadline'
-import { DROPPABLE, queuedNote, type QueuedNote } from '../../src/outbound/note'
+import { queuedNote, type QueuedNote } from '../../src/outbound/note'
 import { codeOf } from '../../src/outbound/tenant-queue'
 import type { Engine } from '../../src/process/engine'
-import { isHeld, queuedClass } from '../../src/decision/held'
+import { queuedClass } from '../../src/decision/classify'
+import { isHeld } from '../../src/decision/held'
 import { passesUncounted } from '../../src/decision/outcome'
+import { CLASSES } from '../../src/mail/classes'
 import { LONGEST_ID } from '../../src/mail/identities'
 import type { Known } from '../../src/directory/snapshot'
 import type { OutboundAnswer } from '../kit/guard'
@@ -50,11 +52,11 @@ export class HeldQueue {
   sendEmail(hmail: HMail): OutboundAnswer | Promise<OutboundAnswer> {
     const note = queuedNote(hmail.todo.notes)
     if (!note) return undefined
-    if (!DROPPABLE.has(note.class)) return this.check(note, hmail)
+    if (!CLASSES[note.class].queue.droppable) return this.check(note, hmail)
     return isInQueue(note, hmail).then((inQueue) => {
       if (inQueue) return this.check(note, hmail)
       const { tenant, class: noted } = note
-      this.plugin.loginfo('dropped', { tenant, class: String(noted), file: hmail.filename })
+      this.plugin.loginfo('dropped', { tenant, class: noted, file: hmail.filename })
       return { discard: hmail }
     })
   }
@@ -76,17 +78,17 @@ export class HeldQueue {
     // A restricted tenant cannot be removed.
     if (snapshot === null) return undefined
     if (snapshot === undefined) return this.undecided(note, config)
-    const senderClass = queuedClass(note.class, hmail.todo.mail_from, snapshot)
-    if (!isHeld(senderClass, snapshot, config)) return undefined
+    const mailClass = queuedClass(note.class, hmail.todo.mail_from, snapshot)
+    if (!isHeld(mailClass, snapshot, config)) return undefined
     const tenant = note.tenant.slice(0, LONGEST_ID)
-    this.log.say(tenant, { tenant, class: senderClass ?? 'unknown' })
+    this.log.say(tenant, { tenant, class: mailClass })
     return this.hold()
   }
 
   /** Held mail can be delivered later, delivered mail cannot be held. So the setting for new mail applies. */
   private undecided(note: QueuedNote, config: Config): OutboundAnswer {
     if (process.uptime() * 1000 < STARTING) return { delay: SOON }
-    if (note.class === 'registered' || passesUncounted(undefined, config)) return undefined
+    if (CLASSES[note.class].passes || passesUncounted(undefined, config)) return undefined
     return this.hold()
   }
 

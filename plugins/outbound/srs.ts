@@ -11,6 +11,7 @@ import { unwrap } from '../../src/outbound/srs/unwrap'
 import { orElse, type Answer } from '../kit/guard'
 import type { Connection, HarakaTransaction, Outbound, Plugin } from '../kit/haraka'
 import { type LogOnce, logTextOnce } from '../kit/log'
+import { CLASSES } from '../../src/mail/classes'
 
 /** How long Haraka may take to write a bounce into its queue, in ms: as long as its own hooks may take. */
 const LONGEST_QUEUEING = 30_000
@@ -84,7 +85,7 @@ export class Srs {
     if (!transaction) return
     if (this.bounces.has(transaction)) this.sendBack(recipientsOf(transaction))
     const { srs } = this.config()
-    if (srs.domain === '' || !isForwarded(transaction)) return
+    if (srs.domain === '' || !isRewritten(transaction)) return
     const sender = transaction.mail_from
     if (sender.isNull()) return
     const rewritten = rewriteSender(sidesOf(sender), srs, this.now())
@@ -173,8 +174,9 @@ export class Srs {
   }
 }
 
-function isForwarded({ notes }: HarakaTransaction): boolean {
-  return queuedNote(notes)?.class === 'forwarded'
+function isRewritten({ notes }: HarakaTransaction): boolean {
+  const note = queuedNote(notes)
+  return note !== undefined && CLASSES[note.class].queue.rewritten
 }
 
 function recipientsOf(transaction: HarakaTransaction): HarakaAddress[] {

@@ -35,7 +35,7 @@ export function tagOf(notes: Readonly<Record<string, unknown>>): string | undefi
   const note = queuedNote(notes)
   if (!note) return undefined
   const { tenant, connector } = note
-  const parts: string[] = [note.class ?? 'unknown']
+  const parts: string[] = [note.class]
   // Tenant ids are tokens, but a note of another plugin may name anything.
   if (isTenantId(tenant)) {
     parts.push(`tenant=${tenant}`)

@@ -1,10 +1,17 @@
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charges, RecipientCharge, ChargeLater } from '../../src/allowance/charges'
-import type { Charge, Defaults, MessageCharge, MessageResult } from '../../src/allowance/ledger'
+import {
+  countedOn,
+  type ChargeLater,
+  type Charges,
+  type RecipientCharge,
+} from '../../src/allowance/charges'
+import type { Defaults, MessageCharge, MessageResult } from '../../src/allowance/ledger'
 import { isOwn, modeOf, takesOneRecipient } from '../../src/decision/judge'
 import { outcomeOf, passesUncounted, type Outcome } from '../../src/decision/outcome'
 import { REPLIES } from '../../src/decision/reply'
 import type { Snapshot } from '../../src/directory/snapshot'
+import { CLASSES } from '../../src/mail/classes'
+import { METERS, type Meter } from '../../src/mail/meters'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
 import { redisFailure } from '../../src/store/failure'
@@ -51,7 +58,7 @@ export interface Message {
   readonly charges: Charges
   readonly recipients: readonly RecipientCharge[]
   readonly proof: MessageProof
-  /** Nothing is counted where it would count as unregistered mail. */
+  /** Nothing is counted unless it is a proven forward. */
   readonly provenOnly: boolean
 }
 
@@ -70,7 +77,7 @@ export class Charging {
   charge(
     connection: Connection,
     transaction: Transaction,
-    meter: Charge['meter'],
+    meter: Meter,
     command: readonly EnvelopeRecipient[],
   ): Answer | Promise<Answer> {
     const engine = this.context.engine()
@@ -145,7 +152,7 @@ export class Charging {
   ): Answer {
     this.context.troubles.tell('charge', error)
     // A recipient that may be held is charged with its message.
-    const mayBeHeld = recipients[0]!.meter === 'unregistered' && transaction.snapshot?.forwards
+    const mayBeHeld = METERS[recipients[0]!.meter].held && transaction.snapshot?.forwards
     const state = mayBeHeld ? 'held' : 'unknown'
     charges.close(recipients, engine.store.changedNothing(error) ? 'none' : state)
     const reply = this.uncounted(transaction, recipients.length, redisFailure(error))
@@ -154,18 +161,18 @@ export class Charging {
     return reply
   }
 
-  /** Charges all recipients of a message at the end of DATA, as forwarded or as unregistered mail; all or none. */
+  /** Charges all recipients of a message at the end of DATA, as a forward where that is proven; all or none. */
   async chargeMessage(
     connection: Connection,
     transaction: Transaction,
     { stateToken }: Snapshot,
     { engine, charges, recipients, proof, provenOnly }: Message,
   ): Promise<Answer> {
-    const { tenant, sender } = recipients[0]!
+    const { tenant, sender, meter } = recipients[0]!
     const signatures = proof.kind === 'none' ? [] : proof.signatures
     const message: MessageCharge = {
       ...{ tenant, ...sender, transaction: transaction.haraka.uuid, provenOnly },
-      meter: proof.kind === 'none' ? 'unregistered' : 'forwarded',
+      ...countedOn(meter, signatures),
       ...{ ordinals: recipients.map(({ ordinal }) => ordinal), signatures },
     }
     for (const each of recipients) each.signatures = signatures
@@ -188,10 +195,10 @@ export class Charging {
     const engine = this.context.engine()
     const { attribution, snapshot, sender, unseen } = transaction
     if (!engine || attribution.kind !== 'attributed' || !snapshot) return
-    if (modeOf(snapshot, this.context.config()) === 'off') return
+    const { meter } = CLASSES[sender.class]
+    if (meter === undefined || modeOf(snapshot, this.context.config()) === 'off') return
     this.context.report.unseen(transaction)
     const { tenant, connector = '' } = attribution
-    const meter = sender.class === 'null' ? 'null' : 'unregistered'
     const from = { domain: sender.domain ?? '', connector, ip: remote.ip }
     this.chargesOf(transaction, engine).chargeAccepted(tenant, meter, unseen, from)
   }
@@ -226,7 +233,8 @@ export class Charging {
   ): Answer {
     this.context.troubles.over('charge')
     engine.charged(tenant, result, stateToken)
-    const outcome = outcomeOf(result, this.context.config())
+    const meter = 'meter' in result ? result.meter : recipients[0]!.meter
+    const outcome = outcomeOf(result, meter, this.context.config())
     if (outcome.charge === 'refund') charges.refund(recipients)
     else if (waiting) {
       // Without a window nothing was counted at RCPT; at the end of DATA the signatures were.
@@ -303,7 +311,7 @@ function isProven(proof: MessageProof | undefined): boolean {
 }
 
 function isForwarded(result: ChargeResult | MessageResult): boolean {
-  return 'meter' in result && result.meter === 'forwarded'
+  return 'meter' in result && METERS[result.meter].proven
 }
 
 function isPending({ state }: RecipientCharge): boolean {

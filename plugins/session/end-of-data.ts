@@ -1,10 +1,12 @@
 import type { Charges, RecipientCharge } from '../../src/allowance/charges'
 import { within } from '../../src/base/deadline'
 import type { Attributed } from '../../src/decision/attribution'
-import { isOwn, isRefusedForeign, modeOf } from '../../src/decision/judge'
+import { isOwn, modeOf, refusedOutright } from '../../src/decision/judge'
 import { outcomeOf } from '../../src/decision/outcome'
 import { REPLIES } from '../../src/decision/reply'
 import type { Snapshot } from '../../src/directory/snapshot'
+import { CLASSES } from '../../src/mail/classes'
+import { USUAL_METER } from '../../src/mail/meters'
 import type { Engine } from '../../src/process/engine'
 import type { Answer } from '../kit/guard'
 import type { Connection } from '../kit/haraka'
@@ -24,7 +26,7 @@ const FROM_HEADER: MessageProof = { kind: 'none', reason: 'From header' }
 const NO_TURN = 'no turn for a proof'
 
 /**
- * What happens at the end of DATA: recipients that were held are charged as forwarded or as unregistered mail, and
+ * What happens at the end of DATA: recipients that were held are charged, as a forward where that is proven, and
  * registered mail with a foreign header From as unregistered mail. All recipients of a message, or none.
  */
 export class EndOfData {
@@ -86,13 +88,13 @@ export class EndOfData {
       // A client can cause this, unlike an outage of Redis: it must not be a way around the allowance.
       return uncounted(NO_TURN, !isEnforcing)
     }
-    const provenOnly = this.refusesForeign(transaction, snapshot)
-    if (proof.kind === 'none' && provenOnly) {
+    const refused = refusedOutright(transaction.sender, snapshot, config)
+    if (proof.kind === 'none' && refused !== undefined) {
       transaction.refuse(recipients.length)
-      this.context.report.refused(connection, transaction, 'foreign')
-      return REPLIES.foreign
+      this.context.report.refused(connection, transaction, refused)
+      return REPLIES[refused]
     }
-    const message = { engine, charges, recipients, proof, provenOnly }
+    const message = { engine, charges, recipients, proof, provenOnly: refused !== undefined }
     return this.charging.chargeMessage(connection, transaction, snapshot, message)
   }
 
@@ -117,22 +119,23 @@ export class EndOfData {
     )
     if (uncharged.length === 0) return undefined
     transaction.countInstead(domain, uncharged.length)
+    const { meter = USUAL_METER } = CLASSES[transaction.sender.class]
     const config = this.context.config()
     const { restricted } = snapshot
     if (restricted !== undefined && modeOf(snapshot, config) === 'enforce') {
       transaction.refuse(uncharged.length)
       this.context.report.refused(connection, transaction, 'restricted')
       const known = { answer: 'RESTRICTED', scope: restricted, case: snapshot.case } as const
-      return outcomeOf(known, config).reply
+      return outcomeOf(known, meter, config).reply
     }
     const sender = { domain, connector, ip: connection.remote.ip }
     // The client has the answers to its RCPT commands: no later plugin refuses one.
     const rank = answeredRecipients(transaction.haraka)
     const recipients = uncharged.map((recipient) =>
-      charges.open(tenant, 'unregistered', recipient, rank, sender),
+      charges.open(tenant, meter, recipient, rank, sender),
     )
     for (const each of recipients) each.passes = true
-    const provenOnly = this.refusesForeign(transaction, snapshot)
+    const provenOnly = refusedOutright(transaction.sender, snapshot, config) !== undefined
     const message = { engine, charges, recipients, proof: FROM_HEADER, provenOnly }
     return this.chargeMessageInstead(connection, transaction, snapshot, message)
   }
@@ -157,11 +160,6 @@ export class EndOfData {
     }
     if (answer !== undefined) passNone(recipients)
     return answer
-  }
-
-  private refusesForeign({ sender }: Transaction, snapshot: Snapshot): boolean {
-    const config = this.context.config()
-    return modeOf(snapshot, config) === 'enforce' && isRefusedForeign(sender, config)
   }
 }
 

@@ -3,6 +3,7 @@ import { messageOf } from '../../src/base/errors'
 import { fromFields, headerFromMismatch } from '../../src/message/mismatch'
 import { Turns } from '../../src/message/turns'
 import type { Attributed } from '../../src/decision/attribution'
+import { CLASSES } from '../../src/mail/classes'
 import { modeOf } from '../../src/decision/judge'
 import { acceptedDomainOf, type Snapshot } from '../../src/directory/snapshot'
 import type { Answer } from '../kit/guard'
@@ -26,12 +27,10 @@ export type ChargeInstead = (
   domain: string,
 ) => Answer | Promise<Answer>
 
-/**
- * Checks the header From of registered mail and of bounces: an intruder who knows what is counted can still choose it.
- */
+/** Checks the header From: an intruder who knows what is counted can still choose it. */
 export class HeaderFrom {
   private readonly turns = new Turns(REPORTED_OF)
-  private readonly nullTurns = new Turns(REPORTED_OF)
+  private readonly acceptedTurns = new Turns(REPORTED_OF)
 
   constructor(
     private readonly report: Report,
@@ -44,7 +43,8 @@ export class HeaderFrom {
   /** At the end of DATA. Returns at once unless the message is to be charged. */
   check(connection: Connection, transaction: Transaction): Answer | Promise<Answer> {
     const { attribution, snapshot, sender, haraka, uncharged } = transaction
-    if (sender.class !== 'registered' || uncharged === 0 || !connection.relaying) return undefined
+    if (CLASSES[sender.class].headerFrom?.at !== 'data') return undefined
+    if (uncharged === 0 || !connection.relaying) return undefined
     const config = this.config()
     const { check } = config.headerFrom
     if (check === 'off' || attribution.kind !== 'attributed' || !snapshot) return undefined
@@ -58,12 +58,12 @@ export class HeaderFrom {
     return this.charge(connection, transaction, attribution, snapshot, mismatch)
   }
 
-  /** At the end of a transaction of the null sender: checks a message that was, or may have been, accepted. */
-  checkNull(transaction: Transaction): void {
+  /** At the end of a transaction: checks a message that was, or may have been, accepted. */
+  checkAccepted(transaction: Transaction): void {
     const { snapshot, haraka, accepted } = transaction
     const { check } = this.config().headerFrom
     if (accepted === 0 || check === 'off' || !snapshot) return
-    if (check === 'report' && !this.nullTurns.next()) return
+    if (check === 'report' && !this.acceptedTurns.next()) return
     this.record(transaction, this.mismatchOf(haraka, snapshot))
   }
 

@@ -1,6 +1,8 @@
 import constants from 'haraka-constants'
 import { defaultsOfNow } from '../../src/allowance/defaults'
 import type { Attribution } from '../../src/decision/attribution'
+import { ownerDecides } from '../../src/decision/classify'
+import { CLASSES } from '../../src/mail/classes'
 import { isOwn, judge, type Judgement, type Reason, type Stage } from '../../src/decision/judge'
 import { REPLIES } from '../../src/decision/reply'
 import type { HarakaAddress } from '../../src/names/envelope'
@@ -62,7 +64,7 @@ export class Hooks {
     this.charging = new Charging(context)
     this.endOfData = new EndOfData(context, this.charging)
     this.recording = new Recording(config, engine, log, (transaction) =>
-      this.headerFrom.checkNull(transaction),
+      this.headerFrom.checkAccepted(transaction),
     )
     this.headerFrom = new HeaderFrom(
       report,
@@ -234,14 +236,14 @@ export class Hooks {
     const command = stage === 'rcpt_ok' && mayCount(transaction) ? transaction.offered() : undefined
     const judged = command ? counting(command, transaction) : recipient
     let judgement = this.judgementOf(stage, connection, transaction, judged)
-    const refusesForeign = config.foreign.action === 'refuse'
+    const mustKnowOwner = ownerDecides(config)
     if (
       judgement.verdict === 'charge' &&
-      (stage === 'rcpt_ok' || (refusesForeign && stage === 'rcpt'))
+      (stage === 'rcpt_ok' || (mustKnowOwner && stage === 'rcpt'))
     ) {
       const { sender } = transaction
       const finding = this.senders.resolveOwner(transaction)
-      if (refusesForeign) {
+      if (mustKnowOwner) {
         if (finding) return this.judgeAfter(finding, stage, connection, transaction, recipient)
         if (transaction.sender !== sender) {
           judgement = this.judgementOf(stage, connection, transaction, judged)
@@ -314,7 +316,7 @@ async function grantAfter(
 
 /** Recipients of registered mail, and of mail whose sender is unknown, do not count. */
 function mayCount({ sender }: Transaction): boolean {
-  return sender.class !== undefined && sender.class !== 'registered'
+  return CLASSES[sender.class].meter !== undefined
 }
 
 /** The first recipient of a command that counts: its judgement applies to all of them. */

@@ -3,8 +3,9 @@ import { messageOf } from '../../src/base/errors'
 import { normalizeAuthUser } from '../../src/names/auth-user'
 import type { Attributed } from '../../src/decision/attribution'
 import type { Engine } from '../../src/process/engine'
-import type { SenderClass } from '../../src/decision/judge'
-import type { Batch, SourceKind } from '../../src/reporting/batch'
+import { reportedClass } from '../../src/decision/classify'
+import { CLASSES } from '../../src/mail/classes'
+import { isSourced, type Batch, type SourcedClass } from '../../src/reporting/batch'
 import {
   LONGEST_CERTIFICATE,
   LONGEST_DOMAIN,
@@ -29,8 +30,8 @@ export class Recording {
     private readonly config: () => Config,
     private readonly engine: () => Engine | undefined,
     private readonly log: LogOnce,
-    /** Called for each message of the null sender. Must not throw. */
-    private readonly onNull: (transaction: Transaction) => void,
+    /** Called for each message whose header From is checked once it is accepted. Must not throw. */
+    private readonly onEnd: (transaction: Transaction) => void,
   ) {}
 
   end(connection: Connection, session: Session, transaction: Transaction): void {
@@ -63,16 +64,19 @@ export class Recording {
     const batch = tally.batchOf(attribution.tenant)
     if (!batch) return
     noteConnector(batch, attribution, session)
-    if (sender.class === 'registered' || transaction.isRegistered) batch.addRegistered(outcome)
-    else if (sender.class === 'null') {
-      batch.addNull(outcome)
-      this.onNull(transaction)
-    } else this.recordSource(batch, connection, session, transaction, outcome)
+    const reported = reportedClass(sender, transaction.isRegistered)
+    if (isSourced(reported)) {
+      this.recordSource(batch, reported, connection, session, transaction, outcome)
+    } else {
+      batch.addTotal(reported, outcome)
+      if (CLASSES[reported].headerFrom?.at === 'end') this.onEnd(transaction)
+    }
   }
 
   /** Mail from domains that are not accepted domains, and mail of unknown class. */
   private recordSource(
     batch: Batch,
+    reported: SourcedClass,
     connection: Connection,
     session: Session,
     { attribution, sender, haraka }: Transaction,
@@ -85,18 +89,15 @@ export class Recording {
       ip: samples ? session.source : ANYBODY.ip,
       user: samples ? userOf(session) : ANYBODY.user,
     }
-    const kind = kindOf(sender.class)
-    if (kind === 'x') batch.addForeign(source, sender.owner, outcome)
-    else if (kind === 'f') batch.addForwarded(source, outcome)
-    else batch.addSource(source, kind, outcome)
-    if (!samples || !batch.wantsSample(source, kind)) return
+    batch.addSource(source, reported, outcome, sender.owner)
+    if (!samples || !batch.wantsSample(source, reported)) return
     const messageId = haraka.header?.get('Message-ID') ?? ''
     const helo = connection.hello.host ?? ''
     batch.addSample(
       source,
       shortened(messageId.trim(), LONGEST_MESSAGE_ID),
       shortened(helo, LONGEST_HELO),
-      kind,
+      reported,
     )
   }
 
@@ -110,19 +111,12 @@ export class Recording {
     try {
       const batch = this.engine()?.tally.batchOf(attribution.tenant)
       const domain = mismatched && shortened(mismatched, LONGEST_DOMAIN)
-      const of = sender.class === 'null' ? 'null' : 'registered'
-      batch?.addHeaderFrom(of, attribution.connector ?? '', domain)
+      batch?.addHeaderFrom(sender.class, attribution.connector ?? '', domain)
     } catch (error) {
       const message = messageOf(error)
       this.log.say(message, `header From not recorded: ${message}`)
     }
   }
-}
-
-function kindOf(senderClass: SenderClass | undefined): SourceKind {
-  if (senderClass === 'foreign') return 'x'
-  if (senderClass === 'forwarded') return 'f'
-  return senderClass === undefined ? '?' : 'u'
 }
 
 function noteConnector(batch: Batch, { connector, method }: Attributed, session: Session): void {

@@ -1,8 +1,18 @@
 import type { Attributed, Attribution } from '../../src/decision/attribution'
 import { Charges, type Refund, type ChargeLater } from '../../src/allowance/charges'
 import { clean } from '../../src/base/safe-text'
-import { isOwn, standingOf, type SenderStanding } from '../../src/decision/judge'
+import {
+  byHeaderFrom,
+  mayBeOwned,
+  ownedBy,
+  provenForward,
+  standingOf,
+  UNKNOWN_SENDER,
+  type SenderStanding,
+} from '../../src/decision/classify'
+import { isOwn } from '../../src/decision/judge'
 import type { Known } from '../../src/directory/snapshot'
+import { CLASSES, notedClass } from '../../src/mail/classes'
 import { LONGEST_ID } from '../../src/mail/identities'
 import { envelopeDomain, type EnvelopeDomain } from '../../src/names/envelope'
 import { setNote } from '../../src/outbound/note'
@@ -29,14 +39,13 @@ export interface SenderFacts {
 export type FindOwner = (domain: string, tenant: string) => string | null | Promise<string | null>
 
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
-const UNKNOWN: SenderStanding = { class: undefined, domain: undefined, matched: undefined }
 
 /** One mail transaction of a session, from MAIL to its end. The methods are in the order in which they are called. */
 class MailTransaction {
   /** The session's tenant and connector. */
   attribution: Attribution = UNDECIDABLE
   snapshot: Known
-  sender: SenderStanding = UNKNOWN
+  sender: SenderStanding = UNKNOWN_SENDER
   /** Resolves when the owner of the sender domain is known or the search has failed; `undefined`: no search runs. */
   findingOwner: Promise<void> | undefined
   /** Redis found the sender domain among the accepted domains: it was registered after this process loaded the tenant. */
@@ -83,7 +92,7 @@ class MailTransaction {
     this.snapshot = snapshot
     this.knownFacts = undefined
     if (attribution.kind !== 'attributed') {
-      this.sender = UNKNOWN
+      this.sender = UNKNOWN_SENDER
       setNote(this.haraka.notes, undefined)
       return
     }
@@ -92,20 +101,20 @@ class MailTransaction {
   }
 
   /**
-   * Finds out whether another tenant owns the domain of an unregistered sender; once for each sender. While that is
-   * unknown the sender stays unregistered.
+   * Finds out whether another tenant owns the domain of the sender; once for each sender. While that is unknown the class
+   * of the sender stays.
    *
    * @returns `undefined`: it is known now; else a promise that never rejects.
    */
   resolveOwner(find: FindOwner): Promise<void> | undefined {
     const { sender, attribution } = this
-    if (sender.class !== 'unregistered' || sender.domain === undefined) return undefined
+    if (!mayBeOwned(sender)) return undefined
     if (this.ownerSoughtFor === sender || attribution.kind !== 'attributed') return undefined
     this.ownerSoughtFor = sender
     const { tenant } = attribution
-    const owner = find(sender.domain, tenant)
+    const owner = find(sender.domain!, tenant)
     if (owner instanceof Promise) return this.awaitOwner(owner, tenant)
-    this.setOwner(owner, tenant)
+    this.reclassify(ownedBy(sender, owner, tenant))
     return undefined
   }
 
@@ -114,7 +123,7 @@ class MailTransaction {
     const finding = owner
       .then(
         (found) => {
-          if (this.sender === sender) this.setOwner(found, tenant)
+          if (this.sender === sender) this.reclassify(ownedBy(sender, found, tenant))
         },
         // The charge that follows logs what is wrong with Redis.
         () => {},
@@ -126,21 +135,16 @@ class MailTransaction {
     return finding
   }
 
-  /** A domain that the tenant itself owns has just been registered: its charge will find that. */
-  private setOwner(owner: string | null, tenant: string): void {
-    if (owner === null || owner === tenant) return
-    this.reclassify({ ...this.sender, class: 'foreign', owner })
-  }
-
   private reclassify(sender: SenderStanding): void {
+    if (sender === this.sender) return
     this.sender = sender
     this.knownFacts = undefined
     if (this.attribution.kind === 'attributed') this.note(this.attribution)
   }
 
   private note({ tenant, connector }: Attributed): void {
-    const { class: senderClass = null } = this.sender
-    setNote(this.haraka.notes, { tenant, connector: connector ?? null, class: senderClass })
+    const noted = notedClass(this.sender.class)
+    setNote(this.haraka.notes, { tenant, connector: connector ?? null, class: noted })
   }
 
   get facts(): SenderFacts {
@@ -224,7 +228,7 @@ class MailTransaction {
   }
 
   markForwarded(): void {
-    this.reclassify({ ...this.sender, class: 'forwarded' })
+    this.reclassify(provenForward(this.sender))
   }
 
   /**
@@ -234,7 +238,7 @@ class MailTransaction {
    * @param recipients that passed uncharged and will be charged.
    */
   countInstead(domain: string, recipients: number): void {
-    this.reclassify({ class: 'unregistered', domain: domain || undefined, matched: undefined })
+    this.reclassify(byHeaderFrom(domain))
     this.commands = new Recipients(this.haraka, this.haraka.rcpt_to.length)
     this.uncharged = Math.max(0, this.uncharged - recipients)
   }
@@ -252,7 +256,7 @@ class MailTransaction {
     this.hasEnded = true
     this.ending?.abort()
     const { charges, haraka, sender } = this
-    const counts = sender.class !== undefined && sender.class !== 'registered'
+    const counts = CLASSES[sender.class].meter !== undefined
     if (charges || (counts && isMessageAccepted(haraka))) {
       const comparison = this.compare()
       const wasAccepted = this.mayBeAccepted(comparison)

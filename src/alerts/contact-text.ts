@@ -1,4 +1,5 @@
 import { formatWindow } from '../mail/limits'
+import { METERS, namedMeter, USUAL_METER, type MeterRow } from '../mail/meters'
 import type { Alert } from '../records/event'
 import { clean } from '../base/safe-text'
 import { aligned, subjectOf, type MailText } from './mail-text'
@@ -52,22 +53,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
         [],
       ]
     case 'allowance':
-      if (facts['meter'] === 'forwarded') return tellForwards(facts, name)
-      if (facts['meter'] === 'null') return tellNullSender(facts, name)
-      return [
-        `${name} has used ${String(facts['percent'])} % of its allowance`,
-        [
-          `You have sent to ${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} from domains`,
-          'that are not registered for you. Past that number such mail is refused.',
-          ...senderOf(facts),
-        ],
-        [
-          'If these domains are yours, tell us, and we register them: mail from registered domains is not',
-          'counted.',
-          '',
-          ...NOT_OURS,
-        ],
-      ]
+      return tellUsed(facts, name)
     case 'unusual':
       return [
         `Unusual mail of ${name}`,
@@ -82,36 +68,19 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
   }
 }
 
-function tellForwards(facts: Alert['facts'], name: string): Told {
+function tellUsed(facts: Alert['facts'], name: string): Told {
+  const { allowance, contact } = wordsOf(facts)
+  const recipients = `${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)}`
   return [
-    `${name} has used ${String(facts['percent'])} % of its allowance for forwarded mail`,
-    [
-      `${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} got mail from outside that your`,
-      'mailboxes forwarded. Past that number such mail is refused.',
-      ...senderOf(facts),
-    ],
-    [
-      'If your users forward that much, tell us. If not, look for forwarding rules that none of you has set',
-      'up.',
-    ],
+    `${name} has used ${String(facts['percent'])} % of its allowance${allowance}`,
+    [...contact.used(recipients), ...senderOf(facts)],
+    [...contact.advice, ...(contact.takeover ? ['', ...NOT_OURS] : [])],
   ]
 }
 
-function tellNullSender(facts: Alert['facts'], name: string): Told {
-  return [
-    `${name} has used ${String(facts['percent'])} % of its allowance for the null sender`,
-    [
-      `You have sent to ${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)} with an empty`,
-      'sender (MAIL FROM:<>), which is for bounces and automatic replies. Past that number such mail is',
-      'deferred.',
-      ...senderOf(facts),
-    ],
-    [
-      'A server that accepts mail for users that do not exist sends such bounces: let it refuse that mail.',
-      '',
-      ...NOT_OURS,
-    ],
-  ]
+/** Of the meter that facts name. */
+function wordsOf({ meter }: Alert['facts']): MeterRow['words'] {
+  return METERS[namedMeter(meter) ?? USUAL_METER].words
 }
 
 /** Of foreign mail a tenant is told the domain, and not whose it is, nor that it is one of our tenants'. */
@@ -126,7 +95,7 @@ function tellRestricted(facts: Alert['facts'], name: string): Told {
   const all = facts['scope'] === 'all'
   const { trigger } = facts
   const seen = isFacts(trigger) ? trigger : {}
-  const such = seen['meter'] === 'forwarded' ? 'as forwarded mail' : 'from unregistered domains'
+  const such = wordsOf(seen).contact.restricted
   return [
     all ? `Mail of ${name} is refused` : `Mail of ${name} from unregistered domains is refused`,
     all

@@ -1,4 +1,5 @@
-import type { Charge, MessageCharge } from './ledger'
+import type { MessageCharge } from './ledger'
+import { METERS, PROVEN_METER, type Meter } from '../mail/meters'
 import { grouped } from '../base/lists'
 import type { HarakaAddress } from '../names/envelope'
 
@@ -15,7 +16,7 @@ export type Sender = Pick<MessageCharge, 'domain' | 'connector' | 'ip'>
 export interface RecipientCharge {
   readonly tenant: string
   /** The meter that counts it, unless its message is proven to be a forward. */
-  readonly meter: Charge['meter']
+  readonly meter: Meter
   /** Numbers the charges of the transaction from 1; with the transaction's uuid it names the receipt. */
   readonly ordinal: number
   readonly recipient: HarakaAddress
@@ -66,7 +67,7 @@ export class Charges {
   /** Opens the charge of a recipient; {@link close} must follow. */
   open(
     tenant: string,
-    meter: Charge['meter'],
+    meter: Meter,
     recipient: HarakaAddress,
     rank: number,
     sender: Sender,
@@ -104,21 +105,21 @@ export class Charges {
   }
 
   /**
-   * Those that are charged at the end of DATA, or perhaps are, by tenant; only of recipients that were accepted. The null
-   * sender's recipients are charged at RCPT or not at all.
+   * Those that are charged at the end of DATA, or perhaps are, by tenant; only of recipients that were accepted. A meter that
+   * holds nothing charges its recipients at RCPT or not at all.
    */
   held(): readonly [tenant: string, charges: RecipientCharge[]][] {
     if (!this.charges.some(({ state }) => state === 'held')) return []
     const open = this.charges.filter(
       ({ meter, passes, state }) =>
-        meter !== 'null' && passes && (state === 'held' || state === 'unknown'),
+        METERS[meter].held && passes && (state === 'held' || state === 'unknown'),
     )
     return grouped(open, ({ tenant }) => tenant)
   }
 
   /**
    * At the end of the transaction: refunds recipients that certainly did not get the message, and charges those that got it
-   * while they were held, as unregistered mail unless a signature proves a forward; once.
+   * while they were held, as a forward where a signature proves one; once.
    *
    * @param wasAccepted whether the message was, or may have been, accepted for this recipient.
    */
@@ -137,11 +138,11 @@ export class Charges {
   private chargeHeld(): void {
     for (const [tenant, charges] of this.held()) {
       for (const charge of charges) charge.state = 'counted'
-      const { sender } = charges[0]!
+      const { sender, meter } = charges[0]!
       const signatures = this.signatures(charges)
       const message: MessageCharge = {
         ...{ tenant, transaction: this.transaction, ...sender, signatures },
-        meter: signatures.length > 0 ? 'forwarded' : 'unregistered',
+        ...countedOn(meter, signatures),
         ordinals: charges.map(({ ordinal }) => ordinal),
       }
       this.chargeLater(this, message, charges)
@@ -152,11 +153,11 @@ export class Charges {
    * Charges recipients that got the message and that this plugin's rcpt_ok has not seen, on the meter of the message; once,
    * after {@link settle}.
    */
-  chargeAccepted(tenant: string, meter: Charge['meter'], recipients: number, sender: Sender): void {
+  chargeAccepted(tenant: string, meter: Meter, recipients: number, sender: Sender): void {
     const signatures = this.signatures(this.charges)
     const message: MessageCharge = {
       ...{ tenant, transaction: this.transaction, ...sender, signatures },
-      meter: meter !== 'null' && signatures.length > 0 ? 'forwarded' : meter,
+      ...countedOn(meter, signatures),
       ...{ ordinals: [this.charges.length + 1], accepted: recipients },
     }
     this.chargeLater(this, message, NO_RECIPIENTS)
@@ -199,4 +200,13 @@ export class Charges {
       this.sendRefund(tenant, this.transaction, ordinals, back[0]!.signatures)
     }
   }
+}
+
+/** What counts a message: the meter of its charges, or that of proven forwards where it may be one and there is a proof. */
+export function countedOn(
+  meter: Meter,
+  signatures: readonly string[],
+): Pick<MessageCharge, 'meter' | 'otherwise'> {
+  if (!METERS[meter].held || signatures.length === 0) return { meter }
+  return { meter: PROVEN_METER, otherwise: meter }
 }

@@ -1,3 +1,4 @@
+import { defaultLimitsIn } from '../mail/meters'
 import type { Defaults } from './ledger'
 import type { AllowanceSettings } from './settings'
 
@@ -18,8 +19,7 @@ export function defaultsOfNow(settings: () => AllowanceSettings): () => Defaults
 /** What a tenant has that has no limits or mode of its own. */
 export function defaultsOf(settings: AllowanceSettings): Defaults {
   return {
-    limits: settings.allowance.limits,
-    nullLimits: settings.null.limits,
+    ...defaultLimitsIn(settings),
     mode: settings.main.mode,
     override: settings.main.override,
     warnAt: settings.allowance.warnAt,

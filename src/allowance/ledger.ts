@@ -2,20 +2,27 @@ import { within } from '../base/deadline'
 import type { Mode } from '../mail/mode'
 import { parentsOf } from '../names/domain'
 import { batchesOf } from '../base/lists'
+import { MAIL_INCLUDES } from '../mail/scripts'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { parseReply, type ChargeReply, type ChargeResult } from './charge-answer'
 import { formatLimits, type Limits } from '../mail/limits'
-import { namedMeter, type Meter } from '../mail/meter'
+import {
+  METER_NAMES,
+  meterOf,
+  METERS,
+  USUAL_METER,
+  type DefaultLimits,
+  type LimitsField,
+  type Meter,
+} from '../mail/meters'
 import { decodeUsage, type Usage } from './usage'
 
-export type { Meter }
-
-const CHARGE = readScript(__dirname, 'charge')
-const CHARGE_MESSAGE = readScript(__dirname, 'charge_message')
+const CHARGE = readScript(__dirname, 'charge', MAIL_INCLUDES)
+const CHARGE_MESSAGE = readScript(__dirname, 'charge_message', MAIL_INCLUDES)
 const REFUND = readScript(__dirname, 'refund')
-const USAGE = readScript(__dirname, 'usage')
+const USAGE = readScript(__dirname, 'usage', MAIL_INCLUDES)
 
 /** Recipients given back in one call: Lua can unpack 8000 at most. */
 const BATCH = 1000
@@ -24,9 +31,7 @@ const BATCH = 1000
 const SIGNATURE_TTL = 86_400_000
 
 /** What counts for a tenant that has no limits or mode of its own, and what wins over all. */
-export interface Defaults {
-  readonly limits: Limits
-  readonly nullLimits: Limits
+export interface Defaults extends DefaultLimits {
   readonly mode: Mode
   readonly override: Mode | undefined
   /** Percentages of a limit that are told when they are reached, ascending. */
@@ -36,17 +41,27 @@ export interface Defaults {
 }
 
 /** What the usage of a tenant depends on. */
-export type UsageDefaults = Pick<Defaults, 'limits' | 'nullLimits' | 'mode' | 'override'>
+export type UsageDefaults = DefaultLimits & Pick<Defaults, 'mode' | 'override'>
 
 /** As the scripts that read limits without charging take them. */
-export function usageArguments({ limits, nullLimits, override, mode }: UsageDefaults): string[] {
-  return [formatLimits(limits), formatLimits(nullLimits), override ?? '', mode]
+export function usageArguments(defaults: UsageDefaults): string[] {
+  const limits = METER_NAMES.flatMap((meter) => {
+    const text = defaultLimits(defaults, meter)
+    return text === '' ? [] : [METERS[meter].letter, text]
+  })
+  return [defaults.override ?? '', defaults.mode, ...limits]
+}
+
+/** The limits of a tenant that has none of its own, in canonical text; empty: it has no such meter. */
+export function defaultLimits(defaults: DefaultLimits, meter: Meter): string {
+  const limits = (defaults as Partial<Record<LimitsField, Limits>>)[METERS[meter].limitsField]
+  return limits ? formatLimits(limits) : ''
 }
 
 /** A recipient to be counted, or several at once: all of them or none. */
 export interface Charge extends Circumstances {
-  /** Forwards are counted when their message is there: see {@link MessageCharge}. */
-  readonly meter: Exclude<Meter, 'forwarded'>
+  /** Not that of proven forwards, which are counted when their message is there: see {@link MessageCharge}. */
+  readonly meter: Meter
   readonly ordinal: number
   /** The ordinal of the last one, where there are several. */
   readonly last?: number | undefined
@@ -71,15 +86,18 @@ interface Circumstances {
 
 /** All recipients of a message that is there, to be counted at once: all of them or none. */
 export interface MessageCharge extends Circumstances {
-  /** What the message is taken for: `forwarded` counts as unregistered where its signatures have proven enough. */
   readonly meter: Meter
+  /**
+   * With the meter of proven forwards: what counts the message where its signatures have proven enough already.
+   */
+  readonly otherwise?: Meter
   readonly ordinals: readonly number[]
   /**
    * So many recipients of a message that has been taken already: they are counted under the only ordinal, whatever the
    * limits, may restrict the tenant, and are never given back.
    */
   readonly accepted?: number
-  /** With `forwarded`: nothing is counted where it would have to count as unregistered. */
+  /** With the same: nothing is counted then. */
   readonly provenOnly?: boolean
   /** What proves a forward: hashes of signatures. Each proves five recipients in the longest window. */
   readonly signatures: readonly string[]
@@ -93,9 +111,11 @@ export interface MessageResult extends ChargeResult {
   readonly exhausted: boolean
 }
 
-/** What the scripts read of the defaults, by meter. */
-interface Settings extends Readonly<Record<Meter | 'provenOnly', string>> {
+/** What the scripts read of the defaults. */
+interface Settings {
   readonly from: Defaults
+  /** Behind the letter of each meter. */
+  readonly byMeter: Readonly<Record<Meter, string>>
 }
 
 /** Counts recipients in Redis. Every call is one script; nothing here waits longer than the client's command timeout. */
@@ -288,7 +308,7 @@ export class Ledger {
     notAfter: number | 'dry',
   ): Promise<MessageResult> {
     const { keys } = this.store
-    const { tenant, meter, signatures } = message
+    const { tenant, signatures } = message
     const keyNames = [
       keys.tenant(tenant),
       keys.usage(tenant),
@@ -300,7 +320,7 @@ export class Ledger {
     const args = [
       message.ordinals.join(',') + (message.accepted ? `*${message.accepted}` : ''),
       notAfter,
-      this.settingsOf(defaults)[message.provenOnly === true ? 'provenOnly' : meter],
+      this.messageSettings(message, defaults),
       `${message.domain}\t${message.connector}\t${message.ip}`,
       SIGNATURE_TTL,
       ...namesOf(message),
@@ -309,7 +329,7 @@ export class Ledger {
     const [text, counted, exhausted] = reply
     return {
       ...this.read(text).result,
-      meter: namedMeter(counted) ?? 'unregistered',
+      meter: meterOf(counted) ?? USUAL_METER,
       exhausted: Number(exhausted) === 1,
     }
   }
@@ -321,27 +341,39 @@ export class Ledger {
     return reply
   }
 
-  /** What the script reads of the defaults; they are other ones only when the configuration has changed. */
-  private settingsOf(defaults: Defaults): Settings {
+  /** The meter and what counts for it by default; the texts are made anew only when the configuration has changed. */
+  private settingsOf(defaults: Defaults): Readonly<Record<Meter, string>> {
     if (this.settings?.from !== defaults) {
-      const { mode, override = '', limits, nullLimits, warnAt, acceptsForwards } = defaults
+      const { mode, override = '', acceptsForwards } = defaults
       const forwards = acceptsForwards ? 'a' : 'r'
-      const most = `${override}\t${mode}\t${formatLimits(limits)}\t${warnAt.join(',')}\t${forwards}`
-      this.settings = {
-        from: defaults,
-        unregistered: `u\t${most}`,
-        forwarded: `f\t${most}`,
-        provenOnly: `p\t${most}`,
-        null: `n\t${override}\t${mode}\t${formatLimits(nullLimits)}\t${nullEdges(warnAt)}\t${forwards}`,
-      }
+      const texts = METER_NAMES.map((meter) => {
+        const edges = edgesOf(meter, defaults.warnAt).join(',')
+        const text = `${override}\t${mode}\t${defaultLimits(defaults, meter)}\t${edges}\t${forwards}`
+        return [meter, `${METERS[meter].letter}\t${text}`]
+      })
+      const byMeter = Object.fromEntries(texts) as Record<Meter, string>
+      this.settings = { from: defaults, byMeter }
     }
-    return this.settings
+    return this.settings.byMeter
+  }
+
+  /** The same for a message: before them the meter of proven forwards, where it may be one. */
+  private messageSettings(
+    { meter, otherwise = USUAL_METER, provenOnly }: MessageCharge,
+    defaults: Defaults,
+  ): string {
+    const settings = this.settingsOf(defaults)
+    if (!METERS[meter].proven) return settings[meter]
+    const only = provenOnly === true ? '!' : ''
+    const { letter } = METERS[otherwise]
+    return METERS[meter].letter + letter + only + settings[otherwise].slice(letter.length)
   }
 }
 
-/** That it is full is told, too: nothing else tells it, since the null sender restricts nobody. */
-function nullEdges(warnAt: readonly number[]): string {
-  return [...warnAt.filter((percent) => percent < 100), 100].join(',')
+/** Of a meter that restricts nobody it is told, too, that it is full: nothing else tells it. */
+function edgesOf(meter: Meter, warnAt: readonly number[]): readonly number[] {
+  if (METERS[meter].past === 'restriction') return warnAt
+  return [...warnAt.filter((percent) => percent < 100), 100]
 }
 
 /** What the script looks up; a sender without a domain has a name, too, or the answer would be STALE again. */

@@ -1,4 +1,5 @@
 import { noSuchTenant, RefusedError } from '../base/errors'
+import { MAIL_INCLUDES } from '../mail/scripts'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
@@ -6,7 +7,7 @@ import type { Scope } from '../mail/scope'
 import { parseTrigger, type Trigger } from '../mail/trigger'
 
 const PLACE = readScript(__dirname, 'place')
-const LIFT = readScript(__dirname, 'lift')
+const LIFT = readScript(__dirname, 'lift', MAIL_INCLUDES)
 
 /** The persistent state in which mail of a tenant is refused. It has no expiry: a person lifts it. */
 export interface Restriction {

@@ -1,26 +1,31 @@
 import { InputError } from '../base/errors'
-import { section, site, type SettingsOf } from '../config/section'
+import { section, site, type Section, type SettingsOf } from '../config/section'
 import { integer, list, text } from '../config/values'
-import { parseLimits } from '../mail/limits'
+import { parseLimits, type Limits } from '../mail/limits'
+import { METER_SECTIONS, METERS, USUAL_METER, type MeterSections } from '../mail/meters'
 import type { MainSettings } from '../mail/settings'
 import type { ForwardedSettings } from '../message/settings'
 
-const limits = site((value) => parseLimits(text(value)), '300/1h, 1500/1d')
+/** Of each meter that tenants have without limits of their own, the section with those that apply to them. */
+export const METER_LIMITS = Object.fromEntries(
+  METER_SECTIONS.map((ini) => [ini.section, section(ini.section, { limits: limitsIn(ini) })]),
+) as { readonly [S in keyof MeterSections]: Section<MeterSections[S]> }
 
 export const ALLOWANCE = section('allowance', {
-  limits,
+  limits: limitsIn(METERS[USUAL_METER].ini!),
   /** Percentages of a limit, ascending. */
   warnAt: site(percentages, '50, 80, 95'),
 })
 
-export const NULL = section('null', { limits })
-
 /** The sections that decide what a tenant may send. */
-export interface AllowanceSettings {
+export interface AllowanceSettings extends MeterSections {
   readonly main: MainSettings
   readonly allowance: SettingsOf<typeof ALLOWANCE>
-  readonly null: SettingsOf<typeof NULL>
   readonly forwarded: ForwardedSettings
+}
+
+function limitsIn({ limits }: { readonly limits: string }): ReturnType<typeof site<Limits>> {
+  return site((value) => parseLimits(text(value)), limits)
 }
 
 function percentages(value: unknown): number[] {

@@ -1,4 +1,5 @@
 import { forecast, type Forecast, type Ring } from './forecast'
+import { METER_NAMES, METERS, RESTRICTING, type Meter, type OptionalMeter } from '../mail/meters'
 import { parseTrigger, type Trigger } from '../mail/trigger'
 
 /** One window of a meter. */
@@ -29,61 +30,67 @@ interface WouldTrip extends Trigger {
 export interface Probation {
   /** ms since the epoch, server time */
   readonly until: number
-  /** Its allowance for unregistered mail, canonical text. */
+  /** The allowance of the meters that it lowers, canonical text. */
   readonly limits: string
   /** The case that it belongs to; empty: none. */
   readonly case: string
 }
 
-/** The meters of a tenant. An empty list of windows is `unlimited`. */
-export interface Usage {
+/** The windows of a tenant's meters by the limits in force. None: `unlimited`; `undefined`: it has no such meter. */
+export type MeterWindows = Readonly<
+  Record<Exclude<Meter, OptionalMeter>, readonly WindowUsage[]> &
+    Record<OptionalMeter, readonly WindowUsage[] | undefined>
+>
+
+/** The meters of a tenant. */
+export interface Usage extends MeterWindows {
   /** ms since the epoch: the server time of this reading. */
   readonly at: number
-  readonly unregistered: readonly WindowUsage[]
-  /** Proven forwards; `undefined`: the tenant has no allowance for them. */
-  readonly forwarded: readonly WindowUsage[] | undefined
   /** Recipients of messages that are on their way and may be forwards. */
   readonly held: number
-  /** While the tenant is restricted, by the smaller limits of then. */
-  readonly null: readonly WindowUsage[]
   readonly wouldTrip: WouldTrip | undefined
-  /** When unregistered mail would trip the tenant; `undefined`: not at this pace. */
-  readonly forecast: Forecast | undefined
-  /** When proven forwards would. */
-  readonly forwardedForecast: Forecast | undefined
+  /** When a meter would restrict the tenant; absent: not at this pace. */
+  readonly forecasts: Readonly<Partial<Record<Meter, Forecast>>>
   /** `undefined`: none holds. */
   readonly probation: Probation | undefined
 }
 
 /** Reads the reply of `allowance/lua/usage.lua`. */
 export function decodeUsage(reply: readonly unknown[]): Usage {
-  const [at, wouldTrip, probation, held, forwards, ...rows] = reply as [
+  const [at, wouldTrip, probation, held, letters, ...rows] = reply as [
     number,
     string,
     string,
     number,
-    number,
+    string,
     ...unknown[][],
   ]
-  const windows = (meter: 'u' | 'f' | 'n'): WindowUsage[] =>
-    rows.filter((row) => row[0] === meter).map((row) => decodeWindow(row.slice(1).map(Number)))
+  const windowsOf = (meter: Meter): WindowUsage[] | undefined => {
+    const { letter } = METERS[meter]
+    if (!letters.includes(letter)) return undefined
+    return rows
+      .filter((row) => row[0] === letter)
+      .map((row) => decodeWindow(row.slice(1).map(Number)))
+  }
+  const forecasts = RESTRICTING.flatMap((meter) => {
+    const found = forecast(Number(at), restrictingRings(rows, meter))
+    return found ? [[meter, found] as const] : []
+  })
+  const windows = METER_NAMES.map((meter) => [meter, windowsOf(meter)])
   return {
     at: Number(at),
-    unregistered: windows('u'),
-    forwarded: Number(forwards) === 1 ? windows('f') : undefined,
+    ...(Object.fromEntries(windows) as MeterWindows),
     held: Number(held),
-    null: windows('n'),
     wouldTrip: decodeWouldTrip(wouldTrip),
-    forecast: forecast(Number(at), restrictingRings(rows, 'u')),
-    forwardedForecast: forecast(Number(at), restrictingRings(rows, 'f')),
+    forecasts: Object.fromEntries(forecasts),
     probation: decodeProbation(probation),
   }
 }
 
 /** Those of the windows of a meter that do not only defer. */
-function restrictingRings(rows: readonly unknown[][], of: 'u' | 'f'): Ring[] {
+function restrictingRings(rows: readonly unknown[][], meter: Meter): Ring[] {
   return rows
-    .filter(([meter, , , defer]) => meter === of && Number(defer) === 0)
+    .filter(([letter, , , defer]) => letter === METERS[meter].letter && Number(defer) === 0)
     .map((row) => {
       const [window = 0, limit = 0, , , newest = 0, ...pairs] = row.slice(1).map(Number)
       return { window, limit, newest, buckets: [...paired(pairs)] }

@@ -1,12 +1,21 @@
 import type { AuditEntry } from '../records/audit-entry'
 import type { RestrictedEvent } from '../records/event'
-import type { WindowUsage } from '../allowance/usage'
+import type { MeterWindows } from '../allowance/usage'
 import type { Mode } from '../mail/mode'
 import { NOTHING } from '../reporting/counts'
 import type { OwnedRow } from '../reporting/foreign'
-import type { HeaderFrom } from '../reporting/header-from'
 import type { DatedSample, HourReport } from '../reporting/reader'
-import type { Source, SourceClass } from '../reporting/rows'
+import {
+  KNOWN_CLASSES,
+  LOOKED_CLASSES,
+  lookedKey,
+  USUAL_CLASS,
+  type LookedKey,
+  type SourceClass,
+} from '../mail/classes'
+import type { LimitsField, USUAL_METER } from '../mail/meters'
+import type { LookedAt } from '../reporting/report'
+import type { Source } from '../reporting/rows'
 import type { Sum } from '../reporting/sum'
 
 /** A sender domain: once for each class that its mail had. */
@@ -19,12 +28,18 @@ interface Top extends Readonly<
   readonly domain: readonly DomainSum[]
 }
 
+/** The meters when this was read, and their limits in canonical text; absent where the tenant had no such meter. */
+export type EvidenceMeters = Readonly<Partial<Record<LimitsField, string>>> &
+  Readonly<{ limits: string }> &
+  Partial<MeterWindows> &
+  Pick<MeterWindows, typeof USUAL_METER>
+
 /**
  * What is known when a tenant has just been restricted: kept as it was then, since windows move on and reports are kept
  * for some time only. With all that a hostile sender can choose it takes less than 250 KB, usually about 10 KB: all
  * lists and texts in it are bounded.
  */
-export interface Evidence {
+export interface Evidence extends EvidenceMeters, LookedAt {
   /** Of this shape; 1 knew neither foreign and forwarded mail nor the header From: see {@link parseEvidence}. */
   readonly version: 2
   readonly tenant: string
@@ -37,27 +52,15 @@ export interface Evidence {
   /** The process that did. */
   readonly node: { readonly host: string; readonly pid: number }
   readonly mode: Mode
-  /** Canonical text of the allowances in force, and where that of unregistered mail comes from. */
-  readonly limits: string
+  /** Where the limits of the usual meter come from. */
   readonly limitsFrom: 'tenant' | 'default' | 'probation'
-  readonly nullLimits: string
-  /** Absent: it had no allowance for forwards. */
-  readonly forwardedLimits?: string
-  readonly forwarded?: readonly WindowUsage[]
-  /** The meter when this was read. */
-  readonly unregistered: readonly WindowUsage[]
-  readonly null: readonly WindowUsage[]
   /** Of the 24 hours before. */
   readonly hours: readonly HourReport[]
   readonly top: Top
   /** About how many sender domains have no row of their own. */
   readonly otherDomains: number
-  /** Foreign domains of the days that the 24 hours lie in, with their owners; the most recipients first. */
+  /** Domains of other tenants, of the days that the 24 hours lie in, with their owners; the most recipients first. */
   readonly foreign: readonly OwnedRow[]
-  /** Of the same days; `undefined`: nobody knew. */
-  readonly headerFrom: HeaderFrom | undefined
-  /** The same of the null sender's mail. */
-  readonly nullHeaderFrom: HeaderFrom | undefined
   /** Newest first. */
   readonly samples: readonly DatedSample[]
   /** What was changed of the tenant in the 30 days before, newest first. */
@@ -70,42 +73,41 @@ export const LONGEST_TEXT = 200
 /** Reads what was frozen; by an earlier version, too. */
 export function parseEvidence(text: string): Evidence {
   const evidence = JSON.parse(text) as Evidence | EarlierEvidence
-  return withNullSender(evidence.version === 1 ? completed(evidence) : evidence)
+  return withLaterClasses(evidence.version === 1 ? completed(evidence) : evidence)
 }
 
 const NOT_LOOKED = { looked: 0, mismatched: 0 }
 
-/** Earlier versions did not look at the header From of the null sender's mail. */
-function withNullSender(evidence: Evidence): Evidence {
-  const hours = evidence.hours.map((hour) => ({ ...{ nullHeaderFrom: NOT_LOOKED }, ...hour }))
-  return { ...{ nullHeaderFrom: undefined }, ...evidence, hours }
+/** What is in it of classes that the version did not know which wrote it: nothing. */
+function withLaterClasses(evidence: Omit<Evidence, LookedKey>): Evidence {
+  const counts = KNOWN_CLASSES.map((each) => [each, NOTHING])
+  const looked = LOOKED_CLASSES.map((each) => [lookedKey(each), NOT_LOOKED])
+  const none = Object.fromEntries([...counts, ...looked]) as Omit<HourReport, 'at'>
+  const unknown = LOOKED_CLASSES.map((each) => [lookedKey(each), undefined])
+  return {
+    ...(Object.fromEntries(unknown) as LookedAt),
+    ...evidence,
+    hours: evidence.hours.map((hour) => ({ ...none, ...hour })),
+  }
 }
 
-interface EarlierEvidence extends Omit<Evidence, 'version' | 'hours' | 'top' | 'samples'> {
+interface EarlierEvidence extends Omit<
+  Evidence,
+  'version' | 'top' | 'samples' | 'foreign' | LookedKey
+> {
   readonly version: 1
-  readonly hours: readonly Omit<
-    HourReport,
-    'foreign' | 'forwarded' | 'headerFrom' | 'nullHeaderFrom'
-  >[]
   readonly top: Readonly<Record<keyof Source, readonly Sum<string>[]>>
   readonly samples: readonly Omit<DatedSample, 'class'>[]
 }
 
-function completed(earlier: EarlierEvidence): Evidence {
-  const { hours, top, samples } = earlier
-  const unregistered = { class: 'unregistered' } as const
+function completed(earlier: EarlierEvidence): Omit<Evidence, LookedKey> {
+  const { top, samples } = earlier
+  const usual = { class: USUAL_CLASS } as const
   return {
     ...earlier,
     version: 2,
-    hours: hours.map((hour) => ({
-      ...{ foreign: NOTHING, forwarded: NOTHING },
-      ...{ headerFrom: NOT_LOOKED, nullHeaderFrom: NOT_LOOKED },
-      ...hour,
-    })),
-    top: { ...top, domain: top.domain.map((sum) => ({ ...sum, ...unregistered })) },
-    samples: samples.map((sample) => ({ ...sample, ...unregistered })),
+    top: { ...top, domain: top.domain.map((sum) => ({ ...sum, ...usual })) },
+    samples: samples.map((sample) => ({ ...sample, ...usual })),
     foreign: [],
-    headerFrom: undefined,
-    nullHeaderFrom: undefined,
   }
 }

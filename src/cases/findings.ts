@@ -8,6 +8,7 @@ import { OTHER, type Owned } from '../reporting/rows'
 import { attempts, recipients, sumBy } from '../reporting/sum'
 import type { Store } from '../store/store'
 import { readConnectors } from '../registry/connector-reader'
+import { CLASSES } from '../mail/classes'
 import { connectorId } from '../mail/identities'
 import { acceptsDomain } from '../registry/domain-entries'
 import type { Case } from './case'
@@ -78,8 +79,8 @@ async function unexplainedDomains(
   tenant: string,
   rows: readonly DatedRow[],
 ): Promise<Findings['domains']> {
-  const unregistered = rows.filter((row) => row.class === 'unregistered')
-  const sums = sumBy(unregistered, 'domain').filter(
+  const candidates = rows.filter((row) => CLASSES[row.class].suggested)
+  const sums = sumBy(candidates, 'domain').filter(
     ({ key, counts }) => key !== '' && key !== OTHER && counts.accepted > 0,
   )
   const open: Findings['domains'][number][] = []

@@ -1,8 +1,9 @@
 import { modeInEffect } from '../mail/mode'
 import { hostname } from 'node:os'
 import { formatLimits } from '../mail/limits'
-import type { Ledger } from '../allowance/ledger'
-import type { WindowUsage } from '../allowance/usage'
+import { defaultLimits, type Defaults, type Ledger } from '../allowance/ledger'
+import type { Tenant } from '../mail/tenant'
+import type { Usage, WindowUsage } from '../allowance/usage'
 import { readTenantAudit } from '../audit/reader'
 import type { AllowanceSettings } from '../allowance/settings'
 import type { RestrictedEvent } from '../records/event'
@@ -11,12 +12,14 @@ import { readForeign } from '../reporting/foreign'
 import { readHeaderFroms, type HeaderFrom } from '../reporting/header-from'
 import { defaultsOf } from '../allowance/defaults'
 import { ReportReader, type DatedRow, type DatedSample } from '../reporting/reader'
-import { SOURCE_CLASSES, type Source } from '../reporting/rows'
+import { LOOKED_CLASSES, lookedKey, SOURCE_CLASSES, type LookedKey } from '../mail/classes'
+import { METER_NAMES, METERS } from '../mail/meters'
+import type { Source } from '../reporting/rows'
 import { byRecipients, sumBy, type Sum } from '../reporting/sum'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { TenantRegistry } from '../registry/tenant-registry'
-import { LONGEST_TEXT, type DomainSum, type Evidence } from './evidence'
+import { LONGEST_TEXT, type DomainSum, type Evidence, type EvidenceMeters } from './evidence'
 
 /** Of each kind of source. */
 const MOST_OF_TOP = 20
@@ -41,9 +44,10 @@ export async function gatherEvidence(
   tenant: string,
   event: RestrictedEvent,
 ): Promise<Evidence | undefined> {
+  const defaults = defaultsOf(config)
   const [registered, usage] = await Promise.all([
     new TenantRegistry(store).get(tenant),
-    ledger.usage(tenant, defaultsOf(config)),
+    ledger.usage(tenant, defaults),
   ])
   if (!registered || !usage) return undefined
   const reader = new ReportReader(store)
@@ -53,8 +57,10 @@ export async function gatherEvidence(
   const rows = await reader.rows(...span, 'hour')
   const samples = await reader.samples(...span)
   const foreign = await readForeign(reader, ...span)
-  const headerFrom = await readHeaderFroms(reader, ...span)
-  const nullHeaderFrom = await readHeaderFroms(reader, ...span, 'null')
+  const looked: [LookedKey, HeaderFrom][] = []
+  for (const each of LOOKED_CLASSES) {
+    looked.push([lookedKey(each), shortened(await readHeaderFroms(reader, ...span, each))])
+  }
   const changes = await readTenantAudit(store, tenant, event.at - CHANGES_DAYS * DAY)
   return {
     version: 2,
@@ -64,14 +70,8 @@ export async function gatherEvidence(
     frozenAt: now,
     node: { host: hostname(), pid: process.pid },
     mode: modeInEffect(config.main, registered.mode),
-    limits: limitsOf(usage.unregistered),
     limitsFrom: usage.probation ? 'probation' : registered.limits ? 'tenant' : 'default',
-    nullLimits: registered.nullLimits ?? formatLimits(config.null.limits),
-    ...(usage.forwarded && {
-      ...{ forwardedLimits: limitsOf(usage.forwarded), forwarded: usage.forwarded },
-    }),
-    unregistered: usage.unregistered,
-    null: usage.null,
+    ...metersOf(registered, usage, defaults),
     hours,
     top: {
       domain: topDomains(rows),
@@ -81,11 +81,25 @@ export async function gatherEvidence(
     },
     otherDomains: await reader.others(...span, 'hour'),
     foreign: foreign.slice(0, MOST_OF_TOP),
-    headerFrom: shortened(headerFrom),
-    nullHeaderFrom: shortened(nullHeaderFrom),
+    ...(Object.fromEntries(looked) as Record<LookedKey, HeaderFrom>),
     samples: newest(samples),
     changes: changes.slice(-MOST_CHANGES).reverse().map(cut),
   }
+}
+
+/** The windows of each meter, and its limits: those in force of the ones that a probation lowers. */
+function metersOf(tenant: Tenant, usage: Usage, defaults: Defaults): EvidenceMeters {
+  const found = METER_NAMES.flatMap((meter) => {
+    const windows = usage[meter]
+    if (!windows) return []
+    const { limitsField, onProbation } = METERS[meter]
+    const own = tenant[limitsField] ?? defaultLimits(defaults, meter)
+    return [
+      [limitsField, onProbation ? limitsOf(windows) : own],
+      [meter, windows],
+    ]
+  })
+  return Object.fromEntries(found) as EvidenceMeters
 }
 
 function topDomains(rows: readonly DatedRow[]): DomainSum[] {

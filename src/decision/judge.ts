@@ -1,28 +1,12 @@
-import type { Charge } from '../allowance/ledger'
 import type { DecisionSettings } from './settings'
-import { envelopeDomain, type EnvelopeDomain, type HarakaAddress } from '../names/envelope'
-import { acceptedDomainOf, ownsDomain, type Known, type Snapshot } from '../directory/snapshot'
+import { envelopeDomain, type HarakaAddress } from '../names/envelope'
+import { ownsDomain, type Known, type Snapshot } from '../directory/snapshot'
+import { CLASSES } from '../mail/classes'
+import { METER_NAMES, METERS, type Meter } from '../mail/meters'
 import { modeInEffect, type Mode } from '../mail/mode'
 import type { Attribution } from './attribution'
+import type { SenderStanding } from './classify'
 import { REPLIES, withCase, type Reply } from './reply'
-
-/**
- * How a sender stands to its tenant. `foreign` and `forwarded` are unregistered: a domain that another tenant owns; and
- * mail that is proven to be a forward, which is known when the message is there.
- */
-export type SenderClass = 'registered' | 'unregistered' | 'foreign' | 'forwarded' | 'null'
-
-/** What a transaction's sender is, found once and kept while the facts it came from hold. */
-export interface SenderStanding {
-  /** `undefined`: the tenant is not known, so neither are its accepted domains. */
-  readonly class: SenderClass | undefined
-  /** The sender's domain; `undefined` for the null sender and for what is no DNS name. */
-  readonly domain: string | undefined
-  /** The accepted domain that covers it. */
-  readonly matched: string | undefined
-  /** The other tenant that owns it, where that is known. */
-  readonly owner?: string
-}
 
 /**
  * When it is judged, by Haraka's hooks: at `mail` no recipient is known; at `rcpt` one is offered; at `rcpt_ok` it has
@@ -61,7 +45,7 @@ export type Reason =
 
 export type Judgement =
   | { readonly verdict: 'ignore' | 'pass'; readonly reason: Reason }
-  | { readonly verdict: 'charge'; readonly reason: 'allowance'; readonly meter: Charge['meter'] }
+  | { readonly verdict: 'charge'; readonly reason: 'allowance'; readonly meter: Meter }
   | {
       readonly verdict: 'refuse' | 'tempfail'
       readonly reason: Reason
@@ -75,8 +59,9 @@ const NO_TENANT: Judgement = { verdict: 'ignore', reason: 'no-tenant' }
 const OFF: Judgement = { verdict: 'ignore', reason: 'off' }
 const REGISTERED: Judgement = { verdict: 'pass', reason: 'registered' }
 const OWN_RECIPIENT: Judgement = { verdict: 'pass', reason: 'own-recipient' }
-const CHARGE: Judgement = { verdict: 'charge', reason: 'allowance', meter: 'unregistered' }
-const CHARGE_NULL: Judgement = { verdict: 'charge', reason: 'allowance', meter: 'null' }
+const CHARGES = Object.fromEntries(
+  METER_NAMES.map((meter) => [meter, { verdict: 'charge', reason: 'allowance', meter }]),
+) as Readonly<Record<Meter, Judgement>>
 const PASS_UNKNOWN: Judgement = { verdict: 'pass', reason: 'tenant-unknown' }
 const RESTRICTED: Refusal = { verdict: 'refuse', reason: 'restricted', reply: REPLIES.blocked }
 const RESTRICTED_ALL: Refusal = {
@@ -84,7 +69,9 @@ const RESTRICTED_ALL: Refusal = {
   reason: 'restricted',
   reply: REPLIES.blockedAll,
 }
-const FOREIGN: Judgement = { verdict: 'refuse', reason: 'foreign', reply: REPLIES.foreign }
+const OUTRIGHT = {
+  foreign: { verdict: 'refuse', reason: 'foreign', reply: REPLIES.foreign },
+} as const satisfies Record<string, Refusal>
 const DENIED: Judgement = { verdict: 'refuse', reason: 'no-tenant', reply: REPLIES.noTenant }
 const BLOCKED: Judgement = {
   verdict: 'refuse',
@@ -110,15 +97,6 @@ const TENANT_UNKNOWN: Judgement = {
   verdict: 'tempfail',
   reason: 'tenant-unknown',
   reply: REPLIES.undecidable,
-}
-
-/** Finds the class of a sender: what cannot be a DNS name is unregistered. */
-export function standingOf(sender: EnvelopeDomain, snapshot: Known): SenderStanding {
-  if (sender.kind === 'null') return { class: 'null', domain: undefined, matched: undefined }
-  const domain = sender.kind === 'domain' ? sender.domain : undefined
-  if (!snapshot) return { class: undefined, domain, matched: undefined }
-  const matched = domain === undefined ? undefined : acceptedDomainOf(snapshot, domain)
-  return { class: matched === undefined ? 'unregistered' : 'registered', domain, matched }
 }
 
 /** The mode in effect for a tenant that this process may not know. */
@@ -154,49 +132,57 @@ export function judge(situation: Situation): Judgement {
   }
   if (mode === 'off') return OFF
   if (enforcing && snapshot.restricted === 'all') return namingCase(RESTRICTED_ALL, situation)
-  if (situation.sender.class === 'registered') return REGISTERED
+  if (CLASSES[situation.sender.class].passes) return REGISTERED
   return judgeOther(situation, snapshot, enforcing)
 }
 
-/** Unregistered senders and the null sender. */
+/** Senders whose mail a meter counts. */
 function judgeOther(situation: Situation, snapshot: Snapshot, enforcing: boolean): Judgement {
   const { stage, sender, recipient, config } = situation
-  const isNull = sender.class === 'null'
+  const { meter, refused } = CLASSES[sender.class]
+  // A tenant that is known has no sender of an unknown class.
+  if (meter === undefined) return TENANT_UNKNOWN
+  const { whileRestricted, held } = METERS[meter]
+  // Its message may be a forward, also one from a neighbour: it is looked at before it is refused.
+  const mayProve = held && snapshot.forwards
+  const waits = mayProve && config.forwarded.whenRestricted === 'accept'
   const restricted =
-    enforcing && !isNull && snapshot.restricted !== undefined && !waits(snapshot, config)
+    enforcing && whileRestricted === 'stopped' && snapshot.restricted !== undefined && !waits
   const refuses = restricted && (stage !== 'mail' || config.main.refuseAt === 'mail')
-  // Its message may be a forward from a neighbour.
-  const foreign = enforcing && stage !== 'mail' && isRefusedForeign(sender, config)
-  const refusesForeign = foreign && !snapshot.forwards
+  const outright =
+    enforcing && stage !== 'mail' && !mayProve && refused?.when(config) ? refused.as : undefined
   // Recipients inside the tenant's own domains are not relay. Looked at only where it matters.
-  const matters = refuses || refusesForeign || stage === 'rcpt_ok'
+  const matters = refuses || outright !== undefined || stage === 'rcpt_ok'
   if (matters && recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
   if (refuses) return namingCase(RESTRICTED, situation)
-  if (refusesForeign) return FOREIGN
-  return isNull ? CHARGE_NULL : CHARGE
-}
-
-/** A restricted tenant's message may be a forward that is accepted: it is looked at before it is refused. */
-function waits(snapshot: Snapshot, config: DecisionSettings): boolean {
-  return snapshot.forwards && config.forwarded.whenRestricted === 'accept'
-}
-
-/** Whether it is refused for the tenant that owns its domain, unless it is a proven forward. */
-export function isRefusedForeign(sender: SenderStanding, config: DecisionSettings): boolean {
-  return sender.class === 'foreign' && config.foreign.action === 'refuse'
+  return outright === undefined ? CHARGES[meter] : OUTRIGHT[outright]
 }
 
 /**
- * Whether a transaction may have one recipient only, own ones aside: that of the null sender while the tenant is restricted.
- * A bounce has one, and what an intruder sends as one has many.
+ * Why a sender is refused outright, unless its message is a proven forward; `undefined`: it is not. Both the token of the
+ * refusal and the name of its reply.
+ */
+export function refusedOutright(
+  { class: of }: SenderStanding,
+  snapshot: Snapshot,
+  config: DecisionSettings,
+): keyof typeof OUTRIGHT | undefined {
+  const { refused } = CLASSES[of]
+  return refused?.when(config) && modeOf(snapshot, config) === 'enforce' ? refused.as : undefined
+}
+
+/**
+ * Whether a transaction may have one recipient only, own ones aside: a bounce, while the tenant is restricted, has one, and
+ * what an intruder sends as one has many.
  */
 export function takesOneRecipient(
-  sender: SenderStanding,
+  { class: of }: SenderStanding,
   snapshot: Snapshot,
   config: DecisionSettings,
 ): boolean {
-  const isRestricted = sender.class === 'null' && snapshot.restricted !== undefined
-  return isRestricted && modeOf(snapshot, config) === 'enforce'
+  const { meter } = CLASSES[of]
+  if (meter === undefined || METERS[meter].whileRestricted !== 'tenth') return false
+  return snapshot.restricted !== undefined && modeOf(snapshot, config) === 'enforce'
 }
 
 function namingCase(judgement: Refusal, { snapshot, config }: Situation): Judgement {

@@ -2,6 +2,7 @@ import type { ChargeResult } from '../allowance/charge-answer'
 import type { DecisionSettings } from './settings'
 import type { Known } from '../directory/snapshot'
 import { modeOf } from './judge'
+import { METERS, type Meter } from '../mail/meters'
 import { REPLIES, withCase, type Reply } from './reply'
 
 /** What the answer of Redis to a charge means for its recipients. */
@@ -47,22 +48,38 @@ const OUTCOMES: Readonly<Record<Answer, Outcome>> = {
   RESTRICTED: { verdict: 'refuse', charge: 'refund', reply: REPLIES.blocked, token: 'restricted' },
   ZERO: { verdict: 'refuse', charge: 'refund', reply: REPLIES.blocked, token: 'restricted' },
   DEFER: { verdict: 'tempfail', charge: 'refund', reply: REPLIES.deferred, token: 'deferred' },
-  FULL: { verdict: 'tempfail', charge: 'refund', reply: REPLIES.nullSenderFull, token: 'deferred' },
+  FULL: { verdict: 'tempfail', charge: 'refund', reply: REPLIES.deferred, token: 'deferred' },
   EXPIRED: UNDECIDABLE,
   GONE: UNDECIDABLE,
 }
 
+/** By what a meter says to recipients past its limits. */
+const FULL = {
+  deferred: OUTCOMES.FULL,
+  nullSenderFull: { ...OUTCOMES.FULL, reply: REPLIES.nullSenderFull },
+} as const satisfies Record<string, Outcome>
+
 const RESTRICTED_ALL: Outcome = { ...OUTCOMES.RESTRICTED, reply: REPLIES.blockedAll }
 
-/** Turns the answer of Redis into the answer to the client. */
+/** Turns the answer of Redis about a meter into the answer to the client. */
 export function outcomeOf(
   result: Pick<ChargeResult, 'answer' | 'scope' | 'case'>,
+  meter: Meter,
   config: DecisionSettings,
 ): Outcome {
-  const { answer, scope } = result
-  const outcome = answer === 'RESTRICTED' && scope === 'all' ? RESTRICTED_ALL : OUTCOMES[answer]
+  const outcome = answered(result, meter)
   if (!config.reply.case || !outcome.reply) return outcome
   return { ...outcome, reply: withCase(outcome.reply, result.case) }
+}
+
+function answered(
+  { answer, scope }: Pick<ChargeResult, 'answer' | 'scope'>,
+  meter: Meter,
+): Outcome {
+  if (answer === 'RESTRICTED' && scope === 'all') return RESTRICTED_ALL
+  const { past } = METERS[meter]
+  if (answer === 'FULL' && past !== 'restriction') return FULL[past]
+  return OUTCOMES[answer]
 }
 
 /** Whether a recipient passes that could not be counted: only mode `enforce` refuses or defers. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { openRecords, type RecordFile } from '../registry-file/file'
 import type { RegistryRecord, TenantRecord } from '../registry-file/record'
 import { InputError } from '../base/errors'
+import { METERS, PROVEN_METER } from '../mail/meters'
 import type { Mode } from '../mail/mode'
 import { coveringDomain } from '../names/covering'
 import type { Scope } from '../mail/scope'
@@ -107,7 +108,7 @@ function toSnapshot({ id, fields, restriction }: TenantRecord): OwnSnapshot {
     restricted: restriction?.get('scope') as Scope | undefined,
     restrictedBy: restriction?.get('by') ?? '',
     case: restriction?.get('case') ?? '',
-    forwards: fields.has('forwardedLimits'),
+    forwards: fields.has(METERS[PROVEN_METER].limitsField),
     domains: new Map(),
   }
 }

@@ -1,3 +1,4 @@
+import { METERS, PROVEN_METER } from '../mail/meters'
 import type { Mode } from '../mail/mode'
 import type { Scope } from '../mail/scope'
 import { scanHash } from '../store/scan'
@@ -108,7 +109,7 @@ async function readHead(
   const reply = (await store.run(
     SNAPSHOT,
     [keys.tenant(tenant), keys.domains(tenant), keys.restriction(tenant)],
-    [known?.domainsToken ?? '', LONGEST_WHOLE],
+    [known?.domainsToken ?? '', LONGEST_WHOLE, METERS[PROVEN_METER].limitsField],
   )) as [string, string, string, string, string, string, number, number, Head['list']] | null
   if (reply === null) return undefined
   const [domainsToken, stateToken, mode, scope, by, openedCase, pending, forwards, list] = reply

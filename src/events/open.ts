@@ -1,4 +1,4 @@
-import { letterOf, namedMeter } from '../mail/meter'
+import { meterOf, METERS, namedMeter, USUAL_METER } from '../mail/meters'
 import type { AllowanceEvent, Event } from '../records/event'
 
 /** Something that an event has told and no other one has ended, as `{@events}:open` holds it. */
@@ -19,7 +19,7 @@ export function opens(tenant: string, event: Event): readonly [string, string] |
     case 'allowance':
       return [
         fieldOf('allowance', tenant, event.id),
-        `${letterOf(event.meter)}${event.window}:${event.percent}:${event.id}`,
+        `${METERS[event.meter ?? USUAL_METER].letter}${event.window}:${event.percent}:${event.id}`,
       ]
     case 'restricted':
       return [fieldOf('restricted', tenant), event.id]
@@ -33,7 +33,7 @@ export function opens(tenant: string, event: Event): readonly [string, string] |
 /** What an edge tells: the reverse of {@link opens}. */
 export function parseEdge(edge: string): Pick<AllowanceEvent, 'meter' | 'window' | 'percent'> {
   const [window, percent] = edge.slice(1).split(':').map(Number)
-  const meter = namedMeter(edge)
+  const meter = namedMeter(meterOf(edge))
   return { window: window!, percent: percent!, ...(meter && { meter }) }
 }
 

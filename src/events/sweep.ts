@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { usageArguments, type UsageDefaults } from '../allowance/ledger'
 import { batchesOf } from '../base/lists'
 import { scanHash } from '../store/scan'
+import { MAIL_INCLUDES } from '../mail/scripts'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { serverTime } from '../store/server-clock'
@@ -11,7 +12,7 @@ import type { Forwarder } from './forwarder'
 import { parseEdge, unpackOpen, type Open } from './open'
 import type { Duty } from '../base/duty'
 
-const SWEEP = readScript(__dirname, 'sweep')
+const SWEEP = readScript(__dirname, 'sweep', MAIL_INCLUDES)
 
 /** Fields of the hash of what is open, and tenants, that are asked for at a time. */
 const BATCH = 100

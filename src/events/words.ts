@@ -1,5 +1,5 @@
 import { formatWindow } from '../mail/limits'
-import type { NamedMeter } from '../mail/meter'
+import { METERS, USUAL_METER } from '../mail/meters'
 import { isoTime } from '../base/time'
 import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from '../records/event'
 
@@ -57,7 +57,7 @@ function titleOf(tenant: string, event: Event): string {
     case 'restricted': {
       const what = event.scope === 'all' ? 'email' : 'unprovisioned email'
       const again = isEscalated(event) ? ' again, within probation' : ''
-      const by = isForwarded(event.trigger) ? ', by its forwarded mail' : ''
+      const by = METERS[event.trigger?.meter ?? USUAL_METER].words.tripped
       return `Tenant restricted from sending ${what}${again}: ${tenant}${by}`
     }
     case 'lifted': {
@@ -91,19 +91,10 @@ function titleOf(tenant: string, event: Event): string {
   }
 }
 
-const METER_WORDS: Readonly<Record<NamedMeter | 'held', string>> = {
-  forwarded: ' for forwarded mail',
-  null: ' for the null sender',
-  held: ' of messages on their way',
-}
-
-/** The meter of unregistered mail is not named. */
+/** The usual meter is not named. */
 function forWhat({ meter }: MeterFacts | Pick<UnreadableEvent, 'meter'>): string {
-  return meter === undefined ? '' : METER_WORDS[meter]
-}
-
-function isForwarded(of?: MeterFacts): boolean {
-  return of?.meter === 'forwarded'
+  if (meter === 'held') return ' of messages on their way'
+  return METERS[meter ?? USUAL_METER].words.allowance
 }
 
 function limitOf({ limit, window }: { limit: number; window: number }): string {
@@ -121,25 +112,7 @@ function windowOf({ window }: { readonly window?: number }): string {
 export function nextSteps(tenant: string, event: Event): string[] {
   switch (event.kind) {
     case 'allowance':
-      if (event.meter === 'null') {
-        return [
-          `tenantctl report ${tenant} --days 1  # how much of it, and which domains it names in From`,
-          `tenantctl status ${tenant}  # how full the meter is: past the limit comes a 451, and no restriction`,
-          `tenantctl tenant set ${tenant} --null-limits LIST  # if all of it is legitimate`,
-        ]
-      }
-      if (isForwarded(event)) {
-        return [
-          `tenantctl report ${tenant} --days 1 --class forwarded  # whose mail is forwarded, and from where`,
-          `tenantctl status ${tenant}  # how soon it would be restricted`,
-          `tenantctl tenant set ${tenant} --forwarded-limits LIST  # if all of it is legitimate`,
-        ]
-      }
-      return [
-        `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
-        `tenantctl status ${tenant}  # how soon it would be restricted`,
-        `tenantctl suggest ${tenant}  # which of the domains are probably its own and to be registered`,
-      ]
+      return [...METERS[event.meter ?? USUAL_METER].words.next(tenant)]
     case 'restricted':
       return [
         `tenantctl case show ${event.case}  # what to do, and what has been done`,

@@ -7,13 +7,11 @@ import { fromFields, headerFromMismatch } from '../message/mismatch'
 import { headerLines } from '../message/header-lines'
 import { acceptedDomainOf, type Snapshot } from '../directory/snapshot'
 import { addressText, type HarakaAddress } from '../names/envelope'
-import {
-  isOwn,
-  isRefusedForeign,
-  modeOf,
-  type SenderClass,
-  type SenderStanding,
-} from '../decision/judge'
+import { isOwn, refusedOutright } from '../decision/judge'
+import { byHeaderFrom, provenForward, type SenderStanding } from '../decision/classify'
+import { countedOn } from '../allowance/charges'
+import { CLASSES, USUAL_CLASS, type MailClass } from '../mail/classes'
+import { METERS, PROVEN_METER, separated, type Meter } from '../mail/meters'
 import { outcomeOf, type Outcome } from '../decision/outcome'
 import { formatReply, REPLIES, type Reply } from '../decision/reply'
 
@@ -27,7 +25,7 @@ export interface DataQuestion {
   readonly config: ExplainSettings
   /** What Redis would do with its recipients, changing nothing. */
   readonly preview: (
-    message: Pick<MessageCharge, 'meter' | 'provenOnly' | 'signatures' | 'domain'>,
+    message: Pick<MessageCharge, 'meter' | 'otherwise' | 'provenOnly' | 'signatures' | 'domain'>,
   ) => Promise<MessageResult>
 }
 
@@ -40,14 +38,21 @@ interface DataOutcome extends Pick<Outcome, 'verdict' | 'reply'> {
 /** What the end of DATA decides. */
 export interface DataAnswer {
   /** Absent: that of the envelope sender. */
-  readonly class?: SenderClass
+  readonly class?: MailClass
   /** Absent: the answer to RCPT stands. */
   readonly outcome?: DataOutcome
   readonly findings: readonly string[]
 }
 
-/** Says what proves an unregistered message to be a forward, and what becomes of it. */
-export async function explainUnregistered(question: DataQuestion): Promise<DataAnswer> {
+/**
+ * Says what proves a message to be a forward, and what becomes of it.
+ *
+ * @param meter what counts it otherwise.
+ */
+export async function explainUnregistered(
+  question: DataQuestion,
+  meter: Meter,
+): Promise<DataAnswer> {
   const { standing, snapshot, config, message } = question
   const examination = await examine({
     ...{ tenant: snapshot.tenant, message: Readable.from([message]), size: message.length },
@@ -59,29 +64,28 @@ export async function explainUnregistered(question: DataQuestion): Promise<DataA
   const { result: proof } = examination
   if (!snapshot.forwards) {
     const { tenant } = snapshot
-    const hint = `tenantctl tenant set ${tenant} --forwarded-limits LIST`
+    const option = separated(METERS[PROVEN_METER].limitsField, '-')
+    const hint = `tenantctl tenant set ${tenant} --${option} LIST`
     const text = `it has no allowance for forwards, so no proof is looked for (${hint})`
     return { findings: [...findings, text] }
   }
   const isProven = proof.kind !== 'none'
-  const refusesForeign =
-    modeOf(snapshot, config) === 'enforce' && isRefusedForeign(standing, config)
-  if (!isProven && refusesForeign) {
-    return { outcome: refused(REPLIES.foreign), findings }
+  const outright = refusedOutright(standing, snapshot, config)
+  if (!isProven && outright !== undefined) {
+    return { outcome: refused(REPLIES[outright]), findings }
   }
+  const signatures = isProven ? proof.signatures : []
   const result = await question.preview({
-    meter: isProven ? 'forwarded' : 'unregistered',
-    provenOnly: refusesForeign,
-    signatures: isProven ? proof.signatures : [],
-    domain: standing.domain ?? '',
+    ...countedOn(meter, signatures),
+    ...{ provenOnly: outright !== undefined, signatures, domain: standing.domain ?? '' },
   })
   if (result.exhausted) {
     findings.push('the signature has proven five recipients in the longest window: no more')
   }
   const counts = result.answer === 'CHARGED' || result.answer === 'FORWARDED'
   return {
-    ...(result.meter === 'forwarded' && { class: 'forwarded' as const }),
-    ...{ outcome: { ...outcomeOf(result, config), counts }, findings },
+    ...(METERS[result.meter].proven && { class: provenForward(standing).class }),
+    ...{ outcome: { ...outcomeOf(result, result.meter, config), counts }, findings },
   }
 }
 
@@ -106,20 +110,20 @@ export async function explainRegistered(question: DataQuestion): Promise<DataAns
   if (recipient !== undefined && isOwn(recipient, snapshot)) {
     return { findings: [`${found}, but ${addressText(recipient)} is the tenant’s own`] }
   }
-  const result = await question.preview({
-    ...{ meter: 'unregistered', signatures: [], domain: mismatch },
-  })
-  const outcome = { ...outcomeOf(result, config), counts: result.answer === 'CHARGED' }
+  const { class: of } = byHeaderFrom(mismatch)
+  const meter = CLASSES[of].meter!
+  const result = await question.preview({ meter, signatures: [], domain: mismatch })
+  const outcome = { ...outcomeOf(result, meter, config), counts: result.answer === 'CHARGED' }
   return {
-    ...{ class: 'unregistered', outcome },
-    findings: [`${found}: counted as unregistered mail`],
+    ...{ class: of, outcome },
+    findings: [`${found}: counted as ${METERS[meter].words.name}`],
   }
 }
 
 /** The outcome, in words. */
 export function dataInWords(answer: DataAnswer, { reply, counts }: DataOutcome): string {
   if (reply) return formatReply(reply)
-  const meter = answer.class === 'forwarded' ? 'forwarded' : 'unregistered'
+  const meter = CLASSES[answer.class ?? USUAL_CLASS].meter
   return counts ? `passes, and is counted as ${meter}` : 'passes without being counted'
 }
 

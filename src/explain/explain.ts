@@ -1,5 +1,5 @@
 import type { ChargeResult } from '../allowance/charge-answer'
-import type { Charge, Ledger } from '../allowance/ledger'
+import type { Ledger } from '../allowance/ledger'
 import type { ExplainSettings } from './settings'
 import { toDomain } from '../names/domain'
 import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../names/envelope'
@@ -21,15 +21,10 @@ import {
   type DataAnswer,
   type DataQuestion,
 } from './data'
-import {
-  judge,
-  standingOf,
-  takesOneRecipient,
-  type Judgement,
-  type SenderClass,
-  type SenderStanding,
-  type Situation,
-} from '../decision/judge'
+import { judge, takesOneRecipient, type Judgement, type Situation } from '../decision/judge'
+import { mayBeOwned, ownedBy, standingOf, type SenderStanding } from '../decision/classify'
+import { CLASSES, notedClass, type KnownClass, type MailClass } from '../mail/classes'
+import { METERS, type Meter } from '../mail/meters'
 import { outcomeOf } from '../decision/outcome'
 import { formatReply, REPLIES, type Reply } from '../decision/reply'
 
@@ -52,7 +47,7 @@ export interface Explanation {
   readonly tenant: string | null
   /** `tenant/name` */
   readonly connector: string | null
-  readonly class: SenderClass | null
+  readonly class: KnownClass | null
   /** The sender's domain. */
   readonly domain: string | null
   /** The accepted domain that covers it. */
@@ -120,17 +115,17 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   const whose = attributed && snapshot ? { attributed, snapshot } : undefined
   const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
   if (goesOn()) found = after(found, await explainRcpt(atRcpt, whose, question, sources))
-  let senderClass = standing.class ?? null
+  let mailClass: MailClass = standing.class
   if (goesOn() && whose) {
     const asked = { question, recipient, standing, whose, atRcpt }
     const atData = await explainData(asked, sources)
-    senderClass = atData?.class ?? senderClass
+    mailClass = atData?.class ?? mailClass
     if (atData) found = after(found, dataFound(atData, found))
   }
   return {
     tenant: attributed?.tenant ?? null,
     connector: attributed?.connector ?? null,
-    class: senderClass,
+    class: notedClass(mailClass),
     domain: standing.domain ?? null,
     matched: standing.matched ?? null,
     owner: standing.owner ?? null,
@@ -171,7 +166,7 @@ async function explainRcpt(
     return { verdict: judgement.verdict, reply: replyOf(judgement), steps }
   }
   const result = await preview(judgement.meter, whose, question, sources)
-  const outcome = outcomeOf(result, sources.config)
+  const outcome = outcomeOf(result, judgement.meter, sources.config)
   const counts = result.answer === 'CHARGED' || result.answer === 'HELD'
   const steps = [step('RCPT', chargeInWords(result, outcome))]
   const sender = standingOf(envelopeDomain(parseEnvelope(question.from)), whose.snapshot)
@@ -199,11 +194,9 @@ async function withOwner(
   attributed: Attributed | undefined,
   directory: Directory,
 ): Promise<SenderStanding> {
-  const { class: senderClass, domain } = standing
-  if (senderClass !== 'unregistered' || domain === undefined || !attributed) return standing
-  const owner = await directory.askOwner(domain, attributed.tenant)
-  if (owner === null || owner === attributed.tenant) return standing
-  return { ...standing, class: 'foreign', owner }
+  if (!mayBeOwned(standing) || !attributed) return standing
+  const owner = await directory.askOwner(standing.domain!, attributed.tenant)
+  return ownedBy(standing, owner, attributed.tenant)
 }
 
 /** What is known before the message is there. */
@@ -222,9 +215,10 @@ async function explainData(
 ): Promise<DataAnswer | undefined> {
   const { attributed, snapshot } = whose
   const { message } = question
-  const isUnregistered = standing.class === 'unregistered' || standing.class === 'foreign'
+  const { meter, headerFrom } = CLASSES[standing.class]
+  const mayProve = meter !== undefined && METERS[meter].held
   if (!message) {
-    if (!isUnregistered || !snapshot.forwards || atRcpt.verdict !== 'charge') return undefined
+    if (!mayProve || !snapshot.forwards || atRcpt.verdict !== 'charge') return undefined
     const text =
       'counted as forwarded or as unregistered, by what the message proves: --message FILE'
     return { findings: [text] }
@@ -238,8 +232,8 @@ async function explainData(
       defaultsOf(config),
     )
   const asked: DataQuestion = { message, recipient, standing, snapshot, config, preview }
-  if (isUnregistered && atRcpt.verdict === 'charge') return explainUnregistered(asked)
-  return standing.class === 'registered' ? explainRegistered(asked) : undefined
+  if (mayProve && atRcpt.verdict === 'charge') return explainUnregistered(asked, meter)
+  return headerFrom?.at === 'data' ? explainRegistered(asked) : undefined
 }
 
 function step(about: Step['about'], finding: string): Step {
@@ -274,7 +268,7 @@ async function attributeNow(facts: Facts, { directory, config }: Sources): Promi
 }
 
 function preview(
-  meter: Charge['meter'],
+  meter: Meter,
   { attributed: attribution, snapshot }: Whose,
   question: Question,
   { ledger, config }: Sources,

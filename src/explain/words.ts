@@ -1,4 +1,5 @@
 import type { ChargeResult } from '../allowance/charge-answer'
+import { CLASSES, UNKNOWN } from '../mail/classes'
 import { formatWindow } from '../mail/limits'
 import type { DecisionSettings } from '../decision/settings'
 import { addressText, type HarakaAddress } from '../names/envelope'
@@ -7,7 +8,8 @@ import type { Known } from '../directory/snapshot'
 import type { ConnectorBlock } from '../mail/tenant'
 import { shortTime } from '../base/time'
 import type { Attribution, Facts, Method } from '../decision/attribution'
-import { modeOf, type Judgement, type Reason, type SenderStanding } from '../decision/judge'
+import type { SenderStanding } from '../decision/classify'
+import { modeOf, type Judgement, type Reason } from '../decision/judge'
 import type { Outcome } from '../decision/outcome'
 import { formatReply } from '../decision/reply'
 
@@ -88,10 +90,11 @@ export function tenantInWords(snapshot: Known, config: DecisionSettings): string
 
 /** The class of the sender, in words. */
 export function senderInWords(sender: HarakaAddress, standing: SenderStanding): string {
-  if (standing.class === 'null') return 'the null sender, on a meter of its own'
+  const known = CLASSES[standing.class].words.sender
+  if (known !== undefined) return known
   const { domain, matched, owner } = standing
   if (domain === undefined) return `${addressText(sender)} has no domain that could be registered`
-  if (standing.class === undefined) return `${domain}: without a tenant it has no class`
+  if (standing.class === UNKNOWN) return `${domain}: without a tenant it has no class`
   if (matched !== undefined) {
     return matched === domain ? `${domain} is registered` : `${domain} is registered by ${matched}`
   }

@@ -1,17 +1,15 @@
+import type { LimitsField } from './meters'
 import type { Mode } from './mode'
 
+/** Limits of a tenant's own in canonical text, by meter; `undefined`: the default applies, or it has no such meter. */
+type OwnLimits = Readonly<Record<LimitsField, string | undefined>>
+
 /** An organisation that relays through this server. */
-export interface Tenant {
+export interface Tenant extends OwnLimits {
   readonly id: string
   readonly name: string
   /** Its own mode; `undefined`: `[main] mode`. */
   readonly mode: Mode | undefined
-  /** Its own allowance for unregistered mail, canonical text; `undefined`: `[allowance] limits`. */
-  readonly limits: string | undefined
-  /** Its own allowance for the null sender, canonical text; `undefined`: `[null] limits`. */
-  readonly nullLimits: string | undefined
-  /** Its allowance for proven forwards, canonical text; `undefined`: they are not told apart. */
-  readonly forwardedLimits: string | undefined
   /** Mail address of who is told about it. */
   readonly contact: string | undefined
   /** Who registered it: an operator, or `file:ID` for the tenants file of that id. */

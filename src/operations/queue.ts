@@ -1,10 +1,11 @@
 import { count } from '../base/count'
 import { noSuchTenant } from '../base/errors'
-import { isHeld, queuedClass } from '../decision/held'
+import { queuedClass } from '../decision/classify'
+import { isHeld } from '../decision/held'
 import type { Snapshot } from '../directory/snapshot'
 import { readSnapshot } from '../directory/snapshot-reader'
 import { dropMail, type DropResult } from '../outbound/drop'
-import { DROPPABLE } from '../outbound/note'
+import { CLASSES } from '../mail/classes'
 import { readTenantQueue, type QueuedMail } from '../outbound/tenant-queue'
 import { addEntry } from '../records/audit-trail'
 import type { Store } from '../store/store'
@@ -93,5 +94,5 @@ export function recipientsOf(mail: readonly QueuedMail[]): number {
 function asOfNow(mail: QueuedMail, snapshot: Snapshot | undefined, settings: HoldSettings): Queued {
   const now = snapshot ? queuedClass(mail.class, mail.from, snapshot) : mail.class
   const held = snapshot !== undefined && isHeld(now, snapshot, settings)
-  return { ...mail, class: now, held, droppable: DROPPABLE.has(now) }
+  return { ...mail, class: now, held, droppable: CLASSES[now].queue.droppable }
 }

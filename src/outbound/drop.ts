@@ -1,6 +1,7 @@
 import { chown, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { randomUUID } from 'node:crypto'
+import { notedClass } from '../mail/classes'
 import { mapLimited } from '../base/limiter'
 import { parseQueueName, UNFINISHED } from './file-name'
 import { setNote } from './note'
@@ -88,9 +89,9 @@ async function replace(directory: string, mail: QueuedMail): Promise<void> {
  *   out whether Haraka had read the old one.
  */
 export function emptyMessage(mail: QueuedMail, size: number): Buffer {
-  const { tenant, connector, class: noted } = mail
+  const { tenant, connector } = mail
   const notes = {}
-  setNote(notes, { tenant, connector, class: noted, dropped: true })
+  setNote(notes, { tenant, connector, class: notedClass(mail.class), dropped: true })
   const todo = {
     queue_time: mail.arrived,
     domain: 'dropped.invalid',

@@ -1,4 +1,4 @@
-import type { SenderClass } from '../decision/judge'
+import { classOfNote, type KnownClass, type MailClass } from '../mail/classes'
 
 /** What other plugins find of a message in `transaction.notes.unregistered_domain`, and Haraka's queue keeps with it. */
 export interface MessageNote {
@@ -6,32 +6,22 @@ export interface MessageNote {
   /** `tenant/name`; null: recognised without a connector. */
   readonly connector: string | null
   /** When it was received; null: the tenant could not be looked up. */
-  readonly class: SenderClass | null
+  readonly class: KnownClass | null
+  /** An operator has dropped the message; this file only marks its place. */
+  readonly dropped?: boolean
 }
 
 /** The note of a message in the queue. */
-export interface QueuedNote extends MessageNote {
-  /** An operator has dropped the message; this file only marks its place. */
-  readonly dropped: boolean
+export interface QueuedNote extends Required<Omit<MessageNote, 'class'>> {
+  readonly class: MailClass
 }
 
 type Notes = Record<string, unknown>
 
 const KEY = 'unregistered_domain'
 
-const CLASSES: readonly SenderClass[] = [
-  'registered',
-  'unregistered',
-  'foreign',
-  'forwarded',
-  'null',
-]
-
-/** What `tenantctl queue TENANT drop` removes, by its current class: unregistered mail that is not a proven forward. */
-export const DROPPABLE: ReadonlySet<SenderClass | null> = new Set(['unregistered', 'foreign'])
-
 /** @param note `undefined`: the message belongs to no tenant. */
-export function setNote(notes: Notes, note: MessageNote | QueuedNote | undefined): void {
+export function setNote(notes: Notes, note: MessageNote | undefined): void {
   if (note) notes[KEY] = note
   else delete notes[KEY]
 }
@@ -45,7 +35,7 @@ export function queuedNote(notes: Readonly<Notes>): QueuedNote | undefined {
   return {
     tenant,
     connector: typeof connector === 'string' ? connector : null,
-    class: CLASSES.find((each) => each === noted) ?? null,
+    class: classOfNote(noted),
     dropped: dropped === true,
   }
 }

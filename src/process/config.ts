@@ -1,5 +1,5 @@
 import { ALERTS } from '../alerts/settings'
-import { ALLOWANCE, NULL } from '../allowance/settings'
+import { ALLOWANCE, METER_LIMITS } from '../allowance/settings'
 import { ROOT } from '../base/owned-file'
 import { CASE } from '../cases/settings'
 import { SettingsReader, type Source } from '../config/settings-reader'
@@ -17,8 +17,8 @@ import { UNUSUAL } from '../unusual/settings'
 /** The sections of the ini file. `config/unregistered-domain.ini` says what each key means. */
 export const SECTIONS = {
   main: MAIN,
+  ...METER_LIMITS,
   allowance: ALLOWANCE,
-  null: NULL,
   forwarded: FORWARDED,
   foreign: FOREIGN,
   headerFrom: HEADER_FROM,

@@ -1,4 +1,4 @@
-import type { NamedMeter } from '../mail/meter'
+import type { NamedMeter } from '../mail/meters'
 import type { Scope } from '../mail/scope'
 import type { Trigger } from '../mail/trigger'
 
@@ -18,7 +18,7 @@ interface WindowFacts {
 }
 
 export interface MeterFacts {
-  /** Absent: that of unregistered mail. */
+  /** Absent: the usual one. */
   readonly meter?: NamedMeter
 }
 
@@ -109,7 +109,7 @@ export interface UnreadableEvent extends Raised {
   readonly kind: 'unreadable'
   /** ms */
   readonly window: number
-  /** Absent: that of unregistered mail. `held`: recipients of messages that may be forwards. */
+  /** Absent: the usual one. `held`: recipients of messages that may be forwards. */
   readonly meter?: NamedMeter | 'held'
   /** Until when recipients of the meter are deferred, in ms since the epoch, server time; absent: they are not. */
   readonly until?: number

@@ -1,5 +1,6 @@
 import { parseLimits } from '../mail/limits'
 import { InputError } from '../base/errors'
+import { METER_NAMES, METERS } from '../mail/meters'
 import { MODES } from '../mail/mode'
 import { toDomain } from '../names/domain'
 import { parseMailbox } from '../names/mailbox'
@@ -65,7 +66,9 @@ const DIGITS = /^\d{1,15}$/
 /** Server time and a random part; the first generation of a tenant's usage is its `createdAt`. */
 const TOKEN = /^[\w.:-]{1,200}$/
 /** Of a window of a meter, or of holds. */
-const RING = /^[ufnh][1-9]\d{0,14}$/
+const LETTERS = METER_NAMES.map((meter) => METERS[meter].letter).join('')
+const RING = new RegExp(`^[${LETTERS}h][1-9]\\d{0,14}$`)
+const LIMITS_FIELDS = new Set<string>(METER_NAMES.map((meter) => METERS[meter].limitsField))
 const PACKED_DOMAIN = /^(?:s|h|sh|-) \d{1,15} (.*)$/s
 const CONTROL = /\p{Cc}/u
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -153,15 +156,12 @@ function toFields(
 }
 
 function checkTenantField(field: string, text: string): boolean {
+  if (LIMITS_FIELDS.has(field)) return isLimits(text)
   switch (field) {
     case 'createdAt':
       return DIGITS.test(text)
     case 'mode':
       return MODES.some((mode) => mode === text)
-    case 'limits':
-    case 'nullLimits':
-    case 'forwardedLimits':
-      return isLimits(text)
     case 'contact':
       return isMailbox(text)
     case 'domains':

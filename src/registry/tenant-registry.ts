@@ -8,35 +8,27 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
 import { assertTenantId } from '../mail/identities'
+import { METER_NAMES, METERS, separated, type LimitsField } from '../mail/meters'
 import { MODES, type Mode } from '../mail/mode'
 import type { Tenant } from '../mail/tenant'
 
 const ADD = readScript(__dirname, 'tenant_add')
 const SET = readScript(__dirname, 'tenant_set')
-const FIELDS = [
-  'name',
-  'mode',
-  'limits',
-  'nullLimits',
-  'forwardedLimits',
-  'contact',
-  'source',
-  'createdAt',
-] as const
-const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact'] as const
+const LIMITS = METER_NAMES.map((meter) => METERS[meter].limitsField)
+/** Fields of the tenant's hash that operators set. */
+export const SETTINGS = ['name', 'mode', ...LIMITS, 'contact'] as const
+const FIELDS = [...SETTINGS, 'source', 'createdAt'] as const
 const BATCH = 500
 const MAX_NAME = 200
 
+/** The limits of meters, see `parseLimits`; `null`: the default applies, or it has no such meter. */
+type LimitsSettings = Readonly<Partial<Record<LimitsField, string | null | undefined>>>
+
 /** What an operator says of a tenant; `null` stands for the default, and so does what a new tenant is not told. */
-export interface TenantSettings {
+export interface TenantSettings extends LimitsSettings {
   /** The default is the id. */
   readonly name?: string | null | undefined
   readonly mode?: Mode | null | undefined
-  /** See `parseLimits`. */
-  readonly limits?: string | null | undefined
-  readonly nullLimits?: string | null | undefined
-  /** By default it has no allowance for forwards, which are then not told apart. */
-  readonly forwardedLimits?: string | null | undefined
   /** Mail address of who is told about it. */
   readonly contact?: string | null | undefined
 }
@@ -61,7 +53,12 @@ export class TenantRegistry {
     const [result, ...reply] = (await this.store.run(
       ADD,
       [keys.tenant(id), keys.audit(id), keys.caseCount(id)],
-      [randomToken(), this.store.actor, source, ...values],
+      [
+        randomToken(),
+        this.store.actor,
+        source,
+        ...SETTINGS.flatMap((field, at) => [field, values[at]!]),
+      ],
     )) as ['added', entry: string] | ['there', ...settings: string[]]
     if (result === 'there' && reply.some((value, at) => value !== values[at])) {
       throw existsOtherwise(id, reply, values)
@@ -163,13 +160,15 @@ export async function assertTenantExists(store: Store, id: string): Promise<void
  * @throws {InputError}
  */
 export function normalizeSettings(settings: TenantSettings): TenantSettings {
-  const { name, mode, limits, nullLimits, forwardedLimits, contact } = settings
+  const { name, mode, contact } = settings
+  const limits = LIMITS.flatMap((field) => {
+    const value = settings[field]
+    return value === undefined ? [] : [[field, toLimits(value)]]
+  })
   return {
     ...(name === undefined ? {} : { name: name === null ? null : toName(name) }),
     ...(mode === undefined ? {} : { mode: mode === null ? null : toMode(mode) }),
-    ...(limits === undefined ? {} : { limits: toLimits(limits) }),
-    ...(nullLimits === undefined ? {} : { nullLimits: toLimits(nullLimits) }),
-    ...(forwardedLimits === undefined ? {} : { forwardedLimits: toLimits(forwardedLimits) }),
+    ...(Object.fromEntries(limits) as LimitsSettings),
     ...(contact === undefined ? {} : { contact: toContact(contact) }),
   }
 }
@@ -212,22 +211,23 @@ function toContact(contact: string | null): string | null {
 }
 
 function toTenant(id: string, values: (string | null)[]): Tenant | undefined {
-  const [name, mode, limits, nullLimits, forwardedLimits, contact, source, createdAt] = values
+  const of = (field: (typeof FIELDS)[number]): string | undefined =>
+    values[FIELDS.indexOf(field)] ?? undefined
+  const createdAt = of('createdAt')
   if (!createdAt) return undefined
+  const limits = LIMITS.map((field) => [field, of(field)])
   return {
     id,
-    name: name ?? id,
-    mode: (mode as Mode | null) ?? undefined,
-    limits: limits ?? undefined,
-    nullLimits: nullLimits ?? undefined,
-    forwardedLimits: forwardedLimits ?? undefined,
-    contact: contact ?? undefined,
-    source: source ?? '',
+    name: of('name') ?? id,
+    mode: of('mode') as Mode | undefined,
+    ...(Object.fromEntries(limits) as Pick<Tenant, LimitsField>),
+    contact: of('contact'),
+    source: of('source') ?? '',
     createdAt: Number(createdAt),
   }
 }
 
-const LABELS = ['name', 'mode', 'limits', 'null limits', 'forwarded limits', 'contact']
+const LABELS = ['name', 'mode', ...LIMITS.map((field) => separated(field, ' ')), 'contact']
 
 function existsOtherwise(id: string, there: string[], wanted: string[]): RefusedError {
   const differences = LABELS.flatMap((label, at) =>

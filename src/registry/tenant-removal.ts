@@ -10,7 +10,7 @@ import { finishMove, unfinishedMoves } from './domain-move'
 import { assertTenantId } from '../mail/identities'
 import { unpackClaim } from './packing'
 import { reconcileClaims } from './reconcile'
-import { indexTenant, tenantExists } from './tenant-registry'
+import { indexTenant, SETTINGS, tenantExists } from './tenant-registry'
 
 const REMOVE = readScript(__dirname, 'tenant_remove')
 const SCAN_PIECE = 1000
@@ -41,7 +41,7 @@ export async function removeTenant(store: Store, id: string): Promise<void> {
       keys.audit(id),
       keys.caseCount(id),
     ],
-    [randomToken(), store.actor],
+    [randomToken(), store.actor, ...SETTINGS, 'source'],
   )) as ['removed', entry: string, cases: string] | ['restricted'] | ['gone']
   if (reply[0] === 'restricted') throw tenantRestricted(id)
   if (reply[0] === 'removed') await keepEntry(store, id, reply[1])

@@ -1,3 +1,4 @@
+import { CLASSES, UNKNOWN, USUAL_CLASS, type MailClass, type SourceClass } from '../mail/classes'
 import {
   BATCH_CONNECTOR_ROWS,
   BATCH_DOMAIN_ROWS,
@@ -12,28 +13,28 @@ import { HeaderFroms } from './header-froms'
 import { Numbers } from './numbers'
 import type { Outcome } from './outcome'
 import type { Room } from './room'
-import { OTHER, type LookedAt, type Source } from './rows'
+import { OTHER, type Source } from './rows'
 import { Sources } from './sources'
 
-/**
- * `u`: the sender is unregistered, `x`: foreign, `f`: the message is forwarded; `?`: nobody could tell, and Redis looks
- * when it takes the batch.
- */
-export type SourceKind = 'u' | 'x' | 'f' | '?'
+/** A class whose mail is counted by source; of {@link UNKNOWN} Redis looks when it takes the batch. */
+export type SourcedClass = SourceClass | typeof UNKNOWN
+
+/** Whether mail of a class is counted by source. */
+export function isSourced(of: MailClass): of is SourcedClass {
+  return of === UNKNOWN || CLASSES[of].rowLetter !== undefined
+}
 
 /** What one process has tallied of a tenant in some seconds: what a flush brings to Redis. */
 export class Batch {
   /** Monotonic ms. */
   readonly begun = performance.now()
   ended = 0
-  registered: Numbers | undefined
-  nulls: Numbers | undefined
+  /** Of classes that are not counted by source. */
+  readonly totals = new Map<MailClass, Numbers>()
   readonly sources: Sources
   /** Foreign domain and its owner, joined by a tab. */
   owned: Sources | undefined
-  headerFroms: HeaderFroms | undefined
-  /** The same of the null sender's mail. */
-  nullHeaderFroms: HeaderFroms | undefined
+  readonly headerFroms = new Map<MailClass, HeaderFroms>()
   /** Connector (`tenant/name`) → expiry of the certificate in ms; 0: none. */
   readonly connectors = new Map<string, number>()
   /** Row of its own → what was said of some of its messages. */
@@ -47,25 +48,28 @@ export class Batch {
 
   /** What it takes of the room of its process. */
   get entries(): number {
-    const looked = [this.headerFroms, this.nullHeaderFroms]
-    const rows = looked.reduce((sum, each) => sum + (each?.rows.size ?? 0), 0)
+    let rows = 0
+    for (const looked of this.headerFroms.values()) rows += looked.rows.size
     return this.sources.entries + this.samples.size + (this.owned?.entries ?? 0) + rows
   }
 
   /** Whether there is anything that a person, or a rule of unusual mail, may want to look at. */
   get isOfInterest(): boolean {
-    const isMismatched = (this.headerFroms?.mismatched ?? 0) > 0
-    return this.sources.rows.size > 0 || isMismatched || this.nulls !== undefined
+    return (
+      this.sources.rows.size > 0 ||
+      [...this.totals.keys()].some((each) => !CLASSES[each].passes) ||
+      [...this.headerFroms.values()].some(({ mismatched }) => mismatched > 0)
+    )
   }
 
-  addRegistered(outcome: Outcome): void {
-    this.registered ??= new Numbers()
-    this.registered.add(outcome)
-  }
-
-  addNull(outcome: Outcome): void {
-    this.nulls ??= new Numbers()
-    this.nulls.add(outcome)
+  /** Counts a message of a class that is not counted by source. */
+  addTotal(of: MailClass, outcome: Outcome): void {
+    let numbers = this.totals.get(of)
+    if (!numbers) {
+      numbers = new Numbers()
+      this.totals.set(of, numbers)
+    }
+    numbers.add(outcome)
   }
 
   /** @param certificateExpires in ms; 0: it was recognised by something else. */
@@ -78,26 +82,17 @@ export class Batch {
     }
   }
 
-  /** Counts a message from a source; of foreign mail see {@link addForeign}. */
-  addSource(source: Source, kind: SourceKind, outcome: Outcome): void {
-    this.sources.add(this.rowFor(source, kind), outcome)
-  }
-
   /**
-   * Counts a message from a domain that another tenant owns.
+   * Counts a message of a class that is counted by source.
    *
-   * @param owner its id; `undefined`: it is not known.
+   * @param owner id of the tenant that owns the domain, where the class shows that; `undefined`: it is not known.
    */
-  addForeign(source: Source, owner: string | undefined, outcome: Outcome): void {
-    this.addSource(source, 'x', outcome)
+  addSource(source: Source, of: SourcedClass, outcome: Outcome, owner?: string): void {
+    this.sources.add(this.rowFor(source, of), outcome)
+    if (CLASSES[of].owner !== 'shown') return
     this.owned ??= new Sources(this.room)
     const own = `${source.domain}\t${owner ?? ''}`
     this.owned.add(this.owned.takes(own, BATCH_OWNED) ? own : `${OTHER}\t${OTHER}`, outcome)
-  }
-
-  /** Counts a message that is proven to be a forward. */
-  addForwarded(source: Source, outcome: Outcome): void {
-    this.addSource(source, 'f', outcome)
   }
 
   /**
@@ -106,21 +101,24 @@ export class Batch {
    * @param of its class.   @param connector `tenant/name`; empty: recognised without one.
    * @param mismatched the domain there that is no accepted one, empty where it names none; `undefined`: all is well.
    */
-  addHeaderFrom(of: LookedAt, connector: string, mismatched: string | undefined): void {
-    const key = of === 'null' ? 'nullHeaderFroms' : 'headerFroms'
-    this[key] ??= new HeaderFroms(this.room)
-    this[key].add(connector, mismatched)
+  addHeaderFrom(of: MailClass, connector: string, mismatched: string | undefined): void {
+    let headerFroms = this.headerFroms.get(of)
+    if (!headerFroms) {
+      headerFroms = new HeaderFroms(this.room)
+      this.headerFroms.set(of, headerFroms)
+    }
+    headerFroms.add(connector, mismatched)
   }
 
   /** Whether more is to be known of a message from this source. */
-  wantsSample(source: Source, kind: SourceKind = 'u'): boolean {
-    const samples = this.samples.get(sampledRow(source, kind))
+  wantsSample(source: Source, of: SourcedClass = USUAL_CLASS): boolean {
+    const samples = this.samples.get(sampledRow(source, of))
     if (samples) return samples.length < MOST_SAMPLES
     return this.samples.size < MOST_SAMPLED && !this.room.isFull
   }
 
-  addSample(source: Source, messageId: string, helo: string, kind: SourceKind = 'u'): void {
-    const row = sampledRow(source, kind)
+  addSample(source: Source, messageId: string, helo: string, of: SourcedClass = USUAL_CLASS): void {
+    const row = sampledRow(source, of)
     const sample = `${messageId}\t${helo}`
     const samples = this.samples.get(row)
     if (samples) {
@@ -132,13 +130,13 @@ export class Batch {
   }
 
   /** The row of its own, of its domain, its connector, or everybody: the first that is there or has room. */
-  private rowFor(source: Source, kind: SourceKind): string {
+  private rowFor(source: Source, of: SourcedClass): string {
     const { sources } = this
     const { domain, connector } = source
-    const own = `${kind}\t${textOf(source)}`
+    const own = `${CLASSES[of].letter}\t${textOf(source)}`
     if (sources.takes(own, BATCH_ROWS)) return own
     // In these nobody looks any more whether the sender is registered: most likely it is not.
-    const certain = kind === '?' ? 'u' : kind
+    const certain = certainLetter(of)
     const ofDomain = `${certain}\t${textOf({ domain, connector, ip: OTHER, user: OTHER })}`
     if (sources.takes(ofDomain, BATCH_DOMAIN_ROWS)) return ofDomain
     if (domain !== '') sources.name(domain, BATCH_NAMES)
@@ -149,8 +147,12 @@ export class Batch {
 }
 
 /** Samples of mail that nobody could classify are kept with those of unregistered mail. */
-function sampledRow(source: Source, kind: SourceKind): string {
-  return `${kind === '?' ? 'u' : kind}\t${textOf(source)}`
+function sampledRow(source: Source, of: SourcedClass): string {
+  return `${certainLetter(of)}\t${textOf(source)}`
+}
+
+function certainLetter(of: SourcedClass): string {
+  return CLASSES[of === UNKNOWN ? USUAL_CLASS : of].letter
 }
 
 function textOf({ domain, connector, ip, user }: Source): string {

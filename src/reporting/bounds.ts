@@ -1,3 +1,4 @@
+import { KNOWN_CLASSES, LOOKED_CLASSES, SOURCE_CLASSES } from '../mail/classes'
 import { DAY } from './calendar'
 
 /**
@@ -9,8 +10,8 @@ import { DAY } from './calendar'
  * - then one row for each connector, up to 450 rows in all;
  * - then one row for all the rest of each class.
  *
- * Unregistered, foreign and forwarded mail have these together, lest three classes take three times as much. Forwarded
- * mail, which comes from everywhere, has half of each alone: what nobody can explain is not to be crowded out by it.
+ * All classes that are told apart by source share these. A class that comes from everywhere has half of each: it must not
+ * crowd out what nobody can explain.
  */
 export const MOST_DOMAINS = 100
 export const MOST_ADDRESSES = 50
@@ -89,14 +90,17 @@ const CONNECTOR_BYTES = 250
 const OTHERS_BYTES = 12_600
 const OWNED_BYTES = 600
 const HEADER_FROM_BYTES = 550
-/** Of five classes, and what was looked at of the header From of two. */
-const TOTALS_BYTES = 24 * (5 * 250 + 2 * 100)
+/** Of all classes, and what was looked at of the header From. */
+const TOTALS_BYTES = 24 * (KNOWN_CLASSES.length * 250 + LOOKED_CLASSES.length * 100)
 const FLUSHES_BYTES = 20_000
 
 const REPORT_BYTES =
-  MOST_ROWS * ROW_BYTES + (MOST_CONNECTOR_ROWS + 3 - MOST_ROWS) * SHORT_ROW_BYTES + OTHERS_BYTES
+  MOST_ROWS * ROW_BYTES +
+  (MOST_CONNECTOR_ROWS + SOURCE_CLASSES.length - MOST_ROWS) * SHORT_ROW_BYTES +
+  OTHERS_BYTES
 const OWNED_AND_HEADER_FROM_BYTES =
-  (MOST_OWNED + 1) * OWNED_BYTES + 2 * (MOST_HEADER_FROM_ROWS + 1) * HEADER_FROM_BYTES
+  (MOST_OWNED + 1) * OWNED_BYTES +
+  LOOKED_CLASSES.length * (MOST_HEADER_FROM_ROWS + 1) * HEADER_FROM_BYTES
 
 /**
  * What the reports of one tenant take in Redis at most, in bytes: with every bound reached in every hour and every day by

@@ -1,7 +1,8 @@
 import { InputError } from '../base/errors'
 import { toDomain } from '../names/domain'
 import { sourceOf } from '../base/ip-prefix'
-import { SOURCE_CLASSES, type Source, type SourceClass } from './rows'
+import { SOURCE_CLASSES, type SourceClass } from '../mail/classes'
+import type { Source } from './rows'
 
 /** What rows can be told apart by. */
 type Key = keyof Source | 'class'

@@ -1,7 +1,8 @@
 import { DAY, startOf } from './calendar'
 import { grouped } from '../base/lists'
 import type { HourReport, Looked, ReportReader } from './reader'
-import { OTHER, readHeaderFrom, type HeaderFromSource, type LookedAt } from './rows'
+import { lookedKey, USUAL_LOOKED, type LookedClass, type LookedKey } from '../mail/classes'
+import { OTHER, readHeaderFrom, type HeaderFromSource } from './rows'
 
 /** What was found in the header From of mail of one class, in whole days. */
 export interface HeaderFrom extends Looked {
@@ -22,7 +23,7 @@ export async function readHeaderFroms(
   tenant: string,
   from: number,
   to: number,
-  of: LookedAt = 'registered',
+  of: LookedClass = USUAL_LOOKED,
 ): Promise<HeaderFrom> {
   const span = { from: startOf(from, DAY), to: Math.ceil(to / DAY) * DAY }
   const looked = lookedIn(await reader.hours(tenant, span.from, span.to), of)
@@ -43,13 +44,13 @@ export async function readHeaderFroms(
 
 /** All that was looked at in some hours. */
 export function lookedIn(
-  hours: readonly Pick<HourReport, 'headerFrom' | 'nullHeaderFrom'>[],
-  of: LookedAt = 'registered',
+  hours: readonly Pick<HourReport, LookedKey>[],
+  of: LookedClass = USUAL_LOOKED,
 ): Looked {
   let looked = 0
   let mismatched = 0
-  for (const { headerFrom, nullHeaderFrom } of hours) {
-    const found = of === 'null' ? nullHeaderFrom : headerFrom
+  for (const hour of hours) {
+    const found = hour[lookedKey(of)]
     looked += found.looked
     mismatched += found.mismatched
   }

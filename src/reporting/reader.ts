@@ -1,29 +1,27 @@
-import type { SenderClass } from '../decision/judge'
+import {
+  KNOWN_CLASSES,
+  LOOKED_CLASSES,
+  lookedKey,
+  type KnownClass,
+  type LookedKey,
+  type SourceClass,
+} from '../mail/classes'
 import { mapLimited } from '../base/limiter'
 import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { HOURS_KEPT } from './bounds'
 import { DAY, HOUR, numbersBetween } from './calendar'
 import { NOTHING, unpackCounts, type Counts } from './counts'
-import {
-  lookedField,
-  readSource,
-  totalField,
-  type Row,
-  type Source,
-  type SourceClass,
-} from './rows'
+import { lookedField, readSource, totalField, type Row, type Source } from './rows'
 
 /** Hashes asked for at a time. Each holds some hundred fields at most: recording sees to that. */
 const BATCH = 16
 
 /** All mail of a tenant in one hour. */
-export interface HourReport extends Readonly<Record<SenderClass, Counts>> {
+export interface HourReport
+  extends Readonly<Record<KnownClass, Counts>>, Readonly<Record<LookedKey, Looked>> {
   /** ms: the start of the hour. */
   readonly at: number
-  readonly headerFrom: Looked
-  /** The same of the null sender's. */
-  readonly nullHeaderFrom: Looked
 }
 
 /** Messages whose header From was looked at. */
@@ -53,9 +51,8 @@ export interface ConnectorUse {
   readonly certificateExpires: number | undefined
 }
 
-const CLASSES = ['unregistered', 'foreign', 'forwarded', 'registered', 'null'] as const
 /** What is asked for of an hour. */
-const FIELDS = CLASSES.length + 2
+const FIELDS = KNOWN_CLASSES.length + LOOKED_CLASSES.length
 
 /**
  * Reads what has been recorded. All times are ms of Redis's clock; a span is `from` ≤ t < `to`, and takes each hour or
@@ -73,9 +70,8 @@ export class ReportReader {
         wanted.has(hour),
       )
       const fields = hours.flatMap((hour) => [
-        ...CLASSES.map((each) => totalField(hour % 24, each)),
-        lookedField(hour % 24),
-        lookedField(hour % 24, 'null'),
+        ...KNOWN_CLASSES.map((each) => totalField(hour % 24, each)),
+        ...LOOKED_CLASSES.map((each) => lookedField(hour % 24, each)),
       ])
       const values = await client.hmget(keys.reportDay(tenant, day), ...fields)
       return hours.map((hour, at) => hourReport(hour, values.slice(FIELDS * at, FIELDS * (at + 1))))
@@ -178,19 +174,19 @@ export async function countDistinct(store: Store, names: readonly string[]): Pro
 
 function hourReport(hour: number, values: readonly (string | null)[]): HourReport | undefined {
   if (values.every((value) => value === null)) return undefined
-  const [unregistered, foreign, forwarded, registered, ofNull] = values.map((value) =>
-    value === null ? NOTHING : unpackCounts(value),
+  const counts = KNOWN_CLASSES.map((each, at) => {
+    const value = values[at]
+    return [each, value ? unpackCounts(value) : NOTHING] as const
+  })
+  const looked = LOOKED_CLASSES.map(
+    (each, at) => [lookedKey(each), readLooked(values[KNOWN_CLASSES.length + at])] as const,
   )
-  return {
-    at: hour * HOUR,
-    unregistered: unregistered!,
-    foreign: foreign!,
-    forwarded: forwarded!,
-    registered: registered!,
-    null: ofNull!,
-    headerFrom: readLooked(values.at(-2)),
-    nullHeaderFrom: readLooked(values.at(-1)),
-  }
+  return { at: hour * HOUR, ...byName(counts), ...byName(looked) }
+}
+
+/** As `Object.fromEntries`, of entries with all the keys that there are. */
+function byName<K extends string, V>(entries: readonly (readonly [K, V])[]): Record<K, V> {
+  return Object.fromEntries(entries) as Record<K, V>
 }
 
 function readLooked(value: string | null | undefined): Looked {

@@ -1,4 +1,6 @@
 import { batchesOf } from '../base/lists'
+import { CLASSES, LOOKED_CLASSES, type LookedClass } from '../mail/classes'
+import { MAIL_INCLUDES } from '../mail/scripts'
 import { readScript, type Script } from '../store/script'
 import type { Store } from '../store/store'
 import type { Batch } from './batch'
@@ -8,7 +10,7 @@ import type { HeaderFroms } from './header-froms'
 import type { Sources } from './sources'
 import type { UnattributedBatch } from './unattributed-batch'
 
-const RECORD = readScript(__dirname, 'record')
+const RECORD = readScript(__dirname, 'record', MAIL_INCLUDES)
 const RECORD_UNATTRIBUTED = readScript(__dirname, 'record_unattributed')
 const NOTE_REPORTED = readScript(__dirname, 'note_reported')
 
@@ -59,7 +61,9 @@ export class Recorder {
         ],
         args: [
           ...[flush, hour, agesOf(batch), ttl, BOUNDS],
-          ...[String(batch.registered ?? ''), String(batch.nulls ?? '')],
+          [...batch.totals]
+            .map(([of, numbers]) => `${CLASSES[of].letter}\t${String(numbers)}`)
+            .join('\n'),
           [...batch.sources.rows].map(([row, numbers]) => withNumbers(row, numbers)).join('\n'),
           [...batch.sources.names].join(' '),
           [...batch.connectors].map(([id, expires]) => `${nameOf(id)}\t${expires}`).join('\n'),
@@ -67,8 +71,7 @@ export class Recorder {
             .flatMap(([row, samples]) => samples.map((sample) => `${row}\t${sample}`))
             .join('\n'),
           batch.owned ? linesOf(batch.owned)[0] : '',
-          ...headerFromsOf(batch.headerFroms),
-          ...headerFromsOf(batch.nullHeaderFroms),
+          ...LOOKED_CLASSES.flatMap((each) => headerFromsOf(each, batch.headerFroms.get(each))),
         ],
       }
     })
@@ -126,11 +129,12 @@ function agesOf({ begun, ended }: { readonly begun: number; readonly ended: numb
   return `${Math.round(now - begun)} ${Math.round(now - ended)}`
 }
 
-function headerFromsOf(headerFroms: HeaderFroms | undefined): [looked: string, lines: string] {
-  if (!headerFroms) return ['', '']
+/** The letter of the fields, what was looked at, and the lines. */
+function headerFromsOf(of: LookedClass, headerFroms: HeaderFroms | undefined): string[] {
+  if (!headerFroms) return []
   const { looked, mismatched, rows } = headerFroms
   const lines = [...rows].map(([row, messages]) => `${messages}\t${row}`)
-  return [`${looked} ${mismatched}`, lines.join('\n')]
+  return [CLASSES[of].headerFrom!.letter, `${looked} ${mismatched}`, lines.join('\n')]
 }
 
 /** Class, numbers, source. */

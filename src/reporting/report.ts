@@ -1,4 +1,14 @@
-import type { SenderClass } from '../decision/judge'
+import {
+  CLASSES,
+  KNOWN_CLASSES,
+  LOOKED_CLASSES,
+  lookedKey,
+  SOURCE_CLASSES,
+  USUAL_CLASS,
+  type KnownClass,
+  type LookedKey,
+  type SourceClass,
+} from '../mail/classes'
 import { DAY, HOUR, startOf } from './calendar'
 import { addCounts, NOTHING, type Counts } from './counts'
 import { passes, type Filter } from './filter'
@@ -6,7 +16,7 @@ import { readForeign } from './foreign'
 import { grouped } from '../base/lists'
 import { readHeaderFroms, type HeaderFrom } from './header-from'
 import type { DatedRow, DatedSample, HourReport, ReportReader } from './reader'
-import { OTHER, SOURCE_CLASSES, type Source, type SourceClass } from './rows'
+import { OTHER, type Source } from './rows'
 import { recipients, total, type Dimension } from './sum'
 
 /** What a report has a line for: each combination of them that there is. */
@@ -24,7 +34,7 @@ export interface Query {
 }
 
 /** All mail, in recipients and messages; of what is told apart by source, what passes the filters. */
-export type Totals = Readonly<Record<SenderClass, Counts>>
+export type Totals = Readonly<Record<KnownClass, Counts>>
 
 /** One line of a report: mail of one class. */
 export interface ReportLine {
@@ -43,7 +53,7 @@ export interface ReportLine {
   /** Most recipients first. */
   readonly ips: readonly string[]
   readonly domains: readonly string[]
-  /** Of foreign mail: the tenants that own its domains. */
+  /** Of a class that shows them: the tenants that own its domains. */
   readonly owners: readonly string[]
   /** The newest first. */
   readonly samples: readonly DatedSample[]
@@ -51,18 +61,17 @@ export interface ReportLine {
   readonly distinctDomains: number | undefined
 }
 
+/** What was found in the header From, by class; `undefined`: filters ask for something else. */
+export type LookedAt = Readonly<Record<LookedKey, HeaderFrom | undefined>>
+
 /** The report of one tenant. */
-export interface TenantReport {
+export interface TenantReport extends LookedAt {
   readonly tenant: string
   readonly totals: Totals
   /** Of what passes the filters. */
   readonly share: number | undefined
   /** About how many domains have no row of their own. */
   readonly otherDomains: number
-  /** `undefined`: filters ask for something else. */
-  readonly headerFrom: HeaderFrom | undefined
-  /** The same of the null sender's mail. */
-  readonly nullHeaderFrom: HeaderFrom | undefined
   readonly lines: readonly ReportLine[]
 }
 
@@ -80,7 +89,7 @@ export async function readReport(
   const { from, to, by, filters, step } = query
   const hours = await reader.hours(tenant, from, to)
   const all = totalsOf(hours)
-  const looked = filters.length === 0 ? await readLooked(reader, tenant, from, to) : NOT_LOOKED
+  const looked = await readLooked(filters.length === 0, reader, tenant, from, to)
   if (!needsRows(by, filters)) {
     const length = by[0] === 'hour' ? HOUR : DAY
     const otherDomains = await reader.others(tenant, from, to, step)
@@ -96,16 +105,12 @@ export async function readReport(
   const samples = by.includes('hour')
     ? []
     : (await reader.samples(tenant, from, to)).filter((sample) => passes(sample, filters))
-  const hasForeign = rows.some((row) => row.class === 'foreign')
-  const owners = hasForeign ? await ownersBy(reader, tenant, from, to) : new Map<string, string[]>()
+  const hasOwners = rows.some((row) => showsOwner(row.class))
+  const owners = hasOwners ? await ownersBy(reader, tenant, from, to) : new Map<string, string[]>()
   const lines = linesOf(rows, samples, hours, by, owners)
   const ofClass = (wanted: SourceClass): Counts => total(rows.filter((row) => row.class === wanted))
-  const totals = {
-    ...all,
-    unregistered: ofClass('unregistered'),
-    foreign: ofClass('foreign'),
-    forwarded: ofClass('forwarded'),
-  }
+  const sourced = SOURCE_CLASSES.map((each) => [each, ofClass(each)])
+  const totals: Totals = { ...all, ...(Object.fromEntries(sourced) as Pick<Totals, SourceClass>) }
   // The names are kept for all rows together.
   const mixed = filters.some(({ key }) => key !== 'domain')
   const hasOther = !mixed && rows.some(({ domain }) => domain === OTHER)
@@ -119,28 +124,22 @@ export async function readReport(
   }
 }
 
-const NOT_LOOKED = { headerFrom: undefined, nullHeaderFrom: undefined }
-
 async function readLooked(
+  isWanted: boolean,
   ...question: [reader: ReportReader, tenant: string, from: number, to: number]
-): Promise<{ headerFrom: HeaderFrom; nullHeaderFrom: HeaderFrom }> {
-  return {
-    headerFrom: await readHeaderFroms(...question),
-    nullHeaderFrom: await readHeaderFroms(...question, 'null'),
+): Promise<LookedAt> {
+  const found: [LookedKey, HeaderFrom | undefined][] = []
+  for (const each of LOOKED_CLASSES) {
+    found.push([lookedKey(each), isWanted ? await readHeaderFroms(...question, each) : undefined])
   }
+  return Object.fromEntries(found) as LookedAt
 }
 
 /** All mail of some hours. */
 export function totalsOf(hours: readonly HourReport[]): Totals {
-  const sum = (of: SenderClass): Counts =>
+  const sum = (of: KnownClass): Counts =>
     hours.reduce((counts, hour) => addCounts(counts, hour[of]), NOTHING)
-  return {
-    unregistered: sum('unregistered'),
-    foreign: sum('foreign'),
-    forwarded: sum('forwarded'),
-    registered: sum('registered'),
-    null: sum('null'),
-  }
+  return Object.fromEntries(KNOWN_CLASSES.map((each) => [each, sum(each)])) as Totals
 }
 
 /** All that is told apart by source. */
@@ -150,11 +149,15 @@ export function sourcedIn(totals: Totals): Counts {
 
 /** Accepted recipients as a share of all accepted ones; `undefined`: there were none at all. */
 export function shareOf({ accepted }: Counts, all: Totals): number | undefined {
-  const sum = sourcedIn(all).accepted + all.registered.accepted + all.null.accepted
+  const sum = KNOWN_CLASSES.reduce((accepted, each) => accepted + all[each].accepted, 0)
   return sum === 0 ? undefined : accepted / sum
 }
 
-/** Foreign domain → who owned it. */
+function showsOwner(of: SourceClass): boolean {
+  return CLASSES[of].owner === 'shown'
+}
+
+/** Domain of another tenant → who owned it. */
 async function ownersBy(
   reader: ReportReader,
   ...span: [tenant: string, from: number, to: number]
@@ -197,7 +200,7 @@ function linesOf(
         all: undefined,
         ips: by.includes('ip') ? [] : most(some, 'ip'),
         domains: by.includes('domain') ? [] : most(some, 'domain'),
-        owners: some[0]!.class === 'foreign' ? ownersOf(some, owners) : [],
+        owners: showsOwner(some[0]!.class) ? ownersOf(some, owners) : [],
         samples: (samplesBy.get(text) ?? []).toReversed(),
         distinctDomains: undefined,
       }
@@ -228,9 +231,9 @@ function valueOf(of: DatedSource, dimension: Dimension): string | number {
 }
 
 function lineOfHours(key: ReportLine['key'], all: Totals): ReportLine {
-  const counts = all.unregistered
+  const counts = all[USUAL_CLASS]
   const nothing = { ips: [], domains: [], owners: [], samples: [], distinctDomains: undefined }
-  return { key, class: 'unregistered', counts, share: shareOf(counts, all), all, ...nothing }
+  return { key, class: USUAL_CLASS, counts, share: shareOf(counts, all), all, ...nothing }
 }
 
 /** The values that rows have, most recipients first; what is none and what is not told apart is left out. */

@@ -1,12 +1,17 @@
-import type { SenderClass } from '../decision/judge'
+import {
+  CLASSES,
+  KNOWN_CLASSES,
+  SOURCE_CLASSES,
+  USUAL_CLASS,
+  USUAL_LOOKED,
+  type KnownClass,
+  type LookedClass,
+  type SourceClass,
+} from '../mail/classes'
 import { unpackCounts, type Counts } from './counts'
 
 /** Stands for all values that have no row of their own. */
 export const OTHER = '(other)'
-
-/** Classes of mail that are told apart by source: what comes from no accepted domain of the tenant. */
-export const SOURCE_CLASSES = ['unregistered', 'foreign', 'forwarded'] as const
-export type SourceClass = (typeof SOURCE_CLASSES)[number]
 
 /** Who sent such mail. Each may be {@link OTHER}. */
 export interface Source {
@@ -22,7 +27,6 @@ export interface Source {
 
 /** A row of a report: mail of one class from one source. */
 export interface Row extends Source {
-  /** `unregistered`: neither of the others, and all of it before they were told apart. */
   readonly class: SourceClass
   readonly counts: Counts
 }
@@ -31,42 +35,27 @@ export interface Row extends Source {
 export interface HourTotal {
   /** 0 to 23, UTC */
   readonly hour: number
-  readonly class: SenderClass
+  readonly class: KnownClass
   readonly counts: Counts
-}
-
-const LETTERS: Readonly<Record<SenderClass, string>> = {
-  unregistered: 'u',
-  foreign: 'x',
-  forwarded: 'f',
-  registered: 'r',
-  null: 'n',
-}
-
-/** The first letter of a row; that of unregistered mail is older than the classes. */
-const ROW_LETTERS: Readonly<Record<SourceClass, string>> = {
-  unregistered: 's',
-  foreign: LETTERS.foreign,
-  forwarded: LETTERS.forwarded,
 }
 
 /** The field of a source in the hash of an hour or a day. */
 export function sourceField(
   { domain, connector, ip, user }: Source,
-  sourceClass: SourceClass = 'unregistered',
+  sourceClass: SourceClass = USUAL_CLASS,
 ): string {
-  return `${ROW_LETTERS[sourceClass]}\t${domain}\t${connector}\t${ip}\t${user}`
+  return `${CLASSES[sourceClass].rowLetter}\t${domain}\t${connector}\t${ip}\t${user}`
 }
 
 /** The field of a total, in the hash of a day only. */
-export function totalField(hour: number, senderClass: SenderClass): string {
-  return `t\t${hour}\t${LETTERS[senderClass]}`
+export function totalField(hour: number, of: KnownClass): string {
+  return `t\t${hour}\t${CLASSES[of].letter}`
 }
 
 /** Reads a field that {@link sourceField} made; `undefined`: it is none. */
 export function readSource(field: string): (Source & { class: SourceClass }) | undefined {
   const [letter, domain, connector, ip, user] = field.split('\t')
-  const sourceClass = SOURCE_CLASSES.find((each) => ROW_LETTERS[each] === letter)
+  const sourceClass = SOURCE_CLASSES.find((each) => CLASSES[each].rowLetter === letter)
   if (sourceClass === undefined || user === undefined) return undefined
   return { class: sourceClass, domain: domain!, connector: connector!, ip: ip!, user }
 }
@@ -74,11 +63,9 @@ export function readSource(field: string): (Source & { class: SourceClass }) | u
 /** Reads a field that {@link totalField} made, with its value; `undefined`: it is none. */
 export function readTotal(field: string, value: string): HourTotal | undefined {
   const [kind, hour, letter] = field.split('\t')
-  const senderClass = (Object.keys(LETTERS) as SenderClass[]).find(
-    (each) => LETTERS[each] === letter,
-  )
-  if (kind !== 't' || senderClass === undefined) return undefined
-  return { hour: Number(hour), class: senderClass, counts: unpackCounts(value) }
+  const of = KNOWN_CLASSES.find((each) => CLASSES[each].letter === letter)
+  if (kind !== 't' || of === undefined) return undefined
+  return { hour: Number(hour), class: of, counts: unpackCounts(value) }
 }
 
 /** A domain of foreign mail with the tenant that owned it then. Both may be {@link OTHER} together. */
@@ -99,10 +86,6 @@ export function readOwned(field: string): Owned | undefined {
   return kind === 'o' && owner !== undefined ? { domain: domain!, owner } : undefined
 }
 
-/** Classes of mail whose header From is looked at, with what tells their fields apart. */
-const LOOKED_AT = { registered: '', null: 'n' } as const
-export type LookedAt = keyof typeof LOOKED_AT
-
 /** A domain in the header From of such mail that is no accepted domain. Both may be {@link OTHER}. */
 export interface HeaderFromSource {
   /** Empty: the header names none. */
@@ -114,25 +97,30 @@ export interface HeaderFromSource {
 /** The field of such a domain, in the hash of a day only. */
 export function headerFromField(
   { domain, connector }: HeaderFromSource,
-  of: LookedAt = 'registered',
+  of: LookedClass = USUAL_LOOKED,
 ): string {
-  return `h${LOOKED_AT[of]}\t${domain}\t${connector}`
+  return `h${letterOf(of)}\t${domain}\t${connector}`
 }
 
 /** Reads a field that {@link headerFromField} made; `undefined`: it is none. */
 export function readHeaderFrom(
   field: string,
-  of: LookedAt = 'registered',
+  of: LookedClass = USUAL_LOOKED,
 ): HeaderFromSource | undefined {
   const [kind, domain, connector] = field.split('\t')
-  return kind === `h${LOOKED_AT[of]}` && connector !== undefined
+  return kind === `h${letterOf(of)}` && connector !== undefined
     ? { domain: domain!, connector }
     : undefined
 }
 
 /** The field of what was looked at in an hour, in the hash of a day only: messages, and those of them that mismatched. */
-export function lookedField(hour: number, of: LookedAt = 'registered'): string {
-  return `l${LOOKED_AT[of]}\t${hour}`
+export function lookedField(hour: number, of: LookedClass = USUAL_LOOKED): string {
+  return `l${letterOf(of)}\t${hour}`
+}
+
+/** What tells the fields of such a class apart. */
+function letterOf(of: LookedClass): string {
+  return CLASSES[of].headerFrom!.letter
 }
 
 /** Who relayed without a tenant. All may be {@link OTHER} together. */

@@ -11,23 +11,30 @@ const includes = new Map<string, string>()
 export interface Script {
   readonly name: string
   readonly source: string
+  /** Includes that are no files, by `ROOM/NAME`. */
+  readonly made?: Includes
 }
+
+/** Lua to be included, by `ROOM/NAME`. */
+export type Includes = Readonly<Record<string, string>>
 
 /**
  * Reads `lua/NAME.lua` of a folder, and what it includes.
  *
+ * @param made includes that are no files.
  * @throws where a file is missing: a broken installation.
  */
-export function readScript(folder: string, name: string): Script {
+export function readScript(folder: string, name: string, made: Includes = {}): Script {
   const source = readFileSync(path.join(folder, 'lua', `${name}.lua`), 'utf8')
-  const script = { name, source }
+  const script = { name, source, made }
   assemble(script)
   return script
 }
 
 /**
- * The script with each `-- @include ROOM/NAME` line replaced by `src/ROOM/lua/include/NAME.lua`. An include includes what it
- * needs; each of them is put in once, before the first line that needs it.
+ * The script with each `-- @include ROOM/NAME` line replaced by what was made for it, or else by
+ * `src/ROOM/lua/include/NAME.lua`. An include includes what it needs; each of them is put in once, before the first line that
+ * needs it.
  *
  * @param replacements other sources for some includes or scripts, by name: tests put a clock of their own in.
  * @throws where a file is missing.
@@ -42,7 +49,7 @@ export function assemble(
       const id = `${room}/${name}`
       if (done.has(id)) return ''
       done.add(id)
-      return expand(replacements[name] ?? include(room, name))
+      return expand(replacements[name] ?? script.made?.[id] ?? include(room, name))
     })
   return expand(replacements[script.name] ?? script.source)
 }

@@ -1,3 +1,4 @@
+import { CLASSES } from '../mail/classes'
 import { DAY } from '../reporting/calendar'
 import type { DatedRow } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
@@ -14,7 +15,7 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
     { days: Map<number, number>; all: number; first: number; last: number }
   >()
   for (const { class: of, domain, at, counts } of rows) {
-    if (of !== 'unregistered') continue
+    if (!CLASSES[of].suggested) continue
     if (domain === '' || domain === OTHER) continue
     let sum = found.get(domain)
     if (!sum) found.set(domain, (sum = { days: new Map(), all: 0, first: Infinity, last: 0 }))

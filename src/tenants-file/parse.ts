@@ -1,6 +1,7 @@
 // Reads the text of a tenants file, and checks all that can be checked without Redis.
 import type { Identities } from '../mail/tenant'
 import { assertConnectorName, assertTenantId, normalizeIdentities } from '../mail/identities'
+import { METER_NAMES, METERS, separated } from '../mail/meters'
 import { acceptedDomainName } from '../names/accepted'
 import { identityFields } from '../registry/packing'
 import { normalizeSettings, type TenantSettings } from '../registry/tenant-registry'
@@ -9,16 +10,18 @@ import type { FileConnector, FileDomain, FileTenant, TenantsFile } from './tenan
 import { YamlFile, type Entry, type Place, type Value } from './yaml'
 
 const FILE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
-const SETTINGS = {
-  name: 'name',
-  mode: 'mode',
-  limits: 'limits',
-  null_limits: 'nullLimits',
-  forwarded_limits: 'forwardedLimits',
-  contact: 'contact',
-} as const
+/** Keys of a tenant, with the setting that each is. */
+const SETTINGS: ReadonlyMap<string, keyof TenantSettings> = new Map([
+  ['name', 'name'],
+  ['mode', 'mode'],
+  ...METER_NAMES.map((meter) => {
+    const { limitsField } = METERS[meter]
+    return [separated(limitsField, '_'), limitsField] as const
+  }),
+  ['contact', 'contact'],
+])
 const KINDS = { ip: 'ip', cert: 'cert', cert_sha256: 'certSha256', auth: 'auth' } as const
-const TENANT_KEYS = [...Object.keys(SETTINGS), 'domains', 'connectors']
+const TENANT_KEYS = [...SETTINGS.keys(), 'domains', 'connectors']
 const CONNECTOR_KEYS = [...Object.keys(KINDS), 'enabled']
 /** Takes a setting back to the default, as on the command line. */
 const DEFAULT = 'default'
@@ -81,7 +84,7 @@ function readTenant(yaml: YamlFile, { key: id, keyPlace: place, value }: Entry):
 function readSetting(yaml: YamlFile, { key, value }: Entry): TenantSettings {
   const text = yaml.text(value, key)
   if (text === undefined) return {}
-  const setting = SETTINGS[key as keyof typeof SETTINGS]
+  const setting = SETTINGS.get(key)!
   const wanted = text === DEFAULT && setting !== 'name' ? null : text
   return yaml.attempt(value.place, () => normalizeSettings({ [setting]: wanted })) ?? {}
 }

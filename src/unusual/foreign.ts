@@ -1,3 +1,4 @@
+import { watchedBy } from '../mail/classes'
 import { DAY } from '../reporting/calendar'
 import { OTHER } from '../reporting/rows'
 import { attempts } from '../reporting/sum'
@@ -42,7 +43,7 @@ export function isMuchForeign(
   { foreign: least }: UnusualSettings,
 ): { total: number; usual: number } | undefined {
   if (least === 0) return undefined
-  const tried = new Hourly(hours, ['foreign'], attempts)
+  const tried = new Hourly(hours, watchedBy('foreign'), attempts)
   const from = lastDay(now)[0]!
   const total = tried.sum(from, from + DAY)
   // On a relay of many, people forward mail of each other every day.

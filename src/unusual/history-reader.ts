@@ -1,4 +1,6 @@
 import { parseLimits } from '../mail/limits'
+import { LOOKED_CLASSES, watchedBy } from '../mail/classes'
+import { METERS, USUAL_METER } from '../mail/meters'
 import type { UnusualConfig } from './settings'
 import { DAY, HOUR, startOf } from '../reporting/calendar'
 import { readForeign } from '../reporting/foreign'
@@ -20,6 +22,9 @@ import { BASELINE, lastDay } from './span'
 
 /** How long ago a restriction may be for what follows it to be in the last 24 hours. */
 const RESTRICTED_WITHIN = DAY + 3 * HOUR
+
+/** The class whose header From `null_volume` names. */
+const BOUNCES = LOOKED_CLASSES.find((each) => watchedBy('null_volume').includes(each))!
 
 /** What all tenants have in common while their histories are read. */
 export interface Moment {
@@ -62,7 +67,7 @@ export class HistoryReader {
     const { client, keys } = this.store
     const { now, restrictions } = moment
     const [[createdAt, limits], restricted, hours] = await Promise.all([
-      client.hmget(keys.tenant(tenant), 'createdAt', 'limits'),
+      client.hmget(keys.tenant(tenant), 'createdAt', METERS[USUAL_METER].limitsField),
       client.hget(keys.restriction(tenant), 'since'),
       this.hours(tenant, now),
     ])
@@ -105,7 +110,7 @@ export class HistoryReader {
         ? (await readHeaderFroms(reports, ...span)).domains
         : [],
       nullHeaderFrom: mostBounces(quiet, unusual)
-        ? (await readHeaderFroms(reports, ...span, 'null')).domains
+        ? (await readHeaderFroms(reports, ...span, BOUNCES)).domains
         : [],
     }
   }

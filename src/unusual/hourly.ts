@@ -1,13 +1,11 @@
 import { DAY, HOUR } from '../reporting/calendar'
-import type { SenderClass } from '../decision/judge'
+import { KNOWN_CLASSES, watchedBy, type KnownClass } from '../mail/classes'
 import type { Counts } from '../reporting/counts'
 import type { HourReport } from '../reporting/reader'
 import { BASELINE } from './span'
 
-/** What counts as unregistered mail: it is what the allowance counts. Forwards are proven, and have their own. */
-export const UNREGISTERED: readonly SenderClass[] = ['unregistered', 'foreign']
-
-const ALL: readonly SenderClass[] = [...UNREGISTERED, 'forwarded', 'registered', 'null']
+/** What the rules take for unregistered mail. */
+export const UNREGISTERED = watchedBy('volume')
 
 /** On so many of seven days there must have been mail at an hour, for none to be missed then. */
 const USUAL_DAYS = 4
@@ -22,7 +20,7 @@ export class Hourly {
    */
   constructor(
     hours: readonly HourReport[],
-    classes: readonly SenderClass[],
+    classes: readonly KnownClass[],
     countOf: (counts: Counts) => number = ({ accepted }) => accepted,
   ) {
     this.counts = new Map(
@@ -64,7 +62,7 @@ export class Hourly {
  * was held back then may come all at once.
  */
 export function missedHours(hours: readonly HourReport[], hour: number): number {
-  const all = new Hourly(hours, ALL)
+  const all = new Hourly(hours, KNOWN_CLASSES)
   let missed = 0
   for (let at = hour - DAY; at < hour; at += HOUR) {
     if (all.in(at) > 0) continue

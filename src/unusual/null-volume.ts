@@ -1,3 +1,4 @@
+import { watchedBy } from '../mail/classes'
 import { isoTime } from '../base/time'
 import type { UnusualSettings } from './settings'
 import { OTHER } from '../reporting/rows'
@@ -33,5 +34,5 @@ export function mostBounces(
   history: Pick<History, 'now' | 'knownSince' | 'hours'>,
   { least, nullVolume: times }: UnusualSettings,
 ): ReturnType<typeof worstJump> {
-  return worstJump(history, ['null'], least, times)
+  return worstJump(history, watchedBy('null_volume'), least, times)
 }

@@ -1,3 +1,4 @@
+import { watchedBy } from '../mail/classes'
 import { isoTime } from '../base/time'
 import { HOUR, startOf } from '../reporting/calendar'
 import { Hourly } from './hourly'
@@ -15,7 +16,7 @@ export const registeredVolume: Rule = {
   needs: () => BASELINE,
   look({ now, knownSince, hours, restrictedAt }, settings) {
     if (settings.registeredVolume === 0) return undefined
-    const sent = new Hourly(hours, ['registered'])
+    const sent = new Hourly(hours, watchedBy('registered_volume'))
     const jumps = restrictedAt.flatMap((since) => {
       const begun = startOf(since, HOUR)
       if (knownSince > begun - BASELINE) return []

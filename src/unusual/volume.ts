@@ -1,5 +1,5 @@
 import { isoTime } from '../base/time'
-import type { SenderClass } from '../decision/judge'
+import type { KnownClass } from '../mail/classes'
 import type { HourReport } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
 import { sumBy } from '../reporting/sum'
@@ -48,7 +48,7 @@ interface Beside {
  */
 export function worstJump(
   { now, knownSince, hours }: Pick<History, 'now' | 'knownSince' | 'hours'>,
-  classes: readonly SenderClass[],
+  classes: readonly KnownClass[],
   least: number,
   times: number,
 ): Beside | undefined {

@@ -244,7 +244,7 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   for (let at = 0; at < MOST_UNATTRIBUTED; at++) {
     const number = String(at)
     const source = { domain: `d${at}.example`, connector: 'contoso/mx', ip: '::1', user: '' }
-    tally.batchOf('contoso')!.addSource(source, '?', REFUSED)
+    tally.batchOf('contoso')!.addSource(source, 'unknown', REFUSED)
     tally.unattributed!.add({ ip: number, user: '', certificate: '' }, REFUSED)
   }
   const ended = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`p${at}`, '1 1']))

@@ -211,7 +211,8 @@ describe('the charges of a transaction', () => {
     for (const charge of all) charge.passes = true
     all[1]!.signatures = ['s1']
     charges.settle(() => true)
-    const settlement = { transaction: 'F1.1', meter: 'forwarded', ...SENDER, signatures: ['s1'] }
+    const proven = { meter: 'forwarded', otherwise: 'unregistered', signatures: ['s1'] }
+    const settlement = { transaction: 'F1.1', ...SENDER, ...proven }
     assert.deepEqual(settled, [{ ...settlement, tenant: 'contoso', ordinals: [1, 2] }])
   })
 

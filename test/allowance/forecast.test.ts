@@ -162,7 +162,7 @@ describe('forecast of a tenant', () => {
       await allowance.advance(20 * SECOND)
       assert.deepEqual(await allowance.answers(1), ['CHARGED'])
     }
-    const { forecast: found } = await allowance.usage()
+    const found = (await allowance.usage()).forecasts.unregistered
     assert.equal(found?.window, HOUR)
     let tripped: number | undefined
     while (tripped === undefined) {
@@ -183,15 +183,15 @@ describe('forecast of a tenant', () => {
       }
     }
     await send()
-    assert.equal((await allowance.usage()).forecast, undefined)
+    assert.equal((await allowance.usage()).forecasts.unregistered, undefined)
     const probation = { limits: '25/1h', duration: 24 * HOUR }
     const act = { by: 'ann', reason: 'a test' }
     await allowance.restrictions.place('contoso', { ...act, scope: 'unregistered' })
     await allowance.restrictions.lift('contoso', { ...act, keepUsage: false, probation })
     await send()
-    const { forecast: found } = await allowance.usage()
+    const found = (await allowance.usage()).forecasts.unregistered
     assert.deepEqual([found?.window, found?.limit], [HOUR, 25])
     await allowance.advance(24 * HOUR)
-    assert.equal((await allowance.usage()).forecast, undefined)
+    assert.equal((await allowance.usage()).forecasts.unregistered, undefined)
   })
 })

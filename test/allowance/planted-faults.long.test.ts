@@ -152,7 +152,7 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
     'if receipt then',
     "if receipt and not string.match(receipt, '^SETTLED') then",
   ),
-  fault('a restriction ignored', CHARGE, "if scope and meter == 'u'", 'if false'),
+  fault('a restriction ignored', CHARGE, 'if scope and meter.stopped', 'if false'),
   fault('a block of all mail ignored', CHARGE, "if scope == 'all'", 'if false'),
   fault(
     'a domain above that covers without its subdomains',
@@ -182,20 +182,20 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'a null sender that restricts',
     CHARGE,
-    "if meter == 'n' then return reply('FULL', zero or over or deferring) end",
+    "if not meter.restricts then return reply('FULL', zero or over or deferring) end",
     '',
   ),
   fault(
     'a restricted tenant with all of its null sender’s allowance',
     CHARGE,
-    'null_limits_in_force(own_limits, scope)',
-    'null_limits_in_force(own_limits, false)',
+    'default_limits, probation, scope)',
+    'default_limits, probation, false)',
   ),
   fault(
     'a null sender’s allowance that nobody hears of when it is full',
     COUNTING,
     'level_of(request.percents, limit.used, limit.count)',
-    "math.min(level_of(request.percents, limit.used, limit.count), request.meter == 'n' and 95 or 100)",
+    "math.min(level_of(request.percents, limit.used, limit.count), request.meter.letter == 'n' and 95 or 100)",
   ),
   fault('a limit of 0 that restricts', COUNTING, 'limit.count == 0', 'false'),
   {

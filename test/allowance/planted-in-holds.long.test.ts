@@ -129,7 +129,7 @@ const FAULTS: readonly LedgerFault[] = [
   fault(
     'a probation that allows all unregistered messages',
     MESSAGE,
-    "meter == 'u' and tenant[4] and probation_at(tenant[4], now)",
+    'meter.on_probation and tenant[4] and probation_at(tenant[4], now)',
     'false',
   ),
 ]
@@ -150,7 +150,7 @@ const LATE_FAULTS: readonly LedgerFault[] = [
   fault(
     'one of the null sender that restricts',
     MESSAGE,
-    "not scope and meter ~= 'n' then",
+    'not scope and meter.restricts then',
     'not scope then',
   ),
   fault(

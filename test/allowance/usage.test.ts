@@ -28,8 +28,7 @@ describe('usage', () => {
       held: 0,
       null: [],
       wouldTrip: undefined,
-      forecast: undefined,
-      forwardedForecast: undefined,
+      forecasts: {},
       probation: undefined,
     })
     assert.deepEqual(await allowance.everything(), before)

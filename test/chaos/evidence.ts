@@ -1,5 +1,5 @@
 import { scanHash } from '../../src/store/scan'
-import type { Meter } from '../../src/allowance/ledger'
+import type { Meter } from '../../src/mail/meters'
 import { formatWindow } from '../../src/mail/limits'
 import type { DeliveredMessage } from '../../scripts/services/sink'
 import type { Site } from './site'

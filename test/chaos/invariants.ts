@@ -1,4 +1,5 @@
-import type { Charge, Meter } from '../../src/allowance/ledger'
+import type { Charge } from '../../src/allowance/ledger'
+import type { Meter } from '../../src/mail/meters'
 import { REPLY } from '../support/replies'
 import { overlap, type Span } from './clock'
 import type { Evidence } from './evidence'

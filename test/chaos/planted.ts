@@ -23,7 +23,7 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
     ),
   ],
   'a restriction that only processes know': [
-    edit('dist/src/allowance/lua/charge.lua', "if scope and meter == 'u'", 'if false'),
+    edit('dist/src/allowance/lua/charge.lua', 'if scope and meter.stopped', 'if false'),
   ],
   'a charge under way that its end forgets': [
     edit(

@@ -87,7 +87,7 @@ describe('tenantctl explain', () => {
     assert.match(text, /452 4\.5\.3 Too many recipients/)
     const status = (await cli.json('status', 'fabrikam')) as StatusView
     assert.deepEqual(
-      status.null.map(({ limit, remaining }) => [limit, remaining]),
+      status.null!.map(({ limit, remaining }) => [limit, remaining]),
       [
         [30, 30],
         [150, 150],

@@ -5,7 +5,8 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
 import { readQueueFile } from '../../scripts/services/queue-file'
 import { queuedNote } from '../../src/outbound/note'
-import { queuedClass } from '../../src/decision/held'
+import { notedClass } from '../../src/mail/classes'
+import { queuedClass } from '../../src/decision/classify'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { readSnapshot } from '../../src/directory/snapshot-reader'
@@ -142,7 +143,7 @@ describe('tenantctl queue', () => {
         const store = new Store(redis.client(), new Keys(cli.prefix))
         const snapshot = (await readSnapshot(store, 'contoso', undefined))!
         const { from, notes } = readQueueFile(path.join(queue(), file))
-        assert.equal(queuedClass(queuedNote(notes)!.class, from, snapshot), expected)
+        assert.equal(notedClass(queuedClass(queuedNote(notes)!.class, from, snapshot)), expected)
 
         await run({}, 'contoso', 'drop', '--yes')
         const stays = expected !== 'unregistered' && expected !== 'foreign'

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Address } from 'address-rfc2821'
 import { parseConfig } from '../../src/process/config'
-import { isHeld, queuedClass } from '../../src/decision/held'
-import type { SenderClass } from '../../src/decision/judge'
+import { queuedClass } from '../../src/decision/classify'
+import { isHeld } from '../../src/decision/held'
+import type { MailClass } from '../../src/mail/classes'
 import type { Snapshot } from '../../src/directory/snapshot'
 import { acceptedDomains } from '../support/judgement'
 
-const CLASSES: SenderClass[] = ['registered', 'unregistered', 'foreign', 'forwarded', 'null']
+const CLASSES: MailClass[] = ['registered', 'unregistered', 'foreign', 'forwarded', 'null']
 const enforced = { mode: undefined, restricted: 'unregistered' } as const
 const config = (raw: Record<string, Record<string, string>> = {}) =>
   parseConfig({ restriction: { queued: 'hold' }, ...raw }, '/nowhere').config
@@ -49,8 +50,8 @@ describe('the class of queued mail', () => {
   })
 
   it('is found as far as it can be where nothing was known when it came', () => {
-    assert.equal(queuedClass(null, at('contoso.com'), snapshot), 'registered')
-    assert.equal(queuedClass(null, at('other.example'), snapshot), null)
-    assert.equal(queuedClass(null, new Address('<>'), snapshot), 'null')
+    assert.equal(queuedClass('unknown', at('contoso.com'), snapshot), 'registered')
+    assert.equal(queuedClass('unknown', at('other.example'), snapshot), 'unknown')
+    assert.equal(queuedClass('unknown', new Address('<>'), snapshot), 'null')
   })
 })

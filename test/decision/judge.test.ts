@@ -4,11 +4,11 @@ import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../../src/nam
 import {
   judge,
   modeOf,
-  standingOf,
   takesOneRecipient,
   type Judgement,
   type Situation,
 } from '../../src/decision/judge'
+import { standingOf } from '../../src/decision/classify'
 import { formatReply, REPLIES } from '../../src/decision/reply'
 import type { Known, Snapshot } from '../../src/directory/snapshot'
 import {
@@ -552,7 +552,7 @@ describe('standingOf', () => {
 
   it('is not known where the tenant is not', () => {
     assert.deepEqual(standing(REGISTERED, undefined), {
-      class: undefined,
+      class: 'unknown',
       domain: 'contoso.com',
       matched: undefined,
     })

@@ -39,7 +39,11 @@ const CASES: readonly (readonly [ChargeResult['answer'], string, string, string 
 describe('outcomeOf', () => {
   for (const [answer, verdict, token, reply] of CASES) {
     it(`${answer}: ${verdict}, ${reply ?? 'no reply'}`, () => {
-      const outcome = outcomeOf({ answer, scope: 'unregistered', case: 'contoso:1' }, configWith())
+      const outcome = outcomeOf(
+        { answer, scope: 'unregistered', case: 'contoso:1' },
+        answer === 'FULL' ? 'null' : 'unregistered',
+        configWith(),
+      )
       assert.equal(outcome.verdict, verdict)
       assert.equal(outcome.token, token)
       assert.equal(outcome.reply && formatReply(outcome.reply), reply)
@@ -49,6 +53,7 @@ describe('outcomeOf', () => {
   it('RESTRICTED with scope all has a reply of its own', () => {
     const { verdict, reply } = outcomeOf(
       { answer: 'RESTRICTED', scope: 'all', case: 'contoso:1' },
+      'unregistered',
       configWith(),
     )
     assert.equal(verdict, 'refuse')
@@ -61,7 +66,11 @@ describe('outcomeOf', () => {
   it('names the case behind the exact text where [reply] case says so', () => {
     const config = configWith({ reply: { case: 'true' } })
     const replyTo = (answer: ChargeResult['answer'], openedCase: string): string | undefined => {
-      const { reply } = outcomeOf({ answer, scope: 'unregistered', case: openedCase }, config)
+      const { reply } = outcomeOf(
+        { answer, scope: 'unregistered', case: openedCase },
+        'unregistered',
+        config,
+      )
       return reply && formatReply(reply)
     }
     assert.equal(replyTo('RESTRICTED', 'contoso:3'), `${BLOCKED} (case contoso:3)`)

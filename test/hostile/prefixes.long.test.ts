@@ -87,7 +87,7 @@ describe('two installations on one Redis', () => {
     const source = { domain: 'lure.example', connector: `${id}/mx`, ip: '192.0.2.1', user: '' }
     const batch = tally.batchOf(id)!
     batch.noteConnector(`${id}/mx`, 0)
-    batch.addSource(source, 'u', ACCEPTED)
+    batch.addSource(source, 'unregistered', ACCEPTED)
     batch.addSample(source, '<1@lure.example>', 'lure.example')
     tally.unattributed!.add({ ip: '192.0.2.9', user: '', certificate: '' }, ACCEPTED)
     await engine.flushReports(id)

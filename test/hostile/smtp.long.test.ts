@@ -5,7 +5,8 @@ import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { envelopeDomain } from '../../src/names/envelope'
-import { isOwn, standingOf } from '../../src/decision/judge'
+import { standingOf } from '../../src/decision/classify'
+import { isOwn } from '../../src/decision/judge'
 import {
   LONGEST_HELO,
   LONGEST_MESSAGE_ID,

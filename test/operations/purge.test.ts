@@ -87,18 +87,18 @@ async function trips(store: Store, tenant: string): Promise<void> {
 async function recordMail(store: Store, tenant: string): Promise<void> {
   const tally = new Tally(() => {})
   const batch = tally.batchOf(tenant)!
-  batch.addRegistered(ACCEPTED)
-  batch.addNull(ACCEPTED)
+  batch.addTotal('registered', ACCEPTED)
+  batch.addTotal('null', ACCEPTED)
   batch.noteConnector(`${tenant}/mx`, 0)
   const connector = `${tenant}/mx`
   for (let at = 0; at <= MOST_DOMAINS; at++) {
     const source = { domain: `d${at}.example`, connector, ip: '192.0.2.1', user: `bob@${tenant}` }
-    batch.addSource(source, 'u', ACCEPTED)
+    batch.addSource(source, 'unregistered', ACCEPTED)
     batch.addSample(source, `<${at}@${tenant}>`, `mail.${tenant}`)
   }
   const other = TENANTS.find((each) => each !== tenant)
   const foreign = { domain: 'owned.example', connector, ip: '192.0.2.1', user: '' }
-  batch.addForeign(foreign, other, ACCEPTED)
+  batch.addSource(foreign, 'foreign', ACCEPTED, other)
   const recorder = new Recorder(store, () => 90)
   const time = await recorder.record(tenant, tally.take(tenant) as Batch, 'p 1')
   await recorder.noteReported(new Map([[tenant, Number(time)]]))

@@ -236,7 +236,7 @@ describe('on a Redis Cluster', () => {
     const recorder = new Recorder(store, () => 90)
     const tally = new Tally(assert.fail)
     const source = { domain: 'other.example', connector: 't11/mx', ip: '::1', user: '' }
-    tally.batchOf('t11')!.addSource(source, 'u', ACCEPTED)
+    tally.batchOf('t11')!.addSource(source, 'unregistered', ACCEPTED)
     tally.unattributed!.add({ ip: '::1', user: '', certificate: '' }, ACCEPTED)
     const batch = tally.take('t11') as Batch
     const time = await recorder.record('t11', batch, 'p 1')
@@ -258,9 +258,9 @@ describe('on a Redis Cluster', () => {
     await registry.tenants.add('erased', {}, BY)
     const tally = new Tally(assert.fail)
     const source = { domain: 'other.example', connector: '', ip: '::1', user: '' }
-    tally.batchOf('erased')!.addSource(source, 'u', ACCEPTED)
+    tally.batchOf('erased')!.addSource(source, 'unregistered', ACCEPTED)
     const recorder = new Recorder(store, () => 90)
-    tally.batchOf('t7')!.addForeign(source, 'erased', ACCEPTED)
+    tally.batchOf('t7')!.addSource(source, 'foreign', ACCEPTED, 'erased')
     for (const id of ['erased', 't7']) {
       const time = await recorder.record(id, tally.take(id) as Batch, 'p 1')
       await recorder.noteReported(new Map([[id, Number(time)]]))

@@ -1,4 +1,5 @@
 // A tenant that has been taken over sends from a million random domains: what that takes in Redis, and in the process.
+import type { SourceClass } from '../../src/mail/classes'
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { Batch } from '../../src/reporting/batch'
@@ -17,7 +18,7 @@ interface Attack {
   /** In an hour. */
   readonly messages: number
   readonly source: (random: () => number) => Source
-  readonly kinds: readonly ('u' | 'x' | 'f')[]
+  readonly kinds: readonly SourceClass[]
   /** Of foreign mail. */
   readonly owner: string
   /** Whether the header From of each is counted, too. */
@@ -42,7 +43,7 @@ const MILLION: Attack = {
     ip: `2001:db8:1:${Math.floor(random() * 65_536).toString(16)}::/64`,
     user: '',
   }),
-  ...{ kinds: ['u'], owner: '', headerFrom: false },
+  ...{ kinds: ['unregistered'], owner: '', headerFrom: false },
   messageId: `<${'i'.repeat(60)}@id.example>`,
   helo: 'mail.contoso.example',
 }
@@ -56,7 +57,7 @@ const WORST: Attack = {
     ip: `2001:db8:1111:${(4096 + Math.floor(random() * 70)).toString(16)}::/64`,
     user: oneOf(70, bounds.LONGEST_USER, random),
   }),
-  ...{ kinds: ['u', 'x', 'f'], owner: 'o'.repeat(63), headerFrom: true },
+  ...{ kinds: ['unregistered', 'foreign', 'forwarded'], owner: 'o'.repeat(63), headerFrom: true },
   messageId: 'i'.repeat(bounds.LONGEST_MESSAGE_ID),
   helo: 'h'.repeat(bounds.LONGEST_HELO),
 }
@@ -71,8 +72,7 @@ async function attack(reports: Reports, plan: Attack, random: () => number): Pro
       const source = plan.source(random)
       batch.noteConnector(source.connector, 2e12)
       const kind = plan.kinds[at % plan.kinds.length]!
-      if (kind === 'x') batch.addForeign(source, plan.owner, ACCEPTED)
-      else batch.addSource(source, kind, ACCEPTED)
+      batch.addSource(source, kind, ACCEPTED, plan.owner)
       for (const of of plan.headerFrom ? (['registered', 'null'] as const) : []) {
         batch.addHeaderFrom(of, source.connector, source.domain)
       }

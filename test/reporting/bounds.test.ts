@@ -1,5 +1,6 @@
 // That each bound of the reports is met at its number, and not one before or after: those of Redis, then those of a
 // process. The numbers are those of docs/runbook.md.
+import type { SourceClass } from '../../src/mail/classes'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Batch } from '../../src/reporting/batch'
@@ -13,7 +14,6 @@ import {
   unattributedField,
   type Row,
   type Source,
-  type SourceClass,
 } from '../../src/reporting/rows'
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
 import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
@@ -31,7 +31,8 @@ let flushes = 0
 async function record(reports: Reports, sources: readonly Source[]): Promise<void> {
   for (let at = 0; at < sources.length; at += 100) {
     await flush(reports, (batch) => {
-      for (const source of sources.slice(at, at + 100)) batch.addSource(source, 'u', ACCEPTED)
+      for (const source of sources.slice(at, at + 100))
+        batch.addSource(source, 'unregistered', ACCEPTED)
     })
   }
 }
@@ -126,7 +127,7 @@ describe('of the classes of a tenant and day', () => {
     const reports = await Reports.create()
     for (let from = 0; from < 60; from += 20) {
       await flush(reports, (batch) => {
-        for (const at of numbers(20)) batch.addForwarded(of(from + at), ACCEPTED)
+        for (const at of numbers(20)) batch.addSource(of(from + at), 'forwarded', ACCEPTED)
       })
     }
     assert.equal(count(await reports.rows(reports.dayKey), 'forwarded'), 50)
@@ -147,7 +148,7 @@ describe('of the classes of a tenant and day', () => {
     const reports = await Reports.create()
     await record(reports, numbers(110).map(of))
     await flush(reports, (batch) => {
-      for (const at of numbers(53)) batch.addForeign(of(1000 + at), `t${at}`, ACCEPTED)
+      for (const at of numbers(53)) batch.addSource(of(1000 + at), 'foreign', ACCEPTED, `t${at}`)
     })
     assert.equal(count(await reports.rows(reports.dayKey), 'foreign'), 0)
     const reader = new ReportReader(reports.store)
@@ -225,7 +226,7 @@ describe('of a tenant', () => {
     const reports = await Reports.create()
     const of = async (process: number): Promise<void> => {
       await reports.advance(1)
-      reports.tally.batchOf('contoso')!.addSource(HERE, 'u', ACCEPTED)
+      reports.tally.batchOf('contoso')!.addSource(HERE, 'unregistered', ACCEPTED)
       const batch = reports.tally.take('contoso') as Batch
       await reports.recorder.record('contoso', batch, `p${process} 1`)
     }
@@ -281,7 +282,7 @@ describe('what is recorded is kept', () => {
       const { client, keys } = reports.store
       await flush(reports, (batch) => {
         for (const at of numbers(110)) {
-          batch.addSource({ ...HERE, domain: `d${at}.example` }, 'u', ACCEPTED)
+          batch.addSource({ ...HERE, domain: `d${at}.example` }, 'unregistered', ACCEPTED)
         }
         batch.addSample(HERE, '<1@x>', 'helo')
         batch.noteConnector('contoso/mx', 0)
@@ -342,7 +343,7 @@ describe('a batch of a process', () => {
       for (let at = batch.sources.rows.size; at < to; at++) {
         batch.addSource(
           { ...HERE, domain: `d${at}.example`, connector: `contoso/c${at}` },
-          'u',
+          'unregistered',
           ACCEPTED,
         )
       }
@@ -362,7 +363,7 @@ describe('a batch of a process', () => {
     for (const at of numbers(7)) {
       batch.addSource(
         { ...HERE, domain: `e${at}.example`, connector: 'contoso/new' },
-        'u',
+        'unregistered',
         ACCEPTED,
       )
     }
@@ -375,7 +376,7 @@ describe('a batch of a process', () => {
     const batch = new Tally(() => {}).batchOf('contoso')!
     const add = (from: number, to: number): void => {
       for (let at = from; at < to; at++) {
-        batch.addSource({ ...HERE, domain: `d${at}.example` }, 'u', ACCEPTED)
+        batch.addSource({ ...HERE, domain: `d${at}.example` }, 'unregistered', ACCEPTED)
       }
     }
     add(0, 2700)
@@ -393,18 +394,18 @@ describe('a batch of a process', () => {
     const tally = new Tally(() => {})
     const batch = tally.batchOf('contoso')!
     for (const at of numbers(103)) {
-      batch.addForeign({ ...HERE, domain: `d${at}.example` }, `t${at}`, ACCEPTED)
+      batch.addSource({ ...HERE, domain: `d${at}.example` }, 'foreign', ACCEPTED, `t${at}`)
       batch.addHeaderFrom('registered', 'contoso/mx', `d${at}.example`)
       batch.addHeaderFrom('null', 'contoso/mx', `d${at}.example`)
     }
     const others = `${OTHER}\t${OTHER}`
     assert.equal(batch.owned!.rows.size, 101)
     assert.match(String(batch.owned!.rows.get(others)), /^3 /)
-    assert.equal(batch.headerFroms!.rows.size, 101)
-    assert.equal(batch.headerFroms!.rows.get(others), 3)
-    assert.equal(batch.headerFroms!.looked, 103)
+    assert.equal(batch.headerFroms.get('registered')!.rows.size, 101)
+    assert.equal(batch.headerFroms.get('registered')!.rows.get(others), 3)
+    assert.equal(batch.headerFroms.get('registered')!.looked, 103)
     assert.equal(tally.size.entries, batch.entries)
-    assert.equal(batch.nullHeaderFroms!.rows.size, 101)
+    assert.equal(batch.headerFroms.get('null')!.rows.size, 101)
     assert.equal(batch.entries, 103 + 101 + 101 + 101)
   })
 

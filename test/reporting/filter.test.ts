@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { InputError } from '../../src/base/errors'
 import { classFilter, parseFilter, passes } from '../../src/reporting/filter'
-import { OTHER, type Source, type SourceClass } from '../../src/reporting/rows'
+import type { SourceClass } from '../../src/mail/classes'
+import { OTHER, type Source } from '../../src/reporting/rows'
 import { sourceOf as source } from '../support/reports'
 
 const sourceOf = (

@@ -81,7 +81,8 @@ function age(tenant: string, ms: number): void {
 }
 
 function count(messages = 1): void {
-  for (let at = 0; at < messages; at++) tally.batchOf('contoso')!.addSource(SOURCE, 'u', ACCEPTED)
+  for (let at = 0; at < messages; at++)
+    tally.batchOf('contoso')!.addSource(SOURCE, 'unregistered', ACCEPTED)
 }
 
 async function recorded(): Promise<number[] | undefined> {
@@ -160,7 +161,7 @@ describe('a flush', () => {
   })
 
   it('of a tenant that is gone writes nothing', async () => {
-    tally.batchOf('fabrikam')!.addSource(SOURCE, 'u', ACCEPTED)
+    tally.batchOf('fabrikam')!.addSource(SOURCE, 'unregistered', ACCEPTED)
     await flusher.flush()
     const { keys } = reports.store
     assert.deepEqual(await reports.store.client.keys(`${keys.prefix}{fabrikam}*`), [])
@@ -217,9 +218,9 @@ describe('the index of tenants', () => {
     for (const id of ['fabrikam', 'tailspin']) {
       await reports.site.registry.tenants.add(id, {}, 'test')
     }
-    tally.batchOf('tailspin')!.addNull(ACCEPTED)
-    tally.batchOf('fabrikam')!.addRegistered(ACCEPTED)
-    tally.batchOf('gone')!.addSource(SOURCE, 'u', ACCEPTED)
+    tally.batchOf('tailspin')!.addTotal('null', ACCEPTED)
+    tally.batchOf('fabrikam')!.addTotal('registered', ACCEPTED)
+    tally.batchOf('gone')!.addSource(SOURCE, 'unregistered', ACCEPTED)
     tally.unattributed!.add({ ip: '192.0.2.9', user: '', certificate: '' }, ACCEPTED)
     count()
     await flusher.flush()
@@ -276,7 +277,7 @@ describe('what waits in a process', () => {
       const batch = tally.batchOf(`t${tenant}`)
       const sources = tenant < 200 ? perTenant : 1
       for (let at = 0; at < sources; at++) {
-        batch?.addSource({ ...SOURCE, domain: `d${at}.example` }, 'u', ACCEPTED)
+        batch?.addSource({ ...SOURCE, domain: `d${at}.example` }, 'unregistered', ACCEPTED)
       }
     }
     const { batches, entries } = tally.size

@@ -25,9 +25,9 @@ describe('a batch', () => {
   it('is added to the hour, the day and the total', async () => {
     const reports = await Reports.create()
     const batch = reports.tally.batchOf('contoso')!
-    batch.addSource(SOURCE, 'u', ACCEPTED)
-    batch.addSource(SOURCE, 'u', ACCEPTED)
-    batch.addRegistered(ACCEPTED)
+    batch.addSource(SOURCE, 'unregistered', ACCEPTED)
+    batch.addSource(SOURCE, 'unregistered', ACCEPTED)
+    batch.addTotal('registered', ACCEPTED)
     const time = await reports.recorder.record('contoso', take(reports), 'p 1')
     assert.equal(time, HALF_PAST)
     for (const key of [reports.hourKey, reports.dayKey]) {
@@ -53,7 +53,7 @@ describe('a batch', () => {
 
   it('that has waited says when its mail came, not when it was flushed', async () => {
     const reports = await Reports.create()
-    reports.tally.batchOf('contoso')!.addSource(SOURCE, 'u', ACCEPTED)
+    reports.tally.batchOf('contoso')!.addSource(SOURCE, 'unregistered', ACCEPTED)
     const batch = take(reports)
     assert.ok(batch.ended >= batch.begun)
     const [first, last] = [2 * HOUR, HOUR / 2].map((ago) => HALF_PAST - ago)
@@ -72,11 +72,11 @@ describe('a batch', () => {
   it('tells foreign and forwarded mail apart from unregistered mail of the same source', async () => {
     const reports = await Reports.create()
     const batch = reports.tally.batchOf('contoso')!
-    batch.addSource(SOURCE, 'u', ACCEPTED)
-    batch.addForeign(SOURCE, 'fabrikam', ACCEPTED)
-    batch.addForeign(SOURCE, 'fabrikam', REFUSED)
-    batch.addForwarded(SOURCE, ACCEPTED)
-    for (const kind of ['u', 'x', 'f'] as const) {
+    batch.addSource(SOURCE, 'unregistered', ACCEPTED)
+    batch.addSource(SOURCE, 'foreign', ACCEPTED, 'fabrikam')
+    batch.addSource(SOURCE, 'foreign', REFUSED, 'fabrikam')
+    batch.addSource(SOURCE, 'forwarded', ACCEPTED)
+    for (const kind of ['unregistered', 'foreign', 'forwarded'] as const) {
       assert.ok(batch.wantsSample(SOURCE, kind))
       batch.addSample(SOURCE, `<${kind}@x>`, 'helo', kind)
     }
@@ -116,9 +116,9 @@ describe('a batch', () => {
     assert.deepEqual(
       samples.map((sample) => [sample.class, sample.messageId]),
       [
-        ['unregistered', '<u@x>'],
-        ['foreign', '<x@x>'],
-        ['forwarded', '<f@x>'],
+        ['unregistered', '<unregistered@x>'],
+        ['foreign', '<foreign@x>'],
+        ['forwarded', '<forwarded@x>'],
       ],
     )
     const [owned, ...more] = await readForeign(reader, ...span)

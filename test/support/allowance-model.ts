@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charge, Meter, MessageResult } from '../../src/allowance/ledger'
+import type { Charge, MessageResult } from '../../src/allowance/ledger'
+import type { Meter } from '../../src/mail/meters'
 import { parseLimits, type Limit, type Limits } from '../../src/mail/limits'
 import type { Scope } from '../../src/mail/scope'
 import type { Mode } from '../../src/mail/mode'

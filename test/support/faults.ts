@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { MAIL_INCLUDES } from '../../src/mail/scripts'
 
 const ROOT = path.join(__dirname, '../..')
 
 /** A change of a source file that makes it wrong. */
 export interface Edit {
-  /** Path in the repository. */
+  /** Path in the repository, or a Lua include that is no file, such as `mail/classes`. */
   readonly file: string
   /** Must stand in the file exactly once. */
   readonly find: string
@@ -31,7 +32,7 @@ export function fault(what: string, file: string, find: string, replace: string)
 export function plant(edits: readonly Edit[]): Map<string, string> {
   const sources = new Map<string, string>()
   for (const { file, find, replace } of edits) {
-    const source = sources.get(file) ?? readFileSync(path.join(ROOT, file), 'utf8')
+    const source = sources.get(file) ?? sourceOf(file)
     const times = source.split(find).length - 1
     if (times !== 1) throw new Error(`${file} holds ${times} times, and not once:\n${find}`)
     sources.set(
@@ -40,6 +41,10 @@ export function plant(edits: readonly Edit[]): Map<string, string> {
     )
   }
   return sources
+}
+
+function sourceOf(file: string): string {
+  return MAIL_INCLUDES[file] ?? readFileSync(path.join(ROOT, file), 'utf8')
 }
 
 /** The same for Lua files, by the names that a Store takes replacements for. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { MAIL_INCLUDES } from '../../src/mail/scripts'
 import { assemble } from '../../src/store/script'
 
 const SOURCES = path.join(__dirname, '../../src')
@@ -34,7 +35,7 @@ export function scriptsIn(fits: (folder: string) => boolean): Map<string, string
     files.map((file) => {
       const name = path.basename(file, '.lua')
       const source = readFileSync(path.join(SOURCES, file), 'utf8')
-      return [name, assemble({ name, source })]
+      return [name, assemble({ name, source, made: MAIL_INCLUDES })]
     }),
   )
 }

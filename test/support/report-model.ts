@@ -1,3 +1,4 @@
+import type { LookedClass, SourceClass } from '../../src/mail/classes'
 import type { Outcome } from '../../src/reporting/outcome'
 import {
   headerFromField,
@@ -6,9 +7,7 @@ import {
   ownedField,
   sourceField,
   totalField,
-  type LookedAt,
   type Source,
-  type SourceClass,
 } from '../../src/reporting/rows'
 
 /** How many of each there may be, as the script is told. */
@@ -52,7 +51,7 @@ export type Message =
   | { readonly kind: 'connector'; readonly name: string; readonly expires: number }
   | {
       readonly kind: 'looked'
-      readonly of: LookedAt
+      readonly of: LookedClass
       readonly connector: string
       readonly mismatched: string | undefined
     }
@@ -203,7 +202,7 @@ export class ReportModel {
 
   private headerFromRow(
     looked: ReadonlyMap<string, unknown>,
-    of: LookedAt,
+    of: LookedClass,
     domain: string,
     connector: string,
   ): string {

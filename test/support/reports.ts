@@ -1,3 +1,9 @@
+import {
+  SOURCE_CLASSES,
+  type KnownClass,
+  type LookedClass,
+  type SourceClass,
+} from '../../src/mail/classes'
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import {
   addCounts,
@@ -10,15 +16,11 @@ import {
   headerFromField,
   lookedField,
   ownedField,
-  SOURCE_CLASSES,
   sourceField,
   totalField,
-  type LookedAt,
   type Source,
-  type SourceClass,
 } from '../../src/reporting/rows'
 import { ReportReader } from '../../src/reporting/reader'
-import type { SenderClass } from '../../src/decision/judge'
 import type { Store } from '../../src/store/store'
 
 /** Some mail, with what a test does not care for filled in. */
@@ -27,7 +29,7 @@ export type Mail = Partial<Source> &
     readonly messages?: Partial<Counts['messages']>
     /** ms */
     readonly at: number
-    readonly class?: SenderClass
+    readonly class?: KnownClass
     /** Of foreign mail. */
     readonly owner?: string
   }
@@ -55,15 +57,15 @@ export function sourceOf(mail: Partial<Source>): Source {
 export async function record(store: Store, tenant: string, ...mails: Mail[]): Promise<void> {
   const { keys } = store
   for (const mail of mails) {
-    const { at, class: senderClass = 'unregistered' } = mail
+    const { at, class: mailClass = 'unregistered' } = mail
     const hour = Math.floor(at / HOUR)
     const day = keys.reportDay(tenant, Math.floor(at / DAY))
     const counts = countsOf(mail)
-    await add(store, day, totalField(hour % 24, senderClass), counts)
-    if (!isSourceClass(senderClass)) continue
+    await add(store, day, totalField(hour % 24, mailClass), counts)
+    if (!isSourceClass(mailClass)) continue
     const source = sourceOf(mail)
-    const field = sourceField(source, senderClass)
-    if (senderClass === 'foreign') {
+    const field = sourceField(source, mailClass)
+    if (mailClass === 'foreign') {
       const owned = ownedField({ domain: source.domain, owner: mail.owner ?? 'fabrikam' })
       await add(store, day, owned, counts)
     }
@@ -73,8 +75,8 @@ export async function record(store: Store, tenant: string, ...mails: Mail[]): Pr
   }
 }
 
-export function isSourceClass(senderClass: SenderClass): senderClass is SourceClass {
-  return SOURCE_CLASSES.some((each) => each === senderClass)
+export function isSourceClass(mailClass: KnownClass): mailClass is SourceClass {
+  return SOURCE_CLASSES.some((each) => each === mailClass)
 }
 
 /** What was found in the header From of mail of one class in one hour. */
@@ -83,7 +85,7 @@ export interface HeaderFromMail {
   readonly at: number
   readonly looked: number
   /** Class of the mail; default: registered. */
-  readonly of?: LookedAt
+  readonly of?: LookedClass
   /** Domain, or domain and connector joined by a tab → messages. */
   readonly mismatched?: Readonly<Record<string, number>>
 }
@@ -134,9 +136,9 @@ export async function recordSamples(
 export async function recorded(
   store: Store,
   tenant: string,
-  senderClass: SenderClass,
+  mailClass: KnownClass,
 ): Promise<number> {
   const now = Date.now()
   const hours = await new ReportReader(store).hours(tenant, now - HOUR, now + 1)
-  return hours.reduce((sum, hour) => sum + hour[senderClass].accepted, 0)
+  return hours.reduce((sum, hour) => sum + hour[mailClass].accepted, 0)
 }

@@ -14,7 +14,7 @@ import {
   type Source,
 } from '../../src/reporting/rows'
 import { byRecipients } from '../../src/reporting/sum'
-import type { SenderClass } from '../../src/decision/judge'
+import type { KnownClass } from '../../src/mail/classes'
 import type { Store } from '../../src/store/store'
 import { connectorId } from '../../src/mail/identities'
 import { packConnector } from '../../src/registry/packing'
@@ -201,7 +201,7 @@ export async function age({ connectors }: Registries, tenant: string): Promise<v
 
 const CLASSES = ['unregistered', 'foreign', 'forwarded', 'registered', 'null'] as const
 
-function classOf({ class: of }: Mail): SenderClass {
+function classOf({ class: of }: Mail): KnownClass {
   return of ?? 'unregistered'
 }
 

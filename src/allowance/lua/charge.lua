@@ -1,13 +1,12 @@
 -- Charges a recipient in every window of a meter, or several at once; or charges nothing and says why. A tenant that would
--- exceed a limit of `unregistered` is restricted in the same call; while it is restricted, the null sender has a tenth of
--- its limits. Where the tenant has an allowance for forwards, a recipient of unregistered mail is only held:
--- charge_message.lua charges it when the message is there.
+-- exceed a limit of a meter that restricts is restricted in the same call. Where the tenant has an allowance for forwards, a
+-- recipient of mail that may be one is only held: charge_message.lua charges it when the message is there.
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction   KEYS[4] receipt   KEYS[5] domains, where names are given
 -- ARGV[1] ordinal of the recipient in its transaction; `3-22`: those of several, which are charged all or none
 -- ARGV[2] not-after: server time in ms after which nothing is done; `dry`: only say what would happen
 -- ARGV[3] the domains token that the caller knows
--- ARGV[4] meter (u: unregistered, n: null), override (a mode that wins over all, or empty), default mode and limits, the
+-- ARGV[4] letter of the meter, override (a mode that wins over all, or empty), default mode and limits, the
 --         percentages of a limit that are edges, and whether proven forwards of a restricted tenant are accepted (a) or
 --         refused (r), joined by tabs
 -- ARGV[5] domain, connector and address for the trigger, joined by tabs
@@ -24,7 +23,7 @@
 -- RESTRICTED  not counted; the scope in place of `used`, then the case, if there is one
 -- ZERO        not counted: a limit of 0
 -- DEFER       not counted: a limit with `defer` is reached, or what its window held cannot be read
--- FULL        not counted: the allowance of the null sender is reached, or cannot be read
+-- FULL        not counted: the allowance of a meter that restricts nobody is reached, or cannot be read
 -- REGISTERED  not counted: the sender domain is an accepted domain by now
 -- STALE       nothing done: the caller knows an old list of accepted domains
 -- EXPIRED     nothing done: past not-after, or refunded already, or its message has tripped
@@ -32,6 +31,7 @@
 -- GONE        nothing done: there is no such tenant
 --
 -- @include store/clock
+-- @include mail/meters
 -- @include records/event
 -- @include allowance/ring
 -- @include allowance/limits
@@ -51,7 +51,7 @@ if last ~= '' then
   for each = ordinal + 1, last do ordinals[#ordinals + 1] = each end
 end
 local recipients = #ordinals
-local meter, override, default_mode, default_limits, percents, when_restricted =
+local letter, override, default_mode, default_limits, percents, when_restricted =
   string.match(ARGV[4], '^(.)\t(.-)\t(.-)\t(.-)\t(.-)\t(.*)$')
 
 local function answer_only(answer)
@@ -72,14 +72,14 @@ if recipients > 1 then
 end
 if not dry and (tripped or now > tonumber(ARGV[2])) then return answer_only('EXPIRED') end
 
-local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'domains', meter == 'u' and 'limits' or 'nullLimits', 'mode',
-  'probation', 'forwardedLimits')
+local meter = meter_of(letter)
+local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'domains', meter.limits, 'mode', 'probation', meter.held_with or '')
 if not tenant[1] then return answer_only('GONE') end
 
 local mode = mode_of(override, tenant[4], default_mode)
 if mode == 'off' then return answer_only('OFF') end
 
-local stale = meter == 'u' and tenant[2] ~= ARGV[3]
+local stale = meter.by_domain and tenant[2] ~= ARGV[3]
 if stale and #ARGV < 6 then return answer_only('STALE') end
 
 local enforcing = mode == 'enforce'
@@ -95,8 +95,8 @@ if scope == 'all' then return restricted() end
 
 if stale and is_accepted(domains_key, { unpack(ARGV, 6) }) then return answer_only('REGISTERED') end
 
-local holds = meter == 'u' and tenant[6]
-if scope and meter == 'u' and not (holds and when_restricted == 'a') then return restricted() end
+local holds = meter.held_with and tenant[6]
+if scope and meter.stopped and not (holds and when_restricted == 'a') then return restricted() end
 
 local function reply(answer, limit)
   return answer_only(answer) .. counts_of(limit)
@@ -125,9 +125,8 @@ if holds then
   return reply('HELD', limit)
 end
 
-local probation = meter == 'u' and tenant[5] and probation_at(tenant[5], now)
-local own_limits = tenant[3] or default_limits
-local limits = meter == 'n' and null_limits_in_force(own_limits, scope) or limits_in_force(own_limits, probation)
+local probation = meter.on_probation and tenant[5] and probation_at(tenant[5], now)
+local limits = limits_in_force(meter, tenant[3] or default_limits, probation, scope)
 if #limits == 0 then return answer_only('CHARGED') end
 
 local request = {
@@ -139,7 +138,7 @@ read_windows(tenant_key, usage_key, receipt_key, request)
 local zero, over, deferring = request.zero, request.over, request.deferring
 
 if enforcing and (zero or over or deferring) then
-  if meter == 'n' then return reply('FULL', zero or over or deferring) end
+  if not meter.restricts then return reply('FULL', zero or over or deferring) end
   if zero then return reply('ZERO', zero) end
   if not over then return reply('DEFER', deferring) end
   if dry then return reply('TRIPPED', over) end
@@ -149,7 +148,7 @@ if enforcing and (zero or over or deferring) then
 end
 
 local first_would_trip = 0
-if not dry and meter == 'u' and over then first_would_trip = note_would_trip(usage_key, request) end
+if not dry and meter.restricts and over then first_would_trip = note_would_trip(usage_key, request) end
 
 local rings, buckets, has_edges = counted(request)
 if not dry then

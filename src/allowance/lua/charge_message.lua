@@ -7,21 +7,23 @@
 -- KEYS[6 …] counters of the signatures that prove a forward
 -- ARGV[1] ordinals of the recipients, joined by commas; `7*40`: 40 recipients that were accepted already, as ordinal 7
 -- ARGV[2] not-after: server time in ms after which nothing is done; `dry`: only say what would happen
--- ARGV[3] meter (u: unregistered; f: forwarded, or else unregistered; p: forwarded or nothing; n: null), override, default
---         mode and limits, the percentages of a limit that are edges, and whether proven forwards of a restricted tenant
---         are accepted (a) or refused (r), joined by tabs
+-- ARGV[3] letter of the meter. If that counts proven forwards, the letter of the meter follows that counts the message
+--         once the signatures prove no more, and ! if nothing counts it then. Override, default mode and limits, the
+--         percentages of a limit that are edges, and whether proven forwards of a restricted tenant are accepted (a) or
+--         refused (r), joined by tabs
 -- ARGV[4] domain, connector and address for the trigger, joined by tabs
 -- ARGV[5] ms that a counter of a signature lives, where the allowance for forwards has no window
 -- ARGV[6 …] the domain that makes it unregistered and its parents
 --
--- Reply: { text, meter: f, u or n, 1 if the signatures prove nothing any more, else 0 }; the text as that of charge.lua.
--- CHARGED     counted as unregistered
--- FORWARDED   counted as forwarded
--- UNPROVEN    not counted: forwarded or nothing, and the signatures prove nothing any more, or there is no allowance
+-- Reply: { text, letter of the meter that decided, 1 if the signatures prove nothing any more, else 0 }; the text as that of charge.lua.
+-- CHARGED     counted
+-- FORWARDED   counted as a proven forward
+-- UNPROVEN    not counted: the signatures prove nothing any more, or there is no allowance for forwards
 -- TRIPPED     the tenant has been restricted in this call; only recipients that were accepted already are counted
 -- RESTRICTED, ZERO, DEFER, REGISTERED, EXPIRED, OFF, GONE: as there; the holds go on, a refund ends them
 --
 -- @include store/clock
+-- @include mail/meters
 -- @include allowance/limits
 -- @include allowance/mode
 -- @include allowance/probation
@@ -36,14 +38,14 @@ local MOST_PROVEN = 5
 
 local now = now_ms()
 local dry = ARGV[2] == 'dry'
-local meter, override, default_mode, default_limits, percents, when_restricted =
-  string.match(ARGV[3], '^(.)\t(.-)\t(.-)\t(.-)\t(.-)\t(.*)$')
-local proven_only = meter == 'p'
-if proven_only then meter = 'f' end
+local letter, unproven, proven_only, override, default_mode, default_limits, percents, when_restricted =
+  string.match(ARGV[3], '^(.)(%a?)(!?)\t(.-)\t(.-)\t(.-)\t(.-)\t(.*)$')
+local meter = meter_of(letter)
+local otherwise = meter_of(unproven)
 local exhausted = 0
 
 local function reply(text)
-  return { text, meter, exhausted }
+  return { text, meter.letter, exhausted }
 end
 
 local function answer_only(answer)
@@ -60,8 +62,8 @@ end
 local tripped = not accepted and redis.call('HGET', receipt_key, TRIPPED_FIELD)
 if tripped then
   local counts
-  counts, meter, exhausted = string.match(tripped, '^TRIPPED (%d+ %d+ %d+) .* (%a) (%d)$')
-  exhausted = tonumber(exhausted)
+  counts, letter, exhausted = string.match(tripped, '^TRIPPED (%d+ %d+ %d+) .* (%a) (%d)$')
+  meter, exhausted = meter_of(letter), tonumber(exhausted)
   return reply(answer_only('TRIPPED') .. ' ' .. counts .. ' ' .. (redis.call('HGET', restriction_key, 'case') or ''))
 end
 
@@ -82,15 +84,14 @@ end
 if #left == 0 then
   if not answered then return reply(answer_only('EXPIRED')) end
   local answer, counts = string.match(answered, '^(%u+) (%d+ %d+ %d+)')
-  if answer == 'CHARGED' and meter == 'f' then meter = 'u' end
+  if answer == 'CHARGED' and meter.proven then meter = otherwise end
   local case = answer == 'TRIPPED' and redis.call('HGET', restriction_key, 'case')
   return reply(string.format('%s %.0f %s %s', answer, now, counts, case or ''))
 end
 
 if not dry and now > tonumber(ARGV[2]) then return reply(answer_only('EXPIRED')) end
 
-local tenant = redis.call('HMGET', tenant_key, 'createdAt', meter == 'n' and 'nullLimits' or 'limits', 'mode',
-  'probation', 'forwardedLimits')
+local tenant = redis.call('HMGET', tenant_key, 'createdAt', (otherwise or meter).limits, 'mode', 'probation', meter.limits)
 if not tenant[1] then return reply(answer_only('GONE')) end
 
 local mode = mode_of(override, tenant[3], default_mode)
@@ -109,27 +110,20 @@ if scope == 'all' and not accepted then return restricted() end
 
 if is_accepted(domains_key, { unpack(ARGV, 6) }) then return reply(answer_only('REGISTERED')) end
 
-if meter == 'f' then
+if meter.proven then
   for at = 6, #KEYS do
     if (tonumber(redis.call('GET', KEYS[at]) or '') or 0) + recipients > MOST_PROVEN then exhausted = 1 end
   end
   if exhausted == 1 or not tenant[5] then
-    meter = 'u'
-    if proven_only and not accepted then return reply(answer_only('UNPROVEN')) end
+    meter = otherwise
+    if proven_only ~= '' and not accepted then return reply(answer_only('UNPROVEN')) end
   end
 end
-local forwarded = meter == 'f'
+local forwarded = meter.proven
 if scope and not accepted and not (forwarded and when_restricted == 'a') then return restricted() end
 
-local probation = meter == 'u' and tenant[4] and probation_at(tenant[4], now)
-local limits
-if forwarded then
-  limits = parse_limits(tenant[5])
-elseif meter == 'n' then
-  limits = null_limits_in_force(tenant[2] or default_limits, scope)
-else
-  limits = limits_in_force(tenant[2] or default_limits, probation)
-end
+local probation = meter.on_probation and tenant[4] and probation_at(tenant[4], now)
+local limits = limits_in_force(meter, forwarded and tenant[5] or tenant[2] or default_limits, probation, scope)
 
 local request = {
   meter = meter, limits = limits,
@@ -164,7 +158,7 @@ if enforcing and not accepted and (zero or over or deferring) then
   if dry then return reply(decided('TRIPPED', over)) end
   local case = trip(tenant_key, restriction_key, receipt_key, request)
   local entry = receipt_entry('TRIPPED', over, request.generation, '-')
-  keep_receipts(receipt_key, { TRIPPED_FIELD }, string.format('%s %s %d', entry, meter, exhausted))
+  keep_receipts(receipt_key, { TRIPPED_FIELD }, string.format('%s %s %d', entry, meter.letter, exhausted))
   end_holds()
   for first = 1, #held, BATCH do
     redis.call('HDEL', receipt_key, unpack(held, first, math.min(first + BATCH - 1, #held)))
@@ -174,11 +168,11 @@ end
 
 local answer = forwarded and 'FORWARDED' or 'CHARGED'
 local first_would_trip = 0
-if not dry and not enforcing and over and meter ~= 'n' then first_would_trip = note_would_trip(usage_key, request) end
+if not dry and not enforcing and over and meter.restricts then first_would_trip = note_would_trip(usage_key, request) end
 
 -- It is too late to refuse recipients that were accepted: they are counted, and the tenant is restricted.
 local late_trip, late_receipt
-if accepted and not dry and enforcing and over and not zero and not scope and meter ~= 'n' then
+if accepted and not dry and enforcing and over and not zero and not scope and meter.restricts then
   late_trip = decided('TRIPPED', over) .. ' ' .. trip(tenant_key, restriction_key, receipt_key, request)
   late_receipt = receipt_entry('TRIPPED', over, '-', '-')
 end

@@ -11,6 +11,7 @@
 -- @include store/key
 -- @include records/change
 -- @include records/event
+-- @include mail/meters
 -- @include allowance/edges
 -- @include allowance/probation
 -- @include records/audit

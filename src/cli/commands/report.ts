@@ -1,5 +1,6 @@
 import { Help, type Command } from 'commander'
 import type { Config } from '../../process/config'
+import { CLASSES, LOOKED_CLASSES, lookedKey, SOURCE_CLASSES } from '../../mail/classes'
 import { InputError, noSuchTenant } from '../../base/errors'
 import { classFilter, parseFilter, type Filter } from '../../reporting/filter'
 import { ReportReader } from '../../reporting/reader'
@@ -47,11 +48,7 @@ export function add(program: Command, io: Io): void {
       'only rows with KEY=VALUE, or KEY^=START; keys: domain, connector, ip, user (repeatable)',
       (text, filters: readonly Filter[] = []) => [...filters, parseFilter(text)],
     )
-    .option(
-      '--class <class>',
-      "only unregistered, foreign (the sender domain is another tenant's) or forwarded mail",
-      classFilter,
-    )
+    .option('--class <class>', `only ${classesInHelp()} mail`, classFilter)
     .option('--csv', 'print CSV')
     .action(async (tenant: string | undefined, options: Options, self: Command) => {
       const context = contextOf(io, self)
@@ -106,6 +103,11 @@ export function add(program: Command, io: Io): void {
   })
 }
 
+function classesInHelp(): string {
+  const words = SOURCE_CLASSES.map((each) => CLASSES[each].words.help)
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+}
+
 async function reportOf(
   store: Store,
   config: Config,
@@ -127,8 +129,8 @@ async function reportOf(
   // One after the other: each reads many keys.
   for (const id of ids) tenants.push(await readReport(reader, id, { ...span, by, filters }))
   const found = tenants.filter(
-    ({ lines, headerFrom, nullHeaderFrom }) =>
-      lines.length > 0 || [headerFrom, nullHeaderFrom].some((each) => each?.mismatched),
+    ({ lines, ...looked }) =>
+      lines.length > 0 || LOOKED_CLASSES.some((each) => looked[lookedKey(each)]?.mismatched),
   )
   // The reports of a removed tenant can still be read.
   if (

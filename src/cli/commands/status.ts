@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Forecast } from '../../allowance/forecast'
 import { formatWindow } from '../../mail/limits'
+import { METER_NAMES, METERS, RESTRICTING, RESTRICTING_FIRST, USUAL_METER } from '../../mail/meters'
 import type { WindowUsage } from '../../allowance/usage'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { contextOf } from '../kit/context'
@@ -12,7 +13,6 @@ import { describeTrigger } from '../../mail/trigger'
 import { NO_TENANT } from '../kit/statuses'
 import {
   firstForecastOf,
-  FORECAST_METERS,
   forecastOf,
   fullestWindow,
   shareOf,
@@ -22,6 +22,7 @@ import {
 } from '../views/status'
 import { existingTenant } from '../views/tenant'
 
+const TENTH = 'a tenth of its limits, and one recipient a message, until then'
 const BAR = 20
 const MUCH = 0.8
 
@@ -85,7 +86,7 @@ function printAll(out: Output, statuses: readonly TenantStatus[]): void {
         status.restriction ? { text: status.restriction.scope, tone: 'bad' as const } : 'no',
         ...(fullest
           ? [fullest.meter, formatWindow(fullest.usage.window), ...numbers(fullest.usage)]
-          : ['unregistered', 'unlimited', '', '', '']),
+          : [USUAL_METER, 'unlimited', '', '', '']),
         { text: forecast ? restrictedIn(status, forecast) : '', tone: 'warn' as const },
       ]
     }),
@@ -119,7 +120,10 @@ function printOne(out: Output, status: TenantStatus): void {
     }
     facts.push(['to lift it', `tenantctl unblock ${tenant.id} --reason TEXT`])
     if (restriction.scope !== 'all' && status.mode === 'enforce') {
-      facts.push(['null sender', 'a tenth of its limits, and one recipient a message, until then'])
+      for (const meter of METER_NAMES) {
+        const { whileRestricted, words } = METERS[meter]
+        if (whileRestricted === 'tenth') facts.push([words.name, TENTH])
+      }
     }
   }
   if (usage.probation) {
@@ -135,12 +139,12 @@ function printOne(out: Output, status: TenantStatus): void {
   if (usage.held > 0) {
     facts.push(['on their way', `${usage.held} recipients of messages that may be forwards`])
   }
-  for (const meter of FORECAST_METERS) {
+  for (const meter of RESTRICTING) {
     const forecast = forecastOf(status, meter)
     if (!forecast) continue
     const { limit, window, at } = forecast
-    const what = meter === 'forwarded' ? ' forwards' : ''
-    const reached = `${limit}${what} in ${formatWindow(window)} by ${shortTime(at)}`
+    const { counts } = METERS[meter].words
+    const reached = `${limit}${counts ? ` ${counts}` : ''} in ${formatWindow(window)} by ${shortTime(at)}`
     facts.push([
       'at this pace',
       { text: `${restrictedIn(status, forecast)}: ${reached}`, tone: 'warn' },
@@ -153,11 +157,10 @@ function printOne(out: Output, status: TenantStatus): void {
   out.line()
   out.table(
     ['METER', 'WINDOW', 'USAGE', 'USED', 'LIMIT', 'PERCENT', 'FREES UP'],
-    [
-      ...meterRows('unregistered', usage.unregistered, usage.at),
-      ...(usage.forwarded ? meterRows('forwarded', usage.forwarded, usage.at) : []),
-      ...meterRows('null', usage.null, usage.at),
-    ],
+    RESTRICTING_FIRST.flatMap((meter) => {
+      const windows = usage[meter]
+      return windows ? meterRows(meter, windows, usage.at) : []
+    }),
     '',
   )
 }

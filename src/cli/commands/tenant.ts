@@ -1,5 +1,8 @@
 import type { Command } from 'commander'
-import { formatLimits } from '../../mail/limits'
+import { defaultLimits, type Defaults } from '../../allowance/ledger'
+import { METER_NAMES, METERS, separated, type LimitsField } from '../../mail/meters'
+import type { Tenant } from '../../mail/tenant'
+import { defaultsOf } from '../../allowance/defaults'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import type { Config } from '../../process/config'
 import { InputError } from '../../base/errors'
@@ -32,11 +35,11 @@ const VIEW_FIELDS = [
   'probation: null, or {limits, until, case}: the allowance that holds after a lift',
 ]
 
-interface Settings {
+const LIMITS_FIELDS = METER_NAMES.map((meter) => METERS[meter].limitsField)
+const LIMITS_OPTIONS = LIMITS_FIELDS.map((field) => `--${separated(field, '-')}`).join(', ')
+
+interface Settings extends Partial<Record<LimitsField, string>> {
   readonly name?: string
-  readonly limits?: string
-  readonly nullLimits?: string
-  readonly forwardedLimits?: string
   readonly mode?: string
   readonly contact?: string
 }
@@ -97,7 +100,7 @@ function addSet(tenant: Command, io: Io): void {
       const changes = settingsOf(options)
       if (Object.keys(changes).length === 0) {
         throw new InputError(
-          'nothing to set: give one or more of --name, --limits, --null-limits, --forwarded-limits, --mode, --contact',
+          `nothing to set: give one or more of --name, ${LIMITS_OPTIONS}, --mode, --contact`,
         )
       }
       await context.writing(async (store, config) => {
@@ -141,9 +144,7 @@ function addShow(tenant: Command, io: Io): void {
             ['tenant', id],
             ['name', tenant.name],
             ['mode', ownOr(tenant.mode, config.main.mode)],
-            ['limits', ownOr(tenant.limits, formatLimits(config.allowance.limits))],
-            ['null limits', ownOr(tenant.nullLimits, formatLimits(config.null.limits))],
-            ['forwarded limits', tenant.forwardedLimits ?? 'none: forwards are not told apart'],
+            ...limitsFacts(tenant, defaultsOf(config)),
             ['contact', tenant.contact ?? 'none'],
             ['domains', String(view!.domains)],
             ['connectors', String(view!.connectors)],
@@ -239,14 +240,12 @@ async function removed(
 }
 
 function withSettings(command: Command): Command {
+  command.option('--name <text>', 'what people call it (else its id)')
+  for (const meter of METER_NAMES) {
+    const { limitsField, words } = METERS[meter]
+    command.option(`--${separated(limitsField, '-')} <list>`, words.option)
+  }
   return command
-    .option('--name <text>', 'what people call it (else its id)')
-    .option('--limits <list>', 'its allowance for unregistered mail, such as "300/1h, 1500/1d"')
-    .option('--null-limits <list>', 'its allowance for the null sender')
-    .option(
-      '--forwarded-limits <list>',
-      'its allowance for proven forwards, which then do not count as unregistered',
-    )
     .option('--mode <mode>', MODES.join(', '))
     .option('--contact <address>', 'who gets mail when it is warned, restricted, unblocked')
 }
@@ -265,6 +264,17 @@ async function warnOfContact(
   if (alerts.mailTo.length === 0) context.note(`${NO_MAIL.message}; ${NO_MAIL.advice}`)
 }
 
+/** The allowances of each meter. */
+function limitsFacts(tenant: Tenant, defaults: Defaults): [string, Cell][] {
+  return METER_NAMES.map((meter) => {
+    const { limitsField, words } = METERS[meter]
+    const fallback = defaultLimits(defaults, meter)
+    const own = tenant[limitsField]
+    const text = fallback === '' ? (own ?? words.none) : ownOr(own, fallback)
+    return [separated(limitsField, ' '), text]
+  })
+}
+
 function probationFacts({ probation }: TenantView): [string, Cell][] {
   if (!probation) return []
   const text = `${probation.limits} until ${probation.until.slice(0, 19)}Z`
@@ -280,19 +290,11 @@ function restrictedCell({ restricted }: TenantView): Cell {
  *
  * @throws {InputError}
  */
-function settingsOf({
-  name,
-  limits,
-  nullLimits,
-  forwardedLimits,
-  mode,
-  contact,
-}: Settings): TenantSettings {
+function settingsOf({ name, mode, contact, ...limits }: Settings): TenantSettings {
+  const own = LIMITS_FIELDS.map((field) => [field, orDefault(limits[field])])
   return normalizeSettings({
     name,
-    limits: orDefault(limits),
-    nullLimits: orDefault(nullLimits),
-    forwardedLimits: orDefault(forwardedLimits),
+    ...(Object.fromEntries(own) as Pick<TenantSettings, LimitsField>),
     // Checked there, like all of them.
     mode: orDefault(mode) as Mode | null | undefined,
     contact: orDefault(contact),

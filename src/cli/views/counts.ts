@@ -1,3 +1,4 @@
+import type { KnownClass } from '../../mail/classes'
 import type { Counts } from '../../reporting/counts'
 import { isoDay, isoTime } from '../../base/time'
 import type { Field } from './csv'
@@ -24,6 +25,14 @@ export function countsView(counts: Counts): CountsView {
     first_seen: firstSeen === 0 ? null : isoTime(firstSeen),
     last_seen: lastSeen === 0 ? null : isoTime(lastSeen),
   }
+}
+
+/** The counts of some classes of mail, as JSON. */
+export function countsByClass(
+  of: Readonly<Record<KnownClass, Counts>>,
+  classes: readonly KnownClass[],
+): object {
+  return Object.fromEntries(classes.map((each) => [each, countsView(of[each])]))
 }
 
 /** For the help of a command. */

@@ -1,21 +1,30 @@
 import { formatWindow } from '../../mail/limits'
 import type { WindowUsage } from '../../allowance/usage'
 import type { Evidence } from '../../cases/evidence'
+import {
+  CLASSES,
+  KNOWN_CLASSES,
+  LOOKED_CLASSES,
+  lookedKey,
+  USUAL_CLASS,
+  USUAL_LOOKED,
+} from '../../mail/classes'
+import { METER_NAMES, meterField, METERS, USUAL_METER } from '../../mail/meters'
 import { describeTrigger } from '../../mail/trigger'
 import { shareOf, totalsOf } from '../../reporting/report'
 import { OTHER, type Source } from '../../reporting/rows'
 import type { Sum } from '../../reporting/sum'
 import { isoDay, isoMinute, isoTime, shortTime } from '../../base/time'
 import { whoOf } from './audit'
-import { CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts'
-import { headerFromText, headerFromView, NULL_HEADER_FROM } from './header-from'
+import { countsByClass, CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts'
+import { headerFromsView, headerFromText } from './header-from'
 import { count } from '../../base/count'
 import { brief, type Cell, type Output } from '../kit/output'
 import { ownedText } from './owned'
 import { triggerView } from './restriction'
 
 export function evidenceJson(evidence: Evidence): object {
-  const { tenant, event, frozenAt, node, mode, limits, limitsFrom, nullLimits } = evidence
+  const { tenant, event, frozenAt, node, mode } = evidence
   return {
     tenant,
     case: evidence.case,
@@ -34,20 +43,16 @@ export function evidenceJson(evidence: Evidence): object {
       probation: event.probation === true,
     },
     mode,
-    limits: {
-      ...{ unregistered: limits, from: limitsFrom, null: nullLimits },
-      forwarded: evidence.forwardedLimits ?? null,
-    },
-    windows: evidence.unregistered.map(windowView),
-    null_windows: evidence.null.map(windowView),
-    forwarded_windows: evidence.forwarded?.map(windowView) ?? null,
+    limits: limitsView(evidence),
+    ...Object.fromEntries(
+      METER_NAMES.map((meter) => [
+        meterField(meter, 'windows'),
+        evidence[meter]?.map(windowView) ?? null,
+      ]),
+    ),
     hours: evidence.hours.map((hour) => ({
       at: isoTime(hour.at),
-      unregistered: countsView(hour.unregistered),
-      foreign: countsView(hour.foreign),
-      forwarded: countsView(hour.forwarded),
-      registered: countsView(hour.registered),
-      null: countsView(hour.null),
+      ...countsByClass(hour, KNOWN_CLASSES),
     })),
     domains: evidence.top.domain.map((sum) => ({ class: sum.class, ...sumView(sum) })),
     connectors: evidence.top.connector.map(sumView),
@@ -58,8 +63,7 @@ export function evidenceJson(evidence: Evidence): object {
       ...{ domain, owner },
       ...countsView(counts),
     })),
-    header_from: evidence.headerFrom ? headerFromView(evidence.headerFrom) : null,
-    null_header_from: evidence.nullHeaderFrom ? headerFromView(evidence.nullHeaderFrom) : null,
+    ...headerFromsView(evidence),
     samples: evidence.samples.map(
       ({ at, domain, connector, ip, user, messageId, helo, ...of }) => ({
         day: isoDay(at),
@@ -69,6 +73,16 @@ export function evidenceJson(evidence: Evidence): object {
     ),
     changes: evidence.changes.map(({ at, ...change }) => ({ at: isoTime(at), ...change })),
   }
+}
+
+/** The limits of each meter, and where those of the usual one come from. */
+function limitsView(evidence: Evidence): object {
+  const limits: Record<string, string | null> = {}
+  for (const meter of METER_NAMES) {
+    limits[meter] = evidence[METERS[meter].limitsField] ?? null
+    if (meter === USUAL_METER) limits['from'] = evidence.limitsFrom
+  }
+  return limits
 }
 
 /** The page that is read at night: what happened, from where, and what to look at next. */
@@ -99,18 +113,18 @@ function printHead(out: Output, evidence: Evidence): void {
   ]
   if (event.trigger) facts.push(['trigger', describeTrigger(event.trigger)])
   if (event.probation) facts.push(['probation', { text: 'it tripped within it', tone: 'bad' }])
-  const meter = (event.windows ?? evidence.unregistered)
+  const meter = (event.windows ?? evidence[USUAL_METER])
     .map(({ window, limit, used }) => `${used} of ${limit} in ${formatWindow(window)}`)
     .join(', ')
-  const { forwardedLimits } = evidence
-  const forwards = forwardedLimits === undefined ? '' : `; forwards ${forwardedLimits}`
-  const whose = event.trigger?.meter === 'forwarded' ? 'forwards: ' : ''
+  const others = METER_NAMES.flatMap((each) => {
+    const limits = each === USUAL_METER ? undefined : evidence[METERS[each].limitsField]
+    return limits === undefined ? [] : [`; ${METERS[each].words.name} ${limits}`]
+  })
+  const named = event.trigger?.meter
+  const whose = named ? `${METERS[named].words.name}: ` : ''
   facts.push(
     ['meter then', `${whose}${meter || 'unlimited'}`],
-    [
-      'allowance',
-      `${evidence.limits} (${limitsFrom}); null sender ${evidence.nullLimits}${forwards}`,
-    ],
+    ['allowance', `${evidence.limits} (${limitsFrom})${others.join('')}`],
     ['mode', evidence.mode],
     ['frozen', `${shortTime(evidence.frozenAt)} by ${node.host}, process ${node.pid}`],
   )
@@ -118,31 +132,29 @@ function printHead(out: Output, evidence: Evidence): void {
 }
 
 function printHours(out: Output, { hours }: Evidence): void {
-  const counts = new CountsColumns(hours.map(({ unregistered }) => unregistered))
-  const others = (['foreign', 'forwarded'] as const).filter((each) =>
-    hours.some((hour) => hour[each].lastSeen > 0),
-  )
+  const counts = new CountsColumns(hours.map((hour) => hour[USUAL_CLASS]))
+  const others = KNOWN_CLASSES.filter((each) => {
+    if (each === USUAL_CLASS) return false
+    return CLASSES[each].rowLetter === undefined || hours.some((hour) => hour[each].lastSeen > 0)
+  })
   out.line()
   out.table(
     [
       ...['LAST 24 HOURS', ...counts.head, 'OF ALL'],
-      ...others.map((each) => each.toUpperCase()),
-      ...['REGISTERED', 'NULL SENDER'],
+      ...others.map((each) => CLASSES[each].words.head),
     ],
     hours.map((hour) => [
       isoMinute(hour.at),
-      ...counts.cells(hour.unregistered),
-      right(percent(shareOf(hour.unregistered, totalsOf([hour])))),
+      ...counts.cells(hour[USUAL_CLASS]),
+      right(percent(shareOf(hour[USUAL_CLASS], totalsOf([hour])))),
       ...others.map((each) => right(pair(hour[each], 'accepted'))),
-      right(pair(hour.registered, 'accepted')),
-      right(pair(hour.null, 'accepted')),
     ]),
     'no mail recorded in the last 24 hours',
   )
 }
 
 /** What nobody should send: a domain of another tenant, or a header From of none. */
-function printForeign(out: Output, { foreign, headerFrom, nullHeaderFrom }: Evidence): void {
+function printForeign(out: Output, { foreign, ...evidence }: Evidence): void {
   if (foreign.length > 0) {
     const counts = new CountsColumns(foreign.map((row) => row.counts))
     out.line()
@@ -162,12 +174,13 @@ function printForeign(out: Output, { foreign, headerFrom, nullHeaderFrom }: Evid
         out.line(`${ownedText(row)}: a wrong connector, or a takeover`, 'bad')
     }
   }
-  if (headerFrom && headerFrom.looked > 0) {
-    out.line()
-    out.line(headerFromText(headerFrom), headerFrom.mismatched > 0 ? 'warn' : undefined)
-  }
-  if (nullHeaderFrom && nullHeaderFrom.mismatched > 0) {
-    out.line(headerFromText(nullHeaderFrom, NULL_HEADER_FROM), 'warn')
+  for (const each of LOOKED_CLASSES) {
+    const found = evidence[lookedKey(each)]
+    // Of the class that is looked at first it is said, too, that all is well.
+    const isFirst = each === USUAL_LOOKED
+    if (!found || (isFirst ? found.looked : found.mismatched) === 0) continue
+    if (isFirst) out.line()
+    out.line(headerFromText(found, each), found.mismatched > 0 ? 'warn' : undefined)
   }
 }
 
@@ -180,8 +193,8 @@ function printTop(out: Output, title: string, key: keyof Source, evidence: Evide
   if (sums.length === 0 || (key === 'user' && sums.every((sum) => sum.key === ''))) return
   const counts = new CountsColumns(sums.map((sum) => sum.counts))
   const { otherDomains } = evidence
-  const classes = sums.map((sum) => ('class' in sum ? sum.class : 'unregistered'))
-  const isMixed = classes.some((each) => each !== 'unregistered')
+  const classes = sums.map((sum) => ('class' in sum ? sum.class : USUAL_CLASS))
+  const isMixed = classes.some((each) => each !== USUAL_CLASS)
   out.line()
   out.table(
     [title, ...(isMixed ? ['CLASS'] : []), ...counts.head, 'FIRST', 'LAST'],

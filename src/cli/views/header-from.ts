@@ -1,9 +1,14 @@
+import {
+  CLASSES,
+  LOOKED_CLASSES,
+  lookedKey,
+  USUAL_LOOKED,
+  type LookedClass,
+} from '../../mail/classes'
 import type { HeaderFrom } from '../../reporting/header-from'
+import type { LookedAt } from '../../reporting/report'
 import { isoDay, isoTime } from '../../base/time'
 import { brief } from '../kit/output'
-
-/** Begins the line of the null sender's mail. */
-export const NULL_HEADER_FROM = 'From header of bounces (null sender)'
 
 /** Domains that a line for people names. */
 const MOST_NAMED = 5
@@ -16,14 +21,30 @@ export function headerFromView({ from, to, looked, mismatched, domains }: Header
 /**
  * The same as one line for people.
  *
- * @param what begins it.
+ * @param of class of the mail.
  */
-export function headerFromText(headerFrom: HeaderFrom, what = 'From header'): string {
+export function headerFromText(headerFrom: HeaderFrom, of: LookedClass = USUAL_LOOKED): string {
+  const { title } = CLASSES[of].headerFrom!
   const { from, to, looked, mismatched } = headerFrom
   const days = [isoDay(from), isoDay(to - 1)]
   const when = days[0] === days[1] ? `on ${days[0]}` : `from ${days[0]} to ${days[1]}`
   const found = `${mismatched} of ${looked} messages looked at named no accepted domain`
-  return `${what} ${when}: ${found}${mismatched === 0 ? '' : `: ${named(headerFrom)}`}`
+  return `${title} ${when}: ${found}${mismatched === 0 ? '' : `: ${named(headerFrom)}`}`
+}
+
+/** The same of each class, as JSON: `header_from`, `null_header_from`; null: it was not asked for. */
+export function headerFromsView(of: LookedAt): object {
+  return Object.fromEntries(
+    LOOKED_CLASSES.map((each) => {
+      const key = lookedKey(each)
+      const found = of[key]
+      return [snakeCase(key), found ? headerFromView(found) : null]
+    }),
+  )
+}
+
+function snakeCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 function named({ domains }: HeaderFrom): string {

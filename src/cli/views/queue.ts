@@ -1,4 +1,5 @@
 import type { Queued } from '../../operations/queue'
+import { notedClass } from '../../mail/classes'
 import { isoTime } from '../../base/time'
 import { count } from '../../base/count'
 import { brief, duration, type Cell, type Output } from '../kit/output'
@@ -7,7 +8,7 @@ import { brief, duration, type Cell, type Output } from '../kit/output'
 export function queuedView(mail: Queued): object {
   const { file, connector, sender, recipients, size, arrived, failures, held } = mail
   return {
-    ...{ file, class: mail.class, connector, sender, recipients, size },
+    ...{ file, class: notedClass(mail.class), connector, sender, recipients, size },
     ...{ arrived: isoTime(arrived), next_attempt: isoTime(mail.nextAttempt), failures, held },
   }
 }
@@ -24,8 +25,7 @@ export function printQueue(out: Output, mail: readonly Queued[], empty: string):
   if (mail.length === 0) return
   const classes = new Map<string, number>()
   for (const each of mail) {
-    const name = each.class ?? 'unknown'
-    classes.set(name, (classes.get(name) ?? 0) + 1)
+    classes.set(each.class, (classes.get(each.class) ?? 0) + 1)
   }
   const parts = [...classes].map(([name, number]) => `${number.toLocaleString('en-US')} ${name}`)
   out.line()
@@ -35,7 +35,7 @@ export function printQueue(out: Output, mail: readonly Queued[], empty: string):
 function row(mail: Queued): Cell[] {
   const [first = '', ...others] = mail.recipients
   return [
-    mail.class ?? 'unknown',
+    mail.class,
     { text: duration(Math.max(0, Date.now() - mail.arrived)), right: true },
     mail.held ? { text: 'held', tone: 'warn' } : nextAttempt(mail),
     mail.sender === '' ? '<>' : brief(mail.sender),

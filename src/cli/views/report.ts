@@ -4,13 +4,21 @@ import {
   type Dimensions,
   type ReportLine,
   type TenantReport,
-  type Totals,
 } from '../../reporting/report'
 import type { Counts } from '../../reporting/counts'
+import {
+  CLASSES,
+  KNOWN_CLASSES,
+  LOOKED_CLASSES,
+  lookedKey,
+  USUAL_CLASS,
+  type KnownClass,
+} from '../../mail/classes'
 import { OTHER } from '../../reporting/rows'
 import { messages, recipients } from '../../reporting/sum'
 import { isoDay, isoMinute, isoTime } from '../../base/time'
 import {
+  countsByClass,
   COUNTS_COLUMNS,
   CountsColumns,
   countsRecord,
@@ -22,7 +30,7 @@ import {
   some,
 } from './counts'
 import { csv, type Field } from './csv'
-import { headerFromText, headerFromView, NULL_HEADER_FROM } from './header-from'
+import { headerFromsView, headerFromText } from './header-from'
 import { count } from '../../base/count'
 import { brief, type Cell, type Output } from '../kit/output'
 
@@ -48,11 +56,10 @@ export function reportJson({ from, to, by, tenants }: Report): object {
     by,
     tenants: tenants.map(({ tenant, totals, share, otherDomains, ...looked }) => ({
       tenant,
-      ...allView(totals),
+      ...countsByClass(totals, KNOWN_CLASSES),
       share: share ?? null,
       other_domains: otherDomains,
-      header_from: looked.headerFrom ? headerFromView(looked.headerFrom) : null,
-      null_header_from: looked.nullHeaderFrom ? headerFromView(looked.nullHeaderFrom) : null,
+      ...headerFromsView(looked),
     })),
     rows: tenants.flatMap(({ tenant, lines }) => lines.map((line) => rowView(tenant, line))),
   }
@@ -84,14 +91,14 @@ export function printReport(out: Output, report: Report): void {
   const { by, tenants, single } = report
   const lines = tenants.flatMap(({ tenant, lines: own }) => own.map((line) => ({ tenant, line })))
   if (lines.length === 0) {
-    out.line(`no ${report.class ?? 'unregistered'} mail recorded ${spanText(report)}`)
+    out.line(`no ${report.class ?? USUAL_CLASS} mail recorded ${spanText(report)}`)
     for (const each of tenants) printHeaderFroms(out, single, each)
     return
   }
   const counts = new CountsColumns(lines.map(({ line }) => line.counts))
   const optional = optionalColumns(report)
   // Without the others it goes without saying.
-  const classes = by.includes('class') || lines.some(({ line }) => line.class !== 'unregistered')
+  const classes = by.includes('class') || lines.some(({ line }) => line.class !== USUAL_CLASS)
   out.table(
     [
       ...(single ? [] : ['TENANT']),
@@ -138,21 +145,13 @@ function optionalColumns({ by, tenants }: Report): Column[] {
   const lines = tenants.flatMap((tenant) => tenant.lines)
   const withDay = !by.includes('day')
   const columns: [boolean, Column][] = [
-    ...(['foreign', 'forwarded'] as const).map((each): [boolean, Column] => [
-      lines.some(({ all }) => all && isSome(all[each])),
+    ...OTHER_CLASSES.map((each): [boolean, Column] => [
+      lines.some(({ all }) => all && (!isApart(each) || isSome(all[each]))),
       {
-        head: each.toUpperCase(),
+        head: CLASSES[each].words.head,
         cell: ({ all }) => number(all && pair(all[each], 'accepted')),
       },
     ]),
-    [
-      lines.some(({ all }) => all),
-      { head: 'REGISTERED', cell: ({ all }) => number(all && pair(all.registered, 'accepted')) },
-    ],
-    [
-      lines.some(({ all }) => all),
-      { head: 'NULL SENDER', cell: ({ all }) => number(all && pair(all.null, 'accepted')) },
-    ],
     [
       !by.includes('hour'),
       { head: 'FIRST', cell: ({ counts }) => moment(counts.firstSeen, withDay) },
@@ -178,31 +177,36 @@ function optionalColumns({ by, tenants }: Report): Column[] {
   return columns.flatMap(([there, column]) => (there ? [column] : []))
 }
 
+/** All but the one that a report by day or hour is about. */
+const OTHER_CLASSES = KNOWN_CLASSES.filter((each) => each !== USUAL_CLASS)
+
+/** Whether a class is a part of what is told apart by source: it is named only where there is any. */
+function isApart(of: KnownClass): boolean {
+  return CLASSES[of].rowLetter !== undefined
+}
+
 function number(text = ''): Cell {
   return { text, right: true }
 }
 
 function summary({ tenant, totals, share, otherDomains }: TenantReport, report: Report): string {
-  const others = (['foreign', 'forwarded'] as const).filter((each) => isSome(totals[each]))
+  const others = OTHER_CLASSES.filter((each) => isApart(each) && isSome(totals[each]))
+  const passing = KNOWN_CLASSES.filter((each) => CLASSES[each].passes)
   const apart = others.map((each) => `${each} ${pair(totals[each], 'accepted')}`).join(', ')
   return [
     `${tenant} ${spanText(report)}: ${pair(sourcedIn(totals), 'accepted')} accepted`,
     ...(share === undefined ? [] : [`, ${percent(share)} of all accepted recipients`]),
     ...(apart === '' ? [] : [`, among them ${apart}`]),
-    `; registered ${pair(totals.registered, 'accepted')}`,
+    ...passing.map((each) => `; ${each} ${pair(totals[each], 'accepted')}`),
     ...(otherDomains === 0 ? [] : [`; ${OTHER} is about ${count(otherDomains, 'domain')}`]),
   ].join('')
 }
 
-function printHeaderFroms(
-  out: Output,
-  single: boolean,
-  { tenant, headerFrom, nullHeaderFrom }: TenantReport,
-): void {
-  const lines = [
-    headerFrom?.mismatched ? [headerFromText(headerFrom)] : [],
-    nullHeaderFrom?.mismatched ? [headerFromText(nullHeaderFrom, NULL_HEADER_FROM)] : [],
-  ].flat()
+function printHeaderFroms(out: Output, single: boolean, { tenant, ...looked }: TenantReport): void {
+  const lines = LOOKED_CLASSES.flatMap((each) => {
+    const found = looked[lookedKey(each)]
+    return found?.mismatched ? [headerFromText(found, each)] : []
+  })
   for (const text of lines) out.line(single ? text : `${tenant}: ${text}`, 'warn')
 }
 
@@ -216,7 +220,7 @@ function withoutClass(by: Dimensions): Exclude<Dimensions[number], 'class'>[] {
 }
 
 function classCell({ class: of }: ReportLine): Cell {
-  return of === 'foreign' ? { text: of, tone: 'warn' } : of
+  return CLASSES[of].owner === 'shown' ? { text: of, tone: 'warn' } : of
 }
 
 function spanText({ from, to }: Report): string {
@@ -250,12 +254,7 @@ function rowView(tenant: string, line: ReportLine): object {
     ...Object.fromEntries(keys.map((each) => [each, keyText(line, each)])),
     ...countsView(line.counts),
     share: line.share ?? null,
-    ...(line.all && {
-      foreign: countsView(line.all.foreign),
-      forwarded: countsView(line.all.forwarded),
-      registered: countsView(line.all.registered),
-      null: countsView(line.all.null),
-    }),
+    ...(line.all && countsByClass(line.all, OTHER_CLASSES)),
     ips: line.ips.slice(0, MOST_VALUES),
     domains: line.domains.slice(0, MOST_VALUES),
     owners: line.owners.slice(0, MOST_VALUES),
@@ -263,15 +262,5 @@ function rowView(tenant: string, line: ReportLine): object {
     samples: line.samples
       .slice(0, MOST_VALUES)
       .map(({ messageId, helo }) => ({ message_id: messageId, helo })),
-  }
-}
-
-function allView(totals: Totals): object {
-  return {
-    unregistered: countsView(totals.unregistered),
-    foreign: countsView(totals.foreign),
-    forwarded: countsView(totals.forwarded),
-    registered: countsView(totals.registered),
-    null: countsView(totals.null),
   }
 }

@@ -1,5 +1,6 @@
 import { formatWindow } from '../../mail/limits'
 import type { Restriction } from '../../allowance/restriction'
+import type { NamedMeter } from '../../mail/meters'
 import type { Trigger } from '../../mail/trigger'
 import { isoTime } from '../../base/time'
 
@@ -12,8 +13,8 @@ export interface TriggerView {
   readonly domain: string | null
   readonly connector: string | null
   readonly ip: string | null
-  /** There where it was the allowance for forwards. */
-  readonly meter?: 'forwarded'
+  /** Absent: the usual one. */
+  readonly meter?: NamedMeter
 }
 
 /** A restriction, as JSON. */

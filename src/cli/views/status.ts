@@ -1,7 +1,15 @@
 import { noSuchTenant } from '../../base/errors'
 import { formatWindow } from '../../mail/limits'
 import { Ledger } from '../../allowance/ledger'
-import type { Meter } from '../../mail/meter'
+import {
+  METER_NAMES,
+  meterField,
+  RESTRICTING,
+  RESTRICTING_FIRST,
+  USUAL_METER,
+  type Meter,
+  type NamedMeter,
+} from '../../mail/meters'
 import type { Forecast } from '../../allowance/forecast'
 import type { Probation, Usage, WindowUsage } from '../../allowance/usage'
 import type { Config } from '../../process/config'
@@ -66,29 +74,25 @@ export function probationView({ limits, until, case: lifted }: Probation): Proba
   return { limits, until: isoTime(until), case: lifted || null }
 }
 
+/** Windows of the meters that do not go without saying; `null`: the tenant has no such meter. */
+type NamedWindows = Readonly<Record<NamedMeter, readonly WindowView[] | null>>
+/** Forecasts of those of them that restrict. */
+type NamedForecasts = Readonly<Partial<Record<`${NamedMeter}_forecast`, ForecastView | null>>>
+
 /** A tenant's status, as JSON. */
-export interface StatusView {
+export interface StatusView extends NamedWindows, NamedForecasts {
   readonly tenant: string
   readonly mode: Mode
   readonly restricted: boolean
   readonly restriction: RestrictionView | null
+  /** Of the usual meter. */
   readonly windows: readonly WindowView[]
-  readonly null: readonly WindowView[]
-  /** `null`: it has no allowance for forwards. */
-  readonly forwarded: readonly WindowView[] | null
   /** Recipients of messages that are on their way and may be forwards. */
   readonly held: number
+  /** Of the usual meter. */
   readonly forecast: ForecastView | null
-  readonly forwarded_forecast: ForecastView | null
   readonly probation: ProbationView | null
 }
-
-/** All meters, the one that decides first. */
-const METERS: readonly Meter[] = ['unregistered', 'forwarded', 'null']
-
-/** Those that can restrict a tenant. */
-export const FORECAST_METERS = ['unregistered', 'forwarded'] as const
-export type ForecastMeter = (typeof FORECAST_METERS)[number]
 
 /** Tenants asked for at a time. */
 const BATCH = 500
@@ -153,15 +157,15 @@ export interface MeterWindow {
 }
 
 /**
- * The window that is nearest its limit, of all meters; where none has anything, that of unregistered mail. `undefined`:
+ * The window that is nearest its limit, of all meters; where none has anything, the usual one. `undefined`:
  * that is unlimited.
  */
 export function fullestWindow({ usage }: TenantStatus): MeterWindow | undefined {
-  const windows = METERS.flatMap((meter) =>
+  const windows = RESTRICTING_FIRST.flatMap((meter) =>
     (usage[meter] ?? []).map((each) => ({ meter, usage: each })),
   )
   const [fullest] = windows.toSorted((a, b) => shareOf(b.usage) - shareOf(a.usage))
-  const isEmpty = fullest?.meter !== 'unregistered' && fullest?.usage.used === 0
+  const isEmpty = fullest?.meter !== USUAL_METER && fullest?.usage.used === 0
   return isEmpty ? undefined : fullest
 }
 
@@ -174,9 +178,9 @@ export function shareOf({ used, limit }: WindowUsage): number {
 /** When a meter would restrict the tenant at this pace; `undefined`: it would not, or has done so. */
 export function forecastOf(
   { mode, restriction, usage }: TenantStatus,
-  meter: ForecastMeter,
+  meter: Meter,
 ): Forecast | undefined {
-  const forecast = meter === 'forwarded' ? usage.forwardedForecast : usage.forecast
+  const forecast = usage.forecasts[meter]
   if (!forecast || restriction || mode === 'off') return undefined
   // In monitor, charges go on past the limit.
   const passed = usage[meter]?.some(
@@ -187,28 +191,33 @@ export function forecastOf(
 
 /** The sooner one of these. */
 export function firstForecastOf(status: TenantStatus): Forecast | undefined {
-  return FORECAST_METERS.map((meter) => forecastOf(status, meter))
+  return RESTRICTING.map((meter) => forecastOf(status, meter))
     .filter((forecast) => forecast !== undefined)
     .sort((a, b) => a.at - b.at)[0]
 }
 
 export function statusView(status: TenantStatus): StatusView {
   const { tenant, mode, restriction, usage } = status
-  const forecastOn = (meter: ForecastMeter): ForecastView | null => {
+  const forecastOn = (meter: Meter): ForecastView | null => {
     const forecast = forecastOf(status, meter)
     return forecast ? forecastView(forecast, usage.at) : null
   }
+  const named = METER_NAMES.filter((meter) => meter !== USUAL_METER).map((meter) => [
+    meter,
+    usage[meter]?.map(windowView) ?? null,
+  ])
   return {
     tenant: tenant.id,
     mode,
     restricted: restriction !== undefined,
     restriction: restriction ? restrictionView(restriction) : null,
-    windows: usage.unregistered.map(windowView),
-    null: usage.null.map(windowView),
-    forwarded: usage.forwarded?.map(windowView) ?? null,
+    windows: usage[USUAL_METER].map(windowView),
+    ...(Object.fromEntries(named) as NamedWindows),
     held: usage.held,
-    forecast: forecastOn('unregistered'),
-    forwarded_forecast: forecastOn('forwarded'),
+    forecast: forecastOn(USUAL_METER),
+    ...Object.fromEntries(
+      RESTRICTING.map((meter) => [meterField(meter, 'forecast'), forecastOn(meter)]),
+    ),
     probation: usage.probation ? probationView(usage.probation) : null,
   }
 }

@@ -5,6 +5,7 @@ import type { Store } from '../../store/store'
 import { serverTime } from '../../store/server-clock'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { ConnectorRegistry } from '../../registry/connector-registry'
+import { METER_NAMES, METERS, separated, USUAL_METER } from '../../mail/meters'
 import type { Tenant } from '../../mail/tenant'
 import { isoTime } from '../../base/time'
 import { probationView, type ProbationView } from './status'
@@ -13,12 +14,10 @@ import { probationView, type ProbationView } from './status'
 export interface TenantView {
   readonly id: string
   readonly name: string
-  /** `null`: the default counts; the same for the limits. */
+  /** `null`: the default applies. */
   readonly mode: string | null
+  /** Of the usual meter, the same; and of the others `null_limits` and so on. */
   readonly limits: string | null
-  readonly null_limits: string | null
-  /** `null`: forwards are not told apart. */
-  readonly forwarded_limits: string | null
   /** `null`: none */
   readonly contact: string | null
   readonly source: string
@@ -75,9 +74,13 @@ async function describe(
     id: tenant.id,
     name: tenant.name,
     mode: tenant.mode ?? null,
-    limits: tenant.limits ?? null,
-    null_limits: tenant.nullLimits ?? null,
-    forwarded_limits: tenant.forwardedLimits ?? null,
+    limits: tenant[METERS[USUAL_METER].limitsField] ?? null,
+    ...Object.fromEntries(
+      METER_NAMES.map((meter) => METERS[meter].limitsField).map((field) => [
+        separated(field, '_'),
+        tenant[field] ?? null,
+      ]),
+    ),
     contact: tenant.contact ?? null,
     source: tenant.source,
     created_at: isoTime(tenant.createdAt),

@@ -2,11 +2,12 @@
 --
 -- KEYS[1] tenant   KEYS[2] domains   KEYS[3] restriction
 -- ARGV[1] the domains token that the caller knows, or empty   ARGV[2] longest list to send along
+-- ARGV[3] field with the limits of forwards
 -- Reply: { domains token, state token, mode or '', restriction's scope or '', by or '', case or '', 1 if events wait,
 --          1 if there is an allowance for forwards, the domains }; false: no such tenant. The domains are 'same' (the
 --          caller's token is still valid), 'long' (to be read with HSCAN), or names and packed values in turn.
 local tenant_key, domains_key, restriction_key = KEYS[1], KEYS[2], KEYS[3]
-local tenant = redis.call('HMGET', tenant_key, 'domains', 'state', 'mode', 'createdAt', 'events', 'forwardedLimits')
+local tenant = redis.call('HMGET', tenant_key, 'domains', 'state', 'mode', 'createdAt', 'events', ARGV[3])
 if not tenant[4] then return false end
 
 local restriction = redis.call('HMGET', restriction_key, 'scope', 'by', 'case')

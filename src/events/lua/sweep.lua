@@ -3,11 +3,12 @@
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction
 -- ARGV[1] the edges that were raised and have not ended, as the usage holds them   ARGV[2] random part of ids
--- ARGV[3] limits and ARGV[4] null limits of a tenant that has none of its own
--- ARGV[5] override (a mode that wins over all, or empty)   ARGV[6] mode of a tenant that has none of its own
+-- ARGV[3] override (a mode that wins over all, or empty)   ARGV[4] mode of a tenant that has none of its own
+-- ARGV[5 …] letter and limits of each meter that a tenant has without limits of its own
 -- Reply: how many have ended; -1: there is no such tenant
 --
 -- @include store/clock
+-- @include mail/meters
 -- @include allowance/ring
 -- @include allowance/limits
 -- @include allowance/mode
@@ -15,18 +16,22 @@
 -- @include allowance/probation
 local tenant_key, usage_key, restriction_key = KEYS[1], KEYS[2], KEYS[3]
 local now = now_ms()
-local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'limits', 'probation', 'forwardedLimits', 'nullLimits', 'mode')
+local meters, defaults = all_meters(), {}
+for at = 5, #ARGV, 2 do defaults[ARGV[at]] = ARGV[at + 1] end
+local fields = {}
+for at, meter in ipairs(meters) do fields[at] = meter.limits end
+local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'probation', 'mode', unpack(fields))
 if not tenant[1] then return -1 end
 
+local restricted = mode_of(ARGV[3], tenant[3], ARGV[4]) == 'enforce' and redis.call('EXISTS', restriction_key) == 1
+local probation = probation_at(tenant[2], now)
 local limits = {}
-local function add(meter, of_meter)
-  for _, limit in ipairs(of_meter) do limits[meter .. limit.window] = limit end
+for at, meter in ipairs(meters) do
+  local own = tenant[3 + at] or defaults[meter.letter] or ''
+  for _, limit in ipairs(limits_in_force(meter, own, probation, restricted)) do
+    limits[meter.letter .. limit.window] = limit
+  end
 end
-
-local restricted = mode_of(ARGV[5], tenant[6], ARGV[6]) == 'enforce' and redis.call('EXISTS', restriction_key) == 1
-add('u', limits_in_force(tenant[2] or ARGV[3], probation_at(tenant[3], now)))
-add('f', parse_limits(tenant[4] or ''))
-add('n', null_limits_in_force(tenant[5] or ARGV[4], restricted))
 
 local function holds(edge)
   local limit = limits[edge.field]

@@ -2,7 +2,7 @@
 -- restriction.
 --
 -- KEYS[1] tenant   KEYS[2] domains   KEYS[3] usage   KEYS[4] restriction   KEYS[5] audit trail   KEYS[6] number of cases
--- ARGV[1] random part of a token   ARGV[2] actor
+-- ARGV[1] random part of a token   ARGV[2] actor   ARGV[3 …] fields of the tenant that the audit trail keeps
 -- Reply: { 'removed', entry of the audit trail, number of cases }; { 'restricted' }; { 'gone' }: there was no such tenant
 --
 -- @include store/clock
@@ -15,9 +15,9 @@ if redis.call('EXISTS', restriction_key) == 1 then return { 'restricted' } end
 local reply = { 'gone' }
 if redis.call('EXISTS', tenant_key) == 1 then
   local had = {}
-  for _, field in ipairs({ 'name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact', 'source' }) do
-    local value = redis.call('HGET', tenant_key, field)
-    if value then had[#had + 1] = field .. '=' .. value end
+  for at = 3, #ARGV do
+    local value = redis.call('HGET', tenant_key, ARGV[at])
+    if value then had[#had + 1] = ARGV[at] .. '=' .. value end
   end
   local probation = probation_at(redis.call('HGET', tenant_key, 'probation'), now_ms())
   if probation then had[#had + 1] = 'probation=' .. probation end

@@ -8,16 +8,14 @@
 -- ARGV[4] how long hours, days and connectors are kept, in ms, joined by spaces
 -- ARGV[5] bounds: domains, addresses, users, rows, rows by domain, rows by connector, sampled sources, samples of each,
 --         connectors, foreign domains, domains in the header From, rows of these, joined by spaces
--- ARGV[6] registered mail: eight numbers, joined by spaces, or ''   ARGV[7] the same for the null sender
--- ARGV[8] sources: lines of class (`u` unregistered, `x` foreign, `f` forwarded, `?` nobody knew), eight numbers, domain,
---         connector, address, user, joined by tabs
--- ARGV[9] domains that the caller had no room for, joined by spaces
--- ARGV[10] connectors that mail came through: lines of name and expiry of the certificate in ms (0: none), joined by tabs
--- ARGV[11] samples: lines of class (`u`, `x`, `f`), domain, connector, address, user, Message-ID, HELO, joined by tabs
--- ARGV[12] foreign domains: lines of eight numbers, domain, owner, joined by tabs
--- ARGV[13] registered messages whose header From was looked at, and those that mismatched, joined by a space; or ''
--- ARGV[14] the latter: lines of number, domain, connector, joined by tabs
--- ARGV[15] and ARGV[16] the same of the null sender's
+-- ARGV[6] mail of classes that have a total only: lines of class and eight numbers, joined by tabs; a class is a letter
+-- ARGV[7] sources: lines of class (`?`: unknown), eight numbers, domain, connector, address, user, joined by tabs
+-- ARGV[8] domains that the caller had no room for, joined by spaces
+-- ARGV[9] connectors that mail came through: lines of name and expiry of the certificate in ms (0: none), joined by tabs
+-- ARGV[10] samples: lines of class, domain, connector, address, user, Message-ID, HELO, joined by tabs
+-- ARGV[11] domains of other tenants: lines of eight numbers, domain, owner, joined by tabs
+-- ARGV[12 …] of each class whose header From was looked at: the letter of its fields, or ''; messages looked at, and those
+--            that mismatched, joined by a space; the latter as lines of number, domain, connector, joined by tabs
 --
 -- Reply: `answer time`, the server time in ms
 -- TAKEN   added, now or before
@@ -25,6 +23,7 @@
 -- GONE    nothing done: there is no such tenant
 --
 -- @include store/clock
+-- @include mail/classes
 -- @include reporting/tallies
 local tenant_key, flushes_key, hour_key, hour_others_key, day_key, day_others_key, samples_key, seen_key, domains_key =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
@@ -51,9 +50,6 @@ local MOST_DOMAINS, MOST_ADDRESSES, MOST_USERS, MOST_ROWS, MOST_DOMAIN_ROWS, MOS
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
 if not first_time(flushes_key, process, number, hours_ttl) then return answer_only('TAKEN') end
 
--- The first letter of a row; that of unregistered mail is older than the classes.
-local ROW_LETTERS = { u = 's', x = 'x', f = 'f' }
-
 local function field_of(class, domain, connector, ip, user)
   return table.concat({ ROW_LETTERS[class], domain, connector, ip, user }, '\t')
 end
@@ -69,7 +65,7 @@ local function is_accepted(domain)
   return false
 end
 
-local totals = { r = ARGV[6] ~= '' and numbers_of(ARGV[6]), n = ARGV[7] ~= '' and numbers_of(ARGV[7]) }
+local totals = {}
 
 local function add_total(class, numbers)
   local total = totals[class] or { 0, 0, 0, 0, 0, 0, 0, 0 }
@@ -77,15 +73,17 @@ local function add_total(class, numbers)
   totals[class] = total
 end
 
+for class, text in string.gmatch(ARGV[6], '([^\t\n]+)\t([^\n]*)') do add_total(class, numbers_of(text)) end
+
 local sources = {}
 for class, text, domain, connector, ip, user in
-  string.gmatch(ARGV[8], '([^\t\n]+)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)')
+  string.gmatch(ARGV[7], '([^\t\n]+)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)')
 do
   local numbers = numbers_of(text)
-  if class == '?' and is_accepted(domain) then
-    add_total('r', numbers)
+  if class == UNKNOWN and is_accepted(domain) then
+    add_total(PASSING, numbers)
   else
-    if class == '?' then class = 'u' end
+    if class == UNKNOWN then class = USUAL end
     add_total(class, numbers)
     sources[#sources + 1] = { class, domain, connector, ip, user, numbers = numbers }
   end
@@ -98,7 +96,7 @@ local function note(contents, kind, value)
 end
 
 local function note_row(contents, field)
-  local domain, _, ip, user = string.match(field, '^[sxf]\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
+  local domain, _, ip, user = string.match(field, '^' .. ANY_ROW .. '\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
   if not domain then return end
   contents.fields[field] = true
   contents.rows = contents.rows + 1
@@ -118,9 +116,9 @@ local function contents_of(fields)
   return contents
 end
 
--- Of what there may be, forwarded mail has half.
+-- Of what there may be, some classes have half.
 local function share(class, most)
-  if class == 'f' then return math.floor(most / 2) end
+  if HALF[class] then return math.floor(most / 2) end
   return most
 end
 
@@ -152,11 +150,11 @@ end
 
 -- The fields and values to be set in a report, and the domains that have no row of their own there.
 local function with_sources(key)
-  if #sources == 0 and ARGV[9] == '' then return {}, {} end
+  if #sources == 0 and ARGV[8] == '' then return {}, {} end
   local own = {}
   for at, source in ipairs(sources) do own[at] = field_of(unpack(source)) end
   local known = #own > 0 and redis.call('HMGET', key, unpack(own)) or {}
-  local is_new = ARGV[9] ~= ''
+  local is_new = ARGV[8] ~= ''
   for at = 1, #own do is_new = is_new or not known[at] end
   -- Looked at only where there is something new.
   local contents = is_new and contents_of(redis.call('HKEYS', key))
@@ -176,7 +174,7 @@ local function with_sources(key)
     end
     values[field] = added(values[field], source.numbers, first, last)
   end
-  for name in string.gmatch(ARGV[9], '%S+') do
+  for name in string.gmatch(ARGV[8], '%S+') do
     if not contents.domains[name] then others[#others + 1] = name end
   end
 
@@ -188,11 +186,9 @@ end
 local function add_totals()
   local fields = {}
   for class, numbers in pairs(totals) do
-    if numbers then
-      local field = table.concat({ 't', hour % 24, class }, '\t')
-      fields[#fields + 1] = field
-      fields[#fields + 1] = added(redis.call('HGET', day_key, field), numbers, first, last)
-    end
+    local field = table.concat({ 't', hour % 24, class }, '\t')
+    fields[#fields + 1] = field
+    fields[#fields + 1] = added(redis.call('HGET', day_key, field), numbers, first, last)
   end
   set_fields(day_key, fields, days_ttl)
 end
@@ -216,7 +212,7 @@ end
 local function add_owned()
   local OTHERS = table.concat({ 'o', OTHER, OTHER }, '\t')
   local count = counter(day_key, 'o\t', OTHERS)
-  for text, of in string.gmatch(ARGV[12], '([^\t\n]+)\t([^\n]*)') do
+  for text, of in string.gmatch(ARGV[11], '([^\t\n]+)\t([^\n]*)') do
     local field = 'o\t' .. of
     local known = redis.call('HGET', day_key, field)
     if not known and field ~= OTHERS then
@@ -248,7 +244,6 @@ end
 -- kind: what tells the fields of a class apart.
 local function add_header_froms(kind, numbers, lines)
   local looked, mismatched = string.match(numbers, '^(%d+) (%d+)$')
-  if not looked then return end
   local of_hour = 'l' .. kind .. '\t' .. hour % 24
   local sums = numbers_of(redis.call('HGET', day_key, of_hour))
   redis.call('HSET', day_key, of_hour,
@@ -266,7 +261,7 @@ end
 local function note_connectors()
   local fields = {}
   local room = MOST_CONNECTORS - redis.call('HLEN', seen_key)
-  for name, expires in string.gmatch(ARGV[10], '([^\t\n]+)\t(%d+)') do
+  for name, expires in string.gmatch(ARGV[9], '([^\t\n]+)\t(%d+)') do
     local known = redis.call('HGET', seen_key, name)
     if known or room > 0 then
       if not known then room = room - 1 end
@@ -292,7 +287,7 @@ end
 
 local function add_samples()
   for class, domain, connector, ip, user, sample in
-    string.gmatch(ARGV[11], '([uxf])\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\n]*)')
+    string.gmatch(ARGV[10], '([^\t\n]+)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t([^\n]*)')
   do
     local field = field_of(class, domain, connector, ip, user)
     local text = redis.call('HGET', samples_key, field)
@@ -312,8 +307,7 @@ set_fields(day_key, fields, days_ttl)
 add_names(day_others_key, others, days_ttl)
 add_totals()
 add_owned()
-add_header_froms('', ARGV[13], ARGV[14])
-add_header_froms('n', ARGV[15], ARGV[16])
+for at = 12, #ARGV, 3 do add_header_froms(ARGV[at], ARGV[at + 1], ARGV[at + 2]) end
 note_connectors()
 add_samples()
 return answer_only('TAKEN')

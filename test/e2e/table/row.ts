@@ -1,5 +1,5 @@
-import type { Meter } from '../../../src/allowance/ledger'
-import type { SenderClass } from '../../../src/decision/judge'
+import type { Meter } from '../../../src/mail/meters'
+import type { KnownClass } from '../../../src/mail/classes'
 import type { Explanation } from '../../../src/explain/explain'
 import type { Scope } from '../../../src/mail/scope'
 import { mail } from '../../message/proof/asking'
@@ -37,7 +37,7 @@ export interface Row {
 }
 
 export interface Expected {
-  readonly class: SenderClass
+  readonly class: KnownClass
   /** What the log says proves it, or why nothing does; absent: no proof was looked for. */
   readonly proof?: string
   /** On each meter afterwards; absent: 0. */

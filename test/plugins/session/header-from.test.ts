@@ -46,7 +46,7 @@ function lookAtNull(check: string, mail: Mail, messages = 1): unknown[] {
     } as unknown as HarakaTransaction)
     transaction.setSender(TENANT, snapshot as unknown as Snapshot)
     transaction.end()
-    headerFrom.checkNull(transaction)
+    headerFrom.checkAccepted(transaction)
   }
   return found
 }

@@ -1,6 +1,6 @@
 -- Counts recipients in the windows of a meter, or restricts the tenant.
 --
--- A request says what is asked for: meter, limits, created (the tenant's createdAt), recipients (how many at once), now,
+-- A request says what is asked for: meter (its row), limits, created (the tenant's createdAt), recipients (how many at once), now,
 -- percents (edges of a limit), facts (domain, connector and address, joined by tabs), ordinal (of the first recipient),
 -- probation, dry (nothing is written) and by (what several recipients are, for the reason). read_windows adds what it
 -- finds: fields, generation, warned (the open edges), zero, over and deferring (limits that would be exceeded), tightest.
@@ -19,9 +19,9 @@ local function names_of_recipient(receipt_key, request)
 end
 
 local function read_windows(tenant_key, usage_key, receipt_key, request)
-  local meter, now, limits, more = request.meter, request.now, request.limits, request.recipients
+  local letter, now, limits, more = request.meter.letter, request.now, request.limits, request.recipients
   local fields = { 'generation' }
-  for at, limit in ipairs(limits) do fields[at + 1] = meter .. limit.window end
+  for at, limit in ipairs(limits) do fields[at + 1] = letter .. limit.window end
   fields[#fields + 1] = 'warned'
   fields[#fields + 1] = 'unreadable'
   local usage = redis.call('HMGET', usage_key, unpack(fields))
@@ -65,7 +65,7 @@ end
 local function facts_of(request, limit)
   local domain, connector, ip = string.match(request.facts, '^([^\t]*)\t([^\t]*)\t([^\t]*)$')
   return {
-    window = limit.window, limit = limit.count, used = limit.used, meter = METER_NAMES[request.meter],
+    window = limit.window, limit = limit.count, used = limit.used, meter = request.meter.name,
     domain = domain or '', connector = connector or '', ip = ip or '',
   }
 end
@@ -85,7 +85,7 @@ end
 -- Restricts the tenant, which opens a case. Returns the case.
 local function trip(tenant_key, restriction_key, receipt_key, request)
   local over, limits = request.over, request.limits
-  local reason = (request.meter == 'f' and 'forwarded allowance of ' or 'allowance of ') .. over.text .. ' exceeded'
+  local reason = (request.meter.name and request.meter.name .. ' ' or '') .. 'allowance of ' .. over.text .. ' exceeded'
     .. (request.recipients > 1 and ' by ' .. string.format(request.by, request.recipients) or '')
     .. (request.probation and ' within probation' or '')
   local case = open_case(tenant_key)
@@ -118,7 +118,7 @@ local function raise_edges(tenant_key, usage_key, receipt_key, request)
   local _, random = names_of_recipient(receipt_key, request)
   for at, limit in ipairs(limits) do levels[fields[at + 1]] = level_of(request.percents, limit.used, limit.count) end
   for _, edge in ipairs(open_edges(text)) do
-    local is_ours = string.sub(edge.field, 1, 1) == request.meter
+    local is_ours = string.sub(edge.field, 1, 1) == request.meter.letter
     if is_ours and edge.percent > (levels[edge.field] or 0) and may_end(edge, now) then
       end_edge(tenant_key, random, edge)
     else

@@ -2,6 +2,7 @@
 -- before the window has fallen below the percentage. Open edges are kept in the usage, as
 -- `<meter><window>:<percent>:<event>:<when it was raised, in ms>`, joined by commas.
 --
+-- @include mail/meters
 -- @include records/event
 
 -- An edge stays open for so many ms at least, or for its window where that is shorter: else a client that has recipients
@@ -23,9 +24,6 @@ local function edges_text(edges)
   end
   return table.concat(parts, ',')
 end
-
--- Events name the meter, but for that of unregistered mail.
-local METER_NAMES = { f = 'forwarded', n = 'null' }
 
 local function window_of(edge)
   return tonumber(string.sub(edge.field, 2))
@@ -50,8 +48,9 @@ end
 
 -- Raises the event that the edge has ended.
 local function end_edge(tenant_key, random, edge)
+  local meter = meter_of(string.sub(edge.field, 1, 1))
   raise_event(tenant_key, random, 'resolved', {
     resolves = edge.event, of = 'allowance', percent = edge.percent, window = window_of(edge),
-    meter = METER_NAMES[string.sub(edge.field, 1, 1)],
+    meter = meter and meter.name,
   })
 end

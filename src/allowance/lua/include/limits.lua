@@ -14,20 +14,15 @@ local function parse_limits(text)
   return limits
 end
 
--- The allowance of the null sender that is in force: a tenth, rounded up, while the tenant is restricted.
-local function null_limits_in_force(own, restricted)
+-- The allowance of a meter that is in force: the own limits. While the tenant is restricted, a tenth of them, rounded up,
+-- unless the restriction stops the mail of the meter; on probation the smaller limit of each window, so that a probation
+-- never allows more.
+local function limits_in_force(meter, own, probation, restricted)
   local limits = parse_limits(own)
-  if restricted then
+  if restricted and not meter.stopped then
     for _, limit in ipairs(limits) do limit.count = math.ceil(limit.count / 10) end
   end
-  return limits
-end
-
--- The allowance in force: the tenant's own limits, and on probation the smaller limit of each window, so that a probation
--- never allows more.
-local function limits_in_force(own, probation)
-  local limits = parse_limits(own)
-  if not probation then return limits end
+  if not (probation and meter.on_probation) then return limits end
   local places = {}
   for at, limit in ipairs(limits) do places[limit.window] = at end
   for _, limit in ipairs(parse_limits(probation)) do

@@ -3,6 +3,7 @@
 -- expired: a 451 lets nothing through, bounces no mail and restricts no tenant. Until when is kept in the usage, as
 -- `<meter><window>:<ms>`, joined by commas; a lift ends it.
 --
+-- @include mail/meters
 -- @include records/event
 -- @include allowance/edges
 -- @include allowance/ring
@@ -22,7 +23,7 @@ local function start_afresh(tenant_key, usage_key, random, field, window, text, 
   local unreadable = table.concat(entries, ',')
   redis.call('HSET', usage_key, field, EMPTY_RING, 'unreadable', unreadable)
   raise_event(tenant_key, random, 'unreadable', {
-    window = window, meter = METER_NAMES[string.sub(field, 1, 1)], ['until'] = ends,
+    window = window, meter = meter_of(string.sub(field, 1, 1)).name, ['until'] = ends,
   })
   return unreadable
 end
