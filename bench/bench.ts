@@ -1,82 +1,88 @@
 // Measures what the plugin costs and how it scales: npm run bench -- --help
 import path from 'node:path'
-import { FULL, QUICK } from './effort'
-import { describeMachine, warnings } from './machine'
-import { readOptions, type Options } from './options'
-import { tell, writeJson, writePage } from './output'
-import { Progress } from './progress'
-import { facts, toTable, verdict, type Results, type SectionResult } from './report'
-import { skipped, type Section } from './row'
-import { SECTIONS } from './sections'
+import { Command, Option } from 'commander'
+import { charges } from './charges'
+import { forwarded } from './forwarded'
+import { growth } from './growth'
+import { instructions } from './instructions'
+import { describeMachine } from './machine'
+import { mail } from './mail'
+import { memory } from './memory'
+import { profile } from './profile'
+import { propagation } from './propagation'
+import { present, type SectionResult } from './report'
+import { skipped, type Run, type Section } from './row'
+import { senders } from './senders'
+import { tenants } from './tenants'
 
-const ROOT = path.resolve(__dirname, '..')
-const RESULTS = path.join(ROOT, 'bench/results')
-/** Kept with the sources, for who reads about the performance. */
-const PUBLISHED = path.join(ROOT, 'docs/performance')
+const SECTIONS: readonly Section[] = [
+  ...[mail, senders, forwarded, profile, instructions],
+  ...[charges, tenants, growth, memory, propagation],
+]
 
-async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2))
-  const results = await run(options)
-  const { sections } = results
-  console.log(toTable(results))
-  for (const { title, meaning } of sections) console.log(`${title}. ${meaning}\n`)
-  console.log(`${facts(results).join('\n')}\n\n${verdict(results)}\n`)
-
-  writeJson(path.join(RESULTS, 'latest.json'), results)
-  tell(RESULTS, ['latest.json', ...(await writePage(RESULTS, 'latest.md', results))])
-  if (options.publish) tell(PUBLISHED, await writePage(PUBLISHED, 'figures.md', results))
+interface Options {
+  readonly quick: boolean
+  /** Names of sections. */
+  readonly only?: readonly string[]
+  readonly publish: boolean
+  readonly against?: string
 }
 
-async function run({ quick, only, against }: Options): Promise<Results> {
-  const begin = performance.now()
-  const startedAt = new Date().toISOString()
+/** Reads the command line. For `--help` and for a mistake it prints and ends the process. */
+function readOptions(): Options {
+  const program = new Command('npm run bench --')
+    .description(
+      'Measures what the plugin costs and how it scales, and says which target is missed. It starts all that it ' +
+        'needs and uses no network. Table, numbers and pictures also go to bench/results/performance/.',
+    )
+    .option('--quick', 'a few minutes: shows that all works, too short to judge by', false)
+    .addOption(
+      new Option('--only <name...>', 'these sections').choices(SECTIONS.map(({ name }) => name)),
+    )
+    .option('--publish', 'also writes docs/performance/figures.md and its pictures', false)
+    .option(
+      '--against <folder>',
+      'instructions: also those of the plugin built in this folder, such as a clone of the version before',
+    )
+  const list = SECTIONS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`)
+  program.addHelpText('after', `\nSections:\n${list.join('\n')}`).parse()
+  const options = program.opts<Options>()
+  if (options.publish && (options.quick || options.only)) {
+    program.error('--publish is for a whole run: without --quick and --only')
+  }
+  return options
+}
+
+async function main(): Promise<void> {
+  const { quick, only, publish, against } = readOptions()
+  const startedAt = new Date()
   const machine = describeMachine()
-  const progress = new Progress()
   const sections: SectionResult[] = []
-  for (const section of SECTIONS) {
-    if (only.length > 0 && !only.includes(section.name)) continue
-    progress.section(section.name)
-    sections.push(await measure(section, quick, progress, against))
+  for (const section of SECTIONS.filter(({ name }) => only?.includes(name) ?? true)) {
+    const say = (step: string): void => console.error(`${section.name}: ${step}`)
+    const run = { quick, say, ...(against !== undefined && { against: path.resolve(against) }) }
+    sections.push(await measure(section, run))
   }
-  progress.end()
-  const seconds = (performance.now() - begin) / 1000
-  return {
-    command: 'npm run bench',
-    startedAt,
-    seconds,
-    quick,
-    machine,
-    warnings: warnings(machine),
-    sections,
-  }
+  const seconds = secondsSince(startedAt)
+  const about = { command: 'npm run bench', startedAt: startedAt.toISOString(), seconds, quick }
+  await present({ ...about, machine, sections }, 'performance', publish)
 }
 
 /** A section that fails says so in the table; the others still count. */
-async function measure(
-  { name, title, meaning, run }: Section,
-  quick: boolean,
-  progress: Progress,
-  against?: string,
-): Promise<SectionResult> {
-  const begin = performance.now()
-  const taken = () => (performance.now() - begin) / 1000
-  try {
-    const measured = await run(quick ? QUICK : FULL, progress, against)
-    return { name, title, meaning, seconds: taken(), ...measured }
-  } catch (error) {
-    progress.end()
+async function measure({ run, ...section }: Section, how: Run): Promise<SectionResult> {
+  const begin = new Date()
+  const measured = await run(how).catch((error: unknown) => {
     console.error(error)
-    const [why = ''] = String(error).split('\n')
-    const rows = [{ ...skipped(name, why), figure: 'failed' }]
-    return { name, title, meaning, seconds: taken(), rows }
-  }
+    return { rows: [{ ...skipped(section.name, String(error).split('\n')[0]!), figure: 'failed' }] }
+  })
+  return { ...section, seconds: secondsSince(begin), ...measured }
 }
 
-// It informs and never fails a build.
-main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(error)
-    process.exit(0)
-  },
-)
+function secondsSince(begin: Date): number {
+  return (Date.now() - begin.getTime()) / 1_000
+}
+
+// It informs, and never fails a build.
+main()
+  .catch(console.error)
+  .finally(() => process.exit(0))

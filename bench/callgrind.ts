@@ -3,17 +3,16 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { TestHaraka } from '../scripts/services/haraka'
 import { scratchDir } from '../scripts/services/scratch'
-import { findProgram } from './peer-server'
+import { isInstalled } from './machine'
 
-/** Debian's valgrind brings both. */
-export const CALLGRIND = ['valgrind', 'callgrind_control'].every(findProgram)
+/** Whether callgrind is there. */
+export const CALLGRIND = ['valgrind', 'callgrind_control'].every(isInstalled)
 
 /**
  * Node.js under callgrind. It counts from {@link startCounting} on: until then it runs several times as fast.
  *
- * V8 compiles as ever, but in its main thread, and there it collects the garbage, too: threads beside it would do more
- * or less of that by the time they are given. The young generation has from the start the size that it gets under load,
- * and the old one is not collected.
+ * V8 compiles as always and collects the garbage, but in the main thread: threads beside it would do more or less of it
+ * from run to run. The young generation has from the start the size it gets under load; the old one is not collected.
  */
 export const UNDER_CALLGRIND = [
   ...['valgrind', '--tool=callgrind', '--instr-atstart=no', '--smc-check=all-non-file'],
@@ -21,15 +20,14 @@ export const UNDER_CALLGRIND = [
   ...['--min-semi-space-size=16', '--initial-old-space-size=1024'],
 ] as const
 
-/** How many times as long a message takes under callgrind, about. */
+/** About how many times as long a message takes under callgrind. */
 const SLOWER = 50
 
 /**
  * A script for `preload` that holds a process still from {@link startCounting} on:
- * - V8 optimises no more functions. To compile one takes as much as a hundred messages, and with the code of thousands
- *   of lines there is always one more.
- * - Timers are as slow as callgrind makes the process. Else what it does every few seconds would fall upon a fiftieth of
- *   the messages, and upon fewer still where the machine is busy.
+ * - V8 optimises no more functions. Compiling one costs as much as a hundred messages, and there is always one more.
+ * - Timers are as slow as callgrind makes the process. Otherwise a fiftieth of the messages would pay for what the
+ *   process does every few seconds.
  */
 export function holdStill(): string {
   const file = path.join(scratchDir('callgrind'), 'hold-still.js')
@@ -42,7 +40,7 @@ const promises = require('node:timers/promises')
 const { setTimeout, setInterval } = globalThis
 const sleep = promises.setTimeout
 let slower = 1
-// setTimeout takes more than that for nothing.
+// setTimeout takes a longer time as none.
 const slow = (ms) => Math.min(ms * slower, 2 ** 31 - 1)
 globalThis.setTimeout = (call, ms, ...args) => setTimeout(call, slow(ms), ...args)
 promises.setTimeout = (ms, ...args) => sleep(slow(ms), ...args)
@@ -56,13 +54,13 @@ process.on('SIGUSR2', () => {
 })
 `
 
-/** @param haraka started with {@link UNDER_CALLGRIND} and {@link holdStill}, and warmed up. */
+/** @param haraka started with {@link UNDER_CALLGRIND} and {@link holdStill}, and warmed up */
 export function startCounting(haraka: TestHaraka): void {
   haraka.signal('SIGUSR2')
   control(haraka.pid, '--instr=on')
 }
 
-/** Instructions that all threads of a process under callgrind take for `work`, without those of the kernel. */
+/** Instructions of all threads of a process under callgrind while `work` runs, without those of the kernel. */
 export async function instructionsDuring(pid: number, work: () => Promise<void>): Promise<number> {
   control(pid, '--zero')
   await work()
@@ -73,7 +71,7 @@ export async function instructionsDuring(pid: number, work: () => Promise<void>)
  * The sum of the threads.
  *
  * @param text what `callgrind_control -e` prints
- * @throws Error where there is no count in it
+ * @throws Error where it holds no count
  */
 export function instructionsIn(text: string): number {
   const counts = [...text.matchAll(/^ *Th \d+ +([\d,]+) *$/gm)]

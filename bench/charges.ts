@@ -1,26 +1,40 @@
 import { startRedis, type TestRedis } from '../scripts/services/redis'
-import { Ledger } from '../src/allowance/ledger'
+import { Ledger, type Settlement } from '../src/allowance/ledger'
 import type { Store } from '../src/store/store'
-import { contender, measureBatch, rateRow, type Contender } from './contender'
-import type { Effort } from './effort'
-import { Holds } from './holds'
-import { DEFAULTS, IN_FLIGHT, makeCharges, PATIENCE, ROOMY } from './ledger-load'
-import type { Peer, StartPeer } from './peer'
-import { startFlexible } from './peer-flexible'
-import { startPolicyd } from './peer-policyd'
-import { startRspamd } from './peer-rspamd'
-import type { Plot } from './plot'
-import type { Progress } from './progress'
-import { hasRedisBenchmark, lastScriptCall, repeat } from './redis-benchmark'
-import { atLeast, skipped, type Row, type Section } from './row'
-import { chargeFor, seedTenants } from './seed'
-import { median, quantile, spreadOf, summarize } from './stats'
+import { bars } from './chart'
+import {
+  chargeFor,
+  DEFAULTS,
+  IN_FLIGHT,
+  keepInFlight,
+  makeCharges,
+  PATIENCE,
+  ROOMY,
+} from './charge'
+import { isInstalled } from './machine'
+import { withRedisCpu } from './measure'
+import { lastScriptCall, repeat } from './redis-benchmark'
+import { atLeast, ratioRow, skipped, timesRow, whole, type Row, type Section } from './row'
+import { seedTenant } from './seed'
+import { median } from './stats'
 import { openStore } from './store'
 
 /** Stands for the transaction in the call that redis-benchmark repeats. */
 const VARYING = 'BENCHMARK.1'
 
-const PEERS: readonly StartPeer[] = [startFlexible, startPolicyd, startRspamd]
+const FULL = { rounds: 9, calls: 20_000 }
+const QUICK = { rounds: 3, calls: 5_000 }
+
+/** Counts recipients in one of several ways. */
+interface Contender {
+  readonly what: string
+  /** Counts so many, and returns how many it counted a second. */
+  readonly run: (calls: number) => Promise<number>
+  /** Of each round. */
+  readonly rates: number[]
+  /** CPU of Redis a recipient in µs, of each round. */
+  readonly cpu: number[]
+}
 
 /** How many recipients one process can count. */
 export const charges: Section = {
@@ -28,38 +42,46 @@ export const charges: Section = {
   title: 'Charges a second',
   meaning:
     `One tenant with two windows, one process, one connection, ${IN_FLIGHT} charges in flight; every charge leaves a ` +
-    'receipt. The Ledger is Node.js and decodes each answer. redis-benchmark (C) repeats the very same EVALSHA, word ' +
-    'for word as Redis got it from the Ledger, as many in flight, and looks at no answer. Batches in turn; the ratio ' +
-    'is the median of the pairs. The CPU of Redis a call tells how many charges one core of Redis carries, whoever ' +
-    'asks. The other limiters count without receipts, and a policy server is asked over its own protocol: that is ' +
-    'what a mail server pays for a decision of theirs. One charge at a time tells how long a message waits. Mail that may ' +
-    'be a forward is not charged at RCPT but held, and settled at the end of DATA, each one recipient here.',
-  async run({ charges: effort }, progress) {
+    'receipt. The ledger is the code of the plugin and decodes each answer. redis-benchmark (C) repeats the same ' +
+    'EVALSHA word for word, with as many in flight, and ignores the answers. Batches in turn; the ratio is the median ' +
+    'of the pairs. CPU of Redis says how many charges one core carries. Mail that may be a forward is held at RCPT ' +
+    'and counted at the end of DATA: two calls for a recipient. One charge at a time says how long a message waits.',
+  async run({ quick, say }) {
+    const { rounds, calls } = quick ? QUICK : FULL
     const redis = await startRedis()
     const store = await openStore(redis.port)
-    const peers: Peer[] = []
     try {
-      progress.say('starting other limiters')
-      const missing = await startPeers(redis, peers)
-      const own = await startOwn(redis, store, effort.calls)
-      const others = peers.map(contender)
-      const holds = await Holds.open(store, own.ledger)
-      const waits = await measure(own, others, holds, store, effort, progress)
-      const { ours, bare } = own
+      const ledger = new Ledger(store, PATIENCE)
+      const next = await nextCharge(store, 'contoso')
+      const ours = contender('ledger', (count) => charge(ledger, count, next))
+      const bare = isInstalled('redis-benchmark')
+        ? await benchmark(redis, store, ledger)
+        : undefined
+      const all = [
+        ...[ours, ...(bare ? [bare] : [])],
+        await forwards(store, ledger, 'forwarded'),
+        await forwards(store, ledger, 'unregistered'),
+      ]
+      for (const { run } of all) await run(IN_FLIGHT)
+      for (let round = 1; round <= rounds; round++) {
+        say(`round ${round} of ${rounds}`)
+        for (const { run, rates, cpu } of all) {
+          const measured = await withRedisCpu(store.client, () => run(calls))
+          rates.push(measured.result)
+          cpu.push(measured.cpu / calls)
+        }
+      }
+      const { times } = await makeCharges(ledger, calls / 5, 1, next)
       return {
         rows: [
-          rateRow(ours),
-          ...(bare ? [rateRow(bare), ratioRow(ours, bare)] : [NO_REDIS_BENCHMARK]),
-          waitRow(waits),
-          ...holds.rows(),
-          ...others.map(rateRow),
-          ...missing,
+          ...(bare ? [comparison(ours, bare)] : [NO_REDIS_BENCHMARK]),
+          timesRow('one charge at a time', times),
+          ...all.map((each) => rateRow(each, ours)),
         ],
-        plots: [ratePlot([ours, ...(bare ? [bare] : []), ...others])],
+        pictures: [picture(all)],
       }
     } finally {
       store.client.disconnect()
-      for (const peer of peers) await peer.stop()
       await redis.stop()
     }
   },
@@ -70,135 +92,94 @@ const NO_REDIS_BENCHMARK = skipped(
   'is not installed (Debian: apt-get install redis-tools)',
 )
 
-/** Adds those that start and answer to `peers`; returns a row for each of the others. */
-async function startPeers(redis: TestRedis, peers: Peer[]): Promise<Row[]> {
-  const missing: Row[] = []
-  for (const start of PEERS) {
-    const peer = await start(redis)
-    if ('skipped' in peer) {
-      missing.push(skipped(peer.what, peer.skipped))
-      continue
-    }
-    try {
-      await peer.run(peer.calls)
-      peers.push(peer)
-    } catch (error) {
-      await peer.stop()
-      missing.push(skipped(peer.what, String(error)))
-    }
-  }
-  return missing
+function contender(what: string, run: Contender['run']): Contender {
+  return { what, run, rates: [], cpu: [] }
 }
 
-/** The same charges, made in two ways. */
-interface Own {
-  readonly ledger: Ledger
-  readonly ours: Contender
-  /** `undefined`: redis-benchmark is not installed. */
-  readonly bare: Contender | undefined
-  /** Makes so many, one at a time, and returns how long each took, in ms. */
-  readonly oneByOne: (calls: number) => Promise<readonly number[]>
-}
-
-async function startOwn(redis: TestRedis, store: Store, calls: number): Promise<Own> {
-  const ledger = new Ledger(store, PATIENCE)
-  const { domainsToken, idAt } = await seedTenants(store, redis.port, 1, { limits: ROOMY })
-  const tenant = idAt(0)
-  const charge = (transaction: string) => chargeFor(tenant, domainsToken, transaction)
-  // The first call may bring the script itself.
-  await ledger.charge(charge('FIRST.1'), DEFAULTS)
-  const call = await lastScriptCall(store.client, () => ledger.charge(charge(VARYING), DEFAULTS))
-
+/** Registers a tenant. Each call gives the next recipient of it, in a transaction of its own. */
+async function nextCharge(store: Store, tenant: string, settings = {}) {
+  const token = await seedTenant(store, tenant, [`${tenant}.com`], { limits: ROOMY, ...settings })
   let transaction = 0
-  const next = () => charge(`${++transaction}.1`)
-  const counted = (what: string, run: Contender['run']): Contender =>
-    contender({ what, calls, run: (count) => expectCounted(ledger, tenant, what, count, run) })
-  return {
-    ledger,
-    ours: counted(
-      'Ledger',
-      async (count) => (await makeCharges(ledger, count, IN_FLIGHT, next)).perSecond,
-    ),
-    bare: (await hasRedisBenchmark())
-      ? counted('redis-benchmark, the same script', (count) =>
-          repeat(redis.port, call, { calls: count, varying: VARYING, inFlight: IN_FLIGHT }),
+  return () => chargeFor(tenant, token, `${++transaction}.1`)
+}
+
+async function charge(ledger: Ledger, count: number, next: () => ReturnType<typeof chargeFor>) {
+  return (await makeCharges(ledger, count, IN_FLIGHT, next)).perSecond
+}
+
+/** The call of the ledger, repeated by redis-benchmark. */
+async function benchmark(redis: TestRedis, store: Store, ledger: Ledger): Promise<Contender> {
+  const token = await seedTenant(store, 'bare', ['bare.com'], { limits: ROOMY })
+  const make = (transaction: string) =>
+    ledger.charge(chargeFor('bare', token, transaction), DEFAULTS)
+  // The first call may load the script.
+  await make('FIRST.1')
+  const call = await lastScriptCall(store.client, () => make(VARYING))
+  const used = async () => (await ledger.usage('bare', DEFAULTS))?.unregistered[0]?.used ?? NaN
+  return contender('redis-benchmark, the same script', async (calls) => {
+    const before = await used()
+    const options = { calls, varying: VARYING, inFlight: IN_FLIGHT }
+    const perSecond = await repeat(redis.port, call, options)
+    // It sometimes chooses a number twice, and that recipient is counted once.
+    const counted = (await used()) - before
+    if (counted < calls * 0.99) throw new Error(`redis-benchmark: ${counted} of ${calls} counted`)
+    return perSecond
+  })
+}
+
+/** Recipients that are held at RCPT, and counted on this meter at the end of DATA. */
+async function forwards(store: Store, ledger: Ledger, meter: Settlement['meter']) {
+  const next = await nextCharge(store, `held-${meter}`, { forwardedLimits: ROOMY })
+  const expected = meter === 'forwarded' ? 'FORWARDED' : 'CHARGED'
+  return contender(`held, then ${meter}`, async (calls) => {
+    const begin = performance.now()
+    // A tenant can have 200 holds at a time.
+    for (let done = 0; done < calls; done += IN_FLIGHT) {
+      const held = Array.from({ length: IN_FLIGHT }, next)
+      await makeCharges(ledger, IN_FLIGHT, IN_FLIGHT, (number) => held[number]!, 'HELD')
+      await keepInFlight(IN_FLIGHT, IN_FLIGHT, async (number) => {
+        const { tenant, domain, connector, ip, transaction } = held[number]!
+        const { answer } = await ledger.settle(
+          {
+            ...{ tenant, domain, connector, ip, transaction, meter, ordinals: [1] },
+            // As long as the hash of a signature.
+            signatures: meter === 'forwarded' ? [transaction.padStart(32, '0')] : [],
+          },
+          DEFAULTS,
         )
-      : undefined,
-    oneByOne: async (count) => (await makeCharges(ledger, count, 1, next)).times,
-  }
-}
-
-/** @throws Error where the tenant's usage does not tell of the charges that `run` says it made. */
-async function expectCounted(
-  ledger: Ledger,
-  tenant: string,
-  what: string,
-  calls: number,
-  run: Contender['run'],
-): Promise<number> {
-  const used = async (): Promise<number> =>
-    (await ledger.usage(tenant, DEFAULTS))?.unregistered[0]?.used ?? NaN
-  const before = await used()
-  const perSecond = await run(calls)
-  // redis-benchmark now and then chooses a number twice, and that recipient is counted once.
-  if (!((await used()) - before >= calls * 0.99)) {
-    throw new Error(`${what}: not all of ${calls} charges were counted`)
-  }
-  return perSecond
-}
-
-/** Batches in turn; returns the times of charges made one at a time in between. */
-async function measure(
-  { ours, bare, oneByOne }: Own,
-  others: readonly Contender[],
-  holds: Holds,
-  { client }: Store,
-  { rounds, calls }: Effort['charges'],
-  progress: Progress,
-): Promise<readonly number[]> {
-  const waits: number[] = []
-  await ours.run(calls)
-  for (let round = 1; round <= rounds; round++) {
-    for (const each of [ours, ...(bare ? [bare] : []), ...others]) {
-      progress.say(`round ${round} of ${rounds}, ${each.what}`)
-      await measureBatch(each, client)
+        if (answer !== expected) throw new Error(`a held recipient was answered ${answer}`)
+      })
     }
-    progress.say(`round ${round} of ${rounds}, holds`)
-    await holds.measureBatch(Math.ceil(calls / 4))
-    waits.push(...(await oneByOne(Math.ceil(calls / 20))))
-  }
-  return waits
+    return (calls * 1_000) / (performance.now() - begin)
+  })
 }
 
-function ratioRow(ours: Contender, bare: Contender): Row {
-  const summary = summarize([ours.rates.map((rate, round) => rate / (bare.rates[round] ?? NaN))])
+function comparison(ours: Contender, bare: Contender): Row {
+  const ratios = ours.rates.map((rate, round) => rate / bare.rates[round]!)
   const cpu = median(ours.cpu) / median(bare.cpu)
+  const detail = `CPU of Redis ${cpu.toFixed(2)} ×`
+  const what = 'charges a second, ledger against redis-benchmark'
+  return ratioRow(what, [ratios], 0.9, { detail, targetOf: atLeast })
+}
+
+function rateRow({ what, rates, cpu }: Contender, ours: Contender): Row {
+  const [perSecond, us] = [median(rates), median(cpu)]
+  const ratio = us / median(ours.cpu)
   return {
-    what: 'Ledger against redis-benchmark',
-    figure: `${summary.ratio.toFixed(2)} ×`,
-    detail: `${spreadOf(summary, ours.rates.length)}; CPU of Redis a call ${cpu.toFixed(2)} ×`,
-    target: atLeast(0.9, summary.ratio, ' ×'),
-    numbers: { ...summary, cpuRatio: cpu },
+    what,
+    figure: `${whole(perSecond)} /s`,
+    detail:
+      `${rates.length} rounds ${whole(Math.min(...rates))} to ${whole(Math.max(...rates))}; ` +
+      `CPU of Redis ${us.toFixed(1)} µs a recipient, ${ratio.toFixed(2)} × the ledger's`,
+    numbers: { perSecond, us, rates },
   }
 }
 
-function waitRow(times: readonly number[]): Row {
-  const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)]
-  return {
-    what: 'one charge at a time, p99',
-    figure: `${p99.toFixed(2)} ms`,
-    detail: `p50 ${p50.toFixed(2)} ms, of ${times.length.toLocaleString('en-US')}`,
-    numbers: { p50Ms: p50, p99Ms: p99 },
-  }
-}
-
-function ratePlot(contenders: readonly Contender[]): Plot {
-  return {
-    kind: 'bars',
-    name: 'charges',
-    title: 'Decisions a second',
-    measure: 'Median of the rounds, one process asking',
-    categories: contenders.map(({ what }) => what.replace(/, /, ',\n')),
-    series: [{ label: 'decisions a second', values: contenders.map(({ rates }) => median(rates)) }],
-  }
+function picture(all: readonly Contender[]) {
+  const measure = 'Median of the rounds, one process asking'
+  return bars(
+    { name: 'charges', title: 'Recipients counted a second', measure },
+    all.map(({ what }) => what.replace(', ', ',\n')),
+    [{ label: 'a second', values: all.map(({ rates }) => median(rates)) }],
+  )
 }

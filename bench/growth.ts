@@ -1,157 +1,167 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startRedis } from '../scripts/services/redis'
+import { Directory } from '../src/directory/directory'
+import type { Store } from '../src/store/store'
 import { Registries } from '../test/support/registries'
-import { startLeanHaraka } from './lean-haraka'
-import { ROOMY } from './ledger-load'
+import { ROOMY } from './charge'
 import { messageFrom } from './mail-load'
-import { atMost, type Row, type Section } from './row'
-import { seedAddresses, seedConnectors, seedDomains } from './seed'
+import { atMost, timesRow, whole, type Row, type Section } from './row'
+import { seedAddresses, seedConnectors, seedTenant } from './seed'
+import { identities, startServers } from './servers'
 import { runSession } from './smtp-session'
-import { quantile } from './stats'
-import { openStore } from './store'
+import { median, Times } from './stats'
 
 const TENANT = 'contoso'
 const BY = 'bench'
 const SESSIONS = 10
-/** Between two messages of a session, in ms: a server that is busy, but not all the time. */
+/** ms between two messages of a session, and between two additions. */
 const PAUSE = 20
-/** Between two additions, in ms. */
-const EVERY = 20
-/** By how much the slowest of a hundred answers may be slower while domains are added, in ms. */
+/** How much longer the slowest of a hundred answers may take while something is added, in ms. */
 const SLOWER = 10
-const MOST_FAILURES = 0
 
-/** What is added, by its name. */
-const ADDITIONS: Readonly<
-  Record<string, (registry: Registries, number: number) => Promise<unknown>>
-> = {
-  domains: (registry, number) =>
-    registry.domains.add(
-      TENANT,
-      [{ domain: `added-${number}.com`, subdomains: false, shared: false }],
-      BY,
-    ),
-  connectors: (registry, number) => {
-    const ip = [`192.168.${number >> 8}.${number & 255}/32`]
-    const identities = { ip, cert: [], certSha256: [], auth: [] }
-    return registry.connectors.add(TENANT, `added-${number}`, identities, BY)
-  },
-}
+const FULL = { count: 100_000, loads: 5, seconds: 5 }
+const QUICK = { count: 10_000, loads: 2, seconds: 2 }
 
-/** What happened to the mail in one stretch of time. */
-interface Flow {
-  readonly what: string
-  /** ms of each answer to RCPT. */
-  readonly answers: readonly number[]
-  readonly failures: readonly string[]
-}
-
-/** Whether mail waits while what its tenant is known by changes all the time. */
+/** Whether large lists hold up a process, Redis or mail. */
 export const growth: Section = {
   name: 'growth',
-  title: 'Adding domains and connectors while mail flows',
+  title: 'Loading large lists, and adding to them while mail flows',
   meaning:
-    `A Haraka with mail of one tenant, half of it registered, in ${SESSIONS} sessions with ${PAUSE} ms between two messages; first ` +
-    `alone, then while the registry adds one accepted domain to it every ${EVERY} ms, then one connector. Timed is the ` +
-    'answer to RCPT. Whatever is not accepted is a failure.',
-  async run({ domains: counts, connectors, growth: { seconds } }, progress) {
-    const domains = Math.max(...counts)
-    const redis = await startRedis()
-    const store = await openStore(redis.port)
+    'A tenant with many accepted domains, and a relay with as many connectors. Loading: this process reads them as a ' +
+    'worker of Haraka does, in the background, while its event loop turns without a pause. The stall is its longest ' +
+    'turn: the longest a session waits. The longest command of Redis (SLOWLOG) is the longest anyone else waits. ' +
+    'Medians. Adding: mail of the tenant, half of it registered, in ' +
+    `${SESSIONS} sessions with ${PAUSE} ms between two messages; first alone, then while the registry adds one ` +
+    `accepted domain every ${PAUSE} ms, then one connector. Timed is the answer to RCPT; the section fails if a message ` +
+    'is not accepted.',
+  async run({ quick, say }) {
+    const { count, loads, seconds } = quick ? QUICK : FULL
+    say('filling Redis')
+    let ip = ''
+    const fill = async (store: Store): Promise<void> => {
+      const domains = Array.from({ length: count }, (_, number) => `customer-${number}.com`)
+      await seedTenant(store, TENANT, domains, { limits: ROOMY })
+      await seedConnectors(store, TENANT, count)
+      ;[ip = ''] = await seedAddresses(store, 1, () => TENANT)
+    }
+    const { harakas, store, stop } = await startServers(fill, (redis) => ({
+      ours: { redis, plugins: ['unregistered-domain'] },
+    }))
     try {
-      progress.say('filling Redis')
-      await seedDomains(store, TENANT, domains, { limits: ROOMY })
-      await seedConnectors(store, TENANT, connectors)
-      const [ip = ''] = await seedAddresses(store, 1, () => TENANT)
-      const haraka = await startLeanHaraka({ redis, plugins: ['unregistered-domain'] })
-      try {
-        const flow = (ms: number) => mailFor(ms, haraka.port, ip)
-        progress.say('warming up')
-        await flow(1_000)
-        progress.say('mail alone')
-        const quiet = await flow(seconds * 1_000)
-        const registry = new Registries(store)
-        const flows: Flow[] = [{ ...quiet, what: 'mail alone' }]
-        for (const [what, add] of Object.entries(ADDITIONS)) {
-          progress.say(`mail, while ${what} are added`)
-          const adding = addFor(seconds * 1_000, (number) => add(registry, number))
-          const busy = await flow(seconds * 1_000)
-          flows.push({ ...busy, what: `${await adding} ${what} added meanwhile` })
-        }
-        const size = `${domains.toLocaleString('en-US')} domains, ${connectors.toLocaleString('en-US')} connectors`
-        return { rows: rowsOf(size, flows) }
-      } finally {
-        await haraka.stop()
+      const rows: Row[] = []
+      for (const list of ['domains', 'connectors'] as const) {
+        say(`loading ${list}`)
+        rows.push(...(await loadRows(store, list, count, loads)))
       }
+      const mail = (ms: number): Promise<Times> => mailFor(ms, harakas.ours.port, ip)
+      await mail(1_000)
+      say('mail alone')
+      const quiet = await mail(seconds * 1_000)
+      rows.push(timesRow('answer to RCPT, nothing added', quiet))
+      const most = Number((quiet.quantile(0.99) + SLOWER).toFixed(1))
+      const registry = new Registries(store)
+      for (const [what, add] of Object.entries(ADDITIONS)) {
+        say(`mail while ${what} are added`)
+        const adding = addFor(seconds * 1_000, (number) => add(registry, number))
+        const answers = await mail(seconds * 1_000)
+        rows.push(timesRow(`answer to RCPT, ${await adding} ${what} added`, answers, most))
+      }
+      return { rows }
     } finally {
-      store.client.disconnect()
-      await redis.stop()
+      await stop()
     }
   },
 }
 
-/** Mail for so many milliseconds; a session that fails is replaced. */
-async function mailFor(ms: number, port: number, ip: string): Promise<Omit<Flow, 'what'>> {
+/** Loads a list several times, each time as a process that has just started. */
+async function loadRows(
+  store: Store,
+  list: 'domains' | 'connectors',
+  count: number,
+  loads: number,
+): Promise<Row[]> {
+  const { client } = store
+  const found = { time: [] as number[], stall: [] as number[], redis: [] as number[] }
+  await client.call('CONFIG', 'SET', 'slowlog-log-slower-than', '100', 'slowlog-max-len', '10000')
+  while (found.time.length < loads) {
+    await client.call('SLOWLOG', 'RESET')
+    const directory = new Directory(store, { onReady() {}, onRestriction() {}, onError() {} })
+    const longestTurn = watchTurns()
+    const begin = performance.now()
+    if (list === 'connectors') await directory.loadConnectors()
+    else await directory.load(TENANT)
+    found.time.push(performance.now() - begin)
+    found.stall.push(longestTurn())
+    const slow = (await client.call('SLOWLOG', 'GET', '-1')) as [number, number, number][]
+    found.redis.push(Math.max(0, ...slow.map(([, , us]) => us)) / 1_000)
+  }
+  const row = (of: string, all: readonly number[], most: number): Row => ({
+    what: `loading ${whole(count)} ${list}: ${of}`,
+    figure: `${median(all).toFixed(1)} ms`,
+    detail: `highest of ${all.length} ${Math.max(...all).toFixed(1)} ms`,
+    target: atMost(most, median(all), ' ms'),
+    numbers: { ms: all },
+  })
+  return [
+    row('time', found.time, 2_000),
+    row('longest stall', found.stall, 10),
+    row('longest command of Redis', found.redis, 10),
+  ]
+}
+
+/** Turns the event loop without a pause. Call the result to stop: it returns the longest turn in ms. */
+function watchTurns(): () => number {
+  let longest = 0
+  let last = performance.now()
+  const turn = (): void => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    immediate = setImmediate(turn)
+  }
+  let immediate = setImmediate(turn)
+  return () => {
+    clearImmediate(immediate)
+    return longest
+  }
+}
+
+type Add = (registry: Registries, number: number) => Promise<unknown>
+
+const ADDITIONS: Readonly<Record<'domains' | 'connectors', Add>> = {
+  domains: ({ domains }, number) => {
+    const domain = { domain: `added-${number}.com`, subdomains: false, shared: false }
+    return domains.add(TENANT, [domain], BY)
+  },
+  connectors: ({ connectors }, number) => {
+    const ip = `192.168.${number >> 8}.${number & 255}`
+    return connectors.add(TENANT, `added-${number}`, identities(ip), BY)
+  },
+}
+
+/**
+ * Sends mail for so many ms. Returns the times of the answers to RCPT.
+ *
+ * @throws Error where a message is not accepted
+ */
+async function mailFor(ms: number, port: number, ip: string): Promise<Times> {
   const until = performance.now() + ms
   const scripts = [messageFrom('a@customer-0.com'), messageFrom('a@elsewhere.example')]
-  const answers: number[] = []
-  const failures: string[] = []
+  const answers = new Times()
   let number = 0
   const next = async () => {
     await sleep(PAUSE)
     return performance.now() < until ? scripts[number++ % scripts.length] : undefined
   }
-  const keepSending = async (): Promise<void> => {
-    while (performance.now() < until) {
-      const onDecision = (time: number) => answers.push(time)
-      await runSession({ port, ip, next, onDecision }).catch((error: unknown) => {
-        failures.push(String(error))
-        return sleep(PAUSE)
-      })
-    }
-  }
-  await Promise.all(Array.from({ length: SESSIONS }, keepSending))
-  return { answers, failures }
+  const onDecision = (time: number): void => answers.add(time)
+  const session = () => runSession({ port, ip, next, onDecision })
+  await Promise.all(Array.from({ length: SESSIONS }, session))
+  return answers
 }
 
-/** Adds one every 20 ms; one that takes longer delays the next. Returns how many there were. */
+/** Adds one after the other for so many ms. Returns how many. */
 async function addFor(ms: number, add: (number: number) => Promise<unknown>): Promise<number> {
-  const begin = performance.now()
+  const until = performance.now() + ms
   let added = 0
-  for (let at = 0; at < ms; at = Math.max(at + EVERY, performance.now() - begin)) {
-    await sleep(begin + at - performance.now())
-    await add(added++)
-  }
+  while (performance.now() < until) await Promise.all([add(added++), sleep(PAUSE)])
   return added
-}
-
-function rowsOf(size: string, flows: readonly Flow[]): Row[] {
-  const [quiet] = flows
-  const target = quiet && Number((quantile(quiet.answers, 0.99) + SLOWER).toFixed(1))
-  const failures = flows.flatMap((flow) => flow.failures)
-  const messages = flows.reduce((sum, { answers }) => sum + answers.length, 0)
-  const why = failures.length > 0 ? `; ${failures[0]}` : ''
-  return [
-    ...flows.map((flow) => answerRow(flow, size, flow === quiet ? undefined : target)),
-    {
-      what: 'mail that was not accepted',
-      figure: failures.length.toString(),
-      detail: `of ${messages.toLocaleString('en-US')} messages${why}`,
-      target: atMost(MOST_FAILURES, failures.length),
-      numbers: { failures: failures.length },
-    },
-  ]
-}
-
-function answerRow({ what, answers }: Flow, size: string, target?: number): Row {
-  const [p50, p99] = [quantile(answers, 0.5), quantile(answers, 0.99)]
-  const worst = Math.max(...answers)
-  const count = answers.length.toLocaleString('en-US')
-  return {
-    what: `answer to RCPT, ${what}, p99`,
-    figure: `${p99.toFixed(1)} ms`,
-    detail: `p50 ${p50.toFixed(2)} ms, worst of ${count} ${worst.toFixed(1)} ms; ${size}`,
-    ...(target !== undefined && { target: atMost(target, p99, ' ms') }),
-    numbers: { p50Ms: p50, p99Ms: p99, worstMs: worst },
-  }
 }

@@ -1,9 +1,7 @@
 import { formatMessage } from '../scripts/services/smtp'
 import { runSession, step, type Session, type Step } from './smtp-session'
 
-/** How many sessions send at a time, where no other number is given. */
-const SESSIONS = 20
-/** Whom all mail of the bench goes to. */
+/** Recipient of all mail of the bench. */
 export const RECIPIENT = 'b@far.example'
 
 /** What is said for the next message. */
@@ -13,16 +11,17 @@ export type Mail = () => readonly Step[]
 export interface Load extends Pick<Session, 'port' | 'ip' | 'onDecision'> {
   readonly mail: Mail
   readonly messages: number
+  /** Default: 20. */
   readonly sessions?: number
 }
 
 /**
- * Sends messages over some sessions at once, as fast as they are answered.
+ * Sends messages over several sessions at once, each as soon as the last one is answered.
  *
- * @throws Error where one is answered otherwise than expected
+ * @throws Error where an answer is not the expected one
  */
 export async function sendMessages(load: Load): Promise<void> {
-  const { mail, messages, sessions = SESSIONS, ...session } = load
+  const { mail, messages, sessions = 20, ...session } = load
   let left = messages
   const next = () => (left-- > 0 ? mail() : undefined)
   await Promise.all(Array.from({ length: sessions }, () => runSession({ ...session, next })))
@@ -34,21 +33,17 @@ export function accepted(from: string): Mail {
   return () => script
 }
 
-/** A message that ends at MAIL, again and again. */
+/** A message that is refused at MAIL, again and again. */
 export function refused(from: string): Mail {
-  const script = [step(`MAIL FROM:<${from}>`, '550', true)]
+  const script = [step(`MAIL FROM:<${from}>`, '550 5.7.750 ', true)]
   return () => script
 }
 
-/**
- * A message of 1 KB to one recipient, whose decision is the answer to RCPT.
- *
- * @param mailToo times the answer to MAIL, too.
- */
-export function messageFrom(from: string, mailToo = false): readonly Step[] {
+/** A message of 1 KB to one recipient; the plugin decides at RCPT. */
+export function messageFrom(from: string): readonly Step[] {
   const message = formatMessage({ from, to: RECIPIENT, body: `${'x'.repeat(70)}\r\n`.repeat(12) })
   return [
-    step(`MAIL FROM:<${from}>`, '250', mailToo),
+    step(`MAIL FROM:<${from}>`, '250'),
     step(`RCPT TO:<${RECIPIENT}>`, '250', true),
     step('DATA', '354'),
     step(`${message}.`, '250'),

@@ -1,301 +1,252 @@
-import { callsDuring, type Calls } from './calls'
-import { cpuTime } from './cpu'
-import type { MailEffort } from './effort'
+import type { TestRedis } from '../scripts/services/redis'
+import type { Store } from '../src/store/store'
+import { spread } from './chart'
 import { sendMessages, type Load, type Mail } from './mail-load'
-import type { Plot } from './plot'
-import type { Progress } from './progress'
-import { atMost, type Row } from './row'
-import type { SideBySide } from './side-by-side'
-import { median, quantile, spreadOf, summarize } from './stats'
+import { callsDuring, cpuTime } from './measure'
+import { atMost, ratioRow, timesRow, type Measured, type Row, type Section } from './row'
+import { startServers, type LeanOptions, type Servers } from './servers'
+import { median, Times } from './stats'
 
 /** One kind of mail through one server. */
-export interface Subject<Server extends string = string> {
-  readonly server: Server
+export interface Subject {
+  readonly what: string
+  readonly server: string
+  /** Address it comes from. */
   readonly ip: string
   readonly mail: Mail
-  /** The same mail where nobody refuses it: through Haraka alone. */
-  readonly alone: Mail
-  /** The part of the messages of a batch that it gets, for what takes longer; default: all. */
+  /** The same mail through Haraka alone, where that differs, since nothing refuses it there. */
+  readonly alone?: Mail
+  /** Part of the messages of a batch that it gets, for what takes longer; default: all. */
   readonly share?: number
+  /** The target of its CPU, Haraka alone = 1. */
+  readonly most?: number
+  /** The target of its calls to Redis a message. */
+  readonly mostCalls?: number
 }
 
 /** The same mail through Haraka alone. */
-export function aloneOf(subject: Subject): Subject<'alone'> {
-  return { ...subject, server: 'alone', mail: subject.alone }
+export function aloneOf(subject: Subject): Subject {
+  return { ...subject, what: 'Haraka alone', server: 'alone', mail: subject.alone ?? subject.mail }
 }
 
-/** CPU a message in µs, of a subject and of the batch through Haraka alone beside it. */
+/** How long it is measured. */
+interface Effort {
+  /** How often all servers are started anew. */
+  readonly starts: number
+  /** Rounds of each start. */
+  readonly rounds: number
+  /** Messages of a batch. */
+  readonly messages: number
+  /** Messages of each kind before the first round: V8 compiles what runs for a while. */
+  readonly warmUp: number
+}
+
+/** A section that compares subjects with Haraka alone. */
+export interface Comparison extends Omit<Section, 'run'> {
+  readonly full: Effort
+  readonly quick: Effort
+  readonly subjects: Readonly<Record<string, Subject>>
+  /** Pairs of subjects that are compared with each other, too. */
+  readonly against: readonly (readonly [string, string])[]
+  readonly fill: (store: Store) => Promise<void>
+  /** The options of each server; `alone` has no plugin. */
+  readonly servers: (redis: TestRedis) => Readonly<Record<string, LeanOptions>>
+  /** Checks at the end that the servers did what was measured. @throws Error where they did not */
+  readonly check?: (servers: Servers<string>) => Promise<void>
+}
+
+/** CPU a message in µs, and that of the batch through Haraka alone beside it. */
 interface Pair {
   readonly cost: number
   readonly alone: number
 }
 
-export type Round<Name extends string> = Readonly<Record<Name, Pair>>
+type Round = Readonly<Record<string, Pair>>
 
-/** What is to be measured in pairs. */
-export interface Comparison<Name extends string, Server extends string, Timed extends string> {
-  readonly subjects: Readonly<Record<Name, Subject<Server | 'alone'>>>
-  /** Whose answers one session alone waits for. */
-  readonly timed: Readonly<Record<Timed, Subject<Server | 'alone'>>>
-  readonly start: () => Promise<SideBySide<Server | 'alone'>>
-  /** Sees, behind all else, that the servers did what they were measured at. @throws Error where they did not */
-  readonly check?: (servers: SideBySide<Server | 'alone'>) => Promise<void>
+/** What was measured in all starts. */
+interface Findings {
+  /** Of each start. */
+  readonly rounds: Round[][]
+  /** Answers to one session alone, by subject; `alone`: the first subject's mail through Haraka alone. */
+  readonly waits: Readonly<Record<string, Times>>
+  /** Calls to Redis a message, of each start. */
+  readonly calls: Readonly<Record<string, number>>[]
 }
 
-/** What came of it. */
-export interface Compared<Name extends string, Timed extends string> {
-  /** Of each start of the servers. */
-  readonly rounds: readonly (readonly Round<Name>[])[]
-  /** Times of answers, in ms. */
-  readonly waits: Readonly<Record<Timed, readonly number[]>>
-  /** Of each start, and a message. */
-  readonly calls: readonly Readonly<Record<Name, Calls>>[]
+/** Batches of messages whose calls to Redis are counted. */
+const CALLS = { batches: 3, messages: 100 }
+
+/** The most messages of a subject that its server gets in one start, a few more. */
+export function messagesOfStart({ rounds, messages, warmUp }: Effort, share = 1): number {
+  return (
+    Math.ceil(share * (warmUp + (rounds + 1) * messages)) + (CALLS.batches + 1) * CALLS.messages
+  )
 }
 
 /**
- * Servers side by side get batches of messages in turn, each batch next to one through Haraka alone; all of that several
- * times, with servers started anew: two equal processes differ, and a machine differs from minute to minute.
+ * Servers side by side get batches of messages in turn, each next to a batch through Haraka alone. All servers are
+ * started anew several times: two equal processes differ, and a machine differs from minute to minute.
  */
-export async function compareInPairs<
-  Name extends string,
-  Server extends string,
-  Timed extends string,
->(
-  comparison: Comparison<Name, Server, Timed>,
-  { starts, rounds, messages, warmUp }: MailEffort,
-  progress: Progress,
-): Promise<Compared<Name, Timed>> {
-  const names = Object.keys(comparison.subjects) as Name[]
-  const timed = Object.keys(comparison.timed) as Timed[]
-  const compared = {
-    rounds: [] as Round<Name>[][],
-    waits: Object.fromEntries(timed.map((name) => [name, []])) as unknown as Record<
-      Timed,
-      number[]
-    >,
-    calls: [] as Record<Name, Calls>[],
-  }
+export async function compare(
+  comparison: Comparison,
+  quick: boolean,
+  say: (step: string) => void,
+): Promise<Measured> {
+  const { subjects, check } = comparison
+  const { starts, rounds, messages, warmUp } = quick ? comparison.quick : comparison.full
+  const [first] = Object.values(subjects)
+  const timed = { alone: aloneOf(first!), ...subjects }
+  const waits = Object.fromEntries(Object.keys(timed).map((name) => [name, new Times()]))
+  const findings: Findings = { rounds: [], waits, calls: [] }
   for (let start = 1; start <= starts; start++) {
-    const where = `start ${start} of ${starts}`
-    progress.say(`${where}, warming up`)
-    const servers = await comparison.start()
+    say(`start ${start} of ${starts}`)
+    const servers = await startServers(comparison.fill, comparison.servers)
     try {
-      await warm(servers, comparison, names, warmUp)
-      compared.calls.push(await countCalls(servers, comparison, names))
-      const ofStart: Round<Name>[] = []
+      await warm(servers, Object.values(subjects), warmUp)
+      findings.calls.push(await countCalls(servers, subjects))
+      const ofStart: Round[] = []
       for (let round = 0; round < rounds; round++) {
-        progress.say(`${where}, round ${round + 1} of ${rounds}`)
-        ofStart.push(await measureRound(servers, comparison, names, messages, round))
+        ofStart.push(await measureRound(servers, subjects, messages, round))
       }
-      compared.rounds.push(ofStart)
-      progress.say(`${where}, one session alone`)
-      await measureWaits(servers, comparison, timed, messages, compared.waits)
-      await comparison.check?.(servers)
+      findings.rounds.push(ofStart)
+      await measureWaits(servers, timed, messages, waits)
+      await check?.(servers)
     } finally {
       await servers.stop()
     }
   }
-  return compared
+  return report(comparison, findings)
 }
 
-/** How many messages of a subject its server gets in one start of the servers, at most. */
-export function messagesOfStart({ rounds, messages, warmUp }: MailEffort, share = 1): number {
-  return share * (warmUp + rounds * messages + messages) + CALLS_OF
-}
-
-function send(
-  { servers }: SideBySide<string>,
-  { server, ip, mail }: Subject,
+/** Sends messages of a subject, or the share of them that it gets. Returns how many. */
+async function send(
+  { harakas }: Servers<string>,
+  { server, ip, mail, share = 1 }: Subject,
   messages: number,
   options: Pick<Load, 'sessions' | 'onDecision'> = {},
-): Promise<void> {
-  return sendMessages({ ...options, ip, mail, port: servers[server]!.port, messages })
+): Promise<number> {
+  const count = Math.ceil(messages * share)
+  await sendMessages({ ...options, ip, mail, port: harakas[server]!.port, messages: count })
+  return count
 }
 
-type Servers = SideBySide<string>
-type AnyComparison = Pick<Comparison<string, string, string>, 'subjects' | 'timed'>
-
-async function warm(
-  servers: Servers,
-  { subjects }: AnyComparison,
-  names: readonly string[],
-  messages: number,
-): Promise<void> {
-  for (const name of names) {
-    const subject = subjects[name]!
-    const count = Math.ceil(messages * (subject.share ?? 1))
-    await send(servers, subject, count)
-    await send(servers, aloneOf(subject), count / names.length)
+async function warm(servers: Servers<string>, subjects: readonly Subject[], messages: number) {
+  for (const subject of subjects) {
+    await send(servers, subject, messages)
+    await send(servers, aloneOf(subject), messages / subjects.length)
   }
 }
 
-/** What comes first in a round, and in a pair, changes from round to round. */
-async function measureRound<Name extends string>(
-  servers: Servers,
-  { subjects }: AnyComparison,
-  names: readonly Name[],
-  messages: number,
-  round: number,
-): Promise<Round<Name>> {
-  const turn = round % names.length
-  const order = [...names.slice(turn), ...names.slice(0, turn)]
-  const pairs: Partial<Record<Name, Pair>> = {}
-  for (const name of order) {
-    const subject = subjects[name]!
-    const count = Math.ceil(messages * (subject.share ?? 1))
-    const costOf = (each: Subject) => costOfBatch(servers, each, count)
-    const aloneFirst = round % 2 === 0 ? await costOf(aloneOf(subject)) : undefined
-    const cost = await costOf(subject)
-    pairs[name] = { cost, alone: aloneFirst ?? (await costOf(aloneOf(subject))) }
-  }
-  return pairs as Round<Name>
-}
-
-async function costOfBatch(servers: Servers, subject: Subject, messages: number): Promise<number> {
-  const { pid } = servers.servers[subject.server]!
-  const before = cpuTime(pid)
-  await send(servers, subject, messages)
-  return (cpuTime(pid) - before) / messages
-}
-
-/** In short turns, so that a slow moment of the machine meets all alike. */
-async function measureWaits<Timed extends string>(
-  servers: Servers,
-  { timed }: AnyComparison,
-  names: readonly Timed[],
-  messages: number,
-  waits: Record<Timed, number[]>,
-): Promise<void> {
-  const piece = 50
-  for (let sent = 0; sent < messages; sent += piece) {
-    for (const name of names) {
-      const subject = timed[name]!
-      const count = Math.ceil(piece * (subject.share ?? 1))
-      const onDecision = (ms: number) => waits[name].push(ms)
-      await send(servers, subject, count, { sessions: 1, onDecision })
-    }
-  }
-}
-
-/** Messages whose calls are counted. */
-const CALLS_OF = 100
-
-async function countCalls<Name extends string>(
-  servers: Servers,
-  { subjects }: AnyComparison,
-  names: readonly Name[],
-): Promise<Record<Name, Calls>> {
-  const calls = {} as Record<Name, Calls>
-  for (const name of names) {
-    const work = () => send(servers, subjects[name]!, CALLS_OF)
-    const { scripts, reports, others } = await callsDuring(servers.redis, work)
-    calls[name] = {
-      scripts: scripts / CALLS_OF,
-      reports: reports / CALLS_OF,
-      others: others / CALLS_OF,
-    }
+async function countCalls(servers: Servers<string>, subjects: Comparison['subjects']) {
+  const { batches, messages } = CALLS
+  const calls: Record<string, number> = {}
+  for (const [name, subject] of Object.entries(subjects)) {
+    const work = () => send(servers, { ...subject, share: 1 }, messages)
+    const counts: number[] = []
+    while (counts.length < batches) counts.push(await callsDuring(servers.redis, work))
+    // The least: a process also asks in the background, and writes its reports every few seconds.
+    calls[name] = Math.min(...counts) / messages
   }
   return calls
 }
 
-/** What is compared, and what it should not exceed. */
-export interface Ratio<Name extends string> {
-  readonly what: string
-  readonly ratioOf: (round: Round<Name>) => number
-  readonly target?: number
-  /** It is no whole message, and would stand far from all others in the picture. */
-  readonly whole?: false
+/** What comes first in a round, and in a pair, changes from round to round. */
+async function measureRound(
+  servers: Servers<string>,
+  subjects: Comparison['subjects'],
+  messages: number,
+  round: number,
+): Promise<Round> {
+  const all = Object.entries(subjects)
+  const turn = round % all.length
+  const pairs: Record<string, Pair> = {}
+  const costOf = async (subject: Subject): Promise<number> => {
+    const { pid } = servers.harakas[subject.server]!
+    const before = cpuTime(pid)
+    const count = await send(servers, subject, messages)
+    return (cpuTime(pid) - before) / count
+  }
+  for (const [name, subject] of [...all.slice(turn), ...all.slice(0, turn)]) {
+    const aloneFirst = round % 2 === 0 ? await costOf(aloneOf(subject)) : undefined
+    const cost = await costOf(subject)
+    pairs[name] = { cost, alone: aloneFirst ?? (await costOf(aloneOf(subject))) }
+  }
+  return pairs
 }
 
-export function toAlone<Name extends string>(name: Name): Ratio<Name>['ratioOf'] {
-  return (round) => round[name].cost / round[name].alone
+/** In short turns, so that a slow moment of the machine meets all alike. */
+async function measureWaits(
+  servers: Servers<string>,
+  timed: Comparison['subjects'],
+  messages: number,
+  waits: Findings['waits'],
+): Promise<void> {
+  const batch = 50
+  for (let sent = 0; sent < messages; sent += batch) {
+    for (const [name, subject] of Object.entries(timed)) {
+      const onDecision = (ms: number): void => waits[name]!.add(ms)
+      await send(servers, subject, batch, { sessions: 1, onDecision })
+    }
+  }
 }
 
-/** Of two servers in the same round. */
-export function against<Name extends string>(name: Name, other: Name): Ratio<Name>['ratioOf'] {
-  return (round) => round[name].cost / round[other].cost
-}
-
-type Rounds<Name extends string> = Compared<Name, string>['rounds']
-
-/** @param names whose mail went through it. */
-export function aloneRow<Name extends string>(
-  what: string,
-  rounds: Rounds<Name>,
-  names: readonly Name[],
-): Row {
-  const alone = median(rounds.flat().flatMap((round) => names.map((name) => round[name].alone)))
-  return {
+function report(comparison: Comparison, { rounds, waits, calls }: Findings): Measured {
+  const { name, title, subjects, against } = comparison
+  const entries = Object.entries(subjects)
+  const toAlone = entries.map(([name, { what, most }]) => ({
     what,
-    figure: `${alone.toFixed(0)} µs`,
-    detail: 'CPU a message: what the ratios below compare with',
-    numbers: { us: alone },
-  }
-}
-
-export function ratioRow<Name extends string>(
-  { what, ratioOf, target }: Ratio<Name>,
-  rounds: Rounds<Name>,
-): Row {
-  const summary = summarize(rounds.map((ofStart) => ofStart.map(ratioOf)))
+    most,
+    ratios: ratiosOf(rounds, (round) => round[name]!.cost / round[name]!.alone),
+  }))
+  const toEachOther = against.map(([name, other]) => ({
+    what: `${subjects[name]!.what}, against ${subjects[other]!.what}`,
+    most: undefined,
+    ratios: ratiosOf(rounds, (round) => round[name]!.cost / round[other]!.cost),
+  }))
+  const compared = [...toAlone, ...toEachOther]
+  const items = compared.map(({ what, ratios, most }) => ({
+    label: what.replace(', against ', ',\nagainst '),
+    samples: ratios.flat(),
+    target: most,
+  }))
+  const measure = 'Haraka alone = 1; half of the pairs in the box, 90 % between the whiskers'
   return {
-    what,
-    figure: `${summary.ratio.toFixed(3)} ×`,
-    detail: spreadOf(summary, rounds.flat().length),
-    ...(target !== undefined && { target: atMost(target, summary.ratio, ' ×') }),
-    numbers: { ...summary },
+    rows: [
+      aloneRow(rounds),
+      ...compared.map(({ what, ratios, most }) => ratioRow(what, ratios, most)),
+      ...Object.entries(waits).map(([name, times]) =>
+        timesRow(`answer, ${subjects[name]?.what ?? 'Haraka alone'}`, times),
+      ),
+      ...entries.map(([name, subject]) =>
+        callsRow(
+          subject,
+          calls.map((ofStart) => ofStart[name]!),
+        ),
+      ),
+    ],
+    pictures: [spread({ name, title, measure }, items)],
   }
 }
 
-export function costPlot<Name extends string>(
-  plot: Pick<Plot, 'name' | 'title'>,
-  ratios: readonly Ratio<Name>[],
-  rounds: Rounds<Name>,
-): Plot {
-  return {
-    ...plot,
-    kind: 'spread',
-    measure: 'Haraka alone = 1; half of the pairs in the box, 90 % between the whiskers',
-    items: ratios
-      .filter(({ whole }) => whole !== false)
-      .map(({ what, ratioOf, target }) => ({
-        label: what.replace(/, (against )/, ',\n$1'),
-        samples: rounds.flat().map(ratioOf),
-        ...(target !== undefined && { target }),
-      })),
-  }
+function ratiosOf(rounds: Findings['rounds'], ratioOf: (round: Round) => number): number[][] {
+  return rounds.map((ofStart) => ofStart.map(ratioOf))
 }
 
-/** @param what the answer, and to whom. */
-export function waitRow(what: string, times: readonly number[]): Row {
-  const [p50, p99] = [quantile(times, 0.5), quantile(times, 0.99)]
-  return {
-    what: `${what}, p99`,
-    figure: `${p99.toFixed(2)} ms`,
-    detail: `p50 ${p50.toFixed(2)} ms, of ${times.length.toLocaleString('en-US')}`,
-    numbers: { p50Ms: p50, p99Ms: p99 },
-  }
+function aloneRow(rounds: Findings['rounds']): Row {
+  const us = median(
+    rounds.flat().flatMap((round) => Object.values(round).map(({ alone }) => alone)),
+  )
+  const detail = 'CPU a message; the ratios below compare with it'
+  return { what: 'Haraka alone', figure: `${us.toFixed(0)} µs`, detail, numbers: { us } }
 }
 
-/** @param of how many of all calls to Redis are a message's. */
-export function callsRow<Name extends string>(
-  what: string,
-  name: Name,
-  calls: Compared<Name, string>['calls'],
-  of: (calls: Calls) => number,
-  target?: number,
-): Row {
-  // The median: now and then a process asks in the background whether what it knows still holds.
-  const figure = median(calls.map((ofStart) => of(ofStart[name])))
+function callsRow({ what, mostCalls }: Subject, ofStarts: readonly number[]): Row {
+  // Less than one in twenty messages is in the background, too.
+  const calls = Math.round(Math.min(...ofStarts) * 10) / 10
   return {
     what: `calls to Redis a message, ${what}`,
-    figure: figure.toFixed(2),
-    ...(target !== undefined && { target: atMost(target, figure) }),
-    numbers: { calls: figure },
+    figure: calls.toFixed(1),
+    ...(mostCalls !== undefined && { target: atMost(mostCalls, calls) }),
+    numbers: { calls, ofStarts },
   }
-}
-
-/** Its scripts; without any, all that it asks for. */
-export function scriptsOrOthers({ scripts, others }: Calls): number {
-  return scripts || others
 }

@@ -1,30 +1,82 @@
-import { timeByPart, type Part } from './cpu-profile'
-import { accepted, sendMessages } from './mail-load'
-import { startMailServers, TENANTS, type MailServers, type ServerName } from './mail-servers'
-import { profiled, PROFILER } from './profiler-plugin'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { TestHaraka } from '../scripts/services/haraka'
+import { sendMessages } from './mail-load'
+import { mailServers, registerTenants, SUBJECTS } from './mail'
+import { aloneOf } from './paired'
 import type { Row, Section } from './row'
+import { startServers } from './servers'
 
-const { open } = TENANTS
+const FILE = 'bench.cpuprofile'
 
-/** What is profiled: mail of a sender through a server. */
-const SUBJECTS: readonly {
-  readonly what: string
-  readonly server: ServerName
-  readonly from: string
-}[] = [
-  { what: 'Haraka alone', server: 'alone', from: `a@${open.domain}` },
-  { what: 'registered', server: 'ours', from: `a@${open.domain}` },
-  { what: 'unregistered, charged', server: 'ours', from: 'a@elsewhere.example' },
-  { what: 'haraka-plugin-limit', server: 'limit', from: 'a@elsewhere.example' },
+/** Profiles its Haraka from one VRFY to the next: `--cpu-prof` would include the start. */
+const PROFILER = `
+const { Session } = require('node:inspector')
+const { writeFileSync } = require('node:fs')
+const file = require('node:path').join(process.env.HARAKA, '${FILE}')
+let session
+exports.hook_vrfy = (next) => {
+  if (!session) {
+    session = new Session()
+    session.connect()
+    session.post('Profiler.enable')
+    session.post('Profiler.setSamplingInterval', { interval: 200 })
+    session.post('Profiler.start', () => next(OK))
+    return
+  }
+  session.post('Profiler.stop', (error, { profile }) => {
+    session.disconnect()
+    session = undefined
+    writeFileSync(file, JSON.stringify(profile))
+    next(OK)
+  })
+}
+`
+
+/** The part of a CPU profile of V8 that is used (Chrome DevTools Protocol, Profiler.Profile). */
+export interface CpuProfile {
+  readonly nodes: readonly {
+    readonly id: number
+    readonly callFrame: { readonly functionName: string; readonly url: string }
+    readonly children?: readonly number[]
+  }[]
+  readonly samples: readonly number[]
+  /** µs since the sample before. */
+  readonly timeDeltas: readonly number[]
+}
+
+/** Whose code a file is: the first pattern that matches. */
+const PARTS: readonly (readonly [RegExp, string])[] = [
+  [/\/dist\/(?:plugins|src)\//, 'this plugin'],
+  [/\/node_modules\/(?:ioredis|redis|@redis)\//, 'Redis client'],
+  [/\/node_modules\/haraka-results\//, 'results store'],
+  [/\/node_modules\/haraka-plugin-limit\//, 'haraka-plugin-limit'],
+  [/^(?!node:)./, 'Haraka'],
 ]
+/** What Node.js and V8 do for no caller of ours. */
+const RUNTIME = 'event loop, collector'
 
-const WORDS: Readonly<Record<Part, string>> = {
-  haraka: 'Haraka',
-  plugin: 'our plugin',
-  limit: 'haraka-plugin-limit',
-  ioredis: 'Redis client',
-  results: 'results store',
-  runtime: 'event loop, collector',
+/**
+ * CPU time of each part in µs. What Node.js does inside a call counts for the caller: a write to Redis for the Redis
+ * client, a write to the SMTP client for Haraka.
+ */
+export function timeByPart({ nodes, samples, timeDeltas }: CpuProfile): Map<string, number> {
+  const byId = new Map(nodes.map((node) => [node.id, node]))
+  const callers = new Map(
+    nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])),
+  )
+  const partOf = (id: number | undefined): string => {
+    if (id === undefined) return RUNTIME
+    const url = byId.get(id)?.callFrame.url ?? ''
+    return PARTS.find(([pattern]) => pattern.test(url))?.[1] ?? partOf(callers.get(id))
+  }
+  const times = new Map<string, number>()
+  samples.forEach((id, at) => {
+    if (byId.get(id)?.callFrame.functionName === '(idle)') return
+    const part = partOf(id)
+    times.set(part, (times.get(part) ?? 0) + (timeDeltas[at] ?? 0))
+  })
+  return times
 }
 
 /** Where the CPU time goes. */
@@ -32,16 +84,32 @@ export const profile: Section = {
   name: 'profile',
   title: 'Where the CPU time of a message goes',
   meaning:
-    'A CPU profile of each Haraka after it has warmed up. What the kernel and Node.js do in a call belongs to who ' +
-    'called; the write to Redis is our plugin’s, which sends the calls of all sessions together. Shares within a line ' +
-    'can be compared, the lines with each other hardly: they are measured one after the other, under a profiler.',
-  async run({ profile: { messages } }, progress) {
-    const servers = await startMailServers([PROFILER])
+    'A CPU profile of each Haraka after its warm-up. What the kernel and Node.js do inside a call counts for the ' +
+    'caller; this plugin writes to Redis for all sessions together. Compare shares within a line: the lines are ' +
+    'measured one after the other.',
+  async run({ quick, say }) {
+    const messages = quick ? 1_000 : 6_000
+    const servers = await startServers(registerTenants, (redis) => {
+      const withProfiler = Object.entries(mailServers(redis)).map(([name, options]) => {
+        const plugins = ['bench_profiler', ...options.plugins]
+        return [name, { ...options, plugins, localPlugins: { bench_profiler: PROFILER } }] as const
+      })
+      return Object.fromEntries(withProfiler)
+    })
+    const { registered, unregistered, limit } = SUBJECTS
     try {
       const rows: Row[] = []
-      for (const subject of SUBJECTS) {
-        progress.say(subject.what)
-        rows.push(await measure(servers, subject, messages))
+      for (const { what, server, ip, mail } of [
+        aloneOf(registered),
+        registered,
+        unregistered,
+        limit,
+      ]) {
+        say(what)
+        const haraka = servers.harakas[server]!
+        const send = () => sendMessages({ port: haraka.port, ip, mail, messages })
+        await send()
+        rows.push(rowOf(what, timeByPart(await profiled(haraka, send)), messages))
       }
       return { rows }
     } finally {
@@ -50,28 +118,22 @@ export const profile: Section = {
   },
 }
 
-async function measure(
-  servers: MailServers,
-  { what, server, from }: (typeof SUBJECTS)[number],
-  messages: number,
-): Promise<Row> {
-  const haraka = servers.servers[server]
-  const mail = accepted(from)
-  const send = (messages: number): Promise<void> =>
-    sendMessages({ port: haraka.port, mail, ip: open.ip, messages })
-  await send(messages)
-  const times = timeByPart(await profiled(haraka, () => send(messages)))
-  const parts = [...times].map(([part, us]) => ({ part, us: us / messages }))
-  const all = parts.reduce((sum, { us }) => sum + us, 0)
-  const share = ({ part, us }: (typeof parts)[number]): string =>
-    `${WORDS[part]} ${((100 * us) / all).toFixed(1)} %`
+async function profiled(haraka: TestHaraka, work: () => Promise<void>): Promise<CpuProfile> {
+  const client = await haraka.connect()
+  await client.command('VRFY start')
+  await work()
+  await client.command('VRFY stop')
+  await client.quit()
+  return JSON.parse(readFileSync(path.join(haraka.dir, FILE), 'utf8')) as CpuProfile
+}
+
+function rowOf(what: string, times: ReadonlyMap<string, number>, messages: number): Row {
+  const parts = [...times].toSorted(([, a], [, b]) => b - a)
+  const all = parts.reduce((sum, [, us]) => sum + us, 0)
   return {
     what: `profile, ${what}`,
-    figure: `${all.toFixed(0)} µs`,
-    detail: parts
-      .toSorted((a, b) => b.us - a.us)
-      .map(share)
-      .join(', '),
-    numbers: Object.fromEntries(parts.map(({ part, us }) => [`${part}Us`, us])),
+    figure: `${(all / messages).toFixed(0)} µs`,
+    detail: parts.map(([part, us]) => `${part} ${((100 * us) / all).toFixed(1)} %`).join(', '),
+    numbers: Object.fromEntries(parts.map(([part, us]) => [`${part}, us`, us / messages])),
   }
 }

@@ -3,12 +3,10 @@ import { promisify } from 'node:util'
 import type { Command } from 'ioredis'
 import type { Client } from '../src/store/store'
 
-const PROGRAM = 'redis-benchmark'
-
 /** redis-benchmark puts another number there in every call. */
 const RANDOM = '__rand_int__'
 
-/** It seeds its numbers with `time ^ pid`, so that two runs may bring the same: each gets a part of its own, too. */
+/** It seeds its numbers with `time ^ pid`, so two runs may choose the same: each run gets a part of its own, too. */
 let runs = 0
 
 /**
@@ -21,7 +19,7 @@ export async function lastScriptCall(
   act: () => Promise<unknown>,
 ): Promise<readonly string[]> {
   let found: readonly string[] | undefined
-  // All that ioredis sends goes through this method, which a Redis and a Cluster declare differently.
+  // ioredis sends everything through this method, which a Redis and a Cluster declare differently.
   const sender = client as unknown as {
     sendCommand: (command: Command, ...rest: unknown[]) => unknown
   }
@@ -39,18 +37,10 @@ export async function lastScriptCall(
   return found
 }
 
-/** Whether redis-benchmark is installed (Debian: redis-tools). */
-export async function hasRedisBenchmark(): Promise<boolean> {
-  return promisify(execFile)(PROGRAM, ['--version']).then(
-    () => true,
-    () => false,
-  )
-}
-
 /**
- * Repeats a command with redis-benchmark and returns how many it made a second.
+ * Repeats a command with redis-benchmark, and returns how many it made a second.
  *
- * @param varying the part of its words that is to be another in every call
+ * @param varying the part of its words that is to differ in every call
  */
 export async function repeat(
   port: number,
@@ -58,14 +48,14 @@ export async function repeat(
   { calls, varying, inFlight }: { calls: number; varying: string; inFlight: number },
 ): Promise<number> {
   const variable = `${++runs}-${RANDOM}`
-  const { stdout } = await promisify(execFile)(PROGRAM, [
+  const { stdout } = await promisify(execFile)('redis-benchmark', [
     ...['-p', String(port), '-n', String(calls), '-r', '2000000000', '--csv'],
-    // One connection with as many calls on their way as the Ledger has.
+    // One connection.
     ...['-c', '1', '-P', String(inFlight)],
     ...command.map((word) => word.replaceAll(varying, variable)),
   ])
-  // "title","rps" and six latencies; the title holds whatever the arguments hold.
+  // "title","rps" and six latencies; the title holds the arguments.
   const rate = /"([\d.]+)"(?:,"[\d.]+"){6}\s*$/.exec(stdout)?.[1]
-  if (rate === undefined) throw new Error(`redis-benchmark wrote: ${stdout.slice(-500)}`)
+  if (rate === undefined) throw new Error(`redis-benchmark printed: ${stdout.slice(-500)}`)
   return Number(rate)
 }

@@ -1,108 +1,108 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import Table from 'cli-table3'
-import type { Machine } from './machine'
-import type { Plot } from './plot'
+import { draw } from './chart'
 import type { Measured, Row } from './row'
 
-/** A section and what it brought. */
+const ROOT = path.resolve(__dirname, '..')
+
+/** A section and what it measured. */
 export interface SectionResult extends Measured {
   readonly name: string
   readonly title: string
   readonly meaning: string
-  /** How long it took; `undefined`: it comes from the work of another. */
+  /** How long it took. */
   readonly seconds?: number
 }
 
 /** The whole run. */
 export interface Results {
-  /** What was run: `npm run bench`. */
+  /** `npm run bench` */
   readonly command: string
   readonly startedAt: string
   readonly seconds: number
   readonly quick: boolean
-  readonly machine: Machine
-  readonly warnings: readonly string[]
+  /** Where and with what, in sentences. */
+  readonly machine: readonly string[]
   readonly sections: readonly SectionResult[]
 }
 
-const HEAD = ['', 'figure', 'target', '', 'spread, and what stands behind it'] as const
-const PLAIN = { head: [], border: [] }
+/**
+ * Prints the results, and writes them as a page with pictures and as JSON.
+ *
+ * @param name of the folder below bench/results, and below docs where the results are published.
+ */
+export async function present(results: Results, name: string, publish: boolean): Promise<void> {
+  console.log(toTable(results))
+  for (const { title, meaning } of results.sections) console.log(`${title}. ${meaning}\n`)
+  console.log(`${facts(results).join('\n')}\n\n${verdict(results)}\n`)
+  const folder = path.join(ROOT, 'bench/results', name)
+  await writePage(folder, 'latest.md', results)
+  writeFileSync(path.join(folder, 'latest.json'), `${JSON.stringify(results, undefined, 2)}\n`)
+  if (publish) await writePage(path.join(ROOT, 'docs', name), 'figures.md', results)
+}
 
-/** One table for a terminal. */
+/** Writes the page, and the pictures it shows. */
+export async function writePage(folder: string, page: string, results: Results): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(path.join(folder, page), toMarkdown(results))
+  for (const picture of results.sections.flatMap(({ pictures = [] }) => pictures)) {
+    writeFileSync(path.join(folder, `${picture.name}.svg`), await draw(picture))
+  }
+  console.log(`Written to ${path.relative(process.cwd(), path.join(folder, page))}`)
+}
+
+const HEAD = ['', 'figure', 'target', '', 'spread and details'] as const
+
+/** All rows, for a terminal. */
 export function toTable({ sections }: Results): string {
   const table = new Table({
     head: [...HEAD],
-    style: PLAIN,
+    style: { head: [], border: [] },
     colWidths: [46, null, null, null, 56],
     wordWrap: true,
   })
   for (const { title, rows } of sections) {
-    table.push([{ content: title.toUpperCase(), colSpan: HEAD.length }])
-    for (const row of rows) table.push(cells(row))
+    table.push([{ content: title.toUpperCase(), colSpan: HEAD.length }], ...rows.map(cells))
   }
   return table.toString()
 }
 
-function escaped(cell: string): string {
-  return cell.replaceAll('|', '\\|')
+/** All as a page that shows the pictures beside it. */
+export function toMarkdown(results: Results): string {
+  const list = facts(results).map((fact) => `- ${fact}\n`)
+  const sections = results.sections.map(({ title, meaning, rows, pictures = [] }) => {
+    const lines = [HEAD, HEAD.map(() => '---'), ...rows.map(cells)].map(
+      (line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`,
+    )
+    const shown = pictures.map((picture) => `\n![${picture.title}](${picture.name}.svg)\n`)
+    return `\n## ${title}\n\n${meaning}\n\n${lines.join('')}${shown.join('')}`
+  })
+  return `# Results of \`${results.command}\`\n\n${list.join('')}\n${verdict(results)}\n${sections.join('')}`
 }
 
 function cells({ what, figure, target, detail = '' }: Row): string[] {
   return [what, figure, target?.text ?? '', target ? (target.met ? 'met' : 'MISSED') : '', detail]
 }
 
-/** What was measured where, in sentences. */
-export function facts({
-  machine,
-  quick,
-  seconds,
-  startedAt,
-  warnings,
-  sections,
-}: Results): string[] {
-  const { cpu, cores, memoryGb, system, node, haraka, redis, plugin, peers, loadBefore } = machine
-  const taken = sections.flatMap(takenBy)
+function facts({ startedAt, seconds, quick, machine, sections }: Results): string[] {
+  const each = sections.flatMap(({ name, seconds }) =>
+    seconds === undefined ? [] : [`${name} ${Math.round(seconds)}`],
+  )
   return [
-    `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: a look only, too short to judge by' : ''}.`,
-    `${cores} cores of ${cpu}, ${memoryGb} GB, ${system}; load before: ${loadBefore.map((load) => load.toFixed(2)).join(' ')}.`,
-    `Plugin ${plugin}, Haraka ${haraka}, Node.js ${node}, Redis ${redis}.`,
-    ...(peers.length > 0 ? [`To compare with: ${peers.join(', ')}.`] : []),
-    ...(taken.length > 0 ? [`Seconds taken: ${taken.join(', ')}.`] : []),
-    ...warnings,
+    `${startedAt}, ${Math.round(seconds)} s${quick ? ', --quick: too short to judge by' : ''}.`,
+    ...machine,
+    ...(each.length > 0 ? [`Seconds a section: ${each.join(', ')}.`] : []),
   ]
 }
 
-function takenBy({ name, seconds }: SectionResult): string[] {
-  return seconds === undefined ? [] : [`${name} ${Math.round(seconds)}`]
-}
-
-/** Which targets were missed. */
+/** Which targets are missed. */
 export function verdict({ sections }: Results): string {
-  const rows = sections.flatMap((section) => section.rows)
-  const aimed = rows.filter(({ target }) => target)
+  const aimed = sections.flatMap(({ rows }) => rows).filter(({ target }) => target)
   const missed = aimed.filter(({ target }) => !target?.met)
-  if (aimed.length === 0) return 'No targets here.'
   if (missed.length === 0) return `All ${aimed.length} targets are met.`
   const list = missed.map(
     ({ what, figure, target }) => `\n- ${what}: ${figure}, target ${target?.text}`,
   )
-  return `${missed.length} of ${aimed.length} targets missed:${list.join('')}`
-}
-
-/** The name of a picture's file, beside the page. */
-export function fileOf({ name }: Plot): string {
-  return `${name}.svg`
-}
-
-/** The whole as a Markdown page that shows the pictures beside it. */
-export function toMarkdown(results: Results): string {
-  const parts = results.sections.map(({ title, meaning, rows, plots = [] }) => {
-    const lines = rows.map((row) => `| ${cells(row).map(escaped).join(' | ')} |`)
-    const head = `| ${HEAD.join(' | ')} |\n|---|---|---|---|---|`
-    const pictures = plots.map((plot) => `\n![${plot.title}](${fileOf(plot)})\n`)
-    return `## ${title}\n\n${meaning}\n\n${[head, ...lines].join('\n')}\n${pictures.join('')}`
-  })
-  const about = facts(results)
-    .map((fact) => `- ${fact}`)
-    .join('\n')
-  return `# Results of \`${results.command}\`\n\n${about}\n\n${verdict(results)}\n\n${parts.join('\n')}`
+  return `${missed.length} of ${aimed.length} targets are missed:${list.join('')}`
 }

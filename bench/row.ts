@@ -1,10 +1,9 @@
-import type { Effort } from './effort'
-import type { Plot } from './plot'
-import type { Progress } from './progress'
+import type { Picture } from './chart'
+import { median, quantile, type Times } from './stats'
 
-/** What the figure of a row should be, and whether it was. */
+/** What a figure should be, and whether it is. */
 export interface Target {
-  /** `≤ 1.04` */
+  /** `≤ 1.04 ×` */
   readonly text: string
   readonly met: boolean
 }
@@ -14,11 +13,27 @@ export interface Row {
   readonly what: string
   /** The figure with its unit, or why there is none. */
   readonly figure: string
-  /** How far it varied, and what stands behind it. */
+  /** How far it varied, and other figures that explain it. */
   readonly detail?: string
   readonly target?: Target
   /** The same for programs. Units are in the names: `ratio`, `perSecond`, `bytes`, `ms`, `us`. */
   readonly numbers?: Readonly<Record<string, number | readonly number[]>>
+}
+
+/** What a section measured. */
+export interface Measured {
+  readonly rows: readonly Row[]
+  readonly pictures?: readonly Picture[]
+}
+
+/** How a section is to measure. */
+export interface Run {
+  /** Only shows that all works: too short to judge by. */
+  readonly quick: boolean
+  /** Tells the terminal what is being done. */
+  readonly say: (step: string) => void
+  /** Folder of another version of the plugin, to compare with. */
+  readonly against?: string
 }
 
 /** Part of the benchmark that runs by itself. */
@@ -26,34 +41,78 @@ export interface Section {
   /** What `--only` takes. */
   readonly name: string
   readonly title: string
-  /** What its rows mean, for who has not read the code. */
+  /** Explains its rows to a reader who has not seen the code. */
   readonly meaning: string
-  /** @param against folder of another version of the plugin, to be compared with. */
-  readonly run: (effort: Effort, progress: Progress, against?: string) => Promise<Measured>
+  readonly run: (run: Run) => Promise<Measured>
 }
 
-/** What a section brings. */
-export interface Measured {
-  readonly rows: readonly Row[]
-  readonly plots?: readonly Plot[]
-}
-
-/** A target that a figure meets where it is no higher. */
 export function atMost(limit: number, figure: number, unit = ''): Target {
   return { text: `≤ ${limit.toLocaleString('en-US')}${unit}`, met: figure <= limit }
 }
 
-/** A target that a figure meets where it is no lower. */
 export function atLeast(limit: number, figure: number, unit = ''): Target {
   return { text: `≥ ${limit.toLocaleString('en-US')}${unit}`, met: figure >= limit }
-}
-
-/** A target that a figure meets where it is lower. */
-export function below(limit: number, figure: number, unit = ''): Target {
-  return { text: `< ${limit.toLocaleString('en-US')}${unit}`, met: figure < limit }
 }
 
 /** A row for what could not be measured here. */
 export function skipped(what: string, why: string): Row {
   return { what, figure: 'skipped', detail: why }
+}
+
+/** `1,234,567` */
+export function whole(figure: number): string {
+  return Math.round(figure).toLocaleString('en-US')
+}
+
+/** `12.3 MB` */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MB`
+}
+
+/**
+ * The median of paired ratios.
+ *
+ * @param byStart the ratios of each start of the servers: two equal processes differ, too
+ * @param targetOf `atMost` or `atLeast`, where there is a target
+ */
+export function ratioRow(
+  what: string,
+  byStart: readonly (readonly number[])[],
+  target?: number,
+  { detail, targetOf = atMost }: { detail?: string; targetOf?: typeof atMost } = {},
+): Row {
+  const ratios = byStart.flat()
+  const starts = byStart.map(median)
+  const ratio = median(ratios)
+  const range = (low: number, high: number): string => `${low.toFixed(2)} to ${high.toFixed(2)}`
+  const quartiles = [quantile(ratios, 0.25), quantile(ratios, 0.75)] as const
+  const spread = [
+    `half of ${ratios.length} pairs ${range(...quartiles)}`,
+    ...(starts.length > 1
+      ? [`${starts.length} starts ${range(Math.min(...starts), Math.max(...starts))}`]
+      : []),
+  ]
+  return {
+    what,
+    figure: `${ratio.toFixed(3)} ×`,
+    detail: [...spread, ...(detail === undefined ? [] : [detail])].join('; '),
+    ...(target !== undefined && { target: targetOf(target, ratio, ' ×') }),
+    numbers: { ratio, quartiles, starts },
+  }
+}
+
+/**
+ * The 99th percentile of durations.
+ *
+ * @param most the target, in ms
+ */
+export function timesRow(what: string, times: Times, most?: number): Row {
+  const [p50, p99] = [times.quantile(0.5), times.quantile(0.99)]
+  return {
+    what: `${what}, p99`,
+    figure: `${p99.toFixed(2)} ms`,
+    detail: `p50 ${p50.toFixed(2)} ms, longest of ${whole(times.count)} ${times.longest.toFixed(1)} ms`,
+    ...(most !== undefined && { target: atMost(most, p99, ' ms') }),
+    numbers: { p50Ms: p50, p99Ms: p99, longestMs: times.longest, count: times.count },
+  }
 }

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import net from 'node:net'
 
-/** What a session says, and how the answer must begin. */
+/** A command, and how the answer to it must begin. */
 export interface Step {
   readonly command: Buffer
   readonly answer: string
-  /** Here the plugin decides: the answer is timed. */
+  /** The plugin decides here: the answer is timed. */
   readonly decides?: boolean
 }
 
@@ -13,14 +13,16 @@ export function step(command: string, answer: string, decides = false): Step {
   return { command: Buffer.from(`${command}\r\n`), answer, decides }
 }
 
+type Steps = readonly Step[] | undefined
+
 export interface Session {
   readonly port: number
   /** Address to come from. */
   readonly ip: string
   /** What it says next; `undefined` or nothing: QUIT. */
-  readonly next: () => readonly Step[] | undefined | Promise<readonly Step[] | undefined>
-  /** Is told how long each answer took that the plugin decides, in ms, and to what it was. */
-  readonly onDecision?: (ms: number, to: Step) => void
+  readonly next: () => Steps | Promise<Steps>
+  /** Gets the time of each answer that the plugin decides, in ms. */
+  readonly onDecision?: ((ms: number) => void) | undefined
 }
 
 const EHLO = step('EHLO client.example', '250')
@@ -29,10 +31,10 @@ const QUIT = step('QUIT', '221')
 /**
  * One SMTP session from EHLO to QUIT.
  *
- * A client as lean as can be: a server that waits for its client wakes up for each command alone, and that costs it
- * more than the plugins do.
+ * The client is as lean as possible: a server that waits for its client wakes up for each command alone, and that costs
+ * it more than the plugins do.
  *
- * @throws Error where an answer is another than expected, or the session ends early
+ * @throws Error where an answer is not the expected one, or the session ends early
  */
 export async function runSession({ port, ip, next, onDecision }: Session): Promise<void> {
   const socket = net.connect({ port, host: '127.0.0.1', localAddress: ip, noDelay: true })
@@ -45,7 +47,7 @@ export async function runSession({ port, ip, next, onDecision }: Session): Promi
     if (onDecision) saidAt = performance.now()
     socket.write(what.command)
   }
-  const takeUp = (steps: readonly Step[] | undefined): void => {
+  const begin = (steps: Steps): void => {
     script = steps ?? []
     at = 0
     say(script[at++] ?? QUIT)
@@ -53,11 +55,9 @@ export async function runSession({ port, ip, next, onDecision }: Session): Promi
   const goOn = (): void => {
     if (at < script.length) return say(script[at++]!)
     const steps = next()
-    if (steps instanceof Promise) {
-      steps.then(takeUp, (error: Error) => socket.destroy(error))
-    } else {
-      takeUp(steps)
-    }
+    // No await where there is nothing to wait for.
+    if (steps instanceof Promise) steps.then(begin, (error: Error) => socket.destroy(error))
+    else begin(steps)
   }
   const onLine = (line: string): void => {
     if (line[3] === '-') return
@@ -66,7 +66,7 @@ export async function runSession({ port, ip, next, onDecision }: Session): Promi
       const said = awaited.command.toString('latin1', 0, 60).split('\r\n')[0]
       socket.destroy(new Error(`to "${said}" from ${ip} came: ${line}`))
     } else if (awaited !== QUIT) {
-      if (awaited.decides) onDecision?.(performance.now() - saidAt, awaited)
+      if (awaited.decides) onDecision?.(performance.now() - saidAt)
       goOn()
     }
   }

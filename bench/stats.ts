@@ -1,3 +1,5 @@
+import { createHistogram } from 'node:perf_hooks'
+
 /**
  * The value below which `share` (0 to 1) of the values lie, by the nearest rank.
  *
@@ -14,31 +16,52 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** Ratios of paired batches, those of one start of the servers together. */
-export type RatiosByStart = readonly (readonly number[])[]
+/** Durations in ms. Millions of them need no more memory than a hundred: each is kept to three digits. */
+export class Times {
+  readonly #histogram = createHistogram()
 
-export interface RatioSummary {
-  readonly ratio: number
-  /** Half of all pairs lie between these two. */
-  readonly quartiles: readonly [number, number]
-  /** The median of each start: two equal processes differ, too. */
-  readonly starts: readonly number[]
-}
+  add(ms: number): void {
+    this.#histogram.record(Math.max(1, Math.round(ms * 1_000)))
+  }
 
-/** The median of all pairs, and how far they and the starts differ. */
-export function summarize(byStart: RatiosByStart): RatioSummary {
-  const all = byStart.flat()
-  return {
-    ratio: median(all),
-    quartiles: [quantile(all, 0.25), quantile(all, 0.75)],
-    starts: byStart.map(median),
+  get count(): number {
+    return this.#histogram.count
+  }
+
+  get longest(): number {
+    return this.#histogram.max / 1_000
+  }
+
+  /** @param share above 0, up to 1 */
+  quantile(share: number): number {
+    return this.#histogram.percentile(share * 100) / 1_000
   }
 }
 
-/** `half of 60 pairs 1.01 to 1.04; 5 starts 1.02 to 1.03` */
-export function spreadOf({ quartiles: [low, high], starts }: RatioSummary, pairs: number): string {
-  const half = `half of ${pairs} pairs ${low.toFixed(2)} to ${high.toFixed(2)}`
-  if (starts.length === 1) return half
-  const [least, most] = [Math.min(...starts), Math.max(...starts)]
-  return `${half}; ${starts.length} starts ${least.toFixed(2)} to ${most.toFixed(2)}`
+/** `[x, y]` */
+export type Point = readonly [number, number]
+
+/** A straight line through points, by least squares. */
+export interface Trend {
+  /** Growth of y for one x. */
+  readonly slope: number
+  /** Standard error of the slope. */
+  readonly error: number
+}
+
+/** @throws RangeError for fewer than three points: they have no error */
+export function trendOf(points: readonly Point[]): Trend {
+  const count = points.length
+  if (count < 3) throw new RangeError(`a trend of ${count} points`)
+  const meanX = points.reduce((sum, [x]) => sum + x, 0) / count
+  const meanY = points.reduce((sum, [, y]) => sum + y, 0) / count
+  const spread = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0)
+  const slope = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0) / spread
+  const missed = points.reduce((sum, [x, y]) => sum + (y - meanY - slope * (x - meanX)) ** 2, 0)
+  return { slope, error: Math.sqrt(missed / (count - 2) / spread) }
+}
+
+/** Whether y does not grow: its slope is within twice its error, or below `bound`. */
+export function isFlat({ slope, error }: Trend, bound: number): boolean {
+  return slope < Math.max(2 * error, bound)
 }

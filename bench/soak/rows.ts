@@ -1,110 +1,142 @@
-import { atMost, type Row, type Target } from '../row'
-import { median, quantile } from '../stats'
-import { PACED_SHARE, SIDES, type Round, type SideName, type Soak } from './run'
-import { VERBS, Waits, type Tally, type Verb } from './tally'
-import { isFlat, trendOf, type Point } from './trend'
-import type { Sample } from './witness'
+import { lines, type Picture } from '../chart'
+import type { SectionResult } from '../report'
+import { atMost, megabytes, timesRow, whole, type Row } from '../row'
+import { isFlat, median, trendOf, type Point } from '../stats'
+import type { Held } from '../witness'
+import type { Plan, Round, Soak } from './run'
 
-/** Of a run, how much comes before its memory is judged. */
-const WARM_UP_SHARE = 0.2
+/** Part of a run that comes before its memory is judged. */
+const SETTLING_SHARE = 0.2
 const FEWEST_POINTS = 5
-/** Level is what grows by less a minute, in KB, whatever the error: below a byte a message at full load. */
-export const LEVEL = { heap: 64, rss: 512 } as const
+/** KB a minute: memory that grows by less is flat. Of the heap that is a byte or so a message. */
+const FLAT = { heapUsed: 64, rss: 512 }
+/** KB that Redis may hold more than at first, receipts apart. */
+const REDIS_GROWTH = 256
 const KB = 1_024
-const MB = 2 ** 20
 
-export const WHO: Readonly<Record<SideName, string>> = {
-  ours: 'with the plugin',
-  alone: 'Haraka alone',
-}
-
-export function rounded(figure: number): string {
-  return Math.round(figure).toLocaleString('en-US')
-}
-
-/** Messages a second, and what was busy. */
-export function rateRows({ rounds }: Soak): Row[] {
-  const ratesOf = (name: SideName) => rounds.map((round) => round[name].full.perSecond)
-  const ratios = rounds.map(({ ours, alone }) => ours.full.perSecond / alone.full.perSecond)
-  const rows = SIDES.map((name): Row => {
-    const rates = ratesOf(name)
-    const perSecond = median(rates)
-    const range = `${rounds.length} rounds ${rounded(Math.min(...rates))} to ${rounded(Math.max(...rates))}`
-    return {
-      what: `messages a second, ${WHO[name]}`,
-      figure: `${rounded(perSecond)} /s`,
-      detail: name === 'ours' ? [range, ...coresOf(rounds)].join('; ') : range,
-      numbers: { perSecond, rates },
-    }
-  })
-  const ratio = median(ratios)
+/** What a run found, as sections of a report. */
+export function sectionsOf(soak: Soak, plan: Plan): readonly SectionResult[] {
+  const { rounds } = soak
+  const { sessions, tenants, workers, seed } = plan
   return [
-    ...rows,
     {
-      what: 'with the plugin against alone',
-      figure: `${ratio.toFixed(3)} ×`,
-      detail: `half of the rounds ${quantile(ratios, 0.25).toFixed(2)} to ${quantile(ratios, 0.75).toFixed(2)}`,
-      numbers: { ratio, ratios },
+      name: 'load',
+      title: 'The highest load',
+      meaning:
+        `${sessions} sessions of ${tenants} tenants (seed ${seed}), through ${workers} workers, each sending its next ` +
+        'message as soon as the last one is accepted: clients, Haraka and Redis share the cores, so this is what all ' +
+        'together can do. Messages of 1 KB to one recipient, nothing queued, a new session after every 50 messages. ' +
+        'Of ten tenants six send from their own domain only; two send half of their mail from elsewhere (counted), one ' +
+        'half of it as bounces (counted). One is restricted: before half of its messages it tries unregistered mail ' +
+        'and is refused at MAIL. An answer waits for those of all other sessions.',
+      rows: [rateRow(rounds), timesRow('answer of the plugin', soak.answers), refusedRow(rounds)],
+      pictures: [
+        byRound('rate', 'Messages a second', 'Of each round', rounds, {
+          'messages a second': ({ perSecond }) => perSecond,
+        }),
+        byRound('waits', 'Answer of the plugin', 'Milliseconds; all sessions at once', rounds, {
+          p50: ({ answers }) => answers.quantile(0.5),
+          p99: ({ answers }) => answers.quantile(0.99),
+        }),
+      ],
+    },
+    {
+      name: 'restriction',
+      title: 'A restriction each minute, under this load',
+      meaning:
+        'A tenant is taken over: eight sessions send mail from elsewhere until each is refused. Then its own mail has ' +
+        'to pass, the restriction is lifted, and all sessions have to pass again.',
+      rows: restrictionRows(soak),
+    },
+    {
+      name: 'memory',
+      title: 'What the processes hold',
+      meaning:
+        'At the end of each round, when its sessions have ended, after two collections of garbage. A straight line by ' +
+        'least squares through the last four fifths of the run is flat if its slope is below twice its standard error, ' +
+        `or below ${FLAT.heapUsed} KB of heap and ${FLAT.rss} KB of resident memory a minute.`,
+      rows: [...memoryRows(rounds), handlesRow(rounds)],
+      pictures: [memoryPicture(rounds)],
+    },
+    {
+      name: 'redis',
+      title: 'What Redis holds',
+      meaning: 'All else is the memory without receipts, after the warm-up and at the end.',
+      rows: redisRows(soak),
+      pictures: [
+        byRound('redis', 'Memory of Redis', 'MB; receipts go an hour after their message', rounds, {
+          'used memory': ({ redis }) => redis / KB ** 2,
+        }),
+      ],
+    },
+    {
+      name: 'errors',
+      title: 'Errors',
+      meaning: 'Of Haraka, of all clients and of Redis, from the start to the end.',
+      rows: [failureRow(soak.failures)],
     },
   ]
 }
 
-function coresOf(rounds: readonly Round[]): string[] {
-  const cores = rounds.flatMap(({ cores }) => cores ?? [])
-  if (cores.length === 0) return []
-  const share = (who: 'haraka' | 'redis' | 'client'): string =>
-    median(cores.map((each) => each[who])).toFixed(2)
-  return [
-    `cores busy: Haraka ${share('haraka')}, Redis ${share('redis')}, clients ${share('client')}`,
-  ]
+function byRound(
+  name: string,
+  title: string,
+  measure: string,
+  rounds: readonly Round[],
+  series: Readonly<Record<string, (round: Round) => number>>,
+): Picture {
+  const drawn = Object.entries(series).map(([label, valueOf]) => ({
+    label,
+    points: rounds.map((round): Point => [round.minute, valueOf(round)]),
+  }))
+  return lines({ name, title, measure }, 'minutes', drawn)
 }
 
-const LOADS = [
-  { pace: 'full', what: 'at the highest load' },
-  { pace: 'paced', what: `at ${PACED_SHARE * 100} % of it` },
-] as const
-
-/** How long clients waited, of all rounds together. */
-export function waitRows({ rounds }: Soak): Row[] {
-  return LOADS.flatMap(({ pace, what }) =>
-    VERBS.flatMap((verb) =>
-      SIDES.map((name): Row => {
-        const waits = waitsOf(
-          rounds.map((round) => round[name][pace]),
-          verb,
-        )
-        return waitRow(`answer to ${verb} ${what}, ${WHO[name]}, p99`, waits)
-      }),
-    ),
+function memoryPicture(rounds: readonly Round[]): Picture {
+  const workers = rounds[0]?.held.length ?? 0
+  const series = Array.from({ length: workers }, (_, at) => [
+    [`resident ${at + 1}`, (round: Round) => round.held[at]!.rss / KB ** 2] as const,
+    [`heap ${at + 1}`, (round: Round) => round.held[at]!.heapUsed / KB ** 2] as const,
+  ])
+  const measure = 'MB, after a collection of garbage at the end of each round'
+  return byRound(
+    'memory',
+    'Memory of the workers',
+    measure,
+    rounds,
+    Object.fromEntries(series.flat()),
   )
 }
 
-export function waitRow(what: string, waits: Waits): Row {
-  const [p50, p99] = [waits.quantile(0.5), waits.quantile(0.99)]
+function rateRow(rounds: readonly Round[]): Row {
+  const rates = rounds.map(({ perSecond }) => perSecond)
   return {
-    what,
-    figure: `${p99.toFixed(1)} ms`,
-    detail: `p50 ${p50.toFixed(2)} ms, longest ${waits.longest.toFixed(0)} ms, of ${rounded(waits.count)}`,
-    numbers: { p50Ms: p50, p99Ms: p99, longestMs: waits.longest, count: waits.count },
+    what: 'messages a second',
+    figure: `${whole(median(rates))} /s`,
+    detail: `${rates.length} rounds ${whole(Math.min(...rates))} to ${whole(Math.max(...rates))}`,
+    numbers: { perSecond: median(rates), rates },
   }
 }
 
-export function waitsOf(tallies: readonly Tally[], verb: Verb): Waits {
-  const all = new Waits()
-  for (const tally of tallies) all.merge(tally.waits[verb])
-  return all
+function refusedRow(rounds: readonly Round[]): Row {
+  const refused = rounds.reduce((sum, round) => sum + round.refused, 0)
+  return {
+    what: 'refusals of restricted tenants',
+    figure: whole(refused),
+    detail: 'at MAIL, all with 5.7.750; their own mail passed in between',
+    numbers: { refused },
+  }
 }
 
-/** How a tenant was restricted and set free, again and again. */
-export function restrictionRows({ episodes, rounds }: Soak): Row[] {
-  const free = episodes.map(({ freeAfter }) => freeAfter)
-  const refused = rounds.reduce((sum, { ours }) => sum + ours.full.refused + ours.paced.refused, 0)
+function restrictionRows({ episodes }: Soak): Row[] {
   const good = episodes.filter(({ failures }) => failures.length === 0).length
+  const free = episodes.map(({ freeAfter }) => freeAfter)
+  const accepted = episodes.map((episode) => episode.accepted).join(', ')
   return [
     {
       what: 'restrictions tripped and lifted',
       figure: `${good} of ${episodes.length}`,
-      detail: `each after exactly as many recipients as the allowance had left (${episodes.map(({ accepted }) => accepted).join(', ')}); its own mail passed meanwhile`,
+      detail: `each after exactly what was left of the allowance (${accepted}); its own mail passed`,
       target: { text: 'all', met: good === episodes.length },
     },
     {
@@ -113,162 +145,109 @@ export function restrictionRows({ episodes, rounds }: Soak): Row[] {
       detail: `p50 ${median(free).toFixed(0)} ms, under full load`,
       numbers: { longestMs: Math.max(...free), p50Ms: median(free) },
     },
-    {
-      what: 'refusals of tenants that are restricted all the time',
-      figure: rounded(refused),
-      detail: 'at MAIL, all with 5.7.750; their own mail passed in between',
-      numbers: { refused },
-    },
   ]
 }
 
-/** Memory of each worker over time. Haraka alone has no target: it is there to compare with. */
-export function memoryRows(soak: Soak): Row[] {
-  return SIDES.flatMap((name) =>
-    workersOf(soak.rounds, name).flatMap((pid, at) => {
-      const who = `worker ${at + 1}, ${WHO[name]}`
-      return [
-        trendRow(`heap after a collection, ${who}`, soak, name, pid, 'heapUsed', LEVEL.heap),
-        trendRow(`resident memory, ${who}`, soak, name, pid, 'rss', LEVEL.rss),
-      ]
-    }),
-  )
-}
-
-/** Process ids. */
-export function workersOf(rounds: readonly Round[], name: SideName): readonly number[] {
-  const pids = rounds.flatMap((round) => round[name].memory.map(({ pid }) => pid))
-  return [...new Set(pids)].sort((a, b) => a - b)
-}
-
-/** What a worker held at the end of each round, in bytes by minute. */
-export function memoryOf(
-  rounds: readonly Round[],
-  name: SideName,
-  pid: number,
-  what: 'heapUsed' | 'rss',
-): readonly Point[] {
-  return rounds.flatMap((round) =>
-    round[name].memory
-      .filter((sample) => sample.pid === pid)
-      .map((sample): Point => [round.minute, sample[what]]),
-  )
+function memoryRows(rounds: readonly Round[]): Row[] {
+  const workers = rounds[0]?.held ?? []
+  return workers.flatMap((_, at) => [
+    trendRow(`heap of worker ${at + 1}`, rounds, at, 'heapUsed'),
+    trendRow(`resident memory of worker ${at + 1}`, rounds, at, 'rss'),
+  ])
 }
 
 function trendRow(
   what: string,
-  { rounds }: Soak,
-  name: SideName,
-  pid: number,
+  rounds: readonly Round[],
+  worker: number,
   field: 'heapUsed' | 'rss',
-  level: number,
 ): Row {
-  const points = memoryOf(rounds, name, pid, field)
-  const settled = points.slice(Math.floor(points.length * WARM_UP_SHARE))
-  const [first = [0, 0], last = [0, 0]] = [settled[0], settled.at(-1)]
-  const range = `${(first[1] / MB).toFixed(1)} → ${(last[1] / MB).toFixed(1)} MB`
-  if (settled.length < FEWEST_POINTS) {
-    return { what, figure: range, detail: 'too short a run to tell a trend' }
+  const judged = rounds.slice(Math.floor(rounds.length * SETTLING_SHARE))
+  const bytes = judged.map(({ held }) => held[worker]![field])
+  const range = `${megabytes(bytes[0]!)} → ${megabytes(bytes.at(-1)!)}`
+  if (judged.length < FEWEST_POINTS) {
+    return { what, figure: range, detail: 'the run is too short to show a trend' }
   }
-  const { slope, error } = trendOf(settled.map(([x, y]): Point => [x, y / KB]))
-  const sign = slope < 0 ? '−' : '+'
-  const target: Target = {
-    text: `flat: < 2 errors or < ${level} KB`,
-    met: isFlat({ slope, error }, level),
-  }
+  const { slope, error } = trendOf(judged.map(({ minute }, at): Point => [minute, bytes[at]! / KB]))
+  const from = judged[0]!.minute.toFixed(1)
   return {
     what,
-    figure: `${sign}${Math.abs(slope).toFixed(1)} KB a minute`,
-    detail: `standard error ${error.toFixed(1)}; ${range}, ${settled.length} samples from minute ${first[0].toFixed(1)} on`,
-    ...(name === 'ours' && { target }),
-    numbers: { kbAMinute: slope, errorKbAMinute: error, firstBytes: first[1], lastBytes: last[1] },
+    figure: `${signed(slope)} KB a minute`,
+    detail: `standard error ${error.toFixed(1)}; ${range}, ${judged.length} samples from minute ${from} on`,
+    target: {
+      text: `flat: < 2 errors or < ${FLAT[field]} KB`,
+      met: isFlat({ slope, error }, FLAT[field]),
+    },
+    numbers: { kbAMinute: slope, errorKbAMinute: error, bytes },
   }
 }
 
-/** What keeps the event loops of the workers alive, and how late these were. */
-export function handleRows({ rounds, seconds }: Soak): Row[] {
-  return SIDES.map((name): Row => {
-    const counts = rounds.map((round) => handlesOf(round[name].memory))
-    const [first = 0, last = 0] = [counts[0], counts.at(-1)]
-    const delays = seconds[name].map(({ delay }) => delay)
-    const late =
-      delays.length === 0
-        ? ''
-        : `; event loop late by at most ${Math.max(...delays.map(({ max }) => max)).toFixed(0)} ms`
-    const kinds = Object.entries(totalOf(rounds.at(-1)?.[name].memory ?? []))
-    return {
-      what: `handles of the workers, ${WHO[name]}`,
-      figure: `${first} → ${last}`,
-      detail: kinds.map(([kind, count]) => `${kind} ${count}`).join(', ') + late,
-      ...(name === 'ours' && { target: atMost(first, last) }),
-      numbers: { counts },
-    }
-  })
-}
-
-function totalOf(samples: readonly Sample[]): Record<string, number> {
-  const total: Record<string, number> = {}
-  for (const { handles } of samples) {
-    for (const [kind, count] of Object.entries(handles)) total[kind] = (total[kind] ?? 0) + count
+function handlesRow(rounds: readonly Round[]): Row {
+  const sum = (held: readonly Held[]) => held.reduce((all, { handles }) => all + handles, 0)
+  const counts = rounds.map(({ held }) => sum(held))
+  const late = Math.max(...rounds.flatMap(({ held }) => held.map((each) => each.late)))
+  return {
+    ...levelRow('handles of the workers', counts),
+    detail: `event loop late by at most ${late.toFixed(0)} ms`,
   }
-  return total
 }
 
-function handlesOf(samples: readonly Sample[]): number {
-  return Object.values(totalOf(samples)).reduce((sum, count) => sum + count, 0)
+/** What may not be more at the end than at first. */
+function levelRow(what: string, counts: readonly number[]): Row {
+  const [first, last] = [counts[0] ?? 0, counts.at(-1) ?? 0]
+  return {
+    what,
+    figure: `${first} → ${last}`,
+    detail: `at most ${Math.max(...counts)}`,
+    target: atMost(first, last),
+    numbers: { counts },
+  }
 }
 
-/** KB that Redis may hold more than at first, once the receipts of an hour are gone. */
-const REDIS_GROWTH = 256
-
-/** What Redis holds: receipts, which go after an hour, and all else. */
-export function redisRows({ redis, receipts, counted }: Soak): Row[] {
-  const bytes = (receipts.withThem - receipts.without) / receipts.count
-  const growth = (receipts.without - receipts.withoutAtFirst) / KB
-  const clients = redis.map((sample) => sample.clients)
+function redisRows({ rounds, receipts, counted }: Soak): Row[] {
+  const { count, withThem, without, withoutAtFirst } = receipts
+  const bytes = (withThem - without) / count
+  const growth = (without - withoutAtFirst) / KB
   return [
     {
       what: 'Redis: memory of a receipt',
-      figure: `${rounded(bytes)} bytes`,
-      detail:
-        `${rounded(receipts.count)} receipts, ${(receipts.withThem / MB).toFixed(1)} MB with them; ` +
-        'each goes an hour after its message, so that grows for an hour and no longer',
-      numbers: { bytes, count: receipts.count },
+      figure: `${whole(bytes)} bytes`,
+      detail: `${whole(count)} receipts, ${megabytes(withThem)} with them; each goes an hour after its message`,
+      numbers: { bytes, count },
     },
     {
       what: 'Redis: memory of all else',
-      figure: `${growth < 0 ? '−' : '+'}${Math.abs(growth).toFixed(0)} KB`,
-      detail: `${(receipts.withoutAtFirst / MB).toFixed(2)} → ${(receipts.without / MB).toFixed(2)} MB without receipts`,
+      figure: `${signed(growth)} KB`,
+      detail: `${megabytes(withoutAtFirst)} → ${megabytes(without)}`,
       target: atMost(REDIS_GROWTH, growth, ' KB'),
-      numbers: { before: receipts.withoutAtFirst, after: receipts.without },
+      numbers: { before: withoutAtFirst, after: without },
     },
-    {
-      what: 'Redis: connections',
-      figure: `${clients[0] ?? 0} → ${clients.at(-1) ?? 0}`,
-      detail: `at most ${Math.max(0, ...clients)}`,
-      target: atMost(clients[0] ?? 0, clients.at(-1) ?? 0),
-      numbers: { most: Math.max(0, ...clients) },
-    },
+    levelRow(
+      'Redis: connections',
+      rounds.map(({ connections }) => connections),
+    ),
     {
       what: 'recipients counted',
-      figure: rounded(counted.redis),
-      detail: `the clients had ${rounded(counted.clients)} taken`,
-      target: { text: `= ${rounded(counted.clients)}`, met: counted.redis === counted.clients },
+      figure: whole(counted.redis),
+      detail: `the clients had ${whole(counted.clients)} accepted`,
+      target: { text: `= ${whole(counted.clients)}`, met: counted.redis === counted.clients },
       numbers: { ...counted },
     },
   ]
 }
 
-/** Whatever went otherwise than it should. */
-export function failureRow(failures: readonly string[]): Row {
+function failureRow(failures: readonly string[]): Row {
+  const none = 'every reply was the expected one, no log line at error or above, no worker ended'
   return {
     what: 'errors',
     figure: failures.length.toString(),
-    detail:
-      failures.length > 0
-        ? failures.slice(0, 3).join('; ')
-        : 'no reply but the expected one, no log line at error or above, no worker that ended',
+    detail: failures.length > 0 ? failures.slice(0, 3).join('; ') : none,
     target: atMost(0, failures.length),
     numbers: { failures: failures.length },
   }
+}
+
+/** `+12.3`, `−0.4` */
+function signed(figure: number): string {
+  return `${figure < 0 ? '−' : '+'}${Math.abs(figure).toFixed(1)}`
 }

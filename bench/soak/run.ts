@@ -1,246 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Ledger } from '../../src/allowance/ledger'
 import { Restrictions } from '../../src/allowance/restriction'
-import { CPU_TIME, cpuTime } from '../cpu'
-import { DEFAULTS, PATIENCE } from '../ledger-load'
-import type { Progress } from '../progress'
-import { withRedisCpu } from '../redis-cpu'
-import { median } from '../stats'
-import { Crew } from './crew'
-import { logFailures } from './log-failures'
-import { seatsOf } from './mix'
-import type { Plan } from './plan'
-import { forgetReceipts, RedisWatch, type RedisSample } from './redis-watch'
-import { openStage, type Side, type Stage } from './stage'
+import type { Store } from '../../src/store/store'
+import { DEFAULTS, PATIENCE, ROOMY } from '../charge'
+import { connections, usedMemory } from '../measure'
+import { seedAddresses, seedTenants } from '../seed'
+import { registerTenant, startServers, type Sender, type Servers } from '../servers'
+import { heldBy, WITNESS, type Held } from '../witness'
+import { kindOf, SoakMail, type Slice } from './mail'
 import { TakenOver, type Episode } from './taken-over'
-import type { Tally } from './tally'
-import type { Sample } from './witness'
 
-/** Of the highest rate, what is sent where a rate is given. */
-export const PACED_SHARE = 0.6
-
-export type SideName = 'ours' | 'alone'
-export const SIDES: readonly SideName[] = ['ours', 'alone']
-
-/** What one Haraka did in a round. */
-export interface SideRound {
-  readonly full: Tally
-  readonly paced: Tally
-  /** Memory of each worker at its end, after a collection of garbage, with all sessions open and idle. */
-  readonly memory: readonly Sample[]
+/** How long a run takes, and how large it is. */
+export interface Plan {
+  readonly seed: number
+  readonly tenants: number
+  readonly sessions: number
+  readonly workers: number
+  /** ms before anything is measured. */
+  readonly warmUp: number
+  readonly rounds: number
+  /** ms of mail in a round. */
+  readonly slice: number
+  /** In one of so many rounds a tenant is taken over. */
+  readonly roundsAnEpisode: number
+  /** Its allowance. */
+  readonly allowance: number
+  /** `[redis] command_timeout`, in ms. */
+  readonly commandTimeout: number
 }
 
-export interface Round extends Readonly<Record<SideName, SideRound>> {
-  /** Minutes since the first round. */
+/** What was measured in a round. */
+export interface Round extends Slice {
+  /** Minutes since the first round began. */
   readonly minute: number
-  /** Cores that were busy in the slice at full load, with the plugin. */
-  readonly cores: Cores | undefined
-}
-
-/** CPU time by time. */
-export interface Cores {
-  readonly haraka: number
+  /** What each worker holds at the end, without a session. */
+  readonly held: readonly Held[]
+  /** Memory of Redis in bytes, and connections to it. */
   readonly redis: number
-  readonly client: number
+  readonly connections: number
 }
 
-/** All that a run brought. */
+/** All that a run found. */
 export interface Soak {
-  /** ms since the epoch */
-  readonly startedAt: number
   readonly rounds: readonly Round[]
-  readonly episodes: readonly (Episode & { readonly minute: number })[]
-  /** Each second, of each worker with the plugin. */
-  readonly seconds: Readonly<Record<SideName, readonly Sample[]>>
-  readonly redis: readonly RedisSample[]
-  readonly receipts: Receipts
-  /** Recipients that were counted, as the clients know it and as Redis does. */
+  readonly episodes: readonly Episode[]
+  readonly answers: SoakMail['answers']
+  /** Memory of Redis in bytes, with receipts and after they were removed. */
+  readonly receipts: {
+    readonly count: number
+    readonly withThem: number
+    readonly without: number
+    /** The same after the warm-up. */
+    readonly withoutAtFirst: number
+  }
+  /** Recipients that had to be counted, and that were. */
   readonly counted: { readonly clients: number; readonly redis: number }
   readonly failures: readonly string[]
 }
 
-/** What Redis holds with and without the receipts of an hour. */
-export interface Receipts {
-  readonly count: number
-  /** bytes before they were forgotten */
-  readonly withThem: number
-  /** bytes */
-  readonly without: number
-  /** bytes, the same after the warm-up */
-  readonly withoutAtFirst: number
+const VICTIM = { id: 'taken-over', domain: 'taken-over.com', ip: '127.2.0.1' }
+/** A log line at these levels is a failure, no matter whose (logger.js, DEFAULT format). */
+const ERROR = /^(?:\S+ )?\[(?:ERROR|CRIT|ALERT|EMERG)\]/
+const DEATH = /worker \d+ (?:killed by signal|exited with error)/
+
+/** Whether a line of Haraka's log says that something failed. */
+export function isFailure(line: string): boolean {
+  return ERROR.test(line) || DEATH.test(line)
 }
 
-/** Soaks: loads two Harakas in turn, and looks at what they hold. */
-export async function soak(plan: Plan, progress: Pick<Progress, 'say'>): Promise<Soak> {
-  progress.say('starting the servers')
-  const stage = await openStage(plan)
+/** Loads a Haraka round by round, and looks at what it holds after each. */
+export async function soak(plan: Plan, say: (step: string) => void): Promise<Soak> {
+  say('starting')
+  let tenants: readonly Sender[] = []
+  const servers = await startServers(
+    async (store) => void (tenants = await fill(store, plan)),
+    (redis) => ({
+      ours: {
+        ...{ redis, nodes: plan.workers },
+        plugins: [WITNESS.name, 'unregistered-domain'],
+        localPlugins: { [WITNESS.name]: WITNESS.text },
+        settings: { null: { limits: ROOMY }, redis: { command_timeout: plan.commandTimeout } },
+      },
+    }),
+  )
   try {
-    return await new Run(plan, stage, progress).soak()
+    return await run(plan, servers, tenants, say)
   } finally {
-    await stage.stop()
+    await servers.stop()
   }
 }
 
-class Run {
-  readonly #crews: Readonly<Record<SideName, Crew>>
-  readonly #highest: number[] = []
-  /** Process ids of the workers with the plugin. */
-  #workers: readonly number[] = []
-
-  constructor(
-    private readonly plan: Plan,
-    private readonly stage: Stage,
-    private readonly progress: Pick<Progress, 'say'>,
-  ) {
-    const crew = (name: SideName): Crew => {
-      const seats = seatsOf(stage.tenants, plan.sessions, plan.seed, name === 'ours')
-      return new Crew(stage[name].haraka.port, seats)
-    }
-    this.#crews = { ours: crew('ours'), alone: crew('alone') }
+async function fill(store: Store, { tenants: count, allowance }: Plan): Promise<Sender[]> {
+  await registerTenant(store, VICTIM, { limits: `${allowance}/1h` })
+  const { idAt } = await seedTenants(store, count, { limits: ROOMY })
+  const ips = await seedAddresses(store, count, idAt)
+  const tenants = ips.map((ip, number) => ({ id: idAt(number), domain: `${idAt(number)}.com`, ip }))
+  const act = { scope: 'unregistered', by: 'soak', reason: 'to be refused' } as const
+  for (const [number, { id }] of tenants.entries()) {
+    if (kindOf(number) === 'restricted') await new Restrictions(store).place(id, act)
   }
-
-  async soak(): Promise<Soak> {
-    const { plan, stage, progress } = this
-    const { store } = stage
-    progress.say('warming up')
-    const takenOver = this.#takenOver()
-    const first = await takenOver.episode()
-    for (const name of SIDES) {
-      const { perSecond } = await this.#crews[name].work(plan.warmUp)
-      if (name === 'ours') this.#highest.push(perSecond)
-    }
-    await stage.alone.witness.collect()
-    this.#workers = pidsOf(await stage.ours.witness.collect())
-    const { usedMemory: withoutAtFirst } = await forgetReceipts(store)
-
-    const startedAt = Date.now()
-    const watch = new RedisWatch(store)
-    const rounds: Round[] = []
-    const episodes: (Episode & { minute: number })[] = []
-    const minute = (): number => (Date.now() - startedAt) / 60_000
-    for (let number = 0; number < plan.rounds; number++) {
-      progress.say(`round ${number + 1} of ${plan.rounds}`)
-      const at = minute()
-      const restricts = number % plan.roundsAnEpisode === 0
-      const episode = restricts ? takenOver.episode() : undefined
-      rounds.push(await this.#round(number, minute))
-      if (episode) episodes.push({ ...(await episode), minute: at })
-    }
-    watch.stop()
-
-    const withThem = watch.samples.at(-1)?.usedMemory ?? NaN
-    const counted = await this.#counted()
-    const { receipts: count, usedMemory: without } = await forgetReceipts(store)
-    for (const name of SIDES) await this.#crews[name].close()
-    const failures = [
-      ...SIDES.flatMap((name) => this.#failuresOf(name)),
-      ...[first, ...episodes].flatMap(({ failures }) => failures),
-      ...watch.failures,
-      ...this.#replaced(rounds),
-      ...(counted.clients === counted.redis
-        ? []
-        : [`${counted.redis} recipients are counted where ${counted.clients} were taken`]),
-    ]
-    const secondsOf = ({ witness }: Side): Sample[] =>
-      witness.samples().filter(({ at, collected }) => at >= startedAt && !collected)
-    return {
-      startedAt,
-      rounds,
-      episodes,
-      seconds: { ours: secondsOf(stage.ours), alone: secondsOf(stage.alone) },
-      redis: watch.samples,
-      receipts: { count, withThem, without, withoutAtFirst },
-      counted,
-      failures,
-    }
-  }
-
-  #takenOver(): TakenOver {
-    const { ours, victim, store } = this.stage
-    return new TakenOver(ours.haraka.port, victim, new Restrictions(store))
-  }
-
-  /** Each Haraka in turn; which comes first changes from round to round. */
-  async #round(number: number, minute: () => number): Promise<Round> {
-    const { slices } = this.plan
-    const order = number % 2 === 0 ? SIDES : SIDES.toReversed()
-    const full: Partial<Record<SideName, Tally>> = {}
-    const paced: Partial<Record<SideName, Tally>> = {}
-    let cores: Cores | undefined
-    for (const name of order) {
-      if (name === 'alone') {
-        full.alone = await this.#crews.alone.work(slices.alone)
-      } else {
-        const measured = await this.#withCores(() => this.#crews.ours.work(slices.full))
-        full.ours = measured.tally
-        cores = measured.cores
-      }
-    }
-    this.#highest.push(full.ours!.perSecond)
-    const rate = PACED_SHARE * median(this.#highest)
-    for (const name of order) paced[name] = await this.#crews[name].work(slices.paced, rate)
-    const side = async (name: SideName): Promise<SideRound> => ({
-      full: full[name]!,
-      paced: paced[name]!,
-      memory: await this.stage[name].witness.collect(),
-    })
-    return { ours: await side('ours'), alone: await side('alone'), minute: minute(), cores }
-  }
-
-  async #withCores(
-    work: () => Promise<Tally>,
-  ): Promise<{ tally: Tally; cores: Cores | undefined }> {
-    if (!CPU_TIME) return { tally: await work(), cores: undefined }
-    const { ours, store } = this.stage
-    const haraka = [ours.haraka.pid, ...this.#workers]
-    const now = () => ({
-      at: performance.now() * 1_000,
-      haraka: haraka.reduce((sum, pid) => sum + cpuTime(pid), 0),
-      client: cpuTime(process.pid),
-    })
-    const before = now()
-    const { result: tally, cpu } = await withRedisCpu(store.client, work)
-    const after = now()
-    const us = after.at - before.at
-    const cores = {
-      haraka: (after.haraka - before.haraka) / us,
-      redis: cpu / us,
-      client: (after.client - before.client) / us,
-    }
-    return { tally, cores }
-  }
-
-  #replaced(rounds: readonly Round[]): string[] {
-    const still = pidsOf(rounds.at(-1)?.ours.memory ?? [])
-    const [before, after] = [this.#workers.join(' '), still.join(' ')]
-    return before === after ? [] : [`workers ${before} have become ${after}`]
-  }
-
-  #failuresOf(name: SideName): string[] {
-    const { haraka, started } = this.stage[name]
-    const dead = haraka.ended ? ['Haraka has ended'] : []
-    const said = logFailures(haraka.log.slice(started))
-    const failures = [...this.#crews[name].failures, ...said, ...dead]
-    return failures.map((failure) => `${name}: ${failure}`)
-  }
-
-  async #counted(): Promise<Soak['counted']> {
-    const { store, tenants } = this.stage
-    const { done } = this.#crews.ours
-    const ledger = new Ledger(store, PATIENCE)
-    let clients = 0
-    let redis = 0
-    for (const { id } of tenants) {
-      const usage = await ledger.usage(id, { ...DEFAULTS, nullLimits: DEFAULTS.limits })
-      for (const meter of ['unregistered', 'null'] as const) {
-        // The longest window: a run may take longer than the other.
-        redis += usage?.[meter].at(-1)?.used ?? 0
-        clients += done.get(`${id} ${meter}`) ?? 0
-      }
-    }
-    return { clients, redis }
-  }
+  return tenants
 }
 
-function pidsOf(samples: readonly Sample[]): readonly number[] {
-  return samples.map(({ pid }) => pid).sort((a, b) => a - b)
+async function run(
+  plan: Plan,
+  { harakas, store }: Servers<'ours'>,
+  tenants: readonly Sender[],
+  say: (step: string) => void,
+): Promise<Soak> {
+  const { port } = harakas.ours
+  // At its start Haraka misses its TLS files.
+  const from = harakas.ours.log.length
+  harakas.ours.keepLog(isFailure)
+  const mail = new SoakMail(port, tenants, plan.sessions, plan.seed)
+  const takenOver = new TakenOver(port, VICTIM, plan.allowance, new Restrictions(store))
+
+  say('warming up')
+  const episodes = [await takenOver.episode()]
+  await mail.send(plan.warmUp)
+  const first = await heldBy(harakas.ours, plan.workers)
+  const { usedMemory: withoutAtFirst } = await removeReceipts(store)
+
+  const rounds: Round[] = []
+  const begin = performance.now()
+  for (let number = 0; number < plan.rounds; number++) {
+    say(`round ${number + 1} of ${plan.rounds}`)
+    const takes = number % plan.roundsAnEpisode === 0
+    const [slice, episode] = await Promise.all([
+      mail.send(plan.slice),
+      takes ? takenOver.episode() : undefined,
+    ])
+    if (episode) episodes.push(episode)
+    rounds.push({
+      ...slice,
+      minute: (performance.now() - begin) / 60_000,
+      held: await heldBy(harakas.ours, plan.workers),
+      redis: await usedMemory(store.client),
+      connections: await connections(store.client),
+    })
+  }
+
+  const withThem = await usedMemory(store.client)
+  const counted = { clients: mail.counted, redis: await countedBy(store, tenants) }
+  const { count, usedMemory: without } = await removeReceipts(store)
+  const failures = [
+    ...mail.failures,
+    ...harakas.ours.log.slice(from).split('\n').filter(isFailure),
+    ...(harakas.ours.ended ? ['Haraka has ended'] : []),
+    ...(pids(first) === pids(rounds.at(-1)!.held) ? [] : ['a worker was replaced']),
+    ...episodes.flatMap((episode) => episode.failures),
+  ]
+  const receipts = { count, withThem, without, withoutAtFirst }
+  return { rounds, episodes, answers: mail.answers, receipts, counted, failures }
+}
+
+function pids(held: readonly Held[]): string {
+  return held.map(({ pid }) => pid).join(' ')
+}
+
+/** Recipients that Redis has counted. */
+async function countedBy(store: Store, tenants: readonly Sender[]): Promise<number> {
+  const ledger = new Ledger(store, PATIENCE)
+  let counted = 0
+  for (const { id } of tenants) {
+    const usage = await ledger.usage(id, DEFAULTS)
+    // The longest window: a run may be longer than the other.
+    for (const meter of ['unregistered', 'null'] as const) {
+      counted += usage?.[meter].at(-1)?.used ?? 0
+    }
+  }
+  return counted
+}
+
+/** Removes all receipts, as an hour does. Returns how many there were, and the memory of Redis in bytes after it. */
+async function removeReceipts(store: Store): Promise<{ count: number; usedMemory: number }> {
+  const { client, keys } = store
+  let [count, cursor] = [0, '0']
+  do {
+    const [next, names] = await client.scan(cursor, 'MATCH', keys.receipt('*', '*'), 'COUNT', 1_000)
+    if (names.length > 0) count += await client.unlink(...names)
+    cursor = next
+  } while (cursor !== '0')
+  // Redis gives the memory back bit by bit, in the background.
+  let [least, unchanged] = [Infinity, 0]
+  while (unchanged < 5) {
+    const now = await usedMemory(client)
+    unchanged = now < least ? 0 : unchanged + 1
+    least = Math.min(least, now)
+    await sleep(100)
+  }
+  return { count, usedMemory: least }
 }

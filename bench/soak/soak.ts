@@ -1,50 +1,51 @@
-// Loads the plugin for long and watches what it holds: npm run soak -- --help
-import path from 'node:path'
-import { describeMachine, warnings } from '../machine'
-import { tell, writeJson, writePage } from '../output'
-import { Progress } from '../progress'
-import { facts, toTable, verdict, type Results } from '../report'
-import { flood, mostConnections } from './flood'
-import { readOptions } from './options'
-import { planFor } from './plan'
-import { allMet, sectionsOf } from './report'
-import { soak } from './run'
+// Loads the plugin for long and shows whether anything grows: npm run soak -- --help
+import { Command, InvalidArgumentError } from 'commander'
+import { describeMachine } from '../machine'
+import { present } from '../report'
+import { sectionsOf } from './rows'
+import { soak, type Plan } from './run'
 
-const ROOT = path.resolve(__dirname, '../..')
-const RESULTS = path.join(ROOT, 'bench/results/soak')
-/** Kept with the sources, for who reads about the performance. */
-const PUBLISHED = path.join(ROOT, 'docs/performance/soak')
+const ROUNDS_A_MINUTE = 4
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('a whole number from 1 on')
+  return Number(text)
+}
+
+const program = new Command('npm run soak --')
+  .description(
+    'Loads a Haraka with the plugin as much as the machine can, and shows whether anything fails or grows. It starts ' +
+      'all that it needs and uses no network. Table, numbers and pictures also go to bench/results/performance/soak/. ' +
+      'The status is 1 if anything failed, or a target was missed.',
+  )
+  .argument('[minutes]', 'how long it measures', wholeNumber, 2)
+  .option('--seed <number>', 'what is sent when', wholeNumber, 1)
+  .option('--publish', 'also writes docs/performance/soak/', false)
+  .parse()
 
 async function main(): Promise<boolean> {
-  const { minutes, seed, publish } = readOptions(process.argv.slice(2))
-  const begin = performance.now()
-  const startedAt = new Date().toISOString()
-  const machine = { ...describeMachine(), peers: [] }
-  const progress = new Progress()
-  progress.section('soak')
-  const plan = planFor(minutes, seed)
-  const run = await soak(plan, progress)
-  const flooded = plan.idle <= mostConnections() ? await flood(plan, progress) : undefined
-  progress.end()
-  const sections = sectionsOf(run, flooded, plan)
-  const results: Results = {
-    command: `npm run soak -- ${minutes}`,
-    startedAt,
-    seconds: (performance.now() - begin) / 1000,
-    quick: false,
-    machine,
-    warnings: warnings(machine),
-    sections,
+  const [minutes] = program.processedArgs as [number]
+  const { seed, publish } = program.opts<{ seed: number; publish: boolean }>()
+  const plan: Plan = {
+    ...{ seed, tenants: 50, sessions: 200, workers: 2, warmUp: 15_000 },
+    rounds: minutes * ROUNDS_A_MINUTE,
+    // With the look at what is held a quarter of a minute.
+    slice: 14_000,
+    roundsAnEpisode: ROUNDS_A_MINUTE,
+    allowance: 200,
+    // As shipped.
+    commandTimeout: 500,
   }
-  console.log(toTable(results))
-  for (const { title, meaning } of sections) console.log(`${title}. ${meaning}\n`)
-  console.log(`${facts(results).join('\n')}\n\n${verdict(results)}\n`)
-  for (const failure of [...run.failures, ...(flooded?.failures ?? [])]) console.error(failure)
-
-  writeJson(path.join(RESULTS, 'latest.json'), results)
-  tell(RESULTS, ['latest.json', ...(await writePage(RESULTS, 'latest.md', results))])
-  if (publish) tell(PUBLISHED, await writePage(PUBLISHED, 'figures.md', results))
-  return allMet(sections)
+  const startedAt = new Date()
+  const machine = describeMachine()
+  const found = await soak(plan, (step) => console.error(`soak: ${step}`))
+  const sections = sectionsOf(found, plan)
+  const about = { command: `npm run soak -- ${minutes}`, quick: false, machine, sections }
+  const seconds = (Date.now() - startedAt.getTime()) / 1_000
+  const results = { ...about, startedAt: startedAt.toISOString(), seconds }
+  await present(results, 'performance/soak', publish)
+  for (const failure of found.failures) console.error(failure)
+  return sections.every(({ rows }) => rows.every(({ target }) => target?.met !== false))
 }
 
 main().then(

@@ -42,12 +42,13 @@ describe('the rows of instructions', () => {
     assert.equal(detail, '1.030 × Haraka alone; the median of 3 batches 0.1 % more')
   })
 
-  it('compare each kind of mail with that of the other version, and say which became dearer', () => {
+  it('compare each kind of mail with its target and with the other version, and say which costs more', () => {
     const dearer = rowsOf([alone, { what: 'refused', level, batches: [204_000] }, refusedThere])
     const compared = [...rows, ...dearer].flatMap(({ what, figure, target }) =>
       target ? [[what, figure, target.met]] : [],
     )
     assert.deepEqual(compared, [
+      ['registered, log level info', '824,000', true],
       ['registered, against the other version, info', '1.005 ×', true],
       ['refused, against the other version, info', '1.000 ×', true],
       ['refused, against the other version, info', '1.010 ×', false],

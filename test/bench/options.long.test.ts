@@ -1,53 +1,37 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
-import { describe, it } from 'node:test'
-import { readOptions } from '../../bench/options'
-import { SECTIONS } from '../../bench/sections'
+import { it } from 'node:test'
 
-const BENCH = path.resolve(__dirname, '../../bench/bench.ts')
-
-function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ['--import', 'tsx', BENCH, ...args], { encoding: 'utf8' })
+function run(script: string, ...args: string[]) {
+  const file = path.resolve(__dirname, '../../bench', script)
+  return spawnSync(process.execPath, ['--import', 'tsx', file, ...args], { encoding: 'utf8' })
 }
 
-describe('the options of the benchmark', () => {
-  it('are a whole run where there are none', () => {
-    assert.deepEqual(readOptions([]), { quick: false, only: [], publish: false })
-  })
+it('--help of the benchmark names every section', () => {
+  const { status, stdout } = run('bench.ts', '--help')
+  assert.equal(status, 0)
+  for (const name of ['mail', 'instructions', 'charges', 'tenants', 'memory', 'propagation']) {
+    assert.match(stdout, new RegExp(`^ +${name} +[A-Z]`, 'm'))
+  }
+})
 
-  it('choose sections, and a quick look', () => {
-    assert.deepEqual(readOptions(['--quick', '--only', 'mail', '--only', 'memory']), {
-      quick: true,
-      only: ['mail', 'memory'],
-      publish: false,
-    })
-    assert.equal(readOptions(['--publish']).publish, true)
-  })
+it('an unknown section is a mistake, which names the sections', () => {
+  const { status, stderr } = run('bench.ts', '--only', 'nonsense')
+  assert.equal(status, 1)
+  assert.match(stderr, /'nonsense' is invalid\. Allowed choices are mail, senders/)
+})
 
-  it('take the folder of another version from wherever they are given', () => {
-    assert.equal(readOptions(['--against', '../before']).against, path.resolve('../before'))
-  })
+it('part of a run is not published', () => {
+  for (const part of [['--quick'], ['--only', 'mail']]) {
+    const { status, stderr } = run('bench.ts', '--publish', ...part)
+    assert.equal(status, 1)
+    assert.match(stderr, /whole run/)
+  }
+})
 
-  it('are explained by --help, with every section', () => {
-    const { status, stdout } = run('--help')
-    assert.equal(status, 0)
-    for (const { name, title } of SECTIONS) {
-      assert.match(stdout, new RegExp(`^ +${name} +${title}$`, 'm'))
-    }
-  })
-
-  it('name the sections where one is unknown', () => {
-    const { status, stderr } = run('--only', 'nonsense')
-    assert.notEqual(status, 0)
-    assert.match(stderr, /there is no section "nonsense": mail, /)
-  })
-
-  it('do not publish part of a run', () => {
-    for (const part of [['--quick'], ['--only', 'mail']]) {
-      const { status, stderr } = run('--publish', ...part)
-      assert.notEqual(status, 0)
-      assert.match(stderr, /whole run/)
-    }
-  })
+it('a soak of "ten" minutes is a mistake', () => {
+  const { status, stderr } = run('soak/soak.ts', 'ten')
+  assert.equal(status, 1)
+  assert.match(stderr, /'ten' is invalid for argument 'minutes'\. a whole number from 1 on/)
 })

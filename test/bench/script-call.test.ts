@@ -1,39 +1,35 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { DEFAULTS, PATIENCE, ROOMY } from '../../bench/ledger-load'
+import { it } from 'node:test'
+import { chargeFor, DEFAULTS, PATIENCE, ROOMY } from '../../bench/charge'
 import { lastScriptCall } from '../../bench/redis-benchmark'
-import { chargeFor, seedTenants } from '../../bench/seed'
+import { seedTenant } from '../../bench/seed'
 import { openStore } from '../../bench/store'
 import { Ledger } from '../../src/allowance/ledger'
 import { startRedis } from '../support'
 
-describe('the call that redis-benchmark repeats', () => {
-  it('counts a recipient of another transaction when it is repeated', async () => {
-    const redis = await startRedis()
-    const store = await openStore(redis.port)
-    try {
-      const ledger = new Ledger(store, PATIENCE)
-      const { domainsToken, idAt } = await seedTenants(store, redis.port, 1, { limits: ROOMY })
-      const charge = (transaction: string) =>
-        ledger.charge(chargeFor(idAt(0), domainsToken, transaction), DEFAULTS)
-      await charge('FIRST.1')
+it('the call that redis-benchmark repeats counts a recipient of another transaction each time', async () => {
+  const redis = await startRedis()
+  const store = await openStore(redis.port)
+  try {
+    const ledger = new Ledger(store, PATIENCE)
+    const token = await seedTenant(store, 'contoso', ['contoso.com'], { limits: ROOMY })
+    const charge = (transaction: string) =>
+      ledger.charge(chargeFor('contoso', token, transaction), DEFAULTS)
+    await charge('FIRST.1')
 
-      const call = await lastScriptCall(store.client, () => charge('SECOND.1'))
-      const [command = '', ...words] = call.map((word) => word.replaceAll('SECOND.1', 'THIRD.1'))
-      await redis.client().call(command, ...words)
+    const call = await lastScriptCall(store.client, () => charge('SECOND.1'))
+    const [command = '', ...words] = call.map((word) => word.replaceAll('SECOND.1', 'THIRD.1'))
+    await redis.client().call(command, ...words)
 
-      const usage = await ledger.usage(idAt(0), DEFAULTS)
-      assert.deepEqual(
-        usage?.unregistered.map(({ used }) => used),
-        [3, 3],
-      )
-      await assert.rejects(
-        lastScriptCall(store.client, () => store.client.echo('nothing')),
-        /no script/,
-      )
-    } finally {
-      store.client.disconnect()
-      await redis.stop()
-    }
-  })
+    const usage = await ledger.usage('contoso', DEFAULTS)
+    assert.deepEqual(
+      usage?.unregistered.map(({ used }) => used),
+      [3, 3],
+    )
+    const noScript = lastScriptCall(store.client, () => store.client.echo('nothing'))
+    await assert.rejects(noScript, /no script/)
+  } finally {
+    store.client.disconnect()
+    await redis.stop()
+  }
 })

@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import {
-  seedAddresses,
-  seedConnectors,
-  seedDomains,
-  seedTenants,
-  TENANT_NAME,
-} from '../../bench/seed'
+import { it } from 'node:test'
+import { seedAddresses, seedConnectors, seedTenant, seedTenants } from '../../bench/seed'
 import { openStore } from '../../bench/store'
 import type { Store } from '../../src/store/store'
 import { Registries } from '../support/registries'
-import { startRedis, type TestRedis } from '../support'
+import { startRedis } from '../support'
 import { contentsOf } from '../support/contents'
 
-const DOMAIN = { subdomains: false, shared: false }
-
 /**
- * All that a Redis holds, without times and tokens, and without what tells by how many changes it came to be so: their
- * number, and the trails of the connectors and of the tenant whose domains are copied.
+ * All that a Redis holds without times and tokens, and without what depends on the number of changes: that number, and
+ * the trail of the connectors.
  */
 async function contents(store: Store): Promise<Record<string, unknown>> {
   const { keys } = store
@@ -31,49 +23,34 @@ async function contents(store: Store): Promise<Record<string, unknown>> {
   )
 }
 
-describe('what the benchmark fills Redis with', () => {
-  let seeded: TestRedis
-  let registered: TestRedis
-  let fast: Store
-  let slow: Store
-  let registry: Registries
+it('the tenants and connectors that the benchmark copies are as the registry writes them', async () => {
+  const [seeded, registered] = [await startRedis(), await startRedis()]
+  const fast = await openStore(seeded.port)
+  const slow = await openStore(registered.port)
+  const { tenants, domains, connectors } = new Registries(slow)
+  const by = 'bench'
+  const identities = (ip: string) => ({ ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] })
+  const settings = { name: 'Example Inc.', limits: '5/1h' }
 
-  before(async () => {
-    seeded = await startRedis()
-    registered = await startRedis()
-    fast = await openStore(seeded.port)
-    slow = await openStore(registered.port)
-    registry = new Registries(slow)
-  })
+  const { idAt } = await seedTenants(fast, 3, settings)
+  await seedAddresses(fast, 2, idAt)
+  await seedTenant(fast, 'contoso', ['contoso.com'])
+  await seedConnectors(fast, 'contoso', 3)
 
-  after(async () => {
-    for (const store of [fast, slow]) store?.client.disconnect()
-    await seeded?.stop()
-    await registered?.stop()
-  })
+  const register = async (id: string, fields = {}): Promise<void> => {
+    await tenants.add(id, fields, by)
+    await domains.add(id, [{ domain: `${id}.com`, subdomains: false, shared: false }], by)
+  }
+  for (const number of [0, 1, 2]) await register(idAt(number), settings)
+  for (const number of [0, 1]) {
+    await connectors.add(idAt(number), 'loopback', identities(`127.1.0.${number + 1}`), by)
+  }
+  await register('contoso')
+  for (const number of [0, 1, 2]) {
+    await connectors.add('contoso', `mail-${number}`, identities(`10.0.0.${number}`), by)
+  }
 
-  it('is what the registry would write', async () => {
-    const tenants = await seedTenants(fast, seeded.port, 3, { limits: '5/1h' })
-    await seedDomains(fast, 'contoso', 3, { limits: '7/1h' })
-    await seedConnectors(fast, 'contoso', 3)
-    await seedAddresses(fast, 2, tenants.idAt)
-
-    for (const id of ['tenant-000000', 'tenant-000001', 'tenant-000002']) {
-      await registry.tenants.add(id, { name: TENANT_NAME, limits: '5/1h' }, 'bench')
-      await registry.domains.add(id, [{ ...DOMAIN, domain: `${id}.com` }], 'bench')
-    }
-    await registry.tenants.add('contoso', { limits: '7/1h' }, 'bench')
-    for (const number of [0, 1, 2]) {
-      const domain = `customer-${number}.com`
-      await registry.domains.add('contoso', [{ ...DOMAIN, domain }], 'bench')
-      const ip = [`10.0.0.${number}/32`]
-      const identities = { ip, cert: [], certSha256: [], auth: [] }
-      await registry.connectors.add('contoso', `mail-${number}`, identities, 'bench')
-    }
-    for (const number of [0, 1]) {
-      const identities = { ip: [`127.1.0.${number + 1}/32`], cert: [], certSha256: [], auth: [] }
-      await registry.connectors.add(`tenant-00000${number}`, 'loopback', identities, 'bench')
-    }
-    assert.deepEqual(await contents(fast), await contents(slow))
-  })
+  assert.deepEqual(await contents(fast), await contents(slow))
+  for (const store of [fast, slow]) store.client.disconnect()
+  await Promise.all([seeded.stop(), registered.stop()])
 })

@@ -1,0 +1,87 @@
+import { startHaraka, type StartHarakaOptions, type TestHaraka } from '../scripts/services/haraka'
+import { formatIni } from '../scripts/services/ini'
+import { NO_RDNS } from '../scripts/services/no-rdns'
+import { startRedis, type TestRedis } from '../scripts/services/redis'
+import type { TenantSettings } from '../src/registry/tenant-registry'
+import type { Store } from '../src/store/store'
+import { Registries } from '../test/support/registries'
+import { ROOMY } from './charge'
+import { openStore } from './store'
+
+/** Accepts every message and keeps none. */
+const DISCARD = 'exports.hook_queue = exports.hook_queue_outbound = (next) => next(OK)\n'
+
+export interface LeanOptions extends StartHarakaOptions {
+  readonly plugins: string[]
+  /** Plugin that queues the messages, instead of {@link DISCARD}. */
+  readonly queue?: string
+}
+
+/** A Haraka that logs little, asks no name server and keeps no mail: what these cost is not compared. */
+export function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
+  const { plugins, localPlugins, config, queue = DISCARD, ...others } = options
+  return startHaraka({
+    ...others,
+    plugins: [NO_RDNS.name, 'relay', ...plugins, 'bench_queue'],
+    localPlugins: { ...localPlugins, [NO_RDNS.name]: NO_RDNS.text, bench_queue: queue },
+    // Haraka says at notice that it listens.
+    config: { 'log.ini': formatIni({ main: { level: 'notice' } }), ...config },
+  })
+}
+
+/** Servers side by side that differ in their plugins, and their Redis. */
+export interface Servers<Name extends string> {
+  readonly redis: TestRedis
+  readonly store: Store
+  readonly harakas: Readonly<Record<Name, TestHaraka>>
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * @param fill writes the tenants to Redis before a server starts.
+ * @param optionsOf gives the options of each server.
+ */
+export async function startServers<Name extends string>(
+  fill: (store: Store) => Promise<void>,
+  optionsOf: (redis: TestRedis) => Readonly<Record<Name, LeanOptions>>,
+): Promise<Servers<Name>> {
+  const redis = await startRedis()
+  const store = await openStore(redis.port)
+  await fill(store)
+  const started = await Promise.all(
+    Object.entries<LeanOptions>(optionsOf(redis)).map(
+      async ([name, options]) => [name, await startLeanHaraka(options)] as const,
+    ),
+  )
+  const stop = async (): Promise<void> => {
+    await Promise.all(started.map(([, haraka]) => haraka.stop()))
+    store.client.disconnect()
+    await redis.stop()
+  }
+  const harakas = Object.fromEntries(started) as Record<Name, TestHaraka>
+  return { redis, store, harakas, stop }
+}
+
+/** A tenant, and the address its server sends from. */
+export interface Sender {
+  readonly id: string
+  readonly domain: string
+  readonly ip: string
+}
+
+/** Registers a tenant, with room for all mail where its settings do not say otherwise. */
+export async function registerTenant(
+  store: Store,
+  { id, domain, ip }: Sender,
+  settings: TenantSettings = {},
+): Promise<void> {
+  const registry = new Registries(store)
+  await registry.tenants.add(id, { limits: ROOMY, ...settings }, 'bench')
+  await registry.domains.add(id, [{ domain, subdomains: false, shared: false }], 'bench')
+  await registry.connectors.add(id, 'mail', identities(ip), 'bench')
+}
+
+/** What a connector is recognised by: one address. */
+export function identities(ip: string) {
+  return { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
+}
