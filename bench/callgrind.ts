@@ -5,8 +5,10 @@ import type { TestHaraka } from '../scripts/services/haraka'
 import { scratchDir } from '../scripts/services/scratch'
 import { isInstalled } from './machine'
 
-/** Whether callgrind is there. */
-export const CALLGRIND = ['valgrind', 'callgrind_control'].every(isInstalled)
+/** Whether callgrind is installed. */
+export function hasCallgrind(): boolean {
+  return ['valgrind', 'callgrind_control'].every(isInstalled)
+}
 
 /**
  * Node.js under callgrind. It counts from {@link startCounting} on: until then it runs several times as fast.

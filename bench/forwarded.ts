@@ -7,7 +7,8 @@ import { OPEN } from './mail'
 import { RECIPIENT, type Mail } from './mail-load'
 import { compare, messagesOfStart, type Comparison } from './paired'
 import type { Section } from './row'
-import { registerTenant, type LeanOptions, type Servers } from './servers'
+import { registerTenant } from './seed'
+import type { LeanOptions, Servers } from './servers'
 import { step } from './smtp-session'
 
 const SIGNER = { domain: 'bank.example', selector: 's1', type: 'rsa', bits: 2048 } as const
@@ -42,11 +43,11 @@ const ABOUT = {
 /** What a proven forward costs, beside a Haraka that verifies the same signature. */
 export const forwarded: Section = {
   ...ABOUT,
-  async run({ quick, say }) {
+  async run(how) {
     const dns = await TestDns.start(keyZones([signer(SIGNER)]))
     try {
-      say('signing')
-      return await compare(comparisonWith(dns.address, quick), quick, say)
+      how.say('signing')
+      return await compare(comparisonWith(dns.address, how.quick), how)
     } finally {
       await dns.stop()
     }

@@ -2,7 +2,7 @@ import os from 'node:os'
 import { formatIni } from '../scripts/services/ini'
 import type { TestRedis } from '../scripts/services/redis'
 import {
-  CALLGRIND,
+  hasCallgrind,
   holdStill,
   instructionsDuring,
   startCounting,
@@ -75,7 +75,7 @@ export const instructions: Section = {
     'runs differ by up to 2 %. The ratio of two versions (--against) counted at the same time differs by up to 0.6 %; ' +
     'the time of two equal processes by 3 to 6 %.',
   async run({ quick, say, against }) {
-    if (!CALLGRIND) {
+    if (!hasCallgrind()) {
       const why = 'valgrind is not installed (Debian: apt-get install valgrind)'
       return { rows: [skipped('instructions a message', why)] }
     }

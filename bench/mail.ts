@@ -5,7 +5,8 @@ import type { Store } from '../src/store/store'
 import { accepted, refused } from './mail-load'
 import { compare, type Comparison, type Subject } from './paired'
 import type { Section } from './row'
-import { registerTenant, type LeanOptions } from './servers'
+import { registerTenant } from './seed'
+import type { LeanOptions } from './servers'
 
 /** Two tenants, told apart by their addresses. The second one is restricted. */
 export const OPEN = { id: 'contoso', domain: 'contoso.com', ip: '127.0.0.1' }
@@ -70,5 +71,5 @@ const comparison: Comparison = {
 /** CPU of Haraka a message, with and without plugins. */
 export const mail: Section = {
   ...comparison,
-  run: ({ quick, say }) => compare(comparison, quick, say),
+  run: (how) => compare(comparison, how),
 }

@@ -3,7 +3,7 @@ import type { Store } from '../src/store/store'
 import { spread } from './chart'
 import { sendMessages, type Load, type Mail } from './mail-load'
 import { callsDuring, cpuTime } from './measure'
-import { atMost, ratioRow, timesRow, type Measured, type Row, type Section } from './row'
+import { atMost, ratioRow, timesRow, type Measured, type Row, type Run, type Section } from './row'
 import { startServers, type LeanOptions, type Servers } from './servers'
 import { median, Times } from './stats'
 
@@ -87,11 +87,7 @@ export function messagesOfStart({ rounds, messages, warmUp }: Effort, share = 1)
  * Servers side by side get batches of messages in turn, each next to a batch through Haraka alone. All servers are
  * started anew several times: two equal processes differ, and a machine differs from minute to minute.
  */
-export async function compare(
-  comparison: Comparison,
-  quick: boolean,
-  say: (step: string) => void,
-): Promise<Measured> {
+export async function compare(comparison: Comparison, { quick, say }: Run): Promise<Measured> {
   const { subjects, check } = comparison
   const { starts, rounds, messages, warmUp } = quick ? comparison.quick : comparison.full
   const [first] = Object.values(subjects)

@@ -5,7 +5,7 @@ import { waitFor } from '../scripts/services/wait-for'
 import { Restrictions } from '../src/allowance/restriction'
 import { lines } from './chart'
 import { timesRow, type Run, type Section } from './row'
-import { registerTenant } from './servers'
+import { registerTenant } from './seed'
 import { Times } from './stats'
 import { openStore } from './store'
 

@@ -4,12 +4,33 @@ import { batchesOf } from '../src/base/lists'
 import { reverseLabels } from '../src/names/domain'
 import type { Store } from '../src/store/store'
 import { Registries } from '../test/support/registries'
-import { chargeFor, DEFAULTS } from './charge'
-import { identities } from './servers'
+import { chargeFor, DEFAULTS, ROOMY } from './charge'
 
 const BY = 'bench'
 const BATCH = 1_000
 const PLAIN = { subdomains: false, shared: false }
+
+/** A tenant, and the address its server sends from. */
+export interface Sender {
+  readonly id: string
+  readonly domain: string
+  readonly ip: string
+}
+
+/** Registers a tenant, with room for all mail where its settings do not say otherwise. */
+export async function registerTenant(
+  store: Store,
+  { id, domain, ip }: Sender,
+  settings: TenantSettings = {},
+): Promise<void> {
+  await seedTenant(store, id, [domain], { limits: ROOMY, ...settings })
+  await new Registries(store).connectors.add(id, 'mail', identities(ip), BY)
+}
+
+/** What a connector is recognised by: one address. */
+export function identities(ip: string) {
+  return { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
+}
 
 /** Many tenants alike, each with one accepted domain. */
 export interface SeededTenants {

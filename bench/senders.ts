@@ -2,7 +2,7 @@ import { accepted, messageFrom, type Mail } from './mail-load'
 import { OPEN } from './mail'
 import { compare, type Comparison } from './paired'
 import type { Section } from './row'
-import { registerTenant } from './servers'
+import { registerTenant } from './seed'
 
 const OWN = accepted(`a@${OPEN.domain}`)
 const { ip } = OPEN
@@ -60,5 +60,5 @@ const comparison: Comparison = {
 /** What it costs to check who sends, beyond the list of accepted domains. */
 export const senders: Section = {
   ...comparison,
-  run: ({ quick, say }) => compare(comparison, quick, say),
+  run: (how) => compare(comparison, how),
 }

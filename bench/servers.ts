@@ -2,10 +2,7 @@ import { startHaraka, type StartHarakaOptions, type TestHaraka } from '../script
 import { formatIni } from '../scripts/services/ini'
 import { NO_RDNS } from '../scripts/services/no-rdns'
 import { startRedis, type TestRedis } from '../scripts/services/redis'
-import type { TenantSettings } from '../src/registry/tenant-registry'
 import type { Store } from '../src/store/store'
-import { Registries } from '../test/support/registries'
-import { ROOMY } from './charge'
 import { openStore } from './store'
 
 /** Accepts every message and keeps none. */
@@ -60,28 +57,4 @@ export async function startServers<Name extends string>(
   }
   const harakas = Object.fromEntries(started) as Record<Name, TestHaraka>
   return { redis, store, harakas, stop }
-}
-
-/** A tenant, and the address its server sends from. */
-export interface Sender {
-  readonly id: string
-  readonly domain: string
-  readonly ip: string
-}
-
-/** Registers a tenant, with room for all mail where its settings do not say otherwise. */
-export async function registerTenant(
-  store: Store,
-  { id, domain, ip }: Sender,
-  settings: TenantSettings = {},
-): Promise<void> {
-  const registry = new Registries(store)
-  await registry.tenants.add(id, { limits: ROOMY, ...settings }, 'bench')
-  await registry.domains.add(id, [{ domain, subdomains: false, shared: false }], 'bench')
-  await registry.connectors.add(id, 'mail', identities(ip), 'bench')
-}
-
-/** What a connector is recognised by: one address. */
-export function identities(ip: string) {
-  return { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
 }

@@ -26,11 +26,11 @@ it(`a short soak has no errors, counts right, and restricts and unblocks a tenan
     [20, 12, 12],
   )
   for (const { freeAfter } of episodes) assert.ok(freeAfter > 0)
-  for (const { held, perSecond, answers, refused } of rounds) {
+  for (const { held, perSecond, refused } of rounds) {
     assert.equal(new Set(held.map(({ pid }) => pid)).size, SHORT.workers)
-    assert.ok(perSecond > 0 && answers.count > 0 && refused > 0)
+    assert.ok(perSecond > 0 && refused > 0)
   }
-  assert.ok(counted.clients > 0)
+  assert.ok(counted.clients > 0 && found.answers.count > counted.clients)
   assert.equal(counted.redis, counted.clients)
   assert.ok(receipts.count > 0)
   assert.ok(receipts.withThem > receipts.without)

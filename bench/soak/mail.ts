@@ -1,6 +1,6 @@
 import { randomFrom } from '../../scripts/services/random'
 import { messageFrom } from '../mail-load'
-import type { Sender } from '../servers'
+import type { Sender } from '../seed'
 import { runSession, step, type Step } from '../smtp-session'
 import { Times } from '../stats'
 
@@ -58,7 +58,6 @@ export interface Slice {
   readonly perSecond: number
   /** Attempts that were refused as they should be. */
   readonly refused: number
-  readonly answers: Times
 }
 
 /** The mail of many tenants in many sessions at once. */
@@ -90,12 +89,8 @@ export class SoakMail {
    */
   async send(ms: number): Promise<Slice> {
     const until = performance.now() + ms
-    const answers = new Times()
     let [messages, refused] = [0, 0]
-    const onDecision = (time: number): void => {
-      answers.add(time)
-      this.answers.add(time)
-    }
+    const onDecision = (time: number): void => this.answers.add(time)
     const done = (errand: Errand): void => {
       messages++
       if (errand.refused) refused++
@@ -110,7 +105,7 @@ export class SoakMail {
         }
       }),
     )
-    return { perSecond: (messages * 1_000) / ms, refused, answers }
+    return { perSecond: (messages * 1_000) / ms, refused }
   }
 
   #fail(error: Error): void {

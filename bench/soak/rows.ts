@@ -30,15 +30,6 @@ export function sectionsOf(soak: Soak, plan: Plan): readonly SectionResult[] {
         'half of it as bounces (counted). One is restricted: before half of its messages it tries unregistered mail ' +
         'and is refused at MAIL. An answer waits for those of all other sessions.',
       rows: [rateRow(rounds), timesRow('answer of the plugin', soak.answers), refusedRow(rounds)],
-      pictures: [
-        byRound('rate', 'Messages a second', 'Of each round', rounds, {
-          'messages a second': ({ perSecond }) => perSecond,
-        }),
-        byRound('waits', 'Answer of the plugin', 'Milliseconds; all sessions at once', rounds, {
-          p50: ({ answers }) => answers.quantile(0.5),
-          p99: ({ answers }) => answers.quantile(0.99),
-        }),
-      ],
     },
     {
       name: 'restriction',
@@ -64,8 +55,8 @@ export function sectionsOf(soak: Soak, plan: Plan): readonly SectionResult[] {
       meaning: 'All else is the memory without receipts, after the warm-up and at the end.',
       rows: redisRows(soak),
       pictures: [
-        byRound('redis', 'Memory of Redis', 'MB; receipts go an hour after their message', rounds, {
-          'used memory': ({ redis }) => redis / KB ** 2,
+        megabytesByRound('redis', 'Memory of Redis', rounds, {
+          'used memory': ({ redis }) => redis,
         }),
       ],
     },
@@ -78,34 +69,26 @@ export function sectionsOf(soak: Soak, plan: Plan): readonly SectionResult[] {
   ]
 }
 
-function byRound(
+/** @param series what is drawn of each round, in bytes */
+function megabytesByRound(
   name: string,
   title: string,
-  measure: string,
   rounds: readonly Round[],
   series: Readonly<Record<string, (round: Round) => number>>,
 ): Picture {
-  const drawn = Object.entries(series).map(([label, valueOf]) => ({
+  const drawn = Object.entries(series).map(([label, bytesOf]) => ({
     label,
-    points: rounds.map((round): Point => [round.minute, valueOf(round)]),
+    points: rounds.map((round): Point => [round.minute, bytesOf(round) / KB ** 2]),
   }))
-  return lines({ name, title, measure }, 'minutes', drawn)
+  return lines({ name, title, measure: 'MB at the end of each round' }, 'minutes', drawn)
 }
 
 function memoryPicture(rounds: readonly Round[]): Picture {
-  const workers = rounds[0]?.held.length ?? 0
-  const series = Array.from({ length: workers }, (_, at) => [
-    [`resident ${at + 1}`, (round: Round) => round.held[at]!.rss / KB ** 2] as const,
-    [`heap ${at + 1}`, (round: Round) => round.held[at]!.heapUsed / KB ** 2] as const,
+  const series = rounds[0]!.held.flatMap((_, at) => [
+    [`resident ${at + 1}`, ({ held }: Round) => held[at]!.rss] as const,
+    [`heap ${at + 1}`, ({ held }: Round) => held[at]!.heapUsed] as const,
   ])
-  const measure = 'MB, after a collection of garbage at the end of each round'
-  return byRound(
-    'memory',
-    'Memory of the workers',
-    measure,
-    rounds,
-    Object.fromEntries(series.flat()),
-  )
+  return megabytesByRound('memory', 'Memory of the workers', rounds, Object.fromEntries(series))
 }
 
 function rateRow(rounds: readonly Round[]): Row {
@@ -149,8 +132,7 @@ function restrictionRows({ episodes }: Soak): Row[] {
 }
 
 function memoryRows(rounds: readonly Round[]): Row[] {
-  const workers = rounds[0]?.held ?? []
-  return workers.flatMap((_, at) => [
+  return rounds[0]!.held.flatMap((_, at) => [
     trendRow(`heap of worker ${at + 1}`, rounds, at, 'heapUsed'),
     trendRow(`resident memory of worker ${at + 1}`, rounds, at, 'rss'),
   ])

@@ -1,7 +1,7 @@
 import { SmtpClient } from '../../scripts/services/smtp'
 import { waitFor } from '../../scripts/services/wait-for'
 import type { Restrictions } from '../../src/allowance/restriction'
-import type { Sender } from '../servers'
+import type { Sender } from '../seed'
 
 const SESSIONS = 8
 const BLOCKED =
