@@ -1,5 +1,5 @@
 import { startRedis, type TestRedis } from '../scripts/services/redis'
-import { Ledger, type Settlement } from '../src/allowance/ledger'
+import { Ledger, type MessageCharge } from '../src/allowance/ledger'
 import type { Store } from '../src/store/store'
 import { bars } from './chart'
 import {
@@ -128,7 +128,7 @@ async function benchmark(redis: TestRedis, store: Store, ledger: Ledger): Promis
 }
 
 /** Recipients that are held at RCPT, and counted on this meter at the end of DATA. */
-async function forwards(store: Store, ledger: Ledger, meter: Settlement['meter']) {
+async function forwards(store: Store, ledger: Ledger, meter: MessageCharge['meter']) {
   const next = await nextCharge(store, `held-${meter}`, { forwardedLimits: ROOMY })
   const expected = meter === 'forwarded' ? 'FORWARDED' : 'CHARGED'
   return contender(`held, then ${meter}`, async (calls) => {
@@ -139,7 +139,7 @@ async function forwards(store: Store, ledger: Ledger, meter: Settlement['meter']
       await makeCharges(ledger, IN_FLIGHT, IN_FLIGHT, (number) => held[number]!, 'HELD')
       await keepInFlight(IN_FLIGHT, IN_FLIGHT, async (number) => {
         const { tenant, domain, connector, ip, transaction } = held[number]!
-        const { answer } = await ledger.settle(
+        const { answer } = await ledger.chargeMessage(
           {
             ...{ tenant, domain, connector, ip, transaction, meter, ordinals: [1] },
             // As long as the hash of a signature.
