@@ -1,4 +1,4 @@
-// The part of Haraka's API that we use (Haraka 3.1.7 to 3.3.4: connection.js, transaction.js, plugins.js).
+// The part of Haraka's API that this plugin uses (Haraka 3.1.7 to 3.3.4: connection.js, transaction.js, plugins.js).
 import type { Cluster } from 'node:cluster'
 import type { HarakaConfig } from 'haraka-config'
 import type { HarakaAddress } from '../../src/names/envelope'

@@ -5,7 +5,7 @@ const METHODS = ['loginfo', 'lognotice', 'logwarn', 'logerror', 'logcrit'] as co
 
 /** In ms. */
 const MINUTE = 60_000
-/** Kinds that a {@link LogOnce} counts separately, unless it is told otherwise. */
+/** Kinds that a {@link LogOnce} counts separately by default. */
 const MOST_KINDS = 100
 const OTHERS = ''
 

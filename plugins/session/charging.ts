@@ -144,7 +144,7 @@ export class Charging {
     return haraka.rcpt_to.filter((recipient) => !isOwn(recipient, snapshot)).length > 1
   }
 
-  /** Whether the recipients were counted is unknown until a refund or the charge of their message tells, unless the error says. */
+  /** Unless the error says so, whether they were counted stays unknown until a refund or the charge of their message. */
   private unanswered(
     { engine, charges, recipients }: Asked,
     transaction: Transaction,

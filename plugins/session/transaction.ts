@@ -35,7 +35,7 @@ export interface SenderFacts {
   readonly domain: string | undefined
 }
 
-/** Finds the owner of a domain; null: nobody. Where it has to ask Redis, a promise. */
+/** Finds the owner of a domain; null: none. A promise where it must ask Redis. */
 export type FindOwner = (domain: string, tenant: string) => string | null | Promise<string | null>
 
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
@@ -212,7 +212,7 @@ class MailTransaction {
     this.commands?.dropRefused()
   }
 
-  /** Haraka waits for this answer to data_post or queue: until then nobody accepts the message. */
+  /** Haraka waits for this answer to data_post or queue: until then it does not accept the message. */
   async decide<T>(answer: Promise<T>): Promise<T> {
     this.isDeciding = true
     try {

@@ -4,14 +4,14 @@ import type { CertificateFacts, ConnectorIndex } from '../directory/connector-in
 import { connectorId } from '../mail/identities'
 import type { Connector } from '../mail/tenant'
 
-/** What a session shows of itself that it cannot choose freely. Never HELO, never MAIL FROM. */
+/** The identities of a session that it cannot choose freely. Never HELO, never MAIL FROM. */
 export interface Facts {
   /** SMTP AUTH user (RFC 4954). */
   readonly authUser: string | undefined
   readonly certificate: CertificateFacts | undefined
   /** After PROXY and XCLIENT. */
   readonly ip: string
-  /** What the operator's own plugin left: `tenant` or `tenant/connector`. */
+  /** Set by a plugin of the operator: `tenant` or `tenant/connector`. */
   readonly note: string | undefined
 }
 
@@ -23,9 +23,9 @@ export interface Attributed {
   readonly tenant: string
   /** `tenant/name`; `undefined`: recognised without a connector. */
   readonly connector: string | undefined
-  /** A disabled connector still matches, and what it relays is refused. */
+  /** A disabled connector still matches, and its mail is refused. */
   readonly enabled: boolean
-  /** Of a blocked connector, too, and wins over `enabled`. */
+  /** A blocked connector still matches too; wins over `enabled`. */
   readonly blocked: boolean
   readonly method: Method
 }
@@ -43,13 +43,13 @@ export type Attribution =
 const NONE: Attribution = { kind: 'none' }
 const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 
-/** What attribution looks things up in. */
+/** Where attribution looks up connectors and owners. */
 export interface Directories {
   /** `undefined`: never loaded. */
   readonly connectors: ConnectorIndex | undefined
-  /** Else an earlier process knew them: whoever is none of them may be a new one. */
+  /** Whether Redis was read; else they come from an earlier process, and a session without a match may have a new connector. */
   readonly connectorsAreRead: boolean
-  /** Owner of a domain; `null`: nobody; `undefined`: not known here. */
+  /** Owner of a domain; `null`: none; `undefined`: unknown to this process. */
   ownerOf(domain: string): string | null | undefined
 }
 
@@ -110,7 +110,7 @@ function byTenant(tenant: string, method: Method): Attributed {
   return { kind: 'attributed', tenant, connector: undefined, enabled: true, blocked: false, method }
 }
 
-/** A connector that is not registered names its tenant only: it can neither be blocked or disabled nor be granted anything. */
+/** A note with an unregistered connector names its tenant only: it cannot be blocked, disabled or granted relaying. */
 function byNote(note: string, connectors: ConnectorIndex): Attributed {
   const connector = connectors.get(note)
   if (connector) return byConnector(connector, 'note')

@@ -1,12 +1,12 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import type { HarakaAddress } from '../names/envelope'
 
-/** What goes before the message in a file of Haraka's queue. */
+/** The part before the message in a file of Haraka's queue. */
 export interface Envelope {
   readonly uuid: string
   /** Without angle brackets; empty for the null sender. */
   readonly mailFrom: string
-  /** The same, as Haraka has it. */
+  /** The same as an address object of Haraka. */
   readonly from: HarakaAddress
   readonly rcptTo: readonly string[]
   /** `transaction.notes` */
@@ -15,16 +15,16 @@ export interface Envelope {
   readonly length: number
 }
 
-/** Enough for most envelopes, in octets. */
+/** Read first; enough for most envelopes, in octets. */
 const AT_ONCE = 4096
-/** More no envelope has, not with 50,000 recipients: the file is broken. */
+/** Larger than an envelope with 50,000 recipients: such a file is broken. In octets. */
 const LONGEST = 64 * 1024 * 1024
 
 /**
  * Reads the envelope of a queue file: the length of its JSON text, four octets, then the text (Haraka
  * `outbound/index.js`, `build_todo`).
  *
- * @throws as `fs.open`; Error where it is no such file.
+ * @throws as `fs.open`; Error where the file is no queue file.
  */
 export async function readEnvelope(file: string): Promise<Envelope> {
   const handle = await open(file)
@@ -42,9 +42,9 @@ export async function readEnvelope(file: string): Promise<Envelope> {
 }
 
 /**
- * The same from what has been read.
+ * Reads an envelope from octets.
  *
- * @param octets the beginning of the file, with the whole envelope at least.
+ * @param octets the beginning of the file, with at least the whole envelope.
  * @throws Error where it is no envelope.
  */
 export function parseEnvelope(octets: Buffer): Envelope {
@@ -66,9 +66,9 @@ export function parseEnvelope(octets: Buffer): Envelope {
   }
 }
 
-/** What both kinds of Haraka's addresses leave in JSON (address-rfc2821, @haraka/email-address). */
+/** The JSON of both address classes of Haraka (address-rfc2821, @haraka/email-address). */
 interface StoredAddress {
-  /** As the client wrote it. */
+  /** As received. */
   readonly original: string
   readonly user?: string
   readonly host?: string
@@ -79,7 +79,7 @@ function addressOf({ original }: StoredAddress): string {
   return original.replace(/^<|>$/g, '')
 }
 
-/** As both make an address of their JSON again: they copy it. */
+/** Both classes restore an address from its JSON by copying it. */
 function restored(stored: StoredAddress): HarakaAddress {
   const { user, host, original_host } = stored
   return { address: addressOf(stored), host, original_host, isNull: () => !user }

@@ -1,10 +1,10 @@
-/** What the name of a file in Haraka's queue says. */
+/** The parts of the name of a file in Haraka's queue. */
 export interface QueueName {
-  /** The same over all renames of a message. */
+  /** Stays the same when Haraka renames the file. */
   readonly id: string
-  /** When it came, ms since the epoch. */
+  /** When the message was received, in ms since the epoch. */
   readonly arrived: number
-  /** When Haraka has tried, or tries next. Mail that is held keeps what it had. */
+  /** The last or next attempt, in ms since the epoch. Held mail keeps the time of its last attempt. */
   readonly nextAttempt: number
   /** How often its delivery has failed. */
   readonly failures: number
@@ -12,12 +12,12 @@ export interface QueueName {
 
 const NAME = /^(\d+)_(\d+)_(\d+)_\d+_([^_]+)_\d+_([^_]+)$/
 
-/** What a file is called that Haraka is writing; it removes those of a crash when it starts (`outbound/qfile.js`). */
+/** Prefix of files that Haraka is writing; it removes them after a crash (`outbound/qfile.js`). */
 export const UNFINISHED = '__tmp__.'
 
 /**
- * Reads `arrival_nextattempt_failures_pid_unique_counter_host` (Haraka `outbound/qfile.js`). `undefined`: it is another
- * file, such as one that is being written.
+ * Parses `arrival_nextattempt_failures_pid_unique_counter_host` (Haraka `outbound/qfile.js`). `undefined`: another file, such
+ * as one that is being written.
  */
 export function parseQueueName(name: string): QueueName | undefined {
   const match = NAME.exec(name)

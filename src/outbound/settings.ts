@@ -4,7 +4,7 @@ import { host, section, site } from '../config/section'
 import { orEmpty } from '../config/values'
 import { typedDomain } from '../names/typed-domain'
 
-/** `[egress]`: where unregistered mail leaves from; empty: as all mail. */
+/** `[egress]`: the address from which unregistered mail leaves; empty: as all mail. */
 export const EGRESS = section('egress', {
   /** An address of this host. */
   bind: host(orEmpty(ipAddress), ''),
@@ -37,7 +37,7 @@ export const SRS = section(
     }),
   },
   {
-    // With a secret that can be guessed, anybody could make an SRS address that we would unwrap.
+    // Anybody who guesses the secret can create SRS addresses that this server accepts.
     *contradictions({ domain, secrets }) {
       if (domain === '') return
       const keys = ['secret', 'secret_file', 'domain']

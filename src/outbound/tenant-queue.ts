@@ -13,18 +13,18 @@ export interface QueuedMail extends QueueName, QueuedNote {
   readonly file: string
   /** Without angle brackets; empty for the null sender. */
   readonly sender: string
-  /** The same, as Haraka has it. */
+  /** The same as an address object of Haraka. */
   readonly from: HarakaAddress
   readonly recipients: readonly string[]
   /** Of the message without its envelope, in octets. */
   readonly size: number
 }
 
-/** What a queue directory holds of a tenant. */
+/** The mail of a tenant in a queue directory. */
 export interface TenantQueue {
-  /** Oldest first; without what has been dropped. */
+  /** Oldest first; without dropped messages. */
   readonly mail: readonly QueuedMail[]
-  /** Files that are no queue files, though they are called so. */
+  /** Files with the name but not the content of a queue file. */
   readonly unreadable: readonly string[]
 }
 
@@ -32,8 +32,8 @@ export interface TenantQueue {
 const AT_ONCE = 64
 
 /**
- * Finds the mail of a tenant in a queue directory. A file that Haraka removes or renames meanwhile is left out, or comes
- * under the name that it had.
+ * Finds the mail of a tenant in a queue directory. A file that Haraka removes or renames meanwhile is left out, or has its
+ * old name.
  *
  * @throws {UserError} the directory, or a file in it, cannot be read.
  */
@@ -55,7 +55,7 @@ async function filesIn(directory: string): Promise<string[]> {
     const code = codeOf(error)
     const advice =
       code === 'ENOENT'
-        ? "it is looked for on this host: run tenantctl where Haraka runs, and name Haraka's config directory with --config"
+        ? "it is searched on this host: run tenantctl where Haraka runs, and name Haraka's config directory with --config"
         : 'run tenantctl as root, or as the user that Haraka runs as'
     throw new UserError(
       `Haraka's queue directory ${directory} cannot be read (${code}): ${advice}`,
@@ -64,7 +64,7 @@ async function filesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** `undefined`: no mail, or mail of no tenant. */
+/** `undefined`: no mail, or mail without a tenant. */
 async function readMail(directory: string, file: string): Promise<QueuedMail | undefined> {
   const name = parseQueueName(file)
   if (!name) return undefined
@@ -84,7 +84,7 @@ async function readMail(directory: string, file: string): Promise<QueuedMail | u
   }
 }
 
-/** The name of a broken file; `undefined` for one that has gone meanwhile. */
+/** The name of a broken file; `undefined` for one that has been removed meanwhile. */
 function unread(file: string, error: unknown): string | undefined {
   const code = codeOf(error)
   if (code === 'ENOENT') return undefined
@@ -97,7 +97,7 @@ function unread(file: string, error: unknown): string | undefined {
   return file
 }
 
-/** Such as `EACCES`; else the message. */
+/** A code such as `EACCES`, else the message. */
 export function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException | null)?.code ?? messageOf(error)
 }

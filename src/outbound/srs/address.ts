@@ -6,7 +6,7 @@ export interface Sides {
   readonly domain: string
 }
 
-/** RFC 5321 §4.1.2, Dot-string, in US-ASCII: what every server on the way takes, and nobody has to quote. */
+/** RFC 5321 §4.1.2, Dot-string, in US-ASCII: every server accepts it, and it needs no quotes. */
 const DOT_STRING = /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
 /** RFC 5321 §4.5.3.1.1. */
 const LONGEST_USER = 64
@@ -18,7 +18,7 @@ const SRS0 = /^srs0(?<guarded>[-+=].+)$/i
 const SRS0_PARTS = /^srs0[-+=](?<hash>[^=]*)=(?<stamp>[^=]*)=(?<host>[^=]*)=(?<user>.+)$/i
 const SRS1_PARTS = /^srs1[-+=](?<hash>[^=]*)=(?<host>[^=]*)=(?<guarded>[-+=].+)$/i
 
-/** An address that this server, or one with the same secret, may have made of a sender. */
+/** A sender as rewritten by this server, or by one with the same secret. */
 export interface Srs0 {
   readonly hash: string
   readonly stamp: string
@@ -26,21 +26,21 @@ export interface Srs0 {
   readonly user: string
 }
 
-/** One that was made of the SRS address of another forwarder. */
+/** The SRS address of another forwarder, rewritten again. */
 export interface Srs1 {
   readonly hash: string
-  /** The first forwarder: who made the SRS0 address. */
+  /** The first forwarder, which created the SRS0 address. */
   readonly host: string
-  /** What stands behind `SRS0` in the first forwarder's address, its separator included. */
+  /** What follows `SRS0` in the address of the first forwarder, with its separator. */
   readonly guarded: string
 }
 
-/** Whether a local part has the shape of an SRS address, right or wrong. */
+/** Whether a local part looks like an SRS address, valid or not. */
 export function isSrs(user: string): boolean {
   return SRS.test(user)
 }
 
-/** What stands behind `SRS0` in an address that somebody has rewritten. */
+/** What follows `SRS0` in a rewritten address. */
 export function guardedPart(user: string): string | undefined {
   return SRS0.exec(user)?.groups?.['guarded']
 }
@@ -58,7 +58,7 @@ export function isPlain(user: string): boolean {
   return DOT_STRING.test(user)
 }
 
-/** Whether servers must take an address of this length. */
+/** Whether servers must accept an address of this length. */
 export function fits({ user, domain }: Sides): boolean {
   return user.length <= LONGEST_USER && user.length + 1 + domain.length <= LONGEST_PATH
 }

@@ -1,15 +1,15 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * Characters of the hash. The published default of 4 can be guessed by asking a server: one try in a million is good.
- * Of 6 one in a billion is, for two octets of the 64 that a local part may have.
+ * Characters of the hash. The published default of 4 can be guessed by asking a server: one guess in a million succeeds.
+ * With 6 characters one in a billion does, for two of the 64 octets that a local part may have.
  */
 export const HASH_LENGTH = 6
 
 /**
- * The hash of an SRS address: HMAC-SHA1 of its parts in lower case, run together without separators, as base64 that is
- * cut off (Mail::SRS and libsrs2, `hash_create`). So parts that read alike when joined share a hash: who has one for
- * `m1` at `a.co` has it for `1` at `a.com`, too. That is as published, and good for bounces alone.
+ * The hash of an SRS address: HMAC-SHA1 of its parts in lower case, joined without separators, as truncated base64
+ * (Mail::SRS and libsrs2, `hash_create`). So parts that are equal when joined share a hash: the hash for `m1` at `a.co` is
+ * also valid for `1` at `a.com`. The published scheme does the same; it only gives access to bounces.
  *
  * @param parts ASCII.
  */
@@ -19,8 +19,8 @@ export function hashOf(secret: string, parts: readonly string[], length = HASH_L
 }
 
 /**
- * Whether one of the secrets has made this hash. Servers in between may have changed its case, which the scheme allows
- * for; and some write base64 with `-` and `_` (RFC 4648 §5, postsrsd 2). How long it takes does not tell how near it was.
+ * Whether one of the secrets created this hash. Its case may have changed on the way, which the scheme allows, and some
+ * servers write base64 with `-` and `_` (RFC 4648 §5, postsrsd 2). The comparison takes constant time.
  */
 export function isHashOf(
   hash: string,

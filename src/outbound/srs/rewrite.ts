@@ -5,15 +5,15 @@ import { stampOf } from './stamp'
 
 /** `[srs]` of the configuration. */
 export interface SrsKeys {
-  /** Where rewritten senders are; as lower-case A-labels. */
+  /** The domain of rewritten senders, as lower-case A-labels. */
   readonly domain: string
-  /** The first signs; all are good. */
+  /** The first one signs; all are valid. */
   readonly secrets: readonly string[]
 }
 
 /**
- * What becomes of a sender: another address; or it stays, since it is in the SRS domain already, or since its local part
- * would have to be quoted (or is not US-ASCII), or since what is made of it would be longer than servers must take.
+ * The rewritten sender; or why it stays: it is in the SRS domain already, its local part needs quotes or is not US-ASCII, or
+ * the result would be longer than servers must accept.
  */
 export type Rewritten =
   { readonly to: Sides } | { readonly stays: 'own' | 'not-plain' | 'too-long' }
@@ -22,9 +22,9 @@ export type Rewritten =
  * The Sender Rewriting Scheme (M. Weaver and Shevek, "The Sender Rewriting Scheme", 2004; as Mail::SRS 0.31, Guarded):
  *
  * - `user@host` becomes `SRS0=HASH=STAMP=host=user`;
- * - the SRS0 address of another forwarder becomes `SRS1=HASH=forwarder=` and what was behind its `SRS0`, and the SRS1
- *   address of another one keeps its first forwarder: a bounce goes back to the first one directly, however many there
- *   were, and addresses do not grow.
+ * - the SRS0 address of another forwarder becomes `SRS1=HASH=forwarder=` and what followed its `SRS0`; the SRS1 address of
+ *   another forwarder keeps the first forwarder. So a bounce goes directly to the first of many forwarders, and addresses
+ *   do not grow.
  *
  * @param time now, in ms.
  * @param length of the hash; other than the default for the published vectors only.
@@ -44,9 +44,9 @@ export function rewriteSender(
     const guarded = guardedPart(user)
     if (guarded !== undefined) return srs1(domain, guarded)
     const before = parseSrs1(user)
-    // What only looks like SRS1 is a sender as any other.
+    // It only looks like SRS1.
     if (before === undefined || toDomain(before.host) === undefined) return srs0()
-    // It was ours at first: the way back is our own address, and not a mail to ourselves.
+    // This server was the first forwarder: its own SRS0 address returns, without a mail to itself.
     if (before.host.toLowerCase() === own) return `SRS0${before.guarded}`
     return srs1(before.host, before.guarded)
   }

@@ -1,10 +1,10 @@
-/** Base32 (RFC 4648 §6): what is left of it when a server changes the case. */
+/** Base32 (RFC 4648 §6), which survives a change of case. */
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 const DAY = 86_400_000
 /** Two digits: the days repeat after this many. */
 const CYCLE = 1024
 
-/** How many days a bounce may come after its message: as in Mail::SRS, libsrs2 and postsrsd. */
+/** How many days after its message a bounce is accepted: as in Mail::SRS, libsrs2 and postsrsd. */
 const MAX_AGE = 21
 
 /** The day of a time (ms) in two digits (Mail::SRS and libsrs2, `timestamp_create`). */
@@ -14,8 +14,8 @@ export function stampOf(time: number): string {
 }
 
 /**
- * Whether a stamp is at most {@link MAX_AGE} days old at this time (ms). One of tomorrow is good, too: another host may
- * have made it a moment ago, whose clock is past midnight already.
+ * Whether a stamp is at most {@link MAX_AGE} days old at this time (ms). One of tomorrow is valid too: the clock of the host
+ * that created it may be past midnight already.
  */
 export function isCurrent(stamp: string, time: number): boolean {
   if (!/^[a-z2-7]{2}$/i.test(stamp)) return false

@@ -4,14 +4,14 @@ import { HASH_LENGTH, isHashOf } from './hash'
 import type { SrsKeys } from './rewrite'
 import { isCurrent } from './stamp'
 
-/** Where a bounce to an SRS address goes on to, or why it goes nowhere: nobody here has made it, or too long ago. */
+/** The original sender of an SRS address; or why it is refused: this server did not create it, or too long ago. */
 export type Unwrapped = { readonly to: Sides } | { readonly refused: 'unknown' | 'expired' }
 
 const UNKNOWN: Unwrapped = { refused: 'unknown' }
 
 /**
- * Undoes `rewriteSender`. The hash is looked at before the age, so that nobody learns which stamps are good. An SRS1
- * address has no age of its own: the first forwarder, where it leads to, looks at that.
+ * Undoes `rewriteSender`. The hash is checked before the age, so that answers do not reveal which stamps are valid. An SRS1
+ * address has no age: the first forwarder, to which it leads, checks that.
  *
  * @param user the local part, without quotes.
  * @param time now, in ms.
@@ -27,17 +27,17 @@ export function unwrap(
   if (second) {
     const { hash, host, guarded } = second
     if (!isHashOf(hash, secrets, [host, guarded], length)) return UNKNOWN
-    return onwards(`SRS0${guarded}`, host, own)
+    return originalAt(`SRS0${guarded}`, host, own)
   }
   const first = parseSrs0(user)
   if (!first) return UNKNOWN
   const { hash, stamp, host, user: sender } = first
   if (!isHashOf(hash, secrets, [stamp, host, sender], length)) return UNKNOWN
-  return isCurrent(stamp, time) ? onwards(sender, host, own) : { refused: 'expired' }
+  return isCurrent(stamp, time) ? originalAt(sender, host, own) : { refused: 'expired' }
 }
 
-/** Nothing that we made leads back to us, or needs quotes; whoever came by a hash otherwise gets no further. */
-function onwards(user: string, host: string, own: string): Unwrapped {
+/** No address that this server created leads back to it or needs quotes: such an address has a stolen or guessed hash. */
+function originalAt(user: string, host: string, own: string): Unwrapped {
   const domain = toDomain(host)
   if (domain === undefined || domain === own) return UNKNOWN
   const to = { user, domain }
