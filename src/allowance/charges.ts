@@ -4,8 +4,8 @@ import { grouped } from '../base/lists'
 import type { HarakaAddress } from '../names/envelope'
 
 /**
- * `pending`: Redis has not answered yet; `counted`; `held`, or perhaps held, until the end of DATA; `unknown`: perhaps counted,
- * since Redis did not answer; `none`: not counted, or refunded.
+ * `pending`: Redis has not answered yet; `counted`; `held`, or perhaps held, until the end of DATA; `unknown`: perhaps
+ * counted, since Redis did not answer; `none`: not counted, or refunded.
  */
 export type ChargeState = 'pending' | 'counted' | 'held' | 'unknown' | 'none'
 

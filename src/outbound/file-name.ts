@@ -16,8 +16,8 @@ const NAME = /^(\d+)_(\d+)_(\d+)_\d+_([^_]+)_\d+_([^_]+)$/
 export const UNFINISHED = '__tmp__.'
 
 /**
- * Parses `arrival_nextattempt_failures_pid_unique_counter_host` (Haraka `outbound/qfile.js`). `undefined`: another file, such
- * as one that is being written.
+ * Parses `arrival_nextattempt_failures_pid_unique_counter_host` (Haraka `outbound/qfile.js`). `undefined`: another file,
+ * such as one that is being written.
  */
 export function parseQueueName(name: string): QueueName | undefined {
   const match = NAME.exec(name)

@@ -4,7 +4,7 @@ import type { Store } from '../store/store'
 import type { Forwarder, ForwarderEvents } from '../events/forwarder'
 import type { Duty } from '../base/duty'
 
-/** Pause between two batches of tenants, in ms: reading a million takes some 1 % of the time of a process that handles mail. */
+/** Pause between two batches of tenants, in ms: reading a million takes some 1 % of the time of a process. */
 const PAUSE = 500
 
 /** Publishes groups of alerts when their 15 minutes are over. */

@@ -244,7 +244,7 @@ export class Engine {
     await this.whenUsable()
   }
 
-  /** Checks whether the registry is still the known one. Another one is reported here at once, long before the check by age. */
+  /** Checks whether the registry is still the known one, and reports another one long before the check by age. */
   private async checkRegistry(): Promise<void> {
     try {
       await this.directory.registry.check()
