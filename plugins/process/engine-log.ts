@@ -1,4 +1,4 @@
-import type { ToldEntry } from '../../src/audit/follow'
+import type { PublishedEntry } from '../../src/audit/follow'
 import type { Snapshot } from '../../src/directory/snapshot'
 import { connectorId } from '../../src/mail/identities'
 import { modeInEffect } from '../../src/mail/mode'
@@ -69,7 +69,7 @@ function meterOf(facts: Alert['facts']): { meter?: unknown } {
 }
 
 /** An entry of an audit trail; logged by the leading process of each Haraka. */
-export function logAudit(plugin: Plugin, entry: ToldEntry): void {
+export function logAudit(plugin: Plugin, entry: PublishedEntry): void {
   const { subject, what, ...more } = entry
   const said = Object.entries(more).filter(([, text]) => text !== '')
   plugin.lognotice('audit', { subject, what, ...Object.fromEntries(said) })

@@ -28,26 +28,26 @@ export interface WindowCount {
 
 /** One window after a recipient was counted. */
 interface ChargedWindow extends WindowCount {
-  /** The highest percentage of `[allowance] warn_at` that this very recipient has reached; 0: none. */
+  /** The highest percentage of `[allowance] warn_at` that this recipient has reached; 0: none. */
   readonly reached: number
 }
 
 export interface ChargeResult {
   readonly answer: Exclude<ChargeAnswer, 'STALE'>
-  /** Recipients counted in `window`, this one included where it was charged. */
+  /** Recipients counted in `window`, with this one where it was charged. */
   readonly used: number
   readonly limit: number
   /** ms; 0: no window (unlimited) */
   readonly window: number
   /** With CHARGED and FORWARDED: every window. Empty where the same recipient was charged before. */
   readonly windows: readonly ChargedWindow[]
-  /** With CHARGED and FORWARDED, in monitor: the first moment in which the tenant would have been restricted. */
+  /** With CHARGED and FORWARDED, in monitor: this is the first would-be trip of the tenant. */
   readonly firstWouldTrip: boolean
   /** With RESTRICTED: the scope. */
   readonly scope: 'unregistered' | 'all'
-  /** With RESTRICTED and TRIPPED: the case that the restriction has opened; empty where it is not known. */
+  /** With RESTRICTED and TRIPPED: the case of the restriction; empty: not known. */
   readonly case: string
-  /** The list of accepted domains is another than the caller's: it should be loaded anew. */
+  /** The caller's list of accepted domains is old, and should be reloaded. */
   readonly stale: boolean
 }
 
@@ -56,7 +56,7 @@ export interface ChargeReply {
   /** Server time, in ms since the epoch. */
   readonly time: number
   readonly answer: ChargeAnswer
-  /** What it means for the caller, unless it is STALE. */
+  /** What the caller gets, unless it is STALE. */
   readonly result: ChargeResult
 }
 
@@ -85,8 +85,8 @@ export function parseReply(text: string, stale: boolean): ChargeReply {
 }
 
 /**
- * The numbers from a place on, one space between two, up to what is none. Four times as fast as split() and Number(), and
- * needed for every recipient.
+ * The numbers from an index on, with single spaces between them, up to the first other character. Four times as fast as
+ * split() and Number(); every recipient needs it.
  */
 function numbersOf(text: string, start: number): number[] {
   const numbers: number[] = []

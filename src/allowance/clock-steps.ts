@@ -8,17 +8,17 @@ import type { Store } from '../store/store'
 const SERVER_TIME = readScript(__dirname, 'server_time')
 const RESUME = readScript(__dirname, 'resume_windows')
 
-/** NTP slews what is less, and no reply comes so late, in ms. */
+/** NTP slews the clock for less, and no reply comes so late, in ms. */
 const LEAST_STEP = 10_000
 
-/** Between two thousands of tenants, in ms. */
+/** Between two batches of tenants, in ms. */
 const BREATH = 500
 
 /**
- * Finds that Redis's clock has been set, and says so. Where it was set back, the windows of all tenants go on from where they
- * are, also of those that send nothing (see `allowance/lua/include/ring.lua`).
+ * Detects that Redis's clock was set, and reports it. Where it was set back, the windows of all tenants go on from where
+ * they are, also those of tenants that send no mail (see `allowance/lua/include/ring.lua`).
  *
- * @param onStep is told by how many ms; below zero: back.
+ * @param onStep is called with the step in ms; below zero: back.
  */
 export function followClock(store: Store, onStep: (ms: number) => void): Duty {
   /** Server time minus our monotonic clock, in ms. */
@@ -27,26 +27,28 @@ export function followClock(store: Store, onStep: (ms: number) => void): Duty {
     name: 'windows of a clock that was set back',
     every: 5000,
     run: async () => {
+      // By a script, since the nodes of a Cluster have clocks of their own: it asks the node of its key.
+      // By a script, since the nodes of a Cluster have clocks of their own: it asks the node of its key.
       const time = Number(await store.run(SERVER_TIME, [store.keys.leader], []))
       const now = time - performance.now()
       const step = now - (offset ?? now)
       if (step <= -LEAST_STEP) await resumeWindows(store)
-      // Not before that is done: what fails is done by the next run.
+      // Only now: if this run fails, the next one finds the same step.
       offset = now
       if (Math.abs(step) >= LEAST_STEP) onStep(Math.round(step))
     },
   }
 }
 
-/** What a step of so many ms means, for the log. Our monotonic clock stands still while the host is suspended. */
+/** A step of so many ms, for the log. Our monotonic clock stops while the host is suspended. */
 export function stepText(ms: number): string {
   const seconds = Math.round(Math.abs(ms) / 1000)
   return ms < 0
     ? `the clock of Redis was set back by ${seconds} s: the windows of all tenants go on from where they are`
-    : `the clock of Redis was set ahead by ${seconds} s, or this host stood still: recipients leave their windows so much earlier`
+    : `the clock of Redis was set ahead by ${seconds} s, or this host was suspended: recipients leave their windows so much earlier`
 }
 
-/** Makes the windows of all tenants go on where the clock was set back. */
+/** Lets the windows of all tenants go on after the clock was set back. */
 export async function resumeWindows(store: Store): Promise<void> {
   const { keys } = store
   for await (const tenants of scanSet(store, keys.tenants)) {

@@ -9,9 +9,9 @@ export interface Ring {
   readonly buckets: readonly (readonly [bucket: number, count: number])[]
 }
 
-/** When the first recipient comes that fits no more, if they go on coming at the pace of the last minutes. */
+/** When a recipient will exceed a limit, if recipients keep coming at the pace of the last minutes. */
 export interface Forecast {
-  /** ms: the window that it does not fit into. */
+  /** The window of that limit, in ms. */
   readonly window: number
   readonly limit: number
   /** ms since the epoch, server time */
@@ -19,16 +19,16 @@ export interface Forecast {
 }
 
 const BUCKETS = 61
-/** The pace is that of so many ms. */
+/** The pace is measured over so many ms. */
 const RECENT = 600_000
-/** It is not taken for faster than if they had come in so many ms: a few at once are no pace. */
+/** Recipients count as if they had come within so many ms at least: a few at once are no pace. */
 const LEAST = 300_000
-/** Fewer than so many recipients are no pace either. */
+/** Fewer recipients are no pace. */
 const FEWEST = 3
 
 /**
- * At the pace of the last ten minutes: which window is full first, and when. What has been counted leaves its window
- * meanwhile, so `undefined`, too, where the pace is one that the windows bear for ever.
+ * Which window will be full first at the pace of the last ten minutes, and when. Recipients leave their windows meanwhile:
+ * `undefined` also where no window ever fills at this pace.
  *
  * @param at now, in ms of the server's clock.
  */
@@ -41,7 +41,7 @@ export function forecast(at: number, rings: readonly Ring[]): Forecast | undefin
     .sort((a, b) => a.at - b.at)[0]
 }
 
-/** ms from one recipient to the next, as the finest ring that reaches back far enough has it. */
+/** ms from one recipient to the next, by the shortest window that reaches back far enough. */
 export function recentInterval(at: number, rings: readonly Ring[]): number | undefined {
   const byWindow = rings.toSorted((a, b) => a.window - b.window)
   const ring = byWindow.find(({ window }) => window >= RECENT) ?? byWindow.at(-1)
@@ -53,16 +53,16 @@ export function recentInterval(at: number, rings: readonly Ring[]): number | und
   return Math.max(LEAST, at - recent[0]![0] * width) / count
 }
 
-/** Lets recipients come at equal intervals, bucket by bucket, until one does not fit. */
+/** Adds recipients at equal intervals, bucket by bucket, until one exceeds the limit. */
 function full(at: number, ring: Ring, interval: number): Forecast | undefined {
   const { window, limit, newest } = ring
-  // A limit of 0 restricts nobody.
+  // A limit of 0 restricts no tenant.
   if (limit === 0) return undefined
   const width = widthOf(ring)
   const counts = new Map(ring.buckets)
   let used = ring.buckets.reduce((sum, [, count]) => sum + count, 0)
   let come = 0
-  // After that, every bucket that leaves is as full as the one that comes.
+  // After that, every bucket that expires is as full as the new one.
   for (let bucket = newest; bucket <= newest + 2 * BUCKETS; bucket++) {
     if (bucket > newest) used -= counts.get(bucket - BUCKETS) ?? 0
     const before = Math.ceil(((bucket + 1) * width - at) / interval) - 1

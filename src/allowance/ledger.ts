@@ -24,17 +24,17 @@ const CHARGE_MESSAGE = readScript(__dirname, 'charge_message', MAIL_INCLUDES)
 const REFUND = readScript(__dirname, 'refund')
 const USAGE = readScript(__dirname, 'usage', MAIL_INCLUDES)
 
-/** Recipients given back in one call: Lua can unpack 8000 at most. */
+/** Recipients refunded in one call: Lua unpacks 8000 values at most. */
 const BATCH = 1000
 
-/** How long it is remembered what a signature has proven, where the allowance for forwards has no window: a day, in ms. */
+/** How long the counter of a signature lives, where the allowance for forwards has no window: a day, in ms. */
 const SIGNATURE_TTL = 86_400_000
 
-/** What counts for a tenant that has no limits or mode of its own, and what wins over all. */
+/** The limits and mode of a tenant that has none of its own, and the override. */
 export interface Defaults extends DefaultLimits {
   readonly mode: Mode
   readonly override: Mode | undefined
-  /** Percentages of a limit that are told when they are reached, ascending. */
+  /** Percentages of a limit that raise an event when they are reached, ascending. */
   readonly warnAt: readonly number[]
   /** Whether proven forwards of a restricted tenant are accepted. */
   readonly acceptsForwards: boolean
@@ -43,7 +43,7 @@ export interface Defaults extends DefaultLimits {
 /** What the usage of a tenant depends on. */
 export type UsageDefaults = DefaultLimits & Pick<Defaults, 'mode' | 'override'>
 
-/** As the scripts that read limits without charging take them. */
+/** The arguments of scripts that read limits without charging. */
 export function usageArguments(defaults: UsageDefaults): string[] {
   const limits = METER_NAMES.flatMap((meter) => {
     const text = defaultLimits(defaults, meter)
@@ -58,25 +58,25 @@ export function defaultLimits(defaults: DefaultLimits, meter: Meter): string {
   return limits ? formatLimits(limits) : ''
 }
 
-/** A recipient to be counted, or several at once: all of them or none. */
+/** A recipient to charge, or several at once: all of them or none. */
 export interface Charge extends Circumstances {
   /** Not that of proven forwards, which are counted when their message is there: see {@link MessageCharge}. */
   readonly meter: Meter
   readonly ordinal: number
-  /** The ordinal of the last one, where there are several. */
+  /** The ordinal of the last recipient, where there are several. */
   readonly last?: number | undefined
-  /** The token of the list of accepted domains by which the sender was found unregistered. */
+  /** The token of the list of accepted domains that the sender was classified by. */
   readonly domainsToken: string
 }
 
-/** Who sends what. */
+/** What every charge says. */
 interface Circumstances {
   readonly tenant: string
-  /** Haraka's transaction uuid; with an ordinal it names a recipient for ever. */
+  /** Haraka's transaction uuid; with an ordinal it names one recipient, for ever. */
   readonly transaction: string
   /**
-   * The sender domain, as lower-case A-labels; empty where there is none. The restriction shows it as its trigger, and
-   * where the list of accepted domains is another than the caller's, it and its parents are looked up.
+   * The sender domain, as lower-case A-labels; empty: none. The restriction shows it as its trigger, and where the caller's
+   * list of accepted domains is old, it and its parents are looked up.
    */
   readonly domain: string
   /** For the trigger, as `ip`; both without a tab. */
@@ -84,7 +84,7 @@ interface Circumstances {
   readonly ip: string
 }
 
-/** All recipients of a message that is there, to be counted at once: all of them or none. */
+/** All recipients of a message that is there, to charge at once: all of them or none. */
 export interface MessageCharge extends Circumstances {
   readonly meter: Meter
   /**
@@ -93,21 +93,21 @@ export interface MessageCharge extends Circumstances {
   readonly otherwise?: Meter
   readonly ordinals: readonly number[]
   /**
-   * So many recipients of a message that has been taken already: they are counted under the only ordinal, whatever the
-   * limits, may restrict the tenant, and are never given back.
+   * So many recipients of a message that was accepted already: they are charged under the only ordinal, whatever the
+   * limits, may restrict the tenant, and are never refunded.
    */
   readonly accepted?: number
   /** With the same: nothing is counted then. */
   readonly provenOnly?: boolean
-  /** What proves a forward: hashes of signatures. Each proves five recipients in the longest window. */
+  /** Hashes of the signatures that prove a forward. Each proves five recipients in the longest window. */
   readonly signatures: readonly string[]
 }
 
-/** What became of a {@link MessageCharge}. */
+/** The result of a {@link MessageCharge}. */
 export interface MessageResult extends ChargeResult {
-  /** The meter that decided. */
+  /** The meter that was charged, or that refused. */
   readonly meter: Meter
-  /** The signatures have proven as many recipients as they may. */
+  /** The signatures prove no more recipients. */
   readonly exhausted: boolean
 }
 
@@ -118,7 +118,7 @@ interface Settings {
   readonly byMeter: Readonly<Record<Meter, string>>
 }
 
-/** Counts recipients in Redis. Every call is one script; nothing here waits longer than the client's command timeout. */
+/** Counts recipients in Redis. Every call is one script, and waits no longer than the client's command timeout. */
 export class Ledger {
   private readonly clock: ServerClock
   private settings: Settings | undefined
@@ -132,21 +132,21 @@ export class Ledger {
   }
 
   /**
-   * Counts a recipient, or several, or says why not. Calling it again for the same recipients changes nothing and gives
-   * the same answer.
+   * Charges a recipient, or several, or says why not. A second call for the same recipients changes nothing and gives the
+   * same answer.
    *
-   * @throws where Redis gave no answer: whether the recipient was counted is unknown then, and {@link refund} settles it.
+   * @throws where Redis gave no answer: whether the recipient was charged is unknown then, until {@link refund}.
    */
   charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
     const end = performance.now() + this.timeout
     return this.attempt(charge, defaults, end).then((text) => {
       const reply = this.read(text)
       if (reply.answer !== 'EXPIRED' || performance.now() > end) {
-        return this.settled(charge, defaults, end, reply)
+        return this.withNames(charge, defaults, end, reply)
       }
-      // We are still waiting, so what was late is our idea of the server's clock; the answer has just put it right.
+      // The caller still waits, so our estimate of the server's clock was wrong; the answer has corrected it.
       return this.again(charge, defaults, end).then((second) =>
-        this.settled(charge, defaults, end, this.read(second)),
+        this.withNames(charge, defaults, end, this.read(second)),
       )
     })
   }
@@ -161,16 +161,16 @@ export class Ledger {
   }
 
   /**
-   * Counts all recipients of a message that is there, or none; those that were held are held no longer where they are
-   * counted, or trip. Calling it again for the same recipients changes nothing and gives the same answer.
+   * Charges all recipients of a message that is there, or none. It ends their holds where they are charged, or trip. A
+   * second call for the same recipients changes nothing and gives the same answer.
    *
-   * @throws where Redis gave no answer: whether they were counted is unknown then, and {@link refund} settles it.
+   * @throws where Redis gave no answer: whether they were charged is unknown then, until {@link refund}.
    */
   async chargeMessage(message: MessageCharge, defaults: Defaults): Promise<MessageResult> {
     const end = performance.now() + this.timeout
     const result = await this.attemptMessage(message, defaults, end)
     if (result.answer !== 'EXPIRED' || performance.now() > end) return result
-    // As with a charge: what was late is our idea of the server's clock.
+    // As with a charge: our estimate of the server's clock was wrong.
     return within(end - performance.now(), this.attemptMessage(message, defaults, end))
   }
 
@@ -184,12 +184,12 @@ export class Ledger {
   }
 
   /**
-   * Gives recipients of a transaction back, each once, and ends holds; one that was never counted stays so, even where
-   * its charge is still on its way.
+   * Refunds recipients of a transaction, each once, and ends holds; a recipient that was never charged never will be, even
+   * if its charge is still on its way.
    *
-   * @param signatures what has proven them to be forwards.
-   * @returns how many were given back.
-   * @throws where Redis gave no answer; calling it again is safe.
+   * @param signatures hashes of those that proved them to be forwards.
+   * @returns how many were refunded.
+   * @throws where Redis gave no answer; a second call is safe.
    */
   async refund(
     tenant: string,
@@ -210,7 +210,7 @@ export class Ledger {
   }
 
   /**
-   * The meters of a tenant as they stand now; `undefined`: no such tenant.
+   * Reads the meters of a tenant; `undefined`: no such tenant.
    *
    * @throws where Redis gave no answer.
    */
@@ -225,7 +225,7 @@ export class Ledger {
   }
 
   /** The answer, after a second call where the first found the caller's list of accepted domains old. */
-  private settled(
+  private withNames(
     charge: Charge,
     defaults: Defaults,
     end: number,
@@ -238,9 +238,9 @@ export class Ledger {
   }
 
   /**
-   * One call, which does nothing once nobody waits for it any more.
+   * One call, which does nothing once its caller has stopped waiting.
    *
-   * @param end when that is, on our monotonic clock.
+   * @param end when the caller stops waiting, by our monotonic clock.
    */
   private attempt(
     charge: Charge,
@@ -258,7 +258,7 @@ export class Ledger {
     return within(end - performance.now(), call)
   }
 
-  /** The same for a second call: the client gives each of them all the time. */
+  /** The same for a second call: the client gives each call the whole time. */
   private again(...question: Parameters<Ledger['attempt']>): Promise<unknown> {
     return within(question[2] - performance.now(), this.attempt(...question))
   }
@@ -334,7 +334,7 @@ export class Ledger {
     }
   }
 
-  /** Reads a reply, and learns the server's time from it. */
+  /** Reads a reply, and the server's time in it. */
   private read(text: unknown, stale = false): ChargeReply {
     const reply = parseReply(text as string, stale)
     this.clock.observe(reply.time)
@@ -376,7 +376,7 @@ function edgesOf(meter: Meter, warnAt: readonly number[]): readonly number[] {
   return [...warnAt.filter((percent) => percent < 100), 100]
 }
 
-/** What the script looks up; a sender without a domain has a name, too, or the answer would be STALE again. */
+/** The names that the script looks up; a sender without a domain has one too, or the answer would be STALE again. */
 function namesOf({ domain }: Circumstances): readonly string[] {
   return [domain, ...parentsOf(domain)]
 }

@@ -9,7 +9,7 @@ import { parseTrigger, type Trigger } from '../mail/trigger'
 const PLACE = readScript(__dirname, 'place')
 const LIFT = readScript(__dirname, 'lift', MAIL_INCLUDES)
 
-/** The persistent state in which mail of a tenant is refused. It has no expiry: a person lifts it. */
+/** The persistent state in which mail of a tenant is refused. It never expires: a person lifts it. */
 export interface Restriction {
   readonly tenant: string
   /** ms since the epoch, server time */
@@ -19,13 +19,13 @@ export interface Restriction {
   readonly reason: string
   readonly scope: Scope
   readonly trigger: Trigger | undefined
-  /** The case that it has opened: `tenant:number`; empty where it is older than cases. */
+  /** The case that it opened: `tenant:number`; empty: it is older than cases. */
   readonly case: string
-  /** It tripped within the probation that followed the one before. */
+  /** It tripped within the probation after the previous restriction. */
   readonly onProbation: boolean
 }
 
-/** A smaller allowance that is to hold for some time after a lift. */
+/** A smaller allowance for some time after a lift. */
 export interface ProbationTerms {
   /** Allowance for unregistered mail, canonical text (see `formatLimits`). */
   readonly limits: string
@@ -33,13 +33,13 @@ export interface ProbationTerms {
   readonly duration: number
 }
 
-/** Who does something, and why. */
+/** Who acts, and why. */
 export interface Act {
   readonly by: string
   readonly reason: string
 }
 
-/** What is to be lifted, and how; see {@link Restrictions.lift}. */
+/** What to lift, and how; see {@link Restrictions.lift}. */
 export interface Lift extends Act {
   readonly keepUsage: boolean
   readonly probation?: ProbationTerms
@@ -51,10 +51,10 @@ export class Restrictions {
   constructor(private readonly store: Store) {}
 
   /**
-   * Restricts a tenant by hand; a tripped restriction can be widened to `all`.
+   * Restricts a tenant by order of a person; a tripped restriction can be widened to `all`.
    *
    * @throws {NotFoundError} no such tenant.
-   * @throws {RefusedError} it is restricted with scope `all`, and `unregistered` would loosen that.
+   * @throws {RefusedError} it is restricted with scope `all`, which `unregistered` would narrow.
    */
   async place(
     tenant: string,
@@ -77,15 +77,14 @@ export class Restrictions {
   }
 
   /**
-   * Lifts a restriction, or clears the first would-be trip of a tenant in monitor, and starts the windows afresh.
-   *
-   * A tenant on probation that is not restricted has that ended.
+   * Lifts a restriction, or clears the first would-be trip of a tenant in monitor, and empties the windows. Ends the
+   * probation of a tenant that is not restricted.
    *
    * @param keepUsage leaves the windows as they are: the next unregistered recipient may trip again.
-   * @param probation what holds from then on; without it, a probation before ends as well. Of a tenant that is not
-   *   restricted, one that it is on stays as it is.
-   * @param seen the case that the caller has looked at, or empty: none. Another one that has been opened since is not
-   *   lifted, and where it has been lifted since, a probation stays. Not given: whatever there is.
+   * @param probation what is in effect from then on; without it, an earlier probation ends. Ignored where the tenant is not
+   *   restricted: its probation stays.
+   * @param seen the case that the caller has seen, or empty: none. A case opened since is not lifted, and if the seen case
+   *   was lifted since, a probation stays. Not given: any case.
    * @throws {NotFoundError} no such tenant.
    * @throws {RefusedError} it is restricted by another case than `seen`.
    */
@@ -108,24 +107,24 @@ export class Restrictions {
         `${tenant} has just been restricted anew, by another case: look at it (tenantctl case list ${tenant}), then unblock it`,
       )
     }
-    await this.takeOutOfIndex(tenant)
+    await this.removeFromIndex(tenant)
     return reply
   }
 
   /**
-   * Names the tenant in the index of the restricted. Doing it twice changes nothing, nor does doing it late: what was
-   * lifted meanwhile is taken out again.
+   * Adds the tenant to the index of restricted tenants. A second call changes nothing, and neither does a late one: a tenant
+   * whose restriction was lifted meanwhile is removed again.
    */
   async index(tenant: string): Promise<void> {
     const { client, keys } = this.store
     await client.sadd(keys.restricted, tenant)
-    if (!(await client.exists(keys.restriction(tenant)))) await this.takeOutOfIndex(tenant)
+    if (!(await client.exists(keys.restriction(tenant)))) await this.removeFromIndex(tenant)
   }
 
-  private async takeOutOfIndex(tenant: string): Promise<void> {
+  private async removeFromIndex(tenant: string): Promise<void> {
     const { client, keys } = this.store
     await client.srem(keys.restricted, tenant)
-    // A trip just before this line would lose its place: look again.
+    // A trip just before this line would be lost from the index: look again.
     if (await client.exists(keys.restriction(tenant))) await client.sadd(keys.restricted, tenant)
   }
 

@@ -13,26 +13,25 @@ export interface WindowUsage {
   /** Recipients that may still come; never below 0. */
   readonly remaining: number
   /**
-   * When room comes back, in ms since the epoch (server time): where the limit is reached, the moment from which
-   * another recipient fits; else the moment when the oldest ones leave the window. `undefined`: nothing is counted,
-   * or the limit is 0.
+   * In ms since the epoch (server time): where the limit is reached, when the next recipient will be accepted; else when
+   * the oldest recipients leave the window. `undefined`: nothing is counted, or the limit is 0.
    */
   readonly freesAt: number | undefined
 }
 
-/** In monitor: the first moment in which the tenant would have been restricted. */
+/** In monitor: when the tenant would first have been restricted. */
 interface WouldTrip extends Trigger {
   /** ms since the epoch, server time */
   readonly since: number
 }
 
-/** A smaller allowance that holds for some time after a lift. */
+/** A smaller allowance that is in effect for some time after a lift. */
 export interface Probation {
   /** ms since the epoch, server time */
   readonly until: number
   /** The allowance of the meters that it lowers, canonical text. */
   readonly limits: string
-  /** The case that it belongs to; empty: none. */
+  /** The case of that restriction; empty: none. */
   readonly case: string
 }
 
@@ -46,12 +45,12 @@ export type MeterWindows = Readonly<
 export interface Usage extends MeterWindows {
   /** ms since the epoch: the server time of this reading. */
   readonly at: number
-  /** Recipients of messages that are on their way and may be forwards. */
+  /** Recipients of messages under way that may be forwards. */
   readonly held: number
   readonly wouldTrip: WouldTrip | undefined
   /** When a meter would restrict the tenant; absent: not at this pace. */
   readonly forecasts: Readonly<Partial<Record<Meter, Forecast>>>
-  /** `undefined`: none holds. */
+  /** `undefined`: none is in effect. */
   readonly probation: Probation | undefined
 }
 
@@ -87,7 +86,7 @@ export function decodeUsage(reply: readonly unknown[]): Usage {
   }
 }
 
-/** Those of the windows of a meter that do not only defer. */
+/** The windows of a meter that restrict, and do not only defer. */
 function restrictingRings(rows: readonly unknown[][], meter: Meter): Ring[] {
   return rows
     .filter(([letter, , , defer]) => letter === METERS[meter].letter && Number(defer) === 0)

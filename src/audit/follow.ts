@@ -3,19 +3,19 @@ import type { AuditEntry } from '../records/audit-entry'
 
 const RETRY_AFTER = 2000
 
-/** An entry as it is told of, when it is written. */
-export type ToldEntry = Omit<AuditEntry, 'at'>
+/** An entry as it is published when it is written. */
+export type PublishedEntry = Omit<AuditEntry, 'at'>
 
 /**
- * Tells of every entry of the audit trails from now on. One that is written while there is no connection is not told of;
+ * Calls `onEntry` for every entry of the audit trails from now on. An entry written while there is no connection is missed;
  * it is in its trail.
  *
- * @param subscriber a connection of its own, whose `ready` comes whenever it has to subscribe anew.
+ * @param subscriber a separate connection; it emits `ready` whenever it has to subscribe again.
  */
 export function followAudit(
   { keys }: Store,
   subscriber: Client,
-  onEntry: (entry: ToldEntry) => void,
+  onEntry: (entry: PublishedEntry) => void,
   onError: (error: unknown) => void,
 ): void {
   const subscribe = (): void => {
@@ -35,12 +35,12 @@ export function followAudit(
   if (subscriber.status === 'ready') subscribe()
 }
 
-/** `undefined`: not one of ours. */
-function parse(message: string): ToldEntry | undefined {
+/** `undefined`: not an entry. */
+function parse(message: string): PublishedEntry | undefined {
   try {
-    const told = JSON.parse(message) as Partial<Record<keyof ToldEntry, unknown>> | null
-    const text = (name: keyof ToldEntry): string => {
-      const value = told?.[name]
+    const published = JSON.parse(message) as Partial<Record<keyof PublishedEntry, unknown>> | null
+    const text = (name: keyof PublishedEntry): string => {
+      const value = published?.[name]
       return typeof value === 'string' ? value : ''
     }
     if (text('what') === '') return undefined

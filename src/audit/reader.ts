@@ -1,4 +1,4 @@
-import { batchesOf } from '../base/lists'
+import { mapLimited } from '../base/limiter'
 import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { parseEntry, tenantOf, type AuditEntry } from '../records/audit-entry'
@@ -9,7 +9,7 @@ const BATCH = 1000
 const TENANTS_AT_ONCE = 200
 
 /**
- * What has changed of a tenant and its connectors, and of the registry as a whole, oldest first. Writes nothing.
+ * The changes of a tenant, of its connectors and of the registry as a whole, oldest first. Writes nothing.
  *
  * @param since ms since the epoch.
  */
@@ -30,21 +30,20 @@ export async function readTenantAudit(
   return merged([...own, ...shared])
 }
 
-/** The same of all tenants, of those too that are gone. Reads the trail of each. */
+/** The same of all tenants, with those that were removed. Reads the trail of each. */
 export async function readWholeAudit(store: Store, since: number): Promise<AuditEntry[]> {
   const { keys } = store
   const tenants = await readTrail(store, keys.tenantsAudit, '', since)
   const entries = [...tenants, ...(await readTrail(store, keys.connectorsAudit, '', since))]
   const ids = new Set(tenants.map(({ subject }) => tenantOf(subject)).filter((id) => id !== ''))
   for await (const batch of scanSet(store, keys.tenants)) for (const id of batch) ids.add(id)
-  for (const batch of batchesOf([...ids], TENANTS_AT_ONCE)) {
-    const found = await Promise.all(batch.map((id) => readTrail(store, keys.audit(id), id, since)))
-    entries.push(...found.flat())
-  }
+  await mapLimited([...ids], TENANTS_AT_ONCE, async (id) => {
+    entries.push(...(await readTrail(store, keys.audit(id), id, since)))
+  })
   return merged(entries)
 }
 
-/** From the newest back, so that a short time costs little. */
+/** Reads from the newest entry back, so that a short time costs little. */
 async function readTrail(
   store: Store,
   key: string,
@@ -54,7 +53,7 @@ async function readTrail(
   const entries: AuditEntry[] = []
   let end = -1
   for (;;) {
-    // What is added meanwhile comes in twice, and is merged.
+    // Entries may come twice, since others are added meanwhile; they are merged.
     const lines = await store.client.lrange(key, end - BATCH + 1, end)
     const found = lines.map((line) => parseEntry(line, tenant))
     entries.push(...found.filter(({ at }) => at >= since))
@@ -63,7 +62,7 @@ async function readTrail(
   }
 }
 
-/** By time; what stands in two trails once. */
+/** By time; an entry of two trails once. */
 function merged(entries: readonly AuditEntry[]): AuditEntry[] {
   const distinct = new Map(entries.map((entry) => [JSON.stringify(entry), entry] as const))
   return [...distinct.values()].sort((a, b) => a.at - b.at)

@@ -5,23 +5,23 @@ import { InputError } from '../base/errors'
 import { Limiter } from '../base/limiter'
 import { toDomain } from '../names/domain'
 
-/** One try of so many ms for each question. */
+/** Each question is asked once, and waits so many ms. */
 const TIMEOUT = 2000
-/** Questions that are under way at the same time. */
+/** Questions asked at the same time. */
 const AT_ONCE = 8
-/** Answers that are kept, for so many ms. */
+/** Answers in the cache, and for how many ms. */
 const CACHED = 5000
 const TTL = 300_000
-/** So many questions without one answer: there is no DNS. */
+/** After so many questions without any answer, DNS is taken to be away. */
 const AWAY_AFTER = AT_ONCE
-/** After so many ms nothing more is asked: whoever registered a domain may answer as slowly as he likes. */
+/** No question is asked after so many ms: the owner of a domain may answer as slowly as he likes. */
 const BUDGET = 30_000
 
 type Kind = 'MX' | 'TXT' | 'A' | 'AAAA'
 
 /** There is no such name, or no record of that kind. */
 const NONE: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
-/** Nobody answered at all. */
+/** No answer at all. */
 const SILENT: ReadonlySet<string> = new Set(['ETIMEOUT', 'ECONNREFUSED', 'ECANCELLED'])
 
 /** Asks DNS, a few questions at a time, each once. */
@@ -42,31 +42,31 @@ export class Lookup {
     if (server !== undefined) this.resolver.setServers([dnsServer(server)])
   }
 
-  /** Nobody has answered anything, so nobody is asked any more. */
+  /** DNS has not answered, and is not asked any more. */
   get isAway(): boolean {
     return this.answered === 0 && this.unanswered >= AWAY_AFTER
   }
 
-  /** Questions that got no answer, or were not asked any more. */
+  /** Questions that got no answer, or were not asked. */
   get missing(): number {
     return this.unanswered + this.skipped
   }
 
-  /** Hosts that take the mail of a domain. RFC 7505: a single dot stands for none. `undefined`: no answer. */
+  /** Hosts that accept the mail of a domain; none for a single dot (RFC 7505). `undefined`: no answer. */
   mx(domain: string): Promise<readonly string[] | undefined> {
     return this.ask('MX', domain, async () =>
       (await this.resolver.resolveMx(domain)).flatMap(({ exchange }) => toDomain(exchange) ?? []),
     )
   }
 
-  /** Texts, each with its strings joined. `undefined`: no answer. */
+  /** TXT records, each with its strings joined. `undefined`: no answer. */
   txt(domain: string): Promise<readonly string[] | undefined> {
     return this.ask('TXT', domain, async () =>
       (await this.resolver.resolveTxt(domain)).map((strings) => strings.join('')),
     )
   }
 
-  /** IPv4 and IPv6 addresses. `undefined`: no answer to one of the two, and none to the other. */
+  /** IPv4 and IPv6 addresses. `undefined`: none found, and one of the two questions got no answer. */
   async addresses(domain: string): Promise<readonly string[] | undefined> {
     const [four, six] = await Promise.all([
       this.ask('A', domain, () => this.resolver.resolve4(domain)),
@@ -96,7 +96,7 @@ export class Lookup {
     const left = this.until - performance.now()
     const leave = left > 0 && !this.isAway ? await this.limiter.enter(key, left) : undefined
     try {
-      // Those asked before may have shown that there is no DNS.
+      // Earlier questions may have shown that DNS is away.
       if (leave && !this.isAway) return await this.answerTo(question)
       this.skipped++
       return undefined

@@ -7,50 +7,50 @@ import { EventStream } from './stream'
 
 const TAKE = readScript(__dirname, 'take_events')
 
-/** How long others leave the events of a tenant to the process that raised them, in ms. */
+/** How long other processes leave the events of a tenant to the process that raised them, in ms. */
 const LATER = 2000
 
 /**
- * Something to be done before an event is in the stream, where it is told to people: open its case, freeze evidence. It
- * may be called for an event any number of times, by several processes at once, and after the event is in the stream.
- * Where Redis does not answer it is called again; any other failure of it does not keep the event back.
+ * Something to do before an event is put into the stream, where people are alerted: open its case, freeze evidence. It may
+ * be called any number of times for an event, by several processes at once, and after the event is in the stream. Where
+ * Redis does not answer it is called again; no other failure delays the event.
  */
 export type BeforePublish = (tenant: string, event: Event) => Promise<unknown>
 
-/** What a forwarder tells of. */
+/** What a forwarder reports. */
 export interface ForwarderEvents {
   /** This process has put the alert into the stream. */
   onAlert(alert: Alert): void
-  /** An event, or what belongs to it, is not as it should be, and will not be by itself. */
+  /** An event, or something to do for it, has failed, and needs a person. */
   onError(message: string, error?: unknown): void
 }
 
 /**
- * Takes events from where scripts raise them, in the hash of the tenant, to the stream of all, in the background. Each
- * gets there once, in the order in which they were raised, however many processes do it at the same time and wherever
- * they are cut off. While Redis is away they wait, in Redis.
+ * Moves events in the background from the hash of the tenant, where scripts raise them, to the stream of all events. Each
+ * event is put there once, in the order in which they were raised, even if several processes move them at the same time or
+ * are killed. While Redis is away the events wait, in Redis.
  */
 export class Forwarder {
   /** Called one after the other, in this order. */
   readonly beforePublish: BeforePublish[] = []
   readonly stream: EventStream
   private readonly outbox: Outbox
-  /** Tenants that are seen to, with whether to look once more at the end. */
+  /** Tenants whose events are being moved; `again`: look once more at the end. */
   private readonly busy = new Map<string, { again: boolean }>()
   private readonly later = new Set<string>()
 
-  /** @param whenUsable rejects where Redis must not be written to by now; asked again before each event. */
+  /** @param whenUsable rejects while Redis must not be written to; called before each event. */
   constructor(
     private readonly store: Store,
     private readonly whenUsable: () => Promise<void>,
     private readonly events: ForwarderEvents,
   ) {
     this.stream = new EventStream(store)
-    // Of each tenant one errand at most.
+    // One errand of each tenant at most.
     this.outbox = new Outbox(store.client, Infinity, (reason) => events.onError(reason))
   }
 
-  /** Events of the tenant wait, or may wait. Never throws; one process looks after a tenant once at a time. */
+  /** Events of the tenant wait, or may wait: moves them. Never throws; runs once at a time for each tenant. */
   pending(tenant: string): void {
     const busy = this.busy.get(tenant)
     if (busy) {
@@ -68,7 +68,7 @@ export class Forwarder {
     })
   }
 
-  /** The same for events that another process has raised, and most likely sees to by itself. */
+  /** The same for events that another process has raised, and most likely moves itself. */
   pendingElsewhere(tenant: string): void {
     if (this.later.has(tenant)) return
     this.later.add(tenant)
@@ -81,12 +81,12 @@ export class Forwarder {
     ).unref()
   }
 
-  /** Resolves when this process sees to no tenant any more. */
+  /** Resolves when this process moves no events. */
   whenIdle(): Promise<void> {
     return this.outbox.whenIdle()
   }
 
-  /** What would fail in the same way at any time is told, and left. */
+  /** What would fail in the same way at any time is reported, and left in the hash. */
   private async forwardOr(tenant: string): Promise<void> {
     try {
       await this.whenUsable()
@@ -100,9 +100,9 @@ export class Forwarder {
   }
 
   /**
-   * Takes all events of the tenant that wait now to the stream.
+   * Moves all waiting events of the tenant to the stream.
    *
-   * @throws where Redis gave no answer; calling it again is safe.
+   * @throws where Redis gave no answer; a second call is safe.
    */
   async forward(tenant: string): Promise<void> {
     const { client, keys } = this.store
@@ -118,9 +118,9 @@ export class Forwarder {
   }
 
   /**
-   * Puts an event into the stream, after what is to be done before.
+   * Puts an event into the stream, after what {@link beforePublish} does.
    *
-   * @throws where Redis gave no answer, or must not be written to; calling it again is safe.
+   * @throws where Redis gave no answer, or must not be written to; a second call is safe.
    */
   async publish(tenant: string, event: Event): Promise<void> {
     for (const hook of this.beforePublish) {
@@ -131,7 +131,7 @@ export class Forwarder {
         this.events.onError(`before the ${event.kind} event ${event.id} of ${tenant}`, error)
       }
     }
-    // The stream knows nothing of tenants, and what was done before may have taken seconds.
+    // The stream does not depend on the tenant, and beforePublish may have taken seconds.
     await this.whenUsable()
     const alert = await this.stream.publish(tenant, event)
     if (alert) this.events.onAlert(alert)
@@ -142,7 +142,7 @@ export class Forwarder {
       const event = JSON.parse(line) as Partial<Event> | null
       const texts = [event?.id, event?.kind]
       if (!texts.every((text) => typeof text === 'string') || typeof event?.at !== 'number') {
-        throw new Error('it is none')
+        throw new Error('it is not an event')
       }
       return event as Event
     } catch (error) {

@@ -1,7 +1,7 @@
 import { meterOf, METERS, namedMeter, USUAL_METER } from '../mail/meters'
 import type { AllowanceEvent, Event } from '../records/event'
 
-/** Something that an event has told and no other one has ended, as `{@events}:open` holds it. */
+/** Something that one event has begun and no other has ended, as `{@events}:open` holds it. */
 export interface Open {
   readonly kind: 'allowance' | 'restricted' | 'unusual'
   readonly tenant: string
@@ -13,7 +13,7 @@ export interface Open {
   readonly rule?: string
 }
 
-/** The field that an event opens, and with which value. */
+/** The field and value that an event opens. */
 export function opens(tenant: string, event: Event): readonly [string, string] | undefined {
   switch (event.kind) {
     case 'allowance':
@@ -30,7 +30,7 @@ export function opens(tenant: string, event: Event): readonly [string, string] |
   }
 }
 
-/** What an edge tells: the reverse of {@link opens}. */
+/** Reads an edge: the reverse of {@link opens}. */
 export function parseEdge(edge: string): Pick<AllowanceEvent, 'meter' | 'window' | 'percent'> {
   const [window, percent] = edge.slice(1).split(':').map(Number)
   const meter = namedMeter(meterOf(edge))

@@ -1,7 +1,7 @@
 import type { Store } from '../store/store'
 import { readEntry, type Entry } from '../records/event-entry'
 
-/** Entries that are asked for at a time. */
+/** Entries to read at a time. */
 const BATCH = 500
 
 /** Reads the stream of events; changes nothing. */
@@ -12,11 +12,11 @@ export class StreamReader {
   constructor(private readonly store: Store) {}
 
   /**
-   * All that has come since the last call, or that there is, the oldest first.
+   * All entries since the last call; at first, all there are. The oldest first.
    *
    * @throws where Redis gave no answer.
    */
-  async *news(): AsyncGenerator<Entry> {
+  async *unread(): AsyncGenerator<Entry> {
     const { client, keys } = this.store
     for (;;) {
       const raw = await client.xrange(keys.events, `(${this.position}`, '+', 'COUNT', BATCH)
@@ -26,9 +26,9 @@ export class StreamReader {
   }
 
   /**
-   * The same, and waits for some up to `ms`.
+   * The same; where there are none, waits up to `ms` for the next.
    *
-   * @throws where Redis gave no answer; nothing is lost then.
+   * @throws where Redis gave no answer; no entry is lost then.
    */
   async wait(ms: number): Promise<Entry[]> {
     const { client, keys } = this.store

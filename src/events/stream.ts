@@ -7,7 +7,7 @@ import { describe } from './words'
 const PUBLISH = readScript(__dirname, 'publish')
 const CLOSE_GROUPS = readScript(__dirname, 'close_groups')
 
-/** Alerts that are closed in one call. */
+/** Alerts to close in one call. */
 const BATCH = 100
 
 /** The stream of all events. */
@@ -15,10 +15,10 @@ export class EventStream {
   constructor(private readonly store: Store) {}
 
   /**
-   * Puts an event there, once, however often and by however many processes it is called.
+   * Puts an event into the stream, once, however often and by however many processes it is called.
    *
-   * @returns the alert; `undefined`: it was there already.
-   * @throws where Redis gave no answer; calling it again is safe.
+   * @returns the alert; `undefined`: it was there before.
+   * @throws where Redis gave no answer; a second call is safe.
    */
   async publish(tenant: string, event: Event): Promise<Alert | undefined> {
     const { keys } = this.store
@@ -40,10 +40,10 @@ export class EventStream {
   }
 
   /**
-   * Gives alerts that others have joined one entry more with their number, when their 15 minutes are over.
+   * Adds one more entry for each alert that other events have joined, with their number, when its 15 minutes are over.
    *
    * @returns those entries.
-   * @throws where Redis gave no answer; calling it again is safe.
+   * @throws where Redis gave no answer; a second call is safe.
    */
   async closeGroups(): Promise<Alert[]> {
     const { keys } = this.store
@@ -61,8 +61,8 @@ export class EventStream {
 }
 
 /**
- * Events of one group within 15 minutes are one alert. What is graver than before is never in the same group: it would
- * be told a quarter of an hour late.
+ * Events of one group within 15 minutes are one alert. A graver event is never in the same group: it would be reported a
+ * quarter of an hour late.
  */
 function groupOf(tenant: string, event: Event): string {
   return [tenant, event.kind, ...detailsOf(event)].join('\t')
@@ -82,7 +82,7 @@ function detailsOf(event: Event): (string | number)[] {
       return [event.of, event.percent ?? '', event.rule ?? '', ...meterOf(event)]
     case 'unreadable':
       return [event.meter ?? '', event.window]
-    // Whoever tries it a second time wants to see it again.
+    // Each test is an alert of its own.
     case 'test':
       return [event.id]
     default:
@@ -95,7 +95,7 @@ function meterOf({ meter }: MeterFacts): string[] {
   return meter === undefined ? [] : [meter]
 }
 
-/** What a person did between them is news: a tenant that trips right after a lift is told at once. */
+/** A tenant that trips right after a lift is a new alert at once. */
 function groupsEndedBy(tenant: string, { kind }: Event): string[] {
   if (kind === 'restricted') return [`${tenant}\tlifted`]
   if (kind === 'lifted') return [`${tenant}\trestricted`, `${tenant}\trestricted\tprobation`]

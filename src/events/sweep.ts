@@ -14,12 +14,12 @@ import type { Duty } from '../base/duty'
 
 const SWEEP = readScript(__dirname, 'sweep', MAIL_INCLUDES)
 
-/** Fields of the hash of what is open, and tenants, that are asked for at a time. */
+/** Fields of the hash of open events, and tenants, to read at a time. */
 const BATCH = 100
 
 /**
- * Says `resolved` of what has ended without mail that would show it: an allowance whose window has emptied by itself, or
- * whose usage is gone, or whose limit was changed; and of all that was open of a tenant that is there no more.
+ * Raises `resolved` for what has ended while no mail came: an edge of an allowance whose window has emptied, whose usage was
+ * deleted, or whose limit was changed; and all that was open of a tenant that was removed.
  *
  * @param defaults of a tenant that has no limits or mode of its own.
  */
@@ -69,7 +69,7 @@ async function sweep(
   else if (reply !== 0) forwarder.pending(tenant)
 }
 
-/** There is no hash of the tenant any more where these could wait. */
+/** The tenant was removed, and its hash with it, so these events go to the stream directly. */
 async function endAll(
   { client, keys }: Store,
   forwarder: Forwarder,
@@ -78,7 +78,7 @@ async function endAll(
 ): Promise<void> {
   const at = await serverTime(client)
   for (const { kind, event, edge = '', rule } of open) {
-    // Nobody is refused any more, and nobody has lifted it.
+    // A removed tenant is not restricted, and no person has lifted that: no event.
     if (kind === 'restricted') await client.hdel(keys.eventsOpen, `restricted\t${tenant}\t`)
     const id = resolvedId(event)
     const facts = { kind: 'resolved' as const, id, at, resolves: event }
@@ -90,7 +90,7 @@ async function endAll(
   }
 }
 
-/** As a script makes it (`records/lua/include/event.lua`), so that nothing ends twice. */
+/** The same id as in `records/lua/include/event.lua`, so that an event ends once. */
 function resolvedId(event: string): ResolvedEvent['id'] {
   return `evt_${createHash('sha1').update(`resolved\t${event}`).digest('hex').slice(0, 20)}`
 }

@@ -3,24 +3,6 @@ import { METERS, USUAL_METER } from '../mail/meters'
 import { isoTime } from '../base/time'
 import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from '../records/event'
 
-/** An event for people, with the tenant and the case in the commands to type. */
-interface Words {
-  readonly severity: Severity
-  /** One line. */
-  readonly title: string
-  /** What to do next: commands and hints, one line each. */
-  readonly next: readonly string[]
-}
-
-/** An event in words. @param tenant id; empty: it concerns none. */
-export function wordsOf(tenant: string, event: Event): Words {
-  return {
-    severity: severityOf(event),
-    title: titleOf(tenant, event),
-    next: nextSteps(tenant, event),
-  }
-}
-
 /** As in Exchange Online, for the alerts that it has, too. */
 function severityOf(event: Event): Severity {
   switch (event.kind) {
@@ -109,7 +91,7 @@ function windowOf({ window }: { readonly window?: number }): string {
  * Commands that run as they are copied: what each is for follows as a shell comment. What the operator has to fill in is
  * in capitals.
  */
-export function nextSteps(tenant: string, event: Event): string[] {
+function nextSteps(tenant: string, event: Event): string[] {
   switch (event.kind) {
     case 'allowance':
       return [...METERS[event.meter ?? USUAL_METER].words.next(tenant)]
@@ -178,7 +160,9 @@ export function describe(tenant: string, event: Event): Omit<Alert, 'id' | 'aler
   const { kind, at } = event
   const own = Object.entries(event).filter(([key]) => !NO_FACTS.includes(key))
   const facts = { ...Object.fromEntries(own), ...(isEscalated(event) ? { escalated: true } : {}) }
-  const { severity, title, next } = wordsOf(tenant, event)
+  const severity = severityOf(event)
+  const title = titleOf(tenant, event)
+  const next = nextSteps(tenant, event)
   const resolves = 'resolves' in event ? { resolves: event.resolves } : {}
   return { kind, severity, title, tenant, at: isoTime(at), facts, next, ...resolves }
 }

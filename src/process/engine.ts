@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChargeResult } from '../allowance/charge-answer'
 import { Ledger } from '../allowance/ledger'
-import { followAudit, type ToldEntry } from '../audit/follow'
+import { followAudit, type PublishedEntry } from '../audit/follow'
 import { Cases } from '../cases/cases'
 import type { Config } from './config'
 import { messageOf } from '../base/errors'
@@ -141,7 +141,7 @@ export class Engine {
   }
 
   /** Reports each new entry of an audit trail; call {@link follow} first. */
-  followAudit(onEntry: (entry: ToldEntry) => void): void {
+  followAudit(onEntry: (entry: PublishedEntry) => void): void {
     if (!this.subscriber) return
     const onError = (error: unknown): void =>
       this.events.onError(`audit trails are not followed: ${messageOf(error)}`)

@@ -5,9 +5,9 @@ import type { Client } from '../store/store'
 
 const LONGEST = 100
 
-/** Who changes something, for the audit trail. */
+/** Who makes a change, for the audit trail. */
 export interface Actor {
-  /** The user of this process; who called sudo goes first, who says so only by the environment: `ann (root)`. */
+  /** The user of this process, after the caller of sudo if the environment names one: `ann (root)`. */
   readonly os: string
   /** The user that Redis knows us as. */
   readonly redis: string
@@ -20,14 +20,14 @@ export function actorText({ os, redis, note }: Actor): string {
   return [os, redis, note].map((part) => clean(part).slice(0, LONGEST)).join('\t')
 }
 
-/** The user of this process, with who called sudo. */
+/** The user of this process, with the caller of sudo. */
 export function osActor(env: Readonly<Record<string, string | undefined>>): string {
   const user = osUser() ?? 'unknown'
   const sudo = env['SUDO_USER']
   return sudo && sudo !== user ? `${clean(sudo)} (${user})` : user
 }
 
-/** `undefined`: there is no entry for the uid, as in many containers. */
+/** `undefined`: the uid has no name, as in many containers. */
 export function osUser(): string | undefined {
   try {
     return userInfo().username
@@ -39,7 +39,7 @@ export function osUser(): string | undefined {
 /**
  * The user that Redis knows a connection as.
  *
- * @param configured what counts where Redis does not tell.
+ * @param configured for a Redis that does not say.
  * @throws what ioredis throws.
  */
 export async function redisUser(client: Client, configured: string | undefined): Promise<string> {

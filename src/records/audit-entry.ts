@@ -6,7 +6,7 @@ export interface AuditEntry {
   readonly subject: string
   /** Such as `domains added`. */
   readonly what: string
-  /** What it was, for people; empty: nothing. */
+  /** The old value, for people; empty: none. */
   readonly from: string
   readonly to: string
   readonly os: string

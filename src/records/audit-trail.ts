@@ -4,7 +4,7 @@ import type { Store } from '../store/store'
 const ADD = readScript(__dirname, 'audit_add')
 const KEEP = readScript(__dirname, 'audit_keep')
 
-/** Adds an entry to a trail, for a change that spans slots or has no script of its own. */
+/** Adds an entry to a trail, for a change that spans slots or has no script. */
 export async function addEntry(
   store: Store,
   trail: string,
@@ -15,8 +15,8 @@ export async function addEntry(
 }
 
 /**
- * Keeps an entry of a tenant's trail among those of all tenants, where it outlives that trail. Another slot: a crash
- * right before leaves it in the tenant's own.
+ * Copies an entry of a tenant's trail to the trail of all tenants, which outlives it. That is another slot: after a crash
+ * in between the entry is in the tenant's trail only.
  *
  * @param line as the script returned it.
  */

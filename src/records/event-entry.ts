@@ -4,19 +4,19 @@ import type { Alert } from './event'
 export interface Entry {
   /** Its place in the stream. */
   readonly position: string
-  /** It joined an alert that others had begun, and is not delivered by itself. */
+  /** It joined an alert that another event had begun, and is not delivered by itself. */
   readonly joined: boolean
   readonly alert: Alert
 }
 
-/** Reads an entry as Redis gives it; `undefined`: it is none of ours. */
+/** Reads an entry as Redis gives it; `undefined`: it is not an event of this plugin. */
 export function readEntry([position, fields]: readonly [string, readonly string[]]):
   Entry | undefined {
   const { joined, alert } = readFields(fields)
   return alert && { position, joined, alert }
 }
 
-/** Reads the fields of an entry; the alert is `undefined` where what is there cannot be read. */
+/** Reads the fields of an entry; the alert is `undefined` where it cannot be read. */
 export function readFields(fields: readonly string[]): {
   joined: boolean
   alert: Alert | undefined
@@ -24,13 +24,13 @@ export function readFields(fields: readonly string[]): {
   return { joined: fieldOf(fields, 'joined') === '1', alert: readAlert(fieldOf(fields, 'json')) }
 }
 
-/** The value of a field of an entry, of which names and values come in turn. */
+/** The value of a field of an entry, whose names and values come in turn. */
 export function fieldOf(fields: readonly string[], name: string): string | undefined {
   const at = fields.findIndex((field, index) => index % 2 === 0 && field === name)
   return at === -1 ? undefined : fields[at + 1]
 }
 
-/** Of an event; no dot, which stands between the parts of what a webhook signs. */
+/** The id of an event. Without a dot, which separates the parts of what a webhook signs. */
 const ID = /^[\w-]{1,100}$/
 
 function readAlert(json = ''): Alert | undefined {

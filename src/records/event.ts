@@ -4,7 +4,7 @@ import type { Trigger } from '../mail/trigger'
 
 /** What every event has. */
 interface Raised {
-  /** `evt_…`; the same event has the same id wherever it turns up. */
+  /** `evt_…`; the same everywhere for the same event. */
   readonly id: string
   /** ms since the epoch, server time */
   readonly at: number
@@ -29,7 +29,7 @@ interface SenderFacts {
   readonly ip: string
 }
 
-/** An allowance is used up to this percent. */
+/** So many percent of an allowance are used. */
 export interface AllowanceEvent extends Raised, WindowFacts, MeterFacts, SenderFacts {
   readonly kind: 'allowance'
   readonly percent: number
@@ -44,7 +44,7 @@ export interface RestrictedEvent extends Raised {
   readonly reason: string
   /** `tenant:number` */
   readonly case: string
-  /** What tripped it; absent where it was placed by hand. */
+  /** What tripped it; absent: a person placed it. */
   readonly trigger?: Trigger
   /** All windows at that moment; with `trigger` only. */
   readonly windows?: readonly WindowFacts[]
@@ -59,11 +59,11 @@ export interface LiftedEvent extends Raised {
   readonly kind: 'lifted'
   readonly by: string
   readonly reason: string
-  /** Empty where it was restricted before there were cases. */
+  /** Empty: the restriction is older than cases. */
   readonly case: string
   /** Id of the `restricted` event. */
   readonly resolves: string
-  /** Until when which smaller allowance holds. */
+  /** The smaller allowance, and until when it is in effect. */
   readonly probation?: { readonly limits: string; readonly until: number }
 }
 
@@ -71,27 +71,27 @@ export interface LiftedEvent extends Raised {
 export interface UnusualEvent extends Raised {
   readonly kind: 'unusual'
   readonly rule: string
-  /** What it saw, in words. */
+  /** What the rule found, in words. */
   readonly words: string
   readonly facts: Readonly<Record<string, string | number>>
 }
 
-/** Mail of an AUTH user belongs to no tenant. */
+/** Mail of an AUTH user matches no connector. */
 export interface UnattributedEvent extends Raised {
   readonly kind: 'unattributed'
   readonly user: string
-  /** The address that most of it came from; an IPv6 address is its /64. */
+  /** The address that most of it came from; of an IPv6 address its /64. */
   readonly ip: string
-  /** So many by then, of this day. */
+  /** So many on this day by then. */
   readonly messages: number
   /**
-   * So many connectors have a user who differs in its spelling only: the mail is deferred. Absent: it passes. Which they are
-   * is not kept here, where nothing is found of a tenant that is to be erased.
+   * So many connectors have a user who differs only in spelling: the mail is deferred. Absent: it passes. Their names are
+   * not kept here, where a purge would not find them.
    */
   readonly connectors?: number
 }
 
-/** What another event said has ended. */
+/** What another event began has ended. */
 export interface ResolvedEvent extends Raised, MeterFacts {
   readonly kind: 'resolved'
   /** Id and kind of that event. */
@@ -100,22 +100,22 @@ export interface ResolvedEvent extends Raised, MeterFacts {
   /** Of an allowance. */
   readonly percent?: number
   readonly window?: number
-  /** Of what was unusual. */
+  /** Of unusual mail. */
   readonly rule?: string
 }
 
-/** What Redis held of a window could not be read, and starts afresh. */
+/** The usage of a window could not be read, and starts again at 0. */
 export interface UnreadableEvent extends Raised {
   readonly kind: 'unreadable'
   /** ms */
   readonly window: number
   /** Absent: the usual one. `held`: recipients of messages that may be forwards. */
   readonly meter?: NamedMeter | 'held'
-  /** Until when recipients of the meter are deferred, in ms since the epoch, server time; absent: they are not. */
+  /** Until when its recipients are deferred, in ms since the epoch, server time; absent: they are not. */
   readonly until?: number
 }
 
-/** Somebody tries whether alerts arrive. */
+/** A person tests whether alerts arrive. */
 interface TestEvent extends Raised {
   readonly kind: 'test'
   readonly by: string
@@ -135,21 +135,21 @@ export type Event =
 /** Alert severities, as Exchange Online names them. */
 export type Severity = 'Informational' | 'Low' | 'Medium' | 'High'
 
-/** What is kept in the stream of events, shown and delivered. */
+/** An event as it is kept in the stream, shown and delivered. */
 export interface Alert {
   /** Id of the event. */
   readonly id: string
-  /** Id of the alert that this is, or that it has joined: the first event of its kind within 15 minutes. */
+  /** Id of the first event of its group within 15 minutes: this one, or the one it has joined. */
   readonly alert: string
   readonly kind: Event['kind']
   readonly severity: Severity
   /** One line for people. */
   readonly title: string
-  /** Empty: it concerns none. */
+  /** Empty: no tenant. */
   readonly tenant: string
   /** ISO 8601 UTC */
   readonly at: string
-  /** How many events the alert stands for. */
+  /** Number of events in the alert. */
   readonly count: number
   readonly facts: Readonly<Record<string, unknown>>
   /** What to do next: commands and hints, one line each. */

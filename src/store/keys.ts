@@ -8,37 +8,37 @@ export class Keys {
   readonly tenants: string
   /** In the slot of the index of tenants, so that neither is lost without the other. */
   readonly epoch: string
-  /** The checksum of the backup that is being restored; there only until that is done. */
+  /** The checksum of the backup that is being restored; deleted at its end. */
   readonly restore: string
   readonly restricted: string
   readonly ownerNames: string
   readonly ownerIndex: string
   /** Counts the claims that were ever written. */
   readonly ownerVersion: string
-  /** Domain → the tenant that it leaves, while a move is under way. */
+  /** Domain → the tenant that it leaves, during a move. */
   readonly ownerMoves: string
   readonly connectors: string
   readonly connectorsToken: string
   readonly connectorIdentities: string
   /** Who registered, changed and removed connectors. */
   readonly connectorsAudit: string
-  /** Tenants added and removed: what outlives their own audit trail. */
+  /** Tenants added and removed: entries that outlive the tenant's own audit trail. */
   readonly tenantsAudit: string
   /** As {@link Keys.flushes}, of mail without a tenant. */
   readonly unattributedFlushes: string
   /** Tenant → when it last had unregistered mail. */
   readonly reported: string
-  /** From when on mail is recorded, in ms. */
+  /** Since when mail is recorded, in ms. */
   readonly recordedSince: string
-  /** Tenants for which a rule of unusual mail holds, as it has been told. */
+  /** Tenants for which a rule of unusual mail holds. */
   readonly unusualIndex: string
   /** The stream of all events. */
   readonly events: string
-  /** Ids of the events that are in the stream, or were: each is put there once. */
+  /** Ids of events that are or were in the stream: each is put there once. */
   readonly eventIds: string
   /** Alerts of the last minutes, which later events of the same kind join. */
   readonly eventGroups: string
-  /** The same alerts by when none can join them any more. */
+  /** The same alerts, by when the last event can join them. */
   readonly eventsDue: string
   /** What has begun and not ended yet. */
   readonly eventsOpen: string
@@ -48,7 +48,7 @@ export class Keys {
   readonly caseIndex: string
   /** The pub/sub channel of every change. */
   readonly changes: string
-  /** The pub/sub channel of what goes into an audit trail. */
+  /** The pub/sub channel of entries of audit trails. */
   readonly audited: string
 
   /** @param prefix what every key starts with; must not hold `{` or `}`. */
@@ -127,7 +127,7 @@ export class Keys {
     return `${this.prefix}{${id}}:samples:d${day}`
   }
 
-  /** Which flush of each process has been taken last. */
+  /** The last flush of each process that was recorded. */
   flushes(id: string): string {
     return `${this.prefix}{${id}}:flushes`
   }
@@ -142,7 +142,7 @@ export class Keys {
     return `${this.prefix}{@unattributed}:d${day}`
   }
 
-  /** Rules of unusual mail that hold now: `event since last`, the event that said so, and when it held first and last. */
+  /** Rules of unusual mail that hold now: `event since last`, the event raised, and when the rule held first and last. */
   unusual(id: string): string {
     return `${this.prefix}{${id}}:unusual`
   }
@@ -152,7 +152,7 @@ export class Keys {
     return `${this.prefix}{${id}}:case:${number}`
   }
 
-  /** The bundle that was frozen when the case was opened. */
+  /** The evidence that was frozen when the case was opened. */
   evidence(id: string, number: number): string {
     return `${this.prefix}{${id}}:case:${number}:evidence`
   }
@@ -171,7 +171,7 @@ export class Keys {
 /**
  * The prefix of the keys, as an operator gives it.
  *
- * @param option stands before the value in the message.
+ * @param option precedes the value in the message.
  * @throws {InputError} where it would make a hash tag of its own.
  */
 export function keyPrefix(text: string, option = ''): string {

@@ -2,17 +2,17 @@ import { isHopeless, redisFailure } from './failure'
 import type { Client } from './store'
 
 const RETRY_AFTER = 1000
-/** After so many lanes in a row that Redis did not answer for, it is taken to be away as a whole. */
+/** When Redis has not answered for so many lanes in a row, it is taken to be away. */
 const MOST_FAILURES = 10
 
-/** Work for Redis that nobody waits for, and that may be done twice. */
+/** Work for Redis in the background, which may be done twice. */
 export type Errand = () => Promise<unknown>
 
 /**
- * Runs errands in the background; those that Redis did not answer, or cannot do now, wait here, up to a bound, until it
- * does. Never throws and never rejects.
+ * Runs errands in the background. Those that Redis did not answer, or cannot do now, wait here, up to a bound, and are tried
+ * again. Never throws and never rejects.
  *
- * They wait in lanes, each in order: in a Cluster Redis may be away for one tenant and not for the others.
+ * They wait in lanes, each in order: a Cluster may be away for one tenant and not for the others.
  */
 export class Outbox {
   /** The longest waiting lane comes first; none is empty. */
@@ -24,8 +24,8 @@ export class Outbox {
   private readonly idle: (() => void)[] = []
 
   /**
-   * @param bound errands that wait at most; what comes then is dropped, and said.
-   * @param onDrop is told why each dropped errand was not done.
+   * @param bound errands that wait at most; a further one is dropped, and reported.
+   * @param onDrop is called with the reason for each dropped errand.
    */
   constructor(
     client: Client,
@@ -35,7 +35,7 @@ export class Outbox {
     client.on('ready', () => void this.drain())
   }
 
-  /** Errands that are not done yet. */
+  /** Errands not done yet. */
   get size(): number {
     return this.undone
   }
@@ -43,7 +43,7 @@ export class Outbox {
   /**
    * Does `errand` as soon as Redis answers.
    *
-   * @param lane names whose keys it is about: the tenant.
+   * @param lane the tenant whose keys it uses.
    */
   send(lane: string, errand: Errand): void {
     this.undone++
@@ -77,7 +77,7 @@ export class Outbox {
       await errand()
       return true
     } catch (error) {
-      // What Redis refuses for its own state (or its ACL) is mended by somebody, and done then.
+      // A person corrects the state of Redis, or its ACL, and then it is done.
       if (!isHopeless(error)) return false
       this.onDrop(redisFailure(error))
       return true
@@ -96,11 +96,11 @@ export class Outbox {
     if (this.waiting > 0) this.retryLater()
   }
 
-  /** @returns whether all of it was done. */
+  /** @returns whether the lane is empty. */
   private async drainLane(lane: string, errands: Errand[]): Promise<boolean> {
     while (errands.length > 0) {
       if (!(await this.attempt(errands[0]!))) {
-        // To the end, so that the next round begins with others.
+        // To the end, so that the next round begins with another lane.
         this.lanes.delete(lane)
         this.lanes.set(lane, errands)
         return false

@@ -1,15 +1,15 @@
 import { performance } from 'node:perf_hooks'
 import type { Client } from './store'
 
-/** How much of a smaller offset is believed: it may only mean that a reply came late. */
+/** The part of a smaller offset that is accepted: the reply may just be late. */
 const TRUST_IN_LATE = 0.05
 
 /** No reply comes so late, in ms: the server's clock was set back. */
 const SET_BACK = 10_000
 
 /**
- * The server's clock as far as this process can tell, by our monotonic clock and the offset that replies show. It runs
- * behind the server by the way of a reply, never ahead of it.
+ * An estimate of the server's clock, by our monotonic clock and the times in replies. It runs behind the server's clock by
+ * the latency of a reply, never ahead of it.
  */
 export class ServerClock {
   /** Server time minus our monotonic clock, in ms. */
@@ -21,16 +21,15 @@ export class ServerClock {
   }
 
   /**
-   * The server's time in ms since the epoch. Asks for it (`TIME`) where no reply has shown it since the connection
-   * came up.
+   * The server's time in ms since the epoch. Asks for it where no reply has brought it since the connection was made.
    *
-   * @throws where that question gets no answer.
+   * @throws where Redis gives no answer.
    */
   now(): number | Promise<number> {
     return this.offset === undefined ? this.ask() : performance.now() + this.offset
   }
 
-  /** Takes the server time, in ms, that a reply has just brought. */
+  /** Notes the server time, in ms, of a reply that has just come. */
   observe(serverTime: number): void {
     const offset = serverTime - performance.now()
     const { offset: known } = this
@@ -45,9 +44,9 @@ export class ServerClock {
 }
 
 /**
- * The server's time in ms since the epoch.
+ * Asks for the server's time, in ms since the epoch; of a Cluster, that of any node.
  *
- * @throws where there is no answer.
+ * @throws where Redis gives no answer.
  */
 export async function serverTime(client: Client): Promise<number> {
   const [seconds, microseconds] = await client.time()

@@ -43,7 +43,7 @@ export function add(program: Command, io: Io): void {
       await context.connected(async (store) => {
         const reader = new StreamReader(store)
         const entries: Entry[] = []
-        for await (const entry of reader.news()) if (isAskedFor(entry)) entries.push(entry)
+        for await (const entry of reader.unread()) if (isAskedFor(entry)) entries.push(entry)
         if (follow) await goOn(context, store, reader, entries, isAskedFor)
         else printAll(context.out, entries)
       })
