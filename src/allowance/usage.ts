@@ -136,6 +136,12 @@ export function decodeProbation(text: string): Probation | undefined {
   return { until: Number(until), limits, case: openedCase ?? '' }
 }
 
+/** The same, but for a probation that has ended by `now` (ms, server time). */
+export function probationInEffect(packed: string | null, now: number): Probation | undefined {
+  const probation = decodeProbation(packed ?? '')
+  return probation && probation.until > now ? probation : undefined
+}
+
 function decodeWouldTrip(text: string): WouldTrip | undefined {
   if (text === '') return undefined
   const parts = text.split('\t')

@@ -1,12 +1,12 @@
 import { Restrictions, type Act, type ProbationTerms } from '../allowance/restriction'
-import { decodeProbation, type Probation } from '../allowance/usage'
-import { noSuchTenant, InputError, RefusedError } from '../base/errors'
+import { probationInEffect, type Probation } from '../allowance/usage'
+import { InputError, RefusedError } from '../base/errors'
 import { openSteps, type Step } from '../cases/case'
 import { Cases, MOST_NOTES } from '../cases/cases'
 import { formatLimits, parseLimits, type Limits } from '../mail/limits'
-import { TenantRegistry } from '../registry/tenant-registry'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
+import { existingTenant } from './tenants'
 
 /** How a restriction is to be lifted. */
 export interface UnblockOptions extends Act {
@@ -82,9 +82,8 @@ async function assertSmaller(
   { limits }: ProbationTerms,
   usual: Limits,
 ): Promise<void> {
-  const found = await new TenantRegistry(store).get(tenant)
-  if (!found) throw noSuchTenant(tenant)
-  const allowed = found.limits === undefined ? usual : parseLimits(found.limits)
+  const { limits: own } = await existingTenant(store, tenant)
+  const allowed = own === undefined ? usual : parseLimits(own)
   const isSmaller = parseLimits(limits).some(
     ({ count, window }) => !allowed.some((each) => each.count <= count && each.window >= window),
   )
@@ -103,6 +102,5 @@ async function probationOf(
     client.hget(keys.tenant(tenant), 'probation'),
     serverTime(client),
   ])
-  const probation = decodeProbation(packed ?? '')
-  return probation && probation.until > now ? probation : undefined
+  return probationInEffect(packed, now)
 }

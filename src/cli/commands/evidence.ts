@@ -9,7 +9,7 @@ import { COUNTS_FIELDS } from '../views/counts'
 import { evidenceJson, printEvidence } from '../views/evidence'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { existingTenant } from '../views/tenant'
+import { existingTenant } from '../../operations/tenants'
 
 /** `tenantctl evidence` */
 export function add(program: Command, io: Io): void {

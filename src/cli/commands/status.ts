@@ -17,10 +17,11 @@ import {
   fullestWindow,
   shareOf,
   StatusReader,
-  statusView,
   type TenantStatus,
-} from '../views/status'
-import { existingTenant } from '../views/tenant'
+} from '../../operations/status'
+import { COMMAND_TIMEOUT } from '../kit/store'
+import { statusView } from '../views/status'
+import { existingTenant } from '../../operations/tenants'
 
 const TENTH = 'a tenth of its limits, and one recipient a message, until then'
 const BAR = 20
@@ -53,7 +54,7 @@ export function add(program: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store, config) => {
-        const reader = new StatusReader(store, config)
+        const reader = new StatusReader(store, config, COMMAND_TIMEOUT)
         if (id === undefined) {
           const statuses = await reader.all(await new TenantRegistry(store).list())
           out.result(statuses.map(statusView), () => printAll(out, statuses))

@@ -24,7 +24,8 @@ import type { Cell } from '../kit/output'
 import { shortTime } from '../../base/time'
 import { ownOr } from '../views/phrases'
 import { NO_TENANT } from '../kit/statuses'
-import { describeTenants, existingTenant, type TenantView } from '../views/tenant'
+import { existingTenant, summarize } from '../../operations/tenants'
+import { tenantView, type TenantView } from '../views/tenant'
 
 const VIEW_FIELDS = [
   'id, name, source (who registered it; file:ID for a tenants file), created_at',
@@ -138,7 +139,8 @@ function addShow(tenant: Command, io: Io): void {
       const { out } = context
       await context.connected(async (store, config) => {
         const tenant = await existingTenant(store, id)
-        const [view] = await describeTenants(store, [tenant])
+        const [summary] = await summarize(store, [tenant])
+        const view = tenantView(summary!)
         out.result(view, () => {
           out.facts([
             ['tenant', id],
@@ -146,10 +148,10 @@ function addShow(tenant: Command, io: Io): void {
             ['mode', ownOr(tenant.mode, config.main.mode)],
             ...limitsFacts(tenant, defaultsOf(config)),
             ['contact', tenant.contact ?? 'none'],
-            ['domains', String(view!.domains)],
-            ['connectors', String(view!.connectors)],
-            ['restricted', restrictedCell(view!)],
-            ...probationFacts(view!),
+            ['domains', String(view.domains)],
+            ['connectors', String(view.connectors)],
+            ['restricted', restrictedCell(view)],
+            ...probationFacts(view),
             ['registered', `${shortTime(tenant.createdAt)} by ${tenant.source}`],
           ])
         })
@@ -170,7 +172,8 @@ function addList(tenant: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store) => {
-        const views = await describeTenants(store, await new TenantRegistry(store).list())
+        const summaries = await summarize(store, await new TenantRegistry(store).list())
+        const views = summaries.map(tenantView)
         out.result(views, () => {
           out.table(
             ['TENANT', 'NAME', 'MODE', 'LIMITS', 'DOMAINS', 'CONNECTORS', 'RESTRICTED'],
@@ -234,9 +237,9 @@ async function removed(
 ): Promise<string | undefined> {
   assertTenantId(id)
   if (purging && (await finishRemoval(store, id))) return undefined
-  const [view] = await describeTenants(store, [await existingTenant(store, id)])
+  const [summary] = await summarize(store, [await existingTenant(store, id)])
   await removeTenant(store, id, by)
-  return `removed tenant ${id} with ${count(view!.domains, 'domain')} and ${count(view!.connectors, 'connector')}`
+  return `removed tenant ${id} with ${count(summary!.domains, 'domain')} and ${count(summary!.connectors, 'connector')}`
 }
 
 function withSettings(command: Command): Command {

@@ -1,46 +1,18 @@
-import { noSuchTenant } from '../../base/errors'
+import type { Forecast } from '../../allowance/forecast'
+import type { Probation, WindowUsage } from '../../allowance/usage'
+import { isoTime } from '../../base/time'
 import { formatWindow } from '../../mail/limits'
-import { Ledger } from '../../allowance/ledger'
 import {
   METER_NAMES,
   meterField,
   RESTRICTING,
-  RESTRICTING_FIRST,
   USUAL_METER,
   type Meter,
   type NamedMeter,
 } from '../../mail/meters'
-import type { Forecast } from '../../allowance/forecast'
-import type { Probation, Usage, WindowUsage } from '../../allowance/usage'
-import type { Config } from '../../process/config'
-import { defaultsOf } from '../../allowance/defaults'
-import { Restrictions, type Restriction } from '../../allowance/restriction'
-import { batchesOf } from '../../base/lists'
-import type { Store } from '../../store/store'
-import { modeInEffect, type Mode } from '../../mail/mode'
-import type { Tenant } from '../../mail/tenant'
-import { isoTime } from '../../base/time'
+import type { Mode } from '../../mail/mode'
+import { forecastOf, type TenantStatus } from '../../operations/status'
 import { restrictionView, type RestrictionView } from './restriction'
-import { COMMAND_TIMEOUT } from '../kit/store'
-
-/** How a tenant stands now. */
-export interface TenantStatus {
-  readonly tenant: Tenant
-  /** The mode in force, and where it comes from, for people. */
-  readonly mode: Mode
-  readonly modeSource: string
-  readonly restriction: Restriction | undefined
-  readonly usage: Usage
-  /** The last time that a restriction was lifted. */
-  readonly lifted: Lift | undefined
-}
-
-interface Lift {
-  /** ms since the epoch */
-  readonly at: number
-  readonly by: string
-  readonly reason: string
-}
 
 /** A window, as JSON. */
 interface WindowView {
@@ -94,108 +66,6 @@ export interface StatusView extends NamedWindows, NamedForecasts {
   readonly probation: ProbationView | null
 }
 
-/** Tenants asked for at a time. */
-const BATCH = 500
-
-/** Reads how tenants stand. */
-export class StatusReader {
-  private readonly ledger: Ledger
-  private readonly restrictions: Restrictions
-
-  constructor(
-    private readonly store: Store,
-    private readonly config: Config,
-  ) {
-    this.ledger = new Ledger(store, COMMAND_TIMEOUT)
-    this.restrictions = new Restrictions(store)
-  }
-
-  /** @throws {NotFoundError} it was removed meanwhile. */
-  async one(tenant: Tenant): Promise<TenantStatus> {
-    const status = await this.read(tenant)
-    if (status) return status
-    throw noSuchTenant(tenant.id)
-  }
-
-  /** All that are still there, those nearest a limit first. */
-  async all(tenants: readonly Tenant[]): Promise<TenantStatus[]> {
-    const statuses: TenantStatus[] = []
-    for (const batch of batchesOf(tenants, BATCH)) {
-      const read = await Promise.all(batch.map((tenant) => this.read(tenant)))
-      statuses.push(...read.filter((status) => status !== undefined))
-    }
-    return statuses
-      .map((status) => ({ status, share: highestShare(status) }))
-      .sort((a, b) => b.share - a.share || compare(a.status.tenant.id, b.status.tenant.id))
-      .map(({ status }) => status)
-  }
-
-  private async read(tenant: Tenant): Promise<TenantStatus | undefined> {
-    const { client, keys } = this.store
-    const [usage, restriction, lifted] = await Promise.all([
-      this.ledger.usage(tenant.id, defaultsOf(this.config)),
-      this.restrictions.get(tenant.id),
-      client.hget(keys.tenant(tenant.id), 'lifted'),
-    ])
-    if (!usage) return undefined
-    const { main } = this.config
-    return {
-      tenant,
-      mode: modeInEffect(main, tenant.mode),
-      modeSource: main.override ? ' ([main] override)' : tenant.mode ? '' : ' (default)',
-      restriction,
-      usage,
-      lifted: parseLift(lifted),
-    }
-  }
-}
-
-/** A window, and the meter that it belongs to. */
-export interface MeterWindow {
-  readonly meter: Meter
-  readonly usage: WindowUsage
-}
-
-/**
- * The window that is nearest its limit, of all meters; where none has anything, the usual one. `undefined`:
- * that is unlimited.
- */
-export function fullestWindow({ usage }: TenantStatus): MeterWindow | undefined {
-  const windows = RESTRICTING_FIRST.flatMap((meter) =>
-    (usage[meter] ?? []).map((each) => ({ meter, usage: each })),
-  )
-  const [fullest] = windows.toSorted((a, b) => shareOf(b.usage) - shareOf(a.usage))
-  const isEmpty = fullest?.meter !== USUAL_METER && fullest?.usage.used === 0
-  return isEmpty ? undefined : fullest
-}
-
-/** `used` as a share of `limit`; of a limit of 0, anything is all of it. */
-export function shareOf({ used, limit }: WindowUsage): number {
-  if (limit === 0) return used > 0 ? 1 : 0
-  return used / limit
-}
-
-/** When a meter would restrict the tenant at this pace; `undefined`: it would not, or has done so. */
-export function forecastOf(
-  { mode, restriction, usage }: TenantStatus,
-  meter: Meter,
-): Forecast | undefined {
-  const forecast = usage.forecasts[meter]
-  if (!forecast || restriction || mode === 'off') return undefined
-  // In monitor, charges go on past the limit.
-  const passed = usage[meter]?.some(
-    ({ window, used, limit }) => window === forecast.window && used > limit,
-  )
-  return mode === 'monitor' && passed ? undefined : forecast
-}
-
-/** The sooner one of these. */
-export function firstForecastOf(status: TenantStatus): Forecast | undefined {
-  return RESTRICTING.map((meter) => forecastOf(status, meter))
-    .filter((forecast) => forecast !== undefined)
-    .sort((a, b) => a.at - b.at)[0]
-}
-
 export function statusView(status: TenantStatus): StatusView {
   const { tenant, mode, restriction, usage } = status
   const forecastOn = (meter: Meter): ForecastView | null => {
@@ -233,19 +103,4 @@ function forecastView({ window, limit, at }: Forecast, now: number): ForecastVie
 
 function windowView({ window, limit, defer, used, remaining }: WindowUsage): WindowView {
   return { window: formatWindow(window), limit, defer, used, remaining }
-}
-
-/** Reads the record that `allowance/lua/lift.lua` leaves. */
-function parseLift(record: string | null): Lift | undefined {
-  const [at, by, reason] = (record ?? '').split('\t')
-  return at && by && reason ? { at: Number(at), by, reason } : undefined
-}
-
-function highestShare(status: TenantStatus): number {
-  const fullest = fullestWindow(status)
-  return fullest ? shareOf(fullest.usage) : 0
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -1,0 +1,71 @@
+import { probationInEffect, type Probation } from '../allowance/usage'
+import { noSuchTenant } from '../base/errors'
+import { batchesOf } from '../base/lists'
+import type { Tenant } from '../mail/tenant'
+import { ConnectorRegistry } from '../registry/connector-registry'
+import { TenantRegistry } from '../registry/tenant-registry'
+import { serverTime } from '../store/server-clock'
+import type { Store } from '../store/store'
+
+/** A tenant, with what Redis holds of it elsewhere. */
+export interface TenantSummary {
+  readonly tenant: Tenant
+  readonly domains: number
+  readonly connectors: number
+  readonly restricted: boolean
+  /** The probation in effect. */
+  readonly probation: Probation | undefined
+}
+
+/** Tenants in one pipeline. */
+const BATCH = 500
+
+/** @throws {NotFoundError} */
+export async function existingTenant(store: Store, id: string): Promise<Tenant> {
+  const tenant = await new TenantRegistry(store).get(id)
+  if (tenant) return tenant
+  throw noSuchTenant(id)
+}
+
+/** Summaries in the order of the tenants. */
+export async function summarize(
+  store: Store,
+  tenants: readonly Tenant[],
+): Promise<TenantSummary[]> {
+  const connectors = await connectorCounts(store)
+  const now = await serverTime(store.client)
+  const summaries: TenantSummary[] = []
+  for (const batch of batchesOf(tenants, BATCH)) {
+    const read = batch.map((tenant) => summaryOf(store, tenant, connectors, now))
+    summaries.push(...(await Promise.all(read)))
+  }
+  return summaries
+}
+
+async function summaryOf(
+  { client, keys }: Store,
+  tenant: Tenant,
+  connectors: ReadonlyMap<string, number>,
+  now: number,
+): Promise<TenantSummary> {
+  const [domains, restricted, probation] = await Promise.all([
+    client.hlen(keys.domains(tenant.id)),
+    client.exists(keys.restriction(tenant.id)),
+    client.hget(keys.tenant(tenant.id), 'probation'),
+  ])
+  return {
+    tenant,
+    domains,
+    connectors: connectors.get(tenant.id) ?? 0,
+    restricted: restricted === 1,
+    probation: probationInEffect(probation, now),
+  }
+}
+
+async function connectorCounts(store: Store): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  for (const { tenant } of await new ConnectorRegistry(store).list()) {
+    counts.set(tenant, (counts.get(tenant) ?? 0) + 1)
+  }
+  return counts
+}
