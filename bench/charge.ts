@@ -21,7 +21,7 @@ export const IN_FLIGHT = 100
 export const PATIENCE = 3_600_000
 
 /** How fast calls were. */
-export interface Pace {
+interface Pace {
   readonly perSecond: number
   readonly times: Times
 }

@@ -34,7 +34,7 @@ exports.hook_vrfy = (next) => {
 `
 
 /** The part of a CPU profile of V8 that is used (Chrome DevTools Protocol, Profiler.Profile). */
-export interface CpuProfile {
+interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number
     readonly callFrame: { readonly functionName: string; readonly url: string }

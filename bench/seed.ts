@@ -33,7 +33,7 @@ export function identities(ip: string) {
 }
 
 /** Many tenants alike, each with one accepted domain. */
-export interface SeededTenants {
+interface SeededTenants {
   /** Token of the list of accepted domains, the same for all. */
   readonly domainsToken: string
   /** Id of the tenant of this number, from 0 on. Its domain is this and `.com`. */

@@ -15,7 +15,7 @@ export interface LeanOptions extends StartHarakaOptions {
 }
 
 /** A Haraka that logs little, asks no name server and keeps no mail: what these cost is not compared. */
-export function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
+function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
   const { plugins, localPlugins, config, queue = DISCARD, ...others } = options
   return startHaraka({
     ...others,

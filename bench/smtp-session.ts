@@ -25,6 +25,8 @@ export interface Session {
   readonly onDecision?: ((ms: number) => void) | undefined
 }
 
+/** ms: a server that is silent for longer does not answer. */
+const PATIENCE = 120_000
 const EHLO = step('EHLO client.example', '250')
 const QUIT = step('QUIT', '221')
 
@@ -38,6 +40,7 @@ const QUIT = step('QUIT', '221')
  */
 export async function runSession({ port, ip, next, onDecision }: Session): Promise<void> {
   const socket = net.connect({ port, host: '127.0.0.1', localAddress: ip, noDelay: true })
+  socket.setTimeout(PATIENCE, () => socket.destroy(new Error(`a session from ${ip} got no answer`)))
   let script: readonly Step[] = []
   let at = 0
   let awaited: Step | undefined

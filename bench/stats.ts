@@ -42,7 +42,7 @@ export class Times {
 export type Point = readonly [number, number]
 
 /** A straight line through points, by least squares. */
-export interface Trend {
+interface Trend {
   /** Growth of y for one x. */
   readonly slope: number
   /** Standard error of the slope. */

@@ -5,7 +5,7 @@ import { runSession, step, type Step } from '../smtp-session'
 import { Times } from '../stats'
 
 /** What a tenant sends besides mail from its own domain. A restricted one tries unregistered mail all the time. */
-export type TenantKind = 'registered' | 'unregistered' | 'bounces' | 'restricted'
+type TenantKind = 'registered' | 'unregistered' | 'bounces' | 'restricted'
 
 /** Of ten tenants. */
 const TEN: readonly TenantKind[] = [
@@ -26,7 +26,7 @@ export function kindOf(number: number): TenantKind {
 }
 
 /** A message, maybe after an attempt that is refused. */
-export interface Errand {
+interface Errand {
   readonly script: readonly Step[]
   /** The plugin counts its recipient. */
   readonly counted?: true
@@ -88,7 +88,8 @@ export class SoakMail {
    * @throws Error where too much has failed
    */
   async send(ms: number): Promise<Slice> {
-    const until = performance.now() + ms
+    const begin = performance.now()
+    const until = begin + ms
     let [messages, refused] = [0, 0]
     const onDecision = (time: number): void => this.answers.add(time)
     const done = (errand: Errand): void => {
@@ -105,7 +106,7 @@ export class SoakMail {
         }
       }),
     )
-    return { perSecond: (messages * 1_000) / ms, refused }
+    return { perSecond: (messages * 1_000) / (performance.now() - begin), refused }
   }
 
   #fail(error: Error): void {
