@@ -1,43 +1,43 @@
-// What is known of an unregistered domain, and of the tenant that sends from it.
+// An unregistered domain as reports and DNS show it, and the facts about the tenant that it is compared with.
 import { registrableDomain } from '../names/registrable'
 import type { DnsFacts } from './dns-facts'
-import { isTelling, organisationLabel } from './names'
+import { isDistinctive, organisationLabel } from './names'
 
-/** An unregistered domain, as it was seen. */
+/** An unregistered domain in a tenant's reports. */
 export interface Candidate {
   readonly domain: string
   /** All recipients, accepted or refused. */
   readonly recipients: number
-  /** Accepted recipients of each day on which there were any, the oldest first. */
+  /** Accepted recipients of each day that has any, oldest first. */
   readonly daily: readonly number[]
   /** ms, server time */
   readonly firstSeen: number
   readonly lastSeen: number
   /** How many other unregistered domains were first seen on the same day. */
   readonly together: number
-  /** `undefined`: not asked for. */
+  /** `undefined`: DNS was not asked. */
   readonly dns: DnsFacts | undefined
 }
 
-/** What candidates are compared with. */
+/** The tenant's side of the comparison. */
 export interface Yardstick {
-  /** Accepted domains that the tenant owns; shared ones belong to somebody else. */
+  /** Accepted domains that the tenant owns, without shared ones. */
   readonly accepted: readonly string[]
-  /** Of some of them. */
+  /** DNS of some of the accepted domains. */
   readonly acceptedDns: ReadonlyMap<string, DnsFacts>
-  /** CIDR prefixes of its connectors. */
+  /** CIDR prefixes of the tenant's connectors. */
   readonly networks: readonly string[]
-  /** Last restriction; `undefined`: there was none. ms, server time */
+  /** Last restriction in ms, server time; `undefined`: there was none. */
   readonly trip: number | undefined
   /** ms, server time */
   readonly now: number
 }
 
-/** What is looked up for each candidate, made once. */
+/** The same with its indexes, built once for all candidates. */
 export interface Measure extends Yardstick {
-  /** Organisations (registrable domains) of the accepted domains, each with one of these. */
+  /** Organisation (registrable domain) → one of its accepted domains. */
   readonly organisations: ReadonlyMap<string, string>
-  /** The same by the label that the organisation chose, where that is telling. */
+  /** Label of an organisation, where it is distinctive → one of its accepted domains. */
   readonly labels: ReadonlyMap<string, string>
 }
 
@@ -49,7 +49,7 @@ export function measureOf(yardstick: Yardstick): Measure {
     const label = organisationLabel(domain)
     if (organisation === undefined || label === undefined) continue
     if (!organisations.has(organisation)) organisations.set(organisation, domain)
-    if (isTelling(label) && !labels.has(label)) labels.set(label, domain)
+    if (isDistinctive(label) && !labels.has(label)) labels.set(label, domain)
   }
   return { ...yardstick, organisations, labels }
 }

@@ -1,14 +1,14 @@
-/** What a domain authorises by SPF (RFC 7208), as far as that can be told without a message. */
+/** What a domain authorises by SPF (RFC 7208), as far as it can be evaluated without a message. */
 export interface SpfFacts {
   /** Names that its own record includes or redirects to. */
   readonly includes: readonly string[]
-  /** Networks that may send, its includes' too: CIDR prefixes. */
+  /** CIDR prefixes that may send, those of its includes too. */
   readonly networks: readonly string[]
 }
 
-/** What DNS says of a domain. `undefined`: it gave no answer, so nothing follows. */
+/** What DNS says about a domain. `undefined`: DNS gave no answer. */
 export interface DnsFacts {
-  /** Hosts that take its mail; empty: none. */
+  /** Its MX hosts; empty: it has none. */
   readonly mx: readonly string[] | undefined
   /** Whether the name itself has an address. */
   readonly address: boolean | undefined

@@ -6,8 +6,8 @@ import { recipients } from '../reporting/sum'
 import type { Candidate } from './candidate'
 
 /**
- * Unregistered domains in the rows of days, without what has no row or name of its own; the most recipients first. What
- * another tenant owns, and what is proven to be a forward from its real owner, is no candidate.
+ * The unregistered domains in daily report rows, the most recipients first. Rows without a name are left out, and so are
+ * domains that another tenant owns and proven forwards.
  */
 export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
   const found = new Map<
@@ -25,8 +25,11 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
     sum.last = Math.max(sum.last, counts.lastSeen || at)
   }
   const dayOf = (ms: number): number => Math.floor(ms / DAY)
-  const born = new Map<number, number>()
-  for (const { first } of found.values()) born.set(dayOf(first), (born.get(dayOf(first)) ?? 0) + 1)
+  const firstSeenOn = new Map<number, number>()
+  for (const { first } of found.values()) {
+    const day = dayOf(first)
+    firstSeenOn.set(day, (firstSeenOn.get(day) ?? 0) + 1)
+  }
   return [...found]
     .map(([domain, { days, all, first, last }]) => ({
       domain,
@@ -34,7 +37,7 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
       daily: [...days].sort(([a], [b]) => a - b).map(([, count]) => count),
       firstSeen: first,
       lastSeen: last,
-      together: born.get(dayOf(first))! - 1,
+      together: firstSeenOn.get(dayOf(first))! - 1,
       dns: undefined,
     }))
     .sort((a, b) => b.recipients - a.recipients || (a.domain < b.domain ? -1 : 1))

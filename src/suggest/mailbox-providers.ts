@@ -1,8 +1,8 @@
 import { toDomain } from '../names/domain'
 import { registrableDomain } from '../names/registrable'
 
-/** Well-known ones that `email-providers` 2.26.0 lacks. */
-const LACKING = [
+/** Well-known providers that `email-providers` 2.26.0 lacks. */
+const MISSING = [
   ...['a1.net', 'aon.at', 'chello.at', 'disroot.org', 'duck.com', 'fastmail.com', 'gmx.ch'],
   ...['hispeed.ch', 'home.pl', 'keemail.me', 'mailfence.com', 'posteo.de', 'posteo.net'],
   ...['riseup.net', 'startmail.com', 'swissonline.ch', 'tuta.com', 'tuta.io', 'tutamail.com'],
@@ -10,20 +10,20 @@ const LACKING = [
   ...['zohomail.com', 'zohomail.eu'],
 ]
 
-let known: ReadonlySet<string> | undefined
+let providers: ReadonlySet<string> | undefined
 
 /**
- * Whether anybody can have an address in a domain, as in gmail.com: such a domain is no tenant's own. Names below one
- * count too. By the list of the package `email-providers`, free, paid and throw-away ones.
+ * Whether anybody can get an address in a domain, as in gmail.com, so that no tenant owns it. Names below a provider
+ * count too. Uses the list of the package `email-providers`: free, paid and throw-away providers.
  */
 export function isMailboxProvider(domain: string): boolean {
-  known ??= readList()
-  return known.has(domain) || known.has(registrableDomain(domain) ?? domain)
+  providers ??= readList()
+  return providers.has(domain) || providers.has(registrableDomain(domain) ?? domain)
 }
 
-/** Read where it is needed: the process of most commands, and Haraka's, never does. */
+/** Loaded on first use: most commands and Haraka itself never need the list. */
 function readList(): Set<string> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const list = require('email-providers/all.json') as readonly string[]
-  return new Set([...list, ...LACKING].flatMap((name) => toDomain(name) ?? []))
+  return new Set([...list, ...MISSING].flatMap((name) => toDomain(name) ?? []))
 }

@@ -1,6 +1,6 @@
 import { contains, readPrefix } from '../base/ip-prefix'
 
-/** Whether a whole prefix lies in one of the networks. They come from DNS: what is not a network is passed over. */
+/** Whether a whole prefix lies in one of the networks. They come from DNS, so invalid ones are ignored. */
 export function isInNetworks(prefix: string, networks: readonly string[]): boolean {
   const wanted = readPrefix(prefix)
   if (wanted === undefined) return false

@@ -2,28 +2,27 @@ import { DAY } from '../reporting/calendar'
 import { measureOf, type Candidate, type Measure, type Yardstick } from './candidate'
 import { againstIt, fromDns, fromMail, fromName, type Reason } from './reasons'
 
-/** `own`: probably the tenant's; `abuse`: looks like it; `unclear`: neither. */
+/** `own`: probably the tenant's; `abuse`: probably abuse; `unclear`: neither. */
 export type Class = 'own' | 'unclear' | 'abuse'
 
 export interface Ranked extends Candidate {
   readonly class: Class
   readonly score: number
-  /** What the score is made of, and what else matters. */
+  /** The parts of the score, and remarks of 0 points. */
   readonly reasons: readonly Reason[]
 }
 
-/** So many days before the trip a domain must have been seen to be ranked as own. */
+/** A domain ranked as own was first seen at least this many days before the trip. */
 export const MATURE_DAYS = 14
 const OWN_FROM = 50
 const ABUSE_TO = -30
 const ORDER: Readonly<Record<Class, number>> = { own: 0, unclear: 1, abuse: 2 }
 
 /**
- * Ranks unregistered domains as probably the tenant's own: the best first.
+ * Ranks unregistered domains by how probably the tenant owns them, the most probable first.
  *
- * All that DNS says, whoever registered a domain has put there, an intruder as well as the tenant. So no domain is
- * ranked as own that was first seen less than {@link MATURE_DAYS} days before the trip, nor one that nothing ties to an
- * accepted domain; what such a tie may be, reasons.ts says.
+ * An intruder can register a domain and publish any DNS for it. So a domain is ranked as own only if it was first seen
+ * {@link MATURE_DAYS} days or more before the trip and something ties it to an accepted domain (see reasons.ts).
  */
 export function rank(candidates: readonly Candidate[], yardstick: Yardstick): Ranked[] {
   const measure = measureOf(yardstick)
@@ -39,17 +38,17 @@ export function rank(candidates: readonly Candidate[], yardstick: Yardstick): Ra
 }
 
 function judge(candidate: Candidate, measure: Measure): Ranked {
-  const young = youth(candidate, measure)
+  const tooNew = newcomer(candidate, measure)
   const reasons = [
     ...fromName(candidate, measure),
     ...fromMail(candidate),
     ...fromDns(candidate, measure),
     ...againstIt(candidate),
-    ...young,
+    ...tooNew,
   ]
   const score = reasons.reduce((sum, { points }) => sum + points, 0)
   const isTied = reasons.some(({ tie }) => tie)
-  if (score >= OWN_FROM && isTied && young.length === 0) {
+  if (score >= OWN_FROM && isTied && tooNew.length === 0) {
     return { ...candidate, class: 'own', score, reasons }
   }
   const untied: Reason[] = isTied
@@ -63,7 +62,7 @@ function judge(candidate: Candidate, measure: Measure): Ranked {
   }
 }
 
-function youth({ firstSeen }: Candidate, { trip, now }: Measure): Reason[] {
+function newcomer({ firstSeen }: Candidate, { trip, now }: Measure): Reason[] {
   const age = Math.floor(((trip ?? now) - firstSeen) / DAY)
   if (age >= MATURE_DAYS) return []
   const days = `${age} ${age === 1 ? 'day' : 'days'}`

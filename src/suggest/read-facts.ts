@@ -15,7 +15,7 @@ export async function readFacts(domain: string, dns: Lookup): Promise<DnsFacts> 
   return { mx, address: addresses && addresses.length > 0, spf, rua }
 }
 
-/** The record of the name itself, else of its organisation (RFC 7489 §6.6.3). */
+/** Reads the record of the name itself, else that of its organisation (RFC 7489 §6.6.3). */
 async function readRua(domain: string, dns: Lookup): Promise<string[] | undefined> {
   const own = await recordOf(domain, dns)
   if (own !== '') return own === undefined ? undefined : ruaOf(own)
@@ -31,7 +31,7 @@ async function recordOf(domain: string, dns: Lookup): Promise<string | undefined
   return texts && (texts.find((text) => /^v=DMARC1\s*(?:;|$)/.test(text)) ?? '')
 }
 
-/** Domains behind `rua=mailto:`; a size limit may follow the address (`!10m`). */
+/** Domains of the addresses in `rua=mailto:`; a size limit may follow an address (`!10m`). */
 export function ruaOf(record: string): string[] {
   const uris = /(?:^|;)\s*rua\s*=\s*([^;]*)/i.exec(record)?.[1]?.split(',') ?? []
   const domains = uris.flatMap((uri) => {

@@ -1,21 +1,21 @@
 import { isInNetworks } from './networks'
-import { isTelling, looksRandom, organisationLabel } from './names'
+import { isDistinctive, looksRandom, organisationLabel } from './names'
 import type { Candidate, Measure } from './candidate'
 import { registrableDomain } from '../names/registrable'
 
 /** Why a domain is ranked as it is. */
 export interface Reason {
-  /** What it adds to the score; 0: it matters otherwise. */
+  /** Added to the score; 0: a remark. */
   readonly points: number
   readonly text: string
   /** It ties the domain to one that the tenant owns. */
   readonly tie?: true
 }
 
-/** So many domains that were first seen on one day are many. */
+/** This many other domains first seen on the same day are a sign of abuse. */
 const MANY = 10
 
-/** Its name, held against those of accepted domains. */
+/** Compares its name with those of accepted domains. */
 export function fromName({ domain }: Candidate, { organisations, labels }: Measure): Reason[] {
   const organisation = registrableDomain(domain)
   const accepted = organisation === undefined ? undefined : organisations.get(organisation)
@@ -23,27 +23,27 @@ export function fromName({ domain }: Candidate, { organisations, labels }: Measu
     return [{ points: 50, tie: true, text: `in ${organisation}, as accepted ${accepted}` }]
   }
   const label = organisationLabel(domain)
-  if (label === undefined || !isTelling(label)) return []
+  if (label === undefined || !isDistinctive(label)) return []
   const same = labels.get(label)
   if (same !== undefined) {
     return [{ points: 30, tie: true, text: `called ${label}, as accepted ${same}` }]
   }
-  const held = partsOf(label).find((part) => labels.has(part))
-  if (held === undefined) return []
-  const text = `its name holds that of accepted ${labels.get(held)}: so would a forger's`
+  const part = partsOf(label).find((each) => labels.has(each))
+  if (part === undefined) return []
+  const text = `its name contains that of accepted ${labels.get(part)}, as a forged name would`
   return [{ points: 0, text }]
 }
 
-/** What of a label could be one itself, the longest first. */
+/** The distinctive substrings of a label, longest first. */
 function partsOf(label: string): string[] {
   const parts: string[] = []
-  for (let length = label.length - 1; isTelling(label.slice(0, length)); length--) {
+  for (let length = label.length - 1; isDistinctive(label.slice(0, length)); length--) {
     for (let at = 0; at + length <= label.length; at++) parts.push(label.slice(at, at + length))
   }
   return parts
 }
 
-/** How it was used. */
+/** Looks at how long and how steadily it was used. */
 export function fromMail({ daily }: Candidate): Reason[] {
   const reasons: Reason[] = []
   const days = daily.length
@@ -61,12 +61,12 @@ export function fromMail({ daily }: Candidate): Reason[] {
   return reasons
 }
 
-/** What DNS says of it, held against accepted domains and connectors. */
+/** Compares its DNS with that of accepted domains, and with connectors. */
 export function fromDns({ domain, dns }: Candidate, measure: Measure): Reason[] {
   if (!dns) return []
   const { organisations, acceptedDns, networks } = measure
   const own = registrableDomain(domain)
-  /** The first of these names that lies in an organisation of the tenant's, other than the candidate's own. */
+  /** The first name in an organisation of the tenant other than the candidate's own. */
   const ofTenant = (names: readonly string[]): string | undefined =>
     names.find((name) => {
       const organisation = registrableDomain(name)
@@ -119,11 +119,11 @@ function areIn(names: readonly string[] | undefined, organisation: string): bool
   return (names ?? []).some((name) => registrableDomain(name) === organisation)
 }
 
-/** What domains of abuse are like. */
+/** Looks for signs of abuse. */
 export function againstIt({ domain, daily, together, dns }: Candidate): Reason[] {
   const reasons: Reason[] = []
   if (daily.length === 1) reasons.push({ points: -20, text: 'seen on one day only' })
-  if (daily.length === 0) reasons.push({ points: 0, text: 'none of its mail was ever accepted' })
+  if (daily.length === 0) reasons.push({ points: 0, text: 'its mail was never accepted' })
   if (together >= MANY) {
     reasons.push({ points: -30, text: `first seen on the same day as ${together} others` })
   }
@@ -132,7 +132,7 @@ export function againstIt({ domain, daily, together, dns }: Candidate): Reason[]
     reasons.push({ points: -20, text: `${label} looks random` })
   }
   if (dns?.mx?.length === 0 && dns.address === false) {
-    reasons.push({ points: -30, text: 'neither MX nor address: it can take no answer' })
+    reasons.push({ points: -30, text: 'neither MX nor address: it cannot receive replies' })
   }
   return reasons
 }

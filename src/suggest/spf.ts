@@ -2,20 +2,20 @@ import { toDomain } from '../names/domain'
 import type { SpfFacts } from './dns-facts'
 import type { Lookup } from '../dns/lookup'
 
-/** Terms that ask DNS, over all that is included (RFC 7208 §4.6.4). */
+/** Limit of terms that ask DNS, includes among them (RFC 7208 §4.6.4). */
 const MOST_LOOKUPS = 10
 
 interface Term {
   readonly name: string
-  /** Behind `:` or `=`; empty: none. */
+  /** The part after `:` or `=`; empty: none. */
   readonly value: string
   /** Length of the IPv4 prefix, for `a` and `mx`. */
   readonly length: number | undefined
 }
 
 /**
- * What a domain authorises. Macros and `exists` need a message and are passed over, so are `ptr` and `exp`; what is only
- * neutral or fails (`?`, `~`, `-`) authorises nothing.
+ * Reads what a domain authorises. Ignores macros and `exists`, which need a message, `ptr` and `exp`. Terms with `?`, `~`
+ * or `-` authorise nothing.
  *
  * @returns `null`: it has no SPF record, or more than one; `undefined`: DNS gave no answer.
  */
@@ -73,7 +73,7 @@ async function termsOf(domain: string, dns: Lookup): Promise<Term[] | null | und
   return records.length === 1 ? parseSpf(records[0]!) : null
 }
 
-/** The terms of a record that authorise somebody. */
+/** The terms of a record that authorise a sender. */
 export function parseSpf(record: string): Term[] {
   return record
     .toLowerCase()

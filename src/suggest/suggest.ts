@@ -19,35 +19,35 @@ import type { Candidate } from './candidate'
 import { rank, type Ranked } from './rank'
 import { readFacts } from './read-facts'
 
-/** Domains that DNS is asked about: those with the most recipients. */
+/** How many candidates DNS is asked about: those with the most recipients. */
 export const MOST_LOOKED_UP = 100
-/** Accepted domains that they are held against in DNS: the first that were registered. */
+/** How many accepted domains they are compared with in DNS: those registered first. */
 const MOST_ACCEPTED = 10
 const AT_ONCE = 8
 
-/** What was found out about the unregistered domains of a tenant. */
+/** The unregistered domains of a tenant, ranked. */
 export interface Suggestion {
-  /** ms, server time: from when on reports were looked at. */
+  /** Start of the reports that were read. ms, server time */
   readonly from: number
-  /** ms, server time: the last restriction; `undefined`: there was none. */
+  /** Last restriction in ms, server time; `undefined`: there was none. */
   readonly trip: number | undefined
   readonly ranked: readonly Ranked[]
-  /** What is never suggested, with the reason. */
+  /** Domains that must not be registered, with the reason. */
   readonly never: readonly {
     readonly domain: string
     readonly recipients: number
     readonly why: string
   }[]
-  /** About how many more domains have no row of their own. */
+  /** Estimate of the domains that got no report row of their own. */
   readonly others: number
   /** How many domains DNS was asked about. */
   readonly lookedUp: number
 }
 
 /**
- * Ranks the unregistered domains in the reports of a tenant as probably its own. Writes nothing.
+ * Ranks the unregistered domains in a tenant's reports by how probably it owns them. Writes nothing.
  *
- * @param days how far back.
+ * @param days how far back reports are read.
  * @throws {NotFoundError} no such tenant; what ioredis throws where Redis gives no answer.
  */
 export async function suggestDomains(
@@ -100,13 +100,12 @@ function entry(domain: string, facts: ReadonlyMap<string, DnsFacts>): [string, D
   return found ? [[domain, found]] : []
 }
 
-/** Whether accepted domains cover a name. */
 function coverage(accepted: readonly AcceptedDomain[]): (domain: string) => boolean {
   const list = new Map(accepted.map((each) => [each.domain, each]))
   return (domain) => coveringDomain(list, domain) !== undefined
 }
 
-/** Domains that anybody can have an address in, that another tenant owns, or that nobody can own. */
+/** Mailbox providers, domains that another tenant owns, and names that cannot be registered. */
 async function findNever(
   store: Store,
   tenant: string,
@@ -115,7 +114,7 @@ async function findNever(
   const why = new Map<string, string>()
   for (const { domain } of candidates) {
     if (isMailboxProvider(domain)) {
-      why.set(domain, 'a mailbox provider: anybody can have an address there')
+      why.set(domain, 'a mailbox provider: anybody can get an address there')
     } else {
       const refusal = refusalOf(domain)
       if (refusal !== undefined) why.set(domain, refusal)
@@ -133,7 +132,7 @@ async function findNever(
   })
 }
 
-/** Why it could not be registered; `undefined`: it could. */
+/** Why the registry would refuse it; `undefined`: it would not. */
 function refusalOf(domain: string): string | undefined {
   try {
     acceptedDomainName(domain, { subdomains: false, shared: false })
@@ -144,7 +143,7 @@ function refusalOf(domain: string): string | undefined {
   }
 }
 
-/** When the tenant was restricted last: it is so still, or a case says when. */
+/** When the tenant was last restricted: by its restriction if it still has one, else by its last case. */
 async function lastTrip(store: Store, tenant: string): Promise<number | undefined> {
   const { client, keys } = store
   const restriction = await new Restrictions(store).get(tenant)

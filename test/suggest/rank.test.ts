@@ -6,7 +6,7 @@ import type { Candidate, Yardstick } from '../../src/suggest/candidate'
 import { rank, type Class, type Ranked } from '../../src/suggest/rank'
 import { NOON } from '../support/clock'
 
-/** DNS has none of it. */
+/** A domain without any record. */
 const BARE: DnsFacts = { mx: [], address: false, spf: null, rua: [] }
 const SITE: DnsFacts = { ...BARE, mx: ['mx.hosting.example'], address: true }
 
@@ -67,7 +67,7 @@ describe('rank', () => {
       'own',
       /called contoso, as accepted contoso\.com/,
     ],
-    ['the same without DNS', 'contoso.de', { dns: undefined }, 'own', /seen on 20 days/],
+    ['the own brand without DNS', 'contoso.de', { dns: undefined }, 'own', /seen on 20 days/],
     [
       'a name below the accepted one’s organisation',
       'news.contoso.com',
@@ -130,7 +130,7 @@ describe('rank', () => {
         },
       },
       'unclear',
-      /its name holds that of accepted contoso\.com: so would a forger's.*first seen 2 days before the last restriction, not 14: never ranked as own/,
+      /its name contains that of accepted contoso\.com, as a forged name would.*first seen 2 days before the last restriction, not 14: never ranked as own/,
     ],
     [
       'the own brand, seen 13 days before',
@@ -148,21 +148,21 @@ describe('rank', () => {
       /never ranked as own/,
     ],
     [
-      'what was only seen after the restriction',
+      'the own brand, first seen after the restriction',
       'contoso.de',
       { since: -3 },
       'unclear',
       /only after the last restriction/,
     ],
     [
-      'one of many random ones',
+      'one of many random names of one day',
       'xqkzvwpt.com',
       { daily: [90], since: 1, together: 99, dns: BARE },
       'abuse',
       /seen on one day only.*same day as 99 others.*xqkzvwpt looks random.*neither MX nor address/,
     ],
     [
-      'one of many',
+      'one of many names of one day',
       'some-shop.com',
       { daily: [90], since: 1, together: 99 },
       'abuse',
@@ -177,23 +177,23 @@ describe('rank', () => {
       /nothing ties it/,
     ],
     [
-      'the own brand that only ever was refused',
+      'the own brand, refused every time',
       'contoso.de',
       { daily: [] },
       'unclear',
-      /none of its mail was ever accepted/,
+      /its mail was never accepted/,
     ],
     ['a customer of the same public suffix', 'tailspin.co.uk', {}, 'unclear', /nothing ties it/],
   ]
   for (const [what, domain, seen, expected, reason] of cases) {
-    it(`${what}: ${expected}`, () => {
+    it(`ranks ${what} as ${expected}`, () => {
       const ranked = judged(domain, seen)
       assert.equal(ranked.class, expected, `${ranked.score}: ${saying(ranked)}`)
       assert.match(saying(ranked), reason)
     })
   }
 
-  it('makes the score of the points that it shows', () => {
+  it('shows reasons whose points add up to the score', () => {
     for (const [, domain, seen] of cases) {
       const { score, reasons } = judged(domain, seen)
       assert.equal(
@@ -203,7 +203,7 @@ describe('rank', () => {
     }
   })
 
-  it('never ranks as own what is younger than 14 days, whatever else is true', () => {
+  it('never ranks as own a domain first seen less than 14 days before the trip', () => {
     for (const [, domain, seen] of cases) {
       const facts = {
         mx: ['mx.contoso.com'],
@@ -218,14 +218,14 @@ describe('rank', () => {
     }
   })
 
-  it('draws nothing from what DNS did not answer', () => {
+  it('ranks a domain that DNS did not answer for as if DNS had not been asked', () => {
     const silent: DnsFacts = { mx: undefined, address: undefined, spf: undefined, rua: undefined }
     const { reasons } = judged('stranger.com', { dns: silent })
     const unasked = judged('stranger.com', { dns: undefined })
     assert.deepEqual(reasons, unasked.reasons)
   })
 
-  it('counts nothing that a domain says of itself, or of a provider, as a tie', () => {
+  it('accepts neither the domain itself nor a provider in its DNS as a tie', () => {
     const dns: DnsFacts = {
       mx: ['x.mail.protection.outlook.com'],
       address: true,
@@ -240,7 +240,7 @@ describe('rank', () => {
     )
   })
 
-  it('puts own before unclear before abuse, and the better before the worse', () => {
+  it('sorts own before unclear before abuse, and each by score', () => {
     const seen: [string, Seen][] = [
       ['xqkzvwpt.com', { daily: [90], since: 1, together: 99, dns: BARE }],
       ['stranger.com', {}],
@@ -257,7 +257,7 @@ describe('rank', () => {
     )
   })
 
-  it('is quick with many domains and accepted domains', () => {
+  it('ranks 9,000 domains against 100,000 accepted ones in 20 s of CPU', () => {
     const accepted = Array.from({ length: 100_000 }, (_, at) => `brand${at}.example`)
     const many = Array.from({ length: 9000 }, (_, at) => candidate(`shop-brand${at}.com`, {}))
     const before = process.cpuUsage()

@@ -11,7 +11,7 @@ import { count } from '../../base/count'
 import type { Output, Tone } from '../kit/output'
 import { NO_TENANT } from '../kit/statuses'
 
-/** Domains of a class that are listed, for people. */
+/** How many domains of each class are printed. */
 const LISTED = { own: 50, unclear: 20, abuse: 5, never: 20 } as const
 
 const TONES: Readonly<Record<Ranked['class'], Tone>> = {
@@ -56,7 +56,7 @@ export function add(program: Command, io: Io): void {
       `class: own | unclear | abuse; own never where first seen less than ${MATURE_DAYS} days before the trip`,
       'reasons: array of {points, text}; their points make the score. days: on which mail was accepted',
       'never: array of {domain, recipients, why}: not suggested',
-      'others: about how many more domains have no row of their own',
+      'others: about how many more domains have no report row of their own',
       `dns: {away, looked_up, missing}: of how many domains (${MOST_LOOKED_UP} at most), how many questions got no answer`,
       'command: adds the domains that are ranked as own; null where there are none',
     ],
@@ -146,7 +146,7 @@ function signed(points: number): string {
   return points > 0 ? `+${points}` : String(points)
 }
 
-/** What could not be known. */
+/** What the ranking could not take into account. */
 function notes(ranked: number, lookedUp: number, dns: Lookup): string[] {
   const texts: string[] = []
   if (dns.isAway) texts.push('DNS does not answer: ranked by name and mail alone.')
