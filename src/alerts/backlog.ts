@@ -1,19 +1,19 @@
 import type { Store } from '../store/store'
 
-/** How many entries are looked at that no process has taken yet. */
+/** At most this many entries that no process has picked up are counted. */
 const MOST_UNREAD = 100
 
-/** What waits to be delivered by a channel. */
+/** The alerts that wait for a channel. */
 export interface Backlog {
   readonly channel: string
   readonly waiting: number
-  /** There are more that were not looked at. */
+  /** There are more than `waiting` says. */
   readonly more: boolean
-  /** When the oldest of them was published, in ms; `undefined`: there is none. */
+  /** When the oldest was published, in ms; `undefined`: none waits. */
   readonly since: number | undefined
 }
 
-/** Of each channel that has ever delivered; it only reads. */
+/** Reads the backlog of each channel that has ever delivered. Writes nothing. */
 export async function readBacklogs({ client, keys }: Store): Promise<Backlog[]> {
   if ((await client.exists(keys.events)) === 0) return []
   const groups = (await client.xinfo('GROUPS', keys.events)) as unknown[]
@@ -22,7 +22,7 @@ export async function readBacklogs({ client, keys }: Store): Promise<Backlog[]> 
       const facts = factsOf(group)
       const channel = String(facts.get('name'))
       const last = String(facts.get('last-delivered-id'))
-      const [taken, oldest] = (await client.xpending(keys.events, channel)) as [
+      const [pending, oldest] = (await client.xpending(keys.events, channel)) as [
         number,
         string | null,
       ]
@@ -30,7 +30,7 @@ export async function readBacklogs({ client, keys }: Store): Promise<Backlog[]> 
       const first = oldest ?? unread[0]?.[0]
       return {
         channel,
-        waiting: taken + unread.length,
+        waiting: pending + unread.length,
         more: unread.length === MOST_UNREAD,
         since: first === undefined ? undefined : Number(first.split('-')[0]),
       }
@@ -38,7 +38,7 @@ export async function readBacklogs({ client, keys }: Store): Promise<Backlog[]> 
   )
 }
 
-/** RESP3 gives a map, RESP2 names and values in turn. */
+/** RESP3 replies with a map, RESP2 with a flat list of names and values. */
 function factsOf(group: unknown): Map<string, unknown> {
   if (!Array.isArray(group)) return new Map(Object.entries(group as object))
   const facts = new Map<string, unknown>()

@@ -1,27 +1,27 @@
 import type { Alert } from '../records/event'
 
-/** What became of one attempt. */
+/** The result of one delivery attempt. */
 export type Outcome =
   | { readonly kind: 'delivered' }
-  /** It is none for this channel. */
+  /** This channel does not deliver such an alert. */
   | { readonly kind: 'skipped' }
-  /** Worth another attempt. */
+  /** To be tried again. */
   | {
       readonly kind: 'failed'
       readonly reason: string
-      /** The other side has too much to do: it is left alone for so long, in ms. */
+      /** How long to send the overloaded receiver nothing, in ms. */
       readonly pause?: number
     }
-  /** Another attempt would be of no use. */
+  /** Not to be tried again. */
   | { readonly kind: 'refused'; readonly reason: string }
 
-/** A way on which alerts reach people. */
+/** One way to deliver alerts: webhook, mail to operators, mail to contacts. */
 export interface Channel {
-  /** Names its consumer group too. */
+  /** Also the name of its consumer group in Redis. */
   readonly name: string
-  /** Where it leads by the configuration of now; empty: the configuration does not have it. */
+  /** Its receiver by the current configuration; empty: the channel is off. */
   destination(): string
-  /** One attempt. Takes no longer than the lease of the schedule; whatever it throws is a failure. */
+  /** Makes one attempt, in less time than the lease of the schedule. A throw counts as a failure. */
   deliver(alert: Alert): Promise<Outcome>
 }
 

@@ -4,15 +4,15 @@ import type { MailText } from './mail-text'
 export interface Mail extends MailText {
   readonly from: string
   readonly to: readonly string[]
-  /** Without angle brackets; as `references`. */
+  /** Like `references`, without angle brackets. */
   readonly messageId: string
   readonly references: readonly string[]
   readonly date: Date
 }
 
 /**
- * A message as it goes over the wire: plain text in UTF-8, encoded so that it passes anywhere. It says that no person
- * wrote it, so that no person's absence is answered to it (RFC 3834 §5).
+ * Builds the message as sent: plain UTF-8 text in a 7-bit encoding, marked as automatic so that nobody's vacation
+ * responder answers it (RFC 3834 §5).
  */
 export async function compose(mail: Mail): Promise<string> {
   const composer = new MailComposer({

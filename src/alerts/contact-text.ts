@@ -13,17 +13,17 @@ const NOT_OURS = [
 ]
 
 /**
- * The mail to the tenant itself; `undefined`: it gets none. It holds what the tenant has sent, and nothing that an
- * operator wrote: that may be about others.
+ * The mail to the tenant itself; `undefined`: it gets none. It contains what the tenant has sent and no text of an
+ * operator, which may be about other tenants.
  *
  * @param name of the tenant.   @param answerTo address of the operators.
  */
 export function contactText(alert: Alert, name: string, answerTo: string): MailText | undefined {
-  // It joined an alert that the tenant has mail about already.
+  // The tenant already has mail about the alert that this event joined.
   if (alert.alert !== alert.id) return undefined
-  const told = tell(alert, name)
-  if (!told) return undefined
-  const [subject, what, advice] = told
+  const parts = partsOf(alert, name)
+  if (!parts) return undefined
+  const [subject, what, advice] = parts
   const reference = typeof alert.facts['case'] === 'string' ? alert.facts['case'] : ''
   const about = reference === '' ? '' : `, and name case ${reference}`
   return {
@@ -38,12 +38,12 @@ export function contactText(alert: Alert, name: string, answerTo: string): MailT
   }
 }
 
-type Told = readonly [subject: string, what: readonly string[], advice: readonly string[]]
+type TextParts = readonly [subject: string, what: readonly string[], advice: readonly string[]]
 
-function tell({ kind, facts }: Alert, name: string): Told | undefined {
+function partsOf({ kind, facts }: Alert, name: string): TextParts | undefined {
   switch (kind) {
     case 'restricted':
-      return tellRestricted(facts, name)
+      return restrictedParts(facts, name)
     case 'lifted':
       return [
         `Mail of ${name} is accepted again`,
@@ -53,7 +53,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
         [],
       ]
     case 'allowance':
-      return tellUsed(facts, name)
+      return allowanceParts(facts, name)
     case 'unusual':
       return [
         `Unusual mail of ${name}`,
@@ -68,7 +68,7 @@ function tell({ kind, facts }: Alert, name: string): Told | undefined {
   }
 }
 
-function tellUsed(facts: Alert['facts'], name: string): Told {
+function allowanceParts(facts: Alert['facts'], name: string): TextParts {
   const { allowance, contact } = wordsOf(facts)
   const recipients = `${String(facts['used'])} of ${String(facts['limit'])} recipients${windowOf(facts)}`
   return [
@@ -78,12 +78,12 @@ function tellUsed(facts: Alert['facts'], name: string): Told {
   ]
 }
 
-/** Of the meter that facts name. */
+/** Texts of the meter that the facts name. */
 function wordsOf({ meter }: Alert['facts']): MeterRow['words'] {
   return METERS[namedMeter(meter) ?? USUAL_METER].words
 }
 
-/** Of foreign mail a tenant is told the domain, and not whose it is, nor that it is one of our tenants'. */
+/** Names the domain of foreign mail, but does not say that another tenant owns it. */
 function unusualWords(facts: Alert['facts']): string {
   if (facts['rule'] !== 'foreign') return String(facts['words'])
   const seen = isFacts(facts['facts']) ? facts['facts'] : {}
@@ -91,7 +91,7 @@ function unusualWords(facts: Alert['facts']): string {
   return `mail to ${String(seen['recipients'])} recipients in 24 hours from domains that are not yours${domain}`
 }
 
-function tellRestricted(facts: Alert['facts'], name: string): Told {
+function restrictedParts(facts: Alert['facts'], name: string): TextParts {
   const all = facts['scope'] === 'all'
   const { trigger } = facts
   const seen = isFacts(trigger) ? trigger : {}
@@ -117,18 +117,18 @@ function tellRestricted(facts: Alert['facts'], name: string): Told {
   ]
 }
 
-/** The last message that counted. */
+/** Names the last message that was counted. */
 function senderOf(facts: Readonly<Record<string, unknown>>): string[] {
-  const known: [string, string][] = []
+  const lines: [string, string][] = []
   for (const [field, label] of [
     ['domain', 'sender domain'],
     ['connector', 'connector'],
     ['ip', 'from address'],
   ] as const) {
     const value = facts[field]
-    if (typeof value === 'string' && value !== '') known.push([label, value])
+    if (typeof value === 'string' && value !== '') lines.push([label, value])
   }
-  return known.length === 0 ? [] : ['', 'The last of it:', ...aligned(known)]
+  return lines.length === 0 ? [] : ['', 'The last message:', ...aligned(lines)]
 }
 
 function windowOf({ window }: Readonly<Record<string, unknown>>): string {

@@ -8,7 +8,7 @@ export const NO_MAIL: Advice = {
   advice: 'set mail_to in [alerts] of unregistered-domain.ini',
 }
 
-/** A contact whose mail an intruder could read and delete. */
+/** Warns of a contact address inside the tenant, whose mail an intruder could read and delete. */
 export async function ownContactWarning(
   store: Store,
   tenant: string,

@@ -2,41 +2,41 @@ import { messageOf } from '../base/errors'
 import type { Alert } from '../records/event'
 import type { Store } from '../store/store'
 import type { Channel, Outcome } from './channel'
-import { AlertQueue, type Settled, type Taken } from './queue'
+import { AlertQueue, type DeliveryResult, type DueAlert } from './queue'
 import { SCHEDULE, stepAfter, type Schedule } from './schedule'
 
-/** Attempts of one channel that a process makes side by side. */
+/** Concurrent attempts of one channel in one process. */
 const MOST_AT_ONCE = 8
 
-/** What a dispatcher tells of. */
+/** What a dispatcher reports. */
 export interface DispatcherEvents {
   onDelivered(channel: string, alert: Alert, tries: number): void
-  /** It will be tried again. */
+  /** The attempt failed; another follows. */
   onFailed(channel: string, alert: Alert, reason: string): void
-  /** It will not be tried again. */
+  /** No attempt follows. */
   onGivenUp(channel: string, alert: Alert, tries: number, reason: string): void
-  /** So many were not tried at all, or cannot be told. */
+  /** A number of alerts was never tried, or is unreadable. */
   onDropped(channel: string, alerts: number, reason: string): void
-  /** Redis could not be asked. */
+  /** Redis did not answer; the dispatcher tries again. */
   onError(channel: string, error: unknown): void
 }
 
 /**
- * Delivers by one channel what is in the stream of events, at least once, in this process and in all others that do the
- * same: they share the work. Never throws and never rejects.
+ * Delivers the events in the stream over one channel, each at least once. The dispatchers of all processes share the
+ * work. Never throws and never rejects.
  */
 export class Dispatcher {
   private readonly queue: AlertQueue
   private readonly sending = new Set<string>()
-  /** What Redis has not been told yet. */
-  private readonly settled = new Map<string, Settled>()
+  /** Results not yet recorded in Redis, by entry. */
+  private readonly results = new Map<string, DeliveryResult>()
   private timer: NodeJS.Timeout | undefined
   private stopped = false
   private turning = false
-  /** The other side that has too much to do, and until when, in monotonic ms. */
+  /** The overloaded receiver, and until when it is sent nothing, in monotonic ms. */
   private paused = { destination: '', until: 0 }
 
-  /** @param isUsable whether Redis holds the registry that we know: else nothing is taken. */
+  /** @param isUsable whether Redis holds the accepted registry; while it does not, nothing is delivered. */
   constructor(
     store: Store,
     private readonly channel: Channel,
@@ -47,12 +47,12 @@ export class Dispatcher {
     this.queue = new AlertQueue(store, channel.name, schedule)
   }
 
-  /** Looks from now on for what is to be delivered. */
+  /** Starts to deliver what is due. */
   start(): void {
     this.turnLater(0)
   }
 
-  /** Takes nothing any more; what is being sent is still settled. */
+  /** Starts no further attempts; results of running ones are still recorded. */
   stop(): void {
     this.stopped = true
     clearTimeout(this.timer)
@@ -73,19 +73,19 @@ export class Dispatcher {
     this.turnLater(full ? 0 : this.schedule.interval)
   }
 
-  /** @returns whether there may be more to take at once. */
+  /** @returns whether more may be due already. */
   private async takeTurn(): Promise<boolean> {
     const room = this.room()
-    if ((room === 0 && this.settled.size === 0) || !this.isUsable()) return false
-    const told = new Map(this.settled)
+    if ((room === 0 && this.results.size === 0) || !this.isUsable()) return false
+    const sent = new Map(this.results)
     try {
-      const { now, gone, taken } = await this.queue.turn(told, room)
-      for (const [id, settled] of told) {
-        if (this.settled.get(id) === settled) this.settled.delete(id)
+      const { now, gone, due } = await this.queue.turn(sent, room)
+      for (const [id, result] of sent) {
+        if (this.results.get(id) === result) this.results.delete(id)
       }
       if (gone > 0) this.events.onDropped(this.channel.name, gone, 'too old for the stream')
-      this.take(taken, now)
-      return taken.length > 0 && taken.length === room && this.room() > 0
+      this.startAll(due, now)
+      return due.length > 0 && due.length === room && this.room() > 0
     } catch (error) {
       this.events.onError(this.channel.name, error)
       return false
@@ -100,16 +100,16 @@ export class Dispatcher {
     return MOST_AT_ONCE - this.sending.size
   }
 
-  private take(taken: readonly Taken[], now: number): void {
+  private startAll(due: readonly DueAlert[], now: number): void {
     let unread = 0
     let late = 0
-    for (const { id, tries, joined, alert } of taken) {
+    for (const { id, tries, joined, alert } of due) {
       const done = { tries, step: 0 }
       if (joined || !alert) {
-        this.settled.set(id, done)
+        this.results.set(id, done)
         if (!joined) unread++
       } else if (now - Date.parse(alert.at) >= this.schedule.patience) {
-        this.settled.set(id, done)
+        this.results.set(id, done)
         if (tries === 1) late++
         else this.events.onGivenUp(this.channel.name, alert, tries - 1, 'it is a day old')
       } else {
@@ -118,7 +118,7 @@ export class Dispatcher {
       }
     }
     if (unread > 0) this.events.onDropped(this.channel.name, unread, 'cannot be read')
-    // As after a long time in which the channel was switched off: a line for all of them.
+    // One line for all: after a long time with the channel off there may be thousands.
     if (late > 0) this.events.onDropped(this.channel.name, late, 'a day old before they were tried')
   }
 
@@ -134,11 +134,11 @@ export class Dispatcher {
       }
     }
     this.sending.delete(id)
-    this.settled.set(id, { tries, step })
+    this.results.set(id, { tries, step })
     if (outcome.kind === 'delivered') this.events.onDelivered(name, alert, tries)
     if (outcome.kind === 'failed') this.events.onFailed(name, alert, outcome.reason)
     if (outcome.kind === 'refused') this.events.onGivenUp(name, alert, tries, outcome.reason)
-    // Told at once: what is not may be sent a second time, should this process end.
+    // Recorded at once: if this process ends before, the alert is sent a second time.
     if (this.stopped) void this.turn()
     else this.turnLater(0)
   }

@@ -3,17 +3,17 @@ import type { Alert } from '../records/event'
 import { clean } from '../base/safe-text'
 import { isoTime } from '../base/time'
 
-/** What a mail says. Every line is clean. */
+/** Subject and lines of a mail, without control characters. */
 export interface MailText {
   readonly subject: string
   readonly lines: readonly string[]
-  /** Mail programs are to show it before others. */
+  /** Marks the mail as important. */
   readonly urgent: boolean
 }
 
 const LONGEST_SUBJECT = 200
 
-/** What operators get: all that the alert knows. */
+/** The mail to operators: every fact of the alert. */
 export function operatorText(alert: Alert): MailText {
   const { severity, title, tenant, at, count, facts, next, id } = alert
   const what: [string, string][] = [
@@ -49,19 +49,19 @@ export function aligned(facts: readonly (readonly [string, string])[]): string[]
   return facts.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)
 }
 
-/** A line for each fact; what is in another one is named after both. */
+/** One line for each fact; a nested fact is named after both. */
 function factLines(facts: object, above = ''): [string, string][] {
   return Object.entries(facts).flatMap(([name, value]: [string, unknown]): [string, string][] => {
     const full = above + name
     if (Array.isArray(value)) {
       const each = value.map((item: unknown) =>
         isFacts(item)
-          ? Object.entries(item).map(([key, text]) => `${key} ${say(key, text)}`)
-          : [say(name, item)],
+          ? Object.entries(item).map(([key, text]) => `${key} ${formatFact(key, text)}`)
+          : [formatFact(name, item)],
       )
       return each.map((parts) => [full, parts.join(', ')])
     }
-    return isFacts(value) ? factLines(value, `${full} `) : [[full, say(name, value)]]
+    return isFacts(value) ? factLines(value, `${full} `) : [[full, formatFact(name, value)]]
   })
 }
 
@@ -69,8 +69,8 @@ function isFacts(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/** A length of time and a moment as people write them. */
-function say(name: string, value: unknown): string {
+/** Writes windows and times as people do. */
+function formatFact(name: string, value: unknown): string {
   if (typeof value === 'number' && name === 'window') return formatWindow(value)
   if (typeof value === 'number' && name === 'until') return isoTime(value)
   return typeof value === 'string' ? value : JSON.stringify(value)

@@ -5,23 +5,20 @@ import { contactText } from './contact-text'
 import { operatorText, type MailText } from './mail-text'
 import type { AlertSettings } from './settings'
 
-/**
- * Puts a message into a queue from which it is delivered whatever happens, with the null sender as its envelope sender.
- * Rejects where it could not.
- */
+/** Puts a message into a durable queue, with the null sender. Rejects if it could not. */
 export type SendMail = (to: readonly string[], message: string) => Promise<void>
 
-/** What all mail of alerts has in common. */
-export interface MailWay {
+/** What both mail channels share. */
+export interface MailTransport {
   readonly settings: () => AlertSettings
   /** Haraka's own name. */
   readonly host: string
   readonly send: SendMail
 }
 
-/** Whom a tenant wants to be told. */
+/** The contact of a tenant. */
 export interface Contact {
-  /** What people call the tenant. */
+  /** Display name of the tenant. */
   readonly name: string
   readonly address: string
 }
@@ -30,7 +27,7 @@ export interface Contact {
 export class MailChannel implements Channel {
   readonly name = 'mail'
 
-  constructor(private readonly way: MailWay) {}
+  constructor(private readonly way: MailTransport) {}
 
   destination(): string {
     return this.way.settings().mailTo.join()
@@ -42,16 +39,13 @@ export class MailChannel implements Channel {
   }
 }
 
-/**
- * Mails alerts to the tenants themselves. A channel of its own, since one of the two messages may be queued and the
- * other not.
- */
+/** Mails alerts to the tenants themselves. A channel of its own: one of the two mails may fail without the other. */
 export class ContactChannel implements Channel {
   readonly name = 'contact'
 
-  /** @param contactOf a tenant; `undefined`: it has none. */
+  /** @param contactOf a tenant; gives `undefined` if it has none. */
   constructor(
-    private readonly way: MailWay,
+    private readonly way: MailTransport,
     private readonly contactOf: (tenant: string) => Promise<Contact | undefined>,
   ) {}
 
@@ -69,9 +63,9 @@ export class ContactChannel implements Channel {
   }
 }
 
-/** The same message each time, so that a mail program knows it again. */
+/** Sends the same message at each attempt, so that mail programs recognise a duplicate. */
 async function send(
-  way: MailWay,
+  way: MailTransport,
   alert: Alert,
   to: readonly string[],
   text: MailText,
@@ -90,11 +84,11 @@ async function send(
   return DELIVERED
 }
 
-function sender({ settings, host }: MailWay): string {
+function sender({ settings, host }: MailTransport): string {
   return settings().mailFrom || `postmaster@${host}`
 }
 
-/** Earlier messages that it belongs to. */
+/** Earlier messages of the same thread. */
 function threadOf({ id, alert, resolves }: Alert): string[] {
   return [...(alert === id ? [] : [alert]), ...(resolves ? [resolves] : [])]
 }

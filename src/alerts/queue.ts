@@ -6,36 +6,36 @@ import type { Schedule } from './schedule'
 
 const TURN = readScript(__dirname, 'alerts_turn')
 
-/** An entry of the stream of events that is to be delivered now. */
-export interface Taken {
-  /** Of the entry. */
+/** An entry of the event stream to deliver now. */
+export interface DueAlert {
+  /** Id of the stream entry. */
   readonly id: string
-  /** How often it has been tried, this time included. */
+  /** Number of attempts, this one included. */
   readonly tries: number
-  /** It joined an open alert, and is not delivered by itself. */
+  /** It joined an open alert and is not delivered on its own. */
   readonly joined: boolean
-  /** `undefined`: what is there cannot be read. */
+  /** `undefined`: unreadable. */
   readonly alert: Alert | undefined
 }
 
-/** What has become of an entry that was taken. */
-export interface Settled {
+/** The result of an attempt, for Redis. */
+export interface DeliveryResult {
   readonly tries: number
-  /** Of the schedule, from 1 on, for which it waits; 0: it is done. */
+  /** Step of the schedule that it waits for, from 1 on; 0: it is done. */
   readonly step: number
 }
 
 export interface Turn {
   /** ms, server time */
   readonly now: number
-  /** Entries that fell out of the stream before they were delivered. */
+  /** Number of entries that left the stream undelivered. */
   readonly gone: number
-  readonly taken: readonly Taken[]
+  readonly due: readonly DueAlert[]
 }
 
-/** What one channel has to deliver: its consumer group on the stream of events. */
+/** The delivery queue of one channel: its consumer group on the event stream. */
 export class AlertQueue {
-  /** Where a group begins that this process has not seen yet: at what comes from now on. */
+  /** Where a new group begins: at first, with the next event. */
   private since = '$'
 
   constructor(
@@ -45,27 +45,28 @@ export class AlertQueue {
   ) {}
 
   /**
-   * Settles, and takes what is due. Settling twice changes nothing.
+   * Records results and claims what is due. Recording a result twice changes nothing.
    *
-   * @throws what ioredis throws; nothing is lost then: what was taken all the same is taken again after the lease.
+   * @param room most entries to claim.
+   * @throws what ioredis throws. Nothing is lost: an entry claimed without an answer is due again after the lease.
    */
-  async turn(settled: ReadonlyMap<string, Settled>, room: number): Promise<Turn> {
+  async turn(results: ReadonlyMap<string, DeliveryResult>, room: number): Promise<Turn> {
     const { lease, steps } = this.schedule
     const reply = await this.store.run(
       TURN,
       [this.store.keys.events],
       [
         ...[this.channel, room, this.since, lease, steps.length, ...steps],
-        ...[...settled].flatMap(([id, { tries, step }]) => [id, tries, step]),
+        ...[...results].flatMap(([id, { tries, step }]) => [id, tries, step]),
       ],
     )
     const [now, gone, entries] = reply as [number, number, [string, number, string[]][]]
-    // Where the stream is lost, and begins anew; what comes in this same millisecond is not in this reply.
+    // If Redis loses the stream, the new group begins here. Events of this same millisecond may not be in the reply.
     this.since = `${now - 1}-0`
-    return { now, gone, taken: entries.map(toTaken) }
+    return { now, gone, due: entries.map(toDueAlert) }
   }
 }
 
-function toTaken([id, tries, fields]: [string, number, string[]]): Taken {
+function toDueAlert([id, tries, fields]: [string, number, string[]]): DueAlert {
   return { id, tries, ...readFields(fields) }
 }

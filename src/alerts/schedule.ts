@@ -2,15 +2,15 @@ const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
-/** When what has failed is tried again. */
+/** When failed deliveries are tried again. */
 export interface Schedule {
-  /** How long to wait after each failure, in ms; the last one again and again. Ascending. */
+  /** Waits after each failure in ms, ascending; the last one repeats. */
   readonly steps: readonly number[]
-  /** How long after the event it is tried no more, in ms. */
+  /** Age of an event in ms at which it is given up. */
   readonly patience: number
-  /** After so long, in ms, a process that was sending is taken for dead. Longer than any attempt. */
+  /** How long an attempt may take in ms; then its process counts as dead, and another delivers. */
   readonly lease: number
-  /** How often a process looks for what is to be sent, in ms. */
+  /** How often a process looks for due alerts, in ms. */
   readonly interval: number
 }
 
@@ -22,9 +22,9 @@ export const SCHEDULE: Schedule = {
 }
 
 /**
- * The step, from 1 on, that waits long enough after so many tries.
+ * The step, from 1 on, to wait for after a number of tries.
  *
- * @param atLeast ms that the other side has asked for.
+ * @param atLeast ms that the receiver has asked for.
  */
 export function stepAfter({ steps }: Schedule, tries: number, atLeast = 0): number {
   const long = steps.findIndex((step) => step >= atLeast)

@@ -3,7 +3,7 @@ import { section, site, type SettingsOf } from '../config/section'
 import { list, orEmpty, orNone } from '../config/values'
 import { parseMailbox } from '../names/mailbox'
 
-/** What is wrong, and what to do. */
+/** A problem and its remedy. */
 export interface Advice {
   readonly message: string
   readonly advice: string
@@ -20,7 +20,7 @@ export const ALERTS = section(
   {
     /** URL; empty: none. */
     webhook: site(orEmpty(webhookUrl), '', { secret: 'hidden' }),
-    /** `whsec_…`, as the Standard Webhooks specification has it. Set where there is a webhook. */
+    /** `whsec_…` of the Standard Webhooks specification. Never empty with a webhook. */
     webhookSecret: site(orNone(webhookSecret), '', { secret: 'value', inFile: webhookSecretIn }),
     /** Addresses; empty: no mail. */
     mailTo: site(mailAddresses, ''),
@@ -38,7 +38,7 @@ export const ALERTS = section(
 )
 export type AlertSettings = SettingsOf<typeof ALERTS>
 
-/** Messages do not repeat it: its path may be secret. */
+/** Error messages do not repeat the URL: its path may be secret. */
 function webhookUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined
   if (!url || !['https:', 'http:'].includes(url.protocol) || url.hostname === '') {
@@ -52,18 +52,18 @@ function webhookUrl(given: string): string {
   return url.href
 }
 
-/** Where a webhook leads, without what may be secret. */
+/** Origin of a webhook, without the parts that may be secret. */
 export function webhookPlace(url: string): string {
   return new URL(url).origin
 }
 
-/** Whether alerts could be read on the way to it. */
+/** Whether the network path can read the alerts. */
 function isExposed(url: string): boolean {
   const { protocol, hostname } = new URL(url)
   return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }
 
-/** Messages do not repeat it. */
+/** Error messages do not repeat the secret. */
 function webhookSecret(secret: string): string {
   const encoded = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : undefined
   const octets = Buffer.from(encoded ?? '', 'base64')
@@ -93,7 +93,7 @@ function mailAddress(given: string): string {
   return parseMailbox(given).address
 }
 
-/** What works, but is unsafe or useless. */
+/** Settings that work but are unsafe or useless. */
 export function alertWarnings({
   webhook,
   webhookSecret,

@@ -5,15 +5,15 @@ import { clean, safeJson } from '../base/safe-text'
 import { DELIVERED, type Channel, type Outcome } from './channel'
 import type { AlertSettings } from './settings'
 
-/** How long an endpoint may take, in ms. */
+/** Time limit of an attempt, in ms. */
 const TIMEOUT = 10_000
-/** How long one that has too much to do is left alone, where it does not say, in ms. */
+/** How long an overloaded receiver is sent nothing if it does not say, in ms. */
 const PAUSE = 30_000
 const LONGEST_PAUSE = 3_600_000
 const BUSY: readonly number[] = [429, 502, 504]
 
 /**
- * Posts alerts to a URL, as the Standard Webhooks specification 1.0.0 has it
+ * Posts alerts to a URL by the Standard Webhooks specification 1.0.0
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
  */
 export class WebhookChannel implements Channel {
@@ -36,12 +36,12 @@ export class WebhookChannel implements Channel {
     try {
       const response = await fetch(webhook, {
         ...webhookRequest(alert, webhookSecret, new Date()),
-        // To follow one would send alerts where nobody has configured them to go.
+        // A redirect could send alerts to a place that is not configured.
         redirect: 'manual',
         signal: AbortSignal.timeout(this.timeout),
       })
       const outcome = judgeResponse(response.status, response.headers.get('retry-after'))
-      // Whatever it says, and however much: only the status counts.
+      // Only the status counts, and the body may be endless.
       await response.body?.cancel().catch(() => {})
       return outcome
     } catch (error) {
@@ -50,7 +50,7 @@ export class WebhookChannel implements Channel {
   }
 }
 
-/** What is posted. @param at of this attempt. */
+/** The signed request. @param at time of this attempt. */
 export function webhookRequest(
   alert: Alert,
   secret: string,
@@ -73,15 +73,18 @@ export function webhookRequest(
   }
 }
 
-/** Specification, "Delivery success and failure". @param retryAfter that header (RFC 9110 §10.2.3). */
+/** By "Delivery success and failure" of the specification. @param retryAfter the header (RFC 9110 §10.2.3). */
 export function judgeResponse(status: number, retryAfter: string | null): Outcome {
   if (status >= 200 && status < 300) return DELIVERED
   if (status === 410) {
-    return { kind: 'refused', reason: 'HTTP 410: it wants no alerts any more; take webhook out' }
+    return {
+      kind: 'refused',
+      reason: 'HTTP 410: the receiver no longer wants alerts; remove webhook',
+    }
   }
   const reason =
     status >= 300 && status < 400
-      ? `HTTP ${status}: redirects are not followed; set webhook to where it leads`
+      ? `HTTP ${status}: redirects are not followed; set webhook to the final URL`
       : `HTTP ${status}`
   const asked = pauseAsked(retryAfter)
   const pause = asked ?? (BUSY.includes(status) ? PAUSE : undefined)
@@ -90,7 +93,7 @@ export function judgeResponse(status: number, retryAfter: string | null): Outcom
     : { kind: 'failed', reason, pause: Math.min(pause, LONGEST_PAUSE) }
 }
 
-/** In ms. */
+/** The pause that `Retry-After` asks for, in ms. */
 function pauseAsked(retryAfter: string | null): number | undefined {
   if (retryAfter === null) return undefined
   if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000
@@ -98,7 +101,7 @@ function pauseAsked(retryAfter: string | null): number | undefined {
   return Number.isNaN(pause) ? undefined : Math.max(0, pause)
 }
 
-/** Node's fetch says only "fetch failed", and why in the cause. */
+/** Node's fetch says only "fetch failed"; the reason is in the cause. */
 function reasonOf(error: unknown, timeout: number): string {
   const { name, cause } = error as { name?: unknown; cause?: { code?: unknown } }
   if (name === 'TimeoutError') return `no answer within ${timeout / 1000} s`

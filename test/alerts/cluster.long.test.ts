@@ -19,25 +19,25 @@ describe('alerts on a Redis Cluster', () => {
     await cluster?.stop()
   })
 
-  it('are taken, put back and settled', async () => {
+  it('are claimed, put back and acknowledged', async () => {
     const { store } = site
     const queue = new AlertQueue(store, 'webhook', { ...SCHEDULE, steps: [0] })
     await queue.turn(new Map(), 1)
     const alerts = [anAlert(), anAlert()]
     for (const alert of alerts) await addToStream(store, alert)
-    const { taken } = await queue.turn(new Map(), 8)
+    const { due } = await queue.turn(new Map(), 8)
     assert.deepEqual(
-      taken.map(({ alert, tries }) => [alert, tries]),
+      due.map(({ alert, tries }) => [alert, tries]),
       alerts.map((alert) => [alert, 1]),
     )
-    const [first, second] = taken
+    const [first, second] = due
     const settled = new Map([
       [first!.id, { tries: 1, step: 0 }],
       [second!.id, { tries: 1, step: 1 }],
     ])
     const again = await queue.turn(settled, 8)
     assert.deepEqual(
-      again.taken.map(({ id, tries }) => [id, tries]),
+      again.due.map(({ id, tries }) => [id, tries]),
       [[second!.id, 2]],
     )
     await queue.turn(new Map([[second!.id, { tries: 2, step: 0 }]]), 0)

@@ -15,13 +15,13 @@ import { waitFor } from '../support'
 useRedis()
 
 const DAY = 86_400_000
-/** As in earnest, but quick. */
+/** The real schedule, shortened. */
 const QUICK: Schedule = { steps: [20, 40, 80], patience: DAY, lease: 3000, interval: 10 }
 const FAILED: Outcome = { kind: 'failed', reason: 'away' }
 
 let prefixes = 0
 
-/** Somewhere where alerts go; the tests say what becomes of them. */
+/** A receiver; each test says how it answers. */
 class Place implements Channel {
   readonly name = 'webhook'
   on = true
@@ -43,7 +43,7 @@ function newStore(prefix = `alerts${++prefixes}:`, clock?: TestClock): Store {
   return new Store(theRedis().client(), new Keys(prefix), clock?.includes)
 }
 
-/** A process that delivers; its log. */
+/** Starts a dispatcher, as a process does, and returns it with its log. */
 function dispatch(
   t: TestContext,
   store: Store,
@@ -69,8 +69,8 @@ async function groupThere({ client, keys }: Store): Promise<boolean> {
   return groups.length > 0
 }
 
-/** A place that is there already when the test begins. */
-async function begun(t: TestContext, schedule: Partial<Schedule> = {}) {
+/** A dispatcher that has already created its consumer group. */
+async function started(t: TestContext, schedule: Partial<Schedule> = {}) {
   const store = newStore()
   const place = new Place()
   const dispatched = dispatch(t, store, place, schedule)
@@ -79,8 +79,8 @@ async function begun(t: TestContext, schedule: Partial<Schedule> = {}) {
 }
 
 describe('alerts of the stream', () => {
-  it('are delivered once each, by however many processes', async (t) => {
-    const { store, place } = await begun(t)
+  it('are delivered once each by six processes', async (t) => {
+    const { store, place } = await started(t)
     const others = Array.from({ length: 5 }, () => new Place())
     for (const other of others) dispatch(t, newStore(store.keys.prefix), other)
     const all = Array.from({ length: 200 }, () => anAlert())
@@ -90,7 +90,7 @@ describe('alerts of the stream', () => {
     assert.deepEqual(tried().sort(), all.map(({ id }) => id).sort())
   })
 
-  it('that are there when a channel is switched on are not', async (t) => {
+  it('that are older than their channel are not delivered', async (t) => {
     const store = newStore()
     await addToStream(store, anAlert())
     const place = new Place()
@@ -105,8 +105,8 @@ describe('alerts of the stream', () => {
     assert.deepEqual(place.tried, [first.id])
   })
 
-  it('that joined another are passed over, as is what cannot be read, and said', async (t) => {
-    const { store, place, log } = await begun(t)
+  it('that joined another are not delivered, and unreadable ones are counted in the log', async (t) => {
+    const { store, place, log } = await started(t)
     await addToStream(store, anAlert(), { joined: true })
     for (const bad of ['', '{', 'null', '[]', JSON.stringify({ ...anAlert(), id: 'a.b' })]) {
       await addToStream(store, bad)
@@ -122,8 +122,8 @@ describe('alerts of the stream', () => {
     )
   })
 
-  it('that fail wait in Redis, the longer the oftener, and come again until one succeeds', async (t) => {
-    const { store, place, log } = await begun(t)
+  it('that fail are tried again after growing waits until one attempt succeeds', async (t) => {
+    const { store, place, log } = await started(t)
     const alert = anAlert()
     place.outcome = () => (place.tried.length < 6 ? FAILED : DELIVERED)
     await addToStream(store, alert)
@@ -137,8 +137,8 @@ describe('alerts of the stream', () => {
     for (const step of [1, 2, 3]) assert.ok(names.includes(`"waiting-${step}"`), names)
   })
 
-  it('wait no shorter than their step', async (t) => {
-    const { store, place, log } = await begun(t, { steps: [30, 60_000] })
+  it('are not tried again before their step is over', async (t) => {
+    const { store, place, log } = await started(t, { steps: [30, 60_000] })
     const alert = anAlert()
     place.outcome = () => FAILED
     await addToStream(store, alert)
@@ -152,7 +152,7 @@ describe('alerts of the stream', () => {
       )) as unknown[][]
       return found?.[3] === 2
     })
-    // Many turns later it has still been tried twice only.
+    // After many turns it has still been tried only twice.
     const turns = Array.from({ length: 20 }, () => anAlert())
     place.outcome = () => DELIVERED
     for (const each of turns) await addToStream(store, each)
@@ -160,13 +160,13 @@ describe('alerts of the stream', () => {
     assert.equal(place.tried.filter((id) => id === alert.id).length, 2, JSON.stringify(waiting))
   })
 
-  it('that a process took and never settled are taken over', async (t) => {
-    const { store, place, dispatcher } = await begun(t, { lease: 100 })
+  it('claimed by a process that died are delivered by another', async (t) => {
+    const { store, place, dispatcher } = await started(t, { lease: 100 })
     const alert = anAlert()
     place.outcome = () => new Promise(() => {})
     await addToStream(store, alert)
     await waitFor(() => place.tried.length === 1)
-    // It dies.
+    // The process dies.
     dispatcher.stop()
     const heir = new Place()
     dispatch(t, newStore(store.keys.prefix), heir, { lease: 100 })
@@ -175,8 +175,8 @@ describe('alerts of the stream', () => {
     await waitFor(async () => (await pending(store, 'webhook')) === 0)
   })
 
-  it('that were taken over are not put back by the one who took them first', async (t) => {
-    const { store, place } = await begun(t, { lease: 100 })
+  it('claimed by a second process are not put back by the first', async (t) => {
+    const { store, place } = await started(t, { lease: 100 })
     const alert = anAlert()
     let fail: (outcome: Outcome) => void = () => {}
     place.outcome = () => new Promise((resolve) => (fail = resolve))
@@ -199,7 +199,7 @@ describe('alerts of the stream', () => {
     assert.equal(entry?.[1], 'sending')
   })
 
-  it('are tried for 24 h from the event on, then given up with a line', async (t) => {
+  it('are tried for 24 h after the event, then given up with a log line', async (t) => {
     const clock = new TestClock()
     const store = newStore(undefined, clock)
     await clock.set(store, NOON)
@@ -219,7 +219,7 @@ describe('alerts of the stream', () => {
     await waitFor(async () => (await pending(store, 'webhook')) === 0)
     assert.equal(log.filter((each) => each.startsWith('given up')).length, 1)
 
-    // What nobody tried in that time is counted.
+    // Alerts never tried in that time are counted.
     for (let old = 0; old < 3; old++) {
       await addToStream(store, anAlert({ at: new Date(NOON).toISOString() }))
     }
@@ -230,8 +230,8 @@ describe('alerts of the stream', () => {
     await waitFor(() => counted() === 3)
   })
 
-  it('that the other side refuses for good are not tried again', async (t) => {
-    const { store, place, log } = await begun(t)
+  it('that the receiver refuses for good are not tried again', async (t) => {
+    const { store, place, log } = await started(t)
     const alert = anAlert()
     place.outcome = () => ({ kind: 'refused', reason: 'gone' })
     await addToStream(store, alert)
@@ -240,8 +240,8 @@ describe('alerts of the stream', () => {
     assert.deepEqual(place.tried, [alert.id])
   })
 
-  it('wait where the other side has too much to do, all of them', async (t) => {
-    const { store, place } = await begun(t)
+  it('all wait while the receiver is overloaded', async (t) => {
+    const { store, place } = await started(t)
     place.outcome = () => ({ kind: 'failed', reason: 'busy', pause: 60_000 })
     const alert = anAlert()
     await addToStream(store, alert)
@@ -252,15 +252,15 @@ describe('alerts of the stream', () => {
       return entry?.[1] === 'waiting-3'
     })
     await addToStream(store, anAlert())
-    // Another process knows nothing of it, and takes what comes.
+    // Another process does not know, and claims new ones.
     const other = new Place()
     dispatch(t, newStore(store.keys.prefix), other)
     await waitFor(() => other.tried.length > 0)
     assert.deepEqual(place.tried, [alert.id])
   })
 
-  it('do not wait for that one where another is set', async (t) => {
-    const { store, place } = await begun(t)
+  it('do not wait for an overloaded receiver that has been replaced', async (t) => {
+    const { store, place } = await started(t)
     place.outcome = () => ({ kind: 'failed', reason: 'busy', pause: 3_600_000 })
     const alert = anAlert()
     await addToStream(store, alert)
@@ -272,8 +272,8 @@ describe('alerts of the stream', () => {
     await waitFor(() => place.tried.includes(next.id))
   })
 
-  it('that fell out of the stream while they waited are counted, and forgotten', async (t) => {
-    const { store, place, log } = await begun(t)
+  it('that leave the stream while they wait are counted and dropped', async (t) => {
+    const { store, place, log } = await started(t)
     place.outcome = () => FAILED
     await addToStream(store, anAlert())
     await waitFor(() => log.length > 0)
@@ -282,8 +282,8 @@ describe('alerts of the stream', () => {
     await waitFor(async () => (await pending(store, 'webhook')) === 0)
   })
 
-  it('that fell out of the stream while they were sent are counted, where that failed', async (t) => {
-    const { store, place, log } = await begun(t)
+  it('that leave the stream during a failed attempt are counted and dropped', async (t) => {
+    const { store, place, log } = await started(t)
     let fail: (outcome: Outcome) => void = () => {}
     place.outcome = () => new Promise((resolve) => (fail = resolve))
     await addToStream(store, anAlert())
@@ -294,16 +294,16 @@ describe('alerts of the stream', () => {
     await waitFor(async () => (await pending(store, 'webhook')) === 0)
   })
 
-  it('go on where Redis has lost the stream, from the first one that comes', async (t) => {
-    const { store, place } = await begun(t)
+  it('are delivered again after Redis has lost the stream', async (t) => {
+    const { store, place } = await started(t)
     await store.client.del(store.keys.events)
     const alert = anAlert()
     await addToStream(store, alert)
     await waitFor(() => place.tried.includes(alert.id))
   })
 
-  it('wait for a Redis that is away, and none is lost or told twice', async (t) => {
-    const { store, place, log } = await begun(t)
+  it('are neither lost nor delivered twice while connections to Redis break', async (t) => {
+    const { store, place, log } = await started(t)
     const redis = theRedis()
     const all = Array.from({ length: 20 }, () => anAlert())
     place.outcome = () => (Math.random() < 0.3 ? FAILED : DELIVERED)

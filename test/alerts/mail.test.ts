@@ -19,7 +19,7 @@ function restricted(facts: object = {}, more: Partial<Alert> = {}): Alert {
   return anAlert({ facts: all, ...more })
 }
 
-/** What a channel hands over for an alert. */
+/** The messages that a channel sends for an alert. */
 async function sent(
   alert: Alert,
   { mailFrom = '', contact }: { mailFrom?: string; contact?: Contact } = {},
@@ -65,7 +65,7 @@ describe('mail to operators', () => {
     }
   })
 
-  it('is a message that no person wrote, the same each time', async () => {
+  it('is marked as automatic, and identical at each attempt', async () => {
     const alert = restricted({}, { at: '2026-11-25T03:00:00.000Z' })
     const [first, second] = [(await sent(alert))[0]!, (await sent(alert))[0]!]
     assert.deepEqual(first, second)
@@ -85,7 +85,7 @@ describe('mail to operators', () => {
     assert.doesNotMatch(message, /Importance/i)
   })
 
-  it('comes from mail_from, and belongs to what it ends or counts', async () => {
+  it('comes from mail_from, in the thread of the alert that it ends or counts', async () => {
     const lifted = anAlert({ kind: 'lifted', alert: 'evt_a', resolves: 'evt_b' })
     const [mail] = await sent(lifted, { mailFrom: 'alerts@site.example' })
     assert.match(mail!.message, /^From: alerts@site\.example\r$/m)
@@ -94,20 +94,20 @@ describe('mail to operators', () => {
     assert.doesNotMatch((await sent(anAlert({ resolves: '' })))[0]!.message, /^References/m)
   })
 
-  it('is important where a tenant trips again in its probation', async () => {
+  it('is important if a tenant trips again in its probation', async () => {
     const [mail] = await sent(restricted({ escalated: true }))
     assert.match(mail!.message, /^Importance: high\r$/m)
     const low = restricted({ escalated: true }, { severity: 'Low' })
     assert.doesNotMatch((await sent(low))[0]!.message, /Importance/)
   })
 
-  it('says how many events it stands for', () => {
+  it('says how many events it counts', () => {
     const { subject, lines } = operatorText(anAlert({ count: 7, title: 'T' }))
     assert.equal(subject, 'High: T (7 times)')
     assert.ok(lines.some((line) => /^ {2}events +7$/.test(line)))
   })
 
-  it('has no header, and shows nothing, that came from a forged name', async () => {
+  it('lets a forged name add no header and no control character', async () => {
     const forged = 'a\r\nBcc: x@evil.example\r\n\r\n\u001b[2J\u202e\u0085.\r\nQUIT'
     const alert = restricted({ trigger: { ...TRIGGER, domain: forged } }, { title: forged })
     const { message } = (await sent({ ...alert, next: [forged], severity: forged as 'High' }))[0]!
@@ -119,7 +119,7 @@ describe('mail to operators', () => {
     assert.ok(head.split('\r\n').every((line) => line.length < 998))
   })
 
-  it('keeps its subject short, and all letters', async () => {
+  it('has a short subject that keeps all letters', async () => {
     const { message } = (await sent(anAlert({ title: `Größe ${'x'.repeat(5000)}` })))[0]!
     assert.match(message, /^Subject: =\?UTF-8\?Q\?High=3A_Gr=C3=B6=C3=9Fe/m)
     const subject = /^Subject: .*(?:\r\n[ \t].*)*/m.exec(message)![0]
@@ -130,7 +130,7 @@ describe('mail to operators', () => {
 describe('mail to a tenant', () => {
   const contact = { name: 'Contoso Ltd', address: 'admin@webmail.example' }
 
-  it('goes to its contact alone, under an id of its own', async () => {
+  it('goes only to its contact, with its own message id', async () => {
     const alert = restricted()
     const [mail] = await sent(alert, { contact })
     assert.deepEqual(mail?.to, ['admin@webmail.example'])
@@ -139,7 +139,7 @@ describe('mail to a tenant', () => {
     assert.match(mail.message, /^Auto-Submitted: auto-generated\r$/m)
   })
 
-  it('tells what was sent, what it means and what to do', () => {
+  it('says what was sent, what follows and what to do', () => {
     const text = contactText(restricted(), 'Contoso Ltd', 'ops@relay.example')!
     assert.equal(text.subject, 'Mail of Contoso Ltd from unregistered domains is refused')
     const body = text.lines.join('\n')
@@ -149,7 +149,7 @@ describe('mail to a tenant', () => {
     assert.match(body, /Write to ops@relay\.example, and name case contoso:1\./)
   })
 
-  it('comes for what a tenant can do something about, and only once', async () => {
+  it('comes once, and only for events that a tenant can act on', async () => {
     const kinds: [Alert, boolean][] = [
       [restricted(), true],
       [restricted({ scope: 'all', trigger: undefined }), true],
@@ -160,12 +160,12 @@ describe('mail to a tenant', () => {
       [anAlert({ kind: 'test', tenant: '' }), false],
       [restricted({}, { alert: 'evt_before', count: 9 }), false],
     ]
-    for (const [alert, told] of kinds) {
-      assert.equal((await sent(alert, { contact })).length, told ? 1 : 0, alert.kind)
+    for (const [alert, isSent] of kinds) {
+      assert.equal((await sent(alert, { contact })).length, isSent ? 1 : 0, alert.kind)
     }
   })
 
-  it('holds nothing that an operator wrote, nor what he is to do', () => {
+  it('contains no text of an operator and no command', () => {
     const secret = 'as fabrikam, see ticket 4711'
     for (const alert of [
       restricted({ reason: secret, by: secret, scope: 'all' }, { title: secret, next: [secret] }),
@@ -177,7 +177,7 @@ describe('mail to a tenant', () => {
     }
   })
 
-  it('says that it is about forwards where it is', () => {
+  it('says that it is about forwarded mail if it is', () => {
     const facts = { percent: 80, ...TRIGGER, meter: 'forwarded' }
     const used = anAlert({ kind: 'allowance', facts })
     const text = contactText(used, 'Contoso', 'ops@relay.example')!
@@ -187,7 +187,7 @@ describe('mail to a tenant', () => {
     assert.match(lines, /recipients.* as forwarded mail/)
   })
 
-  it('does not tell whose the domains of other tenants are', () => {
+  it('does not name the owner of a foreign domain', () => {
     const words = '9 recipients … news.fabrikam.com, which belongs to fabrikam-ltd'
     const seen = { recipients: 9, before: 0, domain: 'news.fabrikam.com', owner: 'fabrikam-ltd' }
     const alert = anAlert({ kind: 'unusual', facts: { rule: 'foreign', words, facts: seen } })
@@ -197,7 +197,7 @@ describe('mail to a tenant', () => {
     assert.doesNotMatch(text, /fabrikam-ltd|tenant/)
   })
 
-  it('has lines that nothing forged can break', () => {
+  it('has lines that a forged name cannot break', () => {
     const forged = 'a\r\nBcc: x@evil.example\u001b[2J\u202e'
     for (const alert of [
       restricted({ trigger: { ...TRIGGER, domain: forged }, case: forged }),

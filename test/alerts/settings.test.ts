@@ -15,7 +15,7 @@ function parse(alerts: Record<string, unknown>): { config: Config; errors: strin
   return { config, errors: errors.map(({ message }) => message) }
 }
 
-/** The one mistake, with nothing in it of what must stay secret. */
+/** The only error, checked to reveal no secret. */
 function mistake(alerts: Record<string, unknown>): string {
   const { errors, config } = parse(alerts)
   assert.equal(errors.length, 1, errors.join('\n'))
@@ -87,7 +87,7 @@ describe('[alerts]', () => {
     )
   })
 
-  it('warns of a webhook that others can read on the way, without its path', () => {
+  it('warns of a webhook without TLS, and does not show its path', () => {
     const warningsFor = (url: string): string[] =>
       alertWarnings(parse({ webhook: url, webhook_secret: WEBHOOK_SECRET }).config.alerts).map(
         ({ message }) => message,
@@ -105,7 +105,7 @@ describe('[alerts]', () => {
     }
   })
 
-  it('warns of a secret or sender that has no use', () => {
+  it('warns of a secret or sender without a channel', () => {
     const warnings = ({ config }: { config: Config }): string[] =>
       alertWarnings(config.alerts).map(({ message }) => message)
     assert.match(warnings(parse({ webhook_secret: WEBHOOK_SECRET }))[0]!, /nothing is posted/)
@@ -113,7 +113,7 @@ describe('[alerts]', () => {
     assert.deepEqual(warnings(parse({ mail_to: 'a@b.example' })), [])
   })
 
-  it('accepts addresses, each once, in one spelling', () => {
+  it('accepts addresses, each once and normalized', () => {
     const { errors, config } = parse({
       mail_to: 'Ops@Münster.example, noc@contoso.com,,noc@CONTOSO.com',
       mail_from: 'alerts@relay.example',
@@ -123,7 +123,7 @@ describe('[alerts]', () => {
     assert.equal(config.alerts.mailFrom, 'alerts@relay.example')
   })
 
-  it('rejects an address that is none', () => {
+  it('rejects an invalid address', () => {
     for (const bad of ['ops', 'ops@', '@x.example', 'a b@x.example', 'x@localhost', '<>', 7]) {
       assert.match(
         mistake({ mail_to: bad }),

@@ -20,7 +20,7 @@ function post(url: string, alert = anAlert(), timeout?: number): Promise<Outcome
 }
 
 describe('a webhook', () => {
-  it('gets the alert, signed so that the library of the specification takes it', async (t) => {
+  it('gets the alert with a signature that the reference library accepts', async (t) => {
     const there = await endpoint(t)
     const alert = anAlert({ kind: 'allowance', title: 'Größe \u202e "x"' })
     assert.deepEqual(await post(there.url, alert), { kind: 'delivered' })
@@ -35,7 +35,7 @@ describe('a webhook', () => {
     ])
   })
 
-  it('can tell who changed anything on the way', () => {
+  it('detects a changed body, id or time, and an old request', () => {
     const { headers, body } = webhookRequest(anAlert(), WEBHOOK_SECRET, new Date())
     const webhook = new Webhook(WEBHOOK_SECRET)
     webhook.verify(body, headers)
@@ -51,7 +51,7 @@ describe('a webhook', () => {
     assert.throws(() => webhook.verify(old.body, old.headers), /too old/)
   })
 
-  it('holds nothing that acts on a terminal that shows it', () => {
+  it('gets no control characters that a terminal would obey', () => {
     const hostile = { facts: { domain: 'a\u001b]0;x\u0007\u009b\u202e\r\nX: y' } }
     const { body } = webhookRequest(anAlert(hostile), WEBHOOK_SECRET, new Date())
     // eslint-disable-next-line no-control-regex
@@ -65,7 +65,7 @@ describe('a webhook', () => {
     )
   })
 
-  it('that redirects is not followed', async (t) => {
+  it('is not followed if it redirects', async (t) => {
     const elsewhere = await endpoint(t)
     for (const status of [301, 302, 303, 307, 308]) {
       const there = await endpoint(t, (response) =>
@@ -78,7 +78,7 @@ describe('a webhook', () => {
     assert.deepEqual(elsewhere.received, [])
   })
 
-  it('that does not answer in time has failed', async (t) => {
+  it('fails if it does not answer in time', async (t) => {
     const there = await endpoint(t, () => {})
     assert.deepEqual(await post(there.url, anAlert(), 50), {
       kind: 'failed',
@@ -86,7 +86,7 @@ describe('a webhook', () => {
     })
   })
 
-  it('that never ends its answer is not read', async (t) => {
+  it('is not read further if it answers without end', async (t) => {
     let sent = 0
     let closed = false
     const there = await endpoint(t, (response) => {
@@ -101,11 +101,11 @@ describe('a webhook', () => {
     })
     assert.deepEqual(await post(there.url), { kind: 'delivered' })
     await waitFor(() => closed)
-    // What the kernel buffers on both sides.
+    // As much as the kernel buffers on both sides.
     assert.ok(sent < 32 * 1024 * 1024, `${sent} octets were sent`)
   })
 
-  it('that is not there, or breaks off, has failed, in a word', async (t) => {
+  it('fails with a short reason if it is away or breaks off', async (t) => {
     const there = await endpoint(t, (response) => void response.socket?.destroy())
     assert.equal((await post(there.url)).kind, 'failed')
     await there.stop()
@@ -114,7 +114,7 @@ describe('a webhook', () => {
     assert.match('reason' in nowhere ? nowhere.reason : '', /^(ENOTFOUND|EAI_AGAIN)$/)
   })
 
-  it('is left alone as its answer says', () => {
+  it('is sent nothing for as long as its answer asks', () => {
     const outcomes: [number, string | null, Outcome][] = [
       [200, null, { kind: 'delivered' }],
       [299, '5', { kind: 'delivered' }],

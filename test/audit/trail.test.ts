@@ -21,11 +21,11 @@ function signedSite(replacements: Record<string, string> = {}): Site {
   return site
 }
 
-const toldOf = (entries: readonly AuditEntry[]): string[][] =>
+const changesOf = (entries: readonly AuditEntry[]): string[][] =>
   entries.map(({ subject, what, from, to }) => [subject, what, from, to])
 
 describe('the audit trail', () => {
-  it('has every change of a tenant, its domains and connectors: what it was and is, and by whom', async () => {
+  it('has every change of a tenant, its domains and connectors: before, after and by whom', async () => {
     const { registry, store } = signedSite()
     await registry.tenants.add('contoso', { name: 'Contoso', limits: '5/1h' }, 'ann')
     await registry.tenants.set('contoso', { mode: 'monitor', limits: null })
@@ -39,7 +39,7 @@ describe('the audit trail', () => {
     await removeTenant(registry.store, 'contoso')
 
     const entries = await readTenantAudit(store, 'contoso', 0)
-    assert.deepEqual(toldOf(entries), [
+    assert.deepEqual(changesOf(entries), [
       ['contoso', 'tenant added', '', 'name=Contoso; limits=5/1h'],
       ['contoso', 'tenant changed', 'mode=default; limits=5/1h', 'mode=monitor; limits=default'],
       ['contoso', 'domains added', '', 'contoso.com, contoso.org'],
@@ -66,7 +66,7 @@ describe('the audit trail', () => {
     }
   })
 
-  it('has nothing of a call that changes nothing, or is refused', async () => {
+  it('has no entry of a call that changes nothing or is refused', async () => {
     const { registry, store } = signedSite()
     const given = async (): Promise<void> => {
       await registry.tenants.add('contoso', {}, 'ann')
@@ -83,17 +83,17 @@ describe('the audit trail', () => {
     await assert.rejects(registry.domains.add('fabrikam', [plain('contoso.com')], 'ann'))
     await assert.rejects(registry.connectors.add('fabrikam', 'mx', { auth: ['mx'] }, 'ann'))
     const after = await readWholeAudit(store, 0)
-    assert.deepEqual(toldOf(after.slice(before.length)), [
+    assert.deepEqual(changesOf(after.slice(before.length)), [
       ['fabrikam', 'tenant added', '', 'name=fabrikam'],
     ])
   })
 
-  it('tells of a moved domain at both tenants', async () => {
+  it('has a moved domain at both tenants', async () => {
     const { registry, store } = signedSite()
     for (const id of ['contoso', 'fabrikam']) await registry.tenants.add(id, {}, 'ann')
     await registry.domains.add('contoso', [plain('shop.example')], 'ann')
     await registry.domains.move('shop.example', 'fabrikam', 'ann')
-    const last = async (id: string) => toldOf(await readTenantAudit(store, id, 0)).at(-1)
+    const last = async (id: string) => changesOf(await readTenantAudit(store, id, 0)).at(-1)
     assert.deepEqual(await last('contoso'), ['contoso', 'domains removed', 'shop.example', ''])
     assert.deepEqual(await last('fabrikam'), ['fabrikam', 'domains added', '', 'shop.example'])
   })
@@ -104,14 +104,14 @@ describe('the audit trail', () => {
     const names = Array.from({ length: 1200 }, (_, at) => `d${at + 1000}.example`)
     await registry.domains.add('contoso', names.map(plain), 'ann')
     const added = (await readTenantAudit(store, 'contoso', 0)).slice(1)
-    // One for each call of the script, which takes 500.
+    // One entry a script call, which handles 500 domains.
     assert.equal(added.length, 3)
     assert.match(added[0]!.to, /^(d\d+\.example, ){9}d\d+\.example and 490 more \(500\)$/)
     const counts = added.map(({ to }) => Number(/\((\d+)\)$/.exec(to)![1]))
     assert.deepEqual(counts, [500, 500, 200])
   })
 
-  it('says of a removed tenant whom it told of itself, and that it was on probation', async () => {
+  it('says of a removed tenant what its contact was, and that it was on probation', async () => {
     const { registry, store } = signedSite()
     const restrictions = new Restrictions(store)
     const act = { by: 'ann', reason: 'x' }
@@ -127,13 +127,13 @@ describe('the audit trail', () => {
     )
   })
 
-  it('outlives the tenant, whose cases go on counting when it comes back', async () => {
+  it('outlives the tenant, and case numbers continue when it comes back', async () => {
     const { registry, store } = signedSite()
     const { client, keys } = store
     await registry.tenants.add('contoso', {}, 'ann')
     await client.hset(keys.tenant('contoso'), 'cases', '3')
     await removeTenant(registry.store, 'contoso')
-    assert.deepEqual(toldOf(await readWholeAudit(store, 0)), [
+    assert.deepEqual(changesOf(await readWholeAudit(store, 0)), [
       ['contoso', 'tenant added', '', 'name=contoso'],
       ['contoso', 'tenant removed', 'name=contoso; source=ann; domains=0', ''],
     ])
@@ -141,7 +141,7 @@ describe('the audit trail', () => {
     assert.equal(await client.hget(keys.tenant('contoso'), 'cases'), '3')
   })
 
-  it('keeps what it had when its own trail is gone', async () => {
+  it('keeps the removal of a tenant when the trail of that tenant is gone', async () => {
     const { registry, store } = signedSite()
     await registry.tenants.add('contoso', {}, 'ann')
     await removeTenant(registry.store, 'contoso')
@@ -150,7 +150,7 @@ describe('the audit trail', () => {
     assert.deepEqual(whats, ['tenant added', 'tenant removed'])
   })
 
-  it(`forgets what is older than ${AUDIT_DAYS} days, and reads no further back than it is asked`, async () => {
+  it(`forgets what is older than ${AUDIT_DAYS} days, and is read no further back than asked`, async () => {
     const clock = new TestClock()
     const { registry, store } = signedSite(clock.includes)
     const { client, keys } = store
@@ -170,7 +170,7 @@ describe('the audit trail', () => {
     assert.ok((await client.pttl(keys.audit('contoso'))) > (AUDIT_DAYS - 1) * DAY)
   })
 
-  it('is read over any number of entries, in order', async () => {
+  it('is read in order across batches', async () => {
     const { store } = signedSite()
     const { client, keys } = store
     const lines = Array.from({ length: 2500 }, (_, at) => `${NOON + at}\t\tx${at}\t\t\t\t\t`)
@@ -180,20 +180,22 @@ describe('the audit trail', () => {
     assert.deepEqual([read[0]!.what, read.at(-1)!.what], ['x300', 'x2499'])
   })
 
-  it('is told on a channel of its own', async () => {
+  it('is published entry by entry', async () => {
     const site = signedSite()
     const { store } = site
-    const told: unknown[] = []
+    const published: unknown[] = []
     const subscriber = site.connect().client
-    subscriber.on('message', (_channel: string, message: string) => told.push(JSON.parse(message)))
+    subscriber.on('message', (_channel: string, message: string) =>
+      published.push(JSON.parse(message)),
+    )
     await subscriber.subscribe(store.keys.audited)
     await addEntry(store, store.keys.tenantsAudit, { subject: 'contoso', what: 'x', to: 'a\tb' })
     await subscriber.ping()
     const entry = { subject: 'contoso', what: 'x', from: '', to: 'a\tb' }
-    assert.deepEqual(told, [{ ...entry, os: 'ann (root)', redis: 'tenantctl', note: 'bob' }])
+    assert.deepEqual(published, [{ ...entry, os: 'ann (root)', redis: 'tenantctl', note: 'bob' }])
   })
 
-  it('holds one line for an entry, whatever is in it', async () => {
+  it('has one line an entry, also for texts with tabs and line ends', async () => {
     const { store } = signedSite()
     store.actor = actorText({ os: 'a\tb', redis: 'c\nd', note: '\u001b[31m' })
     await addEntry(store, store.keys.audit('contoso'), {
@@ -208,7 +210,7 @@ describe('the audit trail', () => {
 })
 
 describe('an entry', () => {
-  it('is of the tenant of its trail, where it names none', () => {
+  it('without a tenant is about the tenant of its trail', () => {
     const line = '5\t\twhat\tfrom\tto\tos\tredis\tnote'
     assert.equal(parseEntry(line, 'contoso').subject, 'contoso')
     assert.equal(parseEntry(line.replace('\t\t', '\tcontoso:3\t'), 'contoso').subject, 'contoso:3')

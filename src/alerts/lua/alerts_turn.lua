@@ -1,12 +1,12 @@
--- One turn of a channel of alerts: records the results of deliveries, and takes alerts to be delivered now. The state of a
--- delivery is in the consumer group of its channel: that an entry is `sending`, or `waiting-N` for step N of the schedule,
--- since when, and how often it was tried. So any process can go on with it.
+-- One turn of an alert channel: records delivery results, and claims the alerts that are due. The consumer group of the
+-- channel holds the state of each delivery: `sending`, or `waiting-N` for step N of the schedule; since when; number of
+-- tries. So any process can continue it.
 --
 -- KEYS[1] stream of events
--- ARGV[1] group   ARGV[2] entries to take at most   ARGV[3] where a group that is not there begins: $ or an id
--- ARGV[4] ms after which the process that was sending is taken for dead   ARGV[5] number of steps, then each of them in ms
--- then for each result: its id, the number of tries as taken, and the step that it waits for, or 0 where it is done
--- Reply: { ms, how many were gone from the stream before they were delivered, { { id, tries, { field, value … } } … } }
+-- ARGV[1] group   ARGV[2] most entries to claim   ARGV[3] where a new group begins: $ or an id
+-- ARGV[4] ms after which a sending process counts as dead   ARGV[5] number of steps, then each of them in ms
+-- then for each result: its id, its number of tries, and the step that it waits for, or 0 if it is done
+-- Reply: { ms, number of entries that left the stream undelivered, { { id, tries, { field, value … } } … } }
 --
 -- @include store/clock
 local stream_key = KEYS[1]
@@ -24,32 +24,32 @@ end
 
 if not is_there() then redis.call('XGROUP', 'CREATE', stream_key, group, ARGV[3], 'MKSTREAM') end
 
-local taken, gone = {}, 0
+local due, gone = {}, 0
 
 for at = 6 + steps, #ARGV, 3 do
   local id, tries, step = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if step == '0' then
     redis.call('XACK', stream_key, group, id)
   else
-    -- Unless another process took it meanwhile.
+    -- Another process may have claimed it meanwhile.
     local mine = redis.call('XPENDING', stream_key, group, id, id, 1, 'sending')[1]
     if mine and mine[4] == tonumber(tries) then
       local put_back =
         redis.call('XCLAIM', stream_key, group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', tries, 'JUSTID')
-      -- Redis 7 drops here an entry that left the stream; with earlier versions it is found below.
+      -- Redis 7 drops an entry that left the stream here; earlier versions do when it is claimed below.
       if #put_back == 0 then gone = gone + 1 end
     end
   end
 end
 
--- Takes what has waited at a consumer for so long.
-local function take(consumer, idle)
-  if #taken >= room then return end
-  for _, waiting in ipairs(redis.call('XPENDING', stream_key, group, 'IDLE', idle, '-', '+', room - #taken, consumer)) do
+-- Claims the entries that a consumer has held for `idle` ms or longer.
+local function claim(consumer, idle)
+  if #due >= room then return end
+  for _, waiting in ipairs(redis.call('XPENDING', stream_key, group, 'IDLE', idle, '-', '+', room - #due, consumer)) do
     local id, tries = waiting[1], waiting[4] + 1
     local entry = redis.call('XCLAIM', stream_key, group, 'sending', 0, id)[1]
     if entry then
-      taken[#taken + 1] = { id, tries, entry[2] }
+      due[#due + 1] = { id, tries, entry[2] }
     else
       redis.call('XACK', stream_key, group, id)
       gone = gone + 1
@@ -60,9 +60,9 @@ end
 if room > 0 then
   local fresh = redis.call('XREADGROUP', 'GROUP', group, 'sending', 'COUNT', room, 'STREAMS', stream_key, '>')
   if fresh then
-    for _, entry in ipairs(fresh[1][2]) do taken[#taken + 1] = { entry[1], 1, entry[2] } end
+    for _, entry in ipairs(fresh[1][2]) do due[#due + 1] = { entry[1], 1, entry[2] } end
   end
-  take('sending', lease)
-  for step = 1, steps do take('waiting-' .. step, ARGV[5 + step]) end
+  claim('sending', lease)
+  for step = 1, steps do claim('waiting-' .. step, ARGV[5 + step]) end
 end
-return { now_ms(), gone, taken }
+return { now_ms(), gone, due }
