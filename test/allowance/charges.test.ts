@@ -50,20 +50,20 @@ describe('the charges of a transaction', () => {
     )
   })
 
-  it('are given back where the message was not taken', () => {
+  it('are refunded where the message was not accepted', () => {
     counted()
     counted()
     charges.settle(() => false)
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1, 2]]])
   })
 
-  it('stand where it was, or may have been', () => {
+  it('stay where it was, or may have been', () => {
     counted()
     charges.settle(() => true)
     assert.deepEqual(refunded, [])
   })
 
-  it('are given back for the recipients that it was not taken for', () => {
+  it('are refunded for the recipients that it was not accepted for', () => {
     const [, second] = [counted(), counted(), counted()]
     charges.settle((charge) => charge !== second)
     assert.deepEqual(refunded, [['contoso', 'F1.1', [2]]])
@@ -76,19 +76,19 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(refunded, [])
   })
 
-  it('are given back where nobody knows whether they were counted', () => {
+  it('are refunded where it is unknown whether they were counted', () => {
     charges.close([charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)], 'unknown')
     charges.settle(() => false)
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
-  it('are not given back where they were not counted', () => {
+  it('are not refunded where they were not counted', () => {
     charges.close([charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)], 'none')
     charges.settle(() => false)
     assert.deepEqual(refunded, [])
   })
 
-  it('that are answered after the settlement are given back then', () => {
+  it('that are answered after the end are refunded then', () => {
     const late = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     const lost = charges.open('contoso', 'unregistered', RECIPIENT, 1, SENDER)
     const refused = charges.open('contoso', 'unregistered', RECIPIENT, 2, SENDER)
@@ -103,7 +103,7 @@ describe('the charges of a transaction', () => {
     ])
   })
 
-  it('that nobody asked for are made when the message has been taken, under an ordinal of their own', () => {
+  it('of unseen recipients are made when the message has been accepted, under one more ordinal', () => {
     counted()
     charges.settle(() => true)
     charges.chargeAccepted('contoso', 'unregistered', 40, SENDER)
@@ -117,7 +117,7 @@ describe('the charges of a transaction', () => {
     )
   })
 
-  it('may be dropped one by one, and are not given back again', () => {
+  it('may be refunded one by one, and are not refunded again', () => {
     const charge = counted()
     counted()
     charges.refund([charge])
@@ -127,7 +127,7 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(refunded.slice(1), [['contoso', 'F1.1', [2]]])
   })
 
-  it('of a message are given back in one call, whether before or after the settlement', () => {
+  it('of a message are refunded in one call, before or after the end', () => {
     const message = (state: Exclude<ChargeState, 'pending'>): RecipientCharge[] => {
       const all = [0, 1, 2].map((rank) =>
         charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
@@ -147,7 +147,7 @@ describe('the charges of a transaction', () => {
     ])
   })
 
-  it('that were never made are over when they are dropped', () => {
+  it('that were never made are closed by a refund', () => {
     const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     assert.deepEqual(
       charges.passed(() => true),
@@ -161,7 +161,7 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(refunded, [])
   })
 
-  it('that are dropped after the settlement are given back once', () => {
+  it('that are refunded after the end are refunded once', () => {
     const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.settle(() => true)
     charges.close([charge], 'unknown')
@@ -169,7 +169,7 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(refunded, [['contoso', 'F1.1', [1]]])
   })
 
-  it('of two tenants go back to each their own', () => {
+  it('of two tenants are refunded to each of them', () => {
     counted('contoso')
     counted('fabrikam')
     counted('contoso')
@@ -180,7 +180,7 @@ describe('the charges of a transaction', () => {
     ])
   })
 
-  it('that are held are given back where the message was not taken, and their proof with them', () => {
+  it('that are held are refunded where the message was not accepted, and their proof too', () => {
     const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.close([charge], 'held')
     charge.signatures = ['s1']
@@ -188,7 +188,7 @@ describe('the charges of a transaction', () => {
     assert.deepEqual([refunded, proofs, settled], [[['contoso', 'F1.1', [1]]], ['s1'], []])
   })
 
-  it('that are still held where it was taken are charged as unregistered', () => {
+  it('that are still held where it was accepted are charged as unregistered', () => {
     for (const tenant of ['contoso', 'contoso', 'fabrikam', 'contoso']) {
       const charge = charges.open(tenant, 'unregistered', RECIPIENT, 0, SENDER)
       charge.passes = true
@@ -203,7 +203,7 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(refunded, [['contoso', 'F1.1', [4]]])
   })
 
-  it('that are proven to be of a forward, and still held where it was taken, are charged as that', () => {
+  it('that are proven to be of a forward, and still held where it was accepted, are charged as that', () => {
     const all = [0, 1].map((rank) =>
       charges.open('contoso', 'unregistered', RECIPIENT, rank, SENDER),
     )
@@ -216,14 +216,14 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(settled, [{ ...settlement, tenant: 'contoso', ordinals: [1, 2] }])
   })
 
-  it('that are held after the settlement are given back then', () => {
+  it('that are held after the end are refunded then', () => {
     const late = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
     charges.settle(() => true)
     charges.close([late], 'held')
     assert.deepEqual([refunded, settled], [[['contoso', 'F1.1', [1]]], []])
   })
 
-  it('to be settled are those that were let through and are held, or perhaps are', () => {
+  it('due at the end of DATA are those that passed and are held, or perhaps are', () => {
     const states = ['held', 'unknown', 'counted', 'none'] as const
     for (const state of states)
       charges.close([charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)], state)
@@ -237,7 +237,7 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(charges.held(), [['contoso', passing.slice(0, 2)]])
   })
 
-  it('of the null sender are never settled with those of the message, whatever became of them', () => {
+  it('of the null sender are never charged with those of the message, whatever their state', () => {
     for (const state of ['held', 'unknown', 'counted'] as const) {
       const charge = charges.open('contoso', 'null', RECIPIENT, 0, SENDER)
       charge.passes = true
@@ -253,7 +253,7 @@ describe('the charges of a transaction', () => {
     assert.deepEqual(refunded, [])
   })
 
-  it('are each given back at most once, and never one that was taken, in any order of events', () => {
+  it('are each refunded at most once, and never one that was accepted, in any order of events', () => {
     const state = fc.constantFrom<Exclude<ChargeState, 'pending'>>('counted', 'unknown', 'none')
     const recipient = fc.record({
       state,

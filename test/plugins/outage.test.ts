@@ -35,7 +35,7 @@ after(async () => {
   await redis.stop()
 })
 
-it('what passes because its tenant cannot be asked for is told, once a recipient', async () => {
+it('mail that passes because its tenant cannot be loaded is reported, once a recipient', async () => {
   await redis.kill()
   await waitFor(() => engine.store.client.status !== 'ready')
   const { config } = parseConfig({ outage: { unregistered: 'accept' } }, '.')

@@ -39,17 +39,17 @@ function registered(): Registered {
 }
 
 describe('register()', () => {
-  it('lets nothing be logged that breaks a line', () => {
+  it('makes each log line safe', () => {
     const { plugin, logged } = registered()
     plugin.logwarn('token', { by: 'a\nb' })
     assert.deepEqual(logged, ['token', { by: 'a b' }])
   })
 
-  it('lets Haraka set no timer around our hooks', () => {
+  it('turns off the timer of Haraka around the hooks', () => {
     assert.equal(registered().plugin.timeout, 0)
   })
 
-  it('takes the hooks at their places: before what could answer or ask a backend first', () => {
+  it('gives hooks priorities before plugins that could answer, or ask a backend, first', () => {
     assert.deepEqual(registered().hooks, {
       connect: -100,
       helo: -50,
@@ -69,7 +69,7 @@ describe('register()', () => {
     })
   })
 
-  it('gives each hook a method that is there, and none that Haraka would take for a hook', () => {
+  it('gives each hook an existing method that Haraka does not register by its name', () => {
     const { plugin, methods } = registered()
     const found = plugin as unknown as Record<string, unknown>
     for (const method of methods) {
@@ -81,7 +81,7 @@ describe('register()', () => {
 })
 
 describe('a process that starts', () => {
-  it('asks Redis nothing for a session before it knows what the process before it knew', () => {
+  it('decides no session before it knows which registry the earlier process knew', () => {
     const { plugin } = registered()
     hook_init_child.call(plugin, () => {})
     const results = { add() {}, get() {}, redis_publish() {} }

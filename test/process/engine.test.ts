@@ -78,7 +78,7 @@ function chargeLater(settlement: MessageCharge): void {
 }
 
 describe('an engine', () => {
-  it('gives a registry of a version without epochs one, and an older minor schema its own', async () => {
+  it('gives an epoch to a registry of a version without epochs, and updates an older minor schema', async () => {
     const { store, directory } = engine
     const given = await waitFor(() => readEpoch(store))
     await waitFor(() => directory.registry.epoch === given.epoch)
@@ -89,7 +89,7 @@ describe('an engine', () => {
     assert.equal((await engine.ledger.charge(recipient('F.0'), DEFAULTS)).answer, 'CHARGED')
   })
 
-  it('gives back in the background what was counted though the answer got lost', async () => {
+  it('refunds in the background what was counted though the answer got lost', async () => {
     assert.equal((await engine.ledger.charge(recipient('F.0'), DEFAULTS)).answer, 'CHARGED')
     engine.refund('contoso', 'F.0', [1])
     await waitFor(async () => (await used()) === 0)
@@ -103,7 +103,7 @@ describe('an engine', () => {
     assert.deepEqual(dropped, [])
   })
 
-  it('names a restricted tenant in the index though the answer of the trip got lost', async () => {
+  it('adds a restricted tenant to the index though the answer of the trip got lost', async () => {
     await engine.ledger.charge(recipient('F.1'), DEFAULTS)
     way.hold()
     await assert.rejects(engine.ledger.charge(recipient('F.2'), DEFAULTS))
@@ -114,7 +114,7 @@ describe('an engine', () => {
     assert.deepEqual(dropped, [])
   })
 
-  it('tells of an allowance that a message fills when nobody waits for the answer any more', async () => {
+  it('alerts about an allowance that a message fills when no client waits any more', async () => {
     await registry.tenants.set('contoso', { limits: '10/1h', forwardedLimits: '10/1h' })
     for (const meter of ['unregistered', 'forwarded'] as const) {
       chargeLater({
@@ -132,7 +132,7 @@ describe('an engine', () => {
     )
   })
 
-  it('tells of a restriction by a message when nobody waits for the answer any more', async () => {
+  it('alerts about a restriction by a message when no client waits any more', async () => {
     chargeLater({
       ...{ tenant: 'contoso', transaction: 'F.1', ordinals: [1, 2], meter: 'unregistered' },
       ...{ signatures: [], domain: 'other.example', connector: '', ip: '' },
@@ -143,14 +143,14 @@ describe('an engine', () => {
     await waitFor(async () => (await engine.restrictions.list())[0]?.tenant === 'contoso')
   })
 
-  it('goes on answering after release()', async () => {
+  it('still charges after release()', async () => {
     engine.release()
     assert.equal((await engine.ledger.charge(recipient('F.1'), DEFAULTS)).answer, 'CHARGED')
     engine.refund('contoso', 'F.1', [1])
     await waitFor(async () => (await used()) === 0)
   })
 
-  it('gives back after release() what had to wait while the registry was lost', async () => {
+  it('refunds after release() what had to wait while the registry was lost', async () => {
     await engine.whenWritable()
     const { registry } = engine.directory
     await registry.check()

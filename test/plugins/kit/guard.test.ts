@@ -40,7 +40,7 @@ describe('a guarded hook', () => {
     assert.deepEqual(run(() => 'ok').told, [[constants.ok]])
   })
 
-  it('answers what is awaited when it is there', async () => {
+  it('answers a promise when it resolves', async () => {
     const { told } = run(() => Promise.resolve(REPLIES.deferred))
     assert.equal(told.length, 0)
     await settled()

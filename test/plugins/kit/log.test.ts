@@ -12,7 +12,7 @@ const HOSTILE =
   'a"b\\ c=d\r\n[CRIT] x\n\u001b[2J\u009b1m\u0000\u007f\u202e\u2066\u2028\u2029\u0085e\t verdict=pass'
 const HARMLESS = 'a"b\\ c=d [CRIT] x [2J1m e  verdict=pass'
 
-/** What Haraka writes where our plugin logs this on every level. */
+/** What Haraka writes where the plugin logs this on every level. */
 function logged(version: HarakaVersion, format: string): string[] {
   const core = cores[version]
   const script = `
@@ -132,7 +132,7 @@ describe('what is logged once and then counted', () => {
     ])
   })
 
-  it('is counted together beyond the number of kinds, which is free again after a minute without any', () => {
+  it('is counted as one beyond the number of kinds, until a minute passes without any', () => {
     const log = newLog(1000)
     const isLogged = Array.from({ length: 100_000 }, (_, at) => log.say(`${at}`, `of ${at}`))
     assert.equal(isLogged.filter(Boolean).length, 1001)
@@ -144,7 +144,7 @@ describe('what is logged once and then counted', () => {
     assert.deepEqual(told, [['new', 0, 'a']])
   })
 
-  it('says as a text how often it came again', () => {
+  it('says as a text how many more came', () => {
     const lines: string[] = []
     const log = logTextOnce((line) => lines.push(line))
     for (let at = 0; at < 3; at++) log.say('a', 'no connection')

@@ -6,7 +6,7 @@ import { RedisTroubles } from '../../../plugins/kit/redis-troubles'
 const LOADING = new Error('LOADING Redis is loading the dataset in memory')
 const AGAIN = 'Redis at here:6379 answers again, after 2 s'
 
-describe('what is wrong with Redis', () => {
+describe('a failure of Redis', () => {
   let errors: string[]
   let notices: string[]
   let troubles: RedisTroubles
@@ -27,7 +27,7 @@ describe('what is wrong with Redis', () => {
     mock.restoreAll()
   })
 
-  it('is told once, and once that it is over', () => {
+  it('is logged once, and once when it is over', () => {
     troubles.tell('charge', LOADING)
     troubles.tell('charge', LOADING)
     assert.equal(errors.length, 1)
@@ -36,7 +36,7 @@ describe('what is wrong with Redis', () => {
     assert.equal(notices.length, 1)
   })
 
-  it('is over for mail also where the background was first to tell it', () => {
+  it('is over for mail also where a background task met it first', () => {
     troubles.tell('background', LOADING)
     troubles.tell('charge', LOADING)
     assert.equal(errors.length, 1)
@@ -44,13 +44,13 @@ describe('what is wrong with Redis', () => {
     assert.deepEqual(notices, [AGAIN])
   })
 
-  it('is not over for mail that has not met it', () => {
+  it('is not reported as over to mail that has not met it', () => {
     troubles.tell('background', LOADING)
     troubles.over('charge')
     assert.deepEqual(notices, [])
   })
 
-  it('that comes again within the minute is told neither again, nor again that it is over', () => {
+  it('that returns within a minute is not logged again, nor its end', () => {
     troubles.tell('charge', LOADING)
     troubles.over('charge')
     troubles.tell('charge', LOADING)
@@ -58,7 +58,7 @@ describe('what is wrong with Redis', () => {
     assert.deepEqual([errors.length, notices.length], [1, 1])
   })
 
-  it('of one tenant ends nothing', () => {
+  it('that concerns one tenant is never logged as over', () => {
     troubles.tell('charge', new Error('WRONGTYPE Operation against a key'))
     troubles.over('charge')
     assert.deepEqual([errors.length, notices.length], [1, 0])

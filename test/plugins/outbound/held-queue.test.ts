@@ -8,7 +8,7 @@ import type { Engine } from '../../../src/process/engine'
 
 const DAY = 86_400_000
 
-it('held mail comes back within a minute though the clock of the host jumped by a day, and back', (t) => {
+it('held mail returns within a minute though the clock of the host jumped by a day, and back', (t) => {
   const { config } = parseConfig({ restriction: { queued: 'hold' } }, '/nowhere')
   const restricted = { mode: undefined, restricted: 'all', domains: new Map() }
   const queue = new HeldQueue(

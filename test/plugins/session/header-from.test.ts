@@ -82,8 +82,8 @@ function look(check: string, mail: Mail, messages = 1): { found: unknown[]; char
   return { found, charged }
 }
 
-describe('HeaderFrom', () => {
-  it('looks at each registered message to charge it, and at one in twenty to report it', () => {
+describe('the check of header From', () => {
+  it('checks each registered message to charge it, and one in twenty to report it', () => {
     assert.deepEqual(look('charge', {}, 40), { found: Array(40).fill('evil.example'), charged: 40 })
     assert.deepEqual(look('report', {}, 40), {
       found: ['evil.example', 'evil.example'],
@@ -92,7 +92,7 @@ describe('HeaderFrom', () => {
     assert.deepEqual(look('off', {}, 40), { found: [], charged: 0 })
   })
 
-  it('charges no message whose From fits', () => {
+  it('charges no message whose From is an accepted domain', () => {
     const lines = (): string[] => ['From: a@contoso.com\n']
     assert.deepEqual(look('charge', { lines }), { found: [undefined], charged: 0 })
   })
@@ -106,12 +106,12 @@ describe('HeaderFrom', () => {
     'any mail under the brake': { override: 'off' },
   }
   for (const [what, mail] of Object.entries(OTHERS)) {
-    it(`does not look at ${what}`, () => {
+    it(`does not check ${what}`, () => {
       assert.deepEqual(look('charge', mail), { found: [], charged: 0 })
     })
   }
 
-  it('looks at mail of the null sender that was taken as often, and only records it', () => {
+  it('checks accepted mail of the null sender as often, and only records it', () => {
     assert.deepEqual(lookAtNull('charge', {}, 3), Array(3).fill('evil.example'))
     assert.deepEqual(lookAtNull('report', {}, 40), ['evil.example', 'evil.example'])
     assert.deepEqual(lookAtNull('off', {}, 40), [])
@@ -119,7 +119,7 @@ describe('HeaderFrom', () => {
     assert.deepEqual(lookAtNull('charge', { lines: () => ['From: a@contoso.com\n'] }), [undefined])
   })
 
-  it('holds no registered mail for a fault of its own', () => {
+  it('lets registered mail pass where it fails itself', () => {
     const lines = (): string[] => {
       throw new Error('broken')
     }

@@ -101,7 +101,7 @@ function sessionOf(from: string): Connection & { transaction: HarakaTransaction 
 const newHooks = (withEngine: () => Engine | undefined = () => engine): Hooks =>
   new Hooks(PLUGIN, () => config, withEngine, new RedisTroubles(PLUGIN, 'redis:6379'))
 
-/** All that our hooks answer to a message, in the order in which Haraka calls them. */
+/** All answers of the hooks to a message, in the order in which Haraka calls them. */
 function answersTo(hooks: Hooks, connection: Connection): unknown[] {
   return [
     hooks.connect(connection),
@@ -113,7 +113,7 @@ function answersTo(hooks: Hooks, connection: Connection): unknown[] {
   ]
 }
 
-describe('our hooks', () => {
+describe('the hooks of a session', () => {
   it('answer registered mail before they return, without a Redis command of any client', async () => {
     await redis.resetCommandStats()
     for (const grantRelay of [false, true]) {
@@ -171,7 +171,7 @@ describe('our hooks', () => {
     hooks.end(connection)
   })
 
-  it('grant the relay under the brake, too, and judge nothing', () => {
+  it('grant relaying with override=off too, and decide nothing', () => {
     config = {
       ...config,
       main: { ...config.main, override: 'off' },
@@ -184,7 +184,7 @@ describe('our hooks', () => {
     assert.deepEqual(connection.transaction.notes, {})
   })
 
-  it('say 451 to what relays as long as Haraka has not started us', () => {
+  it('answer 451 to relaying sessions until Haraka has started the plugin', () => {
     assert.equal(
       newHooks(() => undefined).mail(sessionOf('a@contoso.example')),
       REPLIES.undecidable,
@@ -195,7 +195,7 @@ describe('our hooks', () => {
 describe('a hook that failed', () => {
   const error = new Error('broken')
 
-  it('answers 451 where the session is attributed and relays, and lets others pass', () => {
+  it('answers 451 to relaying sessions with a tenant, and lets others pass', () => {
     const hooks = newHooks()
     const connection = sessionOf('x@stolen.example')
     assert.equal(hooks.failed(error, connection), undefined)
@@ -215,7 +215,7 @@ describe('a hook that failed', () => {
     assert.equal(hooks.failed(error, connection), undefined)
   })
 
-  it('does not throw even where nothing can be logged', () => {
+  it('does not throw even where the log fails', () => {
     const plugin = {} as Plugin
     const troubles = new RedisTroubles(plugin, 'redis:6379')
     const mute = new Hooks(plugin, () => config, silent as () => undefined, troubles)

@@ -24,7 +24,7 @@ const LINES = `From: a@bank.example\r\nTo: p@school.example,\r\n q@school.exampl
 for (const core of ['haraka', 'haraka-v3.1']) {
   for (const spool_after of [-1, 1000]) {
     describe(`the message in ${core}, ${spool_after < 0 ? 'in memory' : 'spooled'}`, () => {
-      it('is read as it would be delivered, and can be read again at once, however far it was read', async () => {
+      it('is read as it would be delivered, and can be read again at once, however much was read', async () => {
         const haraka = (await import(`${core}/transaction.js`)) as Core
         const spool_dir = mkdtempSync(path.join(tmpdir(), 'message-'))
         const transaction = haraka.createTransaction('ID.1', { main: { spool_after, spool_dir } })

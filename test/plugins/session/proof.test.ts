@@ -12,7 +12,7 @@ const SNAPSHOT: Snapshot = {
   ...{ restricted: undefined, restrictedBy: '', case: '', forwards: true, domains: new Map() },
 }
 
-it('a message is given up when its client goes away, not when its time is over', async () => {
+it('the search for a proof ends when the client disconnects, not at its time limit', async () => {
   const message_stream = new PassThrough()
   const transaction = new Transaction({
     ...{ message_stream, data_bytes: 100, notes: {}, rcpt_to: [] },

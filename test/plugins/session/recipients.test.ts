@@ -53,7 +53,7 @@ const TWO = [
 const [A, B] = [recipient('a@far.example'), recipient('b@far.example')]
 
 describe('a recipient', () => {
-  it('is taken with its message, and not before the end of DATA', () => {
+  it('is accepted with its message, and not before the end of DATA', () => {
     const left = [A, B]
     assert.deepEqual(taken(transactionOf(TWO, left), left), [true, true])
     assert.deepEqual(taken(transactionOf(TWO, left, { data_post_start: 1 }), left), [true, true])
@@ -64,19 +64,19 @@ describe('a recipient', () => {
     }
   })
 
-  it('is not taken where RCPT was refused, or it was taken out', () => {
+  it('is not accepted where RCPT was refused, or a plugin removed it', () => {
     const [x, y] = [recipient('x@far.example'), recipient('y@far.example')]
     const answers = [['x@far.example', 'reject'], ...TWO, ['y@far.example', 'tempfail']] as const
     const transaction = transactionOf(answers, [B])
     assert.deepEqual(taken(transaction, [x, A, B, y]), [false, false, true, false])
   })
 
-  it('is taken where another object stands for its address', () => {
+  it('is accepted where another object has its address', () => {
     const transaction = transactionOf(TWO, [recipient('b@far.example')])
     assert.deepEqual(taken(transaction, [A, B]), [false, true])
   })
 
-  it('may be taken where others were put in, or nothing is known of it', () => {
+  it('may be accepted where others were added, or its answer is unknown', () => {
     const replaced = transactionOf(TWO, [recipient('elsewhere@far.example')])
     assert.deepEqual(taken(replaced, [A, B, recipient('c@far.example')]), [true, true, true])
     // What was for the one goes to the other, who gets it twice.
@@ -86,7 +86,7 @@ describe('a recipient', () => {
     assert.deepEqual(taken(refused, [A]), [false])
   })
 
-  it('costs no look at all the others: a message may have thousands', () => {
+  it('is found without comparing all others: a message may have thousands', () => {
     const all = Array.from({ length: 1000 }, (_, at) => recipient(`${at}@far.example`))
     const answers = all.map((_, at) => [`${at}@far.example`, 'accept'] as const)
     formatted = 0
@@ -133,7 +133,7 @@ describe('the recipients of a RCPT command', () => {
     }
   }
 
-  it('are all that came with it, also where the same address comes again', () => {
+  it('are all that came with it, also where an address is repeated', () => {
     const commands = new Commands()
     assert.deepEqual(commands.rcpt(['a']), ['a'])
     assert.deepEqual(commands.rcpt(['b', 'c']), ['b', 'c'])
@@ -141,7 +141,7 @@ describe('the recipients of a RCPT command', () => {
     assert.deepEqual(commands.rcpt(['a']), ['a'])
   })
 
-  it('are taken out together where we refuse, and where another plugin refuses after us', () => {
+  it('are removed together where this plugin refuses, and where another plugin refuses later', () => {
     const commands = new Commands()
     commands.rcpt(['a'])
     assert.deepEqual(commands.rcpt(['b', 'c', 'd'], 'accept', 'refuse'), ['b', 'c', 'd'])
@@ -157,7 +157,7 @@ describe('the recipients of a RCPT command', () => {
     assert.deepEqual(commands.left, ['a', 'g', 'i'])
   })
 
-  it('are not those that another plugin has accepted before, or added to what we let through', () => {
+  it('are not those that another plugin has accepted before, or added to those that passed', () => {
     const commands = new Commands()
     commands.transaction.rcpt_to.push(...of('x', 'y'))
     commands.answer()

@@ -6,7 +6,7 @@ import { Transaction } from '../../../plugins/session/transaction'
 import { parseEnvelope } from '../../../src/names/envelope'
 import type { Attribution } from '../../../src/decision/attribution'
 
-/** The addresses whose refusal is told in the log, of one for each attribution. */
+/** The addresses whose refusal is logged, one address for each attribution. */
 function toldOf(attributions: readonly Attribution[]): unknown[] {
   const told: unknown[] = []
   const report = new Report({
@@ -30,7 +30,7 @@ function transactionOf(attribution: Attribution): Transaction {
   return transaction
 }
 
-it('refusals of a tenant without a connector are told once, from however many addresses', () => {
+it('refusals of a tenant without a connector are logged once, from however many addresses', () => {
   const of = (tenant: string, connector?: string): Attribution => ({
     ...{
       kind: 'attributed',
@@ -45,7 +45,7 @@ it('refusals of a tenant without a connector are told once, from however many ad
     toldOf([of('contoso'), of('contoso'), of('fabrikam'), of('contoso', 'contoso/mx')]),
     ['192.0.2.0', '192.0.2.2', '192.0.2.3'],
   )
-  // Nothing but the address tells these apart.
+  // Only the address distinguishes these.
   assert.equal(toldOf([{ kind: 'none' }, { kind: 'none' }]).length, 2)
 })
 
