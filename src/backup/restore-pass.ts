@@ -11,7 +11,7 @@ import { connectorBlocked, ConnectorRegistry, losesIdentity } from '../registry/
 import { decodeConnector } from '../registry/connector-reader'
 import { restoreMove } from '../registry/domain-move'
 import { describeObstacle, BATCH, readClaims, type Obstacle } from '../registry/owners'
-import { identityFields, packConnector, parseFlags, type Claim } from '../registry/packing'
+import { identityFields, packConnector, parseFlags, type Claim } from '../registry/formats'
 import { reconcileClaims } from '../registry/reconcile'
 import { indexTenant, tenantExists } from '../registry/tenant-registry'
 import { Restrictions } from '../allowance/restriction'

@@ -1,73 +1,73 @@
 import type { Scope } from '../mail/scope'
 import { messageOf } from '../base/errors'
 import type { Client, Store } from '../store/store'
-import { AGE_LIMIT, jittered, RETRY_AFTER } from './aging'
+import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
 import { parseChange } from '../registry/changes'
 import type { ConnectorIndex } from './connector-index'
 import { isTenantId } from '../mail/identities'
-import { KnownConnectors } from './known-connectors'
-import { KnownOwners, type RememberedOwners } from './known-owners'
-import { KnownRegistry, RegistryUnusable } from './known-registry'
-import { KnownTenants } from './known-tenants'
+import { ConnectorCache } from './connector-cache'
+import { OwnerCache, type RememberedOwners } from './owner-cache'
+import { RegistryMonitor, RegistryUnusable } from './registry-monitor'
+import { TenantCache } from './tenant-cache'
 import type { Snapshot } from './snapshot'
 import type { OwnSnapshot } from './snapshot-reader'
 import type { Connector } from '../mail/tenant'
 
-/** Tenants that are asked for at the same time after a reconnect. */
+/** Tenants read at the same time after a reconnect. */
 const AT_ONCE = 32
 
-/** What a directory tells of. */
+/** What a directory reports. */
 export interface DirectoryEvents {
   /** Redis has answered with the connectors for the first time. */
   onReady(connectors: number): void
-  /** The registry has no epoch, or an older schema than ours; see {@link ensureEpoch}. */
+  /** The registry has no epoch, or an older schema than this version; see {@link ensureEpoch}. */
   onOutdated?(): void
-  /** What Redis holds must not be read or written: the message says why, and what to do. Told as long as it is so. */
+  /** The registry must not be read or written: the message says why, and what to do. Called at each check. */
   onUnusable?(message: string): void
-  /** What Redis holds may be read and written again, or an operator has put another registry there. */
+  /** The registry can be read and written again, or an operator has accepted another one. */
   onUsableAgain?(): void
-  /** A tenant that this process knows has another restriction than before. */
+  /** The restriction of a cached tenant has changed. */
   onRestriction(before: Snapshot, now: Snapshot): void
-  /** Events of a tenant wait to be put into the stream. Told whenever the tenant is read, as long as it is so. */
+  /** Events of a tenant wait to be put into the stream. Called at each read of the tenant. */
   onEventsPending?(tenant: string): void
-  /** A connector has been blocked, or is so no longer. */
+  /** A connector has been blocked or unblocked. */
   onConnectorBlock?(now: Connector): void
   onError(message: string): void
 }
 
-/** What an earlier process knew, as the snapshot file holds it. */
+/** The content of the snapshot file. */
 export interface Remembered {
   readonly epoch: string
   /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
   readonly seenAt: number
   /** `undefined`: not known. */
   readonly connectors?: ConnectorIndex
-  /** The first one is the last that anything was asked of. */
+  /** The most recently used one first. */
   readonly tenants: readonly OwnSnapshot[]
   readonly ownerOf?: RememberedOwners
 }
 
 /**
- * What one process knows of tenants, connectors and owners, so that registered mail asks Redis nothing.
+ * The cache of one process: tenants, connectors and owners, so that registered mail needs no call to Redis.
  *
- * Changes arrive over pub/sub within milliseconds; one that was lost is found by age. Nothing is ever dropped for its
- * age: while Redis cannot be asked, what is known counts.
+ * Changes arrive over pub/sub within milliseconds; a lost one is found by an age limit. Nothing is dropped for its age:
+ * while Redis does not answer, the cache stays in effect.
  */
 export class Directory {
-  /** Grows whenever an attribution made before may be another now. */
+  /** Grows whenever earlier attributions may be wrong now. */
   version = 0
-  /** Grows whenever more or other things are known than before. */
+  /** Grows whenever the cache has changed. */
   news = 0
 
-  readonly registry: KnownRegistry
+  readonly registry: RegistryMonitor
 
-  private readonly tenants: KnownTenants
-  private readonly knownConnectors: KnownConnectors
-  private readonly owners: KnownOwners
+  private readonly tenants: TenantCache
+  private readonly connectorCache: ConnectorCache
+  private readonly owners: OwnerCache
   private subscriber: Client | undefined
   private timer: NodeJS.Timeout | undefined
 
-  /** @param ageLimit in ms: what is older is asked for again in the background. */
+  /** @param ageLimit in ms: older data is read again in the background. */
   constructor(
     private readonly store: Store,
     private readonly events: DirectoryEvents,
@@ -79,47 +79,47 @@ export class Directory {
       this.version++
       onNews()
     }
-    const registry = (this.registry = new KnownRegistry({
+    const registry = (this.registry = new RegistryMonitor({
       store,
-      knows: () => (this.connectors?.size ?? 0) > 0 || this.tenants.size > 0,
+      hasCache: () => (this.connectors?.size ?? 0) > 0 || this.tenants.size > 0,
       onUsableAgain: () => {
         events.onUsableAgain?.()
-        this.inBackground(this.askForEverything())
+        this.inBackground(this.readEverything())
       },
       onReplaced: () => {
-        this.knownConnectors.forget()
+        this.connectorCache.forget()
         this.owners.forget()
       },
       onOutdated: () => events.onOutdated?.(),
     }))
-    this.tenants = new KnownTenants({
+    this.tenants = new TenantCache({
       ...{ store, ageLimit, inBackground, registry, onNews },
       catchUp: () => this.catchUp(),
       onRestriction: (before, now) => events.onRestriction(before, now),
       onEventsPending: (tenant) => events.onEventsPending?.(tenant),
     })
-    this.knownConnectors = new KnownConnectors({
+    this.connectorCache = new ConnectorCache({
       ...{ store, inBackground, registry, onChange },
       catchUp: () => this.catchUp(),
       onReady: (connectors) => events.onReady(connectors),
       onBlock: (now) => events.onConnectorBlock?.(now),
     })
-    this.owners = new KnownOwners({ store, ageLimit, inBackground, registry, onChange })
+    this.owners = new OwnerCache({ store, ageLimit, inBackground, registry, onChange })
   }
 
-  /** `undefined`: not known. */
+  /** `undefined`: not loaded. */
   get connectors(): ConnectorIndex | undefined {
-    return this.knownConnectors.index
+    return this.connectorCache.index
   }
 
-  /** Whether Redis has told of the connectors; else an earlier process knew them, and there may be more by now. */
+  /** Whether the connectors come from Redis; else from the snapshot file, and there may be more by now. */
   get connectorsAreRead(): boolean {
-    return this.knownConnectors.areRead
+    return this.connectorCache.areRead
   }
 
   /**
-   * Starts to follow changes: subscribes whenever the subscriber's connection is ready, and asks for everything anew
-   * then, since changes may have been missed.
+   * Follows changes: subscribes whenever the subscriber's connection is ready, and then reads everything again, since
+   * changes may have been missed.
    *
    * @param subscriber a connection of its own; {@link stop} closes it.
    */
@@ -131,118 +131,118 @@ export class Directory {
     subscriber.on('ready', () => this.subscribe(subscriber))
     if (subscriber.status === 'ready') this.subscribe(subscriber)
     this.store.client.on('ready', () => {
-      this.inBackground(this.askForEverything())
+      this.inBackground(this.readEverything())
       this.probe(subscriber)
     })
     this.checkByAge()
   }
 
-  /** Ends following; what is known stays, and goes on being asked for by age. */
+  /** Stops following changes; the cache stays in effect, and is read again by age. */
   stop(): void {
     clearTimeout(this.timer)
     this.subscriber?.disconnect()
     this.subscriber = undefined
   }
 
-  /** Whether Redis has told of the connectors, so that nothing has to be remembered. */
+  /** Whether the connectors come from Redis, so that no snapshot file is needed. */
   get isCurrent(): boolean {
     return this.registry.state === 'usable' && this.connectors !== undefined
   }
 
-  /** Takes over what an earlier process knew, until Redis answers. */
+  /** Fills the cache from the snapshot file, until Redis answers. */
   remember({ epoch, seenAt, connectors, tenants, ownerOf }: Remembered): void {
     this.registry.remember(epoch, seenAt, tenants.length)
-    if (connectors) this.knownConnectors.remember(connectors)
-    // The last one that is set is the last that goes.
+    if (connectors) this.connectorCache.remember(connectors)
+    // The one added last is dropped last.
     for (const each of tenants.toReversed()) this.tenants.remember(each)
     if (ownerOf) this.owners.remember(ownerOf)
   }
 
-  /** The ids of the tenants that are known, the last one that anything was asked of first. */
+  /** Ids of the cached tenants, the most recently used first. */
   knownTenants(): string[] {
     return this.tenants.ids()
   }
 
-  /** What is known of a tenant; that somebody looks does not count. */
+  /** The cached tenant; does not count as a use. */
   look(tenant: string): Snapshot | undefined {
     return this.tenants.look(tenant)
   }
 
-  /** What is known of a tenant right now, without waiting; asks for it in the background when it is old. */
+  /** The cached tenant, without waiting; an old one is read again in the background. */
   peek(tenant: string): Snapshot | undefined {
     return this.tenants.peek(tenant)
   }
 
   /**
-   * Asks for a tenant; one question at a time for each. `undefined`: there is no such tenant.
+   * Reads a tenant; one read at a time for each. `undefined`: there is no such tenant.
    *
-   * @throws where Redis gave no answer.
+   * @throws if Redis does not answer.
    */
   load(tenant: string): Promise<Snapshot | undefined> {
-    // A note of another plugin may name anything; a key made of it could be one of our other keys.
+    // A note of another plugin may name anything, and the key made of it could be another key of the registry.
     if (!isTenantId(tenant)) return Promise.resolve(undefined)
-    return this.told(this.tenants.load(tenant))
+    return this.reported(this.tenants.load(tenant))
   }
 
-  /** Asks for a tenant in the background: somebody has seen that it is another than known here. */
+  /** Reads a tenant again in the background: a script has found the cached one out of date. */
   refresh(tenant: string): void {
     this.tenants.refresh(tenant)
   }
 
   /**
-   * Takes over that a tenant is restricted, as a charge has just answered, and asks for the rest in the background: if
-   * Redis goes away in this moment, the restriction is known all the same.
+   * Caches the restriction that a charge has just returned, and reads the rest in the background: if Redis goes away now,
+   * the restriction is in effect all the same.
    *
-   * @param stateToken what was known when the charge was asked for. An answer that comes after newer news, such as a
-   *   lift, changes nothing by itself.
+   * @param stateToken the cached one when the charge was made. An answer older than the cache, from before a lift for
+   *   example, changes nothing by itself.
    */
   restrictionSeen(tenant: string, scope: Scope, stateToken: string): void {
     this.tenants.restrictionSeen(tenant, scope, stateToken)
   }
 
   /**
-   * Owner of a domain as known right now; `null`: nobody; `undefined`: to be asked for with {@link askOwner}.
+   * The cached owner of a domain; `null`: no tenant owns it; `undefined`: call {@link askOwner}.
    *
-   * @param sentBy the tenant that sends from the domain; absent: it is that of an AUTH user. What tenants send from is
-   *   kept apart, and each tenant has a share of it.
+   * @param sentBy the tenant that sends from the domain; absent: the domain is that of an AUTH user. Sender domains have
+   *   a cache of their own, in which each tenant has a share.
    */
   ownerOf(domain: string, sentBy?: string): string | null | undefined {
     return this.owners.ownerOf(domain, sentBy)
   }
 
   /**
-   * Asks for the owner of a domain; `null`: nobody. While Redis cannot be asked, what was known before counts.
+   * Reads the owner of a domain; `null`: no tenant owns it. While Redis does not answer, the cache stays in effect.
    *
-   * @param sentBy as with {@link ownerOf}.
-   * @throws where Redis gave no answer and nothing is known.
+   * @param sentBy as in {@link ownerOf}.
+   * @throws if Redis does not answer and nothing is cached.
    */
   askOwner(domain: string, sentBy?: string): Promise<string | null> {
-    return this.told(this.owners.ask(domain, sentBy))
+    return this.reported(this.owners.ask(domain, sentBy))
   }
 
   /**
-   * Loads all connectors, unless what is known is still what Redis has.
+   * Loads all connectors, unless the cache is current.
    *
-   * @throws where Redis gave no answer.
+   * @throws if Redis does not answer.
    */
   loadConnectors(): Promise<void> {
-    return this.knownConnectors.load()
+    return this.connectorCache.load()
   }
 
   private subscribe(subscriber: Client): void {
     subscriber
       .subscribe(this.store.keys.changes)
-      .then(() => this.askForEverything())
+      .then(() => this.readEverything())
       .catch((error: unknown) => {
-        this.tell(error)
+        this.report(error)
         setTimeout(() => {
           if (subscriber.status === 'ready') this.subscribe(subscriber)
         }, RETRY_AFTER).unref()
       })
   }
 
-  private async askForEverything(): Promise<void> {
-    // The other connection's `ready` calls again.
+  private async readEverything(): Promise<void> {
+    // The `ready` of the other connection calls this again.
     if (this.store.client.status !== 'ready') return
     await this.registry.check()
     await this.loadConnectors()
@@ -256,35 +256,35 @@ export class Directory {
   private onMessage(message: string): void {
     const change = parseChange(message)
     if (change === undefined) {
-      this.events.onError(`not understood on ${this.store.keys.changes}: ${message.slice(0, 200)}`)
+      this.events.onError(`unknown message on ${this.store.keys.changes}: ${message.slice(0, 200)}`)
     } else if ('registry' in change) {
       this.inBackground(this.registry.check())
     } else if (this.registry.state !== 'usable') {
-      // It is news of another registry, or all is asked for anyhow.
+      // It concerns another registry, or everything will be read anyway.
       return
     } else if ('tenant' in change) {
       this.tenants.changed(change)
     } else if ('owners' in change) {
       this.owners.changed(change.names)
     } else {
-      this.inBackground(this.knownConnectors.changed(change))
+      this.inBackground(this.connectorCache.changed(change))
     }
   }
 
-  /** Messages and answers come in order on a connection: before this answer, all that was announced by now. */
+  /** Messages and answers arrive in order on a connection: before this answer, every change published until now. */
   private async catchUp(): Promise<void> {
     if (this.subscriber?.status === 'ready') await this.subscriber.ping().catch(() => {})
   }
 
   private checkByAge(): void {
-    const isSettled = this.registry.state === 'usable' && this.connectors !== undefined
+    const isStable = this.registry.state === 'usable' && this.connectors !== undefined
     this.timer = setTimeout(
       () => {
         if (this.store.client.status === 'ready') this.inBackground(this.checkNow())
         if (this.subscriber) this.probe(this.subscriber)
         this.checkByAge()
       },
-      jittered(isSettled ? this.ageLimit : RETRY_AFTER),
+      jittered(isStable ? this.ageLimit : RETRY_AFTER),
     )
     this.timer.unref()
   }
@@ -294,22 +294,22 @@ export class Directory {
     await this.loadConnectors()
   }
 
-  /** It asks for nothing by itself, and would never find its connection dead, or at a primary that has been replaced. */
+  /** The subscriber sends nothing by itself, and would not notice a dead connection or a replaced primary. */
   private probe(subscriber: Client): void {
     if (subscriber.status === 'ready') this.inBackground(subscriber.ping())
   }
 
   private inBackground(work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.tell(error))
+    work.catch((error: unknown) => this.report(error))
   }
 
-  private tell(error: unknown): void {
+  private report(error: unknown): void {
     if (error instanceof RegistryUnusable) this.events.onUnusable?.(error.message)
     else this.events.onError(messageOf(error))
   }
 
-  /** For what a session waits for, which goes on without it. */
-  private told<T>(work: Promise<T>): Promise<T> {
+  /** Reports the failure of what a session waits for, too. */
+  private reported<T>(work: Promise<T>): Promise<T> {
     this.inBackground(work)
     return work
   }

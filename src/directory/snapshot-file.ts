@@ -9,14 +9,14 @@ import type { Scope } from '../mail/scope'
 import { ConnectorIndex } from './connector-index'
 import { decodeConnector } from '../registry/connector-reader'
 import type { Remembered } from './directory'
-import { parseFlags } from '../registry/packing'
+import { parseFlags } from '../registry/formats'
 import type { OwnSnapshot } from './snapshot-reader'
 
 /**
- * Opens what an earlier process has left; `undefined`: there is no such file.
+ * Opens the snapshot file; `undefined`: there is none.
  *
- * @param prefix of our keys: another installation's file is not ours.
- * @throws {InputError} it cannot be read, or is none of ours.
+ * @param prefix of the keys: the file of another installation is refused.
+ * @throws {InputError} it cannot be read, or is not a snapshot of this installation.
  */
 export async function openSnapshotFile(
   file: string,
@@ -30,11 +30,11 @@ export async function openSnapshotFile(
   throw new InputError(
     kind === 'snapshot'
       ? `${file}: it was written for keys that begin with "${theirs}", not with "${prefix}": give each installation a file of its own`
-      : `${file}: it is a ${kind}, and no snapshot`,
+      : `${file}: it is a ${kind}, not a snapshot`,
   )
 }
 
-/** What an earlier process has left; which registry that was is known by the first line. */
+/** The snapshot that an earlier process has written. Its first line says of which registry. */
 export class SnapshotFile {
   constructor(private readonly opened: RecordFile) {}
 
@@ -50,13 +50,13 @@ export class SnapshotFile {
   /**
    * Reads all of it, and closes it.
    *
-   * @param isWanted is asked again and again; `undefined` is returned when it says no.
-   * @throws {InputError} it is damaged; then nothing of it is to be believed.
+   * @param isWanted called for each record; reading ends with `undefined` when it returns `false`.
+   * @throws {InputError} it is damaged; nothing of it may be used then.
    */
   async read(isWanted: () => boolean = () => true): Promise<Remembered | undefined> {
     try {
       const builder = new Builder()
-      // The checksum stands at the end: what is not whole throws before anything is believed.
+      // The checksum is in the last line: a damaged file throws before anything of it is used.
       for await (const record of this.opened.records()) {
         if (!isWanted()) return undefined
         builder.add(record)
@@ -80,7 +80,7 @@ class Builder {
       case 'tenant':
         return void this.tenants.push(toSnapshot(record))
       case 'domains':
-        // The reader lets no other tenant come between a tenant and its domains.
+        // The reader refuses a file with another tenant between a tenant and its domains.
         return this.addDomains(this.tenants.at(-1)!, record.domains)
     }
   }

@@ -5,8 +5,8 @@ import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { applyChange, type DomainsChange } from '../registry/domain-changes'
-import { HeardChanges } from './heard-changes'
-import { parseFlags, type DomainFlags } from '../registry/packing'
+import { ChangeBuffer } from './change-buffer'
+import { parseFlags, type DomainFlags } from '../registry/formats'
 import type { Snapshot } from './snapshot'
 
 const SNAPSHOT = readScript(__dirname, 'snapshot')
@@ -16,24 +16,24 @@ const LONGEST_WHOLE = 1000
 const BATCH = 1000
 const ATTEMPTS = 3
 
-/** A snapshot in the hands of who keeps it up to date. */
+/** A snapshot whose list of domains the cache updates in place. */
 export interface OwnSnapshot extends Snapshot {
   readonly domains: Map<string, DomainFlags>
 }
 
-/** What the reader of a snapshot is told meanwhile. */
-export interface News {
-  /** Filled as messages arrive, from before the reading on. */
-  readonly heard: HeardChanges<DomainsChange>
-  /** Resolves when all has been heard that was announced before the call, as far as there is a connection for it. */
+/** What happens while a snapshot is read. */
+export interface Meanwhile {
+  /** Filled as messages arrive, from before reading begins. */
+  readonly buffer: ChangeBuffer<DomainsChange>
+  /** Resolves when every change published before the call has arrived, if there is a connection for changes. */
   readonly catchUp: () => Promise<unknown>
-  /** Called where events of the tenant wait to be put into the stream. */
+  /** Called if events of the tenant wait to be put into the stream. */
   readonly onEventsPending: () => void
 }
 
-/** Nobody listens. */
-const NO_NEWS: News = {
-  heard: new HeardChanges(),
+/** For a caller that follows no changes. */
+const NOTHING: Meanwhile = {
+  buffer: new ChangeBuffer(),
   catchUp: () => Promise.resolve(),
   onEventsPending: () => {},
 }
@@ -41,15 +41,15 @@ const NO_NEWS: News = {
 /**
  * Reads a tenant; `undefined`: there is no such tenant.
  *
- * @param known what is known of it already: the list of its domains is only read where what was heard since does not
- *   lead to the one that Redis has. It is brought up to date in place.
- * @throws where Redis gave no answer.
+ * @param known the cached one. Its list of domains is updated in place by the changes that have arrived, and read again
+ *   only if these do not lead to the list in Redis.
+ * @throws if Redis does not answer.
  */
 export async function readSnapshot(
   store: Store,
   tenant: string,
   known: OwnSnapshot | undefined,
-  { heard, catchUp, onEventsPending }: News = NO_NEWS,
+  { buffer, catchUp, onEventsPending }: Meanwhile = NOTHING,
 ): Promise<OwnSnapshot | undefined> {
   for (let attempt = 1; ; attempt++) {
     const head = await readHead(store, tenant, known)
@@ -57,13 +57,14 @@ export async function readSnapshot(
     const { list, eventsPending, ...facts } = head
     if (eventsPending) onEventsPending()
     const { domainsToken } = facts
-    if (typeof list !== 'string') return upToDate({ ...facts, domains: unpackDomains(list) }, heard)
+    if (typeof list !== 'string')
+      return upToDate({ ...facts, domains: unpackDomains(list) }, buffer)
     if (known) {
-      // The answer to a question overtakes the news that is on its way.
-      if (!heard.lead(known.domainsToken, domainsToken)) await catchUp()
-      if (heard.lead(known.domainsToken, domainsToken)) {
+      // The answer may arrive before changes that were published earlier.
+      if (!buffer.connects(known.domainsToken, domainsToken)) await catchUp()
+      if (buffer.connects(known.domainsToken, domainsToken)) {
         const { domains, domainsToken: from } = known
-        return upToDate({ ...facts, domains, domainsToken: from }, heard)
+        return upToDate({ ...facts, domains, domainsToken: from }, buffer)
       }
     }
 
@@ -71,13 +72,13 @@ export async function readSnapshot(
     await scanHash(store, store.keys.domains(tenant), BATCH, (domain, packed) =>
       domains.set(domain, parseFlags(packed)),
     )
-    // What has changed meanwhile may be in the list or not. Where all of it was heard, that is mended.
+    // The list may hold some of the changes made meanwhile. If all of them have arrived, they are applied to it.
     const token = (await store.client.hget(store.keys.tenant(tenant), 'domains')) ?? ''
-    if (!heard.lead(domainsToken, token)) await catchUp()
-    // A list that changes all the time, and nobody says how, is taken as it is: under its older token, charges answer
-    // STALE and look for themselves.
-    if (heard.lead(domainsToken, token) || attempt === ATTEMPTS) {
-      return upToDate({ ...facts, domains }, heard)
+    if (!buffer.connects(domainsToken, token)) await catchUp()
+    // A list that keeps changing unheard is used as it is: under its older token, charges answer STALE and look up the
+    // sender themselves.
+    if (buffer.connects(domainsToken, token) || attempt === ATTEMPTS) {
+      return upToDate({ ...facts, domains }, buffer)
     }
   }
 }
@@ -85,10 +86,10 @@ export async function readSnapshot(
 /** Everything of a tenant but the list of its domains. */
 type Facts = Omit<OwnSnapshot, 'domains'>
 
-/** Makes in its list the changes that lead on from its token. */
-export function upToDate(snapshot: OwnSnapshot, heard: HeardChanges<DomainsChange>): OwnSnapshot {
+/** Applies the changes that follow its token to its list. */
+export function upToDate(snapshot: OwnSnapshot, buffer: ChangeBuffer<DomainsChange>): OwnSnapshot {
   let { domainsToken } = snapshot
-  for (const change of heard.after(domainsToken)) {
+  for (const change of buffer.after(domainsToken)) {
     applyChange(snapshot.domains, change)
     domainsToken = change.token
   }

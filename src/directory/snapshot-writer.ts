@@ -6,20 +6,20 @@ import type { Store } from '../store/store'
 import type { Directory } from './directory'
 import { lookAtRegistry, readEpoch } from '../registry/epoch'
 import { connectorId } from '../mail/identities'
-import { packConnector } from '../registry/packing'
-import { TenantLines, type Bounds } from './tenant-lines'
+import { packConnector } from '../registry/formats'
+import { SnapshotTenants, type Bounds } from './snapshot-tenants'
 
 const INTERVAL = 2000
 /** After a failure, in ms. */
 const RETRY_AFTER = 60_000
-/** Writing takes one part in so many of the time at most, however much there is to write. */
+/** Writing takes at most one twentieth of the time, however large the file is. */
 const SHARE = 20
-/** So that the file says when the registry was last seen, in ms. */
+/** The file is written at least this often, since it says when the registry was last seen. In ms. */
 const LONGEST_AGE = 3_600_000
 
 /**
- * Keeps the snapshot file up to date, in the background: what this process knows, for the next one that has to start
- * without Redis. Restricted tenants come first, then those of which anything was asked last.
+ * Keeps the snapshot file up to date in the background, for the next process that has to start without Redis. It holds
+ * the restricted tenants first, then the most recently used ones.
  */
 export class SnapshotWriter {
   private timer: NodeJS.Timeout | undefined
@@ -27,11 +27,11 @@ export class SnapshotWriter {
   private writtenAt = 0
   private notBefore = 0
   private writing = false
-  private readonly tenants: TenantLines
+  private readonly tenants: SnapshotTenants
 
   /**
-   * @param onError is told why the file could not be written, with what to do.
-   * @param interval how often it is looked whether there is anything to write, in ms.
+   * @param onError called with the reason why the file could not be written, and what to do.
+   * @param interval between two checks whether there is anything to write, in ms.
    */
   constructor(
     private readonly store: Store,
@@ -41,7 +41,7 @@ export class SnapshotWriter {
     private readonly interval = INTERVAL,
     bounds?: Bounds,
   ) {
-    this.tenants = new TenantLines(store, directory, bounds)
+    this.tenants = new SnapshotTenants(store, directory, bounds)
   }
 
   start(): void {
@@ -62,7 +62,7 @@ export class SnapshotWriter {
       now > this.writtenAt + LONGEST_AGE ||
       now > this.tenants.staleAt
     if (this.writing || now < this.notBefore || !isStale) return
-    // What is not confirmed by Redis is in the file already.
+    // Without Redis the cache holds nothing that is not in the file already.
     if (this.store.client.status !== 'ready' || directory.registry.state !== 'usable') return
     this.writing = true
     const { news } = directory
@@ -79,13 +79,13 @@ export class SnapshotWriter {
     }
   }
 
-  /** @returns whether it was written: not where Redis holds no registry, or another one than is known. */
+  /** @returns whether it was written: not if Redis holds no registry, or another one. */
   private async write(): Promise<boolean> {
     const { directory, store } = this
     const { epoch, tenants } = await lookAtRegistry(store)
     if (!epoch || epoch.epoch !== directory.registry.epoch) return false
     const lines = await this.tenants.choose()
-    // What was read may be what is left after all was lost.
+    // Redis may have lost the registry before this was read.
     if ((await readEpoch(store))?.epoch !== epoch.epoch) return false
     await writeLines(
       this.file,
@@ -103,7 +103,7 @@ export class SnapshotWriter {
   }
 
   private *lines(tenants: readonly (readonly string[])[]): Generator<string> {
-    // Those of one moment: one that changes while the file is written must not be in it twice.
+    // A copy: a connector that changes while the file is written must not be in it twice.
     for (const connector of [...(this.directory.connectors?.all() ?? [])]) {
       const id = connectorId(connector.tenant, connector.name)
       yield formatRecord({ type: 'connector', id, value: packConnector(connector) })

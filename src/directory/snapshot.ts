@@ -1,32 +1,32 @@
 import type { Mode } from '../mail/mode'
 import { coveringDomain } from '../names/covering'
 import type { Scope } from '../mail/scope'
-import type { DomainFlags } from '../registry/packing'
+import type { DomainFlags } from '../registry/formats'
 
-/** What a process knows of a tenant. */
+/** A tenant as it is cached. */
 export interface Snapshot {
   readonly tenant: string
   readonly domainsToken: string
   readonly stateToken: string
-  /** The tenant's own mode; `undefined`: the default counts. */
+  /** The tenant's own mode; `undefined`: the default. */
   readonly mode: Mode | undefined
   /** `undefined`: not restricted. */
   readonly restricted: Scope | undefined
-  /** Who restricted it; empty where it is not restricted. */
+  /** Who restricted it; empty if it is not restricted. */
   readonly restrictedBy: string
   /** The case that the restriction has opened; empty: none. */
   readonly case: string
-  /** It has an allowance for forwards: what is one is known when the message is there. */
+  /** It has an allowance for forwards. */
   readonly forwards: boolean
   /**
-   * The accepted domains. The directory changes the list in place, and puts a snapshot
-   * with the new token in the place of this one: whoever still goes by the old token may see later entries. That is as
-   * right as what Redis holds by then, and a charge under an old token looks the sender up itself.
+   * The accepted domains. The cache changes the list in place and replaces this snapshot by one with the new token, so a
+   * holder of the old one may see later entries. They are what Redis holds by then, and a charge under an old token looks
+   * the sender up itself.
    */
   readonly domains: ReadonlyMap<string, DomainFlags>
 }
 
-/** A tenant as far as a process knows it; `null`: there is no such tenant; `undefined`: it could not be asked for. */
+/** `null`: there is no such tenant; `undefined`: it is not cached, and Redis does not answer. */
 export type Known = Snapshot | null | undefined
 
 /**
@@ -39,8 +39,8 @@ export function acceptedDomainOf(snapshot: Snapshot, domain: string): string | u
 }
 
 /**
- * Whether a name is the tenant's own: an accepted domain that is not shared covers it. Everybody's mailboxes may be in a
- * shared one, so mail to them is relayed mail.
+ * Whether a name is the tenant's own: an accepted domain that is not shared covers it. A shared one may hold mailboxes
+ * of anybody, so mail to it is relayed mail.
  *
  * @param domain lower-case A-labels.
  */

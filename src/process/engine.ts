@@ -20,7 +20,7 @@ import { Outbox, type Errand } from '../store/outbox'
 import { Store, type Client } from '../store/store'
 import { Directory, type DirectoryEvents } from '../directory/directory'
 import { ensureEpoch } from '../registry/epoch'
-import { RegistryUnusable, type RegistryState } from '../directory/known-registry'
+import { RegistryUnusable, type RegistryState } from '../directory/registry-monitor'
 import type { Refund } from '../allowance/charges'
 
 /** At most this many refunds and index entries wait for Redis. */

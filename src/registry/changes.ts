@@ -1,5 +1,5 @@
 import type { DomainsChange } from './domain-changes'
-import { parseFlags, type DomainFlags } from './packing'
+import { parseFlags, type DomainFlags } from './formats'
 
 /** A message on the channel of changes. */
 export type Change =

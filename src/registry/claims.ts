@@ -3,8 +3,8 @@ import { batchesOf } from '../base/lists'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { BATCH, readObstacles, type Obstacle } from './owners'
-import { formatFlags, type Claim } from './packing'
-import { surveyBelow } from './survey'
+import { formatFlags, type Claim } from './formats'
+import { lookAtNamesBelow } from './names-below'
 
 const CLAIM = readScript(__dirname, 'owners_claim')
 
@@ -43,7 +43,7 @@ async function runClaim(
     domain,
     formatFlags({ subdomains, shared: false }),
   ])
-  const survey = await surveyBelow(store, tenant, claims)
+  const survey = await lookAtNamesBelow(store, tenant, claims)
   if (survey.obstacles.length > 0 && what === 'claim') return survey.obstacles
   const reply = await store.run(
     CLAIM,

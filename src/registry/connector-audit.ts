@@ -1,4 +1,4 @@
-import { identityFields, type UnstampedConnector } from './packing'
+import { identityFields, type UnstampedConnector } from './formats'
 import type { Connector } from '../mail/tenant'
 
 /** Identities of a connector, and connectors, that an entry of the audit trail names. */

@@ -13,7 +13,7 @@ import {
   normalizeIdentities,
   type RawIdentities,
 } from '../mail/identities'
-import { identityFields, packConnector, type UnstampedConnector } from './packing'
+import { identityFields, packConnector, type UnstampedConnector } from './formats'
 import { assertTenantExists, tenantExists } from './tenant-registry'
 import type { Connector, ConnectorBlock, Identities } from '../mail/tenant'
 

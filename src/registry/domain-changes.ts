@@ -1,4 +1,4 @@
-import type { DomainFlags } from './packing'
+import type { DomainFlags } from './formats'
 
 /** What became of some accepted domains of a tenant, from one token of its list to the next. */
 export interface DomainsChange {

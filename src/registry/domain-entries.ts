@@ -6,7 +6,7 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
 import { BATCH } from './owners'
-import { formatFlags, parseFlags, unpackDomain, type DomainFlags } from './packing'
+import { formatFlags, parseFlags, unpackDomain, type DomainFlags } from './formats'
 import type { AcceptedDomain } from '../mail/tenant'
 
 const PUT = readScript(__dirname, 'domains_put')

@@ -6,7 +6,7 @@ import type { Store } from '../store/store'
 import { claim, findObstacles } from './claims'
 import { putEntries, readEntries, removeEntries } from './domain-entries'
 import { describeObstacle, ownerOf, readClaims } from './owners'
-import { parseFlags } from './packing'
+import { parseFlags } from './formats'
 import { reconcileClaims } from './reconcile'
 import { assertTenantExists } from './tenant-registry'
 

@@ -3,7 +3,7 @@ import { coveringDomain } from '../names/covering'
 import { parentsOf } from '../names/domain'
 import { batchesOf } from '../base/lists'
 import type { Store } from '../store/store'
-import { unpackClaim, type Claim } from './packing'
+import { unpackClaim, type Claim } from './formats'
 
 /** Names handled in one script call: about a millisecond of Redis. */
 export const BATCH = 500

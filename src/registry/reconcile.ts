@@ -4,7 +4,7 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { readEntries, removeEntries } from './domain-entries'
 import { BATCH, readObstacles, type Obstacle } from './owners'
-import { formatFlags } from './packing'
+import { formatFlags } from './formats'
 
 const RECONCILE = readScript(__dirname, 'owners_reconcile')
 

@@ -8,7 +8,7 @@ import { connectorBlocked, ConnectorRegistry } from './connector-registry'
 import { readAllEntries } from './domain-entries'
 import { finishMove, unfinishedMoves } from './domain-move'
 import { assertTenantId } from '../mail/identities'
-import { unpackClaim } from './packing'
+import { unpackClaim } from './formats'
 import { reconcileClaims } from './reconcile'
 import { indexTenant, SETTINGS, tenantExists } from './tenant-registry'
 

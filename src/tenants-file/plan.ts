@@ -9,7 +9,7 @@ import {
 } from '../registry/connector-registry'
 import { readAllEntries, type DomainEntry } from '../registry/domain-entries'
 import { readClaims } from '../registry/owners'
-import { IDENTITY_KINDS } from '../registry/packing'
+import { IDENTITY_KINDS } from '../registry/formats'
 import { TenantRegistry, type TenantSettings } from '../registry/tenant-registry'
 import type { Store } from '../store/store'
 import type { FileConnector, FileTenant } from './tenants-file'

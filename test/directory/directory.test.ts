@@ -280,7 +280,7 @@ describe('messages', () => {
     await client.publish(keys.changes, 'nonsense')
     await client.publish(keys.changes, '{"connectors":[]}')
     await waitFor(() => errors.length === 2)
-    assert.match(errors[0]!, new RegExp(`not understood on ${keys.changes}: nonsense`))
+    assert.match(errors[0]!, new RegExp(`unknown message on ${keys.changes}: nonsense`))
     await registry.tenants.set('contoso', { mode: 'off' })
     await waitFor(() => directory.peek('contoso')?.mode === 'off')
   })

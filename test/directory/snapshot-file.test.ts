@@ -258,7 +258,7 @@ describe('a snapshot file', () => {
       (text: string) => text.replace('"prefix":"ud:"', '"prefix":"xx:"'),
       /begin with "xx:", not with "ud:"/,
     ],
-    ['that is a backup', (text: string) => text.replace('"snapshot"', '"backup"'), /no snapshot/],
+    ['that is a backup', (text: string) => text.replace('"snapshot"', '"backup"'), /not a snapshot/],
     [
       'of a later version',
       (text: string) => text.replace('"version":1', '"version":2'),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseChange } from '../../src/registry/changes'
-import type { DomainFlags } from '../../src/registry/packing'
+import type { DomainFlags } from '../../src/registry/formats'
 
 describe('parseChange', () => {
   const STATE = { tenant: 'contoso', token: '2-b', domains: undefined }

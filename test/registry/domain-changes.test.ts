@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { applyChange, type DomainsChange } from '../../src/registry/domain-changes'
-import { HeardChanges } from '../../src/directory/heard-changes'
-import { parseFlags, type DomainFlags } from '../../src/registry/packing'
+import { ChangeBuffer } from '../../src/directory/change-buffer'
+import { parseFlags, type DomainFlags } from '../../src/registry/formats'
 import { acceptedDomains } from '../support/judgement'
 
 function change(
@@ -18,8 +18,8 @@ function change(
   } as DomainsChange
 }
 
-function heardOf(...changes: readonly DomainsChange[]): HeardChanges<DomainsChange> {
-  const heard = new HeardChanges<DomainsChange>()
+function heardOf(...changes: readonly DomainsChange[]): ChangeBuffer<DomainsChange> {
+  const heard = new ChangeBuffer<DomainsChange>()
   for (const each of changes) heard.add(each)
   return heard
 }
@@ -70,12 +70,12 @@ describe('changes that were heard', () => {
 
   it('lead to a token, or do not', () => {
     const heard = heardOf(first, second)
-    assert.equal(heard.lead('1', '3'), true)
-    assert.equal(heard.lead('1', '2'), true)
-    assert.equal(heard.lead('9', '9'), true)
-    assert.equal(heard.lead('2', '1'), false)
-    assert.equal(heard.lead('1', '4'), false)
-    assert.equal(heardOf(first, third).lead('1', '4'), false)
+    assert.equal(heard.connects('1', '3'), true)
+    assert.equal(heard.connects('1', '2'), true)
+    assert.equal(heard.connects('9', '9'), true)
+    assert.equal(heard.connects('2', '1'), false)
+    assert.equal(heard.connects('1', '4'), false)
+    assert.equal(heardOf(first, third).connects('1', '4'), false)
   })
 
   it('may come in any order, and twice', () => {
@@ -94,6 +94,6 @@ describe('changes that were heard', () => {
   it('come to an end, whatever they say', () => {
     assert.equal([...heardOf(change('1', '1')).after('1')].length, 1)
     assert.equal([...heardOf(first, change('2', '1')).after('1')].length, 2)
-    assert.equal(heardOf(first, change('2', '1')).lead('1', '9'), false)
+    assert.equal(heardOf(first, change('2', '1')).connects('1', '9'), false)
   })
 })

@@ -5,10 +5,10 @@ import { waitFor } from '../../scripts/services/wait-for'
 import { Store } from '../../src/store/store'
 import { Directory } from '../../src/directory/directory'
 import type { DomainsChange } from '../../src/registry/domain-changes'
-import { HeardChanges } from '../../src/directory/heard-changes'
+import { ChangeBuffer } from '../../src/directory/change-buffer'
 import { parseChange } from '../../src/registry/changes'
 import { removeEntries, putEntries } from '../../src/registry/domain-entries'
-import { parseFlags, type DomainFlags } from '../../src/registry/packing'
+import { parseFlags, type DomainFlags } from '../../src/registry/formats'
 import { readSnapshot } from '../../src/directory/snapshot-reader'
 import { interrupted } from '../support/interrupted'
 import { newSite, theRedis, useRedis, type Site } from '../support/registry'
@@ -315,7 +315,7 @@ describe('a list that changes while it is read', () => {
       async (steps, behind) => {
         const site = await siteWith()
         const changes = await site.changes()
-        const heard = new HeardChanges<DomainsChange>()
+        const heard = new ChangeBuffer<DomainsChange>()
         let told = 0
         let pieces = 0
         /** All messages but the last few are heard. */
@@ -335,7 +335,7 @@ describe('a list that changes while it is read', () => {
           await hear(later)
         })
         const snapshot = await readSnapshot(busy, TENANT, undefined, {
-          heard,
+          buffer: heard,
           catchUp: () => hear(0),
           onEventsPending: () => {},
         })

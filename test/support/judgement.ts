@@ -4,7 +4,7 @@ import type { Attributed, Attribution } from '../../src/decision/attribution'
 import type { Scope } from '../../src/mail/scope'
 import type { Snapshot } from '../../src/directory/snapshot'
 import type { Mode } from '../../src/mail/mode'
-import { parseFlags, type DomainFlags } from '../../src/registry/packing'
+import { parseFlags, type DomainFlags } from '../../src/registry/formats'
 
 /** The shipped configuration with these keys changed. */
 export function configWith(raw: RawIni = {}): Config {

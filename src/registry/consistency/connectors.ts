@@ -8,7 +8,7 @@ import { describeIdentity } from '../connector-audit'
 import { ConnectorRegistry } from '../connector-registry'
 import { connectorId } from '../../mail/identities'
 import { forAPerson, repairable, type Inconsistency } from './inconsistency'
-import { identityFields } from '../packing'
+import { identityFields } from '../formats'
 
 const IDENTITIES = readScript(__dirname, 'connectors_identities')
 const SCAN_PIECE = 1000

@@ -7,7 +7,7 @@ import { readAllEntries, readEntries } from '../domain-entries'
 import { finishMove, unfinishedMoves, type Move } from '../domain-move'
 import { forAPerson, repairable, type Inconsistency } from './inconsistency'
 import { BATCH, readClaims } from '../owners'
-import { unpackClaim, type Claim } from '../packing'
+import { unpackClaim, type Claim } from '../formats'
 import { reconcileClaims } from '../reconcile'
 
 const INDEX = readScript(__dirname, 'owners_index')

@@ -11,40 +11,40 @@ import {
 } from '../registry/epoch'
 
 /**
- * Whether what Redis holds is the registry that this process knows: not seen yet; it is; it is not (all is lost, or it is
- * another one, that nobody has put there in its place); or a later version has written it.
+ * Whether Redis holds the registry that this process knows: `unknown`, not checked yet; `lost`, Redis is empty or holds
+ * another registry that no operator has accepted; `newer`, a later version has written it.
  */
 export type RegistryState = 'unknown' | 'usable' | 'lost' | 'newer'
 
-/** The registry must not be read or written; the message says why, and what to do. */
+/** The registry must not be read or written. The message says why, and what to do. */
 export class RegistryUnusable extends Error {
   override readonly name = 'RegistryUnusable'
 }
 
-/** What the registry of a process needs of the directory that it is part of. */
+/** What the monitor needs from the directory that it is part of. */
 export interface RegistryContext {
   readonly store: Store
-  /** Whether this process knows anything that could be lost. */
-  readonly knows: () => boolean
-  /** An operator has put another registry in the place of the one that was known; {@link onUsableAgain} follows. */
+  /** Whether this process has cached anything of the registry. */
+  readonly hasCache: () => boolean
+  /** An operator has accepted another registry; {@link onUsableAgain} follows. */
   readonly onReplaced: () => void
-  /** It could not be read for a while, and all that is known may be another by now. */
+  /** The registry can be read again; all cached data may be out of date. */
   readonly onUsableAgain: () => void
-  /** It has no epoch, or an older schema than ours. */
+  /** The registry has no epoch, or an older schema than this version. */
   readonly onOutdated: () => void
 }
 
 /**
- * Tells the registry that this process knows from another one in its place: by FLUSHALL, an empty replica that became
- * the primary, the wrong database. What was known before holds until an operator says that the other one is right: else
- * restricted tenants would go free, and registered mail be refused.
+ * Detects that Redis no longer holds the registry that this process knows: after FLUSHALL, an empty replica that became
+ * the primary, a wrong database. The cache stays in effect until an operator accepts the current content of Redis; else
+ * restricted tenants could send, and registered mail would be refused.
  */
-export class KnownRegistry {
+export class RegistryMonitor {
   private now: RegistryState = 'unknown'
   private known: string | undefined
-  /** Server time at which it was last seen, in ms. */
+  /** Server time of the last check that found it, in ms. */
   private seen = 0
-  /** How many tenants it had then; Infinity: it is not known that it had none. */
+  /** Number of its tenants then; Infinity: not known. */
   private tenants = 0
   private unusable: RegistryUnusable | undefined
   private running: Promise<unknown> = Promise.resolve()
@@ -66,15 +66,15 @@ export class KnownRegistry {
     return this.seen
   }
 
-  /** @throws {RegistryUnusable} where it was found so; asks nothing. */
+  /** Asks nothing. @throws {RegistryUnusable} if the last check found it so. */
   assertUsable(): void {
     if (this.unusable) throw this.unusable
   }
 
   /**
-   * Takes over what an earlier process knew, unless Redis has been looked at.
+   * Takes over the epoch of the snapshot file, unless Redis has been checked already.
    *
-   * @param tenants how many it had.
+   * @param tenants number of tenants in it.
    */
   remember(epoch: string, seenAt: number, tenants = Infinity): void {
     if (this.now !== 'unknown') return
@@ -83,7 +83,7 @@ export class KnownRegistry {
     this.tenants = tenants
   }
 
-  /** What was remembered is not to be believed. */
+  /** Drops the epoch of the snapshot file. */
   forget(): void {
     if (this.now === 'usable') return
     this.known = undefined
@@ -91,10 +91,10 @@ export class KnownRegistry {
   }
 
   /**
-   * Looks at the registry, after the call: one question for all who ask while another is under way.
+   * Checks the registry after the call; callers that come while a check runs share the next one.
    *
-   * @throws {RegistryUnusable} what Redis holds must not be read or written.
-   * @throws where Redis gave no answer; the state is what it was.
+   * @throws {RegistryUnusable} the registry must not be read or written.
+   * @throws if Redis does not answer; the state does not change.
    */
   check(): Promise<void> {
     this.next ??= this.running.then(() => {
@@ -106,11 +106,7 @@ export class KnownRegistry {
     return this.next
   }
 
-  /**
-   * Whether the index names a tenant whose data is not there.
-   *
-   * @throws as {@link check}.
-   */
+  /** Whether the index of tenants names this one. @throws as {@link check}. */
   async isIndexed(tenant: string): Promise<boolean> {
     return (await this.look(tenant)).indexed
   }
@@ -127,8 +123,8 @@ export class KnownRegistry {
 
   private isLost(look: RegistryLook): boolean {
     if (this.known === undefined) return false
-    // Whoever knows none of its tenants must not begin a new one either, for those who do.
-    if (this.tenants === 0 && !this.context.knows()) return false
+    // A process without a cache must not start a new registry either: other processes may have one.
+    if (this.tenants === 0 && !this.context.hasCache()) return false
     return isAnother(look, this.known, this.seen)
   }
 
@@ -154,9 +150,9 @@ export class KnownRegistry {
   private lostMessage(look: RegistryLook): string {
     return (
       `Redis has lost the registry: it held ${this.known} at ${shortTime(this.seen)}, and holds ${describeAnother(look)}. ` +
-      'Registered mail and known restrictions go on by what this process knows, other unregistered mail gets 451, ' +
-      'and nothing is written. Bring it back (tenantctl restore FILE, or restore --from-snapshot), or say that this ' +
-      'one is right (tenantctl init --force)'
+      'Registered mail and restrictions go on from the cache of this process, other unregistered mail gets 451, ' +
+      'and nothing is written. Restore it (tenantctl restore FILE, or restore --from-snapshot), or accept the current ' +
+      'content of Redis as the registry (tenantctl init --force)'
     )
   }
 }
@@ -164,7 +160,7 @@ export class KnownRegistry {
 function newerSchema({ schema }: Epoch): string {
   return (
     `Redis holds the registry in schema ${schema}, and this version knows ${SCHEMA.major}.x. ` +
-    'Registered mail and known restrictions go on by what this process knows, other unregistered mail gets 451, ' +
+    'Registered mail and restrictions go on from the cache of this process, other unregistered mail gets 451, ' +
     'and nothing is written. Update this plugin'
   )
 }

@@ -1,15 +1,15 @@
-/** A change of something that has a token, from one token to the next. */
+/** A change of something that has a token: from one token to the next. */
 export interface Step {
   readonly previous: string
   readonly token: string
 }
 
-/** The changes that were heard of while what they change was being read. */
-export class HeardChanges<Change extends Step> {
+/** Published changes that arrive while the list that they change is being read. */
+export class ChangeBuffer<Change extends Step> {
   readonly #byPrevious = new Map<string, Change>()
   #last: string | undefined
 
-  /** The token of the change that was heard last; `undefined`: none was. */
+  /** Token after the latest change; `undefined`: none has arrived. */
   get last(): string | undefined {
     return this.#last
   }
@@ -19,10 +19,10 @@ export class HeardChanges<Change extends Step> {
     this.#last = change.token
   }
 
-  /** Those that lead on from a token, in order, as far as they do so without a gap. */
+  /** The changes that follow a token, in order, up to the first gap. */
   *after(token: string): Generator<Change> {
     let at = token
-    // No token comes twice; a message that says so must not keep us here for ever.
+    // No token comes twice; a forged message must not make this loop endless.
     for (let left = this.#byPrevious.size; left > 0; left--) {
       const change = this.#byPrevious.get(at)
       if (change === undefined) return
@@ -31,8 +31,8 @@ export class HeardChanges<Change extends Step> {
     }
   }
 
-  /** Whether they lead from one token to another, without a gap. */
-  lead(from: string, to: string): boolean {
+  /** Whether the changes connect one token to another without a gap. */
+  connects(from: string, to: string): boolean {
     if (from === to) return true
     for (const { token } of this.after(from)) if (token === to) return true
     return false

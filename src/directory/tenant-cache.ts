@@ -2,15 +2,15 @@ import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
 import type { Scope } from '../mail/scope'
 import type { Store } from '../store/store'
-import { jittered, RETRY_AFTER, type InBackground } from './aging'
+import { jittered, RETRY_AFTER, type InBackground } from './refresh'
 import type { Change } from '../registry/changes'
 import { applyChange, type DomainsChange } from '../registry/domain-changes'
-import { HeardChanges } from './heard-changes'
-import type { KnownRegistry } from './known-registry'
+import { ChangeBuffer } from './change-buffer'
+import type { RegistryMonitor } from './registry-monitor'
 import type { Snapshot } from './snapshot'
 import { readSnapshot, upToDate, type OwnSnapshot } from './snapshot-reader'
 
-/** Known tenants a process keeps at most, and accepted domains over all of them. */
+/** Tenants in the cache at most, and accepted domains over all of them. */
 const MOST_TENANTS = 10_000
 const MOST_DOMAINS = 2_000_000
 
@@ -18,63 +18,63 @@ interface Held {
   readonly snapshot: OwnSnapshot
   /** Monotonic ms. */
   refreshAt: number
-  /** It comes from the snapshot file, and Redis has not been asked since. */
+  /** It comes from the snapshot file, and has not been read from Redis since. */
   readonly remembered?: true
-  /** Redis did not have it when it was asked for last. */
+  /** Redis did not have it at the last read. */
   missing?: true
 }
 
 interface Loading {
   readonly promise: Promise<Snapshot | undefined>
-  readonly heard: HeardChanges<DomainsChange>
-  /** What it reads may be from before something that was heard. */
+  readonly buffer: ChangeBuffer<DomainsChange>
+  /** What it reads may be older than a change that has arrived. */
   again: boolean
 }
 
-/** What the tenants of a process need of the directory that they are part of. */
+/** What the cache needs from the directory that it is part of. */
 export interface TenantsContext {
   readonly store: Store
   /** In ms. */
   readonly ageLimit: number
   readonly inBackground: InBackground
-  readonly registry: KnownRegistry
-  /** Resolves when all has been heard that was announced before the call. */
+  readonly registry: RegistryMonitor
+  /** Resolves when every change published before the call has arrived. */
   readonly catchUp: () => Promise<unknown>
-  /** More or other things are known than before. */
+  /** The cache has changed. */
   readonly onNews: () => void
-  /** A tenant that is known here has another restriction than before. */
+  /** The restriction of a cached tenant has changed. */
   readonly onRestriction: (before: Snapshot, now: Snapshot) => void
   readonly onEventsPending: (tenant: string) => void
 }
 
-/** The snapshots that one process holds, and how they are kept up to date. */
-export class KnownTenants {
+/** Tenants with their accepted domains, cached in one process and kept up to date. */
+export class TenantCache {
   private readonly held = new LRUCache<string, Held>({
     max: MOST_TENANTS,
     maxSize: MOST_DOMAINS,
-    // One that is larger than all may be together takes the whole place, or it would be read for every message.
+    // A tenant larger than the whole cache fills it alone; else it would be read for every message.
     sizeCalculation: ({ snapshot }) => Math.min(snapshot.domains.size + 1, MOST_DOMAINS),
   })
   private readonly loading = new Map<string, Loading>()
 
   constructor(private readonly context: TenantsContext) {}
 
-  /** How many are known. */
+  /** Number of cached tenants. */
   get size(): number {
     return this.held.size
   }
 
-  /** The ids of all that are known, the last one that was asked for first. */
+  /** Ids of the cached tenants, the most recently used first. */
   ids(): string[] {
     return [...this.held.keys()]
   }
 
-  /** What is known of a tenant; that somebody looks does not count. */
+  /** The cached tenant; does not count as a use. */
   look(tenant: string): Snapshot | undefined {
     return this.held.peek(tenant)?.snapshot
   }
 
-  /** Takes over what an earlier process knew, unless it is known by now. */
+  /** Adds a tenant of the snapshot file, unless it is cached already. */
   remember(snapshot: OwnSnapshot): void {
     if (this.held.has(snapshot.tenant)) return
     this.held.set(snapshot.tenant, { snapshot, refreshAt: 0, remembered: true })
@@ -96,9 +96,9 @@ export class KnownTenants {
   load(tenant: string): Promise<Snapshot | undefined> {
     const running = this.loading.get(tenant)
     if (running) return running.promise
-    const heard = new HeardChanges<DomainsChange>()
-    const promise = this.read(tenant, heard).finally(() => this.loaded(tenant))
-    this.loading.set(tenant, { promise, heard, again: false })
+    const buffer = new ChangeBuffer<DomainsChange>()
+    const promise = this.read(tenant, buffer).finally(() => this.loaded(tenant))
+    this.loading.set(tenant, { promise, buffer, again: false })
     return promise
   }
 
@@ -118,11 +118,11 @@ export class KnownTenants {
     this.refresh(tenant)
   }
 
-  /** Takes note of a change that was announced. */
+  /** Handles a published change. */
   changed({ tenant, token, domains }: Extract<Change, { tenant: string }>): void {
     const held = this.held.peek(tenant)
     const loading = this.loading.get(tenant)
-    if (domains) loading?.heard.add(domains)
+    if (domains) loading?.buffer.add(domains)
     if (held === undefined) {
       if (loading && !domains) loading.again = true
       return
@@ -139,23 +139,23 @@ export class KnownTenants {
 
   private async read(
     tenant: string,
-    heard: HeardChanges<DomainsChange>,
+    buffer: ChangeBuffer<DomainsChange>,
   ): Promise<Snapshot | undefined> {
     const { store, ageLimit, registry, catchUp, onNews, onRestriction, onEventsPending } =
       this.context
     registry.assertUsable()
     const { snapshot: before, remembered } = this.held.peek(tenant) ?? {}
     const asRead = await readSnapshot(store, tenant, before, {
-      ...{ heard, catchUp },
+      ...{ buffer, catchUp },
       onEventsPending: () => onEventsPending(tenant),
     })
     if (asRead === undefined) return this.missing(tenant)
-    // Afterwards: what was read may have been put there after all was lost.
+    // Checked afterwards: Redis may have lost the registry before this was read.
     await registry.check()
-    const current = upToDate(asRead, heard)
+    const current = upToDate(asRead, buffer)
     const held = this.held.peek(tenant)?.snapshot
     const read = this.isOvertaken(current, held) ? withoutRestriction(current) : current
-    // A restriction was seen meanwhile: the answer may be from before it, and is asked for again.
+    // A restriction was reported meanwhile: the answer may be older, so the tenant is read again.
     const seen = before && held?.restricted !== before.restricted ? held?.restricted : undefined
     const snapshot = seen ? { ...read, stateToken: '', restricted: seen } : read
     const kept = held && isSame(held, snapshot) ? held : snapshot
@@ -171,15 +171,15 @@ export class KnownTenants {
   }
 
   /**
-   * Whether it is a restriction that may have been lifted since: it is asked for again, and until then the charges of
-   * unregistered mail ask Redis whether there is one.
+   * Whether a restriction was read that may have been lifted since. The tenant is read again, and until then each charge
+   * of unregistered mail asks Redis.
    */
   private isOvertaken(read: Snapshot, held: Snapshot | undefined): boolean {
     if (read.restricted !== 'unregistered' || !held || held.restricted) return false
     return this.loading.get(read.tenant)?.again === true
   }
 
-  /** It is gone because it was removed, or it is lost: then the index still names it, and what is known holds. */
+  /** Handles a tenant that Redis does not have: removed, or lost. If the index still names it, the cache stays in effect. */
   private async missing(tenant: string): Promise<Snapshot | undefined> {
     const lost = await this.context.registry.isIndexed(tenant)
     const held = this.held.peek(tenant)
@@ -187,7 +187,7 @@ export class KnownTenants {
       this.held.delete(tenant)
       return undefined
     }
-    // A removal takes it out of the index at its end, which is soon.
+    // The last step of a removal takes it out of the index, which is soon.
     if (held.missing) this.context.inBackground(Promise.reject(goneThoughIndexed(tenant)))
     held.missing = true
     held.refreshAt = performance.now() + RETRY_AFTER
@@ -195,15 +195,15 @@ export class KnownTenants {
   }
 
   private loaded(tenant: string): void {
-    const { heard, again } = this.loading.get(tenant)!
+    const { buffer, again } = this.loading.get(tenant)!
     this.loading.delete(tenant)
-    // What was heard last is not where it has led: something in between was not heard, or the reading failed.
+    // The latest change was not reached: one in between did not arrive, or reading failed.
     const missed =
-      heard.last !== undefined && heard.last !== this.held.peek(tenant)?.snapshot.domainsToken
+      buffer.last !== undefined && buffer.last !== this.held.peek(tenant)?.snapshot.domainsToken
     if (again || missed) this.refresh(tenant)
   }
 
-  /** In the place of one that is held, as old as that was. */
+  /** Replaces a cached tenant and keeps its age. */
   private replace({ refreshAt }: Held, snapshot: OwnSnapshot): void {
     this.held.set(snapshot.tenant, { snapshot, refreshAt })
     this.context.onNews()
@@ -212,7 +212,7 @@ export class KnownTenants {
 
 function goneThoughIndexed(tenant: string): Error {
   return new Error(
-    `tenant ${tenant} is gone from Redis, though the index names it: what is known of it holds`,
+    `tenant ${tenant} is gone from Redis, though the index names it: the cached one stays in effect`,
   )
 }
 

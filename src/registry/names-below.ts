@@ -1,7 +1,7 @@
 import { reverseLabels } from '../names/domain'
 import type { Store } from '../store/store'
 import { readClaims, type Obstacle } from './owners'
-import type { Claim } from './packing'
+import type { Claim } from './formats'
 
 /** So many names below one are left to the script that claims it: about 5 ms of Redis. */
 const FEW = 1000
@@ -9,7 +9,7 @@ const BATCH = 500
 const MOST_OBSTACLES = 100
 
 /** What was found below some names. */
-export interface Survey {
+export interface NamesBelow {
   /** The version of all claims when the survey began; as long as it holds, so does the survey. Empty: none was made. */
   readonly version: string
   readonly obstacles: Obstacle[]
@@ -21,11 +21,11 @@ export interface Survey {
  *
  * @throws what ioredis throws.
  */
-export async function surveyBelow(
+export async function lookAtNamesBelow(
   store: Store,
   tenant: string,
   claims: readonly Claim[],
-): Promise<Survey> {
+): Promise<NamesBelow> {
   const crowded = await crowdedOf(store, tenant, claims)
   if (crowded.length === 0) return { version: '', obstacles: [] }
   const version = (await store.client.get(store.keys.ownerVersion)) ?? '0'

@@ -13,34 +13,34 @@ export interface Bounds {
 }
 
 const BOUNDS: Bounds = { tenants: 10_000, domains: 200_000 }
-/** Tenants that are asked for at the same time. */
+/** Tenants read at the same time. */
 const AT_ONCE = 32
-/** A list of more domains that keeps changing is read again once in a while only. */
+/** A list of more domains is read again at most once in this time, even if it keeps changing. */
 const LONG = 1000
 /** In ms. */
-const WHILE = 60_000
+const LONG_INTERVAL = 60_000
 
-/** By which a tenant is known to be the same as before. */
+/** They tell whether a tenant has changed. */
 interface Tokens {
   readonly domainsToken: string | null | undefined
   readonly stateToken: string | null | undefined
 }
 
-/** What is known of a tenant without reading all of it. */
+/** Tokens and size of a tenant, which are cheap to read. */
 interface Measure extends Tokens {
   readonly domains: number
 }
 
-/** The lines of a tenant, and what they were made of. */
+/** The lines of a tenant, and its tokens when they were made. */
 interface Kept extends Tokens {
   readonly lines: readonly string[]
   /** Monotonic ms. */
   readonly readAt: number
 }
 
-/** The lines of the snapshot file that hold tenants; only what has changed is read again. */
-export class TenantLines {
-  /** When what was kept though it has changed is to be read again; monotonic ms. */
+/** The tenants in the snapshot file, as lines; only changed ones are read again. */
+export class SnapshotTenants {
+  /** When a changed tenant whose old lines were kept is to be read again; monotonic ms. */
   staleAt = Infinity
   private kept = new Map<string, Kept>()
 
@@ -51,10 +51,10 @@ export class TenantLines {
   ) {}
 
   /**
-   * Restricted tenants first, then those that this process was asked for last, as many as there is room for.
+   * Restricted tenants first, then the most recently used ones, as many as there is room for.
    *
    * @returns the lines of each.
-   * @throws where Redis gave no answer.
+   * @throws if Redis does not answer.
    */
   async choose(): Promise<(readonly string[])[]> {
     const chosen = new Map<string, Kept>()
@@ -97,7 +97,7 @@ export class TenantLines {
     const kept = this.kept.get(id)
     if (kept === undefined || kept.stateToken !== now.stateToken) return this.read(id)
     if (kept.domainsToken === now.domainsToken) return kept
-    const staleAt = kept.readAt + WHILE
+    const staleAt = kept.readAt + LONG_INTERVAL
     if (now.domains <= LONG || performance.now() > staleAt) return this.read(id)
     this.staleAt = Math.min(this.staleAt, staleAt)
     return kept

@@ -3,29 +3,29 @@ import { LRUCache } from 'lru-cache'
 import { FairCache } from '../base/fair-cache'
 import { parentsOf } from '../names/domain'
 import type { Store } from '../store/store'
-import { jittered, RETRY_AFTER, type InBackground } from './aging'
-import type { KnownRegistry } from './known-registry'
+import { jittered, RETRY_AFTER, type InBackground } from './refresh'
+import type { RegistryMonitor } from './registry-monitor'
 import { ownerOf } from '../registry/owners'
 
-/** Of each kind, and names whose owner has changed. */
+/** Entries of each cache, and names whose owner has changed. */
 const MOST_OWNERS = 10_000
-/** The share of AUTH users in what nobody owns: no tenant's id. */
+/** Share of AUTH users in the cache of unowned domains: no tenant has this id. */
 const AUTH_USERS = ''
 
 interface Held {
   readonly owner: string | null
   /** Monotonic ms. */
   refreshAt: number
-  /** How often ownership had changed when it was asked for, or was last seen to have nothing to do with it. */
+  /** Number of ownership changes when it was read, or when it was last found to be unaffected. */
   changes: number
 }
 
-/** The owner of a domain as an earlier process knew it; `undefined`: it did not. */
+/** The owner of a domain in the snapshot file; `undefined`: it does not say. */
 export type RememberedOwners = (domain: string) => string | undefined
 
 interface Answer {
   readonly owner: string | null
-  /** How often ownership had changed when it was asked for. */
+  /** Number of ownership changes when it was read. */
   readonly changes: number
 }
 
@@ -34,32 +34,32 @@ interface Asking {
   readonly changes: number
 }
 
-/** What the owners of a process need of the directory that they are part of. */
+/** What the cache needs from the directory that it is part of. */
 export interface OwnersContext {
   readonly store: Store
   /** In ms. */
   readonly ageLimit: number
   readonly inBackground: InBackground
-  readonly registry: KnownRegistry
-  /** An attribution made before may be another now. */
+  readonly registry: RegistryMonitor
+  /** Earlier attributions may be wrong now. */
   readonly onChange: () => void
 }
 
 /**
- * The owners of domains that one process has asked for. What attributes sessions is kept apart from what clients name in
- * MAIL FROM, and so are the domains that nobody owns: of these there is no end.
+ * The owners of domains, cached in one process. The domains of AUTH users are kept apart from those that clients name in
+ * MAIL FROM, and so are unowned ones, whose number has no limit.
  */
-export class KnownOwners {
+export class OwnerCache {
   /** Owners of the domains of AUTH users. */
   private readonly ofUsers = new LRUCache<string, Held>({ max: MOST_OWNERS })
   /** Owners of sender domains, in the share of the tenant that sent. */
   private readonly ofSenders = new FairCache<Held>(MOST_OWNERS)
-  /** Domains of both that nobody owns. */
+  /** Domains of both kinds that no tenant owns. */
   private readonly unowned = new FairCache<Held>(MOST_OWNERS)
   private readonly asking = new Map<string, Asking>()
-  /** How often ownership has changed somewhere. */
+  /** Number of ownership changes so far. */
   private changes = 0
-  /** The last change that may have been one of any name. */
+  /** The last change that may concern any name. */
   private lastOfAny = 0
   /** Name → its last change, where that came after {@link lastOfAny}. */
   private readonly changedNames = new Map<string, number>()
@@ -70,7 +70,7 @@ export class KnownOwners {
   /** See {@link Directory.ownerOf}. */
   ownerOf(domain: string, sentBy?: string): string | null | undefined {
     const held = this.find(domain, sentBy)
-    if (held === undefined || this.mayBeAnother(domain, held)) return undefined
+    if (held === undefined || this.mayHaveChanged(domain, held)) return undefined
     const now = performance.now()
     if (now > held.refreshAt) {
       held.refreshAt = now + RETRY_AFTER
@@ -96,23 +96,22 @@ export class KnownOwners {
     }
   }
 
-  /** What is known is to be replaced by what Redis has, even by nothing. */
+  /** Empties the cache: the next answers come from Redis. */
   forget(): void {
     for (const cache of [this.ofUsers, this.ofSenders, this.unowned]) cache.clear()
     this.remembered = undefined
     this.context.onChange()
   }
 
-  /** What an earlier process knew counts until Redis answers for the first time. */
+  /** Uses the owners of the snapshot file until Redis answers for the first time. */
   remember(owners: RememberedOwners): void {
     this.remembered = owners
   }
 
   /**
-   * Some names have other owners than before: what was asked for and may be another now is asked for again, if Redis
-   * answers.
+   * Handles a published change of owners: entries that it may concern are read again, if Redis answers.
    *
-   * @param names `undefined`: any may have.
+   * @param names `undefined`: any.
    */
   changed(names?: readonly string[]): void {
     this.changes++
@@ -125,8 +124,8 @@ export class KnownOwners {
     if (this.ofUsers.size + this.ofSenders.size + this.unowned.size > 0) this.context.onChange()
   }
 
-  /** A domain is owned by itself or by what it lies below: whether one of these has changed since it was asked for. */
-  private mayBeAnother(domain: string, held: Held): boolean {
+  /** Whether the owner of the domain or of a name above it has changed since the entry was read. */
+  private mayHaveChanged(domain: string, held: Held): boolean {
     if (held.changes === this.changes) return false
     const changedSince = (name: string) => (this.changedNames.get(name) ?? 0) > held.changes
     if (held.changes < this.lastOfAny) return true
@@ -143,7 +142,7 @@ export class KnownOwners {
   private async read(domain: string, sentBy: string | undefined): Promise<string | null> {
     const { owner, changes } = await this.question(domain)
     const held = this.find(domain, sentBy)
-    // A question that was asked later has been answered before.
+    // A later read has already answered.
     if (held && held.changes > changes) return owner
     if (held && held.owner !== owner) this.context.onChange()
     this.keep(domain, sentBy, owner, changes)
@@ -169,7 +168,7 @@ export class KnownOwners {
     }
   }
 
-  /** One question at a time for each name, unless the answer may be from before a change. */
+  /** One read at a time for each name, unless a change came after it began. */
   private question(domain: string): Promise<Answer> {
     const { changes } = this
     const running = this.asking.get(domain)
@@ -188,23 +187,23 @@ export class KnownOwners {
     const { store, registry } = this.context
     registry.assertUsable()
     const owner = (await ownerOf(store, domain)) ?? null
-    // Afterwards: what was read may be what is left after all was lost.
+    // Checked afterwards: Redis may have lost the registry before this was read.
     await registry.check()
     this.remembered = undefined
-    if (owner === null && this.isOwned(domain) && !(await this.areThere(store))) {
+    if (owner === null && this.isOwned(domain) && !(await this.existInRedis(store))) {
       throw new Error(
-        'the owners of domains are gone from Redis, though the registry is there: what is known of them holds',
+        'the owners of domains are gone from Redis, though the registry is there: the cached ones stay in effect',
       )
     }
     return { owner, changes }
   }
 
-  /** As far as is known here. */
+  /** According to the cache. */
   private isOwned(domain: string): boolean {
     return this.ofUsers.has(domain) || this.ofSenders.get(domain) !== undefined
   }
 
-  private async areThere({ client, keys }: Store): Promise<boolean> {
+  private async existInRedis({ client, keys }: Store): Promise<boolean> {
     return (await client.exists(keys.ownerVersion)) === 1
   }
 }

@@ -1,29 +1,29 @@
 import type { Store } from '../store/store'
-import type { InBackground } from './aging'
+import type { InBackground } from './refresh'
 import type { Change } from '../registry/changes'
 import { ConnectorIndex } from './connector-index'
 import { readConnectors, readSomeConnectors } from '../registry/connector-reader'
-import { HeardChanges, type Step } from './heard-changes'
+import { ChangeBuffer, type Step } from './change-buffer'
 import { connectorId } from '../mail/identities'
-import type { KnownRegistry } from './known-registry'
+import type { RegistryMonitor } from './registry-monitor'
 import type { Connector } from '../mail/tenant'
 
-/** What the connectors of a process need of the directory that they are part of. */
+/** What the cache needs from the directory that it is part of. */
 export interface ConnectorsContext {
   readonly store: Store
   readonly inBackground: InBackground
-  readonly registry: KnownRegistry
-  /** Resolves when all has been heard that was announced before the call, as far as there is a connection for it. */
+  readonly registry: RegistryMonitor
+  /** Resolves when every change published before the call has arrived, if there is a connection for changes. */
   readonly catchUp: () => Promise<unknown>
   /** Redis has answered with the connectors for the first time. */
   readonly onReady: (connectors: number) => void
-  /** An attribution made before may be another now. */
+  /** Earlier attributions may be wrong now. */
   readonly onChange: () => void
-  /** A connector has been blocked, or is so no longer. */
+  /** A connector has been blocked or unblocked. */
   readonly onBlock: (now: Connector) => void
 }
 
-/** Those that are blocked in one of them. */
+/** Ids of the connectors that are blocked in at least one of the indexes. */
 function idsOfBlocked(...indexes: readonly ConnectorIndex[]): Set<string> {
   const ids = new Set<string>()
   for (const index of indexes) {
@@ -34,21 +34,21 @@ function idsOfBlocked(...indexes: readonly ConnectorIndex[]): Set<string> {
   return ids
 }
 
-/** Some connectors (`tenant/name`) that are others than before, or gone. */
+/** Connectors (`tenant/name`) that were changed or removed. */
 interface ConnectorsChange extends Step {
   readonly changed: readonly string[]
 }
 
-/** All connectors, as one process knows them. */
-export class KnownConnectors {
+/** All connectors, cached in one process. */
+export class ConnectorCache {
   private known: ConnectorIndex | undefined
-  /** Empty: there was none in Redis; `undefined`: not known. */
+  /** Empty: Redis had none; `undefined`: not known. */
   private token: string | undefined
   private loading: Promise<void> | undefined
-  /** What is announced while all are being read. */
-  private heard: HeardChanges<ConnectorsChange> | undefined
+  /** Changes that arrive while all connectors are read. */
+  private buffer: ChangeBuffer<ConnectorsChange> | undefined
   private hasAnswered = false
-  /** That Redis has none is believed. */
+  /** An empty answer from Redis replaces the cache. */
   private mayBeGone = false
 
   constructor(private readonly context: ConnectorsContext) {}
@@ -58,7 +58,7 @@ export class KnownConnectors {
     return this.known
   }
 
-  /** Whether Redis has told of them; else an earlier process knew them, and there may be more by now. */
+  /** Whether they come from Redis; else they come from the snapshot file, and there may be more by now. */
   get areRead(): boolean {
     return this.hasAnswered
   }
@@ -67,29 +67,29 @@ export class KnownConnectors {
   load(): Promise<void> {
     this.loading ??= this.readUnlessCurrent().finally(() => {
       this.loading = undefined
-      this.heard = undefined
+      this.buffer = undefined
     })
     return this.loading
   }
 
-  /** Takes over what an earlier process knew, unless they are known by now. */
+  /** Fills the cache from the snapshot file, unless it is filled already. */
   remember(index: ConnectorIndex): void {
     if (this.known !== undefined) return
     this.known = index
     this.context.onChange()
   }
 
-  /** What is known is to be replaced by what Redis has, even by nothing. */
+  /** Lets the next answer from Redis replace the cache, even by nothing. */
   forget(): void {
     this.token = undefined
     this.mayBeGone = true
   }
 
-  /** Takes over a change that was announced: what has changed is read, and all where a message was lost. */
+  /** Handles a published change: reads what has changed, or everything if a message was lost. */
   async changed(change: Extract<Change, { connectors: string }>): Promise<void> {
     const { connectors: token, previous, changed } = change
-    if (this.heard) {
-      this.heard.add({ previous: previous ?? '', token, changed })
+    if (this.buffer) {
+      this.buffer.add({ previous: previous ?? '', token, changed })
     } else if (this.known !== undefined && token !== this.token) {
       if ((previous ?? '') === this.token) await this.follow(this.known, token, changed)
       else await this.load()
@@ -101,13 +101,13 @@ export class KnownConnectors {
     token: string,
     changed: readonly string[],
   ): Promise<void> {
-    // Set before the reading: the next change builds on this one, and its reading sees what it changed or later.
+    // Set before reading: the next change builds on this one, and reading sees this state or a later one.
     this.token = token
     try {
       const before = new Map(changed.map((id) => [id, index.get(id)]))
       await this.readAgain(index, changed)
       this.context.onChange()
-      this.tellBlocks(changed, (id) => before.get(id))
+      this.reportBlocks(changed, (id) => before.get(id))
     } catch (error) {
       this.token = undefined
       throw error
@@ -124,44 +124,44 @@ export class KnownConnectors {
   private async isCurrent(): Promise<boolean> {
     if (this.known === undefined) return false
     if ((await this.tokenNow()) === this.token) return true
-    // The answer to a question overtakes the news that is on its way.
+    // The answer may arrive before changes that were published earlier.
     await this.context.catchUp()
     return (await this.tokenNow()) === this.token
   }
 
-  /** Reads all, and again what has changed meanwhile; all once more in the background where not all of it was heard. */
+  /** Reads all, then again what changed meanwhile; all once more in the background if a change did not arrive. */
   private async readAll(): Promise<void> {
     const { store, inBackground, registry, catchUp, onChange } = this.context
-    const heard = (this.heard = new HeardChanges<ConnectorsChange>())
+    const buffer = (this.buffer = new ChangeBuffer<ConnectorsChange>())
     let token = await this.tokenNow()
     const index = new ConnectorIndex()
     await readConnectors(store, (connector) => index.set(connector))
     const last = await this.tokenNow()
-    if (!heard.lead(token, last)) await catchUp()
-    const isWhole = heard.lead(token, last)
-    // Afterwards: what was read may have been put there after all was lost.
+    if (!buffer.connects(token, last)) await catchUp()
+    const isComplete = buffer.connects(token, last)
+    // Checked afterwards: Redis may have lost the registry before this was read.
     await registry.check()
     if (last === '' && (this.known?.size ?? 0) > 0 && !this.mayBeGone) {
       throw new Error(
-        'the connectors are gone from Redis, though the registry is there: what is known of them holds',
+        'the connectors are gone from Redis, though the registry is there: the cached ones stay in effect',
       )
     }
-    for (let news = [...heard.after(token)]; news.length > 0; news = [...heard.after(token)]) {
+    for (let news = [...buffer.after(token)]; news.length > 0; news = [...buffer.after(token)]) {
       await this.readAgain(index, [...new Set(news.flatMap(({ changed }) => changed))])
       token = news.at(-1)!.token
     }
-    // From here on each change is followed by itself.
-    this.heard = undefined
+    // From here on each change is handled when it arrives.
+    this.buffer = undefined
     const before = this.known
     this.known = index
     this.token = token
     this.mayBeGone = false
     onChange()
-    if (before) this.tellBlocks(idsOfBlocked(before, index), (id) => before.get(id))
-    if (!isWhole) setImmediate(() => inBackground(this.load()))
+    if (before) this.reportBlocks(idsOfBlocked(before, index), (id) => before.get(id))
+    if (!isComplete) setImmediate(() => inBackground(this.load()))
   }
 
-  private tellBlocks(ids: Iterable<string>, before: (id: string) => Connector | undefined): void {
+  private reportBlocks(ids: Iterable<string>, before: (id: string) => Connector | undefined): void {
     for (const id of ids) {
       const now = this.known?.get(id)
       if (now && now.blocked?.since !== before(id)?.blocked?.since) this.context.onBlock(now)
