@@ -1,3 +1,5 @@
+import { USUAL_SCOPE, type Scope } from '../mail/scope'
+
 /** The answers of the charge and settle scripts; `allowance/lua/charge.lua` and `charge_message.lua` say what each means. */
 type ChargeAnswer =
   | 'CHARGED'
@@ -44,7 +46,7 @@ export interface ChargeResult {
   /** With CHARGED and FORWARDED, in monitor: this is the first would-be trip of the tenant. */
   readonly firstWouldTrip: boolean
   /** With RESTRICTED: the scope. */
-  readonly scope: 'unregistered' | 'all'
+  readonly scope: Scope
   /** With RESTRICTED and TRIPPED: the case of the restriction; empty: not known. */
   readonly case: string
   /** The caller's list of accepted domains is old, and should be reloaded. */
@@ -77,7 +79,7 @@ export function parseReply(text: string, stale: boolean): ChargeReply {
     window: numbers[3] ?? 0,
     windows: windowsOf(numbers),
     firstWouldTrip: numbers[4] === 1,
-    scope: restriction[2] === 'all' ? 'all' : 'unregistered',
+    scope: restriction[2] === 'all' ? 'all' : USUAL_SCOPE,
     case: (answer === 'TRIPPED' ? restriction[5] : restriction[3]) ?? '',
     stale,
   }

@@ -1,5 +1,5 @@
 import { InputError } from '../base/errors'
-import type { Scope } from '../mail/scope'
+import { USUAL_SCOPE, type Scope } from '../mail/scope'
 import { parseTrigger, type Trigger } from '../mail/trigger'
 import { assertTenantId } from '../mail/identities'
 
@@ -100,7 +100,7 @@ export function decodeCase(
     opened: Number(fields['opened']),
     by: fields['by'] ?? '',
     reason: fields['reason'] ?? '',
-    scope: (fields['scope'] as Scope | undefined) ?? 'unregistered',
+    scope: (fields['scope'] as Scope | undefined) ?? USUAL_SCOPE,
     trigger: parseTrigger(fields),
     onProbation: fields['probation'] === '1',
     event: fields['event'] ?? '',

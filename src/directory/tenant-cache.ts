@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { LRUCache } from 'lru-cache'
-import type { Scope } from '../mail/scope'
+import { USUAL_SCOPE, type Scope } from '../mail/scope'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './refresh'
 import type { Change } from '../registry/changes'
@@ -175,7 +175,7 @@ export class TenantCache {
    * of unregistered mail asks Redis.
    */
   private isOvertaken(read: Snapshot, held: Snapshot | undefined): boolean {
-    if (read.restricted !== 'unregistered' || !held || held.restricted) return false
+    if (read.restricted !== USUAL_SCOPE || !held || held.restricted) return false
     return this.loading.get(read.tenant)?.again === true
   }
 

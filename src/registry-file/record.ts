@@ -1,6 +1,7 @@
 import { parseLimits } from '../mail/limits'
 import { InputError } from '../base/errors'
 import { METER_NAMES, METERS } from '../mail/meters'
+import { SCOPES } from '../mail/scope'
 import { MODES } from '../mail/mode'
 import { toDomain } from '../names/domain'
 import { parseMailbox } from '../names/mailbox'
@@ -183,7 +184,7 @@ function checkTenantField(field: string, text: string): boolean {
 function checkRestrictionField(field: string, text: string): boolean {
   switch (field) {
     case 'scope':
-      return text === 'unregistered' || text === 'all'
+      return SCOPES.some((scope) => scope === text)
     case 'since':
     case 'window':
     case 'limit':

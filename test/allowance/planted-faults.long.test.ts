@@ -117,7 +117,7 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'both meters in one',
     COUNTING,
-    'fields[at + 1] = meter .. limit.window',
+    'fields[at + 1] = letter .. limit.window',
     "fields[at + 1] = 'u' .. limit.window",
   ),
   fault(
@@ -300,8 +300,8 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'a probation that is not looked at',
     CHARGE,
-    'limits_in_force(own_limits, probation)',
-    'limits_in_force(own_limits, false)',
+    'default_limits, probation, scope)',
+    'default_limits, false, scope)',
   ),
   fault('a probation that allows more', LIMITS, 'limit.count < limits[at].count', 'true'),
   fault(

@@ -3,6 +3,7 @@ import type { Scope } from '../../mail/scope'
 import { assertTenantId } from '../../mail/identities'
 import { block } from '../../operations/block'
 import { acceptedReason } from '../kit/actor'
+import { USUAL_SCOPE } from '../../mail/scope'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -26,7 +27,7 @@ export function add(program: Command, io: Io): void {
       const { by, out } = context
       assertTenantId(tenant)
       const reason = acceptedReason(options.reason)
-      const scope = options.all ? 'all' : 'unregistered'
+      const scope = options.all ? 'all' : USUAL_SCOPE
       await context.writing(async (store) => {
         const { result, case: name } = await block(store, tenant, { scope, reason, by })
         out.result({ result, tenant, scope, case: name ?? null }, () => {
