@@ -39,7 +39,7 @@ export type Refund = (
 ) => void
 
 /**
- * Charges recipients in the background, when no client waits for the answer any more; must neither throw nor wait.
+ * Charges recipients in the background, when no client waits for the answer; must neither throw nor wait.
  *
  * @param recipients that are still held.
  */

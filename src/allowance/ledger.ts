@@ -370,7 +370,7 @@ export class Ledger {
   }
 }
 
-/** Of a meter that restricts nobody it is told, too, that it is full: nothing else tells it. */
+/** A full meter that does not restrict raises an event too: nothing else shows it. */
 function edgesOf(meter: Meter, warnAt: readonly number[]): readonly number[] {
   if (METERS[meter].past === 'restriction') return warnAt
   return [...warnAt.filter((percent) => percent < 100), 100]

@@ -9,7 +9,7 @@ export async function mapLimited<T, R>(
   each: (item: T) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = []
-  // All take from one iterator, and a generator ends for all where one of their loops does.
+  // All loops take from one generator, which ends for all of them when one loop fails.
   const items = itemsOf(list)
   const work = async (): Promise<void> => {
     for (const [at, item] of items) results[at] = await each(item)

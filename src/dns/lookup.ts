@@ -42,7 +42,7 @@ export class Lookup {
     if (server !== undefined) this.resolver.setServers([dnsServer(server)])
   }
 
-  /** DNS has not answered, and is not asked any more. */
+  /** DNS has not answered, and is asked no more questions. */
   get isAway(): boolean {
     return this.answered === 0 && this.unanswered >= AWAY_AFTER
   }

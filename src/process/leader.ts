@@ -54,7 +54,7 @@ export class Leader {
     void this.turn()
   }
 
-  /** Starts no more duties and releases the lock; a duty that is running goes on to its end. */
+  /** Starts no more duties and releases the lock; a running duty is completed. */
   stop(): void {
     if (!this.timer) return
     clearInterval(this.timer)

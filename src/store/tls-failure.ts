@@ -33,7 +33,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   // With TLS 1.3 a refused certificate may leave no other message.
   [
     /\bECONNRESET$/,
-    'Redis closed the connection; where that goes on, it may want another client certificate (tls_cert)',
+    'Redis closed the connection; if it does so each time, it may require another client certificate (tls_cert)',
   ],
   // ioredis has no other message for a sentinel, or for the first node of a Cluster.
   [

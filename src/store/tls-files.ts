@@ -15,7 +15,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 /**
  * The PEM text of one certificate or several. Node takes a file without any for no authorities at all, silently.
  *
- * @param file stands before the reason.
+ * @param file precedes the reason.
  * @throws {InputError} which repeats nothing of the text.
  */
 export function pemCertificates(file: string, text: string): string {
@@ -34,14 +34,12 @@ export function pemCertificates(file: string, text: string): string {
 /**
  * The PEM text of a private key.
  *
- * @param file stands before the reason.
+ * @param file precedes the reason.
  * @throws {InputError} which repeats nothing of the text.
  */
 export function pemKey(file: string, text: string): string {
   if (/ENCRYPTED/.test(text)) {
-    throw new InputError(
-      `${file} is encrypted: nobody could type its passphrase when Haraka starts`,
-    )
+    throw new InputError(`${file} is encrypted: its passphrase cannot be typed when Haraka starts`)
   }
   if (!parsed(() => createPrivateKey(text))) {
     throw new InputError(`${file} holds no private key (PEM)`)

@@ -13,7 +13,7 @@ const LENGTH = 12_000
 
 const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
   'a recipient that is given back twice': [
-    edit('dist/src/allowance/lua/refund.lua', 'if charged_under or not entry', 'if not entry'),
+    edit('dist/src/allowance/lua/refund.lua', 'if charged_under or not (entry', 'if not (entry'),
   ],
   'mail that passes when Redis does not answer': [
     edit(

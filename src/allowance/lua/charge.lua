@@ -23,7 +23,7 @@
 -- RESTRICTED  not counted; the scope in place of `used`, then the case, if there is one
 -- ZERO        not counted: a limit of 0
 -- DEFER       not counted: a limit with `defer` is reached, or what its window held cannot be read
--- FULL        not counted: the allowance of a meter that restricts nobody is reached, or cannot be read
+-- FULL        not counted: the allowance of a meter that does not restrict is reached, or cannot be read
 -- REGISTERED  not counted: the sender domain is an accepted domain by now
 -- STALE       nothing done: the caller knows an old list of accepted domains
 -- EXPIRED     nothing done: past not-after, or refunded already, or its message has tripped

@@ -15,10 +15,11 @@
 -- ARGV[5] ms that a counter of a signature lives, where the allowance for forwards has no window
 -- ARGV[6 …] the domain that makes it unregistered and its parents
 --
--- Reply: { text, letter of the meter that decided, 1 if the signatures prove nothing any more, else 0 }; the text as that of charge.lua.
+-- Reply: { text, letter of the meter that decided, 1 if the signatures prove no more recipients, else 0 }; the text as that
+--        of charge.lua.
 -- CHARGED     counted
 -- FORWARDED   counted as a proven forward
--- UNPROVEN    not counted: the signatures prove nothing any more, or there is no allowance for forwards
+-- UNPROVEN    not counted: the signatures prove no more recipients, or there is no allowance for forwards
 -- TRIPPED     the tenant has been restricted in this call; only recipients that were accepted already are counted
 -- RESTRICTED, ZERO, DEFER, REGISTERED, EXPIRED, OFF, GONE: as there; the holds go on, a refund ends them
 --

@@ -16,7 +16,7 @@ local SETTLED_TTL = 300000
 local generation = redis.call('HGET', usage_key, 'generation') or redis.call('HGET', tenant_key, 'createdAt')
 local entries = redis.call('HMGET', receipt_key, unpack(ARGV))
 local rings, refunded, forwarded = {}, 0, 0
--- The recipients of a message that has tripped are not charged any more.
+-- The recipients of a message that has tripped will not be charged.
 local tripped = redis.call('HEXISTS', receipt_key, TRIPPED_FIELD) == 1
 
 for at, ordinal in ipairs(ARGV) do

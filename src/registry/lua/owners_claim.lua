@@ -5,7 +5,7 @@
 -- KEYS[1] names   KEYS[2] index   KEYS[3] version
 -- ARGV[1] claim, or check (writes nothing)   ARGV[2] tenant   ARGV[3] the version at which the caller began to look at
 -- what lies below the names, or empty   then for each name: ARGV[n] domain, ARGV[n + 1] s or -
--- Reply: what is in the way, three items each: domain, owner, the owner's name. Empty: claimed.
+-- Reply: claims in the way, three items each: domain, owner, the owner's name. Empty: claimed.
 --
 -- @include registry/ownership
 local names_key, index_key, version_key = KEYS[1], KEYS[2], KEYS[3]

@@ -2,7 +2,7 @@
 --
 -- KEYS[1] names   KEYS[2] index   KEYS[3] version   KEYS[4] moves under way
 -- ARGV[1] domain   ARGV[2] the tenant that it left   ARGV[3] the tenant that got it   ARGV[4] done or back
--- Reply: 1; 0: there is no such move (any more)
+-- Reply: 1; 0: there is no such move
 --
 -- @include registry/ownership
 local names_key, index_key, version_key, moves_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

@@ -2,7 +2,7 @@
 --
 -- KEYS[1] names   KEYS[2] index   KEYS[3] version   KEYS[4] moves under way
 -- ARGV[1] tenant   then for each name: ARGV[n] domain, ARGV[n + 1] what the list says: s or - (owned), x (not owned)
--- Reply: owned names that another tenant stands in the way of, three items each: domain, owner, the owner's name.
+-- Reply: names that another tenant's claim is in the way of, three items each: domain, owner, the owner's name.
 --
 -- @include registry/ownership
 local names_key, index_key, version_key, moves_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

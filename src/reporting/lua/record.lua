@@ -54,7 +54,7 @@ local function field_of(class, domain, connector, ip, user)
   return table.concat({ ROW_LETTERS[class], domain, connector, ip, user }, '\t')
 end
 
--- Whether a domain that nobody could classify is an accepted one, itself or by a name above it.
+-- Whether a domain of unknown class is an accepted domain, itself or below one with subdomains.
 local function is_accepted(domain)
   local name, is_itself = domain, true
   while name ~= '' do
@@ -208,7 +208,7 @@ local function counter(key, start, others)
   end
 end
 
--- Whose the foreign domains are: told apart from the rows, so that these may be full of anything.
+-- The owners of foreign domains have fields of their own, whatever fills the rows.
 local function add_owned()
   local OTHERS = table.concat({ 'o', OTHER, OTHER }, '\t')
   local count = counter(day_key, 'o\t', OTHERS)

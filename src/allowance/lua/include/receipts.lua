@@ -1,5 +1,5 @@
--- Receipts: what became of each recipient of a transaction, by its ordinal, so that no recipient is counted or refunded
--- twice. They live for an hour, in ms.
+-- Receipts: the state of each recipient of a transaction, by its ordinal, so that no recipient is counted or refunded twice.
+-- They live for an hour, in ms.
 local RECEIPT_TTL = 3600000
 -- The receipt of a message that has tripped, whatever the number of its recipients.
 local TRIPPED_FIELD = 'tripped'
