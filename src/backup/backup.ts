@@ -6,23 +6,23 @@ import type { Header } from '../registry-file/format'
 import { readRegistry } from '../registry-file/read-registry'
 import { formatRecord } from '../registry-file/record'
 
-/** What a backup holds. */
+/** The contents of a backup. */
 export interface BackupReport extends Written {
   readonly tenants: number
   readonly domains: number
   readonly connectors: number
   readonly restricted: number
-  /** Domains were claimed meanwhile: one that was moved may be with both of its tenants, or with neither. */
+  /** Owners changed meanwhile: a moved domain may be in the backup with both tenants or with neither. */
   readonly ownersChanged: boolean
 }
 
-/** Writes a file out of its header and lines: `writeLines` for some path, or `writeTo` for some sink. */
+/** Writes header and lines to a file (`writeLines`) or a sink (`writeTo`). */
 export type WriteFile = (header: Header, lines: AsyncIterable<string>) => Promise<Written>
 
 /**
- * Writes down everything that is registered and counted.
+ * Backs up registry, restrictions and usage.
  *
- * @throws {RefusedError} there is nothing, so that an older backup would be lost for an empty one.
+ * @throws {RefusedError} the registry is empty: the backup would replace a better one.
  * @throws {SchemaError} Redis holds a later schema.
  * @throws what ioredis throws, and `write`.
  */
@@ -32,7 +32,7 @@ export async function backup(store: Store, write: WriteFile): Promise<BackupRepo
   if (epoch && isNewer(epoch)) throw new SchemaError(epoch.schema)
   if (tenants === 0) {
     throw new RefusedError(
-      `Redis holds no tenant under ${keys.prefix}, and nothing was written: look whether it is the right one, and whether it has lost its data (tenantctl doctor)`,
+      `Redis holds no tenant under ${keys.prefix}, and nothing was written: check that it is the right Redis and has not lost its data (tenantctl doctor)`,
     )
   }
   const header: Header = {

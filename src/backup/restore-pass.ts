@@ -24,18 +24,18 @@ const STATE = readScript(__dirname, 'restore_state')
 const DOMAINS = readScript(__dirname, 'restore_domains')
 const TENANT = readScript(__dirname, 'restore_tenant')
 
-/** Tenants handled side by side. */
+/** Tenants handled concurrently. */
 const TENANTS_AT_ONCE = 32
 /** Connectors in one script call. */
 const CONNECTORS_BATCH = 100
-/** Texts that are kept of each kind; the others are only counted. */
+/** Texts kept of each kind; further ones are only counted. */
 const MOST_NAMED = 20
-/** What the scripts renew, and no two registries share; and events that wait there, which are of the moment. */
-const OF_THE_MOMENT: ReadonlySet<string> = new Set(['domains', 'state', 'events'])
-/** A number that only grows: it may be higher than the file says. */
+/** Tokens, which scripts renew, and events that wait for the stream: a restore ignores both. */
+const TRANSIENT: ReadonlySet<string> = new Set(['domains', 'state', 'events'])
+/** Only grows, so Redis may have a higher number than the file. */
 const CASES = 'cases'
 
-/** Texts for people: the first of them, and how many there are. */
+/** Texts for people: the first of them, and their number. */
 export class Findings {
   readonly named: string[] = []
   count = 0
@@ -45,25 +45,24 @@ export class Findings {
   }
 }
 
-/** What a pass over a file has found. */
+/** The result of a pass over a file. */
 export interface PassResult {
   readonly tenants: number
   readonly domains: number
   readonly connectors: number
   readonly restricted: number
-  /** What is in the file, and is not so in Redis, or was not before it was written. */
+  /** Records of the file that Redis did not have as the file says. */
   readonly differences: Findings
-  /** What cannot be in Redis: another tenant or connector has it, or its tenant is not there. */
+  /** Records that cannot be written: another tenant or connector has them, or their tenant does not exist. */
   readonly leftOut: Findings
-  /** The part of it that has another owner. */
+  /** Those of them that belong to another tenant or connector. */
   readonly conflicts: Findings
 }
 
 /**
- * Goes through a file once and compares it with Redis. A restriction that is wider than that of the file, and usage
- * that is newer, are as they should be.
+ * Reads a file once and compares it with Redis. A wider restriction and newer usage in Redis are no differences.
  *
- * @param purpose `write`: what Redis does not have as the file says is written.
+ * @param purpose `write`: also writes the differences to Redis.
  * @throws what ioredis throws, and {@link RecordFile.records}.
  */
 export async function runPass(
@@ -106,7 +105,7 @@ class Pass implements PassResult {
       } else {
         connectors.push(part)
         if (connectors.length < CONNECTORS_BATCH) continue
-        // A connector needs its tenant.
+        // A connector is written after its tenant.
         await lanes.finish()
         await this.handleConnectors(connectors)
         connectors = []
@@ -125,7 +124,7 @@ class Pass implements PassResult {
     }
     this.domains += domains.size
     const there = await readWhole(this.store, id, { usage: true }, 0)
-    // Restriction and usage before there is a tenant that could send without them, the tenant itself last.
+    // Restriction and usage first, the tenant last: it must not exist, and send, without them.
     if (first) await this.handleState(tenant, there)
     for (const batch of batchesOf([...domains], BATCH)) await this.handleDomains(id, batch)
     if (last) await this.handleFields(tenant, there)
@@ -179,7 +178,7 @@ class Pass implements PassResult {
         [randomToken(), ...absent.flat()],
       )
     }
-    // Some may have been owned with other flags.
+    // Some claims may have other flags.
     await reconcileClaims(
       this.store,
       id,
@@ -187,7 +186,7 @@ class Pass implements PassResult {
     )
   }
 
-  /** Those that the tenant is to own, and does not yet, or with other flags. */
+  /** The domains that the tenant does not own yet as the file says. */
   private async findUnclaimed(id: string, domains: [string, string][]): Promise<Claim[]> {
     const owned = domains
       .map(([domain, packed]) => ({ domain, ...parseFlags(packed) }))
@@ -204,7 +203,7 @@ class Pass implements PassResult {
     if (!this.writes) return findObstacles(this.store, id, wanted)
     const obstacles = await claim(this.store, id, wanted)
     if (obstacles.length === 0) return []
-    // All or none: those that have nothing in their way, one by one.
+    // claim() takes all or none: one by one, those without an obstacle pass.
     const lost: Obstacle[] = []
     for (const each of wanted) lost.push(...(await claim(this.store, id, [each])).slice(0, 1))
     return lost
@@ -262,7 +261,7 @@ class Pass implements PassResult {
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error
       if (records.length === 1) this.conflict(error.message)
-      // All or none: one by one those that hold what no other has.
+      // restore() writes all or none: one by one, those without a conflict pass.
       else for (const each of records) await this.writeConnectors([each])
     }
   }
@@ -289,7 +288,7 @@ function isAsStrict(there: Fields | undefined, wanted: Fields): boolean {
   return scope === 'all' || scope === wanted.get('scope')
 }
 
-/** Whether it is as in the file, but that it may have been blocked since. */
+/** Whether Redis has the connector as the file says, except that it may have been blocked since. */
 function isAsBlocked({ id, value }: ConnectorRecord, there: string): boolean {
   if (value === there || there === '') return value === there
   const { blocked } = decodeConnector(id, there)
@@ -298,7 +297,7 @@ function isAsBlocked({ id, value }: ConnectorRecord, there: string): boolean {
 }
 
 function lasting(fields: Fields): Map<string, string> {
-  return new Map([...fields].filter(([field]) => !OF_THE_MOMENT.has(field)))
+  return new Map([...fields].filter(([field]) => !TRANSIENT.has(field)))
 }
 
 function isSame(there: Fields, wanted: Fields): boolean {

@@ -16,42 +16,40 @@ import type { RecordFile } from '../registry-file/file'
 import type { Header } from '../registry-file/format'
 import { runPass, type Findings, type PassResult } from './restore-pass'
 
-/** That search holds all names in memory, and a file is gone through piece by piece. */
-const MOST_LOOKED_THROUGH = 50_000
+/** The search for inconsistencies holds all names in memory, which a restore otherwise avoids. */
+const MOST_CHECKED = 50_000
 
-/** What restoring a file did. */
+/** The result of a restore. */
 export interface RestoreReport {
-  /** `unchanged`: all of it was there already. */
+  /** `unchanged`: Redis already had all of it. */
   readonly result: 'restored' | 'unchanged'
   readonly header: Header
   /** The epoch of the registry now. */
   readonly epoch: string
-  /** What the file holds, without what was left out. */
+  /** Numbers of the file, without what was left out. */
   readonly tenants: number
   readonly domains: number
   readonly connectors: number
   readonly restricted: number
-  /** What was not in Redis as the file says. */
+  /** Records that Redis did not have as the file says. */
   readonly written: number
-  /** What is not restored, with the reason. */
+  /** Records not restored, with the reason. */
   readonly leftOut: Findings
-  /** What does not fit together in Redis now; `undefined`: there is too much to look through all of it here. */
+  /** Inconsistencies in Redis now; `undefined`: the registry is too large to check here. */
   readonly inconsistencies: readonly Inconsistency[] | undefined
 }
 
 /**
- * Puts back what a file holds, and looks whether it is there. Nothing is written before all of the file was found
- * whole. It goes into an empty registry; where it was cut short, running it again completes it.
+ * Restores a file into an empty registry and verifies the result. The whole file is checked before anything is written.
+ * After an interruption, a second run completes it.
  *
- * The epoch comes last: processes that know this registry, or know that it was lost, go on with what they know until
- * all is there.
+ * The epoch is written last: until then, processes keep the registry that they have cached.
  *
- * @param options `force`: into a registry that holds something else, too. A record of the file replaces the one that
- *   is there, what only Redis has stays; a restriction is never removed or narrowed, a block of a
- *   connector never lifted, and usage never replaced.
- * @throws {InputError} the file is not whole.
- * @throws {RefusedError} Redis holds something else, or with `force` what has no room beside the file.
- * @throws {UserError} it was not all there afterwards.
+ * @param options `force`: also into another registry. Records of the file replace those in Redis, records that only
+ *   Redis has stay. A restriction is never removed or narrowed, a block of a connector never lifted, usage never replaced.
+ * @throws {InputError} the file is incomplete or damaged.
+ * @throws {RefusedError} Redis holds another registry, or with `force` records that conflict with the file.
+ * @throws {UserError} Redis does not have all of it afterwards.
  */
 export async function restore(
   store: Store,
@@ -61,7 +59,7 @@ export async function restore(
   const { header, sha256 } = await file.verify()
   if (Number(header.schema.split('.')[0]) > SCHEMA.major) {
     throw new RefusedError(
-      `${file.file} holds the registry in schema ${header.schema}, and this version knows ${SCHEMA.major}.x: use the later version that has written it`,
+      `${file.file} holds the registry in schema ${header.schema}, and this version reads ${SCHEMA.major}.x: use the later version that wrote it`,
     )
   }
   const { tenants, epoch } = await lookAtRegistry(store)
@@ -77,7 +75,7 @@ export async function restore(
       return report(found, same ? epoch.epoch : (await giveEpoch(store, header)).epoch)
     }
     if (!force) throw occupied(file.file, tenants, begun, found.differences)
-    if (found.conflicts.count > 0) throw noRoom(file.file, found.conflicts)
+    if (found.conflicts.count > 0) throw conflicting(file.file, found.conflicts)
   }
   await addEntry(store, store.keys.tenantsAudit, {
     subject: '',
@@ -86,7 +84,7 @@ export async function restore(
     to: `${file.file} of ${shortTime(header.createdAt)}`,
   })
   await store.client.set(store.keys.restore, sha256)
-  // Where there is none, a process could take what is half there for the whole.
+  // Without an epoch a process could accept the half-written registry.
   await ensureEpoch(store)
   const written = await runPass(store, file, 'write')
   const after = await runPass(store, file, 'compare')
@@ -96,7 +94,7 @@ export async function restore(
   return report(after, given.epoch, written.differences.count)
 }
 
-/** The checksum of the backup whose restoring was begun and not finished; `undefined`: there is none. */
+/** Checksum of the backup whose restore was interrupted; `undefined`: there is none. */
 export async function unfinishedRestore(store: Store): Promise<string | undefined> {
   return (await store.client.get(store.keys.restore)) ?? undefined
 }
@@ -116,14 +114,14 @@ async function reportOf(
     result: written > 0 ? 'restored' : 'unchanged',
     ...{ header, epoch, tenants, domains, connectors, restricted, written, leftOut },
     inconsistencies:
-      tenants + domains > MOST_LOOKED_THROUGH ? undefined : await findInconsistencies(store),
+      tenants + domains > MOST_CHECKED ? undefined : await findInconsistencies(store),
   }
 }
 
-/** The refusal of a file that gives to its tenants what belongs to others. */
-function noRoom(file: string, conflicts: Findings): RefusedError {
+/** The file gives its tenants names or identities that belong to others. */
+function conflicting(file: string, conflicts: Findings): RefusedError {
   return new RefusedError(
-    `${file} cannot be restored beside what Redis holds, and nothing was written: ${listed(conflicts)}; remove or move that first`,
+    `${file} conflicts with what Redis holds, and nothing was written: ${listed(conflicts)}; remove or move that first`,
   )
 }
 
@@ -136,15 +134,15 @@ function occupied(
   const there =
     begun === undefined
       ? `Redis holds another registry (tenants: ${tenants}), which is not that of ${file}`
-      : 'Redis holds a part of another file, whose restoring was cut short'
+      : 'Redis holds a part of another file, whose restore was interrupted'
   return new RefusedError(
-    `${there} (${differences.count} differences: ${listed(differences)}): ${begun === undefined ? 'restore into an empty Redis or another --prefix' : 'restore that file again to complete it'}, or put this file over what is there with --force`,
+    `${there} (${differences.count} differences: ${listed(differences)}): ${begun === undefined ? 'restore into an empty Redis or another --prefix' : 'restore that file again to complete it'}, or write this file over it with --force`,
   )
 }
 
 function incomplete(file: string, differences: Findings): UserError {
   return new UserError(
-    `${differences.count} things of ${file} are not in Redis as they were written (${listed(differences)}): somebody else is writing there; restore it again when nobody is`,
+    `${differences.count} records of ${file} are not in Redis as written (${listed(differences)}): something else is writing there; stop it and restore again`,
     1,
   )
 }

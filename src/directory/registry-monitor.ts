@@ -159,7 +159,7 @@ export class RegistryMonitor {
 
 function newerSchema({ schema }: Epoch): string {
   return (
-    `Redis holds the registry in schema ${schema}, and this version knows ${SCHEMA.major}.x. ` +
+    `Redis holds the registry in schema ${schema}, and this version reads ${SCHEMA.major}.x. ` +
     'Registered mail and restrictions go on from the cache of this process, other unregistered mail gets 451, ' +
     'and nothing is written. Update this plugin'
   )

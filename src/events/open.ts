@@ -9,7 +9,7 @@ export interface Open {
   readonly event: string
   /** Of an allowance: the edge as the usage holds it (see `allowance/lua/include/edges.lua`), without the time. */
   readonly edge?: string
-  /** Of what is unusual. */
+  /** The rule of unusual mail. */
   readonly rule?: string
 }
 
@@ -49,7 +49,7 @@ function fieldOf(kind: Open['kind'], tenant: string, detail = ''): string {
   return `${kind}\t${tenant}\t${detail}`
 }
 
-/** Reads a field that {@link opens} made, with its value. */
+/** Reads a field and value of {@link opens}. */
 export function unpackOpen(field: string, value: string): Open {
   const [kind, tenant = '', detail = ''] = field.split('\t')
   if (kind === 'allowance') return { kind, tenant, event: detail, edge: value }

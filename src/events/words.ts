@@ -3,7 +3,7 @@ import { METERS, USUAL_METER } from '../mail/meters'
 import { isoTime } from '../base/time'
 import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from '../records/event'
 
-/** As in Exchange Online, for the alerts that it has, too. */
+/** The severities of Exchange Online for the alerts that it also has. */
 function severityOf(event: Event): Severity {
   switch (event.kind) {
     case 'allowance':
@@ -24,7 +24,7 @@ function severityOf(event: Event): Severity {
   }
 }
 
-/** Graver than its severity can say: the tenant tripped again within probation. */
+/** The tenant tripped again within probation: more urgent than High can say. */
 function isEscalated(event: Event): boolean {
   return event.kind === 'restricted' && event.probation === true
 }
@@ -52,7 +52,7 @@ function titleOf(tenant: string, event: Event): string {
       return `Suspicious email sending patterns detected: ${tenant}: ${event.words}`
     case 'unattributed': {
       const { user, connectors } = event
-      // A blank at its end is all that there may be to see.
+      // Quoted: the only difference may be a blank at its end.
       const who = `AUTH user ${JSON.stringify(user)}`
       return connectors
         ? `Mail of ${who} is deferred: ${connectors} connectors have a user that differs in its spelling only`
@@ -87,17 +87,14 @@ function windowOf({ window }: { readonly window?: number }): string {
   return window === undefined ? '' : ` in ${formatWindow(window)}`
 }
 
-/**
- * Commands that run as they are copied: what each is for follows as a shell comment. What the operator has to fill in is
- * in capitals.
- */
+/** Commands to copy and run; a shell comment says what each is for. Parts to fill in are in capitals. */
 function nextSteps(tenant: string, event: Event): string[] {
   switch (event.kind) {
     case 'allowance':
       return [...METERS[event.meter ?? USUAL_METER].words.next(tenant)]
     case 'restricted':
       return [
-        `tenantctl case show ${event.case}  # what to do, and what has been done`,
+        `tenantctl case show ${event.case}  # its checklist, and what has been done`,
         `tenantctl evidence ${event.case}  # what was sent before, by whom and from where`,
         ...connectorStep(tenant, event.trigger?.connector),
         `tenantctl suggest ${tenant}  # which of the domains are probably its own and to be registered`,
@@ -152,7 +149,7 @@ function connectorStep(tenant: string, connector = ''): string[] {
   ]
 }
 
-/** Fields of an event that an alert has outside of its facts. */
+/** Fields of an event that an alert has outside its facts. */
 const NO_FACTS = ['id', 'kind', 'at', 'resolves']
 
 /** An alert for the stream, without the fields that its script adds. */

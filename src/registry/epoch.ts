@@ -40,7 +40,7 @@ export interface RegistryLook {
 export class SchemaError extends UserError {
   constructor(schema: string) {
     super(
-      `Redis holds the registry in schema ${schema}, and this version knows ${SCHEMA.major}.x: use the later version that has written it`,
+      `Redis holds the registry in schema ${schema}, and this version reads ${SCHEMA.major}.x: use the later version that wrote it`,
       4,
     )
   }

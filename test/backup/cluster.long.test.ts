@@ -33,7 +33,7 @@ describe('on a Redis Cluster', () => {
     return { tenants, domains, used, restricted, connectors: await registry.connectors.list() }
   }
 
-  it('all is backed up, and restored after every primary has lost everything', async () => {
+  it('a registry is restored after every primary has lost its data', async () => {
     const { registry, restrictions, store } = site
     const ids = Array.from({ length: 30 }, (_, at) => `t${at}`)
     for (const id of ids) {
@@ -62,7 +62,7 @@ describe('on a Redis Cluster', () => {
     assert.deepEqual(site.errors, [])
   })
 
-  it('what one primary has lost is brought back with force', async () => {
+  it('the data of one lost primary is restored with force', async () => {
     const { store } = site
     const wanted = await contents()
     const file = path.join(scratchDir('backup'), 'backup.jsonl')
@@ -77,7 +77,7 @@ describe('on a Redis Cluster', () => {
     assert.deepEqual(await contents(), wanted)
   })
 
-  it('every script of a backup has run on it', () => {
+  it('every backup script runs', () => {
     assertAllRan([site], (folder) => folder === 'backup')
   })
 })

@@ -45,8 +45,8 @@ async function wipe({ client, keys }: Store): Promise<void> {
 }
 
 /**
- * Every key of a registry, octet by octet, in an order of its own; without what only lives for a moment (receipts,
- * tokens, how often a name was claimed, events on their way), and without audit trails, which tell of the restoring.
+ * Every key of a registry, byte by byte and sorted. Leaves out what is transient (receipts, tokens, the owner version,
+ * waiting events), and audit trails, which have an entry of the restore.
  */
 async function contentOf({ client, keys }: Store): Promise<Record<string, unknown>> {
   const content: Record<string, unknown> = {}
@@ -75,7 +75,7 @@ async function contentOf({ client, keys }: Store): Promise<Record<string, unknow
 
 const plain = (domain: string) => ({ domain, subdomains: false, shared: false })
 
-/** Two tenants with one of everything. */
+/** A site that has every kind of record. */
 async function fullSite(): Promise<Site> {
   const site = newSite()
   const { registry, store } = site
@@ -113,7 +113,7 @@ async function fullSite(): Promise<Site> {
 }
 
 describe('restoring a backup', () => {
-  it('brings everything back into an empty Redis', async () => {
+  it('restores every record into an empty Redis', async () => {
     const { store } = await fullSite()
     const before = await contentOf(store)
     const file = newFile()
@@ -135,7 +135,7 @@ describe('restoring a backup', () => {
     assert.equal(await unfinishedRestore(store), undefined)
   })
 
-  it('leaves out rings that cannot be read, or nobody could restore it', async () => {
+  it('leaves out unreadable rings and restores the rest', async () => {
     const { store } = await fullSite()
     const usage = store.keys.usage('contoso')
     await store.client.hset(usage, 'f3600000', '12', 'h600000', 'x', 'u1000', Buffer.alloc(256))
@@ -151,7 +151,7 @@ describe('restoring a backup', () => {
     )
   })
 
-  it('under another prefix, too, and leaves the first one alone', async () => {
+  it('works under another prefix and leaves the first one unchanged', async () => {
     const { store } = await fullSite()
     const before = await contentOf(store)
     const file = newFile()
@@ -162,7 +162,7 @@ describe('restoring a backup', () => {
     assert.deepEqual(await contentOf(store), before)
   })
 
-  it('again changes nothing, announces nothing, and says so', async () => {
+  it('a second time reports that it changed nothing, and announces nothing', async () => {
     const site = await fullSite()
     const { store } = site
     const file = newFile()
@@ -178,7 +178,7 @@ describe('restoring a backup', () => {
     assert.equal((await restoreFrom(store, file)).result, 'unchanged')
   })
 
-  it('gives new tokens, and tells every process', async () => {
+  it('writes new tokens and announces them to every process', async () => {
     const site = await fullSite()
     const { client, keys } = site.store
     const tokens = () => client.hmget(keys.tenant('contoso'), 'domains', 'state')
@@ -194,11 +194,11 @@ describe('restoring a backup', () => {
     assert.ok(messages.some(({ tenant, token }) => tenant === 'contoso' && token === after[1]))
     assert.ok(messages.some(({ owners }) => owners === true))
     assert.ok(messages.some(({ connectors }) => connectors !== undefined))
-    // The epoch is the last thing to be told: all is there by then.
+    // The epoch is announced last, when all is written.
     assert.ok(messages.at(-1)!['registry'] !== undefined)
   })
 
-  it('a tenant at 299 of 300 is restricted at the same recipient as without it', async () => {
+  it('keeps usage: a tenant at 299 of 300 trips at the same recipient', async () => {
     const allowance = await Allowance.create({ limits: '300/1h' })
     const { store } = allowance
     await allowance.answers(299)
@@ -217,7 +217,7 @@ describe('restoring a backup', () => {
     assert.deepEqual(await allowance.answers(1), ['CHARGED'])
   })
 
-  it('a move that was cut short is where it was, and can be finished', async () => {
+  it('keeps an interrupted move, which can then be completed', async () => {
     const site = await fullSite()
     for (const commands of [1, 2, 3, 4, 5, 6, 7, 8]) {
       const broken = site.connectUntil(commands)
@@ -234,7 +234,7 @@ describe('restoring a backup', () => {
     }
   })
 
-  it('cut short anywhere, and run again, it is all there', async () => {
+  it('is complete after an interruption at any command and a second run', async () => {
     const { store } = await fullSite()
     const before = await contentOf(store)
     const file = newFile()
@@ -250,7 +250,7 @@ describe('restoring a backup', () => {
       const epoch = await readEpoch(site.store)
       const done = epoch?.epoch === (before['{@tenants}:epoch'] as Record<string, string>)['epoch']
       if (!done && (await site.store.client.scard(site.store.keys.tenants)) > 0) {
-        // Nobody takes the half for the whole: there is an epoch already, and it is none of an operator.
+        // No process accepts the half-written registry: its epoch is automatic.
         assert.equal(epoch?.origin, 'automatic', `after ${commands} commands`)
       }
       const report = await restoreFrom(site.store, file)
@@ -259,7 +259,7 @@ describe('restoring a backup', () => {
     }
   })
 
-  it('cut short, it is not mixed with another file', async () => {
+  it('refuses another file after an interruption', async () => {
     const { store } = await fullSite()
     const file = newFile()
     await backUp(store, file)
@@ -271,12 +271,12 @@ describe('restoring a backup', () => {
     await errorOf(restoreFrom(site.connectUntil(30), file))
     assert.ok(await unfinishedRestore(site.store))
     const error = await errorOf(restoreFrom(site.store, otherFile))
-    assert.match(error.message, /part of another file, whose restoring was cut short.*--force/)
+    assert.match(error.message, /part of another file, whose restore was interrupted.*--force/)
     await restoreFrom(site.store, file)
     assert.deepEqual(await contentOf(site.store), await contentOf(store))
   })
 
-  it('writes nothing where the file is damaged', async () => {
+  it('writes nothing if the file is damaged', async () => {
     const { store } = await fullSite()
     const file = newFile()
     await backUp(store, file)
@@ -302,7 +302,7 @@ describe('restoring a backup', () => {
     assert.match((await errorOf(restoreFrom(site.store, file))).message, /schema 2\.0/)
   })
 
-  it('refuses to back up nothing, and leaves the older backup', async () => {
+  it('refuses to back up an empty registry, and keeps the older backup', async () => {
     const { store } = await fullSite()
     const file = newFile()
     await backUp(store, file)
@@ -327,7 +327,7 @@ describe('restoring into a registry that holds something else', () => {
     return { site, file }
   }
 
-  it('is refused, and writes nothing', async () => {
+  it('is refused without force, and writes nothing', async () => {
     const { site, file } = await changedSite()
     const before = await contentOf(site.store)
     const error = await errorOf(restoreFrom(site.store, file))
@@ -336,7 +336,7 @@ describe('restoring into a registry that holds something else', () => {
     assert.deepEqual(await contentOf(site.store), before)
   })
 
-  it('with force replaces what is in the file, and leaves the rest', async () => {
+  it('with force replaces the records of the file and keeps the others', async () => {
     const { site, file } = await changedSite()
     const { registry } = site
     const report = await restoreFrom(site.store, file, { force: true })
@@ -355,7 +355,7 @@ describe('restoring into a registry that holds something else', () => {
     assert.equal((await restoreFrom(site.store, file)).result, 'unchanged')
   })
 
-  it('with force never removes or narrows a restriction, and never gives usage back', async () => {
+  it('with force never removes or narrows a restriction, and never lowers usage', async () => {
     const allowance = await Allowance.create({ limits: '5/1h' })
     const { store, registry, restrictions } = allowance
     await registry.tenants.add('fabrikam', {}, BY)
@@ -372,7 +372,7 @@ describe('restoring into a registry that holds something else', () => {
     assert.equal((await restrictions.get('fabrikam'))?.scope, 'all')
     assert.equal((await allowance.restriction())?.scope, 'unregistered')
     assert.deepEqual(await allowance.used(), [4])
-    // What was lifted since is back: nobody knows why it was lifted.
+    // A restriction lifted since is back: the restore cannot know why it was lifted.
     await restrictions.lift('fabrikam', { by: 'ann', reason: 'ok', keepUsage: false })
     await registry.tenants.set('fabrikam', { mode: 'monitor' })
     await restoreFrom(store, file, { force: true })
@@ -380,7 +380,7 @@ describe('restoring into a registry that holds something else', () => {
     await assertConsistent(store)
   })
 
-  it('with force changes flags of domains, narrower too, with their owners', async () => {
+  it('with force changes flags of domains and of their owners', async () => {
     const { site, file } = await changedSite()
     const { registry } = site
     await registry.domains.remove('contoso', ['contoso.net', 'a.contoso.net'])
@@ -395,7 +395,7 @@ describe('restoring into a registry that holds something else', () => {
     assert.equal(flags.get('contoso.net')?.subdomains, true)
   })
 
-  it('with force is refused where a name or an identity belongs to others, and writes nothing', async () => {
+  it('with force is refused if a name or identity belongs to others, and writes nothing', async () => {
     const { site, file } = await changedSite()
     const { registry } = site
     await registry.domains.add('northwind', [plain('contoso.com')], BY)
@@ -408,7 +408,7 @@ describe('restoring into a registry that holds something else', () => {
     assert.deepEqual(await contentOf(site.store), before)
   })
 
-  it('with force, cut short anywhere, and run again, comes to the same end', async () => {
+  it('with force has the same result after an interruption at any command and a second run', async () => {
     const reference = await changedSite()
     await restoreFrom(reference.site.store, reference.file, { force: true })
     const wanted = withoutTimes(await contentOf(reference.site.store))
@@ -425,7 +425,7 @@ describe('restoring into a registry that holds something else', () => {
     }
   })
 
-  it('changes how Redis came to the registry by the word of an operator', async () => {
+  it('turns an automatic epoch into one confirmed by an operator', async () => {
     const { store } = await fullSite()
     const file = newFile()
     await backUp(store, file)
@@ -436,7 +436,7 @@ describe('restoring into a registry that holds something else', () => {
   })
 })
 
-/** Sites that were made one after the other differ in these. */
+/** Without the parts in which two sites always differ. */
 function withoutTimes(content: Record<string, unknown>): string {
   return JSON.stringify(content)
     .replaceAll(/evt_[\da-f]{20}/g, 'EVENT')
@@ -480,7 +480,7 @@ describe('any registry', () => {
         await ensureEpoch(store)
         const charge = async (tenant: string, times: number): Promise<void> => {
           const answers = await allowance.answers(times, { tenant })
-          // As the plugin does it after a trip.
+          // The plugin does the same after a trip.
           if (answers.includes('TRIPPED')) await restrictions.index(tenant)
         }
         for (const each of steps) {
@@ -511,7 +511,7 @@ describe('any registry', () => {
                 return charge(each.id, each.times)
             }
           }
-          // Many are refused: no such tenant, owned by another.
+          // Many are refused, such as for a missing tenant or another owner.
           await work().catch(() => {})
         }
         const before = await contentOf(store)

@@ -45,7 +45,7 @@ function* lines(): Generator<string> {
 }
 
 describe('a large registry', () => {
-  it('is restored and backed up in little memory, and in short commands', async () => {
+  it('is restored and backed up with little memory and short commands', async () => {
     const { store } = newSite()
     const { client, keys } = store
     const dir = scratchDir('backup')
@@ -70,7 +70,7 @@ describe('a large registry', () => {
     assert.equal(whole.records, 1 + DOMAINS / 1000 + 2 * TENANTS)
   })
 
-  it('that changes while it is read is as it was at one moment', async () => {
+  it('that changes during a backup is saved as of one moment', async () => {
     const site = newSite()
     const { registry } = site
     await registry.tenants.add('contoso', {}, 'root')

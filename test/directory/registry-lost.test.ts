@@ -307,7 +307,7 @@ describe('a registry in a later schema', () => {
     await client.hset(admin.keys.epoch, 'schema', '2.0')
     await client.del(admin.keys.connectors)
     await waitFor(() => directory.registry.state === 'newer')
-    assert.match(unusable[0]!, /schema 2\.0, and this version knows 1\.x.*Update this plugin/)
+    assert.match(unusable[0]!, /schema 2\.0, and this version reads 1\.x.*Update this plugin/)
     await askForAll()
     assertKnown()
     await client.hset(admin.keys.epoch, 'schema', '1.1')

@@ -24,7 +24,7 @@ describe('events on a Redis Cluster', () => {
     await cluster?.stop()
   })
 
-  it('go from the slots of the tenants into one stream, each once, and end there', async () => {
+  it('move from the slots of the tenants into one stream, each once', async () => {
     const [site] = sites
     const { store, registry, restrictions } = site!
     const tenants = Array.from({ length: 12 }, (_, at) => `t${at}`)
@@ -40,7 +40,7 @@ describe('events on a Redis Cluster', () => {
           onError: (message) => assert.fail(message),
         }),
     )
-    // What nobody sees to is found.
+    // Events that no process was told about are found.
     await Promise.all(forwarders.map((each, at) => forwardLeft(sites[at]!.store, each).run()))
     for (const forwarder of forwarders) {
       await forwarder.whenIdle()
@@ -58,7 +58,7 @@ describe('events on a Redis Cluster', () => {
     assert.deepEqual(site!.errors, [])
   })
 
-  it('end without mail where the usage is gone', async () => {
+  it('are resolved without mail if the usage was deleted', async () => {
     const { store, registry, client } = sites[0]!
     const forwarder = new Forwarder(store, () => Promise.resolve(), {
       onAlert() {},
@@ -81,7 +81,7 @@ describe('events on a Redis Cluster', () => {
     assert.equal(await client.exists(store.keys.eventsOpen), 0)
   })
 
-  it('do not keep windows from going on where the clock was set back, on every primary', async () => {
+  it('leave windows working after the clock was set back, on every primary', async () => {
     const { store, registry, client } = sites[0]!
     const tenants = Array.from({ length: 6 }, (_, at) => `ahead${at}`)
     const [hour, day] = [3_600_000, 86_400_000]
@@ -102,7 +102,7 @@ describe('events on a Redis Cluster', () => {
     }
   })
 
-  it('of which one alert was made are told with their number, by the leader alone', async () => {
+  it('of one alert are counted in a further entry, by the leader alone', async () => {
     const { store, registry } = sites[0]!
     await registry.tenants.add('often', {}, 'test')
     const told: Alert[] = []

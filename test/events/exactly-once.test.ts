@@ -29,12 +29,12 @@ function forwarderOf(store: Store, events: Partial<ForwarderEvents> = {}): Forwa
 }
 
 describe('an event', () => {
-  it('is in the stream once, though its forwarder is cut off anywhere', async () => {
+  it('is in the stream once if its forwarder is cut off at any command', async () => {
     let complete = false
     for (let commands = 0; !complete; commands++) {
       const site = newSite()
       const ids = await raiseAll(site.store, 'contoso')
-      // One more: it listens to the client.
+      // One more for the listener of the client.
       complete = await forwarderOf(site.connectUntil(commands + 1))
         .forward('contoso')
         .then(
@@ -47,7 +47,7 @@ describe('an event', () => {
     }
   })
 
-  it('is there once though several forward it at the same time, and others come meanwhile', async () => {
+  it('is there once if six forwarders move it while others are raised', async () => {
     const site = newSite()
     const ids: string[] = []
     const alerts: Alert[] = []
@@ -60,12 +60,12 @@ describe('an event', () => {
     }
     await Promise.all(all.map((each) => each.whenIdle()))
     assert.deepEqual(await published(site.store), ids)
-    // Each was told by one of them.
+    // One of them has reported each.
     assert.deepEqual(alerts.map(({ id }) => id).sort(), [...ids].sort())
     assert.deepEqual(await waiting(site.store.client, site.store.keys.tenant('contoso')), [])
   })
 
-  it('is there once though answers get lost, and connections break in the middle', async (t) => {
+  it('is there once if answers are lost and connections break', async (t) => {
     const site = newSite()
     const way = await startRedisProxy(theRedis().port)
     t.after(() => way.stop())
@@ -103,7 +103,7 @@ describe('an event', () => {
     assert.deepEqual((await published(site.store)).sort(), [...ids].sort())
   })
 
-  it('of a tenant comes after those that were raised before it', async () => {
+  it('comes after all earlier events of its tenant', async () => {
     const site = newSite()
     const tenants = Array.from({ length: 10 }, (_, at) => `t${at}`)
     const all = Array.from({ length: 4 }, () => forwarderOf(site.connect()))

@@ -49,7 +49,7 @@ function left(tenant = 'contoso'): Promise<string[]> {
 }
 
 describe('a forwarder', () => {
-  it('takes the events of a tenant to the stream in order, and leaves none', async () => {
+  it('moves all events of a tenant to the stream, in order', async () => {
     const ids = [
       await raise(admin, 'contoso', 'allowance'),
       await raise(admin, 'contoso', 'restricted'),
@@ -67,7 +67,7 @@ describe('a forwarder', () => {
     assert.equal(await admin.client.hget(admin.keys.tenant('contoso'), 'events'), null)
   })
 
-  it('waits while Redis is dead, and goes on when it is back', async () => {
+  it('waits while Redis is dead, and continues when it is back', async () => {
     const id = await raise(admin, 'contoso', 'restricted')
     await admin.client.save()
     const forwarder = newForwarder()
@@ -81,7 +81,7 @@ describe('a forwarder', () => {
     assert.deepEqual(errors, [])
   })
 
-  it('looks once more where events come while it is under way', async () => {
+  it('also moves events that are raised while it runs', async () => {
     const first = await raise(admin, 'contoso', 'test')
     const forwarder = newForwarder()
     let second = ''
@@ -96,7 +96,7 @@ describe('a forwarder', () => {
     assert.deepEqual(await left(), [])
   })
 
-  it('does first what is to be done before, again where Redis did not answer, and else goes on', async () => {
+  it('calls its hooks before publishing, again if Redis did not answer, and publishes if one fails', async () => {
     const id = await raise(admin, 'contoso', 'restricted')
     const forwarder = newForwarder()
     const done: string[] = []
@@ -117,7 +117,7 @@ describe('a forwarder', () => {
     assert.match(errors[0]!, /^before the restricted event evt_/)
   })
 
-  it('says that its user is not allowed to, and goes on when it is', async () => {
+  it('reports that its Redis user lacks a right, and continues when it has it', async () => {
     const id = await raise(admin, 'contoso', 'restricted')
     await admin.client.call(
       ...(['ACL', 'SETUSER', 'old', 'on', 'nopass', '&*', '+@all', 'resetkeys'] as const),
@@ -139,7 +139,7 @@ describe('a forwarder', () => {
     assert.deepEqual(await published(admin), [id])
   })
 
-  it('passes over what is no event, and says so', async () => {
+  it('skips and reports lines that are not events', async () => {
     const id = await raise(admin, 'contoso', 'test')
     const key = admin.keys.tenant('contoso')
     const line = await admin.client.hget(key, 'events')
@@ -152,7 +152,7 @@ describe('a forwarder', () => {
     assert.equal(errors.length, 3)
   })
 
-  it('looks after a tenant again after a failure that nothing mends by itself', async () => {
+  it('tries a tenant again, when asked, after a failure that does not pass', async () => {
     const id = await raise(admin, 'contoso', 'test')
     const failures = [new Error('WRONGTYPE Operation against a key of the wrong kind')]
     const forwarder = newForwarder(() => {
@@ -167,7 +167,7 @@ describe('a forwarder', () => {
     assert.deepEqual(await published(admin), [id])
   })
 
-  it('puts nothing there once the registry is lost, though that had begun before', async () => {
+  it('publishes nothing once the registry is lost, even if it has already begun', async () => {
     const id = await raise(admin, 'contoso', 'restricted')
     let lost = false
     let refusals = 0
@@ -190,7 +190,7 @@ describe('a forwarder', () => {
     assert.deepEqual(errors, [])
   })
 
-  it('tells of what cannot be read, and takes the rest', async () => {
+  it('reports an unreadable event and moves the others', async () => {
     await admin.client.hset(admin.keys.tenant('contoso'), 'events', 'no JSON')
     const id = await raise(admin, 'contoso', 'test')
     const forwarder = newForwarder()

@@ -13,7 +13,7 @@ const MINUTE = 60_000
 const QUARTER = 15 * MINUTE
 const DAY = 96 * QUARTER
 
-/** What may happen. `publish` names an event by its number: the same number again is the same event. */
+/** A step of the model. `publish` names an event by its number: the same number is the same event. */
 type Step =
   | { readonly do: 'publish'; readonly event: number }
   | { readonly do: 'advance'; readonly ms: number }
@@ -40,7 +40,7 @@ class Model {
     const key = keyOf(tenant, event)
     let group = this.current.get(key)
     const lasts = group ? group.over - now : 0
-    // One that lasts for too long began before the clock was set back.
+    // A group that ends too late began before the clock was set back.
     const goesOn = lasts > 0 && lasts <= 2 * QUARTER
     if (group && this.alerts.has(group.alert) && goesOn) group.count++
     else group = { key, alert: event.id, over: now + QUARTER, count: 1 }
@@ -111,7 +111,7 @@ const KINDS: readonly Record<string, unknown>[] = [
 ]
 const EVENTS = 2 * KINDS.length * TENANTS.length
 
-/** The event of a number, which says all about it. */
+/** The event with a number, which decides all its fields. */
 function eventOf(number: number): readonly [string, Event] {
   const facts = KINDS[number % KINDS.length]!
   const tenant = TENANTS[number % TENANTS.length]!
@@ -159,7 +159,7 @@ async function follow(model: Model, store: Store, clock: TestClock, step: Step):
 useRedis()
 
 describe('the stream of events', () => {
-  it('holds each event once, and its alerts, as plain lists do', async (t) => {
+  it('has the same events and alerts as a model of plain lists', async (t) => {
     t.diagnostic(`seed ${SEED}`)
     const client = theRedis().client()
     await fc.assert(

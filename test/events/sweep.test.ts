@@ -12,7 +12,7 @@ import { useRedis } from '../support/registry'
 import { removeTenant } from '../../src/registry/tenant-removal'
 
 const HOUR = 3_600_000
-/** An edge of so long a window stays open for so long at least. */
+/** How long an edge of an hour's window stays open at least. */
 const QUARTER = HOUR / 4
 
 useRedis()
@@ -49,7 +49,7 @@ async function alerts(kind: string): Promise<Alert[]> {
     .filter((each) => each.kind === kind)
 }
 
-/** `PERCENT of EVENT` of each that has ended. */
+/** `PERCENT of EVENT` of each resolved edge. */
 async function resolved(): Promise<string[]> {
   return (await alerts('resolved')).map(({ resolves, facts }) => {
     const { percent } = facts as Partial<ResolvedEvent>
@@ -57,12 +57,13 @@ async function resolved(): Promise<string[]> {
   })
 }
 
-async function told(): Promise<string[]> {
+/** The same of each edge reached. */
+async function reached(): Promise<string[]> {
   return (await alerts('allowance')).map(({ id, facts }) => `${String(facts['percent'])} of ${id}`)
 }
 
-/** Counts a message to five recipients, half of what each meter allows. */
-async function settle(meter: MessageCharge['meter']): Promise<void> {
+/** Charges a message to five recipients, half of what each meter allows. */
+async function chargeHalf(meter: MessageCharge['meter']): Promise<void> {
   const { domain, connector, ip } = await allowance.recipient()
   await allowance.ledger.chargeMessage(
     {
@@ -79,9 +80,9 @@ function open(): Promise<Record<string, string>> {
 }
 
 describe('the sweep', () => {
-  it('says once what has ended by itself, and not before', async () => {
+  it('resolves an edge once, when its window has emptied', async () => {
     await allowance.answers(9)
-    const edges = await told()
+    const edges = await reached()
     assert.equal(edges.length, 2)
     await sweep()
     await allowance.advance(HOUR - 1)
@@ -94,13 +95,13 @@ describe('the sweep', () => {
     assert.deepEqual(await open(), {})
   })
 
-  it('lets an edge be told again when it is reached again', async () => {
+  it('lets an edge be raised again when it is reached again', async () => {
     await allowance.answers(5)
-    const [first] = await told()
+    const [first] = await reached()
     await allowance.advance(2 * HOUR)
     await sweep()
     await allowance.answers(5)
-    const both = await told()
+    const both = await reached()
     assert.equal(both.length, 2)
     assert.equal(both[0], first)
     await allowance.advance(2 * HOUR)
@@ -108,12 +109,12 @@ describe('the sweep', () => {
     assert.deepEqual((await resolved()).sort(), both.sort())
   })
 
-  it('goes by the limit in force: a raised one, none at all, and that of a probation', async () => {
+  it('uses the limit in effect: a raised one, none, and that of a probation', async () => {
     for (const settings of [{ limits: '100/1h' }, { limits: 'unlimited' }]) {
       allowance = await Allowance.create({ limits: '10/1h' })
       forwarder = forwarderOf(allowance.store)
       await allowance.answers(5)
-      const edges = await told()
+      const edges = await reached()
       await allowance.registry.tenants.set('contoso', settings)
       await sweep()
       assert.deepEqual(await resolved(), [])
@@ -126,7 +127,7 @@ describe('the sweep', () => {
     await allowance.block('unregistered')
     await allowance.lift(false, 'contoso', { limits: '10/1h', duration: HOUR / 2 })
     await allowance.answers(5)
-    const edges = await told()
+    const edges = await reached()
     assert.equal(edges.length, 1)
     await sweep()
     assert.deepEqual(await resolved(), [])
@@ -135,11 +136,11 @@ describe('the sweep', () => {
     assert.deepEqual(await resolved(), edges)
   })
 
-  it('goes by the default where the tenant has no limits of its own', async () => {
+  it('uses the default limit of a tenant without its own', async () => {
     allowance = await Allowance.create({})
     forwarder = forwarderOf(allowance.store)
     await allowance.answers(5, { defaults: { limits: parseLimits('10/1h') } })
-    const edges = await told()
+    const edges = await reached()
     await sweep()
     assert.deepEqual(await resolved(), [])
     limits = '100/1h'
@@ -148,12 +149,12 @@ describe('the sweep', () => {
     assert.deepEqual(await resolved(), edges)
   })
 
-  it('goes by the limits of the null sender that are in force: its own, and a tenth of them', async () => {
+  it('uses the null sender limits in effect: the set ones, and a tenth of them while restricted', async () => {
     allowance = await Allowance.create({ nullLimits: '40/1h' })
     forwarder = forwarderOf(allowance.store)
     await allowance.block('unregistered')
     assert.deepEqual(await allowance.answers(2, { meter: 'null' }), ['CHARGED', 'CHARGED'])
-    const edges = await told()
+    const edges = await reached()
     assert.equal(edges.length, 1)
     await allowance.advance(QUARTER)
     await sweep()
@@ -163,13 +164,13 @@ describe('the sweep', () => {
     assert.deepEqual(await resolved(), edges)
   })
 
-  it('says what ended with a lift once, whoever comes first', async () => {
+  it('resolves an edge ended by a lift once, even before the lift is published', async () => {
     await allowance.answers(9)
-    const edges = await told()
+    const edges = await reached()
     await allowance.block('unregistered')
     await alerts('restricted')
     await allowance.lift()
-    // Nobody has told of the lift yet: what it has ended waits, and is found missing.
+    // The lift is not published yet: the edges that it ended wait, and the sweep finds them missing.
     await sweep()
     await sweep()
     assert.deepEqual((await resolved()).sort(), edges.sort())
@@ -177,17 +178,17 @@ describe('the sweep', () => {
     assert.equal((await alerts('lifted')).length, 1)
   })
 
-  it('says that ended of which nothing is left: the usage is gone, or the tenant', async () => {
+  it('resolves the edges of deleted usage and of a removed tenant', async () => {
     const { client, keys } = allowance.store
     await allowance.answers(9)
-    const edges = await told()
+    const edges = await reached()
     await client.del(keys.usage('contoso'))
     await sweep()
     await sweep()
     assert.deepEqual((await resolved()).sort(), edges.sort())
 
     await allowance.answers(5)
-    const all = await told()
+    const all = await reached()
     await removeTenant(allowance.registry.store, 'contoso')
     await sweep()
     await sweep()
@@ -196,7 +197,7 @@ describe('the sweep', () => {
     assert.equal(await client.exists(keys.tenant('contoso')), 0)
   })
 
-  it('names the meter of what ended, whichever way it ended', async () => {
+  it('names the meter of an edge, whatever ended it', async () => {
     const ways: Readonly<Record<string, (allowance: Allowance) => Promise<unknown>>> = {
       'its window has emptied': (each) => each.advance(2 * HOUR),
       'the restriction was lifted': async (each) => {
@@ -213,10 +214,10 @@ describe('the sweep', () => {
         nullLimits: '10/1h',
       })
       forwarder = forwarderOf(allowance.store)
-      await settle('unregistered')
-      await settle('forwarded')
+      await chargeHalf('unregistered')
+      await chargeHalf('forwarded')
       await allowance.answers(5, { meter: 'null' })
-      assert.equal((await told()).length, 3)
+      assert.equal((await reached()).length, 3)
       await end(allowance)
       await sweep()
       const titles = (await alerts('resolved')).map(({ title, facts }) => [facts['meter'], title])
@@ -233,7 +234,7 @@ describe('the sweep', () => {
     }
   })
 
-  it('by several at once says each once', async () => {
+  it('resolves each edge once if several processes sweep at once', async () => {
     const others = Array.from({ length: 4 }, () => forwarderOf(allowance.store))
     for (let round = 0; round < 5; round++) {
       await allowance.answers(9)
@@ -241,7 +242,7 @@ describe('the sweep', () => {
       await allowance.advance(2 * HOUR)
       await Promise.all(others.map((each) => sweep(each)))
     }
-    assert.deepEqual((await resolved()).sort(), (await told()).sort())
-    assert.equal((await told()).length, 10)
+    assert.deepEqual((await resolved()).sort(), (await reached()).sort())
+    assert.equal((await reached()).length, 10)
   })
 })

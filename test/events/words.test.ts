@@ -13,7 +13,7 @@ function alertOf(event: Event): Alert {
   return { id: event.id, alert: event.id, count: 1, ...describeEvent('contoso', event) }
 }
 
-/** What the line in Haraka's log says of the meter. */
+/** The meter in the line of Haraka's log. */
 function meterInLog(alert: Alert): unknown {
   const lines: Record<string, unknown>[] = []
   const log = (_: string, line: Record<string, unknown>): unknown => lines.push(line)
@@ -35,7 +35,7 @@ describe('a trip within probation', () => {
     assert.ok(lines.some((line) => /^ {2}escalated +true$/.test(line)))
   })
 
-  it('is told apart from any other, which is not escalated', () => {
+  it('differs from any other trip, which is not escalated', () => {
     const byHand = { probation: false, by: 'ann', reason: 'phishing' }
     for (const event of [trip(1), trip(1, byHand)]) {
       const alert = alertOf(event)
@@ -52,7 +52,7 @@ describe('an event of the allowance for forwarded mail', () => {
   const sender = { domain: 'a.example', connector: '', ip: '192.0.2.1' }
   const raised = { id: 'evt_1', at: 0 }
 
-  it('says so in its title, and where to look; any other does not', () => {
+  it('names forwarded mail in its title and its commands; any other does not', () => {
     const allowance = { kind: 'allowance', percent: 80, ...raised, ...window, ...sender } as const
     const forwarded = describeEvent('contoso', { ...allowance, meter: 'forwarded' })
     assert.equal(
@@ -66,7 +66,7 @@ describe('an event of the allowance for forwarded mail', () => {
     assert.doesNotMatch(JSON.stringify(other), /forwarded/)
   })
 
-  it('says so when it trips, and when it is over', () => {
+  it('names forwarded mail when it trips and when it is over', () => {
     const trigger = { ...window, ...sender, meter: 'forwarded' } as const
     assert.match(alertOf(trip(1, { trigger })).title, /: contoso, by its forwarded mail$/)
     const over = { kind: 'resolved', of: 'allowance', resolves: 'evt_0', percent: 80 } as const
@@ -77,7 +77,7 @@ describe('an event of the allowance for forwarded mail', () => {
     )
   })
 
-  it('says of the null sender what it is, and what to do', () => {
+  it('of the null sender names it and the commands for it', () => {
     const allowance = { kind: 'allowance', percent: 100, ...raised, ...window, ...sender } as const
     const alert = alertOf({ ...allowance, meter: 'null' })
     assert.equal(
@@ -88,12 +88,12 @@ describe('an event of the allowance for forwarded mail', () => {
     assert.ok(alert.next.some((step) => step.includes('--null-limits')))
     assert.ok(alert.next.every((step) => !step.includes('suggest')))
     assert.equal(meterInLog(alert), 'null')
-    const told = contactText(alert, 'Contoso', 'relay@example.org')!
-    assert.equal(told.subject, 'Contoso has used 100 % of its allowance for the null sender')
-    assert.ok(told.lines.every((line) => !line.includes('registered for you')))
+    const mail = contactText(alert, 'Contoso', 'relay@example.org')!
+    assert.equal(mail.subject, 'Contoso has used 100 % of its allowance for the null sender')
+    assert.ok(mail.lines.every((line) => !line.includes('registered for you')))
   })
 
-  it('says so in the log, whether it is reached, trips or is over; any other does not', () => {
+  it('names its meter in the log when an edge is reached, trips or is over; any other does not', () => {
     const allowance = { kind: 'allowance', percent: 80, ...raised, ...window, ...sender } as const
     const over = { kind: 'resolved', of: 'allowance', resolves: 'evt_0', ...raised } as const
     const trigger = { ...window, ...sender }

@@ -97,7 +97,7 @@ describe('the epoch of the registry', () => {
       for (const act of [ensureEpoch, confirmEpoch]) {
         await assert.rejects(act(store), (error: unknown) => {
           assert.ok(error instanceof SchemaError)
-          assert.match(error.message, /schema 2\.0, and this version knows 1\.x/)
+          assert.match(error.message, /schema 2\.0, and this version reads 1\.x/)
           return true
         })
       }

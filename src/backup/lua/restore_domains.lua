@@ -1,5 +1,4 @@
--- Restores accepted domains as they were packed, in place of those of the same name. Their owners have been claimed
--- before.
+-- Writes accepted domains as they were packed, over those of the same name. Their owners are claimed before.
 --
 -- KEYS[1] tenant   KEYS[2] domains
 -- ARGV[1] random part of a token   then for each: ARGV[n] domain, ARGV[n + 1] packed value

@@ -1,9 +1,9 @@
--- Restores the restriction and the usage of a tenant, whether the tenant exists by now or not. An existing restriction is
--- never narrowed, and existing usage never replaced: it may be newer.
+-- Restores the restriction and the usage of a tenant that may not exist yet. An existing restriction is never narrowed,
+-- and existing usage never replaced: it may be newer.
 --
 -- KEYS[1] tenant   KEYS[2] restriction   KEYS[3] usage
 -- ARGV[1] random part of a token   ARGV[2] number of fields of the restriction   then field and value of each of them,
--- and field and value of each of the usage
+-- then those of the usage
 -- Reply: none
 --
 -- @include store/clock

@@ -1,8 +1,8 @@
--- Restores the tenant itself, under new tokens: what processes have cached under the old ones may be newer, or of another
--- list. Events that wait for the stream stay.
+-- Restores the tenant itself under new tokens, so that no process keeps what it cached under the old ones. Events that wait
+-- for the stream stay.
 --
--- KEYS[1] tenant   KEYS[2] number of cases of an earlier tenant of that id
--- ARGV[1] random part of the tokens   then for each: ARGV[n] field, ARGV[n + 1] value; no tokens
+-- KEYS[1] tenant   KEYS[2] number of cases of an earlier tenant with this id
+-- ARGV[1] random part of the tokens   then for each field but tokens: ARGV[n] field, ARGV[n + 1] value
 -- Reply: none
 --
 -- @include store/clock
@@ -10,7 +10,7 @@
 local tenant_key, cases_key = KEYS[1], KEYS[2]
 local kept = { domains = true, state = true, events = true, cases = true }
 local exists = redis.call('HEXISTS', tenant_key, 'createdAt') == 1
--- No case may get the number of an earlier one.
+-- Case numbers are never used twice.
 local cases = math.max(tonumber(redis.call('HGET', tenant_key, 'cases') or 0), tonumber(redis.call('GET', cases_key) or 0))
 for at = 2, #ARGV, 2 do
   kept[ARGV[at]] = true

@@ -1,8 +1,8 @@
 -- Closes alerts whose 15 minutes are over. An alert that other events have joined gets one more entry, with their number.
 --
 -- KEYS[1] stream   KEYS[2] groups   KEYS[3] groups by when they are over
--- ARGV[1] how many at most
--- Reply: { how many were closed, the JSON of each entry … }
+-- ARGV[1] most alerts to close
+-- Reply: { number of alerts closed, the JSON of each entry … }
 --
 -- @include store/clock
 local stream_key, groups_key, due_key = KEYS[1], KEYS[2], KEYS[3]
@@ -22,7 +22,7 @@ for _, alert in ipairs(due) do
       reply[#reply + 1] = json
     end
     closed[#closed + 1] = alert
-    -- A later alert of the group may have its place.
+    -- The group may already have a later alert.
     if string.find(redis.call('HGET', groups_key, last.group) or '', alert .. ' ', 1, true) == 1 then
       closed[#closed + 1] = last.group
     end

@@ -1,12 +1,11 @@
--- Puts an event into the stream, once. It begins an alert, or joins the alert of its group that began within the last
--- 15 minutes.
+-- Puts an event into the stream, once. It begins an alert, or joins the one that its group began within 15 minutes.
 --
 -- KEYS[1] stream   KEYS[2] ids   KEYS[3] groups   KEYS[4] groups by when they are over   KEYS[5] open
 -- ARGV[1] id   ARGV[2] kind   ARGV[3] tenant   ARGV[4] group
--- ARGV[5] the alert as JSON, from behind its id, alert and count on: `"kind":…}`
--- ARGV[6] field of what it opens, and ARGV[7] value there   ARGV[8] field of what it ends; each may be empty
+-- ARGV[5] the alert as JSON after its id, alert and count: `"kind":…}`
+-- ARGV[6] field that it opens, and ARGV[7] value there   ARGV[8] field that it ends; each may be empty
 -- ARGV[9 …] groups that it ends: the next event in them begins an alert
--- Reply: false: it was put there before; else { alert, count }
+-- Reply: false if it was put there before; else { alert, count }
 --
 -- groups holds, under `g` and the group, `alert when-over`; under an alert, its count, and kind, tenant and JSON of its
 -- last event.
@@ -15,7 +14,7 @@
 local stream_key, ids_key, groups_key, due_key, open_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local GROUP_MS = 900000
 local MOST_ENTRIES = 10000
--- Ids are kept for as long as an event may still wait in its tenant's hash, and no more than so many.
+-- Ids are kept for as long as an event may wait in its tenant's hash, up to a number.
 local IDS_MS = 8 * 86400000
 local MOST_IDS = 100000
 
@@ -25,7 +24,7 @@ if redis.call('ZSCORE', ids_key, id) then return false end
 local now = now_ms()
 local alert, count = id, 1
 local begun, over = string.match(redis.call('HGET', groups_key, group) or '', '^(%S+) (%d+)$')
--- A group that would last longer began before the clock was set back.
+-- A group that ends later than that began before the clock was set back.
 if begun and now < tonumber(over) and tonumber(over) - now <= 2 * GROUP_MS then
   local known = redis.call('HGET', groups_key, begun)
   if known then

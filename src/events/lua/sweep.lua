@@ -1,11 +1,11 @@
--- Ends edges of a tenant's allowance whose window has fallen below the percentage, or that the usage does not hold any
--- more, where no charge does it because no mail comes.
+-- Ends the edges of a tenant's allowance whose window has fallen below the percentage, or that the usage no longer has.
+-- Charges do the same, but none comes while the tenant sends nothing.
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction
--- ARGV[1] the edges that were raised and have not ended, as the usage holds them   ARGV[2] random part of ids
--- ARGV[3] override (a mode that wins over all, or empty)   ARGV[4] mode of a tenant that has none of its own
+-- ARGV[1] the open edges, as the usage holds them   ARGV[2] random part of ids
+-- ARGV[3] override (a mode that wins over all, or empty)   ARGV[4] default mode
 -- ARGV[5 …] letter and limits of each meter that a tenant has without limits of its own
--- Reply: how many have ended; -1: there is no such tenant
+-- Reply: number of edges ended; -1: there is no such tenant
 --
 -- @include store/clock
 -- @include mail/meters

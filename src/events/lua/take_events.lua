@@ -1,4 +1,4 @@
--- Removes events that are in the stream by now from the tenant's hash; events raised meanwhile stay.
+-- Removes events from the tenant's hash that are now in the stream; events raised meanwhile stay.
 --
 -- KEYS[1] tenant
 -- ARGV[1 …] events, as the field holds them
