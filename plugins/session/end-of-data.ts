@@ -80,13 +80,13 @@ export class EndOfData {
     if (engine.registryState !== 'usable') return uncounted(`registry-${engine.registryState}`)
     // The client disconnected: Haraka does not accept the message any more (plugins.js, run_next_hook).
     if (transaction.hasEnded) return undefined
-    const config = this.context.config()
-    const proof = await proveForward(transaction, snapshot, config.forwarded.arcSealers)
+    const { arcSealers } = this.context.config().forwarded
+    const proof = await proveForward(transaction, snapshot, arcSealers)
     if (transaction.hasEnded) return undefined
-    const isEnforcing = modeOf(snapshot, this.context.config()) === 'enforce'
+    const config = this.context.config()
     if (proof.kind === 'none' && proof.reason === 'no turn') {
       // A client can cause this, unlike an outage of Redis: it must not be a way around the allowance.
-      return uncounted(NO_TURN, !isEnforcing)
+      return uncounted(NO_TURN, modeOf(snapshot, config) !== 'enforce')
     }
     const refused = refusedOutright(transaction.sender, snapshot, config)
     if (proof.kind === 'none' && refused !== undefined) {
