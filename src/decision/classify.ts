@@ -37,12 +37,12 @@ export function ownedBy(
   owner: string | null,
   tenant: string,
 ): SenderStanding {
-  // A domain that is the tenant's own by now is no other's: its charge will see that.
+  // The tenant itself: the domain has just been registered, and the charge will find that.
   if (owner === null || owner === tenant) return standing
   return { ...standing, class: 'foreign', owner }
 }
 
-/** Whether somebody may own the domain of a sender, and it is not known yet who. */
+/** Whether another tenant may own the domain of a sender, and Redis must be asked which. */
 export function mayBeOwned({ class: of, domain }: SenderStanding): boolean {
   return CLASSES[of].owner === 'asked' && domain !== undefined
 }
@@ -61,7 +61,7 @@ export function byHeaderFrom(domain: string): SenderStanding {
   return { class: 'unregistered', domain: domain || undefined, matched: undefined }
 }
 
-/** The class in reports: where Redis has found the sender registered by now, it is. */
+/** The class in reports: registered, if Redis has found that the sender is registered by now. */
 export function reportedClass({ class: of }: SenderStanding, isRegistered: boolean): MailClass {
   return isRegistered ? 'registered' : of
 }
@@ -83,7 +83,7 @@ export function queuedClass(
   return now === 'registered' || now === 'null' ? now : noted
 }
 
-/** Whether the owner of its domain decides what happens to a sender: it must be known before the answer to RCPT. */
+/** Whether the answer to RCPT depends on who owns the sender domain. */
 export function ownerDecides(settings: ClassSettings): boolean {
   return CLASSES.foreign.refused?.when(settings) === true
 }

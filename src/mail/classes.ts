@@ -16,23 +16,24 @@ export type VolumeRule = 'volume' | 'registered_volume' | 'null_volume' | 'forei
 export interface ClassRow {
   /** In the totals of reports. */
   readonly letter: string
-  /** Begins its rows by source in reports; the field is older than the classes. `undefined`: it has a total only. */
+  /** Begins its rows by source in reports; `undefined`: reports have its total only. */
   readonly rowLetter: string | undefined
   /** It may fill half of the rows of a report: what comes from everywhere must not crowd out the rest. */
   readonly halfOfRows: boolean
-  /** What counts its recipients. */
+  /** What counts its recipients; `undefined`: nothing. */
   readonly meter: Meter | undefined
   /** It is accepted whatever happens, but for a restriction of all mail. */
   readonly passes: boolean
-  /** When it is refused outright, unless a proof makes it a forward. Named as its reply and its token. */
+  /** When it is refused whatever the allowance, unless it is a proven forward; and the name of reply and token. */
   readonly refused:
     { readonly as: 'foreign'; readonly when: (settings: ClassSettings) => boolean } | undefined
-  /** Another tenant may own its domain: it is asked who; or does own it: that is shown. */
+  /** `asked`: another tenant may own its domain, and Redis is asked which. `shown`: one does, and is shown. */
   readonly owner: 'asked' | 'shown' | undefined
   /** Its header From is looked at. */
   readonly headerFrom: HeaderFromCell | undefined
   /** Its domains may be the tenant's own: `suggest` and cases name them. */
   readonly suggested: boolean
+  /** Rules of unusual mail that watch its volume. */
   readonly unusual: readonly VolumeRule[]
   readonly queue: QueueCell
   readonly words: ClassWords
@@ -202,12 +203,12 @@ export type LookedKey = NonNullable<(typeof TABLE)[LookedClass]['headerFrom']>['
 
 export const CLASSES: Readonly<Record<MailClass, ClassRow>> = TABLE
 
-/** What nobody could classify. */
+/** The class of mail that could not be classified. */
 export const UNKNOWN = 'unknown' satisfies keyof typeof TABLE
-/** The class that goes without saying: reports by day or hour are about it, and older ones knew no other. */
+/** The usual class: reports by day or hour are about it, and older reports know no other. */
 export const USUAL_CLASS = 'unregistered' satisfies SourceClass
 
-/** The class whose header From was looked at first: its fields have no letter. */
+/** The class whose header From is looked at by default: its fields have no letter. */
 export const USUAL_LOOKED = 'registered' satisfies LookedClass
 
 /** In the order in which they are shown. */

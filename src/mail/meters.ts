@@ -168,14 +168,14 @@ const TABLE = {
 
 /** What counts one kind of a tenant's recipients. */
 export type Meter = keyof typeof TABLE
-/** The fields of a tenant with limits of its own. */
+/** Fields of a tenant that hold its own limits. */
 export type LimitsField = (typeof TABLE)[Meter]['limitsField']
-/** The meters that a tenant has only with limits of its own. */
+/** Meters that a tenant has only if it has limits of its own for them. */
 export type OptionalMeter = {
   [M in Meter]: (typeof TABLE)[M]['ini'] extends undefined ? M : never
 }[Meter]
 
-/** The limits of tenants that have none of their own, for each meter that they have all the same. */
+/** The limits of a tenant that has none of its own, for all other meters. */
 export type DefaultLimits = {
   readonly [M in Exclude<Meter, OptionalMeter> as (typeof TABLE)[M]['limitsField']]: Limits
 }
@@ -192,7 +192,7 @@ export const METERS: Readonly<Record<Meter, MeterRow & { readonly limitsField: L
 
 /** All meters, in the order in which their settings are shown. */
 export const METER_NAMES = Object.keys(TABLE) as Meter[]
-/** The meter that goes without saying: events, triggers and fields of JSON name the others only. */
+/** The usual meter: events, triggers and JSON fields name only the others. */
 export const USUAL_METER = 'unregistered' satisfies Meter
 export type NamedMeter = Exclude<Meter, typeof USUAL_METER>
 /** The meter of proven forwards. */
@@ -200,7 +200,7 @@ export const PROVEN_METER = METER_NAMES.find((meter) => METERS[meter].proven)!
 
 /** Those that can restrict a tenant. */
 export const RESTRICTING = METER_NAMES.filter((meter) => METERS[meter].past === 'restriction')
-/** All of them, those first. */
+/** All meters: first those that can restrict a tenant. */
 export const RESTRICTING_FIRST = [
   ...RESTRICTING,
   ...METER_NAMES.filter((meter) => !RESTRICTING.includes(meter)),
@@ -225,7 +225,7 @@ export function meterOf(field: string): Meter | undefined {
   return BY_LETTER.get(field.charAt(0))
 }
 
-/** The name of a meter as events and triggers have it; `undefined`: there is none, or it goes without saying. */
+/** The name of a meter as events and triggers have it; `undefined`: no meter, or the usual one. */
 export function namedMeter(name: unknown): NamedMeter | undefined {
   const meter = METER_NAMES.find((each) => each === name)
   return meter === USUAL_METER ? undefined : meter

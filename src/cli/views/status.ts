@@ -46,7 +46,7 @@ export function probationView({ limits, until, case: lifted }: Probation): Proba
   return { limits, until: isoTime(until), case: lifted || null }
 }
 
-/** Windows of the meters that do not go without saying; `null`: the tenant has no such meter. */
+/** Windows of all meters but the usual one; `null`: the tenant has no such meter. */
 type NamedWindows = Readonly<Record<NamedMeter, readonly WindowView[] | null>>
 /** Forecasts of those of them that restrict. */
 type NamedForecasts = Readonly<Partial<Record<`${NamedMeter}_forecast`, ForecastView | null>>>
