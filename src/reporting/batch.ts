@@ -16,7 +16,7 @@ import type { Room } from './room'
 import { OTHER, type Source } from './rows'
 import { Sources } from './sources'
 
-/** A class whose mail is counted by source; of {@link UNKNOWN} Redis looks when it takes the batch. */
+/** A class whose mail is counted by source. {@link UNKNOWN} mail is classified when the batch is recorded. */
 export type SourcedClass = SourceClass | typeof UNKNOWN
 
 /** Whether mail of a class is counted by source. */
@@ -24,12 +24,12 @@ export function isSourced(of: MailClass): of is SourcedClass {
   return of === UNKNOWN || CLASSES[of].rowLetter !== undefined
 }
 
-/** What one process has tallied of a tenant in some seconds: what a flush brings to Redis. */
+/** What one process has counted for a tenant since its last flush. */
 export class Batch {
   /** Monotonic ms. */
   readonly begun = performance.now()
   ended = 0
-  /** Of classes that are not counted by source. */
+  /** Counts of classes that are not counted by source. */
   readonly totals = new Map<MailClass, Numbers>()
   readonly sources: Sources
   /** Foreign domain and its owner, joined by a tab. */
@@ -37,7 +37,7 @@ export class Batch {
   readonly headerFroms = new Map<MailClass, HeaderFroms>()
   /** Connector (`tenant/name`) → expiry of the certificate in ms; 0: none. */
   readonly connectors = new Map<string, number>()
-  /** Row of its own → what was said of some of its messages. */
+  /** Row → samples of its messages. */
   readonly samples = new Map<string, string[]>()
   private lastConnector: string | undefined
   private lastExpiry = 0
@@ -46,14 +46,14 @@ export class Batch {
     this.sources = new Sources(room)
   }
 
-  /** What it takes of the room of its process. */
+  /** Its share of the room of its process. */
   get entries(): number {
     let rows = 0
     for (const looked of this.headerFroms.values()) rows += looked.rows.size
     return this.sources.entries + this.samples.size + (this.owned?.entries ?? 0) + rows
   }
 
-  /** Whether there is anything that a person, or a rule of unusual mail, may want to look at. */
+  /** Whether a report or a rule of unusual mail can find something in it. */
   get isOfInterest(): boolean {
     return (
       this.sources.rows.size > 0 ||
@@ -72,7 +72,7 @@ export class Batch {
     numbers.add(outcome)
   }
 
-  /** @param certificateExpires in ms; 0: it was recognised by something else. */
+  /** @param certificateExpires in ms; 0: the session matched without a certificate. */
   noteConnector(connector: string, certificateExpires: number): void {
     if (connector === this.lastConnector && certificateExpires === this.lastExpiry) return
     this.lastConnector = connector
@@ -85,21 +85,21 @@ export class Batch {
   /**
    * Counts a message of a class that is counted by source.
    *
-   * @param owner id of the tenant that owns the domain, where the class shows that; `undefined`: it is not known.
+   * @param owner id of the tenant that owns the domain, if the class shows that; `undefined`: unknown.
    */
   addSource(source: Source, of: SourcedClass, outcome: Outcome, owner?: string): void {
     this.sources.add(this.rowFor(source, of), outcome)
     if (CLASSES[of].owner !== 'shown') return
     this.owned ??= new Sources(this.room)
     const own = `${source.domain}\t${owner ?? ''}`
-    this.owned.add(this.owned.takes(own, BATCH_OWNED) ? own : `${OTHER}\t${OTHER}`, outcome)
+    this.owned.add(this.owned.hasRoomFor(own, BATCH_OWNED) ? own : `${OTHER}\t${OTHER}`, outcome)
   }
 
   /**
-   * Counts a message whose header From was looked at.
+   * Counts a message whose header From was checked.
    *
-   * @param of its class.   @param connector `tenant/name`; empty: recognised without one.
-   * @param mismatched the domain there that is no accepted one, empty where it names none; `undefined`: all is well.
+   * @param of its class.   @param connector `tenant/name`; empty: none matched.
+   * @param mismatched the domain there that is not accepted, empty if it has none; `undefined`: it is accepted.
    */
   addHeaderFrom(of: MailClass, connector: string, mismatched: string | undefined): void {
     let headerFroms = this.headerFroms.get(of)
@@ -110,7 +110,7 @@ export class Batch {
     headerFroms.add(connector, mismatched)
   }
 
-  /** Whether more is to be known of a message from this source. */
+  /** Whether to sample a message from this source. */
   wantsSample(source: Source, of: SourcedClass = USUAL_CLASS): boolean {
     const samples = this.samples.get(sampledRow(source, of))
     if (samples) return samples.length < MOST_SAMPLES
@@ -129,24 +129,24 @@ export class Batch {
     }
   }
 
-  /** The row of its own, of its domain, its connector, or everybody: the first that is there or has room. */
+  /** The row of the source, its domain, its connector, or all others: the first that exists or has room. */
   private rowFor(source: Source, of: SourcedClass): string {
     const { sources } = this
     const { domain, connector } = source
     const own = `${CLASSES[of].letter}\t${textOf(source)}`
-    if (sources.takes(own, BATCH_ROWS)) return own
-    // In these nobody looks any more whether the sender is registered: most likely it is not.
+    if (sources.hasRoomFor(own, BATCH_ROWS)) return own
+    // Rows for several sources are not classified again when they are recorded; most unknown mail is of the usual class.
     const certain = certainLetter(of)
     const ofDomain = `${certain}\t${textOf({ domain, connector, ip: OTHER, user: OTHER })}`
-    if (sources.takes(ofDomain, BATCH_DOMAIN_ROWS)) return ofDomain
+    if (sources.hasRoomFor(ofDomain, BATCH_DOMAIN_ROWS)) return ofDomain
     if (domain !== '') sources.name(domain, BATCH_NAMES)
     const ofConnector = `${certain}\t${textOf({ domain: OTHER, connector, ip: OTHER, user: OTHER })}`
-    if (sources.takes(ofConnector, BATCH_CONNECTOR_ROWS)) return ofConnector
+    if (sources.hasRoomFor(ofConnector, BATCH_CONNECTOR_ROWS)) return ofConnector
     return `${certain}\t${textOf({ domain: OTHER, connector: OTHER, ip: OTHER, user: OTHER })}`
   }
 }
 
-/** Samples of mail that nobody could classify are kept with those of unregistered mail. */
+/** Samples of unclassified mail are kept with those of the usual class. */
 function sampledRow(source: Source, of: SourcedClass): string {
   return `${certainLetter(of)}\t${textOf(source)}`
 }

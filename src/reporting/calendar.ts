@@ -2,9 +2,9 @@ export const HOUR = 3_600_000
 export const DAY = 86_400_000
 
 /**
- * The numbers of all hours, or days, of which some part lies in `from` ≤ t < `to`, oldest first.
+ * The numbers of all hours, or days, that overlap `from` ≤ t < `to`, oldest first. Times in ms.
  *
- * @param length of one, in ms: {@link HOUR} or {@link DAY}.
+ * @param length {@link HOUR} or {@link DAY}.
  */
 export function numbersBetween(from: number, to: number, length: number): number[] {
   if (to <= from) return []

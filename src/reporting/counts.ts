@@ -1,10 +1,10 @@
-/** What became of mail: recipients, and messages. A message has the best that any of its recipients got. */
+/** Outcomes of recipients and of messages. A message counts by the best outcome of its recipients. */
 export interface Counts {
-  /** Recipients answered with 250 and not given back. */
+  /** Recipients answered with 250 and not refunded. */
   readonly accepted: number
   readonly deferred: number
   readonly refused: number
-  /** Recipients answered with 250 and given back: their message was not taken. */
+  /** Recipients answered with 250 and refunded: their message was not accepted. */
   readonly refunded: number
   readonly messages: {
     readonly accepted: number
@@ -27,7 +27,7 @@ export const NOTHING: Counts = {
   lastSeen: 0,
 }
 
-/** As the field of a report in Redis holds it: ten numbers, as `reporting/lua/record.lua` adds them up. */
+/** The value of a report field in Redis: the ten numbers that `reporting/lua/record.lua` adds up. */
 export function packCounts(counts: Counts): string {
   const { accepted, deferred, refused, refunded, messages, firstSeen, lastSeen } = counts
   return [
@@ -37,7 +37,7 @@ export function packCounts(counts: Counts): string {
   ].join(' ')
 }
 
-/** Reads {@link packCounts}; what is missing is 0. */
+/** Reads {@link packCounts}; missing numbers are 0. */
 export function unpackCounts(text: string): Counts {
   const numbers = text.split(' ').map(Number)
   const at = (index: number): number => numbers[index] ?? 0
@@ -52,7 +52,6 @@ export function unpackCounts(text: string): Counts {
   }
 }
 
-/** Both together. */
 export function addCounts(a: Counts, b: Counts): Counts {
   return {
     accepted: a.accepted + b.accepted,

@@ -4,21 +4,21 @@ import { sourceOf } from '../base/ip-prefix'
 import { SOURCE_CLASSES, type SourceClass } from '../mail/classes'
 import type { Source } from './rows'
 
-/** What rows can be told apart by. */
+/** What a filter can compare. */
 type Key = keyof Source | 'class'
 
 const KEYS: readonly Key[] = ['domain', 'connector', 'ip', 'user', 'class']
 
-/** What rows must have in common with it. */
+/** A condition on rows. */
 export interface Filter {
   readonly key: Key
   readonly value: string
-  /** Whether `value` is only what it starts with. */
+  /** Whether `value` is a prefix. */
   readonly start: boolean
 }
 
 /**
- * Reads `domain=lure.example`, or `domain^=lure` for all that start so. An empty value stands for none.
+ * Reads `domain=lure.example`, or `domain^=lure` for a prefix. An empty value selects rows without one.
  *
  * @throws {InputError}
  */
@@ -27,7 +27,7 @@ export function parseFilter(text: string): Filter {
   const key = KEYS.find((each) => each === match?.[1])
   if (!match || key === undefined) {
     throw new InputError(
-      `"${text}" is no filter: write KEY=VALUE, or KEY^=START for all that start so; KEY is ${KEYS.join(', ')}`,
+      `"${text}" is not a filter: write KEY=VALUE, or KEY^=START for a prefix; KEY is one of ${KEYS.join(', ')}`,
     )
   }
   const [, , caret, value = ''] = match
@@ -37,7 +37,7 @@ export function parseFilter(text: string): Filter {
 }
 
 /**
- * Only what is of that class.
+ * Selects one class.
  *
  * @throws {InputError}
  */
@@ -46,11 +46,11 @@ export function classFilter(text: string): Filter {
     return { key: 'class', value: text, start: false }
   }
   throw new InputError(
-    `"${text}" is no class that is told apart by sender: use one of ${SOURCE_CLASSES.join(', ')}`,
+    `"${text}" is not a class with rows by sender: use one of ${SOURCE_CLASSES.join(', ')}`,
   )
 }
 
-/** Whether a source passes all of them. A connector is meant with its tenant or without. */
+/** Whether a source passes all filters. A connector matches with or without its tenant. */
 export function passes(
   source: Source & { readonly class: SourceClass },
   filters: readonly Filter[],
@@ -60,10 +60,10 @@ export function passes(
   )
 }
 
-/** Behind an address: all of the source that it is in. */
+/** A prefix length that covers exactly one source. */
 const WHOLE_SOURCE = /(?<=\.\d+)\/32$|(?<=:[^.]*)\/(?:64|128)$/
 
-/** As reports have it. */
+/** The spelling that reports use. */
 function spelled(key: Key, value: string): string {
   if (key === 'domain') return toDomain(value) ?? value.toLowerCase()
   if (key === 'ip') return sourceOf(value.replace(WHOLE_SOURCE, '')).toLowerCase()
@@ -75,7 +75,7 @@ function spellings(key: Key, value: string): string[] {
   return key === 'connector' ? [own, own.slice(own.indexOf('/') + 1)] : [own]
 }
 
-/** The same for what it starts with: reports write no leading zeros, and IPv4-mapped IPv6 as IPv4. */
+/** The same for a prefix: reports write no leading zeros, and IPv4-mapped IPv6 as IPv4. */
 function startSpelled(key: Key, value: string): string {
   const lower = value.toLowerCase()
   if (key !== 'ip') return lower

@@ -6,48 +6,48 @@ import type { Recorded, Recorder } from './recorder'
 import type { Tally } from './tally'
 import { UnattributedBatch } from './unattributed-batch'
 
-/** How often what has been tallied is flushed, in ms. */
+/** How often counts are flushed to Redis, in ms. */
 const FLUSH_EVERY = 5000
-/** What cannot be flushed is counted in hours that are right to so many ms. */
+/** Longest batch in ms while Redis is away: its counts go to the hour in which it began. */
 const LONGEST_BATCH = 300_000
-/** Tenants that are flushed at the same time. */
+/** Tenants flushed concurrently. */
 const AT_ONCE = 32
 
-/** One batch with what it is called when it is sent, and sent again. */
+/** A batch and its name, by which a second attempt is recognised. */
 interface Flush {
   readonly name: string
   readonly batch: Batch | UnattributedBatch
 }
 
-/** What waits of one tenant. */
+/** The flushes of one tenant. */
 interface Lane {
-  /** Ended, perhaps sent, and not answered: sent again as they are. */
+  /** Batches not acknowledged yet. Some may have been sent; they are sent again unchanged. */
   readonly flushes: Flush[]
   running: Promise<void>
   next: Promise<void> | undefined
 }
 
-/** What a flusher needs of the process that it is part of. */
+/** What a flusher needs of its process. */
 export interface FlusherContext {
   readonly tally: Tally
   readonly recorder: Recorder
-  /** @throws or rejects: nothing must be written now, or Redis is away. */
+  /** Rejects or throws while Redis is away or must not be written to. */
   readonly ready: () => Promise<void>
-  /** Something was not recorded, and will not be. */
+  /** Counts are lost. */
   readonly onDrop: (reason: string) => void
-  /** Something is not recorded until an operator sees to it, though mail is counted. */
+  /** Counts wait until an operator acts. */
   readonly onWait: (reason: string) => void
 }
 
 /**
- * Brings what was tallied to Redis, in the background: never throws and never rejects. While Redis is away it waits in
- * the tally.
+ * Flushes the counts of a process to Redis in the background. While Redis is away they wait in the tally. Never throws
+ * and never rejects.
  */
 export class Flusher {
   private readonly process = randomBytes(8).toString('hex')
   private number = 0
   private readonly lanes = new Map<string, Lane>()
-  /** Tenants that are to be put into the index, with the server time. */
+  /** Tenants still to be added to the index, with the server time. */
   private readonly reported = new Map<string, number>()
   private timer: NodeJS.Timeout | undefined
 
@@ -62,20 +62,20 @@ export class Flusher {
     this.timer = undefined
   }
 
-  /** Flushes all; resolves when Redis has taken it, or is found away. */
+  /** Flushes all tenants; resolves when Redis has recorded them, or is away. */
   async flush(): Promise<void> {
     const tenants = new Set([...this.lanes.keys(), ...this.context.tally.tenants()])
     await mapLimited([...tenants], AT_ONCE, (tenant) => this.send(tenant))
     await this.noteReported()
   }
 
-  /** Flushes what has been tallied of one tenant by now; resolves when Redis has taken it, or is found away. */
+  /** Flushes the counts of one tenant so far; resolves when Redis has recorded them, or is away. */
   async flushTenant(tenant: string): Promise<void> {
     await this.send(tenant)
     await this.noteReported()
   }
 
-  /** One attempt at a time for each tenant; whoever asks while one is under way waits for the next, with all others. */
+  /** Makes one attempt at a time for each tenant. Calls during an attempt share the next one. */
   private send(tenant: string): Promise<void> {
     let lane = this.lanes.get(tenant)
     if (!lane) {
@@ -101,7 +101,7 @@ export class Flusher {
     } catch {
       const begun = tally.begun(tenant)
       const isLong = begun !== undefined && performance.now() - begun > LONGEST_BATCH
-      if (isLong && tally.isRoomy) this.end(tenant, flushes)
+      if (isLong && tally.maySplit) this.end(tenant, flushes)
       return
     }
     this.end(tenant, flushes)
@@ -123,7 +123,7 @@ export class Flusher {
     }
   }
 
-  /** Ends what is being tallied: from here on it is one flush. */
+  /** Ends the open batch of a tenant and queues it. */
   private end(tenant: string, flushes: Flush[]): void {
     const batch = this.context.tally.take(tenant)
     if (batch) flushes.push({ name: `${this.process} ${++this.number}`, batch })
@@ -140,7 +140,7 @@ export class Flusher {
     try {
       await this.context.recorder.noteReported(noting)
     } catch {
-      // The next flush does it.
+      // The next flush adds them.
       return
     }
     for (const [tenant, time] of noting) {

@@ -4,12 +4,12 @@ import type { ReportReader } from './reader'
 import { readOwned, type Owned } from './rows'
 import { byRecipients, total } from './sum'
 
-/** Mail from a domain that another tenant owned. */
+/** Mail from a domain that another tenant owned then. */
 export type OwnedRow = Owned & { readonly counts: Counts }
 
 /**
- * The foreign domains of a tenant with their owners, of all days of which a part lies in the span: the most recipients
- * first, and `(other)`, which are those beyond `MOST_OWNED` a day, last.
+ * The foreign domains of a tenant with their owners, in all days that overlap the span: the most recipients first, then
+ * `(other)` for those beyond `MOST_OWNED` a day.
  */
 export async function readForeign(
   reader: ReportReader,

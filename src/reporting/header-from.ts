@@ -4,17 +4,17 @@ import type { HourReport, Looked, ReportReader } from './reader'
 import { lookedKey, USUAL_LOOKED, type LookedClass, type LookedKey } from '../mail/classes'
 import { OTHER, readHeaderFrom, type HeaderFromSource } from './rows'
 
-/** What was found in the header From of mail of one class, in whole days. */
+/** Checked header Froms of one class, in whole days. */
 export interface HeaderFrom extends Looked {
   /** ms: `from` ≤ t < `to` */
   readonly from: number
   readonly to: number
-  /** Those that are no accepted domains: the most messages first, `(other)` last. */
+  /** Domains that are not accepted: the most messages first, `(other)` last. */
   readonly domains: readonly (HeaderFromSource & { readonly messages: number })[]
 }
 
 /**
- * The same of all days of which a part lies in the span.
+ * Reads the days that overlap the span.
  *
  * @param of class of the mail.
  */
@@ -42,7 +42,7 @@ export async function readHeaderFroms(
   return { ...span, ...looked, domains }
 }
 
-/** All that was looked at in some hours. */
+/** Sums of some hours. */
 export function lookedIn(
   hours: readonly Pick<HourReport, LookedKey>[],
   of: LookedClass = USUAL_LOOKED,

@@ -2,13 +2,13 @@ import { BATCH_HEADER_FROM } from './bounds'
 import type { Room } from './room'
 import { OTHER } from './rows'
 
-/** What was found in the header From of mail of one class. */
+/** Counts of checked header Froms of one class. */
 export class HeaderFroms {
-  /** Messages. */
+  /** Messages checked. */
   looked = 0
-  /** Those of them that name no accepted domain. */
+  /** Messages whose header From has no accepted domain. */
   mismatched = 0
-  /** Domain and connector, joined by a tab → messages that mismatched. */
+  /** Domain and connector, joined by a tab → mismatched messages. */
   readonly rows = new Map<string, number>()
 
   constructor(private readonly room: Room) {}

@@ -1,6 +1,6 @@
 import type { Outcome } from './outcome'
 
-/** Counts on their way to Redis: the first eight numbers of {@link packCounts}. */
+/** Counts of a batch: the first eight numbers of {@link packCounts}. */
 export class Numbers {
   private accepted = 0
   private deferred = 0
@@ -23,7 +23,7 @@ export class Numbers {
     else this.messagesRefunded++
   }
 
-  /** Joined by spaces, as the scripts take them. */
+  /** The argument of the scripts: numbers joined by spaces. */
   toString(): string {
     return [
       ...[this.accepted, this.deferred, this.refused, this.refunded],

@@ -1,7 +1,7 @@
-/** What became of a message: the best that any of its recipients got. */
+/** The outcome of a message: the best of its recipients. */
 export type MessageOutcome = 'accepted' | 'deferred' | 'refused' | 'refunded'
 
-/** What became of the recipients of one message, and of itself. */
+/** The outcomes of the recipients of one message, and its own. */
 export interface Outcome {
   readonly accepted: number
   readonly deferred: number

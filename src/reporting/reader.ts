@@ -14,7 +14,7 @@ import { DAY, HOUR, numbersBetween } from './calendar'
 import { NOTHING, unpackCounts, type Counts } from './counts'
 import { lookedField, readSource, totalField, type Row, type Source } from './rows'
 
-/** Hashes asked for at a time. Each holds some hundred fields at most: recording sees to that. */
+/** Hashes read at a time. The bounds of recording keep each to some hundred fields. */
 const BATCH = 16
 
 /** All mail of a tenant in one hour. */
@@ -24,17 +24,17 @@ export interface HourReport
   readonly at: number
 }
 
-/** Messages whose header From was looked at. */
+/** Messages whose header From was checked. */
 export interface Looked {
   readonly looked: number
-  /** Those of them that name no accepted domain. */
+  /** Messages whose header From has no accepted domain. */
   readonly mismatched: number
 }
 
 /** A row, and the start of its hour or day in ms. */
 export type DatedRow = Row & { readonly at: number }
 
-/** What identifies a message that was seen from a source, and the start of its day in ms. */
+/** Identifies a message of a source; `at`: start of its day in ms. */
 export type DatedSample = Source & {
   readonly class: SourceClass
   readonly at: number
@@ -47,21 +47,21 @@ export type DatedSample = Source & {
 export interface ConnectorUse {
   readonly first: number
   readonly last: number
-  /** When the certificate that it last showed ends. */
+  /** When its last certificate expires. */
   readonly certificateExpires: number | undefined
 }
 
-/** What is asked for of an hour. */
+/** Fields read for each hour. */
 const FIELDS = KNOWN_CLASSES.length + LOOKED_CLASSES.length
 
 /**
- * Reads what has been recorded. All times are ms of Redis's clock; a span is `from` ≤ t < `to`, and takes each hour or
- * day of which a part lies in it.
+ * Reads reports. All times are ms of Redis's clock. A span is `from` ≤ t < `to`, and includes each hour or day that
+ * overlaps it.
  */
 export class ReportReader {
   constructor(private readonly store: Store) {}
 
-  /** Totals of every hour that has any, oldest first. */
+  /** Totals of each hour with mail, oldest first. */
   async hours(tenant: string, from: number, to: number): Promise<HourReport[]> {
     const { client, keys } = this.store
     const wanted = new Set(numbersBetween(from, to, HOUR))
@@ -82,7 +82,7 @@ export class ReportReader {
   /**
    * Rows by source, oldest first.
    *
-   * @param step `hour`: there are rows for the last {@link HOURS_KEPT} days only.
+   * @param step `hour` has rows for the last {@link HOURS_KEPT} days only.
    */
   async rows(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<DatedRow[]> {
     const parts = await mapLimited(this.reports(tenant, from, to, step), BATCH, async (report) =>
@@ -99,7 +99,7 @@ export class ReportReader {
     return days.flatMap((day) => Object.entries(day))
   }
 
-  /** About how many distinct domains are behind `(other)`: by HyperLogLog, whose standard error is 0.81 %. */
+  /** Estimated number of distinct domains in `(other)` (HyperLogLog, standard error 0.81 %). */
   async others(tenant: string, from: number, to: number, step: 'hour' | 'day'): Promise<number> {
     const names = this.reports(tenant, from, to, step).map(({ key }) =>
       this.store.keys.reportOthers(key),
@@ -107,7 +107,7 @@ export class ReportReader {
     return countDistinct(this.store, names)
   }
 
-  /** Samples of mail that is told apart by source, oldest first. */
+  /** Samples of mail counted by source, oldest first. */
   async samples(tenant: string, from: number, to: number): Promise<DatedSample[]> {
     const { client, keys } = this.store
     const days = await mapLimited(numbersBetween(from, to, DAY), BATCH, async (day) => {
@@ -117,7 +117,7 @@ export class ReportReader {
     return days.flat()
   }
 
-  /** The connectors of a tenant through which mail has come, by their name within the tenant. */
+  /** The used connectors of a tenant, by their name within the tenant. */
   async connectorsSeen(tenant: string): Promise<Map<string, ConnectorUse>> {
     const { client, keys } = this.store
     const fields = await client.hgetall(keys.seen(tenant))
@@ -129,7 +129,7 @@ export class ReportReader {
     )
   }
 
-  /** The tenants that have had other mail than registered since then, in the order of their ids. */
+  /** The tenants with other mail than registered since a time, sorted by id. */
   async reported(since: number): Promise<string[]> {
     const last = await scanSortedSet(this.store, this.store.keys.reported)
     return [...last].flatMap(([tenant, time]) => (time >= since ? [tenant] : [])).sort()
@@ -148,7 +148,7 @@ export class ReportReader {
         at: day * DAY,
       }))
     }
-    // What cannot be there is not asked for: one day more, since `to` may lie before the end of its day.
+    // Skips hours no longer kept. One day more, since `to` may be before the end of its day.
     const kept = Math.max(from, to - (HOURS_KEPT + 1) * DAY)
     return numbersBetween(kept, to, HOUR).map((hour) => ({
       key: keys.reportHour(tenant, hour),
@@ -165,7 +165,7 @@ export function rowsIn(fields: Readonly<Record<string, string>>, at: number): Da
   })
 }
 
-/** About how many distinct values these HyperLogLogs of one slot hold together. */
+/** Estimated number of distinct values in HyperLogLogs of one slot. */
 export async function countDistinct(store: Store, names: readonly string[]): Promise<number> {
   const there = await mapLimited(names, BATCH, (name) => store.client.exists(name))
   const present = names.filter((_, at) => there[at] === 1)
@@ -184,7 +184,7 @@ function hourReport(hour: number, values: readonly (string | null)[]): HourRepor
   return { at: hour * HOUR, ...byName(counts), ...byName(looked) }
 }
 
-/** As `Object.fromEntries`, of entries with all the keys that there are. */
+/** `Object.fromEntries`, for entries with all keys of K. */
 function byName<K extends string, V>(entries: readonly (readonly [K, V])[]): Record<K, V> {
   return Object.fromEntries(entries) as Record<K, V>
 }

@@ -14,9 +14,9 @@ const RECORD = readScript(__dirname, 'record', MAIL_INCLUDES)
 const RECORD_UNATTRIBUTED = readScript(__dirname, 'record_unattributed')
 const NOTE_REPORTED = readScript(__dirname, 'note_reported')
 
-/** At the border of an hour the first answer tells what the second call needs. */
+/** At the border of an hour, the first reply gives the time that the second call needs. */
 const ATTEMPTS = 3
-/** Tenants that one call puts into the index: Lua can unpack 8000 values at most. */
+/** Tenants added to the index in one call: Lua can unpack at most 8000 values. */
 const BATCH = 1000
 
 const BOUNDS = [
@@ -26,15 +26,15 @@ const BOUNDS = [
   ...[bounds.MOST_OWNED, bounds.MOST_HEADER_FROM, bounds.MOST_HEADER_FROM_ROWS],
 ].join(' ')
 
-/** What the script has answered: server time in ms, or that there is no such tenant. */
+/** Server time in ms; `gone`: there is no such tenant. */
 export type Recorded = number | 'gone'
 
-/** Brings batches into the reports in Redis. */
+/** Adds batches to the reports in Redis. */
 export class Recorder {
-  /** Server time minus our monotonic clock, in ms: by the last reply, before it as our own clock has it. */
+  /** Server time minus the monotonic clock in ms, by the last reply; before the first, by the local clock. */
   private offset = Date.now() - performance.now()
 
-  /** @param days how long days are kept. */
+  /** @param days how many days reports are kept. */
   constructor(
     private readonly store: Store,
     private readonly days: () => number,
@@ -43,8 +43,8 @@ export class Recorder {
   /**
    * Adds a batch to the reports of a tenant.
    *
-   * @param flush names the process and the number of its flush, joined by a space: the same one again changes nothing.
-   * @throws where Redis gave no answer: doing it again is safe.
+   * @param flush process and number of its flush, joined by a space; the same one again changes nothing.
+   * @throws where Redis gave no answer; a second call is safe.
    */
   record(tenant: string, batch: Batch, flush: string): Promise<Recorded> {
     const { keys } = this.store
@@ -93,9 +93,9 @@ export class Recorder {
   }
 
   /**
-   * Puts tenants into the index of those that have had other mail than registered, each with the server time.
+   * Adds tenants to the index of those with other mail than registered, each with the server time.
    *
-   * @throws where Redis gave no answer: doing it again is safe.
+   * @throws where Redis gave no answer; a second call is safe.
    */
   async noteReported(tenants: ReadonlyMap<string, number>): Promise<void> {
     const { keys } = this.store
@@ -119,7 +119,7 @@ export class Recorder {
       this.offset = Number(time) - performance.now()
       if (answer === 'GONE') return 'gone'
       if (answer === 'TAKEN') return Number(time)
-      if (attempt === ATTEMPTS) throw new Error('the clock of Redis leaps')
+      if (attempt === ATTEMPTS) throw new Error('the clock of Redis jumps')
     }
   }
 }
@@ -129,7 +129,7 @@ function agesOf({ begun, ended }: { readonly begun: number; readonly ended: numb
   return `${Math.round(now - begun)} ${Math.round(now - ended)}`
 }
 
-/** The letter of the fields, what was looked at, and the lines. */
+/** Letter of the fields, numbers of messages, lines. */
 function headerFromsOf(of: LookedClass, headerFroms: HeaderFroms | undefined): string[] {
   if (!headerFroms) return []
   const { looked, mismatched, rows } = headerFroms

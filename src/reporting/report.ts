@@ -19,26 +19,26 @@ import type { DatedRow, DatedSample, HourReport, ReportReader } from './reader'
 import { OTHER, type Source } from './rows'
 import { recipients, total, type Dimension } from './sum'
 
-/** What a report has a line for: each combination of them that there is. */
+/** A report has a line for each combination of their values. */
 export type Dimensions = readonly Dimension[]
 
-/** What a report is asked for. */
+/** The parameters of a report. */
 export interface Query {
   /** ms of Redis's clock: `from` ≤ t < `to`. */
   readonly from: number
   readonly to: number
-  /** Which rows are added up; those of hours are not kept for long. */
+  /** Which rows are added up; hourly rows are kept for a short time only. */
   readonly step: 'hour' | 'day'
   readonly by: Dimensions
   readonly filters: readonly Filter[]
 }
 
-/** All mail, in recipients and messages; of what is told apart by source, what passes the filters. */
+/** All mail by class; of classes counted by source, only what passes the filters. */
 export type Totals = Readonly<Record<KnownClass, Counts>>
 
 /** One line of a report: mail of one class. */
 export interface ReportLine {
-  /** What the line is for: of a day or an hour its start in ms. */
+  /** The values that the line is for; of a day or an hour, its start in ms. */
   readonly key: Partial<Source> & {
     readonly class?: SourceClass
     readonly day?: number
@@ -46,41 +46,41 @@ export interface ReportLine {
   }
   readonly class: SourceClass
   readonly counts: Counts
-  /** Accepted recipients as a share of all that the tenant had in that time; `undefined`: there were none. */
+  /** Share of all accepted recipients of the tenant in that time; `undefined`: there were none. */
   readonly share: number | undefined
-  /** All mail of that hour or day, where the report is by these alone. */
+  /** All mail of that hour or day, if the report is by these alone. */
   readonly all: Totals | undefined
   /** Most recipients first. */
   readonly ips: readonly string[]
   readonly domains: readonly string[]
-  /** Of a class that shows them: the tenants that own its domains. */
+  /** The tenants that own its domains, if the class shows them. */
   readonly owners: readonly string[]
   /** The newest first. */
   readonly samples: readonly DatedSample[]
-  /** Of a line for `(other)`: about how many domains that are. */
+  /** Estimated number of domains, for a line of `(other)`. */
   readonly distinctDomains: number | undefined
 }
 
-/** What was found in the header From, by class; `undefined`: filters ask for something else. */
+/** Checked header Froms by class; `undefined` if there are filters. */
 export type LookedAt = Readonly<Record<LookedKey, HeaderFrom | undefined>>
 
 /** The report of one tenant. */
 export interface TenantReport extends LookedAt {
   readonly tenant: string
   readonly totals: Totals
-  /** Of what passes the filters. */
+  /** Share of what passes the filters. */
   readonly share: number | undefined
-  /** About how many domains have no row of their own. */
+  /** Estimated number of domains without their own row. */
   readonly otherDomains: number
   readonly lines: readonly ReportLine[]
 }
 
-/** Whether it is made of rows by source, or else of the totals of hours, which are all kept equally long. */
+/** Whether a report needs rows by source; else it uses the totals of hours. */
 export function needsRows(by: Dimensions, filters: readonly Filter[]): boolean {
   return filters.length > 0 || by.some((each) => each !== 'hour' && each !== 'day')
 }
 
-/** Reads and adds up what `query` asks for. */
+/** Makes the report for a query. */
 export async function readReport(
   reader: ReportReader,
   tenant: string,
@@ -111,7 +111,7 @@ export async function readReport(
   const ofClass = (wanted: SourceClass): Counts => total(rows.filter((row) => row.class === wanted))
   const sourced = SOURCE_CLASSES.map((each) => [each, ofClass(each)])
   const totals: Totals = { ...all, ...(Object.fromEntries(sourced) as Pick<Totals, SourceClass>) }
-  // The names are kept for all rows together.
+  // The estimate is for all rows together, so it fits no other filter.
   const mixed = filters.some(({ key }) => key !== 'domain')
   const hasOther = !mixed && rows.some(({ domain }) => domain === OTHER)
   return {
@@ -142,12 +142,12 @@ export function totalsOf(hours: readonly HourReport[]): Totals {
   return Object.fromEntries(KNOWN_CLASSES.map((each) => [each, sum(each)])) as Totals
 }
 
-/** All that is told apart by source. */
+/** Sum of the classes counted by source. */
 export function sourcedIn(totals: Totals): Counts {
   return SOURCE_CLASSES.reduce((sum, each) => addCounts(sum, totals[each]), NOTHING)
 }
 
-/** Accepted recipients as a share of all accepted ones; `undefined`: there were none at all. */
+/** Share of all accepted recipients; `undefined`: there were none. */
 export function shareOf({ accepted }: Counts, all: Totals): number | undefined {
   const sum = KNOWN_CLASSES.reduce((accepted, each) => accepted + all[each].accepted, 0)
   return sum === 0 ? undefined : accepted / sum
@@ -157,7 +157,7 @@ function showsOwner(of: SourceClass): boolean {
   return CLASSES[of].owner === 'shown'
 }
 
-/** Domain of another tenant → who owned it. */
+/** Foreign domain → its owners. */
 async function ownersBy(
   reader: ReportReader,
   ...span: [tenant: string, from: number, to: number]
@@ -171,7 +171,7 @@ async function ownersBy(
   )
 }
 
-/** Adds rows up; days and hours in their order, in each the most recipients first and `(other)` last. */
+/** Adds up rows. Days and hours are in order; within each, the most recipients first and `(other)` last. */
 function linesOf(
   rows: readonly DatedRow[],
   samples: readonly DatedSample[],
@@ -236,7 +236,7 @@ function lineOfHours(key: ReportLine['key'], all: Totals): ReportLine {
   return { key, class: USUAL_CLASS, counts, share: shareOf(counts, all), all, ...nothing }
 }
 
-/** The values that rows have, most recipients first; what is none and what is not told apart is left out. */
+/** The values in rows, most recipients first, without empty ones and `(other)`. */
 function most(rows: readonly DatedRow[], key: keyof Source): string[] {
   return grouped(rows, (row) => row[key])
     .filter(([value]) => value !== OTHER && value !== '')

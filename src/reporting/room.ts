@@ -1,11 +1,11 @@
 import { MOST_ENTRIES } from './bounds'
 
-/** How much the batches of one process hold together. */
+/** Counts the entries in all batches of one process. */
 export class Room {
   /** Rows, names and sampled sources. */
   entries = 0
 
-  /** Whether nothing new may be told apart any more. */
+  /** Whether new sources must be counted as `(other)`. */
   get isFull(): boolean {
     return this.entries >= MOST_ENTRIES
   }

@@ -10,14 +10,14 @@ import {
 } from '../mail/classes'
 import { unpackCounts, type Counts } from './counts'
 
-/** Stands for all values that have no row of their own. */
+/** The value of a row for all sources without their own. */
 export const OTHER = '(other)'
 
-/** Who sent such mail. Each may be {@link OTHER}. */
+/** A sender of mail. Each field may be {@link OTHER}. */
 export interface Source {
-  /** Sender domain, lower-case A-labels; empty: it was no DNS name. */
+  /** Sender domain, lower-case A-labels; empty: not a DNS name. */
   readonly domain: string
-  /** `tenant/name`; empty: recognised without a connector. */
+  /** `tenant/name`; empty: none matched. */
   readonly connector: string
   /** IPv4 address, or the /64 of an IPv6 address. */
   readonly ip: string
@@ -52,7 +52,7 @@ export function totalField(hour: number, of: KnownClass): string {
   return `t\t${hour}\t${CLASSES[of].letter}`
 }
 
-/** Reads a field that {@link sourceField} made; `undefined`: it is none. */
+/** Reads a field of {@link sourceField}; `undefined`: another field. */
 export function readSource(field: string): (Source & { class: SourceClass }) | undefined {
   const [letter, domain, connector, ip, user] = field.split('\t')
   const sourceClass = SOURCE_CLASSES.find((each) => CLASSES[each].rowLetter === letter)
@@ -60,7 +60,7 @@ export function readSource(field: string): (Source & { class: SourceClass }) | u
   return { class: sourceClass, domain: domain!, connector: connector!, ip: ip!, user }
 }
 
-/** Reads a field that {@link totalField} made, with its value; `undefined`: it is none. */
+/** Reads a field of {@link totalField} with its value; `undefined`: another field. */
 export function readTotal(field: string, value: string): HourTotal | undefined {
   const [kind, hour, letter] = field.split('\t')
   const of = KNOWN_CLASSES.find((each) => CLASSES[each].letter === letter)
@@ -68,10 +68,10 @@ export function readTotal(field: string, value: string): HourTotal | undefined {
   return { hour: Number(hour), class: of, counts: unpackCounts(value) }
 }
 
-/** A domain of foreign mail with the tenant that owned it then. Both may be {@link OTHER} together. */
+/** A foreign domain with the tenant that owned it then; or both are {@link OTHER}. */
 export interface Owned {
   readonly domain: string
-  /** Id of the other tenant; empty: not known any more. */
+  /** Id of the other tenant; empty: no longer known. */
   readonly owner: string
 }
 
@@ -80,17 +80,17 @@ export function ownedField({ domain, owner }: Owned): string {
   return `o\t${domain}\t${owner}`
 }
 
-/** Reads a field that {@link ownedField} made; `undefined`: it is none. */
+/** Reads a field of {@link ownedField}; `undefined`: another field. */
 export function readOwned(field: string): Owned | undefined {
   const [kind, domain, owner] = field.split('\t')
   return kind === 'o' && owner !== undefined ? { domain: domain!, owner } : undefined
 }
 
-/** A domain in the header From of such mail that is no accepted domain. Both may be {@link OTHER}. */
+/** A domain in the header From that is not accepted. Each field may be {@link OTHER}. */
 export interface HeaderFromSource {
-  /** Empty: the header names none. */
+  /** Empty: the header has none. */
   readonly domain: string
-  /** `tenant/name`; empty: recognised without a connector. */
+  /** `tenant/name`; empty: none matched. */
   readonly connector: string
 }
 
@@ -102,7 +102,7 @@ export function headerFromField(
   return `h${letterOf(of)}\t${domain}\t${connector}`
 }
 
-/** Reads a field that {@link headerFromField} made; `undefined`: it is none. */
+/** Reads a field of {@link headerFromField}; `undefined`: another field. */
 export function readHeaderFrom(
   field: string,
   of: LookedClass = USUAL_LOOKED,
@@ -113,23 +113,23 @@ export function readHeaderFrom(
     : undefined
 }
 
-/** The field of what was looked at in an hour, in the hash of a day only: messages, and those of them that mismatched. */
+/** The field of checked header Froms of an hour, in the hash of a day only: messages, and mismatched ones. */
 export function lookedField(hour: number, of: LookedClass = USUAL_LOOKED): string {
   return `l${letterOf(of)}\t${hour}`
 }
 
-/** What tells the fields of such a class apart. */
+/** The letter of a class in the names of these fields. */
 function letterOf(of: LookedClass): string {
   return CLASSES[of].headerFrom!.letter
 }
 
-/** Who relayed without a tenant. All may be {@link OTHER} together. */
+/** A sender without a tenant; or all fields are {@link OTHER}. */
 export interface UnattributedSource {
   /** IPv4 address, or the /64 of an IPv6 address. */
   readonly ip: string
   /** AUTH user; empty: none. */
   readonly user: string
-  /** First DNS name of a verified certificate; SHA-256 of one that is not, in hexadecimal; empty: none. */
+  /** First DNS name of a verified certificate; SHA-256 in hex of an unverified one; empty: none. */
   readonly certificate: string
 }
 
@@ -138,7 +138,7 @@ export function unattributedField({ ip, user, certificate }: UnattributedSource)
   return `${ip}\t${user}\t${certificate}`
 }
 
-/** Reads a field that {@link unattributedField} made. */
+/** Reads a field of {@link unattributedField}. */
 export function readUnattributed(field: string): UnattributedSource {
   const [ip = '', user = '', certificate = ''] = field.split('\t')
   return { ip, user, certificate }

@@ -3,7 +3,7 @@ import { boolean, integer } from '../config/values'
 import { MOST_DAYS_KEPT } from './bounds'
 
 export const REPORT = section('report', {
-  /** How long reports are kept, in days. */
+  /** How many days reports are kept. */
   days: site(integer(1, MOST_DAYS_KEPT), '90'),
   samples: site(boolean, 'true'),
 })

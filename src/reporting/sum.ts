@@ -7,17 +7,14 @@ import { OTHER, type Row, type Source } from './rows'
 /** What rows can be added up by. */
 export type Dimension = keyof Source | 'class' | 'day' | 'hour'
 
-/** All rows that are alike in one way. */
+/** The sum of all rows with the same value. */
 export interface Sum<K extends string | number> {
-  /** The value that they have in common; of a day or an hour, its start in ms. */
+  /** That value; of a day or an hour, its start in ms. */
   readonly key: K
   readonly counts: Counts
 }
 
-/**
- * Adds rows up by what they have in common: by day or hour the oldest first, else the most recipients first and
- * `(other)` last.
- */
+/** Adds up rows by a dimension: days and hours oldest first, else the most recipients first and `(other)` last. */
 export function sumBy(rows: readonly DatedRow[], dimension: 'day' | 'hour'): Sum<number>[]
 export function sumBy(rows: readonly DatedRow[], dimension: keyof Source | 'class'): Sum<string>[]
 export function sumBy(
@@ -31,19 +28,17 @@ export function sumBy(
   return sumsBy(rows, (row) => row[dimension]).sort(byRecipients)
 }
 
-/** All rows together. */
 export function total(rows: readonly { readonly counts: Counts }[]): Counts {
   return rows.reduce((sum, { counts }) => addCounts(sum, counts), NOTHING)
 }
 
-/** All recipients, whatever became of them. */
+/** Recipients of every outcome. */
 export function recipients({ accepted, deferred, refused, refunded }: Counts): number {
   return accepted + deferred + refused + refunded
 }
 
 /**
- * Recipients that somebody tried to reach, but for those that were deferred, which come again. A message that was refused
- * at MAIL had one at least.
+ * Attempted recipients without deferred ones, which are tried again. A message refused at MAIL counts as one recipient.
  */
 export function attempts({ accepted, refused, refunded, messages }: Counts): number {
   return Math.max(
@@ -52,7 +47,7 @@ export function attempts({ accepted, refused, refunded, messages }: Counts): num
   )
 }
 
-/** All messages, whatever became of them. */
+/** Messages of every outcome. */
 export function messages({ messages: { accepted, deferred, refused, refunded } }: Counts): number {
   return accepted + deferred + refused + refunded
 }

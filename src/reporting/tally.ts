@@ -3,25 +3,25 @@ import { MOST_BATCHES } from './bounds'
 import { Room } from './room'
 import { UnattributedBatch } from './unattributed-batch'
 
-/** Stands for all mail without a tenant: no id begins so. */
+/** The key of mail without a tenant; no tenant id begins with @. */
 export const UNATTRIBUTED = '@unattributed'
 
 /**
- * What a process has counted since the last flush. All of it is synchronous, in memory and bounded: what cannot be told
- * apart any more counts as `(other)`, and only what has no batch to count in is dropped.
+ * The counts of a process since the last flush: synchronous, in memory and bounded. Sources beyond the bounds count as
+ * `(other)`; mail is dropped only if its tenant can get no batch.
  */
 export class Tally {
-  /** Called whenever something is about to be counted. */
+  /** Called before each count. */
   onCount: (() => void) | undefined
   private readonly room = new Room()
   private readonly open = new Map<string, Batch | UnattributedBatch>()
-  /** Batches that have been taken and not released. */
+  /** Number of batches taken and not released. */
   private taken = 0
 
-  /** @param onDrop is told when mail of a tenant is not counted. */
+  /** @param onDrop called when mail of a tenant is not counted. */
   constructor(private readonly onDrop: (reason: string) => void) {}
 
-  /** What mail of a tenant is counted in now; `undefined`: nothing, there is no room. */
+  /** The open batch of a tenant; `undefined`: there is no room for one. */
   batchOf(tenant: string): Batch | undefined {
     if (this.onCount) this.onCount()
     const batch = this.open.get(tenant) as Batch | undefined
@@ -35,27 +35,27 @@ export class Tally {
     return batch ?? this.begin(UNATTRIBUTED, UnattributedBatch)
   }
 
-  /** Tenants of which something has been counted, and {@link UNATTRIBUTED}. */
+  /** Tenants with an open batch, {@link UNATTRIBUTED} included. */
   tenants(): IterableIterator<string> {
     return this.open.keys()
   }
 
-  /** Batches and their entries that are held now. */
+  /** Numbers of batches and entries in memory. */
   get size(): { readonly batches: number; readonly entries: number } {
     return { batches: this.open.size + this.taken, entries: this.room.entries }
   }
 
-  /** Whether batches may be ended though they cannot be flushed: half of the room is for tenants that have none. */
-  get isRoomy(): boolean {
+  /** Whether batches may be ended that cannot be flushed: half of the room is kept for further tenants. */
+  get maySplit(): boolean {
     return this.open.size + this.taken < MOST_BATCHES / 2
   }
 
-  /** Since when a tenant's batch counts, in monotonic ms. */
+  /** When a tenant's open batch began, in monotonic ms. */
   begun(tenant: string): number | undefined {
     return this.open.get(tenant)?.begun
   }
 
-  /** Ends a tenant's batch, and hands it over until {@link release}. */
+  /** Ends a tenant's batch and returns it; call {@link release} when it is recorded. */
   take(tenant: string): Batch | UnattributedBatch | undefined {
     const batch = this.open.get(tenant)
     if (!batch) return undefined
@@ -65,7 +65,7 @@ export class Tally {
     return batch
   }
 
-  /** A batch that was taken is done with. */
+  /** Frees the room of a batch that was taken. */
   release(batch: Batch | UnattributedBatch): void {
     this.taken--
     this.room.entries -= batch.entries
@@ -76,7 +76,7 @@ export class Tally {
     Kind: new (room: Room) => T,
   ): T | undefined {
     if (this.open.size + this.taken >= MOST_BATCHES) {
-      this.onDrop(`${MOST_BATCHES} batches of reports wait for Redis already`)
+      this.onDrop(`${MOST_BATCHES} batches of reports already wait for Redis`)
       return undefined
     }
     const batch = new Kind(this.room)

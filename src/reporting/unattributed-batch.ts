@@ -6,7 +6,7 @@ import { Sources } from './sources'
 
 const OTHERS = unattributedField({ ip: OTHER, user: OTHER, certificate: OTHER })
 
-/** What one process has tallied in some seconds of mail without a tenant. */
+/** What one process has counted of mail without a tenant since its last flush. */
 export class UnattributedBatch {
   /** Monotonic ms. */
   readonly begun = performance.now()
@@ -24,7 +24,7 @@ export class UnattributedBatch {
   add(source: UnattributedSource, outcome: Outcome): void {
     const { sources } = this
     const own = unattributedField(source)
-    if (sources.takes(own, BATCH_ROWS)) {
+    if (sources.hasRoomFor(own, BATCH_ROWS)) {
       sources.add(own, outcome)
     } else {
       sources.name(own, BATCH_NAMES)

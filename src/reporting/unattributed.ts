@@ -7,21 +7,21 @@ import { countDistinct } from './reader'
 import { OTHER, readUnattributed, type UnattributedSource } from './rows'
 import { recipients, total } from './sum'
 
-/** Days read at a time: each holds a thousand rows at most. */
+/** Days read at a time, of up to 1,000 rows each. */
 const BATCH = 8
 
-/** Mail that one source relayed without a tenant. */
+/** Mail without a tenant from one source. */
 export type UnattributedRow = UnattributedSource & { readonly counts: Counts }
 
 /** Mail without a tenant. */
 export interface Unattributed {
   /** The most recipients first, `(other)` last. */
   readonly rows: readonly UnattributedRow[]
-  /** About how many sources are behind `(other)`. */
+  /** Estimated number of sources in `(other)`. */
   readonly others: number
 }
 
-/** What was relayed without a tenant from `from` until `to` (ms), in whole days. */
+/** Reads mail without a tenant in the days that overlap `from` ≤ t < `to`, in ms. */
 export async function readUnattributedMail(
   store: Store,
   from: number,

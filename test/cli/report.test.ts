@@ -363,10 +363,10 @@ From header on ${day(1)}: 3 of 7 messages looked at named no accepted domain: ba
     const { cli } = await site()
     for (const [line, problem] of [
       ['report contoso --by helo', /--by "helo" is not one of domain, connector, /],
-      ['report contoso --where helo=x', /"helo=x" is no filter: write KEY=VALUE/],
+      ['report contoso --where helo=x', /"helo=x" is not a filter: write KEY=VALUE/],
       [
         'report contoso --class registered',
-        /"registered" is no class .* unregistered, foreign, fo/,
+        /"registered" is not a class .* unregistered, foreign, fo/,
       ],
       ['report contoso --days 0', /--days "0" is not a whole number from 1 to 90/],
       ['report contoso --csv --json', /--csv or --json: one of them/],

@@ -1,4 +1,4 @@
-// A tenant that has been taken over sends from a million random domains: what that takes in Redis, and in the process.
+// A compromised tenant sends from a million random domains: the memory that takes in Redis and in the process.
 import type { SourceClass } from '../../src/mail/classes'
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
@@ -27,7 +27,7 @@ interface Attack {
   readonly helo: string
 }
 
-/** A text of so many octets, one of `many`. */
+/** One of `many` texts of a length in octets. */
 function oneOf(many: number, octets: number, random: () => number): string {
   return Math.floor(random() * many)
     .toString(36)
@@ -48,7 +48,7 @@ const MILLION: Attack = {
   helo: 'mail.contoso.example',
 }
 
-/** Everything as long as it can be, and as varied as fills all rows that there may be. */
+/** Texts of maximum length, varied enough to fill all rows. */
 const WORST: Attack = {
   ...{ hours: 8, messages: 5000 },
   source: (random) => ({
@@ -89,7 +89,7 @@ async function attack(reports: Reports, plan: Attack, random: () => number): Pro
   return mostEntries
 }
 
-/** What the reports of the tenant take, and of how many hours and days they are. */
+/** The bytes of the tenant's reports, and their numbers of hours and days. */
 async function measure(reports: Reports): Promise<{ bytes: number; hours: number; days: number }> {
   const { client, keys } = reports.store
   const all = await client.keys(`${keys.prefix}{contoso}:*`)
@@ -133,7 +133,7 @@ describe('the reports of a tenant under attack', () => {
     await staysBelow(t, MILLION)
   })
 
-  it('stay below their ceiling with the longest names in all the rows that there may be', async (t) => {
+  it('stay below their ceiling with the longest names in every row', async (t) => {
     await staysBelow(t, WORST)
   })
 })

@@ -1,5 +1,5 @@
-// That each bound of the reports is met at its number, and not one before or after: those of Redis, then those of a
-// process. The numbers are those of docs/runbook.md.
+// Each bound of the reports holds at its exact number: first those of Redis, then those of a process. The numbers are
+// those of docs/runbook.md.
 import type { SourceClass } from '../../src/mail/classes'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -27,7 +27,7 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, a
 
 let flushes = 0
 
-/** Brings a few sources at a time to Redis, so that no bound of a process is in the way. */
+/** Flushes a few sources at a time, below the bounds of a process. */
 async function record(reports: Reports, sources: readonly Source[]): Promise<void> {
   for (let at = 0; at < sources.length; at += 100) {
     await flush(reports, (batch) => {
@@ -44,7 +44,7 @@ async function flush(reports: Reports, fill: (batch: Batch) => void): Promise<vo
   reports.tally.release(batch)
 }
 
-/** The rows of the hour, having seen that those of the day are the same. */
+/** The rows of the hour, after a check that those of the day are the same. */
 async function rowsOf(reports: Reports): Promise<Source[]> {
   const [hour, day] = await Promise.all(
     [reports.hourKey, reports.dayKey].map((key) => reports.rows(key)),
@@ -101,7 +101,7 @@ describe('of a tenant and hour, and of a tenant and day', () => {
       const all = rows.filter(({ connector }) => connector === OTHER)
       return [bySource, byDomain, byConnector, all].map(({ length }) => length)
     }
-    // A row for each connector of few domains, so that no other bound is met.
+    // A row for each connector of few domains, so that no other bound is reached.
     const of = (at: number): Source => ({ ...HERE, connector: `contoso/c${at}` })
     await record(reports, numbers(250).map(of))
     assert.deepEqual(await kinds(), [250, 0, 0, 0])
@@ -123,7 +123,7 @@ describe('of the classes of a tenant and day', () => {
     rows.filter((row) => row.class === of && row.domain !== OTHER).length
   const of = (at: number): Source => ({ ...HERE, domain: `d${at}.example` })
 
-  it('forwarded mail has half of the domains, and unregistered mail what is left', async () => {
+  it('forwarded mail has half of the domains, and unregistered mail the rest', async () => {
     const reports = await Reports.create()
     for (let from = 0; from < 60; from += 20) {
       await flush(reports, (batch) => {
@@ -144,7 +144,7 @@ describe('of the classes of a tenant and day', () => {
     ])
   })
 
-  it('50 foreign domains have their owner kept, though random domains fill all rows', async () => {
+  it('50 foreign domains keep their owner while random domains fill all rows', async () => {
     const reports = await Reports.create()
     await record(reports, numbers(110).map(of))
     await flush(reports, (batch) => {
@@ -203,7 +203,7 @@ describe('of a tenant', () => {
     assert.equal(of('d100.example'), undefined)
   })
 
-  it('1,000 connectors have their use kept, and go on having it', async () => {
+  it('the use of 1,000 connectors is recorded and updated', async () => {
     const reports = await Reports.create()
     const use = (from: number, to: number): Promise<void> =>
       flush(reports, (batch) => {
@@ -265,7 +265,7 @@ it('of mail without a tenant, a source that has a row is not among the others', 
   for (const flush of [1, 2]) {
     const batch = reports.tally.unattributed!
     if (flush === 1) batch.add(source, ACCEPTED)
-    // As of a process that has no room for it.
+    // A process without room for the source sends this.
     else batch.sources.name(unattributedField(source), 10)
     const taken = reports.tally.take(UNATTRIBUTED) as UnattributedBatch
     await reports.recorder.recordUnattributed(taken, `q ${flush}`)
@@ -275,7 +275,7 @@ it('of mail without a tenant, a source that has a row is not among the others', 
   assert.equal(await client.exists(others), 0)
 })
 
-describe('what is recorded is kept', () => {
+describe('reports are kept', () => {
   for (const days of [1, 90, bounds.MOST_DAYS_KEPT]) {
     it(`8 days by the hour, ${days} and one by the day, a year of connectors`, async () => {
       const reports = await Reports.create(days)
@@ -316,7 +316,7 @@ describe('what is recorded is kept', () => {
     })
   }
 
-  it('in the index of tenants as long as the days', async () => {
+  it('in the index of tenants as long as daily rows', async () => {
     const reports = await Reports.create(2)
     const { client, keys } = reports.store
     const { now } = reports.clock
@@ -324,7 +324,7 @@ describe('what is recorded is kept', () => {
       reports.recorder.noteReported(new Map(Object.entries(of)))
     await note({ old: now - 3 * DAY - 1, aging: now - 3 * DAY, contoso: now })
     assert.deepEqual(await client.zrange(keys.reported, '0', '-1'), ['aging', 'contoso'])
-    // A process whose clock is behind takes nothing back.
+    // A process whose clock is behind does not lower the time.
     await note({ contoso: now - DAY })
     assert.equal(await client.zscore(keys.reported, 'contoso'), String(now))
   })
@@ -372,7 +372,7 @@ describe('a batch of a process', () => {
     assert.equal(rowsIn(batch).at(-1)!.connector, OTHER)
   })
 
-  it('remembers the names of 2,000 domains without a row', () => {
+  it('keeps the names of 2,000 domains without a row', () => {
     const batch = new Tally(() => {}).batchOf('contoso')!
     const add = (from: number, to: number): void => {
       for (let at = from; at < to; at++) {

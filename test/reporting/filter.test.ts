@@ -61,7 +61,7 @@ describe('filters', () => {
     assert.equal(of('domain^=lure', 'connector=web'), false)
   })
 
-  it('find what is none, what is other, and names in Unicode', () => {
+  it('match empty values, (other), and names in Unicode', () => {
     assert.ok(passes(sourceOf({ domain: '' }), [parseFilter('domain=')]))
     assert.ok(passes(sourceOf({ domain: OTHER }), [parseFilter('domain=(other)')]))
     assert.ok(
@@ -69,7 +69,7 @@ describe('filters', () => {
     )
   })
 
-  it('find an IPv4 address in any spelling', () => {
+  it('match an IPv4 address in any spelling', () => {
     const ipv4 = sourceOf({ ip: '192.0.2.1' })
     for (const text of [
       ...[
@@ -92,7 +92,7 @@ describe('filters', () => {
     assert.ok(passes(sourceOf({ ip: '' }), [parseFilter('ip=')]))
   })
 
-  it('know the classes that are told apart', () => {
+  it('accept the classes counted by source', () => {
     const foreign = [classFilter('foreign')]
     assert.deepEqual(foreign, [parseFilter('class=foreign')])
     assert.ok(passes(sourceOf({}, 'foreign'), foreign))
@@ -102,7 +102,7 @@ describe('filters', () => {
     }
   })
 
-  it('are KEY=VALUE', () => {
+  it('must be KEY=VALUE', () => {
     for (const text of ['', 'domain', 'domain~x', 'helo=x', '=x', 'domain^x', 'constructor=x']) {
       assert.throws(() => parseFilter(text), InputError, text)
     }

@@ -23,7 +23,7 @@ let client: Client
 let tally: Tally
 let flusher: Flusher
 let usable: boolean
-/** How often a flush has begun. */
+/** Number of flushes begun. */
 let attempts: number
 /** Whether no tenant can be named in the index, and how often one was to be. */
 let unindexed: boolean
@@ -74,7 +74,7 @@ function indexed(): Promise<string[]> {
   return redis.zrange(keys.reported, '0', '-1')
 }
 
-/** Makes the batch of a tenant so much older, in ms. */
+/** Makes the batch of a tenant older, by ms. */
 function age(tenant: string, ms: number): void {
   const batch = tally.batchOf(tenant)!
   Object.assign(batch, { begun: batch.begun - ms })
@@ -101,7 +101,7 @@ async function flushed(): Promise<void> {
 const accepted = (messages: number): number[] => [messages, 0, 0, 0, messages, 0, 0, 0]
 
 describe('a flush', () => {
-  it('counts once whose answer was lost and that is sent again', async () => {
+  it('counts once if its answer is lost and it is sent again', async () => {
     // The script is known then, and the clock.
     count()
     await flusher.flush()
@@ -120,7 +120,7 @@ describe('a flush', () => {
     assert.deepEqual(dropped, [])
   })
 
-  it('counts once that reaches Redis after it was sent again', async () => {
+  it('counts once if the first attempt reaches Redis after the second', async () => {
     count()
     await flusher.flush()
     count(2)
@@ -137,7 +137,7 @@ describe('a flush', () => {
     assert.deepEqual(await recorded(), accepted(4))
   })
 
-  it('waits while the registry is lost, and loses nothing', async () => {
+  it('waits while the registry is lost, and loses no counts', async () => {
     usable = false
     count()
     await flusher.flush()
@@ -150,7 +150,7 @@ describe('a flush', () => {
     assert.deepEqual(await recorded(), accepted(2))
   })
 
-  it('of one tenant takes all that was counted before it was asked for', async () => {
+  it('of one tenant records all mail counted before the call', async () => {
     count()
     const first = flusher.flushTenant('contoso')
     count()
@@ -160,7 +160,7 @@ describe('a flush', () => {
     await first
   })
 
-  it('of a tenant that is gone writes nothing', async () => {
+  it('of a removed tenant writes nothing', async () => {
     tally.batchOf('fabrikam')!.addSource(SOURCE, 'unregistered', ACCEPTED)
     await flusher.flush()
     const { keys } = reports.store
@@ -168,7 +168,7 @@ describe('a flush', () => {
     assert.deepEqual(tally.size, { batches: 0, entries: 0 })
   })
 
-  it('that Redis does not allow waits, and that is said', async () => {
+  it('that Redis does not allow waits and is reported', async () => {
     const admin = reports.store.client
     await admin.call('ACL', 'SETUSER', 'default', 'resetkeys', '~ud:*')
     count()
@@ -180,7 +180,7 @@ describe('a flush', () => {
     assert.deepEqual(dropped, [])
   })
 
-  it('that can never be taken is dropped, and said', async () => {
+  it('that can never be recorded is dropped and reported', async () => {
     await reports.store.client.set(reports.store.keys.flushes('contoso'), 'not ours')
     count()
     await flusher.flush()
@@ -191,7 +191,7 @@ describe('a flush', () => {
 })
 
 describe('flushes of one tenant', () => {
-  it('are one at a time, and whoever asks meanwhile waits for the next one', async () => {
+  it('run one at a time, and calls meanwhile share the next', async () => {
     const tenfold = (): Promise<void>[] =>
       Array.from({ length: 10 }, () => flusher.flushTenant('contoso'))
     count()
@@ -206,7 +206,7 @@ describe('flushes of one tenant', () => {
     assert.deepEqual(await recorded(), accepted(3))
   })
 
-  it('leave nothing of it behind in the process', async () => {
+  it('leave no memory of the tenant in the process', async () => {
     count()
     await flusher.flush()
     assert.equal((flusher as unknown as { lanes: Map<string, unknown> }).lanes.size, 0)
@@ -214,7 +214,7 @@ describe('flushes of one tenant', () => {
 })
 
 describe('the index of tenants', () => {
-  it('names those that have had unregistered mail or bounces, and no others', async () => {
+  it('has the tenants with unregistered mail or bounces, and no others', async () => {
     for (const id of ['fabrikam', 'tailspin']) {
       await reports.site.registry.tenants.add(id, {}, 'test')
     }
@@ -229,7 +229,7 @@ describe('the index of tenants', () => {
     assert.equal(indexings, 1)
   })
 
-  it('names one whose flush was taken and that it could not name at once', async () => {
+  it('gets a tenant with the next flush if adding it failed', async () => {
     unindexed = true
     count()
     await flusher.flush()
@@ -241,8 +241,8 @@ describe('the index of tenants', () => {
   })
 })
 
-describe('what waits in a process', () => {
-  it('is kept in pieces of five minutes, so that hours stay right', async () => {
+describe('counts that wait in a process', () => {
+  it('are split into batches of five minutes, so that hours stay right', async () => {
     usable = false
     count()
     age('contoso', 290_000)
@@ -259,7 +259,7 @@ describe('what waits in a process', () => {
     assert.deepEqual(tally.size, { batches: 0, entries: 0 })
   })
 
-  it('is in one piece while half of the batches are in use', async () => {
+  it('are not split once half of the batches are in use', async () => {
     usable = false
     for (let tenant = 1; tenant < MOST_BATCHES / 2; tenant++) tally.batchOf(`t${tenant}`)
     count()
@@ -271,7 +271,7 @@ describe('what waits in a process', () => {
     assert.equal(tally.begun('contoso'), undefined)
   })
 
-  it('is bounded: new sources count together, and tenants beyond the bound are dropped', () => {
+  it('are bounded: new sources count as others, and further tenants are dropped', () => {
     const perTenant = BATCH_ROWS
     for (let tenant = 0; tenant < MOST_BATCHES + 10; tenant++) {
       const batch = tally.batchOf(`t${tenant}`)
@@ -284,8 +284,8 @@ describe('what waits in a process', () => {
     assert.equal(batches, MOST_BATCHES)
     assert.ok(entries <= MOST_ENTRIES + MOST_BATCHES, `${entries} entries`)
     assert.equal(dropped.length, 10)
-    assert.match(dropped[0]!, /10000 batches of reports wait for Redis already/)
-    // Nothing that has a batch is lost.
+    assert.match(dropped[0]!, /10000 batches of reports already wait for Redis/)
+    // Tenants with a batch lose nothing.
     const total = String(tally.take('t199')!.sources.rows.values().next().value)
     assert.match(total, /^500 /)
   })

@@ -20,7 +20,7 @@ function site(): { store: Store; reader: ReportReader } {
 }
 
 describe('ReportReader', () => {
-  it('finds nothing where nothing was recorded', async () => {
+  it('finds nothing if nothing was recorded', async () => {
     const { reader } = site()
     const span = ['contoso', TODAY - 90 * DAY, TODAY] as const
     assert.deepEqual(await reader.hours(...span), [])
@@ -31,7 +31,7 @@ describe('ReportReader', () => {
     assert.deepEqual(await reader.connectorsSeen('contoso'), new Map())
   })
 
-  it('gives the totals of each hour and class, the oldest first, of all days that are kept', async () => {
+  it('returns totals by hour and class, oldest first, for all days kept', async () => {
     const { store, reader } = site()
     const old = TODAY - 89 * DAY + 3 * HOUR
     const late = TODAY + 23 * HOUR + 5
@@ -69,7 +69,7 @@ describe('ReportReader', () => {
     ])
   })
 
-  it('takes each hour and day of which a part lies in the span, and no other', async () => {
+  it('includes each hour and day that overlaps the span, and no other', async () => {
     const { store, reader } = site()
     const at = TODAY + 10 * HOUR
     await record(
@@ -89,7 +89,7 @@ describe('ReportReader', () => {
     assert.deepEqual(await rows(TODAY + DAY, TODAY + 2 * DAY, 'day'), [24])
   })
 
-  it('gives rows by source, with what is empty and other in them', async () => {
+  it('returns rows by source, with empty values and (other)', async () => {
     const { store, reader } = site()
     const sources = [
       { domain: 'lure.example', connector: 'contoso/mx', ip: '2001:db8::/64', user: 'bob' },
@@ -108,7 +108,7 @@ describe('ReportReader', () => {
     assert.deepEqual(rows, expected)
   })
 
-  it('asks for no more hours than are kept', async () => {
+  it('reads no more hours than are kept', async () => {
     const { store, reader } = site()
     const before = Number((await commandStats(store)) ?? 0)
     await reader.rows('contoso', 0, NOON, 'hour')
@@ -116,7 +116,7 @@ describe('ReportReader', () => {
     assert.ok(after - before <= 9 * 24 + 1, String(after - before))
   })
 
-  it('counts the distinct domains behind (other) over all of the span', async () => {
+  it('counts the distinct domains in (other) over the whole span', async () => {
     const { store, reader } = site()
     const { client, keys } = store
     const day = Math.floor(NOON / DAY)
@@ -128,7 +128,7 @@ describe('ReportReader', () => {
     assert.equal(await reader.others('contoso', NOON, NOON + 1, 'hour'), 0)
   })
 
-  it('gives samples of each source', async () => {
+  it('returns samples of each source', async () => {
     const { store, reader } = site()
     const yesterday = TODAY - DAY
     await recordSamples(store, 'contoso', NOON, {}, ['<a@x>', 'mail.example'], ['', 'helo'])
@@ -144,7 +144,7 @@ describe('ReportReader', () => {
     ])
   })
 
-  it('tells when each connector was used, and when its certificate ends', async () => {
+  it('returns when each connector was used and when its certificate expires', async () => {
     const { store, reader } = site()
     await store.client.hset(store.keys.seen('contoso'), { mx: '5 7 0', edge: '1 2 3' })
     assert.deepEqual(
@@ -161,7 +161,7 @@ function names(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, at) => `d${from + at}.example`)
 }
 
-/** How many HGETALL the server has carried out. */
+/** Number of HGETALL calls on the server. */
 async function commandStats({ client }: Store): Promise<string | undefined> {
   return /cmdstat_hgetall:calls=(\d+)/.exec(await client.info('commandstats'))?.[1]
 }

@@ -1,5 +1,5 @@
-// Random batches of random processes, brought to Redis in random order and more than once, beside a plain model of what
-// the reports hold then. With small bounds, so that each of them is met.
+// Random batches of random processes, recorded in random order and more than once, compared with a plain model of the
+// reports. The bounds are small, so that each is reached.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -33,7 +33,7 @@ const BOUNDS: Bounds = {
   ...{ owned: 2, headerFrom: 2, headerFromRows: 3 },
 }
 
-/** Gives the script small bounds, and times to the millisecond: a process measures them. */
+/** Gives the script small bounds, and times exact to the millisecond. */
 class BoundedStore extends Store {
   ages = ''
 
@@ -73,7 +73,7 @@ const source: fc.Arbitrary<Source> = fc.oneof(
       user: fc.constantFrom('', 'bob', 'ann'),
     }),
   },
-  // As a batch without room for more has it.
+  // A batch without room has it so.
   {
     weight: 1,
     arbitrary: fc.record({ domain, connector }).map((of) => ({ ...of, ip: OTHER, user: OTHER })),
@@ -107,7 +107,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
     arbitrary: fc.record({
       ...{ kind: fc.constant('source' as const), source, outcome },
       class: sourceClass,
-      // In a row for several, nobody looks any more.
+      // Rows for several sources are not classified again.
       certain: fc.boolean(),
       owner: fc.constantFrom('fabrikam', 'tailspin', ''),
     }),
@@ -151,7 +151,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   },
 )
 
-/** One flush: when it comes, and whether it comes once more. */
+/** One flush: when it is sent, and sent again. */
 const flush = fc.record({
   messages: fc.array(message, { minLength: 1, maxLength: 12 }),
   process: fc.nat(1),
@@ -171,7 +171,7 @@ function coverage(): Coverage {
   return { ...none, ...full, halfRoom: 0, fullHeaderFrom: 0, fullHeaderFromRows: 0 }
 }
 
-/** A Redis with a clock that never turns back; each run has a tenant of its own there. */
+/** A Redis whose clock only moves forward; each run has its own tenant. */
 class ModelSite {
   readonly clock = new TestClock()
   readonly site: Site
@@ -244,7 +244,7 @@ class ModelSite {
     await Promise.all([...hours, ...days, ...samples])
     assert.deepEqual(await this.hash(keys.seen(tenant), SEEN_TTL), packed(model.seen), 'seen')
     await this.assertTtl(keys.flushes(tenant), HOURS_TTL)
-    // Nothing else of it is there.
+    // No other key of the tenant exists.
     const all = await client.keys(`${keys.prefix}{${tenant}}:*`)
     const reports = all.filter((key) => /:(report|samples)/.test(key) && !key.endsWith(':others'))
     assert.equal(reports.length, hours.length + days.length + samples.length)
@@ -319,7 +319,7 @@ const RECORD = 'src/reporting/lua/record.lua'
 const CLASSES = 'mail/classes'
 const TALLIES = 'src/reporting/lua/include/tallies.lua'
 const ALWAYS_SAME = 1
-/** A fault must show within so many runs. */
+/** Runs within which a planted fault must show. */
 const SOON = 100
 
 const FAULTS: readonly Fault[] = [
@@ -499,8 +499,8 @@ const FAULTS: readonly Fault[] = [
   fault('the last time lost', TALLIES, 'math.max(sums[10] or last, last)', 'last'),
 ]
 
-describe('what batches make of the reports', () => {
-  it('is what a plain model says', async (t) => {
+describe('reports after random batches', () => {
+  it('equal those of a plain model', async (t) => {
     t.diagnostic(`seed ${SEED}`)
     const site = await ModelSite.create()
     await fc.assert(site.property(), { seed: SEED, numRuns: runs(120) })
@@ -508,9 +508,9 @@ describe('what batches make of the reports', () => {
     for (const [what, times] of Object.entries(site.covered)) assert.ok(times > 0, what)
   })
 
-  // Who tests the test.
+  // Tests of the test.
   for (const { what, edits } of FAULTS) {
-    it(`would show ${what}`, async (t) => {
+    it(`differ from the model with a fault planted: ${what}`, async (t) => {
       const site = await ModelSite.create(plantInScripts(edits))
       const { failed, numRuns, errorInstance } = await fc.check(site.property(), {
         ...{ numRuns: SOON, seed: ALWAYS_SAME, endOnFailure: true },

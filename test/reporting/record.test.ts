@@ -51,7 +51,7 @@ describe('a batch', () => {
     )
   })
 
-  it('that has waited says when its mail came, not when it was flushed', async () => {
+  it('that has waited records when its mail came, not when it was flushed', async () => {
     const reports = await Reports.create()
     reports.tally.batchOf('contoso')!.addSource(SOURCE, 'unregistered', ACCEPTED)
     const batch = take(reports)
@@ -63,13 +63,13 @@ describe('a batch', () => {
     assert.equal(await client.exists(reports.hourKey), 0)
     const key = keys.reportHour('contoso', Math.floor(first! / HOUR))
     const [row] = await reports.rows(key)
-    // As a process measures it.
+    // A process measures ages with its own clock.
     const isAbout = (time: number, expected: number): boolean => Math.abs(time - expected) < 60_000
     assert.ok(isAbout(row!.counts.firstSeen, first!), String(row!.counts.firstSeen - first!))
     assert.ok(isAbout(row!.counts.lastSeen, last!), String(row!.counts.lastSeen - last!))
   })
 
-  it('tells foreign and forwarded mail apart from unregistered mail of the same source', async () => {
+  it('has separate rows for foreign, forwarded and unregistered mail of one source', async () => {
     const reports = await Reports.create()
     const batch = reports.tally.batchOf('contoso')!
     batch.addSource(SOURCE, 'unregistered', ACCEPTED)
@@ -127,7 +127,7 @@ describe('a batch', () => {
     assert.deepEqual(numbersOf(owned!.counts), [1, 0, 0, 0, 1, 0, 1, 0])
   })
 
-  it('says how many header Froms were looked at, and what they named', async () => {
+  it('records how many header Froms were checked, and the mismatched domains', async () => {
     const reports = await Reports.create()
     for (const flush of [1, 2]) {
       const batch = reports.tally.batchOf('contoso')!
@@ -158,7 +158,7 @@ describe('a batch', () => {
     ])
   })
 
-  it('reads what was recorded before there were these classes', async () => {
+  it('reads reports that are older than these classes', async () => {
     const reports = await Reports.create()
     const { client } = reports.store
     const row = `s\tlure.example\tcontoso/mx\t192.0.2.1\t`

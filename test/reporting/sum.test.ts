@@ -32,13 +32,13 @@ describe('sumBy', () => {
     assert.equal(attempts(counts), 88)
   })
 
-  it('counts one recipient at least for what was refused at MAIL', () => {
+  it('counts a message refused at MAIL as one recipient', () => {
     const refused = countsOf({ at: 1, messages: { refused: 7 } })
     assert.deepEqual([recipients(refused), attempts(refused)], [0, 7])
     assert.equal(attempts(countsOf({ at: 1, deferred: 9 })), 0)
   })
 
-  it('puts the most recipients first, whatever became of them, and (other) last', () => {
+  it('puts the most recipients of any outcome first, and (other) last', () => {
     const rows = [
       row({ at: 1, domain: 'a.example', accepted: 2 }),
       row({ at: 1, domain: OTHER, accepted: 99 }),

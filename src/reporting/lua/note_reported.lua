@@ -1,4 +1,4 @@
--- Notes which tenants have had unregistered mail, and forgets those that have had none for as long as reports are kept.
+-- Adds tenants with unregistered mail to the index, and removes those that had none for as long as reports are kept.
 --
 -- KEYS[1] index
 -- ARGV[1] how long reports are kept, in ms   ARGV[2 …] server time in ms and tenant, one after the other

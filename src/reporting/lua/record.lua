@@ -1,25 +1,25 @@
--- Adds what a process has tallied of a tenant's mail to the reports of an hour and a day.
+-- Adds the counts that a process has made of a tenant's mail to the reports of an hour and a day.
 --
 -- KEYS[1] tenant   KEYS[2] flushes   KEYS[3] report of the hour   KEYS[4] its others   KEYS[5] report of the day
 -- KEYS[6] its others   KEYS[7] samples of the day   KEYS[8] connectors seen   KEYS[9] domains
 -- ARGV[1] process and number of the flush, joined by a space: the same one again changes nothing
 -- ARGV[2] hours since the epoch: the hour of the keys
--- ARGV[3] how long ago the first and the last of it was seen, in ms, joined by a space
+-- ARGV[3] age of the first and the last count, in ms, joined by a space
 -- ARGV[4] how long hours, days and connectors are kept, in ms, joined by spaces
 -- ARGV[5] bounds: domains, addresses, users, rows, rows by domain, rows by connector, sampled sources, samples of each,
 --         connectors, foreign domains, domains in the header From, rows of these, joined by spaces
--- ARGV[6] mail of classes that have a total only: lines of class and eight numbers, joined by tabs; a class is a letter
+-- ARGV[6] mail of classes with totals only: lines of class and eight numbers, joined by tabs; a class is a letter
 -- ARGV[7] sources: lines of class (`?`: unknown), eight numbers, domain, connector, address, user, joined by tabs
--- ARGV[8] domains that the caller had no room for, joined by spaces
--- ARGV[9] connectors that mail came through: lines of name and expiry of the certificate in ms (0: none), joined by tabs
+-- ARGV[8] domains that the batch had no rows for, joined by spaces
+-- ARGV[9] connectors used: lines of name and expiry of the certificate in ms (0: none), joined by tabs
 -- ARGV[10] samples: lines of class, domain, connector, address, user, Message-ID, HELO, joined by tabs
 -- ARGV[11] domains of other tenants: lines of eight numbers, domain, owner, joined by tabs
--- ARGV[12 …] of each class whose header From was looked at: the letter of its fields, or ''; messages looked at, and those
---            that mismatched, joined by a space; the latter as lines of number, domain, connector, joined by tabs
+-- ARGV[12 …] for each class whose header From was checked: the letter of its fields, or ''; messages checked and
+--            mismatched, joined by a space; the mismatched ones as lines of number, domain, connector, joined by tabs
 --
 -- Reply: `answer time`, the server time in ms
--- TAKEN   added, now or before
--- HOUR    nothing done: these are not the keys of that hour; the time says which are
+-- TAKEN   recorded, now or before
+-- HOUR    nothing done: these are not the keys of that hour; take them from the time
 -- GONE    nothing done: there is no such tenant
 --
 -- @include store/clock
@@ -105,7 +105,7 @@ local function note_row(contents, field)
   note(contents, 'users', user)
 end
 
--- What has rows in a report.
+-- Rows and distinct values of a report.
 local function contents_of(fields)
   local contents = {
     fields = {}, rows = 0,
@@ -116,7 +116,7 @@ local function contents_of(fields)
   return contents
 end
 
--- Of what there may be, some classes have half.
+-- Some classes may use half of a bound.
 local function share(class, most)
   if HALF[class] then return math.floor(most / 2) end
   return most
@@ -126,8 +126,7 @@ local function has_room(contents, kind, value, most)
   return contents[kind][value] or contents.distinct[kind] < most
 end
 
--- The row that a source is counted in: the first of its own, its domain's, its connector's and everybody's that is
--- there or has room.
+-- The row for a source: its own, that of its domain, of its connector, or of all others; the first that exists or has room.
 local function row_for(contents, source)
   local class, domain, connector, ip, user = unpack(source)
   if domain ~= OTHER and has_room(contents, 'domains', domain, share(class, MOST_DOMAINS)) then
@@ -148,7 +147,7 @@ local function row_for(contents, source)
   return field_of(class, OTHER, OTHER, OTHER, OTHER)
 end
 
--- The fields and values to be set in a report, and the domains that have no row of their own there.
+-- The fields and values to set in a report, and the domains without their own row there.
 local function with_sources(key)
   if #sources == 0 and ARGV[8] == '' then return {}, {} end
   local own = {}
@@ -156,7 +155,7 @@ local function with_sources(key)
   local known = #own > 0 and redis.call('HMGET', key, unpack(own)) or {}
   local is_new = ARGV[8] ~= ''
   for at = 1, #own do is_new = is_new or not known[at] end
-  -- Looked at only where there is something new.
+  -- Read only if there is something new.
   local contents = is_new and contents_of(redis.call('HKEYS', key))
 
   local values, order, others = {}, {}, {}
@@ -193,7 +192,7 @@ local function add_totals()
   set_fields(day_key, fields, days_ttl)
 end
 
--- How many fields of a hash begin so, without the one for all others: asked for at most once, where one is new.
+-- Counts the fields of a hash with a prefix, without the one for all others. Reads the hash once, if a field is new.
 local function counter(key, start, others)
   local count
   return function(more)
@@ -241,7 +240,7 @@ local function header_from_row(kind, count, domain, connector)
   return header_from_field(kind, OTHER, OTHER)
 end
 
--- kind: what tells the fields of a class apart.
+-- kind: the letter of the class in its fields.
 local function add_header_froms(kind, numbers, lines)
   local looked, mismatched = string.match(numbers, '^(%d+) (%d+)$')
   local of_hour = 'l' .. kind .. '\t' .. hour % 24
@@ -254,7 +253,7 @@ local function add_header_froms(kind, numbers, lines)
     local messages = (redis.call('HGET', day_key, row) or 0) + number
     redis.call('HSET', day_key, row, string.format('%.0f', messages))
   end
-  -- Nothing else may have been recorded on that day.
+  -- The day may have no other field.
   redis.call('PEXPIRE', day_key, days_ttl)
 end
 
@@ -274,7 +273,7 @@ local function note_connectors()
   set_fields(seen_key, fields, seen_ttl)
 end
 
--- One without a Message-ID, of mail refused before DATA, counts only until there is another.
+-- A sample without a Message-ID, of mail refused before DATA, is replaced by the next with one.
 local function with_sample(text, sample)
   if not text then return sample end
   local is_nameless = string.sub(sample, 1, 1) == '\t'

@@ -1,16 +1,16 @@
--- Adds what a process has tallied of mail without a tenant to the report of a day.
+-- Adds the counts that a process has made of mail without a tenant to the report of a day.
 --
 -- KEYS[1] flushes   KEYS[2] report of the day   KEYS[3] its others
 -- ARGV[1] process and number of the flush, joined by a space: the same one again changes nothing
 -- ARGV[2] days since the epoch: the day of the keys
--- ARGV[3] how long ago the first and the last of it was seen, in ms, joined by a space
+-- ARGV[3] age of the first and the last count, in ms, joined by a space
 -- ARGV[4] how long days are kept, in ms   ARGV[5] most rows of a day
 -- ARGV[6] sources: lines of eight numbers, address, user, certificate, joined by tabs
--- ARGV[7] sources that the caller had no room for: lines of address, user, certificate, joined by tabs
+-- ARGV[7] sources that the batch had no rows for: lines of address, user, certificate, joined by tabs
 --
 -- Reply: `answer time`, the server time in ms
--- TAKEN   added, now or before
--- HOUR    nothing done: these are not the keys of that day; the time says which are
+-- TAKEN   recorded, now or before
+-- HOUR    nothing done: these are not the keys of that day; take them from the time
 --
 -- @include store/clock
 -- @include reporting/tallies

@@ -1,7 +1,9 @@
+
+--
 -- Adds up the counts that processes flush, each flush once.
 --
--- Counts are ten numbers: recipients accepted, deferred, refused and refunded, messages alike, and when the first and
--- the last of them was seen (ms); see src/reporting/counts.ts.
+-- Counts are ten numbers: recipients accepted, deferred, refused and refunded, messages likewise, and when the first and
+-- the last was seen (ms); see src/reporting/counts.ts.
 --
 -- @include store/clock
 local MOST_PROCESSES = 64
@@ -12,7 +14,7 @@ local function numbers_of(text)
   return numbers
 end
 
--- The counts in `text` (false: none) plus eight numbers that were seen from `first` to `last`.
+-- The counts in `text` (false: none) plus eight numbers seen from `first` to `last`.
 local function added(text, numbers, first, last)
   local sums = numbers_of(text)
   for at = 1, 8 do sums[at] = string.format('%.0f', (sums[at] or 0) + (numbers[at] or 0)) end
@@ -21,14 +23,14 @@ local function added(text, numbers, first, last)
   return table.concat(sums, ' ', 1, 10)
 end
 
--- Notes a flush of a process; false: it was noted before. ttl in ms.
+-- Notes a flush of a process; false if it was noted before. ttl in ms.
 local function first_time(key, process, number, ttl)
   local noted = redis.call('HGET', key, process)
   if noted and tonumber(string.match(noted, '^(%d+) ')) >= tonumber(number) then return false end
   redis.call('HSET', key, process, string.format('%s %.0f', number, now_ms()))
   redis.call('PEXPIRE', key, ttl)
   if redis.call('HLEN', key) <= 2 * MOST_PROCESSES then return true end
-  -- Processes that flushed longest ago have ended.
+  -- Forget the processes that flushed longest ago: they have ended.
   local flushes = redis.call('HGETALL', key)
   local processes = {}
   for at = 1, #flushes, 2 do
@@ -39,12 +41,12 @@ local function first_time(key, process, number, ttl)
   return true
 end
 
--- Whether a time is in this hour or day. The caller knows the server's clock to a few seconds only.
+-- Whether a time is in this hour or day, within 5 s: the caller estimates the server's clock.
 local function is_within(at, number, length)
   return at + 5000 >= number * length and at - 5000 < (number + 1) * length
 end
 
--- Sets many fields of a hash: Lua unpacks 8000 values at most.
+-- Sets many fields of a hash in parts: Lua can unpack at most 8000 values.
 local function set_fields(key, pairs_of, ttl)
   for at = 1, #pairs_of, 1000 do
     redis.call('HSET', key, unpack(pairs_of, at, math.min(at + 999, #pairs_of)))
