@@ -48,9 +48,9 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Comman
 /**
  * The command line.
  *
- * @param end is given the exit status of a command that has done its work and still ends with another than 0.
- * @param argv without node and the script: only the command that it names is loaded. Not given, or where it names none:
- *   all are, for the help and for messages that list them.
+ * @param end receives the exit status of a command that did its work and still ends with a status other than 0.
+ * @param argv without node and the script: only the command it names is loaded. Without it, or where it names none,
+ * all are loaded, for the help and for messages that list them.
  */
 export function createProgram(
   io: Io,
@@ -81,7 +81,7 @@ function commandsFor(argv: readonly string[]): (() => CommandModule)[] {
   return (named.length > 0 ? named : COMMANDS).map(([, load]) => load)
 }
 
-/** The first word that is no global option, nor the value of one; `undefined`: there is none, or a value is missing. */
+/** The first word that is neither a global option nor its value; `undefined`: there is none, or a value is missing. */
 function commandWord(argv: readonly string[]): string | undefined {
   const reader = new Command().exitOverride().configureOutput({ writeErr: () => {} })
   addGlobalOptions(reader)

@@ -35,7 +35,7 @@ function tell({ stderr }: Io, { message, status }: Failure, json: boolean): void
 if (require.main === module) {
   // haraka-config logs to stdout, which is for results.
   console.log = console.error
-  // Nobody is left to tell.
+  // Without stderr there is nowhere to report to.
   process.stderr.on('error', () => {})
   void main(process.argv.slice(2), processIo()).then((status) => (process.exitCode = status))
 }

@@ -74,7 +74,7 @@ async function useRelay(relay: TestRelay<RelayRedis>, settings: Section): Promis
   await ctl('unblock', 'contoso', '--reason', 'test')
   await waitFor(async () => (await tenant.send(mail)).delivered)
   const doctor = await tenantctl(['--config', config, 'doctor'])
-  assert.match(doctor.stdout, /consistency: .* fit together/)
+  assert.match(doctor.stdout, /consistency: .* are consistent/)
   await ctl('tenant', 'add', 'fabrikam')
 }
 

@@ -15,7 +15,7 @@ import { Cli, type Result } from './cli'
 
 const ALERTS = `webhook=https://hooks.example/secret/path\nwebhook_secret=${WEBHOOK_SECRET}\nmail_to=ops@relay.example\n`
 
-describe('tenantctl alert and what the doctor says of alerts', () => {
+describe('tenantctl alert, and the doctor on alerts', () => {
   let redis: TestRedis
   before(async () => {
     redis = await startRedis()
@@ -31,7 +31,7 @@ describe('tenantctl alert and what the doctor says of alerts', () => {
     return { run: (...args: string[]) => cli.run('--config', config, ...args), store }
   }
 
-  /** As a Haraka does that has begun to deliver. */
+  /** Registers a reader, as a Haraka does that delivers alerts. */
   async function begin(store: Store, ...channels: string[]): Promise<void> {
     for (const channel of channels)
       await new AlertQueue(store, channel, SCHEDULE).turn(new Map(), 1)
@@ -48,7 +48,7 @@ describe('tenantctl alert and what the doctor says of alerts', () => {
     })
   }
 
-  it('publishes a test that nothing else joins, and says where to look', async () => {
+  it('publishes a test alert that no other joins, and says where it should arrive', async () => {
     const { run, store } = site()
     await begin(store, 'webhook', 'mail')
     const first = await run('alert', 'test')
@@ -74,7 +74,7 @@ describe('tenantctl alert and what the doctor says of alerts', () => {
     assert.ok(Math.abs(Date.parse(alerts[1].at) - Date.now()) < 60_000)
   })
 
-  it('says where nobody would get it', async () => {
+  it('says which channels no Haraka delivers to', async () => {
     const nothing = site('')
     assert.match((await nothing.run('alert', 'test')).err, /neither webhook nor mail_to is set/)
     const { run, store } = site()
@@ -94,7 +94,7 @@ describe('tenantctl alert and what the doctor says of alerts', () => {
     return lines.filter((line) => line.check === check)
   }
 
-  it('the doctor says how they go out, and what is wrong with that', async () => {
+  it('the doctor says how alerts go out, and what is wrong with the setup', async () => {
     assert.match((await doctor(site('').run, 'alerts'))[0]!.message, /in tenantctl events only/)
     const [all] = await doctor(site().run, 'alerts')
     assert.equal(all?.level, 'ok')
@@ -107,7 +107,7 @@ describe('tenantctl alert and what the doctor says of alerts', () => {
     assert.match(bad!.message, /webhook_secret: empty, but webhook is set/)
   })
 
-  it('the doctor says how many wait, and since when', async () => {
+  it('the doctor says how many alerts wait, and since when', async () => {
     const { run, store } = site()
     await run('tenant', 'add', 'contoso')
     const levels = async (): Promise<string[]> =>
@@ -120,7 +120,7 @@ describe('tenantctl alert and what the doctor says of alerts', () => {
     )
     await begin(store, 'webhook', 'mail', 'contact')
     assert.match((await levels()).join(), /^ok [^,]+ webhook,ok [^,]+ mail,ok [^,]+ contact$/)
-    // Of an hour ago: one that has been taken, and two that have not.
+    // From an hour ago: one that was delivered, and two that were not.
     const { client, keys } = store
     const then = Date.now() - 3_600_000
     await client.del(keys.events)

@@ -44,7 +44,7 @@ describe('tenantctl apply', () => {
 
   const nothing = { updated: [], left: [], removed: [], refused: [], errors: [] }
 
-  it('adds what the file holds; again changes nothing', async () => {
+  it('adds what the file holds, and changes nothing the second time', async () => {
     const cli = new Cli(redis.url)
     const first = read(await apply(cli, FILE, '--json'))
     assert.equal((first['added'] as string[]).length, 6)
@@ -72,7 +72,7 @@ describe('tenantctl apply', () => {
     assert.deepEqual(await cli.json('tenant', 'list'), [])
   })
 
-  it('names what is not in the file any more, and removes it with --prune', async () => {
+  it('names what is no longer in the file, and removes it with --prune', async () => {
     const cli = new Cli(redis.url)
     await apply(cli, FILE)
     const shorter = FILE.replace('      - contoso.com\n', '').replace(/ {2}fabrikam[^]*/, '')
@@ -115,7 +115,7 @@ describe('tenantctl apply', () => {
     assert.equal(((await cli.json('tenant', 'list')) as unknown[]).length, 2)
   })
 
-  it('refuses a tenant in whole, with the place, and applies the others: 4', async () => {
+  it('refuses the whole of a tenant with the line, applies the others, and ends with 4', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add adatum', 'domain add adatum contoso.de --subdomains')
     const result = await apply(cli, FILE)

@@ -22,7 +22,7 @@ describe('tenantctl audit', () => {
 
   const OS = `ann (${osUser()})`
 
-  it('tells who did it: the OS user, the Redis user, and --by as a note', async () => {
+  it('names who made a change: the OS user, the Redis user, and --by as a note', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso')
     await cli.run('--by', 'bob', 'tenant', 'set', 'contoso', '--mode', 'monitor')
@@ -42,7 +42,7 @@ describe('tenantctl audit', () => {
     )
   })
 
-  it('without a tenant tells of all, of those too that are gone', async () => {
+  it('lists changes of all tenants, removed ones too, where none is named', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso', 'tenant add fabrikam', 'tenant remove fabrikam')
     const entries = (await cli.json('audit')) as View[]
@@ -55,7 +55,7 @@ describe('tenantctl audit', () => {
     assert.match((await cli.run('audit', 'nobody')).out, /^no changes in the last 30 days$/m)
   })
 
-  it('takes a number of days', async () => {
+  it('accepts a number of days', async () => {
     const cli = new Cli(redis.url)
     for (const days of ['0', '366', 'x', '1.5', '']) {
       const result = await cli.run('audit', '--days', days)

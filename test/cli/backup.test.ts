@@ -13,7 +13,7 @@ import { readTenantRecords } from '../../src/registry-file/read-registry'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { lookAtRegistry } from '../../src/registry/epoch'
-import { asNobody, canBeNobody } from '../support/nobody'
+import { withoutRights, canDropRights } from '../support/without-rights'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, type Result } from './cli'
 
@@ -48,7 +48,7 @@ class Site extends Cli {
     return this
   }
 
-  /** Redis loses all that it holds of this site. */
+  /** Deletes all keys of this site from Redis. */
   async lose(): Promise<void> {
     const names = await this.store.client.keys(`${this.prefix}*`)
     if (names.length > 0) await this.store.client.del(...names)
@@ -101,7 +101,7 @@ describe('tenantctl backup and restore', () => {
   })
   after(() => redis.stop())
 
-  it('bring back what was lost', async () => {
+  it('bring a lost registry back', async () => {
     const site = await new Site(redis).filled()
     const saved = await site.run('backup', 'b.jsonl')
     const file = path.join(site.cwd, 'b.jsonl')
@@ -125,7 +125,7 @@ describe('tenantctl backup and restore', () => {
     assert.equal((await site.registryLine()).level, 'ok')
   })
 
-  it('say the same as JSON', async () => {
+  it('report the same as JSON', async () => {
     const site = await new Site(redis).filled()
     const saved = (await site.json('backup', 'b.jsonl')) as Record<string, unknown>
     assert.deepEqual(
@@ -153,7 +153,7 @@ describe('tenantctl backup and restore', () => {
     )
   })
 
-  it('go over stdout, too', async () => {
+  it('write to stdout too', async () => {
     const site = await new Site(redis).filled()
     const { out, err, status } = await site.run('backup', '-')
     assert.equal(status, 0)
@@ -166,7 +166,7 @@ describe('tenantctl backup and restore', () => {
     ])
   })
 
-  it('refuse what is not there, is no backup, or would be lost', async () => {
+  it('refuse a missing file, a file that is not a backup, and a restore that would lose something', async () => {
     const site = await new Site(redis).filled()
     await site.run('backup', 'b.jsonl')
     const before = readFileSync(path.join(site.cwd, 'b.jsonl'), 'utf8')
@@ -198,7 +198,7 @@ describe('tenantctl backup and restore', () => {
     assert.equal(readFileSync(path.join(site.cwd, 'b.jsonl'), 'utf8'), before)
   })
 
-  it('restores the snapshot of Haraka, and says loudly what is not in it', async () => {
+  it('restores the snapshot of Haraka, and names the tenants that are not in it', async () => {
     const site = await new Site(redis).filled()
     await site.given('connector add fabrikam mx --ip 192.0.2.2')
     await site.writeSnapshot(['contoso'], { omitted: 1 })
@@ -215,7 +215,7 @@ describe('tenantctl backup and restore', () => {
     )
   })
 
-  it('stopped by kill -9 at any moment, restore comes to its end when it is run again', async () => {
+  it('restore killed with kill -9 at any moment completes when it is run again', async () => {
     const site = new Site(redis)
     const tenants = Array.from({ length: 300 }, (_, at) => `t${at}`)
     writeFileSync(
@@ -269,7 +269,7 @@ describe('a registry that Redis has lost', () => {
     'init',
   ]
 
-  it('is not written to by any command, until an operator says what is right', async () => {
+  it('is not written to by any command until an operator decides', async () => {
     const site = await new Site(redis).filled()
     writeFileSync(path.join(site.cwd, 'tenants.yaml'), 'id: x\ntenants: { contoso: {} }\n')
     await site.writeSnapshot(['contoso', 'fabrikam'])
@@ -309,7 +309,7 @@ describe('a registry that Redis has lost', () => {
     assert.ok(!existsSync(path.join(site.cwd, 'b.jsonl')))
   })
 
-  it('is noticed where another one has begun in its place', async () => {
+  it('is noticed where a new registry has replaced it', async () => {
     const site = await new Site(redis).filled()
     await site.writeSnapshot(['contoso'])
     await site.lose()
@@ -323,25 +323,25 @@ describe('a registry that Redis has lost', () => {
     assert.equal(status, 0)
     assert.match(
       out,
-      /^the current content of Redis is the registry from now on: 1 tenant, 0 restricted\. Haraka forgets/,
+      /^the current content of Redis is the registry from now on: 1 tenant, 0 restricted\. Haraka drops/,
     )
     assert.equal((await site.run('tenant', 'add', 'a')).status, 0)
   })
 
-  it('is not taken for lost where a snapshot is damaged or of another kind', async () => {
+  it('does not count as lost because a snapshot is damaged or of another kind', async () => {
     const site = await new Site(redis).filled()
     writeFileSync(site.snapshot, 'something else\n')
     assert.equal((await site.run('tenant', 'add', 'a')).status, 0)
   })
 
   it(
-    'cannot be told by a user who may not read the snapshot, and is not begun anew',
-    { skip: !canBeNobody },
+    'is not replaced by a user who may not read the snapshot',
+    { skip: !canDropRights },
     async () => {
       const site = await new Site(redis).filled()
       await site.writeSnapshot(['contoso'])
       for (const folder of [path.dirname(site.cwd), site.cwd]) chmodSync(folder, 0o755)
-      const run = (...args: string[]): Promise<Result> => asNobody(() => site.run(...args))
+      const run = (...args: string[]): Promise<Result> => withoutRights(() => site.run(...args))
       const added = await run('tenant', 'add', 'a')
       assert.equal(added.status, 0, added.err)
       await site.lose()
@@ -357,14 +357,14 @@ describe('a registry that Redis has lost', () => {
     },
   )
 
-  it('would not be seen by a snapshot that nobody writes any more, says the doctor', async () => {
+  it('would not be noticed with an outdated snapshot, and the doctor says so', async () => {
     const site = await new Site(redis).filled()
     assert.match((await site.run('doctor')).out, /^warn {2}snapshot: .*\(ENOENT\)/m)
     await site.writeSnapshot(['contoso'], { age: 4 * 3_600_000 })
     assert.match((await site.run('doctor')).out, /^warn {2}snapshot: .* is of 2.*\n.* every hour/m)
   })
 
-  it('is not another one under the same configuration, by --prefix', async () => {
+  it('is not confused with the registry of another --prefix', async () => {
     const site = await new Site(redis).filled()
     await site.writeSnapshot(['contoso'])
     const another = await new Site(redis).filled()
@@ -409,7 +409,7 @@ describe('tenantctl init', () => {
     assert.match(entry.to, /^0 tenants, 0 restricted/)
   })
 
-  it('is done by the first command that writes; none that reads begins one', async () => {
+  it('happens in the first command that writes, and in none that reads', async () => {
     const site = new Site(redis)
     for (const line of ['tenant list', 'status', 'restricted', 'doctor', 'connector list']) {
       await site.run(...line.split(' '))

@@ -36,7 +36,7 @@ describe('tenantctl case, and unblock', () => {
   const show = async (cli: Cli): Promise<View> =>
     (await cli.json('case', 'show', 'contoso:1')) as View
 
-  it('works a case through, from the block to its end', async () => {
+  it('leads a case from the block to its end', async () => {
     const cli = await blocked()
     await cli.given('connector add contoso web --ip 192.0.2.7')
     const opened = await show(cli)
@@ -81,7 +81,7 @@ describe('tenantctl case, and unblock', () => {
     assert.deepEqual([closed?.case, closed?.state], ['contoso:1', 'closed'])
   })
 
-  it('closes a case without a word, too', async () => {
+  it('closes a case without a note', async () => {
     const cli = await blocked()
     await cli.given('unblock contoso --reason x', 'case close contoso:1')
     assert.equal((await show(cli)).state, 'closed')
@@ -89,7 +89,7 @@ describe('tenantctl case, and unblock', () => {
     assert.equal((await cli.run('case', 'close', 'contoso:1', '--note', ' ')).status, 2)
   })
 
-  it('says with a tick what is known that speaks against it', async () => {
+  it('names recorded facts that contradict a tick', async () => {
     const cli = await blocked()
     const store = new Store(redis.client(), new Keys(cli.prefix))
     await record(store, 'contoso', { at: Date.now(), domain: 'lure.example', accepted: 3 })
@@ -105,7 +105,7 @@ describe('tenantctl case, and unblock', () => {
     assert.match(await check('connectors'), /contoso\/web {2}changed/)
   })
 
-  it('tells people the same in tables', async () => {
+  it('prints the same in tables for people', async () => {
     const cli = await blocked()
     await cli.json('case', 'check', 'contoso:1', 'servers', '--note', 'queue cleaned')
     const { out } = await cli.run('case', 'show', 'contoso:1')
@@ -119,7 +119,7 @@ describe('tenantctl case, and unblock', () => {
     assert.match((await cli.run('restricted')).out, /^contoso +contoso:1 /m)
   })
 
-  it('tells how many domains are left out, and where to go on, however many there are', async () => {
+  it('says how many domains are left out, and which command lists them', async () => {
     const cli = await blocked()
     const store = new Store(redis.client(), new Keys(cli.prefix))
     const domains = Array.from({ length: 12 }, (_, at) => `lure${at}.example`)
@@ -133,7 +133,7 @@ describe('tenantctl case, and unblock', () => {
     )
   })
 
-  it('says once that a tenant tripped within probation', async () => {
+  it('says only once that a tenant tripped within probation', async () => {
     const cli = await blocked()
     await cli.json('unblock', 'contoso', '--reason', 'x', '--limits', '1/1h', '--for', '7d')
     for (let each = 0; each < 2; each++) await charge(redis, cli, 'contoso')
@@ -144,7 +144,7 @@ describe('tenantctl case, and unblock', () => {
     assert.equal(tripped?.match(/within probation/g)?.length, 1)
   })
 
-  it('opens the case of a trip that no process has told of yet', async () => {
+  it('opens the case of a trip that no process has published yet', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso --limits 1/1h')
     await charge(redis, cli, 'contoso')
@@ -153,7 +153,7 @@ describe('tenantctl case, and unblock', () => {
     assert.equal((await show(cli)).by, 'automatic')
   })
 
-  it('opens the case of such a trip as it was, though it is widened by hand first', async () => {
+  it('opens the case of a trip with its original scope, though a person widened the restriction first', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso --limits 1/1h')
     await charge(redis, cli, 'contoso')
@@ -190,7 +190,7 @@ describe('tenantctl case, and unblock', () => {
     assert.equal(((await cli.json('status', 'contoso')) as { probation: unknown }).probation, null)
   })
 
-  it('leaves a probation alone where the same is said again, or the case is lifted already', async () => {
+  it('keeps a probation where the command is repeated, or the case is lifted already', async () => {
     const cli = await blocked()
     const unblock = ['unblock', 'contoso', '--reason', 'clean', '--limits', '1/1h', '--for', '7d']
     const first = (await cli.json(...unblock)) as { probation: object }
@@ -200,7 +200,7 @@ describe('tenantctl case, and unblock', () => {
     assert.match((await cli.run(...unblock)).out, /^on probation as before: 1\/1h until \S+Z$/m)
   })
 
-  it('takes no probation that allows as much as before', async () => {
+  it('refuses a probation that allows as much as before', async () => {
     const cli = await blocked()
     const unblock = (limits: string): Promise<Result> =>
       cli.run('unblock', 'contoso', '--reason', 'x', '--for', '7d', '--limits', limits)
@@ -212,12 +212,12 @@ describe('tenantctl case, and unblock', () => {
     assert.equal((await unblock('3/1h, 5/1d')).status, 0)
   })
 
-  it('says once that it tripped within probation, and so does the audit trail', async () => {
+  it('says only once that it tripped within probation, and so does the audit trail', async () => {
     const cli = await blocked()
     await cli.given('unblock contoso --reason clean --limits 1/1h --for 7d')
     await charge(redis, cli, 'contoso')
     await charge(redis, cli, 'contoso')
-    // Opens the case where no plugin has yet.
+    // Opens the case if no plugin has opened it yet.
     await cli.json('case', 'note', 'contoso:2', 'seen')
     const reason = 'allowance of 1/1h exceeded within probation'
     const { out } = await cli.run('case', 'show', 'contoso:2')
@@ -227,7 +227,7 @@ describe('tenantctl case, and unblock', () => {
     assert.match(tripped?.to ?? '', new RegExp(`^unregistered: ${reason}; 1 in 1h reached, [^;]*$`))
   })
 
-  it('takes --limits and --for together, and no nonsense', async () => {
+  it('accepts only valid --limits and --for, and only together', async () => {
     const cli = await blocked()
     for (const more of [
       ['--limits', '1/1h'],
@@ -257,7 +257,7 @@ describe('tenantctl case, and unblock', () => {
     const strictly = (cli: Cli, ...args: string[]): Promise<Result> =>
       cli.runIn({ cwd }, '--config', path.join(cwd, 'config'), 'unblock', 'contoso', ...args)
 
-    it('is refused while steps are not ticked, names them, and changes nothing', async () => {
+    it('refuses to lift while steps are not ticked, names them, and changes nothing', async () => {
       const cli = await blocked()
       await cli.json('case', 'check', 'contoso:1', 'servers', '--note', 'x')
       const refused = await strictly(cli, '--reason', 'x')
@@ -271,14 +271,14 @@ describe('tenantctl case, and unblock', () => {
       assert.deepEqual(await cli.json('restricted'), [])
     })
 
-    it('goes on with --force, which is written down', async () => {
+    it('lifts with --force, and records that', async () => {
       const cli = await blocked()
       assert.equal((await strictly(cli, '--reason', 'x', '--force')).status, 0)
       const [note] = (await show(cli)).notes
       assert.match(note!.text, /^unblocked with --force; not ticked: domains, connectors/)
     })
 
-    it('goes on with --force though a case takes no more notes', async () => {
+    it('lifts with --force though the case has its most notes', async () => {
       const cli = await blocked()
       const key = `${cli.prefix}{contoso}:case:1`
       await redis.client().hset(key, 'notes', '100')
@@ -294,7 +294,7 @@ describe('tenantctl case, and unblock', () => {
     })
   })
 
-  it('ends with 3 where there is no such case, and 2 for what is none', async () => {
+  it('ends with 3 for an unknown case, and with 2 for an invalid name', async () => {
     const cli = await blocked()
     const status = async (...args: string[]): Promise<number> =>
       (await cli.run('case', ...args)).status

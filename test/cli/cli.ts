@@ -2,14 +2,14 @@ import { Readable } from 'node:stream'
 import { Stdout, type Device } from '../../src/cli/kit/stdout'
 import { main } from '../../src/cli/tenantctl'
 
-/** What a command line left behind. */
+/** The result of a command line. */
 export interface Result {
   readonly status: number
   readonly out: string
   readonly err: string
 }
 
-/** The world that a command line runs in, where it is not the default. */
+/** What differs from the default environment of a command line. */
 export interface World {
   readonly stdin?: string | AsyncIterable<string>
   readonly env?: Record<string, string>
@@ -17,11 +17,11 @@ export interface World {
   readonly terminal?: boolean
   /** stdin is a terminal. */
   readonly asks?: boolean
-  /** Aborted where the user types Ctrl-C. */
+  /** Aborting it is Ctrl-C. */
   readonly interrupt?: AbortSignal
-  /** Is given what is written to stdout, as it comes. */
+  /** Receives each write to stdout. */
   readonly onOut?: (text: string) => void
-  /** What stdout is. */
+  /** The device behind stdout. */
   readonly device?: Device
 }
 
@@ -52,7 +52,7 @@ export async function tenantctl(args: readonly string[], world: World = {}): Pro
 
 let prefixes = 0
 
-/** `tenantctl` on one Redis, under a key prefix that no other test uses. */
+/** `tenantctl` on one Redis, under its own key prefix. */
 export class Cli {
   readonly prefix = `t${++prefixes}:`
 
@@ -66,14 +66,14 @@ export class Cli {
     return tenantctl(['--redis', this.redis, '--prefix', this.prefix, ...args], world)
   }
 
-  /** Runs a command that has to succeed, and reads its JSON. */
+  /** Runs a command that must succeed, and reads its JSON. */
   async json(...args: string[]): Promise<unknown> {
     const { status, out, err } = await this.run(...args, '--json')
     if (status !== 0) throw new Error(`${args.join(' ')}: ${status} ${err}`)
     return JSON.parse(out)
   }
 
-  /** Runs commands that have to succeed, each a line of words. */
+  /** Runs commands that must succeed, each one line. */
   async given(...lines: string[]): Promise<void> {
     for (const line of lines) {
       const { status, err } = await this.run(...line.split(' '))
@@ -82,7 +82,7 @@ export class Cli {
   }
 }
 
-/** An error line without the note that `--redis` makes. */
+/** The error output without the note about `--redis`. */
 export function errorOf({ err }: Result): string {
   return err.replace(/^tenantctl: --redis without --config.*\n/, '')
 }

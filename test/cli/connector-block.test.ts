@@ -26,14 +26,14 @@ describe('tenantctl connector block and unblock', () => {
   const block = (cli: Cli, ...more: string[]) =>
     cli.json('connector', 'block', 'contoso', 'edge', '--reason', REASON, ...more)
 
-  it('block and let go on, and say what they did', async () => {
+  it('block and unblock, and say what they did', async () => {
     const cli = await contoso()
     const named = { tenant: 'contoso', name: 'edge' }
     assert.deepEqual(await block(cli), { result: 'blocked', ...named })
     assert.deepEqual(await block(cli), { result: 'unchanged', ...named })
     for (const result of ['unblocked', 'unchanged']) {
       assert.deepEqual(
-        await cli.json('connector', 'unblock', 'contoso', 'edge', '--reason', 'installed anew'),
+        await cli.json('connector', 'unblock', 'contoso', 'edge', '--reason', 'reinstalled'),
         { result, ...named },
       )
     }
@@ -41,7 +41,7 @@ describe('tenantctl connector block and unblock', () => {
     assert.equal(out, 'blocked connector contoso/edge: all that it relays is refused\n')
   })
 
-  it('are seen in list, show, explain and doctor', async () => {
+  it('appear in list, show, explain and doctor', async () => {
     const cli = await contoso()
     await block(cli, '--by', 'dora')
     const [edge, web] = (await cli.json('connector', 'list')) as { blocked: object | null }[]
@@ -73,7 +73,7 @@ describe('tenantctl connector block and unblock', () => {
     assert.match(doctor, /→ .*tenantctl connector unblock contoso edge --reason/)
   })
 
-  it('refuse to remove what is blocked: 4, with what to do', async () => {
+  it('refuse to remove a blocked connector with 4, and say what to do', async () => {
     const cli = await contoso()
     await block(cli)
     for (const line of ['connector remove contoso edge', 'tenant remove contoso']) {
@@ -88,7 +88,7 @@ describe('tenantctl connector block and unblock', () => {
     await cli.given('connector remove contoso web')
   })
 
-  it('end with 2 without a reason, 3 for what there is not', async () => {
+  it('end with 2 without a reason, and with 3 for an unknown connector', async () => {
     const cli = await contoso()
     for (const word of ['block', 'unblock']) {
       for (const [line, status, message] of [

@@ -77,7 +77,7 @@ describe('tenantctl connector', () => {
     }
   })
 
-  it('ends with 2 for a bad identity or name, or none at all', async () => {
+  it('ends with 2 for a bad or missing identity or name', async () => {
     const cli = await twoTenants()
     for (const [line, reason] of [
       ['web', /identity/],
@@ -94,7 +94,7 @@ describe('tenantctl connector', () => {
     }
   })
 
-  it('ends with 4 for an identity that another connector has, and for other content', async () => {
+  it('ends with 4 for an identity of another connector, and for an existing connector with other content', async () => {
     const cli = await twoTenants()
     await cli.given('connector add contoso web --ip 192.0.2.1 --auth ann')
     for (const line of ['fabrikam web --auth ANN', 'contoso two --ip 192.0.2.1/32']) {

@@ -30,7 +30,7 @@ describe('the contact of a tenant', () => {
     return ((await cli.json('tenant', 'show', 'contoso')) as { contact: unknown }).contact
   }
 
-  it('is set, shown, changed and taken away', async () => {
+  it('is set, shown, changed and removed', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso --contact Ann@Webmail.example')
     assert.equal(await contactOf(cli), 'Ann@webmail.example')
@@ -52,7 +52,7 @@ describe('the contact of a tenant', () => {
     assert.match((await cli.run('tenant', 'show', 'contoso')).out, /^contact +none$/m)
   })
 
-  it('is one address of people', async () => {
+  it('is one valid mail address', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso')
     for (const bad of [
@@ -72,7 +72,7 @@ describe('the contact of a tenant', () => {
     assert.match(errorOf(other), /contact "default", not "x@y\.example"/)
   })
 
-  it('is warned of in a domain of the tenant itself, where the intruder reads it', async () => {
+  it('draws a warning in a domain of the tenant itself, where an intruder could read it', async () => {
     const cli = new Cli(redis.url)
     const run = withMail(cli)
     await cli.given(
@@ -97,13 +97,13 @@ describe('the contact of a tenant', () => {
     }
   })
 
-  it('is warned of where no mail goes out at all', async () => {
+  it('draws a warning where alerts are not mailed', async () => {
     const cli = new Cli(redis.url)
     const { err } = await cli.run('tenant', 'add', 'contoso', '--contact', 'ann@webmail.example')
     assert.match(err, /no mail goes to contacts of tenants, since \[alerts\] mail_to is empty/)
   })
 
-  it('is looked at by the doctor', async () => {
+  it('is checked by the doctor', async () => {
     const cli = new Cli(redis.url)
     const run = withMail(cli)
     const lines = async (): Promise<string[]> => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { csv } from '../../src/cli/views/csv'
 
-/** The cells of one record, as a spreadsheet splits it that takes all of these for separators, and no notice of quotes. */
+/** The cells of one record in a spreadsheet that splits at all of these separators and ignores quotes. */
 function split(record: string): string[] {
   return record.split(/[,;|\t]/)
 }
@@ -14,20 +14,20 @@ const HOSTILE = [
 
 describe('CSV', () => {
   for (const text of HOSTILE) {
-    it(`has no cell that is a formula, by whatever separator: ${JSON.stringify(text)}`, () => {
+    it(`has no cell that is a formula, for any separator: ${JSON.stringify(text)}`, () => {
       const out = csv(['x', 'y'], [['b', text]])
       assert.ok(!split(out).some((cell) => /^["\s]*[=+\-@＝]/.test(cell)), out)
       assert.equal(out.trimEnd().split(/\r\n|\r|\n/).length, 2)
     })
   }
 
-  it('is the text itself where it is no formula, and numbers are numbers', () => {
+  it('keeps numbers, and texts that are not formulas', () => {
     const texts = ['a=b; c', 'x-y@z', '1; 2', "it's", 'a - b']
     const out = csv([...'vwxyzn'], [[...texts, -1]])
     assert.equal(out, `v,w,x,y,z,n\r\n${texts.join(',')},-1\r\n`)
   })
 
-  it('joins several texts of a cell, which may be a formula together', () => {
+  it('joins several texts of a cell, and defuses a formula that they form together', () => {
     assert.equal(csv(['x'], [[['=1', 'b;=2']]]), "x\r\n'=1 b;'=2\r\n")
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { judgeServer, parseInfo } from '../../src/cli/doctor/redis'
 
-/** What the doctor says of a server with this version. */
+/** The findings for a server with this version. */
 function ofVersion(version: string): string[] {
   const info = parseInfo(`# Server\r\nredis_version:${version}\r\n`)
   return judgeServer(info, '192.0.2.1:6379', true)
@@ -11,7 +11,7 @@ function ofVersion(version: string): string[] {
 }
 
 describe('the doctor on the version of Redis', () => {
-  it('names it, and where that Redis is', () => {
+  it('names it, and the address of that Redis', () => {
     for (const version of ['6.2.0', '7.0.15', '8.2.1']) {
       assert.deepEqual(ofVersion(version), [
         `ok: Redis ${version} at 192.0.2.1:6379 answers → null`,
@@ -19,7 +19,7 @@ describe('the doctor on the version of Redis', () => {
     }
   })
 
-  it('fails where it is too old, or is not said', () => {
+  it('fails where it is too old or missing', () => {
     assert.deepEqual(ofVersion('6.0.16'), [
       'fail: Redis 6.0.16 at 192.0.2.1:6379 is too old → install 6.2 or later',
     ])

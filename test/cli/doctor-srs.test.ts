@@ -9,7 +9,7 @@ import { Cli } from './cli'
 const DOMAIN = 'srs.relay.example'
 const INI = `[outage]\nsnapshot=\n[srs]\ndomain=${DOMAIN}\n`
 
-describe('what tenantctl doctor says of [srs]', () => {
+describe('tenantctl doctor on [srs]', () => {
   let redis: TestRedis
   let cli: Cli
 
@@ -50,14 +50,14 @@ describe('what tenantctl doctor says of [srs]', () => {
 
   const host = { 'mx.relay.example': { a: ['192.0.2.1'] } }
 
-  it('is where bounces come to', async () => {
+  it('names the hosts that bounces go to', async () => {
     const found = await findings('srs', { [DOMAIN]: { mx: ['mx.relay.example'] }, ...host })
     assert.deepEqual(found, [
       `ok bounces of forwards come to mx.relay.example, the MX of ${DOMAIN}`,
     ])
   })
 
-  it('is that they are lost without an MX, with one that refuses all mail, or one without an address', async () => {
+  it('warns that bounces are lost without an MX, with a null MX, or with an MX without an address', async () => {
     for (const [zone, message] of [
       [{ a: ['192.0.2.1'] }, 'has no MX'],
       [{ mx: [''] }, 'has no MX'],
@@ -69,12 +69,12 @@ describe('what tenantctl doctor says of [srs]', () => {
     }
   })
 
-  it('is that nobody knows, where DNS does not answer', async () => {
+  it('says that it could not check, where DNS does not answer', async () => {
     const [found] = await findings('srs', { [DOMAIN]: { trouble: 'fail' } })
     assert.match(found ?? '', /^warn DNS gave no answer about the MX of srs\.relay\.example/)
   })
 
-  it('is that no tenant may have its domain', async () => {
+  it('warns where a tenant owns the SRS domain', async () => {
     await cli.given('domain add contoso relay.example --subdomains')
     const zones = { [DOMAIN]: { mx: ['mx.relay.example'] }, ...host }
     const found = await findings('srs', zones)
@@ -86,7 +86,7 @@ describe('what tenantctl doctor says of [srs]', () => {
     assert.equal((await findings('srs', zones)).length, 1)
   })
 
-  it('is that everybody may read the secret', async () => {
+  it('warns where every user can read the secret', async () => {
     const inIni = await findings('secrets', host)
     assert.match(inIni.join('\n'), /^warn .*unregistered-domain\.ini holds a password or a key/)
     const inFile = await findings('secrets', host, {
@@ -96,7 +96,7 @@ describe('what tenantctl doctor says of [srs]', () => {
     assert.match(inFile.join('\n'), /^warn .*srs\.secret holds a password or a key/)
   })
 
-  it('is nothing where it is off, and DNS is asked nothing', async () => {
+  it('finds nothing and asks DNS nothing where SRS is off', async () => {
     assert.deepEqual(await findings('srs', {}, { ini: '' }), [])
   })
 })

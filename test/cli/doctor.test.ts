@@ -14,7 +14,7 @@ interface Line {
   readonly advice: string | null
 }
 
-/** Haraka's config directory and a Redis that keep the doctor content. */
+/** A config directory and a Redis that the doctor finds no fault with. */
 const SOUND: Record<string, string> = {
   plugins: 'tls\nauth/flat_file\nrelay\nharaka-plugin-unregistered-domain\nqueue/smtp_proxy\n',
   'auth_flat_file.ini': '[core]\nconstrain_sender=false\n',
@@ -53,7 +53,7 @@ describe('tenantctl doctor', () => {
     return { lines: JSON.parse(out) as Line[], status }
   }
 
-  /** What the doctor has to say of one check, all of it of one level. */
+  /** The findings of one check, all of one level. */
   async function findings(check: string, level: Line['level'], expected = 1): Promise<string> {
     const { lines, status } = await examine()
     const found = lines.filter((line) => line.check === check && line.level === level)
@@ -64,9 +64,9 @@ describe('tenantctl doctor', () => {
 
   for (const [bind, level, message] of [
     ['127.0.0.2', 'ok', /^unregistered mail leaves from 127\.0\.0\.2/],
-    ['203.0.113.1', 'fail', /^203\.0\.113\.1 is no address of this host \(.*EADDRNOTAVAIL/],
+    ['203.0.113.1', 'fail', /^203\.0\.113\.1 is not an address of this host \(.*EADDRNOTAVAIL/],
   ] as const) {
-    it(`looks whether the host has the address of [egress] bind: ${bind}`, async () => {
+    it(`checks that the host has the address of [egress] bind: ${bind}`, async () => {
       write({ 'unregistered-domain.ini': `[outage]\nsnapshot=\n[egress]\nbind=${bind}\n` })
       assert.match(await findings('egress', level), message)
     })
@@ -113,7 +113,7 @@ describe('tenantctl doctor', () => {
   })
 
   describe('config/plugins', () => {
-    it('names plugins that accept recipients before us, or add some', async () => {
+    it('names plugins that accept recipients before this one, or add some', async () => {
       const site = mkdtempSync(path.join(tmpdir(), 'doctor-site-'))
       mkdirSync(path.join(site, 'plugins'))
       mkdirSync(path.join(site, 'config'))
@@ -139,17 +139,17 @@ describe('tenantctl doctor', () => {
       assert.match(await findings('plugins', 'fail'), /no config\/plugins/)
     })
 
-    it('without us', async () => {
+    it('without this plugin', async () => {
       write({ plugins: 'relay\n#unregistered-domain\nqueue/smtp_proxy\n' })
       assert.match(await findings('plugins', 'fail'), /before queue\/smtp_proxy/)
     })
 
-    it('with us twice', async () => {
+    it('with this plugin twice', async () => {
       write({ plugins: 'relay\nunregistered-domain\nharaka-plugin-unregistered-domain\n' })
       assert.match(await findings('plugins', 'fail'), /more than once/)
     })
 
-    it('with queue/smtp_proxy before us', async () => {
+    it('with queue/smtp_proxy before this plugin', async () => {
       write({ plugins: 'relay\nqueue/smtp_proxy\nunregistered-domain\n' })
       assert.match(await findings('order', 'warn'), /queue\/smtp_proxy/)
     })
@@ -172,7 +172,7 @@ describe('tenantctl doctor', () => {
       await findings('relaying', 'ok')
     })
 
-    it('with a relay open to everybody', async () => {
+    it('with a relay open to everyone', async () => {
       write({ 'relay.ini': '[relay]\nall=true\n' })
       assert.match(await findings('relaying', 'warn'), /all=true/)
     })
@@ -183,13 +183,13 @@ describe('tenantctl doctor', () => {
     })
   })
 
-  it('settings of Haraka that get in our way', async () => {
+  it('settings of Haraka that change replies or refuse mail uncounted', async () => {
     write({ 'auth_flat_file.ini': '[core]\n', 'connection.ini': '[uuid]\ndeny_chars=4\n' })
     assert.match(await findings('constrain_sender', 'warn'), /auth_flat_file\.ini/)
     assert.match(await findings('deny_chars', 'warn'), /deny_chars=4/)
   })
 
-  it('settings of ours that let mail pass', async () => {
+  it('settings of the plugin that let mail pass', async () => {
     write({ 'unregistered-domain.ini': '[main]\nmode=monitor\n[outage]\nunregistered=accept\n' })
     assert.match(await findings('mode', 'warn'), /monitor/)
     assert.match(await findings('outage', 'warn'), /uncounted/)
@@ -213,7 +213,7 @@ describe('tenantctl doctor', () => {
     assert.equal(await findings('config', 'warn', 0), '')
   })
 
-  it('a broken ini file: a line for each mistake, and Haraka looked at all the same', async () => {
+  it('a broken ini file: a line for each mistake, and Haraka is still checked', async () => {
     write({ 'unregistered-domain.ini': '[main]\nmode=on\noverride off\n[null]\n[null\n' })
     const found = await findings('config', 'fail', 3)
     assert.match(found, /unregistered-domain\.ini:2: \[main\] mode: "on"/)
@@ -237,7 +237,7 @@ describe('tenantctl doctor', () => {
     assert.match(await findings('config', 'warn'), /sets no key: the defaults are in effect/)
   })
 
-  it('without a config directory: only Redis and what is registered', async () => {
+  it('without a config directory: only Redis and the registry', async () => {
     const { out, status } = await cli.run('doctor', '--json')
     const lines = JSON.parse(out) as Line[]
     assert.equal(status, 0)
@@ -255,10 +255,10 @@ describe('tenantctl doctor', () => {
         'connector add contoso c --ip 128.2.0.0/16 --ip 2001:db8::/32',
       )
       const text = await findings('connectors', 'warn', 4)
-      assert.match(text, /contoso\/a takes 128\.0\.0\.0\/15, wider than \/16/)
-      assert.match(text, /contoso\/a takes 2001::\/31, wider than \/32/)
-      assert.match(text, /contoso\/b takes 192\.168\.0\.0\/16, a private range/)
-      assert.match(text, /contoso\/b takes fd00::\/32, a private range/)
+      assert.match(text, /contoso\/a accepts 128\.0\.0\.0\/15, wider than \/16/)
+      assert.match(text, /contoso\/a accepts 2001::\/31, wider than \/32/)
+      assert.match(text, /contoso\/b accepts 192\.168\.0\.0\/16, a private range/)
+      assert.match(text, /contoso\/b accepts fd00::\/32, a private range/)
     })
 
     it('by certificate, where clients are asked for none', async () => {
@@ -292,14 +292,14 @@ describe('tenantctl doctor', () => {
     })
   })
 
-  it('ranges that may relay without being any tenant’s', async () => {
+  it('ranges that may relay without belonging to a tenant', async () => {
     await cli.given('connector add contoso a --ip 128.2.0.0/25 --ip 128.2.0.128/25')
     write({ relay_acl_allow: '# ours\n128.2.0.0/24\n128.2.0.7 # one\n' })
     await findings('relay_acl_allow', 'ok')
     write({ relay_acl_allow: '128.2.0.0/23\n127.0.0.1/32\n2001:db8::1\nnonsense\n' })
     const text = await findings('relay_acl_allow', 'warn', 3)
     assert.match(text, /^128\.2\.0\.0\/23 may relay/m)
-    assert.match(text, /^2001:db8::1 \(which relay takes for 2001:db8::\/32\) may relay/m)
+    assert.match(text, /^2001:db8::1 \(which relay reads as 2001:db8::\/32\) may relay/m)
     write({ 'relay.ini': '[relay]\nacl=false\n' })
     await findings('relay_acl_allow', 'ok', 0)
   })
@@ -315,7 +315,7 @@ describe('tenantctl doctor', () => {
       assert.match(lines.find(({ level }) => level === 'fail')?.message ?? '', /127\.0\.0\.1:1/)
     })
 
-    it('that forgets: eviction and no append-only file', async () => {
+    it('that loses data: eviction and no append-only file', async () => {
       const client = redis.client()
       try {
         await client.config('SET', 'appendonly', 'no')
@@ -331,7 +331,7 @@ describe('tenantctl doctor', () => {
       }
     })
 
-    it('with a replica: writes have to wait for it', async () => {
+    it('with a replica: writes must wait for it', async () => {
       const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(redis.port)] })
       const client = redis.client()
       try {
@@ -353,7 +353,7 @@ describe('tenantctl doctor', () => {
   })
 
   describe('consistency', () => {
-    it('is mended by --repair', async () => {
+    it('is repaired by --repair', async () => {
       const client = redis.client()
       await cli.given('domain add contoso contoso.com')
       await client.srem(`${cli.prefix}{@tenants}`, 'contoso')
@@ -364,11 +364,11 @@ describe('tenantctl doctor', () => {
       const repaired = await examine('--repair')
       assert.equal(repaired.status, 0)
       assert.equal(repaired.lines.filter(({ message }) => message.startsWith('mended')).length, 3)
-      assert.match(await findings('consistency', 'ok'), /fit together/)
+      assert.match(await findings('consistency', 'ok'), /are consistent/)
       await cli.given('tenant add fabrikam', 'domain add fabrikam left.example')
     })
 
-    it('leaves to a person what nobody else can know', async () => {
+    it('leaves to a person what only a person can decide', async () => {
       const client = redis.client()
       await cli.given('tenant add fabrikam')
       const connector = { ip: ['128.2.0.1/32'], cert: [], certSha256: [], auth: [], enabled: true }
@@ -384,7 +384,7 @@ describe('tenantctl doctor', () => {
     })
   })
 
-  it('does without a directory that is none: 2', async () => {
+  it('ends with 2 for a config directory that is not a directory', async () => {
     mkdirSync(path.join(config, 'sub'))
     const result = await cli.run('--config', path.join(config, 'absent'), 'doctor')
     assert.equal(result.status, 2)

@@ -113,7 +113,7 @@ describe('tenantctl domain', () => {
     await cli.given('domain add fabrikam mail.contoso.com --shared')
   })
 
-  it('ends with 2 for what no domain can be, with the reason', async () => {
+  it('ends with 2 for a name that cannot be a domain, with the reason', async () => {
     const cli = await twoTenants()
     for (const [name, reason, ...flags] of [
       ['co.uk', /public suffix/],
@@ -131,7 +131,7 @@ describe('tenantctl domain', () => {
     }
   })
 
-  it('removes domains: all or none, and 3 for one that is not there', async () => {
+  it('removes all domains or none, and ends with 3 for an unknown one', async () => {
     const cli = await twoTenants()
     await cli.given('domain add contoso a.example b.example c.example')
     const absent = await cli.run('domain', 'remove', 'contoso', 'a.example', 'd.example')

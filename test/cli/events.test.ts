@@ -17,7 +17,7 @@ describe('tenantctl events', () => {
   })
   after(() => redis.stop())
 
-  /** Raises these, in order, and has them told. */
+  /** Raises these events in order, and publishes them. */
   async function tell(
     cli: Cli,
     ...events: readonly (readonly [string, Parameters<typeof raise>[2], object?])[]
@@ -61,7 +61,7 @@ describe('tenantctl events', () => {
     assert.equal((await cli.run('events', '--tenant', 'No Id')).status, 2)
   })
 
-  it('gives all of them as JSON, with what to type next', async () => {
+  it('prints all of them as JSON, with the next commands', async () => {
     const cli = new Cli(redis.url)
     await tell(cli, ['contoso', 'restricted'], ['contoso', 'restricted'])
     const [first, second] = (await cli.json('events')) as (Alert & { joined: boolean })[]
@@ -72,7 +72,7 @@ describe('tenantctl events', () => {
     assert.equal(first!.facts['reason'], 'allowance of 300/1h exceeded')
   })
 
-  it('shows nothing that a terminal takes for a command', async () => {
+  it('prints no control sequences', async () => {
     const cli = new Cli(redis.url)
     await tell(cli, ['contoso', 'unusual', { words: 'a\u001b[2Jb\nc\u202e' }])
     assert.match((await cli.run('events')).out, /contoso: a\[2Jb c$/m)
@@ -80,7 +80,7 @@ describe('tenantctl events', () => {
     assert.equal(out, safeJson(JSON.parse(out)) + '\n')
   })
 
-  it('reads a stream longer than one piece, in order', async () => {
+  it('reads a stream longer than one batch, in order', async () => {
     const cli = new Cli(redis.url)
     const events = Array.from({ length: 1100 }, () => ['contoso', 'allowance'] as const)
     await tell(cli, ...events)

@@ -22,7 +22,7 @@ describe('tenantctl evidence', () => {
     return { cli, store: new Store(redis.client(), new Keys(cli.prefix)) }
   }
 
-  it('is a page that a person reads, of the latest case or of one', async () => {
+  it('prints a page for people, of the latest case or a named one', async () => {
     const { cli, store } = await site()
     const first = trip(1)
     await freeze(store, first)
@@ -84,7 +84,7 @@ Counts are messages/recipients, times are UTC.
     assert.match(one.out, /^no mail recorded in the last 24 hours$/m)
   })
 
-  it('names foreign domains with their owners, and what header Froms named', async () => {
+  it('names foreign domains with their owners, and the domains in header Froms', async () => {
     const { cli, store } = await site()
     const event = trip(1)
     await record(
@@ -135,7 +135,7 @@ Counts are messages/recipients, times are UTC.
     )
   })
 
-  it('is JSON for programs', async () => {
+  it('prints JSON for programs', async () => {
     const { cli, store } = await site()
     const event = trip(1)
     await record(store, 'contoso', { at: event.at, accepted: 3 })
@@ -175,7 +175,7 @@ Counts are messages/recipients, times are UTC.
     assert.deepEqual([domain?.value, domain?.recipients.accepted], ['lure.example', 3])
   })
 
-  it('says so where there is none: 3', async () => {
+  it('ends with 3 where there is none', async () => {
     const { cli, store } = await site()
     const { client, keys } = store
     const error = async (name: string): Promise<string> => {
@@ -193,13 +193,13 @@ Counts are messages/recipients, times are UTC.
     )
     assert.match(await error('contoso:2'), /no case contoso:2; the latest is contoso:1/)
     await client.hset(keys.caseOf('contoso', 1), 'closed', '1\tann\tdone')
-    assert.match(await error('contoso:1'), /contoso:1 any more: it is kept for 30 days after/)
+    assert.match(await error('contoso:1'), /contoso:1 now: it is kept for 30 days after/)
     for (const name of ['', ':1', 'contoso:0', 'contoso:x', 'contoso:1:2', 'No Id']) {
       assert.equal((await cli.run('evidence', name)).status, 2, name)
     }
   })
 
-  it('prints nothing from outside that could act on a terminal', async () => {
+  it('prints no control sequences from outside', async () => {
     const { cli, store } = await site()
     const source = { connector: HOSTILE, ip: HOSTILE, user: HOSTILE, domain: HOSTILE }
     const event = trip(1, {

@@ -49,7 +49,7 @@ describe('tenantctl explain', () => {
     })
   })
 
-  it('unregistered, by AUTH user: it would be charged, and is not', async () => {
+  it('unregistered, by AUTH user: it would be charged, but explain charges nothing', async () => {
     for (let round = 0; round < 2; round++) {
       assert.deepEqual(await explain('--from', 'ann@lure.example', '--auth', 'web'), {
         tenant: 'contoso',
@@ -116,7 +116,7 @@ describe('tenantctl explain', () => {
     })
   })
 
-  it('an AUTH user in another spelling, and one that may be of two tenants', async () => {
+  it('an AUTH user in another spelling, and one that two tenants may share', async () => {
     const asked = ['--from', 'x@lure.example', '--auth']
     const web = (await explain(...asked, 'Web\u00a0')) as { connector: string }
     assert.equal(web.connector, 'contoso/web')
@@ -155,7 +155,7 @@ describe('tenantctl explain', () => {
     })
   })
 
-  it('tells people step by step', async () => {
+  it('prints the steps for people', async () => {
     const { out, status } = await cli.run(
       'explain',
       '--from',
@@ -200,7 +200,7 @@ describe('tenantctl explain', () => {
     assert.deepEqual([then, reply], ['refuse', FOREIGN])
   })
 
-  it('ends with 2 for what is no address, user or name', async () => {
+  it('ends with 2 for an invalid address, user or name', async () => {
     for (const args of [
       [],
       ['--from', 'not an address'],
@@ -258,7 +258,7 @@ describe('tenantctl explain --message', () => {
     return { ...((await cli.json(...command)) as Explanation), out }
   }
 
-  it('a proven forward, whatever the line ends of the file', async () => {
+  it('a proven forward, with any line ends in the file', async () => {
     for (const message of [SIGNED, SIGNED.replaceAll('\r\n', '\n')]) {
       const found = await explained(message, '--from', 'news@lists.example', '--auth', 'school')
       assert.deepEqual([found.class, found.verdict, found.reply], ['forwarded', 'charge', null])
@@ -273,7 +273,7 @@ describe('tenantctl explain --message', () => {
     assert.equal(((await cli.json('status', 'school')) as StatusView).held, 0)
   })
 
-  it('why nothing is proven, and what it counts as then', async () => {
+  it('why nothing is proven, and how the message counts then', async () => {
     const changed = SIGNED.replace('\r\n\r\nHello', '\r\n\r\nHallo')
     const found = await explained(changed, '--from', 'news@lists.example', '--auth', 'school')
     assert.deepEqual([found.class, found.verdict], ['unregistered', 'charge'])
@@ -282,14 +282,14 @@ describe('tenantctl explain --message', () => {
     assert.match(found.out, /^DATA +passes, and is counted as unregistered$/m)
   })
 
-  it('what is missing where the tenant has no allowance for forwards', async () => {
+  it('that the tenant has no allowance for forwards', async () => {
     const message = SIGNED.replace('school.example', 'plain.example')
     const found = await explained(message, '--from', 'news@lists.example', '--auth', 'plain')
     assert.deepEqual([found.class, found.verdict], ['unregistered', 'charge'])
     assert.match(found.out, /tenantctl tenant set plain --forwarded-limits LIST/)
   })
 
-  it('without a message, that it depends on one', async () => {
+  it('that the result depends on the message, where none is given', async () => {
     const args = ['--from', 'news@lists.example', '--auth', 'school']
     const { class: found, verdict } = (await cli.json('explain', ...args)) as Explanation
     assert.deepEqual([found, verdict], ['unregistered', 'charge'])
@@ -297,7 +297,7 @@ describe('tenantctl explain --message', () => {
     assert.match(out, /^DATA +counted as forwarded or as unregistered, .*: --message FILE$/m)
   })
 
-  it('a registered sender whose From names none', async () => {
+  it('a registered sender whose From names no accepted domain', async () => {
     const found = await explained(MESSAGE, '--from', 'ann@school.example', '--auth', 'school')
     assert.deepEqual([found.class, found.verdict], ['registered', 'pass'])
     assert.match(
@@ -309,13 +309,13 @@ describe('tenantctl explain --message', () => {
     assert.match(fitting.out, /^DATA +From names accepted domains only$/m)
   })
 
-  it('from stdin, and not from what cannot be read', async () => {
+  it('a message from stdin, and refuses an unreadable file', async () => {
     const args = ['explain', '--from', 'ann@school.example', '--auth', 'school', '--message']
     const { status } = await cli.runIn({ stdin: MESSAGE }, ...args, '-')
     assert.equal(status, 0)
     for (const [world, file, reason] of [
       [{}, path.join(dir, 'none.eml'), /none\.eml: cannot be read \(ENOENT\)/],
-      [{ stdin: '' }, '-', /there is nothing in it/],
+      [{ stdin: '' }, '-', /the file is empty/],
     ] as const) {
       const result = await cli.runIn(world, ...args, file)
       assert.equal(result.status, 2)

@@ -12,7 +12,7 @@ const PROGRAM = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
 const KB = 1024
 
 /** The compiled program, whose stdout is a full device, a pipe without a reader, or a file on a disk that becomes full. */
-describe('tenantctl whose output has no room', () => {
+describe('tenantctl whose output cannot be written', () => {
   let redis: TestRedis
   let cli: Cli
   let options: string[]
@@ -57,7 +57,7 @@ describe('tenantctl whose output has no room', () => {
       assert.doesNotMatch(stderr, /unexpected/)
     })
 
-    it(`behind a pipe whose reader has gone: ${line}`, async () => {
+    it(`with a pipe whose reader has gone: ${line}`, async () => {
       const child = spawn(process.execPath, [PROGRAM, ...options, ...line.split(' ')])
       child.stdout.destroy()
       let stderr = ''
@@ -70,7 +70,7 @@ describe('tenantctl whose output has no room', () => {
     })
   }
 
-  it('behind head -c1 a backup fails, and a list does not', () => {
+  it('piped into head -c1, a backup fails and a list does not', () => {
     const statusOf = (line: string): string =>
       execFileSync(
         'bash',
@@ -87,7 +87,7 @@ describe('tenantctl whose output has no room', () => {
     assert.equal(statusOf('domain list contoso'), '0')
   })
 
-  it('takes a reader that is slow for no failure', () => {
+  it('waits for a slow reader', () => {
     const line = `"$@" | (sleep 1; sha256sum)`
     const [command, ...rest] = [process.execPath, PROGRAM, ...options, 'domain', 'list', 'contoso']
     const slow = execFileSync('bash', ['-c', `set -o pipefail; ${line}`, 'x', command, ...rest], {
@@ -111,8 +111,8 @@ describe('tenantctl whose output has no room', () => {
       execFileSync('umount', [disk])
     })
 
-    it('says that the output is cut off, also where there was room for some of it', () => {
-      // Whatever is left: less than one write, or several.
+    it('says that the output is cut off, also where some of it was written', () => {
+      // The room that is left: less than one write, or several.
       for (const left of [4, 60]) {
         const ballast = path.join(disk, 'ballast')
         writeFileSync(ballast, Buffer.alloc((128 - left) * KB))
@@ -128,7 +128,7 @@ describe('tenantctl whose output has no room', () => {
       }
     })
 
-    it('leaves the backup of before as it was, and nothing else', async () => {
+    it('keeps the previous backup, and leaves no other file', async () => {
       const place = path.join(disk, 'place')
       mkdirSync(place)
       const file = path.join(place, 'tenants.jsonl')

@@ -22,7 +22,7 @@ describe('output for a terminal', () => {
     assert.equal(written, 'NAME      USED\n株式会社     7\na         1000\n\nnothing\n')
   })
 
-  it('shows of a long text from outside its beginning and its end, whole letters only', () => {
+  it('cuts a long text from outside in the middle, between whole letters', () => {
     assert.equal(brief('x'.repeat(44)), 'x'.repeat(44))
     assert.equal(brief(`<${'x'.repeat(300)}@lure.example>`).length, 43)
     assert.match(brief(`<${'x'.repeat(300)}@lure.example>`), /^<x{20}…x+@lure\.example>$/)
@@ -30,7 +30,7 @@ describe('output for a terminal', () => {
     assert.equal(brief('a\u001b[2J\tb'), 'a[2J b')
   })
 
-  it('says times in UTC and durations in one or two units', () => {
+  it('prints times in UTC and durations in one or two units', () => {
     assert.equal(isoTime(1_764_000_000_123), '2025-11-24T16:00:00.123Z')
     assert.equal(shortTime(1_764_000_000_123), '2025-11-24T16:00:00Z')
     for (const [ms, text] of [

@@ -16,7 +16,7 @@ describe('the tenantctl program', () => {
   })
   after(() => redis.stop())
 
-  it('is what package.json calls tenantctl, executable, for node', () => {
+  it('is the executable that package.json names', () => {
     const root = path.resolve(__dirname, '../..')
     const { bin } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
       bin: { tenantctl: string }
@@ -26,7 +26,7 @@ describe('the tenantctl program', () => {
     assert.match(readFileSync(program, 'utf8'), /^#!\/usr\/bin\/env node\n/)
   })
 
-  it('does its work and ends', async () => {
+  it('ends after its work', async () => {
     assert.deepEqual(await tenantctl([...options, 'tenant', 'add', 'contoso', '--json']), {
       status: 0,
       stdout: '{\n  "result": "added",\n  "tenant": "contoso"\n}\n',
@@ -35,7 +35,7 @@ describe('the tenantctl program', () => {
     })
   })
 
-  it('fails where there is no room for its output', () => {
+  it('fails where its output cannot be written', () => {
     const full = openSync('/dev/full', 'w')
     const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
     const { status, stderr } = spawnSync(process.execPath, [program, '--help'], {
@@ -54,7 +54,7 @@ describe('the tenantctl program', () => {
     assert.equal(stdout, 'added contoso.com to contoso\nadded contoso.de to contoso\n')
   })
 
-  it('ends with each exit status, and speaks of errors on stderr in one line', async () => {
+  it('ends with each exit status, and prints errors on stderr in one line', async () => {
     for (const [status, ...args] of [
       [1, '--redis', 'redis://127.0.0.1:1', 'status'],
       [2, ...options, 'tenant', 'add', 'No Id'],

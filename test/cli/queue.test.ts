@@ -37,7 +37,7 @@ describe('tenantctl queue', () => {
   const run = (world: World, ...words: string[]): Promise<Result> =>
     cli.runIn(world, '--config', path.join(site, 'config'), 'queue', ...words)
 
-  it('shows what is queued by class, and what waits for the lift', async () => {
+  it('shows the queue by class, and what waits for the lift', async () => {
     queueFile(queue(), { tenant: 'contoso', arrived: Date.now() - 7_170_000 })
     queueFile(queue(), {
       ...{ tenant: 'contoso', noted: 'registered', mailFrom: 'x@contoso.com' },
@@ -58,7 +58,7 @@ describe('tenantctl queue', () => {
     ])
   })
 
-  it('drops unregistered and foreign mail after a yes, and writes down who did it', async () => {
+  it('drops unregistered and foreign mail after a yes, and records who did it', async () => {
     queueFile(queue(), { tenant: 'contoso' })
     queueFile(queue(), {
       tenant: 'contoso',
@@ -73,7 +73,7 @@ describe('tenantctl queue', () => {
     ]
     const no = await run({ asks: true, stdin: '\n' }, 'contoso', 'drop')
     assert.equal(no.status, 0)
-    assert.match(errorOf(no), /^Remove 2 messages for 3 recipients, for good\?/)
+    assert.match(errorOf(no), /^Remove 2 messages for 3 recipients permanently\?/)
     assert.match(no.out, /2 messages: 1 unregistered, 1 foreign\nnothing was removed\n$/)
     assert.equal(readdirSync(queue()).length, 6)
 
@@ -89,8 +89,8 @@ describe('tenantctl queue', () => {
     assert.match(again.out, /holds no unregistered mail of contoso\n$/)
   })
 
-  describe('goes by the class of now', () => {
-    /** What came, what has been registered since, and what it is by now. */
+  describe('uses the present class of a message', () => {
+    /** The class at arrival, what was registered since, and the present class. */
     const cases = [
       ['unregistered', 'x@stranger.example', 'unregistered'],
       ['unregistered', 'x@new.example', 'registered', 'domain add contoso new.example'],
@@ -139,7 +139,7 @@ describe('tenantctl queue', () => {
         const [shown] = JSON.parse(out) as { class: string | null; held: boolean }[]
         assert.equal(shown?.class, expected)
         assert.equal(shown.held, HELD.includes(expected))
-        // By the function that the plugin holds mail by.
+        // With the function that the plugin uses to hold mail.
         const store = new Store(redis.client(), new Keys(cli.prefix))
         const snapshot = (await readSnapshot(store, 'contoso', undefined))!
         const { from, notes } = readQueueFile(path.join(queue(), file))
@@ -151,7 +151,7 @@ describe('tenantctl queue', () => {
       })
     }
 
-    it('of the moment after the answer, which may take long', async () => {
+    it('and asks for it again after the answer, which may take long', async () => {
       queueFile(queue(), { tenant: 'contoso' })
       const stays = queueFile(queue(), { tenant: 'contoso', mailFrom: 'x@new.example' })
       async function* answer(): AsyncGenerator<string> {
@@ -172,14 +172,14 @@ describe('tenantctl queue', () => {
       )
     })
 
-    it('of then for a tenant that does not exist any more', async () => {
+    it('but the class at arrival for a removed tenant', async () => {
       queueFile(queue(), { tenant: 'gone', mailFrom: 'x@new.example' })
       const [shown] = JSON.parse((await run({}, 'gone', '--json')).out) as object[]
       assert.deepEqual({ ...shown, ...{ class: 'unregistered', held: false } }, shown)
     })
   })
 
-  it('removes nothing where nobody can be asked, and says so where there is no queue', async () => {
+  it('removes nothing without a terminal to ask at, and reports a missing queue', async () => {
     queueFile(queue(), { tenant: 'contoso' })
     const mute = await run({}, 'contoso', 'drop')
     assert.equal(mute.status, 2)

@@ -11,14 +11,14 @@ function span(options: SpanOptions, kept = 90): string[] {
 }
 
 describe('the span of a report', () => {
-  it('is seven days, today among them, or as many as are kept', () => {
+  it('is seven days including today, or as many as are kept', () => {
     assert.deepEqual(span({}), ['2026-11-19T00:00', '2026-11-26T00:00'])
     assert.deepEqual(span({}, 3), ['2026-11-23T00:00', '2026-11-26T00:00'])
     assert.deepEqual(span({ days: '1' }), ['2026-11-25T00:00', '2026-11-26T00:00'])
     assert.deepEqual(span({ days: '90' }), ['2026-08-28T00:00', '2026-11-26T00:00'])
   })
 
-  it('goes from a day or a time to one: the last day belongs to it', () => {
+  it('goes from a day or a time to one, and includes the last day', () => {
     assert.deepEqual(span({ from: '2026-11-01', to: '2026-11-02' }), [
       '2026-11-01T00:00',
       '2026-11-03T00:00',
@@ -39,7 +39,7 @@ describe('the span of a report', () => {
     [{ days: '-1' }, /"-1"/],
     [{ days: '' }, /--days/],
     [{ days: '1', from: '2026-11-24' }, /without --from and --to/],
-    [{ from: 'yesterday' }, /--from "yesterday" is no day or time: write it as/],
+    [{ from: 'yesterday' }, /--from "yesterday" is not a day or time: write it as/],
     [{ from: '2026-11-24T10:00' }, /--from/],
     [{ from: '2026-02-30' }, /2026-02-30/],
     [{ from: '2026-13-01' }, /2026-13-01/],
@@ -56,7 +56,7 @@ describe('the span of a report', () => {
     })
   }
 
-  it('is made of days, of hours while they are kept, and else of whole days', () => {
+  it('is made of hours while they are kept, else of whole days', () => {
     const rows = (options: SpanOptions): [string, boolean] => {
       const { step, note, from, to } = rowSpanOf(spanOf(options, NOW, 90), NOW)
       const length = step === 'day' ? 86_400_000 : 60_000

@@ -8,7 +8,7 @@ import { record, recordHeaderFrom, recordSamples } from '../support/reports'
 import { Cli, errorOf } from './cli'
 
 const TODAY = Math.floor(Date.now() / DAY) * DAY
-/** Not today: some of it may lie ahead. */
+/** Not today: the hour used may be in the future. */
 const YESTERDAY = TODAY - DAY
 
 const EXCHANGE = { connector: 'contoso/exchange', ip: '192.0.2.10' }
@@ -35,7 +35,7 @@ describe('tenantctl report', () => {
   })
   after(() => redis.stop())
 
-  /** A tenant with a shop of its own for days, and a night of spam. */
+  /** A tenant with days of its own shop mail, and a night of spam. */
   async function site(): Promise<{ cli: Cli; store: Store }> {
     const cli = new Cli(redis.url)
     const store = new Store(redis.client(), new Keys(cli.prefix))
@@ -127,7 +127,7 @@ Counts are messages/recipients, times are UTC.
     )
   })
 
-  it('adds up by day and hour, beside registered mail and the null sender', async () => {
+  it('adds up by day and hour, next to registered mail and the null sender', async () => {
     const { cli } = await site()
     const { out } = await cli.run('report', 'contoso', '--by', 'day')
     assert.match(out, /^DATE +ACCEPTED +DEFERRED +REFUSED +OF ALL +REGISTERED +NULL SENDER +FIRST/)
@@ -144,7 +144,7 @@ Counts are messages/recipients, times are UTC.
     assert.equal((rows[1]!['registered'] as View['rows'][0]).recipients['accepted'], 150)
   })
 
-  it('shows only what passes all filters, with shares of all mail still', async () => {
+  it('shows only what passes all filters, and still shares of all mail', async () => {
     const { cli } = await site()
     const where = ['--where', 'domain^=lure', '--where', 'connector=exchange']
     const { tenants, rows } = (await cli.json('report', 'contoso', ...where)) as View
@@ -162,7 +162,7 @@ Counts are messages/recipients, times are UTC.
     )
   })
 
-  it('takes rows of hours where times are given', async () => {
+  it('uses rows of hours where times are given', async () => {
     const { cli } = await site()
     const from = `${day(1)}T08:00Z`
     const view = (await cli.json(
@@ -174,7 +174,7 @@ Counts are messages/recipients, times are UTC.
     )
   })
 
-  it('says so where hours are asked for that are not kept', async () => {
+  it('says so where requested hours are no longer kept', async () => {
     const { cli } = await site()
     const byHour = ['report', 'contoso', '--by', 'hour', '--days', '20']
     assert.equal((await cli.run(...byHour)).status, 0)
@@ -187,7 +187,7 @@ Counts are messages/recipients, times are UTC.
     assert.match(whole.out, new RegExp(`^contoso from ${day(20)} to`, 'm'))
   })
 
-  it('tells about how many domains (other) stands for', async () => {
+  it('says about how many domains (other) sums up', async () => {
     const { cli } = await site()
     const { tenants, rows } = (await cli.json('report', 'contoso')) as View
     const distinct = rows.find((row) => row['domain'] === '(other)')?.['distinct_domains']
@@ -197,7 +197,7 @@ Counts are messages/recipients, times are UTC.
     assert.equal(mixed.rows[0]?.['distinct_domains'], null)
   })
 
-  it('is of all tenants that have any, or of one that is gone', async () => {
+  it('covers all tenants that have any, or one removed tenant', async () => {
     const { cli, store } = await site()
     await record(store, 'fabrikam', { at: YESTERDAY, connector: 'fabrikam/mx', accepted: 1 })
     await record(store, 'tailspin', { at: TODAY - 20 * DAY, accepted: 1 })
@@ -211,7 +211,7 @@ Counts are messages/recipients, times are UTC.
     assert.equal((await cli.run('report', 'nobody')).status, 3)
   })
 
-  /** The same, with mail of a neighbour, forwards, and header Froms that were looked at. */
+  /** The same tenant with foreign mail, forwards, and header Froms. */
   async function mixedSite(): Promise<Cli> {
     const { cli, store } = await site()
     const at = YESTERDAY + 12 * HOUR
@@ -228,7 +228,7 @@ Counts are messages/recipients, times are UTC.
     return cli
   }
 
-  it('tells unregistered, foreign and forwarded mail apart, with the owners of foreign domains', async () => {
+  it('separates unregistered, foreign and forwarded mail, and names the owners of foreign domains', async () => {
     const cli = await mixedSite()
     const { out } = await cli.run('report', 'contoso', '--by', 'domain')
     assert.equal(
@@ -252,7 +252,7 @@ Counts are messages/recipients, times are UTC.
     )
   })
 
-  it('shows one class alone, and adds up by class', async () => {
+  it('shows a single class, and adds up by class', async () => {
     const cli = await mixedSite()
     const rows = async (...args: string[]): Promise<unknown[]> =>
       ((await cli.json('report', 'contoso', ...args)) as View).rows.map((row) => [
@@ -290,7 +290,7 @@ Counts are messages/recipients, times are UTC.
     assert.deepEqual([accepted('foreign'), accepted('forwarded')], [4, 14])
   })
 
-  it('tells of header Froms though there is nothing else', async () => {
+  it('shows header Froms though there is nothing else', async () => {
     const { cli, store } = await site()
     const at = YESTERDAY + HOUR
     const mismatched = { 'bank.example': 3 }
@@ -320,7 +320,7 @@ From header on ${day(1)}: 3 of 7 messages looked at named no accepted domain: ba
     assert.deepEqual([tenants[0]?.share, rows], [null, []])
   })
 
-  it('prints CSV that no spreadsheet takes for formulas', async () => {
+  it('prints CSV without formulas', async () => {
     const { cli, store } = await site()
     const domain = '=cmd|calc'
     const source = { connector: '@sum', ip: '+1', user: '-2', domain }
@@ -342,7 +342,7 @@ From header on ${day(1)}: 3 of 7 messages looked at named no accepted domain: ba
     assert.match(byUser.out, /\r\nfabrikam,'-2,/)
   })
 
-  it('prints nothing from outside that could act on a terminal, in any column', async () => {
+  it('prints no control sequences from outside in any column', async () => {
     const { cli, store } = await site()
     const source = { connector: HOSTILE, ip: HOSTILE, user: HOSTILE, domain: HOSTILE }
     await record(store, 'fabrikam', { ...source, at: YESTERDAY, accepted: 1 })
@@ -359,7 +359,7 @@ From header on ${day(1)}: 3 of 7 messages looked at named no accepted domain: ba
     }
   })
 
-  it('refuses what it does not know: 2', async () => {
+  it('ends with 2 for unknown options', async () => {
     const { cli } = await site()
     for (const [line, problem] of [
       ['report contoso --by helo', /--by "helo" is not one of domain, connector, /],

@@ -20,7 +20,7 @@ describe('tenantctl block, unblock, restricted', () => {
   const block = (cli: Cli, ...more: string[]): Promise<unknown> =>
     cli.json('block', 'contoso', '--reason', 'account taken over', ...more)
 
-  it('blocks, widens, and loosens only by unblock', async () => {
+  it('blocks and widens, and loosens only by unblock', async () => {
     const cli = await oneTenant()
     const one = { tenant: 'contoso', case: 'contoso:1' }
     const answer = (result: string, scope: string): object => ({ result, scope, ...one })
@@ -43,12 +43,12 @@ describe('tenantctl block, unblock, restricted', () => {
   it('lists who is restricted, since when, by whom and why', async () => {
     const cli = await oneTenant()
     assert.deepEqual(await cli.json('restricted'), [])
-    assert.equal((await cli.run('restricted')).out, 'nobody is restricted\n')
+    assert.equal((await cli.run('restricted')).out, 'no tenant is restricted\n')
     await cli.given('tenant add fabrikam --limits 1/1h')
     await charge(redis, cli, 'fabrikam')
     await charge(redis, cli, 'fabrikam')
     await block(cli, '--all', '--by', 'bob')
-    // The plugin names a tripped tenant in the index; here nobody has.
+    // The plugin adds a tripped tenant to the index; here no plugin runs.
     await redis.client().sadd(`${cli.prefix}{@restricted}`, 'fabrikam')
     const list = (await cli.json('restricted')) as { tenant: string; since: string }[]
     const contoso = list.find(({ tenant }) => tenant === 'contoso')
@@ -83,7 +83,7 @@ describe('tenantctl block, unblock, restricted', () => {
     assert.match(out, /^contoso +contoso:1 +\S+Z +all +bob +account taken over$/m)
   })
 
-  it('starts the windows afresh, unless told to keep the usage', async () => {
+  it('starts the windows afresh, unless --keep-usage is given', async () => {
     const cli = await oneTenant()
     const used = async (): Promise<number> => {
       const { windows } = (await cli.json('status', 'contoso')) as { windows: { used: number }[] }
@@ -98,7 +98,7 @@ describe('tenantctl block, unblock, restricted', () => {
     assert.equal(await used(), 0)
   })
 
-  it('keeps who lifted it, and why', async () => {
+  it('records who lifted it, and why', async () => {
     const cli = await oneTenant()
     await block(cli)
     await cli.json('unblock', 'contoso', '--reason', 'password changed', '--by', 'bob')

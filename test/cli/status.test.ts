@@ -14,7 +14,7 @@ describe('tenantctl status', () => {
   })
   after(() => redis.stop())
 
-  it('gives the meters of a tenant as JSON', async () => {
+  it('prints the meters of a tenant as JSON', async () => {
     const cli = new Cli(redis.url)
     await cli.run('tenant', 'add', 'contoso', '--limits', '3/1h, 10/1d defer')
     await charge(redis, cli, 'contoso')
@@ -89,7 +89,7 @@ describe('tenantctl status', () => {
     assert.ok(!plain.out.includes(ESC))
   })
 
-  it('shows the meter of forwards where there is one, and what may still come of those on their way', async () => {
+  it('shows the meter of forwards where there is one, and the messages that may still become forwards', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add school --forwarded-limits 5/1h')
     assert.equal(await charge(redis, cli, 'school'), 'HELD')
@@ -120,7 +120,7 @@ describe('tenantctl status', () => {
     assert.match(cleared.out, /^last lifted +\S+Z by ann: seen it$/m)
   })
 
-  it('lists first who is nearest a limit, on whichever meter that is', async () => {
+  it('lists the tenant nearest a limit of any meter first', async () => {
     const cli = new Cli(redis.url)
     await cli.given(
       'tenant add adatum --limits 10/1h',
@@ -143,7 +143,7 @@ describe('tenantctl status', () => {
     assert.match(out, /^tailspin +enforce +no +unregistered +1h +0 +100 +0 %$/m)
   })
 
-  it('tells when forwards restrict a tenant at this pace', async () => {
+  it('forecasts when forwards restrict a tenant at this pace', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add school --forwarded-limits 8/1h')
     await cli.run('tenant', 'add', 'deferred', '--forwarded-limits', '8/1h defer')
@@ -203,7 +203,7 @@ describe('tenantctl status', () => {
     assert.match(out, /^adatum +enforce +no +unregistered +unlimited$/m)
   })
 
-  it('tells when a tenant is restricted at this pace, until it is', async () => {
+  it('forecasts when a tenant is restricted at this pace, until it is', async () => {
     const cli = new Cli(redis.url)
     await cli.given(
       'tenant add contoso --limits 8/1h',
@@ -222,7 +222,7 @@ describe('tenantctl status', () => {
     }
     const { forecast } = (await cli.json('status', 'contoso')) as View
     assert.deepEqual([forecast?.window, forecast?.limit], ['1h', 8])
-    // Seven in five minutes, and the second from now does not fit.
+    // Seven in five minutes: the second one from now exceeds the limit.
     const { seconds, at } = forecast!
     assert.ok(seconds >= 80 && seconds <= 87, String(seconds))
     assert.ok(Math.abs(Date.parse(at) - Date.now() - seconds * 1000) < 60_000)
@@ -246,7 +246,7 @@ describe('tenantctl status', () => {
     }
   })
 
-  it('prints nothing of a name that could act on the terminal', async () => {
+  it('prints no control sequences of a name', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso')
     const key = `${cli.prefix}{contoso}`

@@ -14,7 +14,7 @@ import { queueFile } from '../support/queue-files'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, tenantctl } from './cli'
 
-/** A device that fails at once, or behind the first `after` writes. */
+/** A device that fails at once, or after the first `after` writes. */
 function failing(code: string, after = 0): Device {
   let writes = 0
   return {
@@ -32,7 +32,7 @@ const incomplete = (code: string, advice = ''): string =>
   `tenantctl: stdout cannot be written (${code}: ${code === 'EPIPE' ? 'its reader has gone' : 'no good, write'}): the output is not complete${advice}\n`
 
 describe('stdout', () => {
-  it('is finished when all is written, however long that takes', async () => {
+  it('finishes when all is written', async () => {
     const dones: (() => void)[] = []
     const stdout = new Stdout({ write: (_octets, done) => void dones.push(done), close: () => {} })
     stdout.write('a')
@@ -46,7 +46,7 @@ describe('stdout', () => {
     await end
   })
 
-  it('writes nothing behind a failure, and tells the first one', async () => {
+  it('writes nothing after a failure, and reports the first one', async () => {
     let writes = 0
     const stdout = new Stdout({
       write: (_octets, done) => done(errorWith(['ENOSPC', 'EPIPE'][writes++]!)),
@@ -60,7 +60,7 @@ describe('stdout', () => {
     assert.equal(writes, 1)
   })
 
-  it('fails where the system says only at the end that there was no room', async () => {
+  it('fails where the system reports a full disk only at the end', async () => {
     const close = (): void => {
       throw errorWith('EDQUOT')
     }
@@ -117,9 +117,9 @@ describe('a command whose output does not arrive', () => {
     return cli
   }
 
-  it('is each one that there is', () => {
+  it('covers every command', () => {
     const all = commandsOf()
-    // Evidence is frozen where a tenant trips; it is printed as all else.
+    // Evidence needs a trip; it is printed like the rest.
     const lines = [...reading, ...changing, 'backup -', 'evidence']
     const tried = all.filter((command) =>
       lines.some((line) => `${line} `.startsWith(`${command} `)),
@@ -127,7 +127,7 @@ describe('a command whose output does not arrive', () => {
     assert.deepEqual(tried, all)
   })
 
-  it('ends as it would where it only reads and the reader has gone', async () => {
+  it('ends normally where it only reads and the reader has gone', async () => {
     const cli = await seeded()
     for (const line of reading) {
       for (const more of line.includes('--csv') ? [[]] : [[], ['--json']]) {
@@ -140,7 +140,7 @@ describe('a command whose output does not arrive', () => {
     }
   })
 
-  it('ends with 1 and a message where it only reads and there is no room', async () => {
+  it('ends with 1 and a message where it only reads and the disk is full', async () => {
     const cli = await seeded()
     for (const line of reading) {
       const result = await cli.runIn({ device: failing('ENOSPC') }, ...line.split(' '))
@@ -155,7 +155,7 @@ describe('a command whose output does not arrive', () => {
   })
 
   for (const code of ['EPIPE', 'ENOSPC']) {
-    it(`ends with 1 and says where to look where it has changed something: ${code}`, async () => {
+    it(`ends with 1 and names the command that shows the change it made: ${code}`, async () => {
       const cli = await seeded()
       for (const line of changing) {
         queueFile(path.join(site, 'queue'), { tenant: 'a' })
@@ -165,7 +165,7 @@ describe('a command whose output does not arrive', () => {
         const told = incomplete(code, file === undefined ? AUDIT : `; ${file} is complete`)
         assert.ok(result.err.endsWith(told), `${line}: ${result.err}`)
       }
-      // All of it was done.
+      // All of it was carried out.
       const audit = await cli.run('audit', '--json')
       for (const what of [
         'tenant added',
@@ -177,7 +177,7 @@ describe('a command whose output does not arrive', () => {
       }
     })
 
-    it(`is no backup, wherever it is cut off: ${code}`, async () => {
+    it(`is not a valid backup, whatever line it is cut off at: ${code}`, async () => {
       const cli = await seeded()
       for (const pieces of [0, 1]) {
         const { status, err } = await cli.runIn({ device: failing(code, pieces) }, 'backup', '-')
@@ -187,7 +187,7 @@ describe('a command whose output does not arrive', () => {
     })
   }
 
-  it('drops no mail that could not be shown before the question', async () => {
+  it('drops no mail that it could not show before the question', async () => {
     const cli = await seeded()
     queueFile(path.join(site, 'queue'), { tenant: 'contoso' })
     const world = { device: failing('EPIPE'), asks: true, stdin: 'y\n' }
@@ -198,7 +198,7 @@ describe('a command whose output does not arrive', () => {
     assert.match((await cli.run(...words)).out, /\n1 message: 1 unregistered\n/)
   })
 
-  it('is ended where it would go on for ever', async () => {
+  it('ends a command that would follow forever', async () => {
     const cli = await seeded()
     const stream = new EventStream(new Store(redis.client(), new Keys(cli.prefix)))
     let ended = false
@@ -215,7 +215,7 @@ describe('a command whose output does not arrive', () => {
   })
 })
 
-/** Those without commands below them. */
+/** Commands without subcommands. */
 function commandsOf(): string[] {
   const walk = ({ commands }: ReturnType<typeof createProgram>, words: string[]): string[] =>
     commands.length === 0

@@ -40,7 +40,7 @@ describe('tenantctl suggest', () => {
       'news.contoso.com': { a: ['192.0.2.81'] },
       '_spf.contoso.com': { txt: ['v=spf1 ip4:192.0.2.0/24'] },
       '_dmarc.contoso.de': { txt: ['v=DMARC1; p=reject; rua=mailto:dmarc@contoso.com'] },
-      // The intruder knows how to fill a zone.
+      // An intruder can fill a zone too.
       'contoso-billing.com': contoso,
       '_dmarc.contoso-billing.com': { txt: ['v=DMARC1; rua=mailto:dmarc@contoso.com'] },
     })
@@ -48,7 +48,7 @@ describe('tenantctl suggest', () => {
   after(() => Promise.all([redis.stop(), dns.stop()]))
 
   const now = Date.now()
-  /** Mail on each of the last days, from so many to so many days ago. */
+  /** Mail on each day of a range, in days ago. */
   const daily = (domain: string, from: number, to: number, accepted = 5): Mail[] =>
     Array.from({ length: from - to + 1 }, (_, at) => ({
       domain,
@@ -125,14 +125,14 @@ describe('tenantctl suggest', () => {
     assert.equal(view.never[2]?.why, 'tenant fabrikam owns it')
     assert.deepEqual(view.dns, { away: false, looked_up: 15, missing: 0 })
 
-    // The command is one that works.
+    // The printed command works.
     await cli.given(view.command.replace(/^tenantctl /, ''))
     const later = await suggest(cli)
     assert.equal(later.command, null)
     assert.ok(later.domains.every((each) => each.class !== 'own'))
   })
 
-  it('says it in words', async () => {
+  it('prints the ranking in words', async () => {
     const { cli } = await site()
     const { out, status } = await cli.run('suggest', 'contoso', '--dns', dns.address)
     assert.equal(status, 0)
@@ -143,14 +143,14 @@ describe('tenantctl suggest', () => {
     assert.match(out, /^ {5}0 {2}first seen 1 day ago, not 14: never ranked as own/m)
     assert.match(out, /^abuse {2}and 7 domains more; --json has all$/m)
     assert.match(out, /^never {2}gmail\.com: a mailbox provider/m)
-    assert.match(out, /DKIM says nothing here/)
+    assert.match(out, /DKIM does not help here/)
     assert.match(
       out,
       /To register what is ranked as own.*\n {2}tenantctl domain add contoso contoso\.de news\.contoso\.com\n$/,
     )
   })
 
-  it('goes by the last restriction, that holds or that a case tells of', async () => {
+  it('uses the last restriction, in effect or recorded in a case', async () => {
     const { cli, store } = await site()
     const trip = now - 20 * DAY
     await store.client.hset(store.keys.tenant('contoso'), 'cases', 2)
@@ -166,7 +166,7 @@ describe('tenantctl suggest', () => {
     )
   })
 
-  it('ranks without DNS where nobody answers, and says so', async () => {
+  it('ranks without DNS where no resolver answers, and says so', async () => {
     const { cli } = await site()
     const nobody = await TestDns.start({})
     const address = nobody.address
@@ -178,7 +178,7 @@ describe('tenantctl suggest', () => {
     assert.match(out, /DNS does not answer: ranked by name and mail alone/)
   })
 
-  it('has nothing to say of a tenant without unregistered mail, and asks DNS nothing', async () => {
+  it('suggests nothing for a tenant without unregistered mail, and asks DNS nothing', async () => {
     const { cli } = await site()
     const from = dns.asked.length
     const view = (await cli.json('suggest', 'fabrikam', '--dns', dns.address)) as View
@@ -188,7 +188,7 @@ describe('tenantctl suggest', () => {
     assert.match(out, /^fabrikam has sent from no unregistered domain since/)
   })
 
-  it('asks DNS about a hundred domains, those with the most recipients', async () => {
+  it('asks DNS about the hundred domains with the most recipients', async () => {
     const { cli, store } = await site()
     const more = Array.from({ length: 120 }, (_, at) => daily(`shop${at}.example`, 5, 5, 1000 - at))
     await record(store, 'contoso', ...more.flat())
@@ -200,7 +200,7 @@ describe('tenantctl suggest', () => {
     assert.ok(asked.has('MX shop0.example') && !asked.has('MX shop119.example'))
   })
 
-  it('ends with 3 for no such tenant, 2 for what is no resolver', async () => {
+  it('ends with 3 for an unknown tenant, and with 2 for an invalid resolver', async () => {
     const { cli } = await site()
     assert.equal((await cli.run('suggest', 'gone')).status, 3)
     const wrong = await cli.run('suggest', 'contoso', '--dns', 'dns.example')
@@ -216,7 +216,7 @@ describe('tenantctl domain add', () => {
   })
   after(() => redis.stop())
 
-  it('refuses a mailbox provider without --force, shared ones too: 4, and adds none', async () => {
+  it('refuses a mailbox provider without --force, shared or not, with 4, and adds nothing', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso')
     for (const line of ['contoso.com gmail.com', 'gmail.com --shared', 'x.outlook.com']) {
@@ -230,7 +230,7 @@ describe('tenantctl domain add', () => {
     }
     assert.deepEqual(await cli.json('domain', 'list', 'contoso'), [])
     await cli.given('domain add contoso gmail.com --shared --force')
-    // Done again is done.
+    // A repetition succeeds.
     await cli.given('domain add contoso gmail.com --shared')
     assert.equal((await cli.run('domain', 'add', 'gone', 'contoso.com')).status, 3)
   })

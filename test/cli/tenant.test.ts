@@ -10,7 +10,7 @@ describe('tenantctl tenant', () => {
   })
   after(() => redis.stop())
 
-  it('adds a tenant; again is 0, with other settings 4', async () => {
+  it('adds a tenant, ends with 0 the second time, and with 4 for other settings', async () => {
     const cli = new Cli(redis.url)
     const add = ['tenant', 'add', 'contoso', '--name', 'Contoso Ltd', '--limits', '5/1h,9/1d defer']
     assert.deepEqual(await cli.json(...add), { result: 'added', tenant: 'contoso' })
@@ -52,7 +52,7 @@ describe('tenantctl tenant', () => {
     assert.match(out, /^registered +\S+Z by ann$/m)
   })
 
-  it('sets what is given, and takes a default again', async () => {
+  it('sets what is given, and returns to a default', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso --limits 5/1h --mode off')
     assert.deepEqual(await cli.json('tenant', 'set', 'contoso', '--null-limits', '7/1h'), {
@@ -86,7 +86,7 @@ describe('tenantctl tenant', () => {
     assert.match(out, /^TENANT +NAME +MODE +LIMITS +DOMAINS +CONNECTORS +RESTRICTED\ncontoso /)
   })
 
-  it('removes a tenant with all that is its own, unless it is restricted', async () => {
+  it('removes a tenant with all its data, unless it is restricted', async () => {
     const cli = new Cli(redis.url)
     await cli.given(
       'tenant add contoso',
@@ -131,7 +131,7 @@ describe('tenantctl tenant', () => {
     }
   })
 
-  it('ends with 3 for a tenant that is not there', async () => {
+  it('ends with 3 for an unknown tenant', async () => {
     const cli = new Cli(redis.url)
     for (const line of [
       'tenant show contoso',

@@ -28,7 +28,7 @@ describe('tenantctl unattributed', () => {
     await add(store, store.keys.unattributedDay(Math.floor(mail.at / DAY)), field, countsOf(mail))
   }
 
-  it('adds up days, the most recipients first, and says what to type next', async () => {
+  it('adds up days, the most recipients first, and prints the next command', async () => {
     const cli = new Cli(redis.url)
     await relayed(cli, { at: TODAY - DAY, accepted: 2 })
     await relayed(cli, { at: TODAY, accepted: 3, refused: 1 })
@@ -74,7 +74,7 @@ Counts are messages/recipients, times are UTC.
     assert.equal(row.first_seen, new Date(TODAY - DAY).toISOString())
   })
 
-  it('says why no source is told apart where none is kept', async () => {
+  it('says why it shows no sources where none are kept', async () => {
     const cli = new Cli(redis.url)
     const nobody = { ip: '(other)', user: '(other)', certificate: '(other)' }
     await relayed(cli, { at: TODAY, accepted: 50 }, nobody)
@@ -83,12 +83,12 @@ Counts are messages/recipients, times are UTC.
     assert.match(out, /^\(other\): with \[report\] samples=false sources are not told apart$/m)
   })
 
-  it('is of nobody where all is attributed', async () => {
+  it('lists nothing where all mail is attributed', async () => {
     const { out } = await new Cli(redis.url).run('unattributed')
-    assert.equal(out, 'nobody has relayed without a tenant\n')
+    assert.equal(out, 'no mail was relayed without a tenant\n')
   })
 
-  it('prints nothing that could act on a terminal, a shell or a spreadsheet', async () => {
+  it('prints nothing that a terminal, shell or spreadsheet would execute', async () => {
     const cli = new Cli(redis.url)
     const user = '\u001b[2J\u202e$(reboot)\n`id`'
     await relayed(cli, { at: TODAY, accepted: 2 }, { user })

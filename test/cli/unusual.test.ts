@@ -36,7 +36,7 @@ describe('tenantctl unusual', () => {
     return { cli, store: new Store(redis.client(), new Keys(cli.prefix)) }
   }
 
-  it('gives the rules that hold as JSON, and since when they were told', async () => {
+  it('prints matching rules as JSON, with the time of their first alert', async () => {
     const { cli, store } = site()
     await cli.given('tenant add contoso')
     await play(store, 'contoso', BURST.build(), LATER)
@@ -59,7 +59,7 @@ describe('tenantctl unusual', () => {
     assert.ok(Math.abs(Date.parse(told.since!) - Date.now()) < 60_000)
   })
 
-  it('shows them in words, with what is to be tidied up', async () => {
+  it('shows them in words, with what to tidy up', async () => {
     const { cli, store } = site()
     await cli.given('tenant add contoso', 'connector add contoso old --ip 192.0.2.7')
     const scenario = BURST.build().connector('edge', { addedAt: NOW - 300 * DAY })
@@ -74,7 +74,7 @@ describe('tenantctl unusual', () => {
     assert.doesNotMatch(out, /contoso\/old/, 'it is new')
   })
 
-  it('of all tenants names those with anything to say', async () => {
+  it('names only tenants with rules or hygiene where none is given', async () => {
     const { cli, store } = site()
     await cli.given('tenant add contoso', 'tenant add fabrikam', 'tenant add tailspin')
     await play(store, 'contoso', BURST.build(), LATER)
@@ -102,7 +102,7 @@ describe('tenantctl unusual', () => {
     assert.doesNotMatch(out, /fabrikam/)
   })
 
-  it('says which rules know too little yet, and until when', async () => {
+  it('says which rules need more history, and until when', async () => {
     const { cli } = site()
     await cli.given('tenant add contoso')
     const { rules, waiting } = (await cli.json('unusual', 'contoso')) as View
@@ -129,7 +129,7 @@ describe('tenantctl unusual', () => {
     assert.match(out, /\nvolume {13}until \d{4}-/)
   })
 
-  it('has nothing to say of an empty site', async () => {
+  it('prints nothing for an empty site', async () => {
     const { cli } = site()
     assert.deepEqual(await cli.json('unusual'), [])
     assert.equal((await cli.run('unusual')).out, 'nothing is unusual in the last 24 hours\n')
@@ -148,7 +148,7 @@ describe('tenantctl unusual', () => {
     assert.deepEqual(await contents(), before)
   })
 
-  it('ends with 3 for no such tenant, and with 2 for what is no id', async () => {
+  it('ends with 3 for an unknown tenant, and with 2 for an invalid id', async () => {
     const { cli } = site()
     const unknown = await cli.run('unusual', 'nobody')
     assert.equal(unknown.status, 3)

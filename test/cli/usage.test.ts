@@ -21,7 +21,7 @@ import type { Header } from '../../src/registry-file/format'
 import { createProgram } from '../../src/cli/program'
 import { processIo } from '../../src/cli/kit/io'
 import { scratchDir } from '../../scripts/services/scratch'
-import { asNobody, canBeNobody } from '../support/nobody'
+import { withoutRights, canDropRights } from '../support/without-rights'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, tenantctl } from './cli'
 
@@ -72,7 +72,7 @@ describe('tenantctl', () => {
     })
   })
 
-  describe('usage errors end with 2, one line, and the way to the help', () => {
+  describe('usage errors end with 2 and one line that names the help', () => {
     for (const [line, help] of [
       ['', 'tenantctl --help'],
       ['tenant', 'tenantctl tenant --help'],
@@ -113,7 +113,7 @@ describe('tenantctl', () => {
       assert.equal((JSON.parse(out) as { source: string }).source, 'bob')
     })
 
-    it('--by is who called sudo, else the user of the process', async () => {
+    it('--by defaults to the caller of sudo, else the user of the process', async () => {
       const cli = new Cli(redis.url)
       await cli.runIn({ env: { SUDO_USER: 'ann' } }, 'tenant', 'add', 'a')
       await cli.runIn({ env: {} }, 'tenant', 'add', 'b')
@@ -124,7 +124,7 @@ describe('tenantctl', () => {
       )
     })
 
-    it('--by may not pass for somebody else', async () => {
+    it('--by refuses reserved names', async () => {
       const cli = new Cli(redis.url)
       for (const by of ['', ' ', 'automatic', 'file:site', 'a\nb', 'x'.repeat(101)]) {
         const result = await cli.run('--by', by, 'tenant', 'add', 'contoso')
@@ -133,7 +133,7 @@ describe('tenantctl', () => {
       }
     })
 
-    it('are taken by commands that only read, too, and a wrong --by refused by each', async () => {
+    it('work with commands that only read, and every command refuses a wrong --by', async () => {
       const cli = new Cli(redis.url)
       await cli.given('tenant add contoso')
       for (const line of [
@@ -151,7 +151,7 @@ describe('tenantctl', () => {
       }
     })
 
-    it('--by behind report is what a row is for, and before it who asks', async () => {
+    it('--by after report selects the rows, and before it names the caller', async () => {
       const cli = new Cli(redis.url)
       const { by } = (await cli.json('--by', 'domain', 'report', '--by', 'hour')) as {
         by: string[]
@@ -163,7 +163,7 @@ describe('tenantctl', () => {
       assert.doesNotMatch(help.out, /--by <name>/)
     })
 
-    it('count where they stand last', async () => {
+    it('use the last value of an option given twice', async () => {
       const cli = new Cli(redis.url)
       await cli.given('tenant add contoso')
       const of = ['--redis', redis.url, '--json', '--prefix']
@@ -171,7 +171,7 @@ describe('tenantctl', () => {
       assert.equal((JSON.parse(out) as unknown[]).length, 1)
     })
 
-    it('--redis takes a database and refuses what is no such URL', async () => {
+    it('--redis accepts a database and refuses an invalid URL', async () => {
       const cli = new Cli(`${redis.url}/3`)
       await cli.given('tenant add contoso')
       assert.equal(await redis.client({ db: 3 }).exists(`${cli.prefix}{contoso}`), 1)
@@ -182,7 +182,7 @@ describe('tenantctl', () => {
       }
     })
 
-    it('--prefix keeps installations apart, and may not break the hash tags', async () => {
+    it('--prefix separates installations, and may not break the hash tags', async () => {
       const [one, two] = [new Cli(redis.url), new Cli(redis.url)]
       await one.given('tenant add contoso')
       assert.deepEqual(await two.json('tenant', 'list'), [])
@@ -232,7 +232,7 @@ describe('tenantctl', () => {
       assert.deepEqual(await Promise.all(found), [1, 1, 1, 1, 1])
     })
 
-    it('has to exist: 2', async () => {
+    it('must exist, else the status is 2', async () => {
       const none = await add('e', '.')
       assert.equal(none.status, 2)
       assert.match(none.err, /^tenantctl: there is no \S+config: [^\n]*--config DIR[^\n]*\n$/)
@@ -248,7 +248,7 @@ describe('tenantctl', () => {
       assert.match(only.err, /^tenantctl: --redis without --config: the shipped defaults/)
     })
 
-    it('with a broken ini file: 2, and what is wrong', async () => {
+    it('with a broken ini file ends with 2, and names the mistakes', async () => {
       const file = path.join(root, 'bare', 'config', 'unregistered-domain.ini')
       writeFileSync(file, '[allowance]\nlimits=many\n')
       const { status, err } = await add('e', 'bare')
@@ -260,7 +260,7 @@ describe('tenantctl', () => {
 
   describe(
     './config that others can change',
-    { skip: !canBeNobody && 'only root can give files away' },
+    { skip: !canDropRights && 'only root can give files away' },
     () => {
       const STRANGER = 65_534
       const SECRET = 'only-root-may-read-this'
@@ -281,7 +281,7 @@ describe('tenantctl', () => {
       beforeEach(() => {
         heard = ''
         root = scratchDir('stranger')
-        // What is above must let a stranger in.
+        // The directories above must be open to other users.
         chmodSync(path.dirname(root), 0o755)
         chmodSync(root, 0o755)
         config = path.join(root, 'site/config')
@@ -308,7 +308,7 @@ describe('tenantctl', () => {
         )
       }
 
-      it('is not used, whichever part of it they can change: 2, and how to say that it is meant', async () => {
+      it('is not used where others can change any part of it: 2, and the option that allows it', async () => {
         const site = path.dirname(config)
         for (const place of [site, config, ini]) {
           give(place)
@@ -323,7 +323,7 @@ describe('tenantctl', () => {
         }
       })
 
-      it('is not used where a link of theirs leads to it, or from it to what is theirs', async () => {
+      it('is not used where a link of other users leads to it, or from it to their files', async () => {
         const site = path.join(root, 'linked')
         mkdirSync(site)
         symlinkSync(config, path.join(site, 'config'))
@@ -334,14 +334,14 @@ describe('tenantctl', () => {
         await refused(site, `${config} belongs to uid ${STRANGER}`, 'status')
       })
 
-      it('without an ini file is not used either: it says where the queue is', async () => {
+      it('is not used without an ini file either, since it locates the queue', async () => {
         rmSync(ini)
         give(config)
         const site = path.dirname(config)
         await refused(site, `${config} belongs to uid ${STRANGER}`, 'queue', 'contoso')
       })
 
-      it('is used where it is named; but their ini file can name their own files only', async () => {
+      it('is used where it is named, but an ini file of other users can name only their files', async () => {
         give(config, ini)
         for (const [args, env] of [
           [['--config', config], {}],
@@ -361,7 +361,7 @@ describe('tenantctl', () => {
           heard = ''
           chownSync(path.join(root, 'secret'), 0, 0)
         }
-        // `doctor` says it too, and asks nothing.
+        // `doctor` reports it too, and asks no Redis.
         const { status, out } = await tenantctl(['--config', config, 'doctor'])
         assert.equal(status, 1)
         assert.match(
@@ -371,7 +371,7 @@ describe('tenantctl', () => {
         assert.equal(heard, '')
       })
 
-      it('restores from no snapshot file that is not theirs', async () => {
+      it('does not restore a snapshot file of another owner than the ini file', async () => {
         const snapshot = path.join(root, 'backup.jsonl')
         await writeLines(snapshot, EMPTY, [])
         writeFileSync(ini, `[redis]\nport=${redis.port}\n[outage]\nsnapshot=${snapshot}\n`)
@@ -387,10 +387,10 @@ describe('tenantctl', () => {
         assert.doesNotMatch((await tenantctl(restore)).err, /belongs to uid/)
       })
 
-      it('is used by who owns it', async () => {
+      it('is used by its owner', async () => {
         give(root, path.dirname(config), config, ini, path.join(root, 'secret'))
         const world = { cwd: path.dirname(config) }
-        const { status } = await asNobody(() => tenantctl(['status'], world))
+        const { status } = await withoutRights(() => tenantctl(['status'], world))
         assert.equal(status, 1)
         assert.match(heard, new RegExp(SECRET))
       })
@@ -407,7 +407,7 @@ describe('tenantctl', () => {
     )
     after(() => silent.close())
 
-    it('refused: 1 at once from every command, with the address and what to do', async () => {
+    it('refused: every command ends with 1 at once, and names the address and what to do', async () => {
       const file = path.join(mkdtempSync(path.join(tmpdir(), 'tenantctl-')), 'tenants.yaml')
       writeFileSync(file, 'id: site\ntenants:\n  contoso: {}\n')
       const backup = path.join(path.dirname(file), 'backup.jsonl')
@@ -459,7 +459,7 @@ describe('tenantctl', () => {
         'init',
         'init --force',
       ]
-      // doctor looks on, and says it among its lines.
+      // doctor goes on, and reports it in a line.
       const tried = leaves().filter((command) => lines.some((line) => line.startsWith(command)))
       assert.deepEqual([...tried, 'doctor'].sort(), leaves().sort())
       for (const line of lines) {
@@ -481,14 +481,14 @@ describe('tenantctl', () => {
       assert.equal(status, 1)
     })
 
-    it('silent: 1, and does not wait for ever', async () => {
+    it('silent: ends with 1 after a limited wait', async () => {
       const { port } = silent.address() as { port: number }
       const result = await tenantctl(['--redis', `redis://127.0.0.1:${port}`, 'status'])
       assert.equal(result.status, 1)
       assert.match(errorOf(result), /did not answer in time/)
     })
 
-    it('with a password that it does not take: 1', async () => {
+    it('with a wrong password: ends with 1', async () => {
       const locked = await startRedis({ args: ['--requirepass', 'secret'] })
       try {
         for (const user of ['', ':wrong@']) {
@@ -505,7 +505,7 @@ describe('tenantctl', () => {
       }
     })
 
-    it('that refuses the command: 1, with its words', async () => {
+    it('that refuses the command: ends with 1 and the words of Redis', async () => {
       const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(redis.port)] })
       try {
         const result = await tenantctl(['--redis', replica.url, 'tenant', 'add', 'contoso'])
@@ -526,7 +526,7 @@ function commandsOf(command: Command, words: string[] = []): string[][] {
   return [words, ...command.commands.flatMap((each) => commandsOf(each, [...words, each.name()]))]
 }
 
-/** The commands that do something, not the groups of them. */
+/** Commands that do something, without the groups. */
 function leaves(): string[] {
   const all = commandsOf(createProgram(processIo(), () => {})).map((words) => words.join(' '))
   return all.filter((each) => each !== '' && !all.some((other) => other.startsWith(`${each} `)))

@@ -26,7 +26,7 @@ import {
 import { InputError } from '../../src/base/errors'
 import { packageRoot } from '../../src/base/package-root'
 import { CertificateAuthority } from '../support/certificates'
-import { asNobody, canBeNobody } from '../support/nobody'
+import { withoutRights, canDropRights } from '../support/without-rights'
 import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
 
 const directory = scratchDir('config')
@@ -745,18 +745,18 @@ describe('loadConfig', () => {
     assert.equal(hasConfigFile(place), false)
   })
 
-  it('does not treat a file that may not be read as absent', { skip: !canBeNobody }, async () => {
+  it('does not treat a file that may not be read as absent', { skip: !canDropRights }, async () => {
     const place = site('[redis]\nport=6380\n')
     chmodSync(path.dirname(path.dirname(place)), 0o755)
     chmodSync(path.dirname(place), 0o755)
-    await asNobody(() => assert.equal(loadConfig(place).redis.port, 6380))
+    await withoutRights(() => assert.equal(loadConfig(place).redis.port, 6380))
     const message = /unregistered-domain\.ini cannot be read \(EACCES\): run tenantctl as root/
     for (const [entry, mode] of [
       [path.join(place, CONFIG_FILE), 0o600],
       [place, 0o700],
     ] as const) {
       chmodSync(entry, mode)
-      await asNobody(() => {
+      await withoutRights(() => {
         assert.equal(hasConfigFile(place), true)
         assert.throws(() => loadConfig(place), message)
       })
@@ -818,7 +818,7 @@ describe('loadConfig', () => {
 
   describe(
     'what the ini file names',
-    { skip: !canBeNobody && 'only root can give files away' },
+    { skip: !canDropRights && 'only root can give files away' },
     () => {
       const STRANGER = 65_534
       const SECRET = 'whsec_' + Buffer.alloc(32).toString('base64')

@@ -62,10 +62,10 @@ export function users(...roles: Role[]): string[] {
 }
 
 /**
- * Nobody can be it. Its rights are those that Redis 7.0 loads its append-only file with: without them it leaves out,
- * silently, what several commands of one script have written.
+ * No client can log in as this user. Redis 7.0 loads its append-only file with its rights: without them it silently
+ * drops what scripts wrote by several commands.
  */
-export const NOBODY = 'user default off ~* &* +@all'
+export const LOADER = 'user default off ~* &* +@all'
 
 /** A Redis with an `aclfile` of these roles, whose default user is off. */
 export function startGuardedRedis(
@@ -73,7 +73,7 @@ export function startGuardedRedis(
   options: StartRedisOptions = {},
 ): Promise<TestRedis> {
   const file = path.join(scratchDir('acl'), 'users.acl')
-  writeFileSync(file, [NOBODY, ...users(...roles), ''].join('\n'))
+  writeFileSync(file, [LOADER, ...users(...roles), ''].join('\n'))
   return startRedis({
     ...options,
     args: [...(options.args ?? []), '--aclfile', file],

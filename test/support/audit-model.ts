@@ -39,7 +39,7 @@ function ofRegistry(before: Contents, now: Contents): Told[] {
     fieldsOf(of, '{@tenants}:epoch').get('epoch')
   if (epochOf(before) === epochOf(now)) return []
   const held = (key: string): number => before.get(key)?.length ?? 0
-  const to = `${held('{@tenants}')} tenants, ${held('{@restricted}')} restricted; what only Haraka knew is forgotten`
+  const to = `${held('{@tenants}')} tenants, ${held('{@restricted}')} restricted; what only Haraka had is dropped`
   return [{ trail: '{@tenants}:audit', subject: '', what: 'registry confirmed', from: '', to }]
 }
 

@@ -9,10 +9,10 @@ import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
 
-/** A channel that the test alert goes out by. */
+/** A channel that sends the test alert. */
 interface Way {
   readonly name: 'webhook' | 'mail'
-  /** Where to look for it. */
+  /** Where the alert should arrive. */
   readonly to: string
 }
 
@@ -79,7 +79,7 @@ function waysOf({ webhook, mailTo }: AlertSettings): Way[] {
   ]
 }
 
-/** Channels that no Haraka delivers by. */
+/** Channels that no running Haraka delivers to. */
 async function idleOf(store: Store, ways: readonly Way[]): Promise<string[]> {
   const known = new Set((await readBacklogs(store)).map(({ channel }) => channel))
   return ways.map(({ name }) => name).filter((name) => !known.has(name))

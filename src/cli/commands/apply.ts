@@ -22,7 +22,7 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
     .description('apply a tenants file: adds and updates, all or nothing for each tenant')
     .argument('<file>', 'YAML, such as unregistered-domain.tenants.yaml')
     .option('--dry-run', 'change nothing, and say what would be done')
-    .option('--prune', 'remove what came from this file and is not in it any more')
+    .option('--prune', 'remove what came from this file and is no longer in it')
     .action(async (file: string, options: Options, self: Command) => {
       const context = contextOf(io, self)
       const dryRun = options.dryRun === true
@@ -48,7 +48,7 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
       'dry_run: true where nothing was changed',
       'added, updated, removed: arrays of texts, such as "domain contoso.com of contoso"',
       'unchanged: how many are as the file says',
-      'left: what came from this file, is not in it any more, and stays without --prune',
+      'left: what came from this file, is no longer in it, and stays without --prune',
       'refused: what --prune must leave, with the reason',
       'errors: array of {tenant, message, line, column}: of these tenants nothing was applied',
     ],

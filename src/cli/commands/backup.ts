@@ -104,7 +104,7 @@ function addRestore(program: Command, io: Io): void {
       'tenants, domains, connectors, restricted: how many the file holds',
       'written: how many of these Redis did not have already',
       'omitted: tenants that the snapshot does not hold',
-      'left_out: {count, named}: what cannot be there, because another tenant or connector has it, or its tenant is not in the file',
+      'left_out: {count, named}: what was not restored, because another tenant or connector has it, or its tenant is not in the file',
       'inconsistencies: array of {kind, text, remedy}; null: the registry is too large to check here (tenantctl doctor checks it)',
       'epoch: of the registry now',
     ],
@@ -115,7 +115,7 @@ function addRestore(program: Command, io: Io): void {
   })
 }
 
-/** The file, and the uid of the owner of the ini file where that names it. */
+/** The file, and the uid of the ini file's owner where the ini file names it. */
 function sourceOf(
   context: Context,
   io: Io,
@@ -178,15 +178,15 @@ function print({ out }: Context, file: string, report: RestoreReport): void {
   else out.line(`restored ${contents(report)} from ${made}`)
   if (header.kind === 'snapshot')
     out.line(
-      'a snapshot file holds no usage: what Redis has counted stays, and what it has lost starts afresh',
+      'a snapshot file holds no usage: usage that is still in Redis stays, lost usage starts at zero',
     )
 }
 
-/** What the operator has to know, also with --json. */
+/** Notes that the operator must see, also with --json. */
 function warn(context: Context, { header, leftOut, inconsistencies }: RestoreReport): void {
   if (header.omitted > 0) {
     context.note(
-      `NOT ALL TENANTS ARE BACK: the snapshot holds those that sent mail last, and of ${count(header.omitted, 'more tenant')} that had been registered it holds nothing; restore a backup, or register them again`,
+      `NOT ALL TENANTS ARE BACK: the snapshot holds the tenants that sent mail last, and nothing of ${count(header.omitted, 'more tenant')}; restore a backup, or register them again`,
     )
   }
   for (const text of leftOut.named) context.note(`left out ${text}`)
@@ -197,7 +197,7 @@ function warn(context: Context, { header, leftOut, inconsistencies }: RestoreRep
     context.note('what else Redis holds was not checked: run tenantctl doctor')
   } else if (inconsistencies.length > 0) {
     context.note(
-      `${inconsistencies.length} things do not fit together, the first: ${inconsistencies[0]!.text}; tenantctl doctor --repair mends what it can`,
+      `${inconsistencies.length} inconsistencies, the first: ${inconsistencies[0]!.text}; tenantctl doctor --repair repairs what it can`,
     )
   }
 }

@@ -80,7 +80,7 @@ function addList(parent: Command, io: Io): void {
 function addShow(parent: Command, io: Io): void {
   const command = parent
     .command('show')
-    .description('a case, its checklist, and what is known for each step')
+    .description('a case, its checklist, and the recorded facts for each step')
     .argument('<case>', 'such as contoso:3')
     .action(async (name: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
@@ -194,7 +194,7 @@ function addClose(parent: Command, io: Io): void {
       })
     })
   manual(command, {
-    examples: ['case close contoso:3', 'case close contoso:3 --note "web form abused, mended"'],
+    examples: ['case close contoso:3', 'case close contoso:3 --note "web form abused, fixed"'],
     json: ['result: closed | unchanged', 'case'],
     exit: { ...NO_CASE, 4: 'the tenant is still restricted by it (unblock it first)' },
   })
@@ -204,5 +204,5 @@ function addClose(parent: Command, io: Io): void {
 function acceptedStep(text: string): Step {
   const step = STEPS.find((each) => each === text)
   if (step) return step
-  throw new InputError(`"${text}" is no step: give ${STEPS.join(', ')}`)
+  throw new InputError(`"${text}" is not a step: give ${STEPS.join(', ')}`)
 }

@@ -35,7 +35,7 @@ export function addUnblock(connector: Command, io: Io): void {
     change: (connectors, ...of) => connectors.unblock(...of),
     words: (id, result) =>
       result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
-    reason: 'installed anew, passwords changed',
+    reason: 'reinstalled, passwords changed',
   })
 }
 
@@ -48,7 +48,7 @@ interface Change {
     name: string,
     act: Act,
   ) => Promise<string>
-  /** What has been done, for people. */
+  /** The result, for people. */
   readonly words: (id: string, result: string) => string
   /** An example. */
   readonly reason: string

@@ -40,7 +40,7 @@ export function add(program: Command, io: Io): void {
     'connector disable contoso exchange',
     'connector enable contoso exchange',
     'connector block contoso exchange --reason "taken over, ticket 4711"',
-    'connector unblock contoso exchange --reason "installed anew"',
+    'connector unblock contoso exchange --reason "reinstalled"',
     'connector show contoso exchange',
     'connector list contoso',
     'connector remove contoso exchange',

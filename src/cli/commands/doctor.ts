@@ -35,7 +35,7 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
   const command = program
     .command('doctor')
     .description('check Redis, the configuration of Haraka and the registry')
-    .option('--repair', 'mend indexes, ownership and identities that do not fit together')
+    .option('--repair', 'repair indexes, ownership and identities that contradict each other')
     .option(
       '--dns <address>',
       'ask this resolver for the MX of [srs] domain, ADDRESS or ADDRESS:PORT (default: that of the system)',

@@ -12,7 +12,7 @@ import type { Output } from '../kit/output'
 import { isoTime, shortTime } from '../../base/time'
 import { NO_TENANT } from '../kit/statuses'
 
-/** More names than these are counted, not listed. */
+/** The most names that are listed; more are only counted. */
 const MANY = 20
 
 interface AddOptions {
@@ -49,7 +49,7 @@ function addAdd(domain: Command, io: Io): void {
       '--shared',
       'without owning it: for agencies and names outside the public DNS; mail to it counts',
     )
-    .option('--force', 'even the domain of a mailbox provider, where anybody can have an address')
+    .option('--force', 'even the domain of a mailbox provider, where anyone can have an address')
     .action(async (tenant: string, args: string[], options: AddOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
@@ -80,7 +80,7 @@ function addAdd(domain: Command, io: Io): void {
     json: ['result: added | unchanged', 'tenant', 'added, unchanged: arrays of names as A-labels'],
     exit: {
       ...NO_TENANT,
-      4: 'another tenant owns one of them, it is there with other flags, or it is that of a mailbox provider (--force adds it); nothing was added',
+      4: 'another tenant owns one of them, it is registered with other flags, or it belongs to a mailbox provider (--force adds it); nothing was added',
     },
   })
 }

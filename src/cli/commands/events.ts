@@ -13,7 +13,7 @@ import type { Cell, Output, Tone } from '../kit/output'
 
 /** How long one call to Redis waits for events, in ms: well below COMMAND_TIMEOUT. */
 const BLOCK = 5000
-/** How long to wait before asking a Redis again that did not answer, in ms. */
+/** How long to wait before asking a Redis that did not answer again, in ms. */
 const RETRY_AFTER = 1000
 
 const TONES: Readonly<Record<Severity, Tone | undefined>> = {
@@ -86,7 +86,7 @@ function cell(text: string, tone: Tone | undefined): Cell {
   return tone === undefined ? text : { text, tone }
 }
 
-/** Ends at Ctrl-C, or when its output can no longer be written; survives a Redis that goes away. */
+/** Ends at Ctrl-C or when its output cannot be written, but not when Redis goes away. */
 async function goOn(
   context: Context,
   store: Store,

@@ -16,7 +16,7 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('evidence')
     .description(
-      'what was known when a tenant was restricted: meter, last 24 hours, top senders, samples, changes',
+      'the state when a tenant was restricted: meter, last 24 hours, top senders, samples, changes',
     )
     .argument('<case>', 'such as contoso:3; a tenant alone: its latest case')
     .action(async (name: string, _options: object, self: Command) => {
@@ -40,7 +40,7 @@ export function add(program: Command, io: Io): void {
       'domains, connectors, ips, users: the 20 with the most recipients, each {value, and counts};',
       '  of domains with class: unregistered | foreign | forwarded',
       ...COUNTS_FIELDS,
-      'other_domains: about how many domains (other) stands for',
+      'other_domains: about how many domains (other) sums up',
       'foreign: domains of other tenants in the days of these hours, each {domain, owner, and counts}',
       'header_from, null_header_from: of the same days, as in tenantctl report; null where it was frozen by a version',
       '  that did not know it',
@@ -69,7 +69,7 @@ async function evidenceOf(store: Store, name: string): Promise<Evidence> {
   throw new NotFoundError(
     record === null
       ? `there is no evidence of ${tenant}:${number}: a running Haraka gathers it within seconds of the restriction, and 30 days after the case is closed it goes`
-      : `there is no evidence of ${tenant}:${number} any more: it is kept for 30 days after the case is closed`,
+      : `there is no evidence of ${tenant}:${number} now: it is kept for 30 days after the case is closed`,
   )
 }
 

@@ -60,7 +60,7 @@ export function add(program: Command, io: Io): void {
       const question = { ...questionOf(options), message }
       await context.connected(async (store, config) => {
         const explanation = await explainMessage(question, {
-          // Reads everything afresh, and follows no changes.
+          // Reads the whole registry once, and ignores later changes.
           directory: new Directory(store, {
             onReady: () => {},
             onRestriction: () => {},

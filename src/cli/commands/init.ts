@@ -20,7 +20,7 @@ export function add(program: Command, io: Io): void {
     .description(
       'begin an empty registry (tenants, domains, connectors); --force: accept the current content of Redis as the registry',
     )
-    .option('--force', 'even though Haraka knows another registry: it forgets what is not in Redis')
+    .option('--force', 'even though Haraka has another registry: it drops what is not in Redis')
     .action(async ({ force }: { force?: boolean }, self: Command) => {
       const context = contextOf(io, self)
       if (force) {
@@ -55,7 +55,7 @@ async function confirm(context: Context, store: Store): Promise<void> {
   await addEntry(store, store.keys.tenantsAudit, {
     subject: '',
     what: 'registry confirmed',
-    to: `${inWords(await heldBy(store))}; what only Haraka knew is forgotten`,
+    to: `${inWords(await heldBy(store))}; what only Haraka had is dropped`,
   })
   await store.client.del(store.keys.restore)
   const epoch = await confirmEpoch(store)
@@ -65,7 +65,7 @@ async function confirm(context: Context, store: Store): Promise<void> {
     epoch,
     'confirmed',
     (held) =>
-      `the current content of Redis is the registry from now on: ${held}. Haraka forgets the rest: it no longer knows other tenants, and restrictions that are not in Redis are lifted`,
+      `the current content of Redis is the registry from now on: ${held}. Haraka drops all other tenants from its cache, and restrictions that are not in Redis are lifted`,
   )
 }
 

@@ -112,7 +112,7 @@ async function drop(
     }
     if (!isSure) {
       if (!out.json) printQueue(out, shown, '')
-      const question = `Remove ${amountOf(shown)}, for good? Nobody gets a bounce. [y/N] `
+      const question = `Remove ${amountOf(shown)} permanently? The senders get no bounce. [y/N] `
       if (!(await context.confirmed(question))) {
         out.result(result('kept', []), () => out.line('nothing was removed'))
         return

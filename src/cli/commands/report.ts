@@ -23,7 +23,7 @@ interface Options extends SpanOptions {
   readonly csv?: boolean
 }
 
-/** As Exchange Online's report has them. */
+/** As in Exchange Online's report. */
 const USUAL: Dimensions = ['day', 'connector', 'domain']
 
 const CHOICES: Dimensions = ['domain', 'connector', 'ip', 'user', 'class', 'hour', 'day']
@@ -84,7 +84,7 @@ export function add(program: Command, io: Io): void {
       'from, to: the span, to excluded; by: what a row is for',
       'tenants: each {tenant, unregistered, foreign, forwarded (what --where and --class let through),',
       '  registered, null: counts as below, share of the first three, other_domains: about how many',
-      '  domains (other) stands for, header_from, null_header_from}',
+      '  domains that (other) sums up, header_from, null_header_from}',
       'header_from: null with --where or --class, else {from, to: whole days, looked: registered',
       '  messages whose header From was looked at, mismatched: those of them that name no accepted',
       '  domain, domains: each {domain, connector, messages}}',

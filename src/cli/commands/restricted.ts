@@ -33,7 +33,7 @@ export function add(program: Command, io: Io): void {
               each.reason,
               each.trigger ? describeTrigger(each.trigger) : '',
             ]),
-            'nobody is restricted',
+            'no tenant is restricted',
           )
         })
       })
@@ -44,7 +44,7 @@ export function add(program: Command, io: Io): void {
       'an array of:',
       'tenant, since, by (automatic for a trip), reason, scope: unregistered | all',
       'trigger: null, or {window, limit, used, domain, connector, ip}',
-      'case: tenant:number; null where it is older than cases',
+      'case: tenant:number; null where the restriction is older than cases',
     ],
   })
 }

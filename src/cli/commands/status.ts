@@ -32,7 +32,7 @@ const FIELDS = [
   'restricted: true or false',
   'restriction: null, or {since, by, reason, scope: unregistered | all,',
   '  trigger: null or {window, limit, used, domain, connector, ip},',
-  '  case: tenant:number; null where it is older than cases}',
+  '  case: tenant:number; null where the restriction is older than cases}',
   'windows: the meter of unregistered mail, [] when unlimited; each',
   '  {window: such as 1h, limit, defer: 4xx instead of a restriction, used, remaining}',
   'null: the same for the null sender; while the tenant is restricted, by a tenth of its limits',
@@ -41,7 +41,7 @@ const FIELDS = [
   'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
   '  mail goes on at the pace of the last ten minutes; in monitor, when it would be',
   'forwarded_forecast: the same for proven forwards',
-  'probation: null, or {limits, until, case}: the allowance that holds after a lift',
+  'probation: null, or {limits, until, case}: the allowance that applies after a lift',
 ]
 
 /** `tenantctl status [TENANT]` */
@@ -166,7 +166,7 @@ function printOne(out: Output, status: TenantStatus): void {
   )
 }
 
-/** `restricted in 38m`; in monitor it only would be. */
+/** `restricted in 38m`; in monitor `would be restricted in 38m`. */
 function restrictedIn({ mode, usage }: TenantStatus, { at }: Forecast): string {
   const word = mode === 'monitor' ? 'would be restricted' : 'restricted'
   return `${word} in ${duration(Math.max(0, at - usage.at))}`

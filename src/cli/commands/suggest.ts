@@ -11,7 +11,7 @@ import { count } from '../../base/count'
 import type { Output, Tone } from '../kit/output'
 import { NO_TENANT } from '../kit/statuses'
 
-/** How many domains of each class are printed. */
+/** The most domains of each class that are printed. */
 const LISTED = { own: 50, unclear: 20, abuse: 5, never: 20 } as const
 
 const TONES: Readonly<Record<Ranked['class'], Tone>> = {
@@ -146,18 +146,18 @@ function signed(points: number): string {
   return points > 0 ? `+${points}` : String(points)
 }
 
-/** What the ranking could not take into account. */
+/** What the ranking could not consider. */
 function notes(ranked: number, lookedUp: number, dns: Lookup): string[] {
   const texts: string[] = []
   if (dns.isAway) texts.push('DNS does not answer: ranked by name and mail alone.')
   else {
     if (dns.missing > 0) {
       texts.push(
-        `DNS gave no answer to ${count(dns.missing, 'question')}: nothing follows from these.`,
+        `DNS gave no answer to ${count(dns.missing, 'question')}: these questions do not affect the ranking.`,
       )
     }
     texts.push(
-      'DNS shows what the owner of a domain says, not that it is this tenant. DKIM says nothing here: its keys are found by a selector, which only a message has.',
+      'DNS shows what the owner of a domain says, not that it is this tenant. DKIM does not help here: its keys are found by a selector, which only a message has.',
     )
   }
   if (ranked > lookedUp) {

@@ -31,9 +31,9 @@ const VIEW_FIELDS = [
   'id, name, source (who registered it; file:ID for a tenants file), created_at',
   'mode, limits, null_limits: its own; null where the default counts',
   'forwarded_limits: its allowance for proven forwards; null: forwards count as unregistered mail',
-  'contact: mail address of who is told about it, or null',
+  'contact: mail address that gets its alerts, or null',
   'domains, connectors: how many; restricted: true or false',
-  'probation: null, or {limits, until, case}: the allowance that holds after a lift',
+  'probation: null, or {limits, until, case}: the allowance that applies after a lift',
 ]
 
 const LIMITS_FIELDS = METER_NAMES.map((meter) => METERS[meter].limitsField)
@@ -228,7 +228,7 @@ function addRemove(tenant: Command, io: Io): void {
 
 const KEPT = 'its reports, cases and audit trail are kept until they expire; to erase them: --purge'
 
-/** @returns for people; `undefined`: it was removed before. */
+/** @returns a text for people; `undefined`: the tenant was removed before. */
 async function removed(
   store: Store,
   id: string,
@@ -289,7 +289,7 @@ function restrictedCell({ restricted }: TenantView): Cell {
 }
 
 /**
- * The settings that were given; `default` stands for the default.
+ * The settings that were given; `default` sets the default.
  *
  * @throws {InputError}
  */
@@ -298,7 +298,7 @@ function settingsOf({ name, mode, contact, ...limits }: Settings): TenantSetting
   return normalizeSettings({
     name,
     ...(Object.fromEntries(own) as Pick<TenantSettings, LimitsField>),
-    // Checked there, like all of them.
+    // Checked there, like all limits.
     mode: orDefault(mode) as Mode | null | undefined,
     contact: orDefault(contact),
   })

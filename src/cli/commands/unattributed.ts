@@ -53,7 +53,7 @@ export function add(program: Command, io: Io): void {
     examples: ['unattributed', 'unattributed --days 30 --csv > sources.csv'],
     json: [
       'from, to: the span, to excluded',
-      'other_sources: about how many sources (other) stands for',
+      'other_sources: about how many sources (other) sums up',
       'rows: each {ip (IPv6: a /64), user, certificate (a verified name, else the SHA-256), and}',
       ...COUNTS_FIELDS,
       'next: the command that makes it a connector, or null',
@@ -96,7 +96,7 @@ function print(out: Output, { rows, others }: Unattributed): void {
       moment(row.counts.lastSeen, true),
       nextStep(row) ?? '',
     ]),
-    'nobody has relayed without a tenant',
+    'no mail was relayed without a tenant',
   )
   if (rows.length > 0) out.line(LEGEND, 'faint')
   if (others === 0 && rows.some(({ ip }) => ip === OTHER)) {
@@ -108,7 +108,7 @@ function shortCertificate({ certificate }: UnattributedRow): string {
   return isFingerprint(certificate) ? `sha256 ${certificate.slice(0, 16)}…` : certificate
 }
 
-/** How it is recognised from then on: by what only it can show, if it shows anything. */
+/** The identity to recognise it by: what only this source can show comes first. */
 function nextStep({ ip, user, certificate }: UnattributedSource): string | undefined {
   if (ip === OTHER) return undefined
   const add = 'tenantctl connector add TENANT NAME'

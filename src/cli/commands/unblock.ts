@@ -31,9 +31,9 @@ export function add(program: Command, io: Io): void {
     .option('--keep-usage', 'leave the windows as they are: the next message may trip again')
     .option(
       '--limits <list>',
-      'lift into probation: this smaller allowance holds besides its own, such as "50/1h"',
+      'lift into probation: this smaller allowance applies besides its own, such as "50/1h"',
     )
-    .option('--for <time>', 'for so long, such as 7d; together with --limits')
+    .option('--for <time>', 'how long probation lasts, such as 7d; together with --limits')
     .option('--force', 'even where [case] checklist=require and steps are not ticked')
     .action(async (tenant: string, options: UnblockOptions, self: Command) => {
       const context = contextOf(io, self)
@@ -84,7 +84,7 @@ export function add(program: Command, io: Io): void {
     ],
     exit: {
       ...NO_TENANT,
-      4: '[case] checklist=require, and steps are not ticked (see --force); or it has been restricted anew in between',
+      4: '[case] checklist=require, and steps are not ticked (see --force); or it was restricted again meanwhile',
     },
   })
 }

@@ -8,10 +8,10 @@ import { shortTime } from '../../base/time'
 import { count } from '../../base/count'
 import { ok, warn, type Line } from './line'
 
-/** An alert that waits longer has failed at least once, in ms. */
+/** An alert that has waited longer than this has failed at least once, in ms. */
 const LATE = 60_000
 
-/** Where alerts go. Mistakes in the keys are reported with the configuration. */
+/** Reports where alerts go. Mistakes in the keys are reported with the configuration. */
 export function checkAlerts(settings: AlertSettings): Line[] {
   const { webhook, mailTo, mailFrom } = settings
   const ways = [
@@ -64,7 +64,7 @@ export async function checkAlertQueues(
   })
 }
 
-/** Contacts that mail may not reach, or that an intruder may read. */
+/** Finds contacts that mail may not reach, or that an intruder may read. */
 export async function checkContacts(store: Store, { mailTo }: AlertSettings): Promise<Line[]> {
   const lines: Line[] = []
   let contacts = 0

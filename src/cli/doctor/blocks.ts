@@ -3,7 +3,7 @@ import { connectorId } from '../../mail/identities'
 import type { Connector } from '../../mail/tenant'
 import { warn, type Line } from './line'
 
-/** Blocked connectors: nothing else would remind anybody of them. */
+/** Lists blocked connectors: no other check reminds the operator of them. */
 export function checkBlocks(connectors: readonly Connector[]): Line[] {
   return connectors.flatMap(({ tenant, name, blocked }) =>
     blocked

@@ -6,7 +6,7 @@ import { InputError } from '../../base/errors'
 import { fail, warn, type Line } from './line'
 
 /**
- * What is wrong in our ini file, a line for each mistake; and the file, where there is one that can be read.
+ * The mistakes in our ini file, a line each, and the file if it can be read.
  *
  * @param directory Haraka's config directory.
  */
@@ -16,7 +16,7 @@ export function checkConfigFile(directory: string): { lines: Line[]; file?: Conf
     return file ? { lines: linesOf(path.join(directory, CONFIG_FILE), file), file } : { lines: [] }
   } catch (error) {
     if (!(error instanceof InputError)) throw error
-    return { lines: [fail('config', error.message, 'correct that'), NOT_ASKED] }
+    return { lines: [fail('config', error.message, 'correct the file'), NOT_ASKED] }
   }
 }
 

@@ -7,14 +7,14 @@ import {
 } from '../../registry/consistency/consistency'
 import { fail, ok, type Line } from './line'
 
-/** A change in progress is complete by then, in ms. */
+/** A change in progress is complete after this time, in ms. */
 const SECOND_LOOK = 250
 
-/** Indexes, ownership and the table of identities; with `mend`, what can be mended is. */
+/** Checks indexes, ownership and the table of identities; with `mend`, repairs what it can. */
 export async function checkConsistency(store: Store, mend: boolean): Promise<Line[]> {
   const found = await lastingInconsistencies(store)
   if (found.length === 0) {
-    return [ok('consistency', 'indexes, ownership and identities fit together')]
+    return [ok('consistency', 'indexes, ownership and identities are consistent')]
   }
   if (!mend) return found.map(lineOf)
   await repair(store, found)
@@ -39,6 +39,6 @@ function isSame(a: Inconsistency, b: Inconsistency): boolean {
 }
 
 function lineOf({ text, remedy, repairable }: Inconsistency): Line {
-  const advice = repairable ? `tenantctl doctor --repair mends it: ${remedy}` : remedy
+  const advice = repairable ? `tenantctl doctor --repair repairs it: ${remedy}` : remedy
   return fail('consistency', text, advice)
 }

@@ -2,7 +2,7 @@ import type { Config } from '../../process/config'
 import { bindFailure } from '../../base/host-address'
 import { fail, ok, type Line } from './line'
 
-/** Whether unregistered mail can leave from the address that is set for it. */
+/** Checks that unregistered mail can leave from the address set for it. */
 export async function checkEgress({ bind }: Config['egress']): Promise<Line[]> {
   if (bind === '') return []
   const failure = await bindFailure(bind)
@@ -10,7 +10,7 @@ export async function checkEgress({ bind }: Config['egress']): Promise<Line[]> {
   return [
     fail(
       'egress',
-      `${bind} is no address of this host (${failure.message}): unregistered mail stays in the queue, and bounces in the end`,
+      `${bind} is not an address of this host (${failure.message}): unregistered mail stays in the queue, and bounces in the end`,
       'give the address to the host, or empty bind in [egress]',
     ),
   ]

@@ -11,7 +11,7 @@ import { fail, ok, warn, type Line } from './line'
 /** Prefixes shorter than these hold more than one organisation. */
 const WIDEST = { ipv4: 16, ipv6: 32 } as const
 
-/** Ranges that stand behind NAT, or inside one's own network (names as in ipaddr.js, RFC 6890). */
+/** Ranges that are private or translated by NAT (names as in ipaddr.js, RFC 6890). */
 const PRIVATE: ReadonlySet<string> = new Set([
   'private',
   'loopback',
@@ -40,7 +40,7 @@ function breadth(connector: Connector, prefix: string): Line[] {
     lines.push(
       warn(
         'connectors',
-        `${id} takes ${prefix}, wider than /${widest}: is all of it ${connector.tenant}?`,
+        `${id} accepts ${prefix}, wider than /${widest}: is all of it ${connector.tenant}?`,
         `give the ranges of its servers: tenantctl connector remove ${connector.tenant} ${connector.name}, then add it again`,
       ),
     )
@@ -49,7 +49,7 @@ function breadth(connector: Connector, prefix: string): Line[] {
     lines.push(
       warn(
         'connectors',
-        `${id} takes ${prefix}, a private range: behind NAT or a proxy every session is ${connector.tenant}`,
+        `${id} accepts ${prefix}, a private range: behind NAT or a proxy every session is ${connector.tenant}`,
         'make sure that Haraka sees the real source address (PROXY protocol, XCLIENT), or recognise this tenant by AUTH or certificate',
       ),
     )
@@ -57,7 +57,7 @@ function breadth(connector: Connector, prefix: string): Line[] {
   return lines
 }
 
-/** Whether Haraka can see the identities of the connectors. */
+/** Checks that Haraka can see the identities of the connectors. */
 export function checkMethods(
   connectors: readonly Connector[],
   files: HarakaFiles | undefined,
@@ -96,7 +96,7 @@ export function checkMethods(
   return lines
 }
 
-/** Whether clients are asked for certificates where connectors need them (Haraka `tls_socket.js`). */
+/** Checks that Haraka asks clients for certificates where connectors need them (Haraka `tls_socket.js`). */
 export function checkCertificates(connectors: readonly Connector[], files: HarakaFiles): Line[] {
   const named = connectors.filter(({ cert }) => cert.length > 0)
   const pinned = connectors.filter(({ certSha256 }) => certSha256.length > 0)
@@ -145,7 +145,7 @@ function tlsSettings(files: HarakaFiles): {
   ca: string
 } {
   const tls = files.ini('tls.ini')
-  // [*] goes before [main] (applySocketOpts).
+  // [*] overrides [main] (applySocketOpts).
   const value = (key: string): string => String(tls['*']?.[key] ?? tls['main']?.[key] ?? '')
   const truth = (key: string, fallback: boolean): boolean =>
     value(key) === '' ? fallback : /^(?:true|yes|ok|enabled|on|1)$/i.test(value(key))

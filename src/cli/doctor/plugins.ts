@@ -6,7 +6,7 @@ import { fail, ok, warn, type Line } from './line'
 const OURS = 'unregistered-domain'
 const PROXY = 'queue/smtp_proxy'
 
-/** The plugin in `config/plugins`: that it is there, its place, and what has to be there beside it. */
+/** The plugin in `config/plugins`: its presence, its place, and the plugins it needs. */
 export function checkPlugins(files: HarakaFiles, config: Config): Line[] {
   const plugins = pluginNames(files)
   if (plugins.length === 0) {
@@ -53,8 +53,8 @@ function doubled(plugins: readonly string[]): Line[] {
 }
 
 /**
- * Hooks run by priority, and only those of one priority in the order of config/plugins. Ours at RCPT and rcpt_ok have
- * -50, all of Haraka's own 0; ours at MAIL has 0. AUTH and STARTTLS are commands that come before MAIL.
+ * Hooks run by priority, and hooks of equal priority in the order of config/plugins. Our hooks at RCPT and rcpt_ok
+ * have -50, all of Haraka's own 0; our hook at MAIL has 0. AUTH and STARTTLS are commands that come before MAIL.
  */
 function order(plugins: readonly string[], place: number): Line[] {
   const proxy = plugins.indexOf(PROXY)
@@ -83,7 +83,10 @@ function order(plugins: readonly string[], place: number): Line[] {
 /** The priority of our rcpt and rcpt_ok. */
 const OUR_PRIORITY = -50
 
-/** Where one of these answers OK, our hook is not called. Whether it does is in its code, so only its place is checked. */
+/**
+ * Where one of these answers OK, our hook is not called. Only its code shows whether it does, so doctor checks its
+ * place.
+ */
 function acceptors(plugins: readonly string[], place: number, files: HarakaFiles): Line[] {
   const before = plugins.filter((plugin, at) =>
     prioritiesAtRcptOk(files.source(plugin)).some(
@@ -120,7 +123,10 @@ function adders(plugins: readonly string[], files: HarakaFiles): Line[] {
   ]
 }
 
-/** They turn refusals into acceptance, but not those of this plugin: its deny hook comes first (`plugins.js`, `get_denyfn`). */
+/**
+ * Plugins that turn refusals into acceptance. Our refusals stay: our deny hook runs first (`plugins.js`,
+ * `get_denyfn`).
+ */
 function overriders(plugins: readonly string[]): Line[] {
   const present = ['delay_deny', 'karma'].filter((plugin) => plugins.includes(plugin))
   if (present.length === 0) return []
@@ -152,12 +158,12 @@ function relaying(plugins: readonly string[], files: HarakaFiles, config: Config
   ]
 }
 
-/** By its name: whether a plugin offers AUTH is in its code only. */
+/** Judged by its name: only the code of a plugin shows whether it offers AUTH. */
 export function isAuthPlugin(plugin: string): boolean {
   return /^auth[/_-]|^(ldap|dovecot)$/.test(plugin)
 }
 
-/** Haraka `plugins.js`, `_compile`: with it a plugin that does not load is left out. */
+/** Haraka `plugins.js`, `_compile`: with it Haraka leaves out a plugin that does not load. */
 function badPlugins(files: HarakaFiles): Line[] {
   if (!files.ini('smtp.ini')['main']?.['ignore_bad_plugins']) return []
   return [

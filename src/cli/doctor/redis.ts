@@ -4,13 +4,13 @@ import type { RedisSettings } from '../../store/settings'
 import type { Store } from '../../store/store'
 import { fail, ok, warn, type Line } from './line'
 
-/** The oldest Redis that has all that we use. */
+/** The oldest Redis version with all that we use. */
 const LEAST: readonly [number, number] = [6, 2]
 
 /** What INFO says of one server. */
 type Info = ReadonlyMap<string, string>
 
-/** Redis: its version, and whether it keeps what is written. In a Cluster, of every primary. */
+/** Checks the version of Redis and that it keeps what is written; in a Cluster, of every primary. */
 export async function checkRedis(store: Store, settings: RedisSettings): Promise<Line[]> {
   const { client } = store
   if (!(client instanceof Cluster)) {

@@ -4,12 +4,12 @@ import { lookAtRegistry, SchemaError } from '../../registry/epoch'
 import { assertWhole } from '../kit/registry-guard'
 import { fail, ok, warn, type Line } from './line'
 
-/** Whether Redis holds what was registered, in a form that we know. */
+/** Checks that Redis holds the registry, in a known schema. */
 export interface RegistryCheck {
   readonly line: Line
-  /** It may be read. */
+  /** The registry may be read. */
   readonly known: boolean
-  /** It may be mended. */
+  /** The registry may be repaired. */
   readonly whole: boolean
 }
 
@@ -40,7 +40,7 @@ async function describe(store: Store): Promise<Line> {
   }
   return warn(
     'registry',
-    'Redis has no epoch, so that a loss of the registry would go unnoticed',
+    'Redis has no epoch, so a loss of the registry would not be noticed',
     'start Haraka with this version, or tenantctl init',
   )
 }

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs'
 import { openToOthers } from '../kit/own-directory'
 import { ok, warn, type Line } from './line'
 
-/** Any right of everybody, and the right of the group to write. */
+/** Any permission for others, and write permission for the group. */
 const TOO_MUCH = 0o027
 
-/** Whether only root and the caller can change the configuration; {@link openToOthers} is why `./config` is refused. */
+/** Checks that only root and the caller can change the configuration; `./config` is refused for the same reasons. */
 export function checkDirectory(directory: string): Line[] {
   const open = openToOthers(directory)
   if (open === undefined) return []
@@ -18,7 +18,7 @@ export function checkDirectory(directory: string): Line[] {
   ]
 }
 
-/** Whether what must stay secret can be read, or what is trusted be changed, by others than its owner and group. */
+/** Checks that only the owner and group of a file can read secrets or change what is trusted. */
 export function checkSecrets(files: readonly string[]): Line[] {
   const open = files.filter((file) => (statSync(file).mode & TOO_MUCH) !== 0)
   if (open.length === 0) {

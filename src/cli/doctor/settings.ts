@@ -7,7 +7,7 @@ import {
 import type { HarakaFiles } from '../../config/haraka-files'
 import { ok, warn, type Line } from './line'
 
-/** Settings of Haraka that change our replies, or refuse mail before it is counted; the plugin logs the same warnings. */
+/** Checks settings of Haraka that change our replies or refuse mail uncounted; the plugin logs the same warnings. */
 export function checkHarakaSettings(files: HarakaFiles): Line[] {
   return [
     ...linesOf(
@@ -21,7 +21,7 @@ export function checkHarakaSettings(files: HarakaFiles): Line[] {
   ]
 }
 
-/** Our own settings that leave the relay unprotected, perhaps on purpose for a while. */
+/** Checks our own settings that leave the relay unprotected, perhaps on purpose for a while. */
 export function checkOwnSettings({ main, outage }: Config): Line[] {
   const lines: Line[] = []
   if (main.override !== undefined) {

@@ -3,11 +3,11 @@ import { InputError } from '../../base/errors'
 import { shortTime } from '../../base/time'
 import { ok, warn, type Line } from './line'
 
-/** Haraka writes it once an hour at least (`directory/snapshot-writer.ts`), in ms. */
+/** Haraka writes the snapshot at least once an hour (`directory/snapshot-writer.ts`), in ms. */
 const STALE = 3 * 3_600_000
 
 /**
- * Whether the snapshot file of Haraka is where `tenantctl` looks for it: by that file it sees that Redis has lost the
+ * Checks that Haraka's snapshot file is where `tenantctl` looks for it: the file shows that Redis has lost the
  * registry.
  *
  * @param file its path; empty: there is none.

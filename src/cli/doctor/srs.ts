@@ -4,7 +4,7 @@ import type { Lookup } from '../../dns/lookup'
 import { ownerOf } from '../../registry/owners'
 import { fail, ok, warn, type Line } from './line'
 
-/** Whether bounces to rewritten senders find a server. Whether it is this one, only a test message shows. */
+/** Checks that bounces to rewritten senders find a server. Only a test message shows whether it is this one. */
 export async function checkSrsMx({ domain }: SrsKeys, dns: Lookup): Promise<Line[]> {
   if (domain === '') return []
   const hosts = await dns.mx(domain)
@@ -39,7 +39,7 @@ export async function checkSrsMx({ domain }: SrsKeys, dns: Lookup): Promise<Line
   return [ok('srs', `bounces of forwards come to ${hosts.join(', ')}, the MX of ${domain}`)]
 }
 
-/** A tenant that owns the SRS domain would send all forwards of all tenants as its registered mail. */
+/** If a tenant owned the SRS domain, forwards of all tenants would count as its registered mail. */
 export async function checkSrsOwner({ domain }: SrsKeys, store: Store): Promise<Line[]> {
   const owner = domain === '' ? undefined : await ownerOf(store, domain)
   if (owner === undefined) return []

@@ -6,10 +6,9 @@ const LONGEST_NAME = 100
 const LONGEST_REASON = 500
 
 /**
- * Who does it, for the records: `--by`, else who called sudo, else the user of this process.
+ * The name that the records keep for a change: `--by`, else the caller of sudo, else the user of this process.
  *
- * @throws {InputError} for a name that would pass as somebody else: `automatic` stands for a trip, and `file:ID`
- * for the tenants file.
+ * @throws {InputError} for a reserved name: `automatic` marks a trip, and `file:ID` the tenants file.
  */
 export function actor(
   by: string | undefined,
@@ -37,15 +36,15 @@ function isReserved(name: string): boolean {
   return name === 'automatic' || name.startsWith('file:')
 }
 
-/** @throws {InputError} for a reason that says nothing or would break a line. */
+/** @throws {InputError} for a reason that is empty or has a line break. */
 export function acceptedReason(reason: string): string {
   return acceptedText('--reason', reason)
 }
 
 /**
- * The same for any text that is kept.
+ * The same check for any text that is kept.
  *
- * @param what stands before the value in the message.
+ * @param what names the value in the message.
  */
 export function acceptedText(what: string, input: string): string {
   const text = input.trim()

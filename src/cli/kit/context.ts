@@ -30,7 +30,7 @@ export class Context {
   }
 
   /**
-   * Who does it, for the records.
+   * The name that the records keep for a change.
    *
    * @throws {InputError}
    */
@@ -39,10 +39,10 @@ export class Context {
   }
 
   /**
-   * Haraka's config directory: `--config`, else `$HARAKA/config`, else `./config`; the one that has our ini file goes
-   * first. `undefined` with `--redis` alone.
+   * Haraka's config directory: `--config`, else `$HARAKA/config`, else `./config`; one with our ini file is
+   * preferred. `undefined` with `--redis` alone.
    *
-   * @throws {InputError} where there is none; or `./config`, without `--config`, could be changed by other users.
+   * @throws {InputError} where there is none, or where `--config` is not given and other users could change `./config`.
    */
   get configDirectory(): string | undefined {
     const { config, redis } = this.options
@@ -71,7 +71,7 @@ export class Context {
   /**
    * The configuration; a note on stderr says where the shipped defaults are in effect.
    *
-   * @throws {InputError} with all that is wrong in it.
+   * @throws {InputError} with all mistakes in it.
    */
   config(): Config {
     const directory = this.configDirectory
@@ -83,11 +83,11 @@ export class Context {
   }
 
   /**
-   * Runs `use`, which only reads, with the configuration and a connected store. Where Redis has lost the registry, a note
-   * on stderr says that Haraka decides by another one.
+   * Runs `use`, which only reads, with the configuration and a connected store. Where Redis has lost the registry, a
+   * note on stderr says that Haraka uses another one.
    *
-   * @throws {InputError} a broken configuration; {@link StoreError}: Redis is away.
-   * @throws {SchemaError} a later version has written what Redis holds.
+   * @throws {InputError} a broken configuration; {@link StoreError}: Redis cannot be reached.
+   * @throws {SchemaError} a later version wrote the registry.
    */
   async connected<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
     return this.guarded(async (store, snapshot) => {
@@ -142,13 +142,13 @@ export class Context {
     })
   }
 
-  /** One line on stderr that is no error. */
+  /** Prints one line on stderr that is not an error. */
   note(text: string): void {
     this.io.stderr.write(`tenantctl: ${clean(text)}\n`)
   }
 
   /**
-   * Asks at the terminal; `y` or `yes` confirms.
+   * Asks a question at the terminal; `y` or `yes` confirms.
    *
    * @throws {OutputError} the output before the question could not be printed.
    */
@@ -167,9 +167,9 @@ export class Context {
 }
 
 /**
- * A command's own options and arguments come typed; the global ones are found from any command.
+ * Finds the global options from any command.
  *
- * @throws {InputError} `--by` is no acceptable name; also for commands that only read.
+ * @throws {InputError} `--by` is not an accepted name; commands that only read check it too.
  */
 export function contextOf(io: Io, command: Command): Context {
   const options = globalOptionsOf(command)

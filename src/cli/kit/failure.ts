@@ -9,7 +9,7 @@ export interface Failure {
   readonly status: number
 }
 
-/** Redis cannot be asked: status 1, with what to do. */
+/** Redis cannot be reached: status 1, with what to do. */
 export class StoreError extends UserError {
   constructor(message: string) {
     super(message, 1)
@@ -30,7 +30,7 @@ export function failureOf(error: unknown): Failure | undefined {
   return { message: `unexpected: ${clean(messageOf(error))}`, status: 1 }
 }
 
-/** Makes `command` and those below it throw an {@link InputError} that names the right `--help`. */
+/** Makes `command` and its subcommands throw an {@link InputError} that names the right `--help`. */
 export function throwUsageErrors(command: Command): void {
   command.exitOverride((error) => {
     if (error.exitCode === 0) throw error

@@ -25,14 +25,14 @@ const FLAGS: readonly (readonly [flags: string, description: string])[] = [
 
 class GlobalOption extends Option {}
 
-/** Lets the program and all its commands take the global options, each where it stands. */
+/** Lets the program and all its commands accept the global options, before or after a subcommand. */
 export function addGlobalOptions(program: Command): void {
   addTo(program, false)
 }
 
-/** @param isHidden the help of a command shows those of the program. */
+/** @param isHidden the help of a command lists the options of the program already. */
 function addTo(command: Command, isHidden: boolean): void {
-  // Else it would take the options of a subcommand, which may have one of the same name.
+  // Otherwise the program would consume a subcommand's option of the same name.
   command.enablePositionalOptions()
   for (const [flags, description] of FLAGS) {
     const option = new GlobalOption(flags, description).hideHelp(isHidden)
@@ -42,7 +42,7 @@ function addTo(command: Command, isHidden: boolean): void {
   for (const below of command.commands) addTo(below, true)
 }
 
-/** The global options of a command line; of one that stands there twice, the last counts. */
+/** The global options of a command line. Of an option given twice, the last one counts. */
 export function globalOptionsOf(command: Command): GlobalOptions {
   const before = command.parent ? globalOptionsOf(command.parent) : {}
   const given = command.options

@@ -21,7 +21,7 @@ export interface Io {
 
 const COLUMNS = 100
 
-/** Those of this process. */
+/** Input and output of this process. */
 export function processIo(): Io {
   const stdout = new Stdout(stdoutDevice())
   const terminal = isatty(1)

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-/** What `--help` of a command says below its options. */
+/** What `--help` prints below the options. */
 export interface Manual {
   /** Command lines without `tenantctl`, the most usual one first. */
   readonly examples: readonly string[]
@@ -10,7 +10,7 @@ export interface Manual {
   readonly exit?: Readonly<Record<number, string>>
 }
 
-/** The same for a command that only holds others: one example of each. */
+/** The same for a command that only has subcommands: one example of each. */
 export function groupManual(command: Command, examples: readonly string[]): Command {
   return command.addHelpText(
     'after',

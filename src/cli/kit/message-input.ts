@@ -7,13 +7,13 @@ const LF = 0x0a
 const CR = 0x0d
 
 /**
- * The octets of a message in a file, or on stdin for `-`, with the line ends of SMTP (CRLF) whatever it has.
+ * The octets of a message in a file, or on stdin for `-`, with every line end made CRLF, as in SMTP.
  *
  * @throws {InputError} it cannot be read, or is empty.
  */
 export async function readMessage(file: string, io: Io): Promise<Buffer> {
   const octets = file === '-' ? await readStdin(io) : readFile(file, io)
-  if (octets.length === 0) throw new InputError(`--message ${file}: there is nothing in it`)
+  if (octets.length === 0) throw new InputError(`--message ${file}: the file is empty`)
   return withCrlf(octets)
 }
 

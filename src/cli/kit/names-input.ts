@@ -2,7 +2,7 @@ import { InputError } from '../../base/errors'
 import { readStdin, type Io } from './io'
 
 /**
- * The names of a command line, where `-` stands for those on stdin: one or more a line, `#` begins a comment.
+ * The names of a command line. `-` reads names from stdin, one or more a line; `#` begins a comment.
  *
  * @throws {InputError} where there are none.
  */

@@ -3,7 +3,7 @@ import Table from 'cli-table3'
 import { clean, safeJson } from '../../base/safe-text'
 import type { Io } from './io'
 
-/** How a text is meant: green, yellow, red or faint on a terminal, plain elsewhere. */
+/** Green, yellow, red or faint on a terminal, plain elsewhere. */
 export type Tone = 'good' | 'warn' | 'bad' | 'faint'
 
 /** A cell of a table; `tone` as in {@link Tone}, `right` for numbers. */
@@ -28,10 +28,10 @@ function join(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit} ${small}${smallUnit}`
 }
 
-/** The longest text from outside in a cell: whoever sends mail must not make a table unreadable. */
+/** The longest text from outside in a cell: a sender must not be able to make a table unreadable. */
 const LONGEST_OUTSIDE = 44
 
-/** A text that others chose, for a cell of a table: of a long one its beginning and its end; `--json` has all of it. */
+/** A text from outside, for a cell of a table. A long one is cut in the middle; `--json` has all of it. */
 export function brief(text: string): string {
   const letters = [...clean(text)]
   if (letters.length <= LONGEST_OUTSIDE) return letters.join('')
@@ -40,8 +40,8 @@ export function brief(text: string): string {
 }
 
 /**
- * What a command writes to stdout: lines and tables for people, or one JSON value for programs. All
- * text passes {@link clean} here, so that no command can forget it.
+ * What a command writes to stdout: lines and tables for people, or one JSON value for programs. All text passes
+ * {@link clean} here, so that a command cannot forget it.
  */
 export class Output {
   private readonly colours: boolean
@@ -60,7 +60,7 @@ export class Output {
     else people()
   }
 
-  /** One of many JSON values, in a line of its own. */
+  /** Writes one of many JSON values, on a line of its own. */
   object(value: unknown): void {
     this.io.stdout.write(`${safeJson(value, 0)}\n`)
   }
@@ -69,7 +69,7 @@ export class Output {
     this.io.stdout.write(`${this.paint(text, tone)}\n`)
   }
 
-  /** Aligned columns; `empty` instead of a table without rows. */
+  /** Writes aligned columns, or `empty` where there are no rows. */
   table(head: readonly string[], rows: readonly (readonly Cell[])[], empty: string): void {
     if (rows.length === 0) {
       this.line(empty)
@@ -83,7 +83,7 @@ export class Output {
     )
   }
 
-  /** `name  value` lines, aligned. */
+  /** Writes aligned `name  value` lines. */
   facts(facts: readonly (readonly [string, Cell])[]): void {
     this.io.stdout.write(this.columns(facts.map((fact) => this.cells(fact))))
   }
@@ -118,7 +118,7 @@ export class Output {
   }
 }
 
-/** We decide about colours ourselves: Node would look at its own stdout. */
+/** `colours` decides: Node would look at its own stdout. */
 function style(format: (typeof COLOURS)[Tone] | 'bold', text: string): string {
   return styleText(format, text, { validateStream: false })
 }

@@ -11,7 +11,7 @@ import { shellWord } from './shell-word'
  * any file and send it to another Redis.
  *
  * @param directory an absolute path.
- * @throws {InputError} with the `--config` that uses it all the same.
+ * @throws {InputError} naming the `--config` that uses it anyway.
  */
 export function assertOurs(directory: string): void {
   const open = openToOthers(directory)

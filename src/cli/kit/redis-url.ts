@@ -6,7 +6,7 @@ const EXAMPLE = 'for example redis://127.0.0.1:6379/0'
 /**
  * Reads `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://` for TLS, over other settings.
  *
- * @throws {InputError} saying what such a URL looks like; a password in it is not repeated.
+ * @throws {InputError} with an example of such a URL; a password in it is not repeated.
  */
 export function redisFromUrl(text: string, base: RedisSettings): RedisSettings {
   if (!URL.canParse(text)) throw new InputError(`--redis: this is not a URL; write one, ${EXAMPLE}`)

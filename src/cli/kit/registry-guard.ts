@@ -15,7 +15,7 @@ import {
 import { shortTime } from '../../base/time'
 
 /**
- * Whether Redis may be written to; it has an epoch then.
+ * Checks that Redis may be written to, and gives a new registry an epoch.
  *
  * @throws as {@link assertWhole}.
  */
@@ -25,11 +25,11 @@ export async function assertWritable(store: Store, snapshot: string): Promise<vo
 }
 
 /**
- * Whether Redis holds all that was registered.
+ * Checks that Redis holds all that was registered.
  *
  * @param snapshot path of the snapshot file, or empty.
- * @throws {SchemaError} a later version has written what Redis holds.
- * @throws {RefusedError} Redis has lost what was registered, or holds a part of it, or that cannot be told.
+ * @throws {SchemaError} a later version wrote the registry.
+ * @throws {RefusedError} Redis has lost the registry or a part of it, or that cannot be determined.
  */
 export async function assertWhole(store: Store, snapshot: string): Promise<void> {
   const look = understood(await lookAtRegistry(store))
@@ -37,10 +37,10 @@ export async function assertWhole(store: Store, snapshot: string): Promise<void>
   if (known && !(known instanceof BarredError) && isAnother(look, known.epoch, known.createdAt)) {
     throw registryLost(look, known, snapshot)
   }
-  // Where there is no epoch, only the snapshot tells a registry that is lost from one that is new.
+  // Without an epoch, only the snapshot distinguishes a lost registry from a new one.
   if (known instanceof BarredError && !look.epoch) {
     throw new RefusedError(
-      `the registry in Redis has no epoch, and it is not known whether Haraka had one: ${known.message}; if there was none, tenantctl init --force`,
+      `the registry in Redis has no epoch, and it is not known whether Haraka had one: ${known.message}; if there was none, run tenantctl init --force`,
     )
   }
   if ((await unfinishedRestore(store)) !== undefined) {
@@ -50,7 +50,7 @@ export async function assertWhole(store: Store, snapshot: string): Promise<void>
   }
 }
 
-/** The registry under this prefix that Haraka knew when it last wrote its snapshot file; `undefined`: there is none. */
+/** The registry under this prefix as of Haraka's last snapshot file; `undefined`: there is none. */
 async function knownRegistry(
   snapshot: string,
   prefix: string,
@@ -63,7 +63,7 @@ async function knownRegistry(
     return kind === 'snapshot' && theirs === prefix && epoch !== '' ? file.header : undefined
   } catch (error) {
     if (error instanceof BarredError) return error
-    // None yet, or damaged: doctor says so.
+    // Not written yet, or damaged: doctor reports it.
     if (error instanceof InputError) return undefined
     throw error
   }

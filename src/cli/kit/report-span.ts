@@ -3,7 +3,7 @@ import { HOURS_KEPT } from '../../reporting/bounds'
 import { DAY, HOUR, startOf } from '../../reporting/calendar'
 import { isoDay, isoMinute } from '../../base/time'
 
-/** What the options say about time. */
+/** The options about time. */
 export interface SpanOptions {
   readonly days?: string
   readonly from?: string
@@ -16,18 +16,18 @@ export interface ReportSpan {
   readonly to: number
 }
 
-/** The same, with the rows that it is made of. */
+/** The same, with the length of the rows it is read from. */
 export interface RowSpan extends ReportSpan {
   readonly step: 'hour' | 'day'
-  /** What is not as it was asked for. */
+  /** How it differs from what was asked for. */
   readonly note: string | undefined
 }
 
-/** As Exchange Online's report. */
+/** As in Exchange Online's report. */
 const USUAL_DAYS = 7
 
 /**
- * The span that is asked for: whole days (UTC), today among them, where no time of day is given.
+ * The requested span: whole days (UTC) including today, unless a time of day is given.
  *
  * @param now Redis's clock, in ms.
  * @param kept how long reports are kept, in days.
@@ -36,7 +36,7 @@ const USUAL_DAYS = 7
 export function spanOf(options: SpanOptions, now: number, kept: number): ReportSpan {
   const { from, to } = boundsOf(options, now, kept)
   if (from >= to) {
-    throw new InputError(`--from ${iso(from)} is not before --to ${iso(to)}: nothing lies between`)
+    throw new InputError(`--from ${iso(from)} is not before --to ${iso(to)}: the span is empty`)
   }
   if (from < firstDay(now, kept)) {
     throw new InputError(
@@ -46,7 +46,7 @@ export function spanOf(options: SpanOptions, now: number, kept: number): ReportS
   return { from, to }
 }
 
-/** Rows of hours where they are needed and kept, else of whole days. */
+/** Rows by the hour where they are needed and kept, else by day. */
 export function rowSpanOf({ from, to }: ReportSpan, now: number): RowSpan {
   if (from % DAY === 0 && to % DAY === 0) return { from, to, step: 'day', note: undefined }
   if (from >= firstHour(now)) return { from, to, step: 'hour', note: undefined }
@@ -58,7 +58,7 @@ export function rowSpanOf({ from, to }: ReportSpan, now: number): RowSpan {
   }
 }
 
-/** @throws {InputError} where rows by the hour are not kept that long. */
+/** @throws {InputError} where rows by the hour have expired. */
 export function assertHourly({ from }: ReportSpan, now: number): void {
   if (from >= firstHour(now)) return
   throw new InputError(
@@ -84,22 +84,22 @@ function daysIn(text: string, kept: number): number {
   const days = Number(text)
   if (/^\d+$/.test(text) && days >= 1 && days <= kept) return days
   throw new InputError(
-    `--days "${text}" is not a whole number from 1 to ${kept}: so long reports are kept ([report] days)`,
+    `--days "${text}" is not a whole number from 1 to ${kept}: reports are kept that long ([report] days)`,
   )
 }
 
 const DAY_ONLY = /^\d{4}-\d{2}-\d{2}$/
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
 
-/** @param ofDay what is added to the start of a day that is given without a time. */
+/** @param ofDay what is added to the start of a day given without a time. */
 function timeIn(option: string, text: string, ofDay: number): number {
   const isDay = DAY_ONLY.test(text)
   const time = isDay || TIME.test(text) ? Date.parse(text) : NaN
-  // 30 February would be taken for a day in March.
+  // `Date` reads 30 February as a day in March.
   const day = text.slice(0, 10)
   if (Number.isNaN(time) || isoDay(Date.parse(day)) !== day) {
     throw new InputError(
-      `${option} "${text}" is no day or time: write it as 2026-11-24, or 2026-11-24T15:00Z`,
+      `${option} "${text}" is not a day or time: write it as 2026-11-24, or 2026-11-24T15:00Z`,
     )
   }
   return isDay ? time + ofDay : time

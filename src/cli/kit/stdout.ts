@@ -2,7 +2,7 @@ import { closeSync, fstatSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { messageOf, UserError } from '../../base/errors'
 
-/** What a command has printed did not arrive, or not all of it. */
+/** The output of a command did not arrive completely. */
 export class OutputError extends UserError {
   constructor(
     readonly code: string | undefined,
@@ -12,18 +12,15 @@ export class OutputError extends UserError {
   }
 }
 
-/** Where the octets go. */
+/** The device that the output is written to. */
 export interface Device {
-  /** Calls `done` once all octets are written, or with why they cannot be. */
+  /** Calls `done` once all octets are written, or with the error. */
   write(octets: Buffer, done: (error?: Error | null) => void): void
-  /** @throws what the system says only now of what was written before. */
+  /** @throws an error that the system reports only at the end. */
   close(): void
 }
 
-/**
- * The results of a command, on their way to a reader. A command prints and goes on; {@link finish} tells whether all of it
- * arrived.
- */
+/** The output of a command. A command prints without waiting; {@link finish} waits for all of it to be written. */
 export class Stdout {
   /** Resolves as soon as something could not be written. */
   readonly failed: Promise<void>
@@ -46,22 +43,22 @@ export class Stdout {
     this.last.catch(() => {})
   }
 
-  /** Resolves when all that was printed so far is written; rejects with an {@link OutputError}. */
+  /** Resolves when all output so far is written; rejects with an {@link OutputError}. */
   flushed(): Promise<void> {
     return this.last
   }
 
   /**
-   * From now on a reader who has gone is a failure, too: the command has done something that its output tells.
+   * From now on a closed pipe is a failure too: the command has changed something, and its output says what.
    *
-   * @param advice stands behind the failure: what is done all the same.
+   * @param advice is appended to the failure: what was done nevertheless.
    */
   mustArrive(advice: string): void {
     this.advice = advice
   }
 
   /**
-   * Waits until all is written. A reader of a command that only reads may go early: tenantctl … | head
+   * Waits until all output is written. The output of a command that only reads may be cut short: tenantctl … | head
    *
    * @throws {OutputError}
    */
@@ -75,7 +72,7 @@ export class Stdout {
     }
   }
 
-  /** The first failure counts: others follow from it. */
+  /** The first failure is reported: later ones follow from it. */
   private fail(error: unknown): OutputError {
     const { code } = error as NodeJS.ErrnoException
     const reason = code === 'EPIPE' ? 'EPIPE: its reader has gone' : messageOf(error)
@@ -100,10 +97,10 @@ export function stdoutDevice(): Device {
 
 function ignore(): void {}
 
-/** A pipe or a terminal: it makes us wait for its reader, and what Redis answers must not wait meanwhile. */
+/** A pipe or a terminal. Writing waits for the reader, and must not block the answers of Redis meanwhile. */
 class Stream implements Device {
   constructor(private readonly stream: NodeJS.WriteStream) {
-    // Each write is told of its failure.
+    // The callback of each write reports its failure.
     if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore)
   }
 
@@ -114,7 +111,7 @@ class Stream implements Device {
   close(): void {}
 }
 
-/** A file or a device. Node's own stream for them loses the rest of a write for which there was only some room. */
+/** A file or a device. Node's own stream drops the rest of a write that the disk had only partly room for. */
 class File implements Device {
   constructor(private readonly isRegular: boolean) {}
 
@@ -127,7 +124,7 @@ class File implements Device {
     done()
   }
 
-  /** NFS, for one, may say only now that there was no room. */
+  /** NFS, for example, may report only now that the disk is full. */
   close(): void {
     if (this.isRegular) closeSync(STDOUT)
   }

@@ -6,9 +6,9 @@ import { isClosed, isNotAllowed, stableMessage, troubleOf } from '../../store/fa
 import { UserError } from '../../base/errors'
 import { StoreError } from './failure'
 
-/** How long to wait for Redis before reporting that it is away, in ms. */
+/** How long to wait for Redis before reporting that it cannot be reached, in ms. */
 const PATIENCE = 2000
-/** The same with several sentinels or cluster nodes: the first ones asked may be away. */
+/** The same with several sentinels or cluster nodes: the first ones tried may be down. */
 const PATIENCE_WITH_SEVERAL = 6000
 /** A person waits longer than a mail session, in ms: one command may write 100,000 domains. */
 export const COMMAND_TIMEOUT = 15_000
@@ -33,9 +33,12 @@ export async function withStore<T>(
   }
 }
 
-/** @throws {StoreError} within {@link PATIENCE} or {@link PATIENCE_WITH_SEVERAL}, where Redis is away or refuses us. */
+/**
+ * @throws {StoreError} within {@link PATIENCE} or {@link PATIENCE_WITH_SEVERAL}, where Redis cannot be reached or
+ * refuses the connection.
+ */
 async function openStore(settings: RedisSettings): Promise<Store> {
-  // One of several sentinels or cluster nodes may be away: only the whole may not.
+  // One of several sentinels or cluster nodes may be down.
   const single = settings.sentinels.length === 0 && settings.cluster.length === 0
   const patience = single ? PATIENCE : PATIENCE_WITH_SEVERAL
   const silence = `no answer within ${patience / 1000} s`
@@ -43,7 +46,7 @@ async function openStore(settings: RedisSettings): Promise<Store> {
   let wasClosed: string | undefined
   let fail: (() => void) | undefined
   const client = connect({ ...settings, commandTimeout: COMMAND_TIMEOUT }, (message) => {
-    // What Redis says before it closes the connection does not always get through.
+    // The error that Redis sends before it closes the connection does not always arrive.
     if (isClosed(message)) wasClosed = message
     else problem = message
     if (single && !isClosed(message)) fail?.()
@@ -65,32 +68,32 @@ async function openStore(settings: RedisSettings): Promise<Store> {
 }
 
 function unreachable(settings: RedisSettings, problem: string): StoreError {
-  const told =
+  const message =
     adviceOn(settings, problem) ??
     `Redis at ${addressOf(settings)} cannot be reached (${stableMessage(problem)})`
-  return new StoreError(`${told}; --config DIR or --redis URL say which Redis is asked`)
+  return new StoreError(`${message}; --config DIR or --redis URL say which Redis is asked`)
 }
 
 function notAllowed(settings: RedisSettings, error: unknown): StoreError {
   const user = settings.username ?? 'default'
   return new StoreError(
-    `Redis at ${addressOf(settings)}: the Redis user ${user} may not do this (${stableMessage(error)}): take a user that may, or give it the rules of docs/acl`,
+    `Redis at ${addressOf(settings)}: the Redis user ${user} may not do this (${stableMessage(error)}): use a user that may, or give it the rules of docs/acl`,
   )
 }
 
 function failed(settings: RedisSettings, error: unknown): StoreError {
-  const told =
+  const message =
     adviceOn(settings, error) ?? `Redis at ${addressOf(settings)} failed (${stableMessage(error)})`
-  return new StoreError(`${told}; see what has been done with tenantctl status, then try again`)
+  return new StoreError(`${message}; see what has been done with tenantctl status, then try again`)
 }
 
-/** `undefined` where it is nothing we know. */
+/** `undefined` for an unknown error. */
 function adviceOn(settings: RedisSettings, error: unknown): string | undefined {
   const trouble = troubleOf(error)
   return trouble && `Redis at ${addressOf(settings)} ${trouble.what}: ${trouble.advice}`
 }
 
-/** What ioredis throws: an answer that is an error, a timeout, a lost connection. */
+/** What ioredis throws: an error reply, a timeout, a lost connection. */
 function isRedisFailure(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof UserError) return false
   return (

@@ -6,13 +6,13 @@ import { headerFromText } from './header-from'
 import type { Cell, Output } from '../kit/output'
 import { ownedText } from './owned'
 
-/** How far it has come, for people. */
+/** The state of a case, for people. */
 export function stateOf({ closed, lifted }: Case): Cell {
   if (closed) return { text: 'closed', tone: 'faint' }
   return lifted ? { text: 'lifted', tone: 'warn' } : { text: 'restricted', tone: 'bad' }
 }
 
-/** A case, its checklist, and what is known for each step. */
+/** A case, its checklist, and the facts for each step. */
 export function printCase(out: Output, shown: Case, findings: Findings): void {
   const { trigger, lifted, probation, closed, ticks, notes } = shown
   const facts: [string, Cell][] = [
@@ -42,7 +42,7 @@ export function printCase(out: Output, shown: Case, findings: Findings): void {
   section(out, 'notes', notes.map(said))
 }
 
-/** What the tool knows for one step; of the last one nothing. */
+/** The recorded facts for one step; there are none for the last one. */
 export function printKnown(
   out: Output,
   step: Step,

@@ -4,7 +4,7 @@ import { isoTime } from '../../base/time'
 import { headerFromView } from './header-from'
 import { triggerView, type TriggerView } from './restriction'
 
-/** Something that somebody said, as JSON. */
+/** A remark of a person, as JSON. */
 interface RemarkView {
   /** ISO 8601 UTC */
   readonly at: string
@@ -54,7 +54,7 @@ export function caseView(of: Case): CaseView {
   }
 }
 
-/** What the tool knows, as JSON. */
+/** The recorded facts for the checklist, as JSON. */
 export function findingsView(findings: Findings): object {
   const { domains, foreign, connectors, ips, users, headerFrom } = findings
   return {

@@ -38,7 +38,7 @@ export function countsByClass(
 /** For the help of a command. */
 export const COUNTS_FIELDS = [
   'messages, recipients: {accepted, deferred, refused, refunded}; a message is what the best',
-  '  of its recipients was; refunded: its recipients were accepted, and then it was not taken',
+  '  of its recipients was; refunded: its recipients were accepted, but not the message',
   'first_seen, last_seen: in the span that was asked for',
 ]
 
@@ -60,7 +60,7 @@ export function countsRecord(counts: Counts): Field[] {
   ]
 }
 
-/** Columns of a table for people: those of refusals only where there are any. */
+/** Columns of a table for people. Columns about refusals appear only where there are any. */
 export class CountsColumns {
   private readonly kinds: readonly (typeof KINDS)[number][]
   readonly head: readonly string[]
@@ -86,7 +86,7 @@ export function pair(counts: Counts, kind: (typeof KINDS)[number]): string {
   return `${counts.messages[kind]}/${counts[kind]}`
 }
 
-/** A time of day, or with the day before it where the table does not say that. */
+/** A time of day; with its day where the table does not show the day. */
 export function moment(time: number, withDay: boolean): string {
   if (time === 0) return '-'
   const ofDay = isoTime(time).slice(11, 16)

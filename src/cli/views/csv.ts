@@ -5,14 +5,14 @@ import { clean } from '../../base/safe-text'
 export type Field = string | number | null | readonly string[]
 
 /**
- * What a spreadsheet takes for a formula (OWASP, CSV injection): at the start of a cell, and behind what may end one. Where
- * the list separator is a semicolon, as in much of Europe, Excel splits there, quoted or not.
+ * What a spreadsheet reads as a formula (OWASP, CSV injection): at the start of a cell, and after what may end one.
+ * Where the list separator is a semicolon, as in much of Europe, Excel splits there, quoted or not.
  */
 const FORMULA = /(^|[;|\t\r\n])(?=\s*[=+\-@＝＋－＠])/g
 
 /**
- * Records as CSV (RFC 4180) with a line of names. Every text passes {@link clean}, and what a spreadsheet would take for a
- * formula gets an apostrophe in front.
+ * Records as CSV (RFC 4180) with a line of names. Every text passes {@link clean}, and what a spreadsheet would read
+ * as a formula gets an apostrophe in front.
  */
 export function csv(names: readonly string[], records: readonly (readonly Field[])[]): string {
   return stringify(

@@ -75,7 +75,7 @@ export function evidenceJson(evidence: Evidence): object {
   }
 }
 
-/** The limits of each meter, and where those of the usual one come from. */
+/** The limits of each meter, and where the limits of the usual meter come from. */
 function limitsView(evidence: Evidence): object {
   const limits: Record<string, string | null> = {}
   for (const meter of METER_NAMES) {
@@ -85,7 +85,7 @@ function limitsView(evidence: Evidence): object {
   return limits
 }
 
-/** The page that is read at night: what happened, from where, and what to look at next. */
+/** The page that an operator reads at night: what happened, from where, and what to look at next. */
 export function printEvidence(out: Output, evidence: Evidence): void {
   printHead(out, evidence)
   printHours(out, evidence)
@@ -153,7 +153,7 @@ function printHours(out: Output, { hours }: Evidence): void {
   )
 }
 
-/** What nobody should send: a domain of another tenant, or a header From of none. */
+/** What a tenant should never send: a domain of another tenant, or a header From without an accepted domain. */
 function printForeign(out: Output, { foreign, ...evidence }: Evidence): void {
   if (foreign.length > 0) {
     const counts = new CountsColumns(foreign.map((row) => row.counts))
@@ -176,7 +176,7 @@ function printForeign(out: Output, { foreign, ...evidence }: Evidence): void {
   }
   for (const each of LOOKED_CLASSES) {
     const found = evidence[lookedKey(each)]
-    // Of the class that is looked at first it is said, too, that all is well.
+    // For the first class the line is printed even where all is well.
     const isFirst = each === USUAL_LOOKED
     if (!found || (isFirst ? found.looked : found.mismatched) === 0) continue
     if (isFirst) out.line()
@@ -184,12 +184,12 @@ function printForeign(out: Output, { foreign, ...evidence }: Evidence): void {
   }
 }
 
-/** Foreign domains that a sentence is said of. */
+/** The most foreign domains that get a line of their own. */
 const MOST_SAID = 3
 
 function printTop(out: Output, title: string, key: keyof Source, evidence: Evidence): void {
   const sums = evidence.top[key]
-  // Without AUTH there is nothing to tell.
+  // Without AUTH there are no users to list.
   if (sums.length === 0 || (key === 'user' && sums.every((sum) => sum.key === ''))) return
   const counts = new CountsColumns(sums.map((sum) => sum.counts))
   const { otherDomains } = evidence

@@ -10,7 +10,7 @@ import type { LookedAt } from '../../reporting/report'
 import { isoDay, isoTime } from '../../base/time'
 import { brief } from '../kit/output'
 
-/** Domains that a line for people names. */
+/** The most domains that a line for people names. */
 const MOST_NAMED = 5
 
 /** What was found in the header From, as JSON. */
@@ -19,7 +19,7 @@ export function headerFromView({ from, to, looked, mismatched, domains }: Header
 }
 
 /**
- * The same as one line for people.
+ * The header From findings as one line for people.
  *
  * @param of class of the mail.
  */
@@ -32,7 +32,7 @@ export function headerFromText(headerFrom: HeaderFrom, of: LookedClass = USUAL_L
   return `${title} ${when}: ${found}${mismatched === 0 ? '' : `: ${named(headerFrom)}`}`
 }
 
-/** The same of each class, as JSON: `header_from`, `null_header_from`; null: it was not asked for. */
+/** The same of each class, as JSON: `header_from`, `null_header_from`; null: not requested. */
 export function headerFromsView(of: LookedAt): object {
   return Object.fromEntries(
     LOOKED_CLASSES.map((each) => {

@@ -1,4 +1,4 @@
-/** `value`, or the default and a word that it is one. */
+/** `value`, or the default, marked as such. */
 export function ownOr(value: string | undefined, fallback: string): string {
   return value ?? `${fallback} (default)`
 }

@@ -13,13 +13,13 @@ export function queuedView(mail: Queued): object {
   }
 }
 
-/** When Haraka tries next, for people. */
+/** The time of the next delivery attempt, for people. */
 export function nextAttempt({ nextAttempt: at }: Queued): string {
   const wait = at - Date.now()
   return wait > 0 ? `in ${duration(wait)}` : 'now'
 }
 
-/** A table for people, and how much it is of each class; `empty` where there is nothing. */
+/** A table for people with the amount of each class, or `empty` where the queue has no such mail. */
 export function printQueue(out: Output, mail: readonly Queued[], empty: string): void {
   out.table(['CLASS', 'AGE', 'NEXT', 'SENDER', 'RECIPIENTS', 'SIZE', 'FILE'], mail.map(row), empty)
   if (mail.length === 0) return

@@ -34,7 +34,7 @@ import { headerFromsView, headerFromText } from './header-from'
 import { count } from '../../base/count'
 import { brief, type Cell, type Output } from '../kit/output'
 
-/** A report as it was asked for. */
+/** A report and the request it answers. */
 export interface Report {
   readonly from: number
   readonly to: number
@@ -42,11 +42,11 @@ export interface Report {
   readonly tenants: readonly TenantReport[]
   /** Whether one tenant was asked for. */
   readonly single: boolean
-  /** That alone was asked for. */
+  /** The only class that was requested. */
   readonly class?: string | undefined
 }
 
-/** Values of one line that JSON and CSV tell at most. */
+/** The most values of one row that JSON and CSV list. */
 const MOST_VALUES = 20
 
 export function reportJson({ from, to, by, tenants }: Report): object {
@@ -97,7 +97,7 @@ export function printReport(out: Output, report: Report): void {
   }
   const counts = new CountsColumns(lines.map(({ line }) => line.counts))
   const optional = optionalColumns(report)
-  // Without the others it goes without saying.
+  // Where it is the only class, its name is left out.
   const classes = by.includes('class') || lines.some(({ line }) => line.class !== USUAL_CLASS)
   out.table(
     [
@@ -140,7 +140,7 @@ interface Column {
   readonly cell: (line: ReportLine) => Cell
 }
 
-/** Only what this kind of report has. */
+/** Only the dimensions of this kind of report. */
 function optionalColumns({ by, tenants }: Report): Column[] {
   const lines = tenants.flatMap((tenant) => tenant.lines)
   const withDay = !by.includes('day')
@@ -177,10 +177,10 @@ function optionalColumns({ by, tenants }: Report): Column[] {
   return columns.flatMap(([there, column]) => (there ? [column] : []))
 }
 
-/** All but the one that a report by day or hour is about. */
+/** All classes but the one that a report by day or hour counts. */
 const OTHER_CLASSES = KNOWN_CLASSES.filter((each) => each !== USUAL_CLASS)
 
-/** Whether a class is a part of what is told apart by source: it is named only where there is any. */
+/** Whether the report breaks a class down by source; such a class is named only where there is any of it. */
 function isApart(of: KnownClass): boolean {
   return CLASSES[of].rowLetter !== undefined
 }
@@ -210,7 +210,7 @@ function printHeaderFroms(out: Output, single: boolean, { tenant, ...looked }: T
   for (const text of lines) out.line(single ? text : `${tenant}: ${text}`, 'warn')
 }
 
-/** Whether there was any such mail, whatever became of it. */
+/** Whether there was any such mail, accepted or not. */
 function isSome(counts: Counts): boolean {
   return messages(counts) + recipients(counts) > 0
 }

@@ -48,7 +48,7 @@ export function probationView({ limits, until, case: lifted }: Probation): Proba
 
 /** Windows of all meters but the usual one; `null`: the tenant has no such meter. */
 type NamedWindows = Readonly<Record<NamedMeter, readonly WindowView[] | null>>
-/** Forecasts of those of them that restrict. */
+/** Forecasts of these meters, where they restrict. */
 type NamedForecasts = Readonly<Partial<Record<`${NamedMeter}_forecast`, ForecastView | null>>>
 
 /** A tenant's status, as JSON. */

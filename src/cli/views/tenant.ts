@@ -9,7 +9,7 @@ export interface TenantView {
   readonly name: string
   /** `null`: the default applies. */
   readonly mode: string | null
-  /** Of the usual meter, the same; and of the others `null_limits` and so on. */
+  /** The same for the usual meter; the others are `null_limits` and so on. */
   readonly limits: string | null
   /** `null`: none */
   readonly contact: string | null

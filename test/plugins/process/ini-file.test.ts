@@ -7,7 +7,7 @@ import { IniFile } from '../../../plugins/process/ini-file'
 import { scratchDir } from '../../../scripts/services/scratch'
 import { type Config } from '../../../src/process/config'
 import { CONFIG_FILE } from '../../../src/process/config-file'
-import { asNobody, canBeNobody } from '../../support/nobody'
+import { withoutRights, canDropRights } from '../../support/without-rights'
 
 /** One process of Haraka, as far as it has to do with the ini file. */
 class Haraka {
@@ -103,13 +103,13 @@ describe('the ini file of a process', () => {
 
   it(
     'names the reason where the user that Haraka runs as may not read it',
-    { skip: !canBeNobody },
+    { skip: !canDropRights },
     async () => {
       const haraka = new Haraka('[main]\noverride=off\n')
       chmodSync(path.dirname(haraka.directory), 0o755)
       chmodSync(haraka.directory, 0o755)
       chmodSync(haraka.file, 0o600)
-      const [line, ...more] = await asNobody(() => haraka.reload())
+      const [line, ...more] = await withoutRights(() => haraka.reload())
       assert.equal(
         line,
         `error ${CONFIG_FILE} cannot be read (EACCES): the user that Haraka runs as must be able to read it; ${STAYS}`,
