@@ -3,14 +3,14 @@ import { parseFlags, type DomainFlags } from './formats'
 
 /** A message on the channel of changes. */
 export type Change =
-  /** The tenant, its restriction or its domains are another now, under this token. */
+  /** The tenant, its restriction or its domains have changed; this is the new token. */
   | {
       readonly tenant: string
       readonly token: string
-      /** What has changed, where it is only domains, and not too many of them to be told. */
+      /** The change itself, if only domains have changed and not too many for one message. */
       readonly domains: DomainsChange | undefined
     }
-  /** These names may have other owners than before; `undefined`: any may. */
+  /** The owners of these names may have changed; `undefined`: of any name. */
   | { readonly owners: true; readonly names: readonly string[] | undefined }
   /** The registry has another epoch. */
   | { readonly registry: string }
@@ -21,7 +21,7 @@ export type Change =
       readonly changed: readonly string[]
     }
 
-/** Reads a message; `undefined`: not one of ours. */
+/** Reads a message; `undefined`: unknown. */
 export function parseChange(message: string): Change | undefined {
   let value: unknown
   try {
@@ -49,7 +49,7 @@ function isStrings(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string')
 }
 
-/** `undefined` where the message does not tell all: then the list is to be read. */
+/** `undefined` if the message does not hold the whole change: then the list must be read. */
 function toDomainsChange(
   token: string,
   previous: unknown,

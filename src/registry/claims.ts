@@ -12,13 +12,13 @@ const CLAIM = readScript(__dirname, 'owners_claim')
  * Claims names for a tenant in one script: all of them, or none.
  *
  * @param claims at most {@link BATCH}.
- * @returns what is in the way; empty: claimed.
+ * @returns what prevents it; empty: claimed.
  */
 export function claim(store: Store, tenant: string, claims: readonly Claim[]): Promise<Obstacle[]> {
   return runClaim(store, 'claim', tenant, claims)
 }
 
-/** What would be in the way of these claims, any number of them. Writes nothing. */
+/** What prevents these claims, any number of them. Writes nothing. */
 export async function findObstacles(
   store: Store,
   tenant: string,
@@ -43,14 +43,14 @@ async function runClaim(
     domain,
     formatFlags({ subdomains, shared: false }),
   ])
-  const survey = await lookAtNamesBelow(store, tenant, claims)
-  if (survey.obstacles.length > 0 && what === 'claim') return survey.obstacles
+  const below = await lookAtNamesBelow(store, tenant, claims)
+  if (below.obstacles.length > 0 && what === 'claim') return below.obstacles
   const reply = await store.run(
     CLAIM,
     [keys.ownerNames, keys.ownerIndex, keys.ownerVersion],
-    [what, tenant, survey.version, ...names],
+    [what, tenant, below.version, ...names],
   )
-  return [...survey.obstacles, ...readObstacles(reply)]
+  return [...below.obstacles, ...readObstacles(reply)]
 }
 
 /**

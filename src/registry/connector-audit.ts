@@ -1,10 +1,10 @@
 import { identityFields, type UnstampedConnector } from './formats'
 import type { Connector } from '../mail/tenant'
 
-/** Identities of a connector, and connectors, that an entry of the audit trail names. */
+/** Identities of a connector, and connectors, in one entry of the audit trail at most. */
 const MOST_NAMED = 20
 
-/** What the audit trail is to say of a connector. */
+/** An entry of the audit trail about a connector. */
 export interface ConnectorEntry {
   readonly subject: string
   readonly what: string
@@ -14,7 +14,7 @@ export interface ConnectorEntry {
 
 /**
  * @param id `tenant/name`
- * @param why what is to be said besides, or empty.
+ * @param why additional text, or empty.
  */
 export function entryOf(
   id: string,
@@ -30,7 +30,7 @@ export function entryOf(
   }
 }
 
-/** One entry for all connectors that are put back by one call. */
+/** One entry for all connectors that one call restores. */
 export function restoredEntry(ids: readonly string[]): ConnectorEntry {
   return { subject: '', what: 'connectors restored', from: '', to: firstOf(ids) }
 }

@@ -2,7 +2,7 @@ import { scanHash } from '../store/scan'
 import type { Store } from '../store/store'
 import type { Connector } from '../mail/tenant'
 
-/** Few enough to be parsed in one short turn of the event loop. */
+/** Few enough to be parsed in one short step of the event loop. */
 const BATCH = 200
 
 /** Calls `each` for every connector, in batches; see {@link scanHash}. */
@@ -13,7 +13,7 @@ export async function readConnectors(
   await scanHash(store, store.keys.connectors, BATCH, (id, json) => each(decodeConnector(id, json)))
 }
 
-/** Reads some connectors by their ids `tenant/name`; `undefined` stands for one that is not there. */
+/** Reads some connectors by their ids `tenant/name`; `undefined`: there is none. */
 export async function readSomeConnectors(
   store: Store,
   ids: readonly string[],

@@ -24,11 +24,11 @@ const SCAN_PIECE = 1000
 export interface ConnectorPut {
   readonly name: string
   readonly identities: Identities
-  /** Left as it is where it is not said; a new one is enabled. */
+  /** `undefined`: unchanged; a new one is enabled. */
   readonly enabled?: boolean | undefined
 }
 
-/** A connector as it is to be: without `addedAt` it is new, `undefined` removes it. */
+/** The new state of a connector: without `addedAt` it is new, `undefined` removes it. */
 type Wanted = UnstampedConnector | undefined
 
 /** Writes connectors: each change in one script, which also refuses an identity that another connector has. */
@@ -62,8 +62,8 @@ export class ConnectorRegistry {
    * Adds connectors, or replaces their identities, `enabled` and `addedBy` in place, and removes others: all in one
    * script, or none.
    *
-   * @param puts of one tenant; what one gives up another may take.
-   * @param removals names of connectors of that tenant; one that is not there is no matter.
+   * @param puts of one tenant; one may take an identity that another gives up.
+   * @param removals names of connectors of that tenant; missing ones are ignored.
    * @throws {NotFoundError} no such tenant.
    * @throws {RefusedError} a connector outside of `puts` has one of the identities; or one that is blocked would lose
    *   one.
@@ -92,8 +92,8 @@ export class ConnectorRegistry {
   }
 
   /**
-   * Puts connectors back as they were, time and all, in place of those of the same name: all in one script, or none.
-   * Whether there are such tenants is the caller's concern. What is blocked stays so.
+   * Restores connectors with their times, in place of those of the same name: all in one script, or none. The caller makes
+   * sure that the tenants exist. Blocked connectors stay blocked.
    *
    * @throws {RefusedError} another connector has one of the identities; or one that is blocked would lose one.
    */
@@ -128,7 +128,7 @@ export class ConnectorRegistry {
   }
 
   /**
-   * Refuses all that a connector relays, until a person lifts that. One that is blocked already keeps its first reason.
+   * Refuses all mail that a connector relays, until a person unblocks it. A blocked one keeps its first reason.
    *
    * @throws {NotFoundError}
    */
@@ -180,7 +180,7 @@ export class ConnectorRegistry {
       .map(([, connector]) => connector)
   }
 
-  /** The names of those connectors of a tenant that are blocked, whether or not there is such a tenant. */
+  /** The names of the blocked connectors of a tenant, which need not exist. */
   async blockedOf(tenant: string): Promise<string[]> {
     const names = new Set<string>()
     await readConnectors(this.store, (each) => {
@@ -196,12 +196,12 @@ export class ConnectorRegistry {
     const holders = await client.hmget(keys.connectorIdentities, ...identities)
     const named = [...new Set(holders.filter((holder) => holder !== null))]
     const found = new Map(await readSomeConnectors(this.store, named))
-    // As in the script: a connector that does not exist any more holds nothing.
+    // As in the script: a removed connector holds nothing.
     return holders.map((holder) => (holder !== null && found.get(holder) ? holder : undefined))
   }
 
   /**
-   * Removes all connectors of a tenant that is gone.
+   * Removes all connectors of a tenant that does not exist.
    *
    * @returns how many there were.
    */
@@ -215,11 +215,11 @@ export class ConnectorRegistry {
   }
 
   /**
-   * Changes connectors as `decide` says, all in one script; asks it again where somebody else was quicker.
+   * Changes connectors as `decide` says, all in one script; calls it again after a concurrent change.
    *
-   * @param options `restoring`: the times stay as they are, and the audit trail gets one entry for all of them; `why`:
-   *   what it says besides.
-   * @returns the ids of those that are another now.
+   * @param options `restoring`: keep the times, and write one entry into the audit trail for all; `why`: text added to the
+   *   entry.
+   * @returns the ids of the changed ones.
    */
   private async change(
     ids: readonly string[],
@@ -246,7 +246,7 @@ export class ConnectorRegistry {
     })
   }
 
-  /** The tenant lies in another slot: where it was removed meanwhile, so are its new connectors. */
+  /** The tenant is in another slot: if it was removed meanwhile, its new connectors are removed, too. */
   private async assertTenantStays(tenant: string, ids: readonly string[]): Promise<void> {
     if (ids.length === 0 || (await tenantExists(this.store, tenant))) return
     await this.change(ids, () => undefined)
@@ -292,7 +292,7 @@ function toChange(
   ]
 }
 
-/** Whether both let the same sessions relay, but for a block. */
+/** Whether both let the same sessions relay, apart from a block. */
 function worksAlike(
   a: Identities & { readonly enabled: boolean },
   b: Identities & { readonly enabled: boolean },
@@ -300,16 +300,16 @@ function worksAlike(
   return a.enabled === b.enabled && sameIdentities(a, b)
 }
 
-/** New ones are not blocked: one time is missing at most. */
+/** A new one is not blocked, so at most one time is missing. */
 function stampOf({ addedAt, blocked }: UnstampedConnector): Change['stamp'] {
   if (addedAt === undefined) return 'added'
   return blocked && blocked.since === undefined ? 'blocked' : ''
 }
 
 /**
- * What a connector is to be, with its block: only a person lifts that, and by no detour.
+ * The new state of a connector, with its block: only unblocking it ends that.
  *
- * @throws {RefusedError} it is blocked, and would be removed or lose an identity, which another could take then.
+ * @throws {RefusedError} it is blocked, and would be removed or lose an identity, which another could take.
  */
 function keepBlocked(there: Connector | undefined, wanted: Wanted): Wanted {
   if (!there?.blocked) return wanted
@@ -317,13 +317,13 @@ function keepBlocked(there: Connector | undefined, wanted: Wanted): Wanted {
   return { ...wanted, blocked: wanted.blocked ?? there.blocked }
 }
 
-/** Whether a connector would no longer recognise what it does; both as `normalizeIdentities` returns them. */
+/** Whether a connector would lose an identity; both as `normalizeIdentities` returns them. */
 export function losesIdentity(now: Identities, wanted: Identities): boolean {
   const kept = new Set(identityFields(wanted))
   return identityFields(now).some((each) => !kept.has(each))
 }
 
-/** The refusal to remove a blocked connector, or to take an identity from it. */
+/** The error for a blocked connector that would be removed or lose an identity. */
 export function connectorBlocked({
   tenant,
   name,
@@ -338,7 +338,7 @@ export function sameIdentities(a: Identities, b: Identities): boolean {
   return identityFields(a).join('\n') === identityFields(b).join('\n')
 }
 
-/** The refusal of an identity that another connector has. */
+/** The error for an identity that another connector has. */
 export function identityTaken(identity: string, holder: string, id: string): RefusedError {
   return new RefusedError(
     `${describeIdentity(identity)} of connector ${id} belongs to connector ${holder}: a session must match one connector only, so remove it there first`,
@@ -353,7 +353,7 @@ function existsOtherwise(there: Connector): RefusedError {
   )
 }
 
-/** For a connector that is not registered. */
+/** The error for a connector that is not registered. */
 export function noSuchConnector(tenant: string, name: string): NotFoundError {
   return new NotFoundError(
     `there is no connector "${tenant}/${name}"; tenantctl connector list shows all`,

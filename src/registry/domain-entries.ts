@@ -13,15 +13,15 @@ const PUT = readScript(__dirname, 'domains_put')
 const REMOVE = readScript(__dirname, 'domains_remove')
 const SCAN_PIECE = 1000
 
-/** A name and how it is to count. */
+/** A name with its flags. */
 export interface DomainEntry extends DomainFlags {
   readonly domain: string
 }
 
-/** `other` (with `add` only): it is there with other flags, and nothing of the call was written. */
+/** `other` (with `add` only): it exists with other flags, and nothing of the call was written. */
 export type PutResult = 'added' | 'updated' | 'same' | 'other'
 
-/** How these names stand in the tenant's own list; `undefined`: not there. */
+/** The flags of these names in the tenant's own list; `undefined`: not in it. */
 export async function readEntries(
   store: Store,
   tenant: string,
@@ -47,7 +47,7 @@ export async function acceptsDomain(
   return coveringDomain(byName, domain) !== undefined
 }
 
-/** The tenant's whole list by name, read in batches so that 100,000 of them hold nobody up. */
+/** The tenant's whole list by name, read in batches so that 100,000 of them do not block Redis. */
 export async function readAllEntries(
   store: Store,
   tenant: string,
@@ -60,10 +60,10 @@ export async function readAllEntries(
 }
 
 /**
- * Writes entries into the tenant's own list; ownership is the caller's concern.
+ * Writes entries into the tenant's own list. The caller claims the names.
  *
  * @param entries at most {@link BATCH}.
- * @param how `add` leaves what is there alone; `set` replaces its flags and `by`.
+ * @param how `add` does not change existing entries; `set` replaces their flags and `by`.
  * @returns one result for each; `undefined`: there is no such tenant.
  */
 export async function putEntries(
@@ -84,7 +84,7 @@ export async function putEntries(
 }
 
 /**
- * Removes names from the tenant's own list, any number of them; ownership is the caller's concern.
+ * Removes names from the tenant's own list, any number of them. The caller frees the names.
  *
  * @param which `owned` leaves shared ones.
  * @returns those that were there.

@@ -29,11 +29,11 @@ export interface Move {
 
 /**
  * Moves an owned domain, with its flags, to another tenant: first its ownership, then the entry of the new tenant, then
- * that of the old. Running it again completes what was cut short. At no moment do two tenants own it.
+ * that of the old one. Repeating an interrupted move completes it. Two tenants never own the domain at the same time.
  *
  * @param domain lower-case A-labels.
- * @returns `from` is the tenant that it left; `undefined`: it was that tenant's already.
- * @throws {NotFoundError} nobody owns it, or there is no such tenant.
+ * @returns `from` is the tenant that it left; `undefined`: the tenant had it already.
+ * @throws {NotFoundError} no tenant owns it, or there is no such tenant.
  * @throws {RefusedError} it is registered as shared, or two tenants would cover one name.
  */
 export async function moveDomain(
@@ -88,7 +88,7 @@ export async function finishMove(
   by: string,
 ): Promise<boolean> {
   const [claim] = await readClaims(store, [domain])
-  // Somebody else has finished it.
+  // Another process has finished it.
   if (claim && claim.tenant !== to) return true
   const put = claim && (await putEntries(store, to, [{ ...claim, shared: false }], by, 'set'))
   if (put === undefined) {
@@ -104,7 +104,7 @@ export async function finishMove(
 }
 
 /**
- * Puts back a move that was begun and not finished.
+ * Restores a move that was begun and not finished.
  *
  * @param write `false`: only looks.
  * @returns `there`; `absent`: it is not, or was not before it was written; or why it cannot be, for people.
@@ -129,7 +129,7 @@ export async function restoreMove(
   return reply[0] === 'refused' ? `${reply[1]} has ${reply[2]}` : 'absent'
 }
 
-/** The moves that have been begun and not finished: under way right now, or cut short. */
+/** Moves that were begun and not finished: in progress, or interrupted. */
 export async function unfinishedMoves(store: Store): Promise<Move[]> {
   const leaving = Object.entries(await store.client.hgetall(store.keys.ownerMoves))
   const claims = await readClaims(
@@ -148,7 +148,7 @@ function endMove(store: Store, { domain, from, to }: Move, outcome: 'done' | 'ba
   )
 }
 
-/** A claim without an entry is what an addition leaves that was cut short: the move completes it. */
+/** Adds the entry that an interrupted addition has not written. */
 async function holdEntry(
   store: Store,
   tenant: string,
@@ -178,7 +178,7 @@ async function unowned(store: Store, domain: string, to: string): Promise<Error>
   )
 }
 
-/** Some tenant that has the domain as shared. Nothing but the tenants' own lists tells; only an error asks. */
+/** Some tenant that has the domain as shared. Reads the lists of all tenants, for an error message only. */
 async function sharerOf(store: Store, domain: string, first: string): Promise<string | undefined> {
   const { client, keys } = store
   if (await client.hexists(keys.domains(first), domain)) return first

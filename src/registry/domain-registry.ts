@@ -17,19 +17,19 @@ import { reconcileClaims } from './reconcile'
 import { assertTenantExists } from './tenant-registry'
 import type { AcceptedDomain } from '../mail/tenant'
 
-/** What became of a batch of accepted domains. */
+/** Result for each accepted domain of a call. */
 export interface DomainsPut {
   readonly added: string[]
   readonly updated: string[]
   readonly unchanged: string[]
 }
 
-/** Writes accepted domains: ownership is claimed first, then the tenant's own list written. */
+/** Writes accepted domains: claims the names first, then writes the tenant's own list. */
 export class DomainRegistry {
   constructor(private readonly store: Store) {}
 
   /**
-   * Registers domains for a tenant: all, or none. What is there already with the same flags is left as it is.
+   * Registers domains for a tenant: all, or none. Those that exist with the same flags stay as they are.
    *
    * @throws {InputError} a name cannot be an accepted domain.
    * @throws {NotFoundError} no such tenant.
@@ -77,7 +77,7 @@ export class DomainRegistry {
     await assertTenantExists(this.store, tenant)
     const entries = await readEntries(this.store, tenant, names)
     const absent = names.filter((_, at) => entries[at] === undefined)
-    // A claim without an entry is what a removal leaves that was cut short: doing it again finishes it.
+    // An interrupted removal leaves a claim without an entry: repeating it finishes it.
     const claims = await readClaims(this.store, absent)
     const missing = absent.filter((_, at) => claims[at]?.tenant !== tenant)
     if (missing.length > 0) {
@@ -160,7 +160,7 @@ export class DomainRegistry {
     })
   }
 
-  /** Takes back what a batch wrote before it was refused. */
+  /** Removes what a refused call has written. */
   private async undo(
     tenant: string,
     added: readonly string[],
@@ -171,13 +171,13 @@ export class DomainRegistry {
       await removeEntries(this.store, tenant, added, 'any')
       await reconcileClaims(this.store, tenant, [...new Set([...added, ...claimed])])
     } catch (error) {
-      // Redis went away: the first error says so. Adding the batch again completes it.
+      // Redis went away, which the first error says. Repeating the call completes it.
       if (cause instanceof UserError) throw error
     }
   }
 }
 
-/** Names outside of what may be accepted are refused, doubled ones count once. */
+/** Canonical names without doubles. @throws {InputError} a name cannot be an accepted domain. */
 function readBatch(domains: readonly DomainEntry[]): DomainEntry[] {
   const entries = new Map<string, DomainEntry>()
   for (const { domain: input, subdomains, shared } of domains) {

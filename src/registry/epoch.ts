@@ -7,36 +7,36 @@ import { shortTime } from '../base/time'
 const EPOCH = readScript(__dirname, 'epoch')
 
 /**
- * The form of what we keep in Redis. Versions of one major understand each other; one that meets a higher major writes
+ * The format of the registry in Redis. Versions of one major understand each other; one that finds a higher major writes
  * nothing.
  */
 export const SCHEMA = { major: 1, minor: 1 } as const
 
-/** What marks a registry as the same one that it was, for as long as Redis keeps it. */
+/** Identifies a registry: as long as Redis holds it, the epoch does not change. */
 export interface Epoch {
   /** Opaque. */
   readonly epoch: string
   /** `MAJOR.MINOR` */
   readonly schema: string
-  /** ms since the epoch of Unix, server time: when it was given, or confirmed. */
+  /** ms since 1970, server time: when it was created or confirmed. */
   readonly createdAt: number
-  /** `operator`: by the word of a person, who has said that the registry is right as it is. */
+  /** `operator`: a person has accepted the content of Redis as the registry. */
   readonly origin: 'automatic' | 'operator'
 }
 
-/** The registry as Redis has it at one moment. */
+/** The registry in Redis at one moment. */
 export interface RegistryLook {
   /** Server time, in ms since the epoch of Unix. */
   readonly time: number
   /** `undefined`: it has none. */
   readonly epoch: Epoch | undefined
-  /** How many tenants its index names. */
+  /** Number of tenants in its index. */
   readonly tenants: number
-  /** Whether the tenant that was asked for is among them. */
+  /** Whether the given tenant is among them. */
   readonly indexed: boolean
 }
 
-/** Redis holds what a later version has written. */
+/** A later version has written the registry. */
 export class SchemaError extends UserError {
   constructor(schema: string) {
     super(
@@ -46,14 +46,14 @@ export class SchemaError extends UserError {
   }
 }
 
-/** Whether a registry is in a form that only later versions know. */
+/** Whether only later versions know the format of the registry. */
 export function isNewer({ schema }: Epoch): boolean {
   return Number(schema.split('.')[0]) > SCHEMA.major
 }
 
 /**
- * Whether Redis holds another registry than a known one, which no operator has put there in its place; or none. Tenants
- * without an epoch are no proof: what does not know of epochs may have registered them after a loss.
+ * Whether Redis holds no registry, or another one than the known one that no operator has accepted. Tenants without an
+ * epoch prove nothing: a version that knows no epochs may have registered them after a loss.
  *
  * @param known its epoch.
  * @param seenAt server time at which it was last seen, in ms since the epoch of Unix.
@@ -63,7 +63,7 @@ export function isAnother({ epoch }: RegistryLook, known: string, seenAt: number
   return epoch?.origin !== 'operator' || epoch.createdAt <= seenAt
 }
 
-/** What Redis holds in the place of a known registry, for people. */
+/** What Redis holds instead of a known registry, for people. */
 export function describeAnother({
   epoch,
   tenants,
@@ -73,19 +73,19 @@ export function describeAnother({
   return tenants === 0 ? 'none' : `${held} without an epoch`
 }
 
-/** Looks at the registry, writing nothing. */
+/** Reads the state of the registry. Writes nothing. */
 export function lookAtRegistry(store: Store, tenant = ''): Promise<RegistryLook> {
   return call(store, 'look', '', tenant)
 }
 
-/** The epoch of the registry; `undefined`: it has none, because nothing has been registered yet or all is lost. */
+/** The epoch of the registry; `undefined`: it has none, since nothing is registered yet or all is lost. */
 export async function readEpoch(store: Store): Promise<Epoch | undefined> {
   return (await lookAtRegistry(store)).epoch
 }
 
 /**
- * Gives the registry an epoch where it has none: always a new one, since a known one would pass what is there for what
- * was lost.
+ * Gives the registry an epoch if it has none. Always a new one: with a known one, the content of Redis would be taken for
+ * the registry that was lost.
  *
  * @throws {SchemaError} Redis holds a later schema.
  */
@@ -94,10 +94,10 @@ export async function ensureEpoch(store: Store): Promise<Epoch> {
 }
 
 /**
- * Writes down an operator's word that the registry is right as it is. All processes look at once, and forget what they
- * knew of another one.
+ * Accepts the current content of Redis as the registry, for an operator. All processes check it at once, and drop what
+ * they have cached of another one.
  *
- * @param epoch that of a registry which has been restored; else a new one.
+ * @param epoch of a registry that has been restored; else a new one.
  * @throws {SchemaError} Redis holds a later schema.
  */
 export async function confirmEpoch(store: Store, epoch = randomToken()): Promise<Epoch> {

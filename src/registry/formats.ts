@@ -1,6 +1,6 @@
 import type { AcceptedDomain, Connector, ConnectorBlock, Identities } from '../mail/tenant'
 
-/** How an accepted domain counts. */
+/** What an accepted domain covers, and whether it is owned. */
 export interface DomainFlags {
   readonly subdomains: boolean
   readonly shared: boolean
@@ -11,7 +11,7 @@ export function formatFlags({ subdomains, shared }: DomainFlags): string {
   return `${subdomains ? 's' : ''}${shared ? 'h' : ''}` || '-'
 }
 
-/** All that there are: a process that knows 100,000 domains makes no object for each. */
+/** All combinations, so that a cache of 100,000 domains needs no object for each. */
 const FLAGS: readonly DomainFlags[] = [
   { subdomains: false, shared: false },
   { subdomains: true, shared: false },
@@ -53,13 +53,13 @@ export function unpackClaim(domain: string, packed: string): Claim & { readonly 
   }
 }
 
-/** A connector as it is to be written: where a time is missing, the script puts the server's there. */
+/** A connector to be written: the script fills in missing times with the server's. */
 export type UnstampedConnector = Omit<Connector, 'addedAt' | 'blocked'> & {
   readonly addedAt?: number
   readonly blocked?: (Omit<ConnectorBlock, 'since'> & { readonly since?: number }) | undefined
 }
 
-/** The JSON of a connector in `ud:{@connectors}`. The script relies on where in it the times stand. */
+/** The JSON of a connector in `ud:{@connectors}`. The script relies on the places of the times in it. */
 export function packConnector(connector: UnstampedConnector): string {
   const { changedAt, ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = connector
   return JSON.stringify({

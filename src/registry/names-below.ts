@@ -3,21 +3,21 @@ import type { Store } from '../store/store'
 import { readClaims, type Obstacle } from './owners'
 import type { Claim } from './formats'
 
-/** So many names below one are left to the script that claims it: about 5 ms of Redis. */
+/** Up to so many names below one, the script that claims it looks at them itself: about 5 ms of Redis. */
 const FEW = 1000
 const BATCH = 500
 const MOST_OBSTACLES = 100
 
-/** What was found below some names. */
+/** Names of other tenants below some names. */
 export interface NamesBelow {
-  /** The version of all claims when the survey began; as long as it holds, so does the survey. Empty: none was made. */
+  /** The version of all claims when reading began: the result is valid as long as it is current. Empty: nothing was read. */
   readonly version: string
   readonly obstacles: Obstacle[]
 }
 
 /**
- * Looks, in batches, at what lies below names that are to be claimed with subdomains, where that is a lot: the script
- * that claims them would hold Redis while it looks at 100,000 names.
+ * Reads, in batches, the owners of the names below those that are to be claimed with subdomains, where there are many:
+ * the script that claims them would block Redis while it looks at 100,000 names.
  *
  * @throws what ioredis throws.
  */

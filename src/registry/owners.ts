@@ -8,7 +8,7 @@ import { unpackClaim, type Claim } from './formats'
 /** Names handled in one script call: about a millisecond of Redis. */
 export const BATCH = 500
 
-/** What keeps a tenant from owning a name: another tenant's accepted domain covers it, or would be covered. */
+/** Why a tenant cannot own a name: another tenant's accepted domain covers it, or would be covered by it. */
 export interface Obstacle {
   /** The name that was to be owned. */
   readonly domain: string
@@ -49,7 +49,7 @@ export function readObstacles(reply: unknown): Obstacle[] {
   return obstacles
 }
 
-/** What is in the way, for people. */
+/** The same for people. */
 export function describeObstacle({ domain, owner, name }: Obstacle): string {
   if (domain === name) return `${domain} belongs to ${owner}`
   return domain.endsWith(`.${name}`)
@@ -59,7 +59,7 @@ export function describeObstacle({ domain, owner, name }: Obstacle): string {
 
 const MOST_NAMED = 5
 
-/** The refusal of names that others own, with what to do. */
+/** The error for names that other tenants own, with what to do. */
 export function ownedByAnother(obstacles: readonly Obstacle[]): RefusedError {
   const named = obstacles.slice(0, MOST_NAMED).map(describeObstacle)
   const more = obstacles.length - named.length

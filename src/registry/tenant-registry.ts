@@ -24,12 +24,12 @@ const MAX_NAME = 200
 /** The limits of meters, see `parseLimits`; `null`: the default applies, or it has no such meter. */
 type LimitsSettings = Readonly<Partial<Record<LimitsField, string | null | undefined>>>
 
-/** What an operator says of a tenant; `null` stands for the default, and so does what a new tenant is not told. */
+/** What an operator sets for a tenant. `null`: the default; so is what is not given for a new tenant. */
 export interface TenantSettings extends LimitsSettings {
   /** The default is the id. */
   readonly name?: string | null | undefined
   readonly mode?: Mode | null | undefined
-  /** Mail address of who is told about it. */
+  /** Mail address that alerts about the tenant are sent to. */
   readonly contact?: string | null | undefined
 }
 
@@ -46,8 +46,8 @@ export class TenantRegistry {
     assertTenantId(id)
     const fields = toFields(id, { ...settings, name: settings.name ?? null })
     const values = SETTINGS.map((field) => fields.get(field) ?? '')
-    // Before, so that a crash leaves no tenant that the index does not know; and after, since a removal of an earlier
-    // tenant of that id may take it out in between.
+    // Before, so that a crash leaves no tenant outside of the index; and after, since the removal of an earlier tenant of
+    // that id may take it out in between.
     await indexTenant(this.store, id)
     const { keys } = this.store
     const [result, ...reply] = (await this.store.run(
@@ -70,7 +70,7 @@ export class TenantRegistry {
   }
 
   /**
-   * Changes what is mentioned, and leaves the rest.
+   * Changes the given settings only.
    *
    * @param source the new source, if it is to change.
    * @throws {InputError} a bad setting.
@@ -113,7 +113,7 @@ export class TenantRegistry {
     return tenants
   }
 
-  /** The ids of those that came from there. */
+  /** Ids of the tenants that a source has registered. */
   async idsFrom(source: string): Promise<string[]> {
     const { client, keys } = this.store
     const ids = new Set<string>()
@@ -124,7 +124,7 @@ export class TenantRegistry {
     return [...ids].sort()
   }
 
-  /** Those that have a contact, in no order. */
+  /** Tenants that have a contact, in no order. */
   async *contacts(): AsyncGenerator<{ readonly id: string; readonly contact: string }> {
     const { client, keys } = this.store
     for await (const batch of scanSet(this.store, keys.tenants)) {
@@ -138,12 +138,12 @@ export class TenantRegistry {
   }
 }
 
-/** Names the tenant in the index of all. Doing it twice changes nothing. */
+/** Adds the tenant to the index. Doing it twice changes nothing. */
 export async function indexTenant(store: Store, id: string): Promise<void> {
   await store.client.sadd(store.keys.tenants, id)
 }
 
-/** @throws {InputError} what can be no id, lest it name another of our keys. */
+/** @throws {InputError} not an id: it could name another key of the registry. */
 export async function tenantExists(store: Store, id: string): Promise<boolean> {
   assertTenantId(id)
   return (await store.client.hexists(store.keys.tenant(id), 'createdAt')) === 1
@@ -155,7 +155,7 @@ export async function assertTenantExists(store: Store, id: string): Promise<void
 }
 
 /**
- * The settings in their canonical text; what is not mentioned stays unmentioned.
+ * The given settings in their canonical text.
  *
  * @throws {InputError}
  */
@@ -173,7 +173,7 @@ export function normalizeSettings(settings: TenantSettings): TenantSettings {
   }
 }
 
-/** An empty value stands for the default. */
+/** An empty value means the default. */
 function toFields(id: string, settings: TenantSettings): Map<string, string> {
   const fields = new Map<string, string>()
   for (const [field, value] of Object.entries(normalizeSettings(settings)) as [

@@ -16,18 +16,18 @@ const REMOVE = readScript(__dirname, 'tenant_remove')
 const SCAN_PIECE = 1000
 
 /**
- * Removes a tenant with all it has. Its own hash, domains and usage go in one script; then its connectors, its claims
- * and its place in the index. Running it again finishes what was cut short.
+ * Removes a tenant with all its data: its hash, domains and usage in one script; then its connectors, its claims and its
+ * place in the index. Repeating an interrupted removal finishes it.
  *
  * @throws {InputError} a bad id.
- * @throws {NotFoundError} nothing of such a tenant is there.
+ * @throws {NotFoundError} there is no data of such a tenant.
  * @throws {RefusedError} it is restricted, or one of its connectors is blocked.
  */
 export async function removeTenant(store: Store, id: string): Promise<void> {
   assertTenantId(id)
   const connectors = new ConnectorRegistry(store)
   const { keys, client } = store
-  // Else adding it again would lift the block.
+  // Else removing and adding the tenant would lift the block.
   const [blocked] = await connectors.blockedOf(id)
   if (blocked !== undefined) throw connectorBlocked({ tenant: id, name: blocked })
   const domains = [...(await readAllEntries(store, id)).keys()]
@@ -45,7 +45,7 @@ export async function removeTenant(store: Store, id: string): Promise<void> {
   )) as ['removed', entry: string, cases: string] | ['restricted'] | ['gone']
   if (reply[0] === 'restricted') throw tenantRestricted(id)
   if (reply[0] === 'removed') await keepEntry(store, id, reply[1])
-  // The list of a tenant that is gone is gone with it, so all claims must be looked through.
+  // The list of a removed tenant is gone, so all claims must be searched.
   const claimed = reply[0] === 'removed' ? domains : await claimsOf(store, id)
   const freed = await connectors.removeAll(id)
   await reconcileClaims(store, id, claimed)
@@ -55,7 +55,7 @@ export async function removeTenant(store: Store, id: string): Promise<void> {
   if (reply[0] === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)
 }
 
-/** The refusal to remove a restricted tenant. */
+/** The error for a restricted tenant that was to be removed. */
 export function tenantRestricted(id: string): RefusedError {
   return new RefusedError(
     `tenant ${id} is restricted: lift that first (tenantctl unblock ${id} --reason …), then remove it`,
@@ -71,7 +71,7 @@ async function claimsOf(store: Store, tenant: string): Promise<string[]> {
   return domains
 }
 
-/** Moves to the tenant that were cut short before it got its entry. */
+/** Ends interrupted moves to the tenant that have not written its entry. */
 async function giveBackMoves(store: Store, tenant: string): Promise<void> {
   const moves = (await unfinishedMoves(store)).filter(({ to }) => to === tenant)
   for (const move of moves) await finishMove(store, move, 'tenant remove')

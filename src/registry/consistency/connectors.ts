@@ -40,7 +40,7 @@ export async function findInConnectors(
         'remove all but one of them: tenantctl connector remove',
       ),
     )
-  const wrong = [...mendings(holders, table)].map(([identity, id]) =>
+  const wrong = [...corrections(holders, table)].map(([identity, id]) =>
     repairable(
       'identity-table',
       { subject: identity },
@@ -62,22 +62,22 @@ export async function removeOrphanConnectors(
   for (const tenant of new Set(found.map((each) => each.tenant))) await registry.removeAll(tenant)
 }
 
-/** Writes the table of identities anew where it does not fit. A change of connectors in between starts it over. */
+/** Corrects the table of identities. Starts over after a concurrent change of connectors. */
 export async function repairIdentities(store: Store): Promise<void> {
   const { keys, client } = store
   await retryConcurrent('connectors were', async () => {
     const token = (await client.get(keys.connectorsToken)) ?? ''
     const { holders, table } = await readBoth(store)
-    let whole = true
-    for (const batch of batchesOf([...mendings(holders, table)], BATCH)) {
+    let isWritten = true
+    for (const batch of batchesOf([...corrections(holders, table)], BATCH)) {
       const reply = await store.run(
         IDENTITIES,
         [keys.connectorIdentities, keys.connectorsToken],
         [token, ...batch.flat()],
       )
-      whole &&= reply === 1
+      isWritten &&= reply === 1
     }
-    return whole || undefined
+    return isWritten || undefined
   })
 }
 
@@ -108,8 +108,8 @@ async function readBoth(store: Store): Promise<Both> {
   return { connectors, holders, table }
 }
 
-/** What the table should say where it does not: the connector, or empty for nobody. */
-function mendings(
+/** Corrections of the table: the connector that has an identity; empty: none. */
+function corrections(
   holders: ReadonlyMap<string, readonly string[]>,
   table: ReadonlyMap<string, string>,
 ): Map<string, string> {

@@ -22,7 +22,7 @@ export async function findInconsistencies(store: Store): Promise<Inconsistency[]
 }
 
 /**
- * Mends what can be mended. Safe while others write: each step looks again, in a script or right before it.
+ * Repairs what can be repaired. Safe while others write: each step checks again, in a script or right before it.
  *
  * @returns what only a person can resolve.
  */

@@ -1,4 +1,4 @@
-/** Something in Redis that does not fit together, as a crash or a restored backup leaves it. */
+/** A contradiction in the registry, as a crash or a restored backup leaves it. */
 export interface Inconsistency {
   readonly kind:
     | 'claim-without-entry'
@@ -14,7 +14,7 @@ export interface Inconsistency {
     | 'identity-doubled'
   /** What is wrong, for people. */
   readonly text: string
-  /** What the repair does, or, where it cannot know, what a person has to do. */
+  /** What the repair does, or what a person has to do if it cannot know. */
   readonly remedy: string
   /** Whether the repair can do it. */
   readonly repairable: boolean
@@ -24,7 +24,7 @@ export interface Inconsistency {
   readonly subject: string
 }
 
-/** An inconsistency that the repair can mend. */
+/** An inconsistency that the repair can resolve. */
 export function repairable(
   kind: Inconsistency['kind'],
   about: { tenant?: string; subject?: string },

@@ -2,7 +2,7 @@ import { scanSet, scanTags } from '../../store/scan'
 import type { Store } from '../../store/store'
 import { repairable, type Inconsistency } from './inconsistency'
 
-/** The index of tenants and that of restricted tenants, held against what they index. */
+/** Compares the indexes of tenants and of restricted tenants with what they index. */
 export async function findInIndexes(
   store: Store,
   tenants: ReadonlySet<string>,
@@ -58,11 +58,11 @@ export async function repairIndexes(store: Store, found: readonly Inconsistency[
   }
 }
 
-/** Brings one member in line with its key, which lies in another slot. */
+/** Corrects one member of an index by its key, which is in another slot. */
 async function reindex(store: Store, index: string, key: string, member: string): Promise<void> {
   const { client } = store
   if ((await client.exists(key)) === 0) await client.srem(index, member)
-  // Written meanwhile, or there all along: whoever removes it takes it out afterwards.
+  // It may have been written meanwhile. A removal takes it out of the index afterwards.
   if ((await client.exists(key)) === 1) await client.sadd(index, member)
 }
 

@@ -13,12 +13,12 @@ import { reconcileClaims } from '../reconcile'
 const INDEX = readScript(__dirname, 'owners_index')
 const SCAN_PIECE = 1000
 const TENANTS_AT_ONCE = 200
-/** Whoever is named as having added what the repair completes. */
+/** Named as the one who added what the repair completes. */
 const REPAIR = 'doctor'
 
 type Claims = Map<string, Claim & { tenant: string }>
 
-/** Claims, their index, unfinished moves and the tenants' own lists, held against each other. */
+/** Compares claims, their index, unfinished moves and the tenants' own lists. */
 export async function findInOwnership(
   store: Store,
   tenants: ReadonlySet<string>,
@@ -57,7 +57,7 @@ function leftHalfWay({ domain, from, to }: Move): Inconsistency {
   return repairable('unfinished-move', about, text, remedy)
 }
 
-/** Domains by tenant whose claim and entry did not fit when they were read one after the other. */
+/** Domains by tenant whose claim and entry differed when they were read one after the other. */
 async function suspectsIn(
   store: Store,
   claims: Claims,
@@ -169,7 +169,7 @@ export async function repairOwnership(
   for (const move of await unfinishedMoves(store)) {
     if (toFinish.has(move.domain)) await finishMove(store, move, REPAIR)
   }
-  // Before the claims: what is in the way of a claim is looked up in the index.
+  // Before the claims: names that prevent a claim are looked up in the index.
   for (const batch of batchesOf(subjectsOf(found, 'owner-index'), BATCH)) {
     await store.run(INDEX, [keys.ownerNames, keys.ownerIndex], batch)
   }
