@@ -27,14 +27,14 @@ import {
 } from './format'
 import { toRecord, type RegistryRecord } from './record'
 
-/** The longest line that is written or read, in octets: what stands in memory at a time. */
+/** The longest line that is written or read, in octets: one line is in memory at a time. */
 export const LONGEST_LINE = 8 * 1024 * 1024
 const CHUNK = 64 * 1024
 const NEWLINE = 10
-/** A temporary file that nobody has written to for so long was left by a process that was killed, in ms. */
+/** A temporary file that has not changed for so long was left by a killed process, in ms. */
 const LEFT_BEHIND = 3_600_000
 
-/** What a file holds, once it has been found whole. */
+/** A file that has been found complete. */
 export interface Verified extends End {
   readonly header: Header
   readonly octets: number
@@ -43,11 +43,11 @@ export interface Verified extends End {
 /** What was written. */
 export type Written = Verified
 
-/** Takes the next piece of the file; resolves when there is room for more. */
+/** Receives the next part of the file; resolves when there is room for more. */
 export type Sink = (text: string) => Promise<unknown>
 
 /**
- * Writes a whole file piece by piece: the header, the lines, and the end that counts and proves them.
+ * Writes a whole file in parts: the header, the lines, and the last line with their number and checksum.
  *
  * @param lines each without its line break, as `formatRecord` gives them.
  * @throws what `lines` or `sink` throws.
@@ -86,11 +86,11 @@ export async function writeTo(
 }
 
 /**
- * Writes a file, all of it or nothing: into a new file beside it that only we may read, which takes its place when all
- * is on disk. Where it fails, the file that was there stays as it was.
+ * Writes a file, all of it or nothing: into a temporary file beside it that only this user may read, which replaces it when
+ * all is on disk. If that fails, an existing file stays as it was.
  *
- * @param file an absolute path. What is no regular file, a symbolic link too, is refused.
- * @param options `verify`: read it back before it takes the place of an older one.
+ * @param file an absolute path. Anything but a regular file is refused, a symbolic link too.
+ * @param options `verify`: read it back before it replaces an older one.
  * @throws {UserError} it cannot be written; and what `lines` throws.
  */
 export async function writeLines(
@@ -138,7 +138,7 @@ async function assertSame(file: string, temporary: string, written: Written): Pr
   throw new UserError(`${file}: what was read back is not what was written: check the disk`, 1)
 }
 
-/** What the names of the temporary files for `file` begin with; short enough for any name. */
+/** The beginning of the names of temporary files for `file`; short enough for any name. */
 function temporaryOf(file: string): string {
   return path.join(path.dirname(file), `.${path.basename(file).slice(0, 100)}.new-`)
 }
@@ -155,7 +155,7 @@ async function removeLeftBehind(file: string): Promise<void> {
   }
 }
 
-/** So that the new name outlives a crash of the machine. Not every file system knows that. */
+/** So that the new name survives a crash of the machine. Some file systems do not support it. */
 async function syncDirectory(directory: string): Promise<void> {
   try {
     const handle = await open(directory, 'r')
@@ -177,9 +177,9 @@ async function onDisk<T>(file: string, work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Reads a whole file, and keeps nothing of it.
+ * Checks a whole file.
  *
- * @throws {InputError} it cannot be read, is none of ours, or is not whole: with the line.
+ * @throws {InputError} it cannot be read, has another format, or is damaged: with the line.
  */
 export async function verifyFile(file: string): Promise<Verified> {
   const opened = await openRecords(file)
@@ -190,7 +190,7 @@ export async function verifyFile(file: string): Promise<Verified> {
   }
 }
 
-/** A file that is there, or may be, and that the user who asks may not read. */
+/** The user may not read the file. */
 export class BarredError extends InputError {}
 
 function unreadable(file: string, error: unknown): InputError {
@@ -202,16 +202,16 @@ function unreadable(file: string, error: unknown): InputError {
 }
 
 /**
- * Opens a file for reading, any number of times over; its header has been read.
+ * Opens a file, reads its header, and lets its records be read any number of times.
  *
- * @param namedBy uid of the owner of the ini file, where that names it.
+ * @param namedBy uid of the owner of the ini file that names it.
  * @throws {BarredError} it may not be read.
- * @throws {InputError} it cannot be read, the ini file may not name it, or it is none of ours.
+ * @throws {InputError} it cannot be read, the ini file may not name it, or it has another format.
  */
 export async function openRecords(file: string, namedBy = ROOT): Promise<RecordFile> {
   let handle: FileHandle
   try {
-    // Not blocking: a pipe without a writer would hold us for ever.
+    // Not blocking: opening a pipe without a writer would never end.
     handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     throw unreadable(file, error)
@@ -232,7 +232,7 @@ export async function openRecords(file: string, namedBy = ROOT): Promise<RecordF
   }
 }
 
-/** A file that is open: what takes its name meanwhile does not matter. */
+/** An open file: one that replaces it meanwhile makes no difference. */
 export class RecordFile {
   constructor(
     readonly file: string,
@@ -241,9 +241,9 @@ export class RecordFile {
   ) {}
 
   /**
-   * Its records in order, in memory one at a time. Whoever must not act on a damaged file calls {@link verify} before.
+   * Its records in order, one in memory at a time. A caller that must not act on a damaged file calls {@link verify} first.
    *
-   * @throws {InputError} as soon as it is found not to be whole, at the end at the latest.
+   * @throws {InputError} it is damaged, which may be found as late as at its end.
    */
   async *records(): AsyncGenerator<RegistryRecord, Verified> {
     const hash = createHash('sha256')
@@ -275,7 +275,7 @@ export class RecordFile {
     return { header: this.header, ...end, octets }
   }
 
-  /** Reads all of it. @throws {InputError} it is not whole. */
+  /** Reads all of it. @throws {InputError} it is damaged. */
   async verify(): Promise<Verified> {
     const records = this.records()
     for (;;) {
@@ -304,7 +304,7 @@ interface Line {
   readonly where: string
 }
 
-/** The lines of a file from its beginning. @throws {InputError} no text, a line too long, a last line cut short. */
+/** The lines of a file from its beginning. @throws {InputError} not text, a line too long, an incomplete last line. */
 async function* linesOf(file: string, handle: FileHandle): AsyncGenerator<Line> {
   const chunk = Buffer.allocUnsafe(CHUNK)
   let position = 0

@@ -1,23 +1,23 @@
 import { InputError } from '../base/errors'
 
-/** What the first line of a file says it is. */
+/** Identifies the format, in the first line. */
 const FORMAT = 'haraka-plugin-unregistered-domain'
-/** Raised when an older version could not read the file rightly. */
+/** Raised when older versions can no longer read the file. */
 const VERSION = 1
 
 /** The first line of a file. */
 export interface Header {
-  /** `backup`: everything, as an operator asked for it; `snapshot`: what a process knows, for its next start. */
+  /** `backup`: everything, made by an operator; `snapshot`: the cache of a process, for its next start. */
   readonly kind: 'backup' | 'snapshot'
-  /** What every key started with in the Redis that it comes from. */
+  /** Prefix of the keys in the Redis that it comes from. */
   readonly prefix: string
-  /** The epoch of that registry; empty where it had none. */
+  /** The epoch of that registry; empty if it had none. */
   readonly epoch: string
   /** The schema of that registry, `MAJOR.MINOR`. */
   readonly schema: string
   /** ms since the epoch, server time: when the writing began. */
   readonly createdAt: number
-  /** Tenants that were there and are not in it. */
+  /** Number of tenants that are not in it. */
   readonly omitted: number
 }
 
@@ -94,14 +94,14 @@ function tryParse(line: string): unknown {
   }
 }
 
-/** What is no file of ours at all. */
+/** The error for a file of another format. */
 export function foreign(where: string): InputError {
   return new InputError(
     `${where}: it is no backup and no snapshot of ${FORMAT}: give a file that tenantctl backup wrote`,
   )
 }
 
-/** What was ours, and is not whole any more. Nothing of it is used. */
+/** The error for a damaged file, of which nothing is used. */
 export function damaged(where: string, what: string): InputError {
   return new InputError(`${where}: ${what}: the file is damaged or cut short; take another one`)
 }

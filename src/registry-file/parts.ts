@@ -25,7 +25,7 @@ export async function* partsOf(
   }
   for await (const record of file.records()) {
     if (record.type === 'domains') {
-      // A file has no domains but behind their tenant.
+      // In a file domains follow their tenant.
       const { tenant, domains } = open!
       if (domains) yield* close(false)
       open = { tenant, domains: record.domains, first: domains === undefined }
@@ -40,8 +40,7 @@ export async function* partsOf(
 }
 
 /**
- * Runs work side by side, so much of it at a time; what is in the same lane one after the other. Stops at the first
- * failure.
+ * Runs work concurrently, up to a limit; work of the same lane one after the other. Stops at the first failure.
  */
 export class Lanes {
   private readonly running = new Set<Promise<void>>()

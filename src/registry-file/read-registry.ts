@@ -12,16 +12,16 @@ const READ = readScript(__dirname, 'read_tenant')
 /** Longer lists of accepted domains are read in batches. */
 const LONGEST_WHOLE = 1000
 const SCAN_PIECE = 1000
-/** Tenants asked for at a time. */
+/** Tenants read at a time. */
 const TENANTS_AT_ONCE = 50
-/** Connectors asked for at a time: each may hold many identities. */
+/** Connectors read at a time: each may hold many identities. */
 const CONNECTORS_PIECE = 200
-/** How often a list is read that changes meanwhile, before it is taken as it is. */
+/** Reads of a list that keeps changing, before it is used as it is. */
 const ATTEMPTS = 5
 
-/** What is read besides tenants, their domains and connectors. */
+/** What to read besides tenants and their domains. */
 export interface ReadOptions {
-  /** What has been counted: the rings of the windows. */
+  /** The rings of the windows. */
   readonly usage: boolean
 }
 
@@ -117,9 +117,9 @@ async function readTenant(
 }
 
 /**
- * All that lies in the keys of a tenant, be there such a tenant or not.
+ * All data in the keys of a tenant, whether or not the tenant exists.
  *
- * @param longest list of domains that is read, too.
+ * @param longest list of domains that is read along.
  */
 export async function readWhole(
   store: Store,
@@ -142,12 +142,12 @@ export async function readWhole(
   }
 }
 
-/** Without what cannot be read, which would make a file that nobody can restore; the next charge starts it afresh. */
+/** Without unreadable rings, which would make the file impossible to restore; the next charge starts them anew. */
 function readable(usage: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
   return new Map([...usage].filter(([field, octets]) => isUsage(field, octets)))
 }
 
-/** Without the events that wait to be put into the stream: they are on their way, and nothing that was registered. */
+/** Without the events that wait to be put into the stream: they are not part of the registry. */
 function registered(fields: Map<string, string>): Map<string, string> {
   fields.delete('events')
   return fields
@@ -192,7 +192,7 @@ async function withDomains(
   }
 }
 
-/** Under no token a list is never taken for the one that Redis has. */
+/** Without a token a list is never mistaken for the one in Redis. */
 function withoutDomainsToken(tenant: TenantAsRead): TenantAsRead {
   const fields = new Map(tenant.fields)
   fields.delete('domains')

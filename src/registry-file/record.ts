@@ -12,7 +12,7 @@ import { damaged, isObject, parseObject, show } from './format'
 /** Raw fields of a hash in Redis. */
 export type Fields = ReadonlyMap<string, string>
 
-/** A tenant with what lies in its own keys, but for its accepted domains. */
+/** A tenant with the data of its own keys, without its accepted domains. */
 export interface TenantRecord {
   readonly type: 'tenant'
   readonly id: string
@@ -20,7 +20,7 @@ export interface TenantRecord {
   readonly fields: Fields
   /** Of `ud:{id}:restriction`; `undefined`: not restricted. */
   readonly restriction: Fields | undefined
-  /** Of `ud:{id}:usage`: its rings are binary; `undefined`: there is none, or it was not asked for. */
+  /** Of `ud:{id}:usage`: its rings are binary; `undefined`: none, or not read. */
   readonly usage: ReadonlyMap<string, Buffer> | undefined
 }
 
@@ -58,7 +58,7 @@ const MOST_FIELDS = 100
 const LONGEST_FIELD = 10_000
 const LONGEST_BY = 1000
 const RING_OCTETS = 256
-/** Of a ring that is ahead of the clock: by how many buckets stands behind it. */
+/** Of a ring that is ahead of the clock: 8 octets more say by how many buckets. */
 const AHEAD_OCTETS = 264
 const MOST_IDENTITIES = 1_000_000
 
@@ -95,16 +95,11 @@ export function formatRecord(record: RegistryRecord): string {
 }
 
 /**
- * Reads a line, and checks all that our scripts and processes rely on.
+ * Reads a parsed line, and checks all that scripts and processes rely on.
  *
  * @param where stands before the message: `FILE:LINE`.
  * @throws {InputError} it is not as {@link formatRecord} writes it, or of a type that this version does not know.
  */
-export function parseRecord(line: string, where: string): RegistryRecord {
-  return toRecord(parseObject(line, where), where)
-}
-
-/** The same for a line that is parsed already. */
 export function toRecord(value: Readonly<Record<string, unknown>>, where: string): RegistryRecord {
   try {
     switch (value['type']) {

@@ -13,9 +13,14 @@ import {
   writeLines,
   writeTo,
 } from '../../src/registry-file/file'
-import type { Header } from '../../src/registry-file/format'
-import { formatRecord, parseRecord, type RegistryRecord } from '../../src/registry-file/record'
+import { parseObject, type Header } from '../../src/registry-file/format'
+import { formatRecord, toRecord, type RegistryRecord } from '../../src/registry-file/record'
 import { errorOf } from '../support/registry'
+
+/** As the reader of a file reads one of its lines. */
+function parseRecord(line: string, where: string): RegistryRecord {
+  return toRecord(parseObject(line, where), where)
+}
 
 const HEADER: Header = {
   kind: 'backup',

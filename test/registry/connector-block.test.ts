@@ -5,7 +5,8 @@ import { scratchDir } from '../../scripts/services/scratch'
 import { waitFor } from '../../scripts/services/wait-for'
 import { backup } from '../../src/backup/backup'
 import { openRecords, writeLines } from '../../src/registry-file/file'
-import { parseRecord } from '../../src/registry-file/record'
+import { parseObject } from '../../src/registry-file/format'
+import { toRecord } from '../../src/registry-file/record'
 import { restore } from '../../src/backup/restore'
 import { InputError, NotFoundError, RefusedError } from '../../src/base/errors'
 import { connect } from '../../src/store/connection'
@@ -271,7 +272,7 @@ describe('a backup with a blocked connector', () => {
         }),
       })
     const good = { by: 'ann', reason: 'why', since: 1 }
-    parseRecord(line(good), 'f:1')
+    toRecord(parseObject(line(good), 'f:1'), 'f:1')
     for (const bad of [
       true,
       null,
@@ -280,7 +281,11 @@ describe('a backup with a blocked connector', () => {
       { ...good, reason: 'a\nb' },
       { by: 'ann', reason: 'why' },
     ]) {
-      assert.throws(() => parseRecord(line(bad), 'f:1'), InputError, JSON.stringify(bad))
+      assert.throws(
+        () => toRecord(parseObject(line(bad), 'f:1'), 'f:1'),
+        InputError,
+        JSON.stringify(bad),
+      )
     }
   })
 })
