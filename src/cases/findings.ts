@@ -35,7 +35,7 @@ export interface Findings {
   readonly headerFrom: HeaderFrom
 }
 
-export interface Source {
+interface Source {
   readonly source: string
   readonly recipients: number
 }

@@ -8,7 +8,7 @@ export type Value = string | number | readonly (string | number)[]
 export type Section = Readonly<Record<string, Value | undefined>>
 
 /** Sections of an ini file, `main` for the keys above the first. Digits are numbers. */
-export type IniFile = Readonly<Record<string, Section | undefined>>
+type IniFile = Readonly<Record<string, Section | undefined>>
 
 /** Haraka's own config files, as Haraka parses them. */
 export interface HarakaFiles {

@@ -4,7 +4,7 @@ import { connectorId } from '../mail/identities'
 import { PrefixIndex } from '../base/prefix-index'
 import type { Connector } from '../mail/tenant'
 
-/** What is known of a client's certificate. */
+/** A client's certificate. */
 export interface CertificateFacts {
   /** Its DNS names: the SANs or, where there are none, the CN. */
   readonly names: readonly string[]

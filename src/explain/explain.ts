@@ -60,7 +60,7 @@ export interface Explanation {
   readonly steps: readonly Step[]
 }
 
-export interface Step {
+interface Step {
   readonly about: 'session' | 'tenant' | 'sender' | 'MAIL' | 'RCPT' | 'DATA'
   readonly finding: string
 }

@@ -1,6 +1,6 @@
 /**
- * Takes one of so many, without a pattern: of each that many in a row exactly one, at a place that nobody can foresee. So
- * nobody can send what is not to be seen in between, and mail that comes in step is seen as often as any other.
+ * Samples one of every N: exactly one of each N in a row, at a random place. So a sender cannot hide mail between the
+ * samples, and mail that comes at regular intervals is sampled as often as any other.
  */
 export class Turns {
   private left = 0
@@ -12,7 +12,7 @@ export class Turns {
     private readonly random: () => number = Math.random,
   ) {}
 
-  /** Whether it is the turn of this one. */
+  /** Whether this one is sampled. */
   next(): boolean {
     if (this.left === 0) {
       this.left = this.every

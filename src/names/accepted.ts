@@ -14,7 +14,7 @@ export interface AcceptedDomainOptions {
  *
  * Refused are, with the reason: what is no DNS name; a public suffix, below which anybody registers
  * (a private one such as `github.io` only with `subdomains`, since its company may send from it); and
- * without `shared` a name outside the public DNS, which every organisation may use and nobody owns.
+ * without `shared` a name outside the public DNS, which every organisation may use and none owns.
  *
  * @throws {InputError}
  */

@@ -158,7 +158,7 @@ export class ReportReader {
 }
 
 /** The rows of one report as Redis holds it. */
-export function rowsIn(fields: Readonly<Record<string, string>>, at: number): DatedRow[] {
+function rowsIn(fields: Readonly<Record<string, string>>, at: number): DatedRow[] {
   return Object.entries(fields).flatMap(([field, value]) => {
     const source = readSource(field)
     return source ? [{ ...source, at, counts: unpackCounts(value) }] : []

@@ -9,9 +9,9 @@ const REASONS = [
   /** A signature or a chain that breaks the rules of RFC 6376 or RFC 8617, or is too long to be looked at. */
   'malformed',
   'too many seals',
-  /** `l=`: whoever has such a message may append to it. */
+  /** `l=`: anyone may append to such a message. */
   'body length limited',
-  /** SHA-1 (RFC 8301 §3.1), or an algorithm that nobody knows. */
+  /** SHA-1 (RFC 8301 §3.1), or an unknown algorithm. */
   'weak algorithm',
   'expired',
   /** Not of the organisation of the envelope sender or of From. */

@@ -17,7 +17,7 @@ export function fromDomain(fields: readonly Field[]): string | undefined {
   return clear && addresses.length === 1 ? addresses[0]?.domain : undefined
 }
 
-/** A public suffix is nobody's: neither `co.uk` nor, being private, `github.io`. */
+/** A public suffix belongs to no organisation: neither `co.uk` nor, being private, `github.io`. */
 export function organisationsOf(...domains: readonly (string | undefined)[]): ReadonlySet<string> {
   return new Set(domains.flatMap((domain) => (domain && registrableDomain(domain)) || []))
 }

@@ -41,7 +41,7 @@ const SECONDS = /^\d{1,12}$/
 /** RFC 8617 §4.2.1: from 1 to 50. */
 export const INSTANCE = /^[1-9]\d?$/
 const SPACE = /\s+/g
-/** Hexadecimal digits of a digest. 128 bits: nobody finds two signatures with one digest. */
+/** Hexadecimal digits of a digest. 128 bits: two signatures with the same digest cannot be found. */
 const DIGITS = 32
 
 /** What must be there (RFC 6376 §3.5, RFC 8617 §4.1.2 and §4.1.3). */
