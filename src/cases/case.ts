@@ -3,11 +3,11 @@ import { USUAL_SCOPE, type Scope } from '../mail/scope'
 import { parseTrigger, type Trigger } from '../mail/trigger'
 import { assertTenantId } from '../mail/identities'
 
-/** What has to be done before a tenant is unblocked: the four steps that Exchange Online asks of an admin. */
+/** The checklist before a tenant is unblocked: the four steps that Exchange Online asks of an admin. */
 export const STEPS = ['domains', 'connectors', 'servers', 'proof'] as const
 export type Step = (typeof STEPS)[number]
 
-/** What each step means, for people. */
+/** Each step in words. */
 export const STEP_WORDS: Readonly<Record<Step, string>> = {
   domains: 'all domains that the tenant sends from are registered',
   connectors: 'every connector is known and wanted',
@@ -20,11 +20,11 @@ export interface Remark {
   /** ms since the epoch, server time */
   readonly at: number
   readonly by: string
-  /** May be empty for the end of a case. */
+  /** May be empty when a case is closed. */
   readonly text: string
 }
 
-/** The record of a restriction, and of how it was dealt with. */
+/** The record of a restriction and of the work on it. */
 export interface Case {
   /** `tenant:number` */
   readonly name: string
@@ -38,15 +38,15 @@ export interface Case {
   readonly scope: Scope
   /** What tripped it; `undefined`: it was placed by hand. */
   readonly trigger: Trigger | undefined
-  /** It tripped within the probation that followed the case before. */
+  /** It tripped within the probation after the previous case. */
   readonly onProbation: boolean
-  /** Id of the event that told of it. */
+  /** Id of its `restricted` event. */
   readonly event: string
   readonly ticks: ReadonlyMap<Step, Remark>
   readonly notes: readonly Remark[]
   /** When and why its restriction was lifted. */
   readonly lifted: Remark | undefined
-  /** The allowance of the probation that it was lifted into, and until when (ms); `undefined`: none. */
+  /** Limits and end (ms) of the probation that it was lifted into; `undefined`: none. */
   readonly probation: { readonly limits: string; readonly until: number } | undefined
   /** `undefined`: it is open. */
   readonly closed: Remark | undefined
@@ -58,7 +58,7 @@ export function caseName(tenant: string, number: number): string {
 }
 
 /**
- * Accepts only what {@link caseName} makes: the scripts compare the name itself.
+ * Accepts only the spelling of {@link caseName}: the scripts compare names as text.
  *
  * @throws {InputError}
  */
@@ -66,7 +66,7 @@ export function parseCaseName(text: string): { tenant: string; number: number } 
   const match = /^([^:]*):([1-9]\d{0,8})$/.exec(text)
   if (!match) {
     throw new InputError(
-      `"${text}" is no case: give TENANT:NUMBER, such as contoso:3; tenantctl case list shows all`,
+      `"${text}" is not the name of a case: give TENANT:NUMBER, such as contoso:3; tenantctl case list shows all`,
     )
   }
   const [, tenant, number] = match
@@ -79,7 +79,7 @@ export function openSteps({ ticks }: Case): Step[] {
   return STEPS.filter((step) => !ticks.has(step))
 }
 
-/** Reads a record; `undefined`: there is none. */
+/** Reads a record; `undefined`: it does not exist. */
 export function decodeCase(
   tenant: string,
   number: number,

@@ -17,16 +17,16 @@ const CLOSE = readScript(__dirname, 'case_close')
 
 /** How long the record of a closed case is kept, in ms. */
 export const RECORD_KEPT = 365 * DAY
-/** How long its evidence is, in ms. */
+/** How long the evidence of a closed case is kept, in ms. */
 export const EVIDENCE_KEPT = 30 * DAY
-/** Notes of one case. */
+/** Most notes of one case. */
 export const MOST_NOTES = 100
-/** Entries of the index that are looked at whenever one is added: those whose case is gone go. */
-const LOOKED_AT = 10
+/** Oldest entries of the index checked when one is added; those of expired cases are removed. */
+const CHECKED = 10
 const BATCH = 200
 
-/** Who says it, and what. */
-export interface Said {
+/** A remark to add; the server adds its time. */
+export interface NewRemark {
   readonly by: string
   readonly text: string
 }
@@ -36,18 +36,18 @@ type Opening = Pick<Restriction, 'by' | 'reason' | 'scope' | 'trigger' | 'onProb
   readonly event: string
 }
 
-/** The cases that restrictions open. */
+/** The cases of restrictions. */
 export class Cases {
   constructor(private readonly store: Store) {}
 
   /**
-   * Opens the case of a `restricted` event, and writes down in it when it was lifted; any number of times, by any number
-   * of processes.
+   * Opens the case of a `restricted` event, or notes the lift of a `lifted` event. Several processes may call it, any
+   * number of times.
    *
    * @throws what ioredis throws.
    */
-  async take(tenant: string, event: Event): Promise<void> {
-    // One that was raised before there were cases.
+  async handleEvent(tenant: string, event: Event): Promise<void> {
+    // The event is older than cases.
     if (!('case' in event) || !event.case) return
     if (event.kind === 'restricted') {
       const { at, by, reason, scope, trigger, id } = event
@@ -66,9 +66,9 @@ export class Cases {
   }
 
   /**
-   * Opens the case of a restriction that is in force, where no process has yet.
+   * Opens the case of the restriction in effect, if no process has yet.
    *
-   * @returns its name; `undefined`: the tenant is not restricted, or was before there were cases.
+   * @returns its name; `undefined`: the tenant is not restricted, or the restriction is older than cases.
    */
   async ensure(tenant: string): Promise<string | undefined> {
     const fields = await this.store.client.hgetall(this.store.keys.restriction(tenant))
@@ -80,9 +80,9 @@ export class Cases {
   }
 
   /**
-   * The same for a case that is named.
+   * The same by the name of the case.
    *
-   * @throws {InputError} no name of a case.
+   * @throws {InputError} not the name of a case.
    */
   async ensureNamed(name: string): Promise<void> {
     const { tenant } = parseCaseName(name)
@@ -90,7 +90,7 @@ export class Cases {
   }
 
   /**
-   * Writes down in a case that its restriction has just been lifted. What the event of that says takes its place.
+   * Notes in a case that its restriction has just been lifted. The `lifted` event replaces the note later.
    *
    * @throws what ioredis throws.
    */
@@ -117,13 +117,13 @@ export class Cases {
       [keys.caseOf(tenant, number), keys.tenant(tenant), keys.audit(tenant)],
       [by === 'automatic' ? tripWords(opening) : '', name, ...Object.entries(fields).flat()],
     )
-    // Another slot: whoever comes second completes what was cut short.
+    // The index is in another slot: a second call completes an interrupted one.
     if (opened === 0 && (await client.exists(keys.caseOf(tenant, number))) === 0) return
     await client.zadd(keys.caseIndex, String(at), name)
     if (opened === 1) await this.forgetOldest()
   }
 
-  /** @throws {InputError} no name of a case. */
+  /** @throws {InputError} not the name of a case. */
   async get(name: string): Promise<Case | undefined> {
     const { tenant, number } = parseCaseName(name)
     const fields = await this.store.client.hgetall(this.store.keys.caseOf(tenant, number))
@@ -137,7 +137,7 @@ export class Cases {
     throw noSuchCase(name)
   }
 
-  /** The cases of a tenant, there or gone, or of all; the newest first. */
+  /** The cases of a tenant, also a removed one, or of all tenants; newest first. */
   async list(tenant?: string): Promise<Case[]> {
     const names =
       tenant === undefined
@@ -149,7 +149,7 @@ export class Cases {
       .sort((a, b) => b.opened - a.opened || b.number - a.number)
   }
 
-  /** What the cases of a tenant were called, whether or not their records are there still. */
+  /** The names of all cases of a tenant, expired ones too. */
   async namesOf(tenant: string): Promise<string[]> {
     const { client, keys } = this.store
     const counts = await Promise.all([
@@ -164,7 +164,7 @@ export class Cases {
    * @throws {NotFoundError} there is no such case.
    * @throws {RefusedError} it has `most` notes.
    */
-  async note(name: string, { by, text }: Said, most = MOST_NOTES): Promise<void> {
+  async note(name: string, { by, text }: NewRemark, most = MOST_NOTES): Promise<void> {
     const { keys, actor } = this.store
     const { tenant, number } = parseCaseName(name)
     const reply = (await this.store.run(
@@ -175,7 +175,7 @@ export class Cases {
     if (reply === 'gone') throw noSuchCase(name)
     if (reply === 'full') {
       throw new RefusedError(
-        `case ${name} has ${most} notes, which is all that it takes: keep the rest in your ticket`,
+        `case ${name} has ${most} notes, which is the maximum: keep further ones in your ticket`,
       )
     }
   }
@@ -186,7 +186,7 @@ export class Cases {
    * @throws {NotFoundError} there is no such case.
    * @throws {RefusedError} it is closed.
    */
-  async check(name: string, step: Step, { by, text }: Said): Promise<'checked' | 'unchanged'> {
+  async check(name: string, step: Step, { by, text }: NewRemark): Promise<'checked' | 'unchanged'> {
     const { keys, actor } = this.store
     const { tenant, number } = parseCaseName(name)
     const reply = (await this.store.run(
@@ -202,12 +202,12 @@ export class Cases {
   }
 
   /**
-   * Closes a case: its evidence goes after {@link EVIDENCE_KEPT}, its record after {@link RECORD_KEPT}.
+   * Closes a case: its evidence expires after {@link EVIDENCE_KEPT}, its record after {@link RECORD_KEPT}.
    *
    * @throws {NotFoundError} there is no such case.
-   * @throws {RefusedError} its restriction is in force.
+   * @throws {RefusedError} its restriction is in effect.
    */
-  async close(name: string, { by, text }: Said): Promise<'closed' | 'unchanged'> {
+  async close(name: string, { by, text }: NewRemark): Promise<'closed' | 'unchanged'> {
     const { keys, actor } = this.store
     const { tenant, number } = parseCaseName(name)
     const reply = (await this.store.run(
@@ -229,17 +229,17 @@ export class Cases {
     return reply
   }
 
-  /** Closes all cases of a tenant that has been removed: none is open for ever. */
+  /** Closes all cases of a removed tenant, so that they expire. */
   async closeOfRemoved(tenant: string, by: string): Promise<void> {
     for (const { name, closed } of await this.list(tenant)) {
       if (!closed) await this.close(name, { by, text: 'tenant removed' })
     }
   }
 
-  /** Takes cases out of the index whose records are gone. */
+  /** Removes expired cases from the index. */
   private async forgetOldest(): Promise<void> {
     const { client, keys } = this.store
-    await this.forget(await client.zrange(keys.caseIndex, '0', String(LOOKED_AT - 1)))
+    await this.forget(await client.zrange(keys.caseIndex, '0', String(CHECKED - 1)))
   }
 
   private async forget(names: readonly string[]): Promise<void> {

@@ -18,70 +18,67 @@ import type { LookedAt } from '../reporting/report'
 import type { Source } from '../reporting/rows'
 import type { Sum } from '../reporting/sum'
 
-/** A sender domain: once for each class that its mail had. */
+/** A sender domain; one for each class of its mail. */
 export type DomainSum = Sum<string> & { readonly class: SourceClass }
 
-/** Those with the most recipients, of each kind of source. */
-interface Top extends Readonly<
-  Record<Exclude<keyof Source, 'domain'>, readonly Sum<string>[]>
-> {
+/** The sources of each kind with the most recipients. */
+interface Top extends Readonly<Record<Exclude<keyof Source, 'domain'>, readonly Sum<string>[]>> {
   readonly domain: readonly DomainSum[]
 }
 
-/** The meters when this was read, and their limits in canonical text; absent where the tenant had no such meter. */
+/** Meters when the evidence was read, and their limits in canonical text; absent if the tenant had no such meter. */
 export type EvidenceMeters = Readonly<Partial<Record<LimitsField, string>>> &
   Readonly<{ limits: string }> &
   Partial<MeterWindows> &
   Pick<MeterWindows, typeof USUAL_METER>
 
 /**
- * What is known when a tenant has just been restricted: kept as it was then, since windows move on and reports are kept
- * for some time only. With all that a hostile sender can choose it takes less than 250 KB, usually about 10 KB: all
- * lists and texts in it are bounded.
+ * The facts at the time of a restriction, frozen since windows move on and reports expire. All lists and texts are
+ * bounded: usually about 10 KB, less than 250 KB whatever a hostile sender chooses.
  */
 export interface Evidence extends EvidenceMeters, LookedAt {
-  /** Of this shape; 1 knew neither foreign and forwarded mail nor the header From: see {@link parseEvidence}. */
+  /** Version 1 lacked foreign and forwarded mail and the header From: see {@link parseEvidence}. */
   readonly version: 2
   readonly tenant: string
   /** `tenant:number` */
   readonly case: string
-  /** What tripped it, with the meter in that moment. */
+  /** The event, with the meter at that moment. */
   readonly event: RestrictedEvent
-  /** ms since the epoch, server time: when all this was read. */
+  /** When the evidence was read: ms since the epoch, server time. */
   readonly frozenAt: number
-  /** The process that did. */
+  /** The process that read it. */
   readonly node: { readonly host: string; readonly pid: number }
   readonly mode: Mode
   /** Where the limits of the usual meter come from. */
   readonly limitsFrom: 'tenant' | 'default' | 'probation'
-  /** Of the 24 hours before. */
+  /** The 24 hours before. */
   readonly hours: readonly HourReport[]
   readonly top: Top
-  /** About how many sender domains have no row of their own. */
+  /** Estimated number of sender domains without their own row. */
   readonly otherDomains: number
-  /** Domains of other tenants, of the days that the 24 hours lie in, with their owners; the most recipients first. */
+  /** Foreign domains with their owners, in the days that overlap the 24 hours; the most recipients first. */
   readonly foreign: readonly OwnedRow[]
   /** Newest first. */
   readonly samples: readonly DatedSample[]
-  /** What was changed of the tenant in the 30 days before, newest first. */
+  /** Changes of the tenant in the 30 days before, newest first. */
   readonly changes: readonly AuditEntry[]
 }
 
-/** What is left of a text in it. */
+/** Longer texts are cut to this length. */
 export const LONGEST_TEXT = 200
 
-/** Reads what was frozen; by an earlier version, too. */
+/** Reads frozen evidence, also of earlier versions. */
 export function parseEvidence(text: string): Evidence {
   const evidence = JSON.parse(text) as Evidence | EarlierEvidence
   return withLaterClasses(evidence.version === 1 ? completed(evidence) : evidence)
 }
 
-const NOT_LOOKED = { looked: 0, mismatched: 0 }
+const NOT_CHECKED = { looked: 0, mismatched: 0 }
 
-/** What is in it of classes that the version did not know which wrote it: nothing. */
+/** Adds zero counts for classes that are newer than the evidence. */
 function withLaterClasses(evidence: Omit<Evidence, LookedKey>): Evidence {
   const counts = KNOWN_CLASSES.map((each) => [each, NOTHING])
-  const looked = LOOKED_CLASSES.map((each) => [lookedKey(each), NOT_LOOKED])
+  const looked = LOOKED_CLASSES.map((each) => [lookedKey(each), NOT_CHECKED])
   const none = Object.fromEntries([...counts, ...looked]) as Omit<HourReport, 'at'>
   const unknown = LOOKED_CLASSES.map((each) => [lookedKey(each), undefined])
   return {

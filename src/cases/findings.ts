@@ -13,25 +13,25 @@ import { connectorId } from '../mail/identities'
 import { acceptsDomain } from '../registry/domain-entries'
 import type { Case } from './case'
 
-/** How far before its case what led to it is looked for. */
+/** How long before a case its causes are searched. */
 const BEFORE = DAY
-/** A connector that was added, or changed, so long before is worth a look. */
+/** How long before a case an added or changed connector is suspect. */
 const CHANGED_BEFORE = 30 * DAY
-/** Domains and sources that are told. */
-const MOST_TOLD = 50
+/** Most domains and sources in a finding. */
+const MOST_NAMED = 50
 
-/** What the tool knows for the steps of a case. */
+/** Facts for the checklist of a case. */
 export interface Findings {
-  /** Domains that mail was accepted from, and that are no accepted domains of the tenant by now; most recipients first. */
+  /** Domains that mail was accepted from and that are not registered now; most recipients first. */
   readonly domains: readonly { readonly domain: string; readonly accepted: number }[]
-  /** Domains of other tenants that mail came from, in the days of the case; most recipients first. */
+  /** Foreign domains in the days of the case; most recipients first. */
   readonly foreign: readonly (Owned & { readonly recipients: number })[]
-  /** Connectors that somebody should look at, with the reason for people. */
+  /** Connectors to review, with the reason in words. */
   readonly connectors: readonly { readonly connector: string; readonly why: string }[]
-  /** Where that mail came from; most recipients first. */
+  /** Sources of that mail; most recipients first. */
   readonly ips: readonly Source[]
   readonly users: readonly Source[]
-  /** What the header From of registered mail named, in the days of the case. */
+  /** Checked header Froms of registered mail in the days of the case. */
   readonly headerFrom: HeaderFrom
 }
 
@@ -41,7 +41,7 @@ interface Source {
 }
 
 /**
- * Looks up what is known of a case now. Writes nothing.
+ * Collects the facts for a case now. Writes nothing.
  *
  * @param now server time, ms.
  */
@@ -54,7 +54,7 @@ export async function findingsOf(store: Store, of: Case, now: number): Promise<F
     domains: await unexplainedDomains(store, of.tenant, rows),
     foreign: foreign
       .map(({ domain, owner, counts }) => ({ domain, owner, recipients: attempts(counts) }))
-      .slice(0, MOST_TOLD),
+      .slice(0, MOST_NAMED),
     connectors: await connectorsToReview(store, of),
     ips: sourcesOf(rows, 'ip'),
     users: sourcesOf(rows, 'user'),
@@ -62,12 +62,12 @@ export async function findingsOf(store: Store, of: Case, now: number): Promise<F
   }
 }
 
-/** From the day before until it was lifted. */
+/** From the day before the case until its restriction was lifted. */
 function spanOf({ opened, lifted }: Case, now: number): { from: number; to: number } {
   return { from: opened - BEFORE, to: Math.min(now, lifted?.at ?? now) + 1 }
 }
 
-/** What was recorded in that time. */
+/** The report rows of that time. */
 function rowsOf(store: Store, of: Case, now: number): Promise<DatedRow[]> {
   const { from, to } = spanOf(of, now)
   const step = from > now - HOURS_KEPT * DAY + HOUR ? 'hour' : 'day'
@@ -85,14 +85,14 @@ async function unexplainedDomains(
   )
   const open: Findings['domains'][number][] = []
   for (const { key, counts } of sums) {
-    if (open.length === MOST_TOLD) break
+    if (open.length === MOST_NAMED) break
     if (await acceptsDomain(store, tenant, key)) continue
     open.push({ domain: key, accepted: counts.accepted })
   }
   return open
 }
 
-/** What has come, changed or begun to send about the time of the case, and nobody has looked at since. */
+/** Connectors added, changed or first used around the time of the case, and not reviewed since. */
 async function connectorsToReview(
   store: Store,
   { tenant, opened, ticks, trigger }: Case,
@@ -123,7 +123,7 @@ async function connectorsToReview(
   })
 }
 
-/** Whether or not there is such a tenant any more. */
+/** Also works for a removed tenant. */
 async function connectorNames(store: Store, tenant: string): Promise<string[]> {
   const names = new Set<string>()
   await readConnectors(store, (each) => {
@@ -136,8 +136,8 @@ function sourcesOf(rows: readonly DatedRow[], dimension: 'ip' | 'user'): Source[
   return (
     sumBy(rows, dimension)
       .map(({ key, counts }) => ({ source: key, recipients: recipients(counts) }))
-      // Mail refused at MAIL has no recipients; `(other)` may hold nothing else.
+      // Mail refused at MAIL has no recipients; `(other)` may have no other mail.
       .filter(({ source, recipients }) => source !== '' && recipients > 0)
-      .slice(0, MOST_TOLD)
+      .slice(0, MOST_NAMED)
   )
 }

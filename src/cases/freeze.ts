@@ -9,23 +9,22 @@ import { gatherEvidence, type Gathering } from './gather'
 const FREEZE = readScript(__dirname, 'evidence_freeze')
 
 /**
- * How long after a restriction all processes have brought to Redis what they had counted for reports until then, in ms:
- * each does so when it hears of it, and once more a second later.
+ * How long after a restriction all processes have flushed their counts for reports, in ms: each flushes when it learns of
+ * the restriction, and again a second later.
  */
 const FLUSHED = 1500
 
-/** What is needed to freeze evidence. */
+/** What {@link freezeEvidence} needs. */
 export interface Freezing extends Gathering {
-  /** Brings what this process has counted of a tenant to Redis. */
+  /** Flushes the counts of this process for a tenant. */
   readonly flush: (tenant: string) => Promise<void>
 }
 
 /**
- * Gathers the evidence of a restriction and keeps it with its case: without an end at first. Waits until the reports are
- * whole, so never to be called where a session waits. Doing it again, or by several processes, changes nothing: the
- * first is kept.
+ * Gathers the evidence of a restriction and stores it with its case, without expiry. Waits until the reports are complete,
+ * so no session may wait for it. Of several calls, also by several processes, the first one's evidence is kept.
  *
- * @throws where Redis gave no answer; calling it again is safe.
+ * @throws where Redis gave no answer; a second call is safe.
  */
 export async function freezeEvidence(
   { flush, ...gathering }: Freezing,

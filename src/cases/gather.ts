@@ -21,13 +21,13 @@ import type { Store } from '../store/store'
 import { TenantRegistry } from '../registry/tenant-registry'
 import { LONGEST_TEXT, type DomainSum, type Evidence, type EvidenceMeters } from './evidence'
 
-/** Of each kind of source. */
+/** Most sources of each kind. */
 const MOST_OF_TOP = 20
 const MOST_SAMPLES = 50
 const MOST_CHANGES = 50
 const CHANGES_DAYS = 30
 
-/** What is needed to read evidence. */
+/** What {@link gatherEvidence} needs. */
 export interface Gathering {
   readonly store: Store
   readonly ledger: Ledger
@@ -35,7 +35,7 @@ export interface Gathering {
 }
 
 /**
- * Reads all that belongs to the evidence of a case; `undefined`: the tenant is gone. Writes nothing.
+ * Reads the evidence of a case; `undefined`: the tenant does not exist. Writes nothing.
  *
  * @throws what ioredis throws.
  */
@@ -87,7 +87,7 @@ export async function gatherEvidence(
   }
 }
 
-/** The windows of each meter, and its limits: those in force of the ones that a probation lowers. */
+/** The windows and limits of each meter; of a meter that probation lowers, the limits in effect. */
 function metersOf(tenant: Tenant, usage: Usage, defaults: Defaults): EvidenceMeters {
   const found = METER_NAMES.flatMap((meter) => {
     const windows = usage[meter]
@@ -125,12 +125,12 @@ function limitsOf(windows: readonly WindowUsage[]): string {
   return formatLimits(windows.map(({ limit, ...window }) => ({ ...window, count: limit })))
 }
 
-/** Some of each day; a source has few. */
+/** The newest samples; a source has few a day. */
 function newest(samples: readonly DatedSample[]): DatedSample[] {
   return samples.toReversed().slice(0, MOST_SAMPLES)
 }
 
-/** The same with short texts. */
+/** Cuts long texts. */
 function cut<T extends object>(record: T): T {
   const entries = Object.entries(record).map(([key, value]: [string, unknown]) => [
     key,

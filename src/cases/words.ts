@@ -1,7 +1,7 @@
 import type { Scope } from '../mail/scope'
 import { describeTrigger, type Trigger } from '../mail/trigger'
 
-/** A trip in one line, for the audit trail; the reason of one within probation says that it is. */
+/** A trip in one line, for the audit trail. The reason of a trip within probation says so. */
 export function tripWords(trip: {
   readonly scope: Scope
   readonly reason: string

@@ -123,7 +123,7 @@ export class Engine {
     const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
     this.forwarder = new Forwarder(this.store, () => registry.check(), forwarderEvents)
     const cases = new Cases(this.store)
-    this.forwarder.beforePublish.push((tenant, event) => cases.take(tenant, event))
+    this.forwarder.beforePublish.push((tenant, event) => cases.handleEvent(tenant, event))
     this.leader = new Leader(this.store, () => this.checkRegistry(), told)
     this.leader.add(closeGroups(this.forwarder, forwarderEvents))
     this.leader.add(forwardLeft(this.store, this.forwarder))

@@ -8,7 +8,7 @@ import type { Rule } from './rule'
 import { BASELINE, lastDay } from './span'
 import { clock } from './words'
 
-/** A site that forwards mail has many domains every day: only twice as many as ever are unusual. */
+/** A site that forwards mail has many domains every day, so only twice its maximum is unusual. */
 const TIMES = 2
 
 /** Many distinct unregistered domains in an hour. */
@@ -35,7 +35,7 @@ export const domains: Rule = {
   },
 }
 
-/** Whether an hour of the last 24 has so many that the rule must know the seven days before. */
+/** Whether an hour of the last 24 has enough domains for the rule to need the seven days before. */
 export function hasManyDomains(
   { rows, otherDomains }: Pick<History, 'rows' | 'otherDomains'>,
   settings: UnusualSettings,
@@ -44,10 +44,7 @@ export function hasManyDomains(
   return [...domainsByHour(rows, otherDomains).values()].some((count) => count >= settings.domains)
 }
 
-/**
- * Start of an hour → distinct domains of which mail was accepted. Plainly written: an attacked tenant has 60,000 rows a
- * week, and it is mail's process that counts them.
- */
+/** Start of an hour → distinct domains of accepted mail. Loops, for speed: an attacked tenant has 60,000 rows a week. */
 function domainsByHour(
   rows: readonly DatedRow[],
   others: ReadonlyMap<number, number>,
@@ -63,7 +60,7 @@ function domainsByHour(
   }
   return new Map(
     [...named].map(([hour, { size }]) => {
-      // Domains of which all was refused may be among the others, too.
+      // The others may include domains whose mail was all refused.
       const most = otherMessages.get(hour) ?? 0
       return [hour, size + (most === 0 ? 0 : Math.min(others.get(hour) ?? 1, most))]
     }),

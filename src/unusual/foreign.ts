@@ -11,8 +11,8 @@ import { lastDay } from './span'
 import { recipients } from './words'
 
 /**
- * Mail from domains of other tenants: a wrong connector, or a takeover. It does not wait until a tenant's past is known: a
- * wrong connector shows on its first day.
+ * Mail from domains of other tenants: a wrong connector, or a takeover. The rule needs no past: a wrong connector shows on
+ * its first day.
  */
 export const foreign: Rule = {
   name: 'foreign',
@@ -35,8 +35,8 @@ export const foreign: Rule = {
 }
 
 /**
- * Whether there is so much more foreign mail than usual that its domains must be known. What was refused counts as well:
- * by `[foreign] action=refuse` all of it is.
+ * Whether there is much more foreign mail than usual, so that the rule needs its domains. Refused mail counts too: with
+ * `[foreign] action=refuse` all of it is refused.
  */
 export function isMuchForeign(
   { now, hours }: Pick<History, 'now' | 'hours'>,
@@ -46,7 +46,7 @@ export function isMuchForeign(
   const tried = new Hourly(hours, watchedBy('foreign'), attempts)
   const from = lastDay(now)[0]!
   const total = tried.sum(from, from + DAY)
-  // On a relay of many, people forward mail of each other every day.
+  // Tenants of one relay forward mail of each other every day.
   const usual = tried.busiestDay(from)
   return total >= usual + least ? { total, usual } : undefined
 }

@@ -8,12 +8,12 @@ import type { History } from './history'
 import type { Rule } from './rule'
 import { BASELINE, lastDay } from './span'
 
-/** Messages below which nothing is unusual: each stands for twenty. */
+/** Least mismatched messages: one in twenty is checked. */
 const LEAST = 10
-/** A list server, or one that rewrites senders, has many every day: only twice as many, and twice the share, are unusual. */
+/** List servers, and servers that rewrite senders, mismatch every day, so only twice as many and twice the share is unusual. */
 const TIMES = 2
 
-/** Registered mail whose header From names no accepted domain: an intruder who knows what is counted. */
+/** Registered mail whose header From has no accepted domain: an intruder may use a registered envelope sender. */
 export const headerFrom: Rule = {
   name: 'header_from',
   needs: () => BASELINE,
@@ -33,7 +33,7 @@ export const headerFrom: Rule = {
   },
 }
 
-/** Whether so many more than usual mismatch that the domains must be known. */
+/** Whether many more than usual mismatch, so that the rule needs their domains. */
 export function isMuchMismatched(
   { now, hours, knownSince }: Pick<History, 'now' | 'hours' | 'knownSince'>,
   { headerFrom: percent }: UnusualSettings,
@@ -44,7 +44,7 @@ export function isMuchMismatched(
     lookedIn(hours.filter(({ at }) => at >= start && at < end))
   const found = between(from, now)
   if (found.mismatched < LEAST || found.mismatched * 100 < percent * found.looked) return undefined
-  // What nobody looked at a week ago says nothing about what is usual.
+  // Without checked messages a week ago, nothing is known about the usual share.
   if (between(0, from - BASELINE + DAY).looked === 0) return undefined
   const before = between(from - BASELINE, from)
   const isUsualShare = found.mismatched * before.looked < TIMES * before.mismatched * found.looked

@@ -20,23 +20,23 @@ import { mostBounces } from './null-volume'
 import { recentRestrictions } from './recent-restrictions'
 import { BASELINE, lastDay } from './span'
 
-/** How long ago a restriction may be for what follows it to be in the last 24 hours. */
+/** Age of a restriction whose following hours may be in the last 24 hours. */
 const RESTRICTED_WITHIN = DAY + 3 * HOUR
 
-/** The class whose header From `null_volume` names. */
+/** The class whose header Froms `null_volume` needs. */
 const BOUNCES = LOOKED_CLASSES.find((each) => watchedBy('null_volume').includes(each))!
 
-/** What all tenants have in common while their histories are read. */
+/** What the histories of all tenants share. */
 export interface Moment {
   /** ms, server time */
   readonly now: number
-  /** From when on mail is recorded. */
+  /** When recording of mail began. */
   readonly recordedSince: number
-  /** When tenants were restricted of late. */
+  /** Times of recent restrictions, by tenant. */
   readonly restrictions: ReadonlyMap<string, readonly number[]>
 }
 
-/** Reads what tenants have sent, as far as the rules need it. */
+/** Reads the history of a tenant, as far as the rules need it. */
 export class HistoryReader {
   private readonly reports: ReportReader
 
@@ -47,11 +47,7 @@ export class HistoryReader {
     this.reports = new ReportReader(store)
   }
 
-  /**
-   * The moment from which to look back.
-   *
-   * @param at ms; not given: the server's time.
-   */
+  /** @param at ms; by default the server's time. */
   async moment(at?: number): Promise<Moment> {
     const { client, keys } = this.store
     const now = at ?? (await serverTime(this.store.client))
@@ -93,12 +89,12 @@ export class HistoryReader {
     }
     const known = await this.withNames(quiet)
     const from = lastDay(now)[0]!
-    // Most tenants that send unregistered mail send little, and the rest is not looked at.
+    // Most tenants send no unregistered mail on a day, and need no rows.
     if (new Hourly(hours, UNREGISTERED).sum(from, now) === 0) return known
     return this.withRows(known, from)
   }
 
-  /** Domains for the rules whose numbers are those of hours. */
+  /** Reads domains for the rules that compare hours. */
   private async withNames(quiet: History): Promise<History> {
     const { unusual } = this.config
     const span = [quiet.tenant, lastDay(quiet.now)[0]!, quiet.now + 1] as const
@@ -142,7 +138,7 @@ export class HistoryReader {
     return (await this.reports.rows(...span)).filter((row) => UNREGISTERED.includes(row.class))
   }
 
-  /** How many domains are behind `(other)` in each hour that has it. */
+  /** Estimated number of domains in `(other)`, for each hour that has it. */
   private async othersOf(tenant: string, rows: readonly DatedRow[]): Promise<Map<number, number>> {
     const hours = new Set(rows.filter(({ domain }) => domain === OTHER).map(({ at }) => at))
     const counts = new Map<number, number>()
@@ -152,20 +148,20 @@ export class HistoryReader {
     return counts
   }
 
-  /** So many that each of the last 24 has all that it is compared with. */
+  /** Reads the last 24 hours, and all hours that the rules compare each of them with. */
   private async hours(tenant: string, now: number): Promise<HourReport[]> {
     const current = startOf(now, HOUR)
     const from = current - DAY - 2 * BASELINE
     const recent = await this.reports.hours(tenant, from, now + 1)
     const oldest = current - DAY - this.config.unusual.quietDays * DAY
-    // Only quiet_days looks back farther, and for it one recipient is enough to see that it was not quiet.
+    // Only quiet_days looks back farther, and one recent recipient shows that it was not quiet.
     if (oldest >= from || new Hourly(recent, UNREGISTERED).sum(from, current - DAY) > 0) {
       return recent
     }
     return [...(await this.reports.hours(tenant, oldest, from)), ...recent]
   }
 
-  /** What is older has expired, or may have. */
+  /** Older reports may have expired. */
   private keptSince(now: number): number {
     return startOf(now, DAY) - (this.config.report.days - 1) * DAY
   }

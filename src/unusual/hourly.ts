@@ -4,10 +4,10 @@ import type { Counts } from '../reporting/counts'
 import type { HourReport } from '../reporting/reader'
 import { BASELINE } from './span'
 
-/** What the rules take for unregistered mail. */
+/** The classes that count as unregistered mail for the rules. */
 export const UNREGISTERED = watchedBy('volume')
 
-/** On so many of seven days there must have been mail at an hour, for none to be missed then. */
+/** On how many of seven days an hour must have had mail, for its absence to be unusual. */
 const USUAL_DAYS = 4
 
 /** Recipients, hour by hour. */
@@ -15,8 +15,7 @@ export class Hourly {
   private readonly counts: ReadonlyMap<number, number>
 
   /**
-   * @param countOf by itself the recipients that were accepted: what we refused or deferred ourselves says nothing about
-   *   a tenant.
+   * @param countOf by default accepted recipients: how many the plugin refused or deferred says nothing about a tenant.
    */
   constructor(
     hours: readonly HourReport[],
@@ -28,12 +27,12 @@ export class Hourly {
     )
   }
 
-  /** @param hour its start in ms. */
+  /** @param hour start in ms. */
   in(hour: number): number {
     return this.counts.get(hour) ?? 0
   }
 
-  /** All hours that begin in `from` ≤ t < `to`; `from` is the start of one. */
+  /** The sum of the hours that begin in `from` ≤ t < `to`; `from` is the start of an hour. */
   sum(from: number, to: number): number {
     let sum = 0
     for (let hour = from; hour < to; hour += HOUR) sum += this.in(hour)
@@ -47,7 +46,7 @@ export class Hourly {
     return most
   }
 
-  /** The busiest 24 hours in the baseline before `hour`, wherever a day may begin. */
+  /** The busiest 24 hours in the baseline before `hour`, from any hour on. */
   busiestDay(hour: number): number {
     let most = 0
     for (let at = hour - BASELINE; at + DAY <= hour; at += HOUR) {
@@ -58,8 +57,8 @@ export class Hourly {
 }
 
 /**
- * For how many hours of the 24 before there was no mail of any kind, though there mostly is at that time of the day. What
- * was held back then may come all at once.
+ * The number of hours of the 24 before without any mail, though there usually is some at that time of day. Mail held back
+ * in those hours may come all at once.
  */
 export function missedHours(hours: readonly HourReport[], hour: number): number {
   const all = new Hourly(hours, KNOWN_CLASSES)

@@ -4,38 +4,38 @@ import { connectorId } from '../mail/identities'
 import type { Connector } from '../mail/tenant'
 import { counted, date } from './words'
 
-/** A connector that nobody has used for so long is a door that nobody watches. */
+/** A connector unused for this long should be removed. */
 const UNUSED = 90 * DAY
-/** A new one may wait so long for its first mail. */
+/** How long a new connector may wait for its first mail. */
 const NEVER_USED = 30 * DAY
-/** One that is refused for so long can go. */
+/** A connector disabled or blocked for this long can be removed. */
 const REFUSED = 30 * DAY
-/** How long before its end a certificate is spoken of. */
+/** How long before its expiry a certificate is reported. */
 const EXPIRES = 30 * DAY
 
-/** Something about a connector that should be tidied up before it does harm. */
+/** A problem of a connector to fix before it does harm. */
 export interface Untidy {
   readonly what:
     'never_used' | 'unused' | 'disabled' | 'blocked' | 'certificate_expires' | 'certificate_expired'
   /** `tenant/name` */
   readonly connector: string
-  /** For people: one sentence, and what to do. */
+  /** One sentence for people, with what to do. */
   readonly words: string
-  /** Since when it is so; of a certificate, when it ends. ms since the epoch. */
+  /** When it began; of a certificate, when it expires. ms since the epoch */
   readonly at: number
 }
 
-/** When the connectors of a tenant were used, as far as that is known. */
+/** When the connectors of a tenant were used. */
 export interface Use {
   /** ms, server time */
   readonly now: number
-  /** From when on it is known, in ms. */
+  /** When recording of use began, in ms. */
   readonly knownSince: number
-  /** By the name within the tenant. */
+  /** Use by name within the tenant. */
   readonly seen: ReadonlyMap<string, ConnectorUse>
 }
 
-/** What is untidy about the connectors of a tenant, each with one thing at most. */
+/** Finds at most one problem for each connector of a tenant. */
 export function findUntidy(connectors: readonly Connector[], use: Use): Untidy[] {
   return connectors.flatMap((connector) => {
     const seen = use.seen.get(connector.name)
@@ -46,7 +46,7 @@ export function findUntidy(connectors: readonly Connector[], use: Use): Untidy[]
 
 type Found = Omit<Untidy, 'connector'> | undefined | false
 
-/** `false`: it is refused, and that is all there is to say of it. */
+/** `false`: it is disabled or blocked, so nothing else is reported. */
 function refused(connector: Connector, { now }: Use): Found {
   const { blocked, enabled } = connector
   if (!blocked && enabled) return undefined
@@ -81,14 +81,14 @@ function certificate(seen: ConnectorUse | undefined, { now }: Use): Found {
   if (at <= now) {
     return {
       what: 'certificate_expired',
-      words: `the certificate that it last showed has expired on ${date(at)}: its server needs a new one`,
+      words: `its last certificate expired on ${date(at)}: its server needs a new one`,
       at,
     }
   }
   const days = Math.floor((at - now) / DAY)
   return {
     what: 'certificate_expires',
-    words: `the certificate that it last showed expires in ${counted(days, 'day')}, on ${date(at)}: its server needs a new one`,
+    words: `its last certificate expires in ${counted(days, 'day')}, on ${date(at)}: its server needs a new one`,
     at,
   }
 }

@@ -8,34 +8,34 @@ import { HistoryReader, type Moment } from './history-reader'
 import { OpenRules } from './open-rules'
 import { findUnusual } from './rules'
 
-/** Tenants looked at in one run at most; the others wait for the next one, those that wait longest first. */
+/** Most tenants checked in one run; the others wait for the next, those that wait longest first. */
 const MOST = 2000
-/** Tenants looked at at the same time. */
+/** Tenants checked concurrently. */
 const BATCH = 4
-/** Tenants asked for in one command. */
+/** Tenants read in one command. */
 const PAGE = 1000
-/** For so long after a restriction a tenant is looked at though it sends no unregistered mail. */
+/** How long after a restriction a tenant is checked even without unregistered mail. */
 const AFTER_RESTRICTION = 3 * HOUR
-/** What is recorded late, because Redis was away, is older than the last run, in ms. */
+/** How much older than the last run mail may be that was recorded late, after Redis was away, in ms. */
 const LATE = 10 * 60_000
 
-/** How often it is looked, in ms. */
+/** Time between runs, in ms. */
 const EVERY = 5 * 60_000
 
-/** Looks now and then whether a rule of unusual mail begins to hold for a tenant, and tells of it. */
+/** Checks regularly which rules of unusual mail hold for which tenants, and raises events. */
 export class UnusualMonitor implements Duty {
   readonly name = 'unusual mail'
   readonly every = EVERY
   private readonly open: OpenRules
-  /** In the order in which they came. */
+  /** Tenants to check, in the order of arrival. */
   private readonly waiting = new Set<string>()
-  /** Tenants with mail until then, in ms of server time, have been noted. */
+  /** Tenants with mail until then are in `waiting`, or checked. ms, server time */
   private noted: number | undefined
   private stopped = false
 
   /**
-   * @param config asked for at each run, since it may change.
-   * @param onEvents is told of each tenant for which events wait to be put into the stream.
+   * @param config called in each run, since it may change.
+   * @param onEvents called for each tenant with events that wait for the stream.
    */
   constructor(
     private readonly store: Store,
@@ -46,10 +46,10 @@ export class UnusualMonitor implements Duty {
   }
 
   /**
-   * Looks at the tenants that had other mail than registered since the last run, or were restricted lately, and at those for which
-   * a rule holds. Several processes may do it at once.
+   * Checks the tenants with other mail than registered since the last run, with a recent restriction, or with an open rule.
+   * Several processes may run it at once.
    *
-   * @throws where Redis gave no answer: then the next run goes on.
+   * @throws where Redis gave no answer; the next run continues.
    */
   async run(): Promise<void> {
     const config = this.config()
@@ -65,7 +65,7 @@ export class UnusualMonitor implements Duty {
       try {
         await this.look(reader, tenant, moment)
       } catch (error) {
-        // Behind the others, lest one that cannot be read keeps them from their turn.
+        // At the end, so that one unreadable tenant does not block the others.
         this.waiting.add(tenant)
         errors.push(error)
       }
@@ -73,12 +73,12 @@ export class UnusualMonitor implements Duty {
     if (errors.length > 0) throw errors[0]
   }
 
-  /** A run that is under way ends after the tenants that it looks at. */
+  /** Ends a current run after the tenants that it is checking. */
   stop(): void {
     this.stopped = true
   }
 
-  /** From the first run of all on, mail is recorded: what was sent before that is not known. */
+  /** The very first run notes when recording began. */
   private async begin(reader: HistoryReader): Promise<Moment> {
     const moment = await reader.moment()
     await this.store.client.set(this.store.keys.recordedSince, moment.now, 'NX')
@@ -87,7 +87,7 @@ export class UnusualMonitor implements Duty {
 
   private async note({ now, restrictions }: Moment): Promise<void> {
     const { client, keys } = this.store
-    // Not what a clock that was set back said.
+    // min: the clock may have been set back.
     const since = this.noted === undefined ? now - DAY : Math.min(this.noted, now) - LATE
     for (let at = 0; ; at += PAGE) {
       const page = await client.zrangebyscore(keys.reported, since, '+inf', 'LIMIT', at, PAGE)
@@ -106,6 +106,6 @@ export class UnusualMonitor implements Duty {
     const history = await reader.read(tenant, moment)
     const findings = history ? findUnusual(history, unusual) : []
     if (findings.length === 0 && !(await this.open.has(tenant))) return
-    if ((await this.open.tell(tenant, findings)) > 0) this.onEvents(tenant)
+    if ((await this.open.update(tenant, findings)) > 0) this.onEvents(tenant)
   }
 }

@@ -7,10 +7,10 @@ import type { Rule } from './rule'
 import { BASELINE } from './span'
 import { date, recipients } from './words'
 
-/** For how long a connector is new. */
+/** How long a connector is new. */
 const NEW = 7 * DAY
 
-/** Much unregistered mail through a connector that was added or changed lately. */
+/** Much unregistered mail through a connector that was recently added or changed. */
 export const newConnector: Rule = {
   name: 'new_connector',
   needs: () => BASELINE,

@@ -48,7 +48,7 @@ interface NewOnes {
   readonly count: number
 }
 
-/** Whether the tenant sends so much more than usual that the rule must know where it sent from before. */
+/** Whether the tenant sends much more than usual, so that the rule needs its earlier sources. */
 export function isMuchOnTop(
   history: Pick<History, 'now' | 'hours' | 'knownSince'>,
   settings: UnusualSettings,
@@ -66,7 +66,7 @@ function newOnes({ now, rows, dayRows }: History, kind: 'ip' | 'user'): NewOnes 
       .map((row) => row[kind]),
   )
   const sums = sumBy(rows, kind)
-    // Behind (other) may be anybody, who was there before, too.
+    // (other) may include earlier sources.
     .filter(({ key, counts }) => key !== '' && key !== OTHER && counts.accepted > 0)
     .filter(({ key }) => !known.has(key))
     .sort((a, b) => b.counts.accepted - a.counts.accepted)

@@ -9,7 +9,7 @@ import { BASELINE } from './span'
 import { comparison, worstJump } from './volume'
 import { clock, recipients } from './words'
 
-/** Much more mail of the null sender in an hour than in the busiest one of the seven days before: it restricts nobody. */
+/** Much more mail of the null sender in an hour than in the busiest hour of the seven days before. */
 export const nullVolume: Rule = {
   name: 'null_volume',
   needs: () => BASELINE,
@@ -29,7 +29,7 @@ export const nullVolume: Rule = {
   },
 }
 
-/** The hour with so many more than usual that the domains in From must be known. */
+/** The hour with much more than usual, for which the rule needs the domains in From. */
 export function mostBounces(
   history: Pick<History, 'now' | 'knownSince' | 'hours'>,
   { least, nullVolume: times }: UnusualSettings,

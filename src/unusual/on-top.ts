@@ -4,18 +4,18 @@ import type { History } from './history'
 import { lastDay } from './span'
 import { recipients } from './words'
 
-/** How much unregistered mail the last 24 hours brought, beside what the tenant sends anyway. */
+/** Recipients of unregistered mail in the last 24 hours, compared with usual days. */
 export interface OnTop {
   readonly total: number
-  /** In the busiest 24 hours of the seven days before. */
+  /** Those of the busiest 24 hours of the seven days before. */
   readonly usual: number
 }
 
 /**
- * Whether what a new source sent comes on top of the rest: on the day of a migration it comes in place of it.
+ * Whether the mail of a new source is additional. After a migration it replaces that of the old source.
  *
- * @param before the seven days before this hour are what is usual.
- * @param least so much must be on top.
+ * @param before start of an hour; the seven days before it are the usual days.
+ * @param least how many recipients must be additional.
  */
 export function onTop(
   { now, hours }: Pick<History, 'now' | 'hours'>,
@@ -29,7 +29,6 @@ export function onTop(
   return total >= usual + least ? { total, usual } : undefined
 }
 
-/** The same in words. */
 export function describeOnTop({ total, usual }: OnTop): string {
   return `all together ${total} in 24 hours, where ${usual === 0 ? 'there were none' : `at most ${recipients(usual)} were usual`}`
 }

@@ -5,37 +5,37 @@ import { randomToken } from '../records/token'
 import { HOUR } from '../reporting/calendar'
 import type { Finding } from './rules'
 
-const TELL = readScript(__dirname, 'raise_unusual')
+const RAISE = readScript(__dirname, 'raise_unusual')
 
-/** A rule that does not hold for so long has ended, in ms: at its number it would begin and end all the time. */
+/** How long a rule must not hold until it has ended, in ms: near its threshold it would begin and end all the time. */
 const CALM = HOUR
 
-/** Since when a rule holds. */
+/** A rule that holds, by its event. */
 export interface OpenRule {
   readonly rule: string
-  /** The event that said so. */
+  /** Id of the event. */
   readonly event: string
   /** ms since the epoch, server time */
   readonly since: number
 }
 
-/** Which rules hold for which tenants, as it has been told. */
+/** The rules that hold for each tenant, by the events raised. */
 export class OpenRules {
   constructor(private readonly store: Store) {}
 
   /**
-   * Raises an event for each rule that begins to hold, and for each that has not held for an hour: once, over all
+   * Raises an event for each rule that begins to hold, and for each that has not held for an hour; once, over all
    * processes.
    *
-   * @param findings what holds now.
-   * @returns how many events wait to be put into the stream.
+   * @param findings rules that hold now.
+   * @returns number of events raised.
    */
-  async tell(tenant: string, findings: readonly Finding[]): Promise<number> {
+  async update(tenant: string, findings: readonly Finding[]): Promise<number> {
     const { client, keys } = this.store
-    // Before, so that no rule stays open where nobody finds it.
+    // First, so that every open rule is in the index.
     if (findings.length > 0) await client.sadd(keys.unusualIndex, tenant)
     const reply = (await this.store.run(
-      TELL,
+      RAISE,
       [keys.tenant(tenant), keys.unusual(tenant)],
       [randomToken(), CALM, JSON.stringify(findings)],
     )) as [raised: number, open: number] | null
@@ -44,7 +44,7 @@ export class OpenRules {
     return raised
   }
 
-  /** The tenants for which a rule holds, or has held until lately. */
+  /** The tenants with a rule that holds or held recently. */
   async tenants(): Promise<Set<string>> {
     const tenants = new Set<string>()
     for await (const batch of scanSet(this.store, this.store.keys.unusualIndex)) {
@@ -53,12 +53,12 @@ export class OpenRules {
     return tenants
   }
 
-  /** Whether there may be a rule for a tenant that has to be told to have ended. */
+  /** Whether a tenant may have an open rule. */
   async has(tenant: string): Promise<boolean> {
     return (await this.store.client.sismember(this.store.keys.unusualIndex, tenant)) === 1
   }
 
-  /** The rules that hold for a tenant, as it has been told. */
+  /** The open rules of a tenant. */
   async of(tenant: string): Promise<OpenRule[]> {
     const fields = await this.store.client.hgetall(this.store.keys.unusual(tenant))
     return Object.entries(fields).map(([rule, text]) => {
@@ -70,7 +70,7 @@ export class OpenRules {
   private async takeOutOfIndex(tenant: string): Promise<void> {
     const { client, keys } = this.store
     await client.srem(keys.unusualIndex, tenant)
-    // One that began in this moment would lose its place: look again.
+    // A rule may have begun at this moment: add it again.
     if (await client.exists(keys.unusual(tenant))) {
       await client.sadd(keys.unusualIndex, tenant)
     }

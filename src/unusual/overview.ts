@@ -13,30 +13,30 @@ import { OpenRules } from './open-rules'
 import type { RuleName } from './rule'
 import { findUnusual, RULES, type Finding } from './rules'
 
-/** Tenants asked for at the same time. */
+/** Tenants read concurrently. */
 const BATCH = 8
-/** Who has sent nothing unregistered for so long can be in no rule: steady looks back farthest. */
+/** Without unregistered mail for this long, no rule can hold: steady looks back farthest. */
 const LONG = 9 * DAY
 
-/** A rule that says nothing, since too little is known of what the tenant sends. */
+/** A rule without a result, since the tenant's history is too short. */
 export interface Waiting {
   readonly rule: RuleName
-  /** Until when, in ms; `undefined`: for ever, since [report] days keeps too little for it. */
+  /** When it can have one, in ms; `undefined`: never, since [report] days is too small. */
   readonly until: number | undefined
 }
 
-/** What is unusual about a tenant now, and what should be tidied up. */
+/** The rules that hold for a tenant, and problems of its connectors. */
 export interface Overview {
   readonly tenant: string
   readonly rules: readonly (Finding & {
-    /** The event that told of it, and since when, in ms; `undefined`: it has not been told yet. */
-    readonly told: { readonly event: string; readonly since: number } | undefined
+    /** Its event, and since when in ms; `undefined`: not raised yet. */
+    readonly raised: { readonly event: string; readonly since: number } | undefined
   })[]
   readonly waiting: readonly Waiting[]
   readonly untidy: readonly Untidy[]
 }
 
-/** Reads and computes afresh what is unusual. Writes nothing. */
+/** Evaluates the rules afresh. Writes nothing. */
 export class OverviewReader {
   private readonly histories: HistoryReader
   private readonly open: OpenRules
@@ -60,7 +60,7 @@ export class OverviewReader {
     return { tenant, ...rules, untidy: await this.untidy(tenant, moment, connectors.get(tenant)) }
   }
 
-  /** All tenants about which there is anything to say, by id. */
+  /** All tenants with a rule or a problem, by id. */
   async all(): Promise<Overview[]> {
     const moment = await this.histories.moment()
     const active = await this.activeTenants(moment)
@@ -81,10 +81,10 @@ export class OverviewReader {
     const { unusual, report } = this.config
     const history = await this.histories.read(tenant, moment)
     if (!history) return undefined
-    const told = new Map((await this.open.of(tenant)).map((each) => [each.rule, each]))
+    const raised = new Map((await this.open.of(tenant)).map((each) => [each.rule, each]))
     const rules = findUnusual(history, unusual).map((finding) => ({
       ...finding,
-      told: told.get(finding.rule),
+      raised: raised.get(finding.rule),
     }))
     const waiting = RULES.flatMap(({ name, needs }) => {
       const until = history.knownSince + needs(unusual)

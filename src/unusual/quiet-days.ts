@@ -5,7 +5,7 @@ import type { Rule } from './rule'
 import { lastDay } from './span'
 import { clock, counted, date, recipients } from './words'
 
-/** The first unregistered mail after a long time without any: perhaps a server that nobody looks after any more. */
+/** The first unregistered mail after a long time without any: perhaps from an abandoned server. */
 export const quietDays: Rule = {
   name: 'quiet_days',
   needs: (settings) => settings.quietDays * DAY,

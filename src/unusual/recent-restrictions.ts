@@ -1,6 +1,6 @@
 import type { Store } from '../store/store'
 
-/** When tenants were restricted, since some moment: each restriction opens a case, whose name is `tenant:number`. */
+/** Times of restrictions since a moment, by tenant, from the index of cases. All in ms. */
 export async function recentRestrictions(
   store: Store,
   since: number,

@@ -7,7 +7,7 @@ import { BASELINE, lastDay } from './span'
 import { comparison, isJump } from './volume'
 import { clock, recipients } from './words'
 
-/** How soon after a restriction an intruder takes a registered domain instead. */
+/** How soon after a restriction an intruder switches to a registered domain. */
 const SOON = 2 * HOUR
 
 /** Much more registered mail than usual, soon after the tenant's unregistered mail was stopped. */
@@ -29,7 +29,7 @@ export const registeredVolume: Rule = {
     const worst = jumps.sort((a, b) => b.count - a.count)[0]
     if (!worst) return undefined
     const { since, hour, busiest, count } = worst
-    // Hours are all that is counted: of that of the restriction some may have come before it.
+    // Counts are by the hour: some of this hour may have come before the restriction.
     const when = hour >= since ? 'after the restriction' : 'with the restriction in it,'
     return {
       words: `${recipients(count)} of registered mail in the hour from ${clock(hour)}, ${when} at ${clock(since)}; ${comparison(busiest)}`,

@@ -1,7 +1,7 @@
 import type { UnusualSettings } from './settings'
 import type { History } from './history'
 
-/** As the key of [unusual] that turns the rule off. */
+/** The same as the key of [unusual] that turns the rule off. */
 export type RuleName =
   | 'quiet_days'
   | 'domains'
@@ -14,19 +14,19 @@ export type RuleName =
   | 'foreign'
   | 'header_from'
 
-/** What a rule saw. */
+/** What a rule found. */
 export interface Sighting {
-  /** For people: one sentence, with the numbers. */
+  /** One sentence for people, with the numbers. */
   readonly words: string
   /** The same for programs. */
   readonly facts: Readonly<Record<string, string | number>>
 }
 
-/** One of the rules of unusual mail. It only tells: nothing is refused for it. */
+/** A rule of unusual mail. It only raises alerts; no mail is refused. */
 export interface Rule {
   readonly name: RuleName
-  /** How far back, in ms, all that the tenant sent must be known before the rule says anything. */
+  /** How far back the history must be complete for the rule, in ms. */
   readonly needs: (settings: UnusualSettings) => number
-  /** What it sees in the last 24 hours; `undefined`: nothing, or it is turned off, or too little is known yet. */
+  /** Checks the last 24 hours; `undefined`: nothing found, turned off, or the history is too short. */
   readonly look: (history: History, settings: UnusualSettings) => Sighting | undefined
 }

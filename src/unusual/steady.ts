@@ -7,7 +7,7 @@ import { counted } from './words'
 const DAYS = 7
 const OFTEN = 5
 
-/** Much of the daily limit is used day after day: what leaks out slowly, or a domain that should be registered. */
+/** Much of the daily limit is used day after day: slow abuse, or a domain that should be registered. */
 export const steady: Rule = {
   name: 'steady',
   needs: () => (DAYS + 1) * DAY,
@@ -18,7 +18,7 @@ export const steady: Rule = {
     const sent = new Hourly(hours, UNREGISTERED)
     const today = startOf(now, DAY)
     if (knownSince > today - DAYS * DAY) return undefined
-    // Whole days only: today's count begins at 0, and the rule would end and begin again each night.
+    // Whole days only: today's count begins at 0, so the rule would end and begin again each night.
     const days = Array.from({ length: DAYS }, (_, at) => today - (DAYS - at) * DAY)
     const counts = days.map((day) => sent.sum(day, day + DAY))
     const full = counts.filter((count) => count * 100 > settings.steady * aDay).length
@@ -36,7 +36,7 @@ export const steady: Rule = {
   },
 }
 
-/** The limit of a day, or where there is none, the next longer one. */
+/** The limit of a day, else of the next longer window. */
 function dailyLimit(limits: Limits): Limit | undefined {
   return limits
     .filter(({ window, count }) => window >= DAY && count > 0)

@@ -11,64 +11,64 @@ import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import type { ConnectorIndex } from '../directory/connector-index'
 
-/** How often it is looked, in ms. */
+/** Time between runs, in ms. */
 const EVERY = 60_000
-/** Of one day: more of them are one matter, and would push other events out of the stream. */
+/** Most users reported in a day: more have one cause, and would push other events out of the stream. */
 const MOST_USERS = 100
 
-/** What is needed of the process that looks. */
+/** What the duty needs of its process. */
 export interface UnattributedContext {
   readonly store: Store
   readonly config: () => { readonly attribution: AttributionSettings }
-  /** `undefined`: not known yet. */
+  /** `undefined`: not loaded yet. */
   readonly connectors: () => ConnectorIndex | undefined
-  /** Puts an event into the stream: once for each id, however often it is called. */
+  /** Puts an event into the stream, once for each id. */
   readonly publish: (event: UnattributedEvent) => Promise<unknown>
 }
 
 /**
- * Tells of AUTH users whose mail belongs to no tenant, by the report of such mail: it passes uncounted, or it is deferred
- * since several connectors have a user that differs in its spelling only. Each user is told once a day.
+ * Raises an event, once a day, for each AUTH user in the report of mail without a tenant: its mail passes uncounted, or is
+ * deferred since several connectors have a user that differs in its spelling only.
  */
 export class UnattributedUsers implements Duty {
   readonly name = 'AUTH users without a tenant'
   readonly every = EVERY
   private day = 0
   /** Ids of the day's events. */
-  private readonly told = new Set<string>()
+  private readonly published = new Set<string>()
 
   constructor(private readonly context: UnattributedContext) {}
 
-  /** @throws where Redis gave no answer: the next run goes on. */
+  /** @throws where Redis gave no answer; the next run continues. */
   async run(): Promise<void> {
     const { store, publish } = this.context
     const now = await serverTime(store.client)
     const day = Math.floor(now / DAY)
-    if (day !== this.day) this.told.clear()
+    if (day !== this.day) this.published.clear()
     this.day = day
-    // What was sent last yesterday may have been recorded today.
+    // Mail of the end of yesterday may have been recorded today.
     const { rows } = await readUnattributedMail(store, now - HOUR, now)
     for (const [user, all] of grouped(rows, (row) => row.user)) {
       if (user === '' || user === OTHER) continue
       const event = this.eventOf(user, all, now)
-      if (!event || this.told.has(event.id)) continue
-      if (this.told.size >= MOST_USERS) return
+      if (!event || this.published.has(event.id)) continue
+      if (this.published.size >= MOST_USERS) return
       await publish(event)
-      this.told.add(event.id)
+      this.published.add(event.id)
     }
   }
 
-  /** `undefined`: there is nothing to tell, or not any more. */
+  /** `undefined`: nothing to report, or no longer. */
   private eventOf(
     user: string,
     rows: readonly UnattributedRow[],
     at: number,
   ): UnattributedEvent | undefined {
-    const { config, connectors: known } = this.context
-    const connectors = known()
+    const { config, connectors: indexOf } = this.context
+    const connectors = indexOf()
     if (!connectors) return undefined
     const { auth } = config().attribution
-    // It has got its connector since.
+    // It has a connector now.
     if (auth && connectors.byAuth(user)) return undefined
     const alike = auth ? connectors.alike(user) : []
     const { messages: all, lastSeen } = total(rows)

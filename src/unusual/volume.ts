@@ -34,24 +34,24 @@ export const volume: Rule = {
   },
 }
 
-/** An hour beside the busiest one of the seven days before it. */
-interface Beside {
+/** An hour compared with the busiest hour of the seven days before it. */
+interface Compared {
   readonly hour: number
   readonly count: number
   readonly busiest: number
 }
 
 /**
- * The hour of the last 24 with the most recipients of those that had much more than usual.
+ * Of the hours in the last 24 with much more than usual, the one with the most recipients.
  *
- * @param times what the busiest hour had; 0: nothing is looked for.
+ * @param times factor on the busiest hour; 0: turned off.
  */
 export function worstJump(
   { now, knownSince, hours }: Pick<History, 'now' | 'knownSince' | 'hours'>,
   classes: readonly KnownClass[],
   least: number,
   times: number,
-): Beside | undefined {
+): Compared | undefined {
   if (times === 0) return undefined
   const sent = new Hourly(hours, classes)
   return lastDay(now)
@@ -62,13 +62,13 @@ export function worstJump(
 }
 
 /**
- * Whether an hour had much more than usual: as if what was missed before had all come in it.
+ * Whether an hour had much more than usual, allowing for mail held back in earlier hours.
  *
- * @param least below it nothing is much.
- * @param times what the busiest hour had.
+ * @param least fewer recipients are never much.
+ * @param times factor on the busiest hour.
  */
 export function isJump(
-  { hour, count, busiest }: Beside,
+  { hour, count, busiest }: Compared,
   hours: readonly HourReport[],
   least: number,
   times: number,
@@ -76,7 +76,7 @@ export function isJump(
   return count >= least && count >= busiest * (times + missedHours(hours, hour))
 }
 
-/** What the busiest hour of the seven days before had, in words. */
+/** The busiest hour of the seven days before, in words. */
 export function comparison(busiest: number): string {
   if (busiest === 0) return 'there were none in the seven days before'
   return `the busiest hour of the seven days before had ${busiest}`

@@ -58,11 +58,11 @@ const whats = async ({ store }: Site): Promise<string[]> =>
   (await readTenantAudit(store, 'contoso', 0)).map(({ what }) => what)
 
 describe('a case', () => {
-  it('is opened by a trip, once, whoever sees to it and how often', async () => {
+  it('is opened once by a trip, if several processes handle it several times', async () => {
     const site = await newCaseSite()
     const others = Array.from({ length: 4 }, () => new Cases(site.connect()))
-    await Promise.all(others.map((each) => each.take('contoso', tripped(1000))))
-    await site.cases.take('contoso', tripped(1000))
+    await Promise.all(others.map((each) => each.handleEvent('contoso', tripped(1000))))
+    await site.cases.handleEvent('contoso', tripped(1000))
     const [found, ...rest] = await site.cases.list()
     assert.equal(rest.length, 0)
     const { name, opened, by, reason, trigger, event, closed } = found!
@@ -86,7 +86,7 @@ describe('a case', () => {
     )
   })
 
-  it('is opened by a block, with nothing but what is in force', async () => {
+  it('is opened by a block, from the restriction alone', async () => {
     const site = await newCaseSite()
     await place(site)
     assert.equal(await site.cases.ensure('contoso'), 'contoso:1')
@@ -96,7 +96,7 @@ describe('a case', () => {
     assert.deepEqual(await whats(site), ['tenant added', 'restriction placed'])
   })
 
-  it('is none where a restriction is older than cases', async () => {
+  it('is not opened for a restriction that is older than cases', async () => {
     const site = await newCaseSite()
     await place(site)
     await site.store.client.hdel(site.store.keys.restriction('contoso'), 'case', 'event')
@@ -105,15 +105,15 @@ describe('a case', () => {
     assert.deepEqual(await site.cases.list('contoso'), [])
   })
 
-  it('is not opened for a tenant that is gone', async () => {
+  it('is not opened for a removed tenant', async () => {
     const site = await newCaseSite()
     await removeTenant(site.registry.store, 'contoso')
-    await site.cases.take('contoso', tripped(1000))
+    await site.cases.handleEvent('contoso', tripped(1000))
     assert.deepEqual(await site.cases.list(), [])
     assert.deepEqual(await site.store.client.keys(`${site.store.keys.prefix}*case*`), [])
   })
 
-  it('is worked through: ticks, notes, lifted, closed; all of it in the audit trail', async () => {
+  it('is ticked, noted, lifted and closed, with audit entries of each', async () => {
     const site = await newCaseSite()
     const { cases, store } = site
     await place(site)
@@ -156,7 +156,7 @@ describe('a case', () => {
     assert.ok(near(await ttl(store.keys.evidence('contoso', 1)), EVIDENCE_KEPT))
   })
 
-  it('has no time to live while it is open', async () => {
+  it('does not expire while it is open', async () => {
     const site = await newCaseSite()
     await place(site)
     await site.cases.ensure('contoso')
@@ -165,23 +165,23 @@ describe('a case', () => {
     assert.equal(await site.store.client.pttl(site.store.keys.caseOf('contoso', 1)), -1)
   })
 
-  it('says the same of its lift, by the event that tells of it', async () => {
+  it('has its lift from the event, as noted by the command', async () => {
     const site = await newCaseSite()
-    await site.cases.take('contoso', tripped(1000))
+    await site.cases.handleEvent('contoso', tripped(1000))
     const lifted: LiftedEvent = {
       ...{ kind: 'lifted', id: 'evt_2', at: 2000, by: 'bob', reason: 'clean' },
       ...{ case: 'contoso:1', resolves: 'evt_1', probation: { limits: '2/1h', until: 9000 } },
     }
-    for (let times = 0; times < 2; times++) await site.cases.take('contoso', lifted)
-    await site.cases.take('contoso', { ...lifted, case: '' })
-    await site.cases.take('contoso', { ...lifted, case: 'contoso:7' })
+    for (let times = 0; times < 2; times++) await site.cases.handleEvent('contoso', lifted)
+    await site.cases.handleEvent('contoso', { ...lifted, case: '' })
+    await site.cases.handleEvent('contoso', { ...lifted, case: 'contoso:7' })
     const found = await site.cases.existing('contoso:1')
     assert.deepEqual(found.lifted, { at: 2000, by: 'bob', text: 'clean' })
     assert.deepEqual(found.probation, { limits: '2/1h', until: 9000 })
     assert.equal(await site.cases.get('contoso:7'), undefined)
   })
 
-  it('of two operators at once loses nothing that either says', async () => {
+  it('keeps all notes and ticks of two concurrent operators', async () => {
     const site = await newCaseSite()
     await place(site)
     await site.cases.ensure('contoso')
@@ -206,23 +206,23 @@ describe('a case', () => {
     assert.deepEqual(closings.sort(), ['closed', 'unchanged'])
   })
 
-  it(`takes ${MOST_NOTES} notes`, async () => {
+  it(`has up to ${MOST_NOTES} notes`, async () => {
     const site = await newCaseSite()
-    await site.cases.take('contoso', tripped(1000))
+    await site.cases.handleEvent('contoso', tripped(1000))
     for (let at = 0; at < MOST_NOTES; at++) await site.cases.note('contoso:1', ANN)
     await assert.rejects(site.cases.note('contoso:1', ANN), RefusedError)
   })
 
-  it('leaves the index when its record is gone', async () => {
+  it('leaves the index when its record has expired', async () => {
     const site = await newCaseSite()
     const { client, keys } = site.store
-    await site.cases.take('contoso', tripped(1000))
+    await site.cases.handleEvent('contoso', tripped(1000))
     await client.del(keys.caseOf('contoso', 1))
-    await site.cases.take('contoso', tripped(2000, { case: 'contoso:2' }))
+    await site.cases.handleEvent('contoso', tripped(2000, { case: 'contoso:2' }))
     assert.deepEqual(await client.zrange(keys.caseIndex, '0', '-1'), ['contoso:2'])
   })
 
-  it('that is not there is said to be none', async () => {
+  it('that does not exist is not found', async () => {
     const { cases } = await newCaseSite()
     await assert.rejects(cases.note('contoso:9', ANN), NotFoundError)
     await assert.rejects(cases.check('contoso:9', 'proof', ANN), NotFoundError)
@@ -234,8 +234,8 @@ describe('a case', () => {
   })
 })
 
-describe('what is known of a case', () => {
-  it('names domains that are not registered by now, connectors to look at, and sources', async () => {
+describe('the findings of a case', () => {
+  it('name unregistered domains, connectors to review, and sources', async () => {
     const site = await newCaseSite()
     const { store, registry, cases } = site
     const { client, keys } = store
@@ -252,7 +252,7 @@ describe('what is known of a case', () => {
     await row('lure.example', 40)
     await row('shop.contoso.com', 9, 'web')
     await row('refused.example', 0)
-    // What is refused at MAIL has no recipients.
+    // Mail refused at MAIL has no recipients.
     const refusedAtMail = sourceField({
       domain: '(other)',
       connector: '',
@@ -262,7 +262,7 @@ describe('what is known of a case', () => {
     const key = keys.reportHour('contoso', Math.floor(now / HOUR))
     const messages = { ...NOTHING.messages, refused: 25 }
     await client.hset(key, refusedAtMail, packCounts({ ...NOTHING, messages }))
-    await cases.take('contoso', tripped(now))
+    await cases.handleEvent('contoso', tripped(now))
     const known = async () => findingsOf(store, await cases.existing('contoso:1'), Date.now())
     const before = await known()
     assert.deepEqual(before.domains, [
@@ -285,7 +285,7 @@ describe('what is known of a case', () => {
 })
 
 describe('the removal of a tenant', () => {
-  it('keeps its cases until their time is over, and closes those that are open', async () => {
+  it('closes its open cases, and keeps all until they expire', async () => {
     const site = await newCaseSite()
     await place(site)
     await site.cases.ensure('contoso')

@@ -27,7 +27,7 @@ describe('cases on a Redis Cluster', () => {
     await cluster?.stop()
   })
 
-  /** As each process of a Haraka takes events. */
+  /** Handles events as each process of a Haraka does. */
   function forwarderOf({ store }: ClusterSite): Forwarder {
     const forwarder = new Forwarder(store, () => Promise.resolve(), {
       onAlert() {},
@@ -36,10 +36,10 @@ describe('cases on a Redis Cluster', () => {
     const cases = new Cases(store)
     const freezer = freezing(store)
     forwarder.beforePublish.push(
-      (tenant, event) => cases.take(tenant, event),
+      (tenant, event) => cases.handleEvent(tenant, event),
       async (tenant, event) => {
         if (event.kind !== 'restricted') return
-        // So long ago that nothing is waited for.
+        // Long ago, so that there is nothing to wait for.
         const earlier: RestrictedEvent = { ...event, at: event.at - 5000 }
         await freezeEvidence(freezer, tenant, earlier)
       },
@@ -47,7 +47,7 @@ describe('cases on a Redis Cluster', () => {
     return forwarder
   }
 
-  it('are opened by trips in all slots, once, worked through, and closed', async () => {
+  it('are opened once by trips in all slots, ticked and closed', async () => {
     const { store, registry, restrictions } = sites[0]!
     const cases = new Cases(store)
     const forwarders = sites.map(forwarderOf)

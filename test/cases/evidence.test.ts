@@ -24,7 +24,7 @@ async function evidenceOf({ client, keys }: Store, number = 1): Promise<Evidence
 }
 
 describe('the evidence of a case', () => {
-  it('holds the last 24 hours, top senders, samples, meter, limits, node and changes', async () => {
+  it('has the last 24 hours, top senders, samples, meter, limits, node and changes', async () => {
     const { store, registry } = await newTenant()
     const event = trip(1)
     const ago = (hours: number): number => event.at - hours * HOUR
@@ -95,7 +95,7 @@ describe('the evidence of a case', () => {
     )
   })
 
-  it('tells foreign and forwarded mail apart, with the owners, and what header Froms named', async () => {
+  it('has foreign mail with owners, forwarded mail, and mismatched header Froms', async () => {
     const { store } = await newTenant()
     const event = trip(1)
     await record(
@@ -134,7 +134,7 @@ describe('the evidence of a case', () => {
     assert.deepEqual([hour?.forwarded.accepted, hour?.headerFrom.looked], [9, 120])
   })
 
-  it('that an earlier version froze is read with nothing in what that did not know', () => {
+  it('of an earlier version is read with zero for what it lacks', () => {
     const counts = countsOf({ at: 5, accepted: 3 })
     const hour = { at: 0, unregistered: counts, registered: NOTHING, null: NOTHING }
     const source = { domain: 'a.example', connector: '', ip: '', user: '' }
@@ -156,7 +156,7 @@ describe('the evidence of a case', () => {
     assert.deepEqual([found.foreign, found.headerFrom], [[], undefined])
   })
 
-  it('tells whose limits they are', async () => {
+  it('says where the limits come from', async () => {
     const { store } = await newTenant({ limits: '5/1h' })
     await freeze(store, trip(1))
     const own = await evidenceOf(store)
@@ -168,7 +168,7 @@ describe('the evidence of a case', () => {
     assert.deepEqual([second.limits, second.limitsFrom], ['2/1h', 'probation'])
   })
 
-  it('is kept as it was first, however often and by however many it is frozen', async () => {
+  it('is kept as first frozen, if several processes freeze it several times', async () => {
     const site = await newTenant()
     const { store } = site
     const event = trip(1)
@@ -181,7 +181,7 @@ describe('the evidence of a case', () => {
     assert.equal(await store.client.pttl(store.keys.evidence('contoso', 1)), -1)
   })
 
-  it('waits until all processes have brought what they had counted', async () => {
+  it('waits until all processes have flushed their counts', async () => {
     const { store } = await newTenant()
     const event = trip(1, { at: Date.now() })
     let flushedAt = 0
@@ -194,7 +194,7 @@ describe('the evidence of a case', () => {
     assert.equal((await evidenceOf(store)).top.domain[0]?.counts.accepted, 7)
   })
 
-  it('goes some time after its case where that is closed already', async () => {
+  it('expires if its case is already closed', async () => {
     const { store } = await newTenant()
     const { client, keys } = store
     await client.hset(keys.caseOf('contoso', 1), { opened: 1, closed: '2\tann\tdone' })
@@ -203,11 +203,11 @@ describe('the evidence of a case', () => {
     assert.ok(left > EVIDENCE_KEPT - 60_000 && left <= EVIDENCE_KEPT, String(left))
   })
 
-  it('is not left behind by a tenant that is gone', async () => {
+  it('is not stored for a removed tenant', async () => {
     const { store } = await newTenant()
     const { client, keys } = store
     const event = trip(1)
-    // Gone after everything was read.
+    // Removed after everything was read.
     const run = (...args: Parameters<Store['run']>): Promise<unknown> => store.run(...args)
     const vanishing = Object.assign(Object.create(store) as Store, {
       run: async (...args: Parameters<Store['run']>) => {
@@ -219,7 +219,7 @@ describe('the evidence of a case', () => {
     assert.equal(await client.exists(keys.evidence('contoso', 1)), 0)
   })
 
-  it('takes less than 250 KB, whatever is sent', async () => {
+  it('takes less than 250 KB, whatever a sender chooses', async () => {
     const { store } = await newTenant()
     const { client, keys } = store
     const event = trip(1, { reason: 'ü'.repeat(5000) })
@@ -263,7 +263,7 @@ describe('the evidence of a case', () => {
     assert.ok(text.length < 250_000, String(text.length))
   })
 
-  it('counts the domains that have no row of their own', async () => {
+  it('counts the domains without their own row', async () => {
     const { store } = await newTenant()
     const event = trip(1)
     await record(store, 'contoso', { at: event.at, accepted: 9, domain: OTHER })

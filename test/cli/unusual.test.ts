@@ -51,7 +51,7 @@ describe('tenantctl unusual', () => {
     assert.equal(volume!.facts['before'], 12)
     assert.deepEqual(before.hygiene, [])
 
-    await new OpenRules(store).tell('contoso', [
+    await new OpenRules(store).update('contoso', [
       { rule: 'volume', words: volume!.words, facts: { recipients: 143 } },
     ])
     const told = ((await cli.json('unusual', 'contoso')) as View).rules[0]!

@@ -60,7 +60,7 @@ async function fill(
   })
   await recordMail(store, id)
   const findings = [{ rule: 'volume', words: 'much', facts: { recipients: 143 } } as const]
-  await new OpenRules(store).tell(id, findings)
+  await new OpenRules(store).update(id, findings)
   await publish(store, id)
 }
 
@@ -111,7 +111,7 @@ async function publish(store: Store, tenant: string): Promise<void> {
   const onError = (message: string): void => assert.fail(message)
   const forwarder = new Forwarder(store, () => Promise.resolve(), { onAlert: () => {}, onError })
   const cases = new Cases(store)
-  forwarder.beforePublish.push((of, event) => cases.take(of, event))
+  forwarder.beforePublish.push((of, event) => cases.handleEvent(of, event))
   await forwarder.forward(tenant)
   await queue.turn(new Map(), 8)
 }

@@ -20,7 +20,7 @@ describe('unusual mail on a Redis Cluster', () => {
     await cluster?.stop()
   })
 
-  it('is found and told once for each tenant, in whichever slot it is', async () => {
+  it('is found and raised once for each tenant, in every slot', async () => {
     const config = loadConfig(undefined)
     const { store } = sites[0]!
     const burst = takeovers.find(({ rule }) => rule === 'volume')!
@@ -41,7 +41,7 @@ describe('unusual mail on a Redis Cluster', () => {
     assert.deepEqual(told.sort(), tenants)
     const all = await new OverviewReader(store, config).all()
     assert.deepEqual(
-      all.map(({ tenant, rules }) => [tenant, rules.map(({ rule, told }) => [rule, !!told])]),
+      all.map(({ tenant, rules }) => [tenant, rules.map(({ rule, raised }) => [rule, !!raised])]),
       tenants.map((tenant) => [tenant, [['volume', true]]]),
     )
     assertAllRan(sites, (folder) => folder === 'unusual')

@@ -28,18 +28,18 @@ function lookAt(
 }
 
 describe('findUntidy', () => {
-  it('has nothing to say of a connector in use', () => {
+  it('finds nothing about a connector in use', () => {
     assert.deepEqual(lookAt({}, {}), [])
     assert.deepEqual(lookAt({}, { last: NOW - 89 * DAY, certificateExpires: NOW + 30 * DAY }), [])
   })
 
-  it('finds one that was not used for long', () => {
+  it('finds a connector that was long unused', () => {
     assert.deepEqual(lookAt({}, { last: NOW - 90 * DAY }), [
       'contoso/edge unused: not used for 90 days, last on 2025-08-26: remove it',
     ])
   })
 
-  it('finds one that was never used, but not while it is new or that is not known', () => {
+  it('finds a connector never used, unless it is new or recording is', () => {
     assert.deepEqual(lookAt({ addedAt: NOW - 30 * DAY }), [
       'contoso/edge never_used: never used since it was added on 2025-10-25: remove it',
     ])
@@ -50,16 +50,16 @@ describe('findUntidy', () => {
     assert.deepEqual(lookAt({}, undefined, NOW - 29 * DAY), [])
   })
 
-  it('finds a certificate that ends soon, or has ended', () => {
+  it('finds a certificate that expires soon, or has expired', () => {
     assert.deepEqual(lookAt({}, { certificateExpires: NOW + 12.5 * DAY }), [
-      'contoso/edge certificate_expires: the certificate that it last showed expires in 12 days, on 2025-12-07: its server needs a new one',
+      'contoso/edge certificate_expires: its last certificate expires in 12 days, on 2025-12-07: its server needs a new one',
     ])
     assert.deepEqual(lookAt({}, { certificateExpires: NOW - DAY }), [
-      'contoso/edge certificate_expired: the certificate that it last showed has expired on 2025-11-23: its server needs a new one',
+      'contoso/edge certificate_expired: its last certificate expired on 2025-11-23: its server needs a new one',
     ])
   })
 
-  it('finds one that is disabled, or blocked, for long; of such a one it says nothing else', () => {
+  it('finds a connector long disabled or blocked, and nothing else about it', () => {
     const old = { last: NOW - 200 * DAY, certificateExpires: NOW - DAY }
     const changedAt = NOW - 30 * DAY
     assert.deepEqual(lookAt({ enabled: false, changedAt }, old), [

@@ -35,7 +35,7 @@ function rulesOf(events: readonly Event[]): string[] {
 
 describe('HistoryReader', () => {
   for (const { name, build } of [...takeovers, ...innocents]) {
-    it(`reads of ${name} what the rules see in it`, async () => {
+    it(`reads the history of ${name} so that the rules find the same`, async () => {
       const { store } = newSite()
       const scenario = build()
       await play(store, 'contoso', scenario)
@@ -48,7 +48,7 @@ describe('HistoryReader', () => {
     })
   }
 
-  it('knows nothing of before recording began, and of what has expired', async () => {
+  it('does not use the time before recording began, or expired reports', async () => {
     const { store } = newSite()
     await play(store, 'contoso', takeover('a burst'))
     const since = async (config: Config): Promise<number> => {
@@ -68,7 +68,7 @@ describe('HistoryReader', () => {
 })
 
 describe('UnusualMonitor', () => {
-  it('tells once of what begins, however many look and however often', async () => {
+  it('raises an event once, for several processes and runs', async () => {
     const site = newSite()
     const { store } = site
     await play(store, 'contoso', takeover('a burst'), LATER)
@@ -88,7 +88,7 @@ describe('UnusualMonitor', () => {
     assert.deepEqual(await eventsOf(store, 'fabrikam'), [])
   })
 
-  it('sees registered mail of a tenant that sends nothing unregistered any more', async () => {
+  it('checks registered mail of a tenant that sends no unregistered mail', async () => {
     const { store } = newSite()
     const look = new UnusualMonitor(
       store,
@@ -107,7 +107,7 @@ describe('UnusualMonitor', () => {
     assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual registered_volume'])
   })
 
-  it('tells of the end though no mail comes', async () => {
+  it('resolves an event when no mail comes', async () => {
     const { store } = newSite()
     await play(store, 'contoso', takeover('a burst'), LATER)
     const look = new UnusualMonitor(
@@ -120,7 +120,7 @@ describe('UnusualMonitor', () => {
     for (const name of await store.client.keys(`${store.keys.prefix}*:report:*`)) {
       await store.client.del(name)
     }
-    // As if it had held last two hours ago.
+    // The rule last held two hours ago.
     const [event, since] = (await store.client.hget(
       store.keys.unusual('contoso'),
       'volume',
@@ -138,7 +138,7 @@ describe('UnusualMonitor', () => {
     assert.deepEqual([...(await new OpenRules(store).tenants())], [])
   })
 
-  it('marks when recording began, once', async () => {
+  it('notes once when recording began', async () => {
     const { store } = newSite()
     const look = new UnusualMonitor(
       store,
@@ -166,7 +166,7 @@ describe('UnusualMonitor', () => {
     assert.equal(await store.client.exists(store.keys.recordedSince), 0)
   })
 
-  it('comes to the others though one tenant cannot be read', async () => {
+  it('checks the other tenants if one cannot be read', async () => {
     const { store } = newSite()
     await play(store, 'a', takeover('a burst'), LATER)
     await play(store, 'contoso', takeover('a burst'), LATER)
@@ -181,7 +181,7 @@ describe('UnusualMonitor', () => {
     assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual volume'])
   })
 
-  it('goes on with the next run where Redis was away', async () => {
+  it('continues with the next run after Redis was away', async () => {
     const site = newSite()
     const { store } = site
     await play(store, 'contoso', takeover('a burst'), LATER)
@@ -202,7 +202,7 @@ describe('UnusualMonitor', () => {
     assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual volume'])
   })
 
-  it('stops where it is told to', async () => {
+  it('stops when asked to', async () => {
     const { store } = newSite()
     await play(store, 'contoso', takeover('a burst'), LATER)
     const look = new UnusualMonitor(store, () => CONFIG, assert.fail)

@@ -41,15 +41,15 @@ async function site(): Promise<Site> {
 }
 
 describe('OpenRules', () => {
-  it('tells once of each rule that begins to hold, over all processes', async () => {
+  it('raises one event for each rule that begins to hold, over all processes', async () => {
     const { connect, store, events } = await site()
     const processes = [connect(), connect(), connect(), connect()].map(
       (each) => new OpenRules(each),
     )
     const raised = await Promise.all(
       processes.flatMap((each) => [
-        each.tell('contoso', [VOLUME, DOMAINS]),
-        each.tell('contoso', [VOLUME]),
+        each.update('contoso', [VOLUME, DOMAINS]),
+        each.update('contoso', [VOLUME]),
       ]),
     )
     assert.equal(
@@ -69,18 +69,18 @@ describe('OpenRules', () => {
     )
   })
 
-  it('tells of its end once, after an hour without it', async () => {
+  it('resolves a rule once, after an hour in which it did not hold', async () => {
     const { store, clock, connect, events } = await site()
     const rules = new OpenRules(store)
-    await rules.tell('contoso', [VOLUME, DOMAINS])
+    await rules.update('contoso', [VOLUME, DOMAINS])
     const began = (await events()).find((each) => 'rule' in each && each.rule === 'volume')!
     await clock.advance(store, HOUR / 2)
-    assert.equal(await rules.tell('contoso', [VOLUME]), 0)
+    assert.equal(await rules.update('contoso', [VOLUME]), 0)
     await clock.advance(store, HOUR / 2)
-    assert.equal(await rules.tell('contoso', [DOMAINS]), 0)
+    assert.equal(await rules.update('contoso', [DOMAINS]), 0)
     await clock.advance(store, HOUR / 2)
     const others = [new OpenRules(connect()), new OpenRules(connect()), rules]
-    const raised = await Promise.all(others.map((each) => each.tell('contoso', [DOMAINS])))
+    const raised = await Promise.all(others.map((each) => each.update('contoso', [DOMAINS])))
     assert.deepEqual(raised.sort(), [0, 0, 1])
     const resolved = (await events()).at(-1) as ResolvedEvent
     assert.deepEqual(resolved, {
@@ -95,43 +95,43 @@ describe('OpenRules', () => {
       (await rules.of('contoso')).map(({ rule }) => rule),
       ['domains'],
     )
-    assert.equal(await rules.tell('contoso', [VOLUME]), 1, 'it begins anew')
+    assert.equal(await rules.update('contoso', [VOLUME]), 1, 'it begins anew')
   })
 
-  it('does not flap where a rule holds now and then', async () => {
+  it('does not flap if a rule holds now and then', async () => {
     const { store, clock, events } = await site()
     const rules = new OpenRules(store)
     for (let look = 0; look < 50; look++) {
-      await rules.tell('contoso', look % 11 === 0 ? [VOLUME] : [])
+      await rules.update('contoso', look % 11 === 0 ? [VOLUME] : [])
       await clock.advance(store, 5 * 60_000)
     }
     assert.equal((await events()).length, 1)
   })
 
-  it('names in the index who has one, and nobody else', async () => {
+  it('keeps the tenants with open rules in the index, and no others', async () => {
     const { store, clock } = await site()
     const rules = new OpenRules(store)
-    await rules.tell('contoso', [])
+    await rules.update('contoso', [])
     assert.deepEqual([...(await rules.tenants())], [])
-    await rules.tell('contoso', [VOLUME])
+    await rules.update('contoso', [VOLUME])
     assert.deepEqual([...(await rules.tenants())], ['contoso'])
     await clock.advance(store, HOUR)
-    await rules.tell('contoso', [])
+    await rules.update('contoso', [])
     assert.deepEqual([...(await rules.tenants())], [])
     assert.equal(await store.client.exists(store.keys.unusual('contoso')), 0)
   })
 
-  it('leaves nothing of a tenant that is gone', async () => {
+  it('removes the rules of a removed tenant', async () => {
     const { store } = await site()
     const rules = new OpenRules(store)
-    assert.equal(await rules.tell('fabrikam', [VOLUME]), 0)
+    assert.equal(await rules.update('fabrikam', [VOLUME]), 0)
     assert.deepEqual([...(await rules.tenants())], [])
     assert.equal(await store.client.exists(store.keys.unusual('fabrikam')), 0)
     assert.equal(await store.client.exists(store.keys.tenant('fabrikam')), 0)
 
-    await rules.tell('contoso', [VOLUME, DOMAINS])
+    await rules.update('contoso', [VOLUME, DOMAINS])
     await store.client.del(store.keys.tenant('contoso'))
-    await rules.tell('contoso', [])
+    await rules.update('contoso', [])
     assert.deepEqual([...(await rules.tenants())], [])
     assert.equal(await store.client.exists(store.keys.unusual('contoso')), 0)
   })

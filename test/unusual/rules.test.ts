@@ -10,7 +10,7 @@ import { days, NOW, Scenario, TODAY } from './scenario'
 
 const SETTINGS = loadConfig(undefined).unusual
 
-/** What looks at whole days only, or at what was refused as well. */
+/** Rules that compare whole days only, or count refused mail too. */
 const ALL_COUNTS: readonly RuleName[] = ['steady', 'foreign', 'header_from']
 
 function wordsOf(scenario: Scenario, settings = SETTINGS): Record<string, string> {
@@ -26,11 +26,11 @@ describe('a takeover', () => {
       assert.deepEqual(Object.keys(found).sort(), [rule, ...also].sort())
     })
 
-    it(`${name}: not where ${rule} is turned off`, () => {
+    it(`${name}: not if ${rule} is turned off`, () => {
       assert.equal(wordsOf(build(), { ...SETTINGS, ...off(rule) })[rule], undefined)
     })
 
-    it(`${name}: not of what we refused, deferred or gave back ourselves`, () => {
+    it(`${name}: not from refused, deferred or refunded mail`, () => {
       const scenario = build()
       const mails = scenario.mails.splice(0).map((mail) => {
         if (mail.at < TODAY - DAY) return mail
@@ -52,7 +52,7 @@ describe('foreign mail', () => {
       ...mail,
     })
 
-  it('is told of where all of it was refused, at MAIL or later', () => {
+  it('is unusual even if all of it was refused, at MAIL or later', () => {
     for (const refused of [{ refused: 20 }, { messages: { refused: 20 } }]) {
       assert.match(
         wordsOf(neighbour(refused))['foreign'] ?? '',
@@ -61,12 +61,12 @@ describe('foreign mail', () => {
     }
   })
 
-  it('is not told of for what comes again, nor for less than [unusual] foreign', () => {
+  it('is not unusual if deferred, or below [unusual] foreign', () => {
     assert.deepEqual(wordsOf(neighbour({ deferred: 500 })), {})
     assert.deepEqual(wordsOf(neighbour({ refused: 19 })), {})
   })
 
-  it('is told of on the first day of a tenant', () => {
+  it('is unusual on the first day of a tenant', () => {
     const scenario = neighbour({ accepted: 20 })
     scenario.knownSince = NOW - 2 * HOUR
     assert.deepEqual(Object.keys(wordsOf(scenario)), ['foreign'])
@@ -79,7 +79,7 @@ describe('foreign mail', () => {
 })
 
 describe('mail of the null sender', () => {
-  it('is told of with what it names in From', () => {
+  it('is unusual, with the domain most often in From', () => {
     const scenario = new Scenario().send({ at: NOW - HOUR, accepted: 30, class: 'null' })
     const nullHeaderFrom = [
       { domain: '', connector: 'contoso/mx', messages: 9 },
@@ -105,7 +105,7 @@ describe('an innocent look-alike', () => {
   }
 })
 
-describe('a tenant of which too little is known yet', () => {
+describe('a tenant with a short history', () => {
   for (const { name, rule, build } of takeovers) {
     it(`${name}: ${rule} waits`, () => {
       const scenario = build()
@@ -116,7 +116,7 @@ describe('a tenant of which too little is known yet', () => {
     })
   }
 
-  it('says nothing on the day of its first mail', () => {
+  it('has no finding on the day of its first mail', () => {
     const scenario = new Scenario().connector('mx', { addedAt: NOW - 2 * HOUR })
     scenario.knownSince = NOW - 2 * HOUR
     for (let each = 0; each < 100; each++) {
@@ -140,7 +140,7 @@ describe('RULES', () => {
     )
   })
 
-  it('see nothing in a usual month', () => {
+  it('find nothing in a usual month', () => {
     assert.deepEqual(wordsOf(new Scenario().routine({ days: days(0, 40) })), {})
   })
 })

@@ -34,10 +34,10 @@ import {
 /** Some afternoon, in ms. */
 export const NOW = startOf(NOON, DAY) + 15 * HOUR + 30 * 60_000
 export const TODAY = startOf(NOW, DAY)
-/** From then to the present hour, for what asks Redis for the time. */
+/** Difference to the present hour, for code that reads Redis's clock. */
 export const LATER = startOf(Date.now(), HOUR) - startOf(NOW, HOUR)
 
-/** What a school sends on a day, from 8 to 17: most of it registered, and some that it forwards for teachers. */
+/** The mail of a school on a day, from 8 to 17: mostly registered, some forwarded for teachers. */
 interface Routine {
   /** Days before today on which it is sent. */
   readonly days: readonly number[]
@@ -52,7 +52,7 @@ export function days(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, at) => from + at)
 }
 
-/** What a tenant sent, made up mail by mail. */
+/** The mail of a tenant, built mail by mail. */
 export class Scenario {
   readonly mails: Mail[] = []
   /** Of registered mail. */
@@ -88,7 +88,7 @@ export class Scenario {
     return this
   }
 
-  /** Takes away what was sent in a span, as an outage does. */
+  /** Removes the mail of a span, as an outage does. */
   outage(from: number, to: number): this {
     const kept = this.mails.filter(({ at }) => at < from || at >= to)
     this.mails.splice(0, this.mails.length, ...kept)
@@ -104,7 +104,7 @@ export class Scenario {
     return this
   }
 
-  /** What a reader of reports makes of it. */
+  /** The history that a reader of reports makes of it. */
   history(): History {
     const { now, knownSince, connectors, restrictedAt } = this
     const rows = rowsBy(this.mails, HOUR).filter((row) => row.class !== 'forwarded')
@@ -130,9 +130,9 @@ export class Scenario {
 }
 
 /**
- * Writes into Redis what a tenant sent, as recording leaves it, and when its connectors were changed and it was restricted.
+ * Writes the reports of a tenant's mail to Redis, and when its connectors were changed and it was restricted.
  *
- * @param by ms that all of it is later.
+ * @param by ms to add to all times.
  */
 export async function play(
   store: Store,
@@ -193,7 +193,7 @@ export async function play(
   await Promise.all(writes)
 }
 
-/** Makes it so that the connectors of a tenant were added long ago. */
+/** Sets the connectors of a tenant to have been added long ago. */
 export async function age({ connectors }: Registries, tenant: string): Promise<void> {
   const all = await connectors.list(tenant)
   await connectors.restore(all.map((each) => ({ ...each, addedAt: Date.now() - 400 * DAY })))

@@ -6,7 +6,7 @@ import { days, NOW, Scenario, TODAY } from './scenario'
 interface Takeover {
   readonly name: string
   readonly rule: RuleName
-  /** Rules that see it, too. */
+  /** Further rules that find it. */
   readonly also: readonly RuleName[]
   readonly words: string
   readonly build: () => Scenario
@@ -220,7 +220,7 @@ function neighbours(of: readonly number[]): Scenario {
   )
 }
 
-/** A school of whose registered mail some is looked at on each day, with more to say on some of them. */
+/** A school with checked header Froms on each day, mismatched ones on some. */
 function looked(
   of: readonly number[],
   each: Omit<HeaderFromMail, 'at'>,

@@ -53,13 +53,13 @@ function look(): UnattributedUsers {
   })
 }
 
-/** What has been told, in its order. */
+/** The events published, in order. */
 async function told(): Promise<UnattributedEvent[]> {
   return (await entries(site.store)).map(({ alert }) => alert.facts as unknown as UnattributedEvent)
 }
 
 describe('AUTH users without a tenant', () => {
-  it('are told once a day, whoever looks, and however much mail comes', async () => {
+  it('are reported once a day, for any number of processes and mails', async () => {
     const one = look()
     await mail(['ann ', '192.0.2.1', ACCEPTED], ['', '192.0.2.2', ACCEPTED])
     await one.run()
@@ -76,7 +76,7 @@ describe('AUTH users without a tenant', () => {
     assert.match(first?.alert.next[0] ?? '', /^tenantctl unattributed /)
   })
 
-  it('are one alert, however many they are, and a hundred of a day at most', async () => {
+  it('are one alert together, of up to a hundred users a day', async () => {
     const one = look()
     const many = Array.from(
       { length: 150 },
@@ -90,13 +90,13 @@ describe('AUTH users without a tenant', () => {
     assert.equal(all.filter(({ joined }) => !joined).length, 1)
   })
 
-  it('are not told where nothing of theirs was relayed, or their name is not kept', async () => {
+  it('are not reported if none of their mail was relayed, or their name is not kept', async () => {
     await mail(['ann', '192.0.2.1', REFUSED], ['(other)', '(other)', ACCEPTED])
     await look().run()
     assert.deepEqual(await told(), [])
   })
 
-  it('are not told any more once they have a connector, in whatever spelling', async () => {
+  it('are not reported once they have a connector, in any spelling', async () => {
     await mail(['ann ', '192.0.2.1', ACCEPTED], ['x@all.example', '192.0.2.1', ACCEPTED])
     connector('contoso/users', 'ann', '*@all.example')
     await look().run()
@@ -106,7 +106,7 @@ describe('AUTH users without a tenant', () => {
     assert.deepEqual((await told()).map(({ user }) => user).sort(), ['ann ', 'x@all.example'])
   })
 
-  it('are told to be deferred where they may be of two connectors, as an alert of its own', async () => {
+  it('are reported as deferred, in a separate alert, if two connectors differ in spelling', async () => {
     connector('contoso/users', 'ann')
     connector('fabrikam/mx', 'ann ')
     await mail(['\uff41nn', '192.0.2.1', DEFERRED], ['bob', '192.0.2.1', ACCEPTED])

@@ -1,4 +1,4 @@
--- Ticks a step of a case, in place of an earlier tick.
+-- Ticks a step of a case, replacing an earlier tick.
 --
 -- KEYS[1] case   KEYS[2] audit trail
 -- ARGV[1] actor   ARGV[2] name of the case   ARGV[3] step   ARGV[4] by   ARGV[5] text

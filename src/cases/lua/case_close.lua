@@ -1,8 +1,8 @@
--- Closes a case, whose restriction must have been lifted: its record and its evidence expire some time later.
+-- Closes a case whose restriction has been lifted: its record and its evidence expire later.
 --
 -- KEYS[1] case   KEYS[2] evidence   KEYS[3] restriction   KEYS[4] audit trail
 -- ARGV[1] actor   ARGV[2] name of the case   ARGV[3] by   ARGV[4] text   ARGV[5] how long the record is kept, in ms
--- ARGV[6] how long the evidence is
+-- ARGV[6] how long the evidence is kept, in ms
 -- Reply: closed; unchanged: it was closed before; restricted; gone: there is no such case
 --
 -- @include store/clock

@@ -1,8 +1,7 @@
 -- Notes in a case that its restriction has been lifted. The audit trail says who did it.
 --
 -- KEYS[1] case
--- ARGV[1] when, in ms, by and reason, joined by tabs   ARGV[2] until when (ms) and which limits hold, joined by a tab, or
--- empty
+-- ARGV[1] time in ms, by and reason, joined by tabs   ARGV[2] end (ms) and limits of a probation, joined by a tab, or empty
 -- Reply: none
 local case_key = KEYS[1]
 if redis.call('EXISTS', case_key) == 0 then return end

@@ -1,7 +1,7 @@
--- Opens a case, unless it exists, or its tenant does not.
+-- Opens a case, unless it exists or its tenant does not.
 --
 -- KEYS[1] case   KEYS[2] tenant   KEYS[3] audit trail
--- ARGV[1] what the audit trail says of a trip, or empty   ARGV[2] name of the case   then for each: ARGV[n] field,
+-- ARGV[1] text of a trip for the audit trail, or empty   ARGV[2] name of the case   then for each: ARGV[n] field,
 -- ARGV[n + 1] value
 -- Reply: 1; 0: not opened
 --

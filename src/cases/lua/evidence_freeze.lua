@@ -1,4 +1,4 @@
--- Freezes the evidence of a case, once.
+-- Stores the evidence of a case, once.
 --
 -- KEYS[1] tenant   KEYS[2] evidence   KEYS[3] case
 -- ARGV[1] evidence   ARGV[2] how long it is kept once the case is closed, in ms
@@ -6,6 +6,6 @@
 local tenant_key, evidence_key, case_key = KEYS[1], KEYS[2], KEYS[3]
 if redis.call('HEXISTS', tenant_key, 'createdAt') == 0 then return 'gone' end
 if not redis.call('SET', evidence_key, ARGV[1], 'NX') then return 'there' end
--- The case was closed before there was evidence to expire.
+-- The case was closed first, so its evidence must expire.
 if redis.call('HEXISTS', case_key, 'closed') == 1 then redis.call('PEXPIRE', evidence_key, ARGV[2]) end
 return 'frozen'

@@ -57,10 +57,10 @@ function print(out: Output, overviews: readonly Overview[]): void {
   out.table(
     ['TENANT', 'RULE', 'SINCE', 'WHAT IT SEES'],
     overviews.flatMap(({ tenant, rules }) =>
-      rules.map(({ rule, told, words }) => [
+      rules.map(({ rule, raised, words }) => [
         tenant,
         { text: rule, tone: 'warn' as const },
-        told ? shortTime(told.since) : 'just now',
+        raised ? shortTime(raised.since) : 'just now',
         words,
       ]),
     ),
@@ -92,12 +92,12 @@ function printWaiting(out: Output, waiting: readonly Waiting[]): void {
 function viewOf({ tenant, rules, waiting, untidy }: Overview): object {
   return {
     tenant,
-    rules: rules.map(({ rule, words, facts, told }) => ({
+    rules: rules.map(({ rule, words, facts, raised }) => ({
       rule,
       words,
       facts,
-      since: told ? isoTime(told.since) : null,
-      event: told?.event ?? null,
+      since: raised ? isoTime(raised.since) : null,
+      event: raised?.event ?? null,
     })),
     waiting: waiting.map(({ rule, until }) => ({
       rule,

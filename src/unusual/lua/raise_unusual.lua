@@ -1,10 +1,10 @@
--- Raises an event for each rule of unusual mail that begins to hold, and for each that has not held for a while: once,
--- however many processes look and however often.
+-- Raises an event for each rule of unusual mail that begins to hold, and for each that has not held for a while; each
+-- once, for any number of calls and processes.
 --
 -- KEYS[1] tenant   KEYS[2] rules that hold
--- ARGV[1] random part of the ids   ARGV[2] after how many ms without a rule has ended
--- ARGV[3] JSON: what holds now, a list of { rule, words, facts }
--- Reply: { events that were raised, rules that hold }; nil: there is no such tenant
+-- ARGV[1] random part of the ids   ARGV[2] ms after which a rule that does not hold has ended
+-- ARGV[3] JSON: rules that hold now, a list of { rule, words, facts }
+-- Reply: { number of events raised, number of open rules }; nil: there is no such tenant
 --
 -- @include store/clock
 -- @include records/event
@@ -12,7 +12,7 @@ local tenant_key, rules_key = KEYS[1], KEYS[2]
 local open = {}
 local fields = redis.call('HGETALL', rules_key)
 if redis.call('EXISTS', tenant_key) == 0 then
-  -- A new tenant of that id begins with no rule.
+  -- A new tenant with that id begins with no rule.
   for at = 1, #fields, 2 do redis.call('HDEL', rules_key, fields[at]) end
   return false
 end
@@ -44,6 +44,6 @@ for rule, text in pairs(open) do
     end
   end
 end
--- Last, since that may empty the hash (see change).
+-- Last, since this may empty the hash (see change).
 if #ended > 0 then redis.call('HDEL', rules_key, unpack(ended)) end
 return { raised, left }

@@ -1,5 +1,3 @@
-
---
 -- Adds up the counts that processes flush, each flush once.
 --
 -- Counts are ten numbers: recipients accepted, deferred, refused and refunded, messages likewise, and when the first and
