@@ -1,13 +1,12 @@
 import { RefusedError } from '../base/errors'
 import type { Store } from '../store/store'
 import { isNewer, lookAtRegistry, SchemaError } from '../registry/epoch'
-import type { Written } from '../registry-file/file'
-import type { Header } from '../registry-file/format'
+import type { Header, Verified } from '../registry-file/format'
 import { readRegistry } from '../registry-file/read-registry'
 import { formatRecord } from '../registry-file/record'
 
 /** The contents of a backup. */
-export interface BackupReport extends Written {
+export interface BackupReport extends Verified {
   readonly tenants: number
   readonly domains: number
   readonly connectors: number
@@ -17,7 +16,7 @@ export interface BackupReport extends Written {
 }
 
 /** Writes header and lines to a file (`writeLines`) or a sink (`writeTo`). */
-export type WriteFile = (header: Header, lines: AsyncIterable<string>) => Promise<Written>
+export type WriteFile = (header: Header, lines: AsyncIterable<string>) => Promise<Verified>
 
 /**
  * Backs up registry, restrictions and usage.

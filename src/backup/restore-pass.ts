@@ -15,7 +15,7 @@ import { identityFields, packConnector, parseFlags, type Claim } from '../regist
 import { reconcileClaims } from '../registry/reconcile'
 import { indexTenant, tenantExists } from '../registry/tenant-registry'
 import { Restrictions } from '../allowance/restriction'
-import type { RecordFile } from '../registry-file/file'
+import type { RecordFile } from '../registry-file/read-file'
 import { Lanes, partsOf, type TenantPart } from '../registry-file/parts'
 import { readWhole, type TenantAsRead } from '../registry-file/read-registry'
 import type { ConnectorRecord, Fields, MoveRecord, TenantRecord } from '../registry-file/record'

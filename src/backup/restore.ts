@@ -12,7 +12,7 @@ import {
   SchemaError,
 } from '../registry/epoch'
 import { shortTime } from '../base/time'
-import type { RecordFile } from '../registry-file/file'
+import type { RecordFile } from '../registry-file/read-file'
 import type { Header } from '../registry-file/format'
 import { runPass, type Findings, type PassResult } from './restore-pass'
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { openRecords, type RecordFile } from '../registry-file/file'
+import { openRecords, type RecordFile } from '../registry-file/read-file'
 import type { RegistryRecord, TenantRecord } from '../registry-file/record'
 import { InputError } from '../base/errors'
 import { METERS, PROVEN_METER } from '../mail/meters'

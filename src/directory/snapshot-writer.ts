@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { writeLines } from '../registry-file/file'
+import { writeLines } from '../registry-file/write-file'
 import { formatRecord } from '../registry-file/record'
 import { messageOf } from '../base/errors'
 import type { Store } from '../store/store'

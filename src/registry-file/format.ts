@@ -29,6 +29,15 @@ export interface End {
   readonly sha256: string
 }
 
+/** A file that has been written, or read and found complete. */
+export interface Verified extends End {
+  readonly header: Header
+  readonly octets: number
+}
+
+/** The longest line that is written or read, in octets: one line is in memory at a time. */
+export const LONGEST_LINE = 8 * 1024 * 1024
+
 /** The line without its line break. */
 export function formatHeader(header: Header): string {
   return JSON.stringify({ format: FORMAT, version: VERSION, ...header })

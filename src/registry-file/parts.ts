@@ -1,4 +1,4 @@
-import type { RecordFile } from './file'
+import type { RecordFile } from './read-file'
 import type { ConnectorRecord, DomainsRecord, MoveRecord, TenantRecord } from './record'
 
 /** A tenant with some of its accepted domains. */

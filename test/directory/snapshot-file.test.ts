@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { Redis } from 'ioredis'
 import { scratchDir } from '../../scripts/services/scratch'
 import { waitFor } from '../../scripts/services/wait-for'
-import { openRecords, verifyFile } from '../../src/registry-file/file'
+import { openRecords, verifyFile } from '../../src/registry-file/read-file'
 import { InputError } from '../../src/base/errors'
 import { Restrictions } from '../../src/allowance/restriction'
 import { connect } from '../../src/store/connection'
@@ -258,7 +258,11 @@ describe('a snapshot file', () => {
       (text: string) => text.replace('"prefix":"ud:"', '"prefix":"xx:"'),
       /begin with "xx:", not with "ud:"/,
     ],
-    ['that is a backup', (text: string) => text.replace('"snapshot"', '"backup"'), /not a snapshot/],
+    [
+      'that is a backup',
+      (text: string) => text.replace('"snapshot"', '"backup"'),
+      /not a snapshot/,
+    ],
     [
       'of a later version',
       (text: string) => text.replace('"version":1', '"version":2'),

@@ -6,13 +6,9 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { scratchDir } from '../../scripts/services/scratch'
-import {
-  LONGEST_LINE,
-  openRecords,
-  verifyFile,
-  writeLines,
-  writeTo,
-} from '../../src/registry-file/file'
+import { writeLines, writeTo } from '../../src/registry-file/write-file'
+import { LONGEST_LINE } from '../../src/registry-file/format'
+import { openRecords, verifyFile } from '../../src/registry-file/read-file'
 import { parseObject, type Header } from '../../src/registry-file/format'
 import { formatRecord, toRecord, type RegistryRecord } from '../../src/registry-file/record'
 import { errorOf } from '../support/registry'

@@ -1,4 +1,4 @@
-import { openRecords } from '../../registry-file/file'
+import { openRecords } from '../../registry-file/read-file'
 import { InputError } from '../../base/errors'
 import { shortTime } from '../../base/time'
 import { ok, warn, type Line } from './line'

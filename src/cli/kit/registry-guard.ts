@@ -1,4 +1,4 @@
-import { BarredError, openRecords } from '../../registry-file/file'
+import { BarredError, openRecords } from '../../registry-file/read-file'
 import type { Header } from '../../registry-file/format'
 import { unfinishedRestore } from '../../backup/restore'
 import { InputError, RefusedError } from '../../base/errors'
