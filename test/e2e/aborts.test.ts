@@ -14,8 +14,8 @@ import {
 } from '../support'
 
 /**
- * Another plugin, which refuses where the recipient or a header says so; and whose reset hook waits
- * while there is a file `reset-held`, where a recipient is called slow-reset.
+ * Another plugin. It refuses where the recipient or a header says so. Its reset hook waits for a recipient slow-reset
+ * while there is a file `reset-held`.
  */
 const REFUSER = `
 const fs = require('node:fs')
@@ -52,14 +52,14 @@ exports.reset_slowly = (next, connection) => {
 `
 const FROM = 'x@unregistered.example'
 
-// What tells a message that was taken from one that was not is core's own bookkeeping.
+// Whether a message was accepted follows from Haraka's own bookkeeping.
 for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
-  describe(`recipients of messages that are not taken, on Haraka ${version}`, () => {
+  describe(`recipients of messages that are not accepted, on Haraka ${version}`, () => {
     let relay: TestRelay
     before(async () => {
       relay = await startRelay({
         version,
-        // The refuser comes before us, so that its reset hook of the same priority does too.
+        // The refuser is loaded before this plugin, so its reset hook of the same priority runs first.
         plugins: ['relay', 'refuser', 'unregistered-domain', 'test_sink'],
         localPlugins: { refuser: REFUSER },
         config: { 'outbound.ini': 'disabled=true\n' },
@@ -76,8 +76,8 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
     }
 
     /**
-     * Waits until this number is charged above the two of chargedTenant(), and makes sure that it
-     * stays: one more message is charged behind everything that the plugin has sent to Redis before.
+     * Waits until this number is charged above the two of chargedTenant(), and that it stays so: one more message is
+     * charged after everything that the plugin has sent to Redis.
      */
     async function assertCharged(tenant: TestTenant, count: number): Promise<void> {
       let used = -1
@@ -177,7 +177,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
         })
       }
 
-      it('when the message breaks off at a dot with a bare line feed (SMTP smuggling)', async () => {
+      it('when a dot with a bare line feed cuts the message off (SMTP smuggling)', async () => {
         const tenant = await chargedTenant('bare-lf')
         const client = await openTransaction(tenant)
         await client.data()
@@ -188,7 +188,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
         await assertCharged(tenant, 0)
       })
 
-      it('when the client is gone while the reset hook of another plugin is slow', async () => {
+      it('when the client leaves while the reset hook of another plugin is slow', async () => {
         const tenant = await chargedTenant('slow-reset')
         const client = await openTransaction(tenant, ['c@far.example', 'slow-reset@far.example'])
         const held = path.join(relay.haraka.dir, 'reset-held')
@@ -205,7 +205,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       })
     })
 
-    describe('are not charged alone', () => {
+    describe('are charged or refunded one by one', () => {
       it('when a plugin refuses them at rcpt', async () => {
         const tenant = await chargedTenant('at-rcpt')
         const to = ['c@far.example', 'refuse-rcpt@far.example']
@@ -234,7 +234,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       })
     })
 
-    describe('stay charged where the message may have been taken', () => {
+    describe('stay charged where the message may have been accepted', () => {
       const to = ['c@far.example', 'd@other.example']
 
       /** Sends a message with its final dot and leaves without waiting for the answer. */
@@ -267,7 +267,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
             }))
           const ours = () => all().filter(({ note }) => note.tenant === tenant.id)
           const queued = () => ours().flatMap(({ rcptTo }) => rcptTo).length
-          // What reached its end is queued, even where nobody waits for the answer.
+          // Haraka queues a complete message even if the client does not wait for the answer.
           await waitFor(async () => queued() > 0 && queued() === (await tenant.used()) - 2)
           if (how === 'FIN') assert.equal(queued(), 40)
           assert.deepEqual(ours()[0]?.note, {

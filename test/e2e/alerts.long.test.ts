@@ -25,7 +25,7 @@ describe('alerts', { concurrency: 2 }, () => {
   after(() => Promise.all([endpoint?.stop(), mailbox?.stop()]))
 
   for (const version of ['3.3.4', '3.1.7'] as HarakaVersion[]) {
-    it(`reach webhook and mail, whatever the tenant may send, on Haraka ${version}`, async (t) => {
+    it(`alerts reach webhook and mail without using an allowance, on Haraka ${version}`, async (t) => {
       const operator = `ops@v${version.replaceAll('.', '')}.example`
       const contact = `admin@v${version.replaceAll('.', '')}.example`
       const relay = await startRelay({
@@ -89,7 +89,7 @@ describe('alerts', { concurrency: 2 }, () => {
 })
 
 describe('alerts, each of them once', { concurrency: 2 }, () => {
-  it('come from two Harakas of four processes, while their endpoint goes away and comes back', async (t) => {
+  it('arrive from two Harakas of four processes, while the endpoint goes away and comes back', async (t) => {
     const endpoint = await WebhookEndpoint.start()
     t.after(() => endpoint.stop())
     const relay = await startRelay({
@@ -139,7 +139,7 @@ describe('alerts, each of them once', { concurrency: 2 }, () => {
     const alerts = Array.from({ length: 5 }, () => anAlert())
     for (const alert of alerts) await addToStream(relay.store, alert)
     await haraka.waitForLog(/was not delivered/)
-    // Each has been put back; what a killed process was just sending waits a minute.
+    // Each has been put back; what a killed process was sending waits a minute.
     await waitFor(async () => (await pending(relay.store, 'webhook', 'waiting-1')) === 5)
     haraka.signal('SIGKILL')
     await addToStream(relay.store, anAlert({ id: 'evt_meanwhile' }))
@@ -150,7 +150,7 @@ describe('alerts, each of them once', { concurrency: 2 }, () => {
     assert.deepEqual([...endpoint.ids].sort(), expected)
   })
 
-  it('begin when the ini file says so, without a restart, and end likewise', async (t) => {
+  it('start and stop with the ini file, without a restart', async (t) => {
     const endpoint = await WebhookEndpoint.start()
     t.after(() => endpoint.stop())
     const relay = await startRelay()

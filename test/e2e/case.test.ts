@@ -4,7 +4,7 @@ import type { Scope } from '../../src/mail/scope'
 import { startRelay, waitFor, type TestRelay, type TestTenant } from '../support'
 import { REPLY } from '../support/replies'
 
-/** The reply with the case behind its text. */
+/** The reply, with the case after its text. */
 const naming = (reply: string, opened: string): string =>
   reply.replace(/\r\n$/, ` (case ${opened})\r\n`)
 
@@ -18,7 +18,7 @@ describe('[reply] case=true, on two workers', () => {
   const block = (tenant: TestTenant, scope: Scope): Promise<unknown> =>
     relay.restrictions.place(tenant.id, { scope, by: 'test', reason: 'test' })
 
-  it('names the case behind the exact text: where it trips, after that, and on every worker', async () => {
+  it('names the case after the exact text: at the trip, after it, and on every worker', async () => {
     const tenant = await relay.tenant('named', { limits: '1/1h' })
     const named = naming(REPLY.blocked, 'named:1')
     const sent = await tenant.send({
@@ -35,7 +35,7 @@ describe('[reply] case=true, on two workers', () => {
     }
   })
 
-  it('names that of a block, whatever its scope', async () => {
+  it('names the case of a block of any scope', async () => {
     const tenant = await relay.tenant('by-hand')
     await block(tenant, 'unregistered')
     await waitFor(async () => {
@@ -49,7 +49,7 @@ describe('[reply] case=true, on two workers', () => {
     })
   })
 
-  it('leaves what no case is behind as it is', async () => {
+  it('leaves replies without a case as they are', async () => {
     const tenant = await relay.tenant('none', { limits: '0/1h' })
     const { rcpts } = await tenant.send({ from: 'x@odd.example', to: 'a@far.example' })
     assert.equal(rcpts[0]?.raw, REPLY.blocked)

@@ -1,5 +1,4 @@
-// Which class each mail is of, what proves it, what it is counted as, and what its sender is told: by a real Haraka, and
-// by `tenantctl explain`, which must say the same.
+// The class, proof, meter and replies of each mail, by a real Haraka and by `tenantctl explain`, which must agree.
 import assert from 'node:assert/strict'
 import { getServers, setServers } from 'node:dns'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -29,7 +28,7 @@ import { LOCAL_PARTS } from './table/local-parts'
 import { letter, NEIGHBOUR, type Expected, type Row } from './table/row'
 import { SENDERS } from './table/senders'
 
-/** Writes the class down that a transaction had in the end, delivered or not. */
+/** Records the final class of a transaction, delivered or not. */
 const witness = `
 const fs = require('node:fs')
 exports.register = function () {
@@ -46,9 +45,9 @@ const METERS: readonly Meter[] = ['unregistered', 'forwarded', 'null']
 let relay: TestRelay
 let dns: TestDns
 let servers: string[]
-/** As shipped, but for a sealer that is trusted. */
+/** As shipped, with one trusted sealer. */
 let usual: TestHaraka
-/** All that may be refused is: foreign senders, another From; at RCPT; but not the forwards of a restricted tenant. */
+/** Refuses all that it can: foreign senders, another From, at RCPT; but not the forwards of a restricted tenant. */
 let strict: TestHaraka
 before(async () => {
   servers = getServers()
@@ -130,7 +129,7 @@ async function textOf(row: Row, own: string): Promise<string> {
   return letter(own, senderClass === 'registered' ? { From: `Ann <ann@${own}>` } : {})
 }
 
-/** A tenant for this row alone, as the row wants it, of which every process knows just that. */
+/** A tenant for this row alone, with the row's settings, known to every process. */
 async function tenantOf(row: Row, on: TestHaraka): Promise<TestTenant> {
   const id = `t${++tenants}`
   const tenant = await relay.tenant(id, { limits: '100/1h', ...row.tenant, connectors: {} })
@@ -140,7 +139,7 @@ async function tenantOf(row: Row, on: TestHaraka): Promise<TestTenant> {
     if (!row.restricted) return
     await relay.restrictions.place(id, { scope: row.restricted, by: 'test', reason: 'test' })
   }
-  // Before any process meets it; but a probe of a tenant whose mail is all refused would be refused, too.
+  // Before any process has the tenant in its cache. A probe of a tenant whose mail is all refused would be refused too.
   if (row.restricted !== 'all') await place()
   await relay.registry.connectors.add(
     id,
@@ -176,14 +175,14 @@ async function use(
 
 type Counts = Record<Meter, number>
 
-/** What a message got, and left behind. */
+/** The replies to a message, and its traces. */
 interface Seen extends Pick<Expected, 'class' | 'proof' | 'mail' | 'rcpts' | 'end'> {
   readonly counts: Counts
   readonly held: number
   readonly isRestricted: boolean
 }
 
-/** @param counts what to wait for: what is given back is so a moment after the session. */
+/** @param counts what to wait for: refunds come a moment after the session. */
 async function sent(
   on: TestHaraka,
   tenant: TestTenant,
@@ -226,7 +225,7 @@ async function sent(
   }
 }
 
-/** Haraka’s consent is `ok`; all else stands as it came, byte for byte. */
+/** Haraka’s acceptance is `ok`; every other reply is kept byte for byte. */
 function consent({ raw }: Reply, pattern: RegExp): string {
   return pattern.test(raw) ? 'ok' : raw
 }
@@ -236,7 +235,7 @@ function classesOf(host: TestHaraka, tenant: string): { tenant: string; class: s
   if (!existsSync(file)) return []
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
   const all = lines.map((line) => JSON.parse(line) as ReturnType<typeof classesOf>[number])
-  // Those that have made the tenant known are from its own domain to its own domain.
+  // The probes that made the tenant known are from its own domain to its own domain.
   return all.filter((each) => each.tenant === tenant)
 }
 
@@ -278,7 +277,7 @@ interface Explained extends Pick<Explanation, 'class' | 'domain' | 'verdict' | '
   readonly proof: string | undefined
 }
 
-/** What `explain` should say, by what happens. */
+/** What `explain` should print, given what happened. */
 function explanationOf(
   { expected, before }: Row,
   { counts }: Seen,
@@ -296,13 +295,13 @@ function explanationOf(
     domain: expected.domain === undefined ? domain : expected.domain && fill(expected.domain, own),
     verdict: refusal === undefined ? (isCounted ? 'charge' : 'pass') : refused,
     reply: refusal?.trim() ?? null,
-    // The log tells no proof of what it does not take.
+    // The log has no proof of a message that is not accepted.
     proof: end === undefined ? expected.proof : proof,
     ...expected.explained,
   }
 }
 
-/** What `explain` says of the first recipient of a message, and of its proof. */
+/** What `explain` prints about the first recipient of a message, and its proof. */
 async function explain(
   on: TestHaraka,
   { session }: TestTenant,

@@ -1,4 +1,4 @@
-// Which mail is counted on which meter, which is left alone, and what each of them is told.
+// Which mail is counted on which meter, which is not handled, and the replies to each.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -20,7 +20,7 @@ import {
 import { noteOf, observer, resultsOf } from '../support/observer'
 import { REPLY } from '../support/replies'
 
-// A site's own rules: who relays is decided for one transaction, and here.example is at home here.
+// A site's own rules: relaying is granted for one transaction, and here.example is a local domain.
 const site = `
   exports.register = function () {
     this.register_hook('mail', 'before_mail', -90)
@@ -57,7 +57,7 @@ let atRcpt: TestHaraka
 let granting: TestHaraka
 /** override=monitor, unknown=deny */
 let braked: TestHaraka
-/** override=off, unknown=deny; it attributes nothing, so it is no host of the relay */
+/** override=off, unknown=deny; it attributes nothing, so it is not a host of the relay */
 let off: TestHaraka
 
 before(async () => {
@@ -95,14 +95,14 @@ let count = 0
 const newTenant = (options?: TenantOptions): Promise<TestTenant> =>
   relay.tenant(`tenant${++count}`, options)
 
-/** A sender that no other test uses, of a domain that nobody has registered. */
+/** A sender that no other test uses, of an unregistered domain. */
 const stranger = (user = 's'): string => `${user}@stranger${++count}.example`
 
 /** An address that may not relay; the tenant's connector `inbound` recognises it. */
 async function inbound({ id }: TestTenant): Promise<SessionOptions> {
   const localAddress = newAddress().replace('127.77.', '127.78.')
   await relay.registry.connectors.add(id, 'inbound', { ip: [`${localAddress}/32`] }, 'test')
-  // A session that does not relay cannot show its connector. One that was added later is known later.
+  // A session that does not relay cannot show its connector, so a connector added after it is awaited instead.
   await relay.connector(id, 'marker')
   return { localAddress }
 }
@@ -133,7 +133,7 @@ const accepted = (to: string): string => `250 recipient <${to}> OK\r\n`
 const noRelay = (to: string): string => `550 I cannot deliver mail for <${to}>\r\n`
 
 describe('null sender', () => {
-  it('has a meter of its own: 451 at RCPT past it, never at MAIL, and nobody is restricted', async () => {
+  it('has its own meter: past it 451 at RCPT, never at MAIL, and no restriction', async () => {
     const tenant = await newTenant({ limits: '1/1h', nullLimits: '2/1h' })
     for (const on of [atMail, atRcpt]) {
       const sent = await tenant.send(
@@ -156,7 +156,7 @@ describe('null sender', () => {
     assert.equal(other.delivered, true)
   })
 
-  it('is free to the own domains, and leaves its results', async () => {
+  it('is not counted to own domains, and leaves its results', async () => {
     const tenant = await newTenant({ nullLimits: '0/1h' })
     const client = await tenant.connect()
     await client.mail('')
@@ -170,7 +170,7 @@ describe('null sender', () => {
     await client.quit()
   })
 
-  it('passes a restriction, and counts', async () => {
+  it('passes despite a restriction, and counts', async () => {
     const tenant = await newTenant()
     await block(tenant)
     for (const on of [atMail, atRcpt]) {
@@ -180,7 +180,7 @@ describe('null sender', () => {
     assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 2 })
   })
 
-  it('has one recipient a transaction while the tenant is restricted, own ones aside', async () => {
+  it('gets one recipient a transaction while the tenant is restricted, not counting own ones', async () => {
     const tenant = await newTenant()
     for (const on of [atMail, atRcpt]) await block(tenant, { on })
     const own = [1, 2, 3].map((at) => `own${at}@${tenant.domain}`)
@@ -204,7 +204,7 @@ describe('null sender', () => {
     assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 2 })
   })
 
-  it('has one in each transaction of a session, and leaves its results', async () => {
+  it('gets one in each transaction of a session, and leaves its results', async () => {
     const tenant = await newTenant({ nullLimits: '20/1h' })
     await block(tenant)
     const client = await tenant.connect()
@@ -233,14 +233,14 @@ describe('null sender', () => {
     assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 2 })
   })
 
-  it('may send to a group where no restriction is in force', async () => {
+  it('may send to a group while no restriction is in effect', async () => {
     const tenant = await newTenant({ nullLimits: '20/1h' })
     const to = ['a@far.example', 'b@far.example', 'c@far.example']
     const ofGroup = { from: '', to, subject: tenant.id }
     assert.deepEqual((await tenant.send(ofGroup)).accepted, to)
     await block(tenant)
     assert.deepEqual((await tenant.send(ofGroup, { on: braked })).accepted, to)
-    // Of mail that is not the null sender's nothing is said of one recipient.
+    // Other mail is not limited to one recipient.
     const registered = { from: `ann@${tenant.domain}`, to, subject: tenant.id }
     assert.deepEqual((await tenant.send(registered)).accepted, to)
     assert.deepEqual(await usedBoth(tenant), { unregistered: 0, null: 6 })
@@ -262,7 +262,7 @@ describe('own domain as recipient', () => {
       [250, 250, 250, 250],
     )
     assert.equal(await tenant.used(), 1)
-    // A name below a domain that was registered without its subdomains is not the tenant's own.
+    // A name below a domain registered without subdomains is not the tenant's own.
     const below = await tenant.send({ from, to: `a@below.${tenant.domain}` })
     assert.equal(below.last.raw, REPLY.blocked)
   })
@@ -274,7 +274,7 @@ describe('own domain as recipient', () => {
     assert.equal(sent.mail.raw, REPLY.blocked)
   })
 
-  it('passes while the tenant is restricted (refuse_at=rcpt); other recipients do not', async () => {
+  it('passes while the tenant is restricted (refuse_at=rcpt), other recipients do not', async () => {
     const tenant = await newTenant()
     await relay.restrictions.place(tenant.id, { scope: 'unregistered', by: 'test', reason: 'test' })
     const from = stranger()
@@ -298,7 +298,7 @@ describe('own domain as recipient', () => {
 })
 
 describe('non-relaying session', () => {
-  it('is not handled: mail for here passes, even of a restricted tenant', async () => {
+  it('is not handled: local mail passes, even of a restricted tenant', async () => {
     const tenant = await newTenant({ limits: '1/1h' })
     const session = await inbound(tenant)
     await block(tenant, { on: atMail })
@@ -320,7 +320,7 @@ describe('non-relaying session', () => {
     assert.equal(await tenant.used(), 0)
   })
 
-  it('passes mail for here under unknown=deny and from a disabled connector', async () => {
+  it('passes local mail under unknown=deny and from a disabled connector', async () => {
     const nobody = { localAddress: '127.78.0.1' }
     const tenant = await newTenant()
     const session = await inbound(tenant)
@@ -361,7 +361,7 @@ describe('relaying granted for one transaction', () => {
     await client.quit()
   })
 
-  it('by a rcpt hook: what was passed before is not counted, what comes then is', async () => {
+  it('by a rcpt hook: recipients before it are not counted, those after it are', async () => {
     const tenant = await newTenant({ limits: '2/1h' })
     const session = await inbound(tenant)
     const from = stranger()
@@ -409,7 +409,7 @@ describe('relaying granted for one transaction', () => {
     assert.equal(await tenant.used(), 0)
   })
 
-  it('by a plugin that answers OK behind ours: counted all the same', async () => {
+  it('by a later plugin that answers OK: still counted', async () => {
     const tenant = await newTenant({ limits: '1/1h' })
     const to = ['relay-at-last@far.example', 'relay-at-last@other.example']
     const sent = await atMail.send({ from: stranger(), to, session: await inbound(tenant) })
@@ -417,7 +417,7 @@ describe('relaying granted for one transaction', () => {
     assert.equal(await tenant.used(), 1)
   })
 
-  it('of the registered sender: passes uncounted', async () => {
+  it('to the registered sender: mail passes uncounted', async () => {
     const tenant = await newTenant()
     const session = await inbound(tenant)
     await block(tenant)
@@ -438,7 +438,7 @@ describe('no tenant', () => {
     assert.deepEqual((await resultsOf(atMail, from))?.skip, ['no-tenant'])
   })
 
-  it('unknown=deny: refused at MAIL when the session relays by then', async () => {
+  it('unknown=deny: refused at MAIL when the session relays already', async () => {
     const session = { localAddress: newAddress() }
     for (const from of ['', stranger()]) {
       const sent = await atRcpt.send({ from, to: 'a@far.example', session })
@@ -447,7 +447,7 @@ describe('no tenant', () => {
     }
   })
 
-  it('unknown=deny: refused at RCPT when it relays only since then', async () => {
+  it('unknown=deny: refused at RCPT when it relays only after MAIL', async () => {
     const session = { localAddress: '127.78.0.2' }
     const to = ['a@here.example', 'relay-from-rcpt@far.example', 'relay-at-last@far.example']
     const sent = await atRcpt.send({ from: stranger(), to, session })
@@ -520,7 +520,7 @@ describe('grant_relay', () => {
     await client.quit()
   })
 
-  it('opens nothing but the relay: what is granted is counted and restricted', async () => {
+  it('grants nothing but relaying: that mail is counted and restricted', async () => {
     const tenant = await newTenant({ limits: '1/1h' })
     const from = stranger()
     const sent = await tenant.send(
@@ -548,7 +548,7 @@ describe('grant_relay', () => {
     await client.quit()
   })
 
-  it('ends for a session whose AUTH was somebody else’s, before XCLIENT', async () => {
+  it('ends for a session whose AUTH came before XCLIENT', async () => {
     const tenant = await newTenant()
     const address = newAddress()
     await relay.registry.connectors.add(tenant.id, 'behind', { ip: [`${address}/32`] }, 'test')
@@ -598,7 +598,7 @@ describe('grant_relay', () => {
 })
 
 describe('disabled connector', () => {
-  it('gets the 5.7.64 for all that it relays, in the open session too, until it is enabled', async () => {
+  it('gets the 5.7.64 for all relayed mail, in an open session too, until it is enabled', async () => {
     const tenant = await newTenant()
     for (const host of [atMail, atRcpt]) {
       const client = await tenant.connect({ on: host })
@@ -674,7 +674,7 @@ describe('mode', () => {
     await atMail.waitForLog(new RegExp(`would-trip.*${tenant.id}`))
   })
 
-  it('monitor: a restriction stays and refuses nothing; enforce takes it up again', async () => {
+  it('monitor: a restriction stays and refuses nothing until enforce returns', async () => {
     for (const scope of ['unregistered', 'all'] as const) {
       const tenant = await newTenant()
       await block(tenant, { scope })
@@ -717,7 +717,7 @@ describe('override', () => {
     assert.deepEqual(await usedBoth(tenant), { unregistered: 1, null: 1 })
   })
 
-  it('monitor: no 5.7.64 for nobody and for a disabled connector', async () => {
+  it('monitor: no 5.7.64 without a tenant or from a disabled connector', async () => {
     const tenant = await newTenant()
     await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
     await relay.connector(tenant.id, 'marker')
@@ -742,7 +742,7 @@ describe('override', () => {
 })
 
 describe('log', () => {
-  it('tells each charge, and of a restricted tenant’s refusals the first', async () => {
+  it('logs each charge, and the first refusal of a restricted tenant', async () => {
     const tenant = await newTenant()
     const start = atMail.log.length
     const lines = (token: string): string[] =>
@@ -796,7 +796,7 @@ describe('block --all', () => {
     }
   })
 
-  it('refuses at RCPT what was under way, own domains as recipients too', async () => {
+  it('refuses recipients of open transactions, own domains too', async () => {
     const tenant = await newTenant()
     const client = await tenant.connect()
     await client.mail(`x@${tenant.domain}`)
@@ -810,7 +810,7 @@ describe('block --all', () => {
     await client.quit()
   })
 
-  it('widens a restriction, and spares what the session does not relay', async () => {
+  it('widens a restriction, and leaves mail that the session does not relay alone', async () => {
     const tenant = await newTenant()
     const session = await inbound(tenant)
     await block(tenant)
@@ -823,7 +823,7 @@ describe('block --all', () => {
     assert.deepEqual(raws(sent.rcpts), [REPLY.blockedAll, REPLY.blockedAll])
   })
 
-  it('is told in one log line, as its lifting is', async () => {
+  it('is logged in one line, like its lifting', async () => {
     const tenant = await newTenant()
     const from = atMail.log.length
     await block(tenant, { scope: 'all' })

@@ -5,7 +5,7 @@ import { MovableClock, noMovableClock } from '../support/movable-clock'
 
 const DAY = 86_400
 
-describe('the clock of Redis jumps ahead by a day, and back', { skip: noMovableClock }, () => {
+describe('after the clock of Redis jumps a day ahead and back', { skip: noMovableClock }, () => {
   let clock: MovableClock
   let relay: TestRelay
   before(async () => {
@@ -16,7 +16,7 @@ describe('the clock of Redis jumps ahead by a day, and back', { skip: noMovableC
   })
   after(() => relay?.stop())
 
-  it('and each window is empty again one window later, whether mail came meanwhile or not', async () => {
+  it('each window is empty one window later, with or without mail meanwhile', async () => {
     const busy = await relay.tenant('busy', { limits: '3/1m defer' })
     const quiet = await relay.tenant('quiet', { limits: '3/1m' })
     const send = async (tenant: typeof busy): Promise<number[]> => {
@@ -25,7 +25,7 @@ describe('the clock of Redis jumps ahead by a day, and back', { skip: noMovableC
     }
     const accepted = [250, 250, 250]
     const { haraka } = relay
-    // The leader has looked before.
+    // The leader has checked before.
     await waitFor(async () => (await relay.redis.commandStats())['sscan'])
     for (const tenant of [busy, quiet]) assert.deepEqual(await send(tenant), accepted)
 

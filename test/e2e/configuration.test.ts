@@ -22,9 +22,9 @@ const TENANTS = 'unregistered-domain.tenants.yaml'
 const IN_EFFECT = /\[unregistered-domain\] .*: in effect(?!,)/g
 const PARTLY = /in effect, except for what the lines above name/g
 
-// Haraka waits 5 s before it reads a changed file, so the tests wait beside each other.
+// Haraka waits 5 s before it reads a changed file, so the tests run in parallel.
 describe('Configuration', { concurrency: 3 }, () => {
-  test('an ini file changed on the run counts in every process, and of a broken one what is right', async (t) => {
+  test('a changed ini file takes effect in every process, and of a broken one the valid keys', async (t) => {
     const relay = await startRelay({ nodes: 2 })
     t.after(() => relay.stop())
     const { haraka } = relay
@@ -99,13 +99,13 @@ describe('Configuration', { concurrency: 3 }, () => {
       assert.equal(lines.length, 3, `${error}\n${log}`)
       for (const line of lines) assert.match(line, /\[ERROR\].*ini:\d+: .*; until you correct it, /)
     }
-    // Each key as it was.
+    // Each key as before.
     const again = await fabrikam.send({ from: UNREGISTERED, to: three })
     assert.deepEqual([again.accepted.length, again.last.raw], [2, REPLY.blocked])
     assert.equal((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).mail.code, 250)
   })
 
-  test('the emergency brake counts whatever else is wrong, and no file that is empty or gone releases it', async (t) => {
+  test('the emergency brake works in a broken file, and an empty or missing file does not release it', async (t) => {
     const relay = await startRelay({ settings: { main: { refuse_at: 'rcpt' } } })
     t.after(() => relay.stop())
     const { haraka } = relay
@@ -139,7 +139,7 @@ describe('Configuration', { concurrency: 3 }, () => {
       assert.equal(await passes(), true)
     }
 
-    // Back again, and the same change twice: what the process does not use is told each time.
+    // Back again, and the same change twice: unused keys are logged each time.
     rmdirSync(path.join(haraka.configDir, INI))
     const other = { redis: { db: 3 }, tenants: { apply: false, file: 'x.yaml' } }
     for (const refuse_at of ['mail', 'rcpt']) {
@@ -161,7 +161,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     }
   })
 
-  test('started with a broken ini file: the defaults stand in for what is broken', async (t) => {
+  test('started with a broken ini file: broken keys get their defaults', async (t) => {
     const settings = {
       main: { refuse_at: 'rcpt', mode: 'on' },
       allowance: { limits: 'many' },
@@ -188,7 +188,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     assert.deepEqual([sent.mail.code, sent.last.raw], [250, REPLY.blocked])
   })
 
-  test('started with a broken [redis]: what relays gets 451 until it is mended', async (t) => {
+  test('started with a broken [redis]: relaying sessions get 451 until it is fixed', async (t) => {
     const redis = await startRedis()
     t.after(() => redis.stop())
     const haraka = await startHaraka({
@@ -251,7 +251,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     assert.equal((await registry.tenants.get('contoso'))?.limits, '7/1h')
     const known = await everything(relay)
 
-    // Broken, in several places; what is good in it is not applied either.
+    // Broken in several places: its valid parts are not applied either.
     const broken = changed
       .replace('limits: 7/1h', 'limits: 8/1h')
       .replace('domains: [fabrikam.example]', 'domains: [fabrikam.example, co.uk, "a b"]')
@@ -316,7 +316,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     // Empty: nothing, not even with --prune.
     assert.equal((await apply('', '--prune')).status, 0)
     assert.deepEqual(await everything(relay), known)
-    // Without --prune what is gone from the file is only named.
+    // Without --prune missing tenants are only listed.
     const none = 'id: site-a\ntenants: {}\n'
     const kept = await apply(none)
     assert.equal(kept.status, 0, kept.stderr)
@@ -336,8 +336,7 @@ describe('Configuration', { concurrency: 3 }, () => {
 })
 
 /**
- * Changes a file, and waits until so many processes have logged the line: by default the master and
- * the two workers of a cluster.
+ * Changes a file, and waits until this many processes have logged the line: by default the master and two workers.
  */
 async function reload(
   haraka: TestHaraka,
@@ -367,14 +366,14 @@ tenants:
 `
 }
 
-/** Where a word stands, counted from 1. */
+/** The position of a word, counted from 1. */
 function placeOf(text: string, word: string): { line: number; column: number } {
   const lines = text.split('\n')
   const at = lines.findIndex((line) => line.includes(word))
   return { line: at + 1, column: (lines[at] ?? '').indexOf(word) + 1 }
 }
 
-/** All that is registered of the two tenants, and who is restricted. */
+/** The registry of the two tenants, and their restrictions. */
 async function everything({ registry, restrictions }: TestRelay) {
   const of = async (id: string) => {
     const tenant = await registry.tenants.get(id)

@@ -1,4 +1,4 @@
-// One connector of a tenant is stopped; the others, and all other tenants, go on.
+// One connector of a tenant is blocked; the others, and all other tenants, go on.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -47,7 +47,7 @@ describe('a blocked connector, with two workers', () => {
       .filter((line) => line.includes(`[unregistered-domain] ${token} `))
       .filter((line) => line.includes(`connector=${connector}`))
 
-  it('gets the 550 5.7.711 for whatever it relays; the other connector and the other tenant go on', async () => {
+  it('gets the 550 5.7.711 for all relayed mail; the other connector and the other tenant go on', async () => {
     const tenant = await relay.tenant('contoso')
     const other = await relay.connector('contoso', 'web')
     const bystander = await relay.tenant('bystander')
@@ -72,7 +72,7 @@ describe('a blocked connector, with two workers', () => {
     assert.ok((await tenant.send({ from: 'x@stolen.example', to: RECIPIENT })).delivered)
   })
 
-  it('is told of by each process, and its refusals by the first of each', async () => {
+  it('is logged once by each process, and so is its first refusal', async () => {
     const tenant = await relay.tenant('told')
     await block('told')
     await everywhere(tenant.session, `x@${tenant.domain}`, REPLY.connectorBlocked)
@@ -97,7 +97,7 @@ describe('a blocked connector, with two workers', () => {
     for (const line of refused) assert.match(line, / \[NOTICE\] .* reason=connector-blocked$/)
   })
 
-  it('is refused in a session that was open, and in a transaction that was on its way', async () => {
+  it('is refused in an open session and in an open transaction', async () => {
     const tenant = await relay.tenant('open')
     const client = await tenant.connect()
     assert.equal((await client.mail(`x@${tenant.domain}`)).code, 250)
@@ -115,7 +115,7 @@ describe('a blocked connector, with two workers', () => {
     await client.quit()
   })
 
-  it('reaches both workers, and is lifted on both', async () => {
+  it('is blocked and unblocked on both workers', async () => {
     const tenant = await relay.tenant('spread')
     const clients = await sessionsEverywhere(tenant)
     for (let round = 1; round <= 3; round++) {
@@ -150,7 +150,7 @@ describe('a blocked connector, with two workers', () => {
     return [...byProcess.values()]
   }
 
-  it('by AUTH or certificate does not fall through to the address of a connector that is not', async () => {
+  it('by AUTH or certificate does not fall through to the address of one that is not blocked', async () => {
     const localAddress = newAddress()
     const tenant = await relay.tenant('methods', {
       connectors: {
@@ -200,7 +200,7 @@ describe('a blocked connector', () => {
     assert.ok((await haraka.send({ ...mail, session: other })).delivered)
   })
 
-  it('gets its own reply where it relays by grant_relay only, too', async (t) => {
+  it('gets its own reply even where it relays only by grant_relay', async (t) => {
     const relay = await startRelay({
       settings: { attribution: { grant_relay: true } },
       relayFrom: [],
@@ -214,7 +214,7 @@ describe('a blocked connector', () => {
     await client.quit()
   })
 
-  it('goes on in monitor, and under the brake', async (t) => {
+  it('is not refused in monitor or under the brake', async (t) => {
     const relay = await startRelay({ settings: { main: { override: 'monitor' } } })
     t.after(() => relay.stop())
     const tenant = await relay.tenant('contoso')

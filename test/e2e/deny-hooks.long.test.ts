@@ -1,4 +1,4 @@
-// delay_deny and karma turn other plugins' refusals into an OK (their deny hooks). Ours stand beside them.
+// The deny hooks of delay_deny and karma turn other plugins' refusals into an OK. Ours must stay.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -17,7 +17,7 @@ import { observer, resultsOf } from '../support/observer'
 import { connectionIniTrusting } from '../support/proxy'
 import { REPLY } from '../support/replies'
 
-/** config/plugins around ours; those with both plugins are tried with refuse_at=rcpt too. */
+/** config/plugins with our plugin; lists with both plugins run with refuse_at=rcpt too. */
 const arrangements: Record<string, { first: string[]; last: string[]; both?: true }> = {
   'delay_deny before us': { first: ['delay_deny'], last: [] },
   'delay_deny behind us': { first: [], last: ['delay_deny'] },
@@ -31,7 +31,7 @@ const arrangements: Record<string, { first: string[]; last: string[]; both?: tru
   'karma and delay_deny behind us': { first: ['redis'], last: ['karma', 'delay_deny'], both: true },
 }
 
-// Refuses by itself, at each hook where a refusal can be turned into an OK.
+// Another plugin that refuses at each hook where a refusal can be turned into an OK.
 const refuser = `
   const refuse = (what) => (next, connection, params) => {
     const { user } = Array.isArray(params) ? params[0] : params
@@ -72,7 +72,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
           config: {
             'connection.ini': connectionIniTrusting('127.0.0.1'),
             'redis.ini': `[server]\nport=${redis.port}\n[pubsub]\nport=${redis.port}\n`,
-            // As shipped, karma lets refusals at rcpt alone.
+            // As shipped, karma does not change refusals at rcpt.
             'karma.ini': `[redis]\nport=${redis.port}\n[deny_excludes]\nhooks=queue\n`,
           },
         })
@@ -84,7 +84,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
     })
     after(() => Promise.all(relay.hosts.map((host) => host.stop())))
 
-    /** A tenant by an address that is not private: karma looks at no others. It comes by PROXY. */
+    /** A tenant with a public address, set by PROXY: karma ignores private addresses. */
     async function newTenant(options?: TenantOptions): Promise<TestTenant & Session> {
       const id = `tenant${++count}`
       const proxyFrom = `198.18.${Math.floor(count / 250)}.${(count % 250) + 1}`
@@ -98,7 +98,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
     const block = ({ id }: TestTenant, scope: 'unregistered' | 'all' = 'unregistered') =>
       relay.restrictions.place(id, { scope, by: 'test', reason: 'test' })
 
-    /** MAIL, until it is refused: what is known to the process has changed a moment before. */
+    /** Sends MAIL until it is refused: the change has not reached the process yet. */
     async function refusedMail(client: SmtpClient, from: string): Promise<string> {
       const { raw } = await waitFor(async () => {
         const reply = await client.mail(from)
@@ -108,7 +108,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
       return raw
     }
 
-    /** The rest of a message whose MAIL or only RCPT was refused, from a client that goes on all the same. */
+    /** Sends the rest of a message whose MAIL or only RCPT was refused, like a client that ignores refusals. */
     async function goesOn(client: SmtpClient, host: TestHaraka, from: string): Promise<void> {
       for (const command of [() => client.rcpt('z@far.example'), () => client.data()]) {
         const reply = await command()
@@ -127,7 +127,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
       const client = await atMail.connect(tenant.from)
       const from = stranger()
       await refusedMail(client, stranger())
-      // Of this sender nothing was taken before, so it has one transaction.
+      // No mail of this sender was accepted before, so it has one transaction.
       assert.equal((await client.mail(from)).raw, REPLY.blocked)
       assert.deepEqual((await resultsOf(atMail, from))?.fail, ['restricted'])
       await goesOn(client, atMail, from)
@@ -163,7 +163,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
       await goesOn(client, atMail, from)
     })
 
-    it('in rcpt_ok: the trip, and all that comes then', async () => {
+    it('in rcpt_ok: the trip, and all recipients after it', async () => {
       for (const host of relay.hosts) {
         const tenant = await newTenant({ limits: '2/1h' })
         const from = stranger()
@@ -236,7 +236,7 @@ for (const [name, { first, last, both = false }] of Object.entries(arrangements)
         const tenant = await newTenant()
         await block(tenant)
         const from = stranger()
-        // Until the process knows the restriction, it is Redis that refuses, in rcpt_ok.
+        // Until the restriction reaches the process, Redis refuses, in rcpt_ok.
         const knows = await atRcpt.connect(tenant.from)
         await knows.mail(stranger())
         assert.equal((await knows.rcpt('a@far.example')).raw, REPLY.blocked)

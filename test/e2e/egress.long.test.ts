@@ -1,4 +1,4 @@
-// Where unregistered mail leaves from, and by which name, as a second server sees it.
+// The address and the name that unregistered mail leaves with, as a second server sees them.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -71,7 +71,7 @@ for (const version of versions) {
     })
     after(() => relay.stop())
 
-    /** Nothing ends in a sink here, so that no probe shows when the tenant is known. */
+    /** Waits for the tenant without a sink to send probes to. */
     async function prepare(): Promise<void> {
       const domain = { domain: 'contoso.example', subdomains: false, shared: false }
       await relay.registry.domains.add('contoso', [domain], 'test')
@@ -100,12 +100,12 @@ for (const version of versions) {
       return found.map(({ ip, helo }) => ({ ip, helo }))
     }
 
-    it('takes unregistered mail, and leaves registered mail where it was', async () => {
+    it('gets unregistered mail, and not registered mail', async () => {
       assert.deepEqual(await arrived({ from: 'x@stranger.example' }), [POOL])
       assert.deepEqual(await arrived({ from: 'x@contoso.example' }), [DEFAULT])
     })
 
-    it('takes bounces and foreign mail, and neither forwards nor what nobody could classify', async () => {
+    it('gets bounces and foreign mail, but neither forwards nor unclassified mail', async () => {
       assert.deepEqual(await arrived({ from: '' }), [POOL])
       for (const [name, expected] of [
         ['foreign', POOL],
@@ -116,11 +116,11 @@ for (const version of versions) {
       }
     })
 
-    it('takes each part of a message to several domains, without an MX record, too', async () => {
+    it('gets each part of a message to several domains, also without an MX record', async () => {
       assert.deepEqual(await arrived({ to: ['a@far.example', 'b@bare.example'] }), [POOL, POOL])
     })
 
-    it('leaves a route to the plugin that names it', async () => {
+    it('respects a route that another plugin sets', async () => {
       const found = await arrived({ to: 'a@routed.example' })
       assert.deepEqual(found, [{ ip: '127.0.0.8', helo: 'relay.example' }])
     })
@@ -130,7 +130,7 @@ for (const version of versions) {
       assert.match(relay.haraka.log, /no MX of six\.example has an IPv4 address/)
     })
 
-    it('leaves to Haraka what is to be bounced, and keeps what DNS cannot say now', async () => {
+    it('leaves bounces to Haraka, and keeps mail in the queue while DNS fails', async () => {
       for (const to of ['a@null.example', 'a@nowhere.example', 'a@broken.example']) {
         const from = relay.haraka.log.length
         await send({ to })
@@ -141,7 +141,7 @@ for (const version of versions) {
       assert.ok(kept.includes('a@broken.example'), kept.join())
     })
 
-    it('gives a name without an address, and remembers the class over a restart', async () => {
+    it('sets a name without an address, and keeps the class over a restart', async () => {
       const subject = `${version} ${++count}`
       const named = await start({ helo: POOL.helo })
       relay.hosts.push(named)

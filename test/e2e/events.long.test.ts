@@ -57,7 +57,7 @@ describe('events of two Harakas with four workers each on one Redis', () => {
     return relay.hosts.reduce((sum, { log }) => sum + (log.match(line)?.length ?? 0), 0)
   }
 
-  it(`${SESSIONS} sessions that go over several allowances make each once, and a log line each`, async () => {
+  it(`${SESSIONS} sessions past several allowances raise each event once, with one log line`, async () => {
     const tenants = await Promise.all(
       ['a', 'b', 'c'].map((id) => relay.tenant(`told-${id}`, { limits: '100/1d' })),
     )
@@ -86,7 +86,7 @@ describe('events of two Harakas with four workers each on one Redis', () => {
     }
   })
 
-  it('what ends without mail is reported by the leader, once', async () => {
+  it('the leader reports once what ends without mail', async () => {
     const tenant = await relay.tenant('resting', { limits: '10/5s defer' })
     const load = new Load(tenant, 10, [REPLY.deferred])
     await load.run((client) => sendTo(1, client, load))
@@ -99,7 +99,7 @@ describe('events of two Harakas with four workers each on one Redis', () => {
     )
   })
 
-  it('workers that are killed meanwhile leave none out, and make none twice', async (t) => {
+  it('killed workers lose no event, and repeat none', async (t) => {
     t.diagnostic(`seed ${SEED}`)
     const random = randomFrom(SEED)
     const tenants = await Promise.all(
@@ -122,12 +122,12 @@ describe('events of two Harakas with four workers each on one Redis', () => {
     await Promise.all(sending)
     for (const tenant of tenants) await relay.lift(tenant.id)
     for (const tenant of tenants) await isTold(tenant, WHOLE_STORY)
-    // The leader among them: another process leads now.
+    // The leader is among them: another process leads now.
     const holder = await store.client.get(store.keys.leader)
     assert.notEqual(holder, null)
   })
 
-  /** Sends until the tenant is restricted, by new sessions where a worker has taken one with it. */
+  /** Sends until the tenant is restricted, over new sessions where a killed worker ended one. */
   async function sendThroughDeaths(
     tenant: TestTenant,
     session: number,
@@ -136,7 +136,7 @@ describe('events of two Harakas with four workers each on one Redis', () => {
     while (!over.has(tenant)) {
       const load = new Load(tenant, SESSIONS, [REPLY.blocked])
       try {
-        // One that came to a worker that was just being killed may hear nothing at all.
+        // A session of a worker that is being killed may get no answer at all.
         const client = await within(SILENCE, load.connect(session))
         while (load.refusedWith(REPLY.blocked) === 0) {
           await within(SILENCE, sendTo(2, client, load))
@@ -150,7 +150,7 @@ describe('events of two Harakas with four workers each on one Redis', () => {
   }
 })
 
-/** Haraka starts another one in its place. */
+/** Haraka replaces the worker. */
 function killWorker(haraka: TestHaraka, choice: number): void {
   const workers = childrenOf(haraka.pid)
   process.kill(workers[Math.floor(choice * workers.length)]!, 'SIGKILL')

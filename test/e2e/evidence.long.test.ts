@@ -11,7 +11,7 @@ describe('evidence of a trip, on two Harakas of two workers', () => {
   })
   after(() => relay.stop())
 
-  it('holds all that all workers had seen when it tripped', async () => {
+  it('holds the mail of all workers up to the trip', async () => {
     const tenant = await relay.tenant('contoso', { limits: '12/1h' })
     const to = ['a@far.example', 'b@far.example', 'c@far.example']
     for (let message = 0; message < 6; message++) {

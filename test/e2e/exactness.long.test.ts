@@ -25,7 +25,7 @@ for (const { what, nodes, hosts } of SITES) {
   describe(`${SESSIONS} sessions on ${what}`, () => {
     let relay: TestRelay
     before(async () => {
-      // On a busy machine Redis may take its time, and that is not what is tested here.
+      // On a busy machine Redis may be slow, which is not tested here.
       const settings = { redis: { command_timeout: 10_000 } }
       relay = await startRelay({ nodes, hosts, settings })
     })
@@ -37,7 +37,7 @@ for (const { what, nodes, hosts } of SITES) {
       assert.equal(run.status, 0, run.err)
     }
 
-    /** Lets messages to two recipients come without end while `operate` does its work. */
+    /** Sends messages to two recipients until `operate` is done. */
     function whileSending(load: Load, operate: () => Promise<void>): Promise<void> {
       return during(load, (client) => sendTo(2, client, load), operate)
     }
@@ -50,7 +50,7 @@ for (const { what, nodes, hosts } of SITES) {
       ['restricts', '300/1d', REPLY.blocked],
       ['defers', '300/1d defer', REPLY.deferred],
     ] as const) {
-      it(`get as much as a limit allows that ${name}, to the recipient`, async (t) => {
+      it(`get exactly what a limit allows that ${name}`, async (t) => {
         const tenant = await relay.tenant(`exact-${name}`, { limits })
         const load = new Load(tenant, SESSIONS, [refusal])
         const own = `x@${tenant.domain}`
@@ -70,7 +70,7 @@ for (const { what, nodes, hosts } of SITES) {
       })
     }
 
-    it('that abort at random hold no more at any time, and nothing in the end', async (t) => {
+    it('that abort at random never exceed the limit, and hold nothing in the end', async (t) => {
       const limit = 60
       const seed = Date.now() % 2 ** 31
       const random = randomFrom(seed)
@@ -88,7 +88,7 @@ for (const { what, nodes, hosts } of SITES) {
       report(t, load, `seed ${seed}, limit ${limit}, at most ${load.mostHeld} held`)
       await assertSettled(tenant, load.held)
 
-      // What was given back can be used, to the last one.
+      // All refunded recipients can be used again.
       const rest = new Load(tenant, SESSIONS, [REPLY.deferred])
       await rest.run(async (client) => {
         for (let message = 0; message < 2; message++) await sendTo(2, client, rest)
@@ -97,7 +97,7 @@ for (const { what, nodes, hosts } of SITES) {
       await assertSettled(tenant, limit)
     })
 
-    it('that abort at random hold no more while they trip and are unblocked', async (t) => {
+    it('that abort at random never exceed the limit while they trip and are unblocked', async (t) => {
       const limit = 60
       const unblocks = 4
       const seed = Date.now() % 2 ** 31
@@ -115,7 +115,7 @@ for (const { what, nodes, hosts } of SITES) {
       await assertSettled(tenant, load.held)
     })
 
-    it('get what is in force while the limit is raised and lowered', async (t) => {
+    it('get the limit in effect while it is raised and lowered', async (t) => {
       const tenant = await relay.tenant('changed', { limits: '40/1d defer' })
       const load = new Load(tenant, SESSIONS, [REPLY.deferred])
       const setLimit = (limit: number) =>
@@ -130,7 +130,7 @@ for (const { what, nodes, hosts } of SITES) {
         await reached(load, 150)
         await setLimit(100)
         await allAnswered(load)
-        // More than that had been accepted before; from then on nothing is.
+        // More had been accepted before; nothing is accepted after.
         const { accepted } = load
         assert.ok(accepted >= 150 && accepted <= 4000)
         await allAnswered(load)
@@ -191,7 +191,7 @@ for (const { what, nodes, hosts } of SITES) {
       assert.equal(await tenant.used(), limit)
     })
 
-    it('lose nothing and get nothing twice while the tenant is blocked by hand', async (t) => {
+    it('neither lose nor repeat charges while the tenant is blocked by hand', async (t) => {
       // Far away, so that the blocks come first.
       const limit = 10_000
       const tenant = await relay.tenant('blocked', { limits: `${limit}/1d` })
@@ -224,9 +224,9 @@ function reached(load: Load, count: number): Promise<true> {
   return waitFor(() => load.accepted >= count, PATIENCE)
 }
 
-/** Waits until each session has had the answer to a RCPT, or to a refused MAIL, that it sends after this. */
+/** Waits until each session has an answer to a RCPT, or to a refused MAIL, sent after this call. */
 async function allAnswered(load: Load): Promise<void> {
-  // The next answer may be to what was sent before, and the one after that to a MAIL.
+  // The next answer may be to an earlier command, and the one after that to a MAIL.
   const goals = load.answers.map((answers) => answers + 3)
   await waitFor(() => load.answers.every((answers, at) => answers >= goals[at]!), PATIENCE)
 }

@@ -27,7 +27,7 @@ const SLOW = 20
 /** ms between two bytes, or two lines. */
 const PAUSE = 5
 const DEAF = 2
-/** Transactions of a client that reads no answer: these are more bytes than its socket takes. */
+/** Transactions of a client that reads no answer: more bytes than its socket buffers. */
 const TURNS = 800
 
 const UNREGISTERED = 'x@unregistered.example'
@@ -42,7 +42,7 @@ before(async () => {
     startRelay({
       ...named,
       plugins: [NO_RDNS.name, ...defaultPlugins],
-      // A busy machine must not make the difference.
+      // A busy machine must not change the result.
       settings: { redis: { command_timeout: 10_000 } },
     }),
     startHaraka({ ...named, plugins: [NO_RDNS.name, 'relay', 'test_sink'] }),
@@ -50,10 +50,10 @@ before(async () => {
 })
 after(() => Promise.all([relay.stop(), alone.stop()]))
 
-/** The servers that are flooded alike. */
+/** The servers that get the same flood. */
 const servers = () => ({ 'with the plugin': relay.haraka, alone })
 
-/** All replies of a session with these messages, but for what is new in each. */
+/** All replies of a session with these messages, without their unique parts. */
 async function talk(on: TestHaraka, address: string, mails: readonly Mail[]): Promise<string[]> {
   const client = await on.connect({ localAddress: address })
   const replies = [client.greeting, await client.ehlo()]
@@ -65,7 +65,7 @@ async function talk(on: TestHaraka, address: string, mails: readonly Mail[]): Pr
   return replies.map(({ raw }) => withoutIds(raw))
 }
 
-/** Haraka puts an id of its own into greetings and into the answer to a message. */
+/** Haraka puts a unique id into greetings and into the answer to a message. */
 function withoutIds(replies: string): string {
   return replies.replace(/\([0-9A-F-]{6,}(\.\d+)?\)/g, '(id)')
 }
@@ -86,9 +86,9 @@ function addressesOf({ session }: TestTenant): readonly string[] {
 }
 
 /**
- * Floods both servers, and checks that others get the answers that they got before, from both.
+ * Floods both servers, and checks that other sessions get the same answers from both as before.
  *
- * @param meanwhile looks at what else holds while the floods last.
+ * @param meanwhile checks more while the floods last.
  */
 async function withFlood<Kind extends Flood>(
   id: string,
@@ -135,7 +135,7 @@ describe('others are answered as by Haraka alone', () => {
     await withFlood('slow', ({ port }) => floodSlow(SLOW, { port, addresses }, PAUSE))
   })
 
-  it('while clients send messages without an end, of which each recipient stays counted', async () => {
+  it('while clients send endless messages, whose recipients stay counted', async () => {
     const sender = await relay.tenant('endless', { limits: '100/1h' })
     const mail = { from: UNREGISTERED, to: 'b@far.example', pause: PAUSE }
     await withFlood(
@@ -146,7 +146,7 @@ describe('others are answered as by Haraka alone', () => {
         for (const flood of floods) assert.equal(flood.connected(), SLOW)
       },
     )
-    // They have gone without their final dot.
+    // They left without a final dot.
     await waitFor(async () => (await sender.used()) === 0, { what: 'charges given back' })
   })
 
@@ -176,7 +176,7 @@ describe('others are answered as by Haraka alone', () => {
   })
 })
 
-it('a client that sends byte by byte is answered as by Haraka alone, and counted', async () => {
+it('a client that sends byte by byte gets the answers of Haraka alone, and is counted', async () => {
   const tenant = await relay.tenant('bytes', { limits: '3/1h' })
   const lines = [
     'EHLO slow.example',
@@ -208,7 +208,7 @@ it('a client that sends byte by byte is answered as by Haraka alone, and counted
 describe('a transaction that is held open', () => {
   const RECIPIENTS = ['a@far.example', 'b@far.example', 'c@far.example']
 
-  /** A tenant with an allowance of four, of which an open transaction holds three. */
+  /** A tenant with an allowance of four; an open transaction holds three. */
   async function held(id: string): Promise<{ tenant: TestTenant; holder: SmtpClient }> {
     const tenant = await relay.tenant(id, { limits: '4/1h' })
     const holder = await tenant.connect()
@@ -219,7 +219,7 @@ describe('a transaction that is held open', () => {
   }
 
   for (const how of ['FIN', 'RST'] as const) {
-    it(`keeps its charges under a flood, and gives them back when its client goes (${how})`, async () => {
+    it(`keeps its charges under a flood, and refunds them when its client leaves (${how})`, async () => {
       const { tenant, holder } = await held(`held-${how.toLowerCase()}`)
       const flood = await floodIdle(IDLE, {
         port: relay.haraka.port,

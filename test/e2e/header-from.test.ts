@@ -1,4 +1,4 @@
-// What is told of registered mail whose From names no accepted domain, and what becomes of it, by [header_from] check.
+// Registered mail whose From names no accepted domain: how it is reported and handled, by [header_from] check.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
@@ -20,12 +20,12 @@ const PLUGINS = ['relay', 'unregistered-domain', 'test_observer', 'test_sink']
 
 let senders = 0
 
-/** The same sender twice would not tell apart what is observed of two messages. */
+/** A unique sender distinguishes the observations of two messages. */
 function newSender(tenant: TestTenant): string {
   return `sender${++senders}@${tenant.domain}`
 }
 
-/** Sends a message with this header, as it stands, in an open session. */
+/** Sends a message with exactly this header in an open session. */
 async function sendRaw(
   client: SmtpClient,
   from: string,
@@ -55,7 +55,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
     })
     after(() => relay.stop())
 
-    it('takes all mail, and tells of one message in twenty, once a minute in the log', async () => {
+    it('accepts all mail, and reports one message in twenty, once a minute in the log', async () => {
       const tenant = await relay.tenant('reported')
       const client = await tenant.connect()
       const found: (Results | null)[] = []
@@ -66,7 +66,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       }
       await client.quit()
       const told = found.filter((results) => results !== null)
-      // Two of each twenty in a row are whole among any sixty.
+      // Any sixty messages in a row hold two complete groups of twenty.
       assert.ok(told.length >= 2 && told.length <= 4, `${told.length} of 60`)
       for (const results of told) {
         assert.deepEqual(results.fail, ['header-from'])
@@ -86,7 +86,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       assert.equal(await tenant.used(), 0)
     })
 
-    it('tells nothing of mail whose From fits', async () => {
+    it('reports no mail whose From fits', async () => {
       const tenant = await relay.tenant('fitting')
       const client = await tenant.connect()
       for (let message = 1; message <= 40; message++) {
@@ -107,7 +107,7 @@ describe('[header_from] check=off', () => {
   })
   after(() => relay.stop())
 
-  it('looks at nothing', async () => {
+  it('checks no mail', async () => {
     const tenant = await relay.tenant('unseen')
     const client = await tenant.connect()
     for (let message = 1; message <= 40; message++) {
@@ -127,11 +127,11 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
     })
     after(() => relay.stop())
 
-    it('takes mail whose From fits without a word to Redis', async () => {
+    it('accepts mail whose From fits without a Redis command', async () => {
       const tenant = await relay.tenant('fits')
       const client = await tenant.connect()
       const header = `From: "x@evil.example" <a@${tenant.domain}>\r\n`
-      // Until nothing happens to be done in the background meanwhile.
+      // Retries until no background work interferes.
       await waitFor(async () => {
         await relay.redis.resetCommandStats()
         for (let message = 1; message <= 5; message++) {
@@ -154,7 +154,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       ['names nobody', 'From: Undisclosed:;\r\n', '(none)'],
       ['is not there', '', '(none)'],
       [
-        'is there only behind 1,000 lines',
+        'comes only after 1,000 lines',
         `${'X: y\r\n'.repeat(1000)}From: x@evil.example\r\n`,
         '(none)',
       ],
@@ -177,7 +177,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       })
     }
 
-    it('restricts the tenant that goes past its allowance so, by the exact 550, and counts none of that message', async () => {
+    it('restricts a tenant past its allowance with the exact 550, and counts none of that message', async () => {
       const tenant = await relay.tenant('trips', { limits: '3/1h' })
       const client = await tenant.connect()
       const send = (to: string[]) =>
@@ -186,7 +186,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       assert.equal(await send(['a@far.example', 'b@far.example']), REPLY.blocked)
       assert.equal((await tenant.restriction())?.trigger?.domain, 'evil.example')
       assert.equal(await tenant.used(), 2)
-      // Every such message from now on; the tenant's honest mail goes on, and what is for itself.
+      // Every such message from now on; the tenant's honest mail and mail to itself go on.
       assert.equal(await send(['a@far.example']), REPLY.blocked)
       assert.match(await send([`a@${tenant.domain}`]), /^250 /)
       const honest = await sendRaw(client, newSender(tenant), `From: a@${tenant.domain}\r\n`)
@@ -194,7 +194,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       await client.quit()
     })
 
-    it('gives back what was counted where the message is refused afterwards', async () => {
+    it('refunds what was counted where the message is refused later', async () => {
       const tenant = await relay.tenant('back')
       const client = await tenant.connect()
       const raw = await sendRaw(
@@ -216,7 +216,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       await client.quit()
     })
 
-    it('looks at nothing of a tenant whose mode is off', async () => {
+    it('checks no mail of a tenant whose mode is off', async () => {
       const tenant = await relay.tenant('asleep', { mode: 'off' })
       const client = await tenant.connect()
       assert.match(await sendRaw(client, newSender(tenant), 'From: x@evil.example\r\n'), /^250 /)
@@ -224,14 +224,14 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       await client.quit()
     })
 
-    it('names in the reports what is in From of bounces that were taken, and of no others', async () => {
+    it('reports the From of accepted bounces, and of no others', async () => {
       const tenant = await relay.tenant('bounces')
       const client = await tenant.connect()
       const refused = await sendRaw(client, '', 'From: x@refused.example\r\nX-Sink: refuse\r\n')
       assert.match(refused, /^5/)
       const own = await sendRaw(client, '', `From: postmaster@${tenant.domain}\r\n`)
       assert.match(own, /^250 /)
-      // Behind the others, which are in the reports when it is.
+      // Sent last: when it is reported, the others are.
       assert.match(await sendRaw(client, '', 'From: ceo@bank.example\r\n'), /^250 /)
       await client.quit()
       const reader = new ReportReader(relay.store)
@@ -246,7 +246,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       assert.equal((await readHeaderFroms(reader, tenant.id, from, to)).mismatched, 0)
     })
 
-    it('answers 451 while Redis is away, and takes honest mail', async () => {
+    it('answers 451 while Redis is away, and accepts honest mail', async () => {
       const tenant = await relay.tenant('alone')
       const client = await tenant.connect()
       await sendRaw(client, newSender(tenant), `From: a@${tenant.domain}\r\n`)

@@ -1,5 +1,5 @@
-// Recipients of what may be a forward are held until its message is there: what becomes of them in a real Haraka, with two
-// workers, however their transactions end.
+// Recipients of possible forwards are held until the message is there: in a real Haraka with two workers, and with
+// every end of a transaction.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
@@ -29,7 +29,7 @@ const silent = { ...bank, selector: 'silent' }
 /** Most that one tenant may have open. */
 const MOST = 200
 
-/** Another plugin, which answers to data_post before us or after us where a header says so. */
+/** Another plugin that answers data_post before or after ours, as a header says. */
 const interloper = `
 exports.register = function () {
   this.register_hook('data_post', 'before', -100)
@@ -43,7 +43,7 @@ exports.after = (next, connection) => wish(connection) === 'refuse after' ? next
 
 let subjects = 0
 
-/** A letter that is proven to be a forward, by a signature of its own; fields added. */
+/** A letter that its own signature proves to be a forward; fields added. */
 function proven(tenant: TestTenant, fields = {}, by = bank): string {
   return signMessage(letter(tenant.domain, { Subject: `S${++subjects}`, ...fields }), by)
 }
@@ -76,7 +76,7 @@ interface Meters {
   held?: number
 }
 
-/** Waits until the tenant has just that on its meters: what is given back is so a moment later. */
+/** Waits until the tenant's meters show exactly that: refunds come a moment later. */
 async function settled(tenant: TestTenant, { unregistered = 0, forwarded = 0, held = 0 }: Meters) {
   const wanted = { unregistered, forwarded, held }
   let found = {}
@@ -91,7 +91,7 @@ async function settled(tenant: TestTenant, { unregistered = 0, forwarded = 0, he
   await waitFor(reached).catch(() => assert.deepEqual(found, wanted))
 }
 
-const TAKEN = /^250 Message Queued /
+const QUEUED = /^250 Message Queued /
 
 for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
   describe(`recipients that are held, on Haraka ${version}`, () => {
@@ -105,7 +105,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       })
       relay = await startRelay({
         ...{ version, nodes: 2, settings: { redis: { command_timeout: 5000 } } },
-        // Before us, so that its hook of the same priority is, too.
+        // Loaded before ours, so its hook of the same priority runs first.
         plugins: ['ask_test_dns', 'relay', 'interloper', 'unregistered-domain', 'test_sink'],
         localPlugins: {
           interloper,
@@ -121,25 +121,25 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
     const newTenant = (limits = '100/1h'): Promise<TestTenant> =>
       relay.tenant(`t${++tenants}`, { limits, forwardedLimits: '500/1h' })
 
-    it('trip nobody: 150 forwards at once, where three unregistered ones would be too many', async () => {
+    it('trip no tenant: 150 forwards at once pass, where three unregistered ones would be too many', async () => {
       const tenant = await newTenant('3/1h')
       const clients = await Promise.all(Array.from({ length: 150 }, () => open(tenant)))
       for (const { code } of await Promise.all(clients.map((client) => client.data()))) {
         assert.equal(code, 354)
       }
       await settled(tenant, { held: 150 })
-      // Some at a time: what is shown is that holds trip nobody, not how much DNS a busy machine can ask at once.
+      // A few at a time: the test is about holds, not about how much DNS a busy machine can ask at once.
       for (let at = 0; at < clients.length; at += 10) {
         const some = clients.slice(at, at + 10)
         const replies = await Promise.all(some.map((client) => client.message(proven(tenant))))
-        for (const { raw } of replies) assert.match(raw, TAKEN)
+        for (const { raw } of replies) assert.match(raw, QUEUED)
       }
       await settled(tenant, { forwarded: 150 })
       assert.equal(await tenant.restriction(), undefined)
       await Promise.all(clients.map((client) => client.quit()))
     })
 
-    it(`are ${MOST} at most; one more gets a 451 until others have ended`, async () => {
+    it(`are at most ${MOST}; one more gets a 451 until others have ended`, async () => {
       const tenant = await newTenant()
       const client = await open(
         tenant,
@@ -151,17 +151,17 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       await settled(tenant, { held: MOST })
       await client.rset()
       await waitFor(async () => (await other.rcpt(FAR)).code === 250)
-      assert.match(await end(other, proven(tenant)), TAKEN)
+      assert.match(await end(other, proven(tenant)), QUEUED)
       await settled(tenant, { forwarded: 1 })
       await Promise.all([client.quit(), other.quit()])
     })
 
-    it('trip when their messages prove nothing; then none of them is taken', async () => {
+    it('trip when their messages prove nothing, and then none is accepted', async () => {
       const tenant = await newTenant('3/1h')
       const clients = await Promise.all(Array.from({ length: 6 }, () => open(tenant)))
       const replies: string[] = []
       for (const client of clients) replies.push(await end(client, unproven(tenant)))
-      for (const taken of replies.slice(0, 3)) assert.match(taken, TAKEN)
+      for (const taken of replies.slice(0, 3)) assert.match(taken, QUEUED)
       assert.deepEqual(replies.slice(3), Array(3).fill(REPLY.blocked))
       await settled(tenant, { unregistered: 3 })
       assert.ok(await tenant.restriction())
@@ -172,13 +172,13 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       await Promise.all(clients.map((client) => client.quit()))
     })
 
-    it('are counted one by one for each message, also where both kinds come at once', async () => {
+    it('are counted for each message, also where both kinds come at once', async () => {
       const tenant = await newTenant('10/1h')
       const clients = await Promise.all(Array.from({ length: 20 }, () => open(tenant)))
       const replies = await Promise.all(
         clients.map((client, at) => end(client, at % 2 ? proven(tenant) : unproven(tenant))),
       )
-      for (const raw of replies) assert.match(raw, TAKEN)
+      for (const raw of replies) assert.match(raw, QUEUED)
       await settled(tenant, { unregistered: 10, forwarded: 10 })
       assert.equal(await tenant.restriction(), undefined)
       await Promise.all(clients.map((client) => client.quit()))
@@ -203,7 +203,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       ],
     ]
     for (const [how, act] of endings) {
-      it(`end with ${how}, and count for nothing`, async () => {
+      it(`end uncounted with ${how}`, async () => {
         const tenant = await newTenant()
         const client = await open(tenant, [FAR, 'b@far.example'])
         await settled(tenant, { held: 2 })
@@ -220,7 +220,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       ['the queue, for now', { 'X-Sink': 'defer' }, 450],
     ]
     for (const [who, fields, code] of refusals) {
-      it(`are given back when ${who} refuses, proven or not`, async () => {
+      it(`are refunded when ${who} refuses, proven or not`, async () => {
         const tenant = await newTenant()
         const client = await tenant.connect()
         for (const make of [proven, unproven]) {
@@ -234,10 +234,10 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       })
     }
 
-    it('leave a signature what it may still prove, when the queue refuses', async () => {
+    it('leave the budget of a signature unchanged when the queue refuses', async () => {
       const tenant = await newTenant()
       const client = await tenant.connect()
-      // One signature for all: it covers neither field.
+      // One signature for all messages: it covers neither field.
       const [refused, taken] = [{ 'X-Sink': 'refuse' }, { 'X-Sink': 'none' }].map((fields) =>
         signMessage(letter(tenant.domain, { Subject: 'once', ...fields }), bank),
       )
@@ -250,18 +250,18 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       for (let round = 1; round <= 5; round++) {
         await client.mail(NEWS)
         await client.rcpt(FAR)
-        assert.match(await end(client, taken!), TAKEN)
+        assert.match(await end(client, taken!), QUEUED)
       }
       await settled(tenant, { forwarded: 5 })
       await client.quit()
     })
 
-    it('are charged before the message is taken where another plugin keeps us from seeing it at data_post', async () => {
+    it('are charged before the message is accepted where another plugin skips our data_post', async () => {
       const tenant = await newTenant('3/1h')
       const client = await open(tenant, [FAR, 'b@far.example'])
-      assert.match(await end(client, unproven(tenant, { 'X-Interloper': 'ok before' })), TAKEN)
+      assert.match(await end(client, unproven(tenant, { 'X-Interloper': 'ok before' })), QUEUED)
       await settled(tenant, { unregistered: 2 })
-      // More than are left. In this hook Haraka puts the transaction behind the text.
+      // More than are left. In this hook Haraka appends the transaction to the text.
       const client2 = await open(tenant, [FAR, 'b@far.example'])
       const refused = await end(client2, unproven(tenant, { 'X-Interloper': 'ok before' }))
       assert.ok(refused.startsWith(REPLY.blocked.trimEnd()), refused)
@@ -271,7 +271,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
     })
 
     for (const how of ['FIN', 'RST'] as const) {
-      it(`count as what was delivered when the client goes with a ${how} while DNS is asked`, async () => {
+      it(`count as delivered when the client leaves with a ${how} during the DNS query`, async () => {
         const tenant = await newTenant()
         const client = await open(tenant, [FAR, 'b@far.example'])
         await client.data()
@@ -279,9 +279,9 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
         await client.messageAndLeave(how, proven(tenant, { Subject: `left ${tenant.id}` }, silent))
         await waitFor(() => dns.asked.length > asked)
         await waitFor(async () => (await tenant.held()) === 0)
-        // A message behind it, so that whatever may still come of the first one has come.
+        // A second message: when it is counted, the first one is complete.
         const next = await open(tenant)
-        assert.match(await end(next, proven(tenant, {}, silent)), TAKEN)
+        assert.match(await end(next, proven(tenant, {}, silent)), QUEUED)
         const first = relay.haraka.sink
           .messages()
           .find(({ subject }) => subject === `left ${tenant.id}`)
@@ -290,7 +290,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       })
     }
 
-    it('stay held, and count for nothing, where a worker is killed', async () => {
+    it('stay held and uncounted where a worker is killed', async () => {
       const tenant = await newTenant('3/1h')
       const clients = await Promise.all(Array.from({ length: 20 }, () => open(tenant)))
       const { pid } = relay.haraka
@@ -299,18 +299,18 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       const from = relay.haraka.log.length
       for (const worker of workers) process.kill(Number(worker), 'SIGKILL')
       await waitFor(() => clients.every(({ closed }) => closed))
-      // A connection that is handed to a worker which is being killed is answered by nobody, and not closed either.
+      // A connection handed to a worker that is being killed gets no answer, and is not closed either.
       const started = (): number =>
         relay.haraka.log.slice(from).match(/worker started/g)?.length ?? 0
       await waitFor(() => started() === 2, PATIENCE)
-      // The new workers must know the tenant before anything is said of what they answer.
+      // The new workers must have the tenant in their cache before their answers are checked.
       await waitFor(async () => {
         const mail = { from: `a@${tenant.domain}`, to: FAR }
         return (await tenant.send(mail).catch(() => undefined))?.delivered
       }, PATIENCE)
       await settled(tenant, { held: 20 })
       assert.equal(await tenant.restriction(), undefined)
-      // They are what is left of the bound, in a ring of ten minutes as all that is counted.
+      // They use up the bound, in a ring of ten minutes like all counts.
       const client = await tenant.connect()
       await waitFor(async () => (await client.mail(NEWS)).code === 250)
       let accepted = 0
@@ -367,7 +367,7 @@ describe('recipients that are held when Redis hangs at the end of DATA', () => {
     ['proven', proven],
     ['not proven', unproven],
   ] as const) {
-    it(`get a 451, and count for nothing (${what})`, async () => {
+    it(`get a 451, and are not counted (${what})`, async () => {
       const tenant = await relay.tenant(`deferred-${make.name}`, {
         limits: '100/1h',
         forwardedLimits: '100/1h',
@@ -376,7 +376,7 @@ describe('recipients that are held when Redis hangs at the end of DATA', () => {
       assert.equal(await whileRedisHangs(tenant, { on: deferring, text }), REPLY.undecidable)
       await settled(tenant, {})
       // It comes again, and counts once.
-      await waitFor(async () => TAKEN.test(await end(await open(tenant, [FAR], deferring), text)))
+      await waitFor(async () => QUEUED.test(await end(await open(tenant, [FAR], deferring), text)))
       await settled(tenant, make === proven ? { forwarded: 1 } : { unregistered: 1 })
     })
 
@@ -385,7 +385,7 @@ describe('recipients that are held when Redis hangs at the end of DATA', () => {
         limits: '100/1h',
         forwardedLimits: '100/1h',
       })
-      assert.match(await whileRedisHangs(tenant, { on: accepting, text: make(tenant) }), TAKEN)
+      assert.match(await whileRedisHangs(tenant, { on: accepting, text: make(tenant) }), QUEUED)
       await settled(tenant, make === proven ? { forwarded: 2 } : { unregistered: 2 })
     })
   }

@@ -1,4 +1,4 @@
-// Messages that are made to pass for forwards, or to cost: each gets the right answer on the wire, in bounded time.
+// Messages made to look like forwards, or to be expensive: each gets the right answer in bounded time.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRelay, waitFor, type TestRelay, type TestTenant } from '../support'
@@ -60,11 +60,11 @@ describe('hostile mail of a tenant that may forward', () => {
     await tenant.held(),
   ]
 
-  it('one signed message in bulk: five recipients are proven, the others count, and it ends', async () => {
+  it('one signed message in bulk: five recipients are proven, the others count, and the tenant trips', async () => {
     const tenant = await newTenant('bulk', '3/1h')
     const text = signMessage(letter(tenant.domain), bank)
     const replies: string[] = []
-    // With another Message-ID each time, and a field on top: what is signed is the same.
+    // With a new Message-ID and a field on top each time: the signed part is the same.
     for (let copy = 1; copy <= 9; copy++) {
       const varied = onTop(`Message-ID: <${copy}@lure.example>`, text)
       replies.push(await send(tenant, varied, `victim${copy}@far.example`))
@@ -82,7 +82,7 @@ describe('hostile mail of a tenant that may forward', () => {
     ])
   })
 
-  it('one message with two signatures: a copy that lacks one of them proves no more', async () => {
+  it('one message with two signatures: a copy without one of them proves no more', async () => {
     const tenant = await newTenant('halves')
     const one = signMessage(letter(tenant.domain), bank)
     const both = signMessage(one, { ...bank, headers: ['from', 'to'] })
@@ -92,7 +92,7 @@ describe('hostile mail of a tenant that may forward', () => {
     assert.deepEqual(await meters(tenant), [5, 1, 0])
   })
 
-  it('one with the sender of a neighbour is refused once its signature is used up, and not charged', async () => {
+  it('one with a foreign sender is refused once its signature is used up, and not charged', async () => {
     await relay.tenant('neighbour')
     const tenant = await newTenant('beside')
     const text = signMessage(letter(tenant.domain), bank)
@@ -134,12 +134,12 @@ describe('hostile mail of a tenant that may forward', () => {
     [
       'a key that DNS never gives',
       (own) => signMessage(letter(own), { ...bank, selector: 'silent' }),
-      // The resolver waits for its second try by chance about as long as we do.
+      // The resolver's wait before its second try is about as long as ours.
       'out of time|dns failure',
     ],
   ]
   for (const [at, [what, make, reason]] of cases.entries()) {
-    it(`${what}: ${reason ?? 'a forward'}, and it is taken`, async () => {
+    it(`${what}: ${reason ?? 'a forward'}, and it is accepted`, async () => {
       const tenant = await newTenant(`case-${at}`)
       assert.match(await send(tenant, await make(tenant.domain)), /^250 Message Queued /)
       assert.deepEqual(await meters(tenant), reason === null ? [1, 0, 0] : [0, 1, 0])
@@ -151,7 +151,7 @@ describe('hostile mail of a tenant that may forward', () => {
     })
   }
 
-  it('more of them than there is time for: these are deferred and not counted, and no other tenant waits', async () => {
+  it('more than there is time for: the rest is deferred and not counted, and no other tenant waits', async () => {
     const hog = await newTenant('hog', '1000/1h')
     const other = await newTenant('beside-hog')
     const text = signMessage(letter(hog.domain), { ...bank, selector: 'silent' })
@@ -175,7 +175,7 @@ describe('hostile mail of a tenant that may forward', () => {
     assert.match(relay.haraka.log, new RegExp(line))
   })
 
-  it('all of these at once hold nobody else up for good', async () => {
+  it('all of these at once do not block others permanently', async () => {
     const tenant = await newTenant('all')
     const texts = await Promise.all(cases.map(async ([, make]) => make(tenant.domain)))
     const hostile = texts.map((text) => send(tenant, text))

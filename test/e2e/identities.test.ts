@@ -1,4 +1,4 @@
-// Whose mail it is: connection → (tenant, connector), by all that a session can show of itself.
+// Attribution: connection → (tenant, connector), by every fact that a session can show.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -15,7 +15,7 @@ import { noteOf, observer, resultsOf } from '../support/observer'
 import { connectionIniTrusting } from '../support/proxy'
 import { REPLY } from '../support/replies'
 
-// AUTH for every user name with one password: names that no ini file could hold are asked for too.
+// AUTH for every user name with one password, also for names that no ini file could hold.
 const auth = `
   exports.register = function () { this.inherits('auth/auth_base') }
   exports.hook_capabilities = function (next, connection) {
@@ -26,7 +26,7 @@ const auth = `
   exports.check_plain_passwd = (connection, user, password, callback) =>
     callback(password === 'secret')`
 
-// The operator's own plugin: a note from the EHLO name, and what comes by XCLIENT may relay.
+// The operator's own plugin: a note from the EHLO name; sessions with XCLIENT may relay.
 const site = `
   exports.hook_ehlo = function (next, connection, name) {
     const found = /^(.*)[.]note[.]example$/.exec(name)
@@ -105,7 +105,7 @@ after(() => relay.stop())
 let count = 0
 const from = (): string => `x@stranger${++count}.example`
 
-/** An address that relays by itself, and that no connector has. */
+/** An address that may relay without a connector. */
 const anywhere = (): SessionOptions => ({ localAddress: newAddress() })
 
 const user = (name: string): SessionOptions => ({
@@ -118,7 +118,7 @@ const proxied = (address: string): SessionOptions => ({ localAddress: PROXY, pro
 /** `contoso/mx`; `contoso` is the tenant without a connector. */
 type Whose = string | null
 
-/** An unregistered message in this session is marked as this tenant's, and counted there and nowhere else. */
+/** Checks that an unregistered message in this session is marked as this tenant's, and counted only there. */
 async function assertIs(client: SmtpClient, whose: Whose): Promise<void> {
   const [tenant, name] = whose?.split('/') ?? []
   const usage = async () => [await relay.used('contoso'), await relay.used('fabrikam')]
@@ -136,7 +136,7 @@ async function assertSessionIs(session: SessionOptions, whose: Whose): Promise<v
   await client.quit()
 }
 
-/** Waits until an open session is recognised so. */
+/** Waits until an open session is attributed so. */
 async function becomes(client: SmtpClient, whose: Whose): Promise<void> {
   const [tenant] = whose?.split('/') ?? []
   const connector = whose?.includes('/') ? whose : undefined
@@ -339,7 +339,7 @@ describe('remote address', () => {
     }
   })
 
-  it('is what a trip tells of', async () => {
+  it('is recorded with a trip', async () => {
     const tenant = await relay.tenant('northwind', {
       limits: '1/1h',
       connectors: { mx: { ip: ['203.0.113.50/32'] } },
@@ -375,7 +375,7 @@ describe('which fact counts', () => {
   const contosoMx = ca.issue({ names: ['mx.contoso.example'] })
   const starttls = { key: contosoMx.key, cert: contosoMx.cert }
 
-  it('never what the client can choose: EHLO and MAIL', async () => {
+  it('never one that the client can choose: EHLO and MAIL', async () => {
     for (const helo of ['mx.contoso.example', 'contoso', 'alice', '[192.0.2.1]']) {
       const client = await relay.haraka.connect({ ...anywhere(), helo })
       const note = await noteOf(relay.haraka, client, { from: 'alice@contoso.example' })
@@ -384,7 +384,7 @@ describe('which fact counts', () => {
     }
   })
 
-  it('an AUTH user in another spelling, which its backend takes for the same', async () => {
+  it('an AUTH user in another spelling that its backend accepts', async () => {
     for (const name of ['alice ', ' Alice', 'alice\u00a0', '\uff41lice', 'boss@users.example\t']) {
       await assertSessionIs(user(name), name.includes('boss') ? 'contoso/boss' : 'contoso/alice')
     }
@@ -392,7 +392,7 @@ describe('which fact counts', () => {
     await assertSessionIs(user('x@FABRIKAM.example\u00a0'), 'fabrikam')
   })
 
-  it('none of two AUTH users of two tenants that differ in their spelling: 451, until one is gone', async () => {
+  it('neither of two AUTH users of two tenants that differ only in spelling: 451, until one is removed', async () => {
     await relay.registry.connectors.add('contoso', 'twin', { auth: ['bob '] }, 'test')
     const client = await relay.haraka.connect(user('bob '))
     await becomes(client, 'contoso/twin')
@@ -435,7 +435,7 @@ describe('AUTH in the open session', () => {
     localAddress: newAddress().replace('127.77.', '127.79.'),
   })
 
-  it('between MAIL and RCPT: the recipients are the user’s tenant’s', async () => {
+  it('between MAIL and RCPT: the recipients count for the user’s tenant', async () => {
     const client = await relay.haraka.connect(outside())
     const used = await relay.used('contoso')
     const sender = from()
@@ -464,14 +464,14 @@ describe('AUTH in the open session', () => {
     assert.equal((await client.rcpt('a@far.example')).raw, REPLY.blocked)
     await client.rset()
     assert.deepEqual((await resultsOf(relay.haraka, sender))?.fail, ['restricted'])
-    // What is registered passes.
+    // Registered mail passes.
     await client.authPlain('carol', 'secret')
     await client.mail('x@tailspin.example')
     assert.equal((await client.rcpt('a@far.example')).code, 250)
     await client.quit()
   })
 
-  it('between MAIL and RCPT, as a user of another tenant: the sender is judged anew', async () => {
+  it('between MAIL and RCPT, as a user of another tenant: the sender is classified again', async () => {
     const client = await relay.haraka.connect(proxied('192.0.2.1'))
     const used = await relay.used('fabrikam')
     await client.mail('x@contoso.example')
@@ -505,7 +505,7 @@ describe('XCLIENT to another address', () => {
     await client.ehlo()
   }
 
-  it('after AUTH: the user of the session before counts no more, until it logs in anew', async () => {
+  it('after AUTH: the earlier user no longer counts, until it logs in again', async () => {
     for (const name of ['alice', 'x@users.example', 'x@contoso.example']) {
       for (const [address, whose] of [
         ['192.0.2.200', 'fabrikam/net'],
@@ -529,7 +529,7 @@ describe('XCLIENT to another address', () => {
     await client.quit()
   })
 
-  it('and on, over a second one and back', async () => {
+  it('a second time, and back', async () => {
     const client = await relay.haraka.connect({ auth: { user: 'alice', password: 'secret' } })
     await moveTo(client, FRONT)
     await assertIs(client, null)
@@ -551,7 +551,7 @@ describe('XCLIENT to another address', () => {
     }
   })
 
-  it('with LOGIN: a name that nobody has proved', async () => {
+  it('with LOGIN: the unproven name does not count', async () => {
     const client = await relay.haraka.connect()
     await moveTo(client, '203.0.113.7', { LOGIN: 'alice' })
     await assertIs(client, null)
@@ -560,7 +560,7 @@ describe('XCLIENT to another address', () => {
 })
 
 describe('changes while the session is open', () => {
-  it('a connector is removed, and its identity given to another tenant', async () => {
+  it('a connector is removed, and another tenant gets its identity', async () => {
     const session = anywhere()
     const identity = { ip: [`${session.localAddress}/32`] }
     const { registry } = relay
@@ -592,7 +592,7 @@ describe('changes while the session is open', () => {
     await client.quit()
   })
 
-  it('a connector is removed between two recipients: what is under way is counted no more', async () => {
+  it('a connector is removed between two recipients: the open transaction is no longer counted', async () => {
     const tenant = await relay.tenant('litware')
     const client = await tenant.connect()
     const watcher = await tenant.connect()
@@ -608,7 +608,7 @@ describe('changes while the session is open', () => {
     await watcher.quit()
   })
 
-  it('a domain is moved: AUTH users of that domain are the new owner’s', async () => {
+  it('a domain is moved: its AUTH users belong to the new owner', async () => {
     const { registry } = relay
     const moving = { domain: 'auth.moving.example', subdomains: false, shared: false }
     await registry.domains.add('contoso', [moving], 'test')
@@ -624,7 +624,7 @@ describe('changes while the session is open', () => {
     await client.quit()
   })
 
-  it('a domain is moved between MAIL and RCPT: registered for the new owner only', async () => {
+  it('a domain is moved between MAIL and RCPT: it is registered for the new owner only', async () => {
     const old = await relay.tenant('oldowner', { limits: '0/1h' })
     const next = await relay.tenant('newowner', { limits: '0/1h' })
     const moving = { domain: 'sender.moving.example', subdomains: true, shared: false }

@@ -11,13 +11,13 @@ describe('limits', () => {
   let relay: TestRelay
   sharedRelay((started) => (relay = started))
 
-  /** One message to so many recipients. */
+  /** One message to this many recipients. */
   function pour(tenant: TestTenant, count: number): Promise<Sent> {
     const to = Array.from({ length: count }, (_, number) => `r${number}@far.example`)
     return tenant.send({ from: FROM, to })
   }
 
-  it('0/1h refuses every unregistered recipient, and restricts nobody', async () => {
+  it('0/1h refuses every unregistered recipient, and restricts no tenant', async () => {
     const tenant = await relay.tenant('zero', { limits: '0/1h' })
     for (const sent of [await pour(tenant, 2), await pour(tenant, 1)]) {
       assert.equal(sent.mail.code, 250)
@@ -37,7 +37,7 @@ describe('limits', () => {
     assert.equal(await tenant.restriction(), undefined)
   })
 
-  it('defer answers 451, restricts nobody, and the message goes to the accepted recipients', async () => {
+  it('defer answers 451 without a restriction, and the message goes to the accepted recipients', async () => {
     const tenant = await relay.tenant('defer', { limits: '2/1h defer' })
     const sent = await pour(tenant, 4)
     assert.deepEqual(
@@ -51,16 +51,16 @@ describe('limits', () => {
     assert.equal(await tenant.used(), 2)
   })
 
-  it('a limit behind one with defer restricts when it is reached', async () => {
+  it('a limit after one with defer restricts when it is reached', async () => {
     const tenant = await relay.tenant('defer-then-trip', { limits: '2/1s defer, 3/1h' })
     await pour(tenant, 2)
-    // As soon as the short window lets one more through, the long one is full.
+    // As soon as the short window has room, the long one is full.
     await waitFor(async () => (await pour(tenant, 1)).delivered)
     await waitFor(async () => (await pour(tenant, 1)).last.raw === REPLY.blocked)
     assert.equal((await tenant.restriction())?.trigger?.window, HOUR)
   })
 
-  it('the limit of one window trips at the recipient behind it', async () => {
+  it('the limit of one window trips at the first recipient past it', async () => {
     const tenant = await relay.tenant('one-window', { limits: '3/1h' })
     assert.equal((await pour(tenant, 3)).accepted.length, 3)
     assert.equal(await tenant.restriction(), undefined)
@@ -68,7 +68,7 @@ describe('limits', () => {
     assert.ok(await tenant.restriction())
   })
 
-  it('three windows are charged all or none, and the tightest trips', async () => {
+  it('three windows are charged together or not at all, and the tightest trips', async () => {
     const limits = '100/1d, 3/10m, 50/1h'
     const tenant = await relay.tenant('three-windows', { limits })
     const sent = await pour(tenant, 5)
@@ -81,14 +81,14 @@ describe('limits', () => {
     assert.deepEqual([trigger?.window, trigger?.limit, trigger?.used], [600_000, 3, 3])
   })
 
-  it('a window that drains lets mail flow again', async () => {
+  it('a window that drains accepts mail again', async () => {
     const tenant = await relay.tenant('drains', { limits: '2/2s defer' })
     assert.equal((await pour(tenant, 3)).last.raw, REPLY.deferred)
     await waitFor(async () => (await pour(tenant, 1)).delivered)
     assert.equal(await tenant.restriction(), undefined)
   })
 
-  it('a restriction stays when the window has drained, until it is lifted', async () => {
+  it('a restriction stays after the window has drained, until it is lifted', async () => {
     const tenant = await relay.tenant('stays', { limits: '2/1s' })
     assert.equal((await pour(tenant, 3)).last.raw, REPLY.blocked)
     await waitFor(async () => (await tenant.used()) === 0)
@@ -108,7 +108,7 @@ describe('limits', () => {
       assert.equal(await tenant.restriction(), undefined)
     })
 
-    it('keeps the usage where that is wanted, and the next recipient trips again', async () => {
+    it('keeps the usage with --keep-usage, and the next recipient trips again', async () => {
       const tenant = await relay.tenant('kept', { limits: '2/1h' })
       await pour(tenant, 3)
       const before = await tenant.restriction()
@@ -124,7 +124,7 @@ describe('limits', () => {
       assert.ok(again && before && again.since >= before.since)
     })
 
-    it('leaves what was charged before it out of the new windows, also when that is given back', async () => {
+    it('keeps earlier charges out of the new windows, also when they are refunded', async () => {
       const tenant = await relay.tenant('lift-between', { limits: '5/1h' })
       const client = await tenant.connect()
       await client.mail(FROM)
@@ -139,7 +139,7 @@ describe('limits', () => {
       await relay.lift(tenant.id)
       assert.equal(await tenant.used(), 0)
 
-      // One charge of before the lift and one of after it, given back together.
+      // A charge from before the lift and one from after it, refunded together.
       await waitFor(async () => (await client.rcpt('c@far.example')).positive)
       assert.equal(await tenant.used(), 1)
       await client.rset()
@@ -149,7 +149,7 @@ describe('limits', () => {
       await client.quit()
     })
 
-    it('while charges are on their way counts each of them before or after, and gives it back there', async () => {
+    it('during charges counts each of them before or after the lift, and refunds it there', async () => {
       const tenant = await relay.tenant('lift-during', { limits: '1000/1h' })
       const { restrictions } = relay
       const clients = await Promise.all(Array.from({ length: 8 }, () => tenant.connect()))
@@ -160,7 +160,7 @@ describe('limits', () => {
           if (!all) await Promise.all(clients.map((client) => client.rset()))
           return all
         })
-        // Redis gets the charges, a block and a lift at once, and takes them in whatever order.
+        // Redis gets the charges, a block and a lift at once, in any order.
         relay.redis.pause()
         const answers = clients.map((client) => client.rcpt('a@far.example'))
         const act = { by: 'test', reason: 'test' }
@@ -182,7 +182,7 @@ describe('limits', () => {
   })
 
   describe('changed while a transaction is open', () => {
-    it('to less than was used: the next recipient trips, and the message goes to those before', async () => {
+    it('to less than was used: the next recipient trips, and the message goes to the earlier ones', async () => {
       const tenant = await relay.tenant('lowered', { limits: '10/1h' })
       const client = await tenant.connect()
       await client.mail(FROM)
@@ -212,7 +212,7 @@ describe('limits', () => {
       await client.quit()
     })
 
-    it('to another window: that one starts empty, and what is given back leaves it alone', async () => {
+    it('to another window: it starts empty, and refunds do not change it', async () => {
       const tenant = await relay.tenant('other-window', { limits: '2/1h' })
       const client = await tenant.connect()
       await client.mail(FROM)
@@ -226,13 +226,13 @@ describe('limits', () => {
       await waitFor(async () => (await tenant.used()) === 0)
       await client.quit()
 
-      // The window that was left to age has got back what is its own.
+      // The old window got its refund.
       await relay.registry.tenants.set(tenant.id, { limits: '2/1h' })
       assert.equal(await tenant.used('unregistered', HOUR), 0)
     })
   })
 
-  it('apply to the defaults of the ini too, where a tenant has none of its own', async () => {
+  it('from the defaults of the ini apply to a tenant without its own', async () => {
     const tenant = await relay.tenant('defaults')
     await pour(tenant, 1)
     assert.deepEqual(
@@ -244,7 +244,7 @@ describe('limits', () => {
     )
   })
 
-  it('hold in any interval of their length, whatever the rhythm of the messages', async () => {
+  it('hold in any interval of their length, for any rhythm of messages', async () => {
     const limit = 3
     const tenant = await relay.tenant('interval', { limits: `${limit}/1s defer` })
     const accepted: { before: number; after: number }[] = []

@@ -1,4 +1,4 @@
-// What an operator's alarm rings for: one line, whoever sees it, and a line for each crossing.
+// The lines that alarms match: one line for each event over all processes, and one for each crossing.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRelay, waitFor, type TestRelay, type TestTenant } from '../support'
@@ -15,7 +15,7 @@ describe('the log of two hosts with two workers each', () => {
       hosts: HOSTS,
       nodes: NODES,
       settings: { allowance: { warn_at: '50, 80' } },
-      // Its constrain_sender is on where the file does not say otherwise.
+      // Its constrain_sender is on by default.
       plugins: ['relay', 'auth/flat_file', 'unregistered-domain', 'test_sink'],
       config: { 'auth_flat_file.ini': '[core]\nmethods=PLAIN\n' },
     })
@@ -30,12 +30,12 @@ describe('the log of two hosts with two workers each', () => {
       .filter((line) => line.includes(`tenant=${tenant.id}`))
   }
 
-  it('tells a trip in one line, from the process where it happened', async () => {
+  it('has one line for a trip, from the process where it happened', async () => {
     const tenant = await relay.tenant('tripping', { limits: '2/1h' })
     const to = ['a@far.example', 'b@far.example', 'c@far.example']
     const sent = await tenant.send({ from: 'x@stolen.example', to })
     assert.equal(sent.last.raw, REPLY.blocked)
-    // When all have told the end of it, all have told what came before.
+    // When all have logged its end, all have logged what came before.
     await relay.lift('tripping')
     await waitFor(() => lines('unblocked', tenant).length === PROCESSES)
     const [line, ...others] = lines('tripped', tenant)
@@ -50,7 +50,7 @@ describe('the log of two hosts with two workers each', () => {
     assert.deepEqual(lines('blocked', tenant), [])
   })
 
-  it('tells what a person did once in each process that knows the tenant', async () => {
+  it('has an action of a person once from each process that has the tenant', async () => {
     const tenant = await relay.tenant('by-hand')
     const by = { by: 'ann', reason: 'taken over' }
     await relay.restrictions.place('by-hand', { scope: 'unregistered', ...by })
@@ -65,14 +65,14 @@ describe('the log of two hosts with two workers each', () => {
     for (const line of unblocked) assert.match(line, / \[WARN\] .*\] unblocked tenant=by-hand$/)
   })
 
-  it('warns once of each crossing of warn_at, over all processes', async () => {
+  it('warns of each crossing of warn_at once over all processes', async () => {
     const tenant = await relay.tenant('growing', { limits: '5/1h, 100/1d' })
     for (let recipient = 1; recipient <= 5; recipient++) {
       const on = relay.hosts[recipient % 2] ?? relay.haraka
       const mail = { from: 'x@stolen.example', to: 'a@far.example' }
       assert.ok((await tenant.send(mail, { on })).delivered)
     }
-    // A line of each process behind all of theirs.
+    // A line of each process after all its others.
     await relay.restrictions.place('growing', { scope: 'unregistered', by: 'ann', reason: 'end' })
     await waitFor(() => lines('blocked', tenant).length === PROCESSES)
     const told = lines('allowance', tenant).map((line) => line.replace(/^.*\] allowance /, ''))
@@ -84,7 +84,7 @@ describe('the log of two hosts with two workers each', () => {
     ])
   })
 
-  it('warns at the start of what Haraka’s own configuration does to us', () => {
+  it('warns at the start about Haraka settings that affect the plugin', () => {
     assert.match(
       relay.haraka.log,
       /\[WARN\] .*\[unregistered-domain\] constrain_sender: auth\/flat_file refuses senders .*; set constrain_sender=false in \[core\] of auth_flat_file\.ini/,

@@ -26,9 +26,9 @@ before(async () => {
   relay = await startRelay({
     nodes: WORKERS,
     settings: {
-      // A busy machine must not make the difference.
+      // A busy machine must not change the result.
       redis: { command_timeout: 10_000 },
-      // Who writes the file reads the list for it.
+      // The process that writes the file reads the list for it.
       outage: { snapshot: '' },
     },
   })
@@ -50,7 +50,7 @@ async function pass(client: SmtpClient, domain: string): Promise<void> {
 
 it('a domain is added every 20 ms to a tenant with 100,000, while its mail flows', async () => {
   const clients = await Promise.all(Array.from({ length: SESSIONS }, () => tenant.connect()))
-  // Each process has met the tenant in a session of these.
+  // Each process has the tenant in its cache through one of these sessions.
   for (const client of clients) await pass(client, registered(0))
   assert.equal(await tenant.used(), 0)
   await relay.redis.resetCommandStats()
@@ -70,7 +70,7 @@ it('a domain is added every 20 ms to a tenant with 100,000, while its mail flows
     ...clients.map(async (client, session) => {
       for (let round = 0; known < ADDED; round++) {
         await pass(client, registered((round * 7919 + session) % MANY))
-        // Registered from the moment on that the command has answered.
+        // Registered from the moment the command has answered.
         if (known > 0) await pass(client, added(known - 1))
         await pass(client, `other-${session}.example`)
         unregistered++
@@ -79,7 +79,7 @@ it('a domain is added every 20 ms to a tenant with 100,000, while its mail flows
   ])
   assert.equal(await tenant.used(), unregistered)
 
-  // Which name is registered, and with which process, shows where the rest is refused.
+  // The names and processes show where mail is refused.
   await relay.restrictions.place(ID, { scope: 'unregistered', by: 'anna', reason: 'test' })
   for (const client of clients) {
     await waitFor(async () => {

@@ -31,7 +31,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     ['absent', (redis) => redis.kill(), (redis) => redis.restart()],
     ['paused', (redis) => redis.pause(), (redis) => redis.resume()],
   ] as const satisfies [string, Act, Act][]) {
-    test(`${how} when Haraka starts: what does not relay is served, and it recovers by itself`, async (t) => {
+    test(`${how} when Haraka starts: sessions that do not relay are served, and it recovers by itself`, async (t) => {
       const redis = await redisFor(t)
       await away(redis)
       const haraka = await harakaFor(t, {
@@ -73,7 +73,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     })
   }
 
-  test('killed: what is known counts, the rest waits, and the counts are right afterwards', async (t) => {
+  test('killed: cached facts apply, other mail waits, and the counts are right afterwards', async (t) => {
     const relay = await relayFor(t, { nodes: 2 }, { args: DURABLE })
     const { redis, haraka } = relay
     const contoso = await relay.tenant('contoso', { limits: '10/1h' })
@@ -106,7 +106,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
 
     await redis.restart()
     await recovers(contoso)
-    // The one taken while Redis was away, and the one that showed that it is back.
+    // The one accepted while Redis was away, and the one that showed that it is back.
     await waitFor(async () => (await contoso.used()) === 2, { what: 'the refunds have settled' })
     assert.equal(await contoso.restriction(), undefined)
     assert.equal(await reply(fabrikam, UNREGISTERED), REPLY.blocked)
@@ -119,7 +119,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     unharmed(haraka)
   })
 
-  test('paused: registered mail passes, and a demand above the limit trips nobody', async (t) => {
+  test('paused: registered mail passes, and demand above the limit does not trip', async (t) => {
     const relay = await relayFor(t, {
       settings: PATIENT,
       users: { 'carol@contoso.example': 'secret' },
@@ -156,7 +156,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     await recovers(contoso)
     await waitFor(async () => (await contoso.used()) === 1, { what: 'the refunds have settled' })
     assert.equal(await contoso.restriction(), undefined)
-    // The allowance is what it was.
+    // The allowance is unchanged.
     await delivers(contoso, UNREGISTERED)
     await delivers(contoso, UNREGISTERED)
     assert.equal(await reply(contoso, UNREGISTERED), REPLY.blocked)
@@ -164,7 +164,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     unharmed(haraka)
   })
 
-  test('paused before the first charge of a process: the demand of the pause trips nobody', async (t) => {
+  test('paused before the first charge of a process: demand during the pause does not trip', async (t) => {
     const relay = await relayFor(t, { settings: PATIENT })
     const contoso = await relay.tenant('contoso', { limits: '1/1h' })
     relay.redis.pause()
@@ -177,7 +177,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     unharmed(relay.haraka)
   })
 
-  test('[outage] unregistered=accept: unregistered mail passes uncounted, but for a restriction', async (t) => {
+  test('[outage] unregistered=accept: unregistered mail passes uncounted unless the tenant is restricted', async (t) => {
     const settings = { ...PATIENT, outage: { unregistered: 'accept' } }
     const relay = await relayFor(t, { settings }, { args: DURABLE })
     const { redis, haraka } = relay
@@ -206,7 +206,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
   })
 
   for (const unregistered of ['tempfail', 'accept'] as const) {
-    test(`counted, but the answer is lost, with ${unregistered}: counted once, and given back once`, async (t) => {
+    test(`counted, but the answer is lost, with ${unregistered}: counted once, and refunded once`, async (t) => {
       const redis = await redisFor(t)
       const way = await startRedisProxy(redis.port)
       t.after(() => way.stop())
@@ -232,7 +232,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
       way.cut()
       way.release()
 
-      // Nobody answered the refund, so it comes again.
+      // The refund got no answer, so it comes again.
       const isRenewed = async (): Promise<boolean> =>
         [...(await receipts(redis))].some(([key, end]) => end > (before.get(key) ?? Infinity))
       await waitFor(isRenewed, { what: 'it is sent again' })
@@ -243,7 +243,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     })
   }
 
-  test('a dead connection that nobody closes: it is replaced', async (t) => {
+  test('a dead connection that is not closed: it is replaced', async (t) => {
     const redis = await redisFor(t)
     const way = await startRedisProxy(redis.port)
     t.after(() => way.stop())
@@ -259,7 +259,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     unharmed(haraka)
   })
 
-  test('SCRIPT FLUSH, and CLIENT KILL of both connections: nobody notices', async (t) => {
+  test('SCRIPT FLUSH, and CLIENT KILL of both connections: mail is not affected', async (t) => {
     const relay = await relayFor(t)
     const { redis, haraka } = relay
     const contoso = await relay.tenant('contoso')
@@ -273,7 +273,7 @@ describe('Redis is away', { concurrency: 2 }, () => {
     assert.equal(connections.length, 2)
     await Promise.all([
       ...connections.map((id) => operator.call('CLIENT', 'KILL', 'ID', id)),
-      // Nobody listens at this moment.
+      // No process is subscribed at this moment.
       block(relay, contoso),
       delivers(contoso, 'a@contoso.example'),
     ])
@@ -316,16 +316,21 @@ async function relayFor(
 async function block(relay: TestRelay, { id }: TestTenant, processes = 1): Promise<void> {
   const from = relay.haraka.log.length
   await relay.restrictions.place(id, { scope: 'unregistered', reason: 'abuse', by: 'test' })
-  await told(relay.haraka, from, new RegExp(`\\bblocked\\b.*${id}`, 'g'), processes)
+  await logged(relay.haraka, from, new RegExp(`\\bblocked\\b.*${id}`, 'g'), processes)
 }
 
 async function lift(relay: TestRelay, { id }: TestTenant, processes = 1): Promise<void> {
   const from = relay.haraka.log.length
   await relay.lift(id)
-  await told(relay.haraka, from, new RegExp(`\\bunblocked\\b.*${id}`, 'g'), processes)
+  await logged(relay.haraka, from, new RegExp(`\\bunblocked\\b.*${id}`, 'g'), processes)
 }
 
-async function told(haraka: TestHaraka, from: number, line: RegExp, times: number): Promise<void> {
+async function logged(
+  haraka: TestHaraka,
+  from: number,
+  line: RegExp,
+  times: number,
+): Promise<void> {
   const count = () => haraka.log.slice(from).match(line)?.length ?? 0
   await waitFor(() => count() === times, { what: `${String(line)} is logged ${times} times` })
 }
@@ -340,7 +345,7 @@ async function delivers(tenant: TestTenant, from: string): Promise<void> {
   assert.equal(delivered, true, `${from} of ${tenant.id}: ${String(last)}`)
 }
 
-/** Waits until unregistered mail is taken again: one recipient, then. */
+/** Waits until unregistered mail is accepted again, which counts one recipient. */
 async function recovers(tenant: TestTenant): Promise<void> {
   await waitFor(async () => {
     const sent = await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
@@ -376,7 +381,7 @@ async function countsAgain(tenant: TestTenant): Promise<void> {
   assert.equal(await tenant.used(), before + 1)
 }
 
-/** Until when each receipt is kept, in ms since the epoch: a refund that comes again puts it off. */
+/** The expiry of each receipt, in ms since the epoch: a repeated refund extends it. */
 async function receipts(redis: TestRedis): Promise<Map<string, number>> {
   const client = redis.client()
   const ends = new Map<string, number>()

@@ -71,7 +71,7 @@ async function pack(): Promise<{ tarball: string; files: string[] }> {
   return { tarball: path.join(dir, packed.filename), files: packed.files.map((file) => file.path) }
 }
 
-/** One program and one script for each source, and what people read. */
+/** Each source as a program, each script, and the pages for people. */
 function expectedFiles(): string[] {
   const sources = [...filesIn('plugins'), ...filesIn('src')].filter(
     (name) => !name.endsWith('.d.ts'),
@@ -92,7 +92,7 @@ function filesIn(folder: string): string[] {
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
 }
 
-/** npm as if it were not `npm test` that runs this. */
+/** npm without the environment of `npm test`. */
 async function npm(args: string[], cwd: string): Promise<string> {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^npm_(lifecycle|package|config_local_prefix|command)/.test(name),

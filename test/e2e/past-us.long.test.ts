@@ -1,4 +1,4 @@
-// Recipients that other plugins put in, or accept past our rcpt_ok: each is counted, once, and refused with its command.
+// Recipients that other plugins add, or accept past our rcpt_ok: each is counted once, and refused with its command.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRelay, waitFor, type SmtpClient, type TestRelay, type TestTenant } from '../support'
@@ -30,7 +30,7 @@ const REFUSER = `
   exports.mark = (next, connection, [from]) => { connection.transaction.notes.refuse_late = from.user === 'late'; next() }
 `
 
-describe('recipients that other plugins put in or accept', () => {
+describe('recipients that other plugins add or accept', () => {
   let relay: TestRelay
   let tenants = 0
   before(async () => {
@@ -64,7 +64,7 @@ describe('recipients that other plugins put in or accept', () => {
   const usedOnce = (tenant: TestTenant, expected: number): Promise<unknown> =>
     waitFor(async () => (await tenant.used()) === expected)
 
-  it('count by address, and not by RCPT', async () => {
+  it('count by address, not by RCPT', async () => {
     const tenant = await tenantWith({ limits: '100/1h' })
     const { codes, delivered } = await send(tenant, ['list@far.example', 'one@far.example'])
     assert.deepEqual([codes, delivered], [[250, 250], 21])
@@ -104,7 +104,7 @@ describe('recipients that other plugins put in or accept', () => {
     assert.equal(await tenant.held(), 0)
   })
 
-  it('are given back, and not delivered, where another plugin refuses their RCPT', async () => {
+  it('are refunded and not delivered where another plugin refuses their RCPT', async () => {
     const tenant = await tenantWith({ limits: '100/1h' })
     const from = 'late@lure.example'
     const { codes, delivered } = await send(tenant, ['pair@far.example', 'a@far.example'], from)
@@ -114,27 +114,27 @@ describe('recipients that other plugins put in or accept', () => {
     await usedOnce(tenant, 2)
   })
 
-  it('past our rcpt_ok are counted when the message has been taken, and trip', async () => {
+  it('past our rcpt_ok are counted when the message has been accepted, and trip', async () => {
     const tenant = await tenantWith({ limits: '2/1h' })
     const to = Array.from({ length: 5 }, (_, at) => `skip${at}@far.example`)
     assert.equal((await send(tenant, to)).delivered, 5)
     await usedOnce(tenant, 5)
     await waitFor(() => tenant.restriction())
     await waitFor(() => relay.haraka.log.includes('counted-late'))
-    // Also of a restricted tenant, by the session in which it was not yet.
+    // Also of a restricted tenant, in a session from before the restriction.
     const null_ = await tenantWith({ nullLimits: '2/1h' })
     assert.equal((await send(null_, ['skip@far.example', 'a@far.example'], '')).delivered, 2)
     await waitFor(async () => (await null_.used('null')) === 2)
   })
 
-  it('past our rcpt_ok are not taken out with those that are refused', async () => {
+  it('past our rcpt_ok are not removed with refused ones', async () => {
     const tenant = await tenantWith({ limits: '2/1h' })
     const { codes, delivered } = await send(tenant, ['skip@far.example', 'list@far.example'])
     assert.deepEqual([codes, delivered], [[250, 550], 1])
     await usedOnce(tenant, 1)
   })
 
-  it('count for nobody where the message is not taken', async () => {
+  it('are not counted where the message is not accepted', async () => {
     const tenant = await tenantWith({ limits: '9/1h' })
     const client: SmtpClient = await tenant.connect()
     await client.mail('x@lure.example')
@@ -145,7 +145,7 @@ describe('recipients that other plugins put in or accept', () => {
     await usedOnce(tenant, 1)
   })
 
-  it('that are added to a message are counted, own ones and those that replace others are not', async () => {
+  it('are counted where added to a message, except own ones and replacements', async () => {
     const tenant = await tenantWith({ limits: '9/1h' })
     await send(tenant, ['a@far.example', 'b@far.example'], 'adds@lure.example')
     await usedOnce(tenant, 4)

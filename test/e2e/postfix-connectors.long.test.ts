@@ -1,4 +1,4 @@
-// Postfix as a tenant's server behind Haraka, recognised in each way that docs/hybrid.md has, by the lines of that page.
+// Postfix as a tenant's server behind Haraka, recognised in each way of docs/hybrid.md, with the lines of that page.
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import {
@@ -37,7 +37,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       relay = await startRelay({
         version,
         settings: { attribution: { grant_relay: true, unknown: 'deny' } },
-        // Nobody relays by address alone: the connectors say who may.
+        // Only connectors grant relaying.
         relayFrom: [],
         users: { [user]: password },
         tls: { key: server.key, cert: server.cert, ca: ca.cert },
@@ -46,7 +46,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
     })
     after(() => relay?.stop())
 
-    /** What stands on the page, with the places and addresses of this test. */
+    /** The lines of the page, with the paths and addresses of this test. */
     function here(text: string): string {
       return text
         .replaceAll('[relay.example]:25', `[127.0.0.1]:${relay.haraka.port}`)
@@ -90,10 +90,10 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
     for (const [heading, connector, stranger] of [
       ['By address', 'contoso/office', '550 I cannot deliver mail for <bob@far.example>'],
       ['By certificate', 'contoso/mx1', '550 I cannot deliver mail for <bob@far.example>'],
-      // It has logged in, so Haraka would relay for it.
+      // It is authenticated, so Haraka would relay for it.
       ['By password', 'contoso/branch', '550 5.7.64 TenantAttribution; Relay Access Denied SMTP'],
     ] as const) {
-      it(`${heading.toLowerCase()}: nobody’s at first, and the tenant’s after the command of the page`, async (t) => {
+      it(`${heading.toLowerCase()}: without a tenant at first, and the tenant’s after the command of the page`, async (t) => {
         const [command = '', lines = ''] = documented(PAGE, heading)
         const postfix = await postfixFor(t, `smtp_tls_loglevel = 1\n${lines}`)
         await postfix.submit({ from: 'anna@contoso.com', to: 'bob@far.example' })

@@ -17,7 +17,7 @@ import { REPLY } from '../support/replies'
 import { keyZones, sealMessage, signer, signMessage } from '../support/signed'
 
 const PUPIL = 'pupil@contoso.example'
-/** Where her mail goes on to. */
+/** The address that her mail is forwarded to. */
 const PRIVATE = 'pupil@private.example'
 const SENDER = 'news@outside.example'
 
@@ -52,7 +52,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
     await dns?.stop()
   })
 
-  /** A message as it leaves its author. */
+  /** A message as its author sends it. */
   function message(subject: string, more = ''): string {
     return [
       `From: News <${SENDER}>`,
@@ -81,7 +81,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
     assert.equal(reply.code, 250)
   }
 
-  /** Waits until it has been forwarded; how it was judged, and what it has added to both meters. */
+  /** Waits until it has been forwarded; returns its class, and what it added to both meters. */
   async function forwarded(subject: string, bringIt: () => Promise<void>) {
     const meters = async () => [await contoso.used('forwarded'), await contoso.used()]
     const before = await meters()
@@ -113,7 +113,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
       UNPROVEN,
     ],
     [
-      'changed, and sealed by a list that is believed',
+      'changed, and sealed by a trusted list',
       '[parents] Sealed trip',
       (s) =>
         sealMessage(signMessage(message('Sealed trip'), outside).replace('Sealed trip', s), {
@@ -124,7 +124,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
       PROVEN,
     ],
     [
-      'changed, and sealed by somebody else',
+      'changed, and sealed by an untrusted list',
       '[parents] Strange trip',
       (s) =>
         sealMessage(signMessage(message('Strange trip'), outside).replace('Strange trip', s), {
@@ -156,7 +156,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
     assert.deepEqual(result, PROVEN)
   })
 
-  it('is refused at the end of DATA where it is no forward and goes past the allowance, and its author is told', async (t) => {
+  it('is refused at the end of DATA where it is not a forward and past the allowance, and its author gets a bounce', async (t) => {
     const fabrikam = await relay.tenant('fabrikam', { limits: '1/1h' })
     await relay.registry.tenants.set('fabrikam', { forwardedLimits: '5/1h' })
     const teacher = 'teacher@fabrikam.example'
@@ -180,7 +180,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
     assert.deepEqual(report.rcptTo, [SENDER])
     assert.ok(await fabrikam.restriction())
 
-    // Proven or not: nothing that is not registered goes out any more.
+    // Proven or not: only registered mail goes out now.
     const from = server.log.length
     await bring(signMessage(to('Third'), outside), { on: server, recipient: teacher })
     const [, then] = await server.waitForLog(/ status=bounced \(host .* said: (.*)\)\n/, { from })

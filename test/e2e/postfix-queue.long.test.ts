@@ -15,10 +15,10 @@ import {
 } from '../support'
 import { throughRelay } from '../support/hybrid'
 
-/** An application whose domain nobody has registered; its mailbox is on the Postfix. */
+/** An application with an unregistered domain; its mailbox is on the Postfix. */
 const SCANNER = 'scanner@printing.example'
 
-// Of each message: whether its client sends commands before the answer to the one before, and the how manieth it is.
+// Notes for each message whether its client pipelines commands, and its number in the session.
 const watcher = {
   name: 'watcher',
   source: `
@@ -37,7 +37,7 @@ describe('the queue of Postfix', { skip: noPostfix }, () => {
     relay = await startRelay({
       plugins: ['relay', 'unregistered-domain', watcher.name, 'test_sink'],
       localPlugins: { [watcher.name]: watcher.source },
-      // Enough under load, and soon over where Redis hangs on purpose.
+      // Long enough under load, short enough where Redis hangs on purpose.
       settings: { redis: { command_timeout: 1000 } },
     })
   })
@@ -55,7 +55,7 @@ describe('the queue of Postfix', { skip: noPostfix }, () => {
   const delivered = (subject: string): DeliveredMessage[] =>
     relay.haraka.sink.messages().filter((message) => message.subject === subject)
 
-  it('keeps mail that was answered 451 while Redis hangs, and delivers it by itself, once', async (t) => {
+  it('keeps mail that got 451 while Redis hangs, and delivers it once by itself', async (t) => {
     const tenant = await relay.tenant('contoso')
     const postfix = await postfixOf(
       t,
@@ -83,12 +83,12 @@ describe('the queue of Postfix', { skip: noPostfix }, () => {
     await postfix.waitForEmptyQueue()
     assert.equal(delivered('hangs').length, 1)
     assert.equal(delivered('goes on').length, 1)
-    // What timed out may have been charged meanwhile; it is given back.
+    // A charge that timed out may have counted; it is refunded.
     await waitFor(async () => (await tenant.used()) === 1, { what: 'one recipient is counted' })
     assert.deepEqual(postfix.mailbox(SCANNER), [])
   })
 
-  it('keeps mail past a limit with defer until there is room, and nobody is restricted', async (t) => {
+  it('keeps mail past a limit with defer until there is room, without a restriction', async (t) => {
     const tenant = await relay.tenant('fabrikam', { limits: '2/1h defer' })
     const postfix = await postfixOf(t, tenant)
     const to = ['1@far.example', '2@far.example', '3@far.example']
@@ -104,7 +104,7 @@ describe('the queue of Postfix', { skip: noPostfix }, () => {
     )
     assert.deepEqual(delivered('scan')[0]?.rcptTo, ['1@far.example', '2@far.example'])
 
-    // As often as it is tried: it is not counted.
+    // No attempt is counted.
     await postfix.flush()
     await postfix.waitForLog(/to=<3@far\.example>[^]*to=<3@far\.example>.* status=deferred/)
     assert.equal(await tenant.used(), 2)
@@ -134,13 +134,13 @@ describe('the queue of Postfix', { skip: noPostfix }, () => {
     assert.equal(messages.length, 40)
     assert.equal(counted.flatMap(({ rcptTo }) => rcptTo).length, 60)
     assert.equal(await tenant.used(), 60)
-    // Else this would have shown nothing about reused connections.
+    // Otherwise the test would not cover reused connections.
     assert.match(postfix.log, /conn_use=[2-9]/)
     assert.ok(watched().some(({ pipelining, number }) => pipelining && number > 1))
     assert.deepEqual(postfix.mailbox(SCANNER), [])
   })
 
-  it('bounces what goes past the allowance in the middle of that, and not one recipient more or less passes', async (t) => {
+  it('bounces what goes past the allowance meanwhile, and exactly the allowance passes', async (t) => {
     const tenant = await relay.tenant('tailspin', { limits: '20/1h' })
     const postfix = await postfixOf(t, tenant, bulk)
     const before = relay.haraka.sink.messages().length

@@ -1,4 +1,4 @@
-// What the users of a tenant's own Postfix see of a refusal: the non-delivery report in their mailbox.
+// How the users of a tenant's own Postfix see a refusal: the non-delivery report in their mailbox.
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import {
@@ -14,13 +14,13 @@ import {
 import { documented } from '../support/documented'
 import { reportFor, throughRelay } from '../support/hybrid'
 
-/** An application whose domain nobody has registered; its mailbox is on the Postfix. */
+/** An application with an unregistered domain; its mailbox is on the Postfix. */
 const SCANNER = 'scanner@printing.example'
 
 const BLOCKED =
   '550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains'
 
-/** With single spaces where there are several, or an end of a line: Postfix folds by the length of names. */
+/** Collapses white space: Postfix folds lines by the length of names. */
 const plain = (text: string): string => text.replace(/\s+/g, ' ')
 
 describe('non-delivery reports of Postfix', { skip: noPostfix }, () => {
@@ -53,7 +53,7 @@ describe('non-delivery reports of Postfix', { skip: noPostfix }, () => {
     return postfix
   }
 
-  it('carry the exact reply, for the recipient past the allowance and for no other', async (t) => {
+  it('carry the exact reply, only for the recipient past the allowance', async (t) => {
     const tenant = await relay.tenant('contoso', { limits: '2/1h' })
     const postfix = await postfixOf(t, tenant)
     // Postfix sorts them so.
@@ -81,7 +81,7 @@ describe('non-delivery reports of Postfix', { skip: noPostfix }, () => {
     assert.equal(await tenant.used(), 2)
     assert.ok(await tenant.restriction())
 
-    // Restricted: Postfix is told at MAIL from now on, and its users with registered addresses go on.
+    // Restricted: Postfix is refused at MAIL from now on, and its users with registered addresses go on.
     await postfix.submit({ from: SCANNER, to: '4@far.example', subject: 'Scan' })
     const second = await reportFor(postfix, SCANNER, '4@far.example')
     assert.equal(second.recipients[0]?.get('diagnostic-code'), `smtp; ${BLOCKED}`)

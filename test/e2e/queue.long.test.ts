@@ -1,4 +1,4 @@
-// The queue of a restricted tenant: what is held, what goes out meanwhile, what a lift and a drop do.
+// The queue of a restricted tenant: what it holds, what leaves it meanwhile, and what a lift and a drop do.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -18,7 +18,7 @@ import { classifier, gate } from '../support/local-plugins'
 import { Mailbox } from '../support/mailbox'
 
 const TENANT = 'contoso'
-/** Held mail is looked at again after ten seconds. */
+/** Haraka checks held mail again after ten seconds. */
 const LIFTED = { timeout: 60_000 }
 
 interface Listed {
@@ -33,7 +33,7 @@ const later = `
   exports.hook_get_mx = (next, hmail, domain) =>
     domain === 'later.example' ? next(DENYSOFT, 'later') : next()`
 
-/** Most of the time is spent in waiting for held mail: both versions at once. */
+/** The tests mostly wait for held mail, so both versions run at once. */
 describe('the queue', { concurrency: true }, () => {
   queueOf('3.3.4')
   queueOf('3.1.7')
@@ -120,17 +120,17 @@ function queueOf(version: HarakaVersion): void {
       await haraka.waitForLog(/unblocked tenant=contoso/, { from })
     }
 
-    /** Waits until the queue has been looked at since: a message to another server goes through it. */
+    /** Waits until the queue has been checked again: a message to another server goes through it. */
     async function held(times: number): Promise<void> {
-      // Each look starts a program.
+      // Each check starts a program.
       const isHeld = async () => (await listed()).filter((each) => each.held).length === times
       await waitFor(isHeld, LIFTED)
       await haraka.waitForLog(/held tenant=contoso/)
     }
 
-    it('holds unregistered and foreign mail, lets the rest go, and lets all go after the lift', async () => {
+    it('holds unregistered and foreign mail, sends the rest, and sends everything after the lift', async () => {
       shut()
-      // They counted as unregistered and foreign when they came, and are registered by now.
+      // They were unregistered and foreign on arrival, and are registered now.
       const goes = [
         await send({ from: 'x@news.example' }),
         await send({ from: 'x@NEWS.example', noted: 'foreign' }),
@@ -153,7 +153,7 @@ function queueOf(version: HarakaVersion): void {
       assert.deepEqual(classes.toSorted(), ['foreign', 'forwarded', 'unregistered'])
       const before = files().toSorted()
 
-      // All of the queue is asked about again; nothing is known to Haraka but what it finds there.
+      // After a restart Haraka knows only what it finds in the queue.
       await haraka.restart()
       await haraka.waitForLog(/held tenant=contoso/)
       assert.deepEqual(files().toSorted(), before, 'no file has another name')
@@ -165,10 +165,10 @@ function queueOf(version: HarakaVersion): void {
       assert.doesNotMatch(haraka.log, /Temp failing|bouncing|internal error/)
     })
 
-    it('drops what it holds, and what Haraka knows by its name only, and goes on', async () => {
+    it('drops what it holds, and files that Haraka has not read yet, and goes on', async () => {
       await send({ to: 'b@later.example' })
       await waitFor(() => files().some((file) => file.split('_')[2] === '1'))
-      // Now Haraka has only the name of that file, until its time has come.
+      // Haraka has only the name of that file until it is due.
       await haraka.restart()
       shut()
       const registered = await send({ from: 'x@contoso.example' })
@@ -193,7 +193,7 @@ function queueOf(version: HarakaVersion): void {
       assert.match(entry?.to ?? '', /^3 messages for 3 recipients on /)
 
       await lift()
-      // Each of them comes up once more, and is let go.
+      // Each of them becomes due once more, and is sent.
       await haraka.waitForLog(/dropped tenant=contoso class=foreign/, LIFTED)
       await waitFor(() => files().length === 0, LIFTED)
       await arrive(await send())
@@ -202,7 +202,7 @@ function queueOf(version: HarakaVersion): void {
       assert.ok(!mailbox.messages().some(({ rcptTo }) => rcptTo.includes('b@later.example')))
     })
 
-    it('holds registered mail where all of the tenant is refused, and nothing under the brake', async () => {
+    it('holds registered mail of a tenant blocked with --all, and nothing under the brake', async () => {
       shut()
       const registered = await send({ from: 'x@contoso.example' })
       await block('all')

@@ -1,4 +1,4 @@
-// Mail of each kind through a real Haraka, and what the reports in Redis say of it.
+// Mail of each class through a real Haraka, and its reports in Redis.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
@@ -17,7 +17,7 @@ const TWO = [RECIPIENT, 'b@far.example']
 /** Longer than two flushes. */
 const PATIENCE = { timeout: 30_000 }
 
-/** A message with a word wherever nothing is to be kept of it. */
+/** A message with a marker word in every place that must not be kept. */
 const SECRET = {
   from: 'secret.sender@unregistered.example',
   to: 'secret.recipient@far.example',
@@ -25,19 +25,19 @@ const SECRET = {
   headers: { 'X-Secret': 'a secret header' },
 }
 
-/** Nothing in Redis has the word: not a report, nor a receipt, evidence, case, event or audit trail. */
+/** Checks that nothing in Redis has the marker: no report, receipt, evidence, case, event or audit trail. */
 async function assertNoSecrets({ store }: TestRelay, word: RegExp): Promise<void> {
   for (const [key, entries] of await contentsOf(store)) {
     for (const entry of [key, ...entries]) assert.doesNotMatch(entry, word, key)
   }
 }
 
-/** All of today and the days beside it: a test may run at midnight. */
+/** Today and the days next to it: a test may run at midnight. */
 function around(): [number, number] {
   return [Date.now() - DAY, Date.now() + DAY]
 }
 
-/** Who has sent unregistered mail, as far as that is kept. */
+/** The kept sources of unregistered mail. */
 async function sourcesOf({ id, relay }: TestTenant): Promise<object[]> {
   const rows = await new ReportReader(relay.store).rows(id, ...around(), 'hour')
   return rows.map(({ domain, connector, ip, user }) => ({ domain, connector, ip, user }))
@@ -76,7 +76,7 @@ describe('of two workers the reports', () => {
   })
   after(() => relay.stop())
 
-  it('tell what became of mail of each kind, and of each recipient once', async () => {
+  it('show the outcome of each class of mail, and each recipient once', async () => {
     const tenant = await relay.tenant('contoso', { limits: '5/1h' })
     const own = `x@${tenant.domain}`
     const probes = relay.haraka.sink
@@ -88,7 +88,7 @@ describe('of two workers the reports', () => {
     assert.ok((await tenant.send({ from: 'x@taken.example', to: TWO })).delivered)
     // Not relayed.
     assert.ok((await tenant.send({ from: 'x@inside.example', to: own })).delivered)
-    // Given back: it went away, or the message was not taken.
+    // Refunded: the client left, or the message was not accepted.
     const client = await tenant.connect()
     await client.mail('x@aborted.example')
     await client.rcpt(RECIPIENT)
@@ -101,7 +101,7 @@ describe('of two workers the reports', () => {
       assert.equal(sent.delivered, false)
     }
     await waitFor(async () => (await tenant.used()) === 2)
-    // The second of these is one too many.
+    // The second of these exceeds the limit.
     const four = [...TWO, 'c@far.example', 'd@far.example']
     const last = await tenant.send({ from: 'x@trips.example', to: four })
     assert.equal(last.rcpts[3]!.raw, REPLY.blocked)
@@ -131,7 +131,7 @@ describe('of two workers the reports', () => {
     )
   })
 
-  it('tell of what is deferred, watched only, and not counted', async () => {
+  it('show deferred, monitored and uncounted mail', async () => {
     const deferred = await relay.tenant('deferred', { limits: '1/1h defer' })
     const watched = await relay.tenant('watched', { limits: '1/1h', mode: 'monitor' })
     const unlimited = await relay.tenant('unlimited', { limits: 'unlimited' })
@@ -147,7 +147,7 @@ describe('of two workers the reports', () => {
     assert.equal(await rowOf(off), undefined)
   })
 
-  it('tell who sent, and which message', async () => {
+  it('show the source and samples of messages', async () => {
     const tenant = await relay.tenant('fabrikam')
     const headers = { 'Message-ID': '<\u001b[31mone@id.example>' }
     const client = await tenant.connect({ helo: 'mail.fabrikam.example' })
@@ -176,7 +176,7 @@ describe('of two workers the reports', () => {
     ])
   })
 
-  it('keep of what a client says 128 octets of a Message-ID and 64 of a HELO name', async () => {
+  it('keep at most 128 octets of a Message-ID and 64 of a HELO name', async () => {
     const tenant = await relay.tenant('adatum')
     const client = await tenant.connect({ helo: `${'h'.repeat(80)}.example` })
     await client.send({
@@ -191,7 +191,7 @@ describe('of two workers the reports', () => {
     await waitFor(async () => (await reader.samples('adatum', ...around())).length > 0, PATIENCE)
     const [sample] = await reader.samples('adatum', ...around())
     assert.equal(sample?.helo, 'h'.repeat(64))
-    // A letter of two octets is not cut in half.
+    // A letter of two octets is not split.
     assert.equal(sample?.messageId, `<${'ü'.repeat(63)}`)
   })
 
@@ -235,8 +235,8 @@ describe('of two workers the reports', () => {
   })
 })
 
-describe('a process that is told to end', () => {
-  it('records first what it has counted', async () => {
+describe('a process that is asked to end', () => {
+  it('records its counts first', async () => {
     const relay = await startRelay({ nodes: 1 })
     try {
       const tenant = await relay.tenant('contoso')
@@ -267,7 +267,7 @@ describe('with samples=false, unknown=deny and refuse_at=rcpt the reports', () =
   })
   after(() => relay.stop())
 
-  it('keep nothing that tells of a person, and tell of refused recipients', async () => {
+  it('keep no personal data, and show refused recipients', async () => {
     const tenant = await relay.tenant('contoso', { limits: '1/1h' })
     const headers = { 'Message-ID': '<secret@id.example>' }
     const client = await tenant.connect({ helo: 'secret.helo.example' })
@@ -285,7 +285,7 @@ describe('with samples=false, unknown=deny and refuse_at=rcpt the reports', () =
     ])
   })
 
-  it('tell how much mail without a tenant was tried', async () => {
+  it('show how much mail without a tenant was tried', async () => {
     const localAddress = newAddress()
     const client = await relay.haraka.connect({ localAddress })
     assert.equal((await client.send({ from: FROM, to: TWO })).mail.raw, REPLY.noTenant)
@@ -304,7 +304,7 @@ describe('with samples=false, unknown=deny and refuse_at=rcpt the reports', () =
     await becomes([[{ ...anybody, certificate: '(other)' }, [0, 0, 0, 0, 0, 0, 1, 0]]], rows)
   })
 
-  it('tell of what passed uncounted while Redis was away', async () => {
+  it('show what passed uncounted while Redis was away', async () => {
     const tenant = await relay.tenant('fabrikam')
     relay.redis.pause()
     for (let round = 0; round < 3; round++) {

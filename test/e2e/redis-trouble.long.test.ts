@@ -1,5 +1,5 @@
-// Every way in which a Redis that is there may refuse: what mail sees, what the log says, what tenantctl says, and that
-// all is counted exactly when it is over.
+// Every way in which a running Redis may refuse: the replies to mail, the log, tenantctl, and exact counts
+// afterwards.
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -24,28 +24,28 @@ import { REPLY } from '../support/replies'
 const UNREGISTERED = 'someone@elsewhere.example'
 const RECIPIENT = 'rcpt@far.example'
 const RECIPIENTS = 200
-/** Error lines of one trouble in one process; each recipient would have had one. */
+/** The most error lines of one trouble in one process, instead of one a recipient. */
 const FEW_LINES = 6
 /** ms; long enough for a machine under load, short enough to wait for. */
 const COMMAND_TIMEOUT = 1000
 const PATIENCE = { timeout: 60_000, interval: 100 }
 
-/** The operator's way to Redis while others find it closed. */
+/** The operator's connection to Redis while new ones are refused. */
 const ADMIN = { username: 'operator', password: 'of-redis' }
 /** What Redis saves into, and where. */
 const dump = path.join(scratchDir('dump'), 'here')
 
 interface Condition {
-  /** `other`: what it asks may stay unanswered. */
+  /** `other`: its commands may stay unanswered. */
   readonly begin: (admin: Redis, other: Redis) => Promise<unknown>
   readonly end: (admin: Redis) => Promise<unknown>
-  /** What the log, `tenantctl` and the results say of Redis. */
+  /** The description of the trouble in the log, `tenantctl` and the results. */
   readonly says: string
-  /** A command that finds it, where one that writes finds something else first. */
+  /** A command that meets the trouble, where one that writes meets another first. */
   readonly command?: string
-  /** What `tenantctl` says, where it knows more. */
+  /** The message of `tenantctl`, where it has more detail. */
   readonly tenantctlSays?: string
-  /** Redis closes connections, so that sessions also find none. */
+  /** Redis closes connections, so sessions may also have none. */
   readonly closes?: true
 }
 
@@ -117,7 +117,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
   },
   'LOADING: it reads its data from disk': {
     begin: async (admin, other) => {
-      // For minutes; between two keys it answers.
+      // For minutes, but it answers between two keys.
       await admin.call('DEBUG', 'POPULATE', 20_000, 'filler', 1100)
       await admin.config('SET', 'key-load-delay', 5000)
       other.call('DEBUG', 'RELOAD').catch(() => {})
@@ -210,7 +210,7 @@ describe('while Redis refuses with', () => {
     })
   }
 
-  /** What mail sees meanwhile. */
+  /** The replies to mail meanwhile. */
   async function seen({ says, closes }: Condition): Promise<void> {
     const client = await contoso.connect()
     assert.equal(client.greeting.code, 220)
@@ -247,7 +247,7 @@ describe('while Redis refuses with', () => {
     }
   }
 
-  /** Waits until each host counts again and has said so. @returns how many recipients were accepted until then. */
+  /** Waits until each host counts again and has logged it. @returns how many recipients were accepted until then. */
   async function recover(from: readonly number[]): Promise<number> {
     let counted = 0
     for (const [at, host] of relay.hosts.entries()) {
@@ -276,7 +276,7 @@ describe('a key of a tenant that holds something else (WRONGTYPE)', () => {
   })
   after(() => relay.stop())
 
-  it('stops the counting of that tenant, and of no other', async () => {
+  it('stops the counting of that tenant only', async () => {
     const [broken, whole] = [await relay.tenant('broken'), await relay.tenant('whole')]
     const admin = relay.redis.client()
     await admin.set('ud:{broken}:usage', 'x')
@@ -309,7 +309,7 @@ describe('a key of a tenant that holds something else (WRONGTYPE)', () => {
 })
 
 describe('Redis that takes 100 ms for each answer', () => {
-  it('delays what must be counted, refuses nothing, and counts exactly', async (t) => {
+  it('delays counted mail, refuses nothing, and counts exactly', async (t) => {
     const { way, haraka, relay } = await behindProxy(t, 2)
     const limit = 120
     const contoso = await relay.tenant('contoso', { limits: `${limit}/1h` })
@@ -332,7 +332,7 @@ describe('Redis that takes 100 ms for each answer', () => {
     t.diagnostic(JSON.stringify([...answers]))
     assert.deepEqual([...answers.keys()].sort(), ['250', REPLY.blocked])
     assert.ok(await contoso.restriction())
-    // A message of which one recipient was refused is sent to the other.
+    // A message with one refused recipient goes to the other.
     const recipients = haraka.sink.messages().reduce((sum, { rcptTo }) => sum + rcptTo.length, 0)
     await waitFor(async () => (await contoso.used()) === recipients, {
       what: `${recipients} counted`,
@@ -344,8 +344,8 @@ describe('Redis that takes 100 ms for each answer', () => {
   })
 })
 
-describe('the owner of a sender domain that nobody has asked for yet', () => {
-  it('is waited for at the end of DATA where Redis is slow: the class of the message is told to others', async (t) => {
+describe('the owner of a sender domain that is not cached yet', () => {
+  it('is awaited at the end of DATA where Redis is slow, for the class in tag and log', async (t) => {
     const { way, haraka, relay } = await behindProxy(t)
     const contoso = await relay.tenant('contoso')
     await relay.tenant('fabrikam')
@@ -357,7 +357,7 @@ describe('the owner of a sender domain that nobody has asked for yet', () => {
   })
 })
 
-/** A relay whose way to Redis can be made slow; it waits for an answer longer than a busy machine adds to that. */
+/** A relay whose connection to Redis can be slowed; its timeout exceeds what a busy machine adds. */
 async function behindProxy(t: TestContext, nodes = 0) {
   const redis = await startRedis()
   t.after(() => redis.stop())
@@ -382,7 +382,7 @@ async function delivers(
   assert.equal(delivered, true, `${from} of ${tenant.id}: ${String(last)}`)
 }
 
-/** What the plugin has logged as an error, or worse, since then. */
+/** The plugin's log lines of level error or worse since then. */
 function errorLines({ log }: TestHaraka, from: number): string[] {
   return log
     .slice(from)
@@ -391,7 +391,7 @@ function errorLines({ log }: TestHaraka, from: number): string[] {
     .filter((line) => line.includes('[unregistered-domain]'))
 }
 
-/** No count of what came of an earlier kind in a minute. */
+/** Without the minute's counts of earlier errors. */
 function isFirst(line: string): boolean {
   return !/more in the last minute|\bcount=/.test(line)
 }

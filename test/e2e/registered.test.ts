@@ -11,7 +11,7 @@ import {
 } from '../support'
 import { REPLY } from '../support/replies'
 
-// The address objects of the two versions differ, and with them the way from an address to its domain.
+// The two versions have different address objects, and so different ways from an address to its domain.
 for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
   describe(`registered mail on Haraka ${version}`, () => {
     let relay: TestRelay
@@ -24,7 +24,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       after(() => relay.stop())
     }
 
-    /** Sends from an address, and says what the message was taken for and what it was charged. */
+    /** Sends from an address; returns the class of the message and its charges. */
     async function classOf(tenant: TestTenant, from: string, params = ''): Promise<string> {
       const charged = await tenant.used()
       const client = await tenant.connect()
@@ -42,7 +42,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       return sender
     }
 
-    it('passes without a single Redis command, in a known session and in a new one', async () => {
+    it('passes without a Redis command, in a known session and in a new one', async () => {
       const tenant = await relay.tenant('no-command')
       await asksNothing(relay, async () => {
         const client = await tenant.connect()
@@ -57,7 +57,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       assert.equal(await tenant.used(), 0)
     })
 
-    it('passes while the tenant is restricted, and neither it nor a refusal asks Redis', async () => {
+    it('passes while the tenant is restricted, and neither it nor a refusal uses Redis', async () => {
       const tenant = await relay.tenant('restricted', { limits: '1/1h' })
       await tenant.send({ from: 'x@stolen.example', to: ['a@far.example', 'b@far.example'] })
       assert.ok(await tenant.restriction())
@@ -82,7 +82,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       assert.equal(await classOf(tenant, 'x@a.b.c.tree.example'), 'registered')
     })
 
-    it('is no name that only looks like an accepted domain', async () => {
+    it('does not include names that only look like an accepted domain', async () => {
       const tenant = await relay.tenant('alike', {
         domains: [{ domain: 'alike.example', subdomains: true }],
       })
@@ -96,7 +96,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       }
     })
 
-    it('is the same in upper and lower case, and with a trailing dot where it is registered', async () => {
+    it('is the same in upper and lower case, and where registered with a trailing dot', async () => {
       const tenant = await relay.tenant('case', { domains: ['CamelCase.Example.'] })
       assert.equal(await classOf(tenant, 'x@camelcase.example'), 'registered')
       assert.equal(await classOf(tenant, 'X@CAMELCASE.EXAMPLE'), 'registered')
@@ -109,7 +109,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       await client.quit()
     })
 
-    it('is the same as A-label and as U-label, whichever is registered', async () => {
+    it('is the same as A-label and U-label, in registry and envelope', async () => {
       const tenant = await relay.tenant('idn', {
         domains: ['münchen.example', 'xn--bcher-kva.example'],
       })
@@ -122,7 +122,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       assert.equal(await classOf(tenant, 'x@xn--zrich-kva.example'), 'unregistered')
     })
 
-    it('is told apart from what has no domain, which is unregistered', async () => {
+    it('does not include senders without a domain, which are unregistered', async () => {
       const tenant = await relay.tenant('no-domain')
       assert.equal(await classOf(tenant, 'postmaster'), 'unregistered')
       assert.equal(await classOf(tenant, 'x@[192.0.2.1]'), 'unregistered')
@@ -130,10 +130,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
   })
 }
 
-/**
- * No Redis command comes of this. Every five seconds reports are flushed, which is not for any message: so it holds at
- * one time or another.
- */
+/** Checks that this causes no Redis command. It retries, since reports are flushed every five seconds. */
 async function asksNothing(relay: TestRelay, send: () => Promise<void>): Promise<void> {
   let commands = {}
   const isSo = async (): Promise<boolean> => {

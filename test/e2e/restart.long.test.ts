@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { startHaraka, startRedis, startRelay, TestRelay, waitFor } from '../support'
 import { REPLY } from '../support/replies'
 
-it('A Haraka that is killed and started again keeps restrictions, and what was open stays charged', async (t) => {
+it('A Haraka that is killed and started again keeps restrictions, and open transactions stay charged', async (t) => {
   const relay = await startRelay()
   t.after(() => relay.stop())
   const { haraka } = relay
@@ -20,7 +20,7 @@ it('A Haraka that is killed and started again keeps restrictions, and what was o
   haraka.signal('SIGKILL')
   await haraka.restart()
   await client.leave('RST')
-  // The new process has met neither tenant: it asks for them.
+  // The new process has neither tenant in its cache, and reads them.
   assert.equal((await tripped.send({ from: 'x@stolen.example', to })).mail.raw, REPLY.blocked)
   const own = { from: `x@${tripped.domain}`, to: 'a@far.example' }
   assert.equal((await tripped.send(own)).delivered, true)
@@ -29,7 +29,7 @@ it('A Haraka that is killed and started again keeps restrictions, and what was o
 })
 
 describe('Workers that are replaced while Redis is away', () => {
-  it('give back what their last sessions leave as soon as it is back, and end', async (t) => {
+  it('send the refunds of their last sessions as soon as it is back, and end', async (t) => {
     const redis = await startRedis({ args: ['--appendonly', 'yes'] })
     t.after(() => redis.stop())
     const haraka = await startHaraka({ redis, nodes: 2 })
@@ -55,7 +55,7 @@ describe('Workers that are replaced while Redis is away', () => {
     assert.doesNotMatch(haraka.log, /failed to shutdown/)
   })
 
-  it('end with their last session where nothing is to be given back', async (t) => {
+  it('end with their last session where there is nothing to refund', async (t) => {
     const redis = await startRedis()
     t.after(() => redis.stop())
     const haraka = await startHaraka({ redis, nodes: 2 })

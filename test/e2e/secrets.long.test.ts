@@ -28,11 +28,11 @@ const SECRET = {
   path: 'Kudu-in-a-path',
 }
 
-/** Where Redis is, and what it is asked with, beside the secrets. */
+/** The connection to Redis without the secrets. */
 type Section = Ini[string]
 
-// They wait, and have nothing in common.
-describe('passwords and keys are never told', { concurrency: true }, () => {
+// They mostly wait, and share nothing.
+describe('passwords and keys are never printed', { concurrency: true }, () => {
   const authority = new CertificateAuthority('redis')
   const server = { ...authority.issue({ names: ['localhost'] }), ca: authority.cert }
   const client = authority.issue({ commonName: 'haraka' })
@@ -101,7 +101,7 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
     }
   }
 
-  it('by tenantctl, whatever is wrong', async () => {
+  it('by tenantctl, in any failure', async () => {
     await Promise.all(
       Object.entries(sections()).map(async ([what, redis]) => {
         const here = scratchDir('config')
@@ -177,7 +177,7 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
     assertNone(haraka.log, 'Haraka')
   })
 
-  it('by tenantctl --redis, whatever is wrong with the URL', async () => {
+  it('by tenantctl --redis, with any faulty URL', async () => {
     const login = `mail:${SECRET.url}`
     const urls = [
       `redis://${login}@127.0.0.1:${open.port}`,
@@ -227,7 +227,7 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
       const sent = await haraka.send({ from: 'x@elsewhere.example', to: ['a@far.example'] })
       assert.equal(sent.delivered, false)
       await waitFor(() => /Redis|\[redis\]/.test(haraka.log))
-      // Read again, with mistakes.
+      // Reloaded, with mistakes.
       const from = haraka.log.length
       haraka.writeSettings({
         redis: { ...redis, db: -1 },
@@ -238,7 +238,7 @@ describe('passwords and keys are never told', { concurrency: true }, () => {
     })
   }
 
-  it('the doctor warns where others may read them', async () => {
+  it('the doctor warns where other users may read them', async () => {
     const config = scratchDir('config')
     for (const [name, text] of Object.entries(files)) writeFileSync(path.join(config, name), text)
     const redis = { ...tls, host: 'localhost', port: secured.port, password_file: 'password.txt' }

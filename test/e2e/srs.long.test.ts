@@ -1,5 +1,5 @@
-// Forwards leave with a rewritten sender, by Haraka's own outbound, to a second real server; what comes back goes on to
-// the real sender. And who tries to make a relay of that.
+// Forwards leave with a rewritten sender through Haraka's outbound to a second real server; bounces go on to the real
+// sender. The last tests try to abuse this as an open relay.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { rewriteSender } from '../../src/outbound/srs/rewrite'
@@ -20,7 +20,7 @@ const DAY = 86_400_000
 const srs = { domain: 'srs.relay.example', secrets: ['0123456789abcdef'] }
 const settings = { srs: { domain: srs.domain, secret: srs.secrets[0]! } }
 
-// Says what the proofs would say; here.example is at home here; and somebody who copies mail.
+// Sets the result of a proof; here.example is a local domain; and a plugin that copies mail.
 const site = `
   exports.register = function () {
     this.register_hook('data_post', 'prove', 100)
@@ -46,7 +46,7 @@ const site = `
     next(/unloved/.test(recipient.user) ? DENY : undefined, 'not him')
   }`
 
-/** Everybody's: final recipients, and where the senders of forwards are at home. */
+/** The server of final recipients, and of the senders of forwards. */
 let outside: TestHaraka
 
 before(async () => {
@@ -69,7 +69,7 @@ function address(
 }
 
 let count = 0
-/** A sender whose domain the tenant has not registered, and who is at home outside. */
+/** A sender outside with an unregistered domain. */
 const someone = (): string => `alice${++count}@origin.example`
 
 for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
@@ -138,7 +138,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await haraka.waitForLog(new RegExp(`srs.*sender=.?${from}`))
       })
 
-      it('of another forwarder gets the way back to the first one', async () => {
+      it('of another forwarder keeps the way back to the first one', async () => {
         const tenant = await tenantOf('chain')
         const mail = forward('SRS0=aaaa=AA=first.example=joe@second.example', 'bob@far.example')
         await tenant.send(mail)
@@ -146,7 +146,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         assert.match(mailFrom, /^SRS1=[\w+/]{6}=second\.example==aaaa=AA=first\.example=joe@srs\./)
       })
 
-      it('keeps a sender that would become too long, or would have to be quoted', async () => {
+      it('keeps a sender that would become too long, or would need quotes', async () => {
         const tenant = await tenantOf('long')
         for (const from of [`${'u'.repeat(60)}@origin.example`, '"a b"@origin.example']) {
           const mail = forward(from, 'bob@far.example')
@@ -156,7 +156,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await haraka.waitForLog(/leaves as it is: the rewritten one would be longer than the 64/)
       })
 
-      it('that the next server refuses after DATA is bounced by Haraka to the real sender', async () => {
+      it('refused by the next server after DATA is bounced by Haraka to the real sender', async () => {
         const tenant = await tenantOf('refused')
         const from = someone()
         await tenant.send(forward(from, 'bob@far.example', { 'X-Next': 'refuse' }))
@@ -164,14 +164,14 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         assert.deepEqual(rcptTo, [from])
       })
 
-      it('that has nowhere to go is bounced by Haraka to the real sender', async () => {
+      it('without a route is bounced by Haraka to the real sender', async () => {
         const tenant = await tenantOf('nowhere')
         const from = someone()
         await tenant.send(forward(from, 'bob@nowhere.example'))
         await bounceTo(from)
       })
 
-      it('that another server bounces comes back to its sender', async () => {
+      it('bounced by another server comes back to its sender', async () => {
         const tenant = await tenantOf('bounced')
         const from = someone()
         // Outside knows no way to far.example, and its bounce goes to our port.
@@ -179,7 +179,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         const { mailFrom, rcptTo } = await bounceTo(from)
         assert.deepEqual({ mailFrom, rcptTo }, { mailFrom: '', rcptTo: [from] })
         await haraka.waitForLog(new RegExp(`srs-bounce.*to=.?${from}`))
-        // Neither the bounce nor its way on is the tenant's mail.
+        // Neither the bounce nor its delivery is the tenant's mail.
         assert.equal(await tenant.used(), 1)
         assert.equal(await tenant.used('null'), 0)
       })
@@ -232,7 +232,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         it(`${what} is refused`, async () => assert.equal(await accepted(recipient()), reply))
       }
 
-      it('of 20 days is accepted, and so is one in other case, with quotes, or with a source route', async () => {
+      it('is accepted after 20 days, in another case, with quotes, or with a source route', async () => {
         for (const recipient of [
           address(someone(), { age: 20 }),
           address(someone()).toLowerCase(),
@@ -244,25 +244,25 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         }
       })
 
-      it('is one with the null sender only', async () => {
+      it('is accepted with the null sender only', async () => {
         for (const from of ['<eve@evil.example>', `<${address(someone())}>`, '<postmaster>']) {
           assert.equal(await accepted(address(someone()), from), REPLY.srsOnlyBounces)
         }
       })
 
-      it('made by the secret of this server for another domain is nobody here', async () => {
+      it('to another domain is unknown here, even with the right secret', async () => {
         const other = address(someone(), { domain: 'srs.other.example' })
         assert.match(await accepted(other), /^550 I cannot deliver mail for/)
       })
 
-      it('with SMTPUTF8 in it is refused', async () => {
+      it('with SMTPUTF8 is refused', async () => {
         assert.equal(
           await accepted(`SRS0=AAAAAA=AA=origin.example=ü@${srs.domain}`),
           REPLY.srsUnknown,
         )
       })
 
-      it('shows nobody by VRFY what is good', async () => {
+      it('is not confirmed by VRFY', async () => {
         const client = await stranger()
         const good = await client.command(`VRFY ${address(someone())}`)
         const bad = await client.command(`VRFY SRS0=AAAAAA=AA=origin.example=x@${srs.domain}`)
@@ -270,7 +270,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await client.quit()
       })
 
-      it('goes on to the SRS0 address of the first forwarder where that was before us', async () => {
+      it('goes on to the SRS0 address of an earlier forwarder', async () => {
         const first = 'SRS0=aaaa=AA=first.example=joe@origin.example'
         const client = await stranger()
         await client.mail('')
@@ -280,14 +280,14 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await client.quit()
       })
 
-      it('leaves other addresses of the SRS domain to others', async () => {
+      it('leaves other addresses of the SRS domain to other plugins', async () => {
         assert.match(await accepted(`postmaster@${srs.domain}`), /^550 I cannot deliver mail for/)
         assert.match(await accepted('joe@here.example'), /^250 /)
       })
     })
 
-    describe('who tries to relay', () => {
-      it('gets no recipient beside an address that is good', async () => {
+    describe('a client that tries to relay', () => {
+      it('gets no other recipient next to a valid address', async () => {
         const to = someone()
         const client = await stranger()
         await client.mail('')
@@ -311,7 +311,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await client.quit()
       })
 
-      it('gets none after a refusal of the victim either, nor in front of one that is at home here', async () => {
+      it('gets none after a refusal of the victim either, nor before a local recipient', async () => {
         const client = await stranger()
         await client.mail('')
         assert.match((await client.rcpt('victim@far.example')).raw, /^550 I cannot deliver/)
@@ -327,7 +327,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await client.quit()
       })
 
-      it('reaches that one sender, however often he tries', async () => {
+      it('reaches only that one sender', async () => {
         const to = someone()
         const client = await stranger()
         for (let message = 0; message < 3; message++) {
@@ -355,7 +355,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         const subject = `copy ${++count}`
         const answer = await bounce(client, subject, 'X-Copy: victim@far.example\r\n')
         assert.match(answer, /^450 4\.5\.3 Send bounces to SRS addresses in a separate transaction/)
-        // What came later has arrived, so that would have.
+        // A later message has arrived, so this one would have.
         await client.mail('')
         await client.rcpt(address(to))
         await bounce(client, `${subject}, later`)
@@ -367,7 +367,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await client.quit()
       })
 
-      it('must authenticate, and then is one who may', async () => {
+      it('must authenticate first', async () => {
         const to = someone()
         const client = await stranger()
         await client.mail('')
@@ -389,7 +389,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         await client.quit()
       })
 
-      it('may go on with local mail where another plugin refuses the good address', async () => {
+      it('may go on with local mail where another plugin refuses the valid address', async () => {
         const client = await stranger()
         await client.mail('')
         assert.match((await client.rcpt(address('unloved@origin.example'))).raw, /^550 not him/)
@@ -403,13 +403,13 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
     })
 
     describe('a tenant that bounces to a rewritten sender', () => {
-      it('is counted for the null sender as for any other recipient, and reaches the real sender', async () => {
+      it('is counted on the meter of the null sender, and reaches the real sender', async () => {
         const tenant = await tenantOf('tenant')
         const to = someone()
         const client = await tenant.connect()
         await client.mail('')
         assert.match((await client.rcpt(address(to))).raw, /^250 /)
-        // It may relay, so others may be beside it.
+        // It may relay, so other recipients are allowed.
         assert.match((await client.rcpt('bob@far.example')).raw, /^250 /)
         const subject = `tenant ${++count}`
         assert.match(await bounce(client, subject, 'X-Sink: pass\r\n'), /^250 /)
@@ -427,7 +427,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         assert.equal(await tenant.used(), 0)
       })
 
-      it('reaches the real sender by whatever plugin takes relayed mail', async () => {
+      it('reaches the real sender through any plugin that accepts relayed mail', async () => {
         const tenant = await tenantOf('forwarding')
         const to = someone()
         const subject = `taken ${++count}`
@@ -437,7 +437,7 @@ for (const version of ['3.3.4', '3.1.7'] as const satisfies HarakaVersion[]) {
         assert.deepEqual([taken.hook, taken.rcptTo], ['queue_outbound', [to]])
       })
 
-      it('is told what is wrong with the address, and not counted for that', async () => {
+      it('gets the reason for a wrong address, and is not counted', async () => {
         const tenant = await tenantOf('wrong')
         const wrong = address(someone()).replace(/=.{6}=/, '=AAAAAA=')
         const client = await tenant.connect()
@@ -470,7 +470,7 @@ describe('SRS that is off', () => {
     await relay.stop()
   })
 
-  it('rewrites nothing and takes nothing back, until a reload turns it on', async () => {
+  it('rewrites nothing and accepts no bounces, until a reload turns it on', async () => {
     const { haraka } = relay
     const tenant = await relay.tenant('off')
     const from = someone()

@@ -1,5 +1,5 @@
-// A night at a relay: a school that forwards mail, a hybrid site with servers of its own, and how one of these is taken
-// over, stopped, understood and let back, with what an operator types and reads.
+// A night at a relay: a school forwards mail, a hybrid site has its own servers, and one of them is taken over,
+// blocked, examined and unblocked, with what an operator types and reads.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { AuditEntry } from '../../src/records/audit-entry'
@@ -25,13 +25,13 @@ const NODES = 2
 const SCHOOL: SessionOptions = { localAddress: '127.77.221.1' }
 const EXCHANGE: SessionOptions = { localAddress: '127.77.220.1', helo: 'exchange.hybrid.example' }
 const WEB: SessionOptions = { localAddress: '127.77.222.1', helo: 'web.hybrid.example' }
-/** In the network of the site's own servers, and never seen before. */
+/** A new address in the network of the site's own servers. */
 const INTRUDER: SessionOptions = { localAddress: '127.77.220.66', helo: 'owned.hybrid.example' }
 const TICKETS = 'hybrid-tickets.example'
 const BANKS = 30
 /** Recipients an hour. */
 const LIMIT = 120
-/** What the ticket system and the web shop take of it, before the night. */
+/** The part of it that the ticket system and the web shop use before the night. */
 const OF_TICKETS = 3
 const OPERATOR = 'ops@relay.example'
 const CONTACT = 'it-lead@webmail.example'
@@ -42,13 +42,13 @@ const CHECKLIST = {
   servers: 'exchange installed anew, its queue cleaned',
   proof: 'their log of an hour without any of it',
 }
-/** Of what the other side of a busy machine does. */
+/** Time limit for a busy machine. */
 const PATIENCE = { timeout: 30_000 }
 
 const bank = (number: number): string => `bank-${number}.example`
 const blockedBy = (name: string): string => REPLY.blocked.replace('\r\n', ` (case ${name})\r\n`)
 
-/** As the site has set up both of its domains. */
+/** The DNS of the site's own domains. */
 const ITS_OWN: Zone = {
   mx: ['mail.hybrid.example'],
   txt: ['v=spf1 include:_spf.hybrid.example -all'],
@@ -60,7 +60,7 @@ const ZONES: Readonly<Record<string, Zone>> = {
   '_spf.hybrid.example': { txt: ['v=spf1 ip4:127.77.220.0/24 -all'] },
   [TICKETS]: ITS_OWN,
   [`_dmarc.${TICKETS}`]: ITS_DMARC,
-  // An intruder can put anything into the DNS of a domain of his own.
+  // An intruder controls the DNS of his own domain.
   [bank(1)]: ITS_OWN,
   [`_dmarc.${bank(1)}`]: ITS_DMARC,
 }
@@ -150,7 +150,7 @@ describe('the story of a takeover', () => {
     assert.equal((await send(...args)).last.code, 250)
   }
 
-  /** What parents write to teachers, who have it forwarded to their homes. */
+  /** Mail from parents to teachers, which is forwarded to their homes. */
   async function assertSchoolSends(): Promise<void> {
     await assertDelivered(SCHOOL, 'office@school.example', 'parent@far.example')
     for (const parent of [3, 7, 11]) {
@@ -158,7 +158,7 @@ describe('the story of a takeover', () => {
     }
   }
 
-  /** What was posted about a tenant, of these kinds. */
+  /** The alerts of these kinds that were posted about a tenant. */
   const posted = (tenant: string, ...kinds: Alert['kind'][]): Received[] =>
     endpoint.received.filter(({ data }) => data.tenant === tenant && kinds.includes(data.kind))
 
@@ -172,7 +172,7 @@ describe('the story of a takeover', () => {
     assert.deepEqual(endpoint.received, [])
   })
 
-  it('a taken-over server pours, until its tenant is restricted; nobody else notices', async () => {
+  it('a taken-over server floods until its tenant is restricted; other tenants are not affected', async () => {
     // Enough sessions for both workers.
     const opening = Array.from({ length: 2 * NODES }, () => relay.haraka.connect(INTRUDER))
     const sessions = await Promise.all(opening)
@@ -199,7 +199,7 @@ describe('the story of a takeover', () => {
     assert.equal(await relay.restriction('school'), undefined)
   })
 
-  it('it was warned of at 50, 80 and 95 %, each once; all of it has been posted', async () => {
+  it('warnings were posted at 50, 80 and 95 %, each once', async () => {
     const told = (): Received[] => posted('hybrid', 'allowance', 'restricted')
     await waitFor(() => told().length >= 4, { what: 'four alerts', ...PATIENCE })
     const all = await asJson<Alert[]>('events', '--tenant', 'hybrid')
@@ -228,7 +228,7 @@ describe('the story of a takeover', () => {
     assert.equal('escalated' in restricted.facts, false)
   })
 
-  it('operator and tenant have got mail, and nothing of it was counted', async () => {
+  it('operator and tenant have mail about it, and none of that was counted', async () => {
     const mail = await mailbox.waitFor(OPERATOR, `High: ${RESTRICTED}: hybrid`)
     const refused = 'Mail of Hybrid Ltd from unregistered domains is refused'
     const toTenant = await mailbox.waitFor(CONTACT, refused)
@@ -280,7 +280,7 @@ describe('the story of a takeover', () => {
     }
   })
 
-  it('unusual tells why, and nothing of the school; suggest finds the own domain, and no bank', async () => {
+  it('unusual shows why, and leaves out the school; suggest finds the own domain, and no bank', async () => {
     type Unusual = { tenant: string; rules: { rule: string; words: string }[] }[]
     type Suggested = { domains: { domain: string; class: string }[]; command: string }
     const [[unusual, ...others], suggested] = await Promise.all([
@@ -303,7 +303,7 @@ describe('the story of a takeover', () => {
     assert.equal(suggested.command, `tenantctl domain add hybrid ${TICKETS}`)
   })
 
-  it('its connector is stopped, and the other goes on', async () => {
+  it('its connector is blocked, and the other goes on', async () => {
     await bob('connector', 'block', 'hybrid', 'exchange', '--reason', 'pours at night')
     await everywhere(INTRUDER, 'sales@hybrid.example', REPLY.connectorBlocked)
     await assertDelivered(WEB, 'shop@hybrid.example', 'a@far.example')
@@ -311,7 +311,7 @@ describe('the story of a takeover', () => {
     await everywhere(EXCHANGE, 'sales@hybrid.example', '250 ')
   })
 
-  it('the case is worked through, and an unblock into probation lets a little flow', async () => {
+  it('the case is completed, and an unblock into probation lets a little mail pass', async () => {
     const shown = await typed('case', 'show', 'hybrid:1')
     assert.match(shown, /^ {2}hybrid\/exchange {2}the case began with it/m)
     assert.match(shown, /^where it came from:\n {2}127\.77\.220\.66 /m)
@@ -332,7 +332,7 @@ describe('the story of a takeover', () => {
     assert.equal(await relay.used('hybrid'), 3)
   })
 
-  it('a second trip, within the probation, is told apart and alerted higher', async () => {
+  it('a second trip, within probation, is marked and alerted with a higher severity', async () => {
     const { last } = await send(INTRUDER, `help@${bank(1)}`, 'a@far.example')
     assert.equal(last.raw, blockedBy('hybrid:2'))
     await waitFor(() => posted('hybrid', 'restricted').length > 1, PATIENCE)
@@ -346,7 +346,7 @@ describe('the story of a takeover', () => {
     await assertSchoolSends()
   })
 
-  it('audit tells all of it, in order and by whom', async () => {
+  it('audit lists all of it, in order and with names', async () => {
     await bob('case', 'close', 'hybrid:1', '--note', 'a hole in Exchange, mended')
     const trail = await asJson<AuditEntry[]>('audit', 'hybrid')
     const changes = trail
@@ -368,7 +368,7 @@ describe('the story of a takeover', () => {
       'bob: case closed (hybrid:1)',
     ])
 
-    // And of no alert was there one too many.
+    // No alert was repeated.
     assert.deepEqual(endpoint.forged, [])
     assert.equal(new Set(endpoint.ids).size, endpoint.ids.length)
     assert.deepEqual(posted('school', 'allowance', 'restricted', 'unusual'), [])

@@ -1,4 +1,4 @@
-// The header that tells the next hop class and connector, as the next hop gets it.
+// The header with class and connector, as the next hop gets it.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import PostalMime from 'postal-mime'
@@ -8,7 +8,7 @@ import { Mailbox } from '../support/mailbox'
 
 const NAME = 'X-Relay-Class'
 
-// What is here.example is at home here, and goes on to the same server; see smtp_forward for real sites.
+// here.example is a local domain, forwarded to the same server; see smtp_forward for real sites.
 const here = `
   exports.hook_rcpt = (next, connection, [recipient]) =>
     recipient.host === 'here.example' ? next(OK) : next()
@@ -48,7 +48,7 @@ for (const version of versions) {
     })
     after(() => relay.stop())
 
-    /** Sends a message with these lines of header behind its subject; gives what of the tag arrives. */
+    /** Sends a message with these header lines after its subject; returns the tags that arrive. */
     async function tags({
       from = 'x@stranger.example',
       to = 'a@far.example',
@@ -79,7 +79,7 @@ for (const version of versions) {
       return there
     }
 
-    it('stands once, above all others, with class, tenant and connector', async () => {
+    it('is there once, above all other fields, with class, tenant and connector', async () => {
       const parameters = 'tenant=contoso; connector=mx-1'
       assert.deepEqual(await tags(), [`${NAME}: unregistered; ${parameters}`])
       assert.deepEqual(await tags({ from: 'x@contoso.example' }), [
@@ -88,7 +88,7 @@ for (const version of versions) {
       assert.deepEqual(await tags({ from: '' }), [`${NAME}: null; ${parameters}`])
     })
 
-    it('has the class that the message itself has proven', async () => {
+    it('has the class that the message has proven', async () => {
       for (const name of ['forwarded', 'foreign', 'unknown']) {
         const lines = [`X-Class: ${name}`]
         assert.deepEqual(await tags({ lines }), [
@@ -121,13 +121,13 @@ for (const version of versions) {
       ],
     }
     for (const [how, lines] of Object.entries(forgeries)) {
-      it(`is nobody else's: ${how}`, async () => {
+      it(`cannot be forged: ${how}`, async () => {
         const [tag, ...others] = await tags({ lines })
         assert.equal(tag, `${NAME}: unregistered; tenant=contoso; connector=mx-1`)
         assert.deepEqual(others, [])
       })
 
-      it(`is removed from mail of no tenant, and from mail that is not relayed: ${how}`, async () => {
+      it(`is removed from mail without a tenant, and from mail that is not relayed: ${how}`, async () => {
         assert.deepEqual(await tags({ lines, session: { localAddress: '127.77.0.2' } }), [])
         const session = { localAddress: '127.0.0.1' }
         assert.deepEqual(await tags({ lines, to: 'a@here.example', session }), [])

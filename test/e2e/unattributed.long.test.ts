@@ -1,4 +1,4 @@
-// With `unknown=ignore` mail without a tenant passes as if we were not there; who sent it is told all the same.
+// With `unknown=ignore` mail without a tenant passes, and its source is still reported.
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import {
@@ -53,7 +53,7 @@ async function unattributed(): Promise<Row[]> {
   return (JSON.parse(stdout) as { rows: Row[] }).rows
 }
 
-it('addresses, AUTH users and certificates that relay without a tenant are told with what they sent', async () => {
+it('addresses, AUTH users and certificates that relay without a tenant are reported with their amounts', async () => {
   const tenant = await relay.tenant('contoso')
   const send = async (session: SessionOptions, messages: number): Promise<void> => {
     const client = await relay.haraka.connect(session)
@@ -98,21 +98,25 @@ it('addresses, AUTH users and certificates that relay without a tenant are told 
       ...[session!.localAddress, user, certificate, messages, 2 * messages],
     ]),
   )
-  // But for what was tried before all workers knew its tenant, which had one recipient each.
+  // Except for attempts before all workers had the tenant, with one recipient each.
   for (const { ip, messages, recipients } of await unattributed()) {
     if (ip === tenant.session.localAddress) assert.deepEqual(recipients, messages)
   }
 
-  // An alert names the AUTH users: nothing else would say that their mail is not counted. It is looked once a minute.
-  const toldOf = async (): Promise<unknown[]> =>
+  // An alert names the AUTH users, since nothing else shows that their mail is not counted. The check runs once a
+  // minute.
+  const alertedUsers = async (): Promise<unknown[]> =>
     (await entries(relay.store)).flatMap(({ kind, alert }) =>
       kind === 'unattributed' ? [alert.facts['user']] : [],
     )
-  await waitFor(async () => (await toldOf()).length === 2, { timeout: 150_000 })
-  assert.deepEqual((await toldOf()).sort(), ['bob@nobody.example', long.slice(0, LONGEST_USER)])
+  await waitFor(async () => (await alertedUsers()).length === 2, { timeout: 150_000 })
+  assert.deepEqual((await alertedUsers()).sort(), [
+    'bob@nobody.example',
+    long.slice(0, LONGEST_USER),
+  ])
   assert.match(relay.haraka.log, /alert kind=unattributed severity=Medium title="Mail of AUTH user/)
 
-  // What it says to type next is right: from then on the mail has a tenant.
+  // The suggested command works: afterwards the mail has a tenant.
   const next = (await found())[0]!
     .next!.replace('tenantctl ', '')
     .replace('TENANT NAME', 'contoso web')

@@ -26,7 +26,7 @@ const COMMAND_TIMEOUT = 400
 const ROUNDS = 3
 const PATIENCE = { timeout: 60_000 }
 
-/** What befalls commands that are on their way, until the way is released. */
+/** What happens to commands in flight until the connection is released. */
 const TROUBLES = {
   async 'answers that are lost'(way, load) {
     way.hold()
@@ -52,7 +52,7 @@ const TROUBLES = {
     way.holdCommands()
     await someHeld(way, load)
     way.strand()
-    // Once it accepts again, the refunds that had waited have been sent.
+    // Once it accepts again, the waiting refunds have been sent.
     const { accepted } = load
     await waitFor(() => load.accepted > accepted + SESSIONS || hasTripped(load), PATIENCE)
   },
@@ -62,25 +62,25 @@ function someHeld(way: RedisProxy, load: Load): Promise<true> {
   return waitFor(() => way.held >= 2 || hasTripped(load), PATIENCE)
 }
 
-/** Waits until as many recipients as there are sessions could not be decided. */
+/** Waits until one recipient a session was undecidable. */
 async function someUndecided(load: Load): Promise<void> {
   const goal = load.refusedWith(REPLY.undecidable) + SESSIONS
   const reached = () => load.refusedWith(REPLY.undecidable) >= goal
   await waitFor(() => reached() || hasTripped(load), PATIENCE)
 }
 
-/** Then Redis is asked no more. */
+/** From then on Redis gets no commands. */
 function hasTripped(load: Load): boolean {
   return load.refusedWith(REPLY.blocked) > 0
 }
 
-/** Lets mail come for a while, before the next trouble. */
+/** Lets mail flow for a while before the next trouble. */
 async function goOn(load: Load): Promise<void> {
   const { offered } = load
   await waitFor(() => load.offered > offered + 2 * SESSIONS || hasTripped(load), PATIENCE)
 }
 
-describe(`${SESSIONS} sessions on two workers, on a bad way to Redis,`, () => {
+describe(`${SESSIONS} sessions on two workers, on a bad connection to Redis,`, () => {
   let relay: TestRelay
   let way: RedisProxy
   before(async () => {
@@ -96,7 +96,7 @@ describe(`${SESSIONS} sessions on two workers, on a bad way to Redis,`, () => {
   })
 
   for (const [what, trouble] of Object.entries(TROUBLES)) {
-    it(`are counted once, or not at all, with ${what}`, async (t) => {
+    it(`are counted at most once with ${what}`, async (t) => {
       const limit = 60
       const seed = Date.now() % 2 ** 31
       const random = randomFrom(seed)
@@ -118,7 +118,7 @@ describe(`${SESSIONS} sessions on two workers, on a bad way to Redis,`, () => {
       relay.haraka.sink.release(LEFT_SUBJECT)
       await assertSettled(tenant, load.held)
 
-      // What could not be decided takes no room: the limit can be used to the last recipient.
+      // Undecided recipients use nothing of the limit: all of it can be used.
       const rest = new Load(tenant, 1, [REPLY.deferred, REPLY.undecidable])
       await rest.run(async (client) => {
         while (rest.refusedWith(REPLY.deferred) === 0) await sendTo(10, client, rest)
@@ -152,7 +152,7 @@ describe(`${SESSIONS} sessions on two workers, on a bad way to Redis,`, () => {
   })
 })
 
-/** One class of mail that is counted. */
+/** A class of mail that is counted. */
 interface MailOfClass {
   /** `registered`: an accepted domain of the tenant, with another one in From. */
   readonly from: string
@@ -171,7 +171,7 @@ const CLASSES: Readonly<Record<string, MailOfClass>> = {
   'null-forwards': { from: '', meter: 'null', forwards: true },
 }
 
-/** What befalls the command that counts a recipient, and whether Redis has counted it. */
+/** What happens to the command that counts a recipient, and whether Redis has counted it. */
 const OUTCOMES = {
   'the answer lost': { hold: 'hold', end: 'cut', isCounted: true },
   'the answer late': { hold: 'hold', end: 'release', isCounted: true },
@@ -179,7 +179,7 @@ const OUTCOMES = {
   'the command late': { hold: 'holdCommands', end: 'release', isCounted: false },
 } as const
 
-/** A message to one recipient, in two parts: what has it counted is the last command of the first. */
+/** A message to one recipient, in two parts: the last command of the first part has it counted. */
 async function startMessage(tenant: TestTenant, { from }: MailOfClass, sink: string) {
   const client = await tenant.connect()
   const isRegistered = from === 'registered'
@@ -211,7 +211,7 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
       header_from: { check: 'charge' },
     }
     relay = new TestRelay(redis, [await startHaraka({ redis: way, settings })])
-    // Before its first charge the process asks for the time, which would be held, too.
+    // Before its first charge the process reads the time, which would be held too.
     await (await relay.tenant('first')).send({ from: FROM, to: 'a@far.example' })
   })
   afterEach(() => way.release())
@@ -221,7 +221,7 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
   })
 
   for (const [outcome, { hold, end, isCounted }] of Object.entries(OUTCOMES)) {
-    it(`counts mail of each class on its own meter, once at most, with ${outcome}`, async () => {
+    it(`counts mail of each class on its own meter, at most once, with ${outcome}`, async () => {
       const cases = await Promise.all(
         Object.entries(CLASSES).flatMap(([name, mail]) =>
           ['deliver', 'refuse'].map(async (sink) => {
@@ -238,7 +238,7 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
       await Promise.all(cases.map(({ message }) => message.count()))
       way[end]()
       if (end === 'cut') way.release()
-      // On the same way, behind all that was late.
+      // On the same connection, after all that was late.
       const marker = await relay.tenant(`marker-${outcome.replaceAll(' ', '-')}`)
       await waitFor(async () => {
         await marker.send({ from: '', to: 'a@far.example' })
@@ -247,7 +247,7 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
       await Promise.all(cases.map(({ message }) => message.finish()))
 
       const expected = cases.map(({ name, mail, sink }) => {
-        // What may be a forward is counted when its message is there, whatever became of its hold.
+        // A possible forward is counted when its message is there, with or without its hold.
         const counted = sink === 'deliver' && (isCounted || name === 'perhaps-forwarded') ? 1 : 0
         const other = mail.meter === 'null' ? 'unregistered' : 'null'
         return { name, sink, [mail.meter]: counted, [other]: 0, held: 0 }
@@ -287,7 +287,7 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
     })
   }
 
-  it('a message that nobody takes in the end leaves neither', async () => {
+  it('a message that is finally refused leaves neither', async () => {
     const tenant = await relay.tenant('left', { limits: '9/1d', forwardedLimits: '9/1d' })
     const client = await tenant.connect()
     assert.equal((await client.mail(FROM)).code, 250)

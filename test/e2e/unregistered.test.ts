@@ -40,7 +40,7 @@ describe('unregistered mail, on two hosts with two workers each', () => {
     return [...byProcess.values()]
   }
 
-  it('passes up to the limit; the next recipient gets the 550 at RCPT, the message goes to the others', async () => {
+  it('passes up to the limit; the next recipient gets the 550 at RCPT, and the message goes to the others', async () => {
     const tenant = await relay.tenant('limit', { limits: '3/1h' })
     const to = ['a@far.example', 'b@far.example', 'c@other.example', 'd@far.example']
     const client = await tenant.connect()
@@ -60,14 +60,14 @@ describe('unregistered mail, on two hosts with two workers each', () => {
     })
     assert.equal(await tenant.used(), 3)
 
-    // The next MAIL of the session gets it at MAIL, from whatever unregistered domain.
+    // From then on every unregistered domain gets it at MAIL.
     assert.equal((await client.mail('x@stolen.example')).raw, REPLY.blocked)
     assert.equal((await client.mail('y@another.example')).raw, REPLY.blocked)
     assert.ok((await client.send({ from: `x@${tenant.domain}`, to })).delivered)
     await client.quit()
   })
 
-  it('says in the restriction what tripped it', async () => {
+  it('is named in the restriction that it trips', async () => {
     const tenant = await relay.tenant('trigger', { limits: '1/10m' })
     await tenant.send({ from: 'x@Stolen.example', to: ['a@far.example', 'b@far.example'] })
     const restriction = await tenant.restriction()
@@ -90,7 +90,7 @@ describe('unregistered mail, on two hosts with two workers each', () => {
     await tenant.send({ from: 'x@stolen.example', to: ['a@far.example', 'b@far.example'] })
 
     const mail = { from: 'x@stolen.example', to: 'a@far.example' }
-    // At RCPT by a worker that has not heard of it yet.
+    // At RCPT by a worker that the restriction has not reached yet.
     const refused = await relay.haraka.send({ ...mail, session: backup })
     assert.equal(refused.last.raw, REPLY.blocked)
     assert.ok((await other.send(mail)).delivered)
@@ -119,7 +119,7 @@ describe('unregistered mail, on two hosts with two workers each', () => {
     await waitFor(refused, { interval: 1 })
   }
 
-  it('never passes above the limit, however many sessions pour on however many workers', async () => {
+  it('never passes above the limit, with many sessions on many workers', async () => {
     const limit = 25
     const tenant = await relay.tenant('flood', { limits: `${limit}/1h` })
     const pour = async (session: number) => {

@@ -1,4 +1,4 @@
-// What is unusual about a tenant's mail is told by whichever process looks out for it.
+// The leader alerts about unusual mail of a tenant.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { startRelay, tenantctl, waitFor, type TestRelay } from '../support'
@@ -9,7 +9,7 @@ import { age, days, LATER, play, Scenario } from '../unusual/scenario'
 const INTRUDER = '127.77.200.66'
 const NEWSLETTER = '127.77.201.1'
 
-/** A tenant that has sent as a school does for 40 days, through a connector that is as old. */
+/** A tenant with 40 days of a school's mail, and a connector as old. */
 async function school(relay: TestRelay, id: string, network: string): Promise<void> {
   await relay.tenant(id, { connectors: { mx: { ip: [network] } } })
   await age(relay.registry, id)
@@ -18,7 +18,7 @@ async function school(relay: TestRelay, id: string, network: string): Promise<vo
   await relay.attributed({ localAddress: source.ip }, `${id}/mx`)
 }
 
-it('A takeover from a new address with many domains is told once for each rule; a newsletter is not', async (t) => {
+it('A takeover from a new address with many domains is alerted once for each rule; a newsletter is not', async (t) => {
   const relay = await startRelay({ nodes: 2 })
   t.after(() => relay.stop())
   await school(relay, 'contoso', '127.77.200.0/24')
@@ -45,7 +45,7 @@ it('A takeover from a new address with many domains is told once for each rule; 
   assert.match(shown.stdout, /\ncontoso {2}new_source .* from address 127\.77\.200\.66, not seen /)
   assert.doesNotMatch(shown.stdout, /fabrikam/)
 
-  // Who takes the lock over looks at once, and not only in five minutes.
+  // A new leader checks at once, not only after five minutes.
   await relay.haraka.restart()
   const told = async (): Promise<string[]> =>
     (await entries(relay.store)).map(

@@ -24,14 +24,14 @@ describe('The main story', { concurrency: 2 }, () => {
   }
 })
 
-/** A tenant's server is taken over, is stopped, and is let go again. */
+/** A tenant's server is taken over, blocked, and unblocked. */
 async function story(relay: TestRelay): Promise<void> {
   const { sink } = relay.haraka
   const contoso = await relay.tenant('contoso', { limits: '3/1h' })
   const fabrikam = await relay.tenant('fabrikam')
   const backup = await relay.connector('contoso', 'backup')
 
-  // Registered mail passes, however much of it there is.
+  // Any amount of registered mail passes.
   for (let message = 1; message <= 5; message++) {
     await passes(contoso, 'news@contoso.example')
   }
@@ -41,7 +41,7 @@ async function story(relay: TestRelay): Promise<void> {
   await passes(contoso, 'forwarded@elsewhere.example')
   assert.equal(await contoso.used(), 1)
 
-  // Then it pours. What fits the allowance is delivered; the recipient behind it is refused.
+  // Then comes a flood. What fits the allowance is delivered; the next recipient is refused.
   const pour = await contoso.send({
     from: 'phisher@bank.example',
     to: ['one@far.example', 'two@far.example', 'three@far.example'],

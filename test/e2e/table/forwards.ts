@@ -24,14 +24,14 @@ const bank = { domain: 'bank.example' }
 const mailer = { domain: 'mail.bank.example' }
 const other = { domain: 'other.example' }
 const ed = { domain: 'bank.example', selector: 'ed', type: 'ed25519' } as const
-/** The sealer that is trusted. */
+/** The trusted sealer. */
 export const SEALER = 'mailbox.example'
 const sealer = { domain: SEALER }
 const stranger = { domain: 'lists.example' }
 
 const selected = (selector: string): { domain: string; selector: string } => ({ ...bank, selector })
 
-/** All that DNS knows. */
+/** The zones of the DNS. */
 export const ZONES: Readonly<Record<string, Zone>> = {
   ...keyZones([bank, mailer, other, ed, sealer, stranger].map(signer)),
   ...keyZones([signer(selected('revoked'))], { p: '' }),
@@ -40,7 +40,7 @@ export const ZONES: Readonly<Record<string, Zone>> = {
 }
 
 const NEWS = 'news@bank.example'
-/** A letter that was signed so, and (where it says how) changed afterwards. */
+/** A letter with this signature, and (where given) changed afterwards. */
 const signed =
   (
     options: SignOptions = bank,
@@ -74,7 +74,7 @@ function forward(
 
 const BANK = 'dkim bank.example'
 
-/** What a proof is made of. */
+/** What proves a forward. */
 const PROOFS: readonly Row[] = [
   forward('signed by the organisation of the envelope sender', signed(), proven(BANK)),
   forward(
@@ -118,7 +118,7 @@ const PROOFS: readonly Row[] = [
     proven(BANK),
   ),
   forward(
-    'with a signature of somebody else above',
+    'with a signature of another domain above',
     signed(bank, {}, (text) => signMessage(text, other)),
     proven(BANK),
   ),
@@ -153,7 +153,7 @@ const PROOFS: readonly Row[] = [
   forward('of a tenant without an allowance for it', signed(), unregistered(), { tenant: {} }),
 ]
 
-/** Why there is none. */
+/** What prevents a proof. */
 const NO_PROOFS: readonly Row[] = [
   forward('not signed', (own) => letter(own), unproven('unsigned')),
   forward(
@@ -207,17 +207,17 @@ const NO_PROOFS: readonly Row[] = [
     signed(bank, { From: ['ceo@bank.example', 'news@bank.example'] }),
     unproven('no single from'),
   ),
-  forward('sealed by a sealer who is not trusted', sealed(stranger), {
+  forward('sealed by an untrusted sealer', sealed(stranger), {
     ...unproven('signature wrong'),
   }),
   forward(
-    'not signed, and sealed by a sealer who is not trusted',
+    'not signed, and sealed by an untrusted sealer',
     (own) =>
       sealMessage(letter(own), { ...stranger, results: 'mx; dkim=pass header.d=bank.example' }),
     unproven('sealer not trusted'),
   ),
   forward(
-    'sealed by a trusted sealer who found no pass',
+    'sealed by a trusted sealer that found no pass',
     (own) =>
       sealMessage(letter(own), {
         ...sealer,
@@ -232,7 +232,7 @@ const NO_PROOFS: readonly Row[] = [
     unproven('body changed'),
   ),
   forward(
-    'that says itself that it was found authentic',
+    'that claims to be authentic',
     (own) =>
       onTop(`Authentication-Results: ${SEALER}; dkim=pass header.d=bank.example`, letter(own)),
     unproven('unsigned'),
@@ -244,7 +244,7 @@ const foreigner = { from: 'x@neighbour.example' }
 const asForeigner: NonNullable<Row['message']> = signed(bank)
 const notSigned: NonNullable<Row['message']> = (own) => letter(own)
 
-/** What becomes of forwards, and of what claims to be one, past limits and under restrictions. */
+/** The results of forwards, and of unproven ones, past limits and under restrictions. */
 const DECISIONS: readonly Row[] = [
   forward(
     'proven, of a restricted tenant',
@@ -359,7 +359,7 @@ const DECISIONS: readonly Row[] = [
     { tenant: { ...FORWARDS, limits: '1/1h defer' }, before: { unregistered: 1 } },
   ),
   forward(
-    'not proven, to more than are left: none of them',
+    'not proven, to more than are left: none is accepted',
     notSigned,
     {
       ...unregistered(0),

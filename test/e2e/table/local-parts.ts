@@ -29,7 +29,7 @@ const CASES: readonly (readonly [what: string, from: string, expected: Expected]
   ['a quoted > before another domain', '"ann@OWN>"@evil.example', evil],
 ]
 
-/** The local part is never read: whoever made the address stands on the right. */
+/** The local part is never read: the domain on the right counts. */
 export const LOCAL_PARTS: readonly Row[] = CASES.map(([what, from, expected]) => ({
   what,
   from,

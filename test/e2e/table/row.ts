@@ -5,7 +5,7 @@ import type { Scope } from '../../../src/mail/scope'
 import { mail } from '../../message/proof/asking'
 import type { TenantOptions } from '../../support'
 
-/** A tenant that none of the others is. */
+/** A tenant for one row. */
 export const NEIGHBOUR = {
   id: 'neighbour',
   domains: [
@@ -15,10 +15,10 @@ export const NEIGHBOUR = {
   ],
 }
 
-/** What is said to one command: a text that the plugin gives, byte for byte, or `ok`, Haraka’s own consent. */
+/** The reply to one command: the plugin's, byte for byte, or `ok` where Haraka accepts. */
 export type Said = string
 
-/** A message of a tenant, and what is to become of it. In all texts OWN stands for the tenant’s own domain. */
+/** A message of a tenant, and its expected result. In all texts OWN is the tenant’s own domain. */
 export interface Row {
   readonly what: string
   /** Default: the shipped settings and a trusted sealer. */
@@ -38,7 +38,7 @@ export interface Row {
 
 export interface Expected {
   readonly class: KnownClass
-  /** What the log says proves it, or why nothing does; absent: no proof was looked for. */
+  /** The proof in the log, or why there is none; absent: none was looked for. */
   readonly proof?: string
   /** On each meter afterwards; absent: 0. */
   readonly counts?: Partial<Record<Meter, number>>
@@ -48,9 +48,9 @@ export interface Expected {
   readonly end?: Said
   /** The tenant is restricted afterwards, and was not before. */
   readonly trips?: true
-  /** What `explain` takes the sender’s domain for; absent: not looked at, null: it has none. */
+  /** The sender’s domain in `explain`; absent: not checked, null: it has none. */
   readonly domain?: string | null
-  /** Where it says another thing of the first recipient alone than happens to all. */
+  /** Where `explain` differs for the first recipient alone. */
   readonly explained?: Partial<Pick<Explanation, 'class' | 'verdict' | 'reply'>> & {
     readonly proof?: string
   }
@@ -74,7 +74,7 @@ export const unregistered = (recipients = 1): Expected => ({
   ...count(recipients),
 })
 
-/** The same, of a tenant that may forward. */
+/** The same for a tenant that may forward. */
 export const unproven = (reason: string, recipients = 1): Expected => ({
   ...unregistered(recipients),
   proof: `none: ${reason}`,

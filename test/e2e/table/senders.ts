@@ -17,7 +17,7 @@ const LURE = 'x@lure.example'
 const foreign = (recipients = 1): Expected => ({ class: 'foreign', ...count(recipients) })
 const nullSender = (many: number): Expected => ({ class: 'null', counts: { null: many } })
 
-/** Senders whose class the envelope tells. */
+/** Senders whose class follows from the envelope. */
 export const SENDERS: readonly Row[] = [
   { what: 'an accepted domain', from: 'ann@OWN', expected: { ...registered, domain: 'OWN' } },
   { what: 'an accepted domain in upper case', from: 'ann@UPPER', expected: registered },
