@@ -15,39 +15,39 @@ import { METERS, PROVEN_METER, separated, type Meter } from '../mail/meters'
 import { outcomeOf, type Outcome } from '../decision/outcome'
 import { formatReply, REPLIES, type Reply } from '../decision/reply'
 
-/** What is known when the message is there. */
+/** The input for the end of DATA. */
 export interface DataQuestion {
   readonly message: Buffer
-  /** `undefined`: one outside of the tenant's domains. */
+  /** `undefined`: any recipient outside the tenant's domains. */
   readonly recipient: HarakaAddress | undefined
   readonly standing: SenderStanding
   readonly snapshot: Snapshot
   readonly config: ExplainSettings
-  /** What Redis would do with its recipients, changing nothing. */
+  /** Asks Redis what it would do with the recipients, without a change. */
   readonly preview: (
     message: Pick<MessageCharge, 'meter' | 'otherwise' | 'provenOnly' | 'signatures' | 'domain'>,
   ) => Promise<MessageResult>
 }
 
-/** What becomes of the message. */
+/** The outcome for the message. */
 interface DataOutcome extends Pick<Outcome, 'verdict' | 'reply'> {
   /** Its recipients are counted. */
   readonly counts: boolean
 }
 
-/** What the end of DATA decides. */
+/** The decision at the end of DATA. */
 export interface DataAnswer {
-  /** Absent: that of the envelope sender. */
+  /** Absent: the class of the envelope sender. */
   readonly class?: MailClass
-  /** Absent: the answer to RCPT stands. */
+  /** Absent: as at RCPT. */
   readonly outcome?: DataOutcome
   readonly findings: readonly string[]
 }
 
 /**
- * Says what proves a message to be a forward, and what becomes of it.
+ * Explains whether a message is proven to be a forward, and its outcome.
  *
- * @param meter what counts it otherwise.
+ * @param meter the meter that counts it without proof.
  */
 export async function explainUnregistered(
   question: DataQuestion,
@@ -80,7 +80,9 @@ export async function explainUnregistered(
     ...{ provenOnly: outright !== undefined, signatures, domain: standing.domain ?? '' },
   })
   if (result.exhausted) {
-    findings.push('the signature has proven five recipients in the longest window: no more')
+    findings.push(
+      'the signature has already proven five recipients in the longest window, which is the maximum',
+    )
   }
   const counts = result.answer === 'CHARGED' || result.answer === 'FORWARDED'
   return {
@@ -89,7 +91,7 @@ export async function explainUnregistered(
   }
 }
 
-/** Says what the From of a registered message does. */
+/** Explains the effect of the header From of a registered message. */
 export async function explainRegistered(question: DataQuestion): Promise<DataAnswer> {
   const { message, recipient, snapshot, config } = question
   const { check } = config.headerFrom
@@ -99,16 +101,20 @@ export async function explainRegistered(question: DataQuestion): Promise<DataAns
     (domain) => acceptedDomainOf(snapshot, domain) !== undefined,
   )
   if (mismatch === undefined) {
-    return { findings: ['From names accepted domains only'] }
+    return { findings: ['From has accepted domains only'] }
   }
-  const names = mismatch === '' ? 'From names no address' : `From names ${mismatch}`
-  const found = `${names}, which is no accepted domain`
+  const found =
+    mismatch === ''
+      ? 'From has no address'
+      : `From has ${mismatch}, which is not an accepted domain`
   if (check !== 'charge') {
-    const then = check === 'off' ? 'not looked at' : 'reported, of one in twenty messages'
+    const then = check === 'off' ? 'not checked' : 'reported, for one in twenty messages'
     return { findings: [`${found}: ${then}`] }
   }
   if (recipient !== undefined && isOwn(recipient, snapshot)) {
-    return { findings: [`${found}, but ${addressText(recipient)} is the tenant’s own`] }
+    return {
+      findings: [`${found}, but ${addressText(recipient)} is in a domain of the tenant itself`],
+    }
   }
   const { class: of } = byHeaderFrom(mismatch)
   const meter = CLASSES[of].meter!
@@ -120,7 +126,7 @@ export async function explainRegistered(question: DataQuestion): Promise<DataAns
   }
 }
 
-/** The outcome, in words. */
+/** Words for the outcome. */
 export function dataInWords(answer: DataAnswer, { reply, counts }: DataOutcome): string {
   if (reply) return formatReply(reply)
   const meter = CLASSES[answer.class ?? USUAL_CLASS].meter
@@ -131,7 +137,7 @@ function refused(reply: Reply): DataOutcome {
   return { verdict: 'refuse', reply, counts: false }
 }
 
-/** What each signature proves, and what follows for the message. */
+/** Words for the result of each signature, and for that of the message. */
 function proofInWords({ result, findings }: Examination): string[] {
   const each = findings.map(findingInWords)
   if (result.kind === 'none') {

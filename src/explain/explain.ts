@@ -28,21 +28,21 @@ import { METERS, type Meter } from '../mail/meters'
 import { outcomeOf } from '../decision/outcome'
 import { formatReply, REPLIES, type Reply } from '../decision/reply'
 
-/** A message that somebody might send: envelope and what the session shows of itself. */
+/** A message to explain: its envelope and the facts of the session. */
 export interface Question {
   /** Envelope sender; empty: the null sender. */
   readonly from: string
-  /** Envelope recipient; `undefined`: one outside of the tenant's domains. */
+  /** Envelope recipient; `undefined`: any recipient outside the tenant's domains. */
   readonly to: string | undefined
   readonly ip: string | undefined
   readonly authUser: string | undefined
-  /** A name that a verified certificate of the client is for. */
+  /** A name in a verified certificate of the client. */
   readonly certificateName: string | undefined
-  /** What comes at DATA, with CRLF. */
+  /** The message at DATA, with CRLF. */
   readonly message?: Buffer | undefined
 }
 
-/** What would happen to it, and why. */
+/** The outcome of a message, step by step. */
 export interface Explanation {
   readonly tenant: string | null
   /** `tenant/name` */
@@ -52,11 +52,11 @@ export interface Explanation {
   readonly domain: string | null
   /** The accepted domain that covers it. */
   readonly matched: string | null
-  /** The other tenant that owns it. */
+  /** The other tenant that owns the domain. */
   readonly owner: string | null
   readonly verdict: 'pass' | 'charge' | 'refuse' | 'tempfail' | 'ignore'
   readonly reply: string | null
-  /** In the order in which the hooks find it. */
+  /** In the order of the hooks. */
   readonly steps: readonly Step[]
 }
 
@@ -65,18 +65,18 @@ interface Step {
   readonly finding: string
 }
 
-/** What an explanation looks things up in; nothing is written. */
+/** What an explanation reads. Nothing is written. */
 export interface Sources {
-  /** Need not follow changes: everything is asked for anew. */
+  /** Need not follow changes: everything is read again. */
   readonly directory: Directory
   readonly ledger: Ledger
   readonly config: ExplainSettings
 }
 
 /**
- * Says what the hooks would do with a message of a relaying session, by the very code that they run.
+ * Explains what the hooks would do with a message of a relaying session, by the code that they run.
  *
- * @throws {InputError} for an address that is none; what ioredis throws where Redis gives no answer.
+ * @throws {InputError} an invalid address; what ioredis throws where Redis gives no answer.
  */
 export async function explainMessage(question: Question, sources: Sources): Promise<Explanation> {
   const { directory, config } = sources
@@ -111,12 +111,12 @@ export async function explainMessage(question: Question, sources: Sources): Prom
     { about: 'MAIL', finding: judgementInWords(atMail) },
   ]
   let found: Found = { verdict: atMail.verdict, reply: replyOf(atMail), steps }
-  const goesOn = (): boolean => found.reply === undefined && found.verdict !== 'ignore'
+  const continues = (): boolean => found.reply === undefined && found.verdict !== 'ignore'
   const whose = attributed && snapshot ? { attributed, snapshot } : undefined
   const atRcpt = judge({ ...situation, stage: 'rcpt_ok', recipient })
-  if (goesOn()) found = after(found, await explainRcpt(atRcpt, whose, question, sources))
+  if (continues()) found = after(found, await explainRcpt(atRcpt, whose, question, sources))
   let mailClass: MailClass = standing.class
-  if (goesOn() && whose) {
+  if (continues() && whose) {
     const asked = { question, recipient, standing, whose, atRcpt }
     const atData = await explainData(asked, sources)
     mailClass = atData?.class ?? mailClass
@@ -135,14 +135,14 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   }
 }
 
-/** What has been found so far. */
+/** The outcome so far. */
 interface Found {
   readonly verdict: Explanation['verdict']
   readonly reply: Reply | undefined
   readonly steps: readonly Step[]
 }
 
-/** The tenant of a session, as far as it is known. */
+/** The session's attribution and its tenant. */
 interface Whose {
   readonly attributed: Attributed
   readonly snapshot: Snapshot
@@ -154,7 +154,7 @@ function after({ steps }: Found, next: Found): Found {
 
 const ONE_RECIPIENT = `the tenant is restricted: a tenth of the null sender’s limits counts, and a second recipient of the transaction gets ${formatReply(REPLIES.oneRecipient)}`
 
-/** RCPT: a recipient that is to be counted is decided in Redis. */
+/** RCPT: Redis decides about a recipient that is counted. */
 async function explainRcpt(
   judgement: Judgement,
   whose: Whose | undefined,
@@ -176,7 +176,7 @@ async function explainRcpt(
   return { verdict: counts ? 'charge' : outcome.verdict, reply: outcome.reply, steps }
 }
 
-/** What the end of DATA changes, if anything. */
+/** The outcome after the end of DATA. */
 function dataFound(data: DataAnswer, before: Found): Found {
   const { outcome, findings } = data
   const steps = findings.map((finding) => step('DATA', finding))
@@ -188,7 +188,7 @@ function dataFound(data: DataAnswer, before: Found): Found {
   }
 }
 
-/** The sender, with the tenant that owns its domain if that is another one. */
+/** Adds the other tenant that owns the sender domain, if there is one. */
 async function withOwner(
   standing: SenderStanding,
   attributed: Attributed | undefined,
@@ -199,7 +199,7 @@ async function withOwner(
   return ownedBy(standing, owner, attributed.tenant)
 }
 
-/** What is known before the message is there. */
+/** The input for DATA. */
 interface BeforeData {
   readonly question: Question
   readonly recipient: HarakaAddress | undefined
@@ -208,7 +208,7 @@ interface BeforeData {
   readonly atRcpt: Judgement
 }
 
-/** The end of DATA, where that may decide something. */
+/** `undefined`: the end of DATA decides nothing. */
 async function explainData(
   { question, recipient, standing, whose, atRcpt }: BeforeData,
   { ledger, config }: Sources,
@@ -220,7 +220,7 @@ async function explainData(
   if (!message) {
     if (!mayProve || !snapshot.forwards || atRcpt.verdict !== 'charge') return undefined
     const text =
-      'counted as forwarded or as unregistered, by what the message proves: --message FILE'
+      'counted as forwarded or as unregistered, depending on the message: give --message FILE'
     return { findings: [text] }
   }
   const preview: DataQuestion['preview'] = (counted) =>

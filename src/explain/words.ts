@@ -34,11 +34,11 @@ const REASONS: Record<Reason, string> = {
   'connector-disabled': 'the connector is disabled',
   'user-ambiguous': 'several connectors have an AUTH user that differs in its spelling only',
   'connectors-unknown': 'the connectors could not be loaded',
-  'tenant-unknown': 'there is no such tenant, or it could not be asked for',
+  'tenant-unknown': 'there is no such tenant, or it could not be read',
 }
 
 /**
- * How the session was attributed, in words.
+ * Words for the attribution of a session.
  *
  * @param block of its connector.
  */
@@ -54,13 +54,13 @@ export function attributionInWords(
       facts.certificate === undefined ? [] : [`certificate ${facts.certificate.names.join(', ')}`],
       facts.ip === '' ? [] : [`address ${facts.ip}`],
     ].flat()
-    return `no connector matches ${shown.join(', ') || 'a session that shows nothing'}; unknown=${config.attribution.unknown}`
+    return `no connector matches ${shown.join(', ') || 'a session without an address, AUTH user or certificate'}; unknown=${config.attribution.unknown}`
   }
   if (attribution.kind === 'ambiguous') {
     const connectors = attribution.connectors.join(', ')
-    return `AUTH user ${JSON.stringify(facts.authUser)} is spelled like a user of each of ${connectors}, and none has it as it is`
+    return `AUTH user ${JSON.stringify(facts.authUser)} differs in its spelling only from a user of each of ${connectors}`
   }
-  if (attribution.kind !== 'attributed') return 'cannot be attributed for now'
+  if (attribution.kind !== 'attributed') return 'cannot be attributed at the moment'
   const { tenant, connector, method, enabled } = attribution
   const whose = connector === undefined ? `tenant ${tenant}` : `connector ${connector}`
   const state = block ? `blocked ${blockInWords(block)}` : enabled ? undefined : 'disabled'
@@ -72,7 +72,7 @@ export function blockInWords({ since, by, reason }: ConnectorBlock): string {
   return `since ${shortTime(since)} by ${by}: ${reason}`
 }
 
-/** Mode and restriction of the tenant, in words. */
+/** Words for mode and restriction of a tenant. */
 export function tenantInWords(snapshot: Known, config: DecisionSettings): string {
   if (!snapshot) return 'there is no such tenant'
   const from =
@@ -88,7 +88,7 @@ export function tenantInWords(snapshot: Known, config: DecisionSettings): string
   return `mode ${modeOf(snapshot, config)} (${from}), ${restriction}, accepted domains: ${snapshot.domains.size}`
 }
 
-/** The class of the sender, in words. */
+/** Words for the class of the sender. */
 export function senderInWords(sender: HarakaAddress, standing: SenderStanding): string {
   const known = CLASSES[standing.class].words.sender
   if (known !== undefined) return known
@@ -105,20 +105,19 @@ export function senderInWords(sender: HarakaAddress, standing: SenderStanding): 
   return `${domain} is not registered${hint}`
 }
 
-/** A judgement, in words. */
+/** Words for a judgement. */
 export function judgementInWords(judgement: Judgement): string {
   const why = REASONS[judgement.reason]
   if ('reply' in judgement) return `${formatReply(judgement.reply)} (${why})`
   return judgement.verdict === 'ignore' ? `not handled by this plugin: ${why}` : `passes: ${why}`
 }
 
-/** What a charge would answer, in words. */
+/** Words for the answer of a charge. */
 export function chargeInWords(result: ChargeResult, { reply }: Outcome): string {
   const { used, limit, window, answer } = result
   const meter = window === 0 ? 'unlimited' : `${used} of ${limit} in ${formatWindow(window)}`
-  if (answer === 'HELD')
-    return 'passes, and is held: what it counts as is known when the message is there'
-  if (answer === 'BUSY') return `${formatReply(reply!)} (${meter}: so many may be held at once)`
+  if (answer === 'HELD') return 'passes, and is held: the message decides which meter counts it'
+  if (answer === 'BUSY') return `${formatReply(reply!)} (${meter}: the maximum held at once)`
   if (answer === 'CHARGED') return `passes, and is counted: ${meter} with this recipient`
   if (!reply) return 'passes without being counted'
   const why = answer === 'TRIPPED' ? `this recipient would restrict the tenant: ${meter}` : meter

@@ -3,15 +3,15 @@ import { Cases } from '../cases/cases'
 import type { Scope } from '../mail/scope'
 import type { Store } from '../store/store'
 
-/** What {@link block} has done. */
+/** The result of {@link block}. */
 export interface Blocked {
   readonly result: Awaited<ReturnType<Restrictions['place']>>
-  /** `tenant:number`; `undefined`: it was restricted before there were cases. */
+  /** `tenant:number`; `undefined`: its restriction is older than cases. */
   readonly case: string | undefined
 }
 
 /**
- * Restricts a tenant by hand, and opens the case of that.
+ * Restricts a tenant by hand, and opens its case.
  *
  * @throws {NotFoundError} no such tenant.
  * @throws {RefusedError} it is restricted with scope `all`, and `unregistered` would loosen that.
@@ -22,7 +22,7 @@ export async function block(
   act: Act & { readonly scope: Scope },
 ): Promise<Blocked> {
   const cases = new Cases(store)
-  // A trip whose case no process has opened yet is recorded as it was, before it is widened.
+  // First record a trip whose case is not open yet: placing may widen its restriction.
   await cases.ensure(tenant)
   const result = await new Restrictions(store).place(tenant, act)
   return { result, case: await cases.ensure(tenant) }

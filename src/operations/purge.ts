@@ -19,26 +19,24 @@ const FORGET_OWNER = readScript(__dirname, 'forget_owner')
 const BATCH = 500
 
 /**
- * Erases all that was kept of a tenant that has been removed: reports, samples, cases, evidence, events, audit trails; and
- * its name in the reports of other tenants, which have sent mail from domains that it owned.
- * One entry stays in the trail of all tenants, which says who purged it. Names are computed, no key is searched for; so
- * running it again finishes what was cut short.
+ * Erases all data of a removed tenant: reports, samples, cases, evidence, events, audit trails; and its name in the
+ * reports of other tenants that sent mail from its domains. One audit entry stays, which says who purged it. Key names
+ * are computed, not searched for, so a second run completes an interrupted one.
  *
- * What is left: what evidence and alerts of other tenants say of it, receipts of its last recipients (they hold no address, and go within the hour), how often signatures have
- * proven something (hashes, which go with the longest window), what has been logged and
- * delivered, and in the memory of Redis the entries of the stream that are marked as deleted, until newer ones push them
- * out.
+ * Not erased: its name in evidence and alerts of other tenants; receipts of its last recipients (without addresses,
+ * expire within the hour); counters of signatures (hashes, expire with the longest window); logs and delivered alerts;
+ * entries of the stream marked as deleted, until newer ones replace them in Redis's memory.
  *
- * @throws {RefusedError} there is such a tenant.
+ * @throws {RefusedError} the tenant exists.
  */
 export async function purgeTenant(store: Store, tenant: string): Promise<void> {
   if (await tenantExists(store, tenant)) {
-    throw new RefusedError(`there is a tenant ${tenant} again: what is kept of it is left`)
+    throw new RefusedError(`tenant ${tenant} exists again: nothing was purged`)
   }
   const { client, keys } = store
   const now = await serverTime(client)
   const cases = await new Cases(store).namesOf(tenant)
-  // Before the number of them, so that a second run knows their names.
+  // Before their number, from which a second run computes their names.
   await forgetCases(store, cases)
   for (const names of batchesOf(reportKeys(store, tenant, now), BATCH)) {
     await client.unlink(...names)
@@ -72,7 +70,7 @@ async function forgetCases(store: Store, names: readonly string[]): Promise<void
   }
 }
 
-/** Whatever number of days reports were kept for, now or before. */
+/** All keys that reports may have, for any earlier `[report] days`. */
 function reportKeys({ keys }: Store, tenant: string, now: number): string[] {
   const hours = numbersBetween(now - (HOURS_KEPT + 2) * DAY, now + 2 * HOUR, HOUR)
   const days = daysKept(now)
@@ -121,7 +119,7 @@ async function forgetEvents(store: Store, tenant: string): Promise<void> {
     .map(([field]) => field)
   if (groups.length === 0) return
   await client.hdel(keys.eventGroups, ...groups)
-  // Of the alerts among them.
+  // Some of them are alerts.
   await client.zrem(keys.eventsDue, ...groups)
 }
 

@@ -10,27 +10,27 @@ import { readTenantQueue, type QueuedMail } from '../outbound/tenant-queue'
 import { addEntry } from '../records/audit-trail'
 import type { Store } from '../store/store'
 
-/** A message in the queue, as of now. */
+/** A message in the queue, with its class now. */
 export interface Queued extends QueuedMail {
   /** It waits until the restriction of its tenant is lifted. */
   readonly held: boolean
-  /** {@link dropFromQueue} would remove it: unregistered mail. */
+  /** Whether {@link dropFromQueue} removes it. */
   readonly droppable: boolean
 }
 
-/** What the queue of one host holds of a tenant. */
+/** The mail of a tenant in the queue of one host. */
 export interface QueueOfTenant {
   /** Oldest first. */
   readonly mail: readonly Queued[]
-  /** Names of files that cannot be understood. */
+  /** Names of unreadable files. */
   readonly unreadable: readonly string[]
 }
 
 type HoldSettings = Parameters<typeof isHeld>[2]
 
 /**
- * Reads the mail of a tenant in a queue directory, with the classes of now; of a tenant that has been removed, with
- * those of its arrival.
+ * Reads the mail of a tenant in a queue directory, with its present classes; for a removed tenant, with the classes at
+ * arrival.
  *
  * @throws {NotFoundError} neither the registry nor the queue knows the tenant.
  * @throws {UserError} the queue cannot be read.
@@ -49,15 +49,15 @@ export async function readQueue(
   return { mail: mail.map((each) => asOfNow(each, snapshot, settings)), unreadable }
 }
 
-/** What {@link dropFromQueue} has done. */
+/** The result of {@link dropFromQueue}. */
 export interface Dropped extends DropResult<Queued> {
-  /** Not removed, since its domain has been registered since `mail` was read. */
+  /** Not removed: its domain was registered after `mail` was read. */
   readonly registered: readonly Queued[]
 }
 
 /**
- * Removes the droppable ones of `mail` from the queue, for good and without a bounce, and writes that into the audit
- * trail before. Looks again which of them are: a person may have thought for long, and another registered a domain.
+ * Deletes the droppable messages of `mail` from the queue without a bounce, after an audit entry. Classifies them again
+ * first: a domain may have been registered while the operator was deciding.
  *
  * @param host where the queue is, for the trail.
  */

@@ -4,11 +4,11 @@ import { DomainRegistry } from '../registry/domain-registry'
 import type { Store } from '../store/store'
 import { isMailboxProvider } from '../suggest/mailbox-providers'
 
-/** How domains are to be registered. */
+/** How to register domains. */
 export interface RegisterOptions {
   /** Who does it. */
   readonly by: string
-  /** Takes domains of mailbox providers, too, where anybody can have an address. */
+  /** Also accepts domains of mailbox providers, where anybody can get an address. */
   readonly anyProvider: boolean
 }
 
@@ -16,7 +16,7 @@ export interface RegisterOptions {
  * Registers accepted domains of a tenant: all of them, or none.
  *
  * @throws {NotFoundError} no such tenant.
- * @throws {RefusedError} another tenant owns one of them, it is there with other flags, or a mailbox provider's.
+ * @throws {RefusedError} another tenant owns one, it is registered with other flags, or belongs to a mailbox provider.
  */
 export async function registerDomains(
   store: Store,
@@ -28,7 +28,7 @@ export async function registerDomains(
   return new DomainRegistry(store).add(tenant, domains, by)
 }
 
-/** @throws {RefusedError} one of them is a mailbox provider's, and not registered yet. */
+/** @throws {RefusedError} one of them belongs to a mailbox provider and is not registered yet. */
 async function assertNoProvider(
   store: Store,
   tenant: string,
@@ -39,6 +39,6 @@ async function assertNoProvider(
   const refused = providers.filter((_domain, at) => entries[at] === undefined)
   if (refused.length === 0) return
   throw new RefusedError(
-    `${refused.join(', ')}: anybody can have an address at a mailbox provider, and all mail that claims to be from there would pass unmetered; nothing was added. If that is meant, add --force`,
+    `${refused.join(', ')}: anybody can get an address at a mailbox provider, and all mail that claims to be from there would pass uncounted; nothing was added. To register it anyway, add --force`,
   )
 }

@@ -17,9 +17,9 @@ export async function removeTenant(store: Store, id: string, by: string): Promis
 }
 
 /**
- * Finishes a removal that was cut short.
+ * Completes an interrupted removal.
  *
- * @returns whether there has been such a tenant, and it is removed.
+ * @returns whether there was such a tenant, which is now removed.
  */
 export async function finishRemoval(store: Store, id: string): Promise<boolean> {
   if (await tenantExists(store, id)) return false

@@ -14,7 +14,7 @@ import type { Store } from '../store/store'
 /** The meters and the restriction of a tenant now. */
 export interface TenantStatus {
   readonly tenant: Tenant
-  /** The mode in force, and where it comes from, for people. */
+  /** The mode in effect; `modeSource` says in words where it comes from. */
   readonly mode: Mode
   readonly modeSource: string
   readonly restriction: Restriction | undefined
@@ -30,7 +30,7 @@ interface Lift {
   readonly reason: string
 }
 
-/** Tenants asked for at a time. */
+/** Tenants read concurrently. */
 const BATCH = 500
 
 /** Reads the status of tenants. */
@@ -48,14 +48,14 @@ export class StatusReader {
     this.restrictions = new Restrictions(store)
   }
 
-  /** @throws {NotFoundError} it was removed meanwhile. */
+  /** @throws {NotFoundError} the tenant was removed meanwhile. */
   async one(tenant: Tenant): Promise<TenantStatus> {
     const status = await this.read(tenant)
     if (status) return status
     throw noSuchTenant(tenant.id)
   }
 
-  /** Those nearest a limit first; without tenants that were removed meanwhile. */
+  /** The tenants nearest a limit first, without those removed meanwhile. */
   async all(tenants: readonly Tenant[]): Promise<TenantStatus[]> {
     const statuses: TenantStatus[] = []
     for (const batch of batchesOf(tenants, BATCH)) {
@@ -88,16 +88,13 @@ export class StatusReader {
   }
 }
 
-/** A window, and the meter that it belongs to. */
+/** A window and its meter. */
 export interface MeterWindow {
   readonly meter: Meter
   readonly usage: WindowUsage
 }
 
-/**
- * The window that is nearest its limit, of all meters; where none has anything, the usual one. `undefined`:
- * that is unlimited.
- */
+/** The window nearest its limit, of all meters; without usage, one of the usual meter. `undefined`: that is unlimited. */
 export function fullestWindow({ usage }: TenantStatus): MeterWindow | undefined {
   const windows = RESTRICTING_FIRST.flatMap((meter) =>
     (usage[meter] ?? []).map((each) => ({ meter, usage: each })),
@@ -107,13 +104,13 @@ export function fullestWindow({ usage }: TenantStatus): MeterWindow | undefined 
   return isEmpty ? undefined : fullest
 }
 
-/** `used` as a share of `limit`; of a limit of 0, anything is all of it. */
+/** `used` as a share of `limit`; 1 for any use of a limit of 0. */
 export function shareOf({ used, limit }: WindowUsage): number {
   if (limit === 0) return used > 0 ? 1 : 0
   return used / limit
 }
 
-/** When a meter would restrict the tenant at this pace; `undefined`: it would not, or has done so. */
+/** When a meter will restrict the tenant at this pace; `undefined`: it will not, or already has. */
 export function forecastOf(
   { mode, restriction, usage }: TenantStatus,
   meter: Meter,
@@ -127,14 +124,14 @@ export function forecastOf(
   return mode === 'monitor' && passed ? undefined : forecast
 }
 
-/** The sooner one of these. */
+/** The earliest of these, over all meters. */
 export function firstForecastOf(status: TenantStatus): Forecast | undefined {
   return RESTRICTING.map((meter) => forecastOf(status, meter))
     .filter((forecast) => forecast !== undefined)
     .sort((a, b) => a.at - b.at)[0]
 }
 
-/** Reads the record that `allowance/lua/lift.lua` leaves. */
+/** Reads the record of `allowance/lua/lift.lua`. */
 function parseLift(record: string | null): Lift | undefined {
   const [at, by, reason] = (record ?? '').split('\t')
   return at && by && reason ? { at: Number(at), by, reason } : undefined

@@ -7,7 +7,7 @@ import { TenantRegistry } from '../registry/tenant-registry'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 
-/** A tenant, with what Redis holds of it elsewhere. */
+/** A tenant with its counts and state. */
 export interface TenantSummary {
   readonly tenant: Tenant
   readonly domains: number

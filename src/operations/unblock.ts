@@ -8,42 +8,42 @@ import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { existingTenant } from './tenants'
 
-/** How a restriction is to be lifted. */
+/** How to lift a restriction. */
 export interface UnblockOptions extends Act {
-  /** Leaves the windows as they are: the next unregistered recipient may trip again. */
+  /** Keeps the windows: the next unregistered recipient may trip again. */
   readonly keepUsage: boolean
-  /** A smaller allowance that holds for some time afterwards. */
+  /** A smaller allowance for some time afterwards. */
   readonly probation: ProbationTerms | undefined
-  /** Lifts it although steps of the checklist are open, and records that. */
+  /** Lifts it with open steps, and records that. */
   readonly force: boolean
 }
 
-/** What the configuration says about it. */
+/** The settings that apply. */
 export interface UnblockRules {
   /** `require`: all steps of the case must be ticked. */
   readonly checklist: 'advise' | 'require'
-  /** The allowance of a tenant that has none of its own. */
+  /** The default allowance. */
   readonly allowance: Limits
 }
 
-/** What {@link unblock} has done. */
+/** The result of {@link unblock}. */
 export interface Unblocked {
   /** `ended`: it was not restricted, and its probation has ended. */
   readonly result: 'lifted' | 'ended' | 'unchanged'
-  /** That of the restriction; `undefined`: it was not restricted, or before there were cases. */
+  /** The case of the restriction; `undefined`: it was not restricted, or its restriction is older than cases. */
   readonly case: string | undefined
   /** Steps of its checklist that are not ticked. */
   readonly openSteps: readonly Step[]
-  /** The one that was asked for; where nothing was lifted, the one that the tenant is on already. */
+  /** The probation in effect, if one was asked for. */
   readonly probation: Probation | undefined
 }
 
 /**
  * Lifts the restriction of a tenant, and records that in its case.
  *
- * @throws {InputError} a probation that allows no less than the tenant may send anyway.
+ * @throws {InputError} the probation is not smaller than the allowance.
  * @throws {NotFoundError} no such tenant.
- * @throws {RefusedError} steps must be ticked first; or another restriction has been placed since it was looked at.
+ * @throws {RefusedError} steps must be ticked first, or another restriction was placed meanwhile.
  */
 export async function unblock(
   store: Store,
@@ -75,7 +75,7 @@ function stepsOpen(name: string, left: readonly Step[]): RefusedError {
   )
 }
 
-/** A probation that allows as much as the allowance changes nothing, and is a slip of the keyboard. */
+/** A probation of the same size as the allowance has no effect, so it is a typing error. */
 async function assertSmaller(
   store: Store,
   tenant: string,
@@ -89,11 +89,11 @@ async function assertSmaller(
   )
   if (isSmaller) return
   throw new InputError(
-    `--limits "${limits}" allows no less than ${tenant} may anyway (${formatLimits(allowed)}): give smaller limits, or none`,
+    `--limits "${limits}" is not smaller than the allowance of ${tenant} (${formatLimits(allowed)}): give smaller limits, or none`,
   )
 }
 
-/** The probation in force. */
+/** The probation in effect. */
 async function probationOf(
   { client, keys }: Store,
   tenant: string,

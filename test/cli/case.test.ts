@@ -207,7 +207,7 @@ describe('tenantctl case, and unblock', () => {
     for (const limits of ['2/1h', '500/1h', '2/10m', '3/1m, 2/1h']) {
       const refused = await unblock(limits)
       assert.equal(refused.status, 2, limits)
-      assert.match(errorOf(refused), /allows no less than contoso may anyway \(2\/1h\)/)
+      assert.match(errorOf(refused), /is not smaller than the allowance of contoso \(2\/1h\)/)
     }
     assert.equal((await unblock('3/1h, 5/1d')).status, 0)
   })

@@ -124,7 +124,7 @@ describe('tenantctl explain', () => {
     const { out: text } = await cli.run('explain', ...asked, ' WEB')
     assert.match(
       text,
-      /AUTH user " WEB" is spelled like a user of each of contoso\/web, fabrikam\/twin/,
+      /AUTH user " WEB" differs in its spelling only from a user of each of contoso\/web, fabrikam\/twin/,
     )
     assert.match(text, /451 4\.3\.0 /)
     await cli.given('connector remove fabrikam twin')
@@ -294,19 +294,19 @@ describe('tenantctl explain --message', () => {
     const { class: found, verdict } = (await cli.json('explain', ...args)) as Explanation
     assert.deepEqual([found, verdict], ['unregistered', 'charge'])
     const { out } = await cli.run('explain', ...args)
-    assert.match(out, /^DATA +counted as forwarded or as unregistered, .*: --message FILE$/m)
+    assert.match(out, /^DATA +counted as forwarded or as unregistered, .*: give --message FILE$/m)
   })
 
-  it('a registered sender whose From names no accepted domain', async () => {
+  it('a registered sender whose From has no accepted domain', async () => {
     const found = await explained(MESSAGE, '--from', 'ann@school.example', '--auth', 'school')
     assert.deepEqual([found.class, found.verdict], ['registered', 'pass'])
     assert.match(
       found.out,
-      /^DATA +From names lists\.example, which is no accepted domain: reported/m,
+      /^DATA +From has lists\.example, which is not an accepted domain: reported/m,
     )
     const own = MESSAGE.replace('news@lists.example', 'ann@school.example')
     const fitting = await explained(own, '--from', 'ann@school.example', '--auth', 'school')
-    assert.match(fitting.out, /^DATA +From names accepted domains only$/m)
+    assert.match(fitting.out, /^DATA +From has accepted domains only$/m)
   })
 
   it('a message from stdin, and refuses an unreadable file', async () => {

@@ -32,7 +32,7 @@ useRedis()
 const TENANTS = ['contoso', 'fabrikam']
 const PROBATION = { limits: '1/1h', duration: HOUR }
 
-/** Two tenants that have, or have had, all that the product ever writes of one, written by itself. */
+/** Two tenants with, now or earlier, every kind of data that the product writes. */
 async function fullSite(): Promise<Site> {
   const site = newSite()
   site.store.actor = 'ann\ttenantctl\t'
@@ -40,7 +40,7 @@ async function fullSite(): Promise<Site> {
   return site
 }
 
-/** @param whileRestricted is called in between. */
+/** @param whileRestricted called while the tenant is restricted. */
 async function fill(
   { store, registry }: Site,
   id: string,
@@ -54,7 +54,7 @@ async function fill(
   await registry.connectors.unblock(id, 'mx', { by: 'ann', reason: 'a test' })
   await trips(store, id)
   await whileRestricted()
-  // A tenant that is restricted is never removed.
+  // A restricted tenant cannot be removed.
   await new Restrictions(store).lift(id, {
     ...{ by: 'ann', reason: 'clean', keepUsage: false, probation: PROBATION },
   })
@@ -64,7 +64,7 @@ async function fill(
   await publish(store, id)
 }
 
-/** Goes through the edges of the allowance, and past it. */
+/** Raises all edges of the allowance, and trips. */
 async function trips(store: Store, tenant: string): Promise<void> {
   const ledger = new Ledger(store, HOUR)
   const sender = { domain: 'lure.example', connector: `${tenant}/mx`, ip: '192.0.2.1' }
@@ -104,7 +104,7 @@ async function recordMail(store: Store, tenant: string): Promise<void> {
   await recorder.noteReported(new Map([[tenant, Number(time)]]))
 }
 
-/** Takes what was raised into the stream, and reads it as an alert channel does, which never says that it is done. */
+/** Publishes the events raised, and claims them like an alert channel, without a result. */
 async function publish(store: Store, tenant: string): Promise<void> {
   const queue = new AlertQueue(store, 'webhook', SCHEDULE)
   await queue.turn(new Map(), 8)
@@ -116,7 +116,7 @@ async function publish(store: Store, tenant: string): Promise<void> {
   await queue.turn(new Map(), 8)
 }
 
-/** The keys that a tenant has for itself, by what gives them. */
+/** The keys of one tenant, by the method of `Keys`. */
 function keysOf(tenant: string): Record<string, RegExp> {
   const own = (end: string): RegExp => new RegExp(`:\\{${tenant}\\}${end}$`)
   return {
@@ -139,22 +139,22 @@ function keysOf(tenant: string): Record<string, RegExp> {
   }
 }
 
-/** What is shared by all tenants and names none. */
+/** Keys shared by all tenants that name none. */
 const NAMELESS = [
   ...['epoch', 'restore', 'ownerVersion', 'connectorsToken', 'eventIds', 'eventsDue', 'leader'],
   ...['recordedSince', 'unattributedFlushes', 'prefix', 'changes', 'audited'],
-  // While a domain moves: a removal ends that. While it is restricted: it is not removed then.
+  // They name a tenant only while a domain moves, which a removal ends, or while it is restricted, and not removable.
   ...['ownerMoves', 'restricted'],
 ]
 
-/** The keys, and the entries of other keys, that name a tenant. */
+/** The keys that name a tenant, and such entries of other keys. */
 function naming(contents: ReadonlyMap<string, readonly string[]>, tenant: string): string[] {
   return [...contents].flatMap(([key, entries]) =>
     key.includes(tenant) ? [key] : entries.filter((entry) => entry.includes(tenant)),
   )
 }
 
-/** Without the receipts, which are left to themselves, and hold no address; as are counters of signatures. */
+/** Without receipts, which expire and have no address. */
 function lasting(contents: ReadonlyMap<string, string[]>): Map<string, string[]> {
   return new Map([...contents].filter(([key]) => !key.includes(':receipt:')))
 }
@@ -167,7 +167,7 @@ async function removedSite(): Promise<Site> {
 }
 
 describe('a purge', () => {
-  it('is tried with all that there can be of a tenant', async () => {
+  it('is tested with every key of a tenant', async () => {
     const site = newSite()
     const expected = keysOf('contoso')
     assert.deepEqual(
@@ -180,7 +180,7 @@ describe('a purge', () => {
     const look = async (): Promise<void> => {
       seen.push(...(await contentsOf(site.store)).keys())
     }
-    // Of each of these moments only one knows some of it.
+    // Some keys exist at one of these moments only.
     await fill(site, 'contoso', look)
     await look()
     await removeTenant(site.registry.store, 'contoso')
@@ -193,7 +193,7 @@ describe('a purge', () => {
     }
   })
 
-  it('is tried with all that names a tenant beside others', async () => {
+  it('is tested with every shared key that names a tenant', async () => {
     const { store } = await fullSite()
     const contents = await contentsOf(store)
     const unnamed = Object.entries(store.keys as unknown as Record<string, string>)
@@ -203,8 +203,8 @@ describe('a purge', () => {
   })
 })
 
-describe('a tenant that is purged', () => {
-  it('is named nowhere, but by the entry that says who purged it', async () => {
+describe('a purged tenant', () => {
+  it('is named only by the audit entry that says who purged it', async () => {
     const { store, registry } = await removedSite()
     await purgeTenant(store, 'contoso')
     const left = lasting(await contentsOf(store))
@@ -223,14 +223,14 @@ describe('a tenant that is purged', () => {
       due.filter((alert) => !alerts.includes(alert)),
       [],
     )
-    // Its cases begin anew.
+    // Its case numbers begin again.
     await registry.tenants.add('contoso', {}, 'ann')
     const act = { scope: 'all', by: 'ann', reason: 'x' } as const
     await new Restrictions(store).place('contoso', act)
     assert.equal(await new Cases(store).ensure('contoso'), 'contoso:1')
   })
 
-  it('has no report left, however long they were once kept', async () => {
+  it('has no report left from a longer [report] days', async () => {
     const { store } = await removedSite()
     const { client, keys } = store
     const now = Date.now()
@@ -245,7 +245,7 @@ describe('a tenant that is purged', () => {
     assert.equal(await client.exists(...old, keys.reportOthers(old[0]!)), 0)
   })
 
-  it('is no owner of domains in the reports of others, whose counts stay', async () => {
+  it('is removed as an owner from the reports of others, whose counts stay', async () => {
     const { store } = await removedSite()
     const { client, keys } = store
     const days = [0, 40, MOST_DAYS_KEPT].map((ago) =>
@@ -268,7 +268,7 @@ describe('a tenant that is purged', () => {
     assert.ok((await client.pttl(days[1]!)) > 0)
   })
 
-  it('leaves others as they are', async () => {
+  it('leaves the data of other tenants unchanged', async () => {
     const { store } = await removedSite()
     const others = async (): Promise<string[]> => {
       const contents = [...(await contentsOf(store))].filter(([key]) => !key.includes('contoso'))
@@ -280,7 +280,7 @@ describe('a tenant that is purged', () => {
     assert.deepEqual(await others(), before)
   })
 
-  it('leaves receipts that hold neither an address nor a domain, and go by themselves', async () => {
+  it('leaves receipts, which have no address or domain and expire', async () => {
     const { store } = await removedSite()
     await purgeTenant(store, 'contoso')
     const key = store.keys.receipt('contoso', 'F1')
@@ -289,7 +289,7 @@ describe('a tenant that is purged', () => {
     assert.ok(left > 0 && left <= HOUR, String(left))
   })
 
-  it('can be purged from anywhere that it was cut short', async () => {
+  it('can be purged again after an interruption at any command', async () => {
     for (let commands = 1; commands < 60; commands += 3) {
       const site = await removedSite()
       await purgeTenant(site.connectUntil(commands), 'contoso').catch(() => {})
@@ -302,7 +302,7 @@ describe('a tenant that is purged', () => {
     }
   })
 
-  it('is not purged where there is such a tenant again', async () => {
+  it('is not purged if it exists again', async () => {
     const { store, registry } = await removedSite()
     await registry.tenants.add('contoso', {}, 'ann')
     const before = await contentsOf(store)

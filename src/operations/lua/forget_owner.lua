@@ -1,4 +1,4 @@
--- Removes the name of a purged tenant from the reports of another tenant: its domains stay there, without an owner.
+-- Removes the name of a purged tenant from the reports of another tenant. Its domains stay there without an owner.
 --
 -- KEYS[1], KEYS[2 …] reports of days
 -- ARGV[1] the purged tenant
