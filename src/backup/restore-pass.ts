@@ -210,9 +210,11 @@ class Pass implements PassResult {
   }
 
   private async handleFields({ id, fields: wanted }: TenantRecord, there: TenantAsRead) {
-    const { keys } = this.store
+    const { client, keys } = this.store
     const fields = lasting(wanted)
-    if (isSame(lasting(there.fields), fields)) return
+    // In a Cluster the index may be lost without its tenants.
+    const isIndexed = (await client.sismember(keys.tenants, id)) === 1
+    if (isIndexed && isSame(lasting(there.fields), fields)) return
     this.differences.add(`tenant ${id}`)
     if (!this.writes) return
     await indexTenant(this.store, id)

@@ -205,12 +205,19 @@ class Application {
     const there = this.connectors.get(tenant)!
     const changes = planConnectors({ id: tenant, connectors: [] }, there, this.plan, report)
     const { connectorRemovals } = changes
-    if (connectorRemovals.length > 0 && !this.options.dryRun) {
-      const { source } = this.plan
-      await new ConnectorRegistry(this.store).put(tenant, [], source, connectorRemovals)
-    }
+    if (!this.options.dryRun) await this.removeConnectors(tenant, connectorRemovals)
     this.done.set(tenant, { ...changes, domains: [], domainRemovals: [] })
     this.add(report)
+  }
+
+  /** One at a time: the tenant itself may be gone. */
+  private async removeConnectors(tenant: string, names: readonly string[]): Promise<void> {
+    const connectors = new ConnectorRegistry(this.store)
+    for (const name of names) {
+      await connectors.remove(tenant, name).catch((error: unknown) => {
+        if (!(error instanceof NotFoundError)) throw error
+      })
+    }
   }
 
   private error({ id }: FileTenant, { line, column }: Place, what: string): void {

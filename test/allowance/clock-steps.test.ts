@@ -69,7 +69,7 @@ describe('the duty that follows the clock of Redis', () => {
   it('says by how much, and what that does', () => {
     assert.match(
       stepText(DAY + 400),
-      /set ahead by 86400 s, or this host stood still: recipients leave/,
+      /set ahead by 86400 s, or this host was suspended: recipients leave/,
     )
     assert.match(stepText(-DAY), /set back by 86400 s: the windows of all tenants go on/)
   })

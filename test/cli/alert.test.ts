@@ -102,7 +102,7 @@ describe('tenantctl alert, and the doctor on alerts', () => {
     const exposed = site(ALERTS.replace('https', 'http'))
     const [warning] = await doctor(exposed.run, 'alerts')
     assert.equal(warning?.level, 'warn')
-    assert.match(warning.message, /http:\/\/hooks\.example: anybody on the way can read/)
+    assert.match(warning.message, /http:\/\/hooks\.example: anybody on the network path can read/)
     const [bad] = await doctor(site('webhook=https://hooks.example/secret/path\n').run, 'config')
     assert.match(bad!.message, /webhook_secret: empty, but webhook is set/)
   })

@@ -7,7 +7,7 @@ import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, type Result } from './cli'
 
 const OWN =
-  /is in an accepted domain of contoso: whoever has taken over its mail reads the warnings/
+  /is in an accepted domain of contoso: an intruder in its mail can read the warnings/
 
 describe('the contact of a tenant', () => {
   let redis: TestRedis

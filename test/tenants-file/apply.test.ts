@@ -248,6 +248,17 @@ tenants:
     assert.deepEqual(await site.registry.tenants.list(), [])
   })
 
+  it('prunes a connector whose tenant Redis has lost', async () => {
+    const site = newSite()
+    await apply(site, FULL)
+    const { client, keys } = site.store
+    await client.del(keys.tenant('contoso'))
+    await client.srem(keys.tenants, 'contoso')
+    const report = await applyTwice(site, 'id: site-a\ntenants: {}\n', { prune: true })
+    assert.ok((report['removed'] as string[]).includes('connector contoso/hq'))
+    assert.equal(await site.registry.connectors.get('contoso', 'hq'), undefined)
+  })
+
   it('never removes a restricted tenant', async () => {
     const site = newSite()
     await apply(site, FULL)
