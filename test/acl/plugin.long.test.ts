@@ -41,7 +41,7 @@ import { REPLY } from '../support/replies'
 import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
 import { ACCEPTED, REFUSED } from '../support/reporting'
 
-/** Sent by every connection, and never shown by MONITOR. */
+/** Sent by every connection, but never shown by MONITOR. */
 const UNSEEN = ['hello']
 const ELSEWHERE = 'x@elsewhere.example'
 const RECIPIENT = 'a@far.example'
@@ -66,15 +66,15 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
   for (const apply of [false, true]) {
     const role = apply ? 'plugin-apply' : 'plugin'
 
-    it(`${role}: all of it works, and the file allows nothing that none of it needs`, async (t) => {
+    it(`${role}: everything works, and the file allows nothing more`, async (t) => {
       const redis = await startGuardedRedis([role], { args: ['--appendonly', 'yes'] })
       t.after(() => redis.stop())
       const admin = redis.client()
       const observation = await Observation.begin(redis)
       await leaveEvents(redis)
-      // An entry of an audit trail whose time is over: the next one takes it away.
+      // An expired entry of an audit trail: the next one removes it.
       await admin.rpush('ud:{tailspin}:audit', OLD_ENTRY)
-      // The same of a case whose record is gone.
+      // An expired case likewise.
       await admin.zadd('ud:{@cases}', 0, 'gone:1')
       const endpoint = await WebhookEndpoint.start()
       t.after(() => endpoint.stop())
@@ -96,12 +96,12 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       await waitFor(() => existsSync(path.join(haraka.dir, 'unregistered-domain.snapshot')))
       await tellEvents(redis)
       await deliverAlerts(redis, endpoint)
-      // As a process does whose entry comes when the restriction has been lifted already.
+      // Like a process whose entry arrives after the lift.
       const late = redis.client({ ...credentials(role), connectionName: 'plugin' })
       const store = new Store(late, new Keys('ud:'))
       await new Restrictions(store).index('contoso')
       await lookForUnusual(new Store(admin, store.keys), store)
-      // As a process does that knew the owner of a domain which has none any more: is it the only one that is gone?
+      // Like a process that has an owner cached that Redis has lost: is only this one missing?
       const directory = new Directory(store, { onReady() {}, onRestriction() {}, onError() {} })
       assert.equal(await directory.askOwner('contoso.example'), 'contoso')
       await relay.registry.domains.remove('contoso', ['contoso.example'])
@@ -128,7 +128,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
   }
 })
 
-/** A forward is held, proven, and given back. */
+/** A forward is held, proven, and refunded. */
 async function forward(relay: TestRelay, store: Store): Promise<void> {
   await relay.registry.tenants.add('school', { forwardedLimits: '5/1h' }, 'test')
   const ledger = new Ledger(store, 2000)
@@ -143,7 +143,7 @@ async function forward(relay: TestRelay, store: Store): Promise<void> {
   assert.equal(await ledger.refund('school', 'F1.1', [1], ['s1']), 1)
 }
 
-/** Events that nobody has told of: who raised them was killed. */
+/** Unpublished events, whose process was killed. */
 async function leaveEvents(redis: TestRedis): Promise<void> {
   const store = new Store(redis.client(), new Keys('ud:'))
   await new Registries(store).tenants.add('left', {}, 'test')
@@ -152,7 +152,7 @@ async function leaveEvents(redis: TestRedis): Promise<void> {
   }
 }
 
-/** Those are told of, and their alerts closed, as if a quarter of an hour had gone by; others may come meanwhile. */
+/** They are published, and their alerts closed, as if a quarter of an hour had passed; others may come meanwhile. */
 async function tellEvents(redis: TestRedis): Promise<void> {
   const { client, keys } = new Store(redis.client(), new Keys('ud:'))
   await waitFor(async () => (await client.hget(keys.tenant('left'), 'events')) === null)
@@ -177,7 +177,7 @@ async function deliverAlerts(redis: TestRedis, endpoint: WebhookEndpoint): Promi
   await waitFor(async () => (await pending(store, 'webhook')) === 0, { timeout: 60_000 })
 }
 
-/** Mail of all kinds, counted, given back, tripped, and what an operator does meanwhile. */
+/** Mail of all classes, counted, refunded, tripped, and an operator's actions meanwhile. */
 async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
   const admin = redis.client()
   const tenant = await relay.tenant('contoso', { limits: '3/1h' })
@@ -200,7 +200,7 @@ async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
   const many = { from: ELSEWHERE, to: ['a', 'b', 'c'].map((name) => `${name}@far.example`) }
   assert.equal((await tenant.send(many)).last.raw, REPLY.blocked)
   await waitFor(async () => (await admin.sismember('ud:{@restricted}', 'contoso')) === 1)
-  // Its entry in the audit trail takes the old one away; any other would, too.
+  // Its audit entry removes the expired one; any other would too.
   await waitFor(async () => (await admin.exists('ud:{contoso}:case:1')) === 1)
   await relay.lift('contoso')
   await waitFor(async () => (await tenant.send(unregistered)).delivered)
@@ -210,14 +210,14 @@ async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
     assert.equal((await watched.send(unregistered)).delivered, true)
   }
 
-  // Recognised by the owner of the domain in its user name.
+  // Attributed by the owner of the domain in its user name.
   const auth = { user: `me@${domain}`, password: 'secret' }
   const byDomain = await relay.haraka.connect({ auth, localAddress: '127.55.0.1' })
   assert.equal((await byDomain.send(unregistered)).delivered, true)
   assert.equal(await tenant.used(), 2)
   await byDomain.quit()
 
-  // Whoever knew it asks whether all is lost, or only this one tenant.
+  // Processes with it in their cache check whether everything is lost, or only this tenant.
   const leaving = await relay.tenant('leaving')
   assert.equal((await leaving.send(unregistered)).delivered, true)
   await removeTenant(relay.registry.store, 'leaving')
@@ -235,7 +235,7 @@ async function useAll(relay: TestRelay, redis: TestRedis): Promise<void> {
   })
 }
 
-/** What processes record when there is more than they keep. */
+/** Recording past the bounds. */
 async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   const admin = redis.client()
   const recorder = new Recorder(store, () => 90)
@@ -263,7 +263,7 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   assert.deepEqual(users, ['ann'])
 }
 
-/** A rule begins to hold, and ends; some of the domains have no row of their own. */
+/** A rule begins to match, and ends; some domains have no row of their own. */
 async function lookForUnusual(admin: Store, store: Store): Promise<void> {
   const { client, keys } = admin
   const burst = new Scenario()
@@ -294,7 +294,7 @@ async function lookForUnusual(admin: Store, store: Store): Promise<void> {
   assert.equal(await client.exists(keys.unusual('wingtip')), 0)
 }
 
-/** Another operator claims a name while the file is being applied: what was written of it is taken back. */
+/** Another operator claims a name while the file is applied: what was written is rolled back. */
 async function loseRace(redis: TestRedis): Promise<void> {
   const keys = new Keys('ud:')
   const admin = redis.client()
@@ -319,7 +319,7 @@ async function loseConnections(relay: TestRelay, redis: TestRedis): Promise<void
   assert.equal((await tenant.send(unregistered)).delivered, true)
   await admin.call('CLIENT', 'KILL', 'USER', 'unregistered-domain')
   await waitFor(async () => (await tenant.send(unregistered)).delivered)
-  // Heard over the new connections of all processes.
+  // Received over the new connections of all processes.
   await relay.connector('woodgrove', 'second')
 }
 
@@ -333,6 +333,6 @@ async function outage(relay: TestRelay, redis: TestRedis): Promise<void> {
   await redis.restart()
   await waitFor(async () => (await tenant.send(unregistered)).delivered)
   assert.equal(await tenant.used(), 1)
-  // All that was written before came back.
+  // Everything written before was restored.
   assert.equal(await redis.client().hexists('ud:{contoso}', 'lifted'), 1)
 }

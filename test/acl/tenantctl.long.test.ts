@@ -32,7 +32,7 @@ import { tenantctl, type Result } from '../cli/cli'
 
 const keys = new Keys('ud:')
 
-/** Sent by every connection, and never shown by MONITOR. */
+/** Sent by every connection, but never shown by MONITOR. */
 const UNSEEN = ['hello']
 
 const TENANTS_FILE = `id: site
@@ -48,7 +48,7 @@ tenants:
 `
 
 const FORWARD = 'From: news@lists.example\r\nTo: ann@adatum.com\r\n\r\nHello\r\n'
-/** Stands for the address of the name server. */
+/** Placeholder for the address of the name server. */
 const DNS = 'NAMESERVER'
 
 const ALERTS_INI = '[outage]\nsnapshot=\n[alerts]\nmail_to=ops@relay.example\n'
@@ -84,7 +84,7 @@ describe('tenantctl with the users of docs/acl', () => {
     return tenantctl(['--redis', urlFor(redis, role), ...args], { cwd, stdin })
   }
 
-  /** Follows events until it waits for some, which is when there are none left to show. */
+  /** Follows events until none are left. */
   async function followEvents(role: Role): Promise<void> {
     const interrupt = new AbortController()
     const args = ['--redis', urlFor(redis, role), 'events', '--follow']
@@ -102,7 +102,7 @@ describe('tenantctl with the users of docs/acl', () => {
     }
   }
 
-  /** As the plugin counts, by a user of the tests. */
+  /** Counts like the plugin, as a user of the tests. */
   async function charge(tenant: string): Promise<void> {
     const limits = parseLimits('300/1h')
     await new Ledger(new Store(admin, keys), 5000).charge(
@@ -127,7 +127,7 @@ describe('tenantctl with the users of docs/acl', () => {
     )
   }
 
-  /** As the plugin records what it has seen, by a user of the tests. */
+  /** Records like the plugin, as a user of the tests. */
   async function recordMail(): Promise<void> {
     const store = new Store(admin, keys)
     const at = Date.now()
@@ -143,7 +143,7 @@ describe('tenantctl with the users of docs/acl', () => {
     }
   }
 
-  /** An alert waits, that no process of Haraka has taken. */
+  /** Leaves an alert that no Haraka has read. */
   async function watchAlerts(role: Role): Promise<void> {
     const store = new Store(admin, keys)
     await new AlertQueue(store, 'mail', SCHEDULE).turn(new Map(), 1)
@@ -196,9 +196,9 @@ describe('tenantctl with the users of docs/acl', () => {
     'suggest fabrikam --dns 127.0.0.1:1',
   ]
 
-  it('tenantctl: every command works, and the file allows nothing that none of them needs', async () => {
+  it('tenantctl: every command works, and the file allows nothing more', async () => {
     const observation = await Observation.begin(redis)
-    // An entry whose time is over goes, and cases go on counting.
+    // An expired entry is removed, and case numbers go on.
     await admin.rpush(keys.audit('contoso'), '1000\t\ttenant added\t\t\t\t\t')
     await admin.set(keys.caseCount('contoso'), '4')
     await admin.xadd(keys.events, '*', 'kind', 'test', 'tenant', 'contoso', 'json', '{}')
@@ -227,7 +227,7 @@ describe('tenantctl with the users of docs/acl', () => {
       'apply tenants.yaml',
       'apply smaller.yaml --prune',
     )
-    // A long list is written, and read, in pieces.
+    // A long list is written and read in batches.
     const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example\n`).join('')
     assert.equal((await run('tenantctl', 'domain add tailspin -', names)).status, 0)
     await given('tenantctl', 'domain list tailspin', 'explain --from x@d1.example --ip 192.0.2.10')
@@ -251,12 +251,12 @@ describe('tenantctl with the users of docs/acl', () => {
     await given('tenantctl', 'restore all.jsonl --force', 'init --force')
 
     const used = await observation.end((user) => user !== 'admin')
-    // Not in the file, since it tells passwords of Redis; the doctor does without.
+    // Not in the file, since it reveals passwords of Redis; the doctor works without it.
     assert.deepEqual(await refused(admin), ['tenantctl: command config|get'])
     assert.deepEqual(superfluous(rulesOf('tenantctl'), used, UNSEEN), [])
   })
 
-  it('tenantctl-read: reads all, and the file allows nothing that no reading needs', async () => {
+  it('tenantctl-read: reads everything, and the file allows nothing more', async () => {
     await given('tenantctl', ...SETUP)
     const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example\n`).join('')
     assert.equal((await run('tenantctl', 'domain add contoso -', names)).status, 0)
@@ -274,7 +274,7 @@ describe('tenantctl with the users of docs/acl', () => {
     assert.deepEqual(superfluous(rulesOf('tenantctl-read'), used, UNSEEN), [])
   })
 
-  it('tenantctl-read: every write is refused, in words, and nothing is changed', async () => {
+  it('tenantctl-read: every write is refused with a message, and nothing changes', async () => {
     await given('tenantctl', ...SETUP)
     await damage()
     const before = await contents()
@@ -307,7 +307,7 @@ describe('tenantctl with the users of docs/acl', () => {
     }
   })
 
-  /** All that is in Redis. */
+  /** The content of Redis. */
   async function contents(): Promise<Record<string, unknown>> {
     const names = (await admin.keys('*')).sort()
     return Object.fromEntries(
@@ -315,7 +315,7 @@ describe('tenantctl with the users of docs/acl', () => {
     )
   }
 
-  /** What the doctor can mend, one of each kind. */
+  /** Faults that the doctor can repair, one of each kind. */
   async function damage(): Promise<void> {
     await admin.srem(keys.tenants, 'contoso')
     await admin.sadd(keys.tenants, 'nobody')

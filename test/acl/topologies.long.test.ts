@@ -20,15 +20,15 @@ import { REPLY } from '../support/replies'
 
 type Section = Ini[string]
 
-/** What docs/redis.md says to append for a Cluster. */
+/** The rules that docs/redis.md appends for a Cluster. */
 const FOR_CLUSTER = ['+cluster|slots', '+cluster|info', '+readonly']
 
-/** See docs/redis.md: the doctor does without. */
+/** See docs/redis.md: the doctor works without them. */
 const DOCTOR = ['tenantctl: command config|get']
 
 const ROLES: Role[] = ['plugin', 'tenantctl']
 
-/** As docs/redis.md has it for Redis 7: what tenantctl alone writes, the plugin may only read. */
+/** As in docs/redis.md for Redis 7: the plugin may only read what tenantctl alone writes. */
 function narrowed(role: Role): string {
   const line = aclLine(role)
   return role === 'plugin' ? line.replace(/~ud:\{@(owners|connectors)\}/g, '%R$&') : line
@@ -49,7 +49,7 @@ async function allRefused(servers: readonly TestRedis[]): Promise<string[]> {
   return [...new Set(lists.flat())]
 }
 
-/** Counted, tripped, lifted by tenantctl, and given back. */
+/** Counted, tripped, lifted by tenantctl, and refunded. */
 async function useRelay(relay: TestRelay<RelayRedis>, settings: Section): Promise<void> {
   const config = scratchDir('config')
   const redis = { ...settings, username: rulesOf('tenantctl').user }
@@ -79,7 +79,7 @@ async function useRelay(relay: TestRelay<RelayRedis>, settings: Section): Promis
 }
 
 describe('the users of docs/acl, by ACL SETUSER', { concurrency: 2 }, () => {
-  it('on a Redis Cluster, with what is appended for it', async (t) => {
+  it('on a Redis Cluster, with the rules for it', async (t) => {
     const cluster = await startRedisCluster({ replicas: 1 })
     t.after(() => cluster.stop())
     const servers = cluster.nodes.map(({ redis }) => redis)
@@ -94,7 +94,7 @@ describe('the users of docs/acl, by ACL SETUSER', { concurrency: 2 }, () => {
     assert.deepEqual(await allRefused(servers), DOCTOR)
   })
 
-  it('on Sentinel, with a user of the sentinels', async (t) => {
+  it('on Sentinel, with a user for the sentinels', async (t) => {
     const group = await startRedisSentinel()
     t.after(() => group.stop())
     await addUsers(group.nodes, ROLES)
@@ -115,7 +115,7 @@ describe('the users of docs/acl, by ACL SETUSER', { concurrency: 2 }, () => {
       haraka,
     ])
     await useRelay(relay, settings)
-    // The replica that takes over knows the users too.
+    // The next primary has the users too.
     const former = await group.primary()
     await former.kill()
     await group.failedOver(former)

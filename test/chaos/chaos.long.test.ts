@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { figuresOf, run, scheduleLines } from './run'
 
-/** ms; `npm run test:chaos` runs longer, and often. */
+/** ms; `npm run test:chaos` runs longer and repeatedly. */
 const LENGTH = 7000
 
-it('Mail of four tenants through all sorts of faults, for a short while, breaks no rule', async (t) => {
+it('Mail of four tenants under all kinds of faults breaks no rule', async (t) => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
   const report = await run({ seed, length: LENGTH })
   t.diagnostic(figuresOf(report))

@@ -4,37 +4,37 @@ import { formatWindow } from '../../src/mail/limits'
 import type { DeliveredMessage } from '../../scripts/services/sink'
 import type { Site } from './site'
 
-/** One recipient that Redis has counted and not given back. */
+/** A recipient that Redis has counted and not refunded. */
 export interface Charged {
   /** Changes when a person starts the windows afresh. */
   readonly generation: string
   readonly meter: Meter
 }
 
-/** What Redis holds of a tenant. */
+/** The state of a tenant in Redis. */
 export interface Books {
   /** By transaction uuid. */
   readonly charged: ReadonlyMap<string, readonly Charged[]>
   /** Transactions of which Redis still holds a recipient. */
   readonly held: readonly string[]
-  /** In force. */
+  /** The limit in effect. */
   readonly generation: string
   readonly used: Readonly<Record<Meter, number>>
   readonly restricted: boolean
-  /** Recipients that had been counted when it went past its limit by itself. */
+  /** Recipients counted when it tripped. */
   readonly trippedAt: number | undefined
-  /** It stands in the index of the restricted. */
+  /** It is in the index of restricted tenants. */
   readonly indexed: boolean
 }
 
-/** What the site itself shows after a run. */
+/** The state of the site after a run. */
 export interface Evidence {
   readonly log: string
   readonly delivered: readonly DeliveredMessage[]
   readonly books: Readonly<Record<string, Books>>
   /** Workers that began. */
   readonly begun: readonly number[]
-  /** Of these, which still run. */
+  /** The ones that still run. */
   readonly running: readonly number[]
 }
 

@@ -7,18 +7,18 @@ import type { DeskAct } from './history'
 import type { Planned } from './schedule'
 import { settings, SETTINGS_FILE, TENANTS_FILE, type Site } from './site'
 
-/** Says why a fault cannot be done now. */
+/** The reason that a fault is not possible now. */
 export class NotNow extends Error {}
 
 /** A kind of fault. */
 export interface Fault extends Planned {
-  /** Redis cannot be reached as usual while it lasts. */
+  /** Redis is disturbed while it lasts. */
   readonly troublesRedis?: boolean
-  /** Does it, and makes good what does not become good by itself. Says what was chosen. */
+  /** Performs the fault, and repairs what does not recover by itself. Returns the choice, in words. */
   apply(site: Site, choice: number): Promise<string | void>
 }
 
-/** A fault may take its time where the machine is busy. */
+/** A fault may take longer on a busy machine. */
 const PATIENCE = { timeout: 60_000, interval: 50 }
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
@@ -63,12 +63,12 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     await sleep(length)
     way.delay(0)
   }),
-  // Ten times the command timeout pass until it is noticed.
+  // It is noticed after ten command timeouts.
   'connections go dead': {
     ...{ lane: 'redis', weight: 0.5, atLeast: 12_000, troublesRedis: true },
     async apply({ way }) {
       way.freeze()
-      // The master asks for nothing, and does not find its own dead.
+      // The master sends no commands, and does not notice its dead connection.
       await waitFor(() => way.frozen <= 1, PATIENCE)
     },
   },
@@ -87,7 +87,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
         const chosen = choice < 0.5 ? ours : ours.slice(0, 1)
         for (const line of chosen) {
           const id = /\bid=(\d+)/.exec(line)?.[1] ?? ''
-          // It may be gone by now.
+          // It may have ended.
           await client.call('CLIENT', 'KILL', 'ID', id).catch(() => {})
         }
         return `${chosen.length} of ${ours.length}`
@@ -108,7 +108,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async apply(site, choice) {
       const bad = { ...settings(), allowance: { limits: 'as you like' }, main: { mode: 'offf' } }
       await rewriteSettings(site, bad, /unregistered-domain\.ini: in effect, except for/)
-      // What starts meanwhile takes the defaults for it.
+      // Processes that start meanwhile use the defaults.
       await rewriteSettings(site, settings(`${1 + Math.floor(choice * 98)}`), /ini: in effect(?!,)/)
     },
   },
@@ -184,8 +184,8 @@ async function killWorker(site: Site, choice: number): Promise<string> {
   const { history, guarded, witness, haraka } = site
   const candidates = site.workers().filter((pid) => guarded.has(pid))
   const pid = candidates[Math.floor(choice * candidates.length)]
-  // After a graceful restart Haraka replaces the workers of that restart, but not those that replace them
-  // (server.js, _graceful takes the exit listener of the cluster away).
+  // After a graceful restart Haraka replaces the workers of that restart, but not their replacements (server.js,
+  // _graceful removes the exit listener of the cluster).
   if (pid === undefined) throw new NotNow('Haraka would not replace any of the workers')
   const begun = witness.beginnings().length
   const from = haraka.log.length
@@ -249,14 +249,14 @@ async function logged(haraka: Site['haraka'], line: RegExp, from: number, what: 
   })
 }
 
-/** A person restricts a tenant or lifts that, until it is confirmed. */
+/** Restricts a tenant or lifts the restriction, until it is confirmed. */
 async function atTheDesk(site: Site, act: DeskAct['act'], choice: number): Promise<string> {
   const { history, relay, redis } = site
   const tenants = Object.keys(history.allowances)
   const tenant = tenants[Math.floor(choice * tenants.length)]!
   const [command = '', ...options] = act.split(' ')
   const from = now()
-  // Every third time by the program; it may fail while Redis is away, and then by what it calls.
+  // Every third time by the program. Where that fails while Redis is away, by the function it calls.
   const byProgram = Math.floor(choice * 300) % 3 === 0
   const args = ['--redis', redis.url, command, tenant, '--reason', 'chaos', ...options]
   const done = byProgram && (await tenantctl(args)).status === 0

@@ -3,21 +3,21 @@ import type { Stall } from './witness'
 
 export type SenderKind = 'registered' | 'unregistered' | 'null'
 
-/** One command of a session, or its opening (`CONNECT`), and what was answered. Times in ms of the shared clock. */
+/** One command of a session, or its opening (`CONNECT`), and the reply. Times in ms of the shared clock. */
 export interface Exchange {
   readonly verb: 'CONNECT' | 'EHLO' | 'MAIL' | 'RCPT' | 'DATA' | 'DOT' | 'RSET' | 'QUIT'
   readonly sent: number
-  /** When the answer, or the end of the connection, came; `undefined`: neither did. */
+  /** The time of the reply or of the end of the connection; `undefined`: neither came. */
   answered?: number
-  /** As it came; `undefined`: there was none. */
+  /** As received; `undefined`: there was none. */
   reply?: string
 }
 
 /**
- * How a transaction ended, as its client knows:
+ * How a transaction ended, as seen by its client:
  * - `taken`: 250 after the final dot
- * - `returned`: refused, reset or left before it could be taken
- * - `left`: the client went away right behind the final dot, with a FIN (`left`) or a RST (`torn`)
+ * - `returned`: refused, reset or left before it could be accepted
+ * - `left`: the client left right after the final dot, with a FIN (`left`) or a RST (`torn`)
  * - `broken`: the connection ended by itself
  */
 export type Ending = 'taken' | 'returned' | 'left' | 'torn' | 'broken'
@@ -30,9 +30,9 @@ export interface Transaction {
   readonly sender: SenderKind
   readonly mail: Exchange
   readonly rcpts: Exchange[]
-  /** What the sink was asked to do. */
+  /** The instruction to the sink. */
   readonly sink: 'take' | 'refuse' | 'defer'
-  /** Its answer to the final dot, where one came. */
+  /** Its reply to the final dot, if any. */
   dot?: Exchange
   ending?: Ending
   endedAt?: number
@@ -41,13 +41,13 @@ export interface Transaction {
 /** One SMTP session. */
 export interface SessionRecord {
   readonly tenant: string
-  /** Of the worker; 0 until it is known. */
+  /** The worker's pid; 0 until it is known. */
   pid: number
   readonly exchanges: Exchange[]
   readonly transactions: Transaction[]
 }
 
-/** What was done to the site. */
+/** A fault of the site. */
 export interface FaultRecord {
   readonly kind: string
   readonly lane: string
@@ -55,11 +55,11 @@ export interface FaultRecord {
   detail: string
   readonly from: number
   to: number
-  /** It could not be done, and why. */
+  /** The reason that it was skipped. */
   skipped?: string
 }
 
-/** A restriction placed or lifted by a person, from before it was asked for until it was confirmed. */
+/** A restriction placed or lifted by hand, from before the request until its confirmation. */
 export interface DeskAct extends Span {
   readonly act: 'block' | 'unblock' | 'unblock --keep-usage'
   readonly tenant: string
@@ -71,15 +71,15 @@ export interface Kill {
   readonly at: number
 }
 
-/** What each tenant may have; recipients in a window that is longer than any run. */
+/** The allowance of each tenant: recipients in a window longer than any run. */
 export interface Allowances {
   readonly unregistered: number
   readonly null: number
-  /** Proven forwards; its other mail may be one, and is held until it is there. */
+  /** Proven forwards. Its other mail may be a forward, and is held until the message is there. */
   readonly forwarded?: number
 }
 
-/** All that happened in a run, as seen from outside. */
+/** Everything that happened in a run, as seen from outside. */
 export interface History {
   readonly allowances: Readonly<Record<string, Allowances>>
   readonly sessions: SessionRecord[]
@@ -87,12 +87,12 @@ export interface History {
   readonly acts: DeskAct[]
   readonly kills: Kill[]
   readonly graceful: Span[]
-  /** Answered writes that Redis had not yet brought to its disk when it was killed may be lost: when. */
+  /** The times from which answered writes may be lost: Redis was killed before they were on disk. */
   readonly lossy: Span[]
-  /** Times in which Redis could not be reached as usual. */
+  /** Times in which Redis was disturbed. */
   readonly troubles: Span[]
   readonly stalls: Stall[]
-  /** What went wrong in the suite itself, or did not become well again. */
+  /** Errors of the suite itself, and faults without recovery. */
   readonly complaints: string[]
 }
 

@@ -8,7 +8,7 @@ import { broken } from './invariants'
 const WORKER = 101
 const OK = '250 fine\r\n'
 
-/** A small run in which all is well, for a test to spoil. */
+/** A small faultless run, for a test to change. */
 class Story {
   readonly history: History = newHistory({ contoso: { unregistered: 3, null: 3 } })
   private clock = 0
@@ -39,14 +39,14 @@ class Story {
     this.history.acts.push({ act, tenant: 'contoso', from: this.clock - 5, to: this.clock })
   }
 
-  /** Something that comes later. */
+  /** The next time of the run. */
   wait(ms: number): number {
     this.clock += ms
     return this.clock
   }
 }
 
-/** What the site shows where these transactions were delivered to two recipients each. */
+/** The state of the site after these transactions were delivered to two recipients each. */
 function evidence(ids: readonly string[], counted: Record<string, number> = {}): Evidence {
   const counts = { ...Object.fromEntries(ids.map((id) => [id, 2])), ...counted }
   const charged = Object.entries(counts).map(([id, count]) => {
@@ -77,14 +77,14 @@ function rules(story: Story, shown: Evidence): string[] {
 }
 
 describe('the rules', () => {
-  it('find nothing where all is well', () => {
+  it('find nothing in a faultless run', () => {
     const story = new Story()
     story.transaction('A.1')
     story.transaction('B.1', { ending: 'returned' })
     assert.deepEqual(broken(story.history, evidence(['A.1'])), {})
   })
 
-  it('find more than the limit', () => {
+  it('find recipients past the limit', () => {
     const story = new Story()
     story.transaction('A.1')
     story.transaction('B.1')
@@ -94,7 +94,7 @@ describe('the rules', () => {
     ])
   })
 
-  it('find a recipient that was taken and not counted, and one that was counted and not taken', () => {
+  it('find a recipient that was accepted and not counted, and one that was counted and not accepted', () => {
     const story = new Story()
     story.transaction('A.1')
     assert.deepEqual(rules(story, evidence(['A.1'], { 'A.1': 1 })), [
@@ -106,7 +106,7 @@ describe('the rules', () => {
     ])
   })
 
-  it('let a killed worker leave what it had open, and no other', () => {
+  it('allow only a killed worker to leave open charges', () => {
     const story = new Story()
     story.transaction('A.1', { ending: 'broken' })
     const held = evidence([], { 'A.1': 2 })
@@ -120,7 +120,7 @@ describe('the rules', () => {
     ])
   })
 
-  it('find what is held on, unless its worker was killed', () => {
+  it('find a hold that remains, unless its worker was killed', () => {
     const story = new Story()
     story.transaction('A.1', { ending: 'returned' })
     const shown = evidence([])
@@ -133,7 +133,7 @@ describe('the rules', () => {
     assert.deepEqual(rules(story, { ...held, begun, log }), [])
   })
 
-  it('find what is counted for nobody, or twice', () => {
+  it('find what is counted without a transaction, or twice', () => {
     const story = new Story()
     const shown = evidence([], { 'Z.1': 1 })
     assert.deepEqual(rules(story, shown), ['R4: nothing else is counted'])
@@ -144,14 +144,14 @@ describe('the rules', () => {
     ])
   })
 
-  it('find registered mail that is refused, or waits, where the worker knows the tenant', () => {
+  it('find registered mail that is refused or delayed, where the worker has the tenant', () => {
     const story = new Story()
     story.transaction('A.1', { sender: 'registered' })
     const { mail } = story.transaction('B.1', {
       ...{ sender: 'registered', ending: 'returned', rcpts: [] },
       mail: story.exchange('MAIL', REPLY.undecidable),
     })
-    // Trouble is no excuse then.
+    // Trouble is not an excuse then.
     story.history.troubles.push({ from: 0, to: story.wait(1) })
     const shown = evidence(['A.1'], { 'A.1': 0 })
     assert.deepEqual(rules(story, shown), ['R2: registered mail is neither refused nor deferred'])
@@ -161,7 +161,7 @@ describe('the rules', () => {
     assert.deepEqual(rules(story, shown), [])
   })
 
-  it('find what a restricted tenant sends, until it is unblocked', () => {
+  it('find accepted mail of a restricted tenant, until it is unblocked', () => {
     const story = new Story()
     story.act('block')
     const ended = { ...evidence(['A.1']) }
@@ -177,7 +177,7 @@ describe('the rules', () => {
     assert.deepEqual(rules(lifted, ended), [])
   })
 
-  it('take a refusal for a restriction only from a worker that had known of the lift', () => {
+  it('infer a restriction only from a refusal by a worker that had seen the lift', () => {
     const refused = (story: Story, id: string) =>
       story.transaction(id, {
         ...{ ending: 'returned', rcpts: [] },
@@ -198,7 +198,7 @@ describe('the rules', () => {
     assert.deepEqual(rules(story, shown), ['R3: Redis holds the restriction in the end'])
   })
 
-  it('find a late greeting, a missing answer, and a 451 without trouble', () => {
+  it('find a late greeting, a missing reply, and a 451 without trouble', () => {
     const story = new Story()
     story.transaction('A.1')
     const [session] = story.history.sessions
@@ -214,7 +214,7 @@ describe('the rules', () => {
     assert.deepEqual(rules(story, evidence(['A.1'])), ['R5: only trouble defers mail'])
   })
 
-  it('find an exception in the log, and a worker too many', () => {
+  it('find an exception in the log, and an extra worker', () => {
     const story = new Story()
     const shown = evidence([])
     assert.deepEqual(rules(story, { ...shown, log: 'Caught exception: x', running: [1, 2, 3] }), [

@@ -13,20 +13,20 @@ import {
 } from './history'
 import { COMMAND_TIMEOUT } from './site'
 
-/** Says what breaks a rule; empty where nothing does. */
+/** Returns what breaks a rule; empty if nothing does. */
 export type Invariant = (history: History, evidence: Evidence) => string[]
 
-/** A greeting takes less, in ms. */
+/** The longest time for a greeting, in ms. */
 const GREETING = 1000
-/** So long may any other answer take, in ms: a deadlock is longer. */
+/** The longest time for any other reply, in ms: a deadlock is longer. */
 const ANSWER = 10_000
-/** Mail that waited for Redis would take this long at least, in ms. */
+/** The shortest time of mail that waits for Redis, in ms. */
 const WAITED = COMMAND_TIMEOUT * 0.9
-/** What a process does at once is done within this time, on a busy machine too, in ms. */
+/** The longest time for what a process does at once, on a busy machine, in ms. */
 const AT_ONCE = 2000
-/** So long after a trouble has ended it may still be felt: the longest pause between two attempts to connect, and more. */
+/** How long trouble has effects after its end, in ms: the longest pause between two attempts to connect, and more. */
 const AFTERMATH = 3000
-/** And so long may a worker take to load what it needs, in ms. */
+/** The longest time for a worker to load its data, in ms. */
 const LOADING = 5000
 
 /** R1, R4 */
@@ -66,7 +66,7 @@ const charges: Record<string, Invariant> = {
       const took = recipientsTaken(evidence, id)
       if (took === undefined || count === took) return []
       if (count < took && countedAt(transaction).some((at) => isLossy(history, at))) return []
-      // Those that were deferred are returned while the others are taken.
+      // Deferred ones are returned while the others are accepted.
       const returned = rcpts.length - accepted(transaction)
       if (
         count > took &&
@@ -107,7 +107,7 @@ const charges: Record<string, Invariant> = {
   'R4: nothing is held once its message has ended': (history, { books }) =>
     transactionsOf(history).flatMap((transaction) => {
       if (!books[transaction.tenant]?.held.includes(transaction.id)) return []
-      // A killed worker's go by themselves, later than this ends.
+      // The holds of a killed worker expire after the run.
       return mayStayCounted(history, transaction) > 0 || killOf(history, transaction)
         ? []
         : [`${describe(transaction)}: still held`]
@@ -118,7 +118,7 @@ const charges: Record<string, Invariant> = {
       const took = recipientsTaken(evidence, transaction.id)
       const { ending } = transaction
       if (ending === 'left' && took === undefined) {
-        // Haraka goes no further with a message whose client has gone while it is looked at (plugins.js, run_next_hook).
+        // Haraka drops a message whose client leaves during a hook (plugins.js, run_next_hook).
         if (mayBeHeld(history, transaction) || diedSoon(history, transaction)) return []
       }
       if (ending === 'taken' || ending === 'left') {
@@ -172,7 +172,7 @@ const mail: Record<string, Invariant> = {
       return known && !restricted ? [`${tenant}: was restricted, and is not any more`] : []
     }),
 
-  'nobody is restricted below the limit': (history, { books }) =>
+  'no tenant is restricted below the limit': (history, { books }) =>
     Object.entries(books).flatMap(([tenant, { trippedAt }]) => {
       const { unregistered: limit } = history.allowances[tenant]!
       return trippedAt === undefined || trippedAt === limit
@@ -255,7 +255,7 @@ const site: Record<string, Invariant> = {
 
 export const INVARIANTS: Readonly<Record<string, Invariant>> = { ...charges, ...mail, ...site }
 
-/** The longest time until a greeting, with all that held the processes up, and without; in ms. */
+/** The longest time until a greeting, with and without stalls of the processes, in ms. */
 export function slowestGreeting(history: History): { raw: number; own: number } {
   const times = history.sessions.flatMap((session) =>
     session.exchanges
@@ -288,7 +288,7 @@ function mayBeHeld({ allowances }: History, { tenant, sender }: Transaction): bo
   return sender === 'unregistered' && allowances[tenant]?.forwarded !== undefined
 }
 
-/** When its recipients may have been counted. */
+/** The times at which its recipients may have been counted. */
 function countedAt({ rcpts, dot, endedAt }: Transaction): (number | undefined)[] {
   return [...rcpts.map(({ answered }) => answered), dot?.answered ?? endedAt]
 }
@@ -311,7 +311,7 @@ function chargedFor({ books }: Evidence, { id, tenant }: Transaction): number {
 
 const taken = new WeakMap<Evidence, Map<string, number>>()
 
-/** `undefined`: the sink has not got it. */
+/** `undefined`: the sink does not have it. */
 function recipientsTaken(evidence: Evidence, id: string): number | undefined {
   let all = taken.get(evidence)
   if (!all) {
@@ -331,7 +331,7 @@ function stretches({ acts }: History, tenant: string): Span[] {
   }))
 }
 
-/** Recipients accepted, and not returned, from a question after `from` to an answer before `to`. */
+/** Recipients accepted and not returned, with the command after `from` and the reply before `to`. */
 function takenWithin(
   history: History,
   tenant: string,
@@ -350,17 +350,17 @@ function isLossy({ lossy }: History, at: number | undefined): boolean {
   return at !== undefined && lossy.some(({ from, to }) => from <= at && at <= to)
 }
 
-/** Recipients whose charge a Redis that writes once a second may have lost when it was killed. */
+/** Recipients whose charge a killed Redis that writes once a second may have lost. */
 function perhapsForgotten(history: History, tenant: string, meter: Charge['meter']): number {
   return ofTenant(history, tenant, meter)
     .flatMap(({ rcpts }) => rcpts)
     .filter(({ answered }) => isLossy(history, answered)).length
 }
 
-/** How many recipients of a transaction that was not taken may stay counted. */
+/** How many recipients of a transaction without an accepted message may stay counted. */
 function mayStayCounted(history: History, transaction: Transaction): number {
   const { rcpts, ending, endedAt = Infinity } = transaction
-  // It may have come so far that Haraka could have taken it.
+  // Haraka may have accepted it.
   if (ending === 'torn') return rcpts.length
   // The refund is lost.
   if (isLossy(history, endedAt) || rcpts.some(({ answered }) => isLossy(history, answered))) {
@@ -374,23 +374,23 @@ function mayStayCounted(history: History, transaction: Transaction): number {
   return ending === 'broken' || waits || diedSoon(history, transaction) ? rcpts.length : 0
 }
 
-/** The worker was killed so soon after the end that it may not have been done with it. */
+/** The worker was killed so soon after the end that it may not have finished it. */
 function diedSoon(history: History, transaction: Transaction): boolean {
   const kill = killOf(history, transaction)
   return kill !== undefined && kill.at - transaction.endedAt! < AT_ONCE
 }
 
-/** The kill of the worker that had this transaction. */
+/** The kill of this transaction's worker. */
 function killOf({ sessions, kills }: History, transaction: Transaction) {
   const session = sessions.find(({ transactions }) => transactions.includes(transaction))
   return kills.find(({ pid }) => pid === session?.pid)
 }
 
-/** The time of an exchange without that in which a process that it needed was held up, in ms. */
+/** The time of an exchange without the stalls of the processes it needed, in ms. */
 function timeOf(history: History, { pid }: SessionRecord, exchange: Exchange): number {
   const span = { from: exchange.sent, to: exchange.answered ?? Infinity }
   const ours = history.stalls.filter((stall) => stall.pid === process.pid || stall.pid === pid)
-  // Who takes the connection first is the master, and which worker got it is not known of one that was cut off.
+  // The master accepts the connection first, and the worker of a cut-off session is unknown.
   const all = exchange.verb === 'CONNECT' ? history.stalls : ours
   return all.reduce((took, stall) => took - overlap(stall, span), span.to - span.from)
 }
@@ -401,7 +401,7 @@ function mayBeCutOff({ kills }: History, { pid }: SessionRecord, exchange: Excha
   if (reply !== undefined) return false
   return kills.some((kill) => {
     if (pid !== 0) return kill.pid === pid && kill.at <= answered
-    // Which worker got it is not known. Node does not pass it on where that dies before it takes it.
+    // The worker is unknown. Node does not pass a connection on if the worker dies before accepting it.
     return kill.at > sent - AT_ONCE && kill.at <= answered
   })
 }
@@ -412,7 +412,7 @@ function refuses({ reply }: Exchange): boolean {
 
 const knowledge = new WeakMap<History, Map<string, number>>()
 
-/** Whether the worker had shown by then that it knows the tenant. */
+/** Whether the worker had shown by then that it has the tenant in its cache. */
 function knows(history: History, { pid, tenant }: SessionRecord, at: number): boolean {
   let since = knowledge.get(history)
   if (!since) {
@@ -429,20 +429,20 @@ function knows(history: History, { pid, tenant }: SessionRecord, at: number): bo
   return (since.get(`${pid} ${tenant}`) ?? Infinity) < at
 }
 
-/** A worker that began while Redis was away may not know the tenant yet: it defers. */
+/** A worker that started while Redis was away may not have the tenant yet: it defers. */
 function mayBeUnknown(history: History, session: SessionRecord, exchange: Exchange): boolean {
   if (exchange.reply !== REPLY.undecidable) return false
   return !knows(history, session, exchange.sent) && isTroubled(history, session, exchange)
 }
 
-/** Whether something may have kept the worker from asking Redis. */
+/** Whether trouble may have kept the worker from Redis. */
 function isTroubled(history: History, session: SessionRecord, exchange: Exchange): boolean {
   const { sent, answered = sent } = exchange
   const near = ({ from, to }: Span): boolean => from <= answered && to + AFTERMATH >= sent
   if (history.troubles.some(near)) return true
   const first = Math.min(...history.sessions.filter(({ pid }) => pid === session.pid).map(begin))
   if (answered - first < LOADING) return true
-  // Command timeouts are those of a process that runs.
+  // Command timeouts need a running process.
   return timeOf(history, session, exchange) < answered - sent
 }
 
@@ -456,8 +456,8 @@ function allowedAnswers({ sender }: Transaction): string[] {
 }
 
 /**
- * When a tenant was restricted, as can be told from outside: from a block that was confirmed, or from the first 5.7.750
- * of a worker that had known of the lift before (it had accepted since), until the next lift was asked for.
+ * The times of a tenant's restriction as seen from outside: from a confirmed block, or from the first 5.7.750 of a
+ * worker that had accepted since the last lift, until the next lift was requested.
  */
 function knownRestrictions(history: History, tenant: string): Span[] {
   return stretches(history, tenant).flatMap(({ from, to }) => {
@@ -470,7 +470,7 @@ function knownRestrictions(history: History, tenant: string): Span[] {
   })
 }
 
-/** When each worker first refused within a time, if it had accepted within it before. */
+/** The first refusal of each worker in a span, if it had accepted earlier in that span. */
 function refusalsAfterAccepts(history: History, tenant: string, { from, to }: Span): number[] {
   const byWorker = new Map<number, Exchange[]>()
   for (const session of history.sessions) {
@@ -486,7 +486,7 @@ function refusalsAfterAccepts(history: History, tenant: string, { from, to }: Sp
       .filter(({ sent, answered = Infinity }) => sent > from && answered < to)
       .sort((a, b) => a.answered! - b.answered!)
     const accepts = within.find(({ verb, reply }) => verb === 'RCPT' && reply?.startsWith('250'))
-    // With no lift before it, any refusal tells.
+    // Without an earlier lift, any refusal counts.
     const knewAt = from === 0 ? 0 : (accepts?.answered ?? Infinity)
     const refusal = within.find(({ sent, reply, answered }) => {
       return sent > knewAt && reply === REPLY.blocked && !isLossy(history, answered)

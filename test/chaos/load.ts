@@ -5,22 +5,22 @@ import { signMessage } from '../support/signed'
 import { accepted, type SenderKind, type SessionRecord, type Transaction } from './history'
 import { SessionBroken, WitnessedSession } from './session'
 
-/** A tenant whose mail flows. */
+/** A tenant and its mail. */
 export interface Sender {
   readonly tenant: string
   readonly domain: string
   readonly address: string
-  /** Half of its unregistered mail is what an outsider has signed. */
+  /** Half of its unregistered mail is signed by an outside domain. */
   readonly forwards?: boolean
 }
 
-/** Signs what is forwarded. */
+/** Signs forwarded mail. */
 export const OUTSIDER = { domain: 'stolen.example', type: 'ed25519' } as const
 
 const UNREGISTERED = 'someone@stolen.example'
 /** Sessions of each tenant at the same time. */
 export const SESSIONS = 4
-/** The longest rest between two transactions, in ms. */
+/** The longest pause between two transactions, in ms. */
 const REST = 60
 
 const SENDERS = { registered: 35, unregistered: 50, null: 15 }
@@ -37,7 +37,7 @@ const ENDINGS = {
   deferred: 4,
 }
 
-/** One of the keys, each as often as its weight says. */
+/** One of the keys, chosen by weight. */
 export function pick<Key extends string>(
   weights: Readonly<Record<Key, number>>,
   random: number,
@@ -47,7 +47,7 @@ export function pick<Key extends string>(
   return entries.find(([, weight]) => (left -= weight) < 0)?.[0] ?? entries.at(-1)![0]
 }
 
-/** Mail of all senders, until stop(). Which transaction comes next in a session is given by the seed. */
+/** Mail of all senders until stop(). The seed determines the transactions of each session. */
 export class Load {
   private running = true
   private readonly streams: Promise<unknown>
@@ -64,11 +64,11 @@ export class Load {
       ),
     )
     this.streams = Promise.all(streams)
-    // stop() tells of it.
+    // stop() reports it.
     this.streams.catch(() => {})
   }
 
-  /** Lets each session end what it is at. */
+  /** Lets each session finish its transaction. */
   async stop(): Promise<void> {
     this.running = false
     await this.streams
@@ -79,7 +79,7 @@ export class Load {
       try {
         await this.session(sender, random)
       } catch (error) {
-        // The record says what happened, and the rules whether it may.
+        // The record has what happened; the rules decide whether it is allowed.
         if (!(error instanceof SessionBroken)) throw error
         await sleep(REST)
       }
@@ -98,7 +98,7 @@ export class Load {
   }
 }
 
-/** One transaction, to whatever end. @returns whether the session goes on. */
+/** One transaction, with any end. @returns whether the session goes on. */
 async function transact(
   session: WitnessedSession,
   sender: Sender,

@@ -1,8 +1,6 @@
-// Runs the chaos suite: RUNS runs (default 10), or for MINUTES; each of SECONDS (default 20), with seeds from SEED on
-// (default: by the clock).
-//   npm run test:chaos
-//   RUNS=100 SECONDS=30 npm run test:chaos
-//   SEED=17 RUNS=1 npm run test:chaos       repeats a run, as far as that is possible
+// Runs the chaos suite: RUNS runs (default 10), or for MINUTES; each of SECONDS (default 20), with seeds from SEED
+// (default: the clock). npm run test:chaos RUNS=100 SECONDS=30 npm run test:chaos SEED=17 RUNS=1 npm run test:chaos
+// repeats a run as far as possible
 import { writeFileSync } from 'node:fs'
 import { figuresOf, run, scheduleLines, type RunReport } from './run'
 import { accepted, transactionsOf } from './history'
@@ -36,7 +34,7 @@ async function main(): Promise<void> {
   console.log(totals)
 }
 
-/** What is needed to find out more. */
+/** The files and logs for an analysis. */
 function tell(report: RunReport): void {
   process.exitCode = 1
   for (const [rule, violations] of Object.entries(report.broken)) {

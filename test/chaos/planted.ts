@@ -1,5 +1,5 @@
-// Who tests the test: mistakes put into the compiled plugin, each of which must break a rule within some runs.
-//   npm run build && npx tsx test/chaos/planted.ts [WORD …]      those whose name holds one of the words
+// Tests the test: faults planted in the compiled plugin, each of which must break a rule within some runs.
+//   npm run build && npx tsx test/chaos/planted.ts [WORD …]      faults whose name has one of the words
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { scratchDir } from '../../scripts/services/scratch'
@@ -74,7 +74,7 @@ function edit(file: string, find: string, replace: string): Edit {
   return { file, find, replace }
 }
 
-/** The package with a mistake in it. */
+/** The package with one planted fault. */
 function packageWith(edits: readonly Edit[]): string {
   const folder = scratchDir('package')
   for (const name of ['dist', 'config', 'package.json']) {
@@ -88,7 +88,7 @@ function packageWith(edits: readonly Edit[]): string {
   return folder
 }
 
-/** The rules that it breaks, and in which run. */
+/** The rules it breaks, and in which run. */
 async function find(edits: readonly Edit[]): Promise<string | undefined> {
   const folder = packageWith(edits)
   for (let seed = 1; seed <= RUNS; seed++) {

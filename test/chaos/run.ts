@@ -13,34 +13,34 @@ import { WitnessedSession } from './session'
 import { filedDomain, Site, type Durability } from './site'
 import { HELD_UP, TICK } from './witness'
 
-/** What a run is to be. */
+/** The settings of a run. */
 export interface RunOptions {
   readonly seed: number
-  /** How long mail flows and faults come, in ms. */
+  /** The duration of mail and faults, in ms. */
   readonly length: number
   /** Folder of the plugin package; default: this repository. */
   readonly package?: string
 }
 
-/** What a run has shown. */
+/** The result of a run. */
 export interface RunReport extends RunOptions {
   readonly durability: Durability
   readonly history: History
-  /** By rule; empty where all hold. */
+  /** By rule; empty if none is broken. */
   readonly broken: Readonly<Record<string, readonly string[]>>
   /** Of all processes. */
   readonly log: string
 }
 
-/** So long each thing may take that must become well again, in ms: less than what is found by age alone. */
+/** The longest time for each recovery, in ms: shorter than recovery by age alone. */
 const RECOVERY = 15_000
 
-/** And so long until nothing is on its way any more; a worker that is replaced ends after its last session. */
+/** The longest time until all is settled; a replaced worker ends after its last session. */
 const SETTLING = 20_000
 
-/** One run: mail and faults for a while, then quiet, then all rules. */
+/** One run: mail and faults for a while, then quiet, then a check of all rules. */
 export async function run({ seed, length, ...options }: RunOptions): Promise<RunReport> {
-  // One in four writes to its disk once a second, and may lose what it had answered by then when it is killed.
+  // One Redis in four writes to disk once a second, and may lose answered writes when it is killed.
   const durability: Durability = seed % 4 === 3 ? 'everysec' : 'always'
   const site = await Site.start({ durability, ...options })
   const ticker = watchOurselves(site.history)
@@ -62,7 +62,7 @@ export async function run({ seed, length, ...options }: RunOptions): Promise<Run
   }
 }
 
-/** A test process that is held up makes Haraka look slow. */
+/** A stalled test process makes Haraka look slow. */
 function watchOurselves({ stalls }: History): NodeJS.Timeout {
   let last = now()
   return setInterval(() => {
@@ -93,7 +93,7 @@ async function play(site: Site, lane: Lane, steps: readonly Step[], end: number)
   }
 }
 
-/** Every tenant is served by every worker as it should be, within bounds; what is not, is complained of. */
+/** Checks that every worker serves every tenant correctly within the time limits, and reports what fails. */
 async function recover(site: Site): Promise<void> {
   const { history, senders, relay, redis } = site
   const eventually = async (what: string, work: () => Promise<boolean>) => {
@@ -109,7 +109,7 @@ async function recover(site: Site): Promise<void> {
     await eventually(`registered mail of ${tenant} is taken by all`, () =>
       byAll(site, sender, own, isTaken),
     )
-    // Each is restricted now and unblocked: else the little that is left of an allowance could go in these messages.
+    // Each tenant is restricted and unblocked first: these messages could use up the rest of an allowance.
     const asked = now()
     const who = { by: 'chaos', reason: 'chaos' }
     await relay.restrictions.place(tenant, { ...who, scope: 'unregistered' })
@@ -142,7 +142,7 @@ const isTaken = (reply: string): boolean => reply.startsWith('250')
  * Sends a message to each of the workers.
  *
  * @param own the registered sender, else an unregistered one.
- * @returns whether the answers of all workers to MAIL and RCPT end so.
+ * @returns whether the replies of all workers to MAIL and RCPT end so.
  */
 async function byAll(
   site: Site,
@@ -172,7 +172,7 @@ async function byAll(
   return workers.size === 0
 }
 
-/** What the site shows when nothing is on its way any more; or after a bounded wait. */
+/** The state of the site when nothing is in flight, or after a bounded wait. */
 async function settled(site: Site): Promise<Evidence> {
   let evidence: Evidence | undefined
   const look = async () => {
@@ -206,7 +206,7 @@ export function figuresOf({ history, seed, durability }: RunReport): string {
   ].join(', ')
 }
 
-/** All that was done to the site, with times in seconds. */
+/** All faults of the site, with times in seconds. */
 export function scheduleLines({ history: { faults, sessions } }: RunReport): string[] {
   const begin = sessions[0]?.exchanges[0]?.sent ?? 0
   const seconds = (at: number) => ((at - begin) / 1000).toFixed(3).padStart(8)

@@ -1,31 +1,31 @@
 import { randomFrom } from '../support/load'
 import { pick } from './load'
 
-/** Faults of one lane come one after the other; lanes go on at the same time. */
+/** Faults of one lane run in sequence; lanes run in parallel. */
 export type Lane = 'haraka' | 'redis' | 'operator' | 'desk'
 
-/** What a schedule knows of a kind of fault. */
+/** The scheduling of a kind of fault. */
 export interface Planned {
   readonly lane: Lane
-  /** How often it comes, against the others of its lane. */
+  /** Its frequency relative to the others of its lane. */
   readonly weight: number
-  /** How long it takes at least, in ms; one that does not fit into the run does not come. */
+  /** Its shortest duration, in ms; a fault that does not fit into the run is left out. */
   readonly atLeast: number
 }
 
-/** One fault to come. */
+/** A scheduled fault. */
 export interface Step {
   readonly kind: string
-  /** ms after the one before it in its lane has ended. */
+  /** ms after the end of the previous one in its lane. */
   readonly after: number
-  /** From 0 to below 1: what the fault makes of it (whom, how long, how far). */
+  /** From 0 to below 1: selects the target, duration or amount. */
   readonly choice: number
 }
 
 export type Schedule = Readonly<Record<Lane, readonly Step[]>>
 
 export const LANES: readonly Lane[] = ['haraka', 'redis', 'operator', 'desk']
-/** The longest rest between two faults of a lane, in ms; with Redis there must be times without trouble. */
+/** The longest pause between two faults of a lane, in ms; Redis needs times without trouble. */
 const REST: Readonly<Record<Lane, number>> = {
   haraka: 1200,
   redis: 4000,
@@ -33,7 +33,7 @@ const REST: Readonly<Record<Lane, number>> = {
   desk: 1200,
 }
 
-/** The faults of a run of so many ms; always the same ones for a seed. Each lane begins with a kind of its own. */
+/** The faults of a run of this many ms, always the same for a seed. Each lane has its own kinds. */
 export function scheduleOf(
   kinds: Readonly<Record<string, Planned>>,
   seed: number,

@@ -3,13 +3,13 @@ import { now } from './clock'
 import type { Ending, Exchange, SenderKind, SessionRecord, Transaction } from './history'
 import { readKeyword } from './witness'
 
-/** After so long without an answer a session gives up, in ms; the rules ask for less. */
+/** How long a session waits for a reply, in ms; the rules allow less. */
 const PATIENCE = 30_000
 
-/** The connection has ended without our doing, or stays silent; the record says when. */
+/** The connection was closed by the other side, or is silent; the record has the time. */
 export class SessionBroken extends Error {}
 
-/** A session that writes down all that is said in it. */
+/** A session that records all its commands and replies. */
 export class WitnessedSession {
   private client!: SmtpClient
   private uuid = ''
@@ -38,7 +38,7 @@ export class WitnessedSession {
     return session
   }
 
-  /** MAIL; the transaction is over already where it was refused. */
+  /** MAIL; where it is refused, the transaction has ended. */
   async mail(sender: SenderKind, from: string, sink: Transaction['sink']): Promise<Transaction> {
     this.mails++
     const mail: Exchange = { verb: 'MAIL', sent: now() }
@@ -96,14 +96,14 @@ export class WitnessedSession {
     end(transaction, 'returned')
   }
 
-  /** Goes away, inside of DATA with half a message. */
+  /** Leaves; within DATA after half a message. */
   async leave(transaction: Transaction, how: 'FIN' | 'RST', half?: string): Promise<void> {
     if (half !== undefined) this.client.write(half)
     await this.client.leave(how)
     end(transaction, 'returned')
   }
 
-  /** Asks for one more recipient and goes away without waiting for the answer. */
+  /** Sends one more RCPT and leaves without waiting for the reply. */
   async leaveAtRcpt(transaction: Transaction, how: 'FIN' | 'RST', to: string): Promise<void> {
     const exchange: Exchange = { verb: 'RCPT', sent: now() }
     transaction.rcpts.push(exchange)
@@ -113,7 +113,7 @@ export class WitnessedSession {
     end(transaction, 'returned')
   }
 
-  /** Sends the message and goes away without waiting for the answer. */
+  /** Sends the message and leaves without waiting for the reply. */
   async leaveAtDot(transaction: Transaction, how: 'FIN' | 'RST', text: string): Promise<void> {
     await this.client.messageAndLeave(how, text)
     end(transaction, how === 'FIN' ? 'left' : 'torn')

@@ -13,33 +13,33 @@ export const TENANTS_FILE = 'unregistered-domain.tenants.yaml'
 /** ms; long enough for a busy machine. */
 export const COMMAND_TIMEOUT = 1000
 
-/** When Redis brings a write to its disk: before it answers, or up to some seconds later. */
+/** When Redis writes to disk: before it answers, or up to some seconds later. */
 export type Durability = 'always' | 'everysec'
 
 const ROOMY = 1_000_000
 const ALLOWANCES = {
   roomy: { unregistered: ROOMY, null: ROOMY },
-  // Goes past its limit again and again.
+  // Exceeds its limit repeatedly.
   tight: { unregistered: 60, null: ROOMY },
   // Comes from the tenants file.
   filed: { unregistered: ROOMY, null: 40 },
-  // Its mail may be a forward: recipients are held, and counted at the end of DATA.
+  // Its mail may be a forward, so recipients are held, and counted at the end of DATA.
   forwards: { unregistered: ROOMY, null: ROOMY, forwarded: ROOMY },
 }
 
-/** Lets a Haraka ask this name server. */
+/** Makes a Haraka use this name server. */
 const NAME_SERVER = 'test_name_server'
 
-/** What a run happens to: a Redis that keeps what it is told, a way to it, and a Haraka with two workers. */
+/** The system under test: a persistent Redis, a proxy to it, and a Haraka with two workers. */
 export class Site {
   readonly relay: TestRelay
   readonly witness: Witness
   readonly history: History = newHistory(ALLOWANCES)
-  /** Workers that a graceful restart has replaced; they may still have sessions. */
+  /** Workers replaced by a graceful restart; they may still have sessions. */
   readonly retired = new Set<number>()
   /** Workers that Haraka replaces when they die; see {@link Site.workers}. */
   readonly guarded = new Set<number>()
-  /** Domains that good versions of the tenants file have added to `filed`. */
+  /** Domains that valid versions of the tenants file have added to `filed`. */
   filedDomains = 1
 
   private constructor(
@@ -103,7 +103,7 @@ export class Site {
       .filter((pid) => !killed.has(pid) && !this.retired.has(pid))
   }
 
-  /** What the tenants file holds with so many domains of `filed`. */
+  /** The tenants file with this many domains of `filed`. */
   tenantsFile(domains: number): string {
     return tenantsFile(this.senders.find(({ tenant }) => tenant === 'filed')!.address, domains)
   }
@@ -116,7 +116,7 @@ export class Site {
   }
 }
 
-/** unregistered-domain.ini; what differs changes no decision. */
+/** unregistered-domain.ini; its versions differ only in what changes no decision. */
 export function settings(warnAt = '50, 80') {
   return { redis: { command_timeout: COMMAND_TIMEOUT }, allowance: { warn_at: warnAt } }
 }

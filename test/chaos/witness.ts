@@ -2,16 +2,16 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Span } from './clock'
 
-/** How often a process looks whether it is held up, in ms, and what it takes for that. */
+/** How often a process checks for a stall, and the shortest stall, in ms. */
 export const TICK = 20
 export const HELD_UP = 60
 
-/** A time in which a process did nothing: the machine was busy, or it was. */
+/** A time in which a process was stalled, by itself or by a busy machine. */
 export interface Stall extends Span {
   readonly pid: number
 }
 
-/** A process of Haraka that has begun to work. */
+/** A started process of Haraka. */
 export interface Beginning {
   readonly pid: number
   readonly at: number
@@ -22,16 +22,15 @@ const BEGINNINGS = 'beginnings.jsonl'
 const OFFSET = 'clock-offset'
 
 /**
- * A plugin of the site that tells what cannot be seen from outside: which process a session is with and what its uuid
- * is (a keyword of the answer to EHLO), when processes began, and when each was held up. It also moves the clock of
- * its process by what the site says.
+ * A plugin of the site that shows what is invisible from outside: the process and uuid of a session (a keyword in the
+ * reply to EHLO), and the start and stalls of processes. It also moves the clock of its process on request.
  */
 export class Witness {
   static readonly plugin = 'test_witness'
 
   constructor(private readonly site: string) {}
 
-  /** Moves the wall clock of all processes of the site, in ms; from within a moment on. */
+  /** Moves the wall clock of all processes of the site, in ms; takes effect shortly after. */
   moveClock(offset: number): void {
     writeFileSync(path.join(this.site, OFFSET), String(offset))
   }
@@ -60,7 +59,7 @@ function readLines<T>(file: string): T[] {
   return lines.map((line) => JSON.parse(line) as T)
 }
 
-/** Runs inside Haraka. Its own Date is that of a sandbox, so the one of Haraka is reached through node:vm. */
+/** Runs inside Haraka. Plugins have the Date of a sandbox, so Haraka's own is reached through node:vm. */
 export const witnessSource = `
 'use strict'
 const fs = require('node:fs')

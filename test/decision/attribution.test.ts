@@ -61,7 +61,7 @@ interface Setting {
   ini?: RawIni['attribution']
   connectors?: ConnectorIndex | undefined
   owners?: Record<string, string | null>
-  /** Redis has not told of the connectors yet. */
+  /** The connectors have not been loaded yet. */
   remembered?: true
 }
 
@@ -180,7 +180,7 @@ describe('attribute', () => {
       'ip/net by ip',
     ],
     [
-      'what matches nothing is passed over',
+      'facts that match nothing are skipped',
       { facts: { authUser: 'x', certificate: certificate('other.example'), ip: '192.0.2.1' } },
       'ip/net by ip',
     ],
@@ -319,7 +319,7 @@ describe('attribute', () => {
     assert.equal(noted.kind === 'attributed' && noted.tenant, 'contoso')
   })
 
-  it('asks nothing of the owners where it need not', () => {
+  it('looks up no owner without need', () => {
     const asked: string[] = []
     const ownerOf = (domain: string) => {
       asked.push(domain)

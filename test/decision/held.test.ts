@@ -15,15 +15,15 @@ const config = (raw: Record<string, Record<string, string>> = {}) =>
 const held = (...rest: [Parameters<typeof isHeld>[1], Parameters<typeof isHeld>[2]]): string[] =>
   CLASSES.filter((each) => isHeld(each, ...rest))
 
-describe('what waits in the queue of a restricted tenant', () => {
-  it('is what would be refused if it came now', () => {
+describe('mail held in the queue of a restricted tenant', () => {
+  it('is mail that would be refused now', () => {
     assert.deepEqual(held(enforced, config()), ['unregistered', 'foreign', 'forwarded'])
     const accept = config({ forwarded: { when_restricted: 'accept' } })
     assert.deepEqual(held(enforced, accept), ['unregistered', 'foreign'])
     assert.deepEqual(held({ ...enforced, restricted: 'all' }, config()), CLASSES)
   })
 
-  it('is nothing without a restriction, without hold, outside of enforce and under the brake', () => {
+  it('is none without a restriction, without queued=hold, outside enforce and under the brake', () => {
     assert.deepEqual(held({ ...enforced, restricted: undefined }, config()), [])
     assert.deepEqual(held(enforced, config({ restriction: { queued: 'deliver' } })), [])
     assert.deepEqual(held({ ...enforced, mode: 'monitor' }, config()), [])
@@ -42,14 +42,14 @@ describe('the class of queued mail', () => {
   } as unknown as Snapshot
   const at = (domain: string): Address => new Address(`<x@${domain}>`)
 
-  it('is what it was, and registered where its domain has been registered since', () => {
+  it('is the class at arrival, or registered where its domain has been registered since', () => {
     assert.equal(queuedClass('unregistered', at('other.example'), snapshot), 'unregistered')
     assert.equal(queuedClass('foreign', at('other.example'), snapshot), 'foreign')
     assert.equal(queuedClass('unregistered', at('contoso.com'), snapshot), 'registered')
     assert.equal(queuedClass('registered', at('removed.example'), snapshot), 'registered')
   })
 
-  it('is found as far as it can be where nothing was known when it came', () => {
+  it('is derived as far as possible where it was unknown at arrival', () => {
     assert.equal(queuedClass('unknown', at('contoso.com'), snapshot), 'registered')
     assert.equal(queuedClass('unknown', at('other.example'), snapshot), 'unknown')
     assert.equal(queuedClass('unknown', new Address('<>'), snapshot), 'null')

@@ -30,7 +30,7 @@ const SHARED = 'bob@customers.agency.example'
 
 const addresses = new Map<string, HarakaAddress>()
 
-/** Parsed once: there are many situations. */
+/** Parsed once for the many situations. */
 function address(text: string): HarakaAddress {
   const known = addresses.get(text) ?? parseEnvelope(text)
   addresses.set(text, known)
@@ -43,7 +43,7 @@ function standing(sender: string, snapshot: Known) {
 
 type Facts = Partial<Omit<Situation, 'sender' | 'recipient'>> & { sender?: string; to?: string }
 
-/** A relaying session of contoso at MAIL, or after RCPT where there is a recipient; unless another is said. */
+/** A relaying session of contoso at MAIL, or after RCPT where there is a recipient, unless changed. */
 function situation({ sender = UNREGISTERED, to, ...facts }: Facts): Situation {
   const snapshot = 'snapshot' in facts ? facts.snapshot : snapshotWith()
   return {
@@ -84,7 +84,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'ignore not-relaying',
   ],
   [
-    'a session that does not relay, while nothing is known',
+    'a session that does not relay, with an empty cache',
     { relaying: false, attribution: UNDECIDABLE, snapshot: undefined },
     'ignore not-relaying',
   ],
@@ -145,7 +145,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'pass tenant-unknown',
   ],
   [
-    'an owner that could not be asked for',
+    'an owner that could not be looked up',
     { attribution: { kind: 'ask-owner', domain: 'contoso.com' }, snapshot: undefined },
     '451 4.3.0 connectors-unknown',
   ],
@@ -195,7 +195,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     '550 5.7.7 connector-blocked',
   ],
   [
-    'a blocked connector, refuse_at=rcpt: at MAIL all the same',
+    'a blocked connector, refuse_at=rcpt: still at MAIL',
     { attribution: BLOCKED, config: atRcpt },
     '550 5.7.7 connector-blocked',
   ],
@@ -238,28 +238,28 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
 
   ['a tenant that there is not', { snapshot: null }, '451 4.3.0 tenant-unknown'],
   [
-    'a tenant that there is not, which is no outage',
+    'a tenant that does not exist, which is not an outage',
     { snapshot: null, config: accept },
     '451 4.3.0 tenant-unknown',
   ],
-  ['a tenant that could not be asked for', { snapshot: undefined }, '451 4.3.0 tenant-unknown'],
+  ['a tenant that could not be loaded', { snapshot: undefined }, '451 4.3.0 tenant-unknown'],
   [
-    'a tenant that could not be asked for, null sender',
+    'a tenant that could not be loaded, null sender',
     { snapshot: undefined, sender: '', to: FOREIGN },
     '451 4.3.0 tenant-unknown',
   ],
   [
-    'a tenant that could not be asked for, outage=accept',
+    'a tenant that could not be loaded, outage=accept',
     { snapshot: undefined, config: accept },
     'pass tenant-unknown',
   ],
   [
-    'a tenant that could not be asked for, under the brake',
+    'a tenant that could not be loaded, under the brake',
     { snapshot: undefined, config: monitorAll },
     'pass tenant-unknown',
   ],
   [
-    'a tenant that could not be asked for, off by default: it may enforce',
+    'a tenant that could not be loaded, off by default: it may enforce',
     { snapshot: undefined, config: off },
     '451 4.3.0 tenant-unknown',
   ],
@@ -284,7 +284,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
   ],
   ['registered, all', { sender: REGISTERED, snapshot: restrictedAll }, '550 5.7.7 restricted'],
   [
-    'registered, all, refuse_at=rcpt: at MAIL all the same',
+    'registered, all, refuse_at=rcpt: still at MAIL',
     { sender: REGISTERED, snapshot: restrictedAll, config: atRcpt },
     '550 5.7.7 restricted',
   ],
@@ -310,7 +310,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
   ],
   ['sender in a shared domain', { sender: SHARED }, 'pass registered'],
   [
-    'unregistered, own recipient, when RCPT begins: not looked at yet',
+    'unregistered, own recipient, when RCPT begins: not checked yet',
     { to: OWN, stage: 'rcpt' },
     'charge unregistered',
   ],
@@ -377,7 +377,7 @@ describe('judge', () => {
   })
 })
 
-describe('whatever the situation', () => {
+describe('in every situation', () => {
   const situations = [...everySituation()]
 
   function holds(
@@ -403,10 +403,10 @@ describe('whatever the situation', () => {
   const isKnown = ({ attribution, snapshot }: Situation): boolean =>
     attribution.kind === 'attributed' && snapshot !== undefined
 
-  it('there are many of them', () => assert.ok(situations.length > 20_000))
+  it('is tested with many of them', () => assert.ok(situations.length > 20_000))
 
   holds(
-    'what does not relay is left alone',
+    'mail that is not relayed is not handled',
     (each, { verdict }) => each.relaying || verdict === 'ignore',
   )
 
@@ -416,7 +416,7 @@ describe('whatever the situation', () => {
   )
 
   holds(
-    'nothing is refused outside of enforce, but for what cannot be decided',
+    'nothing is refused outside enforce, except what cannot be decided',
     ({ snapshot, config }, { verdict }) =>
       modeOf(snapshot, config) === 'enforce' || verdict !== 'refuse',
   )
@@ -427,7 +427,7 @@ describe('whatever the situation', () => {
   )
 
   holds(
-    'registered mail passes, unless a person said all, or disabled or blocked its connector',
+    'registered mail passes, unless a person blocked the tenant with --all, or disabled or blocked its connector',
     (each, judgement) => {
       if (!isKnown(each) || each.sender.class !== 'registered') return true
       const said = each.snapshot?.restricted === 'all' || each.attribution !== ATTRIBUTED
@@ -550,7 +550,7 @@ describe('standingOf', () => {
     it(`of <${sender}>`, () => assert.deepEqual(standing(sender, snapshotWith()), expected))
   }
 
-  it('is not known where the tenant is not', () => {
+  it('is unknown where the tenant is unknown', () => {
     assert.deepEqual(standing(REGISTERED, undefined), {
       class: 'unknown',
       domain: 'contoso.com',
@@ -572,7 +572,7 @@ describe('modeOf', () => {
 })
 
 describe('a transaction', () => {
-  it('takes one recipient where it is that of the null sender, and a restriction is in force', () => {
+  it('accepts one recipient of the null sender while a restriction is in effect', () => {
     const takesOne = (sender: string, snapshot: Snapshot, raw = {}): boolean =>
       takesOneRecipient(standing(sender, snapshot), snapshot, configWith(raw))
     const restricted = snapshotWith({ restricted: 'unregistered' })

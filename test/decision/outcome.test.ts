@@ -50,7 +50,7 @@ describe('outcomeOf', () => {
     })
   }
 
-  it('RESTRICTED with scope all has a reply of its own', () => {
+  it('RESTRICTED with scope all has its own reply', () => {
     const { verdict, reply } = outcomeOf(
       { answer: 'RESTRICTED', scope: 'all', case: 'contoso:1' },
       'unregistered',
@@ -63,7 +63,7 @@ describe('outcomeOf', () => {
     )
   })
 
-  it('names the case behind the exact text where [reply] case says so', () => {
+  it('names the case after the exact text with [reply] case=true', () => {
     const config = configWith({ reply: { case: 'true' } })
     const replyTo = (answer: ChargeResult['answer'], openedCase: string): string | undefined => {
       const { reply } = outcomeOf(
@@ -88,7 +88,7 @@ describe('a recipient that could not be counted', () => {
     assert.equal(passesUncounted(snapshotWith({ mode: 'enforce' }), monitored), false)
   })
 
-  it('passes where nothing is refused, and where the operator says so', () => {
+  it('passes where nothing is refused, and with [outage] unregistered=accept', () => {
     assert.equal(passesUncounted(snapshotWith({ mode: 'monitor' }), configWith()), true)
     const braked = configWith({ main: { override: 'monitor' } })
     assert.equal(passesUncounted(snapshotWith({ mode: 'enforce' }), braked), true)

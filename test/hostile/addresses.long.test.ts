@@ -1,5 +1,5 @@
-// What no address may do: throw, pass as registered, or become a text that is no domain. Each goes through the parsers
-// of every Haraka, so that what the hooks get is what Haraka would give them.
+// No address may throw, pass as registered, or yield a text that is not a domain. Each goes through the parsers of
+// every Haraka version, as on the way to the hooks.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -16,7 +16,7 @@ import { runs, SEED } from '../support/seed'
 const LDH =
   /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/
 const STAGES: readonly Stage[] = ['mail', 'rcpt', 'rcpt_ok']
-/** Most for those that parse in their own way. */
+/** The most cases for libraries with their own parser. */
 const USUAL: Readonly<Record<string, number>> = { 'Haraka 3.1': 10_000, 'Haraka 3.3': 15_000 }
 const config = configWith()
 const open: Snapshot = { ...snapshotWith(), domains: ACCEPTED }
@@ -48,7 +48,7 @@ function isAscii({ original_host: host }: HarakaAddress): boolean {
   return /^[\0-\x7f]*$/.test(String(host ?? ''))
 }
 
-/** Says what an address is, and checks all that must hold of it. */
+/** Classifies an address, and checks its invariants. */
 function check(address: HarakaAddress, far: HarakaAddress): 'null' | 'registered' | 'unregistered' {
   const found = envelopeDomain(address)
   assert.equal(typeof addressText(address), 'string')
@@ -69,7 +69,7 @@ function check(address: HarakaAddress, far: HarakaAddress): 'null' | 'registered
   const [ok, blocked] = registered ? ['pass', 'pass'] : ['charge', 'refuse']
   assert.deepEqual(verdictsOn(address, far, open), [ok, ok, ok])
   assert.deepEqual(verdictsOn(address, far, restricted), [blocked, blocked, blocked])
-  // As a recipient: only the tenant's own are no relay.
+  // As a recipient: only the tenant's own domains are not relay.
   assert.deepEqual(verdictsOn(far, address, restricted), [
     'refuse',
     ...(registered ? ['pass', 'pass'] : ['refuse', 'refuse']),
@@ -81,7 +81,7 @@ for (const [library, parse] of Object.entries(LIBRARIES)) {
   const far = parse('<someone@far.example>')
 
   describe(`hostile addresses, ${library}`, () => {
-    it(`${CORPUS.length} that were thought of`, () => {
+    it(`${CORPUS.length} hand-picked ones`, () => {
       for (const [name, path] of CORPUS) {
         const address = parsed(parse, path)
         if (!address) continue
@@ -94,7 +94,7 @@ for (const [library, parse] of Object.entries(LIBRARIES)) {
     })
 
     const numRuns = runs(USUAL[library] ?? 5000)
-    it(`${numRuns} that were made up (SEED=${SEED})`, (t) => {
+    it(`${numRuns} generated ones (SEED=${SEED})`, (t) => {
       const seen = { null: 0, registered: 0, unregistered: 0, refused: 0 }
       fc.assert(
         fc.property(hostilePath, (path) => {
@@ -104,7 +104,7 @@ for (const [library, parse] of Object.entries(LIBRARIES)) {
         { numRuns, seed: SEED },
       )
       t.diagnostic(`${library}: ${JSON.stringify(seen)}`)
-      // Or the grammar makes nothing that is worth a look.
+      // Otherwise the grammar makes nothing of interest.
       if (numRuns < 1000) return
       assert.ok(
         seen.registered > numRuns / 50 && seen.unregistered > numRuns / 10,

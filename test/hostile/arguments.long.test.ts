@@ -1,4 +1,4 @@
-// Hostile values in every place of every command: one clean line, and nothing but the named thing has changed.
+// Hostile values in every place of every command: the output is one clean line, and only the named object changes.
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -13,14 +13,14 @@ import { startRedis, type TestRedis } from '../support/redis'
 import { runs, SEED } from '../support/seed'
 import { scratchDir } from '../../scripts/services/scratch'
 
-/** Each value comes in every sixth place, from run to run in other ones; with `RUNS=125` all come everywhere. */
+/** Each value comes in every sixth place, in other places each run; with `RUNS=125` all come everywhere. */
 function valuesOf(place: number): readonly string[] {
   if (runs(0) >= VALUES.length) return VALUES
   return VALUES.filter((_value, at) => (at + place + SEED) % 6 === 0)
 }
 
 const VALUES: readonly string[] = [
-  // The shell's.
+  // Syntax of the shell.
   ...[
     '',
     ' ',
@@ -38,7 +38,7 @@ const VALUES: readonly string[] = [
     '%00',
     '\\0',
   ],
-  // Ours, and Redis's.
+  // Our syntax, and that of Redis.
   ...['*', '[a-z]', 'a?', 't1:{contoso}', '{@owners}:names', '@tenants', '@restricted', 'x}:usage'],
   ...[
     'contoso}:usage',
@@ -53,7 +53,7 @@ const VALUES: readonly string[] = [
   ...['fabrikam', 'fabrikam:1', ' fabrikam:1', 'fabrikam:1\n', 'fabrikam:01', 'fabrikam:0'],
   ...['northwind:1', 'fabrikam:1:evidence', 'fabrikam:1e0', ':1', 'contoso:1', 'tailspin'],
   ...['domain=*', 'connector^=', 'ip=', 'user=a\tb', '{"id":"evt_0"}', '","to":"x', '(other)'],
-  // A terminal's, and what cannot be seen.
+  // Control characters of a terminal, and invisible ones.
   ...[
     'a\tb',
     'a\nb',
@@ -66,7 +66,7 @@ const VALUES: readonly string[] = [
     '\u202econtoso',
   ],
   ...['a\u2028b', '\ufeffcontoso', 'con\u200btoso', '\ud800'],
-  // Look-alikes, and what is long.
+  // Look-alikes and long texts.
   ...[
     'Contoso',
     'ｃｏｎｔｏｓｏ',
@@ -76,7 +76,7 @@ const VALUES: readonly string[] = [
     'x'.repeat(100_000),
     'ü'.repeat(5000),
   ],
-  // JavaScript's, and numbers.
+  // Names in JavaScript, and numbers.
   ...[
     '__proto__',
     'constructor',
@@ -262,11 +262,11 @@ const PLACES: readonly (readonly string[])[] = [
   ]),
 ]
 
-/** What a terminal could take as a command, or a reader as another line. */
+/** What a terminal could read as a command, or a reader as another line. */
 // eslint-disable-next-line no-control-regex
 const UNCLEAN = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\p{Bidi_Control}]/u
 
-/** What keys there may be, without the prefix. */
+/** The allowed keys, without the prefix. */
 const KEYS = [
   /^\{([a-z0-9][a-z0-9._-]{0,62})\}(?::(?:domains|usage|restriction|audit|cases|case:[1-9]\d*))?$/,
   /^\{(@tenants|@connectors)\}(?::(?:epoch|token|identities|audit))?$/,
@@ -275,12 +275,12 @@ const KEYS = [
   /^\{(@events)\}(?::(?:ids|groups|due))?$/,
 ]
 
-/** The hash tag of one of those; empty where it is none. */
+/** The hash tag of such a key; empty for any other. */
 function tagOf(key: string): string {
   return KEYS.map((pattern) => pattern.exec(key)?.[1]).find((tag) => tag !== undefined) ?? ''
 }
 
-/** An entry as it is told of on the channel. */
+/** An entry as published on the channel. */
 type Heard = Omit<Told, 'trail'> & Readonly<Record<'os' | 'redis' | 'note', string>>
 
 interface Raised {
@@ -295,18 +295,18 @@ interface Published {
   readonly facts: { readonly by: string }
 }
 
-/** What follows an option, as the command takes it. */
+/** The value of an option, as the command reads it. */
 function optionOf(args: readonly string[], option: string): string | undefined {
   const at = args.lastIndexOf(option)
   return at === -1 ? undefined : inUtf8(args[at + 1]?.trim() ?? '')
 }
 
-/** What is left of a text where it is written as UTF-8, which cannot say half a character. */
+/** A text after encoding as UTF-8, which has no half characters. */
 function inUtf8(text: string): string {
   return Buffer.from(text).toString()
 }
 
-/** Those of one trail stay in their order. */
+/** Entries of one trail stay in order. */
 function byTrail<T extends Pick<Told, 'trail'>>(entries: readonly T[]): T[] {
   return [...entries].sort((a, b) => a.trail.localeCompare(b.trail))
 }
@@ -316,7 +316,7 @@ function inLines(entries: readonly object[]): string[] {
   return entries.map((entry) => JSON.stringify(Object.entries(entry).sort())).sort()
 }
 
-/** Whether a line of a trail is about this tenant, or what belongs to it. */
+/** Whether a line of a trail is about this tenant, its connectors or cases. */
 function isOf(tenant: string, trail: string, line: string): boolean {
   const subject = line.split('\t')[1]!
   return tenantOfKey(trail) === tenant || subject.split(/[:/]/)[0] === tenant
@@ -327,7 +327,7 @@ function tenantOfKey(key: string): string {
   return /^\{([^@}]*)\}/.exec(key)?.[1] ?? ''
 }
 
-/** What led to a purge is told of, and then forgotten. */
+/** Entries before a purge are published and then erased. */
 function isRemovalOfPurged({ subject, what }: Heard, purged: string | undefined): boolean {
   return what !== 'tenant purged' && subject.split(/[:/]/)[0] === purged
 }
@@ -361,7 +361,7 @@ describe('tenantctl', () => {
         `connector add ${id} mx --ip 192.0.2.${10 + at}`,
       ]),
       'block fabrikam --reason abuse',
-      // A case that can be closed, a connector that can be unblocked, and a tenant that is gone.
+      // A case that can be closed, a connector that can be unblocked, and a removed tenant.
       'tenant add northwind',
       'connector add northwind mx --ip 192.0.2.20',
       'connector block northwind mx --reason abuse',
@@ -389,12 +389,12 @@ describe('tenantctl', () => {
     print = await fingerprint()
   }
 
-  /** Of all that is there. Another one may be of the same: Redis packs a large hash anew whenever it likes. */
+  /** A digest of all content. The same content may have another digest: Redis may repack a large hash. */
   async function fingerprint(): Promise<string> {
     return (await client.eval(FINGERPRINT, 0)) as string
   }
 
-  /** All that is in Redis, by keys without the prefix. */
+  /** The content of Redis, by keys without the prefix. */
   async function contents(): Promise<Contents> {
     return new Map(
       [...(await contentsOf({ client, keys: new Keys('') }))].map(([key, entries]) => {
@@ -417,14 +417,14 @@ describe('tenantctl', () => {
         assert.doesNotMatch(text, UNCLEAN, shown)
         assert.doesNotMatch(err, UNCLEAN, shown)
         assert.doesNotMatch(err, /unexpected/, shown)
-        // It takes long to compare what is the same.
+        // Comparing equal contents in full is slow.
         const untouched = (await fingerprint()) === print
         assertFiles(
           status === 0 && args[0] === 'backup' && value !== '-' ? [inUtf8(value)] : [],
           shown,
         )
         if (status !== 0) {
-          // doctor finds that there is no config directory, and says so on stdout.
+          // doctor reports the missing config directory on stdout.
           const lines = errorOf({ status, out, err }).split('\n')
           if (place[0] !== 'doctor' || status !== 1)
             assert.equal(lines.length, 2, `${shown}: ${err}`)
@@ -440,21 +440,21 @@ describe('tenantctl', () => {
     })
   }
 
-  /** Nothing but these files is where the command was run, or above; they go. */
+  /** Checks that the command wrote only these files into its directory or above, and removes them. */
   function assertFiles(names: readonly string[], shown: string) {
     const found = readdirSync(scratch, { recursive: true }) as string[]
     assert.deepEqual(found.sort(), ['a', ...names.map((name) => path.join('a', name))], shown)
     for (const name of names) rmSync(path.join(cwd, name))
   }
 
-  /** Only keys of tenants that the command names, and their entries in what is shared, are others than before. */
+  /** Checks that only keys of tenants that the command names changed, and their entries in shared keys. */
   function assertOnlyNamed(now: Contents, args: readonly string[], shown: string) {
     for (const key of new Set([...now.keys(), ...first.keys()])) {
       const tag = tagOf(key)
       assert.notEqual(tag, '', `${shown} wrote ${key}`)
       const [is, was] = [now.get(key) ?? [], first.get(key) ?? []]
       const changed = [...is, ...was].filter((entry) => !is.includes(entry) || !was.includes(entry))
-      // Of the trails and the events more is asked below.
+      // Trails and events are checked in detail below.
       if (changed.length === 0 || /:(?:token|version|audit)$|^\{@events\}/.test(key)) continue
       if (args[0] === 'init' && key.endsWith(':epoch')) continue
       if (!tag.startsWith('@'))
@@ -475,7 +475,7 @@ describe('tenantctl', () => {
     }
   }
 
-  /** The trails have what they had, and one entry more for each change: what it was and is, and by whom. */
+  /** Checks that the trails keep their entries and have one more for each change, with old and new values and names. */
   async function assertAudited(now: Contents, args: readonly string[], shown: string) {
     const purged = args.includes('--purge') ? args[2] : undefined
     const trails = new Set([...now.keys(), ...first.keys()].filter((key) => key.endsWith(':audit')))
@@ -499,7 +499,7 @@ describe('tenantctl', () => {
     const due = entriesFor(first, now, act).map((entry) => ({ ...entry, by }))
     assert.deepEqual(byTrail(written), byTrail(due), shown)
 
-    // Each is told once, and the one that is kept twice, too.
+    // Each is published once, even where it is kept twice.
     await ear.ping()
     const told = written
       .filter(
@@ -517,7 +517,7 @@ describe('tenantctl', () => {
     )
   }
 
-  /** Events wait in the tenant's hash, each a line of its own, or are in the stream: those of this command. */
+  /** The events of this command, in the tenant's hash or in the stream. */
   function assertEvents(now: Contents, args: readonly string[], shown: string) {
     const act = { by: optionOf(args, '--by') ?? 'ann', reason: optionOf(args, '--reason') }
     const ids = new Set([...now.keys()].flatMap((key) => /^\{([^@}]+)\}$/.exec(key)?.[1] ?? []))
@@ -570,7 +570,7 @@ describe('tenantctl', () => {
     return args[1] === 'move' && args[2] === `${tag}.example`
   }
 
-  it('--prefix of any kind: what is written has it, and nothing else is touched', async () => {
+  it('any --prefix: every written key has it, and no other key changes', async () => {
     for (const prefix of VALUES) {
       const args = ['--redis', redis.url, '--prefix', prefix, 'tenant', 'add', 'other']
       const { status, err } = await tenantctl(args)
@@ -591,7 +591,7 @@ describe('tenantctl', () => {
     }
   })
 
-  it('the name of a caller that is none is not taken over', async () => {
+  it('an invalid name of a caller is not used', async () => {
     for (const name of ['a\tb', 'automatic', 'file:x', 'x'.repeat(101), '\u202eann']) {
       const world = { env: { SUDO_USER: name } }
       const { status } = await cli.runIn(world, 'unblock', 'fabrikam', '--reason', 'cleaned')
@@ -605,7 +605,7 @@ describe('tenantctl', () => {
     }
   })
 
-  it('ever so many names on stdin are read, whatever they are', async () => {
+  it('any number of names on stdin is read, valid or not', async () => {
     const MANY = 300_000
     const same = 'contoso.example\r\n'.repeat(MANY)
     const again = await cli.runIn({ stdin: same }, 'domain', 'add', 'contoso', '-')

@@ -1,5 +1,5 @@
-// What a client's certificate may say, and whose session it makes: nobody's, unless its chain holds for a client and a
-// connector has exactly one of its names, or its fingerprint is pinned.
+// A client's certificate attributes a session only if its chain is valid for a client and a connector has exactly one
+// of its names, or if its fingerprint is pinned.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -19,7 +19,7 @@ const NOT_YET = { from: new Date(Date.now() + YEAR), to: new Date(Date.now() + 2
 
 const server = new CertificateAuthority('Server').issue({ names: ['relay.example'] })
 const root = rawCertificate({ commonNames: ['CA of the clients'], ca: true })
-/** Of the same name, with a key of its own. */
+/** Of the same name, with its own key. */
 const impostor = rawCertificate({ commonNames: ['CA of the clients'], ca: true })
 const foreign = rawCertificate({ commonNames: ['Another CA'], ca: true })
 const intermediate = rawCertificate({ commonNames: ['Intermediate'], ca: true }, root.issuer)
@@ -30,7 +30,7 @@ const withSan = (...san: AltName[]): Certificate => issue({ san })
 const dns = (text: string): Certificate => withSan(['dns', text])
 const named = (more: RawHolder = {}, by = root): Certificate =>
   issue({ san: [['dns', NAME]], ...more }, by)
-/** Shown with the certificate of who signed it. */
+/** Shown with the issuer's certificate. */
 const chained = (by: typeof root): Certificate => {
   const leaf = named({}, by)
   return { ...leaf, cert: leaf.cert + by.cert }
@@ -104,7 +104,7 @@ describe('names of a verified certificate', () => {
     'an e-mail address at it': [() => withSan(['email', `x@${NAME}`]), null],
     'an e-mail address that is the name': [() => withSan(['email', NAME]), null],
     'an e-mail address with a DNS name in it': [() => withSan(['email', `x, DNS:${NAME}`]), null],
-    'a URI at it': [() => withSan(['uri', `https://${NAME}/`]), null],
+    'a URI with it as the host': [() => withSan(['uri', `https://${NAME}/`]), null],
     'a URI with a DNS name in it': [() => withSan(['uri', `https://x/, DNS:${NAME}`]), null],
     'a directory name': [() => withSan(['dirName', NAME]), null],
     'a directory name with a DNS name in it': [() => withSan(['dirName', `x, DNS:${NAME}`]), null],
@@ -161,8 +161,8 @@ describe('wildcards of a verified certificate', () => {
   })
 })
 
-// About as long as a list can be: past 64 KB OpenSSL cannot make the ticket of the session, and Haraka alone, too, has no
-// session then.
+// About the longest list: past 64 KB OpenSSL cannot make the session ticket, and Haraka without the plugin has no
+// session either.
 describe('a list of names', () => {
   cases({
     'of 2,000 strangers': [() => issue({ san: many(2000) }), null],
@@ -179,7 +179,7 @@ describe('a list of names', () => {
     ],
   })
 
-  it('that is longer than OpenSSL takes ends its session, and no other', async () => {
+  it('that is too long for OpenSSL ends its own session only', async () => {
     const { key, cert } = issue({ san: many(10_000) })
     const other = await relay.haraka.connect({ localAddress: newAddress(), starttls: named() })
     for (const way of ['starttls', 'tls'] as const) {
@@ -212,7 +212,7 @@ describe('a certificate with the right name', () => {
     'of an intermediate that is not shown': [() => named({}, intermediate), null],
     'of an intermediate': [() => chained(intermediate), 'contoso/mx'],
     'of one that is no authority': [() => chained(noAuthority), null],
-    // Whoever has this can sign for others, but the authority gave it the name.
+    // It can sign for others, but the authority gave it the name.
     'that is an authority itself': [() => named({ ca: true }), 'contoso/mx'],
   })
 })

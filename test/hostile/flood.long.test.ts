@@ -1,4 +1,4 @@
-// The same over SMTP, as it would come. The whole of it, without the time limit of the test runner:
+// The same over SMTP. To run all of it, without the time limit of the test runner:
 // MESSAGES=1000000 node --import tsx --test test/hostile/flood.long.test.ts
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
@@ -9,10 +9,10 @@ const MB = 2 ** 20
 const MESSAGES = Number(process.env['MESSAGES'] ?? 6_000)
 const EACH = 10
 const AT_ONCE = 16
-/** What takes a message of a tenant, and keeps nothing; and takes every password. */
+/** A plugin that accepts a tenant's messages without keeping them, and every password. */
 const LOCAL = {
   flood_discard: 'exports.hook_queue = exports.hook_queue_outbound = (next) => next(OK)\n',
-  // The relay plugin asks for the address when a session begins, and not again after XCLIENT.
+  // The relay plugin checks the address when a session begins, and not again after XCLIENT.
   flood_relay: 'exports.hook_ehlo = (next, connection) => { connection.relaying = true; next() }\n',
   flood_auth: `
 exports.register = function () { this.inherits('auth/auth_base') }
@@ -51,7 +51,7 @@ before(async () => {
     config: { 'log.ini': '[main]\nlevel=notice\n' },
   })
   const limits = '1000000000/1h, 1000000000/1d'
-  // Half of the addresses that come are its own.
+  // Half of the client addresses are its own.
   await relay.tenant('contoso', {
     limits,
     connectors: { mx: { ip: ['10.0.0.0/9', '127.0.0.0/8'] } },
@@ -60,7 +60,7 @@ before(async () => {
 })
 after(() => relay.stop())
 
-/** What a transaction of the tenant's own domain gets at MAIL. */
+/** The reply to MAIL from the tenant's own domain. */
 async function sessionReplies(): Promise<string> {
   const client = await SmtpClient.open({ port: relay.haraka.port })
   const { raw } = await client.mail('someone@contoso.example')
@@ -73,7 +73,7 @@ function addressOf(session: number): string {
   return `10.${(session % 2) * 128 + ((session >> 16) & 127)}.${(session >> 8) & 255}.${session & 255}`
 }
 
-/** A session of ten messages from an address of its own, each from a domain that comes once. */
+/** A session of ten messages from a new address, each from a new domain. */
 function commands(session: number): Step[] {
   const xclient = step(`XCLIENT NAME=client.example ADDR=${addressOf(session)}`, '220')
   const steps = [xclient, step('EHLO client.example', '250')]
@@ -119,7 +119,7 @@ async function memory(): Promise<{ rss: number; heap: number; redis: number; key
 }
 
 it(
-  `a worker and Redis stay as they are under ${MESSAGES} messages from as many domains, a session in four with an AUTH user of a domain of its own`,
+  `a worker and Redis do not grow under ${MESSAGES} messages from as many domains, one session in four with an AUTH user of a new domain`,
   { timeout: Infinity },
   async (t) => {
     const sessions = MESSAGES / EACH

@@ -1,5 +1,5 @@
-// A name that only looks like an accepted domain never passes as it: not even where Haraka maps it on to that name (full
-// width, ideographic dots, soft hyphens: UTS #46), since a next server with SMTPUTF8 gets what the client wrote.
+// A name that only looks like an accepted domain never passes as it, even where Haraka maps it to that name (full
+// width, ideographic dots, soft hyphens: UTS #46), since a next server with SMTPUTF8 gets the client's spelling.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { domainToASCII } from 'node:url'
@@ -14,7 +14,7 @@ import { mayBeRegistered } from '../support/name-model'
 import { REPLY } from '../support/replies'
 import { runs, SEED } from '../support/seed'
 
-/** What one Haraka makes of a sender at this name; `undefined`: it answers 501. */
+/** The sender domain that one Haraka derives from this name; `undefined`: it answers 501. */
 function senderAt(parse: (text: string) => HarakaAddress, name: string): HarakaAddress | undefined {
   try {
     return parse(`<u@${name}>`)
@@ -51,7 +51,7 @@ const name = fc
   .tuple(fc.array(label, { minLength: 1, maxLength: 2 }), fc.constantFrom('com', 'example', 'рф'))
   .map(([labels, top]) => [...labels, top].join('.'))
 
-/** Letters that look like these, or that IDNA maps on to them. */
+/** Letters that look like these, or that IDNA maps to them. */
 const TWINS: Readonly<Record<string, string>> = {
   a: 'аαɑａ𝐚ª',
   c: 'сϲⅽｃ',
@@ -81,7 +81,7 @@ const TWINS: Readonly<Record<string, string>> = {
   α: 'a',
   ß: 'β',
 }
-/** What nobody sees. */
+/** Invisible characters. */
 const UNSEEN = [
   '\u200b',
   '\u200c',
@@ -99,7 +99,7 @@ const UNSEEN = [
   '\u0323',
 ]
 
-/** Another name that is easily taken for this one. */
+/** Another name that is easily confused with this one. */
 function lookalikesOf(real: string): fc.Arbitrary<string> {
   const letters = [...real]
   const twins = letters.flatMap((letter, at) =>
@@ -156,7 +156,7 @@ for (const [library, parse] of Object.entries(LIBRARIES)) {
     }
 
     const numRuns = runs(1000)
-    it(`${numRuns} look-alikes of names that were made up (SEED=${SEED})`, () => {
+    it(`${numRuns} look-alikes of generated names (SEED=${SEED})`, () => {
       const pair = fc
         .tuple(name, fc.boolean())
         .chain(([real, subdomains]) =>
@@ -230,7 +230,7 @@ describe('look-alikes over SMTP', () => {
   })
   after(() => relay.stop())
 
-  /** What a message from there is told at RCPT; what stands at MAIL where Haraka refuses that. */
+  /** The reply to RCPT of a message from there, or to MAIL where Haraka refuses it. */
   async function answerTo(client: SmtpClient, sender: string): Promise<string> {
     const [mail, rcpt] = await client.pipeline([
       `MAIL FROM:<u@${sender}> SMTPUTF8`,

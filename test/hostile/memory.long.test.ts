@@ -1,4 +1,4 @@
-// What anybody on the network can make us keep, at the level of our hooks: many times as many as over SMTP in the same time.
+// What anyone on the network can make us keep, tested at our hooks, which is many times faster than over SMTP.
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { Connection, Plugin, ResultStore, HarakaTransaction } from '../../plugins/kit/haraka'
@@ -36,7 +36,7 @@ const PLUGIN = {
   name: 'unregistered-domain',
   ...{ lognotice: log, logerror: log, loginfo: () => {} },
 } as unknown as Plugin
-/** Keeps nothing of a transaction, which Haraka drops with it. */
+/** A results store that keeps nothing, since Haraka drops it with the transaction. */
 const RESULTS: ResultStore = {
   add: () => {},
   get: () => undefined,
@@ -97,10 +97,10 @@ function sessionFrom(ip: string, notes: Record<string, unknown> = {}): Connectio
   }
 }
 
-/** Nobody reads it: nothing is held. */
+/** A log that keeps nothing. */
 const NO_MESSAGE = { message_stream: { pipe() {}, unpipe() {} }, data_bytes: 0 }
 
-/** What our hooks answer at RCPT, or at the count of the recipient; the transaction is reset then. */
+/** The answer of our hooks at RCPT, or at the count of the recipient; then the transaction is reset. */
 async function transact(connection: Connection, domain: string, uuid: string, count: boolean) {
   const transaction: HarakaTransaction = {
     ...{ uuid, mail_from: senderAt(domain), rcpt_to: [RECIPIENT], notes: {}, results: RESULTS },
@@ -114,7 +114,7 @@ async function transact(connection: Connection, domain: string, uuid: string, co
   return answer
 }
 
-/** Runs `each` for 0 to `count` - 1, so many at a time as there are sessions. */
+/** Runs `each` for 0 to `count` - 1, one at a time in each session. */
 async function times(count: number, each: (at: number, session: number) => Promise<unknown>) {
   let next = 0
   const run = async (session: number): Promise<void> => {
@@ -123,7 +123,7 @@ async function times(count: number, each: (at: number, session: number) => Promi
   await Promise.all(Array.from({ length: SESSIONS }, (_, session) => run(session)))
 }
 
-/** By what the heap has grown over the second and further thousands, once the first have filled what there is to fill. */
+/** The growth of the heap after the first thousands, which fill the bounded caches. */
 async function growth(
   first: number,
   all: number,
@@ -172,7 +172,7 @@ describe('memory', () => {
       })
     await transact(sessions[0]!, 'first.example', 'FIRST.1', true)
     const before = await usedMemory()
-    // As many names as a process keeps the owners of have been seen by then.
+    // By then the cache of owners is full.
     const grown = await growth(12_000, 20_000, run)
     assert.ok(grown < 2 * MB, `${grown} bytes`)
     const names = await receipts()
@@ -190,7 +190,7 @@ describe('memory', () => {
     await assertKeysOfOneTenant()
   })
 
-  it('holds receipts of what was given back for minutes: a session may go on so for ever', async () => {
+  it('keeps receipts of refunds for minutes only: a session may go on like that without end', async () => {
     const connection = sessionFrom('192.0.2.1')
     await transact(connection, 'lure.example', 'R.1', true)
     await waitFor(async () => (await used()) === 0)
@@ -198,7 +198,7 @@ describe('memory', () => {
     assert.ok(left > 60_000 && left <= 300_000, String(left))
   })
 
-  it('does not grow with 50,000 addresses of no tenant, whose refusals are told in bounded lines', async () => {
+  it('does not grow with 50,000 addresses without a tenant, whose refusals are logged in bounded lines', async () => {
     config = configWith({ attribution: { unknown: 'deny' } })
     const grown = await growth(10_000, 50_000, async (from, to) => {
       for (let at = from; at < to; at++) {
@@ -212,7 +212,7 @@ describe('memory', () => {
     assert.ok(lines <= 1001, `${lines} lines`)
   })
 
-  it('does not grow with AUTH users of ever more domains', async () => {
+  it('does not grow with AUTH users of more and more domains', async () => {
     const run = (from: number, to: number) =>
       times(to - from, async (at) => {
         const user = `user@${'x'.repeat(50)}${from + at}.example`
@@ -236,7 +236,7 @@ describe('memory', () => {
     assert.ok(grown < 2 * MB, `${grown} bytes`)
   })
 
-  it('keeps 10,000 recipients for a Redis that is away, and no more', async () => {
+  it('keeps at most 10,000 recipients while Redis is away', async () => {
     const dead = await startRedis()
     await dead.stop()
     let dropped = 0
@@ -261,13 +261,13 @@ describe('memory', () => {
   })
 })
 
-/** There whatever the mail of the tenant was, and never to go. */
+/** Keys that do not depend on mail, and never expire. */
 const LASTING = [
   ...['{@tenants}', '{@tenants}:epoch', '{contoso}', '{contoso}:domains', '{contoso}:usage'],
   ...['{@owners}:names', '{@owners}:index', '{@owners}:version', '{@reported}'],
   ...['{@connectors}', '{@connectors}:identities', '{@connectors}:token'],
 ]
-/** To go by themselves; `N`: an hour or a day. */
+/** Keys that expire; `N`: an hour or a day. */
 const EXPIRING = [
   ...['{contoso}:audit', '{@tenants}:audit', '{@connectors}:audit'],
   ...['{contoso}:flushes', '{contoso}:seen', '{contoso}:samples:dN'],
@@ -275,10 +275,10 @@ const EXPIRING = [
   ...['{contoso}:report:dN', '{contoso}:report:dN:others'],
 ]
 
-/** Rows of a day besides those of its sources: the one for all the rest, and one of each class in each of its hours. */
+/** Rows of a day besides the sources: one for the rest, and one of each class in each hour. */
 const TOTALS = 1 + 3 * 24
 
-/** Those keys, each of a bounded size, and none else. */
+/** Checks that only these keys exist, each of a bounded size. */
 async function assertKeysOfOneTenant(): Promise<void> {
   const { client, keys } = store
   await engine.flushReports('contoso')
@@ -289,7 +289,7 @@ async function assertKeysOfOneTenant(): Promise<void> {
   assert.deepEqual(shapes.sort(), [...LASTING, ...EXPIRING].sort())
   for (const name of names) {
     const shape = shapeOf(name)
-    // An hour may have ended meanwhile.
+    // The hour may have changed meanwhile.
     const alike = names.filter((each) => shapeOf(each) === shape).length
     assert.ok(alike <= (shape.includes('N') ? 2 : 1), names.join(' '))
     const type = await client.type(name)
@@ -307,15 +307,15 @@ async function assertKeysOfOneTenant(): Promise<void> {
 }
 
 const YEAR = 365 * 86_400_000
-/** The most octets that one takes. */
+/** The most octets of one. */
 const HYPERLOGLOG = 12_304
 
-/** As long as Haraka's. */
+/** As long as in Haraka. */
 function uuidOf(at: number): string {
   return `5E5B5E57-3C2D-4B4A-9E0B-${String(at).padStart(12, '0')}.1`
 }
 
-/** As Haraka's parser leaves it, which takes longer than all the rest. */
+/** Parsed once, since Haraka's parser is slower than all the rest. */
 function senderAt(domain: string): HarakaAddress {
   return {
     ...{ address: `someone@${domain}`, host: domain, original_host: domain },
@@ -323,7 +323,7 @@ function senderAt(domain: string): HarakaAddress {
   }
 }
 
-/** A transaction that Haraka has taken. */
+/** A transaction whose message Haraka has accepted. */
 function taken(uuid: string, domain: string): HarakaTransaction {
   return {
     ...{ uuid, mail_from: senderAt(domain), rcpt_to: [RECIPIENT] },

@@ -1,4 +1,4 @@
-// Two installations on one Redis, told apart by nothing but the prefix of their keys.
+// Two installations on one Redis, separated only by the prefix of their keys.
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -22,7 +22,7 @@ import { settingsFor } from '../support/connection'
 import { entriesOf } from '../support/contents'
 import { ACCEPTED } from '../support/reporting'
 
-/** Neighbours that a pattern or the start of a name could take for each other, in both orders. */
+/** Prefixes that a pattern or the start of a name could confuse, in both orders. */
 const PAIRS: readonly (readonly [string, string])[] = [
   ['ud:', 'ud:x:'],
   ['u', 'ud:'],
@@ -63,7 +63,7 @@ describe('two installations on one Redis', () => {
     await run(prefix, 'alert test')
   }
 
-  /** A process that knows the connectors. */
+  /** A process with the connectors in its cache. */
   async function withEngine(prefix: string, use: (engine: Engine) => Promise<void>): Promise<void> {
     const engine = new Engine(settingsFor(redis, { prefix }), {
       ...{ onReady: nothing, onRestriction: nothing, onError: nothing },
@@ -80,7 +80,7 @@ describe('two installations on one Redis', () => {
     }
   }
 
-  /** What processes do beside counting: reports, events, evidence, alerts, and to look for what is unusual. */
+  /** The work of processes besides counting: reports, events, evidence, alerts, and the check for unusual mail. */
   async function doDuties(engine: Engine, id: string): Promise<void> {
     const { store, ledger, tally, forwarder, leader } = engine
     const { client, keys } = store
@@ -96,7 +96,7 @@ describe('two installations on one Redis', () => {
     const config = loadConfig(undefined)
     await resolveEnded(store, forwarder, () => defaultsOf(config)).run()
     await new UnusualMonitor(store, () => config, nothing).run()
-    // Takes what waits in the tenants to the stream.
+    // Moves waiting events of tenants to the stream.
     leader.start()
     await waitFor(async () => !(await client.hexists(keys.tenant('other'), 'events')))
     leader.stop()
@@ -118,7 +118,7 @@ describe('two installations on one Redis', () => {
     }
   }
 
-  /** All that an operator and a process do, and what an interrupted one leaves for doctor to mend. */
+  /** Everything that an operator and a process do, and what an interrupted one leaves for doctor to repair. */
   async function doAll(prefix: string, id: string): Promise<void> {
     const client = redis.client()
     const file = path.join(scratchDir('prefixes'), 't.yaml')
@@ -149,7 +149,7 @@ describe('two installations on one Redis', () => {
     await run(prefix, `connector disable ${id} mx`)
     await run(prefix, `connector remove ${id} mx`)
     await run(prefix, `domain remove ${id} ${id}.example`)
-    // What a crash leaves: the indexes are gone.
+    // As after a crash: the indexes are missing.
     await client.del(`${prefix}{@tenants}`, `${prefix}{@restricted}`, `${prefix}{@owners}:index`)
     await run(prefix, `doctor --repair --config ${scratchDir('config')}`, 1)
     assert.deepEqual((await client.smembers(`${prefix}{@tenants}`)).sort(), [id, 'other'].sort())
@@ -184,7 +184,7 @@ describe('two installations on one Redis', () => {
         await ear.ping()
         assert.deepEqual(heard, [])
         assert.deepEqual(await held(), before)
-        // And nothing new is theirs.
+        // The other installation has no new keys.
         const keys = (await client.keys('*')).filter((name) => !names.includes(name))
         assert.ok(
           keys.every((name) => name.startsWith(`${mine}{`)),

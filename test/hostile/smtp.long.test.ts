@@ -1,5 +1,5 @@
-// Everything that a client can say, to a Haraka with the plugin and to one without: both answer the same, but where the
-// plugin refuses. Then nothing is in Redis that does not belong there, and what was counted is what was accepted.
+// Everything that a client can send, to a Haraka with the plugin and to one without: both give the same replies,
+// except where the plugin refuses. Afterwards Redis holds only expected keys, and counted equals accepted.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
@@ -48,7 +48,7 @@ import { REPLY } from '../support/replies'
 import { runs, SEED } from '../support/seed'
 import { Transcript } from '../support/transcript'
 
-// AUTH for every user name, and what comes by XCLIENT may relay.
+// AUTH for every user name; sessions with XCLIENT may relay.
 const site = `
   exports.register = function () { this.inherits('auth/auth_base') }
   exports.hook_capabilities = function (next, connection) {
@@ -80,7 +80,7 @@ const BAD: Step = {
   ...GOOD,
   bytes: Buffer.from('MAIL FROM:<u@evil.example>\r\nRCPT TO:<u@far.example>\r\n'),
 }
-/** Of random ones Haraka may not have taken any. */
+/** Haraka may have accepted none of the random ones. */
 const BOUNCE: Step = {
   ...GOOD,
   bytes: Buffer.from('MAIL FROM:<>\r\nRCPT TO:<u@far.example>\r\n'),
@@ -89,12 +89,12 @@ const BOUNCE: Step = {
 /** RFC 5321 §4.2; Haraka itself repeats 8-bit text of its client. */
 const REPLY_LINES = /^(?:(?:([2-5][0-5]\d)-[^\r\n]*\r\n(?=\1))*[2-5][0-5]\d [^\r\n]*\r\n|closed)$/
 
-/** At such a line Haraka ends a session at once. */
+/** A line at which Haraka ends a session at once. */
 const TOO_LONG = ['521 Command line too long\r\n', 'closed']
 
 /**
- * What is to be the same of both answers. What Haraka still had to answer at a line that is too long stays unanswered,
- * and with the plugin that may be the recipient before, which waits for Redis.
+ * The part of both replies that must be equal. At a line that is too long Haraka drops pending replies; with the
+ * plugin one may be the previous recipient, which waits for Redis.
  */
 function comparable(mine: readonly string[], theirs: readonly string[]): [string[], string[]] {
   const cut = [mine, theirs].every((answers) => isDeepStrictEqual(answers.slice(-2), TOO_LONG))
@@ -102,14 +102,14 @@ function comparable(mine: readonly string[], theirs: readonly string[]): [string
   return [mine.slice(0, upTo), theirs.slice(0, upTo)]
 }
 
-/** Deals things out to so many sessions, which go on side by side. */
+/** Distributes items over this many parallel sessions. */
 function inSessions<T>(count: number, things: readonly T[]): T[][] {
   return Array.from({ length: count }, (_, at) => things.filter((_, of) => of % count === at))
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
-/** What mail may add to or change, and what is to be there then. All else is as it was. */
+/** The keys that mail may add or change, with their expected content. All other keys stay the same. */
 const MAY_CHANGE: readonly (readonly [
   RegExp,
   (entries: readonly string[], key: string) => void,
@@ -129,14 +129,14 @@ const MAY_CHANGE: readonly (readonly [
   [/^ud:\{@events\}:watch$/, (entries) => assert.equal(entries.length, 1)],
 ]
 
-/** A value that comes from a client; `(other)` stands for the rest. */
+/** A value from a client; `(other)` is the sum of the rest. */
 function assertChosen(text: string, shape: RegExp, key: string): void {
   assert.doesNotMatch(text, UNSAFE, key)
   if (text !== OTHER) assert.match(text, shape, key)
 }
 
 const DOMAIN = /^(?:[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)?$/
-/** Haraka takes any way of writing it from those that it trusts: `0xc0.0.2.1`. */
+/** Haraka accepts any spelling from trusted clients: `0xc0.0.2.1`. */
 const ADDRESS = /^[0-9a-fx.:/]{2,43}$/
 const CONNECTOR = /^(?:contoso\/(?:all|users)|blocked\/mx)?$/
 const COUNTS = /^\d+(?: \d+){9}$/
@@ -146,7 +146,7 @@ function pairOf(entry: string): [field: string, value: string] {
   return [entry.slice(0, end), entry.slice(end + 3)]
 }
 
-/** A name of one label can only be registered as a shared one. */
+/** A name of one label can only be registered as shared. */
 const REGISTERED = new Map(
   [...ACCEPTED].map(([domain, flags]) => [domain, { ...flags, shared: !domain.includes('.') }]),
 )
@@ -170,7 +170,7 @@ function assertUser(user: string, key: string): void {
 /** Rows of From: of registered mail, and of the null sender. */
 const HEADER_FROM = ['h', 'hn']
 
-/** How many messages were looked at for these. */
+/** The number of messages checked for these. */
 function isLooked(kind: string | undefined): boolean {
   return kind === 'l' || kind === 'ln'
 }
@@ -236,7 +236,7 @@ function assertUnattributed(entries: readonly string[], key: string): void {
   }
 }
 
-/** Of the one process that there is. */
+/** Of the only process. */
 function assertFlushes(entries: readonly string[], key: string): void {
   assert.equal(entries.length, 1, key)
   assert.match(entries[0]!, /^[\w-]+ = \d+ \d+$/, key)
@@ -279,7 +279,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       await waitFor(async () =>
         (await new Transcript(ours, restricted).after(BAD)).includes(REPLY.blocked),
       )
-      // What the restriction itself brings about.
+      // The effects of the restriction itself.
       const { client, keys } = relay.store
       await waitFor(() => client.exists(keys.evidence('blocked', 1)))
       await waitFor(async () => !(await client.hexists(keys.tenant('blocked'), 'events')))
@@ -290,7 +290,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       await relay.stop()
     })
 
-    /** Sends steps to both, over one session each as long as it lasts, and compares what is answered. */
+    /** Sends steps to both, over one session each while it lasts, and compares the replies. */
     async function compare(
       session: SessionOptions,
       steps: readonly Step[],
@@ -311,7 +311,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       await Promise.all([mine.end(), theirs.end()])
     }
 
-    it('gets the same answers as from Haraka alone, whatever its addresses', async (t) => {
+    it('gets the same replies as from Haraka alone, with any addresses', async (t) => {
       const numRuns = runs(version === '3.3.4' ? 900 : 300)
       const steps = fc.sample(fc.oneof({ weight: 9, arbitrary: transaction }, otherCommand), {
         numRuns,
@@ -326,7 +326,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
         sessions.map((its) => compare({ localAddress: newAddress() }, [...its, BOUNCE])),
       )
     })
-    it('whatever it calls itself', async () => {
+    it('with any EHLO name', async () => {
       const lines = fc.sample(greeting, { numRuns: 60, seed: SEED })
       const sessions = inSessions(10, lines).map((its) => {
         const steps = its.flatMap((line) => [{ bytes: Buffer.from(line), deliver: false }, BAD])
@@ -334,7 +334,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       })
       await Promise.all(sessions)
     })
-    it('whoever it logs in as, by PLAIN and LOGIN', async () => {
+    it('with any AUTH user, by PLAIN and LOGIN', async () => {
       const said = (...lines: string[]): Step[] =>
         lines.map((line) => ({ bytes: Buffer.from(`${line}\r\n`), deliver: false }))
       const byPlain = (user: string) => [...said(`AUTH PLAIN ${base64(`\0${user}\0secret`)}`), BAD]
@@ -350,20 +350,20 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
         BAD,
       ])
     })
-    it('whatever XCLIENT says', async () => {
+    it('with any XCLIENT', async () => {
       const sessions = XCLIENTS.map((attributes) =>
         compare({}, [BAD], [`XCLIENT ${attributes}\r\n`, 'EHLO client.example\r\n']),
       )
       await Promise.all(sessions)
     })
-    it('whatever PROXY says', async () => {
+    it('with any PROXY line', async () => {
       const sessions = PROXIES.map((line) =>
         compare({ localAddress: PROXY, first: `PROXY ${line}\r\n` }, [BAD]),
       )
       await Promise.all(sessions)
     })
 
-    it('is refused where the tenant is restricted, and never otherwise than in our words', async () => {
+    it('is refused where the tenant is restricted, and only with our replies', async () => {
       const steps = fc.sample(transaction, { numRuns: runs(150), seed: SEED + 1 })
       let blocked = 0
       const sessions = inSessions(10, steps).map(async (its) => {
@@ -374,7 +374,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
           const [got, expected] = comparable(...answers)
           const refused = got.findIndex((reply) => OURS_WHILE_RESTRICTED.includes(reply))
           blocked += Number(got[refused] === REPLY.blocked)
-          // Behind a refused MAIL there is no transaction, and behind a refused RCPT another one.
+          // After a refused MAIL there is no transaction, and after a refused RCPT a different one.
           const same = refused === -1 ? got.length : refused
           const what = JSON.stringify(step.bytes.toString('latin1'))
           assert.deepEqual(got.slice(0, same), expected.slice(0, same), what)
@@ -391,7 +391,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       assert.deepEqual(unregistered, [])
     })
 
-    it('leaves in Redis what was accepted, and nothing else', async (t) => {
+    it('leaves only accepted mail in Redis', async (t) => {
       const parse = LIBRARIES[LIBRARY[version]]!
       const snapshot = { ...snapshotWith(), domains: REGISTERED }
       const classOf = (address: string) =>
@@ -429,7 +429,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
       )
     })
 
-    /** Accepted unregistered recipients, as the days of its report have them. */
+    /** Accepted unregistered recipients, according to the days of its report. */
     async function reported(tenant: string): Promise<number> {
       const { client, keys } = relay.store
       const days = await client.keys(`${keys.prefix}{${tenant}}:report:d*[0-9]`)
@@ -442,7 +442,7 @@ for (const version of ['3.3.4', '3.1.7'] as const) {
         .reduce((sum, { counts }) => sum + counts.accepted, 0)
     }
 
-    it('breaks no process and no line of our log', () => {
+    it('breaks no process and no log line', () => {
       assert.equal(ours.ended, false)
       assert.doesNotMatch(ours.log, /internal error|uncaught|Caught exception/i)
       const lines = ours.log.split('\n').filter((line) => line.includes('[unregistered-domain]'))

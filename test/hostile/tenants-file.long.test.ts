@@ -1,4 +1,4 @@
-// A tenants file that was made to break the reader, or was written by a program gone wrong.
+// A tenants file made to break the reader, or written by a faulty program.
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -16,7 +16,7 @@ const MB = 2 ** 20
 const many = (text: string): string => text.repeat(Math.floor(LARGE / text.length))
 const inDomains = (text: string): string => `id: a\ntenants: { c: { domains: [${text}] } }\n`
 
-/** What is wrong with a file, by the first line of what is said; in lines of their own where they are many. */
+/** The mistakes of a file, by the first line of the message; one a line where there are several. */
 const BAD: Readonly<Record<string, readonly [text: string, told: RegExp]>> = {
   'a billion laughs': [
     [
@@ -85,7 +85,7 @@ const BAD: Readonly<Record<string, readonly [text: string, told: RegExp]>> = {
   'a list as a key': ['id: a\n? [tenants]\n: {}', /^2:\d+: With stringKeys/],
 }
 
-/** What is said of a text; without the name of the file. */
+/** The message about a text, without the name of the file. */
 function mistakesIn(text: string): string[] {
   try {
     parseTenantsFile(text, 't.yaml')
@@ -100,7 +100,7 @@ function mistakesIn(text: string): string[] {
 
 describe('a hostile tenants file', () => {
   for (const [what, [text, told]] of Object.entries(BAD)) {
-    it(`with ${what} is refused with its place`, () => {
+    it(`with ${what} is refused with its line`, () => {
       const [first = 'nothing'] = mistakesIn(text)
       assert.match(first, told)
       // eslint-disable-next-line no-control-regex
@@ -109,7 +109,7 @@ describe('a hostile tenants file', () => {
     })
   }
 
-  it('that only looks strange is read', () => {
+  it('that is unusual but valid is read', () => {
     for (const text of [
       '\ufeffid: a\ntenants: {}\n',
       'id: a\r\ntenants:\r\n  constructor:\r\n    domains: [a.example]\r\n',
@@ -120,12 +120,12 @@ describe('a hostile tenants file', () => {
     }
   })
 
-  it('that is no UTF-8 is refused with its place', () => {
+  it('that is not UTF-8 is refused with its line', () => {
     const bytes = Buffer.from('id: a\ntenants: {} # M\xfcnchen\n', 'latin1')
     assert.throws(() => textOf(bytes, 't'), /^InputError: t:2:16: is not UTF-8/)
   })
 
-  it('of any shape is read, or refused for people', () => {
+  it('of any shape is read, or refused with a readable message', () => {
     const scalar = fc.constantFrom(
       ...['a', 'contoso.com', '1', '-1', '1.5e3', 'true', 'null', '~', '""', "''", '*a', '&a b'],
       ...[
@@ -182,7 +182,7 @@ const KEYS = [
 ]
 
 describe('a running Haraka', () => {
-  it('refuses such a file, answers its sessions meanwhile, and applies the next one', async (t) => {
+  it('refuses such a file, serves its sessions meanwhile, and applies the next one', async (t) => {
     const name = 'unregistered-domain.tenants.yaml'
     const relay = await startRelay({ config: { [name]: 'id: a\ntenants: { contoso: {} }\n' } })
     t.after(() => relay.stop())
@@ -242,7 +242,7 @@ describe('tenantctl apply', () => {
     const before = await keys()
     const file = path.join(scratchDir('hostile'), 't.yaml')
     const files = [
-      // What takes long to read is read above.
+      // Files that are slow to read are covered above.
       ...Object.values(BAD).flatMap(([text]) =>
         text.length < LARGE / 2 ? [Buffer.from(text)] : [],
       ),

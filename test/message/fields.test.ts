@@ -6,7 +6,7 @@ import { valuesAt } from '../../src/message/fields'
 
 const NAME = 'x-kind'
 
-/** The lines, as Haraka parses a header, that some reader may take for the field. */
+/** The header lines, as parsed by Haraka, that some reader may treat as the field. */
 function found(header: string): string[] {
   const lines = header.split(/\n(?![ \t])/).map((line) => `${line}\n`)
   return lines.filter((_line, at) => valuesAt(lines, at, NAME).length > 0)
@@ -58,15 +58,16 @@ describe('a field of some name', () => {
     })
   }
   for (const header of READ_BY_NONE) {
-    it(`is no other one: ${JSON.stringify(header)}`, () => assert.deepEqual(found(header), []))
+    it(`is not found in another one: ${JSON.stringify(header)}`, () =>
+      assert.deepEqual(found(header), []))
   }
 
-  it('is found where a blank of another kind continues its line, and the line before it stays', () => {
+  it('is found where another kind of blank continues its line, and the line before it is kept', () => {
     assert.deepEqual(found('Subject: hi\nX-Kind\n\v: a\nTo: b'), ['X-Kind\n'])
     assert.deepEqual(found('Subject: hi\n\vX-Kind: a\nTo: b'), ['\vX-Kind: a\n'])
   })
 
-  it('is found wherever a mail program finds it', async () => {
+  it('is found in every place where a mail program finds it', async () => {
     const piece = fc.constantFrom(
       ...[
         'X-Kind',
@@ -87,7 +88,7 @@ describe('a field of some name', () => {
     )
     const header = fc.array(piece, { minLength: 1, maxLength: 12 }).map((pieces) => pieces.join(''))
     const property = fc.asyncProperty(header, async (text) => {
-      // What begins so is no header to Haraka, or ends it.
+      // To Haraka such a beginning is not a header line, or ends the header.
       fc.pre(!/^\s|\n\r?\n|\n$/.test(text))
       const { headers } = await PostalMime.parse(`${text}\n\nbody`)
       if (headers.some(({ key }) => key === NAME)) assert.notDeepEqual(found(text), [])
@@ -95,7 +96,7 @@ describe('a field of some name', () => {
     await fc.assert(property, { numRuns: 3000 })
   })
 
-  it('takes no time that matters, whatever the header holds', () => {
+  it('is fast with any header', () => {
     const lines = [
       ...Array<string>(1000).fill(`\v${'x-kind\v'.repeat(100)}\n`),
       `${'x-kind:\v'.repeat(100_000)}\n`,

@@ -63,7 +63,7 @@ const CLEAR: readonly Row[] = [
   ['anna@xn--mnchen-3ya.example', 'xn--mnchen-3ya.example'],
   ['anna@contoso。com', '!'],
   ['anna@contoso.com\ufffd', '!'],
-  // What programs that decode too early show as another address.
+  // Shown as another address by programs that decode too early.
   ['=?utf-8?b?eEBldmlsLmV4YW1wbGU=?=@contoso.com', '!'],
   ['anna@=?utf-8?q?contoso.com?=', '!'],
   // Without an end, but with one meaning.
@@ -72,7 +72,7 @@ const CLEAR: readonly Row[] = [
   ['Re: Anna <mailto:anna@contoso.com>', 'contoso.com'],
 ]
 
-/** Where readers differ: all that one of them could find. */
+/** Where readers differ: every address that one of them could find. */
 const UNCLEAR: readonly Row[] = [
   ['anna@contoso.com <anna@contoso.com>', 'contoso.com'],
   ['x@evil.example <anna@contoso.com>', 'contoso.com evil.example'],
@@ -103,7 +103,7 @@ const UNCLEAR: readonly Row[] = [
   ['\\" x@evil.example, "<anna@contoso.com>', 'contoso.com evil.example'],
   ['\\(x@evil.example) <anna@contoso.com>', 'contoso.com evil.example'],
   ['anna@contoso.com (x@evil.example\\', 'contoso.com evil.example'],
-  // What some take for nothing, for a gap or for a letter.
+  // Characters that some programs ignore, treat as a gap or as a letter.
   ['x@evil.example\0@contoso.com', '! contoso.com'],
   ['anna@contoso.com\0.evil.example', '! contoso.com.evil.example'],
   ['anna@contoso.com\u00a0.evil.example', '! contoso.com'],
@@ -142,13 +142,13 @@ describe('parseHeaderAddresses', () => {
   }
 
   for (const [field, domains] of UNCLEAR) {
-    it(`finds all that some reader finds in ${JSON.stringify(field)}`, () => {
+    it(`finds everything that some reader finds in ${JSON.stringify(field)}`, () => {
       assert.equal([...new Set(domainsOf(field))].sort().join(' '), domains)
       assert.equal(parseHeaderAddresses(field).clear, false)
     })
   }
 
-  it('tells the address as it is written', () => {
+  it('returns the address as written', () => {
     const { addresses } = parseHeaderAddresses('"A" <Anna.B@Contoso.com>, "x@y"(c)@contoso.com')
     assert.deepEqual(
       addresses.map(({ address }) => address),
@@ -156,7 +156,7 @@ describe('parseHeaderAddresses', () => {
     )
   })
 
-  it('finds each address of a list that is written by the rules', () => {
+  it('finds each address of a valid list', () => {
     const group = fc.tuple(word, fc.array(mailbox, { maxLength: 4 }))
     fc.assert(
       fc.property(fc.array(fc.oneof(mailbox, group), { maxLength: 6 }), (list) => {
@@ -175,7 +175,7 @@ describe('parseHeaderAddresses', () => {
     )
   })
 
-  it('finds every domain behind an @ that nothing quotes, whatever stands around it', () => {
+  it('finds every domain after an unquoted @, with any text around it', () => {
     const pieces = fc.constantFrom(
       ...['@', '.', ' ', ',', ';', ':', '<', '>', '(', ')', '"', '\\', '\0', '\u00a0', '\r\n '],
       ...['a', 'contoso.com', 'evil.example', '=?utf-8?q?', '?=', '[', ']', 'ü'],
@@ -183,7 +183,7 @@ describe('parseHeaderAddresses', () => {
     const text = fc.array(pieces, { maxLength: 16 }).map((parts) => parts.join(''))
     fc.assert(
       fc.property(text, text, (before, after) => {
-        // Behind a comma, and with neither quotes nor comments before it, all readers see this one.
+        // After a comma, without quotes or comments before it, all readers see this one.
         const field = `${before.replace(/["()\\]/g, '')}, x@evil.example, ${after}`
         assert.ok(domainsOf(field).includes('evil.example'), field)
       }),
@@ -204,7 +204,7 @@ describe('parseHeaderAddresses', () => {
     )
   })
 
-  it('reads a field of the greatest length, and nothing of a longer one', () => {
+  it('reads a field of the greatest length, and no longer one', () => {
     const list = 'a@contoso.com,'.repeat(Math.floor(MAX_FIELD / 14))
     assert.equal(parseHeaderAddresses(list).addresses.length, Math.floor(MAX_FIELD / 14))
     const longer = 'a@contoso.com,'.repeat(100_000)
@@ -227,7 +227,7 @@ describe('parseHeaderAddresses', () => {
     '=?',
     ' .c',
   ]) {
-    it(`never throws where ${JSON.stringify(piece)} is all that there is`, () => {
+    it(`never throws where ${JSON.stringify(piece)} is the whole field`, () => {
       const field = piece.repeat(Math.floor((MAX_FIELD - 4) / piece.length))
       parseHeaderAddresses(field)
       parseHeaderAddresses(`${field}@b.c`)

@@ -12,9 +12,9 @@ function isAccepted(domain: string): boolean {
   )
 }
 
-/** Fields, and what they do not fit by. */
+/** Fields, and the domain that does not fit. */
 const ONE_FIELD: readonly (readonly [field: string, mismatch: string | undefined])[] = [
-  // As mail has it.
+  // Common forms.
   ['anna@contoso.com', FITS],
   ['Anna Bell <anna@contoso.com>', FITS],
   ['"Bell, Anna" <anna@contoso.com>', FITS],
@@ -32,7 +32,7 @@ const ONE_FIELD: readonly (readonly [field: string, mismatch: string | undefined
   ['anna@contoso.com.evil.example', 'contoso.com.evil.example'],
   ['anna@notcontoso.com', 'notcontoso.com'],
   ['anna@bücher.example', 'xn--bcher-kva.example'],
-  // As real programs write it against the rules.
+  // Invalid forms that real programs write.
   ['Bell, Anna <anna@contoso.com>', FITS],
   ['anna@contoso.com <anna@contoso.com>', FITS],
   ['anna@contoso.com "x@evil.example" <anna@contoso.com>', FITS],
@@ -43,7 +43,7 @@ const ONE_FIELD: readonly (readonly [field: string, mismatch: string | undefined
   ['<mailto:anna@contoso.com>', FITS],
   ['Anna Müller <anna@contoso.com>', FITS],
   ['Anna\0 <anna@contoso.com>', FITS],
-  // Names and comments are not looked at.
+  // Names and comments are ignored.
   ['"x@evil.example" <anna@contoso.com>', FITS],
   ['"x@evil.example via List" <list@contoso.com>', FITS],
   ['=?utf-8?q?x=40evil.example?= <anna@contoso.com>', FITS],
@@ -77,7 +77,7 @@ const ONE_FIELD: readonly (readonly [field: string, mismatch: string | undefined
   ['x@evil.example\0@contoso.com', NONE],
   ['anna@contoso.com\0.evil.example', 'contoso.com.evil.example'],
   ['anna@contoso.com\u00a0.evil.example', NONE],
-  // Local parts that some programs decode and take for the address.
+  // Local parts that some programs decode and show as the address.
   ['=?utf-8?b?eEBldmlsLmV4YW1wbGU=?=@contoso.com', NONE],
   ['=?utf-8?q?x=40evil.example=00?=@contoso.com', NONE],
   // No address, or none with a domain name.
@@ -111,7 +111,7 @@ describe('headerFromMismatch', () => {
     assert.equal(headerFromMismatch([], isAccepted), NONE)
   })
 
-  it('looks at all fields of a message that has several', () => {
+  it('checks all From fields of a message', () => {
     assert.equal(headerFromMismatch(['anna@contoso.com', 'bert@contoso.com'], isAccepted), FITS)
     for (const fields of [
       ['anna@contoso.com', 'x@evil.example'],
@@ -122,7 +122,7 @@ describe('headerFromMismatch', () => {
     }
   })
 
-  it('never fits with a foreign address in a list, wherever it stands and however it is written', () => {
+  it('never fits with a foreign address in a list, at any place and in any spelling', () => {
     const own = fc.constantFrom(
       ...['anna@contoso.com', 'A <anna@contoso.com>', '"x@y.example" <anna@contoso.com> (c)'],
       ...['Team: a@contoso.com, b@a.tree.example;', 'Bell, A <anna@contoso.com>', 'root', 'E:;'],
@@ -144,7 +144,7 @@ describe('headerFromMismatch', () => {
     )
   })
 
-  it('never names what is accepted, or what is no domain, whatever the field holds', () => {
+  it('never names an accepted domain or a text that is not a domain', () => {
     const pieces = fc.constantFrom(
       ...['@', '.', ' ', ',', ';', ':', '<', '>', '(', ')', '"', '\\', '\0', '\u00a0', '\r\n '],
       ...['a', 'contoso.com', 'evil.example', '.tree.example', '=?utf-8?q?', '?=', '[', ']', 'ü'],
@@ -160,7 +160,7 @@ describe('headerFromMismatch', () => {
     )
   })
 
-  it('reads nothing of a From that is longer than any mail has, in one field or in many', () => {
+  it('reads nothing of an overlong From, in one field or in many', () => {
     let asked = 0
     const counting = (domain: string): boolean => {
       asked++
@@ -202,14 +202,14 @@ describe('a message with a From that only some programs find', () => {
     })
   }
 
-  it('does not fit by an address that another blank continues the field with', () => {
+  it('does not fit with an address after another kind of blank', () => {
     const lines = [own, '\v, x@evil.example\n', 'Subject: hi\n']
     assert.equal(headerFromMismatch(fromFields(lines), isAccepted), 'evil.example')
   })
 })
 
 describe('fromFields', () => {
-  it('finds each From, by whatever case, and with the gap before the colon that was once allowed', () => {
+  it('finds each From, in any case, and with the once allowed gap before the colon', () => {
     const lines = [
       'Received: from x@evil.example (x)\n',
       'From: a@contoso.com\n',
@@ -225,7 +225,7 @@ describe('fromFields', () => {
     ])
   })
 
-  it('finds no From in other fields, their continuations, or what mailboxes begin with', () => {
+  it('finds no From in other fields, their continuations, or mailbox separators', () => {
     const lines = [
       'Resent-From: x@evil.example\n',
       'X-From: x@evil.example\n',
@@ -237,7 +237,7 @@ describe('fromFields', () => {
     assert.deepEqual(fromFields(['From\n']), [''])
   })
 
-  it('finds one behind a bare CR, which ends a line for some mail programs', () => {
+  it('finds one after a bare CR, which ends a line for some mail programs', () => {
     const fields = fromFields(['Subject: a\rFrom: x@evil.example\rTo: b@far.example\n'])
     assert.deepEqual(fields, [' x@evil.example\rTo: b@far.example\n'])
   })

@@ -6,7 +6,7 @@ import { Turns } from '../../src/message/turns'
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('Turns', () => {
-  it('takes exactly one of each so many in a row, whatever chance says', () => {
+  it('selects exactly one in each group, for any random numbers', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),
@@ -24,7 +24,7 @@ describe('Turns', () => {
     )
   })
 
-  it('takes it at any place, so that nobody knows who is next', () => {
+  it('selects it at any place, so that a client cannot predict it', () => {
     const places = Array.from({ length: 20 }, (_, at) => {
       const turns = new Turns(20, () => at / 20)
       return Array.from({ length: 20 }, () => turns.next()).indexOf(true)

@@ -39,7 +39,7 @@ describe('acceptedDomainName', () => {
     assert.equal(acceptedDomainName('contoso.github.io', SUBDOMAINS), 'contoso.github.io')
   })
 
-  it('takes names outside the public DNS only when shared', () => {
+  it('accepts names outside the public DNS only when shared', () => {
     for (const name of [
       'mailhost',
       'local',
@@ -56,7 +56,7 @@ describe('acceptedDomainName', () => {
     assert.equal(acceptedDomainName('notlocal.example', PLAIN), 'notlocal.example')
   })
 
-  it('says why something is no domain name', () => {
+  it('says why something is not a domain name', () => {
     const cases: readonly (readonly [string, RegExp])[] = [
       ['', /"" is not a domain name: it is empty/],
       ['*.contoso.com', /give contoso\.com with --subdomains/],

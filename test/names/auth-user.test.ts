@@ -24,7 +24,7 @@ describe('normalizeAuthUser', () => {
     it(JSON.stringify(given), () => assert.deepEqual(normalizeAuthUser(given), { user, domain }))
   }
 
-  it('takes any text, and leaves alone what it has given', () => {
+  it('accepts any text, and does not change its own results', () => {
     const text = fc.string({ unit: 'binary' })
     const user = fc.oneof(
       text,
@@ -69,7 +69,7 @@ describe('foldAuthUser', () => {
     }
   }
 
-  it('keeps apart what no backend takes for the same', () => {
+  it('distinguishes what no backend treats as equal', () => {
     const users = [
       'ann',
       'a nn',
@@ -84,7 +84,7 @@ describe('foldAuthUser', () => {
     assert.equal(new Set(users.map(foldAuthUser)).size, users.length)
   })
 
-  it('takes any text, and leaves alone what it has given', () => {
+  it('accepts any text, and does not change its own results', () => {
     const text = fc.string({ unit: 'binary' })
     const user = fc.oneof(
       text,

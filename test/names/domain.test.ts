@@ -8,7 +8,7 @@ const LDH =
 const label63 = 'a'.repeat(63)
 const name253 = `${label63}.${label63}.${label63}.${'a'.repeat(61)}`
 
-/** What look-alikes are made of, and what a URL parser stumbles over. */
+/** Parts of look-alikes, and what URL parsers handle wrongly. */
 const PIECES = [
   ...[
     'contoso',
@@ -172,7 +172,7 @@ describe('toDomain', () => {
     })
   }
 
-  it('takes any text, and gives only lower-case LDH names of at most 253 octets', () => {
+  it('accepts any text, and returns only lower-case LDH names of at most 253 octets', () => {
     fc.assert(
       fc.property(anyText, (name) => {
         const domain = toDomain(name)
@@ -182,7 +182,7 @@ describe('toDomain', () => {
     )
   })
 
-  it('leaves alone what it has given', () => {
+  it('does not change its own results', () => {
     fc.assert(
       fc.property(anyText, (name) => {
         const domain = toDomain(name)
@@ -192,7 +192,7 @@ describe('toDomain', () => {
     )
   })
 
-  it('maps no name with foreign characters on to a name without', () => {
+  it('maps no name with non-ASCII letters to a name without', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -210,7 +210,7 @@ describe('toDomain', () => {
     )
   })
 
-  it('does not care for case', () => {
+  it('ignores case', () => {
     fc.assert(
       fc.property(asciiName, (name) => {
         assert.equal(toDomain(name.toUpperCase()), toDomain(name))
@@ -219,7 +219,7 @@ describe('toDomain', () => {
     )
   })
 
-  it('does not care for one trailing dot', () => {
+  it('ignores one trailing dot', () => {
     fc.assert(
       fc.property(fc.oneof(asciiName, tricky), (name) => {
         fc.pre(!name.endsWith('.'))
@@ -253,7 +253,7 @@ describe('reverseLabels', () => {
     assert.equal(reverseLabels('localhost'), 'localhost')
   })
 
-  it('undoes itself', () => {
+  it('is its own inverse', () => {
     fc.assert(
       fc.property(fc.domain(), (name) => assert.equal(reverseLabels(reverseLabels(name)), name)),
     )

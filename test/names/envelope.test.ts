@@ -59,15 +59,15 @@ for (const [library, parse] of Object.entries(PARSERS)) {
 }
 
 describe('envelopeDomain', () => {
-  it('over 253 octets there is none', () => {
+  it('a name over 253 octets has none', () => {
     const long = `${'a.'.repeat(126)}com`
     const address = new CurrentAddress(`<u@${long}>`, { postel: true })
     assert.deepEqual(envelopeDomain(address), none(long))
   })
 
-  it('counts only what goes out the same with and without SMTPUTF8', () => {
+  it('accepts only a domain that is sent the same with and without SMTPUTF8', () => {
     for (const text of ['<u@MÜNCHEN.example>', '<u@mu\u0308nchen.example>']) {
-      // What the client wrote goes to one server, this to another (format(true)).
+      // One server gets the client's spelling, another one this (format(true)).
       assert.notEqual(new OldAddress(text).host, 'xn--mnchen-3ya.example')
       assert.equal(envelopeDomain(new OldAddress(text)).kind, 'none')
 
@@ -76,13 +76,13 @@ describe('envelopeDomain', () => {
     }
   })
 
-  it('has none where a plugin changed one half of the address', () => {
+  it('is missing where a plugin changed one half of the address', () => {
     const address = new CurrentAddress('<u@contoso.com>')
     address.host = 'fabrikam.example'
     assert.deepEqual(envelopeDomain(address), none('contoso.com'))
   })
 
-  it('takes addresses without original_host, and null for nothing', () => {
+  it('accepts addresses without original_host, and returns null for an empty one', () => {
     const made = { address: 'u@contoso.com', host: 'Contoso.com', isNull: () => false }
     assert.deepEqual(envelopeDomain(made), domain('contoso.com'))
     const bare = { address: 'u', host: null, original_host: null, isNull: () => false }
@@ -102,7 +102,7 @@ describe('addressText', () => {
 })
 
 describe('parseEnvelope', () => {
-  it('takes addresses with and without angle brackets', () => {
+  it('accepts addresses with and without angle brackets', () => {
     assert.deepEqual(envelopeDomain(parseEnvelope('u@contoso.com')), domain('contoso.com'))
     assert.deepEqual(envelopeDomain(parseEnvelope('<u@contoso.com>')), domain('contoso.com'))
     assert.equal(addressText(parseEnvelope('u@contoso.com')), 'u@contoso.com')
@@ -119,7 +119,7 @@ describe('parseEnvelope', () => {
     }
   })
 
-  it('refuses what is no envelope address', () => {
+  it('refuses what is not an envelope address', () => {
     const wrong = [
       ...[
         'contoso.com',

@@ -25,7 +25,7 @@ describe('registrableDomain', () => {
 })
 
 describe('publicSuffixKind', () => {
-  it('tells registries from companies, and both from the rest', () => {
+  it('distinguishes registries, companies and the rest', () => {
     assert.equal(publicSuffixKind('com'), 'icann')
     assert.equal(publicSuffixKind('co.uk'), 'icann')
     assert.equal(publicSuffixKind('ck'), 'icann')
@@ -38,7 +38,7 @@ describe('publicSuffixKind', () => {
 })
 
 describe('isOutsidePublicDns', () => {
-  it('is so for single labels and private trees', () => {
+  it('is true for single labels and private trees', () => {
     for (const name of [
       'mailhost',
       'nas.local',
@@ -52,7 +52,7 @@ describe('isOutsidePublicDns', () => {
     }
   })
 
-  it('is not so for what can be registered', () => {
+  it('is false for names that can be registered', () => {
     for (const name of [
       'com',
       'contoso.com',

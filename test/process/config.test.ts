@@ -31,7 +31,7 @@ import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
 
 const directory = scratchDir('config')
 
-/** With the messages of the errors only. */
+/** Only the messages of the errors. */
 function parse(raw: RawIni) {
   const parsed = parseConfig(raw, directory)
   return { ...parsed, errors: parsed.errors.map(({ message }) => message) }
@@ -418,11 +418,11 @@ describe('the shipped ini file', () => {
     assert.deepEqual(shipped, Object.fromEntries(defaults))
   })
 
-  it('has no key of which it is unknown whether all hosts must agree', () => {
+  it('says for each key whether all hosts must agree', () => {
     const tables = Object.values(SECTIONS).flatMap<IniKey>(({ keys }) => keys)
     for (const { id, reach } of tables) assert.match(reach, /^(site|host)$/, id)
     const site = tables.filter(({ reach }) => reach === 'site').map(({ id }) => id)
-    // Hosts that differed in these would count into different places, or sign senders that others do not unwrap.
+    // Hosts that differ in these would count in different keys, or sign senders that others cannot unwrap.
     for (const id of ['[redis] prefix', '[redis] db', '[srs] secret', '[srs] secret_file']) {
       assert.ok(site.includes(id), id)
     }
@@ -520,7 +520,7 @@ describe('an ini file with mistakes', () => {
     }
   })
 
-  it('is not read at all where it is no text, or no file', () => {
+  it('is not read where it is not text, or not a file', () => {
     const place = site('')
     writeFileSync(path.join(place, CONFIG_FILE), Buffer.from('\ufeff[main]\nmode=off\n', 'utf16le'))
     assert.throws(() => readConfigFile(place), /unregistered-domain\.ini is no text in UTF-8/)
@@ -574,7 +574,7 @@ describe('an ini file read again', () => {
       told(file)[0]!,
       /^5: \[allowance\] limits: "two" is not .*; limits=2\/1h stays in effect$/,
     )
-    // A key that is absent has its default: no line may have been meant for it.
+    // An absent key has its default: no line was meant for it.
     assert.deepEqual(limits(again('[allowance]\nlimits=two\n')), ['2/1h', '300/1h, 1500/1d'])
   })
 
@@ -623,7 +623,7 @@ describe('an ini file read again', () => {
     ],
     ['set above all section lines', 'override=off\n[main\nmode off\n', 'off'],
     [
-      'set behind a damaged section line',
+      'set after a damaged section line',
       '[allowance]\nlimits=1/1h\n[main] ; brake\noverride=off',
       'off',
     ],
@@ -632,7 +632,7 @@ describe('an ini file read again', () => {
     ['released by taking it out', '[main]\nmode=on\n[alowance]\n', undefined],
     ['kept where its line is not understood', '[main]\noverride: off\nmode=off\n', 'monitor'],
   ] as const) {
-    it(`has the emergency brake ${what}, whatever else is wrong`, () => {
+    it(`has the emergency brake ${what}, despite other mistakes`, () => {
       const first = FIRST.replace('override=', 'override=monitor')
       const file = again(text, { first })
       assert.ok(file.errors.length > 0)
@@ -677,7 +677,7 @@ describe('an ini file read again', () => {
     )
   })
 
-  it('needs a restart as long as the file differs from what the process has started with', () => {
+  it('needs a restart while the file differs from what the process started with', () => {
     const changed = `${FIRST}[redis]\nport=6380\n[tenants]\nfile=x.yaml\napply=false\n[outage]\nsnapshot=\n[tag]\nheader=X-Tag\n`
     const names = [
       '[tag] header',

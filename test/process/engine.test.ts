@@ -66,7 +66,7 @@ async function used(): Promise<number | undefined> {
   return usage?.unregistered[0]?.used
 }
 
-/** As a session does where no client waits for the answer. */
+/** Ends a message as a session does after its client has left. */
 function chargeLater(settlement: MessageCharge): void {
   engine.inBackground('contoso', async () =>
     engine.charged(
@@ -89,7 +89,7 @@ describe('an engine', () => {
     assert.equal((await engine.ledger.charge(recipient('F.0'), DEFAULTS)).answer, 'CHARGED')
   })
 
-  it('refunds in the background what was counted though the answer got lost', async () => {
+  it('refunds a charge in the background whose answer was lost', async () => {
     assert.equal((await engine.ledger.charge(recipient('F.0'), DEFAULTS)).answer, 'CHARGED')
     engine.refund('contoso', 'F.0', [1])
     await waitFor(async () => (await used()) === 0)
@@ -103,7 +103,7 @@ describe('an engine', () => {
     assert.deepEqual(dropped, [])
   })
 
-  it('adds a restricted tenant to the index though the answer of the trip got lost', async () => {
+  it('adds a restricted tenant to the index though the answer of the trip was lost', async () => {
     await engine.ledger.charge(recipient('F.1'), DEFAULTS)
     way.hold()
     await assert.rejects(engine.ledger.charge(recipient('F.2'), DEFAULTS))
@@ -114,7 +114,7 @@ describe('an engine', () => {
     assert.deepEqual(dropped, [])
   })
 
-  it('alerts about an allowance that a message fills when no client waits any more', async () => {
+  it('alerts about an allowance that a message fills after its client has left', async () => {
     await registry.tenants.set('contoso', { limits: '10/1h', forwardedLimits: '10/1h' })
     for (const meter of ['unregistered', 'forwarded'] as const) {
       chargeLater({
@@ -132,7 +132,7 @@ describe('an engine', () => {
     )
   })
 
-  it('alerts about a restriction by a message when no client waits any more', async () => {
+  it('alerts about a restriction by a message whose client has left', async () => {
     chargeLater({
       ...{ tenant: 'contoso', transaction: 'F.1', ordinals: [1, 2], meter: 'unregistered' },
       ...{ signatures: [], domain: 'other.example', connector: '', ip: '' },
@@ -150,7 +150,7 @@ describe('an engine', () => {
     await waitFor(async () => (await used()) === 0)
   })
 
-  it('refunds after release() what had to wait while the registry was lost', async () => {
+  it('sends refunds after release() that had to wait while the registry was lost', async () => {
     await engine.whenWritable()
     const { registry } = engine.directory
     await registry.check()

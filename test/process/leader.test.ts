@@ -12,7 +12,7 @@ const PERIOD = 40
 
 let redis: TestRedis
 let candidates: { leader: Leader; store: Store }[]
-/** Which process has run its duty, in order. */
+/** The processes that ran their duty, in order. */
 let runs: number[]
 let errors: string[]
 
@@ -81,7 +81,7 @@ describe('the leader', () => {
     assert.equal(candidates[first]!.leader.isLeading, false)
   })
 
-  it('that is cut off is replaced when its lock expires, and knows that it leads no more', async () => {
+  it('that is cut off is replaced when its lock expires, and stops leading', async () => {
     for (const { leader } of candidates) leader.start()
     const first = await leadingNow()
     candidates[first]!.store.client.disconnect()
@@ -104,7 +104,7 @@ describe('the leader', () => {
     assert.equal(await leadingNow(), at)
   })
 
-  it('reports what a duty failed with, runs it again, and runs the others', async () => {
+  it('reports the failure of a duty, runs it again, and runs the others', async () => {
     let failed = 0
     const { leader } = candidates[0]!
     leader.add({ name: 'fail', every: 0, run: () => Promise.reject(new Error(`${++failed}`)) })
@@ -143,7 +143,7 @@ describe('the leader', () => {
     assert.equal(rareRuns, 1)
   })
 
-  it('that stops while it asks for the lock holds none', async () => {
+  it('that stops while it requests the lock does not hold it', async () => {
     const { leader } = candidates[0]!
     leader.start()
     leader.stop()

@@ -9,9 +9,9 @@ import type { TestRelay, TestTenant } from '../support/relay'
 import { REPLY } from '../support/replies'
 
 const LIMIT = 300
-/** Recipients of delivered mail that are lost at least, of those accepted while the replica hears nothing. */
+/** The fewest recipients lost of the mail accepted while the replica is cut off. */
 const LOST = 20
-/** Of these, whose mail may not be there yet when the primary is killed. */
+/** How many of these may still be undelivered when the primary is killed. */
 const ON_THEIR_WAY = 20
 const AMPLE = '1000000/1h'
 
@@ -20,7 +20,7 @@ describe('a Redis Cluster whose primaries fail over', () => {
   let cluster: TestCluster
   let relay: TestRelay<RelayCluster>
   before(async () => {
-    // A killed primary is replaced after about twice that time; under it a busy machine looks dead.
+    // A killed primary is replaced after about twice that time; with less a busy machine looks dead.
     cluster = await startRedisCluster({ replicas: 1, nodeTimeout: 3000 })
     relay = await startClusterRelay(cluster, { nodes: 2 })
   })
@@ -68,7 +68,7 @@ describe('a Redis Cluster whose primaries fail over', () => {
     t.diagnostic(`3 failovers: ${accepted} accepted, all counted, ${unanswered} calls unanswered`)
   })
 
-  it('by kill -9, under load: registered mail passes, and no more than the limit and the loss', async (t) => {
+  it('by kill -9, under load: registered mail passes, and at most the limit plus the loss', async (t) => {
     const { site } = relay.redis
     const { keys } = site.store
     const contoso = await relay.tenant('contoso', { limits: `${LIMIT}/1h` })
@@ -114,7 +114,7 @@ describe('a Redis Cluster whose primaries fail over', () => {
   })
 })
 
-/** A tenant whose keys the same primary has. */
+/** A tenant with keys on the same primary. */
 async function tenantBeside(
   relay: TestRelay<RelayCluster>,
   other: TestTenant,

@@ -14,10 +14,10 @@ import { assertConsistent } from '../support/registry'
 
 const BY = 'test'
 const LIMIT = 150
-/** More than any load here asks for. */
+/** More than any load here uses. */
 const AMPLE = '1000000/1h'
 
-/** Slots that go from one primary to another, as a reshard moves them. */
+/** Slots that move from one primary to another, as in a reshard. */
 describe('a Redis Cluster whose slots move', () => {
   let cluster: TestCluster
   let site: ClusterSite
@@ -43,13 +43,13 @@ describe('a Redis Cluster whose slots move', () => {
     return waitFor(() => by.count(answer) >= enough, { timeout: 60_000 })
   }
 
-  it('under load: each call is answered, and all that was accepted is counted', async (t) => {
+  it('under load: each call is answered, and every accepted recipient is counted', async (t) => {
     const tenants = ['ample', 'other', 'third']
     for (const id of tenants) await site.registry.tenants.add(id, { limits: AMPLE }, BY)
     await site.registry.tenants.add('tight', { limits: `${LIMIT}/1h` }, BY)
     const ample = tenants.map((id) => load(site, id))
     await Promise.all(ample.map((each) => answered(each, 'CHARGED', 20)))
-    // From its first recipient to its trip its slot moves.
+    // Its slot moves from its first recipient to its trip.
     const tight = load(site, 'tight', { refunds: false })
     for (let round = 0; round < 3; round++) {
       for (const id of [...tenants, 'tight']) {
@@ -77,7 +77,7 @@ describe('a Redis Cluster whose slots move', () => {
     assert.deepEqual(site.errors, [])
   })
 
-  it('held half-way: 451 for its tenant alone, and nothing lost or counted twice', async (t) => {
+  it('stopped half-way: 451 only for its tenant, and nothing lost or counted twice', async (t) => {
     const hasty = await ClusterSite.open(cluster, { commandTimeout: 300 })
     t.after(() => hasty.close())
     for (const id of ['held', 'free']) {
@@ -106,12 +106,8 @@ describe('a Redis Cluster whose slots move', () => {
       await unanswered(8)
       await answered(free, 'CHARGED', 20)
     }
-    assert.equal(
-      held.count('CHARGED'),
-      before,
-      'a receipt that is not there yet is on neither side',
-    )
-    // Its refunds wait; those of others do not wait behind them.
+    assert.equal(held.count('CHARGED'), before, 'a receipt in transit is on neither side')
+    // Its refunds wait, and do not delay the refunds of others.
     free.end()
     await waitFor(async () => (await site.used('free')) === free.accepted + 1)
     await steps.finish()
@@ -124,7 +120,7 @@ describe('a Redis Cluster whose slots move', () => {
     assert.deepEqual(hasty.errors, [])
   })
 
-  it('what the registry writes meanwhile is whole', async () => {
+  it('meanwhile the writes of the registry are complete', async () => {
     const { keys } = site.store
     const shared = [keys.tenants, keys.ownerNames, keys.connectors, keys.restricted]
     let moving = true
@@ -154,7 +150,7 @@ describe('a Redis Cluster whose slots move', () => {
     assert.ok((await site.registry.domains.list('m0')).length >= 20)
   })
 
-  it('a script whose keys are all there yet runs to its end, though it deletes some', async () => {
+  it('a script with all its keys on the node completes, though it deletes some', async () => {
     const { keys, client } = site.store
     const domain = { subdomains: false, shared: false }
     const apply = (auth: string) => {

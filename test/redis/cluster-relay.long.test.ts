@@ -31,7 +31,7 @@ describe('a relay on a Redis Cluster', () => {
     await endpoint?.stop()
   })
 
-  /** How often an alert of this kind has been posted for the tenant; empty: for none. */
+  /** How often an alert of this kind was posted for the tenant; empty: without a tenant. */
   function posted(kind: string, tenant: string): number {
     const those = endpoint.received.filter(({ data }) => data.kind === kind)
     return those.filter(({ data }) => data.tenant === tenant).length
@@ -44,14 +44,14 @@ describe('a relay on a Redis Cluster', () => {
     return run.stdout
   }
 
-  /** Waits until every worker has said so of the tenant. */
+  /** Waits until every worker has logged this about the tenant. */
   async function heard(word: string, tenant: string, from: number): Promise<void> {
     const line = new RegExp(`\\b${word}\\b.*${tenant}`, 'g')
     const told = () => relay.haraka.log.slice(from).match(line)?.length === NODES
     await waitFor(told, { what: `${word} ${tenant} in ${NODES} workers` })
   }
 
-  it('counts, trips, and refuses what comes after, byte for byte', async () => {
+  it('counts, trips, and then refuses byte for byte', async () => {
     const tenant = await relay.tenant('contoso', { limits: '3/1h' })
     const to = ['a@far.example', 'b@far.example', 'c@far.example', 'd@far.example']
     const sent = await tenant.send({ from: UNREGISTERED, to })
@@ -68,7 +68,7 @@ describe('a relay on a Redis Cluster', () => {
     assert.match(await ctl('restricted'), /contoso/)
   })
 
-  it('tenantctl blocks and unblocks, and each worker hears of it', async () => {
+  it('tenantctl blocks and unblocks, and it reaches each worker', async () => {
     const tenant = await relay.tenant('fabrikam', { limits: '100/1h' })
     await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
     let from = relay.haraka.log.length
@@ -87,7 +87,7 @@ describe('a relay on a Redis Cluster', () => {
     assert.equal(status.windows[0]?.used, 1)
   })
 
-  it('a trip is recorded, told once, and opens a case with its evidence: tenantctl shows all of it', async () => {
+  it('a trip is recorded, alerted once, and opens a case with its evidence, which tenantctl shows', async () => {
     const interrupt = new AbortController()
     let followed = ''
     const following = tenantctlHere(
@@ -135,8 +135,8 @@ describe('a relay on a Redis Cluster', () => {
     assert.doesNotMatch(relay.haraka.log, /CROSSSLOT|unhandled|Caught exception|TypeError/)
   })
 
-  it('tenantctl registers, moves, applies a file, explains and finds nothing amiss', async () => {
-    // Few calls: on a busy machine each takes seconds.
+  it('tenantctl registers, moves, applies a file, explains and finds no fault', async () => {
+    // Few calls: each takes seconds on a busy machine.
     const file = path.join(relay.haraka.dir, 'tenants.yaml')
     writeFileSync(
       file,
@@ -164,7 +164,7 @@ describe('a relay on a Redis Cluster', () => {
     )
   })
 
-  it('scripts that were flushed on every node are sent again', async () => {
+  it('scripts flushed on every node are sent again', async () => {
     const tenant = await relay.tenant('litware')
     await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
     for (const node of cluster.nodes) await node.call('SCRIPT', 'FLUSH')
@@ -173,7 +173,7 @@ describe('a relay on a Redis Cluster', () => {
     assert.equal(await tenant.used(), 2)
   })
 
-  it('while the slot of a tenant is held half-moved: 451, and registered mail passes', async () => {
+  it('while the slot of a tenant is half-moved: 451, and registered mail passes', async () => {
     const tenant = await relay.tenant('proseware')
     await tenant.send({ from: UNREGISTERED, to: RECIPIENT })
     const migration = await cluster.migration(relay.store.keys.tenant('proseware'))

@@ -27,7 +27,7 @@ import { removeTenant } from '../../src/registry/tenant-removal'
 const BY = 'test'
 const ACT = { by: 'anna', reason: 'cleaned' }
 
-/** Three primaries. The tests build on each other: the last one looks at what all of them have run. */
+/** Three primaries. The tests depend on each other: the last one checks what all of them have run. */
 describe('on a Redis Cluster', () => {
   let cluster: TestCluster
   let site: ClusterSite
@@ -93,7 +93,7 @@ describe('on a Redis Cluster', () => {
     await assertConsistent(site.store)
   })
 
-  it('what does not fit is found on every primary, and mended', async () => {
+  it('inconsistencies are found on every primary, and repaired', async () => {
     const { store, client } = site
     const { keys } = store
     await site.restrictions.place('t4', { ...ACT, scope: 'all' })
@@ -142,7 +142,7 @@ describe('on a Redis Cluster', () => {
     const second = await site.charge('two', stale)
     assert.deepEqual([second.answer, second.stale], ['CHARGED', true])
     const late = new Ledger(site.store, -1e9)
-    // A first call may only learn the time of Redis: it is over before the answer.
+    // A first call may only read the time of Redis, and end before the answer.
     await waitFor(async () => (await site.charge('two', { ledger: late })).answer === 'EXPIRED')
     assert.equal((await site.charge('two')).answer, 'TRIPPED')
     assert.equal((await site.charge('two')).answer, 'RESTRICTED')
@@ -169,7 +169,7 @@ describe('on a Redis Cluster', () => {
     assert.ok(!(await restrictions.list()).some(({ tenant }) => tenant === 'two'))
   })
 
-  it('a forward is held, proven and given back', async () => {
+  it('a forward is held, proven and refunded', async () => {
     const { ledger, registry, store, client } = site
     await registry.tenants.add('school', { forwardedLimits: '5/1h' }, BY)
     const { answer } = await site.charge('school', { transaction: 'F1.1' })
@@ -184,7 +184,7 @@ describe('on a Redis Cluster', () => {
     assert.equal(await client.get(store.keys.signature('school', 's2')), '0')
   })
 
-  it('scripts that no node knows any more are sent again', async () => {
+  it('scripts missing on every node are sent again', async () => {
     for (const node of cluster.nodes) await node.call('SCRIPT', 'FLUSH')
     await Promise.all(
       Array.from({ length: 40 }, async (_, at) => {
@@ -195,13 +195,13 @@ describe('on a Redis Cluster', () => {
     )
   })
 
-  it('a change is heard, whichever node it is published on', async () => {
+  it('a change published on any node is received', async () => {
     const { client, store } = site
     const directory = await follow(site)
     try {
       assert.equal((await directory.load('t7'))?.mode, undefined)
       for (const [at, node] of cluster.nodes.entries()) {
-        // Without a word, so that this node's word is the only one.
+        // Without its own message, so that this node's message is the only one.
         const mode = at % 2 === 0 ? 'monitor' : 'off'
         await client.hset(store.keys.tenant('t7'), { mode, state: `token ${at}` })
         const message = JSON.stringify({ tenant: 't7', token: `token ${at}` })
@@ -215,7 +215,7 @@ describe('on a Redis Cluster', () => {
     }
   })
 
-  it('what a lost subscription did not hear is known once another has taken its place', async () => {
+  it('changes missed by a lost subscription are loaded by the next one', async () => {
     const { client, store } = site
     const directory = await follow(site)
     try {
@@ -231,7 +231,7 @@ describe('on a Redis Cluster', () => {
     }
   })
 
-  it('what is counted of mail is recorded', async () => {
+  it('counts of mail are recorded', async () => {
     const { store, client } = site
     const recorder = new Recorder(store, () => 90)
     const tally = new Tally(assert.fail)
@@ -253,7 +253,7 @@ describe('on a Redis Cluster', () => {
     assert.equal(await client.zscore(store.keys.reported, 't11'), String(time))
   })
 
-  it('what is kept of a tenant that is gone is erased', async () => {
+  it('the data of a removed tenant is erased', async () => {
     const { store, client, registry, restrictions } = site
     await registry.tenants.add('erased', {}, BY)
     const tally = new Tally(assert.fail)
@@ -279,14 +279,14 @@ describe('on a Redis Cluster', () => {
     )
   })
 
-  it('a call whose slot nobody answers for ends with its time', async () => {
+  it('a call to a slot without an answering node ends with its time limit', async () => {
     const hasty = await ClusterSite.open(cluster, { commandTimeout: 400 })
     const primary = await cluster.primaryOf(site.store.keys.tenant('t10'))
     await site.charge('t10')
     await hasty.charge('t10')
     await primary.kill()
     try {
-      // Many attempts later, and no sooner or later than that.
+      // After many attempts, and at its time limit.
       await assert.rejects(hasty.charge('t10', { domainsToken: '' }), /^Error: Command timed out$/)
     } finally {
       hasty.close()
@@ -296,11 +296,11 @@ describe('on a Redis Cluster', () => {
     assert.equal((await site.charge('t10')).answer, 'GONE', 'nothing was kept')
   })
 
-  it('every script of ours has run on it, or does in a test of its folder', () => {
+  it('every script has run on it, here or in a test of its folder', () => {
     assertAllRan([site], (folder) => !hasClusterTest(folder))
   })
 
-  /** All keys of a tenant, on whichever node. */
+  /** All keys of a tenant, on any node. */
   async function keysOf(tenant: string): Promise<string[]> {
     const nodes = await cluster.primaries()
     const found = await Promise.all(nodes.map((node) => node.call('KEYS', `ud:{${tenant}}*`)))
@@ -308,7 +308,7 @@ describe('on a Redis Cluster', () => {
   }
 })
 
-/** A directory of this process, once its subscription stands. */
+/** A directory of this process, with its subscription established. */
 async function follow(site: ClusterSite): Promise<Directory> {
   const directory = new Directory(site.store, {
     onReady: () => {},
@@ -318,7 +318,7 @@ async function follow(site: ClusterSite): Promise<Directory> {
   const subscriber = site.subscriber()
   directory.follow(subscriber)
   await waitFor(() => subscriber.status === 'ready')
-  // Once more: when this is answered, so is the directory's own.
+  // Again: when this is answered, so is the directory's own.
   await subscriber.subscribe(site.store.keys.changes)
   return directory
 }

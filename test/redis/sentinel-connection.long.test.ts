@@ -16,7 +16,7 @@ describe('a connection by Sentinel', () => {
     for (const sentinel of redis.sentinels) {
       const admin = sentinel.client()
       await admin.call('ACL', 'SETUSER', 'mail', 'on', '>00712', '&*', '+@all')
-      // Those who are connected, the other sentinels, stay so.
+      // Connected clients, the other sentinels, stay connected.
       await admin.call('ACL', 'SETUSER', 'default', 'off')
     }
   })
@@ -41,7 +41,7 @@ describe('a connection by Sentinel', () => {
     return client
   }
 
-  it('finds the primary where the sentinels want a password, and Redis none', async () => {
+  it('finds the primary where the sentinels need a password, and Redis none', async () => {
     const client = open()
     await waitFor(() => client.status === 'ready')
     assert.deepEqual(errors, [])
@@ -51,7 +51,7 @@ describe('a connection by Sentinel', () => {
     ['password', { sentinelPassword: 'wrong' }, /^no sentinel names .* mail: WRONGPASS /],
     ['name', { sentinelName: 'nobody' }, /^no sentinel names .* nobody: ERR No such master/],
   ] as const) {
-    it(`says what is wrong with a wrong ${what}, each time in the same words`, async () => {
+    it(`names a wrong ${what}, each time in the same words`, async () => {
       open(settings)
       await waitFor(() => errors.length >= 3)
       assert.match(errors[0]!, message)
@@ -59,7 +59,7 @@ describe('a connection by Sentinel', () => {
     })
   }
 
-  it('asks the sentinels where the primary has no replicas, but not at each answer', async () => {
+  it('asks the sentinels about a primary without replicas, but not for each answer', async () => {
     const primary = redis.nodes[0]!.client()
     await primary.config('SET', 'min-replicas-to-write', '9')
     const client = open()
@@ -76,7 +76,7 @@ describe('a connection by Sentinel', () => {
     await waitFor(async () => (await client.set('x', 'y')) === 'OK')
   })
 
-  it('asks the next sentinel where one does not answer', async () => {
+  it('asks the next sentinel when one does not answer', async () => {
     redis.sentinels[0]!.pause()
     const client = open({ commandTimeout: 100 })
     await waitFor(() => client.status === 'ready')

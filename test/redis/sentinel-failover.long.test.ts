@@ -24,7 +24,7 @@ test('kill -9 of the primary that Sentinel watches', async (t) => {
   const former = await redis.primary()
 
   await t.test(
-    'under load: registered mail passes, and no more than the limit and the loss',
+    'under load: registered mail passes, and at most the limit plus the loss',
     async (t) => {
       const stream = new MailStream(contoso)
       await stream.until('a third is used', () => stream.count(250) >= LIMIT / 3)
@@ -43,33 +43,33 @@ test('kill -9 of the primary that Sentinel watches', async (t) => {
     },
   )
 
+  await t.test('a replicated restriction refuses, also in a new worker', async () => {
+    assert.deepEqual(await fabrikam.restriction(), restriction)
+    for (const restarted of [false, true]) {
+      if (restarted) await haraka.restart()
+      await relay.attributed(fabrikam.session, 'fabrikam/mx')
+      const { mail } = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
+      assert.equal(mail.raw, REPLY.blocked)
+      const own = await fabrikam.send({ from: 'a@fabrikam.example', to: RECIPIENT })
+      assert.ok(own.delivered, String(own.last))
+    }
+  })
+
   await t.test(
-    'a restriction that was replicated refuses, in a worker started anew too',
+    'tenantctl works with the new primary, and its changes reach every worker',
     async () => {
-      assert.deepEqual(await fabrikam.restriction(), restriction)
-      for (const restarted of [false, true]) {
-        if (restarted) await haraka.restart()
-        await relay.attributed(fabrikam.session, 'fabrikam/mx')
-        const { mail } = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
-        assert.equal(mail.raw, REPLY.blocked)
-        const own = await fabrikam.send({ from: 'a@fabrikam.example', to: RECIPIENT })
-        assert.ok(own.delivered, String(own.last))
-      }
+      assert.equal((await status(haraka, 'fabrikam')).restriction?.reason, 'phishing')
+      const from = haraka.log.length
+      await ctl(haraka, 'unblock', 'fabrikam', '--reason', 'cleaned')
+      const told = () => haraka.log.slice(from).match(/\bunblocked\b.*fabrikam/g)?.length === 2
+      await waitFor(told, { what: 'both workers know it' })
+      const sent = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
+      assert.ok(sent.delivered, String(sent.last))
     },
   )
 
-  await t.test('tenantctl works by the new primary, and every worker hears of it', async () => {
-    assert.equal((await status(haraka, 'fabrikam')).restriction?.reason, 'phishing')
-    const from = haraka.log.length
-    await ctl(haraka, 'unblock', 'fabrikam', '--reason', 'cleaned')
-    const told = () => haraka.log.slice(from).match(/\bunblocked\b.*fabrikam/g)?.length === 2
-    await waitFor(told, { what: 'both workers know it' })
-    const sent = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
-    assert.ok(sent.delivered, String(sent.last))
-  })
-
-  await t.test('the killed one comes back as a replica, and nobody notices', async () => {
-    // On a busy machine Sentinel may fail over once more: whoever takes over must have it all.
+  await t.test('the killed one comes back as a replica without effect on mail', async () => {
+    // On a busy machine Sentinel may fail over again: the next primary must have everything.
     await redis.inSync(1)
     await former.restart()
     await redis.demoted(former)

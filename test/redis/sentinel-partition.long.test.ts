@@ -16,7 +16,7 @@ describe('A primary that hangs, is replaced, and goes on', { concurrency: 2 }, (
     ['by itself', []],
     ['with min-replicas-to-write', ['min-replicas-to-write 1', 'min-replicas-max-lag 1']],
   ] as const) {
-    test(`${what}: it ends as a replica, and no more is accepted than the limit and the loss`, async (t) => {
+    test(`${what}: it ends as a replica, and at most the limit plus the loss is accepted`, async (t) => {
       const relay = await sentinelRelayFor(t, { config })
       const { redis } = relay
       const contoso = await relay.tenant('contoso', { limits: `${LIMIT}/1h` })
@@ -32,7 +32,7 @@ describe('A primary that hangs, is replaced, and goes on', { concurrency: 2 }, (
       await redis.inSync()
 
       const stream = new MailStream(contoso)
-      // The allowance must last until the old primary has been found out.
+      // The allowance must last until the old primary is detected.
       stream.pace = 400
       await stream.until('some are counted', () => stream.count(250) >= 20)
       const former = await redis.primary()

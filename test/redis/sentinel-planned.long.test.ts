@@ -5,7 +5,7 @@ import { accountOf, MailStream, sentinelRelayFor } from '../support/failover'
 
 const LIMIT = 300
 
-test('a failover that an operator asks for: no more is accepted than the limit and the loss', async (t) => {
+test('a planned failover: at most the limit plus the loss is accepted', async (t) => {
   const config = ['min-replicas-to-write 1', 'min-replicas-max-lag 1']
   const relay = await sentinelRelayFor(t, { config })
   const { redis } = relay
@@ -18,7 +18,7 @@ test('a failover that an operator asks for: no more is accepted than the limit a
   const former = await redis.primary()
   const sentinel = redis.sentinels[0]!.client()
   const { sentinel_name: name } = redis.settings
-  // A sentinel refuses as long as it knows no replica that is good enough.
+  // A sentinel refuses while it has no suitable replica.
   await waitFor(() => sentinel.call('SENTINEL', 'FAILOVER', name), { timeout: 60_000 })
   await redis.failedOver(former)
   await redis.demoted(former)

@@ -4,11 +4,11 @@ import { tenantctl, type TestRedis } from '../support'
 import { accountOf, MailStream, sentinelRelayFor } from '../support/failover'
 
 const LIMIT = 400
-/** So many are to be counted by a primary that nobody hears any more. */
+/** Recipients to be counted by a primary without replicas. */
 const UNHEARD = 40
 
 describe('A primary that has lost its replicas', { concurrency: 2 }, () => {
-  test('goes on counting, and its failover loses exactly what they never heard', async (t) => {
+  test('goes on counting, and its failover loses exactly what was not replicated', async (t) => {
     const relay = await sentinelRelayFor(t)
     const { redis } = relay
     const contoso = await relay.tenant('contoso', { limits: `${LIMIT}/1h` })
@@ -35,7 +35,7 @@ describe('A primary that has lost its replicas', { concurrency: 2 }, () => {
     assert.ok(delivered <= LIMIT + lost, `${delivered} delivered, ${lost} lost`)
   })
 
-  test('refuses to count, where it is told to have one: 451, until one is back', async (t) => {
+  test('refuses to count with min-replicas-to-write: 451 until one is back', async (t) => {
     const config = ['min-replicas-to-write 1', 'min-replicas-max-lag 1']
     const relay = await sentinelRelayFor(t, { config })
     const { redis, haraka } = relay
@@ -43,7 +43,7 @@ describe('A primary that has lost its replicas', { concurrency: 2 }, () => {
     await redis.inSync()
 
     const stream = new MailStream(contoso)
-    // Redis finds replicas late only after seconds, and the allowance must last for these.
+    // Redis notices lagging replicas only after seconds, and the allowance must last for these.
     stream.pace = 200
     await stream.until('some are counted', () => stream.count(250) >= 20)
     const former = await redis.primary()
@@ -60,7 +60,7 @@ describe('A primary that has lost its replicas', { concurrency: 2 }, () => {
     replicas[0]!.resume()
     await stream.untilServed(paused)
 
-    // What the primary alone has counted is little now, and dies with it.
+    // Only the primary has the last few counts, and they are lost with it.
     replicas[1]!.resume()
     stream.pace = 1000
     await redis.inSync()
@@ -80,7 +80,7 @@ describe('A primary that has lost its replicas', { concurrency: 2 }, () => {
   })
 })
 
-/** The primary goes on, and its replicas get nothing from it any more. */
+/** Cuts the replicas off from a running primary. */
 async function cutOff(primary: TestRedis, replicas: readonly TestRedis[]): Promise<void> {
   for (const replica of replicas) replica.pause()
   await primary.client().call('CLIENT', 'KILL', 'TYPE', 'replica')

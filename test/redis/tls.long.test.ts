@@ -20,13 +20,13 @@ import {
 import { settingsFor } from '../support/connection'
 import { REPLY } from '../support/replies'
 
-/** Redis wants to see a certificate of ours. */
+/** Redis requires a client certificate. */
 const MUTUAL = ['--tls-auth-clients', 'yes']
 
-/** They mostly wait for a connection to be tried again, and have nothing in common. */
+/** They mostly wait for another attempt to connect, and share nothing. */
 const AT_ONCE = { concurrency: true }
 
-describe('TLS to Redis with an authority of its own and client certificates', AT_ONCE, () => {
+describe('TLS to Redis with a private authority and client certificates', AT_ONCE, () => {
   const authority = new CertificateAuthority('redis')
   const foreign = new CertificateAuthority('another')
   const server = { ...authority.issue({ names: ['localhost'] }), ca: authority.cert }
@@ -54,7 +54,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     return config
   }
 
-  it('counts, restricts and hears of an unblocking; a Redis that is gone is an outage', async (t) => {
+  it('counts, restricts and receives an unblock; a stopped Redis is an outage', async (t) => {
     const own = await startRedis({ tls: server, args: [...MUTUAL, '--appendonly', 'yes'] })
     t.after(() => own.stop())
     const haraka = await startHaraka({
@@ -79,7 +79,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     await waitFor(async () => (await tenant.send(mail)).last.raw === REPLY.blocked)
   })
 
-  it('serves tenantctl by the ini alone, and by --redis rediss:// with the files of the ini', async () => {
+  it('serves tenantctl with the ini alone, and with --redis rediss:// and the files of the ini', async () => {
     const config = configWith({ host: 'localhost', port: redis.port })
     const byIni = await tenantctl(['--config', config, 'tenant', 'add', 'fabrikam'])
     assert.equal(byIni.status, 0, byIni.stderr)
@@ -93,7 +93,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     assert.match(without.stderr, /authority that is not trusted: name that authority in tls_ca/)
   })
 
-  it('serves a Cluster whose nodes go by name', async (t) => {
+  it('serves a Cluster with host names', async (t) => {
     const byName = ['--cluster-announce-hostname', 'localhost']
     const node = await startRedis({
       tls: server,
@@ -118,7 +118,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     assert.match(wrong.stderr, /no connection: .*TLS with it fails \(tls_ca, tls_cert/)
   })
 
-  it('serves Sentinel, the sentinels too', async (t) => {
+  it('serves Sentinel, including the sentinels', async (t) => {
     const sentinel = await startRedis({
       tls: server,
       config: [
@@ -169,7 +169,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     ],
     ['a name that is not in the certificate', { host: '127.0.0.1' }, /is for another name: /],
   ] as [string, Partial<RedisSettings>, RegExp][]) {
-    it(`does not connect, and says why: ${what}`, async () => {
+    it(`does not connect, and reports ${what}`, async () => {
       const errors = await refusal(redis, { ...ours, ...settings }, message)
       for (const error of errors) {
         assert.ok(message.test(error) || CLOSED.test(error), error)
@@ -177,7 +177,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     })
   }
 
-  it('does not connect, and says why: a certificate of Redis that has expired', async (t) => {
+  it('does not connect, and reports an expired certificate of Redis', async (t) => {
     const expired = authority.issue({ names: ['localhost'], expired: true })
     const old = await startRedis({ tls: { ...expired, ca: authority.cert }, args: MUTUAL })
     t.after(() => old.stop())
@@ -185,7 +185,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
     for (const error of await refusal(old, ours, message)) assert.match(error, message)
   })
 
-  it('treats mail as in an outage while the certificate is refused, and says it once a minute', async (t) => {
+  it('treats mail as in an outage while the certificate is refused, and logs it once a minute', async (t) => {
     const haraka = await startHaraka({
       redis,
       ready: false,
@@ -201,7 +201,7 @@ describe('TLS to Redis with an authority of its own and client certificates', AT
   })
 })
 
-/** What is said until the message has come; the connection must not. */
+/** The log until the message appears; the connection must not succeed. */
 async function refusal(
   redis: TestRedis,
   settings: Partial<RedisSettings>,
@@ -215,7 +215,7 @@ async function refusal(
   try {
     await waitFor(() => errors.some((error) => message.test(error)), {
       what: `an error like ${String(message)}`,
-      // Often enough it only says that Redis has closed the connection.
+      // Sometimes it only reports that Redis has closed the connection.
       timeout: 60_000,
     })
     assert.equal(ready, false)

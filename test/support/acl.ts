@@ -16,13 +16,13 @@ export interface Rules {
   readonly commands: readonly string[]
   readonly keys: readonly string[]
   readonly channels: readonly string[]
-  /** All other rules, in their order. */
+  /** All other rules, in order. */
   readonly rest: readonly string[]
 }
 
 /** For all users of the tests. */
 export const PASSWORD = 'a long and secret word'
-/** The tests' own user, who may do all; its database is not the first one, so that SELECT is needed too. */
+/** The tests' own user, with all rights. Its database is not the first one, so that SELECT is needed too. */
 export const DB = 3
 export const ADMIN = { username: 'admin', password: PASSWORD, db: DB }
 
@@ -81,7 +81,7 @@ export function startGuardedRedis(
   })
 }
 
-/** What Redis has refused since it started, or since `ACL LOG RESET`: `user: reason object`. */
+/** The refusals of Redis since it started, or since `ACL LOG RESET`: `user: reason object`. */
 export async function refused(admin: Redis): Promise<string[]> {
   const log = (await admin.call('ACL', 'LOG')) as unknown[]
   return log.map((entry) => {
@@ -98,14 +98,14 @@ function fieldsOf(entry: unknown): Map<string, unknown> {
   return fields
 }
 
-/** One command that Redis has carried out, by itself or inside of a script. */
+/** A command that Redis has executed, alone or inside a script. */
 interface Seen {
   /** `ADDRESS:PORT` of the client. */
   readonly client: string
   readonly words: readonly string[]
 }
 
-/** Writes down by MONITOR what is carried out, also inside of scripts, and for whom. */
+/** Records by MONITOR which commands Redis executes, also inside scripts, and for which client. */
 export class Observation {
   private readonly seen: Seen[] = []
   private readonly users = new Map<string, string | undefined>()
@@ -118,7 +118,7 @@ export class Observation {
 
   static async begin(redis: TestRedis): Promise<Observation> {
     const admin = redis.client()
-    // Not monitor() of another client: that one would not end with the server.
+    // Not monitor() of another client, which would not end with the server.
     const monitor = redis.client({ monitor: true })
     await once(monitor, 'monitoring')
     const observation = new Observation(admin, monitor)
@@ -140,7 +140,7 @@ export class Observation {
     }
   }
 
-  /** MONITOR says no user. A client that is gone before it is asked for stays unknown. */
+  /** MONITOR shows no user. The user of a client that is gone before the look-up stays unknown. */
   private async learn(): Promise<void> {
     const list = String(await this.admin.call('CLIENT', 'LIST'))
     for (const [, address = '', user = ''] of list.matchAll(/\baddr=(\S+).*\buser=(\S+)/g)) {
@@ -151,7 +151,7 @@ export class Observation {
   /**
    * Ends it.
    *
-   * @param who whether a user counts; `undefined` is one whose client was gone too soon.
+   * @param who selects users; `undefined` is an unknown user.
    * @returns lower-case commands with their subcommands, and keys.
    */
   async end(
@@ -166,7 +166,7 @@ export class Observation {
       const [name = '', first = ''] = words
       const command = name.toLowerCase()
       commands.add(CONTAINERS.has(command) ? `${command}|${first.toLowerCase()}` : command)
-      // A script has keys of its own; its text and its arguments do not matter.
+      // Only the keys of a script matter, not its text and arguments.
       const short = /^eval/i.test(name) ? words.slice(2, 3 + Number(words[2])) : words.slice(1)
       calls.set(JSON.stringify([command, ...short]), words)
     }
@@ -181,15 +181,15 @@ export class Observation {
   }
 }
 
-/** Commands whose subcommands have permissions of their own. */
+/** Commands whose subcommands have their own permissions. */
 const CONTAINERS: ReadonlySet<string> = new Set([
   ...['client', 'cluster', 'sentinel', 'config', 'acl'],
   ...['xgroup', 'xinfo'],
 ])
 
 /**
- * What of the rules nobody would miss: commands that were not carried out, and key patterns without which every key
- * that was touched would still be allowed.
+ * The unneeded rules: commands that were not executed, and key patterns without which every used key would still be
+ * allowed.
  *
  * @param unseen commands that MONITOR never shows.
  */
@@ -213,7 +213,7 @@ export function superfluous(
   return [...commands.map((each) => `+${each}`), ...keys.map((each) => `~${each}`)]
 }
 
-/** Redis's glob, as far as the ACL files use it. */
+/** The part of Redis's glob syntax that the ACL files use. */
 function matcher(pattern: string): RegExp {
   const source = pattern.replace(/[.+?^${}()|\\]/g, '\\$&').replaceAll('*', '.*')
   return new RegExp(`^${source}$`, 's')

@@ -4,7 +4,7 @@ import { waitFor } from '../../scripts/services/wait-for'
 
 let alerts = 0
 
-/** An alert as the stream of events holds it, that has just been raised. */
+/** A new alert, as in the stream of events. */
 export function anAlert(more: Partial<Alert> = {}): Alert {
   const id = more.id ?? `evt_${String(++alerts).padStart(20, '0')}`
   return {
@@ -34,7 +34,7 @@ export async function addToStream(
   await client.xadd(keys.events, '*', ...Object.entries(fields).flat())
 }
 
-/** How many entries a channel has been given and is not done with; with `consumer`, those of it. */
+/** How many entries a channel has received and not acknowledged; with `consumer`, of that consumer. */
 export async function pending(
   { client, keys }: Store,
   channel: string,
@@ -50,13 +50,13 @@ export async function pending(
   return Number(consumers?.find(([name]) => name === consumer)?.[1] ?? 0)
 }
 
-/** How many channels have begun to read the stream. */
+/** How many channels read the stream. */
 export async function channels({ client, keys }: Store): Promise<number> {
   const all = (await client.xinfo('GROUPS', keys.events).catch(() => [])) as unknown[]
   return all.length
 }
 
-/** Waits until so many channels have begun: what is raised from now on is delivered. */
+/** Waits until this many channels read the stream: alerts from now on are delivered. */
 export async function begun(store: Store, count = 3): Promise<void> {
   await waitFor(async () => (await channels(store)) === count, { what: 'the channels have begun' })
 }

@@ -7,7 +7,7 @@ import type { Scope } from '../../src/mail/scope'
 import type { Mode } from '../../src/mail/mode'
 import type { TestClock } from './clock'
 
-/** Small ones, so that they are reached; over windows of whole buckets (1m, 10m) and of others (7s). */
+/** Small limits, so that they are reached; over windows of whole buckets (1m, 10m) and others (7s). */
 export const MODEL_LIMITS = [
   '3/1m',
   '4/1m, 6/10m',
@@ -20,28 +20,28 @@ export const MODEL_LIMITS = [
   'unlimited',
 ] as const
 
-/** So many recipients may be held at once in the tests of the model, so that it happens. */
+/** The most recipients held at once in the tests of the model: small, so that it is reached. */
 export const MODEL_HOLDS = 4
 
-/** A recipient is held for so long at least, in ms. */
+/** The shortest time that a recipient is held, in ms. */
 const HOLDS_WINDOW = 600_000
 
-/** Recipients that a signature proves to be those of forwards, at most. */
+/** The most recipients that a signature can prove. */
 const MOST_PROVEN = 5
 
-/** What counts, and what is held until its message is there. */
+/** The meters, and the ring of held recipients. */
 type Counter = Meter | 'held'
 
-/** A recipient that was counted, and when: in each window of that moment, by the time of that window. */
+/** A counted recipient, and its time in each window, by the clock of that window. */
 interface Event {
   readonly key: string
   readonly meter: Counter
   readonly times: ReadonlyMap<number, number>
-  /** How far the clock had gone forward in all. */
+  /** The total forward movement of the clock. */
   readonly passed: number
 }
 
-/** The time of a window, which never goes back: the latest moment that it knows of, and how many ms it is ahead of the clock. */
+/** The time of a window, which never goes back: its latest moment, and how many ms it is ahead of the clock. */
 interface WindowTime {
   readonly latest: number
   readonly ahead: number
@@ -49,17 +49,17 @@ interface WindowTime {
 
 interface Receipt {
   readonly answer: Answer
-  /** `undefined`: not counted, or given back. */
+  /** `undefined`: not counted, or refunded. */
   readonly event: Event | undefined
 }
 
 type Answer = Pick<ChargeResult, 'answer' | 'used' | 'limit' | 'window'>
 
-/** Percentages of a limit that are told; of the null sender's also that it is full. */
+/** Percentages of a limit that raise an event; on the null sender's meter 100 too. */
 const WARN_AT = [50, 80, 95]
 const NULL_WARN_AT = [...WARN_AT, 100]
 
-/** An event that must be raised, as far as the model knows it. */
+/** An event that must be raised; the fields that the model predicts. */
 export type ModelEvent =
   | {
       readonly kind: 'allowance' | 'resolved'
@@ -73,10 +73,10 @@ export type ModelEvent =
 /** The meters that can restrict a tenant. */
 type CountedMeter = Exclude<Meter, 'null'>
 
-/** What a settlement is answered. */
+/** The answer to a settlement. */
 export type ModelSettlement = ModelAnswer & Pick<MessageResult, 'meter' | 'exhausted'>
 
-/** What a charge is answered. */
+/** The answer to a charge. */
 export type ModelAnswer = Answer & Pick<ChargeResult, 'windows' | 'firstWouldTrip' | 'scope'>
 
 const EXPIRED: Answer = { answer: 'EXPIRED', used: 0, limit: 0, window: 0 }
@@ -84,7 +84,7 @@ const EXPIRED: Answer = { answer: 'EXPIRED', used: 0, limit: 0, window: 0 }
 /** How a domain is registered for a tenant. */
 export type Coverage = 'not at all' | 'alone' | 'with subdomains'
 
-/** The domain that all mail comes from, and the one above it. */
+/** The domain of all mail, and the one above it. */
 export const SENDER = 'mail.other.example'
 export const ABOVE_SENDER = 'other.example'
 
@@ -96,34 +96,34 @@ interface Edge {
   readonly told: number
 }
 
-/** So long an edge stays open, in ms, unless its window is shorter. */
+/** How long an edge stays open, in ms, unless its window is shorter. */
 const LEAST_OPEN = 900_000
 
 /**
- * A tenant's meters as a plain list of events. A window of W ms holds an event for W at least, and until the bucket of
- * ⌈W/60⌉ ms that it fell into is 61 buckets old. A clock that goes back by less than that is waited for; where it goes back by
- * more, the time of the window goes on from where it is.
+ * A tenant's meters as a plain list of events. A window of W ms holds an event for W at least, and until the bucket
+ * of ⌈W/60⌉ ms that it fell into is 61 buckets old. Where the clock goes back by less than that, the window waits for
+ * it; where it goes back by more, the time of the window goes on.
  */
 export class ModelTenant {
   restricted: Scope | undefined
   wouldTrip = false
-  /** All that was raised since there is such a tenant. */
+  /** All events since the tenant was registered. */
   readonly raised: ModelEvent[] = []
   private probation: { readonly limits: Limits; readonly until: number } | undefined
-  /** Edges that have been told and not ended. */
+  /** Edges that were raised and not ended. */
   private edges: Edge[] = []
   private readonly domains = new Map<string, Coverage>()
-  /** Without those of forwards it has no allowance for them. */
+  /** Without limits for forwards it has no allowance for them. */
   private limits: Record<'unregistered' | 'null', Limits> & { forwarded?: Limits | undefined }
   acceptsForwards = false
-  /** Recipients that each signature has proven. */
+  /** The number of recipients that each signature has proven. */
   private readonly proven: Map<string, number>
   private mode: Mode = 'enforce'
   private events: Event[] = []
   /** By meter and window. */
   private readonly windowTimes = new Map<string, WindowTime>()
   private readonly receipts: Map<string, Receipt>
-  /** By transaction: what a message was answered that has tripped. */
+  /** By transaction: the answer to a message that tripped. */
   private readonly trips: Map<string, ModelSettlement>
   private accepted:
     | {
@@ -134,7 +134,7 @@ export class ModelTenant {
       }
     | undefined
 
-  /** @param predecessor the tenant that had this id before: its receipts are there still. */
+  /** @param predecessor the earlier tenant with this id: its receipts still exist. */
   constructor(
     limits: string,
     private readonly clock: Pick<TestClock, 'passed'>,
@@ -193,7 +193,7 @@ export class ModelTenant {
     this.mode = mode
   }
 
-  /** @returns whether it may be done: `all` is not loosened. */
+  /** @returns whether that is allowed: `all` is not loosened. */
   block(scope: Scope): boolean {
     if (this.restricted === 'all' && scope !== 'all') return false
     if (!this.restricted) this.raised.push({ kind: 'restricted', probation: false })
@@ -228,12 +228,12 @@ export class ModelTenant {
     return restricted !== undefined || wouldTrip ? 'lifted' : 'ended'
   }
 
-  /** @param keys one recipient, or several that are charged all or none. */
+  /** @param keys one recipient, or several that are charged together or not at all. */
   charge(now: number, keys: readonly string[], meter: Charge['meter'], late: boolean): ModelAnswer {
     return this.told(now, meter, () => this.answer(now, keys, meter, late))
   }
 
-  /** All recipients of a message that is there. */
+  /** Settles all recipients of a complete message. */
   settle(
     now: number,
     keys: readonly string[],
@@ -285,7 +285,7 @@ export class ModelTenant {
     return { ...result, meter, exhausted }
   }
 
-  /** So many recipients of a message that has been taken already. */
+  /** Counts recipients of a message that was accepted already. */
   takeLate(now: number, key: string, recipients: number, asked: Meter): ModelAnswer {
     this.accepted = undefined
     const receipt = this.receipts.get(key)
@@ -301,7 +301,7 @@ export class ModelTenant {
     return answer === 'TRIPPED' ? { ...result, windows: [], firstWouldTrip: false } : result
   }
 
-  /** Counts whatever the limits, and restricts where one is gone past. */
+  /** Counts regardless of limits, and restricts where one is exceeded. */
   private countLate(now: number, key: string, recipients: number, meter: Meter): Answer {
     const limits = this.limitsOf(meter, now)
     const before = limits.map(({ window }) => this.count(meter, window, now).held)
@@ -322,7 +322,7 @@ export class ModelTenant {
     return { answer: 'TRIPPED', used, limit: over.count, window: over.window }
   }
 
-  /** An answer with what is told of it: windows, edges and would-be trip. */
+  /** An answer with its windows, edges and would-be trip. */
   private told(now: number, meter: Meter, answering: () => Answer): ModelAnswer {
     const before = { wouldTrip: this.wouldTrip, scope: this.restricted }
     const answer = answering()
@@ -342,7 +342,7 @@ export class ModelTenant {
     }
   }
 
-  /** What each window has reached just now; of several edges at once, the highest. */
+  /** The edges that each window has just reached; of several, the highest. */
   private tellEdges(
     meter: Meter,
     { limits, at }: { limits: Limits; at: number },
@@ -358,7 +358,7 @@ export class ModelTenant {
     const isOver = ({ meter: of, window, percent, told }: Edge): boolean =>
       of === meter &&
       percent > (levels.get(window) ?? 0) &&
-      // One of so far ahead was told before the clock was set back.
+      // An edge that far ahead was raised before the clock was set back.
       Math.abs(at - told) >= Math.min(LEAST_OPEN, window)
     this.end(this.edges.filter(isOver))
     this.edges = this.edges.filter((edge) => !isOver(edge))
@@ -421,7 +421,7 @@ export class ModelTenant {
     return answer
   }
 
-  /** Recipients that no limit but those of the meter stands against. */
+  /** Recipients that only the limits of the meter apply to. */
   private countIn(
     now: number,
     keys: readonly string[],
@@ -471,7 +471,7 @@ export class ModelTenant {
     return answer
   }
 
-  /** What it was held by goes. */
+  /** Replaces a receipt, and its counted or held recipient. */
   private replace(key: string, receipt: Receipt | undefined): void {
     const before = this.receipts.get(key)?.event
     this.events = this.events.filter((each) => each !== before)
@@ -480,7 +480,7 @@ export class ModelTenant {
     else this.receipts.delete(key)
   }
 
-  /** A transaction is so long ago that nothing is known of it any more. */
+  /** Forgets a transaction, as after its receipts have expired. */
   forget(transaction: number): void {
     for (const key of this.receipts.keys()) {
       if (key.startsWith(`${transaction}/`)) this.receipts.delete(key)
@@ -488,7 +488,7 @@ export class ModelTenant {
     this.trips.delete(`${transaction}`)
   }
 
-  /** @param signatures what had proven them. */
+  /** @param signatures the signatures that had proven them. */
   refund(keys: readonly string[], signatures: readonly string[]): number {
     let refunded = 0
     let forwarded = 0
@@ -516,14 +516,14 @@ export class ModelTenant {
     return this.count('held', HOLDS_WINDOW, now).held
   }
 
-  /** It is so long ago that a signature was used that it has proven nothing. */
+  /** Forgets a signature, as after its count has expired. */
   forgetSignature(signature: string): void {
     this.proven.delete(signature)
   }
 
   /**
-   * How many events a window holds; how many there were at `least`, since the clock went forward by its length, whether it
-   * went back meanwhile or not; and within its length and the bucket that is running at `most`.
+   * How many events a window holds: at `least` those since the clock went forward by its length, also if it went back
+   * meanwhile; at `most` those within its length and the current bucket.
    *
    * @param readAt the moment from which the time of the window goes on to `now`.
    */
@@ -543,7 +543,7 @@ export class ModelTenant {
     }
   }
 
-  /** What was accepted last did not make more than a limit allows, in the interval that ends with it. */
+  /** Checks that the last accepted recipients stay within every limit, in the interval that ends with them. */
   assertNeverOver(meter: Meter): void {
     if (!this.accepted?.enforcing || this.accepted.meter !== meter) return
     for (const { window, count } of this.accepted.limits) {
@@ -559,13 +559,13 @@ export class ModelTenant {
     return Math.max(now + ahead, latest)
   }
 
-  /** The window sees the clock, whether it counts anything or not. */
+  /** Moves the time of a window, also where it counts nothing. */
   private goOn(meter: Counter, window: number, now: number): void {
     const known = this.windowTimes.get(`${meter} ${window}`)
     if (known) this.windowTimes.set(`${meter} ${window}`, goneOn(known, window, now))
   }
 
-  /** The time of a window that counts something now. */
+  /** The time at which a window counts. */
   private reach(meter: Counter, window: number, now: number): number {
     const latest = this.timeIn(meter, window, now)
     const { ahead = 0 } = this.windowTimes.get(`${meter} ${window}`) ?? {}
@@ -578,7 +578,7 @@ function transactionOf(key: string): string {
   return key.slice(0, key.indexOf('/'))
 }
 
-/** Where the clock was set back by more than the window, its time goes on from the latest moment, and a bucket is added. */
+/** Where the clock went back by more than the window, its time goes on from the latest moment plus one bucket. */
 function goneOn(time: WindowTime, window: number, now: number): WindowTime {
   const newest = bucketOf(time.latest, window)
   if (bucketOf(now + time.ahead, window) > newest - 61) return time

@@ -15,11 +15,11 @@ import type { TenantSettings } from '../../src/registry/tenant-registry'
 import { NOON, TestClock } from './clock'
 import { newSite } from './registry'
 
-/** Longer than any test's clock moves: nothing comes too late; and far back: everything does. */
+/** Longer than any test's clock moves, so that nothing is late; and a time far back, so that everything is. */
 const FOR_EVER = 1e13
 const LONG_AGO = -1e12
 
-/** What counts where a test says nothing else. */
+/** The default meter of a test. */
 export const DEFAULTS: Defaults = {
   limits: parseLimits('3/1h'),
   nullLimits: parseLimits('2/1h'),
@@ -29,12 +29,12 @@ export const DEFAULTS: Defaults = {
   acceptsForwards: false,
 }
 
-/** One recipient, with all that a test does not care for filled in. */
+/** One recipient, with defaults for what a test does not set. */
 export type ChargeOptions = Partial<Charge> & {
   defaults?: Partial<Defaults>
 }
 
-/** What is not as in the sources. */
+/** Replacements for parts of the sources. */
 export interface AllowanceOptions {
   /** Other sources for scripts or their includes, by name. */
   scripts?: Readonly<Record<string, string>>
@@ -43,14 +43,14 @@ export interface AllowanceOptions {
   client?: Redis
 }
 
-/** Tenants with their meters, on a clock of their own. Needs `useRedis()`. */
+/** Tenants with their meters, on their own clock. Needs `useRedis()`. */
 export class Allowance {
   readonly clock = new TestClock()
   readonly store: Store
   readonly registry: Registries
   readonly restrictions: Restrictions
   readonly ledger: Ledger
-  /** All that it sends comes too late. */
+  /** All its charges are late. */
   readonly late: Ledger
   private transactions = 0
 
@@ -72,7 +72,7 @@ export class Allowance {
     const allowance = new Allowance(options)
     await allowance.clock.set(allowance.store, NOON)
     await allowance.registry.tenants.add('contoso', settings, 'test')
-    // Asked for the time first, it would give up before it sends anything.
+    // A store that reads the time first would give up before it sends anything.
     await allowance.late.preview(await allowance.recipient(), DEFAULTS)
     return allowance
   }
@@ -81,12 +81,12 @@ export class Allowance {
     return this.clock.advance(this.store, ms)
   }
 
-  /** A transaction that no other has the id of. */
+  /** A transaction with a unique id. */
   transaction(): string {
     return `F1A2.${++this.transactions}`
   }
 
-  /** A recipient as the hooks would count it: of a transaction of its own, unless another is said. */
+  /** A recipient as the hooks count it; by default with a new transaction. */
   async recipient(options: ChargeOptions = {}): Promise<Charge> {
     const { domain = 'other.example', tenant = 'contoso' } = options
     return {
@@ -106,7 +106,7 @@ export class Allowance {
     return this.ledger.charge(await this.recipient(options), { ...DEFAULTS, ...options.defaults })
   }
 
-  /** The answers to a number of recipients, each of a transaction of its own. */
+  /** The answers to a number of recipients, each in a new transaction. */
   async answers(count: number, options: ChargeOptions = {}): Promise<string[]> {
     const answers: string[] = []
     for (let at = 0; at < count; at++) answers.push((await this.charge(options)).answer)
@@ -119,7 +119,7 @@ export class Allowance {
     return usage
   }
 
-  /** What the windows of the unregistered meter hold. */
+  /** The usage of the windows of the unregistered meter. */
   async used(tenant = 'contoso', defaults: Partial<Defaults> = {}): Promise<number[]> {
     return (await this.usage(tenant, defaults)).unregistered.map(({ used }: WindowUsage) => used)
   }
@@ -141,7 +141,7 @@ export class Allowance {
     return this.restrictions.place(tenant, { scope, by: 'anna', reason: 'abuse desk' })
   }
 
-  /** The events that wait to be put into the stream. */
+  /** The events that wait for the stream. */
   async events(tenant = 'contoso'): Promise<Event[]> {
     const { client, keys } = this.store
     const lines = (await client.hget(keys.tenant(tenant), 'events')) ?? ''

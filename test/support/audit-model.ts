@@ -1,7 +1,7 @@
-// What the audit trails must say of a change, found by nothing but what Redis held before and holds now.
+// The expected audit entries of a change, derived only from the content of Redis before and after it.
 import type { Contents } from './contents'
 
-/** An entry that a trail has got, without when and by which user. */
+/** An entry of a trail, without its time and users. */
 export interface Told {
   /** Key of the trail, without the prefix. */
   readonly trail: string
@@ -11,7 +11,7 @@ export interface Told {
   readonly to: string
 }
 
-/** What only the command line says. */
+/** The parts that come only from the command line. */
 export interface Act {
   readonly by: string
   readonly reason: string
@@ -21,7 +21,7 @@ const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'co
 const KINDS = { ip: 'ip', cert: 'cert', certSha256: 'sha256', auth: 'auth' } as const
 
 /**
- * Exactly the entries that the trails must have got, by trail and in order.
+ * The entries that the trails must have, by trail and in order.
  *
  * @param before as `contentsOf` gives it, the keys without their prefix; `now` alike.
  */
@@ -33,7 +33,7 @@ export function entriesFor(before: Contents, now: Contents, act: Act): Told[] {
   return [...told, ...ofConnectors(before, now, act), ...ofRegistry(before, now)]
 }
 
-/** That an operator has taken what is there for the whole. */
+/** The entry of `init --force`. */
 function ofRegistry(before: Contents, now: Contents): Told[] {
   const epochOf = (of: Contents): string | undefined =>
     fieldsOf(of, '{@tenants}:epoch').get('epoch')
@@ -43,7 +43,7 @@ function ofRegistry(before: Contents, now: Contents): Told[] {
   return [{ trail: '{@tenants}:audit', subject: '', what: 'registry confirmed', from: '', to }]
 }
 
-/** A hash of those contents; empty where it is not there. */
+/** A hash of these contents; empty if it does not exist. */
 export function fieldsOf(contents: Contents, key: string): Map<string, string> {
   const pairs = (contents.get(key) ?? []).map((entry) => {
     const end = entry.indexOf(' = ')
@@ -136,7 +136,7 @@ function ofRestriction(id: string, before: Contents, now: Contents): Told[] {
   return [{ trail, subject: was.get('case') ?? '', what: 'restriction lifted', from: had, to }]
 }
 
-/** A time in the largest unit that leaves no rest. */
+/** A duration in the largest unit that divides it. */
 function inUnits(seconds: number): string {
   const units = { d: 86_400, h: 3600, m: 60, s: 1 }
   const [unit, length] = Object.entries(units).find(([, each]) => seconds % each === 0)!
@@ -160,7 +160,7 @@ function ofCases(id: string, before: Contents, now: Contents): Told[] {
     })
 }
 
-/** `undefined`: no entry tells of it. */
+/** `undefined`: this field has no entry. */
 function whatOf(field: string): string | undefined {
   if (field.startsWith('note:')) return 'case noted'
   if (field.startsWith('tick:')) return `case checked: ${field.slice(5)}`
@@ -183,7 +183,7 @@ function ofConnectors(before: Contents, now: Contents, { by, reason }: Act): Tol
   return ids.flatMap((subject) => {
     const [had, has] = [was!.get(subject), is!.get(subject)]
     const tenant = `{${subject.split('/')[0]}}`
-    // What was purged is in no trail.
+    // A purge leaves no trail.
     if (had === has || (has === undefined && !now.has(`${tenant}:audit`))) return []
     const [from, to] = [had, has].map((json) =>
       json === undefined ? undefined : (JSON.parse(json) as Connector),

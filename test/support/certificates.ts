@@ -5,13 +5,13 @@ import path from 'node:path'
 import { scratchDir } from '../../scripts/services/scratch'
 import { findTool } from '../../scripts/services/tools'
 
-/** What a certificate says about its holder. */
+/** The subject of a certificate. */
 export interface Holder {
   /** Common name of the subject; none without it. */
   commonName?: string
   /** DNS names (SAN); no SAN at all without them. */
   names?: string[]
-  /** Its last second went by yesterday. */
+  /** It expired yesterday. */
   expired?: boolean
 }
 
@@ -23,7 +23,7 @@ export interface Certificate {
   fingerprint256: string
 }
 
-/** An authority of our own. Each one is unknown to all others. */
+/** A certificate authority for tests. Others do not trust it. */
 export class CertificateAuthority {
   /** Its certificate, PEM. */
   readonly cert: string
@@ -53,7 +53,7 @@ export class CertificateAuthority {
     return this.#read(name)
   }
 
-  /** `openssl x509` knows no end in the past. */
+  /** `openssl x509` cannot set an end in the past. */
   #signExpired(name: string): void {
     const files =
       'database=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=any'
@@ -69,7 +69,7 @@ export class CertificateAuthority {
     )
   }
 
-  /** A certificate that is its own issuer, for fingerprints. */
+  /** A self-signed certificate, for fingerprints. */
   selfSigned(holder: Holder): Certificate {
     return this.#selfSigned(`cert-${++this.#count}`, holder, 'CA:FALSE')
   }

@@ -2,22 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClusterSite } from './cluster'
 import { newTransaction } from './cluster'
 
-/** How one in so many transactions is given back, as an aborted session would be. */
+/** One transaction in this many is refunded, as for an aborted session. */
 const REFUNDED = 5
-/** Between two recipients of a session, in ms: a slot with too many receipts takes long to move. */
+/** The pause between two recipients of a session, in ms: a slot with too many receipts moves slowly. */
 const PAUSE = 20
 
-/** Recipients of one tenant, asked for by many sessions at once, and treated as the hooks treat them. */
+/** Recipients of one tenant, charged by many sessions at once as the hooks do. */
 export class ChargeLoad {
-  /** Recipients that were accepted, and not given back. */
+  /** Recipients that were accepted and not refunded. */
   accepted = 0
-  /** Calls that Redis has not answered: a 451 each, and given back. */
+  /** Calls without an answer of Redis: each gets a 451 and is refunded. */
   unanswered = 0
   private readonly answers = new Map<string, number>()
   private running = true
   private readonly sessions: Promise<unknown>
 
-  /** @param refunds whether some of the accepted are given back. */
+  /** @param refunds whether some of the accepted recipients are refunded. */
   constructor(
     private readonly site: ClusterSite,
     private readonly tenant: string,
@@ -26,17 +26,17 @@ export class ChargeLoad {
     this.sessions = Promise.all(Array.from({ length: sessions }, () => this.session(refunds)))
   }
 
-  /** How often Redis has answered so. */
+  /** How often Redis gave this answer. */
   count(answer: string): number {
     return this.answers.get(answer) ?? 0
   }
 
-  /** Ends the sessions after their calls that are under way. */
+  /** Ends the sessions after their current calls. */
   end(): void {
     this.running = false
   }
 
-  /** Ends the sessions, and waits until all that was to be given back has been. */
+  /** Ends the sessions, and waits until all refunds are done. */
   async stop(): Promise<void> {
     this.end()
     await this.sessions

@@ -1,9 +1,9 @@
 import type { Store } from '../../src/store/store'
 
-/** Some moment, in ms since the epoch; at the beginning of a bucket of every window of whole minutes. */
+/** A fixed time, in ms since the epoch, at the beginning of a bucket of every window of whole minutes. */
 export const NOON = 1_764_000_000_000
 
-/** A server clock that only a test moves: a key in the Redis of the test, for all the keys of one prefix. */
+/** A server clock that only a test moves: a key in Redis, for all keys of one prefix. */
 export class TestClock {
   /** The includes that make a store's scripts read the clock of its prefix. */
   readonly includes = {
@@ -27,7 +27,7 @@ export class TestClock {
     return this.time
   }
 
-  /** So many ms it has gone forward in all. */
+  /** The total forward movement, in ms. */
   get passed(): number {
     return this.forward
   }

@@ -18,7 +18,7 @@ import { TestRelay, type RelayRedis } from './relay'
 
 let transactions = 0
 
-/** Notes which scripts have run, and had an answer. */
+/** Records which scripts have run and been answered. */
 class NotingStore extends Store {
   readonly ran = new Set<string>()
 
@@ -37,9 +37,9 @@ class NotingStore extends Store {
   }
 }
 
-/** What one process of ours has of a Redis Cluster: the parts of the plugin, over the plugin's own connection. */
+/** The plugin's parts in one process on a Redis Cluster, over the plugin's own connection. */
 export class ClusterSite {
-  /** What Redis could not be asked, or would not do for good. */
+  /** Refunds that Redis did not receive or finally refused. */
   readonly errors: string[] = []
   readonly client: Client
   readonly store: NotingStore
@@ -59,19 +59,19 @@ export class ClusterSite {
     this.outbox = new Outbox(this.client, 100_000, (reason) => this.errors.push(reason))
   }
 
-  /** @param commandTimeout in ms; the default is longer than any busy machine takes for a command. */
+  /** @param commandTimeout in ms; the default suffices on a busy machine. */
   static async open(cluster: TestCluster, { commandTimeout = 10_000 } = {}): Promise<ClusterSite> {
     const site = new ClusterSite(cluster, commandTimeout)
     await waitFor(() => site.client.status === 'ready')
     return site
   }
 
-  /** A connection for a Directory to follow changes over. */
+  /** A connection for the changes that a Directory follows. */
   subscriber(): Client {
     return connectSubscriber(this.settings, this.client, (message) => this.errors.push(message))
   }
 
-  /** Counts one unregistered recipient of other.example, of a transaction of its own unless another is said. */
+  /** Counts one unregistered recipient of other.example; by default in a new transaction. */
   async charge(
     tenant: string,
     options: Partial<Charge> & { defaults?: Partial<Defaults>; ledger?: Ledger } = {},
@@ -90,7 +90,7 @@ export class ClusterSite {
     return (await this.client.hget(this.store.keys.tenant(tenant), 'domains')) ?? ''
   }
 
-  /** Unregistered recipients that stand in the tenant's first window. */
+  /** Unregistered recipients in the tenant's first window. */
   async used(tenant: string): Promise<number> {
     const usage = await this.ledger.usage(tenant, DEFAULTS)
     if (!usage) throw new Error(`there is no tenant ${tenant}`)
@@ -107,7 +107,7 @@ export class ClusterSite {
   }
 }
 
-/** Asserts that every script of such a folder of `src` has run on one of the sites. */
+/** Asserts that every script of these folders of `src` has run on one of the sites. */
 export function assertAllRan(sites: readonly ClusterSite[], fits: (folder: string) => boolean) {
   const ran = new Set(sites.flatMap(({ store }) => [...store.ran]))
   const scripts = [...scriptsIn(fits).keys()]
@@ -118,12 +118,12 @@ export function assertAllRan(sites: readonly ClusterSite[], fits: (folder: strin
   )
 }
 
-/** A transaction that no other in this process has the id of. */
+/** A transaction with an id unique in this process. */
 export function newTransaction(): string {
   return `F1A2.${++transactions}`
 }
 
-/** The Redis of a relay: a cluster, and one of our own clients of it. */
+/** The Redis of a relay: a cluster, and one of our clients. */
 export interface RelayCluster extends RelayRedis {
   readonly cluster: TestCluster
   readonly site: ClusterSite

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis'
 
 /**
- * Makes a client send what many callers ask for in one turn of the event loop in one piece, in order: a system call
- * for each command costs more than the commands do.
+ * Makes a client send all commands of one turn of the event loop in one write, in order: a system call for each
+ * command costs more than the commands.
  */
 export function coalesceWrites(client: Redis): Redis {
-  // Each of the callers may listen to it.
+  // Each caller may await it.
   client.setMaxListeners(0)
   client.on('ready', () => {
     const { stream } = client

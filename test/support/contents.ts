@@ -1,12 +1,12 @@
 import type { Client, Store } from '../../src/store/store'
 
-/** Key → what it holds, an entry a line; in order where it has one, else sorted. */
+/** Key → its content, one entry a line; in the key's order, else sorted. */
 export type Contents = ReadonlyMap<string, readonly string[]>
 
 /**
- * All that is under the prefix of a store's keys, but for when it expires; a field of a hash is `field = value`.
+ * All keys under a store's prefix, without their expiry; a field of a hash is `field = value`.
  *
- * @throws for a type of which nothing is known here.
+ * @throws for an unknown type.
  */
 export async function contentsOf({
   client,
@@ -17,14 +17,14 @@ export async function contentsOf({
   return new Map(all.map((name, at) => [name, found[at]!]))
 }
 
-/** One key, as {@link contentsOf}; none where it is not there. */
+/** One key, as in {@link contentsOf}; nothing if it does not exist. */
 export async function entriesOf(client: Client, key: string): Promise<string[]> {
   const type = await client.type(key)
   switch (type) {
     case 'none':
       return []
     case 'string':
-      // A HyperLogLog is one, and no text.
+      // A HyperLogLog is a string type, but not text.
       return [(await client.getBuffer(key))?.toString('utf8') ?? '']
     case 'list':
       return client.lrange(key, 0, -1)

@@ -7,22 +7,22 @@ export interface Zone {
   readonly mx?: readonly string[]
   readonly a?: readonly string[]
   readonly aaaa?: readonly string[]
-  /** Each one a record. */
+  /** Each one is a record. */
   readonly txt?: readonly string[]
   readonly trouble?: 'fail' | 'silent'
 }
 
-/** What one string of a TXT record holds (RFC 1035 §3.3.14). */
+/** The longest string of a TXT record (RFC 1035 §3.3.14). */
 const STRING = /[^]{1,255}/g
 
 /**
- * A DNS server on the loopback that answers for these names, and NXDOMAIN for all others; by UDP, and what is too long
- * for that by TCP.
+ * A DNS server on the loopback that answers for these names, and NXDOMAIN for all others; by UDP, and by TCP where
+ * the answer is too long.
  */
 export class TestDns {
-  /** Each question, as `MX contoso.com`; one that comes again by TCP is there twice. */
+  /** Each question, as `MX contoso.com`; one repeated by TCP appears twice. */
   readonly asked: string[] = []
-  /** Questions that wait for their answer, at most. */
+  /** The most questions that waited for an answer at once. */
   most = 0
   #open = 0
   readonly #server = dns2.createUDPServer()
@@ -31,7 +31,7 @@ export class TestDns {
   private constructor(private readonly zones: Readonly<Record<string, Zone>>) {
     const onRequest: dns2.DnsHandler = (request, send) => {
       this.most = Math.max(this.most, ++this.#open)
-      // A turn later, so that questions that came together are seen together.
+      // A turn later, so that simultaneous questions overlap.
       setImmediate(() => {
         this.#open--
         const response = this.#answer(request)
@@ -54,14 +54,14 @@ export class TestDns {
         await once(dns.#streams, 'listening')
         return dns
       } catch (error) {
-        // What is free by UDP may be taken by TCP.
+        // A port that is free for UDP may be in use for TCP.
         dns.#server.close()
         if (attempt === 5 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
       }
     }
   }
 
-  /** As `tenantctl suggest --dns` takes it. */
+  /** The address for `tenantctl suggest --dns`. */
   get address(): string {
     return `127.0.0.1:${this.#server.address().port}`
   }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { packageRoot } from '../../src/base/package-root'
 
 /**
- * The blocks of code under a heading of a page, in order, for tests that run what the page tells people to type.
+ * The blocks of code under a heading of a page, in order, for tests that run the commands of the page.
  *
  * @throws Error when the page has no such heading
  */

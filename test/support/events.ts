@@ -16,14 +16,14 @@ return raise_event(KEYS[1], ARGV[1], ARGV[2], cjson.decode(ARGV[3]))
 
 type Facts = Readonly<Record<string, unknown>>
 
-/** Raises an event of a tenant; it waits in its hash then. @returns its id. */
+/** Raises an event of a tenant, which then waits in the tenant's hash. @returns its id. */
 export async function raise(
   store: Store,
   tenant: string,
   kind: Event['kind'],
   facts: Facts = {},
 ): Promise<string> {
-  // Nothing is ended twice.
+  // An event is ended only once.
   const resolves = kind === 'resolved' ? { resolves: `evt_${randomToken()}` } : {}
   const own = 'case' in FACTS[kind] ? { case: `${tenant}:1` } : {}
   const all = { ...FACTS[kind], ...resolves, ...own, ...facts }
@@ -34,7 +34,7 @@ export async function raise(
 const WINDOW = { window: 3_600_000, limit: 300, used: 150 }
 const SENDER = { domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' }
 
-/** Of each kind something that may be. */
+/** An example of each kind. */
 const FACTS: Readonly<Record<Event['kind'], Facts>> = {
   allowance: { percent: 50, ...WINDOW, ...SENDER },
   restricted: {
@@ -54,12 +54,12 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
   test: { by: 'ann' },
 }
 
-/** What stands in an event of this kind where a test says nothing else. */
+/** The default fields of an event of this kind. */
 export function factsOf(kind: Event['kind']): Facts {
   return FACTS[kind]
 }
 
-/** All that is in the stream, the oldest first. */
+/** The entries of the stream, the oldest first. */
 export async function entries({
   client,
   keys,

@@ -6,7 +6,7 @@ import type { Store } from '../../src/store/store'
 
 const HOUR = 3_600_000
 
-/** A trip of `contoso` long enough ago that nothing is waited for. */
+/** A trip of `contoso` long enough ago for its evidence to be complete. */
 export function trip(number: number, more: Partial<RestrictedEvent> = {}): RestrictedEvent {
   return {
     kind: 'restricted',
@@ -30,7 +30,7 @@ export function trip(number: number, more: Partial<RestrictedEvent> = {}): Restr
   }
 }
 
-/** What a plugin with the default configuration gives. */
+/** The values of the default configuration. */
 export function freezing(store: Store, more: Partial<Freezing> = {}): Freezing {
   const limits = parseLimits('300/1h, 1500/1d')
   return {
@@ -47,7 +47,7 @@ export function freezing(store: Store, more: Partial<Freezing> = {}): Freezing {
   }
 }
 
-/** Freezes the evidence of a case of `contoso`, which has had as many. */
+/** Freezes the evidence of the case of `contoso` with this number, which is its last. */
 export async function freeze(
   store: Store,
   event: RestrictedEvent,

@@ -22,44 +22,44 @@ export const UNREGISTERED = 'someone@elsewhere.example'
 export const RECIPIENT = 'rcpt@far.example'
 
 const SESSIONS = 4
-/** A failover is a matter of seconds, and of more where the machine is busy. */
+/** A failover takes seconds, and longer on a busy machine. */
 const PATIENCE = 60_000
-/** Who is refused does not ask again at once, in ms. */
+/** The pause of a refused client before its next attempt, in ms. */
 const PAUSE = 20
 
 type Code = 250 | 451 | 550
 
-/** What a stream of mail saw of an outage. */
+/** The effect of an outage on a stream of mail. */
 export interface Outage {
   /** Unregistered mail that got 451. */
   readonly tempfailed: number
-  /** From the beginning until unregistered mail that was sent after a 451 was taken, in ms. */
+  /** From the beginning until unregistered mail sent after a 451 was accepted, in ms. */
   readonly duration: number
   /** The longest that a message took, in ms. */
   readonly longest: number
 }
 
 /**
- * A tenant's mail from its own domain and from a foreign one in turn, in several sessions, until
- * stop(). Its own must be delivered; the other must be, or get one of two answers byte for byte.
+ * A tenant's mail from its own domain and from an unregistered one in turn, in several sessions, until stop(). Its
+ * own mail must be delivered; the other must be delivered or get one of two replies byte for byte.
  */
 export class MailStream {
-  /** The answers to unregistered mail, and between which monotonic times it was sent. */
+  /** The replies to unregistered mail, and the monotonic times before and after it was sent. */
   readonly #answers: { readonly from: number; readonly to: number; readonly code: Code }[] = []
   /** Messages of the tenant's own domain that were delivered. */
   registered = 0
-  /** How long each session rests after a message that was taken, in ms. */
+  /** The pause of each session after an accepted message, in ms. */
   pace = 0
   #running = true
   readonly #sessions: Promise<unknown>
 
   constructor(private readonly tenant: TestTenant) {
     this.#sessions = Promise.all(Array.from({ length: SESSIONS }, () => this.#send()))
-    // stop() and until() tell of it.
+    // stop() and until() report it.
     this.#sessions.catch(() => {})
   }
 
-  /** How often unregistered mail that was sent since then got this answer. */
+  /** How often unregistered mail sent since then got this reply. */
   count(code: Code, since = 0): number {
     return this.#answers.filter((answer) => answer.code === code && answer.from >= since).length
   }
@@ -70,9 +70,9 @@ export class MailStream {
     await Promise.race([waitFor(condition, { timeout: PATIENCE, what }), ended])
   }
 
-  /** Waits until unregistered mail has been taken again after a 451. */
+  /** Waits until unregistered mail is accepted again after a 451. */
   async untilServed(since: number): Promise<Outage> {
-    await this.until('unregistered mail is taken again', () => this.#end(since) !== undefined)
+    await this.until('unregistered mail is accepted again', () => this.#end(since) !== undefined)
     return {
       tempfailed: this.count(451, since),
       duration: Math.round(this.#end(since)! - since),
@@ -130,16 +130,16 @@ export async function ctl({ configDir }: TestHaraka, ...args: string[]): Promise
 /** A tenant's unregistered mail that was delivered, one recipient each. */
 export interface Account {
   readonly delivered: number
-  /** Of those, how many the primary of now does not know: it was promoted without them. */
+  /** How many of these the present primary does not have: it was promoted without them. */
   readonly lost: number
 }
 
 /**
- * Counts what a failover lost, mail by mail: for what was delivered, the plugin's log has the answer of the primary
- * of that time, and the primary of now has a receipt or has not.
+ * Counts what a failover lost, mail by mail: for each delivered mail the plugin's log has the answer of the former
+ * primary, and the present primary has a receipt or not.
  *
- * @throws AssertionError when something was delivered that no primary has counted (a silent pass), or the usage
- * shown is another than the delivered that were not lost.
+ * @throws AssertionError when delivered mail was not counted by any primary (a silent pass), or the usage shown
+ * differs from the delivered mail that was not lost.
  */
 export async function accountOf(tenant: TestTenant): Promise<Account> {
   const { hosts, store } = tenant.relay
@@ -161,7 +161,7 @@ export async function accountOf(tenant: TestTenant): Promise<Account> {
     values.some((value) => value.startsWith('CHARGED')),
   )
   const lost = delivered.length - known.length
-  // What was counted without an answer has been given back by then.
+  // Charges without an answer have been refunded by then.
   await waitFor(async () => (await tenant.used()) === known.length, {
     timeout: PATIENCE,
     interval: 50,

@@ -4,22 +4,22 @@ import { MAIL_INCLUDES } from '../../src/mail/scripts'
 
 const ROOT = path.join(__dirname, '../..')
 
-/** A change of a source file that makes it wrong. */
+/** An edit of a source file that makes it wrong. */
 export interface Edit {
-  /** Path in the repository, or a Lua include that is no file, such as `mail/classes`. */
+  /** Path in the repository, or a Lua include that is not a file, such as `mail/classes`. */
   readonly file: string
-  /** Must stand in the file exactly once. */
+  /** Must be in the file exactly once. */
   readonly find: string
   readonly replace: string
 }
 
-/** Something that a test must find. */
+/** A fault that a test must find. */
 export interface Fault {
   readonly what: string
   readonly edits: readonly Edit[]
 }
 
-/** One of a single edit. */
+/** A fault of a single edit. */
 export function fault(what: string, file: string, find: string, replace: string): Fault {
   return { what, edits: [{ file, find, replace }] }
 }
@@ -27,7 +27,7 @@ export function fault(what: string, file: string, find: string, replace: string)
 /**
  * The changed sources, by file.
  *
- * @throws where a text is not found, or more than once: the file has changed, and the fault must be planted anew.
+ * @throws where a text is not found exactly once: the file has changed, and the fault must be updated.
  */
 export function plant(edits: readonly Edit[]): Map<string, string> {
   const sources = new Map<string, string>()
@@ -47,7 +47,7 @@ function sourceOf(file: string): string {
   return MAIL_INCLUDES[file] ?? readFileSync(path.join(ROOT, file), 'utf8')
 }
 
-/** The same for Lua files, by the names that a Store takes replacements for. */
+/** The same for Lua files, by the names under which a Store accepts replacements. */
 export function plantInScripts(edits: readonly Edit[]): Record<string, string> {
   return Object.fromEntries(
     [...plant(edits)].map(([file, source]) => [path.basename(file, '.lua'), source]),

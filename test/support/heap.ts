@@ -4,9 +4,9 @@ import { runInNewContext } from 'node:vm'
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Bytes of this process's heap that are in use once all garbage has gone. */
+/** Bytes of this process's heap in use after garbage collection. */
 export async function heapInUse(): Promise<number> {
-  // What a WeakRef or a finished promise held goes in the next turn.
+  // Objects of a WeakRef or a finished promise are released in the next turn.
   for (let round = 0; round < 2; round++) {
     await new Promise((resolve) => setImmediate(resolve))
     collectGarbage()

@@ -13,8 +13,8 @@ export const ACCEPTED = acceptedDomains({
 })
 
 /**
- * Names that are, look like, or are made of an accepted domain, each with what it is. None of them is one, but for those
- * that say so.
+ * Names that look like or contain an accepted domain, each with a description. None of them is one, unless the
+ * description says so.
  */
 export const LOOKALIKES: Readonly<Record<string, string>> = {
   'Cyrillic о': 'cоntoso.com',
@@ -88,7 +88,7 @@ export const LOOKALIKES: Readonly<Record<string, string>> = {
   'underscore behind': 'contoso_.com',
 }
 
-/** Names that are an accepted domain, or below one with subdomains, by any reading. */
+/** Names that are an accepted domain, or below one with subdomains, in any spelling. */
 export const SAME_NAMES: Readonly<Record<string, string>> = {
   'as it is': 'contoso.com',
   'upper case': 'CONTOSO.COM',
@@ -106,7 +106,7 @@ export const SAME_NAMES: Readonly<Record<string, string>> = {
   'a property of objects': 'constructor',
 }
 
-/** Local parts that mislead: other addresses, routes, keys and patterns. */
+/** Misleading local parts: other addresses, routes, keys and patterns. */
 const LOCALS = [
   ...['u', 'postmaster', '__proto__', 'constructor', 'hasOwnProperty', 'a.b', 'user+tag', '*'],
   ...['user%contoso.com', 'contoso.com!user', 'ud:{contoso}', '{@owners}', '$(id)', '`id`', "'"],
@@ -200,7 +200,7 @@ const longName = fc
   .tuple(pick(LABELS), fc.nat(130), pick(['', '.contoso.com', '.']))
   .map(([each, times, end]) => `${each}.`.repeat(times) + each + end)
 
-/** A name that is or looks like an accepted one, whole or as a part of another. */
+/** A name that is or looks like an accepted one, alone or as a part of another. */
 const likeAccepted = fc
   .tuple(
     pick(['', '', '', 'mail.', 'evil', 'ü.', '.', '。', '-', '_', '\u200b']),
@@ -222,7 +222,7 @@ const likeAccepted = fc
   )
   .map((parts) => parts.join(''))
 
-/** A name with one letter of it replaced, put in or taken away. */
+/** A name with one letter replaced, added or removed. */
 const mutated = (names: fc.Arbitrary<string>) =>
   fc.tuple(names, fc.nat(), fc.nat(2), label).map(([name, where, cut, insert]) => {
     const at = where % (name.length + 1)
@@ -231,7 +231,7 @@ const mutated = (names: fc.Arbitrary<string>) =>
 
 const literal = fc.oneof(pick(LITERALS), mutated(pick(LITERALS)))
 
-/** What may be sent behind the `@`. */
+/** Texts to send after the `@`. */
 const hostileDomain: fc.Arbitrary<string> = fc.oneof(
   { weight: 5, arbitrary: likeAccepted },
   { weight: 4, arbitrary: madeName },
@@ -240,7 +240,7 @@ const hostileDomain: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: longName },
 )
 
-/** Names that a parser takes, so that the rest of the way is tried as well. */
+/** Names that a parser accepts, so that later steps are tested too. */
 const wellFormed = fc.oneof(
   { weight: 4, arbitrary: pick([...Object.values(SAME_NAMES), ...ACCEPTED.keys()]) },
   { weight: 4, arbitrary: pick(Object.values(LOOKALIKES)) },
@@ -318,7 +318,7 @@ const WHOLE = [
   ],
 ]
 
-/** What may stand behind `MAIL FROM:` or `RCPT TO:`, as Haraka's parser gets it. */
+/** Texts after `MAIL FROM:` or `RCPT TO:`, as Haraka's parser gets them. */
 export const hostilePath: fc.Arbitrary<string> = fc.oneof(
   {
     weight: 12,
@@ -336,7 +336,7 @@ export const hostilePath: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: mutated(pick(WHOLE)) },
 )
 
-/** Paths with a name each, that were thought of one by one. */
+/** Hand-picked paths, each with a name. */
 export const CORPUS: readonly (readonly [name: string, path: string])[] = [
   ...Object.entries(LOOKALIKES).map(([name, domain]) => [name, `<u@${domain}>`] as const),
   ...Object.entries(SAME_NAMES).map(([name, domain]) => [name, `<u@${domain}>`] as const),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { CORPUS, hostilePath } from './hostile-addresses'
 
-/** What is sent in one write, and whether a message is sent behind it where that is possible. */
+/** The octets of one write, and whether a message follows where possible. */
 export interface Step {
   readonly bytes: Buffer
   readonly deliver: boolean
@@ -39,7 +39,7 @@ const VERBS = {
   RCPT: ['RCPT TO:', 'rcpt to:', 'RCPT  TO: ', 'RCPT TO :', 'RCPT\tTO:'],
 } as const
 
-/** Ends of a line, and what only looks like one. */
+/** Line ends, and what looks like one. */
 const ENDS = ['\n', '\r\r\n', '\u0000\r\n', '\r \r\n', ' \r\n']
 
 const PATHS = fc.oneof(
@@ -58,7 +58,7 @@ const RECIPIENTS = fc.oneof(
   { weight: 2, arbitrary: pick('<u@far.example>', '<u@contoso.com>') },
 )
 
-/** Each part is as it should be more often than not, or no command would come far. */
+/** Each part is mostly valid, so that commands get far enough. */
 function command(verb: keyof typeof VERBS, paths: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const mostly = (good: string, texts: readonly string[]) =>
     fc.oneof({ weight: 3, arbitrary: fc.constant(good) }, { weight: 1, arbitrary: pick(...texts) })
@@ -114,7 +114,7 @@ const OTHERS = [
   ],
 ]
 
-/** Overwrites, or puts in, bytes that no text has. */
+/** Overwrites or inserts bytes that are not text. */
 function withBytes(text: string, at: number, bytes: readonly number[]): Buffer {
   const buffer = Buffer.from(text)
   const where = at % (buffer.length + 1)
@@ -184,7 +184,7 @@ export const greeting: fc.Arbitrary<string> = fc
   .tuple(pick('EHLO', 'EHLO', 'EHLO', 'HELO', 'ehlo'), pick(...NAMES))
   .map((words) => `${words.join(' ')}\r\n`)
 
-/** AUTH users: somebody's, nearly somebody's, and what breaks a key, a line or a pattern. */
+/** AUTH users: of a tenant, almost of a tenant, and ones that break a key, a line or a pattern. */
 export const USERS: readonly string[] = [
   ...[
     'alice',
@@ -247,7 +247,7 @@ export const USERS: readonly string[] = [
   ...['x'.repeat(255), `x@${'a.'.repeat(60)}example`, `${'x'.repeat(200)}@contoso.com`],
 ]
 
-/** XCLIENT attributes. Addresses are those of tenants, of nobody, and none at all. */
+/** XCLIENT attributes, with addresses of tenants, without a tenant, and missing. */
 export const XCLIENTS: readonly string[] = [
   ...[
     'ADDR=192.0.2.1',
@@ -298,7 +298,7 @@ export const XCLIENTS: readonly string[] = [
   ],
 ]
 
-/** PROXY lines behind the word PROXY. */
+/** The text of PROXY lines after the word PROXY. */
 export const PROXIES: readonly string[] = [
   ...[
     'TCP4 192.0.2.1 127.0.0.1 1000 25',

@@ -3,14 +3,14 @@ import type { TestPostfix } from '../../scripts/services/postfix'
 import { readReport, type DeliveryReport } from './ndr'
 import type { TestTenant } from './relay'
 
-/** Lines of main.cf by which a Postfix sends all through Haraka, recognised as the tenant by its address. */
+/** Lines of main.cf with which a Postfix sends all mail through Haraka, attributed by its address. */
 export function throughRelay(tenant: TestTenant, host: TestHaraka = tenant.relay.haraka): string {
   return `relayhost = [127.0.0.1]:${host.port}
 smtp_bind_address = ${tenant.session.localAddress}
 `
 }
 
-/** Waits for the report in a mailbox that says that mail to this recipient was not delivered. */
+/** Waits for the non-delivery report about this recipient in a mailbox. */
 export async function reportFor(
   postfix: TestPostfix,
   mailbox: string,

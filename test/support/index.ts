@@ -1,6 +1,6 @@
 /**
- * What the tests stand on. All servers are real, on free loopback ports, in scratch folders, and
- * end with this process whatever happens; stop() them all the same, for the next test's memory.
+ * The tools of the tests. All servers are real, on free loopback ports, in scratch folders, and always end with this
+ * process; stop() them anyway, for the next test's memory.
  *
  * One relay for a file, and a tenant for each test:
  *
@@ -26,7 +26,7 @@
  * - The sink takes all mail; the header X-Sink makes it `refuse`, `defer` or `hold` a message.
  *   With `pass` Haraka's own queue gets it; `config: { 'outbound.ini':
  *   'disabled=true' }` keeps it there, see `haraka.queued()`.
- * - startPostfix({ mainCf, mailboxes, forwards }): a tenant's own Postfix, as root only (`skip: noPostfix`);
+ * - startPostfix({ mainCf, mailboxes, forwards }): a tenant's own Postfix, only as root (`skip: noPostfix`);
  *   throughRelay(tenant) has the lines that send all to Haraka. `submit()`, `mailbox()`, `queue()`, `flush()`.
  * - `relay.redis.commandStats()`, pause(), resume(), kill(), restart().
  * - Never sleep: waitFor(condition). That nothing happens is shown by a mark that is sent afterwards and arrives.

@@ -3,8 +3,8 @@ import path from 'node:path'
 import { scratchDir } from '../../scripts/services/scratch'
 
 /**
- * A script for `preload` that gives a Haraka an internet of its own: names are asked of this server, and whatever is
- * at port 25 is at 127.0.0.1 and this port.
+ * A script for `preload` that gives a Haraka its own internet: it resolves names with this server, and reaches port
+ * 25 of every host at 127.0.0.1 and this port.
  */
 export function internet(place: { readonly dns: string; readonly smtp: number }): string {
   const file = path.join(scratchDir('internet'), 'internet.js')

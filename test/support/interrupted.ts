@@ -1,9 +1,9 @@
 import { Store } from '../../src/store/store'
 
 /**
- * The same store, with something else done right after each answer to HSCAN.
+ * The same store, which calls `interlude` after each answer to HSCAN.
  *
- * @param interlude its failure is one of that HSCAN.
+ * @param interlude its failure becomes one of that HSCAN.
  * @param times how often, at most.
  */
 export function interrupted(
@@ -23,7 +23,7 @@ export function interrupted(
       }
     },
   })
-  // Scripts go over the real one.
+  // Scripts use the real client.
   const same = new Store(store.client, store.keys)
   return Object.assign(Object.create(same) as Store, { client, run: same.run.bind(same) })
 }

@@ -31,7 +31,7 @@ export function acceptedDomains(flags: Readonly<Record<string, string>>): Map<st
   return new Map(Object.entries(flags).map(([domain, packed]) => [domain, parseFlags(packed)]))
 }
 
-/** What a process knows of contoso: contoso.com with subdomains, contoso.net without, agency.example shared. */
+/** The cached tenant contoso: contoso.com with subdomains, contoso.net without, agency.example shared. */
 export function snapshotWith({
   mode,
   restricted,

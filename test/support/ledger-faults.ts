@@ -7,7 +7,7 @@ import { plantInScripts, type Fault } from './faults'
 import { FEW_HOLDS, ledgerFollowsModel } from './ledger-schedules'
 
 const SEED = 1
-/** A fault must show within so many schedules. */
+/** The number of schedules within which a fault must show. */
 const SCHEDULES = 600
 
 /** A fault in what counts. */
@@ -24,7 +24,7 @@ export function findsEach(faults: readonly LedgerFault[]): void {
       const { failed, numRuns, errorInstance } = await fc.check(ledgerFollowsModel(allowance), {
         numRuns: SCHEDULES,
         seed: SEED,
-        // To have found it is enough.
+        // Finding it is enough: no shrinking.
         endOnFailure: true,
       })
       assert.ok(failed, `not found in ${SCHEDULES} schedules`)

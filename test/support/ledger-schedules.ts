@@ -43,7 +43,7 @@ const charge = fc.record({
 const signature = fc.constantFrom('s0', 's1')
 const signatures = fc.constantFrom<string[]>([], ['s0'], ['s1'], ['s0', 's1'])
 
-/** A message of one or more recipients is there. */
+/** A message of one or more recipients is complete. */
 const settle = fc.record({
   kind: fc.constant('settle' as const),
   tenant,
@@ -54,7 +54,7 @@ const settle = fc.record({
   late: fc.constantFrom(...Array<boolean>(9).fill(false), true),
 })
 
-/** Recipients of a message that another plugin has let in: it has been taken already. */
+/** Recipients of an already accepted message, let in by another plugin. */
 const taken = fc.record({
   kind: fc.constant('taken' as const),
   tenant,
@@ -194,7 +194,7 @@ const steadily = fc.array(
 
 const some = fc.array(operation, { maxLength: 20, size: 'max' })
 
-/** The clock jumps far ahead, and comes back: what was counted before and meanwhile is given back, or leaves its window. */
+/** The clock jumps far ahead and back: charges from before and meanwhile are refunded, or leave their window. */
 const acrossAJump = fc
   .tuple(some, some, some, some)
   .map(([before, meanwhile, after, later]): Operation[] => [
@@ -228,7 +228,7 @@ const schedule = fc.oneof(
 
 /**
  * Any schedule of operations on two tenants, by turns or at once, with repeated recipients, charges that come late and
- * a clock that jumps: at each step the ledger answers and shows what the model does.
+ * a clock that jumps: at each step the ledger's answers and usage equal the model's.
  */
 export function ledgerFollowsModel(
   allowance: Allowance,
@@ -247,7 +247,7 @@ export function ledgerFollowsModel(
   })
 }
 
-/** So few holds at once that schedules come to that bound. */
+/** So few holds that schedules reach the bound. */
 export const FEW_HOLDS = plantInScripts([
   {
     file: 'src/allowance/lua/include/holds.lua',
@@ -256,10 +256,10 @@ export const FEW_HOLDS = plantInScripts([
   },
 ])
 
-/** What schedules have done. */
+/** Statistics of the schedules. */
 export class Tally {
   schedules = 0
-  /** Operations, after each of which all was compared. */
+  /** Operations; after each of them everything was compared. */
   steps = 0
   private readonly outcomes = new Map<string, number>()
 
@@ -356,14 +356,14 @@ class Run {
         await this.cover(id, model, operation.domain, operation.coverage)
         break
       case 'reload':
-        // Who knows the domain as registered charges nothing.
+        // A process with the domain in its cache charges nothing.
         if (!model.registered) this.tokens.set(id, await this.allowance.domainsToken(id))
         break
       case 'forget': {
         const { client, keys } = this.allowance.store
         model.forget(operation.transaction)
         await client.unlink(keys.receipt(id, `F1.${operation.transaction}`))
-        // A receipt is gone an hour later at the earliest: the same recipient is never charged anew in the same instant.
+        // A receipt expires after an hour at the earliest: the same recipient is never charged again at the same time.
         await this.allowance.advance(1)
         break
       }
@@ -373,7 +373,7 @@ class Run {
           assert.ok(await restrictions.get(id))
         } else {
           await removeTenant(registry.store, id)
-          // Two tenants of one name are told apart by the moment of their registration.
+          // The time of registration distinguishes two tenants of one name.
           await clock.set(this.allowance.store, Math.max(clock.now, this.lastBirth) + 1)
           await this.register(at, MODEL_LIMITS[0], null)
         }
@@ -381,7 +381,7 @@ class Run {
     await this.compare(at)
   }
 
-  /** All at once, as the sessions of a process send them; Redis says in which order it takes them. */
+  /** All at once, as the sessions of a process send them; Redis decides the order. */
   private async volley(charges: readonly ChargeOperation[]): Promise<void> {
     const answered: [ChargeOperation, ChargeResult][] = []
     await Promise.all(
@@ -461,7 +461,7 @@ class Run {
     if (before !== 'not at all') await registry.domains.remove(id, [domain])
     if (coverage !== 'not at all') {
       const subdomains = coverage === 'with subdomains'
-      // Shared, so that both tenants may have it.
+      // Shared, so that both tenants can have it.
       await registry.domains.add(id, [{ domain, subdomains, shared: true }], 'test')
     }
     model.cover(domain, coverage)
@@ -493,7 +493,7 @@ class Run {
     }
   }
 
-  /** What Redis shows of a tenant is what the model holds. */
+  /** Checks that Redis and the model agree about a tenant. */
   private async compare(at: number): Promise<void> {
     const id = this.ids[at]!
     const model = this.models[at]!
@@ -584,7 +584,7 @@ function meterOf({ meter }: MeterFacts): Meter {
   return meter ?? 'unregistered'
 }
 
-/** Ids are told apart, and what ends something names it: of that kind, and once. */
+/** Checks that ids are unique, and that each ending event names an open one of its kind, once. */
 function assertEnds(events: readonly Event[]): void {
   const open = new Map<string, string>()
   for (const event of events) {

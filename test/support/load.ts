@@ -4,23 +4,23 @@ import type { TestTenant } from './relay'
 
 export { randomFrom } from '../../scripts/services/random'
 
-/** Many sessions of a tenant at once, over all hosts of its relay, and what they were answered. */
+/** Many sessions of a tenant at once, over all hosts of its relay, and the replies to them. */
 export class Load {
-  /** RCPT commands that were answered, and those of them that were accepted. */
+  /** Answered RCPT commands, and the accepted ones. */
   offered = 0
   accepted = 0
   /**
-   * Recipients that have been accepted and not given back, as far as a client can tell: never more than there were,
-   * since it learns of a recipient after it was counted, and says that one is given back before it is.
+   * Recipients accepted and not returned, as seen by the client: never more than there were, since it learns of a
+   * recipient after it was counted, and subtracts one before it is refunded.
    */
   held = 0
   mostHeld = 0
-  /** How many answers to MAIL or RCPT each session has had. */
+  /** The number of replies to MAIL or RCPT of each session. */
   readonly answers: number[]
   private readonly refused = new Map<string, number>()
   private readonly clients = new WeakMap<SmtpClient, number>()
 
-  /** @param refusals the only answers but 250 that MAIL and RCPT may get, byte for byte. */
+  /** @param refusals the only replies other than 250 that MAIL and RCPT may get, byte for byte. */
   constructor(
     private readonly tenant: TestTenant,
     private readonly sessions: number,
@@ -37,9 +37,9 @@ export class Load {
   }
 
   /**
-   * Does the work in all sessions at once, and ends each with QUIT.
+   * Runs `work` in all sessions at once, and ends each with QUIT.
    *
-   * @param work gives the client to end with, where it is another.
+   * @param work returns the client to end, where it is another one.
    */
   async run(
     work: (client: SmtpClient, session: number) => Promise<SmtpClient | void>,
@@ -60,7 +60,7 @@ export class Load {
     return this.accepts(client, await client.mail(from))
   }
 
-  /** RCPT to some address elsewhere. @returns whether it was accepted. */
+  /** RCPT to an address elsewhere. @returns whether it was accepted. */
   async rcpt(client: SmtpClient): Promise<boolean> {
     const reply = await client.rcpt('someone@far.example')
     this.offered++
@@ -71,7 +71,7 @@ export class Load {
     return true
   }
 
-  /** Says, before it happens, that so many recipients are given back. */
+  /** Subtracts recipients before they are refunded. */
   release(count: number): void {
     this.held -= count
   }
@@ -91,9 +91,9 @@ export class Load {
 }
 
 /**
- * Lets a load run while `operate` does its work; an error of either ends both.
+ * Runs a load until `operate` is done; an error of either ends both.
  *
- * @param work what each session does again and again, until then.
+ * @param work what each session repeats until then.
  */
 export async function during(
   load: Load,

@@ -1,4 +1,4 @@
-/** Gives a message the class of its header X-Class, as those do that decide by the message. */
+/** Gives a message the class in its header X-Class, like plugins that decide by the message. */
 export const classifier = {
   name: 'classifier',
   source: `
@@ -13,7 +13,9 @@ export const classifier = {
     }`,
 }
 
-/** Keeps all mail in the queue while the file \`closed\` is in the site. To stand before the plugin. */
+/**
+ * Keeps all mail in the queue while the file \`closed\` is in the site. Must be before the plugin in config/plugins.
+ */
 export const gate = {
   name: 'gate',
   source: `

@@ -1,9 +1,9 @@
-/** What acts on a terminal, ends a line or reorders what is read. */
+/** Characters that control a terminal, end a line or reorder text. */
 export const UNSAFE = /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/u
 
 const PAIR = /([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?: |$)/y
 
-/** The keys and values of a line in Haraka's LOGFMT, in order. @throws Error where it is none */
+/** The keys and values of a line in Haraka's LOGFMT, in order. @throws Error for any other line */
 export function parseLogfmt(line: string): [key: string, value: string][] {
   const pairs: [string, string][] = []
   PAIR.lastIndex = 0

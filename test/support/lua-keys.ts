@@ -1,18 +1,18 @@
-// Which keys a Lua script touches, as far as its text tells.
+// The keys that a Lua script uses, according to its text.
 
-/** Commands that name no key: TIME has none, and a channel is none. */
+/** Commands without a key: TIME has none, and a channel is not one. */
 const KEYLESS = new Set(['TIME', 'PUBLISH'])
-/** Commands whose arguments are all keys; of the others the first one is. */
+/** Commands whose arguments are all keys; other commands have one key, first. */
 const ALL_KEYS = new Set(['DEL', 'UNLINK', 'EXISTS', 'TOUCH'])
 /** Commands whose subcommand comes before the key. */
 const CONTAINERS = new Set(['XGROUP', 'XINFO'])
 const KEY = /^KEYS\[\w+\]$/
-/** How a script names its keys. */
+/** The line in which a script names its keys. */
 const NAMED_KEYS = /^local ([\w, ]+) =\s+(KEYS\[1\](?:, KEYS\[\d+\])*)$/gm
 
 /**
- * The calls of a script with a key that is not certainly one of KEYS: one itself, a name that the script gives it at its
- * top, or a parameter for which every caller gives one. A Cluster could have any other key on another node.
+ * The calls of a script with a key that is not certainly one of KEYS: KEYS itself, a name given at the top, or a
+ * parameter for which every caller passes one. Any other key could be on another node of a Cluster.
  */
 export function strayKeys(source: string): string[] {
   const code = new LuaCode(source)
@@ -36,7 +36,7 @@ function keyAt(command: string, args: readonly string[]): number {
   return CONTAINERS.has(command) ? 1 : 0
 }
 
-/** The keys that a script names at its top, in their order. */
+/** The keys that a script names at its top, in order. */
 export function namedKeys(source: string): string[] {
   return [...source.matchAll(NAMED_KEYS)].flatMap(([, names = '', keys = '']) => {
     const list = names.split(', ')
@@ -45,7 +45,7 @@ export function namedKeys(source: string): string[] {
   })
 }
 
-/** The body of a function, and what is declared before it. */
+/** A function, with its parameters and its range. */
 interface LuaFunction {
   /** Empty: it has none. */
   readonly name: string
@@ -57,7 +57,7 @@ interface LuaFunction {
 /** A script without its comments. */
 class LuaCode {
   readonly text: string
-  /** The same with its texts empty, each as long as before. */
+  /** The same with its string literals blanked, at equal length. */
   private readonly bare: string
   private readonly functions: readonly LuaFunction[]
   private readonly named: ReadonlySet<string>
@@ -72,7 +72,7 @@ class LuaCode {
     this.named = new Set(namedKeys(this.text))
   }
 
-  /** Whether what stands for a key, at a place of the script, is certainly one of KEYS. */
+  /** Whether an expression for a key, at a place of the script, is certainly one of KEYS. */
   isKey(expression: string, index: number, asked: ReadonlySet<LuaFunction> = new Set()): boolean {
     if (KEY.test(expression)) return true
     if (!/^\w+$/.test(expression)) return false
@@ -94,7 +94,7 @@ class LuaCode {
     )
   }
 
-  /** How often a name is declared by `local` or `for`, and how often it is given another value. */
+  /** How often a name is declared by `local` or `for`, and how often it is assigned. */
   private bindingsOf(name: string): { declared: number; assigned: number } {
     const list = `[\\w, ]*\\b${name}\\b[\\w, ]*`
     const count = (pattern: string): number =>
@@ -106,7 +106,7 @@ class LuaCode {
     }
   }
 
-  /** Whether a function is used otherwise than by a call, so that not all its callers are known. */
+  /** Whether a function is used other than by a call, so that not all its callers are visible. */
   private isPassedOn(name: string): boolean {
     return new RegExp(`(?<![\\w.])${name}\\b(?!\\()`).test(this.bare)
   }
@@ -115,7 +115,7 @@ class LuaCode {
     return /function $/.test(this.text.slice(0, index))
   }
 
-  /** Where a function is called, and the arguments as they stand there. */
+  /** The calls of a function, and their arguments. */
   callsOf(name: string): { index: number; args: string[] }[] {
     const call = new RegExp(`(?<![\\w.])${name.replace('.', '\\.')}\\(`, 'g')
     return [...this.text.matchAll(call)]
@@ -124,7 +124,7 @@ class LuaCode {
   }
 }
 
-/** All functions, an inner one after the one around it. */
+/** All functions, an inner one after its outer one. */
 function functionsIn(text: string): LuaFunction[] {
   const functions: LuaFunction[] = []
   const open: (LuaFunction | undefined)[] = []
@@ -145,7 +145,7 @@ function functionsIn(text: string): LuaFunction[] {
   return functions
 }
 
-/** The arguments from behind an opening parenthesis to the one that closes it. */
+/** The arguments from an opening parenthesis to the closing one. */
 function argumentsAt(code: string, from: number): string[] {
   const args = ['']
   let depth = 0

@@ -4,7 +4,7 @@ import { MAIL_INCLUDES } from '../../src/mail/scripts'
 import { assemble } from '../../src/store/script'
 
 const SOURCES = path.join(__dirname, '../../src')
-/** What scripts include: no scripts of their own. */
+/** Includes, which are not scripts themselves. */
 const isIncluded = (file: string): boolean => path.basename(path.dirname(file)) === 'include'
 
 /** Scripts that the cluster test of another folder runs, by name. */
@@ -15,7 +15,7 @@ const RUN_WITH: Readonly<Record<string, string>> = {
   read_tenant: 'backup',
 }
 
-/** Whether a test beside the others of this folder of `src` runs its scripts on a Redis Cluster: see `assertAllRan`. */
+/** Whether a test in this room's folder runs its scripts on a Redis Cluster: see `assertAllRan`. */
 export function hasClusterTest(folder: string): boolean {
   return existsSync(path.join(__dirname, '..', folder, 'cluster.long.test.ts'))
 }
@@ -25,7 +25,7 @@ export function allScripts(): Map<string, string> {
   return scriptsIn(() => true)
 }
 
-/** Those that lie in a folder for which `fits`, as {@link allScripts}. */
+/** The scripts of the folders that `fits` selects, as {@link allScripts}. */
 export function scriptsIn(fits: (folder: string) => boolean): Map<string, string> {
   const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.lua') && !isIncluded(file))

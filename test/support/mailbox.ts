@@ -2,25 +2,25 @@ import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { startHaraka, waitFor, type TestHaraka } from '.'
 
-/** A message as a server of the other side has taken it. */
+/** A message that a remote server has accepted. */
 export interface Arrived {
   /** Empty for the null sender. */
   readonly mailFrom: string
   readonly rcptTo: readonly string[]
   /** By lower-case name, unfolded. */
   readonly headers: ReadonlyMap<string, string>
-  /** The address and the name in EHLO that it came with. */
+  /** The client's address and EHLO name. */
   readonly ip: string
   readonly helo: string
   /** Decoded. */
   readonly body: string
-  /** As it came. */
+  /** As received. */
   readonly raw: string
 }
 
 const FILE = 'mailbox.jsonl'
 
-/** A server to which mail goes that a Haraka delivers by itself: a real one, which takes all mail and keeps it. */
+/** A real server for the mail that a Haraka delivers by itself; it accepts and keeps all mail. */
 export class Mailbox {
   private constructor(private readonly haraka: TestHaraka) {}
 
@@ -33,7 +33,7 @@ export class Mailbox {
     return new Mailbox(haraka)
   }
 
-  /** A plugin of a site, `route`, that delivers all of its mail here. */
+  /** A plugin of a site, `route`, that delivers all its mail here. */
   get route(): string {
     return `exports.hook_get_mx = (next) =>
       next(OK, { priority: 0, exchange: '127.0.0.1', port: ${this.haraka.port} })`

@@ -4,8 +4,8 @@ import path from 'node:path'
 import { scratchDir } from '../../scripts/services/scratch'
 
 /**
- * What redis-server asks for the time, with the seconds in the file $CLOCK_AHEAD added. It asks a hundred times a second,
- * so the file is mapped into its memory.
+ * Replaces the time calls of redis-server, and adds the seconds in the file $CLOCK_AHEAD. It calls a hundred times a
+ * second, so the file is mapped into memory.
  */
 const SOURCE = `
 #include <fcntl.h>
@@ -28,10 +28,10 @@ int gettimeofday(struct timeval *time, void *zone) {
 }
 `
 
-/** Why there can be no {@link MovableClock}; false: there can. */
+/** The reason that there is no {@link MovableClock}; false: it is available. */
 export const noMovableClock = hasCompiler() ? false : 'there is no C compiler (cc)'
 
-/** A clock for a server that is started with `env`; made by a C compiler. */
+/** A clock for a server started with `env`; built by a C compiler. */
 export class MovableClock {
   private readonly dir = scratchDir('clock')
   private readonly file = path.join(this.dir, 'ahead')
@@ -49,7 +49,7 @@ export class MovableClock {
   set(seconds: number): void {
     const octets = Buffer.alloc(8)
     octets.writeBigInt64LE(BigInt(seconds))
-    // In place, since it is mapped.
+    // Written in place, since the file is mapped.
     writeFileSync(this.file, octets, { flag: existsSync(this.file) ? 'r+' : 'w' })
   }
 }

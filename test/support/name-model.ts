@@ -1,14 +1,13 @@
 import { createRequire } from 'node:module'
 import type { HarakaAddress } from '../../src/names/envelope'
 
-/** The userland package: Node's own is deprecated, and gives itself by the bare name. */
+/** The npm package: Node's deprecated module has the bare name. */
 const punycode = createRequire(__filename)('punycode/') as { encode(text: string): string }
 
 /**
- * The A-label form of a name by a model that shares nothing with ours: each label is lowered letter by letter and put
- * into NFC, and nothing else about it is changed. `undefined` where a letter is another spelling of a single one
- * (U+212A, the Kelvin sign): normalization would make a look-alike the name itself;
- * and where it is longer than a name may be (RFC 1035 §2.3.4).
+ * The A-label form of a name by an independent model: each label is lower-cased letter by letter and put into NFC,
+ * and nothing else changes. `undefined` where a letter is another spelling of a single one (U+212A, the Kelvin sign):
+ * normalization would make a look-alike the name itself; and where it is too long for a name (RFC 1035 §2.3.4).
  */
 function canonical(name: string): string[] | undefined {
   if ([...name].some((letter) => letter.normalize('NFC') !== letter)) return undefined
@@ -23,7 +22,7 @@ function canonical(name: string): string[] | undefined {
     : undefined
 }
 
-/** In lower case, where the two are each other's only counterpart; and ẞ, which RFC 5895 lowers like any other. */
+/** Lower-cased, where upper and lower case map to each other only; and ẞ, which RFC 5895 lower-cases like any other. */
 function lowered(letter: string): string {
   const lower = letter.toLowerCase()
   return lower.toUpperCase().normalize('NFC') === letter || letter === 'ẞ' ? lower : letter
@@ -39,9 +38,9 @@ function covers(
 }
 
 /**
- * Whether a sender may be registered, and must be if it is in ASCII, by the model: the two spellings that Haraka would pass on are the same name, and an
- * accepted domain is that name or, with subdomains, is above it label by label. Which other letters may stand in a name
- * at all, the model does not know.
+ * Whether a sender may be registered, and must be if it is in ASCII, by the model: the two spellings that Haraka
+ * would pass on are the same name, and an accepted domain equals that name or, with subdomains, is above it. The
+ * model does not decide which other letters a name may have.
  *
  * @param accepted as A-labels
  */

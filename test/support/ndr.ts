@@ -5,11 +5,11 @@ export type ReportFields = ReadonlyMap<string, string>
 
 /** A non-delivery report (RFC 3464). */
 export interface DeliveryReport {
-  /** Of the message that tells: who gets it. */
+  /** The recipient of the report itself. */
   readonly to: string
-  /** What a person reads. */
+  /** The part for people. */
   readonly text: string
-  /** One group for each recipient of the message that was not delivered. */
+  /** One group for each recipient that did not get the message. */
   readonly recipients: readonly ReportFields[]
 }
 
@@ -33,6 +33,6 @@ export async function readReport(raw: string): Promise<DeliveryReport> {
 
 async function readFields(group: string): Promise<ReportFields> {
   const { headers } = await PostalMime.parse(`${group}\r\n\r\n`)
-  // Where a long one was folded, Postfix has put more space than there was.
+  // Postfix adds white space where it folds a long one.
   return new Map(headers.map(({ key, value }) => [key, value.replace(/\s+/g, ' ')]))
 }

@@ -12,7 +12,7 @@ export interface Note {
   class: string | null
 }
 
-/** What the plugin left in the results store of one transaction. */
+/** The plugin's entries in the results store of one transaction. */
 export interface Results {
   pass?: string[]
   fail?: string[]
@@ -23,10 +23,10 @@ export interface Results {
   domain?: string
 }
 
-/** `localPlugins` of startHaraka(); to run, its name must stand in `plugins` too. */
+/** For `localPlugins` of startHaraka(); to run, its name must be in `plugins` too. */
 export const observer = {
   name: 'test_observer',
-  /** Runs inside Haraka. Our plugin's reset_transaction hook comes before this one. */
+  /** Runs inside Haraka. Our plugin's reset_transaction hook runs before this one. */
   source: `
     const fs = require('node:fs')
     // A method in Haraka 3.1.
@@ -49,7 +49,7 @@ export const observer = {
 
 /**
  * Waits for the end of a transaction with this sender (and of this tenant, where several have it),
- * and gives what its results store holds of ours.
+ * and returns the plugin's entries of its results store.
  */
 export async function resultsOf(
   host: TestHaraka,
@@ -73,10 +73,9 @@ export async function resultsOf(
 let probes = 0
 
 /**
- * Sends a message in an open session and gives the note that the plugin left; null without one.
- * Counts like any other message.
+ * Sends a message in an open session; returns the plugin's note, or null. Counts like any other message.
  *
- * @throws AssertionError when the message was not taken
+ * @throws AssertionError when the message was not accepted
  */
 export async function noteOf(
   host: TestHaraka,

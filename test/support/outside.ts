@@ -1,7 +1,7 @@
 import { startHaraka, type HarakaVersion, type TestHaraka } from '../../scripts/services/haraka'
 import { Sink } from '../../scripts/services/sink'
 
-/** A plugin of the site that finds the way to other servers: no look-up leaves this machine. */
+/** A plugin of the site that routes to other servers: no DNS query leaves this machine. */
 export const routing = {
   name: 'test_routing',
   source: `
@@ -11,14 +11,14 @@ export const routing = {
       this.register_hook('get_mx', 'route', -100)
       this.register_hook('queue_outbound', 'next_sink', 100)
     }
-    // Whoever has no route is nobody: outbound bounces.
+    // A domain without a route does not exist: outbound bounces.
     exports.route = function (next, hmail, domain) {
       const routes = JSON.parse(fs.readFileSync(path.join(process.env.HARAKA, 'config/routes.json'), 'utf8'))
       const port = routes[domain]
       if (port) next(OK, { priority: 0, exchange: '127.0.0.1', port })
       else next(DENY, 'nobody')
     }
-    // What the sink of the next server is to do.
+    // The instruction for the sink of the next server.
     exports.next_sink = function (next, { transaction }) {
       const sink = transaction.header.get('X-Next').trim()
       for (const name of ['X-Sink', 'X-Next']) transaction.remove_header(name)
@@ -27,14 +27,14 @@ export const routing = {
     }`,
 } as const
 
-/** Where the routing plugin of a server finds others: ports of the loopback by domain. */
+/** The routes of the routing plugin: ports of the loopback by domain. */
 export function setRoutes(haraka: TestHaraka, routes: Record<string, number>): void {
   haraka.writeConfig('routes.json', JSON.stringify(routes))
 }
 
 /**
- * A server of other people: takes mail for everybody; with the header `X-Sink: pass` it tries to deliver it further, and
- * bounces it where it knows no way.
+ * A remote server. It accepts all mail; with the header `X-Sink: pass` it delivers further, and bounces where it has
+ * no route.
  */
 export async function startOutside(version?: HarakaVersion): Promise<TestHaraka> {
   const outside = await startHaraka({

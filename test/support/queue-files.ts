@@ -3,7 +3,7 @@ import path from 'node:path'
 import { Address } from 'address-rfc2821'
 
 export interface QueueFileOptions {
-  /** `undefined`: of nobody. */
+  /** `undefined`: without a tenant. */
   readonly tenant: string | undefined
   readonly noted?: string
   readonly mailFrom?: string
@@ -15,7 +15,7 @@ export interface QueueFileOptions {
 
 let count = 0
 
-/** Writes a message as Haraka has it in its queue (`outbound/index.js`, build_todo); gives the name of the file. */
+/** Writes a message as in Haraka's queue (`outbound/index.js`, build_todo); returns the name of the file. */
 export function queueFile(directory: string, options: QueueFileOptions): string {
   const { tenant, noted = 'unregistered', mailFrom = 'x@stranger.example' } = options
   const { rcptTo = ['a@far.example'], arrived = Date.now(), failures = 0 } = options

@@ -1,10 +1,10 @@
 import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto'
 import type { Certificate } from './certificates'
 
-/** A name in a SAN: its kind, and its bytes as they stand in the certificate. */
+/** A name in a SAN: its kind, and its bytes in the certificate. */
 export type AltName = readonly ['dns' | 'email' | 'uri' | 'ip' | 'dirName', string | Buffer]
 
-/** What a certificate says, however wrong. */
+/** The content of a certificate, valid or not. */
 export interface RawHolder {
   /** Common names of the subject, in order; none by default. */
   readonly commonNames?: readonly string[]
@@ -18,17 +18,17 @@ export interface RawHolder {
   readonly usage?: 'clientAuth' | 'serverAuth'
   /** Key usage that allows signing certificates, and nothing else. */
   readonly onlySigns?: boolean
-  /** A critical extension that nobody knows. */
+  /** An unknown critical extension. */
   readonly unknownCritical?: boolean
 }
 
-/** Who signs. */
+/** The signer. */
 export interface Issuer {
   readonly name: Buffer
   readonly privateKey: KeyObject
 }
 
-/** A certificate of ours, and what it takes to sign others with it. */
+/** A certificate, and its key as an issuer. */
 export interface RawCertificate extends Certificate {
   readonly issuer: Issuer
 }
@@ -84,7 +84,7 @@ let serial = 0
  * Makes a certificate byte by byte (RFC 5280 §4.1), since openssl refuses to write most of what a hostile authority or
  * client could.
  *
- * @param by who signs it; itself by default.
+ * @param by the signer; by default the certificate itself.
  */
 export function rawCertificate(holder: RawHolder, by?: Issuer): RawCertificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })

@@ -2,36 +2,36 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A TCP way to a Redis on which answers can get lost after the commands were carried out. */
+/** A TCP proxy to a Redis that can lose answers after the commands were executed. */
 export interface RedisProxy {
   readonly port: number
-  /** From now on commands arrive, and what Redis answers is not passed on. */
+  /** From now on commands arrive, and answers are held. */
   hold(): void
   /** From now on nothing arrives at Redis. */
   holdCommands(): void
-  /** From now on each answer comes so many ms later than Redis gives it, and none overtakes another; 0 ends that. */
+  /** From now on each answer is delayed by this many ms, in order; 0 ends that. */
   delay(ms: number): void
-  /** Passes on what was held, and all that follows. */
+  /** Passes on what was held and all that follows. */
   release(): void
   /** How many pieces of commands or answers are held. */
   readonly held: number
   /** Ends all connections; what was held is lost. New ones may come. */
   cut(): void
   /**
-   * Ends all connections as their clients see it, and lets new ones work; commands that were held reach Redis all the
-   * same, with {@link release}.
+   * Ends all connections for their clients, and lets new ones work; held commands still reach Redis, with {@link
+   * release}.
    */
   strand(): void
-  /** The connections there are stay open, and nothing passes on them any more; new ones work. */
+  /** Present connections stay open, but pass nothing on; new ones work. */
   freeze(): void
-  /** How many connections are held so and have not been given up by their clients. */
+  /** How many such connections their clients have not given up. */
   readonly frozen: number
   /** How many connections have been made since the start. */
   readonly connections: number
   stop(): Promise<void>
 }
 
-/** Starts such a way to a port of the loopback, on a free port of its own. */
+/** Starts such a proxy to a port of the loopback, on a free port. */
 export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
   const frozen = new Set<readonly [Socket, Socket]>()
@@ -113,13 +113,13 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   }
 }
 
-/** Writes each piece after its own time in ms, but never before one that came earlier. */
+/** Writes each piece after its delay in ms, in order. */
 function inOrder(write: (bytes: Buffer) => void): (bytes: Buffer, lateness: number) => void {
   const late: Buffer[] = []
   return (bytes, lateness) => {
     if (lateness === 0 && late.length === 0) return write(bytes)
     late.push(bytes)
-    // Whichever timer comes first, the piece that has waited longest goes.
+    // Any timer sends the piece that has waited longest.
     setTimeout(() => write(late.shift()!), lateness)
   }
 }

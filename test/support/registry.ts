@@ -23,29 +23,29 @@ export function theRedis(): TestRedis {
   return redis
 }
 
-/** A set of keys of our own, with connections to it. */
+/** Keys under a unique prefix, with connections to them. */
 export interface Site {
   readonly store: Store
   readonly registry: Registries
   /** Another connection to the same keys. */
   connect(): Store
-  /** A connection that breaks for good after some commands, as if the process were killed there. */
+  /** A connection that breaks permanently after some commands, as if the process were killed. */
   connectUntil(commands: number): Store
-  /** A connection that, once, does something else right before it runs a script. */
+  /** A connection that calls something once, right before it runs a script. */
   connectBefore(script: string, interlude: () => Promise<unknown>): Store
   /** Messages on the channel of changes, from now on. Resolves when it listens. */
   changes(): Promise<Changes>
 }
 
 export interface Changes {
-  /** All that was published until now, in order. */
+  /** All messages published so far, in order. */
   read(): Promise<Record<string, unknown>[]>
 }
 
 /**
- * Keys that no other test uses.
+ * Keys under a prefix that no other test uses.
  *
- * @param client the first connection, where it is not to be a new one.
+ * @param client the first connection; by default a new one.
  */
 export function newSite(
   replacements: Record<string, string> = {},
@@ -65,7 +65,7 @@ export function newSite(
   }
 }
 
-/** Lets others come in between at one certain place. */
+/** Lets another operation run at one point in between. */
 class InterruptedStore extends Store {
   private interlude: (() => Promise<unknown>) | undefined
 
@@ -88,7 +88,7 @@ class InterruptedStore extends Store {
   }
 }
 
-/** Nothing in Redis contradicts itself. */
+/** Asserts that Redis has no inconsistencies. */
 export async function assertConsistent(store: Store): Promise<void> {
   assert.deepEqual(
     (await findInconsistencies(store)).map(({ text }) => text),
@@ -96,7 +96,7 @@ export async function assertConsistent(store: Store): Promise<void> {
   )
 }
 
-/** Waits for a promise that is expected to be refused, and gives its error. */
+/** Waits for a promise to reject, and returns its error. */
 export async function errorOf(promise: Promise<unknown>): Promise<Error> {
   try {
     await promise
@@ -114,7 +114,7 @@ async function listen(subscriber: Redis, store: Store): Promise<Changes> {
   await subscriber.subscribe(changes)
   return {
     async read() {
-      // What was published before this mark arrives before it.
+      // Earlier messages arrive before this mark.
       const mark = `mark ${Math.random()}`
       const arrived = new Promise<void>((resolve) => {
         const onMessage = (_channel: string, message: string): void => {

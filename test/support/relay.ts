@@ -18,13 +18,13 @@ import type { RawIdentities } from '../../src/mail/identities'
 import { Registries } from './registries'
 import type { Mode } from '../../src/mail/mode'
 
-/** Options of startRelay(); those of startHaraka() hold for every host. */
+/** Options of startRelay(); options of startHaraka() apply to every host. */
 export interface StartRelayOptions extends Omit<StartHarakaOptions, 'redis'> {
   /** How many Harakas share the Redis; default 1. */
   hosts?: number
 }
 
-/** What a tenant is set up with. */
+/** The setup of a tenant. */
 export interface TenantOptions {
   limits?: string
   nullLimits?: string
@@ -36,7 +36,7 @@ export interface TenantOptions {
   connectors?: Record<string, RawIdentities>
 }
 
-/** Who registers what the tests need. */
+/** The name that registers what the tests need. */
 const BY = 'test'
 
 /** Starts one Redis and one or more Harakas on it, with no tenants. */
@@ -53,10 +53,10 @@ let shared: Promise<TestRelay> | undefined
 let users = 0
 
 /**
- * The relay with default settings, for the suite that calls this: one for all files that run in this process, each of
- * which begins without tenants. For tests that change nothing but tenants.
+ * The relay with default settings, one for all files of this process, each of which begins without tenants. For tests
+ * that change only tenants.
  *
- * @param use takes it before the first test.
+ * @param use receives it before the first test.
  */
 export function sharedRelay(use: (relay: TestRelay) => void): void {
   users++
@@ -71,7 +71,7 @@ export function sharedRelay(use: (relay: TestRelay) => void): void {
 
 let addresses = 0
 
-/** A loopback address that no other caller in this process has got (Linux answers on all of 127.0.0.0/8). */
+/** A loopback address that is new in this process (Linux answers on all of 127.0.0.0/8). */
 export function newAddress(): string {
   addresses += 1
   return `127.77.${Math.floor(addresses / 250)}.${(addresses % 250) + 1}`
@@ -84,7 +84,7 @@ export interface RelayRedis {
   stop(): Promise<void>
 }
 
-/** One Redis, the Harakas on it, and what an operator does to them. */
+/** One Redis, the Harakas on it, and an operator's actions. */
 export class TestRelay<Server extends RelayRedis = TestRedis> {
   readonly store: Store
   readonly registry: Registries
@@ -109,8 +109,8 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
   }
 
   /**
-   * Registers a tenant and waits until every process of every host knows it, its domains and its
-   * connectors. It has no usage then.
+   * Registers a tenant and waits until every process of every host has it with its domains and connectors. It has no
+   * usage then.
    */
   async tenant(id: string, options: TenantOptions = {}): Promise<TestTenant> {
     const { domains = [`${id}.example`], limits, nullLimits, forwardedLimits, mode } = options
@@ -138,7 +138,7 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
     return tenant
   }
 
-  /** One more connector, by an address of its own; gives the session that it recognises. */
+  /** Adds a connector with a new address; returns the session that it recognises. */
   async connector(tenant: string, name: string): Promise<SessionOptions> {
     const localAddress = newAddress()
     await this.registry.connectors.add(tenant, name, { ip: [`${localAddress}/32`] }, BY)
@@ -150,12 +150,12 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
   async attributed(session: SessionOptions, connector: string | null): Promise<void> {
     const tenant = connector?.split('/')[0]
     const domains = tenant === undefined ? [] : await this.registry.domains.list(tenant)
-    // The tenant's own domain, so that nothing is charged.
+    // From the tenant's own domain, so that nothing is charged.
     const address = `probe@${domains[0]?.domain ?? 'probe.example'}`
     await Promise.all(this.hosts.map((host) => host.attributed(session, connector, address)))
   }
 
-  /** Recipients that are charged now in the tenant's first window, or in the one of this length (ms). */
+  /** Recipients charged in the tenant's first window, or in the one of this length (ms). */
   async used(tenant: string, meter: Meter = 'unregistered', window?: number): Promise<number> {
     const windows = await this.windows(tenant, meter)
     const found = windows.find((each) => window === undefined || each.window === window)
@@ -168,7 +168,7 @@ export class TestRelay<Server extends RelayRedis = TestRedis> {
     return (await this.#usage(tenant))[meter] ?? []
   }
 
-  /** Recipients that are held now. */
+  /** The number of held recipients. */
   async held(tenant: string): Promise<number> {
     return (await this.#usage(tenant)).held
   }
@@ -209,11 +209,11 @@ export class TestTenant {
     readonly id: string,
     /** Its first accepted domain. */
     readonly domain: string,
-    /** What its connector `mx` recognises. */
+    /** The session that its connector `mx` recognises. */
     readonly session: SessionOptions,
   ) {}
 
-  /** A session of its own, on the first host unless another is said. */
+  /** A new session, on the first host by default. */
   connect({
     on = this.relay.haraka,
     ...more
@@ -221,7 +221,7 @@ export class TestTenant {
     return on.connect({ ...this.session, ...more })
   }
 
-  /** One message in a session of its own. */
+  /** One message in a new session. */
   async send(mail: Mail, { on = this.relay.haraka } = {}): Promise<Sent> {
     return on.send({ ...mail, session: this.session })
   }

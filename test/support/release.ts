@@ -4,16 +4,16 @@ import path from 'node:path'
 import { startRedis, type TestRedis } from '../../scripts/services/redis'
 import { MovableClock } from './movable-clock'
 
-/** An argument of a Redis command; octets that are no text in base64. */
+/** An argument of a Redis command; in base64 where it is not text. */
 type Argument = string | { readonly base64: string }
 
-/** What a release left behind when it was replaced: `test/fixtures/NAME`. */
+/** The state that an earlier release left: `test/fixtures/NAME`. */
 export class Release {
   /** Server time of that moment, in ms since the epoch. */
   readonly at: number
   readonly #dir: string
   readonly #clocks: MovableClock[] = []
-  /** Redis commands that bring back the content, one a line. */
+  /** Redis commands that restore the content, one a line. */
   readonly #commands: readonly (readonly [string, ...Argument[]])[]
 
   constructor(name: string) {
@@ -28,12 +28,12 @@ export class Release {
     return path.join(this.#dir, name)
   }
 
-  /** What its `tenantctl QUESTION --json` answered about this Redis, by the question. */
+  /** The answers of its `tenantctl QUESTION --json` about this Redis, by question. */
   answers(): [question: string, answer: unknown][] {
     return this.#lines('answers.jsonl') as [string, unknown][]
   }
 
-  /** A Redis with that content, at that time: what expires has not expired, and no window has passed. */
+  /** A Redis with that content at that time: nothing has expired, and no window has passed. */
   async startRedis(): Promise<TestRedis> {
     const redis = await this.startEmptyRedis()
     const client = redis.client()
@@ -51,12 +51,12 @@ export class Release {
     return startRedis({ env: clock.env })
   }
 
-  /** Puts the clocks of all these Redises so many ms after that moment. */
+  /** Sets the clocks of all these Redises to this many ms after that time. */
   moveTo(ms: number): void {
     for (const clock of this.#clocks) clock.set(this.#behind() + ms / 1000)
   }
 
-  /** Below zero: the seconds since that moment. */
+  /** Negative: the seconds since that time. */
   #behind(): number {
     return Math.round((this.at - Date.now()) / 1000)
   }
@@ -74,7 +74,7 @@ function octets(argument: Argument): string | Buffer {
   return typeof argument === 'string' ? argument : Buffer.from(argument.base64, 'base64')
 }
 
-/** Where `part` has it, `whole` has the same; both are JSON. */
+/** Asserts that `whole` has everything in `part`; both are JSON. */
 export function contains(whole: unknown, part: unknown, at = 'answer'): void {
   if (Array.isArray(part) && Array.isArray(whole)) {
     assert.equal(whole.length, part.length, `${at} has another length`)

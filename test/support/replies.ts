@@ -3,8 +3,8 @@ import type { SessionOptions } from '../../scripts/services/smtp'
 import { waitFor } from '../../scripts/services/wait-for'
 
 /**
- * All that the plugin says to a client, byte for byte. Spelled out here and not taken from the
- * sources: mail servers and people match on these bytes.
+ * All replies of the plugin, byte for byte. Spelled out here instead of imported: mail servers and people match on
+ * these bytes.
  */
 export const REPLY = {
   blocked:
@@ -23,7 +23,7 @@ export const REPLY = {
   srsAlone: '451 4.5.3 Send bounces to SRS addresses in a separate transaction\r\n',
 } as const
 
-/** Waits until sessions of this kind get the reply to MAIL that begins so, from all processes. */
+/** Waits until such sessions get a reply to MAIL that begins so, from all processes. */
 export async function answered(
   haraka: TestHaraka,
   processes: number,
@@ -35,7 +35,7 @@ export async function answered(
     const { raw } = await client.mail(from)
     await client.quit()
     row = raw.startsWith(reply) ? row + 1 : 0
-    // Sessions go to the processes in turn.
+    // Sessions reach the processes in turn.
     return row === 3 * processes
   }
   await waitFor(enough, { what: `${reply.trim()} to MAIL FROM:<${from}>` })

@@ -10,7 +10,7 @@ import {
   type Source,
 } from '../../src/reporting/rows'
 
-/** How many of each there may be, as the script is told. */
+/** The bounds that the script gets. */
 export interface Bounds {
   readonly domains: number
   readonly addresses: number
@@ -34,7 +34,7 @@ export type Message =
       readonly kind: 'source'
       readonly source: Source
       readonly class: SourceClass
-      /** Of unregistered mail: false, where nobody could tell. */
+      /** Of unregistered mail: false where the owner is unknown. */
       readonly certain: boolean
       /** Of foreign mail. */
       readonly owner: string
@@ -56,16 +56,16 @@ export type Message =
       readonly mismatched: string | undefined
     }
 
-/** Eight numbers, and when the first and the last of it was seen. */
+/** Eight numbers, and the times of the first and the last mail. */
 type Sum = readonly number[]
 
-/** Rows of an hour or a day, and the domains without a row of their own. */
+/** Rows of an hour or a day, and the domains without their own row. */
 export interface ModelReport {
   readonly rows: Map<string, Sum>
   readonly others: Set<string>
 }
 
-/** What of the rules of `lua/record.lua` has been needed. */
+/** The rules of `lua/record.lua` that have applied. */
 export type Coverage = Record<
   | 'domainRow'
   | 'connectorRow'
@@ -80,13 +80,13 @@ export type Coverage = Record<
   number
 >
 
-/** All that is known of one tenant's mail, in plain lists. */
+/** One tenant's recorded mail, in plain lists. */
 export class ReportModel {
   readonly hours = new Map<number, ModelReport>()
   readonly days = new Map<number, ModelReport>()
-  /** Of a day; hour of the day and class → sum, and foreign domain and owner → sum. */
+  /** By day: hour and class → sum, and foreign domain and owner → sum. */
   readonly totals = new Map<number, Map<string, Sum>>()
-  /** Of a day; hour of the day → looked at and mismatched, and domain and connector in the header From → messages. */
+  /** By day: hour → looked at and mismatched, and domain and connector in the header From → messages. */
   readonly looked = new Map<number, Map<string, readonly number[]>>()
   readonly samples = new Map<number, Map<string, string[]>>()
   readonly seen = new Map<string, Sum>()
@@ -314,7 +314,7 @@ function has(report: ModelReport, key: keyof Source, value: string): boolean {
   return value === OTHER || values(report, key).has(value)
 }
 
-/** Without those that stand for all. */
+/** Without the rows for the rest. */
 function distinct(report: ModelReport, key: keyof Source): number {
   const all = values(report, key)
   all.delete(OTHER)

@@ -9,19 +9,19 @@ import { newSite, type Site } from './registry'
 
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
-/** The time at which a test begins. */
+/** The start time of a test. */
 export const HALF_PAST = NOON + HOUR / 2
 
-/** A message for one recipient, which was taken. */
+/** An accepted message for one recipient. */
 export const ACCEPTED: Outcome = {
   ...{ accepted: 1, deferred: 0, refused: 0, refunded: 0 },
   message: 'accepted',
 }
 
-/** One that was refused at MAIL. */
+/** A message refused at MAIL. */
 export const REFUSED: Outcome = { ...ACCEPTED, accepted: 0, message: 'refused' }
 
-/** Reports of the tenant `contoso`, at a time that the test sets. */
+/** Reports of the tenant `contoso`, at a time set by the test. */
 export class Reports {
   readonly clock = new TestClock()
   readonly site: Site

@@ -23,7 +23,7 @@ import {
 import { ReportReader } from '../../src/reporting/reader'
 import type { Store } from '../../src/store/store'
 
-/** Some mail, with what a test does not care for filled in. */
+/** Mail, with defaults for what a test does not set. */
 export type Mail = Partial<Source> &
   Partial<Omit<Counts, 'messages' | 'firstSeen' | 'lastSeen'>> & {
     readonly messages?: Partial<Counts['messages']>
@@ -34,7 +34,7 @@ export type Mail = Partial<Source> &
     readonly owner?: string
   }
 
-/** Counts as recording keeps them: a message for each accepted recipient where nothing else is said. */
+/** Counts as recording keeps them; by default one message for each accepted recipient. */
 export function countsOf({ at, messages, ...rest }: Mail): Counts {
   const { accepted = 0, deferred = 0, refused = 0, refunded = 0 } = rest
   return {
@@ -53,7 +53,7 @@ export function sourceOf(mail: Partial<Source>): Source {
   return { domain, connector, ip, user }
 }
 
-/** Writes mail of a tenant into its reports, as recording does. */
+/** Writes mail of a tenant into its reports, like recording. */
 export async function record(store: Store, tenant: string, ...mails: Mail[]): Promise<void> {
   const { keys } = store
   for (const mail of mails) {
@@ -79,7 +79,7 @@ export function isSourceClass(mailClass: KnownClass): mailClass is SourceClass {
   return SOURCE_CLASSES.some((each) => each === mailClass)
 }
 
-/** What was found in the header From of mail of one class in one hour. */
+/** The header From findings of one class in one hour. */
 export interface HeaderFromMail {
   /** ms */
   readonly at: number
@@ -90,7 +90,7 @@ export interface HeaderFromMail {
   readonly mismatched?: Readonly<Record<string, number>>
 }
 
-/** Writes it into the reports, as recording does. */
+/** Writes them into the reports, like recording. */
 export async function recordHeaderFrom(
   { client, keys }: Store,
   tenant: string,
@@ -132,7 +132,7 @@ export async function recordSamples(
   )
 }
 
-/** Recipients that were accepted in the last hour and have come into the reports. */
+/** Reported recipients accepted in the last hour. */
 export async function recorded(
   store: Store,
   tenant: string,

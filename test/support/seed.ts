@@ -1,7 +1,7 @@
-/** The seed of this run; tests print it. `SEED=n` runs the same again. */
+/** The seed of this run, which tests print. `SEED=n` repeats it. */
 export const SEED = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
 
-/** How many random cases are tried: `RUNS=n`, else `usual`. */
+/** The number of random cases: `RUNS=n`, else `usual`. */
 export function runs(usual: number): number {
   return Number(process.env['RUNS'] ?? usual)
 }

@@ -7,14 +7,14 @@ import type { Zone } from './dns'
 
 export type KeyType = 'rsa' | 'ed25519'
 
-/** Who signs: a domain, a selector and a key. */
+/** A signer: a domain, a selector and a key. */
 export interface Signer {
   readonly domain: string
   readonly selector: string
   readonly type: KeyType
   /** PKCS#8, as PEM. */
   readonly privateKey: string
-  /** What p= of the key record holds. */
+  /** The p= of the key record. */
   readonly publicKey: string
 }
 
@@ -28,7 +28,7 @@ export interface SignerOptions {
 
 const pairs = new Map<string, { privateKey: string; publicKey: string }>()
 
-/** A signer. Signers with keys of one kind share one key: RSA keys take long to make. */
+/** Creates a signer. Signers of one kind share a key: RSA keys are slow to make. */
 export function signer({
   domain,
   selector = 's1',
@@ -73,7 +73,7 @@ export function keyZones(
 }
 
 export interface SignOptions extends SignerOptions {
-  /** Names of the fields that are signed, a name as often as an instance of it is. Default: from, to, cc, subject, date. */
+  /** Names of the signed fields, each as often as it is signed. Default: from, to, cc, subject, date. */
   readonly headers?: readonly string[]
   /** `header/body`; default `relaxed/relaxed`. */
   readonly canonicalization?: string
@@ -82,7 +82,7 @@ export interface SignOptions extends SignerOptions {
 }
 
 /**
- * The message with a DKIM-Signature on top, exactly as it is asked for: right or wrong.
+ * The message with a DKIM-Signature on top, valid or not, as requested.
  *
  * @param message with CRLF
  */
@@ -144,12 +144,12 @@ export interface SealOptions extends SignerOptions {
   readonly results: string
   /** Default: `none` for the first set, `pass` for the others. */
   readonly cv?: string
-  /** Names of the fields that are signed; default as mailauth has it. */
+  /** Names of the signed fields; default: those of mailauth. */
   readonly headers?: readonly string[]
 }
 
 /**
- * The message with one ARC set more on top, sealed by mailauth. RSA keys only.
+ * The message with one more ARC set on top, sealed by mailauth. RSA keys only.
  *
  * @param message with CRLF
  */
@@ -162,7 +162,7 @@ export async function sealMessage(message: string, options: SealOptions): Promis
     privateKey,
     authResults: options.results,
     cv: options.cv ?? (sets === 0 ? 'none' : 'pass'),
-    // Without it mailauth looks at the clock before and after it signs, and a second may end in between.
+    // Otherwise mailauth reads the clock before and after it signs, and a second may pass in between.
     signTime: new Date(),
     ...(options.headers && { headerList: options.headers.join(':') }),
   })

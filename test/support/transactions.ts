@@ -8,7 +8,7 @@ import type { TestTenant } from './relay'
 
 /** Of a domain of no tenant. */
 export const FROM = 'x@unregistered.example'
-/** Subject of a message whose sender did not wait for the answer; the sink takes it when it is released. */
+/** Subject of a message whose client did not wait for the answer; the sink accepts it when it is released. */
 export const LEFT_SUBJECT = 'left'
 const LEFT = formatMessage({
   ...{ from: FROM, to: 'someone@far.example', subject: LEFT_SUBJECT },
@@ -16,11 +16,11 @@ const LEFT = formatMessage({
 })
 
 /**
- * One transaction with one to four recipients, which mostly does not come to its end: RSET, QUIT, a FIN or a RST before
- * DATA or within, a FIN right behind the final dot. Never do all of them hold more than `limit`.
+ * One transaction with one to four recipients that mostly does not complete: RSET, QUIT, a FIN or RST before or
+ * within DATA, a FIN right after the final dot. Together they never hold more than `limit`.
  *
  * @param random numbers from 0 to below 1.
- * @returns the session to go on with.
+ * @returns the session to continue with.
  */
 export async function transactAtRandom(
   load: Load,
@@ -53,12 +53,12 @@ async function endAtRandom(
     return client
   }
   if (choice < 0.08) {
-    // Who goes away at the dot does not stop the message; the queue takes it later.
+    // Leaving at the dot does not stop the message; the queue accepts it later.
     assert.equal((await client.data()).code, 354)
     await client.messageAndLeave('FIN', LEFT)
     return load.connect(session)
   }
-  // Given back from here on; the plugin cannot do so before it knows.
+  // Counted as refunded from here on, before the plugin can refund it.
   load.release(held)
   if (choice < 0.6) {
     assert.equal((await client.rset()).code, 250)
@@ -77,7 +77,7 @@ async function endAtRandom(
   return load.connect(session)
 }
 
-/** One message to so many recipients, as far as it is accepted. */
+/** One message to this many recipients, where accepted. */
 export async function sendTo(recipients: number, client: SmtpClient, load: Load): Promise<void> {
   if (!(await load.mail(client, FROM))) return
   let accepted = 0
@@ -105,7 +105,7 @@ export function delivered(tenant: TestTenant): number {
   return messagesOf(tenant, FROM).reduce((sum, { rcptTo }) => sum + rcptTo.length, 0)
 }
 
-/** Waits until what was accepted is what was delivered, and what is counted. */
+/** Waits until accepted, delivered and counted recipients are equal. */
 export async function assertSettled(tenant: TestTenant, accepted: number): Promise<void> {
   const figures = async () => ({ used: await tenant.used(), delivered: delivered(tenant) })
   const expected = { used: accepted, delivered: accepted }

@@ -2,14 +2,14 @@ import type { TestHaraka } from '../../scripts/services/haraka'
 import { formatMessage, SmtpClient, type SessionOptions } from '../../scripts/services/smtp'
 import type { Step } from './hostile-commands'
 
-/** Haraka's answer to VRFY, which nothing else is answered by. */
+/** Haraka's reply to VRFY, which no other command gets. */
 const VRFY = /^252 /
 const CLOSED = 'closed'
 const END = Buffer.from('\r\n')
 
 /**
- * What differs from one session to the next in Haraka's own words: names of transactions, and how DATA without recipients
- * is refused, which depends on whether a command had to wait for one before it.
+ * Normalizes what differs between sessions in Haraka's own replies: names of transactions, and the refusal of DATA
+ * without recipients, which depends on whether a command had to wait.
  */
 function masked(raw: string): string {
   return raw
@@ -18,11 +18,11 @@ function masked(raw: string): string {
     .replace(/\((?:[0-9A-F]{6,}|UUID)\)/g, '(ID)')
 }
 
-/** Sessions with one Haraka, as a text of all that it answers, whatever is sent. */
+/** Sessions with one Haraka, as a text of all its replies. */
 export class Transcript {
   #client: SmtpClient | undefined
 
-  /** @param lines are sent, each when the one before it is answered, behind EHLO of every session. */
+  /** @param lines sent one by one after EHLO of every session. */
   constructor(
     private readonly host: TestHaraka,
     private readonly session: SessionOptions,
@@ -30,13 +30,13 @@ export class Transcript {
   ) {}
 
   /**
-   * All replies to a step, behind those to the beginning of a session where it opens one; `closed` is the last where
-   * Haraka ended the session.
+   * All replies to a step, after the greeting where it opens a session; `closed` is last where Haraka ended the
+   * session.
    */
   async after({ bytes, deliver }: Step): Promise<string[]> {
     const replies: string[] = []
     const client = await this.#open(replies)
-    // Whatever the last line was, it ends here.
+    // Ends an unfinished line.
     await this.#sync(client, Buffer.concat([bytes, END]), replies)
     if (deliver && replies.at(-1) !== CLOSED) await this.#deliver(client, replies)
     if (replies.at(-1) !== CLOSED) await this.#sync(client, Buffer.from('RSET\r\n'), replies)

@@ -2,14 +2,13 @@ import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
 import type { Client } from '../../src/store/store'
 
-/** What becomes of a message on its way. `late`: it comes after the next one, or with the next answer to a PING. */
+/** The fate of a message. `late`: it arrives after the next one, or with the next answer to a PING. */
 export type Fate = 'heard' | 'lost' | 'twice' | 'late'
 
 /**
- * A subscriber on whose way messages get lost, come twice, or late. Redis itself does none of this but
- * lose what is published while a connection is down.
+ * A subscriber that loses, repeats or delays messages. Redis itself only loses messages while a connection is down.
  *
- * @param fateOf asked for each message.
+ * @param fateOf called for each message.
  */
 export function unreliable(subscriber: Redis, fateOf: (message: string) => Fate): Client {
   const heard = new EventEmitter()
@@ -34,7 +33,7 @@ export function unreliable(subscriber: Redis, fateOf: (message: string) => Fate)
         return (event: string, listener: (...args: unknown[]) => void) =>
           (event === 'message' ? heard : target).on(event, listener)
       }
-      // An answer comes behind all messages that were on their way.
+      // An answer arrives after all earlier messages.
       if (property === 'ping') return () => target.ping().finally(deliverLate)
       const value: unknown = Reflect.get(target, property)
       return typeof value === 'function' ? (value.bind(target) as unknown) : value

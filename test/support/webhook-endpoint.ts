@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import type { Alert } from '../../src/records/event'
 
-/** For the tests' endpoints only. */
+/** A secret for test endpoints only. */
 export const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 'endpoint').toString('base64')}`
 
 export interface Received {
@@ -14,14 +14,14 @@ export interface Received {
   readonly data: Alert
 }
 
-/** How an endpoint answers what it got. */
+/** How an endpoint answers a request. */
 export type Answer = (response: ServerResponse, request: IncomingMessage) => void
 
 /** A real HTTP server to which alerts are posted; it verifies each as its users do. */
 export class WebhookEndpoint {
-  /** What came with a good signature, in order. */
+  /** Requests with a valid signature, in order. */
   readonly received: Received[] = []
-  /** What came with none. */
+  /** Requests without a valid signature. */
   readonly forged: string[] = []
   answer: Answer = (response) => response.writeHead(204).end()
   private server: Server | undefined
@@ -40,12 +40,12 @@ export class WebhookEndpoint {
     return `http://127.0.0.1:${this.port}/alerts`
   }
 
-  /** Ids of what has come, each as often as it came. */
+  /** The ids of all received alerts, with repetitions. */
   get ids(): string[] {
     return this.received.map(({ id }) => id)
   }
 
-  /** Nobody listens on the port any more. */
+  /** Stops listening on the port. */
   async stop(): Promise<void> {
     const { server } = this
     this.server = undefined

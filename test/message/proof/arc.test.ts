@@ -21,13 +21,13 @@ async function sealed(message: string, ...sealers: readonly SealOptions[]): Prom
 const times = (count: number, sealer: SealOptions): SealOptions[] =>
   Array.from({ length: count }, () => sealer)
 
-/** What is told of a message: who proves it, or why nothing does. */
+/** The proof of a message: its domain, or the reason that there is none. */
 async function told(message: string): Promise<string> {
   const { result } = await ask(message)
   return result.kind === 'none' ? result.reason : `${result.kind} ${result.domain}`
 }
 
-/** Without the set of one instance, or one field of it. */
+/** Removes the set of one instance, or one of its fields. */
 function without(message: string, pattern: RegExp): string {
   const fields = message.split(/\r\n(?![ \t])/)
   return fields.filter((field) => !pattern.test(field)).join('\r\n')
@@ -38,7 +38,7 @@ describe('an ARC chain as proof', { concurrency: 8 }, () => {
     ['arc mailbox.example', 'one set of a trusted sealer', () => sealed(MAIL, trusted)],
     [
       'arc mailbox.example',
-      'the message is to nobody of the tenant: the sealer received it',
+      'the message is not addressed to the tenant: the sealer received it',
       () => sealed(mail({ To: 'list@list.example' }), trusted),
     ],
     ['arc mailbox.example', 'the last of three', () => sealed(MAIL, other, other, trusted)],
@@ -166,7 +166,7 @@ describe('an ARC chain as proof', { concurrency: 8 }, () => {
     })
   }
 
-  it('is told by the octets of the last seal', async () => {
+  it('is identified by the octets of the last seal', async () => {
     const message = await sealed(MAIL, other, trusted)
     const { result } = await ask(message)
     assert.equal(result.kind === 'arc' && result.signatures.length, 1)
@@ -174,7 +174,7 @@ describe('an ARC chain as proof', { concurrency: 8 }, () => {
     assert.deepEqual(again, result)
   })
 
-  it('counts beside a DKIM signature, so that taking either away makes no other message', async () => {
+  it('counts together with a DKIM signature, so that removing either does not make another message', async () => {
     const signed = signMessage(MAIL, { domain: 'bank.example' })
     const { result } = await ask(await sealed(signed, trusted))
     assert.equal(result.kind, 'dkim')
@@ -237,7 +237,7 @@ describe('sealed results', () => {
     })
   }
 
-  it('pass for nobody below a public suffix as a whole', () => {
+  it('pass for no other name below a public suffix', () => {
     assert.equal(saysPass('mx.example; dkim=pass header.d=co.uk', 'bank.co.uk'), false)
     assert.equal(saysPass('mx.example; dkim=pass header.d=co.uk', 'co.uk'), false)
   })

@@ -15,7 +15,7 @@ const ACCEPTED = new Set(['school.example', 'xn--schl-7qa.example'])
 /** A mail from outside to a pupil, who has it forwarded. */
 export const MAIL = mail({})
 
-/** Fields replaced, added, or (undefined) left out; `body` as it is. */
+/** Fields replaced, added, or (undefined) left out; `body` unchanged. */
 export function mail({
   body = 'Your statement  is ready.\r\n\r\nThe bank\r\n',
   ...changes
@@ -33,7 +33,7 @@ export function mail({
   return `${lines.join('')}\r\n${String(body)}`
 }
 
-/** Puts a field on top, as whoever passes mail on does. */
+/** Puts a field on top, like a server that passes mail on. */
 export function onTop(field: string, message: string): string {
   return `${field}\r\n${message}`
 }
@@ -42,7 +42,7 @@ export interface Asked extends Partial<Omit<ProofQuestion, 'message'>>, ProofLim
 
 /** Asks for a message; by default the envelope sender is the outside one, and mailbox.example is a trusted sealer. */
 export function ask(message: string | Buffer | Readable, asked: Asked = {}): Promise<Examination> {
-  // By default so much time that a busy machine has enough.
+  // The default time suffices on a busy machine.
   const { timeLimit = 60_000, dnsTimeout = 20_000, turnLimit = 60_000, ...question } = asked
   const octets = message instanceof Readable ? undefined : Buffer.from(message)
   return examine(
@@ -59,7 +59,7 @@ export function ask(message: string | Buffer | Readable, asked: Asked = {}): Pro
   )
 }
 
-/** A DNS server for the tests of a file, which this process asks meanwhile. */
+/** A DNS server for the tests of a file, used by this process meanwhile. */
 export function useDns(zones: Readonly<Record<string, Zone>>): () => TestDns {
   let servers: string[] = []
   let dns: TestDns | undefined

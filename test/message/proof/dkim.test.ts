@@ -8,7 +8,7 @@ import { ask, mail, MAIL, onTop, useDns, type Asked } from './asking'
 const bank: SignOptions = { domain: 'bank.example' }
 const SECOND = 1000
 
-/** A key of so many bits that nobody has the private part of, which takes long to make. */
+/** A key of this many bits without a private part, which would be slow to make. */
 function foreignKey(bits: number, exponent = 'AQAB'): string {
   const modulus = randomBytes(bits / 8)
   modulus[0] = 0xff
@@ -62,7 +62,7 @@ const dns = useDns({
 interface Case {
   readonly name: string
   readonly message: string
-  /** The domain that proves it, or why nothing does. */
+  /** The domain that proves it, or the reason that there is no proof. */
   readonly expected: string
   readonly asked?: Asked
 }
@@ -135,7 +135,7 @@ const alignment: Case[] = [
   ),
   not(
     'not aligned',
-    'a From that only looks aligned: the name shown is no address',
+    'a From that only looks aligned: the name shown is not an address',
     signMessage(mail({ From: '"x@bank.example" <y@other.example>' }), bank),
     { envelopeDomain: undefined },
   ),
@@ -232,7 +232,7 @@ const recipients: Case[] = [
     onTop('To: p@school.example', to('x@other.example')),
   ),
   proven(
-    'a To added on top after signing is somebody else',
+    'a To of another domain added on top after signing',
     onTop('To: x@other.example', to('p@school.example')),
   ),
   not(
@@ -425,7 +425,7 @@ describe('the signatures of a proof', () => {
   const both = signMessage(signMessage(MAIL, bank), { ...at('ed'), type: 'ed25519' })
   const [upper = '', ...rest] = both.split('\r\n')
 
-  it('are all that prove it, so that taking one away makes no other message', async () => {
+  it('are all that prove it, so that removing one does not make another message', async () => {
     const all = await signaturesOf(both)
     assert.equal(all.length, 2)
     const lowerOnly = await signaturesOf(rest.join('\r\n'))
@@ -434,7 +434,7 @@ describe('the signatures of a proof', () => {
     assert.match(all[0]!, /^[\da-f]{32}$/)
   })
 
-  it('are the same however they are written', async () => {
+  it('are the same in any spelling', async () => {
     const signed = signMessage(MAIL, bank)
     const [whole] = await signaturesOf(signed)
     const folded = signed.replace(/b=([A-Za-z0-9+/]{40})([A-Za-z0-9+/]{40})/, 'b=\r\n $1\r\n\t $2 ')
@@ -442,13 +442,13 @@ describe('the signatures of a proof', () => {
     assert.deepEqual(await signaturesOf(folded), [whole])
   })
 
-  it('are counted once where one is there twice', async () => {
+  it('are counted once where one is repeated', async () => {
     const signed = signMessage(MAIL, bank)
     const twice = onTop(signed.split('\r\n', 1)[0]!, signed)
     assert.equal((await signaturesOf(twice)).length, 1)
   })
 
-  it('leave out those that prove nothing, whose turn does not come', async () => {
+  it('leave out those that prove nothing or are not checked', async () => {
     const limited = signMessage(signMessage(MAIL, bank), {
       ...at('ed'),
       type: 'ed25519',
@@ -466,7 +466,7 @@ describe('the signatures of a proof', () => {
   })
 
   it('do not count for a field with the same signature that covers less or more', async () => {
-    // The genuine one covers no To. Its copy says that it does.
+    // The genuine one covers no To. Its copy claims to.
     const genuine = signMessage(MAIL, { ...bank, headers: ['from', 'subject'] })
     const copy = genuine.split('\r\n', 1)[0]!.replace('h=from:subject', 'h=from:subject:to')
     for (const message of [onTop(copy, genuine), genuine.replace('\r\n', `\r\n${copy}\r\n`)]) {
@@ -475,7 +475,7 @@ describe('the signatures of a proof', () => {
     }
   })
 
-  it('tell of the one that came furthest', async () => {
+  it('report the one that failed last', async () => {
     const message = signMessage(signMessage(MAIL, { domain: 'esp.example' }), at('testing'))
     const { result } = await ask(message)
     assert.deepEqual(result, { kind: 'none', reason: 'key in test mode' })
@@ -493,7 +493,7 @@ describe('the example of RFC 8463', () => {
   ])
   useDns(Object.fromEntries(zones))
 
-  it('is proven by both of its signatures, which others made', async () => {
+  it('is proven by both of its signatures', async () => {
     const message = `DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;
  d=football.example.com; i=@football.example.com;
  q=dns/txt; s=brisbane; t=1528637909; h=from : to :
@@ -529,7 +529,7 @@ Joe.
 })
 
 describe('DNS of a message', () => {
-  it('is asked once for each name, and for no signature that is ruled out', async () => {
+  it('is asked once for each name, and not for signatures that are ruled out', async () => {
     let message = signMessage(signMessage(MAIL, bank), bank)
     message = signMessage(message, { domain: 'esp.example' })
     message = signMessage(message, { ...at('unasked'), tags: { l: '1' } })

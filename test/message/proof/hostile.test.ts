@@ -28,18 +28,18 @@ const dns = useDns({
   'silent._domainkey.bank.example': { trouble: 'silent' },
 })
 
-/** A message in pieces, which go on without an end unless there is one. */
+/** A message in pieces, endless unless an end is given. */
 function pieces(...all: readonly (string | Buffer)[]): Readable {
   return Readable.from(all.map((piece) => Buffer.from(piece)))
 }
 
-/** Asks for so many messages at once, each of another tenant. */
+/** Asks for this many messages at once, each of another tenant. */
 function ofTenants(count: number, message: () => Readable): Promise<Examination>[] {
   return Array.from({ length: count }, (_, at) => ask(message(), { tenant: `school-${at}` }))
 }
 
 function refused(name: string, reason: string, message: () => string | Readable): void {
-  it(`is not looked at: ${name}`, async () => {
+  it(`is not examined: ${name}`, async () => {
     const before = dns().asked.length
     const { result, findings } = await ask(message())
     assert.deepEqual(result, { kind: 'none', reason })
@@ -48,9 +48,9 @@ function refused(name: string, reason: string, message: () => string | Readable)
   })
 }
 
-describe('a message that is made to cost', () => {
+describe('a message made to be expensive', () => {
   refused('a thousand signatures', 'too many signatures', () => {
-    // As long as Haraka lets a header be: a line each.
+    // As long as Haraka allows a header: a line each.
     const many = Array.from({ length: 990 }, () => 'DKIM-Signature: v=1; a=rsa-sha256; b=AAAA')
     return onTop(many.join('\r\n'), MAIL)
   })
@@ -86,12 +86,12 @@ describe('a message that is made to cost', () => {
   )
   refused('a NUL in the header', 'header unreadable', () => onTop('X: \0', SIGNED))
 
-  it('is not looked at: larger than the limit, by what is said of it', async () => {
+  it('is not examined: larger than the limit by its announced size', async () => {
     const { result } = await ask(SIGNED, { size: MAX_SIZE + 1 })
     assert.deepEqual(result, { kind: 'none', reason: 'too large' })
   })
 
-  it('is read no further than the limit, whatever is said of its size', async () => {
+  it('is read only up to the limit, for any announced size', async () => {
     const block = Buffer.from(`${'x'.repeat(998)}\r\n`.repeat(64))
     let given = 0
     function* endless(): Generator<Buffer> {
@@ -108,12 +108,12 @@ describe('a message that is made to cost', () => {
     assert.ok(message.destroyed)
   })
 
-  it('is not read on behind a line that has no end', async () => {
+  it('is not read on after a line without an end', async () => {
     const { result } = await ask(`${SIGNED}${'x'.repeat(MAX_LINE + 1)}`)
     assert.deepEqual(result, { kind: 'none', reason: 'line too long' })
   })
 
-  it('has its ten signatures judged, of which one counts', async () => {
+  it('has ten signatures checked, of which one counts', async () => {
     const others = Array.from({ length: MAX_SIGNATURES - 1 }, (_, i) =>
       SIGNATURE.replace('s=s1', `s=s${i + 2}`),
     )
@@ -167,7 +167,7 @@ describe('a message that is made to cost', () => {
     assert.equal(looked, 35 * 50 + 1)
   })
 
-  it('asks DNS for no more names than a chain may have, and only where the last sealer is trusted', async () => {
+  it('asks DNS for at most as many names as a chain may have, and only where the last sealer is trusted', async () => {
     const set = (i: number, domain: string): string =>
       [
         `ARC-Seal: i=${i}; a=rsa-sha256; cv=${i === 1 ? 'none' : 'pass'}; d=${domain}; s=s${i}; b=AAAA`,
@@ -185,7 +185,7 @@ describe('a message that is made to cost', () => {
     assert.equal(dns().asked.length - before, MAX_SEALS + 1)
   })
 
-  it('comes in a burst of large ones, which are read a few at a time and proven all the same', async () => {
+  it('comes in a burst of large ones, which are read a few at a time and still proven', async () => {
     let open = 0
     let most = 0
     const octets = Buffer.from(signMessage(MAIL, bank))
@@ -221,7 +221,7 @@ describe('a message that is made to cost', () => {
   })
 
   it('has a body of white space and short lines that mailauth alone would take a gigabyte for', async () => {
-    // Empty lines at the end do not count, so that signing needs none of them.
+    // Empty lines at the end do not count, so signing needs none of them.
     const message = `${signMessage(mail({ body: 'x\r\n' }), bank)}${' \t\r\n'.repeat(1_500_000)}`
     const before = process.memoryUsage().rss
     const { result } = await ask(message)
@@ -233,7 +233,7 @@ describe('a message that is made to cost', () => {
 describe('a tenant whose keys DNS never gives', () => {
   const LONG = 600_000
 
-  /** More messages than there are places, each of which waits for DNS, or for a place, until it is given up. */
+  /** More messages than there are places: each waits for DNS or a place until it is given up. */
   async function hang(tenant: string) {
     const leaving = new AbortController()
     const { signal } = leaving
@@ -257,7 +257,7 @@ describe('a tenant whose keys DNS never gives', () => {
     }
   }
 
-  it('delays no other: a forward of theirs is proven meanwhile', async () => {
+  it('does not delay others, whose forwards are proven meanwhile', async () => {
     const hangs = [await hang('hog'), await hang('boar')]
     const proven = await Promise.all([ask(SIGNED), ask(SIGNED, { tenant: 'college' })])
     for (const { result } of proven) assert.equal(result.kind, 'dkim')
@@ -265,21 +265,21 @@ describe('a tenant whose keys DNS never gives', () => {
     for (const { leave } of hangs) await leave()
   })
 
-  it('has its places again as soon as its clients leave, wherever they wait', async () => {
+  it('has its places again as soon as its clients leave, at any stage', async () => {
     const { leave } = await hang('school')
     for (const result of await leave()) assert.equal(result.kind, 'none')
     const { result } = await ask(SIGNED, { turnLimit: 1 })
     assert.equal(result.kind, 'dkim')
   })
 
-  it('gets no turn for what waits too long, which is no lack of a proof', async () => {
+  it('gets no turn for what waits too long, which is not a missing proof', async () => {
     const { leave } = await hang('school')
     const { result } = await ask(SIGNED, { turnLimit: 1 })
     assert.deepEqual(result, { kind: 'none', reason: 'no turn' })
     await leave()
   })
 
-  it('has the body of a message whose client leaves read no further, for the next one at once', async () => {
+  it('stops reading a message whose client leaves, and reads the next one at once', async () => {
     const leaving = new AbortController()
     setMaxListeners(0, leaving.signal)
     const bodies = Array.from({ length: 2 * BODIES_AT_ONCE }, () => {
@@ -287,7 +287,7 @@ describe('a tenant whose keys DNS never gives', () => {
       message.push(SIGNED)
       return { message, asked: ask(message, { signal: leaving.signal }) }
     })
-    // The key comes, and the body has no end.
+    // The key arrives, and the body is endless.
     await waitFor(() => bodies.filter(({ message }) => message.readableLength === 0).length > 0)
     leaving.abort()
     for (const { message, asked } of bodies) {
@@ -298,8 +298,8 @@ describe('a tenant whose keys DNS never gives', () => {
   })
 })
 
-describe('a message that does not come', () => {
-  it('is waited for no longer than the time limit', async () => {
+describe('a message that does not arrive', () => {
+  it('is given up at the time limit', async () => {
     const message = new Readable({ read() {} })
     message.push(SIGNED.slice(0, 100))
     const { result } = await ask(message, { timeLimit: 50 })
@@ -307,7 +307,7 @@ describe('a message that does not come', () => {
     assert.ok(message.destroyed)
   })
 
-  it('is given up with DNS that hangs at the time limit', async () => {
+  it('is given up at the time limit while DNS hangs', async () => {
     const { result } = await ask(signMessage(MAIL, silent), { timeLimit: 50 })
     assert.deepEqual(result, { kind: 'none', reason: 'out of time' })
   })
@@ -324,7 +324,7 @@ describe('a message that does not come', () => {
     })
   })
 
-  it('has no proof if it broke before it was asked for', async () => {
+  it('has no proof if it broke off before the check', async () => {
     const message = pieces(SIGNED)
     message.destroy()
     const { result } = await ask(message)
@@ -346,7 +346,7 @@ describe('a message that does not come', () => {
     assert.equal(result.kind, 'dkim')
   })
 
-  it('is read to the header only if that rules everything out', async () => {
+  it('is read only to the end of the header if that rules everything out', async () => {
     let read = 0
     function* body(): Generator<Buffer> {
       yield Buffer.from(MAIL)

@@ -10,7 +10,7 @@ const MESSAGE = [
   ...['', 'Some  text', ''],
 ].join('\r\n')
 
-describe('the signing that tests do', () => {
+describe('the signing of the tests', () => {
   it('makes signatures of both kinds and seals that mailauth verifies', async () => {
     let message = signMessage(MESSAGE, { domain: 'bank.example' })
     message = signMessage(message, {
