@@ -11,7 +11,7 @@ export interface Mail extends MailText {
 }
 
 /**
- * Builds the message as sent: plain UTF-8 text in a 7-bit encoding, marked as automatic so that nobody's vacation
+ * Builds the message as sent: plain UTF-8 text in a 7-bit encoding, marked as automatic so that no vacation
  * responder answers it (RFC 3834 §5).
  */
 export async function compose(mail: Mail): Promise<string> {

@@ -123,21 +123,21 @@ class Pass implements PassResult {
       if (tenant.restriction) this.restricted++
     }
     this.domains += domains.size
-    const there = await readWhole(this.store, id, { usage: true }, 0)
+    const current = await readWhole(this.store, id, { usage: true }, 0)
     // Restriction and usage first, the tenant last: it must not exist, and send, without them.
-    if (first) await this.handleState(tenant, there)
+    if (first) await this.handleState(tenant, current)
     for (const batch of batchesOf([...domains], BATCH)) await this.handleDomains(id, batch)
-    if (last) await this.handleFields(tenant, there)
+    if (last) await this.handleFields(tenant, current)
   }
 
   private async handleState(
     { id, restriction, usage }: TenantRecord,
-    there: TenantAsRead,
+    current: TenantAsRead,
   ): Promise<void> {
     const { store } = this
     const { keys } = store
-    const isRestricted = restriction === undefined || isAsStrict(there.restriction, restriction)
-    const isCounted = usage === undefined || there.usage !== undefined
+    const isRestricted = restriction === undefined || isAsStrict(current.restriction, restriction)
+    const isCounted = usage === undefined || current.usage !== undefined
     if (!isRestricted) this.differences.add(`the restriction of ${id}`)
     if (!isCounted) this.differences.add(`the usage of ${id}`)
     if (!this.writes) return
@@ -209,12 +209,12 @@ class Pass implements PassResult {
     return lost
   }
 
-  private async handleFields({ id, fields: wanted }: TenantRecord, there: TenantAsRead) {
+  private async handleFields({ id, fields: wanted }: TenantRecord, current: TenantAsRead) {
     const { client, keys } = this.store
     const fields = lasting(wanted)
     // In a Cluster the index may be lost without its tenants.
     const isIndexed = (await client.sismember(keys.tenants, id)) === 1
-    if (isIndexed && isSame(lasting(there.fields), fields)) return
+    if (isIndexed && isSame(lasting(current.fields), fields)) return
     this.differences.add(`tenant ${id}`)
     if (!this.writes) return
     await indexTenant(this.store, id)
@@ -241,9 +241,9 @@ class Pass implements PassResult {
     const absent: ConnectorRecord[] = []
     for (const [at, record] of records.entries()) {
       const { id, value } = record
-      const there = values[at] ?? ''
-      if (isAsBlocked(record, there)) continue
-      const now = there === '' ? undefined : decodeConnector(id, there)
+      const current = values[at] ?? ''
+      if (isAsBlocked(record, current)) continue
+      const now = current === '' ? undefined : decodeConnector(id, current)
       const wanted = decodeConnector(id, value)
       if (now?.blocked && losesIdentity(now, wanted)) {
         this.conflict(connectorBlocked(now).message)
@@ -285,28 +285,28 @@ class Pass implements PassResult {
   }
 }
 
-function isAsStrict(there: Fields | undefined, wanted: Fields): boolean {
-  const scope = there?.get('scope')
+function isAsStrict(current: Fields | undefined, wanted: Fields): boolean {
+  const scope = current?.get('scope')
   return scope === 'all' || scope === wanted.get('scope')
 }
 
 /** Whether Redis has the connector as the file says, except that it may have been blocked since. */
-function isAsBlocked({ id, value }: ConnectorRecord, there: string): boolean {
-  if (value === there || there === '') return value === there
-  const { blocked } = decodeConnector(id, there)
+function isAsBlocked({ id, value }: ConnectorRecord, current: string): boolean {
+  if (value === current || current === '') return value === current
+  const { blocked } = decodeConnector(id, current)
   const wanted = decodeConnector(id, value)
-  return !wanted.blocked && packConnector({ ...wanted, blocked }) === there
+  return !wanted.blocked && packConnector({ ...wanted, blocked }) === current
 }
 
 function lasting(fields: Fields): Map<string, string> {
   return new Map([...fields].filter(([field]) => !TRANSIENT.has(field)))
 }
 
-function isSame(there: Fields, wanted: Fields): boolean {
-  const names = new Set([...there.keys(), ...wanted.keys()])
+function isSame(current: Fields, wanted: Fields): boolean {
+  const names = new Set([...current.keys(), ...wanted.keys()])
   return [...names].every((field) =>
     field === CASES
-      ? Number(there.get(field) ?? 0) >= Number(wanted.get(field) ?? 0)
-      : there.get(field) === wanted.get(field),
+      ? Number(current.get(field) ?? 0) >= Number(wanted.get(field) ?? 0)
+      : current.get(field) === wanted.get(field),
   )
 }

@@ -64,17 +64,17 @@ export async function restore(
   }
   const { tenants, epoch } = await lookAtRegistry(store)
   if (epoch && isNewer(epoch)) throw new SchemaError(epoch.schema)
-  const begun = await unfinishedRestore(store)
+  const interrupted = await unfinishedRestore(store)
   const report = (pass: PassResult, now: string, written = 0) =>
     reportOf(store, header, pass, now, written)
 
-  if (begun !== sha256 && (tenants > 0 || begun !== undefined)) {
+  if (interrupted !== sha256 && (tenants > 0 || interrupted !== undefined)) {
     const found = await runPass(store, file, 'compare')
-    if (found.differences.count === 0 && begun === undefined) {
+    if (found.differences.count === 0 && interrupted === undefined) {
       const same = epoch !== undefined && (header.epoch === '' || epoch.epoch === header.epoch)
       return report(found, same ? epoch.epoch : (await giveEpoch(store, header)).epoch)
     }
-    if (!force) throw occupied(file.file, tenants, begun, found.differences)
+    if (!force) throw occupied(file.file, tenants, interrupted, found.differences)
     if (found.conflicts.count > 0) throw conflicting(file.file, found.conflicts)
   }
   await addEntry(store, store.keys.tenantsAudit, {
@@ -128,15 +128,15 @@ function conflicting(file: string, conflicts: Findings): RefusedError {
 function occupied(
   file: string,
   tenants: number,
-  begun: string | undefined,
+  interrupted: string | undefined,
   differences: Findings,
 ): RefusedError {
   const there =
-    begun === undefined
+    interrupted === undefined
       ? `Redis holds another registry (tenants: ${tenants}), which is not that of ${file}`
       : 'Redis holds a part of another file, whose restore was interrupted'
   return new RefusedError(
-    `${there} (${differences.count} differences: ${listed(differences)}): ${begun === undefined ? 'restore into an empty Redis or another --prefix' : 'restore that file again to complete it'}, or write this file over it with --force`,
+    `${there} (${differences.count} differences: ${listed(differences)}): ${interrupted === undefined ? 'restore into an empty Redis or another --prefix' : 'restore that file again to complete it'}, or write this file over it with --force`,
   )
 }
 

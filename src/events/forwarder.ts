@@ -92,7 +92,7 @@ export class Forwarder {
       await this.whenUsable()
       await this.forward(tenant)
     } catch (error) {
-      // Mail is counted all the same, so nothing else would show it.
+      // Counting still works, so nothing else would show this.
       if (isNotAllowed(error)) this.events.onError(`events wait: ${redisFailure(error)}`)
       if (!isHopeless(error)) throw error
       this.events.onError(`events of ${tenant} are left where they are`, error)

@@ -61,8 +61,7 @@ export class EventStream {
 }
 
 /**
- * Events of one group within 15 minutes are one alert. A graver event is never in the same group: it would be reported a
- * quarter of an hour late.
+ * Events of one group within 15 minutes are one alert. A more severe event is in another group, so it is reported at once.
  */
 function groupOf(tenant: string, event: Event): string {
   return [tenant, event.kind, ...detailsOf(event)].join('\t')

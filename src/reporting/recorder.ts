@@ -93,7 +93,7 @@ export class Recorder {
   }
 
   /**
-   * Adds tenants to the index of those with other mail than registered, each with the server time.
+   * Adds tenants with other mail than registered to their index, each with the server time.
    *
    * @throws where Redis gave no answer; a second call is safe.
    */

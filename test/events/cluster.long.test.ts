@@ -105,8 +105,8 @@ describe('events on a Redis Cluster', () => {
   it('of one alert are counted in a further entry, by the leader alone', async () => {
     const { store, registry } = sites[0]!
     await registry.tenants.add('often', {}, 'test')
-    const told: Alert[] = []
-    const events = { onAlert: (alert: Alert) => told.push(alert), onError: assert.fail }
+    const reported: Alert[] = []
+    const events = { onAlert: (alert: Alert) => reported.push(alert), onError: assert.fail }
     const candidates = sites.map((site) => {
       const forwarder = new Forwarder(site.store, () => Promise.resolve(), events)
       const leader = new Leader(site.store, () => Promise.resolve(), assert.fail)
@@ -117,13 +117,13 @@ describe('events on a Redis Cluster', () => {
     await candidates[0]!.forwarder.forward('often')
     const alerts = await store.client.zrange(store.keys.eventsDue, '0', '-1')
     for (const alert of alerts) await store.client.zadd(store.keys.eventsDue, 0, alert)
-    told.length = 0
+    reported.length = 0
     for (const { leader } of candidates) leader.start()
-    await waitFor(() => told.some(({ tenant }) => tenant === 'often'))
+    await waitFor(() => reported.some(({ tenant }) => tenant === 'often'))
     await waitFor(() => candidates.filter(({ leader }) => leader.isLeading).length === 1)
     for (const { leader } of candidates) leader.stop()
     assert.deepEqual(
-      told.filter(({ tenant }) => tenant === 'often').map(({ kind, count }) => [kind, count]),
+      reported.filter(({ tenant }) => tenant === 'often').map(({ kind, count }) => [kind, count]),
       [['unusual', 3]],
     )
     assertAllRan(sites, (folder) => folder === 'events')

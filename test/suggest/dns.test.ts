@@ -18,7 +18,7 @@ const many = Array.from(
     ] as const,
 )
 
-describe('what DNS says', () => {
+describe('the DNS facts', () => {
   let dns: TestDns
   before(async () => {
     dns = await TestDns.start({
@@ -52,7 +52,7 @@ describe('what DNS says', () => {
   })
   after(() => dns.stop())
 
-  it('of a domain with everything', async () => {
+  it('of a domain with all records', async () => {
     assert.deepEqual(await readFacts('contoso.com', new Lookup(dns.address)), {
       mx: ['mx.contoso.com'],
       address: true,
@@ -71,7 +71,7 @@ describe('what DNS says', () => {
     })
   })
 
-  it('of a name below it: DMARC of its organisation', async () => {
+  it('of a name below it include DMARC of its organisation', async () => {
     const facts = await readFacts('news.contoso.com', new Lookup(dns.address))
     assert.deepEqual(facts, {
       mx: [],
@@ -81,7 +81,7 @@ describe('what DNS says', () => {
     })
   })
 
-  it('of one that is not there, has two SPF records, or takes no mail', async () => {
+  it('of a missing domain, of one with two SPF records, and of one with a null MX', async () => {
     const lookup = new Lookup(dns.address)
     assert.deepEqual(await readFacts('gone.example', lookup), {
       mx: [],
@@ -94,7 +94,7 @@ describe('what DNS says', () => {
     assert.equal(lookup.missing, 0)
   })
 
-  it('asks ten times at most for an SPF record that goes on and on', async () => {
+  it('of an endless SPF record need at most ten lookups', async () => {
     const from = dns.asked.length
     const { spf } = await readFacts('c0.example', new Lookup(dns.address))
     assert.equal(spf?.networks.length, 11)
@@ -102,7 +102,7 @@ describe('what DNS says', () => {
     assert.equal(asked.length, 11)
   })
 
-  it('asks each thing once, and eight at a time at most', async () => {
+  it('need one question for each name, eight at a time at most', async () => {
     const lookup = new Lookup(dns.address)
     const from = dns.asked.length
     const names = Array.from({ length: 40 }, (_, at) => `n${at % 20}.example`)
@@ -112,7 +112,7 @@ describe('what DNS says', () => {
     assert.ok(dns.most <= 8, String(dns.most))
   })
 
-  it('of one whose servers are broken or silent: nothing, and the others are still asked', async () => {
+  it('are undefined if the servers of a domain fail, and others are still asked', async () => {
     const lookup = new Lookup(dns.address)
     for (const name of ['broken.example', 'silent.example']) {
       const { mx, address, spf } = await readFacts(name, lookup)
@@ -127,7 +127,7 @@ describe('what DNS says', () => {
     assert.deepEqual(await lookup.mx('contoso.com'), ['mx.contoso.com'])
   })
 
-  it('where nobody answers: away, after eight questions', async () => {
+  it('stop after eight questions if the resolver does not answer', async () => {
     const silent = createSocket('udp4').bind(0, '127.0.0.1')
     await once(silent, 'listening')
     const asked = new Set<string>()
@@ -143,15 +143,15 @@ describe('what DNS says', () => {
   })
 })
 
-describe('the resolver to ask', () => {
-  for (const [text, taken] of [
+describe('the address of a resolver', () => {
+  for (const [text, parsed] of [
     ['192.0.2.53', '192.0.2.53'],
     ['192.0.2.53:5353', '192.0.2.53:5353'],
     ['2001:db8::53', '[2001:db8::53]'],
     ['[2001:db8::53]', '[2001:db8::53]'],
     ['[2001:db8::53]:5353', '[2001:db8::53]:5353'],
   ] as const) {
-    it(text, () => assert.equal(dnsServer(text), taken))
+    it(`${text} is valid`, () => assert.equal(dnsServer(text), parsed))
   }
   for (const text of [
     '',
@@ -162,12 +162,12 @@ describe('the resolver to ask', () => {
     '[::1',
     ':53',
   ]) {
-    it(`not ${text}`, () => assert.throws(() => dnsServer(text), InputError))
+    it(`"${text}" is rejected`, () => assert.throws(() => dnsServer(text), InputError))
   }
 })
 
 describe('records', () => {
-  it('of SPF: what authorises, and nothing else', () => {
+  it('of SPF have the terms that authorise, and no others', () => {
     const terms = parseSpf(
       'v=spf1 +ip4:192.0.2.1 -ip4:10.0.0.1 ?a ~mx A/24//64 mx:X.example exists:%{i}.x ptr include:%{d}.x exp=y redirect=z.example -all',
     )
@@ -182,7 +182,7 @@ describe('records', () => {
     )
   })
 
-  it('of DMARC: where reports go', () => {
+  it('of DMARC have the domains of reports', () => {
     assert.deepEqual(ruaOf('v=DMARC1; rua=mailto:a@x.example, mailto:b@y.example; p=none'), [
       'x.example',
       'y.example',
@@ -193,7 +193,7 @@ describe('records', () => {
 })
 
 describe('a network', () => {
-  it('holds a whole prefix, of its own family', () => {
+  it('contains whole prefixes of its own family', () => {
     const networks = ['not one', '10.0.0.0/99', '192.0.2.0/24', '2001:db8::/32', '198.51.100.7']
     for (const prefix of ['192.0.2.0/24', '192.0.2.128/25', '2001:db8:7::/48', '198.51.100.7/32'])
       assert.equal(isInNetworks(prefix, networks), true, prefix)

@@ -26,19 +26,19 @@ describe('unusual mail on a Redis Cluster', () => {
     const burst = takeovers.find(({ rule }) => rule === 'volume')!
     const tenants = Array.from({ length: 6 }, (_, at) => `t${at}`)
     for (const tenant of tenants) await play(store, tenant, burst.build(), LATER)
-    const told: string[] = []
+    const notified: string[] = []
     for (let round = 0; round < 2; round++) {
       await Promise.all(
         sites.map((site) =>
           new UnusualMonitor(
             site.store,
             () => config,
-            (tenant) => told.push(tenant),
+            (tenant) => notified.push(tenant),
           ).run(),
         ),
       )
     }
-    assert.deepEqual(told.sort(), tenants)
+    assert.deepEqual(notified.sort(), tenants)
     const all = await new OverviewReader(store, config).all()
     assert.deepEqual(
       all.map(({ tenant, rules }) => [tenant, rules.map(({ rule, raised }) => [rule, !!raised])]),

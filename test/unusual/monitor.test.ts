@@ -73,17 +73,17 @@ describe('UnusualMonitor', () => {
     const { store } = site
     await play(store, 'contoso', takeover('a burst'), LATER)
     await play(store, 'fabrikam', innocents[0]!.build(), LATER)
-    const told: string[] = []
+    const notified: string[] = []
     const each = [store, site.connect(), site.connect()].map(
       (store) =>
         new UnusualMonitor(
           store,
           () => CONFIG,
-          (tenant) => told.push(tenant),
+          (tenant) => notified.push(tenant),
         ),
     )
     for (let round = 0; round < 3; round++) await Promise.all(each.map((look) => look.run()))
-    assert.deepEqual(told, ['contoso'])
+    assert.deepEqual(notified, ['contoso'])
     assert.deepEqual(rulesOf(await eventsOf(store, 'contoso')), ['unusual volume'])
     assert.deepEqual(await eventsOf(store, 'fabrikam'), [])
   })

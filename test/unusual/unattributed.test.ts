@@ -54,7 +54,7 @@ function look(): UnattributedUsers {
 }
 
 /** The events published, in order. */
-async function told(): Promise<UnattributedEvent[]> {
+async function published(): Promise<UnattributedEvent[]> {
   return (await entries(site.store)).map(({ alert }) => alert.facts as unknown as UnattributedEvent)
 }
 
@@ -66,7 +66,7 @@ describe('AUTH users without a tenant', () => {
     await mail(['ann ', '192.0.2.3', ACCEPTED], ['ann ', '192.0.2.3', ACCEPTED])
     await one.run()
     await look().run()
-    assert.deepEqual(await told(), [{ user: 'ann ', ip: '192.0.2.1', messages: 1 }])
+    assert.deepEqual(await published(), [{ user: 'ann ', ip: '192.0.2.1', messages: 1 }])
     const [first] = await entries(site.store)
     assert.equal(
       first?.alert.title,
@@ -93,17 +93,17 @@ describe('AUTH users without a tenant', () => {
   it('are not reported if none of their mail was relayed, or their name is not kept', async () => {
     await mail(['ann', '192.0.2.1', REFUSED], ['(other)', '(other)', ACCEPTED])
     await look().run()
-    assert.deepEqual(await told(), [])
+    assert.deepEqual(await published(), [])
   })
 
   it('are not reported once they have a connector, in any spelling', async () => {
     await mail(['ann ', '192.0.2.1', ACCEPTED], ['x@all.example', '192.0.2.1', ACCEPTED])
     connector('contoso/users', 'ann', '*@all.example')
     await look().run()
-    assert.deepEqual(await told(), [])
+    assert.deepEqual(await published(), [])
     config = configWith({ attribution: { auth: 'false' } })
     await look().run()
-    assert.deepEqual((await told()).map(({ user }) => user).sort(), ['ann ', 'x@all.example'])
+    assert.deepEqual((await published()).map(({ user }) => user).sort(), ['ann ', 'x@all.example'])
   })
 
   it('are reported as deferred, in a separate alert, if two connectors differ in spelling', async () => {
