@@ -323,7 +323,8 @@ async function explain(
 /** The proof in the words of the log. */
 function proofIn(told: string): string | undefined {
   if (/no proof is looked for/.test(told)) return undefined
-  if (/the signature has proven five recipients/.test(told)) return 'none: signature used up'
+  if (/the signature has already proven five recipients/.test(told))
+    return 'none: signature used up'
   const signed = /a proven forward, signed by (\S+)$/m.exec(told)?.[1]
   if (signed !== undefined) return `dkim ${signed}`
   const sealed = /a proven forward, vouched for by the ARC seal of (\S+)$/m.exec(told)?.[1]
