@@ -130,7 +130,7 @@ function freesAt(
 }
 
 /** Reads `allowance/lua/include/probation.lua`'s text. */
-export function decodeProbation(text: string): Probation | undefined {
+function decodeProbation(text: string): Probation | undefined {
   const [until, limits, openedCase] = text.split('\t')
   if (limits === undefined) return undefined
   return { until: Number(until), limits, case: openedCase ?? '' }

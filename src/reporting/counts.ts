@@ -27,17 +27,7 @@ export const NOTHING: Counts = {
   lastSeen: 0,
 }
 
-/** The value of a report field in Redis: the ten numbers that `reporting/lua/record.lua` adds up. */
-export function packCounts(counts: Counts): string {
-  const { accepted, deferred, refused, refunded, messages, firstSeen, lastSeen } = counts
-  return [
-    ...[accepted, deferred, refused, refunded],
-    ...[messages.accepted, messages.deferred, messages.refused, messages.refunded],
-    ...[firstSeen, lastSeen],
-  ].join(' ')
-}
-
-/** Reads {@link packCounts}; missing numbers are 0. */
+/** Reads the value of a report field: the ten numbers that `reporting/lua/record.lua` adds up; missing ones are 0. */
 export function unpackCounts(text: string): Counts {
   const numbers = text.split(' ').map(Number)
   const at = (index: number): number => numbers[index] ?? 0

@@ -1,6 +1,6 @@
 import type { Outcome } from './outcome'
 
-/** Counts of a batch: the first eight numbers of {@link packCounts}. */
+/** Counts of a batch: the first eight numbers of a report field. */
 export class Numbers {
   private accepted = 0
   private deferred = 0

@@ -1,14 +1,12 @@
 import {
   CLASSES,
-  KNOWN_CLASSES,
   SOURCE_CLASSES,
-  USUAL_CLASS,
   USUAL_LOOKED,
   type KnownClass,
   type LookedClass,
   type SourceClass,
 } from '../mail/classes'
-import { unpackCounts, type Counts } from './counts'
+import type { Counts } from './counts'
 
 /** The value of a row for all sources without their own. */
 export const OTHER = '(other)'
@@ -31,41 +29,17 @@ export interface Row extends Source {
   readonly counts: Counts
 }
 
-/** All mail of one class in one hour of a day. */
-export interface HourTotal {
-  /** 0 to 23, UTC */
-  readonly hour: number
-  readonly class: KnownClass
-  readonly counts: Counts
-}
-
-/** The field of a source in the hash of an hour or a day. */
-export function sourceField(
-  { domain, connector, ip, user }: Source,
-  sourceClass: SourceClass = USUAL_CLASS,
-): string {
-  return `${CLASSES[sourceClass].rowLetter}\t${domain}\t${connector}\t${ip}\t${user}`
-}
-
 /** The field of a total, in the hash of a day only. */
 export function totalField(hour: number, of: KnownClass): string {
   return `t\t${hour}\t${CLASSES[of].letter}`
 }
 
-/** Reads a field of {@link sourceField}; `undefined`: another field. */
+/** Reads `LETTER<tab>DOMAIN<tab>CONNECTOR<tab>IP<tab>USER`, a field of an hour or a day; `undefined`: another field. */
 export function readSource(field: string): (Source & { class: SourceClass }) | undefined {
   const [letter, domain, connector, ip, user] = field.split('\t')
   const sourceClass = SOURCE_CLASSES.find((each) => CLASSES[each].rowLetter === letter)
   if (sourceClass === undefined || user === undefined) return undefined
   return { class: sourceClass, domain: domain!, connector: connector!, ip: ip!, user }
-}
-
-/** Reads a field of {@link totalField} with its value; `undefined`: another field. */
-export function readTotal(field: string, value: string): HourTotal | undefined {
-  const [kind, hour, letter] = field.split('\t')
-  const of = KNOWN_CLASSES.find((each) => CLASSES[each].letter === letter)
-  if (kind !== 't' || of === undefined) return undefined
-  return { hour: Number(hour), class: of, counts: unpackCounts(value) }
 }
 
 /** A foreign domain with the tenant that owned it then; or both are {@link OTHER}. */
@@ -75,12 +49,7 @@ export interface Owned {
   readonly owner: string
 }
 
-/** The field of a foreign domain, in the hash of a day only. */
-export function ownedField({ domain, owner }: Owned): string {
-  return `o\t${domain}\t${owner}`
-}
-
-/** Reads a field of {@link ownedField}; `undefined`: another field. */
+/** Reads `o<tab>DOMAIN<tab>OWNER`, a field of a day; `undefined`: another field. */
 export function readOwned(field: string): Owned | undefined {
   const [kind, domain, owner] = field.split('\t')
   return kind === 'o' && owner !== undefined ? { domain: domain!, owner } : undefined
@@ -94,15 +63,7 @@ export interface HeaderFromSource {
   readonly connector: string
 }
 
-/** The field of such a domain, in the hash of a day only. */
-export function headerFromField(
-  { domain, connector }: HeaderFromSource,
-  of: LookedClass = USUAL_LOOKED,
-): string {
-  return `h${letterOf(of)}\t${domain}\t${connector}`
-}
-
-/** Reads a field of {@link headerFromField}; `undefined`: another field. */
+/** Reads `hLETTER<tab>DOMAIN<tab>CONNECTOR`, a field of a day; `undefined`: another field. */
 export function readHeaderFrom(
   field: string,
   of: LookedClass = USUAL_LOOKED,

@@ -6,11 +6,11 @@ import { Cases, EVIDENCE_KEPT, MOST_NOTES, RECORD_KEPT } from '../../src/cases/c
 import { InputError, NotFoundError, RefusedError } from '../../src/base/errors'
 import type { LiftedEvent, RestrictedEvent } from '../../src/records/event'
 import { Restrictions } from '../../src/allowance/restriction'
-import { packCounts, NOTHING } from '../../src/reporting/counts'
-import { sourceField } from '../../src/reporting/rows'
+import { NOTHING } from '../../src/reporting/counts'
 import { findingsOf } from '../../src/cases/findings'
 import { newSite, useRedis, type Site } from '../support/registry'
 import { removeTenant } from '../../src/registry/tenant-removal'
+import { packCounts, sourceField } from '../support/report-fields'
 
 useRedis()
 

@@ -6,8 +6,7 @@ import { scratchDir } from '../../scripts/services/scratch'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, type Result } from './cli'
 
-const OWN =
-  /is in an accepted domain of contoso: an intruder in its mail can read the warnings/
+const OWN = /is in an accepted domain of contoso: an intruder in its mail can read the warnings/
 
 describe('the contact of a tenant', () => {
   let redis: TestRedis

@@ -17,7 +17,7 @@ import {
   MOST_SAMPLES,
   MOST_UNATTRIBUTED,
 } from '../../src/reporting/bounds'
-import { OTHER, readTotal } from '../../src/reporting/rows'
+import { OTHER } from '../../src/reporting/rows'
 import {
   newAddress,
   startHaraka,
@@ -47,6 +47,7 @@ import { connectionIniTrusting } from '../support/proxy'
 import { REPLY } from '../support/replies'
 import { runs, SEED } from '../support/seed'
 import { Transcript } from '../support/transcript'
+import { readTotal } from '../support/report-fields'
 
 // AUTH for every user name; sessions with XCLIENT may relay.
 const site = `

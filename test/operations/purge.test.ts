@@ -13,7 +13,6 @@ import { purgeTenant } from '../../src/operations/purge'
 import type { Batch } from '../../src/reporting/batch'
 import { HOURS_TTL, MOST_DAYS_KEPT, MOST_DOMAINS } from '../../src/reporting/bounds'
 import { DAY, HOUR } from '../../src/reporting/calendar'
-import { ownedField } from '../../src/reporting/rows'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally } from '../../src/reporting/tally'
 import { Restrictions } from '../../src/allowance/restriction'
@@ -26,6 +25,7 @@ import { freezing, trip } from '../support/evidence'
 import { newSite, useRedis, type Site } from '../support/registry'
 import { ACCEPTED } from '../support/reporting'
 import { removeTenant } from '../../src/registry/tenant-removal'
+import { ownedField } from '../support/report-fields'
 
 useRedis()
 

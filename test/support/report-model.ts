@@ -1,14 +1,7 @@
 import type { LookedClass, SourceClass } from '../../src/mail/classes'
 import type { Outcome } from '../../src/reporting/outcome'
-import {
-  headerFromField,
-  lookedField,
-  OTHER,
-  ownedField,
-  sourceField,
-  totalField,
-  type Source,
-} from '../../src/reporting/rows'
+import { lookedField, OTHER, totalField, type Source } from '../../src/reporting/rows'
+import { headerFromField, ownedField, sourceField } from './report-fields'
 
 /** The bounds that the script gets. */
 export interface Bounds {

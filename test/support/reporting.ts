@@ -1,11 +1,12 @@
 import { Recorder } from '../../src/reporting/recorder'
 import { unpackCounts, type Counts } from '../../src/reporting/counts'
 import type { Outcome } from '../../src/reporting/outcome'
-import { readSource, readTotal, type HourTotal, type Row } from '../../src/reporting/rows'
+import { readSource, type Row } from '../../src/reporting/rows'
 import { Tally } from '../../src/reporting/tally'
 import type { Store } from '../../src/store/store'
 import { NOON, TestClock } from './clock'
 import { newSite, type Site } from './registry'
+import { readTotal, type HourTotal } from './report-fields'
 
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR

@@ -5,23 +5,11 @@ import {
   type SourceClass,
 } from '../../src/mail/classes'
 import { DAY, HOUR } from '../../src/reporting/calendar'
-import {
-  addCounts,
-  NOTHING,
-  packCounts,
-  unpackCounts,
-  type Counts,
-} from '../../src/reporting/counts'
-import {
-  headerFromField,
-  lookedField,
-  ownedField,
-  sourceField,
-  totalField,
-  type Source,
-} from '../../src/reporting/rows'
+import { addCounts, NOTHING, unpackCounts, type Counts } from '../../src/reporting/counts'
+import { lookedField, totalField, type Source } from '../../src/reporting/rows'
 import { ReportReader } from '../../src/reporting/reader'
 import type { Store } from '../../src/store/store'
+import { headerFromField, ownedField, packCounts, sourceField } from './report-fields'
 
 /** Mail, with defaults for what a test does not set. */
 export type Mail = Partial<Source> &

@@ -1,15 +1,12 @@
 import { parseLimits } from '../../src/mail/limits'
 import { DAY, HOUR, startOf } from '../../src/reporting/calendar'
-import { addCounts, NOTHING, packCounts, type Counts } from '../../src/reporting/counts'
+import { addCounts, NOTHING, type Counts } from '../../src/reporting/counts'
 import { grouped } from '../../src/base/lists'
 import type { DatedRow, HourReport } from '../../src/reporting/reader'
 import {
-  headerFromField,
   lookedField,
-  ownedField,
   readHeaderFrom,
   readOwned,
-  sourceField,
   totalField,
   type Source,
 } from '../../src/reporting/rows'
@@ -30,6 +27,7 @@ import {
   type HeaderFromMail,
   type Mail,
 } from '../support/reports'
+import { headerFromField, ownedField, packCounts, sourceField } from '../support/report-fields'
 
 /** Some afternoon, in ms. */
 export const NOW = startOf(NOON, DAY) + 15 * HOUR + 30 * 60_000
