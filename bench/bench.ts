@@ -32,17 +32,17 @@ interface Options {
 function readOptions(): Options {
   const program = new Command('npm run bench --')
     .description(
-      'Measures what the plugin costs and how it scales, and says which target is missed. It starts all that it ' +
+      'Measures what the plugin costs and how it scales, and reports missed targets. It starts all that it ' +
         'needs and uses no network. Table, numbers and pictures also go to bench/results/performance/.',
     )
-    .option('--quick', 'a few minutes: shows that all works, too short to judge by', false)
+    .option('--quick', 'a few minutes: shows that everything works, too short for results', false)
     .addOption(
       new Option('--only <name...>', 'these sections').choices(SECTIONS.map(({ name }) => name)),
     )
     .option('--publish', 'also writes docs/performance/figures.md and its pictures', false)
     .option(
       '--against <folder>',
-      'instructions: also those of the plugin built in this folder, such as a clone of the version before',
+      'instructions: also those of the plugin built in this folder, such as a clone of the previous version',
     )
   const list = SECTIONS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`)
   program.addHelpText('after', `\nSections:\n${list.join('\n')}`).parse()
@@ -68,7 +68,7 @@ async function main(): Promise<void> {
   await present({ ...about, machine, sections }, 'performance', publish)
 }
 
-/** A section that fails says so in the table; the others still count. */
+/** A failed section is reported in the table; the others are valid. */
 async function measure({ run, name, title, meaning }: Section, how: Run): Promise<SectionResult> {
   const begin = new Date()
   const measured = await run(how).catch((error: unknown) => {
@@ -82,7 +82,7 @@ function secondsSince(begin: Date): number {
   return (Date.now() - begin.getTime()) / 1_000
 }
 
-// It informs, and never fails a build.
+// It reports, and never fails a build.
 main()
   .catch(console.error)
   .finally(() => process.exit(0))

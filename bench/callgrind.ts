@@ -11,10 +11,10 @@ export function hasCallgrind(): boolean {
 }
 
 /**
- * Node.js under callgrind. It counts from {@link startCounting} on: until then it runs several times as fast.
+ * Node.js under callgrind. It counts only after {@link startCounting}: until then it runs several times as fast.
  *
- * V8 compiles as always and collects the garbage, but in the main thread: threads beside it would do more or less of it
- * from run to run. The young generation has from the start the size it gets under load; the old one is not collected.
+ * V8 compiles and collects garbage as usual, but in the main thread: other threads would do a varying part of it. The
+ * young generation has from the start the size it gets under load; the old one is not collected.
  */
 export const UNDER_CALLGRIND = [
   ...['valgrind', '--tool=callgrind', '--instr-atstart=no', '--smc-check=all-non-file'],
@@ -22,14 +22,15 @@ export const UNDER_CALLGRIND = [
   ...['--min-semi-space-size=16', '--initial-old-space-size=1024'],
 ] as const
 
-/** About how many times as long a message takes under callgrind. */
+/** The approximate slowdown of a message under callgrind. */
 const SLOWER = 50
 
 /**
- * A script for `preload` that holds a process still from {@link startCounting} on:
- * - V8 optimises no more functions. Compiling one costs as much as a hundred messages, and there is always one more.
- * - Timers are as slow as callgrind makes the process. Otherwise a fiftieth of the messages would pay for what the
- *   process does every few seconds.
+ * A script for `preload` that removes variable work after {@link startCounting}:
+ * - V8 optimises no more functions. Compiling one costs as much as a hundred messages, and would go on during the
+ * count.
+ * - Timers are as slow as callgrind makes the process. Otherwise one message in fifty would include the periodic work
+ * of the process.
  */
 export function holdStill(): string {
   const file = path.join(scratchDir('callgrind'), 'hold-still.js')
@@ -42,7 +43,7 @@ const promises = require('node:timers/promises')
 const { setTimeout, setInterval } = globalThis
 const sleep = promises.setTimeout
 let slower = 1
-// setTimeout takes a longer time as none.
+// setTimeout treats a longer time as none.
 const slow = (ms) => Math.min(ms * slower, 2 ** 31 - 1)
 globalThis.setTimeout = (call, ms, ...args) => setTimeout(call, slow(ms), ...args)
 promises.setTimeout = (ms, ...args) => sleep(slow(ms), ...args)
@@ -62,7 +63,7 @@ export function startCounting(haraka: TestHaraka): void {
   control(haraka.pid, '--instr=on')
 }
 
-/** Instructions of all threads of a process under callgrind while `work` runs, without those of the kernel. */
+/** Instructions of all threads of a process under callgrind during `work`, without the kernel. */
 export async function instructionsDuring(pid: number, work: () => Promise<void>): Promise<number> {
   control(pid, '--zero')
   await work()
@@ -73,7 +74,7 @@ export async function instructionsDuring(pid: number, work: () => Promise<void>)
  * The sum of the threads.
  *
  * @param text what `callgrind_control -e` prints
- * @throws Error where it holds no count
+ * @throws Error where there is no count
  */
 export function instructionsIn(text: string): number {
   const counts = [...text.matchAll(/^ *Th \d+ +([\d,]+) *$/gm)]

@@ -17,17 +17,17 @@ export const DEFAULTS: Defaults = {
 /** Charges in flight at a time over one connection, as the sessions of one process have them. */
 export const IN_FLIGHT = 100
 
-/** ms: a charge that waits behind others is still made. */
+/** ms: a charge that waits for others is still made. */
 export const PATIENCE = 3_600_000
 
-/** How fast calls were. */
+/** The speed of calls. */
 interface Pace {
   readonly perSecond: number
   readonly times: Times
 }
 
 /**
- * Makes so many calls, always `inFlight` of them at a time.
+ * Makes `count` calls, always `inFlight` at a time.
  *
  * @param call gets the number of the call, from 0 on
  * @throws the first error of a call
@@ -52,9 +52,9 @@ export async function keepInFlight(
 }
 
 /**
- * Makes so many charges.
+ * Makes `count` charges.
  *
- * @throws Error where one is answered otherwise
+ * @throws Error for any other answer
  */
 export function makeCharges(
   ledger: Ledger,

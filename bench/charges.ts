@@ -19,7 +19,7 @@ import { seedTenant } from './seed'
 import { median } from './stats'
 import { openStore } from './store'
 
-/** Stands for the transaction in the call that redis-benchmark repeats. */
+/** Placeholder for the transaction in the call that redis-benchmark repeats. */
 const VARYING = 'BENCHMARK.1'
 
 const FULL = { rounds: 9, calls: 20_000 }
@@ -28,7 +28,7 @@ const QUICK = { rounds: 3, calls: 5_000 }
 /** Counts recipients in one of several ways. */
 interface Contender {
   readonly what: string
-  /** Counts so many, and returns how many it counted a second. */
+  /** Counts recipients, and returns how many it counted a second. */
   readonly run: (calls: number) => Promise<number>
   /** Of each round. */
   readonly rates: number[]
@@ -96,7 +96,7 @@ function contender(what: string, run: Contender['run']): Contender {
   return { what, run, rates: [], cpu: [] }
 }
 
-/** Registers a tenant. Each call gives the next recipient of it, in a transaction of its own. */
+/** Registers a tenant. Each call returns its next recipient, in a new transaction. */
 async function nextCharge(store: Store, tenant: string, settings = {}) {
   const token = await seedTenant(store, tenant, [`${tenant}.com`], { limits: ROOMY, ...settings })
   let transaction = 0
@@ -120,14 +120,14 @@ async function benchmark(redis: TestRedis, store: Store, ledger: Ledger): Promis
     const before = await used()
     const options = { calls, varying: VARYING, inFlight: IN_FLIGHT }
     const perSecond = await repeat(redis.port, call, options)
-    // It sometimes chooses a number twice, and that recipient is counted once.
+    // It sometimes repeats a number, and counts that recipient once.
     const counted = (await used()) - before
     if (counted < calls * 0.99) throw new Error(`redis-benchmark: ${counted} of ${calls} counted`)
     return perSecond
   })
 }
 
-/** Recipients that are held at RCPT, and counted on this meter at the end of DATA. */
+/** Recipients held at RCPT and counted on this meter at the end of DATA. */
 async function forwards(store: Store, ledger: Ledger, meter: MessageCharge['meter']) {
   const next = await nextCharge(store, `held-${meter}`, { forwardedLimits: ROOMY })
   const expected = meter === 'forwarded' ? 'FORWARDED' : 'CHARGED'

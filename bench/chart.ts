@@ -2,18 +2,18 @@ import type { EChartsOption } from 'echarts'
 import { quantile, type Point } from './stats'
 
 const WIDTH = 840
-/** Colour-blind people can tell them apart, too (Okabe and Ito). */
+/** Colours that colour-blind people can distinguish (Okabe and Ito). */
 const BLUE = '#0072b2'
 const VERMILION = '#d55e00'
 const COLORS = [BLUE, VERMILION, '#009e73', '#cc79a7', '#e69f00', '#56b4e9']
 const TEXT = '#333'
 
-/** What a picture is about. */
+/** The description of a picture. */
 interface About {
-  /** Name of its SVG file, without the ending. */
+  /** Name of its SVG file, without the extension. */
   readonly name: string
   readonly title: string
-  /** What its numbers are: `CPU a message, Haraka alone = 1`. */
+  /** The meaning of its numbers: `CPU a message, Haraka alone = 1`. */
   readonly measure: string
 }
 
@@ -24,7 +24,7 @@ export interface Picture extends About {
 }
 
 /**
- * Draws a picture. ECharts is loaded only here: loading it takes longer than some sections.
+ * Draws a picture. ECharts is loaded only here, since loading it takes longer than some sections.
  *
  * @returns the text of an SVG file
  */
@@ -40,13 +40,13 @@ export async function draw({ option, height }: Picture): Promise<string> {
 function picture(about: About, height: number, option: EChartsOption): Picture {
   const frame: EChartsOption = {
     animation: false,
-    // White on a dark page, too: the colours are made for it.
+    // White on a dark page too: the colours need it.
     backgroundColor: '#fff',
     color: COLORS,
     textStyle: { fontFamily: 'sans-serif', fontSize: 13, color: TEXT },
     title: { text: about.title, subtext: about.measure, left: 12, top: 8 },
     legend: { top: 52, left: 12, itemGap: 24 },
-    // Much room on the left: ECharts guesses how wide a text is, and each viewer has another font.
+    // Extra room on the left: ECharts estimates the width of a text, and viewers have different fonts.
     grid: { left: 44, right: 96, top: 92, bottom: 40, containLabel: true },
   }
   return { ...about, height, option: { ...frame, ...option } }
@@ -85,7 +85,7 @@ export function spread(
   })
 }
 
-/** For each name one bar of each series, with its number. */
+/** One bar of each series for each name, with its number. */
 export function bars(
   about: About,
   names: readonly string[],

@@ -15,7 +15,7 @@ const SIGNER = { domain: 'bank.example', selector: 's1', type: 'rsa', bits: 2048
 const SENDER = `news@${SIGNER.domain}`
 const LINE = `${'x'.repeat(70)}\r\n`
 
-/** Accepts a message only if its signature was verified: nothing else is to be measured. */
+/** Accepts a message only if its signature was verified, so that nothing else is measured. */
 const ACCEPT_VERIFIED = `
 exports.hook_queue = exports.hook_queue_outbound = (next, { transaction }) =>
   transaction.results.get('dkim')?.pass?.length > 0 ? next(OK) : next(DENY, 'not verified')
@@ -25,7 +25,7 @@ const EFFORT = {
   full: { starts: 5, rounds: 8, messages: 400, warmUp: 2_000 },
   quick: { starts: 1, rounds: 4, messages: 200, warmUp: 400 },
 }
-/** Part of a batch that is large. */
+/** The share of large messages in a batch. */
 const LARGE = 1 / 4
 
 const ABOUT = {
@@ -40,7 +40,7 @@ const ABOUT = {
     'answer to the message.',
 }
 
-/** What a proven forward costs, beside a Haraka that verifies the same signature. */
+/** The cost of a proven forward, compared with a Haraka that verifies the same signature. */
 export const forwarded: Section = {
   ...ABOUT,
   async run(how) {
@@ -83,7 +83,7 @@ function comparisonWith(nameServer: string, quick: boolean): Comparison {
   }
 }
 
-/** A Haraka that asks this name server. */
+/** A Haraka that uses this name server. */
 function asking(nameServer: string, { plugins, ...options }: LeanOptions): LeanOptions {
   const text = `exports.register = () => require('node:dns').setServers(['${nameServer}'])\n`
   return {
@@ -104,10 +104,10 @@ async function check({ store }: Servers<string>): Promise<void> {
 }
 
 /**
- * Messages that an outside sender has signed, and the tenant forwards; each has a signature of its own, since one proves
- * five recipients at most. They are signed before anything is measured.
+ * Messages signed by an outside sender and forwarded by the tenant, each with a new signature, since one proves at
+ * most five recipients. They are signed before the measurement.
  *
- * @param count how many different ones there are; after them the first comes again.
+ * @param count of different messages; then they repeat.
  * @param lines of the body, of 72 octets each.
  * @returns the same messages from the first on, each time it is called
  */

@@ -21,7 +21,7 @@ const SLOWER = 10
 const FULL = { count: 100_000, loads: 5, seconds: 5 }
 const QUICK = { count: 10_000, loads: 2, seconds: 2 }
 
-/** Whether large lists hold up a process, Redis or mail. */
+/** Whether large lists delay a process, Redis or mail. */
 export const growth: Section = {
   name: 'growth',
   title: 'Loading large lists, and adding to them while mail flows',
@@ -72,7 +72,7 @@ export const growth: Section = {
   },
 }
 
-/** Loads a list several times, each time as a process that has just started. */
+/** Loads a list several times, each time like a new process. */
 async function loadRows(
   store: Store,
   list: 'domains' | 'connectors',
@@ -139,7 +139,7 @@ const ADDITIONS: Readonly<Record<'domains' | 'connectors', Add>> = {
 }
 
 /**
- * Sends mail for so many ms. Returns the times of the answers to RCPT.
+ * Sends mail for this many ms. Returns the times of the answers to RCPT.
  *
  * @throws Error where a message is not accepted
  */
@@ -158,7 +158,7 @@ async function mailFor(ms: number, port: number, ip: string): Promise<Times> {
   return answers
 }
 
-/** Adds one after the other for so many ms. Returns how many. */
+/** Adds one after the other for this many ms. Returns how many. */
 async function addFor(ms: number, add: (number: number) => Promise<unknown>): Promise<number> {
   const until = performance.now() + ms
   let added = 0

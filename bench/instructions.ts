@@ -18,10 +18,10 @@ import { median } from './stats'
 
 const { registered, unregistered, refused, limit } = SUBJECTS
 
-/** What all else is compared with. */
+/** The base of all ratios. */
 const ALONE = 'Haraka alone'
 
-/** What is counted, each in a process of its own. */
+/** The kinds of mail, each in its own process. */
 const COUNTED: Readonly<Record<string, Subject>> = {
   [ALONE]: aloneOf(registered),
   'four empty hooks': { ...registered, server: 'hooks' },
@@ -33,7 +33,7 @@ const COUNTED: Readonly<Record<string, Subject>> = {
 
 /** Targets, Haraka alone = 1. */
 const MOST: Readonly<Record<string, number>> = { registered: 1.04, 'unregistered, charged': 1.18 }
-/** What this version may cost, the other one = 1: two counts of one version differ by as much. */
+/** The target for this version, the other one = 1: two counts of one version differ by as much. */
 const MOST_AGAINST = 1.005
 
 /** The hooks that the plugin has for a registered message. */
@@ -44,7 +44,7 @@ const EMPTY_HOOKS = `exports.register = function () {
 exports.empty = (next) => next()
 `
 
-/** Under callgrind a Haraka that has just started is too slow to wait for Redis no longer than usual. */
+/** Under callgrind a new Haraka is too slow for the usual timeout of Redis. */
 const PATIENT = { redis: { command_timeout: 60_000 } }
 
 const FULL = { levels: ['notice', 'info'], batches: 4, warmUp: 10, messages: 500 }
@@ -55,7 +55,7 @@ interface Kind {
   readonly what: string
   /** Log level of Haraka. */
   readonly level: string
-  /** Folder of the other version of the plugin, if this is its count. */
+  /** Folder of the other version of the plugin, if this counts it. */
   readonly against?: string
 }
 
@@ -91,7 +91,7 @@ export const instructions: Section = {
   },
 }
 
-/** Each kind through this version is followed by the same through the other. */
+/** Each kind through this version, followed by the same through the other. */
 function kindsAt(level: string, against: string | undefined): Kind[] {
   return Object.entries(COUNTED).flatMap(([what, { server }]) => [
     { what, level },
@@ -107,7 +107,7 @@ async function count(kind: Kind, { batches, messages, warmUp }: typeof FULL): Pr
   const { port, pid } = harakas.counted
   const send = (messages: number): Promise<void> => sendMessages({ ip, mail, port, messages })
   try {
-    // Alone: the process loads files for the first one.
+    // Sent alone: the process loads files for the first one.
     await send(1)
     for (let batch = 0; batch < warmUp; batch++) await send(messages)
     startCounting(harakas.counted)

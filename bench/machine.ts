@@ -6,7 +6,7 @@ import { findTool } from '../scripts/services/tools'
 
 const ROOT = path.resolve(__dirname, '..')
 
-/** Where and with what is measured, in sentences. */
+/** The machine and the versions, in sentences. */
 export function describeMachine(): readonly string[] {
   const cores = os.availableParallelism()
   const gigabytes = Math.round(os.totalmem() / 2 ** 30)

@@ -4,7 +4,7 @@ import { runSession, step, type Session, type Step } from './smtp-session'
 /** Recipient of all mail of the bench. */
 export const RECIPIENT = 'b@far.example'
 
-/** What is said for the next message. */
+/** The script of the next message. */
 export type Mail = () => readonly Step[]
 
 /** Messages of one kind to one server. */
@@ -27,13 +27,13 @@ export async function sendMessages(load: Load): Promise<void> {
   await Promise.all(Array.from({ length: sessions }, () => runSession({ ...session, next })))
 }
 
-/** The same message again and again. */
+/** The same message repeatedly. */
 export function accepted(from: string): Mail {
   const script = messageFrom(from)
   return () => script
 }
 
-/** A message that is refused at MAIL, again and again. */
+/** A message refused at MAIL, repeatedly. */
 export function refused(from: string): Mail {
   const script = [step(`MAIL FROM:<${from}>`, '550 5.7.750 ', true)]
   return () => script

@@ -8,7 +8,7 @@ import type { Section } from './row'
 import { registerTenant } from './seed'
 import type { LeanOptions } from './servers'
 
-/** Two tenants, told apart by their addresses. The second one is restricted. */
+/** Two tenants, attributed by their addresses. The second one is restricted. */
 export const OPEN = { id: 'contoso', domain: 'contoso.com', ip: '127.0.0.1' }
 const RESTRICTED = { id: 'fabrikam', domain: 'fabrikam.com', ip: '127.0.0.2' }
 

@@ -12,15 +12,15 @@ import { heldBy, WITNESS } from './witness'
 
 const TENANTS = 10_000
 const THREE_WINDOWS = '300/1h, 1500/1d, 5000/7d'
-/** How much more a worker may hold after the mail of many more tenants than it remembers. */
+/** The allowed growth of a worker after the mail of many more tenants than its cache holds. */
 const MOST_GROWTH = 1.1
 
-/** Names the tenant of each message, as a plugin of the operator may. */
+/** A plugin that names the tenant of each message, as an operator's plugin may. */
 const NAME_TENANT = `
 exports.hook_mail = (next, connection, [address]) => { connection.notes.bench_tenant = address.user; next() }
 `
 
-/** What a tenant takes in Redis and in a worker. */
+/** The memory of a tenant in Redis and in a worker. */
 export const memory: Section = {
   name: 'memory',
   title: 'Memory, of Redis and of a worker',
@@ -54,7 +54,7 @@ async function redisRow(what: string, active: boolean, most: number): Promise<Ro
     })
     const altogether = ((await usedMemory(store.client)) - before) / TENANTS
     const tenant = idAt(TENANTS - 1)
-    // A charge of its own: a copied key may be packed tighter than one that grew.
+    // Charged, not copied: a copied key may be packed tighter than one that grew.
     if (active) await ledger.charge(chargeFor(tenant, domainsToken), DEFAULTS)
     const bytes = await bytesOf(store, tenant)
     return {

@@ -7,7 +7,7 @@ import { atMost, ratioRow, timesRow, type Measured, type Row, type Run, type Sec
 import { startServers, type LeanOptions, type Servers } from './servers'
 import { median, Times } from './stats'
 
-/** One kind of mail through one server. */
+/** A kind of mail through one server. */
 export interface Subject {
   readonly what: string
   readonly server: string
@@ -16,7 +16,7 @@ export interface Subject {
   readonly mail: Mail
   /** The same mail through Haraka alone, where that differs, since nothing refuses it there. */
   readonly alone?: Mail
-  /** Part of the messages of a batch that it gets, for what takes longer; default: all. */
+  /** Its share of the messages of a batch, for slow mail; default: all. */
   readonly share?: number
   /** The target of its CPU, Haraka alone = 1. */
   readonly most?: number
@@ -29,9 +29,9 @@ export function aloneOf(subject: Subject): Subject {
   return { ...subject, what: 'Haraka alone', server: 'alone', mail: subject.alone ?? subject.mail }
 }
 
-/** How long it is measured. */
+/** The length of a measurement. */
 interface Effort {
-  /** How often all servers are started anew. */
+  /** The number of restarts of all servers. */
   readonly starts: number
   /** Rounds of each start. */
   readonly rounds: number
@@ -46,7 +46,7 @@ export interface Comparison extends Omit<Section, 'run'> {
   readonly full: Effort
   readonly quick: Effort
   readonly subjects: Readonly<Record<string, Subject>>
-  /** Pairs of subjects that are compared with each other, too. */
+  /** Pairs of subjects that are also compared with each other. */
   readonly against: readonly (readonly [string, string])[]
   readonly fill: (store: Store) => Promise<void>
   /** The options of each server; `alone` has no plugin. */
@@ -63,7 +63,7 @@ interface Pair {
 
 type Round = Readonly<Record<string, Pair>>
 
-/** What was measured in all starts. */
+/** The measurements of all starts. */
 interface Findings {
   /** Of each start. */
   readonly rounds: Round[][]
@@ -85,7 +85,7 @@ export function messagesOfStart({ rounds, messages, warmUp }: Effort, share = 1)
 
 /**
  * Servers side by side get batches of messages in turn, each next to a batch through Haraka alone. All servers are
- * started anew several times: two equal processes differ, and a machine differs from minute to minute.
+ * restarted several times: two equal processes differ, and a machine changes from minute to minute.
  */
 export async function compare(comparison: Comparison, { quick, say }: Run): Promise<Measured> {
   const { subjects, check } = comparison
@@ -114,7 +114,7 @@ export async function compare(comparison: Comparison, { quick, say }: Run): Prom
   return report(comparison, findings)
 }
 
-/** Sends messages of a subject, or the share of them that it gets. Returns how many. */
+/** Sends messages of a subject, by its share. Returns how many. */
 async function send(
   { harakas }: Servers<string>,
   { server, ip, mail, share = 1 }: Subject,
@@ -140,13 +140,13 @@ async function countCalls(servers: Servers<string>, subjects: Comparison['subjec
     const work = () => send(servers, { ...subject, share: 1 }, messages)
     const counts: number[] = []
     while (counts.length < batches) counts.push(await callsDuring(servers.redis, work))
-    // The least: a process also asks in the background, and writes its reports every few seconds.
+    // The minimum: a process also works in the background, and writes its reports every few seconds.
     calls[name] = Math.min(...counts) / messages
   }
   return calls
 }
 
-/** What comes first in a round, and in a pair, changes from round to round. */
+/** The order within a round and within a pair changes from round to round. */
 async function measureRound(
   servers: Servers<string>,
   subjects: Comparison['subjects'],
@@ -170,7 +170,7 @@ async function measureRound(
   return pairs
 }
 
-/** In short turns, so that a slow moment of the machine meets all alike. */
+/** In short turns, so that a slow moment of the machine affects all equally. */
 async function measureWaits(
   servers: Servers<string>,
   timed: Comparison['subjects'],

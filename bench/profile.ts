@@ -45,7 +45,7 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[]
 }
 
-/** Whose code a file is: the first pattern that matches. */
+/** The owner of a file's code: the first matching pattern. */
 const PARTS: readonly (readonly [RegExp, string])[] = [
   [/\/dist\/(?:plugins|src)\//, 'this plugin'],
   [/\/node_modules\/(?:ioredis|redis|@redis)\//, 'Redis client'],
@@ -53,11 +53,11 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/\/node_modules\/haraka-plugin-limit\//, 'haraka-plugin-limit'],
   [/^(?!node:)./, 'Haraka'],
 ]
-/** What Node.js and V8 do for no caller of ours. */
+/** The work of Node.js and V8 without a caller of ours. */
 const RUNTIME = 'event loop, collector'
 
 /**
- * CPU time of each part in µs. What Node.js does inside a call counts for the caller: a write to Redis for the Redis
+ * CPU time of each part in µs. Work of Node.js inside a call counts for the caller: a write to Redis for the Redis
  * client, a write to the SMTP client for Haraka.
  */
 export function timeByPart({ nodes, samples, timeDeltas }: CpuProfile): Map<string, number> {

@@ -13,12 +13,12 @@ const TENANT = { id: 'contoso', domain: 'contoso.com', ip: '127.0.0.1' }
 const BY = { by: 'bench', reason: 'measured' }
 const SERVERS = 2
 const WORKERS = 2
-/** Between two questions to a worker, in ms. */
+/** The pause between two requests to a worker, in ms. */
 const POLL = 1
 /** Target, in ms. */
 const MOST = 50
 
-/** Tells a client which worker it speaks to. */
+/** A plugin that tells a client the worker of its session. */
 const TELL_PID = `exports.hook_capabilities = (next, connection) => {
   connection.capabilities.push('XPID ' + process.pid)
   next()
@@ -63,7 +63,7 @@ export const propagation: Section = {
   },
 }
 
-/** One session to each worker: the cluster deals connections out in turn. */
+/** One session to each worker: the cluster distributes connections in turn. */
 async function openToEachWorker(server: TestHaraka): Promise<SmtpClient[]> {
   const sessions = new Map<string, SmtpClient>()
   await waitFor(async () => {
@@ -90,7 +90,7 @@ async function measure(
     return performance.now() - begin
   }
   say(`${changes} changes`)
-  // After the first pair every worker knows the tenant.
+  // After the first pair every worker has the tenant in its cache.
   for (let change = 0; change <= changes; change++) {
     const place = () => restrictions.place(TENANT.id, { ...BY, scope: 'unregistered' })
     const lift = () => restrictions.lift(TENANT.id, { ...BY, keepUsage: false })

@@ -6,7 +6,7 @@ import type { Client } from '../src/store/store'
 /** redis-benchmark puts another number there in every call. */
 const RANDOM = '__rand_int__'
 
-/** It seeds its numbers with `time ^ pid`, so two runs may choose the same: each run gets a part of its own, too. */
+/** It seeds its numbers with `time ^ pid`, so two runs may repeat them: each run also gets a unique part. */
 let runs = 0
 
 /**
@@ -40,7 +40,7 @@ export async function lastScriptCall(
 /**
  * Repeats a command with redis-benchmark, and returns how many it made a second.
  *
- * @param varying the part of its words that is to differ in every call
+ * @param varying the part of its words that differs in every call
  */
 export async function repeat(
   port: number,

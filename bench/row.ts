@@ -1,7 +1,7 @@
 import type { Picture } from './chart'
 import { median, quantile, type Times } from './stats'
 
-/** What a figure should be, and whether it is. */
+/** The target of a figure, and whether it is met. */
 export interface Target {
   /** `≤ 1.04 ×` */
   readonly text: string
@@ -13,10 +13,10 @@ export interface Row {
   readonly what: string
   /** The figure with its unit, or why there is none. */
   readonly figure: string
-  /** How far it varied, and other figures that explain it. */
+  /** Its spread, and other figures that explain it. */
   readonly detail?: string
   readonly target?: Target
-  /** The same for programs. Units are in the names: `ratio`, `perSecond`, `bytes`, `ms`, `us`. */
+  /** The numbers for programs. Units are in the names: `ratio`, `perSecond`, `bytes`, `ms`, `us`. */
   readonly numbers?: Readonly<Record<string, number | readonly number[]>>
 }
 
@@ -26,19 +26,19 @@ export interface Measured {
   readonly pictures?: readonly Picture[]
 }
 
-/** How a section is to measure. */
+/** The options of a section. */
 export interface Run {
-  /** Only shows that all works: too short to judge by. */
+  /** Only shows that everything works: too short for results. */
   readonly quick: boolean
-  /** Tells the terminal what is being done. */
+  /** Prints the progress. */
   readonly say: (step: string) => void
   /** Folder of another version of the plugin, to compare with. */
   readonly against?: string
 }
 
-/** Part of the benchmark that runs by itself. */
+/** An independent part of the benchmark. */
 export interface Section {
-  /** What `--only` takes. */
+  /** The name for `--only`. */
   readonly name: string
   readonly title: string
   /** Explains its rows to a reader who has not seen the code. */
@@ -54,7 +54,7 @@ export function atLeast(limit: number, figure: number, unit = ''): Target {
   return { text: `≥ ${limit.toLocaleString('en-US')}${unit}`, met: figure >= limit }
 }
 
-/** A row for what could not be measured here. */
+/** A row for a figure that could not be measured here. */
 export function skipped(what: string, why: string): Row {
   return { what, figure: 'skipped', detail: why }
 }

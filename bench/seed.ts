@@ -17,7 +17,7 @@ export interface Sender {
   readonly ip: string
 }
 
-/** Registers a tenant, with room for all mail where its settings do not say otherwise. */
+/** Registers a tenant, with room for all mail unless its settings limit it. */
 export async function registerTenant(
   store: Store,
   { id, domain, ip }: Sender,
@@ -27,7 +27,7 @@ export async function registerTenant(
   await new Registries(store).connectors.add(id, 'mail', identities(ip), BY)
 }
 
-/** What a connector is recognised by: one address. */
+/** The identity of a connector: one address. */
 export function identities(ip: string) {
   return { ip: [`${ip}/32`], cert: [], certSha256: [], auth: [] }
 }
@@ -41,8 +41,7 @@ interface SeededTenants {
 }
 
 /**
- * Fills Redis with tenants, faster than the registry does: it registers the first one, and a script copies what that
- * one has.
+ * Fills Redis with tenants, faster than the registry: it registers the first one, and a script copies its keys.
  *
  * @param ledger charges the first tenant once, so that all are active; without it all are idle.
  */
@@ -67,7 +66,7 @@ export async function seedTenants(
   return { domainsToken, idAt }
 }
 
-/** Without a character that stands for others in a pattern of Lua: {@link COPY_FIRST} replaces it in names. */
+/** Without a magic character of Lua patterns: {@link COPY_FIRST} replaces it in names. */
 function idAt(number: number): string {
   return `tenant${String(number).padStart(6, '0')}`
 }
@@ -117,7 +116,7 @@ export async function seedTenant(
 }
 
 /**
- * Gives so many tenants a connector each, for a loopback address of its own.
+ * Gives this many tenants a connector each, with a new loopback address.
  *
  * @returns these addresses
  */

@@ -7,7 +7,7 @@ import { registerTenant } from './seed'
 const OWN = accepted(`a@${OPEN.domain}`)
 const { ip } = OPEN
 
-/** Each message from a domain of its own. */
+/** Each message from a new domain. */
 function neverSeen(): Mail {
   let number = 0
   return () => messageFrom(`a@never-seen-${++number}.example`)
@@ -57,7 +57,7 @@ const comparison: Comparison = {
   },
 }
 
-/** What it costs to check who sends, beyond the list of accepted domains. */
+/** The cost of checking senders beyond the list of accepted domains. */
 export const senders: Section = {
   ...comparison,
   run: (how) => compare(comparison, how),

@@ -14,7 +14,7 @@ export interface LeanOptions extends StartHarakaOptions {
   readonly queue?: string
 }
 
-/** A Haraka that logs little, asks no name server and keeps no mail: what these cost is not compared. */
+/** A Haraka that logs little, makes no DNS queries and keeps no mail, since their cost is not compared. */
 function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
   const { plugins, localPlugins, config, queue = DISCARD, ...others } = options
   return startHaraka({

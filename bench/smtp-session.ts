@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 
-/** A command, and how the answer to it must begin. */
+/** A command, and the required beginning of its reply. */
 export interface Step {
   readonly command: Buffer
   readonly answer: string
@@ -19,13 +19,13 @@ export interface Session {
   readonly port: number
   /** Address to come from. */
   readonly ip: string
-  /** What it says next; `undefined` or nothing: QUIT. */
+  /** The next commands; `undefined` or none: QUIT. */
   readonly next: () => Steps | Promise<Steps>
-  /** Gets the time of each answer that the plugin decides, in ms. */
+  /** Receives the time of each answer that the plugin decides, in ms. */
   readonly onDecision?: ((ms: number) => void) | undefined
 }
 
-/** ms: a server that is silent for longer does not answer. */
+/** ms: a server that is silent for longer has failed. */
 const PATIENCE = 120_000
 const EHLO = step('EHLO client.example', '250')
 const QUIT = step('QUIT', '221')
@@ -33,8 +33,8 @@ const QUIT = step('QUIT', '221')
 /**
  * One SMTP session from EHLO to QUIT.
  *
- * The client is as lean as possible: a server that waits for its client wakes up for each command alone, and that costs
- * it more than the plugins do.
+ * The client is as fast as possible: a server that waits for its client wakes up for each command, which costs more
+ * than the plugins.
  *
  * @throws Error where an answer is not the expected one, or the session ends early
  */

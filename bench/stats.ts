@@ -1,7 +1,7 @@
 import { createHistogram } from 'node:perf_hooks'
 
 /**
- * The value below which `share` (0 to 1) of the values lie, by the nearest rank.
+ * The value at quantile `share` (0 to 1), by the nearest rank.
  *
  * @throws RangeError where there are none
  */
@@ -16,7 +16,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** Durations in ms. Millions of them need no more memory than a hundred: each is kept to three digits. */
+/** Durations in ms. Memory is bounded: each is kept to three digits. */
 export class Times {
   readonly #histogram = createHistogram()
 

@@ -4,7 +4,7 @@ import { Store } from '../src/store/store'
 import { waitFor } from '../scripts/services/wait-for'
 import { settingsFor } from '../test/support/connection'
 
-/** A store that is connected as a process of Haraka is, but patient: a slow answer is measured, and does not fail. */
+/** A store connected like a process of Haraka, with long timeouts: a slow answer is measured and does not fail. */
 export async function openStore(port: number): Promise<Store> {
   const settings = settingsFor({ port }, { commandTimeout: 60_000 })
   const client = connect(settings, () => {})

@@ -9,7 +9,7 @@ import { seedTenants } from './seed'
 import { median } from './stats'
 import { openStore } from './store'
 
-/** A charge may cost Redis so many times as much as with one tenant. */
+/** The allowed cost of a charge for Redis, relative to one tenant. */
 const MOST = 1.12
 /** Memory of Redis that an active tenant needs, with room to spare, in bytes. */
 const BYTES_A_TENANT = 3_000
@@ -17,12 +17,12 @@ const BYTES_A_TENANT = 3_000
 const FULL = { counts: [1, 1_000, 1_000_000], rounds: 13, calls: 6_000 }
 const QUICK = { counts: [1, 1_000, 100_000], rounds: 3, calls: 3_000 }
 
-/** A Redis with so many tenants. */
+/** A Redis with this many tenants. */
 interface Site {
   readonly label: string
   readonly redis: TestRedis
   readonly store: Store
-  /** Makes so many charges, each of a tenant chosen at random. */
+  /** Makes `count` charges, each of a random tenant. */
   readonly charge: (calls: number) => Promise<unknown>
   /** CPU of Redis a charge in µs, of each round. */
   readonly cpu: number[]
@@ -30,7 +30,7 @@ interface Site {
 
 const TITLE = 'CPU of Redis a charge, by number of tenants'
 
-/** Whether a charge costs Redis more with many tenants. */
+/** Compares the cost of a charge for Redis by number of tenants. */
 export const tenants: Section = {
   name: 'tenants',
   title: TITLE,
@@ -62,7 +62,7 @@ export const tenants: Section = {
       }
     }
     const [first, ...others] = sites as [Site, ...Site[]]
-    // Round by round: what slows the machine down meets both.
+    // Round by round, so that a slow machine affects both.
     const ratios = ({ cpu }: Site) => cpu.map((us, round) => us / first.cpu[round]!)
     const figure = ({ cpu }: Site) => `${median(cpu).toFixed(1)} µs`
     const about = { name: 'tenants', title: TITLE, measure: 'one tenant = 1' }

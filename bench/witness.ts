@@ -5,7 +5,7 @@ import { waitFor } from '../scripts/services/wait-for'
 
 const FILE = 'witness.jsonl'
 
-/** A plugin: on SIGUSR2 each process that serves collects all garbage, and writes down what it holds. */
+/** A plugin: on SIGUSR2 each serving process collects all garbage, and records its memory. */
 export const WITNESS = {
   name: 'bench_witness',
   text: `
@@ -20,13 +20,13 @@ const delays = monitorEventLoopDelay()
 delays.enable()
 let serves = false
 
-// The master of a cluster gets the signal, too.
+// The master of a cluster gets the signal too.
 exports.register = () => {
   process.on('SIGUSR2', () => {
     if (!serves) return
     const late = delays.max / 1e6
     collectGarbage()
-    // What the first collection has set free is gone after a turn of the event loop.
+    // Objects released by the first collection are freed after a turn of the event loop.
     setImmediate(() => {
       collectGarbage()
       const { rss, heapUsed } = process.memoryUsage()
@@ -42,7 +42,7 @@ exports.hook_init_master = (next, server) => { serves = !server.cluster; next() 
 `,
 }
 
-/** What one process of Haraka holds. */
+/** The memory of one process of Haraka. */
 export interface Held {
   readonly pid: number
   /** Resident memory, in bytes. */
@@ -51,11 +51,11 @@ export interface Held {
   readonly heapUsed: number
   /** Resources that keep the event loop alive. */
   readonly handles: number
-  /** How late a timer was at most since the last time, in ms. */
+  /** The greatest delay of a timer since the last measurement, in ms. */
   readonly late: number
 }
 
-/** Has the garbage of all processes collected, and returns what they hold, by process id. */
+/** Collects the garbage of all processes, and returns their memory, by process id. */
 export async function heldBy(haraka: TestHaraka, processes = 1): Promise<readonly Held[]> {
   const file = path.join(haraka.dir, FILE)
   const read = (): Held[] => {

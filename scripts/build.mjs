@@ -1,4 +1,4 @@
-// Compiles to dist/ what has changed, and puts the Lua scripts beside the modules that run them.
+// Compiles changed files to dist/, and copies the Lua scripts next to the modules that run them.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const dist = path.join(root, 'dist')
-/** What the compiler remembers of the last time; see tsconfig.json. */
+/** The state of the compiler's last run; see tsconfig.json. */
 const BUILD_INFO = '.tsbuildinfo'
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 
@@ -19,7 +19,7 @@ cpSync(path.join(root, 'src'), path.join(dist, 'src'), {
 removeOrphans()
 chmodSync(path.join(dist, 'src', 'cli', 'tenantctl.js'), 0o755)
 
-/** Removes what was made of a source that is no longer there: it must not be shipped, or found by name. */
+/** Removes output of deleted sources: it must not be shipped or loaded by name. */
 function removeOrphans() {
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = path.join(root, name.replace(/\.js$/, '.ts'))

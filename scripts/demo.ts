@@ -13,7 +13,7 @@ async function main(): Promise<void> {
   page.title('A mail relay that stops a taken-over tenant')
   page.text(
     'All of this is real: a Redis and a Haraka on free ports of this machine, in a scratch folder. ' +
-      'Left: what a mail server of the tenant says; right: what the relay answers.',
+      'Left: the commands of a mail server of the tenant; right: the replies of the relay.',
   )
   const stage = await openStage()
   await playStory(stage, page)
@@ -23,15 +23,15 @@ async function main(): Promise<void> {
   }
   await closeStage(stage)
   page.gap()
-  page.text('Everything that was started has been stopped.')
+  page.text('All servers have been stopped.')
 }
 
-/** For ever: Ctrl-C ends the process. */
+/** Runs until Ctrl-C ends the process. */
 function untilStopped(): Promise<void> {
   return new Promise(() => setInterval(() => {}, 60_000))
 }
 
-// exit() lets everything that was started be stopped and removed, see services/scratch.ts.
+// exit() stops and removes everything that was started, see services/scratch.ts.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143))
 }

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
-/** Over so many processes the files that may share one are spread: more than run at a time, so that none ends late. */
+/** The number of processes for files that may share one: more than run at once, so that none ends late. */
 const SHARES = 8
 
 /**
- * Which test files run in one process, the groups that take longest first. Those with a Haraka of their own run alone;
- * those of the shared Haraka run with each other, since it is one for a process.
+ * Groups test files by process, the longest groups first. A file with its own Haraka runs alone; files that use the
+ * shared Haraka run together, since each process has one.
  */
 export function groupFiles(files) {
   const shared = files.filter((file) => /\bsharedRelay\(/.test(readFileSync(file, 'utf8')))

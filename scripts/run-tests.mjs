@@ -1,6 +1,6 @@
-// Runs test files, several processes at a time, and reports them as one run. What node is given for itself goes to
-// these processes, too.
-//   node --require tsx/cjs scripts/run-tests.mjs [--together] [--retry] [--test-name-pattern=PATTERN] FILE...
+// Runs test files, several processes at a time, and reports them as one run. Options of node are passed on to these
+// processes. node --require tsx/cjs scripts/run-tests.mjs [--together] [--retry] [--test-name-pattern=PATTERN]
+// FILE...
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -12,7 +12,7 @@ import { groupFiles } from './group-tests.mjs'
 
 const { values, positionals: files } = parseArgs({
   options: {
-    // Files that need no process of their own share one: starting it costs more than most of them.
+    // Files that need no separate process share one: starting a process is slower than most of them.
     together: { type: 'boolean', default: false },
     retry: { type: 'boolean', default: false },
     'test-name-pattern': { type: 'string', multiple: true },
@@ -20,11 +20,11 @@ const { values, positionals: files } = parseArgs({
   allowPositionals: true,
 })
 
-/** The tests mostly wait for servers, so a few more processes than there are cores keep these busy. */
+/** The tests mostly wait for servers, so a few more processes than cores keep the cores busy. */
 const PROCESSES = 4
 /** Of the tests of one process, in ms. */
 const TIMEOUT = 900_000
-/** What node:test says last of a run: `tests 3`, `pass 3` … */
+/** The summary that node:test prints: `tests 3`, `pass 3` … */
 const COUNT = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'unregistered-domain-run-'))
@@ -48,7 +48,7 @@ shown.on('end', () => {
 if (again.length > 0) process.exitCode = 1
 rmSync(scratch, { recursive: true })
 
-/** Runs each group in a process, so many at a time; gives those that failed. */
+/** Runs each group in a process, several at a time; returns the failed ones. */
 async function inTurn(groups, processes) {
   const left = [...groups]
   const failed = []
@@ -61,18 +61,18 @@ async function inTurn(groups, processes) {
   return failed
 }
 
-/** Runs a group, and reports all of it when it is over, so that groups do not mix. */
+/** Runs a group, and prints its whole report at the end, so that groups do not mix. */
 async function passes(group) {
   const patterns = values['test-name-pattern']
   const options = { timeout: TIMEOUT, ...(patterns && { testNamePatterns: patterns }) }
-  const told = []
-  for await (const event of run({ files: [entryOf(group)], ...options })) told.push(event)
-  for (const event of told) {
+  const events = []
+  for await (const event of run({ files: [entryOf(group)], ...options })) events.push(event)
+  for (const event of events) {
     const [, name, count] = (isSummary(event) && COUNT.exec(event.data.message)) || []
     if (name === undefined) events.write(event)
     else counts.set(name, (counts.get(name) ?? 0) + Number(count))
   }
-  return !told.some(({ type }) => type === 'test:fail')
+  return !events.some(({ type }) => type === 'test:fail')
 }
 
 function isSummary({ type, data }) {
@@ -83,7 +83,7 @@ function diagnose(message) {
   events.write({ type: 'test:diagnostic', data: { nesting: 0, message } })
 }
 
-/** A file that runs as it is, or one that runs several, each as a suite of its name. */
+/** The file itself, or a generated one that runs several, each as a suite of its name. */
 function entryOf(group) {
   if (group.length === 1) return group[0]
   const entry = path.join(scratch, `${groups.indexOf(group)}.cjs`)

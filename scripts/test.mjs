@@ -1,7 +1,7 @@
-// Runs tests. Files named *.long.test.ts are those that take long, or load the machine.
+// Runs tests. Files named *.long.test.ts are slow, or load the machine.
 //   npm test                       the quick ones
-//   npm run test:long              the long ones; one that fails runs once more, alone
-//   npm test -- e2e/registered     those whose path holds one of the words, quick and long
+//   npm run test:long              the long ones; a failed one is repeated alone
+//   npm test -- e2e/registered     quick and long ones with a word in their path
 //   npm test -- --test-name-pattern=IDN e2e/registered
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -29,11 +29,11 @@ const files = readdirSync(path.join(root, 'test'), { recursive: true })
   .filter(isChosen)
   .sort()
 if (files.length === 0) {
-  console.error(`no test file's path holds ${words.join(' or ')}: see test/`)
+  console.error(`no test file's path has ${words.join(' or ')}: see test/`)
   process.exit(2)
 }
 
-// Before the first test, so that no test installs them while others run.
+// Installed before the first test, so that no test does it while others run.
 const { findTool } = await tsImport('./services/tools.ts', import.meta.url)
 try {
   findTool('redis-server')
@@ -54,7 +54,7 @@ const options = [
 ]
 const runner = spawn(
   process.execPath,
-  // All is CommonJS, and without the hooks for ES modules each of the many files starts faster.
+  // Everything is CommonJS, and files start faster without the hooks for ES modules.
   ['--require', 'tsx/cjs', path.join(root, 'scripts/run-tests.mjs'), ...options, ...files],
   { cwd: root, stdio: 'inherit' },
 )

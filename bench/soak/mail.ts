@@ -4,7 +4,7 @@ import type { Sender } from '../seed'
 import { runSession, step, type Step } from '../smtp-session'
 import { Times } from '../stats'
 
-/** What a tenant sends besides mail from its own domain. A restricted one tries unregistered mail all the time. */
+/** A tenant's mail besides that from its own domain. A restricted tenant tries unregistered mail all the time. */
 type TenantKind = 'registered' | 'unregistered' | 'bounces' | 'restricted'
 
 /** Of ten tenants. */
@@ -12,11 +12,11 @@ const TEN: readonly TenantKind[] = [
   ...Array<TenantKind>(6).fill('registered'),
   ...(['unregistered', 'unregistered', 'bounces', 'restricted'] as const),
 ]
-/** Part of what a tenant sends that is not from its own domain. */
+/** The share of a tenant's mail that is not from its own domain. */
 const OTHER_SHARE = 0.5
 /** Sender domains of no tenant. */
 const STRANGE = Array.from({ length: 200 }, (_, at) => `a@stranger-${at}.example`)
-/** Messages of a session. Then it quits and comes back: a server may keep something of ended sessions. */
+/** Messages of a session. Then it quits and reconnects: a server may leak memory of ended sessions. */
 const MESSAGES_A_SESSION = 50
 /** A run with more failures ends. */
 const MOST_FAILURES = 100
@@ -25,7 +25,7 @@ export function kindOf(number: number): TenantKind {
   return TEN[number % TEN.length]!
 }
 
-/** A message, maybe after an attempt that is refused. */
+/** A message, possibly after a refused attempt. */
 interface Errand {
   readonly script: readonly Step[]
   /** The plugin counts its recipient. */
@@ -34,7 +34,7 @@ interface Errand {
   readonly refused?: true
 }
 
-/** What a tenant sends next: the same for the same random numbers. */
+/** The next mail of a tenant, determined by the random numbers. */
 export function errandsOf(tenant: Sender, kind: TenantKind, random: () => number): () => Errand {
   const own = messageFrom(`a@${tenant.domain}`)
   const others: readonly Errand[] = {
@@ -52,7 +52,7 @@ export function errandsOf(tenant: Sender, kind: TenantKind, random: () => number
   }
 }
 
-/** What was sent in a stretch of time. */
+/** The mail of a span of time. */
 export interface Slice {
   /** Messages a second. */
   readonly perSecond: number
@@ -64,7 +64,7 @@ export interface Slice {
 export class SoakMail {
   /** Answers that were not the expected ones. */
   readonly failures: string[] = []
-  /** Recipients that the plugin has to have counted. */
+  /** Recipients that the plugin must have counted. */
   counted = 0
   readonly answers = new Times()
   readonly #sessions: readonly { ip: string; next: () => Errand }[]
@@ -83,7 +83,7 @@ export class SoakMail {
   }
 
   /**
-   * Sends for so many ms, in each session the next message as soon as the last one is answered.
+   * Sends for this many ms; each session sends its next message as soon as the last one is answered.
    *
    * @throws Error where too much has failed
    */
@@ -116,7 +116,7 @@ export class SoakMail {
   }
 }
 
-/** What one session says next. An errand is done when the session asks for the next one. */
+/** The next commands of a session. An errand is done when the session requests the next one. */
 function turns(next: () => Errand, done: (errand: Errand) => void, until: number) {
   let errand: Errand | undefined
   let count = 0

@@ -5,12 +5,12 @@ import { isFlat, median, trendOf, type Point } from '../stats'
 import type { Held } from '../witness'
 import type { Plan, Round, Soak } from './run'
 
-/** Part of a run that comes before its memory is judged. */
+/** The share of a run before its memory is judged. */
 const SETTLING_SHARE = 0.2
 const FEWEST_POINTS = 5
-/** KB a minute: memory that grows by less is flat. Of the heap that is a byte or so a message. */
+/** KB a minute: memory that grows by less is flat. For the heap that is about a byte a message. */
 const FLAT = { heapUsed: 64, rss: 512 }
-/** KB that Redis may hold more than at first, receipts apart. */
+/** The allowed growth of Redis in KB, without receipts. */
 const REDIS_GROWTH = 256
 const KB = 1_024
 
@@ -69,7 +69,7 @@ export function sectionsOf(soak: Soak, plan: Plan): readonly SectionResult[] {
   ]
 }
 
-/** @param series what is drawn of each round, in bytes */
+/** @param series the value of each round, in bytes */
 function megabytesByRound(
   name: string,
   title: string,
@@ -174,7 +174,7 @@ function handlesRow(rounds: readonly Round[]): Row {
   }
 }
 
-/** What may not be more at the end than at first. */
+/** A count that must not grow during the run. */
 function levelRow(what: string, counts: readonly number[]): Row {
   const [first, last] = [counts[0] ?? 0, counts.at(-1) ?? 0]
   return {

@@ -21,7 +21,7 @@ export interface Plan {
   readonly rounds: number
   /** ms of mail in a round. */
   readonly slice: number
-  /** In one of so many rounds a tenant is taken over. */
+  /** A tenant is taken over in one round of this many. */
   readonly roundsAnEpisode: number
   /** Its allowance. */
   readonly allowance: number
@@ -29,18 +29,18 @@ export interface Plan {
   readonly commandTimeout: number
 }
 
-/** What was measured in a round. */
+/** The measurements of a round. */
 export interface Round extends Slice {
   /** Minutes since the first round began. */
   readonly minute: number
-  /** What each worker holds at the end, without a session. */
+  /** The memory of each worker at the end, without sessions. */
   readonly held: readonly Held[]
   /** Memory of Redis in bytes, and connections to it. */
   readonly redis: number
   readonly connections: number
 }
 
-/** All that a run found. */
+/** The results of a run. */
 export interface Soak {
   readonly rounds: readonly Round[]
   readonly episodes: readonly Episode[]
@@ -53,22 +53,22 @@ export interface Soak {
     /** The same after the warm-up. */
     readonly withoutAtFirst: number
   }
-  /** Recipients that had to be counted, and that were. */
+  /** Recipients that had to be counted, and counted ones. */
   readonly counted: { readonly clients: number; readonly redis: number }
   readonly failures: readonly string[]
 }
 
 const VICTIM = { id: 'taken-over', domain: 'taken-over.com', ip: '127.2.0.1' }
-/** A log line at these levels is a failure, no matter whose (logger.js, DEFAULT format). */
+/** A log line at these levels is a failure, from any plugin (logger.js, DEFAULT format). */
 const ERROR = /^(?:\S+ )?\[(?:ERROR|CRIT|ALERT|EMERG)\]/
 const DEATH = /worker \d+ (?:killed by signal|exited with error)/
 
-/** Whether a line of Haraka's log says that something failed. */
+/** Whether a line of Haraka's log reports a failure. */
 export function isFailure(line: string): boolean {
   return ERROR.test(line) || DEATH.test(line)
 }
 
-/** Loads a Haraka round by round, and looks at what it holds after each. */
+/** Loads a Haraka round by round, and measures its memory after each. */
 export async function soak(plan: Plan, say: (step: string) => void): Promise<Soak> {
   say('starting')
   let tenants: readonly Sender[] = []
@@ -181,7 +181,7 @@ async function removeReceipts(store: Store): Promise<{ count: number; usedMemory
     if (names.length > 0) count += await client.unlink(...names)
     cursor = next
   } while (cursor !== '0')
-  // Redis gives the memory back bit by bit, in the background.
+  // Redis frees the memory gradually in the background.
   let [least, unchanged] = [Infinity, 0]
   while (unchanged < 5) {
     const now = await usedMemory(client)

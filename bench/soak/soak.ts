@@ -1,4 +1,4 @@
-// Loads the plugin for long and shows whether anything grows: npm run soak -- --help
+// Loads the plugin for a long time and shows whether anything grows: npm run soak -- --help
 import { Command, InvalidArgumentError } from 'commander'
 import { describeMachine } from '../machine'
 import { present } from '../report'
@@ -29,7 +29,7 @@ async function main(): Promise<boolean> {
   const plan: Plan = {
     ...{ seed, tenants: 50, sessions: 200, workers: 2, warmUp: 15_000 },
     rounds: minutes * ROUNDS_A_MINUTE,
-    // With the look at what is held a quarter of a minute.
+    // With the measurement of memory a quarter of a minute.
     slice: 14_000,
     roundsAnEpisode: ROUNDS_A_MINUTE,
     allowance: 200,

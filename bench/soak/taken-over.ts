@@ -9,7 +9,7 @@ const BLOCKED =
 const STRANGE = 'a@lure.example'
 const TO = 'b@far.example'
 
-/** One time that a tenant went past its allowance, was restricted, and was unblocked. */
+/** One trip of a tenant past its allowance, and its unblock. */
 export interface Episode {
   /** Recipients that were accepted before the restriction. */
   readonly accepted: number
@@ -18,9 +18,9 @@ export interface Episode {
   readonly failures: readonly string[]
 }
 
-/** Lets the server of a tenant send until it is restricted, and lifts the restriction, again and again. */
+/** Repeatedly lets a tenant's server send until it is restricted, and lifts the restriction. */
 export class TakenOver {
-  /** What is left of the allowance: some mail passes after a lift. */
+  /** The rest of the allowance: some mail passes after a lift. */
   #left: number
 
   /** @param allowance recipients from other domains that the tenant may send to before it is restricted */
@@ -33,7 +33,7 @@ export class TakenOver {
     this.#left = allowance
   }
 
-  /** Never throws: what fails is in the result. */
+  /** Never throws: failures are in the result. */
   async episode(): Promise<Episode> {
     const { tenant, allowance } = this
     const failures: string[] = []
@@ -52,7 +52,7 @@ export class TakenOver {
       }
       expect(accepted === this.#left, `${accepted} accepted where ${this.#left} were left`)
       for (const client of clients) {
-        // The other process may hear of the restriction a moment later.
+        // The restriction may reach the other process a moment later.
         await waitFor(async () => (await answerToMail(client)) === BLOCKED, { what: 'the refusal' })
         const own = await client.send({ from: `a@${tenant.domain}`, to: TO })
         expect(own.delivered, `its own mail was answered ${String(own.last)}`)
@@ -88,7 +88,7 @@ async function answerToMail(client: SmtpClient): Promise<string> {
   return String(reply)
 }
 
-/** Waits until one message from a strange domain passes. */
+/** Waits until one message from an unregistered domain passes. */
 async function passes(client: SmtpClient): Promise<void> {
   await waitFor(async () => (await answerToMail(client)) !== BLOCKED, { what: 'the lift' })
   const { delivered, last } = await client.send({ from: STRANGE, to: TO })

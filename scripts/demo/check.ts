@@ -1,4 +1,4 @@
-/** @throws Error where the server answers otherwise than the story tells. */
+/** @throws Error where the server's reply differs from the story. */
 export function check(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Error(`the story went another way: ${what}`)
+  if (!holds) throw new Error(`unexpected reply: ${what}`)
 }

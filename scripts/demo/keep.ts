@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Page } from './page'
 import { users, type Stage } from './stage'
 
-/** Prints how to speak to the server that stays up. */
+/** Prints how to connect to the server that stays up. */
 export function explainKeep({ haraka }: Stage, page: Page): void {
   const { port, dir } = haraka
   const user = 'contoso-mx'

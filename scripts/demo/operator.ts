@@ -3,11 +3,11 @@ import { tenantctl, type Run } from '../services/tenantctl'
 import { check } from './check'
 import type { Page } from './page'
 
-/** Somebody at the relay's host, with the real program. */
+/** An operator on the relay's host, with the real program. */
 export interface Operator {
-  /** Types a command, without `tenantctl`, and shows what it wrote. @throws Error where it failed */
+  /** Runs a command, given without `tenantctl`, and shows its output. @throws Error where it failed */
   types(line: string): Promise<void>
-  /** The same, and nothing is shown. */
+  /** The same, without showing anything. */
   tries(line: string): Promise<Run>
 }
 
@@ -23,7 +23,7 @@ export function operatorOf({ dir }: TestHaraka, page: Page): Operator {
   }
 }
 
-/** Splits as a shell would, as far as the story needs it: at spaces outside of double quotes. */
+/** Splits at spaces outside of double quotes, which is all the story needs of a shell. */
 function splitWords(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
 }

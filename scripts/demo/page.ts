@@ -2,10 +2,10 @@ import type { Reply } from '../services/smtp'
 
 const INDENT = '   '
 const WIDTH = 100
-/** Where replies begin, behind the commands. */
+/** The column where replies begin, after the commands. */
 const REPLY_COLUMN = 46
 
-/** Writes the story to where a person reads it. Colour only on a terminal. */
+/** Writes the story for people, in colour on a terminal. */
 export class Page {
   readonly #colour: boolean
   #chapters = 0
@@ -27,7 +27,7 @@ export class Page {
     for (const line of wrap(text, WIDTH - INDENT.length)) this.#line(INDENT + line)
   }
 
-  /** Lines to be copied: as they are, however long. */
+  /** Lines to be copied: never broken. */
   lines(...lines: string[]): void {
     for (const line of lines) this.#line(`${INDENT}  ${line}`)
   }
@@ -36,14 +36,14 @@ export class Page {
     this.#line('')
   }
 
-  /** A command of the client and the server's answer to it, as they went over the wire. */
+  /** A command of the client and the server's reply, as sent over the wire. */
   exchange(command: string, reply: Reply): void {
     const colour = reply.positive ? 32 : 31
     const left = `${INDENT}${command}`.padEnd(REPLY_COLUMN)
     this.#line(`${left} ${this.#paint(colour, String(reply))}`)
   }
 
-  /** A command of the operator and what it wrote. */
+  /** A command of the operator and its output. */
   command(line: string, output: string): void {
     this.#line(`${INDENT}${this.#paint(36, `$ ${line}`)}`)
     for (const each of output.trimEnd().split('\n')) this.#line(INDENT + each)

@@ -1,7 +1,7 @@
 import { startHaraka, type StartHarakaOptions, type TestHaraka } from '../services/haraka'
 import { startRedis, type TestRedis } from '../services/redis'
 
-/** The server that the story plays on. */
+/** The servers of the story. */
 export interface Stage {
   redis: TestRedis
   haraka: TestHaraka
@@ -12,10 +12,10 @@ export const users = { 'contoso-mx': 'secret-1', 'fabrikam-mx': 'secret-2' }
 
 export type Server = keyof typeof users
 
-/** A Redis and a Haraka as a relay has them, with nothing registered yet. */
+/** Starts the Redis and the Haraka of a relay, with an empty registry. */
 export async function openStage(options: StartHarakaOptions = {}): Promise<Stage> {
   const redis = await startRedis()
-  // Who may relay is told by AUTH alone.
+  // Only AUTH grants relaying.
   const haraka = await startHaraka({ ...options, redis, users, relayFrom: [] })
   return { redis, haraka }
 }

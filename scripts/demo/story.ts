@@ -1,6 +1,6 @@
 import type { Sent, SmtpClient } from '../services/smtp'
 import { waitFor } from '../services/wait-for'
-import { tellCause, tellTrail, workThroughCase } from './aftermath'
+import { showCause, tellTrail, workThroughCase } from './aftermath'
 import { check } from './check'
 import { operatorOf } from './operator'
 import type { Page } from './page'
@@ -15,7 +15,7 @@ const BLOCKED =
  * Plays the story of a taken-over tenant, over SMTP and with the real commands, and shows every
  * reply.
  *
- * @throws Error where the server answers otherwise than the story tells
+ * @throws Error where the server's reply differs from the story
  */
 export async function playStory({ haraka }: Pick<Stage, 'haraka'>, page: Page): Promise<void> {
   const operator = operatorOf(haraka, page)
@@ -24,8 +24,8 @@ export async function playStory({ haraka }: Pick<Stage, 'haraka'>, page: Page): 
 
   page.chapter('Two tenants, and how their mail servers are recognised')
   page.text(
-    `Contoso and Fabrikam relay their mail through this server. Each has a domain of its own; ` +
-      `from others it may send to ${LIMIT} recipients an hour.`,
+    `Contoso and Fabrikam relay their mail through this server. Each has its own domain; ` +
+      `from other domains it may send to ${LIMIT} recipients an hour.`,
   )
   page.gap()
   await operator.types(`tenant add contoso --name "Contoso Ltd" --limits ${LIMIT}/1h`)
@@ -39,50 +39,50 @@ export async function playStory({ haraka }: Pick<Stage, 'haraka'>, page: Page): 
 
   page.chapter("Contoso's own mail passes, always and uncounted")
   let client = await connect('contoso-mx')
-  await show(page, client, 'anna@contoso.com', ['bob@customer.example'], 'taken')
-  await show(page, client, 'shop@news.contoso.com', ['bob@customer.example'], 'taken')
+  await show(page, client, 'anna@contoso.com', ['bob@customer.example'], 'accepted')
+  await show(page, client, 'shop@news.contoso.com', ['bob@customer.example'], 'accepted')
 
   page.chapter('A little from elsewhere passes too, and is counted')
-  page.text('Somebody at Contoso lets a conference tool send through their server.')
+  page.text('Contoso lets a conference tool send through its server.')
   page.gap()
   await show(
     page,
     client,
     'talks@conference.example',
     ['carl@customer.example', 'dora@customer.example'],
-    'taken',
+    'accepted',
   )
   await client.quit()
   page.gap()
   await operator.types('status contoso')
 
-  page.chapter("Contoso's server is taken over, and pours")
+  page.chapter("Contoso's server is taken over, and sends spam")
   client = await connect('contoso-mx')
   for (let bank = 1; bank <= 4; bank++) {
     const victims = [`victim${2 * bank - 1}@far.example`, `victim${2 * bank}@far.example`]
-    await show(page, client, `help@bank-${bank}.example`, victims, 'taken')
+    await show(page, client, `help@bank-${bank}.example`, victims, 'accepted')
   }
   page.gap()
-  page.text('Here the allowance ends. The very next recipient trips it:')
+  page.text('The allowance is used up. The next recipient trips it:')
   page.gap()
   await show(page, client, 'help@bank-5.example', ['victim9@far.example'], 'blocked')
   await client.quit()
   page.gap()
-  page.text('From now on every such sender is refused, at MAIL, on every node:')
+  page.text('From now on every unregistered sender is refused at MAIL, on every node:')
   page.gap()
   await refusedAtMail(page, await connect('contoso-mx'), 'pay@bank-6.example')
 
-  page.chapter('Nobody else notices')
+  page.chapter('Other mail is not affected')
   page.text('Contoso goes on sending from its own domain:')
   page.gap()
   client = await connect('contoso-mx')
-  await show(page, client, 'anna@contoso.com', ['bob@customer.example'], 'taken')
+  await show(page, client, 'anna@contoso.com', ['bob@customer.example'], 'accepted')
   await client.quit()
   page.gap()
-  page.text('Fabrikam, the other tenant, even from elsewhere:')
+  page.text('Fabrikam, the other tenant, even from an unregistered domain:')
   page.gap()
   client = await connect('fabrikam-mx')
-  await show(page, client, 'eve@elsewhere.example', ['bob@customer.example'], 'taken')
+  await show(page, client, 'eve@elsewhere.example', ['bob@customer.example'], 'accepted')
   await client.quit()
 
   page.chapter('What the operator sees')
@@ -92,12 +92,12 @@ export async function playStory({ haraka }: Pick<Stage, 'haraka'>, page: Page): 
   page.gap()
   await operator.types('explain --from help@bank-7.example --auth contoso-mx')
 
-  await tellCause(operator, page)
+  await showCause(operator, page)
   await workThroughCase(operator, page)
 
   page.chapter('The operator lifts the restriction, into probation')
   page.text(
-    `For a week ${PROBATION} recipients an hour must do; a second trip would be told as a graver one.`,
+    `For a week the allowance is ${PROBATION} recipients an hour. The alert of a second trip would say that it was on probation.`,
   )
   page.gap()
   await operator.types(
@@ -105,7 +105,7 @@ export async function playStory({ haraka }: Pick<Stage, 'haraka'>, page: Page): 
   )
   page.gap()
   client = await waitFor(() => unblocked(connect))
-  await show(page, client, 'talks@conference.example', ['carl@customer.example'], 'taken')
+  await show(page, client, 'talks@conference.example', ['carl@customer.example'], 'accepted')
   await client.quit()
   page.gap()
   await operator.types('status contoso')
@@ -123,19 +123,19 @@ async function show(
   client: SmtpClient,
   from: string,
   to: string[],
-  outcome: 'taken' | 'blocked',
+  outcome: 'accepted' | 'blocked',
 ): Promise<void> {
   const headers = { 'Message-ID': `<${++messages}.${from}>` }
   const sent: Sent = await client.send({ from, to, headers })
   page.exchange(`MAIL FROM:<${from}>`, sent.mail)
   for (const [index, reply] of sent.rcpts.entries()) page.exchange(`RCPT TO:<${to[index]}>`, reply)
   if (sent.end) page.exchange('DATA and the message', sent.end)
-  if (outcome === 'taken')
+  if (outcome === 'accepted')
     check(sent.delivered && sent.last.positive, `${from}: ${String(sent.last)}`)
   else check(String(sent.last) === BLOCKED, `${from}: ${String(sent.last)}`)
 }
 
-/** Shows a refusal at MAIL. It takes a moment until all processes know of it. */
+/** Shows a refusal at MAIL. The restriction reaches all processes within a moment. */
 async function refusedAtMail(page: Page, client: SmtpClient, from: string): Promise<void> {
   const reply = await waitFor(async () => {
     const answer = await client.mail(from)
@@ -148,7 +148,7 @@ async function refusedAtMail(page: Page, client: SmtpClient, from: string): Prom
   await client.quit()
 }
 
-/** A session of Contoso's server in a process that knows of the lift. */
+/** A session of Contoso's server in a process that the lift has reached. */
 async function unblocked(connect: (server: Server) => Promise<SmtpClient>) {
   const client = await connect('contoso-mx')
   const { positive } = await client.mail('talks@conference.example')
@@ -165,9 +165,9 @@ function tellDelivered(page: Page, messages: { note: unknown; rcptTo: string[] }
   const unregistered = recipients('contoso', 'unregistered')
   check(unregistered === LIMIT + 1, `${unregistered} unregistered recipients were delivered`)
   page.text(
-    `Behind the relay arrived: mail to ${recipients('contoso', 'registered')} recipients from ` +
+    `The relay delivered mail to ${recipients('contoso', 'registered')} recipients from ` +
       `Contoso's own domain, to ${LIMIT} from other domains before the block and to ` +
-      `${unregistered - LIMIT} after it was lifted. In between nothing from others came through.`,
+      `${unregistered - LIMIT} after it was lifted. In between it delivered nothing from other domains.`,
   )
 }
 

@@ -4,33 +4,33 @@ import { formatIni, type Ini } from './ini'
 import { scratchDir } from './scratch'
 import { Sink } from './sink'
 
-/** The Haraka versions that are installed beside the plugin. */
+/** The Haraka versions installed next to the plugin. */
 export type HarakaVersion = '3.3.4' | '3.1.7'
 
 /** Options of startHaraka(). */
 export interface StartHarakaOptions {
   /** Default 3.3.4. */
   version?: HarakaVersion
-  /** 0 is a single process, else a cluster with so many workers; default 0. */
+  /** 0 is a single process, else a cluster with this many workers; default 0. */
   nodes?: number
-  /** The Redis of the plugin, by its port. It need not run. */
+  /** The port of the plugin's Redis, which need not be running. */
   redis?: { readonly port: number }
-  /** What unregistered-domain.ini holds, above its defaults and [redis] above. */
+  /** Settings of unregistered-domain.ini, over its defaults and [redis] above. */
   settings?: Ini
   /**
    * config/plugins, in order. `tls` and `auth/flat_file` come before it where the options ask for
    * them. Default: relay, unregistered-domain, test_sink.
    */
   plugins?: string[]
-  /** Source texts of plugins of the site, by name; to run, they must stand in `plugins` too. */
+  /** Sources of plugins of the site, by name; to run, they must be in `plugins` too. */
   localPlugins?: Record<string, string>
-  /** Further files of config/, by name; they win over what is written from the other options. */
+  /** Further files of config/, by name; they override files written from the other options. */
   config?: Record<string, string>
   /** AUTH users and their passwords, for auth/flat_file. */
   users?: Record<string, string>
   /** Addresses that may relay (relay_acl_allow); default: the whole loopback, 127.0.0.0/8. */
   relayFrom?: string[]
-  /** Server certificate and key (PEM), and the CA of the clients'; brings STARTTLS. */
+  /** Server certificate and key (PEM), and the CA of client certificates; enables STARTTLS. */
   tls?: { key: string; cert: string; ca?: string }
   /** Listens for SMTPS as well, see `smtpsPort`; needs `tls`. */
   smtps?: boolean
@@ -39,19 +39,19 @@ export interface StartHarakaOptions {
    * for a Redis that is away.
    */
   ready?: boolean
-  /** A script that each of its processes runs before anything else, such as one that changes what Node offers. */
+  /** A script that each of its processes runs first, for example to replace a Node module. */
   preload?: string
-  /** What runs its `haraka.js`, with arguments; default: the Node.js of this process. */
+  /** The program and arguments that run its `haraka.js`; default: the Node.js of this process. */
   command?: readonly [string, ...string[]]
   /** Folder of the plugin package; default: this repository. */
   package?: string
 }
 
-/** The plugins that run where nothing else is said. */
+/** The default plugins. */
 export const defaultPlugins: readonly string[] = ['relay', 'unregistered-domain', Sink.plugin]
 
 const root = path.resolve(__dirname, '../..')
-/** Where each version is installed. */
+/** The folder of each version. */
 export const cores: Record<HarakaVersion, string> = {
   '3.3.4': path.join(root, 'node_modules/haraka'),
   '3.1.7': path.join(root, 'node_modules/haraka-v3.1'),
@@ -121,7 +121,7 @@ function configFiles(options: StartHarakaOptions): Record<string, string> {
   return files
 }
 
-/** A busy machine keeps an answer of Redis back for longer than the plugin waits by default, in ms. */
+/** Longer than the plugin's default, since Redis may answer slowly on a busy machine, in ms. */
 const COMMAND_TIMEOUT = 2000
 
 /** unregistered-domain.ini, with the Redis of the options. */

@@ -19,12 +19,12 @@ import { waitFor } from './wait-for'
 export { defaultPlugins, type HarakaVersion, type StartHarakaOptions } from './haraka-site'
 export type { QueuedMessage } from './queue-file'
 
-/** What the plugin logs in each process when it has read what it needs from Redis. */
+/** Logged by the plugin in each process when it has loaded its data from Redis. */
 const READY = /unregistered-domain\].*\bready\b/g
 
 /**
- * Starts a real Haraka with the compiled plugin, in a scratch site of its own, on free loopback
- * ports. It ends with stop(), and in any case with this process.
+ * Starts a real Haraka with the compiled plugin, in its own scratch site, on free loopback ports. It ends with
+ * stop(), and always with this process.
  *
  * @throws Error with the log, when it does not listen within 90 s
  */
@@ -37,7 +37,7 @@ export async function startHaraka(options: StartHarakaOptions = {}): Promise<Tes
     try {
       return new TestHaraka(site, port, smtpsPort, options, await run(site, options))
     } catch (error) {
-      // Another process was quicker at taking the port.
+      // Another process took the port first.
       if (attempt === 5 || !(error as Error).message.includes('EADDRINUSE')) throw error
     }
   }
@@ -65,17 +65,17 @@ export class TestHaraka {
     return this.smtps
   }
 
-  /** Its config directory, as `tenantctl --config` takes it. */
+  /** Its config directory, for `tenantctl --config`. */
   get configDir(): string {
     return path.join(this.dir, 'config')
   }
 
-  /** All that it has logged since the last start. */
+  /** Its log since the last start. */
   get log(): string {
     return this.service.log
   }
 
-  /** From now on only these lines of it are kept. */
+  /** Keeps only these lines of it from now on. */
   keepLog(keeps: (line: string) => boolean): void {
     this.service.keepOnly(keeps)
   }
@@ -90,12 +90,12 @@ export class TestHaraka {
     return this.service.waitForLog(pattern, options)
   }
 
-  /** A session after EHLO (and STARTTLS and AUTH, where asked for). */
+  /** A session after EHLO (and STARTTLS and AUTH, if requested). */
   connect(options: SessionOptions = {}): Promise<SmtpClient> {
     return SmtpClient.open({ port: options.tls ? this.smtpsPort : this.port, ...options })
   }
 
-  /** One message in a session of its own, with QUIT at the end. */
+  /** One message in a new session, with QUIT at the end. */
   async send({ session, ...mail }: Mail & { session?: SessionOptions }): Promise<Sent> {
     const client = await this.connect(session)
     const sent = await client.send(mail)
@@ -108,14 +108,14 @@ export class TestHaraka {
     writeFileSync(path.join(this.configDir, file), text)
   }
 
-  /** Writes unregistered-domain.ini anew, with the [redis] section of the start. */
+  /** Rewrites unregistered-domain.ini, with the [redis] section of the start. */
   writeSettings(settings: Ini): void {
     this.writeConfig('unregistered-domain.ini', pluginIni({ ...this.options, settings }))
   }
 
   /**
    * Waits until each process attributes such a session to this connector (`tenant/name`; null: to
-   * none), by sending itself messages from `address` to `address`. They are no deliveries.
+   * none), by sending itself messages from `address` to `address`. They do not count as deliveries.
    */
   async attributed(session: SessionOptions, connector: string | null, address: string) {
     const subject = `probe ${++probes}`
@@ -137,15 +137,15 @@ export class TestHaraka {
     })
   }
 
-  /** What stands in Haraka's own outbound queue: one entry for each domain of a message. */
+  /** The files of Haraka's outbound queue: one for each domain of a message. */
   queued(): QueuedMessage[] {
     const queue = path.join(this.dir, 'queue')
-    // Haraka writes under a name with this start, and renames when all is written.
+    // Haraka writes to a name with this prefix, and renames the complete file.
     const names = readdirSync(queue).filter((name) => !name.startsWith('__tmp__.'))
     return names.map((name) => readQueueFile(path.join(queue, name)))
   }
 
-  /** Ends it and starts it again, on the same site and ports. */
+  /** Restarts it, on the same site and ports. */
   async restart(options: { ready?: boolean } = {}): Promise<void> {
     await this.service.stop()
     this.service = await run(this.dir, { ...this.options, ...options })

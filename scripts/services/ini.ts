@@ -1,4 +1,4 @@
-/** Sections of an ini file; keys of `main` need no section of their own in Haraka. */
+/** Sections of an ini file; keys of `main` need no section line in Haraka. */
 export type Ini = Record<string, Record<string, string | number | boolean | readonly string[]>>
 
 /** Writes an ini file as haraka-config reads it. */

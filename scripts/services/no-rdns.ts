@@ -1,4 +1,4 @@
-/** A plugin that names every client, so that Haraka asks no name server about each of them. */
+/** A plugin that sets a name for every client, so that Haraka makes no DNS queries about them. */
 export const NO_RDNS = {
   name: 'no_rdns',
   text: "exports.hook_lookup_rdns = (next) => next(OK, 'client.example')\n",

@@ -6,7 +6,7 @@ import { Service } from './service'
 import { findTool } from './tools'
 import { waitFor } from './wait-for'
 
-/** Whose mail is signed, and with what. */
+/** The signed domain, and its key. */
 export interface StartOpenDkimOptions {
   readonly domain: string
   readonly selector: string
@@ -16,16 +16,16 @@ export interface StartOpenDkimOptions {
 
 /** A running OpenDKIM that signs. */
 export interface TestOpenDkim {
-  /** Line of main.cf that has a Postfix sign with it. */
+  /** The line of main.cf that makes a Postfix sign with it. */
   readonly mainCf: string
   stop(): Promise<void>
 }
 
 /**
- * Starts a real OpenDKIM as a signer for one domain, on a free loopback port. It ends with stop(), and in any case with
+ * Starts a real OpenDKIM as a signer for one domain, on a free loopback port. It ends with stop(), and always with
  * this process.
  *
- * @throws Error with what it wrote, when it does not listen
+ * @throws Error with its output, when it does not listen
  */
 export async function startOpenDkim(options: StartOpenDkimOptions): Promise<TestOpenDkim> {
   const { domain, selector, privateKey } = options
@@ -56,7 +56,7 @@ Syslog no
         stop: () => service.kill(),
       }
     }
-    // Another process was quicker at taking the port.
+    // Another process took the port first.
     if (attempt === 5) throw new Error(`OpenDKIM has ended: ${service.log}`)
   }
 }

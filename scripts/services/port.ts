@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo } from 'node:net'
 
 /**
- * A TCP port of the loopback that is free at this moment. Another process can take it before it is
- * used, so who uses it must be ready to try again with another.
+ * A TCP port of the loopback that is free now. Another process may take it before it is used, so callers must be
+ * ready to try another one.
  */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -16,7 +16,7 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Whether somebody takes connections there; also true of a process that is paused: the kernel answers for it. */
+/** Whether a process accepts connections there; also true of a paused process, since the kernel answers for it. */
 export async function listens(port: number): Promise<boolean> {
   const socket = connect({ port, host: '127.0.0.1' })
   try {

@@ -5,26 +5,26 @@ import { scratchDir } from './scratch'
 
 /** Options of startPostfix(). */
 export interface StartPostfixOptions {
-  /** Lines of main.cf, below those that every Postfix of the tests has. */
+  /** Lines of main.cf, after the common ones. */
   mainCf?: string
   /** Further files of its configuration directory, by name; readable for root alone, as keys and passwords must be. */
   files?: Record<string, string>
-  /** Addresses whose mail it keeps, each in a mailbox of its own. It takes no other recipients in their domains. */
+  /** Addresses with a mailbox here. It accepts no other recipients in their domains. */
   mailboxes?: readonly string[]
-  /** Mail to the one address goes on to the others (virtual_alias_maps), with its sender as it is. */
+  /** Mail to an address is forwarded to the others (virtual_alias_maps), with its sender unchanged. */
   forwards?: Readonly<Record<string, string>>
 }
 
-/** Whom mailboxes belong to (`nobody`): no delivery agent works with the rights of root or of Postfix itself. */
+/** The owner of mailboxes (`nobody`): no delivery agent runs with the rights of root or of Postfix. */
 const MAILBOX_UID = 65_534
 
 /**
- * A folder with all that a Postfix of its own needs, next to nothing of it from the system's: its configuration is
- * `config`, its queue `queue`, and the mailboxes are in `mail`.
+ * A folder for a separate Postfix that uses almost nothing of the system's: its configuration is in `config`, its
+ * queue in `queue`, and the mailboxes in `mail`.
  */
 export function makePostfixSite(options: StartPostfixOptions): string {
   const site = scratchDir('postfix')
-  // Its processes are not root, and must get to their files through our scratch folder.
+  // Its processes are not root, and must reach their files through our scratch folder.
   for (const folder of [path.dirname(site), site]) chmodSync(folder, 0o711)
   for (const folder of ['config', 'data', 'mail']) mkdirSync(path.join(site, folder))
   makeQueue(site)
@@ -41,15 +41,15 @@ export function makePostfixSite(options: StartPostfixOptions): string {
   return site
 }
 
-/** Postfix waits until a file that it reads has not changed for more than a second (dict_load_file_xt()): these have not. */
+/** Sets an old modification time: Postfix waits for files that changed within the last second (dict_load_file_xt()). */
 function letFilesRest(folder: string): void {
   const past = Date.now() / 1000 - 60
   for (const name of readdirSync(folder)) utimesSync(path.join(folder, name), past, past)
 }
 
 /**
- * The folders of a queue, as `postfix start` would make them. That command also looks through all files of the system's
- * Postfix, for seconds, and its master leaves our process group.
+ * The folders of a queue, as `postfix start` would make them. That command also checks all files of the system's
+ * Postfix, which takes seconds, and its master leaves our process group.
  */
 function makeQueue(site: string): void {
   const own = ['active', 'bounce', 'corrupt', 'defer', 'deferred', 'flush', 'hold', 'incoming']
@@ -57,7 +57,7 @@ function makeQueue(site: string): void {
   const queue = path.join(site, 'queue')
   for (const folder of [...folders, 'pid']) mkdirSync(path.join(queue, folder), { recursive: true })
   const paths = folders.map((folder) => path.join(queue, folder))
-  // Users and group are made by its package.
+  // Its package creates the users and the group.
   execFileSync('chown', ['postfix', path.join(site, 'data'), ...paths])
   execFileSync('chgrp', ['postdrop', ...paths.slice(-2)])
   for (const folder of paths) chmodSync(folder, 0o700)
@@ -65,7 +65,10 @@ function makeQueue(site: string): void {
     chmodSync(folder, folder.endsWith('public') ? 0o710 : 0o1730)
 }
 
-/** Where it logs. Not to stdout: Postfix opens that by its name, and a socket, which is what Node gives, cannot be opened. */
+/**
+ * Its log file. Not stdout: Postfix opens that by name, and stdout of a child of Node is a socket, which cannot be
+ * opened.
+ */
 export function logFile(site: string): string {
   return path.join(site, 'log')
 }
@@ -121,7 +124,7 @@ virtual_alias_maps = texthash:${config}/forwards
   writeFileSync(path.join(config, 'main.cf'), text + lines)
 }
 
-/** master.cf: what a server needs that takes mail by SMTP, delivers to mailboxes and relays; nothing in a chroot. */
+/** master.cf: the services to accept mail by SMTP, deliver to mailboxes and relay; nothing in a chroot. */
 export function writeMasterCf(site: string, port: number): void {
   const services = `127.0.0.1:${port} inet n - n - - smtpd
 pickup   unix n - n 60  1 pickup

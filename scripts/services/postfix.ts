@@ -19,11 +19,11 @@ export type { StartPostfixOptions } from './postfix-site'
 
 const run = promisify(execFile)
 
-/** Why there can be no Postfix here, for `skip` of a test; false where there can. */
+/** The reason that no Postfix can run here, for `skip` of a test; false where one can. */
 export const noPostfix: string | false =
-  process.getuid?.() === 0 ? false : 'Postfix starts as root only, and gives its rights up itself.'
+  process.getuid?.() === 0 ? false : 'Postfix starts only as root, and drops its rights itself.'
 
-/** One of the programs that come with it. */
+/** One of its programs. */
 function postfixTool(name: string): string {
   return path.join(path.dirname(findTool('postfix')), name)
 }
@@ -38,8 +38,8 @@ export interface PostfixQueueEntry {
 }
 
 /**
- * Starts a real Postfix as a server of a tenant, on a free loopback port, with a configuration, a queue and mailboxes of
- * its own; it touches nothing of the system's. It ends with stop(), and in any case with this process.
+ * Starts a real Postfix as a tenant's server, on a free loopback port, with its own configuration, queue and
+ * mailboxes; it changes nothing of the system's. It ends with stop(), and always with this process.
  *
  * @throws Error with the log, when it does not start
  */
@@ -61,14 +61,14 @@ export async function startPostfix(options: StartPostfixOptions = {}): Promise<T
       return postfix
     } catch (error) {
       await service.kill()
-      // Another process was quicker at taking the port.
+      // Another process took the port first.
       const taken = (error as Error).message.includes('Address already in use')
       if (!taken || attempt === 5) throw error
     }
   }
 }
 
-/** A running Postfix of our own. */
+/** A running Postfix. */
 export class TestPostfix {
   constructor(
     /** Its folder, with `config`, `queue` and `mail`. */
@@ -77,7 +77,7 @@ export class TestPostfix {
     private readonly service: Service,
   ) {}
 
-  /** All that it has logged. */
+  /** Its log. */
   get log(): string {
     return readFileSync(logFile(this.dir), 'utf8')
   }
@@ -102,9 +102,9 @@ export class TestPostfix {
   }
 
   /**
-   * Submits one message, and says what Postfix answered.
+   * Submits one message, and returns Postfix's reply.
    *
-   * @throws Error when it did not take it
+   * @throws Error when it was not accepted
    */
   async submit(mail: Mail): Promise<Sent> {
     const client = await this.connect()
@@ -114,14 +114,14 @@ export class TestPostfix {
     return sent
   }
 
-  /** What lies in the mailbox of an address, as it was written. */
+  /** The messages in the mailbox of an address, as written. */
   mailbox(address: string): string[] {
     const folder = path.join(mailboxDir(this.dir, address), 'new')
     if (!existsSync(folder)) return []
     return readdirSync(folder).map((name) => readFileSync(path.join(folder, name), 'utf8'))
   }
 
-  /** Waits for a message in the mailbox of an address that fits. */
+  /** Waits for a matching message in the mailbox of an address. */
   waitForMail(address: string, fits: (text: string) => boolean = () => true): Promise<string> {
     return waitFor(() => this.mailbox(address).find(fits), {
       what: `mail for ${address} in its mailbox: ${String(fits)}`,
@@ -129,13 +129,13 @@ export class TestPostfix {
     })
   }
 
-  /** What is in its queue. */
+  /** Its queue. */
   async queue(): Promise<PostfixQueueEntry[]> {
     const lines = (await this.#postqueue('-j')).split('\n').filter(Boolean)
     return lines.map((line) => JSON.parse(line) as PostfixQueueEntry)
   }
 
-  /** Waits until a message of this sender was tried and waits for its next time. */
+  /** Waits until a message of this sender was tried and deferred. */
   waitForDeferred(sender: string): Promise<PostfixQueueEntry> {
     const deferred = (entry: PostfixQueueEntry) =>
       entry.queue_name === 'deferred' && entry.sender === sender
@@ -145,7 +145,7 @@ export class TestPostfix {
     })
   }
 
-  /** Waits until it has nothing left to do. */
+  /** Waits until its queue is empty. */
   async waitForEmptyQueue(): Promise<void> {
     await waitFor(async () => (await this.queue()).length === 0, {
       what: 'the queue of Postfix is empty',
@@ -153,7 +153,7 @@ export class TestPostfix {
     })
   }
 
-  /** Tries all that is in the queue now, as an administrator would (`postqueue -f`). */
+  /** Retries the whole queue now, like an administrator (`postqueue -f`). */
   async flush(): Promise<void> {
     await this.#postqueue('-f')
   }

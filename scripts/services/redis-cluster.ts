@@ -8,8 +8,8 @@ export interface StartRedisClusterOptions {
   /** Replicas of each of the three primaries; default 0. */
   replicas?: 0 | 1
   /**
-   * `cluster-node-timeout` in ms: how long a node may be silent until the others think of a failover. Default: 15 s,
-   * which no busy machine passes.
+   * `cluster-node-timeout` in ms: how long a node may be silent before the others fail over. Default: 15 s, which
+   * suffices on a busy machine.
    */
   nodeTimeout?: number
   /** More arguments for every redis-server. */
@@ -19,13 +19,13 @@ export interface StartRedisClusterOptions {
 const PRIMARIES = 3
 const SLOTS = 16_384
 const ATTEMPTS = 5
-/** The delay would hold up the start of every replica. */
+/** Without this the start of every replica would be delayed. */
 const SERVER = ['--cluster-announce-ip', '127.0.0.1', '--repl-diskless-sync-delay', '0']
 const PATIENCE = { timeout: 30_000, interval: 20 }
 
 /**
- * Starts a Redis Cluster of three primaries with a third of the slots each, without persistence, and waits until every
- * node finds it in order. It ends with stop(), and in any case with this process.
+ * Starts a Redis Cluster of three primaries with a third of the slots each, without persistence, and waits until
+ * every node reports it as complete. It ends with stop(), and always with this process.
  *
  * @throws Error where a server does not start, or the cluster does not come together within 30 s
  */
@@ -52,14 +52,14 @@ export async function startRedisCluster({
   }
 }
 
-/** A running Redis Cluster of our own. */
+/** A running Redis Cluster. */
 export class TestCluster {
   constructor(
-    /** The primaries as they were at the start, then their replicas in the same order. */
+    /** The initial primaries, then their replicas in the same order. */
     readonly nodes: readonly ClusterNode[],
   ) {}
 
-  /** Where the nodes are; as `cluster[]` of unregistered-domain.ini lists them: see {@link addresses}. */
+  /** The nodes' ports; for `cluster[]` of unregistered-domain.ini see {@link addresses}. */
   get endpoints(): { host: string; port: number }[] {
     return this.nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
   }
@@ -70,8 +70,8 @@ export class TestCluster {
   }
 
   /**
-   * Waits until every node that runs finds all slots served, and all agree on who serves them, and by which epochs: a
-   * primary that does not know the highest one takes a slot with its own, and loses it to an old claim.
+   * Waits until every running node sees all slots served, and all agree on the primaries and epochs: a primary that
+   * does not know the highest epoch takes a slot with its own, and loses it to an old claim.
    */
   async whenInOrder(): Promise<void> {
     await waitFor(
@@ -79,7 +79,7 @@ export class TestCluster {
         const views = await Promise.all(this.#running().map((node) => viewOf(node)))
         return views.every(({ ok, owners }) => ok && owners === views[0]?.owners)
       },
-      { ...PATIENCE, what: 'all nodes find the cluster in order' },
+      { ...PATIENCE, what: 'all nodes see a complete cluster' },
     )
   }
 
@@ -109,17 +109,17 @@ export class TestCluster {
     for (const { id, slots } of await this.#table()) {
       if (slots.some(([from, to]) => from <= slot && slot <= to)) return this.node(id)
     }
-    throw new Error(`nobody serves slot ${slot}`)
+    throw new Error(`no node serves slot ${slot}`)
   }
 
-  /** The replica of a primary; one that has just become its replica may not be known at once. */
+  /** The replica of a primary; a new one may not be known at once. */
   async replicaOf(primary: ClusterNode): Promise<ClusterNode> {
     const find = async () => (await this.#table()).find((line) => line.primary === primary.id)
     const what = `a replica of ${primary.port}`
     return this.node((await waitFor(find, { ...PATIENCE, what })).id)
   }
 
-  /** Waits until a replica has all that its primary has now. */
+  /** Waits until a replica has all present writes of its primary. */
   async inSync(primary: ClusterNode, replica: ClusterNode): Promise<void> {
     const offset = await primary.replicationOffset()
     await waitFor(async () => (await replica.replicationOffset()) >= offset, {
@@ -129,16 +129,16 @@ export class TestCluster {
   }
 
   /**
-   * Cuts a replica off: what its primary takes from now on it never gets. `replica.redis.resume()` lets it go on;
-   * before that the primary should be dead.
+   * Cuts a replica off from later writes of its primary. `replica.redis.resume()` lets it go on; the primary should
+   * be dead by then.
    */
   async cutOff(replica: ClusterNode, primary: ClusterNode): Promise<void> {
-    // Stopped first, or it would connect again.
+    // Paused first, or it would connect again.
     replica.redis.pause()
     await primary.call('CLIENT', 'KILL', 'TYPE', 'replica')
   }
 
-  /** Prepares to move the slot of a key to another primary; nothing happens before its `begin()`. */
+  /** Prepares to move the slot of a key to another primary; nothing moves before its `begin()`. */
   async migration(key: string, to?: ClusterNode): Promise<SlotMigration> {
     const from = await this.primaryOf(key)
     const primaries = await this.primaries()
@@ -148,7 +148,7 @@ export class TestCluster {
   }
 
   /**
-   * A failover that both sides agree on (`CLUSTER FAILOVER`): the primary holds its clients until the replica has all.
+   * A coordinated failover (`CLUSTER FAILOVER`): the primary holds its clients until the replica has everything.
    *
    * @returns the new primary, which every node knows as such.
    */
@@ -205,7 +205,7 @@ export class ClusterNode {
     return this.redis.port
   }
 
-  /** Sends a command to this node, whatever slot it is about. */
+  /** Sends a command to this node, for any slot. */
   call(command: string, ...args: (string | number)[]): Promise<unknown> {
     return this.#client.call(command, ...args.map(String))
   }
@@ -215,7 +215,7 @@ export class ClusterNode {
     return String(await this.call('CLUSTER', 'NODES'))
   }
 
-  /** How far it has come in the replication stream. */
+  /** Its replication offset. */
   async replicationOffset(): Promise<number> {
     const info = String(await this.call('INFO', 'replication'))
     return Number(/^(?:slave|master)_repl_offset:(\d+)/m.exec(info)?.[1])
@@ -227,7 +227,7 @@ export class ClusterNode {
     await this.redis.kill()
   }
 
-  /** Starts it again; it knows its cluster, and comes back as the replica of who has taken its slots. */
+  /** Starts it again; it rejoins its cluster as a replica of the node that took its slots. */
   async restart(): Promise<void> {
     await this.redis.restart()
     this.killed = false
@@ -244,13 +244,16 @@ export class SlotMigration {
     private readonly agreed: () => Promise<void>,
   ) {}
 
-  /** From now on what is not there (any more) is asked of the other: ASK, and TRYAGAIN for half of several keys. */
+  /**
+   * From now on missing keys are redirected to the other primary: ASK, or TRYAGAIN where only some of several keys
+   * are missing.
+   */
   async begin(): Promise<void> {
     await this.to.call('CLUSTER', 'SETSLOT', this.slot, 'IMPORTING', this.from.id)
     await this.from.call('CLUSTER', 'SETSLOT', this.slot, 'MIGRATING', this.to.id)
   }
 
-  /** Moves some keys, the first ones that Redis names. @returns those that it moved. */
+  /** Moves some keys, the first ones that Redis returns. @returns the moved keys. */
   async moveKeys(most: number): Promise<string[]> {
     const keys = await this.remaining(most)
     if (keys.length === 0) return keys
@@ -259,25 +262,25 @@ export class SlotMigration {
     return keys
   }
 
-  /** Keys that have not been moved yet, at most so many. */
+  /** Keys that have not been moved yet, at most this many. */
   async remaining(most = 1000): Promise<string[]> {
     return (await this.from.call('CLUSTER', 'GETKEYSINSLOT', this.slot, most)) as string[]
   }
 
-  /** Moves what is left, tells every primary who serves the slot now, and waits until all believe it. */
+  /** Moves the rest, announces the slot's new primary to every primary, and waits until all have it. */
   async finish(): Promise<void> {
     while ((await this.moveKeys(100)).length > 0);
     const others = this.primaries.filter((node) => node !== this.to && node !== this.from)
-    // The one that gets it first: in between nobody must think that nobody has it.
+    // The new owner first, so that the slot is never without one.
     for (const node of [this.to, this.from, ...others]) {
       await node.call('CLUSTER', 'SETSLOT', this.slot, 'NODE', this.to.id)
     }
-    // What was gossiped before may arrive after it, and be believed for a moment.
+    // Older gossip may arrive after it, and be accepted for a moment.
     await this.agreed()
   }
 }
 
-/** Starts a server that is a cluster of its own. */
+/** Starts a server that is a cluster by itself. */
 async function startNode(args: readonly string[]): Promise<ClusterNode> {
   for (let attempt = 1; ; attempt++) {
     const busPort = await freePort()
@@ -289,7 +292,7 @@ async function startNode(args: readonly string[]): Promise<ClusterNode> {
       const id = String(await redis.client().call('CLUSTER', 'MYID'))
       return new ClusterNode(redis, id, busPort)
     } catch (error) {
-      // Another process was quicker at taking the bus port.
+      // Another process took the bus port first.
       if (attempt === ATTEMPTS || !/Failed listening/.test((error as Error).message)) throw error
     }
   }
@@ -298,7 +301,7 @@ async function startNode(args: readonly string[]): Promise<ClusterNode> {
 /** Makes one cluster of them: the first three become primaries, the others their replicas. */
 async function join(nodes: readonly ClusterNode[]): Promise<void> {
   for (const [at, node] of nodes.entries()) {
-    // Else each of them claims the same epoch, and the cluster has to sort that out.
+    // Otherwise all claim the same epoch, and the cluster has to resolve that.
     await node.call('CLUSTER', 'SET-CONFIG-EPOCH', at + 1)
   }
   for (const [at, node] of nodes.entries()) {
@@ -306,14 +309,14 @@ async function join(nodes: readonly ClusterNode[]): Promise<void> {
       const [from, to] = [at, at + 1].map((third) => Math.floor((third * SLOTS) / PRIMARIES))
       await node.call('CLUSTER', 'ADDSLOTSRANGE', from!, to! - 1)
     }
-    // Each pair of them: hearsay takes seconds to go round.
+    // Every pair meets directly: gossip takes seconds to spread.
     for (const other of nodes.slice(at + 1)) {
       await node.call('CLUSTER', 'MEET', '127.0.0.1', other.port, other.busPort)
     }
   }
   const allMet = async (node: ClusterNode) => {
     const lines = parseNodes(await node.nodes())
-    // Two that hear of each other while they meet leave a second, nameless handshake that has no answer.
+    // Two nodes that learn of each other while they meet leave a second, nameless handshake without an answer.
     return lines.filter(({ flags }) => !flags.includes('handshake')).length === nodes.length
   }
   await waitFor(async () => (await Promise.all(nodes.map(allMet))).every(Boolean), {
@@ -336,7 +339,7 @@ interface NodeLine {
   readonly flags: readonly string[]
   /** The id of its primary; `-` where it is one. */
   readonly primary: string
-  /** Of two that claim a slot, the one with the higher epoch has it. */
+  /** The higher epoch wins a slot claimed by two nodes. */
   readonly epoch: string
   readonly slots: readonly (readonly [from: number, to: number])[]
 }

@@ -14,13 +14,13 @@ const REPLICAS = 2
 const SENTINELS = 3
 const QUORUM = 2
 
-/** A failover is a matter of seconds, and of more where the machine is busy. */
+/** A failover takes seconds, and longer on a busy machine. */
 const PATIENCE = 60_000
 
 /**
- * Starts a primary with two replicas and three sentinels that watch over them, all on free loopback
- * ports, and waits until they know each other. The servers write an append-only file, so a killed
- * one can be asked afterwards what it had acknowledged.
+ * Starts a primary with two replicas and three sentinels that watch over them, all on free loopback ports, and waits
+ * until they know each other. The servers write an append-only file, so a restarted one still has what it
+ * acknowledged.
  *
  * @throws Error when one of them does not start, or they do not find each other
  */
@@ -67,7 +67,7 @@ export class TestRedisSentinel {
     readonly sentinels: readonly TestRedis[],
   ) {}
 
-  /** What stands in [redis] of unregistered-domain.ini. */
+  /** The [redis] section of unregistered-domain.ini. */
   get settings(): { sentinels: string[]; sentinel_name: string } {
     return {
       sentinels: this.sentinels.map(({ port }) => `127.0.0.1:${port}`),
@@ -76,8 +76,8 @@ export class TestRedisSentinel {
   }
 
   /**
-   * A client of the primary, found through the sentinels; closed by stop(). What it is asked during
-   * a failover waits for the end of it, and may then be carried out twice.
+   * A client of the primary, found through the sentinels; closed by stop(). Commands during a failover wait for its
+   * end, and may then be executed twice.
    */
   client(): Redis {
     const client = new Redis({
@@ -101,13 +101,13 @@ export class TestRedisSentinel {
     return this.#primary(() => true)
   }
 
-  /** The other nodes, whatever has become of them. */
+  /** The other nodes, running or not. */
   async replicas(): Promise<TestRedis[]> {
     const primary = await this.primary()
     return this.nodes.filter((node) => node !== primary)
   }
 
-  /** Waits until all sentinels name another primary than `former`, and gives that one. */
+  /** Waits until all sentinels name another primary than `former`, and returns it. */
   failedOver(former: TestRedis): Promise<TestRedis> {
     return this.#primary((node) => node !== former)
   }
@@ -118,8 +118,8 @@ export class TestRedisSentinel {
   }
 
   /**
-   * Waits until the primary has so many replicas that have all it has now, and each sentinel knows them
-   * and the other sentinels, so that a failover can begin.
+   * Waits until this many replicas are in sync, and each sentinel knows them and the other sentinels, so that a
+   * failover can begin.
    */
   async inSync(replicas = REPLICAS): Promise<void> {
     await synchronised(await this.primary(), replicas)
@@ -134,7 +134,7 @@ export class TestRedisSentinel {
     })
   }
 
-  /** Ends all of it, also what is paused. */
+  /** Ends all servers, also paused ones. */
   async stop(): Promise<void> {
     for (const client of this.#clients) client.disconnect()
     await Promise.all([...this.sentinels, ...this.nodes].map((server) => server.stop()))
@@ -150,7 +150,7 @@ export class TestRedisSentinel {
   }
 }
 
-/** Waits until so many replicas have all that a primary has now; it may go on writing. */
+/** Waits until this many replicas have all present writes of a primary, which may go on writing. */
 async function synchronised(primary: TestRedis, replicas: number): Promise<void> {
   const replication = () => ask(primary, (client) => client.info('replication'))
   const now = Number(/^master_repl_offset:(\d+)/m.exec(await replication())?.[1])
@@ -164,7 +164,7 @@ async function roleOf(node: TestRedis): Promise<string> {
   return String((await ask(node, (client) => client.role()))[0])
 }
 
-/** What a sentinel knows of the primary. */
+/** A sentinel's view of the primary. */
 async function viewOf(sentinel: TestRedis): Promise<ReadonlyMap<string, string>> {
   const reply = await ask(sentinel, (client) => client.call('SENTINEL', 'MASTER', NAME))
   const view = new Map<string, string>()
@@ -173,7 +173,7 @@ async function viewOf(sentinel: TestRedis): Promise<ReadonlyMap<string, string>>
   return view
 }
 
-/** One question, over a connection of its own: the servers here come and go. */
+/** One command over a new connection, since the servers stop and start. */
 async function ask<T>(server: TestRedis, question: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis({ port: server.port, retryStrategy: null, commandTimeout: 2000 })
   client.on('error', () => {})

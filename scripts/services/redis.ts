@@ -9,48 +9,47 @@ import { findTool } from './tools'
 /** Options of startRedis(). */
 export interface StartRedisOptions {
   /**
-   * More arguments for redis-server, such as `['--appendonly', 'yes']`. They come last, so they
-   * win over the defaults (no persistence at all).
+   * More arguments for redis-server, such as `['--appendonly', 'yes']`. They come last, so they override the defaults
+   * (no persistence).
    */
   args?: string[]
   /**
-   * Lines of redis.conf, where the server is to have one. Redis writes into it what it is told at
-   * run time (CONFIG REWRITE, as Sentinel does), and finds that again after restart(). Arguments
-   * win over it.
+   * Lines of redis.conf, if the server needs one. Redis saves run-time settings in it (CONFIG REWRITE, as Sentinel
+   * does), and reads them after restart(). Arguments override it.
    */
   config?: readonly string[]
-  /** Its certificate and key, and the authority's (PEM): it speaks TLS and nothing else then. */
+  /** Its certificate and key, and the authority's (PEM): then it accepts only TLS. */
   tls?: { key: string; cert: string; ca: string }
-  /** Who its clients are, where they do not say: for a server that lets nobody in without a name. */
+  /** The default user of its clients, for a server that requires one. */
   auth?: Pick<RedisOptions, 'username' | 'password' | 'db'>
-  /** Environment variables besides those of this process. */
+  /** More environment variables. */
   env?: Readonly<Record<string, string>>
 }
 
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>
 
-/** A running redis-server of our own. */
+/** A running redis-server. */
 export interface TestRedis {
   readonly port: number
   /** `redis://127.0.0.1:PORT` */
   readonly url: string
   /** Its scratch folder, kept over restarts. */
   readonly dir: string
-  /** Everything it has logged since the last start. */
+  /** Its log since the last start. */
   readonly log: string
-  /** A new ioredis client, closed by stop(). An Error event on it is not thrown. */
+  /** A new ioredis client, closed by stop(). Its error events are ignored. */
   client(options?: ClientOptions): Redis
-  /** SIGSTOP: connections stay open, nothing is answered. */
+  /** SIGSTOP: connections stay open without answers. */
   pause(): void
-  /** SIGCONT: what was sent during the pause is executed now. */
+  /** SIGCONT: commands sent during the pause are executed now. */
   resume(): void
   /** SIGKILL; connections are closed, new ones refused. Resolves when it has ended. */
   kill(): Promise<void>
-  /** Starts it again on the same port, killing it first where it still runs. */
+  /** Starts it again on the same port; kills it first if it is running. */
   restart(): Promise<void>
   /**
    * Calls of each command since the start or since resetCommandStats(), by lower-case name
-   * (`evalsha`, `config|get`). The calls that ask for it do not count.
+   * (`evalsha`, `config|get`). Without the calls of this method.
    */
   commandStats(): Promise<Record<string, number>>
   resetCommandStats(): Promise<void>
@@ -61,8 +60,8 @@ export interface TestRedis {
 const ATTEMPTS = 5
 
 /**
- * Starts a real redis-server on a free loopback port, with a scratch folder of its own and without
- * persistence. It ends with stop(), and in any case with this process.
+ * Starts a real redis-server on a free loopback port, with its own scratch folder and without persistence. It ends
+ * with stop(), and always with this process.
  *
  * @throws Error when there is no redis-server (it says what to do) or it does not start
  */
@@ -119,7 +118,7 @@ async function onFreePort(run: (port: number) => Promise<Service>) {
   })
 }
 
-/** Tries again where another process was quicker at taking the port. */
+/** Tries again where another process took the port first. */
 async function retryTaken<T>(start: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -151,7 +150,7 @@ class RunningRedis implements TestRedis {
   }
 
   client(options: ClientOptions = {}): Redis {
-    // Closing must not wait for the answer of a server that is paused.
+    // Closing must not wait for an answer of a paused server.
     const own = { host: '127.0.0.1', port: this.port, disconnectTimeout: 50, ...this.auth }
     const client = new Redis({ ...own, ...options })
     client.on('error', () => {})
@@ -196,7 +195,7 @@ class RunningRedis implements TestRedis {
     await this.service.kill()
   }
 
-  /** The client of this object; its connecting commands are over before the first answer. */
+  /** The client of this object; its commands at connecting end before the first answer. */
   #control(): Redis {
     return (this.#own ??= this.client())
   }

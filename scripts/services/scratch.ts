@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-// Everything that is started lives below one scratch folder of this process, which also lists the
-// process groups that run. When this process ends in whatever way, all of it goes.
+// Everything that is started is in one scratch folder of this process, which also lists the running process groups.
+// All of it is removed when this process ends, in any way.
 let scratch: string | undefined
 
 /** A new, empty folder that is removed when this process ends. */
@@ -12,7 +12,7 @@ export function scratchDir(name: string): string {
   return mkdtempSync(path.join(root(), `${name}-`))
 }
 
-/** Notes a process group that must not outlive this process. */
+/** Registers a process group that must not outlive this process. */
 export function trackGroup(pid: number): void {
   writeFileSync(path.join(root(), 'groups', String(pid)), '')
 }
@@ -35,7 +35,7 @@ function root(): string {
 function cleanUp(dir: string): void {
   for (const group of readdirSync(path.join(dir, 'groups'))) {
     try {
-      // SIGKILL also ends what SIGSTOP holds.
+      // SIGKILL also ends stopped processes.
       process.kill(-Number(group), 'SIGKILL')
     } catch {
       // It has ended already.
@@ -45,8 +45,8 @@ function cleanUp(dir: string): void {
 }
 
 /**
- * Does what cleanUp() does when this process cannot do it any more (SIGKILL, SIGINT without a
- * handler): a small shell in a session of its own waits for the other end of its stdin to go away.
+ * Does the work of cleanUp() when this process cannot (SIGKILL, SIGINT without a handler): a small shell in its own
+ * session waits for the end of its stdin.
  */
 function guard(dir: string): void {
   const script = `

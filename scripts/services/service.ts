@@ -4,20 +4,17 @@ import type { Socket } from 'node:net'
 import { trackGroup, untrackGroup } from './scratch'
 import { waitFor } from './wait-for'
 
-/** What to start. */
+/** The program to start. */
 export interface ServiceOptions {
   command: string
   args: string[]
   cwd: string
   env?: NodeJS.ProcessEnv
-  /** Whom it runs as, where that is not us. */
+  /** The user it runs as; default: the user of this process. */
   user?: { uid: number; gid: number }
 }
 
-/**
- * A server in a process group of its own, with its output kept in memory. It never outlives this
- * process.
- */
+/** A server in its own process group, with its output in memory. It never outlives this process. */
 export class Service {
   readonly pid: number
   readonly #child: ChildProcess
@@ -37,7 +34,7 @@ export class Service {
     })
     this.pid = this.#child.pid ?? 0
     if (this.pid) trackGroup(this.pid)
-    // A server that nobody stopped must not keep this process from ending.
+    // A server that was not stopped must not keep this process alive.
     this.#child.unref()
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       let unfinished = ''
@@ -56,12 +53,12 @@ export class Service {
     this.#child.on('exit', () => this.#end())
   }
 
-  /** All that it has written so far, stdout and stderr in the order they came. */
+  /** Its output so far, stdout and stderr in order of arrival. */
   get log(): string {
     return this.#log
   }
 
-  /** From now on of what it writes only these lines are kept: minutes under load make more than a string can hold. */
+  /** From now on only these lines of its output are kept: minutes under load produce more than a string can hold. */
   keepOnly(keeps: (line: string) => boolean): void {
     this.#keeps = keeps
   }
@@ -72,8 +69,7 @@ export class Service {
   }
 
   /**
-   * Waits for a line that matches, among what has been written from `from` (an earlier
-   * `log.length`) on.
+   * Waits for a matching line in the output since `from` (an earlier `log.length`).
    *
    * @throws Error with the end of the log, when the time is over or the process has ended
    */
@@ -91,7 +87,7 @@ export class Service {
     )
   }
 
-  /** Sends a signal to all its processes; nothing happens when they have ended. */
+  /** Sends a signal to all its processes; does nothing if they have ended. */
   signal(name: NodeJS.Signals): void {
     if (this.#ended) return
     try {
@@ -101,7 +97,7 @@ export class Service {
     }
   }
 
-  /** SIGTERM, and SIGKILL to what is still there after `patience` milliseconds. */
+  /** SIGTERM, and SIGKILL after `patience` milliseconds. */
   async stop({ patience = 2_000 } = {}): Promise<void> {
     if (this.#ended) return
     const exit = this.#exit()
@@ -111,7 +107,7 @@ export class Service {
     clearTimeout(timer)
   }
 
-  /** SIGKILL; also for what SIGSTOP holds. */
+  /** SIGKILL; also ends stopped processes. */
   async kill(): Promise<void> {
     if (this.#ended) return
     const exit = this.#exit()
@@ -128,7 +124,7 @@ export class Service {
     if (this.#ended) return
     this.#ended = true
     try {
-      // The first process may leave others of its group behind (cluster workers).
+      // The first process may leave others of its group running (cluster workers).
       process.kill(-this.pid, 'SIGKILL')
     } catch {
       // Nothing was left.

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import path from 'node:path'
 import { waitFor } from './wait-for'
 
-/** A message that Haraka has handed to the sink. */
+/** A message that Haraka passed to the sink. */
 export interface DeliveredMessage {
   /** `queue` for mail to this server, `queue_outbound` for relayed mail. */
   hook: 'queue' | 'queue_outbound'
@@ -14,16 +14,16 @@ export interface DeliveredMessage {
   /** `transaction.notes.unregistered_domain` */
   note: unknown
   subject: string
-  /** The Haraka process that took it. */
+  /** The Haraka process that accepted it. */
   pid: number
 }
 
 /**
- * Where mail ends: a plugin of the scratch site that takes every message and writes it down.
+ * The end of mail: a plugin of the scratch site that accepts and records every message.
  *
- * A message can steer it by its header X-Sink: `refuse` answers 550, `defer` 450, and `hold` keeps
- * the queue hook open until `release(subject)`. With `pass` Haraka's own queue gets it. With `probe` the message is not a delivery: it only shows
- * what the plugin has found out about the session.
+ * The header X-Sink of a message controls it: `refuse` answers 550, `defer` 450, and `hold` keeps the queue hook open
+ * until `release(subject)`. With `pass` Haraka's own queue gets it. With `probe` the message is not a delivery: it
+ * only shows the plugin's attribution of the session.
  */
 export class Sink {
   /** Name of the plugin in config/plugins. */
@@ -33,17 +33,17 @@ export class Sink {
     writeFileSync(path.join(site, 'plugins', `${Sink.plugin}.js`), source)
   }
 
-  /** What was delivered, in order. */
+  /** Delivered messages, in order. */
   messages(): DeliveredMessage[] {
     return readLines(path.join(this.site, FILE))
   }
 
-  /** What came with `X-Sink: probe`. */
+  /** Messages with `X-Sink: probe`. */
   probes(): DeliveredMessage[] {
     return readLines(path.join(this.site, PROBES))
   }
 
-  /** Waits for the first delivered message that fits. */
+  /** Waits for the first matching message. */
   waitFor(fits: (message: DeliveredMessage) => boolean): Promise<DeliveredMessage> {
     return waitFor(() => this.messages().find(fits), { what: `delivery: ${String(fits)}` })
   }
@@ -88,7 +88,7 @@ exports.register = function () {
   this.timeout = 0
 }
 
-// Else Haraka asks DNS for the name of each client, and waits when nobody answers.
+// Otherwise Haraka looks up the name of each client, and waits where DNS does not answer.
 exports.name_client = (next) => next(OK, 'client.example')
 
 exports.take_queue = (next, connection) => take('queue', next, connection)

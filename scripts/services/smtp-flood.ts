@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { SmtpClient } from './smtp'
 
-/** Where a flood goes, and from which addresses it comes in turn. */
+/** The target of a flood, and its client addresses, used in turn. */
 export interface FloodOptions {
   readonly port: number
   readonly addresses: readonly string[]
@@ -11,16 +11,16 @@ export interface FloodOptions {
 /** How many connect at a time: the queue of a listening socket is short. */
 const AT_A_TIME = 100
 
-/** Clients that take part in a flood. */
+/** The clients of a flood. */
 export interface Flood {
   /** How many of them are still connected. */
   readonly connected: () => number
-  /** Ends all of them without a word. */
+  /** Ends all of them without QUIT. */
   readonly end: () => Promise<void>
 }
 
 /**
- * Sessions that say EHLO and then nothing any more.
+ * Sessions that send EHLO and then nothing.
  *
  * @throws Error where one is not answered
  */
@@ -41,7 +41,7 @@ export async function floodIdle(count: number, { port, addresses }: FloodOptions
 }
 
 /**
- * Sessions that send a command byte by byte, and never come to its end.
+ * Sessions that send a command byte by byte, and never complete it.
  *
  * @param pause ms between two bytes
  */
@@ -63,7 +63,7 @@ export async function floodSlow(
 }
 
 /**
- * Messages without an end: a line of DATA every now and then, for ever.
+ * Endless messages: a line of DATA now and then.
  *
  * @param from its sender, which must be accepted, as `to` must
  * @param pause ms between two lines
@@ -91,14 +91,14 @@ export async function floodData(
 
 /** Clients that have not read any answer yet. */
 export interface DeafFlood extends Flood {
-  /** Lets them read, and gives what each has got when the server has closed its connection. */
+  /** Lets them read, and returns what each has received when the server has closed its connection. */
   readonly hear: () => Promise<readonly string[]>
 }
 
 /**
  * Sessions that send many commands at once, and read no answer.
  *
- * @param commands the last one is QUIT, where they are to hear all answers
+ * @param commands end with QUIT to get all answers
  */
 export async function floodDeaf(
   count: number,
@@ -141,12 +141,12 @@ async function connectAll(
 async function connect(port: number, localAddress: string): Promise<net.Socket> {
   const socket = net.connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
   await once(socket, 'connect')
-  // A server may end what it does not like; who looks, sees it in `connected`.
+  // A server may close connections; `connected` shows that.
   socket.on('error', () => {})
   return socket
 }
 
-/** Waits until all that came since the last call matches. */
+/** Waits until the input since the last call matches. */
 function said(socket: net.Socket, pattern: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {
     let text = ''

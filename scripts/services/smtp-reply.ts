@@ -1,4 +1,4 @@
-/** One SMTP reply as it came over the wire, with all its lines (RFC 5321 section 4.2). */
+/** One SMTP reply as received, with all its lines (RFC 5321 section 4.2). */
 export class Reply {
   /** @param raw every byte of the reply, the CRLFs included */
   constructor(readonly raw: string) {}
@@ -12,7 +12,7 @@ export class Reply {
     return this.raw.split('\r\n').slice(0, -1)
   }
 
-  /** Whether it says yes (2xx), or "go on" (3xx). */
+  /** Whether it is positive (2xx, 3xx). */
   get positive(): boolean {
     return this.code >= 200 && this.code < 400
   }
@@ -28,7 +28,7 @@ export class ReplyParser {
   #rest = ''
   #lines = ''
 
-  /** Takes more bytes and gives the replies that they complete. */
+  /** Adds bytes, and returns the replies that they complete. */
   push(bytes: string): Reply[] {
     const replies: Reply[] = []
     this.#rest += bytes
@@ -36,7 +36,7 @@ export class ReplyParser {
       const line = this.#rest.slice(0, end + 1)
       this.#rest = this.#rest.slice(end + 1)
       this.#lines += line
-      // A hyphen behind the code: more lines follow (RFC 5321 section 4.2.1).
+      // A hyphen after the code: more lines follow (RFC 5321 section 4.2.1).
       if (/^\d{3}-/.test(line)) continue
       replies.push(new Reply(this.#lines))
       this.#lines = ''
@@ -44,7 +44,7 @@ export class ReplyParser {
     return replies
   }
 
-  /** What came and is not a whole reply yet. */
+  /** The incomplete rest of the input. */
   get partial(): string {
     return this.#lines + this.#rest
   }

@@ -9,17 +9,17 @@ export { Reply } from './smtp-reply'
 export interface ConnectOptions {
   port: number
   host?: string
-  /** Address to come from; on Linux any of 127.0.0.0/8 will do. */
+  /** Client address; on Linux any of 127.0.0.0/8. */
   localAddress?: string
   /** TLS from the first byte on (SMTPS), with these options. */
   tls?: tls.ConnectionOptions
-  /** Says with a PROXY protocol line, version 1, that the session comes from this address. */
+  /** Sends a PROXY line, version 1, with this client address. */
   proxyFrom?: string
-  /** Sent as it is, before the greeting is waited for. */
+  /** Sent unchanged before the greeting. */
   first?: string
 }
 
-/** A message. Addresses stand without angle brackets; `''` as sender is the null sender. */
+/** A message. Addresses are without angle brackets; `''` as sender is the null sender. */
 export interface Mail {
   from: string
   to: string | string[]
@@ -28,22 +28,22 @@ export interface Mail {
   headers?: Record<string, string>
 }
 
-/** What was answered on the way of a message. */
+/** The replies to the commands of a message. */
 export interface Sent {
   mail: Reply
   /** One for each recipient, in order; empty when MAIL was refused. */
   rcpts: Reply[]
   /** Recipients that were accepted at RCPT. */
   accepted: string[]
-  /** The answer to the final dot; undefined when the message got not that far. */
+  /** The reply to the final dot; undefined if the message did not get that far. */
   end: Reply | undefined
-  /** Whether the message was taken. */
+  /** Whether the message was accepted. */
   delivered: boolean
-  /** The first negative answer, else the last one. */
+  /** The first negative reply, else the last one. */
   last: Reply
 }
 
-/** SMTP AUTH and TLS facts of a session that is to be opened. */
+/** The AUTH user and TLS options of a new session. */
 export interface SessionOptions extends Omit<ConnectOptions, 'port'> {
   helo?: string
   auth?: { user: string; password: string }
@@ -52,8 +52,8 @@ export interface SessionOptions extends Omit<ConnectOptions, 'port'> {
 }
 
 /**
- * A small SMTP client that hides nothing: each method sends one command and gives the reply as it
- * came. A negative reply is a reply; only a connection that has ended is an error.
+ * A small SMTP client: each method sends one command and returns the reply as received. A negative reply is not an
+ * error; only a closed connection is.
  */
 export class SmtpClient {
   #socket: net.Socket
@@ -106,7 +106,7 @@ export class SmtpClient {
     return this.#capabilities
   }
 
-  /** The socket, for what this class does not offer. It changes with STARTTLS. */
+  /** The socket, for anything else. It changes with STARTTLS. */
   get socket(): net.Socket {
     return this.#socket
   }
@@ -115,7 +115,7 @@ export class SmtpClient {
     return this.#closed !== undefined
   }
 
-  /** Sends a text as it is, in UTF-8. */
+  /** Sends a text unchanged, in UTF-8. */
   write(text: string): void {
     this.#socket.write(text)
   }
@@ -133,7 +133,7 @@ export class SmtpClient {
     return this.read()
   }
 
-  /** Sends all lines in one write (PIPELINING, RFC 2920) and gives all their replies. */
+  /** Sends all lines in one write (PIPELINING, RFC 2920) and returns all replies. */
   pipeline(lines: string[]): Promise<Reply[]> {
     this.write(lines.map((line) => `${line}\r\n`).join(''))
     return Promise.all(lines.map(() => this.read()))
@@ -146,8 +146,7 @@ export class SmtpClient {
   }
 
   /**
-   * STARTTLS and the handshake. Without `ca` the server's certificate is not looked at. The session
-   * must be greeted with EHLO again.
+   * STARTTLS and the handshake. Without `ca` the server's certificate is not checked. The session needs another EHLO.
    */
   async starttls(options: tls.ConnectionOptions = {}): Promise<Reply> {
     const reply = await this.command('STARTTLS')
@@ -182,7 +181,7 @@ export class SmtpClient {
     return this.command(`AUTH PLAIN ${secret}`)
   }
 
-  /** `params` such as `SMTPUTF8` stand behind the address. */
+  /** `params` such as `SMTPUTF8` follow the address. */
   mail(from: string, params = ''): Promise<Reply> {
     return this.command(`MAIL FROM:<${from}>${params && ` ${params}`}`)
   }
@@ -235,7 +234,7 @@ export class SmtpClient {
     return reply
   }
 
-  /** Goes away without a word: a FIN, or a RST. */
+  /** Leaves without QUIT: a FIN, or a RST. */
   async leave(how: 'FIN' | 'RST' = 'FIN'): Promise<void> {
     if (how === 'FIN') this.#socket.destroy()
     else this.#socket.resetAndDestroy()
@@ -243,8 +242,8 @@ export class SmtpClient {
   }
 
   /**
-   * One message from MAIL to the final dot, as far as it gets. Goes on with the recipients that
-   * were accepted, and ends the transaction with RSET where there is none.
+   * One message from MAIL to the final dot. Goes on with the accepted recipients, and ends the transaction with RSET
+   * if there are none.
    */
   async send(mail: Mail): Promise<Sent> {
     const recipients = [mail.to].flat()
@@ -284,7 +283,7 @@ export class SmtpClient {
       }
     })
     socket.on('error', (error) => (this.#closed ??= closedError(error)))
-    // Haraka answers a FIN with its own only where nothing is under way.
+    // Haraka answers a FIN with its own only in an idle session.
     socket.on('close', () => {
       this.#closed ??= closedError()
       for (const { reject } of this.#readers.splice(0)) reject(this.#closed)
@@ -296,7 +295,7 @@ export class SmtpClient {
   }
 }
 
-/** A message as text, ready for DATA but for the final dot. */
+/** A message as text, ready for DATA except the final dot. */
 export function formatMessage({ from, to, subject = 'Test', body = 'Hello', headers }: Mail) {
   const all = {
     From: `<${from || 'mailer-daemon@client.example'}>`,
@@ -308,7 +307,7 @@ export function formatMessage({ from, to, subject = 'Test', body = 'Hello', head
   return `${lines.join('\r\n')}\r\n\r\n${body}\r\n`
 }
 
-/** Doubles leading dots and puts the final one (RFC 5321 section 4.5.2). */
+/** Doubles leading dots and appends the final one (RFC 5321 section 4.5.2). */
 function withDot(text: string): string {
   return `${text.replace(/^\./gm, '..')}${text.endsWith('\r\n') ? '' : '\r\n'}.\r\n`
 }

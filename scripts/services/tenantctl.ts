@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import path from 'node:path'
 
-/** What a run of tenantctl left. */
+/** The result of a run of tenantctl. */
 export interface Run {
   status: number
   stdout: string
@@ -10,7 +10,7 @@ export interface Run {
 
 const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
 
-/** Runs the compiled tenantctl as a program of its own. */
+/** Runs the compiled tenantctl as a program. */
 export function tenantctl(
   args: string[],
   {
@@ -30,7 +30,7 @@ export function tenantctl(
         else reject(error ?? new Error('tenantctl ended without a status'))
       },
     )
-    // A command that does not read its stdin may be gone before we write.
+    // A command that does not read stdin may end before we write.
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)
   })

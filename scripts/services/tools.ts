@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
-/** A program that the tests and the demo need, and where to get it. */
+/** A program that the tests and the demo need, and its package. */
 interface Tool {
-  /** Environment variable that names the program; it wins over PATH. */
+  /** Environment variable that names the program; it overrides PATH. */
   variable: string
-  /** Debian package that holds it. */
+  /** Its Debian package. */
   debian: string
-  /** Further packages that it does not bring with it. */
+  /** More packages that it needs. */
   with?: readonly string[]
-  /** Answers to what its installation asks, as debconf-set-selections takes them. */
+  /** Answers to questions of its installation, for debconf-set-selections. */
   answers?: string
 }
 
@@ -22,7 +22,7 @@ const tools = {
     debian: 'postfix',
     // SASL PLAIN for its client.
     with: ['libsasl2-modules'],
-    // Else it wants the full name of this machine, which it may not have.
+    // Otherwise it needs the full name of this machine, which may have none.
     answers: 'postfix postfix/main_mailer_type select No configuration',
   },
   opendkim: { variable: 'OPENDKIM', debian: 'opendkim' },
@@ -34,7 +34,7 @@ export type ToolName = keyof typeof tools
  * The path of a program: from its environment variable, else from PATH, else installed with
  * apt-get where this process is root on a Debian-like machine.
  *
- * @throws Error in one sentence that says what to do
+ * @throws Error that says what to do, in one sentence
  */
 export function findTool(name: ToolName): string {
   const tool: Tool = tools[name]
@@ -73,9 +73,9 @@ function canInstall(): boolean {
   return process.getuid?.() === 0 && existsSync('/etc/debian_version') && !!onPath('apt-get')
 }
 
-/** Installs a Debian package without starting the service that it brings. Says what went wrong. */
+/** Installs a Debian package without starting its service. Returns what went wrong. */
 function install({ debian, with: others = [], answers }: Tool): string | undefined {
-  // invoke-rc.d and deb-systemd-invoke ask this program; 101 means "do not start" (Debian Policy 9.3.3).
+  // invoke-rc.d and deb-systemd-invoke run this program; 101 means "do not start" (Debian Policy 9.3.3).
   const policy = '/usr/sbin/policy-rc.d'
   const ours = !existsSync(policy)
   if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })

@@ -4,19 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface WaitOptions {
   /** Milliseconds until it gives up; default 30 s. */
   timeout?: number
-  /** Milliseconds between two looks; default 10. */
+  /** Milliseconds between two checks; default 10. */
   interval?: number
-  /** What is waited for, for the error. */
+  /** Description for the error. */
   what?: string
 }
 
-/** What means: not yet. */
+/** The values that mean "not yet". */
 type Nothing = false | 0 | '' | null | undefined
 
 /**
- * Looks again and again until `condition` gives something that is true, and returns that.
+ * Calls `condition` repeatedly until it returns a true value, and returns that.
  *
- * @throws Error when the time is over; an error of the last look is its cause
+ * @throws Error when the time is over, caused by the error of the last check
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,

@@ -7,7 +7,7 @@ import { playStory } from '../../scripts/demo/story'
 import { REPLY } from '../support/replies'
 
 describe('the demo', () => {
-  it('goes as it is told, and shows the real replies', async (t) => {
+  it('plays the story, and shows the real replies', async (t) => {
     let shown = ''
     const out = new Writable({
       write(text: Buffer, _encoding, done) {
