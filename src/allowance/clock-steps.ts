@@ -40,7 +40,7 @@ export function followClock(store: Store, onStep: (ms: number) => void): Duty {
   }
 }
 
-/** A step of so many ms, for the log. Our monotonic clock stops while the host is suspended. */
+/** A step in ms, for the log. Our monotonic clock stops while the host is suspended. */
 export function stepText(ms: number): string {
   const seconds = Math.round(Math.abs(ms) / 1000)
   return ms < 0

@@ -19,9 +19,9 @@ export interface Forecast {
 }
 
 const BUCKETS = 61
-/** The pace is measured over so many ms. */
+/** The pace is measured over this span, in ms. */
 const RECENT = 600_000
-/** Recipients count as if they had come within so many ms at least: a few at once are no pace. */
+/** Recipients count as if they had come within at least this span, in ms: a few at once are no pace. */
 const LEAST = 300_000
 /** Fewer recipients are no pace. */
 const FEWEST = 3

@@ -93,7 +93,7 @@ export interface MessageCharge extends Circumstances {
   readonly otherwise?: Meter
   readonly ordinals: readonly number[]
   /**
-   * So many recipients of a message that was accepted already: they are charged under the only ordinal, whatever the
+   * Number of recipients of a message that was accepted already: they are charged under the only ordinal, whatever the
    * limits, may restrict the tenant, and are never refunded.
    */
   readonly accepted?: number

@@ -14,7 +14,7 @@ export class FairCache<V> {
   /** Name → its keys, the oldest first. */
   private readonly shares = new Map<string, Set<string>>()
 
-  /** @param room for so many values. */
+  /** @param room number of values. */
   constructor(private readonly room: number) {}
 
   get size(): number {

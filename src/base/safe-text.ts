@@ -22,7 +22,7 @@ export function safeJson(value: unknown, indent = 2): string {
   )
 }
 
-/** A text that came from outside as {@link clean} leaves it, cut to so many octets of UTF-8. */
+/** A text from outside as {@link clean} leaves it, cut to a number of octets of UTF-8. */
 export function shortened(text: string, octets: number): string {
   // No text has fewer octets than units of UTF-16; what is longer need not be looked at.
   const cleaned = clean(text.slice(0, octets))

@@ -151,7 +151,7 @@ export class SettingsReader<S extends Sections> {
 
   /**
    * A section with contradictions keeps its previous settings; when the process starts, the keys that contradict each
-   * other have their defaults. Where one of them is wrong by itself, only that is told.
+   * other have their defaults. Where one of them is wrong by itself, only that is reported.
    */
   private checkContradictions(section: Section): void {
     const { running } = this.source

@@ -106,7 +106,7 @@ export function modeOf(snapshot: Known, { main }: DecisionSettings): Mode {
 
 /**
  * Judges one stage of a transaction by what this process knows. A `charge` at `rcpt_ok` is decided in Redis; before that
- * it lets the transaction go on, whoever the recipient is.
+ * it lets the transaction go on, for any recipient.
  */
 export function judge(situation: Situation): Judgement {
   const { attribution, snapshot, config } = situation

@@ -16,7 +16,7 @@ export interface CertificateFacts {
 
 /**
  * Every connector, found by what a session shows. Disabled ones match too: the caller looks at
- * `enabled`. The registry lets no identity stand at two connectors; should it happen all the same, the
+ * `enabled`. The registry lets no identity stand at two connectors; should it happen nevertheless, the
  * one that was set last has it.
  */
 export class ConnectorIndex {
@@ -83,7 +83,7 @@ export class ConnectorIndex {
   }
 
   /**
-   * The connectors of a user, however it is spelled. Of several, nobody can tell whose a user is that none of them has as
+   * The connectors of a user, however it is spelled. With several, it is unknown whose a user is that none of them has as
    * it is: they may be of different tenants.
    */
   alike(user: string): readonly Connector[] {

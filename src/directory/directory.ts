@@ -191,7 +191,7 @@ export class Directory {
 
   /**
    * Caches the restriction that a charge has just returned, and reads the rest in the background: if Redis goes away now,
-   * the restriction is in effect all the same.
+   * the restriction is in effect anyway.
    *
    * @param stateToken the cached one when the charge was made. An answer older than the cache, from before a lift for
    *   example, changes nothing by itself.

@@ -5,16 +5,16 @@ import { InputError } from '../base/errors'
 import { Limiter } from '../base/limiter'
 import { toDomain } from '../names/domain'
 
-/** Each question is asked once, and waits so many ms. */
+/** Each question is asked once; its timeout in ms. */
 const TIMEOUT = 2000
 /** Questions asked at the same time. */
 const AT_ONCE = 8
 /** Answers in the cache, and for how many ms. */
 const CACHED = 5000
 const TTL = 300_000
-/** After so many questions without any answer, DNS is taken to be away. */
+/** After this many questions without any answer, DNS is considered away. */
 const AWAY_AFTER = AT_ONCE
-/** No question is asked after so many ms: the owner of a domain may answer as slowly as he likes. */
+/** No question is asked later than this, in ms: a name server may answer as slowly as its owner likes. */
 const BUDGET = 30_000
 
 type Kind = 'MX' | 'TXT' | 'A' | 'AAAA'

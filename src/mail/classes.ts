@@ -63,7 +63,7 @@ interface QueueCell {
   readonly rewritten: boolean
 }
 
-/** How people are told of a class. */
+/** What people call a class. */
 interface ClassWords {
   /** Heads a column. */
   readonly head: string

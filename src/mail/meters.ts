@@ -26,7 +26,7 @@ export interface MeterRow {
   readonly words: MeterWords
 }
 
-/** How people are told of a meter. */
+/** What people call a meter. */
 interface MeterWords {
   readonly name: string
   /** What it counts, where that is not just recipients. */
@@ -44,7 +44,7 @@ interface MeterWords {
   readonly contact: ContactWords
 }
 
-/** What the contact of a tenant is told of a meter. */
+/** Mail to the contact of a tenant about a meter. */
 interface ContactWords {
   /** @param recipients such as `150 of 300 recipients within 1h`. */
   readonly used: (recipients: string) => readonly string[]

@@ -10,7 +10,7 @@ export interface Tenant extends OwnLimits {
   readonly name: string
   /** Its own mode; `undefined`: `[main] mode`. */
   readonly mode: Mode | undefined
-  /** Mail address of who is told about it. */
+  /** Mail address of the tenant's contact, who gets alerts about it. */
   readonly contact: string | undefined
   /** Who registered it: an operator, or `file:ID` for the tenants file of that id. */
   readonly source: string

@@ -13,7 +13,7 @@ const UNUSUAL = /[^\t\n -~\u00a0-\u2027\u202a-\uffff]|\n(?=[^ \t])/
 /** Haraka has put together what begins with a space or a tab; for some programs other blanks do the same. */
 const CONTINUES = /^[\s\p{Cc}]/u
 
-/** So much is read of what continues a field in that way, in UTF-16 code units: no name, and no From, is so long. */
+/** How much of such a continuation is read, in UTF-16 code units: no name, and no From, is longer. */
 const MOST_CONTINUED = 10_000
 
 const PLAIN = /^[!-~]*$/

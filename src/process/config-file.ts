@@ -33,7 +33,7 @@ export function readConfigFile(
  * The configuration outside of Haraka: the file in `directory`, if it has one.
  *
  * @param directory Haraka's config directory; `undefined`: the shipped defaults alone.
- * @param note is told that there is no file, or nothing in it: then the shipped defaults are in effect.
+ * @param note is called where there is no file, or nothing in it: then the shipped defaults are in effect.
  * @throws {InputError} with all that is wrong in the file; or it may not be read.
  */
 export function loadConfig(

@@ -8,7 +8,7 @@ const LEAD = readScript(__dirname, 'lead')
 
 /** How often the lock is asked for or renewed, and due duties are started, in ms. */
 const PERIOD = 1000
-/** The lock expires after so many periods. */
+/** The lock expires after this many periods. */
 const PERIODS_OF_LOCK = 5
 /** Releases the lock, in ms. */
 const AT_ONCE = 1

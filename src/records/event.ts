@@ -29,7 +29,7 @@ interface SenderFacts {
   readonly ip: string
 }
 
-/** So many percent of an allowance are used. */
+/** A percentage of an allowance has been used. */
 export interface AllowanceEvent extends Raised, WindowFacts, MeterFacts, SenderFacts {
   readonly kind: 'allowance'
   readonly percent: number
@@ -82,10 +82,10 @@ export interface UnattributedEvent extends Raised {
   readonly user: string
   /** The address that most of it came from; of an IPv6 address its /64. */
   readonly ip: string
-  /** So many on this day by then. */
+  /** Of this day until then. */
   readonly messages: number
   /**
-   * So many connectors have a user who differs only in spelling: the mail is deferred. Absent: it passes. Their names are
+   * Number of connectors with a user who differs only in spelling: the mail is deferred. Absent: it passes. Their names are
    * not kept here, where a purge would not find them.
    */
   readonly connectors?: number

@@ -7,7 +7,7 @@ import { formatEnd, formatHeader, LONGEST_LINE, type Header, type Verified } fro
 import { verifyFile } from './read-file'
 
 const CHUNK = 64 * 1024
-/** A temporary file that has not changed for so long was left by a killed process, in ms. */
+/** A temporary file that has not changed for this long, in ms, was left by a killed process. */
 const LEFT_BEHIND = 3_600_000
 
 /** Receives the next part of the file; resolves when there is room for more. */

@@ -3,7 +3,7 @@ import type { Store } from '../store/store'
 import { readClaims, type Obstacle } from './owners'
 import type { Claim } from './formats'
 
-/** Up to so many names below one, the script that claims it looks at them itself: about 5 ms of Redis. */
+/** Up to this many names below one, the script that claims it checks them itself: about 5 ms of Redis. */
 const FEW = 1000
 const BATCH = 500
 const MOST_OBSTACLES = 100

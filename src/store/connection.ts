@@ -8,12 +8,12 @@ import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
 
 const CONNECT_TIMEOUT = 3000
-/** A connection that brings no answer for so many command timeouts is closed. */
+/** A connection without an answer for this many command timeouts is closed. */
 const DEAD_AFTER = 10
 const LONGEST_RETRY = 1000
 /** A sentinel answers from memory; one that takes longer is skipped, in ms. */
 const SENTINEL_TIMEOUT = 500
-/** A primary without replicas may have been replaced: the sentinels are asked again after so many ms at the earliest. */
+/** A primary without replicas may have been replaced: the sentinels are asked again at the earliest after this time, in ms. */
 const DOUBT_AFTER = 2000
 
 /**

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 
-/** After so many ms a connection that is not ready is examined. */
+/** A connection that is not ready by then, in ms, is examined. */
 const LOOK_AFTER = 1000
 /** An error reply begins with it. */
 const ERROR_REPLY = '-'

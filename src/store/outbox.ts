@@ -2,7 +2,7 @@ import { isHopeless, redisFailure } from './failure'
 import type { Client } from './store'
 
 const RETRY_AFTER = 1000
-/** When Redis has not answered for so many lanes in a row, it is taken to be away. */
+/** When Redis has not answered for this many lanes in a row, it is considered away. */
 const MOST_FAILURES = 10
 
 /** Work for Redis in the background, which may be done twice. */

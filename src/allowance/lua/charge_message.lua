@@ -1,7 +1,7 @@
 -- Charges all recipients of a message that is there, in every window of the meter that it belongs to; or none of them,
 -- and says why. Ends their holds, if they had any. A tenant that would exceed a limit is restricted in the same call.
 -- Recipients of a message that Haraka or another plugin has accepted already are charged whatever the limits, and restrict
--- the tenant all the same.
+-- the tenant even so.
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction   KEYS[4] receipt   KEYS[5] domains
 -- KEYS[6 …] counters of the signatures that prove a forward
@@ -33,7 +33,7 @@
 -- @include allowance/give_back
 -- @include allowance/counting
 local tenant_key, usage_key, restriction_key, receipt_key, domains_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
--- One signature proves so many recipients in the longest window of the allowance for forwards: it shows who wrote a
+-- One signature proves this many recipients in the longest window of the allowance for forwards: it shows who wrote a
 -- message, and not that the tenant does not send it to the whole world.
 local MOST_PROVEN = 5
 
@@ -59,7 +59,7 @@ if not accepted then
   for ordinal in string.gmatch(ARGV[1], '%d+') do ordinals[#ordinals + 1] = ordinal end
 end
 
--- A message that has tripped is refused as a whole: only recipients that were accepted all the same are charged.
+-- A message that has tripped is refused as a whole: only recipients that were accepted even so are charged.
 local tripped = not accepted and redis.call('HGET', receipt_key, TRIPPED_FIELD)
 if tripped then
   local counts
@@ -134,7 +134,7 @@ local request = {
 }
 read_windows(tenant_key, usage_key, receipt_key, request)
 local zero, over, deferring = request.zero, request.over, request.deferring
--- Without limits there is no window; the receipts are kept all the same.
+-- Without limits there is no window; the receipts are kept even so.
 local tightest = request.tightest or { used = 0, count = 0, window = 0 }
 
 local function decided(answer, limit)

@@ -19,7 +19,7 @@ export class KeyLookup {
   /** @param timeout see {@link DNS_TIMEOUT}. */
   constructor(timeout = DNS_TIMEOUT) {
     this.#resolver = new Resolver({ timeout, tries: DNS_TRIES })
-    // A resolver of its own, which can be given up alone, goes by those of the system, not by those of the process.
+    // A resolver of its own can be cancelled alone, but starts with the servers of the system, not of the process.
     this.#resolver.setServers(getServers())
   }
 

@@ -37,7 +37,7 @@ export interface ProofQuestion {
   readonly isAccepted: (domain: string) => boolean
   /** Domains whose seals are believed, as lower-case A-labels. A name below one is another sealer. */
   readonly arcSealers: readonly string[]
-  /** Nobody waits for the answer any more: what is being asked and read ends at once, and so does the waiting for a turn. */
+  /** Aborted when the client has left: questions, reading and the wait for a turn end at once. */
   readonly signal?: AbortSignal
 }
 
@@ -48,7 +48,7 @@ export interface Proof {
   readonly domain: string
   /**
    * SHA-256 (32 hexadecimal digits of it) over the octets of `b=` of every signature and seal that proves it, each once.
-   * Whoever counts what one signature proves counts with each: a copy that lacks all but one is no other message.
+   * A count of what one signature proves counts with each: a copy without the other signatures is the same message.
    */
   readonly signatures: readonly string[]
 }
@@ -76,7 +76,7 @@ interface Candidate {
 interface Look {
   /** Reads the body, for what is left; `undefined`: nothing is. */
   readonly body: (() => Promise<void>) | undefined
-  /** What is known by now. */
+  /** The result so far. */
   readonly findings: () => Finding[]
 }
 
@@ -106,7 +106,7 @@ export async function examine(
 ): Promise<Examination> {
   const { tenant, message, signal } = question
   const keys = new KeyLookup(dnsTimeout)
-  // Reading tells of an error; one that comes later is nobody's.
+  // Reading reports an error; one that comes later has no reader.
   message.on('error', () => {})
   const abandoned = rejectedBy(signal)
   let patience = turnLimit
@@ -139,7 +139,7 @@ function rejectedBy(signal: AbortSignal | undefined): Promise<never> {
   const rejected = new Promise<never>((_resolve, reject) => {
     signal?.addEventListener('abort', () => reject(new Error('given up')), { once: true })
   })
-  // Most often nobody waits for it.
+  // Most often no other message waits for it.
   rejected.catch(() => {})
   return rejected
 }

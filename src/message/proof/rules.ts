@@ -8,7 +8,7 @@ import type { Signature } from './signature'
 
 /**
  * The domain of the one address in From; `undefined` if it holds several, or is not clear. With several fields, or none,
- * nobody knows what is shown, whatever is signed (RFC 6376 §8.15).
+ * it is unknown which one is shown, whatever is signed (RFC 6376 §8.15).
  */
 export function fromDomain(fields: readonly Field[]): string | undefined {
   const [field, ...others] = fields.filter(({ key }) => key === 'from')

@@ -76,7 +76,7 @@ class Run {
     const Chosen = verifierOf(new Set(places), withChain)
     this.#verifier = new Chosen(optionsWith(resolver))
     this.#done = pipeline(this.#input, this.#verifier)
-    // Told by write() and end(); and nobody waits for it once reading has failed.
+    // write() and end() report it; once reading has failed, it has no reader.
     this.#done.catch(() => {})
   }
 
@@ -138,7 +138,7 @@ const SEALS: ReadonlySet<string | undefined> = new Set([
 /**
  * mailauth's verifier, which gets to see the fields alone that it has to read: the chosen signatures, and the chain. It
  * would verify however many signatures there are, hash the body anew for each `l=`, and give results that do not say
- * which field they are for; and its parser takes minutes over a From of 200 KB, which nobody here asks it for.
+ * which field they are for; and its parser takes minutes over a From of 200 KB, which is not needed here.
  */
 function verifierOf(places: ReadonlySet<number>, withChain: boolean) {
   const { DkimVerifier } = mailauth()

@@ -14,7 +14,7 @@ const IDENTITIES = readScript(__dirname, 'connectors_identities')
 const SCAN_PIECE = 1000
 const BATCH = 500
 
-/** Connectors held against tenants, and the table of identities against connectors. */
+/** Checks connectors against tenants, and the table of identities against connectors. */
 export async function findInConnectors(
   store: Store,
   tenants: ReadonlySet<string>,

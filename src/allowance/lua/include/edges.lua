@@ -5,7 +5,7 @@
 -- @include mail/meters
 -- @include records/event
 
--- An edge stays open for so many ms at least, or for its window where that is shorter: else a client that has recipients
+-- An edge stays open for at least this time, in ms, or for its window where that is shorter: else a client that has recipients
 -- refunded and charged anew could raise it any number of times, and push the alerts of others out of the stream.
 local LEAST_OPEN_MS = 900000
 
