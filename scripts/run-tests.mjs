@@ -1,6 +1,6 @@
 // Runs test files, several processes at a time, and reports them as one run. Options of node are passed on to these
-// processes. node --require tsx/cjs scripts/run-tests.mjs [--together] [--retry] [--test-name-pattern=PATTERN]
-// FILE...
+// processes.
+//   node --require tsx/cjs scripts/run-tests.mjs [--together] [--retry] [--test-name-pattern=PATTERN] FILE...
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -65,14 +65,14 @@ async function inTurn(groups, processes) {
 async function passes(group) {
   const patterns = values['test-name-pattern']
   const options = { timeout: TIMEOUT, ...(patterns && { testNamePatterns: patterns }) }
-  const events = []
-  for await (const event of run({ files: [entryOf(group)], ...options })) events.push(event)
-  for (const event of events) {
+  const reported = []
+  for await (const event of run({ files: [entryOf(group)], ...options })) reported.push(event)
+  for (const event of reported) {
     const [, name, count] = (isSummary(event) && COUNT.exec(event.data.message)) || []
     if (name === undefined) events.write(event)
     else counts.set(name, (counts.get(name) ?? 0) + Number(count))
   }
-  return !events.some(({ type }) => type === 'test:fail')
+  return !reported.some(({ type }) => type === 'test:fail')
 }
 
 function isSummary({ type, data }) {
