@@ -15,12 +15,12 @@ export interface Exchange {
 
 /**
  * How a transaction ended, as seen by its client:
- * - `taken`: 250 after the final dot
+ * - `accepted`: 250 after the final dot
  * - `returned`: refused, reset or left before it could be accepted
  * - `left`: the client left right after the final dot, with a FIN (`left`) or a RST (`torn`)
  * - `broken`: the connection ended by itself
  */
-export type Ending = 'taken' | 'returned' | 'left' | 'torn' | 'broken'
+export type Ending = 'accepted' | 'returned' | 'left' | 'torn' | 'broken'
 
 /** One mail transaction. */
 export interface Transaction {

@@ -20,7 +20,7 @@ class Story {
     const rcpts = [this.exchange('RCPT'), this.exchange('RCPT')]
     const transaction: Transaction = {
       ...{ id, tenant: 'contoso', sender: 'unregistered', mail, rcpts, sink: 'take' },
-      ...{ ending: 'taken', endedAt: this.clock },
+      ...{ ending: 'accepted', endedAt: this.clock },
       ...more,
     }
     exchanges.push(transaction.mail, ...transaction.rcpts)
@@ -98,11 +98,11 @@ describe('the rules', () => {
     const story = new Story()
     story.transaction('A.1')
     assert.deepEqual(rules(story, evidence(['A.1'], { 'A.1': 1 })), [
-      'R4: what was taken is counted, to the recipient',
+      'R4: what was accepted is counted, to the recipient',
     ])
     story.transaction('B.1', { ending: 'returned' })
     assert.deepEqual(rules(story, evidence(['A.1'], { 'B.1': 1 })), [
-      'R4: what was not taken is not counted',
+      'R4: what was not accepted is not counted',
     ])
   })
 
@@ -110,7 +110,7 @@ describe('the rules', () => {
     const story = new Story()
     story.transaction('A.1', { ending: 'broken' })
     const held = evidence([], { 'A.1': 2 })
-    assert.deepEqual(rules(story, held), ['R4: what was not taken is not counted'])
+    assert.deepEqual(rules(story, held), ['R4: what was not accepted is not counted'])
     story.history.kills.push({ pid: WORKER, at: story.wait(1) })
     const begun = [WORKER, 102, 103]
     const log = 'worker 1 killed by signal SIGKILL'
@@ -156,7 +156,7 @@ describe('the rules', () => {
     const shown = evidence(['A.1'], { 'A.1': 0 })
     assert.deepEqual(rules(story, shown), ['R2: registered mail is neither refused nor deferred'])
     Object.assign(mail, { reply: OK, answered: mail.sent + 950 })
-    assert.deepEqual(rules(story, shown), ['R2: registered mail waits for nobody'])
+    assert.deepEqual(rules(story, shown), ['R2: registered mail does not wait'])
     story.history.stalls.push({ pid: WORKER, from: mail.sent, to: mail.sent + 900 })
     assert.deepEqual(rules(story, shown), [])
   })

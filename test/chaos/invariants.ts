@@ -59,11 +59,11 @@ const charges: Record<string, Invariant> = {
       })
     }),
 
-  'R4: what was taken is counted, to the recipient': (history, evidence) =>
+  'R4: what was accepted is counted, to the recipient': (history, evidence) =>
     metered(history).flatMap((transaction) => {
       const { id, rcpts } = transaction
       const count = chargedFor(evidence, transaction)
-      const took = recipientsTaken(evidence, id)
+      const took = recipientsDelivered(evidence, id)
       if (took === undefined || count === took) return []
       if (count < took && countedAt(transaction).some((at) => isLossy(history, at))) return []
       // Deferred ones are returned while the others are accepted.
@@ -74,12 +74,12 @@ const charges: Record<string, Invariant> = {
       ) {
         return []
       }
-      return [`${describe(transaction)}: ${took} taken, ${count} counted`]
+      return [`${describe(transaction)}: ${took} accepted, ${count} counted`]
     }),
 
-  'R4: what was not taken is not counted': (history, evidence) =>
+  'R4: what was not accepted is not counted': (history, evidence) =>
     metered(history).flatMap((transaction) => {
-      if (recipientsTaken(evidence, transaction.id) !== undefined) return []
+      if (recipientsDelivered(evidence, transaction.id) !== undefined) return []
       const count = chargedFor(evidence, transaction)
       if (count === 0 || count <= mayStayCounted(history, transaction)) return []
       return [`${describe(transaction)}: ${count} still counted`]
@@ -115,13 +115,13 @@ const charges: Record<string, Invariant> = {
 
   'Haraka: what was answered with 250 is delivered': (history, evidence) =>
     transactionsOf(history).flatMap((transaction) => {
-      const took = recipientsTaken(evidence, transaction.id)
+      const took = recipientsDelivered(evidence, transaction.id)
       const { ending } = transaction
       if (ending === 'left' && took === undefined) {
         // Haraka drops a message whose client leaves during a hook (plugins.js, run_next_hook).
         if (mayBeHeld(history, transaction) || diedSoon(history, transaction)) return []
       }
-      if (ending === 'taken' || ending === 'left') {
+      if (ending === 'accepted' || ending === 'left') {
         return took === accepted(transaction) ? [] : [`${describe(transaction)}: ${took} delivered`]
       }
       return ending === 'returned' && took !== undefined
@@ -140,7 +140,7 @@ const mail: Record<string, Invariant> = {
       ),
     ),
 
-  'R2: registered mail waits for nobody': (history) =>
+  'R2: registered mail does not wait': (history) =>
     history.sessions.flatMap((session) =>
       registered(session).flatMap((transaction) =>
         [transaction.mail, ...transaction.rcpts].flatMap((exchange) => {
@@ -169,7 +169,7 @@ const mail: Record<string, Invariant> = {
   'R3: Redis holds the restriction in the end': (history, { books }) =>
     Object.entries(books).flatMap(([tenant, { restricted }]) => {
       const known = knownRestrictions(history, tenant).some(({ to }) => to === Infinity)
-      return known && !restricted ? [`${tenant}: was restricted, and is not any more`] : []
+      return known && !restricted ? [`${tenant}: was restricted, and is no longer`] : []
     }),
 
   'no tenant is restricted below the limit': (history, { books }) =>
@@ -309,14 +309,14 @@ function chargedFor({ books }: Evidence, { id, tenant }: Transaction): number {
   return books[tenant]?.charged.get(id)?.length ?? 0
 }
 
-const taken = new WeakMap<Evidence, Map<string, number>>()
+const deliveries = new WeakMap<Evidence, Map<string, number>>()
 
 /** `undefined`: the sink does not have it. */
-function recipientsTaken(evidence: Evidence, id: string): number | undefined {
-  let all = taken.get(evidence)
+function recipientsDelivered(evidence: Evidence, id: string): number | undefined {
+  let all = deliveries.get(evidence)
   if (!all) {
     all = new Map(evidence.delivered.map(({ uuid, rcptTo }) => [uuid, rcptTo.length]))
-    taken.set(evidence, all)
+    deliveries.set(evidence, all)
   }
   return all.get(id)
 }
@@ -339,7 +339,7 @@ function takenWithin(
   { from, to }: Span,
 ): number {
   return ofTenant(history, tenant, meter)
-    .filter(({ ending }) => ending === 'taken' || ending === 'left')
+    .filter(({ ending }) => ending === 'accepted' || ending === 'left')
     .flatMap(({ rcpts }) => rcpts)
     .filter(({ reply, sent, answered = Infinity }) => {
       return reply?.startsWith('250') && sent > from && answered < to

@@ -1,6 +1,8 @@
 // Runs the chaos suite: RUNS runs (default 10), or for MINUTES; each of SECONDS (default 20), with seeds from SEED
-// (default: the clock). npm run test:chaos RUNS=100 SECONDS=30 npm run test:chaos SEED=17 RUNS=1 npm run test:chaos
-// repeats a run as far as possible
+// (default: the clock).
+//   npm run test:chaos
+//   RUNS=100 SECONDS=30 npm run test:chaos
+//   SEED=17 RUNS=1 npm run test:chaos       repeats a run as far as possible
 import { writeFileSync } from 'node:fs'
 import { figuresOf, run, scheduleLines, type RunReport } from './run'
 import { accepted, transactionsOf } from './history'
@@ -23,7 +25,7 @@ async function main(): Promise<void> {
     add('runs')
     for (const { kind, skipped } of report.history.faults) if (skipped === undefined) add(kind)
     const transactions = transactionsOf(report.history)
-    add('messages taken', transactions.filter(({ ending }) => ending === 'taken').length)
+    add('messages accepted', transactions.filter(({ ending }) => ending === 'accepted').length)
     add('transactions', transactions.length)
     for (const each of transactions) add('recipients accepted', accepted(each))
     if (Object.keys(report.broken).length > 0) {

@@ -48,7 +48,7 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
       'return Date.now()',
     ),
   ],
-  'a promise that nobody looks after': [
+  'an unhandled promise': [
     edit(
       'dist/src/store/outbox.js',
       'isHopeless)(error))',

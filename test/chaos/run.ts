@@ -106,7 +106,7 @@ async function recover(site: Site): Promise<void> {
   for (const sender of senders) {
     const { tenant, domain } = sender
     const own = `a@${domain}`
-    await eventually(`registered mail of ${tenant} is taken by all`, () =>
+    await eventually(`registered mail of ${tenant} is accepted by all`, () =>
       byAll(site, sender, own, isTaken),
     )
     // Each tenant is restricted and unblocked first: these messages could use up the rest of an allowance.
@@ -122,7 +122,7 @@ async function recover(site: Site): Promise<void> {
     const { status, stderr } = await tenantctl(unblock)
     if (status !== 0) history.complaints.push(`tenantctl unblock ${tenant}: ${stderr}`)
     history.acts.push({ act: 'unblock', tenant, from, to: now() })
-    await eventually(`unregistered mail of ${tenant} is taken by all`, () =>
+    await eventually(`unregistered mail of ${tenant} is accepted by all`, () =>
       byAll(site, sender, undefined, isTaken),
     )
   }
@@ -197,7 +197,7 @@ export function figuresOf({ history, seed, durability }: RunReport): string {
     `${done.length} faults`,
     `${history.sessions.length} sessions`,
     `${transactions.length} transactions`,
-    `${transactions.filter(({ ending }) => ending === 'taken').length} taken`,
+    `${transactions.filter(({ ending }) => ending === 'accepted').length} accepted`,
     `${sum(transactions.map(accepted))} recipients accepted`,
     `${count(REPLY.undecidable)} undecidable`,
     `${count(REPLY.blocked)} blocked`,

@@ -81,7 +81,7 @@ export class WitnessedSession {
     const reply = await this.within(transaction, () =>
       this.follow(dot, () => this.client.message(text)),
     )
-    end(transaction, reply.positive ? 'taken' : 'returned')
+    end(transaction, reply.positive ? 'accepted' : 'returned')
   }
 
   async rset(transaction: Transaction): Promise<void> {

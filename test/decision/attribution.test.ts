@@ -212,7 +212,7 @@ describe('attribute', () => {
       'none',
     ],
 
-    ['a note that nobody asked for', { facts: { note: 'contoso' } }, 'none'],
+    ['a note that is not configured', { facts: { note: 'contoso' } }, 'none'],
     [
       'a note with a tenant',
       { facts: { note: 'contoso' }, ini: { note: 'tenant' } },

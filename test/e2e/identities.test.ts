@@ -252,7 +252,7 @@ describe('certificate', () => {
     ],
   ]
   for (const [name, make, whose] of cases) {
-    it(`${name}: ${whose ?? 'nobody'}`, async () => {
+    it(`${name}: ${whose ?? 'no tenant'}`, async () => {
       const { key, cert } = make() ?? {}
       const options = key !== undefined && cert !== undefined ? { key, cert } : {}
       await assertSessionIs({ ...anywhere(), starttls: options }, whose)

@@ -7,7 +7,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import type { Redis } from 'ioredis'
 import { Keys } from '../../src/store/keys'
 import { Cli, errorOf, tenantctl } from '../cli/cli'
-import { entriesFor, fieldsOf, type Told } from '../support/audit-model'
+import { entriesFor, fieldsOf, type Expected } from '../support/audit-model'
 import { contentsOf, type Contents } from '../support/contents'
 import { startRedis, type TestRedis } from '../support/redis'
 import { runs, SEED } from '../support/seed'
@@ -281,7 +281,7 @@ function tagOf(key: string): string {
 }
 
 /** An entry as published on the channel. */
-type Heard = Omit<Told, 'trail'> & Readonly<Record<'os' | 'redis' | 'note', string>>
+type Heard = Omit<Expected, 'trail'> & Readonly<Record<'os' | 'redis' | 'note', string>>
 
 interface Raised {
   readonly kind: string
@@ -307,7 +307,7 @@ function inUtf8(text: string): string {
 }
 
 /** Entries of one trail stay in order. */
-function byTrail<T extends Pick<Told, 'trail'>>(entries: readonly T[]): T[] {
+function byTrail<T extends Pick<Expected, 'trail'>>(entries: readonly T[]): T[] {
   return [...entries].sort((a, b) => a.trail.localeCompare(b.trail))
 }
 
@@ -479,7 +479,7 @@ describe('tenantctl', () => {
   async function assertAudited(now: Contents, args: readonly string[], shown: string) {
     const purged = args.includes('--purge') ? args[2] : undefined
     const trails = new Set([...now.keys(), ...first.keys()].filter((key) => key.endsWith(':audit')))
-    const written: (Told & { by: readonly string[] })[] = []
+    const written: (Expected & { by: readonly string[] })[] = []
     for (const trail of trails) {
       const is = now.get(trail) ?? []
       const was = (first.get(trail) ?? []).filter(
@@ -501,7 +501,7 @@ describe('tenantctl', () => {
 
     // Each is published once, even where it is kept twice.
     await ear.ping()
-    const told = written
+    const expected = written
       .filter(
         ({ trail, what }) =>
           trail !== '{@tenants}:audit' || ['tenant purged', 'registry confirmed'].includes(what),
@@ -512,7 +512,7 @@ describe('tenantctl', () => {
       }))
     assert.deepEqual(
       inLines(heard.filter((each) => !isRemovalOfPurged(each, purged))),
-      inLines(told),
+      inLines(expected),
       shown,
     )
   }

@@ -76,7 +76,7 @@ async function assertIs(certificate: Certificate, connector: string | null): Pro
 
 function cases(all: Record<string, [make: () => Certificate, connector: string | null]>): void {
   for (const [what, [make, connector]] of Object.entries(all)) {
-    it(`${what}: ${connector ?? 'nobody'}`, () => assertIs(make(), connector))
+    it(`${what}: ${connector ?? 'no tenant'}`, () => assertIs(make(), connector))
   }
 }
 
@@ -197,7 +197,7 @@ describe('a certificate with the right name', () => {
     'for clients': [() => named({ usage: 'clientAuth' }), 'contoso/mx'],
     'for servers only': [() => named({ usage: 'serverAuth' }), null],
     'whose key may sign certificates only': [() => named({ onlySigns: true }), null],
-    'with a critical extension that nobody knows': [() => named({ unknownCritical: true }), null],
+    'with an unknown critical extension': [() => named({ unknownCritical: true }), null],
     expired: [() => named(EXPIRED), null],
     'not valid yet': [() => named(NOT_YET), null],
     'self-signed': [() => rawCertificate({ san: [['dns', NAME]] }), null],

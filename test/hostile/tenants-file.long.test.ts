@@ -17,7 +17,7 @@ const many = (text: string): string => text.repeat(Math.floor(LARGE / text.lengt
 const inDomains = (text: string): string => `id: a\ntenants: { c: { domains: [${text}] } }\n`
 
 /** The mistakes of a file, by the first line of the message; one a line where there are several. */
-const BAD: Readonly<Record<string, readonly [text: string, told: RegExp]>> = {
+const BAD: Readonly<Record<string, readonly [text: string, message: RegExp]>> = {
   'a billion laughs': [
     [
       'a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]',
@@ -99,10 +99,10 @@ function mistakesIn(text: string): string[] {
 }
 
 describe('a hostile tenants file', () => {
-  for (const [what, [text, told]] of Object.entries(BAD)) {
+  for (const [what, [text, message]] of Object.entries(BAD)) {
     it(`with ${what} is refused with its line`, () => {
       const [first = 'nothing'] = mistakesIn(text)
-      assert.match(first, told)
+      assert.match(first, message)
       // eslint-disable-next-line no-control-regex
       assert.doesNotMatch(first, /[\x00-\x1f\x7f-\x9f\u202a-\u202e]/)
       assert.ok(first.length < 1000, first.slice(0, 200))
@@ -190,7 +190,7 @@ describe('a running Haraka', () => {
     await haraka.waitForLog(/tenants\.yaml: applied/)
     const pid = haraka.pid
     const session = await haraka.connect()
-    const change = async (text: string | Buffer, told: RegExp) => {
+    const change = async (text: string | Buffer, message: RegExp) => {
       const from = haraka.log.length
       writeFileSync(path.join(haraka.configDir, name), text)
       let slowest = 0
@@ -198,9 +198,9 @@ describe('a running Haraka', () => {
         const start = performance.now()
         assert.equal((await session.command('NOOP')).code, 250)
         slowest = Math.max(slowest, performance.now() - start)
-        return told.test(haraka.log.slice(from))
+        return message.test(haraka.log.slice(from))
       }
-      await waitFor(answered, { timeout: 60_000, what: String(told) })
+      await waitFor(answered, { timeout: 60_000, what: String(message) })
       return Math.round(slowest)
     }
     const tooLarge = Buffer.alloc(50 * MB, 'id: a\ntenants: { contoso: { name: Huge } }\n')
@@ -259,13 +259,13 @@ describe('tenantctl apply', () => {
       // eslint-disable-next-line no-control-regex
       assert.doesNotMatch(err, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/)
     }
-    for (const [name, told] of [
+    for (const [name, message] of [
       ['/dev/zero', /: has more than 4194304 bytes/],
       [path.dirname(file), /cannot be read: EISDIR/],
     ] as const) {
       const { status, err } = await cli.run('apply', name)
       assert.equal(status, 2)
-      assert.match(err, told)
+      assert.match(err, message)
     }
     assert.deepEqual(await keys(), before)
   })

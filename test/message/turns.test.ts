@@ -15,8 +15,8 @@ describe('Turns', () => {
           let next = 0
           const turns = new Turns(every, () => chances[next++]!)
           for (let row = 0; row < chances.length; row++) {
-            const taken = Array.from({ length: every }, () => turns.next()).filter(Boolean)
-            assert.equal(taken.length, 1)
+            const selected = Array.from({ length: every }, () => turns.next()).filter(Boolean)
+            assert.equal(selected.length, 1)
           }
           assert.equal(next, chances.length)
         },

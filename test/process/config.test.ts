@@ -443,7 +443,7 @@ function site(ini: string): string {
 }
 
 /** `line: message; instead` each. */
-function told({ errors }: ConfigFile): string[] {
+function messages({ errors }: ConfigFile): string[] {
   return errors.map(({ line, message, instead }) => `${line ?? ''}: ${message}; ${instead}`)
 }
 
@@ -454,7 +454,7 @@ describe('an ini file with mistakes', () => {
         '[main]\noverride=off\nmode monitor\n[null]\nlimits="5/1h"\n[alerts]\nwebhook=https://a.example/secret\nmail_to=a@b.example\n[srs]\ndomain=srs.example\nsecret=tooshort\n',
       ),
     )!
-    assert.deepEqual(told(file).slice(0, 2), [
+    assert.deepEqual(messages(file).slice(0, 2), [
       '3: [main] mode: the line has no "=": a key is written KEY=VALUE, a comment begins with ; or #; the default is in effect: mode=enforce',
       '5: [null] limits: ""5/1h"" is not a limit: write COUNT/WINDOW with s, m, h or d, for example 300/1h, 1500/1d, or "unlimited"; write values without quotes; the default is in effect: limits=300/1h, 1500/1d',
     ])
@@ -468,12 +468,12 @@ describe('an ini file with mistakes', () => {
 
   it('names the line, and what is in effect', () => {
     const file = readConfigFile(site('[redis]\nport=0\n[alowance]\n[main]\nmodes=off # now\n'))!
-    assert.match(told(file)[0]!, /^2: \[redis\] port: "0" is not .*; Redis is not asked$/)
+    assert.match(messages(file)[0]!, /^2: \[redis\] port: "0" is not .*; Redis is not asked$/)
     assert.match(
-      told(file)[1]!,
+      messages(file)[1]!,
       /^3: \[alowance\]: no such section; there are .*; its keys have no effect$/,
     )
-    assert.match(told(file)[2]!, /^5: \[main\] modes: no such key; .*; the line has no effect$/)
+    assert.match(messages(file)[2]!, /^5: \[main\] modes: no such key; .*; the line has no effect$/)
     assert.equal(file.redisUsable, false)
   })
 
@@ -511,7 +511,7 @@ describe('an ini file with mistakes', () => {
     writeFileSync(path.join(place, 'srs'), '0123456789abcdef\n')
     const file = readConfigFile(place)!
     assert.deepEqual(file.config.srs.secrets, ['0123456789abcdef'])
-    assert.match(told(file).join(), /^4: \[srs\] secret: the line has no "="/)
+    assert.match(messages(file).join(), /^4: \[srs\] secret: the line has no "="/)
   })
 
   it('keeps a process from Redis where a line of [redis] is damaged', () => {
@@ -569,9 +569,9 @@ describe('an ini file read again', () => {
   it('keeps the previous value of a key that is wrong, and changes the rest', () => {
     const file = again(FIRST.replace('2/1h', 'two').replace('1/1h', '7/1h'))
     assert.deepEqual(limits(file), ['2/1h', '7/1h'])
-    assert.equal(told(file).length, 1)
+    assert.equal(messages(file).length, 1)
     assert.match(
-      told(file)[0]!,
+      messages(file)[0]!,
       /^5: \[allowance\] limits: "two" is not .*; limits=2\/1h stays in effect$/,
     )
     // An absent key has its default: no line was meant for it.
@@ -612,7 +612,7 @@ describe('an ini file read again', () => {
   it('reads a section line with a comment after it as that section', () => {
     const file = again(FIRST.replace('[null]', '[null] ; bounces').replace('1/1h', '9/1h'))
     assert.deepEqual(limits(file), ['2/1h', '9/1h'])
-    assert.match(told(file)[0]!, /^6: the line is no section: .*; it is read as \[null\]$/)
+    assert.match(messages(file)[0]!, /^6: the line is no section: .*; it is read as \[null\]$/)
   })
 
   for (const [what, text, override] of [
@@ -670,9 +670,9 @@ describe('an ini file read again', () => {
     rmSync(secret)
     const file = readConfigFile(place, { running: { started: settings, now: settings } })!
     assert.deepEqual(file.config.srs.secrets, ['0123456789abcdef'])
-    assert.equal(told(file).length, 1)
+    assert.equal(messages(file).length, 1)
     assert.match(
-      told(file)[0]!,
+      messages(file)[0]!,
       /^3: \[srs\] secret_file: \S+ does not exist; the former secret_file stays in effect$/,
     )
   })
@@ -723,7 +723,7 @@ describe('an ini file read again', () => {
     })
     assert.equal(file.config.redis.port, 1)
     assert.deepEqual(file.restart, [])
-    assert.match(told(file)[0]!, /; port=1 stays in effect$/)
+    assert.match(messages(file)[0]!, /; port=1 stays in effect$/)
   })
 })
 
@@ -796,10 +796,10 @@ describe('loadConfig', () => {
       [`$6$abc${'é'.repeat(510)}`, 'holds more than 1024 octets'],
     ] as const) {
       writeFileSync(path.join(place, 'redis.password'), content)
-      const { message: told } = mistake(place)
-      assert.match(told, new RegExp(`\\[redis\\] password_file: redis\\.password ${message}`))
-      assert.match(told, /\[redis\] sentinel_password_file: /)
-      assert.doesNotMatch(told, /abc/)
+      const { message: text } = mistake(place)
+      assert.match(text, new RegExp(`\\[redis\\] password_file: redis\\.password ${message}`))
+      assert.match(text, /\[redis\] sentinel_password_file: /)
+      assert.doesNotMatch(text, /abc/)
     }
     writeFileSync(path.join(place, 'redis.password'), `${'é'.repeat(512)}\r\n`)
     assert.equal(loadConfig(place).redis.password, 'é'.repeat(512))

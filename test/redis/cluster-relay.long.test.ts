@@ -47,8 +47,8 @@ describe('a relay on a Redis Cluster', () => {
   /** Waits until every worker has logged this about the tenant. */
   async function heard(word: string, tenant: string, from: number): Promise<void> {
     const line = new RegExp(`\\b${word}\\b.*${tenant}`, 'g')
-    const told = () => relay.haraka.log.slice(from).match(line)?.length === NODES
-    await waitFor(told, { what: `${word} ${tenant} in ${NODES} workers` })
+    const logged = () => relay.haraka.log.slice(from).match(line)?.length === NODES
+    await waitFor(logged, { what: `${word} ${tenant} in ${NODES} workers` })
   }
 
   it('counts, trips, and then refuses byte for byte', async () => {

@@ -272,9 +272,9 @@ describe('on a Redis Cluster', () => {
     await purgeTenant(store, 'erased')
     assert.deepEqual(await keysOf('erased'), [])
     assert.equal(await client.zscore(store.keys.reported, 'erased'), null)
-    const told = await readTenantAudit(store, 'erased', 0)
+    const trail = await readTenantAudit(store, 'erased', 0)
     assert.deepEqual(
-      told.map(({ what }) => what),
+      trail.map(({ what }) => what),
       ['tenant purged'],
     )
   })

@@ -61,8 +61,8 @@ test('kill -9 of the primary that Sentinel watches', async (t) => {
       assert.equal((await status(haraka, 'fabrikam')).restriction?.reason, 'phishing')
       const from = haraka.log.length
       await ctl(haraka, 'unblock', 'fabrikam', '--reason', 'cleaned')
-      const told = () => haraka.log.slice(from).match(/\bunblocked\b.*fabrikam/g)?.length === 2
-      await waitFor(told, { what: 'both workers know it' })
+      const logged = () => haraka.log.slice(from).match(/\bunblocked\b.*fabrikam/g)?.length === 2
+      await waitFor(logged, { what: 'both workers know it' })
       const sent = await fabrikam.send({ from: UNREGISTERED, to: RECIPIENT })
       assert.ok(sent.delivered, String(sent.last))
     },

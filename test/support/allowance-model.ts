@@ -93,7 +93,7 @@ interface Edge {
   readonly meter: Meter
   readonly window: number
   readonly percent: number
-  readonly told: number
+  readonly raisedAt: number
 }
 
 /** How long an edge stays open, in ms, unless its window is shorter. */
@@ -230,7 +230,7 @@ export class ModelTenant {
 
   /** @param keys one recipient, or several that are charged together or not at all. */
   charge(now: number, keys: readonly string[], meter: Charge['meter'], late: boolean): ModelAnswer {
-    return this.told(now, meter, () => this.answer(now, keys, meter, late))
+    return this.withEvents(now, meter, () => this.answer(now, keys, meter, late))
   }
 
   /** Settles all recipients of a complete message. */
@@ -252,10 +252,10 @@ export class ModelTenant {
       const answers = keys.map((key) => this.receipts.get(key)!.answer)
       const answer = answers.findLast((each) => each.answer !== 'EXPIRED') ?? EXPIRED
       const meter = answer.answer === 'CHARGED' ? 'unregistered' : asked
-      return { ...this.told(now, meter, () => answer), meter, exhausted: false }
+      return { ...this.withEvents(now, meter, () => answer), meter, exhausted: false }
     }
     const nothing = (answer: Answer): ModelSettlement => ({
-      ...this.told(now, asked, () => answer),
+      ...this.withEvents(now, asked, () => answer),
       ...{ meter: asked, exhausted: false },
     })
     if (late) return nothing(EXPIRED)
@@ -268,7 +268,7 @@ export class ModelTenant {
     const exhausted = asked === 'forwarded' && signatures.some(isUsedUp)
     const isForwarded = asked === 'forwarded' && !exhausted && this.forwards
     const meter = isForwarded ? 'forwarded' : 'unregistered'
-    const result = this.told(now, meter, () => {
+    const result = this.withEvents(now, meter, () => {
       const accepts = isForwarded && this.acceptsForwards
       if (scope && !accepts) return { ...EXPIRED, answer: 'RESTRICTED' }
       return this.countIn(now, left, meter)
@@ -286,16 +286,17 @@ export class ModelTenant {
   }
 
   /** Counts recipients of a message that was accepted already. */
-  takeLate(now: number, key: string, recipients: number, asked: Meter): ModelAnswer {
+  countAccepted(now: number, key: string, recipients: number, asked: Meter): ModelAnswer {
     this.accepted = undefined
     const receipt = this.receipts.get(key)
     const meter = asked === 'forwarded' && !this.forwards ? 'unregistered' : asked
-    if (receipt) return this.told(now, meter, () => receipt.answer)
-    if (this.mode === 'off') return this.told(now, meter, () => ({ ...EXPIRED, answer: 'OFF' }))
+    if (receipt) return this.withEvents(now, meter, () => receipt.answer)
+    if (this.mode === 'off')
+      return this.withEvents(now, meter, () => ({ ...EXPIRED, answer: 'OFF' }))
     if (this.registered && meter !== 'null') {
-      return this.told(now, meter, () => ({ ...EXPIRED, answer: 'REGISTERED' }))
+      return this.withEvents(now, meter, () => ({ ...EXPIRED, answer: 'REGISTERED' }))
     }
-    const result = this.told(now, meter, () => this.countLate(now, key, recipients, meter))
+    const result = this.withEvents(now, meter, () => this.countLate(now, key, recipients, meter))
     const { answer, used, limit, window } = result
     this.receipts.set(key, { answer: { answer, used, limit, window }, event: undefined })
     return answer === 'TRIPPED' ? { ...result, windows: [], firstWouldTrip: false } : result
@@ -323,7 +324,7 @@ export class ModelTenant {
   }
 
   /** An answer with its windows, edges and would-be trip. */
-  private told(now: number, meter: Meter, answering: () => Answer): ModelAnswer {
+  private withEvents(now: number, meter: Meter, answering: () => Answer): ModelAnswer {
     const before = { wouldTrip: this.wouldTrip, scope: this.restricted }
     const answer = answering()
     const { accepted } = this
@@ -355,20 +356,20 @@ export class ModelTenant {
         return [window, level ?? 0]
       }),
     )
-    const isOver = ({ meter: of, window, percent, told }: Edge): boolean =>
+    const isOver = ({ meter: of, window, percent, raisedAt }: Edge): boolean =>
       of === meter &&
       percent > (levels.get(window) ?? 0) &&
       // An edge that far ahead was raised before the clock was set back.
-      Math.abs(at - told) >= Math.min(LEAST_OPEN, window)
+      Math.abs(at - raisedAt) >= Math.min(LEAST_OPEN, window)
     this.end(this.edges.filter(isOver))
     this.edges = this.edges.filter((edge) => !isOver(edge))
     const reached = new Map<number, number>()
     for (const { window } of limits) {
       const percent = levels.get(window)!
-      const told = this.edges.filter((edge) => edge.meter === meter && edge.window === window)
-      if (told.some((edge) => edge.percent >= percent) || percent === 0) continue
+      const open = this.edges.filter((edge) => edge.meter === meter && edge.window === window)
+      if (open.some((edge) => edge.percent >= percent) || percent === 0) continue
       reached.set(window, percent)
-      this.edges.push({ meter, window, percent, told: at })
+      this.edges.push({ meter, window, percent, raisedAt: at })
       this.raised.push({ kind: 'allowance', meter, window, percent })
     }
     return reached

@@ -2,7 +2,7 @@
 import type { Contents } from './contents'
 
 /** An entry of a trail, without its time and users. */
-export interface Told {
+export interface Expected {
   /** Key of the trail, without the prefix. */
   readonly trail: string
   readonly subject: string
@@ -25,16 +25,16 @@ const KINDS = { ip: 'ip', cert: 'cert', certSha256: 'sha256', auth: 'auth' } as 
  *
  * @param before as `contentsOf` gives it, the keys without their prefix; `now` alike.
  */
-export function entriesFor(before: Contents, now: Contents, act: Act): Told[] {
+export function entriesFor(before: Contents, now: Contents, act: Act): Expected[] {
   const tenants = new Set(
     [...before.keys(), ...now.keys()].flatMap((key) => /^\{([^@}]+)\}/.exec(key)?.[1] ?? []),
   )
-  const told = [...tenants].flatMap((id) => ofTenant(id, before, now))
-  return [...told, ...ofConnectors(before, now, act), ...ofRegistry(before, now)]
+  const entries = [...tenants].flatMap((id) => ofTenant(id, before, now))
+  return [...entries, ...ofConnectors(before, now, act), ...ofRegistry(before, now)]
 }
 
 /** The entry of `init --force`. */
-function ofRegistry(before: Contents, now: Contents): Told[] {
+function ofRegistry(before: Contents, now: Contents): Expected[] {
   const epochOf = (of: Contents): string | undefined =>
     fieldsOf(of, '{@tenants}:epoch').get('epoch')
   if (epochOf(before) === epochOf(now)) return []
@@ -52,7 +52,7 @@ export function fieldsOf(contents: Contents, key: string): Map<string, string> {
   return new Map(pairs)
 }
 
-function ofTenant(id: string, before: Contents, now: Contents): Told[] {
+function ofTenant(id: string, before: Contents, now: Contents): Expected[] {
   const own = `{${id}}:audit`
   const all = '{@tenants}:audit'
   const [was, is] = [fieldsOf(before, `{${id}}`), fieldsOf(now, `{${id}}`)]
@@ -79,25 +79,25 @@ function ofTenant(id: string, before: Contents, now: Contents): Told[] {
     const shared = { ...removed, trail: all, subject: id }
     return [{ ...removed, trail: own, subject: '' }, shared, ...ofCases(id, before, now)]
   }
-  const told: Told[] = []
+  const entries: Expected[] = []
   if (!was.has('createdAt') && is.has('createdAt')) {
     const added = { what: 'tenant added', from: '', to: texts(is, SETTINGS) }
-    told.push({ ...added, trail: own, subject: '' }, { ...added, trail: all, subject: id })
+    entries.push({ ...added, trail: own, subject: '' }, { ...added, trail: all, subject: id })
   } else if (settings.length > 0) {
     const said = (of: typeof was): string =>
       settings.map((field) => `${field}=${of.get(field) ?? 'default'}`).join('; ')
     const change = { what: 'tenant changed', from: said(was), to: said(is) }
-    told.push({ ...change, trail: own, subject: '' })
+    entries.push({ ...change, trail: own, subject: '' })
   }
   return [
-    ...told,
+    ...entries,
     ...ofDomains(id, before, now),
     ...ofRestriction(id, before, now),
     ...ofCases(id, before, now),
   ]
 }
 
-function ofDomains(id: string, before: Contents, now: Contents): Told[] {
+function ofDomains(id: string, before: Contents, now: Contents): Expected[] {
   const key = `{${id}}:domains`
   const [was, is] = [fieldsOf(before, key), fieldsOf(now, key)]
   const missing = (of: typeof was, other: typeof was): string =>
@@ -109,14 +109,14 @@ function ofDomains(id: string, before: Contents, now: Contents): Told[] {
       })
       .join(', ')
   const [added, removed] = [missing(is, was), missing(was, is)]
-  const told = { trail: `{${id}}:audit`, subject: '' }
+  const entry = { trail: `{${id}}:audit`, subject: '' }
   return [
-    ...(added === '' ? [] : [{ ...told, what: 'domains added', from: '', to: added }]),
-    ...(removed === '' ? [] : [{ ...told, what: 'domains removed', from: removed, to: '' }]),
+    ...(added === '' ? [] : [{ ...entry, what: 'domains added', from: '', to: added }]),
+    ...(removed === '' ? [] : [{ ...entry, what: 'domains removed', from: removed, to: '' }]),
   ]
 }
 
-function ofRestriction(id: string, before: Contents, now: Contents): Told[] {
+function ofRestriction(id: string, before: Contents, now: Contents): Expected[] {
   const key = `{${id}}:restriction`
   const [was, is] = [fieldsOf(before, key), fieldsOf(now, key)]
   const [had, has] = [was.get('scope') ?? '', is.get('scope') ?? '']
@@ -143,7 +143,7 @@ function inUnits(seconds: number): string {
   return `${seconds / length}${unit}`
 }
 
-function ofCases(id: string, before: Contents, now: Contents): Told[] {
+function ofCases(id: string, before: Contents, now: Contents): Expected[] {
   const trail = `{${id}}:audit`
   const keys = [...now.keys()].filter((key) => /^:case:\d+$/.test(key.slice(id.length + 2)))
   return keys
@@ -177,7 +177,7 @@ interface Connector {
   readonly blocked?: { readonly by: string; readonly reason: string }
 }
 
-function ofConnectors(before: Contents, now: Contents, { by, reason }: Act): Told[] {
+function ofConnectors(before: Contents, now: Contents, { by, reason }: Act): Expected[] {
   const [was, is] = [before, now].map((contents) => fieldsOf(contents, '{@connectors}'))
   const ids = [...new Set([...was!.keys(), ...is!.keys()])]
   return ids.flatMap((subject) => {

@@ -55,8 +55,8 @@ const settle = fc.record({
 })
 
 /** Recipients of an already accepted message, let in by another plugin. */
-const taken = fc.record({
-  kind: fc.constant('taken' as const),
+const accepted = fc.record({
+  kind: fc.constant('accepted' as const),
   tenant,
   transaction,
   ordinal: fc.constant(31),
@@ -67,7 +67,7 @@ const taken = fc.record({
 const operation = fc.oneof(
   { weight: 12, arbitrary: charge },
   { weight: 7, arbitrary: settle },
-  { weight: 2, arbitrary: taken },
+  { weight: 2, arbitrary: accepted },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -149,7 +149,7 @@ const operation = fc.oneof(
 )
 
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
-type TakenOperation = typeof taken extends fc.Arbitrary<infer T> ? T : never
+type AcceptedOperation = typeof accepted extends fc.Arbitrary<infer T> ? T : never
 type SettleOperation = typeof settle extends fc.Arbitrary<infer T> ? T : never
 type ChargeOperation = typeof charge extends fc.Arbitrary<infer T> ? T : never
 
@@ -327,8 +327,8 @@ class Run {
       case 'settle':
         await this.settle(operation)
         break
-      case 'taken':
-        await this.takeLate(operation)
+      case 'accepted':
+        await this.countAccepted(operation)
         break
       case 'forgetSignature': {
         const { client, keys } = this.allowance.store
@@ -423,7 +423,7 @@ class Run {
     if (result.exhausted) this.tally.count('signature used up')
   }
 
-  private async takeLate(operation: TakenOperation): Promise<void> {
+  private async countAccepted(operation: AcceptedOperation): Promise<void> {
     const { tenant: at, transaction: number, ordinal: only, recipients, meter } = operation
     const { ledger, clock } = this.allowance
     const result = await ledger.chargeMessage(
@@ -434,7 +434,12 @@ class Run {
       },
       this.defaultsOf(at),
     )
-    const expected = this.models[at]!.takeLate(clock.now, `${number}/${only}`, recipients, meter)
+    const expected = this.models[at]!.countAccepted(
+      clock.now,
+      `${number}/${only}`,
+      recipients,
+      meter,
+    )
     assert.deepEqual(shown(result), expected)
     this.tally.count(`${result.answer} after the end`)
   }

@@ -16,7 +16,7 @@ export const routing = {
       const routes = JSON.parse(fs.readFileSync(path.join(process.env.HARAKA, 'config/routes.json'), 'utf8'))
       const port = routes[domain]
       if (port) next(OK, { priority: 0, exchange: '127.0.0.1', port })
-      else next(DENY, 'nobody')
+      else next(DENY, 'no such recipient')
     }
     // The instruction for the sink of the next server.
     exports.next_sink = function (next, { transaction }) {

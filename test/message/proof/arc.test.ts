@@ -22,7 +22,7 @@ const times = (count: number, sealer: SealOptions): SealOptions[] =>
   Array.from({ length: count }, () => sealer)
 
 /** The proof of a message: its domain, or the reason that there is none. */
-async function told(message: string): Promise<string> {
+async function proofOf(message: string): Promise<string> {
   const { result } = await ask(message)
   return result.kind === 'none' ? result.reason : `${result.kind} ${result.domain}`
 }
@@ -162,7 +162,7 @@ describe('an ARC chain as proof', { concurrency: 8 }, () => {
   ]
   for (const [expected, name, message] of cases) {
     it(`${expected}: ${name}`, async () => {
-      assert.equal(await told(await message()), expected)
+      assert.equal(await proofOf(await message()), expected)
     })
   }
 

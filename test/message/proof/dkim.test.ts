@@ -406,8 +406,8 @@ for (const [group, cases] of Object.entries(groups)) {
     for (const { name, message, expected, asked } of cases) {
       it(`${expected}: ${name}`, async () => {
         const { result } = await ask(message, asked)
-        const told = result.kind === 'none' ? result.reason : `${result.kind} ${result.domain}`
-        assert.equal(told, expected)
+        const proof = result.kind === 'none' ? result.reason : `${result.kind} ${result.domain}`
+        assert.equal(proof, expected)
         assert.equal(
           result.kind !== 'none' && result.signatures.length,
           result.kind === 'none' ? false : 1,
