@@ -28,9 +28,9 @@ const SLOWER = 50
 /**
  * A script for `preload` that removes variable work after {@link startCounting}:
  * - V8 optimises no more functions. Compiling one costs as much as a hundred messages, and would go on during the
- * count.
+ *   count.
  * - Timers are as slow as callgrind makes the process. Otherwise one message in fifty would include the periodic work
- * of the process.
+ *   of the process.
  */
 export function holdStill(): string {
   const file = path.join(scratchDir('callgrind'), 'hold-still.js')

@@ -55,7 +55,7 @@ export interface Comparison extends Omit<Section, 'run'> {
   readonly check?: (servers: Servers<string>) => Promise<void>
 }
 
-/** CPU a message in µs, and that of the batch through Haraka alone beside it. */
+/** CPU a message in µs, and of the batch through Haraka alone next to it. */
 interface Pair {
   readonly cost: number
   readonly alone: number

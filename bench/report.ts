@@ -68,7 +68,7 @@ export function toTable({ sections }: Results): string {
   return table.toString()
 }
 
-/** All as a page that shows the pictures beside it. */
+/** The whole run as a page with its pictures. */
 export function toMarkdown(results: Results): string {
   const list = facts(results).map((fact) => `- ${fact}\n`)
   const sections = results.sections.map(({ title, meaning, rows, pictures = [] }) => {

@@ -45,7 +45,7 @@ export async function startHaraka(options: StartHarakaOptions = {}): Promise<Tes
 
 let probes = 0
 
-/** A running Haraka of our own. */
+/** A running Haraka. */
 export class TestHaraka {
   readonly sink: Sink
 

@@ -81,7 +81,7 @@ export class SmtpClient {
     return client
   }
 
-  /** Connects, and goes on as far as the options say: EHLO, STARTTLS and EHLO again, AUTH. */
+  /** Connects and, by the options, continues with EHLO, STARTTLS and EHLO again, AUTH. */
   static async open({ helo, auth, starttls, ...options }: SessionOptions & ConnectOptions) {
     const client = await SmtpClient.connect(options)
     await client.ehlo(helo)

@@ -50,7 +50,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Comman
  *
  * @param end receives the exit status of a command that did its work and still ends with a status other than 0.
  * @param argv without node and the script: only the command it names is loaded. Without it, or where it names none,
- * all are loaded, for the help and for messages that list them.
+ *   all are loaded, for the help and for messages that list them.
  */
 export function createProgram(
   io: Io,

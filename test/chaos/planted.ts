@@ -12,7 +12,7 @@ const RUNS = 6
 const LENGTH = 12_000
 
 const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
-  'a recipient that is given back twice': [
+  'a recipient that is refunded twice': [
     edit('dist/src/allowance/lua/refund.lua', 'if charged_under or not (entry', 'if not (entry'),
   ],
   'mail that passes when Redis does not answer': [
@@ -22,10 +22,10 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
       'return passes || true ? undefined : ',
     ),
   ],
-  'a restriction that only processes know': [
+  'a restriction that is only in caches': [
     edit('dist/src/allowance/lua/charge.lua', 'if scope and meter.stopped', 'if false'),
   ],
-  'a charge under way that its end forgets': [
+  'a charge in flight that its end forgets': [
     edit(
       'dist/src/allowance/charges.js',
       'if (this.settled)\n            this.giveBack',
@@ -35,7 +35,7 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
   'refunds that do not wait for Redis': [
     edit('dist/src/store/outbox.js', 'this.waiting >= this.bound', 'true'),
   ],
-  'an answer lost is a recipient lost': [
+  'a lost answer that loses its recipient': [
     edit('dist/plugins/session/charging.js', "'none' : state", "'none' : 'none'"),
   ],
   'registered mail that asks Redis': [

@@ -17,7 +17,7 @@ import { withoutRights, canDropRights } from '../support/without-rights'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, type Result } from './cli'
 
-/** `tenantctl` with a config directory of its own, whose snapshot file is beside it. */
+/** `tenantctl` with its own config directory, next to its snapshot file. */
 class Site extends Cli {
   readonly cwd = scratchDir('backup')
   readonly snapshot = path.join(this.cwd, 'unregistered-domain.snapshot')

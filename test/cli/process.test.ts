@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
 import { tenantctl } from '../../scripts/services/tenantctl'
 
-/** The compiled program, in a process of its own. */
+/** The compiled program, in a separate process. */
 describe('the tenantctl program', () => {
   let redis: TestRedis
   let options: string[]

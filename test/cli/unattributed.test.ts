@@ -80,7 +80,7 @@ Counts are messages/recipients, times are UTC.
     await relayed(cli, { at: TODAY, accepted: 50 }, nobody)
     const { out } = await cli.run('unattributed')
     assert.match(out, /^\(other\) +\(other\) +\(other\) +50\/50/m)
-    assert.match(out, /^\(other\): with \[report\] samples=false sources are not told apart$/m)
+    assert.match(out, /^\(other\): with \[report\] samples=false no sources are recorded$/m)
   })
 
   it('lists nothing where all mail is attributed', async () => {

@@ -106,7 +106,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       await waitFor(() => count('disconnect') === count('connect'), { what: 'end of the session' })
     }
 
-    describe('are given back, once', () => {
+    describe('are refunded once', () => {
       it('after RSET', async () => {
         const tenant = await chargedTenant('rset')
         const client = await openTransaction(tenant)

@@ -20,15 +20,15 @@ import { REPLY } from '../support/replies'
 /** config/plugins with our plugin; lists with both plugins run with refuse_at=rcpt too. */
 const arrangements: Record<string, { first: string[]; last: string[]; both?: true }> = {
   'delay_deny before us': { first: ['delay_deny'], last: [] },
-  'delay_deny behind us': { first: [], last: ['delay_deny'] },
+  'delay_deny after us': { first: [], last: ['delay_deny'] },
   'karma before us': { first: ['redis', 'karma'], last: [] },
-  'karma behind us': { first: ['redis'], last: ['karma'] },
+  'karma after us': { first: ['redis'], last: ['karma'] },
   'delay_deny and karma before us': {
     first: ['redis', 'delay_deny', 'karma'],
     last: [],
     both: true,
   },
-  'karma and delay_deny behind us': { first: ['redis'], last: ['karma', 'delay_deny'], both: true },
+  'karma and delay_deny after us': { first: ['redis'], last: ['karma', 'delay_deny'], both: true },
 }
 
 // Another plugin that refuses at each hook where a refusal can be turned into an OK.

@@ -151,7 +151,7 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
       ['has a gap before its colon', 'From : x@evil.example\r\nFrom: a@DOMAIN\r\n', 'evil.example'],
       ['is folded', 'From: "Anna"\r\n\t<x@evil.example>\r\n', 'evil.example'],
       ['holds octets beyond UTF-8', 'From: \u00ff <x@evil.example>\r\n', 'evil.example'],
-      ['names nobody', 'From: Undisclosed:;\r\n', '(none)'],
+      ['names no address', 'From: Undisclosed:;\r\n', '(none)'],
       ['is not there', '', '(none)'],
       [
         'comes only after 1,000 lines',

@@ -232,7 +232,7 @@ describe('certificate', () => {
       null,
     ],
     [
-      'the right CN beside a SAN of another name',
+      'the right CN with a SAN of another name',
       () => ca.issue({ commonName: 'mx.contoso.example', names: ['other.example'] }),
       null,
     ],

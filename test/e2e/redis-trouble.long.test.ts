@@ -106,7 +106,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
     says: 'wants a password (NOAUTH)',
     closes: true,
   },
-  'BUSY: an endless script of somebody else': {
+  'BUSY: an endless script of another client': {
     begin: async (admin, other) => {
       await admin.config('SET', 'busy-reply-threshold', 50)
       other.eval('while true do end', 0).catch(() => {})

@@ -214,7 +214,7 @@ describe('the story of a takeover', () => {
         ['restricted', 'High', undefined],
       ],
     )
-    // Both workers deliver: in whatever order.
+    // Both workers deliver, in any order.
     const ids = all.filter(({ kind }) => kind !== 'unusual').map(({ id }) => id)
     assert.deepEqual(
       told()

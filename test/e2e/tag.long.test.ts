@@ -101,18 +101,17 @@ for (const version of versions) {
       'in another case, more than once': ['x-relay-class: forged', 'X-RELAY-CLASS: forged'],
       'folded over lines': ['X-Relay-Class: registered;', '\ttenant=forged;', ' connector=forged'],
       'with blanks before the colon': ['X-Relay-Class \t: forged'],
-      'behind a bare CR': ['X-Other: a\rX-Relay-Class: forged'],
+      'after a bare CR': ['X-Other: a\rX-Relay-Class: forged'],
       'with the colon on another line': ['X-Relay-Class', ' \t', '\t: forged'],
       'with control characters in its name': ['X-Relay-Class\0: forged', 'X-Relay-Class\v: forged'],
       'with other blanks in its name': [
         'X-Relay-Class\u00a0: forged',
         'X-Relay\u200b-Class: forged',
       ],
-      'behind what only some programs end a line at': ['X-Other: a\vX-Relay-Class: forged'],
-      'behind more dots than SMTP puts there': [
-        '..X-Relay-Class: forged',
-        '...X-Relay-Class: forged',
+      'after a character that ends a line for some programs only': [
+        'X-Other: a\vX-Relay-Class: forged',
       ],
+      'after more dots than SMTP adds': ['..X-Relay-Class: forged', '...X-Relay-Class: forged'],
       'without a colon': ['X-Relay-Class'],
       'with nothing in it': ['X-Relay-Class:', 'X-Relay-Class: '],
       'beyond the lines that Haraka parses': [

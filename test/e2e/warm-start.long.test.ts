@@ -19,15 +19,15 @@ import { REPLY } from '../support/replies'
 
 const UNREGISTERED = 'x@stolen.example'
 const RECIPIENT = 'a@far.example'
-/** Nothing that is answered is lost when it is killed. */
+/** A Redis that loses no answered write when it is killed. */
 const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
 const AWAY = { ready: false }
-/** They mostly wait for the file to be written, each on servers of its own. */
+/** They mostly wait for the file to be written, each on separate servers. */
 const AT_ONCE = { concurrency: 3 }
 
 describe('A Haraka that starts without Redis', AT_ONCE, () => {
   for (const nodes of [0, 2]) {
-    it(`knows whom the one before knew, until Redis says otherwise, with nodes=${nodes}`, async (t) => {
+    it(`serves the tenants of the previous process until it reaches Redis, with nodes=${nodes}`, async (t) => {
       const site = await siteOf(t, { nodes, users: { 'carol@contoso.example': 'secret' } })
       const { redis, haraka, contoso, fabrikam } = site
       assert.equal(statSync(fileOf(haraka)).mode & 0o777, 0o600)
@@ -38,7 +38,7 @@ describe('A Haraka that starts without Redis', AT_ONCE, () => {
       assert.equal(await reply(contoso, UNREGISTERED), REPLY.undecidable)
       assert.equal(await reply(contoso, ''), REPLY.undecidable)
       assert.equal(await reply(fabrikam, UNREGISTERED), REPLY.blocked)
-      // Perhaps a new connector, of which the process before had not heard.
+      // It may be a new connector that had not reached the previous process.
       const stranger = {
         from: UNREGISTERED,
         to: RECIPIENT,
@@ -72,7 +72,7 @@ describe('A Haraka that starts without Redis', AT_ONCE, () => {
 })
 
 describe('The snapshot file', AT_ONCE, () => {
-  it('follows what is changed, and what trips', async (t) => {
+  it('follows changes and trips', async (t) => {
     const site = await siteOf(t)
     const { relay, haraka, redis } = site
     const northwind = await relay.tenant('northwind', { limits: '0/1h' })
@@ -93,7 +93,7 @@ describe('The snapshot file', AT_ONCE, () => {
     await delivers(northwind, 'x@below.new.example')
   })
 
-  it('holds restricted tenants that no process has met', async (t) => {
+  it('has restricted tenants that no process has in its cache', async (t) => {
     const site = await siteOf(t)
     const { relay, haraka, redis } = site
     const { session } = await relay.tenant('quiet')
@@ -105,10 +105,10 @@ describe('The snapshot file', AT_ONCE, () => {
     assert.equal((await haraka.send(mail)).mail.raw, REPLY.blockedAll)
   })
 
-  it('is written by one worker, and by another when that one is killed', async (t) => {
+  it('is written by one worker, and by another after that one is killed', async (t) => {
     const { relay, haraka } = await siteOf(t, { nodes: 2 })
     const file = fileOf(haraka)
-    // The first one is named first.
+    // The first one is logged first.
     const [first] = readFileSync(`/proc/${haraka.pid}/task/${haraka.pid}/children`, 'utf8').split(
       ' ',
     )
@@ -121,7 +121,7 @@ describe('The snapshot file', AT_ONCE, () => {
     await waitFor(() => snapshotOf(haraka).includes('A third name'))
   })
 
-  it('that is damaged is ignored, with a warning, and replaced when Redis is back', async (t) => {
+  it('is ignored with a warning if damaged, and replaced when Redis is back', async (t) => {
     const { redis, haraka, contoso } = await siteOf(t)
     await redis.kill()
     haraka.signal('SIGKILL')
@@ -135,11 +135,11 @@ describe('The snapshot file', AT_ONCE, () => {
     unharmed(haraka)
   })
 
-  it('that cannot be written is one warning, and nothing else', async (t) => {
+  it('causes only one warning if it cannot be written', async (t) => {
     const redis = await redisFor(t)
     const haraka = await startHaraka({
       redis,
-      // A file is no directory, also for root.
+      // A file is not a directory, not even for root.
       settings: { outage: { snapshot: 'config/me/snapshot' } },
     })
     t.after(() => haraka.stop())
@@ -151,7 +151,7 @@ describe('The snapshot file', AT_ONCE, () => {
     unharmed(haraka)
   })
 
-  it('is not there where none is wanted', async (t) => {
+  it('is not written where [outage] snapshot is empty', async (t) => {
     const redis = await redisFor(t)
     const haraka = await startHaraka({ redis, settings: { outage: { snapshot: '' } } })
     t.after(() => haraka.stop())
@@ -165,14 +165,14 @@ describe('The snapshot file', AT_ONCE, () => {
 
 describe('A Redis that has lost the registry', AT_ONCE, () => {
   for (const nodes of [0, 2]) {
-    it(`changes nothing for those who are known, with nodes=${nodes}`, async (t) => {
+    it(`changes nothing for cached tenants, with nodes=${nodes}`, async (t) => {
       const site = await siteOf(t, { nodes })
       const { redis, haraka, contoso, fabrikam } = site
       const client = redis.client()
       const processes = Math.max(1, nodes)
       const warnings = (): number => haraka.log.match(/\[CRIT\].*lost the registry/g)?.length ?? 0
       const goesOn = async (): Promise<void> => {
-        // A process finds it by mail, or later by itself.
+        // A process detects it by mail, or later by itself.
         await waitFor(async () => {
           await reply(contoso, UNREGISTERED)
           return warnings() === processes
@@ -184,7 +184,7 @@ describe('A Redis that has lost the registry', AT_ONCE, () => {
       }
       await client.flushall()
       await goesOn()
-      // Nothing was written into what is not ours.
+      // Nothing was written into the foreign registry.
       assert.deepEqual(await client.keys('*'), [])
 
       await restartAway(site)
@@ -242,7 +242,7 @@ async function redisFor(t: TestContext): Promise<TestRedis> {
   return redis
 }
 
-/** Starts it again, and waits until each process has read the file: it listens before that. */
+/** Restarts it, and waits until each process has read the file, which happens after it listens. */
 async function restartAway({ haraka, contoso }: Site): Promise<void> {
   await haraka.restart(AWAY)
   await haraka.attributed(contoso.session, 'contoso/mx', 'a@contoso.example')

@@ -87,8 +87,8 @@ describe('names of a verified certificate', () => {
   cases({
     'its DNS name': [() => named(), 'contoso/mx'],
     'its DNS name in capitals': [() => dns(NAME.toUpperCase()), 'contoso/mx'],
-    'NUL behind it': [() => dns(`${NAME}\0`), null],
-    'NUL and another name behind it': [() => dns(`${NAME}\0.evil.example`), null],
+    'NUL after it': [() => dns(`${NAME}\0`), null],
+    'NUL and another name after it': [() => dns(`${NAME}\0.evil.example`), null],
     'NUL in front of it': [() => dns(`\0${NAME}`), null],
     'another name with a DNS name in it': [() => dns(`evil.example, DNS:${NAME}`), null],
     'another name with a DNS name in quotes': [
@@ -166,7 +166,7 @@ describe('wildcards of a verified certificate', () => {
 describe('a list of names', () => {
   cases({
     'of 2,000 strangers': [() => issue({ san: many(2000) }), null],
-    'with the right one behind 2,000': [
+    'with the right one after 2,000': [
       () => issue({ san: [...many(2000), ['dns', NAME]] }),
       'contoso/mx',
     ],
@@ -225,7 +225,7 @@ describe('a pinned certificate', () => {
   )
   cases({
     'another one of the same names': [() => rawCertificate({ commonNames: ['x'] }), null],
-    'shown behind another one': [
+    'shown after another one': [
       () => {
         const leaf = rawCertificate({ commonNames: ['y'] })
         return { ...leaf, cert: leaf.cert + PINNED['self-signed']!.cert }

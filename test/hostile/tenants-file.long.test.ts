@@ -43,7 +43,7 @@ const BAD: Readonly<Record<string, readonly [text: string, message: RegExp]>> = 
   'a function': [inDomains('!!js/function "function () {}"'), /^2:\d+: Unresolved tag/],
   'a binary': [inDomains('!!binary Y29udG9zby5jb20='), /^2:\d+: /],
   'a set': [inDomains('!!set { contoso.com }'), /^2:\d+: a domain has no name/],
-  'a tag of its own': [inDomains('!tenant contoso.com'), /^2:\d+: Unresolved tag/],
+  'a custom tag': [inDomains('!tenant contoso.com'), /^2:\d+: Unresolved tag/],
   'ever more brackets': [many('['), /^1:\d+: is nested too deeply/],
   'ever more braces': [many('{a: '), /^1:\d+: is nested too deeply/],
   'ever more closed brackets': [many(']'), /^1:1: Unexpected flow-seq-end/],

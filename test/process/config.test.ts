@@ -385,7 +385,7 @@ describe('a configuration', () => {
 })
 
 describe('the snapshot file', () => {
-  it('is beside the queue directory, also where queue_dir moves that', () => {
+  it('is next to the queue directory, also where queue_dir moves it', () => {
     const place = scratchDir('site')
     writeFileSync(path.join(place, 'queue_dir'), '/var/spool/haraka\n')
     const { config } = parseConfig({}, place)
@@ -780,7 +780,7 @@ describe('loadConfig', () => {
     )
   })
 
-  it('finds the password file beside the ini', () => {
+  it('finds the password file next to the ini', () => {
     const place = site('[redis]\npassword_file=redis.password\n')
     writeFileSync(path.join(place, 'redis.password'), ' 00x \n')
     assert.equal(loadConfig(place).redis.password, '00x')

@@ -39,7 +39,7 @@ export interface AllowanceOptions {
   /** Other sources for scripts or their includes, by name. */
   scripts?: Readonly<Record<string, string>>
   StoreClass?: typeof Store
-  /** Default: a connection of its own. */
+  /** Default: a new connection. */
   client?: Redis
 }
 

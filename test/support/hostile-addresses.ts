@@ -65,7 +65,7 @@ export const LOOKALIKES: Readonly<Record<string, string>> = {
   'umlaut in words': 'muenchen.example',
   hyphenated: 'con-toso.com',
   'letters in front': 'evilcontoso.com',
-  'letters behind': 'contoso.community',
+  'letters after it': 'contoso.community',
   'other top level': 'contoso.co',
   'as a subdomain of another': 'contoso.com.evil.example',
   'a child of one without subdomains': 'evil.fabrikam.example',
@@ -79,13 +79,13 @@ export const LOOKALIKES: Readonly<Record<string, string>> = {
   'A-label within a U-label': 'xn--mnchen-3yaé.example',
   'percent-encoded dot': 'contoso%2ecom',
   'percent-encoded NUL': 'contoso.com%00.evil.example',
-  'two dots behind': 'contoso.com..',
+  'two dots after it': 'contoso.com..',
   'two dots inside': 'contoso..com',
   'dot in front': '.contoso.com',
   'lone surrogate': 'contoso\ud800.com',
   'replacement character': 'contoso\ufffd.com',
   underscore: '_contoso.com',
-  'underscore behind': 'contoso_.com',
+  'underscore after it': 'contoso_.com',
 }
 
 /** Names that are an accepted domain, or below one with subdomains, in any spelling. */

@@ -32,7 +32,7 @@ export interface TenantOptions {
   mode?: Mode
   /** Accepted domains; default: `ID.example` without its subdomains. */
   domains?: (string | { domain: string; subdomains?: boolean; shared?: boolean })[]
-  /** Default: `mx`, by an address of its own (see `TestTenant.session`). */
+  /** Default: `mx`, with a new address (see `TestTenant.session`). */
   connectors?: Record<string, RawIdentities>
 }
 

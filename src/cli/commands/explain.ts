@@ -88,7 +88,7 @@ export function add(program: Command, io: Io): void {
       'verdict: pass | charge (passes, and is counted) | refuse | tempfail | ignore',
       'reply: the SMTP reply where it is refused, else null',
     ],
-    exit: { 0: 'explained, whatever the verdict' },
+    exit: { 0: 'explained, with any verdict' },
   })
 }
 

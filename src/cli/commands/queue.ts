@@ -161,7 +161,7 @@ async function find(
   return mail
 }
 
-/** @throws {InputError} with `--redis` alone: the queue is beside the config directory. */
+/** @throws {InputError} with `--redis` alone: the queue is next to the config directory. */
 function queueOf(context: Context): string {
   const directory = context.configDirectory
   if (directory !== undefined) return queueDirectory(directory)

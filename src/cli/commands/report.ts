@@ -64,7 +64,7 @@ export function add(program: Command, io: Io): void {
     })
   command.configureHelp({
     ...command.configureHelp(),
-    // The command has a --by of its own.
+    // The command has its own --by.
     visibleGlobalOptions(each) {
       return Help.prototype.visibleGlobalOptions
         .call(this, each)

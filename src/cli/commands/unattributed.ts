@@ -100,7 +100,7 @@ function print(out: Output, { rows, others }: Unattributed): void {
   )
   if (rows.length > 0) out.line(LEGEND, 'faint')
   if (others === 0 && rows.some(({ ip }) => ip === OTHER)) {
-    out.line(`${OTHER}: with [report] samples=false sources are not told apart`, 'faint')
+    out.line(`${OTHER}: with [report] samples=false no sources are recorded`, 'faint')
   }
 }
 

@@ -148,7 +148,7 @@ function replication(info: Info, address: string): Line[] {
   return [
     warn(
       'replication',
-      `${address} has ${replicas} replicas, but min-replicas-to-write is 0: cut off from them it goes on counting, and a failover forgets that`,
+      `${address} has ${replicas} replicas, but min-replicas-to-write is 0: cut off from them it goes on counting, and a failover loses these counts`,
       'set min-replicas-to-write 1 in redis.conf, and CONFIG SET it now',
     ),
   ]

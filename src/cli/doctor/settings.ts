@@ -28,7 +28,7 @@ export function checkOwnSettings({ main, outage }: Config): Line[] {
     lines.push(
       warn(
         'mode',
-        `[main] override=${main.override}: nothing is refused, whatever the mode of a tenant`,
+        `[main] override=${main.override}: nothing is refused, in any mode of a tenant`,
         'empty override in [main] of unregistered-domain.ini once the emergency is over',
       ),
     )

@@ -19,7 +19,7 @@ export interface ReportSpan {
 /** The same, with the length of the rows it is read from. */
 export interface RowSpan extends ReportSpan {
   readonly step: 'hour' | 'day'
-  /** How it differs from what was asked for. */
+  /** How it differs from the request. */
   readonly note: string | undefined
 }
 

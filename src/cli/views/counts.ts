@@ -39,7 +39,7 @@ export function countsByClass(
 export const COUNTS_FIELDS = [
   'messages, recipients: {accepted, deferred, refused, refunded}; a message is what the best',
   '  of its recipients was; refunded: its recipients were accepted, but not the message',
-  'first_seen, last_seen: in the span that was asked for',
+  'first_seen, last_seen: in the requested span',
 ]
 
 export const COUNTS_COLUMNS = [

@@ -40,7 +40,7 @@ export interface Report {
   readonly to: number
   readonly by: Dimensions
   readonly tenants: readonly TenantReport[]
-  /** Whether one tenant was asked for. */
+  /** Whether one tenant was requested. */
   readonly single: boolean
   /** The only class that was requested. */
   readonly class?: string | undefined

@@ -181,7 +181,7 @@ const NO_PROOFS: readonly Row[] = [
     signed({ ...bank, tags: { a: 'rsa-sha1' } }),
     unproven('weak algorithm'),
   ),
-  forward('signed by somebody else', signed(other), unproven('not aligned')),
+  forward('signed by another domain', signed(other), unproven('not aligned')),
   forward('addressed to others', signed(bank, toOther), unproven('not addressed to the tenant')),
   forward(
     'addressed to others, with a To of the tenant added above',

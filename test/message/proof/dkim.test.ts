@@ -175,7 +175,7 @@ const recipients: Case[] = [
   proven('with a quoted local part', to('"john doe"@school.example')),
   proven('with an encoded name', to('=?utf-8?q?J=C3=BCrgen?= <p@school.example>')),
   proven('as U-labels', to('p@schöl.example')),
-  not('not addressed to the tenant', 'to somebody else', to('p@other.example')),
+  not('not addressed to the tenant', 'to another recipient', to('p@other.example')),
   not('not addressed to the tenant', 'below the accepted domain', to('p@mail.school.example')),
   not('not addressed to the tenant', 'to undisclosed recipients', to('undisclosed-recipients:;')),
   not(
