@@ -210,14 +210,13 @@ class Pass implements PassResult {
   }
 
   private async handleFields({ id, fields: wanted }: TenantRecord, current: TenantAsRead) {
-    const { client, keys } = this.store
+    const { keys } = this.store
     const fields = lasting(wanted)
     // In a Cluster the index may be lost without its tenants.
-    const isIndexed = (await client.sismember(keys.tenants, id)) === 1
-    if (isIndexed && isSame(lasting(current.fields), fields)) return
+    if (this.writes) await indexTenant(this.store, id)
+    if (isSame(lasting(current.fields), fields)) return
     this.differences.add(`tenant ${id}`)
     if (!this.writes) return
-    await indexTenant(this.store, id)
     await this.store.run(
       TENANT,
       [keys.tenant(id), keys.caseCount(id)],
