@@ -41,9 +41,10 @@ export class BarredError extends InputError {}
 function unreadable(file: string, error: unknown): InputError {
   const { code = messageOf(error) } = error as NodeJS.ErrnoException
   const what = `${file} cannot be read (${code})`
-  return code === 'EACCES'
-    ? new BarredError(`${what}: run tenantctl as root, or as the user of Haraka`)
-    : new InputError(`${what}: name a file that is there`)
+  if (code === 'EACCES') {
+    return new BarredError(`${what}: run tenantctl as root, or as the user of Haraka`)
+  }
+  return new InputError(`${what}: ${code === 'ENOENT' ? 'it does not exist' : 'name another file'}`)
 }
 
 /**

@@ -248,7 +248,10 @@ describe('a backup file', () => {
     assert.match(await faultOf(path.join(dir, 'pipe')), /^FILE is no regular file/)
     assert.match(await faultOf(dir), /^FILE is no regular file/)
     assert.match(await faultOf('/dev/zero'), /^FILE is no regular file/)
-    assert.match(await faultOf(path.join(dir, 'absent')), /^FILE cannot be read \(ENOENT/)
+    assert.match(
+      await faultOf(path.join(dir, 'absent')),
+      /^FILE cannot be read \(ENOENT\): it does not exist$/,
+    )
   })
 })
 
