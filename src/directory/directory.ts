@@ -257,6 +257,8 @@ export class Directory {
     const change = parseChange(message)
     if (change === undefined) {
       this.events.onError(`unknown message on ${this.store.keys.changes}: ${message.slice(0, 200)}`)
+    } else if ('lost' in change) {
+      // TODO
     } else if ('registry' in change) {
       this.inBackground(this.registry.check())
     } else if (this.registry.state !== 'usable') {

@@ -1,5 +1,6 @@
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
+import { randomToken } from './token'
 
 const ADD = readScript(__dirname, 'audit_add')
 const KEEP = readScript(__dirname, 'audit_keep')
@@ -21,5 +22,6 @@ export async function addEntry(
  * @param line as the script returned it.
  */
 export async function keepEntry(store: Store, tenant: string, line: string): Promise<void> {
-  await store.run(KEEP, [store.keys.tenantsAudit], [line, tenant])
+  const { keys } = store
+  await store.run(KEEP, [keys.tenantsAudit, keys.epoch], [line, tenant, randomToken()])
 }

@@ -12,7 +12,9 @@ export type Change =
     }
   /** The owners of these names may have changed; `undefined`: of any name. */
   | { readonly owners: true; readonly names: readonly string[] | undefined }
-  /** The registry has another epoch. */
+  /** What Redis lost has been reported; a version that does not know that checks the registry. */
+  | { readonly lost: true }
+  /** The registry has another epoch, or an operator has accepted its content. */
   | { readonly registry: string }
   /** These connectors (`tenant/name`) changed between the two tokens. */
   | {
@@ -30,12 +32,13 @@ export function parseChange(message: string): Change | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { tenant, token, owners, registry, connectors, previous, changed, domains, names } =
+  const { tenant, token, owners, registry, connectors, previous, changed, domains, names, lost } =
     value as Record<string, unknown>
   if (typeof tenant === 'string' && typeof token === 'string') {
     return { tenant, token, domains: toDomainsChange(token, previous, domains) }
   }
   if (owners === true) return { owners, names: isStrings(names) ? names : undefined }
+  if (lost === true) return { lost }
   if (typeof registry === 'string') return { registry }
   if (typeof connectors !== 'string') return undefined
   return {

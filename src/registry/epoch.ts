@@ -1,10 +1,11 @@
 import { UserError } from '../base/errors'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import { randomToken } from '../records/token'
+import { randomToken, type Mark } from '../records/token'
 import { shortTime } from '../base/time'
 
 const EPOCH = readScript(__dirname, 'epoch')
+const ACCEPT = readScript(__dirname, 'accept')
 
 /**
  * The format of the registry in Redis. Versions of one major understand each other; one that finds a higher major writes
@@ -34,6 +35,12 @@ export interface RegistryLook {
   readonly tenants: number
   /** Whether the given tenant is among them. */
   readonly indexed: boolean
+  /** When an operator last accepted the content of Redis, as a {@link Mark}. */
+  readonly accepted: Mark
+  /** When an operator last accepted it without the restrictions that only processes knew. */
+  readonly lifted: Mark
+  /** The last time that a tenant was added or removed. */
+  readonly changed: Mark
 }
 
 /** A later version has written the registry. */
@@ -98,10 +105,23 @@ export async function ensureEpoch(store: Store): Promise<Epoch> {
  * they have cached of another one.
  *
  * @param epoch of a registry that has been restored; else a new one.
+ * @param options `lifts`: restrictions that Redis does not hold are lifted; else processes put them back.
  * @throws {SchemaError} Redis holds a later schema.
  */
-export async function confirmEpoch(store: Store, epoch = randomToken()): Promise<Epoch> {
-  return understood(await call(store, 'confirm', epoch))
+export async function confirmEpoch(
+  store: Store,
+  epoch = randomToken(),
+  { lifts = false } = {},
+): Promise<Epoch> {
+  return understood(await call(store, 'confirm', epoch, '', lifts))
+}
+
+/**
+ * Accepts the current content of Redis after it went back in time: processes drop what they know and Redis does not hold,
+ * except restrictions.
+ */
+export async function acceptContent(store: Store): Promise<void> {
+  await store.run(ACCEPT, [store.keys.epoch], [])
 }
 
 function understood({ epoch }: RegistryLook): Epoch {
@@ -114,14 +134,16 @@ async function call(
   how: 'look' | 'begin' | 'confirm',
   epoch: string,
   tenant = '',
+  lifts = false,
 ): Promise<RegistryLook> {
   const { keys } = store
   const reply = (await store.run(
     EPOCH,
     [keys.epoch, keys.tenants],
-    [how, epoch, SCHEMA.major, SCHEMA.minor, tenant],
-  )) as [number, string, string, string, Epoch['origin'], number, number]
-  const [time, there, schema, createdAt, origin, tenants, indexed] = reply
+    [how, epoch, SCHEMA.major, SCHEMA.minor, tenant, lifts ? 1 : 0],
+  )) as [number, string, string, string, Epoch['origin'], number, number, ...marks: string[]]
+  const [time, there, schema, createdAt, origin, tenants, indexed, ...marks] = reply
+  const [accepted, lifted, changed] = marks.map(Number) as [Mark, Mark, Mark]
   return {
     time,
     epoch:
@@ -130,5 +152,6 @@ async function call(
         : { epoch: there, schema, createdAt: Number(createdAt) || 0, origin },
     tenants,
     indexed: indexed === 1,
+    ...{ accepted, lifted, changed },
   }
 }

@@ -44,6 +44,8 @@ export class Keys {
   readonly eventsOpen: string
   /** The lock that the leader holds. */
   readonly leader: string
+  /** What Redis lost when it went back in time, as processes have reported it: see `registry/lost-changes.ts`. */
+  readonly lost: string
   /** Case → when it was opened. */
   readonly caseIndex: string
   /** The pub/sub channel of every change. */
@@ -76,6 +78,7 @@ export class Keys {
     this.eventsDue = `${prefix}{@events}:due`
     this.eventsOpen = `${prefix}{@events}:open`
     this.leader = `${prefix}{@events}:watch`
+    this.lost = `${prefix}{@events}:lost`
     this.caseIndex = `${prefix}{@cases}`
     this.changes = `${prefix}changes`
     this.audited = `${prefix}audit`

@@ -14,5 +14,5 @@ for at = 2, #ARGV, 2 do
   changed[ARGV[at]] = string.match(ARGV[at + 1], '^%S+') or '-'
 end
 if redis.call('HEXISTS', tenant_key, 'createdAt') == 1 then
-  change_tenant(tenant_key, 'domains', ARGV[1], changed_domains(tenant_key, changed, (#ARGV - 1) / 2))
+  change_tenant(tenant_key, 'domains', ARGV[1], 'domains', changed_domains(tenant_key, changed, (#ARGV - 1) / 2))
 end

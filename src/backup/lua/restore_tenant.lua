@@ -18,7 +18,7 @@ for at = 2, #ARGV, 2 do
 end
 if cases > tonumber(redis.call('HGET', tenant_key, 'cases') or 0) then redis.call('HSET', tenant_key, 'cases', cases) end
 if not exists then redis.call('HSET', tenant_key, 'domains', new_token(ARGV[1])) end
-change_tenant(tenant_key, 'state', ARGV[1])
+change_tenant(tenant_key, 'state', ARGV[1], 'settings')
 for _, field in ipairs(redis.call('HKEYS', tenant_key)) do
   if not kept[field] then redis.call('HDEL', tenant_key, field) end
 end

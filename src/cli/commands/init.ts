@@ -58,7 +58,7 @@ async function confirm(context: Context, store: Store): Promise<void> {
     to: `${inWords(await heldBy(store))}; what only Haraka had is dropped`,
   })
   await store.client.del(store.keys.restore)
-  const epoch = await confirmEpoch(store)
+  const epoch = await confirmEpoch(store, undefined, { lifts: true })
   await tell(
     context,
     store,

@@ -64,7 +64,7 @@ for _, identity in ipairs(freed) do redis.call('HDEL', identities_key, identity)
 for _, id in ipairs(removed) do redis.call('HDEL', connectors_key, id) end
 
 local previous = redis.call('GET', token_key)
-local token = new_token(ARGV[1])
+local token = new_token(ARGV[1], previous)
 redis.call('SET', token_key, token)
 announce(connectors_key, { connectors = token, previous = previous or cjson.null, changed = ids })
 return { 'written' }

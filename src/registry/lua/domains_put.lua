@@ -60,5 +60,5 @@ end
 local id = tag_of(tenant_key)
 if added.count then audit(audit_key, ARGV[4], id, 'domains added', '', domains_text(added)) end
 if to.count then audit(audit_key, ARGV[4], id, 'domains changed', domains_text(from), domains_text(to)) end
-change_tenant(tenant_key, 'domains', ARGV[1], changed_domains(tenant_key, changed, count))
+change_tenant(tenant_key, 'domains', ARGV[1], 'domains', changed_domains(tenant_key, changed, count))
 return results

@@ -27,6 +27,6 @@ end
 -- All are read before the first is removed: an emptied list must not be touched again (see change).
 for _, domain in ipairs(removed) do redis.call('HDEL', domains_key, domain) end
 if #removed > 0 and redis.call('EXISTS', tenant_key) == 1 then
-  change_tenant(tenant_key, 'domains', ARGV[1], changed_domains(tenant_key, changed, #removed))
+  change_tenant(tenant_key, 'domains', ARGV[1], 'domains', changed_domains(tenant_key, changed, #removed))
 end
 return removed

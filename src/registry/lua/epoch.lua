@@ -4,10 +4,11 @@
 -- ARGV[1] look; begin: an epoch where there is none, and our minor schema where it has a lower one; confirm: this epoch
 --         in place of any other, by order of an operator. Where the schema has a higher major than ours: look
 -- ARGV[2] the epoch, and ARGV[3] major and ARGV[4] minor schema of the caller   ARGV[5] a tenant, or empty
--- Reply: { server time in ms, epoch or '', schema, createdAt, origin, how many tenants, 1 if the tenant is among them }
+-- ARGV[6] with confirm: 1 if restrictions that are not in Redis are lifted
+-- Reply: { server time in ms, epoch or '', schema, createdAt, origin, how many tenants, 1 if the tenant is among them,
+--          time in µs of the last acceptance, of the last that lifted restrictions, of the last change of the index }
 --
--- @include store/clock
--- @include records/change
+-- @include registry/acceptance
 local epoch_key, tenants_key = KEYS[1], KEYS[2]
 local now = now_ms()
 local how, epoch, major, minor = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -23,6 +24,7 @@ if how ~= 'look' and not newer then
   if how == 'confirm' or not there[1] then
     local origin = how == 'confirm' and 'operator' or 'automatic'
     redis.call('HSET', epoch_key, 'epoch', epoch, 'schema', schema, 'createdAt', string.format('%.0f', now), 'origin', origin)
+    if how == 'confirm' then accept(epoch_key, ARGV[6] == '1') end
     announce(epoch_key, { registry = epoch })
   elseif older or (its_major == major and its_minor < minor) then
     redis.call('HSET', epoch_key, 'schema', schema)
@@ -33,4 +35,5 @@ end
 return {
   now, there[1] or '', there[2] or '', there[3] or '', there[4] or '',
   redis.call('SCARD', tenants_key), ARGV[5] ~= '' and redis.call('SISMEMBER', tenants_key, ARGV[5]) or 0,
+  unpack(marks_of(epoch_key)),
 }

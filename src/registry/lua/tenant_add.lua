@@ -29,5 +29,5 @@ end
 local cases = redis.call('GET', cases_key)
 if cases then redis.call('HSET', tenant_key, 'cases', cases) end
 local entry = audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant added', '', table.concat(settings, '; '))
-change_tenant(tenant_key, 'state', ARGV[1])
+change_tenant(tenant_key, 'state', ARGV[1], 'settings')
 return { 'added', entry }

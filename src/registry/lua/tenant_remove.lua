@@ -26,7 +26,7 @@ if redis.call('EXISTS', tenant_key) == 1 then
   if cases then redis.call('SET', cases_key, cases) end
   local entry = audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant removed', table.concat(had, '; '), '')
   -- Announced before it is removed: that writes the token into the tenant's hash.
-  change_tenant(tenant_key, 'state', ARGV[1])
+  change_tenant(tenant_key, 'state', ARGV[1], 'removal')
   reply = { 'removed', entry, cases or '0' }
 end
 redis.call('UNLINK', tenant_key, domains_key, usage_key)

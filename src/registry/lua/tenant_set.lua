@@ -27,5 +27,5 @@ for at = 3, #ARGV, 2 do
 end
 if #to == 0 then return 'unchanged' end
 audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant changed', table.concat(from, '; '), table.concat(to, '; '))
-change_tenant(tenant_key, 'state', ARGV[1])
+change_tenant(tenant_key, 'state', ARGV[1], 'settings')
 return 'changed'

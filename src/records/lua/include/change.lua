@@ -7,9 +7,14 @@
 -- @include store/clock
 -- @include store/key
 
--- An opaque token: server time in µs and a random part from the caller.
-local function new_token(random)
-  return string.format('%.0f-%s', now_us(), random)
+-- A token: server time in µs and a random part from the caller. Its time is later than that of the tokens it follows, even
+-- if the clock was set back: a process that reads an earlier one than it knows sees that Redis has gone back in time.
+local function new_token(random, ...)
+  local time = now_us()
+  for _, earlier in ipairs({ ... }) do
+    time = math.max(time, (tonumber(string.match(earlier or '', '^%d+')) or 0) + 1)
+  end
+  return string.format('%.0f-%s', time, random)
 end
 
 -- Publishes a message about a change. key: any of ours, for the prefix.
@@ -17,12 +22,12 @@ local function announce(key, message)
   redis.call('PUBLISH', prefix_of(key) .. 'changes', cjson.encode(message))
 end
 
--- Renews the token in one field (`state` or `domains`) of the tenant's hash and announces it. message: what else to say,
--- or nil.
-local function change_tenant(tenant_key, field, random, message)
-  local token = new_token(random)
+-- Renews the token in one field (`state` or `domains`) of the tenant's hash and announces it. about: domains, settings,
+-- restriction, lift or removal; message: what else to say, or nil.
+local function change_tenant(tenant_key, field, random, about, message)
+  local token = new_token(random, unpack(redis.call('HMGET', tenant_key, 'domains', 'state')))
   message = message or {}
-  message.tenant, message.token = tag_of(tenant_key), token
+  message.tenant, message.token, message.about = tag_of(tenant_key), token, about
   redis.call('HSET', tenant_key, field, token)
   announce(tenant_key, message)
   return token

@@ -1,0 +1,134 @@
+import { markOf, type Mark } from '../records/token'
+import { readScript } from '../store/script'
+import type { Store } from '../store/store'
+
+const REPORT = readScript(__dirname, 'lost_report')
+
+/** Changes in one report at most; further ones are counted. */
+export const MOST_CHANGES = 1000
+
+/**
+ * A change that Redis has lost: it went back from `is` to `was`. It counts as long as Redis still holds `was`: what is
+ * written later wins.
+ */
+export interface LostChange {
+  /**
+   * `domain NAME` (flags as `formatFlags` writes them), a field of the tenant (`mode`, `limits`, …), `tenant` (its
+   * `createdAt`), or `connector` (its JSON).
+   */
+  readonly what: string
+  /** What Redis holds; `null`: nothing. */
+  readonly was: string | null
+  /** What it held before it went back; `null`: nothing. */
+  readonly is: string | null
+}
+
+/** The changes of a tenant or a connector that Redis has lost, and that a process knows. */
+export interface LostChanges {
+  /** A tenant, or a connector (`tenant/name`). */
+  readonly subject: string
+  /** The latest change that a process knows. */
+  readonly known: Mark
+  /** The latest one that Redis holds. */
+  readonly found: Mark
+  readonly changes: readonly LostChange[]
+  /** How many more there are than in `changes`. */
+  readonly more: number
+}
+
+/** Redis has lost a change that was announced, and no process knows what it was. */
+export interface MissingChange {
+  /** A tenant; `@connectors`, `@owners` or `@tenants`: something of all of them. */
+  readonly subject: string
+  readonly known: Mark
+  readonly found: Mark
+}
+
+/** A restriction, or its lift, that a process has put back. */
+export interface PutBack {
+  readonly subject: string
+  readonly what: 'restriction' | 'lift'
+  /** `tenant:number`, or empty. */
+  readonly case: string
+  /** When it was placed or lifted, in ms since the epoch, server time. */
+  readonly time: number
+  readonly known: Mark
+  readonly found: Mark
+}
+
+/** All that is known of a Redis that went back in time, and not resolved. */
+export interface LostReport {
+  /** Server time of the first report, in ms since the epoch. */
+  readonly since: number
+  readonly lost: readonly LostChanges[]
+  readonly missing: readonly MissingChange[]
+  readonly putBack: readonly PutBack[]
+  /** What the leader has told of it: see `process/lost-duty.ts`; empty: nothing yet. */
+  readonly told: string
+}
+
+/** What a process reports. */
+export type Finding =
+  | ({ readonly kind: 'lost' } & LostChanges)
+  | ({ readonly kind: 'missing' } & MissingChange)
+  | ({ readonly kind: 'back' } & PutBack)
+
+/**
+ * Reports what Redis has lost, and tells all processes. Of two reports about the same subject the one of the later change
+ * stays; lost changes without any change withdraw what was reported.
+ *
+ * @throws what ioredis throws.
+ */
+export async function reportLost(store: Store, findings: readonly Finding[]): Promise<void> {
+  const args = findings.flatMap(({ kind, subject, ...facts }) => [
+    `${kind} ${subject}`,
+    String(facts.known),
+    'changes' in facts && facts.changes.length + facts.more === 0 ? '' : JSON.stringify(facts),
+  ])
+  await store.run(REPORT, [store.keys.lost], args)
+}
+
+/**
+ * Reads what processes have reported; `undefined`: Redis has not gone back, or that is resolved.
+ *
+ * @throws what ioredis throws.
+ */
+export async function readLost({ client, keys }: Store): Promise<LostReport | undefined> {
+  const fields = await client.hgetall(keys.lost)
+  if (!fields['since']) return undefined
+  const lost: LostChanges[] = []
+  const missing: MissingChange[] = []
+  const putBack: PutBack[] = []
+  for (const [field, json] of Object.entries(fields)) {
+    const [kind, subject] = field.split(' ') as [string, string | undefined]
+    if (subject === undefined) continue
+    const facts = { subject, ...(JSON.parse(json) as object) }
+    if (kind === 'lost') lost.push(facts as LostChanges)
+    else if (kind === 'missing') missing.push(facts as MissingChange)
+    else if (kind === 'back') putBack.push(facts as PutBack)
+  }
+  return { since: Number(fields['since']), told: fields['told'] ?? '', lost, missing, putBack }
+}
+
+/** Notes what the leader has told of a report. @throws what ioredis throws. */
+export async function noteTold({ client, keys }: Store, told: string): Promise<void> {
+  await client.hset(keys.lost, { told })
+}
+
+/** Forgets all reports. @throws what ioredis throws. */
+export async function forgetLost({ client, keys }: Store): Promise<void> {
+  await client.hdel(keys.lost, ...(await client.hkeys(keys.lost)), 'since')
+}
+
+/** The time of a mark, in ms since the epoch. */
+export function markTime(mark: Mark): number {
+  return Math.floor(mark / 1000)
+}
+
+/** The latest change of a tenant: of its domains, or of all the rest. */
+export function tenantMark(tenant: {
+  readonly domainsToken: string | null | undefined
+  readonly stateToken: string | null | undefined
+}): Mark {
+  return markOf(tenant.domainsToken, tenant.stateToken)
+}

@@ -1,0 +1,39 @@
+-- Keeps what processes report of a Redis that went back in time, and tells all processes.
+--
+-- KEYS[1] lost
+-- then for each finding: ARGV[n] field (`lost SUBJECT`, `missing SUBJECT`, `back SUBJECT`), ARGV[n + 1] time in µs of the
+-- latest change that the process knows, ARGV[n + 2] JSON; empty: withdrawn
+-- Reply: how many were new
+--
+-- @include store/clock
+-- @include records/change
+local lost_key = KEYS[1]
+local MOST_FIELDS = 20000
+
+local function known_of(field)
+  local json = redis.call('HGET', lost_key, field)
+  return json and tonumber(string.match(json, '"known":(%d+)') or '') or -1
+end
+
+local news, withdrawn = 0, {}
+for at = 1, #ARGV, 3 do
+  local field, known, json = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
+  local kind, subject = string.match(field, '^(%S+) (%S+)$')
+  local there = known_of(field)
+  if json == '' then
+    if there >= 0 and there <= known then withdrawn[#withdrawn + 1] = field end
+  elseif kind == 'missing' and known_of('lost ' .. subject) >= known then
+    -- A process knows it.
+  elseif known >= there and redis.call('HGET', lost_key, field) ~= json
+    and (there >= 0 or redis.call('HLEN', lost_key) < MOST_FIELDS) then
+    redis.call('HSETNX', lost_key, 'since', string.format('%.0f', now_ms()))
+    redis.call('HSET', lost_key, field, json)
+    if kind == 'lost' and known >= known_of('missing ' .. subject) then
+      withdrawn[#withdrawn + 1] = 'missing ' .. subject
+    end
+    news = news + 1
+  end
+end
+for _, field in ipairs(withdrawn) do news = news + redis.call('HDEL', lost_key, field) end
+if news > 0 then announce(lost_key, { registry = '', lost = true }) end
+return news
