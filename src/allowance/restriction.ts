@@ -5,9 +5,12 @@ import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
 import type { Scope } from '../mail/scope'
 import { parseTrigger, type Trigger } from '../mail/trigger'
+import type { Lift, RestrictionFields } from './standing'
 
 const PLACE = readScript(__dirname, 'place')
 const LIFT = readScript(__dirname, 'lift', MAIL_INCLUDES)
+const PUT_RESTRICTION_BACK = readScript(__dirname, 'put_restriction_back')
+const PUT_LIFT_BACK = readScript(__dirname, 'put_lift_back', MAIL_INCLUDES)
 
 /** The persistent state in which mail of a tenant is refused. It never expires: a person lifts it. */
 export interface Restriction {
@@ -40,7 +43,7 @@ export interface Act {
 }
 
 /** What to lift, and how; see {@link Restrictions.lift}. */
-export interface Lift extends Act {
+interface LiftOrder extends Act {
   readonly keepUsage: boolean
   readonly probation?: ProbationTerms
   readonly seen?: string
@@ -90,7 +93,7 @@ export class Restrictions {
    */
   async lift(
     tenant: string,
-    { by, reason, keepUsage, probation, seen = 'any' }: Lift,
+    { by, reason, keepUsage, probation, seen = 'any' }: LiftOrder,
   ): Promise<'lifted' | 'ended' | 'unchanged'> {
     const { keys } = this.store
     const reply = (await this.store.run(
@@ -109,6 +112,39 @@ export class Restrictions {
     }
     await this.removeFromIndex(tenant)
     return reply
+  }
+
+  /**
+   * Puts a restriction back that Redis has lost, with its case and the id of its event; once, however many processes call it.
+   *
+   * @returns whether this call has put it back.
+   */
+  async putBack(tenant: string, created: string, restriction: RestrictionFields): Promise<boolean> {
+    const { keys, actor } = this.store
+    const reply = await this.store.run(
+      PUT_RESTRICTION_BACK,
+      [keys.tenant(tenant), keys.restriction(tenant), keys.audit(tenant)],
+      [randomToken(), actor, created, ...Object.entries(restriction).flat()],
+    )
+    if (reply !== 'placed' && reply !== 'widened') return false
+    await this.index(tenant)
+    return true
+  }
+
+  /**
+   * Puts a lift back that Redis has lost, and lifts the restriction if Redis holds it; once, however many processes call it.
+   *
+   * @returns whether this call has put it back.
+   */
+  async putLiftBack(tenant: string, created: string, lift: Lift): Promise<boolean> {
+    const { keys, actor } = this.store
+    const reply = await this.store.run(
+      PUT_LIFT_BACK,
+      [keys.tenant(tenant), keys.restriction(tenant), keys.usage(tenant), keys.audit(tenant)],
+      [randomToken(), actor, created, ...Object.entries(lift).flat()],
+    )
+    if (reply === 'lifted') await this.removeFromIndex(tenant)
+    return reply === 'lifted' || reply === 'noted'
   }
 
   /**

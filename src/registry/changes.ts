@@ -1,5 +1,17 @@
+import type { Lift, RestrictionFields } from '../allowance/standing'
 import type { DomainsChange } from './domain-changes'
 import { parseFlags, type DomainFlags } from './formats'
+
+/** What of a tenant has changed; `unknown`: a version before this one does not say. */
+export type About =
+  | { readonly what: 'domains' | 'settings' | 'removal' | 'unknown' }
+  | {
+      readonly what: 'restriction'
+      /** The tenant's `createdAt`. */
+      readonly created: string
+      readonly restriction: RestrictionFields
+    }
+  | { readonly what: 'lift'; readonly created: string; readonly lift: Lift }
 
 /** A message on the channel of changes. */
 export type Change =
@@ -9,6 +21,7 @@ export type Change =
       readonly token: string
       /** The change itself, if only domains have changed and not too many for one message. */
       readonly domains: DomainsChange | undefined
+      readonly about: About
     }
   /** The owners of these names may have changed; `undefined`: of any name. */
   | { readonly owners: true; readonly names: readonly string[] | undefined }
@@ -35,7 +48,8 @@ export function parseChange(message: string): Change | undefined {
   const { tenant, token, owners, registry, connectors, previous, changed, domains, names, lost } =
     value as Record<string, unknown>
   if (typeof tenant === 'string' && typeof token === 'string') {
-    return { tenant, token, domains: toDomainsChange(token, previous, domains) }
+    const about = toAbout(value as Record<string, unknown>)
+    return { tenant, token, domains: toDomainsChange(token, previous, domains), about }
   }
   if (owners === true) return { owners, names: isStrings(names) ? names : undefined }
   if (lost === true) return { lost }
@@ -46,6 +60,23 @@ export function parseChange(message: string): Change | undefined {
     previous: typeof previous === 'string' && previous !== '' ? previous : null,
     changed: Array.isArray(changed) ? changed.filter((id) => typeof id === 'string') : [],
   }
+}
+
+function toAbout({ about, created, restriction, lift }: Record<string, unknown>): About {
+  if (about === 'domains' || about === 'settings' || about === 'removal') return { what: about }
+  if (typeof created !== 'string') return { what: 'unknown' }
+  if (about === 'restriction' && isTexts(restriction) && restriction['scope']) {
+    return { what: about, created, restriction }
+  }
+  if (about === 'lift' && isTexts(lift) && lift['at'] && lift['since']) {
+    return { what: about, created, lift: lift as Lift }
+  }
+  return { what: 'unknown' }
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every((each) => typeof each === 'string')
 }
 
 function isStrings(value: unknown): value is string[] {

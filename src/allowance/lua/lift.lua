@@ -11,9 +11,9 @@
 -- @include store/key
 -- @include records/change
 -- @include records/event
--- @include mail/meters
--- @include allowance/edges
 -- @include allowance/probation
+-- @include allowance/standing
+-- @include allowance/windows
 -- @include records/audit
 local tenant_key, restriction_key, usage_key, audit_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('EXISTS', tenant_key) == 0 then return 'gone' end
@@ -26,7 +26,7 @@ local function length_text(ms)
 end
 
 local by, reason = ARGV[1], ARGV[2]
-local restriction = redis.call('HMGET', restriction_key, 'scope', 'case', 'event')
+local restriction = redis.call('HMGET', restriction_key, 'scope', 'case', 'event', 'since')
 local restricted = restriction[1]
 if restricted and ARGV[8] ~= 'any' and (restriction[2] or '') ~= ARGV[8] then return 'other' end
 local would_trip = redis.call('HEXISTS', usage_key, 'wouldTrip') == 1
@@ -36,14 +36,17 @@ local on_probation = probation_at(redis.call('HGET', tenant_key, 'probation'), n
 local ends_probation = restricted or (ARGV[5] == '' and (ARGV[8] == 'any' or ARGV[8] == ''))
 if not (restricted or would_trip or unreadable or (on_probation and ends_probation)) then return 'unchanged' end
 
+-- Not before the restriction: that would be no lift of it.
+local lifted = math.max(now_ms(), tonumber(restriction[4] or '') or 0, lifted_at(tenant_key))
 local probation
 if restricted and ARGV[5] ~= '' then
   local ends = now_ms() + tonumber(ARGV[6])
   probation = { limits = ARGV[5], ['until'] = ends }
   redis.call('HSET', tenant_key, 'probation', string.format('%.0f\t%s\t%s', ends, ARGV[5], restriction[2] or ''))
 end
+local event
 if restricted then
-  raise_event(tenant_key, ARGV[4], 'lifted', {
+  event = raise_event(tenant_key, ARGV[4], 'lifted', {
     by = by, reason = reason, case = restriction[2] or '', resolves = restriction[3] or '', probation = probation,
   })
 end
@@ -59,17 +62,20 @@ audit(audit_key, ARGV[7], restriction[2] or tag_of(tenant_key),
   table.concat(had, '; '),
   string.format('%s%sby %s: %s', now_has, ARGV[3] == '1' and 'usage kept; ' or '', by, reason))
 if ARGV[3] ~= '1' then
-  for _, edge in ipairs(open_edges(redis.call('HGET', usage_key, 'warned'))) do end_edge(tenant_key, ARGV[4], edge) end
-  -- The new generation is written before the old usage is removed: an emptied hash must not be touched again (see change).
-  redis.call('HSET', usage_key, 'generation', new_token(ARGV[4]))
-  for _, field in ipairs(redis.call('HKEYS', usage_key)) do
-    if field ~= 'generation' then redis.call('HDEL', usage_key, field) end
-  end
+  empty_windows(tenant_key, usage_key, ARGV[4])
 elseif would_trip or unreadable then
   redis.call('HDEL', usage_key, 'wouldTrip', 'unreadable')
 end
 if restricted then redis.call('DEL', restriction_key) end
 if ends_probation and not probation then redis.call('HDEL', tenant_key, 'probation') end
-redis.call('HSET', tenant_key, 'lifted', string.format('%.0f\t%s\t%s', now_ms(), by, reason))
-change_tenant(tenant_key, 'state', ARGV[4])
+redis.call('HSET', tenant_key, 'lifted', string.format('%.0f\t%s\t%s', lifted, by, reason))
+if restricted then
+  announce_lift(tenant_key, ARGV[4], {
+    at = string.format('%.0f', lifted), by = by, reason = reason, since = restriction[4] or '0', event = restriction[3] or '',
+    case = restriction[2] or '', id = event, keepUsage = ARGV[3],
+    probation = probation and redis.call('HGET', tenant_key, 'probation') or '',
+  })
+else
+  change_tenant(tenant_key, 'state', ARGV[4], 'settings')
+end
 return (restricted or would_trip or unreadable) and 'lifted' or 'ended'

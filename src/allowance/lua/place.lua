@@ -10,6 +10,7 @@
 -- @include records/event
 -- @include records/case
 -- @include records/audit
+-- @include allowance/standing
 local tenant_key, restriction_key, audit_key = KEYS[1], KEYS[2], KEYS[3]
 if redis.call('EXISTS', tenant_key) == 0 then return 'gone' end
 
@@ -17,7 +18,8 @@ local scope = redis.call('HGET', restriction_key, 'scope')
 if scope == ARGV[1] then return 'unchanged' end
 if scope == 'all' then return 'narrower' end
 
-redis.call('HSET', restriction_key, 'since', now_ms(), 'scope', ARGV[1], 'by', ARGV[2], 'reason', ARGV[3])
+redis.call('HSET', restriction_key, 'since', restricted_since(tenant_key, now_ms()), 'scope', ARGV[1], 'by', ARGV[2],
+  'reason', ARGV[3])
 -- A restriction that is widened keeps its case, and raises no second event for a lift to end.
 local case = redis.call('HGET', restriction_key, 'case')
 if not scope then
@@ -28,5 +30,5 @@ if not scope then
 end
 audit(audit_key, ARGV[5], case or tag_of(tenant_key), scope and 'restriction widened' or 'restriction placed',
   scope or '', ARGV[1] .. '; by ' .. ARGV[2] .. ': ' .. ARGV[3])
-change_tenant(tenant_key, 'state', ARGV[4])
+announce_restriction(tenant_key, restriction_key, ARGV[4])
 return scope and 'widened' or 'placed'

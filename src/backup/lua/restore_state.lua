@@ -7,7 +7,7 @@
 -- Reply: none
 --
 -- @include store/clock
--- @include records/change
+-- @include allowance/standing
 local tenant_key, restriction_key, usage_key = KEYS[1], KEYS[2], KEYS[3]
 local first_usage = 3 + 2 * ARGV[2]
 if #ARGV >= first_usage and redis.call('EXISTS', usage_key) == 0 then
@@ -21,5 +21,7 @@ end
 local scope = redis.call('HGET', restriction_key, 'scope')
 if wanted and (not scope or (scope ~= wanted and wanted == 'all')) then
   for at = 3, first_usage - 1, 2 do redis.call('HSET', restriction_key, ARGV[at], ARGV[at + 1]) end
-  if redis.call('HEXISTS', tenant_key, 'createdAt') == 1 then change_tenant(tenant_key, 'state', ARGV[1]) end
+  if redis.call('HEXISTS', tenant_key, 'createdAt') == 1 then
+    announce_restriction(tenant_key, restriction_key, ARGV[1])
+  end
 end

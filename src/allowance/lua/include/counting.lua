@@ -10,6 +10,7 @@
 -- @include records/case
 -- @include allowance/ring
 -- @include allowance/edges
+-- @include allowance/standing
 -- @include allowance/unreadable
 
 -- The transaction, and what makes a token or an id unique to this recipient.
@@ -98,10 +99,10 @@ local function trip(tenant_key, restriction_key, receipt_key, request)
     scope = 'unregistered', by = 'automatic', reason = reason, case = case, trigger = facts_of(request, over),
     windows = windows, probation = request.probation and true or false, transaction = transaction,
   })
-  redis.call('HSET', restriction_key, 'since', request.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
-    'case', case, 'event', event, unpack(trigger_of(request, over)))
+  redis.call('HSET', restriction_key, 'since', restricted_since(tenant_key, request.now), 'by', 'automatic',
+    'scope', 'unregistered', 'reason', reason, 'case', case, 'event', event, unpack(trigger_of(request, over)))
   if request.probation then redis.call('HSET', restriction_key, 'probation', '1') end
-  change_tenant(tenant_key, 'state', random)
+  announce_restriction(tenant_key, restriction_key, random)
   return case
 end
 
