@@ -1,3 +1,4 @@
+import { markOf, type Mark } from '../records/token'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 
@@ -29,6 +30,8 @@ export interface StandingRead {
   readonly restriction: RestrictionFields | undefined
   /** Time of the last lift, in ms since the epoch; 0: none. */
   readonly liftedAt: number
+  /** The tenant's latest change. */
+  readonly mark: Mark
 }
 
 /**
@@ -74,17 +77,17 @@ export async function readStanding(
 ): Promise<StandingRead | undefined> {
   const { keys } = store
   const reply = (await store.run(READ, [keys.tenant(tenant), keys.restriction(tenant)], [])) as
-    | [created: string, lifted: string, ...fields: string[]]
-    | null
+    [created: string, lifted: string, domains: string, state: string, ...fields: string[]] | null
   if (reply === null) return undefined
-  const [created, lifted, ...fields] = reply
-  return toStanding(created, lifted, fields)
+  const [created, lifted, domains, state, ...fields] = reply
+  return toStanding(created, lifted, markOf(domains, state), fields)
 }
 
 /** @param fields names and values of the restriction in turn. */
 export function toStanding(
   created: string,
   lifted: string,
+  mark: Mark,
   fields: readonly string[],
 ): StandingRead {
   const restriction: Record<string, string> = {}
@@ -93,5 +96,6 @@ export function toStanding(
     created,
     restriction: restriction['scope'] ? restriction : undefined,
     liftedAt: Number(/^\d+/.exec(lifted)?.[0] ?? 0),
+    mark,
   }
 }

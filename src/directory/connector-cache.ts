@@ -2,9 +2,12 @@ import type { Store } from '../store/store'
 import type { InBackground } from './refresh'
 import type { Change } from '../registry/changes'
 import { ConnectorIndex } from './connector-index'
-import { readConnectors, readSomeConnectors } from '../registry/connector-reader'
+import { decodeConnector, readConnectors, readSomeConnectors } from '../registry/connector-reader'
+import { packConnector } from '../registry/formats'
+import { markOf, type Mark } from '../records/token'
 import { ChangeBuffer, type Step } from './change-buffer'
 import { connectorId } from '../mail/identities'
+import type { LostChangesInEffect } from './lost-changes'
 import type { RegistryMonitor } from './registry-monitor'
 import type { Connector } from '../mail/tenant'
 
@@ -13,6 +16,7 @@ export interface ConnectorsContext {
   readonly store: Store
   readonly inBackground: InBackground
   readonly registry: RegistryMonitor
+  readonly lost: LostChangesInEffect
   /** Resolves when every change published before the call has arrived, if there is a connection for changes. */
   readonly catchUp: () => Promise<unknown>
   /** Redis has answered with the connectors for the first time. */
@@ -34,6 +38,14 @@ function idsOfBlocked(...indexes: readonly ConnectorIndex[]): Set<string> {
   return ids
 }
 
+function* idsOf(index: ConnectorIndex): Generator<string> {
+  for (const { tenant, name } of index.all()) yield connectorId(tenant, name)
+}
+
+function packed(connector: Connector | undefined): string | null {
+  return connector === undefined ? null : packConnector(connector)
+}
+
 /** Connectors (`tenant/name`) that were changed or removed. */
 interface ConnectorsChange extends Step {
   readonly changed: readonly string[]
@@ -44,6 +56,8 @@ export class ConnectorCache {
   private known: ConnectorIndex | undefined
   /** Empty: Redis had none; `undefined`: not known. */
   private token: string | undefined
+  /** The latest change of connectors that this process knows. */
+  private mark: Mark = 0
   private loading: Promise<void> | undefined
   /** Changes that arrive while all connectors are read. */
   private buffer: ChangeBuffer<ConnectorsChange> | undefined
@@ -85,6 +99,11 @@ export class ConnectorCache {
     this.mayBeGone = true
   }
 
+  /** Lets the next {@link load} read all connectors. */
+  invalidate(): void {
+    this.token = undefined
+  }
+
   /** Handles a published change: reads what has changed, or everything if a message was lost. */
   async changed(change: Extract<Change, { connectors: string }>): Promise<void> {
     const { connectors: token, previous, changed } = change
@@ -103,6 +122,7 @@ export class ConnectorCache {
   ): Promise<void> {
     // Set before reading: the next change builds on this one, and reading sees this state or a later one.
     this.token = token
+    this.mark = Math.max(this.mark, markOf(token))
     try {
       const before = new Map(changed.map((id) => [id, index.get(id)]))
       await this.readAgain(index, changed)
@@ -153,12 +173,44 @@ export class ConnectorCache {
     // From here on each change is handled when it arrives.
     this.buffer = undefined
     const before = this.known
-    this.known = index
+    this.findLost(index, token)
+    this.known = this.withLost(index)
     this.token = token
+    this.mark = markOf(token)
     this.mayBeGone = false
     onChange()
-    if (before) this.reportBlocks(idsOfBlocked(before, index), (id) => before.get(id))
+    if (before) this.reportBlocks(idsOfBlocked(before, this.known), (id) => before.get(id))
     if (!isComplete) setImmediate(() => inBackground(this.load()))
+  }
+
+  /** Finds the connectors whose changes Redis has lost: it holds an earlier state than this process knows. */
+  private findLost(read: ConnectorIndex, token: string): void {
+    const { known, mark, context } = this
+    const found = markOf(token)
+    if (!known || mark <= found || mark <= context.registry.accepted) return
+    const ids = new Set([...idsOf(known), ...idsOf(read)])
+    for (const id of ids) {
+      const [was, is] = [packed(read.get(id)), packed(known.get(id))]
+      if (was !== is) context.lost.addConnector(id, mark, found, was, is)
+    }
+  }
+
+  /** The connectors as read, with lost changes in effect. */
+  private withLost(read: ConnectorIndex): ConnectorIndex {
+    const { lost } = this.context
+    const corrected = new Map<string, string | null>()
+    for (const [id, { was, is }] of [...lost.connectors()]) {
+      if (packed(read.get(id)) === was) corrected.set(id, is)
+      else lost.dropConnector(id)
+    }
+    if (corrected.size === 0) return read
+    const index = new ConnectorIndex()
+    for (const [id, value] of corrected) if (value !== null) index.set(decodeConnector(id, value))
+    // Added last: an identity that was given to another connector since belongs to that.
+    for (const each of read.all()) {
+      if (!corrected.has(connectorId(each.tenant, each.name))) index.set(each)
+    }
+    return index
   }
 
   private reportBlocks(ids: Iterable<string>, before: (id: string) => Connector | undefined): void {
@@ -170,6 +222,8 @@ export class ConnectorCache {
 
   private async readAgain(index: ConnectorIndex, ids: readonly string[]): Promise<void> {
     for (const [id, connector] of await readSomeConnectors(this.context.store, ids)) {
+      // Written since Redis went back: that wins.
+      this.context.lost.dropConnector(id)
       index.delete(id)
       if (connector) index.set(connector)
     }

@@ -2,7 +2,13 @@ import type { Scope } from '../mail/scope'
 import { messageOf } from '../base/errors'
 import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
-import { parseChange } from '../registry/changes'
+import type { RestrictionFields } from '../allowance/standing'
+import { mapLimited } from '../base/limiter'
+import { markOf } from '../records/token'
+import { parseChange, type Change } from '../registry/changes'
+import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
+import { LostChangesInEffect } from './lost-changes'
+import { Standings } from './standings'
 import type { ConnectorIndex } from './connector-index'
 import { isTenantId } from '../mail/identities'
 import { ConnectorCache } from './connector-cache'
@@ -30,6 +36,8 @@ export interface DirectoryEvents {
   onRestriction(before: Snapshot, now: Snapshot): void
   /** Events of a tenant wait to be put into the stream. Called at each read of the tenant. */
   onEventsPending?(tenant: string): void
+  /** This process has put back a restriction or a lift that Redis had lost. */
+  onPutBack?(what: PutBack): void
   /** A connector has been blocked or unblocked. */
   onConnectorBlock?(now: Connector): void
   onError(message: string): void
@@ -44,7 +52,16 @@ export interface Remembered {
   readonly connectors?: ConnectorIndex
   /** The most recently used one first. */
   readonly tenants: readonly OwnSnapshot[]
+  readonly restrictions: readonly RememberedRestriction[]
   readonly ownerOf?: RememberedOwners
+}
+
+/** A restriction in the snapshot file. */
+export interface RememberedRestriction {
+  readonly tenant: string
+  /** The tenant's `createdAt`. */
+  readonly created: string
+  readonly restriction: RestrictionFields
 }
 
 /**
@@ -61,6 +78,8 @@ export class Directory {
 
   readonly registry: RegistryMonitor
 
+  private readonly standings: Standings
+  private readonly lost: LostChangesInEffect
   private readonly tenants: TenantCache
   private readonly connectorCache: ConnectorCache
   private readonly owners: OwnerCache
@@ -90,21 +109,29 @@ export class Directory {
         this.connectorCache.forget()
         this.owners.forget()
       },
+      onAccepted: () => this.accept(),
       onOutdated: () => events.onOutdated?.(),
     }))
+    const lost = (this.lost = new LostChangesInEffect({ store, inBackground, registry }))
+    const standings = (this.standings = new Standings({
+      ...{ store, inBackground, registry },
+      onPutBack: (putBack) => this.onPutBack(putBack),
+    }))
     this.tenants = new TenantCache({
-      ...{ store, ageLimit, inBackground, registry, onNews },
+      ...{ store, ageLimit, inBackground, registry, standings, lost, onNews },
       catchUp: () => this.catchUp(),
       onRestriction: (before, now) => events.onRestriction(before, now),
       onEventsPending: (tenant) => events.onEventsPending?.(tenant),
     })
     this.connectorCache = new ConnectorCache({
-      ...{ store, inBackground, registry, onChange },
+      ...{ store, inBackground, registry, lost, onChange },
       catchUp: () => this.catchUp(),
       onReady: (connectors) => events.onReady(connectors),
       onBlock: (now) => events.onConnectorBlock?.(now),
     })
-    this.owners = new OwnerCache({ store, ageLimit, inBackground, registry, onChange })
+    this.owners = new OwnerCache({
+      ...{ store, ageLimit, inBackground, registry, lost, onChange },
+    })
   }
 
   /** `undefined`: not loaded. */
@@ -150,11 +177,14 @@ export class Directory {
   }
 
   /** Fills the cache from the snapshot file, until Redis answers. */
-  remember({ epoch, seenAt, connectors, tenants, ownerOf }: Remembered): void {
+  remember({ epoch, seenAt, connectors, tenants, restrictions, ownerOf }: Remembered): void {
     this.registry.remember(epoch, seenAt, tenants.length)
     if (connectors) this.connectorCache.remember(connectors)
     // The one added last is dropped last.
     for (const each of tenants.toReversed()) this.tenants.remember(each)
+    for (const { tenant, created, restriction } of restrictions) {
+      this.standings.remember(tenant, created, restriction)
+    }
     if (ownerOf) this.owners.remember(ownerOf)
   }
 
@@ -182,6 +212,11 @@ export class Directory {
     // A note of another plugin may name anything, and the key made of it could be another key of the registry.
     if (!isTenantId(tenant)) return Promise.resolve(undefined)
     return this.reported(this.tenants.load(tenant))
+  }
+
+  /** Whether Redis has lost changes of the tenant, which stay in effect. */
+  hasLost(tenant: string): boolean {
+    return this.lost.has(tenant)
   }
 
   /** Reads a tenant again in the background: a script has found the cached one out of date. */
@@ -245,12 +280,48 @@ export class Directory {
     // The `ready` of the other connection calls this again.
     if (this.store.client.status !== 'ready') return
     await this.registry.check()
+    await this.adoptLost()
     await this.loadConnectors()
     this.owners.changed()
-    const tenants = this.tenants.ids()
-    for (let at = 0; at < tenants.length; at += AT_ONCE) {
-      await Promise.all(tenants.slice(at, at + AT_ONCE).map((tenant) => this.tenants.load(tenant)))
+    await this.standings.readAll()
+    await mapLimited(this.tenants.ids(), AT_ONCE, (tenant) => this.tenants.load(tenant))
+    await this.checkAnnounced()
+  }
+
+  /** Finds the changes that were announced of tenants that are not cached, and that Redis has lost. */
+  private async checkAnnounced(): Promise<void> {
+    const { client, keys } = this.store
+    const others = this.lost.announced().filter(([tenant]) => !this.look(tenant))
+    await mapLimited(others, AT_ONCE, async ([tenant, mark]) => {
+      const [domainsToken, stateToken] = await client.hmget(keys.tenant(tenant), 'domains', 'state')
+      if (tenantMark({ domainsToken, stateToken }) < mark) await this.tenants.load(tenant)
+    })
+  }
+
+  /** Brings into effect what other processes know and Redis has lost. */
+  private async adoptLost(): Promise<void> {
+    const report = await readLost(this.store)
+    if (report) await this.readAgain(this.lost.adopt(report))
+  }
+
+  private async readAgain(subjects: readonly string[]): Promise<void> {
+    if (subjects.some((subject) => subject.includes('/'))) {
+      this.connectorCache.invalidate()
+      await this.connectorCache.load()
     }
+    const tenants = subjects.filter((subject) => this.look(subject))
+    if (tenants.length > 0) this.owners.changed()
+    await mapLimited(tenants, AT_ONCE, (tenant) => this.tenants.load(tenant))
+  }
+
+  /** An operator has accepted what Redis holds. */
+  private accept(): void {
+    this.inBackground(this.readAgain(this.lost.forget()))
+  }
+
+  private onPutBack(putBack: PutBack): void {
+    this.lost.find({ kind: 'back', ...putBack })
+    this.events.onPutBack?.(putBack)
   }
 
   private onMessage(message: string): void {
@@ -258,19 +329,29 @@ export class Directory {
     if (change === undefined) {
       this.events.onError(`unknown message on ${this.store.keys.changes}: ${message.slice(0, 200)}`)
     } else if ('lost' in change) {
-      // TODO
+      this.inBackground(this.adoptLost())
     } else if ('registry' in change) {
       this.inBackground(this.registry.check())
     } else if (this.registry.state !== 'usable') {
       // It concerns another registry, or everything will be read anyway.
       return
     } else if ('tenant' in change) {
-      this.tenants.changed(change)
+      this.onTenant(change)
     } else if ('owners' in change) {
       this.owners.changed(change.names)
     } else {
       this.inBackground(this.connectorCache.changed(change))
     }
+  }
+
+  private onTenant(change: Extract<Change, { tenant: string }>): void {
+    const { tenant, token, about } = change
+    // A restriction or a lift is known in full by its announcement.
+    if (about.what !== 'restriction' && about.what !== 'lift') {
+      this.lost.hear(tenant, markOf(token), about.what === 'removal')
+    }
+    this.standings.announced(tenant, about)
+    this.tenants.changed(change)
   }
 
   /** Messages and answers arrive in order on a connection: before this answer, every change published until now. */

@@ -4,6 +4,7 @@ import { FairCache } from '../base/fair-cache'
 import { parentsOf } from '../names/domain'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './refresh'
+import type { LostChangesInEffect } from './lost-changes'
 import type { RegistryMonitor } from './registry-monitor'
 import { ownerOf } from '../registry/owners'
 
@@ -41,6 +42,7 @@ export interface OwnersContext {
   readonly ageLimit: number
   readonly inBackground: InBackground
   readonly registry: RegistryMonitor
+  readonly lost: LostChangesInEffect
   /** Earlier attributions may be wrong now. */
   readonly onChange: () => void
 }
@@ -184,12 +186,13 @@ export class OwnerCache {
   }
 
   private async askNow(domain: string, changes: number): Promise<Answer> {
-    const { store, registry } = this.context
+    const { store, registry, lost } = this.context
     registry.assertUsable()
-    const owner = (await ownerOf(store, domain)) ?? null
+    const asRead = (await ownerOf(store, domain)) ?? null
     // Checked afterwards: Redis may have lost the registry before this was read.
     await registry.check()
     this.remembered = undefined
+    const owner = lost.ownerOf(domain, asRead)
     if (owner === null && this.isOwned(domain) && !(await this.existInRedis(store))) {
       throw new Error(
         'the owners of domains are gone from Redis, though the registry is there: the cached ones stay in effect',

@@ -1,4 +1,5 @@
 import { shortTime } from '../base/time'
+import type { Mark } from '../records/token'
 import type { Store } from '../store/store'
 import {
   describeAnother,
@@ -28,6 +29,8 @@ export interface RegistryContext {
   readonly hasCache: () => boolean
   /** An operator has accepted another registry; {@link onUsableAgain} follows. */
   readonly onReplaced: () => void
+  /** An operator has accepted what Redis holds after it went back in time. */
+  readonly onAccepted: () => void
   /** The registry can be read again; all cached data may be out of date. */
   readonly onUsableAgain: () => void
   /** The registry has no epoch, or an older schema than this version. */
@@ -46,6 +49,8 @@ export class RegistryMonitor {
   private seen = 0
   /** Number of its tenants then; Infinity: not known. */
   private tenants = 0
+  private marks: Pick<RegistryLook, 'accepted' | 'lifted' | 'changed'> | undefined
+  private indexLost = false
   private unusable: RegistryUnusable | undefined
   private running: Promise<unknown> = Promise.resolve()
   private next: Promise<void> | undefined
@@ -64,6 +69,21 @@ export class RegistryMonitor {
   /** Server time at which the known registry was last seen, in ms since the epoch of Unix. */
   get seenAt(): number {
     return this.seen
+  }
+
+  /** When an operator last accepted what Redis holds: what is known from before, and Redis does not hold, is dropped. */
+  get accepted(): Mark {
+    return this.marks?.accepted ?? 0
+  }
+
+  /** When an operator last accepted it without the restrictions that only processes knew. */
+  get lifted(): Mark {
+    return this.marks?.lifted ?? 0
+  }
+
+  /** Redis has lost which tenants were added or removed. */
+  get indexWentBack(): boolean {
+    return this.indexLost
   }
 
   /** Asks nothing. @throws {RegistryUnusable} if the last check found it so. */
@@ -128,8 +148,18 @@ export class RegistryMonitor {
     return isAnother(look, this.known, this.seen)
   }
 
-  private accept({ epoch, time, tenants }: RegistryLook): void {
-    const { onReplaced, onUsableAgain, onOutdated } = this.context
+  private accept(look: RegistryLook): void {
+    const { epoch, time, tenants, accepted } = look
+    const { onReplaced, onUsableAgain, onOutdated, onAccepted } = this.context
+    const { marks } = this
+    if (marks && look.changed < marks.changed) this.indexLost = true
+    const isAccepted = marks !== undefined && accepted > marks.accepted
+    if (isAccepted) this.indexLost = false
+    this.marks = {
+      accepted: Math.max(accepted, marks?.accepted ?? 0),
+      lifted: Math.max(look.lifted, marks?.lifted ?? 0),
+      changed: look.changed,
+    }
     const replaced = epoch && this.known !== undefined && epoch.epoch !== this.known
     this.known = epoch?.epoch
     this.seen = time
@@ -138,6 +168,7 @@ export class RegistryMonitor {
     this.now = 'usable'
     this.unusable = undefined
     if (replaced) onReplaced()
+    if (isAccepted) onAccepted()
     if (replaced || wasUnusable) onUsableAgain()
     if (!epoch || isOlder(epoch)) onOutdated()
   }

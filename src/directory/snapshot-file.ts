@@ -2,15 +2,13 @@ import { existsSync } from 'node:fs'
 import { openRecords, type RecordFile } from '../registry-file/read-file'
 import type { RegistryRecord, TenantRecord } from '../registry-file/record'
 import { InputError } from '../base/errors'
-import { METERS, PROVEN_METER } from '../mail/meters'
-import type { Mode } from '../mail/mode'
 import { coveringDomain } from '../names/covering'
-import type { Scope } from '../mail/scope'
 import { ConnectorIndex } from './connector-index'
 import { decodeConnector } from '../registry/connector-reader'
-import type { Remembered } from './directory'
+import type { Remembered, RememberedRestriction } from './directory'
 import { parseFlags } from '../registry/formats'
-import type { OwnSnapshot } from './snapshot-reader'
+import { restrictionInForce, settingsInForce } from './snapshot'
+import { CACHED_FIELDS, type OwnSnapshot } from './snapshot-reader'
 
 /**
  * Opens the snapshot file; `undefined`: there is none.
@@ -71,6 +69,7 @@ export class SnapshotFile {
 class Builder {
   private readonly connectors = new ConnectorIndex()
   private readonly tenants: OwnSnapshot[] = []
+  private readonly restrictions: RememberedRestriction[] = []
   private readonly owners = new Map<string, { tenant: string; subdomains: boolean }>()
 
   add(record: RegistryRecord): void {
@@ -78,16 +77,25 @@ class Builder {
       case 'connector':
         return this.connectors.set(decodeConnector(record.id, record.value))
       case 'tenant':
-        return void this.tenants.push(toSnapshot(record))
+        return this.addTenant(record)
       case 'domains':
         // The reader refuses a file with another tenant between a tenant and its domains.
         return this.addDomains(this.tenants.at(-1)!, record.domains)
     }
   }
 
-  built(): Pick<Remembered, 'connectors' | 'tenants' | 'ownerOf'> {
-    const { connectors, tenants, owners } = this
-    return { connectors, tenants, ownerOf: (domain) => ownerOf(owners, domain) }
+  built(): Pick<Remembered, 'connectors' | 'tenants' | 'restrictions' | 'ownerOf'> {
+    const { connectors, tenants, restrictions, owners } = this
+    return { connectors, tenants, restrictions, ownerOf: (domain) => ownerOf(owners, domain) }
+  }
+
+  private addTenant(record: TenantRecord): void {
+    const snapshot = toSnapshot(record)
+    this.tenants.push(snapshot)
+    if (!record.restriction) return
+    const { tenant, created } = snapshot
+    const restriction = Object.fromEntries(record.restriction)
+    this.restrictions.push({ tenant, created, restriction })
   }
 
   private addDomains({ tenant, domains }: OwnSnapshot, entries: ReadonlyMap<string, string>): void {
@@ -104,11 +112,16 @@ function toSnapshot({ id, fields, restriction }: TenantRecord): OwnSnapshot {
     tenant: id,
     domainsToken: fields.get('domains') ?? '',
     stateToken: fields.get('state') ?? '',
-    mode: fields.get('mode') as Mode | undefined,
-    restricted: restriction?.get('scope') as Scope | undefined,
-    restrictedBy: restriction?.get('by') ?? '',
-    case: restriction?.get('case') ?? '',
-    forwards: fields.has(METERS[PROVEN_METER].limitsField),
+    created: fields.get('createdAt') ?? '',
+    ...settingsInForce(
+      Object.fromEntries(
+        CACHED_FIELDS.flatMap((field) => {
+          const value = fields.get(field)
+          return value === undefined ? [] : [[field, value]]
+        }),
+      ),
+    ),
+    ...restrictionInForce(restriction && Object.fromEntries(restriction)),
     domains: new Map(),
   }
 }

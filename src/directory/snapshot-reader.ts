@@ -1,13 +1,13 @@
-import { METERS, PROVEN_METER } from '../mail/meters'
-import type { Mode } from '../mail/mode'
-import type { Scope } from '../mail/scope'
+import { toStanding, type StandingRead } from '../allowance/standing'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { applyChange, type DomainsChange } from '../registry/domain-changes'
 import { ChangeBuffer } from './change-buffer'
 import { parseFlags, type DomainFlags } from '../registry/formats'
-import type { Snapshot } from './snapshot'
+import { markOf } from '../records/token'
+import { SETTINGS } from '../registry/tenant-registry'
+import { restrictionInForce, settingsInForce, type Snapshot } from './snapshot'
 
 const SNAPSHOT = readScript(__dirname, 'snapshot')
 
@@ -15,6 +15,9 @@ const SNAPSHOT = readScript(__dirname, 'snapshot')
 const LONGEST_WHOLE = 1000
 const BATCH = 1000
 const ATTEMPTS = 3
+
+/** The fields of a tenant's hash in {@link Snapshot.settings}. */
+export const CACHED_FIELDS = [...SETTINGS, 'source'] as const
 
 /** A snapshot whose list of domains the cache updates in place. */
 export interface OwnSnapshot extends Snapshot {
@@ -50,7 +53,7 @@ export async function readSnapshot(
   tenant: string,
   known: OwnSnapshot | undefined,
   { buffer, catchUp, onEventsPending }: Meanwhile = NOTHING,
-): Promise<OwnSnapshot | undefined> {
+): Promise<SnapshotRead | undefined> {
   for (let attempt = 1; ; attempt++) {
     const head = await readHead(store, tenant, known)
     if (head === undefined) return undefined
@@ -83,11 +86,19 @@ export async function readSnapshot(
   }
 }
 
+/** A snapshot as Redis holds it, with what tells a lifted restriction from a lost one. */
+export interface SnapshotRead extends OwnSnapshot {
+  readonly standing: StandingRead
+}
+
 /** Everything of a tenant but the list of its domains. */
-type Facts = Omit<OwnSnapshot, 'domains'>
+type Facts = Omit<SnapshotRead, 'domains'>
 
 /** Applies the changes that follow its token to its list. */
-export function upToDate(snapshot: OwnSnapshot, buffer: ChangeBuffer<DomainsChange>): OwnSnapshot {
+export function upToDate<T extends OwnSnapshot>(
+  snapshot: T,
+  buffer: ChangeBuffer<DomainsChange>,
+): T {
   let { domainsToken } = snapshot
   for (const change of buffer.after(domainsToken)) {
     applyChange(snapshot.domains, change)
@@ -110,19 +121,19 @@ async function readHead(
   const reply = (await store.run(
     SNAPSHOT,
     [keys.tenant(tenant), keys.domains(tenant), keys.restriction(tenant)],
-    [known?.domainsToken ?? '', LONGEST_WHOLE, METERS[PROVEN_METER].limitsField],
-  )) as [string, string, string, string, string, string, number, number, Head['list']] | null
+    [known?.domainsToken ?? '', LONGEST_WHOLE, ...CACHED_FIELDS],
+  )) as [string, string, string, string, number, string[], string[], Head['list']] | null
   if (reply === null) return undefined
-  const [domainsToken, stateToken, mode, scope, by, openedCase, pending, forwards, list] = reply
+  const [domainsToken, stateToken, created, lifted, pending, restriction, values, list] = reply
+  const settings: Record<string, string> = {}
+  CACHED_FIELDS.forEach((field, at) => {
+    if (values[at]) settings[field] = values[at]
+  })
+  const standing = toStanding(created, lifted, markOf(domainsToken, stateToken), restriction)
   return {
-    tenant,
-    domainsToken,
-    stateToken,
-    mode: mode === '' ? undefined : (mode as Mode),
-    restricted: scope === '' ? undefined : (scope as Scope),
-    restrictedBy: by,
-    case: openedCase,
-    forwards: forwards === 1,
+    ...{ tenant, domainsToken, stateToken, created, standing },
+    ...settingsInForce(settings),
+    ...restrictionInForce(standing.restriction),
     eventsPending: pending === 1,
     list,
   }

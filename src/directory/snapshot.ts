@@ -1,13 +1,22 @@
+import type { RestrictionFields } from '../allowance/standing'
+import { METERS, PROVEN_METER } from '../mail/meters'
 import type { Mode } from '../mail/mode'
 import { coveringDomain } from '../names/covering'
 import type { Scope } from '../mail/scope'
 import type { DomainFlags } from '../registry/formats'
+
+/** Fields of a tenant's hash that are there, with their values. */
+export type TenantFields = Readonly<Record<string, string>>
 
 /** A tenant as it is cached. */
 export interface Snapshot {
   readonly tenant: string
   readonly domainsToken: string
   readonly stateToken: string
+  /** `createdAt`, in ms since the epoch: a later tenant of that id is another one. */
+  readonly created: string
+  /** The fields that operators set: see `SETTINGS` in `registry/tenant-registry.ts`. */
+  readonly settings: TenantFields
   /** The tenant's own mode; `undefined`: the default. */
   readonly mode: Mode | undefined
   /** `undefined`: not restricted. */
@@ -24,6 +33,28 @@ export interface Snapshot {
    * the sender up itself.
    */
   readonly domains: ReadonlyMap<string, DomainFlags>
+}
+
+/** What follows from the settings. */
+export function settingsInForce(
+  settings: TenantFields,
+): Pick<Snapshot, 'settings' | 'mode' | 'forwards'> {
+  return {
+    settings,
+    mode: settings['mode'] as Mode | undefined,
+    forwards: settings[METERS[PROVEN_METER].limitsField] !== undefined,
+  }
+}
+
+/** What follows from the restriction; `undefined`: not restricted. */
+export function restrictionInForce(
+  restriction: RestrictionFields | undefined,
+): Pick<Snapshot, 'restricted' | 'restrictedBy' | 'case'> {
+  return {
+    restricted: restriction?.['scope'] as Scope | undefined,
+    restrictedBy: restriction?.['by'] ?? '',
+    case: restriction?.['case'] ?? '',
+  }
 }
 
 /** `null`: there is no such tenant; `undefined`: it is not cached, and Redis does not answer. */

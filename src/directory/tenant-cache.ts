@@ -7,8 +7,10 @@ import type { Change } from '../registry/changes'
 import { applyChange, type DomainsChange } from '../registry/domain-changes'
 import { ChangeBuffer } from './change-buffer'
 import type { RegistryMonitor } from './registry-monitor'
-import type { Snapshot } from './snapshot'
+import type { Before, LostChangesInEffect } from './lost-changes'
+import { restrictionInForce, type Snapshot } from './snapshot'
 import { readSnapshot, upToDate, type OwnSnapshot } from './snapshot-reader'
+import type { Standings } from './standings'
 
 /** Tenants in the cache at most, and accepted domains over all of them. */
 const MOST_TENANTS = 10_000
@@ -38,6 +40,8 @@ export interface TenantsContext {
   readonly ageLimit: number
   readonly inBackground: InBackground
   readonly registry: RegistryMonitor
+  readonly standings: Standings
+  readonly lost: LostChangesInEffect
   /** Resolves when every change published before the call has arrived. */
   readonly catchUp: () => Promise<unknown>
   /** The cache has changed. */
@@ -141,18 +145,25 @@ export class TenantCache {
     tenant: string,
     buffer: ChangeBuffer<DomainsChange>,
   ): Promise<Snapshot | undefined> {
-    const { store, ageLimit, registry, catchUp, onNews, onRestriction, onEventsPending } =
-      this.context
+    const { store, ageLimit, registry, standings, lost, catchUp } = this.context
+    const { onNews, onRestriction, onEventsPending } = this.context
     registry.assertUsable()
     const { snapshot: before, remembered } = this.held.peek(tenant) ?? {}
-    const asRead = await readSnapshot(store, tenant, before, {
+    const known = lost.before(tenant, before)
+    // A list that is not as Redis holds it cannot be brought up to date by changes.
+    const list = lost.has(tenant) ? undefined : before
+    const asRead = await readSnapshot(store, tenant, list, {
       ...{ buffer, catchUp },
       onEventsPending: () => onEventsPending(tenant),
     })
-    if (asRead === undefined) return this.missing(tenant)
+    if (asRead === undefined) return this.missing(tenant, known)
     // Checked afterwards: Redis may have lost the registry before this was read.
     await registry.check()
-    const current = upToDate(asRead, buffer)
+    const { standing, ...snapshotRead } = upToDate(asRead, buffer)
+    const effective = lost.inEffect(tenant, known, snapshotRead)
+    if (effective === undefined) return this.removed(tenant)
+    const restriction = standings.inEffect(tenant, standing)
+    const current = { ...effective, ...restrictionInForce(restriction) }
     const held = this.held.peek(tenant)?.snapshot
     const read = this.isOvertaken(current, held) ? withoutRestriction(current) : current
     // A restriction was reported meanwhile: the answer may be older, so the tenant is read again.
@@ -179,19 +190,33 @@ export class TenantCache {
     return this.loading.get(read.tenant)?.again === true
   }
 
-  /** Handles a tenant that Redis does not have: removed, or lost. If the index still names it, the cache stays in effect. */
-  private async missing(tenant: string): Promise<Snapshot | undefined> {
-    const lost = await this.context.registry.isIndexed(tenant)
+  /**
+   * Handles a tenant that Redis does not have: removed, or lost. It is lost where the index still names it, or has gone back
+   * itself.
+   */
+  private async missing(tenant: string, known: Before): Promise<Snapshot | undefined> {
+    const { registry, lost, standings } = this.context
+    const isIndexed = await registry.isIndexed(tenant)
     const held = this.held.peek(tenant)
-    if (!lost || !held) {
-      this.held.delete(tenant)
-      return undefined
-    }
+    const isLost = (isIndexed || registry.indexWentBack) && !known.heard?.removed
+    if (!isLost && !lost.has(tenant)) return this.removed(tenant)
     // The last step of a removal takes it out of the index, which is soon.
-    if (held.missing) this.context.inBackground(Promise.reject(goneThoughIndexed(tenant)))
-    held.missing = true
-    held.refreshAt = performance.now() + RETRY_AFTER
-    return held.snapshot
+    if (isIndexed && !held?.missing && !registry.indexWentBack && !lost.has(tenant)) {
+      if (!held) return undefined
+      held.missing = true
+      held.refreshAt = performance.now() + RETRY_AFTER
+      return held.snapshot
+    }
+    const effective = lost.inEffect(tenant, known, undefined)
+    if (effective === undefined) return this.removed(tenant)
+    const snapshot = { ...effective, ...restrictionInForce(standings.restrictionOf(tenant)) }
+    this.held.set(tenant, { snapshot, refreshAt: performance.now() + RETRY_AFTER, missing: true })
+    return snapshot
+  }
+
+  private removed(tenant: string): undefined {
+    if (this.held.delete(tenant)) this.context.onNews()
+    return undefined
   }
 
   private loaded(tenant: string): void {
@@ -208,12 +233,6 @@ export class TenantCache {
     this.held.set(snapshot.tenant, { snapshot, refreshAt })
     this.context.onNews()
   }
-}
-
-function goneThoughIndexed(tenant: string): Error {
-  return new Error(
-    `tenant ${tenant} is gone from Redis, though the index names it: the cached one stays in effect`,
-  )
 }
 
 function withoutRestriction(snapshot: OwnSnapshot): OwnSnapshot {

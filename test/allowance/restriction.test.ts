@@ -96,6 +96,9 @@ describe('placing', () => {
     assert.deepEqual(JSON.parse(await heard), {
       tenant: 'contoso',
       token: await client.hget(keys.tenant('contoso'), 'state'),
+      about: 'restriction',
+      created: await client.hget(keys.tenant('contoso'), 'createdAt'),
+      restriction: await client.hgetall(keys.restriction('contoso')),
     })
   })
 

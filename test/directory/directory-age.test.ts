@@ -9,6 +9,7 @@ import { Registries } from '../support/registries'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
 import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
+import { laterToken } from '../support/registry'
 
 const AGE_LIMIT = 50
 const COMMAND_TIMEOUT = 100
@@ -74,7 +75,7 @@ describe('A directory whose entries are older than their age limit', () => {
 
   it('finds a change that nobody has told it', async () => {
     const client = redis.client()
-    await client.hset('ud:{contoso}', { mode: 'off', state: 'another' })
+    await client.hset('ud:{contoso}', { mode: 'off', state: laterToken() })
     await waitFor(() => directory.peek('contoso')?.mode === 'off')
     await client.hdel('ud:{contoso}', 'mode')
   })

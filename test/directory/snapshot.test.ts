@@ -9,6 +9,7 @@ import { interrupted } from '../support/interrupted'
 import { acceptedDomains, snapshotWith } from '../support/judgement'
 import { newSite, theRedis, useRedis, type Site } from '../support/registry'
 import { removeTenant } from '../../src/registry/tenant-removal'
+import { markOf } from '../../src/records/token'
 
 useRedis()
 
@@ -48,15 +49,20 @@ describe('a snapshot', () => {
       ],
       'a name with spaces',
     )
-    const [domainsToken, stateToken] = await store.client.hmget(
+    const [domainsToken, stateToken, created] = await store.client.hmget(
       store.keys.tenant('contoso'),
-      'domains',
-      'state',
+      ...['domains', 'state', 'createdAt'],
     )
     assert.deepEqual(await read(site), {
       tenant: 'contoso',
       domainsToken,
       stateToken,
+      created,
+      standing: {
+        ...{ created, restriction: undefined, liftedAt: 0 },
+        mark: markOf(domainsToken, stateToken),
+      },
+      settings: { name: 'contoso', mode: 'monitor', limits: '5/1h', source: 'test' },
       mode: 'monitor',
       restricted: undefined,
       restrictedBy: '',
@@ -130,7 +136,8 @@ describe('a long list of domains', () => {
     assert.equal(domains.size, 5000)
     assert.equal(domains.get('d4999.example')?.subdomains, true)
     assert.equal(domains.get('d4998.example')?.subdomains, false)
-    assert.equal(stats['hgetall'], undefined)
+    // That of its restriction.
+    assert.equal(stats['hgetall'], 1)
     assert.ok((stats['hscan'] ?? 0) >= 4, JSON.stringify(stats))
   })
 

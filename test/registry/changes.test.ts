@@ -5,7 +5,10 @@ import { parseChange } from '../../src/registry/changes'
 import type { DomainFlags } from '../../src/registry/formats'
 
 describe('parseChange', () => {
-  const STATE = { tenant: 'contoso', token: '2-b', domains: undefined }
+  const STATE = {
+    ...{ tenant: 'contoso', token: '2-b', domains: undefined },
+    about: { what: 'unknown' },
+  }
   const cases: readonly (readonly [string, unknown])[] = [
     ['{"tenant":"contoso","token":"2-b"}', STATE],
     [
@@ -26,6 +29,28 @@ describe('parseChange', () => {
     ['{"tenant":"contoso","token":"2-b","previous":"1-a"}', STATE],
     // From an earlier version, which does not say whether it is shared.
     ['{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":true}}', STATE],
+    [
+      '{"tenant":"contoso","token":"2-b","about":"settings"}',
+      { ...STATE, about: { what: 'settings' } },
+    ],
+    [
+      '{"tenant":"contoso","token":"2-b","about":"restriction","created":"1","restriction":{"scope":"all","since":"7"}}',
+      {
+        ...STATE,
+        about: { what: 'restriction', created: '1', restriction: { scope: 'all', since: '7' } },
+      },
+    ],
+    [
+      '{"tenant":"contoso","token":"2-b","about":"lift","created":"1","lift":{"at":"9","since":"7"}}',
+      { ...STATE, about: { what: 'lift', created: '1', lift: { at: '9', since: '7' } } },
+    ],
+    // Not in full, so the restriction must be read.
+    [
+      '{"tenant":"contoso","token":"2-b","about":"restriction","created":"1","restriction":{}}',
+      STATE,
+    ],
+    ['{"tenant":"contoso","token":"2-b","about":"lift","created":"1","lift":{"at":9}}', STATE],
+    ['{"registry":"","lost":true}', { lost: true }],
     ['{"owners":true}', { owners: true, names: undefined }],
     ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'] }],
     ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined }],

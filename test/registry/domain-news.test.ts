@@ -139,6 +139,7 @@ describe('the message of changed domains', () => {
       { 'a.example': null, 'c.example': null },
     ].map((domains, at) => ({
       ...{ tenant: TENANT, token: tokens[at + 1], previous: tokens[at], domains },
+      about: 'domains',
     }))
     assert.deepEqual(told, expected)
   })

@@ -35,7 +35,10 @@ describe('the epoch of the registry', () => {
   it('is not there until it is given, and looking writes nothing', async () => {
     assert.deepEqual(
       { ...(await lookAtRegistry(store, 'contoso')), time: 0 },
-      { time: 0, epoch: undefined, tenants: 0, indexed: false },
+      {
+        ...{ time: 0, epoch: undefined, tenants: 0, indexed: false },
+        ...{ accepted: 0, lifted: 0, changed: 0 },
+      },
     )
     assert.equal(await client.dbsize(), 0)
   })

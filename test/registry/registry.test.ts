@@ -86,8 +86,8 @@ describe('tenants', () => {
     await site.registry.tenants.set('contoso', { mode: 'off' })
     const set = await tokens(site, 'contoso')
     assert.deepEqual(await changes.read(), [
-      { tenant: 'contoso', token: added.state },
-      { tenant: 'contoso', token: set.state },
+      { tenant: 'contoso', token: added.state, about: 'settings' },
+      { tenant: 'contoso', token: set.state, about: 'settings' },
     ])
   })
 

@@ -43,6 +43,8 @@ export function snapshotWith({
 } = {}): Snapshot {
   return {
     tenant: 'contoso',
+    created: '1',
+    settings: {},
     domainsToken: 'd1',
     stateToken: 's1',
     mode,

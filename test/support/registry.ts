@@ -146,3 +146,8 @@ function breakAfter(client: Redis, commands: number): Redis {
     },
   })
 }
+
+/** A token of a change that nobody announces: later than those before. */
+export function laterToken(): string {
+  return `${Date.now() * 1000}-test`
+}

@@ -10,10 +10,14 @@
 --
 -- @include registry/acceptance
 local epoch_key, tenants_key = KEYS[1], KEYS[2]
+local function read_epoch(epoch_key)
+  return redis.call('HMGET', epoch_key, 'epoch', 'schema', 'createdAt', 'origin', 'accepted', 'lifted', 'changed')
+end
+
 local now = now_ms()
 local how, epoch, major, minor = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
-local there = redis.call('HMGET', epoch_key, 'epoch', 'schema', 'createdAt', 'origin')
+local there = read_epoch(epoch_key)
 local its_major, its_minor = string.match(there[2] or '', '^(%d+)%.(%d+)$')
 its_major, its_minor = tonumber(its_major or 1), tonumber(its_minor or 0)
 local older = its_major < major
@@ -29,11 +33,11 @@ if how ~= 'look' and not newer then
   elseif older or (its_major == major and its_minor < minor) then
     redis.call('HSET', epoch_key, 'schema', schema)
   end
-  there = redis.call('HMGET', epoch_key, 'epoch', 'schema', 'createdAt', 'origin')
+  there = read_epoch(epoch_key)
 end
 
 return {
   now, there[1] or '', there[2] or '', there[3] or '', there[4] or '',
   redis.call('SCARD', tenants_key), ARGV[5] ~= '' and redis.call('SISMEMBER', tenants_key, ARGV[5]) or 0,
-  unpack(marks_of(epoch_key)),
+  there[5] or '0', there[6] or '0', string.match(there[7] or '', '^%d+') or '0',
 }

@@ -20,6 +20,9 @@ for at = 1, #ARGV, 3 do
   local field, known, json = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
   local kind, subject = string.match(field, '^(%S+) (%S+)$')
   local there = known_of(field)
+  if kind == 'lost' and known >= known_of('missing ' .. subject) then
+    withdrawn[#withdrawn + 1] = 'missing ' .. subject
+  end
   if json == '' then
     if there >= 0 and there <= known then withdrawn[#withdrawn + 1] = field end
   elseif kind == 'missing' and known_of('lost ' .. subject) >= known then
@@ -28,9 +31,6 @@ for at = 1, #ARGV, 3 do
     and (there >= 0 or redis.call('HLEN', lost_key) < MOST_FIELDS) then
     redis.call('HSETNX', lost_key, 'since', string.format('%.0f', now_ms()))
     redis.call('HSET', lost_key, field, json)
-    if kind == 'lost' and known >= known_of('missing ' .. subject) then
-      withdrawn[#withdrawn + 1] = 'missing ' .. subject
-    end
     news = news + 1
   end
 end

@@ -9,6 +9,7 @@ import type { Snapshot } from '../../../src/directory/snapshot'
 
 const SNAPSHOT: Snapshot = {
   ...{ tenant: 'school', domainsToken: '', stateToken: '', mode: undefined },
+  ...{ created: '1', settings: {} },
   ...{ restricted: undefined, restrictedBy: '', case: '', forwards: true, domains: new Map() },
 }
 

@@ -9,9 +9,3 @@ local function accept(epoch_key, lifts)
   redis.call('HSET', epoch_key, 'accepted', time)
   if lifts then redis.call('HSET', epoch_key, 'lifted', time) end
 end
-
--- The last acceptance, the last that dropped restrictions, and the last change of the index of tenants; '0': none.
-local function marks_of(epoch_key)
-  local times = redis.call('HMGET', epoch_key, 'accepted', 'lifted', 'changed')
-  return { times[1] or '0', times[2] or '0', string.match(times[3] or '', '^%d+') or '0' }
-end

@@ -1,0 +1,257 @@
+import { LRUCache } from 'lru-cache'
+import { coveringDomain } from '../names/covering'
+import type { Mark } from '../records/token'
+import { parseFlags, type DomainFlags } from '../registry/formats'
+import {
+  MOST_CHANGES,
+  reportLost,
+  tenantMark,
+  type Finding,
+  type LostChange,
+  type LostChanges,
+  type LostReport,
+  type MissingChange,
+} from '../registry/lost-changes'
+import type { Store } from '../store/store'
+import type { InBackground } from './refresh'
+import type { RegistryMonitor } from './registry-monitor'
+import type { OwnSnapshot } from './snapshot-reader'
+import { changesBetween, corrected, domainsOf } from './tenant-changes'
+
+/** Tenants whose last announced change is remembered. */
+const MOST_HEARD = 20_000
+/** Tenants and connectors with lost changes at most. */
+const MOST_SUBJECTS = 20_000
+/** Findings of this time are reported together, in ms. */
+const REPORT_AFTER = 500
+
+/** The last change that was announced of a tenant. */
+export interface Heard {
+  readonly mark: Mark
+  /** The tenant was removed. */
+  readonly removed: boolean
+}
+
+/** What was known of a tenant before it was read. */
+export interface Before {
+  readonly snapshot: OwnSnapshot | undefined
+  readonly heard: Heard | undefined
+}
+
+interface Entry {
+  readonly known: Mark
+  readonly found: Mark
+  readonly changes: readonly LostChange[]
+}
+
+/** An accepted domain that was added or removed, and whose it was. */
+interface OwnedName extends DomainFlags {
+  readonly tenant: string
+}
+
+interface Owned {
+  readonly added: ReadonlyMap<string, OwnedName>
+  readonly removed: ReadonlyMap<string, OwnedName>
+}
+
+/** What the lost changes need from the directory that they are part of. */
+export interface LostContext {
+  readonly store: Store
+  readonly inBackground: InBackground
+  readonly registry: RegistryMonitor
+}
+
+/**
+ * The changes that Redis has lost because it went back in time, as far as this process or another one knows them. They stay
+ * in effect until an operator has resolved it, each as long as Redis holds the value that it went back to.
+ */
+export class LostChangesInEffect {
+  private readonly bySubject = new Map<string, Entry>()
+  private readonly heard = new LRUCache<string, Heard>({ max: MOST_HEARD })
+  private readonly missing = new Set<string>()
+  /** Latest change of a tenant that Redis has lost, and that left nothing to put right. */
+  private readonly harmless = new Map<string, Mark>()
+  private owned: Owned | undefined
+  private findings: Finding[] = []
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(private readonly context: LostContext) {}
+
+  /** Whether changes of a tenant or connector (`tenant/name`) are lost. */
+  has(subject: string): boolean {
+    return this.bySubject.has(subject)
+  }
+
+  /** The connectors with lost changes. */
+  *connectors(): Generator<readonly [id: string, LostChange]> {
+    for (const [subject, { changes }] of this.bySubject) {
+      if (subject.includes('/') && changes[0]) yield [subject, changes[0]]
+    }
+  }
+
+  /** Notes that a change of a tenant was announced: Redis held it then. */
+  hear(tenant: string, mark: Mark, removed: boolean): void {
+    this.heard.set(tenant, { mark, removed })
+  }
+
+  /** What to hand to {@link inEffect} after reading; to be called before. */
+  before(tenant: string, snapshot: OwnSnapshot | undefined): Before {
+    return { snapshot, heard: this.heard.get(tenant) }
+  }
+
+  /** Tenants of which a change was announced, and their latest one. */
+  announced(): [tenant: string, mark: Mark][] {
+    return Array.from(this.heard.entries(), ([tenant, { mark }]) => [tenant, mark])
+  }
+
+  /**
+   * What is in effect of a tenant that has just been read, in place of what Redis holds.
+   *
+   * @param read `undefined`: Redis has no such tenant, though it was not removed.
+   * @returns `undefined`: there is no such tenant.
+   */
+  inEffect(
+    tenant: string,
+    { snapshot, heard }: Before,
+    read: OwnSnapshot | undefined,
+  ): OwnSnapshot | undefined {
+    const found = read ? tenantMark(read) : 0
+    if (heard?.removed && this.isLost(heard.mark, found)) {
+      this.add(tenant, heard.mark, found, changesBetween(read, undefined))
+    } else if (snapshot && this.isLost(tenantMark(snapshot), found)) {
+      this.add(tenant, tenantMark(snapshot), found, changesBetween(read, snapshot))
+    }
+    if (heard && this.isLost(heard.mark, found)) this.miss(tenant, heard.mark, found)
+    const entry = this.bySubject.get(tenant)
+    if (entry === undefined) return read
+    const { snapshot: effective, left } = corrected(read, entry.changes, tenant)
+    if (left.length < entry.changes.length) this.keep(tenant, { ...entry, changes: left })
+    return effective
+  }
+
+  /** Adds the lost change of a connector: Redis holds `was`, which may be nothing. */
+  addConnector(id: string, known: Mark, found: Mark, was: string | null, is: string | null): void {
+    this.add(id, known, found, [{ what: 'connector', was, is }])
+  }
+
+  /** Forgets the lost change of a connector: Redis holds another value by now. */
+  dropConnector(id: string): void {
+    const entry = this.bySubject.get(id)
+    if (entry) this.keep(id, { ...entry, changes: [] })
+  }
+
+  /** Notes that changes are lost that this process does not know, unless another one does. */
+  miss(subject: string, known: Mark, found: Mark): void {
+    const key = `${subject} ${known}`
+    if ((this.bySubject.get(subject)?.known ?? 0) >= known || this.missing.has(key)) return
+    this.missing.add(key)
+    this.find({ kind: 'missing', ...({ subject, known, found } satisfies MissingChange) })
+  }
+
+  /**
+   * Takes over what other processes have reported, where they know a later change than this one.
+   *
+   * @returns the tenants and connectors concerned.
+   */
+  adopt(report: LostReport): string[] {
+    this.owned = undefined
+    for (const { subject, known, found } of report.missing) {
+      const harmless = this.harmless.get(subject) ?? 0
+      if (harmless >= known)
+        this.find({ kind: 'lost', ...reportOf(subject, { known: harmless, found, changes: [] }) })
+    }
+    return report.lost.flatMap(({ subject, known, found, changes }) => {
+      const own = this.bySubject.get(subject)
+      if (known <= this.context.registry.accepted || (own && own.known >= known)) return []
+      if (!own && this.bySubject.size >= MOST_SUBJECTS) return []
+      this.bySubject.set(subject, { known, found, changes })
+      return [subject]
+    })
+  }
+
+  /** An operator has accepted what Redis holds. @returns the tenants and connectors concerned. */
+  forget(): string[] {
+    const subjects = [...this.bySubject.keys()]
+    this.owned = undefined
+    this.bySubject.clear()
+    this.missing.clear()
+    this.harmless.clear()
+    this.findings = []
+    return subjects
+  }
+
+  /** The owner of a domain with the lost changes in effect. @param owner as Redis has it. */
+  ownerOf(domain: string, owner: string | null): string | null {
+    if (this.bySubject.size === 0) return owner
+    const { added, removed } = (this.owned ??= this.findOwned())
+    const name = coveringDomain(added, domain, true)
+    if (name !== undefined) return added.get(name)!.tenant
+    const gone = coveringDomain(removed, domain, true)
+    return gone !== undefined && removed.get(gone)!.tenant === owner ? null : owner
+  }
+
+  private findOwned(): Owned {
+    const added = new Map<string, OwnedName>()
+    const removed = new Map<string, OwnedName>()
+    for (const [tenant, { changes }] of this.bySubject) {
+      for (const { domain, was, is } of domainsOf(changes)) {
+        if (is !== null) added.set(domain, { tenant, ...parseFlags(is) })
+        else if (was !== null) removed.set(domain, { tenant, ...parseFlags(was) })
+      }
+    }
+    return { added, removed }
+  }
+
+  /** Whether Redis has lost a change, and no operator has accepted that since. */
+  private isLost(known: Mark, found: Mark): boolean {
+    return known > found && known > this.context.registry.accepted
+  }
+
+  private add(subject: string, known: Mark, found: Mark, changes: readonly LostChange[]): void {
+    const entry = this.bySubject.get(subject)
+    if (!entry && this.bySubject.size >= MOST_SUBJECTS) return
+    if (changes.length === 0) return void this.harmless.set(subject, known)
+    const merged = new Map(entry?.changes.map((change) => [change.what, change]))
+    for (const change of changes) merged.set(change.what, change)
+    this.keep(subject, {
+      known: Math.max(known, entry?.known ?? 0),
+      found,
+      changes: [...merged.values()],
+    })
+  }
+
+  /** Keeps, and reports, the lost changes; forgets the subject where none is left. */
+  private keep(subject: string, entry: Entry): void {
+    this.owned = undefined
+    if (entry.changes.length > 0) this.bySubject.set(subject, entry)
+    else this.bySubject.delete(subject)
+    this.find({ kind: 'lost', ...reportOf(subject, entry) })
+  }
+
+  /** Reports a finding to all processes, in the background. */
+  find(finding: Finding): void {
+    this.findings.push(finding)
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined
+      this.context.inBackground(this.report())
+    }, REPORT_AFTER).unref()
+  }
+
+  private async report(): Promise<void> {
+    const { registry, store } = this.context
+    const findings = this.findings.splice(0)
+    if (findings.length === 0) return
+    try {
+      await registry.check()
+      await reportLost(store, findings)
+    } catch (error) {
+      for (const finding of findings) this.find(finding)
+      throw error
+    }
+  }
+}
+
+function reportOf(subject: string, { known, found, changes }: Entry): LostChanges {
+  const named = changes.slice(0, MOST_CHANGES)
+  return { subject, known, found, changes: named, more: changes.length - named.length }
+}

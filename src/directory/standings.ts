@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import { Restrictions } from '../allowance/restriction'
+import {
+  accepted,
+  compare,
+  readStanding,
+  type RestrictionFields,
+  type Standing,
+  type StandingRead,
+  type Verdict,
+} from '../allowance/standing'
+import { mapLimited } from '../base/limiter'
+import type { About } from '../registry/changes'
+import type { PutBack } from '../registry/lost-changes'
+import { scanSet } from '../store/scan'
+import type { Store } from '../store/store'
+import { jittered, type InBackground } from './refresh'
+import type { RegistryMonitor } from './registry-monitor'
+
+/** Restrictions, and lifts, that a process knows at most. */
+const MOST_RESTRICTIONS = 100_000
+const MOST_LIFTS = 10_000
+/** Restrictions read at the same time. */
+const AT_ONCE = 32
+/** A process that knows the lift of a restriction has this long to say so before the restriction is put back. In ms. */
+const LIFTS_FIRST = 2000
+
+/** What the standings need from the directory that they are part of. */
+export interface StandingsContext {
+  readonly store: Store
+  readonly inBackground: InBackground
+  readonly registry: RegistryMonitor
+  /** This process has put a restriction or a lift back. */
+  readonly onPutBack: (what: PutBack) => void
+}
+
+/**
+ * All restrictions in full, and the lifts that this process has heard of. A restriction that Redis has lost stays in
+ * effect, and is put back: a restriction outlives everything but a person.
+ */
+export class Standings {
+  private readonly restricted = new LRUCache<string, Standing>({ max: MOST_RESTRICTIONS })
+  private readonly lifted = new LRUCache<string, Standing>({ max: MOST_LIFTS })
+  private readonly puttingBack = new Set<string>()
+  private readonly restrictions: Restrictions
+
+  constructor(private readonly context: StandingsContext) {
+    this.restrictions = new Restrictions(context.store)
+  }
+
+  /** The restriction in effect of a tenant that has just been read; `undefined`: not restricted. */
+  inEffect(tenant: string, read: StandingRead): RestrictionFields | undefined {
+    const known = this.of(tenant)
+    const verdict = this.verdict(known, read)
+    if (verdict === 'accept') {
+      this.keep(tenant, accepted(known, read))
+      return read.restriction
+    }
+    if (verdict !== 'keep' && !this.puttingBack.has(tenant)) {
+      this.puttingBack.add(tenant)
+      const done = this.putBack(tenant, verdict).finally(() => this.puttingBack.delete(tenant))
+      this.context.inBackground(done)
+    }
+    return known?.restriction
+  }
+
+  /** The known restriction; `undefined`: none. */
+  restrictionOf(tenant: string): RestrictionFields | undefined {
+    return this.of(tenant)?.restriction
+  }
+
+  /** Handles what was announced about a tenant. */
+  announced(tenant: string, about: About): void {
+    switch (about.what) {
+      case 'restriction':
+        return this.keep(tenant, { ...about, lift: undefined })
+      case 'lift':
+        return this.keep(tenant, { ...about, restriction: undefined })
+      case 'removal':
+        return this.forget(tenant)
+      case 'unknown':
+        return this.context.inBackground(this.readAgain(tenant))
+    }
+  }
+
+  /** Adds a restriction of the snapshot file, unless something is known of the tenant already. */
+  remember(tenant: string, created: string, restriction: RestrictionFields): void {
+    if (!this.of(tenant)) this.keep(tenant, { created, restriction, lift: undefined })
+  }
+
+  /** Reads all restrictions, and what has become of those that are known. @throws if Redis does not answer. */
+  async readAll(): Promise<void> {
+    const { store } = this.context
+    const ids = new Set([...this.restricted.keys(), ...this.lifted.keys()])
+    for await (const batch of scanSet(store, store.keys.restricted)) {
+      for (const id of batch) ids.add(id)
+    }
+    await mapLimited([...ids], AT_ONCE, (id) => this.readAgain(id))
+  }
+
+  private async readAgain(tenant: string): Promise<void> {
+    const read = await readStanding(this.context.store, tenant)
+    // Checked afterwards: Redis may have lost the registry before this was read.
+    await this.context.registry.check()
+    if (read) this.inEffect(tenant, read)
+  }
+
+  /** Puts a restriction or a lift back, unless it is no longer missing by then. */
+  private async putBack(tenant: string, verdict: Verdict): Promise<void> {
+    const { store, registry, onPutBack } = this.context
+    if (verdict === 'restriction back') {
+      await sleep(jittered(LIFTS_FIRST) + LIFTS_FIRST / 4, undefined, { ref: false })
+    }
+    await registry.check()
+    const known = this.of(tenant)
+    const read = await readStanding(store, tenant)
+    if (!known || !read) return
+    const { created, restriction, lift } = known
+    switch (this.verdict(known, read)) {
+      case 'restriction back':
+        if (!(await this.restrictions.putBack(tenant, created, restriction!))) return
+        return onPutBack(
+          putBackOf(tenant, 'restriction', restriction!, Number(restriction!['since']), read),
+        )
+      case 'lift back':
+        if (!(await this.restrictions.putLiftBack(tenant, created, lift!))) return
+        return onPutBack(putBackOf(tenant, 'lift', lift!, Number(lift!.at), read))
+    }
+  }
+
+  private verdict(known: Standing | undefined, read: StandingRead): Verdict {
+    if (known === undefined) return 'accept'
+    // An operator has dropped the restrictions that Redis did not hold then.
+    const time = Number(known.restriction?.['since'] ?? known.lift?.at ?? 0)
+    return time * 1000 <= this.context.registry.lifted ? 'accept' : compare(known, read)
+  }
+
+  private of(tenant: string): Standing | undefined {
+    return this.restricted.get(tenant) ?? this.lifted.get(tenant)
+  }
+
+  private keep(tenant: string, standing: Standing): void {
+    this.forget(tenant)
+    if (standing.restriction) this.restricted.set(tenant, standing)
+    else if (standing.lift) this.lifted.set(tenant, standing)
+  }
+
+  private forget(tenant: string): void {
+    this.restricted.delete(tenant)
+    this.lifted.delete(tenant)
+  }
+}
+
+function putBackOf(
+  subject: string,
+  what: PutBack['what'],
+  { case: opened = '' }: RestrictionFields,
+  time: number,
+  { mark }: StandingRead,
+): PutBack {
+  return { subject, what, case: opened, time, known: time * 1000, found: mark }
+}
