@@ -1,11 +1,12 @@
 import type { PublishedEntry } from '../../src/audit/follow'
+import { shortTime } from '../../src/base/time'
 import type { Snapshot } from '../../src/directory/snapshot'
 import { connectorId } from '../../src/mail/identities'
 import { modeInEffect } from '../../src/mail/mode'
 import type { Connector } from '../../src/mail/tenant'
 import type { Config } from '../../src/process/config'
 import type { EngineEvents } from '../../src/process/engine'
-import type { Alert, MeterFacts } from '../../src/records/event'
+import type { Alert, MeterFacts, WentBack } from '../../src/records/event'
 import type { Plugin } from '../kit/haraka'
 import { logTextOnce } from '../kit/log'
 import type { RedisTroubles } from '../kit/redis-troubles'
@@ -29,6 +30,7 @@ export function engineLog(
     onError: (message) => troubles.tell('background', message),
     onRedisError: (message) => troubles.tell('connection', message),
     onAlert: (alert) => logAlert(plugin, alert),
+    onWentBack: (facts) => logWentBack(plugin, facts),
     onDrop: (reason) => errors.say(reason, `not refunded, not indexed or not recorded: ${reason}`),
   }
 }
@@ -59,8 +61,16 @@ export function logAlert(plugin: Plugin, alert: Alert): void {
     ...(resolves === undefined ? {} : { resolves }),
   }
   const isGrave = severity === 'High' || severity === 'Medium'
-  if (isGrave) plugin.logwarn('alert', line)
+  // Redis itself needs a person, and may not deliver alerts.
+  if (kind === 'went_back' && severity === 'High') plugin.logcrit('alert', line)
+  else if (isGrave) plugin.logwarn('alert', line)
   else plugin.lognotice('alert', line)
+}
+
+function logWentBack(plugin: Plugin, { from, to, putBack }: WentBack): void {
+  const { count, subjects } = putBack
+  const span = { ...(from !== 0 && { from: shortTime(from) }), to: shortTime(to) }
+  plugin.logwarn('redis-went-back', { ...span, 'put-back': count, of: subjects.join(',') })
 }
 
 function meterOf(facts: Alert['facts']): { meter?: unknown } {

@@ -63,6 +63,7 @@ function partsOf({ kind, facts }: Alert, name: string): TextParts | undefined {
     case 'unattributed':
     case 'resolved':
     case 'unreadable':
+    case 'went_back':
     case 'test':
       return undefined
   }

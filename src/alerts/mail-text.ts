@@ -69,9 +69,11 @@ function isFacts(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
+const TIMES: ReadonlySet<string> = new Set(['until', 'from', 'to'])
+
 /** Writes windows and times as people do. */
 function formatFact(name: string, value: unknown): string {
   if (typeof value === 'number' && name === 'window') return formatWindow(value)
-  if (typeof value === 'number' && name === 'until') return isoTime(value)
+  if (typeof value === 'number' && TIMES.has(name)) return isoTime(value)
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

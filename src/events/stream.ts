@@ -81,6 +81,8 @@ function detailsOf(event: Event): (string | number)[] {
       return [event.of, event.percent ?? '', event.rule ?? '', ...meterOf(event)]
     case 'unreadable':
       return [event.meter ?? '', event.window]
+    case 'went_back':
+      return event.missing.count > 0 ? ['missing'] : []
     // Each test is an alert of its own.
     case 'test':
       return [event.id]

@@ -1,7 +1,15 @@
 import { formatWindow } from '../mail/limits'
 import { METERS, USUAL_METER } from '../mail/meters'
-import { isoTime } from '../base/time'
-import type { Alert, Event, MeterFacts, Severity, UnreadableEvent } from '../records/event'
+import { isoTime, shortTime } from '../base/time'
+import type {
+  Affected,
+  Alert,
+  Event,
+  MeterFacts,
+  Severity,
+  UnreadableEvent,
+  WentBack,
+} from '../records/event'
 
 /** The severities of Exchange Online for the alerts that it also has. */
 function severityOf(event: Event): Severity {
@@ -15,6 +23,8 @@ function severityOf(event: Event): Severity {
       return event.until === undefined ? 'Low' : 'High'
     case 'unusual':
       return event.rule === 'registered_volume' ? 'High' : 'Medium'
+    case 'went_back':
+      return event.missing.count > 0 ? 'High' : 'Medium'
     case 'unattributed':
       return 'Medium'
     case 'lifted':
@@ -68,6 +78,13 @@ function titleOf(tenant: string, event: Event): string {
           : `, and its recipients are deferred until ${isoTime(event.until)}`
       return `The count of ${tenant}${windowOf(event)}${forWhat(event)} could not be read: it starts afresh${until}`
     }
+    case 'went_back': {
+      const [which, known] =
+        event.missing.count > 0
+          ? [event.missing, 'and no process knows them']
+          : [event.lost, 'which processes still know']
+      return `Redis has gone back in time: it lost changes of ${listOf(which)} ${spanOf(event)}, ${known}`
+    }
     case 'test':
       return `Test alert, sent by ${event.by}`
   }
@@ -85,6 +102,25 @@ function limitOf({ limit, window }: { limit: number; window: number }): string {
 
 function windowOf({ window }: { readonly window?: number }): string {
   return window === undefined ? '' : ` in ${formatWindow(window)}`
+}
+
+/** Subjects that are no tenant and no connector, for people. */
+const SHARED: Readonly<Record<string, string>> = {
+  '@connectors': 'the connectors',
+  '@owners': 'the owners of domains',
+  '@tenants': 'the list of tenants',
+}
+
+function listOf({ count, subjects }: Affected): string {
+  const names = subjects.map((subject) => SHARED[subject] ?? subject).join(', ')
+  const more = count - subjects.length
+  return more === 0 ? names : `${names} and ${more} more`
+}
+
+function spanOf({ from, to }: WentBack): string {
+  return from === 0
+    ? `made until ${shortTime(to)}`
+    : `made from ${shortTime(from)} to ${shortTime(to)}`
 }
 
 /** Commands to copy and run; a shell comment says what each is for. Parts to fill in are in capitals. */
@@ -128,6 +164,18 @@ function nextSteps(tenant: string, event: Event): string[] {
               `tenantctl unblock ${tenant} --reason TEXT  # ends the 451 at once; all windows start afresh`,
             ]),
         'tenantctl doctor  # whether Redis is healthy; who else writes under this prefix, or has changed its files?',
+      ]
+    case 'went_back':
+      return [
+        'tenantctl registry status  # what is lost, what processes still know, and what they have put back',
+        ...(event.missing.count === 0
+          ? []
+          : [`make the changes again that were ${spanOf(event)}: nobody else knows them`]),
+        ...(event.lost.count === 0
+          ? []
+          : ['tenantctl registry restore-known --reason TEXT  # writes what processes still know']),
+        'tenantctl registry accept-redis --reason TEXT  # accepts what Redis holds, without the rest',
+        'the recipients counted in that time are lost, too: allowances may be used again',
       ]
     case 'test':
       return ['nothing to do: alerts arrive']

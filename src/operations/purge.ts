@@ -23,7 +23,7 @@ const BATCH = 500
  * reports of other tenants that sent mail from its domains. One audit entry stays, which says who purged it. Key names
  * are computed, not searched for, so a second run completes an interrupted one.
  *
- * Not erased: its name in evidence and alerts of other tenants; receipts of its last recipients (without addresses,
+ * Not erased: its name in evidence and alerts of other tenants, or of Redis; receipts of its last recipients (without addresses,
  * expire within the hour); counters of signatures (hashes, expire with the longest window); logs and delivered alerts;
  * entries of the stream marked as deleted, until newer ones replace them in Redis's memory.
  *

@@ -5,10 +5,11 @@ import { followAudit, type PublishedEntry } from '../audit/follow'
 import { Cases } from '../cases/cases'
 import type { Config } from './config'
 import { messageOf } from '../base/errors'
-import type { Alert } from '../records/event'
+import type { Alert, WentBack } from '../records/event'
 import { followClock, stepText } from '../allowance/clock-steps'
 import { Forwarder } from '../events/forwarder'
 import { closeGroups, forwardLeft } from './duties'
+import { forgetOldReport, tellLost } from './lost-duty'
 import { Leader } from './leader'
 import { Flusher } from '../reporting/flusher'
 import { Recorder } from '../reporting/recorder'
@@ -56,6 +57,8 @@ export interface EngineEvents extends DirectoryEvents {
   onDrop(message: string): void
   /** This process has put the alert into the stream of events. */
   onAlert?(alert: Alert): void
+  /** Redis has gone back in time, and all that it is known to have lost was put back. */
+  onWentBack?(facts: WentBack): void
 }
 
 /** The composition root of one process: all that uses Redis. It starts and ties the parts, and decides nothing. */
@@ -127,6 +130,9 @@ export class Engine {
     this.leader = new Leader(this.store, () => this.checkRegistry(), told)
     this.leader.add(closeGroups(this.forwarder, forwarderEvents))
     this.leader.add(forwardLeft(this.store, this.forwarder))
+    const onWentBack = (facts: WentBack): void => events.onWentBack?.(facts)
+    this.leader.add(tellLost(this.store, this.forwarder, onWentBack))
+    this.leader.add(forgetOldReport(this.store))
     this.leader.add(followClock(this.store, (ms) => told(stepText(ms))))
   }
 

@@ -115,6 +115,32 @@ export interface UnreadableEvent extends Raised {
   readonly until?: number
 }
 
+/** Some of the tenants and connectors that a {@link WentBackEvent} is about. */
+export interface Affected {
+  readonly count: number
+  /** The first few; `@connectors`, `@owners` or `@tenants`: something of all of them. */
+  readonly subjects: readonly string[]
+}
+
+/** What Redis has lost by going back in time. */
+export interface WentBack {
+  /** The latest change that it still held then, of those affected; ms since the epoch, server time. 0: it held none. */
+  readonly from: number
+  /** The latest change that it is known to have lost, likewise. */
+  readonly to: number
+  /** Their restrictions or lifts were put back. */
+  readonly putBack: Affected
+  /** Their changes are known to processes, which apply them. */
+  readonly lost: Affected
+  /** Their changes are known to no process. */
+  readonly missing: Affected
+}
+
+/** Redis has gone back in time, and a person must resolve what it has lost. */
+export interface WentBackEvent extends Raised, WentBack {
+  readonly kind: 'went_back'
+}
+
 /** A person tests whether alerts arrive. */
 interface TestEvent extends Raised {
   readonly kind: 'test'
@@ -130,6 +156,7 @@ export type Event =
   | UnattributedEvent
   | ResolvedEvent
   | UnreadableEvent
+  | WentBackEvent
   | TestEvent
 
 /** Alert severities, as Exchange Online names them. */

@@ -3,6 +3,7 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 
 const REPORT = readScript(__dirname, 'lost_report')
+const FORGET_PUT_BACK = readScript(__dirname, 'forget_put_back')
 
 /** Changes in one report at most; further ones are counted. */
 export const MOST_CHANGES = 1000
@@ -63,8 +64,10 @@ export interface LostReport {
   readonly lost: readonly LostChanges[]
   readonly missing: readonly MissingChange[]
   readonly putBack: readonly PutBack[]
-  /** What the leader has told of it: see `process/lost-duty.ts`; empty: nothing yet. */
-  readonly told: string
+  /** Grows whenever more is reported. */
+  readonly version: number
+  /** The version that the leader has told people of: see `process/lost-duty.ts`; 0: none. */
+  readonly told: number
 }
 
 /** What a process reports. */
@@ -107,12 +110,37 @@ export async function readLost({ client, keys }: Store): Promise<LostReport | un
     else if (kind === 'missing') missing.push(facts as MissingChange)
     else if (kind === 'back') putBack.push(facts as PutBack)
   }
-  return { since: Number(fields['since']), told: fields['told'] ?? '', lost, missing, putBack }
+  // All of it has been withdrawn.
+  if (lost.length + missing.length + putBack.length === 0) return undefined
+  const { since, version, told = 0 } = fields
+  return {
+    since: Number(since),
+    version: Number(version),
+    told: Number(told),
+    lost,
+    missing,
+    putBack,
+  }
 }
 
-/** Notes what the leader has told of a report. @throws what ioredis throws. */
-export async function noteTold({ client, keys }: Store, told: string): Promise<void> {
-  await client.hset(keys.lost, { told })
+/** Whether there may be something that the leader has not told people of: cheap, however long the report is. */
+export async function hasUntold({ client, keys }: Store): Promise<boolean> {
+  const [version, told] = await client.hmget(keys.lost, 'version', 'told')
+  return version !== told
+}
+
+/** Notes which version of the report the leader has told people of. @throws what ioredis throws. */
+export async function noteTold({ client, keys }: Store, version: number): Promise<void> {
+  await client.hset(keys.lost, { told: version })
+}
+
+/**
+ * Forgets a report of a day ago, if all that Redis had lost was put back: nobody has to resolve that.
+ *
+ * @throws what ioredis throws.
+ */
+export async function forgetPutBack(store: Store): Promise<void> {
+  await store.run(FORGET_PUT_BACK, [store.keys.lost], [])
 }
 
 /** Forgets all reports. @throws what ioredis throws. */

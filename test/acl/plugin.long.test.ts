@@ -25,6 +25,7 @@ import { UnusualMonitor } from '../../src/unusual/monitor'
 import { UnattributedUsers } from '../../src/unusual/unattributed'
 import { days, LATER, NOW, play, Scenario } from '../unusual/scenario'
 import { startHaraka, TestRelay, waitFor, type TestRedis } from '../support'
+import { forgetPutBack, hasUntold, reportLost } from '../../src/registry/lost-changes'
 import { removeTenant } from '../../src/registry/tenant-removal'
 import {
   credentials,
@@ -107,6 +108,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       await relay.registry.domains.remove('contoso', ['contoso.example'])
       assert.equal(await directory.askOwner('contoso.example'), null)
       await recordMuch(store, redis)
+      await tellOfLost(store)
       await forward(relay, store)
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
@@ -261,6 +263,21 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   const config = () => loadConfig(undefined)
   await new UnattributedUsers({ store, config, connectors: () => connectors, publish }).run()
   assert.deepEqual(users, ['ann'])
+}
+
+/** Redis has gone back in time; all of it is put back, and forgotten after a day. */
+async function tellOfLost(store: Store): Promise<void> {
+  const marks = { known: 2, found: 1 }
+  const back = { what: 'restriction', case: 'contoso:1', time: 0 } as const
+  await reportLost(store, [
+    { kind: 'lost', subject: 'contoso', ...marks, changes: [], more: 1 },
+    { kind: 'back', subject: 'contoso', ...marks, ...back },
+  ])
+  await waitFor(async () => !(await hasUntold(store)), { timeout: 60_000 })
+  await reportLost(store, [{ kind: 'lost', subject: 'contoso', ...marks, changes: [], more: 0 }])
+  await store.client.hset(store.keys.lost, { since: 0 })
+  await forgetPutBack(store)
+  assert.equal(await store.client.exists(store.keys.lost), 0)
 }
 
 /** A rule begins to match, and ends; some domains have no row of their own. */

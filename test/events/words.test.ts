@@ -13,6 +13,16 @@ function alertOf(event: Event): Alert {
   return { id: event.id, alert: event.id, count: 1, ...describeEvent('contoso', event) }
 }
 
+/** The levels at which it is logged. */
+function levelsOf(alert: Alert): string[] {
+  const levels: string[] = []
+  const plugin = Object.fromEntries(
+    ['logcrit', 'logwarn', 'lognotice'].map((level) => [level, () => levels.push(level)]),
+  )
+  logAlert(plugin as unknown as Plugin, alert)
+  return levels
+}
+
 /** The meter in the line of Haraka's log. */
 function meterInLog(alert: Alert): unknown {
   const lines: Record<string, unknown>[] = []
@@ -44,6 +54,54 @@ describe('a trip within probation', () => {
       assert.equal(alert.title, 'Tenant restricted from sending unprovisioned email: contoso')
       assert.equal(operatorText(alert).urgent, false)
     }
+  })
+})
+
+describe('the event of a Redis that went back in time', () => {
+  const none = { count: 0, subjects: [] }
+  const span = { from: Date.parse('2026-01-01T10:00:00Z'), to: Date.parse('2026-01-01T10:05:00Z') }
+  const event = {
+    ...({ id: 'evt_1', at: 0, kind: 'went_back' } as const),
+    ...{ ...span, putBack: none, lost: { count: 1, subjects: ['contoso'] }, missing: none },
+  }
+  const missing = { count: 7, subjects: ['@connectors', 'contoso', 'fabrikam'] }
+
+  it('is of Medium severity while processes know all that is lost, and names restore-known', () => {
+    const alert = describeEvent('', event)
+    assert.equal(alert.severity, 'Medium')
+    assert.equal(
+      alert.title,
+      'Redis has gone back in time: it lost changes of contoso made from 2026-01-01T10:00:00Z to 2026-01-01T10:05:00Z, which processes still know',
+    )
+    const [status, restore, accept] = alert.next
+    assert.match(status!, /^tenantctl registry status /)
+    assert.match(restore!, /^tenantctl registry restore-known /)
+    assert.match(accept!, /^tenantctl registry accept-redis /)
+    assert.ok(alert.next.some((step) => step.includes('recipients counted in that time are lost')))
+  })
+
+  it('is High where no process knows a change, and does not offer to restore what is not known', () => {
+    const alert = describeEvent('', { ...event, from: 0, lost: none, missing })
+    assert.equal(alert.severity, 'High')
+    assert.equal(
+      alert.title,
+      'Redis has gone back in time: it lost changes of the connectors, contoso, fabrikam and 4 more made until 2026-01-01T10:05:00Z, and no process knows them',
+    )
+    assert.ok(alert.next.every((step) => !step.includes('restore-known')))
+    assert.ok(alert.next.some((step) => step.startsWith('make the changes again')))
+  })
+
+  it('is a crit line of the log where it is High, and a warning where it is Medium', () => {
+    assert.deepEqual(levelsOf(alertOf(event)), ['logwarn'])
+    assert.deepEqual(levelsOf(alertOf({ ...event, missing })), ['logcrit'])
+  })
+
+  it('is no matter of a tenant, and shows operators its times', () => {
+    const alert = { ...alertOf(event), tenant: '' }
+    assert.equal(contactText(alert, 'Contoso', 'relay@example.org'), undefined)
+    const { lines } = operatorText(alert)
+    assert.ok(lines.some((line) => /^ {2}from +2026-01-01T10:00:00.000Z$/.test(line)))
+    assert.ok(lines.some((line) => /^ {2}lost subjects +contoso$/.test(line)))
   })
 })
 

@@ -51,6 +51,12 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
   unattributed: { user: 'ann ', ip: '192.0.2.1', messages: 3 },
   resolved: { resolves: 'evt_0', of: 'allowance', percent: 50, window: 3_600_000 },
   unreadable: { window: 3_600_000, until: 1_764_000_000_000 },
+  went_back: {
+    ...{ from: 1_764_000_000_000, to: 1_764_000_060_000 },
+    putBack: { count: 0, subjects: [] },
+    lost: { count: 1, subjects: ['contoso'] },
+    missing: { count: 0, subjects: [] },
+  },
   test: { by: 'ann' },
 }
 

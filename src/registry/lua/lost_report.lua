@@ -34,6 +34,9 @@ for at = 1, #ARGV, 3 do
     news = news + 1
   end
 end
+if news > 0 then
+  redis.call('HSET', lost_key, 'version', (tonumber(redis.call('HGET', lost_key, 'version')) or 0) + 1)
+end
 for _, field in ipairs(withdrawn) do news = news + redis.call('HDEL', lost_key, field) end
 if news > 0 then announce(lost_key, { registry = '', lost = true }) end
 return news

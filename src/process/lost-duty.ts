@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import type { Duty } from '../base/duty'
+import type { Forwarder } from '../events/forwarder'
+import type { Affected, WentBack, WentBackEvent } from '../records/event'
+import {
+  forgetPutBack,
+  hasUntold,
+  markTime,
+  noteTold,
+  readLost,
+  type LostReport,
+} from '../registry/lost-changes'
+import { serverTime } from '../store/server-clock'
+import type { Store } from '../store/store'
+
+/** In ms: two primaries may both answer for a moment. */
+const NOT_BEFORE = 5000
+/** Subjects named in an event. */
+const MOST_NAMED = 5
+
+/**
+ * Tells people of a Redis that went back in time, again whenever more is known of it: an event if something is lost, else
+ * a line in the log.
+ *
+ * @param onWentBack nothing is lost: all of it was put back.
+ */
+export function tellLost(
+  store: Store,
+  forwarder: Pick<Forwarder, 'publish'>,
+  onWentBack: (facts: WentBack) => void,
+): Duty {
+  return {
+    name: 'changes that Redis has lost',
+    every: 5000,
+    run: async () => {
+      if (!(await hasUntold(store))) return
+      const report = await readLost(store)
+      if (!report) return
+      const at = await serverTime(store.client)
+      if (at < report.since + NOT_BEFORE) return
+      const facts = factsOf(report)
+      if (facts.lost.count + facts.missing.count === 0) onWentBack(facts)
+      else await forwarder.publish('', { kind: 'went_back', id: idOf(report), at, ...facts })
+      await noteTold(store, report.version)
+    },
+  }
+}
+
+/** Forgets a report that nobody has to resolve. */
+export function forgetOldReport(store: Store): Duty {
+  return { name: 'old reports of lost changes', every: 3_600_000, run: () => forgetPutBack(store) }
+}
+
+function factsOf({ lost, missing, putBack }: LostReport): WentBack {
+  const all = [...lost, ...missing, ...putBack]
+  const to = Math.max(...all.map(({ known }) => known))
+  // What was written after the return says nothing about it.
+  const held = all.filter(({ known, found }) => found < known).map(({ found }) => found)
+  return {
+    from: markTime(Math.max(0, ...held)),
+    to: markTime(to),
+    ...{ putBack: affected(putBack), lost: affected(lost), missing: affected(missing) },
+  }
+}
+
+function affected(list: readonly { readonly subject: string }[]): Affected {
+  const subjects = list.map(({ subject }) => subject).sort()
+  return { count: list.length, subjects: subjects.slice(0, MOST_NAMED) }
+}
+
+/** The same in every process. */
+function idOf({ since, version }: LostReport): WentBackEvent['id'] {
+  const hash = createHash('sha1').update(`went_back\t${since}\t${version}`)
+  return `evt_${hash.digest('hex').slice(0, 20)}`
+}

@@ -1,0 +1,16 @@
+-- Forgets a report of a day ago, if all that Redis had lost was put back or withdrawn.
+--
+-- KEYS[1] lost
+-- Reply: none
+--
+-- @include store/clock
+local lost_key = KEYS[1]
+local DAY = 86400000
+
+local since = tonumber(redis.call('HGET', lost_key, 'since'))
+if not since or since > now_ms() - DAY then return end
+local fields = redis.call('HKEYS', lost_key)
+for _, field in ipairs(fields) do
+  if string.find(field, '^lost ') or string.find(field, '^missing ') then return end
+end
+for _, field in ipairs(fields) do redis.call('HDEL', lost_key, field) end
