@@ -23,6 +23,8 @@ export function engineLog(
     onReady: (connectors) =>
       plugin.lognotice('ready', { connectors, mode: modeInEffect(config().main, undefined) }),
     onRestriction: (_before, now) => logRestriction(plugin, now),
+    onPutBack: ({ subject, what, case: opened }) =>
+      plugin.logwarn(`${what}-put-back`, { tenant: subject, ...(opened && { case: opened }) }),
     onConnectorBlock: (now) => logConnectorBlock(plugin, now),
     onUnusable: (message) => critical.say(message, message),
     onUsableAgain: () =>

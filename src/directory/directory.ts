@@ -1,8 +1,10 @@
 import type { Scope } from '../mail/scope'
 import { messageOf } from '../base/errors'
+import { onReconnect } from '../store/reconnect'
 import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
 import type { RestrictionFields } from '../allowance/standing'
+import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
 import { markOf } from '../records/token'
 import { parseChange, type Change } from '../registry/changes'
@@ -157,7 +159,7 @@ export class Directory {
     })
     subscriber.on('ready', () => this.subscribe(subscriber))
     if (subscriber.status === 'ready') this.subscribe(subscriber)
-    this.store.client.on('ready', () => {
+    onReconnect(this.store.client, () => {
       this.inBackground(this.readEverything())
       this.probe(subscriber)
     })
@@ -276,7 +278,7 @@ export class Directory {
       })
   }
 
-  private async readEverything(): Promise<void> {
+  private readonly readEverything = coalesced(async () => {
     // The `ready` of the other connection calls this again.
     if (this.store.client.status !== 'ready') return
     await this.registry.check()
@@ -286,7 +288,7 @@ export class Directory {
     await this.standings.readAll()
     await mapLimited(this.tenants.ids(), AT_ONCE, (tenant) => this.tenants.load(tenant))
     await this.checkAnnounced()
-  }
+  })
 
   /** Finds the changes that were announced of tenants that are not cached, and that Redis has lost. */
   private async checkAnnounced(): Promise<void> {
@@ -350,7 +352,8 @@ export class Directory {
     if (about.what !== 'restriction' && about.what !== 'lift') {
       this.lost.hear(tenant, markOf(token), about.what === 'removal')
     }
-    this.standings.announced(tenant, about)
+    // A cached tenant is read with its restriction.
+    if (about.what !== 'unknown' || !this.look(tenant)) this.standings.announced(tenant, about)
     this.tenants.changed(change)
   }
 

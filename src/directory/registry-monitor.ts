@@ -1,3 +1,4 @@
+import { coalesced } from '../base/coalesce'
 import { shortTime } from '../base/time'
 import type { Mark } from '../records/token'
 import type { Store } from '../store/store'
@@ -52,8 +53,6 @@ export class RegistryMonitor {
   private marks: Pick<RegistryLook, 'accepted' | 'lifted' | 'changed'> | undefined
   private indexLost = false
   private unusable: RegistryUnusable | undefined
-  private running: Promise<unknown> = Promise.resolve()
-  private next: Promise<void> | undefined
 
   constructor(private readonly context: RegistryContext) {}
 
@@ -116,15 +115,7 @@ export class RegistryMonitor {
    * @throws {RegistryUnusable} the registry must not be read or written.
    * @throws if Redis does not answer; the state does not change.
    */
-  check(): Promise<void> {
-    this.next ??= this.running.then(() => {
-      this.next = undefined
-      const looking = this.look('')
-      this.running = looking.catch(() => {})
-      return looking.then(() => {})
-    })
-    return this.next
-  }
+  readonly check = coalesced(async () => void (await this.look('')))
 
   /** Whether the index of tenants names this one. @throws as {@link check}. */
   async isIndexed(tenant: string): Promise<boolean> {

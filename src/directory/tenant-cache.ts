@@ -24,6 +24,8 @@ interface Held {
   readonly remembered?: true
   /** Redis did not have it at the last read. */
   missing?: true
+  /** It is not as Redis holds it: lost changes are in effect. */
+  readonly corrected?: boolean
 }
 
 interface Loading {
@@ -148,10 +150,10 @@ export class TenantCache {
     const { store, ageLimit, registry, standings, lost, catchUp } = this.context
     const { onNews, onRestriction, onEventsPending } = this.context
     registry.assertUsable()
-    const { snapshot: before, remembered } = this.held.peek(tenant) ?? {}
+    const { snapshot: before, remembered, corrected } = this.held.peek(tenant) ?? {}
     const known = lost.before(tenant, before)
     // A list that is not as Redis holds it cannot be brought up to date by changes.
-    const list = lost.has(tenant) ? undefined : before
+    const list = corrected || lost.has(tenant) ? undefined : before
     const asRead = await readSnapshot(store, tenant, list, {
       ...{ buffer, catchUp },
       onEventsPending: () => onEventsPending(tenant),
@@ -169,10 +171,13 @@ export class TenantCache {
     // A restriction was reported meanwhile: the answer may be older, so the tenant is read again.
     const seen = before && held?.restricted !== before.restricted ? held?.restricted : undefined
     const snapshot = seen ? { ...read, stateToken: '', restricted: seen } : read
-    const kept = held && isSame(held, snapshot) ? held : snapshot
+    const isCorrected = effective !== snapshotRead
+    const isUnchanged = !corrected && !isCorrected && held && isSame(held, snapshot)
+    const kept = isUnchanged ? held : snapshot
     this.held.set(tenant, {
       snapshot: kept,
       refreshAt: performance.now() + jittered(ageLimit),
+      corrected: isCorrected,
     })
     if (kept !== held) onNews()
     if (before && !remembered && !seen && !isRestrictedAlike(before, kept)) {
@@ -210,7 +215,11 @@ export class TenantCache {
     const effective = lost.inEffect(tenant, known, undefined)
     if (effective === undefined) return this.removed(tenant)
     const snapshot = { ...effective, ...restrictionInForce(standings.restrictionOf(tenant)) }
-    this.held.set(tenant, { snapshot, refreshAt: performance.now() + RETRY_AFTER, missing: true })
+    this.held.set(tenant, {
+      snapshot,
+      refreshAt: performance.now() + RETRY_AFTER,
+      ...{ missing: true, corrected: true },
+    })
     return snapshot
   }
 
@@ -229,8 +238,8 @@ export class TenantCache {
   }
 
   /** Replaces a cached tenant and keeps its age. */
-  private replace({ refreshAt }: Held, snapshot: OwnSnapshot): void {
-    this.held.set(snapshot.tenant, { snapshot, refreshAt })
+  private replace({ refreshAt, corrected }: Held, snapshot: OwnSnapshot): void {
+    this.held.set(snapshot.tenant, { snapshot, refreshAt, corrected: corrected === true })
     this.context.onNews()
   }
 }
@@ -240,7 +249,11 @@ function withoutRestriction(snapshot: OwnSnapshot): OwnSnapshot {
 }
 
 function isSame(before: Snapshot, now: Snapshot): boolean {
-  return before.domainsToken === now.domainsToken && before.stateToken === now.stateToken
+  return (
+    before.domainsToken === now.domainsToken &&
+    before.stateToken === now.stateToken &&
+    isRestrictedAlike(before, now)
+  )
 }
 
 function isRestrictedAlike(before: Snapshot, now: Snapshot): boolean {

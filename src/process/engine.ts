@@ -95,6 +95,10 @@ export class Engine {
     this.store = new Store(client, new Keys(redis.prefix))
     this.directory = new Directory(this.store, {
       onReady: (connectors) => events.onReady(connectors),
+      onPutBack: (what) => {
+        this.forwarder.pending(what.subject)
+        events.onPutBack?.(what)
+      },
       onConnectorBlock: (now) => events.onConnectorBlock?.(now),
       onError: (message) => events.onError(message),
       onUnusable: (message) => events.onUnusable?.(message),
