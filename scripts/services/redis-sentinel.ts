@@ -134,6 +134,23 @@ export class TestRedisSentinel {
     })
   }
 
+  /**
+   * Waits until no failover is going on, and all other nodes follow the primary.
+   *
+   * @returns the primary.
+   */
+  settled(): Promise<TestRedis> {
+    return patiently('all nodes follow one primary', async () => {
+      const primary = await this.primary()
+      const views = await Promise.all(this.sentinels.map(viewOf))
+      const others = this.nodes.filter((node) => node !== primary)
+      const roles = await Promise.all(others.map((node) => ask(node, (client) => client.role())))
+      const isQuiet = views.every((view) => view.get('flags') === 'master')
+      const follow = roles.every((role) => role[2] === primary.port && role[3] === 'connected')
+      return isQuiet && follow && primary
+    })
+  }
+
   /** Ends all servers, also paused ones. */
   async stop(): Promise<void> {
     for (const client of this.#clients) client.disconnect()
