@@ -284,6 +284,7 @@ export class Directory {
     await this.registry.check()
     await this.adoptLost()
     await this.loadConnectors()
+    await this.owners.check()
     this.owners.changed()
     await this.standings.readAll()
     await mapLimited(this.tenants.ids(), AT_ONCE, (tenant) => this.tenants.load(tenant))
@@ -318,7 +319,9 @@ export class Directory {
 
   /** An operator has accepted what Redis holds. */
   private accept(): void {
-    this.inBackground(this.readAgain(this.lost.forget()))
+    this.lost.forget()
+    this.connectorCache.invalidate()
+    this.inBackground(this.readEverything())
   }
 
   private onPutBack(putBack: PutBack): void {
@@ -340,7 +343,7 @@ export class Directory {
     } else if ('tenant' in change) {
       this.onTenant(change)
     } else if ('owners' in change) {
-      this.owners.changed(change.names)
+      this.owners.changed(change.names, change.version)
     } else {
       this.inBackground(this.connectorCache.changed(change))
     }

@@ -169,15 +169,13 @@ export class LostChangesInEffect {
     })
   }
 
-  /** An operator has accepted what Redis holds. @returns the tenants and connectors concerned. */
-  forget(): string[] {
-    const subjects = [...this.bySubject.keys()]
+  /** Forgets everything: an operator has accepted what Redis holds. */
+  forget(): void {
     this.owned = undefined
     this.bySubject.clear()
     this.missing.clear()
     this.harmless.clear()
     this.findings = []
-    return subjects
   }
 
   /** The owner of a domain with the lost changes in effect. @param owner as Redis has it. */

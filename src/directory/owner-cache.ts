@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { FairCache } from '../base/fair-cache'
 import { parentsOf } from '../names/domain'
 import type { Store } from '../store/store'
+import type { Mark } from '../records/token'
 import { jittered, RETRY_AFTER, type InBackground } from './refresh'
 import type { LostChangesInEffect } from './lost-changes'
 import type { RegistryMonitor } from './registry-monitor'
@@ -66,6 +67,10 @@ export class OwnerCache {
   /** Name → its last change, where that came after {@link lastOfAny}. */
   private readonly changedNames = new Map<string, number>()
   private remembered: RememberedOwners | undefined
+  /** The latest version of all claims that this process knows. */
+  private version: Mark = 0
+  /** Redis has lost changes of owners: what is cached stays in effect. */
+  private wentBack = false
 
   constructor(private readonly context: OwnersContext) {}
 
@@ -98,6 +103,15 @@ export class OwnerCache {
     }
   }
 
+  /** Finds out whether Redis has lost changes of owners. @throws if Redis does not answer. */
+  async check(): Promise<void> {
+    const { store, registry, lost } = this.context
+    const found = Number(await store.client.get(store.keys.ownerVersion))
+    this.wentBack = found < this.version && this.version > registry.accepted
+    if (this.wentBack) lost.miss('@owners', this.version, found)
+    else this.version = found
+  }
+
   /** Empties the cache: the next answers come from Redis. */
   forget(): void {
     for (const cache of [this.ofUsers, this.ofSenders, this.unowned]) cache.clear()
@@ -114,8 +128,10 @@ export class OwnerCache {
    * Handles a published change of owners: entries that it may concern are read again, if Redis answers.
    *
    * @param names `undefined`: any.
+   * @param version of all claims; 0: not known.
    */
-  changed(names?: readonly string[]): void {
+  changed(names?: readonly string[], version: Mark = 0): void {
+    this.version = Math.max(this.version, version)
     this.changes++
     if (names === undefined || this.changedNames.size + names.length > MOST_OWNERS) {
       this.lastOfAny = this.changes
@@ -144,6 +160,10 @@ export class OwnerCache {
   private async read(domain: string, sentBy: string | undefined): Promise<string | null> {
     const { owner, changes } = await this.question(domain)
     const held = this.find(domain, sentBy)
+    if (held && this.wentBack) {
+      held.changes = changes
+      return held.owner
+    }
     // A later read has already answered.
     if (held && held.changes > changes) return owner
     if (held && held.owner !== owner) this.context.onChange()

@@ -1,4 +1,5 @@
 import type { Lift, RestrictionFields } from '../allowance/standing'
+import type { Mark } from '../records/token'
 import type { DomainsChange } from './domain-changes'
 import { parseFlags, type DomainFlags } from './formats'
 
@@ -24,7 +25,12 @@ export type Change =
       readonly about: About
     }
   /** The owners of these names may have changed; `undefined`: of any name. */
-  | { readonly owners: true; readonly names: readonly string[] | undefined }
+  | {
+      readonly owners: true
+      readonly names: readonly string[] | undefined
+      /** Of all claims by then; 0: a version before this one does not say. */
+      readonly version: Mark
+    }
   /** What Redis lost has been reported; a version that does not know that checks the registry. */
   | { readonly lost: true }
   /** The registry has another epoch, or an operator has accepted its content. */
@@ -45,13 +51,26 @@ export function parseChange(message: string): Change | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { tenant, token, owners, registry, connectors, previous, changed, domains, names, lost } =
-    value as Record<string, unknown>
+  const {
+    tenant,
+    token,
+    owners,
+    registry,
+    connectors,
+    previous,
+    changed,
+    domains,
+    names,
+    lost,
+    version,
+  } = value as Record<string, unknown>
   if (typeof tenant === 'string' && typeof token === 'string') {
     const about = toAbout(value as Record<string, unknown>)
     return { tenant, token, domains: toDomainsChange(token, previous, domains), about }
   }
-  if (owners === true) return { owners, names: isStrings(names) ? names : undefined }
+  if (owners === true) {
+    return { owners, names: isStrings(names) ? names : undefined, version: Number(version) || 0 }
+  }
   if (lost === true) return { lost }
   if (typeof registry === 'string') return { registry }
   if (typeof connectors !== 'string') return undefined

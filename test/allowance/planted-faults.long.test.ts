@@ -29,10 +29,11 @@ const EDGES = 'src/allowance/lua/include/edges.lua'
 const LIMITS = 'src/allowance/lua/include/limits.lua'
 const PROBATION = 'src/allowance/lua/include/probation.lua'
 const RING = 'src/allowance/lua/include/ring.lua'
+const WINDOWS = 'src/allowance/lua/include/windows.lua'
 const RECIPIENTS = 'plugins/session/recipients.ts'
 
-const WRITE_TRIP = `redis.call('HSET', restriction_key, 'since', request.now, 'by', 'automatic', 'scope', 'unregistered', 'reason', reason,
-    'case', case, 'event', event, unpack(trigger_of(request, over)))`
+const WRITE_TRIP = `redis.call('HSET', restriction_key, 'since', restricted_since(tenant_key, request.now), 'by', 'automatic',
+    'scope', 'unregistered', 'reason', reason, 'case', case, 'event', event, unpack(trigger_of(request, over)))`
 
 /** Restricts only when it has seen the answer. */
 class TripsLater extends Store {
@@ -295,7 +296,7 @@ for at, ordinal in ipairs(ARGV) do
     'now - edge.raised',
   ),
   fault('an edge that never ends', COUNTING, 'edge.percent > (levels[edge.field] or 0)', 'false'),
-  fault('a lift that leaves edges open', LIFT, 'do end_edge(', 'do (function() end)('),
+  fault('a lift that leaves edges open', WINDOWS, 'do end_edge(', 'do (function() end)('),
   fault('a probation without an end', PROBATION, 'now < tonumber(ends)', 'true'),
   fault(
     'a probation that is not looked at',
@@ -320,8 +321,8 @@ for at, ordinal in ipairs(ARGV) do
   fault('a lift that never keeps the usage', LIFT, "ARGV[3] ~= '1'", 'true'),
   fault(
     'a lift without a new generation',
-    LIFT,
-    "redis.call('HSET', usage_key, 'generation', new_token(ARGV[4]))",
+    WINDOWS,
+    "redis.call('HSET', usage_key, 'generation', new_token(random))",
     '',
   ),
 ]

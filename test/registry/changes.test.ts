@@ -51,9 +51,9 @@ describe('parseChange', () => {
     ],
     ['{"tenant":"contoso","token":"2-b","about":"lift","created":"1","lift":{"at":9}}', STATE],
     ['{"registry":"","lost":true}', { lost: true }],
-    ['{"owners":true}', { owners: true, names: undefined }],
-    ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'] }],
-    ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined }],
+    ['{"owners":true}', { owners: true, names: undefined, version: 0 }],
+    ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'], version: 0 }],
+    ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined, version: 0 }],
     [
       '{"connectors":"2-b","previous":"1-a","changed":["contoso/mx"]}',
       { connectors: '2-b', previous: '1-a', changed: ['contoso/mx'] },

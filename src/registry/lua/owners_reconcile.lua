@@ -15,7 +15,7 @@ for at = 2, #ARGV, 2 do
   -- A name that is being moved is left to the move: its new owner has no entry yet, its old owner still has one.
   local leaving = redis.call('HGET', moves_key, domain)
   if wanted == 'x' then
-    if owner == tenant and not leaving then drop_claim(names_key, index_key, names, domain) end
+    if owner == tenant and not leaving then drop_claim(names_key, index_key, version_key, names, domain) end
   elseif leaving ~= tenant and (owner ~= tenant or flags ~= wanted) then
     local before = #found
     look_around(names_key, index_key, found, domain, wanted, tenant, 1, false)

@@ -16,25 +16,31 @@ local function claim_of(names_key, domain)
   return string.match(claim, '^(%S+) (.+)$')
 end
 
+-- The version grows with every change, and is a time in µs, so that a process sees when Redis has gone back.
+local function renew_version(version_key)
+  local now = string.format('%.0f', now_us())
+  if redis.call('INCR', version_key) < tonumber(now) then redis.call('SET', version_key, now) end
+end
+
 -- Announces, once a script, which names may have other owners than before. changed: all names that the script may write.
 local announced = false
-local function announce_owners(names_key, changed)
+local function announce_owners(names_key, version_key, changed)
+  renew_version(version_key)
   if announced then return end
   announced = true
-  announce(names_key, { owners = true, names = changed })
+  announce(names_key, { owners = true, names = changed, version = redis.call('GET', version_key) })
 end
 
 local function write_claim(names_key, index_key, version_key, changed, domain, flags, tenant)
   redis.call('HSET', names_key, domain, flags .. ' ' .. tenant)
   redis.call('ZADD', index_key, 0, reversed(domain))
-  redis.call('INCR', version_key)
-  announce_owners(names_key, changed)
+  announce_owners(names_key, version_key, changed)
 end
 
-local function drop_claim(names_key, index_key, changed, domain)
+local function drop_claim(names_key, index_key, version_key, changed, domain)
   redis.call('HDEL', names_key, domain)
   redis.call('ZREM', index_key, reversed(domain))
-  announce_owners(names_key, changed)
+  announce_owners(names_key, version_key, changed)
 end
 
 -- Obstacles are appended to `found`, three items each: the name that is claimed, the owner in its way, the owner's name.
