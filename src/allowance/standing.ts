@@ -44,7 +44,7 @@ export type Verdict = 'accept' | 'restriction back' | 'lift back' | 'keep'
  * Compares what is known of a restriction with what Redis holds. Times of restrictions and lifts never run backward in one
  * tenant, so the later one is in effect, unless Redis holds an earlier one that is wider.
  */
-export function compare(known: Standing, read: StandingRead): Verdict {
+export function compare(known: Standing, read: Omit<StandingRead, 'mark'>): Verdict {
   if (known.created !== read.created) {
     return Number(read.created) > Number(known.created) ? 'accept' : 'keep'
   }

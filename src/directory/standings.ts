@@ -74,9 +74,9 @@ export class Standings {
   announced(tenant: string, about: About): void {
     switch (about.what) {
       case 'restriction':
-        return this.keep(tenant, { ...about, lift: undefined })
+        return this.heard(tenant, { ...about, lift: undefined })
       case 'lift':
-        return this.keep(tenant, { ...about, restriction: undefined })
+        return this.heard(tenant, { ...about, restriction: undefined })
       case 'removal':
         return this.forget(tenant)
       case 'unknown':
@@ -97,6 +97,14 @@ export class Standings {
       for (const id of batch) ids.add(id)
     }
     await mapLimited([...ids], AT_ONCE, (id) => this.readAgain(id))
+  }
+
+  /** Accepts what was announced, unless a process has put it back that does not know what came after it. */
+  private heard(tenant: string, announced: Standing): void {
+    const { lift } = announced
+    const asRead = { ...announced, liftedAt: Number(lift?.at ?? 0) }
+    if (this.verdict(this.of(tenant), asRead) === 'accept') this.keep(tenant, announced)
+    else this.context.inBackground(this.readAgain(tenant))
   }
 
   private async readAgain(tenant: string): Promise<void> {
@@ -129,7 +137,7 @@ export class Standings {
     }
   }
 
-  private verdict(known: Standing | undefined, read: StandingRead): Verdict {
+  private verdict(known: Standing | undefined, read: Omit<StandingRead, 'mark'>): Verdict {
     if (known === undefined) return 'accept'
     // An operator has dropped the restrictions that Redis did not hold then.
     const time = Number(known.restriction?.['since'] ?? known.lift?.at ?? 0)
