@@ -47,6 +47,7 @@ export interface RestoreReport {
  *
  * @param options `force`: also into another registry. Records of the file replace those in Redis, records that only
  *   Redis has stay. A restriction is never removed or narrowed, a block of a connector never lifted, usage never replaced.
+ *   `lifts`: restrictions that only processes know are lifted; else processes put them back.
  * @throws {InputError} the file is incomplete or damaged.
  * @throws {RefusedError} Redis holds another registry, or with `force` records that conflict with the file.
  * @throws {UserError} Redis does not have all of it afterwards.
@@ -54,7 +55,7 @@ export interface RestoreReport {
 export async function restore(
   store: Store,
   file: RecordFile,
-  { force = false } = {},
+  { force = false, lifts = false } = {},
 ): Promise<RestoreReport> {
   const { header, sha256 } = await file.verify()
   if (Number(header.schema.split('.')[0]) > SCHEMA.major) {
@@ -72,7 +73,7 @@ export async function restore(
     const found = await runPass(store, file, 'compare')
     if (found.differences.count === 0 && interrupted === undefined) {
       const same = epoch !== undefined && (header.epoch === '' || epoch.epoch === header.epoch)
-      return report(found, same ? epoch.epoch : (await giveEpoch(store, header)).epoch)
+      return report(found, same ? epoch.epoch : (await giveEpoch(store, header, lifts)).epoch)
     }
     if (!force) throw occupied(file.file, tenants, interrupted, found.differences)
     if (found.conflicts.count > 0) throw conflicting(file.file, found.conflicts)
@@ -81,7 +82,7 @@ export async function restore(
     subject: '',
     what: 'registry restored',
     from: describeAnother({ epoch, tenants }),
-    to: `${file.file} of ${shortTime(header.createdAt)}`,
+    to: `${file.file} of ${shortTime(header.createdAt)}${lifts ? ', with no other restrictions' : ''}`,
   })
   await store.client.set(store.keys.restore, sha256)
   // Without an epoch a process could accept the half-written registry.
@@ -89,7 +90,7 @@ export async function restore(
   const written = await runPass(store, file, 'write')
   const after = await runPass(store, file, 'compare')
   if (after.differences.count > 0) throw incomplete(file.file, after.differences)
-  const given = await giveEpoch(store, header)
+  const given = await giveEpoch(store, header, lifts)
   await store.client.del(store.keys.restore)
   return report(after, given.epoch, written.differences.count)
 }
@@ -99,8 +100,8 @@ export async function unfinishedRestore(store: Store): Promise<string | undefine
   return (await store.client.get(store.keys.restore)) ?? undefined
 }
 
-function giveEpoch(store: Store, { epoch }: Header) {
-  return confirmEpoch(store, epoch === '' ? undefined : epoch)
+function giveEpoch(store: Store, { epoch }: Header, lifts: boolean) {
+  return confirmEpoch(store, epoch === '' ? undefined : epoch, { lifts })
 }
 
 async function reportOf(

@@ -64,7 +64,7 @@ async function contentOf({ client, keys }: Store): Promise<Record<string, unknow
       const lasting = fields.filter(
         ([field]) =>
           !(tenant && ['domains', 'state', 'events'].includes(field)) &&
-          !(key === keys.epoch && (field === 'createdAt' || field === 'origin')),
+          !(key === keys.epoch && !['epoch', 'schema'].includes(field)),
       )
       content[name] = Object.fromEntries(lasting.sort())
     } else if (type === 'set') content[name] = (await client.smembers(key)).sort()

@@ -15,7 +15,7 @@ import { Store } from '../../src/store/store'
 import { lookAtRegistry } from '../../src/registry/epoch'
 import { withoutRights, canDropRights } from '../support/without-rights'
 import { startRedis, type TestRedis } from '../support/redis'
-import { Cli, errorOf, type Result } from './cli'
+import { Cli, errorOf, type Result, type World } from './cli'
 
 /** `tenantctl` with its own config directory, next to its snapshot file. */
 class Site extends Cli {
@@ -34,7 +34,12 @@ class Site extends Cli {
   }
 
   override run(...args: string[]): Promise<Result> {
-    return this.runIn({ cwd: this.cwd }, '--config', path.join(this.cwd, 'config'), ...args)
+    return this.inDirectory({}, ...args)
+  }
+
+  inDirectory(world: World, ...args: string[]): Promise<Result> {
+    const config = path.join(this.cwd, 'config')
+    return this.runIn({ ...world, cwd: this.cwd }, '--config', config, ...args)
   }
 
   async filled(): Promise<this> {
@@ -144,7 +149,7 @@ describe('tenantctl backup and restore', () => {
         ...{ result: 'restored', file: path.join(site.cwd, 'b.jsonl'), kind: 'backup' },
         ...{ created_at: '', tenants: 2, domains: 1, connectors: 1, restricted: 1, written: 5 },
         ...{ omitted: 0, left_out: { count: 0, named: [] }, inconsistencies: [] },
-        epoch: saved['epoch'],
+        ...{ epoch: saved['epoch'], restrictions: 'keep' },
       },
     )
     assert.equal(
@@ -213,6 +218,61 @@ describe('tenantctl backup and restore', () => {
       (await site.run('explain', '--from', 'x@contoso.com', '--ip', '192.0.2.1')).status,
       0,
     )
+  })
+
+  it('keep restrictions that only Haraka knows, unless a person says that they go', async () => {
+    const restore = ['restore', 'b.jsonl']
+    for (const [args, world, restrictions] of [
+      [[], {}, 'keep'],
+      [['--restrictions', 'keep'], {}, 'keep'],
+      [['--restrictions', 'file'], {}, 'file'],
+      [[], { asks: true, stdin: '\n' }, 'keep'],
+      [[], { asks: true, stdin: 'y\n' }, 'keep'],
+      [[], { asks: true, stdin: 'no\n' }, 'file'],
+    ] as const) {
+      const site = await new Site(redis).filled()
+      await site.run('backup', 'b.jsonl')
+      await site.given('block contoso --reason test', 'unblock fabrikam --reason test')
+      await site.writeSnapshot(['contoso', 'fabrikam'])
+      await site.lose()
+      const { status, err } = await site.inDirectory(world, ...restore, ...args)
+      assert.equal(status, 0, err)
+      assert.equal(
+        err.includes(
+          'Haraka knows restrictions that the file does not have: contoso. Keep them? [Y/n]',
+        ),
+        'asks' in world,
+      )
+      assert.match(
+        err,
+        /restricted by the file; where that was lifted since, unblock again: fabrikam/,
+      )
+      assert.match(
+        err,
+        restrictions === 'keep'
+          ? /restricted as Haraka knows and not in the file; Haraka puts it back: contoso/
+          : /no longer restricted, since the file has no restriction: contoso/,
+      )
+      const { lifted, accepted } = await lookAtRegistry(site.store)
+      assert.ok(accepted > 0)
+      assert.equal(lifted > 0, restrictions === 'file')
+    }
+  })
+
+  it('keep restrictions in Redis that the file does not have', async () => {
+    const site = await new Site(redis).filled()
+    await site.run('backup', 'b.jsonl')
+    await site.given('block contoso --reason test')
+    const { status, err } = await site.run(
+      'restore',
+      'b.jsonl',
+      '--force',
+      '--restrictions',
+      'file',
+    )
+    assert.equal(status, 0, err)
+    assert.match(err, /restricted in Redis and not in the file; stays: contoso/)
+    assert.match((await site.run('restricted')).out, /^contoso /m)
   })
 
   it('restore killed with kill -9 at any moment completes when it is run again', async () => {

@@ -1,13 +1,15 @@
 import path from 'node:path'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { backup, type BackupReport } from '../../backup/backup'
 import { writeLines, writeTo, type Sink } from '../../registry-file/write-file'
 import { openRecords } from '../../registry-file/read-file'
 import { restore, type RestoreReport } from '../../backup/restore'
+import { compareRestrictions } from '../../backup/restrictions'
 import { InputError } from '../../base/errors'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { askWhichRestrictions, tellRestrictions } from '../views/restored-restrictions'
 import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
 
@@ -16,6 +18,7 @@ const STDOUT = '-'
 interface RestoreOptions {
   readonly fromSnapshot?: boolean
   readonly force?: boolean
+  readonly restrictions?: 'keep' | 'file'
 }
 
 /** `tenantctl backup | restore` */
@@ -78,6 +81,12 @@ function addRestore(program: Command, io: Io): void {
     )
     .option('--from-snapshot', 'the snapshot file of Haraka instead ([outage] snapshot)')
     .option('--force', 'even if the registry holds something else')
+    .addOption(
+      new Option(
+        '--restrictions <which>',
+        'restrictions that only Haraka knows: keep them, or lift them and go by the file (default: keep; asked at a terminal)',
+      ).choices(['keep', 'file']),
+    )
     .action(async (file: string | undefined, options: RestoreOptions, self: Command) => {
       const context = contextOf(io, self)
       const { source, namedBy } = sourceOf(context, io, file, options)
@@ -85,8 +94,16 @@ function addRestore(program: Command, io: Io): void {
       try {
         await context.connected(async (store, config) => {
           await context.sign(store, config.redis)
-          const report = await restore(store, opened, { force: options.force === true })
-          context.out.result(restoreView(source, report), () => print(context, source, report))
+          const found = await compareRestrictions(store, opened, config.outage.snapshot)
+          const restrictions = options.restrictions ?? (await askWhichRestrictions(context, found))
+          const report = await restore(store, opened, {
+            force: options.force === true,
+            lifts: restrictions === 'file',
+          })
+          context.out.result({ ...restoreView(source, report), restrictions }, () =>
+            print(context, source, report),
+          )
+          tellRestrictions(context, found, restrictions)
           warn(context, report)
         })
       } finally {
@@ -98,6 +115,7 @@ function addRestore(program: Command, io: Io): void {
       'restore /var/backups/tenants.jsonl',
       'restore --from-snapshot',
       'restore /var/backups/tenants.jsonl --force',
+      'restore /var/backups/tenants.jsonl --restrictions keep',
     ],
     json: [
       'result: restored | unchanged (all of it was there)',
@@ -108,6 +126,7 @@ function addRestore(program: Command, io: Io): void {
       'left_out: {count, named}: what was not restored, because another tenant or connector has it, or its tenant is not in the file',
       'inconsistencies: array of {kind, text, remedy}; null: the registry is too large to check here (tenantctl doctor checks it)',
       'epoch: of the registry now',
+      'restrictions: keep | file: what became of those that only Haraka knew',
     ],
     exit: {
       2: 'the file is damaged, or is no backup; nothing was written',

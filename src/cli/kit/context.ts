@@ -153,10 +153,15 @@ export class Context {
    * @throws {OutputError} the output before the question could not be printed.
    */
   async confirmed(question: string): Promise<boolean> {
+    return /^y(?:es)?$/i.test(await this.answer(question))
+  }
+
+  /** Asks a question at the terminal. @throws {OutputError} as {@link confirmed}. */
+  async answer(question: string): Promise<string> {
     await this.io.stdout.flushed()
     this.io.stderr.write(clean(question))
-    for await (const line of this.io.stdin) return /^\s*y(?:es)?\s*$/i.test(String(line))
-    return false
+    for await (const line of this.io.stdin) return String(line).trim()
+    return ''
   }
 
   private redis(settings: RedisSettings): RedisSettings {
