@@ -41,6 +41,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Comman
   [['apply'], () => require('./commands/apply') as typeof import('./commands/apply')],
   [['doctor'], () => require('./commands/doctor') as typeof import('./commands/doctor')],
   [['backup', 'restore'], () => require('./commands/backup') as typeof import('./commands/backup')],
+  [['registry'], () => require('./commands/registry') as typeof import('./commands/registry')],
   [['init'], () => require('./commands/init') as typeof import('./commands/init')],
 ]
 /* eslint-enable @typescript-eslint/no-require-imports */

@@ -1,6 +1,7 @@
 import { formatWindow } from '../mail/limits'
 import { METERS, USUAL_METER } from '../mail/meters'
 import { isoTime, shortTime } from '../base/time'
+import { subjectText } from '../registry/lost-changes'
 import type {
   Affected,
   Alert,
@@ -104,15 +105,8 @@ function windowOf({ window }: { readonly window?: number }): string {
   return window === undefined ? '' : ` in ${formatWindow(window)}`
 }
 
-/** Subjects that are no tenant and no connector, for people. */
-const SHARED: Readonly<Record<string, string>> = {
-  '@connectors': 'the connectors',
-  '@owners': 'the owners of domains',
-  '@tenants': 'the list of tenants',
-}
-
 function listOf({ count, subjects }: Affected): string {
-  const names = subjects.map((subject) => SHARED[subject] ?? subject).join(', ')
+  const names = subjects.map(subjectText).join(', ')
   const more = count - subjects.length
   return more === 0 ? names : `${names} and ${more} more`
 }

@@ -12,6 +12,7 @@ import { scanSortedSet } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { serverTime } from '../store/server-clock'
+import { forgetLostOf } from '../registry/lost-changes'
 import { tenantExists } from '../registry/tenant-registry'
 
 const FORGET_OWNER = readScript(__dirname, 'forget_owner')
@@ -23,9 +24,9 @@ const BATCH = 500
  * reports of other tenants that sent mail from its domains. One audit entry stays, which says who purged it. Key names
  * are computed, not searched for, so a second run completes an interrupted one.
  *
- * Not erased: its name in evidence and alerts of other tenants, or of Redis; receipts of its last recipients (without addresses,
- * expire within the hour); counters of signatures (hashes, expire with the longest window); logs and delivered alerts;
- * entries of the stream marked as deleted, until newer ones replace them in Redis's memory.
+ * Not erased: its name in evidence and alerts of other tenants, or about Redis; receipts of its last recipients (without
+ * addresses, expire within the hour); counters of signatures (hashes, expire with the longest window); logs and delivered
+ * alerts; entries of the stream marked as deleted, until newer ones replace them in Redis's memory.
  *
  * @throws {RefusedError} the tenant exists.
  */
@@ -45,6 +46,7 @@ export async function purgeTenant(store: Store, tenant: string): Promise<void> {
   await forgetOwner(store, tenant, now)
   await client.srem(keys.unusualIndex, tenant)
   await forgetEvents(store, tenant)
+  await forgetLostOf(store, (subject) => tenantOf(subject) === tenant)
   for (const trail of [keys.connectorsAudit, keys.tenantsAudit]) {
     await forgetEntries(store, trail, tenant)
   }

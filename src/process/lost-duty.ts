@@ -5,9 +5,10 @@ import type { Affected, WentBack, WentBackEvent } from '../records/event'
 import {
   forgetPutBack,
   hasUntold,
-  markTime,
+  isOpen,
   noteTold,
   readLost,
+  spanOfLoss,
   type LostReport,
 } from '../registry/lost-changes'
 import { serverTime } from '../store/server-clock'
@@ -39,7 +40,7 @@ export function tellLost(
       const at = await serverTime(store.client)
       if (at < report.since + NOT_BEFORE) return
       const facts = factsOf(report)
-      if (facts.lost.count + facts.missing.count === 0) onWentBack(facts)
+      if (!isOpen(report)) onWentBack(facts)
       else await forwarder.publish('', { kind: 'went_back', id: idOf(report), at, ...facts })
       await noteTold(store, report.version)
     },
@@ -51,14 +52,10 @@ export function forgetOldReport(store: Store): Duty {
   return { name: 'old reports of lost changes', every: 3_600_000, run: () => forgetPutBack(store) }
 }
 
-function factsOf({ lost, missing, putBack }: LostReport): WentBack {
-  const all = [...lost, ...missing, ...putBack]
-  const to = Math.max(...all.map(({ known }) => known))
-  // What was written after the return says nothing about it.
-  const held = all.filter(({ known, found }) => found < known).map(({ found }) => found)
+function factsOf(report: LostReport): WentBack {
+  const { lost, missing, putBack } = report
   return {
-    from: markTime(Math.max(0, ...held)),
-    to: markTime(to),
+    ...spanOfLoss(report),
     ...{ putBack: affected(putBack), lost: affected(lost), missing: affected(missing) },
   }
 }

@@ -244,8 +244,8 @@ function toConnector({ id, value }: Record<string, unknown>): ConnectorRecord {
   return { type: 'connector', id: id as string, value }
 }
 
-/** As `packConnector` writes it, with identities in their canonical text. */
-function isConnector(value: string): boolean {
+/** Whether a text is a connector as `packConnector` writes it, with identities in their canonical text. */
+export function isConnector(value: string): boolean {
   const parsed = parseObject(value, 'value')
   const { changedAt, ip, cert, certSha256, auth, enabled, addedAt, addedBy, blocked } = parsed
   return (

@@ -47,7 +47,8 @@ function changeOf(there: Connector | undefined, wanted: UnstampedConnector | und
   return 'changed'
 }
 
-function describeConnector(connector: UnstampedConnector): string {
+/** Identities, state and block of a connector, for people. */
+export function describeConnector(connector: UnstampedConnector): string {
   const { enabled, addedBy, blocked } = connector
   const parts = [
     firstOf(identityFields(connector).map(describeIdentity)),

@@ -28,6 +28,14 @@ export interface ConnectorPut {
   readonly enabled?: boolean | undefined
 }
 
+/** A connector that Redis holds as it `was`, and held as it `is`; `undefined`: none. */
+export interface LostConnector {
+  /** `tenant/name` */
+  readonly id: string
+  readonly was: Connector | undefined
+  readonly is: Connector | undefined
+}
+
 /** The new state of a connector: without `addedAt` it is new, `undefined` removes it. */
 type Wanted = UnstampedConnector | undefined
 
@@ -101,6 +109,21 @@ export class ConnectorRegistry {
     const byId = new Map(connectors.map((each) => [connectorId(each.tenant, each.name), each]))
     const ids = [...byId.keys()]
     await this.change(ids, (id, there) => keepBlocked(there, byId.get(id)), { restoring: true })
+  }
+
+  /**
+   * Writes what connectors were before Redis went back in time, blocks and their ends too, where Redis still holds what it
+   * went back to: all in one script, or none. The caller makes sure that the tenants exist.
+   *
+   * @throws {RefusedError} another connector has one of the identities.
+   */
+  async bringBack(connectors: readonly LostConnector[]): Promise<void> {
+    const byId = new Map(connectors.map((each) => [each.id, each]))
+    const decide = (id: string, there: Connector | undefined): Wanted => {
+      const { was, is } = byId.get(id)!
+      return isSame(there, was) ? is : there
+    }
+    await this.change([...byId.keys()], decide, { restoring: true })
   }
 
   /**
@@ -252,6 +275,10 @@ export class ConnectorRegistry {
     await this.change(ids, () => undefined)
     throw noSuchTenant(tenant)
   }
+}
+
+function isSame(a: Connector | undefined, b: Connector | undefined): boolean {
+  return (a && packConnector(a)) === (b && packConnector(b))
 }
 
 interface Change {

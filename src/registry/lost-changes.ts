@@ -91,6 +91,14 @@ export async function reportLost(store: Store, findings: readonly Finding[]): Pr
   await store.run(REPORT, [store.keys.lost], args)
 }
 
+/** Withdraws a report about missing changes, unless later ones have been reported. @throws what ioredis throws. */
+export async function withdrawMissing(
+  store: Store,
+  { subject, known }: MissingChange,
+): Promise<void> {
+  await store.run(REPORT, [store.keys.lost], [`missing ${subject}`, known, ''])
+}
+
 /**
  * Reads what processes have reported; `undefined`: Redis has not gone back, or that is resolved.
  *
@@ -102,7 +110,7 @@ export async function readLost({ client, keys }: Store): Promise<LostReport | un
   const lost: LostChanges[] = []
   const missing: MissingChange[] = []
   const putBack: PutBack[] = []
-  for (const [field, json] of Object.entries(fields)) {
+  for (const [field, json] of Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const [kind, subject] = field.split(' ') as [string, string | undefined]
     if (subject === undefined) continue
     const facts = { subject, ...(JSON.parse(json) as object) }
@@ -146,6 +154,49 @@ export async function forgetPutBack(store: Store): Promise<void> {
 /** Forgets all reports. @throws what ioredis throws. */
 export async function forgetLost({ client, keys }: Store): Promise<void> {
   await client.hdel(keys.lost, ...(await client.hkeys(keys.lost)), 'since')
+}
+
+/** Forgets the reports about some tenants or connectors. @throws what ioredis throws. */
+export async function forgetLostOf(
+  { client, keys }: Store,
+  isMeant: (subject: string) => boolean,
+): Promise<void> {
+  const fields = await client.hkeys(keys.lost)
+  const meant = fields.filter((field) => field.includes(' ') && isMeant(field.split(' ')[1]!))
+  if (meant.length > 0) await client.hdel(keys.lost, ...meant)
+}
+
+/**
+ * From the latest change that Redis still held when it had gone back to the latest that it is known to have lost, in ms since
+ * the epoch, server time. `from` is 0 if it held none.
+ */
+export function spanOfLoss({ lost, missing, putBack }: LostReport): {
+  readonly from: number
+  readonly to: number
+} {
+  const all = [...lost, ...missing, ...putBack]
+  // What was written after the return says nothing about it.
+  const held = all.filter(({ known, found }) => found < known).map(({ found }) => found)
+  return {
+    from: markTime(Math.max(0, ...held)),
+    to: markTime(Math.max(0, ...all.map(({ known }) => known))),
+  }
+}
+
+/** Whether a person has to resolve something; else all that Redis lost was put back. */
+export function isOpen({ lost, missing }: LostReport): boolean {
+  return lost.length + missing.length > 0
+}
+
+const SHARED: Readonly<Record<string, string>> = {
+  '@connectors': 'the connectors',
+  '@owners': 'the owners of domains',
+  '@tenants': 'the list of tenants',
+}
+
+/** The subject of a report, for people. */
+export function subjectText(subject: string): string {
+  return SHARED[subject] ?? subject
 }
 
 /** The time of a mark, in ms since the epoch. */

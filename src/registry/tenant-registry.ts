@@ -39,10 +39,16 @@ export class TenantRegistry {
 
   /**
    * @param source who registers it.
+   * @param createdAt when it was first registered, if Redis has lost it since: restrictions of that tenant are its own.
    * @throws {InputError} a bad id or setting.
    * @throws {RefusedError} it exists with other settings.
    */
-  async add(id: string, settings: TenantSettings, source: string): Promise<'added' | 'unchanged'> {
+  async add(
+    id: string,
+    settings: TenantSettings,
+    source: string,
+    createdAt?: number,
+  ): Promise<'added' | 'unchanged'> {
     assertTenantId(id)
     const fields = toFields(id, { ...settings, name: settings.name ?? null })
     const values = SETTINGS.map((field) => fields.get(field) ?? '')
@@ -57,6 +63,7 @@ export class TenantRegistry {
         randomToken(),
         this.store.actor,
         source,
+        createdAt ?? '',
         ...SETTINGS.flatMap((field, at) => [field, values[at]!]),
       ],
     )) as ['added', entry: string] | ['there', ...settings: string[]]
@@ -72,18 +79,18 @@ export class TenantRegistry {
   /**
    * Changes the given settings only.
    *
-   * @param source the new source, if it is to change.
+   * @param origin `source`: the new source; `createdAt`: as in {@link add}.
    * @throws {InputError} a bad setting.
    * @throws {NotFoundError} no such tenant.
    */
   async set(
     id: string,
     settings: TenantSettings,
-    source?: string,
+    origin: { readonly source?: string; readonly createdAt?: number } = {},
   ): Promise<'changed' | 'unchanged'> {
     assertTenantId(id)
     const fields = toFields(id, settings)
-    if (source !== undefined) fields.set('source', source)
+    for (const [field, value] of Object.entries(origin)) fields.set(field, String(value))
     const reply = (await this.store.run(
       SET,
       [this.store.keys.tenant(id), this.store.keys.audit(id)],

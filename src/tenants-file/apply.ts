@@ -161,7 +161,7 @@ class Application {
     const tenants = new TenantRegistry(store)
     const domains = new DomainRegistry(store)
     if (plan.isNew) await tenants.add(id, plan.settings ?? {}, source)
-    else if (plan.settings) await tenants.set(id, plan.settings, source)
+    else if (plan.settings) await tenants.set(id, plan.settings, { source })
     if (plan.domains.length > 0) await domains.put(id, plan.domains, source)
     if (plan.connectors.length + plan.connectorRemovals.length > 0) {
       const connectors = new ConnectorRegistry(store)

@@ -10,6 +10,7 @@ import { parseLimits } from '../../src/mail/limits'
 import { freezeEvidence } from '../../src/cases/freeze'
 import { DAY } from '../../src/reporting/calendar'
 import { OTHER, unattributedField } from '../../src/reporting/rows'
+import { reportLost, type Finding } from '../../src/registry/lost-changes'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { waitFor } from '../../scripts/services/wait-for'
@@ -194,7 +195,23 @@ describe('tenantctl with the users of docs/acl', () => {
     'events',
     'suggest contoso --dns 127.0.0.1:1',
     'suggest fabrikam --dns 127.0.0.1:1',
+    'registry status',
   ]
+  const RESOLVING = [
+    'registry restore-known --reason test --yes ud: --backup lost.jsonl',
+    'registry accept-redis --reason test --yes ud: --backup lost.jsonl',
+  ]
+
+  /** Redis has gone back in time; a process has put something back, or knows what is lost. */
+  async function goBack(kind: 'back' | 'lost'): Promise<void> {
+    const at = { subject: 'contoso', known: 2e15, found: 1e15 }
+    const change = { what: 'mode', was: null, is: 'monitor' }
+    const finding: Finding =
+      kind === 'lost'
+        ? { kind, ...at, changes: [change], more: 0 }
+        : { kind, ...at, what: 'lift', case: '', time: 2e12 }
+    await reportLost(new Store(admin, keys), [finding])
+  }
 
   it('tenantctl: every command works, and the file allows nothing more', async () => {
     const observation = await Observation.begin(redis)
@@ -206,6 +223,7 @@ describe('tenantctl with the users of docs/acl', () => {
     await admin.hset(keys.eventGroups, 'gcontoso\trestricted', 'evt_1 5')
     await given('tenantctl', ...SETUP)
     await recordMail()
+    await goBack('back')
     await given(
       'tenantctl',
       'tenant set contoso --mode monitor',
@@ -247,6 +265,8 @@ describe('tenantctl with the users of docs/acl', () => {
     assert.match(doctor.out, /mended: /)
     await watchAlerts('tenantctl')
     assert.doesNotMatch(doctor.out, /fail {2}consistency/)
+    await goBack('lost')
+    await given('tenantctl', ...RESOLVING)
     await given('tenantctl', 'backup all.jsonl', 'tenant remove contoso --purge')
     await given('tenantctl', 'restore all.jsonl --force', 'init --force')
 
@@ -262,6 +282,7 @@ describe('tenantctl with the users of docs/acl', () => {
     assert.equal((await run('tenantctl', 'domain add contoso -', names)).status, 0)
     await charge('contoso')
     await recordMail()
+    await goBack('back')
     const observation = await Observation.begin(redis)
     await given('tenantctl-read', ...READING, 'doctor')
     await followEvents('tenantctl-read')
@@ -277,6 +298,7 @@ describe('tenantctl with the users of docs/acl', () => {
   it('tenantctl-read: every write is refused with a message, and nothing changes', async () => {
     await given('tenantctl', ...SETUP)
     await damage()
+    await goBack('lost')
     const before = await contents()
     for (const line of [
       'tenant add tailspin',
@@ -294,6 +316,7 @@ describe('tenantctl with the users of docs/acl', () => {
       'case note fabrikam:1 test',
       'case check fabrikam:1 proof --note test',
       'apply tenants.yaml',
+      ...RESOLVING,
       'doctor --repair',
     ]) {
       const { status, out, err } = await run('tenantctl-read', line)

@@ -96,6 +96,7 @@ describe('tenantctl doctor', () => {
         'maxmemory-policy',
         'persistence',
         'registry',
+        'lost',
         'connectors',
         'relay_acl_allow',
         'consistency',

@@ -22,6 +22,7 @@ import { OpenRules } from '../../src/unusual/open-rules'
 import { DEFAULTS } from '../support/allowance'
 import { contentsOf } from '../support/contents'
 import { freezing, trip } from '../support/evidence'
+import { reportLost } from '../../src/registry/lost-changes'
 import { newSite, useRedis, type Site } from '../support/registry'
 import { ACCEPTED } from '../support/reporting'
 import { removeTenant } from '../../src/registry/tenant-removal'
@@ -62,6 +63,11 @@ async function fill(
   const findings = [{ rule: 'volume', words: 'much', facts: { recipients: 143 } } as const]
   await new OpenRules(store).update(id, findings)
   await publish(store, id)
+  const lost = { known: 2, found: 1, more: 0, changes: [{ what: 'mode', was: null, is: 'off' }] }
+  await reportLost(store, [
+    { kind: 'lost', subject: id, ...lost },
+    { kind: 'lost', subject: `${id}/mx`, ...lost },
+  ])
 }
 
 /** Raises all edges of the allowance, and trips. */

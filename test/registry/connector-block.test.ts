@@ -196,7 +196,7 @@ describe('applying a tenants file with a blocked connector', () => {
   it('refuses to prune it where its tenant is from elsewhere', async () => {
     const site = await blockedSite()
     await apply(site, file(EDGE))
-    await site.registry.tenants.set('contoso', {}, 'root')
+    await site.registry.tenants.set('contoso', {}, { source: 'root' })
     const { refused, removed } = await apply(site, 'id: site-a\ntenants:\n  fabrikam: {}\n', true)
     assert.match(refused[0] ?? '', /contoso\/edge is blocked/)
     assert.deepEqual(removed, [])

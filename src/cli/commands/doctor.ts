@@ -13,6 +13,7 @@ import { checkConfigFile } from '../doctor/config'
 import { checkEgress } from '../doctor/egress'
 import { checkBreadth, checkCertificates, checkMethods } from '../doctor/identities'
 import { fail, warn, type Line } from '../doctor/line'
+import { checkLost } from '../doctor/lost'
 import { checkPlugins } from '../doctor/plugins'
 import { checkRedis } from '../doctor/redis'
 import { checkRegistry } from '../doctor/registry'
@@ -106,6 +107,7 @@ async function checkStore(
       return [
         ...redis,
         registry.line,
+        await checkLost(store),
         ...(await checkConnectors(store, files, config)),
         ...(await checkAlertQueues(store, config.alerts)),
         ...(await checkContacts(store, config.alerts)),

@@ -1,8 +1,8 @@
 -- Registers a tenant.
 --
 -- KEYS[1] tenant   KEYS[2] audit trail   KEYS[3] number of cases of an earlier tenant of that id
--- ARGV[1] random part of the tokens   ARGV[2] actor   ARGV[3] source   then for each setting: ARGV[n] field, ARGV[n + 1]
--- value; an empty one is left to the default
+-- ARGV[1] random part of the tokens   ARGV[2] actor   ARGV[3] source   ARGV[4] when it was first registered, in ms; empty:
+-- now   then for each setting: ARGV[n] field, ARGV[n + 1] value; an empty one is left to the default
 -- Reply: { 'added', entry of the audit trail }, or { 'there', the values in the order of these fields }
 --
 -- @include store/clock
@@ -11,14 +11,14 @@
 local tenant_key, audit_key, cases_key = KEYS[1], KEYS[2], KEYS[3]
 if redis.call('HEXISTS', tenant_key, 'createdAt') == 1 then
   local reply = { 'there' }
-  for at = 4, #ARGV, 2 do reply[#reply + 1] = redis.call('HGET', tenant_key, ARGV[at]) or '' end
+  for at = 5, #ARGV, 2 do reply[#reply + 1] = redis.call('HGET', tenant_key, ARGV[at]) or '' end
   return reply
 end
 
-redis.call('HSET', tenant_key, 'source', ARGV[3], 'createdAt', string.format('%.0f', now_ms()),
-  'domains', new_token(ARGV[1]))
+local created = ARGV[4] ~= '' and ARGV[4] or string.format('%.0f', now_ms())
+redis.call('HSET', tenant_key, 'source', ARGV[3], 'createdAt', created, 'domains', new_token(ARGV[1]))
 local settings = {}
-for at = 4, #ARGV, 2 do
+for at = 5, #ARGV, 2 do
   local field, value = ARGV[at], ARGV[at + 1]
   if value ~= '' then
     redis.call('HSET', tenant_key, field, value)

@@ -1,0 +1,34 @@
+import { isOpen, readLost, subjectText } from '../../registry/lost-changes'
+import type { Store } from '../../store/store'
+import { putBackText, spanText } from '../kit/went-back'
+import { fail, ok, type Line } from './line'
+
+const MOST_NAMED = 5
+
+/** Checks whether Redis has gone back in time, and whether a person has to resolve some of that. */
+export async function checkLost(store: Store): Promise<Line> {
+  const report = await readLost(store)
+  if (!report) return ok('lost', 'Redis has not gone back in time')
+  const { lost, missing, putBack } = report
+  const parts = [
+    spanText(report),
+    ...listed('put back', putBack.map(putBackText)),
+    ...listed(
+      'lost, and known to Haraka',
+      lost.map(({ subject }) => subject),
+    ),
+    ...listed(
+      'missing',
+      missing.map(({ subject }) => subjectText(subject)),
+    ),
+  ]
+  if (!isOpen(report)) return ok('lost', parts.join('; '))
+  return fail('lost', parts.join('; '), 'tenantctl registry status shows it, and what to do')
+}
+
+function listed(what: string, all: readonly string[]): string[] {
+  if (all.length === 0) return []
+  const named = all.slice(0, MOST_NAMED).join(', ')
+  const more = all.length - MOST_NAMED
+  return [`${what}: ${named}${more > 0 ? ` and ${more} more` : ''}`]
+}
