@@ -54,6 +54,12 @@ before(async () => {
   engine.follow()
   await waitFor(() => engine.directory.connectors)
   await engine.directory.load('contoso')
+  // Until all that is read at a start has been read.
+  await waitFor(async () => {
+    await redis.resetCommandStats()
+    await engine.store.client.ping()
+    return Object.keys(await redis.commandStats()).every((command) => command === 'ping')
+  })
 })
 after(async () => {
   engine.directory.stop()
