@@ -27,7 +27,7 @@ export class WarmStart {
     try {
       const snapshot = await openSnapshotFile(this.file, store.keys.prefix)
       if (!snapshot) return
-      directory.registry.remember(snapshot.epoch, snapshot.seenAt)
+      directory.registry.remember(snapshot)
       void this.recallRest(directory, snapshot)
     } catch (error) {
       this.ignored(error)

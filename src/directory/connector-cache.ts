@@ -72,6 +72,11 @@ export class ConnectorCache {
     return this.known
   }
 
+  /** The latest change that this process knows. */
+  get lastChange(): Mark {
+    return this.mark
+  }
+
   /** Whether they come from Redis; else they come from the snapshot file, and there may be more by now. */
   get areRead(): boolean {
     return this.hasAnswered
@@ -87,10 +92,21 @@ export class ConnectorCache {
   }
 
   /** Fills the cache from the snapshot file, unless it is filled already. */
-  remember(index: ConnectorIndex): void {
+  remember(index: ConnectorIndex, mark: Mark = 0): void {
     if (this.known !== undefined) return
     this.known = index
+    this.mark = mark
     this.context.onChange()
+  }
+
+  /** Compares a later state than that in Redis with what Redis holds. @throws if Redis does not answer. */
+  async recall(index: ConnectorIndex, mark: Mark = 0): Promise<void> {
+    await this.loading
+    if (mark <= this.mark) return
+    this.known = index
+    this.mark = mark
+    this.invalidate()
+    await this.load()
   }
 
   /** Lets the next answer from Redis replace the cache, even by nothing. */

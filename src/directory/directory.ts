@@ -3,19 +3,18 @@ import { messageOf } from '../base/errors'
 import { onReconnect } from '../store/reconnect'
 import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
-import type { RestrictionFields } from '../allowance/standing'
 import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
-import { markOf } from '../records/token'
+import { markOf, type Mark } from '../records/token'
 import { parseChange, type Change } from '../registry/changes'
 import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
 import { LostChangesInEffect } from './lost-changes'
-import { Standings } from './standings'
+import { Standings, type RememberedRestriction } from './standings'
 import type { ConnectorIndex } from './connector-index'
 import { isTenantId } from '../mail/identities'
 import { ConnectorCache } from './connector-cache'
 import { OwnerCache, type RememberedOwners } from './owner-cache'
-import { RegistryMonitor, RegistryUnusable } from './registry-monitor'
+import { RegistryMonitor, RegistryUnusable, type RememberedRegistry } from './registry-monitor'
 import { TenantCache } from './tenant-cache'
 import type { Snapshot } from './snapshot'
 import type { OwnSnapshot } from './snapshot-reader'
@@ -46,24 +45,19 @@ export interface DirectoryEvents {
 }
 
 /** The content of the snapshot file. */
-export interface Remembered {
-  readonly epoch: string
-  /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
-  readonly seenAt: number
-  /** `undefined`: not known. */
-  readonly connectors?: ConnectorIndex
-  /** The most recently used one first. */
-  readonly tenants: readonly OwnSnapshot[]
-  readonly restrictions: readonly RememberedRestriction[]
+export interface Remembered extends RememberedRegistry, KnownState {
   readonly ownerOf?: RememberedOwners
 }
 
-/** A restriction in the snapshot file. */
-export interface RememberedRestriction {
-  readonly tenant: string
-  /** The tenant's `createdAt`. */
-  readonly created: string
-  readonly restriction: RestrictionFields
+/** What a process knew, as far as the snapshot file holds it. */
+export interface KnownState {
+  /** `undefined`: not known. */
+  readonly connectors?: ConnectorIndex | undefined
+  /** Their last change; absent: not known. */
+  readonly connectorsMark?: Mark | undefined
+  /** The most recently used one first. */
+  readonly tenants: readonly OwnSnapshot[]
+  readonly restrictions: readonly RememberedRestriction[]
 }
 
 /**
@@ -141,6 +135,11 @@ export class Directory {
     return this.connectorCache.index
   }
 
+  /** The last change of connectors. */
+  get connectorsMark(): Mark {
+    return this.connectorCache.lastChange
+  }
+
   /** Whether the connectors come from Redis; else from the snapshot file, and there may be more by now. */
   get connectorsAreRead(): boolean {
     return this.connectorCache.areRead
@@ -179,15 +178,30 @@ export class Directory {
   }
 
   /** Fills the cache from the snapshot file, until Redis answers. */
-  remember({ epoch, seenAt, connectors, tenants, restrictions, ownerOf }: Remembered): void {
-    this.registry.remember(epoch, seenAt, tenants.length)
-    if (connectors) this.connectorCache.remember(connectors)
+  remember(remembered: Remembered): void {
+    const { connectors, connectorsMark, tenants, restrictions, ownerOf } = remembered
+    this.registry.remember(remembered, tenants.length)
+    if (connectors) this.connectorCache.remember(connectors, connectorsMark)
     // The one added last is dropped last.
     for (const each of tenants.toReversed()) this.tenants.remember(each)
     for (const { tenant, created, restriction } of restrictions) {
       this.standings.remember(tenant, created, restriction)
     }
     if (ownerOf) this.owners.remember(ownerOf)
+  }
+
+  /**
+   * Compares later states than those in Redis, which has gone back in time since, with what Redis holds: what it has lost
+   * comes into effect.
+   *
+   * @throws if Redis does not answer.
+   */
+  async recall({ connectors, connectorsMark, tenants, restrictions }: KnownState): Promise<void> {
+    if (connectors) await this.connectorCache.recall(connectors, connectorsMark)
+    await this.standings.recall(restrictions)
+    if (tenants.length === 0) return
+    await mapLimited(tenants, AT_ONCE, (each) => this.tenants.recall(each))
+    this.owners.changed()
   }
 
   /** Ids of the cached tenants, the most recently used first. */

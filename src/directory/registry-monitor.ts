@@ -23,6 +23,15 @@ export class RegistryUnusable extends Error {
   override readonly name = 'RegistryUnusable'
 }
 
+/** What the snapshot file says of the registry. */
+export interface RememberedRegistry {
+  readonly epoch: string
+  /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
+  readonly seenAt: number
+  /** The last time that a tenant was added or removed; absent: not known. */
+  readonly changed?: Mark | undefined
+}
+
 /** What the monitor needs from the directory that it is part of. */
 export interface RegistryContext {
   readonly store: Store
@@ -50,7 +59,8 @@ export class RegistryMonitor {
   private seen = 0
   /** Number of its tenants then; Infinity: not known. */
   private tenants = 0
-  private marks: Pick<RegistryLook, 'accepted' | 'lifted' | 'changed'> | undefined
+  private marks: Pick<RegistryLook, 'accepted' | 'lifted'> | undefined
+  private lastChange: Mark = 0
   private indexLost = false
   private unusable: RegistryUnusable | undefined
 
@@ -80,6 +90,11 @@ export class RegistryMonitor {
     return this.marks?.lifted ?? 0
   }
 
+  /** The last time that a tenant was added or removed. */
+  get changed(): Mark {
+    return this.lastChange
+  }
+
   /** Redis has lost which tenants were added or removed. */
   get indexWentBack(): boolean {
     return this.indexLost
@@ -91,14 +106,15 @@ export class RegistryMonitor {
   }
 
   /**
-   * Takes over the epoch of the snapshot file, unless Redis has been checked already.
+   * Takes over what the snapshot file says, unless Redis has been checked already.
    *
    * @param tenants number of tenants in it.
    */
-  remember(epoch: string, seenAt: number, tenants = Infinity): void {
+  remember({ epoch, seenAt, changed = 0 }: RememberedRegistry, tenants = Infinity): void {
     if (this.now !== 'unknown') return
     this.known = epoch
     this.seen = seenAt
+    this.lastChange = changed
     this.tenants = tenants
   }
 
@@ -140,17 +156,17 @@ export class RegistryMonitor {
   }
 
   private accept(look: RegistryLook): void {
-    const { epoch, time, tenants, accepted } = look
+    const { epoch, time, tenants, accepted, changed } = look
     const { onReplaced, onUsableAgain, onOutdated, onAccepted } = this.context
     const { marks } = this
-    if (marks && look.changed < marks.changed) this.indexLost = true
+    if (changed < this.lastChange && accepted < this.lastChange) this.indexLost = true
     const isAccepted = marks !== undefined && accepted > marks.accepted
     if (isAccepted) this.indexLost = false
     this.marks = {
       accepted: Math.max(accepted, marks?.accepted ?? 0),
       lifted: Math.max(look.lifted, marks?.lifted ?? 0),
-      changed: look.changed,
     }
+    this.lastChange = Math.max(changed, this.lastChange)
     const replaced = epoch && this.known !== undefined && epoch.epoch !== this.known
     this.known = epoch?.epoch
     this.seen = time

@@ -1,14 +1,20 @@
 import { existsSync } from 'node:fs'
 import { openRecords, type RecordFile } from '../registry-file/read-file'
 import type { RegistryRecord, TenantRecord } from '../registry-file/record'
+import { markOf, type Mark } from '../records/token'
+import type { Store } from '../store/store'
 import { InputError } from '../base/errors'
 import { coveringDomain } from '../names/covering'
 import { ConnectorIndex } from './connector-index'
 import { decodeConnector } from '../registry/connector-reader'
-import type { Remembered, RememberedRestriction } from './directory'
+import type { KnownState, Remembered } from './directory'
+import type { RememberedRestriction } from './standings'
 import { parseFlags } from '../registry/formats'
 import { restrictionInForce, settingsInForce } from './snapshot'
 import { CACHED_FIELDS, type OwnSnapshot } from './snapshot-reader'
+
+/** Tenants compared with Redis at the same time. */
+const AT_ONCE = 100
 
 /**
  * Opens the snapshot file; `undefined`: there is none.
@@ -32,6 +38,15 @@ export async function openSnapshotFile(
   )
 }
 
+/** What a snapshot file holds of a later state than Redis, which has gone back in time since. */
+export interface LaterState extends KnownState {
+  /** The records of each of its tenants, and of those with lost changes. */
+  readonly records: readonly TenantRecords[]
+}
+
+/** A tenant with its domains. */
+export type TenantRecords = readonly [TenantRecord, ...RegistryRecord[]]
+
 /** The snapshot that an earlier process has written. Its first line says of which registry. */
 export class SnapshotFile {
   constructor(private readonly opened: RecordFile) {}
@@ -43,6 +58,15 @@ export class SnapshotFile {
   /** Server time at which the registry was last seen, in ms since the epoch of Unix. */
   get seenAt(): number {
     return this.opened.header.createdAt
+  }
+
+  /** The last time that a tenant was added or removed; `undefined`: it does not say. */
+  get changed(): Mark | undefined {
+    return this.opened.header.changed?.tenants
+  }
+
+  private get connectorsMark(): Mark | undefined {
+    return this.opened.header.changed?.connectors
   }
 
   /**
@@ -59,11 +83,86 @@ export class SnapshotFile {
         if (!isWanted()) return undefined
         builder.add(record)
       }
-      return { epoch: this.epoch, seenAt: this.seenAt, ...builder.built() }
+      const { epoch, seenAt, changed, connectorsMark } = this
+      return { epoch, seenAt, changed, connectorsMark, ...builder.built() }
     } finally {
-      await this.opened.close()
+      await this.close()
     }
   }
+
+  /**
+   * Compares all of it with Redis, in batches; only what is later, and every restriction, is kept in memory.
+   *
+   * @param accepted what is not later than this no longer counts.
+   * @param hasLost whether Redis has lost changes of a tenant.
+   * @throws {InputError} it is damaged; nothing of it may be used then.
+   * @throws if Redis does not answer.
+   */
+  async readLater(
+    store: Store,
+    accepted: Mark,
+    hasLost: (tenant: string) => boolean,
+  ): Promise<LaterState> {
+    const { client, keys } = store
+    const { connectorsMark = 0 } = this
+    const isLater = (known: Mark, found: Mark): boolean => known > found && known > accepted
+    const connectorsAreLater = isLater(
+      connectorsMark,
+      markOf(await client.get(keys.connectorsToken)),
+    )
+    const builder = new Builder()
+    const kept: TenantRecords[] = []
+    for await (const batch of batchesOfEntries(this.opened.records())) {
+      const found = await Promise.all(batch.map(([first]) => markInRedis(store, first)))
+      batch.forEach((records, at) => {
+        const [first, ...domains] = records
+        if (first.type === 'connector' && connectorsAreLater) builder.add(first)
+        if (first.type !== 'tenant') return
+        const later = isLater(markOfRecord(first), found[at]!)
+        if (later) for (const record of records) builder.add(record)
+        else builder.addRestriction(first)
+        if (later || hasLost(first.id)) kept.push([first, ...domains])
+      })
+    }
+    const { connectors, tenants, restrictions } = builder.built()
+    return {
+      ...(connectorsAreLater && { connectors, connectorsMark }),
+      ...{ tenants, restrictions, records: kept },
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.opened.close()
+  }
+}
+
+/** A connector, or a tenant with its domains. */
+type FileEntry = [RegistryRecord, ...RegistryRecord[]]
+
+async function* batchesOfEntries(
+  records: AsyncIterable<RegistryRecord>,
+): AsyncGenerator<FileEntry[]> {
+  let batch: FileEntry[] = []
+  for await (const record of records) {
+    if (record.type === 'domains') batch.at(-1)!.push(record)
+    else {
+      if (batch.length === AT_ONCE) {
+        yield batch
+        batch = []
+      }
+      batch.push([record])
+    }
+  }
+  yield batch
+}
+
+async function markInRedis({ client, keys }: Store, record: RegistryRecord): Promise<Mark> {
+  if (record.type !== 'tenant') return 0
+  return markOf(...(await client.hmget(keys.tenant(record.id), 'domains', 'state')))
+}
+
+function markOfRecord({ fields }: TenantRecord): Mark {
+  return markOf(fields.get('domains'), fields.get('state'))
 }
 
 class Builder {
@@ -92,10 +191,13 @@ class Builder {
   private addTenant(record: TenantRecord): void {
     const snapshot = toSnapshot(record)
     this.tenants.push(snapshot)
-    if (!record.restriction) return
-    const { tenant, created } = snapshot
-    const restriction = Object.fromEntries(record.restriction)
-    this.restrictions.push({ tenant, created, restriction })
+    this.addRestriction(record)
+  }
+
+  addRestriction({ id, fields, restriction }: TenantRecord): void {
+    if (!restriction) return
+    const created = fields.get('createdAt') ?? ''
+    this.restrictions.push({ tenant: id, created, restriction: Object.fromEntries(restriction) })
   }
 
   private addDomains({ tenant, domains }: OwnSnapshot, entries: ReadonlyMap<string, string>): void {

@@ -1,6 +1,15 @@
 import { performance } from 'node:perf_hooks'
 import { readTenantRecords } from '../registry-file/read-registry'
-import { formatRecord } from '../registry-file/record'
+import { parseObject } from '../registry-file/format'
+import {
+  formatRecord,
+  toRecord,
+  type RegistryRecord,
+  type TenantRecord,
+} from '../registry-file/record'
+import { tenantMark } from '../registry/lost-changes'
+import { compare, readStanding } from '../allowance/standing'
+import type { TenantRecords } from './snapshot-file'
 import { batchesOf } from '../base/lists'
 import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
@@ -42,7 +51,7 @@ interface Kept extends Tokens {
 export class SnapshotTenants {
   /** When a changed tenant whose old lines were kept is to be read again; monotonic ms. */
   staleAt = Infinity
-  private kept = new Map<string, Kept>()
+  private kept: ReadonlyMap<string, Kept> = new Map()
 
   constructor(
     private readonly store: Store,
@@ -50,8 +59,14 @@ export class SnapshotTenants {
     private readonly bounds = BOUNDS,
   ) {}
 
+  /** Takes over tenants of the present file, which hold changes that Redis has lost. */
+  keep(tenants: Iterable<TenantRecords>): void {
+    const readAt = performance.now()
+    this.kept = new Map(Array.from(tenants, (records) => [records[0].id, toKept(records, readAt)]))
+  }
+
   /**
-   * Restricted tenants first, then the most recently used ones, as many as there is room for.
+   * Restricted tenants first, then those with changes that Redis has lost, then the most recently used ones, as many as there is room for.
    *
    * @returns the lines of each.
    * @throws if Redis does not answer.
@@ -81,6 +96,7 @@ export class SnapshotTenants {
     for await (const batch of scanSet(this.store, this.store.keys.restricted)) {
       for (const id of batch) ids.add(id)
     }
+    for (const id of this.kept.keys()) if (this.directory.hasLost(id)) ids.add(id)
     for (const id of this.directory.knownTenants()) ids.add(id)
     return [...ids].slice(0, this.bounds.tenants)
   }
@@ -95,28 +111,55 @@ export class SnapshotTenants {
 
   private async keptOrRead(id: string, now: Measure): Promise<Kept | undefined> {
     const kept = this.kept.get(id)
-    if (kept === undefined || kept.stateToken !== now.stateToken) return this.read(id)
+    if (kept === undefined) return this.read(id)
+    if (this.directory.hasLost(id)) return this.restrictedAsNow(id, kept)
+    if (kept.stateToken !== now.stateToken) return this.readLater(id, kept)
     if (kept.domainsToken === now.domainsToken) return kept
     const staleAt = kept.readAt + LONG_INTERVAL
-    if (now.domains <= LONG || performance.now() > staleAt) return this.read(id)
+    if (now.domains <= LONG || performance.now() > staleAt) return this.readLater(id, kept)
     this.staleAt = Math.min(this.staleAt, staleAt)
     return kept
+  }
+
+  /** Redis may have gone back in time, and the directory not know that yet: a later state is not replaced by an earlier one. */
+  private async readLater(id: string, kept: Kept): Promise<Kept | undefined> {
+    const read = await this.read(id)
+    const known = tenantMark(kept)
+    const isLost = read && known > tenantMark(read) && known > this.directory.registry.accepted
+    return isLost ? kept : read
+  }
+
+  /** The lines of a tenant of which Redis has lost changes. Its restriction is not lost: it is put back. */
+  private async restrictedAsNow(id: string, kept: Kept): Promise<Kept> {
+    const read = await readStanding(this.store, id)
+    if (!read) return kept
+    const [first, ...domains] = kept.lines
+    const record = toRecord(parseObject(first!, id), id) as TenantRecord
+    const created = record.fields.get('createdAt')!
+    const was = record.restriction && Object.fromEntries(record.restriction)
+    const verdict = compare({ created, restriction: was, lift: undefined }, read)
+    if (verdict !== 'accept') return kept
+    const restriction = read.restriction && new Map(Object.entries(read.restriction))
+    return { ...kept, lines: [formatRecord({ ...record, restriction }), ...domains] }
   }
 
   /** `undefined`: it is gone. */
   private async read(id: string): Promise<Kept | undefined> {
     const readAt = performance.now()
-    const lines: string[] = []
-    let tokens: Tokens = { domainsToken: undefined, stateToken: undefined }
+    let tenant: TenantRecord | undefined
+    const domains: RegistryRecord[] = []
     for await (const record of readTenantRecords(this.store, id, { usage: false })) {
-      if (record.type === 'tenant') {
-        const { fields } = record
-        tokens = { domainsToken: fields.get('domains'), stateToken: fields.get('state') }
-      }
-      lines.push(formatRecord(record))
+      if (record.type === 'tenant') tenant = record
+      else domains.push(record)
     }
-    return lines.length === 0 ? undefined : { ...tokens, lines, readAt }
+    return tenant && toKept([tenant, ...domains], readAt)
   }
+}
+
+function toKept(records: TenantRecords, readAt: number): Kept {
+  const [{ fields }] = records
+  const tokens = { domainsToken: fields.get('domains'), stateToken: fields.get('state') }
+  return { ...tokens, lines: records.map(formatRecord), readAt }
 }
 
 function tokensOf({ domainsToken, stateToken }: Tokens): Tokens {

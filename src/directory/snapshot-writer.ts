@@ -1,15 +1,18 @@
 import { performance } from 'node:perf_hooks'
 import { writeLines } from '../registry-file/write-file'
 import { formatRecord } from '../registry-file/record'
-import { messageOf } from '../base/errors'
+import { InputError, messageOf } from '../base/errors'
 import type { Store } from '../store/store'
 import type { Directory } from './directory'
 import { lookAtRegistry, readEpoch } from '../registry/epoch'
 import { connectorId } from '../mail/identities'
 import { packConnector } from '../registry/formats'
+import { openSnapshotFile } from './snapshot-file'
 import { SnapshotTenants, type Bounds } from './snapshot-tenants'
 
 const INTERVAL = 2000
+/** Until the file of an earlier process has been compared with Redis, in ms. */
+const SOON = 100
 /** After a failure, in ms. */
 const RETRY_AFTER = 60_000
 /** Writing takes at most one twentieth of the time, however large the file is. */
@@ -27,6 +30,8 @@ export class SnapshotWriter {
   private writtenAt = 0
   private notBefore = 0
   private writing = false
+  /** The file of an earlier process was compared with Redis. */
+  private compared = false
   private readonly tenants: SnapshotTenants
 
   /**
@@ -45,11 +50,15 @@ export class SnapshotWriter {
   }
 
   start(): void {
-    this.timer ??= setInterval(() => void this.writeIfDue(), this.interval).unref()
+    const interval = this.compared ? this.interval : SOON
+    this.timer = setTimeout(() => {
+      this.start()
+      void this.writeIfDue()
+    }, interval).unref()
   }
 
   stop(): void {
-    clearInterval(this.timer)
+    clearTimeout(this.timer)
     this.timer = undefined
   }
 
@@ -84,6 +93,8 @@ export class SnapshotWriter {
     const { directory, store } = this
     const { epoch, tenants } = await lookAtRegistry(store)
     if (!epoch || epoch.epoch !== directory.registry.epoch) return false
+    if (!this.compared) await this.compare(epoch.epoch)
+    this.compared = true
     const lines = await this.tenants.choose()
     // Redis may have lost the registry before this was read.
     if ((await readEpoch(store))?.epoch !== epoch.epoch) return false
@@ -96,10 +107,32 @@ export class SnapshotWriter {
         schema: epoch.schema,
         createdAt: directory.registry.seenAt,
         omitted: Math.max(0, tenants - lines.length),
+        changed: { connectors: directory.connectorsMark, tenants: directory.registry.changed },
       },
       this.lines(lines),
     )
     return true
+  }
+
+  /**
+   * Compares the file of an earlier process with Redis, which may have gone back in time since: the directory brings into
+   * effect what Redis has lost, and the file keeps it. A file of another registry, or a damaged one, is replaced.
+   */
+  private async compare(epoch: string): Promise<void> {
+    const { directory, store, tenants } = this
+    const present = await openSnapshotFile(this.file, store.keys.prefix).catch(ignoreUnusable)
+    if (!present) return
+    try {
+      if (present.epoch !== epoch) return
+      const hasLost = (tenant: string): boolean => directory.hasLost(tenant)
+      const later = await present.readLater(store, directory.registry.accepted, hasLost)
+      await directory.recall(later)
+      tenants.keep(later.records)
+    } catch (error) {
+      ignoreUnusable(error)
+    } finally {
+      await present.close()
+    }
   }
 
   private *lines(tenants: readonly (readonly string[])[]): Generator<string> {
@@ -110,4 +143,8 @@ export class SnapshotWriter {
     }
     for (const lines of tenants) yield* lines
   }
+}
+
+function ignoreUnusable(error: unknown): undefined {
+  if (!(error instanceof InputError)) throw error
 }

@@ -26,6 +26,14 @@ const AT_ONCE = 32
 /** A process that knows the lift of a restriction has this long to say so before the restriction is put back. In ms. */
 const LIFTS_FIRST = 2000
 
+/** A restriction in the snapshot file. */
+export interface RememberedRestriction {
+  readonly tenant: string
+  /** The tenant's `createdAt`. */
+  readonly created: string
+  readonly restriction: RestrictionFields
+}
+
 /** What the standings need from the directory that they are part of. */
 export interface StandingsContext {
   readonly store: Store
@@ -87,6 +95,27 @@ export class Standings {
   /** Adds a restriction of the snapshot file, unless something is known of the tenant already. */
   remember(tenant: string, created: string, restriction: RestrictionFields): void {
     if (!this.of(tenant)) this.keep(tenant, { created, restriction, lift: undefined })
+  }
+
+  /** Compares restrictions of the snapshot file with Redis, which may have lost them. @throws if Redis does not answer. */
+  async recall(remembered: readonly RememberedRestriction[]): Promise<void> {
+    const unknown = remembered.filter(({ tenant, restriction }) => {
+      const there = this.of(tenant)?.restriction
+      return there?.['since'] !== restriction['since'] || there?.['scope'] !== restriction['scope']
+    })
+    await mapLimited(unknown, AT_ONCE, (each) => this.recallOne(each))
+  }
+
+  private async recallOne({ tenant, created, restriction }: RememberedRestriction): Promise<void> {
+    const { store, registry } = this.context
+    const read = await readStanding(store, tenant)
+    await registry.check()
+    // This process may have heard of the lift, and Redis may have lost that too.
+    if (Number(this.of(tenant)?.lift?.at ?? 0) >= Number(restriction['since'])) return
+    const known = { created, restriction, lift: undefined }
+    if (read ? this.verdict(known, read) === 'accept' : !registry.indexWentBack) return
+    this.keep(tenant, known)
+    if (read) this.inEffect(tenant, read)
   }
 
   /** Reads all restrictions, and what has become of those that are known. @throws if Redis does not answer. */

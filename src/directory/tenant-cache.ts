@@ -5,6 +5,7 @@ import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './refresh'
 import type { Change } from '../registry/changes'
 import { applyChange, type DomainsChange } from '../registry/domain-changes'
+import { tenantMark } from '../registry/lost-changes'
 import { ChangeBuffer } from './change-buffer'
 import type { RegistryMonitor } from './registry-monitor'
 import type { Before, LostChangesInEffect } from './lost-changes'
@@ -84,6 +85,17 @@ export class TenantCache {
   remember(snapshot: OwnSnapshot): void {
     if (this.held.has(snapshot.tenant)) return
     this.held.set(snapshot.tenant, { snapshot, refreshAt: 0, remembered: true })
+  }
+
+  /** Compares a later state than that in Redis with what Redis holds. @throws if Redis does not answer. */
+  async recall(snapshot: OwnSnapshot): Promise<void> {
+    const { tenant } = snapshot
+    // It compares with what was known when it began.
+    await this.loading.get(tenant)?.promise
+    const held = this.look(tenant)
+    if (held && tenantMark(held) >= tenantMark(snapshot)) return
+    this.held.set(tenant, { snapshot, refreshAt: 0, remembered: true })
+    await this.load(tenant)
   }
 
   /** See {@link Directory.peek}. */

@@ -19,6 +19,8 @@ export interface Header {
   readonly createdAt: number
   /** Number of tenants that are not in it. */
   readonly omitted: number
+  /** Of a snapshot: the last changes that its process knew, in µs, server time. Older versions do not write it. */
+  readonly changed?: { readonly connectors: number; readonly tenants: number } | undefined
 }
 
 /** The last line of a file. */
@@ -57,7 +59,7 @@ export function formatEnd({ records, sha256 }: End): string {
 export function parseHeader(line: string, where: string): Header {
   const value = tryParse(line)
   if (!isObject(value) || value['format'] !== FORMAT) throw foreign(where)
-  const { version, kind, prefix, epoch, schema, createdAt, omitted } = value
+  const { version, kind, prefix, epoch, schema, createdAt, omitted, changed } = value
   if (version !== VERSION) {
     throw new InputError(
       `${where}: it is of format version ${show(version)}, and this tenantctl reads ${VERSION}: use the version of tenantctl that wrote it, or a newer one`,
@@ -71,11 +73,16 @@ export function parseHeader(line: string, where: string): Header {
     typeof schema !== 'string' ||
     !/^\d{1,6}\.\d{1,6}$/.test(schema) ||
     !isCount(createdAt) ||
-    !isCount(omitted)
+    !isCount(omitted) ||
+    !(changed === undefined || isChanged(changed))
   ) {
     throw damaged(where, 'the header is not as it was written')
   }
-  return { kind, prefix, epoch, schema, createdAt, omitted }
+  return { kind, prefix, epoch, schema, createdAt, omitted, ...(changed && { changed }) }
+}
+
+function isChanged(value: unknown): value is NonNullable<Header['changed']> {
+  return isObject(value) && isCount(value['connectors']) && isCount(value['tenants'])
 }
 
 /** Reads the last line; `undefined`: it is not the last line. @throws {InputError} it is damaged. */

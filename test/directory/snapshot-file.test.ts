@@ -83,6 +83,7 @@ function write(bounds?: { tenants: number; domains: number }): void {
   writer.start()
 }
 
+/** Reads such a file as a process does that starts without Redis. */
 async function readSnapshotFile(name: string, prefix: string): Promise<Remembered | undefined> {
   return (await openSnapshotFile(name, prefix))?.read()
 }
