@@ -296,13 +296,14 @@ export class Directory {
     // The `ready` of the other connection calls this again.
     if (this.store.client.status !== 'ready') return
     await this.registry.check()
-    await this.adoptLost()
+    if (!(await this.adoptLost())) this.lost.noReport()
     await this.loadConnectors()
     await this.owners.check()
     this.owners.changed()
     await this.standings.readAll()
     await mapLimited(this.tenants.ids(), AT_ONCE, (tenant) => this.tenants.load(tenant))
     await this.checkAnnounced()
+    this.lost.reportAgain(await readLost(this.store))
   })
 
   /** Finds the changes that were announced of tenants that are not cached, and that Redis has lost. */
@@ -315,10 +316,11 @@ export class Directory {
     })
   }
 
-  /** Brings into effect what other processes know and Redis has lost. */
-  private async adoptLost(): Promise<void> {
+  /** Brings into effect what other processes know and Redis has lost. @returns whether they have reported any. */
+  private async adoptLost(): Promise<boolean> {
     const report = await readLost(this.store)
     if (report) await this.readAgain(this.lost.adopt(report))
+    return report !== undefined
   }
 
   private async readAgain(subjects: readonly string[]): Promise<void> {

@@ -169,6 +169,20 @@ export class LostChangesInEffect {
     })
   }
 
+  /** Redis has no report: what is missing is reported when it is found the next time. */
+  noReport(): void {
+    this.missing.clear()
+  }
+
+  /** Reports again what a report lacks: Redis has gone back once more, to a moment before that was reported. */
+  reportAgain(report: LostReport | undefined): void {
+    const reported = new Map(report?.lost.map(({ subject, known }) => [subject, known]))
+    for (const [subject, entry] of this.bySubject) {
+      if (entry.known <= (reported.get(subject) ?? 0)) continue
+      this.find({ kind: 'lost', ...reportOf(subject, entry) })
+    }
+  }
+
   /** Forgets everything: an operator has accepted what Redis holds. */
   forget(): void {
     this.owned = undefined

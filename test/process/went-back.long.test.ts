@@ -319,6 +319,51 @@ describe('Processes whose Redis goes back', { concurrency: 4 }, () => {
     assert.deepEqual(await site.putBack(), [])
   })
 
+  it('follow a change of which only one of them has heard', async (t) => {
+    const site = await Site.open(t, 2)
+    const [first, second] = site.processes
+    for (const { engine } of site.processes) await engine.directory.load('contoso')
+    const goBack = await site.save()
+    second!.way.hold()
+    await site.registry.domains.add('contoso', [{ domain: 'added.example', ...PLAIN }], 'ann')
+    await site.registry.connectors.block('contoso', 'mx', ABUSE)
+    await first!.hasHeard()
+    await waitFor(() => first!.engine.directory.connectors?.get('contoso/mx')?.blocked)
+    await goBack()
+    second!.way.release()
+    for (const { engine } of site.processes) {
+      await waitFor(async () => {
+        const known = await engine.directory.load('contoso').catch(() => undefined)
+        const isBlocked = engine.directory.connectors?.get('contoso/mx')?.blocked
+        return known?.domains.has('added.example') && isBlocked
+      })
+    }
+  })
+
+  it('report again what is lost where Redis goes back a second time', async (t) => {
+    const site = await Site.open(t, 2)
+    for (const { engine } of site.processes) await engine.directory.load('contoso')
+    const goBack = await site.save()
+    await site.registry.domains.add('contoso', [{ domain: 'added.example', ...PLAIN }], 'ann')
+    await site.registry.connectors.block('contoso', 'mx', ABUSE)
+    await site.restrictions.place('contoso', ABUSE)
+    await site.allHaveHeard()
+    const restriction = await site.held()
+    for (let turn = 1; turn <= 2; turn++) {
+      await goBack()
+      await waitFor(async () => {
+        const { lost, missing, putBack } = (await readLost(site.store))!
+        return lost.length === 2 && missing.length === 1 && putBack.length === 1
+      })
+      assert.deepEqual(await site.held(), restriction)
+      await site.allSay('unregistered')
+      for (const { engine } of site.processes) {
+        assert.ok((await engine.directory.load('contoso'))?.domains.has('added.example'))
+        assert.ok(engine.directory.connectors?.get('contoso/mx')?.blocked)
+      }
+    }
+  })
+
   it('let what is written after the return win, value by value', async (t) => {
     const site = await Site.open(t, 2)
     const { domains, connectors, tenants } = site.registry
