@@ -124,7 +124,7 @@ export class Charging {
           connector,
           ip,
         },
-        this.context.defaults(),
+        this.defaultsFor(snapshot),
       )
       .then(
         (result) => {
@@ -136,6 +136,13 @@ export class Charging {
         (error: unknown) =>
           answered(transaction, command, this.unanswered(asked, transaction, error)),
       )
+  }
+
+  /** A mode that Redis has lost stays in effect. */
+  private defaultsFor(snapshot: Snapshot): Defaults {
+    const defaults = this.context.defaults()
+    if (snapshot.modeIsLost !== true) return defaults
+    return { ...defaults, override: modeOf(snapshot, this.context.config()) }
   }
 
   /** By what this process knows of the restriction: Redis decides only the limits themselves. */
@@ -165,9 +172,10 @@ export class Charging {
   async chargeMessage(
     connection: Connection,
     transaction: Transaction,
-    { stateToken }: Snapshot,
+    snapshot: Snapshot,
     { engine, charges, recipients, proof, provenOnly }: Message,
   ): Promise<Answer> {
+    const { stateToken } = snapshot
     const { tenant, sender, meter } = recipients[0]!
     const signatures = proof.kind === 'none' ? [] : proof.signatures
     const message: MessageCharge = {
@@ -178,7 +186,7 @@ export class Charging {
     for (const each of recipients) each.signatures = signatures
     let result: MessageResult
     try {
-      result = await engine.ledger.chargeMessage(message, this.context.defaults())
+      result = await engine.ledger.chargeMessage(message, this.defaultsFor(snapshot))
     } catch (error) {
       this.context.troubles.tell('charge', error)
       if (engine.store.changedNothing(error)) charges.refund(recipients)

@@ -19,6 +19,8 @@ export interface Snapshot {
   readonly settings: TenantFields
   /** The tenant's own mode; `undefined`: the default. */
   readonly mode: Mode | undefined
+  /** Redis has lost the mode, and holds another one. */
+  readonly modeIsLost?: boolean
   /** `undefined`: not restricted. */
   readonly restricted: Scope | undefined
   /** Who restricted it; empty if it is not restricted. */

@@ -50,7 +50,8 @@ export function corrected(
     else settings[what] = is
   }
   const base = read ?? absent(tenant, existence!.is!)
-  return { snapshot: { ...base, ...settingsInForce(settings), domains }, left }
+  const modeIsLost = left.some(({ what }) => what === 'mode')
+  return { snapshot: { ...base, ...settingsInForce(settings), modeIsLost, domains }, left }
 }
 
 /** The domains that changes are about: the name, and its flags before and after. */
