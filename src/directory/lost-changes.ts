@@ -13,7 +13,7 @@ import {
   type MissingChange,
 } from '../registry/lost-changes'
 import type { Store } from '../store/store'
-import type { InBackground } from './refresh'
+import { RETRY_AFTER, type InBackground } from './refresh'
 import type { RegistryMonitor } from './registry-monitor'
 import type { OwnSnapshot } from './snapshot-reader'
 import { changesBetween, corrected, domainsOf } from './tenant-changes'
@@ -243,10 +243,14 @@ export class LostChangesInEffect {
   /** Reports a finding to all processes, in the background. */
   find(finding: Finding): void {
     this.findings.push(finding)
+    this.reportAfter(REPORT_AFTER)
+  }
+
+  private reportAfter(ms: number): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined
       this.context.inBackground(this.report())
-    }, REPORT_AFTER).unref()
+    }, ms).unref()
   }
 
   private async report(): Promise<void> {
@@ -257,7 +261,8 @@ export class LostChangesInEffect {
       await registry.check()
       await reportLost(store, findings)
     } catch (error) {
-      for (const finding of findings) this.find(finding)
+      this.findings.unshift(...findings)
+      this.reportAfter(RETRY_AFTER)
       throw error
     }
   }
