@@ -72,7 +72,7 @@ export class SnapshotWriter {
       now > this.tenants.staleAt
     if (this.writing || now < this.notBefore || !isStale) return
     // Without Redis the cache holds nothing that is not in the file already.
-    if (this.store.client.status !== 'ready' || directory.registry.state !== 'usable') return
+    if (this.store.client.status !== 'ready' || !directory.isCurrent) return
     this.writing = true
     const { news } = directory
     try {
