@@ -230,9 +230,9 @@ export class Directory {
     return this.reported(this.tenants.load(tenant))
   }
 
-  /** Whether Redis has lost changes of the tenant, which stay in effect. */
+  /** Whether Redis has lost changes of the tenant, which stay in effect, or a restriction that is not back yet. */
   hasLost(tenant: string): boolean {
-    return this.lost.has(tenant)
+    return this.lost.has(tenant) || this.standings.isPuttingBack(tenant)
   }
 
   /** Reads a tenant again in the background: a script has found the cached one out of date. */

@@ -78,6 +78,11 @@ export class Standings {
     return this.of(tenant)?.restriction
   }
 
+  /** Whether a restriction or a lift of the tenant is lost and not back yet. */
+  isPuttingBack(tenant: string): boolean {
+    return this.puttingBack.has(tenant)
+  }
+
   /** Handles what was announced about a tenant. */
   announced(tenant: string, about: About): void {
     switch (about.what) {
