@@ -1,5 +1,6 @@
 import { InputError } from '../base/errors'
 import { openRecords, type RecordFile } from '../registry-file/read-file'
+import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 
 /** Tenants whose restriction is not everywhere the same, before a restore. */
@@ -19,12 +20,14 @@ export interface RestrictionDifferences {
  * @throws {InputError} the file is damaged; and what ioredis throws.
  */
 export async function compareRestrictions(
-  { client, keys }: Store,
+  store: Store,
   file: RecordFile,
   snapshot: string,
 ): Promise<RestrictionDifferences> {
   const inFile = await restrictedIn(file)
-  const inRedis = new Set(await client.smembers(keys.restricted))
+  const { client, keys } = store
+  const inRedis = new Set<string>()
+  for await (const ids of scanSet(store, keys.restricted)) for (const id of ids) inRedis.add(id)
   const known = await knownRestrictions(snapshot, keys.prefix)
   const isComparable = known !== undefined || (await client.exists(keys.tenants)) === 1
   const only = (of: Iterable<string>, ...others: (ReadonlySet<string> | undefined)[]): string[] =>
