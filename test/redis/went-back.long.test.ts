@@ -1,6 +1,8 @@
 // A Redis that comes back with older data of the same registry: each kind of change that it has lost, in one return for each
 // way in which its data can be older.
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { readTenantAudit } from '../../src/audit/reader'
 import { moveDomain } from '../../src/registry/domain-move'
@@ -14,6 +16,7 @@ import {
   TestRelay,
   waitFor,
   type SessionOptions,
+  type TestHaraka,
   type TestTenant,
 } from '../support'
 import { contentsOf, type Contents } from '../support/contents'
@@ -28,11 +31,23 @@ const PASSES = '250 Message Queued'
 const ABUSE = { by: 'ann', reason: 'abuse' }
 const CLEANED = { by: 'ann', reason: 'cleaned' }
 
+/** A name that a tenant gets last, and which Redis loses. */
+const LAST = 'The Last Change'
+
+/** Mail, and how the answer to it begins: the first negative one, else the last one. */
+interface Answered {
+  readonly session: SessionOptions
+  readonly from: string
+  readonly answer: string
+}
+
 /** A change that Redis loses. */
 interface Change {
   readonly make: () => Promise<unknown>
+  /** What every process answers by then, also after Redis has gone back. What Redis need not be asked for, it answers always. */
+  readonly mail?: () => readonly Answered[]
   /** Resolves when every process acts by it: before Redis goes back, and after. */
-  readonly holds: () => Promise<unknown>
+  readonly holds?: () => Promise<unknown>
   /** A process puts it back: into this tenant. */
   readonly putBack?: { readonly tenant: string; readonly what: 'restriction' | 'lift' }
   /** It is reported as lost: `SUBJECT WHAT: WAS → IS`. */
@@ -47,7 +62,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await relay.tenant('tripped', { limits: '1/1h' })
     return {
       make: () => tenant.send({ from: LURE, to: [FAR, 'b@far.example'] }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       putBack: { tenant: 'tripped', what: 'restriction' },
     }
   },
@@ -59,7 +74,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     await gets(relay, tenant.session, `a@${tenant.domain}`, PASSES)
     return {
       make: () => tenant.send({ from: LURE, to: [FAR, 'b@far.example'] }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       putBack: { tenant: 'again', what: 'restriction' },
     }
   },
@@ -68,7 +83,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await relay.tenant('placed')
     return {
       make: () => relay.restrictions.place('placed', { ...ABUSE, scope: 'unregistered' }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       putBack: { tenant: 'placed', what: 'restriction' },
     }
   },
@@ -78,7 +93,9 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     await relay.restrictions.place('widened', { ...ABUSE, scope: 'unregistered' })
     return {
       make: () => relay.restrictions.place('widened', { ...ABUSE, scope: 'all' }),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, REPLY.blockedAll),
+      mail: () => [
+        { session: tenant.session, from: `a@${tenant.domain}`, answer: REPLY.blockedAll },
+      ],
       putBack: { tenant: 'widened', what: 'restriction' },
     }
   },
@@ -87,7 +104,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await restricted(relay, 'lifted')
     return {
       make: () => relay.lift('lifted'),
-      holds: () => gets(relay, tenant.session, LURE, PASSES),
+      mail: () => [{ session: tenant.session, from: LURE, answer: PASSES }],
       putBack: { tenant: 'lifted', what: 'lift' },
     }
   },
@@ -97,8 +114,8 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const probation = { limits: '100/1h', duration: 86_400_000 }
     return {
       make: () => relay.restrictions.lift('probed', { ...CLEANED, keepUsage: false, probation }),
+      mail: () => [{ session: tenant.session, from: LURE, answer: PASSES }],
       holds: async () => {
-        await gets(relay, tenant.session, LURE, PASSES)
         const packed = await relay.store.client.hget(relay.store.keys.tenant('probed'), 'probation')
         assert.match(packed ?? '', /^\d+\t100\/1h\tprobed:1$/)
       },
@@ -110,7 +127,9 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await relay.tenant('blocked')
     return {
       make: () => relay.registry.connectors.block('blocked', 'mx', ABUSE),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, REPLY.connectorBlocked),
+      mail: () => [
+        { session: tenant.session, from: `a@${tenant.domain}`, answer: REPLY.connectorBlocked },
+      ],
       lost: [`blocked/mx connector: ${of(tenant)} → ${of(tenant)} blocked`],
     }
   },
@@ -119,7 +138,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await relay.tenant('disabled')
     return {
       make: () => relay.registry.connectors.setEnabled('disabled', 'mx', false),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, REPLY.noTenant),
+      mail: () => [{ session: tenant.session, from: `a@${tenant.domain}`, answer: REPLY.noTenant }],
       lost: [`disabled/mx connector: ${of(tenant)} → ${of(tenant)} disabled`],
     }
   },
@@ -168,7 +187,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     await relay.restrictions.place('watched', { ...ABUSE, scope: 'unregistered' })
     return {
       make: () => relay.registry.tenants.set('watched', { mode: 'enforce' }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       lost: ['watched mode: monitor → enforce'],
     }
   },
@@ -177,7 +196,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await relay.tenant('limited', { limits: '10/1h' })
     return {
       make: () => relay.registry.tenants.set('limited', { limits: '20/1h' }),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, PASSES),
+      mail: () => [{ session: tenant.session, from: `a@${tenant.domain}`, answer: PASSES }],
       lost: ['limited limits: 10/1h → 20/1h'],
       isGone: async () =>
         assert.equal((await relay.registry.tenants.get('limited'))?.limits, '10/1h'),
@@ -188,7 +207,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await restricted(relay, 'growing')
     return {
       make: () => relay.registry.domains.add('growing', [owned('added.example')], 'ann'),
-      holds: () => gets(relay, tenant.session, 'a@added.example', PASSES),
+      mail: () => [{ session: tenant.session, from: 'a@added.example', answer: PASSES }],
       lost: ['growing domain added.example: nothing → -'],
     }
   },
@@ -198,7 +217,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const tenant = await restricted(relay, 'shrinking', domains)
     return {
       make: () => relay.registry.domains.remove('shrinking', ['removed.example']),
-      holds: () => gets(relay, tenant.session, 'a@removed.example', REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: 'a@removed.example', answer: REPLY.blocked }],
       lost: ['shrinking domain removed.example: - → nothing'],
     }
   },
@@ -208,10 +227,10 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     const buyer = await restricted(relay, 'buyer')
     return {
       make: () => moveDomain(relay.store, 'moved.example', 'buyer', 'ann'),
-      holds: async () => {
-        await gets(relay, seller.session, 'a@moved.example', REPLY.blocked)
-        await gets(relay, buyer.session, 'a@moved.example', PASSES)
-      },
+      mail: () => [
+        { session: seller.session, from: 'a@moved.example', answer: REPLY.blocked },
+        { session: buyer.session, from: 'a@moved.example', answer: PASSES },
+      ],
       lost: ['buyer domain moved.example: nothing → -', 'seller domain moved.example: - → nothing'],
     }
   },
@@ -220,7 +239,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     let tenant: TestTenant
     return {
       make: async () => (tenant = await relay.tenant('newcomer')),
-      holds: () => gets(relay, tenant.session, 'a@newcomer.example', PASSES),
+      mail: () => [{ session: tenant.session, from: 'a@newcomer.example', answer: PASSES }],
       lost: ['newcomer tenant: nothing → added'],
       isGone: () => gets(relay, tenant.session, LURE, REPLY.undecidable),
     }
@@ -233,7 +252,7 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
         tenant = await relay.tenant('shortly')
         await relay.restrictions.place('shortly', { ...ABUSE, scope: 'unregistered' })
       },
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       lost: ['shortly tenant: nothing → added'],
     }
   },
@@ -256,112 +275,137 @@ const CHANGES: Readonly<Record<string, (relay: TestRelay) => Change | Promise<Ch
     await tenant.send({ from: LURE, to: FAR })
     return {
       make: () => tenant.send({ from: LURE, to: [FAR, 'b@far.example'] }),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, PASSES),
+      mail: () => [{ session: tenant.session, from: `a@${tenant.domain}`, answer: PASSES }],
       isGone: async () => assert.equal(await tenant.used(), 1),
     }
   },
 }
 
-for (const way of WAYS_BACK) {
-  describe(`a Redis that comes back with ${way.name}`, () => {
-    let relay: TestRelay
-    const changes = new Map<string, Change>()
-    /** Of Redis, in the moment that it came back to. */
-    let held: Contents
-    const restrictions = new Map<string, Readonly<Record<string, string>>>()
-    let logFrom: number
-    let report: LostReport
+describe('A Redis that comes back with', { concurrency: WAYS_BACK.length }, () => {
+  for (const way of WAYS_BACK) {
+    describe(way.name, { concurrency: 1 }, () => {
+      let relay: TestRelay
+      const changes = new Map<string, Change>()
+      /** Of Redis, in the moment that it came back to. */
+      let held: Contents
+      const restrictions = new Map<string, Readonly<Record<string, string>>>()
+      /** Answers to mail while Redis went back, by change. */
+      const wrongAnswers = new Map<string, string[]>()
+      let logFrom: number
+      let report: LostReport
 
-    before(async () => {
-      const redis = await startRedis({ args: way.args })
-      relay = new TestRelay(redis, [await startHaraka({ redis, nodes: NODES })])
-      for (const [name, prepare] of Object.entries(CHANGES)) {
-        changes.set(name, await prepare(relay))
-      }
-      held = await contentsOf(relay.store)
-      const goBack = await saveMoment(redis, way)
-      for (const { make, holds } of changes.values()) {
-        await make()
-        await holds()
-      }
-      for (const { putBack } of changes.values()) {
-        if (putBack) restrictions.set(putBack.tenant, await restrictionOf(putBack.tenant))
-      }
-      logFrom = relay.haraka.log.length
-      await goBack()
-      const expected = [...changes.values()].flatMap(({ lost = [] }) => lost)
-      await waitFor(
-        async () => {
-          report = (await readLost(relay.store))!
-          const said = wordsOf(report)
-          return (
-            expected.every((each) => said.includes(each)) &&
-            report.putBack.length === restrictions.size
-          )
-        },
-        { timeout: 60_000, interval: 100, what: 'all that Redis has lost is reported' },
-      )
-    })
-    after(() => relay?.stop())
-
-    const restrictionOf = (tenant: string): Promise<Record<string, string>> =>
-      relay.store.client.hgetall(relay.store.keys.restriction(tenant))
-
-    for (const name of Object.keys(CHANGES)) {
-      it(`loses ${name}, which holds in every process`, async () => {
-        const { holds, lost = [], isGone, putBack } = changes.get(name)!
-        await holds()
-        await isGone?.()
-        assert.deepEqual(
-          wordsOf(report).filter((each) => lost.includes(each)),
-          lost,
+      before(async () => {
+        const redis = await startRedis({ args: way.args })
+        relay = new TestRelay(redis, [await startHaraka({ redis, nodes: NODES })])
+        for (const [name, prepare] of Object.entries(CHANGES)) {
+          changes.set(name, await prepare(relay))
+        }
+        held = await contentsOf(relay.store)
+        const goBack = await saveMoment(redis, way)
+        for (const change of changes.values()) {
+          await change.make()
+          await inEffect(relay, change)
+        }
+        await relay.registry.tenants.set('counted', { name: LAST })
+        for (const { putBack } of changes.values()) {
+          if (putBack) restrictions.set(putBack.tenant, await restrictionOf(putBack.tenant))
+        }
+        // It is written within seconds; what came later would be forgotten by a restart.
+        await waitFor(() => snapshotOf(relay.haraka).includes(LAST), { what: 'the snapshot file' })
+        logFrom = relay.haraka.log.length
+        let isOver = false
+        const asked = Array.from(changes, async ([name, { mail }]) => {
+          const steady = (mail?.() ?? []).filter(isSteady)
+          wrongAnswers.set(name, await wrongAmong(relay, steady, () => isOver))
+        })
+        await goBack()
+        const expected = [...changes.values()].flatMap(({ lost = [] }) => lost)
+        await waitFor(
+          async () => {
+            report = (await readLost(relay.store))!
+            const said = wordsOf(report)
+            return (
+              expected.every((each) => said.includes(each)) &&
+              report.putBack.length === restrictions.size
+            )
+          },
+          { timeout: 60_000, interval: 100, what: 'all that Redis has lost is reported' },
         )
-        if (putBack) await isPutBack(putBack)
+        isOver = true
+        await Promise.all(asked)
       })
-    }
+      after(() => relay?.stop())
 
-    async function isPutBack({ tenant, what }: NonNullable<Change['putBack']>): Promise<void> {
-      const { store, haraka } = relay
-      assert.deepEqual(await restrictionOf(tenant), restrictions.get(tenant))
-      const audit = await readTenantAudit(store, tenant, 0)
-      const entries = audit.filter((entry) => entry.what === `${what} put back`)
-      assert.equal(entries.length, 1, `audit entries about ${tenant}`)
-      assert.deepEqual(
-        report.putBack.filter(({ subject }) => subject === tenant).map((each) => each.what),
-        [what],
-      )
-      const { event } = restrictions.get(tenant)!
-      if (event !== undefined) {
-        await waitFor(async () => (await published(store)).includes(event))
-        const all = await published(store)
-        assert.equal(all.filter((id) => id === event).length, 1, `events about ${tenant}`)
+      const restrictionOf = (tenant: string): Promise<Record<string, string>> =>
+        relay.store.client.hgetall(relay.store.keys.restriction(tenant))
+
+      for (const name of Object.keys(CHANGES)) {
+        it(`loses ${name}, which holds in every process`, async () => {
+          const change = changes.get(name)!
+          const { lost = [], isGone, putBack } = change
+          assert.deepEqual(wrongAnswers.get(name), [])
+          await inEffect(relay, change)
+          await isGone?.()
+          assert.deepEqual(
+            wordsOf(report).filter((each) => lost.includes(each)),
+            lost,
+          )
+          if (putBack) await isPutBack(putBack)
+        })
       }
-      const wrong = what === 'restriction' ? 'unblocked' : 'blocked'
-      assert.doesNotMatch(haraka.log.slice(logFrom), new RegExp(`\\] ${wrong}\\b.*${tenant}\\b`))
-    }
 
-    it('gets nothing but restrictions and lifts from mail processes', async () => {
-      const now = await contentsOf(relay.store)
-      const { keys } = relay.store
-      const untouched = [...held.keys()].filter(
-        (key) =>
-          key.startsWith(`${keys.prefix}{@owners}`) ||
-          key.startsWith(keys.connectors) ||
-          key === keys.tenants ||
-          /\}:domains$/.test(key),
-      )
-      assert.ok(untouched.length > 10)
-      for (const key of untouched) assert.deepEqual(now.get(key), held.get(key), key)
-    })
+      async function isPutBack({ tenant, what }: NonNullable<Change['putBack']>): Promise<void> {
+        const { store, haraka } = relay
+        assert.deepEqual(await restrictionOf(tenant), restrictions.get(tenant))
+        const audit = await readTenantAudit(store, tenant, 0)
+        const entries = audit.filter((entry) => entry.what === `${what} put back`)
+        assert.equal(entries.length, 1, `audit entries about ${tenant}`)
+        assert.deepEqual(
+          report.putBack.filter(({ subject }) => subject === tenant).map((each) => each.what),
+          [what],
+        )
+        const { event } = restrictions.get(tenant)!
+        if (event !== undefined) {
+          await waitFor(async () => (await published(store)).includes(event))
+          const all = await published(store)
+          assert.equal(all.filter((id) => id === event).length, 1, `events about ${tenant}`)
+        }
+        const wrong = what === 'restriction' ? 'unblocked' : 'blocked'
+        assert.doesNotMatch(haraka.log.slice(logFrom), new RegExp(`\\] ${wrong}\\b.*${tenant}\\b`))
+      }
 
-    it('is said to have lost nothing that nobody knows but the owners of domains', () => {
-      assert.deepEqual(
-        report.missing.map(({ subject }) => subject),
-        ['@owners'],
-      )
+      it('gets nothing but restrictions and lifts from mail processes', async () => {
+        const now = await contentsOf(relay.store)
+        const { keys } = relay.store
+        const untouched = [...held.keys()].filter(
+          (key) =>
+            key.startsWith(`${keys.prefix}{@owners}`) ||
+            key.startsWith(keys.connectors) ||
+            key === keys.tenants ||
+            /\}:domains$/.test(key),
+        )
+        assert.ok(untouched.length > 10)
+        for (const key of untouched) assert.deepEqual(now.get(key), held.get(key), key)
+      })
+
+      it('is said to have lost nothing that nobody knows but the owners of domains', () => {
+        assert.deepEqual(
+          report.missing.map(({ subject }) => subject),
+          ['@owners'],
+        )
+      })
+
+      it('is found so by a Haraka that starts afterwards', async () => {
+        await relay.haraka.restart()
+        for (const [name, change] of changes) {
+          await inEffect(relay, change).catch((cause: unknown) => {
+            throw new Error(`${name} does not hold after a restart`, { cause })
+          })
+        }
+      })
     })
-  })
-}
+  }
+})
 
 /** A tenant that is restricted, and known to be in every process. */
 async function restricted(
@@ -373,6 +417,33 @@ async function restricted(
   await relay.restrictions.place(id, { ...ABUSE, scope: 'unregistered' })
   await gets(relay, tenant.session, LURE, REPLY.blocked)
   return tenant
+}
+
+/** Waits until a change is in effect in every process. */
+async function inEffect(relay: TestRelay, { mail, holds }: Change): Promise<void> {
+  for (const { session, from, answer } of mail?.() ?? []) await gets(relay, session, from, answer)
+  await holds?.()
+}
+
+/** Whether a process that knows its tenant needs no Redis to give that answer. */
+function isSteady({ from, answer }: Answered): boolean {
+  return from !== LURE || answer !== PASSES
+}
+
+/** Sends mail again and again; returns the other answers that it gets. */
+async function wrongAmong(
+  relay: TestRelay,
+  mail: readonly Answered[],
+  isOver: () => boolean,
+): Promise<string[]> {
+  const wrong: string[] = []
+  while (mail.length > 0 && !isOver()) {
+    for (const { session, from, answer } of mail) {
+      const { last } = await relay.haraka.send({ from, to: FAR, session })
+      if (!last.raw.startsWith(answer)) wrong.push(`${from}: ${last.raw}`)
+    }
+  }
+  return wrong
 }
 
 /** Waits until a message gets an answer that begins so from every process: the first negative one, else the last one. */
@@ -403,6 +474,11 @@ async function classed(relay: TestRelay, tenant: TestTenant, from: string, expec
 async function inEveryProcess(what: string, session: () => Promise<boolean>): Promise<void> {
   let row = 0
   await waitFor(async () => (row = (await session()) ? row + 1 : 0) === 3 * NODES, { what })
+}
+
+function snapshotOf({ dir }: TestHaraka): string {
+  const file = path.join(dir, 'unregistered-domain.snapshot')
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
 function owned(domain: string) {
