@@ -1,0 +1,119 @@
+// The whole way of a change that Redis loses: a process knows it, reports it, and an operator writes it again.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { waitFor } from '../../scripts/services/wait-for'
+import { acceptRedis, readWentBack, restoreKnown } from '../../src/operations/lost-changes'
+import { Engine } from '../../src/process/engine'
+import { ensureEpoch } from '../../src/registry/epoch'
+import { isOpen, readLost } from '../../src/registry/lost-changes'
+import { removeTenant } from '../../src/registry/tenant-removal'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
+import { settingsFor } from '../support/connection'
+import { valuesOf, type Values } from '../support/lost-changes'
+import { startRedis, type TestRedis } from '../support/redis'
+import { assertConsistent } from '../support/registry'
+import { Registries } from '../support/registries'
+import { saveMoment, WAYS_BACK } from '../support/went-back'
+
+const ACT = { by: 'ann', reason: 'test' }
+const PLAIN = { subdomains: false, shared: false }
+const TENANTS = ['contoso', 'fabrikam', 'gone', 'added']
+const [byRdb] = WAYS_BACK
+
+async function fill({ tenants, domains, connectors, store }: Registries): Promise<void> {
+  await ensureEpoch(store)
+  for (const id of ['contoso', 'fabrikam', 'gone']) await tenants.add(id, {}, 'ann')
+  const names = ['contoso.com', 'old.example', 'moves.example']
+  await domains.add(
+    'contoso',
+    names.map((domain) => ({ domain, ...PLAIN })),
+    'ann',
+  )
+  await connectors.add('contoso', 'mx', { ip: ['192.0.2.1'] }, 'ann')
+}
+
+async function change({ tenants, domains, connectors, store }: Registries): Promise<void> {
+  await tenants.set('contoso', { limits: '300/1h', mode: 'monitor' })
+  await domains.remove('contoso', ['old.example'])
+  await domains.add('contoso', [{ domain: 'new.example', ...PLAIN }], 'ann')
+  await domains.move('moves.example', 'fabrikam', 'ann')
+  await connectors.block('contoso', 'mx', ACT)
+  await connectors.add('fabrikam', 'mx', { ip: ['192.0.2.2'] }, 'ann')
+  await removeTenant(store, 'gone')
+  await tenants.add('added', { limits: '5/1h' }, 'ann')
+}
+
+/** A process that knows what was changed, on a Redis that has gone back to before. */
+async function goneBack(): Promise<{
+  redis: TestRedis
+  registry: Registries
+  engine: Engine
+  first: Values
+  last: Values
+}> {
+  const redis = await startRedis({ args: byRdb!.args })
+  const registry = new Registries(new Store(redis.client(), new Keys('ud:')))
+  await fill(registry)
+  const engine = new Engine(settingsFor(redis), {
+    ...{ onReady() {}, onRestriction() {}, onError() {}, onRedisError() {}, onDrop() {} },
+  })
+  engine.follow()
+  await waitFor(() => engine.directory.isCurrent)
+  const first = await valuesOf(registry.store)
+  const goBack = await saveMoment(redis, byRdb!)
+  for (const id of TENANTS) await engine.directory.load(id)
+  await change(registry)
+  const last = await valuesOf(registry.store)
+  await waitFor(async () => {
+    const snapshots = await Promise.all(TENANTS.map((id) => engine.directory.load(id)))
+    const [contoso, fabrikam, gone, added] = snapshots
+    const isKnown = contoso?.mode === 'monitor' && contoso.domains.has('new.example')
+    const connector = engine.directory.connectors?.get('contoso/mx')
+    return isKnown && fabrikam?.domains.size === 1 && !gone && !!added && !!connector?.blocked
+  })
+  await goBack()
+  await waitFor(async () => (await readLost(registry.store))?.lost.length === 6)
+  return { redis, registry, engine, first, last }
+}
+
+async function stop(engine: Engine, redis: TestRedis): Promise<void> {
+  engine.directory.stop()
+  engine.store.client.disconnect()
+  await redis.stop()
+}
+
+describe('what Redis lost and a process knows', () => {
+  it('is written again, and reported no more', async () => {
+    const { redis, registry, engine, last } = await goneBack()
+    try {
+      const { store } = registry
+      await waitFor(async () => {
+        const found = await readWentBack(store)
+        if (found) assert.deepEqual((await restoreKnown(store, found, ACT)).leftOut, [])
+        return !found || !isOpen(found)
+      })
+      assert.deepEqual(await valuesOf(store), last)
+      await assertConsistent(store)
+      await waitFor(async () => (await engine.directory.load('contoso'))?.mode === 'monitor')
+      assert.equal(await readLost(store), undefined)
+    } finally {
+      await stop(engine, redis)
+    }
+  })
+
+  it('is dropped where an operator accepts what Redis holds', async () => {
+    const { redis, registry, engine, first } = await goneBack()
+    try {
+      const { store } = registry
+      assert.equal((await engine.directory.load('contoso'))?.mode, 'monitor')
+      await acceptRedis(store, (await readWentBack(store))!, ACT)
+      await waitFor(async () => (await engine.directory.load('contoso'))?.mode === undefined)
+      await waitFor(async () => (await engine.directory.load('gone')) !== undefined)
+      assert.deepEqual(await valuesOf(store), first)
+      assert.equal(await readLost(store), undefined)
+    } finally {
+      await stop(engine, redis)
+    }
+  })
+})
