@@ -461,6 +461,9 @@ describe('tenantctl', () => {
         assert.ok(names(args, tag) || moves(args, tag), `${shown} changed ${key}`)
       else {
         for (const entry of changed) {
+          // When a tenant was last added or removed.
+          if (key.endsWith(':epoch') && args[0] === 'tenant' && entry.startsWith('changed = '))
+            continue
           const words = args.flatMap((arg) => [
             arg,
             arg.toLowerCase(),
