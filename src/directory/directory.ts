@@ -81,6 +81,7 @@ export class Directory {
   private readonly owners: OwnerCache
   private subscriber: Client | undefined
   private timer: NodeJS.Timeout | undefined
+  private rereading: NodeJS.Timeout | undefined
 
   /** @param ageLimit in ms: older data is read again in the background. */
   constructor(
@@ -99,7 +100,7 @@ export class Directory {
       hasCache: () => (this.connectors?.size ?? 0) > 0 || this.tenants.size > 0,
       onUsableAgain: () => {
         events.onUsableAgain?.()
-        this.inBackground(this.readEverything())
+        this.rereadEverything()
       },
       onReplaced: () => {
         this.connectorCache.forget()
@@ -159,7 +160,7 @@ export class Directory {
     subscriber.on('ready', () => this.subscribe(subscriber))
     if (subscriber.status === 'ready') this.subscribe(subscriber)
     onReconnect(this.store.client, () => {
-      this.inBackground(this.readEverything())
+      this.rereadEverything()
       this.probe(subscriber)
     })
     this.checkByAge()
@@ -168,6 +169,7 @@ export class Directory {
   /** Stops following changes; the cache stays in effect, and is read again by age. */
   stop(): void {
     clearTimeout(this.timer)
+    clearTimeout(this.rereading)
     this.subscriber?.disconnect()
     this.subscriber = undefined
   }
@@ -283,13 +285,22 @@ export class Directory {
   private subscribe(subscriber: Client): void {
     subscriber
       .subscribe(this.store.keys.changes)
-      .then(() => this.readEverything())
+      .then(() => this.rereadEverything())
       .catch((error: unknown) => {
         this.report(error)
         setTimeout(() => {
           if (subscriber.status === 'ready') this.subscribe(subscriber)
         }, RETRY_AFTER).unref()
       })
+  }
+
+  /** Until it succeeds: the node of a Cluster that is back answers CLUSTERDOWN for some seconds. */
+  private rereadEverything(): void {
+    this.readEverything().catch((error: unknown) => {
+      this.report(error)
+      clearTimeout(this.rereading)
+      this.rereading = setTimeout(() => this.rereadEverything(), RETRY_AFTER).unref()
+    })
   }
 
   private readonly readEverything = coalesced(async () => {

@@ -221,7 +221,7 @@ export class TenantCache {
     if (isIndexed && !held?.missing && !registry.indexWentBack && !lost.has(tenant)) {
       if (!held) return undefined
       held.missing = true
-      held.refreshAt = performance.now() + RETRY_AFTER
+      setTimeout(() => this.refresh(tenant), RETRY_AFTER).unref()
       return held.snapshot
     }
     const effective = lost.inEffect(tenant, known, undefined)
