@@ -149,6 +149,15 @@ export class TestCluster {
     return new SlotMigration(await this.slotOf(key), from, target, primaries, agreed)
   }
 
+  /** Gives a primary a slot without keys. */
+  async assign(slot: number, to: ClusterNode): Promise<void> {
+    // The claim with the highest epoch wins, also at the replicas.
+    await to.call('CLUSTER', 'BUMPEPOCH')
+    for (const node of await this.primaries()) {
+      await node.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id)
+    }
+  }
+
   /**
    * A coordinated failover (`CLUSTER FAILOVER`): the primary holds its clients until the replica has everything.
    *

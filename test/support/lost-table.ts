@@ -1,5 +1,6 @@
 // Each kind of change that a Redis loses that goes back in time, and what holds of it.
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../../scripts/services/wait-for'
 import type { SessionOptions } from '../../scripts/services/smtp'
 import { readTenantAudit } from '../../src/audit/reader'
@@ -20,12 +21,23 @@ const FAR = 'a@far.example'
 const PASSES = '250 Message Queued'
 const ABUSE = { by: 'ann', reason: 'abuse' }
 const CLEANED = { by: 'ann', reason: 'cleaned' }
+/** Between two messages while Redis goes back, in ms. */
+const PAUSE = 20
+
+/** Mail, and how the answer to it begins: the first negative one, else the last one. */
+interface Answered {
+  readonly session: SessionOptions
+  readonly from: string
+  readonly answer: string
+}
 
 /** A change that Redis loses. */
 export interface Change {
   readonly make: () => Promise<unknown>
+  /** What every process answers by then, also after Redis has gone back. What Redis need not be asked for, it answers always. */
+  readonly mail?: () => readonly Answered[]
   /** Resolves when every process acts by it: before Redis goes back, and after. */
-  readonly holds: () => Promise<unknown>
+  readonly holds?: () => Promise<unknown>
   /** A process puts it back: into this tenant. */
   readonly putBack?: { readonly tenant: string; readonly what: 'restriction' | 'lift' }
   /** It is reported as lost: `SUBJECT WHAT: WAS → IS`. */
@@ -40,7 +52,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await relay.tenant('tripped', { limits: '1/1h' })
     return {
       make: () => tenant.send({ from: LURE, to: [FAR, 'b@far.example'] }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       putBack: { tenant: 'tripped', what: 'restriction' },
     }
   },
@@ -52,7 +64,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     await gets(relay, tenant.session, `a@${tenant.domain}`, PASSES)
     return {
       make: () => tenant.send({ from: LURE, to: [FAR, 'b@far.example'] }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       putBack: { tenant: 'again', what: 'restriction' },
     }
   },
@@ -61,7 +73,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await relay.tenant('placed')
     return {
       make: () => relay.restrictions.place('placed', { ...ABUSE, scope: 'unregistered' }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       putBack: { tenant: 'placed', what: 'restriction' },
     }
   },
@@ -71,7 +83,9 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     await relay.restrictions.place('widened', { ...ABUSE, scope: 'unregistered' })
     return {
       make: () => relay.restrictions.place('widened', { ...ABUSE, scope: 'all' }),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, REPLY.blockedAll),
+      mail: () => [
+        { session: tenant.session, from: `a@${tenant.domain}`, answer: REPLY.blockedAll },
+      ],
       putBack: { tenant: 'widened', what: 'restriction' },
     }
   },
@@ -80,7 +94,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await restricted(relay, 'lifted')
     return {
       make: () => relay.lift('lifted'),
-      holds: () => gets(relay, tenant.session, LURE, PASSES),
+      mail: () => [{ session: tenant.session, from: LURE, answer: PASSES }],
       putBack: { tenant: 'lifted', what: 'lift' },
     }
   },
@@ -90,8 +104,8 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const probation = { limits: '100/1h', duration: 86_400_000 }
     return {
       make: () => relay.restrictions.lift('probed', { ...CLEANED, keepUsage: false, probation }),
+      mail: () => [{ session: tenant.session, from: LURE, answer: PASSES }],
       holds: async () => {
-        await gets(relay, tenant.session, LURE, PASSES)
         const packed = await relay.store.client.hget(relay.store.keys.tenant('probed'), 'probation')
         assert.match(packed ?? '', /^\d+\t100\/1h\tprobed:1$/)
       },
@@ -103,7 +117,9 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await relay.tenant('blocked')
     return {
       make: () => relay.registry.connectors.block('blocked', 'mx', ABUSE),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, REPLY.connectorBlocked),
+      mail: () => [
+        { session: tenant.session, from: `a@${tenant.domain}`, answer: REPLY.connectorBlocked },
+      ],
       lost: [`blocked/mx connector: ${of(tenant)} → ${of(tenant)} blocked`],
     }
   },
@@ -112,7 +128,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await relay.tenant('disabled')
     return {
       make: () => relay.registry.connectors.setEnabled('disabled', 'mx', false),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, REPLY.noTenant),
+      mail: () => [{ session: tenant.session, from: `a@${tenant.domain}`, answer: REPLY.noTenant }],
       lost: [`disabled/mx connector: ${of(tenant)} → ${of(tenant)} disabled`],
     }
   },
@@ -161,7 +177,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     await relay.restrictions.place('watched', { ...ABUSE, scope: 'unregistered' })
     return {
       make: () => relay.registry.tenants.set('watched', { mode: 'enforce' }),
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       lost: ['watched mode: monitor → enforce'],
     }
   },
@@ -170,7 +186,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await relay.tenant('limited', { limits: '10/1h' })
     return {
       make: () => relay.registry.tenants.set('limited', { limits: '20/1h' }),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, PASSES),
+      mail: () => [{ session: tenant.session, from: `a@${tenant.domain}`, answer: PASSES }],
       lost: ['limited limits: 10/1h → 20/1h'],
       isGone: async () =>
         assert.equal((await relay.registry.tenants.get('limited'))?.limits, '10/1h'),
@@ -181,7 +197,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await restricted(relay, 'growing')
     return {
       make: () => relay.registry.domains.add('growing', [owned('added.example')], 'ann'),
-      holds: () => gets(relay, tenant.session, 'a@added.example', PASSES),
+      mail: () => [{ session: tenant.session, from: 'a@added.example', answer: PASSES }],
       lost: ['growing domain added.example: nothing → -'],
     }
   },
@@ -191,7 +207,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const tenant = await restricted(relay, 'shrinking', domains)
     return {
       make: () => relay.registry.domains.remove('shrinking', ['removed.example']),
-      holds: () => gets(relay, tenant.session, 'a@removed.example', REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: 'a@removed.example', answer: REPLY.blocked }],
       lost: ['shrinking domain removed.example: - → nothing'],
     }
   },
@@ -201,10 +217,10 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     const buyer = await restricted(relay, 'buyer')
     return {
       make: () => moveDomain(relay.store, 'moved.example', 'buyer', 'ann'),
-      holds: async () => {
-        await gets(relay, seller.session, 'a@moved.example', REPLY.blocked)
-        await gets(relay, buyer.session, 'a@moved.example', PASSES)
-      },
+      mail: () => [
+        { session: seller.session, from: 'a@moved.example', answer: REPLY.blocked },
+        { session: buyer.session, from: 'a@moved.example', answer: PASSES },
+      ],
       lost: ['buyer domain moved.example: nothing → -', 'seller domain moved.example: - → nothing'],
     }
   },
@@ -213,7 +229,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     let tenant: TestTenant
     return {
       make: async () => (tenant = await relay.tenant('newcomer')),
-      holds: () => gets(relay, tenant.session, 'a@newcomer.example', PASSES),
+      mail: () => [{ session: tenant.session, from: 'a@newcomer.example', answer: PASSES }],
       lost: ['newcomer tenant: nothing → added'],
       isGone: () => gets(relay, tenant.session, LURE, REPLY.undecidable),
     }
@@ -226,7 +242,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
         tenant = await relay.tenant('shortly')
         await relay.restrictions.place('shortly', { ...ABUSE, scope: 'unregistered' })
       },
-      holds: () => gets(relay, tenant.session, LURE, REPLY.blocked),
+      mail: () => [{ session: tenant.session, from: LURE, answer: REPLY.blocked }],
       lost: ['shortly tenant: nothing → added'],
     }
   },
@@ -249,7 +265,7 @@ export const CHANGES: Readonly<Record<string, (relay: AnyRelay) => Change | Prom
     await tenant.send({ from: LURE, to: FAR })
     return {
       make: () => tenant.send({ from: LURE, to: [FAR, 'b@far.example'] }),
-      holds: () => gets(relay, tenant.session, `a@${tenant.domain}`, PASSES),
+      mail: () => [{ session: tenant.session, from: `a@${tenant.domain}`, answer: PASSES }],
       isGone: async () => assert.equal(await tenant.used(), 1),
     }
   },
@@ -260,13 +276,23 @@ export class LostTable {
   private readonly changes = new Map<string, Change>()
   /** Of each tenant whose restriction or lift is put back, as Redis held it before it went back. */
   private readonly restrictions = new Map<string, Readonly<Record<string, string>>>()
+  /** Answers to mail while Redis went back, by change. */
+  private readonly wrongAnswers = new Map<string, string[]>()
   private logFrom = 0
+  private found: LostReport | undefined
 
-  private constructor(private readonly relay: AnyRelay) {}
+  private constructor(
+    private readonly relay: AnyRelay,
+    private readonly isLost: (line: string) => boolean,
+  ) {}
 
-  /** Registers what the changes need. */
-  static async prepare(relay: AnyRelay): Promise<LostTable> {
-    const table = new LostTable(relay)
+  /**
+   * Registers what the changes need.
+   *
+   * @param isLost tells which lines of `lost` are lost; the others are in a part of Redis that stays.
+   */
+  static async prepare(relay: AnyRelay, isLost = (_line: string) => true): Promise<LostTable> {
+    const table = new LostTable(relay, isLost)
     for (const [name, prepare] of Object.entries(CHANGES)) {
       table.changes.set(name, await prepare(relay))
     }
@@ -275,9 +301,9 @@ export class LostTable {
 
   /** Makes all changes, and waits until every process acts by them. */
   async make(): Promise<void> {
-    for (const { make, holds } of this.changes.values()) {
-      await make()
-      await holds()
+    for (const change of this.changes.values()) {
+      await change.make()
+      await inEffect(this.relay, change)
     }
     for (const { putBack } of this.changes.values()) {
       if (putBack) this.restrictions.set(putBack.tenant, await this.restrictionOf(putBack.tenant))
@@ -290,41 +316,70 @@ export class LostTable {
     return this.relay.haraka.log.slice(this.logFrom)
   }
 
-  /** Waits until all that Redis has lost is reported, and restrictions and lifts are put back. */
-  async whenReported(): Promise<LostReport> {
-    const expected = [...this.changes.values()].flatMap(({ lost = [] }) => lost)
-    let report: LostReport | undefined
-    await waitFor(
-      async () => {
-        report = await readLost(this.relay.store)
-        const said = report ? wordsOf(report) : []
-        const missing = expected.filter((each) => !said.includes(each))
-        const back = report?.putBack.map(({ subject }) => subject) ?? []
-        const waiting = [...this.restrictions.keys()].filter((tenant) => !back.includes(tenant))
-        if (missing.length + waiting.length > 0)
-          throw new Error([...missing, ...waiting].join('; '))
-        return true
-      },
-      { timeout: 60_000, interval: 100, what: 'all that Redis has lost is reported' },
-    )
-    return report!
+  /** What is reported, once Redis has gone back. */
+  get report(): LostReport {
+    return this.found!
+  }
+
+  /**
+   * Lets Redis go back, and waits until all that it has lost is reported or put back. Mail is sent meanwhile.
+   *
+   * @param goBack resolves to `false` where Redis has lost nothing in the end.
+   */
+  async lose(goBack: () => Promise<unknown>): Promise<void> {
+    let isOver = false
+    const asked = Array.from(this.changes, async ([name, { mail }]) => {
+      const steady = (mail?.() ?? []).filter(isSteady)
+      this.wrongAnswers.set(name, await wrongAmong(this.relay, steady, () => isOver))
+    })
+    try {
+      if ((await goBack()) !== false) await this.whenReported()
+    } finally {
+      isOver = true
+      await Promise.all(asked)
+    }
+  }
+
+  private async whenReported(): Promise<void> {
+    const expected = [...this.changes.values()].flatMap(({ lost = [] }) => lost).filter(this.isLost)
+    const isReported = async (): Promise<boolean> => {
+      const report = await readLost(this.relay.store)
+      const said = report ? wordsOf(report) : []
+      const back = report?.putBack.map(({ subject }) => subject) ?? []
+      const missing = [
+        ...expected.filter((each) => !said.includes(each)),
+        ...[...this.restrictions.keys()].filter((tenant) => !back.includes(tenant)),
+      ]
+      if (missing.length > 0) throw new Error(`missing: ${missing.join('; ')}`)
+      this.found = report
+      return true
+    }
+    const what = 'all that Redis has lost is reported'
+    await waitFor(isReported, { timeout: 60_000, interval: 100, what })
   }
 
   /** Asserts that a change holds in every process, and that the report has it. */
-  async assertHeld(name: string, report: LostReport): Promise<void> {
-    const { holds, lost = [], isGone, putBack } = this.changes.get(name)!
-    await holds()
+  async assertHeld(name: string): Promise<void> {
+    const change = this.changes.get(name)!
+    const { lost = [], isGone, putBack } = change
+    assert.deepEqual(this.wrongAnswers.get(name), [])
+    await inEffect(this.relay, change)
     await isGone?.()
     assert.deepEqual(
-      wordsOf(report).filter((each) => lost.includes(each)),
-      lost,
+      wordsOf(this.report).filter((each) => lost.includes(each)),
+      lost.filter(this.isLost),
     )
-    if (putBack) await this.assertPutBack(putBack, report)
+    if (putBack) await this.assertPutBack(putBack)
   }
 
-  /** Waits until all changes are in effect in every process. */
-  async holds(): Promise<void> {
-    for (const { holds } of this.changes.values()) await holds()
+  /** Asserts that all changes are in effect in every process. */
+  async assertInEffect(): Promise<void> {
+    for (const [name, change] of this.changes) {
+      assert.deepEqual(this.wrongAnswers.get(name), [])
+      await inEffect(this.relay, change).catch((cause: unknown) => {
+        throw new Error(`${name} does not hold`, { cause })
+      })
+    }
   }
 
   private restrictionOf(tenant: string): Promise<Record<string, string>> {
@@ -332,17 +387,14 @@ export class LostTable {
     return client.hgetall(keys.restriction(tenant))
   }
 
-  private async assertPutBack(
-    { tenant, what }: NonNullable<Change['putBack']>,
-    report: LostReport,
-  ): Promise<void> {
+  private async assertPutBack({ tenant, what }: NonNullable<Change['putBack']>): Promise<void> {
     const { store } = this.relay
     assert.deepEqual(await this.restrictionOf(tenant), this.restrictions.get(tenant))
     const audit = await readTenantAudit(store, tenant, 0)
     const entries = audit.filter((entry) => entry.what === `${what} put back`)
     assert.equal(entries.length, 1, `audit entries about ${tenant}`)
     assert.deepEqual(
-      report.putBack.filter(({ subject }) => subject === tenant).map((each) => each.what),
+      this.report.putBack.filter(({ subject }) => subject === tenant).map((each) => each.what),
       [what],
     )
     const { event } = this.restrictions.get(tenant)!
@@ -366,6 +418,34 @@ async function restricted(
   await relay.restrictions.place(id, { ...ABUSE, scope: 'unregistered' })
   await gets(relay, tenant.session, LURE, REPLY.blocked)
   return tenant
+}
+
+/** Waits until a change is in effect in every process. */
+async function inEffect(relay: AnyRelay, { mail, holds }: Change): Promise<void> {
+  for (const { session, from, answer } of mail?.() ?? []) await gets(relay, session, from, answer)
+  await holds?.()
+}
+
+/** Whether a process that knows its tenant needs no Redis to give that answer. */
+function isSteady({ from, answer }: Answered): boolean {
+  return from !== LURE || answer !== PASSES
+}
+
+/** Sends mail again and again; returns the other answers that it gets. */
+async function wrongAmong(
+  relay: AnyRelay,
+  mail: readonly Answered[],
+  isOver: () => boolean,
+): Promise<string[]> {
+  const wrong: string[] = []
+  while (mail.length > 0 && !isOver()) {
+    for (const { session, from, answer } of mail) {
+      const { last } = await relay.haraka.send({ from, to: FAR, session })
+      if (!last.raw.startsWith(answer)) wrong.push(`${from}: ${last.raw}`)
+      await sleep(PAUSE)
+    }
+  }
+  return wrong
 }
 
 /** Waits until a message gets an answer that begins so from every process: the first negative one, else the last one. */
