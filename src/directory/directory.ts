@@ -9,7 +9,7 @@ import { markOf, type Mark } from '../records/token'
 import { parseChange, type Change } from '../registry/changes'
 import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
 import { LostChangesInEffect } from './lost-changes'
-import { Standings, type RememberedRestriction } from './standings'
+import { Standings, type RememberedLift, type RememberedRestriction } from './standings'
 import type { ConnectorIndex } from './connector-index'
 import { isTenantId } from '../mail/identities'
 import { ConnectorCache } from './connector-cache'
@@ -47,6 +47,11 @@ export interface DirectoryEvents {
 /** The content of the snapshot file. */
 export interface Remembered extends RememberedRegistry, KnownState {
   readonly ownerOf?: RememberedOwners
+}
+
+/** What a process knew later than Redis, and all restrictions and lifts that it knew. */
+export interface LaterState extends KnownState {
+  readonly lifts: readonly RememberedLift[]
 }
 
 /** What a process knew, as far as the snapshot file holds it. */
@@ -111,7 +116,7 @@ export class Directory {
     }))
     const lost = (this.lost = new LostChangesInEffect({ store, inBackground, registry }))
     const standings = (this.standings = new Standings({
-      ...{ store, inBackground, registry },
+      ...{ store, inBackground, registry, onNews },
       onPutBack: (putBack) => this.onPutBack(putBack),
     }))
     this.tenants = new TenantCache({
@@ -193,14 +198,15 @@ export class Directory {
   }
 
   /**
-   * Compares later states than those in Redis, which has gone back in time since, with what Redis holds: what it has lost
-   * comes into effect.
+   * Compares what an earlier process knew with what Redis holds, which has gone back in time since: what it has lost comes
+   * into effect.
    *
    * @throws if Redis does not answer.
    */
-  async recall({ connectors, connectorsMark, tenants, restrictions }: KnownState): Promise<void> {
+  async recall(later: LaterState): Promise<void> {
+    const { connectors, connectorsMark, tenants, restrictions, lifts } = later
     if (connectors) await this.connectorCache.recall(connectors, connectorsMark)
-    await this.standings.recall(restrictions)
+    await this.standings.recall(restrictions, lifts)
     if (tenants.length === 0) return
     await mapLimited(tenants, AT_ONCE, (each) => this.tenants.recall(each))
     this.owners.changed()
@@ -235,6 +241,11 @@ export class Directory {
   /** Whether Redis has lost changes of the tenant, which stay in effect, or a restriction that is not back yet. */
   hasLost(tenant: string): boolean {
     return this.lost.has(tenant) || this.standings.isPuttingBack(tenant)
+  }
+
+  /** Whether the restriction is known as it is in the snapshot file. */
+  knows(restriction: RememberedRestriction): boolean {
+    return this.standings.knows(restriction)
   }
 
   /** Reads a tenant again in the background: a script has found the cached one out of date. */

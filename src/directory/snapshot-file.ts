@@ -7,8 +7,8 @@ import { InputError } from '../base/errors'
 import { coveringDomain } from '../names/covering'
 import { ConnectorIndex } from './connector-index'
 import { decodeConnector } from '../registry/connector-reader'
-import type { KnownState, Remembered } from './directory'
-import type { RememberedRestriction } from './standings'
+import type { Directory, LaterState, Remembered } from './directory'
+import type { RememberedLift, RememberedRestriction } from './standings'
 import { parseFlags } from '../registry/formats'
 import { restrictionInForce, settingsInForce } from './snapshot'
 import { CACHED_FIELDS, type OwnSnapshot } from './snapshot-reader'
@@ -39,8 +39,8 @@ export async function openSnapshotFile(
 }
 
 /** What a snapshot file holds of a later state than Redis, which has gone back in time since. */
-export interface LaterState extends KnownState {
-  /** The records of each of its tenants, and of those with lost changes. */
+export interface LaterInFile extends LaterState {
+  /** The records of tenants of which Redis has lost something. */
   readonly records: readonly TenantRecords[]
 }
 
@@ -91,21 +91,16 @@ export class SnapshotFile {
   }
 
   /**
-   * Compares all of it with Redis, in batches; only what is later, and every restriction, is kept in memory.
+   * Compares all of it with Redis, in batches; only what is later, and restrictions and lifts, is kept in memory.
    *
-   * @param accepted what is not later than this no longer counts.
-   * @param hasLost whether Redis has lost changes of a tenant.
    * @throws {InputError} it is damaged; nothing of it may be used then.
    * @throws if Redis does not answer.
    */
-  async readLater(
-    store: Store,
-    accepted: Mark,
-    hasLost: (tenant: string) => boolean,
-  ): Promise<LaterState> {
+  async readLater(store: Store, directory: Directory): Promise<LaterInFile> {
     const { client, keys } = store
     const { connectorsMark = 0 } = this
-    const isLater = (known: Mark, found: Mark): boolean => known > found && known > accepted
+    const isLater = (known: Mark, found: Mark): boolean =>
+      known > found && known > directory.registry.accepted
     const connectorsAreLater = isLater(
       connectorsMark,
       markOf(await client.get(keys.connectorsToken)),
@@ -120,14 +115,17 @@ export class SnapshotFile {
         if (first.type !== 'tenant') return
         const later = isLater(markOfRecord(first), found[at]!)
         if (later) for (const record of records) builder.add(record)
-        else builder.addRestriction(first)
-        if (later || hasLost(first.id)) kept.push([first, ...domains])
+        else builder.addStanding(first)
+        const restriction = restrictionIn(first)
+        const isKnown = restriction === undefined || directory.knows(restriction)
+        if (later || !isKnown || directory.hasLost(first.id)) kept.push([first, ...domains])
       })
     }
     const { connectors, tenants, restrictions } = builder.built()
+    const { lifts } = builder
     return {
       ...(connectorsAreLater && { connectors, connectorsMark }),
-      ...{ tenants, restrictions, records: kept },
+      ...{ tenants, restrictions, lifts, records: kept },
     }
   }
 
@@ -168,6 +166,7 @@ function markOfRecord({ fields }: TenantRecord): Mark {
 class Builder {
   private readonly connectors = new ConnectorIndex()
   private readonly tenants: OwnSnapshot[] = []
+  readonly lifts: RememberedLift[] = []
   private readonly restrictions: RememberedRestriction[] = []
   private readonly owners = new Map<string, { tenant: string; subdomains: boolean }>()
 
@@ -191,13 +190,19 @@ class Builder {
   private addTenant(record: TenantRecord): void {
     const snapshot = toSnapshot(record)
     this.tenants.push(snapshot)
-    this.addRestriction(record)
+    this.addStanding(record)
   }
 
-  addRestriction({ id, fields, restriction }: TenantRecord): void {
-    if (!restriction) return
-    const created = fields.get('createdAt') ?? ''
-    this.restrictions.push({ tenant: id, created, restriction: Object.fromEntries(restriction) })
+  /** Adds only whether the tenant is restricted. */
+  addStanding(record: TenantRecord): void {
+    const restriction = restrictionIn(record)
+    const { id: tenant, fields } = record
+    const lifted = fields.get('lifted')
+    if (restriction) this.restrictions.push(restriction)
+    else if (lifted !== undefined) {
+      const [created, probation] = [createdIn(record), fields.get('probation') ?? '']
+      this.lifts.push({ tenant, created, lifted, probation })
+    }
   }
 
   private addDomains({ tenant, domains }: OwnSnapshot, entries: ReadonlyMap<string, string>): void {
@@ -209,12 +214,23 @@ class Builder {
   }
 }
 
-function toSnapshot({ id, fields, restriction }: TenantRecord): OwnSnapshot {
+function createdIn({ fields }: TenantRecord): string {
+  return fields.get('createdAt') ?? ''
+}
+
+function restrictionIn(record: TenantRecord): RememberedRestriction | undefined {
+  const { id: tenant, restriction } = record
+  if (!restriction) return undefined
+  return { tenant, created: createdIn(record), restriction: Object.fromEntries(restriction) }
+}
+
+function toSnapshot(record: TenantRecord): OwnSnapshot {
+  const { id, fields } = record
   return {
     tenant: id,
     domainsToken: fields.get('domains') ?? '',
     stateToken: fields.get('state') ?? '',
-    created: fields.get('createdAt') ?? '',
+    created: createdIn(record),
     ...settingsInForce(
       Object.fromEntries(
         CACHED_FIELDS.flatMap((field) => {
@@ -223,7 +239,7 @@ function toSnapshot({ id, fields, restriction }: TenantRecord): OwnSnapshot {
         }),
       ),
     ),
-    ...restrictionInForce(restriction && Object.fromEntries(restriction)),
+    ...restrictionInForce(restrictionIn(record)?.restriction),
     domains: new Map(),
   }
 }

@@ -124,8 +124,7 @@ export class SnapshotWriter {
     if (!present) return
     try {
       if (present.epoch !== epoch) return
-      const hasLost = (tenant: string): boolean => directory.hasLost(tenant)
-      const later = await present.readLater(store, directory.registry.accepted, hasLost)
+      const later = await present.readLater(store, directory)
       await directory.recall(later)
       tenants.keep(later.records)
     } catch (error) {

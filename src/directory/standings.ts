@@ -34,11 +34,23 @@ export interface RememberedRestriction {
   readonly restriction: RestrictionFields
 }
 
+/** The last lift of a tenant in the snapshot file that is not restricted. */
+export interface RememberedLift {
+  readonly tenant: string
+  /** The tenant's `createdAt`. */
+  readonly created: string
+  /** As the tenant's hash has them: when, by whom and why; a probation, or empty. */
+  readonly lifted: string
+  readonly probation: string
+}
+
 /** What the standings need from the directory that they are part of. */
 export interface StandingsContext {
   readonly store: Store
   readonly inBackground: InBackground
   readonly registry: RegistryMonitor
+  /** Other restrictions are known, or one has been put back. */
+  readonly onNews: () => void
   /** This process has put a restriction or a lift back. */
   readonly onPutBack: (what: PutBack) => void
 }
@@ -67,7 +79,10 @@ export class Standings {
     }
     if (verdict !== 'keep' && !this.puttingBack.has(tenant)) {
       this.puttingBack.add(tenant)
-      const done = this.putBack(tenant, verdict).finally(() => this.puttingBack.delete(tenant))
+      const done = this.putBack(tenant, verdict).finally(() => {
+        this.puttingBack.delete(tenant)
+        this.context.onNews()
+      })
       this.context.inBackground(done)
     }
     return known?.restriction
@@ -76,6 +91,11 @@ export class Standings {
   /** The known restriction; `undefined`: none. */
   restrictionOf(tenant: string): RestrictionFields | undefined {
     return this.of(tenant)?.restriction
+  }
+
+  /** Whether the restriction is known as it is in the snapshot file. */
+  knows({ tenant, restriction }: RememberedRestriction): boolean {
+    return isSameRestriction(this.restrictionOf(tenant), restriction)
   }
 
   /** Whether a restriction or a lift of the tenant is lost and not back yet. */
@@ -102,23 +122,46 @@ export class Standings {
     if (!this.of(tenant)) this.keep(tenant, { created, restriction, lift: undefined })
   }
 
-  /** Compares restrictions of the snapshot file with Redis, which may have lost them. @throws if Redis does not answer. */
-  async recall(remembered: readonly RememberedRestriction[]): Promise<void> {
-    const unknown = remembered.filter(({ tenant, restriction }) => {
-      const there = this.of(tenant)?.restriction
-      return there?.['since'] !== restriction['since'] || there?.['scope'] !== restriction['scope']
-    })
-    await mapLimited(unknown, AT_ONCE, (each) => this.recallOne(each))
+  /**
+   * Compares restrictions and lifts of the snapshot file with Redis, which may have lost them.
+   *
+   * @throws if Redis does not answer.
+   */
+  async recall(
+    restrictions: readonly RememberedRestriction[],
+    lifts: readonly RememberedLift[],
+  ): Promise<void> {
+    const unknown = restrictions.filter((each) => !this.knows(each))
+    await mapLimited(unknown, AT_ONCE, (each) => this.recallRestriction(each))
+    const undone = lifts.filter(({ tenant }) => this.restrictionOf(tenant))
+    await mapLimited(undone, AT_ONCE, (each) => this.recallLift(each))
   }
 
-  private async recallOne({ tenant, created, restriction }: RememberedRestriction): Promise<void> {
-    const { store, registry } = this.context
-    const read = await readStanding(store, tenant)
-    await registry.check()
+  private async recallLift({ tenant, created, lifted, probation }: RememberedLift): Promise<void> {
+    const read = await this.read(tenant)
+    const there = read?.restriction
+    if (!there) return
+    const [at = '', by = '', reason = ''] = lifted.split('\t')
+    const since = there['since']!
+    if (Number(since) > Number(at)) return
+    const of = { since, event: there['event'] ?? '', case: there['case'] ?? '' }
+    const lift = { at, by, reason, probation, ...of }
+    const known = { created, restriction: undefined, lift }
+    if (this.verdict(known, read) !== 'lift back') return
+    this.keep(tenant, known)
+    this.inEffect(tenant, read)
+  }
+
+  private async recallRestriction(remembered: RememberedRestriction): Promise<void> {
+    const { tenant, created, restriction } = remembered
+    const read = await this.read(tenant)
     // This process may have heard of the lift, and Redis may have lost that too.
     if (Number(this.of(tenant)?.lift?.at ?? 0) >= Number(restriction['since'])) return
     const known = { created, restriction, lift: undefined }
-    if (read ? this.verdict(known, read) === 'accept' : !registry.indexWentBack) return
+    const isLost = read
+      ? this.verdict(known, read) !== 'accept'
+      : this.context.registry.indexWentBack
+    if (!isLost) return
     this.keep(tenant, known)
     if (read) this.inEffect(tenant, read)
   }
@@ -142,10 +185,15 @@ export class Standings {
   }
 
   private async readAgain(tenant: string): Promise<void> {
+    const read = await this.read(tenant)
+    if (read) this.inEffect(tenant, read)
+  }
+
+  private async read(tenant: string): Promise<StandingRead | undefined> {
     const read = await readStanding(this.context.store, tenant)
     // Checked afterwards: Redis may have lost the registry before this was read.
     await this.context.registry.check()
-    if (read) this.inEffect(tenant, read)
+    return read
   }
 
   /** Puts a restriction or a lift back, unless it is no longer missing by then. */
@@ -183,8 +231,11 @@ export class Standings {
   }
 
   private keep(tenant: string, standing: Standing): void {
+    const before = this.restrictionOf(tenant)
+    const { restriction } = standing
+    if (!isSameRestriction(before, restriction)) this.context.onNews()
     this.forget(tenant)
-    if (standing.restriction) this.restricted.set(tenant, standing)
+    if (restriction) this.restricted.set(tenant, standing)
     else if (standing.lift) this.lifted.set(tenant, standing)
   }
 
@@ -192,6 +243,13 @@ export class Standings {
     this.restricted.delete(tenant)
     this.lifted.delete(tenant)
   }
+}
+
+function isSameRestriction(
+  one: RestrictionFields | undefined,
+  other: RestrictionFields | undefined,
+): boolean {
+  return one?.['since'] === other?.['since'] && one?.['scope'] === other?.['scope']
 }
 
 function putBackOf(

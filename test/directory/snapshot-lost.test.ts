@@ -247,6 +247,25 @@ describe('a Redis that has gone back in time while Haraka was down', () => {
     await waitFor(areAllInFile)
   })
 
+  it('gets a lift back that the file knows, with its probation', async () => {
+    await restrictions.place('contoso', { ...BY, scope: 'unregistered' })
+    const probation = { limits: '50/1h', duration: 86_400_000 }
+    const lift = { by: 'bob', reason: 'cleaned', keepUsage: false, probation }
+    await lose(() => restrictions.lift('contoso', lift), 'cleaned')
+    assert.equal(await client.hget(admin.keys.restriction('contoso'), 'case'), 'contoso:1')
+    const { directory } = await start('contoso')
+    await waitFor(async () => (await client.exists(admin.keys.restriction('contoso'))) === 0)
+    await waitFor(() => directory.look('contoso')?.restricted === undefined)
+    const [lifted, onProbation] = await client.hmget(
+      admin.keys.tenant('contoso'),
+      'lifted',
+      'probation',
+    )
+    assert.match(lifted!, /\tbob\tcleaned$/)
+    assert.match(onProbation!, /\t50\/1h\tcontoso:1$/)
+    assert.match(await written('cleaned'), /contoso/)
+  })
+
   it('does not get a restriction back that a person has lifted since', async () => {
     await start('contoso')
     await restrictions.place('contoso', { ...BY, scope: 'all' })
