@@ -147,7 +147,10 @@ export class TenantCache {
     }
     const { snapshot } = held
     if (snapshot.domainsToken === token || snapshot.stateToken === token) return
-    if (domains?.previous === snapshot.domainsToken) {
+    if (held.corrected) {
+      // Which lost changes are still in effect depends on what Redis holds now.
+      this.refresh(tenant)
+    } else if (domains?.previous === snapshot.domainsToken) {
       applyChange(snapshot.domains, domains)
       this.replace(held, { ...snapshot, domainsToken: token })
     } else if (!domains || !loading) {

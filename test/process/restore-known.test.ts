@@ -5,7 +5,7 @@ import { waitFor } from '../../scripts/services/wait-for'
 import { acceptRedis, readWentBack, restoreKnown } from '../../src/operations/lost-changes'
 import { Engine } from '../../src/process/engine'
 import { ensureEpoch } from '../../src/registry/epoch'
-import { isOpen, readLost } from '../../src/registry/lost-changes'
+import { readLost } from '../../src/registry/lost-changes'
 import { removeTenant } from '../../src/registry/tenant-removal'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
@@ -88,11 +88,9 @@ describe('what Redis lost and a process knows', () => {
     const { redis, registry, engine, last } = await goneBack()
     try {
       const { store } = registry
-      await waitFor(async () => {
-        const found = await readWentBack(store)
-        if (found) assert.deepEqual((await restoreKnown(store, found, ACT)).leftOut, [])
-        return !found || !isOpen(found)
-      })
+      const { leftOut } = await restoreKnown(store, (await readWentBack(store))!, ACT)
+      assert.deepEqual(leftOut, [])
+      await waitFor(async () => (await readLost(store)) === undefined)
       assert.deepEqual(await valuesOf(store), last)
       await assertConsistent(store)
       await waitFor(async () => (await engine.directory.load('contoso'))?.mode === 'monitor')
@@ -112,6 +110,27 @@ describe('what Redis lost and a process knows', () => {
       await waitFor(async () => (await engine.directory.load('gone')) !== undefined)
       assert.deepEqual(await valuesOf(store), first)
       assert.equal(await readLost(store), undefined)
+    } finally {
+      await stop(engine, redis)
+    }
+  })
+
+  it('is reported no more where people make the changes again', async () => {
+    const { redis, registry, engine } = await goneBack()
+    try {
+      const { store, tenants, domains } = registry
+      const ofContoso = async (): Promise<readonly string[]> => {
+        const report = await readLost(store)
+        const own = report?.lost.find(({ subject }) => subject === 'contoso')
+        return own?.changes.map(({ what }) => what) ?? []
+      }
+      await tenants.set('contoso', { limits: '300/1h', mode: 'monitor' })
+      await waitFor(async () => !(await ofContoso()).includes('mode'))
+      await domains.remove('contoso', ['old.example'])
+      await waitFor(async () => !(await ofContoso()).includes('domain old.example'))
+      await domains.move('moves.example', 'fabrikam', 'ann')
+      await domains.add('contoso', [{ domain: 'new.example', ...PLAIN }], 'ann')
+      await waitFor(async () => (await ofContoso()).length === 0)
     } finally {
       await stop(engine, redis)
     }
