@@ -331,4 +331,10 @@ describe('tenantctl registry', () => {
       /Redis accepted +without 4 lost changes, 1 missing one; old primary/,
     )
   })
+
+  it('has nothing left to resolve after init --force', async () => {
+    const one = await site(OF_CONTOSO, MISSING)
+    await one.given('init --force')
+    assert.equal(await readLost(one.store), undefined)
+  })
 })

@@ -8,6 +8,7 @@ import {
   readEpoch,
   type Epoch,
 } from '../../registry/epoch'
+import { forgetLost } from '../../registry/lost-changes'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -59,6 +60,7 @@ async function confirm(context: Context, store: Store): Promise<void> {
   })
   await store.client.del(store.keys.restore)
   const epoch = await confirmEpoch(store, undefined, { lifts: true })
+  await forgetLost(store)
   await tell(
     context,
     store,
