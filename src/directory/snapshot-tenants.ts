@@ -9,7 +9,7 @@ import {
 } from '../registry-file/record'
 import { tenantMark } from '../registry/lost-changes'
 import { compare, readStanding } from '../allowance/standing'
-import type { TenantRecords } from './snapshot-file'
+import type { TenantRecords } from './later-state'
 import { batchesOf } from '../base/lists'
 import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'

@@ -7,6 +7,7 @@ import type { Directory } from './directory'
 import { lookAtRegistry, readEpoch } from '../registry/epoch'
 import { connectorId } from '../mail/identities'
 import { packConnector } from '../registry/formats'
+import { readLaterState } from './later-state'
 import { openSnapshotFile } from './snapshot-file'
 import { SnapshotTenants, type Bounds } from './snapshot-tenants'
 
@@ -124,7 +125,7 @@ export class SnapshotWriter {
     if (!present) return
     try {
       if (present.epoch !== epoch) return
-      const later = await present.readLater(store, directory)
+      const later = await readLaterState(present, store, directory)
       await directory.recall(later)
       tenants.keep(later.records)
     } catch (error) {
