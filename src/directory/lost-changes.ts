@@ -162,6 +162,7 @@ export class LostChangesInEffect {
     }
     return report.lost.flatMap(({ subject, known, found, changes }) => {
       const own = this.bySubject.get(subject)
+      if (changes.length === 0) return []
       if (known <= this.context.registry.accepted || (own && own.known >= known)) return []
       if (!own && this.bySubject.size >= MOST_SUBJECTS) return []
       this.bySubject.set(subject, { known, found, changes })

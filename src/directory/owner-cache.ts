@@ -7,6 +7,7 @@ import type { Mark } from '../records/token'
 import { jittered, RETRY_AFTER, type InBackground } from './refresh'
 import type { LostChangesInEffect } from './lost-changes'
 import type { RegistryMonitor } from './registry-monitor'
+import { OWNERS } from '../registry/lost-changes'
 import { ownerOf } from '../registry/owners'
 
 /** Entries of each cache, and names whose owner has changed. */
@@ -108,7 +109,7 @@ export class OwnerCache {
     const { store, registry, lost } = this.context
     const found = Number(await store.client.get(store.keys.ownerVersion))
     this.wentBack = found < this.version && this.version > registry.accepted
-    if (this.wentBack) lost.miss('@owners', this.version, found)
+    if (this.wentBack) lost.miss(OWNERS, this.version, found)
     else this.version = found
   }
 

@@ -111,11 +111,6 @@ function listOf({ count, subjects }: Affected): string {
   return more === 0 ? names : `${names} and ${more} more`
 }
 
-/** Who owns which domain is known from the tenants, too. */
-function isRestorable({ lost, missing }: WentBack): boolean {
-  return lost.count > 0 || missing.subjects.includes('@owners')
-}
-
 function spanOf({ from, to }: WentBack): string {
   return from === 0
     ? `made until ${shortTime(to)}`
@@ -170,7 +165,7 @@ function nextSteps(tenant: string, event: Event): string[] {
         ...(event.missing.count === 0
           ? []
           : [`make the changes again that were ${spanOf(event)}: nobody else knows them`]),
-        ...(isRestorable(event)
+        ...(event.lost.count > 0
           ? ['tenantctl registry restore-known --reason TEXT  # writes what processes still know']
           : []),
         'tenantctl registry accept-redis --reason TEXT  # accepts what Redis holds, without the rest',

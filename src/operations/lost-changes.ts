@@ -20,10 +20,10 @@ import { acceptContent } from '../registry/epoch'
 import { formatFlags, packConnector, parseFlags, unpackDomain } from '../registry/formats'
 import {
   forgetLost,
+  OWNERS,
   markTime,
   readLost,
   reportLost,
-  withdrawMissing,
   type LostChange,
   type LostReport,
 } from '../registry/lost-changes'
@@ -72,6 +72,7 @@ export async function readWentBack(store: Store): Promise<WentBack | undefined> 
   const changes: KnownChange[] = []
   for (const batch of batchesOf(report.lost, BATCH)) {
     const read = batch.map(async ({ subject, known, changes: of }) => {
+      if (of.length === 0) return []
       const values = await currentValues(store, subject, of)
       return statesOf(of, values).map((state, at) => ({ ...of[at]!, subject, known, state }))
     })
@@ -96,7 +97,7 @@ export async function restoreKnown(
   await note(store, 'lost changes restored', count(lost.length, 'change'), reason)
   const restoration = new Restoration(store, by)
   await restoration.run(before.changes)
-  const owners = before.missing.find(({ subject }) => subject === '@owners')
+  const owners = before.lost.find(({ subject }) => subject === OWNERS)
   if (owners) await repair(store, await findInconsistencies(store))
 
   const after = await readWentBack(store)
@@ -105,7 +106,6 @@ export async function restoreKnown(
     .filter((change) => still.has(nameOf(change)))
     .map((change) => ({ ...change, why: restoration.reasonOf(change) }))
   await withdraw(store, before, leftOut)
-  if (owners) await withdrawMissing(store, owners)
   return {
     written: lost.filter((change) => !still.has(nameOf(change))),
     skipped: before.changes.filter(({ state }) => state !== 'lost'),

@@ -5,6 +5,9 @@ import type { Store } from '../store/store'
 const REPORT = readScript(__dirname, 'lost_report')
 const FORGET_PUT_BACK = readScript(__dirname, 'forget_put_back')
 
+/** The subject of a report about the owners of domains. */
+export const OWNERS = '@owners'
+
 /** Changes in one report at most; further ones are counted. */
 export const MOST_CHANGES = 1000
 
@@ -26,7 +29,7 @@ export interface LostChange {
 
 /** The changes of a tenant or a connector that Redis has lost, and that a process knows. */
 export interface LostChanges {
-  /** A tenant, or a connector (`tenant/name`). */
+  /** A tenant, a connector (`tenant/name`), or {@link OWNERS}, whose changes follow from those of tenants. */
   readonly subject: string
   /** The latest change that a process knows. */
   readonly known: Mark
@@ -39,7 +42,7 @@ export interface LostChanges {
 
 /** Redis has lost a change that was announced, and no process knows what it was. */
 export interface MissingChange {
-  /** A tenant; `@connectors`, `@owners` or `@tenants`: something of all of them. */
+  /** A tenant; `@connectors` or `@tenants`: something of all of them. */
   readonly subject: string
   readonly known: Mark
   readonly found: Mark
@@ -91,14 +94,6 @@ export async function reportLost(store: Store, findings: readonly Finding[]): Pr
   await store.run(REPORT, [store.keys.lost], args)
 }
 
-/** Withdraws a report about missing changes, unless later ones have been reported. @throws what ioredis throws. */
-export async function withdrawMissing(
-  store: Store,
-  { subject, known }: MissingChange,
-): Promise<void> {
-  await store.run(REPORT, [store.keys.lost], [`missing ${subject}`, known, ''])
-}
-
 /**
  * Reads what processes have reported; `undefined`: Redis has not gone back, or that is resolved.
  *
@@ -114,7 +109,9 @@ export async function readLost({ client, keys }: Store): Promise<LostReport | un
     const [kind, subject] = field.split(' ') as [string, string | undefined]
     if (subject === undefined) continue
     const facts = { subject, ...(JSON.parse(json) as object) }
-    if (kind === 'lost') lost.push(facts as LostChanges)
+    // Tenants say which domains are theirs, so it is known who owns which.
+    if (subject === OWNERS) lost.push({ ...(facts as MissingChange), changes: [], more: 0 })
+    else if (kind === 'lost') lost.push(facts as LostChanges)
     else if (kind === 'missing') missing.push(facts as MissingChange)
     else if (kind === 'back') putBack.push(facts as PutBack)
   }
@@ -190,7 +187,7 @@ export function isOpen({ lost, missing }: LostReport): boolean {
 
 const SHARED: Readonly<Record<string, string>> = {
   '@connectors': 'the connectors',
-  '@owners': 'the owners of domains',
+  [OWNERS]: 'the owners of domains',
   '@tenants': 'the list of tenants',
 }
 

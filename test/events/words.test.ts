@@ -89,9 +89,6 @@ describe('the event of a Redis that went back in time', () => {
     )
     assert.ok(alert.next.every((step) => !step.includes('restore-known')))
     assert.ok(alert.next.some((step) => step.startsWith('make the changes again')))
-    const owners = { count: 1, subjects: ['@owners'] }
-    const { next } = describeEvent('', { ...event, lost: none, missing: owners })
-    assert.ok(next.some((step) => step.includes('restore-known')))
   })
 
   it('is a crit line of the log where it is High, and a warning where it is Medium', () => {

@@ -51,6 +51,7 @@ const LOST = [
   'lost: array of changes that Haraka knows and goes by: {subject: tenant or tenant/connector,',
   '  what: domain NAME | tenant | connector | a setting, before, in_redis: null where there is nothing,',
   '  state: lost | restored (Redis has it again) | overtaken (changed since)}',
+  'owners: true where Redis lost who owns which domain; restore-known reconciles that with the tenants',
   'more: how many more there are',
   'missing: array of {subject, time}: a change that nobody knows',
 ]
@@ -86,7 +87,7 @@ function addRestoreKnown(registry: Command, io: Io, end: (status: number) => voi
     .command('restore-known')
     .description('write what Redis has lost and Haraka knows, where nothing was written since')
   resolving(command, io, async (context, store, found, resolve) => {
-    if (found.lost.length === 0 && !found.missing.some(({ subject }) => subject === '@owners')) {
+    if (found.lost.length === 0) {
       return context.out.result({ result: 'unchanged' }, () =>
         context.out.line('Haraka knows nothing that Redis has lost: nothing was written'),
       )

@@ -6,6 +6,7 @@ import { decodeConnector } from '../../registry/connector-reader'
 import { parseFlags } from '../../registry/formats'
 import {
   markTime,
+  OWNERS,
   spanOfLoss,
   subjectText,
   type LostReport,
@@ -22,6 +23,7 @@ export function wentBackView(report: WentBack): object {
       ...{ subject, what, case: name || null, time: isoTime(time) },
     })),
     lost: report.changes.map(changeView),
+    owners: report.lost.some(({ subject }) => subject === OWNERS),
     more: moreOf(report),
     missing: report.missing.map(({ subject, known }) => ({
       ...{ subject, time: isoTime(markTime(known)) },
@@ -57,6 +59,9 @@ export function printLost(out: Output, { changes, ...report }: WentBack): void {
     ]),
     'none',
   )
+  if (report.lost.some(({ subject }) => subject === OWNERS)) {
+    out.line(`${subjectText(OWNERS)}: restore-known reconciles them with the domains of tenants`)
+  }
   const more = moreOf(report)
   if (more > 0) out.line(`and ${count(more, 'more change')}, which Haraka reports after these`)
 }
