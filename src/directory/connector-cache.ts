@@ -7,6 +7,7 @@ import { packConnector } from '../registry/formats'
 import { markOf, type Mark } from '../records/token'
 import { ChangeBuffer, type Step } from './change-buffer'
 import { connectorId } from '../mail/identities'
+import { mergedConnector } from './connector-changes'
 import type { LostChangesInEffect } from './lost-changes'
 import type { RegistryMonitor } from './registry-monitor'
 import type { Connector } from '../mail/tenant'
@@ -44,6 +45,11 @@ function* idsOf(index: ConnectorIndex): Generator<string> {
 
 function packed(connector: Connector | undefined): string | null {
   return connector === undefined ? null : packConnector(connector)
+}
+
+function put(index: ConnectorIndex, id: string, connector: Connector | undefined): void {
+  index.delete(id)
+  if (connector) index.set(connector)
 }
 
 /** Connectors (`tenant/name`) that were changed or removed. */
@@ -141,7 +147,9 @@ export class ConnectorCache {
     this.mark = Math.max(this.mark, markOf(token))
     try {
       const before = new Map(changed.map((id) => [id, index.get(id)]))
-      await this.readAgain(index, changed)
+      for (const [id, read] of await readSomeConnectors(this.context.store, changed)) {
+        put(index, id, this.inEffect(id, read))
+      }
       this.context.onChange()
       this.reportBlocks(changed, (id) => before.get(id))
     } catch (error) {
@@ -183,7 +191,8 @@ export class ConnectorCache {
       )
     }
     for (let news = [...buffer.after(token)]; news.length > 0; news = [...buffer.after(token)]) {
-      await this.readAgain(index, [...new Set(news.flatMap(({ changed }) => changed))])
+      const ids = [...new Set(news.flatMap(({ changed }) => changed))]
+      for (const [id, read] of await readSomeConnectors(store, ids)) put(index, id, read)
       token = news.at(-1)!.token
     }
     // From here on each change is handled when it arrives.
@@ -213,15 +222,12 @@ export class ConnectorCache {
 
   /** The connectors as read, with lost changes in effect. */
   private withLost(read: ConnectorIndex): ConnectorIndex {
-    const { lost } = this.context
-    const corrected = new Map<string, string | null>()
-    for (const [id, { was, is }] of [...lost.connectors()]) {
-      if (packed(read.get(id)) === was) corrected.set(id, is)
-      else lost.dropConnector(id)
-    }
+    const corrected = new Map(
+      this.context.lost.connectors().map((id) => [id, this.inEffect(id, read.get(id))]),
+    )
     if (corrected.size === 0) return read
     const index = new ConnectorIndex()
-    for (const [id, value] of corrected) if (value !== null) index.set(decodeConnector(id, value))
+    for (const each of corrected.values()) if (each) index.set(each)
     // Added last: an identity that was given to another connector since belongs to that.
     for (const each of read.all()) {
       if (!corrected.has(connectorId(each.tenant, each.name))) index.set(each)
@@ -229,19 +235,24 @@ export class ConnectorCache {
     return index
   }
 
+  /** What is in effect of a connector that was read: what was written since Redis went back wins. */
+  private inEffect(id: string, read: Connector | undefined): Connector | undefined {
+    const { lost } = this.context
+    const change = lost.connector(id)
+    if (change === undefined) return read
+    const [was, is] = [change.was, change.is].map((json) =>
+      json === null ? undefined : decodeConnector(id, json),
+    )
+    if (packed(read) === change.was) return is
+    const merged = read && was && is ? mergedConnector(read, was, is) : read
+    lost.changeConnector(id, packed(read), packed(merged))
+    return merged
+  }
+
   private reportBlocks(ids: Iterable<string>, before: (id: string) => Connector | undefined): void {
     for (const id of ids) {
       const now = this.known?.get(id)
       if (now && now.blocked?.since !== before(id)?.blocked?.since) this.context.onBlock(now)
-    }
-  }
-
-  private async readAgain(index: ConnectorIndex, ids: readonly string[]): Promise<void> {
-    for (const [id, connector] of await readSomeConnectors(this.context.store, ids)) {
-      // Written since Redis went back: that wins.
-      this.context.lost.dropConnector(id)
-      index.delete(id)
-      if (connector) index.set(connector)
     }
   }
 

@@ -83,10 +83,8 @@ export class LostChangesInEffect {
   }
 
   /** The connectors with lost changes. */
-  *connectors(): Generator<readonly [id: string, LostChange]> {
-    for (const [subject, { changes }] of this.bySubject) {
-      if (subject.includes('/') && changes[0]) yield [subject, changes[0]]
-    }
+  connectors(): string[] {
+    return [...this.bySubject.keys()].filter((subject) => subject.includes('/'))
   }
 
   /** Notes that a change of a tenant was announced: Redis held it then. */
@@ -134,10 +132,16 @@ export class LostChangesInEffect {
     this.add(id, known, found, [{ what: 'connector', was, is }])
   }
 
-  /** Forgets the lost change of a connector: Redis holds another value by now. */
-  dropConnector(id: string): void {
+  /** The lost change of a connector. */
+  connector(id: string): LostChange | undefined {
+    return this.bySubject.get(id)?.changes[0]
+  }
+
+  /** Replaces the lost change of a connector, of which Redis holds another value by now; forgets it if both are the same. */
+  changeConnector(id: string, was: string | null, is: string | null): void {
     const entry = this.bySubject.get(id)
-    if (entry) this.keep(id, { ...entry, changes: [] })
+    if (!entry) return
+    this.keep(id, { ...entry, changes: was === is ? [] : [{ what: 'connector', was, is }] })
   }
 
   /** Notes that changes are lost that this process does not know, unless another one does. */
