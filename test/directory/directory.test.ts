@@ -66,6 +66,10 @@ beforeEach(async () => {
   await waitFor(async () => (await client.pubsub('NUMSUB', keys.changes))[1] === 1)
   await waitFor(() => directory.connectors)
   await settled()
+  await waitFor(async () => {
+    const commands = await commandsOf(() => store.client.ping())
+    return Object.keys(commands).every((command) => command === 'ping')
+  })
 })
 afterEach(() => {
   directory.stop()
