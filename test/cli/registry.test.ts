@@ -164,7 +164,7 @@ describe('tenantctl registry', () => {
     assert.deepEqual(
       { ...(JSON.parse(out) as object), noticed: '' },
       {
-        ...{ from: '2026-11-30T10:00:00.000Z', to: time, noticed: '', more: 0 },
+        ...{ from: '2026-11-30T10:00:00.000Z', to: time, noticed: '', owners: false, more: 0 },
         put_back: [{ subject: 'contoso', what: 'restriction', case: 'contoso:3', time }],
         lost: [
           {

@@ -20,8 +20,10 @@ import type { MessageCharge } from '../../src/allowance/ledger'
 import { DEFAULTS } from '../support/allowance'
 import { assertAllRan, ClusterSite, newTransaction } from '../support/cluster'
 import { hasClusterTest } from '../support/lua'
-import { assertConsistent } from '../support/registry'
+import { assertConsistent, laterToken } from '../support/registry'
 import { ACCEPTED, HOUR, readRows } from '../support/reporting'
+import { acceptContent } from '../../src/registry/epoch'
+import { forgetLost, forgetPutBack, readLost, reportLost } from '../../src/registry/lost-changes'
 import { removeTenant } from '../../src/registry/tenant-removal'
 
 const BY = 'test'
@@ -203,8 +205,9 @@ describe('on a Redis Cluster', () => {
       for (const [at, node] of cluster.nodes.entries()) {
         // Without its own message, so that this node's message is the only one.
         const mode = at % 2 === 0 ? 'monitor' : 'off'
-        await client.hset(store.keys.tenant('t7'), { mode, state: `token ${at}` })
-        const message = JSON.stringify({ tenant: 't7', token: `token ${at}` })
+        const token = laterToken()
+        await client.hset(store.keys.tenant('t7'), { mode, state: token })
+        const message = JSON.stringify({ tenant: 't7', token })
         await node.call('PUBLISH', store.keys.changes, message)
         await waitFor(() => directory.peek('t7')?.mode === mode)
       }
@@ -220,7 +223,7 @@ describe('on a Redis Cluster', () => {
     const directory = await follow(site)
     try {
       await directory.load('t9')
-      await client.hset(store.keys.tenant('t9'), { mode: 'off', state: 'unheard' })
+      await client.hset(store.keys.tenant('t9'), { mode: 'off', state: laterToken() })
       const closed = await Promise.all(
         cluster.nodes.map((node) => node.call('CLIENT', 'KILL', 'TYPE', 'pubsub')),
       )
@@ -277,6 +280,26 @@ describe('on a Redis Cluster', () => {
       trail.map(({ what }) => what),
       ['tenant purged'],
     )
+  })
+
+  it('what it loses is put back, reported and accepted', async () => {
+    const { store, client, registry, restrictions } = site
+    await registry.tenants.add('lossy', {}, BY)
+    const restricted = { scope: 'unregistered', since: '7', by: 'ann', reason: 'abuse' }
+    const created = (await client.hget(store.keys.tenant('lossy'), 'createdAt'))!
+    const fields = { ...restricted, case: 'lossy:1', event: 'evt_1' }
+    assert.ok(await restrictions.putBack('lossy', created, fields))
+    assert.equal((await restrictions.get('lossy'))?.case, 'lossy:1')
+    const lift = { at: '8', since: '7', by: 'ann', reason: 'cleaned', event: 'evt_1' }
+    const rest = { case: 'lossy:1', id: 'evt_2', keepUsage: '0', probation: '' }
+    assert.ok(await restrictions.putLiftBack('lossy', created, { ...lift, ...rest }))
+    assert.equal(await restrictions.get('lossy'), undefined)
+    await reportLost(store, [{ kind: 'missing', subject: 'lossy', known: 2, found: 1 }])
+    await forgetPutBack(store)
+    assert.equal((await readLost(store))?.missing.length, 1)
+    await acceptContent(store)
+    await forgetLost(store)
+    assert.equal(await readLost(store), undefined)
   })
 
   it('a call to a slot without an answering node ends with its time limit', async () => {
