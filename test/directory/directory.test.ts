@@ -65,6 +65,8 @@ beforeEach(async () => {
   // Subscribed, and everything asked for since.
   await waitFor(async () => (await client.pubsub('NUMSUB', keys.changes))[1] === 1)
   await waitFor(() => directory.connectors)
+  // Waits for what is being read, and reads all once more: then nothing is under way.
+  await directory['readEverything']()
   await settled()
   await waitFor(async () => {
     const commands = await commandsOf(() => store.client.ping())
