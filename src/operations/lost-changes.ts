@@ -55,6 +55,8 @@ export interface LeftOut extends KnownChange {
 /** What Redis has lost, as far as it is known. */
 export interface WentBack extends LostReport {
   readonly changes: readonly KnownChange[]
+  /** A person has to resolve some of it; else all of it was put back, or written since. */
+  readonly isOpen: boolean
 }
 
 /** The result of {@link restoreKnown}. */
@@ -78,7 +80,9 @@ export async function readWentBack(store: Store): Promise<WentBack | undefined> 
     })
     changes.push(...(await Promise.all(read)).flat())
   }
-  return { ...report, changes }
+  const isLost = changes.some(({ state }) => state === 'lost')
+  const hasMore = report.lost.some(({ more }) => more > 0)
+  return { ...report, changes, isOpen: isLost || hasMore || report.missing.length > 0 }
 }
 
 /**

@@ -14,7 +14,6 @@ import {
 import type { Config } from '../../process/config'
 import { writeLines } from '../../registry-file/write-file'
 import { lookAtRegistry } from '../../registry/epoch'
-import { isOpen } from '../../registry/lost-changes'
 import type { Store } from '../../store/store'
 import { acceptedReason } from '../kit/actor'
 import { contextOf, type Context } from '../kit/context'
@@ -69,7 +68,7 @@ function addStatus(registry: Command, io: Io, end: (status: number) => void): vo
       await context.connected(async (store) => {
         const found = await readWentBack(store)
         context.out.result(found ? wentBackView(found) : null, () => print(context, found))
-        if (found && isOpen(found)) end(1)
+        if (found?.isOpen) end(1)
       })
     })
   manual(command, {
@@ -96,7 +95,7 @@ function addRestoreKnown(registry: Command, io: Io, end: (status: number) => voi
     const { reason, backup: file } = await resolve('writes what stood BEFORE')
     const restored = await restoreKnown(store, found, { by: context.by, reason })
     const left = await readWentBack(store)
-    const open = left !== undefined && isOpen(left)
+    const open = left?.isOpen === true
     context.out.result(
       { result: 'restored', backup: file, ...restoredView(restored), resolved: !open },
       () => printRestored(context, restored, open),
@@ -251,7 +250,7 @@ function print(context: Context, found: WentBack | undefined): void {
   }
   printChanges(context, found)
   out.line()
-  if (!isOpen(found)) return out.line('nothing is left to resolve')
+  if (!found.isOpen) return out.line('nothing is left to resolve')
   out.line('what to do:')
   if (found.lost.length > 0) {
     out.line('  tenantctl registry restore-known --reason …  # writes what stood BEFORE')

@@ -1,4 +1,5 @@
-import { isOpen, readLost, subjectText } from '../../registry/lost-changes'
+import { readWentBack } from '../../operations/lost-changes'
+import { subjectText } from '../../registry/lost-changes'
 import type { Store } from '../../store/store'
 import { putBackText, spanText } from '../kit/went-back'
 import { fail, ok, type Line } from './line'
@@ -7,22 +8,20 @@ const MOST_NAMED = 5
 
 /** Checks whether Redis has gone back in time, and whether a person has to resolve some of that. */
 export async function checkLost(store: Store): Promise<Line> {
-  const report = await readLost(store)
+  const report = await readWentBack(store)
   if (!report) return ok('lost', 'Redis has not gone back in time')
-  const { lost, missing, putBack } = report
+  const { changes, missing, putBack } = report
+  const lost = changes.filter(({ state }) => state === 'lost').map(({ subject }) => subject)
   const parts = [
     spanText(report),
     ...listed('put back', putBack.map(putBackText)),
-    ...listed(
-      'lost, and known to Haraka',
-      lost.map(({ subject }) => subject),
-    ),
+    ...listed('lost, and known to Haraka', [...new Set(lost)]),
     ...listed(
       'missing',
       missing.map(({ subject }) => subjectText(subject)),
     ),
   ]
-  if (!isOpen(report)) return ok('lost', parts.join('; '))
+  if (!report.isOpen) return ok('lost', parts.join('; '))
   return fail('lost', parts.join('; '), 'tenantctl registry status shows it, and what to do')
 }
 
