@@ -304,7 +304,7 @@ describe('tenantctl registry', () => {
     assert.equal(done.status, 0)
     assert.match(
       done.out,
-      /domain new\.example .* Redis has it again\n\nnothing is left to resolve/,
+      /domain new\.example .* changed since\n\nnothing is left to resolve/,
     )
     assert.equal((await one.doctorLine()).level, 'ok')
   })
