@@ -84,14 +84,15 @@ function open(commandTimeout = 1000) {
   return connect(settingsFor(way, { commandTimeout }), () => {})
 }
 
-/** What the directory has been told by now it has read, and nothing is under way any more. */
+/** What the directory has been told by now it has read, and nothing is under way any more: no step takes two pings. */
 async function settled(): Promise<void> {
-  let version = -1
+  let commands = ''
   await waitFor(async () => {
-    const before = version
+    const before = commands
     await store.client.ping()
-    version = directory.version
-    return before === version
+    const all = Object.entries(await redis.commandStats())
+    commands = all.filter(([name]) => name !== 'ping').join()
+    return before === commands
   })
 }
 
