@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { tenantctl } from '../../scripts/services/tenantctl'
 import { waitFor } from '../../scripts/services/wait-for'
 import type { RedisProxy } from '../support/redis-proxy'
+import { saveMoment, WAYS_BACK } from '../support/went-back'
 import { now } from './clock'
 import type { DeskAct } from './history'
 import type { Planned } from './schedule'
-import { settings, SETTINGS_FILE, TENANTS_FILE, type Site } from './site'
+import { OLD_DOMAINS, settings, SETTINGS_FILE, TENANTS_FILE, type Site } from './site'
 
 /** The reason that a fault is not possible now. */
 export class NotNow extends Error {}
@@ -42,6 +43,19 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     await sleep(length)
     await site.redis.restart()
   }),
+  'Redis goes back to an older copy of its data': {
+    ...{ lane: 'redis', weight: 2, atLeast: 4000, troublesRedis: true },
+    async apply({ redis, history }, choice) {
+      const from = now()
+      const goBack = await saveMoment(redis, WAYS_BACK.at(-1)!)
+      const length = 500 + choice * 5000
+      await sleep(length)
+      const killed = now()
+      await goBack()
+      history.returns.push({ from, killed, to: now() })
+      return `${Math.round(length)} ms`
+    },
+  },
   'cut connections': trouble(1, async ({ way }, length) => {
     way.cut()
     await sleep(length / 10)
@@ -157,6 +171,20 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   'unblock --keep-usage': {
     ...{ lane: 'desk', weight: 1, atLeast: 300 },
     apply: (site, choice) => atTheDesk(site, 'unblock --keep-usage', choice),
+  },
+  'remove a domain': {
+    ...{ lane: 'desk', weight: 1, atLeast: 300 },
+    async apply({ relay, removed }) {
+      const domain = OLD_DOMAINS[removed.length]
+      if (domain === undefined) throw new NotNow('all are removed')
+      const { domains } = relay.registry
+      await untilConfirmed(async () => {
+        const listed = await domains.list('roomy')
+        if (listed.some((each) => each.domain === domain)) await domains.remove('roomy', [domain])
+      })
+      removed.push(domain)
+      return domain
+    },
   },
 }
 

@@ -65,6 +65,11 @@ export interface DeskAct extends Span {
   readonly tenant: string
 }
 
+/** Redis came back with an older copy of its data: what it answered from `from` to `killed` is lost. */
+export interface Return extends Span {
+  readonly killed: number
+}
+
 /** A worker that we killed. */
 export interface Kill {
   readonly pid: number
@@ -89,6 +94,7 @@ export interface History {
   readonly graceful: Span[]
   /** The times from which answered writes may be lost: Redis was killed before they were on disk. */
   readonly lossy: Span[]
+  readonly returns: Return[]
   /** Times in which Redis was disturbed. */
   readonly troubles: Span[]
   readonly stalls: Stall[]
@@ -100,7 +106,7 @@ export function newHistory(allowances: History['allowances']): History {
   return {
     allowances,
     ...{ sessions: [], faults: [], acts: [], kills: [], graceful: [] },
-    ...{ lossy: [], troubles: [], stalls: [], complaints: [] },
+    ...{ lossy: [], returns: [], troubles: [], stalls: [], complaints: [] },
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type SessionRecord,
   type Transaction,
 } from './history'
-import { COMMAND_TIMEOUT } from './site'
+import { COMMAND_TIMEOUT, ROOMY } from './site'
 
 /** Returns what breaks a rule; empty if nothing does. */
 export type Invariant = (history: History, evidence: Evidence) => string[]
@@ -65,7 +65,7 @@ const charges: Record<string, Invariant> = {
       const count = chargedFor(evidence, transaction)
       const took = recipientsDelivered(evidence, id)
       if (took === undefined || count === took) return []
-      if (count < took && countedAt(transaction).some((at) => isLossy(history, at))) return []
+      if (count < took && countedAt(transaction).some((at) => isForgotten(history, at))) return []
       // Deferred ones are returned while the others are accepted.
       const returned = rcpts.length - accepted(transaction)
       if (
@@ -171,6 +171,26 @@ const mail: Record<string, Invariant> = {
       const known = knownRestrictions(history, tenant).some(({ to }) => to === Infinity)
       return known && !restricted ? [`${tenant}: was restricted, and is no longer`] : []
     }),
+
+  'a lift holds until the tenant is restricted again': (history) =>
+    Object.entries(history.allowances)
+      .filter(([, { unregistered }]) => unregistered === ROOMY)
+      .flatMap(([tenant]) => {
+        const lifted = liftedTimes(history, tenant)
+        return history.sessions.flatMap((session) =>
+          session.transactions
+            .filter((each) => each.tenant === tenant && each.sender === 'unregistered')
+            .flatMap((transaction) =>
+              [transaction.mail, ...transaction.rcpts]
+                .filter(({ reply }) => reply === REPLY.blocked)
+                .filter(({ sent, answered = Infinity }) =>
+                  lifted.some(({ from, to }) => from < sent && answered < to),
+                )
+                .filter((exchange) => !isTroubled(history, session, exchange))
+                .map(() => `${describe(transaction)}: refused though unblocked`),
+            ),
+        )
+      }),
 
   'no tenant is restricted below the limit': (history, { books }) =>
     Object.entries(books).flatMap(([tenant, { trippedAt }]) => {
@@ -346,15 +366,26 @@ function takenWithin(
     }).length
 }
 
+/** An answer of that time may be lost: Redis was killed before it was on disk. */
 function isLossy({ lossy }: History, at: number | undefined): boolean {
   return at !== undefined && lossy.some(({ from, to }) => from <= at && at <= to)
 }
 
-/** Recipients whose charge a killed Redis that writes once a second may have lost. */
+/**
+ * A charge or refund of that time may be lost, since Redis has gone back to an older copy. Restrictions and lifts are not.
+ *
+ * @param wait how long before the call waited, in ms.
+ */
+function isForgotten(history: History, at: number | undefined, wait = 0): boolean {
+  if (isLossy(history, at)) return true
+  return at !== undefined && history.returns.some(({ from, to }) => from - wait <= at && at <= to)
+}
+
+/** Recipients whose charge is perhaps lost. */
 function perhapsForgotten(history: History, tenant: string, meter: Charge['meter']): number {
   return ofTenant(history, tenant, meter)
     .flatMap(({ rcpts }) => rcpts)
-    .filter(({ answered }) => isLossy(history, answered)).length
+    .filter(({ answered }) => isForgotten(history, answered)).length
 }
 
 /** How many recipients of a transaction without an accepted message may stay counted. */
@@ -363,9 +394,8 @@ function mayStayCounted(history: History, transaction: Transaction): number {
   // Haraka may have accepted it.
   if (ending === 'torn') return rcpts.length
   // The refund is lost.
-  if (isLossy(history, endedAt) || rcpts.some(({ answered }) => isLossy(history, answered))) {
-    return rcpts.length
-  }
+  const times = [endedAt, ...rcpts.map(({ answered }) => answered)]
+  if (times.some((at) => isForgotten(history, at, AFTERMATH))) return rcpts.length
   const kill = killOf(history, transaction)
   if (!kill) return 0
   const waits = history.troubles.some(
@@ -470,6 +500,14 @@ function knownRestrictions(history: History, tenant: string): Span[] {
   })
 }
 
+/** The times from which all know that a tenant was unblocked, until it may be restricted again. */
+function liftedTimes({ acts }: History, tenant: string): Span[] {
+  const ours = acts.filter((act) => act.tenant === tenant).sort((a, b) => a.from - b.from)
+  return ours.flatMap(({ act, to }, at) =>
+    act === 'block' ? [] : [{ from: to + AT_ONCE, to: ours[at + 1]?.from ?? Infinity }],
+  )
+}
+
 /** The first refusal of each worker in a span, if it had accepted earlier in that span. */
 function refusalsAfterAccepts(history: History, tenant: string, { from, to }: Span): number[] {
   const byWorker = new Map<number, Exchange[]>()
@@ -489,7 +527,9 @@ function refusalsAfterAccepts(history: History, tenant: string, { from, to }: Sp
     // Without an earlier lift, any refusal counts.
     const knewAt = from === 0 ? 0 : (accepts?.answered ?? Infinity)
     const refusal = within.find(({ sent, reply, answered }) => {
-      return sent > knewAt && reply === REPLY.blocked && !isLossy(history, answered)
+      if (sent <= knewAt || reply !== REPLY.blocked || isLossy(history, answered)) return false
+      // A restriction that was lifted is there again, until its lift is put back.
+      return !history.returns.some(({ killed, to }) => killed < answered! && sent < to + AFTERMATH)
     })
     return refusal ? [refusal.answered!] : []
   })

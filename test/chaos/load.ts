@@ -17,7 +17,7 @@ export interface Sender {
 /** Signs forwarded mail. */
 export const OUTSIDER = { domain: 'stolen.example', type: 'ed25519' } as const
 
-const UNREGISTERED = 'someone@stolen.example'
+export const UNREGISTERED = 'someone@stolen.example'
 /** Sessions of each tenant at the same time. */
 export const SESSIONS = 4
 /** The longest pause between two transactions, in ms. */
@@ -146,7 +146,7 @@ async function transact(
   }
 }
 
-export function addressOf({ domain }: Sender, kind: SenderKind): string {
+function addressOf({ domain }: Sender, kind: SenderKind): string {
   return { registered: `a@${domain}`, unregistered: UNREGISTERED, null: '' }[kind]
 }
 

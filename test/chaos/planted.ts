@@ -65,6 +65,15 @@ const MISTAKES: Readonly<Record<string, readonly Edit[]>> = {
       'total > limit.count',
     ),
   ],
+  'a lost restriction that is not put back': [
+    edit('dist/src/allowance/standing.js', "'restriction back'", "'accept'"),
+  ],
+  'a lost lift that is not put back': [
+    edit('dist/src/allowance/standing.js', "'lift back'", "'accept'"),
+  ],
+  'a removed domain that comes back': [
+    edit('dist/src/directory/lost-changes.js', 'return known > found', 'return false'),
+  ],
   'a worker that stays after a graceful restart': [
     edit('dist/src/process/engine.js', 'this.store.unref()', ''),
   ],

@@ -5,9 +5,15 @@ import { REPLY } from '../support/replies'
 import { now } from './clock'
 import { gather, type Evidence } from './evidence'
 import { FAULTS, NotNow } from './faults'
-import { accepted, transactionsOf, type FaultRecord, type History } from './history'
+import {
+  accepted,
+  transactionsOf,
+  type FaultRecord,
+  type History,
+  type SenderKind,
+} from './history'
 import { broken, slowestGreeting } from './invariants'
-import { addressOf, Load, messageOf, type Sender } from './load'
+import { Load, messageOf, UNREGISTERED, type Sender } from './load'
 import { LANES, scheduleOf, type Lane, type Step } from './schedule'
 import { WitnessedSession } from './session'
 import { filedDomain, Site, type Durability } from './site'
@@ -107,7 +113,7 @@ async function recover(site: Site): Promise<void> {
     const { tenant, domain } = sender
     const own = `a@${domain}`
     await eventually(`registered mail of ${tenant} is accepted by all`, () =>
-      byAll(site, sender, own, isTaken),
+      byAll(site, sender, 'registered', own, isTaken),
     )
     // Each tenant is restricted and unblocked first: these messages could use up the rest of an allowance.
     const asked = now()
@@ -115,15 +121,20 @@ async function recover(site: Site): Promise<void> {
     await relay.restrictions.place(tenant, { ...who, scope: 'unregistered' })
     history.acts.push({ act: 'block', tenant, from: asked, to: now() })
     await eventually(`all know that ${tenant} is restricted`, () =>
-      byAll(site, sender, undefined, (reply) => reply === REPLY.blocked),
+      byAll(site, sender, 'unregistered', UNREGISTERED, isBlocked),
     )
+    for (const removed of tenant === 'roomy' ? site.removed : []) {
+      await eventually(`all know that ${removed} is removed`, () =>
+        byAll(site, sender, 'unregistered', `a@${removed}`, isBlocked),
+      )
+    }
     const from = now()
     const unblock = ['--redis', redis.url, 'unblock', tenant, '--reason', 'chaos']
     const { status, stderr } = await tenantctl(unblock)
     if (status !== 0) history.complaints.push(`tenantctl unblock ${tenant}: ${stderr}`)
     history.acts.push({ act: 'unblock', tenant, from, to: now() })
     await eventually(`unregistered mail of ${tenant} is accepted by all`, () =>
-      byAll(site, sender, undefined, isTaken),
+      byAll(site, sender, 'unregistered', UNREGISTERED, isTaken),
     )
   }
   const filed = senders.find(({ tenant }) => tenant === 'filed')!
@@ -131,32 +142,33 @@ async function recover(site: Site): Promise<void> {
     const domain = filedDomain(number)
     const renamed = { ...filed, domain }
     await eventually(`${domain} is known to all`, () =>
-      byAll(site, renamed, `a@${domain}`, isTaken),
+      byAll(site, renamed, 'registered', `a@${domain}`, isTaken),
     )
   }
 }
 
 const isTaken = (reply: string): boolean => reply.startsWith('250')
+const isBlocked = (reply: string): boolean => reply === REPLY.blocked
 
 /**
  * Sends a message to each of the workers.
  *
- * @param own the registered sender, else an unregistered one.
+ * @param from the sender, of that kind.
  * @returns whether the replies of all workers to MAIL and RCPT end so.
  */
 async function byAll(
   site: Site,
   sender: Sender,
-  own: string | undefined,
+  kind: SenderKind,
+  from: string,
   isRight: (reply: string) => boolean,
 ): Promise<boolean> {
   const workers = new Set(site.workers())
-  const kind = own === undefined ? 'unregistered' : 'registered'
   for (let attempt = 0; attempt < 8 && workers.size > 0; attempt++) {
     const { sessions } = site.history
     const { tenant, address } = sender
     const session = await WitnessedSession.open(tenant, site.haraka.port, address, sessions)
-    const transaction = await session.mail(kind, own ?? addressOf(sender, kind), 'take')
+    const transaction = await session.mail(kind, from, 'take')
     if (!transaction.ending) {
       await session.rcpt(transaction, 'rcpt@far.example')
       if (accepted(transaction) === 0) await session.rset(transaction)

@@ -16,7 +16,8 @@ export const COMMAND_TIMEOUT = 1000
 /** When Redis writes to disk: before it answers, or up to some seconds later. */
 export type Durability = 'always' | 'everysec'
 
-const ROOMY = 1_000_000
+/** No run reaches it. */
+export const ROOMY = 1_000_000
 const ALLOWANCES = {
   roomy: { unregistered: ROOMY, null: ROOMY },
   // Exceeds its limit repeatedly.
@@ -26,6 +27,9 @@ const ALLOWANCES = {
   // Its mail may be a forward, so recipients are held, and counted at the end of DATA.
   forwards: { unregistered: ROOMY, null: ROOMY, forwarded: ROOMY },
 }
+
+/** Accepted domains of `roomy` that are removed in the run. */
+export const OLD_DOMAINS = Array.from({ length: 9 }, (_, at) => `old${at}.example`)
 
 /** Makes a Haraka use this name server. */
 const NAME_SERVER = 'test_name_server'
@@ -39,6 +43,8 @@ export class Site {
   readonly retired = new Set<number>()
   /** Workers that Haraka replaces when they die; see {@link Site.workers}. */
   readonly guarded = new Set<number>()
+  /** Domains of `roomy` that have been removed. */
+  readonly removed: string[] = []
   /** Domains that valid versions of the tenants file have added to `filed`. */
   filedDomains = 1
 
@@ -83,6 +89,7 @@ export class Site {
       const limits = {
         ...{ limits: `${unregistered}/1h`, nullLimits: `${nullLimit}/1h` },
         ...(id === 'forwards' && { forwardedLimits: `${ALLOWANCES[id].forwarded}/1h` }),
+        ...(id === 'roomy' && { domains: ['roomy.example', ...OLD_DOMAINS] }),
       }
       const { domain, session } = await site.relay.tenant(id, limits)
       const forwards = id === 'forwards'
