@@ -81,7 +81,7 @@ export async function readWentBack(store: Store): Promise<WentBack | undefined> 
     changes.push(...(await Promise.all(read)).flat())
   }
   const isLost = changes.some(({ state }) => state === 'lost')
-  const hasMore = report.lost.some(({ more }) => more > 0)
+  const hasMore = report.lost.some(({ subject, more }) => more > 0 || subject === OWNERS)
   return { ...report, changes, isOpen: isLost || hasMore || report.missing.length > 0 }
 }
 

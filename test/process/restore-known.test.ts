@@ -1,6 +1,6 @@
 // The whole way of a change that Redis loses: a process knows it, reports it, and an operator writes it again.
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
 import { acceptRedis, readWentBack, restoreKnown } from '../../src/operations/lost-changes'
 import { Engine } from '../../src/process/engine'
@@ -11,7 +11,7 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { settingsFor } from '../support/connection'
 import { valuesOf, type Values } from '../support/lost-changes'
-import { startRedis, type TestRedis } from '../support/redis'
+import { startRedis } from '../support/redis'
 import { assertConsistent } from '../support/registry'
 import { Registries } from '../support/registries'
 import { saveMoment, WAYS_BACK } from '../support/went-back'
@@ -45,18 +45,22 @@ async function change({ tenants, domains, connectors, store }: Registries): Prom
 }
 
 /** A process that knows what was changed, on a Redis that has gone back to before. */
-async function goneBack(): Promise<{
-  redis: TestRedis
+async function goneBack(t: TestContext): Promise<{
   registry: Registries
   engine: Engine
   first: Values
   last: Values
 }> {
   const redis = await startRedis({ args: byRdb!.args })
+  t.after(() => redis.stop())
   const registry = new Registries(new Store(redis.client(), new Keys('ud:')))
   await fill(registry)
   const engine = new Engine(settingsFor(redis), {
     ...{ onReady() {}, onRestriction() {}, onError() {}, onRedisError() {}, onDrop() {} },
+  })
+  t.after(() => {
+    engine.directory.stop()
+    engine.store.client.disconnect()
   })
   engine.follow()
   await waitFor(() => engine.directory.isCurrent)
@@ -73,66 +77,51 @@ async function goneBack(): Promise<{
     return isKnown && fabrikam?.domains.size === 1 && !gone && !!added && !!connector?.blocked
   })
   await goBack()
-  await waitFor(async () => (await readLost(registry.store))?.lost.length === 6)
-  return { redis, registry, engine, first, last }
-}
-
-async function stop(engine: Engine, redis: TestRedis): Promise<void> {
-  engine.directory.stop()
-  engine.store.client.disconnect()
-  await redis.stop()
+  await waitFor(async () => {
+    const subjects = (await readWentBack(registry.store))?.changes.map(({ subject }) => subject)
+    return new Set(subjects).size === 6
+  })
+  return { registry, engine, first, last }
 }
 
 describe('what Redis lost and a process knows', () => {
-  it('is written again, and reported no more', async () => {
-    const { redis, registry, engine, last } = await goneBack()
-    try {
-      const { store } = registry
-      const { leftOut } = await restoreKnown(store, (await readWentBack(store))!, ACT)
-      assert.deepEqual(leftOut, [])
-      await waitFor(async () => (await readLost(store)) === undefined)
-      assert.deepEqual(await valuesOf(store), last)
-      await assertConsistent(store)
-      await waitFor(async () => (await engine.directory.load('contoso'))?.mode === 'monitor')
-      assert.equal(await readLost(store), undefined)
-    } finally {
-      await stop(engine, redis)
-    }
+  it('is written again, and reported no more', async (t) => {
+    const { registry, engine, last } = await goneBack(t)
+    const { store } = registry
+    const { leftOut } = await restoreKnown(store, (await readWentBack(store))!, ACT)
+    assert.deepEqual(leftOut, [])
+    await waitFor(async () => (await readLost(store)) === undefined)
+    assert.deepEqual(await valuesOf(store), last)
+    await assertConsistent(store)
+    await waitFor(async () => (await engine.directory.load('contoso'))?.mode === 'monitor')
+    assert.equal(await readLost(store), undefined)
   })
 
-  it('is dropped where an operator accepts what Redis holds', async () => {
-    const { redis, registry, engine, first } = await goneBack()
-    try {
-      const { store } = registry
-      assert.equal((await engine.directory.load('contoso'))?.mode, 'monitor')
-      await acceptRedis(store, (await readWentBack(store))!, ACT)
-      await waitFor(async () => (await engine.directory.load('contoso'))?.mode === undefined)
-      await waitFor(async () => (await engine.directory.load('gone')) !== undefined)
-      assert.deepEqual(await valuesOf(store), first)
-      assert.equal(await readLost(store), undefined)
-    } finally {
-      await stop(engine, redis)
-    }
+  it('is dropped where an operator accepts what Redis holds', async (t) => {
+    const { registry, engine, first } = await goneBack(t)
+    const { store } = registry
+    assert.equal((await engine.directory.load('contoso'))?.mode, 'monitor')
+    await acceptRedis(store, (await readWentBack(store))!, ACT)
+    await waitFor(async () => (await engine.directory.load('contoso'))?.mode === undefined)
+    await waitFor(async () => (await engine.directory.load('gone')) !== undefined)
+    assert.deepEqual(await valuesOf(store), first)
+    assert.equal(await readLost(store), undefined)
   })
 
-  it('is reported no more where people make the changes again', async () => {
-    const { redis, registry, engine } = await goneBack()
-    try {
-      const { store, tenants, domains } = registry
-      const ofContoso = async (): Promise<readonly string[]> => {
-        const report = await readLost(store)
-        const own = report?.lost.find(({ subject }) => subject === 'contoso')
-        return own?.changes.map(({ what }) => what) ?? []
-      }
-      await tenants.set('contoso', { limits: '300/1h', mode: 'monitor' })
-      await waitFor(async () => !(await ofContoso()).includes('mode'))
-      await domains.remove('contoso', ['old.example'])
-      await waitFor(async () => !(await ofContoso()).includes('domain old.example'))
-      await domains.move('moves.example', 'fabrikam', 'ann')
-      await domains.add('contoso', [{ domain: 'new.example', ...PLAIN }], 'ann')
-      await waitFor(async () => (await ofContoso()).length === 0)
-    } finally {
-      await stop(engine, redis)
+  it('is reported no more where people make the changes again', async (t) => {
+    const { registry } = await goneBack(t)
+    const { store, tenants, domains } = registry
+    const ofContoso = async (): Promise<readonly string[]> => {
+      const report = await readLost(store)
+      const own = report?.lost.find(({ subject }) => subject === 'contoso')
+      return own?.changes.map(({ what }) => what) ?? []
     }
+    await tenants.set('contoso', { limits: '300/1h', mode: 'monitor' })
+    await waitFor(async () => !(await ofContoso()).includes('mode'))
+    await domains.remove('contoso', ['old.example'])
+    await waitFor(async () => !(await ofContoso()).includes('domain old.example'))
+    await domains.move('moves.example', 'fabrikam', 'ann')
+    await domains.add('contoso', [{ domain: 'new.example', ...PLAIN }], 'ann')
+    await waitFor(async () => (await ofContoso()).length === 0)
   })
 })
