@@ -323,7 +323,10 @@ export class Directory {
     await this.owners.check()
     this.owners.changed()
     await this.standings.readAll()
-    await mapLimited(this.tenants.ids(), AT_ONCE, (tenant) => this.tenants.load(tenant))
+    // Loading counts as a use: the one used last comes last.
+    await mapLimited(this.tenants.ids().toReversed(), AT_ONCE, (tenant) =>
+      this.tenants.load(tenant),
+    )
     await this.checkAnnounced()
     this.lost.reportAgain(await readLost(this.store))
   })

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { atMost } from '../base/at-most'
 import { coveringDomain } from '../names/covering'
 import type { Mark } from '../records/token'
 import { parseFlags, type DomainFlags } from '../registry/formats'
@@ -67,7 +67,7 @@ export interface LostContext {
  */
 export class LostChangesInEffect {
   private readonly bySubject = new Map<string, Entry>()
-  private readonly heard = new LRUCache<string, Heard>({ max: MOST_HEARD })
+  private readonly heard = atMost<Heard>(MOST_HEARD)
   private readonly missing = new Set<string>()
   /** Latest change of a tenant that Redis has lost, and that left nothing to put right. */
   private readonly harmless = new Map<string, Mark>()

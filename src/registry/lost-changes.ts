@@ -3,7 +3,7 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 
 const REPORT = readScript(__dirname, 'lost_report')
-const FORGET_PUT_BACK = readScript(__dirname, 'forget_put_back')
+const FORGET = readScript(__dirname, 'lost_forget')
 
 /** The subject of a report about the owners of domains. */
 export const OWNERS = '@owners'
@@ -145,12 +145,12 @@ export async function noteTold({ client, keys }: Store, version: number): Promis
  * @throws what ioredis throws.
  */
 export async function forgetPutBack(store: Store): Promise<void> {
-  await store.run(FORGET_PUT_BACK, [store.keys.lost], [])
+  await store.run(FORGET, [store.keys.lost], ['old'])
 }
 
 /** Forgets all reports. @throws what ioredis throws. */
-export async function forgetLost({ client, keys }: Store): Promise<void> {
-  await client.hdel(keys.lost, ...(await client.hkeys(keys.lost)), 'since')
+export async function forgetLost(store: Store): Promise<void> {
+  await store.run(FORGET, [store.keys.lost], ['all'])
 }
 
 /** Forgets the reports about some tenants or connectors. @throws what ioredis throws. */
