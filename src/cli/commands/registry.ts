@@ -4,13 +4,8 @@ import { backup } from '../../backup/backup'
 import { count } from '../../base/count'
 import { shortTime } from '../../base/time'
 import { InputError, RefusedError, UserError } from '../../base/errors'
-import {
-  acceptRedis,
-  readWentBack,
-  restoreKnown,
-  type Restored,
-  type WentBack,
-} from '../../operations/lost-changes'
+import { acceptRedis, readWentBack, type WentBack } from '../../operations/lost-changes'
+import { restoreKnown, type Restored } from '../../operations/restore-known'
 import type { Config } from '../../process/config'
 import { writeLines } from '../../registry-file/write-file'
 import { lookAtRegistry } from '../../registry/epoch'

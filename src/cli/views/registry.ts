@@ -1,6 +1,7 @@
 import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
-import type { KnownChange, Restored, WentBack } from '../../operations/lost-changes'
+import type { KnownChange, WentBack } from '../../operations/lost-changes'
+import type { Restored } from '../../operations/restore-known'
 import { describeConnector } from '../../registry/connector-audit'
 import { decodeConnector } from '../../registry/connector-reader'
 import { parseFlags } from '../../registry/formats'
