@@ -1,6 +1,6 @@
 import { atMost } from '../base/at-most'
 import { coveringDomain } from '../names/covering'
-import type { Mark } from '../records/token'
+import { markOf, type Mark } from '../records/token'
 import { parseFlags, type DomainFlags } from '../registry/formats'
 import {
   MOST_CHANGES,
@@ -116,8 +116,14 @@ export class LostChangesInEffect {
     const found = read ? tenantMark(read) : 0
     if (heard?.removed && this.isLost(heard.mark, found)) {
       this.add(tenant, heard.mark, found, changesBetween(read, undefined))
-    } else if (snapshot && this.isLost(tenantMark(snapshot), found)) {
-      this.add(tenant, tenantMark(snapshot), found, changesBetween(read, snapshot))
+    } else if (snapshot) {
+      const lost = {
+        domains: this.isLost(markOf(snapshot.domainsToken), markOf(read?.domainsToken)),
+        settings: this.isLost(markOf(snapshot.stateToken), markOf(read?.stateToken)),
+      }
+      if (lost.domains || lost.settings) {
+        this.add(tenant, tenantMark(snapshot), found, changesBetween(read, snapshot, lost))
+      }
     }
     if (heard && this.isLost(heard.mark, found)) this.miss(tenant, heard.mark, found)
     const entry = this.bySubject.get(tenant)

@@ -5,17 +5,26 @@ import type { OwnSnapshot } from './snapshot-reader'
 
 const DOMAIN = 'domain '
 
-/** The changes that lead from what Redis holds to what is known; `undefined` where there is no such tenant. */
+/**
+ * The changes that lead from what Redis holds to what is known; `undefined` where there is no such tenant.
+ *
+ * @param of each has a token of its own: what is written after Redis has gone back must not hide the loss of the other.
+ */
 export function changesBetween(
   read: OwnSnapshot | undefined,
   known: OwnSnapshot | undefined,
+  of = { domains: true, settings: true },
 ): LostChange[] {
   const names = new Set([...(read?.domains.keys() ?? []), ...(known?.domains.keys() ?? [])])
   const fields = new Set([
+    'tenant',
     ...Object.keys(read?.settings ?? {}),
     ...Object.keys(known?.settings ?? {}),
   ])
-  return ['tenant', ...fields, ...Array.from(names, (name) => DOMAIN + name)].flatMap((what) => {
+  return [
+    ...(of.settings ? fields : []),
+    ...(of.domains ? Array.from(names, (name) => DOMAIN + name) : []),
+  ].flatMap((what) => {
     const [was, is] = [valueOf(read, what), valueOf(known, what)]
     return was === is ? [] : [{ what, was, is }]
   })

@@ -14,6 +14,8 @@ import { ProcessSite } from '../support/processes'
 const ABUSE = { by: 'ann', reason: 'abuse', scope: 'unregistered' } as const
 const FRESH = { by: 'ben', reason: 'once more', scope: 'unregistered' } as const
 const CLEANED = { by: 'ann', reason: 'cleaned', keepUsage: false } as const
+/** The owners of domains, the tenant, and its connector. */
+const ALL = '@owners,contoso,contoso/mx'
 const PLAIN = { subdomains: false, shared: false }
 
 describe('Processes whose Redis goes back', { concurrency: 4 }, () => {
@@ -230,6 +232,44 @@ describe('Processes whose Redis goes back', { concurrency: 4 }, () => {
     }
   })
 
+  it('notice what else of a tenant is lost where its lift is put back first', async (t) => {
+    const site = await ProcessSite.open(t, 2)
+    await site.restrictions.place('contoso', ABUSE)
+    for (const { engine } of site.processes) await engine.directory.load('contoso')
+    const goBack = await site.save()
+    await site.registry.domains.add('contoso', [{ domain: 'added.example', ...PLAIN }], 'ann')
+    await site.registry.tenants.set('contoso', { mode: 'monitor' })
+    await site.restrictions.lift('contoso', CLEANED)
+    await site.allHaveHeard()
+    await goBack()
+    await waitFor(async () => {
+      const report = await readLost(site.store)
+      const changes = report?.lost.flatMap((each) => each.changes).map(({ what }) => what)
+      return report?.putBack.length === 1 && changes?.join() === 'mode,domain added.example'
+    })
+    for (const { engine } of site.processes) {
+      const known = await engine.directory.load('contoso')
+      assert.deepEqual([known?.mode, known?.restricted], ['monitor', undefined])
+      assert.ok(known?.domains.has('added.example'))
+    }
+  })
+
+  it('notice the loss of a domain though settings are changed right after the return', async (t) => {
+    const site = await ProcessSite.open(t, 1)
+    const [process] = site.processes
+    await process!.engine.directory.load('contoso')
+    const goBack = await site.save()
+    await site.registry.domains.add('contoso', [{ domain: 'added.example', ...PLAIN }], 'ann')
+    await site.allHaveHeard()
+    process!.way.hold()
+    await goBack()
+    await site.registry.tenants.set('contoso', { mode: 'monitor' })
+    process!.way.release()
+    await waitFor(async () => (await subjectsOf(site)) === '@owners,contoso')
+    const known = await process!.engine.directory.load('contoso')
+    assert.deepEqual([known?.mode, known?.domains.has('added.example')], ['monitor', true])
+  })
+
   it('report again what is lost where Redis goes back a second time', async (t) => {
     const site = await ProcessSite.open(t, 2)
     for (const { engine } of site.processes) await engine.directory.load('contoso')
@@ -242,8 +282,8 @@ describe('Processes whose Redis goes back', { concurrency: 4 }, () => {
     for (let turn = 1; turn <= 2; turn++) {
       await goBack()
       await waitFor(async () => {
-        const { lost, missing, putBack } = (await readLost(site.store))!
-        return lost.length === 2 && missing.length === 1 && putBack.length === 1
+        const report = await readLost(site.store)
+        return report?.putBack.length === 1 && (await subjectsOf(site)) === ALL
       })
       assert.deepEqual(await site.held(), restriction)
       await site.allSay('unregistered')
@@ -275,7 +315,7 @@ describe('Processes whose Redis goes back', { concurrency: 4 }, () => {
     await site.allHaveHeard()
     await process!.engine.directory.load('contoso')
     await goBack()
-    await waitFor(async () => (await readLost(site.store))?.lost.length === 2)
+    await waitFor(async () => (await subjectsOf(site)) === ALL)
 
     await domains.remove('contoso', ['old.example'])
     await tenants.set('contoso', { mode: 'off' })
@@ -356,6 +396,14 @@ describe('Beside an earlier version', { concurrency: 4 }, () => {
     assert.deepEqual(await site.held(), {})
   })
 })
+
+/** What the report says is lost of. */
+async function subjectsOf({ store }: ProcessSite): Promise<string | undefined> {
+  return (await readLost(store))?.lost
+    .map(({ subject }) => subject)
+    .sort()
+    .join()
+}
 
 async function createdAt({ store }: ProcessSite): Promise<string> {
   return (await store.client.hget(store.keys.tenant('contoso'), 'createdAt'))!

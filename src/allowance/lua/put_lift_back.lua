@@ -32,7 +32,7 @@ end
 audit(audit_key, ARGV[2], lift.case ~= '' and lift.case or tag_of(tenant_key), 'lift put back', scope or '',
   string.format('by %s: %s', lift.by, lift.reason))
 redis.call('HSET', tenant_key, 'lifted', string.format('%s\t%s\t%s', lift.at, lift.by, lift.reason))
-announce_lift(tenant_key, ARGV[1], lift)
+announce_lift(tenant_key, ARGV[1], lift, true)
 -- Deleted last, and field by field: the mail process may delete no key.
 for _, field in ipairs(redis.call('HKEYS', restriction_key)) do redis.call('HDEL', restriction_key, field) end
 return scope and 'lifted' or 'noted'

@@ -41,5 +41,5 @@ else
 end
 audit(audit_key, ARGV[2], case or tag_of(tenant_key), 'restriction put back', scope or '',
   string.format('%s; by %s: %s', lost.scope, lost.by, lost.reason))
-announce_restriction(tenant_key, restriction_key, ARGV[1])
+announce_restriction(tenant_key, restriction_key, ARGV[1], true)
 return is_later and 'widened' or 'placed'

@@ -18,17 +18,17 @@ local function table_of(flat)
   return fields
 end
 
-local function announce_restriction(tenant_key, restriction_key, random)
+local function announce_restriction(tenant_key, restriction_key, random, put_back)
   change_tenant(tenant_key, 'state', random, 'restriction', {
     created = redis.call('HGET', tenant_key, 'createdAt') or '',
     restriction = table_of(redis.call('HGETALL', restriction_key)),
-  })
+  }, put_back)
 end
 
 -- lift: a table of texts: at, by, reason, since and event of the restriction, id of the event of the lift, probation as the
 -- tenant's hash has it, keepUsage.
-local function announce_lift(tenant_key, random, lift)
+local function announce_lift(tenant_key, random, lift, put_back)
   change_tenant(tenant_key, 'state', random, 'lift', {
     created = redis.call('HGET', tenant_key, 'createdAt') or '', lift = lift,
-  })
+  }, put_back)
 end

@@ -7,14 +7,18 @@
 -- @include store/clock
 -- @include store/key
 
--- A token: server time in µs and a random part from the caller. Its time is later than that of the tokens it follows, even
--- if the clock was set back: a process that reads an earlier one than it knows sees that Redis has gone back in time.
-local function new_token(random, ...)
-  local time = now_us()
+-- A token: a time in µs and a random part from the caller. Its time is later than that of the tokens it follows.
+local function token_of(time, random, ...)
   for _, earlier in ipairs({ ... }) do
     time = math.max(time, (tonumber(string.match(earlier or '', '^%d+')) or 0) + 1)
   end
   return string.format('%.0f-%s', time, random)
+end
+
+-- A token of now by the server's clock. It is later than those it follows even if the clock was set back: a process that reads
+-- an earlier one than it knows sees that Redis has gone back in time.
+local function new_token(random, ...)
+  return token_of(now_us(), random, ...)
 end
 
 -- Publishes a message about a change. key: any of ours, for the prefix.
@@ -23,9 +27,11 @@ local function announce(key, message)
 end
 
 -- Renews the token in one field (`state` or `domains`) of the tenant's hash and announces it. about: domains, settings,
--- restriction, lift or removal; message: what else to say, or nil.
-local function change_tenant(tenant_key, field, random, about, message)
-  local token = new_token(random, unpack(redis.call('HMGET', tenant_key, 'domains', 'state')))
+-- restriction, lift or removal; message: what else to say, or nil; put_back: Redis has lost it, and maybe later changes too,
+-- so the token is as early as it can be: else processes that know later changes would not notice.
+local function change_tenant(tenant_key, field, random, about, message, put_back)
+  local earlier = redis.call('HMGET', tenant_key, 'domains', 'state')
+  local token = token_of(put_back and 0 or now_us(), random, unpack(earlier))
   message = message or {}
   message.tenant, message.token, message.about = tag_of(tenant_key), token, about
   redis.call('HSET', tenant_key, field, token)
