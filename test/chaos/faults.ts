@@ -44,7 +44,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     await site.redis.restart()
   }),
   'Redis goes back to an older copy of its data': {
-    ...{ lane: 'redis', weight: 2, atLeast: 4000, troublesRedis: true },
+    ...{ lane: 'redis', weight: 4, atLeast: 4000, troublesRedis: true },
     async apply({ redis, history }, choice) {
       const from = now()
       const goBack = await saveMoment(redis, WAYS_BACK.at(-1)!)

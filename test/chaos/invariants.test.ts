@@ -198,6 +198,42 @@ describe('the rules', () => {
     assert.deepEqual(rules(story, shown), ['R3: Redis holds the restriction in the end'])
   })
 
+  it('hold a restriction that Redis has lost against every worker that knew it', () => {
+    const story = new Story()
+    story.transaction('A.1', { ending: 'returned', rcpts: [] })
+    const from = story.wait(1)
+    story.act('block')
+    const killed = story.wait(1)
+    story.history.returns.push({ from, killed, to: story.wait(1) })
+    story.transaction('B.1')
+    const shown = evidence(['B.1'])
+    assert.deepEqual(rules(story, shown), [
+      'R3: a restriction holds until a person lifts it',
+      'R3: Redis holds the restriction in the end',
+    ])
+    // It was killed before the restriction was put back, and no other worker knew it.
+    story.history.kills.push({ pid: WORKER, at: killed })
+    const begun = [WORKER, 102, 103]
+    const log = 'worker 1 killed by signal SIGKILL'
+    assert.deepEqual(rules(story, { ...shown, begun, log }), [])
+  })
+
+  it('allow recipients past the limit only where Redis has lost as many', () => {
+    const story = new Story()
+    const from = story.wait(1)
+    story.transaction('A.1')
+    const killed = story.wait(1)
+    story.history.returns.push({ from, killed, to: story.wait(1) })
+    story.transaction('B.1')
+    const lost = { 'A.1': 0 }
+    assert.deepEqual(rules(story, evidence(['A.1', 'B.1'], lost)), [])
+    story.transaction('C.1')
+    assert.deepEqual(rules(story, evidence(['A.1', 'B.1', 'C.1'], lost)), [
+      'R1: never over, as clients see it',
+      'R1: never over, as Redis has counted it',
+    ])
+  })
+
   it('find a late greeting, a missing reply, and a 451 without trouble', () => {
     const story = new Story()
     story.transaction('A.1')

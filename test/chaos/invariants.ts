@@ -65,7 +65,8 @@ const charges: Record<string, Invariant> = {
       const count = chargedFor(evidence, transaction)
       const took = recipientsDelivered(evidence, id)
       if (took === undefined || count === took) return []
-      if (count < took && countedAt(transaction).some((at) => isForgotten(history, at))) return []
+      if (count < took && countedIn(transaction).some((each) => isForgotten(history, each)))
+        return []
       // Deferred ones are returned while the others are accepted.
       const returned = rcpts.length - accepted(transaction)
       if (
@@ -162,6 +163,7 @@ const mail: Record<string, Invariant> = {
           .filter(({ sent, answered = Infinity }) =>
             restricted.some(({ from, to }) => from < sent && answered < to),
           )
+          .filter((exchange) => !mayNotKnow(history, sessionOf(history, transaction), exchange))
           .map(() => `${describe(transaction)}: accepted while restricted`),
       )
     }),
@@ -187,6 +189,7 @@ const mail: Record<string, Invariant> = {
                   lifted.some(({ from, to }) => from < sent && answered < to),
                 )
                 .filter((exchange) => !isTroubled(history, session, exchange))
+                .filter((exchange) => !mayBeMissing(history, exchange))
                 .map(() => `${describe(transaction)}: refused though unblocked`),
             ),
         )
@@ -308,9 +311,13 @@ function mayBeHeld({ allowances }: History, { tenant, sender }: Transaction): bo
   return sender === 'unregistered' && allowances[tenant]?.forwarded !== undefined
 }
 
-/** The times at which its recipients may have been counted. */
-function countedAt({ rcpts, dot, endedAt }: Transaction): (number | undefined)[] {
-  return [...rcpts.map(({ answered }) => answered), dot?.answered ?? endedAt]
+/** The exchanges in which its recipients may have been counted. */
+function countedIn({
+  rcpts,
+  dot,
+  endedAt = Infinity,
+}: Transaction): Pick<Exchange, 'sent' | 'answered'>[] {
+  return [...rcpts, dot ?? { sent: endedAt, answered: endedAt + AFTERMATH }]
 }
 
 function ofTenant(history: History, tenant: string, meter: Charge['meter']): Transaction[] {
@@ -371,21 +378,66 @@ function isLossy({ lossy }: History, at: number | undefined): boolean {
   return at !== undefined && lossy.some(({ from, to }) => from <= at && at <= to)
 }
 
-/**
- * A charge or refund of that time may be lost, since Redis has gone back to an older copy. Restrictions and lifts are not.
- *
- * @param wait how long before the call waited, in ms.
- */
-function isForgotten(history: History, at: number | undefined, wait = 0): boolean {
-  if (isLossy(history, at)) return true
-  return at !== undefined && history.returns.some(({ from, to }) => from - wait <= at && at <= to)
+/** A charge or refund in that exchange may be lost, also since Redis has gone back to an older copy. */
+function isForgotten(
+  history: History,
+  { sent, answered = Infinity }: Pick<Exchange, 'sent' | 'answered'>,
+): boolean {
+  if (isLossy(history, answered)) return true
+  return history.returns.some(({ from, killed }) => sent <= killed && answered >= from)
+}
+
+/** How long until what Redis has lost is put back, in ms: a lift may be known elsewhere for two seconds. */
+const PUT_BACK = 5000
+
+/** The times in which restrictions and lifts may be lost and are put back: returns that follow soon are one. */
+function returnTimes({ returns }: History): Span[] {
+  const spans: Span[] = []
+  for (const { from, to } of returns) {
+    const last = spans.at(-1)
+    const begun = last && from < last.to ? spans.pop()!.from : from
+    spans.push({ from: begun, to: to + PUT_BACK })
+  }
+  return spans
+}
+
+/** Whether a restriction or lift of that time outlives a return: a worker knew it until it was put back. */
+function isKept(history: History, at: number): boolean {
+  return returnTimes(history).every(({ from, to }) => {
+    if (at < from || at > to) return true
+    return workers(history).some((worker) => worker.from <= at && worker.to >= to)
+  })
+}
+
+/** A lift may be missing at that time, until it is put back. */
+function mayBeMissing(history: History, { sent, answered = sent }: Exchange): boolean {
+  return returnTimes(history).some(({ from, to }) => from <= answered && sent <= to)
+}
+
+/** A worker that began while Redis had lost a restriction, which was not put back yet. */
+function mayNotKnow(history: History, { pid }: SessionRecord, { sent }: Exchange): boolean {
+  const begun = workers(history).find((worker) => worker.pid === pid)?.from ?? sent
+  return returnTimes(history).some(({ from, to }) => begun >= from && sent <= to)
+}
+
+/** Each worker, from its first session until it was killed or replaced. */
+function workers({ sessions, kills, graceful }: History): (Span & { pid: number })[] {
+  const begun = new Map<number, number>()
+  for (const session of sessions) {
+    begun.set(session.pid, Math.min(begun.get(session.pid) ?? Infinity, begin(session)))
+  }
+  return Array.from(begun, ([pid, from]) => {
+    const killed = kills.find((kill) => kill.pid === pid)?.at ?? Infinity
+    const replaced = graceful.find((span) => span.from > from)?.from ?? Infinity
+    return { pid, from, to: Math.min(killed, replaced) }
+  })
 }
 
 /** Recipients whose charge is perhaps lost. */
 function perhapsForgotten(history: History, tenant: string, meter: Charge['meter']): number {
   return ofTenant(history, tenant, meter)
     .flatMap(({ rcpts }) => rcpts)
-    .filter(({ answered }) => isForgotten(history, answered)).length
+    .filter((exchange) => isForgotten(history, exchange)).length
 }
 
 /** How many recipients of a transaction without an accepted message may stay counted. */
@@ -394,8 +446,8 @@ function mayStayCounted(history: History, transaction: Transaction): number {
   // Haraka may have accepted it.
   if (ending === 'torn') return rcpts.length
   // The refund is lost.
-  const times = [endedAt, ...rcpts.map(({ answered }) => answered)]
-  if (times.some((at) => isForgotten(history, at, AFTERMATH))) return rcpts.length
+  const refund = { sent: endedAt, answered: endedAt + AFTERMATH }
+  if ([refund, ...rcpts].some((each) => isForgotten(history, each))) return rcpts.length
   const kill = killOf(history, transaction)
   if (!kill) return 0
   const waits = history.troubles.some(
@@ -411,9 +463,13 @@ function diedSoon(history: History, transaction: Transaction): boolean {
 }
 
 /** The kill of this transaction's worker. */
-function killOf({ sessions, kills }: History, transaction: Transaction) {
-  const session = sessions.find(({ transactions }) => transactions.includes(transaction))
-  return kills.find(({ pid }) => pid === session?.pid)
+function killOf(history: History, transaction: Transaction) {
+  const { pid } = sessionOf(history, transaction)
+  return history.kills.find((kill) => kill.pid === pid)
+}
+
+function sessionOf({ sessions }: History, transaction: Transaction): SessionRecord {
+  return sessions.find(({ transactions }) => transactions.includes(transaction))!
 }
 
 /** The time of an exchange without the stalls of the processes it needed, in ms. */
@@ -495,16 +551,19 @@ function knownRestrictions(history: History, tenant: string): Span[] {
       .filter((act) => act.tenant === tenant && act.act === 'block')
       .filter((act) => act.from > from && act.to < to && !isLossy(history, act.to))
       .map((act) => act.to)
-    const since = Math.min(...blocks, ...refusalsAfterAccepts(history, tenant, { from, to }))
+    const times = [...blocks, ...refusalsAfterAccepts(history, tenant, { from, to })]
+    const since = Math.min(...times.filter((at) => isKept(history, at)))
     return since < Infinity ? [{ from: since, to }] : []
   })
 }
 
 /** The times from which all know that a tenant was unblocked, until it may be restricted again. */
-function liftedTimes({ acts }: History, tenant: string): Span[] {
-  const ours = acts.filter((act) => act.tenant === tenant).sort((a, b) => a.from - b.from)
+function liftedTimes(history: History, tenant: string): Span[] {
+  const ours = history.acts.filter((act) => act.tenant === tenant).sort((a, b) => a.from - b.from)
   return ours.flatMap(({ act, to }, at) =>
-    act === 'block' ? [] : [{ from: to + AT_ONCE, to: ours[at + 1]?.from ?? Infinity }],
+    act === 'block' || !isKept(history, to)
+      ? []
+      : [{ from: to + AT_ONCE, to: ours[at + 1]?.from ?? Infinity }],
   )
 }
 
