@@ -182,7 +182,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
         const listed = await domains.list('roomy')
         if (listed.some((each) => each.domain === domain)) await domains.remove('roomy', [domain])
       })
-      removed.push(domain)
+      removed.push({ domain, at: now() })
       return domain
     },
   },

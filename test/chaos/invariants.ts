@@ -401,8 +401,8 @@ function returnTimes({ returns }: History): Span[] {
   return spans
 }
 
-/** Whether a restriction or lift of that time outlives a return: a worker knew it until it was put back. */
-function isKept(history: History, at: number): boolean {
+/** Whether a change of state of that time outlives a return: a worker knew it until it was put back, or reported. */
+export function isKept(history: History, at: number): boolean {
   return returnTimes(history).every(({ from, to }) => {
     if (at < from || at > to) return true
     return workers(history).some((worker) => worker.from <= at && worker.to >= to)

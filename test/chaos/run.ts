@@ -12,7 +12,7 @@ import {
   type History,
   type SenderKind,
 } from './history'
-import { broken, slowestGreeting } from './invariants'
+import { broken, isKept, slowestGreeting } from './invariants'
 import { Load, messageOf, UNREGISTERED, type Sender } from './load'
 import { LANES, scheduleOf, type Lane, type Step } from './schedule'
 import { WitnessedSession } from './session'
@@ -124,8 +124,9 @@ async function recover(site: Site): Promise<void> {
       byAll(site, sender, 'unregistered', UNREGISTERED, isBlocked),
     )
     for (const removed of tenant === 'roomy' ? site.removed : []) {
-      await eventually(`all know that ${removed} is removed`, () =>
-        byAll(site, sender, 'unregistered', `a@${removed}`, isBlocked),
+      if (!isKept(history, removed.at)) continue
+      await eventually(`all know that ${removed.domain} is removed`, () =>
+        byAll(site, sender, 'unregistered', `a@${removed.domain}`, isBlocked),
       )
     }
     const from = now()

@@ -44,7 +44,7 @@ export class Site {
   /** Workers that Haraka replaces when they die; see {@link Site.workers}. */
   readonly guarded = new Set<number>()
   /** Domains of `roomy` that have been removed. */
-  readonly removed: string[] = []
+  readonly removed: { readonly domain: string; readonly at: number }[] = []
   /** Domains that valid versions of the tenants file have added to `filed`. */
   filedDomains = 1
 
