@@ -1,6 +1,13 @@
 import { LRUCache } from 'lru-cache'
 
-/** A cache of at most so many entries, which takes memory only for those that it holds: `max` would allocate for all. */
-export function atMost<T extends object>(entries: number): LRUCache<string, T> {
-  return new LRUCache<string, T>({ maxSize: entries, sizeCalculation: () => 1 })
+/**
+ * A cache up to a size, which takes memory only for what it holds: with `max` the library would allocate for all.
+ *
+ * @param sizeOf the size of an entry; absent: 1.
+ */
+export function atMost<T extends object>(
+  size: number,
+  sizeOf: (entry: T) => number = () => 1,
+): LRUCache<string, T> {
+  return new LRUCache<string, T>({ maxSize: size, sizeCalculation: sizeOf })
 }

@@ -5,9 +5,9 @@ import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
 import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
-import { markOf, type Mark } from '../records/token'
+import type { Mark } from '../records/token'
 import { parseChange, type Change } from '../registry/changes'
-import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
+import { readLost, type PutBack } from '../registry/lost-changes'
 import { LostChangesInEffect } from './lost-changes'
 import { Standings, type RememberedLift, type RememberedRestriction } from './standings'
 import type { ConnectorIndex } from './connector-index'
@@ -334,10 +334,11 @@ export class Directory {
   /** Finds the changes that were announced of tenants that are not cached, and that Redis has lost. */
   private async checkAnnounced(): Promise<void> {
     const { client, keys } = this.store
-    const others = this.lost.announced().filter(([tenant]) => !this.look(tenant))
-    await mapLimited(others, AT_ONCE, async ([tenant, mark]) => {
+    const others = this.lost.announced().filter((tenant) => !this.look(tenant))
+    await mapLimited(others, AT_ONCE, async (tenant) => {
       const [domainsToken, stateToken] = await client.hmget(keys.tenant(tenant), 'domains', 'state')
-      if (tenantMark({ domainsToken, stateToken }) < mark) await this.tenants.load(tenant)
+      const isLost = this.lost.compareAnnounced(tenant, { domainsToken, stateToken })
+      if (isLost) await this.tenants.load(tenant)
     })
   }
 
@@ -391,11 +392,8 @@ export class Directory {
   }
 
   private onTenant(change: Extract<Change, { tenant: string }>): void {
-    const { tenant, token, about } = change
-    // A restriction or a lift is known in full by its announcement.
-    if (about.what !== 'restriction' && about.what !== 'lift') {
-      this.lost.hear(tenant, markOf(token), about.what === 'removal')
-    }
+    const { tenant, about } = change
+    this.lost.hear(change)
     // A cached tenant is read with its restriction.
     if (about.what !== 'unknown' || !this.look(tenant)) this.standings.announced(tenant, about)
     this.tenants.changed(change)

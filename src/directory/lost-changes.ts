@@ -1,6 +1,7 @@
 import { atMost } from '../base/at-most'
 import { coveringDomain } from '../names/covering'
 import { markOf, type Mark } from '../records/token'
+import type { Change } from '../registry/changes'
 import { parseFlags, type DomainFlags } from '../registry/formats'
 import {
   MOST_CHANGES,
@@ -16,21 +17,33 @@ import type { Store } from '../store/store'
 import { RETRY_AFTER, type InBackground } from './refresh'
 import type { RegistryMonitor } from './registry-monitor'
 import type { OwnSnapshot } from './snapshot-reader'
-import { changesBetween, corrected, domainsOf } from './tenant-changes'
+import { changesBetween, changesTo, corrected, domainsOf, domainValues } from './tenant-changes'
 
-/** Tenants whose last announced change is remembered. */
-const MOST_HEARD = 20_000
+/** Announced changes that are remembered, over all tenants, and of one tenant. */
+const MOST_HEARD = 100_000
+const MOST_OF_TENANT = 1000
 /** Tenants and connectors with lost changes at most. */
 const MOST_SUBJECTS = 20_000
 /** Findings of this time are reported together, in ms. */
 const REPORT_AFTER = 500
 
-/** The last change that was announced of a tenant. */
-export interface Heard {
+/** What has been announced of the domains of a tenant, or of the rest. */
+interface HeardPart {
+  /** The last change. */
   readonly mark: Mark
+  /** The values that were announced, as in {@link LostChange}; `undefined`: not all of them are known. */
+  readonly values: ReadonlyMap<string, string | null> | undefined
+}
+
+/** What has been announced of a tenant. */
+export interface Heard {
+  readonly domains: HeardPart
+  readonly settings: HeardPart
   /** The tenant was removed. */
   readonly removed: boolean
 }
+
+const NOTHING: HeardPart = { mark: 0, values: new Map() }
 
 /** What was known of a tenant before it was read. */
 export interface Before {
@@ -67,7 +80,7 @@ export interface LostContext {
  */
 export class LostChangesInEffect {
   private readonly bySubject = new Map<string, Entry>()
-  private readonly heard = atMost<Heard>(MOST_HEARD)
+  private readonly heard = atMost<Heard>(MOST_HEARD, sizeOf)
   private readonly missing = new Set<string>()
   /** Latest change of a tenant that Redis has lost, and that left nothing to put right. */
   private readonly harmless = new Map<string, Mark>()
@@ -87,9 +100,34 @@ export class LostChangesInEffect {
     return [...this.bySubject.keys()].filter((subject) => subject.includes('/'))
   }
 
-  /** Notes that a change of a tenant was announced: Redis held it then. */
-  hear(tenant: string, mark: Mark, removed: boolean): void {
-    this.heard.set(tenant, { mark, removed })
+  /** Notes what was announced about a tenant: Redis held it then. A restriction or a lift is known elsewhere. */
+  hear({ tenant, token, about, domains }: Extract<Change, { tenant: string }>): void {
+    const mark = markOf(token)
+    const before = this.heard.get(tenant)
+    const heard = before?.removed === false ? before : { domains: NOTHING, settings: NOTHING }
+    const unknown = { mark, values: undefined }
+    switch (about.what) {
+      case 'removal':
+        return this.note(tenant, {
+          domains: NOTHING,
+          settings: { ...NOTHING, mark },
+          removed: true,
+        })
+      case 'domains': {
+        const part = heardPart(heard.domains, mark, domains && domainValues(domains))
+        return this.note(tenant, { ...heard, domains: part, removed: false })
+      }
+      case 'settings': {
+        const part = heardPart(heard.settings, mark, about.settings)
+        return this.note(tenant, { ...heard, settings: part, removed: false })
+      }
+      case 'unknown':
+        return this.note(tenant, { domains: unknown, settings: unknown, removed: false })
+    }
+  }
+
+  private note(tenant: string, heard: Heard): void {
+    this.heard.set(tenant, heard)
   }
 
   /** What to hand to {@link inEffect} after reading; to be called before. */
@@ -97,9 +135,27 @@ export class LostChangesInEffect {
     return { snapshot, heard: this.heard.get(tenant) }
   }
 
-  /** Tenants of which a change was announced, and their latest one. */
-  announced(): [tenant: string, mark: Mark][] {
-    return Array.from(this.heard.entries(), ([tenant, { mark }]) => [tenant, mark])
+  /** Tenants of which a change was announced. */
+  announced(): string[] {
+    return [...this.heard.keys()]
+  }
+
+  /**
+   * Compares what was announced of a tenant with its tokens in Redis, after a time in which announcements may have been
+   * missed.
+   *
+   * @returns whether Redis has lost some of it.
+   */
+  compareAnnounced(tenant: string, tokens: Tokens): boolean {
+    const heard = this.heard.get(tenant)
+    if (heard === undefined) return false
+    if (this.lostParts(heard, tokens).length > 0) return true
+    const missed = {
+      domains: afterMissed(heard.domains, markOf(tokens.domainsToken)),
+      settings: afterMissed(heard.settings, markOf(tokens.stateToken)),
+    }
+    this.heard.set(tenant, { ...heard, ...missed })
+    return false
   }
 
   /**
@@ -114,8 +170,8 @@ export class LostChangesInEffect {
     read: OwnSnapshot | undefined,
   ): OwnSnapshot | undefined {
     const found = read ? tenantMark(read) : 0
-    if (heard?.removed && this.isLost(heard.mark, found)) {
-      this.add(tenant, heard.mark, found, changesBetween(read, undefined))
+    if (heard?.removed && this.isLost(heard.settings.mark, found)) {
+      this.add(tenant, heard.settings.mark, found, changesBetween(read, undefined))
     } else if (snapshot) {
       const lost = {
         domains: this.isLost(markOf(snapshot.domainsToken), markOf(read?.domainsToken)),
@@ -125,12 +181,28 @@ export class LostChangesInEffect {
         this.add(tenant, tenantMark(snapshot), found, changesBetween(read, snapshot, lost))
       }
     }
-    if (heard && this.isLost(heard.mark, found)) this.miss(tenant, heard.mark, found)
+    if (heard?.removed === false) this.compareHeard(tenant, unread(heard, snapshot), read)
     const entry = this.bySubject.get(tenant)
     if (entry === undefined) return read
     const { snapshot: effective, left } = corrected(read, entry.changes, tenant)
     if (left.length < entry.changes.length) this.keep(tenant, { ...entry, changes: left })
     return effective
+  }
+
+  /** What was announced is known in full, or missing. */
+  private compareHeard(tenant: string, heard: Heard, read: OwnSnapshot | undefined): void {
+    const found = read ? tenantMark(read) : 0
+    for (const { mark, values } of this.lostParts(heard, read)) {
+      if (values) this.add(tenant, mark, found, changesTo(read, values))
+      else this.miss(tenant, mark, found)
+    }
+  }
+
+  private lostParts({ domains, settings }: Heard, tokens: Tokens | undefined): HeardPart[] {
+    return [
+      ...(this.isLost(domains.mark, markOf(tokens?.domainsToken)) ? [domains] : []),
+      ...(this.isLost(settings.mark, markOf(tokens?.stateToken)) ? [settings] : []),
+    ]
   }
 
   /** Adds the lost change of a connector: Redis holds `was`, which may be nothing. */
@@ -277,6 +349,39 @@ export class LostChangesInEffect {
       throw error
     }
   }
+}
+
+/** Tokens of a tenant, as in its hash. */
+type Tokens = Parameters<typeof tenantMark>[0]
+
+/** With what has just been announced; `undefined`: that is not said. */
+function heardPart(
+  { values: before }: HeardPart,
+  mark: Mark,
+  values: Iterable<readonly [string, string | null]> | undefined,
+): HeardPart {
+  if (!before || !values) return { mark, values: undefined }
+  const all = new Map([...before, ...values])
+  return { mark, values: all.size > MOST_OF_TENANT ? undefined : all }
+}
+
+/** A later change was missed, so what was announced before may not be the last word. */
+function afterMissed(part: HeardPart, found: Mark): HeardPart {
+  return found > part.mark ? { mark: found, values: undefined } : part
+}
+
+/** What was announced after the tenant was read. */
+function unread(heard: Heard, snapshot: Tokens | undefined): Heard {
+  const { domains, settings } = heard
+  return {
+    ...heard,
+    domains: markOf(snapshot?.domainsToken) < domains.mark ? domains : NOTHING,
+    settings: markOf(snapshot?.stateToken) < settings.mark ? settings : NOTHING,
+  }
+}
+
+function sizeOf({ domains, settings }: Heard): number {
+  return 1 + (domains.values?.size ?? 0) + (settings.values?.size ?? 0)
 }
 
 function reportOf(subject: string, { known, found, changes }: Entry): LostChanges {

@@ -1,3 +1,4 @@
+import type { DomainsChange } from '../registry/domain-changes'
 import { formatFlags, parseFlags } from '../registry/formats'
 import type { LostChange } from '../registry/lost-changes'
 import { restrictionInForce, settingsInForce } from './snapshot'
@@ -21,13 +22,31 @@ export function changesBetween(
     ...Object.keys(read?.settings ?? {}),
     ...Object.keys(known?.settings ?? {}),
   ])
-  return [
+  const all = [
     ...(of.settings ? fields : []),
     ...(of.domains ? Array.from(names, (name) => DOMAIN + name) : []),
-  ].flatMap((what) => {
-    const [was, is] = [valueOf(read, what), valueOf(known, what)]
-    return was === is ? [] : [{ what, was, is }]
-  })
+  ]
+  return changesTo(
+    read,
+    all.map((what) => [what, valueOf(known, what)]),
+  )
+}
+
+/** The changes that lead from what Redis holds to these values. */
+export function changesTo(
+  read: OwnSnapshot | undefined,
+  values: Iterable<readonly [what: string, is: string | null]>,
+): LostChange[] {
+  return Array.from(values, ([what, is]) => ({ what, was: valueOf(read, what), is })).filter(
+    ({ was, is }) => was !== is,
+  )
+}
+
+/** What a change of accepted domains is about, as in {@link LostChange}. */
+export function* domainValues({
+  domains,
+}: DomainsChange): Generator<[what: string, string | null]> {
+  for (const [name, flags] of domains) yield [DOMAIN + name, flags && formatFlags(flags)]
 }
 
 /** A tenant with lost changes in effect. */

@@ -5,7 +5,12 @@ import { parseFlags, type DomainFlags } from './formats'
 
 /** What of a tenant has changed; `unknown`: a version before this one does not say. */
 export type About =
-  | { readonly what: 'domains' | 'settings' | 'removal' | 'unknown' }
+  | { readonly what: 'domains' | 'removal' | 'unknown' }
+  | {
+      readonly what: 'settings'
+      /** The new value of each field of the tenant that has changed, `tenant` for its `createdAt`; `undefined`: not said. */
+      readonly settings: ReadonlyMap<string, string | null> | undefined
+    }
   | {
       readonly what: 'restriction'
       /** The tenant's `createdAt`. */
@@ -81,8 +86,10 @@ export function parseChange(message: string): Change | undefined {
   }
 }
 
-function toAbout({ about, created, restriction, lift }: Record<string, unknown>): About {
-  if (about === 'domains' || about === 'settings' || about === 'removal') return { what: about }
+function toAbout(message: Record<string, unknown>): About {
+  const { about, created, restriction, lift, settings } = message
+  if (about === 'domains' || about === 'removal') return { what: about }
+  if (about === 'settings') return { what: about, settings: toSettings(settings) }
   if (typeof created !== 'string') return { what: 'unknown' }
   if (about === 'restriction' && isTexts(restriction) && restriction['scope']) {
     return { what: about, created, restriction }
@@ -91,6 +98,12 @@ function toAbout({ about, created, restriction, lift }: Record<string, unknown>)
     return { what: about, created, lift: lift as Lift }
   }
   return { what: 'unknown' }
+}
+
+/** An empty value: back to the default. */
+function toSettings(settings: unknown): Map<string, string | null> | undefined {
+  if (!isTexts(settings)) return undefined
+  return new Map(Object.entries(settings).map(([field, value]) => [field, value || null]))
 }
 
 function isTexts(value: unknown): value is Record<string, string> {

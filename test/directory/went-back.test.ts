@@ -12,6 +12,7 @@ import { Keys } from '../../src/store/keys'
 import { Store, type Client } from '../../src/store/store'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
+import { laterToken } from '../support/registry'
 import { Registries } from '../support/registries'
 
 const BY = { by: 'anna', reason: 'abuse' }
@@ -74,6 +75,11 @@ async function start(): Promise<Process> {
   directory.follow(connectSubscriber(settings, store.client, () => {}))
   await waitFor(() => directory.connectors)
   await waitFor(() => directory.load('contoso').catch(() => undefined))
+  // It hears what is announced.
+  await waitFor(async () => {
+    await client.publish(store.keys.changes, 'no change')
+    return log.some((line) => line.startsWith('unknown message'))
+  })
   return { directory, store, log, putBack }
 }
 
@@ -98,6 +104,12 @@ async function moment(): Promise<() => Promise<void>> {
     await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
   }
+}
+
+/** Waits until every process has heard what was announced before. */
+async function heard(): Promise<void> {
+  await registry.tenants.set('contoso', { mode: 'off' })
+  await all((directory) => directory.peek('contoso')?.mode === 'off')
 }
 
 async function audits(what: string): Promise<number> {
@@ -286,9 +298,63 @@ describe('other changes that Redis loses', () => {
     }
   })
 
+  it('of a tenant that no process has cached are known from their announcement', async () => {
+    const goBack = await moment()
+    await registry.tenants.set('fabrikam', { mode: 'off', limits: '7/1h' })
+    await registry.domains.add('fabrikam', [plain('new.example')], 'test')
+    await registry.domains.remove('fabrikam', ['fabrikam.example'])
+    await registry.tenants.add('new', { mode: 'monitor' }, 'test')
+    await registry.domains.add('new', [plain('added.example')], 'test')
+    await heard()
+    await goBack()
+    await waitFor(async () => Object.keys(await lost()).length === 10)
+    const { 'new tenant': created, ...rest } = await lost()
+    assert.match(created!, /^null → \d+$/)
+    assert.deepEqual(rest, {
+      'fabrikam mode': 'null → off',
+      'fabrikam limits': 'null → 7/1h',
+      'fabrikam domain new.example': 'null → -',
+      'fabrikam domain fabrikam.example': '- → null',
+      'new mode': 'null → monitor',
+      'new name': 'null → new',
+      'new source': 'null → test',
+      'new domain added.example': 'null → -',
+      'contoso mode': 'null → off',
+    })
+    assert.deepEqual((await readLost(admin))?.missing, [])
+  })
+
+  it('are no longer known from an announcement once a later one was missed', async () => {
+    const { keys } = admin
+    await registry.domains.add('fabrikam', [plain('a.example')], 'test')
+    await heard()
+    // Nobody announces that it is removed again.
+    await client.hdel(keys.domains('fabrikam'), 'a.example')
+    await client.hset(keys.tenant('fabrikam'), 'domains', laterToken())
+    const goBack = await moment()
+    await client.hset(keys.tenant('fabrikam'), 'domains', laterToken())
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await waitFor(() =>
+      processes.every(({ directory }) => {
+        const announced = directory['lost'].before('fabrikam', undefined).heard
+        return announced?.domains.values === undefined
+      }),
+    )
+    await goBack()
+    await waitFor(async () => (await readLost(admin))?.missing.length === 1)
+    for (const { directory } of processes) {
+      assert.ok(!(await directory.load('fabrikam'))?.domains.has('a.example'))
+    }
+  })
+
   it('that no process knows are reported as missing', async () => {
     const goBack = await moment()
-    await registry.tenants.set('fabrikam', { mode: 'off' })
+    const { keys } = admin
+    const token = laterToken()
+    await client.hset(keys.tenant('fabrikam'), { mode: 'off', state: token })
+    // As a version before this one announces it.
+    await client.publish(keys.changes, JSON.stringify({ tenant: 'fabrikam', token }))
+    await heard()
     await goBack()
     await waitFor(async () => (await readLost(admin))?.missing.length === 1)
     assert.equal((await readLost(admin))?.missing[0]?.subject, 'fabrikam')

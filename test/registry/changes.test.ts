@@ -31,7 +31,20 @@ describe('parseChange', () => {
     ['{"tenant":"contoso","token":"2-b","previous":"1-a","domains":{"a.example":true}}', STATE],
     [
       '{"tenant":"contoso","token":"2-b","about":"settings"}',
-      { ...STATE, about: { what: 'settings' } },
+      { ...STATE, about: { what: 'settings', settings: undefined } },
+    ],
+    [
+      '{"tenant":"contoso","token":"2-b","about":"settings","settings":{"mode":"off","limits":""}}',
+      {
+        ...STATE,
+        about: {
+          what: 'settings',
+          settings: new Map([
+            ['mode', 'off'],
+            ['limits', null],
+          ]),
+        },
+      },
     ],
     [
       '{"tenant":"contoso","token":"2-b","about":"restriction","created":"1","restriction":{"scope":"all","since":"7"}}',

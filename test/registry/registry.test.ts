@@ -86,8 +86,17 @@ describe('tenants', () => {
     await site.registry.tenants.set('contoso', { mode: 'off' })
     const set = await tokens(site, 'contoso')
     assert.deepEqual(await changes.read(), [
-      { tenant: 'contoso', token: added.state, about: 'settings' },
-      { tenant: 'contoso', token: set.state, about: 'settings' },
+      {
+        ...{ tenant: 'contoso', token: added.state, about: 'settings' },
+        settings: {
+          ...{ name: 'contoso', source: 'root' },
+          tenant: await site.store.client.hget(site.store.keys.tenant('contoso'), 'createdAt'),
+        },
+      },
+      {
+        ...{ tenant: 'contoso', token: set.state, about: 'settings' },
+        settings: { mode: 'off' },
+      },
     ])
   })
 

@@ -76,6 +76,6 @@ if restricted then
     probation = probation and redis.call('HGET', tenant_key, 'probation') or '',
   })
 else
-  change_tenant(tenant_key, 'state', ARGV[4], 'settings')
+  change_tenant(tenant_key, 'state', ARGV[4], 'settings', { settings = {} })
 end
 return (restricted or would_trip or unreadable) and 'lifted' or 'ended'

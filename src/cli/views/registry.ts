@@ -48,6 +48,15 @@ export function restoredView({ written, skipped, leftOut }: Restored): object {
 
 /** Prints what was lost, as a table of what Redis held before and what it holds now. */
 export function printLost(out: Output, { changes, ...report }: WentBack): void {
+  if (changes.length > 0) printChanges(out, changes)
+  if (report.lost.some(({ subject }) => subject === OWNERS)) {
+    out.line(`${subjectText(OWNERS)}: restore-known reconciles them with the domains of tenants`)
+  }
+  const more = moreOf(report)
+  if (more > 0) out.line(`and ${count(more, 'more change')}, which Haraka reports after these`)
+}
+
+function printChanges(out: Output, changes: readonly KnownChange[]): void {
   const tones = { lost: 'warn', restored: 'good', overtaken: 'faint' } as const
   out.table(
     ['SUBJECT', 'WHAT', 'BEFORE', 'IN REDIS', ''],
@@ -60,11 +69,6 @@ export function printLost(out: Output, { changes, ...report }: WentBack): void {
     ]),
     'none',
   )
-  if (report.lost.some(({ subject }) => subject === OWNERS)) {
-    out.line(`${subjectText(OWNERS)}: restore-known reconciles them with the domains of tenants`)
-  }
-  const more = moreOf(report)
-  if (more > 0) out.line(`and ${count(more, 'more change')}, which Haraka reports after these`)
 }
 
 /** Prints what nobody knows. */

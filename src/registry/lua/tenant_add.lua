@@ -17,17 +17,18 @@ end
 
 local created = ARGV[4] ~= '' and ARGV[4] or string.format('%.0f', now_ms())
 redis.call('HSET', tenant_key, 'source', ARGV[3], 'createdAt', created, 'domains', new_token(ARGV[1]))
-local settings = {}
+local settings, values = {}, { tenant = created, source = ARGV[3] }
 for at = 5, #ARGV, 2 do
   local field, value = ARGV[at], ARGV[at + 1]
   if value ~= '' then
     redis.call('HSET', tenant_key, field, value)
     settings[#settings + 1] = field .. '=' .. value
+    values[field] = value
   end
 end
 -- Cases go on counting: the records of the earlier ones may still be there.
 local cases = redis.call('GET', cases_key)
 if cases then redis.call('HSET', tenant_key, 'cases', cases) end
 local entry = audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant added', '', table.concat(settings, '; '))
-change_tenant(tenant_key, 'state', ARGV[1], 'settings')
+change_tenant(tenant_key, 'state', ARGV[1], 'settings', { settings = values })
 return { 'added', entry }

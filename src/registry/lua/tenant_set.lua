@@ -11,12 +11,13 @@
 local tenant_key, audit_key = KEYS[1], KEYS[2]
 if redis.call('HEXISTS', tenant_key, 'createdAt') == 0 then return 'gone' end
 
-local from, to = {}, {}
+local from, to, settings = {}, {}, {}
 for at = 3, #ARGV, 2 do
   local field, value = ARGV[at], ARGV[at + 1]
   local had = redis.call('HGET', tenant_key, field) or ''
   if had ~= value then
     from[#from + 1] = field .. '=' .. (had == '' and 'default' or had)
+    settings[field] = value
     to[#to + 1] = field .. '=' .. (value == '' and 'default' or value)
     if value == '' then
       redis.call('HDEL', tenant_key, field)
@@ -27,5 +28,5 @@ for at = 3, #ARGV, 2 do
 end
 if #to == 0 then return 'unchanged' end
 audit(audit_key, ARGV[2], tag_of(tenant_key), 'tenant changed', table.concat(from, '; '), table.concat(to, '; '))
-change_tenant(tenant_key, 'state', ARGV[1], 'settings')
+change_tenant(tenant_key, 'state', ARGV[1], 'settings', { settings = settings })
 return 'changed'

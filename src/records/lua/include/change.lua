@@ -27,7 +27,7 @@ local function announce(key, message)
 end
 
 -- Renews the token in one field (`state` or `domains`) of the tenant's hash and announces it. about: domains, settings,
--- restriction, lift or removal; message: what else to say, or nil; put_back: Redis has lost it, and maybe later changes too,
+-- restriction, lift or removal; message: what else to say, or nil (of settings: a table of those that changed, `tenant` is its createdAt); put_back: Redis has lost it, and maybe later changes too,
 -- so the token is as early as it can be: else processes that know later changes would not notice.
 local function change_tenant(tenant_key, field, random, about, message, put_back)
   local earlier = redis.call('HMGET', tenant_key, 'domains', 'state')
