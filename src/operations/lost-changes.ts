@@ -71,8 +71,7 @@ export async function acceptRedis(
   const lost = changes.filter(({ state }) => state === 'lost').length
   const dropped = `without ${count(lost, 'lost change')}, ${count(missing.length, 'missing one')}`
   await note(store, 'Redis accepted', dropped, reason)
-  await acceptContent(store)
-  await forgetLost(store)
+  await forgetLost(store, await acceptContent(store))
 }
 
 /** Adds an entry about a decision to the audit trail. */

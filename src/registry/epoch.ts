@@ -119,9 +119,11 @@ export async function confirmEpoch(
 /**
  * Accepts the current content of Redis after it went back in time: processes drop what they know and Redis does not hold,
  * except restrictions.
+ *
+ * @returns when that was.
  */
-export async function acceptContent(store: Store): Promise<void> {
-  await store.run(ACCEPT, [store.keys.epoch], [])
+export async function acceptContent(store: Store): Promise<Mark> {
+  return Number(await store.run(ACCEPT, [store.keys.epoch], []))
 }
 
 function understood({ epoch }: RegistryLook): Epoch {

@@ -148,9 +148,14 @@ export async function forgetPutBack(store: Store): Promise<void> {
   await store.run(FORGET, [store.keys.lost], ['old'])
 }
 
-/** Forgets all reports. @throws what ioredis throws. */
-export async function forgetLost(store: Store): Promise<void> {
-  await store.run(FORGET, [store.keys.lost], ['all'])
+/**
+ * Forgets all reports of what was lost before, also those that have not been made yet.
+ *
+ * @param accepted when an operator accepted what Redis holds.
+ * @throws what ioredis throws.
+ */
+export async function forgetLost(store: Store, accepted: Mark): Promise<void> {
+  await store.run(FORGET, [store.keys.lost], [accepted])
 }
 
 /** Forgets the reports about some tenants or connectors. @throws what ioredis throws. */

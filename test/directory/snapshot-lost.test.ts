@@ -160,8 +160,7 @@ describe('the snapshot file of a process that sees Redis go back in time', () =>
     await registry.tenants.set('fabrikam', { name: 'Third' })
     assert.match(await written('Third'), /added\.example/)
 
-    await acceptContent(admin)
-    await forgetLost(admin)
+    await forgetLost(admin, await acceptContent(admin))
     assert.match(await written('added.example', false), /Contoso Ltd/)
     assert.deepEqual(running!.errors, [])
   })

@@ -6,6 +6,7 @@ import { Directory } from '../../src/directory/directory'
 import { ConnectorRegistry } from '../../src/registry/connector-registry'
 import { acceptContent, ensureEpoch } from '../../src/registry/epoch'
 import { forgetLost, readLost, type PutBack } from '../../src/registry/lost-changes'
+import { markOf } from '../../src/records/token'
 import { removeTenant } from '../../src/registry/tenant-removal'
 import { connect, connectSubscriber } from '../../src/store/connection'
 import { Keys } from '../../src/store/keys'
@@ -248,8 +249,7 @@ describe('other changes that Redis loses', () => {
     processes.push(await start())
     await all(isKnown)
 
-    await forgetLost(admin)
-    await acceptContent(admin)
+    await forgetLost(admin, await acceptContent(admin))
     await all((directory) => directory.peek('contoso')?.mode === undefined)
     await all((directory) => directory.connectors?.byIp('192.0.2.2'))
     await all((directory) => directory.peek('contoso')?.domains.has('old.example'))
@@ -332,12 +332,13 @@ describe('other changes that Redis loses', () => {
     await client.hdel(keys.domains('fabrikam'), 'a.example')
     await client.hset(keys.tenant('fabrikam'), 'domains', laterToken())
     const goBack = await moment()
-    await client.hset(keys.tenant('fabrikam'), 'domains', laterToken())
+    const token = laterToken()
+    await client.hset(keys.tenant('fabrikam'), 'domains', token)
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await waitFor(() =>
       processes.every(({ directory }) => {
         const announced = directory['lost'].before('fabrikam', undefined).heard
-        return announced?.domains.values === undefined
+        return announced?.domains.mark === markOf(token)
       }),
     )
     await goBack()

@@ -155,7 +155,7 @@ describe('a Redis that went back in time', () => {
   it('is told anew the next time, after an operator has resolved it', async () => {
     await report(lost('contoso', 1, 2))
     await lead()
-    await forgetLost(site.store)
+    await forgetLost(site.store, 1)
     await lead()
     assert.equal((await alerts()).length, 1)
     await report(lost('contoso', 1, 2))
@@ -182,7 +182,7 @@ describe('the report of a Redis that went back in time', () => {
       await report(putBack('contoso'), finding)
       await age(DAY + MINUTE)
       assert.equal(await forget(), false)
-      await forgetLost(site.store)
+      await forgetLost(site.store, 1)
     }
   })
 

@@ -297,8 +297,7 @@ describe('on a Redis Cluster', () => {
     await reportLost(store, [{ kind: 'missing', subject: 'lossy', known: 2, found: 1 }])
     await forgetPutBack(store)
     assert.equal((await readLost(store))?.missing.length, 1)
-    await acceptContent(store)
-    await forgetLost(store)
+    await forgetLost(store, await acceptContent(store))
     assert.equal(await readLost(store), undefined)
   })
 

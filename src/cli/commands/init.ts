@@ -60,7 +60,8 @@ async function confirm(context: Context, store: Store): Promise<void> {
   })
   await store.client.del(store.keys.restore)
   const epoch = await confirmEpoch(store, undefined, { lifts: true })
-  await forgetLost(store)
+  const { accepted } = await lookAtRegistry(store)
+  await forgetLost(store, accepted)
   await tell(
     context,
     store,

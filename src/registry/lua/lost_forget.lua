@@ -1,7 +1,7 @@
 -- Forgets what processes have reported of a Redis that went back in time.
 --
 -- KEYS[1] lost
--- ARGV[1] all; or old: only a report of a day ago, if all that Redis had lost was put back or withdrawn
+-- ARGV[1] the time in µs of the acceptance by which all of it is resolved; or old: only a report of a day ago, if all that Redis had lost was put back or withdrawn
 -- Reply: none
 --
 -- @include store/clock
@@ -17,3 +17,4 @@ if ARGV[1] == 'old' then
   end
 end
 for _, field in ipairs(fields) do redis.call('HDEL', lost_key, field) end
+if ARGV[1] ~= 'old' then redis.call('HSET', lost_key, 'accepted', ARGV[1]) end

@@ -15,6 +15,8 @@ local function known_of(field)
   return json and tonumber(string.match(json, '"known":(%d+)') or '') or -1
 end
 
+-- A process that reports late may not have heard yet that an operator has accepted what Redis holds.
+local accepted = tonumber(redis.call('HGET', lost_key, 'accepted') or '') or 0
 local news, withdrawn = 0, {}
 for at = 1, #ARGV, 3 do
   local field, known, json = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
@@ -25,8 +27,8 @@ for at = 1, #ARGV, 3 do
   end
   if json == '' then
     if there >= 0 and there <= known then withdrawn[#withdrawn + 1] = field end
-  elseif kind == 'missing' and known_of('lost ' .. subject) >= known then
-    -- A process knows it.
+  elseif known <= accepted or (kind == 'missing' and known_of('lost ' .. subject) >= known) then
+    -- Resolved, or a process knows it.
   elseif known >= there and redis.call('HGET', lost_key, field) ~= json
     and (there >= 0 or redis.call('HLEN', lost_key) < MOST_FIELDS) then
     redis.call('HSETNX', lost_key, 'since', string.format('%.0f', now_ms()))
