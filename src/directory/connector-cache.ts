@@ -213,6 +213,7 @@ export class ConnectorCache {
     const { known, mark, context } = this
     const found = markOf(token)
     if (!known || mark <= found || mark <= context.registry.accepted) return
+    context.lost.compareConnectors(mark)
     const ids = new Set([...idsOf(known), ...idsOf(read)])
     for (const id of ids) {
       const [was, is] = [packed(read.get(id)), packed(known.get(id))]

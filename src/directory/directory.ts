@@ -7,7 +7,7 @@ import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
 import type { Mark } from '../records/token'
 import { parseChange, type Change } from '../registry/changes'
-import { readLost, type PutBack } from '../registry/lost-changes'
+import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
 import { LostChangesInEffect } from './lost-changes'
 import { Standings, type RememberedLift, type RememberedRestriction } from './standings'
 import type { ConnectorIndex } from './connector-index'
@@ -114,7 +114,10 @@ export class Directory {
       onAccepted: () => this.accept(),
       onOutdated: () => events.onOutdated?.(),
     }))
-    const lost = (this.lost = new LostChangesInEffect({ store, inBackground, registry }))
+    const lost = (this.lost = new LostChangesInEffect({
+      ...{ store, inBackground, registry },
+      knownMark: (subject) => this.knownMark(subject),
+    }))
     const standings = (this.standings = new Standings({
       ...{ store, inBackground, registry, onNews },
       onPutBack: (putBack) => this.onPutBack(putBack),
@@ -364,6 +367,12 @@ export class Directory {
     this.lost.forget()
     this.connectorCache.invalidate()
     this.inBackground(this.readEverything())
+  }
+
+  private knownMark(subject: string): Mark {
+    if (subject.includes('/')) return this.connectorCache.lastChange
+    const tenant = this.look(subject)
+    return tenant ? tenantMark(tenant) : 0
   }
 
   private onPutBack(putBack: PutBack): void {

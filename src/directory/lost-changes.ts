@@ -24,6 +24,8 @@ const MOST_HEARD = 100_000
 const MOST_OF_TENANT = 1000
 /** Tenants and connectors with lost changes at most. */
 const MOST_SUBJECTS = 20_000
+/** All connectors: they have one token. */
+const CONNECTORS = '@connectors'
 /** Findings of this time are reported together, in ms. */
 const REPORT_AFTER = 500
 
@@ -72,6 +74,8 @@ export interface LostContext {
   readonly store: Store
   readonly inBackground: InBackground
   readonly registry: RegistryMonitor
+  /** The latest change of a tenant, or of all connectors for a connector, that is cached; 0: none is. */
+  readonly knownMark: (subject: string) => Mark
 }
 
 /**
@@ -82,8 +86,8 @@ export class LostChangesInEffect {
   private readonly bySubject = new Map<string, Entry>()
   private readonly heard = atMost<Heard>(MOST_HEARD, sizeOf)
   private readonly missing = new Set<string>()
-  /** Latest change of a tenant that Redis has lost, and that left nothing to put right. */
-  private readonly harmless = new Map<string, Mark>()
+  /** See {@link comparedAt}. */
+  private readonly compared = new Map<string, Mark>()
   private owned: Owned | undefined
   private findings: Finding[] = []
   private timer: NodeJS.Timeout | undefined
@@ -237,19 +241,42 @@ export class LostChangesInEffect {
    */
   adopt(report: LostReport): string[] {
     this.owned = undefined
-    for (const { subject, known, found } of report.missing) {
-      const harmless = this.harmless.get(subject) ?? 0
-      if (harmless >= known)
-        this.find({ kind: 'lost', ...reportOf(subject, { known: harmless, found, changes: [] }) })
-    }
-    return report.lost.flatMap(({ subject, known, found, changes }) => {
-      const own = this.bySubject.get(subject)
-      if (changes.length === 0) return []
-      if (known <= this.context.registry.accepted || (own && own.known >= known)) return []
-      if (!own && this.bySubject.size >= MOST_SUBJECTS) return []
+    for (const missing of report.missing) this.withdrawOlder(missing)
+    return report.lost.flatMap((reported) => {
+      const { subject, known, found, changes } = reported
+      if (changes.length === 0 || known <= this.context.registry.accepted) return []
+      const entry = this.bySubject.get(subject)
+      // A report of an earlier return, which Redis holds again, must not replace what has been known since.
+      const own = Math.max(
+        entry?.known ?? 0,
+        this.comparedAt(subject),
+        this.context.knownMark(subject),
+      )
+      if (own >= known) {
+        if (!entry) this.withdrawOlder(reported)
+        return []
+      }
+      if (!entry && this.bySubject.size >= MOST_SUBJECTS) return []
       this.bySubject.set(subject, { known, found, changes })
       return [subject]
     })
+  }
+
+  /** Withdraws a report where this process knew a later state, of which Redis has lost nothing that must be put right. */
+  private withdrawOlder({ subject, known, found }: MissingChange): void {
+    const compared = this.comparedAt(subject)
+    if (compared < known) return
+    this.find({ kind: 'lost', ...reportOf(subject, { known: compared, found, changes: [] }) })
+  }
+
+  /** The state of a subject that this process knew when it last found that Redis had lost some of it. */
+  private comparedAt(subject: string): Mark {
+    return this.compared.get(subject.includes('/') ? CONNECTORS : subject) ?? 0
+  }
+
+  /** Notes that all connectors, as they were at a moment, are compared with what Redis holds. */
+  compareConnectors(known: Mark): void {
+    this.compared.set(CONNECTORS, known)
   }
 
   /** Redis has no report: what is missing is reported when it is found the next time. */
@@ -271,7 +298,7 @@ export class LostChangesInEffect {
     this.owned = undefined
     this.bySubject.clear()
     this.missing.clear()
-    this.harmless.clear()
+    this.compared.clear()
     this.findings = []
   }
 
@@ -305,7 +332,8 @@ export class LostChangesInEffect {
   private add(subject: string, known: Mark, found: Mark, changes: readonly LostChange[]): void {
     const entry = this.bySubject.get(subject)
     if (!entry && this.bySubject.size >= MOST_SUBJECTS) return
-    if (changes.length === 0) return void this.harmless.set(subject, known)
+    if (!subject.includes('/')) this.compared.set(subject, known)
+    if (changes.length === 0) return
     const merged = new Map(entry?.changes.map((change) => [change.what, change]))
     for (const change of changes) merged.set(change.what, change)
     this.keep(subject, {
