@@ -42,7 +42,7 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
 const LOST = [
   'from: the latest change that Redis still held, null: none; to: the latest that it held before; noticed',
   'put_back: array of {subject, what: restriction | lift, case, time}: what Haraka has written again',
-  'lost: array of changes that Haraka knows and goes by: {subject: tenant or tenant/connector,',
+  'lost: array of changes that are in effect in Haraka: {subject: tenant or tenant/connector,',
   '  what: domain NAME | tenant | connector | a setting, before, in_redis: null where there is nothing,',
   '  state: lost | restored (Redis has it again) | overtaken (changed since)}',
   'owners: true where Redis lost who owns which domain; restore-known reconciles that with the tenants',
@@ -259,7 +259,7 @@ function print(context: Context, found: WentBack | undefined): void {
 function printChanges({ out }: Context, found: WentBack): void {
   if (found.lost.length > 0) {
     out.line()
-    out.line('lost by Redis; Haraka goes by what stood BEFORE:')
+    out.line('lost by Redis; in Haraka the values BEFORE are in effect:')
     printLost(out, found)
   }
   if (found.missing.length > 0) {

@@ -2,6 +2,7 @@ import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
 import type { KnownChange, WentBack } from '../../operations/lost-changes'
 import type { Restored } from '../../operations/restore-known'
+import { METER_NAMES, METERS } from '../../mail/meters'
 import { describeConnector } from '../../registry/connector-audit'
 import { decodeConnector } from '../../registry/connector-reader'
 import { parseFlags } from '../../registry/formats'
@@ -49,6 +50,9 @@ export function restoredView({ written, skipped, leftOut }: Restored): object {
 /** Prints what was lost, as a table of what Redis held before and what it holds now. */
 export function printLost(out: Output, { changes, ...report }: WentBack): void {
   if (changes.length > 0) printChanges(out, changes)
+  if (changes.some(({ what, state }) => state === 'lost' && LIMITS.has(what))) {
+    out.line('limits: those IN REDIS are counted with until restore-known')
+  }
   if (report.lost.some(({ subject }) => subject === OWNERS)) {
     out.line(`${subjectText(OWNERS)}: restore-known reconciles them with the domains of tenants`)
   }
@@ -77,6 +81,8 @@ export function printMissing(out: Output, missing: readonly MissingChange[]): vo
     out.line(`  ${subjectText(subject)}: last changed at ${shortTime(markTime(known))}`)
   }
 }
+
+const LIMITS = new Set<string>(METER_NAMES.map((meter) => METERS[meter].limitsField))
 
 const STATES = {
   lost: '',
