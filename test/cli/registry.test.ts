@@ -302,10 +302,7 @@ describe('tenantctl registry', () => {
     await one.given('domain move new.example contoso')
     const done = await one.run('registry', 'status')
     assert.equal(done.status, 0)
-    assert.match(
-      done.out,
-      /domain new\.example .* changed since\n\nnothing is left to resolve/,
-    )
+    assert.match(done.out, /domain new\.example .* changed since\n\nnothing is left to resolve/)
     assert.equal((await one.doctorLine()).level, 'ok')
   })
 

@@ -27,7 +27,7 @@ export async function valuesOf(store: Store): Promise<Values> {
 
 /** Reports what Redis has lost, as a process would that knows all of `before`; Redis holds `now`. */
 export async function reportDifferences(store: Store, before: Values, now: Values): Promise<void> {
-  const known = ((await serverTime(store.client)) * 1000)
+  const known = (await serverTime(store.client)) * 1000
   const subjects = [...new Set([...before.keys(), ...now.keys()])]
   const findings = subjects.map((subject): Finding => ({
     ...{ kind: 'lost', subject, known, found: known - 1_000_000, more: 0 },
