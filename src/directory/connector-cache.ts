@@ -212,7 +212,7 @@ export class ConnectorCache {
   private findLost(read: ConnectorIndex, token: string): void {
     const { known, mark, context } = this
     const found = markOf(token)
-    if (!known || mark <= found || mark <= context.registry.accepted) return
+    if (!known || !context.registry.hasLost(mark, found)) return
     context.lost.compareConnectors(mark)
     const ids = new Set([...idsOf(known), ...idsOf(read)])
     for (const id of ids) {

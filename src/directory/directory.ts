@@ -8,6 +8,8 @@ import { mapLimited } from '../base/limiter'
 import type { Mark } from '../records/token'
 import { parseChange, type Change } from '../registry/changes'
 import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
+import { Announcements } from './announcements'
+import { LossReports } from './loss-reports'
 import { LostChangesInEffect } from './lost-changes'
 import { Standings, type RememberedLift, type RememberedRestriction } from './standings'
 import type { ConnectorIndex } from './connector-index'
@@ -80,6 +82,8 @@ export class Directory {
   readonly registry: RegistryMonitor
 
   private readonly standings: Standings
+  private readonly announcements: Announcements
+  private readonly lossReports: LossReports
   private readonly lost: LostChangesInEffect
   private readonly tenants: TenantCache
   private readonly connectorCache: ConnectorCache
@@ -114,8 +118,10 @@ export class Directory {
       onAccepted: () => this.accept(),
       onOutdated: () => events.onOutdated?.(),
     }))
+    this.announcements = new Announcements(registry)
+    this.lossReports = new LossReports({ store, inBackground, registry })
     const lost = (this.lost = new LostChangesInEffect({
-      ...{ store, inBackground, registry },
+      ...{ registry, announcements: this.announcements, reports: this.lossReports },
       knownMark: (subject) => this.knownMark(subject),
     }))
     const standings = (this.standings = new Standings({
@@ -337,10 +343,10 @@ export class Directory {
   /** Finds the changes that were announced of tenants that are not cached, and that Redis has lost. */
   private async checkAnnounced(): Promise<void> {
     const { client, keys } = this.store
-    const others = this.lost.announced().filter((tenant) => !this.look(tenant))
+    const others = this.announcements.tenants().filter((tenant) => !this.look(tenant))
     await mapLimited(others, AT_ONCE, async (tenant) => {
       const [domainsToken, stateToken] = await client.hmget(keys.tenant(tenant), 'domains', 'state')
-      const isLost = this.lost.compareAnnounced(tenant, { domainsToken, stateToken })
+      const isLost = this.announcements.compare(tenant, { domainsToken, stateToken })
       if (isLost) await this.tenants.load(tenant)
     })
   }
@@ -376,7 +382,7 @@ export class Directory {
   }
 
   private onPutBack(putBack: PutBack): void {
-    this.lost.find({ kind: 'back', ...putBack })
+    this.lossReports.add({ kind: 'back', ...putBack })
     this.events.onPutBack?.(putBack)
   }
 
@@ -402,7 +408,7 @@ export class Directory {
 
   private onTenant(change: Extract<Change, { tenant: string }>): void {
     const { tenant, about } = change
-    this.lost.hear(change)
+    this.announcements.hear(change)
     // A cached tenant is read with its restriction.
     if (about.what !== 'unknown' || !this.look(tenant)) this.standings.announced(tenant, about)
     this.tenants.changed(change)

@@ -30,8 +30,7 @@ export async function readLaterState(
 ): Promise<LaterInFile> {
   const { client, keys } = store
   const { connectorsMark = 0 } = file
-  const isLater = (known: Mark, found: Mark): boolean =>
-    known > found && known > directory.registry.accepted
+  const isLater = (known: Mark, found: Mark): boolean => directory.registry.hasLost(known, found)
   const connectorsAreLater = isLater(connectorsMark, markOf(await client.get(keys.connectorsToken)))
   const builder = new StateBuilder()
   const kept: TenantRecords[] = []

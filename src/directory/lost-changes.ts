@@ -1,52 +1,24 @@
-import { atMost } from '../base/at-most'
 import { coveringDomain } from '../names/covering'
 import { markOf, type Mark } from '../records/token'
-import type { Change } from '../registry/changes'
 import { parseFlags, type DomainFlags } from '../registry/formats'
 import {
   MOST_CHANGES,
-  reportLost,
   tenantMark,
-  type Finding,
   type LostChange,
   type LostChanges,
   type LostReport,
   type MissingChange,
 } from '../registry/lost-changes'
-import type { Store } from '../store/store'
-import { RETRY_AFTER, type InBackground } from './refresh'
+import { unread, type Announcements, type Heard } from './announcements'
+import type { LossReports } from './loss-reports'
 import type { RegistryMonitor } from './registry-monitor'
 import type { OwnSnapshot } from './snapshot-reader'
-import { changesBetween, changesTo, corrected, domainsOf, domainValues } from './tenant-changes'
+import { changesBetween, changesTo, corrected, domainsOf } from './tenant-changes'
 
-/** Announced changes that are remembered, over all tenants, and of one tenant. */
-const MOST_HEARD = 100_000
-const MOST_OF_TENANT = 1000
 /** Tenants and connectors with lost changes at most. */
 const MOST_SUBJECTS = 20_000
 /** All connectors: they have one token. */
 const CONNECTORS = '@connectors'
-/** Findings of this time are reported together, in ms. */
-const REPORT_AFTER = 500
-
-/** What has been announced of the domains of a tenant, or of the rest. */
-interface HeardPart {
-  /** The last change. */
-  readonly mark: Mark
-  /** The values that were announced, as in {@link LostChange}; `undefined`: not all of them are known. */
-  readonly values: ReadonlyMap<string, string | null> | undefined
-}
-
-/** What has been announced of a tenant. */
-export interface Heard {
-  readonly domains: HeardPart
-  readonly settings: HeardPart
-  /** The tenant was removed. */
-  readonly removed: boolean
-}
-
-const NOTHING: HeardPart = { mark: 0, values: new Map() }
-
 /** What was known of a tenant before it was read. */
 export interface Before {
   readonly snapshot: OwnSnapshot | undefined
@@ -71,9 +43,9 @@ interface Owned {
 
 /** What the lost changes need from the directory that they are part of. */
 export interface LostContext {
-  readonly store: Store
-  readonly inBackground: InBackground
   readonly registry: RegistryMonitor
+  readonly announcements: Announcements
+  readonly reports: LossReports
   /** The latest change of a tenant, or of all connectors for a connector, that is cached; 0: none is. */
   readonly knownMark: (subject: string) => Mark
 }
@@ -84,13 +56,10 @@ export interface LostContext {
  */
 export class LostChangesInEffect {
   private readonly bySubject = new Map<string, Entry>()
-  private readonly heard = atMost<Heard>(MOST_HEARD, sizeOf)
   private readonly missing = new Set<string>()
   /** See {@link comparedAt}. */
   private readonly compared = new Map<string, Mark>()
   private owned: Owned | undefined
-  private findings: Finding[] = []
-  private timer: NodeJS.Timeout | undefined
 
   constructor(private readonly context: LostContext) {}
 
@@ -104,62 +73,9 @@ export class LostChangesInEffect {
     return [...this.bySubject.keys()].filter((subject) => subject.includes('/'))
   }
 
-  /** Notes what was announced about a tenant: Redis held it then. A restriction or a lift is known elsewhere. */
-  hear({ tenant, token, about, domains }: Extract<Change, { tenant: string }>): void {
-    const mark = markOf(token)
-    const before = this.heard.get(tenant)
-    const heard = before?.removed === false ? before : { domains: NOTHING, settings: NOTHING }
-    const unknown = { mark, values: undefined }
-    switch (about.what) {
-      case 'removal':
-        return this.note(tenant, {
-          domains: NOTHING,
-          settings: { ...NOTHING, mark },
-          removed: true,
-        })
-      case 'domains': {
-        const part = heardPart(heard.domains, mark, domains && domainValues(domains))
-        return this.note(tenant, { ...heard, domains: part, removed: false })
-      }
-      case 'settings': {
-        const part = heardPart(heard.settings, mark, about.settings)
-        return this.note(tenant, { ...heard, settings: part, removed: false })
-      }
-      case 'unknown':
-        return this.note(tenant, { domains: unknown, settings: unknown, removed: false })
-    }
-  }
-
-  private note(tenant: string, heard: Heard): void {
-    this.heard.set(tenant, heard)
-  }
-
   /** What to hand to {@link inEffect} after reading; to be called before. */
   before(tenant: string, snapshot: OwnSnapshot | undefined): Before {
-    return { snapshot, heard: this.heard.get(tenant) }
-  }
-
-  /** Tenants of which a change was announced. */
-  announced(): string[] {
-    return [...this.heard.keys()]
-  }
-
-  /**
-   * Compares what was announced of a tenant with its tokens in Redis, after a time in which announcements may have been
-   * missed.
-   *
-   * @returns whether Redis has lost some of it.
-   */
-  compareAnnounced(tenant: string, tokens: Tokens): boolean {
-    const heard = this.heard.get(tenant)
-    if (heard === undefined) return false
-    if (this.lostParts(heard, tokens).length > 0) return true
-    const missed = {
-      domains: afterMissed(heard.domains, markOf(tokens.domainsToken)),
-      settings: afterMissed(heard.settings, markOf(tokens.stateToken)),
-    }
-    this.heard.set(tenant, { ...heard, ...missed })
-    return false
+    return { snapshot, heard: this.context.announcements.of(tenant) }
   }
 
   /**
@@ -174,12 +90,18 @@ export class LostChangesInEffect {
     read: OwnSnapshot | undefined,
   ): OwnSnapshot | undefined {
     const found = read ? tenantMark(read) : 0
-    if (heard?.removed && this.isLost(heard.settings.mark, found)) {
+    if (heard?.removed && this.context.registry.hasLost(heard.settings.mark, found)) {
       this.add(tenant, heard.settings.mark, found, changesBetween(read, undefined))
     } else if (snapshot) {
       const lost = {
-        domains: this.isLost(markOf(snapshot.domainsToken), markOf(read?.domainsToken)),
-        settings: this.isLost(markOf(snapshot.stateToken), markOf(read?.stateToken)),
+        domains: this.context.registry.hasLost(
+          markOf(snapshot.domainsToken),
+          markOf(read?.domainsToken),
+        ),
+        settings: this.context.registry.hasLost(
+          markOf(snapshot.stateToken),
+          markOf(read?.stateToken),
+        ),
       }
       if (lost.domains || lost.settings) {
         this.add(tenant, tenantMark(snapshot), found, changesBetween(read, snapshot, lost))
@@ -196,17 +118,10 @@ export class LostChangesInEffect {
   /** What was announced is known in full, or missing. */
   private compareHeard(tenant: string, heard: Heard, read: OwnSnapshot | undefined): void {
     const found = read ? tenantMark(read) : 0
-    for (const { mark, values } of this.lostParts(heard, read)) {
+    for (const { mark, values } of this.context.announcements.lost(heard, read)) {
       if (values) this.add(tenant, mark, found, changesTo(read, values))
       else this.miss(tenant, mark, found)
     }
-  }
-
-  private lostParts({ domains, settings }: Heard, tokens: Tokens | undefined): HeardPart[] {
-    return [
-      ...(this.isLost(domains.mark, markOf(tokens?.domainsToken)) ? [domains] : []),
-      ...(this.isLost(settings.mark, markOf(tokens?.stateToken)) ? [settings] : []),
-    ]
   }
 
   /** Adds the lost change of a connector: Redis holds `was`, which may be nothing. */
@@ -231,7 +146,7 @@ export class LostChangesInEffect {
     const key = `${subject} ${known}`
     if ((this.bySubject.get(subject)?.known ?? 0) >= known || this.missing.has(key)) return
     this.missing.add(key)
-    this.find({ kind: 'missing', ...({ subject, known, found } satisfies MissingChange) })
+    this.context.reports.add({ kind: 'missing', subject, known, found })
   }
 
   /**
@@ -266,7 +181,10 @@ export class LostChangesInEffect {
   private withdrawOlder({ subject, known, found }: MissingChange): void {
     const compared = this.comparedAt(subject)
     if (compared < known) return
-    this.find({ kind: 'lost', ...reportOf(subject, { known: compared, found, changes: [] }) })
+    this.context.reports.add({
+      kind: 'lost',
+      ...reportOf(subject, { known: compared, found, changes: [] }),
+    })
   }
 
   /** The state of a subject that this process knew when it last found that Redis had lost some of it. */
@@ -289,7 +207,7 @@ export class LostChangesInEffect {
     const reported = new Map(report?.lost.map(({ subject, known }) => [subject, known]))
     for (const [subject, entry] of this.bySubject) {
       if (entry.known <= (reported.get(subject) ?? 0)) continue
-      this.find({ kind: 'lost', ...reportOf(subject, entry) })
+      this.context.reports.add({ kind: 'lost', ...reportOf(subject, entry) })
     }
   }
 
@@ -299,7 +217,7 @@ export class LostChangesInEffect {
     this.bySubject.clear()
     this.missing.clear()
     this.compared.clear()
-    this.findings = []
+    this.context.reports.forget()
   }
 
   /** The owner of a domain with the lost changes in effect. @param owner as Redis has it. */
@@ -324,11 +242,6 @@ export class LostChangesInEffect {
     return { added, removed }
   }
 
-  /** Whether Redis has lost a change, and no operator has accepted that since. */
-  private isLost(known: Mark, found: Mark): boolean {
-    return known > found && known > this.context.registry.accepted
-  }
-
   private add(subject: string, known: Mark, found: Mark, changes: readonly LostChange[]): void {
     const entry = this.bySubject.get(subject)
     if (!entry && this.bySubject.size >= MOST_SUBJECTS) return
@@ -348,68 +261,8 @@ export class LostChangesInEffect {
     this.owned = undefined
     if (entry.changes.length > 0) this.bySubject.set(subject, entry)
     else this.bySubject.delete(subject)
-    this.find({ kind: 'lost', ...reportOf(subject, entry) })
+    this.context.reports.add({ kind: 'lost', ...reportOf(subject, entry) })
   }
-
-  /** Reports a finding to all processes, in the background. */
-  find(finding: Finding): void {
-    this.findings.push(finding)
-    this.reportAfter(REPORT_AFTER)
-  }
-
-  private reportAfter(ms: number): void {
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined
-      this.context.inBackground(this.report())
-    }, ms).unref()
-  }
-
-  private async report(): Promise<void> {
-    const { registry, store } = this.context
-    const findings = this.findings.splice(0)
-    if (findings.length === 0) return
-    try {
-      await registry.check()
-      await reportLost(store, findings)
-    } catch (error) {
-      this.findings.unshift(...findings)
-      this.reportAfter(RETRY_AFTER)
-      throw error
-    }
-  }
-}
-
-/** Tokens of a tenant, as in its hash. */
-type Tokens = Parameters<typeof tenantMark>[0]
-
-/** With what has just been announced; `undefined`: that is not said. */
-function heardPart(
-  { values: before }: HeardPart,
-  mark: Mark,
-  values: Iterable<readonly [string, string | null]> | undefined,
-): HeardPart {
-  if (!before || !values) return { mark, values: undefined }
-  const all = new Map([...before, ...values])
-  return { mark, values: all.size > MOST_OF_TENANT ? undefined : all }
-}
-
-/** A later change was missed, so what was announced before may not be the last word. */
-function afterMissed(part: HeardPart, found: Mark): HeardPart {
-  return found > part.mark ? { mark: found, values: undefined } : part
-}
-
-/** What was announced after the tenant was read. */
-function unread(heard: Heard, snapshot: Tokens | undefined): Heard {
-  const { domains, settings } = heard
-  return {
-    ...heard,
-    domains: markOf(snapshot?.domainsToken) < domains.mark ? domains : NOTHING,
-    settings: markOf(snapshot?.stateToken) < settings.mark ? settings : NOTHING,
-  }
-}
-
-function sizeOf({ domains, settings }: Heard): number {
-  return 1 + (domains.values?.size ?? 0) + (settings.values?.size ?? 0)
 }
 
 function reportOf(subject: string, { known, found, changes }: Entry): LostChanges {

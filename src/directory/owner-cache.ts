@@ -108,7 +108,7 @@ export class OwnerCache {
   async check(): Promise<void> {
     const { store, registry, lost } = this.context
     const found = Number(await store.client.get(store.keys.ownerVersion))
-    this.wentBack = found < this.version && this.version > registry.accepted
+    this.wentBack = registry.hasLost(this.version, found)
     if (this.wentBack) lost.miss(OWNERS, this.version, found)
     else this.version = found
   }

@@ -100,6 +100,11 @@ export class RegistryMonitor {
     return this.indexLost
   }
 
+  /** Whether Redis has lost a change: it is later than what Redis holds, and no operator has accepted that since. */
+  hasLost(known: Mark, found: Mark): boolean {
+    return known > found && known > this.accepted
+  }
+
   /** Asks nothing. @throws {RegistryUnusable} if the last check found it so. */
   assertUsable(): void {
     if (this.unusable) throw this.unusable

@@ -125,7 +125,7 @@ export class SnapshotTenants {
   private async readLater(id: string, kept: Kept): Promise<Kept | undefined> {
     const read = await this.read(id)
     const known = tenantMark(kept)
-    const isLost = read && known > tenantMark(read) && known > this.directory.registry.accepted
+    const isLost = read && this.directory.registry.hasLost(known, tenantMark(read))
     return isLost ? kept : read
   }
 

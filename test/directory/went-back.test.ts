@@ -337,7 +337,7 @@ describe('other changes that Redis loses', () => {
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await waitFor(() =>
       processes.every(({ directory }) => {
-        const announced = directory['lost'].before('fabrikam', undefined).heard
+        const announced = directory['announcements'].of('fabrikam')
         return announced?.domains.mark === markOf(token)
       }),
     )
