@@ -91,7 +91,7 @@ describe('a command whose output does not arrive', () => {
       ...['connector show contoso mx', 'status', 'status contoso', 'restricted', 'unusual'],
       ...['report contoso', 'report contoso --csv', 'unattributed', 'unattributed --csv'],
       ...['events', 'audit', 'suggest contoso', 'explain --from x@lure.example --ip 192.0.2.1'],
-      ...['case list', 'case show contoso:1', `doctor ${config}`],
+      ...['case list', 'case show contoso:1', 'registry status', `doctor ${config}`],
       ...[`queue contoso ${config}`, `apply ${tenants} --dry-run`],
     ]
     changing = [
@@ -103,6 +103,7 @@ describe('a command whose output does not arrive', () => {
       ...['case check a:1 proof --note x', 'unblock a --reason x', 'case close a:1 --note x'],
       ...[`backup ${backup}`, `restore ${backup}`, 'init --force', `apply ${tenants}`],
       ...['alert test', `queue a drop --yes ${config}`, `doctor --repair ${config}`],
+      ...['registry restore-known --reason x', 'registry accept-redis --reason x'],
       'tenant remove b',
     ]
   })

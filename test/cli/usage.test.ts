@@ -456,6 +456,9 @@ describe('tenantctl', () => {
         `apply ${file}`,
         `backup ${backup}`,
         `restore ${backup}`,
+        'registry status',
+        'registry restore-known --reason b',
+        'registry accept-redis --reason b',
         'init',
         'init --force',
       ]
