@@ -194,7 +194,7 @@ class Restoration {
       if (owner === undefined || owner === subject || parseFlags(is!).shared) continue
       const entry = await client.hget(keys.domains(owner), domain)
       if (entry === null) await reconcileClaims(this.store, owner, [domain])
-      else if (unpackDomain(domain, entry).addedAt <= markTime(known)) {
+      else if (unpackDomain(domain, entry).addedAt < markTime(known)) {
         // If it is refused, so is the addition, which says why.
         await attempt(
           () => this.domains.move(domain, subject, this.by),
