@@ -28,7 +28,6 @@ export function followClock(store: Store, onStep: (ms: number) => void): Duty {
     every: 5000,
     run: async () => {
       // By a script, since the nodes of a Cluster have clocks of their own: it asks the node of its key.
-      // By a script, since the nodes of a Cluster have clocks of their own: it asks the node of its key.
       const time = Number(await store.run(SERVER_TIME, [store.keys.leader], []))
       const now = time - performance.now()
       const step = now - (offset ?? now)

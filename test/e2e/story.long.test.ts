@@ -283,6 +283,9 @@ describe('the story of a takeover', () => {
   it('unusual shows why, and leaves out the school; suggest finds the own domain, and no bank', async () => {
     type Unusual = { tenant: string; rules: { rule: string; words: string }[] }[]
     type Suggested = { domains: { domain: string; class: string }[]; command: string }
+    const { client, keys } = relay.store
+    const what = 'the use of the connector of the school is recorded'
+    await waitFor(() => client.hexists(keys.seen('school'), 'mx'), { what, ...PATIENCE })
     const [[unusual, ...others], suggested] = await Promise.all([
       asJson<Unusual>('unusual'),
       asJson<Suggested>('suggest', 'hybrid', '--dns', dns.address),
