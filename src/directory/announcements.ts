@@ -21,12 +21,15 @@ interface HeardPart {
 export interface Heard {
   readonly domains: HeardPart
   readonly settings: HeardPart
+  /** The last change of which a version before this one has not said what it is about. */
+  readonly unknown: Mark
   /** The tenant was removed. */
   readonly removed: boolean
 }
 
 /** Nothing has been announced. */
 const NOTHING: HeardPart = { mark: 0, values: new Map() }
+const NOTHING_HEARD: Heard = { domains: NOTHING, settings: NOTHING, unknown: 0, removed: false }
 
 /** Tokens of a tenant, as in its hash. */
 type Tokens = Parameters<typeof tenantMark>[0]
@@ -49,25 +52,29 @@ export class Announcements {
   hear({ tenant, token, about, domains }: Extract<Change, { tenant: string }>): void {
     const mark = markOf(token)
     const before = this.heard.get(tenant)
-    const heard = before?.removed === false ? before : { domains: NOTHING, settings: NOTHING }
-    const unknown = { mark, values: undefined }
+    const heard = before?.removed === false ? before : NOTHING_HEARD
     switch (about.what) {
       case 'removal':
         return this.note(tenant, {
-          domains: NOTHING,
+          ...NOTHING_HEARD,
           settings: { ...NOTHING, mark },
           removed: true,
         })
       case 'domains': {
         const part = heardPart(heard.domains, mark, domains && domainValues(domains))
-        return this.note(tenant, { ...heard, domains: part, removed: false })
+        return this.note(tenant, { ...heard, domains: part })
       }
       case 'settings': {
         const part = heardPart(heard.settings, mark, about.settings)
-        return this.note(tenant, { ...heard, settings: part, removed: false })
+        return this.note(tenant, { ...heard, settings: part })
       }
       case 'unknown':
-        return this.note(tenant, { domains: unknown, settings: unknown, removed: false })
+        return this.note(tenant, {
+          ...heard,
+          domains: { ...heard.domains, values: undefined },
+          settings: { ...heard.settings, values: undefined },
+          unknown: mark,
+        })
     }
   }
 
@@ -95,8 +102,10 @@ export class Announcements {
   }
 
   /** What was announced of a tenant, and Redis has lost. */
-  lost({ domains, settings }: Heard, tokens: Tokens | undefined): HeardPart[] {
+  lost({ domains, settings, unknown }: Heard, tokens: Tokens | undefined): HeardPart[] {
+    const found = markOf(tokens?.domainsToken, tokens?.stateToken)
     return [
+      ...(this.registry.hasLost(unknown, found) ? [{ mark: unknown, values: undefined }] : []),
       ...(this.registry.hasLost(domains.mark, markOf(tokens?.domainsToken)) ? [domains] : []),
       ...(this.registry.hasLost(settings.mark, markOf(tokens?.stateToken)) ? [settings] : []),
     ]
@@ -125,9 +134,11 @@ function afterMissed(part: HeardPart, found: Mark): HeardPart {
 
 /** What was announced after the tenant was read. */
 export function unread(heard: Heard, snapshot: Tokens | undefined): Heard {
-  const { domains, settings } = heard
+  const { domains, settings, unknown } = heard
+  const read = markOf(snapshot?.domainsToken, snapshot?.stateToken)
   return {
     ...heard,
+    unknown: read < unknown ? unknown : 0,
     domains: markOf(snapshot?.domainsToken) < domains.mark ? domains : NOTHING,
     settings: markOf(snapshot?.stateToken) < settings.mark ? settings : NOTHING,
   }

@@ -348,6 +348,26 @@ describe('other changes that Redis loses', () => {
     }
   })
 
+  it('are not missing where an earlier version has not said what they are about', async () => {
+    const { keys } = admin
+    for (const field of ['state', 'domains', 'state']) {
+      const token = laterToken()
+      await client.hset(keys.tenant('fabrikam'), field, token)
+      await client.publish(keys.changes, JSON.stringify({ tenant: 'fabrikam', token }))
+    }
+    await heard()
+    // What a process has found is reported before this.
+    for (const [at, { directory }] of processes.entries()) {
+      await directory.load('fabrikam')
+      directory['lossReports'].add({ kind: 'missing', subject: `last-${at}`, known: 2, found: 1 })
+    }
+    await waitFor(async () => {
+      const subjects = (await readLost(admin))?.missing.map(({ subject }) => subject) ?? []
+      assert.ok(!subjects.includes('fabrikam'))
+      return subjects.length === processes.length
+    })
+  })
+
   it('that no process knows are reported as missing', async () => {
     const goBack = await moment()
     const { keys } = admin
