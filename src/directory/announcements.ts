@@ -10,7 +10,7 @@ const MOST_HEARD = 100_000
 const MOST_OF_TENANT = 1000
 
 /** What has been announced of the domains of a tenant, or of the rest. */
-interface HeardPart {
+export interface HeardPart {
   /** The last change. */
   readonly mark: Mark
   /** The values that were announced, as in {@link LostChange}; `undefined`: not all of them are known. */
@@ -132,13 +132,11 @@ function afterMissed(part: HeardPart, found: Mark): HeardPart {
   return found > part.mark ? { mark: found, values: undefined } : part
 }
 
-/** What was announced after the tenant was read. */
+/** What was announced after the tenant was read, or may be a lift, whose content was not read. */
 export function unread(heard: Heard, snapshot: Tokens | undefined): Heard {
-  const { domains, settings, unknown } = heard
-  const read = markOf(snapshot?.domainsToken, snapshot?.stateToken)
+  const { domains, settings } = heard
   return {
     ...heard,
-    unknown: read < unknown ? unknown : 0,
     domains: markOf(snapshot?.domainsToken) < domains.mark ? domains : NOTHING,
     settings: markOf(snapshot?.stateToken) < settings.mark ? settings : NOTHING,
   }

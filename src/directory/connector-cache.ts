@@ -213,7 +213,7 @@ export class ConnectorCache {
     const { known, mark, context } = this
     const found = markOf(token)
     if (!known || !context.registry.hasLost(mark, found)) return
-    context.lost.compareConnectors(mark)
+    context.lost.compareConnectors(mark, found)
     const ids = new Set([...idsOf(known), ...idsOf(read)])
     for (const id of ids) {
       const [was, is] = [packed(read.get(id)), packed(known.get(id))]

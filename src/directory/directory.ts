@@ -329,8 +329,7 @@ export class Directory {
     await this.registry.check()
     if (!(await this.adoptLost())) this.lost.noReport()
     await this.loadConnectors()
-    await this.owners.check()
-    this.owners.changed()
+    await this.owners.readAgain()
     await this.standings.readAll()
     // Loading counts as a use: the one used last comes last.
     await mapLimited(this.tenants.ids().toReversed(), AT_ONCE, (tenant) =>
@@ -364,7 +363,7 @@ export class Directory {
       await this.connectorCache.load()
     }
     const tenants = subjects.filter((subject) => this.look(subject))
-    if (tenants.length > 0) this.owners.changed()
+    if (tenants.length > 0) await this.owners.readAgain()
     await mapLimited(tenants, AT_ONCE, (tenant) => this.tenants.load(tenant))
   }
 
@@ -372,7 +371,7 @@ export class Directory {
   private accept(): void {
     this.lost.forget()
     this.connectorCache.invalidate()
-    this.inBackground(this.readEverything())
+    this.rereadEverything()
   }
 
   private knownMark(subject: string): Mark {
@@ -412,6 +411,7 @@ export class Directory {
     // A cached tenant is read with its restriction.
     if (about.what !== 'unknown' || !this.look(tenant)) this.standings.announced(tenant, about)
     this.tenants.changed(change)
+    for (const other of this.lost.overtake(change)) if (this.look(other)) this.refresh(other)
   }
 
   /** Messages and answers arrive in order on a connection: before this answer, every change published until now. */

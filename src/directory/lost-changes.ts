@@ -1,5 +1,6 @@
 import { coveringDomain } from '../names/covering'
 import { markOf, type Mark } from '../records/token'
+import type { Change } from '../registry/changes'
 import { parseFlags, type DomainFlags } from '../registry/formats'
 import {
   MOST_CHANGES,
@@ -9,7 +10,7 @@ import {
   type LostReport,
   type MissingChange,
 } from '../registry/lost-changes'
-import { unread, type Announcements, type Heard } from './announcements'
+import { unread, type Announcements, type Heard, type HeardPart } from './announcements'
 import type { LossReports } from './loss-reports'
 import type { RegistryMonitor } from './registry-monitor'
 import type { OwnSnapshot } from './snapshot-reader'
@@ -58,7 +59,7 @@ export class LostChangesInEffect {
   private readonly bySubject = new Map<string, Entry>()
   private readonly missing = new Set<string>()
   /** See {@link comparedAt}. */
-  private readonly compared = new Map<string, Mark>()
+  private readonly compared = new Map<string, { readonly known: Mark; readonly found: Mark }>()
   private owned: Owned | undefined
 
   constructor(private readonly context: LostContext) {}
@@ -90,6 +91,7 @@ export class LostChangesInEffect {
     read: OwnSnapshot | undefined,
   ): OwnSnapshot | undefined {
     const found = read ? tenantMark(read) : 0
+    const compared = this.compared.get(tenant)
     if (heard?.removed && this.context.registry.hasLost(heard.settings.mark, found)) {
       this.add(tenant, heard.settings.mark, found, changesBetween(read, undefined))
     } else if (snapshot) {
@@ -107,7 +109,17 @@ export class LostChangesInEffect {
         this.add(tenant, tenantMark(snapshot), found, changesBetween(read, snapshot, lost))
       }
     }
-    if (heard?.removed === false) this.compareHeard(tenant, unread(heard, snapshot), read)
+    if (heard?.removed === false) {
+      const parts = this.context.announcements.lost(unread(heard, snapshot), read)
+      // What was compared before may have been overtaken since.
+      const isNew = (mark: Mark): boolean =>
+        !compared || mark > compared.known || found < compared.found
+      this.compareHeard(
+        tenant,
+        parts.filter(({ mark }) => isNew(mark)),
+        read,
+      )
+    }
     const entry = this.bySubject.get(tenant)
     if (entry === undefined) return read
     const { snapshot: effective, left } = corrected(read, entry.changes, tenant)
@@ -116,9 +128,13 @@ export class LostChangesInEffect {
   }
 
   /** What was announced is known in full, or missing. */
-  private compareHeard(tenant: string, heard: Heard, read: OwnSnapshot | undefined): void {
+  private compareHeard(
+    tenant: string,
+    parts: readonly HeardPart[],
+    read: OwnSnapshot | undefined,
+  ): void {
     const found = read ? tenantMark(read) : 0
-    for (const { mark, values } of this.context.announcements.lost(heard, read)) {
+    for (const { mark, values } of parts) {
       if (values) this.add(tenant, mark, found, changesTo(read, values))
       else this.miss(tenant, mark, found)
     }
@@ -189,12 +205,12 @@ export class LostChangesInEffect {
 
   /** The state of a subject that this process knew when it last found that Redis had lost some of it. */
   private comparedAt(subject: string): Mark {
-    return this.compared.get(subject.includes('/') ? CONNECTORS : subject) ?? 0
+    return this.compared.get(subject.includes('/') ? CONNECTORS : subject)?.known ?? 0
   }
 
   /** Notes that all connectors, as they were at a moment, are compared with what Redis holds. */
-  compareConnectors(known: Mark): void {
-    this.compared.set(CONNECTORS, known)
+  compareConnectors(known: Mark, found: Mark): void {
+    this.compared.set(CONNECTORS, { known, found })
   }
 
   /** Redis has no report: what is missing is reported when it is found the next time. */
@@ -224,10 +240,35 @@ export class LostChangesInEffect {
   ownerOf(domain: string, owner: string | null): string | null {
     if (this.bySubject.size === 0) return owner
     const { added, removed } = (this.owned ??= this.findOwned())
-    const name = coveringDomain(added, domain, true)
-    if (name !== undefined) return added.get(name)!.tenant
     const gone = coveringDomain(removed, domain, true)
-    return gone !== undefined && removed.get(gone)!.tenant === owner ? null : owner
+    const now = gone !== undefined && removed.get(gone)!.tenant === owner ? null : owner
+    const name = coveringDomain(added, domain, true)
+    // Another owner in Redis has claimed it since Redis went back.
+    return now === null && name !== undefined ? added.get(name)!.tenant : now
+  }
+
+  /**
+   * Drops lost domains that another tenant has been given since Redis went back: no name has two owners.
+   *
+   * @returns the tenants that they are dropped of.
+   */
+  overtake({ tenant, domains }: Extract<Change, { tenant: string }>): string[] {
+    if (this.bySubject.size === 0 || !domains) return []
+    const { added } = (this.owned ??= this.findOwned())
+    const overtaken = [...domains.domains].flatMap(([name, flags]) => {
+      const lost = added.get(name)
+      const isOwned = flags !== null && !flags.shared && lost?.shared === false
+      return isOwned && lost.tenant !== tenant ? [{ of: lost.tenant, name }] : []
+    })
+    for (const { of, name } of overtaken) {
+      const entry = this.bySubject.get(of)
+      if (!entry) continue
+      const changes = entry.changes.filter(
+        (change) => ![...domainsOf([change])].some(({ domain }) => domain === name),
+      )
+      this.keep(of, { ...entry, changes })
+    }
+    return overtaken.map(({ of }) => of)
   }
 
   private findOwned(): Owned {
@@ -245,7 +286,9 @@ export class LostChangesInEffect {
   private add(subject: string, known: Mark, found: Mark, changes: readonly LostChange[]): void {
     const entry = this.bySubject.get(subject)
     if (!entry && this.bySubject.size >= MOST_SUBJECTS) return
-    if (!subject.includes('/')) this.compared.set(subject, known)
+    if (!subject.includes('/')) {
+      this.compared.set(subject, { known: Math.max(known, this.comparedAt(subject)), found })
+    }
     if (changes.length === 0) return
     const merged = new Map(entry?.changes.map((change) => [change.what, change]))
     for (const change of changes) merged.set(change.what, change)

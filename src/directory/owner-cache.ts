@@ -104,13 +104,19 @@ export class OwnerCache {
     }
   }
 
-  /** Finds out whether Redis has lost changes of owners. @throws if Redis does not answer. */
-  async check(): Promise<void> {
+  /**
+   * Reads all owners again when they are asked for next. Where Redis has lost changes of owners, the cached ones stay in
+   * effect, except for names that are changed afterwards.
+   *
+   * @throws if Redis does not answer.
+   */
+  async readAgain(): Promise<void> {
     const { store, registry, lost } = this.context
     const found = Number(await store.client.get(store.keys.ownerVersion))
     this.wentBack = registry.hasLost(this.version, found)
-    if (this.wentBack) lost.miss(OWNERS, this.version, found)
-    else this.version = found
+    if (this.wentBack) return lost.miss(OWNERS, this.version, found)
+    this.version = found
+    this.changed()
   }
 
   /** Empties the cache: the next answers come from Redis. */
@@ -161,8 +167,8 @@ export class OwnerCache {
   private async read(domain: string, sentBy: string | undefined): Promise<string | null> {
     const { owner, changes } = await this.question(domain)
     const held = this.find(domain, sentBy)
-    if (held && this.wentBack) {
-      held.changes = changes
+    if (held && this.wentBack && !this.mayHaveChanged(domain, held)) {
+      held.refreshAt = performance.now() + jittered(this.context.ageLimit)
       return held.owner
     }
     // A later read has already answered.

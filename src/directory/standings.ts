@@ -15,7 +15,7 @@ import type { About } from '../registry/changes'
 import type { PutBack } from '../registry/lost-changes'
 import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
-import { jittered, type InBackground } from './refresh'
+import { jittered, RETRY_AFTER, type InBackground } from './refresh'
 import type { RegistryMonitor } from './registry-monitor'
 
 /** Restrictions, and lifts, that a process knows at most. */
@@ -79,11 +79,7 @@ export class Standings {
     }
     if (verdict !== 'keep' && !this.puttingBack.has(tenant)) {
       this.puttingBack.add(tenant)
-      const done = this.putBack(tenant, verdict).finally(() => {
-        this.puttingBack.delete(tenant)
-        this.context.onNews()
-      })
-      this.context.inBackground(done)
+      this.context.inBackground(this.putBackOnce(tenant, verdict))
     }
     return known?.restriction
   }
@@ -194,6 +190,19 @@ export class Standings {
     // Checked afterwards: Redis may have lost the registry before this was read.
     await this.context.registry.check()
     return read
+  }
+
+  /** Tries again later if Redis does not answer: no mail may come that has the tenant read again. */
+  private async putBackOnce(tenant: string, verdict: Verdict): Promise<void> {
+    try {
+      await this.putBack(tenant, verdict)
+    } catch (error) {
+      setTimeout(() => this.context.inBackground(this.readAgain(tenant)), RETRY_AFTER).unref()
+      throw error
+    } finally {
+      this.puttingBack.delete(tenant)
+      this.context.onNews()
+    }
   }
 
   /** Puts a restriction or a lift back, unless it is no longer missing by then. */

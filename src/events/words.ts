@@ -164,7 +164,7 @@ function nextSteps(tenant: string, event: Event): string[] {
         'tenantctl registry status  # what is lost, what processes still know, and what they have put back',
         ...(event.missing.count === 0
           ? []
-          : [`make the changes again that were ${spanOf(event)}: nobody else knows them`]),
+          : [`make the changes again that were ${spanOf(event)}: no process knows them`]),
         ...(event.lost.count > 0
           ? ['tenantctl registry restore-known --reason TEXT  # writes what processes still know']
           : []),

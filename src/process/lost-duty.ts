@@ -47,7 +47,7 @@ export function tellLost(
   }
 }
 
-/** Forgets a report that nobody has to resolve. */
+/** Forgets an old report with nothing left to resolve. */
 export function forgetOldReport(store: Store): Duty {
   return { name: 'old reports of lost changes', every: 3_600_000, run: () => forgetPutBack(store) }
 }

@@ -140,7 +140,7 @@ export async function noteTold({ client, keys }: Store, version: number): Promis
 }
 
 /**
- * Forgets a report of a day ago, if all that Redis had lost was put back: nobody has to resolve that.
+ * Forgets a report of a day ago, if all that Redis had lost was put back: there is nothing to resolve.
  *
  * @throws what ioredis throws.
  */

@@ -5,7 +5,7 @@ import { Restrictions } from '../../src/allowance/restriction'
 import { Directory } from '../../src/directory/directory'
 import { ConnectorRegistry } from '../../src/registry/connector-registry'
 import { acceptContent, ensureEpoch } from '../../src/registry/epoch'
-import { forgetLost, readLost, type PutBack } from '../../src/registry/lost-changes'
+import { forgetLost, OWNERS, readLost, type PutBack } from '../../src/registry/lost-changes'
 import { markOf } from '../../src/records/token'
 import { removeTenant } from '../../src/registry/tenant-removal'
 import { connect, connectSubscriber } from '../../src/store/connection'
@@ -276,6 +276,30 @@ describe('other changes that Redis loses', () => {
       const domains = directory.peek('contoso')?.domains
       return domains?.has('c.example') && domains.has('b.example') && !domains.has('a.example')
     })
+  })
+
+  it('of owners give way to what is written afterwards, too', async () => {
+    const goBack = await moment()
+    await registry.domains.add('contoso', [plain('held.example'), plain('moves.example')], 'test')
+    await all((directory) => directory.peek('contoso')?.domains.has('moves.example'))
+    for (const { directory } of processes) {
+      assert.equal(await directory.askOwner('held.example'), 'contoso')
+      assert.equal(await directory.askOwner('moves.example'), 'contoso')
+    }
+    await goBack()
+    await waitFor(async () =>
+      (await readLost(admin))?.lost.some(({ subject }) => subject === OWNERS),
+    )
+    await registry.domains.add('fabrikam', [plain('moves.example')], 'test')
+    for (const { directory } of processes) {
+      await waitFor(async () => (await directory.askOwner('moves.example')) === 'fabrikam')
+      await waitFor(() => !directory.peek('contoso')?.domains.has('moves.example'))
+      assert.ok(directory.peek('contoso')?.domains.has('held.example'))
+      assert.equal(
+        directory.ownerOf('held.example') ?? (await directory.askOwner('held.example')),
+        'contoso',
+      )
+    }
   })
 
   it('bring back no tenant that was removed, and keep one that was added', async () => {

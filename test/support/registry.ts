@@ -147,7 +147,10 @@ function breakAfter(client: Redis, commands: number): Redis {
   })
 }
 
+let latest = 0
+
 /** A token of a change that nobody announces: later than those before. */
 export function laterToken(): string {
-  return `${Date.now() * 1000}-test`
+  latest = Math.max(latest + 1, Date.now() * 1000)
+  return `${latest}-test`
 }

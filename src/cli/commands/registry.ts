@@ -28,7 +28,7 @@ interface ResolveOptions {
 export function add(program: Command, io: Io, end: (status: number) => void): void {
   const registry = program
     .command('registry')
-    .description('a Redis that has gone back in time: what it has lost, and what becomes of that')
+    .description('a Redis that has gone back in time: what it has lost, and how to resolve that')
   groupManual(registry, [
     'registry status',
     'registry restore-known --reason "primary came back with old data"',
@@ -47,7 +47,7 @@ const LOST = [
   '  state: lost | restored (Redis has it again) | overtaken (changed since)}',
   'owners: true where Redis lost who owns which domain; restore-known reconciles that with the tenants',
   'more: how many more there are',
-  'missing: array of {subject, time}: a change that nobody knows',
+  'missing: array of {subject, time}: a change that no process knows',
 ]
 
 const REFUSED = {
@@ -264,7 +264,7 @@ function printChanges({ out }: Context, found: WentBack): void {
   }
   if (found.missing.length > 0) {
     out.line()
-    out.line('missing; nobody knows what was changed:')
+    out.line('missing; no process knows what was changed:')
     printMissing(out, found.missing)
   }
 }

@@ -75,7 +75,7 @@ function printChanges(out: Output, changes: readonly KnownChange[]): void {
   )
 }
 
-/** Prints what nobody knows. */
+/** Prints the changes that no process knows. */
 export function printMissing(out: Output, missing: readonly MissingChange[]): void {
   for (const { subject, known } of missing) {
     out.line(`  ${subjectText(subject)}: last changed at ${shortTime(markTime(known))}`)

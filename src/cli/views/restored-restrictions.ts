@@ -1,7 +1,7 @@
 import type { RestrictionDifferences } from '../../backup/restrictions'
 import type { Context } from '../kit/context'
 
-/** What becomes of restrictions that only Haraka knows: they stay, or are lifted. */
+/** Whether restrictions that only Haraka knows stay or are lifted. */
 export type RestrictionsChoice = 'keep' | 'file'
 
 const MOST_NAMED = 20
