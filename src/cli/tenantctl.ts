@@ -37,5 +37,9 @@ if (require.main === module) {
   console.log = console.error
   // Without stderr there is nowhere to report to.
   process.stderr.on('error', () => {})
-  void main(process.argv.slice(2), processIo()).then((status) => (process.exitCode = status))
+  void main(process.argv.slice(2), processIo()).then((status) => {
+    process.exitCode = status
+    // A terminal that was read from would keep the process alive.
+    process.stdin.destroy()
+  })
 }

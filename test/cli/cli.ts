@@ -17,6 +17,9 @@ export interface World {
   readonly terminal?: boolean
   /** stdin is a terminal. */
   readonly asks?: boolean
+  /** stderr is a terminal. */
+  readonly shows?: boolean
+  readonly columns?: number
   /** Aborting it is Ctrl-C. */
   readonly interrupt?: AbortSignal
   /** Receives each write to stdout. */
@@ -43,9 +46,12 @@ export async function tenantctl(args: readonly string[], world: World = {}): Pro
     cwd: world.cwd ?? '/',
     terminal: world.terminal ?? false,
     asks: world.asks ?? false,
-    columns: 100,
-    interrupted: () =>
-      new Promise((resolve) => world.interrupt?.addEventListener('abort', () => resolve())),
+    shows: world.shows ?? false,
+    columns: world.columns ?? 100,
+    onInterrupt: (stop) => {
+      world.interrupt?.addEventListener('abort', stop, { once: true })
+      return () => world.interrupt?.removeEventListener('abort', stop)
+    },
   })
   return { status, out, err }
 }

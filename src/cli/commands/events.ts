@@ -101,7 +101,8 @@ async function goOn(
   }
   entries.forEach(print)
   let ended = false
-  const end = Promise.race([io.interrupted(), io.stdout.failed]).then(() => {
+  const interrupted = new Promise<void>((resolve) => io.onInterrupt(resolve))
+  const end = Promise.race([interrupted, io.stdout.failed]).then(() => {
     ended = true
     store.client.disconnect()
   })

@@ -14,7 +14,7 @@ import { acceptedReason } from '../kit/actor'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
-import { shellWord } from '../kit/shell-word'
+import { shellWord } from '../../base/command-line'
 import { putBackText, spanText } from '../kit/went-back'
 import { printLost, printMissing, restoredView, wentBackView } from '../views/registry'
 

@@ -24,7 +24,7 @@ import { count } from '../../base/count'
 import { brief, type Output } from '../kit/output'
 import { isoTime } from '../../base/time'
 import { spanOf, type ReportSpan } from '../kit/report-span'
-import { shellWord } from '../kit/shell-word'
+import { shellWord } from '../../base/command-line'
 
 interface Options {
   readonly days?: string

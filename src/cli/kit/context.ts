@@ -11,7 +11,7 @@ import { clean } from '../../base/safe-text'
 import type { Store } from '../../store/store'
 import { actor } from './actor'
 import { globalOptionsOf, type GlobalOptions } from './global-options'
-import type { Io } from './io'
+import { linesOf, type Io } from './io'
 import { assertOurs } from './own-directory'
 import { Output } from './output'
 import { redisFromUrl } from './redis-url'
@@ -21,12 +21,14 @@ import { withStore } from './store'
 /** What a command works with, once the global options are known. */
 export class Context {
   readonly out: Output
+  private readonly answers: AsyncGenerator<string, void>
 
   constructor(
     readonly io: Io,
     private readonly options: GlobalOptions,
   ) {
     this.out = new Output(io, options.json === true)
+    this.answers = linesOf(io)
   }
 
   /**
@@ -160,8 +162,8 @@ export class Context {
   async answer(question: string): Promise<string> {
     await this.io.stdout.flushed()
     this.io.stderr.write(clean(question))
-    for await (const line of this.io.stdin) return String(line).trim()
-    return ''
+    const { value } = await this.answers.next()
+    return (value ?? '').trim()
   }
 
   private redis(settings: RedisSettings): RedisSettings {

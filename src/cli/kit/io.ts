@@ -14,12 +14,19 @@ export interface Io {
   readonly terminal: boolean
   /** stdin is a terminal: questions can be asked. */
   readonly asks: boolean
+  /** stderr is a terminal: progress can be shown. */
+  readonly shows: boolean
   readonly columns: number
-  /** Resolves at Ctrl-C. Before this is called, Ctrl-C ends the process at once. */
-  readonly interrupted: () => Promise<void>
+  /**
+   * Calls `stop` once at Ctrl-C or SIGTERM, which end the process at once otherwise; so does the second one.
+   *
+   * @returns a function after which it is not called any more.
+   */
+  readonly onInterrupt: (stop: () => void) => () => void
 }
 
 const COLUMNS = 100
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /** Input and output of this process. */
 export function processIo(): Io {
@@ -34,11 +41,30 @@ export function processIo(): Io {
     terminal,
     asks: stdin.isTTY === true,
     columns: (terminal && process.stdout.columns) || COLUMNS,
-    interrupted: () =>
-      new Promise((resolve) => {
-        for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => resolve())
-      }),
+    shows: isatty(2),
+    onInterrupt: (stop) => {
+      const forget = (): void => {
+        for (const signal of SIGNALS) process.off(signal, once)
+      }
+      const once = (): void => {
+        forget()
+        stop()
+      }
+      for (const signal of SIGNALS) process.on(signal, once)
+      return forget
+    },
   }
+}
+
+/** The lines of stdin, one at a time, for a person who answers. */
+export async function* linesOf({ stdin }: Io): AsyncGenerator<string, void> {
+  let rest = ''
+  for await (const piece of stdin) {
+    const lines = (rest + String(piece)).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
 
 /** Reads stdin to its end. */

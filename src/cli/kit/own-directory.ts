@@ -4,7 +4,7 @@ import { hasConfigFile } from '../../process/config-file'
 import { InputError, messageOf } from '../../base/errors'
 import { changeableByOthers } from '../../base/trusted-path'
 import { ROOT } from '../../base/owned-file'
-import { shellWord } from './shell-word'
+import { shellWord } from '../../base/command-line'
 
 /**
  * Checks a config directory that was not named with `--config`: a user who can change it could make `tenantctl` read
