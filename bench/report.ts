@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import Table from 'cli-table3'
+import { tableLines, type Box } from '../src/cli/kit/table'
 import { draw } from './chart'
 import type { Measured, Row } from './row'
 
@@ -54,18 +54,23 @@ export async function writePage(folder: string, page: string, results: Results):
 
 const HEAD = ['', 'figure', 'target', '', 'spread and details'] as const
 
+/** What a terminal shows of a row, in columns. */
+const ROOM = 140
+
 /** All rows, for a terminal. */
 export function toTable({ sections }: Results): string {
-  const table = new Table({
-    head: [...HEAD],
-    style: { head: [], border: [] },
-    colWidths: [46, null, null, null, 56],
-    wordWrap: true,
-  })
-  for (const { title, rows } of sections) {
-    table.push([{ content: title.toUpperCase(), colSpan: HEAD.length }], ...rows.map(cells))
-  }
-  return table.toString()
+  const boxes = (row: readonly string[]): Box[] => row.map((text) => ({ text }))
+  return sections
+    .flatMap(({ title, rows }) => [
+      title.toUpperCase(),
+      ...tableLines(
+        boxes(HEAD),
+        rows.map((row) => boxes(cells(row))),
+        ROOM,
+      ),
+      '',
+    ])
+    .join('\n')
 }
 
 /** The whole run as a page with its pictures. */

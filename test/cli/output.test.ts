@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { brief, duration, Output } from '../../src/cli/kit/output'
+import { brief, duration, Output, outside, toCopy, type Cell } from '../../src/cli/kit/output'
 import { isoTime, shortTime } from '../../src/base/time'
 import type { Io } from '../../src/cli/kit/io'
 
 describe('output for a terminal', () => {
   it('aligns columns, wide characters too, without lines or trailing blanks', () => {
-    let written = ''
-    const io = { stdout: { write: (text: string) => (written += text) }, env: {}, terminal: false }
-    const out = new Output(io as unknown as Io, false)
+    const { out, written } = output()
     out.table(
       ['NAME', 'USED'],
       [
@@ -19,7 +17,47 @@ describe('output for a terminal', () => {
       'nothing',
     )
     out.table(['NAME'], [], 'nothing')
-    assert.equal(written, 'NAME      USED\n株式会社     7\na         1000\n\nnothing\n')
+    assert.equal(written(), 'NAME      USED\n株式会社     7\na         1000\n\nnothing\n')
+  })
+
+  it('wraps the widest text on a narrow terminal, and nothing where the output is piped', () => {
+    const row = ['contoso', 'mail of a customer came from a new server', 'ann']
+    assert.equal(
+      table(40, [row]),
+      `${trimmed`
+        TENANT   WHAT                        BY
+        contoso  mail of a customer came     ann
+                 from a new server`}\n`,
+    )
+    assert.equal(table(undefined, [row]).split('\n')[1], row.join('  '))
+  })
+
+  it('cuts only texts from outside, in the middle, and never what is to be copied', () => {
+    const sender = outside('株式会社-accounts-payable-department@lure.example')
+    const command = toCopy('tenantctl connector add TENANT NAME --ip 192.0.2.1')
+    const printed = table(80, [['a.example', sender, command]])
+    assert.match(printed, /^a\.example {2}株\S+…\S+example {2}tenantctl .* 192\.0\.2\.1$/m)
+    for (const line of printed.split('\n')) assert.ok(line.length <= 80, line)
+  })
+
+  it('writes a row as a block where the terminal is narrower than its words', () => {
+    const id = 'a'.repeat(30)
+    const printed = table(40, [
+      [id, 'b'.repeat(30), { text: '3', right: true }],
+      [id, '', ''],
+    ])
+    assert.equal(printed, `TENANT  ${id}\nWHAT    ${'b'.repeat(30)}\nBY      3\n\nTENANT  ${id}\n`)
+  })
+
+  it('shows the first rows on a terminal and says how many more there are, and pipes all', () => {
+    const rows = Array.from({ length: 2500 }, (_, at) => [`d${at}.example`])
+    const shown = output(80, 1000)
+    shown.out.table(['DOMAIN'], rows, '')
+    assert.equal(shown.written().split('\n').length, 1003)
+    assert.match(shown.written(), /d999\.example\nand 1,500 more \(--all\)\n$/)
+    const piped = output(undefined, 1000)
+    piped.out.table(['DOMAIN'], rows, '')
+    assert.equal(piped.written(), `DOMAIN\n${rows.join('\n')}\n`)
   })
 
   it('cuts a long text from outside in the middle, between whole letters', () => {
@@ -47,3 +85,25 @@ describe('output for a terminal', () => {
     }
   })
 })
+
+/** An output to a terminal of so many columns, or to a pipe. */
+function output(columns?: number, mostRows?: number): { out: Output; written: () => string } {
+  let written = ''
+  const io = {
+    stdout: { write: (text: string) => (written += text) },
+    env: { NO_COLOR: '1' },
+    terminal: columns !== undefined,
+    columns,
+  }
+  return { out: new Output(io as unknown as Io, false, mostRows), written: () => written }
+}
+
+function table(columns: number | undefined, rows: Cell[][]): string {
+  const { out, written } = output(columns)
+  out.table(['TENANT', 'WHAT', 'BY'], rows, '')
+  return written()
+}
+
+function trimmed([text]: TemplateStringsArray): string {
+  return text!.replace(/^\n/, '').replaceAll(/^ {8}/gm, '')
+}

@@ -5,6 +5,7 @@ import { DAY } from '../../reporting/calendar'
 import { InputError } from '../../base/errors'
 import { assertTenantId } from '../../mail/identities'
 import { isoTime, shortTime } from '../../base/time'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -22,6 +23,7 @@ export function add(program: Command, io: Io): void {
     .description('who changed what: tenants, domains, connectors, restrictions, cases')
     .argument('[tenant]', 'also one that has been removed')
     .option('--days <number>', `how far back, at most ${AUDIT_DAYS}`, '30')
+    .addOption(allRows())
     .action(async (tenant: string | undefined, options: AuditOptions, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context

@@ -10,6 +10,7 @@ import {
 } from '../../mail/identities'
 import { addBlock, addUnblock } from './connector-block'
 import { connectorView, identitiesOf, stateCell } from '../views/connector'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
@@ -172,6 +173,7 @@ function addList(connector: Command, io: Io): void {
     .command('list')
     .description('list the connectors of a tenant, or of all')
     .argument('[tenant]')
+    .addOption(allRows())
     .action(async (tenant: string | undefined, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context

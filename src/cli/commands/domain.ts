@@ -3,6 +3,7 @@ import { acceptedDomainName } from '../../names/accepted'
 import { typedDomain } from '../../names/typed-domain'
 import { registerDomains } from '../../operations/register-domains'
 import { DomainRegistry } from '../../registry/domain-registry'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
@@ -148,6 +149,7 @@ function addList(domain: Command, io: Io): void {
     .command('list')
     .description('list the accepted domains of a tenant')
     .argument('<tenant>')
+    .addOption(allRows())
     .action(async (tenant: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context

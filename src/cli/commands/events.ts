@@ -6,6 +6,7 @@ import { troubleOf, isNotAllowed } from '../../store/failure'
 import type { Store } from '../../store/store'
 import { assertTenantId } from '../../mail/identities'
 import { shortTime } from '../../base/time'
+import { allRows } from '../kit/all-rows'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -34,6 +35,7 @@ export function add(program: Command, io: Io): void {
     .command('events')
     .description('alerts of the last weeks, the newest last: about 10,000 are kept')
     .option('--tenant <id>', 'only of this tenant, also one that has been removed')
+    .addOption(allRows())
     .option('--follow', 'then print new ones as they come, until Ctrl-C')
     .action(async ({ tenant, follow }: EventsOptions, self: Command) => {
       const context = contextOf(io, self)

@@ -8,6 +8,7 @@ import { needsRows, readReport, type Dimensions, type TenantReport } from '../..
 import { serverTime } from '../../store/server-clock'
 import type { Store } from '../../store/store'
 import { TenantRegistry } from '../../registry/tenant-registry'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import { COUNTS_FIELDS } from '../views/counts'
 import type { Io } from '../kit/io'
@@ -50,6 +51,7 @@ export function add(program: Command, io: Io): void {
     )
     .option('--class <class>', `only ${classesInHelp()} mail`, classFilter)
     .option('--csv', 'print CSV')
+    .addOption(allRows())
     .action(async (tenant: string | undefined, options: Options, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context

@@ -4,10 +4,12 @@ import { formatWindow } from '../../mail/limits'
 import { METER_NAMES, METERS, RESTRICTING, RESTRICTING_FIRST, USUAL_METER } from '../../mail/meters'
 import type { WindowUsage } from '../../allowance/usage'
 import { TenantRegistry } from '../../registry/tenant-registry'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { duration, type Cell, type Output, type Tone } from '../kit/output'
+import { duration, toCopy, type Cell, type Output, type Tone } from '../kit/output'
+import { tenantctl } from '../../base/command-line'
 import { shortTime } from '../../base/time'
 import { describeTrigger } from '../../mail/trigger'
 import { NO_TENANT } from '../kit/statuses'
@@ -50,6 +52,7 @@ export function add(program: Command, io: Io): void {
     .command('status')
     .description('the meters: of all tenants, those nearest a limit first, or of one in full')
     .argument('[tenant]')
+    .addOption(allRows())
     .action(async (id: string | undefined, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
@@ -117,9 +120,9 @@ function printOne(out: Output, status: TenantStatus): void {
     )
     if (restriction.trigger) facts.push(['trigger', describeTrigger(restriction.trigger)])
     if (restriction.case) {
-      facts.push(['case', `${restriction.case}: tenantctl case show ${restriction.case}`])
+      facts.push(['case', toCopy(`${restriction.case}: tenantctl case show ${restriction.case}`)])
     }
-    facts.push(['to lift it', `tenantctl unblock ${tenant.id} --reason TEXT`])
+    facts.push(['to lift it', toCopy(`${tenantctl('unblock', tenant.id)} --reason TEXT`)])
     if (restriction.scope !== 'all' && status.mode === 'enforce') {
       for (const meter of METER_NAMES) {
         const { whileRestricted, words } = METERS[meter]

@@ -16,6 +16,7 @@ import {
   type TenantSettings,
 } from '../../registry/tenant-registry'
 import { MODES, type Mode } from '../../mail/mode'
+import { allRows } from '../kit/all-rows'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
@@ -168,6 +169,7 @@ function addList(tenant: Command, io: Io): void {
   const command = tenant
     .command('list')
     .description('list all tenants')
+    .addOption(allRows())
     .action(async (_options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context

@@ -7,6 +7,7 @@ import {
   type UnattributedRow,
 } from '../../reporting/unattributed'
 import { serverTime } from '../../store/server-clock'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import {
   COUNTS_COLUMNS,
@@ -21,7 +22,7 @@ import { csv } from '../views/csv'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { count } from '../../base/count'
-import { brief, type Output } from '../kit/output'
+import { outside, toCopy, type Output } from '../kit/output'
 import { isoTime } from '../../base/time'
 import { spanOf, type ReportSpan } from '../kit/report-span'
 import { shellWord } from '../../base/command-line'
@@ -38,6 +39,7 @@ export function add(program: Command, io: Io): void {
     .description('who relays without a tenant, and which connector to add: the start of a rollout')
     .option('--days <n>', 'the last days (UTC), today among them (default: 7)')
     .option('--csv', 'print CSV')
+    .addOption(allRows())
     .action(async (options: Options, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
@@ -89,12 +91,12 @@ function print(out: Output, { rows, others }: Unattributed): void {
     ['IP', 'AUTH USER', 'CERTIFICATE', ...counts.head, 'FIRST', 'LAST', 'NEXT'],
     rows.map((row) => [
       row.ip === OTHER && others > 0 ? `${OTHER}: about ${count(others, 'source')}` : row.ip,
-      brief(row.user) || '-',
-      brief(shortCertificate(row)) || '-',
+      outside(row.user),
+      outside(shortCertificate(row)),
       ...counts.cells(row.counts),
       moment(row.counts.firstSeen, true),
       moment(row.counts.lastSeen, true),
-      nextStep(row) ?? '',
+      toCopy(nextStep(row) ?? ''),
     ]),
     'no mail was relayed without a tenant',
   )

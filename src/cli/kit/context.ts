@@ -10,6 +10,7 @@ import { keyPrefix } from '../../store/keys'
 import { clean } from '../../base/safe-text'
 import type { Store } from '../../store/store'
 import { actor } from './actor'
+import { mostRowsOf } from './all-rows'
 import { globalOptionsOf, type GlobalOptions } from './global-options'
 import { linesOf, type Io } from './io'
 import { assertOurs } from './own-directory'
@@ -26,8 +27,9 @@ export class Context {
   constructor(
     readonly io: Io,
     private readonly options: GlobalOptions,
+    mostRows?: number,
   ) {
-    this.out = new Output(io, options.json === true)
+    this.out = new Output(io, options.json === true, mostRows)
     this.answers = linesOf(io)
   }
 
@@ -181,7 +183,7 @@ export class Context {
 export function contextOf(io: Io, command: Command): Context {
   const options = globalOptionsOf(command)
   if (options.by !== undefined) actor(options.by, io.env)
-  return new Context(io, options)
+  return new Context(io, options, mostRowsOf(command))
 }
 
 function isDirectory(directory: string): boolean {

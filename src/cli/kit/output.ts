@@ -1,14 +1,20 @@
 import { styleText } from 'node:util'
-import Table from 'cli-table3'
 import { clean, safeJson } from '../../base/safe-text'
 import type { Io } from './io'
+import { columnLines, tableLines, type Box } from './table'
 
 /** Green, yellow, red or faint on a terminal, plain elsewhere. */
 export type Tone = 'good' | 'warn' | 'bad' | 'faint'
 
-/** A cell of a table; `tone` as in {@link Tone}, `right` for numbers. */
+/** A cell of a table; `tone` as in {@link Tone}, `right` for numbers, `fit` as in {@link Box}. */
 export type Cell =
-  string | { readonly text: string; readonly tone?: Tone; readonly right?: boolean }
+  | string
+  | {
+      readonly text: string
+      readonly tone?: Tone
+      readonly right?: boolean
+      readonly fit?: 'cut' | 'whole'
+    }
 
 const COLOURS = { good: 'green', warn: 'yellow', bad: 'red', faint: 'gray' } as const
 
@@ -39,19 +45,37 @@ export function brief(text: string): string {
   return `${letters.slice(0, half).join('')}…${letters.slice(-half).join('')}`
 }
 
+/** The same as a cell, which is cut further where the terminal is narrow. */
+export function outside(text: string): Cell {
+  return { text: brief(text) || '-', fit: 'cut' }
+}
+
+/** A command line to copy, as a cell: it is never wrapped. */
+export function toCopy(text: string): Cell {
+  return { text, fit: 'whole' }
+}
+
+/** How much of a table is written at once: a row is short, and a large table would be one large text. */
+const PART = 65_536
+
 /**
  * What a command writes to stdout: lines and tables for people, or one JSON value for programs. All text passes
  * {@link clean} here, so that a command cannot forget it.
  */
 export class Output {
   private readonly colours: boolean
+  /** Columns that a table may take. */
+  private readonly room: number
 
   constructor(
     private readonly io: Io,
     /** `--json` was given. */
     readonly json: boolean,
+    /** Rows of a table that are shown on a terminal; the others are counted. */
+    private readonly mostRows = Infinity,
   ) {
     this.colours = io.terminal && !io.env['NO_COLOR']
+    this.room = io.terminal ? io.columns : Infinity
   }
 
   /** Writes `value` with `--json`; else calls `people`. */
@@ -69,47 +93,47 @@ export class Output {
     this.io.stdout.write(`${this.paint(text, tone)}\n`)
   }
 
-  /** Writes aligned columns, or `empty` where there are no rows. */
+  /** Writes aligned columns, or `empty` where there are no rows. On a terminal they fit its width. */
   table(head: readonly string[], rows: readonly (readonly Cell[])[], empty: string): void {
     if (rows.length === 0) {
       this.line(empty)
       return
     }
-    this.io.stdout.write(
-      this.columns([
-        head.map((title) => this.heading(title)),
-        ...rows.map((row) => this.cells(row)),
-      ]),
-    )
+    const shown = this.io.terminal ? rows.slice(0, this.mostRows) : rows
+    const titles = head.map((text) => ({ text, paint: this.painter('bold') }))
+    this.lines(tableLines(titles, this.boxes(shown), this.room))
+    const more = rows.length - shown.length
+    if (more > 0) this.line(`and ${more.toLocaleString('en-US')} more (--all)`, 'faint')
   }
 
   /** Writes aligned `name  value` lines. */
   facts(facts: readonly (readonly [string, Cell])[]): void {
-    this.io.stdout.write(this.columns(facts.map((fact) => this.cells(fact))))
+    this.lines(columnLines(this.boxes(facts), this.room))
   }
 
-  private columns(rows: Table.Cell[][]): string {
-    const table = new Table({ chars: NO_LINES, style: NO_STYLE })
-    table.push(...rows)
-    return table
-      .toString()
-      .split('\n')
-      .map((line) => `${line.trimEnd()}\n`)
-      .join('')
+  private lines(lines: Iterable<string>): void {
+    let part = ''
+    for (const line of lines) {
+      part += `${line}\n`
+      if (part.length < PART) continue
+      this.io.stdout.write(part)
+      part = ''
+    }
+    if (part !== '') this.io.stdout.write(part)
   }
 
-  private cells(row: readonly Cell[]): Table.Cell[] {
-    return row.map((cell) => {
-      if (typeof cell === 'string') return clean(cell)
-      return {
-        content: this.paint(cell.text, cell.tone),
-        ...(cell.right && { hAlign: 'right' as const }),
-      }
-    })
+  private boxes(rows: readonly (readonly Cell[])[]): Box[][] {
+    return rows.map((row) =>
+      row.map((cell) => {
+        if (typeof cell === 'string') return { text: clean(cell) }
+        const { text, tone, ...how } = cell
+        return { ...how, text: clean(text), paint: tone && this.painter(COLOURS[tone]) }
+      }),
+    )
   }
 
-  private heading(title: string): string {
-    return this.colours ? style('bold', title) : title
+  private painter(format: Format): ((text: string) => string) | undefined {
+    return this.colours ? (text) => style(format, text) : undefined
   }
 
   private paint(text: string, tone: Tone | undefined): string {
@@ -118,27 +142,9 @@ export class Output {
   }
 }
 
+type Format = (typeof COLOURS)[Tone] | 'bold'
+
 /** `colours` decides: Node would look at its own stdout. */
-function style(format: (typeof COLOURS)[Tone] | 'bold', text: string): string {
+function style(format: Format, text: string): string {
   return styleText(format, text, { validateStream: false })
 }
-
-const NO_LINES = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-}
-
-const NO_STYLE = { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 }
