@@ -6,7 +6,7 @@ import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
 import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
 import type { Mark } from '../records/token'
-import { parseChange, type Change } from '../registry/changes'
+import { isByPerson, parseChange, type Change } from '../registry/changes'
 import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
 import { Announcements } from './announcements'
 import { LossReports } from './loss-reports'
@@ -39,6 +39,8 @@ export interface DirectoryEvents {
   onRestriction(before: Snapshot, now: Snapshot): void
   /** Events of a tenant wait to be put into the stream. Called at each read of the tenant. */
   onEventsPending?(tenant: string): void
+  /** A person has restricted the tenant, or lifted its restriction; the tenant may not be cached. */
+  onActed?(tenant: string): void
   /** This process has put back a restriction or a lift that Redis had lost. */
   onPutBack?(what: PutBack): void
   /** A connector has been blocked or unblocked. */
@@ -411,6 +413,7 @@ export class Directory {
     // A cached tenant is read with its restriction.
     if (about.what !== 'unknown' || !this.look(tenant)) this.standings.announced(tenant, about)
     this.tenants.changed(change)
+    if (isByPerson(about)) this.events.onActed?.(tenant)
     for (const other of this.lost.overtake(change)) if (this.look(other)) this.refresh(other)
   }
 

@@ -111,6 +111,10 @@ export class Engine {
         events.onRestriction(before, now)
       },
       onEventsPending: (tenant) => this.forwarder.pendingElsewhere(tenant),
+      // Raised by a command, whose process does not publish them.
+      onActed: (tenant) => {
+        if (this.leader.isLeading) this.forwarder.pending(tenant)
+      },
     })
     this.ledger = new Ledger(this.store, redis.commandTimeout)
     this.restrictions = new Restrictions(this.store)

@@ -86,6 +86,14 @@ export function parseChange(message: string): Change | undefined {
   }
 }
 
+/** Whether a person has placed or lifted a restriction. */
+export function isByPerson(about: About): boolean {
+  return (
+    about.what === 'lift' ||
+    (about.what === 'restriction' && about.restriction['by'] !== 'automatic')
+  )
+}
+
 function toAbout(message: Record<string, unknown>): About {
   const { about, created, restriction, lift, settings } = message
   if (about === 'domains' || about === 'removal') return { what: about }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
 import type { Charge, MessageCharge } from '../../src/allowance/ledger'
+import { Restrictions } from '../../src/allowance/restriction'
 import type { Alert } from '../../src/records/event'
 import { Engine } from '../../src/process/engine'
 import { Keys } from '../../src/store/keys'
@@ -112,6 +113,30 @@ describe('an engine', () => {
     await waitFor(() => engine.directory.peek('contoso')?.restricted)
     await waitFor(async () => (await engine.restrictions.list())[0]?.tenant === 'contoso')
     assert.deepEqual(dropped, [])
+  })
+
+  it('publishes at once what a person did to a tenant that no process has cached', async () => {
+    const told: string[] = []
+    // Beyond what is read when a process begins to lead.
+    engine.leader.add({
+      name: 'the test',
+      every: 60_000,
+      run: () => Promise.resolve(told.push('')),
+    })
+    engine.leader.start()
+    await waitFor(() => told.length > 0)
+    await registry.tenants.add('fabrikam', {}, 'test')
+    const { store } = registry
+    const act = { by: 'ann', reason: 'a test' }
+    await new Restrictions(store).place('fabrikam', { ...act, scope: 'unregistered' })
+    await waitFor(() =>
+      alerts.some(({ kind, tenant }) => `${kind} ${tenant}` === 'restricted fabrikam'),
+    )
+    await new Restrictions(store).lift('fabrikam', { ...act, keepUsage: false })
+    await waitFor(() =>
+      alerts.some(({ kind, tenant }) => `${kind} ${tenant}` === 'lifted fabrikam'),
+    )
+    assert.equal(engine.directory.look('fabrikam'), undefined)
   })
 
   it('alerts about an allowance that a message fills after its client has left', async () => {
