@@ -14,7 +14,7 @@ export interface Forecast {
   /** The window of that limit, in ms. */
   readonly window: number
   readonly limit: number
-  /** ms since the epoch, server time */
+  /** ms since the epoch, server time; now: the next recipient will, whatever the pace. */
   readonly at: number
 }
 
@@ -25,17 +25,24 @@ const RECENT = 600_000
 const LEAST = 300_000
 /** Fewer recipients are no pace. */
 const FEWEST = 3
+/** Below this share of a limit a pace says nothing: it rarely lasts that long. */
+const LEAST_SHARE = 0.1
 
 /**
- * Which window will be full first at the pace of the last ten minutes, and when. Recipients leave their windows meanwhile:
- * `undefined` also where no window ever fills at this pace.
+ * Which window will be full first at the pace of the last ten minutes, and when; now where one is full. Recipients leave
+ * their windows meanwhile: `undefined` also where no window ever fills at this pace.
  *
  * @param at now, in ms of the server's clock.
  */
 export function forecast(at: number, rings: readonly Ring[]): Forecast | undefined {
+  // A limit of 0 restricts no tenant.
+  const limits = rings.filter(({ limit }) => limit > 0)
+  const past = limits.find((ring) => usedIn(ring) >= ring.limit)
+  if (past) return { window: past.window, limit: past.limit, at }
   const interval = recentInterval(at, rings)
   if (interval === undefined) return undefined
-  return rings
+  return limits
+    .filter((ring) => usedIn(ring) >= ring.limit * LEAST_SHARE)
     .map((ring) => full(at, ring, interval))
     .filter((each) => each !== undefined)
     .sort((a, b) => a.at - b.at)[0]
@@ -56,11 +63,9 @@ export function recentInterval(at: number, rings: readonly Ring[]): number | und
 /** Adds recipients at equal intervals, bucket by bucket, until one exceeds the limit. */
 function full(at: number, ring: Ring, interval: number): Forecast | undefined {
   const { window, limit, newest } = ring
-  // A limit of 0 restricts no tenant.
-  if (limit === 0) return undefined
   const width = widthOf(ring)
   const counts = new Map(ring.buckets)
-  let used = ring.buckets.reduce((sum, [, count]) => sum + count, 0)
+  let used = usedIn(ring)
   let come = 0
   // After that, every bucket that expires is as full as the new one.
   for (let bucket = newest; bucket <= newest + 2 * BUCKETS; bucket++) {
@@ -68,7 +73,7 @@ function full(at: number, ring: Ring, interval: number): Forecast | undefined {
     const before = Math.ceil(((bucket + 1) * width - at) / interval) - 1
     const coming = Math.max(0, before - come)
     if (coming > 0 && used + coming > limit) {
-      const first = come + Math.max(0, limit - used) + 1
+      const first = come + limit - used + 1
       return { window, limit, at: Math.round(at + first * interval) }
     }
     counts.set(bucket, (counts.get(bucket) ?? 0) + coming)
@@ -76,6 +81,10 @@ function full(at: number, ring: Ring, interval: number): Forecast | undefined {
     come += coming
   }
   return undefined
+}
+
+function usedIn({ buckets }: Ring): number {
+  return buckets.reduce((sum, [, count]) => sum + count, 0)
 }
 
 function widthOf({ window }: Ring): number {

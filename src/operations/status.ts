@@ -115,13 +115,7 @@ export function forecastOf(
   { mode, restriction, usage }: TenantStatus,
   meter: Meter,
 ): Forecast | undefined {
-  const forecast = usage.forecasts[meter]
-  if (!forecast || restriction || mode === 'off') return undefined
-  // In monitor, charges go on past the limit.
-  const passed = usage[meter]?.some(
-    ({ window, used, limit }) => window === forecast.window && used > limit,
-  )
-  return mode === 'monitor' && passed ? undefined : forecast
+  return restriction || mode === 'off' ? undefined : usage.forecasts[meter]
 }
 
 /** The earliest of these, over all meters. */

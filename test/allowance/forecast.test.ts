@@ -45,6 +45,10 @@ function simulate(at: number, ring: Ring, interval: number): Forecast | undefine
   }
 }
 
+function usedIn({ buckets }: Ring): number {
+  return buckets.reduce((sum, [, count]) => sum + count, 0)
+}
+
 describe('forecast', () => {
   it('says the same as a simulation of the ring does', (t) => {
     t.diagnostic(`seed ${SEED}`)
@@ -58,7 +62,7 @@ describe('forecast', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: NOON, max: NOON + 24 * HOUR }),
-        fc.uniqueArray(fc.record({ window, limit: fc.integer({ min: 1, max: 150 }) }), {
+        fc.uniqueArray(fc.record({ window, limit: fc.integer({ min: 1, max: 400 }) }), {
           minLength: 1,
           maxLength: 3,
           selector: (each) => each.window,
@@ -69,8 +73,13 @@ describe('forecast', () => {
           const rings = limits.map((each) => ringOf(at, each.window, each.limit, times))
           const interval = recentInterval(at, rings)
           const found = forecast(at, rings)
+          const past = rings.find((ring) => usedIn(ring) >= ring.limit)
+          if (past) {
+            return assert.deepEqual(found, { window: past.window, limit: past.limit, at })
+          }
           if (interval === undefined) return assert.equal(found, undefined)
           const expected = rings
+            .filter((ring) => usedIn(ring) * 10 >= ring.limit)
             .map((ring) => simulate(at, ring, interval))
             .filter((each) => each !== undefined)
             .sort((a, b) => a.at - b.at)[0]
@@ -86,7 +95,7 @@ describe('forecast', () => {
   it('says when, and which window is full first', () => {
     // 5 a minute for 10 minutes.
     const times = steadily(NOON, 12 * SECOND, 50)
-    const rings = [ringOf(NOON, HOUR, 240, times), ringOf(NOON, 24 * HOUR, 1500, times)]
+    const rings = [ringOf(NOON, HOUR, 240, times), ringOf(NOON, 24 * HOUR, 500, times)]
     const found = forecast(NOON, rings)
     assert.equal(found?.window, HOUR)
     // 190 more fit, at about 5 a minute.
@@ -143,12 +152,20 @@ describe('forecast', () => {
     assert.equal(forecast(NOON, []), undefined)
   })
 
-  it('of a full window is the next recipient', () => {
-    const [full, over] = [60, 10].map((limit) =>
-      forecast(NOON, [ringOf(NOON, HOUR, limit, steadily(NOON, 10 * SECOND, 60))]),
-    )
-    assert.equal(full?.at, over?.at)
-    assert.ok(full!.at > NOON && full!.at < NOON + 15 * SECOND)
+  it('of a full window is the next recipient, also where none has come for long', () => {
+    for (const times of [steadily(NOON, 10 * SECOND, 60), steadily(NOON - HOUR / 2, SECOND, 60)]) {
+      for (const limit of [60, 10]) {
+        const found = forecast(NOON, [ringOf(NOON, 24 * HOUR, limit, times)])
+        assert.deepEqual(found, { window: 24 * HOUR, limit, at: NOON })
+      }
+    }
+    assert.ok(forecast(NOON, [ringOf(NOON, HOUR, 61, steadily(NOON, 10 * SECOND, 60))])!.at > NOON)
+  })
+
+  it('knows none below a tenth of the limit', () => {
+    const times = steadily(NOON, 10 * SECOND, 50)
+    assert.equal(forecast(NOON, [ringOf(NOON, 24 * HOUR, 501, times)]), undefined)
+    assert.ok(forecast(NOON, [ringOf(NOON, 24 * HOUR, 500, times)]))
   })
 })
 

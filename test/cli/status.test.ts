@@ -237,13 +237,19 @@ describe('tenantctl status', () => {
     assert.match(out, /^slow +enforce +no +unregistered +1h +7 +800 +0 %$/m)
     const one = await cli.run('status', 'contoso')
     assert.match(one.out, /^at this pace +restricted in 2m: 8 in 1h by \S+Z$/m)
-    for (let sent = 0; sent < 2; sent++) {
-      await charge(redis, cli, 'contoso')
-      await charge(redis, cli, 'monitored')
+    const next = async (tenant: string, words: RegExp): Promise<void> => {
+      const full = ((await cli.json('status', tenant)) as View).forecast
+      assert.deepEqual([full?.limit, full?.seconds], [8, 0], tenant)
+      assert.match((await cli.run('status', tenant)).out, words)
     }
-    for (const tenant of ['contoso', 'monitored']) {
-      assert.equal(((await cli.json('status', tenant)) as View).forecast, null, tenant)
-    }
+    const would = /^at this pace +the next recipient would restrict it: 8 in 1h$/m
+    for (const tenant of ['contoso', 'monitored']) await charge(redis, cli, tenant)
+    await next('contoso', /^at this pace +the next recipient restricts it: 8 in 1h$/m)
+    await next('monitored', would)
+    for (const tenant of ['contoso', 'monitored']) await charge(redis, cli, tenant)
+    assert.equal(((await cli.json('status', 'contoso')) as View).forecast, null)
+    // In monitor, charges go on past the limit.
+    await next('monitored', would)
   })
 
   it('prints no control sequences of a name', async () => {

@@ -41,7 +41,8 @@ const FIELDS = [
   'forwarded: the same for proven forwards; null where it has no allowance for them',
   'held: recipients of messages that are on their way and may be forwards',
   'forecast: null, or {window, limit, at, seconds}: when it is restricted if unregistered',
-  '  mail goes on at the pace of the last ten minutes; in monitor, when it would be',
+  '  mail goes on at the pace of the last ten minutes, seconds 0: by the next recipient;',
+  '  in monitor, when it would be; null too below a tenth of each limit',
   'forwarded_forecast: the same for proven forwards',
   'probation: null, or {limits, until, case}: the allowance that applies after a lift',
 ]
@@ -148,7 +149,8 @@ function printOne(out: Output, status: TenantStatus): void {
     if (!forecast) continue
     const { limit, window, at } = forecast
     const { counts } = METERS[meter].words
-    const reached = `${limit}${counts ? ` ${counts}` : ''} in ${formatWindow(window)} by ${shortTime(at)}`
+    const when = at > usage.at ? ` by ${shortTime(at)}` : ''
+    const reached = `${limit}${counts ? ` ${counts}` : ''} in ${formatWindow(window)}${when}`
     facts.push([
       'at this pace',
       { text: `${restrictedIn(status, forecast)}: ${reached}`, tone: 'warn' },
@@ -169,10 +171,11 @@ function printOne(out: Output, status: TenantStatus): void {
   )
 }
 
-/** `restricted in 38m`; in monitor `would be restricted in 38m`. */
+/** `restricted in 38m`, `the next recipient restricts it`; in monitor what would be. */
 function restrictedIn({ mode, usage }: TenantStatus, { at }: Forecast): string {
-  const word = mode === 'monitor' ? 'would be restricted' : 'restricted'
-  return `${word} in ${duration(Math.max(0, at - usage.at))}`
+  const would = mode === 'monitor'
+  if (at <= usage.at) return `the next recipient ${would ? 'would restrict' : 'restricts'} it`
+  return `${would ? 'would be restricted' : 'restricted'} in ${duration(at - usage.at)}`
 }
 
 function meterRows(meter: string, windows: readonly WindowUsage[], at: number): Cell[][] {
