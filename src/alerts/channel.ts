@@ -5,6 +5,8 @@ export type Outcome =
   | { readonly kind: 'delivered' }
   /** This channel does not deliver such an alert. */
   | { readonly kind: 'skipped' }
+  /** Not to be delivered yet: to be looked at again after so many ms, or a little later. No attempt has failed. */
+  | { readonly kind: 'waiting'; readonly ms: number }
   /** To be tried again. */
   | {
       readonly kind: 'failed'

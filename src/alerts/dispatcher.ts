@@ -3,7 +3,7 @@ import type { Alert } from '../records/event'
 import type { Store } from '../store/store'
 import type { Channel, Outcome } from './channel'
 import { AlertQueue, type DeliveryResult, type DueAlert } from './queue'
-import { SCHEDULE, stepAfter, type Schedule } from './schedule'
+import { SCHEDULE, stepAfter, stepOf, type Schedule } from './schedule'
 
 /** Concurrent attempts of one channel in one process. */
 const MOST_AT_ONCE = 8
@@ -126,21 +126,24 @@ export class Dispatcher {
     const { name } = this.channel
     const destination = this.channel.destination()
     const outcome = await this.attempt(alert)
-    let step = 0
-    if (outcome.kind === 'failed') {
-      step = stepAfter(this.schedule, tries, outcome.pause)
-      if (outcome.pause !== undefined) {
-        this.paused = { destination, until: performance.now() + outcome.pause }
-      }
+    if (outcome.kind === 'failed' && outcome.pause !== undefined) {
+      this.paused = { destination, until: performance.now() + outcome.pause }
     }
     this.sending.delete(id)
-    this.results.set(id, { tries, step })
+    this.results.set(id, this.resultOf(outcome, tries))
     if (outcome.kind === 'delivered') this.events.onDelivered(name, alert, tries)
     if (outcome.kind === 'failed') this.events.onFailed(name, alert, outcome.reason)
     if (outcome.kind === 'refused') this.events.onGivenUp(name, alert, tries, outcome.reason)
     // Recorded at once: if this process ends before, the alert is sent a second time.
     if (this.stopped) void this.turn()
     else this.turnLater(0)
+  }
+
+  private resultOf(outcome: Outcome, tries: number): DeliveryResult {
+    const { schedule } = this
+    if (outcome.kind === 'failed') return { tries, step: stepAfter(schedule, tries, outcome.pause) }
+    if (outcome.kind !== 'waiting') return { tries, step: 0 }
+    return { tries, step: stepOf(schedule, outcome.ms), countFrom: tries - 1 }
   }
 
   private async attempt(alert: Alert): Promise<Outcome> {

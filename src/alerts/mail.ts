@@ -4,6 +4,7 @@ import { compose } from './compose'
 import { contactText } from './contact-text'
 import { operatorText, type MailText } from './mail-text'
 import type { AlertSettings } from './settings'
+import { unlessTested } from './test-alert'
 
 /** Puts a message into a durable queue, with the null sender. Rejects if it could not. */
 export type SendMail = (to: readonly string[], message: string) => Promise<void>
@@ -34,8 +35,11 @@ export class MailChannel implements Channel {
   }
 
   async deliver(alert: Alert): Promise<Outcome> {
-    const { mailTo } = this.way.settings()
-    return send(this.way, alert, mailTo, operatorText(alert), alert.id, threadOf(alert))
+    const settings = this.way.settings()
+    return (
+      unlessTested(alert, settings) ??
+      send(this.way, alert, settings.mailTo, operatorText(alert), alert.id, threadOf(alert))
+    )
   }
 }
 

@@ -21,6 +21,8 @@ export interface DueAlert {
 /** The result of an attempt, for Redis. */
 export interface DeliveryResult {
   readonly tries: number
+  /** The number of tries to count on from, where it is not that. */
+  readonly countFrom?: number
   /** Step of the schedule that it waits for, from 1 on; 0: it is done. */
   readonly step: number
 }
@@ -57,7 +59,9 @@ export class AlertQueue {
       [this.store.keys.events],
       [
         ...[this.channel, room, this.since, lease, steps.length, ...steps],
-        ...[...results].flatMap(([id, { tries, step }]) => [id, tries, step]),
+        ...[...results].flatMap(([id, { tries, step, countFrom = tries }]) => [
+          ...[id, tries, step, countFrom],
+        ]),
       ],
     )
     const [now, gone, entries] = reply as [number, number, [string, number, string[]][]]

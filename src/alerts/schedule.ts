@@ -26,7 +26,12 @@ export const SCHEDULE: Schedule = {
  *
  * @param atLeast ms that the receiver has asked for.
  */
-export function stepAfter({ steps }: Schedule, tries: number, atLeast = 0): number {
+export function stepAfter(schedule: Schedule, tries: number, atLeast = 0): number {
+  return Math.min(schedule.steps.length, Math.max(tries, stepOf(schedule, atLeast)))
+}
+
+/** The shortest step, from 1 on, that takes at least so many ms; else the longest. */
+export function stepOf({ steps }: Schedule, atLeast: number): number {
   const long = steps.findIndex((step) => step >= atLeast)
-  return Math.min(steps.length, Math.max(tries, long === -1 ? steps.length : long + 1))
+  return long === -1 ? steps.length : long + 1
 }

@@ -4,6 +4,7 @@ import type { Alert } from '../records/event'
 import { clean, safeJson } from '../base/safe-text'
 import { DELIVERED, type Channel, type Outcome } from './channel'
 import type { AlertSettings } from './settings'
+import { unlessTested } from './test-alert'
 
 /** Time limit of an attempt, in ms. */
 const TIMEOUT = 10_000
@@ -29,10 +30,13 @@ export class WebhookChannel implements Channel {
   }
 
   async deliver(alert: Alert): Promise<Outcome> {
-    const { webhook, webhookSecret } = this.settings()
+    const settings = this.settings()
+    const { webhook, webhookSecret } = settings
     if (webhook === '' || webhookSecret === undefined) {
       return { kind: 'failed', reason: 'it has been switched off' }
     }
+    const untested = unlessTested(alert, settings)
+    if (untested) return untested
     try {
       const response = await fetch(webhook, {
         ...webhookRequest(alert, webhookSecret, new Date()),

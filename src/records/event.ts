@@ -145,6 +145,8 @@ export interface WentBackEvent extends Raised, WentBack {
 interface TestEvent extends Raised {
   readonly kind: 'test'
   readonly by: string
+  /** The settings that it tests, see `alerts/test-alert.ts`; absent: those in effect. */
+  readonly settings?: string
 }
 
 /** An event as a script raises it (`records/lua/include/event.lua`). */

@@ -137,6 +137,18 @@ describe('alerts of the stream', () => {
     for (const step of [1, 2, 3]) assert.ok(names.includes(`"waiting-${step}"`), names)
   })
 
+  it('that wait are looked at again, and no attempt has failed', async (t) => {
+    const { store, place, log } = await started(t)
+    const alert = anAlert()
+    const outcomes: Outcome[] = [...Array<Outcome>(4).fill({ kind: 'waiting', ms: 30 }), FAILED]
+    place.outcome = () => outcomes.shift() ?? DELIVERED
+    await addToStream(store, alert)
+    // The second attempt: looking is none.
+    await waitFor(() => log.includes(`delivered ${alert.id} 2`))
+    assert.deepEqual(log, [`failed ${alert.id} away`, `delivered ${alert.id} 2`])
+    await waitFor(async () => (await pending(store, 'webhook')) === 0)
+  })
+
   it('are not tried again before their step is over', async (t) => {
     const { store, place, log } = await started(t, { steps: [30, 60_000] })
     const alert = anAlert()

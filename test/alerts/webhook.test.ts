@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import type { Outcome } from '../../src/alerts/channel'
+import { settingsMark } from '../../src/alerts/test-alert'
 import { judgeResponse, WebhookChannel, webhookRequest } from '../../src/alerts/webhook'
 import { waitFor } from '../support'
 import { anAlert } from '../support/alerts'
@@ -33,6 +34,25 @@ describe('a webhook', () => {
         data: alert,
       },
     ])
+  })
+
+  it('gets a test alert only by the settings that it tests', async (t) => {
+    const there = await endpoint(t)
+    const tested = {
+      ...{ webhook: there.url, webhookSecret: WEBHOOK_SECRET },
+      ...{ mailTo: [], mailFrom: '' },
+    }
+    const before = { ...tested, webhook: 'http://before.example' }
+    const settings = settingsMark(tested)
+    assert.doesNotMatch(settings, new RegExp(WEBHOOK_SECRET.slice(6, 12)))
+    const test = anAlert({ kind: 'test', tenant: '', facts: { by: 'ann', settings } })
+    const waiting = await new WebhookChannel(() => before).deliver(test)
+    assert.deepEqual(waiting, { kind: 'waiting', ms: 0 })
+    assert.deepEqual(await new WebhookChannel(() => tested).deliver(test), { kind: 'delivered' })
+    const old = { ...test, at: new Date(Date.now() - 60_000).toISOString() }
+    const failed = await new WebhookChannel(() => before).deliver(old)
+    assert.match(failed.kind === 'failed' ? failed.reason : '', /compare the ini files/)
+    assert.deepEqual(there.ids, [test.id])
   })
 
   it('detects a changed body, id or time, and an old request', () => {

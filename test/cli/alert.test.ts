@@ -81,7 +81,23 @@ describe('tenantctl alert, and the doctor on alerts', () => {
     await begin(store, 'mail')
     const { err, status } = await run('alert', 'test')
     assert.equal(status, 0)
-    assert.match(err, /^tenantctl: no Haraka has begun to deliver alerts by webhook: [^\n]+\n$/)
+    assert.match(err, /^tenantctl: no Haraka delivers alerts by webhook yet: waiting for one$/m)
+    assert.match(err, /^tenantctl: no Haraka delivers alerts by webhook: [^\n]+\n$/m)
+  })
+
+  it('waits for a Haraka that reads a changed configuration', async () => {
+    const { run, store } = site()
+    const testing = run('alert', 'test', '--json')
+    await begin(store, 'webhook', 'mail')
+    const { err, out } = await testing
+    assert.doesNotMatch(err, /start it/)
+    // The channels have begun before: they deliver it.
+    const { event } = JSON.parse(out) as { event: string }
+    const { due } = await new AlertQueue(store, 'mail', SCHEDULE).turn(new Map(), 1)
+    assert.deepEqual(
+      due.map(({ alert }) => alert?.id),
+      [event],
+    )
   })
 
   async function doctor(

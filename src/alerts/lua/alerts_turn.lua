@@ -5,7 +5,8 @@
 -- KEYS[1] stream of events
 -- ARGV[1] group   ARGV[2] most entries to claim   ARGV[3] where a new group begins: $ or an id
 -- ARGV[4] ms after which a sending process counts as dead   ARGV[5] number of steps, then each of them in ms
--- then for each result: its id, its number of tries, and the step that it waits for, or 0 if it is done
+-- then for each result: its id, its number of tries, the step that it waits for, or 0 if it is done, and the number of
+-- tries to count on from
 -- Reply: { ms, number of entries that left the stream undelivered, { { id, tries, { field, value … } } … } }
 --
 -- @include store/clock
@@ -26,8 +27,8 @@ if not is_there() then redis.call('XGROUP', 'CREATE', stream_key, group, ARGV[3]
 
 local due, gone = {}, 0
 
-for at = 6 + steps, #ARGV, 3 do
-  local id, tries, step = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+for at = 6 + steps, #ARGV, 4 do
+  local id, tries, step, count_from = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   if step == '0' then
     redis.call('XACK', stream_key, group, id)
   else
@@ -35,7 +36,7 @@ for at = 6 + steps, #ARGV, 3 do
     local mine = redis.call('XPENDING', stream_key, group, id, id, 1, 'sending')[1]
     if mine and mine[4] == tonumber(tries) then
       local put_back =
-        redis.call('XCLAIM', stream_key, group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', tries, 'JUSTID')
+        redis.call('XCLAIM', stream_key, group, 'waiting-' .. step, 0, id, 'IDLE', 0, 'RETRYCOUNT', count_from, 'JUSTID')
       -- Redis 7 drops an entry that left the stream here; earlier versions do when it is claimed below.
       if #put_back == 0 then gone = gone + 1 end
     end

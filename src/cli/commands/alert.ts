@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { readBacklogs } from '../../alerts/backlog'
 import { webhookPlace, type AlertSettings } from '../../alerts/settings'
+import { settingsMark } from '../../alerts/test-alert'
 import { EventStream } from '../../events/stream'
 import type { Store } from '../../store/store'
 import { serverTime } from '../../store/server-clock'
-import { contextOf } from '../kit/context'
+import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
+
+/** Haraka reads a changed ini file five seconds after its last change. In ms. */
+const TAKES_EFFECT = 10_000
+const POLL = 250
 
 /** A channel that sends the test alert. */
 interface Way {
@@ -32,13 +38,14 @@ function addTest(alert: Command, io: Io): void {
       const { by, out } = context
       await context.writing(async (store, { alerts }) => {
         const ways = waysOf(alerts)
-        const idle = await idleOf(store, ways)
+        const idle = await untilBegun(context, store, ways)
         const at = await serverTime(store.client)
         const event = {
           kind: 'test',
           id: `evt_${randomBytes(10).toString('hex')}`,
           at,
           by,
+          settings: settingsMark(alerts),
         } as const
         await new EventStream(store).publish('', event)
         const webhook = ways.find(({ name }) => name === 'webhook')?.to ?? null
@@ -58,7 +65,7 @@ function addTest(alert: Command, io: Io): void {
         }
         for (const name of idle) {
           context.note(
-            `no Haraka has begun to deliver alerts by ${name}: start it with this configuration, and try again`,
+            `no Haraka delivers alerts by ${name}: start it with this configuration, and try again`,
           )
         }
       })
@@ -77,6 +84,20 @@ function waysOf({ webhook, mailTo }: AlertSettings): Way[] {
     ...(webhook === '' ? [] : [{ name: 'webhook', to: webhookPlace(webhook) } as const]),
     ...(mailTo.length === 0 ? [] : [{ name: 'mail', to: mailTo.join(', ') } as const]),
   ]
+}
+
+/** Waits for a Haraka that has just been given another ini file. @returns the channels that none delivers to even so. */
+async function untilBegun(context: Context, store: Store, ways: readonly Way[]): Promise<string[]> {
+  const until = performance.now() + TAKES_EFFECT
+  let idle = await idleOf(store, ways)
+  if (idle.length > 0) {
+    context.note(`no Haraka delivers alerts by ${idle.join(' and ')} yet: waiting for one`)
+  }
+  while (idle.length > 0 && performance.now() < until) {
+    await setTimeout(POLL)
+    idle = await idleOf(store, ways)
+  }
+  return idle
 }
 
 /** Channels that no running Haraka delivers to. */
