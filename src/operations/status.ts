@@ -1,11 +1,11 @@
 import { defaultsOf } from '../allowance/defaults'
 import type { Forecast } from '../allowance/forecast'
 import type { AllowanceSettings } from '../allowance/settings'
-import { Ledger } from '../allowance/ledger'
+import { Ledger, type Defaults } from '../allowance/ledger'
 import { Restrictions, type Restriction } from '../allowance/restriction'
 import type { Usage, WindowUsage } from '../allowance/usage'
 import { noSuchTenant } from '../base/errors'
-import { batchesOf } from '../base/lists'
+import { mapLimited } from '../base/limiter'
 import { RESTRICTING, RESTRICTING_FIRST, USUAL_METER, type Meter } from '../mail/meters'
 import { modeInEffect, type Mode } from '../mail/mode'
 import type { Tenant } from '../mail/tenant'
@@ -19,7 +19,10 @@ export interface TenantStatus {
   readonly modeSource: string
   readonly restriction: Restriction | undefined
   readonly usage: Usage
-  /** The last time that a restriction was lifted. */
+}
+
+/** The same, and the last time that a restriction was lifted. */
+export interface FullStatus extends TenantStatus {
   readonly lifted: Lift | undefined
 }
 
@@ -31,12 +34,16 @@ interface Lift {
 }
 
 /** Tenants read concurrently. */
-const BATCH = 500
+const PLACES = 500
+
+/** Where a meter is worth a look when `warn_at` names no percentage. */
+export const MUCH = 0.8
 
 /** Reads the status of tenants. */
 export class StatusReader {
   private readonly ledger: Ledger
   private readonly restrictions: Restrictions
+  private readonly defaults: Defaults
 
   constructor(
     private readonly store: Store,
@@ -46,34 +53,46 @@ export class StatusReader {
   ) {
     this.ledger = new Ledger(store, commandTimeout)
     this.restrictions = new Restrictions(store)
+    this.defaults = defaultsOf(config)
   }
 
   /** @throws {NotFoundError} the tenant was removed meanwhile. */
-  async one(tenant: Tenant): Promise<TenantStatus> {
-    const status = await this.read(tenant)
-    if (status) return status
+  async one(tenant: Tenant): Promise<FullStatus> {
+    const { client, keys } = this.store
+    const [status, lifted] = await Promise.all([
+      this.read(tenant),
+      client.hget(keys.tenant(tenant.id), 'lifted'),
+    ])
+    if (status) return { ...status, lifted: parseLift(lifted) }
     throw noSuchTenant(tenant.id)
   }
 
   /** The tenants nearest a limit first, without those removed meanwhile. */
   async all(tenants: readonly Tenant[]): Promise<TenantStatus[]> {
-    const statuses: TenantStatus[] = []
-    for (const batch of batchesOf(tenants, BATCH)) {
-      const read = await Promise.all(batch.map((tenant) => this.read(tenant)))
-      statuses.push(...read.filter((status) => status !== undefined))
-    }
+    const statuses = await mapLimited(tenants, PLACES, (tenant) => this.read(tenant))
     return statuses
+      .filter((status) => status !== undefined)
       .map((status) => ({ status, share: highestShare(status) }))
       .sort((a, b) => b.share - a.share || compare(a.status.tenant.id, b.status.tenant.id))
       .map(({ status }) => status)
   }
 
+  /** Those of `tenants` of which a meter is past the lowest `warn_at`. */
+  async near(tenants: readonly Tenant[]): Promise<ReadonlySet<Tenant>> {
+    const near = (await this.all(tenants)).filter((status) => this.isNear(status))
+    return new Set(near.map(({ tenant }) => tenant))
+  }
+
+  /** Whether a meter of the tenant is past the lowest `warn_at`. */
+  isNear(status: TenantStatus): boolean {
+    const [lowest = MUCH * 100] = this.defaults.warnAt
+    return highestShare(status) * 100 >= lowest
+  }
+
   private async read(tenant: Tenant): Promise<TenantStatus | undefined> {
-    const { client, keys } = this.store
-    const [usage, restriction, lifted] = await Promise.all([
-      this.ledger.usage(tenant.id, defaultsOf(this.config)),
+    const [usage, restriction] = await Promise.all([
+      this.ledger.usage(tenant.id, this.defaults),
       this.restrictions.get(tenant.id),
-      client.hget(keys.tenant(tenant.id), 'lifted'),
     ])
     if (!usage) return undefined
     const { main } = this.config
@@ -83,7 +102,6 @@ export class StatusReader {
       modeSource: main.override ? ' ([main] override)' : tenant.mode ? '' : ' (default)',
       restriction,
       usage,
-      lifted: parseLift(lifted),
     }
   }
 }

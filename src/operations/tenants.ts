@@ -1,6 +1,6 @@
 import { probationInEffect, type Probation } from '../allowance/usage'
 import { noSuchTenant } from '../base/errors'
-import { batchesOf } from '../base/lists'
+import { mapLimited } from '../base/limiter'
 import type { Tenant } from '../mail/tenant'
 import { ConnectorRegistry } from '../registry/connector-registry'
 import { TenantRegistry } from '../registry/tenant-registry'
@@ -17,8 +17,8 @@ export interface TenantSummary {
   readonly probation: Probation | undefined
 }
 
-/** Tenants in one pipeline. */
-const BATCH = 500
+/** Tenants read concurrently. */
+const PLACES = 500
 
 /** @throws {NotFoundError} */
 export async function existingTenant(store: Store, id: string): Promise<Tenant> {
@@ -34,12 +34,7 @@ export async function summarize(
 ): Promise<TenantSummary[]> {
   const connectors = await connectorCounts(store)
   const now = await serverTime(store.client)
-  const summaries: TenantSummary[] = []
-  for (const batch of batchesOf(tenants, BATCH)) {
-    const read = batch.map((tenant) => summaryOf(store, tenant, connectors, now))
-    summaries.push(...(await Promise.all(read)))
-  }
-  return summaries
+  return mapLimited(tenants, PLACES, (tenant) => summaryOf(store, tenant, connectors, now))
 }
 
 async function summaryOf(

@@ -73,6 +73,45 @@ describe('tenantctl status', () => {
     assert.match(out, /^unregistered +1h +\[#{20}\] +1 +1 +100 % +in (1h|\d+m|1h \d+m)$/m)
   })
 
+  it('chooses and orders tenants: by text, restricted, past the lowest warn_at, a number of them', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given(
+      'tenant add contoso --limits 4/1h',
+      'tenant add fabrikam --name Contoso-Works --limits 4/1h',
+      'tenant add tailspin --limits 4/1h',
+      'block tailspin --reason test',
+    )
+    for (let times = 0; times < 2; times++) await charge(redis, cli, 'fabrikam')
+    await charge(redis, cli, 'contoso')
+    const ids = async (...args: string[]): Promise<string> => {
+      const found = (await cli.json(...args)) as { tenant: string }[]
+      return found.map(({ tenant }) => tenant).join(' ')
+    }
+    assert.equal(await ids('status'), 'fabrikam contoso tailspin')
+    assert.equal(await ids('status', '--sort', 'tenant'), 'contoso fabrikam tailspin')
+    assert.equal(await ids('status', '--filter', 'CONTOSO', '--limit', '1'), 'fabrikam')
+    assert.equal(await ids('status', '--near'), 'fabrikam')
+    assert.equal(await ids('status', '--restricted'), 'tailspin')
+    assert.equal(await ids('tenant', 'list', '--near'), 'fabrikam')
+    assert.equal(await ids('tenant', 'list', '--restricted'), 'tailspin')
+    assert.equal(await ids('tenant', 'list', '--sort', 'created'), 'tailspin fabrikam contoso')
+    assert.equal(
+      await ids('tenant', 'list', '--filter', 'contoso', '--sort', 'name'),
+      'fabrikam contoso',
+    )
+    const none = await cli.run('status', '--filter', 'nobody')
+    assert.equal(none.out, 'no tenant is like that\n')
+  })
+
+  it('refuses an unknown order, and a choice among tenants beside one tenant', async () => {
+    const cli = new Cli(redis.url)
+    const unknown = await cli.run('status', '--sort', 'colour')
+    assert.equal(unknown.status, 2)
+    assert.match(unknown.err, /--sort "colour" is not one of usage, pace, tenant, name/)
+    assert.equal((await cli.run('status', 'contoso', '--near')).status, 2)
+    assert.equal((await cli.run('tenant', 'list', '--limit', '0')).status, 2)
+  })
+
   it('draws the meters for people, without colours', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso --limits 4/1h --null-limits unlimited')

@@ -31,6 +31,7 @@ describe('tenantctl tenant', () => {
     const view = (await cli.json('tenant', 'show', 'contoso')) as { created_at: string }
     assert.match(view.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
     assert.deepEqual(view, {
+      tenant: 'contoso',
       id: 'contoso',
       name: 'contoso',
       mode: 'monitor',

@@ -3,8 +3,9 @@ import type { Forecast } from '../../allowance/forecast'
 import { formatWindow } from '../../mail/limits'
 import { METER_NAMES, METERS, RESTRICTING, RESTRICTING_FIRST, USUAL_METER } from '../../mail/meters'
 import type { WindowUsage } from '../../allowance/usage'
+import { InputError } from '../../base/errors'
+import type { Store } from '../../store/store'
 import { TenantRegistry } from '../../registry/tenant-registry'
-import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -14,11 +15,22 @@ import { shortTime } from '../../base/time'
 import { describeTrigger } from '../../mail/trigger'
 import { NO_TENANT } from '../kit/statuses'
 import {
+  byText,
+  filtered,
+  noTenants,
+  ordered,
+  withChoice,
+  type Choice,
+  type Orders,
+} from '../kit/tenant-choice'
+import {
   firstForecastOf,
   forecastOf,
   fullestWindow,
+  MUCH,
   shareOf,
   StatusReader,
+  type FullStatus,
   type TenantStatus,
 } from '../../operations/status'
 import { COMMAND_TIMEOUT } from '../kit/store'
@@ -27,7 +39,6 @@ import { existingTenant } from '../../operations/tenants'
 
 const TENTH = 'a tenth of its limits, and one recipient a message, until then'
 const BAR = 20
-const MUCH = 0.8
 
 const FIELDS = [
   'tenant, mode (the one in force: enforce | monitor | off)',
@@ -47,30 +58,42 @@ const FIELDS = [
   'probation: null, or {limits, until, case}: the allowance that applies after a lift',
 ]
 
+const ORDERS = {
+  // The order in which they are read.
+  usage: () => 0,
+  pace: (a, b) => restrictedAt(a) - restrictedAt(b),
+  tenant: (a, b) => byText(a.tenant.id, b.tenant.id),
+  name: (a, b) => byText(a.tenant.name, b.tenant.name),
+} as const satisfies Orders<string, TenantStatus>
+
+type StatusChoice = Choice<keyof typeof ORDERS>
+
 /** `tenantctl status [TENANT]` */
 export function add(program: Command, io: Io): void {
   const command = program
     .command('status')
     .description('the meters: of all tenants, those nearest a limit first, or of one in full')
     .argument('[tenant]')
-    .addOption(allRows())
-    .action(async (id: string | undefined, _options: object, self: Command) => {
+    .action(async (id: string | undefined, choice: StatusChoice, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
+      if (id !== undefined) assertNoChoice(choice)
       await context.connected(async (store, config) => {
         const reader = new StatusReader(store, config, COMMAND_TIMEOUT)
         if (id === undefined) {
-          const statuses = await reader.all(await new TenantRegistry(store).list())
-          out.result(statuses.map(statusView), () => printAll(out, statuses))
+          const statuses = await chosen(store, reader, choice)
+          out.result(statuses.map(statusView), () => printAll(out, statuses, choice))
         } else {
           const status = await reader.one(await existingTenant(store, id))
           out.result(statusView(status), () => printOne(out, status))
         }
       })
     })
+  withChoice(command, ORDERS)
   manual(command, {
     examples: [
       'status',
+      'status --near --sort pace',
       'status contoso',
       "status contoso --json | jq '.windows[] | {window, used, limit}'",
     ],
@@ -79,7 +102,33 @@ export function add(program: Command, io: Io): void {
   })
 }
 
-function printAll(out: Output, statuses: readonly TenantStatus[]): void {
+/** @throws {InputError} */
+function assertNoChoice({ filter, restricted, near, limit }: StatusChoice): void {
+  if ((filter ?? restricted ?? near ?? limit) === undefined) return
+  throw new InputError(
+    '--filter, --restricted, --near and --limit choose among all tenants: give them without TENANT',
+  )
+}
+
+async function chosen(
+  store: Store,
+  reader: StatusReader,
+  choice: StatusChoice,
+): Promise<TenantStatus[]> {
+  const tenants = filtered(await new TenantRegistry(store).list(), choice)
+  const statuses = (await reader.all(tenants)).filter(
+    (status) =>
+      (!choice.restricted || status.restriction) && (!choice.near || reader.isNear(status)),
+  )
+  return ordered(statuses, ORDERS, choice)
+}
+
+/** ms since the epoch; a day that never comes for a tenant that will not be at this pace. */
+function restrictedAt(status: TenantStatus): number {
+  return firstForecastOf(status)?.at ?? Number.MAX_SAFE_INTEGER
+}
+
+function printAll(out: Output, statuses: readonly TenantStatus[], choice: StatusChoice): void {
   out.table(
     ['TENANT', 'MODE', 'RESTRICTED', 'METER', 'WINDOW', 'USED', 'LIMIT', 'PERCENT', 'AT THIS PACE'],
     statuses.map((status) => {
@@ -95,11 +144,11 @@ function printAll(out: Output, statuses: readonly TenantStatus[]): void {
         { text: forecast ? restrictedIn(status, forecast) : '', tone: 'warn' as const },
       ]
     }),
-    'no tenants; add one with: tenantctl tenant add ID',
+    noTenants(choice),
   )
 }
 
-function printOne(out: Output, status: TenantStatus): void {
+function printOne(out: Output, status: FullStatus): void {
   const { tenant, restriction, usage, lifted } = status
   const { wouldTrip } = usage
   const facts: [string, Cell][] = [

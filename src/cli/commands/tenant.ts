@@ -16,7 +16,6 @@ import {
   type TenantSettings,
 } from '../../registry/tenant-registry'
 import { MODES, type Mode } from '../../mail/mode'
-import { allRows } from '../kit/all-rows'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
@@ -25,11 +24,22 @@ import type { Cell } from '../kit/output'
 import { shortTime } from '../../base/time'
 import { ownOr } from '../views/phrases'
 import { NO_TENANT } from '../kit/statuses'
-import { existingTenant, summarize } from '../../operations/tenants'
+import { StatusReader } from '../../operations/status'
+import { existingTenant, summarize, type TenantSummary } from '../../operations/tenants'
+import { COMMAND_TIMEOUT } from '../kit/store'
+import {
+  byText,
+  filtered,
+  noTenants,
+  ordered,
+  withChoice,
+  type Choice,
+  type Orders,
+} from '../kit/tenant-choice'
 import { tenantView, type TenantView } from '../views/tenant'
 
 const VIEW_FIELDS = [
-  'id, name, source (who registered it; file:ID for a tenants file), created_at',
+  'tenant (also as id), name, source (who registered it; file:ID for a tenants file), created_at',
   'mode, limits, null_limits: its own; null where the default counts',
   'forwarded_limits: its allowance for proven forwards; null: forwards count as unregistered mail',
   'contact: mail address that gets its alerts, or null',
@@ -165,17 +175,26 @@ function addShow(tenant: Command, io: Io): void {
   })
 }
 
+const ORDERS = {
+  // The order in which they are read.
+  tenant: () => 0,
+  name: (a, b) => byText(a.tenant.name, b.tenant.name),
+  domains: (a, b) => b.domains - a.domains,
+  connectors: (a, b) => b.connectors - a.connectors,
+  created: (a, b) => b.tenant.createdAt - a.tenant.createdAt,
+} as const satisfies Orders<string, TenantSummary>
+
+type ListChoice = Choice<keyof typeof ORDERS>
+
 function addList(tenant: Command, io: Io): void {
   const command = tenant
     .command('list')
     .description('list all tenants')
-    .addOption(allRows())
-    .action(async (_options: object, self: Command) => {
+    .action(async (choice: ListChoice, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
-      await context.connected(async (store) => {
-        const summaries = await summarize(store, await new TenantRegistry(store).list())
-        const views = summaries.map(tenantView)
+      await context.connected(async (store, config) => {
+        const views = (await chosen(store, config, choice)).map(tenantView)
         out.result(views, () => {
           out.table(
             ['TENANT', 'NAME', 'MODE', 'LIMITS', 'DOMAINS', 'CONNECTORS', 'RESTRICTED'],
@@ -188,15 +207,34 @@ function addList(tenant: Command, io: Io): void {
               { text: String(view.connectors), right: true },
               restrictedCell(view),
             ]),
-            'no tenants; add one with: tenantctl tenant add ID',
+            noTenants(choice),
           )
         })
       })
     })
+  withChoice(command, ORDERS)
   manual(command, {
-    examples: ['tenant list', "tenant list --json | jq -r '.[] | select(.restricted) | .id'"],
+    examples: [
+      'tenant list',
+      'tenant list --filter contoso --sort domains',
+      "tenant list --json | jq -r '.[] | select(.restricted) | .tenant'",
+    ],
     json: ['an array of:', ...VIEW_FIELDS],
   })
+}
+
+async function chosen(store: Store, config: Config, choice: ListChoice): Promise<TenantSummary[]> {
+  let tenants = filtered(await new TenantRegistry(store).list(), choice)
+  if (choice.near) {
+    const near = await new StatusReader(store, config, COMMAND_TIMEOUT).near(tenants)
+    tenants = tenants.filter((tenant) => near.has(tenant))
+  }
+  const summaries = await summarize(store, tenants)
+  return ordered(
+    summaries.filter(({ restricted }) => restricted || !choice.restricted),
+    ORDERS,
+    choice,
+  )
 }
 
 function addRemove(tenant: Command, io: Io): void {

@@ -5,6 +5,8 @@ import { probationView, type ProbationView } from './status'
 
 /** A tenant as `tenant show` and `tenant list` print it. */
 export interface TenantView {
+  readonly tenant: string
+  /** The same: its name until now. */
   readonly id: string
   readonly name: string
   /** `null`: the default applies. */
@@ -25,6 +27,7 @@ export interface TenantView {
 export function tenantView(summary: TenantSummary): TenantView {
   const { tenant, domains, connectors, restricted, probation } = summary
   return {
+    tenant: tenant.id,
     id: tenant.id,
     name: tenant.name,
     mode: tenant.mode ?? null,
