@@ -68,7 +68,7 @@ export class Recording {
     if (isSourced(reported)) {
       this.recordSource(batch, reported, connection, session, transaction, outcome)
     } else {
-      batch.addTotal(reported, outcome)
+      batch.addTotal(reported, attribution.connector ?? '', outcome)
       if (CLASSES[reported].headerFrom?.at === 'end') this.onEnd(transaction)
     }
   }

@@ -82,6 +82,7 @@ function reportKeys({ keys }: Store, tenant: string, now: number): string[] {
   ]
   return [
     ...reports.flatMap((report) => [report, keys.reportOthers(report)]),
+    ...hours.map((hour) => keys.reportMinutes(tenant, hour)),
     ...days.map((day) => keys.samples(tenant, day)),
   ]
 }

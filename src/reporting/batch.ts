@@ -5,12 +5,13 @@ import {
   BATCH_NAMES,
   BATCH_OWNED,
   BATCH_ROWS,
+  BATCH_TOTALS,
   MOST_CONNECTORS,
   MOST_SAMPLED,
   MOST_SAMPLES,
 } from './bounds'
 import { HeaderFroms } from './header-froms'
-import { Numbers } from './numbers'
+import type { Numbers } from './numbers'
 import type { Outcome } from './outcome'
 import type { Room } from './room'
 import { OTHER, type Source } from './rows'
@@ -29,8 +30,8 @@ export class Batch {
   /** Monotonic ms. */
   readonly begun = performance.now()
   ended = 0
-  /** Counts of classes that are not counted by source. */
-  readonly totals = new Map<MailClass, Numbers>()
+  /** Classes that are not counted by source, by connector. */
+  readonly totals = new Map<MailClass, Sources>()
   readonly sources: Sources
   /** Foreign domain and its owner, joined by a tab. */
   owned: Sources | undefined
@@ -41,6 +42,10 @@ export class Batch {
   readonly samples = new Map<string, string[]>()
   private lastConnector: string | undefined
   private lastExpiry = 0
+  /** The counts of {@link totals} that the last message was added to, and of which mail they are. */
+  private lastTotal: Numbers | undefined
+  private lastTotalOf: MailClass | undefined
+  private lastTotalFrom: string | undefined
 
   constructor(private readonly room: Room) {
     this.sources = new Sources(room)
@@ -50,6 +55,7 @@ export class Batch {
   get entries(): number {
     let rows = 0
     for (const looked of this.headerFroms.values()) rows += looked.rows.size
+    for (const total of this.totals.values()) rows += total.entries
     return this.sources.entries + this.samples.size + (this.owned?.entries ?? 0) + rows
   }
 
@@ -62,14 +68,24 @@ export class Batch {
     )
   }
 
-  /** Counts a message of a class that is not counted by source. */
-  addTotal(of: MailClass, outcome: Outcome): void {
-    let numbers = this.totals.get(of)
-    if (!numbers) {
-      numbers = new Numbers()
-      this.totals.set(of, numbers)
+  /**
+   * Counts a message of a class that is not counted by source. Runs for every registered message: most tenants have one
+   * connector, which costs two comparisons.
+   *
+   * @param connector `tenant/name`; empty: none matched.
+   */
+  addTotal(of: MailClass, connector: string, outcome: Outcome): void {
+    if (this.lastTotal && of === this.lastTotalOf && connector === this.lastTotalFrom) {
+      this.lastTotal.add(outcome)
+      return
     }
-    numbers.add(outcome)
+    let totals = this.totals.get(of)
+    if (!totals) this.totals.set(of, (totals = new Sources(this.room)))
+    const row = totals.hasRoomFor(connector, BATCH_TOTALS) ? connector : OTHER
+    this.lastTotal = totals.numbersOf(row)
+    this.lastTotalOf = of
+    this.lastTotalFrom = connector
+    this.lastTotal.add(outcome)
   }
 
   /** @param certificateExpires in ms; 0: the session matched without a certificate. */

@@ -1,5 +1,5 @@
 import { KNOWN_CLASSES, LOOKED_CLASSES, SOURCE_CLASSES } from '../mail/classes'
-import { DAY } from './calendar'
+import { DAY, HOUR, MINUTE } from './calendar'
 
 /**
  * Bounds that keep reports from filling Redis, or the memory of a process. For each tenant and hour, and for each tenant
@@ -37,6 +37,11 @@ export const MOST_SAMPLES = 3
 /** Connectors of a tenant whose use is recorded. */
 export const MOST_CONNECTORS = 1000
 
+/**
+ * Rows of the minutes of a tenant and hour: one for each class and connector, then one for the rest of each class.
+ */
+export const MOST_MINUTE_ROWS = 50
+
 /** Rows of mail without a tenant, a day. */
 export const MOST_UNATTRIBUTED = 1000
 
@@ -49,6 +54,8 @@ export const LONGEST_DOMAIN = 253
 
 /** How long hourly rows are kept, in days. */
 export const HOURS_KEPT = 8
+/** How long minutes are kept, in ms. */
+export const MINUTES_KEPT = 2 * HOUR
 /** Maximum of `[report] days`, which is how long daily rows are kept. */
 export const MOST_DAYS_KEPT = 3650
 /** How long the last use of a connector is kept, in days. */
@@ -57,6 +64,8 @@ const SEEN_KEPT = 365
 /** The same in ms, for the scripts. */
 export const HOURS_TTL = HOURS_KEPT * DAY
 export const SEEN_TTL = SEEN_KEPT * DAY
+/** An hour more, so that the minutes after a restriction are there when they are added to its evidence. */
+export const MINUTES_TTL = MINUTES_KEPT + HOUR
 /** In ms; one day more, so that a day is complete until its last hour is `days` old. */
 export function daysTtl(days: number): number {
   return (days + 1) * DAY
@@ -71,6 +80,8 @@ export const BATCH_NAMES = 2000
 /** Foreign domains with their owner, and domains in the header From, of one batch. */
 export const BATCH_OWNED = 100
 export const BATCH_HEADER_FROM = 100
+/** Connectors of each class that is not counted by source, of one batch. */
+export const BATCH_TOTALS = 50
 /** Rows, names and samples of all batches of a process; new ones beyond that count as `(other)`. */
 export const MOST_ENTRIES = 30_000
 /** Batches of a process; mail of further tenants is not recorded. */
@@ -84,6 +95,8 @@ const CONNECTOR_BYTES = 250
 const OTHERS_BYTES = 12_600
 const OWNED_BYTES = 600
 const HEADER_FROM_BYTES = 550
+/** A class and connector in 60 minutes. */
+const MINUTE_ROW_BYTES = 250 + (HOUR / MINUTE) * 40
 /** Totals of all classes, and of checked header Froms. */
 const TOTALS_BYTES = 24 * (KNOWN_CLASSES.length * 250 + LOOKED_CLASSES.length * 100)
 const FLUSHES_BYTES = 20_000
@@ -92,6 +105,8 @@ const REPORT_BYTES =
   MOST_ROWS * ROW_BYTES +
   (MOST_CONNECTOR_ROWS + SOURCE_CLASSES.length - MOST_ROWS) * SHORT_ROW_BYTES +
   OTHERS_BYTES
+const MINUTES_BYTES =
+  (MOST_MINUTE_ROWS + KNOWN_CLASSES.length) * MINUTE_ROW_BYTES * (MINUTES_TTL / HOUR + 1)
 const OWNED_AND_HEADER_FROM_BYTES =
   (MOST_OWNED + 1) * OWNED_BYTES +
   LOOKED_CLASSES.length * (MOST_HEADER_FROM_ROWS + 1) * HEADER_FROM_BYTES
@@ -109,6 +124,7 @@ export function mostBytes(hours: number, days: number): number {
     days *
       (REPORT_BYTES + TOTALS_BYTES + OWNED_AND_HEADER_FROM_BYTES + MOST_SAMPLED * SAMPLED_BYTES) +
     MOST_CONNECTORS * CONNECTOR_BYTES +
+    MINUTES_BYTES +
     FLUSHES_BYTES
   )
 }

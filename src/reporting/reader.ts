@@ -10,8 +10,9 @@ import { mapLimited } from '../base/limiter'
 import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { HOURS_KEPT } from './bounds'
-import { DAY, HOUR, numbersBetween } from './calendar'
+import { DAY, HOUR, MINUTE, numbersBetween, startOf } from './calendar'
 import { NOTHING, unpackCounts, type Counts } from './counts'
+import { minutesIn, type MinuteRow } from './minutes'
 import { lookedField, readSource, totalField, type Row, type Source } from './rows'
 
 /** Hashes read at a time. The bounds of recording keep each to some hundred fields. */
@@ -89,6 +90,19 @@ export class ReportReader {
       rowsIn(await this.store.client.hgetall(report.key), report.at),
     )
     return parts.flat()
+  }
+
+  /**
+   * Mail by the minute, class and connector, oldest first. Minutes are kept for two hours; a flush counts in the minute in
+   * which its first message came, and may be five seconds late.
+   */
+  async minutes(tenant: string, from: number, to: number): Promise<MinuteRow[]> {
+    const { client, keys } = this.store
+    const first = startOf(from, MINUTE)
+    const hours = await mapLimited(numbersBetween(from, to, HOUR), BATCH, async (hour) =>
+      minutesIn(await client.hgetall(keys.reportMinutes(tenant, hour)), hour * HOUR),
+    )
+    return hours.flat().filter(({ at }) => at >= first && at < to)
   }
 
   /** All fields of the reports of some days. */

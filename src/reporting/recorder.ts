@@ -24,6 +24,7 @@ const BOUNDS = [
   ...[bounds.MOST_ROWS, bounds.MOST_DOMAIN_ROWS, bounds.MOST_CONNECTOR_ROWS],
   ...[bounds.MOST_SAMPLED, bounds.MOST_SAMPLES, bounds.MOST_CONNECTORS],
   ...[bounds.MOST_OWNED, bounds.MOST_HEADER_FROM, bounds.MOST_HEADER_FROM_ROWS],
+  bounds.MOST_MINUTE_ROWS,
 ].join(' ')
 
 /** Server time in ms; `gone`: there is no such tenant. */
@@ -48,7 +49,8 @@ export class Recorder {
    */
   record(tenant: string, batch: Batch, flush: string): Promise<Recorded> {
     const { keys } = this.store
-    const ttl = [bounds.HOURS_TTL, bounds.daysTtl(this.days()), bounds.SEEN_TTL].join(' ')
+    const ttls = [bounds.HOURS_TTL, bounds.daysTtl(this.days()), bounds.SEEN_TTL]
+    const ttl = [...ttls, bounds.MINUTES_TTL].join(' ')
     return this.run(RECORD, batch, HOUR, (hour) => {
       const ofHour = keys.reportHour(tenant, hour)
       const day = Math.floor(hour / 24)
@@ -58,11 +60,18 @@ export class Recorder {
           ...[keys.tenant(tenant), keys.flushes(tenant)],
           ...[ofHour, keys.reportOthers(ofHour), ofDay, keys.reportOthers(ofDay)],
           ...[keys.samples(tenant, day), keys.seen(tenant), keys.domains(tenant)],
+          keys.reportMinutes(tenant, hour),
         ],
         args: [
           ...[flush, hour, agesOf(batch), ttl, BOUNDS],
           [...batch.totals]
-            .map(([of, numbers]) => `${CLASSES[of].letter}\t${String(numbers)}`)
+            .flatMap(([of, { rows }]) =>
+              [...rows].map(([connector, numbers]) => [of, numbers, connector] as const),
+            )
+            .map(
+              ([of, numbers, connector]) =>
+                `${CLASSES[of].letter}\t${String(numbers)}\t${connector}`,
+            )
             .join('\n'),
           [...batch.sources.rows].map(([row, numbers]) => withNumbers(row, numbers)).join('\n'),
           [...batch.sources.names].join(' '),

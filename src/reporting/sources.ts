@@ -16,13 +16,18 @@ export class Sources {
   }
 
   add(row: string, outcome: Outcome): void {
+    this.numbersOf(row).add(outcome)
+  }
+
+  /** The counts of a row; a new row is added. */
+  numbersOf(row: string): Numbers {
     let numbers = this.rows.get(row)
     if (!numbers) {
       numbers = new Numbers()
       this.rows.set(row, numbers)
       this.room.entries++
     }
-    numbers.add(outcome)
+    return numbers
   }
 
   /** Keeps a name without a row, up to `most` of them. */

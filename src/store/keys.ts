@@ -115,6 +115,11 @@ export class Keys {
     return `${this.prefix}{${id}}:report:h${hour}`
   }
 
+  /** Mail by the minute. @param hour hours since the epoch. */
+  reportMinutes(id: string, hour: number): string {
+    return `${this.reportHour(id, hour)}:minutes`
+  }
+
   /** @param day days since the epoch. */
   reportDay(id: string, day: number): string {
     return `${this.prefix}{${id}}:report:d${day}`

@@ -271,7 +271,7 @@ const LASTING = [
 const EXPIRING = [
   ...['{contoso}:audit', '{@tenants}:audit', '{@connectors}:audit'],
   ...['{contoso}:flushes', '{contoso}:seen', '{contoso}:samples:dN'],
-  ...['{contoso}:report:hN', '{contoso}:report:hN:others'],
+  ...['{contoso}:report:hN', '{contoso}:report:hN:others', '{contoso}:report:hN:minutes'],
   ...['{contoso}:report:dN', '{contoso}:report:dN:others'],
 ]
 

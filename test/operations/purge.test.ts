@@ -11,7 +11,7 @@ import { RefusedError } from '../../src/base/errors'
 import { Forwarder } from '../../src/events/forwarder'
 import { purgeTenant } from '../../src/operations/purge'
 import type { Batch } from '../../src/reporting/batch'
-import { HOURS_TTL, MOST_DAYS_KEPT, MOST_DOMAINS } from '../../src/reporting/bounds'
+import { HOURS_TTL, MINUTES_TTL, MOST_DAYS_KEPT, MOST_DOMAINS } from '../../src/reporting/bounds'
 import { DAY, HOUR } from '../../src/reporting/calendar'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally } from '../../src/reporting/tally'
@@ -93,10 +93,10 @@ async function trips(store: Store, tenant: string): Promise<void> {
 async function recordMail(store: Store, tenant: string): Promise<void> {
   const tally = new Tally(() => {})
   const batch = tally.batchOf(tenant)!
-  batch.addTotal('registered', ACCEPTED)
-  batch.addTotal('null', ACCEPTED)
-  batch.noteConnector(`${tenant}/mx`, 0)
   const connector = `${tenant}/mx`
+  batch.addTotal('registered', connector, ACCEPTED)
+  batch.addTotal('null', connector, ACCEPTED)
+  batch.noteConnector(connector, 0)
   for (let at = 0; at <= MOST_DOMAINS; at++) {
     const source = { domain: `d${at}.example`, connector, ip: '192.0.2.1', user: `bob@${tenant}` }
     batch.addSource(source, 'unregistered', ACCEPTED)
@@ -132,6 +132,7 @@ function keysOf(tenant: string): Record<string, RegExp> {
     restriction: own(':restriction'),
     receipt: own(':receipt:F1'),
     reportHour: own(':report:h\\d+'),
+    reportMinutes: own(':report:h\\d+:minutes'),
     reportDay: own(':report:d\\d+'),
     reportOthers: own(':report:h\\d+:others'),
     samples: own(':samples:d\\d+'),
@@ -244,6 +245,7 @@ describe('a purged tenant', () => {
       keys.reportDay('contoso', Math.floor(now / DAY) - MOST_DAYS_KEPT),
       keys.samples('contoso', Math.floor(now / DAY) - MOST_DAYS_KEPT),
       keys.reportHour('contoso', Math.floor((now - HOURS_TTL) / HOUR) - 1),
+      keys.reportMinutes('contoso', Math.floor((now - MINUTES_TTL) / HOUR) - 1),
     ]
     for (const key of old) await client.hset(key, 'x', '1')
     await client.pfadd(keys.reportOthers(old[0]!), 'x')

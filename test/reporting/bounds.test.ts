@@ -18,7 +18,7 @@ import {
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
 import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
 import { useRedis } from '../support/registry'
-import { ACCEPTED, DAY, Reports } from '../support/reporting'
+import { ACCEPTED, DAY, HALF_PAST, HOUR, MINUTE, Reports } from '../support/reporting'
 
 useRedis()
 
@@ -222,6 +222,37 @@ describe('of a tenant', () => {
     assert.ok(seen['c999'])
   })
 
+  it('the minutes of an hour have 50 rows of class and connector, then one for the rest of each class', async () => {
+    const reports = await Reports.create()
+    await reports.advance(MINUTE / 2)
+    await flush(reports, (batch) => {
+      for (const at of numbers(30)) batch.addTotal('registered', `contoso/c${at}`, ACCEPTED)
+      for (const at of numbers(23)) {
+        batch.addSource({ ...HERE, connector: `contoso/c${at}` }, 'unregistered', ACCEPTED)
+      }
+    })
+    await flush(reports, (batch) => {
+      batch.addTotal('registered', 'contoso/c0', ACCEPTED)
+      batch.addTotal('registered', 'contoso/c30', ACCEPTED)
+      batch.addTotal('null', '', ACCEPTED)
+    })
+    const reader = new ReportReader(reports.store)
+    const rows = await reader.minutes('contoso', HALF_PAST, HALF_PAST + 1)
+    assert.ok(rows.every(({ at }) => at === HALF_PAST))
+    const own = rows.filter(({ connector }) => connector !== OTHER)
+    assert.equal(own.length, bounds.MOST_MINUTE_ROWS)
+    assert.equal(own.find((row) => row.connector === 'contoso/c0')?.counts.accepted, 2)
+    const others = rows.filter(({ connector }) => connector === OTHER)
+    assert.deepEqual(
+      others.map((row) => [row.class, row.counts.accepted]),
+      [
+        ['unregistered', 3],
+        ['registered', 1],
+        ['null', 1],
+      ],
+    )
+  })
+
   it('64 processes are remembered, those that flushed last', async () => {
     const reports = await Reports.create()
     const of = async (process: number): Promise<void> => {
@@ -296,6 +327,7 @@ describe('reports are kept', () => {
       const kept = new Map([
         [reports.hourKey, 8],
         [keys.reportOthers(reports.hourKey), 8],
+        [keys.reportMinutes('contoso', Math.floor(HALF_PAST / HOUR)), 3 / 24],
         [keys.flushes('contoso'), 8],
         [reports.dayKey, days + 1],
         [keys.reportOthers(reports.dayKey), days + 1],
@@ -419,6 +451,18 @@ describe('a batch of a process', () => {
         if (isWanted) batch.addSample(source, `<${round}@x>`, 'helo')
       }
     }
+  })
+
+  it('counts registered mail of 50 connectors, and of the rest together', () => {
+    const tally = new Tally(() => {})
+    const batch = tally.batchOf('contoso')!
+    for (const at of numbers(53)) batch.addTotal('registered', `contoso/c${at}`, ACCEPTED)
+    batch.addTotal('registered', 'contoso/c0', ACCEPTED)
+    const { rows } = batch.totals.get('registered')!
+    assert.equal(rows.size, 51)
+    assert.match(String(rows.get('contoso/c0')), /^2 /)
+    assert.match(String(rows.get(OTHER)), /^3 /)
+    assert.equal(tally.size.entries, batch.entries)
   })
 
   it('has the use of 1,000 connectors', () => {

@@ -218,8 +218,8 @@ describe('the index of tenants', () => {
     for (const id of ['fabrikam', 'tailspin']) {
       await reports.site.registry.tenants.add(id, {}, 'test')
     }
-    tally.batchOf('tailspin')!.addTotal('null', ACCEPTED)
-    tally.batchOf('fabrikam')!.addTotal('registered', ACCEPTED)
+    tally.batchOf('tailspin')!.addTotal('null', '', ACCEPTED)
+    tally.batchOf('fabrikam')!.addTotal('registered', '', ACCEPTED)
     tally.batchOf('gone')!.addSource(SOURCE, 'unregistered', ACCEPTED)
     tally.unattributed!.add({ ip: '192.0.2.9', user: '', certificate: '' }, ACCEPTED)
     count()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { DAY, HOUR } from '../../src/reporting/calendar'
+import { DAY, HOUR, MINUTE } from '../../src/reporting/calendar'
 import { NOTHING } from '../../src/reporting/counts'
 import { ReportReader } from '../../src/reporting/reader'
 import type { Source } from '../../src/reporting/rows'
@@ -106,6 +106,41 @@ describe('ReportReader', () => {
       counts: countsOf(mail),
     }))
     assert.deepEqual(rows, expected)
+  })
+
+  it('returns the minutes of the span by class and connector, oldest first', async () => {
+    const { store, reader } = site()
+    const minute = (at: number): number => NOON + at * MINUTE
+    await record(
+      store,
+      'contoso',
+      { at: minute(-1), accepted: 1 },
+      { at: minute(0) + 7, accepted: 300, messages: { accepted: 30 } },
+      { at: minute(0) + 9, accepted: 5, class: 'registered', connector: 'contoso/web' },
+      { at: minute(59), refused: 2 },
+      { at: minute(60), accepted: 4, class: 'null', connector: '' },
+    )
+    // Of a later version.
+    const hour = store.keys.reportMinutes('contoso', Math.floor(NOON / HOUR))
+    await store.client.hset(hour, 'z\tcontoso/mx', '\n0 1 0 0 0 1 0 0 0')
+    const minutes = async (from: number, to: number): Promise<unknown[]> =>
+      (await reader.minutes('contoso', from, to)).map((row) => [
+        ...[(row.at - NOON) / MINUTE, row.class, row.connector],
+        ...[row.counts.messages.accepted, row.counts.accepted, row.counts.refused],
+      ])
+    assert.deepEqual(await minutes(minute(0) + 1, minute(60)), [
+      [0, 'unregistered', 'contoso/mx', 30, 300, 0],
+      [0, 'registered', 'contoso/web', 5, 5, 0],
+      [59, 'unregistered', 'contoso/mx', 0, 0, 2],
+    ])
+    assert.deepEqual(await minutes(minute(-1), minute(0)), [
+      [-1, 'unregistered', 'contoso/mx', 1, 1, 0],
+    ])
+    assert.deepEqual(await minutes(minute(60), minute(60) + 1), [[60, 'null', '', 4, 4, 0]])
+    const [{ counts } = { counts: countsOf({ at: 0 }) }] = await reader.minutes(
+      ...(['contoso', NOON, NOON + 1] as const),
+    )
+    assert.deepEqual([counts.firstSeen, counts.lastSeen], [NOON, NOON])
   })
 
   it('reads no more hours than are kept', async () => {

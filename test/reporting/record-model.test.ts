@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Batch } from '../../src/reporting/batch'
-import { daysTtl, HOURS_TTL, SEEN_TTL } from '../../src/reporting/bounds'
+import { daysTtl, HOURS_TTL, MINUTES_TTL, SEEN_TTL } from '../../src/reporting/bounds'
 import type { Outcome } from '../../src/reporting/outcome'
 import { Recorder } from '../../src/reporting/recorder'
 import type { LookedClass, SourceClass } from '../../src/mail/classes'
@@ -30,7 +30,7 @@ const DAYS = 90
 const BOUNDS: Bounds = {
   ...{ domains: 4, addresses: 3, users: 2, rows: 5, domainRows: 7, connectorRows: 9 },
   ...{ sampled: 3, samples: 2, connectors: 3 },
-  ...{ owned: 2, headerFrom: 2, headerFromRows: 3 },
+  ...{ owned: 2, headerFrom: 2, headerFromRows: 3, minuteRows: 4 },
 }
 
 /** Gives the script small bounds, and times exact to the millisecond. */
@@ -96,11 +96,13 @@ const outcome: fc.Arbitrary<Outcome> = fc.record({
 const message: fc.Arbitrary<Message> = fc.oneof(
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('registered' as const), outcome }),
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('registered' as const), connector, outcome },
+    }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('null' as const), outcome }),
+    arbitrary: fc.record({ kind: fc.constant('null' as const), connector, outcome }),
   },
   {
     weight: 8,
@@ -168,7 +170,14 @@ type Flush = typeof flush extends fc.Arbitrary<infer T> ? T : never
 function coverage(): Coverage {
   const none = { domainRow: 0, connectorRow: 0, everybody: 0, accepted: 0 }
   const full = { fullSamples: 0, fullSeen: 0, fullOwned: 0 }
-  return { ...none, ...full, halfRoom: 0, fullHeaderFrom: 0, fullHeaderFromRows: 0 }
+  return {
+    ...none,
+    ...full,
+    halfRoom: 0,
+    fullHeaderFrom: 0,
+    fullHeaderFromRows: 0,
+    fullMinuteRows: 0,
+  }
 }
 
 /** A Redis whose clock only moves forward; each run has its own tenant. */
@@ -241,13 +250,18 @@ class ModelSite {
       const found = await this.hash(keys.samples(tenant, number), daysTtl(DAYS))
       assert.deepEqual(found, Object.fromEntries(entries), 'samples')
     })
-    await Promise.all([...hours, ...days, ...samples])
+    const minutes = [...model.minutes].map(async ([number, rows]) => {
+      const found = await this.hash(keys.reportMinutes(tenant, number), MINUTES_TTL)
+      assert.deepEqual(found, packedMinutes(rows), 'minutes')
+    })
+    await Promise.all([...hours, ...days, ...samples, ...minutes])
     assert.deepEqual(await this.hash(keys.seen(tenant), SEEN_TTL), packed(model.seen), 'seen')
     await this.assertTtl(keys.flushes(tenant), HOURS_TTL)
     // No other key of the tenant exists.
     const all = await client.keys(`${keys.prefix}{${tenant}}:*`)
     const reports = all.filter((key) => /:(report|samples)/.test(key) && !key.endsWith(':others'))
-    assert.equal(reports.length, hours.length + days.length + samples.length)
+    const expected = [hours, days, samples, minutes].flat().length
+    assert.equal(reports.length, expected)
   }
 
   private async compareReport(
@@ -292,9 +306,9 @@ class ModelSite {
 function batchOf(messages: readonly Message[]): Batch {
   const batch = new Tally(() => {}).batchOf('t')!
   for (const each of messages) {
-    if (each.kind === 'registered') batch.addTotal('registered', each.outcome)
-    else if (each.kind === 'null') batch.addTotal('null', each.outcome)
-    else if (each.kind === 'source') addSource(batch, each)
+    if (each.kind === 'registered' || each.kind === 'null') {
+      batch.addTotal(each.kind, each.connector, each.outcome)
+    } else if (each.kind === 'source') addSource(batch, each)
     else if (each.kind === 'looked') batch.addHeaderFrom(each.of, each.connector, each.mismatched)
     else if (each.kind === 'crowded') {
       batch.addSource({ ...each.source, domain: OTHER }, 'unregistered', each.outcome)
@@ -313,6 +327,14 @@ function addSource(batch: Batch, message: Extract<Message, { kind: 'source' }>):
 
 function packed(rows: ReadonlyMap<string, readonly number[]>): Record<string, string> {
   return Object.fromEntries([...rows].map(([field, numbers]) => [field, numbers.join(' ')]))
+}
+
+function packedMinutes(
+  rows: ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>,
+): Record<string, string> {
+  const text = (row: ReadonlyMap<number, readonly number[]>): string =>
+    [...row].map(([minute, numbers]) => `\n${minute} ${numbers.join(' ')}`).join('')
+  return Object.fromEntries([...rows].map(([field, row]) => [field, text(row)]))
 }
 
 const RECORD = 'src/reporting/lua/record.lua'
@@ -366,8 +388,8 @@ const FAULTS: readonly Fault[] = [
   fault(
     'foreign and forwarded mail counted as unregistered',
     RECORD,
-    '    add_total(class, numbers)',
-    "    add_total('u', numbers)",
+    '    add_total(class, connector, numbers)\n    sources',
+    "    add_total('u', connector, numbers)\n    sources",
   ),
   fault('one foreign domain too many', RECORD, 'count() < MOST_OWNED', 'count() <= MOST_OWNED'),
   fault(
@@ -412,6 +434,17 @@ const FAULTS: readonly Fault[] = [
     "redis.call('PEXPIRE', day_key, days_ttl)\nend\n\nlocal function note_connectors",
     'end\n\nlocal function note_connectors',
   ),
+  fault('one row of minutes too many', RECORD, '>= MOST_MINUTE_ROWS', '> MOST_MINUTE_ROWS'),
+  fault(
+    'minutes of all others forgotten',
+    RECORD,
+    "row = string.match(of, '^[^\\t]*\\t') .. OTHER",
+    '',
+  ),
+  fault('a minute that begins anew', RECORD, 'sums_of(known, numbers)', "sums_of('', numbers)"),
+  fault('a minute found in the middle of a number', RECORD, "'\\n%d '", "'%d '"),
+  fault('minutes kept for ever', RECORD, "redis.call('PEXPIRE', minutes_key, minutes_ttl)", ''),
+  fault('minutes of one connector', RECORD, "class .. '\\t' .. connector", "class .. '\\t'"),
   fault('one sample too many', RECORD, '>= MOST_SAMPLES', '> MOST_SAMPLES'),
   fault('one connector too many', RECORD, 'room > 0', 'room >= 0'),
   fault('(other) counted as a domain', RECORD, 'if value == OTHER or', 'if'),
@@ -435,8 +468,8 @@ const FAULTS: readonly Fault[] = [
   fault(
     'what is accepted counted as unregistered',
     RECORD,
-    'add_total(PASSING, numbers)',
-    'add_total(USUAL, numbers)',
+    'add_total(PASSING, connector, numbers)',
+    'add_total(USUAL, connector, numbers)',
   ),
   fault(
     'a sample without a Message-ID kept',

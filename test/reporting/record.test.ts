@@ -27,7 +27,7 @@ describe('a batch', () => {
     const batch = reports.tally.batchOf('contoso')!
     batch.addSource(SOURCE, 'unregistered', ACCEPTED)
     batch.addSource(SOURCE, 'unregistered', ACCEPTED)
-    batch.addTotal('registered', ACCEPTED)
+    batch.addTotal('registered', 'contoso/mx1', ACCEPTED)
     const time = await reports.recorder.record('contoso', take(reports), 'p 1')
     assert.equal(time, HALF_PAST)
     for (const key of [reports.hourKey, reports.dayKey]) {

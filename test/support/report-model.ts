@@ -1,4 +1,9 @@
-import type { LookedClass, SourceClass } from '../../src/mail/classes'
+import {
+  CLASSES,
+  type KnownClass,
+  type LookedClass,
+  type SourceClass,
+} from '../../src/mail/classes'
 import type { Outcome } from '../../src/reporting/outcome'
 import { lookedField, OTHER, totalField, type Source } from '../../src/reporting/rows'
 import { headerFromField, ownedField, sourceField } from './report-fields'
@@ -17,12 +22,13 @@ export interface Bounds {
   readonly owned: number
   readonly headerFrom: number
   readonly headerFromRows: number
+  readonly minuteRows: number
 }
 
 /** A message, as a process tallies it. */
 export type Message =
-  | { readonly kind: 'registered'; readonly outcome: Outcome }
-  | { readonly kind: 'null'; readonly outcome: Outcome }
+  | { readonly kind: 'registered'; readonly connector: string; readonly outcome: Outcome }
+  | { readonly kind: 'null'; readonly connector: string; readonly outcome: Outcome }
   | {
       readonly kind: 'source'
       readonly source: Source
@@ -69,7 +75,8 @@ export type Coverage = Record<
   | 'halfRoom'
   | 'fullOwned'
   | 'fullHeaderFrom'
-  | 'fullHeaderFromRows',
+  | 'fullHeaderFromRows'
+  | 'fullMinuteRows',
   number
 >
 
@@ -83,6 +90,8 @@ export class ReportModel {
   readonly looked = new Map<number, Map<string, readonly number[]>>()
   readonly samples = new Map<number, Map<string, string[]>>()
   readonly seen = new Map<string, Sum>()
+  /** By hour: class and connector → minute → eight numbers. */
+  readonly minutes = new Map<number, Map<string, Map<number, Sum>>>()
 
   /** @param isAccepted whether a domain is one of the tenant's accepted domains. */
   constructor(
@@ -96,15 +105,17 @@ export class ReportModel {
     const hour = Math.floor(first / 3_600_000)
     const day = Math.floor(hour / 24)
     const counts = sumsOf(messages, first, last)
+    const count = (of: KnownClass, connector: string, sum: Sum): void => {
+      this.total(day, totalField(hour % 24, of), sum)
+      this.minute(first, of, connector, sum)
+    }
+    for (const { class: of, connector, sum } of counts.totals.values()) count(of, connector, sum)
     const sources = [...counts.sources].filter(([, { source, class: of, certain, sum }]) => {
       const isOurs = !certain && this.isAccepted(source.domain)
       if (isOurs) this.coverage.accepted++
-      this.total(day, totalField(hour % 24, isOurs ? 'registered' : of), sum)
+      count(isOurs ? 'registered' : of, source.connector, sum)
       return !isOurs
     })
-    const { registered, nulls } = counts
-    if (registered) this.total(day, totalField(hour % 24, 'registered'), registered)
-    if (nulls) this.total(day, totalField(hour % 24, 'null'), nulls)
     for (const [field, sum] of counts.owned) this.own(day, field, sum)
     this.look(messages, day, hour)
     for (const [reports, number] of [
@@ -167,6 +178,24 @@ export class ReportModel {
     this.totals.set(day, totals)
     const before = totals.get(field)
     totals.set(field, before ? plus(before, sum) : sum)
+  }
+
+  private minute(at: number, of: KnownClass, connector: string, sum: Sum): void {
+    const hour = Math.floor(at / 3_600_000)
+    const rows = this.minutes.get(hour) ?? new Map<string, Map<number, Sum>>()
+    this.minutes.set(hour, rows)
+    const own = `${CLASSES[of].letter}\t${connector}`
+    const isRoom = rows.has(own) || rows.size < this.bounds.minuteRows
+    if (!isRoom) this.coverage.fullMinuteRows++
+    const field = isRoom ? own : `${CLASSES[of].letter}\t${OTHER}`
+    const row = rows.get(field) ?? new Map<number, Sum>()
+    rows.set(field, row)
+    const minute = Math.floor(at / 60_000) % 60
+    const before = row.get(minute) ?? []
+    row.set(
+      minute,
+      sum.slice(0, 8).map((number, nth) => number + (before[nth] ?? 0)),
+    )
   }
 
   private own(day: number, field: string, sum: Sum): void {
@@ -245,23 +274,23 @@ export class ReportModel {
 }
 
 interface Sums {
-  registered?: Sum
-  nulls?: Sum
+  readonly totals: Map<string, { class: KnownClass; connector: string; sum: Sum }>
   readonly sources: Map<string, { source: Source; class: SourceClass; certain: boolean; sum: Sum }>
   readonly owned: Map<string, Sum>
 }
 
 /** A process adds up before it flushes. */
 function sumsOf(messages: readonly Message[], first: number, last: number): Sums {
-  const sums: Sums = { sources: new Map(), owned: new Map() }
+  const sums: Sums = { totals: new Map(), sources: new Map(), owned: new Map() }
   for (const message of messages) {
     if (message.kind === 'sample' || message.kind === 'connector') continue
     if (message.kind === 'looked') continue
     const sum = sumOf(message.outcome, first, last)
-    if (message.kind === 'registered') {
-      sums.registered = sums.registered ? plus(sums.registered, sum) : sum
-    } else if (message.kind === 'null') {
-      sums.nulls = sums.nulls ? plus(sums.nulls, sum) : sum
+    if (message.kind === 'registered' || message.kind === 'null') {
+      const { kind, connector } = message
+      const key = `${kind} ${connector}`
+      const before = sums.totals.get(key)
+      sums.totals.set(key, { class: kind, connector, sum: before ? plus(before.sum, sum) : sum })
     } else {
       const { kind, source } = message
       const of = kind === 'crowded' ? 'unregistered' : message.class

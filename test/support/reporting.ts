@@ -8,6 +8,7 @@ import { NOON, TestClock } from './clock'
 import { newSite, type Site } from './registry'
 import { readTotal, type HourTotal } from './report-fields'
 
+export const MINUTE = 60_000
 export const HOUR = 3_600_000
 export const DAY = 24 * HOUR
 /** The start time of a test. */

@@ -1,10 +1,11 @@
 import {
+  CLASSES,
   SOURCE_CLASSES,
   type KnownClass,
   type LookedClass,
   type SourceClass,
 } from '../../src/mail/classes'
-import { DAY, HOUR } from '../../src/reporting/calendar'
+import { DAY, HOUR, MINUTE } from '../../src/reporting/calendar'
 import { addCounts, NOTHING, unpackCounts, type Counts } from '../../src/reporting/counts'
 import { lookedField, totalField, type Source } from '../../src/reporting/rows'
 import { ReportReader } from '../../src/reporting/reader'
@@ -50,6 +51,7 @@ export async function record(store: Store, tenant: string, ...mails: Mail[]): Pr
     const day = keys.reportDay(tenant, Math.floor(at / DAY))
     const counts = countsOf(mail)
     await add(store, day, totalField(hour % 24, mailClass), counts)
+    await addMinute(store, tenant, mail, counts)
     if (!isSourceClass(mailClass)) continue
     const source = sourceOf(mail)
     const field = sourceField(source, mailClass)
@@ -96,6 +98,16 @@ export async function recordHeaderFrom(
     }
     if (sum > 0) await client.zadd(keys.reported, at, tenant)
   }
+}
+
+/** One line of a row of the minutes; a test records no minute twice. */
+async function addMinute(store: Store, tenant: string, mail: Mail, counts: Counts): Promise<void> {
+  const { at, class: of = 'unregistered' } = mail
+  const key = store.keys.reportMinutes(tenant, Math.floor(at / HOUR))
+  const field = `${CLASSES[of].letter}\t${sourceOf(mail).connector}`
+  const numbers = packCounts(counts).split(' ').slice(0, 8).join(' ')
+  const line = `\n${Math.floor(at / MINUTE) % 60} ${numbers}`
+  await store.client.hset(key, field, `${(await store.client.hget(key, field)) ?? ''}${line}`)
 }
 
 /** Adds to one row of a report. */

@@ -2,13 +2,16 @@
 --
 -- KEYS[1] tenant   KEYS[2] flushes   KEYS[3] report of the hour   KEYS[4] its others   KEYS[5] report of the day
 -- KEYS[6] its others   KEYS[7] samples of the day   KEYS[8] connectors seen   KEYS[9] domains
+-- KEYS[10] minutes of the hour
 -- ARGV[1] process and number of the flush, joined by a space: the same one again changes nothing
 -- ARGV[2] hours since the epoch: the hour of the keys
 -- ARGV[3] age of the first and the last count, in ms, joined by a space
--- ARGV[4] how long hours, days and connectors are kept, in ms, joined by spaces
+-- ARGV[4] how long hours, days, connectors and minutes are kept, in ms, joined by spaces
 -- ARGV[5] bounds: domains, addresses, users, rows, rows by domain, rows by connector, sampled sources, samples of each,
---         connectors, foreign domains, domains in the header From, rows of these, joined by spaces
--- ARGV[6] mail of classes with totals only: lines of class and eight numbers, joined by tabs; a class is a letter
+--         connectors, foreign domains, domains in the header From, rows of these, rows of minutes,
+--         joined by spaces
+-- ARGV[6] mail of classes with totals only: lines of class, eight numbers and connector, joined by tabs; a class is a
+--         letter
 -- ARGV[7] sources: lines of class (`?`: unknown), eight numbers, domain, connector, address, user, joined by tabs
 -- ARGV[8] domains that the batch had no rows for, joined by spaces
 -- ARGV[9] connectors used: lines of name and expiry of the certificate in ms (0: none), joined by tabs
@@ -25,9 +28,9 @@
 -- @include store/clock
 -- @include mail/classes
 -- @include reporting/tallies
-local tenant_key, flushes_key, hour_key, hour_others_key, day_key, day_others_key, samples_key, seen_key, domains_key =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local HOUR = 3600000
+local tenant_key, flushes_key, hour_key, hour_others_key, day_key, day_others_key, samples_key, seen_key, domains_key, minutes_key =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local HOUR, MINUTE = 3600000, 60000
 local OTHER = '(other)'
 
 local now = now_ms()
@@ -42,10 +45,10 @@ local hour = tonumber(ARGV[2])
 if not is_within(first, hour, HOUR) then return answer_only('HOUR') end
 if not redis.call('HGET', tenant_key, 'createdAt') then return answer_only('GONE') end
 
-local hours_ttl, days_ttl, seen_ttl = unpack(numbers_of(ARGV[4]))
+local hours_ttl, days_ttl, seen_ttl, minutes_ttl = unpack(numbers_of(ARGV[4]))
 local MOST_DOMAINS, MOST_ADDRESSES, MOST_USERS, MOST_ROWS, MOST_DOMAIN_ROWS, MOST_CONNECTOR_ROWS,
   MOST_SAMPLED, MOST_SAMPLES, MOST_CONNECTORS,
-  MOST_OWNED, MOST_HEADER_FROM, MOST_HEADER_FROM_ROWS = unpack(numbers_of(ARGV[5]))
+  MOST_OWNED, MOST_HEADER_FROM, MOST_HEADER_FROM_ROWS, MOST_MINUTE_ROWS = unpack(numbers_of(ARGV[5]))
 
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
 if not first_time(flushes_key, process, number, hours_ttl) then return answer_only('TAKEN') end
@@ -65,15 +68,25 @@ local function is_accepted(domain)
   return false
 end
 
-local totals = {}
+-- What is added to the totals, by class, and to the minutes, by class and connector in the order of `minute_rows`.
+local totals, minutes, minute_rows = {}, {}, {}
 
-local function add_total(class, numbers)
-  local total = totals[class] or { 0, 0, 0, 0, 0, 0, 0, 0 }
-  for at = 1, 8 do total[at] = total[at] + numbers[at] end
-  totals[class] = total
+local function add_to(sums, key, numbers)
+  local sum = sums[key] or { 0, 0, 0, 0, 0, 0, 0, 0 }
+  for at = 1, 8 do sum[at] = sum[at] + numbers[at] end
+  sums[key] = sum
 end
 
-for class, text in string.gmatch(ARGV[6], '([^\t\n]+)\t([^\n]*)') do add_total(class, numbers_of(text)) end
+local function add_total(class, connector, numbers)
+  add_to(totals, class, numbers)
+  local row = class .. '\t' .. connector
+  if not minutes[row] then minute_rows[#minute_rows + 1] = row end
+  add_to(minutes, row, numbers)
+end
+
+for class, text, connector in string.gmatch(ARGV[6], '([^\t\n]+)\t([^\t\n]*)\t([^\n]*)') do
+  add_total(class, connector, numbers_of(text))
+end
 
 local sources = {}
 for class, text, domain, connector, ip, user in
@@ -81,10 +94,10 @@ for class, text, domain, connector, ip, user in
 do
   local numbers = numbers_of(text)
   if class == UNKNOWN and is_accepted(domain) then
-    add_total(PASSING, numbers)
+    add_total(PASSING, connector, numbers)
   else
     if class == UNKNOWN then class = USUAL end
-    add_total(class, numbers)
+    add_total(class, connector, numbers)
     sources[#sources + 1] = { class, domain, connector, ip, user, numbers = numbers }
   end
 end
@@ -190,6 +203,34 @@ local function add_totals()
     fields[#fields + 1] = added(redis.call('HGET', day_key, field), numbers, first, last)
   end
   set_fields(day_key, fields, days_ttl)
+end
+
+-- The minutes of a row, `minute eight numbers` each in a line that begins with its line break, with some added.
+local function with_minute(text, minute, numbers)
+  local start = string.format('\n%d ', minute)
+  local from, to, known = string.find(text, start .. '([^\n]*)')
+  local line = start .. table.concat(sums_of(known, numbers), ' ')
+  if not from then return text .. line end
+  return string.sub(text, 1, from - 1) .. line .. string.sub(text, to + 1)
+end
+
+-- All of a flush counts in the minute of its first message: it is sent every few seconds.
+local function add_minutes()
+  local minute = math.floor((first - hour * HOUR) / MINUTE)
+  -- The first message may be some seconds outside of the hour of the keys.
+  minute = math.max(0, math.min(minute, HOUR / MINUTE - 1))
+  local rows = redis.call('HLEN', minutes_key)
+  for _, of in ipairs(minute_rows) do
+    local row = of
+    local known = redis.call('HGET', minutes_key, row)
+    if not known and rows >= MOST_MINUTE_ROWS then
+      row = string.match(of, '^[^\t]*\t') .. OTHER
+      known = redis.call('HGET', minutes_key, row)
+    end
+    if not known then rows = rows + 1 end
+    redis.call('HSET', minutes_key, row, with_minute(known or '', minute, minutes[of]))
+  end
+  if #minute_rows > 0 then redis.call('PEXPIRE', minutes_key, minutes_ttl) end
 end
 
 -- Counts the fields of a hash with a prefix, without the one for all others. Reads the hash once, if a field is new.
@@ -305,6 +346,7 @@ fields, others = with_sources(day_key)
 set_fields(day_key, fields, days_ttl)
 add_names(day_others_key, others, days_ttl)
 add_totals()
+add_minutes()
 add_owned()
 for at = 12, #ARGV, 3 do add_header_froms(ARGV[at], ARGV[at + 1], ARGV[at + 2]) end
 note_connectors()

@@ -12,10 +12,16 @@ local function numbers_of(text)
   return numbers
 end
 
--- The counts in `text` (false: none) plus eight numbers seen from `first` to `last`.
-local function added(text, numbers, first, last)
+-- The numbers in `text` (false: none), of which the first eight are added to those of a flush.
+local function sums_of(text, numbers)
   local sums = numbers_of(text)
   for at = 1, 8 do sums[at] = string.format('%.0f', (sums[at] or 0) + (numbers[at] or 0)) end
+  return sums
+end
+
+-- The counts in `text` (false: none) plus eight numbers seen from `first` to `last`.
+local function added(text, numbers, first, last)
+  local sums = sums_of(text, numbers)
   sums[9] = string.format('%.0f', math.min(sums[9] or first, first))
   sums[10] = string.format('%.0f', math.max(sums[10] or last, last))
   return table.concat(sums, ' ', 1, 10)
