@@ -1,3 +1,4 @@
+import { grouped } from '../../src/base/lists'
 import {
   CLASSES,
   type KnownClass,
@@ -109,7 +110,10 @@ export class ReportModel {
       this.total(day, totalField(hour % 24, of), sum)
       this.minute(first, of, connector, sum)
     }
-    for (const { class: of, connector, sum } of counts.totals.values()) count(of, connector, sum)
+    // A process keeps them class by class.
+    for (const [of, totals] of grouped([...counts.totals.values()], (each) => each.class)) {
+      for (const { connector, sum } of totals) count(of, connector, sum)
+    }
     const sources = [...counts.sources].filter(([, { source, class: of, certain, sum }]) => {
       const isOurs = !certain && this.isAccepted(source.domain)
       if (isOurs) this.coverage.accepted++
