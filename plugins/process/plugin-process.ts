@@ -18,6 +18,7 @@ import { Alerts } from './alerts'
 import { engineLog, logAudit } from './engine-log'
 import { configDirectory, IniFile } from './ini-file'
 import { chooseLeadWorker, LeadWorker } from './lead-worker'
+import { LoweredLimits } from './lowered-limits'
 import { watchTenantsFile } from './tenants-file'
 import { WarmStart } from './warm-start'
 
@@ -32,6 +33,7 @@ export class PluginProcess {
   private starting: Engine | undefined
   private started: Engine | undefined
   private unusualMonitor: UnusualMonitor | undefined
+  private loweredLimits: LoweredLimits | undefined
 
   /** @param onConfig is called whenever another configuration is in effect. */
   constructor(
@@ -39,8 +41,10 @@ export class PluginProcess {
     onConfig: () => void,
   ) {
     const { config, redisUsable } = new IniFile(plugin, (changed) => {
+      const before = this.inEffect
       this.inEffect = changed
       onConfig()
+      this.loweredLimits?.changed(before, changed)
     })
     this.inEffect = config
     this.redisUsable = redisUsable
@@ -79,6 +83,7 @@ export class PluginProcess {
     this.warmStart.stop()
     this.alerts.stop()
     this.unusualMonitor?.stop()
+    this.loweredLimits?.stop()
     this.starting?.release()
   }
 
@@ -127,6 +132,7 @@ export class PluginProcess {
     this.warmStart.keep(engine)
     const { store, forwarder, leader, directory } = engine
     const { config } = this
+    this.loweredLimits = new LoweredLimits(this.plugin, engine)
     this.unusualMonitor = new UnusualMonitor(store, config, (tenant) =>
       engine.eventsPending(tenant),
     )
@@ -147,7 +153,10 @@ export class PluginProcess {
     const { owner, redis, tenants } = this.inEffect
     const destination = {
       whenWritable: () => engine.whenWritable(),
-      apply: (text: string, filename: string) => applyInThread(text, filename, redis),
+      apply: (text: string, filename: string) => {
+        const { registry } = this.inEffect
+        return applyInThread(text, filename, { redis, registry })
+      },
     }
     const file = path.resolve(configDirectory(this.plugin), tenants.file)
     const read = (): Buffer => readOwnedFile(file, owner).content

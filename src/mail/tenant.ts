@@ -12,7 +12,7 @@ export interface Tenant extends OwnLimits {
   readonly mode: Mode | undefined
   /** Mail address of the tenant's contact, who gets alerts about it. */
   readonly contact: string | undefined
-  /** Who registered it: an operator, or `file:ID` for the tenants file of that id. */
+  /** Who registered it: an operator, or `file:ID` for the tenants file of that id, with `detached:` before it once it was detached. */
   readonly source: string
   /** ms since the epoch, server time */
   readonly createdAt: number

@@ -2,7 +2,7 @@ import { RefusedError } from '../base/errors'
 import { readEntries, type DomainEntry } from '../registry/domain-entries'
 import { DomainRegistry } from '../registry/domain-registry'
 import type { Store } from '../store/store'
-import { isMailboxProvider } from '../suggest/mailbox-providers'
+import { isMailboxProvider } from '../names/mailbox-providers'
 
 /** How to register domains. */
 export interface RegisterOptions {
@@ -10,6 +10,8 @@ export interface RegisterOptions {
   readonly by: string
   /** Also accepts domains of mailbox providers, where anybody can get an address. */
   readonly anyProvider: boolean
+  /** Names that are refused as domains of mailbox providers are: `[registry] never_register_file`. */
+  readonly neverRegister: ReadonlySet<string>
 }
 
 /**
@@ -22,9 +24,9 @@ export async function registerDomains(
   store: Store,
   tenant: string,
   domains: readonly DomainEntry[],
-  { by, anyProvider }: RegisterOptions,
+  { by, anyProvider, neverRegister }: RegisterOptions,
 ): ReturnType<DomainRegistry['add']> {
-  if (!anyProvider) await assertNoProvider(store, tenant, domains)
+  if (!anyProvider) await assertNoProvider(store, tenant, domains, neverRegister)
   return new DomainRegistry(store).add(tenant, domains, by)
 }
 
@@ -33,8 +35,11 @@ async function assertNoProvider(
   store: Store,
   tenant: string,
   domains: readonly DomainEntry[],
+  neverRegister: ReadonlySet<string>,
 ): Promise<void> {
-  const providers = domains.map(({ domain }) => domain).filter(isMailboxProvider)
+  const providers = domains
+    .map(({ domain }) => domain)
+    .filter((domain) => isMailboxProvider(domain, neverRegister))
   const entries = await readEntries(store, tenant, providers)
   const refused = providers.filter((_domain, at) => entries[at] === undefined)
   if (refused.length === 0) return

@@ -9,6 +9,7 @@ import { OUTAGE } from '../directory/settings'
 import { MAIN } from '../mail/settings'
 import { FORWARDED, HEADER_FROM } from '../message/settings'
 import { EGRESS, SRS, TAG } from '../outbound/settings'
+import { REGISTRY } from '../registry/settings'
 import { REPORT } from '../reporting/settings'
 import { REDIS } from '../store/settings'
 import { TENANTS } from '../tenants-file/settings'
@@ -29,6 +30,7 @@ export const SECTIONS = {
   attribution: ATTRIBUTION,
   redis: REDIS,
   outage: OUTAGE,
+  registry: REGISTRY,
   tenants: TENANTS,
   reply: REPLY,
   report: REPORT,

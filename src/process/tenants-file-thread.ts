@@ -1,4 +1,5 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import type { Config } from './config'
 import { actorText, osActor, redisUser } from '../records/actor'
 import { within } from '../base/deadline'
 import { InputError, messageOf } from '../base/errors'
@@ -6,8 +7,9 @@ import { connect } from '../store/connection'
 import type { RedisSettings } from '../store/settings'
 import { Keys } from '../store/keys'
 import { Store } from '../store/store'
-import { applyTenantsFile, fileSource, type ApplyReport } from '../tenants-file/apply'
+import { applyTenantsFile, type ApplyReport } from '../tenants-file/apply'
 import { parseTenantsFile } from '../tenants-file/parse'
+import { fileSource } from '../tenants-file/source'
 
 /** Heap that the thread may take, in MB: a file within the size limit needs half of it. */
 const MOST_MEMORY = 1024
@@ -19,6 +21,7 @@ interface Job {
   readonly text: string
   readonly filename: string
   readonly redis: RedisSettings
+  readonly neverRegister: ReadonlySet<string>
 }
 
 type Outcome =
@@ -36,9 +39,10 @@ const KIND = 'apply-tenants-file'
 export function applyInThread(
   text: string,
   filename: string,
-  redis: RedisSettings,
+  { redis, registry }: Pick<Config, 'redis' | 'registry'>,
 ): Promise<ApplyReport> {
-  const job: Job = { kind: KIND, text, filename, redis }
+  const { neverRegister } = registry
+  const job: Job = { kind: KIND, text, filename, redis, neverRegister }
   const worker = new Worker(__filename, {
     workerData: job,
     resourceLimits: { maxOldGenerationSizeMb: MOST_MEMORY },
@@ -65,7 +69,7 @@ function takesTooMuch(filename: string): InputError {
   )
 }
 
-async function run({ text, filename, redis }: Job): Promise<Outcome> {
+async function run({ text, filename, redis, neverRegister }: Job): Promise<Outcome> {
   try {
     const file = parseTenantsFile(text, filename)
     const client = connect(redis, () => {})
@@ -77,7 +81,7 @@ async function run({ text, filename, redis }: Job): Promise<Outcome> {
         redis: await redisUser(client, redis.username),
         note: file.id === undefined ? '' : fileSource(file.id),
       })
-      return { report: await applyTenantsFile(store, file) }
+      return { report: await applyTenantsFile(store, file, { neverRegister }) }
     } finally {
       client.disconnect()
     }

@@ -14,7 +14,7 @@ import type { AcceptedDomain } from '../mail/tenant'
 import { candidatesIn } from './gather'
 import type { DnsFacts } from './dns-facts'
 import type { Lookup } from '../dns/lookup'
-import { isMailboxProvider } from './mailbox-providers'
+import { isMailboxProvider } from '../names/mailbox-providers'
 import type { Candidate } from './candidate'
 import { rank, type Ranked } from './rank'
 import { readFacts } from './read-facts'
@@ -48,6 +48,7 @@ export interface Suggestion {
  * Ranks the unregistered domains in a tenant's reports by how probably it owns them. Writes nothing.
  *
  * @param days how far back reports are read.
+ * @param neverRegister names that are refused as domains of mailbox providers are.
  * @throws {NotFoundError} no such tenant; what ioredis throws where Redis gives no answer.
  */
 export async function suggestDomains(
@@ -55,6 +56,7 @@ export async function suggestDomains(
   tenant: string,
   days: number,
   dns: Lookup,
+  neverRegister: ReadonlySet<string>,
 ): Promise<Suggestion> {
   const domains = await new DomainRegistry(store).list(tenant)
   const connectors = await new ConnectorRegistry(store).list(tenant)
@@ -64,7 +66,7 @@ export async function suggestDomains(
   const rows = await reader.rows(tenant, from, now + 1, 'day')
   const isCovered = coverage(domains)
   const all = candidatesIn(rows).filter(({ domain }) => !isCovered(domain))
-  const never = await findNever(store, tenant, all)
+  const never = await findNever(store, tenant, all, neverRegister)
   const excluded = new Set(never.map(({ domain }) => domain))
   const candidates = all.filter(({ domain }) => !excluded.has(domain))
 
@@ -110,10 +112,11 @@ async function findNever(
   store: Store,
   tenant: string,
   candidates: readonly Candidate[],
+  neverRegister: ReadonlySet<string>,
 ): Promise<Suggestion['never'][number][]> {
   const why = new Map<string, string>()
   for (const { domain } of candidates) {
-    if (isMailboxProvider(domain)) {
+    if (isMailboxProvider(domain, neverRegister)) {
       why.set(domain, 'a mailbox provider: anybody can get an address there')
     } else {
       const refusal = refusalOf(domain)

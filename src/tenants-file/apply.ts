@@ -1,5 +1,6 @@
 // Applies a tenants file by the functions that the commands call, tenant by tenant.
 import { NotFoundError, RefusedError, UserError } from '../base/errors'
+import { InterruptedError, isStopped, type Work } from '../base/work'
 import type { Connector } from '../mail/tenant'
 import { connectorBlocked, ConnectorRegistry } from '../registry/connector-registry'
 import { DomainRegistry } from '../registry/domain-registry'
@@ -7,14 +8,9 @@ import { removeTenant, tenantRestricted } from '../registry/tenant-removal'
 import { TenantRegistry } from '../registry/tenant-registry'
 import type { Store } from '../store/store'
 import { findConflicts, type Changes, type Conflict } from './conflicts'
-import {
-  newReport,
-  planConnectors,
-  planTenant,
-  type PlanOptions,
-  type PlanReport,
-  type TenantPlan,
-} from './plan'
+import { planConnectors, planTenant, type PlanOptions, type TenantPlan } from './plan'
+import { addReport, newReport, type PlanReport, type Removal } from './report'
+import { detachedFrom, fileSource } from './source'
 import type { FileTenant, TenantsFile } from './tenants-file'
 import { atPlace, type Place } from './yaml'
 
@@ -23,6 +19,8 @@ export interface ApplyOptions {
   readonly dryRun?: boolean
   /** Removes what the file of this id no longer holds; never a restricted tenant or a blocked connector. */
   readonly prune?: boolean
+  /** Names that are refused as domains of mailbox providers are. */
+  readonly neverRegister?: ReadonlySet<string>
   /** What else is to be done when a tenant has been removed. */
   readonly onRemoved?: (tenant: string) => Promise<void>
 }
@@ -31,6 +29,9 @@ export interface ApplyOptions {
 export interface ApplyReport extends PlanReport {
   readonly removed: string[]
   readonly errors: ApplyError[]
+  /** Tenants of the file that were detached from it: nothing of them is applied. */
+  readonly detached: string[]
+  readonly removal: Removal
 }
 
 /** Why nothing of a tenant was applied. */
@@ -42,11 +43,6 @@ interface ApplyError {
   readonly column: number
 }
 
-/** Stands for the file of an id as the one who registers something. */
-export function fileSource(id: string): string {
-  return `file:${id}`
-}
-
 /**
  * Adds and updates what the file holds, in place; what the file does not mention of a tenant, domain or connector stays
  * as it is. What others registered before comes from the file from now on.
@@ -55,27 +51,24 @@ export function fileSource(id: string): string {
  * the same moment can still come between; applying again completes it. A second time changes and announces nothing. An
  * empty file changes nothing.
  *
- * @throws what ioredis throws; what was applied until then stays.
+ * @throws {InterruptedError} it was stopped; as whatever ioredis throws, what was applied until then stays.
  */
 export async function applyTenantsFile(
   store: Store,
   file: TenantsFile,
   options: ApplyOptions = {},
+  work: Work = {},
 ): Promise<ApplyReport> {
-  const application = new Application(store, file, options)
+  const application = new Application(store, file, options, work)
   await application.run()
   return application.report
 }
 
 class Application {
   readonly report: ApplyReport = {
-    added: [],
-    updated: [],
-    unchanged: 0,
-    left: [],
-    removed: [],
-    refused: [],
-    errors: [],
+    ...newReport(),
+    ...{ removed: [], errors: [], detached: [] },
+    removal: { tenants: [], domains: new Map(), connectors: new Map() },
   }
   private readonly plan: PlanOptions
   /** Tenants that are not applied (yet), each with what was found when it was tried last. */
@@ -88,8 +81,13 @@ class Application {
     private readonly store: Store,
     private readonly file: TenantsFile,
     private readonly options: ApplyOptions,
+    private readonly work: Work,
   ) {
-    this.plan = { source: fileSource(file.id ?? ''), prune: options.prune === true }
+    this.plan = {
+      source: fileSource(file.id ?? ''),
+      prune: options.prune === true,
+      neverRegister: options.neverRegister ?? new Set(),
+    }
     this.pending = file.tenants.map((tenant) => ({ tenant }))
   }
 
@@ -116,8 +114,13 @@ class Application {
       before = this.pending.length
       const waiting: typeof this.pending = []
       for (const { tenant } of this.pending) {
+        this.assertGoesOn()
         const connectors = this.connectors.get(tenant.id) ?? []
         const plan = await planTenant(this.store, tenant, connectors, this.plan)
+        if (plan === undefined) {
+          this.report.detached.push(tenant.id)
+          continue
+        }
         const found = await findConflicts(this.store, plan)
         const conflicts = found.filter((each) => !this.isOver(each))
         if (conflicts.length > 0) waiting.push({ tenant, plan, conflicts })
@@ -125,6 +128,16 @@ class Application {
       }
       this.pending = waiting
     } while (this.pending.length > 0 && this.pending.length < before)
+  }
+
+  /** @throws {InterruptedError} it is to stop before the next tenant. */
+  private assertGoesOn(): void {
+    const { done, pruned, work, file } = this
+    work.progress?.(done.size + pruned.size, file.tenants.length)
+    if (!isStopped(work)) return
+    throw new InterruptedError(
+      `stopped: of ${file.filename} ${done.size} of ${file.tenants.length} tenants were ${this.options.dryRun ? 'compared' : 'applied'}, each as a whole; run the same command again to go on`,
+    )
   }
 
   /** In a dry run nothing gives way in Redis: whether it would have. */
@@ -142,16 +155,16 @@ class Application {
       return
     }
     this.done.set(plan.tenant.id, plan)
-    this.add(plan.report)
+    this.add(plan.tenant.id, plan.report, plan)
   }
 
-  private add({ added, updated, unchanged, left, refused }: PlanReport): void {
-    const { report } = this
-    report.added.push(...added)
-    report.updated.push(...updated)
-    report.unchanged += unchanged
-    report.refused.push(...refused)
-    report[this.plan.prune ? 'removed' : 'left'].push(...left)
+  private add(tenant: string, report: PlanReport, changes: Changes): void {
+    const { removed, removal } = this.report
+    if (!this.plan.prune) return addReport(this.report, report)
+    addReport(this.report, { ...report, left: [] })
+    removed.push(...report.left)
+    noteNumber(removal.domains, tenant, changes.domainRemovals.length)
+    noteNumber(removal.connectors, tenant, changes.connectorRemovals.length)
   }
 
   private async write(plan: TenantPlan): Promise<void> {
@@ -184,15 +197,21 @@ class Application {
 
   private async pruneTenant(id: string): Promise<void> {
     const { client, keys } = this.store
+    const { removal } = this.report
+    this.assertGoesOn()
     try {
       if ((await client.exists(keys.restriction(id))) === 1) throw tenantRestricted(id)
       const blocked = this.connectors.get(id)?.find((each) => each.blocked)
       if (blocked) throw connectorBlocked(blocked)
+      const domains = await client.hlen(keys.domains(id))
       if (!this.options.dryRun) {
         await removeTenant(this.store, id)
         await this.options.onRemoved?.(id)
       }
       this.pruned.add(id)
+      removal.tenants.push(id)
+      noteNumber(removal.domains, id, domains)
+      noteNumber(removal.connectors, id, this.connectors.get(id)?.length ?? 0)
       this.report.removed.push(`tenant ${id}`)
     } catch (error) {
       if (error instanceof RefusedError) this.report.refused.push(error.message)
@@ -203,11 +222,17 @@ class Application {
   private async pruneConnectors(tenant: string): Promise<void> {
     const report = newReport()
     const there = this.connectors.get(tenant)!
-    const changes = planConnectors({ id: tenant, connectors: [] }, there, this.plan, report)
-    const { connectorRemovals } = changes
-    if (!this.options.dryRun) await this.removeConnectors(tenant, connectorRemovals)
-    this.done.set(tenant, { ...changes, domains: [], domainRemovals: [] })
-    this.add(report)
+    if (await this.isDetached(tenant)) return
+    const connectors = planConnectors({ id: tenant, connectors: [] }, there, this.plan, report)
+    const changes = { ...connectors, domains: [], domainRemovals: [] }
+    if (!this.options.dryRun) await this.removeConnectors(tenant, changes.connectorRemovals)
+    this.done.set(tenant, changes)
+    this.add(tenant, report, changes)
+  }
+
+  private async isDetached(tenant: string): Promise<boolean> {
+    const { client, keys } = this.store
+    return (await client.hget(keys.tenant(tenant), 'source')) === detachedFrom(this.plan.source)
   }
 
   /** One at a time: the tenant itself may be gone. */
@@ -224,4 +249,8 @@ class Application {
     const message = atPlace(this.file.filename, { line, column }, `tenant ${id}: ${what}`)
     this.report.errors.push({ tenant: id, message, line, column })
   }
+}
+
+function noteNumber(numbers: Map<string, number>, tenant: string, number: number): void {
+  if (number > 0) numbers.set(tenant, number)
 }

@@ -18,7 +18,7 @@ export interface Conflict {
 }
 
 /** What a plan changes. */
-export type Changes = Omit<TenantPlan, 'tenant' | 'isNew' | 'settings' | 'report'>
+export type Changes = Omit<TenantPlan, 'tenant' | 'isNew' | 'settings' | 'ofProviders' | 'report'>
 
 /** Writes nothing. */
 export async function findConflicts(store: Store, plan: TenantPlan): Promise<Conflict[]> {
@@ -29,6 +29,10 @@ export async function findConflicts(store: Store, plan: TenantPlan): Promise<Con
       const { message } = connectorBlocked({ tenant: plan.tenant.id, name })
       return { place, message, owner: plan.tenant.id, endsWith: () => false }
     }),
+    ...plan.ofProviders.map(({ domain, place }) => ({
+      ...{ place, owner: plan.tenant.id, endsWith: () => false },
+      message: `${domain}: anybody can get an address at a mailbox provider, and all mail that claims to be from there would pass uncounted; to register it anyway, write { name: ${domain}, force: true }`,
+    })),
   ]
 }
 

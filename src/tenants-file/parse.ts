@@ -1,27 +1,22 @@
 // Reads the text of a tenants file, and checks all that can be checked without Redis.
 import type { Identities } from '../mail/tenant'
 import { assertConnectorName, assertTenantId, normalizeIdentities } from '../mail/identities'
-import { METER_NAMES, METERS, separated } from '../mail/meters'
 import { acceptedDomainName } from '../names/accepted'
 import { identityFields } from '../registry/formats'
 import { normalizeSettings, type TenantSettings } from '../registry/tenant-registry'
 import { noteOverlaps } from './overlaps'
-import type { FileConnector, FileDomain, FileTenant, TenantsFile } from './tenants-file'
+import {
+  SETTING_KEYS,
+  type FileConnector,
+  type FileDomain,
+  type FileTenant,
+  type TenantsFile,
+} from './tenants-file'
 import { YamlFile, type Entry, type Place, type Value } from './yaml'
 
 const FILE_ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
-/** Keys of a tenant, with the setting that each is. */
-const SETTINGS: ReadonlyMap<string, keyof TenantSettings> = new Map([
-  ['name', 'name'],
-  ['mode', 'mode'],
-  ...METER_NAMES.map((meter) => {
-    const { limitsField } = METERS[meter]
-    return [separated(limitsField, '_'), limitsField] as const
-  }),
-  ['contact', 'contact'],
-])
 const KINDS = { ip: 'ip', cert: 'cert', cert_sha256: 'certSha256', auth: 'auth' } as const
-const TENANT_KEYS = [...SETTINGS.keys(), 'domains', 'connectors']
+const TENANT_KEYS = [...SETTING_KEYS.keys(), 'domains', 'connectors']
 const CONNECTOR_KEYS = [...Object.keys(KINDS), 'enabled']
 /** Takes a setting back to the default, as on the command line. */
 const DEFAULT = 'default'
@@ -84,7 +79,7 @@ function readTenant(yaml: YamlFile, { key: id, keyPlace: place, value }: Entry):
 function readSetting(yaml: YamlFile, { key, value }: Entry): TenantSettings {
   const text = yaml.text(value, key)
   if (text === undefined) return {}
-  const setting = SETTINGS.get(key)!
+  const setting = SETTING_KEYS.get(key)!
   const wanted = text === DEFAULT && setting !== 'name' ? null : text
   return yaml.attempt(value.place, () => normalizeSettings({ [setting]: wanted })) ?? {}
 }
@@ -102,9 +97,9 @@ function readDomains(yaml: YamlFile, items: readonly Value[]): FileDomain[] {
   return [...domains.values()]
 }
 
-/** `contoso.com`, or `{ name: contoso.com, subdomains: true, shared: false }`. */
+/** `contoso.com`, or `{ name: contoso.com, subdomains: true, shared: false, force: false }`. */
 function readDomain(yaml: YamlFile, item: Value): FileDomain | undefined {
-  const flags = { subdomains: false, shared: false }
+  const flags = { subdomains: false, shared: false, force: false }
   let nameValue: Value | undefined = item
   let what = 'a domain'
   if (yaml.isMapping(item)) {

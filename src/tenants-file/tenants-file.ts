@@ -1,4 +1,5 @@
 // What a tenants file says.
+import { METER_NAMES, METERS, separated } from '../mail/meters'
 import type { Identities } from '../mail/tenant'
 import type { DomainEntry } from '../registry/domain-entries'
 import type { TenantSettings } from '../registry/tenant-registry'
@@ -23,6 +24,8 @@ export interface FileTenant {
 
 export interface FileDomain extends DomainEntry {
   readonly place: Place
+  /** It is registered even if it belongs to a mailbox provider. */
+  readonly force: boolean
 }
 
 export interface FileConnector {
@@ -34,3 +37,14 @@ export interface FileConnector {
   /** Of each identity (a field as `identityFields` writes it). */
   readonly places: ReadonlyMap<string, Place>
 }
+
+/** Keys of a tenant, with the setting that each is. */
+export const SETTING_KEYS: ReadonlyMap<string, keyof TenantSettings> = new Map([
+  ['name', 'name'],
+  ['mode', 'mode'],
+  ...METER_NAMES.map((meter) => {
+    const { limitsField } = METERS[meter]
+    return [separated(limitsField, '_'), limitsField] as const
+  }),
+  ['contact', 'contact'],
+])

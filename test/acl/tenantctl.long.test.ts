@@ -244,6 +244,8 @@ describe('tenantctl with the users of docs/acl', () => {
       'connector remove contoso web',
       'apply tenants.yaml',
       'apply smaller.yaml --prune',
+      'tenant detach tailspin',
+      'tenant detach tailspin --undo',
     )
     // A long list is written and read in batches.
     const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example\n`).join('')

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { waitFor } from '../../scripts/services/wait-for'
+import { Keys } from '../../src/store/keys'
+import { Store } from '../../src/store/store'
 import { startRedis, type TestRedis } from '../support/redis'
+import { record } from '../support/reports'
+import { charge } from './charging'
 import { Cli, errorOf, type Result } from './cli'
 
 const FILE = `id: site
@@ -42,7 +47,10 @@ describe('tenantctl apply', () => {
     return JSON.parse(out) as Record<string, unknown>
   }
 
-  const nothing = { updated: [], left: [], removed: [], refused: [], errors: [] }
+  const nothing = {
+    ...{ updated: [], left: [], removed: [], refused: [], errors: [] },
+    ...{ changes: [], detached: [], past_limits: [] },
+  }
 
   it('adds what the file holds, and changes nothing the second time', async () => {
     const cli = new Cli(redis.url)
@@ -139,4 +147,150 @@ describe('tenantctl apply', () => {
     assert.equal(absent.status, 2)
     assert.match(errorOf(absent), /absent\.yaml/)
   })
+
+  it('shows what changes, old and new, and a sum', async () => {
+    const cli = new Cli(redis.url)
+    await apply(cli, FILE)
+    const changed = FILE.replace('5/1h', '3/1h').replace('192.0.2.1', '192.0.2.2')
+    assert.equal(
+      (await apply(cli, `${changed}  adatum: {}\n`, '--dry-run')).out,
+      [
+        'would add tenant adatum',
+        'would update tenant contoso',
+        '  limits: 5/1h → 3/1h',
+        'would update connector contoso/web',
+        '  ip: 192.0.2.1/32 → none',
+        '  ip: none → 192.0.2.2/32',
+        'would add 1 tenant; would update 1 tenant, 1 connector; 4 unchanged',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('names tenants that are past limits that it lowers, before and after', async () => {
+    const cli = new Cli(redis.url)
+    await apply(cli, FILE)
+    for (let at = 0; at < 4; at++) await charge(redis, cli, 'contoso')
+    for (const options of [['--dry-run'], []]) {
+      const { out } = await apply(cli, FILE.replace('5/1h', '4/1h'), ...options)
+      assert.match(out, /^1 tenant past its new limits now: contoso$/m)
+      await apply(cli, FILE)
+    }
+    assert.doesNotMatch((await apply(cli, FILE.replace('5/1h', '6/1h'))).out, /past/)
+  })
+
+  it('leaves a detached tenant alone, and says so', async () => {
+    const cli = new Cli(redis.url)
+    await apply(cli, FILE)
+    await cli.given('tenant detach contoso', 'tenant set contoso --limits 9/1h')
+    const { out, status } = await apply(cli, FILE)
+    assert.equal(status, 0)
+    assert.match(out, /^detached from the file, left alone: tenant contoso$/m)
+    const limits = async (): Promise<unknown> =>
+      ((await cli.json('tenant', 'show', 'contoso')) as { limits: string }).limits
+    assert.equal(await limits(), '9/1h')
+    await cli.given('tenant detach contoso --undo')
+    await apply(cli, FILE)
+    assert.equal(await limits(), '5/1h')
+    assert.equal((await cli.run('tenant', 'detach', 'contoso', '--undo')).status, 0)
+    await cli.given('tenant add byhand')
+    assert.equal((await cli.run('tenant', 'detach', 'byhand')).status, 4)
+    assert.equal((await cli.run('tenant', 'detach', 'nobody')).status, 3)
+  })
+
+  it('ends after the tenant that it is at when it is stopped, and goes on with the same command', async () => {
+    const cli = new Cli(redis.url)
+    const many = manyTenants(300)
+    const stop = new AbortController()
+    writeFileSync(path.join(cwd, 'tenants.yaml'), many)
+    const stopped = cli.runIn({ cwd, interrupt: stop.signal }, 'apply', 'tenants.yaml')
+    const client = redis.client()
+    await waitFor(() => client.exists(`${cli.prefix}{t5}`))
+    stop.abort()
+    const result = await stopped
+    assert.equal(result.status, 130)
+    assert.match(errorOf(result), /stopped: of .*tenants\.yaml \d+ of 300 tenants were applied/)
+    const report = read(await apply(cli, many, '--json'))
+    const added = (report['added'] as string[]).length
+    assert.ok(added > 0 && added < 600, String(added))
+    assert.equal(added + Number(report['unchanged']), 600)
+  })
+
+  describe('a prune', () => {
+    function remaining(cli: Cli): Promise<number> {
+      return cli.json('tenant', 'list').then((list) => (list as unknown[]).length)
+    }
+
+    it('of many tenants is refused without their number, and names those in use first: 4', async () => {
+      const cli = new Cli(redis.url)
+      await apply(cli, manyTenants(20))
+      const store = new Store(redis.client(), new Keys(cli.prefix))
+      await record(store, 't9', { at: Date.now(), class: 'registered', accepted: 12 })
+      const result = await apply(cli, manyTenants(5), '--prune')
+      assert.equal(result.status, 4)
+      assert.match(
+        errorOf(result),
+        /--prune would remove 15 of 20 tenants, 15 of 20 domains, and nothing was written \(t9 with mail in the last seven days, t10, .* and 5 more\): .*--prune=15/,
+      )
+      assert.equal((await apply(cli, manyTenants(5), '--prune=14')).status, 4)
+      assert.equal(await remaining(cli), 20)
+      const dry = await apply(cli, manyTenants(5), '--prune', '--dry-run')
+      assert.equal(dry.status, 0)
+      assert.match(errorOf(dry), /it needs --prune=15$/m)
+      assert.match(dry.out, /^would remove 15 tenants, 15 domains; 10 unchanged$/m)
+      assert.equal((await apply(cli, manyTenants(5), '--prune=15')).status, 0)
+      assert.equal(await remaining(cli), 5)
+    })
+
+    it('of more than 5 % of the domains is refused without a number: 4', async () => {
+      const cli = new Cli(redis.url)
+      const file = (domains: number): string =>
+        `id: a\ntenants:\n  contoso:\n    domains: [${names(domains)}]\n`
+      await apply(cli, file(40))
+      const result = await apply(cli, file(29), '--prune')
+      assert.equal(result.status, 4)
+      assert.match(errorOf(result), /would remove 11 of 40 domains, .*--prune=0/)
+      assert.equal((await apply(cli, file(30), '--prune')).status, 0)
+      assert.equal((await apply(cli, file(15), '--prune=0')).status, 0)
+    })
+
+    it('is asked for at a terminal, with the mail that it concerns', async () => {
+      const cli = new Cli(redis.url)
+      await apply(cli, FILE)
+      const store = new Store(redis.client(), new Keys(cli.prefix))
+      await record(store, 'fabrikam', { at: Date.now(), class: 'registered', accepted: 1200 })
+      writeFileSync(path.join(cwd, 'tenants.yaml'), FILE.replace(/ {2}fabrikam[^]*/, ''))
+      const prune = (stdin: string, ...options: string[]): Promise<Result> =>
+        cli.runIn({ cwd, stdin, asks: true }, 'apply', 'tenants.yaml', '--prune', ...options)
+      const { err, status } = await prune('n\n')
+      assert.equal(status, 0)
+      assert.match(
+        err,
+        /fabrikam: 1 domain, 0 connectors; 1,200 recipients of registered mail in the last day$/m,
+      )
+      assert.match(err, /^Remove 1 tenant, 1 domain and 0 connectors\? \[y\/N\] /m)
+      assert.equal(await remaining(cli), 2)
+      assert.equal((await prune('y\n')).status, 0)
+      assert.equal(await remaining(cli), 1)
+    })
+
+    it('takes the file behind it, as before it could take a number', async () => {
+      const cli = new Cli(redis.url)
+      writeFileSync(path.join(cwd, 'tenants.yaml'), FILE)
+      assert.equal((await cli.runIn({ cwd }, 'apply', '--prune', 'tenants.yaml')).status, 0)
+      assert.equal((await cli.runIn({ cwd }, 'apply', 'tenants.yaml', '--prune=x')).status, 2)
+    })
+  })
 })
+
+function names(number: number): string {
+  return Array.from({ length: number }, (_, at) => `d${at}.example`).join(', ')
+}
+
+function manyTenants(number: number): string {
+  const tenants = Array.from(
+    { length: number },
+    (_, at) => `  t${at}: { domains: [t${at}.example] }`,
+  )
+  return `id: many\ntenants:\n${tenants.join('\n')}\n`
+}

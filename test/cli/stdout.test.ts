@@ -104,6 +104,7 @@ describe('a command whose output does not arrive', () => {
       ...[`backup ${backup}`, `restore ${backup}`, 'init --force', `apply ${tenants}`],
       ...['alert test', `queue a drop --yes ${config}`, `doctor --repair ${config}`],
       ...['registry restore-known --reason x', 'registry accept-redis --reason x'],
+      'tenant detach d',
       'tenant remove b',
     ]
   })

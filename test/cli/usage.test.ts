@@ -421,6 +421,7 @@ describe('tenantctl', () => {
         'tenant set a --mode off',
         'tenant show a',
         'tenant list',
+        'tenant detach a',
         'tenant remove a',
         'domain add a a.example',
         'domain remove a a.example',

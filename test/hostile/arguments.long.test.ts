@@ -124,6 +124,8 @@ const PLACES: readonly (readonly string[])[] = [
     ['tenant', 'show', V],
     ['tenant', 'remove', V],
     ['tenant', 'list', V],
+    ['tenant', 'detach', V],
+    ['tenant', 'detach', V, '--undo'],
     ['tenant', 'add', 'new', '--by', V],
     ['tenant', 'remove', V, '--purge'],
     ['tenant', 'remove', 'contoso', '--by', V],

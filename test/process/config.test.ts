@@ -266,8 +266,8 @@ describe('a configuration', () => {
     })
     assert.deepEqual(errors, [
       '[main] mod: no such key; there are mode, override, refuse_at',
-      '[alowance]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, tenants, reply, report, alerts, unusual, case',
-      '[constructor]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, tenants, reply, report, alerts, unusual, case',
+      '[alowance]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, registry, tenants, reply, report, alerts, unusual, case',
+      '[constructor]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, registry, tenants, reply, report, alerts, unusual, case',
     ])
     assert.equal(redisUsable, true)
     assert.equal(parse({ redis: { hots: 'x' } }).redisUsable, false)
@@ -291,6 +291,23 @@ describe('a configuration', () => {
       domain: 'srs.relay.example',
       secrets: ['0123456789012345', 'the-one-of-before'],
     })
+  })
+
+  it('reads the domains that nobody may register, and names the line of one that is none', () => {
+    writeFileSync(
+      path.join(directory, 'never'),
+      '# customers\nISP.example # ours\n\nbücher.example\n',
+    )
+    const registry = { never_register_file: 'never' }
+    const names = ['isp.example', 'xn--bcher-kva.example']
+    assert.deepEqual(good({ registry }).registry.neverRegister, new Set(names))
+    writeFileSync(path.join(directory, 'never-bad'), 'isp.example\nann@isp.example\n')
+    const { config, errors } = parse({ registry: { never_register_file: 'never-bad' } })
+    assert.match(
+      errors[0]!,
+      /^\[registry\] never_register_file: never-bad:2: "ann@isp.example" is not/,
+    )
+    assert.deepEqual(config.registry.neverRegister, new Set())
   })
 
   it('rejects an SRS domain whose secret is missing or can be guessed', () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isMailboxProvider } from '../../src/suggest/mailbox-providers'
 import { looksRandom, organisationLabel } from '../../src/suggest/names'
 
 describe('organisationLabel', () => {
@@ -33,32 +32,5 @@ describe('looksRandom', () => {
     ],
   ]) {
     it(`${label} does not`, () => assert.equal(looksRandom(label), false))
-  }
-})
-
-describe('isMailboxProvider', () => {
-  for (const domain of [
-    ...[
-      'gmail.com',
-      'googlemail.com',
-      'outlook.com',
-      'yahoo.co.jp',
-      'gmx.de',
-      'icloud.com',
-      'qq.com',
-    ],
-    ...['fastmail.com', 'posteo.de', 'mailbox.org', 'mailinator.com', 'x.gmail.com'],
-    ...['xn--mllmail-n2a.com'],
-  ]) {
-    it(`${domain} is one`, () => assert.equal(isMailboxProvider(domain), true))
-  }
-  for (const domain of [
-    'contoso.com',
-    'notgmail.com',
-    'gmail.com.contoso.com',
-    'microsoft.com',
-    'com',
-  ]) {
-    it(`${domain} is none`, () => assert.equal(isMailboxProvider(domain), false))
   }
 })

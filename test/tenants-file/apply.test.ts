@@ -5,6 +5,7 @@ import { applyTenantsFile, type ApplyOptions, type ApplyReport } from '../../src
 import { Registries } from '../support/registries'
 import { parseTenantsFile } from '../../src/tenants-file/parse'
 import { assertConsistent, newSite, useRedis, type Site } from '../support/registry'
+import { attach, detach } from '../../src/operations/managed'
 import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
@@ -32,11 +33,13 @@ function apply({ registry }: Site, text: string, options?: ApplyOptions): Promis
   return applyTenantsFile(registry.store, parseTenantsFile(text, 't.yaml'), options)
 }
 
-/** Without what is empty. */
+/** The texts, without what is empty. */
 function told(report: ApplyReport): Record<string, unknown> {
+  const others = ['changes', 'counts', 'removal']
   return Object.fromEntries(
-    Object.entries(report).filter(([, value]) =>
-      Array.isArray(value) ? value.length > 0 : value !== 0,
+    Object.entries(report).filter(
+      ([name, value]) =>
+        !others.includes(name) && (Array.isArray(value) ? value.length > 0 : value !== 0),
     ),
   )
 }
@@ -404,4 +407,87 @@ tenants:
       await assertConsistent(site.store)
     }
   }
+})
+
+describe('what changes', () => {
+  it('names each value before and after', async () => {
+    const site = newSite()
+    await apply(site, FULL)
+    const changed = FULL.replace('300/1h', '50/1h')
+      .replace('contoso.net, subdomains: true', 'contoso.net')
+      .replace('192.0.2.0/24', '192.0.2.1')
+    const { changes, counts } = await apply(site, changed, { dryRun: true })
+    assert.deepEqual(
+      changes.map(({ of, what, from, to }) => [of, what, from, to]),
+      [
+        ['tenant contoso', 'limits', '300/1h', '50/1h'],
+        ['domain contoso.net of contoso', 'subdomains', 'true', 'false'],
+        ['connector contoso/hq', 'ip', '192.0.2.0/24', 'none'],
+        ['connector contoso/hq', 'ip', 'none', '192.0.2.1/32'],
+      ],
+    )
+    assert.deepEqual(counts.updated, { tenant: 1, domain: 1, connector: 1 })
+  })
+
+  it('a removal counts what a removed tenant had, and domains and connectors of those that stay', async () => {
+    const site = newSite()
+    await apply(site, FULL)
+    const shorter = FULL.replace('      - contoso.com\n', '').replace(/ {2}fabrikam[^]*/, '')
+    const { removal } = await apply(site, shorter, { dryRun: true, prune: true })
+    assert.deepEqual(removal, {
+      tenants: ['fabrikam'],
+      domains: new Map([
+        ['contoso', 1],
+        ['fabrikam', 1],
+      ]),
+      connectors: new Map(),
+    })
+  })
+})
+
+describe('a tenant that is detached from its file', () => {
+  it('is neither changed nor pruned, until it is attached again', async () => {
+    const site = newSite()
+    await apply(site, FULL)
+    await detach(site.store, 'contoso')
+    const before = await stateOf(site)
+    const changed = FULL.replace('300/1h', '5/1h')
+    assert.deepEqual(await applyTwice(site, changed), { detached: ['contoso'], unchanged: 2 })
+    const without = 'id: site-a\ntenants: { fabrikam: { domains: [fabrikam.com] } }'
+    assert.deepEqual(await applyTwice(site, without, { prune: true }), { unchanged: 2 })
+    assert.deepEqual(await stateOf(site), before)
+
+    await attach(site.store, 'contoso')
+    const { removed } = await apply(site, without, { prune: true })
+    assert.deepEqual(removed, ['tenant contoso'])
+  })
+})
+
+describe('a domain of a mailbox provider', () => {
+  const provider = 'id: a\ntenants: { contoso: { domains: [contoso.com, gmail.com] } }'
+  const forced = provider.replace('gmail.com', '{ name: gmail.com, force: true }')
+
+  it('refuses its tenant, with the place of the name', async () => {
+    const site = newSite()
+    const { errors } = await apply(site, provider)
+    assert.deepEqual(
+      errors.map(({ tenant, line, column }) => [tenant, line, column]),
+      [['contoso', 2, 46]],
+    )
+    assert.match(errors[0]!.message, /gmail\.com: anybody can get an address/)
+    assert.deepEqual((await stateOf(site)).tenants, [])
+  })
+
+  it('is registered with force, and stays when the file says it no more', async () => {
+    const site = newSite()
+    assert.deepEqual((await apply(site, forced)).errors, [])
+    assert.deepEqual(await applyTwice(site, provider), { unchanged: 3 })
+  })
+
+  it('may be one that never_register_file names', async () => {
+    const site = newSite()
+    const neverRegister = new Set(['contoso.com'])
+    const { errors } = await apply(site, forced, { neverRegister })
+    assert.match(errors[0]!.message, /contoso\.com: anybody/)
+  })
 })

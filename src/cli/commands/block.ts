@@ -1,17 +1,24 @@
 import type { Command } from 'commander'
+import { tenantctl } from '../../base/command-line'
 import type { Scope } from '../../mail/scope'
 import { assertTenantId } from '../../mail/identities'
 import { block } from '../../operations/block'
+import { lossOfTenant } from '../../operations/loss'
+import { existingTenant } from '../../operations/tenants'
+import type { Store } from '../../store/store'
 import { acceptedReason } from '../kit/actor'
 import { USUAL_SCOPE } from '../../mail/scope'
-import { contextOf } from '../kit/context'
+import { askFirst } from '../kit/ask-first'
+import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { NO_TENANT } from '../kit/statuses'
+import { lossLines } from '../views/loss'
 
 interface BlockOptions {
   readonly reason: string
   readonly all?: boolean
+  readonly yes?: boolean
 }
 
 /** `tenantctl block` */
@@ -22,6 +29,7 @@ export function add(program: Command, io: Io): void {
     .argument('<tenant>')
     .requiredOption('--reason <text>', 'why (required): kept and shown')
     .option('--all', 'refuse all mail that it relays, not only from unregistered domains')
+    .option('--yes', 'do not ask before all mail is refused')
     .action(async (tenant: string, options: BlockOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
@@ -29,10 +37,12 @@ export function add(program: Command, io: Io): void {
       const reason = acceptedReason(options.reason)
       const scope = options.all ? 'all' : USUAL_SCOPE
       await context.writing(async (store) => {
+        if (options.all && !(await mayRefuseAll(context, store, tenant, options.yes === true)))
+          return
         const { result, case: name } = await block(store, tenant, { scope, reason, by })
         out.result({ result, tenant, scope, case: name ?? null }, () => {
           out.line(placed(tenant, scope, result))
-          if (name !== undefined) out.line(`case ${name}: tenantctl case show ${name}`)
+          if (name !== undefined) out.line(`case ${name}: ${tenantctl('case', 'show', name)}`)
         })
       })
     })
@@ -49,6 +59,23 @@ export function add(program: Command, io: Io): void {
     ],
     exit: { ...NO_TENANT, 4: 'it is restricted with --all: to loosen that, unblock it first' },
   })
+}
+
+/** Asks whether to refuse all mail of a tenant. @throws {NotFoundError} no such tenant. */
+async function mayRefuseAll(
+  context: Context,
+  store: Store,
+  tenant: string,
+  yes: boolean,
+): Promise<boolean> {
+  await existingTenant(store, tenant)
+  const isConfirmed = await askFirst(context, {
+    yes,
+    lines: async () => lossLines(await lossOfTenant(store, tenant)),
+    question: `Refuse all mail that ${tenant} relays, from its own domains too?`,
+  })
+  if (!isConfirmed) context.note('nothing was changed')
+  return isConfirmed
 }
 
 function placed(tenant: string, scope: Scope, result: string): string {

@@ -57,11 +57,12 @@ function addAdd(domain: Command, io: Io): void {
       const flags = { subdomains: options.subdomains === true, shared: options.shared === true }
       const names = (await readNames(args, io)).map((name) => acceptedDomainName(name, flags))
       const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
-      await context.writing(async (store) => {
+      await context.writing(async (store, { registry }) => {
         const anyProvider = options.force === true
         const { added, unchanged } = await registerDomains(store, tenant, domains, {
           by,
           anyProvider,
+          neverRegister: registry.neverRegister,
         })
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {

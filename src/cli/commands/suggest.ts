@@ -38,7 +38,14 @@ export function add(program: Command, io: Io): void {
       assertTenantId(tenant)
       const dns = new Lookup(options.dns)
       await context.connected(async (store, config) => {
-        const suggestion = await suggestDomains(store, tenant, config.report.days, dns)
+        const { neverRegister } = config.registry
+        const suggestion = await suggestDomains(
+          store,
+          tenant,
+          config.report.days,
+          dns,
+          neverRegister,
+        )
         out.result(viewOf(tenant, suggestion, dns), () => print(out, tenant, suggestion, dns))
       })
     })

@@ -5,23 +5,28 @@ import type { Tenant } from '../../mail/tenant'
 import { defaultsOf } from '../../allowance/defaults'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import type { Config } from '../../process/config'
-import { InputError } from '../../base/errors'
+import { InputError, noSuchTenant } from '../../base/errors'
 import { purgeTenant } from '../../operations/purge'
+import { lossOfTenant } from '../../operations/loss'
+import { attach, detach } from '../../operations/managed'
 import { finishRemoval, removeTenant } from '../../operations/remove-tenant'
 import type { Store } from '../../store/store'
 import { assertTenantId } from '../../mail/identities'
 import {
   normalizeSettings,
+  tenantExists,
   TenantRegistry,
   type TenantSettings,
 } from '../../registry/tenant-registry'
 import { MODES, type Mode } from '../../mail/mode'
+import { askFirst } from '../kit/ask-first'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
 import { count } from '../../base/count'
 import type { Cell } from '../kit/output'
 import { shortTime } from '../../base/time'
+import { lossLines } from '../views/loss'
 import { ownOr } from '../views/phrases'
 import { NO_TENANT } from '../kit/statuses'
 import { StatusReader } from '../../operations/status'
@@ -39,7 +44,7 @@ import {
 import { tenantView, type TenantView } from '../views/tenant'
 
 const VIEW_FIELDS = [
-  'tenant (also as id), name, source (who registered it; file:ID for a tenants file), created_at',
+  'tenant (also as id), name, source (who registered it; file:ID for a tenants file, detached:file:ID), created_at',
   'mode, limits, null_limits: its own; null where the default counts',
   'forwarded_limits: its allowance for proven forwards; null: forwards count as unregistered mail',
   'contact: mail address that gets its alerts, or null',
@@ -56,7 +61,7 @@ interface Settings extends Partial<Record<LimitsField, string>> {
   readonly contact?: string
 }
 
-/** `tenantctl tenant add | set | show | list | remove` */
+/** `tenantctl tenant add | set | show | list | detach | remove` */
 export function add(program: Command, io: Io): void {
   const tenant = program
     .command('tenant')
@@ -66,12 +71,14 @@ export function add(program: Command, io: Io): void {
     'tenant set contoso --limits "50/1h, 300/1d"',
     'tenant show contoso',
     'tenant list',
+    'tenant detach contoso',
     'tenant remove contoso',
   ])
   addAdd(tenant, io)
   addSet(tenant, io)
   addShow(tenant, io)
   addList(tenant, io)
+  addDetach(tenant, io)
   addRemove(tenant, io)
 }
 
@@ -237,17 +244,48 @@ async function chosen(store: Store, config: Config, choice: ListChoice): Promise
   )
 }
 
+function addDetach(tenant: Command, io: Io): void {
+  const command = tenant
+    .command('detach')
+    .description('let a tenants file neither change nor prune a tenant that came from it')
+    .argument('<id>')
+    .option('--undo', 'let the file manage it again')
+    .action(async (id: string, { undo }: { undo?: boolean }, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.writing(async (store) => {
+        const { file, result } = await (undo ? attach : detach)(store, id)
+        const is = undo ? `${file} manages tenant ${id}` : `tenant ${id} is detached from ${file}`
+        out.result({ result, tenant: id, file, detached: undo !== true }, () =>
+          out.line(`${is}${result === 'unchanged' ? ' already' : ''}`),
+        )
+      })
+    })
+  manual(command, {
+    examples: ['tenant detach contoso', 'tenant detach contoso --undo'],
+    json: [
+      'result: changed | unchanged',
+      'tenant: its id',
+      'file: file:ID',
+      'detached: true or false',
+    ],
+    exit: { ...NO_TENANT, 4: 'it comes from no tenants file' },
+  })
+}
+
 function addRemove(tenant: Command, io: Io): void {
   const command = tenant
     .command('remove')
     .description('remove a tenant with its accepted domains, connectors and usage')
     .argument('<id>')
     .option('--purge', 'also erase its reports, cases, events and audit trail')
-    .action(async (id: string, options: { purge?: boolean }, self: Command) => {
+    .option('--yes', 'do not ask')
+    .action(async (id: string, options: { purge?: boolean; yes?: boolean }, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
       await context.writing(async (store) => {
         const purge = options.purge === true
+        if (!(await mayRemove(context, store, id, { purge, yes: options.yes === true }))) return
         const sentence = await removed(store, id, by, purge)
         if (purge) await purgeTenant(store, id)
         out.result({ result: sentence ? 'removed' : 'purged', tenant: id, purged: purge }, () => {
@@ -267,6 +305,25 @@ function addRemove(tenant: Command, io: Io): void {
 }
 
 const KEPT = 'its reports, cases and audit trail are kept until they expire; to erase them: --purge'
+
+/** Asks whether to remove a tenant. @throws {NotFoundError} there is none, and nothing to purge. */
+async function mayRemove(
+  context: Context,
+  store: Store,
+  id: string,
+  { purge, yes }: { readonly purge: boolean; readonly yes: boolean },
+): Promise<boolean> {
+  const isThere = await tenantExists(store, id)
+  if (!isThere && !purge) throw noSuchTenant(id)
+  const erased = `${isThere ? ', and erase' : 'Erase'} its reports, cases, events and audit trail`
+  const isConfirmed = await askFirst(context, {
+    yes,
+    lines: async () => (isThere ? lossLines(await lossOfTenant(store, id)) : []),
+    question: `${isThere ? `Remove tenant ${id}` : ''}${purge ? erased : ''}?`,
+  })
+  if (!isConfirmed) context.note('nothing was removed')
+  return isConfirmed
+}
 
 /** @returns a text for people; `undefined`: the tenant was removed before. */
 async function removed(

@@ -1,5 +1,5 @@
-import { toDomain } from '../names/domain'
-import { registrableDomain } from '../names/registrable'
+import { parentsOf, toDomain } from './domain'
+import { registrableDomain } from './registrable'
 
 /** Well-known providers that `email-providers` 2.26.0 lacks. */
 const MISSING = [
@@ -10,15 +10,20 @@ const MISSING = [
   ...['zohomail.com', 'zohomail.eu'],
 ]
 
+const NONE: ReadonlySet<string> = new Set()
+
 let providers: ReadonlySet<string> | undefined
 
 /**
  * Whether anybody can get an address in a domain, as in gmail.com, so that no tenant owns it. Names below a provider
  * count too. Uses the list of the package `email-providers`: free, paid and throw-away providers.
+ *
+ * @param more names that count as providers, with all names below them.
  */
-export function isMailboxProvider(domain: string): boolean {
+export function isMailboxProvider(domain: string, more: ReadonlySet<string> = NONE): boolean {
   providers ??= readList()
-  return providers.has(domain) || providers.has(registrableDomain(domain) ?? domain)
+  if (providers.has(domain) || providers.has(registrableDomain(domain) ?? domain)) return true
+  return more.size > 0 && [domain, ...parentsOf(domain)].some((name) => more.has(name))
 }
 
 /** Loaded on first use: most commands and Haraka itself never need the list. */
