@@ -19,6 +19,7 @@ import { engineLog, logAudit } from './engine-log'
 import { configDirectory, IniFile } from './ini-file'
 import { chooseLeadWorker, LeadWorker } from './lead-worker'
 import { LoweredLimits } from './lowered-limits'
+import { QueueOrders } from './queue-orders'
 import { watchTenantsFile } from './tenants-file'
 import { WarmStart } from './warm-start'
 
@@ -29,6 +30,7 @@ export class PluginProcess {
   private inEffect: Config
   private readonly warmStart: WarmStart
   private readonly alerts: Alerts
+  private readonly queueOrders: QueueOrders
   private readonly leadWorker = new LeadWorker()
   private starting: Engine | undefined
   private started: Engine | undefined
@@ -51,6 +53,7 @@ export class PluginProcess {
     this.troubles = new RedisTroubles(plugin, addressOf(config.redis))
     this.warmStart = new WarmStart(plugin, config.outage.snapshot)
     this.alerts = new Alerts(plugin, () => this.inEffect.alerts)
+    this.queueOrders = new QueueOrders(plugin, this.config)
     this.leadWorker.listen()
     for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(plugin)))) {
       plugin.logwarn(`${check}: ${message}; ${advice}`)
@@ -82,6 +85,7 @@ export class PluginProcess {
   stop(): void {
     this.warmStart.stop()
     this.alerts.stop()
+    this.queueOrders.stop()
     this.unusualMonitor?.stop()
     this.loweredLimits?.stop()
     this.starting?.release()
@@ -104,7 +108,10 @@ export class PluginProcess {
   }
 
   private newEngine(): Engine {
-    const events = engineLog(this.plugin, this.troubles, this.config)
+    const events = {
+      ...engineLog(this.plugin, this.troubles, this.config),
+      onOrder: () => this.queueOrders.look(),
+    }
     const engine = new Engine(this.inEffect.redis, events, () => this.inEffect.report.days)
     const { store, ledger, forwarder } = engine
     const flush = (tenant: string): Promise<void> => engine.flushReports(tenant)
@@ -146,6 +153,7 @@ export class PluginProcess {
     )
     leader.start()
     this.alerts.begin(engine)
+    this.queueOrders.begin(engine)
     engine.followAudit((entry) => logAudit(this.plugin, entry))
   }
 

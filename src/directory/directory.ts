@@ -45,6 +45,8 @@ export interface DirectoryEvents {
   onPutBack?(what: PutBack): void
   /** A connector has been blocked or unblocked. */
   onConnectorBlock?(now: Connector): void
+  /** An order to the queues of all hosts was given. */
+  onOrder?(): void
   onError(message: string): void
 }
 
@@ -393,6 +395,8 @@ export class Directory {
       this.events.onError(`unknown message on ${this.store.keys.changes}: ${message.slice(0, 200)}`)
     } else if ('lost' in change) {
       this.inBackground(this.adoptLost())
+    } else if ('orders' in change) {
+      this.events.onOrder?.()
     } else if ('registry' in change) {
       this.inBackground(this.registry.check())
     } else if (this.registry.state !== 'usable') {

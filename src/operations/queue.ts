@@ -1,12 +1,13 @@
 import { count } from '../base/count'
-import { noSuchTenant } from '../base/errors'
 import { queuedClass } from '../decision/classify'
 import { isHeld } from '../decision/held'
 import type { Snapshot } from '../directory/snapshot'
 import { readSnapshot } from '../directory/snapshot-reader'
-import { dropMail, type DropResult } from '../outbound/drop'
+import { dropMail } from '../outbound/drop'
 import { CLASSES } from '../mail/classes'
-import { readTenantQueue, type QueuedMail } from '../outbound/tenant-queue'
+import { queueFilterText, type QueueFilter } from '../outbound/filter'
+import type { Amount, DropAnswer, QueueHost } from '../outbound/order'
+import { readTenantQueue, type QueuedMail, type QueueReading } from '../outbound/tenant-queue'
 import { addEntry } from '../records/audit-trail'
 import type { Store } from '../store/store'
 
@@ -24,71 +25,94 @@ export interface QueueOfTenant {
   readonly mail: readonly Queued[]
   /** Names of unreadable files. */
   readonly unreadable: readonly string[]
+  /** Whether the registry has the tenant. */
+  readonly isKnown: boolean
 }
 
-type HoldSettings = Parameters<typeof isHeld>[2]
+/** What decides whether mail is held. */
+export type HoldSettings = Parameters<typeof isHeld>[2]
 
 /**
  * Reads the mail of a tenant in a queue directory, with its present classes; for a removed tenant, with the classes at
  * arrival.
  *
- * @throws {NotFoundError} neither the registry nor the queue knows the tenant.
  * @throws {UserError} the queue cannot be read.
  */
 export async function readQueue(
   store: Store,
   settings: HoldSettings,
-  directory: string,
-  tenant: string,
+  { directory, tenant, ...reading }: QueueReading & { directory: string; tenant: string },
 ): Promise<QueueOfTenant> {
   const [snapshot, { mail, unreadable }] = await Promise.all([
     readSnapshot(store, tenant, undefined),
-    readTenantQueue(directory, tenant),
+    readTenantQueue(directory, tenant, reading),
   ])
-  if (!snapshot && mail.length === 0) throw noSuchTenant(tenant)
-  return { mail: mail.map((each) => asOfNow(each, snapshot, settings)), unreadable }
-}
-
-/** The result of {@link dropFromQueue}. */
-export interface Dropped extends DropResult<Queued> {
-  /** Not removed: its domain was registered after `mail` was read. */
-  readonly registered: readonly Queued[]
+  return {
+    mail: mail.map((each) => asOfNow(each, snapshot, settings)),
+    unreadable,
+    isKnown: snapshot !== undefined,
+  }
 }
 
 /**
  * Deletes the droppable messages of `mail` from the queue without a bounce, after an audit entry. Classifies them again
  * first: a domain may have been registered while the operator was deciding.
- *
- * @param host where the queue is, for the trail.
  */
 export async function dropFromQueue(
   store: Store,
   settings: HoldSettings,
-  { directory, host, tenant }: { directory: string; host: string; tenant: string },
+  { host, tenant }: { readonly host: QueueHost; readonly tenant: string },
   mail: readonly Queued[],
-): Promise<Dropped> {
+): Promise<DropAnswer> {
   const snapshot = await readSnapshot(store, tenant, undefined)
-  const asked = mail.filter(({ droppable }) => droppable)
-  const now = asked.map((each) => asOfNow(each, snapshot, settings))
+  const now = mail.map((each) => asOfNow(each, snapshot, settings))
   const unwanted = now.filter(({ droppable }) => droppable)
-  const registered = now.filter(({ droppable }) => !droppable)
-  if (unwanted.length === 0) return { dropped: [], missed: [], registered }
+  const registered = now.length - unwanted.length
+  if (unwanted.length === 0) return { ...NOTHING_DROPPED, registered }
   await addEntry(store, store.keys.audit(tenant), {
     subject: tenant,
     what: 'queue dropped',
-    to: `${amountOf(unwanted)} on ${host}`,
+    to: `${amountText(amountOf(unwanted))} on ${host.name}`,
   })
-  const { dropped, missed } = await dropMail(directory, unwanted)
-  return { dropped, missed, registered }
+  const { dropped, missed } = await dropMail(host.directory, unwanted)
+  return {
+    did: 'drop',
+    dropped: amountOf(dropped),
+    missed: missed.length,
+    registered,
+    begun: begunOf(dropped),
+  }
+}
+
+const NOTHING_DROPPED: DropAnswer = {
+  ...{ did: 'drop', dropped: { messages: 0, recipients: 0 }, missed: 0, registered: 0, begun: 0 },
+}
+
+/** Notes in the audit trail that somebody looks at headers of queued mail. */
+export async function noteShown(
+  store: Store,
+  tenant: string,
+  where: readonly QueueFilter[],
+): Promise<void> {
+  const to = where.map(queueFilterText).join(' ') || 'all'
+  await addEntry(store, store.keys.audit(tenant), { subject: tenant, what: 'queue shown', to })
+}
+
+/** How much mail that is. */
+export function amountOf(mail: readonly QueuedMail[]): Amount {
+  const recipients = mail.reduce((sum, each) => sum + each.recipients.length, 0)
+  return { messages: mail.length, recipients }
 }
 
 /** For people: `2 messages for 5 recipients`. */
-export function amountOf(mail: readonly QueuedMail[]): string {
-  return `${count(mail.length, 'message')} for ${count(recipientsOf(mail), 'recipient')}`
+export function amountText({ messages, recipients }: Amount): string {
+  return `${count(messages, 'message')} for ${count(recipients, 'recipient')}`
 }
 
-export function recipientsOf(mail: readonly QueuedMail[]): number {
-  return mail.reduce((sum, { recipients }) => sum + recipients.length, 0)
+/** How many of these messages Haraka may have begun to deliver. */
+function begunOf(mail: readonly Queued[]): number {
+  const now = Date.now()
+  return mail.filter(({ held, nextAttempt }) => !held && nextAttempt <= now).length
 }
 
 function asOfNow(mail: QueuedMail, snapshot: Snapshot | undefined, settings: HoldSettings): Queued {

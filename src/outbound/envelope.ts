@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import { headerLines } from '../message/header-lines'
 import type { HarakaAddress } from '../names/envelope'
 
 /** The part before the message in a file of Haraka's queue. */
@@ -17,6 +18,10 @@ export interface Envelope {
 
 /** Read first; enough for most envelopes, in octets. */
 const AT_ONCE = 4096
+/** Read of a header at most, in octets. */
+const LONGEST_HEADER = 16 * 1024
+/** However its lines end: nothing of the body may be shown. */
+const HEADER_END = /^\r?\n|\r?\n\r?\n/
 /** Larger than an envelope with 50,000 recipients: such a file is broken. In octets. */
 const LONGEST = 64 * 1024 * 1024
 
@@ -83,6 +88,26 @@ function addressOf({ original }: StoredAddress): string {
 function restored(stored: StoredAddress): HarakaAddress {
   const { user, host, original_host } = stored
   return { address: addressOf(stored), host, original_host, isNull: () => !user }
+}
+
+/**
+ * Reads the header of the message in a queue file: its fields, folded as they are; of a very long one the beginning. Nothing
+ * of the body.
+ *
+ * @throws as {@link readEnvelope}.
+ */
+export async function readHeader(file: string): Promise<string[]> {
+  const handle = await open(file)
+  try {
+    const start = await read(handle, Buffer.alloc(4), 0)
+    if (start.length < 4) throw new Error('shorter than an envelope')
+    const length = 4 + start.readUInt32BE(0)
+    const message = await read(handle, Buffer.alloc(LONGEST_HEADER), length)
+    const end = message.toString('latin1').search(HEADER_END)
+    return headerLines(end === -1 ? message : message.subarray(0, end))
+  } finally {
+    await handle.close()
+  }
 }
 
 async function read(handle: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {

@@ -28,7 +28,14 @@ export interface TenantQueue {
   readonly unreadable: readonly string[]
 }
 
-/** Files read at a time. */
+/** How a queue directory is read. */
+export interface QueueReading {
+  /** Files read at a time: in a process that handles mail, few. */
+  readonly atOnce?: number
+  /** Only messages with these ids. */
+  readonly only?: ReadonlySet<string>
+}
+
 const AT_ONCE = 64
 
 /**
@@ -37,11 +44,17 @@ const AT_ONCE = 64
  *
  * @throws {UserError} the directory, or a file in it, cannot be read.
  */
-export async function readTenantQueue(directory: string, tenant: string): Promise<TenantQueue> {
+export async function readTenantQueue(
+  directory: string,
+  tenant: string,
+  { atOnce = AT_ONCE, only }: QueueReading = {},
+): Promise<TenantQueue> {
   const mail: QueuedMail[] = []
   const unreadable: string[] = []
-  await mapLimited(await filesIn(directory), AT_ONCE, async (file) => {
-    const found = await readMail(directory, file).catch((error: unknown) => unread(file, error))
+  await mapLimited(await filesIn(directory), atOnce, async (file) => {
+    const found = await readMail(directory, file, only).catch((error: unknown) =>
+      unread(file, error),
+    )
     if (typeof found === 'string') unreadable.push(found)
     else if (found && found.tenant === tenant && !found.dropped) mail.push(found)
   })
@@ -64,10 +77,14 @@ async function filesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** `undefined`: no mail, or mail without a tenant. */
-async function readMail(directory: string, file: string): Promise<QueuedMail | undefined> {
+/** `undefined`: no mail, mail without a tenant, or none of `only`. */
+async function readMail(
+  directory: string,
+  file: string,
+  only?: ReadonlySet<string>,
+): Promise<QueuedMail | undefined> {
   const name = parseQueueName(file)
-  if (!name) return undefined
+  if (!name || only?.has(name.id) === false) return undefined
   const place = path.join(directory, file)
   const envelope = await readEnvelope(place)
   const note = queuedNote(envelope.notes)

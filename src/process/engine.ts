@@ -100,6 +100,7 @@ export class Engine {
         events.onPutBack?.(what)
       },
       onConnectorBlock: (now) => events.onConnectorBlock?.(now),
+      onOrder: () => events.onOrder?.(),
       onError: (message) => events.onError(message),
       onUnusable: (message) => events.onUnusable?.(message),
       onUsableAgain: () => events.onUsableAgain?.(),

@@ -38,6 +38,8 @@ export type Change =
     }
   /** What Redis lost has been reported; a version that does not know that checks the registry. */
   | { readonly lost: true }
+  /** Orders to the queues of all hosts were given; a version that does not know that checks the registry. */
+  | { readonly orders: true }
   /** The registry has another epoch, or an operator has accepted its content. */
   | { readonly registry: string }
   /** These connectors (`tenant/name`) changed between the two tokens. */
@@ -67,6 +69,7 @@ export function parseChange(message: string): Change | undefined {
     domains,
     names,
     lost,
+    orders,
     version,
   } = value as Record<string, unknown>
   if (typeof tenant === 'string' && typeof token === 'string') {
@@ -77,6 +80,7 @@ export function parseChange(message: string): Change | undefined {
     return { owners, names: isStrings(names) ? names : undefined, version: Number(version) || 0 }
   }
   if (lost === true) return { lost }
+  if (orders === true) return { orders }
   if (typeof registry === 'string') return { registry }
   if (typeof connectors !== 'string') return undefined
   return {

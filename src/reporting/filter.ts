@@ -1,3 +1,4 @@
+import { parseCondition, type Condition } from '../base/condition'
 import { InputError } from '../base/errors'
 import { toDomain } from '../names/domain'
 import { sourceOf } from '../base/ip-prefix'
@@ -10,12 +11,7 @@ type Key = keyof Source | 'class'
 const KEYS: readonly Key[] = ['domain', 'connector', 'ip', 'user', 'class']
 
 /** A condition on rows. */
-export interface Filter {
-  readonly key: Key
-  readonly value: string
-  /** Whether `value` is a prefix. */
-  readonly start: boolean
-}
+export type Filter = Condition<Key>
 
 /**
  * Reads `domain=lure.example`, or `domain^=lure` for a prefix. An empty value selects rows without one.
@@ -23,15 +19,7 @@ export interface Filter {
  * @throws {InputError}
  */
 export function parseFilter(text: string): Filter {
-  const match = /^([a-z]+)(\^?)=(.*)$/s.exec(text)
-  const key = KEYS.find((each) => each === match?.[1])
-  if (!match || key === undefined) {
-    throw new InputError(
-      `"${text}" is not a filter: write KEY=VALUE, or KEY^=START for a prefix; KEY is one of ${KEYS.join(', ')}`,
-    )
-  }
-  const [, , caret, value = ''] = match
-  const start = caret === '^'
+  const { key, value, start } = parseCondition(text, KEYS)
   if (key === 'class') return classFilter(value)
   return { key, start, value: start ? startSpelled(key, value) : spelled(key, value) }
 }

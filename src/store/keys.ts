@@ -46,6 +46,9 @@ export class Keys {
   readonly leader: string
   /** What Redis lost when it went back in time, as processes have reported it: see `registry/lost-changes.ts`. */
   readonly lost: string
+  /** Orders to the queues of all hosts, and the hosts: see `outbound/order-book.ts`. */
+  readonly orders: string
+  readonly queueHosts: string
   /** Case → when it was opened. */
   readonly caseIndex: string
   /** The pub/sub channel of every change. */
@@ -79,6 +82,8 @@ export class Keys {
     this.eventsOpen = `${prefix}{@events}:open`
     this.leader = `${prefix}{@events}:watch`
     this.lost = `${prefix}{@events}:lost`
+    this.orders = `${prefix}{@events}:orders`
+    this.queueHosts = `${prefix}{@events}:hosts`
     this.caseIndex = `${prefix}{@cases}`
     this.changes = `${prefix}changes`
     this.audited = `${prefix}audit`
@@ -168,6 +173,16 @@ export class Keys {
   /** How many cases a tenant of that id has had; outlives the tenant. */
   caseCount(id: string): string {
     return `${this.prefix}{${id}}:cases`
+  }
+
+  /** The answer of each host to an order. */
+  orderAnswers(order: string): string {
+    return `${this.orders}:${order}`
+  }
+
+  /** The ids of the messages that each host has listed to be dropped. */
+  orderIds(order: string): string {
+    return `${this.orders}:${order}:ids`
   }
 
   /** Who changed what about the tenant. */

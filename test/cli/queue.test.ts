@@ -35,7 +35,7 @@ describe('tenantctl queue', () => {
   })
 
   const run = (world: World, ...words: string[]): Promise<Result> =>
-    cli.runIn(world, '--config', path.join(site, 'config'), 'queue', ...words)
+    cli.runIn(world, '--config', path.join(site, 'config'), 'queue', '--local', ...words)
 
   it('shows the queue by class, and what waits for the lift', async () => {
     queueFile(queue(), { tenant: 'contoso', arrived: Date.now() - 7_170_000 })
@@ -53,8 +53,8 @@ describe('tenantctl queue', () => {
     assert.match(out, /\n1 message of 2 held until the restriction of contoso is lifted\n$/)
     const listed = JSON.parse((await run({}, 'contoso', 'list', '--json')).out) as object[]
     assert.deepEqual(Object.keys(listed[0]!).toSorted(), [
-      ...['arrived', 'class', 'connector', 'failures', 'file', 'held', 'next_attempt'],
-      ...['recipients', 'sender', 'size'],
+      ...['arrived', 'class', 'connector', 'failures', 'file', 'held', 'host', 'next_attempt'],
+      ...['queue', 'recipient_count', 'recipients', 'sender', 'size'],
     ])
   })
 
@@ -185,11 +185,12 @@ describe('tenantctl queue', () => {
     assert.equal(mute.status, 2)
     assert.match(errorOf(mute), /no terminal to ask at: give --yes/)
     assert.equal(readdirSync(queue()).length, 1)
+    const local = ['--config', path.join(site, 'config'), 'queue', '--local']
     for (const [status, pattern, ...words] of [
-      [2, /name Haraka's config directory with --config/, 'queue', 'contoso'],
+      [2, /name Haraka's config directory with --config/, 'queue', 'contoso', '--local'],
       [2, /not a tenant id/, '--config', path.join(site, 'config'), 'queue', 'No Id'],
-      [2, /Allowed choices are list, drop/, 'queue', 'contoso', 'eat'],
-      [3, /there is no tenant "nobody"/, '--config', path.join(site, 'config'), 'queue', 'nobody'],
+      [2, /Allowed choices are list, show, drop/, 'queue', 'contoso', 'eat'],
+      [3, /there is no tenant "nobody"/, ...local, 'nobody'],
     ] as [number, RegExp, ...string[]][]) {
       const result = await cli.run(...words)
       assert.equal(result.status, status, words.join(' '))

@@ -92,7 +92,7 @@ describe('a command whose output does not arrive', () => {
       ...['report contoso', 'report contoso --csv', 'unattributed', 'unattributed --csv'],
       ...['events', 'audit', 'suggest contoso', 'explain --from x@lure.example --ip 192.0.2.1'],
       ...['case list', 'case show contoso:1', 'registry status', `doctor ${config}`],
-      ...[`queue contoso ${config}`, `apply ${tenants} --dry-run`],
+      ...[`queue contoso --local ${config}`, `apply ${tenants} --dry-run`],
     ]
     changing = [
       ...['tenant add a', 'tenant add b', 'tenant set a --mode monitor'],
@@ -102,7 +102,7 @@ describe('a command whose output does not arrive', () => {
       ...['connector remove a mx', 'block a --reason x', 'case note a:1 x'],
       ...['case check a:1 proof --note x', 'unblock a --reason x', 'case close a:1 --note x'],
       ...[`backup ${backup}`, `restore ${backup}`, 'init --force', `apply ${tenants}`],
-      ...['alert test', `queue a drop --yes ${config}`, `doctor --repair ${config}`],
+      ...['alert test', `queue a drop --local --yes ${config}`, `doctor --repair ${config}`],
       ...['registry restore-known --reason x', 'registry accept-redis --reason x'],
       'tenant detach d',
       'tenant remove b',
@@ -193,7 +193,7 @@ describe('a command whose output does not arrive', () => {
     const cli = await seeded()
     queueFile(path.join(site, 'queue'), { tenant: 'contoso' })
     const world = { device: failing('EPIPE'), asks: true, stdin: 'y\n' }
-    const words = ['--config', path.join(site, 'config'), 'queue', 'contoso']
+    const words = ['--config', path.join(site, 'config'), 'queue', 'contoso', '--local']
     const { status, err } = await cli.runIn(world, ...words, 'drop')
     assert.equal(status, 1)
     assert.equal(errorOf({ status, out: '', err }), incomplete('EPIPE', AUDIT))

@@ -338,7 +338,7 @@ describe('tenantctl', () => {
         rmSync(ini)
         give(config)
         const site = path.dirname(config)
-        await refused(site, `${config} belongs to uid ${STRANGER}`, 'queue', 'contoso')
+        await refused(site, `${config} belongs to uid ${STRANGER}`, 'queue', 'contoso', '--local')
       })
 
       it('is used where it is named, but an ini file of other users can name only their files', async () => {

@@ -100,7 +100,7 @@ function queueOf(version: HarakaVersion): void {
       waitFor(() => wanted.every((each) => subjects().includes(each)), LIFTED)
 
     async function queue(...words: string[]): Promise<unknown> {
-      const all = ['--config', haraka.configDir, 'queue', TENANT, ...words, '--json']
+      const all = ['--config', haraka.configDir, 'queue', TENANT, '--local', ...words, '--json']
       const { status, stdout, stderr } = await tenantctl(all)
       assert.equal(status, 0, stderr)
       return JSON.parse(stdout)
@@ -179,12 +179,13 @@ function queueOf(version: HarakaVersion): void {
       await arrive(registered)
       await held(3)
 
-      const asked = ['--config', haraka.configDir, 'queue', TENANT, 'drop']
+      const asked = ['--config', haraka.configDir, 'queue', TENANT, 'drop', '--local']
       const refused = await tenantctl(asked)
       assert.equal(refused.status, 2)
       assert.match(refused.stderr, /give --yes/)
-      const { host, ...dropped } = (await queue('drop', '--yes')) as Record<string, unknown>
+      const { host, hosts, ...dropped } = (await queue('drop', '--yes')) as Record<string, unknown>
       assert.equal(host, hostname())
+      assert.equal((hosts as object[]).length, 1)
       const all = { result: 'dropped', tenant: TENANT, messages: 3, recipients: 3, missed: 0 }
       assert.deepEqual(dropped, all)
       assert.deepEqual(await listed(), [])

@@ -182,7 +182,7 @@ describe('a class of mail that a row and a line have added', () => {
     for (const folder of ['queue', 'config']) mkdirSync(path.join(site, folder))
     queueFile(path.join(site, 'queue'), { tenant: 'contoso', noted: NEWS })
     const queue = (...words: string[]) =>
-      cli.run('--config', path.join(site, 'config'), 'queue', 'contoso', ...words)
+      cli.run('--config', path.join(site, 'config'), 'queue', 'contoso', '--local', ...words)
     assert.match((await queue()).out, /\n1 message: 1 news\n/)
     assert.match((await queue('drop', '--yes')).out, /^removed 1 message of contoso/)
   })

@@ -1,26 +1,65 @@
-import { hostname } from 'node:os'
 import { Argument, type Command } from 'commander'
+import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
-import { InputError } from '../../base/errors'
+import { InputError, UserError } from '../../base/errors'
+import type { Work } from '../../base/work'
 import { queueDirectory } from '../../config/haraka-files'
 import { assertTenantId } from '../../mail/identities'
+import { amountText } from '../../operations/queue'
+import { LocalQueue } from '../../operations/queue-local'
 import {
-  amountOf,
-  dropFromQueue,
-  readQueue,
-  recipientsOf,
-  type Queued,
-} from '../../operations/queue'
+  askQueues,
+  dropFromQueues,
+  sumOf,
+  type DroppedFromQueues,
+  type HostDrop,
+  type HostList,
+  type MissingHosts,
+  type QueueList,
+  type QueueQuestion,
+} from '../../operations/queue-orders'
+import { parseQueueFilter, queueFilterText, type QueueFilter } from '../../outbound/filter'
 import type { Config } from '../../process/config'
 import type { Store } from '../../store/store'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
+import { longWork } from '../kit/long-work'
 import { manual } from '../kit/manual'
 import { NO_TENANT } from '../kit/statuses'
-import { nextAttempt, printQueue, queuedView } from '../views/queue'
+import {
+  droppedView,
+  heldText,
+  namesOf,
+  printDropped,
+  printHeaders,
+  printQueue,
+  queuedView,
+  silenceOf,
+} from '../views/queue'
+
+/** What is done, and what the list of it is for. */
+const ACTIONS = { list: 'list', show: 'headers', drop: 'drop' } as const
 
 interface QueueOptions {
+  readonly where?: readonly QueueFilter[]
   readonly yes?: boolean
+  readonly local?: boolean
+}
+
+/** What a person asks for. */
+interface Request {
+  readonly tenant: string
+  readonly action: keyof typeof ACTIONS
+  readonly where: readonly QueueFilter[]
+  readonly isSure: boolean
+  /** The queue directory of this host; `undefined`: the queues of all hosts. */
+  readonly directory: string | undefined
+}
+
+/** Where lists come from and drops go to. */
+interface Queues {
+  ask(question: QueueQuestion, work: Work): Promise<QueueList>
+  drop(list: QueueList, work: Work): Promise<DroppedFromQueues>
 }
 
 /** `tenantctl queue` */
@@ -28,137 +67,197 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('queue')
     .description(
-      "a tenant's mail in Haraka's queue on this host: show it, or remove what is unregistered",
+      "a tenant's mail in the queues of all hosts: show it, or remove what is unregistered",
     )
     .argument('<tenant>')
     .addArgument(
       new Argument(
         '[action]',
-        'list: by class, oldest first; drop: remove unregistered and foreign mail whose domain is still not registered',
+        'list: by class, oldest first; show: headers and recipients, no body; drop: remove unregistered and foreign mail whose domain is still not registered',
       )
-        .choices(['list', 'drop'])
+        .choices(Object.keys(ACTIONS))
         .default('list'),
     )
+    .option(
+      '--where <filter>',
+      'only mail with KEY=VALUE, or KEY^=START; keys: domain, connector, sender, class, file (repeatable)',
+      (text, filters: readonly QueueFilter[] = []) => [...filters, parseQueueFilter(text)],
+    )
     .option('--yes', 'drop without a question')
-    .action(async (tenant: string, action: string, options: QueueOptions, self: Command) => {
-      const context = contextOf(io, self)
-      assertTenantId(tenant)
-      const directory = queueOf(context)
-      if (action === 'list') await list(context, directory, tenant)
-      else await drop(context, directory, tenant, options.yes === true)
-    })
+    .option('--local', 'only the queue of this host, also while Haraka is stopped')
+    .action(
+      async (tenant: string, action: Request['action'], options: QueueOptions, self: Command) => {
+        const context = contextOf(io, self)
+        assertTenantId(tenant)
+        const { where = [], yes = false, local = false } = options
+        if (action === 'drop' && !yes && !io.asks) {
+          throw new InputError(
+            'drop asks before it removes anything, and there is no terminal to ask at: give --yes',
+          )
+        }
+        const directory = local ? queueOf(context) : undefined
+        const request = { tenant, action, where, isSure: yes, directory }
+        const use = (store: Store, config: Config): Promise<void> =>
+          run(context, request, queuesFor(store, config, directory))
+        // Lists are orders, but change nothing that a person could see.
+        if (action === 'list') await context[local ? 'connected' : 'unharmed'](use)
+        else await context.writing(use)
+      },
+    )
   manual(command, {
     examples: [
       'queue contoso',
       "queue contoso list --json | jq -r '.[] | select(.held) | .recipients[]'",
-      'queue contoso drop',
-      'queue contoso drop --yes',
+      "queue contoso show --where 'domain^=bank'",
+      'queue contoso drop --where connector=web',
+      'queue contoso drop --local --yes',
     ],
     json: [
-      'list: an array of:',
-      'file: its name in the queue directory; class: registered | unregistered | foreign | forwarded | null (the string); null: not known',
+      'list, show: an array of:',
+      'host, queue: its directory; file: its name there',
+      'class: registered | unregistered | foreign | forwarded | null (the string); null: not known',
       '  as when it came, or registered where its domain has been registered since',
-      'connector: tenant/name, or null; sender: empty for the null sender; recipients: array',
+      'connector: tenant/name, or null; sender: empty for the null sender',
+      'recipients: array, the first 100 (show: 1,000; --local: all); recipient_count: how many there are',
       'size: octets of the message; arrived, next_attempt; failures: deliveries that failed',
       'held: it waits until the restriction is lifted',
-      'drop: {result: dropped | unchanged | kept (the answer was no), tenant, host, messages, recipients, missed}',
+      'headers: of show, the fields of the header, folded as they are',
+      'the 1,000 oldest messages of each host (show: 50; --local: all)',
+      'drop: {result: dropped | unchanged | kept (the answer was no), tenant, host: their names, messages,',
+      '  recipients, missed, hosts: each {host, queue, messages, recipients, missed, registered}}',
       'missed: messages that were delivered, or given up, before they could be removed',
+      'registered: messages that stay, since their domain was registered meanwhile',
     ],
-    exit: NO_TENANT,
+    exit: { 1: 'failed, or a host did not answer: stderr names it', ...NO_TENANT },
   })
 }
 
-async function list(context: Context, directory: string, tenant: string): Promise<void> {
-  const { out } = context
-  await context.connected(async (store, config) => {
-    const mail = await find(context, { store, config, directory, tenant })
-    out.result(mail.map(queuedView), () => {
-      printQueue(out, mail, `${directory} holds no mail of ${tenant}`)
-      const held = mail.filter((each) => each.held).length
-      if (held > 0) {
-        out.line()
-        out.line(
-          `${count(held, 'message')} of ${mail.length.toLocaleString('en-US')} held until the restriction of ${tenant} is lifted`,
-        )
-      }
-    })
+function queuesFor(store: Store, config: Config, directory: string | undefined): Queues {
+  if (directory !== undefined) return new LocalQueue(store, config, directory)
+  return {
+    ask: (question, work) => askQueues(store, question, work),
+    drop: (list, work) => dropFromQueues(store, list, work),
+  }
+}
+
+async function run(context: Context, request: Request, queues: Queues): Promise<void> {
+  const { tenant, action, where } = request
+  const question = { tenant, where, for: ACTIONS[action] }
+  const list = await longWork(context.io, 'asking hosts', (work) => queues.ask(question, work))
+  noteUnreadable(context, list.hosts)
+  noteMissing(context, request, list)
+  if (action !== 'drop') show(context, request, list.hosts)
+  const done = action === 'drop' ? await drop(context, request, queues, list) : undefined
+  if (done) noteMissing(context, request, done, '; it may still do it within 15 minutes')
+  const missing = [list, ...(done ? [done] : [])].some(
+    ({ silent, failed }) => silent.length + failed.length > 0,
+  )
+  if (missing) throw new UserError('not all hosts have answered', 1)
+}
+
+function show({ out }: Context, request: Request, hosts: readonly HostList[]): void {
+  const { tenant, action } = request
+  out.result(queuedView(hosts), () => {
+    const empty = emptyText(request, 'mail')
+    if (action === 'show') printHeaders(out, hosts, empty)
+    else printQueue(out, hosts, empty)
+    const held = heldText(hosts, tenant)
+    if (held === undefined) return
+    out.line()
+    out.line(held)
   })
 }
 
+/** @returns `undefined`: nothing was removed. */
 async function drop(
   context: Context,
-  directory: string,
-  tenant: string,
-  isSure: boolean,
-): Promise<void> {
-  const { out, io } = context
-  if (!isSure && !io.asks) {
-    throw new InputError(
-      'drop asks before it removes anything, and there is no terminal to ask at: give --yes',
-    )
-  }
-  const host = hostname()
-  await context.writing(async (store, config) => {
-    const mail = await find(context, { store, config, directory, tenant })
-    const shown = mail.filter(({ droppable }) => droppable)
-    const result = (name: string, of: readonly Queued[], missed = 0): object => ({
-      ...{ result: name, tenant, host, messages: of.length, recipients: recipientsOf(of), missed },
-    })
-    if (shown.length === 0) {
-      out.result(result('unchanged', []), () =>
-        out.line(`${directory} holds no unregistered mail of ${tenant}`),
-      )
-      return
-    }
-    if (!isSure) {
-      if (!out.json) printQueue(out, shown, '')
-      const question = `Remove ${amountOf(shown)} permanently? The senders get no bounce. [y/N] `
-      if (!(await context.confirmed(question))) {
-        out.result(result('kept', []), () => out.line('nothing was removed'))
-        return
-      }
-    }
-    const { dropped, missed, registered } = await dropFromQueue(
-      store,
-      config,
-      { directory, host, tenant },
-      shown,
-    )
-    if (registered.length > 0) {
-      context.note(
-        `not removed, since the domain has been registered meanwhile: ${count(registered.length, 'message')}`,
-      )
-    }
-    out.result(result('dropped', dropped, missed.length), () => {
-      out.line(
-        `removed ${count(dropped.length, 'message')} of ${tenant} for ${count(recipientsOf(dropped), 'recipient')} from the queue of ${host}`,
-      )
-      if (missed.length > 0) {
-        out.line(`${count(missed.length, 'message')} had left the queue before that`)
-      }
-    })
-    const due = dropped.filter((each) => !each.held && nextAttempt(each) === 'now').length
-    if (due > 0) {
-      context.note(
-        `Haraka may have begun to deliver ${count(due, 'message')}: mail is held only with [restriction] queued=hold and while the tenant is restricted`,
-      )
-    }
+  request: Request,
+  queues: Queues,
+  list: QueueList,
+): Promise<DroppedFromQueues | undefined> {
+  const { out } = context
+  const { tenant } = request
+  const hosts = list.hosts.filter(({ toDrop }) => toDrop.messages > 0)
+  const result = (name: string, done: readonly HostDrop[]): object => ({
+    ...{ result: name, tenant, ...droppedView(list.hosts, done) },
   })
+  if (hosts.length === 0) {
+    out.result(result('unchanged', []), () => out.line(emptyText(request, 'unregistered mail')))
+    return undefined
+  }
+  if (!(await isConfirmed(context, request, hosts))) {
+    out.result(result('kept', []), () => out.line('nothing was removed'))
+    return undefined
+  }
+  const done = await longWork(context.io, 'removing', (work) => queues.drop(list, work))
+  out.result(result('dropped', done.hosts), () => printDropped(out, tenant, done.hosts))
+  noteDropped(context, hosts, done.hosts)
+  return done
 }
 
-/** @throws {NotFoundError} neither the registry nor the queue knows the tenant. */
-async function find(
+async function isConfirmed(
   context: Context,
-  place: { store: Store; config: Config; directory: string; tenant: string },
-): Promise<readonly Queued[]> {
-  const { store, config, directory, tenant } = place
-  const { mail, unreadable } = await readQueue(store, config, directory, tenant)
-  if (unreadable.length > 0) {
+  { isSure }: Request,
+  hosts: readonly HostList[],
+): Promise<boolean> {
+  if (isSure) return true
+  if (!context.out.json) printQueue(context.out, hosts, '', true)
+  const amount = amountText(sumOf(hosts.map(({ toDrop }) => toDrop)))
+  return context.confirmed(`Remove ${amount} permanently? The senders get no bounce. [y/N] `)
+}
+
+/** What else a person must know of a drop. */
+function noteDropped(
+  context: Context,
+  lists: readonly HostList[],
+  done: readonly HostDrop[],
+): void {
+  const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0)
+  const registered = sum(done.map((each) => each.registered))
+  const begun = sum(done.map((each) => each.begun))
+  const left = sum(lists.map(({ droppable, toDrop }) => droppable.messages - toDrop.messages))
+  if (registered > 0) {
     context.note(
-      `${count(unreadable.length, 'file')} in ${directory} cannot be understood, such as ${unreadable[0]}`,
+      `not removed, since the domain has been registered meanwhile: ${count(registered, 'message')}`,
     )
   }
-  return mail
+  if (begun > 0) {
+    context.note(
+      `Haraka may have begun to deliver ${count(begun, 'message')}: mail is held only while the tenant is restricted, unless [restriction] queued=deliver`,
+    )
+  }
+  if (left > 0) {
+    context.note(`${count(left, 'message')} more than one drop removes: run it again`)
+  }
+}
+
+function noteUnreadable(context: Context, hosts: readonly HostList[]): void {
+  for (const { host, unreadable } of hosts) {
+    if (unreadable.length === 0) continue
+    context.note(
+      `${count(unreadable.length, 'file')} in ${host.directory} on ${host.name} cannot be understood, such as ${unreadable[0]}`,
+    )
+  }
+}
+
+function noteMissing(context: Context, request: Request, missing: MissingHosts, later = ''): void {
+  const { tenant, action, where } = request
+  const filters = where.flatMap((each) => ['--where', queueFilterText(each)])
+  const command = tenantctl('queue', tenant, action, ...filters, '--local')
+  const { silent, failed } = missing
+  const nameOf = namesOf([...silent, ...failed].map(({ host }) => host))
+  for (const each of silent) {
+    context.note(`${nameOf(each.host)} ${silenceOf(each)}${later}; on it: ${command}`)
+  }
+  for (const { host, reason } of failed) context.note(`${nameOf(host)}: ${reason}`)
+}
+
+/** That there is none. @param what of it, such as `unregistered mail`. */
+function emptyText({ tenant, where, directory }: Request, what: string): string {
+  const such = where.length === 0 ? what : `${what} of that kind`
+  return directory === undefined
+    ? `no host that answered holds ${such} of ${tenant}`
+    : `${directory} holds no ${such} of ${tenant}`
 }
 
 /** @throws {InputError} with `--redis` alone: the queue is next to the config directory. */

@@ -1,45 +1,152 @@
-import type { Queued } from '../../operations/queue'
-import { notedClass } from '../../mail/classes'
-import { isoTime } from '../../base/time'
 import { count } from '../../base/count'
+import { isoTime } from '../../base/time'
+import { CLASSES, notedClass, type MailClass } from '../../mail/classes'
+import {
+  PATIENCE,
+  sumOf,
+  type HostDrop,
+  type HostList,
+  type SilentHost,
+} from '../../operations/queue-orders'
+import type { ListedMail, QueueHost } from '../../outbound/order'
 import { brief, duration, type Cell, type Output } from '../kit/output'
 
-/** Mail in the queue as `--json` prints it. */
-export function queuedView(mail: Queued): object {
-  const { file, connector, sender, recipients, size, arrived, failures, held } = mail
+/** Mail in the queues of hosts as `--json` prints it. */
+export function queuedView(hosts: readonly HostList[]): object[] {
+  return hosts.flatMap(({ host, mail }) => mail.map((each) => mailView(host, each)))
+}
+
+function mailView({ name, directory }: QueueHost, mail: ListedMail): object {
+  const { file, connector, sender, recipients, recipientCount, size, arrived, failures } = mail
   return {
-    ...{ file, class: notedClass(mail.class), connector, sender, recipients, size },
-    ...{ arrived: isoTime(arrived), next_attempt: isoTime(mail.nextAttempt), failures, held },
+    ...{ host: name, queue: directory, file, class: notedClass(mail.class), connector, sender },
+    ...{ recipients, recipient_count: recipientCount, size, arrived: isoTime(arrived) },
+    ...{ next_attempt: isoTime(mail.nextAttempt), failures, held: mail.held },
+    ...(mail.headers && { headers: mail.headers }),
   }
 }
 
-/** The time of the next delivery attempt, for people. */
-export function nextAttempt({ nextAttempt: at }: Queued): string {
+/** The name of each host; with its queue directory where two have the same name. */
+export function namesOf(hosts: readonly QueueHost[]): (host: QueueHost) => string {
+  return ({ name, directory }) =>
+    hosts.filter((each) => each.name === name).length > 1 ? `${name}:${directory}` : name
+}
+
+/**
+ * A table for people with the amount of each class, or `empty` where the queues have no such mail.
+ *
+ * @param toDrop of lists that name only what a drop removes.
+ */
+export function printQueue(
+  out: Output,
+  hosts: readonly HostList[],
+  empty: string,
+  toDrop = false,
+): void {
+  const nameOf = namesOf(hosts.map(({ host }) => host))
+  const isOne = hosts.length === 1
+  const head = ['CLASS', 'AGE', 'NEXT', 'SENDER', 'RECIPIENTS', 'SIZE', 'FILE']
+  const rows = hosts.flatMap(({ host, mail }) =>
+    mail.map((each) => (isOne ? row(each) : [nameOf(host), ...row(each)])),
+  )
+  out.table(isOne ? head : ['HOST', ...head], rows, empty)
+  if (rows.length === 0) return
+  out.line()
+  for (const each of hosts) {
+    out.line(`${isOne ? '' : `${nameOf(each.host)}: `}${summary(each, toDrop)}`)
+  }
+}
+
+/** The header and the recipients of each message, for people. */
+export function printHeaders(out: Output, hosts: readonly HostList[], empty: string): void {
+  const nameOf = namesOf(hosts.map(({ host }) => host))
+  const shown = hosts.flatMap(({ host, mail }) => mail.map((each) => ({ host, ...each })))
+  if (shown.length === 0) out.line(empty)
+  for (const [at, { host, ...mail }] of shown.entries()) {
+    if (at > 0) out.line()
+    const { recipients, recipientCount } = mail
+    const more = recipientCount - recipients.length
+    out.facts([
+      ['file', `${mail.file} on ${nameOf(host)}`],
+      ['class', `${mail.class}, ${mail.held ? 'held' : `next attempt ${nextAttempt(mail)}`}`],
+      ['sender', senderOf(mail)],
+      ['recipients', `${recipients.join(', ')}${more > 0 ? ` and ${more} more` : ''}`],
+    ])
+    for (const line of mail.headers ?? []) out.line(`  ${line}`)
+  }
+  const unshown = hosts.filter(({ mail, all }) => mail.length < all.messages)
+  if (unshown.length > 0) out.line()
+  for (const each of unshown) out.line(`${nameOf(each.host)}: ${summary(each)}`)
+}
+
+/** How much of it is held. */
+export function heldText(hosts: readonly HostList[], tenant: string): string | undefined {
+  const held = sumOf(hosts.map((each) => each.held)).messages
+  if (held === 0) return undefined
+  const all = sumOf(hosts.map((each) => each.all)).messages
+  return `${count(held, 'message')} of ${all.toLocaleString('en-US')} held until the restriction of ${tenant} is lifted`
+}
+
+/** `1,200 messages: 1,100 unregistered, 100 foreign; the 1,000 oldest are shown`. */
+function summary({ mail, all, droppable, classes }: HostList, toDrop = false): string {
+  const { messages } = toDrop ? droppable : all
+  const parts = Object.entries(classes)
+    .filter(([name]) => !toDrop || CLASSES[name as MailClass]?.queue.droppable)
+    .map(([name, number]) => `${number.toLocaleString('en-US')} ${name}`)
+  const rest =
+    mail.length < messages ? `; the ${mail.length.toLocaleString('en-US')} oldest are shown` : ''
+  return `${count(messages, 'message')}${parts.length > 0 ? ': ' : ''}${parts.join(', ')}${rest}`
+}
+
+/** The result of a drop as `--json` prints it. @param lists of the hosts that answered. */
+export function droppedView(lists: readonly HostList[], done: readonly HostDrop[]): object {
+  const all = sumOf(done.map(({ dropped }) => dropped))
+  return {
+    host: lists.map(({ host }) => host.name).join(', '),
+    ...all,
+    missed: done.reduce((sum, { missed }) => sum + missed, 0),
+    hosts: done.map(({ host, dropped, missed, registered }) => ({
+      ...{ host: host.name, queue: host.directory, ...dropped, missed, registered },
+    })),
+  }
+}
+
+/** The result of a drop, for people: a line for each host. */
+export function printDropped(out: Output, tenant: string, done: readonly HostDrop[]): void {
+  const nameOf = namesOf(done.map(({ host }) => host))
+  for (const { host, dropped, missed } of done) {
+    out.line(
+      `removed ${count(dropped.messages, 'message')} of ${tenant} for ${count(dropped.recipients, 'recipient')} from the queue of ${nameOf(host)}`,
+    )
+    if (missed > 0) out.line(`${count(missed, 'message')} had left the queue before that`)
+  }
+}
+
+/** Why a host may be silent. */
+export function silenceOf({ ago, hasBegun }: SilentHost): string {
+  if (hasBegun) return `has begun and did not end within ${duration(PATIENCE.end)}`
+  const seen = ago === undefined ? '' : `last seen ${duration(ago)} ago: `
+  return `did not answer within ${duration(PATIENCE.begin)} (${seen}stopped, an older version, or cut off from Redis)`
+}
+
+function nextAttempt({ nextAttempt: at }: ListedMail): string {
   const wait = at - Date.now()
   return wait > 0 ? `in ${duration(wait)}` : 'now'
 }
 
-/** A table for people with the amount of each class, or `empty` where the queue has no such mail. */
-export function printQueue(out: Output, mail: readonly Queued[], empty: string): void {
-  out.table(['CLASS', 'AGE', 'NEXT', 'SENDER', 'RECIPIENTS', 'SIZE', 'FILE'], mail.map(row), empty)
-  if (mail.length === 0) return
-  const classes = new Map<string, number>()
-  for (const each of mail) {
-    classes.set(each.class, (classes.get(each.class) ?? 0) + 1)
-  }
-  const parts = [...classes].map(([name, number]) => `${number.toLocaleString('en-US')} ${name}`)
-  out.line()
-  out.line(`${count(mail.length, 'message')}: ${parts.join(', ')}`)
+function senderOf({ sender }: ListedMail): string {
+  return sender === '' ? '<>' : brief(sender)
 }
 
-function row(mail: Queued): Cell[] {
-  const [first = '', ...others] = mail.recipients
+function row(mail: ListedMail): Cell[] {
+  const [first = ''] = mail.recipients
+  const others = mail.recipientCount - 1
   return [
     mail.class,
     { text: duration(Math.max(0, Date.now() - mail.arrived)), right: true },
     mail.held ? { text: 'held', tone: 'warn' } : nextAttempt(mail),
-    mail.sender === '' ? '<>' : brief(mail.sender),
-    others.length === 0 ? brief(first) : `${brief(first)} and ${others.length} more`,
+    senderOf(mail),
+    others <= 0 ? brief(first) : `${brief(first)} and ${others} more`,
     { text: octets(mail.size), right: true },
     mail.file,
   ]
