@@ -16,7 +16,10 @@ import { strayLines, type RawIni, type Stray } from './stray-lines'
 export interface ConfigError {
   /** `undefined` where no single line is to blame. */
   readonly line: number | undefined
-  readonly section: string
+  /** The section that it is in; then others that it may be about, by their names in the file. */
+  readonly sections: readonly [string, ...string[]]
+  /** Names of the keys that have another value in effect than the file says. Empty: any key of these sections may. */
+  readonly keys: readonly string[]
   /** Section and key, the value unless it is secret, what is wrong or what to do. */
   readonly message: string
   /** What is in effect until it is corrected. */
@@ -54,8 +57,7 @@ export interface Source extends Place {
 /** The sections, by their names in the configuration. */
 type Sections = Readonly<Record<string, Section>>
 
-interface Mistake extends Omit<ConfigError, 'instead'> {
-  /** Keys that have another value in effect than the file says. */
+interface Mistake extends Omit<ConfigError, 'instead' | 'keys'> {
   keys: readonly IniKey[]
   /** Says what is in effect, where the keys do not. */
   instead: string | undefined
@@ -97,7 +99,11 @@ export class SettingsReader<S extends Sections> {
   /** In the order of the file. */
   get errors(): ConfigError[] {
     return this.mistakes
-      .map(({ keys, instead = this.insteadOf(keys), ...mistake }) => ({ ...mistake, instead }))
+      .map(({ keys, instead = this.insteadOf(keys), ...mistake }) => ({
+        ...mistake,
+        keys: keys.map(({ name }) => name),
+        instead,
+      }))
       .sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity))
   }
 
@@ -144,7 +150,7 @@ export class SettingsReader<S extends Sections> {
     const isThere = this.source.lines?.sections.has(section) ?? false
     return this.strays.some((stray) =>
       stray.meant === 'section'
-        ? stray.section === section
+        ? stray.sections[0] === section
         : stray.meant === 'anything' && !isThere,
     )
   }
@@ -187,7 +193,7 @@ export class SettingsReader<S extends Sections> {
     line?: number,
     section = keys[0]!.section,
   ): Mistake {
-    const mistake: Mistake = { section, line, message, keys, instead: undefined }
+    const mistake: Mistake = { sections: [section], line, message, keys, instead: undefined }
     this.mistakes.push(mistake)
     return mistake
   }

@@ -7,7 +7,8 @@ export type RawIni = Readonly<Record<string, Readonly<Record<string, unknown>> |
 /** A line of an ini file that was not understood, or a name that does not exist. */
 export interface Stray {
   readonly line: number | undefined
-  readonly section: string
+  /** The section that it is in; then others that it may have been meant for, by their names in the file. */
+  readonly sections: readonly [string, ...string[]]
   readonly message: string
   /** What it was meant to set, perhaps: a key, something in its section, or something anywhere. */
   readonly meant: IniKey | 'section' | 'anything'
@@ -26,20 +27,33 @@ export function strayLines(
   const known = new Map(sections.map(({ name, keys }) => [name, keys]))
   return [
     ...(lines?.faults ?? []).map(({ line, section, key, mended, message }): Stray => {
-      if (mended)
-        return { line, section, message, meant: 'anything', instead: `it is read as [${section}]` }
+      const instead = `it is read as [${section}]`
+      if (mended) return { line, sections: [section], message, meant: 'anything', instead }
       const meant = known.get(section)?.find(({ name }) => name === key)
-      if (!meant) return { line, section, message, meant: 'section', instead: NO_EFFECT }
-      return { line, section, message: `${meant.id}: ${message}`, meant, instead: undefined }
+      if (!meant) {
+        const others = key === undefined ? [] : sectionsWith(key, sections)
+        return {
+          ...{ line, sections: [section, ...others], message },
+          ...{ meant: 'section', instead: NO_EFFECT },
+        }
+      }
+      return {
+        ...{ line, sections: [section], message: `${meant.id}: ${message}` },
+        ...{ meant, instead: undefined },
+      }
     }),
     ...names(raw, lines).flatMap(([section, keys]) => {
       const there = known.get(section)?.map(({ name }) => name)
-      if (!there) return [unknownSection(section, [...known.keys()], lines)]
+      if (!there) return [unknownSection(section, keys, sections, lines)]
       const unknown = keys.filter((key) => !there.includes(key))
       return unknown.map((key): Stray => {
         const line = lines?.sections.get(section)?.keys.get(key)
         const message = `${keyId(section, key)}: no such key; ${advice(key, there, sections)}`
-        return { line, section, message, meant: 'section', instead: NO_EFFECT }
+        const others = likely(key, there) === undefined ? sectionsWith(key, sections) : []
+        return {
+          ...{ line, sections: [section, ...others], message },
+          ...{ meant: 'section', instead: NO_EFFECT },
+        }
       })
     }),
   ]
@@ -51,12 +65,19 @@ function names(raw: RawIni, lines: IniLines | undefined): [string, string[]][] {
   return Object.entries(raw).map(([section, keys]) => [section, Object.keys(keys ?? {})])
 }
 
-function unknownSection(name: string, sections: string[], lines: IniLines | undefined): Stray {
-  const meant = likely(name, sections)
-  const there = meant === undefined ? `there are ${sections.join(', ')}` : `write [${meant}]`
+function unknownSection(
+  name: string,
+  keys: readonly string[],
+  sections: readonly Section[],
+  lines: IniLines | undefined,
+): Stray {
+  const known = sections.map((each) => each.name)
+  const meant = likely(name, known)
+  const there = meant === undefined ? `there are ${known.join(', ')}` : `write [${meant}]`
+  const others = keys.flatMap((key) => sectionsWith(key, sections))
   return {
     line: lines?.sections.get(name)?.line,
-    section: meant ?? name,
+    sections: [meant ?? name, ...(meant === undefined ? new Set(others) : [])],
     message: `[${name}]: no such section; ${there}`,
     meant: 'anything',
     instead: 'its keys have no effect',
@@ -67,9 +88,16 @@ function unknownSection(name: string, sections: string[], lines: IniLines | unde
 function advice(key: string, there: readonly string[], sections: readonly Section[]): string {
   const meant = likely(key, there)
   if (meant !== undefined) return `write ${meant}`
-  const others = sections.filter(({ keys }) => keys.some(({ name }) => name === key))
+  const others = sectionsWith(key, sections)
   if (others.length === 0) return `there are ${there.join(', ')}`
-  return `it belongs below ${others.map(({ name }) => `[${name}]`).join(' or ')}`
+  return `it belongs below ${others.map((name) => `[${name}]`).join(' or ')}`
+}
+
+/** The names of the sections that have such a key. */
+function sectionsWith(key: string, sections: readonly Section[]): string[] {
+  return sections
+    .filter(({ keys }) => keys.some(({ name }) => name === key))
+    .map(({ name }) => name)
 }
 
 /** The name that differs in spelling only. */

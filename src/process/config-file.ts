@@ -2,10 +2,10 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { FileMistakes } from '../base/errors'
 import { packageRoot } from '../base/package-root'
-import type { Running } from '../config/settings-reader'
+import type { ConfigError, Running } from '../config/settings-reader'
 import { atLine } from '../config/ini-lines'
 import { readOwnIni, type OwnIni } from '../config/own-ini'
-import { parseConfig, SECTIONS, type Config, type ParsedConfig } from './config'
+import { parseConfig, SECTIONS, type Config, type ParsedConfig, type SectionName } from './config'
 
 /** Name of the ini file in Haraka's config directory. */
 export const CONFIG_FILE = 'unregistered-domain.ini'
@@ -29,29 +29,76 @@ export function readConfigFile(
   return file && { ...file, ...parseConfig(file.raw, directory, { ...file, running }) }
 }
 
-/**
- * The configuration outside of Haraka: the file in `directory`, if it has one.
- *
- * @param directory Haraka's config directory; `undefined`: the shipped defaults alone.
- * @param note is called where there is no file, or nothing in it: then the shipped defaults are in effect.
- * @throws {InputError} with all that is wrong in the file; or it may not be read.
- */
-export function loadConfig(
-  directory: string | undefined,
-  note: (text: string) => void = () => {},
-): Config {
-  if (directory === undefined) {
-    const { config } = parseConfig({}, path.join(packageRoot(), 'config'))
-    // No Haraka has its snapshot beside our package.
-    return { ...config, outage: { ...config.outage, snapshot: '' } }
+/** The configuration outside of Haraka: what is right in the file of a config directory, over the shipped defaults. */
+export class LoadedConfig {
+  /** Where the file has a mistake, the default is in effect. For what is only shown; see {@link needed}. */
+  readonly config: Config
+  /** In the order of the file. */
+  readonly errors: readonly ConfigError[]
+
+  /**
+   * @param name path of the file.
+   * @param note says why the shipped defaults are in effect; `undefined`: the file sets some key.
+   */
+  constructor(
+    private readonly name: string,
+    { config, errors }: Pick<ParsedConfig, 'config' | 'errors'>,
+    readonly note?: string,
+  ) {
+    this.config = config
+    this.errors = errors
   }
+
+  /**
+   * The sections that something depends on: what is done by a default in place of a mistake would be wrong.
+   *
+   * @throws {FileMistakes} with all mistakes that may be about one of them.
+   */
+  needed<S extends SectionName>(...sections: readonly S[]): Pick<Config, S> {
+    const wrong = this.errorsIn(...sections)
+    if (wrong.length > 0) throw this.mistakes(wrong)
+    return this.config
+  }
+
+  /** The mistakes that may be about one of these sections. */
+  errorsIn(...names: readonly SectionName[]): ConfigError[] {
+    return this.errors.filter(({ sections }) =>
+      names.some((name) => sections.includes(SECTIONS[name].name)),
+    )
+  }
+
+  /** Some of these errors, as what a command ends with. */
+  mistakes(errors: readonly ConfigError[]): FileMistakes {
+    return new FileMistakes(errors.map((error) => this.located(error)).join('\n'))
+  }
+
+  /** The message of an error, with the file and its line. */
+  located(error: ConfigError): string {
+    return atLine(this.name, error)
+  }
+}
+
+/**
+ * @param directory Haraka's config directory; `undefined`: the shipped defaults alone.
+ * @throws {InputError} the file may not be read, or is no text.
+ */
+export function loadConfig(directory: string | undefined): LoadedConfig {
+  if (directory === undefined) return new LoadedConfig(CONFIG_FILE, shipped())
   const name = path.join(directory, CONFIG_FILE)
   const file = readConfigFile(directory)
-  if (!file) note(`${directory} has no ${CONFIG_FILE}: the shipped defaults are in effect`)
-  else if (file.isEmpty) note(`${name} sets no key: the shipped defaults are in effect`)
-  const { config, errors } = file ?? parseConfig({}, directory)
-  if (errors.length === 0) return config
-  throw new FileMistakes(errors.map((error) => atLine(name, error)).join('\n'))
+  const inEffect = 'the shipped defaults are in effect'
+  if (!file) {
+    const note = `${directory} has no ${CONFIG_FILE}: ${inEffect}`
+    return new LoadedConfig(name, parseConfig({}, directory), note)
+  }
+  return new LoadedConfig(name, file, file.isEmpty ? `${name} sets no key: ${inEffect}` : undefined)
+}
+
+function shipped(): ParsedConfig {
+  const parsed = parseConfig({}, path.join(packageRoot(), 'config'))
+  const { config } = parsed
+  // No Haraka has its snapshot beside our package.
+  return { ...parsed, config: { ...config, outage: { ...config.outage, snapshot: '' } } }
 }
 
 /** The files that hold passwords, keys and secrets: those that the ini file names, and the ini file where it holds some. */

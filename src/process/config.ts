@@ -39,6 +39,8 @@ export const SECTIONS = {
   case: CASE,
 }
 
+/** A section, by its name in the code. */
+export type SectionName = keyof typeof SECTIONS
 type Reader = SettingsReader<typeof SECTIONS>
 type AllSettings = Reader['config']
 
@@ -71,8 +73,10 @@ export function parseConfig(
   const reader = new SettingsReader(SECTIONS, { raw, directory, owner, lines, running })
   const { settings, restart } = reader
   const errors = reader.errors.map((error) =>
-    error.section === 'redis' && !running ? { ...error, instead: 'Redis is not asked' } : error,
+    error.sections.includes(REDIS.name) && !running
+      ? { ...error, instead: 'Redis is not asked' }
+      : error,
   )
-  const redisUsable = errors.every(({ section }) => section !== 'redis')
+  const redisUsable = errors.every(({ sections }) => !sections.includes(REDIS.name))
   return { config: { owner, ...reader.config }, settings, errors, restart, redisUsable }
 }

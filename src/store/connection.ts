@@ -156,3 +156,8 @@ export function addressOf(settings: RedisSettings): string {
   }
   return `${settings.host}:${settings.port}`
 }
+
+/** Where a registry is, for people: `Redis at 127.0.0.1:6379, database 0, prefix "ud:"`. */
+export function placeOf(settings: RedisSettings): string {
+  return `Redis at ${addressOf(settings)}, database ${settings.db}, prefix "${settings.prefix}"`
+}

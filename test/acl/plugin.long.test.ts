@@ -260,7 +260,7 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
     users.push(event.user)
     return new EventStream(store).publish('', event)
   }
-  const config = () => loadConfig(undefined)
+  const config = () => loadConfig(undefined).config
   await new UnattributedUsers({ store, config, connectors: () => connectors, publish }).run()
   assert.deepEqual(users, ['ann'])
 }
@@ -289,7 +289,7 @@ async function lookForUnusual(admin: Store, store: Store): Promise<void> {
   await play(admin, 'wingtip', burst, LATER)
   const hour = keys.reportHour('wingtip', Math.floor((NOW - HOUR + LATER) / HOUR))
   await client.pfadd(keys.reportOthers(hour), ...days(0, 100).map((at) => `x${at}.example`))
-  const config = loadConfig(undefined)
+  const config = loadConfig(undefined).config
   const look = new UnusualMonitor(
     store,
     () => config,

@@ -11,7 +11,7 @@ import { Store } from '../../src/store/store'
 import { addToStream, anAlert } from '../support/alerts'
 import { startRedis, type TestRedis } from '../support/redis'
 import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
-import { Cli, type Result } from './cli'
+import { Cli, errorOf, type Result } from './cli'
 
 const ALERTS = `webhook=https://hooks.example/secret/path\nwebhook_secret=${WEBHOOK_SECRET}\nmail_to=ops@relay.example\n`
 
@@ -53,7 +53,7 @@ describe('tenantctl alert, and the doctor on alerts', () => {
     await begin(store, 'webhook', 'mail')
     const first = await run('alert', 'test')
     assert.equal(first.status, 0)
-    assert.equal(first.err, '')
+    assert.equal(errorOf(first), '')
     assert.match(first.out, /^published evt_[\da-f]{20}$/m)
     assert.match(first.out, /^ {2}webhook: look at https:\/\/hooks\.example$/m)
     assert.match(first.out, /^ {2}mail: look at ops@relay\.example$/m)

@@ -1,4 +1,6 @@
 import { Readable } from 'node:stream'
+import { processIo } from '../../src/cli/kit/io'
+import { createProgram } from '../../src/cli/program'
 import { Stdout, type Device } from '../../src/cli/kit/stdout'
 import { main } from '../../src/cli/tenantctl'
 
@@ -88,7 +90,17 @@ export class Cli {
   }
 }
 
-/** The error output without the note about `--redis`. */
+/** The error output without the notes about `--redis` and about a registry that begins. */
 export function errorOf({ err }: Result): string {
-  return err.replace(/^tenantctl: --redis without --config.*\n/, '')
+  return err.replace(/^tenantctl: (?:--redis without --config|.* holds no registry: ).*\n/gm, '')
+}
+
+/** Every command that does something, without the groups. */
+export function leaves(): string[] {
+  const program = createProgram(processIo(), () => {})
+  const below = ({ commands }: typeof program, words: string[]): string[] =>
+    commands.length === 0
+      ? [words.join(' ')]
+      : commands.flatMap((each) => below(each, [...words, each.name()]))
+  return below(program, [])
 }

@@ -12,7 +12,11 @@ interface Line {
   readonly check: string
   readonly message: string
   readonly advice: string | null
+  readonly subject: string | null
+  readonly problem: string | null
 }
+
+const FIELDS = ['level', 'check', 'message', 'advice', 'subject', 'problem']
 
 /** A config directory and a Redis that the doctor finds no fault with. */
 const SOUND: Record<string, string> = {
@@ -80,7 +84,7 @@ describe('tenantctl doctor', () => {
     )
     assert.equal(status, 0)
     for (const line of lines) {
-      assert.deepEqual(Object.keys(line), ['level', 'check', 'message', 'advice'])
+      assert.deepEqual(Object.keys(line), [...FIELDS])
     }
     assert.deepEqual(
       lines.map(({ check }) => check),
@@ -220,8 +224,102 @@ describe('tenantctl doctor', () => {
     assert.match(found, /unregistered-domain\.ini:2: \[main\] mode: "on"/)
     assert.match(found, /unregistered-domain\.ini:3: \[main\] override: the line has no "="/)
     assert.match(found, /unregistered-domain\.ini:5: the line is no section: write \[null\]/)
-    assert.match(await findings('redis', 'warn'), /not checked/)
     assert.match(await findings('plugins', 'ok'), /names unregistered-domain/)
+    await findings('registry', 'ok')
+  })
+
+  it('a broken [redis]: Redis is not asked, as Haraka does not ask it', async () => {
+    write({ 'unregistered-domain.ini': `[redis]\nport=x\nprefix=${cli.prefix}\n` })
+    const { status, out } = await tenantctl(['--config', config, 'doctor'])
+    assert.equal(status, 1)
+    assert.match(out, /^fail {2}config: \S+ini:2: \[redis\] port: "x" /m)
+    assert.match(out, /^warn {2}redis: Redis was not checked$/m)
+    assert.match(out, /^ok {4}plugins: /m)
+  })
+
+  it('a config directory without an ini file, and the one below it that was meant', async () => {
+    mkdirSync(path.join(config, 'config'))
+    const below = path.join(config, 'config', 'unregistered-domain.ini')
+    writeFileSync(below, '')
+    rmSync(path.join(config, 'unregistered-domain.ini'))
+    assert.match(
+      await findings('config', 'warn'),
+      /has no unregistered-domain\.ini: .* → did you mean --config \S+\/config\?$/,
+    )
+    rmSync(below)
+    assert.match(await findings('config', 'warn'), /→ copy it from the package/)
+  })
+
+  describe('the tenants file', () => {
+    const name = 'unregistered-domain.tenants.yaml'
+
+    it('with mistakes: a failure with the line of each', async () => {
+      write({ [name]: 'id: site\ntenants:\n  a: { limit: 1/1h }\n  b: { mode: on }\n' })
+      const found = await findings('tenants-file', 'fail', 2)
+      assert.match(found, /tenants\.yaml:3:8: .* → correct the file: nothing of it is applied/)
+      assert.match(found, /tenants\.yaml:4:\d+: /)
+      write({ 'unregistered-domain.ini': '[tenants]\napply=false\n[outage]\nsnapshot=\n' })
+      await findings('tenants-file', 'fail', 0)
+    })
+
+    it('that differs from what is registered: a warning, until it is applied', async () => {
+      write({ [name]: 'id: site\ntenants:\n  a: { domains: [a.example] }\n' })
+      const found = await findings('tenants-file', 'warn', 2)
+      assert.match(found, /differ: tenant a /)
+      assert.match(found, /differ: domain a\.example of a .*tenantctl apply \S+yaml does it now/)
+      await cli.given(`apply ${path.join(config, name)}`)
+      assert.match(await findings('tenants-file', 'ok'), /tenants\.yaml is applied/)
+      write({ [name]: 'id: site\ntenants:\n  a: {}\n' })
+      assert.match(
+        await findings('tenants-file', 'warn'),
+        /no longer holds domain a\.example of a, .* tenantctl apply \S+yaml --prune removes it$/,
+      )
+    })
+
+    it('with what another tenant owns: a failure, which applying it would not change', async () => {
+      await cli.given('domain add contoso contoso.com')
+      write({ [name]: 'id: site\ntenants:\n  a: { domains: [contoso.com] }\n' })
+      assert.match(await findings('tenants-file', 'fail'), /tenants\.yaml:3:\d+: .*contoso/)
+    })
+  })
+
+  it('accepted domains that belong to mailbox providers', async () => {
+    await cli.given('domain add contoso contoso.com gmail.com --force')
+    assert.match(
+      await findings('providers', 'warn'),
+      /^gmail\.com of contoso belongs .* → unless .*: tenantctl domain remove contoso gmail\.com$/,
+    )
+  })
+
+  describe('many findings of one kind', () => {
+    beforeEach(async () => {
+      const many = Array.from({ length: 12 }, (_, at) => `--ip 10.0.0.${at}`).join(' ')
+      await cli.given(
+        `connector add contoso nat ${many}`,
+        'connector add contoso wide --ip 128.0.0.0/15',
+      )
+      write({ plugins: 'relay\n' })
+    })
+
+    it('are one line with their number and three examples, after what matters more', async () => {
+      const { out, status } = await doctor()
+      assert.equal(status, 1)
+      const lines = out.split('\n')
+      assert.match(lines[0]!, /^fail {2}plugins: /)
+      const at = lines.findIndex((line) => line.startsWith('warn  connectors: 12 '))
+      assert.match(lines[at]!, /: 12 ranges are private: behind NAT or a proxy every session is/)
+      assert.match(lines[at + 1]!, /^ {6}(contoso\/nat 10\.0\.0\.\d+\/32, ){2}\S+ \S+ and 9 more/)
+      assert.match(lines[at + 2]!, /^ {6}→ make sure that Haraka sees the real source address/)
+      assert.match(out, /^warn {2}connectors: contoso\/wide accepts 128\.0\.0\.0\/15, wider than/m)
+      assert.ok(lines.findIndex((line) => line.startsWith('ok')) > at)
+      assert.match(out, /\n\d+ ok, 13 warnings, 1 fail\n$/)
+    })
+
+    it('are a line each with --verbose and in JSON', async () => {
+      const { out } = await doctor('--verbose')
+      assert.equal(out.match(/^warn {2}connectors: contoso\/nat accepts 10\./gm)?.length, 12)
+      assert.match(await findings('connectors', 'warn', 13), /a private range/)
+    })
   })
 
   it('an ini file with a key or a section twice, or without a key', async () => {

@@ -4,15 +4,13 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
 import { waitFor } from '../../scripts/services/wait-for'
-import { createProgram } from '../../src/cli/program'
-import { processIo } from '../../src/cli/kit/io'
 import { Stdout, type Device } from '../../src/cli/kit/stdout'
 import { EventStream } from '../../src/events/stream'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { queueFile } from '../support/queue-files'
 import { startRedis, type TestRedis } from '../support/redis'
-import { Cli, errorOf, tenantctl } from './cli'
+import { Cli, errorOf, leaves, tenantctl } from './cli'
 
 /** A device that fails at once, or after the first `after` writes. */
 function failing(code: string, after = 0): Device {
@@ -120,7 +118,7 @@ describe('a command whose output does not arrive', () => {
   }
 
   it('covers every command', () => {
-    const all = commandsOf()
+    const all = leaves()
     // Evidence needs a trip; it is printed like the rest.
     const lines = [...reading, ...changing, 'backup -', 'evidence']
     const tried = all.filter((command) =>
@@ -216,15 +214,3 @@ describe('a command whose output does not arrive', () => {
     assert.equal((await result).status, 0)
   })
 })
-
-/** Commands without subcommands. */
-function commandsOf(): string[] {
-  const walk = ({ commands }: ReturnType<typeof createProgram>, words: string[]): string[] =>
-    commands.length === 0
-      ? [words.join(' ')]
-      : commands.flatMap((each) => walk(each as never, [...words, each.name()]))
-  return walk(
-    createProgram(processIo(), () => {}),
-    [],
-  )
-}

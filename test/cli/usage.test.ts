@@ -23,7 +23,7 @@ import { processIo } from '../../src/cli/kit/io'
 import { scratchDir } from '../../scripts/services/scratch'
 import { withoutRights, canDropRights } from '../support/without-rights'
 import { startRedis, type TestRedis } from '../support/redis'
-import { Cli, errorOf, tenantctl } from './cli'
+import { Cli, errorOf, leaves, tenantctl } from './cli'
 
 const EMPTY: Header = {
   kind: 'backup',
@@ -216,11 +216,11 @@ describe('tenantctl', () => {
       redis.client().exists(`${site}:{${tenant}}`)
 
     it('is $HARAKA/config, then ./config, unless it is named', async () => {
-      assert.deepEqual(await add('a', 'site'), {
-        status: 0,
-        out: 'added tenant a\n',
-        err: '',
-      })
+      const first = await add('a', 'site')
+      assert.deepEqual(
+        { ...first, err: errorOf(first) },
+        { status: 0, out: 'added tenant a\n', err: '' },
+      )
       await add('b', '.', 'other')
       await add('c', 'site', 'other')
       await add('d', 'site', 'bare')
@@ -248,13 +248,64 @@ describe('tenantctl', () => {
       assert.match(only.err, /^tenantctl: --redis without --config: the shipped defaults/)
     })
 
-    it('with a broken ini file ends with 2, and names the mistakes', async () => {
-      const file = path.join(root, 'bare', 'config', 'unregistered-domain.ini')
-      writeFileSync(file, '[allowance]\nlimits=many\n')
-      const { status, err } = await add('e', 'bare')
-      rmSync(file)
-      assert.equal(status, 2)
-      assert.match(err, /^tenantctl: \S+unregistered-domain\.ini:2: [^\n]*"many"[^\n]*\n$/)
+    it('above the one with our ini file: nothing is written, and the right --config is shown', async () => {
+      const above = path.join(root, 'site')
+      const options = ['--config', above, '--redis', redis.url, '--prefix', 'above:']
+      const meant = `did you mean --config ${path.join(above, 'config')}?`
+      for (const line of ['tenant add a', 'block a --reason x', 'init', 'init --force']) {
+        const { status, err } = await tenantctl([...options, ...line.split(' ')])
+        assert.equal(status, 2, line)
+        assert.ok(err.includes(meant), `${line}: ${err}`)
+      }
+      assert.deepEqual(await redis.client().keys('above:*'), [])
+      const { status, err } = await tenantctl([...options, 'tenant', 'list'])
+      assert.equal(status, 0)
+      assert.match(
+        err,
+        /site has no unregistered-domain\.ini: the shipped defaults are in effect; /,
+      )
+      assert.ok(err.includes(meant), err)
+    })
+  })
+
+  describe('a Redis without a registry', () => {
+    const words = ['tenant', 'add', 'contoso']
+    const held = async ({ prefix }: Cli): Promise<number> =>
+      (await redis.client().keys(`${prefix}*`)).length
+
+    it('is named before a command begins one there, and only then', async () => {
+      const cli = new Cli(redis.url)
+      const first = await cli.run(...words)
+      assert.equal(first.status, 0)
+      assert.ok(
+        first.err.endsWith(
+          `tenantctl: Redis at 127.0.0.1:${redis.port}, database 0, prefix "${cli.prefix}" holds no registry: this command begins one there\n`,
+        ),
+        first.err,
+      )
+      assert.doesNotMatch((await cli.run('tenant', 'add', 'b')).err, /holds no registry/)
+    })
+
+    it('gets none where the person at the terminal says no', async () => {
+      const cli = new Cli(redis.url)
+      const refused = await cli.runIn({ asks: true, stdin: 'n\n' }, ...words)
+      assert.equal(refused.status, 4)
+      assert.match(refused.err, /Is that the right place\? \[y\/N\] tenantctl: nothing was written/)
+      assert.equal(await held(cli), 0)
+      assert.equal((await cli.runIn({ asks: true, stdin: 'y\n' }, ...words)).status, 0)
+      const later = await cli.runIn({ asks: true }, 'tenant', 'add', 'b')
+      assert.deepEqual([later.status, errorOf(later)], [0, ''])
+    })
+
+    it('gets one by init, which says where and asks nothing', async () => {
+      const cli = new Cli(redis.url)
+      const { status, out } = await cli.runIn({ asks: true }, 'init')
+      assert.equal(status, 0)
+      assert.match(
+        out,
+        /^a registry has begun in Redis at \S+, database 0, prefix "t\d+:": 0 tenants/,
+      )
+      assert.equal((await cli.runIn({ asks: true }, ...words)).status, 0)
     })
   })
 
@@ -528,10 +579,4 @@ describe('tenantctl', () => {
 /** Every command, as the words that call it. */
 function commandsOf(command: Command, words: string[] = []): string[][] {
   return [words, ...command.commands.flatMap((each) => commandsOf(each, [...words, each.name()]))]
-}
-
-/** Commands that do something, without the groups. */
-function leaves(): string[] {
-  const all = commandsOf(createProgram(processIo(), () => {})).map((words) => words.join(' '))
-  return all.filter((each) => each !== '' && !all.some((other) => other.startsWith(`${each} `)))
 }

@@ -93,7 +93,7 @@ describe('two installations on one Redis', () => {
     await engine.flushReports(id)
     await engine.flushReports(UNATTRIBUTED)
 
-    const config = loadConfig(undefined)
+    const config = loadConfig(undefined).config
     await resolveEnded(store, forwarder, () => defaultsOf(config)).run()
     await new UnusualMonitor(store, () => config, nothing).run()
     // Moves waiting events of tenants to the stream.

@@ -23,7 +23,7 @@ import {
   readConfigFile,
   type ConfigFile,
 } from '../../src/process/config-file'
-import { InputError } from '../../src/base/errors'
+import { FileMistakes } from '../../src/base/errors'
 import { packageRoot } from '../../src/base/package-root'
 import { CertificateAuthority } from '../support/certificates'
 import { withoutRights, canDropRights } from '../support/without-rights'
@@ -417,8 +417,11 @@ describe('the shipped ini file', () => {
 
   it('sets every key to its default', () => {
     const { outage } = DEFAULTS
-    assert.deepEqual(loadConfig(undefined), { ...DEFAULTS, outage: { ...outage, snapshot: '' } })
-    const shipped = loadConfig(path.join(packageRoot(), 'config'))
+    assert.deepEqual(loadConfig(undefined).config, {
+      ...DEFAULTS,
+      outage: { ...outage, snapshot: '' },
+    })
+    const shipped = loadConfig(path.join(packageRoot(), 'config')).config
     assert.deepEqual({ ...shipped, owner: 0, outage }, DEFAULTS)
   })
 
@@ -749,7 +752,7 @@ describe('loadConfig', () => {
     const place = site(
       '[main]\nmode=monitor\n[redis]\ncluster[]=192.0.2.1:26379\ncluster[]=redis.example:1\n',
     )
-    const { main, redis, allowance } = loadConfig(place)
+    const { main, redis, allowance } = loadConfig(place).config
     assert.equal(main.mode, 'monitor')
     assert.deepEqual(redis.cluster, [a, b])
     assert.deepEqual(allowance, DEFAULTS.allowance)
@@ -758,7 +761,7 @@ describe('loadConfig', () => {
 
   it('gives the defaults where there is no file', () => {
     const place = scratchDir('site')
-    assert.deepEqual(loadConfig(place), DEFAULTS)
+    assert.deepEqual(loadConfig(place).config, DEFAULTS)
     assert.equal(hasConfigFile(place), false)
   })
 
@@ -766,7 +769,7 @@ describe('loadConfig', () => {
     const place = site('[redis]\nport=6380\n')
     chmodSync(path.dirname(path.dirname(place)), 0o755)
     chmodSync(path.dirname(place), 0o755)
-    await withoutRights(() => assert.equal(loadConfig(place).redis.port, 6380))
+    await withoutRights(() => assert.equal(loadConfig(place).config.redis.port, 6380))
     const message = /unregistered-domain\.ini cannot be read \(EACCES\): run tenantctl as root/
     for (const [entry, mode] of [
       [path.join(place, CONFIG_FILE), 0o600],
@@ -782,16 +785,25 @@ describe('loadConfig', () => {
 
   it('names the file, and every mistake with its line', () => {
     const place = site('[main]\nmode=on\n[redis]\npassword=0071234\nhots=x\n')
+    const loaded = loadConfig(place)
+    const file = path.join(place, CONFIG_FILE)
+    const lines = loaded.errors.map((error) => loaded.located(error))
+    assert.equal(lines.length, 3)
+    assert.ok(lines[0]!.startsWith(`${file}:2: [main] mode: "on" is not one of`))
+    assert.ok(lines[1]!.startsWith(`${file}:4: [redis] password: `))
+    assert.ok(lines[2]!.startsWith(`${file}:5: [redis] hots: no such key`))
+  })
+
+  it('stops what needs a section with a mistake, and names only the mistakes there', () => {
+    const place = site('[main]\nmode=on\n[case]\nchecklist=maybe\n[alerts]\nmail_to=x\n')
+    const loaded = loadConfig(place)
+    assert.equal(loaded.needed('report', 'redis').report, loaded.config.report)
     assert.throws(
-      () => loadConfig(place),
+      () => loaded.needed('report', 'case', 'main'),
       (error: unknown) => {
-        assert.ok(error instanceof InputError)
-        const file = path.join(place, CONFIG_FILE)
-        const lines = error.message.split('\n')
-        assert.deepEqual(lines.length, 3)
-        assert.ok(lines[0]!.startsWith(`${file}:2: [main] mode: "on" is not one of`))
-        assert.ok(lines[1]!.startsWith(`${file}:4: [redis] password: `))
-        assert.ok(lines[2]!.startsWith(`${file}:5: [redis] hots: no such key`))
+        assert.ok(error instanceof FileMistakes)
+        const lines = error.message.split('\n').map((line) => /ini:(\d+): /.exec(line)?.[1])
+        assert.deepEqual(lines, ['2', '4'])
         return true
       },
     )
@@ -800,7 +812,7 @@ describe('loadConfig', () => {
   it('finds the password file next to the ini', () => {
     const place = site('[redis]\npassword_file=redis.password\n')
     writeFileSync(path.join(place, 'redis.password'), ' 00x \n')
-    assert.equal(loadConfig(place).redis.password, '00x')
+    assert.equal(loadConfig(place).config.redis.password, '00x')
   })
 
   it('rejects a password of several lines, or of more than 1,024 octets, and repeats nothing of it', () => {
@@ -813,24 +825,24 @@ describe('loadConfig', () => {
       [`$6$abc${'é'.repeat(510)}`, 'holds more than 1024 octets'],
     ] as const) {
       writeFileSync(path.join(place, 'redis.password'), content)
-      const { message: text } = mistake(place)
+      const text = mistakes(place)
       assert.match(text, new RegExp(`\\[redis\\] password_file: redis\\.password ${message}`))
       assert.match(text, /\[redis\] sentinel_password_file: /)
       assert.doesNotMatch(text, /abc/)
     }
     writeFileSync(path.join(place, 'redis.password'), `${'é'.repeat(512)}\r\n`)
-    assert.equal(loadConfig(place).redis.password, 'é'.repeat(512))
+    assert.equal(loadConfig(place).config.redis.password, 'é'.repeat(512))
   })
 
   it('rejects a pipe at once, and a directory', () => {
     const place = site('[redis]\npassword_file=pipe\n')
     execFileSync('mkfifo', [path.join(place, 'pipe')])
-    assert.match(mistake(place).message, /\[redis\] password_file: .*pipe is no regular file/)
+    assert.match(mistakes(place), /\[redis\] password_file: .*pipe is no regular file/)
     writeFileSync(path.join(place, CONFIG_FILE), '[srs]\nsecret_file=.\n')
-    assert.match(mistake(place).message, /\[srs\] secret_file: .* is no regular file/)
+    assert.match(mistakes(place), /\[srs\] secret_file: .* is no regular file/)
     const odd = scratchDir('config')
     execFileSync('mkfifo', [path.join(odd, CONFIG_FILE)])
-    assert.match(mistake(odd).message, /unregistered-domain\.ini is no regular file/)
+    assert.match(mistakes(odd), /unregistered-domain\.ini is no regular file/)
   })
 
   describe(
@@ -857,14 +869,7 @@ describe('loadConfig', () => {
           const refused = new RegExp(
             `${key}: .*/named belongs to uid (\\d+), and the ini file .* to uid (\\d+)`,
           )
-          const uids = (): string[] | undefined => {
-            try {
-              loadConfig(place)
-              return undefined
-            } catch (error) {
-              return refused.exec((error as Error).message)?.slice(1)
-            }
-          }
+          const uids = (): string[] | undefined => refused.exec(mistakes(place))?.slice(1)
           assert.equal(uids(), undefined)
           // The owner of the link does not count.
           chownSync(path.join(place, 'secret'), 1, 1)
@@ -880,12 +885,14 @@ describe('loadConfig', () => {
     },
   )
 
-  function mistake(place: string): Error {
+  /** All that is wrong with the ini file. */
+  function mistakes(place: string): string {
     try {
-      loadConfig(place)
+      return loadConfig(place)
+        .errors.map(({ message }) => message)
+        .join('\n')
     } catch (error) {
-      return error as Error
+      return (error as Error).message
     }
-    throw new Error('nothing is wrong')
   }
 })

@@ -21,7 +21,7 @@ describe('unusual mail on a Redis Cluster', () => {
   })
 
   it('is found and raised once for each tenant, in every slot', async () => {
-    const config = loadConfig(undefined)
+    const config = loadConfig(undefined).config
     const { store } = sites[0]!
     const burst = takeovers.find(({ rule }) => rule === 'volume')!
     const tenants = Array.from({ length: 6 }, (_, at) => `t${at}`)

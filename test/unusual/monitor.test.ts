@@ -15,7 +15,7 @@ import { innocents, takeovers } from './scenarios'
 
 useRedis()
 
-const CONFIG = loadConfig(undefined)
+const CONFIG = loadConfig(undefined).config
 
 function takeover(wanted: string): Scenario {
   return takeovers.find(({ name }) => name === wanted)!.build()

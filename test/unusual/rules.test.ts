@@ -8,7 +8,7 @@ import type { Mail } from '../support/reports'
 import { innocents, takeovers } from './scenarios'
 import { days, NOW, Scenario, TODAY } from './scenario'
 
-const SETTINGS = loadConfig(undefined).unusual
+const SETTINGS = loadConfig(undefined).config.unusual
 
 /** Rules that compare whole days only, or count refused mail too. */
 const ALL_COUNTS: readonly RuleName[] = ['steady', 'foreign', 'header_from']

@@ -36,7 +36,8 @@ function addTest(alert: Command, io: Io): void {
     .action(async (_options: object, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
-      await context.writing(async (store, { alerts }) => {
+      const { alerts } = context.needed('alerts')
+      await context.writing(async (store) => {
         const ways = waysOf(alerts)
         const idle = await untilBegun(context, store, ways)
         const at = await serverTime(store.client)

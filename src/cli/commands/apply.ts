@@ -4,7 +4,6 @@ import { defaultsOf } from '../../allowance/defaults'
 import { Ledger } from '../../allowance/ledger'
 import { count } from '../../base/count'
 import { InputError } from '../../base/errors'
-import type { Config } from '../../process/config'
 import { applyFile, pastLimitsOf } from '../../operations/apply-file'
 import { assertMeant, readPrune } from '../../operations/prune'
 import type { Store } from '../../store/store'
@@ -44,7 +43,10 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
       const dryRun = options.dryRun === true
       const given = numberOf(options.prune)
       const tenantsFile = await readTenantsFile(path.resolve(io.cwd, file))
-      const use = async (store: Store, config: Config): Promise<void> => {
+      // What a dry run shows may come from a default; what is applied may not.
+      if (!dryRun) context.needed('registry')
+      const config = context.config()
+      const use = async (store: Store): Promise<void> => {
         const prune = options.prune !== undefined
         if (prune && !(await mayPrune(context, store, tenantsFile, { ...options, given }))) return
         const { by } = context

@@ -89,12 +89,14 @@ function addRestore(program: Command, io: Io): void {
     )
     .action(async (file: string | undefined, options: RestoreOptions, self: Command) => {
       const context = contextOf(io, self)
+      // The snapshot file shows which restrictions only Haraka knows.
+      const { outage } = context.needed('outage')
       const { source, namedBy } = sourceOf(context, io, file, options)
       const opened = await openRecords(source, namedBy)
       try {
         await context.connected(async (store, config) => {
           await context.sign(store, config.redis)
-          const found = await compareRestrictions(store, opened, config.outage.snapshot)
+          const found = await compareRestrictions(store, opened, outage.snapshot)
           const restrictions = options.restrictions ?? (await askWhichRestrictions(context, found))
           const report = await restore(store, opened, {
             force: options.force === true,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Config } from '../../process/config'
-import { loadConfig, secretFiles } from '../../process/config-file'
+import { FileMistakes } from '../../base/errors'
+import { CONFIG_FILE, loadConfig, secretFiles } from '../../process/config-file'
 import { harakaFiles, type HarakaFiles } from '../../config/haraka-files'
 import type { Store } from '../../store/store'
 import { Lookup } from '../../dns/lookup'
@@ -15,6 +16,8 @@ import { checkBreadth, checkCertificates, checkMethods } from '../doctor/identit
 import { fail, warn, type Line } from '../doctor/line'
 import { checkLost } from '../doctor/lost'
 import { checkPlugins } from '../doctor/plugins'
+import { printLines } from '../doctor/print'
+import { checkProviders } from '../doctor/providers'
 import { checkRedis } from '../doctor/redis'
 import { checkRegistry } from '../doctor/registry'
 import { checkRelayAcl } from '../doctor/relay-acl'
@@ -22,14 +25,19 @@ import { checkDirectory, checkSecrets } from '../doctor/secrets'
 import { checkHarakaSettings, checkOwnSettings } from '../doctor/settings'
 import { checkSnapshot } from '../doctor/snapshot'
 import { checkSrsMx, checkSrsOwner } from '../doctor/srs'
+import { checkApplied, checkTenantsFile, type FoundTenantsFile } from '../doctor/tenants-file'
 import { StoreError } from '../kit/failure'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { count } from '../../base/count'
-import type { Output, Tone } from '../kit/output'
 import { withStore } from '../kit/store'
 
-const TONES: Record<Line['level'], Tone> = { ok: 'good', warn: 'warn', fail: 'bad' }
+const NOT_ASKED = warn('redis', 'Redis was not checked', `correct ${CONFIG_FILE} first`)
+
+interface Options {
+  readonly repair?: boolean
+  readonly dns?: string
+  readonly verbose?: boolean
+}
 
 /** `tenantctl doctor` */
 export function add(program: Command, io: Io, end: (status: number) => void): void {
@@ -41,10 +49,11 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
       '--dns <address>',
       'ask this resolver for the MX of [srs] domain, ADDRESS or ADDRESS:PORT (default: that of the system)',
     )
-    .action(async (options: { repair?: boolean; dns?: string }, self: Command) => {
+    .option('--verbose', 'print every finding; else those of one kind are one, with three examples')
+    .action(async (options: Options, self: Command) => {
       const context = contextOf(io, self)
       const lines = await examine(context, options.repair === true, new Lookup(options.dns))
-      context.out.result(lines, () => print(context.out, lines))
+      context.out.result(lines, () => printLines(context.out, lines, options.verbose === true))
       if (lines.some(({ level }) => level === 'fail')) end(1)
     })
   manual(command, {
@@ -54,6 +63,8 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
       'level: ok | warn (works, but could be better or safer) | fail',
       'check: what was checked, a stable word',
       'message, advice (null where all is well)',
+      'subject: what it is about, where there may be many such (a connector, a domain …), or null',
+      'problem: what all findings of this kind have in common, in the plural, or null',
     ],
     exit: { 1: 'at least one fail' },
   })
@@ -61,23 +72,44 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
 
 async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Line[]> {
   const directory = context.configDirectory
-  const files = directory === undefined ? undefined : harakaFiles(directory)
-  const { lines, file } = directory === undefined ? { lines: [] } : checkConfigFile(directory)
-  if (lines.some(({ level }) => level === 'fail')) {
-    return [...lines, ...checkHaraka(files, file?.config ?? loadConfig(undefined))]
+  if (directory === undefined) return checkAll(context, context.config(), {}, mend, dns)
+  const files = harakaFiles(directory)
+  const { lines, file, isUnreadable } = checkConfigFile(directory)
+  if (isUnreadable) {
+    return [...lines, ...checkHaraka(files, loadConfig(undefined).config), NOT_ASKED]
   }
-  const config = context.config()
+  const { config } = context.loaded
+  const tenantsFile = await checkTenantsFile(directory, config.tenants)
   return [
     ...lines,
+    ...checkDirectory(directory),
+    ...(file ? checkSecrets(secretFiles(directory, file)) : []),
+    ...tenantsFile.lines,
+    ...(await checkAll(context, config, { files, tenantsFile }, mend, dns)),
+  ]
+}
+
+/** What the config directory has. */
+interface Files {
+  readonly files?: HarakaFiles
+  readonly tenantsFile?: FoundTenantsFile
+}
+
+async function checkAll(
+  context: Context,
+  config: Config,
+  found: Files,
+  mend: boolean,
+  dns: Lookup,
+): Promise<Line[]> {
+  return [
     ...checkOwnSettings(config),
     ...checkAlerts(config.alerts),
-    ...(directory === undefined ? [] : checkDirectory(directory)),
-    ...(directory !== undefined && file ? checkSecrets(secretFiles(directory, file)) : []),
-    ...checkHaraka(files, config),
+    ...checkHaraka(found.files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
     ...(await checkEgress(config.egress)),
     ...(await checkSrsMx(config.srs, dns)),
-    ...(await checkStore(context, config, files, mend)),
+    ...(await checkStore(context, config, found, mend)),
   ]
 }
 
@@ -95,19 +127,22 @@ function checkHaraka(files: HarakaFiles | undefined, config: Config): Line[] {
 async function checkStore(
   context: Context,
   config: Config,
-  files: HarakaFiles | undefined,
+  { files, tenantsFile }: Files,
   mend: boolean,
 ): Promise<Line[]> {
   try {
-    return await withStore(config.redis, async (store) => {
-      if (mend) await context.sign(store, config.redis)
-      const redis = await checkRedis(store, config.redis)
+    const settings = context.redis()
+    return await withStore(settings, async (store) => {
+      if (mend) await context.sign(store, settings)
+      const redis = await checkRedis(store, settings)
       const registry = await checkRegistry(store, config.outage.snapshot)
       if (!registry.known) return [...redis, registry.line]
       return [
         ...redis,
         registry.line,
         await checkLost(store),
+        ...(tenantsFile ? await checkApplied(store, tenantsFile, config.registry) : []),
+        ...(await checkProviders(store, config.registry.neverRegister)),
         ...(await checkConnectors(store, files, config)),
         ...(await checkAlertQueues(store, config.alerts)),
         ...(await checkContacts(store, config.alerts)),
@@ -116,8 +151,10 @@ async function checkStore(
       ]
     })
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error
-    return [fail('redis', error.message, 'the registry was not checked')]
+    if (error instanceof StoreError)
+      return [fail('redis', error.message, 'the registry was not checked')]
+    if (!(error instanceof FileMistakes)) throw error
+    return [NOT_ASKED]
   }
 }
 
@@ -134,17 +171,4 @@ async function checkConnectors(
     ...(files ? checkCertificates(connectors, files) : []),
     ...(files ? checkRelayAcl(connectors, files, config.attribution.unknown) : []),
   ]
-}
-
-function print(out: Output, lines: readonly Line[]): void {
-  for (const { level, check, message, advice } of lines) {
-    out.line(`${level.padEnd(4)}  ${check}: ${message}`, TONES[level])
-    if (advice !== null) out.line(`      → ${advice}`)
-  }
-  const number = (level: Line['level']): number =>
-    lines.filter((each) => each.level === level).length
-  out.line()
-  out.line(
-    `${number('ok')} ok, ${count(number('warn'), 'warning')}, ${count(number('fail'), 'fail')}`,
-  )
 }

@@ -57,8 +57,10 @@ function addAdd(domain: Command, io: Io): void {
       const flags = { subdomains: options.subdomains === true, shared: options.shared === true }
       const names = (await readNames(args, io)).map((name) => acceptedDomainName(name, flags))
       const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
-      await context.writing(async (store, { registry }) => {
-        const anyProvider = options.force === true
+      const anyProvider = options.force === true
+      if (!anyProvider) context.needed('registry')
+      const { registry } = context.config()
+      await context.writing(async (store) => {
         const { added, unchanged } = await registerDomains(store, tenant, domains, {
           by,
           anyProvider,

@@ -8,6 +8,7 @@ import {
   readEpoch,
   type Epoch,
 } from '../../registry/epoch'
+import { placeOf } from '../../store/connection'
 import { forgetLost } from '../../registry/lost-changes'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -43,11 +44,15 @@ export function add(program: Command, io: Io): void {
 }
 
 async function begin(context: Context): Promise<void> {
-  await context.unharmed(async (store) => {
+  // The snapshot file shows whether Redis has lost a registry.
+  context.needed('outage')
+  await context.unharmed(async (store, { redis }) => {
+    await context.sign(store, redis)
     const before = await readEpoch(store)
     const epoch = await ensureEpoch(store)
     const result = before ? 'unchanged' : 'created'
-    const sentence = before ? 'there is a registry already' : 'a registry has begun'
+    const place = placeOf(redis)
+    const sentence = before ? `${place} has a registry already` : `a registry has begun in ${place}`
     await tell(context, store, epoch, result, (held) => `${sentence}: ${held}`)
   })
 }

@@ -97,7 +97,8 @@ export function add(program: Command, io: Io): void {
         }
         const directory = local ? queueOf(context) : undefined
         const request = { tenant, action, where, isSure: yes, directory }
-        const use = (store: Store, config: Config): Promise<void> =>
+        const config = context.config()
+        const use = (store: Store): Promise<void> =>
           run(context, request, queuesFor(store, config, directory))
         // Lists are orders, but change nothing that a person could see.
         if (action === 'list') await context[local ? 'connected' : 'unharmed'](use)

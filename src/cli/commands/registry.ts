@@ -162,13 +162,14 @@ function resolving(
     .action(async (options: ResolveOptions, self: Command) => {
       const context = contextOf(io, self)
       const reason = acceptedReason(options.reason)
-      await context.writing(async (store, config) => {
+      const settings = options.backup === undefined ? context.needed('outage') : context.config()
+      await context.writing(async (store) => {
         const found = await readWentBack(store)
         if (!found) {
           return context.out.result({ result: 'unchanged' }, () => print(context, undefined))
         }
         const name = self.name()
-        const file = backupFile(context, config, name, options.backup)
+        const file = backupFile(context, settings, name, options.backup)
         await run(context, store, found, async (verb) => {
           await assertMeant(context, store.keys.prefix, `${name} ${verb}`, options.yes)
           return { reason, backup: await saved(context, store, file) }
@@ -200,7 +201,7 @@ async function assertMeant(
 /** @throws {InputError} there is no place for it. */
 function backupFile(
   { io }: Context,
-  { outage: { snapshot } }: Config,
+  { outage: { snapshot } }: Pick<Config, 'outage'>,
   name: string,
   given: string | undefined,
 ): string {

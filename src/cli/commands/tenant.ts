@@ -90,9 +90,9 @@ function addAdd(tenant: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       const settings = settingsOf(options)
-      await context.writing(async (store, config) => {
+      await context.writing(async (store) => {
         const result = await new TenantRegistry(store).add(id, settings, by)
-        await warnOfContact(context, store, config, id, settings)
+        await warnOfContact(context, store, id, settings)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),
         )
@@ -122,9 +122,9 @@ function addSet(tenant: Command, io: Io): void {
           `nothing to set: give one or more of --name, ${LIMITS_OPTIONS}, --mode, --contact`,
         )
       }
-      await context.writing(async (store, config) => {
+      await context.writing(async (store) => {
         const result = await new TenantRegistry(store).set(id, changes)
-        await warnOfContact(context, store, config, id, changes)
+        await warnOfContact(context, store, id, changes)
         out.result({ result, tenant: id }, () =>
           out.line(
             result === 'changed'
@@ -354,14 +354,14 @@ function withSettings(command: Command): Command {
 async function warnOfContact(
   context: Context,
   store: Store,
-  { alerts }: Config,
   id: string,
   { contact }: TenantSettings,
 ): Promise<void> {
   if (!contact) return
   const warning = await ownContactWarning(store, id, contact)
   if (warning) context.note(`${warning.message}; ${warning.advice}`)
-  if (alerts.mailTo.length === 0) context.note(`${NO_MAIL.message}; ${NO_MAIL.advice}`)
+  if (context.config().alerts.mailTo.length === 0)
+    context.note(`${NO_MAIL.message}; ${NO_MAIL.advice}`)
 }
 
 /** The allowances of each meter. */

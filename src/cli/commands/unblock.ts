@@ -43,12 +43,16 @@ export function add(program: Command, io: Io): void {
       const keepUsage = options.keepUsage === true
       const probation = termsOf(options)
       const force = options.force === true
-      await context.writing(async (store, config) => {
+      // What does not count this time may be wrong in the ini file.
+      if (!force) context.needed('case')
+      if (probation) context.needed('allowance')
+      const { case: rules, allowance } = context.config()
+      await context.writing(async (store) => {
         const unblocked = await unblock(
           store,
           tenant,
           { reason, by, keepUsage, probation, force },
-          { checklist: config.case.checklist, allowance: config.allowance.limits },
+          { checklist: rules.checklist, allowance: allowance.limits },
         )
         const { result, case: name, openSteps, probation: now } = unblocked
         out.result(

@@ -71,7 +71,13 @@ export async function checkContacts(store: Store, { mailTo }: AlertSettings): Pr
   for await (const { id, contact } of new TenantRegistry(store).contacts()) {
     contacts++
     const warning = await ownContactWarning(store, id, contact)
-    if (warning) lines.push(warn('contact', warning.message, warning.advice))
+    if (!warning) continue
+    lines.push(
+      warn('contact', warning.message, warning.advice, {
+        subject: `${contact} of ${id}`,
+        problem: 'contacts are in a domain of their own tenant, whose mail an intruder can read',
+      }),
+    )
   }
   if (contacts === 0) return []
   if (mailTo.length === 0) lines.push(warn('contact', NO_MAIL.message, NO_MAIL.advice))

@@ -1,3 +1,4 @@
+import { tenantctl } from '../../base/command-line'
 import { blockInWords } from '../../explain/words'
 import { connectorId } from '../../mail/identities'
 import type { Connector } from '../../mail/tenant'
@@ -10,7 +11,8 @@ export function checkBlocks(connectors: readonly Connector[]): Line[] {
       ? warn(
           'blocked',
           `${connectorId(tenant, name)} is blocked ${blockInWords(blocked)}`,
-          `once its server is clean: tenantctl connector unblock ${tenant} ${name} --reason …`,
+          `once its server is clean: ${tenantctl('connector', 'unblock', tenant, name)} --reason …`,
+          { subject: connectorId(tenant, name), problem: 'connectors are blocked' },
         )
       : [],
   )

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { tenantctl } from '../../base/command-line'
 import type { Store } from '../../store/store'
 import {
   findInconsistencies,
@@ -21,7 +22,12 @@ export async function checkConsistency(store: Store, mend: boolean): Promise<Lin
   const left = await lastingInconsistencies(store)
   const mended = found.filter((each) => !left.some((other) => isSame(each, other)))
   return [
-    ...mended.map(({ text, remedy }) => ok('consistency', `mended: ${text} (${remedy})`)),
+    ...mended.map((each) =>
+      ok('consistency', `mended: ${each.text} (${each.remedy})`, {
+        subject: subjectOf(each),
+        problem: `mended, of the kind ${each.kind}`,
+      }),
+    ),
     ...left.map(lineOf),
   ]
 }
@@ -38,7 +44,13 @@ function isSame(a: Inconsistency, b: Inconsistency): boolean {
   return a.kind === b.kind && a.tenant === b.tenant && a.subject === b.subject
 }
 
-function lineOf({ text, remedy, repairable }: Inconsistency): Line {
-  const advice = repairable ? `tenantctl doctor --repair repairs it: ${remedy}` : remedy
-  return fail('consistency', text, advice)
+function lineOf(found: Inconsistency): Line {
+  const { kind, text, remedy, repairable } = found
+  const advice = repairable ? `${tenantctl('doctor', '--repair')} repairs it: ${remedy}` : remedy
+  const problem = `contradictions of the kind ${kind}`
+  return fail('consistency', text, advice, { subject: subjectOf(found), problem })
+}
+
+function subjectOf({ tenant, subject }: Inconsistency): string {
+  return [subject, tenant].filter((each) => each !== '').join(' of ')
 }

@@ -4,6 +4,7 @@ import { pluginNames } from '../../config/haraka-checks'
 import type { HarakaFiles } from '../../config/haraka-files'
 import { connectorId } from '../../mail/identities'
 import type { Connector } from '../../mail/tenant'
+import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
 import { isAuthPlugin } from './plugins'
 import { fail, ok, warn, type Line } from './line'
@@ -33,6 +34,7 @@ export function checkBreadth(connectors: readonly Connector[]): Line[] {
 
 function breadth(connector: Connector, prefix: string): Line[] {
   const id = connectorId(connector.tenant, connector.name)
+  const subject = `${id} ${prefix}`
   const [address, length] = parseCIDR(prefix)
   const lines: Line[] = []
   const widest = WIDEST[address.kind()]
@@ -41,7 +43,8 @@ function breadth(connector: Connector, prefix: string): Line[] {
       warn(
         'connectors',
         `${id} accepts ${prefix}, wider than /${widest}: is all of it ${connector.tenant}?`,
-        `give the ranges of its servers: tenantctl connector remove ${connector.tenant} ${connector.name}, then add it again`,
+        `give the ranges of its servers: ${tenantctl('connector', 'remove', connector.tenant, connector.name)}, then add it again`,
+        { subject, problem: 'ranges are too wide for one organisation' },
       ),
     )
   }
@@ -51,6 +54,10 @@ function breadth(connector: Connector, prefix: string): Line[] {
         'connectors',
         `${id} accepts ${prefix}, a private range: behind NAT or a proxy every session is ${connector.tenant}`,
         'make sure that Haraka sees the real source address (PROXY protocol, XCLIENT), or recognise this tenant by AUTH or certificate',
+        {
+          subject,
+          problem: 'ranges are private: behind NAT or a proxy every session is one tenant',
+        },
       ),
     )
   }

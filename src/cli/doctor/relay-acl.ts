@@ -24,6 +24,7 @@ export function checkRelayAcl(
         'relay_acl_allow',
         `${text === range ? text : `${text} (which relay reads as ${range})`} may relay, but no connector covers it: ${unknown === 'deny' ? 'without AUTH or a certificate its mail is refused' : 'its mail is not metered'}`,
         'add a connector (tenantctl connector add TENANT NAME --ip CIDR), or remove the line from relay_acl_allow',
+        { subject: text, problem: 'ranges may relay, but no connector covers them' },
       ),
     )
   return lines.length > 0

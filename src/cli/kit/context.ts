@@ -1,28 +1,35 @@
-import { existsSync, statSync } from 'node:fs'
-import path from 'node:path'
 import type { Command } from 'commander'
-import type { Config } from '../../process/config'
-import { actorText, osActor, redisUser } from '../../records/actor'
-import { hasConfigFile, loadConfig } from '../../process/config-file'
 import { InputError, RefusedError } from '../../base/errors'
-import type { RedisSettings } from '../../store/settings'
-import { keyPrefix } from '../../store/keys'
+import { tenantctl } from '../../base/command-line'
+import { count } from '../../base/count'
 import { clean } from '../../base/safe-text'
+import type { Config, SectionName } from '../../process/config'
+import { CONFIG_FILE, loadConfig, type LoadedConfig } from '../../process/config-file'
+import { actorText, osActor, redisUser } from '../../records/actor'
+import { placeOf } from '../../store/connection'
+import { keyPrefix } from '../../store/keys'
+import type { RedisSettings } from '../../store/settings'
 import type { Store } from '../../store/store'
 import { actor } from './actor'
 import { mostRowsOf } from './all-rows'
+import { findConfigDirectory, meantBelow } from './config-directory'
 import { globalOptionsOf, type GlobalOptions } from './global-options'
 import { linesOf, type Io } from './io'
-import { assertOurs } from './own-directory'
 import { Output } from './output'
-import { redisFromUrl } from './redis-url'
+import { NOT_IN_URL, redisFromUrl } from './redis-url'
 import { assertWhole, assertWritable } from './registry-guard'
 import { withStore } from './store'
+
+/** Mistakes of the ini file that are told one by one. */
+const MOST_TOLD = 3
 
 /** What a command works with, once the global options are known. */
 export class Context {
   readonly out: Output
   private readonly answers: AsyncGenerator<string, void>
+  private theLoaded: LoadedConfig | undefined
+  /** The mistakes in the ini file have been told. */
+  private isTold = false
 
   constructor(
     readonly io: Io,
@@ -42,55 +49,45 @@ export class Context {
     return actor(this.options.by, this.io.env)
   }
 
-  /**
-   * Haraka's config directory: `--config`, else `$HARAKA/config`, else `./config`; one with our ini file is
-   * preferred. `undefined` with `--redis` alone.
-   *
-   * @throws {InputError} where there is none, or where `--config` is not given and other users could change `./config`.
-   */
+  /** Haraka's config directory; `undefined` with `--redis` alone. @throws {InputError} as {@link findConfigDirectory}. */
   get configDirectory(): string | undefined {
-    const { config, redis } = this.options
-    if (config !== undefined) {
-      const directory = path.resolve(this.io.cwd, config)
-      if (isDirectory(directory)) return directory
-      throw new InputError(
-        `--config "${config}" is not a directory: name Haraka's config directory`,
-      )
-    }
-    if (redis !== undefined) return undefined
-    const { cwd, env } = this.io
-    const ofHaraka = env['HARAKA'] ? path.resolve(cwd, env['HARAKA'], 'config') : undefined
-    const places = [...(ofHaraka ? [ofHaraka] : []), path.resolve(cwd, 'config')]
-    const candidates = places.filter(isDirectory)
-    const directory = candidates.find(hasConfigFile) ?? candidates[0]
-    if (directory !== undefined) {
-      if (directory !== ofHaraka) assertOurs(directory)
-      return directory
-    }
-    throw new InputError(
-      `there is no ${places.join(' and no ')}: name Haraka's config directory with --config DIR, or Redis with --redis URL`,
-    )
+    return findConfigDirectory(this.options, this.io)
+  }
+
+  /** The ini file. @throws {InputError} it may not be read, or is no text. */
+  get loaded(): LoadedConfig {
+    this.theLoaded ??= loadConfig(this.configDirectory)
+    return this.theLoaded
   }
 
   /**
-   * The configuration; a note on stderr says where the shipped defaults are in effect.
+   * The configuration. Where its file has a mistake, or is not there, a note on stderr says what is in effect instead:
+   * this is for what is shown. What changes something takes its settings from {@link needed}.
    *
-   * @throws {InputError} with all mistakes in it.
+   * @throws {InputError} `[redis]` has a mistake that `--redis` does not make up for; see also {@link loaded}.
    */
   config(): Config {
-    const directory = this.configDirectory
-    const config = loadConfig(directory, (text) => this.note(text))
-    if (directory === undefined) {
-      this.note('--redis without --config: the shipped defaults are in effect for the rest')
-    }
-    return { ...config, redis: this.redis(config.redis) }
+    const redis = this.redis()
+    if (!this.isTold) this.tellMistakes()
+    this.isTold = true
+    return { ...this.loaded.config, redis }
+  }
+
+  /**
+   * The sections that the outcome of a command depends on. To be called before anything is written.
+   *
+   * @throws {FileMistakes} with the mistakes in these sections.
+   */
+  needed<S extends SectionName>(...sections: readonly S[]): Pick<Config, S> {
+    this.redis()
+    return this.loaded.needed(...sections)
   }
 
   /**
    * Runs `use`, which only reads, with the configuration and a connected store. Where Redis has lost the registry, a
    * note on stderr says that Haraka uses another one.
    *
-   * @throws {InputError} a broken configuration; {@link StoreError}: Redis cannot be reached.
+   * @throws {InputError} as {@link config}; {@link StoreError}: Redis cannot be reached.
    * @throws {SchemaError} a later version wrote the registry.
    */
   async connected<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
@@ -114,19 +111,30 @@ export class Context {
   }
 
   /**
-   * The same for commands that write; the registry has an epoch then.
+   * The same for commands that write; the registry has an epoch then. They get no configuration: see {@link needed}.
    *
-   * @throws as {@link unharmed}.
+   * @throws as {@link unharmed}; {@link InputError} as {@link sign}.
+   * @throws {RefusedError} Redis holds no registry, and the person does not want to begin one.
    */
-  async writing<T>(use: (store: Store, config: Config) => Promise<T>): Promise<T> {
-    return this.guarded(assertWritable, async (store, config) => {
-      await this.sign(store, config.redis)
-      return use(store, config)
-    })
+  async writing<T>(use: (store: Store) => Promise<T>): Promise<T> {
+    this.assertSite()
+    const { redis } = this.config()
+    return this.guarded(
+      (store, snapshot) => assertWritable(store, snapshot, () => this.mayBegin(redis)),
+      async (store) => {
+        await this.sign(store, redis)
+        return use(store)
+      },
+    )
   }
 
-  /** Names who changes something over this connection, for the audit trail. Every command that writes calls it first. */
+  /**
+   * Names who changes something over this connection, for the audit trail. Every command that writes calls it first.
+   *
+   * @throws {InputError} `--config` names the directory above that with the ini file.
+   */
   async sign(store: Store, { username }: RedisSettings): Promise<void> {
+    this.assertSite()
     this.io.stdout.mustArrive('tenantctl audit shows what was changed')
     store.actor = actorText({
       os: osActor(this.io.env),
@@ -136,7 +144,7 @@ export class Context {
   }
 
   private async guarded<T>(
-    assertFit: (store: Store, snapshot: string) => Promise<void>,
+    assertFit: (store: Store, snapshot: string) => Promise<unknown>,
     use: (store: Store, config: Config) => Promise<T>,
   ): Promise<T> {
     const config = this.config()
@@ -144,6 +152,22 @@ export class Context {
       await assertFit(store, config.outage.snapshot)
       return use(store, config)
     })
+  }
+
+  /** Says where a new registry begins, and asks at a terminal: it may be the wrong Redis. */
+  private async mayBegin(redis: RedisSettings): Promise<void> {
+    this.note(`${placeOf(redis)} holds no registry: this command begins one there`)
+    if (!this.io.asks || (await this.confirmed('Is that the right place? [y/N] '))) return
+    throw new RefusedError(
+      'nothing was written: --config DIR or --redis URL, and --prefix, name another place',
+    )
+  }
+
+  private assertSite(): void {
+    const directory = this.configDirectory
+    const question = directory === undefined ? undefined : meantBelow(directory)
+    if (question === undefined) return
+    throw new InputError(`${directory} has no ${CONFIG_FILE}: ${question} Nothing was written`)
   }
 
   /** Prints one line on stderr that is not an error. */
@@ -168,10 +192,43 @@ export class Context {
     return (value ?? '').trim()
   }
 
-  private redis(settings: RedisSettings): RedisSettings {
+  /**
+   * Where Redis is.
+   *
+   * @throws {FileMistakes} `[redis]` has a mistake that the options do not make up for: it could be another Redis.
+   */
+  redis(): RedisSettings {
     const { redis, prefix } = this.options
-    const chosen = redis === undefined ? settings : redisFromUrl(redis, settings)
+    const { config } = this.loaded
+    const doubtful = this.loaded.errorsIn('redis').filter(({ keys }) => !this.isReplaced(keys))
+    if (doubtful.length > 0) throw this.loaded.mistakes(doubtful)
+    const chosen = redis === undefined ? config.redis : redisFromUrl(redis, config.redis)
     return prefix === undefined ? chosen : { ...chosen, prefix: keyPrefix(prefix, '--prefix ') }
+  }
+
+  /** Whether the options replace these keys of `[redis]`. @param keys of a mistake; empty: it may be about any. */
+  private isReplaced(keys: readonly string[]): boolean {
+    const { redis, prefix } = this.options
+    if (redis === undefined) return false
+    const stay = NOT_IN_URL.filter((key) => key !== 'prefix' || prefix === undefined)
+    return keys.length === 0 ? prefix !== undefined : !keys.some((key) => stay.includes(key))
+  }
+
+  private tellMistakes(): void {
+    const { loaded, configDirectory } = this
+    if (configDirectory === undefined) {
+      this.note('--redis without --config: the shipped defaults are in effect for the rest')
+      return
+    }
+    const meant = meantBelow(configDirectory)
+    if (loaded.note !== undefined) this.note([loaded.note, ...(meant ? [meant] : [])].join('; '))
+    const ofRedis = new Set(loaded.errorsIn('redis'))
+    for (const error of loaded.errors.slice(0, MOST_TOLD)) {
+      const instead = ofRedis.has(error) ? '--redis counts' : error.instead
+      this.note(`${loaded.located(error)} (until then ${instead})`)
+    }
+    const more = loaded.errors.length - MOST_TOLD
+    if (more > 0) this.note(`and ${count(more, 'more mistake')}: ${tenantctl('doctor')} shows all`)
   }
 }
 
@@ -184,8 +241,4 @@ export function contextOf(io: Io, command: Command): Context {
   const options = globalOptionsOf(command)
   if (options.by !== undefined) actor(options.by, io.env)
   return new Context(io, options, mostRowsOf(command))
-}
-
-function isDirectory(directory: string): boolean {
-  return existsSync(directory) && statSync(directory).isDirectory()
 }

@@ -1,6 +1,5 @@
 import path from 'node:path'
-import { CONFIG_FILE } from '../../process/config-file'
-import { hasConfigFile } from '../../process/config-file'
+import { CONFIG_FILE, hasConfigFile } from '../../process/config-file'
 import { InputError, messageOf } from '../../base/errors'
 import { changeableByOthers } from '../../base/trusted-path'
 import { ROOT } from '../../base/owned-file'

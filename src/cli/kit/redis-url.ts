@@ -3,6 +3,9 @@ import type { RedisSettings } from '../../store/settings'
 
 const EXAMPLE = 'for example redis://127.0.0.1:6379/0'
 
+/** Keys of `[redis]` that a URL leaves as they are. */
+export const NOT_IN_URL: readonly string[] = ['prefix', 'tls_ca', 'tls_cert', 'tls_key']
+
 /**
  * Reads `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, or `rediss://` for TLS, over other settings.
  *

@@ -17,10 +17,16 @@ import { shortTime } from '../../base/time'
 /**
  * Checks that Redis may be written to, and gives a new registry an epoch.
  *
+ * @param mayBegin is asked where Redis holds nothing; throws where no registry is to begin there.
  * @throws as {@link assertWhole}.
  */
-export async function assertWritable(store: Store, snapshot: string): Promise<void> {
-  await assertWhole(store, snapshot)
+export async function assertWritable(
+  store: Store,
+  snapshot: string,
+  mayBegin: () => Promise<void>,
+): Promise<void> {
+  const { epoch, tenants } = await assertWhole(store, snapshot)
+  if (!epoch && tenants === 0) await mayBegin()
   await ensureEpoch(store)
 }
 
@@ -31,7 +37,7 @@ export async function assertWritable(store: Store, snapshot: string): Promise<vo
  * @throws {SchemaError} a later version wrote the registry.
  * @throws {RefusedError} Redis has lost the registry or a part of it, or that cannot be determined.
  */
-export async function assertWhole(store: Store, snapshot: string): Promise<void> {
+export async function assertWhole(store: Store, snapshot: string): Promise<RegistryLook> {
   const look = understood(await lookAtRegistry(store))
   const known = await knownRegistry(snapshot, store.keys.prefix)
   if (known && !(known instanceof BarredError) && isAnother(look, known.epoch, known.createdAt)) {
@@ -48,6 +54,7 @@ export async function assertWhole(store: Store, snapshot: string): Promise<void>
       'a restore was cut short, and Redis holds a part of it: run the same tenantctl restore again, or accept what is there with tenantctl init --force',
     )
   }
+  return look
 }
 
 /** The registry under this prefix as of Haraka's last snapshot file; `undefined`: there is none. */

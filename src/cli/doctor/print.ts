@@ -1,0 +1,49 @@
+import { count } from '../../base/count'
+import { grouped } from '../../base/lists'
+import type { Output, Tone } from '../kit/output'
+import type { Line } from './line'
+
+const TONES: Record<Line['level'], Tone> = { ok: 'good', warn: 'warn', fail: 'bad' }
+const WORST_FIRST: readonly Line['level'][] = ['fail', 'warn', 'ok']
+const EXAMPLES = 3
+const INDENT = ' '.repeat(6)
+
+/** Prints what was found, failures first. @param all every finding; else those of one kind are one. */
+export function printLines(out: Output, lines: readonly Line[], all: boolean): void {
+  for (const level of WORST_FIRST) {
+    const found = lines.filter((line) => line.level === level)
+    for (const kind of all ? found.map((line) => [line]) : byKind(found)) printKind(out, kind)
+  }
+  const number = (level: Line['level']): number =>
+    lines.filter((line) => line.level === level).length
+  out.line()
+  out.line(
+    `${number('ok')} ok, ${count(number('warn'), 'warning')}, ${count(number('fail'), 'fail')}`,
+  )
+}
+
+/** Lines of one check and problem together, in the place of the first. */
+function byKind(lines: readonly Line[]): Line[][] {
+  const kinds = grouped(lines, (line) =>
+    line.problem === null ? line : `${line.check}: ${line.problem}`,
+  )
+  return kinds.map(([, of]) => of)
+}
+
+function printKind(out: Output, lines: readonly Line[]): void {
+  const [{ level, check, message, advice, problem }] = lines as [Line]
+  const isOne = lines.length === 1
+  const sum = isOne ? message : `${lines.length.toLocaleString('en-US')} ${problem}`
+  out.line(`${level.padEnd(4)}  ${check}: ${sum}`, TONES[level])
+  if (!isOne) out.line(INDENT + examplesOf(lines))
+  if (advice === null) return
+  const isSame = lines.every((line) => line.advice === advice)
+  out.line(`${INDENT}→ ${isSame ? '' : 'for the first: '}${advice}`)
+}
+
+function examplesOf(lines: readonly Line[]): string {
+  const named = lines.slice(0, EXAMPLES).map(({ subject, message }) => subject ?? message)
+  const more = lines.length - named.length
+  const rest = more > 0 ? ` and ${more.toLocaleString('en-US')} more (--verbose)` : ''
+  return named.join(', ') + rest
+}
