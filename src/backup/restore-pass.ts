@@ -15,8 +15,7 @@ import { identityFields, packConnector, parseFlags, type Claim } from '../regist
 import { reconcileClaims } from '../registry/reconcile'
 import { indexTenant, tenantExists } from '../registry/tenant-registry'
 import { Restrictions } from '../allowance/restriction'
-import type { RecordFile } from '../registry-file/read-file'
-import { Lanes, partsOf, type TenantPart } from '../registry-file/parts'
+import { Lanes, partsOf, type Records, type TenantPart } from '../registry-file/parts'
 import { readWhole, type TenantAsRead } from '../registry-file/read-registry'
 import type { ConnectorRecord, Fields, MoveRecord, TenantRecord } from '../registry-file/record'
 
@@ -63,11 +62,11 @@ export interface PassResult {
  * Reads a file once and compares it with Redis. A wider restriction and newer usage in Redis are no differences.
  *
  * @param purpose `write`: also writes the differences to Redis.
- * @throws what ioredis throws, and {@link RecordFile.records}.
+ * @throws what ioredis throws, and what the records of the file throw.
  */
 export async function runPass(
   store: Store,
-  file: RecordFile,
+  file: Records,
   purpose: 'compare' | 'write',
 ): Promise<PassResult> {
   const pass = new Pass(store, purpose === 'write')
@@ -95,8 +94,18 @@ class Pass implements PassResult {
     this.registry = new ConnectorRegistry(store)
   }
 
-  async run(file: RecordFile): Promise<void> {
+  async run(file: Records): Promise<void> {
     const lanes = new Lanes(TENANTS_AT_ONCE)
+    try {
+      await this.handleAll(file, lanes)
+    } catch (error) {
+      // What has begun is finished, also where a person stops it.
+      await lanes.finish()
+      throw error
+    }
+  }
+
+  private async handleAll(file: Records, lanes: Lanes): Promise<void> {
     let connectors: ConnectorRecord[] = []
     for await (const part of partsOf(file)) {
       if (part.type === 'move') this.moves.set(part.domain, part)

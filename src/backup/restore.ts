@@ -1,5 +1,6 @@
 import { addEntry } from '../records/audit-trail'
 import { RefusedError, UserError } from '../base/errors'
+import type { Work } from '../base/work'
 import type { Store } from '../store/store'
 import { findInconsistencies, type Inconsistency } from '../registry/consistency/consistency'
 import {
@@ -15,6 +16,7 @@ import { shortTime } from '../base/time'
 import type { RecordFile } from '../registry-file/read-file'
 import type { Header } from '../registry-file/format'
 import { runPass, type Findings, type PassResult } from './restore-pass'
+import { followed } from './followed'
 
 /** The search for inconsistencies holds all names in memory, which a restore otherwise avoids. */
 const MOST_CHECKED = 50_000
@@ -48,6 +50,7 @@ export interface RestoreReport {
  * @param options `force`: also into another registry. Records of the file replace those in Redis, records that only
  *   Redis has stay. A restriction is never removed or narrowed, a block of a connector never lifted, usage never replaced.
  *   `lifts`: restrictions that only processes know are lifted; else processes put them back.
+ * @throws {InterruptedError} it was stopped; a second run completes it.
  * @throws {InputError} the file is incomplete or damaged.
  * @throws {RefusedError} Redis holds another registry, or with `force` records that conflict with the file.
  * @throws {UserError} Redis does not have all of it afterwards.
@@ -56,13 +59,11 @@ export async function restore(
   store: Store,
   file: RecordFile,
   { force = false, lifts = false } = {},
+  work: Work = {},
 ): Promise<RestoreReport> {
-  const { header, sha256 } = await file.verify()
-  if (Number(header.schema.split('.')[0]) > SCHEMA.major) {
-    throw new RefusedError(
-      `${file.file} holds the registry in schema ${header.schema}, and this version reads ${SCHEMA.major}.x: use the later version that wrote it`,
-    )
-  }
+  const verified = await file.verify()
+  const { header, sha256 } = verified
+  assertKnownSchema(file)
   const { tenants, epoch } = await lookAtRegistry(store)
   if (epoch && isNewer(epoch)) throw new SchemaError(epoch.schema)
   const interrupted = await unfinishedRestore(store)
@@ -70,7 +71,8 @@ export async function restore(
     reportOf(store, header, pass, now, written)
 
   if (interrupted !== sha256 && (tenants > 0 || interrupted !== undefined)) {
-    const found = await runPass(store, file, 'compare')
+    const untouched = followed(file, verified, work, 'nothing was written')
+    const found = await runPass(store, untouched, 'compare')
     if (found.differences.count === 0 && interrupted === undefined) {
       const same = epoch !== undefined && (header.epoch === '' || epoch.epoch === header.epoch)
       return report(found, same ? epoch.epoch : (await giveEpoch(store, header, lifts)).epoch)
@@ -87,13 +89,44 @@ export async function restore(
   await store.client.set(store.keys.restore, sha256)
   // Without an epoch a process could accept the half-written registry.
   await ensureEpoch(store)
-  const written = await runPass(store, file, 'write')
-  const after = await runPass(store, file, 'compare')
+  const partly = followed(file, verified, work, PARTLY)
+  const written = await runPass(store, partly, 'write')
+  const after = await runPass(store, partly, 'compare')
   if (after.differences.count > 0) throw incomplete(file.file, after.differences)
   const given = await giveEpoch(store, header, lifts)
   await store.client.del(store.keys.restore)
   return report(after, given.epoch, written.differences.count)
 }
+
+/**
+ * What a restore with `force` writes over: where Redis and the file differ, for a person who is asked about it.
+ *
+ * @throws as {@link restore}, before it writes.
+ */
+export async function differencesFrom(
+  store: Store,
+  file: RecordFile,
+  work: Work = {},
+): Promise<Findings> {
+  const verified = await file.verify()
+  const { differences } = await runPass(
+    store,
+    followed(file, verified, work, 'nothing was written'),
+    'compare',
+  )
+  return differences
+}
+
+/** @throws {RefusedError} a later version wrote the file. */
+export function assertKnownSchema({ file, header }: RecordFile): void {
+  if (Number(header.schema.split('.')[0]) <= SCHEMA.major) return
+  throw new RefusedError(
+    `${file} holds the registry in schema ${header.schema}, and this version reads ${SCHEMA.major}.x: use the later version that wrote it`,
+  )
+}
+
+const PARTLY =
+  'Redis holds a part of it, and no other command writes there; run the same command again to complete it'
 
 /** Checksum of the backup whose restore was interrupted; `undefined`: there is none. */
 export async function unfinishedRestore(store: Store): Promise<string | undefined> {
@@ -120,7 +153,7 @@ async function reportOf(
 }
 
 /** The file gives its tenants names or identities that belong to others. */
-function conflicting(file: string, conflicts: Findings): RefusedError {
+export function conflicting(file: string, conflicts: Findings): RefusedError {
   return new RefusedError(
     `${file} conflicts with what Redis holds, and nothing was written: ${listed(conflicts)}; remove or move that first`,
   )
@@ -141,7 +174,7 @@ function occupied(
   )
 }
 
-function incomplete(file: string, differences: Findings): UserError {
+export function incomplete(file: string, differences: Findings): UserError {
   return new UserError(
     `${differences.count} records of ${file} are not in Redis as written (${listed(differences)}): something else is writing there; stop it and restore again`,
     1,
@@ -150,7 +183,7 @@ function incomplete(file: string, differences: Findings): UserError {
 
 const MOST_LISTED = 5
 
-function listed({ named, count }: Findings): string {
+export function listed({ named, count }: Findings): string {
   const texts = named.slice(0, MOST_LISTED)
   if (count > texts.length) texts.push(`and ${count - texts.length} more`)
   return texts.join('; ')

@@ -1,5 +1,15 @@
-import type { RecordFile } from './read-file'
-import type { ConnectorRecord, DomainsRecord, MoveRecord, TenantRecord } from './record'
+import type {
+  ConnectorRecord,
+  DomainsRecord,
+  MoveRecord,
+  RegistryRecord,
+  TenantRecord,
+} from './record'
+
+/** Records as a file has them: the domains of a tenant behind it. */
+export interface Records {
+  records(): AsyncIterable<RegistryRecord>
+}
 
 /** A tenant with some of its accepted domains. */
 export interface TenantPart {
@@ -15,7 +25,7 @@ const NO_DOMAINS: DomainsRecord['domains'] = new Map()
 
 /** The records of a file, with each tenant and its domains cut into parts that fit into memory. */
 export async function* partsOf(
-  file: RecordFile,
+  file: Records,
 ): AsyncGenerator<TenantPart | ConnectorRecord | MoveRecord> {
   let open: { tenant: TenantRecord; domains?: DomainsRecord['domains']; first: boolean } | undefined
   const close = function* (last: boolean): Generator<TenantPart> {

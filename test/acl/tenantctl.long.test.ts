@@ -270,7 +270,12 @@ describe('tenantctl with the users of docs/acl', () => {
     await goBack('lost')
     await given('tenantctl', ...RESOLVING)
     await given('tenantctl', 'backup all.jsonl', 'tenant remove contoso --purge')
-    await given('tenantctl', 'restore all.jsonl --force', 'init --force')
+    await given(
+      'tenantctl',
+      'restore all.jsonl --force',
+      'restore all.jsonl --tenant tailspin',
+      'init --force',
+    )
 
     const used = await observation.end((user) => user !== 'admin')
     // Not in the file, since it reveals passwords of Redis; the doctor works without it.

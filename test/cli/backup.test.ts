@@ -275,6 +275,42 @@ describe('tenantctl backup and restore', () => {
     assert.match((await site.run('restricted')).out, /^contoso /m)
   })
 
+  it('ask before a file is written over something else', async () => {
+    const site = await new Site(redis).filled()
+    await site.run('backup', 'b.jsonl')
+    await site.given('tenant set contoso --limits 9/1h')
+    const over = (stdin: string, ...args: string[]): Promise<Result> =>
+      site.inDirectory({ asks: true, stdin }, 'restore', 'b.jsonl', '--force', ...args)
+    const limits = async (): Promise<unknown> =>
+      ((await site.json('tenant', 'show', 'contoso')) as { limits: unknown }).limits
+    const kept = await over('n\n')
+    assert.match(kept.err, /^tenantctl: different in Redis: tenant contoso$/m)
+    assert.match(kept.err, /^Write \S+b\.jsonl over 1 difference\? \[y\/N\] /m)
+    assert.equal(await limits(), '9/1h')
+    assert.equal((await over('y\n', '--tenant', 'contoso')).status, 0)
+    assert.equal(await limits(), null)
+    await site.given('tenant set contoso --limits 9/1h')
+    assert.doesNotMatch((await over('', '--yes')).err, /\?/)
+    assert.equal(await limits(), null)
+  })
+
+  it('restore one tenant of a file', async () => {
+    const site = await new Site(redis).filled()
+    await site.run('backup', 'b.jsonl')
+    await site.given('tenant remove contoso', 'tenant add adatum')
+    const { out, status } = await site.run('restore', 'b.jsonl', '--tenant', 'contoso')
+    assert.equal(status, 0)
+    assert.match(out, /^restored 1 tenant \(0 restricted\), 1 domain, 1 connector from the backup/)
+    const tenants = (await site.json('tenant', 'list')) as { id: string }[]
+    assert.deepEqual(
+      tenants.map(({ id }) => id),
+      ['adatum', 'contoso', 'fabrikam'],
+    )
+    assert.equal((await site.run('restore', 'b.jsonl', '--tenant', 'adatum')).status, 3)
+    const audit = (await site.json('audit', 'contoso')) as { what: string }[]
+    assert.ok(audit.some(({ what }) => what === 'tenant restored'))
+  })
+
   it('restore killed with kill -9 at any moment completes when it is run again', async () => {
     const site = new Site(redis)
     const tenants = Array.from({ length: 300 }, (_, at) => `t${at}`)

@@ -190,6 +190,7 @@ const PLACES: readonly (readonly string[])[] = [
     ['backup', V],
     ['restore', V],
     ['restore', V, '--force'],
+    ['restore', 'backup.jsonl', '--tenant', V],
     ['init', V],
   ],
   ...[

@@ -2,22 +2,31 @@ import path from 'node:path'
 import { Option, type Command } from 'commander'
 import { backup, type BackupReport } from '../../backup/backup'
 import { writeLines, writeTo, type Sink } from '../../registry-file/write-file'
-import { openRecords } from '../../registry-file/read-file'
-import { restore, type RestoreReport } from '../../backup/restore'
+import { openRecords, type RecordFile } from '../../registry-file/read-file'
+import { differencesFrom, restore, type RestoreReport } from '../../backup/restore'
+import { differencesOfTenant, restoreTenant } from '../../backup/restore-tenant'
+import type { Findings } from '../../backup/restore-pass'
 import { compareRestrictions } from '../../backup/restrictions'
 import { InputError } from '../../base/errors'
+import type { Store } from '../../store/store'
+import { lookAtRegistry } from '../../registry/epoch'
+import { askFirst } from '../kit/ask-first'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
+import { longWork } from '../kit/long-work'
 import { manual } from '../kit/manual'
 import { askWhichRestrictions, tellRestrictions } from '../views/restored-restrictions'
 import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
+import { tenantExists } from '../../registry/tenant-registry'
 
 const STDOUT = '-'
 
 interface RestoreOptions {
   readonly fromSnapshot?: boolean
+  readonly tenant?: string
   readonly force?: boolean
+  readonly yes?: boolean
   readonly restrictions?: 'keep' | 'file'
 }
 
@@ -80,7 +89,9 @@ function addRestore(program: Command, io: Io): void {
       'a file of tenantctl backup; it is checked in full before anything is written',
     )
     .option('--from-snapshot', 'the snapshot file of Haraka instead ([outage] snapshot)')
+    .option('--tenant <id>', 'only this tenant; the rest of the registry stays as it is')
     .option('--force', 'even if the registry holds something else')
+    .option('--yes', 'do not ask before something else is written over')
     .addOption(
       new Option(
         '--restrictions <which>',
@@ -90,24 +101,19 @@ function addRestore(program: Command, io: Io): void {
     .action(async (file: string | undefined, options: RestoreOptions, self: Command) => {
       const context = contextOf(io, self)
       // The snapshot file shows which restrictions only Haraka knows.
-      const { outage } = context.needed('outage')
+      const snapshot = options.tenant === undefined ? context.needed('outage').outage.snapshot : ''
       const { source, namedBy } = sourceOf(context, io, file, options)
       const opened = await openRecords(source, namedBy)
       try {
-        await context.connected(async (store, config) => {
-          await context.sign(store, config.redis)
-          const found = await compareRestrictions(store, opened, outage.snapshot)
-          const restrictions = options.restrictions ?? (await askWhichRestrictions(context, found))
-          const report = await restore(store, opened, {
-            force: options.force === true,
-            lifts: restrictions === 'file',
+        if (options.tenant !== undefined) {
+          const { tenant } = options
+          await context.writing((store) => restoreOne(context, store, opened, tenant, options))
+        } else {
+          await context.connected(async (store, { redis }) => {
+            await context.sign(store, redis)
+            await restoreAll(context, store, opened, { ...options, snapshot })
           })
-          context.out.result({ ...restoreView(source, report), restrictions }, () =>
-            print(context, source, report),
-          )
-          tellRestrictions(context, found, restrictions)
-          warn(context, report)
-        })
+        }
       } finally {
         await opened.close()
       }
@@ -118,6 +124,7 @@ function addRestore(program: Command, io: Io): void {
       'restore --from-snapshot',
       'restore /var/backups/tenants.jsonl --force',
       'restore /var/backups/tenants.jsonl --restrictions keep',
+      'restore /var/backups/tenants.jsonl --tenant contoso',
     ],
     json: [
       'result: restored | unchanged (all of it was there)',
@@ -129,12 +136,79 @@ function addRestore(program: Command, io: Io): void {
       'inconsistencies: array of {kind, text, remedy}; null: the registry is too large to check here (tenantctl doctor checks it)',
       'epoch: of the registry now',
       'restrictions: keep | file: what became of those that only Haraka knew',
+      'tenant: with --tenant',
     ],
     exit: {
       2: 'the file is damaged, or is no backup; nothing was written',
-      4: 'Redis holds something else; nothing was written',
+      3: 'the file does not hold that tenant',
+      4: 'Redis holds something else, or another tenant has a domain or identity of it; nothing was written',
+      130: 'stopped by Ctrl-C; the same command goes on',
     },
   })
+}
+
+async function restoreAll(
+  context: Context,
+  store: Store,
+  file: RecordFile,
+  options: RestoreOptions & { readonly snapshot: string },
+): Promise<void> {
+  const isThere = (await lookAtRegistry(store)).tenants > 0
+  const differences = (): Promise<Findings> => differencesFrom(store, file)
+  if (isThere && !(await mayWriteOver(context, file, options, differences))) return
+  const found = await compareRestrictions(store, file, options.snapshot)
+  const restrictions = options.restrictions ?? (await askWhichRestrictions(context, found))
+  const how = { force: options.force === true, lifts: restrictions === 'file' }
+  const report = await longWork(context.io, 'restoring records', (work) =>
+    restore(store, file, how, work),
+  )
+  context.out.result({ ...restoreView(file.file, report), restrictions }, () =>
+    print(context, file.file, report),
+  )
+  tellRestrictions(context, found, restrictions)
+  warn(context, report)
+}
+
+async function restoreOne(
+  context: Context,
+  store: Store,
+  file: RecordFile,
+  tenant: string,
+  options: RestoreOptions,
+): Promise<void> {
+  if (options.restrictions !== undefined) {
+    throw new InputError('--restrictions is for a whole registry: leave it out with --tenant')
+  }
+  const differences = (): Promise<Findings> => differencesOfTenant(store, file, tenant)
+  const isThere = await tenantExists(store, tenant)
+  if (isThere && !(await mayWriteOver(context, file, options, differences))) return
+  const report = await longWork(context.io, 'restoring records', (work) =>
+    restoreTenant(store, file, tenant, { force: options.force === true }, work),
+  )
+  context.out.result({ ...restoreView(file.file, report), tenant, restrictions: 'keep' }, () =>
+    print(context, file.file, report),
+  )
+  warn(context, report)
+}
+
+/** With `--force`: asks whether to write over what differs from the file. */
+async function mayWriteOver(
+  context: Context,
+  { file }: RecordFile,
+  { force, yes }: RestoreOptions,
+  differences: () => Promise<Findings>,
+): Promise<boolean> {
+  if (force !== true || yes === true || !context.io.asks) return true
+  const { count: number, named } = await differences()
+  if (number === 0) return true
+  const more = number > named.length ? [`and ${number - named.length} more`] : []
+  const isConfirmed = await askFirst(context, {
+    yes: false,
+    lines: () => Promise.resolve([...named.map((each) => `different in Redis: ${each}`), ...more]),
+    question: `Write ${file} over ${count(number, 'difference')}?`,
+  })
+  if (!isConfirmed) context.note('nothing was written')
+  return isConfirmed
 }
 
 /** The file, and the uid of the ini file's owner where the ini file names it. */
