@@ -3,7 +3,7 @@ import type { Ledger } from '../allowance/ledger'
 import type { ExplainSettings } from './settings'
 import { toDomain } from '../names/domain'
 import { envelopeDomain, parseEnvelope, type HarakaAddress } from '../names/envelope'
-import type { Directory } from '../directory/directory'
+import { Directory } from '../directory/directory'
 import type { Snapshot } from '../directory/snapshot'
 import { attribute, type Attributed, type Attribution, type Facts } from '../decision/attribution'
 import {
@@ -27,6 +27,7 @@ import { CLASSES, notedClass, type KnownClass, type MailClass } from '../mail/cl
 import { METERS, type Meter } from '../mail/meters'
 import { outcomeOf } from '../decision/outcome'
 import { formatReply, REPLIES, type Reply } from '../decision/reply'
+import type { Store } from '../store/store'
 
 /** A message to explain: its envelope and the facts of the session. */
 export interface Question {
@@ -63,6 +64,11 @@ export interface Explanation {
 interface Step {
   readonly about: 'session' | 'tenant' | 'sender' | 'MAIL' | 'RCPT' | 'DATA'
   readonly finding: string
+}
+
+/** A directory that reads the registry once, and ignores later changes. */
+export function readOnce(store: Store): Directory {
+  return new Directory(store, { onReady: () => {}, onRestriction: () => {}, onError: () => {} })
 }
 
 /** What an explanation reads. Nothing is written. */
@@ -260,7 +266,11 @@ function factsOf({ authUser, certificateName, ip }: Question): Facts {
   }
 }
 
-async function attributeNow(facts: Facts, { directory, config }: Sources): Promise<Attribution> {
+/** Attribution as a session gets it, with the owner of a domain where it needs that. */
+export async function attributeNow(
+  facts: Facts,
+  { directory, config }: Pick<Sources, 'directory' | 'config'>,
+): Promise<Attribution> {
   const first = attribute(facts, directory, config.attribution)
   if (first.kind !== 'ask-owner') return first
   await directory.askOwner(first.domain)

@@ -13,7 +13,7 @@ import { modeOf, type Judgement, type Reason } from '../decision/judge'
 import type { Outcome } from '../decision/outcome'
 import { formatReply } from '../decision/reply'
 
-const METHODS: Record<Method, string> = {
+export const METHODS: Readonly<Record<Method, string>> = {
   auth: 'AUTH user',
   tls: 'certificate',
   ip: 'address',

@@ -51,18 +51,23 @@ export function assertConnectorName(name: string): void {
  * @throws {InputError} naming the first that is wrong, or if there is none at all.
  */
 export function normalizeIdentities(raw: RawIdentities): Identities {
-  const identities = {
-    ip: canonical(raw.ip, parsePrefix),
-    cert: canonical(raw.cert, certificateName),
-    certSha256: canonical(raw.certSha256, fingerprint),
-    auth: canonical(raw.auth, authPattern),
-  }
-  if (Object.values(identities).every((list) => list.length === 0)) {
+  const identities = canonicalIdentities(raw)
+  if (Object.values({ ...identities }).every((list) => list.length === 0)) {
     throw new InputError(
       'a connector needs an identity: an IP prefix, certificate name, certificate fingerprint or AUTH user',
     )
   }
   return identities
+}
+
+/** The same for identities that are a part of a connector's: there may be none. @throws {InputError} */
+export function canonicalIdentities(raw: RawIdentities): Identities {
+  return {
+    ip: canonical(raw.ip, parsePrefix),
+    cert: canonical(raw.cert, certificateName),
+    certSha256: canonical(raw.certSha256, fingerprint),
+    auth: canonical(raw.auth, authPattern),
+  }
 }
 
 function canonical(list: readonly string[] = [], normalize: (text: string) => string): string[] {

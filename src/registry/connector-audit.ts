@@ -1,5 +1,5 @@
 import { identityFields, type UnstampedConnector } from './formats'
-import type { Connector } from '../mail/tenant'
+import type { Connector, Identities } from '../mail/tenant'
 
 /** Identities of a connector, and connectors, in one entry of the audit trail at most. */
 const MOST_NAMED = 20
@@ -25,8 +25,8 @@ export function entryOf(
   return {
     subject: id,
     what: `connector ${changeOf(there, wanted)}`,
-    from: there ? describeConnector(there) : '',
-    to: [wanted ? describeConnector(wanted) : '', why].filter(Boolean).join('; '),
+    from: there ? describeConnector(there, wanted) : '',
+    to: [wanted ? describeConnector(wanted, there) : '', why].filter(Boolean).join('; '),
   }
 }
 
@@ -47,11 +47,20 @@ function changeOf(there: Connector | undefined, wanted: UnstampedConnector | und
   return 'changed'
 }
 
-/** Identities, state and block of a connector, for people. */
-export function describeConnector(connector: UnstampedConnector): string {
+/**
+ * Identities, state and block of a connector, for people.
+ *
+ * @param other its state before or after: identities that this one does not have come first, so that they are named.
+ */
+export function describeConnector(connector: UnstampedConnector, other?: Identities): string {
   const { enabled, addedBy, blocked } = connector
+  const shared = new Set(other ? identityFields(other) : [])
+  const identities = identityFields(connector)
   const parts = [
-    firstOf(identityFields(connector).map(describeIdentity)),
+    firstOf([
+      ...identities.filter((each) => !shared.has(each)).map(describeIdentity),
+      ...identities.filter((each) => shared.has(each)).map(describeIdentity),
+    ]),
     enabled ? 'enabled' : 'disabled',
     `by ${addedBy}`,
   ]

@@ -1,5 +1,6 @@
 import { retryConcurrent } from '../base/retry'
-import { noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
+import { tenantctl } from '../base/command-line'
+import { InputError, noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
 import type { Act } from '../allowance/restriction'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -9,11 +10,12 @@ import { describeIdentity, entryOf, restoredEntry, type ConnectorEntry } from '.
 import { decodeConnector, readConnectors, readSomeConnectors } from './connector-reader'
 import {
   assertConnectorName,
+  canonicalIdentities,
   connectorId,
   normalizeIdentities,
   type RawIdentities,
 } from '../mail/identities'
-import { identityFields, packConnector, type UnstampedConnector } from './formats'
+import { IDENTITY_KINDS, identityFields, packConnector, type UnstampedConnector } from './formats'
 import { assertTenantExists, tenantExists } from './tenant-registry'
 import type { Connector, ConnectorBlock, Identities } from '../mail/tenant'
 
@@ -34,6 +36,12 @@ export interface LostConnector {
   readonly id: string
   readonly was: Connector | undefined
   readonly is: Connector | undefined
+}
+
+/** What {@link ConnectorRegistry.setIdentities} is to do. */
+export interface IdentitiesChange {
+  readonly add: RawIdentities
+  readonly remove: RawIdentities
 }
 
 /** The new state of a connector: without `addedAt` it is new, `undefined` removes it. */
@@ -135,6 +143,33 @@ export class ConnectorRegistry {
       if (there === undefined) throw noSuchConnector(tenant, name)
       return keepBlocked(there, undefined)
     })
+  }
+
+  /**
+   * Gives a connector more identities and takes others away, in one script: at no time is mail nobody's. What it has
+   * already, or has not, changes nothing.
+   *
+   * @returns its identities before and after, which may be the same.
+   * @throws {InputError} a bad identity, or one to add and to remove.
+   * @throws {NotFoundError} there is no such connector.
+   * @throws {RefusedError} another connector has one of them, none would be left, or it is blocked and would lose one.
+   */
+  async setIdentities(
+    tenant: string,
+    name: string,
+    { add, remove }: IdentitiesChange,
+  ): Promise<{ readonly was: Identities; readonly now: Identities }> {
+    const [added, removed] = [canonicalIdentities(add), canonicalIdentities(remove)]
+    assertDisjoint(added, removed)
+    let result: { was: Identities; now: Identities } | undefined
+    await this.change([connectorId(tenant, name)], (_id, there) => {
+      if (there === undefined) throw noSuchConnector(tenant, name)
+      const now = changedIdentities(there, added, removed)
+      if (identityFields(now).length === 0) throw withoutIdentity(there)
+      result = { was: there, now }
+      return keepBlocked(there, { ...there, ...now })
+    })
+    return result!
   }
 
   /** A disabled connector still matches, and what it relays is refused. @throws {NotFoundError} */
@@ -355,9 +390,28 @@ export function connectorBlocked({
   tenant,
   name,
 }: Pick<Connector, 'tenant' | 'name'>): RefusedError {
+  const lift = tenantctl('connector', 'unblock', tenant, name)
   return new RefusedError(
-    `connector ${connectorId(tenant, name)} is blocked, and keeps its identities: lift that first (tenantctl connector unblock ${tenant} ${name} --reason …)`,
+    `connector ${connectorId(tenant, name)} is blocked, and keeps its identities: lift that first (${lift} --reason …)`,
   )
+}
+
+/** @throws {InputError} */
+function assertDisjoint(added: Identities, removed: Identities): void {
+  const taken = new Set(identityFields(removed))
+  const both = identityFields(added).find((each) => taken.has(each))
+  if (both === undefined) return
+  throw new InputError(`${describeIdentity(both)} is to be added and to be removed: give one`)
+}
+
+/** All as `normalizeIdentities` returns them. */
+function changedIdentities(now: Identities, added: Identities, removed: Identities): Identities {
+  const lists = IDENTITY_KINDS.map(([kind]) => {
+    const gone = new Set(removed[kind])
+    const list = new Set([...now[kind], ...added[kind]].filter((each) => !gone.has(each)))
+    return [kind, [...list].sort()]
+  })
+  return Object.fromEntries(lists) as Record<keyof Identities, string[]>
 }
 
 /** Whether both recognise the same sessions; both as `normalizeIdentities` returns them. */
@@ -368,15 +422,28 @@ export function sameIdentities(a: Identities, b: Identities): boolean {
 /** The error for an identity that another connector has. */
 export function identityTaken(identity: string, holder: string, id: string): RefusedError {
   return new RefusedError(
-    `${describeIdentity(identity)} of connector ${id} belongs to connector ${holder}: a session must match one connector only, so remove it there first`,
+    `${describeIdentity(identity)} of connector ${id} belongs to connector ${holder}: a session must match one connector only, so remove it there first (${tenantctl('connector', 'set', ...holder.split('/'), ...removalOf(identity))})`,
   )
 }
 
+/** The option of `connector set` that removes an identity. */
+function removalOf(identity: string): string[] {
+  const colon = identity.indexOf(':')
+  const kind = identity.slice(0, colon).replace('sha256', 'cert-sha256')
+  return [`--remove-${kind}`, identity.slice(colon + 1)]
+}
+
 function existsOtherwise(there: Connector): RefusedError {
-  const id = connectorId(there.tenant, there.name)
+  const { tenant, name } = there
   const has = identityFields(there).map(describeIdentity).join(', ')
   return new RefusedError(
-    `connector ${id} exists with ${has}: to change it, remove it (tenantctl connector remove ${there.tenant} ${there.name}) and add it again`,
+    `connector ${connectorId(tenant, name)} exists with ${has}: to change it, use ${tenantctl('connector', 'set', tenant, name)}`,
+  )
+}
+
+function withoutIdentity({ tenant, name }: Connector): RefusedError {
+  return new RefusedError(
+    `connector ${connectorId(tenant, name)} would have no identity left: to remove it, use ${tenantctl('connector', 'remove', tenant, name)}`,
   )
 }
 

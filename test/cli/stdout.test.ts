@@ -86,7 +86,14 @@ describe('a command whose output does not arrive', () => {
     reading = [
       ...['--version', '--help', 'report --help'],
       ...['tenant list', 'tenant show contoso', 'domain list contoso', 'connector list'],
-      ...['connector show contoso mx', 'status', 'status contoso', 'restricted', 'unusual'],
+      ...[
+        'connector show contoso mx',
+        'connector find 192.0.2.1',
+        'status',
+        'status contoso',
+        'restricted',
+        'unusual',
+      ],
       ...['report contoso', 'report contoso --csv', 'unattributed', 'unattributed --csv'],
       ...['events', 'audit', 'suggest contoso', 'explain --from x@lure.example --ip 192.0.2.1'],
       ...['case list', 'case show contoso:1', 'registry status', `doctor ${config}`],
@@ -96,6 +103,7 @@ describe('a command whose output does not arrive', () => {
       ...['tenant add a', 'tenant add b', 'tenant set a --mode monitor'],
       ...['domain add a a.example', 'domain move a.example b', 'domain remove b a.example'],
       ...['connector add a mx --ip 192.0.2.9', 'connector disable a mx', 'connector enable a mx'],
+      ...['connector set a mx --add-ip 192.0.2.8'],
       ...['connector block a mx --reason x', 'connector unblock a mx --reason x'],
       ...['connector remove a mx', 'block a --reason x', 'case note a:1 x'],
       ...['case check a:1 proof --note x', 'unblock a --reason x', 'case close a:1 --note x'],

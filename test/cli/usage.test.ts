@@ -485,6 +485,8 @@ describe('tenantctl', () => {
         'connector block a mx --reason test',
         'connector unblock a mx --reason test',
         'connector show a mx',
+        'connector set a mx --add-ip 192.0.2.2',
+        'connector find 192.0.2.1',
         'connector list',
         'status',
         'restricted',

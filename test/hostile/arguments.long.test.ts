@@ -168,10 +168,15 @@ const PLACES: readonly (readonly string[])[] = [
     option,
     V,
   ]),
+  ...['--add-ip', '--add-cert', '--remove-cert-sha256', '--remove-auth'].flatMap((option) => [
+    ['connector', 'set', 'contoso', 'mx', option, V],
+    ['connector', 'set', V, 'mx', option, '192.0.2.77'],
+  ]),
   ...['remove', 'enable', 'disable', 'show'].flatMap((word) => [
     ['connector', word, V, 'mx'],
     ['connector', word, 'contoso', V],
   ]),
+  ['connector', 'find', V],
   ...[
     ['block', 'contoso'],
     ['unblock', 'northwind'],

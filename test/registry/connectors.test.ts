@@ -6,6 +6,8 @@ import { normalizeIdentities } from '../../src/mail/identities'
 import { Registries } from '../support/registries'
 import type { Identities } from '../../src/mail/tenant'
 import { assertConsistent, errorOf, newSite, useRedis, type Site } from '../support/registry'
+import { identityFields } from '../../src/registry/formats'
+import { readTenantAudit } from '../../src/audit/reader'
 import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
@@ -84,8 +86,106 @@ describe('connectors', () => {
     assert.ok(error instanceof RefusedError)
     assert.match(
       error.message,
-      /contoso\/hq exists with ip 192\.0\.2\.1\/32.*connector remove contoso hq/,
+      /contoso\/hq exists with ip 192\.0\.2\.1\/32.*connector set contoso hq/,
     )
+  })
+
+  it('get and lose identities in one change, and keep the rest', async () => {
+    const site = await siteWith('contoso')
+    const { registry, store } = site
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'], auth: ['ann'] }, 'root')
+    await registry.connectors.block('contoso', 'hq', { by: 'bob', reason: 'taken over' })
+    const before = (await registry.connectors.get('contoso', 'hq'))!
+    const heard = await site.changes()
+    const change = { add: { ip: ['198.51.100.7', '192.0.2.1'] }, remove: { cert: ['x.example'] } }
+    assert.deepEqual(await registry.connectors.setIdentities('contoso', 'hq', change), {
+      was: before,
+      now: { ...none, ip: ['192.0.2.1/32', '198.51.100.7/32'], auth: ['ann'] },
+    })
+    const after = (await registry.connectors.get('contoso', 'hq'))!
+    assert.deepEqual(after, {
+      ...before,
+      ip: ['192.0.2.1/32', '198.51.100.7/32'],
+      changedAt: after.changedAt,
+    })
+    assert.ok(after.changedAt)
+    assert.equal((await heard.read()).length, 1)
+
+    const { was, now } = await registry.connectors.setIdentities('contoso', 'hq', change)
+    assert.deepEqual(identityFields(was), identityFields(now))
+    assert.equal((await heard.read()).length, 1, 'nothing has changed, and nothing is announced')
+    const blocked = await errorOf(
+      registry.connectors.setIdentities('contoso', 'hq', { add: {}, remove: { auth: ['ann'] } }),
+    )
+    assert.match(blocked.message, /contoso\/hq is blocked.*connector unblock contoso hq/)
+    await assertConsistent(store)
+  })
+
+  it('swap an identity for another without a moment in which neither is theirs', async () => {
+    const site = await siteWith('contoso', 'fabrikam')
+    const { registry, store } = site
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    // Another one changes it between reading and writing.
+    const interrupted = site.connectBefore('connectors_write', async () => {
+      const change = { add: { auth: ['ann'] }, remove: {} }
+      await registry.connectors.setIdentities('contoso', 'hq', change)
+    })
+    const swap = { add: { ip: ['192.0.2.2'] }, remove: { ip: ['192.0.2.1/32'] } }
+    const { was, now } = await new Registries(interrupted).connectors.setIdentities(
+      'contoso',
+      'hq',
+      swap,
+    )
+    assert.deepEqual([was, now].map(identityFields), [
+      ['ip:192.0.2.1/32', 'auth:ann'],
+      ['ip:192.0.2.2/32', 'auth:ann'],
+    ])
+    assert.equal(
+      await registry.connectors.add('fabrikam', 'x', { ip: ['192.0.2.1'] }, 'x'),
+      'added',
+    )
+    const taken = await errorOf(
+      registry.connectors.setIdentities('contoso', 'hq', {
+        add: { ip: ['192.0.2.1'] },
+        remove: { ip: ['192.0.2.2'] },
+      }),
+    )
+    assert.ok(taken instanceof RefusedError)
+    assert.match(
+      taken.message,
+      /fabrikam\/x: .*\(tenantctl connector set fabrikam x --remove-ip 192\.0\.2\.1\/32\)$/,
+    )
+    const kept = (await registry.connectors.get('contoso', 'hq'))!
+    assert.deepEqual(identityFields(kept), ['ip:192.0.2.2/32', 'auth:ann'])
+    await assertConsistent(store)
+  })
+
+  it('are not set to nothing, to a bad identity, or to one that is added and removed', async () => {
+    const { registry } = await siteWith('contoso')
+    await registry.connectors.add('contoso', 'hq', { ip: ['192.0.2.1'] }, 'root')
+    const set = (ip: string[], remove: string[], name = 'hq'): Promise<Error> =>
+      errorOf(
+        registry.connectors.setIdentities('contoso', name, { add: { ip }, remove: { ip: remove } }),
+      )
+    const empty = await set([], ['192.0.2.1'])
+    assert.ok(empty instanceof RefusedError)
+    assert.match(empty.message, /no identity left.*connector remove contoso hq/)
+    assert.ok((await set(['0.0.0.0/0'], [])) instanceof InputError)
+    assert.ok((await set(['192.0.2.2'], ['192.0.2.2/32'])) instanceof InputError)
+    assert.ok((await set(['192.0.2.2'], [], 'edge')) instanceof NotFoundError)
+    const kept = (await registry.connectors.get('contoso', 'hq'))!
+    assert.deepEqual(identityFields(kept), ['ip:192.0.2.1/32'])
+  })
+
+  it('name in the audit trail what they got and lost, however many identities they have', async () => {
+    const { registry, store } = await siteWith('contoso')
+    const many = Array.from({ length: 30 }, (_, at) => `192.0.2.${at}`)
+    await registry.connectors.add('contoso', 'hq', { ip: many }, 'root')
+    const change = { add: { ip: ['203.0.113.9'] }, remove: { ip: ['192.0.2.5'] } }
+    await registry.connectors.setIdentities('contoso', 'hq', change)
+    const entry = (await readTenantAudit(store, 'contoso', 0)).at(-1)
+    assert.match(entry!.from, /^ip 192\.0\.2\.5\/32, .* and 10 more; enabled; by root$/)
+    assert.match(entry!.to, /^ip 203\.0\.113\.9\/32, .* and 10 more; enabled; by root$/)
   })
 
   it('must have an identity, a good one, and a name', async () => {
@@ -291,16 +391,23 @@ describe('random connectors', () => {
   const operation = fc.oneof(
     fc.record({ kind: fc.constant('add' as const), name, ips }),
     fc.record({ kind: fc.constant('put' as const), name, ips }),
+    fc.record({ kind: fc.constant('set' as const), name, ips, gone: ips }),
     fc.record({ kind: fc.constant('remove' as const), name }),
   )
   type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+
+  const goneOf = ({ ips, gone }: { ips: string[]; gone: string[] }): string[] =>
+    gone.filter((ip) => !ips.includes(ip))
 
   async function perform({ registry }: Site, each: Operation): Promise<boolean> {
     try {
       if (each.kind === 'add')
         await registry.connectors.add('t', each.name, { ip: each.ips }, 'root')
       else if (each.kind === 'remove') await registry.connectors.remove('t', each.name)
-      else {
+      else if (each.kind === 'set') {
+        const change = { add: { ip: each.ips }, remove: { ip: goneOf(each) } }
+        await registry.connectors.setIdentities('t', each.name, change)
+      } else {
         const identities = { ...none, ip: [...each.ips].sort() }
         await registry.connectors.put('t', [{ name: each.name, identities }], 'root')
       }
@@ -315,7 +422,10 @@ describe('random connectors', () => {
   function performIn(model: Map<string, string>, each: Operation): boolean {
     const had = model.get(each.name)
     if (each.kind === 'remove') return model.delete(each.name)
-    const wanted = [...each.ips].sort().join()
+    if (each.kind === 'set' && had === undefined) return false
+    const kept =
+      each.kind === 'set' ? had!.split(',').filter((ip) => !goneOf(each).includes(ip)) : []
+    const wanted = [...new Set([...kept, ...each.ips])].sort().join()
     if (each.kind === 'add' && had !== undefined) return had === wanted
     const others = [...model].filter(([other]) => other !== each.name)
     if (others.some(([, list]) => each.ips.some((ip) => list.split(',').includes(ip)))) return false

@@ -8,6 +8,9 @@ import {
   connectorId,
   normalizeIdentities,
 } from '../../mail/identities'
+import { addIdentityOptions, identitiesIn, type IdentityOptions } from './connector-identities'
+import { addFind } from './connector-find'
+import { addSet } from './connector-set'
 import { addBlock, addUnblock } from './connector-block'
 import { connectorView, identitiesOf, stateCell } from '../views/connector'
 import { allRows } from '../kit/all-rows'
@@ -17,13 +20,6 @@ import { groupManual, manual } from '../kit/manual'
 import { shortTime } from '../../base/time'
 import { NO_TENANT, NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
 
-interface IdentityOptions {
-  readonly ip: string[]
-  readonly cert: string[]
-  readonly certSha256: string[]
-  readonly auth: string[]
-}
-
 const VIEW_FIELDS = [
   'tenant, name, enabled, added_at, added_by',
   'changed_at: when identities or enabled were changed last, or null',
@@ -31,22 +27,25 @@ const VIEW_FIELDS = [
   'blocked: null, or {since, by, reason}',
 ]
 
-/** `tenantctl connector add | remove | enable | disable | block | unblock | list | show` */
+/** `tenantctl connector add | set | remove | enable | disable | block | unblock | list | show | find` */
 export function add(program: Command, io: Io): void {
   const connector = program
     .command('connector')
     .description('connectors: how the servers of a tenant are recognised')
   groupManual(connector, [
     'connector add contoso exchange --ip 192.0.2.10',
+    'connector set contoso exchange --add-ip 192.0.2.11',
     'connector disable contoso exchange',
     'connector enable contoso exchange',
     'connector block contoso exchange --reason "taken over, ticket 4711"',
     'connector unblock contoso exchange --reason "reinstalled"',
     'connector show contoso exchange',
     'connector list contoso',
+    'connector find 192.0.2.10',
     'connector remove contoso exchange',
   ])
   addAdd(connector, io)
+  addSet(connector, io)
   addRemove(connector, io)
   addSwitch(connector, io, true)
   addSwitch(connector, io, false)
@@ -54,37 +53,18 @@ export function add(program: Command, io: Io): void {
   addUnblock(connector, io)
   addList(connector, io)
   addShow(connector, io)
+  addFind(connector, io)
 }
 
 function addAdd(connector: Command, io: Io): void {
-  const command = connector
-    .command('add')
+  const command = addIdentityOptions(connector.command('add'))
     .description('add a connector; one matching identity is enough')
     .argument('<tenant>')
     .argument('<name>', 'lower-case letters, digits, . _ - (at most 63)')
-    .option('--ip <cidr>', 'source address or range (repeatable)', collect, [])
-    .option(
-      '--cert <name>',
-      'DNS name of a verified client certificate, or *.name (repeatable)',
-      collect,
-      [],
-    )
-    .option(
-      '--cert-sha256 <hex>',
-      'fingerprint of one certificate, no CA needed (repeatable)',
-      collect,
-      [],
-    )
-    .option('--auth <user>', 'SMTP AUTH user, or *@domain (repeatable)', collect, [])
     .action(async (tenant: string, name: string, options: IdentityOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
-      const identities = normalizeIdentities({
-        ip: options.ip,
-        cert: options.cert,
-        certSha256: options.certSha256,
-        auth: options.auth,
-      })
+      const identities = normalizeIdentities(identitiesIn(options))
       await context.writing(async (store) => {
         const result = await new ConnectorRegistry(store).add(tenant, name, identities, by)
         out.result({ result, tenant, name }, () =>
@@ -232,8 +212,4 @@ function addShow(connector: Command, io: Io): void {
     json: VIEW_FIELDS,
     exit: NO_TENANT_OR_CONNECTOR,
   })
-}
-
-function collect(value: string, values: string[]): string[] {
-  return [...values, value]
 }

@@ -3,9 +3,8 @@ import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import { Ledger } from '../../allowance/ledger'
 import { InputError } from '../../base/errors'
-import { explainMessage, type Explanation, type Question } from '../../explain/explain'
+import { explainMessage, readOnce, type Explanation, type Question } from '../../explain/explain'
 import { dnsServer } from '../../dns/lookup'
-import { Directory } from '../../directory/directory'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -60,12 +59,7 @@ export function add(program: Command, io: Io): void {
       const question = { ...questionOf(options), message }
       await context.connected(async (store, config) => {
         const explanation = await explainMessage(question, {
-          // Reads the whole registry once, and ignores later changes.
-          directory: new Directory(store, {
-            onReady: () => {},
-            onRestriction: () => {},
-            onError: () => {},
-          }),
+          directory: readOnce(store),
           ledger: new Ledger(store, COMMAND_TIMEOUT),
           config,
         })

@@ -1,4 +1,4 @@
-import type { Connector } from '../../mail/tenant'
+import type { Connector, ConnectorBlock, Identities } from '../../mail/tenant'
 import { isoTime } from '../../base/time'
 import type { Cell } from '../kit/output'
 
@@ -8,18 +8,23 @@ export function connectorView(connector: Connector): object {
   return {
     tenant: connector.tenant,
     name: connector.name,
-    ip: connector.ip,
-    cert: connector.cert,
-    cert_sha256: connector.certSha256,
-    auth: connector.auth,
+    ...identitiesView(connector),
     enabled: connector.enabled,
-    blocked: blocked
-      ? { since: isoTime(blocked.since), by: blocked.by, reason: blocked.reason }
-      : null,
+    blocked: blocked ? blockView(blocked) : null,
     added_at: isoTime(connector.addedAt),
     added_by: connector.addedBy,
     changed_at: connector.changedAt === undefined ? null : isoTime(connector.changedAt),
   }
+}
+
+/** Who has blocked it, as JSON. */
+export function blockView({ since, by, reason }: ConnectorBlock): object {
+  return { since: isoTime(since), by, reason }
+}
+
+/** What it is recognised by, as JSON. */
+export function identitiesView({ ip, cert, certSha256, auth }: Identities): object {
+  return { ip, cert, cert_sha256: certSha256, auth }
 }
 
 /** Whether it may relay, for people. */
@@ -29,7 +34,7 @@ export function stateCell({ enabled, blocked }: Connector): Cell {
 }
 
 /** What it is recognised by, for people. */
-export function identitiesOf({ ip, cert, certSha256, auth }: Connector): string {
+export function identitiesOf({ ip, cert, certSha256, auth }: Identities): string {
   return [
     ...ip.map((value) => `ip ${value}`),
     ...cert.map((value) => `cert ${value}`),

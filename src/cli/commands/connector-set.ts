@@ -1,0 +1,64 @@
+import type { Command } from 'commander'
+import { InputError } from '../../base/errors'
+import { connectorId } from '../../mail/identities'
+import { ConnectorRegistry, sameIdentities } from '../../registry/connector-registry'
+import { contextOf } from '../kit/context'
+import type { Io } from '../kit/io'
+import { manual } from '../kit/manual'
+import { NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
+import { identitiesOf, identitiesView } from '../views/connector'
+import { addIdentityOptions, identitiesIn, type IdentityOptions } from './connector-identities'
+
+/** `tenantctl connector set` */
+export function addSet(connector: Command, io: Io): void {
+  const command = connector
+    .command('set')
+    .description('add identities to a connector and remove others, all at once')
+    .argument('<tenant>')
+    .argument('<name>')
+  addIdentityOptions(command, 'add')
+  addIdentityOptions(command, 'remove')
+  command.action(async (tenant: string, name: string, options: IdentityOptions, self: Command) => {
+    const context = contextOf(io, self)
+    const { out } = context
+    if (Object.values(options).flat().length === 0) {
+      throw new InputError(
+        'nothing to set: give one or more of --add-ip, --remove-ip, --add-cert …',
+      )
+    }
+    const change = { add: identitiesIn(options, 'add'), remove: identitiesIn(options, 'remove') }
+    await context.writing(async (store) => {
+      const { was, now } = await new ConnectorRegistry(store).setIdentities(tenant, name, change)
+      const id = connectorId(tenant, name)
+      const result = sameIdentities(was, now) ? 'unchanged' : 'changed'
+      const views = { was: identitiesView(was), now: identitiesView(now) }
+      out.result({ result, tenant, name, ...views }, () => {
+        if (result === 'unchanged') {
+          out.line(`connector ${id} is so already: ${identitiesOf(now)}`)
+        } else {
+          out.line(`changed connector ${id}`)
+          out.facts([
+            ['  was', identitiesOf(was)],
+            ['  now', identitiesOf(now)],
+          ])
+        }
+      })
+    })
+  })
+  manual(command, {
+    examples: [
+      'connector set contoso exchange --add-ip 192.0.2.11',
+      'connector set contoso exchange --add-ip 198.51.100.7 --remove-ip 192.0.2.10',
+      "connector set contoso web --remove-auth web@contoso.com --add-auth '*@contoso.com'",
+    ],
+    json: [
+      'result: changed | unchanged',
+      'tenant, name',
+      'was, now: its identities before and after, {ip, cert, cert_sha256, auth: arrays}',
+    ],
+    exit: {
+      ...NO_TENANT_OR_CONNECTOR,
+      4: 'another connector has one of them, none would be left, or it is blocked and would lose one; nothing was changed',
+    },
+  })
+}
