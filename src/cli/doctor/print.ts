@@ -10,22 +10,18 @@ const INDENT = ' '.repeat(6)
 
 /** Prints what was found, failures first. @param all every finding; else those of one kind are one. */
 export function printLines(out: Output, lines: readonly Line[], all: boolean): void {
-  for (const level of WORST_FIRST) {
-    const found = lines.filter((line) => line.level === level)
-    for (const kind of all ? found.map((line) => [line]) : byKind(found)) printKind(out, kind)
-  }
-  const number = (level: Line['level']): number =>
-    lines.filter((line) => line.level === level).length
+  const kinds = all ? lines.map((line) => [line]) : byKind(lines)
+  const printed = WORST_FIRST.map((level) => kinds.filter(([line]) => line?.level === level))
+  for (const kind of printed.flat()) printKind(out, kind)
+  const [fails, warnings, good] = printed.map(({ length }) => length) as [number, number, number]
   out.line()
-  out.line(
-    `${number('ok')} ok, ${count(number('warn'), 'warning')}, ${count(number('fail'), 'fail')}`,
-  )
+  out.line(`${good} ok, ${count(warnings, 'warning')}, ${count(fails, 'fail')}`)
 }
 
-/** Lines of one check and problem together, in the place of the first. */
+/** Lines of one level, check and problem together, in the place of the first. */
 function byKind(lines: readonly Line[]): Line[][] {
   const kinds = grouped(lines, (line) =>
-    line.problem === null ? line : `${line.check}: ${line.problem}`,
+    line.problem === null ? line : `${line.level} ${line.check}: ${line.problem}`,
   )
   return kinds.map(([, of]) => of)
 }
