@@ -104,7 +104,7 @@ Examples:
 Exit status:
   0  done, or nothing to do
   1  failed: Redis cannot be reached, doctor found a fault, the output cannot be written …
-  2  bad usage or bad input
+  2  bad usage, bad input, or a mistake in the ini file where a default would be wrong
   3  no such tenant, domain or connector
   4  refused: owned by another tenant, exists with other content, restricted …
 

@@ -113,7 +113,7 @@ describe('a mistake in the ini file', () => {
         continue
       }
       assert.equal(status, sound.get(line)!.status, `${line}: ${err}`)
-      assert.match(err, /ini:5: \[main\] typo: no such key; [^\n]* \(until then [^\n]*\)\n/, line)
+      assert.match(err, /ini:5: \[main\] typo: no such key; [^\n]* \(here [^\n]*\)\n/, line)
       const more = others.length - 3
       assert.ok(err.includes(`and ${more} more mistakes: tenantctl doctor shows all`), err)
     }
@@ -169,7 +169,7 @@ describe('a mistake in the ini file', () => {
     for (const ini of ['port=x\n', 'password=1\n', 'sentinels[]=a:1\n']) {
       const { status, err } = await run(`[redis]\n${ini}`, 'tenant list', ...asked)
       assert.equal(status, 0, err)
-      assert.match(err, /ini:2: \[redis\] [^\n]* \(until then --redis counts\)\n$/)
+      assert.match(err, /ini:2: \[redis\] [^\n]* \(here --redis counts\)\n$/)
     }
     // The prefix comes from the file.
     for (const ini of ['prefix={x\n', 'prfix=x:\n']) {

@@ -225,7 +225,7 @@ export class Context {
     const ofRedis = new Set(loaded.errorsIn('redis'))
     for (const error of loaded.errors.slice(0, MOST_TOLD)) {
       const instead = ofRedis.has(error) ? '--redis counts' : error.instead
-      this.note(`${loaded.located(error)} (until then ${instead})`)
+      this.note(`${loaded.located(error)} (here ${instead})`)
     }
     const more = loaded.errors.length - MOST_TOLD
     if (more > 0) this.note(`and ${count(more, 'more mistake')}: ${tenantctl('doctor')} shows all`)
