@@ -1,4 +1,5 @@
 import { RefusedError } from '../base/errors'
+import type { Work } from '../base/work'
 import { readEntries, type DomainEntry } from '../registry/domain-entries'
 import { DomainRegistry } from '../registry/domain-registry'
 import type { Store } from '../store/store'
@@ -17,6 +18,7 @@ export interface RegisterOptions {
 /**
  * Registers accepted domains of a tenant: all of them, or none.
  *
+ * @throws {InterruptedError} it was stopped; none was registered.
  * @throws {NotFoundError} no such tenant.
  * @throws {RefusedError} another tenant owns one, it is registered with other flags, or belongs to a mailbox provider.
  */
@@ -25,9 +27,10 @@ export async function registerDomains(
   tenant: string,
   domains: readonly DomainEntry[],
   { by, anyProvider, neverRegister }: RegisterOptions,
+  work: Work = {},
 ): ReturnType<DomainRegistry['add']> {
   if (!anyProvider) await assertNoProvider(store, tenant, domains, neverRegister)
-  return new DomainRegistry(store).add(tenant, domains, by)
+  return new DomainRegistry(store).add(tenant, domains, by, work)
 }
 
 /** @throws {RefusedError} one of them belongs to a mailbox provider and is not registered yet. */

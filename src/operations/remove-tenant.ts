@@ -1,4 +1,5 @@
 import { NotFoundError } from '../base/errors'
+import type { Work } from '../base/work'
 import { Cases } from '../cases/cases'
 import { removeTenant as removeFromRegistry } from '../registry/tenant-removal'
 import { tenantExists } from '../registry/tenant-registry'
@@ -10,9 +11,15 @@ import type { Store } from '../store/store'
  * @param by who does it.
  * @throws {NotFoundError} no such tenant.
  * @throws {RefusedError} it is restricted, or one of its connectors is blocked.
+ * @throws {InterruptedError} it was stopped; nothing was removed.
  */
-export async function removeTenant(store: Store, id: string, by: string): Promise<void> {
-  await removeFromRegistry(store, id)
+export async function removeTenant(
+  store: Store,
+  id: string,
+  by: string,
+  work: Work = {},
+): Promise<void> {
+  await removeFromRegistry(store, id, work)
   await new Cases(store).closeOfRemoved(id, by)
 }
 

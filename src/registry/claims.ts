@@ -1,21 +1,33 @@
 import { reverseLabels } from '../names/domain'
-import { batchesOf } from '../base/lists'
+import { batchesOf, grouped } from '../base/lists'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { BATCH, readObstacles, type Obstacle } from './owners'
 import { formatFlags, type Claim } from './formats'
 import { lookAtNamesBelow } from './names-below'
+import { leftByInterrupted } from './pending'
+import { reconcileClaims } from './reconcile'
 
 const CLAIM = readScript(__dirname, 'owners_claim')
 
 /**
- * Claims names for a tenant in one script: all of them, or none.
+ * Claims names for a tenant in one script: all of them, or none. Claims in the way that an interrupted command of another
+ * tenant has left are removed first.
  *
  * @param claims at most {@link BATCH}.
+ * @param lease see {@link newLease}; what is claimed is pending until it is reconciled. Empty: it is not.
  * @returns what prevents it; empty: claimed.
  */
-export function claim(store: Store, tenant: string, claims: readonly Claim[]): Promise<Obstacle[]> {
-  return runClaim(store, 'claim', tenant, claims)
+export async function claim(
+  store: Store,
+  tenant: string,
+  claims: readonly Claim[],
+  lease = '',
+): Promise<Obstacle[]> {
+  for (;;) {
+    const obstacles = await runClaim(store, 'claim', tenant, claims, lease)
+    if (!(await removeInterrupted(store, obstacles))) return obstacles
+  }
 }
 
 /** What prevents these claims, any number of them. Writes nothing. */
@@ -28,7 +40,21 @@ export async function findObstacles(
   for (const batch of batchesOf(claims, BATCH)) {
     obstacles.push(...(await runClaim(store, 'check', tenant, batch)))
   }
-  return obstacles
+  const left = new Set(await leftByInterrupted(store, obstacles))
+  return obstacles.filter((obstacle) => !left.has(obstacle))
+}
+
+/** @returns whether some of the obstacles are gone, since an interrupted command had left them. */
+export async function removeInterrupted(
+  store: Store,
+  obstacles: readonly Obstacle[],
+): Promise<boolean> {
+  const left = await leftByInterrupted(store, obstacles)
+  for (const [owner, of] of grouped(left, (each) => each.owner)) {
+    const names = new Set(of.map(({ name }) => name))
+    await reconcileClaims(store, owner, [...names], { which: 'interrupted' })
+  }
+  return left.length > 0
 }
 
 async function runClaim(
@@ -36,6 +62,7 @@ async function runClaim(
   what: 'claim' | 'check',
   tenant: string,
   claims: readonly Claim[],
+  lease = '',
 ): Promise<Obstacle[]> {
   if (claims.length === 0) return []
   const { keys } = store
@@ -47,8 +74,8 @@ async function runClaim(
   if (below.obstacles.length > 0 && what === 'claim') return below.obstacles
   const reply = await store.run(
     CLAIM,
-    [keys.ownerNames, keys.ownerIndex, keys.ownerVersion],
-    [what, tenant, below.version, ...names],
+    [keys.ownerNames, keys.ownerIndex, keys.ownerVersion, keys.ownerPending],
+    [what, tenant, lease, below.version, ...names],
   )
   return [...below.obstacles, ...readObstacles(reply)]
 }

@@ -18,8 +18,16 @@ export interface DomainEntry extends DomainFlags {
   readonly domain: string
 }
 
-/** `other` (with `add` only): it exists with other flags, and nothing of the call was written. */
-export type PutResult = 'added' | 'updated' | 'same' | 'other'
+/**
+ * `add` does not change existing entries; `set` replaces their flags and `by`; `change` does so where the flags differ, and
+ * adds none.
+ */
+export type PutMode = 'add' | 'set' | 'change'
+
+/**
+ * `other` (`add`): it exists with other flags; `gone` (`change`): it does not exist. Nothing of the call was written then.
+ */
+export type PutResult = 'added' | 'updated' | 'same' | 'other' | 'gone'
 
 /** The flags of these names in the tenant's own list; `undefined`: not in it. */
 export async function readEntries(
@@ -63,7 +71,6 @@ export async function readAllEntries(
  * Writes entries into the tenant's own list. The caller claims the names.
  *
  * @param entries at most {@link BATCH}.
- * @param how `add` does not change existing entries; `set` replaces their flags and `by`.
  * @returns one result for each; `undefined`: there is no such tenant.
  */
 export async function putEntries(
@@ -71,7 +78,7 @@ export async function putEntries(
   tenant: string,
   entries: readonly DomainEntry[],
   by: string,
-  how: 'add' | 'set',
+  how: PutMode,
 ): Promise<PutResult[] | undefined> {
   const { keys } = store
   const args = entries.flatMap((entry) => [entry.domain, formatFlags(entry)])

@@ -3,7 +3,7 @@ import { noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
 import { readScript } from '../store/script'
 import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
-import { claim, findObstacles } from './claims'
+import { claim, findObstacles, removeInterrupted } from './claims'
 import { putEntries, readEntries, removeEntries } from './domain-entries'
 import { describeObstacle, ownerOf, readClaims } from './owners'
 import { parseFlags } from './formats'
@@ -68,6 +68,9 @@ export async function moveDomain(
         if (!(await holdEntry(store, to, domain, reply[1], by))) throw noSuchTenant(to)
         return { from }
       case 'refused':
+        if (await removeInterrupted(store, [{ domain, owner: reply[1], name: reply[2] }])) {
+          return undefined
+        }
         throw new RefusedError(
           `${domain} cannot go to ${to}: ${reply[1]} also has ${reply[2]}, and both would cover one name; move or remove ${reply[2]} first`,
         )

@@ -1,5 +1,6 @@
 import { keepEntry } from '../records/audit-trail'
 import { noSuchTenant, RefusedError } from '../base/errors'
+import { InterruptedError, isStopped, type Work } from '../base/work'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -9,6 +10,7 @@ import { readAllEntries } from './domain-entries'
 import { finishMove, unfinishedMoves } from './domain-move'
 import { assertTenantId } from '../mail/identities'
 import { unpackClaim } from './formats'
+import { leaveNames, readPending } from './pending'
 import { reconcileClaims } from './reconcile'
 import { indexTenant, SETTINGS, tenantExists } from './tenant-registry'
 
@@ -16,14 +18,16 @@ const REMOVE = readScript(__dirname, 'tenant_remove')
 const SCAN_PIECE = 1000
 
 /**
- * Removes a tenant with all its data: its hash, domains and usage in one script; then its connectors, its claims and its
- * place in the index. Repeating an interrupted removal finishes it.
+ * Removes a tenant with all its data: its hash, domains and usage in one script; then its connectors, its claims, also those
+ * that an interrupted command has left, and its place in the index. Repeating an interrupted removal finishes it; the names
+ * yield to others meanwhile.
  *
+ * @throws {InterruptedError} it was stopped before anything was removed.
  * @throws {InputError} a bad id.
  * @throws {NotFoundError} there is no data of such a tenant.
  * @throws {RefusedError} it is restricted, or one of its connectors is blocked.
  */
-export async function removeTenant(store: Store, id: string): Promise<void> {
+export async function removeTenant(store: Store, id: string, work: Work = {}): Promise<void> {
   assertTenantId(id)
   const connectors = new ConnectorRegistry(store)
   const { keys, client } = store
@@ -31,6 +35,9 @@ export async function removeTenant(store: Store, id: string): Promise<void> {
   const [blocked] = await connectors.blockedOf(id)
   if (blocked !== undefined) throw connectorBlocked({ tenant: id, name: blocked })
   const domains = [...(await readAllEntries(store, id)).keys()]
+  if (isStopped(work))
+    throw new InterruptedError(`stopped, and nothing of tenant ${id} was removed`)
+  await leaveNames(store, id, domains)
   const reply = (await store.run(
     REMOVE,
     [
@@ -43,12 +50,20 @@ export async function removeTenant(store: Store, id: string): Promise<void> {
     ],
     [randomToken(), store.actor, ...SETTINGS, 'source'],
   )) as ['removed', entry: string, cases: string] | ['restricted'] | ['gone']
-  if (reply[0] === 'restricted') throw tenantRestricted(id)
+  if (reply[0] === 'restricted') {
+    await reconcileClaims(store, id, domains)
+    throw tenantRestricted(id)
+  }
   if (reply[0] === 'removed') await keepEntry(store, id, reply[1])
   // The list of a removed tenant is gone, so all claims must be searched.
-  const claimed = reply[0] === 'removed' ? domains : await claimsOf(store, id)
+  const claimed =
+    reply[0] === 'removed'
+      ? [...new Set([...domains, ...(await pendingOf(store, id))])]
+      : await claimsOf(store, id)
   const freed = await connectors.removeAll(id)
-  await reconcileClaims(store, id, claimed)
+  await reconcileClaims(store, id, claimed, {
+    progress: (done) => work.progress?.(done, claimed.length),
+  })
   await giveBackMoves(store, id)
   const unindexed = await client.srem(keys.tenants, id)
   if (await tenantExists(store, id)) await indexTenant(store, id)
@@ -60,6 +75,12 @@ export function tenantRestricted(id: string): RefusedError {
   return new RefusedError(
     `tenant ${id} is restricted: lift that first (tenantctl unblock ${id} --reason …), then remove it`,
   )
+}
+
+/** Names of the tenant that its list does not hold. */
+async function pendingOf(store: Store, id: string): Promise<string[]> {
+  const pending = await readPending(store)
+  return pending.filter(({ tenant }) => tenant === id).map(({ domain }) => domain)
 }
 
 /** Names claimed for a tenant. Reads all claims of all tenants. */

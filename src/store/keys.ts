@@ -17,6 +17,8 @@ export class Keys {
   readonly ownerVersion: string
   /** Domain → the tenant that it leaves, during a move. */
   readonly ownerMoves: string
+  /** Names whose entry is being written or removed, and the leases of the commands that do it: see `pending.lua`. */
+  readonly ownerPending: string
   readonly connectors: string
   readonly connectorsToken: string
   readonly connectorIdentities: string
@@ -66,6 +68,7 @@ export class Keys {
     this.ownerIndex = `${prefix}{@owners}:index`
     this.ownerVersion = `${prefix}{@owners}:version`
     this.ownerMoves = `${prefix}{@owners}:moves`
+    this.ownerPending = `${prefix}{@owners}:pending`
     this.connectors = `${prefix}{@connectors}`
     this.connectorsToken = `${prefix}{@connectors}:token`
     this.connectorIdentities = `${prefix}{@connectors}:identities`

@@ -150,8 +150,8 @@ function keysOf(tenant: string): Record<string, RegExp> {
 const NAMELESS = [
   ...['epoch', 'restore', 'ownerVersion', 'connectorsToken', 'eventIds', 'eventsDue', 'leader'],
   ...['recordedSince', 'unattributedFlushes', 'prefix', 'changes', 'audited'],
-  // They name a tenant only while a domain moves, which a removal ends, or while it is restricted, and not removable.
-  ...['ownerMoves', 'restricted'],
+  // They name a tenant only while its domains change, which a removal ends, or while it is restricted, and not removable.
+  ...['ownerMoves', 'ownerPending', 'restricted'],
 ]
 
 /** The keys that name a tenant, and such entries of other keys. */

@@ -50,7 +50,10 @@ describe('keys', () => {
 
   it('that scripts use together share a tag, which no tenant id can be', () => {
     const keys = new Keys('ud:')
-    const owners = [keys.ownerNames, keys.ownerIndex, keys.ownerVersion, keys.ownerMoves]
+    const owners = [
+      ...[keys.ownerNames, keys.ownerIndex, keys.ownerVersion, keys.ownerMoves],
+      keys.ownerPending,
+    ]
     const connectors = [keys.connectors, keys.connectorsToken, keys.connectorIdentities]
     for (const group of [owners, connectors, [keys.tenants], [keys.restricted]]) {
       const tags = new Set(group.map(hashTag))

@@ -1,3 +1,4 @@
+import type { Work } from '../../base/work'
 import { scanTags } from '../../store/scan'
 import type { Store } from '../../store/store'
 import { findInConnectors, repairIdentities, removeOrphanConnectors } from './connectors'
@@ -29,12 +30,14 @@ export async function findInconsistencies(store: Store): Promise<Inconsistency[]
 export async function repair(
   store: Store,
   inconsistencies: readonly Inconsistency[],
+  { progress }: Work = {},
 ): Promise<Inconsistency[]> {
   const about = (...kinds: Inconsistency['kind'][]): Inconsistency[] =>
     inconsistencies.filter((each) => each.repairable && kinds.includes(each.kind))
 
   await repairIndexes(store, about('tenant-index', 'restricted-index'))
-  await repairOwnership(store, about('unfinished-move', 'owner-index', ...ENTRY_KINDS))
+  const ofOwners = about('unfinished-move', 'owner-index', ...ENTRY_KINDS)
+  await repairOwnership(store, ofOwners, (done) => progress?.(done, ofOwners.length))
   await removeOrphanConnectors(store, about('connector-without-tenant'))
   if (about('identity-table').length > 0) await repairIdentities(store)
   return inconsistencies.filter((each) => !each.repairable)
@@ -44,4 +47,5 @@ const ENTRY_KINDS = [
   'claim-without-entry',
   'entry-without-claim',
   'claim-with-other-flags',
+  'interrupted-change',
 ] as const

@@ -7,6 +7,7 @@ export interface Inconsistency {
     | 'covered-twice'
     | 'owner-index'
     | 'unfinished-move'
+    | 'interrupted-change'
     | 'tenant-index'
     | 'restricted-index'
     | 'connector-without-tenant'

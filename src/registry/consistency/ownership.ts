@@ -1,5 +1,5 @@
 import { parentsOf, reverseLabels } from '../../names/domain'
-import { batchesOf } from '../../base/lists'
+import { batchesOf, grouped } from '../../base/lists'
 import { scanHash, scanSortedSet } from '../../store/scan'
 import { readScript } from '../../store/script'
 import type { Store } from '../../store/store'
@@ -8,6 +8,7 @@ import { finishMove, unfinishedMoves, type Move } from '../domain-move'
 import { forAPerson, repairable, type Inconsistency } from './inconsistency'
 import { BATCH, readClaims } from '../owners'
 import { unpackClaim, type Claim } from '../formats'
+import { interruptedAmong, readPending, type PendingName } from '../pending'
 import { reconcileClaims } from '../reconcile'
 
 const INDEX = readScript(__dirname, 'owners_index')
@@ -18,7 +19,10 @@ const REPAIR = 'doctor'
 
 type Claims = Map<string, Claim & { tenant: string }>
 
-/** Compares claims, their index, unfinished moves and the tenants' own lists. */
+/**
+ * Compares claims, their index, unfinished moves and the tenants' own lists. What a running command is about to write is
+ * not compared.
+ */
 export async function findInOwnership(
   store: Store,
   tenants: ReadonlySet<string>,
@@ -30,17 +34,23 @@ export async function findInOwnership(
   )
   const indexed = await scanSortedSet(store, keys.ownerIndex)
   const moves = await unfinishedMoves(store)
-  const moving = new Set(moves.map(({ domain }) => domain))
+  // After the claims, which are pending before they are there, and before the lists.
+  const pending = await readPending(store)
+  const interrupted = new Set(await interruptedAmong(store, pending))
+  const running = pending.filter((each) => !interrupted.has(each))
+  const busy = new Set([...moves, ...running].map(({ domain }) => domain))
 
   const suspects = await suspectsIn(store, claims, tenants)
-  const confirmed: Inconsistency[] = []
+  let confirmed: Inconsistency[] = []
   for (const [tenant, domains] of suspects) {
-    const settled = [...domains].filter((domain) => !moving.has(domain))
-    confirmed.push(...(await lookAgain(store, tenant, settled, tenants.has(tenant))))
+    const idle = [...domains].filter((domain) => !busy.has(domain))
+    confirmed = confirmed.concat(await lookAgain(store, tenant, idle, tenants.has(tenant)))
   }
+  const named = new Set(confirmed.map(({ subject }) => subject))
   return [
     ...moves.map(leftHalfWay),
     ...confirmed,
+    ...[...interrupted].filter(({ domain }) => !named.has(domain)).map(leftPending),
     ...coveredTwice(claims),
     ...outOfIndex(claims, indexed),
   ]
@@ -55,6 +65,15 @@ function leftHalfWay({ domain, from, to }: Move): Inconsistency {
   const text = `${domain} was to move from ${from} to ${to}, and was left half-way`
   const remedy = `moved to ${to}, or given back to ${from} where ${to} is gone`
   return repairable('unfinished-move', about, text, remedy)
+}
+
+function leftPending({ domain, tenant }: PendingName): Inconsistency {
+  return repairable(
+    'interrupted-change',
+    { tenant, subject: domain },
+    `a command that was changing ${domain} of ${tenant} was interrupted`,
+    'its owner and its entry agree; noted as finished',
+  )
 }
 
 /** Domains by tenant whose claim and entry differed when they were read one after the other. */
@@ -160,9 +179,11 @@ function outOfIndex(claims: Claims, indexed: ReadonlyMap<string, number>): Incon
   ]
 }
 
+/** @param progress told how many claims are done. */
 export async function repairOwnership(
   store: Store,
   found: readonly Inconsistency[],
+  progress: (done: number) => void,
 ): Promise<void> {
   const { keys } = store
   const toFinish = new Set(subjectsOf(found, 'unfinished-move'))
@@ -173,19 +194,22 @@ export async function repairOwnership(
   for (const batch of batchesOf(subjectsOf(found, 'owner-index'), BATCH)) {
     await store.run(INDEX, [keys.ownerNames, keys.ownerIndex], batch)
   }
+  let done = 0
   // Names are freed before others are claimed.
   for (const kinds of [
     ['claim-without-entry'],
-    ['entry-without-claim', 'claim-with-other-flags'],
+    ['entry-without-claim', 'claim-with-other-flags', 'interrupted-change'],
   ]) {
-    const byTenant = new Map<string, string[]>()
-    for (const { kind, tenant, subject } of found) {
-      if (!kinds.includes(kind)) continue
-      const domains = byTenant.get(tenant)
-      if (domains) domains.push(subject)
-      else byTenant.set(tenant, [subject])
+    const claims = found.filter(({ kind }) => kinds.includes(kind))
+    for (const [tenant, of] of grouped(claims, (each) => each.tenant)) {
+      const domains = of.map(({ subject }) => subject)
+      const before = done
+      await reconcileClaims(store, tenant, domains, {
+        which: 'idle',
+        progress: (now) => progress(before + now),
+      })
+      done += domains.length
     }
-    for (const [tenant, domains] of byTenant) await reconcileClaims(store, tenant, domains)
   }
 }
 

@@ -1,10 +1,12 @@
 -- Writes accepted domains of a tenant. Their owners have been claimed before.
 --
 -- KEYS[1] tenant   KEYS[2] domains   KEYS[3] audit trail
--- ARGV[1] random part of a token   ARGV[2] by   ARGV[3] add (an entry with other flags refuses the whole call) or set
--- (flags and by are replaced, the time is kept)   ARGV[4] actor   then for each: ARGV[n] domain, ARGV[n + 1] FLAGS
--- Reply: for each in order: added, updated, same or other (add only, and then nothing was written); false: no such
--- tenant
+-- ARGV[1] random part of a token   ARGV[2] by   ARGV[3] add (an entry with other flags refuses the whole call), set
+-- (flags and by are replaced, the time is kept) or change (so are they where the flags differ; an entry that is not there
+-- refuses the whole call)
+-- ARGV[4] actor   then for each: ARGV[n] domain, ARGV[n + 1] FLAGS
+-- Reply: for each in order: added, updated, same, or other (add) or gone (change), and then nothing was written; false: no
+-- such tenant
 --
 -- @include store/clock
 -- @include records/change
@@ -15,14 +17,19 @@ local tenant_key, domains_key, audit_key = KEYS[1], KEYS[2], KEYS[3]
 if redis.call('HEXISTS', tenant_key, 'createdAt') == 0 then return false end
 
 local by = ARGV[2]
+local names = {}
+for at = 5, #ARGV, 2 do names[#names + 1] = ARGV[at] end
+local there = redis.call('HMGET', domains_key, unpack(names))
 local results, refused, has_changes = {}, false, false
-for at = 5, #ARGV, 2 do
-  local flags = ARGV[at + 1]
-  local entry = redis.call('HGET', domains_key, ARGV[at])
+for at, entry in ipairs(there) do
+  local flags = ARGV[2 * at + 4]
   local result = 'added'
-  if entry then
+  if not entry and ARGV[3] == 'change' then
+    result = 'gone'
+    refused = true
+  elseif entry then
     local had, _, had_by = string.match(entry, '^(%S+) (%S+) (.*)$')
-    if had == flags and (had_by == by or ARGV[3] == 'add') then
+    if had == flags and (had_by == by or ARGV[3] ~= 'set') then
       result = 'same'
     elseif ARGV[3] == 'add' then
       result = 'other'
@@ -32,33 +39,33 @@ for at = 5, #ARGV, 2 do
     end
   end
   if result ~= 'same' then has_changes = true end
-  results[#results + 1] = result
+  results[at] = result
 end
 if refused or not has_changes then return results end
 
 local now = string.format('%.0f', now_ms())
-local changed, count = {}, 0
+local changed, entries = {}, {}
 local added, from, to = {}, {}, {}
-for at = 5, #ARGV, 2 do
-  local domain, flags = ARGV[at], ARGV[at + 1]
-  local result = results[(at - 3) / 2]
-  if result ~= 'same' then
+for at, domain in ipairs(names) do
+  local flags = ARGV[2 * at + 4]
+  if results[at] ~= 'same' then
     local added_at = now
-    if result == 'updated' then
-      local had, had_at, had_by = string.match(redis.call('HGET', domains_key, domain), '^(%S+) (%S+) (.*)$')
+    if results[at] == 'updated' then
+      local had, had_at, had_by = string.match(there[at], '^(%S+) (%S+) (.*)$')
       added_at = had_at
       name_domain(from, domain_words(domain, had) .. ' by ' .. had_by)
       name_domain(to, domain_words(domain, flags) .. ' by ' .. by)
     else
       name_domain(added, domain_words(domain, flags))
     end
-    redis.call('HSET', domains_key, domain, flags .. ' ' .. added_at .. ' ' .. by)
+    entries[#entries + 1] = domain
+    entries[#entries + 1] = flags .. ' ' .. added_at .. ' ' .. by
     changed[domain] = flags
-    count = count + 1
   end
 end
+redis.call('HSET', domains_key, unpack(entries))
 local id = tag_of(tenant_key)
 if added.count then audit(audit_key, ARGV[4], id, 'domains added', '', domains_text(added)) end
 if to.count then audit(audit_key, ARGV[4], id, 'domains changed', domains_text(from), domains_text(to)) end
-change_tenant(tenant_key, 'domains', ARGV[1], 'domains', changed_domains(tenant_key, changed, count))
+change_tenant(tenant_key, 'domains', ARGV[1], 'domains', changed_domains(tenant_key, changed, #entries / 2))
 return results

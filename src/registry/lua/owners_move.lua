@@ -20,6 +20,6 @@ look_above(names_key, found, domain, to)
 if flags == 's' then look_below(names_key, index_key, found, domain, to, 1) end
 if #found > 0 then return { 'refused', found[2], found[3] } end
 
-write_claim(names_key, index_key, version_key, { domain }, domain, flags, to)
+write_claims(names_key, index_key, version_key, { domain }, { domain, flags .. ' ' .. to })
 redis.call('HSET', moves_key, domain, owner)
 return { 'moved', owner, flags }

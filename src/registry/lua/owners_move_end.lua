@@ -14,6 +14,6 @@ if owner and owner ~= to then return 0 end
 
 redis.call('HDEL', moves_key, domain)
 if owner and how == 'back' then
-  write_claim(names_key, index_key, version_key, { domain }, domain, flags, from)
+  write_claims(names_key, index_key, version_key, { domain }, { domain, flags .. ' ' .. from })
 end
 return 1

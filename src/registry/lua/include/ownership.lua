@@ -25,22 +25,32 @@ end
 -- Announces, once a script, which names may have other owners than before. changed: all names that the script may write.
 local announced = false
 local function announce_owners(names_key, version_key, changed)
-  renew_version(version_key)
   if announced then return end
   announced = true
+  renew_version(version_key)
   announce(names_key, { owners = true, names = changed, version = redis.call('GET', version_key) })
 end
 
-local function write_claim(names_key, index_key, version_key, changed, domain, flags, tenant)
-  redis.call('HSET', names_key, domain, flags .. ' ' .. tenant)
-  redis.call('ZADD', index_key, 0, reversed(domain))
+-- claims: at most some thousand names, each followed by its `FLAGS TENANT`.
+local function write_claims(names_key, index_key, version_key, changed, claims)
+  if #claims == 0 then return end
+  local members = {}
+  for at = 1, #claims, 2 do
+    members[at] = 0
+    members[at + 1] = reversed(claims[at])
+  end
+  redis.call('HSET', names_key, unpack(claims))
+  redis.call('ZADD', index_key, unpack(members))
   announce_owners(names_key, version_key, changed)
 end
 
-local function drop_claim(names_key, index_key, version_key, changed, domain)
-  redis.call('HDEL', names_key, domain)
-  redis.call('ZREM', index_key, reversed(domain))
+local function drop_claims(names_key, index_key, version_key, changed, domains)
+  if #domains == 0 then return end
+  local members = {}
+  for at, domain in ipairs(domains) do members[at] = reversed(domain) end
   announce_owners(names_key, version_key, changed)
+  redis.call('HDEL', names_key, unpack(domains))
+  redis.call('ZREM', index_key, unpack(members))
 end
 
 -- Obstacles are appended to `found`, three items each: the name that is claimed, the owner in its way, the owner's name.
@@ -81,14 +91,18 @@ local function look_below(names_key, index_key, found, domain, tenant, most)
   end
 end
 
--- Finds all that keeps the tenant from claiming a name. surveyed: the caller has seen that no other tenant owns a name
--- below it, and no name has been claimed since.
+-- Finds all that keeps the tenant from claiming a name; returns the FLAGS of the claim that it has. surveyed: the caller has
+-- seen that no other tenant owns a name below it, and no name has been claimed since.
 local function look_around(names_key, index_key, found, domain, flags, tenant, most, surveyed)
   local held, owner = claim_of(names_key, domain)
-  if owner and owner ~= tenant then return add_obstacle(found, domain, owner, domain) end
+  if owner and owner ~= tenant then
+    add_obstacle(found, domain, owner, domain)
+    return nil
+  end
   -- What the tenant owns has nothing in its way, unless it is to cover more than before.
   if not owner then look_above(names_key, found, domain, tenant) end
   if flags == 's' and held ~= 's' and not surveyed then
     look_below(names_key, index_key, found, domain, tenant, most)
   end
+  return held
 end
