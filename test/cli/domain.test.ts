@@ -3,6 +3,12 @@ import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, type Result } from './cli'
 
+/** Ctrl-C as soon as the command listens for it. */
+function atOnce(): AbortSignal {
+  const { signal } = new AbortController()
+  return Object.assign(signal, { addEventListener: (_type: string, stop: () => void) => stop() })
+}
+
 describe('tenantctl domain', () => {
   let redis: TestRedis
   before(async () => {
@@ -143,6 +149,118 @@ describe('tenantctl domain', () => {
       removed: ['a.example', 'b.example'],
     })
     assert.deepEqual(await namesOf(cli, 'contoso'), ['c.example'])
+  })
+
+  it('sets in place whether names below count', async () => {
+    const cli = await twoTenants()
+    await cli.given('domain add contoso a.example b.example', 'domain add fabrikam x.b.example')
+    assert.deepEqual(await cli.json('domain', 'set', 'contoso', 'A.example', '--subdomains'), {
+      result: 'changed',
+      tenant: 'contoso',
+      changed: ['a.example'],
+      unchanged: [],
+    })
+    const again = await cli.run('domain', 'set', 'contoso', 'a.example', '--subdomains')
+    assert.equal(again.out, 'a.example: with subdomains already\n')
+    const back = await cli.run('domain', 'set', 'contoso', 'a.example', '--no-subdomains')
+    assert.equal(back.out, 'a.example of contoso: now without subdomains\n')
+    const owned = await cli.run('domain', 'set', 'contoso', 'b.example', '--subdomains')
+    assert.equal(owned.status, 4)
+    assert.match(errorOf(owned), /b\.example with subdomains would cover x\.b\.example of fabrikam/)
+    assert.equal((await cli.run('domain', 'set', 'contoso', 'c.example', '--subdomains')).status, 3)
+    const nothing = await cli.run('domain', 'set', 'contoso', 'a.example')
+    assert.equal(nothing.status, 2)
+    assert.match(errorOf(nothing), /give --subdomains or --no-subdomains/)
+    const added = await cli.run('domain', 'add', 'contoso', 'a.example', '--subdomains')
+    assert.match(errorOf(added), /tenantctl domain set contoso a\.example --subdomains$/m)
+  })
+
+  it('shows who owns a name, by what, and who has it as shared', async () => {
+    const cli = await twoTenants()
+    await cli.given(
+      ...['domain add contoso a.example --subdomains --by bob', 'domain add contoso x.a.example'],
+      'domain add fabrikam x.a.example --shared --subdomains',
+      'domain add fabrikam p.local --shared',
+    )
+    const { owner, shared } = (await cli.json('domain', 'show', 'Y.a.example')) as {
+      owner: object
+      shared: object[]
+    }
+    const { added_at, ...of } = owner as { added_at: string }
+    assert.ok(!Number.isNaN(Date.parse(added_at)))
+    assert.deepEqual(of, {
+      state: 'registered',
+      ...{ tenant: 'contoso', domain: 'a.example', subdomains: true, shared: false },
+      added_by: 'bob',
+    })
+    assert.deepEqual(shared, [])
+    const { out } = await cli.run('domain', 'show', 'z.x.a.example')
+    assert.match(out, /^domain +z\.x\.a\.example\n/)
+    assert.match(out, /^owner +contoso, by a\.example with subdomains, since \S+Z by bob$/m)
+    assert.match(out, /^shared +fabrikam, by x\.a\.example with subdomains, since \S+Z by ann$/m)
+    assert.match((await cli.run('domain', 'show', 'p.local')).out, /^owner +nobody$/m)
+    const nobody = await cli.run('domain', 'show', 'b.example')
+    assert.equal(nobody.status, 3)
+    assert.match(
+      errorOf(nobody),
+      /nobody has b\.example.*: tenantctl domain add TENANT b\.example$/m,
+    )
+  })
+
+  it('shows a name that an interrupted command has claimed', async () => {
+    const cli = await twoTenants()
+    const redisClient = redis.client()
+    await redisClient.hset(`${cli.prefix}{@owners}:names`, 'a.example', 's contoso')
+    const { out } = await cli.run('domain', 'show', 'x.a.example')
+    assert.match(
+      out,
+      /contoso has claimed a\.example.*: a command is writing it, or was interrupted/,
+    )
+    assert.deepEqual(await cli.json('domain', 'show', 'x.a.example'), {
+      domain: 'x.a.example',
+      owner: { state: 'unfinished', tenant: 'contoso', domain: 'a.example' },
+      shared: [],
+    })
+  })
+
+  it('asks at a terminal before it removes more than ten domains', async () => {
+    const cli = await twoTenants()
+    const many = Array.from({ length: 11 }, (_, at) => `d${at}.example`)
+    await cli.given(`domain add contoso ${many.join(' ')} stays.example`)
+    const remove = ['domain', 'remove', 'contoso', ...many]
+    const no = await cli.runIn({ asks: true, stdin: 'n\n' }, ...remove)
+    assert.equal(no.out, 'nothing was removed\n')
+    assert.match(no.err, /contoso has 12 accepted domains; these go: d0\.example, .* and 6 more/)
+    assert.match(no.err, /mail from them is unregistered from then on/)
+    assert.match(no.err, /Remove 11 domains from contoso\? \[y\/N\] /)
+    assert.equal((await namesOf(cli, 'contoso')).length, 12)
+    const ten = await cli.runIn({ asks: true }, ...remove.slice(0, -1))
+    assert.doesNotMatch(ten.err, /\?/)
+    await cli.given(`domain add contoso ${many.join(' ')}`)
+    for (const world of [{ asks: true, stdin: 'y\n' }, {}]) {
+      const yes = await cli.runIn(world, ...remove)
+      assert.equal(yes.status, 0, yes.err)
+      assert.deepEqual(await namesOf(cli, 'contoso'), ['stays.example'])
+      await cli.given(`domain add contoso ${many.join(' ')}`)
+    }
+    const unasked = await cli.runIn({ asks: true }, ...remove, '--yes')
+    assert.doesNotMatch(unasked.err, /\?/)
+    assert.deepEqual(await namesOf(cli, 'contoso'), ['stays.example'])
+  })
+
+  it('says that nothing has changed when it is stopped, and how to go on', async () => {
+    const cli = await twoTenants()
+    await cli.given('domain add contoso a.example')
+    for (const line of [
+      'domain add contoso b.example',
+      'domain set contoso a.example --subdomains',
+      'domain remove contoso a.example',
+    ]) {
+      const { status, err } = await cli.runIn({ interrupt: atOnce() }, ...line.split(' '))
+      assert.equal(status, 130, line)
+      assert.match(err, /no domain of contoso was changed: run the same command again to go on/)
+    }
+    assert.deepEqual(await namesOf(cli, 'contoso'), ['a.example'])
   })
 
   it('moves a domain to another tenant', async () => {

@@ -94,6 +94,7 @@ describe('a command whose output does not arrive', () => {
         'restricted',
         'unusual',
       ],
+      'domain show contoso.com',
       ...['report contoso', 'report contoso --csv', 'unattributed', 'unattributed --csv'],
       ...['events', 'audit', 'suggest contoso', 'explain --from x@lure.example --ip 192.0.2.1'],
       ...['case list', 'case show contoso:1', 'registry status', `doctor ${config}`],
@@ -101,7 +102,8 @@ describe('a command whose output does not arrive', () => {
     ]
     changing = [
       ...['tenant add a', 'tenant add b', 'tenant set a --mode monitor'],
-      ...['domain add a a.example', 'domain move a.example b', 'domain remove b a.example'],
+      ...['domain add a a.example', 'domain set a a.example --subdomains'],
+      ...['domain move a.example b', 'domain remove b a.example'],
       ...['connector add a mx --ip 192.0.2.9', 'connector disable a mx', 'connector enable a mx'],
       ...['connector set a mx --add-ip 192.0.2.8'],
       ...['connector block a mx --reason x', 'connector unblock a mx --reason x'],

@@ -155,6 +155,9 @@ const PLACES: readonly (readonly string[])[] = [
     ['domain', 'move', V, 'fabrikam'],
     ['domain', 'move', 'contoso.example', V],
     ['domain', 'list', V],
+    ['domain', 'show', V],
+    ['domain', 'set', V, 'contoso.example', '--subdomains'],
+    ['domain', 'set', 'contoso', V, '--no-subdomains'],
   ],
   ...[
     ['connector', 'add', V, 'new', '--ip', '192.0.2.77'],

@@ -35,12 +35,13 @@ async function timedSite(...ids: string[]): Promise<Timed> {
 
 /** Whether the tenants' lists, not their claims, let the tenant register a name. */
 async function isFree({ registry }: Site, tenant: string, domain: string): Promise<boolean> {
-  const error = await registry.domains.add(tenant, [plain(domain)], 'root').then(
-    () => undefined,
-    (failure: unknown) => failure,
-  )
-  if (error !== undefined && !(error instanceof UserError)) throw error
-  return error === undefined
+  try {
+    await registry.domains.add(tenant, [plain(domain)], 'root')
+    return true
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error))
+    return false
+  }
 }
 
 /** What is pending, with the leases. */

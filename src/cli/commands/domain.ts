@@ -1,11 +1,18 @@
 import type { Command } from 'commander'
+import { tenantctl } from '../../base/command-line'
+import { InputError, NotFoundError } from '../../base/errors'
+import type { AcceptedDomain } from '../../mail/tenant'
 import { acceptedDomainName } from '../../names/accepted'
 import { typedDomain } from '../../names/typed-domain'
+import { findDomain, type Holders, type Registration } from '../../operations/find-domain'
 import { registerDomains } from '../../operations/register-domains'
 import { DomainRegistry } from '../../registry/domain-registry'
 import { allRows } from '../kit/all-rows'
+import type { Store } from '../../store/store'
+import { askFirst } from '../kit/ask-first'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
+import { longWork } from '../kit/long-work'
 import { groupManual, manual } from '../kit/manual'
 import { readNames } from '../kit/names-input'
 import { count } from '../../base/count'
@@ -15,6 +22,10 @@ import { NO_TENANT } from '../kit/statuses'
 
 /** The most names that are listed; more are only counted. */
 const MANY = 20
+/** Up to this many are removed without a question. */
+const MANY_TO_REMOVE = 10
+/** Names in the question. */
+const NAMED = 5
 
 interface AddOptions {
   readonly subdomains?: boolean
@@ -22,20 +33,24 @@ interface AddOptions {
   readonly force?: boolean
 }
 
-/** `tenantctl domain add | remove | move | list` */
+/** `tenantctl domain add | set | remove | move | show | list` */
 export function add(program: Command, io: Io): void {
   const domain = program
     .command('domain')
     .description('accepted domains: the sender domains of a tenant, never metered')
   groupManual(domain, [
     'domain add contoso contoso.com --subdomains',
+    'domain set contoso contoso.com --no-subdomains',
     'domain remove contoso old.example',
     'domain move contoso.com fabrikam',
+    'domain show mail.contoso.com',
     'domain list contoso',
   ])
   addAdd(domain, io)
+  addSet(domain, io)
   addRemove(domain, io)
   addMove(domain, io)
+  addShow(domain, io)
   addList(domain, io)
 }
 
@@ -59,13 +74,11 @@ function addAdd(domain: Command, io: Io): void {
       const domains = [...new Set(names)].map((name) => ({ domain: name, ...flags }))
       const anyProvider = options.force === true
       if (!anyProvider) context.needed('registry')
-      const { registry } = context.config()
+      const { neverRegister } = context.config().registry
       await context.writing(async (store) => {
-        const { added, unchanged } = await registerDomains(store, tenant, domains, {
-          by,
-          anyProvider,
-          neverRegister: registry.neverRegister,
-        })
+        const { added, unchanged } = await longWork(io, 'registering domains', (work) =>
+          registerDomains(store, tenant, domains, { by, anyProvider, neverRegister }, work),
+        )
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {
           tell(out, added, (what) => `added ${what} to ${tenant}`)
@@ -85,6 +98,59 @@ function addAdd(domain: Command, io: Io): void {
     exit: {
       ...NO_TENANT,
       4: 'another tenant owns one of them, it is registered with other flags, or it belongs to a mailbox provider (--force adds it); nothing was added',
+      130: 'stopped by Ctrl-C or SIGTERM; nothing was added',
+    },
+  })
+}
+
+function addSet(domain: Command, io: Io): void {
+  const command = domain
+    .command('set')
+    .description('change in place whether names below accepted domains count: of all, or of none')
+    .argument('<tenant>')
+    .argument('<domain...>', '`-` reads names from stdin')
+    .option('--subdomains', 'every name below it, too')
+    .option('--no-subdomains', 'only the name itself')
+    .action(
+      async (
+        tenant: string,
+        args: string[],
+        { subdomains }: { readonly subdomains?: boolean },
+        self: Command,
+      ) => {
+        if (subdomains === undefined) {
+          throw new InputError('nothing to change: give --subdomains or --no-subdomains')
+        }
+        const context = contextOf(io, self)
+        const { by, out } = context
+        const names = await readNames(args, io)
+        await context.writing(async (store) => {
+          const { changed, unchanged } = await longWork(io, 'changing domains', (work) =>
+            new DomainRegistry(store).setSubdomains(tenant, names, subdomains, by, work),
+          )
+          const result = changed.length > 0 ? 'changed' : 'unchanged'
+          const flags = subdomains ? 'with subdomains' : 'without subdomains'
+          out.result({ result, tenant, changed, unchanged }, () => {
+            tell(out, changed, (what) => `${what} of ${tenant}: now ${flags}`)
+            tell(out, unchanged, (what) => `${what}: ${flags} already`)
+          })
+        })
+      },
+    )
+  manual(command, {
+    examples: [
+      'domain set contoso contoso.com --subdomains',
+      'domain set contoso contoso.de contoso.fr --no-subdomains',
+    ],
+    json: [
+      'result: changed | unchanged',
+      'tenant',
+      'changed, unchanged: arrays of names as A-labels',
+    ],
+    exit: {
+      3: 'no such tenant, or one of the domains is not there; nothing was changed',
+      4: 'another tenant owns a name below one of them; nothing was changed',
+      130: 'stopped by Ctrl-C or SIGTERM; nothing was changed',
     },
   })
 }
@@ -95,22 +161,60 @@ function addRemove(domain: Command, io: Io): void {
     .description('remove accepted domains: all of them, or none')
     .argument('<tenant>')
     .argument('<domain...>', '`-` reads names from stdin')
-    .action(async (tenant: string, args: string[], _options: object, self: Command) => {
-      const context = contextOf(io, self)
-      const { out } = context
-      const removed = [...new Set((await readNames(args, io)).map(typedDomain))]
-      await context.writing(async (store) => {
-        await new DomainRegistry(store).remove(tenant, removed)
-        out.result({ result: 'removed', tenant, removed }, () => {
-          tell(out, removed, (what) => `removed ${what} from ${tenant}`)
+    .option('--yes', `do not ask at a terminal, as it does for more than ${MANY_TO_REMOVE}`)
+    .action(
+      async (
+        tenant: string,
+        args: string[],
+        { yes = false }: { readonly yes?: boolean },
+        self: Command,
+      ) => {
+        const context = contextOf(io, self)
+        const { out } = context
+        const names = [...new Set((await readNames(args, io)).map(typedDomain))]
+        await context.writing(async (store) => {
+          const removed = await askFirst(context, {
+            yes: yes || names.length <= MANY_TO_REMOVE,
+            lines: () => whatGoes(store, tenant, names),
+            question: `Remove ${count(names.length, 'domain')} from ${tenant}?`,
+          })
+          if (removed) {
+            await longWork(io, 'removing domains', (work) =>
+              new DomainRegistry(store).remove(tenant, names, work),
+            )
+          }
+          const result = removed ? 'removed' : 'unchanged'
+          out.result({ result, tenant, removed: removed ? names : [] }, () => {
+            if (removed) tell(out, names, (what) => `removed ${what} from ${tenant}`)
+            else out.line('nothing was removed')
+          })
         })
-      })
-    })
+      },
+    )
   manual(command, {
-    examples: ['domain remove contoso old.example'],
-    json: ['result: removed', 'tenant', 'removed: array of names'],
-    exit: { 3: 'no such tenant, or one of the domains is not there; nothing was removed' },
+    examples: ['domain remove contoso old.example', 'domain remove contoso - --yes < old.txt'],
+    json: ['result: removed | unchanged (not confirmed)', 'tenant', 'removed: array of names'],
+    exit: {
+      3: 'no such tenant, or one of the domains is not there; nothing was removed',
+      130: 'stopped by Ctrl-C or SIGTERM; nothing was removed',
+    },
   })
+}
+
+/** What goes with the domains, for the question. */
+async function whatGoes(
+  store: Store,
+  tenant: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const all = await store.client.hlen(store.keys.domains(tenant))
+  const named = names.slice(0, NAMED).join(', ')
+  const more =
+    names.length > NAMED ? ` and ${(names.length - NAMED).toLocaleString('en-US')} more` : ''
+  return [
+    `${tenant} has ${count(all, 'accepted domain')}; these go: ${named}${more}`,
+    `mail from them is unregistered from then on: it is metered, and refused while ${tenant} is restricted (how much comes from each is not recorded)`,
+  ]
 }
 
 function addMove(domain: Command, io: Io): void {
@@ -147,6 +251,78 @@ function addMove(domain: Command, io: Io): void {
   })
 }
 
+function addShow(domain: Command, io: Io): void {
+  const command = domain
+    .command('show')
+    .description('show whose registered mail comes from a name, and by which accepted domain')
+    .argument('<name>', 'a domain, or any name below one')
+    .action(async (name: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      const asked = typedDomain(name)
+      await context.connected(async (store) => {
+        const { owner, shared } = await findDomain(store, asked)
+        if (!owner && shared.length === 0) {
+          throw new NotFoundError(
+            `nobody has ${asked}: mail from it is unregistered for every tenant; to register it: ${tenantctl('domain', 'add', 'TENANT', asked)}`,
+          )
+        }
+        out.result(
+          {
+            domain: asked,
+            owner: owner
+              ? owner.state === 'registered'
+                ? { state: owner.state, ...domainView(owner.tenant, owner.accepted) }
+                : owner
+              : null,
+            shared: shared.map(({ tenant, accepted }) => domainView(tenant, accepted)),
+          },
+          () => {
+            out.facts([
+              ['domain', asked],
+              ['owner', ownerText(owner)],
+              ...shared.map((each) => ['shared', registrationText(each)] as const),
+            ])
+          },
+        )
+      })
+    })
+  manual(command, {
+    examples: ['domain show contoso.com', 'domain show mail.contoso.com'],
+    json: [
+      'domain: the name as A-labels',
+      'owner: null, or state (registered | unfinished), tenant, domain (the accepted domain that covers the name), subdomains, shared, added_at, added_by; unfinished: only tenant and domain',
+      'shared: array of tenants that have it without owning it: tenant, domain, subdomains, shared, added_at, added_by',
+    ],
+    exit: { 3: 'no tenant has it' },
+  })
+}
+
+function ownerText(owner: Holders['owner']): string {
+  if (!owner) return 'nobody'
+  if (owner.state === 'registered') return registrationText(owner)
+  const { tenant, domain } = owner
+  return `${tenant} has claimed ${domain}, which is not among its accepted domains: a command is writing it, or was interrupted`
+}
+
+function registrationText({ tenant, accepted }: Registration): string {
+  const { domain, subdomains, addedAt, addedBy } = accepted
+  const flags = subdomains ? ' with subdomains' : ''
+  return `${tenant}, by ${domain}${flags}, since ${shortTime(addedAt)} by ${addedBy}`
+}
+
+/** An accepted domain, as JSON. */
+function domainView(tenant: string, each: AcceptedDomain): object {
+  return {
+    tenant,
+    domain: each.domain,
+    subdomains: each.subdomains,
+    shared: each.shared,
+    added_at: isoTime(each.addedAt),
+    added_by: each.addedBy,
+  }
+}
+
 function addList(domain: Command, io: Io): void {
   const command = domain
     .command('list')
@@ -158,14 +334,7 @@ function addList(domain: Command, io: Io): void {
       const { out } = context
       await context.connected(async (store) => {
         const domains = await new DomainRegistry(store).list(tenant)
-        const views = domains.map((each) => ({
-          tenant,
-          domain: each.domain,
-          subdomains: each.subdomains,
-          shared: each.shared,
-          added_at: isoTime(each.addedAt),
-          added_by: each.addedBy,
-        }))
+        const views = domains.map((each) => domainView(tenant, each))
         out.result(views, () => {
           out.table(
             ['DOMAIN', 'SUBDOMAINS', 'SHARED', 'ADDED', 'BY'],
@@ -176,7 +345,7 @@ function addList(domain: Command, io: Io): void {
               shortTime(each.addedAt),
               each.addedBy,
             ]),
-            `${tenant} has no accepted domains: all its mail is unregistered; add one with: tenantctl domain add ${tenant} DOMAIN`,
+            `${tenant} has no accepted domains: all its mail is unregistered; add one with: ${tenantctl('domain', 'add', tenant, 'DOMAIN')}`,
           )
           if (views.length > MANY) out.line(count(views.length, 'domain'))
         })
