@@ -26,8 +26,8 @@ const AGAIN = 10_000
 const APART = 5
 
 /**
- * Decides whether a message may leave the queue. With `[restriction] queued=hold` mail of a restricted tenant waits, and
- * mail that an operator has dropped is not sent.
+ * Decides whether a message may leave the queue. Mail of a restricted tenant waits, unless `[restriction]
+ * queued=deliver`, and mail that an operator has dropped is not sent.
  *
  * DELAY costs a message nothing: Haraka neither counts a failure nor renames the file. So no bounce follows however long
  * the mail is held, and after a restart Haraka asks again at once (`outbound/hmail.js`, `send_email_respond`).
@@ -78,6 +78,7 @@ export class HeldQueue {
     // A restricted tenant cannot be removed.
     if (snapshot === null) return undefined
     if (snapshot === undefined) return this.undecided(note, config)
+    if (snapshot.restricted === undefined) return undefined
     const mailClass = queuedClass(note.class, hmail.todo.mail_from, snapshot)
     if (!isHeld(mailClass, snapshot, config)) return undefined
     const tenant = note.tenant.slice(0, LONGEST_ID)

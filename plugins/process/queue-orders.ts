@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { coalesced } from '../../src/base/coalesce'
 import { queueDirectory } from '../../src/config/haraka-files'
+import { RegistryUnusable } from '../../src/directory/registry-monitor'
 import { carryOut, type CarriedOut } from '../../src/operations/queue-host'
 import { parseOrder, type Order, type QueueHost } from '../../src/outbound/order'
 import { OrderBook, type TakenOrder } from '../../src/outbound/order-book'
@@ -40,6 +41,7 @@ export class QueueOrders {
     if (this.timer) return
     this.engine = engine
     this.timer = setInterval(() => this.look(), EVERY).unref()
+    engine.onConnected(() => this.look())
     this.look()
   }
 
@@ -59,8 +61,10 @@ export class QueueOrders {
 
   private readonly carryOutAll = coalesced(async () => {
     const { engine } = this
+    if (!engine) return
     // Another registry must not be written, nor orders be taken from it.
-    while (engine && this.timer && engine.registryState === 'usable') {
+    await engine.directory.registry.check()
+    while (this.timer) {
       const taken = await new OrderBook(engine.store).take(this.host)
       if (!taken) return
       await this.carryOut(engine, taken)
@@ -88,8 +92,8 @@ export class QueueOrders {
   }
 
   private failed(error: unknown): void {
-    // The connection logs its own failures.
-    if (isNotConnected(error)) return
+    // Others log these.
+    if (isNotConnected(error) || error instanceof RegistryUnusable) return
     const message = `orders to this queue wait: ${redisFailure(error)}`
     this.log.say(message, message)
   }

@@ -19,7 +19,7 @@ export type AttributionSettings = SettingsOf<typeof ATTRIBUTION>
 export const FOREIGN = section('foreign', { action: site(oneOf(['charge', 'refuse']), 'charge') })
 
 export const RESTRICTION = section('restriction', {
-  queued: site(oneOf(['deliver', 'hold']), 'deliver'),
+  queued: site(oneOf(['deliver', 'hold']), 'hold'),
 })
 
 export const REPLY = section('reply', { case: site(boolean, 'false') })

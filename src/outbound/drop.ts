@@ -1,6 +1,7 @@
 import { chown, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { notedClass } from '../mail/classes'
 import { mapLimited } from '../base/limiter'
 import { parseQueueName, UNFINISHED } from './file-name'
@@ -16,9 +17,11 @@ export interface DropResult<Mail extends QueuedMail> {
 
 const AT_ONCE = 16
 /** Haraka renames a file when a delivery has failed: how often the queue is searched for the new name. */
-const LOOKS = 3
-/** Haraka may have begun an attempt that is due this soon, in ms. */
-const SOON = 10_000
+const LOOKS = 4
+/** A file whose next attempt is later than this can be replaced before Haraka begins it, in ms. */
+const AHEAD = 1000
+/** When an attempt was due, Haraka has read the file after this long: it looks every second. In ms. */
+const READ_AFTER = 2000
 
 /**
  * Removes mail from the queue of a Haraka that may be running.
@@ -29,7 +32,8 @@ const SOON = 10_000
  *
  * Haraka may know a later message by its file name only, and a name without a file occupies one of its loading slots for
  * ever (`outbound/queue.js`: `load_queue` waits for `ready` or `error`, and a failed `size_file` emits neither). So an
- * empty message replaces it: see {@link emptyMessage}.
+ * empty message replaces it: see {@link emptyMessage}. What is becoming due can be either, so this waits until Haraka has
+ * read it.
  *
  * @throws as `fs.unlink`, at the first file that it may not remove.
  */
@@ -54,11 +58,16 @@ export async function dropMail<Mail extends QueuedMail>(
   return { dropped, missed: [...wanted.values()] }
 }
 
-/** @returns whether the file was still there. */
+/** @returns whether it is removed; else another look at the queue must find it. */
 async function remove(directory: string, mail: QueuedMail): Promise<boolean> {
+  const due = mail.nextAttempt - Date.now()
+  if (due <= AHEAD && due > -READ_AFTER) {
+    await sleep(due + READ_AFTER)
+    return false
+  }
   try {
-    if (mail.nextAttempt > Date.now() + SOON) await replace(directory, mail)
-    else await unlink(path.join(directory, mail.file))
+    if (due > 0) return await replace(directory, mail)
+    await unlink(path.join(directory, mail.file))
     return true
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
@@ -66,7 +75,8 @@ async function remove(directory: string, mail: QueuedMail): Promise<boolean> {
   }
 }
 
-async function replace(directory: string, mail: QueuedMail): Promise<void> {
+/** @returns whether that was in time: an attempt that has begun would send what it finds in the new file. */
+async function replace(directory: string, mail: QueuedMail): Promise<boolean> {
   const place = path.join(directory, mail.file)
   const { size, uid, gid } = await stat(place)
   const written = path.join(directory, `${UNFINISHED}${randomUUID()}`)
@@ -74,7 +84,9 @@ async function replace(directory: string, mail: QueuedMail): Promise<void> {
     await writeFile(written, emptyMessage(mail, size), { mode: 0o600, flag: 'wx' })
     // Haraka's user could not read a file of root. Other users may not give files away, and need not.
     if (process.getuid?.() === 0) await chown(written, uid, gid)
-    await rename(written, place)
+    const isInTime = mail.nextAttempt > Date.now()
+    await (isInTime ? rename(written, place) : unlink(written))
+    return isInTime
   } catch (error) {
     await unlink(written).catch(() => {})
     throw error

@@ -10,7 +10,7 @@ export interface QueueName {
   readonly failures: number
 }
 
-const NAME = /^(\d+)_(\d+)_(\d+)_\d+_([^_]+)_\d+_([^_]+)$/
+const NAME = /^(\d+)_(\d+)_(\d+)_\d+_([^_]+)_\d+_[^_]+$/
 
 /** Prefix of files that Haraka is writing; it removes them after a crash (`outbound/qfile.js`). */
 export const UNFINISHED = '__tmp__.'
@@ -22,9 +22,10 @@ export const UNFINISHED = '__tmp__.'
 export function parseQueueName(name: string): QueueName | undefined {
   const match = NAME.exec(name)
   if (!match) return undefined
-  const [, arrived, nextAttempt, failures, unique, host] = match
+  const [, arrived, nextAttempt, failures, unique] = match
   return {
-    id: `${arrived}_${unique}_${host}`,
+    // Not by the host: a container that starts again has another name, by which Haraka renames all files.
+    id: `${arrived}_${unique}`,
     arrived: Number(arrived),
     nextAttempt: Number(nextAttempt),
     failures: Number(failures),

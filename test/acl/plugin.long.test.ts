@@ -20,6 +20,8 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { ConnectorIndex } from '../../src/directory/connector-index'
 import { Directory } from '../../src/directory/directory'
+import { askQueues, dropFromQueues } from '../../src/operations/queue-orders'
+import { queueFile } from '../support/queue-files'
 import { Registries } from '../support/registries'
 import { UnusualMonitor } from '../../src/unusual/monitor'
 import { UnattributedUsers } from '../../src/unusual/unattributed'
@@ -110,6 +112,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       await recordMuch(store, redis)
       await tellOfLost(store)
       await forward(relay, store)
+      await orderQueue(relay)
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
         const [added] = await admin.lrange('ud:{tailspin}:audit', 0, 0)
@@ -143,6 +146,15 @@ async function forward(relay: TestRelay, store: Store): Promise<void> {
   const message = { ...recipient, meter: 'forwarded', ordinals: [1], signatures: ['s1'] } as const
   assert.equal((await ledger.chargeMessage(message, defaults)).answer, 'FORWARDED')
   assert.equal(await ledger.refund('school', 'F1.1', [1], ['s1']), 1)
+}
+
+/** The queue is listed and emptied by orders. */
+async function orderQueue({ store, haraka }: TestRelay): Promise<void> {
+  const directory = path.join(haraka.dir, 'queue')
+  const due = queueFile(directory, { tenant: 'contoso' })
+  const list = await askQueues(store, { tenant: 'contoso', for: 'drop' })
+  const { hosts } = await dropFromQueues(store, list)
+  assert.deepEqual([hosts.length, existsSync(path.join(directory, due))], [1, false])
 }
 
 /** Unpublished events, whose process was killed. */

@@ -26,6 +26,8 @@ import {
 } from '../support/acl'
 import { freezing, trip } from '../support/evidence'
 import { TestDns } from '../support/dns'
+import { queueFile } from '../support/queue-files'
+import { OrderedHost, served } from '../support/queue-host'
 import type { TestRedis } from '../support/redis'
 import { keyZones, signer, signMessage } from '../support/signed'
 import { add, countsOf, record, recordSamples } from '../support/reports'
@@ -254,6 +256,10 @@ describe('tenantctl with the users of docs/acl', () => {
       'tenant detach tailspin',
       'tenant detach tailspin --undo',
     )
+    const host = new OrderedHost(new Store(admin, keys), 'mx1')
+    queueFile(host.host.directory, { tenant: 'contoso' })
+    const orders = ['queue contoso', 'queue contoso show', 'queue contoso drop --yes']
+    await served([host], () => given('tenantctl', ...orders))
     // A long list is written and read in batches.
     const names = Array.from({ length: 1500 }, (_, at) => `d${at}.example\n`).join('')
     assert.equal((await run('tenantctl', 'domain add tailspin -', names)).status, 0)
@@ -331,6 +337,7 @@ describe('tenantctl with the users of docs/acl', () => {
       'unblock fabrikam --reason test',
       'case note fabrikam:1 test',
       'case check fabrikam:1 proof --note test',
+      'queue contoso',
       'apply tenants.yaml',
       ...RESOLVING,
       'doctor --repair',

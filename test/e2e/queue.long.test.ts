@@ -52,7 +52,6 @@ function queueOf(version: HarakaVersion): void {
       haraka = await startHaraka({
         version,
         redis,
-        settings: { restriction: { queued: 'hold' } },
         plugins: ['relay', gate.name, classifier.name, 'later', 'route', 'unregistered-domain'],
         localPlugins: {
           ...{ [gate.name]: gate.source, [classifier.name]: classifier.source },
@@ -100,7 +99,7 @@ function queueOf(version: HarakaVersion): void {
       waitFor(() => wanted.every((each) => subjects().includes(each)), LIFTED)
 
     async function queue(...words: string[]): Promise<unknown> {
-      const all = ['--config', haraka.configDir, 'queue', TENANT, '--local', ...words, '--json']
+      const all = ['--config', haraka.configDir, 'queue', TENANT, ...words, '--json']
       const { status, stdout, stderr } = await tenantctl(all)
       assert.equal(status, 0, stderr)
       return JSON.parse(stdout)
@@ -179,7 +178,7 @@ function queueOf(version: HarakaVersion): void {
       await arrive(registered)
       await held(3)
 
-      const asked = ['--config', haraka.configDir, 'queue', TENANT, 'drop', '--local']
+      const asked = ['--config', haraka.configDir, 'queue', TENANT, 'drop']
       const refused = await tenantctl(asked)
       assert.equal(refused.status, 2)
       assert.match(refused.stderr, /give --yes/)
@@ -209,7 +208,7 @@ function queueOf(version: HarakaVersion): void {
       await block('all')
       open()
       await held(1)
-      haraka.writeSettings({ main: { override: 'monitor' }, restriction: { queued: 'hold' } })
+      haraka.writeSettings({ main: { override: 'monitor' } })
       await arrive(registered)
       await lift()
     })

@@ -108,6 +108,22 @@ describe('dropping queued mail', () => {
     assert.deepEqual(await waiting(place), [])
   })
 
+  it('waits for an attempt that is becoming due, of which Haraka may know the name only', async () => {
+    const place = directory()
+    const now = Date.now()
+    const [begun, soon, later] = [-100, 500, 8000].map((after) =>
+      queueFile(place, { tenant: 'contoso', nextAttempt: now + after }),
+    )
+    const { dropped } = await dropMail(place, await waiting(place))
+    assert.ok(Date.now() >= now + 500 + 2000, 'Haraka has read both by then')
+    assert.equal(dropped.length, 3)
+    assert.deepEqual(readdirSync(place), [later])
+    assert.deepEqual(
+      [begun, soon].map((file) => existsSync(path.join(place, file!))),
+      [false, false],
+    )
+  })
+
   it('finds what Haraka has renamed meanwhile, and says what has left', async () => {
     const place = directory()
     const renamed = queueFile(place, { tenant: 'contoso', failures: 0 })

@@ -13,12 +13,15 @@ export interface QueueFileOptions {
   readonly failures?: number
 }
 
+/** An attempt that was due so long ago has begun, in ms. */
+const SETTLED = 10_000
+
 let count = 0
 
 /** Writes a message as in Haraka's queue (`outbound/index.js`, build_todo); returns the name of the file. */
 export function queueFile(directory: string, options: QueueFileOptions): string {
   const { tenant, noted = 'unregistered', mailFrom = 'x@stranger.example' } = options
-  const { rcptTo = ['a@far.example'], arrived = Date.now(), failures = 0 } = options
+  const { rcptTo = ['a@far.example'], arrived = Date.now() - SETTLED, failures = 0 } = options
   const address = (text: string): Address => new Address(`<${text}>`)
   const note = { tenant, connector: `${tenant}/mx`, class: noted }
   const todo = {
