@@ -2,6 +2,7 @@ import path from 'node:path'
 import { defaultsOf } from '../../src/allowance/defaults'
 import { messageOf } from '../../src/base/errors'
 import { readOwnedFile } from '../../src/base/owned-file'
+import { completeEvidence } from '../../src/cases/complete'
 import { freezeEvidence } from '../../src/cases/freeze'
 import { harakaWarnings } from '../../src/config/haraka-checks'
 import { harakaFiles } from '../../src/config/haraka-files'
@@ -144,6 +145,7 @@ export class PluginProcess {
       engine.eventsPending(tenant),
     )
     leader.add(this.unusualMonitor)
+    leader.add(completeEvidence(store))
     leader.add(resolveEnded(store, forwarder, () => defaultsOf(config())))
     leader.add(
       new UnattributedUsers({

@@ -1,8 +1,11 @@
-import { NotFoundError, RefusedError } from '../base/errors'
+import { tenantctl } from '../base/command-line'
+import { NotFoundError, noSuchTenant, RefusedError } from '../base/errors'
 import type { Event } from '../records/event'
 import { DAY } from '../reporting/calendar'
 import { decodeRestriction, type Restriction } from '../allowance/restriction'
 import { mapLimited } from '../base/limiter'
+import { assertTenantId } from '../mail/identities'
+import { tenantExists } from '../registry/tenant-registry'
 import { readScript } from '../store/script'
 import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
@@ -71,12 +74,10 @@ export class Cases {
    * @returns its name; `undefined`: the tenant is not restricted, or the restriction is older than cases.
    */
   async ensure(tenant: string): Promise<string | undefined> {
-    const fields = await this.store.client.hgetall(this.store.keys.restriction(tenant))
-    const restriction = decodeRestriction(tenant, fields)
-    if (!restriction || restriction.case === '') return undefined
-    const opening = { ...restriction, at: restriction.since, event: fields['event'] ?? '' }
-    await this.open(restriction.case, opening)
-    return restriction.case
+    const opening = await this.openingOf(tenant)
+    if (!opening) return undefined
+    await this.open(opening.case, opening)
+    return opening.case
   }
 
   /**
@@ -106,28 +107,38 @@ export class Cases {
   private async open(name: string, opening: Opening): Promise<void> {
     const { client, keys } = this.store
     const { tenant, number } = parseCaseName(name)
-    const { at, by, reason, scope, trigger, onProbation, event } = opening
-    const fields = {
-      ...{ opened: at, by, reason, scope, event },
-      ...(onProbation ? { probation: 1 } : {}),
-      ...trigger,
-    }
     const opened = await this.store.run(
       OPEN,
       [keys.caseOf(tenant, number), keys.tenant(tenant), keys.audit(tenant)],
-      [by === 'automatic' ? tripWords(opening) : '', name, ...Object.entries(fields).flat()],
+      [opening.by === 'automatic' ? tripWords(opening) : '', name, ...fieldsOf(opening).flat()],
     )
     // The index is in another slot: a second call completes an interrupted one.
     if (opened === 0 && (await client.exists(keys.caseOf(tenant, number))) === 0) return
-    await client.zadd(keys.caseIndex, String(at), name)
+    await client.zadd(keys.caseIndex, String(opening.at), name)
     if (opened === 1) await this.forgetOldest()
   }
 
-  /** @throws {InputError} not the name of a case. */
+  /** What opens the case of the restriction in effect; `undefined`: there is none. */
+  private async openingOf(tenant: string): Promise<(Opening & { case: string }) | undefined> {
+    const fields = await this.store.client.hgetall(this.store.keys.restriction(tenant))
+    const restriction = decodeRestriction(tenant, fields)
+    if (!restriction || restriction.case === '') return undefined
+    return { ...restriction, at: restriction.since, event: fields['event'] ?? '' }
+  }
+
+  /**
+   * A case. That of the restriction in effect is there at once, though it is a second or two until a process has opened it.
+   *
+   * @throws {InputError} not the name of a case.
+   */
   async get(name: string): Promise<Case | undefined> {
     const { tenant, number } = parseCaseName(name)
     const fields = await this.store.client.hgetall(this.store.keys.caseOf(tenant, number))
-    return decodeCase(tenant, number, fields)
+    const opened = decodeCase(tenant, number, fields)
+    if (opened) return opened
+    const opening = await this.openingOf(tenant)
+    if (opening?.case !== name) return undefined
+    return decodeCase(tenant, number, Object.fromEntries(fieldsOf(opening)))
   }
 
   /** @throws {NotFoundError} */
@@ -151,13 +162,37 @@ export class Cases {
 
   /** The names of all cases of a tenant, expired ones too. */
   async namesOf(tenant: string): Promise<string[]> {
+    const length = await this.lastOf(tenant)
+    return Array.from({ length }, (_, at) => caseName(tenant, at + 1))
+  }
+
+  /** The number of the latest case of a tenant, also of a removed one; 0: it has had none. */
+  async lastOf(tenant: string): Promise<number> {
     const { client, keys } = this.store
     const counts = await Promise.all([
       client.hget(keys.tenant(tenant), 'cases'),
       client.get(keys.caseCount(tenant)),
     ])
-    const length = Math.max(...counts.map(Number))
-    return Array.from({ length }, (_, at) => caseName(tenant, at + 1))
+    return Math.max(...counts.map(Number))
+  }
+
+  /**
+   * The name of a case as a person gives it.
+   *
+   * @param text the name, or a tenant for its latest case.
+   * @throws {InputError} neither.
+   * @throws {NotFoundError} no such tenant, or it has had no case.
+   */
+  async nameOf(text: string): Promise<string> {
+    if (text.includes(':')) {
+      parseCaseName(text)
+      return text
+    }
+    assertTenantId(text)
+    const last = await this.lastOf(text)
+    if (last > 0) return caseName(text, last)
+    if (!(await tenantExists(this.store, text))) throw noSuchTenant(text)
+    throw new NotFoundError(`${text} has had no case: it was never restricted`)
   }
 
   /**
@@ -181,22 +216,28 @@ export class Cases {
   }
 
   /**
-   * Ticks a step.
+   * Ticks steps, all or none.
    *
    * @throws {NotFoundError} there is no such case.
    * @throws {RefusedError} it is closed.
    */
-  async check(name: string, step: Step, { by, text }: NewRemark): Promise<'checked' | 'unchanged'> {
+  async check(
+    name: string,
+    steps: readonly Step[],
+    { by, text }: NewRemark,
+  ): Promise<'checked' | 'unchanged'> {
     const { keys, actor } = this.store
     const { tenant, number } = parseCaseName(name)
     const reply = (await this.store.run(
       CHECK,
       [keys.caseOf(tenant, number), keys.audit(tenant)],
-      [actor, name, step, by, text],
+      [actor, name, by, text, ...steps],
     )) as 'checked' | 'unchanged' | 'closed' | 'gone'
     if (reply === 'gone') throw noSuchCase(name)
     if (reply === 'closed') {
-      throw new RefusedError(`case ${name} is closed: add a note (tenantctl case note ${name} …)`)
+      throw new RefusedError(
+        `case ${name} is closed: add a note (${tenantctl('case', 'note', name)} …)`,
+      )
     }
     return reply
   }
@@ -223,7 +264,7 @@ export class Cases {
     if (reply === 'gone') throw noSuchCase(name)
     if (reply === 'restricted') {
       throw new RefusedError(
-        `${tenant} is restricted by case ${name}: lift that first (tenantctl unblock ${tenant} --reason …), then close it`,
+        `${tenant} is restricted by case ${name}: lift that first (${tenantctl('unblock', tenant)} --reason …), then close it`,
       )
     }
     return reply
@@ -250,6 +291,17 @@ export class Cases {
       await client.zrem(keys.caseIndex, name)
     }
   }
+}
+
+/** The fields of a new record. */
+function fieldsOf(opening: Opening): [string, string][] {
+  const { at, by, reason, scope, trigger, onProbation, event } = opening
+  const fields = {
+    ...{ opened: at, by, reason, scope, event },
+    ...(onProbation ? { probation: 1 } : {}),
+    ...trigger,
+  }
+  return Object.entries(fields).map(([field, value]) => [field, String(value)])
 }
 
 function noSuchCase(name: string): NotFoundError {

@@ -4,6 +4,7 @@ import type { MeterWindows } from '../allowance/usage'
 import type { Mode } from '../mail/mode'
 import { NOTHING } from '../reporting/counts'
 import type { OwnedRow } from '../reporting/foreign'
+import type { MinuteRow } from '../reporting/minutes'
 import type { DatedSample, HourReport } from '../reporting/reader'
 import {
   KNOWN_CLASSES,
@@ -17,6 +18,7 @@ import type { LimitsField, USUAL_METER } from '../mail/meters'
 import type { LookedAt } from '../reporting/report'
 import type { Source } from '../reporting/rows'
 import type { Sum } from '../reporting/sum'
+import { packMinutes, unpackMinutes, type PackedMinutes } from './packed-minutes'
 
 /** A sender domain; one for each class of its mail. */
 export type DomainSum = Sum<string> & { readonly class: SourceClass }
@@ -58,6 +60,13 @@ export interface Evidence extends EvidenceMeters, LookedAt {
   readonly otherDomains: number
   /** Foreign domains with their owners, in the days that overlap the 24 hours; the most recipients first. */
   readonly foreign: readonly OwnedRow[]
+  /**
+   * All mail by the minute, class and connector, from two hours before the restriction to one hour after it, oldest first:
+   * five connectors of each class, then `(other)`.
+   */
+  readonly minutes: readonly MinuteRow[]
+  /** Whether the hour after is over, and all of it among them. */
+  readonly minutesComplete: boolean
   /** Newest first. */
   readonly samples: readonly DatedSample[]
   /** Changes of the tenant in the 30 days before, newest first. */
@@ -67,16 +76,30 @@ export interface Evidence extends EvidenceMeters, LookedAt {
 /** Longer texts are cut to this length. */
 export const LONGEST_TEXT = 200
 
-/** Reads frozen evidence, also of earlier versions. */
+/** Evidence as it is kept. */
+type KeptEvidence = Omit<Evidence, 'minutes' | 'minutesComplete'> & {
+  /** Absent: it is older than minutes. */
+  readonly minutes?: readonly PackedMinutes[]
+  readonly minutesComplete?: boolean
+}
+
+/** The text that is kept of evidence. */
+export function formatEvidence(evidence: Evidence): string {
+  return JSON.stringify({ ...evidence, minutes: packMinutes(evidence.minutes, evidence.event.at) })
+}
+
+/** Reads kept evidence, also of earlier versions. */
 export function parseEvidence(text: string): Evidence {
-  const evidence = JSON.parse(text) as Evidence | EarlierEvidence
-  return withLaterClasses(evidence.version === 1 ? completed(evidence) : evidence)
+  const kept = JSON.parse(text) as KeptEvidence | EarlierEvidence
+  const evidence = withLaterClasses(kept.version === 1 ? completed(kept) : kept)
+  const { minutes = [], minutesComplete = false } = evidence
+  return { ...evidence, minutes: unpackMinutes(minutes, evidence.event.at), minutesComplete }
 }
 
 const NOT_CHECKED = { looked: 0, mismatched: 0 }
 
 /** Adds zero counts for classes that are newer than the evidence. */
-function withLaterClasses(evidence: Omit<Evidence, LookedKey>): Evidence {
+function withLaterClasses(evidence: Omit<KeptEvidence, LookedKey>): KeptEvidence {
   const counts = KNOWN_CLASSES.map((each) => [each, NOTHING])
   const looked = LOOKED_CLASSES.map((each) => [lookedKey(each), NOT_CHECKED])
   const none = Object.fromEntries([...counts, ...looked]) as Omit<HourReport, 'at'>
@@ -89,7 +112,7 @@ function withLaterClasses(evidence: Omit<Evidence, LookedKey>): Evidence {
 }
 
 interface EarlierEvidence extends Omit<
-  Evidence,
+  KeptEvidence,
   'version' | 'top' | 'samples' | 'foreign' | LookedKey
 > {
   readonly version: 1
@@ -97,7 +120,7 @@ interface EarlierEvidence extends Omit<
   readonly samples: readonly Omit<DatedSample, 'class'>[]
 }
 
-function completed(earlier: EarlierEvidence): Omit<Evidence, LookedKey> {
+function completed(earlier: EarlierEvidence): Omit<KeptEvidence, LookedKey> {
   const { top, samples } = earlier
   const usual = { class: USUAL_CLASS } as const
   return {

@@ -4,6 +4,7 @@ import { readScript } from '../store/script'
 import { serverTime } from '../store/server-clock'
 import { parseCaseName } from './case'
 import { EVIDENCE_KEPT } from './cases'
+import { formatEvidence } from './evidence'
 import { gatherEvidence, type Gathering } from './gather'
 
 const FREEZE = readScript(__dirname, 'evidence_freeze')
@@ -44,6 +45,6 @@ export async function freezeEvidence(
   return (await store.run(
     FREEZE,
     [keys.tenant(tenant), key, keys.caseOf(tenant, number)],
-    [JSON.stringify(evidence), EVIDENCE_KEPT],
+    [formatEvidence(evidence), EVIDENCE_KEPT],
   )) as 'frozen' | 'there' | 'gone'
 }

@@ -19,6 +19,7 @@ import { byRecipients, sumBy, type Sum } from '../reporting/sum'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { TenantRegistry } from '../registry/tenant-registry'
+import { readMinutes } from './minutes'
 import { LONGEST_TEXT, type DomainSum, type Evidence, type EvidenceMeters } from './evidence'
 
 /** Most sources of each kind. */
@@ -82,6 +83,7 @@ export async function gatherEvidence(
     otherDomains: await reader.others(...span, 'hour'),
     foreign: foreign.slice(0, MOST_OF_TOP),
     ...(Object.fromEntries(looked) as Record<LookedKey, HeaderFrom>),
+    ...(await readMinutes(reader, tenant, event.at, now)),
     samples: newest(samples),
     changes: changes.slice(-MOST_CHANGES).reverse().map(cut),
   }

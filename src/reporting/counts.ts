@@ -30,6 +30,15 @@ export const NOTHING: Counts = {
 /** Reads the value of a report field: the ten numbers that `reporting/lua/record.lua` adds up; missing ones are 0. */
 export function unpackCounts(text: string): Counts {
   const numbers = text.split(' ').map(Number)
+  return unpackNumbers(numbers, numbers[8] ?? 0, numbers[9] ?? 0)
+}
+
+/** Recipients, then messages: accepted, deferred, refused and refunded; missing ones are 0. Times in ms. */
+export function unpackNumbers(
+  numbers: readonly number[],
+  firstSeen: number,
+  lastSeen: number,
+): Counts {
   const at = (index: number): number => numbers[index] ?? 0
   return {
     accepted: at(0),
@@ -37,9 +46,17 @@ export function unpackCounts(text: string): Counts {
     refused: at(2),
     refunded: at(3),
     messages: { accepted: at(4), deferred: at(5), refused: at(6), refunded: at(7) },
-    firstSeen: at(8),
-    lastSeen: at(9),
+    firstSeen,
+    lastSeen,
   }
+}
+
+/** The numbers of {@link unpackNumbers}. */
+export function packNumbers({ accepted, deferred, refused, refunded, messages }: Counts): number[] {
+  return [
+    ...[accepted, deferred, refused, refunded],
+    ...[messages.accepted, messages.deferred, messages.refused, messages.refunded],
+  ]
 }
 
 export function addCounts(a: Counts, b: Counts): Counts {

@@ -1,6 +1,6 @@
 import { CLASSES, KNOWN_CLASSES, type KnownClass } from '../mail/classes'
 import { MINUTE } from './calendar'
-import { unpackCounts, type Counts } from './counts'
+import { unpackNumbers, type Counts } from './counts'
 
 /** Mail of one class through one connector in one minute. */
 export interface MinuteRow {
@@ -33,8 +33,7 @@ export function minutesIn(fields: Readonly<Record<string, string>>, start: numbe
 }
 
 function rowOf(of: KnownClass, connector: string, line: string, start: number): MinuteRow {
-  const gap = line.indexOf(' ')
-  const at = start + Number(line.slice(0, gap)) * MINUTE
-  const counts = { ...unpackCounts(line.slice(gap + 1)), firstSeen: at, lastSeen: at }
-  return { at, class: of, connector, counts }
+  const [minute = 0, ...numbers] = line.split(' ').map(Number)
+  const at = start + minute * MINUTE
+  return { at, class: of, connector, counts: unpackNumbers(numbers, at, at) }
 }

@@ -95,7 +95,8 @@ function sharesBy(rows: readonly DatedRow[], kind: keyof Source): Share[] {
     .sort((a, b) => isOther(a) - isOther(b) || b.recipients - a.recipients)
 }
 
-function sizeOf(counts: Counts): { messages: number; recipients: number } {
+/** Messages and recipients, without deferred ones. */
+export function sizeOf(counts: Counts): { messages: number; recipients: number } {
   const { accepted, refused, refunded } = counts.messages
   return { messages: accepted + refused + refunded, recipients: attempts(counts) }
 }

@@ -118,9 +118,9 @@ describe('a case', () => {
     const { cases, store } = site
     await place(site)
     await cases.ensure('contoso')
-    assert.equal(await cases.check('contoso:1', 'servers', ANN), 'checked')
-    assert.equal(await cases.check('contoso:1', 'servers', ANN), 'unchanged')
-    assert.equal(await cases.check('contoso:1', 'servers', { ...ANN, text: 'anew' }), 'checked')
+    assert.equal(await cases.check('contoso:1', ['servers'], ANN), 'checked')
+    assert.equal(await cases.check('contoso:1', ['servers'], ANN), 'unchanged')
+    assert.equal(await cases.check('contoso:1', ['servers'], { ...ANN, text: 'anew' }), 'checked')
     await cases.note('contoso:1', ANN)
     await assert.rejects(cases.close('contoso:1', ANN), RefusedError)
     await lift(site, { probation: { limits: '2/1h', duration: DAY } })
@@ -128,7 +128,7 @@ describe('a case', () => {
     await store.client.set(store.keys.evidence('contoso', 1), '{}')
     assert.equal(await cases.close('contoso:1', { by: 'bob', text: 'done' }), 'closed')
     assert.equal(await cases.close('contoso:1', ANN), 'unchanged')
-    await assert.rejects(cases.check('contoso:1', 'proof', ANN), RefusedError)
+    await assert.rejects(cases.check('contoso:1', ['proof'], ANN), RefusedError)
 
     const found = await cases.existing('contoso:1')
     assert.deepEqual(openSteps(found), ['domains', 'connectors', 'proof'])
@@ -192,8 +192,8 @@ describe('a case', () => {
       ),
     )
     await Promise.all([
-      ann.check('contoso:1', 'domains', ANN),
-      bob.check('contoso:1', 'proof', ANN),
+      ann.check('contoso:1', ['domains'], ANN),
+      bob.check('contoso:1', ['proof'], ANN),
     ])
     const { notes, ticks } = await site.cases.existing('contoso:1')
     assert.deepEqual(
@@ -225,7 +225,7 @@ describe('a case', () => {
   it('that does not exist is not found', async () => {
     const { cases } = await newCaseSite()
     await assert.rejects(cases.note('contoso:9', ANN), NotFoundError)
-    await assert.rejects(cases.check('contoso:9', 'proof', ANN), NotFoundError)
+    await assert.rejects(cases.check('contoso:9', ['proof'], ANN), NotFoundError)
     await assert.rejects(cases.close('contoso:9', ANN), NotFoundError)
     const names = ['contoso', 'contoso:', 'contoso:0', 'contoso:x', ':1', 'A:1', '@cases:1']
     for (const name of [...names, ' contoso:1', 'contoso:1 ', 'contoso:1\n']) {
@@ -277,7 +277,7 @@ describe('the findings of a case', () => {
 
     const wide = { domain: 'contoso.com', subdomains: true, shared: false }
     await registry.domains.add('contoso', [wide], 'ann')
-    await cases.check('contoso:1', 'connectors', ANN)
+    await cases.check('contoso:1', ['connectors'], ANN)
     const after = await known()
     assert.deepEqual(after.domains, [{ domain: 'lure.example', accepted: 40 }])
     assert.deepEqual(after.connectors, [])

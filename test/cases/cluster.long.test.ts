@@ -64,7 +64,7 @@ describe('cases on a Redis Cluster', () => {
       const name = caseOf(id)
       const evidence = await store.client.get(store.keys.evidence(id, 1))
       assert.equal(parseEvidence(evidence ?? '').event.case, name)
-      for (const step of STEPS) await cases.check(name, step, ANN)
+      for (const step of STEPS) await cases.check(name, [step], ANN)
       await cases.note(name, ANN)
       const reason = { by: 'bob', reason: 'clean', keepUsage: false }
       assert.equal(await restrictions.lift(id, reason), 'lifted')

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { hostname } from 'node:os'
 import { describe, it } from 'node:test'
-import { parseEvidence, type Evidence } from '../../src/cases/evidence'
-import { EVIDENCE_KEPT } from '../../src/cases/cases'
-import { DAY, HOUR } from '../../src/reporting/calendar'
+import { formatEvidence, parseEvidence, type Evidence } from '../../src/cases/evidence'
+import { Cases, EVIDENCE_KEPT } from '../../src/cases/cases'
+import { completeEvidence } from '../../src/cases/complete'
+import { FOLLOWED } from '../../src/cases/minutes'
+import { readEvidence } from '../../src/cases/read-evidence'
+import type { RestrictedEvent } from '../../src/records/event'
+import { DAY, HOUR, MINUTE } from '../../src/reporting/calendar'
 import { NOTHING } from '../../src/reporting/counts'
 import { OTHER } from '../../src/reporting/rows'
 import type { Store } from '../../src/store/store'
@@ -21,6 +25,24 @@ async function newTenant(settings: { limits?: string } = {}): Promise<Site> {
 
 async function evidenceOf({ client, keys }: Store, number = 1): Promise<Evidence> {
   return parseEvidence((await client.get(keys.evidence('contoso', number))) ?? '')
+}
+
+/** The start of the minute of a restriction. */
+const minuteOf = ({ at }: RestrictedEvent): number => Math.floor(at / MINUTE) * MINUTE
+
+/** Distance from the restriction in minutes, class, connector, recipients. */
+function briefly({ event, minutes }: Evidence): unknown[] {
+  return minutes.map((row) => [
+    (row.at - minuteOf(event)) / MINUTE,
+    ...[row.class, row.connector, row.counts.accepted],
+  ])
+}
+
+/** Evidence as it was frozen seconds after a restriction that is long past. */
+async function freezeAsThen(store: Store, event: RestrictedEvent): Promise<void> {
+  assert.equal(await freeze(store, event), 'frozen')
+  const kept = { ...(await evidenceOf(store)), minutesComplete: false }
+  await store.client.set(store.keys.evidence('contoso', 1), formatEvidence(kept))
 }
 
 describe('the evidence of a case', () => {
@@ -139,7 +161,7 @@ describe('the evidence of a case', () => {
     const hour = { at: 0, unregistered: counts, registered: NOTHING, null: NOTHING }
     const source = { domain: 'a.example', connector: '', ip: '', user: '' }
     const earlier = {
-      ...{ version: 1, tenant: 'contoso', hours: [hour] },
+      ...{ version: 1, tenant: 'contoso', event: trip(1), hours: [hour] },
       top: { domain: [{ key: 'a.example', counts }], connector: [], ip: [], user: [] },
       samples: [{ ...source, at: 0, messageId: '<1@x>', helo: '' }],
     }
@@ -154,6 +176,105 @@ describe('the evidence of a case', () => {
     assert.deepEqual(found.top.domain, [{ key: 'a.example', class: 'unregistered', counts }])
     assert.equal(found.samples[0]?.class, 'unregistered')
     assert.deepEqual([found.foreign, found.headerFrom], [[], undefined])
+    assert.deepEqual([found.minutes, found.minutesComplete], [[], false])
+  })
+
+  it('has the minutes from two hours before, of five connectors of each class', async () => {
+    const { store } = await newTenant()
+    const event = trip(1)
+    const ago = (minutes: number): number => minuteOf(event) - minutes * MINUTE
+    await record(
+      store,
+      'contoso',
+      { at: ago(121), accepted: 1 },
+      { at: ago(120), accepted: 100 },
+      { at: ago(1), accepted: 3, class: 'registered' },
+      ...[7, 6, 5, 4, 3, 2, 1].map((many) => ({
+        ...{ at: ago(0), accepted: 10 * many, connector: `contoso/c${many}` },
+      })),
+    )
+    await freeze(store, event)
+    const found = await evidenceOf(store)
+    assert.equal(found.minutesComplete, false)
+    assert.deepEqual(briefly(found), [
+      [-120, 'unregistered', 'contoso/mx', 100],
+      [-1, 'registered', 'contoso/mx', 3],
+      ...[7, 6, 5, 4].map((many) => [0, 'unregistered', `contoso/c${many}`, 10 * many]),
+      [0, 'unregistered', OTHER, 60],
+    ])
+    assert.equal(found.minutes[0]?.counts.firstSeen, ago(120))
+  })
+
+  it('is shown with the minutes since, which it keeps once the hour is over', async () => {
+    const { store } = await newTenant()
+    const event = trip(1)
+    await record(store, 'contoso', { at: event.at - 10 * MINUTE, accepted: 9 })
+    await freeze(store, event)
+    const frozen = await store.client.get(store.keys.evidence('contoso', 1))
+    await record(store, 'contoso', { at: event.at, accepted: 5, class: 'registered' })
+    assert.deepEqual(briefly(await readEvidence(store, 'contoso')), [
+      [-10, 'unregistered', 'contoso/mx', 9],
+      [0, 'registered', 'contoso/mx', 5],
+    ])
+    await new Cases(store).handleEvent('contoso', event)
+    await completeEvidence(store).run()
+    assert.equal(await store.client.get(store.keys.evidence('contoso', 1)), frozen)
+  })
+
+  it('gets the minutes of the hour after it once, though several processes add them', async () => {
+    const site = await newTenant()
+    const { store } = site
+    const { client, keys } = store
+    const event = trip(1, { at: Date.now() - FOLLOWED - 1000 })
+    const at = (minutes: number): number => minuteOf(event) + minutes * MINUTE
+    await record(store, 'contoso', { at: at(-30), accepted: 9 })
+    await freezeAsThen(store, event)
+    await new Cases(store).handleEvent('contoso', event)
+    // They are no longer there when the hour is over.
+    await client.del(keys.reportMinutes('contoso', Math.floor(at(-30) / HOUR)))
+    await record(
+      store,
+      'contoso',
+      { at: at(0), accepted: 300, messages: { accepted: 60 } },
+      { at: at(59), accepted: 4, class: 'registered' },
+      { at: at(60), accepted: 7 },
+    )
+    await client.pexpire(keys.evidence('contoso', 1), 5 * HOUR)
+    const stores = [store, site.connect(), site.connect()]
+    const duties = stores.map((each) => completeEvidence(each))
+    await Promise.all(duties.map((duty) => duty.run()))
+    const found = await evidenceOf(store)
+    assert.equal(found.minutesComplete, true)
+    assert.deepEqual(briefly(found), [
+      [-30, 'unregistered', 'contoso/mx', 9],
+      [0, 'unregistered', 'contoso/mx', 300],
+      [59, 'registered', 'contoso/mx', 4],
+    ])
+    assert.deepEqual(found.event, event)
+    const text = await client.get(keys.evidence('contoso', 1))
+    await record(store, 'contoso', { at: at(59), accepted: 40 })
+    await Promise.all([...duties, completeEvidence(store)].map((duty) => duty.run()))
+    assert.equal(await client.get(keys.evidence('contoso', 1)), text)
+    assert.deepEqual(briefly(await readEvidence(store, 'contoso:1')), briefly(found))
+    const left = await client.pttl(keys.evidence('contoso', 1))
+    assert.ok(left > 4 * HOUR, String(left))
+  })
+
+  it('does not come back with its minutes once it is gone', async () => {
+    const { store } = await newTenant()
+    const event = trip(1, { at: Date.now() - FOLLOWED - 1000 })
+    await freezeAsThen(store, event)
+    await new Cases(store).handleEvent('contoso', event)
+    const key = store.keys.evidence('contoso', 1)
+    const run = (...args: Parameters<Store['run']>): Promise<unknown> => store.run(...args)
+    const vanishing = Object.assign(Object.create(store) as Store, {
+      run: async (...args: Parameters<Store['run']>) => {
+        if (args[0].name === 'evidence_complete') await store.client.del(key)
+        return run(...args)
+      },
+    })
+    await completeEvidence(vanishing).run()
+    assert.equal(await store.client.exists(key), 0)
   })
 
   it('says where the limits come from', async () => {

@@ -36,6 +36,7 @@ describe('tenantctl evidence', () => {
     const { out } = await cli.run('evidence', 'contoso')
     const page = out
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
+      .replace(/^\d{4}-\d\d-\d\dT\d\d:\d0Z( +302)/gm, 'TEN$1')
       .replace(/\d{4}-\d\d-\d\dT\d\d:00Z/g, 'HOUR')
       .replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'MINUTE')
       .replace(/\d{4}-\d\d-\d\d/g, 'DAY')
@@ -56,6 +57,9 @@ frozen TIME by HOST, process N
 
 LAST 24 HOURS ACCEPTED REFUSED OF ALL REGISTERED NULL SENDER
 HOUR 300/300 2/2 75.0 % 100/100 0/0
+
+10 MINUTES FROM contoso/exchange OF THESE REFUSED REGISTERED
+TEN 302/302 2/2 100/100
 
 SENDER DOMAIN ACCEPTED REFUSED FIRST LAST
 lure.example 300/300 2/2 MINUTE MINUTE
@@ -148,6 +152,8 @@ Counts are messages/recipients, times are UTC.
         'null_windows',
         'forwarded_windows',
         'hours',
+        'minutes',
+        'minutes_complete',
         'domains',
         'connectors',
         'ips',
@@ -216,5 +222,94 @@ Counts are messages/recipients, times are UTC.
       // eslint-disable-next-line no-control-regex
       assert.doesNotMatch(out, /[\u001b\u009b\u202e]|^forged/m)
     }
+  })
+})
+
+/** The same with a field more in each object, as later versions may write. */
+function planted(value: unknown, word: string): unknown {
+  if (Array.isArray(value)) return value.map((each) => planted(each, word))
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, each]) => [key, planted(each, word)])
+  return { ...Object.fromEntries(entries), later: word }
+}
+
+describe('tenantctl evidence --for-tenant', () => {
+  let redis: TestRedis
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  it('has the mail of the tenant, and no other tenant, operator or reason', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso', 'connector add contoso exchange --ip 192.0.2.10')
+    const store = new Store(redis.client(), new Keys(cli.prefix))
+    const { client, keys } = store
+    const event = trip(1, { by: 'mallory', reason: 'a secret reason' })
+    const source = { connector: 'contoso/exchange', ip: '192.0.2.10', user: 'bob' }
+    await record(
+      store,
+      'contoso',
+      { ...source, at: event.at, accepted: 290 },
+      { ...source, at: event.at, accepted: 5, class: 'registered' },
+      { ...source, at: event.at, accepted: 7, class: 'foreign', domain: 'news.example' },
+      { ...source, at: event.at, accepted: 3, class: 'foreign' },
+    )
+    await recordHeaderFrom(store, 'contoso', {
+      ...{ at: event.at, looked: 5, mismatched: { 'bank.example': 2 } },
+    })
+    const sample = ['<1@lure.example>', 'mail.example'] as const
+    await recordSamples(store, 'contoso', event.at, { ...source, class: 'foreign' }, sample)
+    const change = [
+      event.at,
+      'mallory',
+      'tenantctl',
+      'contoso/x',
+      'added',
+      '',
+      'fabrikam',
+      'mallory',
+    ]
+    await client.lpush(keys.audit('contoso'), change.join('\t'))
+    await freeze(store, event)
+    const key = keys.evidence('contoso', 1)
+    const kept = JSON.parse((await client.get(key)) ?? '') as object
+    await client.set(
+      key,
+      JSON.stringify(planted({ ...kept, node: { host: 'mallory' } }, 'fabrikam')),
+    )
+
+    const others = /fabrikam|mallory|secret|foreign|belongs/i
+    // The names are in what operators see.
+    assert.match((await cli.run('evidence', 'contoso')).out, /mallory: a secret reason/)
+    const { out, status } = await cli.run('evidence', 'contoso', '--for-tenant')
+    assert.equal(status, 0)
+    assert.doesNotMatch(out, others)
+    const page = out.replace(/ +/g, ' ')
+    assert.match(page, /^case contoso:1$/m)
+    assert.match(page, /^trigger 300 in 1h reached, from lure.example/m)
+    assert.match(page, /^meter then 300 of 300 in 1h, 411 of 1500 in 1d$/m)
+    assert.match(page, /^lure.example 293\/293 /m)
+    assert.match(page, /^news.example 7\/7 /m)
+    assert.match(page, /^From header .*: bank.example \(2\)$/m)
+    assert.match(page, /lure.example 192.0.2.10 bob mail.example <1@lure.example>$/m)
+
+    const found = (await cli.json('evidence', 'contoso', '--for-tenant')) as Record<string, unknown>
+    assert.doesNotMatch(JSON.stringify(found), others)
+    assert.deepEqual(Object.keys(found), [
+      ...['tenant', 'case', 'restricted_at', 'scope', 'trigger', 'windows', 'hours', 'minutes'],
+      ...['domains', 'connectors', 'ips', 'users', 'other_domains'],
+      ...['header_from', 'null_header_from', 'samples'],
+    ])
+    type Shown = { class: string; recipients: { accepted: number } }
+    const [hour] = found['hours'] as Record<string, Shown>[]
+    assert.equal(hour?.['unregistered']?.recipients.accepted, 300)
+    assert.deepEqual(
+      (found['minutes'] as Shown[]).map((each) => [each.class, each.recipients.accepted]).sort(),
+      [
+        ['registered', 5],
+        ['unregistered', 300],
+      ],
+    )
   })
 })

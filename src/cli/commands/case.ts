@@ -13,7 +13,8 @@ import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
 
-const NO_CASE = { 3: 'no such case' }
+const NO_CASE = { 3: 'no such case, or no such tenant' }
+const NAMED = 'such as contoso:3; a tenant alone: its latest case'
 const FIELDS = [
   'case (tenant:number), tenant, state: open | closed, opened, by (automatic for a trip), reason',
   'scope: unregistered | all; event: id of the alert; on_probation: it tripped within probation',
@@ -32,7 +33,7 @@ export function add(program: Command, io: Io): void {
     'case list',
     'case show contoso:3',
     'case note contoso:3 "called their admin"',
-    'case check contoso:3 servers --note "queue cleaned, passwords changed"',
+    'case check contoso:3 connectors servers --note "queue cleaned, passwords changed"',
     'case close contoso:3 --note "newsletter, now registered"',
   ])
   addList(command, io)
@@ -81,12 +82,13 @@ function addShow(parent: Command, io: Io): void {
   const command = parent
     .command('show')
     .description('a case, its checklist, and the recorded facts for each step')
-    .argument('<case>', 'such as contoso:3')
-    .action(async (name: string, _options: object, self: Command) => {
+    .argument('<case>', NAMED)
+    .action(async (given: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store) => {
-        const shown = await new Cases(store).existing(name)
+        const cases = new Cases(store)
+        const shown = await cases.existing(await cases.nameOf(given))
         const findings = await findingsOf(store, shown, await serverTime(store.client))
         out.result({ ...caseView(shown), known: findingsView(findings) }, () =>
           printCase(out, shown, findings),
@@ -94,7 +96,11 @@ function addShow(parent: Command, io: Io): void {
       })
     })
   manual(command, {
-    examples: ['case show contoso:3', "case show contoso:3 --json | jq '.known'"],
+    examples: [
+      'case show contoso',
+      'case show contoso:3',
+      "case show contoso:3 --json | jq '.known'",
+    ],
     json: [
       ...FIELDS,
       'known: unexplained_domains: array of {domain, accepted}: mail was accepted from them, and they are not registered',
@@ -109,14 +115,15 @@ function addNote(parent: Command, io: Io): void {
   const command = parent
     .command('note')
     .description('add a note to a case')
-    .argument('<case>')
+    .argument('<case>', NAMED)
     .argument('<text>', 'one line')
-    .action(async (name: string, text: string, _options: object, self: Command) => {
+    .action(async (given: string, text: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
       const note = acceptedText('a note', text)
       await context.writing(async (store) => {
         const cases = new Cases(store)
+        const name = await cases.nameOf(given)
         await cases.ensureNamed(name)
         await cases.note(name, { by, text: note })
         out.result({ result: 'noted', case: name }, () => out.line(`noted in case ${name}`))
@@ -132,39 +139,43 @@ function addNote(parent: Command, io: Io): void {
 function addCheck(parent: Command, io: Io): void {
   const command = parent
     .command('check')
-    .description('tick a step of the checklist; its earlier note is replaced')
-    .argument('<case>')
-    .argument('<step>', STEPS.join(', '))
+    .description('tick steps of the checklist; their earlier notes are replaced')
+    .argument('<case>', NAMED)
+    .argument('<step...>', STEPS.join(', '))
     .requiredOption('--note <text>', 'what was found, or done (required): one line')
-    .action(async (name: string, step: string, options: { note: string }, self: Command) => {
+    .action(async (given: string, texts: string[], options: { note: string }, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
-      const known = acceptedStep(step)
+      const steps = [...new Set(texts.map(acceptedStep))]
       const text = acceptedText('--note', options.note)
       await context.writing(async (store) => {
         const cases = new Cases(store)
+        const name = await cases.nameOf(given)
         await cases.ensureNamed(name)
-        const result = await cases.check(name, known, { by, text })
+        const result = await cases.check(name, steps, { by, text })
         const ticked = await cases.existing(name)
         const left = openSteps(ticked)
         const findings = await findingsOf(store, ticked, await serverTime(store.client))
-        const view = { result, case: name, step: known, open_steps: left }
+        const view = { result, case: name, step: steps[0], steps, open_steps: left }
         out.result({ ...view, known: findingsView(findings) }, () => {
           out.line(
-            `${result === 'checked' ? 'ticked' : 'ticked already:'} ${known} of case ${name}; ${left.length === 0 ? 'all four are done' : `left: ${left.join(', ')}`}`,
+            `${result === 'checked' ? 'ticked' : 'ticked already:'} ${steps.join(', ')} of case ${name}; ${left.length === 0 ? 'all four are done' : `left: ${left.join(', ')}`}`,
           )
-          printKnown(out, known, ticked, findings)
+          for (const step of steps) printKnown(out, step, ticked, findings)
         })
       })
     })
   manual(command, {
-    examples: STEPS.map(
-      (step) =>
-        `case check contoso:3 ${step} --note "…"${' '.repeat(12 - step.length)}# ${STEP_WORDS[step]}`,
-    ),
+    examples: [
+      ...STEPS.map(
+        (step) =>
+          `case check contoso:3 ${step} --note "…"${' '.repeat(12 - step.length)}# ${STEP_WORDS[step]}`,
+      ),
+      `case check contoso ${STEPS.join(' ')} --note "…"`,
+    ],
     json: [
       'result: checked | unchanged',
-      'case, step',
+      'case; steps: all that were given; step: the first of them',
       'open_steps: those that are not ticked',
       'known: as in case show',
     ],
@@ -176,14 +187,16 @@ function addClose(parent: Command, io: Io): void {
   const command = parent
     .command('close')
     .description('close a case: its evidence goes after 30 days, its record after 365')
-    .argument('<case>')
+    .argument('<case>', NAMED)
     .option('--note <text>', 'what it was: one line')
-    .action(async (name: string, options: { note?: string }, self: Command) => {
+    .action(async (given: string, options: { note?: string }, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
       const text = options.note === undefined ? '' : acceptedText('--note', options.note)
       await context.writing(async (store) => {
-        const result = await new Cases(store).close(name, { by, text })
+        const cases = new Cases(store)
+        const name = await cases.nameOf(given)
+        const result = await cases.close(name, { by, text })
         out.result({ result, case: name }, () =>
           out.line(
             result === 'closed'

@@ -1,15 +1,12 @@
 import type { Command } from 'commander'
-import { parseCaseName } from '../../cases/case'
-import { parseEvidence, type Evidence } from '../../cases/evidence'
-import { NotFoundError } from '../../base/errors'
-import type { Store } from '../../store/store'
-import { assertTenantId } from '../../mail/identities'
+import { forTenant } from '../../cases/for-tenant'
+import { readEvidence } from '../../cases/read-evidence'
 import { contextOf } from '../kit/context'
 import { COUNTS_FIELDS } from '../views/counts'
 import { evidenceJson, printEvidence } from '../views/evidence'
+import { printTenantEvidence, tenantEvidenceJson } from '../views/tenant-evidence'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { existingTenant } from '../../operations/tenants'
 
 /** `tenantctl evidence` */
 export function add(program: Command, io: Io): void {
@@ -19,16 +16,29 @@ export function add(program: Command, io: Io): void {
       'the state when a tenant was restricted: meter, last 24 hours, top senders, samples, changes',
     )
     .argument('<case>', 'such as contoso:3; a tenant alone: its latest case')
-    .action(async (name: string, _options: object, self: Command) => {
+    .option(
+      '--for-tenant',
+      'only what the tenant may see: no other tenants, no operators, no reasons, no changes',
+    )
+    .action(async (name: string, options: { forTenant?: boolean }, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store) => {
-        const evidence = await evidenceOf(store, name)
+        const evidence = await readEvidence(store, name)
+        if (options.forTenant) {
+          const shown = forTenant(evidence)
+          out.result(tenantEvidenceJson(shown), () => printTenantEvidence(out, shown))
+          return
+        }
         out.result(evidenceJson(evidence), () => printEvidence(out, evidence))
       })
     })
   manual(command, {
-    examples: ['evidence contoso', 'evidence contoso:3 --json > contoso-3.json'],
+    examples: [
+      'evidence contoso',
+      'evidence contoso:3 --json > contoso-3.json',
+      'evidence contoso --for-tenant > for-contoso.txt',
+    ],
     json: [
       'tenant, case, frozen_at: when it was read, node: {host, pid} of the process that did',
       'event: as in tenantctl events: id, at, by, reason, scope, trigger (what tripped it, or null),',
@@ -37,6 +47,8 @@ export function add(program: Command, io: Io): void {
       'windows, null_windows, forwarded_windows (null: none): the meters when it was read; each {window, limit, defer, used}',
       'hours: of the 24 hours before, each {at, unregistered, foreign, forwarded, registered, null}:',
       '  counts',
+      'minutes: from two hours before to one hour after, each {at, class, connector, and counts}, of five connectors of each',
+      '  class, then (other); minutes_complete: false until that hour is over',
       'domains, connectors, ips, users: the 20 with the most recipients, each {value, and counts};',
       '  of domains with class: unregistered | foreign | forwarded',
       ...COUNTS_FIELDS,
@@ -46,47 +58,9 @@ export function add(program: Command, io: Io): void {
       '  that did not know it',
       'samples: the newest 50, each {day, class, domain, connector, ip, user, message_id, helo}',
       'changes: the last 50 of 30 days, as in tenantctl audit',
+      'with --for-tenant: tenant, case, restricted_at, scope, trigger, windows, hours, minutes, domains, connectors,',
+      '  ips, users, other_domains, header_from, null_header_from, samples; mail of class foreign is unregistered in them',
     ],
     exit: { 3: 'no such tenant or case, or there is no evidence of it' },
   })
-}
-
-/** @throws {NotFoundError} with the reason. */
-async function evidenceOf(store: Store, name: string): Promise<Evidence> {
-  const { client, keys } = store
-  const { tenant, number } = await caseOf(store, name)
-  const text = await client.get(keys.evidence(tenant, number))
-  if (text !== null) return parseEvidence(text)
-  const [record, last] = await Promise.all([
-    client.hget(keys.caseOf(tenant, number), 'closed'),
-    lastCase(store, tenant),
-  ])
-  if (number > last) {
-    throw new NotFoundError(
-      `there is no case ${tenant}:${number}; ${last === 0 ? `${tenant} has had none` : `the latest is ${tenant}:${last}`}`,
-    )
-  }
-  throw new NotFoundError(
-    record === null
-      ? `there is no evidence of ${tenant}:${number}: a running Haraka gathers it within seconds of the restriction, and 30 days after the case is closed it goes`
-      : `there is no evidence of ${tenant}:${number} now: it is kept for 30 days after the case is closed`,
-  )
-}
-
-/** The case of that name, or the latest of the tenant. */
-async function caseOf(store: Store, name: string): Promise<{ tenant: string; number: number }> {
-  if (name.includes(':')) return parseCaseName(name)
-  assertTenantId(name)
-  const last = await lastCase(store, name)
-  if (last > 0) return { tenant: name, number: last }
-  await existingTenant(store, name)
-  throw new NotFoundError(`${name} has had no case: it was never restricted`)
-}
-
-async function lastCase({ client, keys }: Store, tenant: string): Promise<number> {
-  const [current, outlived] = await Promise.all([
-    client.hget(keys.tenant(tenant), 'cases'),
-    client.get(keys.caseCount(tenant)),
-  ])
-  return Math.max(Number(current), Number(outlived))
 }

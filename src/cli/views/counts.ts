@@ -18,13 +18,17 @@ export interface CountsView {
 }
 
 export function countsView(counts: Counts): CountsView {
-  const { accepted, deferred, refused, refunded, messages, firstSeen, lastSeen } = counts
+  const { firstSeen, lastSeen } = counts
   return {
-    messages,
-    recipients: { accepted, deferred, refused, refunded },
+    messages: numbersOf(counts.messages),
+    recipients: numbersOf(counts),
     first_seen: firstSeen === 0 ? null : isoTime(firstSeen),
     last_seen: lastSeen === 0 ? null : isoTime(lastSeen),
   }
+}
+
+function numbersOf({ accepted, deferred, refused, refunded }: Numbers): Numbers {
+  return { accepted, deferred, refused, refunded }
 }
 
 /** The counts of some classes of mail, as JSON. */

@@ -11,12 +11,14 @@ import {
 } from '../../mail/classes'
 import { METER_NAMES, meterField, METERS, USUAL_METER } from '../../mail/meters'
 import { describeTrigger } from '../../mail/trigger'
+import type { DatedSample } from '../../reporting/reader'
 import { shareOf, totalsOf } from '../../reporting/report'
 import { OTHER, type Source } from '../../reporting/rows'
 import type { Sum } from '../../reporting/sum'
 import { isoDay, isoMinute, isoTime, shortTime } from '../../base/time'
 import { whoOf } from './audit'
 import { countsByClass, CountsColumns, countsView, LEGEND, moment, pair, percent } from './counts'
+import { minuteView, printMinutes } from './minutes'
 import { headerFromsView, headerFromText } from './header-from'
 import { count } from '../../base/count'
 import { brief, type Cell, type Output } from '../kit/output'
@@ -54,6 +56,8 @@ export function evidenceJson(evidence: Evidence): object {
       at: isoTime(hour.at),
       ...countsByClass(hour, KNOWN_CLASSES),
     })),
+    minutes: evidence.minutes.map(minuteView),
+    minutes_complete: evidence.minutesComplete,
     domains: evidence.top.domain.map((sum) => ({ class: sum.class, ...sumView(sum) })),
     connectors: evidence.top.connector.map(sumView),
     ips: evidence.top.ip.map(sumView),
@@ -64,13 +68,7 @@ export function evidenceJson(evidence: Evidence): object {
       ...countsView(counts),
     })),
     ...headerFromsView(evidence),
-    samples: evidence.samples.map(
-      ({ at, domain, connector, ip, user, messageId, helo, ...of }) => ({
-        day: isoDay(at),
-        class: of.class,
-        ...{ domain, connector, ip, user, message_id: messageId, helo },
-      }),
-    ),
+    samples: evidence.samples.map(sampleView),
     changes: evidence.changes.map(({ at, ...change }) => ({ at: isoTime(at), ...change })),
   }
 }
@@ -89,8 +87,9 @@ function limitsView(evidence: Evidence): object {
 export function printEvidence(out: Output, evidence: Evidence): void {
   printHead(out, evidence)
   printHours(out, evidence)
+  printMinutes(out, evidence.minutes)
   printForeign(out, evidence)
-  for (const [key, title] of SOURCES) printTop(out, title, key, evidence)
+  printTops(out, evidence)
   printSamples(out, evidence)
   printChanges(out, evidence)
   out.line()
@@ -131,7 +130,7 @@ function printHead(out: Output, evidence: Evidence): void {
   out.facts(facts)
 }
 
-function printHours(out: Output, { hours }: Evidence): void {
+export function printHours(out: Output, { hours }: Pick<Evidence, 'hours'>): void {
   const counts = new CountsColumns(hours.map((hour) => hour[USUAL_CLASS]))
   const others = KNOWN_CLASSES.filter((each) => {
     if (each === USUAL_CLASS) return false
@@ -187,7 +186,17 @@ function printForeign(out: Output, { foreign, ...evidence }: Evidence): void {
 /** The most foreign domains that get a line of their own. */
 const MOST_SAID = 3
 
-function printTop(out: Output, title: string, key: keyof Source, evidence: Evidence): void {
+/** The sources of each kind with the most recipients. */
+export function printTops(out: Output, evidence: Pick<Evidence, 'top' | 'otherDomains'>): void {
+  for (const [key, title] of SOURCES) printTop(out, title, key, evidence)
+}
+
+function printTop(
+  out: Output,
+  title: string,
+  key: keyof Source,
+  evidence: Pick<Evidence, 'top' | 'otherDomains'>,
+): void {
   const sums = evidence.top[key]
   // Without AUTH there are no users to list.
   if (sums.length === 0 || (key === 'user' && sums.every((sum) => sum.key === ''))) return
@@ -211,7 +220,7 @@ function printTop(out: Output, title: string, key: keyof Source, evidence: Evide
   )
 }
 
-function printSamples(out: Output, { samples }: Evidence): void {
+export function printSamples(out: Output, { samples }: Pick<Evidence, 'samples'>): void {
   if (samples.length === 0) return
   out.line()
   out.table(
@@ -248,6 +257,15 @@ function windowView({ window, limit, defer, used }: WindowUsage): object {
   return { window: formatWindow(window), limit, defer, used }
 }
 
-function sumView({ key, counts }: Sum<string>): object {
+export function sampleView(sample: DatedSample): object {
+  const { domain, connector, ip, user, messageId, helo } = sample
+  return {
+    day: isoDay(sample.at),
+    class: sample.class,
+    ...{ domain, connector, ip, user, message_id: messageId, helo },
+  }
+}
+
+export function sumView({ key, counts }: Sum<string>): object {
   return { value: key, ...countsView(counts) }
 }

@@ -15,7 +15,10 @@ const MOST_NAMED = 5
 
 /** What was found in the header From, as JSON. */
 export function headerFromView({ from, to, looked, mismatched, domains }: HeaderFrom): object {
-  return { from: isoTime(from), to: isoTime(to), looked, mismatched, domains }
+  return {
+    ...{ from: isoTime(from), to: isoTime(to), looked, mismatched },
+    domains: domains.map(({ domain, connector, messages }) => ({ domain, connector, messages })),
+  }
 }
 
 /**
