@@ -43,6 +43,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Comman
   [['backup', 'restore'], () => require('./commands/backup') as typeof import('./commands/backup')],
   [['registry'], () => require('./commands/registry') as typeof import('./commands/registry')],
   [['init'], () => require('./commands/init') as typeof import('./commands/init')],
+  [['purge'], () => require('./commands/purge') as typeof import('./commands/purge')],
 ]
 /* eslint-enable @typescript-eslint/no-require-imports */
 

@@ -52,19 +52,29 @@ export async function scanSortedSet(store: Store, key: string): Promise<Map<stri
  * @param suffix what follows the hash tag, or empty.
  */
 export async function scanTags(store: Store, suffix: string): Promise<Set<string>> {
-  const { client, keys } = store
-  const head = `${keys.prefix}{`
   const tail = `}${suffix}`
-  const pattern = `${head.replace(/[\\*?[\]^]/g, '\\$&')}*${tail}`
+  const start = store.keys.prefix.length + 1
   const tags = new Set<string>()
+  for await (const names of scanKeys(store, `*${tail}`)) {
+    for (const name of names) tags.add(name.slice(start, -tail.length))
+  }
+  return tags
+}
+
+/**
+ * The names of our keys, in batches, read with SCAN on every primary. A key that is written meanwhile may be missing.
+ *
+ * @param pattern of what follows the prefix and the brace that begins the hash tag.
+ */
+export async function* scanKeys({ client, keys }: Store, pattern = '*'): AsyncGenerator<string[]> {
+  const head = `${keys.prefix}{`.replace(/[\\*?[\]^]/g, '\\$&')
   const nodes = client instanceof Cluster ? client.nodes('master') : [client]
   for (const node of nodes) {
     let cursor = '0'
     do {
-      const [next, found] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', BATCH)
-      for (const key of found) tags.add(key.slice(head.length, -tail.length))
+      const [next, found] = await node.scan(cursor, 'MATCH', head + pattern, 'COUNT', BATCH)
+      if (found.length > 0) yield found
       cursor = next
     } while (cursor !== '0')
   }
-  return tags
 }

@@ -288,7 +288,9 @@ describe('tenantctl with the users of docs/acl', () => {
       'restore all.jsonl --force',
       'restore all.jsonl --tenant tailspin',
       'init --force',
+      'purge --all --yes ud: --backup last.jsonl',
     )
+    assert.deepEqual(await admin.keys('ud:*'), [])
 
     const used = await observation.end((user) => user !== 'admin')
     // Not in the file, since it reveals passwords of Redis; the doctor works without it.

@@ -8,6 +8,8 @@ import { writeLines } from '../../src/registry-file/write-file'
 import { openRecords } from '../../src/registry-file/read-file'
 import { restore } from '../../src/backup/restore'
 import { lookAtRegistry } from '../../src/registry/epoch'
+import { waitFor } from '../../scripts/services/wait-for'
+import { countKeys, purgeAll } from '../../src/operations/purge-all'
 import { assertAllRan, ClusterSite } from '../support/cluster'
 import { assertConsistent } from '../support/registry'
 
@@ -76,6 +78,19 @@ describe('on a Redis Cluster', () => {
     assert.equal(report.result, 'restored')
     assert.deepEqual(report.inconsistencies, [])
     assert.deepEqual(await contents(), wanted)
+  })
+
+  it('a purge is refused while a process follows any node, and deletes the keys of all primaries', async () => {
+    const { store } = site
+    const subscriber = site.subscriber()
+    await waitFor(() => subscriber.status === 'ready')
+    await subscriber.subscribe(store.keys.changes)
+    await assert.rejects(purgeAll(store, 0), /stop Haraka on all hosts first/)
+    subscriber.disconnect()
+    const total = await countKeys(store)
+    assert.ok(total > 50, String(total))
+    await waitFor(() => purgeAll(store, total).then(Boolean, () => false))
+    assert.equal(await countKeys(store), 0)
   })
 
   it('every backup script runs', () => {

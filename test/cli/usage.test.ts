@@ -517,6 +517,7 @@ describe('tenantctl', () => {
         'registry accept-redis --reason b',
         'init',
         'init --force',
+        'purge --all --backup x',
       ]
       // doctor goes on, and reports it in a line.
       const tried = leaves().filter((command) => lines.some((line) => line.startsWith(command)))

@@ -198,7 +198,9 @@ const PLACES: readonly (readonly string[])[] = [
     ['backup', V],
     ['restore', V],
     ['restore', V, '--force'],
-    ['restore', 'backup.jsonl', '--tenant', V],
+    ['restore', V, '--tenant', 'contoso'],
+    ['purge', V],
+    ['purge', '--all', '--backup', 'b.jsonl', '--yes', V],
     ['init', V],
   ],
   ...[

@@ -184,7 +184,7 @@ export class Observation {
 /** Commands whose subcommands have their own permissions. */
 const CONTAINERS: ReadonlySet<string> = new Set([
   ...['client', 'cluster', 'sentinel', 'config', 'acl'],
-  ...['xgroup', 'xinfo'],
+  ...['xgroup', 'xinfo', 'pubsub'],
 ])
 
 /**

@@ -1,20 +1,14 @@
-import path from 'node:path'
 import type { Command } from 'commander'
-import { backup } from '../../backup/backup'
 import { count } from '../../base/count'
 import { shortTime } from '../../base/time'
-import { InputError, RefusedError, UserError } from '../../base/errors'
 import { acceptRedis, readWentBack, type WentBack } from '../../operations/lost-changes'
 import { restoreKnown, type Restored } from '../../operations/restore-known'
-import type { Config } from '../../process/config'
-import { writeLines } from '../../registry-file/write-file'
-import { lookAtRegistry } from '../../registry/epoch'
 import type { Store } from '../../store/store'
 import { acceptedReason } from '../kit/actor'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
-import { shellWord } from '../../base/command-line'
+import { assertTyped, backupFile, savedFirst } from '../kit/saved-first'
 import { putBackText, spanText } from '../kit/went-back'
 import { printLost, printMissing, restoredView, wentBackView } from '../views/registry'
 
@@ -171,67 +165,11 @@ function resolving(
         const name = self.name()
         const file = backupFile(context, settings, name, options.backup)
         await run(context, store, found, async (verb) => {
-          await assertMeant(context, store.keys.prefix, `${name} ${verb}`, options.yes)
-          return { reason, backup: await saved(context, store, file) }
+          await assertTyped(context, store.keys.prefix, `${name} ${verb}`, options.yes)
+          return { reason, backup: await savedFirst(context, store, file) }
         })
       })
     })
-}
-
-/** @throws {InputError} the prefix was not given. */
-async function assertMeant(
-  context: Context,
-  prefix: string,
-  what: string,
-  yes: string | undefined,
-): Promise<void> {
-  const given =
-    yes ??
-    (context.io.asks
-      ? await context.answer(`${what}. Type the prefix of the keys, ${prefix} `)
-      : undefined)
-  if (given === prefix) return
-  const problem =
-    given === undefined
-      ? `${what}, and there is no terminal to ask at`
-      : `"${given}" is not the prefix of the keys`
-  throw new InputError(`${problem}; nothing was written: give --yes ${shellWord(prefix)}`)
-}
-
-/** @throws {InputError} there is no place for it. */
-function backupFile(
-  { io }: Context,
-  { outage: { snapshot } }: Pick<Config, 'outage'>,
-  name: string,
-  given: string | undefined,
-): string {
-  if (given !== undefined) return path.resolve(io.cwd, given)
-  if (snapshot === '') {
-    throw new InputError(
-      'there is no snapshot file to put the backup beside: name it with --backup FILE',
-    )
-  }
-  const { dir, name: base } = path.parse(snapshot)
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
-  return path.join(dir, `${base}.before-${name}.${time}.jsonl`)
-}
-
-/** @throws {RefusedError} it cannot be written. */
-async function saved(context: Context, store: Store, file: string): Promise<string | null> {
-  if ((await lookAtRegistry(store)).tenants === 0) {
-    context.note('Redis holds no tenant: there is nothing to back up')
-    return null
-  }
-  try {
-    await backup(store, (header, lines) => writeLines(file, header, lines, { verify: true }))
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    throw new RefusedError(
-      `no backup, so nothing was written: ${error.message}; or name another file with --backup FILE`,
-    )
-  }
-  context.note(`what Redis held is saved in ${file}`)
-  return file
 }
 
 function print(context: Context, found: WentBack | undefined): void {
