@@ -29,6 +29,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Comman
   ],
   [['block'], () => require('./commands/block') as typeof import('./commands/block')],
   [['unblock'], () => require('./commands/unblock') as typeof import('./commands/unblock')],
+  [['incident'], () => require('./commands/incident') as typeof import('./commands/incident')],
   [['queue'], () => require('./commands/queue') as typeof import('./commands/queue')],
   [['unusual'], () => require('./commands/unusual') as typeof import('./commands/unusual')],
   [['events'], () => require('./commands/events') as typeof import('./commands/events')],

@@ -26,6 +26,11 @@ export function connectorId(tenant: string, name: string): string {
   return `${tenant}/${name}`
 }
 
+/** The name in `tenant/name`; of an empty text, an empty one. */
+export function connectorName(id: string): string {
+  return id.slice(id.indexOf('/') + 1)
+}
+
 /** Whether a text can be the id of a tenant. */
 export function isTenantId(id: string): boolean {
   return ID.test(id)

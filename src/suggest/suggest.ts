@@ -48,6 +48,7 @@ export interface Suggestion {
  * Ranks the unregistered domains in a tenant's reports by how probably it owns them. Writes nothing.
  *
  * @param days how far back reports are read.
+ * @param dns `undefined`: DNS is not asked, and the ranking is by name and mail alone.
  * @param neverRegister names that are refused as domains of mailbox providers are.
  * @throws {NotFoundError} no such tenant; what ioredis throws where Redis gives no answer.
  */
@@ -55,7 +56,7 @@ export async function suggestDomains(
   store: Store,
   tenant: string,
   days: number,
-  dns: Lookup,
+  dns: Lookup | undefined,
   neverRegister: ReadonlySet<string>,
 ): Promise<Suggestion> {
   const domains = await new DomainRegistry(store).list(tenant)
@@ -72,10 +73,10 @@ export async function suggestDomains(
 
   const owned = domains.filter(({ shared }) => !shared)
   const first = owned.toSorted((a, b) => a.addedAt - b.addedAt).slice(0, MOST_ACCEPTED)
-  const asked = candidates.slice(0, MOST_LOOKED_UP)
+  const asked = dns ? candidates.slice(0, MOST_LOOKED_UP) : []
   const names = [...first, ...asked].map(({ domain }) => domain)
   const facts = new Map<string, DnsFacts>()
-  if (asked.length > 0) {
+  if (dns) {
     await mapLimited(names, AT_ONCE, async (domain) =>
       facts.set(domain, await readFacts(domain, dns)),
     )

@@ -198,6 +198,8 @@ describe('tenantctl with the users of docs/acl', () => {
     'case list fabrikam --all',
     'case show fabrikam:1',
     'events',
+    'incident contoso',
+    'incident fabrikam:1',
     'suggest contoso --dns 127.0.0.1:1',
     'suggest fabrikam --dns 127.0.0.1:1',
     'registry status',

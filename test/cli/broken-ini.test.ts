@@ -54,7 +54,7 @@ describe('a mistake in the ini file', () => {
         'connector show a mx',
       ],
       ...['status', 'status a', 'restricted', 'unusual', 'report a', 'unattributed', 'events'],
-      ...['audit', 'suggest a', 'explain --from x@lure.example --ip 192.0.2.9'],
+      ...['audit', 'incident a', 'suggest a', 'explain --from x@lure.example --ip 192.0.2.9'],
       ...['block a --reason x', 'case list', 'case show a:1', 'case note a:1 x', 'evidence a'],
       ...['case check a:1 proof --note x', 'unblock a --force --reason x --limits 1/1h --for 1d'],
       ...['unblock a --reason x', 'case close a:1 --note x', 'queue a', 'queue a drop --yes'],

@@ -97,7 +97,13 @@ describe('a command whose output does not arrive', () => {
       'domain show contoso.com',
       ...['report contoso', 'report contoso --csv', 'unattributed', 'unattributed --csv'],
       ...['events', 'audit', 'suggest contoso', 'explain --from x@lure.example --ip 192.0.2.1'],
-      ...['case list', 'case show contoso:1', 'registry status', `doctor ${config}`],
+      ...[
+        'case list',
+        'case show contoso:1',
+        'incident contoso',
+        'registry status',
+        `doctor ${config}`,
+      ],
       ...[`queue contoso --local ${config}`, `apply ${tenants} --dry-run`],
     ]
     changing = [

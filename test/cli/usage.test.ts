@@ -140,6 +140,7 @@ describe('tenantctl', () => {
         ...['status', 'status contoso', 'report', 'report contoso --by domain', 'restricted'],
         ...['unattributed', 'unusual', 'events', 'audit', 'tenant list', 'domain list contoso'],
         ...['connector list', 'case list', 'suggest contoso', 'tenant show contoso'],
+        'incident contoso',
         'explain --from ann@lure.example --ip 192.0.2.10',
       ]) {
         const command = line.split(' ')
@@ -509,6 +510,7 @@ describe('tenantctl', () => {
         'events',
         `queue a --config ${config}`,
         'suggest a',
+        'incident a',
         `apply ${file}`,
         `backup ${backup}`,
         `restore ${backup}`,

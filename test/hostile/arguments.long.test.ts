@@ -250,6 +250,8 @@ const PLACES: readonly (readonly string[])[] = [
     ['evidence', V],
     ['unusual', V],
     ['suggest', V],
+    ['incident', V],
+    ['incident', `contoso:${V}`],
     ['audit', V],
   ],
   ...[V, `domain=${V}`, `domain^=${V}`, `connector=${V}`, `ip=${V}`, `user=${V}`, `${V}=x`].map(

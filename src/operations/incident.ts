@@ -1,0 +1,211 @@
+import { defaultsOf } from '../allowance/defaults'
+import { defaultLimits } from '../allowance/ledger'
+import { Restrictions, type Restriction } from '../allowance/restriction'
+import type { AllowanceSettings } from '../allowance/settings'
+import { readTenantAudit } from '../audit/reader'
+import { caseName, openSteps, parseCaseName, type Case } from '../cases/case'
+import { Cases } from '../cases/cases'
+import { CLASSES } from '../mail/classes'
+import { assertTenantId, connectorId } from '../mail/identities'
+import { parseLimits } from '../mail/limits'
+import { METERS, USUAL_METER } from '../mail/meters'
+import { modeInEffect, type Mode } from '../mail/mode'
+import type { Connector, Tenant } from '../mail/tenant'
+import type { AuditEntry } from '../records/audit-entry'
+import { ConnectorRegistry } from '../registry/connector-registry'
+import { DAY, HOUR, MINUTE, startOf } from '../reporting/calendar'
+import type { MinuteRow } from '../reporting/minutes'
+import { ReportReader } from '../reporting/reader'
+import { OTHER } from '../reporting/rows'
+import { sharesOf, type Shares } from '../reporting/shares'
+import { attempts, total } from '../reporting/sum'
+import { serverTime } from '../store/server-clock'
+import type { Store } from '../store/store'
+import { suggestDomains } from '../suggest/suggest'
+import { GOING_ON, stepsFor, type ConnectorFlow, type IncidentStep } from './incident-steps'
+import { droppableByConnector, readIncidentQueue, type IncidentQueue } from './incident-queue'
+import { existingTenant } from './tenants'
+
+/** Minutes that show whether it goes on. */
+const MINUTES = 15
+/** How long before the restriction its causes are searched, in ms. */
+const BEFORE = 2 * HOUR
+/** An older restriction is looked at for this long, in ms: what came from whom is kept by the hour for 8 days. */
+const LONGEST = 7 * DAY
+/** Changes of so long a time may be its cause, in ms. */
+const CHANGES = 7 * DAY
+const MOST_CHANGES = 10
+
+/** All that a person needs to decide about a tenant whose mail is, or was, refused. */
+export interface Incident {
+  readonly tenant: Tenant
+  /** The mode in effect. */
+  readonly mode: Mode
+  /** When it was read: ms, server time. */
+  readonly now: number
+  readonly restriction: Restriction | undefined
+  /** The case that was named, else the latest one; `undefined`: there is none. */
+  readonly case: Case | undefined
+  /** Each of the last {@link MINUTES} minutes, oldest first. */
+  readonly minutes: readonly IncidentMinute[]
+  /** Since when shares are counted: ms. */
+  readonly from: number
+  /** Of the unregistered mail since then. */
+  readonly shares: Shares
+  /** The tenant's connectors, and those that its mail came through: the most unregistered recipients first. */
+  readonly connectors: readonly ConnectorFlow[]
+  /** What waits in the queues of all hosts. */
+  readonly queue: IncidentQueue
+  /** What was changed of the tenant, newest first. */
+  readonly changes: readonly AuditEntry[]
+  /** Unregistered domains that are probably the tenant's own, by name and mail alone: DNS is not asked. */
+  readonly own: readonly string[]
+  /** What to do next, in this order. */
+  readonly steps: readonly IncidentStep[]
+}
+
+/** What was tried in one minute. Recipients. */
+export interface IncidentMinute {
+  /** ms */
+  readonly at: number
+  /** Of mail that counts on the usual meter. */
+  readonly accepted: number
+  readonly refused: number
+  readonly deferred: number
+  /** Of mail that passes whatever the allowance. */
+  readonly registered: number
+  /** The connector with the most of the former, as `tenant/name`; empty: none. */
+  readonly connector: string
+}
+
+/** Settings that the incident is read by. */
+export type IncidentSettings = AllowanceSettings & {
+  readonly report: { readonly days: number }
+  readonly registry: { readonly neverRegister: ReadonlySet<string> }
+}
+
+/**
+ * Reads an incident. Writes nothing.
+ *
+ * @param subject a tenant, or a case (`tenant:number`).
+ * @throws {InputError} neither.   @throws {NotFoundError} there is no such tenant or case.
+ */
+export async function readIncident(
+  store: Store,
+  settings: IncidentSettings,
+  subject: string,
+): Promise<Incident> {
+  const id = subject.includes(':') ? parseCaseName(subject).tenant : subject
+  assertTenantId(id)
+  const tenant = await existingTenant(store, id)
+  const record = await caseOf(store, subject, id)
+  const [queue, now, restriction, registered] = await Promise.all([
+    readIncidentQueue(store, id),
+    serverTime(store.client),
+    new Restrictions(store).get(id),
+    new ConnectorRegistry(store).list(id),
+  ])
+  const reader = new ReportReader(store)
+  const { from, to } = spanOf(record, now)
+  const rows = await reader.rows(id, from, to, 'hour')
+  const recent = await reader.minutes(id, Math.min(from, now - MINUTES * MINUTE), now + 1)
+  const shares = sharesOf(
+    rows.filter((row) => CLASSES[row.class].meter === USUAL_METER),
+    recent.filter(({ at }) => at >= from && at < to),
+  )
+  const minutes = lastMinutes(recent, now)
+  const changes = await readTenantAudit(store, id, from - CHANGES)
+  const { ranked } = await suggestDomains(
+    ...([store, id, settings.report.days, undefined] as const),
+    settings.registry.neverRegister,
+  )
+  const own = ranked.filter((each) => each.class === 'own').map(({ domain }) => domain)
+  const connectors = flowsOf(id, shares, registered, recent)
+  const limits =
+    tenant[METERS[USUAL_METER].limitsField] ?? defaultLimits(defaultsOf(settings), USUAL_METER)
+  return {
+    ...{ tenant, now, restriction, case: record, minutes, from, shares, connectors, own, queue },
+    mode: modeInEffect(settings.main, tenant.mode),
+    changes: changes.slice(-MOST_CHANGES).reverse(),
+    steps: stepsFor({
+      ...{ tenant: id, restricted: restriction !== undefined, flows: connectors, own },
+      queued: droppableByConnector(queue),
+      case: record && { name: record.name, open: openSteps(record), closed: !!record.closed },
+      lately: minutes.slice(-GOING_ON).reduce((sum, each) => sum + triedIn(each), 0),
+      limits: parseLimits(limits),
+    }),
+  }
+}
+
+/** Recipients of mail that counts on the usual meter. */
+export function triedIn({ accepted, refused }: IncidentMinute): number {
+  return accepted + refused
+}
+
+async function caseOf(store: Store, subject: string, tenant: string): Promise<Case | undefined> {
+  const cases = new Cases(store)
+  if (subject.includes(':')) return cases.existing(subject)
+  const last = await cases.lastOf(tenant)
+  return last === 0 ? undefined : cases.get(caseName(tenant, last))
+}
+
+/** From two hours before the restriction until it was lifted; without a case, the last two hours. */
+function spanOf(record: Case | undefined, now: number): { from: number; to: number } {
+  const to = Math.min(now, record?.lifted?.at ?? now) + 1
+  const from = Math.max((record?.opened ?? now) - BEFORE, to - LONGEST)
+  return { from: startOf(from, HOUR), to }
+}
+
+function lastMinutes(rows: readonly MinuteRow[], now: number): IncidentMinute[] {
+  const last = startOf(now, MINUTE)
+  return Array.from({ length: MINUTES }, (_, at) => {
+    const start = last - (MINUTES - 1 - at) * MINUTE
+    return minuteOf(
+      start,
+      rows.filter((row) => row.at === start),
+    )
+  })
+}
+
+function minuteOf(at: number, rows: readonly MinuteRow[]): IncidentMinute {
+  const counted = rows.filter((row) => CLASSES[row.class].meter === USUAL_METER)
+  const { accepted, refused, refunded, deferred, messages } = total(counted)
+  const most = counted.toSorted((a, b) => attempts(b.counts) - attempts(a.counts))[0]
+  return {
+    at,
+    accepted: accepted + refunded,
+    // A message refused at MAIL has no recipients yet.
+    refused: Math.max(refused, messages.refused),
+    deferred: Math.max(deferred, messages.deferred),
+    registered: total(rows.filter((row) => CLASSES[row.class].passes)).accepted,
+    connector: most?.connector ?? '',
+  }
+}
+
+function flowsOf(
+  tenant: string,
+  shares: Shares,
+  registered: readonly Connector[],
+  minutes: readonly MinuteRow[],
+): ConnectorFlow[] {
+  const known = new Map(registered.map((each) => [connectorId(tenant, each.name), each]))
+  const passing = minutes.filter((row) => CLASSES[row.class].passes)
+  const seen = new Set(shares.connector.map(({ value }) => value))
+  const others = [...known.keys()]
+    .filter((value) => !seen.has(value))
+    .map((value) => ({
+      ...{ value, messages: 0, recipients: 0, share: 0 },
+      registered: total(passing.filter(({ connector }) => connector === value)),
+    }))
+  return [...shares.connector, ...others].map((share) => ({
+    ...share,
+    stopped: stoppedBy(share.value, known.get(share.value)),
+  }))
+}
+
+function stoppedBy(value: string, connector: Connector | undefined): ConnectorFlow['stopped'] {
+  if (value === '' || value === OTHER) return undefined
+  if (!connector) return 'removed'
+  if (connector.blocked) return 'blocked'
+  return connector.enabled ? undefined : 'disabled'
+}
