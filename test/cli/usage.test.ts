@@ -298,6 +298,15 @@ describe('tenantctl', () => {
       assert.deepEqual([later.status, errorOf(later)], [0, ''])
     })
 
+    it('is named by restore too', async () => {
+      const backup = path.join(scratchDir('restore'), 'backup.jsonl')
+      await writeLines(backup, EMPTY, [])
+      const cli = new Cli(redis.url)
+      const { status, err } = await cli.run('restore', backup)
+      assert.equal(status, 0, err)
+      assert.ok(err.includes(`prefix "${cli.prefix}" holds no registry: this command begins one`))
+    })
+
     it('gets one by init, which says where and asks nothing', async () => {
       const cli = new Cli(redis.url)
       const { status, out } = await cli.runIn({ asks: true }, 'init')

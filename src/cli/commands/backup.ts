@@ -8,6 +8,7 @@ import { differencesOfTenant, restoreTenant } from '../../backup/restore-tenant'
 import type { Findings } from '../../backup/restore-pass'
 import { compareRestrictions } from '../../backup/restrictions'
 import { InputError } from '../../base/errors'
+import type { RedisSettings } from '../../store/settings'
 import type { Store } from '../../store/store'
 import { lookAtRegistry } from '../../registry/epoch'
 import { askFirst } from '../kit/ask-first'
@@ -111,7 +112,7 @@ function addRestore(program: Command, io: Io): void {
         } else {
           await context.connected(async (store, { redis }) => {
             await context.sign(store, redis)
-            await restoreAll(context, store, opened, { ...options, snapshot })
+            await restoreAll(context, store, opened, { ...options, snapshot, redis })
           })
         }
       } finally {
@@ -151,9 +152,11 @@ async function restoreAll(
   context: Context,
   store: Store,
   file: RecordFile,
-  options: RestoreOptions & { readonly snapshot: string },
+  options: RestoreOptions & { readonly snapshot: string; readonly redis: RedisSettings },
 ): Promise<void> {
-  const isThere = (await lookAtRegistry(store)).tenants > 0
+  const { epoch, tenants } = await lookAtRegistry(store)
+  const isThere = tenants > 0
+  if (!epoch && !isThere) context.noteBeginning(options.redis)
   const differences = (): Promise<Findings> => differencesFrom(store, file)
   if (isThere && !(await mayWriteOver(context, file, options, differences))) return
   const found = await compareRestrictions(store, file, options.snapshot)

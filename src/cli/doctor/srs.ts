@@ -1,3 +1,4 @@
+import { tenantctl } from '../../base/command-line'
 import type { SrsKeys } from '../../outbound/srs/rewrite'
 import type { Store } from '../../store/store'
 import type { Lookup } from '../../dns/lookup'
@@ -47,7 +48,7 @@ export async function checkSrsOwner({ domain }: SrsKeys, store: Store): Promise<
     fail(
       'srs',
       `${domain} of [srs] is an accepted domain of ${owner}: mail with rewritten senders would be registered mail`,
-      `give [srs] a domain of your own that no tenant has, or: tenantctl domain remove ${owner} …`,
+      `give [srs] a domain of your own that no tenant has, or: ${tenantctl('domain', 'remove', owner)} …`,
     ),
   ]
 }

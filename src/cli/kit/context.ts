@@ -154,9 +154,14 @@ export class Context {
     })
   }
 
-  /** Says where a new registry begins, and asks at a terminal: it may be the wrong Redis. */
-  private async mayBegin(redis: RedisSettings): Promise<void> {
+  /** Says where a new registry begins. */
+  noteBeginning(redis: RedisSettings): void {
     this.note(`${placeOf(redis)} holds no registry: this command begins one there`)
+  }
+
+  /** Asks at a terminal whether it may begin: it may be the wrong Redis. */
+  private async mayBegin(redis: RedisSettings): Promise<void> {
+    this.noteBeginning(redis)
     if (!this.io.asks || (await this.confirmed('Is that the right place? [y/N] '))) return
     throw new RefusedError(
       'nothing was written: --config DIR or --redis URL, and --prefix, name another place',
