@@ -36,7 +36,7 @@ export type EvidenceMeters = Readonly<Partial<Record<LimitsField, string>>> &
 
 /**
  * The facts at the time of a restriction, frozen since windows move on and reports expire. All lists and texts are
- * bounded: usually about 10 KB, less than 250 KB whatever a hostile sender chooses.
+ * bounded: usually 10 to 30 KB, less than 350 KB whatever a hostile sender chooses.
  */
 export interface Evidence extends EvidenceMeters, LookedAt {
   /** Version 1 lacked foreign and forwarded mail and the header From: see {@link parseEvidence}. */
@@ -62,7 +62,7 @@ export interface Evidence extends EvidenceMeters, LookedAt {
   readonly foreign: readonly OwnedRow[]
   /**
    * All mail by the minute, class and connector, from two hours before the restriction to one hour after it, oldest first:
-   * five connectors of each class, then `(other)`.
+   * three connectors of each class, then `(other)`.
    */
   readonly minutes: readonly MinuteRow[]
   /** Whether the hour after is over, and all of it among them. */

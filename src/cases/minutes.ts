@@ -18,7 +18,7 @@ const FLUSHED = MINUTE
 /** How long after a restriction the minutes of its evidence are complete, in ms. */
 export const FOLLOWED = AFTER + FLUSHED
 /** Connectors of each class with minutes of their own. */
-const MOST_CONNECTORS = 5
+const MOST_CONNECTORS = 3
 
 type MinutesOf = Pick<Evidence, 'minutes' | 'minutesComplete'>
 

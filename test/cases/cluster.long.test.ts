@@ -4,12 +4,15 @@ import { startRedisCluster, type TestCluster } from '../../scripts/services/redi
 import { readTenantAudit } from '../../src/audit/reader'
 import { openSteps, STEPS } from '../../src/cases/case'
 import { Cases } from '../../src/cases/cases'
-import { parseEvidence } from '../../src/cases/evidence'
+import { completeEvidence } from '../../src/cases/complete'
+import { formatEvidence, parseEvidence } from '../../src/cases/evidence'
 import { findingsOf } from '../../src/cases/findings'
 import { freezeEvidence } from '../../src/cases/freeze'
+import { FOLLOWED } from '../../src/cases/minutes'
 import type { RestrictedEvent } from '../../src/records/event'
 import { Forwarder } from '../../src/events/forwarder'
 import { serverTime } from '../../src/store/server-clock'
+import type { Store } from '../../src/store/store'
 import { assertAllRan, ClusterSite } from '../support/cluster'
 import { freezing } from '../support/evidence'
 
@@ -60,10 +63,13 @@ describe('cases on a Redis Cluster', () => {
     }
     assert.deepEqual((await cases.list()).map(({ name }) => name).sort(), tenants.map(caseOf))
 
+    for (const id of tenants) await endHour(store, id)
+    await Promise.all(sites.map((site) => completeEvidence(site.store).run()))
     for (const id of tenants) {
       const name = caseOf(id)
       const evidence = await store.client.get(store.keys.evidence(id, 1))
-      assert.equal(parseEvidence(evidence ?? '').event.case, name)
+      const { event, minutesComplete } = parseEvidence(evidence ?? '')
+      assert.deepEqual([event.case, minutesComplete], [name, true])
       for (const step of STEPS) await cases.check(name, [step], ANN)
       await cases.note(name, ANN)
       const reason = { by: 'bob', reason: 'clean', keepUsage: false }
@@ -94,6 +100,15 @@ describe('cases on a Redis Cluster', () => {
     )
   })
 })
+
+/** The hour after the restriction is over. */
+async function endHour({ client, keys }: Store, tenant: string): Promise<void> {
+  const key = keys.evidence(tenant, 1)
+  const evidence = parseEvidence((await client.get(key)) ?? '')
+  const at = evidence.event.at - FOLLOWED
+  await client.zadd(keys.caseIndex, at, caseOf(tenant))
+  await client.set(key, formatEvidence({ ...evidence, event: { ...evidence.event, at } }))
+}
 
 function caseOf(tenant: string): string {
   return `${tenant}:1`

@@ -51,6 +51,7 @@ describe('tenantctl case, and unblock', () => {
       result: 'checked',
       case: 'contoso:1',
       step: 'domains',
+      steps: ['domains'],
       open_steps: ['connectors', 'servers', 'proof'],
       known: opened.known,
     })
@@ -294,13 +295,69 @@ describe('tenantctl case, and unblock', () => {
     })
   })
 
+  it('of a tenant alone is its latest, which is there as soon as the restriction', async () => {
+    const cli = await blocked()
+    await cli.given('unblock contoso --reason x', 'block contoso --reason again')
+    // As after a trip, before a process has opened its case.
+    const client = redis.client()
+    const keys = new Keys(cli.prefix)
+    const record = await client.hgetall(keys.caseOf('contoso', 2))
+    await client.del(keys.caseOf('contoso', 2))
+    await client.zrem(keys.caseIndex, 'contoso:2')
+    const shown = (await cli.json('case', 'show', 'contoso')) as View & { reason: string }
+    assert.deepEqual([shown.case, shown.reason, shown.state], ['contoso:2', 'again', 'open'])
+    assert.equal(await client.exists(keys.caseOf('contoso', 2)), 0)
+    await cli.json('case', 'note', 'contoso', 'called their admin')
+    const { notes, 'note:1': _, ...opened } = await client.hgetall(keys.caseOf('contoso', 2))
+    assert.deepEqual(opened, record)
+    assert.equal(notes, '1')
+    assert.equal((await show(cli)).case, 'contoso:1')
+  })
+
+  it('has several steps ticked with one note, all or none', async () => {
+    const cli = await blocked()
+    const ticked = async (): Promise<unknown> => (await show(cli)).open_steps
+    const check = (...steps: string[]): Promise<unknown> =>
+      cli.json('case', 'check', 'contoso', ...steps, '--note', 'seen to')
+    const {
+      steps,
+      step,
+      open_steps: open,
+    } = (await check('proof', 'domains', 'proof')) as View & {
+      steps: string[]
+      step: string
+    }
+    assert.deepEqual([steps, step], [['proof', 'domains'], 'proof'])
+    assert.deepEqual(open, ['connectors', 'servers'])
+    const { out } = await cli.run(
+      ...['case', 'check', 'contoso', 'connectors', 'domains', '--note', 'seen to'],
+    )
+    assert.match(out, /^ticked connectors, domains of case contoso:1; left: servers$/m)
+    assert.match(out, /^connectors to look at: none$/m)
+    await cli.given('unblock contoso --reason x', 'case close contoso')
+    assert.equal(
+      (await cli.run('case', 'check', 'contoso', 'servers', 'proof', '--note', 'y')).status,
+      4,
+    )
+    assert.deepEqual(await ticked(), ['servers'])
+    const entries = (await cli.json('audit', 'contoso')) as { what: string }[]
+    const checks = entries.map(({ what }) => what).filter((what) => what.startsWith('case checked'))
+    assert.deepEqual(checks.sort(), [
+      ...['connectors', 'domains', 'proof'].map((each) => `case checked: ${each}`),
+    ])
+  })
+
   it('ends with 3 for an unknown case, and with 2 for an invalid name', async () => {
     const cli = await blocked()
     const status = async (...args: string[]): Promise<number> =>
       (await cli.run('case', ...args)).status
     assert.equal(await status('show', 'contoso:2'), 3)
     assert.equal(await status('note', 'contoso:2', 'x'), 3)
-    assert.equal(await status('show', 'contoso'), 2)
+    assert.equal(await status('show', 'contoso:'), 2)
+    assert.equal(await status('show', 'nobody'), 3)
+    await cli.given('tenant add fabrikam')
+    assert.equal(await status('show', 'fabrikam'), 3)
+    assert.equal(await status('check', 'contoso:1', 'proof', 'nothing', '--note', 'x'), 2)
     assert.equal(await status('check', 'contoso:1', 'nothing', '--note', 'x'), 2)
     assert.equal(await status('check', 'contoso:1', 'proof', '--note', 'a\u001b[1mb'), 2)
     assert.equal(await status('note', 'contoso:1', ' '), 2)

@@ -234,6 +234,7 @@ const PLACES: readonly (readonly string[])[] = [
   ...[
     ['case', 'check', V, 'servers', '--note', 'x'],
     ['case', 'check', 'fabrikam:1', V, '--note', 'x'],
+    ['case', 'check', 'fabrikam:1', 'proof', V, '--note', 'x'],
     ['case', 'check', 'fabrikam:1', 'servers', '--note', V],
     ['case', 'check', 'fabrikam:1', 'servers', '--note', 'x', '--by', V],
   ],
@@ -248,6 +249,7 @@ const PLACES: readonly (readonly string[])[] = [
     ['unattributed', V],
     ['events', V],
     ['evidence', V],
+    ['evidence', V, '--for-tenant'],
     ['unusual', V],
     ['suggest', V],
     ['incident', V],

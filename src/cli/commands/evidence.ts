@@ -47,7 +47,7 @@ export function add(program: Command, io: Io): void {
       'windows, null_windows, forwarded_windows (null: none): the meters when it was read; each {window, limit, defer, used}',
       'hours: of the 24 hours before, each {at, unregistered, foreign, forwarded, registered, null}:',
       '  counts',
-      'minutes: from two hours before to one hour after, each {at, class, connector, and counts}, of five connectors of each',
+      'minutes: from two hours before to one hour after, each {at, class, connector, and counts}, of three connectors of each',
       '  class, then (other); minutes_complete: false until that hour is over',
       'domains, connectors, ips, users: the 20 with the most recipients, each {value, and counts};',
       '  of domains with class: unregistered | foreign | forwarded',
