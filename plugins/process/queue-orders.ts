@@ -4,7 +4,7 @@ import { queueDirectory } from '../../src/config/haraka-files'
 import { RegistryUnusable } from '../../src/directory/registry-monitor'
 import { carryOut, type CarriedOut } from '../../src/operations/queue-host'
 import { parseOrder, type Order, type QueueHost } from '../../src/outbound/order'
-import { OrderBook, type TakenOrder } from '../../src/outbound/order-book'
+import { LEASE, OrderBook, type TakenOrder } from '../../src/outbound/order-book'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
 import { isNotConnected, redisFailure } from '../../src/store/failure'
@@ -75,7 +75,9 @@ export class QueueOrders {
     const { host } = this
     const book = new OrderBook(engine.store)
     const order = parseOrder(json)
-    const { answer, ids = [] } = await this.answerTo(engine, book, order)
+    const renewing = setInterval(() => void book.renew(host, id).catch(() => {}), LEASE / 3)
+    const answering = this.answerTo(engine, book, order)
+    const { answer, ids = [] } = await answering.finally(() => clearInterval(renewing))
     this.plugin.loginfo('queue order', { tenant: order?.tenant, do: order?.task.do, id })
     // While Redis is away the answer waits.
     engine.inBackground(LANE, () => book.answer(host, id, answer, ids))

@@ -25,8 +25,9 @@ const BATCH = 500
  * are computed, not searched for, so a second run completes an interrupted one.
  *
  * Not erased: its name in evidence and alerts of other tenants, or about Redis; receipts of its last recipients (without
- * addresses, expire within the hour); counters of signatures (hashes, expire with the longest window); logs and delivered
- * alerts; entries of the stream marked as deleted, until newer ones replace them in Redis's memory.
+ * addresses, expire within the hour); orders to queues and their answers (15 minutes); counters of signatures (hashes,
+ * expire with the longest window); logs and delivered alerts; entries of the stream marked as deleted, until newer ones
+ * replace them in Redis's memory.
  *
  * @throws {RefusedError} the tenant exists.
  */

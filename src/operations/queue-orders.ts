@@ -13,14 +13,14 @@ import {
   type Order,
   type QueueHost,
 } from '../outbound/order'
-import { OrderBook, type KnownHost } from '../outbound/order-book'
+import { OrderBook, VALID, type KnownHost } from '../outbound/order-book'
 import { readEpoch } from '../registry/epoch'
 import { TenantRegistry } from '../registry/tenant-registry'
 import type { Store } from '../store/store'
 import { noteShown } from './queue'
 
-/** How long a host may take to begin, and one that has begun to answer, in ms. */
-export const PATIENCE = { begin: 5000, end: 60_000 }
+/** How long a host may take to begin, in ms; once it works it is waited for. */
+export const PATIENCE = 5000
 /** Between two looks, in ms. */
 const AGAIN = 100
 
@@ -175,9 +175,9 @@ async function wait(
     work.progress?.(names.length - silent.length, names.length)
     if (silent.length === 0) return []
     const waited = performance.now() - since
-    const isOver = waited > PATIENCE.begin || isStopped(work)
+    const isOver = waited > PATIENCE || isStopped(work)
     const working = isOver ? await book.working(id, silent) : []
-    if (isOver && (working.length === 0 || waited > PATIENCE.end || isStopped(work))) return working
+    if (isOver && (working.length === 0 || waited > VALID || isStopped(work))) return working
     await sleep(AGAIN)
   }
 }

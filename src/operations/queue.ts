@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import { count } from '../base/count'
+import { batchesOf } from '../base/lists'
 import { queuedClass } from '../decision/classify'
 import { isHeld } from '../decision/held'
 import type { Snapshot } from '../directory/snapshot'
@@ -10,6 +12,9 @@ import type { Amount, DropAnswer, QueueHost } from '../outbound/order'
 import { readTenantQueue, type QueuedMail, type QueueReading } from '../outbound/tenant-queue'
 import { addEntry } from '../records/audit-trail'
 import type { Store } from '../store/store'
+
+/** Messages classified in one turn of the event loop. */
+const BATCH = 200
 
 /** A message in the queue, with its class now. */
 export interface Queued extends QueuedMail {
@@ -47,11 +52,13 @@ export async function readQueue(
     readSnapshot(store, tenant, undefined),
     readTenantQueue(directory, tenant, reading),
   ])
-  return {
-    mail: mail.map((each) => asOfNow(each, snapshot, settings)),
-    unreadable,
-    isKnown: snapshot !== undefined,
+  const now: Queued[] = []
+  for (const batch of batchesOf(mail, BATCH)) {
+    now.push(...batch.map((each) => asOfNow(each, snapshot, settings)))
+    // A process that handles mail reads this too.
+    await setImmediate()
   }
+  return { mail: now, unreadable, isKnown: snapshot !== undefined }
 }
 
 /**

@@ -15,7 +15,8 @@ export interface DropResult<Mail extends QueuedMail> {
   readonly missed: readonly Mail[]
 }
 
-const AT_ONCE = 16
+/** Files removed at a time: as many as Node works on at once. */
+const AT_ONCE = 4
 /** Haraka renames a file when a delivery has failed: how often the queue is searched for the new name. */
 const LOOKS = 4
 /** A file whose next attempt is later than this can be replaced before Haraka begins it, in ms. */

@@ -1,6 +1,7 @@
 import { RefusedError } from '../base/errors'
 import { randomToken } from '../records/token'
 import { readScript } from '../store/script'
+import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import {
   formatOrder,
@@ -18,8 +19,10 @@ const ANSWER = readScript(__dirname, 'answer_order')
 
 /** How long an order, and the list that a drop is about, is valid, in ms. */
 export const VALID = 15 * 60_000
-/** A process has this long to carry out an order before another one of its host may, in ms. */
-const LEASE = 30_000
+/** After this long another process of a host may carry out an order, unless the one that has taken it renews that. In ms. */
+export const LEASE = 30_000
+/** Another process finds that within this time, in ms. */
+const GRACE = 20_000
 const MOST_ORDERS = 100
 /** A host that has stopped without saying so is named as silent for this long, in ms. */
 const REMEMBERED = 86_400_000
@@ -76,8 +79,14 @@ export class OrderBook {
   /** Of these hosts, those that carry out the order now, by their names. */
   async working(id: string, hosts: readonly string[]): Promise<string[]> {
     if (hosts.length === 0) return []
-    const states = await this.store.client.hmget(this.store.keys.queueHosts, ...hosts)
-    return hosts.filter((_host, at) => states[at]?.includes(` ${id} `))
+    const { client, keys } = this.store
+    const [now, states] = await Promise.all([
+      serverTime(client),
+      client.hmget(keys.queueHosts, ...hosts),
+    ])
+    const until = (state: string | null | undefined): number =>
+      Number(new RegExp(` ${id} (\\d+)`).exec(state ?? '')?.[1] ?? 0)
+    return hosts.filter((_host, at) => until(states[at]) + GRACE > now)
   }
 
   /** The answers to an order, by the names of the hosts. */
@@ -96,17 +105,28 @@ export class OrderBook {
   }
 
   /** Notes that this host follows orders, and takes one that is to be carried out. */
-  async take(host: QueueHost, stops = false): Promise<TakenOrder | undefined> {
-    const { keys } = this.store
-    const places = [keys.orders, keys.queueHosts, keys.lost]
-    const args = [hostText(host), VALID, LEASE, stops ? 1 : 0]
-    const [id, json] = (await this.store.run(TAKE, places, args)) as string[]
+  async take(host: QueueHost): Promise<TakenOrder | undefined> {
+    const [id, json] = await this.follow(host, 'take')
     return id === undefined || json === undefined ? undefined : { id, json }
+  }
+
+  /** Goes on with an order that this host has taken. */
+  async renew(host: QueueHost, id: string): Promise<void> {
+    await this.follow(host, 'renew', id)
   }
 
   /** Notes that this host no longer follows orders. */
   async leave(host: QueueHost): Promise<void> {
-    await this.take(host, true)
+    await this.follow(host, 'stop')
+  }
+
+  private async follow(host: QueueHost, ...does: string[]): Promise<string[]> {
+    const { keys } = this.store
+    const places = [keys.orders, keys.queueHosts, keys.lost]
+    return (await this.store.run(TAKE, places, [
+      ...[hostText(host), VALID, LEASE],
+      ...does,
+    ])) as string[]
   }
 
   /** @param ids of messages that a drop may name. */

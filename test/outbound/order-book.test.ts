@@ -64,6 +64,10 @@ describe('orders to queues', () => {
     const states = (await store.client.hget(store.keys.queueHosts, hostText(MX1))) ?? ''
     const over = states.replace(new RegExp(`${first} \\d+`), `${first} 1`)
     await store.client.hset(store.keys.queueHosts, hostText(MX1), over)
+    assert.deepEqual(await book.working(first, [hostText(MX1)]), [])
+    await book.renew(MX1, first)
+    assert.equal(await book.take(MX1), undefined, 'the process goes on with it')
+    await store.client.hset(store.keys.queueHosts, hostText(MX1), over)
     assert.equal((await book.take(MX1))?.id, first)
     assert.equal(await book.take(MX1), undefined)
   })

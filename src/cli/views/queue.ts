@@ -124,9 +124,9 @@ export function printDropped(out: Output, tenant: string, done: readonly HostDro
 
 /** Why a host may be silent. */
 export function silenceOf({ ago, hasBegun }: SilentHost): string {
-  if (hasBegun) return `has begun and did not end within ${duration(PATIENCE.end)}`
+  if (hasBegun) return 'has begun and not ended'
   const seen = ago === undefined ? '' : `last seen ${duration(ago)} ago: `
-  return `did not answer within ${duration(PATIENCE.begin)} (${seen}stopped, an older version, or cut off from Redis)`
+  return `did not answer within ${duration(PATIENCE)} (${seen}stopped, an older version, or cut off from Redis)`
 }
 
 function nextAttempt({ nextAttempt: at }: ListedMail): string {
