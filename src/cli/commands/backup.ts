@@ -157,7 +157,8 @@ async function restoreAll(
   const { epoch, tenants } = await lookAtRegistry(store)
   const isThere = tenants > 0
   if (!epoch && !isThere) context.noteBeginning(options.redis)
-  const differences = (): Promise<Findings> => differencesFrom(store, file)
+  const differences = (): Promise<Findings> =>
+    longWork(context.io, 'comparing records', (work) => differencesFrom(store, file, work))
   if (isThere && !(await mayWriteOver(context, file, options, differences))) return
   const found = await compareRestrictions(store, file, options.snapshot)
   const restrictions = options.restrictions ?? (await askWhichRestrictions(context, found))

@@ -4,6 +4,7 @@ import { connectorId } from '../../mail/identities'
 import { ConnectorRegistry, sameIdentities } from '../../registry/connector-registry'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
+import { noteManaged } from '../kit/managed'
 import { manual } from '../kit/manual'
 import { NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
 import { identitiesOf, identitiesView } from '../views/connector'
@@ -43,6 +44,7 @@ export function addSet(connector: Command, io: Io): void {
           ])
         }
       })
+      await noteManaged(context, store, tenant)
     })
   })
   manual(command, {

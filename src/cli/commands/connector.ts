@@ -16,6 +16,7 @@ import { connectorView, identitiesOf, stateCell } from '../views/connector'
 import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
+import { noteManaged } from '../kit/managed'
 import { groupManual, manual } from '../kit/manual'
 import { shortTime } from '../../base/time'
 import { NO_TENANT, NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
@@ -74,6 +75,7 @@ function addAdd(connector: Command, io: Io): void {
               : `connector ${tenant}/${name} is there already`,
           ),
         )
+        await noteManaged(context, store, tenant)
       })
     })
   manual(command, {
@@ -105,6 +107,7 @@ function addRemove(connector: Command, io: Io): void {
         out.result({ result: 'removed', tenant, name }, () =>
           out.line(`removed connector ${tenant}/${name}`),
         )
+        await noteManaged(context, store, tenant)
       })
     })
   manual(command, {
@@ -139,6 +142,7 @@ function addSwitch(connector: Command, io: Io, enabled: boolean): void {
               : `connector ${tenant}/${name} is ${done} already`,
           ),
         )
+        await noteManaged(context, store, tenant)
       })
     })
   manual(command, {

@@ -13,6 +13,7 @@ import { askFirst } from '../kit/ask-first'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { longWork } from '../kit/long-work'
+import { noteManaged } from '../kit/managed'
 import { groupManual, manual } from '../kit/manual'
 import { readNames } from '../kit/names-input'
 import { count } from '../../base/count'
@@ -84,6 +85,7 @@ function addAdd(domain: Command, io: Io): void {
           tell(out, added, (what) => `added ${what} to ${tenant}`)
           tell(out, unchanged, (what) => `${what}: there already`)
         })
+        await noteManaged(context, store, tenant)
       })
     })
   manual(command, {
@@ -134,6 +136,7 @@ function addSet(domain: Command, io: Io): void {
             tell(out, changed, (what) => `${what} of ${tenant}: now ${flags}`)
             tell(out, unchanged, (what) => `${what}: ${flags} already`)
           })
+          await noteManaged(context, store, tenant)
         })
       },
     )
@@ -188,6 +191,7 @@ function addRemove(domain: Command, io: Io): void {
             if (removed) tell(out, names, (what) => `removed ${what} from ${tenant}`)
             else out.line('nothing was removed')
           })
+          if (removed) await noteManaged(context, store, tenant)
         })
       },
     )
@@ -234,6 +238,9 @@ function addMove(domain: Command, io: Io): void {
           if (result === 'unchanged') out.line(`${moved} belongs to ${tenant} already`)
           else out.line(`moved ${moved} from ${from} to ${tenant}`)
         })
+        for (const each of from === undefined ? [] : [from, tenant]) {
+          await noteManaged(context, store, each)
+        }
       })
     })
   manual(command, {

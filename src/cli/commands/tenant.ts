@@ -22,6 +22,7 @@ import { MODES, type Mode } from '../../mail/mode'
 import { askFirst } from '../kit/ask-first'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
+import { noteManaged } from '../kit/managed'
 import { groupManual, manual } from '../kit/manual'
 import { count } from '../../base/count'
 import type { Cell } from '../kit/output'
@@ -132,6 +133,7 @@ function addSet(tenant: Command, io: Io): void {
               : `tenant ${id} has these settings already`,
           ),
         )
+        await noteManaged(context, store, id)
       })
     })
   manual(command, {
