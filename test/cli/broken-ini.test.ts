@@ -13,7 +13,7 @@ const NEEDS = [
   [/^unblock a --reason/, 'case'],
   [/^unblock a --force .* --limits/, 'allowance'],
   [/^alert test/, 'alerts'],
-  [/^init$|^restore|^registry (?:accept|restore)/, 'outage'],
+  [/^init$|^restore|^registry (?:accept|restore)|^purge/, 'outage'],
   [/^domain add (?!.*--force)|^apply \S+$/, 'registry'],
 ] as const
 
@@ -41,9 +41,21 @@ describe('a mistake in the ini file', () => {
     const backup = path.join(site, 'backup.jsonl')
     lines = [
       ...['init', 'tenant add a', 'tenant add b', 'tenant set a --contact x@lure.example'],
-      ...['domain add a a.example', 'domain move a.example b', 'domain remove b a.example'],
+      ...[
+        'domain add a a.example',
+        'domain set a a.example --subdomains',
+        'domain show a.example',
+        'domain move a.example b',
+        'domain remove b a.example',
+      ],
       ...['domain add a b.example --force'],
-      ...['connector add a mx --ip 192.0.2.9', 'connector disable a mx', 'connector enable a mx'],
+      ...[
+        'connector add a mx --ip 192.0.2.9',
+        'connector set a mx --add-ip 192.0.2.8',
+        'connector find 192.0.2.9',
+        'connector disable a mx',
+        'connector enable a mx',
+      ],
       ...['connector block a mx --reason x', 'connector unblock a mx --reason x'],
       ...[
         'tenant list',
@@ -61,7 +73,7 @@ describe('a mistake in the ini file', () => {
       ...[`apply ${tenants} --dry-run`, `apply ${tenants}`, `backup ${backup}`],
       ...[`restore ${backup}`, 'alert test', 'registry status', 'registry accept-redis --reason x'],
       ...['registry restore-known --reason x', 'connector remove a mx', 'tenant remove b'],
-      ...['init --force', 'doctor', 'doctor --repair'],
+      ...['init --force', 'doctor', 'doctor --repair', 'purge --all --yes PREFIX'],
     ]
   })
   after(() => redis.stop())
@@ -71,7 +83,7 @@ describe('a mistake in the ini file', () => {
 
   function run(ini: string, line: string, ...more: string[]): Promise<Result> {
     writeFileSync(path.join(config, 'unregistered-domain.ini'), ini)
-    return tenantctl(['--config', config, ...line.split(' '), ...more])
+    return tenantctl(['--config', config, ...line.replace('PREFIX', prefix).split(' '), ...more])
   }
 
   /** `[redis]`, as its first lines. */

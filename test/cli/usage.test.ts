@@ -253,7 +253,13 @@ describe('tenantctl', () => {
       const above = path.join(root, 'site')
       const options = ['--config', above, '--redis', redis.url, '--prefix', 'above:']
       const meant = `did you mean --config ${path.join(above, 'config')}?`
-      for (const line of ['tenant add a', 'block a --reason x', 'init', 'init --force']) {
+      for (const line of [
+        'tenant add a',
+        'block a --reason x',
+        'init',
+        'init --force',
+        'purge --all',
+      ]) {
         const { status, err } = await tenantctl([...options, ...line.split(' ')])
         assert.equal(status, 2, line)
         assert.ok(err.includes(meant), `${line}: ${err}`)

@@ -113,7 +113,7 @@ export class Context {
   /**
    * The same for commands that write; the registry has an epoch then. They get no configuration: see {@link needed}.
    *
-   * @throws as {@link unharmed}; {@link InputError} as {@link sign}.
+   * @throws as {@link unharmed}; {@link InputError} as {@link assertSite}.
    * @throws {RefusedError} Redis holds no registry, and the person does not want to begin one.
    */
   async writing<T>(use: (store: Store) => Promise<T>): Promise<T> {
@@ -131,7 +131,7 @@ export class Context {
   /**
    * Names who changes something over this connection, for the audit trail. Every command that writes calls it first.
    *
-   * @throws {InputError} `--config` names the directory above that with the ini file.
+   * @throws {InputError} as {@link assertSite}.
    */
   async sign(store: Store, { username }: RedisSettings): Promise<void> {
     this.assertSite()
@@ -168,7 +168,8 @@ export class Context {
     )
   }
 
-  private assertSite(): void {
+  /** @throws {InputError} `--config` names the directory above that with the ini file: Redis could be another one. */
+  assertSite(): void {
     const directory = this.configDirectory
     const question = directory === undefined ? undefined : meantBelow(directory)
     if (question === undefined) return
