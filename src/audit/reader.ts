@@ -8,6 +8,44 @@ export const AUDIT_DAYS = 365
 const BATCH = 1000
 const TENANTS_AT_ONCE = 200
 
+/** Which changes are asked for. */
+export interface AuditQuestion {
+  /** Of this tenant, its connectors and the registry as a whole; `undefined`: all. */
+  readonly tenant?: string | undefined
+  /** `from` ≤ at < `to`, in ms since the epoch. */
+  readonly from: number
+  readonly to: number
+  /** A part of the name of the OS or Redis user, or of the note, in any case. */
+  readonly who?: string | undefined
+  /** A part of what was changed, of the old or of the new value, in any case. */
+  readonly what?: string | undefined
+}
+
+/** The changes that were asked for, the oldest first. Writes nothing. */
+export async function readAudit(store: Store, question: AuditQuestion): Promise<AuditEntry[]> {
+  const { tenant, from, to, who, what } = question
+  const entries =
+    tenant === undefined
+      ? await readWholeAudit(store, from)
+      : await readTenantAudit(store, tenant, from)
+  return entries.filter(
+    (entry) =>
+      entry.at < to &&
+      contains([entry.os, entry.redis, entry.note], who) &&
+      contains([entry.what, entry.from, entry.to], what),
+  )
+}
+
+/** Whether changes of a tenant are kept: it may have been removed. */
+export async function hasTrail(store: Store, tenant: string): Promise<boolean> {
+  const newest = await store.client.lrange(store.keys.audit(tenant), -1, -1)
+  return newest.length > 0
+}
+
+function contains(texts: readonly string[], part = ''): boolean {
+  return texts.some((text) => text.toLowerCase().includes(part.toLowerCase()))
+}
+
 /**
  * The changes of a tenant, of its connectors and of the registry as a whole, oldest first. Writes nothing.
  *

@@ -15,6 +15,7 @@ import {
 import { shortTime } from '../base/time'
 import type { RecordFile } from '../registry-file/read-file'
 import type { Header } from '../registry-file/format'
+import { unfinishedRestore } from './unfinished'
 import { runPass, type Findings, type PassResult } from './restore-pass'
 import { followed } from './followed'
 
@@ -127,11 +128,6 @@ export function assertKnownSchema({ file, header }: RecordFile): void {
 
 const PARTLY =
   'Redis holds a part of it, and no other command writes there; run the same command again to complete it'
-
-/** Checksum of the backup whose restore was interrupted; `undefined`: there is none. */
-export async function unfinishedRestore(store: Store): Promise<string | undefined> {
-  return (await store.client.get(store.keys.restore)) ?? undefined
-}
 
 function giveEpoch(store: Store, { epoch }: Header, lifts: boolean) {
   return confirmEpoch(store, epoch === '' ? undefined : epoch, { lifts })

@@ -14,6 +14,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   let status = 0
   const errors = new Set<unknown>()
   const program = createProgram(io, (ended) => (status = ended), argv)
+  // The error follows: a script that has lost its command must not go on.
+  if (argv.length === 0) program.outputHelp()
   await program.parseAsync(argv, { from: 'user' }).catch((error: unknown) => errors.add(error))
   await io.stdout.finish().catch((error: unknown) => errors.add(error))
   for (const error of errors) {

@@ -1,9 +1,10 @@
+import { hasTrail } from '../audit/reader'
 import { probationInEffect, type Probation } from '../allowance/usage'
 import { noSuchTenant } from '../base/errors'
 import { mapLimited } from '../base/limiter'
 import type { Tenant } from '../mail/tenant'
 import { ConnectorRegistry } from '../registry/connector-registry'
-import { TenantRegistry } from '../registry/tenant-registry'
+import { tenantExists, TenantRegistry } from '../registry/tenant-registry'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 
@@ -24,6 +25,16 @@ const PLACES = 500
 export async function existingTenant(store: Store, id: string): Promise<Tenant> {
   const tenant = await new TenantRegistry(store).get(id)
   if (tenant) return tenant
+  throw noSuchTenant(id)
+}
+
+/**
+ * Checks that a tenant is registered, or was: changes of one that has been removed are kept.
+ *
+ * @throws {NotFoundError}
+ */
+export async function assertKnown(store: Store, id: string): Promise<void> {
+  if ((await tenantExists(store, id)) || (await hasTrail(store, id))) return
   throw noSuchTenant(id)
 }
 

@@ -51,8 +51,61 @@ describe('tenantctl audit', () => {
       ['contoso: tenant added', 'fabrikam: tenant added', 'fabrikam: tenant removed'],
     )
     assert.equal(((await cli.json('audit', 'fabrikam')) as View[]).length, 2)
-    assert.deepEqual(await cli.json('audit', 'nobody'), [])
-    assert.match((await cli.run('audit', 'nobody')).out, /^no changes in the last 30 days$/m)
+  })
+
+  it('ends with 3 for a tenant that was never there, as events does', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso', 'tenant remove contoso', 'init --force')
+    for (const [of, there, absent] of [
+      ['audit', ['contoso'], ['nobody']],
+      ['events', ['--tenant', 'contoso'], ['--tenant', 'nobody']],
+    ] as const) {
+      assert.equal((await cli.run(of, ...there)).status, 0)
+      const result = await cli.run(of, ...absent)
+      assert.equal(result.status, 3)
+      assert.match(errorOf(result), /^tenantctl: there is no tenant "nobody"/)
+    }
+  })
+
+  it('finds changes by their time, by whom, and by what was changed', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('--by bob tenant add contoso', 'tenant set contoso --limits 5/1h')
+    const whats = async (...args: string[]): Promise<string[]> =>
+      ((await cli.json('audit', ...args)) as View[]).map(({ what }) => what)
+    assert.deepEqual(await whats('--who', 'BOB'), ['tenant added'])
+    assert.deepEqual(await whats('--what', '5/1H'), ['tenant changed'])
+    assert.deepEqual(await whats('--what', 'added', '--who', 'ann'), ['tenant added'])
+    assert.deepEqual(await whats('--to', '2026-01-01'), [])
+    const [added] = (await cli.json('audit')) as View[]
+    const { at } = added!
+    assert.deepEqual(await whats('--from', at), ['tenant added', 'tenant changed'])
+    assert.deepEqual(await whats('--to', at, '--days', '1'), [])
+    assert.match(
+      (await cli.run('audit', '--to', '2026-01-02', '--days', '1')).out,
+      /^no such changes from 2026-01-02T00:00:00Z to 2026-01-03T00:00:00Z$/m,
+    )
+  })
+
+  it('prints CSV', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('--by bob tenant add contoso')
+    const { out } = await cli.run('audit', '--csv')
+    const [names, record] = out.split('\r\n')
+    assert.equal(names, 'at,subject,what,from,to,os,redis,note')
+    assert.match(record!, /^\S+Z,contoso,tenant added,,.*,default,bob$/)
+  })
+
+  it('refuses a span that is empty, and two ways to say where it begins', async () => {
+    const cli = new Cli(redis.url)
+    const refused = async (...args: string[]): Promise<string> => {
+      const result = await cli.run('audit', ...args)
+      assert.equal(result.status, 2)
+      return errorOf(result)
+    }
+    assert.match(await refused('--from', '2026-11-02', '--to', '2026-11-01'), /the span is empty/)
+    assert.match(await refused('--from', '2026-11-01', '--days', '3'), /without --from/)
+    assert.match(await refused('--to', 'yesterday'), /--to "yesterday" is not a day or time/)
+    assert.match(await refused('--csv', '--json'), /one of them/)
   })
 
   it('accepts a number of days', async () => {

@@ -38,7 +38,7 @@ describe('tenantctl evidence', () => {
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
       .replace(/^\d{4}-\d\d-\d\dT\d\d:\d0Z( +302)/gm, 'TEN$1')
       .replace(/\d{4}-\d\d-\d\dT\d\d:00Z/g, 'HOUR')
-      .replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'MINUTE')
+      .replace(/\d{4}-\d\d-\d\d \d\d:\d\dZ/g, 'MINUTE')
       .replace(/\d{4}-\d\d-\d\d/g, 'DAY')
       .replace(/by \S+, process \d+/, 'by HOST, process N')
       .replace(/TIME (.*added).*/g, 'TIME $1 …')
@@ -80,7 +80,7 @@ CHANGED SUBJECT WHAT FROM TO BY
 TIME contoso/exchange connector added …
 TIME contoso tenant added …
 
-Counts are messages/recipients, times are UTC.
+Counts are messages/recipients.
 `,
     )
     const one = await cli.run('evidence', 'contoso:1')

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { brief, duration, Output, outside, toCopy, type Cell } from '../../src/cli/kit/output'
 import { isoTime, shortTime } from '../../src/base/time'
 import type { Io } from '../../src/cli/kit/io'
+import { inLocalTime } from '../../src/cli/kit/local-time'
 
 describe('output for a terminal', () => {
   it('aligns columns, wide characters too, without lines or trailing blanks', () => {
@@ -60,6 +61,39 @@ describe('output for a terminal', () => {
     assert.equal(piped.written(), `DOMAIN\n${rows.join('\n')}\n`)
   })
 
+  it('uses colours on a terminal that can show them, or as it is told', () => {
+    const isPainted = (terminal: boolean, env: Record<string, string>, color?: string): boolean => {
+      let written = ''
+      const io = { stdout: { write: (text: string) => (written += text) }, env, terminal }
+      new Output(io as unknown as Io, color === undefined ? {} : { color }).line('a', 'bad')
+      return written !== 'a\n'
+    }
+    assert.equal(isPainted(true, {}), true)
+    assert.equal(isPainted(false, {}), false)
+    assert.equal(isPainted(true, { NO_COLOR: '1' }), false)
+    assert.equal(isPainted(true, { TERM: 'dumb' }), false)
+    assert.equal(isPainted(false, { FORCE_COLOR: '1', TERM: 'dumb' }), true)
+    assert.equal(isPainted(true, { FORCE_COLOR: '0' }), false)
+    assert.equal(isPainted(false, { NO_COLOR: '1' }, 'always'), true)
+    assert.equal(isPainted(true, { FORCE_COLOR: '1' }, 'never'), false)
+  })
+
+  it('prints the times in a text in the local zone, each with its offset', () => {
+    const before = process.env['TZ']
+    try {
+      process.env['TZ'] = 'Asia/Kolkata'
+      assert.equal(
+        inLocalTime('from 2026-11-24T20:00:00Z to 2026-11-24 22:30Z, 2026-11-24, 20:00Z'),
+        'from 2026-11-25T01:30:00+05:30 to 2026-11-25 04:00+05:30, 2026-11-24, 20:00Z',
+      )
+      process.env['TZ'] = 'America/New_York'
+      assert.equal(inLocalTime('2026-07-01T00:00:00.123Z'), '2026-06-30T20:00:00.123-04:00')
+    } finally {
+      if (before === undefined) delete process.env['TZ']
+      else process.env['TZ'] = before
+    }
+  })
+
   it('cuts a long text from outside in the middle, between whole letters', () => {
     assert.equal(brief('x'.repeat(44)), 'x'.repeat(44))
     assert.equal(brief(`<${'x'.repeat(300)}@lure.example>`).length, 43)
@@ -95,7 +129,10 @@ function output(columns?: number, mostRows?: number): { out: Output; written: ()
     terminal: columns !== undefined,
     columns,
   }
-  return { out: new Output(io as unknown as Io, false, mostRows), written: () => written }
+  return {
+    out: new Output(io as unknown as Io, { mostRows: mostRows ?? Infinity }),
+    written: () => written,
+  }
 }
 
 function table(columns: number | undefined, rows: Cell[][]): string {

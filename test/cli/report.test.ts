@@ -89,13 +89,13 @@ describe('tenantctl report', () => {
     assert.equal(
       out.replace(/about \d+ domains/g, 'about N domains').replace(/ +/g, ' '),
       `DATE CONNECTOR SENDER DOMAIN ACCEPTED DEFERRED REFUSED OF ALL FIRST LAST IPS SAMPLES
-${day(3)} contoso/exchange contoso-shop.example 10/20 0/0 0/0 11.8 % 09:00 09:00 192.0.2.10
-${day(1)} contoso/exchange lure.example 2/20 1/1 40/3 10.0 % 23:00 23:01 192.0.2.10, 198.51.100.7 <2@lure.example> +1
-${day(1)} contoso/exchange contoso-shop.example 10/20 0/0 0/0 10.0 % 09:00 09:00 192.0.2.10
-${day(1)} contoso/exchange (other): about N domains 10/10 0/0 0/0 5.0 % 23:00 23:00
+${day(3)} contoso/exchange contoso-shop.example 10/20 0/0 0/0 11.8 % 09:00Z 09:00Z 192.0.2.10
+${day(1)} contoso/exchange lure.example 2/20 1/1 40/3 10.0 % 23:00Z 23:01Z 192.0.2.10, 198.51.100.7 <2@lure.example> +1
+${day(1)} contoso/exchange contoso-shop.example 10/20 0/0 0/0 10.0 % 09:00Z 09:00Z 192.0.2.10
+${day(1)} contoso/exchange (other): about N domains 10/10 0/0 0/0 5.0 % 23:00Z 23:00Z
 
 contoso from ${day(6)} to ${day(0)}: 32/70 accepted, 18.9 % of all accepted recipients; registered 300/300; (other) is about N domains
-Counts are messages/recipients, times are UTC.
+Counts are messages/recipients.
 `,
     )
   })
@@ -235,7 +235,7 @@ Counts are messages/recipients, times are UTC.
       out
         .replace(/about \d+ domains/g, 'about N domains')
         .replace(/ +/g, ' ')
-        .replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'TIME'),
+        .replace(/\d{4}-\d\d-\d\d \d\d:\d\dZ/g, 'TIME'),
       `SENDER DOMAIN CLASS ACCEPTED DEFERRED REFUSED OF ALL FIRST LAST BELONGS TO IPS SAMPLES
 contoso-shop.example unregistered 20/40 0/0 0/0 10.3 % TIME TIME 192.0.2.10
 lure.example unregistered 2/20 1/1 40/3 5.2 % TIME TIME 192.0.2.10, 198.51.100.7 <2@lure.example> +1
@@ -247,7 +247,7 @@ news.fabrikam.com foreign 4/4 0/0 0/0 1.0 % TIME TIME fabrikam 192.0.2.10
 contoso from ${day(6)} to ${day(0)}: 50/88 accepted, 22.7 % of all accepted recipients, among them foreign 4/4, forwarded 14/14; registered 300/300; (other) is about N domains
 From header from ${day(6)} to ${day(0)}: 3 of 120 messages looked at named no accepted domain: bank.example (2), (no domain) (1)
 From header of bounces (null sender) from ${day(6)} to ${day(0)}: 8 of 9 messages looked at named no accepted domain: lure.example (8)
-Counts are messages/recipients, times are UTC.
+Counts are messages/recipients.
 `,
     )
   })

@@ -54,13 +54,13 @@ describe('tenantctl unattributed', () => {
         .replace(/\d{4}-\d\d-\d\d /g, '')
         .replace(/ +/g, ' '),
       `IP AUTH USER CERTIFICATE ACCEPTED REFUSED FIRST LAST NEXT
-192.0.2.9 bob's@contoso.com x.y 9/9 0/0 00:00 00:00 tenantctl connector add TENANT NAME --auth 'bob'\\''s@contoso.com'
-192.0.2.9 - sha256 abababababababab… 8/8 0/0 00:00 00:00 tenantctl connector add TENANT NAME --cert-sha256 ${FINGERPRINT}
-192.0.2.9 - mail.contoso.com 7/7 0/0 00:00 00:00 tenantctl connector add TENANT NAME --cert mail.contoso.com
-192.0.2.9 - - 5/5 1/1 00:00 00:00 tenantctl connector add TENANT NAME --ip 192.0.2.9
-2001:db8::/64 - - 1/1 0/0 00:00 00:00 tenantctl connector add TENANT NAME --ip 2001:db8::/64
-(other): about N sources (other) (other) 50/50 0/0 00:00 00:00
-Counts are messages/recipients, times are UTC.
+192.0.2.9 bob's@contoso.com x.y 9/9 0/0 00:00Z 00:00Z tenantctl connector add TENANT NAME --auth 'bob'\\''s@contoso.com'
+192.0.2.9 - sha256 abababababababab… 8/8 0/0 00:00Z 00:00Z tenantctl connector add TENANT NAME --cert-sha256 ${FINGERPRINT}
+192.0.2.9 - mail.contoso.com 7/7 0/0 00:00Z 00:00Z tenantctl connector add TENANT NAME --cert mail.contoso.com
+192.0.2.9 - - 5/5 1/1 00:00Z 00:00Z tenantctl connector add TENANT NAME --ip 192.0.2.9
+2001:db8::/64 - - 1/1 0/0 00:00Z 00:00Z tenantctl connector add TENANT NAME --ip 2001:db8::/64
+(other): about N sources (other) (other) 50/50 0/0 00:00Z 00:00Z
+Counts are messages/recipients.
 `,
     )
     const json = (await cli.json('unattributed', '--days', '9')) as {

@@ -74,7 +74,6 @@ describe('tenantctl', () => {
 
   describe('usage errors end with 2 and one line that names the help', () => {
     for (const [line, help] of [
-      ['', 'tenantctl --help'],
       ['tenant', 'tenantctl tenant --help'],
       ['tenant ad x', 'tenantctl tenant --help'],
       ['tenant add', 'tenantctl tenant add --help'],
@@ -85,14 +84,21 @@ describe('tenantctl', () => {
       ['block contoso', 'tenantctl block --help'],
       ['explain', 'tenantctl explain --help'],
     ] as const) {
-      it(line || 'no command', async () => {
-        const { status, out, err } = await tenantctl(line === '' ? [] : line.split(' '))
+      it(line, async () => {
+        const { status, out, err } = await tenantctl(line.split(' '))
         assert.equal(status, 2)
         assert.equal(out, '')
         assert.match(err, /^tenantctl: [^\n]+\n$/)
         assert.ok(err.endsWith(`; see ${help}\n`), err)
       })
     }
+
+    it('after the help, where no command is given at all', async () => {
+      const { status, out, err } = await tenantctl([])
+      assert.equal(status, 2)
+      assert.equal(out, (await tenantctl(['--help'])).out)
+      assert.equal(err, 'tenantctl: a command is missing; see tenantctl --help\n')
+    })
 
     it('as JSON with --json', async () => {
       const { err, status } = await tenantctl(['tenant', 'add', '--json'])
@@ -539,7 +545,7 @@ describe('tenantctl', () => {
       ]
       // doctor goes on, and reports it in a line.
       const tried = leaves().filter((command) => lines.some((line) => line.startsWith(command)))
-      assert.deepEqual([...tried, 'doctor'].sort(), leaves().sort())
+      assert.deepEqual([...tried, 'completion', 'doctor'].sort(), leaves().sort())
       for (const line of lines) {
         const { status, out, err } = await tenantctl([...AWAY, ...line.split(' ')])
         assert.equal(status, 1, line)

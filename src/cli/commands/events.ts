@@ -4,13 +4,14 @@ import type { Severity } from '../../records/event'
 import { StreamReader } from '../../events/stream-reader'
 import { troubleOf, isNotAllowed } from '../../store/failure'
 import type { Store } from '../../store/store'
-import { assertTenantId } from '../../mail/identities'
+import { assertKnown } from '../../operations/tenants'
 import { shortTime } from '../../base/time'
 import { allRows } from '../kit/all-rows'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import type { Cell, Output, Tone } from '../kit/output'
+import { NO_TENANT } from '../kit/statuses'
 
 /** How long one call to Redis waits for events, in ms: well below COMMAND_TIMEOUT. */
 const BLOCK = 5000
@@ -34,18 +35,18 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('events')
     .description('alerts of the last weeks, the newest last: about 10,000 are kept')
-    .option('--tenant <id>', 'only of this tenant, also one that has been removed')
+    .option('--tenant <tenant>', 'only of this tenant, also one that has been removed')
     .addOption(allRows())
     .option('--follow', 'then print new ones as they come, until Ctrl-C')
     .action(async ({ tenant, follow }: EventsOptions, self: Command) => {
       const context = contextOf(io, self)
-      if (tenant !== undefined) assertTenantId(tenant)
       const isAskedFor = ({ alert }: Entry): boolean =>
         tenant === undefined || alert.tenant === tenant
       await context.connected(async (store) => {
         const reader = new StreamReader(store)
         const entries: Entry[] = []
         for await (const entry of reader.unread()) if (isAskedFor(entry)) entries.push(entry)
+        if (tenant !== undefined && entries.length === 0) await assertKnown(store, tenant)
         if (follow) await goOn(context, store, reader, entries, isAskedFor)
         else printAll(context.out, entries)
       })
@@ -61,6 +62,7 @@ export function add(program: Command, io: Io): void {
       'facts: by its kind; escalated: true among them where a tenant was restricted within probation',
       'next: what to do, one line each; resolves: id of the event that it ends',
     ],
+    exit: NO_TENANT,
   })
 }
 

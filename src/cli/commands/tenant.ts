@@ -113,7 +113,7 @@ function addAdd(tenant: Command, io: Io): void {
 function addSet(tenant: Command, io: Io): void {
   const command = withSettings(tenant.command('set'))
     .description('change settings of a tenant; `default` goes back to the default')
-    .argument('<id>')
+    .argument('<tenant>')
     .action(async (id: string, options: Settings, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
@@ -153,7 +153,7 @@ function addShow(tenant: Command, io: Io): void {
   const command = tenant
     .command('show')
     .description('show one tenant')
-    .argument('<id>')
+    .argument('<tenant>')
     .action(async (id: string, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
@@ -250,7 +250,7 @@ function addDetach(tenant: Command, io: Io): void {
   const command = tenant
     .command('detach')
     .description('let a tenants file neither change nor prune a tenant that came from it')
-    .argument('<id>')
+    .argument('<tenant>')
     .option('--undo', 'let the file manage it again')
     .action(async (id: string, { undo }: { undo?: boolean }, self: Command) => {
       const context = contextOf(io, self)
@@ -279,7 +279,7 @@ function addRemove(tenant: Command, io: Io): void {
   const command = tenant
     .command('remove')
     .description('remove a tenant with its accepted domains, connectors and usage')
-    .argument('<id>')
+    .argument('<tenant>')
     .option('--purge', 'also erase its reports, cases, events and audit trail')
     .option('--yes', 'do not ask')
     .action(async (id: string, options: { purge?: boolean; yes?: boolean }, self: Command) => {

@@ -7,13 +7,17 @@ class AllRows extends Option {}
 
 /** The option of a command whose table may be long. */
 export function allRows(
-  description = `all rows on a terminal too, not only the first ${MOST_ROWS.toLocaleString('en-US')}`,
+  description = 'all rows on a terminal too, not only the first 1,000',
 ): Option {
   return new AllRows('--all', description)
 }
 
 /** How many rows of a table a command shows on a terminal. */
 export function mostRowsOf(command: Command): number {
-  const canShowAll = command.options.some((option) => option instanceof AllRows)
-  return canShowAll && command.getOptionValue('all') !== true ? MOST_ROWS : Infinity
+  return isLongList(command) && command.getOptionValue('all') !== true ? MOST_ROWS : Infinity
+}
+
+/** Whether the command only reads, and may print more than a screen. */
+export function isLongList(command: Command): boolean {
+  return command.options.some((option) => option instanceof AllRows)
 }

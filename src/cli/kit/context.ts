@@ -11,11 +11,13 @@ import { keyPrefix } from '../../store/keys'
 import type { RedisSettings } from '../../store/settings'
 import type { Store } from '../../store/store'
 import { actor } from './actor'
-import { mostRowsOf } from './all-rows'
+import { isLongList, mostRowsOf } from './all-rows'
 import { findConfigDirectory, meantBelow } from './config-directory'
 import { globalOptionsOf, type GlobalOptions } from './global-options'
 import { linesOf, type Io } from './io'
+import { inLocalTime } from './local-time'
 import { Output } from './output'
+import { Pager, pagerOf } from './pager'
 import { NOT_IN_URL, redisFromUrl } from './redis-url'
 import { assertWhole, assertWritable } from './registry-guard'
 import { withStore } from './store'
@@ -34,9 +36,9 @@ export class Context {
   constructor(
     readonly io: Io,
     private readonly options: GlobalOptions,
-    mostRows?: number,
+    mostRows = Infinity,
   ) {
-    this.out = new Output(io, options.json === true, mostRows)
+    this.out = new Output(io, { ...options, mostRows })
     this.answers = linesOf(io)
   }
 
@@ -178,7 +180,7 @@ export class Context {
 
   /** Prints one line on stderr that is not an error. */
   note(text: string): void {
-    this.io.stderr.write(`tenantctl: ${clean(text)}\n`)
+    this.io.stderr.write(`tenantctl: ${this.shown(text)}\n`)
   }
 
   /**
@@ -193,9 +195,13 @@ export class Context {
   /** Asks a question at the terminal. @throws {OutputError} as {@link confirmed}. */
   async answer(question: string): Promise<string> {
     await this.io.stdout.flushed()
-    this.io.stderr.write(clean(question))
+    this.io.stderr.write(this.shown(question))
     const { value } = await this.answers.next()
     return (value ?? '').trim()
+  }
+
+  private shown(text: string): string {
+    return this.options.local ? inLocalTime(clean(text)) : clean(text)
   }
 
   /**
@@ -246,5 +252,10 @@ export class Context {
 export function contextOf(io: Io, command: Command): Context {
   const options = globalOptionsOf(command)
   if (options.by !== undefined) actor(options.by, io.env)
+  const pager = pagerOf(options, io)
+  const follows = command.getOptionValue('follow') === true
+  if (pager !== undefined && isLongList(command) && !follows) {
+    io.stdout.through(new Pager(pager, io.env))
+  }
   return new Context(io, options, mostRowsOf(command))
 }

@@ -41,6 +41,7 @@ export function throwUsageErrors(command: Command): void {
 
 function problemOf(error: CommanderError, command: Command): string {
   if (error.code === 'commander.help') {
+    if (!command.parent) return 'a command is missing'
     return `a command is missing, one of ${command.commands.map((each) => each.name()).join(', ')}`
   }
   return clean(error.message.replace(/^error: /, '')).replace(/\.$/, '')

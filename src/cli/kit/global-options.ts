@@ -7,9 +7,12 @@ export interface GlobalOptions {
   readonly prefix?: string
   readonly by?: string
   readonly json?: boolean
+  readonly color?: string
+  readonly local?: boolean
+  readonly pager?: boolean
 }
 
-const FLAGS: readonly (readonly [flags: string, description: string])[] = [
+const FLAGS: readonly (readonly [flags: string, description: string, choices?: string[]])[] = [
   [
     '--config <dir>',
     "Haraka's config directory (default: $HARAKA/config, then ./config, if only root and you can change it)",
@@ -21,6 +24,12 @@ const FLAGS: readonly (readonly [flags: string, description: string])[] = [
     'who makes a change, for the records (default: the OS user, before sudo); report has a --by of its own: give this one before the word report',
   ],
   ['--json', 'print JSON; `COMMAND --help` documents its fields'],
+  ['--color <when>', 'auto: on a terminal; else always or never', ['auto', 'always', 'never']],
+  [
+    '--local',
+    "times in this machine's zone; JSON and CSV are always in UTC. queue has a --local of its own: give this one before the word queue",
+  ],
+  ['--no-pager', 'no $TENANTCTL_PAGER or $PAGER for a long list on a terminal'],
 ]
 
 class GlobalOption extends Option {}
@@ -34,8 +43,9 @@ export function addGlobalOptions(program: Command): void {
 function addTo(command: Command, isHidden: boolean): void {
   // Otherwise the program would consume a subcommand's option of the same name.
   command.enablePositionalOptions()
-  for (const [flags, description] of FLAGS) {
+  for (const [flags, description, choices] of FLAGS) {
     const option = new GlobalOption(flags, description).hideHelp(isHidden)
+    if (choices) option.choices(choices)
     const isTaken = command.options.some(({ long }) => long === option.long)
     if (!isTaken) command.addOption(option)
   }
@@ -48,7 +58,7 @@ export function globalOptionsOf(command: Command): GlobalOptions {
   const given = command.options
     .filter((option) => option instanceof GlobalOption)
     .map((option) => option.attributeName())
-    .filter((name) => command.getOptionValue(name) !== undefined)
+    .filter((name) => command.getOptionValueSource(name) === 'cli')
     .map((name) => [name, command.getOptionValue(name) as unknown])
   return { ...before, ...(Object.fromEntries(given) as GlobalOptions) }
 }

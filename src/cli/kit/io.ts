@@ -14,7 +14,7 @@ export interface Io {
   readonly terminal: boolean
   /** stdin is a terminal: questions can be asked. */
   readonly asks: boolean
-  /** stderr is a terminal: progress can be shown. */
+  /** stderr is a terminal that can renew a line: progress can be shown. */
   readonly shows: boolean
   readonly columns: number
   /**
@@ -41,7 +41,7 @@ export function processIo(): Io {
     terminal,
     asks: stdin.isTTY === true,
     columns: (terminal && process.stdout.columns) || COLUMNS,
-    shows: isatty(2),
+    shows: isatty(2) && process.env['TERM'] !== 'dumb',
     onInterrupt: (stop) => {
       const forget = (): void => {
         for (const signal of SIGNALS) process.off(signal, once)

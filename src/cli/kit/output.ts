@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { clean, safeJson } from '../../base/safe-text'
 import type { Io } from './io'
+import { inLocalTime } from './local-time'
 import { columnLines, tableLines, type Box } from './table'
 
 /** Green, yellow, red or faint on a terminal, plain elsewhere. */
@@ -58,23 +59,34 @@ export function toCopy(text: string): Cell {
 /** How much of a table is written at once: a row is short, and a large table would be one large text. */
 const PART = 65_536
 
+/** How a command line asks for its output. */
+export interface Manner {
+  readonly json?: boolean
+  /** `auto`, `always` or `never` */
+  readonly color?: string
+  /** Times in the zone of this machine. */
+  readonly local?: boolean
+  /** Rows of a table that are shown on a terminal; the others are counted. */
+  readonly mostRows?: number
+}
+
 /**
  * What a command writes to stdout: lines and tables for people, or one JSON value for programs. All text passes
  * {@link clean} here, so that a command cannot forget it.
  */
 export class Output {
   private readonly colours: boolean
+  /** `--json` was given. */
+  readonly json: boolean
   /** Columns that a table may take. */
   private readonly room: number
 
   constructor(
     private readonly io: Io,
-    /** `--json` was given. */
-    readonly json: boolean,
-    /** Rows of a table that are shown on a terminal; the others are counted. */
-    private readonly mostRows = Infinity,
+    private readonly how: Manner = {},
   ) {
-    this.colours = io.terminal && !io.env['NO_COLOR']
+    this.json = how.json === true
+    this.colours = hasColours(io, how.color)
     this.room = io.terminal ? io.columns : Infinity
   }
 
@@ -99,7 +111,7 @@ export class Output {
       this.line(empty)
       return
     }
-    const shown = this.io.terminal ? rows.slice(0, this.mostRows) : rows
+    const shown = this.io.terminal ? rows.slice(0, this.how.mostRows) : rows
     const titles = head.map((text) => ({ text, paint: this.painter('bold') }))
     this.lines(tableLines(titles, this.boxes(shown), this.room))
     const more = rows.length - shown.length
@@ -125,11 +137,16 @@ export class Output {
   private boxes(rows: readonly (readonly Cell[])[]): Box[][] {
     return rows.map((row) =>
       row.map((cell) => {
-        if (typeof cell === 'string') return { text: clean(cell) }
+        if (typeof cell === 'string') return { text: this.text(cell) }
         const { text, tone, ...how } = cell
-        return { ...how, text: clean(text), paint: tone && this.painter(COLOURS[tone]) }
+        return { ...how, text: this.text(text), paint: tone && this.painter(COLOURS[tone]) }
       }),
     )
+  }
+
+  private text(text: string): string {
+    const safe = clean(text)
+    return this.how.local ? inLocalTime(safe) : safe
   }
 
   private painter(format: Format): ((text: string) => string) | undefined {
@@ -137,9 +154,17 @@ export class Output {
   }
 
   private paint(text: string, tone: Tone | undefined): string {
-    const safe = clean(text)
+    const safe = this.text(text)
     return tone && this.colours ? style(COLOURS[tone], safe) : safe
   }
+}
+
+/** `--color`, else FORCE_COLOR, else NO_COLOR, as Node reads them; else a terminal that can show colours. */
+function hasColours({ terminal, env }: Io, when = 'auto'): boolean {
+  if (when !== 'auto') return when === 'always'
+  const forced = env['FORCE_COLOR']
+  if (forced !== undefined) return !['0', 'false'].includes(forced)
+  return terminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
 }
 
 type Format = (typeof COLOURS)[Tone] | 'bold'

@@ -1,6 +1,6 @@
 import { BarredError, openRecords } from '../../registry-file/read-file'
 import type { Header } from '../../registry-file/format'
-import { unfinishedRestore } from '../../backup/restore'
+import { unfinishedRestore } from '../../backup/unfinished'
 import { InputError, RefusedError } from '../../base/errors'
 import type { Store } from '../../store/store'
 import {

@@ -91,8 +91,13 @@ function daysIn(text: string, kept: number): number {
 const DAY_ONLY = /^\d{4}-\d{2}-\d{2}$/
 const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
 
-/** @param ofDay what is added to the start of a day given without a time. */
-function timeIn(option: string, text: string, ofDay: number): number {
+/**
+ * The time that an option names, in ms.
+ *
+ * @param ofDay what is added to the start of a day given without a time.
+ * @throws {InputError}
+ */
+export function timeIn(option: string, text: string, ofDay: number): number {
   const isDay = DAY_ONLY.test(text)
   const time = isDay || TIME.test(text) ? Date.parse(text) : NaN
   // `Date` reads 30 February as a day in March.

@@ -17,7 +17,7 @@ export interface Device {
   /** Calls `done` once all octets are written, or with the error. */
   write(octets: Buffer, done: (error?: Error | null) => void): void
   /** @throws an error that the system reports only at the end. */
-  close(): void
+  close(): void | Promise<void>
 }
 
 /** The output of a command. A command prints without waiting; {@link finish} waits for all of it to be written. */
@@ -29,7 +29,7 @@ export class Stdout {
   private last = Promise.resolve()
   private advice: string | undefined
 
-  constructor(private readonly device: Device) {
+  constructor(private device: Device) {
     this.failed = new Promise((resolve) => (this.onFailure = resolve))
   }
 
@@ -41,6 +41,11 @@ export class Stdout {
       )
     })
     this.last.catch(() => {})
+  }
+
+  /** Writes to another device from now on. */
+  through(device: Device): void {
+    this.device = device
   }
 
   /** Resolves when all output so far is written; rejects with an {@link OutputError}. */
@@ -64,8 +69,7 @@ export class Stdout {
    */
   async finish(): Promise<void> {
     try {
-      await this.flushed()
-      this.device.close()
+      await this.flushed().finally(() => this.device.close())
     } catch (error) {
       const failure = this.fail(error)
       if (failure.code !== 'EPIPE' || this.advice !== undefined) throw failure
@@ -74,6 +78,8 @@ export class Stdout {
 
   /** The first failure is reported: later ones follow from it. */
   private fail(error: unknown): OutputError {
+    // A device that knows more than the system says so.
+    if (error instanceof OutputError) this.failure = error
     const { code } = error as NodeJS.ErrnoException
     const reason = code === 'EPIPE' ? 'EPIPE: its reader has gone' : messageOf(error)
     const advice = this.advice === undefined ? '' : `; ${this.advice}`

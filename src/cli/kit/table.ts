@@ -1,4 +1,4 @@
-import truncated from 'fast-string-truncated-width'
+import type Truncated from 'fast-string-truncated-width'
 
 /** A cell of a table: one line of safe text. */
 export interface Box {
@@ -129,6 +129,13 @@ function cut(text: string, width: number): string {
     if (left < 0) break
   }
   return `${text.slice(0, start)}…${letters.slice(end).join('')}`
+}
+
+/** An ES module: to load one takes time, and few texts need it. */
+function truncated(...question: Parameters<typeof Truncated>): ReturnType<typeof Truncated> {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { default: of } = require('fast-string-truncated-width') as { default: typeof Truncated }
+  return of(...question)
 }
 
 const ASCII = /^[\x20-\x7e]*$/

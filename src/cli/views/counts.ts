@@ -83,7 +83,7 @@ export class CountsColumns {
 }
 
 /** What {@link CountsColumns} show. */
-export const LEGEND = 'Counts are messages/recipients, times are UTC.'
+export const LEGEND = 'Counts are messages/recipients.'
 
 /** Messages and recipients. */
 export function pair(counts: Counts, kind: (typeof KINDS)[number]): string {
@@ -93,7 +93,7 @@ export function pair(counts: Counts, kind: (typeof KINDS)[number]): string {
 /** A time of day; with its day where the table does not show the day. */
 export function moment(time: number, withDay: boolean): string {
   if (time === 0) return '-'
-  const ofDay = isoTime(time).slice(11, 16)
+  const ofDay = `${isoTime(time).slice(11, 16)}Z`
   return withDay ? `${isoDay(time)} ${ofDay}` : ofDay
 }
 
