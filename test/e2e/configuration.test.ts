@@ -40,6 +40,8 @@ describe('Configuration', { concurrency: 3 }, () => {
         attribution: { unknown: 'deny' },
       }),
     )
+    // By one process of three, in the background.
+    await haraka.waitForLog(/lowered limits: no tenant is past them/)
     const three = [1, 2, 3].map((number) => `${number}@far.example`)
     const poured = await contoso.send({ from: UNREGISTERED, to: three })
     assert.deepEqual(poured.accepted.length, 2)
@@ -99,6 +101,7 @@ describe('Configuration', { concurrency: 3 }, () => {
       assert.equal(lines.length, 3, `${error}\n${log}`)
       for (const line of lines) assert.match(line, /\[ERROR\].*ini:\d+: .*; until you correct it, /)
     }
+    assert.equal(haraka.log.match(/lowered limits/g)?.length, 1)
     // Each key as before.
     const again = await fabrikam.send({ from: UNREGISTERED, to: three })
     assert.deepEqual([again.accepted.length, again.last.raw], [2, REPLY.blocked])
@@ -241,6 +244,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     const changed = text
       .replace('domains: [contoso.example]', 'domains: [contoso.example, new.contoso.example]')
       .replace('limits: 5/1h', 'limits: 7/1h')
+      .concat('  adatum: { domains: [gmail.com] }\n')
     await reload(
       haraka,
       new RegExp(`${TENANTS}: applied`, 'g'),
@@ -249,6 +253,8 @@ describe('Configuration', { concurrency: 3 }, () => {
     )
     await waitFor(async () => !(await refused(contoso, 'a@new.contoso.example')))
     assert.equal((await registry.tenants.get('contoso'))?.limits, '7/1h')
+    assert.match(haraka.log, /\[ERROR\].*tenant adatum: gmail\.com: anybody can get an address/)
+    assert.equal(await registry.tenants.get('adatum'), undefined)
     const known = await everything(relay)
 
     // Broken in several places: its valid parts are not applied either.
