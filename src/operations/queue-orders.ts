@@ -70,7 +70,7 @@ export type HostDrop = DropAnswer & { readonly host: QueueHost }
 
 /**
  * Lists the mail of a tenant in the queues of all hosts that follow this Redis: of each the 1,000 oldest messages (with
- * headers 50), and how many there are. With `for: 'headers'` it adds an entry to the audit trail first.
+ * headers 50), and how many there are. With `for: 'headers'` it adds an entry to the audit trail.
  *
  * @param work ends the waiting for hosts that have not answered.
  * @throws {NotFoundError} neither the registry nor a queue knows the tenant.
@@ -83,7 +83,6 @@ export async function askQueues(
   work: Work = {},
 ): Promise<QueueList> {
   const isKnown = (await new TenantRegistry(store).get(tenant)) !== undefined
-  if (purpose === 'headers') await noteShown(store, tenant, where)
   const task: ListTask = { do: 'list', where, for: purpose }
   const { id, answers, ...missing } = await give(store, tenant, task, work)
   const hosts = [...answers].flatMap(([name, answer]) =>
@@ -91,6 +90,7 @@ export async function askQueues(
   )
   const found = sumOf(hosts.map(({ all }) => all))
   if (!isKnown && found.messages === 0 && missing.silent.length === 0) throw noSuchTenant(tenant)
+  if (purpose === 'headers') await noteShown(store, tenant, where)
   return { order: id, tenant, hosts, ...missing }
 }
 

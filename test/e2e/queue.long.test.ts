@@ -185,7 +185,14 @@ function queueOf(version: HarakaVersion): void {
       const { host, hosts, ...dropped } = (await queue('drop', '--yes')) as Record<string, unknown>
       assert.equal(host, hostname())
       assert.equal((hosts as object[]).length, 1)
-      const all = { result: 'dropped', tenant: TENANT, messages: 3, recipients: 3, missed: 0 }
+      const all = {
+        result: 'dropped',
+        tenant: TENANT,
+        messages: 3,
+        recipients: 3,
+        missed: 0,
+        silent: [],
+      }
       assert.deepEqual(dropped, all)
       assert.deepEqual(await listed(), [])
       const entries = await readWholeAudit(relay.store, 0)

@@ -64,6 +64,7 @@ describe('parseChange', () => {
     ],
     ['{"tenant":"contoso","token":"2-b","about":"lift","created":"1","lift":{"at":9}}', STATE],
     ['{"registry":"","lost":true}', { lost: true }],
+    ['{"registry":"","orders":true}', { orders: true }],
     ['{"owners":true}', { owners: true, names: undefined, version: 0 }],
     ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'], version: 0 }],
     ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined, version: 0 }],

@@ -125,7 +125,8 @@ export function add(program: Command, io: Io): void {
       'headers: of show, the fields of the header, folded as they are',
       'the 1,000 oldest messages of each host (show: 50; --local: all)',
       'drop: {result: dropped | unchanged | kept (the answer was no), tenant, host: their names, messages,',
-      '  recipients, missed, hosts: each {host, queue, messages, recipients, missed, registered}}',
+      '  recipients, missed, hosts: each {host, queue, messages, recipients, missed, registered},',
+      '  silent: names of hosts that did not answer}',
       'missed: messages that were delivered, or given up, before they could be removed',
       'registered: messages that stay, since their domain was registered meanwhile',
     ],
@@ -179,19 +180,19 @@ async function drop(
   const { out } = context
   const { tenant } = request
   const hosts = list.hosts.filter(({ toDrop }) => toDrop.messages > 0)
-  const result = (name: string, done: readonly HostDrop[]): object => ({
-    ...{ result: name, tenant, ...droppedView(list.hosts, done) },
+  const result = (name: string, done?: DroppedFromQueues): object => ({
+    ...{ result: name, tenant, ...droppedView(list, done) },
   })
   if (hosts.length === 0) {
-    out.result(result('unchanged', []), () => out.line(emptyText(request, 'unregistered mail')))
+    out.result(result('unchanged'), () => out.line(emptyText(request, 'unregistered mail')))
     return undefined
   }
   if (!(await isConfirmed(context, request, hosts))) {
-    out.result(result('kept', []), () => out.line('nothing was removed'))
+    out.result(result('kept'), () => out.line('nothing was removed'))
     return undefined
   }
   const done = await longWork(context.io, 'removing', (work) => queues.drop(list, work))
-  out.result(result('dropped', done.hosts), () => printDropped(out, tenant, done.hosts))
+  out.result(result('dropped', done), () => printDropped(out, tenant, done.hosts))
   noteDropped(context, hosts, done.hosts)
   return done
 }

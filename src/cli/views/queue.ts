@@ -4,8 +4,10 @@ import { CLASSES, notedClass, type MailClass } from '../../mail/classes'
 import {
   PATIENCE,
   sumOf,
+  type DroppedFromQueues,
   type HostDrop,
   type HostList,
+  type QueueList,
   type SilentHost,
 } from '../../operations/queue-orders'
 import type { ListedMail, QueueHost } from '../../outbound/order'
@@ -98,16 +100,18 @@ function summary({ mail, all, droppable, classes }: HostList, toDrop = false): s
   return `${count(messages, 'message')}${parts.length > 0 ? ': ' : ''}${parts.join(', ')}${rest}`
 }
 
-/** The result of a drop as `--json` prints it. @param lists of the hosts that answered. */
-export function droppedView(lists: readonly HostList[], done: readonly HostDrop[]): object {
-  const all = sumOf(done.map(({ dropped }) => dropped))
+/** The result of a drop as `--json` prints it. @param done absent: nothing was removed. */
+export function droppedView(list: QueueList, done?: DroppedFromQueues): object {
+  const hosts = done?.hosts ?? []
+  const silent = [...list.silent, ...list.failed, ...(done?.silent ?? []), ...(done?.failed ?? [])]
   return {
-    host: lists.map(({ host }) => host.name).join(', '),
-    ...all,
-    missed: done.reduce((sum, { missed }) => sum + missed, 0),
-    hosts: done.map(({ host, dropped, missed, registered }) => ({
+    host: list.hosts.map(({ host }) => host.name).join(', '),
+    ...sumOf(hosts.map(({ dropped }) => dropped)),
+    missed: hosts.reduce((sum, { missed }) => sum + missed, 0),
+    hosts: hosts.map(({ host, dropped, missed, registered }) => ({
       ...{ host: host.name, queue: host.directory, ...dropped, missed, registered },
     })),
+    silent: silent.map(({ host }) => host.name),
   }
 }
 
