@@ -1,4 +1,5 @@
 import { noSuchTenant, RefusedError } from '../base/errors'
+import { mapLimited } from '../base/limiter'
 import { MAIL_INCLUDES } from '../mail/scripts'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
@@ -11,6 +12,9 @@ const PLACE = readScript(__dirname, 'place')
 const LIFT = readScript(__dirname, 'lift', MAIL_INCLUDES)
 const PUT_RESTRICTION_BACK = readScript(__dirname, 'put_restriction_back')
 const PUT_LIFT_BACK = readScript(__dirname, 'put_lift_back', MAIL_INCLUDES)
+
+/** Restrictions read concurrently. */
+const BATCH = 500
 
 /** The persistent state in which mail of a tenant is refused. It never expires: a person lifts it. */
 export interface Restriction {
@@ -172,7 +176,7 @@ export class Restrictions {
   /** All restrictions, the newest first. */
   async list(): Promise<Restriction[]> {
     const tenants = await this.store.client.smembers(this.store.keys.restricted)
-    const restrictions = await Promise.all(tenants.map((tenant) => this.get(tenant)))
+    const restrictions = await mapLimited(tenants, BATCH, (tenant) => this.get(tenant))
     return restrictions
       .filter((restriction) => restriction !== undefined)
       .sort((a, b) => b.since - a.since || a.tenant.localeCompare(b.tenant))

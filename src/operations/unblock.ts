@@ -16,6 +16,8 @@ export interface UnblockOptions extends Act {
   readonly probation: ProbationTerms | undefined
   /** Lifts it with open steps, and records that. */
   readonly force: boolean
+  /** The case of the restriction to lift, and no other; absent: that of the one in effect. */
+  readonly only?: string
 }
 
 /** The settings that apply. */
@@ -48,11 +50,14 @@ export interface Unblocked {
 export async function unblock(
   store: Store,
   tenant: string,
-  { reason, by, keepUsage, probation, force }: UnblockOptions,
+  { reason, by, keepUsage, probation, force, only }: UnblockOptions,
   { checklist, allowance }: UnblockRules,
 ): Promise<Unblocked> {
   const cases = new Cases(store)
   const name = await cases.ensure(tenant)
+  if (only !== undefined && only !== name) {
+    return { result: 'unchanged', case: name, openSteps: [], probation: undefined }
+  }
   const record = name === undefined ? undefined : await cases.get(name)
   const left = record ? openSteps(record) : []
   if (left.length > 0 && !force && checklist === 'require') throw stepsOpen(record!.name, left)

@@ -106,13 +106,13 @@ describe('tenantctl with the users of docs/acl', () => {
   }
 
   /** Counts like the plugin, as a user of the tests. */
-  async function charge(tenant: string): Promise<void> {
+  async function charge(tenant: string, transaction = 'T1'): Promise<void> {
     const limits = parseLimits('300/1h')
     await new Ledger(new Store(admin, keys), 5000).charge(
       {
         tenant,
         meter: 'unregistered',
-        transaction: 'T1',
+        transaction,
         ordinal: 1,
         domainsToken: (await admin.hget(keys.tenant(tenant), 'domains')) ?? '',
         domain: 'lure.example',
@@ -277,6 +277,10 @@ describe('tenantctl with the users of docs/acl', () => {
       'block contoso --all --reason test',
       'unblock contoso --reason ok',
     )
+    for (const transaction of ['T2', 'T3']) await charge('contoso', transaction)
+    // As the process does whose charge has tripped.
+    await admin.sadd(keys.restricted, 'contoso')
+    await given('tenantctl', 'unblock --since 2026-01-01 --reason ok --yes')
     await followEvents('tenantctl')
     await damage()
     const doctor = await run('tenantctl', 'doctor --repair')

@@ -522,6 +522,7 @@ describe('tenantctl', () => {
         'alert test',
         'block a --reason b',
         'unblock a --reason b',
+        'unblock --since 2026-01-01 --reason b',
         'explain --from x@a.example',
         'audit',
         'case list',

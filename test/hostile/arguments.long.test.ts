@@ -213,6 +213,8 @@ const PLACES: readonly (readonly string[])[] = [
     ['unblock', V, '--reason', 'x'],
     ['unblock', 'fabrikam', '--reason', V],
     ['unblock', 'fabrikam', '--reason', 'x', '--by', V],
+    ['unblock', '--since', V, '--reason', 'x', '--yes'],
+    ['unblock', '--since', '2026-01-01', '--reason', V],
     ['unblock', 'fabrikam', '--reason', V, '--force'],
     ['unblock', 'fabrikam', '--reason', 'x', '--force', V],
     ['unblock', 'fabrikam', '--reason', 'x', '--limits', V, '--for', '7d'],

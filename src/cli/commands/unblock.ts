@@ -11,7 +11,9 @@ import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { timeIn } from '../kit/report-span'
 import { NO_TENANT } from '../kit/statuses'
+import { unblockSince, type SinceOptions } from './unblock-since'
 
 interface UnblockOptions {
   readonly reason: string
@@ -19,6 +21,8 @@ interface UnblockOptions {
   readonly limits?: string
   readonly for?: string
   readonly force?: boolean
+  readonly since?: string
+  readonly yes?: boolean
 }
 
 /** `tenantctl unblock` */
@@ -26,7 +30,7 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('unblock')
     .description('lift a restriction and start the windows afresh')
-    .argument('<tenant>')
+    .argument('[tenant]', 'or --since')
     .requiredOption('--reason <text>', 'why (required): kept and shown')
     .option('--keep-usage', 'leave the windows as they are: the next message may trip again')
     .option(
@@ -34,12 +38,21 @@ export function add(program: Command, io: Io): void {
       'lift into probation: this smaller allowance applies besides its own, such as "50/1h"',
     )
     .option('--for <time>', 'how long probation lasts, such as 7d; together with --limits')
+    .option(
+      '--since <time>',
+      'all tenants that have tripped since then, such as 2026-11-26T08:55Z: lists them and asks; closes their cases',
+    )
+    .option('--yes', 'with --since: do not ask; a script needs it')
     .option('--force', 'even where [case] checklist=require and steps are not ticked')
-    .action(async (tenant: string, options: UnblockOptions, self: Command) => {
+    .action(async (tenant: string | undefined, options: UnblockOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
-      assertTenantId(tenant)
       const reason = acceptedReason(options.reason)
+      if (tenant === undefined) return unblockSince(context, sinceOptionsOf(options, reason))
+      if (options.since !== undefined || options.yes) {
+        throw new InputError('give a tenant, or --since with or without --yes')
+      }
+      assertTenantId(tenant)
       const keepUsage = options.keepUsage === true
       const probation = termsOf(options)
       const force = options.force === true
@@ -77,6 +90,7 @@ export function add(program: Command, io: Io): void {
       'unblock contoso --reason "password changed, queue cleaned"',
       'unblock contoso --reason "password changed" --limits "50/1h, 200/1d" --for 7d',
       'unblock contoso --keep-usage --reason "limit raised"',
+      'unblock --since 2026-11-26T08:55Z --reason "limits had been set too low"',
     ],
     json: [
       'result: lifted (also a would-be trip, or the 451 after usage that could not be read) | unchanged |',
@@ -85,12 +99,27 @@ export function add(program: Command, io: Io): void {
       'case: that of the restriction, null where there is none',
       'open_steps: steps of its checklist that are not ticked',
       'probation: null, or {limits, until}; where it was not restricted, the one that it is on already',
+      'with --since: result: lifted | unchanged; since',
+      'lifted, changed, kept, by_hand: arrays of {tenant, case}; lifted, with the case closed; lifted or',
+      '  restricted anew since it was listed; still restricted, with the reason; placed by a person',
     ],
     exit: {
       ...NO_TENANT,
-      4: '[case] checklist=require, and steps are not ticked (see --force); or it was restricted again meanwhile',
+      4: '[case] checklist=require, and steps are not ticked (see --force); or it was restricted again meanwhile; or --since without --yes in a script',
+      130: 'stopped by Ctrl-C: the same command again goes on',
     },
   })
+}
+
+/** @throws {InputError} */
+function sinceOptionsOf(options: UnblockOptions, reason: string): SinceOptions {
+  const { since, keepUsage, limits, for: time, force, yes } = options
+  if (since === undefined) throw new InputError('name a tenant, or give --since')
+  if (keepUsage || limits !== undefined || time !== undefined) {
+    throw new InputError('--keep-usage, --limits and --for are for one tenant: name it')
+  }
+  const from = timeIn('--since', since, 0)
+  return { since: from, reason, force: force === true, yes: yes === true }
 }
 
 /** @throws {InputError} */
