@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import constants from 'haraka-constants'
 import type { Channel } from '../../src/alerts/channel'
 import { Dispatcher, type DispatcherEvents } from '../../src/alerts/dispatcher'
+import { HeldContacts } from '../../src/alerts/held-contacts'
 import { ContactChannel, MailChannel, type Contact, type SendMail } from '../../src/alerts/mail'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { webhookPlace, type AlertSettings } from '../../src/alerts/settings'
@@ -38,10 +39,11 @@ export class Alerts {
       const [name, address] = await store.client.hmget(key, 'name', 'contact')
       return address ? { name: name ?? tenant, address } : undefined
     }
+    const held = new HeldContacts(store)
     const channels: Channel[] = [
       new WebhookChannel(this.settings),
       new MailChannel(mail),
-      new ContactChannel(mail, contactOf),
+      new ContactChannel(mail, contactOf, (alert) => held.unlessMailed(alert)),
     ]
     const events = this.events()
     const isUsable = (): boolean => engine.registryState === 'usable'

@@ -23,6 +23,8 @@ export interface Channel {
   readonly name: string
   /** Its receiver by the current configuration; empty: the channel is off. */
   destination(): string
+  /** Whether it delivers an alert that joined another one, too. */
+  takesJoined?(alert: Alert): boolean
   /** Makes one attempt, in less time than the lease of the schedule. A throw counts as a failure. */
   deliver(alert: Alert): Promise<Outcome>
 }

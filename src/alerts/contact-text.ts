@@ -19,8 +19,8 @@ const NOT_OURS = [
  * @param name of the tenant.   @param answerTo address of the operators.
  */
 export function contactText(alert: Alert, name: string, answerTo: string): MailText | undefined {
-  // The tenant already has mail about the alert that this event joined.
-  if (alert.alert !== alert.id) return undefined
+  // The tenant already has mail about the alert that this event joined, unless that is about many tenants.
+  if (alert.alert !== alert.id && alert.contact === undefined) return undefined
   const parts = partsOf(alert, name)
   if (!parts) return undefined
   const [subject, what, advice] = parts
@@ -64,6 +64,7 @@ function partsOf({ kind, facts }: Alert, name: string): TextParts | undefined {
     case 'resolved':
     case 'unreadable':
     case 'went_back':
+    case 'many_restricted':
     case 'test':
       return undefined
   }

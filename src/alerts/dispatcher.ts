@@ -105,7 +105,7 @@ export class Dispatcher {
     let late = 0
     for (const { id, tries, joined, alert } of due) {
       const done = { tries, step: 0 }
-      if (joined || !alert) {
+      if (!alert || (joined && !this.channel.takesJoined?.(alert))) {
         this.results.set(id, done)
         if (!joined) unread++
       } else if (now - Date.parse(alert.at) >= this.schedule.patience) {

@@ -15,17 +15,18 @@ const LONGEST_SUBJECT = 200
 
 /** The mail to operators: every fact of the alert. */
 export function operatorText(alert: Alert): MailText {
-  const { severity, title, tenant, at, count, facts, next, id } = alert
+  const { kind, severity, title, tenant, at, count, facts, next, id } = alert
+  const [unit, times] = kind === 'many_restricted' ? ['tenants', 'so far'] : ['events', 'times']
   const what: [string, string][] = [
     ['severity', severity],
     ...(tenant === '' ? [] : ([['tenant', tenant]] as [string, string][])),
     ['time', at],
-    ...(count > 1 ? ([['events', String(count)]] as [string, string][]) : []),
+    ...(count > 1 ? ([[unit, String(count)]] as [string, string][]) : []),
     ...factLines(facts),
     ['event', id],
   ]
   return {
-    subject: subjectOf(`${severity}: ${title}${count > 1 ? ` (${count} times)` : ''}`),
+    subject: subjectOf(`${severity}: ${title}${count > 1 ? ` (${count} ${times})` : ''}`),
     lines: [
       title,
       '',

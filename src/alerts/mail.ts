@@ -47,11 +47,20 @@ export class MailChannel implements Channel {
 export class ContactChannel implements Channel {
   readonly name = 'contact'
 
-  /** @param contactOf a tenant; gives `undefined` if it has none. */
+  /**
+   * @param contactOf a tenant; gives `undefined` if it has none.
+   * @param unlessMailed what happens to the mail instead of sending it; see {@link HeldContacts}.
+   */
   constructor(
     private readonly way: MailTransport,
     private readonly contactOf: (tenant: string) => Promise<Contact | undefined>,
+    private readonly unlessMailed: (alert: Alert) => Promise<Outcome | undefined>,
   ) {}
+
+  /** One alert tells operators of many tenants; each of these has a contact of its own. */
+  takesJoined({ contact }: Alert): boolean {
+    return contact !== undefined
+  }
 
   destination(): string {
     return this.way.settings().mailTo.join()
@@ -63,6 +72,8 @@ export class ContactChannel implements Channel {
     if (!contact) return SKIPPED
     const text = contactText(alert, contact.name, sender(this.way))
     if (!text) return SKIPPED
+    const instead = await this.unlessMailed(alert)
+    if (instead) return instead
     return send(this.way, alert, [contact.address], text, `${alert.id}.contact`, [])
   }
 }

@@ -3,6 +3,7 @@ import { Outbox } from '../store/outbox'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import type { Alert, Event } from '../records/event'
+import type { ReadChanges } from './many'
 import { EventStream } from './stream'
 
 const TAKE = readScript(__dirname, 'take_events')
@@ -39,13 +40,17 @@ export class Forwarder {
   private readonly busy = new Map<string, { again: boolean }>()
   private readonly later = new Set<string>()
 
-  /** @param whenUsable rejects while Redis must not be written to; called before each event. */
+  /**
+   * @param whenUsable rejects while Redis must not be written to; called before each event.
+   * @param changedSince see {@link EventStream}.
+   */
   constructor(
     private readonly store: Store,
     private readonly whenUsable: () => Promise<void>,
     private readonly events: ForwarderEvents,
+    changedSince?: ReadChanges,
   ) {
-    this.stream = new EventStream(store)
+    this.stream = new EventStream(store, changedSince)
     // One errand of each tenant at most.
     this.outbox = new Outbox(store.client, Infinity, (reason) => events.onError(reason))
   }
@@ -133,8 +138,7 @@ export class Forwarder {
     }
     // The stream does not depend on the tenant, and beforePublish may have taken seconds.
     await this.whenUsable()
-    const alert = await this.stream.publish(tenant, event)
-    if (alert) this.events.onAlert(alert)
+    for (const alert of await this.stream.publish(tenant, event)) this.events.onAlert(alert)
   }
 
   private parse(tenant: string, line: string): Event | undefined {

@@ -22,7 +22,7 @@ export function opens(tenant: string, event: Event): readonly [string, string] |
         `${METERS[event.meter ?? USUAL_METER].letter}${event.window}:${event.percent}:${event.id}`,
       ]
     case 'restricted':
-      return [fieldOf('restricted', tenant), event.id]
+      return [restrictedField(tenant), event.id]
     case 'unusual':
       return [fieldOf('unusual', tenant, event.rule), event.id]
     default:
@@ -39,10 +39,15 @@ export function parseEdge(edge: string): Pick<AllowanceEvent, 'meter' | 'window'
 
 /** The field that an event ends. */
 export function ends(tenant: string, event: Event): string | undefined {
-  if (event.kind === 'lifted') return fieldOf('restricted', tenant)
+  if (event.kind === 'lifted') return restrictedField(tenant)
   if (event.kind !== 'resolved') return undefined
   if (event.of === 'unusual') return fieldOf('unusual', tenant, event.rule)
   return fieldOf('allowance', tenant, event.resolves)
+}
+
+/** The field of a tenant's restriction; its value is the id of the event. */
+export function restrictedField(tenant: string): string {
+  return fieldOf('restricted', tenant)
 }
 
 function fieldOf(kind: Open['kind'], tenant: string, detail = ''): string {

@@ -1,6 +1,7 @@
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import type { Alert, Event, MeterFacts } from '../records/event'
+import type { Alert, Event, ManyRestrictedEvent, MeterFacts } from '../records/event'
+import { MANY, MANY_SPAN, manyRestricted, type Many, type ReadChanges } from './many'
 import { ends, opens } from './open'
 import { describe } from './words'
 
@@ -12,31 +13,45 @@ const BATCH = 100
 
 /** The stream of all events. */
 export class EventStream {
-  constructor(private readonly store: Store) {}
+  /** @param changedSince for the alert about many restrictions; absent: it does not say what was changed. */
+  constructor(
+    private readonly store: Store,
+    private readonly changedSince: ReadChanges = () => Promise.resolve([]),
+  ) {}
 
   /**
    * Puts an event into the stream, once, however often and by however many processes it is called.
    *
-   * @returns the alert; `undefined`: it was there before.
+   * @returns its alert, behind the one about many restrictions if that began with it; empty: it was there before.
    * @throws where Redis gave no answer; a second call is safe.
    */
-  async publish(tenant: string, event: Event): Promise<Alert | undefined> {
+  async publish(tenant: string, event: Event): Promise<Alert[]> {
+    const asked = await this.put(tenant, event)
+    if (!isMany(asked)) return alertsOf(tenant, event, asked)
+    const [, ...facts] = asked
+    const many = await manyRestricted(event, facts, this.changedSince)
+    return alertsOf(tenant, event, await this.put(tenant, event, many), many)
+  }
+
+  /** @param many the event about the many restrictions that this one is one of; absent: asks whether it is. */
+  private async put(tenant: string, event: Event, many?: ManyRestrictedEvent): Promise<Reply> {
     const { keys } = this.store
-    const described = describe(tenant, event)
-    const reply = (await this.store.run(
+    const asks = event.kind === 'restricted' ? 'ask' : ''
+    return (await this.store.run(
       PUBLISH,
-      [keys.events, keys.eventIds, keys.eventGroups, keys.eventsDue, keys.eventsOpen],
       [
-        ...[event.id, event.kind, tenant, groupOf(tenant, event)],
-        JSON.stringify(described).slice(1),
+        ...[keys.events, keys.eventIds, keys.eventGroups, keys.eventsDue, keys.eventsOpen],
+        ...[keys.eventsRecent, keys.eventsMany],
+      ],
+      [
+        ...[event.id, event.kind, tenant, groupOf(tenant, event), textOf(tenant, event)],
         ...(opens(tenant, event) ?? ['', '']),
         ends(tenant, event) ?? '',
+        event.kind === 'lifted' ? event.resolves : '',
+        ...[many ? textOf('', many) : asks, many?.id ?? '', MANY_SPAN, MANY],
         ...groupsEndedBy(tenant, event),
       ],
-    )) as [string, number] | null
-    if (reply === null) return undefined
-    const [alert, count] = reply
-    return { id: event.id, alert, count, ...described }
+    )) as Reply
   }
 
   /**
@@ -58,6 +73,28 @@ export class EventStream {
       if (closed < BATCH) return entries
     }
   }
+}
+
+/** See `lua/publish.lua`. */
+type Reply =
+  readonly ['many', ...Many] | readonly [string, number, string, Alert['contact'] | ''] | null
+
+function isMany(reply: Reply): reply is readonly ['many', ...Many] {
+  return reply?.[0] === 'many'
+}
+
+function alertsOf(tenant: string, event: Event, reply: Reply, many?: ManyRestrictedEvent): Alert[] {
+  if (reply === null || isMany(reply)) return []
+  const [alert, count, began, contact] = reply
+  const more = contact ? { contact } : {}
+  const own = { id: event.id, alert, count, ...more, ...describe(tenant, event) }
+  if (!many || began === '') return [own]
+  return [{ id: began, alert: began, count, ...describe('', many) }, own]
+}
+
+/** An alert as JSON, after the fields that the script adds. */
+function textOf(tenant: string, event: Event): string {
+  return JSON.stringify(describe(tenant, event)).slice(1)
 }
 
 /**

@@ -1,7 +1,9 @@
 import { formatWindow } from '../mail/limits'
 import { METERS, USUAL_METER } from '../mail/meters'
+import { tenantctl } from '../base/command-line'
 import { isoTime, shortTime } from '../base/time'
 import { subjectText } from '../registry/lost-changes'
+import { MANY, MANY_SPAN } from './many'
 import type {
   Affected,
   Alert,
@@ -19,6 +21,7 @@ function severityOf(event: Event): Severity {
       if (event.percent >= 95) return 'High'
       return event.percent >= 80 ? 'Medium' : 'Low'
     case 'restricted':
+    case 'many_restricted':
       return 'High'
     case 'unreadable':
       return event.until === undefined ? 'Low' : 'High'
@@ -85,6 +88,11 @@ function titleOf(tenant: string, event: Event): string {
           ? [event.missing, 'and no process knows them']
           : [event.lost, 'which processes still know']
       return `Redis has gone back in time: it lost changes of ${listOf(which)} ${spanOf(event)}, ${known}`
+    }
+    case 'many_restricted': {
+      const [first] = event.changed
+      const minutes = MANY_SPAN / 60_000
+      return `More than ${MANY} tenants restricted within ${minutes} minutes${first ? `; ${first}` : ''}`
     }
     case 'test':
       return `Test alert, sent by ${event.by}`
@@ -170,6 +178,18 @@ function nextSteps(tenant: string, event: Event): string[] {
           : []),
         'tenantctl registry accept-redis --reason TEXT  # accepts what Redis holds, without the rest',
         'the recipients counted in that time are lost, too: allowances may be used again',
+      ]
+    case 'many_restricted':
+      return [
+        'tenantctl restricted  # all of them, and what tripped each',
+        ...event.tenants
+          .slice(0, 1)
+          .map(
+            (each) =>
+              `${tenantctl('audit', each)}  # what was changed of one of them; [allowance] limits in the ini file leave no record`,
+          ),
+        `${tenantctl('unblock', '--since', isoTime(event.from))} --reason TEXT  # if a limit was wrong: lists those that tripped, asks, lifts`,
+        'tenantctl alert contacts  # whose contacts get no mail about it until you say send or drop',
       ]
     case 'test':
       return ['nothing to do: alerts arrive']

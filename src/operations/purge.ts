@@ -3,7 +3,8 @@ import { addEntry } from '../records/audit-trail'
 import { Cases } from '../cases/cases'
 import { parseCaseName } from '../cases/case'
 import { RefusedError } from '../base/errors'
-import { fieldOf } from '../records/event-entry'
+import { fieldOf, readFields } from '../records/event-entry'
+import { parseHeld } from '../alerts/held-contacts'
 import { unpackOpen } from '../events/open'
 import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
@@ -108,12 +109,19 @@ async function forgetEvents(store: Store, tenant: string): Promise<void> {
   let from = '-'
   for (;;) {
     const entries = await client.xrange(keys.events, from, '+', 'COUNT', BATCH)
-    const own = entries.filter(([, fields]) => fieldOf(fields, 'tenant') === tenant)
+    const own = entries.filter(
+      ([, fields]) => fieldOf(fields, 'tenant') === tenant || isOneOfMany(tenant, fields),
+    )
     if (own.length > 0) await client.xdel(keys.events, ...own.map(([id]) => id))
     const last = entries.at(-1)
     if (entries.length < BATCH || !last) break
     from = `(${last[0]}`
   }
+  await client.zrem(keys.eventsRecent, tenant)
+  const many = Object.entries(await client.hgetall(keys.eventsMany))
+    .filter(([, packed]) => parseHeld(packed).tenant === tenant)
+    .map(([field]) => field)
+  if (many.length > 0) await client.hdel(keys.eventsMany, ...many)
   const open = Object.entries(await client.hgetall(keys.eventsOpen))
     .filter(([field, value]) => unpackOpen(field, value).tenant === tenant)
     .map(([field]) => field)
@@ -125,6 +133,13 @@ async function forgetEvents(store: Store, tenant: string): Promise<void> {
   await client.hdel(keys.eventGroups, ...groups)
   // Some of them are alerts.
   await client.zrem(keys.eventsDue, ...groups)
+}
+
+/** Whether an alert about many tenants names it. */
+function isOneOfMany(tenant: string, fields: readonly string[]): boolean {
+  const { alert } = readFields(fields)
+  const tenants: unknown = alert?.kind === 'many_restricted' ? alert.facts['tenants'] : undefined
+  return Array.isArray(tenants) && tenants.includes(tenant)
 }
 
 /** See `events/lua/publish.lua`. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChargeResult } from '../allowance/charge-answer'
 import { Ledger } from '../allowance/ledger'
+import { changedSince } from '../audit/lately'
 import { followAudit, type PublishedEntry } from '../audit/follow'
 import { Cases } from '../cases/cases'
 import type { Config } from './config'
@@ -8,6 +9,7 @@ import { messageOf } from '../base/errors'
 import type { Alert, WentBack } from '../records/event'
 import { followClock, stepText } from '../allowance/clock-steps'
 import { Forwarder } from '../events/forwarder'
+import type { ReadChanges } from '../events/many'
 import { closeGroups, forwardLeft } from './duties'
 import { forgetOldReport, tellLost } from './lost-duty'
 import { Leader } from './leader'
@@ -133,7 +135,9 @@ export class Engine {
     const told = (what: string, error?: unknown): void =>
       events.onError(error === undefined ? what : `${what}: ${messageOf(error)}`)
     const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
-    this.forwarder = new Forwarder(this.store, () => registry.check(), forwarderEvents)
+    const whenUsable = (): Promise<void> => registry.check()
+    const changed: ReadChanges = (tenants, since) => changedSince(this.store, tenants, since)
+    this.forwarder = new Forwarder(this.store, whenUsable, forwarderEvents, changed)
     const cases = new Cases(this.store)
     this.forwarder.beforePublish.push((tenant, event) => cases.handleEvent(tenant, event))
     this.leader = new Leader(this.store, () => this.checkRegistry(), told)

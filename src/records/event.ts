@@ -141,6 +141,17 @@ export interface WentBackEvent extends Raised, WentBack {
   readonly kind: 'went_back'
 }
 
+/** More tenants have been restricted within minutes than should have an alert each: how many, `count` of the alert says. */
+export interface ManyRestrictedEvent extends Raised {
+  readonly kind: 'many_restricted'
+  /** When the first of them was placed, ms since the epoch, server time. */
+  readonly from: number
+  /** The latest few. */
+  readonly tenants: readonly string[]
+  /** What was changed of these tenants shortly before, by whom, in words; what most of them have in common first. */
+  readonly changed: readonly string[]
+}
+
 /** A person tests whether alerts arrive. */
 interface TestEvent extends Raised {
   readonly kind: 'test'
@@ -159,6 +170,7 @@ export type Event =
   | ResolvedEvent
   | UnreadableEvent
   | WentBackEvent
+  | ManyRestrictedEvent
   | TestEvent
 
 /** Alert severities, as Exchange Online names them. */
@@ -178,6 +190,11 @@ export interface Alert {
   readonly tenant: string
   /** ISO 8601 UTC */
   readonly at: string
+  /**
+   * Whether the contact of the tenant has mail about its restriction, which is one of many: a person decides. Of a
+   * restriction always `held`: what was decided since is in Redis. Absent: it is none of many.
+   */
+  readonly contact?: 'held' | 'send' | 'drop'
   /** Number of events in the alert. */
   readonly count: number
   readonly facts: Readonly<Record<string, unknown>>

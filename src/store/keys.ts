@@ -44,6 +44,10 @@ export class Keys {
   readonly eventsDue: string
   /** What has begun and not ended yet. */
   readonly eventsOpen: string
+  /** Tenants restricted in the last minutes → when. */
+  readonly eventsRecent: string
+  /** Restrictions among many, until they are lifted: whether their contacts are mailed. */
+  readonly eventsMany: string
   /** The lock that the leader holds. */
   readonly leader: string
   /** What Redis lost when it went back in time, as processes have reported it: see `registry/lost-changes.ts`. */
@@ -83,6 +87,8 @@ export class Keys {
     this.eventGroups = `${prefix}{@events}:groups`
     this.eventsDue = `${prefix}{@events}:due`
     this.eventsOpen = `${prefix}{@events}:open`
+    this.eventsRecent = `${prefix}{@events}:recent`
+    this.eventsMany = `${prefix}{@events}:many`
     this.leader = `${prefix}{@events}:watch`
     this.lost = `${prefix}{@events}:lost`
     this.orders = `${prefix}{@events}:orders`

@@ -19,6 +19,8 @@ function restricted(facts: object = {}, more: Partial<Alert> = {}): Alert {
   return anAlert({ facts: all, ...more })
 }
 
+const send = (): Promise<undefined> => Promise.resolve(undefined)
+
 /** The messages that a channel sends for an alert. */
 async function sent(
   alert: Alert,
@@ -37,7 +39,7 @@ async function sent(
     },
   }
   const outcome = contact
-    ? await new ContactChannel(way, () => Promise.resolve(contact)).deliver(alert)
+    ? await new ContactChannel(way, () => Promise.resolve(contact), send).deliver(alert)
     : await new MailChannel(way).deliver(alert)
   assert.equal(outcome.kind, messages.length === 0 ? 'skipped' : 'delivered')
   return messages

@@ -520,6 +520,8 @@ describe('tenantctl', () => {
         'evidence a --for-tenant',
         'unusual',
         'alert test',
+        'alert contacts',
+        'alert contacts send',
         'block a --reason b',
         'unblock a --reason b',
         'unblock --since 2026-01-01 --reason b',

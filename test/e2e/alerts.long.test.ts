@@ -4,6 +4,7 @@ import {
   startHaraka,
   startRedis,
   startRelay,
+  tenantctl,
   TestRelay,
   waitFor,
   type HarakaVersion,
@@ -11,6 +12,8 @@ import {
 import { addToStream, anAlert, begun, channels, pending } from '../support/alerts'
 import { Mailbox } from '../support/mailbox'
 import { REPLY } from '../support/replies'
+import type { TestTenant } from '../support/relay'
+import { serverTime } from '../../src/store/server-clock'
 import { WEBHOOK_SECRET, WebhookEndpoint } from '../support/webhook-endpoint'
 
 const PLUGINS = ['relay', 'unregistered-domain', 'route', 'test_sink']
@@ -70,9 +73,9 @@ describe('alerts', { concurrency: 2 }, () => {
       assert.equal(posted.type, 'unregistered_domain.restricted')
       assert.equal(posted.data.tenant, 'contoso')
 
-      const refused = 'Mail of contoso from unregistered domains is refused'
-      const toTenant = await mailbox.waitFor(contact, refused)
-      assert.equal(toTenant.headers.get('message-id'), `<${id}.contact@relay.example>`)
+      // Of the restriction it comes five minutes later: see "many restrictions" below.
+      const toTenant = await mailbox.waitFor(contact, 'contoso has used 95 % of its allowance')
+      assert.match(toTenant.headers.get('message-id')!, /^<evt_\w+\.contact@relay\.example>$/)
       assert.match(toTenant.body, /^ {2}sender domain +stolen\.example$/m)
       assert.doesNotMatch(toTenant.body, /tenantctl/)
 
@@ -80,12 +83,70 @@ describe('alerts', { concurrency: 2 }, () => {
       assert.equal(await tenant.used('null'), 0)
       assert.equal(await tenant.used(), 1)
       assert.ok(await tenant.restriction())
-      for (const channel of ['webhook', 'mail', 'contact']) {
+      for (const channel of ['webhook', 'mail']) {
         await waitFor(async () => (await pending(relay.store, channel)) === 0)
       }
+      await waitFor(async () => (await pending(relay.store, 'contact')) === 1)
       assert.doesNotMatch(relay.haraka.log, /alert given up|was not delivered|Caught exception/)
     })
   }
+})
+
+describe('many restrictions', () => {
+  it('are one alert, mail contacts by order only, and are lifted by one command', async (t) => {
+    const mailbox = await Mailbox.start()
+    t.after(() => mailbox.stop())
+    const relay = await startRelay({
+      nodes: 2,
+      plugins: PLUGINS,
+      localPlugins: { route: mailbox.route },
+      settings: { alerts: { mail_to: 'ops@many.example' } },
+    })
+    t.after(() => relay.stop())
+    await begun(relay.store, 2)
+    const { client, keys } = relay.store
+    const ids = Array.from({ length: 13 }, (_, at) => `school-${at}`)
+    const tenants: TestTenant[] = []
+    for (const id of ids) {
+      tenants.push(await relay.tenant(id, { limits: '1/1h' }))
+      await client.hset(keys.tenant(id), 'contact', `${id}@contacts.example`)
+    }
+    const since = new Date((await serverTime(client)) - 1000).toISOString()
+    for (const tenant of tenants) {
+      const sent = await tenant.send({
+        from: 'x@stolen.example',
+        to: ['a@far.example', 'b@far.example'],
+      })
+      assert.equal(sent.rcpts[1]?.raw, REPLY.blocked)
+    }
+    const mail = await mailbox.waitFor('ops@many.example', /^High: More than 10 tenants restricted/)
+    assert.match(mail.body, /^ {2}tenants +1[123]$/m)
+    const told = mailbox
+      .to('ops@many.example')
+      .filter(({ headers }) => /^High: Tenant restricted/.test(headers.get('subject')!))
+    assert.ok(told.length <= 10, `${told.length}`)
+    const ctl = (...args: string[]) =>
+      tenantctl(['--config', relay.haraka.configDir, ...args]).then(({ status, stdout }) => {
+        assert.equal(status, 0)
+        return stdout
+      })
+    await waitFor(
+      async () => (JSON.parse(await ctl('alert', 'contacts', '--json')) as unknown[]).length === 13,
+    )
+    assert.match(
+      await ctl('alert', 'contacts', 'send'),
+      /^13 contacts: mailed within half a minute$/m,
+    )
+    const refused = (id: string) => `Mail of ${id} from unregistered domains is refused`
+    for (const id of ids) {
+      await mailbox.waitFor(`${id}@contacts.example`, refused(id), 90_000)
+    }
+    const lifted = await ctl('unblock', '--since', since, '--reason', 'limits too low', '--yes')
+    assert.match(lifted, /^unblocked 13 tenants, and closed their cases$/m)
+    for (const id of ids) {
+      await mailbox.waitFor(`${id}@contacts.example`, `Mail of ${id} is accepted again`)
+    }
+  })
 })
 
 describe('alerts, each of them once', { concurrency: 2 }, () => {

@@ -214,6 +214,7 @@ const PLACES: readonly (readonly string[])[] = [
     ['unblock', 'fabrikam', '--reason', V],
     ['unblock', 'fabrikam', '--reason', 'x', '--by', V],
     ['unblock', '--since', V, '--reason', 'x', '--yes'],
+    ['alert', 'contacts', V],
     ['unblock', '--since', '2026-01-01', '--reason', V],
     ['unblock', 'fabrikam', '--reason', V, '--force'],
     ['unblock', 'fabrikam', '--reason', 'x', '--force', V],

@@ -63,6 +63,9 @@ async function fill(
   const findings = [{ rule: 'volume', words: 'much', facts: { recipients: 143 } } as const]
   await new OpenRules(store).update(id, findings)
   await publish(store, id)
+  // As of a restriction among many whose end was not published before the tenant was removed.
+  await store.client.zadd(store.keys.eventsRecent, Date.now(), id)
+  await store.client.hset(store.keys.eventsMany, `evt_${id}`, `evt_1\theld\t1\t${id}`)
   const lost = { known: 2, found: 1, more: 0, changes: [{ what: 'mode', was: null, is: 'off' }] }
   await reportLost(store, [
     { kind: 'lost', subject: id, ...lost },

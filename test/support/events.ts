@@ -57,6 +57,10 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
     lost: { count: 1, subjects: ['contoso'] },
     missing: { count: 0, subjects: [] },
   },
+  many_restricted: {
+    ...{ from: 1_764_000_000_000, tenants: ['contoso'] },
+    changed: ['tenant changed to limits 1/1h at 08:58 by bob (1 of 1)'],
+  },
   test: { by: 'ann' },
 }
 

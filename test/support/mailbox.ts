@@ -50,15 +50,19 @@ export class Mailbox {
     return lines.map((line) => read(JSON.parse(line) as Written))
   }
 
+  /** The messages to an address. */
+  to(address: string): Arrived[] {
+    return this.messages().filter(({ rcptTo }) => rcptTo.includes(address))
+  }
+
   /** Waits for a message to that address with that subject. */
-  waitFor(address: string, subject: string): Promise<Arrived> {
-    return waitFor(
-      () =>
-        this.messages().find(
-          ({ rcptTo, headers }) => rcptTo.includes(address) && headers.get('subject') === subject,
-        ),
-      { what: `${subject}, for ${address}` },
-    )
+  waitFor(address: string, subject: string | RegExp, timeout?: number): Promise<Arrived> {
+    const fits = (found = ''): boolean =>
+      typeof subject === 'string' ? found === subject : subject.test(found)
+    return waitFor(() => this.to(address).find(({ headers }) => fits(headers.get('subject'))), {
+      what: `${String(subject)}, for ${address}`,
+      ...(timeout && { timeout }),
+    })
   }
 
   stop(): Promise<void> {

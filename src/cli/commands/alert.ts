@@ -2,14 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { readBacklogs } from '../../alerts/backlog'
+import { HeldContacts, type HeldContact } from '../../alerts/held-contacts'
 import { webhookPlace, type AlertSettings } from '../../alerts/settings'
 import { settingsMark } from '../../alerts/test-alert'
+import { count } from '../../base/count'
+import { InputError } from '../../base/errors'
+import { isoTime, shortTime } from '../../base/time'
 import { EventStream } from '../../events/stream'
+import { decideContacts } from '../../operations/contacts'
 import type { Store } from '../../store/store'
 import { serverTime } from '../../store/server-clock'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
+import type { Output } from '../kit/output'
 
 /** Haraka reads a changed ini file five seconds after its last change. In ms. */
 const TAKES_EFFECT = 10_000
@@ -22,11 +28,62 @@ interface Way {
   readonly to: string
 }
 
-/** `tenantctl alert test` */
+/** `tenantctl alert test`, `tenantctl alert contacts` */
 export function add(program: Command, io: Io): void {
   const alert = program.command('alert').description('alerts by webhook and mail')
-  groupManual(alert, ['alert test'])
+  groupManual(alert, ['alert test', 'alert contacts'])
   addTest(alert, io)
+  addContacts(alert, io)
+}
+
+function addContacts(alert: Command, io: Io): void {
+  const command = alert
+    .command('contacts')
+    .description('contacts without mail, since more than ten tenants were restricted at once')
+    .argument('[decision]', 'send or drop: the mail to all that wait')
+    .action(async (word: string | undefined, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      if (word === undefined) {
+        await context.connected(async (store) => {
+          const held = await new HeldContacts(store).list()
+          out.result(held.map(heldView), () => printHeld(out, held))
+        })
+        return
+      }
+      if (word !== 'send' && word !== 'drop') {
+        throw new InputError(`"${word}" is no decision: give send or drop`)
+      }
+      await context.writing(async (store) => {
+        const held = await new HeldContacts(store).list()
+        const decided = await decideContacts(store, held, word)
+        out.result({ decision: word, contacts: decided.map(heldView) }, () => {
+          const contacts = count(decided.length, 'contact')
+          if (word === 'drop') out.line(`${contacts}: no mail about this restriction or its end`)
+          else out.line(`${contacts}: mailed within half a minute`)
+        })
+      })
+    })
+  manual(command, {
+    examples: ['alert contacts', 'alert contacts drop', 'alert contacts send'],
+    json: [
+      'an array of {tenant, since, contact}: the contacts that wait, for 24 hours at most',
+      'with a decision: decision: send | drop; contacts: the same array, of those decided about',
+    ],
+  })
+}
+
+function heldView({ tenant, since, address }: HeldContact): object {
+  return { tenant, since: isoTime(since), contact: address }
+}
+
+function printHeld(out: Output, held: readonly HeldContact[]): void {
+  out.table(
+    ['TENANT', 'RESTRICTED', 'CONTACT'],
+    held.map(({ tenant, since, address }) => [tenant, shortTime(since), address]),
+    'no contact waits',
+  )
+  if (held.length > 0) out.line('tenantctl alert contacts send, or drop, decides')
 }
 
 function addTest(alert: Command, io: Io): void {

@@ -56,7 +56,8 @@ export function add(program: Command, io: Io): void {
     json: [
       'an array, with --follow one object a line, of:',
       'id: of the event; alert: the id of the alert that it began or has joined',
-      'kind: allowance | restricted | lifted | unusual | unattributed | resolved | unreadable | went_back | test',
+      'kind: allowance | restricted | lifted | unusual | unattributed | resolved | unreadable | went_back |',
+      '  many_restricted | test',
       'severity: Informational | Low | Medium | High; title; tenant, or empty; at',
       'count: events of the alert until then; joined: it was not delivered on its own',
       'facts: by its kind; escalated: true among them where a tenant was restricted within probation',

@@ -36,7 +36,11 @@ export async function unblockSince(
   { since, reason, force, yes }: SinceOptions,
 ): Promise<void> {
   const { by, out, io } = context
-  await context.writing(async (store, config) => {
+  // With --force the checklist does not count.
+  if (!force) context.needed('case')
+  const { case: cases, allowance } = context.config()
+  const rules = { checklist: cases.checklist, allowance: allowance.limits }
+  await context.writing(async (store) => {
     const listed = await restrictedSince(store, since)
     const { automatic } = listed
     if (!out.json) printListed(out, since, listed)
@@ -51,7 +55,6 @@ export async function unblockSince(
         return out.result(kept, () => out.line('nothing was lifted'))
       }
     }
-    const rules = { checklist: config.case.checklist, allowance: config.allowance.limits }
     const unblocked = await longWork(io, 'lifting restrictions', (work) =>
       unblockListed(store, automatic, { by, reason, force }, rules, work),
     )

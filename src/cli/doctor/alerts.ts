@@ -1,10 +1,13 @@
 import { readBacklogs } from '../../alerts/backlog'
+import { HeldContacts } from '../../alerts/held-contacts'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
+import { MANY, MANY_SPAN } from '../../events/many'
 import type { Store } from '../../store/store'
 import { serverTime } from '../../store/server-clock'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { shortTime } from '../../base/time'
+import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
 import { ok, warn, type Line } from './line'
 
@@ -43,7 +46,7 @@ export async function checkAlertQueues(
   if (on.length === 0) return []
   const backlogs = await readBacklogs(store)
   const now = await serverTime(store.client)
-  return on.map((channel) => {
+  const lines = on.map((channel) => {
     const backlog = backlogs.find((each) => each.channel === channel)
     if (!backlog) {
       return warn(
@@ -53,7 +56,7 @@ export async function checkAlertQueues(
       )
     }
     const { waiting, more, since } = backlog
-    if (since === undefined || now - since < LATE) {
+    if (since === undefined || now - since < LATE + (channel === 'contact' ? MANY_SPAN : 0)) {
       return ok('alert-queue', `no alert waits long for ${channel}`)
     }
     return warn(
@@ -62,6 +65,15 @@ export async function checkAlertQueues(
       'see the log of Haraka for why ("was not delivered"); they are tried again for 24 h',
     )
   })
+  return on.includes('contact') ? [...lines, ...(await checkHeldContacts(store))] : lines
+}
+
+/** Whether contacts wait for a person. */
+async function checkHeldContacts(store: Store): Promise<Line[]> {
+  const { length } = await new HeldContacts(store).list()
+  if (length === 0) return []
+  const message = `${count(length, 'contact')} not mailed that their tenants are restricted: more than ${MANY} were within 5 minutes`
+  return [warn('held-contacts', message, `${tenantctl('alert', 'contacts')}, then send or drop`)]
 }
 
 /** Finds contacts that mail may not reach, or that an intruder may read. */

@@ -14,7 +14,8 @@ for _, alert in ipairs(due) do
   local known = redis.call('HGET', groups_key, alert)
   if known then
     local last = cjson.decode(known)
-    if last.count > 1 then
+    -- An alert about many has some to begin with.
+    if last.count > (last.first or 1) then
       local id = 'evt_' .. string.sub(redis.sha1hex('count\t' .. alert), 1, 20)
       local json = '{"id":"' .. id .. '","alert":"' .. alert .. '","count":' .. last.count .. ',' .. last.json
       redis.call('XADD', stream_key, 'MAXLEN', '~', MOST_ENTRIES, '*', 'kind', last.kind, 'tenant', last.tenant,
