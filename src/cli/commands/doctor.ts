@@ -78,7 +78,7 @@ async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Li
   if (isUnreadable) {
     return [...lines, ...checkHaraka(files, loadConfig(undefined).config), NOT_ASKED]
   }
-  const { config } = context.loaded
+  const { config } = context.site.loaded
   const tenantsFile = await checkTenantsFile(directory, config.tenants)
   return [
     ...lines,
@@ -131,7 +131,7 @@ async function checkStore(
   mend: boolean,
 ): Promise<Line[]> {
   try {
-    const settings = context.redis()
+    const settings = context.site.redis()
     return await withStore(settings, async (store) => {
       if (mend) await context.sign(store, settings)
       const redis = await checkRedis(store, settings)

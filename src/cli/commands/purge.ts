@@ -35,7 +35,7 @@ export function add(program: Command, io: Io): void {
           `purge deletes everything: give --all; for one tenant see ${tenantctl('tenant', 'remove', '--help')}`,
         )
       }
-      context.assertSite()
+      context.site.assertOwn()
       const settings = options.backup === undefined ? context.needed('outage') : context.config()
       const file = backupFile(context, settings, 'purge', options.backup)
       await context.connected(async (store) => {

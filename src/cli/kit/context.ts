@@ -1,37 +1,27 @@
 import type { Command } from 'commander'
-import { InputError, RefusedError } from '../../base/errors'
-import { tenantctl } from '../../base/command-line'
-import { count } from '../../base/count'
+import { RefusedError } from '../../base/errors'
 import { clean } from '../../base/safe-text'
 import type { Config, SectionName } from '../../process/config'
-import { CONFIG_FILE, loadConfig, type LoadedConfig } from '../../process/config-file'
 import { actorText, osActor, redisUser } from '../../records/actor'
 import { placeOf } from '../../store/connection'
-import { keyPrefix } from '../../store/keys'
 import type { RedisSettings } from '../../store/settings'
 import type { Store } from '../../store/store'
 import { actor } from './actor'
 import { isLongList, mostRowsOf } from './all-rows'
-import { findConfigDirectory, meantBelow } from './config-directory'
 import { globalOptionsOf, type GlobalOptions } from './global-options'
 import { linesOf, type Io } from './io'
 import { inLocalTime } from './local-time'
 import { Output } from './output'
 import { Pager, pagerOf } from './pager'
-import { NOT_IN_URL, redisFromUrl } from './redis-url'
 import { assertWhole, assertWritable } from './registry-guard'
+import { Site } from './site'
 import { withStore } from './store'
-
-/** Mistakes of the ini file that are told one by one. */
-const MOST_TOLD = 3
 
 /** What a command works with, once the global options are known. */
 export class Context {
   readonly out: Output
+  readonly site: Site
   private readonly answers: AsyncGenerator<string, void>
-  private theLoaded: LoadedConfig | undefined
-  /** The mistakes in the ini file have been told. */
-  private isTold = false
 
   constructor(
     readonly io: Io,
@@ -39,6 +29,7 @@ export class Context {
     mostRows = Infinity,
   ) {
     this.out = new Output(io, { ...options, mostRows })
+    this.site = new Site(options, io, (text) => this.note(text))
     this.answers = linesOf(io)
   }
 
@@ -51,38 +42,19 @@ export class Context {
     return actor(this.options.by, this.io.env)
   }
 
-  /** Haraka's config directory; `undefined` with `--redis` alone. @throws {InputError} as {@link findConfigDirectory}. */
+  /** Haraka's config directory; `undefined` with `--redis` alone. @throws {InputError} as {@link Site}. */
   get configDirectory(): string | undefined {
-    return findConfigDirectory(this.options, this.io)
+    return this.site.directory
   }
 
-  /** The ini file. @throws {InputError} it may not be read, or is no text. */
-  get loaded(): LoadedConfig {
-    this.theLoaded ??= loadConfig(this.configDirectory)
-    return this.theLoaded
-  }
-
-  /**
-   * The configuration. Where its file has a mistake, or is not there, a note on stderr says what is in effect instead:
-   * this is for what is shown. What changes something takes its settings from {@link needed}.
-   *
-   * @throws {InputError} `[redis]` has a mistake that `--redis` does not make up for; see also {@link loaded}.
-   */
+  /** {@link Site.config} */
   config(): Config {
-    const redis = this.redis()
-    if (!this.isTold) this.tellMistakes()
-    this.isTold = true
-    return { ...this.loaded.config, redis }
+    return this.site.config()
   }
 
-  /**
-   * The sections that the outcome of a command depends on. To be called before anything is written.
-   *
-   * @throws {FileMistakes} with the mistakes in these sections.
-   */
+  /** {@link Site.needed} */
   needed<S extends SectionName>(...sections: readonly S[]): Pick<Config, S> {
-    this.redis()
-    return this.loaded.needed(...sections)
+    return this.site.needed(...sections)
   }
 
   /**
@@ -115,11 +87,11 @@ export class Context {
   /**
    * The same for commands that write; the registry has an epoch then. They get no configuration: see {@link needed}.
    *
-   * @throws as {@link unharmed}; {@link InputError} as {@link assertSite}.
+   * @throws as {@link unharmed}; {@link InputError} as {@link Site.assertOwn}.
    * @throws {RefusedError} Redis holds no registry, and the person does not want to begin one.
    */
   async writing<T>(use: (store: Store) => Promise<T>): Promise<T> {
-    this.assertSite()
+    this.site.assertOwn()
     const { redis } = this.config()
     return this.guarded(
       (store, snapshot) => assertWritable(store, snapshot, () => this.mayBegin(redis)),
@@ -133,10 +105,10 @@ export class Context {
   /**
    * Names who changes something over this connection, for the audit trail. Every command that writes calls it first.
    *
-   * @throws {InputError} as {@link assertSite}.
+   * @throws {InputError} as {@link Site.assertOwn}.
    */
   async sign(store: Store, { username }: RedisSettings): Promise<void> {
-    this.assertSite()
+    this.site.assertOwn()
     this.io.stdout.mustArrive('tenantctl audit shows what was changed')
     store.actor = actorText({
       os: osActor(this.io.env),
@@ -170,14 +142,6 @@ export class Context {
     )
   }
 
-  /** @throws {InputError} `--config` names the directory above that with the ini file: Redis could be another one. */
-  assertSite(): void {
-    const directory = this.configDirectory
-    const question = directory === undefined ? undefined : meantBelow(directory)
-    if (question === undefined) return
-    throw new InputError(`${directory} has no ${CONFIG_FILE}: ${question} Nothing was written`)
-  }
-
   /** Prints one line on stderr that is not an error. */
   note(text: string): void {
     this.io.stderr.write(`tenantctl: ${this.shown(text)}\n`)
@@ -202,45 +166,6 @@ export class Context {
 
   private shown(text: string): string {
     return this.options.local ? inLocalTime(clean(text)) : clean(text)
-  }
-
-  /**
-   * Where Redis is.
-   *
-   * @throws {FileMistakes} `[redis]` has a mistake that the options do not make up for: it could be another Redis.
-   */
-  redis(): RedisSettings {
-    const { redis, prefix } = this.options
-    const { config } = this.loaded
-    const doubtful = this.loaded.errorsIn('redis').filter(({ keys }) => !this.isReplaced(keys))
-    if (doubtful.length > 0) throw this.loaded.mistakes(doubtful)
-    const chosen = redis === undefined ? config.redis : redisFromUrl(redis, config.redis)
-    return prefix === undefined ? chosen : { ...chosen, prefix: keyPrefix(prefix, '--prefix ') }
-  }
-
-  /** Whether the options replace these keys of `[redis]`. @param keys of a mistake; empty: it may be about any. */
-  private isReplaced(keys: readonly string[]): boolean {
-    const { redis, prefix } = this.options
-    if (redis === undefined) return false
-    const stay = NOT_IN_URL.filter((key) => key !== 'prefix' || prefix === undefined)
-    return keys.length === 0 ? prefix !== undefined : !keys.some((key) => stay.includes(key))
-  }
-
-  private tellMistakes(): void {
-    const { loaded, configDirectory } = this
-    if (configDirectory === undefined) {
-      this.note('--redis without --config: the shipped defaults are in effect for the rest')
-      return
-    }
-    const meant = meantBelow(configDirectory)
-    if (loaded.note !== undefined) this.note([loaded.note, ...(meant ? [meant] : [])].join('; '))
-    const ofRedis = new Set(loaded.errorsIn('redis'))
-    for (const error of loaded.errors.slice(0, MOST_TOLD)) {
-      const instead = ofRedis.has(error) ? '--redis counts' : error.instead
-      this.note(`${loaded.located(error)} (here ${instead})`)
-    }
-    const more = loaded.errors.length - MOST_TOLD
-    if (more > 0) this.note(`and ${count(more, 'more mistake')}: ${tenantctl('doctor')} shows all`)
   }
 }
 

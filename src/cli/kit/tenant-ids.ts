@@ -11,7 +11,7 @@ import { withStore } from './store'
  */
 export async function tenantIds(io: Io, options: GlobalOptions): Promise<string[]> {
   const context = new Context({ ...io, stderr: { write: () => {} } }, options)
-  return withStore(context.redis(), async (store) => {
+  return withStore(context.site.redis(), async (store) => {
     const ids = new Set<string>()
     for await (const batch of scanSet(store, store.keys.tenants)) {
       for (const id of batch) ids.add(id)
