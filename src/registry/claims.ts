@@ -5,7 +5,7 @@ import type { Store } from '../store/store'
 import { BATCH, readObstacles, type Obstacle } from './owners'
 import { formatFlags, type Claim } from './formats'
 import { lookAtNamesBelow } from './names-below'
-import { leftByInterrupted } from './pending'
+import { leftByInterrupted, markPending } from './pending'
 import { reconcileClaims } from './reconcile'
 
 const CLAIM = readScript(__dirname, 'owners_claim')
@@ -26,7 +26,7 @@ export async function claim(
 ): Promise<Obstacle[]> {
   for (;;) {
     const obstacles = await runClaim(store, 'claim', tenant, claims, lease)
-    if (!(await removeInterrupted(store, obstacles))) return obstacles
+    if (!(await removeInterrupted(store, obstacles))) return markPending(store, obstacles)
   }
 }
 
@@ -41,7 +41,10 @@ export async function findObstacles(
     obstacles.push(...(await runClaim(store, 'check', tenant, batch)))
   }
   const left = new Set(await leftByInterrupted(store, obstacles))
-  return obstacles.filter((obstacle) => !left.has(obstacle))
+  return markPending(
+    store,
+    obstacles.filter((obstacle) => !left.has(obstacle)),
+  )
 }
 
 /** @returns whether some of the obstacles are gone, since an interrupted command had left them. */

@@ -15,6 +15,8 @@ export interface Obstacle {
   readonly owner: string
   /** The owner's accepted domain: the same name, one above it or one below it. */
   readonly name: string
+  /** A command of the owner is about to write or to remove it. */
+  readonly isPending?: boolean
 }
 
 /** The tenant that owns a name: whose accepted domain it is, or lies below with `subdomains`. */
@@ -50,7 +52,10 @@ export function readObstacles(reply: unknown): Obstacle[] {
 }
 
 /** The same for people. */
-export function describeObstacle({ domain, owner, name }: Obstacle): string {
+export function describeObstacle({ domain, owner, name, isPending = false }: Obstacle): string {
+  if (isPending) {
+    return `${name} is being registered for ${owner} just now (if that was interrupted, it is free in a minute)`
+  }
   if (domain === name) return `${domain} belongs to ${owner}`
   return domain.endsWith(`.${name}`)
     ? `${domain} lies below ${name}, which ${owner} has with subdomains`

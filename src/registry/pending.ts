@@ -82,6 +82,27 @@ export async function interruptedAmong<T extends PendingName>(
 }
 
 /**
+ * The obstacles, with those marked that are pending for their owner.
+ *
+ * @throws what ioredis throws.
+ */
+export async function markPending(
+  { client, keys }: Store,
+  obstacles: readonly Obstacle[],
+): Promise<Obstacle[]> {
+  const marked: Obstacle[] = []
+  for (const batch of batchesOf(obstacles, BATCH)) {
+    const leases = await client.hmget(keys.ownerPending, ...batch.map(({ name }) => name))
+    batch.forEach((obstacle, at) =>
+      marked.push(
+        leases[at]?.startsWith(`${obstacle.owner} `) ? { ...obstacle, isPending: true } : obstacle,
+      ),
+    )
+  }
+  return marked
+}
+
+/**
  * Those of some obstacles that an interrupted command has left: the owner's list does not say what the claim says, and no
  * command is about to write it. Reconciling the owner's claims removes them.
  *

@@ -114,6 +114,19 @@ describe('tenantctl tenant', () => {
     })
   })
 
+  it('completes a removal that was interrupted, without a question', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso', 'tenant add fabrikam', 'domain add contoso contoso.com')
+    const client = redis.client()
+    // Only its hash and its list are gone.
+    await client.del(`${cli.prefix}{contoso}`, `${cli.prefix}{contoso}:domains`)
+    const { status, out, err } = await cli.runIn({ asks: true }, 'tenant', 'remove', 'contoso')
+    assert.equal(status, 0, err)
+    assert.match(out, /^completed the removal of tenant contoso, which was interrupted\n/)
+    await cli.given('domain add fabrikam contoso.com')
+    assert.equal((await cli.run('tenant', 'remove', 'contoso')).status, 3)
+  })
+
   it('ends with 2 for bad input', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso')

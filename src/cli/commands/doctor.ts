@@ -7,7 +7,7 @@ import type { Store } from '../../store/store'
 import { Lookup } from '../../dns/lookup'
 import { ConnectorRegistry } from '../../registry/connector-registry'
 import { contextOf, type Context } from '../kit/context'
-import { checkConsistency } from '../doctor/consistency'
+import { checkConsistency, repairInconsistent } from '../doctor/consistency'
 import { checkAlertQueues, checkAlerts, checkContacts } from '../doctor/alerts'
 import { checkBlocks } from '../doctor/blocks'
 import { checkConfigFile } from '../doctor/config'
@@ -28,6 +28,7 @@ import { checkSrsMx, checkSrsOwner } from '../doctor/srs'
 import { checkApplied, checkTenantsFile, type FoundTenantsFile } from '../doctor/tenants-file'
 import { StoreError } from '../kit/failure'
 import type { Io } from '../kit/io'
+import { longWork } from '../kit/long-work'
 import { manual } from '../kit/manual'
 import { withStore } from '../kit/store'
 
@@ -147,7 +148,9 @@ async function checkStore(
         ...(await checkAlertQueues(store, config.alerts)),
         ...(await checkContacts(store, config.alerts)),
         ...(await checkSrsOwner(config.srs, store)),
-        ...(await checkConsistency(store, mend && registry.whole)),
+        ...(mend && registry.whole
+          ? await longWork(context.io, 'repairing', (work) => repairInconsistent(store, work))
+          : await checkConsistency(store)),
       ]
     })
   } catch (error) {

@@ -5,6 +5,7 @@ import type { AcceptedDomain } from '../../mail/tenant'
 import { acceptedDomainName } from '../../names/accepted'
 import { typedDomain } from '../../names/typed-domain'
 import { findDomain, type Holders, type Registration } from '../../operations/find-domain'
+import { lossOf } from '../../operations/loss'
 import { registerDomains } from '../../operations/register-domains'
 import { DomainRegistry } from '../../registry/domain-registry'
 import { allRows } from '../kit/all-rows'
@@ -212,12 +213,15 @@ async function whatGoes(
   names: readonly string[],
 ): Promise<readonly string[]> {
   const all = await store.client.hlen(store.keys.domains(tenant))
+  const domains = new Map([[tenant, names.length]])
+  const { recipients } = await lossOf(store, { tenants: [], domains, connectors: new Map() })
   const named = names.slice(0, NAMED).join(', ')
   const more =
     names.length > NAMED ? ` and ${(names.length - NAMED).toLocaleString('en-US')} more` : ''
   return [
     `${tenant} has ${count(all, 'accepted domain')}; these go: ${named}${more}`,
-    `mail from them is unregistered from then on: it is metered, and refused while ${tenant} is restricted (how much comes from each is not recorded)`,
+    `mail from them is unregistered from then on: it is metered, and refused while ${tenant} is restricted`,
+    `${tenant} had ${count(recipients, 'recipient')} of registered mail in the last day, from all its domains; by domain that is not recorded`,
   ]
 }
 

@@ -5,7 +5,8 @@ import type { Tenant } from '../../mail/tenant'
 import { defaultsOf } from '../../allowance/defaults'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import type { Config } from '../../process/config'
-import { InputError, noSuchTenant } from '../../base/errors'
+import { InputError } from '../../base/errors'
+import type { Work } from '../../base/work'
 import { purgeTenant } from '../../operations/purge'
 import { lossOfTenant } from '../../operations/loss'
 import { attach, detach } from '../../operations/managed'
@@ -23,6 +24,7 @@ import { askFirst } from '../kit/ask-first'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { noteManaged } from '../kit/managed'
+import { longWork } from '../kit/long-work'
 import { groupManual, manual } from '../kit/manual'
 import { count } from '../../base/count'
 import type { Cell } from '../kit/output'
@@ -288,7 +290,9 @@ function addRemove(tenant: Command, io: Io): void {
       await context.writing(async (store) => {
         const purge = options.purge === true
         if (!(await mayRemove(context, store, id, { purge, yes: options.yes === true }))) return
-        const sentence = await removed(store, id, by, purge)
+        const sentence = await longWork(io, 'freeing domains', (work) =>
+          removed(store, id, by, purge, work),
+        )
         if (purge) await purgeTenant(store, id)
         out.result({ result: sentence ? 'removed' : 'purged', tenant: id, purged: purge }, () => {
           if (sentence) out.line(sentence)
@@ -302,13 +306,17 @@ function addRemove(tenant: Command, io: Io): void {
       'result: removed | purged (it was removed before)',
       'tenant: its id; purged: true or false',
     ],
-    exit: { ...NO_TENANT, 4: 'it is restricted (unblock it first)' },
+    exit: {
+      ...NO_TENANT,
+      4: 'it is restricted (unblock it first)',
+      130: 'stopped by Ctrl-C or SIGTERM; nothing was removed',
+    },
   })
 }
 
 const KEPT = 'its reports, cases and audit trail are kept until they expire; to erase them: --purge'
 
-/** Asks whether to remove a tenant. @throws {NotFoundError} there is none, and nothing to purge. */
+/** Asks whether to remove a tenant, if it is there: a removal that was interrupted is completed without a question. */
 async function mayRemove(
   context: Context,
   store: Store,
@@ -316,7 +324,7 @@ async function mayRemove(
   { purge, yes }: { readonly purge: boolean; readonly yes: boolean },
 ): Promise<boolean> {
   const isThere = await tenantExists(store, id)
-  if (!isThere && !purge) throw noSuchTenant(id)
+  if (!isThere && !purge) return true
   const erased = `${isThere ? ', and erase' : 'Erase'} its reports, cases, events and audit trail`
   const isConfirmed = await askFirst(context, {
     yes,
@@ -327,18 +335,24 @@ async function mayRemove(
   return isConfirmed
 }
 
-/** @returns a text for people; `undefined`: the tenant was removed before. */
+/**
+ * @returns a text for people; `undefined`: the tenant was removed before.
+ * @throws {NotFoundError} there is none, and nothing is left of one.
+ */
 async function removed(
   store: Store,
   id: string,
   by: string,
   purging: boolean,
+  work: Work,
 ): Promise<string | undefined> {
   assertTenantId(id)
   if (purging && (await finishRemoval(store, id))) return undefined
-  const [summary] = await summarize(store, [await existingTenant(store, id)])
-  await removeTenant(store, id, by)
-  return `removed tenant ${id} with ${count(summary!.domains, 'domain')} and ${count(summary!.connectors, 'connector')}`
+  const tenant = await new TenantRegistry(store).get(id)
+  const [summary] = tenant ? await summarize(store, [tenant]) : []
+  await removeTenant(store, id, by, work)
+  if (!summary) return `completed the removal of tenant ${id}, which was interrupted`
+  return `removed tenant ${id} with ${count(summary.domains, 'domain')} and ${count(summary.connectors, 'connector')}`
 }
 
 function withSettings(command: Command): Command {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Work } from '../../base/work'
 import { tenantctl } from '../../base/command-line'
 import type { Store } from '../../store/store'
 import {
@@ -11,16 +12,22 @@ import { fail, ok, type Line } from './line'
 /** A change in progress is complete after this time, in ms. */
 const SECOND_LOOK = 250
 
-/** Checks indexes, ownership and the table of identities; with `mend`, repairs what it can. */
-export async function checkConsistency(store: Store, mend: boolean): Promise<Line[]> {
+const CONSISTENT = ok('consistency', 'indexes, ownership and identities are consistent')
+
+/** Checks indexes, ownership and the table of identities. */
+export async function checkConsistency(store: Store): Promise<Line[]> {
   const found = await lastingInconsistencies(store)
-  if (found.length === 0) {
-    return [ok('consistency', 'indexes, ownership and identities are consistent')]
-  }
-  if (!mend) return found.map(lineOf)
-  await repair(store, found)
+  return found.length === 0 ? [CONSISTENT] : found.map(lineOf)
+}
+
+/** The same, and repairs what it can. */
+export async function repairInconsistent(store: Store, work: Work): Promise<Line[]> {
+  const found = await lastingInconsistencies(store)
+  if (found.length === 0) return [CONSISTENT]
+  await repair(store, found, work)
   const left = await lastingInconsistencies(store)
-  const mended = found.filter((each) => !left.some((other) => isSame(each, other)))
+  const remain = new Set(left.map(identify))
+  const mended = found.filter((each) => !remain.has(identify(each)))
   return [
     ...mended.map((each) =>
       ok('consistency', `mended: ${each.text} (${each.remedy})`, {
@@ -36,12 +43,14 @@ async function lastingInconsistencies(store: Store): Promise<Inconsistency[]> {
   const first = await findInconsistencies(store)
   if (first.length === 0) return []
   await sleep(SECOND_LOOK)
+  const before = new Set(first.map(identify))
   const second = await findInconsistencies(store)
-  return second.filter((each) => first.some((other) => isSame(each, other)))
+  return second.filter((each) => before.has(identify(each)))
 }
 
-function isSame(a: Inconsistency, b: Inconsistency): boolean {
-  return a.kind === b.kind && a.tenant === b.tenant && a.subject === b.subject
+/** What tells an inconsistency from others: there may be 100,000. */
+function identify({ kind, tenant, subject }: Inconsistency): string {
+  return [kind, tenant, subject].join('\t')
 }
 
 function lineOf(found: Inconsistency): Line {
