@@ -1,6 +1,7 @@
 // An unregistered domain as reports and DNS show it, and the facts about the tenant that it is compared with.
 import { registrableDomain } from '../names/registrable'
 import type { DnsFacts } from './dns-facts'
+import { skeletonOf } from './imitation'
 import { isDistinctive, organisationLabel } from './names'
 
 /** An unregistered domain in a tenant's reports. */
@@ -8,6 +9,8 @@ export interface Candidate {
   readonly domain: string
   /** All recipients, accepted or refused. */
   readonly recipients: number
+  /** The connectors that it came through, as `tenant/name`, the most recipients first. */
+  readonly connectors: readonly string[]
   /** Accepted recipients of each day that has any, oldest first. */
   readonly daily: readonly number[]
   /** ms, server time */
@@ -39,17 +42,22 @@ export interface Measure extends Yardstick {
   readonly organisations: ReadonlyMap<string, string>
   /** Label of an organisation, where it is distinctive → one of its accepted domains. */
   readonly labels: ReadonlyMap<string, string>
+  /** Such a label by how it looks → one of its accepted domains. */
+  readonly skeletons: ReadonlyMap<string, string>
 }
 
 export function measureOf(yardstick: Yardstick): Measure {
   const organisations = new Map<string, string>()
   const labels = new Map<string, string>()
+  const skeletons = new Map<string, string>()
   for (const domain of yardstick.accepted) {
     const organisation = registrableDomain(domain)
     const label = organisationLabel(domain)
     if (organisation === undefined || label === undefined) continue
     if (!organisations.has(organisation)) organisations.set(organisation, domain)
-    if (isDistinctive(label) && !labels.has(label)) labels.set(label, domain)
+    if (!isDistinctive(label) || labels.has(label)) continue
+    labels.set(label, domain)
+    skeletons.set(skeletonOf(label), domain)
   }
-  return { ...yardstick, organisations, labels }
+  return { ...yardstick, organisations, labels, skeletons }
 }

@@ -12,15 +12,27 @@ import type { Candidate } from './candidate'
 export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
   const found = new Map<
     string,
-    { days: Map<number, number>; all: number; first: number; last: number }
+    {
+      days: Map<number, number>
+      connectors: Map<string, number>
+      all: number
+      first: number
+      last: number
+    }
   >()
-  for (const { class: of, domain, at, counts } of rows) {
+  for (const { class: of, domain, connector, at, counts } of rows) {
     if (!CLASSES[of].suggested) continue
     if (domain === '' || domain === OTHER) continue
     let sum = found.get(domain)
-    if (!sum) found.set(domain, (sum = { days: new Map(), all: 0, first: Infinity, last: 0 }))
+    if (!sum) {
+      sum = { days: new Map(), connectors: new Map(), all: 0, first: Infinity, last: 0 }
+      found.set(domain, sum)
+    }
     if (counts.accepted > 0) sum.days.set(at, (sum.days.get(at) ?? 0) + counts.accepted)
     sum.all += recipients(counts)
+    if (connector !== '' && connector !== OTHER) {
+      sum.connectors.set(connector, (sum.connectors.get(connector) ?? 0) + recipients(counts))
+    }
     sum.first = Math.min(sum.first, counts.firstSeen || at)
     sum.last = Math.max(sum.last, counts.lastSeen || at)
   }
@@ -31,9 +43,10 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
     firstSeenOn.set(day, (firstSeenOn.get(day) ?? 0) + 1)
   }
   return [...found]
-    .map(([domain, { days, all, first, last }]) => ({
+    .map(([domain, { days, connectors, all, first, last }]) => ({
       domain,
       recipients: all,
+      connectors: [...connectors].sort(([, a], [, b]) => b - a).map(([name]) => name),
       daily: [...days].sort(([a], [b]) => a - b).map(([, count]) => count),
       firstSeen: first,
       lastSeen: last,

@@ -1,4 +1,5 @@
 import { isInNetworks } from './networks'
+import { imitated } from './likeness'
 import { isDistinctive, looksRandom, organisationLabel } from './names'
 import type { Candidate, Measure } from './candidate'
 import { registrableDomain } from '../names/registrable'
@@ -16,7 +17,8 @@ export interface Reason {
 const MANY = 10
 
 /** Compares its name with those of accepted domains. */
-export function fromName({ domain }: Candidate, { organisations, labels }: Measure): Reason[] {
+export function fromName({ domain }: Candidate, measure: Measure): Reason[] {
+  const { organisations, labels } = measure
   const organisation = registrableDomain(domain)
   const accepted = organisation === undefined ? undefined : organisations.get(organisation)
   if (accepted !== undefined) {
@@ -27,6 +29,11 @@ export function fromName({ domain }: Candidate, { organisations, labels }: Measu
   const same = labels.get(label)
   if (same !== undefined) {
     return [{ points: 30, tie: true, text: `called ${label}, as accepted ${same}` }]
+  }
+  const forged = imitated(domain, measure)
+  if (forged !== undefined) {
+    const text = `looks like accepted ${forged} by letters that look alike: never ranked as own`
+    return [{ points: 0, text }]
   }
   const part = partsOf(label).find((each) => labels.has(each))
   if (part === undefined) return []

@@ -25,6 +25,8 @@ export const MOST_LOOKED_UP = 100
 const MOST_ACCEPTED = 10
 const AT_ONCE = 8
 
+export type Never = Candidate & { readonly why: string }
+
 /** The unregistered domains of a tenant, ranked. */
 export interface Suggestion {
   /** Start of the reports that were read. ms, server time */
@@ -33,11 +35,7 @@ export interface Suggestion {
   readonly trip: number | undefined
   readonly ranked: readonly Ranked[]
   /** Domains that must not be registered, with the reason. */
-  readonly never: readonly {
-    readonly domain: string
-    readonly recipients: number
-    readonly why: string
-  }[]
+  readonly never: readonly Never[]
   /** Estimate of the domains that got no report row of their own. */
   readonly others: number
   /** How many domains DNS was asked about. */
@@ -76,7 +74,7 @@ export async function suggestDomains(
   const asked = dns ? candidates.slice(0, MOST_LOOKED_UP) : []
   const names = [...first, ...asked].map(({ domain }) => domain)
   const facts = new Map<string, DnsFacts>()
-  if (dns) {
+  if (dns && asked.length > 0) {
     await mapLimited(names, AT_ONCE, async (domain) =>
       facts.set(domain, await readFacts(domain, dns)),
     )
@@ -114,7 +112,7 @@ async function findNever(
   tenant: string,
   candidates: readonly Candidate[],
   neverRegister: ReadonlySet<string>,
-): Promise<Suggestion['never'][number][]> {
+): Promise<Never[]> {
   const why = new Map<string, string>()
   for (const { domain } of candidates) {
     if (isMailboxProvider(domain, neverRegister)) {
@@ -130,9 +128,9 @@ async function findNever(
   for (const { domain, owner } of await findObstacles(store, tenant, claims)) {
     why.set(domain, `tenant ${owner} owns it`)
   }
-  return candidates.flatMap(({ domain, recipients }) => {
-    const reason = why.get(domain)
-    return reason === undefined ? [] : [{ domain, recipients, why: reason }]
+  return candidates.flatMap((each) => {
+    const reason = why.get(each.domain)
+    return reason === undefined ? [] : [{ ...each, why: reason }]
   })
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { DAY } from '../../src/reporting/calendar'
+import { DAY, HOUR } from '../../src/reporting/calendar'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { TestDns } from '../support/dns'
@@ -22,6 +22,13 @@ interface View {
   readonly others: number
   readonly dns: { readonly away: boolean; readonly looked_up: number; readonly missing: number }
   readonly command: string | null
+}
+
+interface Likened {
+  readonly like: string | null
+  readonly likeness: number | null
+  readonly imitates: string | null
+  readonly connectors: readonly string[]
 }
 
 describe('tenantctl suggest', () => {
@@ -47,7 +54,8 @@ describe('tenantctl suggest', () => {
   })
   after(() => Promise.all([redis.stop(), dns.stop()]))
 
-  const now = Date.now()
+  // What is newer is never ranked as abuse.
+  const now = Date.now() - 2 * HOUR
   /** Mail on each day of a range, in days ago. */
   const daily = (domain: string, from: number, to: number, accepted = 5): Mail[] =>
     Array.from({ length: from - to + 1 }, (_, at) => ({
@@ -98,6 +106,11 @@ describe('tenantctl suggest', () => {
     assert.equal(classes['xqkzvwpt3.com'], 'abuse')
     assert.equal(view.domains.length, 15)
     const [own] = view.domains
+    const { like, likeness, imitates, connectors } = view.domains[0] as unknown as Likened
+    assert.deepEqual(
+      [like, likeness, imitates, connectors],
+      ['contoso.com', 0.95, null, ['contoso/mx']],
+    )
     assert.equal(own?.recipients, 200)
     assert.equal(own.days, 40)
     assert.equal(
@@ -136,13 +149,30 @@ describe('tenantctl suggest', () => {
     const { cli } = await site()
     const { out, status } = await cli.run('suggest', 'contoso', '--dns', dns.address)
     assert.equal(status, 0)
+    const table = out.replace(/ +/g, ' ').replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'SINCE')
     assert.match(
-      out,
+      table,
+      new RegExp(
+        [
+          '^DOMAIN LIKE CONNECTOR SINCE RECIPIENTS VERDICT',
+          'news.contoso.com 100 % contoso.com mx SINCE 30 own',
+          'contoso.de 95 % contoso.com mx SINCE 200 own',
+          'contoso-billing.com - mx SINCE 800 unclear',
+          'xqkzvwpt0.com - mx SINCE 30 abuse',
+        ].join('\n'),
+        'm',
+      ),
+    )
+    assert.match(table, /^gmail.com - mx SINCE 200 never$/m)
+    assert.match(out, /^The reasons: tenantctl suggest contoso --why$/m)
+    const { out: why } = await cli.run('suggest', 'contoso', '--dns', dns.address, '--why')
+    assert.match(
+      why,
       /^own {2}contoso\.de {2}\+\d+ {2}\(200 recipients, 40 days, .*\)\n {3}\+30 {2}called contoso/m,
     )
-    assert.match(out, /^ {5}0 {2}first seen 1 day ago, not 14: never ranked as own/m)
-    assert.match(out, /^abuse {2}and 7 domains more; --json has all$/m)
-    assert.match(out, /^never {2}gmail\.com: a mailbox provider/m)
+    assert.match(why, /^ {5}0 {2}first seen 1 day ago, not 14: never ranked as own/m)
+    assert.match(why, /^abuse {2}and 7 domains more; --json has all$/m)
+    assert.match(why, /^never {2}gmail\.com: a mailbox provider/m)
     assert.match(out, /DKIM does not help here/)
     assert.match(
       out,

@@ -535,6 +535,7 @@ describe('tenantctl', () => {
         'events',
         `queue a --config ${config}`,
         'suggest a',
+        'suggest a --why --all',
         'incident a',
         `apply ${file}`,
         `backup ${backup}`,

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { DAY } from '../../src/reporting/calendar'
 import type { DnsFacts } from '../../src/suggest/dns-facts'
 import type { Candidate, Yardstick } from '../../src/suggest/candidate'
-import { rank, type Class, type Ranked } from '../../src/suggest/rank'
+import { byLikeness, rank, type Class, type Ranked } from '../../src/suggest/rank'
 import { NOON } from '../support/clock'
 
 /** A domain without any record. */
@@ -44,6 +44,7 @@ function candidate(
   return {
     domain,
     recipients: daily.reduce((sum, each) => sum + each, 0),
+    connectors: ['contoso/mx'],
     daily,
     firstSeen: NOON - since * DAY,
     lastSeen: NOON,
@@ -168,6 +169,20 @@ describe('rank', () => {
       'abuse',
       /same day as 99 others/,
     ],
+    [
+      'one of many random names of the last hour',
+      'xqkzvwpt.com',
+      { daily: [90], since: -1 + 1 / 48, together: 99, dns: BARE },
+      'unclear',
+      /same day as 99 others.*neither MX nor address.*first seen 30 minutes ago: too new to be ranked as abuse/,
+    ],
+    [
+      'one that differs from an own name in letters that look alike',
+      'c0ntoso.com',
+      { dns: { mx: ['mx.contoso.com'], rua: ['contoso.com'], spf: CONTOSO.spf } },
+      'unclear',
+      /looks like accepted contoso\.com by letters that look alike/,
+    ],
     ['a stranger', 'stranger.com', { daily: [3, 2], since: 20 }, 'unclear', /nothing ties it/],
     [
       'a short name under another suffix',
@@ -254,6 +269,30 @@ describe('rank', () => {
     assert.deepEqual(
       ranked.map(({ domain }) => domain),
       ['news.contoso.com', 'contoso.de', 'stranger.com', 'xqkzvwpt.com'],
+    )
+  })
+
+  it('sorts by likeness to accepted names, then by class, then the longest known first', () => {
+    const seen: [string, Seen][] = [
+      ['xqkzvwpt.com', { daily: [90], since: 1, together: 99, dns: BARE }],
+      ['stranger.com', { since: 20 }],
+      ['older.com', { since: 30 }],
+      ['fabrikam.com', { dns: { mx: ['mx.contoso.com'], rua: ['contoso.com'] } }],
+      ['c0ntoso.com', { since: 10 }],
+      ['contosso.com', { since: 1 }],
+      ['contoso.de', {}],
+      ['news.contoso.com', {}],
+    ]
+    const ranked = rank(
+      seen.map(([domain, facts]) => candidate(domain, facts)),
+      YARDSTICK,
+    )
+    assert.deepEqual(
+      ranked.toSorted(byLikeness).map(({ domain }) => domain),
+      [
+        ...['news.contoso.com', 'contoso.de', 'contosso.com', 'fabrikam.com'],
+        ...['older.com', 'stranger.com', 'c0ntoso.com', 'xqkzvwpt.com'],
+      ],
     )
   })
 
