@@ -149,7 +149,7 @@ describe('tenantctl suggest', () => {
     const { cli } = await site()
     const { out, status } = await cli.run('suggest', 'contoso', '--dns', dns.address)
     assert.equal(status, 0)
-    const table = out.replace(/ +/g, ' ').replace(/\d{4}-\d\d-\d\d \d\d:\d\d/g, 'SINCE')
+    const table = out.replace(/ +/g, ' ').replace(/\d{4}-\d\d-\d\d \d\d:\d\dZ/g, 'SINCE')
     assert.match(
       table,
       new RegExp(
