@@ -98,6 +98,7 @@ function tell(plugin: Plugin, name: string, report: ApplyReport): void {
     added: report.added.length,
     updated: report.updated.length,
     unchanged: report.unchanged,
+    detached: report.detached.length,
   })
   for (const { message } of report.errors) plugin.logerror(message)
   for (const left of report.left) {
