@@ -36,18 +36,26 @@ describe('output for a terminal', () => {
   it('cuts only texts from outside, in the middle, and never what is to be copied', () => {
     const sender = outside('株式会社-accounts-payable-department@lure.example')
     const command = toCopy('tenantctl connector add TENANT NAME --ip 192.0.2.1')
-    const printed = table(80, [['a.example', sender, command]])
+    const printed = table(84, [['a.example', sender, command]])
     assert.match(printed, /^a\.example {2}株\S+…\S+example {2}tenantctl .* 192\.0\.2\.1$/m)
-    for (const line of printed.split('\n')) assert.ok(line.length <= 80, line)
+    for (const line of printed.split('\n')) assert.ok(line.length <= 84, line)
   })
 
-  it('writes a row as a block where the terminal is narrower than its words', () => {
+  it('folds each row where the terminal is narrower than its words, and breaks none of them', () => {
     const id = 'a'.repeat(30)
-    const printed = table(40, [
+    const rows = [
       [id, 'b'.repeat(30), { text: '3', right: true }],
       [id, '', ''],
-    ])
-    assert.equal(printed, `TENANT  ${id}\nWHAT    ${'b'.repeat(30)}\nBY      3\n\nTENANT  ${id}\n`)
+    ]
+    assert.equal(
+      table(40, rows),
+      `TENANT\n    WHAT                            BY\n${id}\n    ${'b'.repeat(30)}   3\n${id}\n`,
+    )
+    assert.equal(
+      table(64, rows).split('\n')[1],
+      `${id} ${'b'.repeat(30)}  3`,
+      'a narrower gap comes first',
+    )
   })
 
   it('shows the first rows on a terminal and says how many more there are, and pipes all', () => {

@@ -16,43 +16,65 @@ export interface Box {
 
 type Row = readonly Box[]
 
-const GAP = '  '
-/** The least that is left of a text that may be cut. */
-const LEAST = 16
+const GAP = 2
+/** Of a folded row, before its second line and the next ones. */
+const INDENT = ' '.repeat(4)
+/** No text is wrapped or cut to less: a row is folded before. */
+const LEAST = 20
+
+/** Columns that share a line, and how wide each is. */
+interface Line {
+  readonly from: number
+  readonly widths: readonly number[]
+  readonly gap: number
+}
 
 /**
- * A table with a head in aligned columns, in time linear in its rows. One that `room` cannot hold without breaking a
- * word is written as a block of `HEAD  cell` lines for each row.
+ * A table with a head in aligned columns, in time linear in its rows. Where `room` cannot hold all columns without
+ * breaking a word, each row is folded: the last columns go on a line of their own.
  *
  * @param room columns of the terminal; Infinity where nothing is to be wrapped or cut.
  */
 export function* tableLines(head: Row, rows: readonly Row[], room: number): Generator<string> {
   const all = [head, ...rows]
-  const widths = widthsOf(all, room)
-  if (total(widths) <= room) {
-    for (const row of all) yield* rowLines(row, widths)
-    return
-  }
-  for (const [at, row] of rows.entries()) {
-    if (at > 0) yield ''
-    const facts = row.map((box, column): Row => [head[column]!, { ...box, right: false }])
-    yield* columnLines(
-      facts.filter(([, { text } = { text: '' }]) => text !== ''),
-      room,
-    )
+  const lines = linesOf(all, room)
+  for (const row of all) {
+    for (const [at, { from, widths, gap }] of lines.entries()) {
+      const part = row.slice(from, from + widths.length)
+      if (at > 0 && part.every(({ text }) => text === '')) continue
+      for (const line of rowLines(part, widths, gap)) yield at === 0 ? line : `${INDENT}${line}`
+    }
   }
 }
 
 /** Rows without a head, in aligned columns; what cannot be wrapped is wider than `room`. */
 export function* columnLines(rows: readonly Row[], room: number): Generator<string> {
-  const widths = widthsOf(rows, room)
-  for (const row of rows) yield* rowLines(row, widths)
+  const widths = widthsOf(rows, room, GAP)
+  for (const row of rows) yield* rowLines(row, widths, GAP)
+}
+
+/** The columns line by line: as few lines as their longest words need, with a narrower gap if that saves one. */
+function linesOf(rows: readonly Row[], room: number): Line[] {
+  const widths = widthsOf(rows, room, GAP)
+  if (total(widths, GAP) <= room) return [{ from: 0, widths, gap: GAP }]
+  const least = widestOf(rows, leastOf)
+  const lines: Line[] = []
+  for (let from = 0; from < least.length;) {
+    const space = lines.length === 0 ? room : room - INDENT.length
+    let to = from + 1
+    while (to < least.length && total(least.slice(from, to + 1), 1) <= space) to++
+    const part = rows.map((row) => row.slice(from, to))
+    const gap = total(least.slice(from, to), GAP) <= space ? GAP : 1
+    lines.push({ from, widths: widthsOf(part, space, gap), gap })
+    from = to
+  }
+  return lines
 }
 
 /** The widest column gives way first, down to what may not be broken. */
-function widthsOf(rows: readonly Row[], room: number): number[] {
+function widthsOf(rows: readonly Row[], room: number, gap: number): number[] {
   const widths = widestOf(rows, ({ text }) => widthOf(text))
-  let excess = total(widths) - room
+  let excess = total(widths, gap) - room
   if (excess <= 0) return widths
   const least = widestOf(rows, leastOf)
   while (excess-- > 0) {
@@ -75,26 +97,27 @@ function widestOf(rows: readonly Row[], of: (box: Box) => number): number[] {
 }
 
 function leastOf({ text, right, fit }: Box): number {
-  if (right || fit === 'whole') return widthOf(text)
-  if (fit === 'cut') return Math.min(widthOf(text), LEAST)
-  return Math.max(...text.split(' ').map(widthOf))
+  const width = widthOf(text)
+  if (right || fit === 'whole' || width <= LEAST) return width
+  if (fit === 'cut') return LEAST
+  return Math.max(LEAST, ...text.split(' ').map(widthOf))
 }
 
-function total(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length)
+function total(widths: readonly number[], gap: number): number {
+  return widths.reduce((sum, width) => sum + width + gap, -gap)
 }
 
-function* rowLines(row: Row, widths: readonly number[]): Generator<string> {
+function* rowLines(row: Row, widths: readonly number[], gap: number): Generator<string> {
   const columns = row.map((box, at) => fitted(box, widths[at]!))
   const height = Math.max(...columns.map(({ length }) => length))
   for (let line = 0; line < height; line++) {
     const cells = row.map(({ right, paint }, at) => {
       const text = columns[at]![line] ?? ''
-      const gap = ' '.repeat(Math.max(0, widths[at]! - widthOf(text)))
+      const blanks = ' '.repeat(Math.max(0, widths[at]! - widthOf(text)))
       const painted = paint && text !== '' ? paint(text) : text
-      return right ? gap + painted : painted + gap
+      return right ? blanks + painted : painted + blanks
     })
-    yield cells.join(GAP).trimEnd()
+    yield cells.join(' '.repeat(gap)).trimEnd()
   }
 }
 
