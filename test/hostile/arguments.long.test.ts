@@ -258,6 +258,15 @@ const PLACES: readonly (readonly string[])[] = [
     ['incident', V],
     ['incident', `contoso:${V}`],
     ['audit', V],
+    ...['--who', '--what', '--from', '--to'].map((option) => ['audit', option, V]),
+    ['audit', '--who', V, '--csv'],
+    ...['status', 'tenant list'].flatMap((line) =>
+      ['--filter', '--sort', '--limit', '--color'].map((option) => [...line.split(' '), option, V]),
+    ),
+    ['completion', V],
+    ['completion', 'bash', '--', V],
+    ['completion', 'bash', '--', V, ''],
+    ['completion', 'bash', '--', 'block', V],
   ],
   ...[V, `domain=${V}`, `domain^=${V}`, `connector=${V}`, `ip=${V}`, `user=${V}`, `${V}=x`].map(
     (filter) => ['report', 'contoso', '--where', filter],
