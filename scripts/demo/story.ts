@@ -86,9 +86,11 @@ export async function playStory({ haraka }: Pick<Stage, 'haraka'>, page: Page): 
   await client.quit()
 
   page.chapter('What the operator sees')
-  await operator.types('restricted')
-  page.gap()
   await operator.types('status contoso')
+  page.gap()
+  page.text('All about it on one screen; at a terminal it would ask step by step:')
+  page.gap()
+  await operator.types('incident contoso')
   page.gap()
   await operator.types('explain --from help@bank-7.example --auth contoso-mx')
 
