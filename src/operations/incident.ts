@@ -169,14 +169,14 @@ function lastMinutes(rows: readonly MinuteRow[], now: number): IncidentMinute[] 
 
 function minuteOf(at: number, rows: readonly MinuteRow[]): IncidentMinute {
   const counted = rows.filter((row) => CLASSES[row.class].meter === USUAL_METER)
-  const { accepted, refused, refunded, deferred, messages } = total(counted)
+  const sum = total(counted)
+  const accepted = sum.accepted + sum.refunded
   const most = counted.toSorted((a, b) => attempts(b.counts) - attempts(a.counts))[0]
   return {
     at,
-    accepted: accepted + refunded,
-    // A message refused at MAIL has no recipients yet.
-    refused: Math.max(refused, messages.refused),
-    deferred: Math.max(deferred, messages.deferred),
+    accepted,
+    refused: attempts(sum) - accepted,
+    deferred: Math.max(sum.deferred, sum.messages.deferred),
     registered: total(rows.filter((row) => CLASSES[row.class].passes)).accepted,
     connector: most?.connector ?? '',
   }
