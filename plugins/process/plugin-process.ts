@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { sourcesOf } from '../../src/alerts/sources'
 import { defaultsOf } from '../../src/allowance/defaults'
 import { messageOf } from '../../src/base/errors'
 import { readOwnedFile } from '../../src/base/owned-file'
@@ -121,6 +122,7 @@ export class PluginProcess {
       if (event.kind !== 'restricted') return
       await freezeEvidence({ store, ledger, config: this.inEffect, flush }, tenant, event)
     })
+    forwarder.beforePublish.push((tenant, event) => sourcesOf({ store, flush }, tenant, event))
     return engine
   }
 

@@ -12,11 +12,11 @@ const TAKE = readScript(__dirname, 'take_events')
 const LATER = 2000
 
 /**
- * Something to do before an event is put into the stream, where people are alerted: open its case, freeze evidence. It may
- * be called any number of times for an event, by several processes at once, and after the event is in the stream. Where
- * Redis does not answer it is called again; no other failure delays the event.
+ * Something to do before an event is put into the stream, where people are alerted: open its case, freeze evidence. What it
+ * returns is told with the event. It may be called any number of times for an event, by several processes at once, and after
+ * the event is in the stream. Where Redis does not answer it is called again; no other failure delays the event.
  */
-export type BeforePublish = (tenant: string, event: Event) => Promise<unknown>
+export type BeforePublish = (tenant: string, event: Event) => Promise<object | void>
 
 /** What a forwarder reports. */
 export interface ForwarderEvents {
@@ -128,9 +128,10 @@ export class Forwarder {
    * @throws where Redis gave no answer, or must not be written to; a second call is safe.
    */
   async publish(tenant: string, event: Event): Promise<void> {
+    const more = {}
     for (const hook of this.beforePublish) {
       try {
-        await hook(tenant, event)
+        Object.assign(more, await hook(tenant, event))
       } catch (error) {
         if (troubleOf(error) && !isHopeless(error)) throw error
         this.events.onError(`before the ${event.kind} event ${event.id} of ${tenant}`, error)
@@ -138,7 +139,8 @@ export class Forwarder {
     }
     // The stream does not depend on the tenant, and beforePublish may have taken seconds.
     await this.whenUsable()
-    for (const alert of await this.stream.publish(tenant, event)) this.events.onAlert(alert)
+    const alerts = await this.stream.publish(tenant, { ...event, ...more })
+    for (const alert of alerts) this.events.onAlert(alert)
   }
 
   private parse(tenant: string, line: string): Event | undefined {

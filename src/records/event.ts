@@ -29,14 +29,27 @@ interface SenderFacts {
   readonly ip: string
 }
 
+/** Where the mail of the 24 hours before came from: the first three of each kind, with messages/recipients. */
+export interface SourcesFacts {
+  /** `web 59/293; exchange 7/7` */
+  readonly connectors: string
+  readonly domains: string
+  readonly addresses: string
+}
+
+interface WithSources {
+  /** Added when the event is published; absent: no mail is recorded. */
+  readonly sources?: SourcesFacts
+}
+
 /** A percentage of an allowance has been used. */
-export interface AllowanceEvent extends Raised, WindowFacts, MeterFacts, SenderFacts {
+export interface AllowanceEvent extends Raised, WindowFacts, MeterFacts, SenderFacts, WithSources {
   readonly kind: 'allowance'
   readonly percent: number
 }
 
 /** A tenant has been restricted. */
-export interface RestrictedEvent extends Raised {
+export interface RestrictedEvent extends Raised, WithSources {
   readonly kind: 'restricted'
   readonly scope: Scope
   /** `automatic`: it tripped. */

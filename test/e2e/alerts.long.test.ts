@@ -66,6 +66,8 @@ describe('alerts', { concurrency: 2 }, () => {
       assert.match(header('message-id') ?? '', /^<evt_\w+@relay\.example>$/)
       assert.ok(Math.abs(Date.parse(header('date') ?? '') - Date.now()) < 600_000)
       assert.match(mail.body, /^ {2}trigger domain +stolen\.example$/m)
+      assert.match(mail.body, /^ {2}sources connectors +mx \d\/\d$/m)
+      assert.match(mail.body, /^ {2}sources domains +stolen\.example \d\/\d$/m)
       assert.match(mail.body, /^ {2}tenantctl case show contoso:1/m)
 
       const id = /^<(evt_\w+)@/.exec(header('message-id')!)![1]
