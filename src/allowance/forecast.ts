@@ -33,17 +33,29 @@ const LEAST_SHARE = 0.1
  * their windows meanwhile: `undefined` also where no window ever fills at this pace.
  *
  * @param at now, in ms of the server's clock.
+ * @param afterwards other limits take effect at a time, in ms: the windows by these.
  */
-export function forecast(at: number, rings: readonly Ring[]): Forecast | undefined {
+export function forecast(
+  at: number,
+  rings: readonly Ring[],
+  afterwards?: { readonly from: number; readonly rings: readonly Ring[] },
+): Forecast | undefined {
+  const found = earliest(at, rings, at)
+  if (!afterwards || (found && found.at < afterwards.from)) return found
+  return earliest(at, afterwards.rings, afterwards.from)
+}
+
+/** The earliest time from `from` on. */
+function earliest(at: number, rings: readonly Ring[], from: number): Forecast | undefined {
   // A limit of 0 restricts no tenant.
   const limits = rings.filter(({ limit }) => limit > 0)
-  const past = limits.find((ring) => usedIn(ring) >= ring.limit)
+  const past = from === at && limits.find((ring) => usedIn(ring) >= ring.limit)
   if (past) return { window: past.window, limit: past.limit, at }
   const interval = recentInterval(at, rings)
   if (interval === undefined) return undefined
   return limits
     .filter((ring) => usedIn(ring) >= ring.limit * LEAST_SHARE)
-    .map((ring) => full(at, ring, interval))
+    .map((ring) => full(at, ring, interval, from))
     .filter((each) => each !== undefined)
     .sort((a, b) => a.at - b.at)[0]
 }
@@ -60,8 +72,8 @@ export function recentInterval(at: number, rings: readonly Ring[]): number | und
   return Math.max(LEAST, at - recent[0]![0] * width) / count
 }
 
-/** Adds recipients at equal intervals, bucket by bucket, until one exceeds the limit. */
-function full(at: number, ring: Ring, interval: number): Forecast | undefined {
+/** Adds recipients at equal intervals, bucket by bucket, until one exceeds the limit at `from` or later. */
+function full(at: number, ring: Ring, interval: number, from: number): Forecast | undefined {
   const { window, limit, newest } = ring
   const width = widthOf(ring)
   const counts = new Map(ring.buckets)
@@ -72,10 +84,9 @@ function full(at: number, ring: Ring, interval: number): Forecast | undefined {
     if (bucket > newest) used -= counts.get(bucket - BUCKETS) ?? 0
     const before = Math.ceil(((bucket + 1) * width - at) / interval) - 1
     const coming = Math.max(0, before - come)
-    if (coming > 0 && used + coming > limit) {
-      const first = come + limit - used + 1
-      return { window, limit, at: Math.round(at + first * interval) }
-    }
+    const exceeding = come + Math.max(0, limit - used) + 1
+    const first = Math.max(exceeding, Math.ceil((from - at) / interval))
+    if (first <= come + coming) return { window, limit, at: Math.round(at + first * interval) }
     counts.set(bucket, (counts.get(bucket) ?? 0) + coming)
     used += coming
     come += coming

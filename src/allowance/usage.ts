@@ -1,5 +1,13 @@
 import { forecast, type Forecast, type Ring } from './forecast'
-import { METER_NAMES, METERS, RESTRICTING, type Meter, type OptionalMeter } from '../mail/meters'
+import {
+  METER_NAMES,
+  meterOf,
+  METERS,
+  RESTRICTING,
+  type Meter,
+  type OptionalMeter,
+} from '../mail/meters'
+import { temporaryAt, type Temporary } from '../mail/temporary'
 import { parseTrigger, type Trigger } from '../mail/trigger'
 
 /** One window of a meter. */
@@ -35,6 +43,12 @@ export interface Probation {
   readonly case: string
 }
 
+/** Limits in effect for some time, and those that apply afterwards. */
+export interface TemporaryAllowance extends Temporary {
+  /** Canonical text. */
+  readonly usual: string
+}
+
 /** The windows of a tenant's meters by the limits in force. None: `unlimited`; `undefined`: it has no such meter. */
 export type MeterWindows = Readonly<
   Record<Exclude<Meter, OptionalMeter>, readonly WindowUsage[]> &
@@ -52,18 +66,23 @@ export interface Usage extends MeterWindows {
   readonly forecasts: Readonly<Partial<Record<Meter, Forecast>>>
   /** `undefined`: none is in effect. */
   readonly probation: Probation | undefined
+  /** Those in effect; a probation may lower them. */
+  readonly temporary: Readonly<Partial<Record<Meter, TemporaryAllowance>>>
 }
 
 /** Reads the reply of `allowance/lua/usage.lua`. */
 export function decodeUsage(reply: readonly unknown[]): Usage {
-  const [at, wouldTrip, probation, held, letters, ...rows] = reply as [
+  const [at, wouldTrip, probation, held, letters, rows, temporaries, later] = reply as [
     number,
     string,
     string,
     number,
     string,
-    ...unknown[][],
+    unknown[][],
+    [letter: string, temporary: string, usual: string][],
+    unknown[][],
   ]
+  const temporary = decodeTemporaries(temporaries, Number(at))
   const windowsOf = (meter: Meter): WindowUsage[] | undefined => {
     const { letter } = METERS[meter]
     if (!letters.includes(letter)) return undefined
@@ -72,7 +91,10 @@ export function decodeUsage(reply: readonly unknown[]): Usage {
       .map((row) => decodeWindow(row.slice(1).map(Number)))
   }
   const forecasts = RESTRICTING.flatMap((meter) => {
-    const found = forecast(Number(at), restrictingRings(rows, meter))
+    const { until: from } = temporary[meter] ?? {}
+    const afterwards =
+      from === undefined ? undefined : { from, rings: restrictingRings(later, meter) }
+    const found = forecast(Number(at), restrictingRings(rows, meter), afterwards)
     return found ? [[meter, found] as const] : []
   })
   const windows = METER_NAMES.map((meter) => [meter, windowsOf(meter)])
@@ -83,6 +105,7 @@ export function decodeUsage(reply: readonly unknown[]): Usage {
     wouldTrip: decodeWouldTrip(wouldTrip),
     forecasts: Object.fromEntries(forecasts),
     probation: decodeProbation(probation),
+    temporary,
   }
 }
 
@@ -110,6 +133,17 @@ function decodeWindow(row: readonly number[]): WindowUsage {
     remaining: Math.max(0, limit - used),
     freesAt: freesAt(window, limit, used, pairs),
   }
+}
+
+function decodeTemporaries(
+  rows: readonly (readonly [letter: string, temporary: string, usual: string])[],
+  now: number,
+): Usage['temporary'] {
+  const found = rows.map(([letter, text, usual]) => [
+    meterOf(letter),
+    { ...temporaryAt(text, now), usual },
+  ])
+  return Object.fromEntries(found) as Usage['temporary']
 }
 
 /** A bucket leaves its window when 61 buckets have passed since it began (see `allowance/lua/include/ring.lua`). */

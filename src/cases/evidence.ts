@@ -52,7 +52,7 @@ export interface Evidence extends EvidenceMeters, LookedAt {
   readonly node: { readonly host: string; readonly pid: number }
   readonly mode: Mode
   /** Where the limits of the usual meter come from. */
-  readonly limitsFrom: 'tenant' | 'default' | 'probation'
+  readonly limitsFrom: 'tenant' | 'default' | 'probation' | 'temporary'
   /** The 24 hours before. */
   readonly hours: readonly HourReport[]
   readonly top: Top

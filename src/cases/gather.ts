@@ -13,7 +13,7 @@ import { readHeaderFroms, type HeaderFrom } from '../reporting/header-from'
 import { defaultsOf } from '../allowance/defaults'
 import { ReportReader, type DatedRow, type DatedSample } from '../reporting/reader'
 import { LOOKED_CLASSES, lookedKey, SOURCE_CLASSES, type LookedKey } from '../mail/classes'
-import { METER_NAMES, METERS } from '../mail/meters'
+import { METER_NAMES, METERS, USUAL_METER } from '../mail/meters'
 import type { Source } from '../reporting/rows'
 import { byRecipients, sumBy, type Sum } from '../reporting/sum'
 import { serverTime } from '../store/server-clock'
@@ -71,7 +71,7 @@ export async function gatherEvidence(
     frozenAt: now,
     node: { host: hostname(), pid: process.pid },
     mode: modeInEffect(config.main, registered.mode),
-    limitsFrom: usage.probation ? 'probation' : registered.limits ? 'tenant' : 'default',
+    limitsFrom: limitsFrom(registered, usage),
     ...metersOf(registered, usage, defaults),
     hours,
     top: {
@@ -95,13 +95,21 @@ function metersOf(tenant: Tenant, usage: Usage, defaults: Defaults): EvidenceMet
     const windows = usage[meter]
     if (!windows) return []
     const { limitsField, onProbation } = METERS[meter]
-    const own = tenant[limitsField] ?? defaultLimits(defaults, meter)
+    const own =
+      usage.temporary[meter]?.limits ?? tenant[limitsField] ?? defaultLimits(defaults, meter)
     return [
       [limitsField, onProbation ? limitsOf(windows) : own],
       [meter, windows],
     ]
   })
   return Object.fromEntries(found) as EvidenceMeters
+}
+
+/** Where the limits of the usual meter come from. */
+function limitsFrom(tenant: Tenant, { probation, temporary }: Usage): Evidence['limitsFrom'] {
+  if (probation) return 'probation'
+  if (temporary[USUAL_METER]) return 'temporary'
+  return tenant.limits ? 'tenant' : 'default'
 }
 
 function topDomains(rows: readonly DatedRow[]): DomainSum[] {

@@ -93,6 +93,8 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   const attribution = await attributeNow(facts, sources)
   const attributed = attribution.kind === 'attributed' ? attribution : undefined
   const snapshot = attributed && ((await directory.load(attributed.tenant)) ?? null)
+  const usage = attributed && (await sources.ledger.usage(attributed.tenant, defaultsOf(config)))
+  const temporary = usage?.temporary ?? {}
   const block = directory.connectors?.get(attributed?.connector ?? '')?.blocked
   const standing = await withOwner(
     standingOf(envelopeDomain(sender), snapshot),
@@ -112,7 +114,7 @@ export async function explainMessage(question: Question, sources: Sources): Prom
   const atMail = judge(situation)
   const steps: Step[] = [
     { about: 'session', finding: attributionInWords(attribution, facts, config, block) },
-    ...(attributed ? [step('tenant', tenantInWords(snapshot, config))] : []),
+    ...(attributed ? [step('tenant', tenantInWords(snapshot, config, temporary))] : []),
     { about: 'sender', finding: senderInWords(sender, standing) },
     { about: 'MAIL', finding: judgementInWords(atMail) },
   ]

@@ -1,6 +1,9 @@
 import type { ChargeResult } from '../allowance/charge-answer'
+import type { Usage } from '../allowance/usage'
 import { CLASSES, UNKNOWN } from '../mail/classes'
 import { formatWindow } from '../mail/limits'
+import { METER_NAMES, METERS } from '../mail/meters'
+import { describeTemporary } from '../mail/temporary'
 import type { DecisionSettings } from '../decision/settings'
 import { addressText, type HarakaAddress } from '../names/envelope'
 import { registrableDomain } from '../names/registrable'
@@ -72,8 +75,12 @@ export function blockInWords({ since, by, reason }: ConnectorBlock): string {
   return `since ${shortTime(since)} by ${by}: ${reason}`
 }
 
-/** Words for mode and restriction of a tenant. */
-export function tenantInWords(snapshot: Known, config: DecisionSettings): string {
+/** Words for mode, restriction, and limits that apply for some time, of a tenant. */
+export function tenantInWords(
+  snapshot: Known,
+  config: DecisionSettings,
+  temporary: Usage['temporary'],
+): string {
   if (!snapshot) return 'there is no such tenant'
   const from =
     config.main.override !== undefined
@@ -85,7 +92,13 @@ export function tenantInWords(snapshot: Known, config: DecisionSettings): string
     snapshot.restricted === undefined
       ? 'not restricted'
       : `restricted (${snapshot.restricted}) by ${snapshot.restrictedBy}`
-  return `mode ${modeOf(snapshot, config)} (${from}), ${restriction}, accepted domains: ${snapshot.domains.size}`
+  const limits = METER_NAMES.flatMap((meter) => {
+    const found = temporary[meter]
+    return found
+      ? [`, allowance${METERS[meter].words.allowance}: ${describeTemporary(found, found.usual)}`]
+      : []
+  })
+  return `mode ${modeOf(snapshot, config)} (${from}), ${restriction}, accepted domains: ${snapshot.domains.size}${limits.join('')}`
 }
 
 /** Words for the class of the sender. */

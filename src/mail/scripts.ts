@@ -1,5 +1,6 @@
 import { CLASSES, SOURCE_CLASSES, UNKNOWN, USUAL_CLASS, KNOWN_CLASSES } from './classes'
 import { METER_NAMES, METERS, PROVEN_METER, RESTRICTING_FIRST, USUAL_METER } from './meters'
+import { temporaryField } from './temporary'
 
 /** What the scripts include of both tables: they know no meter and no class but by these. */
 export const MAIL_INCLUDES: Readonly<Record<string, string>> = {
@@ -16,6 +17,7 @@ function metersInLua(): string {
       letter,
       ...(meter !== USUAL_METER && { name: meter }),
       limits: limitsField,
+      temporary: temporaryField(limitsField),
       ...(held && { held_with: METERS[PROVEN_METER].limitsField }),
       restricts: past === 'restriction',
       stopped: whileRestricted === 'stopped',

@@ -1,11 +1,15 @@
 import type { LimitsField } from './meters'
 import type { Mode } from './mode'
+import type { TemporaryField } from './temporary'
 
 /** Limits of a tenant's own in canonical text, by meter; `undefined`: the default applies, or it has no such meter. */
 type OwnLimits = Readonly<Record<LimitsField, string | undefined>>
 
+/** As `formatTemporary` writes them; `undefined`: none. They may have ended: see `temporaryAt`. */
+type TemporaryLimits = Readonly<Record<TemporaryField, string | undefined>>
+
 /** An organisation that relays through this server. */
-export interface Tenant extends OwnLimits {
+export interface Tenant extends OwnLimits, TemporaryLimits {
   readonly id: string
   readonly name: string
   /** Its own mode; `undefined`: `[main] mode`. */

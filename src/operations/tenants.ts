@@ -2,6 +2,8 @@ import { hasTrail } from '../audit/reader'
 import { probationInEffect, type Probation } from '../allowance/usage'
 import { noSuchTenant } from '../base/errors'
 import { mapLimited } from '../base/limiter'
+import { METER_NAMES, METERS, type Meter } from '../mail/meters'
+import { temporaryAt, temporaryField, type Temporary } from '../mail/temporary'
 import type { Tenant } from '../mail/tenant'
 import { ConnectorRegistry } from '../registry/connector-registry'
 import { tenantExists, TenantRegistry } from '../registry/tenant-registry'
@@ -16,6 +18,8 @@ export interface TenantSummary {
   readonly restricted: boolean
   /** The probation in effect. */
   readonly probation: Probation | undefined
+  /** Limits in effect for some time. */
+  readonly temporary: Readonly<Partial<Record<Meter, Temporary>>>
 }
 
 /** Tenants read concurrently. */
@@ -65,7 +69,19 @@ async function summaryOf(
     connectors: connectors.get(tenant.id) ?? 0,
     restricted: restricted === 1,
     probation: probationInEffect(probation, now),
+    temporary: temporaryOf(tenant, now),
   }
+}
+
+function temporaryOf(tenant: Tenant, now: number): TenantSummary['temporary'] {
+  const found = METER_NAMES.flatMap((meter) => {
+    const { ini, limitsField } = METERS[meter]
+    // Without limits of its own the tenant may have no such meter.
+    const temporary = ini || tenant[limitsField] ? tenant[temporaryField(limitsField)] : undefined
+    const inEffect = temporaryAt(temporary, now)
+    return inEffect ? [[meter, inEffect]] : []
+  })
+  return Object.fromEntries(found) as TenantSummary['temporary']
 }
 
 async function connectorCounts(store: Store): Promise<Map<string, number>> {

@@ -1,6 +1,7 @@
 import { parseLimits } from '../mail/limits'
 import { InputError } from '../base/errors'
 import { METER_NAMES, METERS } from '../mail/meters'
+import { parseTemporary, temporaryField } from '../mail/temporary'
 import { SCOPES } from '../mail/scope'
 import { MODES } from '../mail/mode'
 import { toDomain } from '../names/domain'
@@ -70,6 +71,9 @@ const TOKEN = /^[\w.:-]{1,200}$/
 const LETTERS = METER_NAMES.map((meter) => METERS[meter].letter).join('')
 const RING = new RegExp(`^[${LETTERS}h][1-9]\\d{0,14}$`)
 const LIMITS_FIELDS = new Set<string>(METER_NAMES.map((meter) => METERS[meter].limitsField))
+const TEMPORARY_FIELDS = new Set<string>(
+  METER_NAMES.map((meter) => temporaryField(METERS[meter].limitsField)),
+)
 const PACKED_DOMAIN = /^(?:s|h|sh|-) \d{1,15} (.*)$/s
 const CONTROL = /\p{Cc}/u
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -152,7 +156,8 @@ function toFields(
 }
 
 function checkTenantField(field: string, text: string): boolean {
-  if (LIMITS_FIELDS.has(field)) return isLimits(text)
+  if (LIMITS_FIELDS.has(field)) return isA(parseLimits, text)
+  if (TEMPORARY_FIELDS.has(field)) return isA(parseTemporary, text)
   switch (field) {
     case 'createdAt':
       return DIGITS.test(text)
@@ -314,9 +319,9 @@ function isMailbox(text: string): boolean {
   }
 }
 
-function isLimits(text: string): boolean {
+function isA(parse: (text: string) => unknown, text: string): boolean {
   try {
-    parseLimits(text)
+    parse(text)
     return true
   } catch {
     return false

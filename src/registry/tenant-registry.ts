@@ -10,13 +10,22 @@ import { randomToken } from '../records/token'
 import { assertTenantId } from '../mail/identities'
 import { METER_NAMES, METERS, separated, type LimitsField } from '../mail/meters'
 import { MODES, type Mode } from '../mail/mode'
+import {
+  formatTemporary,
+  parseTemporary,
+  temporaryField,
+  type TemporaryField,
+} from '../mail/temporary'
 import type { Tenant } from '../mail/tenant'
 
 const ADD = readScript(__dirname, 'tenant_add')
 const SET = readScript(__dirname, 'tenant_set')
 const LIMITS = METER_NAMES.map((meter) => METERS[meter].limitsField)
+const TEMPORARY = LIMITS.map(temporaryField)
+/** Fields of the tenant's hash that describe it, by command or tenants file. */
+const LASTING = ['name', 'mode', ...LIMITS, 'contact'] as const
 /** Fields of the tenant's hash that operators set. */
-export const SETTINGS = ['name', 'mode', ...LIMITS, 'contact'] as const
+export const SETTINGS = [...LASTING, ...TEMPORARY] as const
 const FIELDS = [...SETTINGS, 'source', 'createdAt'] as const
 const BATCH = 500
 const MAX_NAME = 200
@@ -24,8 +33,11 @@ const MAX_NAME = 200
 /** The limits of meters, see `parseLimits`; `null`: the default applies, or it has no such meter. */
 type LimitsSettings = Readonly<Partial<Record<LimitsField, string | null | undefined>>>
 
+/** Limits that apply in place of these for a time, as `formatTemporary` writes them; `null`: none. */
+type TemporarySettings = Readonly<Partial<Record<TemporaryField, string | null | undefined>>>
+
 /** What an operator sets for a tenant. `null`: the default; so is what is not given for a new tenant. */
-export interface TenantSettings extends LimitsSettings {
+export interface TenantSettings extends LimitsSettings, TemporarySettings {
   /** The default is the id. */
   readonly name?: string | null | undefined
   readonly mode?: Mode | null | undefined
@@ -67,7 +79,7 @@ export class TenantRegistry {
         ...SETTINGS.flatMap((field, at) => [field, values[at]!]),
       ],
     )) as ['added', entry: string] | ['there', ...settings: string[]]
-    if (result === 'there' && reply.some((value, at) => value !== values[at])) {
+    if (result === 'there' && LASTING.some((_field, at) => reply[at] !== values[at])) {
       throw existsOtherwise(id, reply, values)
     }
     await indexTenant(this.store, id)
@@ -168,14 +180,16 @@ export async function assertTenantExists(store: Store, id: string): Promise<void
  */
 export function normalizeSettings(settings: TenantSettings): TenantSettings {
   const { name, mode, contact } = settings
-  const limits = LIMITS.flatMap((field) => {
-    const value = settings[field]
-    return value === undefined ? [] : [[field, toLimits(value)]]
-  })
+  const limits = [
+    ...LIMITS.map((field) => [field, settings[field], toLimits] as const),
+    ...TEMPORARY.map((field) => [field, settings[field], toTemporary] as const),
+  ].flatMap(([field, value, parse]) =>
+    value === undefined ? [] : [[field, value === null ? null : parse(value)]],
+  )
   return {
     ...(name === undefined ? {} : { name: name === null ? null : toName(name) }),
     ...(mode === undefined ? {} : { mode: mode === null ? null : toMode(mode) }),
-    ...(Object.fromEntries(limits) as LimitsSettings),
+    ...(Object.fromEntries(limits) as LimitsSettings & TemporarySettings),
     ...(contact === undefined ? {} : { contact: toContact(contact) }),
   }
 }
@@ -209,8 +223,12 @@ function toMode(mode: string): Mode {
   throw new InputError(`${JSON.stringify(mode)} is no mode: give ${MODES.join(', ')} or default`)
 }
 
-function toLimits(limits: string | null): string | null {
-  return limits === null ? null : formatLimits(parseLimits(limits))
+function toLimits(limits: string): string {
+  return formatLimits(parseLimits(limits))
+}
+
+function toTemporary(text: string): string {
+  return formatTemporary(parseTemporary(text))
 }
 
 function toContact(contact: string | null): string | null {
@@ -222,12 +240,12 @@ function toTenant(id: string, values: (string | null)[]): Tenant | undefined {
     values[FIELDS.indexOf(field)] ?? undefined
   const createdAt = of('createdAt')
   if (!createdAt) return undefined
-  const limits = LIMITS.map((field) => [field, of(field)])
+  const limits = [...LIMITS, ...TEMPORARY].map((field) => [field, of(field)])
   return {
     id,
     name: of('name') ?? id,
     mode: of('mode') as Mode | undefined,
-    ...(Object.fromEntries(limits) as Pick<Tenant, LimitsField>),
+    ...(Object.fromEntries(limits) as Pick<Tenant, LimitsField | TemporaryField>),
     contact: of('contact'),
     source: of('source') ?? '',
     createdAt: Number(createdAt),

@@ -1,5 +1,6 @@
 import { parseLimits } from '../mail/limits'
 import { LOOKED_CLASSES, watchedBy } from '../mail/classes'
+import { temporaryAt, temporaryField } from '../mail/temporary'
 import { METERS, USUAL_METER } from '../mail/meters'
 import type { UnusualConfig } from './settings'
 import { DAY, HOUR, startOf } from '../reporting/calendar'
@@ -62,12 +63,14 @@ export class HistoryReader {
   async read(tenant: string, moment: Moment): Promise<History | undefined> {
     const { client, keys } = this.store
     const { now, restrictions } = moment
-    const [[createdAt, limits], restricted, hours] = await Promise.all([
-      client.hmget(keys.tenant(tenant), 'createdAt', METERS[USUAL_METER].limitsField),
+    const { limitsField } = METERS[USUAL_METER]
+    const [[createdAt, usual, temporary], restricted, hours] = await Promise.all([
+      client.hmget(keys.tenant(tenant), 'createdAt', limitsField, temporaryField(limitsField)),
       client.hget(keys.restriction(tenant), 'since'),
       this.hours(tenant, now),
     ])
     if (!createdAt) return undefined
+    const limits = temporaryAt(temporary, now)?.limits ?? usual
     const quiet: History = {
       tenant,
       now,

@@ -252,6 +252,7 @@ describe('tenantctl with the users of docs/acl', () => {
       'connector block contoso web --reason test',
       'connector unblock contoso web --reason test',
       'tenant set contoso --contact ann@contoso.com',
+      'tenant set contoso --limits 900/1h --for 1h',
       'alert test',
       '--config alerts alert test',
       'alert contacts drop',

@@ -27,6 +27,7 @@ const LIFT = 'src/allowance/lua/lift.lua'
 const ACCEPTED = 'src/allowance/lua/include/accepted.lua'
 const EDGES = 'src/allowance/lua/include/edges.lua'
 const LIMITS = 'src/allowance/lua/include/limits.lua'
+const TEMPORARY = 'src/allowance/lua/include/temporary.lua'
 const PROBATION = 'src/allowance/lua/include/probation.lua'
 const RING = 'src/allowance/lua/include/ring.lua'
 const WINDOWS = 'src/allowance/lua/include/windows.lua'
@@ -303,6 +304,14 @@ for at, ordinal in ipairs(ARGV) do
     CHARGE,
     'default_limits, probation, scope)',
     'default_limits, false, scope)',
+  ),
+  fault('temporary limits without an end', TEMPORARY, 'if now < ', 'if 0 < '),
+  fault('temporary limits that end a day late', TEMPORARY, '719469', '719468'),
+  fault(
+    'temporary limits that are not looked at',
+    CHARGE,
+    'limits_in_force(meter, temporary or',
+    'limits_in_force(meter, false or',
   ),
   fault('a probation that allows more', LIMITS, 'limit.count < limits[at].count', 'true'),
   fault(

@@ -61,6 +61,18 @@ const FAULTS: readonly LedgerFault[] = [
     'not dry and (tripped or now',
     'not dry and (now',
   ),
+  fault(
+    'temporary limits that a message does not look at',
+    MESSAGE,
+    'text and temporary_at(text, now)',
+    'nil',
+  ),
+  fault(
+    'temporary limits of another meter than the message’s',
+    MESSAGE,
+    'tenant[forwarded and 7 or 6]',
+    'tenant[6]',
+  ),
   fault('a message that is charged again', MESSAGE, "if not entry or answer == 'HELD'", 'if true'),
   fault(
     'a message that is charged though it was given back',

@@ -30,6 +30,7 @@ describe('usage', () => {
       wouldTrip: undefined,
       forecasts: {},
       probation: undefined,
+      temporary: {},
     })
     assert.deepEqual(await allowance.everything(), before)
   })

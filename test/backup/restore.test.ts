@@ -84,7 +84,10 @@ async function fullSite(): Promise<Site> {
   await ensureEpoch(store)
   await registry.tenants.add(
     'contoso',
-    { name: 'Contoso “Ltd” Ü', limits: '5/1h, 50/1d defer' },
+    {
+      ...{ name: 'Contoso “Ltd” Ü', limits: '5/1h, 50/1d defer' },
+      temporaryLimits: '9/1h until 2030-01-01T00:00:00Z',
+    },
     BY,
   )
   await registry.tenants.add(

@@ -14,6 +14,8 @@ import type { Store } from '../../src/store/store'
 import { freeze, trip } from '../support/evidence'
 import { newSite, useRedis, type Site } from '../support/registry'
 import { countsOf, record, recordHeaderFrom, recordSamples } from '../support/reports'
+import { formatTemporary } from '../../src/mail/temporary'
+import { TenantRegistry } from '../../src/registry/tenant-registry'
 
 useRedis()
 
@@ -283,10 +285,20 @@ describe('the evidence of a case', () => {
     const own = await evidenceOf(store)
     assert.deepEqual([own.limits, own.limitsFrom], ['5/1h', 'tenant'])
     const until = Date.now() + HOUR
-    await store.client.hset(store.keys.tenant('contoso'), 'probation', `${until}\t2/1h\tcontoso:1`)
-    await freeze(store, trip(2, { probation: true }))
+    await new TenantRegistry(store).set('contoso', {
+      temporaryLimits: formatTemporary({ limits: '9/1h', until }),
+      temporaryNullLimits: formatTemporary({ limits: '8/1h', until }),
+    })
+    await freeze(store, trip(2))
     const second = await evidenceOf(store, 2)
-    assert.deepEqual([second.limits, second.limitsFrom], ['2/1h', 'probation'])
+    assert.deepEqual(
+      [second.limits, second.limitsFrom, second.nullLimits],
+      ['9/1h', 'temporary', '8/1h'],
+    )
+    await store.client.hset(store.keys.tenant('contoso'), 'probation', `${until}\t2/1h\tcontoso:1`)
+    await freeze(store, trip(3, { probation: true }))
+    const third = await evidenceOf(store, 3)
+    assert.deepEqual([third.limits, third.limitsFrom], ['2/1h', 'probation'])
   })
 
   it('is kept as first frozen, if several processes freeze it several times', async () => {

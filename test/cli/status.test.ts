@@ -37,6 +37,9 @@ describe('tenantctl status', () => {
       forecast: null,
       forwarded_forecast: null,
       probation: null,
+      temporary: null,
+      null_temporary: null,
+      forwarded_temporary: null,
     })
   })
 
@@ -232,6 +235,9 @@ describe('tenantctl status', () => {
       'forecast',
       'forwarded_forecast',
       'probation',
+      'temporary',
+      'null_temporary',
+      'forwarded_temporary',
     ])
     const { out } = await cli.run('status')
     assert.match(

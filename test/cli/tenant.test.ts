@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
+import { charge } from './charging'
 import { Cli, errorOf } from './cli'
+
+/** Of `tenant set`. */
+interface Result {
+  readonly result: string
+  readonly temporary: { readonly limits: string; readonly until: string } | null
+  readonly full: readonly object[]
+}
 
 describe('tenantctl tenant', () => {
   let redis: TestRedis
@@ -45,6 +53,9 @@ describe('tenantctl tenant', () => {
       connectors: 1,
       restricted: true,
       probation: null,
+      temporary: null,
+      null_temporary: null,
+      forwarded_temporary: null,
     })
     const { out, status } = await cli.run('tenant', 'show', 'contoso')
     assert.equal(status, 0)
@@ -56,20 +67,15 @@ describe('tenantctl tenant', () => {
   it('sets what is given, and returns to a default', async () => {
     const cli = new Cli(redis.url)
     await cli.given('tenant add contoso --limits 5/1h --mode off')
-    assert.deepEqual(await cli.json('tenant', 'set', 'contoso', '--null-limits', '7/1h'), {
-      result: 'changed',
-      tenant: 'contoso',
-    })
-    assert.deepEqual(
-      await cli.json('tenant', 'set', 'contoso', '--limits', 'default', '--mode', 'default'),
-      { result: 'changed', tenant: 'contoso' },
-    )
+    const set = async (...options: string[]): Promise<unknown> => {
+      const { result } = (await cli.json('tenant', 'set', 'contoso', ...options)) as Result
+      return result
+    }
+    assert.equal(await set('--null-limits', '7/1h'), 'changed')
+    assert.equal(await set('--limits', 'default', '--mode', 'default'), 'changed')
     const view = (await cli.json('tenant', 'show', 'contoso')) as Record<string, unknown>
     assert.deepEqual([view['limits'], view['mode'], view['null_limits']], [null, null, '7/1h'])
-    assert.deepEqual(await cli.json('tenant', 'set', 'contoso', '--mode', 'default'), {
-      result: 'unchanged',
-      tenant: 'contoso',
-    })
+    assert.equal(await set('--mode', 'default'), 'unchanged')
   })
 
   it('lists tenants, and says how to add one where there are none', async () => {
@@ -163,6 +169,127 @@ describe('tenantctl tenant', () => {
       const result = await cli.run(...line.split(' '))
       assert.equal(result.status, 3, line)
       assert.match(errorOf(result), /^tenantctl: [^\n]*contoso[^\n]*\n$/, line)
+    }
+  })
+
+  it('gives a tenant other limits for some time, and says until when and what follows', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given(
+      'tenant add contoso --limits 100/1h --forwarded-limits 9/1h',
+      'connector add contoso web --ip 192.0.2.1',
+    )
+    const set = ['tenant', 'set', 'contoso', '--limits', '300/1h,900/1d', '--for', '3d']
+    const { result, temporary, full } = (await cli.json(...set)) as Result
+    assert.deepEqual([result, temporary!.limits, full], ['changed', '300/1h, 900/1d', []])
+    const days = (Date.parse(temporary!.until) - Date.now()) / 86_400_000
+    assert.ok(days > 2.9 && days <= 3.001, temporary!.until)
+    const until = `${temporary!.until.slice(0, 19)}Z`
+
+    const shown = (await cli.json('tenant', 'show', 'contoso')) as Record<string, unknown>
+    assert.deepEqual([shown['limits'], shown['temporary']], ['100/1h', temporary])
+    assert.equal(shown['null_temporary'], null)
+    const status = (await cli.json('status', 'contoso')) as Record<string, unknown>
+    assert.deepEqual(status['temporary'], temporary)
+    assert.deepEqual(
+      (status['windows'] as { limit: number }[]).map(({ limit }) => limit),
+      [300, 900],
+    )
+    const text = `300/1h, 900/1d until ${until}, then 100/1h`
+    for (const line of [
+      'tenant show contoso',
+      'status contoso',
+      'explain --from x@lure.example --ip 192.0.2.1',
+      'tenant set contoso --mode enforce',
+    ]) {
+      const { out } = await cli.run(...line.split(' '))
+      assert.ok(out.includes(text), `${line}: ${out}`)
+    }
+    const audit = (await cli.json('audit', 'contoso')) as { from: string; to: string }[]
+    assert.ok(
+      audit.some(
+        ({ from, to }) =>
+          from === 'temporaryLimits=default' &&
+          to === `temporaryLimits=300/1h, 900/1d until ${until}`,
+      ),
+      JSON.stringify(audit),
+    )
+  })
+
+  it('changes limits for some time on each meter that the tenant has, until its usual ones are set', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso')
+    const set = (...options: string[]): Promise<unknown> =>
+      cli.json('tenant', 'set', 'contoso', ...options)
+    const refused = await cli.run(
+      ...'tenant set contoso --forwarded-limits 5/1h --for 1h'.split(' '),
+    )
+    assert.equal(refused.status, 4)
+    assert.match(errorOf(refused), /no allowance for forwarded mail .*--forwarded-limits LIST\)$/m)
+    await set('--forwarded-limits', '5/1h')
+    await set('--null-limits', '6/1h', '--forwarded-limits', '7/1h', '--for', '90d')
+    const fields = async (): Promise<unknown[]> => {
+      const view = (await cli.json('tenant', 'show', 'contoso')) as Record<
+        string,
+        Result['temporary']
+      >
+      return ['temporary', 'null_temporary', 'forwarded_temporary'].map(
+        (field) => view[field]?.limits ?? null,
+      )
+    }
+    assert.deepEqual(await fields(), [null, '6/1h', '7/1h'])
+    await set('--name', 'Contoso Ltd')
+    await set('--null-limits', 'default')
+    assert.deepEqual(await fields(), [null, null, '7/1h'])
+    await set('--forwarded-limits', '5/1h')
+    assert.deepEqual(await fields(), [null, null, null])
+  })
+
+  it('sets limits for 1m to 90d, and nothing else for a time', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso')
+    for (const [line, reason] of [
+      ['--limits 5/1h --for 59s', /1m to 90d/],
+      ['--limits 5/1h --for 91d', /1m to 90d/],
+      ['--limits 5/1h --for soon', /--for "soon" is no time/],
+      ['--limits default --for 3d', /"default" goes back for good/],
+      ['--mode off --for 3d', /--for is for limits: give --limits/],
+      ['--limits 5/1h --mode off --for 3d', /for limits alone/],
+    ] as const) {
+      const result = await cli.run('tenant', 'set', 'contoso', ...line.split(' '))
+      assert.equal(result.status, 2, line)
+      assert.match(errorOf(result), reason, line)
+    }
+    await cli.given('tenant set contoso --limits unlimited --for 1m')
+    assert.match((await cli.run('status', 'contoso')).out, /^limits +unlimited until /m)
+  })
+
+  it('says that a tenant is past its new limits', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso --limits 100/1h --null-limits 50/1h')
+    for (let at = 0; at < 7; at++) await charge(redis, cli, 'contoso')
+    const set = ['tenant', 'set', 'contoso', '--limits', '5/1h, 7/1d defer']
+    const { full } = (await cli.json(...set)) as Result
+    assert.deepEqual(full, [
+      { meter: 'unregistered', window: '1h', limit: 5, defer: false, used: 7 },
+    ])
+    const said = async (...options: string[]): Promise<string> =>
+      (await cli.run('tenant', 'set', 'contoso', ...options)).out
+    const already = 'already 7 of 5 in 1h (unregistered mail): the next recipient'
+    assert.ok((await said('--limits', '5/1h')).includes(`${already} restricts it\n`))
+    assert.ok(
+      (await said('--limits', '5/1h', '--mode', 'monitor')).includes(
+        `${already} would restrict it`,
+      ),
+    )
+    await said('--mode', 'enforce')
+    assert.ok((await said('--limits', '5/1h defer')).includes(`${already} is deferred`))
+    for (const options of [
+      ['--limits', '8/1h'],
+      ['--limits', '0/1h'],
+      ['--null-limits', '5/1h'],
+      ['--limits', '5/1h', '--mode', 'off'],
+    ]) {
+      assert.doesNotMatch(await said(...options), /already/, options.join(' '))
     }
   })
 })

@@ -137,6 +137,9 @@ const PLACES: readonly (readonly string[])[] = [
     ['tenant', 'set', 'contoso', option, V],
   ]),
   ...[['tenant', 'set', V, '--name', 'x']],
+  ['tenant', 'set', V, '--limits', '5/1h', '--for', '3d'],
+  ['tenant', 'set', 'contoso', '--limits', V, '--for', '3d'],
+  ['tenant', 'set', 'contoso', '--limits', '5/1h', '--for', V],
   ...[
     ['domain', 'add', V, 'new.example'],
     ['domain', 'add', 'contoso', V],

@@ -19,6 +19,8 @@ import { saveMoment, WAYS_BACK } from '../support/went-back'
 
 const ACT = { by: 'ann', reason: 'test' }
 const PLAIN = { subdomains: false, shared: false }
+const FOR_LONG = '900/1h until 2030-01-01T00:00:00Z'
+const CHANGED = { limits: '300/1h', temporaryLimits: FOR_LONG, mode: 'monitor' } as const
 const TENANTS = ['contoso', 'fabrikam', 'gone', 'added']
 const [byRdb] = WAYS_BACK
 
@@ -35,14 +37,14 @@ async function fill({ tenants, domains, connectors, store }: Registries): Promis
 }
 
 async function change({ tenants, domains, connectors, store }: Registries): Promise<void> {
-  await tenants.set('contoso', { limits: '300/1h', mode: 'monitor' })
+  await tenants.set('contoso', CHANGED)
   await domains.remove('contoso', ['old.example'])
   await domains.add('contoso', [{ domain: 'new.example', ...PLAIN }], 'ann')
   await domains.move('moves.example', 'fabrikam', 'ann')
   await connectors.block('contoso', 'mx', ACT)
   await connectors.add('fabrikam', 'mx', { ip: ['192.0.2.2'] }, 'ann')
   await removeTenant(store, 'gone')
-  await tenants.add('added', { limits: '5/1h' }, 'ann')
+  await tenants.add('added', { limits: '5/1h', temporaryNullLimits: FOR_LONG }, 'ann')
 }
 
 /** A process that knows what was changed, on a Redis that has gone back to before. */
@@ -117,7 +119,7 @@ describe('what Redis lost and a process knows', () => {
       const own = report?.lost.find(({ subject }) => subject === 'contoso')
       return own?.changes.map(({ what }) => what) ?? []
     }
-    await tenants.set('contoso', { limits: '300/1h', mode: 'monitor' })
+    await tenants.set('contoso', CHANGED)
     await waitFor(async () => !(await ofContoso()).includes('mode'))
     await domains.remove('contoso', ['old.example'])
     await waitFor(async () => !(await ofContoso()).includes('domain old.example'))

@@ -50,6 +50,7 @@ const RECORDS: readonly RegistryRecord[] = [
     fields: new Map([
       ['name', 'Contoso “Ltd” – Ü'],
       ['limits', '300/1h, 1500/1d defer'],
+      ['temporaryLimits', '900/1h, 9000/1d until 2026-12-03T08:00:00Z'],
       ['mode', 'monitor'],
       ['source', 'file:site'],
       ['createdAt', '1764000000000'],
@@ -387,6 +388,7 @@ describe('a record', () => {
     ['no createdAt', tenantWith({ fields: {} })],
     ['a createdAt that is no number', tenantWith(fields({ createdAt: '1e9' }))],
     ['limits that stand for no limit', tenantWith(fields({ limits: 'none' }))],
+    ['a time that is none', tenantWith(fields({ temporaryLimits: '5/1h until noon' }))],
     ['an unknown mode', tenantWith(fields({ mode: 'on' }))],
     ['a contact that is no address', tenantWith(fields({ contact: 'ann' }))],
     ['a contact in another spelling', tenantWith(fields({ contact: '<ann@Contoso.com>' }))],

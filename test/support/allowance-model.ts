@@ -109,6 +109,8 @@ export class ModelTenant {
   wouldTrip = false
   /** All events since the tenant was registered. */
   readonly raised: ModelEvent[] = []
+  /** In place of the limits until a time. */
+  private readonly temporary = new Map<Meter, { readonly limits: Limits; readonly until: number }>()
   private probation: { readonly limits: Limits; readonly until: number } | undefined
   /** Edges that were raised and not ended. */
   private edges: Edge[] = []
@@ -147,7 +149,9 @@ export class ModelTenant {
   }
 
   limitsOf(meter: Meter, now: number): Limits {
-    const own = this.limits[meter] ?? []
+    const temporary = this.temporary.get(meter)
+    const usual = this.limits[meter]
+    const own = (usual && temporary && now < temporary.until ? temporary.limits : usual) ?? []
     if (meter === 'null' && this.restricted && this.mode === 'enforce') {
       return own.map((limit) => ({ ...limit, count: Math.ceil(limit.count / 10) }))
     }
@@ -191,6 +195,14 @@ export class ModelTenant {
       forwarded: forwardedLimits === null ? undefined : parseLimits(forwardedLimits),
     }
     this.mode = mode
+  }
+
+  /** @param limits `undefined`: the usual ones. @returns the time of their end. */
+  setFor(now: number, meter: Meter, limits: string | undefined, duration: number): number {
+    const until = Math.ceil((now + duration) / 1000) * 1000
+    if (limits === undefined) this.temporary.delete(meter)
+    else this.temporary.set(meter, { limits: parseLimits(limits), until })
+    return until
   }
 
   /** @returns whether that is allowed: `all` is not loosened. */

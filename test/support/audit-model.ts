@@ -17,7 +17,10 @@ export interface Act {
   readonly reason: string
 }
 
-const SETTINGS = ['name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact'] as const
+const SETTINGS = [
+  ...['name', 'mode', 'limits', 'nullLimits', 'forwardedLimits', 'contact'],
+  ...['temporaryLimits', 'temporaryNullLimits', 'temporaryForwardedLimits'],
+]
 const KINDS = { ip: 'ip', cert: 'cert', certSha256: 'sha256', auth: 'auth' } as const
 
 /**
@@ -64,15 +67,7 @@ function ofTenant(id: string, before: Contents, now: Contents): Expected[] {
     return [{ trail: all, subject: id, what: 'tenant purged', from: '', to: '' }]
   }
   if (was.has('createdAt') && !is.has('createdAt')) {
-    const had = texts(was, [
-      'name',
-      'mode',
-      'limits',
-      'nullLimits',
-      'forwardedLimits',
-      'contact',
-      'source',
-    ])
+    const had = texts(was, [...SETTINGS, 'source'])
     const probation = was.get('probation')?.split('\t')[1]
     const from = `${had}${probation ? `; probation=${probation}` : ''}; domains=${before.get(`{${id}}:domains`)?.length ?? 0}`
     const removed = { what: 'tenant removed', from, to: '' }

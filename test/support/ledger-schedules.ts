@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import type { Charge, Defaults, MessageResult } from '../../src/allowance/ledger'
-import type { Meter } from '../../src/mail/meters'
+import { METERS, type Meter } from '../../src/mail/meters'
+import { formatTemporary, temporaryField } from '../../src/mail/temporary'
 import type { WindowUsage } from '../../src/allowance/usage'
 import type { Event, MeterFacts } from '../../src/records/event'
 import type { Mode } from '../../src/mail/mode'
@@ -117,6 +118,16 @@ const operation = fc.oneof(
       forwardedLimits: fc.option<string>(limitsOf),
       acceptsForwards: fc.boolean(),
       mode: fc.constantFrom<Mode>('enforce', 'enforce', 'enforce', 'monitor', 'off'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('setFor' as const),
+      tenant,
+      meter: fc.constantFrom<Meter>('unregistered', 'unregistered', 'null', 'forwarded'),
+      limits: fc.option<string, undefined>(limitsOf, { nil: undefined }),
+      duration: fc.constantFrom(SECOND, 90 * SECOND, 11 * MINUTE),
     }),
   },
   {
@@ -347,6 +358,13 @@ class Run {
         model.set(limits, nullLimits, forwardedLimits, mode)
         model.acceptsForwards = operation.acceptsForwards
         await registry.tenants.set(id, { limits, nullLimits, forwardedLimits, mode })
+        break
+      }
+      case 'setFor': {
+        const { meter, limits, duration } = operation
+        const until = model.setFor(this.allowance.clock.now, meter, limits, duration)
+        const text = limits === undefined ? null : formatTemporary({ limits, until })
+        await registry.tenants.set(id, { [temporaryField(METERS[meter].limitsField)]: text })
         break
       }
       case 'block':

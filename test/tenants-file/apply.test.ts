@@ -73,6 +73,8 @@ async function applyTwice(
   return told(report)
 }
 
+const FOR_LONG = '900/1h until 2030-01-01T00:00:00Z'
+
 describe('applying a tenants file', () => {
   it('adds what is new, once', async () => {
     const site = newSite()
@@ -96,6 +98,9 @@ describe('applying a tenants file', () => {
       limits: '300/1h',
       nullLimits: undefined,
       forwardedLimits: undefined,
+      temporaryLimits: undefined,
+      temporaryNullLimits: undefined,
+      temporaryForwardedLimits: undefined,
       contact: undefined,
       source: 'file:site-a',
       domains: [
@@ -127,7 +132,7 @@ describe('applying a tenants file', () => {
     const { registry } = site
     await registry.tenants.add(
       'contoso',
-      { name: 'Old', limits: '1/1h', nullLimits: '5/1h' },
+      { name: 'Old', limits: '1/1h', nullLimits: '5/1h', temporaryLimits: FOR_LONG },
       'root',
     )
     await registry.domains.add(
@@ -158,9 +163,10 @@ describe('applying a tenants file', () => {
     })
     const [contoso] = (await stateOf(site)).tenants
     assert.deepEqual(
-      [contoso?.name, contoso?.limits, contoso?.nullLimits, contoso?.source],
-      ['Contoso Ltd', '300/1h', '5/1h', 'file:site-a'],
+      [contoso?.name, contoso?.limits, contoso?.nullLimits, contoso?.temporaryLimits],
+      ['Contoso Ltd', '300/1h', '5/1h', FOR_LONG],
     )
+    assert.equal(contoso?.source, 'file:site-a')
     assert.deepEqual(
       contoso?.domains.map(({ domain, subdomains, addedBy }) => [domain, subdomains, addedBy]),
       [

@@ -35,6 +35,7 @@
 -- @include records/event
 -- @include allowance/ring
 -- @include allowance/limits
+-- @include allowance/temporary
 -- @include allowance/mode
 -- @include allowance/probation
 -- @include allowance/accepted
@@ -73,7 +74,8 @@ end
 if not dry and (tripped or now > tonumber(ARGV[2])) then return answer_only('EXPIRED') end
 
 local meter = meter_of(letter)
-local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'domains', meter.limits, 'mode', 'probation', meter.held_with or '')
+local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'domains', meter.limits, 'mode', 'probation', meter.held_with or '',
+  meter.temporary)
 if not tenant[1] then return answer_only('GONE') end
 
 local mode = mode_of(override, tenant[4], default_mode)
@@ -126,7 +128,8 @@ if holds then
 end
 
 local probation = meter.on_probation and tenant[5] and probation_at(tenant[5], now)
-local limits = limits_in_force(meter, tenant[3] or default_limits, probation, scope)
+local temporary = tenant[7] and temporary_at(tenant[7], now)
+local limits = limits_in_force(meter, temporary or tenant[3] or default_limits, probation, scope)
 if #limits == 0 then return answer_only('CHARGED') end
 
 local request = {

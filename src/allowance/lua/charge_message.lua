@@ -26,6 +26,7 @@
 -- @include store/clock
 -- @include mail/meters
 -- @include allowance/limits
+-- @include allowance/temporary
 -- @include allowance/mode
 -- @include allowance/probation
 -- @include allowance/accepted
@@ -92,7 +93,8 @@ end
 
 if not dry and now > tonumber(ARGV[2]) then return reply(answer_only('EXPIRED')) end
 
-local tenant = redis.call('HMGET', tenant_key, 'createdAt', (otherwise or meter).limits, 'mode', 'probation', meter.limits)
+local tenant = redis.call('HMGET', tenant_key, 'createdAt', (otherwise or meter).limits, 'mode', 'probation', meter.limits,
+  (otherwise or meter).temporary, meter.temporary)
 if not tenant[1] then return reply(answer_only('GONE')) end
 
 local mode = mode_of(override, tenant[3], default_mode)
@@ -124,7 +126,9 @@ local forwarded = meter.proven
 if scope and not accepted and not (forwarded and when_restricted == 'a') then return restricted() end
 
 local probation = meter.on_probation and tenant[4] and probation_at(tenant[4], now)
-local limits = limits_in_force(meter, forwarded and tenant[5] or tenant[2] or default_limits, probation, scope)
+local text = tenant[forwarded and 7 or 6]
+local own = text and temporary_at(text, now) or forwarded and tenant[5] or tenant[2] or default_limits
+local limits = limits_in_force(meter, own, probation, scope)
 
 local request = {
   meter = meter, limits = limits,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { InputError } from '../../base/errors'
-import { connectorId } from '../../mail/identities'
+import { connectorId, type RawIdentities } from '../../mail/identities'
 import { ConnectorRegistry, sameIdentities } from '../../registry/connector-registry'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -22,12 +22,12 @@ export function addSet(connector: Command, io: Io): void {
   command.action(async (tenant: string, name: string, options: IdentityOptions, self: Command) => {
     const context = contextOf(io, self)
     const { out } = context
-    if (Object.values(options).flat().length === 0) {
+    const change = { add: identitiesIn(options, 'add'), remove: identitiesIn(options, 'remove') }
+    if (Object.values(change).every(isEmpty)) {
       throw new InputError(
         'nothing to set: give one or more of --add-ip, --remove-ip, --add-cert …',
       )
     }
-    const change = { add: identitiesIn(options, 'add'), remove: identitiesIn(options, 'remove') }
     await context.writing(async (store) => {
       const { was, now } = await new ConnectorRegistry(store).setIdentities(tenant, name, change)
       const id = connectorId(tenant, name)
@@ -63,4 +63,8 @@ export function addSet(connector: Command, io: Io): void {
       4: 'another connector has one of them, none would be left, or it is blocked and would lose one; nothing was changed',
     },
   })
+}
+
+function isEmpty(identities: RawIdentities): boolean {
+  return Object.values({ ...identities }).flat().length === 0
 }

@@ -35,6 +35,7 @@ import {
 } from '../../operations/status'
 import { COMMAND_TIMEOUT } from '../kit/store'
 import { statusView } from '../views/status'
+import { TEMPORARY_FIELDS, temporaryFacts } from '../views/temporary'
 import { existingTenant } from '../../operations/tenants'
 
 const TENTH = 'a tenth of its limits, and one recipient a message, until then'
@@ -56,6 +57,7 @@ const FIELDS = [
   '  in monitor, when it would be; null too below a tenth of each limit',
   'forwarded_forecast: the same for proven forwards',
   'probation: null, or {limits, until, case}: the allowance that applies after a lift',
+  ...TEMPORARY_FIELDS,
 ]
 
 const ORDERS = {
@@ -180,6 +182,7 @@ function printOne(out: Output, status: FullStatus): void {
       }
     }
   }
+  facts.push(...temporaryFacts(usage.temporary))
   if (usage.probation) {
     const { limits, until } = usage.probation
     facts.push(['probation', { text: `${limits} until ${shortTime(until)}`, tone: 'warn' }])

@@ -1,11 +1,8 @@
 import type { Command } from 'commander'
 import { defaultLimits, type Defaults } from '../../allowance/ledger'
-import { METER_NAMES, METERS, separated, type LimitsField } from '../../mail/meters'
-import type { Tenant } from '../../mail/tenant'
+import { METER_NAMES, METERS, separated } from '../../mail/meters'
 import { defaultsOf } from '../../allowance/defaults'
-import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import type { Config } from '../../process/config'
-import { InputError } from '../../base/errors'
 import type { Work } from '../../base/work'
 import { purgeTenant } from '../../operations/purge'
 import { lossOfTenant } from '../../operations/loss'
@@ -13,17 +10,11 @@ import { attach, detach } from '../../operations/managed'
 import { finishRemoval, removeTenant } from '../../operations/remove-tenant'
 import type { Store } from '../../store/store'
 import { assertTenantId } from '../../mail/identities'
-import {
-  normalizeSettings,
-  tenantExists,
-  TenantRegistry,
-  type TenantSettings,
-} from '../../registry/tenant-registry'
-import { MODES, type Mode } from '../../mail/mode'
+import { describeTemporary } from '../../mail/temporary'
+import { tenantExists, TenantRegistry } from '../../registry/tenant-registry'
 import { askFirst } from '../kit/ask-first'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
-import { noteManaged } from '../kit/managed'
 import { longWork } from '../kit/long-work'
 import { groupManual, manual } from '../kit/manual'
 import { count } from '../../base/count'
@@ -45,6 +36,9 @@ import {
   type Orders,
 } from '../kit/tenant-choice'
 import { tenantView, type TenantView } from '../views/tenant'
+import { TEMPORARY_FIELDS } from '../views/temporary'
+import { addSet } from './tenant-set'
+import { settingsOf, warnOfContact, withSettings, type SettingsOptions } from './tenant-settings'
 
 const VIEW_FIELDS = [
   'tenant (also as id), name, source (who registered it; file:ID for a tenants file, detached:file:ID), created_at',
@@ -53,16 +47,8 @@ const VIEW_FIELDS = [
   'contact: mail address that gets its alerts, or null',
   'domains, connectors: how many; restricted: true or false',
   'probation: null, or {limits, until, case}: the allowance that applies after a lift',
+  ...TEMPORARY_FIELDS,
 ]
-
-const LIMITS_FIELDS = METER_NAMES.map((meter) => METERS[meter].limitsField)
-const LIMITS_OPTIONS = LIMITS_FIELDS.map((field) => `--${separated(field, '-')}`).join(', ')
-
-interface Settings extends Partial<Record<LimitsField, string>> {
-  readonly name?: string
-  readonly mode?: string
-  readonly contact?: string
-}
 
 /** `tenantctl tenant add | set | show | list | detach | remove` */
 export function add(program: Command, io: Io): void {
@@ -89,7 +75,7 @@ function addAdd(tenant: Command, io: Io): void {
   const command = withSettings(tenant.command('add'))
     .description('register a tenant')
     .argument('<id>', 'lower-case letters, digits, . _ - (at most 63)')
-    .action(async (id: string, options: Settings, self: Command) => {
+    .action(async (id: string, options: SettingsOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
       const settings = settingsOf(options)
@@ -112,45 +98,6 @@ function addAdd(tenant: Command, io: Io): void {
   })
 }
 
-function addSet(tenant: Command, io: Io): void {
-  const command = withSettings(tenant.command('set'))
-    .description('change settings of a tenant; `default` goes back to the default')
-    .argument('<tenant>')
-    .action(async (id: string, options: Settings, self: Command) => {
-      const context = contextOf(io, self)
-      const { out } = context
-      const changes = settingsOf(options)
-      if (Object.keys(changes).length === 0) {
-        throw new InputError(
-          `nothing to set: give one or more of --name, ${LIMITS_OPTIONS}, --mode, --contact`,
-        )
-      }
-      await context.writing(async (store) => {
-        const result = await new TenantRegistry(store).set(id, changes)
-        await warnOfContact(context, store, id, changes)
-        out.result({ result, tenant: id }, () =>
-          out.line(
-            result === 'changed'
-              ? `changed tenant ${id}`
-              : `tenant ${id} has these settings already`,
-          ),
-        )
-        await noteManaged(context, store, id)
-      })
-    })
-  manual(command, {
-    examples: [
-      'tenant set contoso --limits "50/1h, 300/1d"',
-      'tenant set contoso --mode enforce',
-      'tenant set contoso --forwarded-limits "500/1h defer, 3000/1d"',
-      'tenant set contoso --limits default --mode default',
-      'tenant set contoso --contact admin@example.org',
-    ],
-    json: ['result: changed | unchanged', 'tenant: its id'],
-    exit: NO_TENANT,
-  })
-}
-
 function addShow(tenant: Command, io: Io): void {
   const command = tenant
     .command('show')
@@ -168,7 +115,7 @@ function addShow(tenant: Command, io: Io): void {
             ['tenant', id],
             ['name', tenant.name],
             ['mode', ownOr(tenant.mode, config.main.mode)],
-            ...limitsFacts(tenant, defaultsOf(config)),
+            ...limitsFacts(summary!, defaultsOf(config)),
             ['contact', tenant.contact ?? 'none'],
             ['domains', String(view.domains)],
             ['connectors', String(view.connectors)],
@@ -355,39 +302,18 @@ async function removed(
   return `removed tenant ${id} with ${count(summary.domains, 'domain')} and ${count(summary.connectors, 'connector')}`
 }
 
-function withSettings(command: Command): Command {
-  command.option('--name <text>', 'what people call it (else its id)')
-  for (const meter of METER_NAMES) {
-    const { limitsField, words } = METERS[meter]
-    command.option(`--${separated(limitsField, '-')} <list>`, words.option)
-  }
-  return command
-    .option('--mode <mode>', MODES.join(', '))
-    .option('--contact <address>', 'who gets mail when it is warned, restricted, unblocked')
-}
-
-/** Warns where mail to the contact may never arrive. */
-async function warnOfContact(
-  context: Context,
-  store: Store,
-  id: string,
-  { contact }: TenantSettings,
-): Promise<void> {
-  if (!contact) return
-  const warning = await ownContactWarning(store, id, contact)
-  if (warning) context.note(`${warning.message}; ${warning.advice}`)
-  if (context.config().alerts.mailTo.length === 0)
-    context.note(`${NO_MAIL.message}; ${NO_MAIL.advice}`)
-}
-
 /** The allowances of each meter. */
-function limitsFacts(tenant: Tenant, defaults: Defaults): [string, Cell][] {
+function limitsFacts({ tenant, temporary }: TenantSummary, defaults: Defaults): [string, Cell][] {
   return METER_NAMES.map((meter) => {
     const { limitsField, words } = METERS[meter]
     const fallback = defaultLimits(defaults, meter)
     const own = tenant[limitsField]
     const text = fallback === '' ? (own ?? words.none) : ownOr(own, fallback)
-    return [separated(limitsField, ' '), text]
+    const now = temporary[meter]
+    return [
+      separated(limitsField, ' '),
+      now ? { text: describeTemporary(now, text), tone: 'warn' } : text,
+    ]
   })
 }
 
@@ -399,24 +325,4 @@ function probationFacts({ probation }: TenantView): [string, Cell][] {
 
 function restrictedCell({ restricted }: TenantView): Cell {
   return restricted ? { text: 'yes', tone: 'bad' } : 'no'
-}
-
-/**
- * The settings that were given; `default` sets the default.
- *
- * @throws {InputError}
- */
-function settingsOf({ name, mode, contact, ...limits }: Settings): TenantSettings {
-  const own = LIMITS_FIELDS.map((field) => [field, orDefault(limits[field])])
-  return normalizeSettings({
-    name,
-    ...(Object.fromEntries(own) as Pick<TenantSettings, LimitsField>),
-    // Checked there, like all limits.
-    mode: orDefault(mode) as Mode | null | undefined,
-    contact: orDefault(contact),
-  })
-}
-
-function orDefault(text: string | undefined): string | null | undefined {
-  return text?.trim() === 'default' ? null : text
 }

@@ -3,6 +3,7 @@ import { isoTime, shortTime } from '../../base/time'
 import type { KnownChange, WentBack } from '../../operations/lost-changes'
 import type { Restored } from '../../operations/restore-known'
 import { METER_NAMES, METERS } from '../../mail/meters'
+import { temporaryField } from '../../mail/temporary'
 import { describeConnector } from '../../registry/connector-audit'
 import { decodeConnector } from '../../registry/connector-reader'
 import { parseFlags } from '../../registry/formats'
@@ -82,7 +83,12 @@ export function printMissing(out: Output, missing: readonly MissingChange[]): vo
   }
 }
 
-const LIMITS = new Set<string>(METER_NAMES.map((meter) => METERS[meter].limitsField))
+const LIMITS = new Set<string>(
+  METER_NAMES.map((meter) => METERS[meter].limitsField).flatMap((field) => [
+    field,
+    temporaryField(field),
+  ]),
+)
 
 const STATES = {
   lost: '',

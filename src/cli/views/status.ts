@@ -12,6 +12,7 @@ import {
 } from '../../mail/meters'
 import type { Mode } from '../../mail/mode'
 import { forecastOf, type TenantStatus } from '../../operations/status'
+import { temporaryView } from './temporary'
 import { restrictionView, type RestrictionView } from './restriction'
 
 /** A window, as JSON. */
@@ -89,6 +90,7 @@ export function statusView(status: TenantStatus): StatusView {
       RESTRICTING.map((meter) => [meterField(meter, 'forecast'), forecastOn(meter)]),
     ),
     probation: usage.probation ? probationView(usage.probation) : null,
+    ...temporaryView(usage.temporary),
   }
 }
 

@@ -1,6 +1,7 @@
 import { isoTime } from '../../base/time'
 import { METER_NAMES, METERS, separated, USUAL_METER } from '../../mail/meters'
 import type { TenantSummary } from '../../operations/tenants'
+import { temporaryView } from './temporary'
 import { probationView, type ProbationView } from './status'
 
 /** A tenant as `tenant show` and `tenant list` print it. */
@@ -25,7 +26,7 @@ export interface TenantView {
 }
 
 export function tenantView(summary: TenantSummary): TenantView {
-  const { tenant, domains, connectors, restricted, probation } = summary
+  const { tenant, domains, connectors, restricted, probation, temporary } = summary
   return {
     tenant: tenant.id,
     id: tenant.id,
@@ -45,5 +46,6 @@ export function tenantView(summary: TenantSummary): TenantView {
     connectors,
     restricted,
     probation: probation ? probationView(probation) : null,
+    ...temporaryView(temporary),
   }
 }
