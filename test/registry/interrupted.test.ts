@@ -96,6 +96,8 @@ describe('an addition that was killed anywhere', () => {
         await assertConsistent(site.store)
         await site.clock.advance(site.store, LEASE)
         await assertConsistent(site.store)
+        await site.registry.domains.add('a', [plain('last.example')], 'root')
+        assert.deepEqual(await pendingOf(site), {})
       },
     )
   })

@@ -12,7 +12,9 @@ local names_key, index_key, version_key, moves_key, pending_key = KEYS[1], KEYS[
 local tenant, which, own_lease, is_last = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
 if own_lease ~= '' and not is_last then renew_lease(pending_key, own_lease) end
 
-local found, names, claims, freed, settled = {}, {}, {}, {}, {}
+local found, names, claims, freed = {}, {}, {}, {}
+-- Fields of what is pending that go.
+local settled = is_last and old_leases(pending_key) or {}
 for at = 5, #ARGV, 2 do names[#names + 1] = ARGV[at] end
 local leases = leases_of(pending_key, names)
 -- A name that is being moved is left to the move: its new owner has no entry yet, its old owner still has one.

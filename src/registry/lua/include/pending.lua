@@ -6,9 +6,22 @@
 
 -- How long a command may take from one of its steps to the next.
 local LEASE_MS = 60000
+-- Fields among which old leases are looked for: more are there only while much is pending.
+local FEW = 1000
 
 local function renew_lease(pending_key, lease)
   redis.call('HSET', pending_key, '@' .. lease, string.format('%.0f', now_ms() + LEASE_MS))
+end
+
+-- The fields of leases that are over: no name needs them.
+local function old_leases(pending_key)
+  local fields = {}
+  if redis.call('HLEN', pending_key) > FEW then return fields end
+  local all, now = redis.call('HGETALL', pending_key), now_ms()
+  for at = 1, #all, 2 do
+    if string.sub(all[at], 1, 1) == '@' and tonumber(all[at + 1]) <= now then fields[#fields + 1] = all[at] end
+  end
+  return fields
 end
 
 -- The leases on some names, in order; false: none.
