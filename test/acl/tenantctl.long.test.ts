@@ -204,8 +204,6 @@ describe('tenantctl with the users of docs/acl', () => {
     'case show fabrikam',
     'events',
     'events --tenant contoso',
-    'incident contoso',
-    'incident fabrikam:1',
     'suggest contoso --dns 127.0.0.1:1',
     'suggest fabrikam --dns 127.0.0.1:1',
     'registry status',
@@ -260,6 +258,8 @@ describe('tenantctl with the users of docs/acl', () => {
       'case check fabrikam proof servers --note seen',
       '--config alerts queue contoso drop --local --yes',
       ...READING,
+      'incident contoso',
+      'incident fabrikam:1',
       'connector remove contoso web',
       'apply tenants.yaml',
       'apply smaller.yaml --prune',
@@ -321,13 +321,18 @@ describe('tenantctl with the users of docs/acl', () => {
     await goBack('back')
     const observation = await Observation.begin(redis)
     await given('tenantctl-read', ...READING, 'doctor')
+    const { out } = await run('tenantctl-read', 'incident contoso')
+    assert.match(out, /^queue: this Redis user may not give orders to hosts$/m)
     await followEvents('tenantctl-read')
     await watchAlerts('tenantctl-read')
     await damage()
     assert.equal((await run('tenantctl-read', 'doctor')).status, 1)
 
     const used = await observation.end((user) => user !== 'admin')
-    assert.deepEqual(await refused(admin), ['tenantctl-read: command config|get'])
+    assert.deepEqual(await refused(admin), [
+      'tenantctl-read: command config|get',
+      'tenantctl-read: key ud:{@events}:orders',
+    ])
     assert.deepEqual(superfluous(rulesOf('tenantctl-read'), used, UNSEEN), [])
   })
 
