@@ -18,7 +18,7 @@ tenants:
     domains:
       - contoso.com
       - { name: contoso.net, subdomains: true }
-      - { name: printer.local, shared: true }
+      - { name: printer.local, shared: true, force: true }
     connectors:
       hq: { ip: [192.0.2.0/24], cert: [mail.contoso.com], cert_sha256: [], auth: ['*@contoso.com'], enabled: true }
 `
@@ -50,11 +50,17 @@ describe('a tenants file', () => {
       limits: '300/1h, 1500/1d',
       nullLimits: '300/1h',
     })
-    assert.deepEqual(contoso.domains, [
-      { domain: 'contoso.com', subdomains: false, shared: false, place: { line: 10, column: 9 } },
-      { domain: 'contoso.net', subdomains: true, shared: false, place: { line: 11, column: 17 } },
-      { domain: 'printer.local', subdomains: false, shared: true, place: { line: 12, column: 17 } },
-    ])
+    assert.deepEqual(
+      contoso.domains.map(({ domain, subdomains, shared, force, place: { line, column } }) => [
+        ...[domain, subdomains, shared, force],
+        ...[line, column],
+      ]),
+      [
+        ['contoso.com', false, false, false, 10, 9],
+        ['contoso.net', true, false, false, 11, 17],
+        ['printer.local', false, true, true, 12, 17],
+      ],
+    )
     const [hq] = contoso.connectors
     assert.equal(hq?.name, 'hq')
     assert.equal(hq.enabled, true)
