@@ -5,6 +5,9 @@ import { describe, it } from 'node:test'
 import { Ledger } from '../../src/allowance/ledger'
 import { loadConfig } from '../../src/process/config-file'
 import { RefusedError } from '../../src/base/errors'
+import { completeEvidence } from '../../src/cases/complete'
+import { formatEvidence, parseEvidence } from '../../src/cases/evidence'
+import { FOLLOWED } from '../../src/cases/minutes'
 import type { UnattributedEvent } from '../../src/records/event'
 import { EventStream } from '../../src/events/stream'
 import { HOUR } from '../../src/reporting/calendar'
@@ -111,6 +114,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       assert.equal(await directory.askOwner('contoso.example'), null)
       await recordMuch(store, redis)
       await tellOfLost(store)
+      await completeMinutes(store, redis)
       await forward(relay, store)
       await orderQueue(relay)
       if (apply) {
@@ -275,6 +279,20 @@ async function recordMuch(store: Store, redis: TestRedis): Promise<void> {
   const config = () => loadConfig(undefined).config
   await new UnattributedUsers({ store, config, connectors: () => connectors, publish }).run()
   assert.deepEqual(users, ['ann'])
+}
+
+/** The hour after a restriction is over. */
+async function completeMinutes(store: Store, redis: TestRedis): Promise<void> {
+  const admin = redis.client()
+  const { keys } = store
+  const key = keys.evidence('contoso', 1)
+  await waitFor(async () => (await admin.exists(key)) === 1)
+  const evidence = parseEvidence((await admin.get(key)) ?? '')
+  const at = evidence.event.at - FOLLOWED
+  await admin.set(key, formatEvidence({ ...evidence, event: { ...evidence.event, at } }))
+  await admin.zadd(keys.caseIndex, at, 'contoso:1')
+  await completeEvidence(store).run()
+  assert.equal(parseEvidence((await admin.get(key)) ?? '').minutesComplete, true)
 }
 
 /** Redis has gone back in time; all of it is put back, and forgotten after a day. */

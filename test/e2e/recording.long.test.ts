@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
+import { grouped } from '../../src/base/lists'
+import { connectorId } from '../../src/mail/identities'
+import { ConnectorRegistry } from '../../src/registry/connector-registry'
 import type { Counts } from '../../src/reporting/counts'
 import { ReportReader } from '../../src/reporting/reader'
 import { readUnattributed } from '../../src/reporting/rows'
@@ -10,7 +13,7 @@ import { newAddress, startRelay, waitFor, type TestRelay, type TestTenant } from
 import { contentsOf } from '../support/contents'
 import { FROM } from '../support/transactions'
 import { REPLY } from '../support/replies'
-import { DAY, numbersOf } from '../support/reporting'
+import { DAY, HOUR, numbersOf } from '../support/reporting'
 
 const RECIPIENT = 'a@far.example'
 const TWO = [RECIPIENT, 'b@far.example']
@@ -131,6 +134,36 @@ describe('of two workers the reports', () => {
     )
   })
 
+  it('show mail by the minute and connector, registered mail too', async () => {
+    const tenant = await relay.tenant('alpine')
+    const probes = relay.haraka.sink
+      .probes()
+      .filter(({ mailFrom }) => mailFrom.endsWith(tenant.domain)).length
+    assert.ok((await tenant.send({ from: `x@${tenant.domain}`, to: TWO })).delivered)
+    assert.ok((await tenant.send({ from: `x@${tenant.domain}`, to: RECIPIENT })).delivered)
+    assert.ok((await tenant.send({ from: '', to: RECIPIENT })).delivered)
+    assert.ok((await tenant.send({ from: FROM, to: TWO })).delivered)
+    const [connector] = await new ConnectorRegistry(relay.store).list(tenant.id)
+    const name = connectorId(tenant.id, connector!.name)
+    const lately = [Date.now() - HOUR, Date.now() + HOUR] as const
+    await becomes(
+      [
+        [name, 'null', [1, 0, 0, 0, 1, 0, 0, 0]],
+        [name, 'registered', [probes + 3, 0, 0, 0, probes + 2, 0, 0, 0]],
+        [name, 'unregistered', [2, 0, 0, 0, 1, 0, 0, 0]],
+      ],
+      async () => {
+        const rows = await new ReportReader(relay.store).minutes(tenant.id, ...lately)
+        return grouped(rows, (row) => `${row.connector} ${row.class}`)
+          .map(([, some]) => [
+            ...[some[0]!.connector, some[0]!.class],
+            sum(some.map(({ counts }) => counts)),
+          ])
+          .sort()
+      },
+    )
+  })
+
   it('show deferred, monitored and uncounted mail', async () => {
     const deferred = await relay.tenant('deferred', { limits: '1/1h defer' })
     const watched = await relay.tenant('watched', { limits: '1/1h', mode: 'monitor' })
@@ -172,7 +205,7 @@ describe('of two workers the reports', () => {
     })
     assert.deepEqual([...(await reader.connectorsSeen('fabrikam')).keys()], ['mx'])
     assert.deepEqual(await reader.reported(Date.now() - DAY), [
-      ...['contoso', 'deferred', 'fabrikam', 'unlimited', 'watched'],
+      ...['alpine', 'contoso', 'deferred', 'fabrikam', 'unlimited', 'watched'],
     ])
   })
 

@@ -196,6 +196,7 @@ function addClose(parent: Command, io: Io): void {
       await context.writing(async (store) => {
         const cases = new Cases(store)
         const name = await cases.nameOf(given)
+        await cases.ensureNamed(name)
         const result = await cases.close(name, { by, text })
         out.result({ result, case: name }, () =>
           out.line(
