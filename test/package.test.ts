@@ -148,8 +148,9 @@ describe('the compiled package', () => {
         .map((file) => path.basename(file, '.js'))
     assert.deepEqual(commandsFor('--help'), [])
     assert.deepEqual(commandsFor('unblok', 'contoso'), [])
-    assert.deepEqual(commandsFor('help', 'unblock'), ['unblock'])
-    assert.deepEqual(commandsFor('unblock', 'status'), ['unblock'])
+    const unblock = ['unblock', 'unblock-since']
+    assert.deepEqual(commandsFor('help', 'unblock'), unblock)
+    assert.deepEqual(commandsFor('unblock', 'status'), unblock)
     assert.deepEqual(commandsFor('--by', 'status', '--json', 'restore', 'file'), ['backup'])
   })
 

@@ -4,15 +4,18 @@ import type { Channel } from '../../src/alerts/channel'
 import { Dispatcher, type DispatcherEvents } from '../../src/alerts/dispatcher'
 import { HeldContacts } from '../../src/alerts/held-contacts'
 import { ContactChannel, MailChannel, type Contact, type SendMail } from '../../src/alerts/mail'
+import { ContactTemplates, siteTexts, type SiteTexts } from '../../src/alerts/contact-templates'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { webhookPlace, type AlertSettings } from '../../src/alerts/settings'
 import { WebhookChannel } from '../../src/alerts/webhook'
 import { within } from '../../src/base/deadline'
 import { messageOf } from '../../src/base/errors'
+import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
 import { isNotConnected, redisFailure } from '../../src/store/failure'
 import type { Outbound, Plugin } from '../kit/haraka'
 import { type LogOnce, logTextOnce } from '../kit/log'
+import { configDirectory } from './ini-file'
 
 /** Hooks of other plugins run before a message is queued; Haraka gives each of them 30 s. In ms. */
 const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
@@ -22,18 +25,21 @@ export class Alerts {
   private dispatchers: readonly Dispatcher[] = []
   private readonly log: LogOnce
 
-  /** @param settings in effect now. */
+  /** @param config in effect now. */
   constructor(
     private readonly plugin: Plugin,
-    private readonly settings: () => AlertSettings,
+    private readonly config: () => Pick<Config, 'alerts' | 'owner'>,
   ) {
     this.log = logTextOnce((line) => plugin.logwarn(line))
   }
 
+  private readonly settings = (): AlertSettings => this.config().alerts
+
   /** Delivers from now on. */
   begin(engine: Engine): void {
     const { store } = engine
-    const mail = { settings: this.settings, host: this.hostName(), send: mailer(this.plugin) }
+    const { settings, plugin } = this
+    const mail = { settings, host: this.hostName(), send: mailer(plugin), templates: this.texts() }
     const contactOf = async (tenant: string): Promise<Contact | undefined> => {
       const key = store.keys.tenant(tenant)
       const [name, address] = await store.client.hmget(key, 'name', 'contact')
@@ -54,6 +60,14 @@ export class Alerts {
   /** Leaves alerts whose delivery has not begun to the other processes. */
   stop(): void {
     for (const dispatcher of this.dispatchers) dispatcher.stop()
+  }
+
+  private texts(): ContactTemplates {
+    const site = (): SiteTexts => siteTexts(this.config(), configDirectory(this.plugin))
+    return new ContactTemplates(site, (message) => {
+      const line = `[alerts] contact_templates: ${message}; the shipped text is mailed`
+      this.log.say(line, line)
+    })
   }
 
   private events(): DispatcherEvents {

@@ -54,7 +54,7 @@ export class PluginProcess {
     this.redisUsable = redisUsable
     this.troubles = new RedisTroubles(plugin, addressOf(config.redis))
     this.warmStart = new WarmStart(plugin, config.outage.snapshot)
-    this.alerts = new Alerts(plugin, () => this.inEffect.alerts)
+    this.alerts = new Alerts(plugin, this.config)
     this.queueOrders = new QueueOrders(plugin, this.config)
     this.leadWorker.listen()
     for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(plugin)))) {

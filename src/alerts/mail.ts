@@ -1,6 +1,7 @@
 import type { Alert } from '../records/event'
 import { DELIVERED, SKIPPED, type Channel, type Outcome } from './channel'
 import { compose } from './compose'
+import type { ContactTemplates } from './contact-templates'
 import { contactText } from './contact-text'
 import { operatorText, type MailText } from './mail-text'
 import type { AlertSettings } from './settings'
@@ -15,6 +16,8 @@ export interface MailTransport {
   /** Haraka's own name. */
   readonly host: string
   readonly send: SendMail
+  /** Texts to contacts. */
+  readonly templates: ContactTemplates
 }
 
 /** The contact of a tenant. */
@@ -70,7 +73,7 @@ export class ContactChannel implements Channel {
     if (alert.tenant === '') return SKIPPED
     const contact = await this.contactOf(alert.tenant)
     if (!contact) return SKIPPED
-    const text = contactText(alert, contact.name, sender(this.way))
+    const text = contactText(alert, contact.name, sender(this.way), this.way.templates)
     if (!text) return SKIPPED
     const instead = await this.unlessMailed(alert)
     if (instead) return instead

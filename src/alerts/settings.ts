@@ -1,6 +1,6 @@
 import { InputError } from '../base/errors'
 import { section, site, type SettingsOf } from '../config/section'
-import { list, orEmpty, orNone } from '../config/values'
+import { list, orEmpty, orNone, text } from '../config/values'
 import { parseMailbox } from '../names/mailbox'
 
 /** A problem and its remedy. */
@@ -26,6 +26,8 @@ export const ALERTS = section(
     mailTo: site(mailAddresses, ''),
     /** Empty: postmaster at Haraka's own name. */
     mailFrom: site(orEmpty(mailAddress), ''),
+    /** Directory with texts to contacts, relative to the config directory; empty: the shipped ones. */
+    contactTemplates: site(text, ''),
   },
   {
     *contradictions({ webhook, webhookSecret }) {

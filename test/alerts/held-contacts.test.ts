@@ -10,7 +10,7 @@ import { EventStream } from '../../src/events/stream'
 import { decideContacts } from '../../src/operations/contacts'
 import type { Alert, Event } from '../../src/records/event'
 import type { Store } from '../../src/store/store'
-import { begun } from '../support/alerts'
+import { begun, SHIPPED_TEXTS } from '../support/alerts'
 import { NOON, TestClock } from '../support/clock'
 import { entries, factsOf } from '../support/events'
 import { newSite, useRedis } from '../support/registry'
@@ -122,7 +122,11 @@ describe('the contact of a restricted tenant', () => {
     const sent: string[] = []
     const settings = { webhook: '', webhookSecret: undefined, mailTo: ['ops@relay.example'] }
     const way = {
-      ...{ settings: () => ({ ...settings, mailFrom: '' }), host: 'relay.example' },
+      ...{
+        settings: () => ({ ...settings, mailFrom: '', contactTemplates: '' }),
+        host: 'relay.example',
+        templates: SHIPPED_TEXTS,
+      },
       send: (to: readonly string[]) => Promise.resolve(void sent.push(...to)),
     }
     const contactOf = (tenant: string) =>

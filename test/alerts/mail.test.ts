@@ -4,7 +4,7 @@ import { contactText } from '../../src/alerts/contact-text'
 import { ContactChannel, MailChannel, type Contact } from '../../src/alerts/mail'
 import { operatorText } from '../../src/alerts/mail-text'
 import type { Alert } from '../../src/records/event'
-import { anAlert } from '../support/alerts'
+import { anAlert, SHIPPED_TEXTS } from '../support/alerts'
 
 const TRIGGER = {
   ...{ domain: 'bank.example', connector: 'contoso/mx', ip: '192.0.2.7' },
@@ -29,10 +29,11 @@ async function sent(
   const messages: { to: readonly string[]; message: string }[] = []
   const way = {
     settings: () => ({
-      ...{ webhook: '', webhookSecret: undefined },
+      ...{ webhook: '', webhookSecret: undefined, contactTemplates: '' },
       ...{ mailTo: ['ops@relay.example', 'noc@far.example'], mailFrom },
     }),
     host: 'relay.example',
+    templates: SHIPPED_TEXTS,
     send: (to: readonly string[], message: string) => {
       messages.push({ to, message })
       return Promise.resolve()
@@ -142,13 +143,13 @@ describe('mail to a tenant', () => {
   })
 
   it('says what was sent, what follows and what to do', () => {
-    const text = contactText(restricted(), 'Contoso Ltd', 'ops@relay.example')!
+    const text = contactText(restricted(), 'Contoso Ltd', 'ops@relay.example', SHIPPED_TEXTS)!
     assert.equal(text.subject, 'Mail of Contoso Ltd from unregistered domains is refused')
     const body = text.lines.join('\n')
     assert.match(body, /You had sent to 300 recipients within 1h from unregistered domains\./)
-    assert.match(body, /^ {2}sender domain +bank\.example$/m)
-    assert.match(body, /^ {2}from address +192\.0\.2\.7$/m)
-    assert.match(body, /Write to ops@relay\.example, and name case contoso:1\./)
+    assert.match(body, /^ {2}sender domain of the last message +bank\.example$/m)
+    assert.match(body, /^ {2}it came from +192\.0\.2\.7$/m)
+    assert.match(body, /^Write to ops@relay\.example\.\nCase: contoso:1$/m)
   })
 
   it('comes once, and only for events that a tenant can act on', async () => {
@@ -174,7 +175,7 @@ describe('mail to a tenant', () => {
       restricted({ reason: secret, by: secret }, { title: secret, next: [secret] }),
       anAlert({ kind: 'lifted', facts: { reason: secret, by: secret }, title: secret }),
     ]) {
-      const text = contactText(alert, 'Contoso', 'ops@relay.example')!
+      const text = contactText(alert, 'Contoso', 'ops@relay.example', SHIPPED_TEXTS)!
       assert.doesNotMatch(JSON.stringify(text), /fabrikam|4711|tenantctl/)
     }
   })
@@ -182,10 +183,12 @@ describe('mail to a tenant', () => {
   it('says that it is about forwarded mail if it is', () => {
     const facts = { percent: 80, ...TRIGGER, meter: 'forwarded' }
     const used = anAlert({ kind: 'allowance', facts })
-    const text = contactText(used, 'Contoso', 'ops@relay.example')!
+    const text = contactText(used, 'Contoso', 'ops@relay.example', SHIPPED_TEXTS)!
     assert.match(text.subject, /has used 80 % of its allowance for forwarded mail/)
     const tripped = restricted({ trigger: { ...TRIGGER, meter: 'forwarded' } })
-    const lines = contactText(tripped, 'Contoso', 'ops@relay.example')!.lines.join('\n')
+    const lines = contactText(tripped, 'Contoso', 'ops@relay.example', SHIPPED_TEXTS)!.lines.join(
+      '\n',
+    )
     assert.match(lines, /recipients.* as forwarded mail/)
   })
 
@@ -193,7 +196,7 @@ describe('mail to a tenant', () => {
     const words = '9 recipients … news.fabrikam.com, which belongs to fabrikam-ltd'
     const seen = { recipients: 9, before: 0, domain: 'news.fabrikam.com', owner: 'fabrikam-ltd' }
     const alert = anAlert({ kind: 'unusual', facts: { rule: 'foreign', words, facts: seen } })
-    const { lines } = contactText(alert, 'Contoso', 'ops@relay.example')!
+    const { lines } = contactText(alert, 'Contoso', 'ops@relay.example', SHIPPED_TEXTS)!
     const text = lines.join('\n')
     assert.match(text, /mail to 9 recipients .* not yours, such as news.fabrikam.com/)
     assert.doesNotMatch(text, /fabrikam-ltd|tenant/)
@@ -205,7 +208,7 @@ describe('mail to a tenant', () => {
       restricted({ trigger: { ...TRIGGER, domain: forged }, case: forged }),
       anAlert({ kind: 'unusual', facts: { words: forged } }),
     ]) {
-      const { subject, lines } = contactText(alert, forged, 'ops@relay.example')!
+      const { subject, lines } = contactText(alert, forged, 'ops@relay.example', SHIPPED_TEXTS)!
       // eslint-disable-next-line no-control-regex
       for (const line of [subject, ...lines]) assert.doesNotMatch(line, /[\r\n\u001b\u202e]/)
     }

@@ -31,6 +31,7 @@ describe('[alerts]', () => {
       webhookSecret: undefined,
       mailTo: [],
       mailFrom: '',
+      contactTemplates: '',
     })
   })
 

@@ -16,7 +16,13 @@ async function endpoint(t: TestContext, answer?: Answer): Promise<WebhookEndpoin
 }
 
 function post(url: string, alert = anAlert(), timeout?: number): Promise<Outcome> {
-  const settings = { webhook: url, webhookSecret: WEBHOOK_SECRET, mailTo: [], mailFrom: '' }
+  const settings = {
+    webhook: url,
+    webhookSecret: WEBHOOK_SECRET,
+    mailTo: [],
+    mailFrom: '',
+    contactTemplates: '',
+  }
   return new WebhookChannel(() => settings, timeout).deliver(alert)
 }
 
@@ -40,7 +46,7 @@ describe('a webhook', () => {
     const there = await endpoint(t)
     const tested = {
       ...{ webhook: there.url, webhookSecret: WEBHOOK_SECRET },
-      ...{ mailTo: [], mailFrom: '' },
+      ...{ mailTo: [], mailFrom: '', contactTemplates: '' },
     }
     const before = { ...tested, webhook: 'http://before.example' }
     const settings = settingsMark(tested)

@@ -123,6 +123,17 @@ describe('tenantctl alert, and the doctor on alerts', () => {
     assert.match(bad!.message, /webhook_secret: empty, but webhook is set/)
   })
 
+  it('the doctor names what is wrong with a text to contacts', async () => {
+    const texts = scratchDir('texts')
+    const { run } = site(`${ALERTS}contact_templates=${texts}\n`)
+    const [well] = await doctor(run, 'contact-texts')
+    assert.deepEqual([well?.level, well?.message], ['ok', `contacts get the texts in ${texts}`])
+    writeFileSync(path.join(texts, 'lifted.txt'), 'Subject: {{name}}\n\nText\n')
+    const [broken] = await doctor(run, 'contact-texts')
+    assert.equal(broken?.level, 'fail')
+    assert.match(broken.message, /lifted\.txt:1: \{\{name\}\} is no variable: write one of/)
+  })
+
   it('the doctor says how many alerts wait, and since when', async () => {
     const { run, store } = site()
     await run('tenant', 'add', 'contoso')

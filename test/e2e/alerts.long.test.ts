@@ -78,7 +78,7 @@ describe('alerts', { concurrency: 2 }, () => {
       // Of the restriction it comes five minutes later: see "many restrictions" below.
       const toTenant = await mailbox.waitFor(contact, 'contoso has used 95 % of its allowance')
       assert.match(toTenant.headers.get('message-id')!, /^<evt_\w+\.contact@relay\.example>$/)
-      assert.match(toTenant.body, /^ {2}sender domain +stolen\.example$/m)
+      assert.match(toTenant.body, /^ {2}sender domain of the last message +stolen\.example$/m)
       assert.doesNotMatch(toTenant.body, /tenantctl/)
 
       // Neither meter has counted any of it, and none of it was refused.

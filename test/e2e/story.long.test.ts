@@ -247,7 +247,7 @@ describe('the story of a takeover', () => {
     ]) {
       assert.match(mail.body, line)
     }
-    assert.match(toTenant.body, /^ {2}sender domain +bank-30\.example$/m)
+    assert.match(toTenant.body, /^ {2}sender domain of the last message +bank-30\.example$/m)
     assert.doesNotMatch(toTenant.body, /tenantctl/)
     assert.equal(await relay.used('hybrid'), LIMIT)
     for (const tenant of ['hybrid', 'school']) assert.equal(await relay.used(tenant, 'null'), 0)

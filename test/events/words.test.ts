@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { contactText } from '../../src/alerts/contact-text'
+import { SHIPPED_TEXTS } from '../support/alerts'
 import { operatorText } from '../../src/alerts/mail-text'
 import type { Alert, Event } from '../../src/records/event'
 import { describe as describeEvent } from '../../src/events/words'
@@ -98,7 +99,7 @@ describe('the event of a Redis that went back in time', () => {
 
   it('is no matter of a tenant, and shows operators its times', () => {
     const alert = { ...alertOf(event), tenant: '' }
-    assert.equal(contactText(alert, 'Contoso', 'relay@example.org'), undefined)
+    assert.equal(contactText(alert, 'Contoso', 'relay@example.org', SHIPPED_TEXTS), undefined)
     const { lines } = operatorText(alert)
     assert.ok(lines.some((line) => /^ {2}from +2026-01-01T10:00:00.000Z$/.test(line)))
     assert.ok(lines.some((line) => /^ {2}lost subjects +contoso$/.test(line)))
@@ -146,7 +147,7 @@ describe('an event of the allowance for forwarded mail', () => {
     assert.ok(alert.next.some((step) => step.includes('--null-limits')))
     assert.ok(alert.next.every((step) => !step.includes('suggest')))
     assert.equal(meterInLog(alert), 'null')
-    const mail = contactText(alert, 'Contoso', 'relay@example.org')!
+    const mail = contactText(alert, 'Contoso', 'relay@example.org', SHIPPED_TEXTS)!
     assert.equal(mail.subject, 'Contoso has used 100 % of its allowance for the null sender')
     assert.ok(mail.lines.every((line) => !line.includes('registered for you')))
   })

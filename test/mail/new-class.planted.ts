@@ -7,6 +7,7 @@ import type { HarakaTransaction } from '../../plugins/kit/haraka'
 import { Transaction } from '../../plugins/session/transaction'
 import { scratchDir } from '../../scripts/services/scratch'
 import { contactText } from '../../src/alerts/contact-text'
+import { SHIPPED_TEXTS } from '../support/alerts'
 import { defaultsOf } from '../../src/allowance/defaults'
 import { Ledger, type Defaults } from '../../src/allowance/ledger'
 import type { Attributed } from '../../src/decision/attribution'
@@ -104,7 +105,12 @@ describe('a class of mail that a row and a line have added', () => {
     const alert = describeEvent('contoso', edge!)
     assert.match(alert.title, /^contoso has used 50 % of its allowance of 3\/1h for newsletters$/)
     assert.deepEqual(alert.next, ['look at the newsletters of contoso'])
-    const text = contactText({ ...alert, id: 'e', alert: 'e', count: 1 }, 'Contoso', 'a@b.example')
+    const text = contactText(
+      { ...alert, id: 'e', alert: 'e', count: 1 },
+      'Contoso',
+      'a@b.example',
+      SHIPPED_TEXTS,
+    )
     assert.match(text!.lines.join('\n'), /2 of 3 recipients within 1h got your newsletters/)
     const trip = (await readEvents()).find(({ kind }) => kind === 'restricted')
     assert.match(describeEvent('contoso', trip!).title, /: contoso, by its newsletters$/)

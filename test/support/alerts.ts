@@ -1,3 +1,4 @@
+import { ContactTemplates } from '../../src/alerts/contact-templates'
 import type { Alert } from '../../src/records/event'
 import type { Store } from '../../src/store/store'
 import { waitFor } from '../../scripts/services/wait-for'
@@ -60,3 +61,11 @@ export async function channels({ client, keys }: Store): Promise<number> {
 export async function begun(store: Store, count = 3): Promise<void> {
   await waitFor(async () => (await channels(store)) === count, { what: 'the channels have begun' })
 }
+
+/** The shipped texts to contacts. */
+export const SHIPPED_TEXTS = new ContactTemplates(
+  () => ({ directory: '', read: () => Buffer.alloc(0) }),
+  (message) => {
+    throw new Error(message)
+  },
+)

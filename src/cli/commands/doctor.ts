@@ -8,7 +8,7 @@ import { Lookup } from '../../dns/lookup'
 import { ConnectorRegistry } from '../../registry/connector-registry'
 import { contextOf, type Context } from '../kit/context'
 import { checkConsistency, repairInconsistent } from '../doctor/consistency'
-import { checkAlertQueues, checkAlerts, checkContacts } from '../doctor/alerts'
+import { checkAlertQueues, checkAlerts, checkContacts, checkContactTexts } from '../doctor/alerts'
 import { checkBlocks } from '../doctor/blocks'
 import { checkConfigFile } from '../doctor/config'
 import { checkEgress } from '../doctor/egress'
@@ -106,6 +106,7 @@ async function checkAll(
   return [
     ...checkOwnSettings(config),
     ...checkAlerts(config.alerts),
+    ...checkContactTexts(config, context.configDirectory),
     ...checkHaraka(found.files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
     ...(await checkEgress(config.egress)),

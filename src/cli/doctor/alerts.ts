@@ -1,15 +1,17 @@
 import { readBacklogs } from '../../alerts/backlog'
+import { siteTexts, templateMistakes } from '../../alerts/contact-templates'
 import { HeldContacts } from '../../alerts/held-contacts'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
 import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
 import { MANY, MANY_SPAN } from '../../events/many'
+import type { Config } from '../../process/config'
 import type { Store } from '../../store/store'
 import { serverTime } from '../../store/server-clock'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { shortTime } from '../../base/time'
 import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
-import { ok, warn, type Line } from './line'
+import { fail, ok, warn, type Line } from './line'
 
 /** An alert that has waited longer than this has failed at least once, in ms. */
 const LATE = 60_000
@@ -32,6 +34,18 @@ export function checkAlerts(settings: AlertSettings): Line[] {
         : `alerts are ${ways.join(', and ')}; tenantctl alert test tries it`,
     ),
   ]
+}
+
+/** Whether the texts of the site to contacts can be mailed. */
+export function checkContactTexts(
+  config: Pick<Config, 'alerts' | 'owner'>,
+  configDirectory: string | undefined,
+): Line[] {
+  if (configDirectory === undefined || config.alerts.contactTemplates === '') return []
+  const mistakes = templateMistakes(siteTexts(config, configDirectory))
+  const advice = 'correct it; until then the shipped text is mailed in its place'
+  if (mistakes.length > 0) return mistakes.map((mistake) => fail('contact-texts', mistake, advice))
+  return [ok('contact-texts', `contacts get the texts in ${config.alerts.contactTemplates}`)]
 }
 
 /** Whether alerts arrive. */
