@@ -1,3 +1,4 @@
+import { tenantctl } from '../../base/command-line'
 import { UserError } from '../../base/errors'
 import { Cases } from '../../cases/cases'
 import { connectorName } from '../../mail/identities'
@@ -13,7 +14,8 @@ import { ConnectorRegistry } from '../../registry/connector-registry'
 import type { Store } from '../../store/store'
 import { acceptedReason, acceptedText } from '../kit/actor'
 import type { Context } from '../kit/context'
-import { TITLES } from '../views/incident'
+import { noteManaged } from '../kit/managed'
+import { printSteps, TITLES } from '../views/incident'
 import { silenceOf } from '../views/queue'
 
 /** Asks for each step whether to do it, and does it. */
@@ -27,7 +29,9 @@ export class IncidentDialogue {
   ) {}
 
   async run(): Promise<void> {
-    for (const step of this.incident.steps) {
+    const { steps } = this.incident
+    if (steps.length === 0) printSteps(this.context.out, steps)
+    for (const step of steps) {
       this.context.out.line()
       this.context.out.line(`${TITLES[step.what]}: ${step.why}`)
       this.context.out.line(`  ${step.command}`, 'faint')
@@ -87,6 +91,7 @@ export class IncidentDialogue {
   private async register(domains: readonly string[]): Promise<void> {
     const { by, out } = this.context
     if (!(await this.agrees(`Register ${domains.join(', ')} for ${this.tenant}?`))) return
+    await noteManaged(this.context, this.store, this.tenant)
     const { neverRegister } = this.context.needed('registry').registry
     const entries = domains.map((domain) => ({ domain, subdomains: false, shared: false }))
     const { added } = await registerDomains(this.store, this.tenant, entries, {
@@ -111,7 +116,7 @@ export class IncidentDialogue {
     if (!(await this.agrees(`Unblock ${tenant}?`))) return
     const reason = await this.askReason()
     const terms = limits === undefined ? undefined : await this.askProbation(limits, time)
-    const { probation } = await unblock(
+    const { probation, case: name } = await unblock(
       this.store,
       tenant,
       { reason, by, keepUsage: false, probation: terms, force: false },
@@ -119,6 +124,9 @@ export class IncidentDialogue {
     )
     const holds = probation ? `, on probation: ${probation.limits} for ${time}` : ''
     out.line(`unblocked ${tenant}, its windows start afresh${holds}`)
+    if (name !== undefined) {
+      out.line(`when all is done: ${tenantctl('case', 'close', name)}`, 'faint')
+    }
   }
 
   private async askProbation(

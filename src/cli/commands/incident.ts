@@ -21,7 +21,10 @@ export function add(program: Command, io: Io): void {
       const context = contextOf(io, self)
       const isAsked = io.asks && !context.out.json && options.show !== true
       if (!isAsked) {
-        await context.connected((store, config) => show(context, store, config, subject))
+        await context.connected(async (store, config) => {
+          const { steps } = await show(context, store, config, subject)
+          if (!context.out.json) printSteps(context.out, steps)
+        })
         return
       }
       await context.writing(async (store) => {
@@ -54,10 +57,6 @@ async function show(
   subject: string,
 ): Promise<Incident> {
   const incident = await readIncident(store, config, subject)
-  out.result(incidentView(incident), () => {
-    printIncident(out, incident)
-    out.line()
-    printSteps(out, incident.steps)
-  })
+  out.result(incidentView(incident), () => printIncident(out, incident))
   return incident
 }

@@ -257,6 +257,7 @@ function printChanges(out: Output, { changes }: Incident): void {
 
 /** What to do next, for people. */
 export function printSteps(out: Output, steps: readonly IncidentStep[]): void {
+  out.line()
   if (steps.length === 0) {
     out.line('nothing is left to do')
     return
