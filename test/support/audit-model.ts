@@ -184,7 +184,10 @@ function ofConnectors(before: Contents, now: Contents, { by, reason }: Act): Exp
       json === undefined ? undefined : (JSON.parse(json) as Connector),
     )
     const what = `connector ${changeOf(from, to)}`
-    const words = [from, to].map((each) => (each ? describe(each) : ''))
+    const words = [
+      [from, to],
+      [to, from],
+    ].map(([each, other]) => (each ? describe(each, other) : ''))
     const why = what === 'connector unblocked' ? `; unblocked by ${by}: ${reason}` : ''
     return [
       {
@@ -202,10 +205,17 @@ function changeOf(from: Connector | undefined, to: Connector | undefined): strin
   return to.blocked && !from.blocked ? 'blocked' : 'changed'
 }
 
-function describe(connector: Connector): string {
-  const identities = Object.entries(KINDS).flatMap(([kind, word]) =>
+function identitiesOf(connector: Connector): string[] {
+  return Object.entries(KINDS).flatMap(([kind, word]) =>
     connector[kind as keyof typeof KINDS].map((identity) => `${word} ${identity}`),
   )
+}
+
+/** @param other before or after: what that has not comes first. */
+function describe(connector: Connector, other: Connector | undefined): string {
+  const others = other ? identitiesOf(other) : []
+  const isShared = (each: string): number => Number(others.includes(each))
+  const identities = identitiesOf(connector).sort((a, b) => isShared(a) - isShared(b))
   const { enabled, addedBy, blocked } = connector
   return [
     ...[identities.join(', '), enabled ? 'enabled' : 'disabled', `by ${addedBy}`],
