@@ -147,11 +147,31 @@ describe('the compiled package', () => {
         .filter((file) => file.includes(folder))
         .map((file) => path.basename(file, '.js'))
     assert.deepEqual(commandsFor('--help'), [])
-    assert.deepEqual(commandsFor('unblok', 'contoso'), [])
-    const unblock = ['unblock', 'unblock-since']
-    assert.deepEqual(commandsFor('help', 'unblock'), unblock)
-    assert.deepEqual(commandsFor('unblock', 'status'), unblock)
+    assert.deepEqual(commandsFor('evidense', 'contoso'), [])
+    assert.deepEqual(commandsFor('help', 'evidence'), ['evidence'])
+    assert.deepEqual(commandsFor('evidence', 'status'), ['evidence'])
     assert.deepEqual(commandsFor('--by', 'status', '--json', 'restore', 'file'), ['backup'])
+  })
+
+  it('loads no library that a command has no use for', () => {
+    const packagesFor = (...argv: string[]): Set<string> =>
+      packagesOf(
+        filesLoadedBy(`
+        const { createProgram } = require(dist + '/src/cli/program.js')
+        const { processIo } = require(dist + '/src/cli/kit/io.js')
+        createProgram(processIo(), () => {}, ${JSON.stringify(argv)})`),
+      )
+    assert.deepEqual([...packagesFor('--help')], ['commander'])
+    assert.deepEqual([...packagesFor('completion', 'bash')], ['commander'])
+    const rare = ['yaml', 'mailauth', 'nodemailer', 'csv-stringify', 'standardwebhooks']
+    const ofAll = packagesFor('status')
+    for (const name of ['ioredis', 'tldts']) assert.ok(ofAll.has(name), name)
+    for (const command of ['status', 'block', 'unblock', 'domain', 'tenant', 'restricted']) {
+      const loaded = packagesFor(command)
+      for (const name of [...rare, 'fast-string-truncated-width']) {
+        assert.ok(!loaded.has(name), `${command} loads ${name}`)
+      }
+    }
   })
 
   it('names no source map: none is shipped', () => {

@@ -9,6 +9,7 @@ import { shortTime } from '../../base/time'
 import { acceptedText } from '../kit/actor'
 import { printCase, printKnown, stateOf } from '../views/case-print'
 import { caseView, findingsView } from '../views/case'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
@@ -48,7 +49,7 @@ function addList(parent: Command, io: Io): void {
     .command('list')
     .description('open cases, the newest first')
     .argument('[tenant]', 'also one that has been removed')
-    .option('--all', 'also closed ones')
+    .addOption(allRows('also closed ones, and all rows on a terminal'))
     .action(async (tenant: string | undefined, options: { all?: boolean }, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context

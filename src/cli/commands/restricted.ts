@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { Restrictions } from '../../allowance/restriction'
 import { shortTime } from '../../base/time'
 import { describeTrigger } from '../../mail/trigger'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -12,6 +13,7 @@ export function add(program: Command, io: Io): void {
   const command = program
     .command('restricted')
     .description('who is restricted, since when, and why')
+    .addOption(allRows())
     .action(async (_options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context

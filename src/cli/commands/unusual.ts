@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { assertTenantId } from '../../mail/identities'
 import { isoTime, shortTime } from '../../base/time'
 import { OverviewReader, type Overview, type Waiting } from '../../unusual/overview'
+import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
@@ -24,6 +25,7 @@ export function add(program: Command, io: Io): void {
     .command('unusual')
     .description('what is unusual about the mail of a tenant, or of all, and what to tidy up')
     .argument('[tenant]')
+    .addOption(allRows())
     .action(async (tenant: string | undefined, _options: object, self: Command) => {
       const context = contextOf(io, self)
       const { out } = context
