@@ -122,15 +122,15 @@ export class DomainRegistry {
     if (isStopped(work)) throw stopped(tenant)
     // All entries go before the first claim does: as long as a claim is there, the same call can complete this one.
     await leaveNames(this.store, tenant, names)
+    // Half of the work is to remove entries, the other half to free names.
+    const tell = (done: number): void => work.progress?.(Math.floor(done / 2), names.length)
     let removed = 0
     for (const batch of batchesOf(names, BATCH)) {
       await removeEntries(this.store, tenant, batch, 'any')
       removed += batch.length
-      work.progress?.(removed / 2, names.length)
+      tell(removed)
     }
-    await reconcileClaims(this.store, tenant, names, {
-      progress: (freed) => work.progress?.((removed + freed) / 2, names.length),
-    })
+    await reconcileClaims(this.store, tenant, names, { progress: (freed) => tell(removed + freed) })
   }
 
   /** See {@link moveDomain}. */
@@ -173,7 +173,7 @@ export class DomainRegistry {
     const lease = newLease(tenant)
     const steps = owned.length + ordered.length
     const tell = (done: number): void =>
-      work.progress?.((ordered.length * done) / steps, ordered.length)
+      work.progress?.(Math.floor((ordered.length * done) / steps), ordered.length)
     const claimed: string[] = []
     const put: DomainsPut = { added: [], updated: [], unchanged: [] }
     try {
