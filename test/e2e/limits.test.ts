@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { formatTemporary } from '../../src/mail/temporary'
 import { sharedRelay, waitFor, type Sent, type TestRelay, type TestTenant } from '../support'
 import { REPLY } from '../support/replies'
 
@@ -49,6 +50,20 @@ describe('limits', () => {
     assert.equal((await pour(tenant, 1)).last.raw, REPLY.deferred)
     assert.equal(await tenant.restriction(), undefined)
     assert.equal(await tenant.used(), 2)
+  })
+
+  it('limits for some time apply at once, and the usual ones when the time is over', async () => {
+    const tenant = await relay.tenant('for-some-time', { limits: '1/1h defer' })
+    const setUntil = (until: number): Promise<unknown> => {
+      const temporaryLimits = formatTemporary({ limits: 'unlimited', until })
+      return relay.registry.tenants.set(tenant.id, { temporaryLimits })
+    }
+    assert.equal((await pour(tenant, 2)).accepted.length, 1)
+    await setUntil(Date.now() + HOUR)
+    assert.equal((await pour(tenant, 5)).accepted.length, 5)
+    await setUntil(Date.now() + SECOND)
+    await waitFor(async () => (await pour(tenant, 1)).last.raw === REPLY.deferred)
+    assert.equal(await tenant.restriction(), undefined)
   })
 
   it('a limit after one with defer restricts when it is reached', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import {
+  newAddress,
   sharedRelay,
   startRelay,
   waitFor,
@@ -70,6 +71,20 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
         assert.equal((await client.mail('y@stolen.example')).raw, REPLY.blocked)
       })
       await client.quit()
+    })
+
+    it('passes from the address that its connector has got in place of another', async () => {
+      const tenant = await relay.tenant('moving')
+      const moved = { localAddress: newAddress() }
+      await relay.registry.connectors.setIdentities('moving', 'mx', {
+        add: { ip: [moved.localAddress] },
+        remove: { ip: [tenant.session.localAddress!] },
+      })
+      await relay.attributed(moved, 'moving/mx')
+      await relay.attributed(tenant.session, null)
+      const mail = { from: `x@${tenant.domain}`, to: 'someone@far.example', session: moved }
+      assert.ok((await relay.haraka.send(mail)).delivered)
+      assert.equal(await tenant.used(), 0)
     })
 
     it('is the accepted domain itself, and names below it only with subdomains', async () => {
