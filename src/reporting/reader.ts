@@ -9,7 +9,7 @@ import {
 import { mapLimited } from '../base/limiter'
 import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
-import { HOURS_KEPT } from './bounds'
+import { HOURS_KEPT, MINUTES_TTL } from './bounds'
 import { DAY, HOUR, MINUTE, numbersBetween, startOf } from './calendar'
 import { NOTHING, unpackCounts, type Counts } from './counts'
 import { minutesIn, type MinuteRow } from './minutes'
@@ -99,7 +99,9 @@ export class ReportReader {
   async minutes(tenant: string, from: number, to: number): Promise<MinuteRow[]> {
     const { client, keys } = this.store
     const first = startOf(from, MINUTE)
-    const hours = await mapLimited(numbersBetween(from, to, HOUR), BATCH, async (hour) =>
+    // Skips hours no longer kept.
+    const kept = Math.max(from, to - MINUTES_TTL - HOUR)
+    const hours = await mapLimited(numbersBetween(kept, to, HOUR), BATCH, async (hour) =>
       minutesIn(await client.hgetall(keys.reportMinutes(tenant, hour)), hour * HOUR),
     )
     return hours.flat().filter(({ at }) => at >= first && at < to)

@@ -7,6 +7,9 @@ import type { DatedRow, ReportReader } from './reader'
 import { OTHER, type Source } from './rows'
 import { attempts, sumBy, total } from './sum'
 
+/** Shares that a line names. */
+const MOST_NAMED = 3
+
 /** What a connector, domain, address or user has of a tenant's mail. Deferred recipients are left out: they come again. */
 export interface Share {
   /** A connector as `tenant/name`; empty: none; {@link OTHER}: those without a row of their own. */
@@ -72,16 +75,16 @@ export async function readShares(
 }
 
 /**
- * The first shares of a kind in one line, messages/recipients: `web 59/293; exchange 7/7; 2 more`. Empty: there are none.
+ * The first three shares of a kind in one line, messages/recipients: `web 59/293; exchange 7/7; 2 more`. Empty: there are none.
  *
  * @param kind connectors are named without their tenant.
  */
-export function sharesText(shares: Shares, kind: keyof Source, most = 3): string {
+export function sharesText(shares: Shares, kind: keyof Source): string {
   const known: readonly Share[] = shares[kind]
   const first = known
-    .slice(0, most)
+    .slice(0, MOST_NAMED)
     .map(({ value, messages, recipients }) => `${nameOf(value, kind)} ${messages}/${recipients}`)
-  const more = known.length - most
+  const more = known.length - MOST_NAMED
   return [...first, ...(more > 0 ? [`${more} more`] : [])].join('; ')
 }
 

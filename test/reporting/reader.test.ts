@@ -149,6 +149,9 @@ describe('ReportReader', () => {
     await reader.rows('contoso', 0, NOON, 'hour')
     const after = Number((await commandStats(store)) ?? 0)
     assert.ok(after - before <= 9 * 24 + 1, String(after - before))
+    await reader.minutes('contoso', 0, NOON)
+    const last = Number((await commandStats(store)) ?? 0)
+    assert.ok(last - after <= 5, String(last - after))
   })
 
   it('counts the distinct domains in (other) over the whole span', async () => {

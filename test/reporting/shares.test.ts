@@ -106,7 +106,11 @@ describe('shares in one line', () => {
   it('name connectors without their tenant, and say how many more there are', () => {
     const shares = sharesOf(MAIL)
     assert.equal(sharesText(shares, 'connector'), 'web 59/293; exchange 7/7')
-    assert.equal(sharesText(shares, 'connector', 1), 'web 59/293; 1 more')
+    const more = [3, 2, 1].map((each) => row({ connector: `contoso/c${each}`, accepted: each }))
+    assert.equal(
+      sharesText(sharesOf([...MAIL, ...more]), 'connector'),
+      'web 59/293; exchange 7/7; c3 3/3; 2 more',
+    )
     assert.equal(sharesText(shares, 'user'), 'shop 59/293; (none) 7/7')
     assert.equal(sharesText(sharesOf([]), 'ip'), '')
   })

@@ -20,9 +20,9 @@ export function minuteView({ at, class: of, connector, counts }: MinuteRow): obj
 
 /**
  * A table with a column for each connector that other mail than registered came through, and one for registered mail: by ten
- * minutes, so that three hours fit a screen, or by another step in ms.
+ * minutes, so that three hours fit a screen.
  */
-export function printMinutes(out: Output, rows: readonly MinuteRow[], step = STEP): void {
+export function printMinutes(out: Output, rows: readonly MinuteRow[]): void {
   if (rows.length === 0) return
   const counted = rows.filter((row) => !CLASSES[row.class].passes)
   const connectors = grouped(counted, ({ connector }) => connector)
@@ -38,13 +38,13 @@ export function printMinutes(out: Output, rows: readonly MinuteRow[], step = STE
   out.line()
   out.table(
     [
-      step === MINUTE ? 'MINUTE' : `${step / MINUTE} MINUTES FROM`,
+      '10 MINUTES FROM',
       ...named.map(nameOf),
       ...(hasMore ? ['OTHERS'] : []),
       'OF THESE REFUSED',
       'REGISTERED',
     ],
-    grouped(rows, ({ at }) => startOf(at, step)).map(([at, some]) => {
+    grouped(rows, ({ at }) => startOf(at, STEP)).map(([at, some]) => {
       const theirs = some.filter((row) => !CLASSES[row.class].passes)
       const passing = some.filter((row) => CLASSES[row.class].passes)
       const { messages, refused } = total(theirs)
