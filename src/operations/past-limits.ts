@@ -85,7 +85,8 @@ async function isPast(
   if (!usage || (await store.client.exists(store.keys.restriction(id))) === 1) return false
   return METER_NAMES.some((meter) => {
     const limits = own[METERS[meter].limitsField]
-    if (limits === undefined) return false
+    // Those for some time stay in effect.
+    if (limits === undefined || usage.temporary[meter]) return false
     // A window of a new length starts empty.
     return parsed(limits ?? defaultLimits(defaults, meter)).some(({ window, count }) =>
       usage[meter]?.some(

@@ -177,6 +177,8 @@ describe('tenantctl apply', () => {
       await apply(cli, FILE)
     }
     assert.doesNotMatch((await apply(cli, FILE.replace('5/1h', '6/1h'))).out, /past/)
+    await cli.given('tenant set contoso --limits 50/1h --for 1h')
+    assert.doesNotMatch((await apply(cli, FILE.replace('5/1h', '4/1h'))).out, /past/)
   })
 
   it('leaves a detached tenant alone, and says so', async () => {
