@@ -218,12 +218,12 @@ Examples:
 
 Exit status:
   0  done, or nothing to do
-  1  failed: Redis cannot be reached, doctor found a fault, the output cannot be written …
+  1  failed: Redis away, doctor found a fault, output not written …
   2  bad usage or bad input; no command, after this help
   3  no such tenant, domain or connector
   4  refused: owned by another tenant, exists with other content, restricted …
 
-Errors are one line on stderr; with --json it is {"error": text, "status": number}.`
+Errors are one line on stderr, with --json {"error": text, "status": number}.`
 
 const { version: VERSION } = JSON.parse(
   readFileSync(path.join(packageRoot(), 'package.json'), 'utf8'),
