@@ -15,7 +15,7 @@ export interface Obstacle {
   readonly owner: string
   /** The owner's accepted domain: the same name, one above it or one below it. */
   readonly name: string
-  /** A command of the owner is about to write or to remove it. */
+  /** A command of the owner is about to write it. */
   readonly isPending?: boolean
 }
 

@@ -10,7 +10,7 @@ import { BATCH, type Obstacle } from './owners'
 
 const LEAVE = readScript(__dirname, 'owners_leave')
 const SCAN_PIECE = 1000
-const INTERRUPTED = readScript(__dirname, 'owners_interrupted')
+const LEASES = readScript(__dirname, 'owners_leases')
 
 /**
  * The lease of one command on the names that it claims. Each step of the command renews it, so that no other tenant gets
@@ -69,37 +69,39 @@ export async function interruptedAmong<T extends PendingName>(
   store: Store,
   names: readonly T[],
 ): Promise<T[]> {
-  const found: T[] = []
-  for (const batch of batchesOf(names, BATCH)) {
-    const over = (await store.run(
-      INTERRUPTED,
-      [store.keys.ownerPending],
-      batch.flatMap(({ domain, tenant }) => [domain, tenant]),
-    )) as number[]
-    found.push(...batch.filter((_, at) => over[at] === 1))
-  }
-  return found
+  const leases = await readLeases(store, names)
+  return names.filter((_, at) => leases[at] === 'over')
 }
 
 /**
- * The obstacles, with those marked that are pending for their owner.
+ * The obstacles, with those marked that a command of their owner is about to write.
  *
  * @throws what ioredis throws.
  */
 export async function markPending(
-  { client, keys }: Store,
+  store: Store,
   obstacles: readonly Obstacle[],
 ): Promise<Obstacle[]> {
-  const marked: Obstacle[] = []
-  for (const batch of batchesOf(obstacles, BATCH)) {
-    const leases = await client.hmget(keys.ownerPending, ...batch.map(({ name }) => name))
-    batch.forEach((obstacle, at) =>
-      marked.push(
-        leases[at]?.startsWith(`${obstacle.owner} `) ? { ...obstacle, isPending: true } : obstacle,
-      ),
-    )
+  const leases = await readLeases(
+    store,
+    obstacles.map(({ name, owner }) => ({ domain: name, tenant: owner })),
+  )
+  return obstacles.map((each, at) =>
+    leases[at] === 'running' ? { ...each, isPending: true } : each,
+  )
+}
+
+async function readLeases(
+  store: Store,
+  names: readonly PendingName[],
+): Promise<('running' | 'over' | '')[]> {
+  const leases: ('running' | 'over' | '')[] = []
+  for (const batch of batchesOf(names, BATCH)) {
+    const pairs = batch.flatMap(({ domain, tenant }) => [domain, tenant])
+    const reply = await store.run(LEASES, [store.keys.ownerPending], pairs)
+    leases.push(...(reply as typeof leases))
   }
-  return marked
+  return leases
 }
 
 /**

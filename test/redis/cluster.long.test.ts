@@ -14,7 +14,9 @@ import { scanTags } from '../../src/store/scan'
 import { applyTenantsFile } from '../../src/tenants-file/apply'
 import { findInconsistencies, repair } from '../../src/registry/consistency/consistency'
 import { Directory } from '../../src/directory/directory'
+import { removeEntries } from '../../src/registry/domain-entries'
 import { ownerOf } from '../../src/registry/owners'
+import { leaveNames } from '../../src/registry/pending'
 import { parseTenantsFile } from '../../src/tenants-file/parse'
 import type { MessageCharge } from '../../src/allowance/ledger'
 import { DEFAULTS } from '../support/allowance'
@@ -93,6 +95,19 @@ describe('on a Redis Cluster', () => {
     assert.deepEqual(applied.updated, ['tenant t5'])
     assert.equal(await ownerOf(site.store, 'e2.example'), 'new')
     await assertConsistent(site.store)
+  })
+
+  it('a name whose removal was interrupted yields to another tenant', async () => {
+    const { store, registry } = site
+    for (const id of ['t1', 't2']) await registry.tenants.add(id, {}, BY)
+    const entry = { domain: 'left.example', subdomains: true, shared: false }
+    await registry.domains.add('t1', [entry], BY)
+    await leaveNames(store, 't1', ['left.example'])
+    await assert.rejects(registry.domains.add('t2', [entry], BY), /left\.example belongs to t1/)
+    await removeEntries(store, 't1', ['left.example'], 'any')
+    await registry.domains.add('t2', [{ ...entry, domain: 'x.left.example' }], BY)
+    assert.equal(await ownerOf(store, 'left.example'), undefined)
+    await assertConsistent(store)
   })
 
   it('inconsistencies are found on every primary, and repaired', async () => {
