@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import { parseMailbox } from '../names/mailbox'
 import type { Store } from '../store/store'
 import { acceptsDomain } from '../registry/domain-entries'
@@ -17,6 +18,6 @@ export async function ownContactWarning(
   if (!(await acceptsDomain(store, tenant, parseMailbox(contact).domain))) return undefined
   return {
     message: `${contact}, the contact of ${tenant}, is in an accepted domain of ${tenant}: an intruder in its mail can read the warnings, and delete them`,
-    advice: `give an address elsewhere: tenantctl tenant set ${tenant} --contact ADDRESS`,
+    advice: `give an address elsewhere: ${tenantctl('tenant', 'set', tenant, '--contact', 'ADDRESS')}`,
   }
 }

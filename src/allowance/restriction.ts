@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import { noSuchTenant, RefusedError } from '../base/errors'
 import { mapLimited } from '../base/limiter'
 import { MAIL_INCLUDES } from '../mail/scripts'
@@ -111,7 +112,7 @@ export class Restrictions {
     if (reply === 'gone') throw noSuchTenant(tenant)
     if (reply === 'other') {
       throw new RefusedError(
-        `${tenant} has just been restricted anew, by another case: look at it (tenantctl case list ${tenant}), then unblock it`,
+        `${tenant} has just been restricted anew, by another case: look at it (${tenantctl('case', 'list', tenant)}), then unblock it`,
       )
     }
     await this.removeFromIndex(tenant)

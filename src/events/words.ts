@@ -132,27 +132,29 @@ function nextSteps(tenant: string, event: Event): string[] {
       return [...METERS[event.meter ?? USUAL_METER].words.next(tenant)]
     case 'restricted':
       return [
-        `tenantctl case show ${event.case}  # its checklist, and what has been done`,
-        `tenantctl evidence ${event.case}  # what was sent before, by whom and from where`,
+        `${tenantctl('case', 'show', event.case)}  # its checklist, and what has been done`,
+        `${tenantctl('evidence', event.case)}  # what was sent before, by whom and from where`,
         ...connectorStep(tenant, event.trigger?.connector),
-        `tenantctl suggest ${tenant}  # which of the domains are probably its own and to be registered`,
-        `tenantctl unblock ${tenant} --reason TEXT  # when the cause is gone; --limits 50/1h --for 7d lifts it into probation`,
+        `${tenantctl('suggest', tenant)}  # which of the domains are probably its own and to be registered`,
+        `${tenantctl('unblock', tenant, '--reason', 'TEXT')}  # when the cause is gone; --limits 50/1h --for 7d lifts it into probation`,
       ]
     case 'lifted':
       return [
-        `tenantctl status ${tenant}  # whether its usage stays low`,
-        ...(event.case === '' ? [] : [`tenantctl case close ${event.case}  # when all is done`]),
+        `${tenantctl('status', tenant)}  # whether its usage stays low`,
+        ...(event.case === ''
+          ? []
+          : [`${tenantctl('case', 'close', event.case)}  # when all is done`]),
       ]
     case 'unusual':
       return [
-        `tenantctl unusual ${tenant}  # all that is unusual about it`,
+        `${tenantctl('unusual', tenant)}  # all that is unusual about it`,
         ...(event.rule === 'foreign'
           ? [
-              `tenantctl report ${tenant} --days 1 --class foreign  # whose domains, and through what`,
+              `${tenantctl('report', tenant, '--days', '1', '--class', 'foreign')}  # whose domains, and through what`,
             ]
           : []),
-        `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
-        `tenantctl block ${tenant} --reason TEXT  # if it is abuse`,
+        `${tenantctl('report', tenant, '--days', '1')}  # which domains, connectors and addresses send`,
+        `${tenantctl('block', tenant, '--reason', 'TEXT')}  # if it is abuse`,
       ]
     case 'unattributed':
       return event.connectors ? [TWINS, UNATTRIBUTED] : [UNATTRIBUTED]
@@ -163,7 +165,7 @@ function nextSteps(tenant: string, event: Event): string[] {
         ...(event.until === undefined
           ? []
           : [
-              `tenantctl unblock ${tenant} --reason TEXT  # ends the 451 at once; all windows start afresh`,
+              `${tenantctl('unblock', tenant, '--reason', 'TEXT')}  # ends the 451 at once; all windows start afresh`,
             ]),
         'tenantctl doctor  # whether Redis is healthy; who else writes under this prefix, or has changed its files?',
       ]
@@ -207,7 +209,7 @@ function connectorStep(tenant: string, connector = ''): string[] {
   const name = connector.slice(connector.indexOf('/') + 1)
   if (name === '') return []
   return [
-    `tenantctl connector block ${tenant} ${name} --reason TEXT  # if that one server is the cause`,
+    `${tenantctl('connector', 'block', tenant, name, '--reason', 'TEXT')}  # if that one server is the cause`,
   ]
 }
 

@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import type { Limits } from './limits'
 
 /**
@@ -74,9 +75,9 @@ const TABLE = {
       option: 'its allowance for unregistered mail, such as "300/1h, 1500/1d"',
       none: '',
       next: (tenant) => [
-        `tenantctl report ${tenant} --days 1  # which domains, connectors and addresses send`,
-        `tenantctl status ${tenant}  # how soon it would be restricted`,
-        `tenantctl suggest ${tenant}  # which of the domains are probably its own and to be registered`,
+        `${tenantctl('report', tenant, '--days', '1')}  # which domains, connectors and addresses send`,
+        `${tenantctl('status', tenant)}  # how soon it would be restricted`,
+        `${tenantctl('suggest', tenant)}  # which of the domains are probably its own and to be registered`,
       ],
       contact: {
         used: (recipients) => [
@@ -110,9 +111,9 @@ const TABLE = {
       option: 'its allowance for the null sender',
       none: '',
       next: (tenant) => [
-        `tenantctl report ${tenant} --days 1  # how much of it, and which domains it names in From`,
-        `tenantctl status ${tenant}  # how full the meter is: past the limit comes a 451, and no restriction`,
-        `tenantctl tenant set ${tenant} --null-limits LIST  # if all of it is legitimate`,
+        `${tenantctl('report', tenant, '--days', '1')}  # how much of it, and which domains it names in From`,
+        `${tenantctl('status', tenant)}  # how full the meter is: past the limit comes a 451, and no restriction`,
+        `${tenantctl('tenant', 'set', tenant, '--null-limits', 'LIST')}  # if all of it is legitimate`,
       ],
       contact: {
         used: (recipients) => [
@@ -146,9 +147,9 @@ const TABLE = {
       option: 'its allowance for proven forwards, which then do not count as unregistered',
       none: 'none: forwards are not told apart',
       next: (tenant) => [
-        `tenantctl report ${tenant} --days 1 --class forwarded  # whose mail is forwarded, and from where`,
-        `tenantctl status ${tenant}  # how soon it would be restricted`,
-        `tenantctl tenant set ${tenant} --forwarded-limits LIST  # if all of it is legitimate`,
+        `${tenantctl('report', tenant, '--days', '1', '--class', 'forwarded')}  # whose mail is forwarded, and from where`,
+        `${tenantctl('status', tenant)}  # how soon it would be restricted`,
+        `${tenantctl('tenant', 'set', tenant, '--forwarded-limits', 'LIST')}  # if all of it is legitimate`,
       ],
       contact: {
         used: (recipients) => [

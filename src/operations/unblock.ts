@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import { Restrictions, type Act, type ProbationTerms } from '../allowance/restriction'
 import { probationInEffect, type Probation } from '../allowance/usage'
 import { InputError, RefusedError } from '../base/errors'
@@ -76,7 +77,7 @@ export async function unblock(
 
 function stepsOpen(name: string, left: readonly Step[]): RefusedError {
   return new RefusedError(
-    `case ${name} has open steps: ${left.join(', ')}; tick them (tenantctl case check ${name} ${left[0]} --note …), or unblock with --force, which the case records`,
+    `case ${name} has open steps: ${left.join(', ')}; tick them (${tenantctl('case', 'check', name, left[0]!, '--note')} …), or unblock with --force, which the case records`,
   )
 }
 

@@ -230,6 +230,23 @@ describe('alerts, each of them once', { concurrency: 2 }, () => {
     await addToStream(relay.store, anAlert({ id: 'evt_after' }))
     await waitFor(() => endpoint.ids.length > 0)
     assert.deepEqual(endpoint.ids, ['evt_after'])
+
+    // A test of what was changed just before, and a block of a tenant that no process knows.
+    const next = await WebhookEndpoint.start()
+    t.after(() => next.stop())
+    relay.haraka.writeSettings({ alerts: { webhook: next.url, webhook_secret: WEBHOOK_SECRET } })
+    const ctl = async (...args: string[]): Promise<void> => {
+      const { status, stderr } = await tenantctl(['--config', relay.haraka.configDir, ...args])
+      assert.equal(status, 0, stderr)
+    }
+    await ctl('alert', 'test')
+    await waitFor(() => next.ids.length > 0)
+    await ctl('tenant', 'add', 'silent')
+    await ctl('block', 'silent', '--reason', 'a test')
+    const blocked = performance.now()
+    await waitFor(() => next.received.some(({ data }) => data.tenant === 'silent'))
+    t.diagnostic(`alert ${Math.round(performance.now() - blocked)} ms after the block`)
+    assert.deepEqual(endpoint.ids, ['evt_after'])
     assert.doesNotMatch(relay.haraka.log, new RegExp(WEBHOOK_SECRET.slice(6, 20)))
   })
 })

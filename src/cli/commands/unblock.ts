@@ -1,3 +1,4 @@
+import { tenantctl } from '../../base/command-line'
 import type { Command } from 'commander'
 import type { ProbationTerms } from '../../allowance/restriction'
 import type { Probation } from '../../allowance/usage'
@@ -152,7 +153,7 @@ function probationLine(probation: Probation | undefined, lifted: boolean): strin
 }
 
 function caseLine(name: string, left: readonly Step[]): string {
-  const close = `tenantctl case close ${name} --note …`
+  const close = `${tenantctl('case', 'close', name, '--note')} …`
   if (left.length === 0) return `case ${name}: all steps are ticked; close it with ${close}`
-  return `case ${name}: not ticked: ${left.join(', ')}; tenantctl case show ${name}`
+  return `case ${name}: not ticked: ${left.join(', ')}; ${tenantctl('case', 'show', name)}`
 }
