@@ -230,8 +230,8 @@ describe('the story of a takeover', () => {
 
   it('operator and tenant have mail about it, and none of that was counted', async () => {
     const mail = await mailbox.waitFor(OPERATOR, `High: ${RESTRICTED}: hybrid`)
-    const refused = 'Mail of Hybrid Ltd from unregistered domains is refused'
-    const toTenant = await mailbox.waitFor(CONTACT, refused)
+    // Of the restriction the tenant has mail after five minutes: until then it may be one of many.
+    const toTenant = await mailbox.waitFor(CONTACT, 'Hybrid Ltd has used 95 % of its allowance')
     for (const { mailFrom, headers } of [mail, toTenant]) {
       assert.equal(mailFrom, '')
       assert.equal(headers.get('auto-submitted'), 'auto-generated')
@@ -247,7 +247,7 @@ describe('the story of a takeover', () => {
     ]) {
       assert.match(mail.body, line)
     }
-    assert.match(toTenant.body, /^ {2}sender domain of the last message +bank-30\.example$/m)
+    assert.match(toTenant.body, /^ {2}sender domain of the last message +bank-\d+\.example$/m)
     assert.doesNotMatch(toTenant.body, /tenantctl/)
     assert.equal(await relay.used('hybrid'), LIMIT)
     for (const tenant of ['hybrid', 'school']) assert.equal(await relay.used(tenant, 'null'), 0)
