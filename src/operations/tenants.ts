@@ -53,11 +53,13 @@ export async function summarize(
 }
 
 async function summaryOf(
-  { client, keys }: Store,
+  store: Store,
   tenant: Tenant,
   connectors: ReadonlyMap<string, number>,
   now: number,
 ): Promise<TenantSummary> {
+  const { client, keys } = store
+  store.sendTogether()
   const [domains, restricted, probation] = await Promise.all([
     client.hlen(keys.domains(tenant.id)),
     client.exists(keys.restriction(tenant.id)),

@@ -103,7 +103,7 @@ export class Store {
    * Sends all calls of one turn of the event loop in one write: to wake Redis for each session costs more CPU than the
    * rest of a call. A Cluster has a connection for each node, and its calls are sent one by one.
    */
-  private sendTogether(): void {
+  sendTogether(): void {
     const { stream } = this.client as unknown as HoldsProcess
     if (!stream || stream.writableCorked > 0) return
     stream.cork()
