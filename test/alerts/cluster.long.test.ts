@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
 import { readBacklogs } from '../../src/alerts/backlog'
+import { HeldContacts } from '../../src/alerts/held-contacts'
 import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { addToStream, anAlert, pending } from '../support/alerts'
@@ -44,6 +45,10 @@ describe('alerts on a Redis Cluster', () => {
     assert.equal(await pending(store, 'webhook'), 0)
     const [backlog] = await readBacklogs(store)
     assert.deepEqual([backlog?.channel, backlog?.waiting], ['webhook', 0])
+    const held = { event: 'evt_1', tenant: 'contoso', since: 1, address: 'a@b.example' }
+    await store.client.hset(store.keys.eventsMany, 'evt_1', 'evt_0\theld\t1\tcontoso')
+    assert.deepEqual(await new HeldContacts(store).decide([held], 'send'), [held])
+    assert.deepEqual(await new HeldContacts(store).decide([held], 'drop'), [])
     assertAllRan([site], (folder) => folder === 'alerts')
   })
 })
