@@ -39,13 +39,8 @@ describe('the contact of a tenant', () => {
     )
     await cli.given('tenant set contoso --contact bob@webmail.example')
     assert.equal(await contactOf(cli), 'bob@webmail.example')
-    assert.deepEqual(
-      await cli.json(...'tenant set contoso --contact bob@webmail.example'.split(' ')),
-      {
-        result: 'unchanged',
-        tenant: 'contoso',
-      },
-    )
+    const same = await cli.json(...'tenant set contoso --contact bob@webmail.example'.split(' '))
+    assert.equal((same as { result: string }).result, 'unchanged')
     await cli.given('tenant set contoso --contact default')
     assert.equal(await contactOf(cli), null)
     assert.match((await cli.run('tenant', 'show', 'contoso')).out, /^contact +none$/m)

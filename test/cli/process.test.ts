@@ -27,12 +27,18 @@ describe('the tenantctl program', () => {
   })
 
   it('ends after its work', async () => {
-    assert.deepEqual(await tenantctl([...options, 'tenant', 'add', 'contoso', '--json']), {
+    const { stderr, ...result } = await tenantctl([
+      ...options,
+      'tenant',
+      'add',
+      'contoso',
+      '--json',
+    ])
+    assert.deepEqual(result, {
       status: 0,
       stdout: '{\n  "result": "added",\n  "tenant": "contoso"\n}\n',
-      stderr:
-        'tenantctl: --redis without --config: the shipped defaults are in effect for the rest\n',
     })
+    assert.match(stderr, /^tenantctl: --redis without --config.*\n.*begins one there\n$/)
   })
 
   it('fails where its output cannot be written', () => {

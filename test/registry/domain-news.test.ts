@@ -67,6 +67,8 @@ async function follow(
 ): Promise<Followed> {
   const { keys } = store
   const own = new CountingStore(theRedis().client(), keys)
+  // A connection that becomes ready later would have all read again, while the test counts.
+  await own.client.ping()
   const errors: string[] = []
   const events = { onReady() {}, onRestriction() {}, onError: (each: string) => errors.push(each) }
   const reading = interlude ? interrupted(own, interlude) : own

@@ -18,7 +18,8 @@
 -- send, drop), when, tenant.
 --
 -- @include store/clock
-local stream_key, ids_key, groups_key, due_key, open_key, recent_key, many_key = unpack(KEYS)
+local stream_key, ids_key, groups_key, due_key, open_key, recent_key, many_key =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local GROUP_MS = 900000
 local MANY_GROUP = 'gmany'
 local MOST_NAMED = 10
