@@ -132,7 +132,7 @@ function nextSteps(tenant: string, event: Event): string[] {
       return [...METERS[event.meter ?? USUAL_METER].words.next(tenant)]
     case 'restricted':
       return [
-        `${tenantctl('case', 'show', event.case)}  # its checklist, and what has been done`,
+        `${tenantctl('incident', event.case)}  # all about it on one screen; then it asks for each step`,
         `${tenantctl('evidence', event.case)}  # what was sent before, by whom and from where`,
         ...connectorStep(tenant, event.trigger?.connector),
         `${tenantctl('suggest', tenant)}  # which of the domains are probably its own and to be registered`,

@@ -68,7 +68,7 @@ describe('tenantctl events', () => {
     assert.equal(first!.alert, first!.id)
     assert.deepEqual([first!.count, first!.joined], [1, false])
     assert.deepEqual([second!.alert, second!.count, second!.joined], [first!.id, 2, true])
-    assert.match(first!.next.join('\n'), /^tenantctl case show contoso:1 {2}# /)
+    assert.match(first!.next.join('\n'), /^tenantctl incident contoso:1 {2}# /)
     assert.equal(first!.facts['reason'], 'allowance of 300/1h exceeded')
   })
 
@@ -121,7 +121,7 @@ describe('tenantctl events', () => {
       } else {
         assert.match(
           lines.join(''),
-          /High +restricted +Tenant .*\n {4}tenantctl case show contoso:1 {2}# /,
+          /High +restricted +Tenant .*\n {4}tenantctl incident contoso:1 {2}# /,
         )
       }
     })

@@ -68,7 +68,7 @@ describe('alerts', { concurrency: 2 }, () => {
       assert.match(mail.body, /^ {2}trigger domain +stolen\.example$/m)
       assert.match(mail.body, /^ {2}sources connectors +mx \d\/\d$/m)
       assert.match(mail.body, /^ {2}sources domains +stolen\.example \d\/\d$/m)
-      assert.match(mail.body, /^ {2}tenantctl case show contoso:1/m)
+      assert.match(mail.body, /^ {2}tenantctl incident contoso:1/m)
 
       const id = /^<(evt_\w+)@/.exec(header('message-id')!)![1]
       const posted = await waitFor(() => endpoint.received.find((each) => each.id === id))

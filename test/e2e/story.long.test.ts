@@ -243,7 +243,7 @@ describe('the story of a takeover', () => {
       /^ {2}trigger domain +bank-30\.example$/m,
       /^ {2}trigger connector +hybrid\/exchange$/m,
       /^ {2}trigger ip +127\.77\.220\.66$/m,
-      /^ {2}tenantctl case show hybrid:1/m,
+      /^ {2}tenantctl incident hybrid:1/m,
     ]) {
       assert.match(mail.body, line)
     }
