@@ -127,7 +127,8 @@ const MAY_CHANGE: readonly (readonly [
     (entries) => assert.deepEqual([...entries].sort(), ['blocked', 'contoso']),
   ],
   [/^ud:\{@reported\}:since$/, ([since]) => assert.match(since!, /^\d{13}$/)],
-  [/^ud:\{@events\}:watch$/, (entries) => assert.equal(entries.length, 1)],
+  [/^ud:\{@events\}:(?:watch|hosts)$/, (entries) => assert.equal(entries.length, 1)],
+  [/^ud:\{(?:contoso|blocked)\}:report:h\d+:minutes$/, assertMinutes],
 ]
 
 /** A value from a client; `(other)` is the sum of the rest. */
@@ -141,6 +142,16 @@ const DOMAIN = /^(?:[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?)?$/
 const ADDRESS = /^[0-9a-fx.:/]{2,43}$/
 const CONNECTOR = /^(?:contoso\/(?:all|users)|blocked\/mx)?$/
 const COUNTS = /^\d+(?: \d+){9}$/
+
+function assertMinutes(entries: readonly string[], key: string): void {
+  for (const [field, value] of entries.map(pairOf)) {
+    const [kind, connector, ...more] = field.split('\t')
+    assert.match(kind!, /^[urnxf]$/, `${key}: ${field}`)
+    assert.deepEqual(more, [], `${key}: ${field}`)
+    assertChosen(connector!, CONNECTOR, key)
+    assert.match(value, /^(?:\n\d+(?: \d+){8})+$/, `${key}: ${field}`)
+  }
+}
 
 function pairOf(entry: string): [field: string, value: string] {
   const end = entry.lastIndexOf(' = ')
