@@ -30,7 +30,7 @@ export interface HeldContact {
 
 /**
  * Many restrictions within minutes are rarely many intruders: a limit was set too low. So a contact is mailed only when it
- * is known that its tenant is none of many, and of many only by order of a person.
+ * is known that its tenant is not one of many; of many only by order of a person.
  */
 export class HeldContacts {
   /** @param now Redis's clock, in ms. */

@@ -205,7 +205,7 @@ export interface Alert {
   readonly at: string
   /**
    * Whether the contact of the tenant has mail about its restriction, which is one of many: a person decides. Of a
-   * restriction always `held`: what was decided since is in Redis. Absent: it is none of many.
+   * restriction always `held`: what was decided since is in Redis. Absent: it is not one of many.
    */
   readonly contact?: 'held' | 'send' | 'drop'
   /** Number of events in the alert. */
