@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import { Readable } from 'node:stream'
 import type { MessageCharge, MessageResult } from '../allowance/ledger'
 import type { ExplainSettings } from './settings'
@@ -65,7 +66,7 @@ export async function explainUnregistered(
   if (!snapshot.forwards) {
     const { tenant } = snapshot
     const option = separated(METERS[PROVEN_METER].limitsField, '-')
-    const hint = `tenantctl tenant set ${tenant} --${option} LIST`
+    const hint = `${tenantctl('tenant', 'set', tenant)} --${option} LIST`
     const text = `it has no allowance for forwards, so no proof is looked for (${hint})`
     return { findings: [...findings, text] }
   }

@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import { retryConcurrent } from '../base/retry'
 import { noSuchTenant, NotFoundError, RefusedError } from '../base/errors'
 import { readScript } from '../store/script'
@@ -170,14 +171,14 @@ async function unowned(store: Store, domain: string, to: string): Promise<Error>
   const sharer = await sharerOf(store, domain, to)
   if (sharer !== undefined) {
     return new RefusedError(
-      `${domain} is shared, so nobody owns it: add it to ${to} (tenantctl domain add ${to} ${domain} --shared), and remove it from ${sharer} if it is to go`,
+      `${domain} is shared, so nobody owns it: add it to ${to} (${tenantctl('domain', 'add', to, domain, '--shared')}), and remove it from ${sharer} if it is to go`,
     )
   }
   const owner = await ownerOf(store, domain)
   return new NotFoundError(
     owner === undefined
-      ? `nobody owns ${domain}: add it (tenantctl domain add ${to} ${domain})`
-      : `${domain} is no accepted domain of its own, it lies below one of ${owner}: tenantctl domain list ${owner} shows which`,
+      ? `nobody owns ${domain}: add it (${tenantctl('domain', 'add', to, domain)})`
+      : `${domain} is no accepted domain of its own, it lies below one of ${owner}: ${tenantctl('domain', 'list', owner)} shows which`,
   )
 }
 

@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import { keepEntry } from '../records/audit-trail'
 import { formatLimits, parseLimits } from '../mail/limits'
 import { InputError, noSuchTenant, RefusedError } from '../base/errors'
@@ -264,6 +265,6 @@ function existsOtherwise(id: string, there: string[], wanted: string[]): Refused
         ],
   )
   return new RefusedError(
-    `tenant ${id} exists with ${differences.join('; ')}: to change it, use tenantctl tenant set ${id}`,
+    `tenant ${id} exists with ${differences.join('; ')}: to change it, use ${tenantctl('tenant', 'set', id)}`,
   )
 }

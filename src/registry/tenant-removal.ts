@@ -1,3 +1,4 @@
+import { tenantctl } from '../base/command-line'
 import { keepEntry } from '../records/audit-trail'
 import { noSuchTenant, RefusedError } from '../base/errors'
 import { InterruptedError, isStopped, type Work } from '../base/work'
@@ -73,7 +74,7 @@ export async function removeTenant(store: Store, id: string, work: Work = {}): P
 /** The error for a restricted tenant that was to be removed. */
 export function tenantRestricted(id: string): RefusedError {
   return new RefusedError(
-    `tenant ${id} is restricted: lift that first (tenantctl unblock ${id} --reason …), then remove it`,
+    `tenant ${id} is restricted: lift that first (${tenantctl('unblock', id)} --reason …), then remove it`,
   )
 }
 

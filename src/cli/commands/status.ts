@@ -172,7 +172,10 @@ function printOne(out: Output, status: FullStatus): void {
     )
     if (restriction.trigger) facts.push(['trigger', describeTrigger(restriction.trigger)])
     if (restriction.case) {
-      facts.push(['case', toCopy(`${restriction.case}: tenantctl case show ${restriction.case}`)])
+      facts.push([
+        'case',
+        toCopy(`${restriction.case}: ${tenantctl('incident', restriction.case)}`),
+      ])
     }
     facts.push(['to lift it', toCopy(`${tenantctl('unblock', tenant.id)} --reason TEXT`)])
     if (restriction.scope !== 'all' && status.mode === 'enforce') {

@@ -1,3 +1,4 @@
+import { tenantctl } from '../../base/command-line'
 import { STEP_WORDS, STEPS, type Case, type Remark, type Step } from '../../cases/case'
 import type { Findings } from '../../cases/findings'
 import { describeTrigger } from '../../mail/trigger'
@@ -56,7 +57,7 @@ export function printKnown(
         'domains that mail was accepted from, and that are not registered',
         domains.map(({ domain, accepted }) => `${domain}  ${recipientsOf(accepted)}`),
       )
-      if (domains.length > 0) out.line(`  which may be its own: tenantctl suggest ${tenant}`)
+      if (domains.length > 0) out.line(`  which may be its own: ${tenantctl('suggest', tenant)}`)
       if (foreign.length > 0) {
         section(
           out,

@@ -1,3 +1,4 @@
+import { tenantctl } from '../../base/command-line'
 import { parentsOf, reverseLabels } from '../../names/domain'
 import { batchesOf, grouped } from '../../base/lists'
 import { scanHash, scanSortedSet } from '../../store/scan'
@@ -149,7 +150,7 @@ function coveredTwice(claims: Claims): Inconsistency[] {
           'covered-twice',
           { tenant, subject: domain },
           `${domain} of ${tenant} lies below ${parent}, which ${above.tenant} has with subdomains`,
-          `remove one of them, or move it: tenantctl domain move ${domain} ${above.tenant}`,
+          `remove one of them, or move it: ${tenantctl('domain', 'move', domain, above.tenant)}`,
         ),
       ]
     }),
