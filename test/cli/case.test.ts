@@ -116,7 +116,7 @@ describe('tenantctl case, and unblock', () => {
     assert.match(out, /^connectors to look at: none$/m)
     const list = (await cli.run('case', 'list')).out
     assert.match(list, /^contoso:1 +\S+Z +restricted +ann +domains, connectors, proof +phishing$/m)
-    assert.match((await cli.run('status', 'contoso')).out, /^case +contoso:1: tenantctl case show/m)
+    assert.match((await cli.run('status', 'contoso')).out, /^case +contoso:1: tenantctl incident/m)
     assert.match((await cli.run('restricted')).out, /^contoso +contoso:1 /m)
   })
 
