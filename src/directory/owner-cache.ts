@@ -112,10 +112,12 @@ export class OwnerCache {
    */
   async readAgain(): Promise<void> {
     const { store, registry, lost } = this.context
+    // What is announced while Redis answers may be later than its answer.
+    const known = this.version
     const found = Number(await store.client.get(store.keys.ownerVersion))
-    this.wentBack = registry.hasLost(this.version, found)
-    if (this.wentBack) return lost.miss(OWNERS, this.version, found)
-    this.version = found
+    this.wentBack = registry.hasLost(known, found)
+    if (this.wentBack) return lost.miss(OWNERS, known, found)
+    if (this.version === known) this.version = found
     this.changed()
   }
 

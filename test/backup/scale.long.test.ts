@@ -87,7 +87,7 @@ describe('a large registry', () => {
       there = !there
     }
     for (const times of [0, 1, 2, 3]) {
-      const disturbed = interrupted(site.connect(), toggle, times)
+      const disturbed = interrupted(site.connect(), toggle, { times })
       const seen: string[] = []
       for await (const record of readTenantRecords(disturbed, 'contoso', { usage: true })) {
         if (record.type === 'domains') seen.push(...record.domains.keys())

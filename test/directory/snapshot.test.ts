@@ -155,7 +155,7 @@ describe('a long list of domains', () => {
     const busy = interrupted(
       store,
       () => registry.domains.add('contoso', [plain('new.example')], 'test'),
-      1,
+      { times: 1 },
     )
     const snapshot = await readSnapshot(busy, 'contoso', undefined)
     assert.equal(snapshot?.domains.size, 3001)

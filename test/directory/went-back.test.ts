@@ -13,6 +13,7 @@ import { Keys } from '../../src/store/keys'
 import { Store, type Client } from '../../src/store/store'
 import { settingsFor } from '../support/connection'
 import { startRedis, type TestRedis } from '../support/redis'
+import { interrupted } from '../support/interrupted'
 import { laterToken } from '../support/registry'
 import { Registries } from '../support/registries'
 
@@ -59,12 +60,14 @@ afterEach(() => {
   }
 })
 
-async function start(): Promise<Process> {
+/** @param interlude what happens before an answer to GET is used. */
+async function start(interlude?: (...args: unknown[]) => Promise<unknown>): Promise<Process> {
   const settings = settingsFor(redis)
-  const store = new Store(
+  const own = new Store(
     connect(settings, () => {}),
     new Keys('ud:'),
   )
+  const store = interlude ? interrupted(own, interlude, { command: 'get' }) : own
   const log: string[] = []
   const putBack: PutBack[] = []
   const directory = new Directory(store, {
@@ -130,6 +133,44 @@ async function lost(): Promise<Record<string, string>> {
 function plain(domain: string) {
   return { domain, subdomains: false, shared: false }
 }
+
+describe('a change of owners', () => {
+  it('that is announced while a process reads their version is not taken for lost', async () => {
+    let reads = 0
+    let interlude = (): Promise<unknown> => Promise.resolve()
+    const reading = await start(async (key) => {
+      if (key !== admin.keys.ownerVersion) return
+      reads++
+      await interlude()
+    })
+    // Only what this process finds is reported.
+    for (const { directory } of processes) directory.stop()
+    processes.push(reading)
+    const readAgain = (): Promise<unknown> => client.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    interlude = async () => {
+      interlude = () => Promise.resolve()
+      await registry.domains.add('fabrikam', [plain('new.example')], 'test')
+      const before = reading.log.length
+      await waitFor(async () => {
+        await client.publish(admin.keys.changes, 'heard what came before')
+        return reading.log.length > before
+      })
+    }
+    const before = reads
+    await readAgain()
+    await waitFor(() => reads > before)
+    await waitFor(async () => (await registry.domains.list('fabrikam')).length === 2)
+    // What it finds is reported together with what it really finds to be lost next.
+    const goBack = await moment()
+    await registry.tenants.set('contoso', { mode: 'monitor' })
+    await waitFor(() => reading.directory.peek('contoso')?.mode === 'monitor')
+    await goBack()
+    await waitFor(async () => 'contoso mode' in (await lost()))
+    const report = await readLost(admin)
+    const found = [...report!.lost, ...report!.missing].map(({ subject }) => subject)
+    assert.deepEqual(found, ['contoso'])
+  })
+})
 
 describe('a restriction that Redis loses', () => {
   it('stays in effect, and is put back once with its case and event', async () => {

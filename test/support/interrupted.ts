@@ -1,15 +1,15 @@
 import { Store } from '../../src/store/store'
 
 /**
- * The same store, which calls `interlude` after each answer to HSCAN.
+ * The same store, which calls `interlude` after each answer to a command, by default to HSCAN.
  *
- * @param interlude its failure becomes one of that HSCAN.
+ * @param interlude gets the arguments of the command; its failure becomes one of that command.
  * @param times how often, at most.
  */
 export function interrupted(
   store: Store,
-  interlude: () => Promise<unknown>,
-  times = Infinity,
+  interlude: (...args: unknown[]) => Promise<unknown>,
+  { times = Infinity, command = 'hscan' }: { times?: number; command?: 'hscan' | 'get' } = {},
 ): Store {
   let left = times
   const client = new Proxy(store.client, {
@@ -18,7 +18,7 @@ export function interrupted(
       if (typeof value !== 'function') return value
       return async (...args: unknown[]): Promise<unknown> => {
         const answer: unknown = await (value as (...args: unknown[]) => unknown).apply(target, args)
-        if (property === 'hscan' && left-- > 0) await interlude()
+        if (property === command && left-- > 0) await interlude(...args)
         return answer
       }
     },
