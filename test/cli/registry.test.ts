@@ -188,7 +188,7 @@ describe('tenantctl registry', () => {
     assert.match(out, /^written: 4 changes\nnothing is left to resolve\n$/m)
     const [file, ...others] = one.backups()
     assert.deepEqual(others, [])
-    assert.match(file!, /^unregistered-domain\.before-restore-known\.\d{8}T\d{6}Z\.jsonl$/)
+    assert.match(file!, /^unregistered-domain\.before-restore-known\.\d{8}T\d{6}\.\d{3}Z\.jsonl$/)
     assert.equal(err, `tenantctl: what Redis held is saved in ${path.join(one.cwd, file!)}\n`)
     assert.match((await one.run('tenant', 'show', 'contoso')).out, /300\/1h/)
     assert.match((await one.run('domain', 'list', 'contoso')).out, /^new\.example +yes/m)

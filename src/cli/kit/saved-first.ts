@@ -54,7 +54,8 @@ export function backupFile(
     )
   }
   const { dir, name: base } = path.parse(snapshot)
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  // To the ms: the same command may be run twice in a second.
+  const time = new Date().toISOString().replace(/[-:]/g, '')
   return path.join(dir, `${base}.before-${name}.${time}.jsonl`)
 }
 
