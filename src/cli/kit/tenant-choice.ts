@@ -29,7 +29,7 @@ export function withChoice<Key extends string, T>(
       '--sort <key>',
       [usual, ...others].join(', '),
       (key) => {
-        if (key in orders) return key
+        if (Object.hasOwn(orders, key)) return key
         throw new InputError(`--sort "${key}" is not one of ${[usual, ...others].join(', ')}`)
       },
       usual,
