@@ -77,7 +77,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       load: () => require('./commands/unblock') as typeof import('./commands/unblock'),
     },
     {
-      words: { queue: 'queued mail of a tenant: list it, drop it' },
+      words: { queue: 'queued mail of a tenant on all hosts: list it, drop it' },
       load: () => require('./commands/queue') as typeof import('./commands/queue'),
     },
   ],
@@ -222,6 +222,7 @@ Exit status:
   2  bad usage or bad input; no command, after this help
   3  no such tenant, domain or connector
   4  refused: owned by another tenant, exists with other content, restricted …
+  130  stopped by Ctrl-C or SIGTERM; the same command goes on
 
 Errors are one line on stderr, with --json {"error": text, "status": number}.`
 

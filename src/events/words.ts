@@ -1,3 +1,4 @@
+import { connectorName } from '../mail/identities'
 import { formatWindow } from '../mail/limits'
 import { METERS, USUAL_METER } from '../mail/meters'
 import { tenantctl } from '../base/command-line'
@@ -206,7 +207,7 @@ const TWINS =
 
 /** @param connector `tenant/name`, or empty. */
 function connectorStep(tenant: string, connector = ''): string[] {
-  const name = connector.slice(connector.indexOf('/') + 1)
+  const name = connectorName(connector)
   if (name === '') return []
   return [
     `${tenantctl('connector', 'block', tenant, name, '--reason', 'TEXT')}  # if that one server is the cause`,

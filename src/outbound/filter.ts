@@ -1,3 +1,4 @@
+import { connectorName } from '../mail/identities'
 import { parseCondition, type Condition } from '../base/condition'
 import { InputError } from '../base/errors'
 import { CLASSES } from '../mail/classes'
@@ -51,7 +52,7 @@ function valuesOf(mail: QueuedMail, key: QueueFilter['key']): readonly string[] 
       return [domainOf(mail.sender)]
     case 'connector': {
       const own = mail.connector ?? ''
-      return [own, own.slice(own.indexOf('/') + 1)]
+      return [own, connectorName(own)]
     }
   }
 }

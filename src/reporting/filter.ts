@@ -1,3 +1,4 @@
+import { connectorName } from '../mail/identities'
 import { parseCondition, type Condition } from '../base/condition'
 import { InputError } from '../base/errors'
 import { toDomain } from '../names/domain'
@@ -60,7 +61,7 @@ function spelled(key: Key, value: string): string {
 
 function spellings(key: Key, value: string): string[] {
   const own = value.toLowerCase()
-  return key === 'connector' ? [own, own.slice(own.indexOf('/') + 1)] : [own]
+  return key === 'connector' ? [own, connectorName(own)] : [own]
 }
 
 /** The same for a prefix: reports write no leading zeros, and IPv4-mapped IPv6 as IPv4. */

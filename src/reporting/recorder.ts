@@ -1,3 +1,4 @@
+import { connectorName } from '../mail/identities'
 import { batchesOf } from '../base/lists'
 import { CLASSES, LOOKED_CLASSES, type LookedClass } from '../mail/classes'
 import { MAIL_INCLUDES } from '../mail/scripts'
@@ -75,7 +76,9 @@ export class Recorder {
             .join('\n'),
           [...batch.sources.rows].map(([row, numbers]) => withNumbers(row, numbers)).join('\n'),
           [...batch.sources.names].join(' '),
-          [...batch.connectors].map(([id, expires]) => `${nameOf(id)}\t${expires}`).join('\n'),
+          [...batch.connectors]
+            .map(([id, expires]) => `${connectorName(id)}\t${expires}`)
+            .join('\n'),
           [...batch.samples]
             .flatMap(([row, samples]) => samples.map((sample) => `${row}\t${sample}`))
             .join('\n'),
@@ -156,9 +159,4 @@ function linesOf({ rows, names }: Sources): [string, string] {
     [...rows].map(([row, numbers]) => `${String(numbers)}\t${row}`).join('\n'),
     [...names].join('\n'),
   ]
-}
-
-/** Without the tenant. */
-function nameOf(connector: string): string {
-  return connector.slice(connector.indexOf('/') + 1)
 }

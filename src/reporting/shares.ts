@@ -1,3 +1,4 @@
+import { connectorName } from '../mail/identities'
 import { clean } from '../base/safe-text'
 import { CLASSES } from '../mail/classes'
 import { USUAL_METER, type Meter } from '../mail/meters'
@@ -106,5 +107,5 @@ export function sizeOf(counts: Counts): { messages: number; recipients: number }
 
 function nameOf(value: string, kind: keyof Source): string {
   if (value === '') return '(none)'
-  return clean(kind === 'connector' ? value.slice(value.indexOf('/') + 1) : value)
+  return clean(kind === 'connector' ? connectorName(value) : value)
 }

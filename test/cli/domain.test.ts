@@ -198,12 +198,12 @@ describe('tenantctl domain', () => {
     assert.match(out, /^domain +z\.x\.a\.example\n/)
     assert.match(out, /^owner +contoso, by a\.example with subdomains, since \S+Z by bob$/m)
     assert.match(out, /^shared +fabrikam, by x\.a\.example with subdomains, since \S+Z by ann$/m)
-    assert.match((await cli.run('domain', 'show', 'p.local')).out, /^owner +nobody$/m)
+    assert.match((await cli.run('domain', 'show', 'p.local')).out, /^owner +no tenant$/m)
     const nobody = await cli.run('domain', 'show', 'b.example')
     assert.equal(nobody.status, 3)
     assert.match(
       errorOf(nobody),
-      /nobody has b\.example.*: tenantctl domain add TENANT b\.example$/m,
+      /no tenant has b\.example.*: tenantctl domain add TENANT b\.example$/m,
     )
   })
 

@@ -275,7 +275,7 @@ function addShow(domain: Command, io: Io): void {
         const { owner, shared } = await findDomain(store, asked)
         if (!owner && shared.length === 0) {
           throw new NotFoundError(
-            `nobody has ${asked}: mail from it is unregistered for every tenant; to register it: ${tenantctl('domain', 'add', 'TENANT', asked)}`,
+            `no tenant has ${asked}: mail from it is unregistered for every tenant; to register it: ${tenantctl('domain', 'add', 'TENANT', asked)}`,
           )
         }
         out.result(
@@ -310,7 +310,7 @@ function addShow(domain: Command, io: Io): void {
 }
 
 function ownerText(owner: Holders['owner']): string {
-  if (!owner) return 'nobody'
+  if (!owner) return 'no tenant'
   if (owner.state === 'registered') return registrationText(owner)
   const { tenant, domain } = owner
   return `${tenant} has claimed ${domain}, which is not among its accepted domains: a command is writing it, or was interrupted`

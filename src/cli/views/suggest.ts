@@ -1,3 +1,4 @@
+import { connectorName } from '../../mail/identities'
 import type { Lookup } from '../../dns/lookup'
 import { count } from '../../base/count'
 import { tenantctl } from '../../base/command-line'
@@ -102,7 +103,7 @@ function rowOf(
   like: Cell,
   verdict: Cell,
 ): Cell[] {
-  const names = connectors.map((each) => each.slice(each.indexOf('/') + 1))
+  const names = connectors.map(connectorName)
   return [
     outside(domain),
     like,
