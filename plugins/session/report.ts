@@ -125,9 +125,8 @@ export class Report {
     if (result.firstWouldTrip) {
       this.plugin.logwarn(connection, 'would-trip', known({ ...who, ...inWords(result) }))
     }
-    for (const window of result.windows) {
-      if (window.reached === 0) continue
-      const crossing = { ...who, percent: window.reached, ...inWords(window) }
+    for (const edge of result.edges) {
+      const crossing = { ...who, percent: edge.percent, ...inWords(edge) }
       this.plugin.logwarn(connection, 'allowance', known(crossing))
     }
   }

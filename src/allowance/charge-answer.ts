@@ -19,6 +19,7 @@ type ChargeAnswer =
   | 'GONE'
 
 const [SPACE, ZERO, NINE] = [32, 48, 57]
+const NO_EDGES: readonly ReachedEdge[] = []
 
 /** Recipients counted in one window, and how many may be. */
 export interface WindowCount {
@@ -28,10 +29,10 @@ export interface WindowCount {
   readonly window: number
 }
 
-/** One window after a recipient was counted. */
-interface ChargedWindow extends WindowCount {
-  /** The highest percentage of `[allowance] warn_at` that this recipient has reached; 0: none. */
-  readonly reached: number
+/** A window in which the recipient has reached an edge. */
+interface ReachedEdge extends WindowCount {
+  /** The highest percentage of `[allowance] warn_at` that it has reached. */
+  readonly percent: number
 }
 
 export interface ChargeResult {
@@ -41,8 +42,8 @@ export interface ChargeResult {
   readonly limit: number
   /** ms; 0: no window (unlimited) */
   readonly window: number
-  /** With CHARGED and FORWARDED: every window. Empty where the same recipient was charged before. */
-  readonly windows: readonly ChargedWindow[]
+  /** With CHARGED and FORWARDED: the edges that this recipient has reached. Empty where it was charged before. */
+  readonly edges: readonly ReachedEdge[]
   /** With CHARGED and FORWARDED, in monitor: this is the first would-be trip of the tenant. */
   readonly firstWouldTrip: boolean
   /** With RESTRICTED: the scope. */
@@ -77,7 +78,7 @@ export function parseReply(text: string, stale: boolean): ChargeReply {
     used: numbers[1] ?? 0,
     limit: numbers[2] ?? 0,
     window: numbers[3] ?? 0,
-    windows: windowsOf(numbers),
+    edges: numbers.length > 5 ? edgesIn(numbers) : NO_EDGES,
     firstWouldTrip: numbers[4] === 1,
     scope: restriction[2] === 'all' ? 'all' : USUAL_SCOPE,
     case: (answer === 'TRIPPED' ? restriction[5] : restriction[3]) ?? '',
@@ -108,11 +109,11 @@ function numbersOf(text: string, start: number): number[] {
   return numbers
 }
 
-function windowsOf(numbers: readonly number[]): ChargedWindow[] {
-  const windows: ChargedWindow[] = []
+function edgesIn(numbers: readonly number[]): ReachedEdge[] {
+  const edges: ReachedEdge[] = []
   for (let at = 5; at + 3 < numbers.length; at += 4) {
     const [used, limit] = [numbers[at]!, numbers[at + 1]!]
-    windows.push({ used, limit, window: numbers[at + 2]!, reached: numbers[at + 3]! })
+    edges.push({ used, limit, window: numbers[at + 2]!, percent: numbers[at + 3]! })
   }
-  return windows
+  return edges
 }

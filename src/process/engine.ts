@@ -182,14 +182,10 @@ export class Engine {
    *
    * @param stateToken what it knew of the restriction when it asked: see {@link Directory.restrictionSeen}.
    */
-  charged(
-    tenant: string,
-    { answer, windows, scope, stale }: ChargeResult,
-    stateToken: string,
-  ): void {
+  charged(tenant: string, { answer, edges, scope, stale }: ChargeResult, stateToken: string): void {
     const tripped = answer === 'TRIPPED'
     if (tripped) this.indexRestriction(tenant)
-    if (tripped || windows.some(({ reached }) => reached > 0)) this.forwarder.pending(tenant)
+    if (tripped || edges.length > 0) this.forwarder.pending(tenant)
     if (tripped || answer === 'RESTRICTED') {
       this.directory.restrictionSeen(tenant, scope, stateToken)
     } else if (stale || !EXPECTED.has(answer)) {

@@ -28,16 +28,14 @@ function told(events: readonly Event[]): string[] {
 describe('an edge of the allowance', () => {
   it('is told with the recipient that reaches it, and once', async () => {
     const allowance = await Allowance.create({ limits: '20/1h' })
-    const reached: number[] = []
-    for (let at = 0; at < 20; at++) {
-      const { windows } = await allowance.charge()
-      reached.push(windows[0]!.reached)
-    }
-    const expected = Array<number>(20).fill(0)
-    expected[9] = 50
-    expected[15] = 80
-    expected[18] = 95
-    assert.deepEqual(reached, expected)
+    const reached: unknown[] = []
+    for (let at = 0; at < 20; at++) reached.push(...(await allowance.charge()).edges)
+    const edge = { limit: 20, window: HOUR }
+    assert.deepEqual(reached, [
+      { ...edge, used: 10, percent: 50 },
+      { ...edge, used: 16, percent: 80 },
+      { ...edge, used: 19, percent: 95 },
+    ])
     assert.deepEqual(told(await allowance.events()), ['50 % of 20', '80 % of 20', '95 % of 20'])
   })
 
@@ -109,17 +107,17 @@ describe('an edge of the allowance', () => {
 
   it('of the null sender is told as that, up to the recipient that fills it', async () => {
     const allowance = await Allowance.create({ nullLimits: '20/1h, 40/1d' })
-    const reached: (readonly number[])[] = []
+    const reached: number[][] = []
     for (let at = 0; at < 22; at++) {
-      const { windows } = await allowance.charge({ meter: 'null' })
-      reached.push(windows.map((window) => window.reached))
+      const { edges } = await allowance.charge({ meter: 'null' })
+      for (const { used, window, percent } of edges) reached.push([used, window, percent])
     }
-    const told = reached.flatMap((percents, at) => (percents.some(Boolean) ? [[at, percents]] : []))
-    assert.deepEqual(told, [
-      [9, [50, 0]],
-      [15, [80, 0]],
-      [18, [95, 0]],
-      [19, [100, 50]],
+    assert.deepEqual(reached, [
+      [10, HOUR, 50],
+      [16, HOUR, 80],
+      [19, HOUR, 95],
+      [20, HOUR, 100],
+      [20, DAY, 50],
     ])
     const facts = (await allowance.events()).map((event) =>
       event.kind === 'allowance' ? [event.meter, event.percent, event.window] : event.kind,

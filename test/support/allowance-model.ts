@@ -77,7 +77,7 @@ type CountedMeter = Exclude<Meter, 'null'>
 export type ModelSettlement = ModelAnswer & Pick<MessageResult, 'meter' | 'exhausted'>
 
 /** The answer to a charge. */
-export type ModelAnswer = Answer & Pick<ChargeResult, 'windows' | 'firstWouldTrip' | 'scope'>
+export type ModelAnswer = Answer & Pick<ChargeResult, 'edges' | 'firstWouldTrip' | 'scope'>
 
 const EXPIRED: Answer = { answer: 'EXPIRED', used: 0, limit: 0, window: 0 }
 
@@ -311,7 +311,7 @@ export class ModelTenant {
     const result = this.withEvents(now, meter, () => this.countLate(now, key, recipients, meter))
     const { answer, used, limit, window } = result
     this.receipts.set(key, { answer: { answer, used, limit, window }, event: undefined })
-    return answer === 'TRIPPED' ? { ...result, windows: [], firstWouldTrip: false } : result
+    return answer === 'TRIPPED' ? { ...result, edges: [], firstWouldTrip: false } : result
   }
 
   /** Counts regardless of limits, and restricts where one is exceeded. */
@@ -335,21 +335,19 @@ export class ModelTenant {
     return { answer: 'TRIPPED', used, limit: over.count, window: over.window }
   }
 
-  /** An answer with its windows, edges and would-be trip. */
+  /** An answer with its edges and would-be trip. */
   private withEvents(now: number, meter: Meter, answering: () => Answer): ModelAnswer {
     const before = { wouldTrip: this.wouldTrip, scope: this.restricted }
     const answer = answering()
     const { accepted } = this
-    const windows = accepted?.limits ?? []
     const reached = accepted ? this.tellEdges(meter, accepted) : new Map<number, number>()
     return {
       ...answer,
-      windows: windows.map(({ window, count }) => ({
-        used: this.count(meter, window, now).held,
-        limit: count,
-        window,
-        reached: reached.get(window) ?? 0,
-      })),
+      edges: (accepted?.limits ?? []).flatMap(({ window, count }) => {
+        const percent = reached.get(window)
+        const used = this.count(meter, window, now).held
+        return percent === undefined ? [] : [{ used, limit: count, window, percent }]
+      }),
       firstWouldTrip: this.wouldTrip && !before.wouldTrip,
       scope: answer.answer === 'RESTRICTED' && before.scope ? before.scope : 'unregistered',
     }

@@ -567,8 +567,8 @@ class Run {
 const ACCEPTING: Defaults = { ...DEFAULTS, acceptsForwards: true }
 
 function shown(result: ChargeResult): ModelAnswer {
-  const { answer, used, limit, window, windows, firstWouldTrip, scope } = result
-  return { answer, used, limit, window, windows, firstWouldTrip, scope }
+  const { answer, used, limit, window, edges, firstWouldTrip, scope } = result
+  return { answer, used, limit, window, edges, firstWouldTrip, scope }
 }
 
 function ofSettlement({

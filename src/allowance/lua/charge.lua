@@ -14,9 +14,9 @@
 --
 -- Few and short arguments, and one text for a reply: each costs the caller more than it costs Redis.
 -- Reply: `answer time used limit window`: server time in ms, and the window in ms that decided or has the least left.
--- CHARGED     counted; in monitor `used` may exceed `limit`. Then follow 1 if this is the first would-be trip, else 0,
---             and of every window used, limit, window, and the percentage that this recipient has reached in it, or 0;
---             none of these where it was counted before
+-- CHARGED     counted; in monitor `used` may exceed `limit`. Where this is the first would-be trip, or a window has reached
+--             an edge, follow 1 for a first would-be trip, else 0, and of each such window used, limit, window and
+--             percentage; never where it was counted before
 -- HELD        held until the message is there
 -- BUSY        not held: too many are
 -- TRIPPED     not counted, and the tenant has been restricted in this call; the case follows
@@ -160,4 +160,4 @@ if not dry then
   if has_edges then raise_edges(tenant_key, usage_key, receipt_key, request) end
 end
 
-return reply('CHARGED', request.tightest) .. windows_text(request, first_would_trip)
+return reply('CHARGED', request.tightest) .. news_of(request, first_would_trip)

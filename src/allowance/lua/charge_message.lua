@@ -201,4 +201,4 @@ if not dry then
   end
 end
 
-return reply(late_trip or decided(answer, tightest) .. windows_text(request, first_would_trip))
+return reply(late_trip or decided(answer, tightest) .. news_of(request, first_would_trip))

@@ -159,9 +159,13 @@ local function counted(request)
   return rings, table.concat(buckets, ','), has_edges
 end
 
--- What follows the counts of the tightest window in a reply: 1 at the first would-be trip, and the windows.
-local function windows_text(request, first_would_trip)
-  local windows = ' ' .. first_would_trip
-  for _, limit in ipairs(request.limits) do windows = windows .. counts_of(limit) .. ' ' .. (limit.reached or 0) end
-  return windows
+-- What follows the counts of the tightest window in a reply; nothing after most charges, which have no news: 1 at the first
+-- would-be trip, and the windows that have reached an edge.
+local function news_of(request, first_would_trip)
+  local windows = ''
+  for _, limit in ipairs(request.limits) do
+    if limit.reached then windows = windows .. counts_of(limit) .. ' ' .. limit.reached end
+  end
+  if windows == '' and first_would_trip == 0 then return '' end
+  return ' ' .. first_would_trip .. windows
 end
