@@ -18,7 +18,7 @@ const comparison: Comparison = {
   title: 'CPU of Haraka by sender: header From, and domains never seen',
   meaning:
     'Measured as the CPU of a message, with servers that differ in [header_from] check. Registered mail, whose From ' +
-    'is the registered sender: From is never read (off), in one of twenty messages (report, as shipped), or in every ' +
+    'is the registered sender: From is never read (off), in one of fifty messages (report, as shipped), or in every ' +
     'message (charge). Unregistered mail is charged, and the owner of its domain is looked up once for each domain: ' +
     'hardly ever where all mail comes from one domain, for each message where every domain is new. Only the charge ' +
     'delays the answer to RCPT.',

@@ -12,8 +12,8 @@ import type { LogOnce } from '../kit/log'
 import type { Report } from './report'
 import type { Transaction } from './transaction'
 
-/** Where mismatches are only reported, one of this many messages is checked. */
-const REPORTED_OF = 20
+/** `check=report` looks at one of so many accepted messages: few enough that the others do not pay for it. */
+const REPORTED_OF = 50
 
 /** Counts the result for the reports: see {@link headerFromMismatch}. Must not throw. */
 export type RecordHeaderFrom = (transaction: Transaction, mismatch: string | undefined) => void
@@ -30,41 +30,49 @@ export type ChargeInstead = (
 /** Checks the header From: an intruder who knows what is counted can still choose it. */
 export class HeaderFrom {
   private readonly turns = new Turns(REPORTED_OF)
-  private readonly acceptedTurns = new Turns(REPORTED_OF)
 
   constructor(
     private readonly report: Report,
     private readonly config: () => Config,
     private readonly record: RecordHeaderFrom,
-    private readonly charge: ChargeInstead,
+    private readonly chargeInstead: ChargeInstead,
     private readonly log: LogOnce,
   ) {}
 
-  /** At the end of DATA. Returns at once unless the message is to be charged. */
-  check(connection: Connection, transaction: Transaction): Answer | Promise<Answer> {
-    const { attribution, snapshot, sender, haraka, uncharged } = transaction
-    if (CLASSES[sender.class].headerFrom?.at !== 'data') return undefined
-    if (uncharged === 0 || !connection.relaying) return undefined
+  /** At the end of DATA, with `check=charge`: counts a registered message that does not fit as unregistered mail. */
+  charge(connection: Connection, transaction: Transaction): Answer | Promise<Answer> {
     const config = this.config()
-    const { check } = config.headerFrom
-    if (check === 'off' || attribution.kind !== 'attributed' || !snapshot) return undefined
+    if (config.headerFrom.check !== 'charge') return undefined
+    const { attribution, snapshot, sender, uncharged } = transaction
+    if (!CLASSES[sender.class].headerFrom?.suspect) return undefined
+    if (uncharged === 0 || !connection.relaying) return undefined
+    if (attribution.kind !== 'attributed' || !snapshot) return undefined
     if (modeOf(snapshot, config) === 'off') return undefined
-    if (check === 'report' && !this.turns.next()) return undefined
-    const mismatch = this.mismatchOf(haraka, snapshot)
-    this.record(transaction, mismatch)
+    const mismatch = this.found(transaction, snapshot)
     if (mismatch === undefined) return undefined
-    this.report.headerFrom(transaction, mismatch)
-    if (check === 'report') return undefined
-    return this.charge(connection, transaction, attribution, snapshot, mismatch)
+    return this.chargeInstead(connection, transaction, attribution, snapshot, mismatch)
   }
 
-  /** At the end of a transaction: checks a message that was, or may have been, accepted. */
-  checkAccepted(transaction: Transaction): void {
-    const { snapshot, haraka, accepted } = transaction
+  /**
+   * At the end of a transaction: reports on a message that was, or may have been, accepted, where {@link charge} has not.
+   * An aborted message has no From to be looked at.
+   */
+  lookAt(transaction: Transaction): void {
+    const { snapshot, sender, accepted } = transaction
     const { check } = this.config().headerFrom
-    if (accepted === 0 || check === 'off' || !snapshot) return
-    if (check === 'report' && !this.acceptedTurns.next()) return
-    this.record(transaction, this.mismatchOf(haraka, snapshot))
+    if (check === 'off' || accepted === 0 || !snapshot) return
+    const isDue =
+      check === 'report' ? this.turns.next() : !CLASSES[sender.class].headerFrom?.suspect
+    if (isDue) this.found(transaction, snapshot)
+  }
+
+  /** Counts and tells what is found; see {@link headerFromMismatch}. */
+  private found(transaction: Transaction, snapshot: Snapshot): string | undefined {
+    const mismatch = this.mismatchOf(transaction.haraka, snapshot)
+    this.record(transaction, mismatch)
+    const { suspect } = CLASSES[transaction.sender.class].headerFrom ?? {}
+    if (suspect && mismatch !== undefined) this.report.headerFrom(transaction, mismatch)
+    return mismatch
   }
 
   /** A fault of this plugin must not stop registered mail. */

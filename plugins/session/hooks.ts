@@ -64,7 +64,7 @@ export class Hooks {
     this.charging = new Charging(context)
     this.endOfData = new EndOfData(context, this.charging)
     this.recording = new Recording(config, engine, log, (transaction) =>
-      this.headerFrom.checkAccepted(transaction),
+      this.headerFrom.lookAt(transaction),
     )
     this.headerFrom = new HeaderFrom(
       report,
@@ -127,7 +127,7 @@ export class Hooks {
   private examine(connection: Connection, transaction: Transaction): Result {
     return (
       this.endOfData.chargeHeld(connection, transaction) ??
-      this.headerFrom.check(connection, transaction)
+      this.headerFrom.charge(connection, transaction)
     )
   }
 

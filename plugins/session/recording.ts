@@ -30,7 +30,7 @@ export class Recording {
     private readonly config: () => Config,
     private readonly engine: () => Engine | undefined,
     private readonly log: LogOnce,
-    /** Called for each message whose header From is checked once it is accepted. Must not throw. */
+    /** Called for each message of a class whose header From is looked at. Must not throw. */
     private readonly onEnd: (transaction: Transaction) => void,
   ) {}
 
@@ -69,7 +69,7 @@ export class Recording {
       this.recordSource(batch, reported, connection, session, transaction, outcome)
     } else {
       batch.addTotal(reported, attribution.connector ?? '', outcome)
-      if (CLASSES[reported].headerFrom?.at === 'end') this.onEnd(transaction)
+      if (CLASSES[sender.class].headerFrom) this.onEnd(transaction)
     }
   }
 

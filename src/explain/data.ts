@@ -109,7 +109,7 @@ export async function explainRegistered(question: DataQuestion): Promise<DataAns
       ? 'From has no address'
       : `From has ${mismatch}, which is not an accepted domain`
   if (check !== 'charge') {
-    const then = check === 'off' ? 'not checked' : 'reported, for one in twenty messages'
+    const then = check === 'off' ? 'not checked' : 'reported, for one in fifty messages'
     return { findings: [`${found}: ${then}`] }
   }
   if (recipient !== undefined && isOwn(recipient, snapshot)) {

@@ -241,7 +241,7 @@ async function explainData(
     )
   const asked: DataQuestion = { message, recipient, standing, snapshot, config, preview }
   if (mayProve && atRcpt.verdict === 'charge') return explainUnregistered(asked, meter)
-  return headerFrom?.at === 'data' ? explainRegistered(asked) : undefined
+  return headerFrom?.suspect ? explainRegistered(asked) : undefined
 }
 
 function step(about: Step['about'], finding: string): Step {

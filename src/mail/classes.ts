@@ -41,8 +41,8 @@ export interface ClassRow {
 
 /** How the header From of a class is looked at. */
 interface HeaderFromCell {
-  /** At the end of DATA, where it may count as unregistered mail; or when the message was taken, for reports. */
-  readonly at: 'data' | 'end'
+  /** One that does not fit is in the log and the results, and `check=charge` counts it as unregistered mail. */
+  readonly suspect: boolean
   /** Tells its fields in reports apart. */
   readonly letter: string
   /** Its field in reports and evidence; in JSON with `_`. */
@@ -138,7 +138,7 @@ const TABLE = {
     passes: true,
     refused: undefined,
     owner: undefined,
-    headerFrom: { at: 'data', letter: '', field: 'headerFrom', title: 'From header' },
+    headerFrom: { suspect: true, letter: '', field: 'headerFrom', title: 'From header' },
     suggested: false,
     unusual: ['registered_volume'],
     queue: { held: never, droppable: false, pooled: false, rewritten: false },
@@ -154,7 +154,7 @@ const TABLE = {
     refused: undefined,
     owner: undefined,
     headerFrom: {
-      at: 'end',
+      suspect: false,
       letter: 'n',
       field: 'nullHeaderFrom',
       title: 'From header of bounces (null sender)',

@@ -8,8 +8,8 @@ import type { History } from './history'
 import type { Rule } from './rule'
 import { BASELINE, lastDay } from './span'
 
-/** Least mismatched messages: one in twenty is checked. */
-const LEAST = 10
+/** Least mismatched messages: one in fifty is checked, so some 250 in all. */
+const LEAST = 5
 /** List servers, and servers that rewrite senders, mismatch every day, so only twice as many and twice the share is unusual. */
 const TIMES = 2
 

@@ -5,6 +5,7 @@ import { HeaderFrom } from '../../../plugins/session/header-from'
 import { LogOnce } from '../../../plugins/kit/log'
 import { Report } from '../../../plugins/session/report'
 import { Transaction } from '../../../plugins/session/transaction'
+import { CLASSES } from '../../../src/mail/classes'
 import { parseConfig } from '../../../src/process/config'
 import { parseEnvelope } from '../../../src/names/envelope'
 import type { Attribution } from '../../../src/decision/attribution'
@@ -24,40 +25,26 @@ interface Mail {
   readonly override?: string
   readonly relaying?: boolean
   readonly passed?: number
+  /** The client leaves before the end of DATA. */
+  readonly aborted?: boolean
+  readonly status?: string | undefined
 }
 
-/** What is recorded of so many messages of the null sender that have ended. */
-function lookAtNull(check: string, mail: Mail, messages = 1): unknown[] {
-  const { config } = parseConfig({ header_from: { check } }, '/nowhere')
-  const found: unknown[] = []
-  const headerFrom = new HeaderFrom(
-    new Report({ name: 'unregistered-domain' } as unknown as Plugin),
-    () => config,
-    (_transaction, mismatch) => found.push(mismatch),
-    () => assert.fail('charged'),
-    new LogOnce(() => {}),
-  )
-  const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: undefined }
-  for (let message = 1; message <= messages; message++) {
-    const transaction = new Transaction({
-      ...{ mail_from: parseEnvelope(''), notes: {}, rcpt_to: [parseEnvelope('a@far.example')] },
-      ...{ results: { get: () => undefined }, data_post_start: mail.passed === 0 ? null : 1 },
-      header: { lines: mail.lines ?? (() => FORGED) },
-    } as unknown as HarakaTransaction)
-    transaction.setSender(TENANT, snapshot as unknown as Snapshot)
-    transaction.end()
-    headerFrom.checkAccepted(transaction)
-  }
-  return found
+/** What is recorded, charged and told of so many messages, one after the other. */
+interface Looked {
+  readonly found: readonly unknown[]
+  readonly charged: number
+  readonly told: readonly unknown[]
 }
 
-/** What is recorded of so many messages, one after the other, and how many of them are charged. */
-function look(check: string, mail: Mail, messages = 1): { found: unknown[]; charged: number } {
+/** Each message comes to the end of DATA, and then to its end. */
+function look(check: string, mail: Mail, messages = 1): Looked {
   const { config } = parseConfig(
     { main: { override: mail.override ?? '' }, header_from: { check } },
     '/nowhere',
   )
   const found: unknown[] = []
+  const told: unknown[] = []
   let charged = 0
   const plugin = { name: 'unregistered-domain', lognotice: () => {} } as unknown as Plugin
   const headerFrom = new HeaderFrom(
@@ -68,61 +55,91 @@ function look(check: string, mail: Mail, messages = 1): { found: unknown[]; char
     new LogOnce(() => {}),
   )
   const snapshot = { domains: acceptedDomains({ 'contoso.com': '-' }), mode: mail.mode }
+  const connection = { relaying: mail.relaying ?? true } as Connection
   for (let message = 1; message <= messages; message++) {
-    const transaction = new Transaction({
+    const haraka = {
       mail_from: parseEnvelope(mail.from ?? 'a@contoso.com'),
-      ...{ notes: {}, results: { add: () => {} } },
+      ...{ notes: {}, rcpt_to: [parseEnvelope('a@far.example')], data_post_start: null },
+      results: {
+        add: (_plugin: unknown, result: { from: unknown }) => told.push(result.from),
+        get: () => undefined,
+      },
       header: { lines: mail.lines ?? (() => FORGED) },
-    } as unknown as HarakaTransaction)
+    }
+    const transaction = new Transaction(haraka as unknown as HarakaTransaction)
     transaction.setSender(TENANT, snapshot as unknown as Snapshot)
-    transaction.passUncharged(mail.passed ?? 1)
-    const connection = { relaying: mail.relaying ?? true } as Connection
-    assert.equal(headerFrom.check(connection, transaction), undefined)
+    const passed = mail.passed ?? 1
+    if (CLASSES[transaction.sender.class].passes) transaction.passUncharged(passed)
+    if (!mail.aborted) {
+      Object.assign(haraka, { data_post_start: 1, msg_status: mail.status })
+      assert.equal(headerFrom.charge(connection, transaction), undefined)
+    }
+    transaction.end()
+    headerFrom.lookAt(transaction)
   }
-  return { found, charged }
+  return { found, charged, told }
 }
 
-describe('the check of header From', () => {
-  it('checks each registered message to charge it, and one in twenty to report it', () => {
-    assert.deepEqual(look('charge', {}, 40), { found: Array(40).fill('evil.example'), charged: 40 })
-    assert.deepEqual(look('report', {}, 40), {
-      found: ['evil.example', 'evil.example'],
-      charged: 0,
-    })
-    assert.deepEqual(look('off', {}, 40), { found: [], charged: 0 })
+const NOTHING: Looked = { found: [], charged: 0, told: [] }
+const FITS: Looked = { found: [undefined], charged: 0, told: [] }
+const TWO = ['evil.example', 'evil.example']
+
+describe('the look at header From', () => {
+  it('takes each registered message to charge it, and one in fifty to report it', () => {
+    const all = Array(100).fill('evil.example')
+    assert.deepEqual(look('charge', {}, 100), { found: all, charged: 100, told: all })
+    assert.deepEqual(look('report', {}, 100), { found: TWO, charged: 0, told: TWO })
+    assert.deepEqual(look('off', {}, 100), NOTHING)
   })
 
   it('charges no message whose From is an accepted domain', () => {
     const lines = (): string[] => ['From: a@contoso.com\n']
-    assert.deepEqual(look('charge', { lines }), { found: [undefined], charged: 0 })
+    assert.deepEqual(look('charge', { lines }), FITS)
   })
 
-  const OTHERS: Readonly<Record<string, Mail>> = {
-    'unregistered mail': { from: 'a@lure.example' },
-    'the null sender': { from: '' },
+  const UNCHARGED: Readonly<Record<string, Mail>> = {
+    'unregistered mail': { from: 'a@lure.example', aborted: true },
     'mail that is not relayed': { relaying: false },
     'mail of which nothing passed as registered': { passed: 0 },
     'mail of a tenant whose mode is off': { mode: 'off' },
     'any mail under the brake': { override: 'off' },
   }
-  for (const [what, mail] of Object.entries(OTHERS)) {
-    it(`does not check ${what}`, () => {
-      assert.deepEqual(look('charge', mail), { found: [], charged: 0 })
+  for (const [what, mail] of Object.entries(UNCHARGED)) {
+    it(`does not charge ${what}`, () => {
+      assert.deepEqual(look('charge', mail), NOTHING)
     })
   }
 
-  it('checks accepted mail of the null sender as often, and only records it', () => {
-    assert.deepEqual(lookAtNull('charge', {}, 3), Array(3).fill('evil.example'))
-    assert.deepEqual(lookAtNull('report', {}, 40), ['evil.example', 'evil.example'])
-    assert.deepEqual(lookAtNull('off', {}, 40), [])
-    assert.deepEqual(lookAtNull('charge', { passed: 0 }), [])
-    assert.deepEqual(lookAtNull('charge', { lines: () => ['From: a@contoso.com\n'] }), [undefined])
+  for (const from of ['a@contoso.com', '']) {
+    const whose = from === '' ? 'the null sender' : 'a registered sender'
+    it(`reports mail of ${whose} that was accepted, or may have been`, () => {
+      for (const status of ['accepted', undefined]) {
+        assert.equal(look('report', { from, status }, 50).found.length, 1)
+      }
+    })
+
+    it(`reports no mail of ${whose} that was aborted or refused`, () => {
+      const untaken: Mail[] = [{ aborted: true }, { status: 'rejected' }, { status: 'deferred' }]
+      for (const mail of untaken) {
+        assert.deepEqual(look('report', { from, ...mail }, 100), NOTHING)
+      }
+    })
+  }
+
+  it('only counts mail of the null sender: each message with charge', () => {
+    const from = ''
+    const all = Array(3).fill('evil.example')
+    assert.deepEqual(look('charge', { from }, 3), { found: all, charged: 0, told: [] })
+    assert.deepEqual(look('report', { from }, 100), { found: TWO, charged: 0, told: [] })
+    assert.deepEqual(look('off', { from }, 100), NOTHING)
+    const lines = (): string[] => ['From: a@contoso.com\n']
+    assert.deepEqual(look('charge', { from, lines }), FITS)
   })
 
   it('lets registered mail pass where it fails itself', () => {
     const lines = (): string[] => {
       throw new Error('broken')
     }
-    assert.deepEqual(look('charge', { lines }), { found: [undefined], charged: 0 })
+    assert.deepEqual(look('charge', { lines }), FITS)
   })
 })
