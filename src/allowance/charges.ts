@@ -73,9 +73,17 @@ export class Charges {
     sender: Sender,
   ): RecipientCharge {
     const ordinal = this.charges.length + 1
+    // No spreads: they made an object that is slow to build and slow to write, for every recipient.
     const charge: RecipientCharge = {
-      ...{ tenant, meter, ordinal, recipient, rank, sender },
-      ...{ state: 'pending', passes: false, signatures: NONE },
+      tenant,
+      meter,
+      ordinal,
+      recipient,
+      rank,
+      sender,
+      state: 'pending',
+      passes: false,
+      signatures: NONE,
     }
     this.charges.push(charge)
     return charge
