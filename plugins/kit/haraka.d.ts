@@ -63,6 +63,13 @@ export interface MessageTransaction extends HarakaTransaction {
 /** A message, its values, and the connection that it is about, in any order. */
 export type LogData = string | Record<string, unknown> | Connection
 
+/** Haraka's `logger`. */
+export interface HarakaLogger {
+  readonly LOGINFO: number
+  /** By the level in effect, which is one for all plugins. */
+  would_log(level: number): boolean
+}
+
 type LogMethod = (...data: LogData[]) => void
 
 export interface Connection {

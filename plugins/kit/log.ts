@@ -1,5 +1,5 @@
 import { clean } from '../../src/base/safe-text'
-import type { LogData, Plugin } from './haraka'
+import type { HarakaLogger, LogData, Plugin } from './haraka'
 
 const METHODS = ['loginfo', 'lognotice', 'logwarn', 'logerror', 'logcrit'] as const
 
@@ -21,6 +21,19 @@ export function logSafely(plugin: Plugin): void {
   for (const method of METHODS) {
     const log = plugin[method]
     plugin[method] = (...data) => log.apply(plugin, data.map(safe))
+  }
+}
+
+/** Whether Haraka logs lines of level info: asked before one is built for every recipient. */
+export class InfoLevel {
+  private logger: HarakaLogger | undefined
+
+  constructor(private readonly plugin: Plugin) {}
+
+  /** Now: the level may change at any reload of log.ini. */
+  get isLogged(): boolean {
+    const logger = (this.logger ??= this.plugin.haraka_require('logger') as HarakaLogger)
+    return logger.would_log(logger.LOGINFO)
   }
 }
 

@@ -4,7 +4,7 @@ import type { Proof } from '../../src/message/proof/prove'
 import { formatWindow } from '../../src/mail/limits'
 import { clean } from '../../src/base/safe-text'
 import type { Connection, Plugin } from '../kit/haraka'
-import { LogOnce } from '../kit/log'
+import { InfoLevel, LogOnce } from '../kit/log'
 import type { SenderFacts, Transaction } from './transaction'
 
 /** Addresses without a tenant whose refusals are counted separately. */
@@ -63,8 +63,10 @@ export class Report {
   private readonly undecidedMail: LogOnce<Undecided>
   private readonly mismatches: LogOnce<Mismatch>
   private readonly countedLate: LogOnce<Unseen>
+  private readonly info: InfoLevel
 
   constructor(private readonly plugin: Plugin) {
+    this.info = new InfoLevel(plugin)
     const countRefusals = (refusal: Refusal, count: number, kind: string): void => {
       // `refused` logs the first one, with the connection.
       if (count === 0) return
@@ -93,35 +95,44 @@ export class Report {
     if (transaction.skip()) transaction.haraka.results.add(this.plugin, { skip: reason })
   }
 
-  /** A recipient was charged. The script names each percentage of a limit that is reached once, over all processes. */
+  /** A RCPT command was charged. The script names each percentage of a limit that is reached once, over all processes. */
   charged(connection: Connection, transaction: Transaction, result: ChargeResult): void {
-    const { results, uuid } = transaction.haraka
-    // Runs for every recipient. Spreading the facts into these objects would cost more than all the rest.
-    const { tenant, connector, domain } = transaction.facts
-    const who = { tenant, connector, domain, class: transaction.sender.class }
-    results.add(this.plugin, {
-      pass: 'allowance',
-      tenant,
-      connector,
-      domain,
-      // Otherwise Haraka formats all results of this plugin for each recipient (haraka-results, _log).
-      human: 'allowance',
-    })
+    // Once more for each recipient would say nothing new, and cost more than all the rest.
+    if (transaction.markCharged()) this.addCharged(transaction)
+    if (this.info.isLogged) this.logCharged(connection, transaction, result)
+    this.edges(connection, transaction, result)
+  }
+
+  private addCharged({ facts, haraka }: Transaction): void {
+    const { tenant, connector, domain } = facts
+    // Without `human` Haraka would format all results of this plugin (haraka-results, _log).
+    const result = { pass: 'allowance', tenant, connector, domain, human: 'allowance' }
+    haraka.results.add(this.plugin, result)
+  }
+
+  private logCharged(
+    connection: Connection,
+    { facts, haraka, sender }: Transaction,
+    { used, limit }: ChargeResult,
+  ): void {
+    const { tenant, connector, domain } = facts
+    // Runs for every recipient. To spread the facts into this object would cost more than the rest of it.
     const line = {
       tenant,
       connector,
       domain,
-      class: who.class,
+      class: sender.class,
       verdict: 'pass',
-      used: `${result.used}/${result.limit}`,
-      transaction: uuid,
+      used: `${used}/${limit}`,
+      transaction: haraka.uuid,
     }
     this.plugin.loginfo(connection, 'charged', known(line))
-    this.edges(connection, who, result)
   }
 
   /** In monitor, the first charge that would have restricted the tenant; and percentages of a limit that are reached. */
-  private edges(connection: Connection, who: Values, result: ChargeResult): void {
+  private edges(connection: Connection, transaction: Transaction, result: ChargeResult): void {
+    if (!result.firstWouldTrip && result.edges.length === 0) return
+    const who = { ...transaction.facts, class: transaction.sender.class }
     if (result.firstWouldTrip) {
       this.plugin.logwarn(connection, 'would-trip', known({ ...who, ...inWords(result) }))
     }
@@ -151,7 +162,7 @@ export class Report {
       transaction: haraka.uuid,
     }
     this.plugin.loginfo(connection, 'charged', known(line))
-    this.edges(connection, who, result)
+    this.edges(connection, transaction, result)
   }
 
   /** This mail restricted its tenant. */

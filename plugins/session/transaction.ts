@@ -71,6 +71,7 @@ class MailTransaction {
   private readonly envelopeDomain: EnvelopeDomain
   private stoppedAtMail: 'refused' | 'deferred' | undefined
   private isSkipped = false
+  private chargedFor: Attribution | undefined
   private ownerSoughtFor: SenderStanding | undefined
   private knownFacts: SenderFacts | undefined
   private commands: Recipients | undefined
@@ -174,6 +175,14 @@ class MailTransaction {
   skip(): boolean {
     if (this.isSkipped) return false
     return (this.isSkipped = true)
+  }
+
+  /** Recipients were charged. @returns whether they are the first of this tenant and connector. */
+  markCharged(): boolean {
+    const { attribution } = this
+    if (this.chargedFor === attribution) return false
+    this.chargedFor = attribution
+    return true
   }
 
   markRegistered(): void {

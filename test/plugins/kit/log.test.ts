@@ -37,8 +37,30 @@ function logged(version: HarakaVersion, format: string): string[] {
   return lines.slice(lines.findIndex((line) => line.includes('ours')))
 }
 
+/** Whether a line of level info is logged at each of these levels, one after the other. */
+function isInfoLogged(version: HarakaVersion, levels: readonly string[]): boolean[] {
+  const core = cores[version]
+  const script = `
+    const logger = require(${JSON.stringify(path.join(core, 'logger'))})
+    const plugins = require(${JSON.stringify(path.join(core, 'plugins'))})
+    const { InfoLevel } = require(${JSON.stringify(path.resolve('dist/plugins/kit/log'))})
+    const info = new InfoLevel(new plugins.Plugin('tls'))
+    const answers = ${JSON.stringify(levels)}.map((level) => {
+      logger.set_loglevel(level)
+      return info.isLogged
+    })
+    console.log(JSON.stringify(answers))`
+  const out = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })
+  return JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as boolean[]
+}
+
 for (const version of Object.keys(cores) as HarakaVersion[]) {
   describe(`the log of Haraka ${version}`, () => {
+    it('has lines of level info by the level in effect, also after it was changed', () => {
+      const levels = ['NOTICE', 'INFO', 'WARN', 'DEBUG', 'nonsense']
+      assert.deepEqual(isInfoLogged(version, levels), [false, true, false, true, false])
+    })
+
     it('is not forged as DEFAULT', () => {
       const quoted = HARMLESS.replace(/["\\]/g, '\\$&')
       assert.deepEqual(

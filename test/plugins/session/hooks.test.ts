@@ -26,7 +26,9 @@ import { startRedis, type TestRedis } from '../../support/redis'
 const silent = (): void => {}
 const PLUGIN = {
   name: 'unregistered-domain',
-  ...{ loginfo: silent, lognotice: silent, logwarn: silent, logerror: silent },
+  haraka_require: () => ({ LOGINFO: 6, would_log: () => logsInfo }),
+  loginfo: (_connection: unknown, ...line: (typeof lines)[number]) => void lines.push(line),
+  ...{ lognotice: silent, logwarn: silent, logerror: silent },
   logcrit: (_connection: unknown, message: string) => void criticals.push(message),
 } as unknown as Plugin
 const FAR = [parseEnvelope('someone@far.example')] as const
@@ -36,6 +38,9 @@ let store: Store
 let engine: Engine
 let config: Config
 let criticals: string[]
+let logsInfo: boolean
+/** Of level info. */
+let lines: [token: string, values: Record<string, unknown>][]
 
 before(async () => {
   redis = await startRedis()
@@ -69,6 +74,8 @@ after(async () => {
 beforeEach(() => {
   config = parseConfig({}, '.').config
   criticals = []
+  logsInfo = true
+  lines = []
 })
 
 function results(): ResultStore & { all: unknown[] } {
@@ -82,7 +89,7 @@ function results(): ResultStore & { all: unknown[] } {
 }
 
 /** A session from the tenant's address, within a transaction of this sender. */
-function sessionOf(from: string): Connection & { transaction: HarakaTransaction } {
+function sessionOf(from: string, uuid = 'A1.1'): Connection & { transaction: HarakaTransaction } {
   return {
     uuid: 'A1',
     remote: { ip: '192.0.2.1' },
@@ -90,7 +97,7 @@ function sessionOf(from: string): Connection & { transaction: HarakaTransaction 
     notes: {},
     results: results(),
     transaction: {
-      uuid: 'A1.1',
+      uuid,
       mail_from: parseEnvelope(from),
       rcpt_to: [],
       message_stream: { pipe() {}, unpipe() {} },
@@ -174,6 +181,30 @@ describe('the hooks of a session', () => {
     assert.ok(answer instanceof Promise)
     assert.equal(await answer, undefined)
     assert.equal((await redis.commandStats())['evalsha'], 1)
+    hooks.end(connection)
+  })
+
+  it('add the results of charged recipients once a transaction, and log each at level info alone', async () => {
+    const hooks = newHooks()
+    const connection = sessionOf('x@stolen.example', 'A2.1')
+    assert.equal(hooks.mail(connection), undefined)
+    for (logsInfo of [true, false, true]) {
+      const recipient = parseEnvelope('someone@far.example')
+      connection.transaction.rcpt_to.push(recipient as EnvelopeRecipient)
+      assert.equal(await hooks.rcptOk(connection, recipient), undefined)
+    }
+    const who = { tenant: 'contoso', connector: 'contoso/mx', domain: 'stolen.example' }
+    assert.deepEqual((connection.transaction.results as ReturnType<typeof results>).all, [
+      { pass: 'allowance', ...who, human: 'allowance' },
+    ])
+    const line = { ...who, class: 'unregistered', verdict: 'pass', transaction: 'A2.1' }
+    assert.deepEqual(
+      lines.map(([token, { used, ...facts }]) => [token, typeof used, facts]),
+      [
+        ['charged', 'string', line],
+        ['charged', 'string', line],
+      ],
+    )
     hooks.end(connection)
   })
 
