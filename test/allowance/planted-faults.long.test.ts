@@ -89,8 +89,8 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'a window that goes back when it is empty',
     RING,
-    'EMPTY_RING .. string.sub(ring, AHEAD_AT)',
-    'EMPTY_RING',
+    'empty_ring() .. string.sub(ring, AHEAD_AT)',
+    'empty_ring()',
   ),
   fault(
     'a window that goes on only when it counts',
@@ -125,13 +125,13 @@ const LEDGER_FAULTS: readonly LedgerFault[] = [
   fault(
     'a charge without a receipt',
     CHARGE,
-    "keep_receipt('CHARGED', request.tightest, request.generation, buckets)",
+    "keep_receipt('CHARGED', counts, request.generation, buckets)",
     '',
   ),
   fault(
     'a trip without a receipt',
     CHARGE,
-    "keep_receipt('TRIPPED', over, request.generation, '-')",
+    "keep_receipt('TRIPPED', counts_of(over), request.generation, '-')",
     '',
   ),
   fault('several that count as one', CHARGE, 'recipients = recipients', 'recipients = 1'),
@@ -256,8 +256,8 @@ for at, ordinal in ipairs(ARGV) do
   fault(
     'a refund from the newest bucket',
     GIVE_BACK,
-    'if bucket > newest - BUCKETS',
-    'bucket = newest if bucket > newest - BUCKETS',
+    'if newest and bucket',
+    'bucket = newest if newest and bucket',
   ),
   fault(
     'a refund from a bucket that is used anew',

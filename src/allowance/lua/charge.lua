@@ -53,13 +53,14 @@ if last ~= '' then
 end
 local recipients = #ordinals
 local letter, override, default_mode, default_limits, percents, when_restricted =
-  string.match(ARGV[4], '^(.)\t(.-)\t(.-)\t(.-)\t(.-)\t(.*)$')
+  string.match(ARGV[4], '^(.)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
 
 local function answer_only(answer)
   return string.format('%s %.0f', answer, now)
 end
 
-local receipt, tripped = unpack(redis.call('HMGET', receipt_key, ordinal, TRIPPED_FIELD))
+local known = redis.call('HMGET', receipt_key, ordinal, TRIPPED_FIELD)
+local receipt, tripped = known[1], known[2]
 if receipt then
   local answer, counts = string.match(receipt, '^(%u+) (%d+ %d+ %d+)')
   if answer == 'SETTLED' then return answer_only('EXPIRED') end
@@ -104,8 +105,8 @@ local function reply(answer, limit)
   return answer_only(answer) .. counts_of(limit)
 end
 
-local function keep_receipt(answer, limit, generation, buckets)
-  keep_receipts(receipt_key, ordinals, receipt_entry(answer, limit, generation, buckets))
+local function keep_receipt(answer, counts, generation, buckets)
+  keep_receipts(receipt_key, ordinals, receipt_entry(answer, counts, generation, buckets))
 end
 
 if holds then
@@ -122,7 +123,7 @@ if holds then
   limit.used = held + recipients
   if not dry then
     redis.call('HSET', usage_key, HOLDS_FIELD, adjusted(ring, newest, held, newest, recipients))
-    keep_receipt('HELD', limit, usage[1] or tenant[1], string.format('%s:%.0f', HOLDS_FIELD, newest))
+    keep_receipt('HELD', counts_of(limit), usage[1] or tenant[1], string.format('%s:%.0f', HOLDS_FIELD, newest))
   end
   return reply('HELD', limit)
 end
@@ -146,7 +147,7 @@ if enforcing and (zero or over or deferring) then
   if not over then return reply('DEFER', deferring) end
   if dry then return reply('TRIPPED', over) end
   local case = trip(tenant_key, restriction_key, receipt_key, request)
-  keep_receipt('TRIPPED', over, request.generation, '-')
+  keep_receipt('TRIPPED', counts_of(over), request.generation, '-')
   return reply('TRIPPED', over) .. ' ' .. case
 end
 
@@ -154,10 +155,11 @@ local first_would_trip = 0
 if not dry and meter.restricts and over then first_would_trip = note_would_trip(usage_key, request) end
 
 local rings, buckets, has_edges = counted(request)
+local counts = counts_of(request.tightest)
 if not dry then
   redis.call('HSET', usage_key, unpack(rings))
-  keep_receipt('CHARGED', request.tightest, request.generation, buckets)
+  keep_receipt('CHARGED', counts, request.generation, buckets)
   if has_edges then raise_edges(tenant_key, usage_key, receipt_key, request) end
 end
 
-return reply('CHARGED', request.tightest) .. news_of(request, first_would_trip)
+return answer_only('CHARGED') .. counts .. news_of(request, first_would_trip)

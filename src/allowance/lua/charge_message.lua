@@ -41,7 +41,7 @@ local MOST_PROVEN = 5
 local now = now_ms()
 local dry = ARGV[2] == 'dry'
 local letter, unproven, proven_only, override, default_mode, default_limits, percents, when_restricted =
-  string.match(ARGV[3], '^(.)(%a?)(!?)\t(.-)\t(.-)\t(.-)\t(.-)\t(.*)$')
+  string.match(ARGV[3], '^(.)(%a?)(!?)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
 local meter = meter_of(letter)
 local otherwise = meter_of(unproven)
 local exhausted = 0
@@ -162,7 +162,7 @@ if enforcing and not accepted and (zero or over or deferring) then
   if scope then return restricted() end
   if dry then return reply(decided('TRIPPED', over)) end
   local case = trip(tenant_key, restriction_key, receipt_key, request)
-  local entry = receipt_entry('TRIPPED', over, request.generation, '-')
+  local entry = receipt_entry('TRIPPED', counts_of(over), request.generation, '-')
   keep_receipts(receipt_key, { TRIPPED_FIELD }, string.format('%s %s %d', entry, meter.letter, exhausted))
   end_holds()
   for first = 1, #held, BATCH do
@@ -179,7 +179,7 @@ if not dry and not enforcing and over and meter.restricts then first_would_trip 
 local late_trip, late_receipt
 if accepted and not dry and enforcing and over and not zero and not scope and meter.restricts then
   late_trip = decided('TRIPPED', over) .. ' ' .. trip(tenant_key, restriction_key, receipt_key, request)
-  late_receipt = receipt_entry('TRIPPED', over, '-', '-')
+  late_receipt = receipt_entry('TRIPPED', counts_of(over), '-', '-')
 end
 
 local rings, buckets, has_edges = counted(request)
@@ -187,7 +187,7 @@ if not dry then
   if #rings > 0 then redis.call('HSET', usage_key, unpack(rings)) end
   -- What was accepted is never refunded.
   local generation = accepted and '-' or request.generation
-  local entry = late_receipt or receipt_entry(answer, tightest, generation, buckets ~= '' and buckets or '-')
+  local entry = late_receipt or receipt_entry(answer, counts_of(tightest), generation, buckets ~= '' and buckets or '-')
   keep_receipts(receipt_key, left, entry)
   end_holds()
   if has_edges then raise_edges(tenant_key, usage_key, receipt_key, request) end

@@ -9,6 +9,7 @@
 -- @include records/event
 -- @include records/case
 -- @include allowance/ring
+-- @include allowance/receipts
 -- @include allowance/edges
 -- @include allowance/standing
 -- @include allowance/unreadable
@@ -35,7 +36,7 @@ local function read_windows(tenant_key, usage_key, receipt_key, request)
     -- No recipient is refused for a total that the buckets never take away again.
     if total > limit.count - more and not adds_up(ring, total) then is_unreadable = true end
     if is_unreadable then
-      ring, newest, total, set_back = EMPTY_RING, bucket, 0, false
+      ring, newest, total, set_back = empty_ring(), bucket, 0, false
       if not request.dry then
         local _, random = names_of_recipient(receipt_key, request)
         unreadable = start_afresh(tenant_key, usage_key, random, field, limit.window, unreadable, now)
@@ -57,10 +58,6 @@ local function read_windows(tenant_key, usage_key, receipt_key, request)
     local tightest = request.tightest
     if not tightest or limit.count - total < tightest.count - tightest.used then request.tightest = limit end
   end
-end
-
-local function counts_of(limit)
-  return string.format(' %.0f %.0f %.0f', limit.used, limit.count, limit.window)
 end
 
 local function facts_of(request, limit)

@@ -8,9 +8,9 @@ local function give_back(usage_key, rings, buckets)
   for field, text in string.gmatch(buckets, '(%w+):(%d+)') do
     local bucket = tonumber(text)
     local ring = rings[field] or redis.call('HGET', usage_key, field)
-    if ring and is_ring(ring) then
-      local newest, total = struct.unpack(HEAD, ring)
-      if bucket > newest - BUCKETS and count_in(ring, bucket) > 0 and total > 0 then
+    if ring then
+      local newest, total = read_ring(ring)
+      if newest and bucket > newest - BUCKETS and count_in(ring, bucket) > 0 and total > 0 then
         rings[field] = adjusted(ring, newest, total, bucket, -1)
       end
     end

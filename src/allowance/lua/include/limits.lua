@@ -8,7 +8,7 @@ local function parse_limits(text)
       text = count .. '/' .. length .. unit,
       count = tonumber(count),
       window = length * UNIT_MS[unit],
-      defer = string.find(rest, 'defer', 1, true) ~= nil,
+      defer = rest == ' defer',
     }
   end
   return limits

@@ -1,15 +1,20 @@
 -- Receipts: the state of each recipient of a transaction, by its ordinal, so that no recipient is counted or refunded twice.
--- They live for an hour, in ms.
-local RECEIPT_TTL = 3600000
+-- They live for an hour, in ms; as text, since Redis prints a number anew for each command.
+local RECEIPT_TTL = '3600000'
 -- The receipt of a message that has tripped, whatever the number of its recipients.
 local TRIPPED_FIELD = 'tripped'
 -- Lua unpacks 8000 values at most.
 local BATCH = 1000
 
+-- Where a window stands, as replies and receipts say it.
+local function counts_of(limit)
+  return string.format(' %d %d %.0f', limit.used, limit.count, limit.window)
+end
+
 -- A receipt: the answer and its counts, the generation of the usage, and the buckets that hold the recipient, each as
 -- field:bucket.
-local function receipt_entry(answer, limit, generation, buckets)
-  return string.format('%s %d %d %.0f %s %s', answer, limit.used, limit.count, limit.window, generation, buckets)
+local function receipt_entry(answer, counts, generation, buckets)
+  return answer .. counts .. ' ' .. generation .. ' ' .. buckets
 end
 
 -- The receipts of recipients, in their order; false: there is none.

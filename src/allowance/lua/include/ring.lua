@@ -10,9 +10,13 @@
 local BUCKETS = 61
 local HEAD = '<dI4'
 local COUNTS_AT = 13
-local EMPTY_RING = struct.pack(HEAD, 0, 0) .. string.rep('\0', 4 * BUCKETS)
 local AHEAD = '<d'
-local AHEAD_AT = #EMPTY_RING + 1
+local AHEAD_AT = COUNTS_AT + 4 * BUCKETS
+
+-- Made only where it is needed: a charge seldom needs one, and making it costs as much as counting in a ring.
+local function empty_ring()
+  return struct.pack(HEAD, 0, 0) .. string.rep('\0', 4 * BUCKETS)
+end
 
 local function bucket_of(now, window)
   return math.floor(now / math.ceil(window / 60))
@@ -41,11 +45,14 @@ local function is_bucket(number)
   return number >= 0 and number < 2 ^ 53 and number % 1 == 0
 end
 
--- Whether it is a ring, by a cheap check.
-local function is_ring(text)
+-- The newest bucket and the total of a ring, and how many buckets it is ahead of the clock; nothing where a cheap check shows
+-- that it is no ring.
+local function read_ring(text)
   local octets = #text
-  if octets ~= AHEAD_AT - 1 and octets ~= AHEAD_AT + 7 then return false end
-  return is_bucket((struct.unpack('<d', text))) and is_bucket(ahead_of(text))
+  if octets ~= AHEAD_AT - 1 and octets ~= AHEAD_AT + 7 then return end
+  local newest, total = struct.unpack(HEAD, text)
+  local ahead = ahead_of(text)
+  if is_bucket(newest) and is_bucket(ahead) then return newest, total, ahead end
 end
 
 -- Whether the total of a ring is the sum of its buckets.
@@ -60,10 +67,9 @@ end
 -- (an empty one is returned then). Where the clock has been set back, a script that writes must keep the ring even if it
 -- counts nothing: only then does the ring go on.
 local function advance(ring, bucket)
-  if not ring then return EMPTY_RING, bucket, 0 end
-  if not is_ring(ring) then return EMPTY_RING, bucket, 0, false, true end
-  local newest, total = struct.unpack(HEAD, ring)
-  local ahead = ahead_of(ring)
+  if not ring then return empty_ring(), bucket, 0 end
+  local newest, total, ahead = read_ring(ring)
+  if not newest then return empty_ring(), bucket, 0, false, true end
   if bucket + ahead <= newest - BUCKETS then
     -- One bucket less: a part of the present bucket has passed, and no count may expire early for that.
     ahead = newest - bucket - 1
@@ -72,11 +78,11 @@ local function advance(ring, bucket)
   bucket = bucket + ahead
   if bucket <= newest then return ring, newest, total end
   if total == 0 or bucket - newest >= BUCKETS then
-    return EMPTY_RING .. string.sub(ring, AHEAD_AT), bucket, 0
+    return empty_ring() .. string.sub(ring, AHEAD_AT), bucket, 0
   end
   for passed = newest + 1, bucket do
     local count = count_in(ring, passed)
-    if count > total then return EMPTY_RING, bucket, 0, false, true end
+    if count > total then return empty_ring(), bucket, 0, false, true end
     if count > 0 then
       total = total - count
       ring = with_count(ring, passed, 0)
@@ -85,8 +91,9 @@ local function advance(ring, bucket)
   return ring, bucket, total
 end
 
--- The ring with `change` recipients added to `bucket`.
+-- The ring with `change` recipients added to `bucket`. In one step: Lua hashes every octet of each string on the way.
 local function adjusted(ring, newest, total, bucket, change)
-  local body = with_count(ring, bucket, count_in(ring, bucket) + change)
-  return struct.pack(HEAD, newest, total + change) .. string.sub(body, COUNTS_AT)
+  local at = slot_at(bucket)
+  return struct.pack(HEAD, newest, total + change) .. string.sub(ring, COUNTS_AT, at - 1)
+    .. struct.pack('<I4', count_in(ring, bucket) + change) .. string.sub(ring, at + 4)
 end

@@ -21,7 +21,7 @@ local function start_afresh(tenant_key, usage_key, random, field, window, text, 
     if other ~= field and tonumber(time) > now then entries[#entries + 1] = other .. ':' .. time end
   end
   local unreadable = table.concat(entries, ',')
-  redis.call('HSET', usage_key, field, EMPTY_RING, 'unreadable', unreadable)
+  redis.call('HSET', usage_key, field, empty_ring(), 'unreadable', unreadable)
   raise_event(tenant_key, random, 'unreadable', {
     window = window, meter = meter_of(string.sub(field, 1, 1)).name, ['until'] = ends,
   })
