@@ -1,28 +1,44 @@
 // Measures what the plugin costs and how it scales: npm run bench -- --help
+import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { charges } from './charges'
 import { forwarded } from './forwarded'
 import { growth } from './growth'
+import { install } from './install'
 import { instructions } from './instructions'
 import { describeMachine } from './machine'
 import { mail } from './mail'
 import { memory } from './memory'
+import { withOwnBench } from './own-bench'
+import { processes } from './process'
 import { profile } from './profile'
 import { propagation } from './propagation'
-import { present, type SectionResult } from './report'
+import { present, withTargets, type SectionResult } from './report'
 import { skipped, type Run, type Section } from './row'
 import { senders } from './senders'
+import { stall } from './stall'
 import { tenants } from './tenants'
 
-const SECTIONS: readonly Section[] = [
-  ...[mail, senders, forwarded, profile, instructions],
-  ...[charges, tenants, growth, memory, propagation],
+/** What the plugin costs a relay that uses little of it. */
+const COST: readonly Section[] = [
+  ...[mail, instructions, profile, processes, stall, install, withOwnBench(tenants)],
 ]
+const SECTIONS: readonly Section[] = [
+  ...COST,
+  ...[senders, forwarded, charges, growth, memory, propagation],
+]
+/** Names for `--only`, and the sections they stand for. */
+const CHOICES: Readonly<Record<string, readonly Section[]>> = {
+  cost: COST,
+  ...Object.fromEntries(SECTIONS.map((section) => [section.name, [section]])),
+}
+
+const PERFORMANCE = path.resolve(__dirname, '../docs/performance.md')
 
 interface Options {
   readonly quick: boolean
-  /** Names of sections. */
+  /** Keys of {@link CHOICES}. */
   readonly only?: readonly string[]
   readonly publish: boolean
   readonly against?: string
@@ -36,36 +52,51 @@ function readOptions(): Options {
         'needs and uses no network. Table, numbers and pictures also go to bench/results/performance/.',
     )
     .option('--quick', 'a few minutes: shows that everything works, too short for results', false)
-    .addOption(
-      new Option('--only <name...>', 'these sections').choices(SECTIONS.map(({ name }) => name)),
-    )
-    .option('--publish', 'also writes docs/performance/figures.md and its pictures', false)
+    .addOption(new Option('--only <name...>', 'these sections').choices(Object.keys(CHOICES)))
     .option(
       '--against <folder>',
-      'instructions: also those of the plugin built in this folder, such as a clone of the previous version',
+      'also measures the plugin built in this folder, such as a clone of the previous version, beside this one',
+    )
+    .option(
+      '--publish',
+      'also writes docs/performance/figures.md and its pictures; with --only cost --against: ' +
+        'cost.md, and the targets in docs/performance.md',
+      false,
     )
   const list = SECTIONS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`)
-  program.addHelpText('after', `\nSections:\n${list.join('\n')}`).parse()
+  const cost = `  ${'cost'.padEnd(12)} These: ${COST.map(({ name }) => name).join(', ')}`
+  program.addHelpText('after', `\nSections:\n${[cost, ...list].join('\n')}`).parse()
   const options = program.opts<Options>()
-  if (options.publish && (options.quick || options.only)) {
-    program.error('--publish is for a whole run: without --quick and --only')
+  if (options.publish && (options.quick || (options.only && !comparesCost(options)))) {
+    program.error('--publish is for a whole run, or for --only cost --against; without --quick')
   }
   return options
 }
 
+function comparesCost({ only, against }: Options): boolean {
+  return only?.join() === 'cost' && against !== undefined
+}
+
 async function main(): Promise<void> {
-  const { quick, only, publish, against } = readOptions()
+  const options = readOptions()
+  const { quick, only, publish, against } = options
+  const chosen = only?.flatMap((name) => CHOICES[name] ?? []) ?? SECTIONS
   const startedAt = new Date()
   const machine = describeMachine()
   const sections: SectionResult[] = []
-  for (const section of SECTIONS.filter(({ name }) => only?.includes(name) ?? true)) {
+  for (const section of chosen) {
     const say = (step: string): void => console.error(`${section.name}: ${step}`)
     const run = { quick, say, ...(against !== undefined && { against: path.resolve(against) }) }
     sections.push(await measure(section, run))
   }
   const seconds = secondsSince(startedAt)
   const about = { command: 'npm run bench', startedAt: startedAt.toISOString(), seconds, quick }
-  await present({ ...about, machine, sections }, 'performance', publish)
+  const results = { ...about, machine, sections }
+  const page = comparesCost(options) ? 'cost.md' : 'figures.md'
+  await present(results, 'performance', publish ? page : undefined)
+  if (publish && comparesCost(options)) {
+    writeFileSync(PERFORMANCE, withTargets(readFileSync(PERFORMANCE, 'utf8'), results))
+  }
 }
 
 /** A failed section is reported in the table; the others are valid. */

@@ -12,37 +12,23 @@ import { keepInFlight } from './charge'
 import { mailServers, registerTenants, SUBJECTS } from './mail'
 import { sendMessages } from './mail-load'
 import { aloneOf, type Subject } from './paired'
-import { atMost, skipped, whole, type Row, type Section } from './row'
+import { asRatio, atMost, skipped, whole, type Row, type Section } from './row'
 import { startServers, type LeanOptions } from './servers'
 import { median } from './stats'
 
-const { registered, unregistered, refused, limit } = SUBJECTS
+/** The kinds of mail, each in its own process. The first one is the base of the ratios. */
+const COUNTED: readonly Subject[] = [aloneOf(SUBJECTS.registered), ...Object.values(SUBJECTS)]
 
-/** The base of all ratios. */
-const ALONE = 'Haraka alone'
-
-/** The kinds of mail, each in its own process. */
-const COUNTED: Readonly<Record<string, Subject>> = {
-  [ALONE]: aloneOf(registered),
-  'four empty hooks': { ...registered, server: 'hooks' },
-  registered,
-  'unregistered, charged': unregistered,
-  'refused at MAIL': refused,
-  'haraka-plugin-limit': limit,
-}
+const { what: ALONE } = COUNTED[0]!
+const { what: CHARGED } = SUBJECTS.unregistered
+const { what: LIMIT } = SUBJECTS.limit
 
 /** Targets, Haraka alone = 1. */
-const MOST: Readonly<Record<string, number>> = { registered: 1.04, 'unregistered, charged': 1.18 }
+const MOST: Readonly<Record<string, number>> = { registered: 1.04, [CHARGED]: 1.18 }
+/** The target for counted mail, haraka-plugin-limit = 1. */
+const MOST_LIMIT = 1.1
 /** The target for this version, the other one = 1: two counts of one version differ by as much. */
 const MOST_AGAINST = 1.005
-
-/** The hooks that the plugin has for a registered message. */
-const EMPTY_HOOKS = `exports.register = function () {
-  this.timeout = 0
-  for (const hook of ['mail', 'rcpt_ok', 'data_post', 'reset_transaction']) this.register_hook(hook, 'empty')
-}
-exports.empty = (next) => next()
-`
 
 /** Under callgrind a new Haraka is too slow for the usual timeout of Redis. */
 const PATIENT = { redis: { command_timeout: 60_000 } }
@@ -93,14 +79,14 @@ export const instructions: Section = {
 
 /** Each kind through this version, followed by the same through the other. */
 function kindsAt(level: string, against: string | undefined): Kind[] {
-  return Object.entries(COUNTED).flatMap(([what, { server }]) => [
+  return COUNTED.flatMap(({ what, server }) => [
     { what, level },
     ...(server === 'ours' && against !== undefined ? [{ what, level, against }] : []),
   ])
 }
 
 async function count(kind: Kind, { batches, messages, warmUp }: typeof FULL): Promise<number[]> {
-  const { server, ip, mail } = COUNTED[kind.what]!
+  const { server, ip, mail } = COUNTED.find(({ what }) => what === kind.what)!
   const { harakas, stop } = await startServers(registerTenants, (redis) => ({
     counted: optionsOf(kind, server, redis),
   }))
@@ -122,8 +108,7 @@ async function count(kind: Kind, { batches, messages, warmUp }: typeof FULL): Pr
 }
 
 function optionsOf({ level, against }: Kind, server: string, redis: TestRedis): LeanOptions {
-  const hooks = { plugins: ['bench_hooks'], localPlugins: { bench_hooks: EMPTY_HOOKS } }
-  const options: LeanOptions = { ...mailServers(redis), hooks }[server]!
+  const options: LeanOptions = mailServers(redis)[server]!
   return {
     ...options,
     ...(against !== undefined && { package: against }),
@@ -134,34 +119,64 @@ function optionsOf({ level, against }: Kind, server: string, redis: TestRedis): 
   }
 }
 
-/** The least of the batches of each, compared with Haraka alone; that of the other version with this one. */
+/**
+ * The least of the batches of each, Haraka alone = 1; counted mail, haraka-plugin-limit = 1; and this version, the
+ * other one = 1.
+ */
 export function rowsOf(counts: readonly Count[]): Row[] {
-  const leastOf = (what: string, level: string): number => {
-    const found = counts.find((each) => each.what === what && each.level === level)
-    return Math.min(...found!.batches)
+  const leastOf = (what: string, level: string, before = false): number => {
+    const found = counts.find(
+      (each) =>
+        each.what === what && each.level === level && (each.against !== undefined) === before,
+    )
+    return found ? Math.min(...found.batches) : NaN
   }
-  return counts.map(({ what, level, against, batches }): Row => {
-    const least = Math.min(...batches)
-    const more = 100 * (median(batches) / least - 1)
-    const varied = `the median of ${batches.length} batches ${more.toFixed(1)} % more`
-    if (against !== undefined) {
-      const ratio = leastOf(what, level) / least
-      return {
-        what: `${what}, against the other version, ${level}`,
-        figure: `${ratio.toFixed(3)} ×`,
-        detail: `${whole(least)} there; ${varied}`,
-        target: atMost(MOST_AGAINST, ratio, ' ×'),
-        numbers: { ratio, instructions: least, batches },
-      }
+  const here = counts.filter(({ against }) => against === undefined)
+  const compared = (what: string, base: string, level: string) => {
+    const ofBase = leastOf(base, level)
+    const before = leastOf(what, level, true) / ofBase
+    const ratio = leastOf(what, level) / ofBase
+    return {
+      ratio,
+      row: { figure: asRatio(ratio), ...(before > 0 && { before: asRatio(before) }) },
     }
-    const ratio = least / leastOf(ALONE, level)
+  }
+  const toAlone = here.map(({ what, level, batches }): Row => {
+    const instructions = Math.min(...batches)
+    const { ratio, row } = compared(what, ALONE, level)
     const most = MOST[what]
     return {
       what: `${what}, log level ${level}`,
-      figure: whole(least),
-      detail: `${what === ALONE ? '' : `${ratio.toFixed(3)} × ${ALONE}; `}${varied}`,
-      ...(most !== undefined && { target: atMost(most, ratio, ` × ${ALONE}`) }),
-      numbers: { ratio, instructions: least, batches },
+      ...(what === ALONE ? { figure: whole(instructions) } : row),
+      detail: [...(what === ALONE ? [] : [whole(instructions)]), spreadOf(batches)].join('; '),
+      ...(most !== undefined && { target: atMost(most, ratio, ' ×') }),
+      numbers: { ratio, instructions, batches },
     }
   })
+  const toLimit = here
+    .filter(({ what, level }) => what === CHARGED && leastOf(LIMIT, level) > 0)
+    .map(({ what, level }): Row => {
+      const { ratio, row } = compared(what, LIMIT, level)
+      const target = atMost(MOST_LIMIT, ratio, ' ×')
+      return { what: `${what}, against ${LIMIT}, ${level}`, ...row, target, numbers: { ratio } }
+    })
+  const toBefore = counts
+    .filter(({ against }) => against !== undefined)
+    .map(({ what, level, batches }): Row => {
+      const instructions = Math.min(...batches)
+      const ratio = leastOf(what, level) / instructions
+      return {
+        what: `${what}, against the other version, ${level}`,
+        figure: asRatio(ratio),
+        detail: `${whole(instructions)} there; ${spreadOf(batches)}`,
+        target: atMost(MOST_AGAINST, ratio, ' ×'),
+        numbers: { ratio, instructions, batches },
+      }
+    })
+  return [...toAlone, ...toLimit, ...toBefore]
+}
+
+function spreadOf(batches: readonly number[]): string {
+  const more = 100 * (median(batches) / Math.min(...batches) - 1)
+  return `the median of ${batches.length} batches ${more.toFixed(1)} % more`
 }

@@ -3,8 +3,17 @@ import type { Store } from '../src/store/store'
 import { spread } from './chart'
 import { sendMessages, type Load, type Mail } from './mail-load'
 import { callsDuring, cpuTime } from './measure'
-import { atMost, ratioRow, timesRow, type Measured, type Row, type Run, type Section } from './row'
-import { startServers, type LeanOptions, type Servers } from './servers'
+import {
+  atMost,
+  ratioRow,
+  timesRow,
+  type Measured,
+  type Ratios,
+  type Row,
+  type Run,
+  type Section,
+} from './row'
+import { beforeOf, startServers, withBefore, type LeanOptions, type Servers } from './servers'
 import { median, Times } from './stats'
 
 /** A kind of mail through one server. */
@@ -46,8 +55,8 @@ export interface Comparison extends Omit<Section, 'run'> {
   readonly full: Effort
   readonly quick: Effort
   readonly subjects: Readonly<Record<string, Subject>>
-  /** Pairs of subjects that are also compared with each other. */
-  readonly against: readonly (readonly [string, string])[]
+  /** Pairs of subjects that are also compared with each other, and the target of their ratio. */
+  readonly against: readonly (readonly [what: string, base: string, most?: number])[]
   readonly fill: (store: Store) => Promise<void>
   /** The options of each server; `alone` has no plugin. */
   readonly servers: (redis: TestRedis) => Readonly<Record<string, LeanOptions>>
@@ -68,7 +77,7 @@ interface Findings {
   /** Of each start. */
   readonly rounds: Round[][]
   /** Answers to one session alone, by subject; `alone`: the first subject's mail through Haraka alone. */
-  readonly waits: Readonly<Record<string, Times>>
+  readonly waits: Record<string, Times>
   /** Calls to Redis a message, of each start. */
   readonly calls: Readonly<Record<string, number>>[]
 }
@@ -85,19 +94,25 @@ export function messagesOfStart({ rounds, messages, warmUp }: Effort, share = 1)
 
 /**
  * Servers side by side get batches of messages in turn, each next to a batch through Haraka alone. All servers are
- * restarted several times: two equal processes differ, and a machine changes from minute to minute.
+ * restarted several times: two equal processes differ, and a machine changes from minute to minute. The other version
+ * of the plugin gets the same mail.
  */
-export async function compare(comparison: Comparison, { quick, say }: Run): Promise<Measured> {
-  const { subjects, check } = comparison
+export async function compare(
+  comparison: Comparison,
+  { quick, say, against }: Run,
+): Promise<Measured> {
+  const { check } = comparison
   const { starts, rounds, messages, warmUp } = quick ? comparison.quick : comparison.full
-  const [first] = Object.values(subjects)
-  const timed = { alone: aloneOf(first!), ...subjects }
-  const waits = Object.fromEntries(Object.keys(timed).map((name) => [name, new Times()]))
-  const findings: Findings = { rounds: [], waits, calls: [] }
+  const findings: Findings = { rounds: [], waits: {}, calls: [] }
   for (let start = 1; start <= starts; start++) {
     say(`start ${start} of ${starts}`)
-    const servers = await startServers(comparison.fill, comparison.servers)
+    const servers = await startServers(comparison.fill, (redis) =>
+      withBefore(comparison.servers(redis), against),
+    )
     try {
+      const subjects = withBeforeSubjects(comparison.subjects, servers)
+      const [first] = Object.values(subjects)
+      const timed = { alone: aloneOf(first!), ...comparison.subjects }
       await warm(servers, Object.values(subjects), warmUp)
       findings.calls.push(await countCalls(servers, subjects))
       const ofStart: Round[] = []
@@ -105,13 +120,25 @@ export async function compare(comparison: Comparison, { quick, say }: Run): Prom
         ofStart.push(await measureRound(servers, subjects, messages, round))
       }
       findings.rounds.push(ofStart)
-      await measureWaits(servers, timed, messages, waits)
+      await measureWaits(servers, timed, messages, findings.waits)
       await check?.(servers)
     } finally {
       await servers.stop()
     }
   }
   return report(comparison, findings)
+}
+
+/** The subjects, and the mail of each that has a server of the other version through that. */
+function withBeforeSubjects(
+  subjects: Comparison['subjects'],
+  { harakas }: Servers<string>,
+): Comparison['subjects'] {
+  const others = Object.entries(subjects)
+    .map(([name, subject]) => [name, { ...subject, server: beforeOf(subject.server) }] as const)
+    .filter(([, { server }]) => server in harakas)
+    .map(([name, subject]) => [beforeOf(name), subject] as const)
+  return { ...subjects, ...Object.fromEntries(others) }
 }
 
 /** Sends messages of a subject, by its share. Returns how many. */
@@ -180,7 +207,8 @@ async function measureWaits(
   const batch = 50
   for (let sent = 0; sent < messages; sent += batch) {
     for (const [name, subject] of Object.entries(timed)) {
-      const onDecision = (ms: number): void => waits[name]!.add(ms)
+      const times = (waits[name] ??= new Times())
+      const onDecision = (ms: number): void => times.add(ms)
       await send(servers, subject, batch, { sessions: 1, onDecision })
     }
   }
@@ -189,17 +217,14 @@ async function measureWaits(
 function report(comparison: Comparison, { rounds, waits, calls }: Findings): Measured {
   const { name, title, subjects, against } = comparison
   const entries = Object.entries(subjects)
-  const toAlone = entries.map(([name, { what, most }]) => ({
-    what,
-    most,
-    ratios: ratiosOf(rounds, (round) => round[name]!.cost / round[name]!.alone),
-  }))
-  const toEachOther = against.map(([name, other]) => ({
-    what: `${subjects[name]!.what}, against ${subjects[other]!.what}`,
-    most: undefined,
-    ratios: ratiosOf(rounds, (round) => round[name]!.cost / round[other]!.cost),
-  }))
-  const compared = [...toAlone, ...toEachOther]
+  const compared = [
+    ...entries.map(([name, { what, most }]) => ({ what, most, ...toAlone(rounds, name) })),
+    ...against.map(([name, base, most]) => ({
+      what: `${subjects[name]!.what}, against ${subjects[base]!.what}`,
+      most,
+      ...toEachOther(rounds, name, base),
+    })),
+  ]
   const items = compared.map(({ what, ratios, most }) => ({
     label: what.replace(', against ', ',\nagainst '),
     samples: ratios.flat(),
@@ -209,23 +234,56 @@ function report(comparison: Comparison, { rounds, waits, calls }: Findings): Mea
   return {
     rows: [
       aloneRow(rounds),
-      ...compared.map(({ what, ratios, most }) => ratioRow(what, ratios, most)),
+      ...compared.map(({ what, ratios, before, most }) => ratioRow(what, ratios, most, { before })),
+      ...entries
+        .filter(([name]) => hasBefore(rounds, name))
+        .map(([name, { what }]) => {
+          const { ratios } = toEachOther(rounds, name, beforeOf(name))
+          return ratioRow(`${what}, against the other version`, ratios)
+        }),
       ...Object.entries(waits).map(([name, times]) =>
         timesRow(`answer, ${subjects[name]?.what ?? 'Haraka alone'}`, times),
       ),
-      ...entries.map(([name, subject]) =>
-        callsRow(
-          subject,
-          calls.map((ofStart) => ofStart[name]!),
-        ),
-      ),
+      ...entries.map(([name, subject]) => callsRow(subject, name, calls)),
     ],
     pictures: [spread({ name, title, measure }, items)],
   }
 }
 
-function ratiosOf(rounds: Findings['rounds'], ratioOf: (round: Round) => number): number[][] {
-  return rounds.map((ofStart) => ofStart.map(ratioOf))
+/** Ratios of this version, and of the other one where it was measured. */
+interface BothRatios {
+  readonly ratios: Ratios
+  readonly before: Ratios | undefined
+}
+
+/** Each batch, divided by the batch of the same mail through Haraka alone next to it. */
+function toAlone(rounds: Findings['rounds'], name: string): BothRatios {
+  return bothRatios(rounds, name, (pair) => pair.cost / pair.alone)
+}
+
+/** Each batch, divided by that of another subject in the same round. */
+function toEachOther(rounds: Findings['rounds'], name: string, base: string): BothRatios {
+  return bothRatios(rounds, name, (pair, round, version) => {
+    return pair.cost / (round[version(base)] ?? round[base]!).cost
+  })
+}
+
+/** @param ratioOf gets the name of a subject with this version or the other one from `version` */
+function bothRatios(
+  rounds: Findings['rounds'],
+  name: string,
+  ratioOf: (pair: Pair, round: Round, version: (name: string) => string) => number,
+): BothRatios {
+  const ratiosOf = (version: (name: string) => string): Ratios =>
+    rounds.map((ofStart) => ofStart.map((round) => ratioOf(round[version(name)]!, round, version)))
+  return {
+    ratios: ratiosOf((name) => name),
+    before: hasBefore(rounds, name) ? ratiosOf(beforeOf) : undefined,
+  }
+}
+
+function hasBefore(rounds: Findings['rounds'], name: string): boolean {
+  return rounds.every((ofStart) => ofStart.every((round) => beforeOf(name) in round))
 }
 
 function aloneRow(rounds: Findings['rounds']): Row {
@@ -236,13 +294,17 @@ function aloneRow(rounds: Findings['rounds']): Row {
   return { what: 'Haraka alone', figure: `${us.toFixed(0)} µs`, detail, numbers: { us } }
 }
 
-function callsRow({ what, mostCalls }: Subject, ofStarts: readonly number[]): Row {
+function callsRow({ what, mostCalls }: Subject, name: string, ofStarts: Findings['calls']): Row {
   // Less than one in twenty messages is in the background, too.
-  const calls = Math.round(Math.min(...ofStarts) * 10) / 10
+  const callsOf = (name: string): number =>
+    Math.round(Math.min(...ofStarts.map((ofStart) => ofStart[name]!)) * 10) / 10
+  const calls = callsOf(name)
+  const before = callsOf(beforeOf(name))
   return {
     what: `calls to Redis a message, ${what}`,
     figure: calls.toFixed(1),
+    ...(Number.isFinite(before) && { before: before.toFixed(1) }),
     ...(mostCalls !== undefined && { target: atMost(mostCalls, calls) }),
-    numbers: { calls, ofStarts },
+    numbers: { calls, ofStarts: ofStarts.map((ofStart) => ofStart[name]!) },
   }
 }

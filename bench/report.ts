@@ -30,16 +30,17 @@ export interface Results {
 /**
  * Prints the results, and writes them as a page with pictures and as JSON.
  *
- * @param name of the folder below bench/results, and below docs where the results are published.
+ * @param name of the folder below bench/results, and below docs where the results are published
+ * @param page the file of the published results; without it they are not published
  */
-export async function present(results: Results, name: string, publish: boolean): Promise<void> {
+export async function present(results: Results, name: string, page?: string): Promise<void> {
   console.log(toTable(results))
   for (const { title, meaning } of results.sections) console.log(`${title}. ${meaning}\n`)
   console.log(`${facts(results).join('\n')}\n\n${verdict(results)}\n`)
   const folder = path.join(ROOT, 'bench/results', name)
   await writePage(folder, 'latest.md', results)
   writeFileSync(path.join(folder, 'latest.json'), `${JSON.stringify(results, undefined, 2)}\n`)
-  if (publish) await writePage(path.join(ROOT, 'docs', name), 'figures.md', results)
+  if (page !== undefined) await writePage(path.join(ROOT, 'docs', name), page, results)
 }
 
 /** Writes the page, and the pictures it shows. */
@@ -52,24 +53,31 @@ export async function writePage(folder: string, page: string, results: Results):
   console.log(`Written to ${path.relative(process.cwd(), path.join(folder, page))}`)
 }
 
-const HEAD = ['', 'figure', 'target', '', 'spread and details'] as const
+/** The columns of a section; `before` only where another version was measured. */
+function columns(rows: readonly Row[]): string[][] {
+  const compares = rows.some(({ before }) => before !== undefined)
+  const head = ['', 'figure', ...(compares ? ['before'] : []), 'target', '', 'spread and details']
+  const cells = ({ what, figure, before = '', target, detail = '' }: Row): string[] => [
+    ...[what, figure, ...(compares ? [before] : [])],
+    ...[target?.text ?? '', isMet(target), detail],
+  ]
+  return [head, ...rows.map(cells)]
+}
+
+function isMet(target: Row['target']): string {
+  return target === undefined ? '' : target.met ? 'met' : 'MISSED'
+}
 
 /** What a terminal shows of a row, in columns. */
 const ROOM = 140
 
 /** All rows, for a terminal. */
 export function toTable({ sections }: Results): string {
-  const boxes = (row: readonly string[]): Box[] => row.map((text) => ({ text }))
   return sections
-    .flatMap(({ title, rows }) => [
-      title.toUpperCase(),
-      ...tableLines(
-        boxes(HEAD),
-        rows.map((row) => boxes(cells(row))),
-        ROOM,
-      ),
-      '',
-    ])
+    .flatMap(({ title, rows }) => {
+      const [head = [], ...lines] = columns(rows).map((row) => row.map((text): Box => ({ text })))
+      return [title.toUpperCase(), ...tableLines(head, lines, ROOM), '']
+    })
     .join('\n')
 }
 
@@ -77,17 +85,46 @@ export function toTable({ sections }: Results): string {
 export function toMarkdown(results: Results): string {
   const list = facts(results).map((fact) => `- ${fact}\n`)
   const sections = results.sections.map(({ title, meaning, rows, pictures = [] }) => {
-    const lines = [HEAD, HEAD.map(() => '---'), ...rows.map(cells)].map(
-      (line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`,
-    )
+    const lines = markdownTable(columns(rows))
     const shown = pictures.map((picture) => `\n![${picture.title}](${picture.name}.svg)\n`)
-    return `\n## ${title}\n\n${meaning}\n\n${lines.join('')}${shown.join('')}`
+    return `\n## ${title}\n\n${meaning}\n\n${lines}${shown.join('')}`
   })
   return `# Results of \`${results.command}\`\n\n${list.join('')}\n${verdict(results)}\n${sections.join('')}`
 }
 
-function cells({ what, figure, target, detail = '' }: Row): string[] {
-  return [what, figure, target?.text ?? '', target ? (target.met ? 'met' : 'MISSED') : '', detail]
+function markdownTable([head = [], ...lines]: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...lines]
+    .map((line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`)
+    .join('')
+}
+
+/** All rows with a target that were measured for both versions, as a table in Markdown. */
+export function targetTable({ sections }: Results): string {
+  const lines = sections.flatMap(({ title, rows }) =>
+    rows.flatMap(({ what, before, figure, target }) =>
+      target === undefined || before === undefined
+        ? []
+        : [[title, what, before, figure, target.text, isMet(target)]],
+    ),
+  )
+  return markdownTable([['', '', 'Before', 'Now', 'Target', ''], ...lines])
+}
+
+/** Where {@link targetTable} is in a page. */
+const BEGIN = '<!-- targets -->\n'
+const END = '<!-- /targets -->'
+
+/**
+ * The page with the table of targets replaced, and what the run was.
+ *
+ * @throws Error where the page has no place for it
+ */
+export function withTargets(page: string, results: Results): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
+  if (begin < 0 || end < begin) throw new Error(`no ${BEGIN.trim()} … ${END} in the page`)
+  const about = facts(results).map((fact) => `- ${fact}\n`)
+  const table = `\n${targetTable(results)}\n${about.join('')}\n`
+  return page.slice(0, begin + BEGIN.length) + table + page.slice(end)
 }
 
 function facts({ startedAt, seconds, quick, machine, sections }: Results): string[] {

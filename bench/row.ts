@@ -16,6 +16,8 @@ export interface Row {
   /** Its spread, and other figures that explain it. */
   readonly detail?: string
   readonly target?: Target
+  /** The figure of the other version. */
+  readonly before?: string
   /** The numbers for programs. Units are in the names: `ratio`, `perSecond`, `bytes`, `ms`, `us`. */
   readonly numbers?: Readonly<Record<string, number | readonly number[]>>
 }
@@ -32,7 +34,7 @@ export interface Run {
   readonly quick: boolean
   /** Prints the progress. */
   readonly say: (step: string) => void
-  /** Folder of another version of the plugin, to compare with. */
+  /** Folder of another version of the plugin, built, to measure beside this one. */
   readonly against?: string
 }
 
@@ -54,6 +56,11 @@ export function atLeast(limit: number, figure: number, unit = ''): Target {
   return { text: `≥ ${limit.toLocaleString('en-US')}${unit}`, met: figure >= limit }
 }
 
+/** Both in bytes. */
+export function atMostMegabytes(limit: number, figure: number): Target {
+  return { text: `≤ ${megabytes(limit)}`, met: figure <= limit }
+}
+
 /** A row for a figure that could not be measured here. */
 export function skipped(what: string, why: string): Row {
   return { what, figure: 'skipped', detail: why }
@@ -64,22 +71,34 @@ export function whole(figure: number): string {
   return Math.round(figure).toLocaleString('en-US')
 }
 
+/** `1.045 ×` */
+export function asRatio(ratio: number): string {
+  return `${ratio.toFixed(3)} ×`
+}
+
 /** `12.3 MB` */
 export function megabytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MB`
 }
 
+/** Ratios of each start of the servers: two equal processes differ, too. */
+export type Ratios = readonly (readonly number[])[]
+
 /**
  * The median of paired ratios.
  *
- * @param byStart the ratios of each start of the servers: two equal processes differ, too
+ * @param before the ratios of the other version
  * @param targetOf `atMost` or `atLeast`, where there is a target
  */
 export function ratioRow(
   what: string,
-  byStart: readonly (readonly number[])[],
+  byStart: Ratios,
   target?: number,
-  { detail, targetOf = atMost }: { detail?: string; targetOf?: typeof atMost } = {},
+  {
+    detail,
+    before,
+    targetOf = atMost,
+  }: { detail?: string; before?: Ratios | undefined; targetOf?: typeof atMost } = {},
 ): Row {
   const ratios = byStart.flat()
   const starts = byStart.map(median)
@@ -94,7 +113,8 @@ export function ratioRow(
   ]
   return {
     what,
-    figure: `${ratio.toFixed(3)} ×`,
+    figure: asRatio(ratio),
+    ...(before && { before: asRatio(median(before.flat())) }),
     detail: [...spread, ...(detail === undefined ? [] : [detail])].join('; '),
     ...(target !== undefined && { target: targetOf(target, ratio, ' ×') }),
     numbers: { ratio, quartiles, starts },

@@ -15,7 +15,7 @@ export interface LeanOptions extends StartHarakaOptions {
 }
 
 /** A Haraka that logs little, makes no DNS queries and keeps no mail, since their cost is not compared. */
-function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
+export function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
   const { plugins, localPlugins, config, queue = DISCARD, ...others } = options
   return startHaraka({
     ...others,
@@ -32,6 +32,23 @@ export interface Servers<Name extends string> {
   readonly store: Store
   readonly harakas: Readonly<Record<Name, TestHaraka>>
   readonly stop: () => Promise<void>
+}
+
+/** The name of the server, or of its mail, with the other version of the plugin. */
+export function beforeOf(name: string): string {
+  return `${name}, before`
+}
+
+/** Servers with the plugin once more, with its other version from the folder `against`. */
+export function withBefore(
+  servers: Readonly<Record<string, LeanOptions>>,
+  against: string | undefined,
+): Readonly<Record<string, LeanOptions>> {
+  if (against === undefined) return servers
+  const others = Object.entries(servers)
+    .filter(([, { plugins }]) => plugins.includes('unregistered-domain'))
+    .map(([name, options]) => [beforeOf(name), { ...options, package: against }] as const)
+  return { ...servers, ...Object.fromEntries(others) }
 }
 
 /**

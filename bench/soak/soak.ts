@@ -43,7 +43,7 @@ async function main(): Promise<boolean> {
   const about = { command: `npm run soak -- ${minutes}`, quick: false, machine, sections }
   const seconds = (Date.now() - startedAt.getTime()) / 1_000
   const results = { ...about, startedAt: startedAt.toISOString(), seconds }
-  await present(results, 'performance/soak', publish)
+  await present(results, 'performance/soak', publish ? 'figures.md' : undefined)
   for (const failure of found.failures) console.error(failure)
   return sections.every(({ rows }) => rows.every(({ target }) => target?.met !== false))
 }

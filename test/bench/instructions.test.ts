@@ -31,15 +31,23 @@ describe('the rows of instructions', () => {
     { ...alone, level: 'notice', batches: [700_000] },
     alone,
     { what: 'registered', level, batches: [900_000, 824_000.4, 824_900] },
-    { ...there, what: 'registered', batches: [820_000, 821_000] },
+    { ...there, what: 'registered', batches: [840_000, 841_000] },
     { what: 'refused', level, batches: [202_000] },
     refusedThere,
   ])
 
   it('have the least of the batches, next to Haraka alone at the same log level', () => {
     const { what, figure, detail } = rows[2]!
-    assert.deepEqual([what, figure], ['registered, log level info', '824,000'])
-    assert.equal(detail, '1.030 × Haraka alone; the median of 3 batches 0.1 % more')
+    assert.deepEqual([what, figure], ['registered, log level info', '1.030 ×'])
+    assert.equal(detail, '824,000; the median of 3 batches 0.1 % more')
+    assert.equal(rows[1]!.figure, '800,000')
+  })
+
+  it('show the other version next to Haraka alone, too', () => {
+    assert.deepEqual(
+      rows.map(({ before }) => before),
+      [undefined, undefined, '1.050 ×', '0.253 ×', undefined, undefined],
+    )
   })
 
   it('compare each kind of mail with its target and with the other version, and say which costs more', () => {
@@ -48,10 +56,21 @@ describe('the rows of instructions', () => {
       target ? [[what, figure, target.met]] : [],
     )
     assert.deepEqual(compared, [
-      ['registered, log level info', '824,000', true],
-      ['registered, against the other version, info', '1.005 ×', true],
+      ['registered, log level info', '1.030 ×', true],
+      ['registered, against the other version, info', '0.981 ×', true],
       ['refused, against the other version, info', '1.000 ×', true],
       ['refused, against the other version, info', '1.010 ×', false],
     ])
+  })
+
+  it('compare counted mail of both versions with haraka-plugin-limit', () => {
+    const what = 'unregistered, charged'
+    const [row] = rowsOf([
+      alone,
+      { what, level, batches: [960_000] },
+      { ...there, what, batches: [990_000] },
+      { what: 'haraka-plugin-limit', level, batches: [900_000] },
+    ]).filter((each) => each.what.includes('against haraka-plugin-limit'))
+    assert.deepEqual([row?.figure, row?.before, row?.target?.met], ['1.067 ×', '1.100 ×', true])
   })
 })

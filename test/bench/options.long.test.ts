@@ -11,7 +11,15 @@ function run(script: string, ...args: string[]) {
 it('--help of the benchmark names every section', () => {
   const { status, stdout } = run('bench.ts', '--help')
   assert.equal(status, 0)
-  for (const name of ['mail', 'instructions', 'charges', 'tenants', 'memory', 'propagation']) {
+  for (const name of [
+    'cost',
+    'mail',
+    'instructions',
+    'charges',
+    'tenants',
+    'memory',
+    'propagation',
+  ]) {
     assert.match(stdout, new RegExp(`^ +${name} +[A-Z]`, 'm'))
   }
 })
@@ -19,11 +27,11 @@ it('--help of the benchmark names every section', () => {
 it('an unknown section is a mistake, which names the sections', () => {
   const { status, stderr } = run('bench.ts', '--only', 'nonsense')
   assert.equal(status, 1)
-  assert.match(stderr, /'nonsense' is invalid\. Allowed choices are mail, senders/)
+  assert.match(stderr, /'nonsense' is invalid\. Allowed choices are cost, mail, instructions/)
 })
 
 it('part of a run is not published', () => {
-  for (const part of [['--quick'], ['--only', 'mail']]) {
+  for (const part of [['--quick'], ['--only', 'mail'], ['--only', 'cost']]) {
     const { status, stderr } = run('bench.ts', '--publish', ...part)
     assert.equal(status, 1)
     assert.match(stderr, /whole run/)

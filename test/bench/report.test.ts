@@ -3,7 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { bars, lines, spread, type Picture } from '../../bench/chart'
-import { toMarkdown, toTable, verdict, writePage, type Results } from '../../bench/report'
+import {
+  targetTable,
+  toMarkdown,
+  toTable,
+  verdict,
+  withTargets,
+  writePage,
+  type Results,
+} from '../../bench/report'
 import { atLeast, atMost, skipped, type Row } from '../../bench/row'
 import { scratchDir } from '../support'
 
@@ -48,6 +56,34 @@ describe('the report', () => {
     assert.match(page, /^- 2026-11-24T12:00:00\.000Z, 12 s, --quick: too short to judge by\.$/m)
     assert.match(page, /^- 2 cores of Some CPU\.$/m)
     assert.match(page, /^\| registered \| 1\.020 × \| ≤ 1\.04 × \| met \| half \\\| all \|$/m)
+  })
+})
+
+describe('the targets, before and after', () => {
+  const [registered, unregistered] = ROWS as [Row, Row]
+  const results = resultsOf([{ ...registered, before: '1.080 ×' }, unregistered])
+
+  it('are the rows with a target that were measured for both versions', () => {
+    const lines = targetTable(results).trim().split('\n').slice(2)
+    assert.deepEqual(lines, ['| CPU | registered | 1.080 × | 1.020 × | ≤ 1.04 × | met |'])
+  })
+
+  it('have a column of their own only where there is another version', () => {
+    assert.match(toMarkdown(results), /^\| {2}\| figure \| before \| target \|/m)
+    assert.match(toMarkdown(results), /^\| unregistered \| 1\.200 × \| {2}\| ≤ 1\.1 × \|/m)
+    assert.doesNotMatch(toMarkdown(resultsOf(ROWS)), /before/)
+  })
+
+  it('replace those of the last run in a page, and nothing else', () => {
+    const page = (inside: string) => `# Page\n<!-- targets -->\n${inside}<!-- /targets -->\nrest\n`
+    const written = withTargets(page('old\n'), results)
+    assert.equal(withTargets(written, results), written)
+    assert.equal(written.startsWith('# Page\n'), true)
+    assert.equal(written.endsWith('<!-- /targets -->\nrest\n'), true)
+    assert.match(written, /registered \| 1\.080 ×/)
+    assert.match(written, /^- 2026-11-24T12:00:00\.000Z, 12 s/m)
+    assert.doesNotMatch(written, /old/)
+    assert.throws(() => withTargets('# Page\n', results), /no <!-- targets -->/)
   })
 })
 
