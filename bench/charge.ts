@@ -11,7 +11,7 @@ export const DEFAULTS: Defaults = {
   mode: 'enforce',
   override: undefined,
   warnAt: [],
-  acceptsForwards: false,
+  forwards: 'refuse',
 }
 
 /** Charges in flight at a time over one connection, as the sessions of one process have them. */

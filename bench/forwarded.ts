@@ -58,6 +58,7 @@ function comparisonWith(nameServer: string, quick: boolean): Comparison {
   const effort = quick ? EFFORT.quick : EFFORT.full
   const small = signedMail(messagesOfStart(effort), 12)
   const large = signedMail(messagesOfStart(effort, LARGE), 1_420)
+  const settings = { forwarded: { enabled: true } }
   const subject = (what: string, server: string, signed: () => Mail) => {
     return { what, server, ip: OPEN.ip, mail: signed(), alone: signed() }
   }
@@ -77,7 +78,7 @@ function comparisonWith(nameServer: string, quick: boolean): Comparison {
     servers: (redis) => ({
       alone: asking(nameServer, { plugins: [] }),
       dkim: asking(nameServer, { plugins: ['dkim'], queue: ACCEPT_VERIFIED }),
-      ours: asking(nameServer, { redis, plugins: ['unregistered-domain'] }),
+      ours: asking(nameServer, { redis, settings, plugins: ['unregistered-domain'] }),
     }),
     check,
   }

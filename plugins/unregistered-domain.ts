@@ -8,12 +8,15 @@ import { HeldQueue } from './outbound/held-queue'
 import { Srs } from './outbound/srs'
 import { Tag } from './outbound/tag'
 import { PluginProcess } from './process/plugin-process'
+import { hooksFor, type HookMethod } from './session/feature-hooks'
 import { Hooks } from './session/hooks'
 
-/** Before most plugins: one that answers OK to RCPT, or asks its backend then, must not come first. */
-const EARLY = -50
-const FIRST = -100
-const LAST = 100
+type OutboundMethod = 'on_send_email' | 'on_get_mx'
+type SessionMethod = Exclude<HookMethod, OutboundMethod>
+/** Handlers of hooks by their names; each has the subject and the parameters of its hook. */
+type Methods<M extends HookMethod> = Readonly<
+  Record<M, (next: Next, subject: never, params: never) => void>
+>
 
 let running: PluginProcess | undefined
 
@@ -27,11 +30,18 @@ export function register(this: Plugin): void {
   const egress = new Egress(this, config)
   running = process
   void egress.check()
-  const hooks = new Hooks(this, config, engine, troubles)
-  // Registered mail pays for these hooks only where there is a tag. A forged tag is removed before anything else answers.
-  if (config().tag.header !== '') registerTag(this, hooks, new Tag(config))
-  registerOutbound(this, new HeldQueue(this, config, engine), egress)
-  registerSession(this, hooks, new Srs(this, config))
+  const methods = {
+    ...sessionMethods(
+      new Hooks(this, config, engine, troubles),
+      new Srs(this, config),
+      new Tag(config),
+    ),
+    ...outboundMethods(this, new HeldQueue(this, config, engine), egress),
+  } satisfies Methods<HookMethod>
+  Object.assign(this, methods)
+  for (const { hook, method, priority } of hooksFor(config())) {
+    this.register_hook(hook, method, priority)
+  }
 }
 
 /** In the only process, or in the master of a cluster. */
@@ -51,7 +61,7 @@ export function shutdown(this: Plugin): void {
   running?.stop()
 }
 
-function registerSession(plugin: Plugin, hooks: Hooks, srs: Srs): void {
+function sessionMethods(hooks: Hooks, srs: Srs, tag: Tag): Methods<SessionMethod> {
   const guard = <Params>(
     hook: (connection: Connection, params: Params) => Answer | Promise<Answer>,
   ): GuardedHook<Connection, Params> =>
@@ -59,7 +69,7 @@ function registerSession(plugin: Plugin, hooks: Hooks, srs: Srs): void {
   const quietly = (hook: (connection: Connection) => undefined): GuardedHook<Connection, unknown> =>
     guarded(hook, (error, connection) => void hooks.failed(error, connection))
 
-  const methods = {
+  return {
     on_connect: quietly((connection) => hooks.connect(connection)),
     on_greet: guard((connection) => hooks.greet(connection)),
     on_mail: guard((connection) => hooks.mail(connection)),
@@ -72,6 +82,7 @@ function registerSession(plugin: Plugin, hooks: Hooks, srs: Srs): void {
     on_data_post: guard((connection) => hooks.dataPost(connection)),
     on_deny: (next: Next, _connection: Connection, params: unknown[]) => hooks.deny(next, params),
     on_end: quietly((connection) => hooks.end(connection)),
+    on_tag: guard((connection) => tag.queue(connection)),
     // After a failure a bounce must not go to the wrong place: it is deferred.
     on_queue: guarded(
       (connection: Connection) => orElse(hooks.queue(connection), () => srs.queue(connection)),
@@ -82,45 +93,19 @@ function registerSession(plugin: Plugin, hooks: Hooks, srs: Srs): void {
     ),
     on_send: quietly((connection) => srs.beforeOutbound(connection)),
   }
-  Object.assign(plugin, methods)
-
-  const on = (hook: string, method: keyof typeof methods, priority: number): void =>
-    plugin.register_hook(hook, method, priority)
-  on('connect', 'on_connect', FIRST)
-  on('helo', 'on_greet', EARLY)
-  on('ehlo', 'on_greet', EARLY)
-  on('mail', 'on_mail', 0)
-  on('rcpt', 'on_rcpt', EARLY)
-  on('rcpt_ok', 'on_rcpt_ok', EARLY)
-  on('data_post', 'on_data_post', FIRST)
-  on('deny', 'on_deny', FIRST)
-  on('reset_transaction', 'on_end', FIRST)
-  on('disconnect', 'on_end', FIRST)
-  on('queue', 'on_queue', FIRST)
-  on('queue_outbound', 'on_queue_outbound', FIRST)
-  on('pre_send_trans_email', 'on_send', FIRST)
-}
-
-function registerTag(plugin: Plugin, hooks: Hooks, tag: Tag): void {
-  const on_tag = guarded(
-    (connection: Connection) => tag.queue(connection),
-    (error, connection): Answer => hooks.failed(error, connection),
-  )
-  Object.assign(plugin, { on_tag })
-  plugin.register_hook('queue', 'on_tag', FIRST)
-  plugin.register_hook('queue_outbound', 'on_tag', FIRST)
 }
 
 /** Hooks of Haraka's outbound queue. Where they fail, mail goes on as without this plugin: none is lost. */
-function registerOutbound(plugin: Plugin, heldQueue: HeldQueue, egress: Egress): void {
+function outboundMethods(
+  plugin: Plugin,
+  heldQueue: HeldQueue,
+  egress: Egress,
+): Methods<OutboundMethod> {
   const failed = (error: unknown): undefined => {
     plugin.logcrit(`internal error: ${error instanceof Error ? error.stack : String(error)}`)
   }
-  Object.assign(plugin, {
+  return {
     on_send_email: guarded((hmail: HMail) => heldQueue.sendEmail(hmail), failed),
     on_get_mx: guarded((hmail: HMail) => egress.getMx(hmail), failed),
-  })
-  // Before plugins that count deliveries, such as limit: held mail is not delivered.
-  plugin.register_hook('send_email', 'on_send_email', FIRST)
-  plugin.register_hook('get_mx', 'on_get_mx', LAST)
+  }
 }

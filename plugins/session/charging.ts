@@ -6,7 +6,7 @@ import {
   type RecipientCharge,
 } from '../../src/allowance/charges'
 import type { Defaults, MessageCharge, MessageResult } from '../../src/allowance/ledger'
-import { isOwn, modeOf, takesOneRecipient } from '../../src/decision/judge'
+import { isOwn, mayBeForward, modeOf, takesOneRecipient } from '../../src/decision/judge'
 import { outcomeOf, passesUncounted, type Outcome } from '../../src/decision/outcome'
 import { REPLIES } from '../../src/decision/reply'
 import type { Snapshot } from '../../src/directory/snapshot'
@@ -159,7 +159,9 @@ export class Charging {
   ): Answer {
     this.context.troubles.tell('charge', error)
     // A recipient that may be held is charged with its message.
-    const mayBeHeld = METERS[recipients[0]!.meter].held && transaction.snapshot?.forwards
+    const { snapshot } = transaction
+    const { meter } = recipients[0]!
+    const mayBeHeld = snapshot && mayBeForward(meter, snapshot, this.context.config())
     const state = mayBeHeld ? 'held' : 'unknown'
     charges.close(recipients, engine.store.changedNothing(error) ? 'none' : state)
     const reply = this.uncounted(transaction, recipients.length, redisFailure(error))

@@ -200,7 +200,18 @@ export class Hooks {
     if (transaction.unseen > 0 && connection.relaying) {
       this.charging.chargeUnseen(connection, transaction)
     }
-    this.recording.end(connection, session, transaction)
+    const { findingOwner } = transaction
+    if (findingOwner) void this.recordAfter(findingOwner, connection, session, transaction)
+    else this.recording.end(connection, session, transaction)
+  }
+
+  /** The owner of the sender domain decides the class that reports have. Never rejects. */
+  private async recordAfter(
+    finding: Promise<void>,
+    ...ended: Parameters<Recording['end']>
+  ): Promise<void> {
+    await finding
+    this.recording.end(...ended)
   }
 
   /** Decides one stage of a transaction: without waiting, where the tenant and the class of the sender are known. */

@@ -23,6 +23,6 @@ export function defaultsOf(settings: AllowanceSettings): Defaults {
     mode: settings.main.mode,
     override: settings.main.override,
     warnAt: settings.allowance.warnAt,
-    acceptsForwards: settings.forwarded.whenRestricted === 'accept',
+    forwards: settings.forwarded.enabled ? settings.forwarded.whenRestricted : 'off',
   }
 }

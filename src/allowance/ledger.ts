@@ -30,14 +30,17 @@ const BATCH = 1000
 /** How long the counter of a signature lives, where the allowance for forwards has no window: a day, in ms. */
 const SIGNATURE_TTL = 86_400_000
 
+/** How the scripts know what happens to forwards. */
+const FORWARDS_LETTER = { accept: 'a', refuse: 'r', off: 'o' } as const
+
 /** The limits and mode of a tenant that has none of its own, and the override. */
 export interface Defaults extends DefaultLimits {
   readonly mode: Mode
   readonly override: Mode | undefined
   /** Percentages of a limit that raise an event when they are reached, ascending. */
   readonly warnAt: readonly number[]
-  /** Whether proven forwards of a restricted tenant are accepted. */
-  readonly acceptsForwards: boolean
+  /** Whether proven forwards of a restricted tenant are accepted; `off`: none is looked for. */
+  readonly forwards: keyof typeof FORWARDS_LETTER
 }
 
 /** What the usage of a tenant depends on. */
@@ -344,8 +347,8 @@ export class Ledger {
   /** The meter and what counts for it by default; the texts are made anew only when the configuration has changed. */
   private settingsOf(defaults: Defaults): Readonly<Record<Meter, string>> {
     if (this.settings?.from !== defaults) {
-      const { mode, override = '', acceptsForwards } = defaults
-      const forwards = acceptsForwards ? 'a' : 'r'
+      const { mode, override = '' } = defaults
+      const forwards = FORWARDS_LETTER[defaults.forwards]
       const texts = METER_NAMES.map((meter) => {
         const edges = edgesOf(meter, defaults.warnAt).join(',')
         const text = `${override}\t${mode}\t${defaultLimits(defaults, meter)}\t${edges}\t${forwards}`

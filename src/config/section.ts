@@ -56,6 +56,15 @@ export function host<T>(parse: Parse<T>, fallback: Value, options?: Options<T>):
 /** For {@link Key.needsRestart}: only the value at the start counts. */
 export const differs = (started: unknown, now: unknown): boolean => !isDeepStrictEqual(started, now)
 
+/**
+ * For {@link Key.needsRestart}: turns on something that was off at the start. Its hooks are not registered then, and Haraka
+ * sorts hooks only at its start (plugins.js, load_plugins): a later one would run after those of all other plugins.
+ */
+export const turnedOn =
+  <T>(isOn: (value: T) => boolean): NonNullable<Key<T>['needsRestart']> =>
+  (started, now) =>
+    !isOn(started as T) && isOn(now as T)
+
 /** A value that names a file, whose content is the setting; `undefined`: it names none. */
 export function contentOf<T>(parse: ParseContent<T>): Parse<T | undefined> {
   return (value, { directory, owner }) => {

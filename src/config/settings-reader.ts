@@ -198,16 +198,17 @@ export class SettingsReader<S extends Sections> {
     return mistake
   }
 
-  /** Keeps the settings that a process reads when it starts; returns what the file has otherwise. */
+  /** Keeps the settings that only a restart may change; returns what the file has otherwise. */
   private keepStarted({ name, keys, needsRestart }: Section): string[] {
-    const started = this.source.running?.started
-    if (!started) return []
+    const { running } = this.source
+    if (!running) return []
+    const { started, now } = running
     const changed = keys.filter(
       ({ id, needsRestart: isChange = needsRestart ? differs : undefined }) =>
         isChange?.(started.get(id)?.value, this.settings.get(id)?.value),
     )
     for (const { id } of changed) {
-      const setting = started.get(id)
+      const setting = now.get(id)
       if (setting) this.settings.set(id, setting)
       else this.settings.delete(id)
     }

@@ -142,9 +142,9 @@ function judgeOther(situation: Situation, snapshot: Snapshot, enforcing: boolean
   const { meter, refused } = CLASSES[sender.class]
   // A tenant that is known has no sender of an unknown class.
   if (meter === undefined) return TENANT_UNKNOWN
-  const { whileRestricted, held } = METERS[meter]
+  const { whileRestricted } = METERS[meter]
   // Its message may be a forward, also one from a neighbour: it is looked at before it is refused.
-  const mayProve = held && snapshot.forwards
+  const mayProve = mayBeForward(meter, snapshot, config)
   const waits = mayProve && config.forwarded.whenRestricted === 'accept'
   const restricted =
     enforcing && whileRestricted === 'stopped' && snapshot.restricted !== undefined && !waits
@@ -156,6 +156,18 @@ function judgeOther(situation: Situation, snapshot: Snapshot, enforcing: boolean
   if (matters && recipient !== undefined && isOwn(recipient, snapshot)) return OWN_RECIPIENT
   if (refuses) return namingCase(RESTRICTED, situation)
   return outright === undefined ? CHARGES[meter] : OUTRIGHT[outright]
+}
+
+/**
+ * Whether mail of a meter may be proven to be a forward: its recipients are held until the message is there. The only
+ * place where an allowance for forwards meets `[forwarded] enabled`: what is held here, this process must charge later.
+ */
+export function mayBeForward(
+  meter: Meter,
+  { forwards }: Snapshot,
+  { forwarded }: Pick<DecisionSettings, 'forwarded'>,
+): boolean {
+  return METERS[meter].held && forwards && forwarded.enabled
 }
 
 /**

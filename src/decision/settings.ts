@@ -1,4 +1,4 @@
-import { host, section, site, type SettingsOf } from '../config/section'
+import { host, section, site, turnedOn, type SettingsOf } from '../config/section'
 import { boolean, oneOf, text } from '../config/values'
 import type { OutageSettings } from '../directory/settings'
 import type { MainSettings } from '../mail/settings'
@@ -11,7 +11,7 @@ export const ATTRIBUTION = section('attribution', {
   authUserDomain: host(boolean, 'true'),
   /** Name of a connection note; empty: none. */
   note: host(text, ''),
-  grantRelay: host(boolean, 'false'),
+  grantRelay: host(boolean, 'false', { needsRestart: turnedOn((grants) => grants === true) }),
   unknown: host(oneOf(['ignore', 'deny']), 'ignore'),
 })
 export type AttributionSettings = SettingsOf<typeof ATTRIBUTION>
@@ -29,7 +29,7 @@ export interface DecisionSettings {
   readonly main: MainSettings
   readonly attribution: AttributionSettings
   readonly outage: Pick<OutageSettings, 'unregistered'>
-  readonly forwarded: Pick<ForwardedSettings, 'whenRestricted'>
+  readonly forwarded: Pick<ForwardedSettings, 'enabled' | 'whenRestricted'>
   readonly foreign: SettingsOf<typeof FOREIGN>
   readonly restriction: SettingsOf<typeof RESTRICTION>
   readonly reply: SettingsOf<typeof REPLY>

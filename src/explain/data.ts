@@ -8,7 +8,7 @@ import { fromFields, headerFromMismatch } from '../message/mismatch'
 import { headerLines } from '../message/header-lines'
 import { acceptedDomainOf, type Snapshot } from '../directory/snapshot'
 import { addressText, type HarakaAddress } from '../names/envelope'
-import { isOwn, refusedOutright } from '../decision/judge'
+import { isOwn, mayBeForward, refusedOutright } from '../decision/judge'
 import { byHeaderFrom, provenForward, type SenderStanding } from '../decision/classify'
 import { countedOn } from '../allowance/charges'
 import { CLASSES, USUAL_CLASS, type MailClass } from '../mail/classes'
@@ -63,12 +63,10 @@ export async function explainUnregistered(
   })
   const findings = proofInWords(examination)
   const { result: proof } = examination
-  if (!snapshot.forwards) {
-    const { tenant } = snapshot
-    const option = separated(METERS[PROVEN_METER].limitsField, '-')
-    const hint = `${tenantctl('tenant', 'set', tenant)} --${option} LIST`
-    const text = `it has no allowance for forwards, so no proof is looked for (${hint})`
-    return { findings: [...findings, text] }
+  if (!mayBeForward(meter, snapshot, config)) {
+    return {
+      findings: [...findings, `${whyNotLookedFor(snapshot, config)}, so no proof is looked for`],
+    }
   }
   const isProven = proof.kind !== 'none'
   const outright = refusedOutright(standing, snapshot, config)
@@ -90,6 +88,12 @@ export async function explainUnregistered(
     ...(METERS[result.meter].proven && { class: provenForward(standing).class }),
     ...{ outcome: { ...outcomeOf(result, result.meter, config), counts }, findings },
   }
+}
+
+function whyNotLookedFor({ tenant }: Snapshot, { forwarded }: ExplainSettings): string {
+  if (!forwarded.enabled) return '[forwarded] enabled=false'
+  const option = separated(METERS[PROVEN_METER].limitsField, '-')
+  return `it has no allowance for forwards (${tenantctl('tenant', 'set', tenant)} --${option} LIST)`
 }
 
 /** Explains the effect of the header From of a registered message. */

@@ -21,7 +21,13 @@ import {
   type DataAnswer,
   type DataQuestion,
 } from './data'
-import { judge, takesOneRecipient, type Judgement, type Situation } from '../decision/judge'
+import {
+  judge,
+  mayBeForward,
+  takesOneRecipient,
+  type Judgement,
+  type Situation,
+} from '../decision/judge'
 import { mayBeOwned, ownedBy, standingOf, type SenderStanding } from '../decision/classify'
 import { CLASSES, notedClass, type KnownClass, type MailClass } from '../mail/classes'
 import { METERS, type Meter } from '../mail/meters'
@@ -224,9 +230,10 @@ async function explainData(
   const { attributed, snapshot } = whose
   const { message } = question
   const { meter, headerFrom } = CLASSES[standing.class]
-  const mayProve = meter !== undefined && METERS[meter].held
+  const isHeld = meter !== undefined && METERS[meter].held
   if (!message) {
-    if (!mayProve || !snapshot.forwards || atRcpt.verdict !== 'charge') return undefined
+    const mayProve = isHeld && mayBeForward(meter, snapshot, config)
+    if (!mayProve || atRcpt.verdict !== 'charge') return undefined
     const text =
       'counted as forwarded or as unregistered, depending on the message: give --message FILE'
     return { findings: [text] }
@@ -240,7 +247,7 @@ async function explainData(
       defaultsOf(config),
     )
   const asked: DataQuestion = { message, recipient, standing, snapshot, config, preview }
-  if (mayProve && atRcpt.verdict === 'charge') return explainUnregistered(asked, meter)
+  if (isHeld && atRcpt.verdict === 'charge') return explainUnregistered(asked, meter)
   return headerFrom?.suspect ? explainRegistered(asked) : undefined
 }
 

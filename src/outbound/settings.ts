@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { InputError } from '../base/errors'
-import { host, section, site } from '../config/section'
+import { host, section, site, turnedOn } from '../config/section'
 import { orEmpty } from '../config/values'
 import { typedDomain } from '../names/typed-domain'
 
@@ -14,10 +14,7 @@ export const EGRESS = section('egress', {
 
 export const TAG = section('tag', {
   /** Name of the header that tells the next hop; empty: none. */
-  header: host(orEmpty(ownHeaderName), '', {
-    // The hooks that a header needs are registered when Haraka starts.
-    needsRestart: (started, now) => started === '' && now !== '',
-  }),
+  header: host(orEmpty(ownHeaderName), '', { needsRestart: turnedOn((name) => name !== '') }),
 })
 
 /** Characters. */
@@ -28,7 +25,7 @@ export const SRS = section(
   'srs',
   {
     /** Empty: off. */
-    domain: site(orEmpty(typedDomain), ''),
+    domain: site(orEmpty(typedDomain), '', { needsRestart: turnedOn((domain) => domain !== '') }),
     /** The first one signs, and each is valid. At least one where there is a domain. */
     secrets: site(secretsIn, '', {
       name: 'secret',

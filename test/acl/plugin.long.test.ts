@@ -92,6 +92,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
         settings: {
           redis: { ...credentials(role), command_timeout: 2000 },
           tenants: { apply },
+          forwarded: { enabled: true },
           alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET },
         },
         config: { 'unregistered-domain.tenants.yaml': TENANTS_FILE },

@@ -125,7 +125,7 @@ describe('tenantctl with the users of docs/acl', () => {
         mode: 'enforce',
         override: undefined,
         warnAt: [],
-        acceptsForwards: false,
+        forwards: 'refuse',
       },
     )
   }

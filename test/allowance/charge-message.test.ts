@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { MessageCharge, MessageResult } from '../../src/allowance/ledger'
+import type { Defaults, MessageCharge, MessageResult } from '../../src/allowance/ledger'
 import type { Usage } from '../../src/allowance/usage'
 import { Allowance, DEFAULTS } from '../support/allowance'
 import { useRedis } from '../support/registry'
@@ -12,7 +12,7 @@ const FORWARDS = { limits: '3/1h', forwardedLimits: '6/1h' }
 interface Message {
   readonly meter?: MessageCharge['meter']
   readonly signatures?: readonly string[]
-  readonly acceptsForwards?: boolean
+  readonly forwards?: Defaults['forwards']
   readonly provenOnly?: boolean
 }
 
@@ -39,7 +39,7 @@ class Held {
   settle({
     meter = 'forwarded',
     signatures = [],
-    acceptsForwards = false,
+    forwards = 'refuse',
     provenOnly = false,
   }: Message = {}): Promise<MessageResult> {
     const { transaction, ordinals } = this
@@ -48,7 +48,7 @@ class Held {
         ...{ tenant: 'contoso', transaction, meter, ordinals, signatures, provenOnly },
         ...{ domain: 'other.example', connector: 'contoso/mx', ip: '192.0.2.1' },
       },
-      { ...DEFAULTS, acceptsForwards },
+      { ...DEFAULTS, forwards },
     )
   }
 
@@ -232,7 +232,7 @@ describe('a message that is there', () => {
     const [first, second] = [await Held.of(allowance, 1), await Held.of(allowance, 1)]
     await allowance.block('unregistered')
     assert.equal((await first.settle()).answer, 'RESTRICTED')
-    const accepting = { acceptsForwards: true }
+    const accepting = { forwards: 'accept' } as const
     assert.equal(
       (await second.settle({ ...accepting, meter: 'unregistered' })).answer,
       'RESTRICTED',
@@ -247,7 +247,7 @@ describe('a message that is there', () => {
     const allowance = await Allowance.create({ ...FORWARDS, forwardedLimits: '1/1h' })
     await allowance.block('unregistered')
     const before = await allowance.restriction()
-    const accepting = { acceptsForwards: true }
+    const accepting = { forwards: 'accept' } as const
     const messages = [new Held(allowance), new Held(allowance)]
     for (const message of messages) message.ordinals.push(1)
     assert.equal((await messages[0]!.settle(accepting)).answer, 'FORWARDED')

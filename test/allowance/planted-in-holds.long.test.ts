@@ -22,9 +22,10 @@ const FAULTS: readonly LedgerFault[] = [
   fault(
     'forwards of a restricted tenant that are held to be refused',
     CHARGE,
-    "(holds and when_restricted == 'a')",
+    "(holds and forwards == 'a')",
     '(holds)',
   ),
+  fault('holds while forwards are off', CHARGE, " and forwards ~= 'o'", ''),
   fault(
     'a hold that the charge of its message leaves',
     MESSAGE,

@@ -125,7 +125,11 @@ export class Site {
 
 /** unregistered-domain.ini; its versions differ only in what changes no decision. */
 export function settings(warnAt = '50, 80') {
-  return { redis: { command_timeout: COMMAND_TIMEOUT }, allowance: { warn_at: warnAt } }
+  return {
+    redis: { command_timeout: COMMAND_TIMEOUT },
+    allowance: { warn_at: warnAt },
+    forwarded: { enabled: true },
+  }
 }
 
 export function filedDomain(number: number): string {

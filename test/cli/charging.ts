@@ -13,7 +13,7 @@ const DEFAULTS: Defaults = {
   mode: 'enforce',
   override: undefined,
   warnAt: [],
-  acceptsForwards: false,
+  forwards: 'refuse',
 }
 
 let transactions = 0

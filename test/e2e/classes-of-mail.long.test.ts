@@ -64,12 +64,12 @@ before(async () => {
       ...options,
     })
   ;[usual, strict] = await Promise.all([
-    start({ settings: { forwarded: { arc_sealers: SEALER } } }),
+    start({ settings: { forwarded: { enabled: true, arc_sealers: SEALER } } }),
     start({
       version: '3.1.7',
       settings: {
         main: { refuse_at: 'rcpt' },
-        forwarded: { arc_sealers: SEALER, when_restricted: 'accept' },
+        forwarded: { enabled: true, arc_sealers: SEALER, when_restricted: 'accept' },
         foreign: { action: 'refuse' },
         header_from: { check: 'charge' },
       },

@@ -104,7 +104,11 @@ for (const version of ['3.3.4', '3.1.7'] satisfies HarakaVersion[]) {
         'silent._domainkey.bank.example': { trouble: 'silent' },
       })
       relay = await startRelay({
-        ...{ version, nodes: 2, settings: { redis: { command_timeout: 5000 } } },
+        ...{
+          version,
+          nodes: 2,
+          settings: { redis: { command_timeout: 5000 }, forwarded: { enabled: true } },
+        },
         // Loaded before ours, so its hook of the same priority runs first.
         plugins: ['ask_test_dns', 'relay', 'interloper', 'unregistered-domain', 'test_sink'],
         localPlugins: {
@@ -336,7 +340,11 @@ describe('recipients that are held when Redis hangs at the end of DATA', () => {
       startHaraka({
         redis,
         // Long enough for a machine under load, short enough to wait for.
-        settings: { redis: { command_timeout: 1000 }, outage: { unregistered } },
+        settings: {
+          redis: { command_timeout: 1000 },
+          outage: { unregistered },
+          forwarded: { enabled: true },
+        },
         plugins: ['ask_test_dns', 'relay', 'unregistered-domain', 'test_sink'],
         localPlugins: {
           ask_test_dns: `require('node:dns').setServers(['${dns.address}'])`,

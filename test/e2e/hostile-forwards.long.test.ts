@@ -26,7 +26,10 @@ describe('hostile mail of a tenant that may forward', () => {
       localPlugins: {
         ask_test_dns: `require('node:dns').setServers(['${dns.address}'])`,
       },
-      settings: { forwarded: { arc_sealers: sealer.domain }, foreign: { action: 'refuse' } },
+      settings: {
+        forwarded: { enabled: true, arc_sealers: sealer.domain },
+        foreign: { action: 'refuse' },
+      },
     })
   })
   after(async () => {

@@ -38,7 +38,7 @@ describe('recipients that other plugins add or accept', () => {
       plugins: ['relay', 'aliases', 'marker', 'meddler', 'unregistered-domain', 'test_sink'],
       localPlugins: { meddler: MEDDLER, marker: REFUSER },
       config: { 'aliases.json': JSON.stringify(ALIASES) },
-      settings: { header_from: { check: 'charge' } },
+      settings: { header_from: { check: 'charge' }, forwarded: { enabled: true } },
     })
   })
   after(() => relay.stop())

@@ -36,7 +36,7 @@ describe('what a Postfix forwards through the relay', { skip: noPostfix }, () =>
       localPlugins: {
         ask_test_dns: `require('node:dns').setServers(['${dns.address}'])`,
       },
-      settings: { forwarded: { arc_sealers: 'lists.example' } },
+      settings: { forwarded: { enabled: true, arc_sealers: 'lists.example' } },
     })
     contoso = await relay.tenant('contoso', { limits: '100/1h' })
     await relay.registry.tenants.set('contoso', { forwardedLimits: '100/1h' })

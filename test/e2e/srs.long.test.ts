@@ -470,7 +470,7 @@ describe('SRS that is off', () => {
     await relay.stop()
   })
 
-  it('rewrites nothing and accepts no bounces, until a reload turns it on', async () => {
+  it('rewrites nothing and accepts no bounces, until it is turned on and Haraka restarts', async () => {
     const { haraka } = relay
     const tenant = await relay.tenant('off')
     const from = someone()
@@ -482,10 +482,13 @@ describe('SRS that is off', () => {
 
     const client = await haraka.connect({ localAddress: '127.78.77.1' })
     await client.mail('')
-    assert.match((await client.rcpt(address(from))).raw, /^550 I cannot deliver/)
+    const refused = /^550 I cannot deliver/
+    assert.match((await client.rcpt(address(from))).raw, refused)
     haraka.writeSettings(settings)
-    await waitFor(async () => (await client.rcpt(address(from))).code === 250, { timeout: 30_000 })
+    await haraka.waitForLog(/\[srs\] domain has changed: restart Haraka to use it/)
+    assert.match((await client.rcpt(address(from))).raw, refused)
     await client.quit()
+    await haraka.restart()
     await tenant.send({ ...mail, subject: 'on' })
     assert.equal((await arrived('on')).mailFrom, address(from))
   })

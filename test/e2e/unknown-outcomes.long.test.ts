@@ -209,6 +209,7 @@ describe('with [outage] unregistered=accept, and an allowance for forwards,', ()
       redis: { command_timeout: COMMAND_TIMEOUT },
       outage: { unregistered: 'accept' },
       header_from: { check: 'charge' },
+      forwarded: { enabled: true },
     }
     relay = new TestRelay(redis, [await startHaraka({ redis: way, settings })])
     // Before its first charge the process reads the time, which would be held too.

@@ -13,6 +13,7 @@ import path from 'node:path'
 import { describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
 import { formatLimits, parseLimits } from '../../src/mail/limits'
+import { keyId } from '../../src/config/ini-lines'
 import { parseConfig, SECTIONS, type Config } from '../../src/process/config'
 import { CONFIG_FILE } from '../../src/process/config-file'
 import type { RawIni } from '../../src/config/stray-lines'
@@ -82,6 +83,7 @@ const GOOD: readonly Good[] = [
   ['allowance', 'warn_at', 80, ({ allowance }) => allowance.warnAt, [80]],
   ['allowance', 'warn_at', '', ({ allowance }) => allowance.warnAt, []],
   ['null', 'limits', '7/1d', (config) => config.null.limits, parseLimits('7/1d')],
+  ['forwarded', 'enabled', 'true', ({ forwarded }) => forwarded.enabled, true],
   ['forwarded', 'when_restricted', 'accept', ({ forwarded }) => forwarded.whenRestricted, 'accept'],
   ['forwarded', 'arc_sealers', '', ({ forwarded }) => forwarded.arcSealers, []],
   [
@@ -725,6 +727,39 @@ describe('an ini file read again', () => {
     const file = readConfigFile(place, { running: { started, now: started } })!
     assert.equal(file.config.redis.password, 'at-the-start')
     assert.deepEqual(file.restart, ['[redis]'])
+  })
+
+  // Of each feature that needs hooks: what is off, and what is on.
+  for (const [name, key, off, on] of [
+    ['forwarded', 'enabled', 'false', 'true'],
+    ['header_from', 'check', 'report', 'charge'],
+    ['attribution', 'grant_relay', 'false', 'true'],
+    ['srs', 'domain', '', 'srs.example'],
+    ['tag', 'header', '', 'X-Tag'],
+  ] as const) {
+    const more = name === 'srs' ? 'secret=0123456789abcdef\n' : ''
+    const ini = (value: string): string => `[${name}]\n${key}=${value}\n${more}`
+    const inEffect = ({ settings }: ConfigFile): unknown => settings.get(keyId(name, key))?.given
+
+    it(`keeps [${name}] ${key} off until a restart, since its hooks are not registered`, () => {
+      const file = again(ini(on), { first: ini(off) })
+      assert.deepEqual([file.restart, inEffect(file)], [[`[${name}] ${key}`], off])
+    })
+
+    it(`turns [${name}] ${key} off, and on again, without a restart`, () => {
+      const turnedOff = again(ini(off), { first: ini(on) })
+      assert.deepEqual([turnedOff.restart, inEffect(turnedOff)], [[], off])
+      const turnedOn = again(ini(on), { first: ini(on), between: ini(off) })
+      assert.deepEqual([turnedOn.restart, inEffect(turnedOn)], [[], on])
+    })
+  }
+
+  it('keeps the value in effect, not that of the start, where a restart is needed', () => {
+    const { config } = again('[header_from]\ncheck=charge\n', {
+      first: '[header_from]\ncheck=report\n',
+      between: '[header_from]\ncheck=off\n',
+    })
+    assert.equal(config.headerFrom.check, 'off')
   })
 
   it('needs no restart for another header of the tag, or none', () => {

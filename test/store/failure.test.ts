@@ -166,7 +166,7 @@ describe('a charge that Redis refuses', () => {
         mode: 'enforce',
         override: undefined,
         warnAt: [],
-        acceptsForwards: false,
+        forwards: 'refuse',
       },
     )
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
-import type { Charge, MessageResult } from '../../src/allowance/ledger'
+import type { Charge, Defaults, MessageResult } from '../../src/allowance/ledger'
 import type { Meter } from '../../src/mail/meters'
 import { parseLimits, type Limit, type Limits } from '../../src/mail/limits'
 import type { Scope } from '../../src/mail/scope'
@@ -117,7 +117,8 @@ export class ModelTenant {
   private readonly domains = new Map<string, Coverage>()
   /** Without limits for forwards it has no allowance for them. */
   private limits: Record<'unregistered' | 'null', Limits> & { forwarded?: Limits | undefined }
-  acceptsForwards = false
+  /** What the host of the call does about them. */
+  forwardsOnHost: Defaults['forwards'] = 'refuse'
   /** The number of recipients that each signature has proven. */
   private readonly proven: Map<string, number>
   private mode: Mode = 'enforce'
@@ -281,7 +282,7 @@ export class ModelTenant {
     const isForwarded = asked === 'forwarded' && !exhausted && this.forwards
     const meter = isForwarded ? 'forwarded' : 'unregistered'
     const result = this.withEvents(now, meter, () => {
-      const accepts = isForwarded && this.acceptsForwards
+      const accepts = isForwarded && this.forwardsOnHost === 'accept'
       if (scope && !accepts) return { ...EXPIRED, answer: 'RESTRICTED' }
       return this.countIn(now, left, meter)
     })
@@ -407,8 +408,8 @@ export class ModelTenant {
     const scope = enforcing ? this.restricted : undefined
     if (scope === 'all') return { ...EXPIRED, answer: 'RESTRICTED' }
     if (this.registered && meter === 'unregistered') return { ...EXPIRED, answer: 'REGISTERED' }
-    const holds = meter === 'unregistered' && this.forwards
-    if (scope && meter === 'unregistered' && !(holds && this.acceptsForwards)) {
+    const holds = meter === 'unregistered' && this.forwards && this.forwardsOnHost !== 'off'
+    if (scope && meter === 'unregistered' && !(holds && this.forwardsOnHost === 'accept')) {
       return { ...EXPIRED, answer: 'RESTRICTED' }
     }
     if (holds) return this.hold(now, keys, enforcing)

@@ -26,7 +26,7 @@ export const DEFAULTS: Defaults = {
   mode: 'enforce',
   override: undefined,
   warnAt: [50, 80, 95],
-  acceptsForwards: false,
+  forwards: 'refuse',
 }
 
 /** One recipient, with defaults for what a test does not set. */

@@ -40,7 +40,7 @@ export function freezing(store: Store, more: Partial<Freezing> = {}): Freezing {
       main: { mode: 'enforce', override: undefined, refuseAt: 'mail' },
       allowance: { limits, warnAt: [] },
       null: { limits },
-      forwarded: { whenRestricted: 'refuse', arcSealers: [] },
+      forwarded: { enabled: true, whenRestricted: 'refuse', arcSealers: [] },
     },
     flush: () => Promise.resolve(),
     ...more,

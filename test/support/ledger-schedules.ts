@@ -116,7 +116,7 @@ const operation = fc.oneof(
       limits: limitsOf,
       nullLimits: limitsOf,
       forwardedLimits: fc.option<string>(limitsOf),
-      acceptsForwards: fc.boolean(),
+      forwards: fc.constantFrom<Defaults['forwards']>('off', 'refuse', 'accept'),
       mode: fc.constantFrom<Mode>('enforce', 'enforce', 'enforce', 'monitor', 'off'),
     }),
   },
@@ -356,7 +356,7 @@ class Run {
       case 'set': {
         const { limits, nullLimits, forwardedLimits, mode } = operation
         model.set(limits, nullLimits, forwardedLimits, mode)
-        model.acceptsForwards = operation.acceptsForwards
+        model.forwardsOnHost = operation.forwards
         await registry.tenants.set(id, { limits, nullLimits, forwardedLimits, mode })
         break
       }
@@ -418,7 +418,7 @@ class Run {
   }
 
   private defaultsOf(tenant: number): Defaults {
-    return this.models[tenant]!.acceptsForwards ? ACCEPTING : DEFAULTS
+    return { ...DEFAULTS, forwards: this.models[tenant]!.forwardsOnHost }
   }
 
   private async settle(operation: SettleOperation): Promise<void> {
@@ -563,8 +563,6 @@ class Run {
     }
   }
 }
-
-const ACCEPTING: Defaults = { ...DEFAULTS, acceptsForwards: true }
 
 function shown(result: ChargeResult): ModelAnswer {
   const { answer, used, limit, window, edges, firstWouldTrip, scope } = result

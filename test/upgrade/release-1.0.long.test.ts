@@ -101,6 +101,8 @@ describe('mail on the Redis of release 1.0', { skip: noMovableClock }, () => {
       settings: {
         alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET },
         reply: { case: true },
+        // Forwards are off since then, unless they are turned on.
+        forwarded: { enabled: true },
         // As it was set then; but for what the mail of these tests would be.
         unusual: { domains: 5, least: 5, registered_volume: 0 },
         redis: { command_timeout: 5000 },

@@ -8,7 +8,7 @@
 -- ARGV[3] the domains token that the caller knows
 -- ARGV[4] letter of the meter, override (a mode that wins over all, or empty), default mode and limits, the
 --         percentages of a limit that are edges, and whether proven forwards of a restricted tenant are accepted (a) or
---         refused (r), joined by tabs
+--         refused (r), or no forward is looked for (o), joined by tabs
 -- ARGV[5] domain, connector and address for the trigger, joined by tabs
 -- ARGV[6 …] the sender domain and its parents, where the answer before was STALE
 --
@@ -52,7 +52,7 @@ if last ~= '' then
   for each = ordinal + 1, last do ordinals[#ordinals + 1] = each end
 end
 local recipients = #ordinals
-local letter, override, default_mode, default_limits, percents, when_restricted =
+local letter, override, default_mode, default_limits, percents, forwards =
   string.match(ARGV[4], '^(.)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$')
 
 local function answer_only(answer)
@@ -98,8 +98,9 @@ if scope == 'all' then return restricted() end
 
 if stale and is_accepted(domains_key, { unpack(ARGV, 6) }) then return answer_only('REGISTERED') end
 
-local holds = meter.held_with and tenant[6]
-if scope and meter.stopped and not (holds and when_restricted == 'a') then return restricted() end
+-- The caller would not charge at the end of DATA what is held with o.
+local holds = meter.held_with and tenant[6] and forwards ~= 'o'
+if scope and meter.stopped and not (holds and forwards == 'a') then return restricted() end
 
 local function reply(answer, limit)
   return answer_only(answer) .. counts_of(limit)

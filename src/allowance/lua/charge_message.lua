@@ -10,7 +10,7 @@
 -- ARGV[3] letter of the meter. If that counts proven forwards, the letter of the meter follows that counts the message
 --         once the signatures prove no more, and ! if nothing counts it then. Override, default mode and limits, the
 --         percentages of a limit that are edges, and whether proven forwards of a restricted tenant are accepted (a) or
---         refused (r), joined by tabs
+--         refused (r, and o: what was held before forwards were turned off), joined by tabs
 -- ARGV[4] domain, connector and address for the trigger, joined by tabs
 -- ARGV[5] ms that a counter of a signature lives, where the allowance for forwards has no window
 -- ARGV[6 …] the domain that makes it unregistered and its parents
