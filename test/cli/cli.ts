@@ -1,8 +1,15 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { Readable } from 'node:stream'
+import { scratchDir } from '../../scripts/services/scratch'
 import { processIo } from '../../src/cli/kit/io'
 import { createProgram } from '../../src/cli/program'
 import { Stdout, type Device } from '../../src/cli/kit/stdout'
 import { main } from '../../src/cli/tenantctl'
+import { CONFIG_FILE } from '../../src/process/config-file'
+
+/** An ini file by which forwards are told apart. */
+export const FORWARDS_ON = '[forwarded]\nenabled=true\n'
 
 /** The result of a command line. */
 export interface Result {
@@ -62,16 +69,32 @@ let prefixes = 0
 
 /** `tenantctl` on one Redis, under its own key prefix. */
 export class Cli {
-  readonly prefix = `t${++prefixes}:`
+  private readonly global: readonly string[]
 
-  constructor(readonly redis: string) {}
+  /** @param ini of the config directory; `undefined`: there is none. */
+  constructor(
+    readonly redis: string,
+    ini?: string,
+    readonly prefix = `t${++prefixes}:`,
+  ) {
+    this.global = ['--redis', this.redis, '--prefix', this.prefix]
+    if (ini === undefined) return
+    const directory = scratchDir('config')
+    writeFileSync(path.join(directory, CONFIG_FILE), ini)
+    this.global = [...this.global, '--config', directory]
+  }
 
   run(...args: string[]): Promise<Result> {
     return this.runIn({}, ...args)
   }
 
   runIn(world: World, ...args: string[]): Promise<Result> {
-    return tenantctl(['--redis', this.redis, '--prefix', this.prefix, ...args], world)
+    return tenantctl([...this.global, ...args], world)
+  }
+
+  /** The same registry, by the ini file of another host. */
+  elsewhere(ini: string): Cli {
+    return new Cli(this.redis, ini, this.prefix)
   }
 
   /** Runs a command that must succeed, and reads its JSON. */

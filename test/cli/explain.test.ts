@@ -9,7 +9,7 @@ import { scratchDir } from '../../scripts/services/scratch'
 import { startRedis, type TestRedis } from '../support/redis'
 import { keyZones, signer, signMessage } from '../support/signed'
 import { charge } from './charging'
-import { Cli, errorOf, tenantctl } from './cli'
+import { Cli, errorOf, FORWARDS_ON, tenantctl } from './cli'
 
 const FOREIGN = '550 5.7.60 SMTP; Client does not have permissions to send as this sender'
 
@@ -232,7 +232,7 @@ describe('tenantctl explain --message', () => {
   before(async () => {
     redis = await startRedis()
     dns = await TestDns.start(keyZones([signer({ domain: 'lists.example' })]))
-    cli = new Cli(redis.url)
+    cli = new Cli(redis.url, FORWARDS_ON)
     for (const tenant of ['school', 'plain']) {
       await cli.given(
         `tenant add ${tenant} --limits 1/1h`,
@@ -287,6 +287,17 @@ describe('tenantctl explain --message', () => {
     const found = await explained(message, '--from', 'news@lists.example', '--auth', 'plain')
     assert.deepEqual([found.class, found.verdict], ['unregistered', 'charge'])
     assert.match(found.out, /tenantctl tenant set plain --forwarded-limits LIST/)
+  })
+
+  it('that forwards are off, so that no proof is looked for and nothing is held', async () => {
+    const command = ['explain', '--from', 'news@lists.example', '--auth', 'school', '--dns']
+    const off = cli.elsewhere('[forwarded]\nenabled=false\n')
+    const { out } = await off.runIn({ stdin: SIGNED }, ...command, dns.address, '--message', '-')
+    assert.match(out, /^RCPT +passes, and is counted: 1 of 1 in 1h/m)
+    assert.match(out, /^DATA +\[forwarded\] enabled=false, so no proof is looked for$/m)
+    assert.match(out, /^class +unregistered$/m)
+    const { out: without } = await off.run(...command, dns.address)
+    assert.doesNotMatch(without, /^DATA/m)
   })
 
   it('that the result depends on the message, where none is given', async () => {
