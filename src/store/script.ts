@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
 const ROOMS = path.join(__dirname, '..')
-const INCLUDE_LINE = /^-- @include ([\w-]+)\/(\w+)$/gm
+/** Lines that follow one another, with the same indentation. */
+const INCLUDE_LINES = /^( *)-- @include [\w-]+\/\w+$(?:\n\1-- @include [\w-]+\/\w+$)*/gm
 
 /** By `ROOM/NAME`. Read together with the scripts: after an upgrade a running process must not mix two versions. */
 const includes = new Map<string, string>()
@@ -36,6 +37,9 @@ export function readScript(folder: string, name: string, made: Includes = {}): S
  * `src/ROOM/lua/include/NAME.lua`. An include includes what it needs; each of them is put in once, before the first line that
  * needs it.
  *
+ * Indented lines include for their block only. Its functions are made when the block runs: every call of a script makes those
+ * of the top, each for 700 instructions of Redis, so what seldom happens is included where it happens.
+ *
  * @param replacements other sources for some includes or scripts, by name: tests put a clock of their own in.
  * @throws where a file is missing.
  */
@@ -43,15 +47,17 @@ export function assemble(
   script: Script,
   replacements: Readonly<Record<string, string>> = {},
 ): string {
-  const done = new Set<string>()
-  const expand = (source: string): string =>
-    source.replace(INCLUDE_LINE, (_line, room: string, name: string) => {
-      const id = `${room}/${name}`
-      if (done.has(id)) return ''
-      done.add(id)
-      return expand(replacements[name] ?? script.made?.[id] ?? include(room, name))
+  const expand = (source: string, done: Set<string>): string =>
+    source.replace(INCLUDE_LINES, (lines, indentation: string) => {
+      const known = indentation === '' ? done : new Set(done)
+      return lines.replace(/.+ (.+)\/(.+)/g, (_line, room: string, name: string) => {
+        const id = `${room}/${name}`
+        if (known.has(id)) return ''
+        known.add(id)
+        return expand(replacements[name] ?? script.made?.[id] ?? include(room, name), known)
+      })
     })
-  return expand(replacements[script.name] ?? script.source)
+  return expand(replacements[script.name] ?? script.source, new Set())
 }
 
 function include(room: string, name: string): string {

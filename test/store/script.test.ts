@@ -157,7 +157,7 @@ function upward(file: string, source: string): string[] {
   const floorOf = (room: string): number =>
     FLOORS.findIndex((floor) => floor.includes(`src/${room}`))
   const own = file.split(path.sep)[0]!
-  return [...source.matchAll(/^-- @include ([\w-]+)\//gm)]
+  return [...source.matchAll(/^ *-- @include ([\w-]+)\//gm)]
     .map(([, room]) => room!)
     .filter((room) => room !== own && floorOf(room) <= floorOf(own))
     .map((room) => `${file}: ${room}`)
@@ -169,6 +169,20 @@ describe('assemble', () => {
     assert.match(assemble(script), /local function now_us\(\)[^]*return now_ms\(\)\n$/)
     const replaced = assemble(script, { clock: 'local function now_ms() return 5 end' })
     assert.equal(replaced, 'local function now_ms() return 5 end\nreturn now_ms()\n')
+  })
+
+  it('puts what indented lines include into their block, unless it is there already', () => {
+    const source = [
+      '-- @include a/b',
+      'if x then',
+      '  -- @include a/c',
+      '  -- @include a/d',
+      'end',
+      '-- @include a/c',
+    ]
+    const made = { 'a/b': 'B', 'a/c': '-- @include a/b\nC', 'a/d': '-- @include a/c\nD' }
+    const lines = assemble({ name: 'x', source: source.join('\n'), made }).split('\n')
+    assert.deepEqual(lines.filter(Boolean), ['B', 'if x then', 'C', 'D', 'end', 'C'])
   })
 
   it('takes replacements as they are, with dollars too', () => {

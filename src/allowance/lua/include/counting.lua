@@ -5,13 +5,9 @@
 -- probation, dry (nothing is written) and by (what several recipients are, for the reason). read_windows adds what it
 -- finds: fields, generation, warned (the open edges), zero, over and deferring (limits that would be exceeded), tightest.
 --
--- @include records/change
 -- @include records/event
--- @include records/case
 -- @include allowance/ring
 -- @include allowance/receipts
--- @include allowance/edges
--- @include allowance/standing
 -- @include allowance/unreadable
 
 -- The transaction, and what makes a token or an id unique to this recipient.
@@ -82,6 +78,8 @@ end
 
 -- Restricts the tenant, which opens a case. Returns the case.
 local function trip(tenant_key, restriction_key, receipt_key, request)
+  -- @include records/case
+  -- @include allowance/standing
   local over, limits = request.over, request.limits
   local reason = (request.meter.name and request.meter.name .. ' ' or '') .. 'allowance of ' .. over.text .. ' exceeded'
     .. (request.recipients > 1 and ' by ' .. string.format(request.by, request.recipients) or '')
@@ -111,6 +109,7 @@ end
 
 -- Raises an event for each edge that is reached or has ended; of a window, the highest of those that are reached at once.
 local function raise_edges(tenant_key, usage_key, receipt_key, request)
+  -- @include allowance/edges
   local fields, limits, text, now = request.fields, request.limits, request.warned, request.now
   local levels, open, left = {}, {}, {}
   local _, random = names_of_recipient(receipt_key, request)

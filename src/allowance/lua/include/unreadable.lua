@@ -5,7 +5,6 @@
 --
 -- @include mail/meters
 -- @include records/event
--- @include allowance/edges
 -- @include allowance/ring
 
 -- Until when the window of a field is not known, in ms; 0: it is known.
