@@ -151,7 +151,7 @@ class Pass implements PassResult {
     if (!isCounted) this.differences.add(`the usage of ${id}`)
     if (!this.writes) return
     if (!isRestricted || !isCounted) {
-      await store.run(
+      await store.runForOctets(
         STATE,
         [keys.tenant(id), keys.restriction(id), keys.usage(id)],
         [

@@ -1,10 +1,16 @@
-import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Cluster, Redis } from 'ioredis'
-import { changedNothing, errorCode } from './failure'
-import { within } from '../base/deadline'
+import { changedNothing } from './failure'
 import type { Keys } from './keys'
 import { assemble, type Script } from './script'
+import {
+  loadedScript,
+  prepareScript,
+  ScriptCall,
+  type LoadedScript,
+  type PreparedScript,
+  type Value,
+} from './script-call'
 
 export type Client = Redis | Cluster
 
@@ -17,78 +23,64 @@ interface HoldsProcess {
   readonly reconnectTimeout?: NodeJS.Timeout | null
 }
 
-/** A script as Redis knows it. */
-interface Assembled {
-  readonly source: string
-  readonly sha: string
-  /** The source has been sent, so Redis most likely knows the script. */
-  sent: boolean
-}
-
 /** A Redis connection, the names of our keys, and how our scripts run. */
 export class Store {
   /** Who uses this connection, for the audit trail: see `records/actor.ts`; empty: not named. */
   actor = ''
-  private readonly scripts = new Map<Script, Assembled>()
-  /** How long the client waits for an answer, in ms. */
-  private readonly commandTimeout: number | undefined
+  private readonly scripts = new Map<Script, LoadedScript>()
 
   /** @param replacements other sources for some scripts or includes (see {@link assemble}). */
   constructor(
     readonly client: Client,
     readonly keys: Keys,
     private readonly replacements: Readonly<Record<string, string>> = {},
-  ) {
-    const options = 'nodes' in client ? client.options.redisOptions : client.options
-    this.commandTimeout = options?.commandTimeout
-  }
+  ) {}
 
   /**
    * Runs a script atomically: by EVAL the first time, then by EVALSHA, and by EVAL again where Redis does not know it. Both
-   * together take no longer than the client's command timeout. Not by ioredis's `defineCommand`: that costs the caller of
-   * a charge a third more CPU.
+   * together take no longer than the client's command timeout.
    *
    * @throws what ioredis throws: not connected, timed out, or the script's own error.
    */
-  run(
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | number | Buffer)[],
-  ): Promise<unknown> {
-    const assembled = this.assembled(script)
-    this.sendTogether()
-    if (!assembled.sent) {
-      assembled.sent = true
-      return this.client.eval(assembled.source, keys.length, ...keys, ...args)
-    }
-    const begun = performance.now()
-    return this.client
-      .evalsha(assembled.sha, keys.length, ...keys, ...args)
-      .catch((error: unknown) => {
-        // The script has not run, so it may be sent again.
-        if (errorCode(error) !== 'NOSCRIPT') throw error
-        const answer = this.client.eval(assembled.source, keys.length, ...keys, ...args)
-        if (this.commandTimeout === undefined) return answer
-        return within(begun + this.commandTimeout - performance.now(), answer)
-      })
+  run(script: Script, keys: readonly string[], args: readonly Value[]): Promise<unknown> {
+    return this.call(this.prepare(script, keys), args)
   }
 
   /**
-   * The same for a script that replies binary data: every string of the reply is a Buffer. The source is sent each time,
-   * so this is for scripts that run rarely.
+   * Prepares a script for many calls with the same first keys, such as those of a tenant: see {@link PreparedScript}.
+   *
+   * @param keys the first keys, at least one.
+   * @param furtherKeys how many keys each call adds, as the first of its values.
+   */
+  prepare(script: Script, keys: readonly string[], furtherKeys = 0): PreparedScript {
+    return prepareScript(this.loaded(script), keys, furtherKeys)
+  }
+
+  /**
+   * The same as {@link run}, with a script that {@link prepare} has returned.
+   *
+   * @param values the further keys, then the arguments.
+   * @throws as {@link run} does.
+   */
+  call(prepared: PreparedScript, values: readonly Value[]): Promise<unknown> {
+    this.sendTogether()
+    const { script } = prepared
+    const bySource = (): Promise<unknown> => this.send(ScriptCall.bySource(prepared, values))
+    if (script.sent) return this.send(ScriptCall.byDigest(prepared, values, bySource))
+    script.sent = true
+    return bySource()
+  }
+
+  /**
+   * The same as {@link run} for binary data: arguments may be Buffers, and every string of the reply is one. The source is
+   * sent each time, so this is for scripts that run rarely.
    */
   runForOctets(
     script: Script,
     keys: readonly string[],
-    args: readonly (string | number)[],
+    args: readonly (Value | Buffer)[],
   ): Promise<unknown> {
-    return this.client.callBuffer(
-      'eval',
-      this.assembled(script).source,
-      keys.length,
-      ...keys,
-      ...args,
-    )
+    return this.client.callBuffer('eval', this.loaded(script).source, keys.length, ...keys, ...args)
   }
 
   /**
@@ -119,14 +111,17 @@ export class Store {
     client.on('+node', letGo)
   }
 
-  private assembled(script: Script): Assembled {
-    let assembled = this.scripts.get(script)
-    if (!assembled) {
-      const source = assemble(script, this.replacements)
-      assembled = { source, sha: createHash('sha1').update(source).digest('hex'), sent: false }
-      this.scripts.set(script, assembled)
+  private send(call: ScriptCall): Promise<unknown> {
+    return this.client.sendCommand(call) as Promise<unknown>
+  }
+
+  private loaded(script: Script): LoadedScript {
+    let loaded = this.scripts.get(script)
+    if (!loaded) {
+      loaded = loadedScript(script.name, assemble(script, this.replacements))
+      this.scripts.set(script, loaded)
     }
-    return assembled
+    return loaded
   }
 }
 

@@ -212,6 +212,36 @@ describe('a store', () => {
     assert.deepEqual(await store.run(script, ['a'], [7]), ['a', '7', 2])
   })
 
+  it('runs a prepared script with the values of each call behind its keys, also after FLUSH', async () => {
+    const store = new Store(redis.client(), new Keys('ud:'))
+    const source = `
+      local all = { #KEYS, unpack(KEYS) }
+      for _, argument in ipairs(ARGV) do table.insert(all, argument) end
+      return all`
+    const prepared = store.prepare({ name: 'test_all', source }, ['{a}', '{a}:é'], 1)
+    for (let turn = 0; turn < 3; turn++) {
+      const reply = await store.call(prepared, ['{a}:further', 'naïve ✓', '', turn, 1.5])
+      assert.deepEqual(reply, [3, '{a}', '{a}:é', '{a}:further', 'naïve ✓', '', `${turn}`, '1.5'])
+      if (turn === 1) await store.client.script('FLUSH')
+    }
+  })
+
+  it('runs every call of a script that Redis forgets meanwhile once', async () => {
+    const store = new Store(redis.client(), new Keys('ud:'))
+    const count = { name: 'test_count', source: "return redis.call('INCR', KEYS[1])" }
+    await store.run(count, ['order'], [])
+    const replies: Promise<unknown>[] = []
+    for (let turn = 0; turn < 50; turn++) {
+      replies.push(store.run(count, ['order'], []))
+      if (turn % 10 === 0) void store.client.script('FLUSH')
+    }
+    const numbers = (await Promise.all(replies)) as number[]
+    assert.deepEqual(
+      numbers.sort((a, b) => a - b),
+      Array.from({ length: 50 }, (_, at) => at + 2),
+    )
+  })
+
   it('sends the source once', async () => {
     const store = new Store(redis.client(), new Keys('ud:'))
     await store.run(script, ['b'], [''])
