@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { packageRoot } from '../src/base/package-root'
+import { NEEDED } from '../src/message/proof/mailauth'
+import { addedBesideHaraka } from './support/installed'
 import { REPLY } from './support/replies'
 
 type Versions = Readonly<Record<string, string>>
@@ -22,7 +24,8 @@ interface Manifest {
   readonly scripts: Versions
   readonly dependencies: Versions
   readonly devDependencies: Versions
-  readonly peerDependencies?: Versions
+  readonly peerDependencies: Versions
+  readonly peerDependenciesMeta: Readonly<Record<string, unknown>>
 }
 
 const read = (file: string): string => readFileSync(path.join(packageRoot(), file), 'utf8')
@@ -75,7 +78,11 @@ describe('package.json', () => {
   })
 
   it('depends on what runs, all of it, and no more', () => {
-    assert.deepEqual(Object.keys(manifest.dependencies).sort(), importedBy('plugins', 'src'))
+    const { dependencies, peerDependencies } = manifest
+    assert.deepEqual(
+      Object.keys({ ...dependencies, ...peerDependencies }).sort(),
+      importedBy('plugins', 'src'),
+    )
   })
 
   it('runs no script of its own or of a dependency when it is installed from the tarball', () => {
@@ -95,7 +102,22 @@ describe('package.json', () => {
   it('has Haraka for development only: a peer breaks the installation in a site', () => {
     assert.equal(manifest.devDependencies['haraka'], '3.3.4')
     assert.equal(manifest.devDependencies['haraka-v3.1'], 'npm:Haraka@3.1.7')
-    assert.equal(manifest.peerDependencies, undefined)
+    assert.ok(!('haraka' in manifest.peerDependencies))
+  })
+
+  it('has mailauth as an optional peer: only forwards need it, and tests', () => {
+    assert.deepEqual(manifest.peerDependencies, { mailauth: `^${NEEDED.join('.')}` })
+    assert.deepEqual(manifest.peerDependenciesMeta, { mailauth: { optional: true } })
+    assert.equal(manifest.devDependencies['mailauth'], manifest.peerDependencies['mailauth'])
+  })
+
+  it('adds at most 40 packages and 15 MB beside a Haraka', async () => {
+    const { packages, octets } = await addedBesideHaraka()
+    assert.ok(packages.length <= 40, packages.join(' '))
+    assert.ok(octets <= 15e6, `${octets} octets`)
+    // It shares what Haraka has of the same versions.
+    assert.ok(packages.includes('node_modules/ioredis'))
+    assert.ok(!packages.includes('node_modules/haraka-config'))
   })
 
   it('has a line in docs/dependencies.md for each dependency', () => {
@@ -163,7 +185,7 @@ describe('the compiled package', () => {
       )
     assert.deepEqual([...packagesFor('--help')], ['commander'])
     assert.deepEqual([...packagesFor('completion', 'bash')], ['commander'])
-    const rare = ['yaml', 'mailauth', 'nodemailer', 'csv-stringify', 'standardwebhooks']
+    const rare = ['yaml', 'mailauth', 'nodemailer']
     const ofAll = packagesFor('status')
     for (const name of ['ioredis', 'tldts']) assert.ok(ofAll.has(name), name)
     for (const command of ['status', 'block', 'unblock', 'domain', 'tenant', 'restricted']) {

@@ -9,7 +9,8 @@ export interface Advice {
   readonly advice: string
 }
 
-const SECRET_PREFIX = 'whsec_'
+/** Of a symmetric secret; base64 follows. */
+export const SECRET_PREFIX = 'whsec_'
 /** Octets of a symmetric secret (Standard Webhooks 1.0.0, "Signature scheme": 192 to 512 bits). */
 const LEAST_SECRET = 24
 const MOST_SECRET = 64

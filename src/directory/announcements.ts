@@ -1,4 +1,4 @@
-import { atMost } from '../base/at-most'
+import { LruCache } from '../base/lru-cache'
 import { markOf, type Mark } from '../records/token'
 import type { Change } from '../registry/changes'
 import type { tenantMark } from '../registry/lost-changes'
@@ -39,7 +39,7 @@ type Tokens = Parameters<typeof tenantMark>[0]
  * lift is kept elsewhere.
  */
 export class Announcements {
-  private readonly heard = atMost<Heard>(MOST_HEARD, sizeOf)
+  private readonly heard = new LruCache<Heard>(MOST_HEARD, sizeOf)
 
   constructor(private readonly registry: Pick<RegistryMonitor, 'hasLost'>) {}
 
@@ -80,7 +80,7 @@ export class Announcements {
 
   /** Tenants of which a change was announced. */
   tenants(): string[] {
-    return [...this.heard.keys()]
+    return this.heard.keys()
   }
 
   /**

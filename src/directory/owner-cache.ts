@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { LRUCache } from 'lru-cache'
 import { FairCache } from '../base/fair-cache'
+import { LruCache } from '../base/lru-cache'
 import { parentsOf } from '../names/domain'
 import type { Store } from '../store/store'
 import type { Mark } from '../records/token'
@@ -55,7 +55,7 @@ export interface OwnersContext {
  */
 export class OwnerCache {
   /** Owners of the domains of AUTH users. */
-  private readonly ofUsers = new LRUCache<string, Held>({ max: MOST_OWNERS })
+  private readonly ofUsers = new LruCache<Held>(MOST_OWNERS)
   /** Owners of sender domains, in the share of the tenant that sent. */
   private readonly ofSenders = new FairCache<Held>(MOST_OWNERS)
   /** Domains of both kinds that no tenant owns. */

@@ -9,7 +9,7 @@ import {
   type StandingRead,
   type Verdict,
 } from '../allowance/standing'
-import { atMost } from '../base/at-most'
+import { LruCache } from '../base/lru-cache'
 import { mapLimited } from '../base/limiter'
 import type { About } from '../registry/changes'
 import type { PutBack } from '../registry/lost-changes'
@@ -60,8 +60,8 @@ export interface StandingsContext {
  * effect, and is put back: a restriction outlives everything but a person.
  */
 export class Standings {
-  private readonly restricted = atMost<Standing>(MOST_RESTRICTIONS)
-  private readonly lifted = atMost<Standing>(MOST_LIFTS)
+  private readonly restricted = new LruCache<Standing>(MOST_RESTRICTIONS)
+  private readonly lifted = new LruCache<Standing>(MOST_LIFTS)
   private readonly puttingBack = new Set<string>()
   private readonly restrictions: Restrictions
 

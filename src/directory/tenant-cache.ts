@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { LRUCache } from 'lru-cache'
+import { LruCache } from '../base/lru-cache'
 import { USUAL_SCOPE, type Scope } from '../mail/scope'
 import type { Store } from '../store/store'
 import { jittered, RETRY_AFTER, type InBackground } from './refresh'
@@ -13,9 +13,9 @@ import { restrictionInForce, type Snapshot } from './snapshot'
 import { readSnapshot, upToDate, type OwnSnapshot } from './snapshot-reader'
 import type { Standings } from './standings'
 
-/** Tenants in the cache at most, and accepted domains over all of them. */
-const MOST_TENANTS = 10_000
+/** Accepted domains of all tenants in the cache at most. A tenant has the room of 200 at least, so that 10,000 fit in. */
 const MOST_DOMAINS = 2_000_000
+const LEAST_SIZE = 200
 
 interface Held {
   readonly snapshot: OwnSnapshot
@@ -56,12 +56,9 @@ export interface TenantsContext {
 
 /** Tenants with their accepted domains, cached in one process and kept up to date. */
 export class TenantCache {
-  private readonly held = new LRUCache<string, Held>({
-    max: MOST_TENANTS,
-    maxSize: MOST_DOMAINS,
-    // A tenant larger than the whole cache fills it alone; else it would be read for every message.
-    sizeCalculation: ({ snapshot }) => Math.min(snapshot.domains.size + 1, MOST_DOMAINS),
-  })
+  private readonly held = new LruCache<Held>(MOST_DOMAINS, ({ snapshot }) =>
+    Math.max(snapshot.domains.size, LEAST_SIZE),
+  )
   private readonly loading = new Map<string, Loading>()
 
   constructor(private readonly context: TenantsContext) {}
@@ -73,7 +70,7 @@ export class TenantCache {
 
   /** Ids of the cached tenants, the most recently used first. */
   ids(): string[] {
-    return [...this.held.keys()]
+    return this.held.keys()
   }
 
   /** The cached tenant; does not count as a use. */

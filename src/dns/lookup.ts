@@ -1,8 +1,8 @@
 import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { LRUCache } from 'lru-cache'
 import { InputError } from '../base/errors'
 import { Limiter } from '../base/limiter'
+import { LruCache } from '../base/lru-cache'
 import { toDomain } from '../names/domain'
 
 /** Each question is asked once; its timeout in ms. */
@@ -11,7 +11,6 @@ const TIMEOUT = 2000
 const AT_ONCE = 8
 /** Answers in the cache, and for how many ms. */
 const CACHED = 5000
-const TTL = 300_000
 /** After this many questions without any answer, DNS is considered away. */
 const AWAY_AFTER = AT_ONCE
 /** No question is asked later than this, in ms: a name server may answer as slowly as its owner likes. */
@@ -27,10 +26,7 @@ const SILENT: ReadonlySet<string> = new Set(['ETIMEOUT', 'ECONNREFUSED', 'ECANCE
 /** Asks DNS, a few questions at a time, each once. */
 export class Lookup {
   private readonly resolver = new Resolver({ timeout: TIMEOUT, tries: 1 })
-  private readonly answers = new LRUCache<string, Promise<readonly string[] | undefined>>({
-    max: CACHED,
-    ttl: TTL,
-  })
+  private readonly answers = new LruCache<Promise<readonly string[] | undefined>>(CACHED)
   private readonly limiter = new Limiter(AT_ONCE, Infinity)
   private answered = 0
   private unanswered = 0

@@ -27,6 +27,14 @@ describe('CSV', () => {
     assert.equal(out, `v,w,x,y,z,n\r\n${texts.join(',')},-1\r\n`)
   })
 
+  it('quotes a text with a comma or a quote, and leaves an absent one empty (RFC 4180)', () => {
+    const records = [
+      ['a,b', 'say "a"'],
+      [null, ''],
+    ]
+    assert.equal(csv(['x', 'y'], records), 'x,y\r\n"a,b","say ""a"""\r\n,\r\n')
+  })
+
   it('joins several texts of a cell, and defuses a formula that they form together', () => {
     assert.equal(csv(['x'], [[['=1', 'b;=2']]]), "x\r\n'=1 b;'=2\r\n")
   })

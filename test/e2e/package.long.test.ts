@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { Service } from '../../scripts/services/service'
 import { scratchDir, SmtpClient, startRedis } from '../support'
 import { documented } from '../support/documented'
+import { npmInstall, packInto } from '../support/npm'
 import { REPLY } from '../support/replies'
 
 const run = promisify(execFile)
@@ -14,13 +15,12 @@ const root = path.resolve(__dirname, '../..')
 const haraka = path.join(root, 'node_modules/haraka/bin/haraka')
 
 test('The package installs without a build, and the steps of the README lead to the first 550', async (t) => {
-  const { tarball, files } = await pack()
+  const { tarball, files } = await packInto(scratchDir('package'))
   assert.deepEqual(files.sort(), expectedFiles().sort())
 
   const site = path.join(scratchDir('site'), 'haraka')
   await run(process.execPath, [haraka, '-i', site])
-  const quiet = ['--no-audit', '--no-fund', '--prefer-offline']
-  await npm(['install', '--prefix', site, ...quiet, tarball], site)
+  await npmInstall(site, tarball)
   const type = async (commands: string): Promise<string> => {
     const PATH = `${path.join(site, 'node_modules/.bin')}:${process.env['PATH']}`
     const options = { cwd: site, env: { ...process.env, PATH } }
@@ -61,16 +61,6 @@ test('The package installs without a build, and the steps of the README lead to 
   assert.deepEqual(verdicts, first.match(/(?<=# )verdict .*$/gm))
 })
 
-/** Packs what the build has left in dist/. */
-async function pack(): Promise<{ tarball: string; files: string[] }> {
-  const dir = scratchDir('package')
-  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', dir]
-  const [packed] = JSON.parse(await npm(args, root)) as [
-    { filename: string; files: { path: string }[] },
-  ]
-  return { tarball: path.join(dir, packed.filename), files: packed.files.map((file) => file.path) }
-}
-
 /** Each source as a program, each script, and the pages for people. */
 function expectedFiles(): string[] {
   const sources = [...filesIn('plugins'), ...filesIn('src')].filter(
@@ -90,15 +80,6 @@ function filesIn(folder: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
-}
-
-/** npm without the environment of `npm test`. */
-async function npm(args: string[], cwd: string): Promise<string> {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^npm_(lifecycle|package|config_local_prefix|command)/.test(name),
-  )
-  const { stdout } = await run('npm', args, { cwd, env: Object.fromEntries(inherited) })
-  return stdout
 }
 
 /** A free port, the Redis of the test, no plugin that asks the DNS, and a log that says when Haraka is ready. */

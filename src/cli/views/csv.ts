@@ -1,4 +1,3 @@
-import { stringify } from 'csv-stringify/sync'
 import { clean } from '../../base/safe-text'
 
 /** A field of a record; several texts are joined by spaces. */
@@ -10,19 +9,20 @@ export type Field = string | number | null | readonly string[]
  */
 const FORMULA = /(^|[;|\t\r\n])(?=\s*[=+\-@＝＋－＠])/g
 
+/** What a cell may not have outside quotes. */
+const QUOTED = /[",\r\n]/
+
 /**
  * Records as CSV (RFC 4180) with a line of names. Every text passes {@link clean}, and what a spreadsheet would read
  * as a formula gets an apostrophe in front.
  */
 export function csv(names: readonly string[], records: readonly (readonly Field[])[]): string {
-  return stringify(
-    records.map((record) => record.map(textOf)),
-    { header: true, columns: [...names], record_delimiter: 'windows' },
-  )
+  return [names, ...records].map((record) => `${record.map(cellOf).join(',')}\r\n`).join('')
 }
 
-function textOf(field: Field): string | number | null {
-  if (field === null || typeof field === 'number') return field
-  const text = typeof field === 'string' ? field : field.join(' ')
-  return clean(text).replace(FORMULA, "$1'")
+function cellOf(field: Field): string {
+  if (field === null) return ''
+  if (typeof field === 'number') return String(field)
+  const text = clean(typeof field === 'string' ? field : field.join(' ')).replace(FORMULA, "$1'")
+  return QUOTED.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -40,6 +40,8 @@ export type Refusal =
   | 'out of time'
   /** The process is busy with others. */
   | 'no turn'
+  /** It is not installed, or not in a version that is supported. */
+  | 'no mailauth'
   | 'failed'
 
 export type Reason = (typeof REASONS)[number]

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
+import { LruCache } from '../../base/lru-cache'
 import type { Reason } from './finding'
 import { MAX_KEY_RECORD } from './limits'
 import type { Signature } from './signature'
@@ -15,7 +15,7 @@ const MOST_EXPONENT = 2n ** 32n + 1n
 const ED25519_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 
 /** By kind and `p=`, 4 MB at most: OpenSSL takes 0.3 ms to read a key, and few domains send most mail. */
-const soundness = new LRUCache<string, boolean>({ max: 1000 })
+const soundness = new LruCache<boolean>(1000)
 
 /** A public key that may verify signatures in mail. */
 export interface Key {

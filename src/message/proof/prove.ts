@@ -17,7 +17,7 @@ import {
   TIME_LIMIT,
   TURN_LIMIT,
 } from './limits'
-import { mailauth } from './mailauth'
+import { mailauth, mailauthProblem } from './mailauth'
 import { openMessage, Unreadable } from './message'
 import { readSignature, type Signature } from './signature'
 import { covers, fieldsNaming, fromDomain, organisationsOf, ruledOut } from './rules'
@@ -122,6 +122,7 @@ export async function examine(
     }
   }
   try {
+    if (mailauthProblem()) throw new Unreadable('no mailauth')
     const { body, findings } = await inTurn(looks, () => look(question, keys))
     if (body) await inTurn(bodies, body)
     const found = findings()
