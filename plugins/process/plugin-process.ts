@@ -18,6 +18,7 @@ import type { Plugin, Server } from '../kit/haraka'
 import { RedisTroubles } from '../kit/redis-troubles'
 import { Alerts } from './alerts'
 import { engineLog, logAudit } from './engine-log'
+import { IdleForwards } from './idle-forwards'
 import { configDirectory, IniFile } from './ini-file'
 import { chooseLeadWorker, LeadWorker } from './lead-worker'
 import { LoweredLimits } from './lowered-limits'
@@ -38,6 +39,7 @@ export class PluginProcess {
   private started: Engine | undefined
   private unusualMonitor: UnusualMonitor | undefined
   private loweredLimits: LoweredLimits | undefined
+  private idleForwards: IdleForwards | undefined
 
   /** @param onConfig is called whenever another configuration is in effect. */
   constructor(
@@ -49,6 +51,7 @@ export class PluginProcess {
       this.inEffect = changed
       onConfig()
       this.loweredLimits?.changed(before, changed)
+      this.idleForwards?.look(changed)
     })
     this.inEffect = config
     this.redisUsable = redisUsable
@@ -143,6 +146,8 @@ export class PluginProcess {
     const { store, forwarder, leader, directory } = engine
     const { config } = this
     this.loweredLimits = new LoweredLimits(this.plugin, engine)
+    this.idleForwards = new IdleForwards(this.plugin, engine)
+    this.idleForwards.look(config())
     this.unusualMonitor = new UnusualMonitor(store, config, (tenant) =>
       engine.eventsPending(tenant),
     )

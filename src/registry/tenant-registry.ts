@@ -145,12 +145,14 @@ export class TenantRegistry {
     return [...ids].sort()
   }
 
-  /** Tenants that have a contact, in no order. */
-  async *contacts(): AsyncGenerator<{ readonly id: string; readonly contact: string }> {
+  /** Tenants for which a setting is made, with its value: in batches of a thousand tenants, in no order. */
+  async *having(
+    setting: 'contact' | LimitsField,
+  ): AsyncGenerator<{ readonly id: string; readonly value: string }[]> {
     const { client, keys } = this.store
-    for await (const batch of scanSet(this.store, keys.tenants)) {
-      const found = await Promise.all(batch.map((id) => client.hget(keys.tenant(id), 'contact')))
-      for (const [at, contact] of found.entries()) if (contact) yield { id: batch[at]!, contact }
+    for await (const ids of scanSet(this.store, keys.tenants)) {
+      const values = await Promise.all(ids.map((id) => client.hget(keys.tenant(id), setting)))
+      yield ids.flatMap((id, at) => (values[at] ? [{ id, value: values[at] }] : []))
     }
   }
 

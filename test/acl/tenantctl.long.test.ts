@@ -164,7 +164,7 @@ describe('tenantctl with the users of docs/acl', () => {
     'domain add fabrikam p.local --shared',
     'connector add contoso web --ip 192.0.2.1 --auth web',
     'block fabrikam --reason test',
-    'tenant add adatum --forwarded-limits 5/1h',
+    'tenant add adatum --forwarded-limits 5/1h --force',
     'domain add adatum adatum.com',
     'connector add adatum mx --auth adatum',
   ]

@@ -9,7 +9,7 @@ import { Store } from '../../src/store/store'
 import { startRedis, type TestRedis } from '../support/redis'
 import { record } from '../support/reports'
 import { charge } from './charging'
-import { Cli, errorOf, type Result } from './cli'
+import { Cli, errorOf, FORWARDS_ON, type Result } from './cli'
 
 const FILE = `id: site
 tenants:
@@ -78,6 +78,24 @@ describe('tenantctl apply', () => {
     assert.equal((report['added'] as string[]).length, 6)
     assert.match((await apply(cli, FILE, '--dry-run')).out, /^would add .*contoso\.com/m)
     assert.deepEqual(await cli.json('tenant', 'list'), [])
+  })
+
+  it('applies an allowance for forwards that has no effect, and says so', async () => {
+    const file = FILE.replace(/^( +)(limits:.*)$/m, '$1$2\n$1forwarded_limits: 5/1h')
+    for (const [ini, said] of [
+      ['[forwarded]\nenabled=false\n', /1 tenant has an allowance for forwards: it has no effect/],
+      [FORWARDS_ON, /^$/],
+    ] as const) {
+      const cli = new Cli(redis.url, ini)
+      const { status, err } = await apply(cli, file)
+      assert.equal(status, 0)
+      assert.match(err.replace(/^.* holds no registry: .*\n/m, ''), said)
+      const { forwarded_limits } = (await cli.json('tenant', 'show', 'contoso')) as Record<
+        string,
+        unknown
+      >
+      assert.equal(forwarded_limits, '5/1h')
+    }
   })
 
   it('names what is no longer in the file, and removes it with --prune', async () => {

@@ -4,10 +4,10 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { scratchDir, startRedis, type TestRedis } from '../support'
 import { TestDns, type Zone } from '../support/dns'
-import { Cli } from './cli'
+import { Cli, FORWARDS_ON } from './cli'
 
 const DOMAIN = 'srs.relay.example'
-const INI = `[outage]\nsnapshot=\n[srs]\ndomain=${DOMAIN}\n`
+const INI = `${FORWARDS_ON}[outage]\nsnapshot=\n[srs]\ndomain=${DOMAIN}\n`
 
 describe('tenantctl doctor on [srs]', () => {
   let redis: TestRedis
@@ -67,6 +67,16 @@ describe('tenantctl doctor on [srs]', () => {
       assert.ok(found?.startsWith('fail ') && found.includes(message), found)
       assert.deepEqual(more, [])
     }
+  })
+
+  it('warns that nothing is rewritten where forwards are off', async () => {
+    const ini = `${INI.replace(FORWARDS_ON, '')}secret=0123456789abcdef\n`
+    const zones = { [DOMAIN]: { mx: ['mx.relay.example'] }, ...host }
+    const [found] = await findings('srs', zones, { ini })
+    assert.match(
+      found ?? '',
+      /^warn \[srs\] domain .* \[forwarded\] enabled=false: no sender is rewritten$/,
+    )
   })
 
   it('says that it could not check, where DNS does not answer', async () => {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
 import { waitFor } from '../../scripts/services/wait-for'
-import { Cli, tenantctl, type Result } from './cli'
+import { Cli, FORWARDS_ON, tenantctl, type Result } from './cli'
 
 interface Line {
   readonly level: 'ok' | 'warn' | 'fail'
@@ -75,6 +75,17 @@ describe('tenantctl doctor', () => {
       assert.match(await findings('egress', level), message)
     })
   }
+
+  it('fails where an allowance for forwards has no effect, and names the first tenants', async () => {
+    const ids = ['ash', 'elm', 'fir', 'oak', 'pine', 'yew']
+    for (const id of ids) await cli.given(`tenant add ${id} --forwarded-limits 5/1h --force`)
+    assert.match(
+      await findings('forwarded', 'fail'),
+      /6 tenants have an allowance for forwards: it has no effect.*\(ash, elm, fir, oak, pine and 1 more\) → set \[forwarded\] enabled=true on all hosts and restart Haraka/,
+    )
+    write({ 'unregistered-domain.ini': `[outage]\nsnapshot=\n${FORWARDS_ON}` })
+    await findings('forwarded', 'fail', 0)
+  })
 
   it('finds nothing where all is well', async () => {
     const { lines, status } = await examine()

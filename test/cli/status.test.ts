@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
 import { charge, chargeForward } from './charging'
 import type { StatusView } from '../../src/cli/views/status'
-import { Cli } from './cli'
+import { Cli, FORWARDS_ON } from './cli'
 
 const ESC = '\u001b'
 
@@ -132,7 +132,7 @@ describe('tenantctl status', () => {
   })
 
   it('shows the meter of forwards where there is one, and the messages that may still become forwards', async () => {
-    const cli = new Cli(redis.url)
+    const cli = new Cli(redis.url, FORWARDS_ON)
     await cli.given('tenant add school --forwarded-limits 5/1h')
     assert.equal(await charge(redis, cli, 'school'), 'HELD')
     const { forwarded, held } = (await cli.json('status', 'school')) as StatusView
@@ -163,7 +163,7 @@ describe('tenantctl status', () => {
   })
 
   it('lists the tenant nearest a limit of any meter first', async () => {
-    const cli = new Cli(redis.url)
+    const cli = new Cli(redis.url, FORWARDS_ON)
     await cli.given(
       'tenant add adatum --limits 10/1h',
       'tenant add contoso --limits 100/1h --forwarded-limits 4/1h',
@@ -186,7 +186,7 @@ describe('tenantctl status', () => {
   })
 
   it('forecasts when forwards restrict a tenant at this pace', async () => {
-    const cli = new Cli(redis.url)
+    const cli = new Cli(redis.url, FORWARDS_ON)
     await cli.given('tenant add school --forwarded-limits 8/1h')
     await cli.run('tenant', 'add', 'deferred', '--forwarded-limits', '8/1h defer')
     for (let sent = 0; sent < 7; sent++) {

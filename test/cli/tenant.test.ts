@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
 import { charge } from './charging'
-import { Cli, errorOf } from './cli'
+import { Cli, errorOf, FORWARDS_ON } from './cli'
 
 /** Of `tenant set`. */
 interface Result {
@@ -173,7 +173,7 @@ describe('tenantctl tenant', () => {
   })
 
   it('gives a tenant other limits for some time, and says until when and what follows', async () => {
-    const cli = new Cli(redis.url)
+    const cli = new Cli(redis.url, FORWARDS_ON)
     await cli.given(
       'tenant add contoso --limits 100/1h --forwarded-limits 9/1h',
       'connector add contoso web --ip 192.0.2.1',
@@ -216,7 +216,7 @@ describe('tenantctl tenant', () => {
   })
 
   it('changes limits for some time on each meter that the tenant has, until its usual ones are set', async () => {
-    const cli = new Cli(redis.url)
+    const cli = new Cli(redis.url, FORWARDS_ON)
     await cli.given('tenant add contoso')
     const set = (...options: string[]): Promise<unknown> =>
       cli.json('tenant', 'set', 'contoso', ...options)
@@ -242,6 +242,37 @@ describe('tenantctl tenant', () => {
     assert.deepEqual(await fields(), [null, null, '7/1h'])
     await set('--forwarded-limits', '5/1h')
     assert.deepEqual(await fields(), [null, null, null])
+  })
+
+  it('refuses an allowance for forwards that would have no effect, unless it is forced', async () => {
+    const off = new Cli(redis.url, '[forwarded]\nenabled=false\n')
+    await off.given('tenant add contoso')
+    for (const line of [
+      'tenant add school --forwarded-limits 5/1h',
+      'tenant set contoso --forwarded-limits 5/1h',
+      'tenant set contoso --forwarded-limits 5/1h --for 3d',
+    ]) {
+      const refused = await off.run(...line.split(' '))
+      assert.equal(refused.status, 4, line)
+      assert.match(
+        errorOf(refused),
+        /enabled=false \(in \S+\): an allowance for forwards has no effect.*true on all hosts.*--force/,
+      )
+    }
+    assert.deepEqual(await off.run('tenant', 'show', 'school').then(({ status }) => status), 3)
+    const bare = new Cli(redis.url, undefined, off.prefix)
+    const refused = await bare.run(...'tenant set contoso --forwarded-limits 5/1h'.split(' '))
+    assert.match(errorOf(refused), /enabled=false \(is the default, and there is no --config\)/)
+
+    const forced = await off.run(...'tenant set contoso --forwarded-limits 5/1h --force'.split(' '))
+    assert.equal(forced.status, 0)
+    assert.match(errorOf(forced), /has no effect, and forwards count as unregistered mail$/m)
+    const { out } = await off.run('tenant', 'show', 'contoso')
+    assert.match(out, /^forwarded limits +5\/1h; no effect: \[forwarded\] enabled=false$/m)
+    const status = await off.run('status', 'contoso')
+    assert.match(status.out, /^forwards +no effect: \[forwarded\] enabled=false$/m)
+    await off.given('tenant set contoso --forwarded-limits default')
+    assert.doesNotMatch((await off.run('status', 'contoso')).out, /no effect/)
   })
 
   it('sets limits for 1m to 90d, and nothing else for a time', async () => {

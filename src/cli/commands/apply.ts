@@ -4,8 +4,11 @@ import { defaultsOf } from '../../allowance/defaults'
 import { Ledger } from '../../allowance/ledger'
 import { count } from '../../base/count'
 import { InputError } from '../../base/errors'
+import { METERS, PROVEN_METER } from '../../mail/meters'
 import { applyFile, pastLimitsOf } from '../../operations/apply-file'
+import { IDLE_FORWARDS_ADVICE, idleForwardsInWords } from '../../operations/idle-forwards'
 import { assertMeant, readPrune } from '../../operations/prune'
+import type { Config } from '../../process/config'
 import type { Store } from '../../store/store'
 import { readTenantsFile } from '../../tenants-file/read'
 import type { TenantsFile } from '../../tenants-file/tenants-file'
@@ -59,6 +62,7 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
         context.out.result(applyView(report, past, dryRun), () =>
           printApplied(context.out, report, past, dryRun),
         )
+        noteIdleForwards(context, tenantsFile, config)
         for (const text of report.refused) context.note(text)
         for (const { message } of report.errors) context.note(message)
         if (report.errors.length + report.refused.length > 0) end(REFUSED)
@@ -90,6 +94,15 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
       130: 'stopped by Ctrl-C: each tenant is applied as a whole or not at all; the same command goes on',
     },
   })
+}
+
+/** Notes tenants whose allowance for forwards has no effect: a file may come before the setting. */
+function noteIdleForwards(context: Context, { tenants }: TenantsFile, { forwarded }: Config): void {
+  if (forwarded.enabled) return
+  const { limitsField } = METERS[PROVEN_METER]
+  const idle = tenants.filter(({ settings }) => settings[limitsField])
+  if (idle.length === 0) return
+  context.note(`${idleForwardsInWords(idle.map(({ id }) => id))}; ${IDLE_FORWARDS_ADVICE}`)
 }
 
 /**

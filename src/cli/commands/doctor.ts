@@ -12,6 +12,7 @@ import { checkAlertQueues, checkAlerts, checkContacts, checkContactTexts } from 
 import { checkBlocks } from '../doctor/blocks'
 import { checkConfigFile } from '../doctor/config'
 import { checkEgress } from '../doctor/egress'
+import { checkForwards } from '../doctor/forwards'
 import { checkBreadth, checkCertificates, checkMethods } from '../doctor/identities'
 import { fail, warn, type Line } from '../doctor/line'
 import { checkLost } from '../doctor/lost'
@@ -24,7 +25,7 @@ import { checkRelayAcl } from '../doctor/relay-acl'
 import { checkDirectory, checkSecrets } from '../doctor/secrets'
 import { checkHarakaSettings, checkOwnSettings } from '../doctor/settings'
 import { checkSnapshot } from '../doctor/snapshot'
-import { checkSrsMx, checkSrsOwner } from '../doctor/srs'
+import { checkSrsMx, checkSrsOwner, checkSrsUse } from '../doctor/srs'
 import { checkApplied, checkTenantsFile, type FoundTenantsFile } from '../doctor/tenants-file'
 import { StoreError } from '../kit/failure'
 import type { Io } from '../kit/io'
@@ -110,6 +111,7 @@ async function checkAll(
     ...checkHaraka(found.files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
     ...(await checkEgress(config.egress)),
+    ...checkSrsUse(config),
     ...(await checkSrsMx(config.srs, dns)),
     ...(await checkStore(context, config, found, mend)),
   ]
@@ -148,6 +150,7 @@ async function checkStore(
         ...(await checkConnectors(store, files, config)),
         ...(await checkAlertQueues(store, config.alerts)),
         ...(await checkContacts(store, config.alerts)),
+        ...(await checkForwards(config.forwarded, store)),
         ...(await checkSrsOwner(config.srs, store)),
         ...(mend && registry.whole
           ? await longWork(context.io, 'repairing', (work) => repairInconsistent(store, work))

@@ -1,9 +1,17 @@
 import type { Command } from 'commander'
 import type { Forecast } from '../../allowance/forecast'
 import { formatWindow } from '../../mail/limits'
-import { METER_NAMES, METERS, RESTRICTING, RESTRICTING_FIRST, USUAL_METER } from '../../mail/meters'
+import {
+  METER_NAMES,
+  METERS,
+  PROVEN_METER,
+  RESTRICTING,
+  RESTRICTING_FIRST,
+  USUAL_METER,
+} from '../../mail/meters'
 import type { WindowUsage } from '../../allowance/usage'
 import { InputError } from '../../base/errors'
+import type { Config } from '../../process/config'
 import type { Store } from '../../store/store'
 import { TenantRegistry } from '../../registry/tenant-registry'
 import { contextOf } from '../kit/context'
@@ -34,6 +42,7 @@ import {
   type TenantStatus,
 } from '../../operations/status'
 import { COMMAND_TIMEOUT } from '../kit/store'
+import { NO_EFFECT } from '../views/phrases'
 import { statusView } from '../views/status'
 import { TEMPORARY_FIELDS, temporaryFacts } from '../views/temporary'
 import { existingTenant } from '../../operations/tenants'
@@ -87,7 +96,7 @@ export function add(program: Command, io: Io): void {
           out.result(statuses.map(statusView), () => printAll(out, statuses, choice))
         } else {
           const status = await reader.one(await existingTenant(store, id))
-          out.result(statusView(status), () => printOne(out, status))
+          out.result(statusView(status), () => printOne(out, status, config))
         }
       })
     })
@@ -150,7 +159,7 @@ function printAll(out: Output, statuses: readonly TenantStatus[], choice: Status
   )
 }
 
-function printOne(out: Output, status: FullStatus): void {
+function printOne(out: Output, status: FullStatus, { forwarded }: Config): void {
   const { tenant, restriction, usage, lifted } = status
   const { wouldTrip } = usage
   const facts: [string, Cell][] = [
@@ -198,6 +207,9 @@ function printOne(out: Output, status: FullStatus): void {
   }
   if (usage.held > 0) {
     facts.push(['on their way', `${usage.held} recipients of messages that may be forwards`])
+  }
+  if (usage[PROVEN_METER] && !forwarded.enabled) {
+    facts.push([METERS[PROVEN_METER].words.name, { text: NO_EFFECT, tone: 'warn' }])
   }
   for (const meter of RESTRICTING) {
     const forecast = forecastOf(status, meter)

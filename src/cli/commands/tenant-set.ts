@@ -14,6 +14,8 @@ import { NO_TENANT } from '../kit/statuses'
 import { COMMAND_TIMEOUT } from '../kit/store'
 import { TEMPORARY_FIELDS, temporaryFacts, temporaryView } from '../views/temporary'
 import {
+  assertForwardsCount,
+  IDLE_FORWARDS,
   LIMITS_OPTIONS,
   settingsOf,
   warnOfContact,
@@ -45,6 +47,7 @@ export function addSet(tenant: Command, io: Io): void {
           `nothing to set: give one or more of --name, ${LIMITS_OPTIONS}, --mode, --contact`,
         )
       }
+      assertForwardsCount(context, changes, options.force)
       await context.writing(async (store) => {
         const reading = { config: context.config(), timeout: COMMAND_TIMEOUT }
         const done =
@@ -84,7 +87,10 @@ export function addSet(tenant: Command, io: Io): void {
       'full: a window of each meter whose limits were given that is full now: {meter, window, limit,',
       '  defer, used}; the next recipient restricts the tenant, or is deferred',
     ],
-    exit: { ...NO_TENANT, 4: 'with --for: the tenant has no allowance for forwards' },
+    exit: {
+      ...NO_TENANT,
+      4: `with --for: the tenant has no allowance for forwards; or ${IDLE_FORWARDS}`,
+    },
   })
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { defaultLimits, type Defaults } from '../../allowance/ledger'
+import { defaultLimits } from '../../allowance/ledger'
 import { METER_NAMES, METERS, separated } from '../../mail/meters'
 import { defaultsOf } from '../../allowance/defaults'
 import type { Config } from '../../process/config'
@@ -21,7 +21,7 @@ import { count } from '../../base/count'
 import type { Cell } from '../kit/output'
 import { shortTime } from '../../base/time'
 import { lossLines } from '../views/loss'
-import { ownOr } from '../views/phrases'
+import { NO_EFFECT, ownOr } from '../views/phrases'
 import { NO_TENANT } from '../kit/statuses'
 import { StatusReader } from '../../operations/status'
 import { existingTenant, summarize, type TenantSummary } from '../../operations/tenants'
@@ -38,7 +38,14 @@ import {
 import { tenantView, type TenantView } from '../views/tenant'
 import { TEMPORARY_FIELDS } from '../views/temporary'
 import { addSet } from './tenant-set'
-import { settingsOf, warnOfContact, withSettings, type SettingsOptions } from './tenant-settings'
+import {
+  assertForwardsCount,
+  IDLE_FORWARDS,
+  settingsOf,
+  warnOfContact,
+  withSettings,
+  type SettingsOptions,
+} from './tenant-settings'
 
 const VIEW_FIELDS = [
   'tenant (also as id), name, source (who registered it; file:ID for a tenants file, detached:file:ID), created_at',
@@ -79,6 +86,7 @@ function addAdd(tenant: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       const settings = settingsOf(options)
+      assertForwardsCount(context, settings, options.force)
       await context.writing(async (store) => {
         const result = await new TenantRegistry(store).add(id, settings, by)
         await warnOfContact(context, store, id, settings)
@@ -94,7 +102,7 @@ function addAdd(tenant: Command, io: Io): void {
       'tenant add contoso --limits "200/10m defer, 1500/1d"',
     ],
     json: ['result: added | unchanged', 'tenant: its id'],
-    exit: { 4: 'it exists with other settings (change them with tenant set)' },
+    exit: { 4: `it exists with other settings (change them with tenant set); or ${IDLE_FORWARDS}` },
   })
 }
 
@@ -115,7 +123,7 @@ function addShow(tenant: Command, io: Io): void {
             ['tenant', id],
             ['name', tenant.name],
             ['mode', ownOr(tenant.mode, config.main.mode)],
-            ...limitsFacts(summary!, defaultsOf(config)),
+            ...limitsFacts(summary!, config),
             ['contact', tenant.contact ?? 'none'],
             ['domains', String(view.domains)],
             ['connectors', String(view.connectors)],
@@ -303,16 +311,19 @@ async function removed(
 }
 
 /** The allowances of each meter. */
-function limitsFacts({ tenant, temporary }: TenantSummary, defaults: Defaults): [string, Cell][] {
+function limitsFacts({ tenant, temporary }: TenantSummary, config: Config): [string, Cell][] {
+  const defaults = defaultsOf(config)
   return METER_NAMES.map((meter) => {
     const { limitsField, words } = METERS[meter]
     const fallback = defaultLimits(defaults, meter)
     const own = tenant[limitsField]
     const text = fallback === '' ? (own ?? words.none) : ownOr(own, fallback)
     const now = temporary[meter]
+    const inForce = now ? describeTemporary(now, text) : text
+    const isIdle = own !== undefined && METERS[meter].proven && !config.forwarded.enabled
     return [
       separated(limitsField, ' '),
-      now ? { text: describeTemporary(now, text), tone: 'warn' } : text,
+      now || isIdle ? { text: isIdle ? `${inForce}; ${NO_EFFECT}` : inForce, tone: 'warn' } : text,
     ]
   })
 }

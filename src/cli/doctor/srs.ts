@@ -1,4 +1,5 @@
 import { tenantctl } from '../../base/command-line'
+import type { Config } from '../../process/config'
 import type { SrsKeys } from '../../outbound/srs/rewrite'
 import type { Store } from '../../store/store'
 import type { Lookup } from '../../dns/lookup'
@@ -38,6 +39,18 @@ export async function checkSrsMx({ domain }: SrsKeys, dns: Lookup): Promise<Line
     ]
   }
   return [ok('srs', `bounces of forwards come to ${hosts.join(', ')}, the MX of ${domain}`)]
+}
+
+/** Only proven forwards are rewritten. */
+export function checkSrsUse({ srs, forwarded }: Pick<Config, 'srs' | 'forwarded'>): Line[] {
+  if (srs.domain === '' || forwarded.enabled) return []
+  return [
+    warn(
+      'srs',
+      '[srs] domain is set, but [forwarded] enabled=false: no sender is rewritten',
+      'set [forwarded] enabled=true; or empty domain, once bounces of earlier forwards have come back (21 days)',
+    ),
+  ]
 }
 
 /** If a tenant owned the SRS domain, forwards of all tenants would count as its registered mail. */
