@@ -1,5 +1,4 @@
 // Measures what the plugin costs and how it scales: npm run bench -- --help
-import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { charges } from './charges'
@@ -14,10 +13,11 @@ import { withOwnBench } from './own-bench'
 import { processes } from './process'
 import { profile } from './profile'
 import { propagation } from './propagation'
-import { present, withTargets, type SectionResult } from './report'
+import { present, type SectionResult } from './report'
 import { skipped, type Run, type Section } from './row'
 import { senders } from './senders'
 import { stall } from './stall'
+import { publishTargets } from './targets'
 import { tenants } from './tenants'
 
 /** What the plugin costs a relay that uses little of it. */
@@ -33,8 +33,6 @@ const CHOICES: Readonly<Record<string, readonly Section[]>> = {
   cost: COST,
   ...Object.fromEntries(SECTIONS.map((section) => [section.name, [section]])),
 }
-
-const PERFORMANCE = path.resolve(__dirname, '../docs/performance.md')
 
 interface Options {
   readonly quick: boolean
@@ -59,28 +57,28 @@ function readOptions(): Options {
     )
     .option(
       '--publish',
-      'also writes docs/performance/figures.md and its pictures; with --only cost --against: ' +
-        'cost.md, and the targets in docs/performance.md',
+      'also writes docs/performance/figures.md (cost.md with --only cost) and its pictures, and with --against the ' +
+        'targets in docs/performance.md',
       false,
     )
   const list = SECTIONS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`)
   const cost = `  ${'cost'.padEnd(12)} These: ${COST.map(({ name }) => name).join(', ')}`
   program.addHelpText('after', `\nSections:\n${[cost, ...list].join('\n')}`).parse()
   const options = program.opts<Options>()
-  if (options.publish && (options.quick || (options.only && !comparesCost(options)))) {
-    program.error('--publish is for a whole run, or for --only cost --against; without --quick')
+  if (options.publish && (options.quick || (options.only && !isCost(options)))) {
+    program.error('--publish is for a whole run or for --only cost, without --quick')
   }
   return options
 }
 
-function comparesCost({ only, against }: Options): boolean {
-  return only?.join() === 'cost' && against !== undefined
+function isCost({ only }: Options): boolean {
+  return only?.join() === 'cost'
 }
 
 async function main(): Promise<void> {
   const options = readOptions()
   const { quick, only, publish, against } = options
-  const chosen = only?.flatMap((name) => CHOICES[name] ?? []) ?? SECTIONS
+  const chosen = new Set(only?.flatMap((name) => CHOICES[name] ?? []) ?? SECTIONS)
   const startedAt = new Date()
   const machine = describeMachine()
   const sections: SectionResult[] = []
@@ -92,11 +90,9 @@ async function main(): Promise<void> {
   const seconds = secondsSince(startedAt)
   const about = { command: 'npm run bench', startedAt: startedAt.toISOString(), seconds, quick }
   const results = { ...about, machine, sections }
-  const page = comparesCost(options) ? 'cost.md' : 'figures.md'
+  const page = isCost(options) ? 'cost.md' : 'figures.md'
   await present(results, 'performance', publish ? page : undefined)
-  if (publish && comparesCost(options)) {
-    writeFileSync(PERFORMANCE, withTargets(readFileSync(PERFORMANCE, 'utf8'), results))
-  }
+  if (publish && against !== undefined) await publishTargets(results)
 }
 
 /** A failed section is reported in the table; the others are valid. */

@@ -64,7 +64,7 @@ function columns(rows: readonly Row[]): string[][] {
   return [head, ...rows.map(cells)]
 }
 
-function isMet(target: Row['target']): string {
+export function isMet(target: Row['target']): string {
   return target === undefined ? '' : target.met ? 'met' : 'MISSED'
 }
 
@@ -92,42 +92,14 @@ export function toMarkdown(results: Results): string {
   return `# Results of \`${results.command}\`\n\n${list.join('')}\n${verdict(results)}\n${sections.join('')}`
 }
 
-function markdownTable([head = [], ...lines]: readonly (readonly string[])[]): string {
+export function markdownTable([head = [], ...lines]: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...lines]
     .map((line) => `| ${line.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`)
     .join('')
 }
 
-/** All rows with a target that were measured for both versions, as a table in Markdown. */
-export function targetTable({ sections }: Results): string {
-  const lines = sections.flatMap(({ title, rows }) =>
-    rows.flatMap(({ what, before, figure, target }) =>
-      target === undefined || before === undefined
-        ? []
-        : [[title, what, before, figure, target.text, isMet(target)]],
-    ),
-  )
-  return markdownTable([['', '', 'Before', 'Now', 'Target', ''], ...lines])
-}
-
-/** Where {@link targetTable} is in a page. */
-const BEGIN = '<!-- targets -->\n'
-const END = '<!-- /targets -->'
-
-/**
- * The page with the table of targets replaced, and what the run was.
- *
- * @throws Error where the page has no place for it
- */
-export function withTargets(page: string, results: Results): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
-  if (begin < 0 || end < begin) throw new Error(`no ${BEGIN.trim()} … ${END} in the page`)
-  const about = facts(results).map((fact) => `- ${fact}\n`)
-  const table = `\n${targetTable(results)}\n${about.join('')}\n`
-  return page.slice(0, begin + BEGIN.length) + table + page.slice(end)
-}
-
-function facts({ startedAt, seconds, quick, machine, sections }: Results): string[] {
+/** When and on what the results were measured, in sentences. */
+export function facts({ startedAt, seconds, quick, machine, sections }: Results): string[] {
   const each = sections.flatMap(({ name, seconds }) =>
     seconds === undefined ? [] : [`${name} ${Math.round(seconds)}`],
   )

@@ -3,16 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { bars, lines, spread, type Picture } from '../../bench/chart'
-import {
-  targetTable,
-  toMarkdown,
-  toTable,
-  verdict,
-  withTargets,
-  writePage,
-  type Results,
-} from '../../bench/report'
+import { toMarkdown, toTable, verdict, writePage, type Results } from '../../bench/report'
 import { atLeast, atMost, skipped, type Row } from '../../bench/row'
+import { targetTable, withTargets } from '../../bench/targets'
 import { scratchDir } from '../support'
 
 const ROWS: readonly Row[] = [
