@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TestHaraka } from '../scripts/services/haraka'
-import { startRedis, type TestRedis } from '../scripts/services/redis'
+import type { TestRedis } from '../scripts/services/redis'
 import { mailServers, registerTenants } from './mail'
 import { cpuTime } from './measure'
 import { atMostMegabytes, megabytes, type Row, type Section } from './row'
-import { beforeOf, startLeanHaraka, withBefore, type LeanOptions } from './servers'
+import {
+  beforeOf,
+  startOne,
+  withBefore,
+  withPlugin,
+  type LeanOptions,
+  type Servers,
+} from './servers'
 import { median } from './stats'
-import { openStore } from './store'
 import { heldBy, WITNESS } from './witness'
 
 /** The target of the resident memory of a single process beyond that of Haraka alone, in bytes. */
@@ -78,40 +83,39 @@ async function startEach(
   turn: number,
   against: string | undefined,
 ): Promise<Record<string, Footprint>> {
-  const redis = await startRedis()
-  const store = await openStore(redis.port)
-  const started: { name: string; haraka: TestHaraka; pid: number; start: number }[] = []
+  const names = [
+    'alone',
+    ...Object.keys(ADDED),
+    ...(against === undefined ? [] : [beforeOf('ours')]),
+  ]
+  const from = turn % names.length
+  const started: { name: string; servers: Servers<string>; pid: number; start: number }[] = []
   try {
-    await registerTenants(store)
-    const servers = Object.entries(withBefore(serversFor(redis), against))
-    const from = turn % servers.length
-    for (const [name, options] of [...servers.slice(from), ...servers.slice(0, from)]) {
-      const plugins = [WITNESS.name, ...options.plugins]
-      const localPlugins = { ...options.localPlugins, [WITNESS.name]: WITNESS.text }
-      const haraka = await startLeanHaraka({ ...options, plugins, localPlugins, nodes })
-      const pid = nodes === 0 ? haraka.pid : childOf(haraka.pid)
-      started.push({ name, haraka, pid, start: await cpuUntilQuiet(pid) })
+    for (const name of [...names.slice(from), ...names.slice(0, from)]) {
+      const servers = await startOne(name, registerTenants, (redis) =>
+        withBefore(serversFor(redis, nodes), against),
+      )
+      const { pid } = servers.harakas[name]!
+      const serving = nodes === 0 ? pid : childOf(pid)
+      started.push({ name, servers, pid: serving, start: await cpuUntilQuiet(serving) })
     }
     await sleep(IDLE)
     const footprints: Record<string, Footprint> = {}
-    for (const { name, haraka, pid, start } of started) {
+    for (const { name, servers, pid, start } of started) {
       const resident = residentMemory(pid)
-      const [held] = await heldBy(haraka)
+      const [held] = await heldBy(servers.harakas[name]!)
       footprints[name] = { start, resident, heap: held!.heapUsed }
     }
     return footprints
   } finally {
-    await Promise.all(started.map(({ haraka }) => haraka.stop()))
-    store.client.disconnect()
-    await redis.stop()
+    await Promise.all(started.map(({ servers }) => servers.stop()))
   }
 }
 
-function serversFor(redis: TestRedis): Readonly<Record<string, LeanOptions>> {
-  const { alone, ours, limit } = mailServers(redis)
-  const localPlugins = { bench_floor: FLOOR(redis.port) }
-  const floor = { plugins: ['bench_floor'], localPlugins }
-  return { alone: alone!, floor, limit: limit!, ours: ours! }
+function serversFor(redis: TestRedis, nodes: number): Readonly<Record<string, LeanOptions>> {
+  const floor = { plugins: ['bench_floor'], localPlugins: { bench_floor: FLOOR(redis.port) } }
+  const servers = Object.entries(withPlugin({ ...mailServers(redis), floor }, WITNESS))
+  return Object.fromEntries(servers.map(([name, options]) => [name, { ...options, nodes }]))
 }
 
 /** CPU time of a process until it has hardly any to do, in µs: it listens before it connects to Redis. */

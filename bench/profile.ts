@@ -5,12 +5,14 @@ import { sendMessages } from './mail-load'
 import { mailServers, registerTenants, SUBJECTS } from './mail'
 import { aloneOf, type Subject } from './paired'
 import type { Row, Section } from './row'
-import { beforeOf, startServers, withBefore } from './servers'
+import { beforeOf, startServers, withBefore, withPlugin } from './servers'
 
 const FILE = 'bench.cpuprofile'
 
 /** Profiles its Haraka from one VRFY to the next: `--cpu-prof` would include the start. */
-const PROFILER = `
+const PROFILER = {
+  name: 'bench_profiler',
+  text: `
 const { Session } = require('node:inspector')
 const { writeFileSync } = require('node:fs')
 const file = require('node:path').join(process.env.HARAKA, '${FILE}')
@@ -31,7 +33,8 @@ exports.hook_vrfy = (next) => {
     next(OK)
   })
 }
-`
+`,
+}
 
 /** The part of a CPU profile of V8 that is used (Chrome DevTools Protocol, Profiler.Profile). */
 interface CpuProfile {
@@ -93,15 +96,9 @@ export const profile: Section = {
     'measured one after the other.',
   async run({ quick, say, against }) {
     const messages = quick ? 1_000 : 6_000
-    const servers = await startServers(registerTenants, (redis) => {
-      const servers = Object.entries(withBefore(mailServers(redis), against))
-      const withProfiler = servers.map(([name, options]) => {
-        const plugins = ['bench_profiler', ...options.plugins]
-        const localPlugins = { ...options.localPlugins, bench_profiler: PROFILER }
-        return [name, { ...options, plugins, localPlugins }] as const
-      })
-      return Object.fromEntries(withProfiler)
-    })
+    const servers = await startServers(registerTenants, (redis) =>
+      withPlugin(withBefore(mailServers(redis), against), PROFILER),
+    )
     const { hooks, registered, unregistered, limit } = SUBJECTS
     const profiledMail = [aloneOf(registered), hooks, registered, unregistered, limit].flatMap(
       (subject): Subject[] => [

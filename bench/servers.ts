@@ -15,7 +15,7 @@ export interface LeanOptions extends StartHarakaOptions {
 }
 
 /** A Haraka that logs little, makes no DNS queries and keeps no mail, since their cost is not compared. */
-export function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
+function startLeanHaraka(options: LeanOptions): Promise<TestHaraka> {
   const { plugins, localPlugins, config, queue = DISCARD, ...others } = options
   return startHaraka({
     ...others,
@@ -51,6 +51,19 @@ export function withBefore(
   return { ...servers, ...Object.fromEntries(others) }
 }
 
+/** Servers that load one more plugin first. */
+export function withPlugin(
+  servers: Readonly<Record<string, LeanOptions>>,
+  { name, text }: { readonly name: string; readonly text: string },
+): Readonly<Record<string, LeanOptions>> {
+  const changed = Object.entries(servers).map(([server, options]) => {
+    const plugins = [name, ...options.plugins]
+    const localPlugins = { ...options.localPlugins, [name]: text }
+    return [server, { ...options, plugins, localPlugins }] as const
+  })
+  return Object.fromEntries(changed)
+}
+
 /**
  * @param fill writes the tenants to Redis before a server starts.
  * @param optionsOf gives the options of each server.
@@ -74,4 +87,13 @@ export async function startServers<Name extends string>(
   }
   const harakas = Object.fromEntries(started) as Record<Name, TestHaraka>
   return { redis, store, harakas, stop }
+}
+
+/** One of several servers, with a Redis of its own: of processes that share one, only one has the leader's duties. */
+export function startOne(
+  name: string,
+  fill: (store: Store) => Promise<void>,
+  serversOf: (redis: TestRedis) => Readonly<Record<string, LeanOptions>>,
+): Promise<Servers<string>> {
+  return startServers(fill, (redis) => ({ [name]: serversOf(redis)[name]! }))
 }

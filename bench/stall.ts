@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestHaraka } from '../scripts/services/haraka'
+import type { TestRedis } from '../scripts/services/redis'
 import { mailServers, registerTenants, SUBJECTS } from './mail'
 import type { Mail } from './mail-load'
 import type { Row, Section } from './row'
-import { beforeOf, startServers, withBefore, type LeanOptions, type Servers } from './servers'
+import { beforeOf, startOne, withBefore, withPlugin, type Servers } from './servers'
 import { runSession } from './smtp-session'
 import { median } from './stats'
 
 /** Messages a second to each server, and over how many sessions. */
 const PACE = { perSecond: 100, sessions: 10 }
+/** Seconds of mail before the first minute. */
+const WARM_UP = 5
 const FULL = { starts: 3, seconds: 60 }
 const QUICK = { starts: 1, seconds: 5 }
 
@@ -21,7 +24,9 @@ const SERVERS = {
 } as const
 
 /** A plugin that answers VRFY with the longest time in ms since the last one in which its event loop did not turn. */
-const WATCH = `
+const WATCH = {
+  name: 'bench_watch',
+  text: `
 const { monitorEventLoopDelay } = require('node:perf_hooks')
 const RESOLUTION = 1
 const turns = monitorEventLoopDelay({ resolution: RESOLUTION })
@@ -30,7 +35,8 @@ exports.hook_vrfy = (next) => {
   next(OK, 'stall ' + Math.max(0, turns.max / 1e6 - RESOLUTION).toFixed(3))
   turns.reset()
 }
-`
+`,
+}
 
 /** How long a session may have to wait for the work of others. */
 export const stall: Section = {
@@ -43,39 +49,32 @@ export const stall: Section = {
   async run({ quick, say, against }) {
     const { starts, seconds } = quick ? QUICK : FULL
     const found: Record<string, number>[] = []
+    const names = [...Object.keys(SERVERS), ...(against === undefined ? [] : [beforeOf('ours')])]
     while (found.length < starts) {
       say(`minute ${found.length + 1} of ${starts}`)
-      const servers = await startServers(registerTenants, (redis) =>
-        watched(withBefore(mailServers(redis), against)),
-      )
+      const started: Servers<string>[] = []
       try {
-        await measure(servers, 5)
-        found.push(await measure(servers, seconds))
+        for (const name of names) {
+          const serversOf = (redis: TestRedis) =>
+            withPlugin(withBefore(mailServers(redis), against), WATCH)
+          started.push(await startOne(name, registerTenants, serversOf))
+        }
+        const harakas = Object.fromEntries(
+          started.flatMap(({ harakas }) => Object.entries(harakas)),
+        )
+        await measure(harakas, WARM_UP)
+        found.push(await measure(harakas, seconds))
       } finally {
-        await servers.stop()
+        await Promise.all(started.map(({ stop }) => stop()))
       }
     }
     return { rows: rowsOf(found) }
   },
 }
 
-function watched(
-  servers: Readonly<Record<string, LeanOptions>>,
-): Readonly<Record<string, LeanOptions>> {
-  const compared = Object.entries(servers).filter(([name]) =>
-    Object.keys(SERVERS).some((each) => name === each || name === beforeOf(each)),
-  )
-  return Object.fromEntries(
-    compared.map(([name, options]) => {
-      const plugins = ['bench_watch', ...options.plugins]
-      return [name, { ...options, plugins, localPlugins: { bench_watch: WATCH } }] as const
-    }),
-  )
-}
-
 /** The longest stall of each server in ms. */
 async function measure(
-  { harakas }: Servers<string>,
+  harakas: Servers<string>['harakas'],
   seconds: number,
 ): Promise<Record<string, number>> {
   const each = Object.entries(harakas)
