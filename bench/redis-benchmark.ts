@@ -25,7 +25,7 @@ export async function lastScriptCall(
   }
   const send = sender.sendCommand.bind(client)
   sender.sendCommand = (command, ...rest) => {
-    if (command.name === 'evalsha') found = [command.name, ...command.args.map(String)]
+    if (command.name === 'evalsha') found = wordsOf(String(command.toWritable(client)))
     return send(command, ...rest)
   }
   try {
@@ -35,6 +35,11 @@ export async function lastScriptCall(
   }
   if (!found) throw new Error('no script ran by its SHA1')
   return found
+}
+
+/** The words of a command as it is sent: each a line with its length, then a line with itself. */
+function wordsOf(sent: string): readonly string[] {
+  return sent.split('\r\n').filter((_, at) => at > 0 && at % 2 === 0)
 }
 
 /**
