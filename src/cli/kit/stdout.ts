@@ -96,7 +96,9 @@ const STDOUT = 1
 
 /** stdout of this process. */
 export function stdoutDevice(): Device {
-  const found = fstatSync(STDOUT)
+  // Without `bigint`, Node's realpath would read the kind of a pipe out of the last answer and stop at it (lib/fs.js,
+  // realpathSync): packages behind symbolic links, as pnpm installs them, would not find theirs.
+  const found = fstatSync(STDOUT, { bigint: true })
   const hasReader = found.isFIFO() || found.isSocket() || isatty(STDOUT)
   return hasReader ? new Stream(process.stdout) : new File(found.isFile())
 }
