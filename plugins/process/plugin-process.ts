@@ -8,6 +8,7 @@ import { freezeEvidence } from '../../src/cases/freeze'
 import { harakaWarnings } from '../../src/config/haraka-checks'
 import { harakaFiles } from '../../src/config/haraka-files'
 import { resolveEnded } from '../../src/events/sweep'
+import { mailauthProblem } from '../../src/message/proof/mailauth'
 import type { Config } from '../../src/process/config'
 import { Engine } from '../../src/process/engine'
 import { applyInThread } from '../../src/process/tenants-file-thread'
@@ -63,6 +64,8 @@ export class PluginProcess {
     for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(plugin)))) {
       plugin.logwarn(`${check}: ${message}; ${advice}`)
     }
+    const problem = config.forwarded.enabled ? mailauthProblem() : undefined
+    if (problem) plugin.logcrit(`${problem.message}; ${problem.advice}`)
   }
 
   /** The configuration in effect. */

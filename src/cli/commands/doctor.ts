@@ -16,6 +16,7 @@ import { checkForwards } from '../doctor/forwards'
 import { checkBreadth, checkCertificates, checkMethods } from '../doctor/identities'
 import { fail, warn, type Line } from '../doctor/line'
 import { checkLost } from '../doctor/lost'
+import { checkMailauth } from '../doctor/mailauth'
 import { checkPlugins } from '../doctor/plugins'
 import { printLines } from '../doctor/print'
 import { checkProviders } from '../doctor/providers'
@@ -106,6 +107,7 @@ async function checkAll(
 ): Promise<Line[]> {
   return [
     ...checkOwnSettings(config),
+    ...checkMailauth(config.forwarded),
     ...checkAlerts(config.alerts),
     ...checkContactTexts(config, context.configDirectory),
     ...checkHaraka(found.files, config),
