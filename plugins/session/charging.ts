@@ -5,7 +5,7 @@ import {
   type Charges,
   type RecipientCharge,
 } from '../../src/allowance/charges'
-import type { Defaults, MessageCharge, MessageResult } from '../../src/allowance/ledger'
+import type { Charge, Defaults, MessageCharge, MessageResult } from '../../src/allowance/ledger'
 import { isOwn, mayBeForward, modeOf, takesOneRecipient } from '../../src/decision/judge'
 import { outcomeOf, passesUncounted, type Outcome } from '../../src/decision/outcome'
 import { REPLIES } from '../../src/decision/reply'
@@ -34,7 +34,7 @@ export interface HookContext {
   readonly troubles: RedisTroubles
 }
 
-/** A charge that Redis is asked for. */
+/** Recipients that Redis is asked to charge. */
 interface Asked {
   readonly engine: Engine
   readonly charges: Charges
@@ -44,8 +44,8 @@ interface Asked {
   readonly stateToken: string
 }
 
-/** A client waits for the answer. */
-interface Waiting {
+/** The same, where a client waits for the answer. */
+interface Waiting extends Asked {
   readonly connection: Connection
   readonly transaction: Transaction
   /** Of the message, at the end of DATA; `undefined` at RCPT. */
@@ -63,7 +63,7 @@ export interface Message {
 }
 
 /**
- * Charges recipients: at RCPT, at the end of DATA, or after the message has ended. {@link Charging.conclude} says what
+ * Charges recipients: at RCPT, at the end of DATA, or after the message has ended. {@link Charging.noteAnswer} says what
  * follows from the answer of Redis.
  */
 export class Charging {
@@ -102,40 +102,46 @@ export class Charging {
 
     const { tenant, connector = '' } = attribution
     const { domain = '' } = transaction.sender
+    const { ip } = connection.remote
+    const { stateToken, domainsToken } = snapshot
     const charges = this.chargesOf(transaction, engine)
-    const sender = { domain, connector, ip: connection.remote.ip }
+    const sender = { domain, connector, ip }
     const rank = answeredRecipients(haraka)
     const recipients = counted.map((each) => charges.open(tenant, meter, each, rank, sender))
-    const { stateToken, domainsToken } = snapshot
-    const asked = { engine, charges, tenant, recipients, stateToken }
+    const waiting: Waiting = {
+      engine,
+      charges,
+      tenant,
+      recipients,
+      stateToken,
+      connection,
+      transaction,
+      proof: undefined,
+    }
     const { ordinal } = recipients[0]!
     const last = recipients.length === 1 ? undefined : ordinal + recipients.length - 1
-    const { ip } = sender
-    return engine.ledger
-      .charge(
-        {
-          tenant,
-          meter,
-          transaction: haraka.uuid,
-          ordinal,
-          last,
-          domainsToken,
-          domain,
-          connector,
-          ip,
-        },
-        this.defaultsFor(snapshot),
-      )
-      .then(
-        (result) => {
-          const reply = this.conclude(asked, result, { connection, transaction, proof: undefined })
-          const passes = reply === undefined && result.answer !== 'OFF'
-          for (const each of recipients) each.passes = passes
-          return answered(transaction, command, reply)
-        },
-        (error: unknown) =>
-          answered(transaction, command, this.unanswered(asked, transaction, error)),
-      )
+    const charge: Charge = {
+      tenant,
+      meter,
+      transaction: haraka.uuid,
+      ordinal,
+      last,
+      domainsToken,
+      domain,
+      connector,
+      ip,
+    }
+    return engine.ledger.charge(charge, this.defaultsFor(snapshot)).then(
+      (result) => answered(transaction, command, this.answeredAtRcpt(waiting, result)),
+      (error: unknown) => answered(transaction, command, this.unanswered(waiting, error)),
+    )
+  }
+
+  private answeredAtRcpt(waiting: Waiting, result: ChargeResult): Answer {
+    const reply = this.conclude(waiting, result)
+    const passes = reply === undefined && result.answer !== 'OFF'
+    for (const each of waiting.recipients) each.passes = passes
+    return reply
   }
 
   /** A mode that Redis has lost stays in effect. */
@@ -153,8 +159,7 @@ export class Charging {
 
   /** Unless the error says so, whether they were counted stays unknown until a refund or the charge of their message. */
   private unanswered(
-    { engine, charges, recipients }: Asked,
-    transaction: Transaction,
+    { engine, charges, recipients, transaction }: Waiting,
     error: unknown,
   ): Answer {
     this.context.troubles.tell('charge', error)
@@ -197,7 +202,7 @@ export class Charging {
       return this.uncounted(transaction, recipients.length, redisFailure(error))
     }
     const asked = { engine, charges, tenant, recipients, stateToken }
-    return this.conclude(asked, result, { connection, transaction, proof })
+    return this.conclude({ ...asked, connection, transaction, proof }, result)
   }
 
   /** Charges recipients of an accepted message that this plugin's rcpt_ok has not seen, in the background. */
@@ -225,38 +230,41 @@ export class Charging {
     engine.inBackground(tenant, async () => {
       const stateToken = engine.directory.peek(tenant)?.stateToken ?? ''
       const result = await engine.ledger.chargeMessage(message, defaults)
-      this.conclude({ engine, charges, tenant, recipients, stateToken }, result, undefined)
+      this.noteAnswer({ engine, charges, tenant, recipients, stateToken }, result)
       this.tellLate(message, result)
     })
   }
 
   /**
    * What follows from the answer of Redis to any charge: what this process knows of the tenant, events that were raised,
-   * what is refunded, what the transaction counts, the log, and the answer.
-   *
-   * @param waiting `undefined`: no client waits any more.
+   * and what is refunded.
    */
-  private conclude(
+  private noteAnswer(
     { engine, charges, tenant, recipients, stateToken }: Asked,
     result: ChargeResult | MessageResult,
-    waiting: Waiting | undefined,
-  ): Answer {
+  ): Outcome {
     this.context.troubles.over('charge')
     engine.charged(tenant, result, stateToken)
     const meter = 'meter' in result ? result.meter : recipients[0]!.meter
     const outcome = outcomeOf(result, meter, this.context.config())
     if (outcome.charge === 'refund') charges.refund(recipients)
-    else if (waiting) {
+    return outcome
+  }
+
+  /** The same for a client that waits: also what the transaction counts, the log, and the answer. */
+  private conclude(waiting: Waiting, result: ChargeResult | MessageResult): Answer {
+    const outcome = this.noteAnswer(waiting, result)
+    const { charge } = outcome
+    if (charge !== 'refund') {
       // Without a window nothing was counted at RCPT; at the end of DATA the signatures were.
-      const isKept = outcome.charge !== 'counted' || result.window > 0 || waiting.proof
-      charges.close(recipients, isKept ? outcome.charge : 'none')
+      const isKept = charge !== 'counted' || result.window > 0 || waiting.proof
+      waiting.charges.close(waiting.recipients, isKept ? charge : 'none')
     }
-    return waiting && this.answer(waiting, recipients.length, result, outcome)
+    return this.answer(waiting, result, outcome)
   }
 
   private answer(
-    { connection, transaction, proof }: Waiting,
-    recipients: number,
+    { connection, transaction, recipients: { length: recipients }, proof }: Waiting,
     result: ChargeResult | MessageResult,
     { charge, reply, token, verdict }: Outcome,
   ): Answer {

@@ -272,8 +272,7 @@ class MailTransaction {
       if (counts && !this.isDeciding) this.unseen = this.unseenIn(comparison)
       this.accepted = this.unseen
       if (charges) {
-        const { accepted, refunded } = charges.passed(wasAccepted)
-        charges.settle(wasAccepted)
+        const { accepted, refunded } = charges.settle(wasAccepted)
         this.accepted += accepted
         this.refunded = refunded
       }

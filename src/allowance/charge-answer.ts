@@ -93,8 +93,9 @@ export function parseReply(text: string, stale: boolean): ChargeReply {
  */
 function numbersOf(text: string, start: number): number[] {
   const numbers: number[] = []
+  const { length } = text
   let number = 0
-  for (let at = start; at < text.length; at++) {
+  for (let at = start; at < length; at++) {
     const code = text.charCodeAt(at)
     if (code === SPACE) {
       numbers.push(number)

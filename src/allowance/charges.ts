@@ -49,7 +49,14 @@ export type ChargeLater = (
   recipients: readonly RecipientCharge[],
 ) => void
 
+/** What has become of the recipients that were charged. */
+interface Settled {
+  readonly accepted: number
+  readonly refunded: number
+}
+
 const NONE: readonly string[] = []
+const NOTHING: Settled = { accepted: 0, refunded: 0 }
 const NO_RECIPIENTS: readonly RecipientCharge[] = []
 
 /** The charges of one transaction, from RCPT to its end. */
@@ -130,13 +137,25 @@ export class Charges {
    * while they were held, as a forward where a signature proves one; once.
    *
    * @param wasAccepted whether the message was, or may have been, accepted for this recipient.
+   * @returns how many recipients got the message, and how many had passed and did not. A pending charge counts as
+   *   refunded: it will be when Redis answers.
    */
-  settle(wasAccepted: (charge: RecipientCharge) => boolean): void {
-    if (this.settled) return
+  settle(wasAccepted: (charge: RecipientCharge) => boolean): Settled {
+    if (this.settled) return NOTHING
     this.settled = true
-    const left = this.charges.filter((charge) => !wasAccepted(charge))
-    if (left.length > 0) this.giveBack(left)
+    let accepted = 0
+    let refunded = 0
+    // Of most messages all recipients were charged and got it: nothing is left.
+    let left: RecipientCharge[] | undefined
+    for (const charge of this.charges) {
+      const isAccepted = wasAccepted(charge)
+      if (charge.passes && isAccepted) accepted++
+      else if (charge.passes || charge.state === 'pending') refunded++
+      if (!isAccepted) (left ??= []).push(charge)
+    }
+    if (left) this.giveBack(left)
     this.chargeHeld()
+    return { accepted, refunded }
   }
 
   /**
@@ -173,25 +192,6 @@ export class Charges {
 
   private signatures(charges: readonly RecipientCharge[]): readonly string[] {
     return charges.find(({ signatures }) => signatures.length > 0)?.signatures ?? NONE
-  }
-
-  /**
-   * How many recipients got the message, and how many had passed and did not. A pending charge counts as refunded: it will
-   * be when Redis answers.
-   *
-   * @param wasAccepted as in {@link settle}.
-   */
-  passed(wasAccepted: (charge: RecipientCharge) => boolean): {
-    accepted: number
-    refunded: number
-  } {
-    let accepted = 0
-    let refunded = 0
-    for (const charge of this.charges) {
-      if (charge.passes && wasAccepted(charge)) accepted++
-      else if (charge.passes || charge.state === 'pending') refunded++
-    }
-    return { accepted, refunded }
   }
 
   /** How many of the charges are such. */

@@ -5,6 +5,7 @@ import { batchesOf } from '../base/lists'
 import { MAIL_INCLUDES } from '../mail/scripts'
 import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
+import type { PreparedScript } from '../store/script-call'
 import type { Store } from '../store/store'
 import { parseReply, type ChargeReply, type ChargeResult } from './charge-answer'
 import { formatLimits, type Limits } from '../mail/limits'
@@ -32,6 +33,9 @@ const SIGNATURE_TTL = 86_400_000
 
 /** How the scripts know what happens to forwards. */
 const FORWARDS_LETTER = { accept: 'a', refuse: 'r', off: 'o' } as const
+
+/** Calls of the charge script are kept prepared for so many tenants. */
+const MOST_TENANTS = 1000
 
 /** The limits and mode of a tenant that has none of its own, and the override. */
 export interface Defaults extends DefaultLimits {
@@ -125,6 +129,7 @@ interface Settings {
 export class Ledger {
   private readonly clock: ServerClock
   private settings: Settings | undefined
+  private readonly prepared = new Map<string, PreparedScript>()
 
   /** @param timeout how long the caller of a charge waits for the answer, in ms. */
   constructor(
@@ -251,13 +256,9 @@ export class Ledger {
     end: number,
     names?: readonly string[],
   ): Promise<unknown> {
-    const now = this.clock.now()
-    if (typeof now === 'number') {
-      return this.call(charge, defaults, now + end - performance.now(), names)
-    }
-    const call = now.then((time) =>
-      this.call(charge, defaults, time + end - performance.now(), names),
-    )
+    const notAfter = this.clock.at(end)
+    if (typeof notAfter === 'number') return this.call(charge, defaults, notAfter, names)
+    const call = notAfter.then((time) => this.call(charge, defaults, time, names))
     return within(end - performance.now(), call)
   }
 
@@ -274,24 +275,18 @@ export class Ledger {
   ): Promise<unknown> {
     const { keys } = this.store
     const { tenant } = charge
-    const keyNames = [
-      keys.tenant(tenant),
-      keys.usage(tenant),
-      keys.restriction(tenant),
+    const values = [
       keys.receipt(tenant, charge.transaction),
-    ]
-    const args = [
       charge.last === undefined ? charge.ordinal : `${charge.ordinal}-${charge.last}`,
       typeof notAfter === 'number' ? Math.ceil(notAfter) : notAfter,
       charge.domainsToken,
       this.settingsOf(defaults)[charge.meter],
       `${charge.domain}\t${charge.connector}\t${charge.ip}`,
-    ]
-    if (names) {
-      keyNames.push(keys.domains(tenant))
-      args.push(...names)
-    }
-    return this.store.run(CHARGE, keyNames, args)
+    ] as const
+    if (!names) return this.store.call(this.preparedFor(tenant), values)
+    const [receipt, ...args] = values
+    const keyNames = [...this.chargeKeys(tenant), receipt, keys.domains(tenant)]
+    return this.store.run(CHARGE, keyNames, [...args, ...names])
   }
 
   private attemptMessage(
@@ -299,10 +294,11 @@ export class Ledger {
     defaults: Defaults,
     end: number,
   ): Promise<MessageResult> {
-    const call = (now: number): Promise<MessageResult> =>
-      this.callMessage(message, defaults, Math.ceil(now + end - performance.now()))
-    const now = this.clock.now()
-    return typeof now === 'number' ? call(now) : within(end - performance.now(), now.then(call))
+    const call = (notAfter: number): Promise<MessageResult> =>
+      this.callMessage(message, defaults, Math.ceil(notAfter))
+    const notAfter = this.clock.at(end)
+    if (typeof notAfter === 'number') return call(notAfter)
+    return within(end - performance.now(), notAfter.then(call))
   }
 
   private async callMessage(
@@ -335,6 +331,22 @@ export class Ledger {
       meter: meterOf(counted) ?? USUAL_METER,
       exhausted: Number(exhausted) === 1,
     }
+  }
+
+  /** The charge script with the keys of a tenant; each call adds that of the receipt. */
+  private preparedFor(tenant: string): PreparedScript {
+    let prepared = this.prepared.get(tenant)
+    if (!prepared) {
+      prepared = this.store.prepare(CHARGE, this.chargeKeys(tenant), 1)
+      if (this.prepared.size >= MOST_TENANTS) this.prepared.clear()
+      this.prepared.set(tenant, prepared)
+    }
+    return prepared
+  }
+
+  private chargeKeys(tenant: string): readonly string[] {
+    const { keys } = this.store
+    return [keys.tenant(tenant), keys.usage(tenant), keys.restriction(tenant)]
   }
 
   /** Reads a reply, and the server's time in it. */

@@ -21,12 +21,13 @@ export class ServerClock {
   }
 
   /**
-   * The server's time in ms since the epoch. Asks for it where no reply has brought it since the connection was made.
+   * The server's time, in ms since the epoch, at a moment of our monotonic clock. Asks for it where no reply has brought
+   * it since the connection was made.
    *
    * @throws where Redis gives no answer.
    */
-  now(): number | Promise<number> {
-    return this.offset === undefined ? this.ask() : performance.now() + this.offset
+  at(moment: number): number | Promise<number> {
+    return this.offset === undefined ? this.ask(moment) : moment + this.offset
   }
 
   /** Notes the server time, in ms, of a reply that has just come. */
@@ -37,9 +38,9 @@ export class ServerClock {
     this.offset = isLate ? known + (offset - known) * TRUST_IN_LATE : offset
   }
 
-  private async ask(): Promise<number> {
+  private async ask(moment: number): Promise<number> {
     this.observe(await serverTime(this.client))
-    return performance.now() + this.offset!
+    return moment + this.offset!
   }
 }
 

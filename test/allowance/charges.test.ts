@@ -148,17 +148,20 @@ describe('the charges of a transaction', () => {
   })
 
   it('that were never made are closed by a refund', () => {
-    const charge = charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)
+    charges.refund([charges.open('contoso', 'unregistered', RECIPIENT, 0, SENDER)])
     assert.deepEqual(
-      charges.passed(() => true),
-      { accepted: 0, refunded: 1 },
-    )
-    charges.refund([charge])
-    assert.deepEqual(
-      charges.passed(() => true),
+      charges.settle(() => true),
       { accepted: 0, refunded: 0 },
     )
     assert.deepEqual(refunded, [])
+  })
+
+  it('count for those that got the message, or had passed and did not, or are not answered yet; once', () => {
+    for (const passes of [true, true, true, false]) counted().passes = passes
+    charges.open('contoso', 'unregistered', RECIPIENT, 1, SENDER)
+    const isFirst = ({ ordinal }: RecipientCharge): boolean => ordinal === 1
+    assert.deepEqual(charges.settle(isFirst), { accepted: 1, refunded: 3 })
+    assert.deepEqual(charges.settle(isFirst), { accepted: 0, refunded: 0 })
   })
 
   it('that are refunded after the end are refunded once', () => {
