@@ -41,7 +41,7 @@ export interface HarakaTransaction extends MessageSource {
   readonly header?: {
     get(name: string): string
     /** Each field as received, folded or not; without those beyond `[headers] max_lines` of connection.ini. */
-    lines(): readonly string[]
+    readonly header_list: readonly string[]
   }
   /** `accepted`, `rejected` or `deferred` once the client has its answer. */
   readonly msg_status?: string

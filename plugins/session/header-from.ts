@@ -78,7 +78,7 @@ export class HeaderFrom {
   /** A fault of this plugin must not stop registered mail. */
   private mismatchOf({ header }: HarakaTransaction, snapshot: Snapshot): string | undefined {
     try {
-      const fields = fromFields(header?.lines() ?? [])
+      const fields = fromFields(header?.header_list ?? [])
       return headerFromMismatch(
         fields,
         (domain) => acceptedDomainOf(snapshot, domain) !== undefined,

@@ -1,3 +1,5 @@
+import { isPlain, mayHold } from './may-hold'
+
 /**
  * The fields of a header as any reader may find them. Programs differ in where a line ends (CR or LF alone, VT, FF, NEL and
  * more in Python's splitlines()), in what continues a field (whatever counts as a blank in JavaScript), and in what they
@@ -7,7 +9,7 @@
 /** A control character but a tab may end a line; what begins with a blank behind it continues the field (RFC 5322 §2.2.3). */
 const LINE_END = /(?!\t)[\p{Cc}\u2028\u2029](?=[^ \p{Cc}\u2028\u2029])/u
 
-/** What may be one, and is no fold: for nearly all fields this is all that is looked for. */
+/** What may be one, and is no fold: without it a field of that name has one reading. */
 const UNUSUAL = /[^\t\n -~\u00a0-\u2027\u202a-\uffff]|\n(?=[^ \t])/
 
 /** Haraka has put together what begins with a space or a tab; for some programs other blanks do the same. */
@@ -16,6 +18,7 @@ const CONTINUES = /^[\s\p{Cc}]/u
 /** How much of such a continuation is read, in UTF-16 code units: no name, and no From, is longer. */
 const MOST_CONTINUED = 10_000
 
+/** What {@link plain} leaves: the printable characters of ASCII without the space. */
 const PLAIN = /^[!-~]*$/
 const NOT_PLAIN = /[^!-~]+/g
 
@@ -30,7 +33,9 @@ const NONE: readonly string[] = []
  */
 export function valuesAt(lines: readonly string[], at: number, name: string): readonly string[] {
   const line = lines[at] ?? ''
-  if (!CONTINUES.test(lines[at + 1] ?? '') && !UNUSUAL.test(line)) {
+  const isContinued = continues(lines[at + 1] ?? '')
+  if (!isContinued && !mayHold(line, name)) return NONE
+  if (!isContinued && !UNUSUAL.test(line)) {
     const colon = line.indexOf(':')
     const end = colon === -1 ? line.length : colon
     return reads(line.slice(0, end), name) ? [line.slice(end + 1)] : NONE
@@ -50,10 +55,14 @@ export function valuesAt(lines: readonly string[], at: number, name: string): re
   return values
 }
 
+function continues(line: string): boolean {
+  return !isPlain(line.charCodeAt(0)) && CONTINUES.test(line)
+}
+
 function withContinuations(lines: readonly string[], at: number): string {
   let text = lines[at]!
   const most = text.length + MOST_CONTINUED
-  for (let next = at + 1; text.length <= most && CONTINUES.test(lines[next] ?? ''); next++) {
+  for (let next = at + 1; text.length <= most && continues(lines[next] ?? ''); next++) {
     text += lines[next]!
   }
   return text

@@ -1,6 +1,7 @@
 import addressparser from 'nodemailer/lib/addressparser'
 import { toDomain } from '../names/domain'
 import { withoutComments } from './comments'
+import { usualAddress } from './usual-address'
 
 /** One address in a header field. */
 interface HeaderAddress {
@@ -46,6 +47,12 @@ const UNREAD: HeaderAddresses = { addresses: [], clear: false }
  */
 export function parseHeaderAddresses(field: string): HeaderAddresses {
   if (field.length > MAX_FIELD) return UNREAD
+  const usual = usualAddress(field)
+  return usual === undefined ? parseAnyForm(field) : { addresses: [found(usual)], clear: true }
+}
+
+/** Reads a field of any form; see {@link parseHeaderAddresses}. */
+export function parseAnyForm(field: string): HeaderAddresses {
   const parsed = addressparser(field, { flatten: true }).filter(({ address }) =>
     address.includes('@'),
   )

@@ -14,7 +14,12 @@ export const LONGEST_FROM = 8192
  * @param lines the header, a field in each, folded or not.
  */
 export function fromFields(lines: readonly string[]): string[] {
-  return lines.flatMap((_line, at) => valuesAt(lines, at, 'from'))
+  const fields: string[] = []
+  for (let at = 0; at < lines.length; at++) {
+    const values = valuesAt(lines, at, 'from')
+    if (values.length > 0) fields.push(...values)
+  }
+  return fields
 }
 
 /**
@@ -42,9 +47,17 @@ export function headerFromMismatch(
   fields: readonly string[],
   isAccepted: (domain: string) => boolean,
 ): string | undefined {
-  if (fields.reduce((sum, { length }) => sum + length, 0) > LONGEST_FROM) return ''
-  const addresses = fields.flatMap((field) => parseHeaderAddresses(field).addresses)
-  const others = addresses.filter(({ domain }) => domain === undefined || !isAccepted(domain))
-  if (addresses.length > 0 && others.length === 0) return undefined
-  return others.find(({ domain }) => domain !== undefined)?.domain ?? ''
+  let length = 0
+  for (const field of fields) length += field.length
+  if (length > LONGEST_FROM) return ''
+  // Loops: flatMap and filter would cost more than all that is done with the usual From.
+  let own = false
+  let other: string | undefined
+  for (const field of fields) {
+    for (const { domain } of parseHeaderAddresses(field).addresses) {
+      if (domain !== undefined && isAccepted(domain)) own = true
+      else other ||= domain ?? ''
+    }
+  }
+  return own && other === undefined ? undefined : (other ?? '')
 }

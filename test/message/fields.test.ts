@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import PostalMime from 'postal-mime'
 import { valuesAt } from '../../src/message/fields'
+import { mayHold } from '../../src/message/may-hold'
 
 const NAME = 'x-kind'
 
@@ -103,5 +104,67 @@ describe('a field of some name', () => {
       `${'\u212a\v'.repeat(300_000)}\n`,
     ]
     for (const at of lines.keys()) valuesAt(lines, at, NAME)
+  })
+})
+
+describe('a line that is not read to its end', () => {
+  const USUAL = [
+    'Received: from mx.x-kind.example ([192.0.2.1]:25) by far.example;\n\tMon, 30 Nov 10:51:00\n',
+    'DKIM-Signature: v=1; h=from:to:x-kind:date\n :subject; bh=YWJj=;\n b=ZGVm\n',
+    'To: anna@contoso-x-kind\n',
+    'Subject: Grüße: x-kinds, and not one x-kind\n',
+    'X-Kinds: a\n',
+  ]
+  for (const line of USUAL) {
+    it(`is this, for one: ${JSON.stringify(line)}`, () => assert.equal(mayHold(line, NAME), false))
+  }
+
+  it('never holds the field', () => {
+    const piece = fc.constantFrom(
+      ...[
+        'X-Kind',
+        'x-kind',
+        'X-',
+        'kIND',
+        'k',
+        'x',
+        '-',
+        'd',
+        'Subject',
+        'a',
+        '.',
+        '..',
+        ':',
+        ': ',
+      ],
+      ...[
+        ' ',
+        '\t',
+        '\n',
+        '\n ',
+        '\n\t',
+        '\r',
+        '\r\n',
+        '\r\n ',
+        '\v',
+        '\f',
+        '\0',
+        '\x7f',
+        '\u0085',
+      ],
+      ...['\u00a0', '\ufeff', '\u2028', '\u200b', '\u212a', 'ｘ', '\u0301', 'ü', '😀', '@', '['],
+    )
+    const line = fc.array(piece, { minLength: 1, maxLength: 12 }).map((pieces) => pieces.join(''))
+    let unread = 0
+    fc.assert(
+      fc.property(line, (text) => {
+        if (mayHold(text, NAME)) return
+        unread++
+        // What continues it makes the reader look at every character.
+        assert.deepEqual(valuesAt([text, '\v'], 0, NAME), [])
+      }),
+      { numRuns: 20_000 },
+    )
+    assert.ok(unread > 2000, `${unread} not read`)
   })
 })

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import addressparser from 'nodemailer/lib/addressparser'
-import { MAX_FIELD, parseHeaderAddresses } from '../../src/message/header-addresses'
+import { MAX_FIELD, parseAnyForm, parseHeaderAddresses } from '../../src/message/header-addresses'
+import { usualAddress } from '../../src/message/usual-address'
 
 /** A field, and the domains of its addresses; `!`: an address without one. */
 type Row = readonly [field: string, domains: string]
@@ -234,4 +235,70 @@ describe('parseHeaderAddresses', () => {
       parseHeaderAddresses(`a@b${field}`)
     })
   }
+})
+
+describe('a field of the usual form', () => {
+  const USUAL = [
+    'anna@contoso.com',
+    ' Anna.Bell+x=y@CONTOSO.com\n',
+    '<anna@contoso.com>',
+    'Anna B. Bell <anna@contoso.com>',
+    'Anna\r\n <anna@contoso.com>',
+    'Anna\n\t<anna@contoso.com>',
+    '=?utf-8?q?Anna_B=C3=A4ll?= <anna@contoso.com>',
+    '"Bell, Anna (Sales)" <anna@contoso.com>',
+    '"x@evil.example"<anna@contoso.com>',
+    'anna@contoso..com.',
+    'anna@192.0.2.1',
+  ]
+  for (const field of USUAL) {
+    it(`is read without the parser: ${JSON.stringify(field)}`, () => {
+      assert.notEqual(usualAddress(field), undefined)
+      assert.deepEqual(parseHeaderAddresses(field), parseAnyForm(field))
+    })
+  }
+
+  it('is read as the parser reads it, with any characters in any places', () => {
+    const piece = fc.constantFrom(
+      ...['@', '.', '..', ' ', ',', ';', ':', '<', '>', '(', ')', '"', '\\', '\0', '\u00a0', '\v'],
+      ...['\r\n ', '\n\t', '\n', '\r', '\t', 'a', 'Anna', 'contoso.com', 'xn--a', '192.0.2.1', '1'],
+      ...['=?utf-8?q?x=40e.example?=', '?', '=', '[', ']', '-', '_', "'", '`', '|', 'ü', '\ufeff'],
+      ...[
+        '@contoso.com',
+        '<a@contoso.com>',
+        '"A, B"',
+        '"a@b.c"',
+        'mailto:',
+        '<>',
+        '\x7f',
+        '\u2028',
+      ],
+    )
+    const pieces = fc.array(piece, { maxLength: 8 }).map((parts) => parts.join(''))
+    const almostUsual = fc
+      .tuple(pieces, fc.constantFrom(...USUAL), pieces)
+      .map((all) => all.join(''))
+    const noise = fc.string({ unit: 'binary-ascii', maxLength: 3 })
+    const oneChanged = fc
+      .tuple(fc.constantFrom(...USUAL), fc.nat({ max: 40 }), fc.oneof(piece, noise))
+      .map(([field, at, more]) => field.slice(0, at) + more + field.slice(at))
+    let usual = 0
+    fc.assert(
+      fc.property(fc.oneof(pieces, almostUsual, oneChanged, mailbox.map(written)), (field) => {
+        if (usualAddress(field) !== undefined) usual++
+        assert.deepEqual(parseHeaderAddresses(field), parseAnyForm(field))
+      }),
+      { numRuns: 20_000 },
+    )
+    assert.ok(usual > 2000, `${usual} of the usual form`)
+  })
+
+  it('is told from others in time that grows with the length only', () => {
+    for (const piece of [' ', 'a', 'a ', '"', '<', '@', 'a@', '" "']) {
+      const text = piece.repeat(1_000_000 / piece.length)
+      for (const begin of ['', '<', '"', 'a', '"a" ', 'a@b', '<a@b']) {
+        assert.equal(usualAddress(`${begin}${text}\0`), undefined)
+      }
+    }
+  })
 })
