@@ -89,13 +89,13 @@ export const tenants: Section = {
       rows: [
         ...WORK.flatMap((each) => [
           {
-            what: `${each}, ${first.label}`,
+            what: rowName(each, first),
             figure: figure(first, each),
             numbers: { us: median(first.cpu[each]) },
           },
           ...others.map((site) =>
             ratioRow(
-              `${each}, ${site.label}`,
+              rowName(each, site),
               [ratios(site, each)],
               each === CHARGE ? MOST : undefined,
               { detail: figure(site, each) },
@@ -114,6 +114,11 @@ export const tenants: Section = {
       ],
     }
   },
+}
+
+/** Its charges alone name a site: the bench of another version has these rows too. */
+function rowName(each: Work, { label }: Site): string {
+  return each === CHARGE ? label : `${each}, ${label}`
 }
 
 /** How much more each costs with many tenants: a charge by as much as its four keys, or by more. */
