@@ -1,30 +1,28 @@
+import { lru, type LRU } from 'tiny-lru'
+
 interface Entry<V> {
-  readonly key: string
   readonly value: V
+  /** When it was set: a value may change. */
   readonly size: number
-  newer: Entry<V> | undefined
-  older: Entry<V> | undefined
 }
 
 /**
- * A cache of limited room, which forgets what has not been used for longest. It takes memory for what it holds only: the
- * package `lru-cache` allocates for all that it may ever hold, and has 3.6 MB on disk. Entries are linked in the order of
- * their use: a Map in that order takes microseconds a use where few of many keys are used (its deleted entries stay in
- * their chains until it is hashed anew).
+ * A cache that forgets what has not been used for longest: that of the package tiny-lru, with a limit of the sum of the
+ * sizes.
  */
 export class LruCache<V extends NonNullable<unknown>> {
-  private readonly entries = new Map<string, Entry<V>>()
-  private newest: Entry<V> | undefined
-  private oldest: Entry<V> | undefined
+  private readonly entries: LRU<Entry<V>> = lru(0)
   private taken = 0
 
   /**
    * @param room the sum of the sizes at most. One value may be larger: then it is alone.
    * @param sizeOf the size of a value; absent: 1.
+   * @param onGone is called when a value is replaced or removed.
    */
   constructor(
     private readonly room: number,
     private readonly sizeOf: (value: V) => number = () => 1,
+    private readonly onGone: () => void = () => {},
   ) {}
 
   /** Number of values. */
@@ -34,9 +32,7 @@ export class LruCache<V extends NonNullable<unknown>> {
 
   /** The most recently used first. */
   keys(): string[] {
-    const keys: string[] = []
-    for (let entry = this.newest; entry; entry = entry.older) keys.push(entry.key)
-    return keys
+    return (this.entries.keys() as string[]).reverse()
   }
 
   has(key: string): boolean {
@@ -45,58 +41,41 @@ export class LruCache<V extends NonNullable<unknown>> {
 
   /** Does not count as a use. */
   peek(key: string): V | undefined {
-    return this.entries.get(key)?.value
+    return this.entries.peek(key)?.value
   }
 
   get(key: string): V | undefined {
-    const entry = this.entries.get(key)
-    if (entry && entry !== this.newest) {
-      this.unlink(entry)
-      this.link(entry)
-    }
-    return entry?.value
+    return this.entries.get(key)?.value
   }
 
   set(key: string, value: V): void {
-    const before = this.entries.get(key)
-    if (before) this.unlink(before)
     const size = this.sizeOf(value)
-    const entry: Entry<V> = { key, value, size, newer: undefined, older: undefined }
-    this.entries.set(key, entry)
-    this.link(entry)
-    while (this.taken > this.room && this.oldest && this.oldest !== entry) {
-      this.delete(this.oldest.key)
+    const before = this.entries.peek(key)
+    this.entries.set(key, { value, size })
+    this.taken += size
+    if (before) this.gone(before)
+    while (this.taken > this.room && this.entries.size > 1) {
+      this.delete(this.entries.first!.key as string)
     }
   }
 
-  /** Whether it was there. */
+  /** @returns whether it was there. */
   delete(key: string): boolean {
-    const entry = this.entries.get(key)
-    if (entry) this.unlink(entry)
-    return this.entries.delete(key)
+    const entry = this.entries.peek(key)
+    if (!entry) return false
+    this.entries.delete(key)
+    this.gone(entry)
+    return true
   }
 
   clear(): void {
     this.entries.clear()
-    this.newest = this.oldest = undefined
     this.taken = 0
+    this.onGone()
   }
 
-  /** As the newest. */
-  private link(entry: Entry<V>): void {
-    entry.older = this.newest
-    entry.newer = undefined
-    if (this.newest) this.newest.newer = entry
-    else this.oldest = entry
-    this.newest = entry
-    this.taken += entry.size
-  }
-
-  private unlink({ newer, older, size }: Entry<V>): void {
-    if (newer) newer.older = older
-    else this.newest = older
-    if (older) older.newer = newer
-    else this.oldest = newer
+  private gone({ size }: Entry<V>): void {
     this.taken -= size
+    this.onGone()
   }
 }
