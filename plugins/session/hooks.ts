@@ -244,9 +244,14 @@ export class Hooks {
   ): Result {
     const config = this.config()
     if (config.main.override === 'off') return undefined
+    if (connection.relaying && transaction.passes(config)) {
+      if (stage === 'rcpt_ok') passUncharged(transaction)
+      return undefined
+    }
     const command = stage === 'rcpt_ok' && mayCount(transaction) ? transaction.offered() : undefined
     const judged = command ? counting(command, transaction) : recipient
     let judgement = this.judgementOf(stage, connection, transaction, judged)
+    if (judgement.reason === 'registered') transaction.markPassing(config)
     const mustKnowOwner = ownerDecides(config)
     if (
       judgement.verdict === 'charge' &&
@@ -323,6 +328,12 @@ async function grantAfter(
   session: Session,
 ): Promise<undefined> {
   session.grantRelay(connection, await attribution)
+}
+
+/** Nothing of the command counts. */
+function passUncharged(transaction: Transaction): void {
+  transaction.passUncharged()
+  transaction.passCommand()
 }
 
 /** Recipients of registered mail, and of mail whose sender is unknown, do not count. */

@@ -5,7 +5,8 @@ import { formatWindow } from '../../src/mail/limits'
 import { clean } from '../../src/base/safe-text'
 import type { Connection, Plugin } from '../kit/haraka'
 import { InfoLevel, LogOnce } from '../kit/log'
-import type { SenderFacts, Transaction } from './transaction'
+import type { SenderFacts } from './last-sender'
+import type { Transaction } from './transaction'
 
 /** Addresses without a tenant whose refusals are counted separately. */
 const MOST_STRANGERS = 1000

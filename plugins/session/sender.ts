@@ -66,16 +66,17 @@ export class SenderResolver {
     // Even with `override=off`: without the grant Haraka itself would refuse the session.
     if (settings.grantRelay) session.grantRelay(connection, attribution)
     if (main.override === 'off') return undefined
-    const snapshot = this.snapshotOf(attribution)
+    const snapshot = this.snapshotOf(attribution, session)
     if (snapshot instanceof Promise) return setSenderOnce(transaction, attribution, snapshot)
     transaction.setSender(attribution, snapshot)
     return undefined
   }
 
-  private snapshotOf(attribution: Attribution): Known | Promise<Known> {
+  private snapshotOf(attribution: Attribution, session: Session): Known | Promise<Known> {
     const directory = this.engine()?.directory
     if (attribution.kind !== 'attributed' || !directory) return undefined
-    return directory.peek(attribution.tenant) ?? this.loadSnapshot(directory, attribution.tenant)
+    const { tenant } = attribution
+    return session.tenant(directory, tenant) ?? this.loadSnapshot(directory, tenant)
   }
 
   private loadSnapshot(directory: Directory, tenant: string): Promise<Known> {

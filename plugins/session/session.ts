@@ -1,8 +1,10 @@
 import type { Config } from '../../src/process/config'
 import { attribute, type Attribution, type Facts } from '../../src/decision/attribution'
 import type { Directory } from '../../src/directory/directory'
+import type { Snapshot } from '../../src/directory/snapshot'
 import { sourceOf } from '../../src/base/ip-prefix'
 import type { Connection, HarakaTransaction } from '../kit/haraka'
+import { LastSender } from './last-sender'
 import { peerCertificate, type ShownCertificate } from './peer-certificate'
 import { Transaction } from './transaction'
 
@@ -11,6 +13,7 @@ const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 /** One SMTP session: its identities, its tenant and connector, and its transaction. */
 export class Session {
   private current: Transaction | undefined
+  private readonly lastSender = new LastSender()
   /** This plugin has allowed the session to relay (`grant_relay`). */
   private granted = false
 
@@ -27,6 +30,9 @@ export class Session {
   private attributed: Attribution | undefined
   private attributedAt = -1
   private attributedBy: Config['attribution'] | undefined
+
+  private snapshot: Snapshot | undefined
+  private snapshotVersion = -1
 
   /**
    * Notes the remote address. XCLIENT and PROXY change it, but Haraka keeps `notes.auth_user` and the certificate of the
@@ -61,7 +67,7 @@ export class Session {
   }
 
   begin(haraka: HarakaTransaction): Transaction {
-    return (this.current = new Transaction(haraka))
+    return (this.current = new Transaction(haraka, this.lastSender))
   }
 
   /** Ends the current transaction, if any, and returns it. */
@@ -137,6 +143,15 @@ export class Session {
       this.attributedBy = settings
     }
     return attribution
+  }
+
+  /** The cached tenant, without waiting; asked of the directory only where its answer may be another one. */
+  tenant(directory: Directory, id: string): Snapshot | undefined {
+    if (this.snapshotVersion !== directory.tenantsVersion || this.snapshot?.tenant !== id) {
+      this.snapshot = directory.peek(id)
+      this.snapshotVersion = directory.tenantsVersion
+    }
+    return this.snapshot
   }
 
   /** Drops the cached attribution where an identity has changed. */

@@ -1,23 +1,21 @@
 import type { Attributed, Attribution } from '../../src/decision/attribution'
 import { Charges, type Refund, type ChargeLater } from '../../src/allowance/charges'
-import { clean } from '../../src/base/safe-text'
 import {
   byHeaderFrom,
   mayBeOwned,
   ownedBy,
   provenForward,
-  standingOf,
   UNKNOWN_SENDER,
   type SenderStanding,
 } from '../../src/decision/classify'
 import { isOwn } from '../../src/decision/judge'
 import type { Known } from '../../src/directory/snapshot'
-import { CLASSES, notedClass } from '../../src/mail/classes'
-import { LONGEST_ID } from '../../src/mail/identities'
-import { envelopeDomain, type EnvelopeDomain } from '../../src/names/envelope'
+import { CLASSES } from '../../src/mail/classes'
+import type { EnvelopeDomain } from '../../src/names/envelope'
 import { setNote } from '../../src/outbound/note'
 import type { MessageOutcome } from '../../src/reporting/outcome'
 import type { EnvelopeRecipient, HarakaTransaction } from '../kit/haraka'
+import { LastSender, type SenderFacts } from './last-sender'
 import {
   compareRecipients,
   isAccepted,
@@ -27,13 +25,6 @@ import {
   Recipients,
   type Comparison,
 } from './recipients'
-
-/** Who sends, safe for the results store and the log; `undefined`: unknown, or there is none. */
-export interface SenderFacts {
-  readonly tenant: string | undefined
-  readonly connector: string | undefined
-  readonly domain: string | undefined
-}
 
 /** Finds the owner of a domain; null: none. A promise where it must ask Redis. */
 export type FindOwner = (domain: string, tenant: string) => string | null | Promise<string | null>
@@ -73,15 +64,20 @@ class MailTransaction {
   private isSkipped = false
   private chargedFor: Attribution | undefined
   private ownerSoughtFor: SenderStanding | undefined
-  private knownFacts: SenderFacts | undefined
+  /** The configuration under which its sender passes, whoever the recipients are; see {@link passes}. */
+  private passesUnder: unknown
   private commands: Recipients | undefined
   /** This many of `rcpt_to` passed before {@link commands} was needed: most mail never needs it. */
   private passedUnseen = 0
   private isDeciding = false
   private ending: AbortController | undefined
 
-  constructor(readonly haraka: HarakaTransaction) {
-    this.envelopeDomain = envelopeDomain(haraka.mail_from)
+  /** @param last what was found for the session's transaction before. */
+  constructor(
+    readonly haraka: HarakaTransaction,
+    private readonly last = new LastSender(),
+  ) {
+    this.envelopeDomain = last.domainOf(haraka.mail_from)
   }
 
   // MAIL, and again at each RCPT, since AUTH may come in between: who sends?
@@ -91,14 +87,27 @@ class MailTransaction {
     if (attribution === this.attribution && snapshot === this.snapshot) return
     this.attribution = attribution
     this.snapshot = snapshot
-    this.knownFacts = undefined
+    this.passesUnder = undefined
     if (attribution.kind !== 'attributed') {
       this.sender = UNKNOWN_SENDER
       setNote(this.haraka.notes, undefined)
       return
     }
-    this.sender = standingOf(this.envelopeDomain, snapshot)
+    this.sender = this.last.standingFor(this.envelopeDomain, snapshot)
     this.note(attribution)
+  }
+
+  /**
+   * Whether the sender was found to pass, under this configuration and with the facts of now. So a registered message is
+   * judged once, and its recipients cost a comparison.
+   */
+  passes(config: object): boolean {
+    return this.passesUnder === config
+  }
+
+  /** See {@link passes}: until its sender changes. */
+  markPassing(config: object): void {
+    this.passesUnder = config
   }
 
   /**
@@ -139,17 +148,16 @@ class MailTransaction {
   private reclassify(sender: SenderStanding): void {
     if (sender === this.sender) return
     this.sender = sender
-    this.knownFacts = undefined
+    this.passesUnder = undefined
     if (this.attribution.kind === 'attributed') this.note(this.attribution)
   }
 
-  private note({ tenant, connector }: Attributed): void {
-    const noted = notedClass(this.sender.class)
-    setNote(this.haraka.notes, { tenant, connector: connector ?? null, class: noted })
+  private note(attribution: Attributed): void {
+    setNote(this.haraka.notes, this.last.noteOf(attribution, this.sender.class))
   }
 
   get facts(): SenderFacts {
-    return (this.knownFacts ??= factsOf(this))
+    return this.last.factsOf(this.attribution, this.sender.domain)
   }
 
   // MAIL and RCPT: what is answered?
@@ -315,12 +323,5 @@ class MailTransaction {
 
 /** All others only read its fields: its own methods alone write them. */
 export type Transaction = Readonly<MailTransaction>
-export const Transaction: new (haraka: HarakaTransaction) => Transaction = MailTransaction
-
-function factsOf({ attribution, sender: { domain } }: Transaction): SenderFacts {
-  if (attribution.kind !== 'attributed') return { tenant: undefined, connector: undefined, domain }
-  // A note of another plugin may name any tenant, and the content of Redis any connector.
-  const tenant = clean(attribution.tenant.slice(0, LONGEST_ID))
-  const connector = attribution.connector && clean(attribution.connector)
-  return { tenant, connector, domain }
-}
+export const Transaction: new (haraka: HarakaTransaction, last?: LastSender) => Transaction =
+  MailTransaction

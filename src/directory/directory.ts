@@ -251,6 +251,11 @@ export class Directory {
     return this.reported(this.tenants.load(tenant))
   }
 
+  /** Grows whenever {@link peek} may answer otherwise than before, and once a second while it is called. */
+  get tenantsVersion(): number {
+    return this.tenants.version
+  }
+
   /** Whether Redis has lost changes of the tenant, which stay in effect, or a restriction that is not back yet. */
   hasLost(tenant: string): boolean {
     return this.lost.has(tenant) || this.standings.isPuttingBack(tenant)

@@ -17,6 +17,9 @@ import type { Standings } from './standings'
 const MOST_DOMAINS = 2_000_000
 const LEAST_SIZE = 200
 
+/** A session uses a tenant for this long before it asks for it again, in ms. */
+const USED_FOR = 1000
+
 interface Held {
   readonly snapshot: OwnSnapshot
   /** Monotonic ms. */
@@ -56,8 +59,16 @@ export interface TenantsContext {
 
 /** Tenants with their accepted domains, cached in one process and kept up to date. */
 export class TenantCache {
-  private readonly held = new LruCache<Held>(MOST_DOMAINS, ({ snapshot }) =>
-    Math.max(snapshot.domains.size, LEAST_SIZE),
+  /**
+   * Grows whenever a cached tenant has changed or gone: until then a session uses what {@link peek} has returned. It also
+   * grows a second after a call of `peek`, so that each use is noted and an old tenant is read again.
+   */
+  version = 0
+  private renewal: NodeJS.Timeout | undefined
+  private readonly held = new LruCache<Held>(
+    MOST_DOMAINS,
+    ({ snapshot }) => Math.max(snapshot.domains.size, LEAST_SIZE),
+    () => void this.version++,
   )
   private readonly loading = new Map<string, Loading>()
 
@@ -99,12 +110,20 @@ export class TenantCache {
   peek(tenant: string): Snapshot | undefined {
     const held = this.held.get(tenant)
     if (held === undefined) return undefined
+    if (this.renewal === undefined) this.renewLater()
     const now = performance.now()
     if (now > held.refreshAt) {
       held.refreshAt = now + RETRY_AFTER
       this.refresh(tenant)
     }
     return held.snapshot
+  }
+
+  private renewLater(): void {
+    this.renewal = setTimeout(() => {
+      this.renewal = undefined
+      this.version++
+    }, USED_FOR).unref()
   }
 
   /** See {@link Directory.load}. */

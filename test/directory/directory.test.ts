@@ -685,3 +685,31 @@ describe('a directory that starts while Redis is away', () => {
     later.client.disconnect()
   })
 })
+
+describe('Whether the cached tenants are the same', () => {
+  it('is seen by their version: it grows when one changes or goes', async () => {
+    await directory.load('contoso')
+    let version = directory.tenantsVersion
+    const hasGrown = (): void => {
+      assert.ok(directory.tenantsVersion > version)
+      version = directory.tenantsVersion
+    }
+    await restrictions.place('contoso', { scope: 'all', by: 'test', reason: 'test' })
+    await waitFor(() => directory.look('contoso')?.restricted)
+    hasGrown()
+    await registry.domains.add('contoso', [plain('other.example')], 'test')
+    await waitFor(() => directory.look('contoso')?.domains.has('other.example'))
+    hasGrown()
+    await restrictions.lift('contoso', { by: 'test', reason: 'test', keepUsage: false })
+    await removeTenant(new Store(client, keys), 'contoso')
+    await waitFor(() => directory.look('contoso') === undefined)
+    hasGrown()
+  })
+
+  it('is asked again a second after a use, so that each use is noted', async () => {
+    await directory.load('contoso')
+    const version = directory.tenantsVersion
+    directory.peek('contoso')
+    await waitFor(() => directory.tenantsVersion > version)
+  })
+})
