@@ -150,6 +150,7 @@ export function rowsOf(counts: readonly Count[]): Row[] {
       ...(what === ALONE ? { figure: whole(instructions) } : row),
       detail: [...(what === ALONE ? [] : [whole(instructions)]), spreadOf(batches)].join('; '),
       ...(most !== undefined && { target: atMost(most, ratio, ' ×') }),
+      context: COUNTED.find((each) => each.what === what)?.context,
       numbers: { ratio, instructions, batches },
     }
   })

@@ -25,7 +25,7 @@ exports.empty = (next) => next()
 
 /** Mail of each kind, and the server it goes through. */
 export const SUBJECTS = {
-  hooks: { what: 'four empty hooks', server: 'hooks', ip: OPEN.ip, mail: OWN },
+  hooks: { what: 'four empty hooks', server: 'hooks', ip: OPEN.ip, mail: OWN, context: true },
   registered: {
     ...{ what: 'registered', server: 'ours', ip: OPEN.ip, mail: OWN },
     ...{ most: 1.04, mostCalls: 0 },
@@ -38,7 +38,10 @@ export const SUBJECTS = {
     ...{ what: 'refused at MAIL', server: 'ours', ip: RESTRICTED.ip, mostCalls: 0 },
     ...{ mail: refused('a@elsewhere.example'), alone: ELSEWHERE },
   },
-  limit: { what: 'haraka-plugin-limit', server: 'limit', ip: OPEN.ip, mail: ELSEWHERE },
+  limit: {
+    ...{ what: 'haraka-plugin-limit', server: 'limit', ip: OPEN.ip, mail: ELSEWHERE },
+    context: true,
+  },
 } satisfies Record<string, Subject>
 
 /** `hooks` has hooks that do nothing, `limit` haraka-plugin-limit, which counts recipients by sender. */

@@ -29,6 +29,8 @@ export interface Subject {
   readonly share?: number
   /** The target of its CPU, Haraka alone = 1. */
   readonly most?: number
+  /** See {@link Row.context}. */
+  readonly context?: boolean
   /** The target of its calls to Redis a message. */
   readonly mostCalls?: number
 }
@@ -218,10 +220,13 @@ function report(comparison: Comparison, { rounds, waits, calls }: Findings): Mea
   const { name, title, subjects, against } = comparison
   const entries = Object.entries(subjects)
   const compared = [
-    ...entries.map(([name, { what, most }]) => ({ what, most, ...toAlone(rounds, name) })),
+    ...entries.map(([name, { what, most, context }]) => ({
+      ...{ what, most, context },
+      ...toAlone(rounds, name),
+    })),
     ...against.map(([name, base, most]) => ({
       what: `${subjects[name]!.what}, against ${subjects[base]!.what}`,
-      most,
+      ...{ most, context: undefined },
       ...toEachOther(rounds, name, base),
     })),
   ]
@@ -234,7 +239,9 @@ function report(comparison: Comparison, { rounds, waits, calls }: Findings): Mea
   return {
     rows: [
       aloneRow(rounds),
-      ...compared.map(({ what, ratios, before, most }) => ratioRow(what, ratios, most, { before })),
+      ...compared.map(({ what, ratios, most, before, context }) =>
+        ratioRow(what, ratios, most, { before, context }),
+      ),
       ...entries
         .filter(([name]) => hasBefore(rounds, name))
         .map(([name, { what }]) => {

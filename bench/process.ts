@@ -173,6 +173,7 @@ export function rowsOf(
         ...(before.length > 0 && { before: show(median(before)) }),
         detail: `starts ${range}; Haraka alone ${show(alone)}`,
         ...(isTarget && { target: atMostMegabytes(most, more) }),
+        context: most !== undefined && key === 'resident' && !isTarget,
         numbers: { [key]: all },
       }
     })

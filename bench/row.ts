@@ -18,6 +18,8 @@ export interface Row {
   readonly target?: Target
   /** The figure of the other version. */
   readonly before?: string
+  /** Shown among the targets to compare with: a floor, or another plugin. */
+  readonly context?: boolean | undefined
   /** The numbers for programs. Units are in the names: `ratio`, `perSecond`, `bytes`, `ms`, `us`. */
   readonly numbers?: Readonly<Record<string, number | readonly number[]>>
 }
@@ -95,10 +97,14 @@ export function ratioRow(
   byStart: Ratios,
   target?: number,
   {
-    detail,
     before,
     targetOf = atMost,
-  }: { detail?: string; before?: Ratios | undefined; targetOf?: typeof atMost } = {},
+    detail,
+    context,
+  }: Pick<Row, 'detail' | 'context'> & {
+    before?: Ratios | undefined
+    targetOf?: typeof atMost
+  } = {},
 ): Row {
   const ratios = byStart.flat()
   const starts = byStart.map(median)
@@ -117,6 +123,7 @@ export function ratioRow(
     ...(before && { before: asRatio(median(before.flat())) }),
     detail: [...spread, ...(detail === undefined ? [] : [detail])].join('; '),
     ...(target !== undefined && { target: targetOf(target, ratio, ' ×') }),
+    ...(context && { context }),
     numbers: { ratio, quartiles, starts },
   }
 }

@@ -4,14 +4,14 @@ import { facts, isMet, markdownTable, type Results } from './report'
 
 const PAGE = path.resolve(__dirname, '../docs/performance.md')
 
-/** All rows with a target that were measured for both versions, as a table in Markdown. */
+/** All rows with a target that were measured for both versions, and what to compare them with, in Markdown. */
 export function targetTable({ sections }: Results): string {
   const lines = sections.flatMap(({ title, rows }) =>
-    rows.flatMap(({ what, before, figure, target }) =>
-      target === undefined || before === undefined
-        ? []
-        : [[title, what, before, figure, target.text, isMet(target)]],
-    ),
+    rows
+      .filter(({ target, before, context }) => context || (target && before !== undefined))
+      .map(({ what, before = '', figure, target }) => {
+        return [title, what, before, figure, target?.text ?? '', isMet(target)]
+      }),
   )
   return markdownTable([['', '', 'Before', 'Now', 'Target', ''], ...lines])
 }

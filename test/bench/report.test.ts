@@ -54,11 +54,15 @@ describe('the report', () => {
 
 describe('the targets, before and after', () => {
   const [registered, unregistered] = ROWS as [Row, Row]
-  const results = resultsOf([{ ...registered, before: '1.080 ×' }, unregistered])
+  const floor: Row = { what: 'empty hooks', figure: '1.010 ×', context: true }
+  const results = resultsOf([floor, { ...registered, before: '1.080 ×' }, unregistered])
 
-  it('are the rows with a target that were measured for both versions', () => {
+  it('are the rows with a target that were measured for both versions, and what to compare with', () => {
     const lines = targetTable(results).trim().split('\n').slice(2)
-    assert.deepEqual(lines, ['| CPU | registered | 1.080 × | 1.020 × | ≤ 1.04 × | met |'])
+    assert.deepEqual(lines, [
+      '| CPU | empty hooks |  | 1.010 × |  |  |',
+      '| CPU | registered | 1.080 × | 1.020 × | ≤ 1.04 × | met |',
+    ])
   })
 
   it('have a column of their own only where there is another version', () => {
