@@ -142,7 +142,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
 async function forward(relay: TestRelay, store: Store): Promise<void> {
   await relay.registry.tenants.add('school', { forwardedLimits: '5/1h' }, 'test')
   const ledger = new Ledger(store, 2000)
-  const defaults = defaultsOf(configWith())
+  const defaults = defaultsOf(configWith({ forwarded: { enabled: 'true' } }))
   const sender = { domain: 'elsewhere.example', connector: '', ip: '192.0.2.7' }
   const recipient = { tenant: 'school', transaction: 'F1.1', ...sender }
   const domainsToken = (await store.client.hget(store.keys.tenant('school'), 'domains')) ?? ''

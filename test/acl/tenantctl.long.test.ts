@@ -31,7 +31,7 @@ import { OrderedHost, served } from '../support/queue-host'
 import type { TestRedis } from '../support/redis'
 import { keyZones, signer, signMessage } from '../support/signed'
 import { add, countsOf, record, recordSamples } from '../support/reports'
-import { tenantctl, type Result } from '../cli/cli'
+import { FORWARDS_ON, tenantctl, type Result } from '../cli/cli'
 
 const keys = new Keys('ud:')
 
@@ -54,7 +54,7 @@ const FORWARD = 'From: news@lists.example\r\nTo: ann@adatum.com\r\n\r\nHello\r\n
 /** Placeholder for the address of the name server. */
 const DNS = 'NAMESERVER'
 
-const ALERTS_INI = '[outage]\nsnapshot=\n[alerts]\nmail_to=ops@relay.example\n'
+const ALERTS_INI = `${FORWARDS_ON}[outage]\nsnapshot=\n[alerts]\nmail_to=ops@relay.example\n`
 
 describe('tenantctl with the users of docs/acl', () => {
   let redis: TestRedis
@@ -193,7 +193,7 @@ describe('tenantctl with the users of docs/acl', () => {
     'unusual contoso',
     'explain --from x@lure.example --ip 192.0.2.1',
     'explain --from x@contoso.com --auth y@contoso.net',
-    `explain --from x@lists.example --auth adatum --message signed.eml --dns ${DNS}`,
+    `--config alerts explain --from x@lists.example --auth adatum --message signed.eml --dns ${DNS}`,
     '--config alerts queue contoso list --local',
     'apply tenants.yaml --dry-run',
     'audit',
@@ -320,7 +320,11 @@ describe('tenantctl with the users of docs/acl', () => {
     await recordMail()
     await goBack('back')
     const observation = await Observation.begin(redis)
-    await given('tenantctl-read', ...READING, 'doctor')
+    await given('tenantctl-read', ...READING)
+    const doctor = await run('tenantctl-read', '--json doctor')
+    const lines = JSON.parse(doctor.out) as { level: string; check: string }[]
+    const failed = lines.filter(({ level }) => level === 'fail').map(({ check }) => check)
+    assert.deepEqual(failed, ['forwarded'])
     const { out } = await run('tenantctl-read', 'incident contoso')
     assert.match(out, /^queue: this Redis user may not give orders to hosts$/m)
     await followEvents('tenantctl-read')

@@ -10,6 +10,7 @@ import { leaves, tenantctl, type Result } from './cli'
 
 /** Commands whose outcome depends on a section, and which that section therefore stops. */
 const NEEDS = [
+  [/--forwarded-limits/, 'forwarded'],
   [/^unblock a --reason/, 'case'],
   [/^unblock a --force .* --limits/, 'allowance'],
   [/^alert test/, 'alerts'],
@@ -41,6 +42,7 @@ describe('a mistake in the ini file', () => {
     const backup = path.join(site, 'backup.jsonl')
     lines = [
       ...['init', 'tenant add a', 'tenant add b', 'tenant set a --contact x@lure.example'],
+      'tenant set a --forwarded-limits 5/1h --force',
       ...[
         'domain add a a.example',
         'domain set a a.example --subdomains',

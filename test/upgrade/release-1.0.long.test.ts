@@ -77,12 +77,15 @@ describe('the Redis of release 1.0, asked by tenantctl', { skip: noMovableClock 
     })
   }
 
-  it('doctor finds no fault in it', async () => {
-    const found = (await ask(redis, 'doctor')) as { level: string }[]
+  it('doctor finds one fault in it: an allowance for forwards, which must be turned on since', async () => {
+    const { out } = await tenantctl(['--redis', redis.url, '--json', 'doctor'])
+    const found = JSON.parse(out) as { level: string; check: string; message: string }[]
+    const failed = found.filter(({ level }) => level !== 'ok' && level !== 'warn')
     assert.deepEqual(
-      found.filter(({ level }) => level !== 'ok' && level !== 'warn'),
-      [],
+      failed.map(({ check }) => check),
+      ['forwarded'],
     )
+    assert.match(failed[0]!.message, /1 tenant has an allowance for forwards.*\(school\)$/)
   })
 })
 
