@@ -59,7 +59,6 @@ async function summaryOf(
   now: number,
 ): Promise<TenantSummary> {
   const { client, keys } = store
-  store.sendTogether()
   const [domains, restricted, probation] = await Promise.all([
     client.hlen(keys.domains(tenant.id)),
     client.exists(keys.restriction(tenant.id)),

@@ -126,8 +126,7 @@ export class TenantRegistry {
     }
     const tenants: Tenant[] = []
     for (const batch of batchesOf([...ids].sort(), BATCH)) {
-      // Sent together without waiting: on a Cluster a pipeline could not span slots.
-      this.store.sendTogether()
+      // Without waiting: on a Cluster a pipeline could not span slots.
       const found = await Promise.all(batch.map((id) => this.read(id)))
       for (const tenant of found) if (tenant) tenants.push(tenant)
     }

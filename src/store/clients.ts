@@ -1,10 +1,10 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
-import { AbstractConnector, Cluster, Redis, type Command, type RedisOptions } from 'ioredis'
+import { AbstractConnector, Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Endpoint } from './settings'
+import { TimeOuts } from './time-outs'
+import { Turn } from './turn'
 
-/** ioredis's message for a command whose time is over (Command.js, setTimeout); the error has no code. */
-const TIMED_OUT = 'Command timed out'
 /** Between two attempts while a slot is being moved or its primary is down, in ms. */
 const RETRY_DELAY = 50
 /** A slot that is being moved answers a command by MOVED, ASK and TRYAGAIN in turn. */
@@ -12,27 +12,57 @@ const REDIRECTIONS_AN_ATTEMPT = 3
 const LEAST_REDIRECTIONS = 16
 /** How long closing a connection may take, in ms; ioredis's own value. */
 const DISCONNECT_TIMEOUT = 2000
+/** A connection without an answer for this many command timeouts is closed: a firewall may drop its packets. */
+const DEAD_AFTER = 10
 
 /**
- * Lets a command whose time is over still have an answer that has arrived. Node's event loop runs its timers before it
- * reads its sockets, so after a long turn (another plugin reads a large message) ioredis would discard the answers that
- * arrived meanwhile, and report that a quick Redis is slow.
+ * A client of one Redis, or of the primary that Sentinel names. In place of ioredis it keeps the time of its commands,
+ * joins what they write, and finds a dead connection: ioredis sets timers and listeners for each of them.
  */
-function preferAnswer(command: Command): void {
-  const { reject } = command
-  command.reject = (error) => {
-    if (error.message !== TIMED_OUT) return reject(error)
-    setImmediate(() => {
-      if (!command.isSettled) reject(error)
-    })
-  }
-}
-
-/** A client of one Redis, or of the primary that Sentinel names. */
 export class SingleClient extends Redis {
-  override sendCommand(...[command, ...rest]: Parameters<Redis['sendCommand']>): unknown {
-    preferAnswer(command)
-    return super.sendCommand(command, ...rest)
+  private readonly timeOuts: TimeOuts
+  private readonly turn = new Turn(() => this.stream)
+  private watched: Socket | undefined
+
+  /** @param commandTimeout in ms, in place of the options' own. */
+  constructor(
+    options: RedisOptions,
+    private readonly commandTimeout: number,
+  ) {
+    super(options as never)
+    this.timeOuts = new TimeOuts(commandTimeout, () => this.watchSilence())
+  }
+
+  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
+    this.timeOuts.begin(command)
+    if (stream === undefined && this.status === 'ready') {
+      return super.sendCommand(command, this.turn as never)
+    }
+    // It writes to the socket itself, and answers come in the order of the commands.
+    this.turn.send()
+    return super.sendCommand(command, stream)
+  }
+
+  override disconnect(reconnect?: boolean): void {
+    this.turn.send()
+    super.disconnect(reconnect)
+  }
+
+  /** After a command has timed out: closes the connection if nothing arrives any more. */
+  private watchSilence(): void {
+    const { stream } = this
+    if (this.watched === stream) return
+    this.watched = stream
+    const { bytesRead } = stream
+    const ms = (DEAD_AFTER - 1) * this.commandTimeout
+    const look = (): void => {
+      if (this.watched !== stream) return
+      this.watched = undefined
+      if (stream.bytesRead === bytesRead) {
+        stream.destroy(new Error(`Socket timeout: nothing received in ${ms} ms`))
+      } else if (this.commandQueue.length > 0) this.watchSilence()
+    }
+    setTimeout(look, ms).unref()
   }
 }
 
@@ -43,22 +73,24 @@ export class SingleClient extends Redis {
  * So a script may run twice when its node fails: the result of each of our scripts is the same then.
  */
 export class ClusterClient extends Cluster {
-  private readonly commandTimeout: number
+  private readonly timeOuts: TimeOuts
 
   /**
    * @param nodes some nodes of the cluster; they name the others.
-   * @param options of the connections; `commandTimeout` in ms.
+   * @param options of the connections.
+   * @param commandTimeout in ms, in place of the options' own.
    * @param retryDelay ms before the attempt of that number to find a node.
    */
   constructor(
     nodes: readonly Endpoint[],
-    options: RedisOptions & { commandTimeout: number },
+    options: RedisOptions,
+    commandTimeout: number,
     retryDelay: (attempt: number) => number,
   ) {
     super(
       nodes.map(({ host, port }) => ({ host, port })),
       {
-        redisOptions: options,
+        redisOptions: { ...options, commandTimeout, socketTimeout: DEAD_AFTER * commandTimeout },
         enableOfflineQueue: false,
         clusterRetryStrategy: retryDelay,
         // Names stay names: certificates are for names.
@@ -71,11 +103,10 @@ export class ClusterClient extends Cluster {
         retryDelayOnFailover: RETRY_DELAY,
         // Time is the limit, not their number.
         maxRedirections:
-          LEAST_REDIRECTIONS +
-          Math.ceil((REDIRECTIONS_AN_ATTEMPT * options.commandTimeout) / RETRY_DELAY),
+          LEAST_REDIRECTIONS + Math.ceil((REDIRECTIONS_AN_ATTEMPT * commandTimeout) / RETRY_DELAY),
       } as never,
     )
-    this.commandTimeout = options.commandTimeout
+    this.timeOuts = new TimeOuts(commandTimeout)
   }
 
   /**
@@ -83,8 +114,8 @@ export class ClusterClient extends Cluster {
    * the list of slots first, without a limit.
    */
   override sendCommand(...[command, ...rest]: Parameters<Cluster['sendCommand']>): unknown {
-    preferAnswer(command)
-    command.setTimeout(this.commandTimeout)
+    this.timeOuts.begin(command)
+    command.setTimeout = () => {}
     return super.sendCommand(command, ...rest)
   }
 }
@@ -101,6 +132,7 @@ export function connectToAnyNode(
   cluster: Cluster,
   nodes: readonly Endpoint[],
   options: RedisOptions,
+  commandTimeout: number,
 ): Redis {
   let turn = Math.floor(Math.random() * nodes.length)
   let current: Endpoint | undefined
@@ -109,7 +141,8 @@ export function connectToAnyNode(
     const candidates = known.length > 0 ? known : nodes
     return (current = candidates[turn++ % candidates.length]!)
   }
-  const subscriber = new Redis({ ...options, Connector: connectorTo(next, options.tls) } as never)
+  const own = { ...options, Connector: connectorTo(next, options.tls) }
+  const subscriber = new SingleClient(own, commandTimeout)
   const leave = (node: Redis): void => {
     const { host, port } = endpointOf(node)
     if (subscriber.status === 'ready' && current?.host === host && current.port === port) {

@@ -8,8 +8,6 @@ import type { Client } from './store'
 import { tlsFailure } from './tls-failure'
 
 const CONNECT_TIMEOUT = 3000
-/** A connection without an answer for this many command timeouts is closed. */
-const DEAD_AFTER = 10
 const LONGEST_RETRY = 1000
 /** A sentinel answers from memory; one that takes longer is skipped, in ms. */
 const SENTINEL_TIMEOUT = 500
@@ -29,7 +27,12 @@ const DOUBT_AFTER = 2000
 export function connect(settings: RedisSettings, onError: (message: string) => void): Client {
   const client =
     settings.cluster.length > 0
-      ? new ClusterClient(settings.cluster, commonOptions(settings), retryDelay)
+      ? new ClusterClient(
+          settings.cluster,
+          commonOptions(settings),
+          settings.commandTimeout,
+          retryDelay,
+        )
       : connectRedis(settings)
   client.on('error', (error: Error) => onError(describe(error, settings)))
   if (client instanceof Redis) watchHandshake(client, settings.sentinels.length === 0, onError)
@@ -49,7 +52,7 @@ export function connectSubscriber(
 ): Client {
   if (!(client instanceof Cluster)) return connect(settings, onError)
   const options = { ...commonOptions(settings), retryStrategy: retryDelay }
-  const subscriber = connectToAnyNode(client, settings.cluster, options)
+  const subscriber = connectToAnyNode(client, settings.cluster, options, settings.commandTimeout)
   subscriber.on('error', (error: Error) => onError(describe(error, settings)))
   return subscriber
 }
@@ -78,7 +81,7 @@ function retryDelay(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RETRY) * (0.75 + Math.random() / 2)
 }
 
-function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout: number } {
+function commonOptions(settings: RedisSettings): RedisOptions {
   return {
     ...(settings.username === undefined ? {} : { username: settings.username }),
     ...(settings.password === undefined ? {} : { password: settings.password }),
@@ -90,11 +93,8 @@ function commonOptions(settings: RedisSettings): RedisOptions & { commandTimeout
     maxRetriesPerRequest: 0,
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
-    commandTimeout: settings.commandTimeout,
     connectTimeout: CONNECT_TIMEOUT,
     maxLoadingRetryTime: LONGEST_RETRY,
-    // While an answer is due: a firewall that drops packets would block commands for ever.
-    socketTimeout: settings.commandTimeout * DEAD_AFTER,
     keepAlive: 10_000,
     reconnectOnError: doubt(settings),
   }
@@ -129,10 +129,11 @@ function doubt({ sentinels }: RedisSettings): (error: Error) => boolean {
 function connectRedis(settings: RedisSettings): Redis {
   const common = { ...commonOptions(settings), db: settings.db, retryStrategy: retryDelay }
   if (settings.sentinels.length === 0) {
-    return new SingleClient({ ...common, host: settings.host, port: settings.port } as never)
+    const { host, port, commandTimeout } = settings
+    return new SingleClient({ ...common, host, port }, commandTimeout)
   }
   const { sentinelUsername, sentinelPassword } = settings
-  return new SingleClient({
+  const options = {
     ...common,
     sentinels: settings.sentinels.map(({ host, port }) => ({ host, port })),
     name: settings.sentinelName,
@@ -143,7 +144,8 @@ function connectRedis(settings: RedisSettings): Redis {
     sentinelRetryStrategy: retryDelay,
     // Else ioredis waits for ever for a sentinel that accepts connections and does not answer.
     sentinelCommandTimeout: SENTINEL_TIMEOUT,
-  } as never)
+  }
+  return new SingleClient(options, settings.commandTimeout)
 }
 
 /** The address as a person would write it, for messages. */

@@ -11,6 +11,7 @@ import {
   type PreparedScript,
   type Value,
 } from './script-call'
+import type { TimeOuts } from './time-outs'
 
 export type Client = Redis | Cluster
 
@@ -21,6 +22,7 @@ export type Client = Redis | Cluster
 interface HoldsProcess {
   readonly stream?: Socket | null
   readonly reconnectTimeout?: NodeJS.Timeout | null
+  readonly timeOuts?: TimeOuts
 }
 
 /** A Redis connection, the names of our keys, and how our scripts run. */
@@ -63,7 +65,6 @@ export class Store {
    * @throws as {@link run} does.
    */
   call(prepared: PreparedScript, values: readonly Value[]): Promise<unknown> {
-    this.sendTogether()
     const { script } = prepared
     const bySource = (): Promise<unknown> => this.send(ScriptCall.bySource(prepared, values))
     if (script.sent) return this.send(ScriptCall.byDigest(prepared, values, bySource))
@@ -91,17 +92,6 @@ export class Store {
     return !('nodes' in this.client) && changedNothing(error)
   }
 
-  /**
-   * Sends all calls of one turn of the event loop in one write: to wake Redis for each session costs more CPU than the
-   * rest of a call. A Cluster has a connection for each node, and its calls are sent one by one.
-   */
-  sendTogether(): void {
-    const { stream } = this.client as unknown as HoldsProcess
-    if (!stream || stream.writableCorked > 0) return
-    stream.cork()
-    setImmediate(() => stream.uncork())
-  }
-
   /** Lets the process end while the connection is open or being made; open calls are still answered. */
   unref(): void {
     const { client } = this
@@ -127,10 +117,11 @@ export class Store {
 
 /** Keeps a connection, and its reconnects, from holding the process. */
 function letGo(connection: Client): void {
+  const holds: HoldsProcess = connection as never
+  holds.timeOuts?.hold()
   const unref = (): void => {
-    const { stream, reconnectTimeout } = connection as unknown as HoldsProcess
-    stream?.unref()
-    reconnectTimeout?.unref()
+    holds.stream?.unref()
+    holds.reconnectTimeout?.unref()
   }
   unref()
   connection.on('connect', unref)

@@ -251,22 +251,6 @@ describe('a store', () => {
     assert.deepEqual([evalsha, whole], [5, undefined])
   })
 
-  it('lets what is asked in one turn of the event loop leave in one write', async () => {
-    const client = redis.client()
-    const store = new Store(client, new Keys('ud:'))
-    await store.run(script, ['c'], [''])
-    const { stream } = client
-    const sent = stream.bytesWritten - stream.writableLength
-    const answers = Promise.all(['1', '2', '3'].map((each) => store.run(script, ['c'], [each])))
-    assert.equal(stream.bytesWritten - stream.writableLength, sent, 'nothing has left yet')
-    const replies = (await answers) as [string, string, number][]
-    assert.deepEqual(
-      replies.map(([, each]) => each),
-      ['1', '2', '3'],
-    )
-    assert.equal(stream.writableCorked, 0)
-  })
-
   it('rejects with the error of the script', async () => {
     const store = new Store(redis.client(), new Keys('ud:'))
     const broken = { name: 'test_broken', source: "return redis.call('LPUSH', KEYS[1], 1)" }

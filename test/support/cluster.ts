@@ -22,9 +22,9 @@ let transactions = 0
 class NotingStore extends Store {
   readonly ran = new Set<string>()
 
-  override async run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
-    const reply = await super.run(script, keys, args)
-    this.ran.add(script.name)
+  override async call(...[prepared, values]: Parameters<Store['call']>): Promise<unknown> {
+    const reply = await super.call(prepared, values)
+    this.ran.add(prepared.script.name)
     return reply
   }
 
