@@ -1,29 +1,21 @@
 import path from 'node:path'
 import { sourcesOf } from '../../src/alerts/sources'
-import { defaultsOf } from '../../src/allowance/defaults'
 import { messageOf } from '../../src/base/errors'
 import { readOwnedFile } from '../../src/base/owned-file'
-import { completeEvidence } from '../../src/cases/complete'
 import { freezeEvidence } from '../../src/cases/freeze'
 import { harakaWarnings } from '../../src/config/haraka-checks'
 import { harakaFiles } from '../../src/config/haraka-files'
-import { resolveEnded } from '../../src/events/sweep'
 import { mailauthProblem } from '../../src/message/proof/mailauth'
 import type { Config } from '../../src/process/config'
 import { Engine } from '../../src/process/engine'
-import { applyInThread } from '../../src/process/tenants-file-thread'
+import { applyInThread } from '../../src/process/apply-in-thread'
 import { addressOf } from '../../src/store/connection'
-import { UnusualMonitor } from '../../src/unusual/monitor'
-import { UnattributedUsers } from '../../src/unusual/unattributed'
 import type { Plugin, Server } from '../kit/haraka'
 import { RedisTroubles } from '../kit/redis-troubles'
-import { Alerts } from './alerts'
-import { engineLog, logAudit } from './engine-log'
-import { IdleForwards } from './idle-forwards'
+import { engineLog } from './engine-log'
 import { configDirectory, IniFile } from './ini-file'
+import { Lead } from './lead'
 import { chooseLeadWorker, LeadWorker } from './lead-worker'
-import { LoweredLimits } from './lowered-limits'
-import { QueueOrders } from './queue-orders'
 import { watchTenantsFile } from './tenants-file'
 import { WarmStart } from './warm-start'
 
@@ -33,14 +25,11 @@ export class PluginProcess {
   private readonly redisUsable: boolean
   private inEffect: Config
   private readonly warmStart: WarmStart
-  private readonly alerts: Alerts
-  private readonly queueOrders: QueueOrders
   private readonly leadWorker = new LeadWorker()
   private starting: Engine | undefined
   private started: Engine | undefined
-  private unusualMonitor: UnusualMonitor | undefined
-  private loweredLimits: LoweredLimits | undefined
-  private idleForwards: IdleForwards | undefined
+  /** In the process that leads. */
+  private lead: Lead | undefined
 
   /** @param onConfig is called whenever another configuration is in effect. */
   constructor(
@@ -51,15 +40,12 @@ export class PluginProcess {
       const before = this.inEffect
       this.inEffect = changed
       onConfig()
-      this.loweredLimits?.changed(before, changed)
-      this.idleForwards?.look(changed)
+      this.lead?.configured(before, changed)
     })
     this.inEffect = config
     this.redisUsable = redisUsable
     this.troubles = new RedisTroubles(plugin, addressOf(config.redis))
     this.warmStart = new WarmStart(plugin, config.outage.snapshot)
-    this.alerts = new Alerts(plugin, this.config)
-    this.queueOrders = new QueueOrders(plugin, this.config)
     this.leadWorker.listen()
     for (const { check, message, advice } of harakaWarnings(harakaFiles(configDirectory(plugin)))) {
       plugin.logwarn(`${check}: ${message}; ${advice}`)
@@ -92,10 +78,7 @@ export class PluginProcess {
   /** Before the process drains its sessions, which still get answers. */
   stop(): void {
     this.warmStart.stop()
-    this.alerts.stop()
-    this.queueOrders.stop()
-    this.unusualMonitor?.stop()
-    this.loweredLimits?.stop()
+    this.lead?.stop()
     this.starting?.release()
   }
 
@@ -118,7 +101,7 @@ export class PluginProcess {
   private newEngine(): Engine {
     const events = {
       ...engineLog(this.plugin, this.troubles, this.config),
-      onOrder: () => this.queueOrders.look(),
+      onOrder: () => this.lead?.lookForOrders(),
     }
     const engine = new Engine(this.inEffect.redis, events, () => this.inEffect.report.days)
     const { store, ledger, forwarder } = engine
@@ -138,44 +121,23 @@ export class PluginProcess {
   ): void {
     this.started = engine
     if (follow) engine.follow()
-    if (follow) this.leadWorker.whenLeading(() => this.lead(engine))
+    if (follow) this.leadWorker.whenLeading(() => this.beginToLead(engine))
     engine.onConnected(() => this.troubles.over('connection'))
     if (applyFile) this.applyTenantsFile(engine)
   }
 
-  /** What one process of each Haraka does. The duties run in one process of all Harakas: the leader. */
-  private lead(engine: Engine): void {
+  private beginToLead(engine: Engine): void {
     this.warmStart.keep(engine)
-    const { store, forwarder, leader, directory } = engine
-    const { config } = this
-    this.loweredLimits = new LoweredLimits(this.plugin, engine)
-    this.idleForwards = new IdleForwards(this.plugin, engine)
-    this.idleForwards.look(config())
-    this.unusualMonitor = new UnusualMonitor(store, config, (tenant) =>
-      engine.eventsPending(tenant),
-    )
-    leader.add(this.unusualMonitor)
-    leader.add(completeEvidence(store))
-    leader.add(resolveEnded(store, forwarder, () => defaultsOf(config())))
-    leader.add(
-      new UnattributedUsers({
-        ...{ store, config, connectors: () => directory.connectors },
-        publish: (event) => forwarder.publish('', event),
-      }),
-    )
-    leader.start()
-    this.alerts.begin(engine)
-    this.queueOrders.begin(engine)
-    engine.followAudit((entry) => logAudit(this.plugin, entry))
+    this.lead = new Lead(this.plugin, engine, this.config)
   }
 
   private applyTenantsFile(engine: Engine): void {
     const { owner, redis, tenants } = this.inEffect
     const destination = {
       whenWritable: () => engine.whenWritable(),
-      apply: (text: string, filename: string) => {
+      apply: (content: Buffer, filename: string) => {
         const { registry } = this.inEffect
-        return applyInThread(text, filename, { redis, registry })
+        return applyInThread(content, filename, { redis, registry })
       },
     }
     const file = path.resolve(configDirectory(this.plugin), tenants.file)

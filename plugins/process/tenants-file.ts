@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, UserError } from '../../src/base/errors'
 import { redisFailure } from '../../src/store/failure'
 import type { ApplyReport } from '../../src/tenants-file/apply'
-import { textOf } from '../../src/tenants-file/read'
 import type { Plugin } from '../kit/haraka'
 import { logTextOnce } from '../kit/log'
 
@@ -14,7 +13,7 @@ const RETRY_AFTER = 2000
 export interface Destination {
   /** Resolves when the registry may be written; rejects where it must not be now. */
   readonly whenWritable: () => Promise<void>
-  readonly apply: (text: string, filename: string) => Promise<ApplyReport>
+  readonly apply: (content: Buffer, filename: string) => Promise<ApplyReport>
 }
 
 /**
@@ -75,10 +74,9 @@ async function applyFile(
   while (isCurrent()) {
     try {
       const filename = path.basename(name)
-      const text = textOf(content, filename)
       await whenWritable()
       if (!isCurrent()) return
-      tell(plugin, name, await apply(text, filename))
+      tell(plugin, name, await apply(content, filename))
       return
     } catch (error) {
       if (error instanceof UserError) {

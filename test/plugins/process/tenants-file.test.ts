@@ -54,8 +54,8 @@ class WatchedFile {
 it('a version of the file that is still being applied is not written over a later one', async () => {
   const others = Array.from({ length: 100 }, (_, at) => `  other${at}: {}`).join('\n')
   const file = new WatchedFile(`id: a\ntenants:\n${others}\n  contoso: { name: Old }\n`)
-  const apply = (text: string, filename: string) =>
-    applyTenantsFile(store, parseTenantsFile(text, filename))
+  const apply = (content: Buffer, filename: string) =>
+    applyTenantsFile(store, parseTenantsFile(content.toString(), filename))
   const whenWritable = (): Promise<void> => Promise.resolve()
   watchTenantsFile(file.plugin, { whenWritable, apply }, 'tenants.yaml', file.read)
   await waitFor(() => store.client.exists(store.keys.tenant('other0')))
