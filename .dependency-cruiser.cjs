@@ -4,6 +4,10 @@
 /** From top to bottom; rooms in one row do not know each other. */
 const FLOORS = require('./scripts/rooms.json')
 
+/** Packages that most processes never need: `src/base/on-demand.ts` loads them. */
+const RARE =
+  '^node_modules/(address-rfc2821|email-providers|mailauth|nodemailer/.*mail-composer|tldts)/'
+
 /** A room, or a single file. A folder in a room is a room of its own. */
 const inside = (room) => `^${room.replace(/[.]/g, '\\$&')}${room.endsWith('.ts') ? '' : '/[^/]+'}$`
 
@@ -41,6 +45,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/decision/' },
       to: { dependencyTypes: ['core', 'npm', 'npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'rare-packages-on-demand',
+      comment: 'Each process of Haraka would hold them.',
+      severity: 'error',
+      from: {},
+      to: { path: RARE, dependencyTypes: ['import', 'export'], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'a-room-for-every-file',

@@ -34,9 +34,15 @@ const PLANTED: Readonly<Record<string, string>> = {
   'src/decision/reads.ts': "export { readFileSync } from 'node:fs'\n",
   'src/decision/names.ts':
     "import type { Store } from '../store/store'\nexport type Pure = Store | 1\n",
+  // Packages that most processes never need.
+  'src/names/loads.ts': "export { parse } from 'tldts'\n",
+  'src/names/later.ts':
+    "import type * as Tldts from 'tldts'\nexport const tldts = () => require('tldts') as typeof Tldts\n",
   // No room.
   'src/helpers/all.ts': "export * from '../base/time'\n",
 }
+
+const SURROUNDINGS = { 'tsconfig.json': '{}', 'node_modules/tldts/index.js': '' }
 
 interface Violation {
   readonly from: string
@@ -48,7 +54,7 @@ describe('npm run lint:rooms', () => {
   let found: Violation[]
   before(() => {
     const directory = scratchDir('rooms')
-    for (const [name, source] of Object.entries({ ...PLANTED, 'tsconfig.json': '{}' })) {
+    for (const [name, source] of Object.entries({ ...PLANTED, ...SURROUNDINGS })) {
       mkdirSync(path.dirname(path.join(directory, name)), { recursive: true })
       writeFileSync(path.join(directory, name), source)
     }
@@ -93,6 +99,13 @@ describe('npm run lint:rooms', () => {
     assert.deepEqual(of('src/decision/asks.ts'), ['decision-is-pure: src/store/store.ts'])
     assert.deepEqual(of('src/decision/reads.ts'), ['decision-is-self-contained: fs'])
     assert.deepEqual(of('src/decision/names.ts'), [])
+  })
+
+  it('catches a package that every process would load, and lets a file load it when it is needed', () => {
+    assert.deepEqual(of('src/names/loads.ts'), [
+      'rare-packages-on-demand: node_modules/tldts/index.js',
+    ])
+    assert.deepEqual(of('src/names/later.ts'), [])
   })
 
   it('catches a file without a room', () => {

@@ -1,8 +1,13 @@
 import { domainToASCII } from 'node:url'
-import { Address } from 'address-rfc2821'
+import type * as Rfc2821 from 'address-rfc2821'
 import { InputError } from '../base/errors'
+import { onDemand } from '../base/on-demand'
 import { toDomain } from './domain'
 import { NON_ASCII } from './idna'
+
+/** Haraka parses the addresses of its sessions itself. */
+// eslint-disable-next-line @typescript-eslint/no-require-imports
+const rfc2821 = onDemand(() => require('address-rfc2821') as typeof Rfc2821)
 
 /** A string in every Haraka version but 3.2, where it is a proxy of a function that acts as one. */
 type StringLike = string | (() => string) | null | undefined
@@ -62,7 +67,8 @@ export function addressText(address: HarakaAddress): string {
  * @throws {InputError} if it is no envelope address by RFC 5321 and RFC 6531.
  */
 export function parseEnvelope(input: string): HarakaAddress {
-  let address: Address
+  const { Address } = rfc2821()
+  let address: Rfc2821.Address
   try {
     address = new Address(input)
     const written = address.original_host ?? ''

@@ -1,3 +1,4 @@
+import { onDemand } from '../base/on-demand'
 import { parentsOf, toDomain } from './domain'
 import { registrableDomain } from './registrable'
 
@@ -12,7 +13,12 @@ const MISSING = [
 
 const NONE: ReadonlySet<string> = new Set()
 
-let providers: ReadonlySet<string> | undefined
+/** Loaded on first use: most commands and Haraka itself never need the list. */
+const providers = onDemand((): ReadonlySet<string> => {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const list = require('email-providers/all.json') as readonly string[]
+  return new Set([...list, ...MISSING].flatMap((name) => toDomain(name) ?? []))
+})
 
 /**
  * Whether anybody can get an address in a domain, as in gmail.com, so that no tenant owns it. Names below a provider
@@ -21,14 +27,7 @@ let providers: ReadonlySet<string> | undefined
  * @param more names that count as providers, with all names below them.
  */
 export function isMailboxProvider(domain: string, more: ReadonlySet<string> = NONE): boolean {
-  providers ??= readList()
-  if (providers.has(domain) || providers.has(registrableDomain(domain) ?? domain)) return true
+  const known = providers()
+  if (known.has(domain) || known.has(registrableDomain(domain) ?? domain)) return true
   return more.size > 0 && [domain, ...parentsOf(domain)].some((name) => more.has(name))
-}
-
-/** Loaded on first use: most commands and Haraka itself never need the list. */
-function readList(): Set<string> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  const list = require('email-providers/all.json') as readonly string[]
-  return new Set([...list, ...MISSING].flatMap((name) => toDomain(name) ?? []))
 }

@@ -1,4 +1,9 @@
-import { parse } from 'tldts'
+import type * as Tldts from 'tldts'
+import { onDemand } from '../base/on-demand'
+
+/** Its list of public suffixes takes 0.9 MB, and mail needs it only where forwards are proven. */
+// eslint-disable-next-line @typescript-eslint/no-require-imports
+const tldts = onDemand(() => require('tldts') as typeof Tldts)
 
 /** Names come from {@link toDomain}: there is nothing to extract, and tldts knows no underscores. */
 const OPTIONS = { allowPrivateDomains: true, extractHostname: false, validateHostname: false }
@@ -15,7 +20,7 @@ const PRIVATE_TREE = /(?:^|\.)(?:local|lan|internal|localdomain|home\.arpa)$/
  * for a single label. By the Public Suffix List inside tldts.
  */
 export function registrableDomain(domain: string): string | undefined {
-  return parse(domain, OPTIONS).domain ?? undefined
+  return tldts().parse(domain, OPTIONS).domain ?? undefined
 }
 
 /**
@@ -23,7 +28,7 @@ export function registrableDomain(domain: string): string | undefined {
  * register; `private` (`github.io`), where a company gives names to its customers; else `undefined`.
  */
 export function publicSuffixKind(domain: string): 'icann' | 'private' | undefined {
-  const { publicSuffix, isIcann, isPrivate } = parse(domain, OPTIONS)
+  const { publicSuffix, isIcann, isPrivate } = tldts().parse(domain, OPTIONS)
   if (publicSuffix !== domain) return undefined
   if (isIcann) return 'icann'
   return isPrivate ? 'private' : undefined
