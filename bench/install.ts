@@ -58,7 +58,8 @@ function rowsOf(here: Installed, before: Installed | undefined): Row[] {
   return [packages, size]
 }
 
-function installed(folder: string): Installed {
+/** What the plugin of a repository adds to its Haraka. The plugin is as the last build left it. */
+export function installed(folder: string): Installed {
   const text = readFileSync(path.join(folder, 'package-lock.json'), 'utf8')
   const added = addedTo('node_modules/haraka', JSON.parse(text) as Lockfile)
   const sizes = added.map((name) => sizeOf(path.join(folder, name)))
@@ -98,7 +99,7 @@ function resolve(name: string, from: string, packages: Lockfile['packages']): st
 }
 
 /** Bytes on disk of a package, without packages inside it. */
-function sizeOf(folder: string): number {
+export function sizeOf(folder: string): number {
   const sizes = readdirSync(folder, { withFileTypes: true }).map((entry) => {
     const file = path.join(folder, entry.name)
     if (!entry.isDirectory()) return onDisk(lstatSync(file).size)

@@ -5,11 +5,11 @@ import { packageRoot } from '../../src/base/package-root'
 
 interface Packed {
   readonly filename: string
-  readonly files: readonly { readonly path: string; readonly size: number }[]
+  readonly files: readonly { readonly path: string }[]
 }
 
 /** npm without the environment of `npm test`; returns what it prints. */
-export async function npm(args: readonly string[], cwd: string): Promise<string> {
+async function npm(args: readonly string[], cwd: string): Promise<string> {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^npm_(lifecycle|package|config_local_prefix|command)/.test(name),
   )
@@ -25,19 +25,9 @@ export async function npmInstall(folder: string, ...args: readonly string[]): Pr
   )
 }
 
-/** The files of this package as the last build left them. */
-export async function packedFiles(): Promise<Packed['files']> {
-  return (await pack('--dry-run')).files
-}
-
 /** Packs this package, as the last build left it, into a folder. */
 export async function packInto(folder: string): Promise<{ tarball: string; files: string[] }> {
-  const { filename, files } = await pack('--pack-destination', folder)
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
+  const [{ filename, files }] = JSON.parse(await npm(args, packageRoot())) as [Packed]
   return { tarball: path.join(folder, filename), files: files.map((file) => file.path) }
-}
-
-async function pack(...args: readonly string[]): Promise<Packed> {
-  const output = await npm(['pack', '--ignore-scripts', '--json', ...args], packageRoot())
-  const [packed] = JSON.parse(output) as [Packed]
-  return packed
 }
