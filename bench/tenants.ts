@@ -98,7 +98,7 @@ export const tenants: Section = {
               rowName(each, site),
               [ratios(site, each)],
               each === CHARGE ? MOST : undefined,
-              { detail: figure(site, each) },
+              { detail: figure(site, each), context: each !== CHARGE },
             ),
           ),
         ]),
