@@ -19,6 +19,7 @@ import { Keys } from '../../../src/store/keys'
 import { Restrictions } from '../../../src/allowance/restriction'
 import { Store } from '../../../src/store/store'
 import { ensureEpoch } from '../../../src/registry/epoch'
+import { Batch } from '../../../src/reporting/batch'
 import { Registries } from '../../support/registries'
 import { settingsFor } from '../../support/connection'
 import { startRedis, type TestRedis } from '../../support/redis'
@@ -182,6 +183,24 @@ describe('the hooks of a session', () => {
     assert.equal(await answer, undefined)
     assert.equal((await redis.commandStats())['evalsha'], 1)
     hooks.end(connection)
+  })
+
+  it('report a foreign sender as such, even if its owner is found after the end', async (t) => {
+    let found: (owner: string) => void = silent
+    const owner = new Promise<string>((resolve) => (found = resolve))
+    t.mock.method(engine.directory, 'askOwner', () => owner)
+    const added = t.mock.method(Batch.prototype, 'addSource')
+    const hooks = newHooks()
+    const connection = sessionOf('x@slow.example', 'A3.1')
+    assert.equal(hooks.mail(connection), undefined)
+    connection.transaction.rcpt_to.push(FAR[0] as EnvelopeRecipient)
+    assert.equal(await hooks.rcptOk(connection, FAR[0]), undefined)
+    hooks.end(connection)
+    assert.equal(added.mock.callCount(), 0)
+    found('fabrikam')
+    await waitFor(() => added.mock.callCount() === 1)
+    const [, reported, , reportedOwner] = added.mock.calls[0]!.arguments
+    assert.deepEqual([reported, reportedOwner], ['foreign', 'fabrikam'])
   })
 
   it('add the results of charged recipients once a transaction, and log each at level info alone', async () => {
