@@ -66,6 +66,9 @@ export type LogData = string | Record<string, unknown> | Connection
 /** Haraka's `logger`. */
 export interface HarakaLogger {
   readonly LOGINFO: number
+  readonly formats: Readonly<Record<'DEFAULT' | 'LOGFMT' | 'JSON', string>>
+  /** One of them. */
+  readonly format: string
   /** By the level in effect, which is one for all plugins. */
   would_log(level: number): boolean
 }

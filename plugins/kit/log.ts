@@ -3,6 +3,9 @@ import type { HarakaLogger, LogData, Plugin } from './haraka'
 
 const METHODS = ['loginfo', 'lognotice', 'logwarn', 'logerror', 'logcrit'] as const
 
+const NEEDS_QUOTES = /^$|[ ="\\]/
+const ESCAPED = /["\\]/g
+
 /** In ms. */
 const MINUTE = 60_000
 /** Kinds that a {@link LogOnce} counts separately by default. */
@@ -24,17 +27,33 @@ export function logSafely(plugin: Plugin): void {
   }
 }
 
-/** Whether Haraka logs lines of level info: asked before one is built for every recipient. */
+/** How Haraka logs lines of level info now: level and format may change at any reload of log.ini. */
 export class InfoLevel {
-  private logger: HarakaLogger | undefined
+  private known: HarakaLogger | undefined
 
   constructor(private readonly plugin: Plugin) {}
 
-  /** Now: the level may change at any reload of log.ini. */
+  /** Asked before a line is built for every recipient. */
   get isLogged(): boolean {
-    const logger = (this.logger ??= this.plugin.haraka_require('logger') as HarakaLogger)
+    const { logger } = this
     return logger.would_log(logger.LOGINFO)
   }
+
+  /** Whether values become text behind the message, as {@link asText} writes them; in other formats they are fields. */
+  get isText(): boolean {
+    const { format, formats } = this.logger
+    return format === formats.DEFAULT
+  }
+
+  private get logger(): HarakaLogger {
+    return (this.known ??= this.plugin.haraka_require('logger') as HarakaLogger)
+  }
+}
+
+/** A clean value as Haraka writes it in its default format (logger.js, stringify); empty where it is not known. */
+export function asText(name: string, value: string | undefined): string {
+  if (value === undefined) return ''
+  return ` ${name}=${NEEDS_QUOTES.test(value) ? `"${value.replace(ESCAPED, '\\$&')}"` : value}`
 }
 
 function safe(data: LogData): LogData {

@@ -4,7 +4,7 @@ import type { Proof } from '../../src/message/proof/prove'
 import { formatWindow } from '../../src/mail/limits'
 import { clean } from '../../src/base/safe-text'
 import type { Connection, Plugin } from '../kit/haraka'
-import { InfoLevel, LogOnce } from '../kit/log'
+import { asText, InfoLevel, LogOnce } from '../kit/log'
 import type { SenderFacts } from './last-sender'
 import type { Transaction } from './transaction'
 
@@ -117,7 +117,14 @@ export class Report {
     { used, limit }: ChargeResult,
   ): void {
     const { tenant, connector, domain } = facts
-    // Runs for every recipient. To spread the facts into this object would cost more than the rest of it.
+    if (this.info.isText) {
+      // What Haraka makes of the object below, for 12,000 of its 42,000 instructions less.
+      const who =
+        asText('tenant', tenant) + asText('connector', connector) + asText('domain', domain)
+      const what = ` class=${sender.class} verdict=pass used=${used}/${limit}`
+      this.plugin.loginfo(connection, `charged${who}${what} transaction=${haraka.uuid}`)
+      return
+    }
     const line = {
       tenant,
       connector,

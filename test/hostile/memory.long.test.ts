@@ -34,7 +34,7 @@ let config = configWith()
 const log = (): void => void lines++
 const PLUGIN = {
   name: 'unregistered-domain',
-  haraka_require: () => ({ LOGINFO: 6, would_log: () => true }),
+  haraka_require: () => ({ LOGINFO: 6, would_log: () => true, format: 'JSON', formats: {} }),
   ...{ lognotice: log, logerror: log, loginfo: () => {} },
 } as unknown as Plugin
 /** A results store that keeps nothing, since Haraka drops it with the transaction. */

@@ -37,6 +37,39 @@ function logged(version: HarakaVersion, format: string): string[] {
   return lines.slice(lines.findIndex((line) => line.includes('ours')))
 }
 
+/** What Haraka writes for a charge with these facts, and for the same facts as values of a line. */
+function chargeLogged(version: HarakaVersion, format: string): string[] {
+  const core = cores[version]
+  const script = `
+    const logger = require(${JSON.stringify(path.join(core, 'logger'))})
+    const plugins = require(${JSON.stringify(path.join(core, 'plugins'))})
+    const { logSafely } = require(${JSON.stringify(path.resolve('dist/plugins/kit/log'))})
+    const { Report } = require(${JSON.stringify(path.resolve('dist/plugins/session/report'))})
+    class Connection { uuid = 'A1'; tran_count = 2 }
+    logger.set_loglevel('INFO')
+    logger.set_format('${format}')
+    logger.set_timestamps(false)
+    const plugin = new plugins.Plugin('tls')
+    plugin.name = 'ours'
+    logSafely(plugin)
+    const report = new Report(plugin)
+    const connection = new Connection()
+    const haraka = { uuid: 'A1.2', results: { add() {} } }
+    for (const tenant of ['contoso', '', ${JSON.stringify(HARMLESS)}]) {
+      for (const connector of [tenant + '/mx', undefined]) {
+        const facts = { tenant, connector, domain: 'far.example' }
+        const transaction = { facts, haraka, sender: { class: 'foreign' }, markCharged() {} }
+        report.charged(connection, transaction, { used: 2, limit: 30, window: 1, edges: [] })
+        if (!connector) delete facts.connector
+        const values = { class: 'foreign', verdict: 'pass', used: '2/30', transaction: 'A1.2' }
+        plugin.loginfo(connection, 'charged', { ...facts, ...values })
+      }
+    }
+    logger.dump_logs()`
+  const out = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })
+  return out.split('\n').filter((line) => line.includes('charged'))
+}
+
 /** Whether a line of level info is logged at each of these levels, one after the other. */
 function isInfoLogged(version: HarakaVersion, levels: readonly string[]): boolean[] {
   const core = cores[version]
@@ -60,6 +93,14 @@ for (const version of Object.keys(cores) as HarakaVersion[]) {
       const levels = ['NOTICE', 'INFO', 'WARN', 'DEBUG', 'nonsense']
       assert.deepEqual(isInfoLogged(version, levels), [false, true, false, true, false])
     })
+
+    for (const format of ['DEFAULT', 'LOGFMT', 'JSON']) {
+      it(`has charges as any other line, as ${format}`, () => {
+        const lines = chargeLogged(version, format)
+        assert.equal(lines.length, 12)
+        for (let at = 0; at < lines.length; at += 2) assert.equal(lines[at], lines[at + 1])
+      })
+    }
 
     it('is not forged as DEFAULT', () => {
       const quoted = HARMLESS.replace(/["\\]/g, '\\$&')

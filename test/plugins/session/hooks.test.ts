@@ -27,7 +27,7 @@ import { startRedis, type TestRedis } from '../../support/redis'
 const silent = (): void => {}
 const PLUGIN = {
   name: 'unregistered-domain',
-  haraka_require: () => ({ LOGINFO: 6, would_log: () => logsInfo }),
+  haraka_require: () => ({ LOGINFO: 6, would_log: () => logsInfo, format: 'JSON', formats: {} }),
   loginfo: (_connection: unknown, ...line: (typeof lines)[number]) => void lines.push(line),
   ...{ lognotice: silent, logwarn: silent, logerror: silent },
   logcrit: (_connection: unknown, message: string) => void criticals.push(message),
