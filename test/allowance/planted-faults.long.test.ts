@@ -38,12 +38,13 @@ const WRITE_TRIP = `redis.call('HSET', restriction_key, 'since', restricted_sinc
 
 /** Restricts only when it has seen the answer. */
 class TripsLater extends Store {
-  override async run(...[script, keys, args]: Parameters<Store['run']>): Promise<unknown> {
-    const reply = await super.run(script, keys, args)
-    if (String(reply).startsWith('TRIPPED') && args[1] !== 'dry') {
+  override async call(...[prepared, values]: Parameters<Store['call']>): Promise<unknown> {
+    const reply = await super.call(prepared, values)
+    if (String(reply).startsWith('TRIPPED') && !values.includes('dry')) {
+      const { keys } = prepared
       const place = readScript(`${__dirname}/../../src/allowance`, 'place')
       const placed = [keys[0]!, keys[2]!, `${keys[0]!}:audit`]
-      await super.run(place, placed, ['unregistered', 'automatic', '', '', ''])
+      await this.run(place, placed, ['unregistered', 'automatic', '', '', ''])
     }
     return reply
   }
