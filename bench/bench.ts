@@ -88,7 +88,8 @@ async function main(): Promise<void> {
     sections.push(await measure(section, run))
   }
   const seconds = secondsSince(startedAt)
-  const about = { command: 'npm run bench', startedAt: startedAt.toISOString(), seconds, quick }
+  const command = `npm run bench${isCost(options) ? ' -- --only cost' : ''}`
+  const about = { command, startedAt: startedAt.toISOString(), seconds, quick }
   const results = { ...about, machine, sections }
   const page = isCost(options) ? 'cost.md' : 'figures.md'
   await present(results, 'performance', publish ? page : undefined)
