@@ -223,6 +223,15 @@ export class Hooks {
   ): Result {
     const transaction = this.transactionOf(connection, session)
     if (!transaction) return undefined
+    // Registered mail is judged once: while what the judgement rests on is the same, its recipients pass too.
+    if (
+      transaction.passes(this.config()) &&
+      connection.relaying &&
+      this.senders.isUnchanged(connection, session)
+    ) {
+      if (stage === 'rcpt_ok') passUncharged(transaction)
+      return undefined
+    }
     const resolving = this.senders.resolveSender(connection, session, transaction)
     return resolving === undefined
       ? this.judge(stage, connection, transaction, recipient)
@@ -244,10 +253,6 @@ export class Hooks {
   ): Result {
     const config = this.config()
     if (config.main.override === 'off') return undefined
-    if (connection.relaying && transaction.passes(config)) {
-      if (stage === 'rcpt_ok') passUncharged(transaction)
-      return undefined
-    }
     const command = stage === 'rcpt_ok' && mayCount(transaction) ? transaction.offered() : undefined
     const judged = command ? counting(command, transaction) : recipient
     let judgement = this.judgementOf(stage, connection, transaction, judged)

@@ -35,6 +35,13 @@ export class SenderResolver {
     return session.attribution(connection, engine.directory, this.config().attribution)
   }
 
+  /** Whether {@link resolveSender} would find what it has found for the last transaction. */
+  isUnchanged(connection: Connection, session: Session): boolean {
+    const engine = this.engine()
+    const { attribution: settings } = this.config()
+    return engine !== undefined && session.isUnchanged(connection, engine.directory, settings)
+  }
+
   /** Sets the sender of a transaction. A promise only where Redis must be asked. */
   resolveSender(
     connection: Connection,

@@ -123,14 +123,8 @@ export class Session {
     directory: Directory,
     settings: Config['attribution'],
   ): Attribution | Promise<Attribution> {
+    if (this.isAttributed(connection, directory, settings)) return this.attributed!
     this.observe(connection, settings)
-    if (
-      this.attributed !== undefined &&
-      this.attributedAt === directory.version &&
-      this.attributedBy === settings
-    ) {
-      return this.attributed
-    }
     const version = directory.version
     const facts = this.facts(connection)
     const attribution = attribute(facts, directory, settings)
@@ -145,6 +139,32 @@ export class Session {
     return attribution
   }
 
+  /** Whether the tenant, the connector and the cached tenant's data are those of the last {@link attribution}. */
+  isUnchanged(
+    connection: Connection,
+    directory: Directory,
+    settings: Config['attribution'],
+  ): boolean {
+    return (
+      this.snapshotVersion === directory.tenantsVersion &&
+      this.isAttributed(connection, directory, settings)
+    )
+  }
+
+  private isAttributed(
+    connection: Connection,
+    directory: Directory,
+    settings: Config['attribution'],
+  ): boolean {
+    return (
+      this.attributed !== undefined &&
+      this.attributedAt === directory.version &&
+      this.attributedBy === settings &&
+      connection.remote.ip === this.ip &&
+      !this.hasNewIdentity(connection, settings)
+    )
+  }
+
   /** The cached tenant, without waiting; asked of the directory only where its answer may be another one. */
   tenant(directory: Directory, id: string): Snapshot | undefined {
     if (this.snapshotVersion !== directory.tenantsVersion || this.snapshot?.tenant !== id) {
@@ -154,26 +174,31 @@ export class Session {
     return this.snapshot
   }
 
+  /** Whether AUTH, the certificate or the note is another one than at the last {@link attribution}. */
+  private hasNewIdentity(connection: Connection, { note }: Config['attribution']): boolean {
+    const { notes, tls } = connection
+    const authUser = notes['auth_user']
+    return (
+      authUser !== this.authUser ||
+      tls.peerCertificate !== this.certificate ||
+      (note !== '' && notes[note] !== this.note) ||
+      (authUser !== undefined && authenticationsOf(connection) !== this.authentications)
+    )
+  }
+
   /** Drops the cached attribution where an identity has changed. */
   private observe(connection: Connection, settings: Config['attribution']): void {
     this.noteAddress(connection)
-    const authUser = connection.notes['auth_user']
-    const { peerCertificate: certificate } = connection.tls
-    const note = settings.note === '' ? undefined : connection.notes[settings.note]
-    const authentications = authUser === undefined ? 0 : authenticationsOf(connection)
-    if (certificate !== this.certificate) {
+    if (!this.hasNewIdentity(connection, settings)) return
+    const { notes, tls } = connection
+    const { note } = settings
+    if (tls.peerCertificate !== this.certificate) {
+      this.certificate = tls.peerCertificate
       this.certificateFacts = peerCertificate(connection)
-    } else if (
-      authUser === this.authUser &&
-      authentications === this.authentications &&
-      note === this.note
-    ) {
-      return
     }
-    this.authUser = authUser
-    this.authentications = authentications
-    this.certificate = certificate
-    this.note = note
+    this.authUser = notes['auth_user']
+    this.authentications = this.authUser === undefined ? 0 : authenticationsOf(connection)
+    this.note = note === '' ? undefined : notes[note]
     this.attributed = undefined
   }
 

@@ -97,10 +97,7 @@ class MailTransaction {
     this.note(attribution)
   }
 
-  /**
-   * Whether the sender was found to pass, under this configuration and with the facts of now. So a registered message is
-   * judged once, and its recipients cost a comparison.
-   */
+  /** Whether the sender was found to pass under this configuration, whoever the recipients are. */
   passes(config: object): boolean {
     return this.passesUnder === config
   }
