@@ -82,15 +82,30 @@ export class Recording {
     { attribution, sender, haraka }: Transaction,
     outcome: Outcome,
   ): void {
-    const { samples } = this.config().report
+    const { report } = this.config()
+    const { lastSource: last } = session
+    if (
+      last?.batch === batch &&
+      last.attribution === attribution &&
+      last.sender === sender &&
+      last.reported === reported &&
+      last.report === report
+    ) {
+      last.numbers.add(outcome)
+      return
+    }
+    const { samples } = report
     const source = {
       domain: sender.domain ?? '',
       connector: (attribution as Attributed).connector ?? '',
       ip: samples ? session.source : ANYBODY.ip,
       user: samples ? userOf(session) : ANYBODY.user,
     }
-    batch.addSource(source, reported, outcome, sender.owner)
-    if (!samples || !batch.wantsSample(source, reported)) return
+    const numbers = batch.addSource(source, reported, outcome, sender.owner)
+    if (!samples || !batch.wantsSample(source, reported)) {
+      session.lastSource = numbers && { batch, attribution, sender, reported, report, numbers }
+      return
+    }
     const messageId = haraka.header?.get('Message-ID') ?? ''
     const helo = connection.hello.host ?? ''
     batch.addSample(

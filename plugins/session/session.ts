@@ -5,6 +5,7 @@ import type { Snapshot } from '../../src/directory/snapshot'
 import { sourceOf } from '../../src/base/ip-prefix'
 import type { Connection, HarakaTransaction } from '../kit/haraka'
 import { LastSender } from './last-sender'
+import type { CountedSource } from './counted-source'
 import { peerCertificate, type ShownCertificate } from './peer-certificate'
 import { Transaction } from './transaction'
 
@@ -14,6 +15,8 @@ const UNDECIDABLE: Attribution = { kind: 'undecidable' }
 export class Session {
   private current: Transaction | undefined
   private readonly lastSender = new LastSender()
+  /** `undefined`: the next message may need more than to be added. */
+  lastSource: CountedSource | undefined
   /** This plugin has allowed the session to relay (`grant_relay`). */
   private granted = false
 

@@ -102,13 +102,26 @@ export class Batch {
    * Counts a message of a class that is counted by source.
    *
    * @param owner id of the tenant that owns the domain, if the class shows that; `undefined`: unknown.
+   * @returns the counts of the source, if they are all that a further message of it changes.
    */
-  addSource(source: Source, of: SourcedClass, outcome: Outcome, owner?: string): void {
-    this.sources.add(this.rowFor(source, of), outcome)
-    if (CLASSES[of].owner !== 'shown') return
+  addSource(
+    source: Source,
+    of: SourcedClass,
+    outcome: Outcome,
+    owner?: string,
+  ): Numbers | undefined {
+    const own = `${CLASSES[of].letter}\t${textOf(source)}`
+    const row = this.rowFor(own, source, of)
+    const numbers = this.sources.numbersOf(row)
+    numbers.add(outcome)
+    if (CLASSES[of].owner !== 'shown') return row === own ? numbers : undefined
     this.owned ??= new Sources(this.room)
-    const own = `${source.domain}\t${owner ?? ''}`
-    this.owned.add(this.owned.hasRoomFor(own, BATCH_OWNED) ? own : `${OTHER}\t${OTHER}`, outcome)
+    const owned = `${source.domain}\t${owner ?? ''}`
+    this.owned.add(
+      this.owned.hasRoomFor(owned, BATCH_OWNED) ? owned : `${OTHER}\t${OTHER}`,
+      outcome,
+    )
+    return undefined
   }
 
   /**
@@ -146,10 +159,8 @@ export class Batch {
   }
 
   /** The row of the source, its domain, its connector, or all others: the first that exists or has room. */
-  private rowFor(source: Source, of: SourcedClass): string {
+  private rowFor(own: string, { domain, connector }: Source, of: SourcedClass): string {
     const { sources } = this
-    const { domain, connector } = source
-    const own = `${CLASSES[of].letter}\t${textOf(source)}`
     if (sources.hasRoomFor(own, BATCH_ROWS)) return own
     // Rows for several sources are not classified again when they are recorded; most unknown mail is of the usual class.
     const certain = certainLetter(of)

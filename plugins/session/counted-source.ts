@@ -1,0 +1,15 @@
+import type { Attribution } from '../../src/decision/attribution'
+import type { SenderStanding } from '../../src/decision/classify'
+import type { Config } from '../../src/process/config'
+import type { Batch, SourcedClass } from '../../src/reporting/batch'
+import type { Numbers } from '../../src/reporting/numbers'
+
+/** What a session has last counted by source. A further message of the same source needs no names and no look-ups. */
+export interface CountedSource {
+  readonly batch: Batch
+  readonly attribution: Attribution
+  readonly sender: SenderStanding
+  readonly reported: SourcedClass
+  readonly report: Config['report']
+  readonly numbers: Numbers
+}
