@@ -257,8 +257,7 @@ describe('tenantctl registry', () => {
       errorOf(refused),
       /^tenantctl: no backup, so nothing was written: .*no\/b\.jsonl cannot be written \(ENOENT.*--backup FILE\n$/,
     )
-    const blind = new Cli(redis.url)
-    Object.assign(blind, { prefix: one.prefix })
+    const blind = new Cli(redis.url, undefined, one.prefix)
     const nowhere = await blind.run(
       'registry',
       'restore-known',
