@@ -1,6 +1,6 @@
 import { REPLIES } from '../src/decision/reply'
 import type { HarakaAddress } from '../src/names/envelope'
-import { guarded, orElse, type Answer, type GuardedHook } from './kit/guard'
+import { guarded, type Answer, type GuardedHook } from './kit/guard'
 import type { Connection, HMail, Next, Plugin, Server } from './kit/haraka'
 import { logSafely } from './kit/log'
 import { Egress } from './outbound/egress'
@@ -73,9 +73,8 @@ function sessionMethods(hooks: Hooks, srs: Srs, tag: Tag): Methods<SessionMethod
     on_connect: quietly((connection) => hooks.connect(connection)),
     on_greet: guard((connection) => hooks.greet(connection)),
     on_mail: guard((connection) => hooks.mail(connection)),
-    on_rcpt: guard((connection, params: [HarakaAddress]) =>
-      srs.rcptAfter(hooks.rcpt(connection, params), connection, params),
-    ),
+    on_rcpt: guard((connection, params: [HarakaAddress]) => hooks.rcpt(connection, params)),
+    on_srs_rcpt: guard((connection, params: [HarakaAddress]) => srs.rcpt(connection, params)),
     on_rcpt_ok: guard((connection, recipient: HarakaAddress) =>
       hooks.rcptOk(connection, recipient),
     ),
@@ -83,14 +82,13 @@ function sessionMethods(hooks: Hooks, srs: Srs, tag: Tag): Methods<SessionMethod
     on_deny: (next: Next, _connection: Connection, params: unknown[]) => hooks.deny(next, params),
     on_end: quietly((connection) => hooks.end(connection)),
     on_tag: guard((connection) => tag.queue(connection)),
+    on_queue: guard((connection) => hooks.queue(connection)),
     // After a failure a bounce must not go to the wrong place: it is deferred.
-    on_queue: guarded(
-      (connection: Connection) => orElse(hooks.queue(connection), () => srs.queue(connection)),
+    on_srs_queue: guarded(
+      (connection: Connection) => srs.queue(connection),
       (error, connection) => hooks.failed(error, connection) ?? REPLIES.undecidable,
     ),
-    on_queue_outbound: guard((connection) =>
-      orElse(hooks.queue(connection), () => srs.queueOutbound(connection)),
-    ),
+    on_srs_queue_outbound: guard((connection) => srs.queueOutbound(connection)),
     on_send: quietly((connection) => srs.beforeOutbound(connection)),
   }
 }

@@ -23,15 +23,6 @@ export type GuardedHook<Subject, Params> = (next: Next, subject: Subject, params
 
 type AnyAnswer = Answer | OutboundAnswer
 
-/** What `first` answers, else what `next` answers: without waiting, unless `first` waits. */
-export function orElse(
-  first: Answer | Promise<Answer>,
-  next: () => Answer | Promise<Answer>,
-): Answer | Promise<Answer> {
-  if (first instanceof Promise) return first.then((answer) => answer ?? next())
-  return first ?? next()
-}
-
 /**
  * Wraps a hook so that it always answers, and once. In Haraka a hook that throws passes the mail silently (plugins.js,
  * run_next_hook), a rejected promise ends the worker (haraka.js, uncaughtException), and a hook without an answer blocks

@@ -8,7 +8,7 @@ import { queuedNote } from '../../src/outbound/note'
 import { isSrs, type Sides } from '../../src/outbound/srs/address'
 import { rewriteSender } from '../../src/outbound/srs/rewrite'
 import { unwrap } from '../../src/outbound/srs/unwrap'
-import { orElse, type Answer } from '../kit/guard'
+import type { Answer } from '../kit/guard'
 import type { Connection, HarakaTransaction, Outbound, Plugin } from '../kit/haraka'
 import { type LogOnce, logTextOnce } from '../kit/log'
 import { CLASSES } from '../../src/mail/classes'
@@ -53,16 +53,6 @@ export class Srs {
     private readonly now: () => number = Date.now,
   ) {
     this.log = logTextOnce((line) => plugin.lognotice(line))
-  }
-
-  /** rcpt, where no other check of this plugin refuses the recipient. */
-  rcptAfter(
-    answer: Answer | Promise<Answer>,
-    connection: Connection,
-    params: readonly [HarakaAddress],
-  ): Answer | Promise<Answer> {
-    if (this.config().srs.domain === '') return answer
-    return orElse(answer, () => this.rcpt(connection, params))
   }
 
   /**
@@ -118,10 +108,11 @@ export class Srs {
     this.sendBack(recipients)
   }
 
-  private rcpt(connection: Connection, [recipient]: readonly [HarakaAddress]): Answer {
+  /** rcpt, where no other check of this plugin refuses the recipient. */
+  rcpt(connection: Connection, [recipient]: readonly [HarakaAddress]): Answer {
     const { srs } = this.config()
     const { transaction, relaying } = connection
-    if (!transaction) return undefined
+    if (!transaction || srs.domain === '') return undefined
     const user = srsUser(recipient, srs.domain)
     // A relaying session may send to any address.
     const kept = relaying || !this.bounces.has(transaction) ? undefined : transaction

@@ -42,6 +42,7 @@ const HOOKS = [
   { hook: 'ehlo', method: 'on_greet', priority: EARLY, for: ['grantRelay'] },
   { hook: 'mail', method: 'on_mail', priority: 0 },
   { hook: 'rcpt', method: 'on_rcpt', priority: EARLY },
+  { hook: 'rcpt', method: 'on_srs_rcpt', priority: EARLY, for: ['srs'] },
   { hook: 'rcpt_ok', method: 'on_rcpt_ok', priority: EARLY },
   // For a tag it waits until the owner of the sender domain is known: the tag shows the final class.
   {
@@ -54,13 +55,10 @@ const HOOKS = [
   { hook: 'reset_transaction', method: 'on_end', priority: FIRST },
   { hook: 'disconnect', method: 'on_end', priority: FIRST },
   // Recipients that are still held are charged here: another plugin's OK to data_post kept this plugin's hook from running.
-  { hook: 'queue', method: 'on_queue', priority: FIRST, for: ['forwarded', 'srs'] },
-  {
-    hook: 'queue_outbound',
-    method: 'on_queue_outbound',
-    priority: FIRST,
-    for: ['forwarded', 'srs'],
-  },
+  { hook: 'queue', method: 'on_queue', priority: FIRST, for: ['forwarded'] },
+  { hook: 'queue_outbound', method: 'on_queue', priority: FIRST, for: ['forwarded'] },
+  { hook: 'queue', method: 'on_srs_queue', priority: FIRST, for: ['srs'] },
+  { hook: 'queue_outbound', method: 'on_srs_queue_outbound', priority: FIRST, for: ['srs'] },
   { hook: 'pre_send_trans_email', method: 'on_send', priority: FIRST, for: ['srs'] },
 ] as const satisfies readonly HookRow[]
 

@@ -24,7 +24,7 @@ import type { Transaction } from './transaction'
 type Result = Answer | Promise<Answer>
 
 /** Reasons to pass without a charge that reports count. Mail to the tenant's own domains is not relayed. */
-const COUNTED: ReadonlySet<Reason> = new Set(['registered', 'tenant-unknown', 'no-tenant'])
+const COUNTED: ReadonlySet<Reason> = new Set(['tenant-unknown', 'no-tenant'])
 
 /**
  * The hooks of SMTP sessions, as Haraka calls them. Registered mail neither waits nor asks Redis: each hook returns at
@@ -229,8 +229,7 @@ export class Hooks {
       connection.relaying &&
       this.senders.isUnchanged(connection, session)
     ) {
-      if (stage === 'rcpt_ok') passUncharged(transaction)
-      return undefined
+      return pass(stage, transaction)
     }
     const resolving = this.senders.resolveSender(connection, session, transaction)
     return resolving === undefined
@@ -256,7 +255,10 @@ export class Hooks {
     const command = stage === 'rcpt_ok' && mayCount(transaction) ? transaction.offered() : undefined
     const judged = command ? counting(command, transaction) : recipient
     let judgement = this.judgementOf(stage, connection, transaction, judged)
-    if (judgement.reason === 'registered') transaction.markPassing(config)
+    if (judgement.reason === 'registered') {
+      transaction.markPassing(config)
+      return pass(stage, transaction)
+    }
     const mustKnowOwner = ownerDecides(config)
     if (
       judgement.verdict === 'charge' &&
@@ -335,8 +337,9 @@ async function grantAfter(
   session.grantRelay(connection, await attribution)
 }
 
-/** Nothing of the command counts. */
-function passUncharged(transaction: Transaction): void {
+/** Registered mail: nothing of it counts. */
+function pass(stage: Stage, transaction: Transaction): undefined {
+  if (stage !== 'rcpt_ok') return
   transaction.passUncharged()
   transaction.passCommand()
 }

@@ -42,7 +42,8 @@ const ALWAYS = [
   ...['reset_transaction.on_end', 'disconnect.on_end'],
   ...['send_email.on_send_email', 'get_mx.on_get_mx'],
 ]
-const QUEUE = ['queue.on_queue', 'queue_outbound.on_queue_outbound']
+const QUEUE = ['queue.on_queue', 'queue_outbound.on_queue']
+const SRS_QUEUE = ['queue.on_srs_queue', 'queue_outbound.on_srs_queue_outbound']
 const TAG = ['queue.on_tag', 'queue_outbound.on_tag']
 const DATA = 'data_post.on_data_post'
 
@@ -54,7 +55,7 @@ const features: readonly [what: string, settings: Ini, more: readonly string[]][
   ['the shipped settings', {}, []],
   ['[forwarded] enabled=true', { forwarded }, [DATA, ...QUEUE]],
   ['[header_from] check=charge', { header_from: { check: 'charge' } }, [DATA]],
-  ['[srs] domain', { srs }, [...QUEUE, 'pre_send_trans_email.on_send']],
+  ['[srs] domain', { srs }, ['rcpt.on_srs_rcpt', ...SRS_QUEUE, 'pre_send_trans_email.on_send']],
   ['[tag] header', { tag }, [DATA, ...TAG]],
   [
     '[attribution] grant_relay=true',
@@ -70,9 +71,12 @@ describe('the hooks of this plugin in Haraka', () => {
     })
   }
 
-  it('remove a forged tag before anything else answers', async () => {
+  it('remove a forged tag first, and charge what is held before a bounce leaves', async () => {
     const found = await hooksOf({ forwarded, srs, tag })
     const queues = found.filter((hook) => hook.startsWith('queue'))
-    assert.deepEqual(queues, [TAG[0], QUEUE[0], TAG[1], QUEUE[1]])
+    assert.deepEqual(queues, [
+      ...[TAG[0], QUEUE[0], SRS_QUEUE[0]],
+      ...[TAG[1], QUEUE[1], SRS_QUEUE[1]],
+    ])
   })
 })
