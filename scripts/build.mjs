@@ -1,6 +1,14 @@
 // Compiles changed files to dist/, and copies the Lua scripts next to the modules that run them.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRequire } from 'node:module'
@@ -12,12 +20,20 @@ const BUILD_INFO = '.tsbuildinfo'
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 
 execFileSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' })
-cpSync(path.join(root, 'src'), path.join(dist, 'src'), {
-  recursive: true,
-  filter: (source) => !path.extname(source) || source.endsWith('.lua'),
-})
+copyScripts()
 removeOrphans()
 chmodSync(path.join(dist, 'src', 'cli', 'tenantctl.js'), 0o755)
+
+/** Without the lines that are comments: every process holds the scripts, and Redis reads them. */
+function copyScripts() {
+  for (const name of readdirSync(path.join(root, 'src'), { recursive: true })) {
+    if (!name.endsWith('.lua')) continue
+    const source = readFileSync(path.join(root, 'src', name), 'utf8')
+    const copy = path.join(dist, 'src', name)
+    mkdirSync(path.dirname(copy), { recursive: true })
+    writeFileSync(copy, source.replace(/^ *--(?! @include ).*\n/gm, ''))
+  }
+}
 
 /** Removes output of deleted sources: it must not be shipped or loaded by name. */
 function removeOrphans() {
