@@ -7,8 +7,10 @@ export const classifier = {
     }
     exports.classify = function (next, { transaction }) {
       const wanted = transaction.header.get('X-Class').trim()
-      const note = transaction.notes.unregistered_domain
-      if (wanted && note) note.class = wanted === 'unknown' ? null : wanted
+      const { notes } = transaction
+      const found = wanted === 'unknown' ? null : wanted
+      if (wanted && notes.unregistered_domain)
+        notes.unregistered_domain = { ...notes.unregistered_domain, class: found }
       next()
     }`,
 }
