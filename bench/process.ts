@@ -53,6 +53,14 @@ export interface Footprint {
   readonly heap: number
 }
 
+/** A server that has become quiet. */
+interface Started extends Pick<Footprint, 'start'> {
+  readonly name: string
+  readonly servers: Servers<string>
+  /** Once it has been idle. */
+  readonly resident: Promise<number>
+}
+
 /** The memory of a process, and what its start costs. */
 export const processes: Section = {
   name: 'process',
@@ -89,7 +97,7 @@ async function startEach(
     ...(against === undefined ? [] : [beforeOf('ours')]),
   ]
   const from = turn % names.length
-  const started: { name: string; servers: Servers<string>; pid: number; start: number }[] = []
+  const started: Started[] = []
   try {
     for (const name of [...names.slice(from), ...names.slice(0, from)]) {
       const servers = await startOne(name, registerTenants, (redis) =>
@@ -97,14 +105,16 @@ async function startEach(
       )
       const { pid } = servers.harakas[name]!
       const serving = nodes === 0 ? pid : childOf(pid)
-      started.push({ name, servers, pid: serving, start: await cpuUntilQuiet(serving) })
+      const start = await cpuUntilQuiet(serving)
+      // At the same age of each: an idle process gives memory back later.
+      const resident = sleep(IDLE).then(() => residentMemory(serving))
+      started.push({ name, servers, start, resident })
     }
-    await sleep(IDLE)
     const footprints: Record<string, Footprint> = {}
-    for (const { name, servers, pid, start } of started) {
-      const resident = residentMemory(pid)
+    await Promise.all(started.map(({ resident }) => resident))
+    for (const { name, servers, start, resident } of started) {
       const [held] = await heldBy(servers.harakas[name]!)
-      footprints[name] = { start, resident, heap: held!.heapUsed }
+      footprints[name] = { start, resident: await resident, heap: held!.heapUsed }
     }
     return footprints
   } finally {
