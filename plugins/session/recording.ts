@@ -85,7 +85,7 @@ export class Recording {
     const { report } = this.config()
     const { lastSource: last } = session
     if (
-      last?.batch === batch &&
+      last?.batch === batch.id &&
       last.attribution === attribution &&
       last.sender === sender &&
       last.reported === reported &&
@@ -103,7 +103,8 @@ export class Recording {
     }
     const numbers = batch.addSource(source, reported, outcome, sender.owner)
     if (!samples || !batch.wantsSample(source, reported)) {
-      session.lastSource = numbers && { batch, attribution, sender, reported, report, numbers }
+      const { id } = batch
+      session.lastSource = numbers && { batch: id, attribution, sender, reported, report, numbers }
       return
     }
     const messageId = haraka.header?.get('Message-ID') ?? ''

@@ -27,6 +27,9 @@ export function isSourced(of: MailClass): of is SourcedClass {
 
 /** What one process has counted for a tenant since its last flush. */
 export class Batch {
+  private static last = 0
+  /** Of no other batch of the process: who keeps it keeps nothing else of a batch that was flushed. */
+  readonly id = ++Batch.last
   /** Monotonic ms. */
   readonly begun = performance.now()
   ended = 0
