@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startHaraka, startRedis, TestRelay, waitFor } from '../support'
 import { MovableClock, noMovableClock } from '../support/movable-clock'
-import { assemble, readScript } from '../../src/store/script'
 
 const DAY = 86_400
+
+/** What the server loads: scripts are compiled too. */
+const COMPILED = path.join(__dirname, '../../dist/src')
 
 describe('after the clock of Redis jumps a day ahead and back', { skip: noMovableClock }, () => {
   let clock: MovableClock
@@ -28,7 +31,11 @@ describe('after the clock of Redis jumps a day ahead and back', { skip: noMovabl
     const accepted = [250, 250, 250]
     const { haraka } = relay
     // The leader has checked before, by a script that nothing else runs.
-    const script = assemble(readScript(`${__dirname}/../../src/allowance`, 'server_time'))
+    const scripts = path.join(COMPILED, 'store', 'script.js')
+    const { assemble, readScript } = (await import(
+      scripts
+    )) as typeof import('../../src/store/script')
+    const script = assemble(readScript(path.join(COMPILED, 'allowance'), 'server_time'))
     const sha = createHash('sha1').update(script).digest('hex')
     await waitFor(async () => ((await relay.store.client.script('EXISTS', sha)) as number[])[0])
     for (const tenant of [busy, quiet]) assert.deepEqual(await send(tenant), accepted)
