@@ -68,7 +68,7 @@ export class LastSender {
     return this.standing
   }
 
-  /** The note of a message, which several messages share: nobody may change it. */
+  /** The note of a message. Messages share it, so it is frozen. */
   noteOf(attribution: Attributed, mailClass: MailClass): MessageNote {
     if (this.note === undefined || attribution !== this.noteFor || mailClass !== this.noteClass) {
       const { tenant, connector } = attribution

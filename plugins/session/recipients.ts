@@ -126,15 +126,15 @@ export function mayBeAccepted(
   haraka: HarakaTransaction,
   { missing, added }: Comparison,
 ): (charge: RecipientCharge) => boolean {
-  if (!isMessageAccepted(haraka)) return nobody
-  if (missing.size === 0) return everybody
+  if (!isMessageAccepted(haraka)) return forNone
+  if (missing.size === 0) return forAll
   const answers = recipientResults(haraka)
   return ({ rank, recipient }) =>
     !missing.has(recipient) || (added.length > 0 && isAccepted(answers[rank]))
 }
 
-const nobody = (): boolean => false
-const everybody = (): boolean => true
+const forNone = (): boolean => false
+const forAll = (): boolean => true
 
 /** Whether the message was, or may have been, accepted for any recipient: by the first two of these rules. */
 export function isMessageAccepted({

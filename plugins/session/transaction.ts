@@ -64,7 +64,7 @@ class MailTransaction {
   private isSkipped = false
   private chargedFor: Attribution | undefined
   private ownerSoughtFor: SenderStanding | undefined
-  /** The configuration under which its sender passes, whoever the recipients are; see {@link passes}. */
+  /** The configuration under which it passes to all recipients; see {@link passes}. */
   private passesUnder: unknown
   private commands: Recipients | undefined
   /** This many of `rcpt_to` passed before {@link commands} was needed: most mail never needs it. */
@@ -97,7 +97,7 @@ class MailTransaction {
     this.note(attribution)
   }
 
-  /** Whether the sender was found to pass under this configuration, whoever the recipients are. */
+  /** Whether it was judged under this configuration, and passes to all recipients. */
   passes(config: object): boolean {
     return this.passesUnder === config
   }

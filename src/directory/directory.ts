@@ -251,7 +251,7 @@ export class Directory {
     return this.reported(this.tenants.load(tenant))
   }
 
-  /** Grows whenever {@link peek} may answer otherwise than before, and once a second while it is called. */
+  /** Grows when a cached tenant changes or goes, and once a second while {@link peek} is called. */
   get tenantsVersion(): number {
     return this.tenants.version
   }

@@ -8,7 +8,7 @@ const DEL = 0x7f
 
 /**
  * Whether a whole line must be read to know if it holds the name: `false` for nearly all lines of a message. A name ends
- * in front of a colon or at the end of the line, and for nearly all a character or two there cannot be its end. To read
+ * in front of a colon or at the end of the line, and one or two characters there nearly always show another name. Reading
  * all characters of a header would cost more than everything else that is done with it.
  */
 export function mayHold(line: string, name: string): boolean {
