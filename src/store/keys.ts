@@ -57,6 +57,24 @@ export class Keys {
   readonly queueHosts: string
   /** Case → when it was opened. */
   readonly caseIndex: string
+  /** Tenants on probation → until when, in ms. */
+  readonly onProbation: string
+  /** Process → what it last said of itself: see `nodes/node.ts`. */
+  readonly nodes: string
+  /** Process → when it last said that, in ms, server time. */
+  readonly nodesSeen: string
+  /** Digest of a configuration that a process has in effect → its keys. */
+  readonly nodesConfigs: string
+  /** The pause of enforcement on all hosts. */
+  readonly pause: string
+  /** Who paused, resumed, and had a host forgotten. */
+  readonly nodesAudit: string
+  /** How much mail there was, over all tenants and processes: counters that never fall. */
+  readonly totals: string
+  /** Process → the last addition to {@link totals} that was counted. */
+  readonly totalsAdded: string
+  /** Alerts that a person has snoozed. */
+  readonly snoozed: string
   /** The pub/sub channel of every change. */
   readonly changes: string
   /** The pub/sub channel of entries of audit trails. */
@@ -94,6 +112,15 @@ export class Keys {
     this.orders = `${prefix}{@events}:orders`
     this.queueHosts = `${prefix}{@events}:hosts`
     this.caseIndex = `${prefix}{@cases}`
+    this.onProbation = `${prefix}{@restricted}:probation`
+    this.nodes = `${prefix}{@nodes}`
+    this.nodesSeen = `${prefix}{@nodes}:seen`
+    this.nodesConfigs = `${prefix}{@nodes}:configs`
+    this.pause = `${prefix}{@nodes}:pause`
+    this.nodesAudit = `${prefix}{@nodes}:audit`
+    this.totals = `${prefix}{@totals}`
+    this.totalsAdded = `${prefix}{@totals}:added`
+    this.snoozed = `${prefix}{@events}:snoozed`
     this.changes = `${prefix}changes`
     this.audited = `${prefix}audit`
   }
@@ -182,6 +209,11 @@ export class Keys {
   /** How many cases a tenant of that id has had; outlives the tenant. */
   caseCount(id: string): string {
     return `${this.prefix}{${id}}:cases`
+  }
+
+  /** The pub/sub channel on which processes confirm a change. @param id of the question. */
+  confirmations(id: string): string {
+    return `${this.prefix}confirm:${id}`
   }
 
   /** The answer of each host to an order. */
