@@ -50,7 +50,7 @@ export class Hooks {
     engine: () => Engine | undefined,
     troubles: RedisTroubles,
   ) {
-    this.report = new Report(plugin)
+    this.report = new Report(plugin, (reason) => engine()?.totals.addUndecided(reason))
     const { report } = this
     const log = logTextOnce((line) => plugin.logerror(line))
     const context: HookContext = {

@@ -66,7 +66,11 @@ export class Report {
   private readonly countedLate: LogOnce<Unseen>
   private readonly info: InfoLevel
 
-  constructor(private readonly plugin: Plugin) {
+  /** @param countUndecided counts what could not be decided, by the reason. */
+  constructor(
+    private readonly plugin: Plugin,
+    private readonly countUndecided: (reason: string) => void = () => {},
+  ) {
     this.info = new InfoLevel(plugin)
     const countRefusals = (refusal: Refusal, count: number, kind: string): void => {
       // `refused` logs the first one, with the connection.
@@ -223,6 +227,7 @@ export class Report {
   undecided({ facts, haraka }: Transaction, token: string, verdict: Verdict): void {
     // The token may be an error message.
     const reason = clean(token)
+    this.countUndecided(reason)
     const { results } = haraka
     const { name } = this.plugin
     // As add() does with `err`, without its error line for each recipient in the log (haraka-results, _log).

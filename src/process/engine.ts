@@ -16,6 +16,7 @@ import { Leader } from './leader'
 import { Flusher } from '../reporting/flusher'
 import { Recorder } from '../reporting/recorder'
 import { Tally } from '../reporting/tally'
+import { Totals } from '../reporting/totals'
 import { Restrictions } from '../allowance/restriction'
 import { connect, connectSubscriber } from '../store/connection'
 import { Keys } from '../store/keys'
@@ -71,6 +72,8 @@ export class Engine {
   readonly store: Store
   /** Counts for the reports. */
   readonly tally: Tally
+  /** Counters over all tenants, for metrics. */
+  readonly totals: Totals
   private readonly flusher: Flusher
   /** Publishes raised events in the stream, after the steps in `beforePublish`. */
   readonly forwarder: Forwarder
@@ -124,8 +127,9 @@ export class Engine {
     const onDrop = (reason: string): void => events.onDrop(reason)
     this.outbox = new Outbox(client, OUTBOX_BOUND, onDrop)
     this.tally = new Tally(onDrop)
+    this.totals = new Totals(this.store)
     this.flusher = new Flusher({
-      ...{ tally: this.tally, onDrop },
+      ...{ tally: this.tally, totals: this.totals, onDrop },
       recorder: new Recorder(this.store, reportDays),
       ready: () => this.whenRecordable(),
       onWait: (reason) => events.onError(`reports wait: ${reason}`),
@@ -137,7 +141,12 @@ export class Engine {
     const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
     const whenUsable = (): Promise<void> => registry.check()
     const changed: ReadChanges = (tenants, since) => changedSince(this.store, tenants, since)
-    this.forwarder = new Forwarder(this.store, whenUsable, forwarderEvents, changed)
+    const published = (alert: Alert): void => {
+      this.totals.addAlert(alert)
+      forwarderEvents.onAlert(alert)
+    }
+    const publisherEvents = { ...forwarderEvents, onAlert: published }
+    this.forwarder = new Forwarder(this.store, whenUsable, publisherEvents, changed)
     const cases = new Cases(this.store)
     this.forwarder.beforePublish.push((tenant, event) => cases.handleEvent(tenant, event))
     this.leader = new Leader(this.store, () => this.checkRegistry(), told)

@@ -4,6 +4,7 @@ import { isHopeless, isNotAllowed, redisFailure } from '../store/failure'
 import type { Batch } from './batch'
 import type { Recorded, Recorder } from './recorder'
 import type { Tally } from './tally'
+import type { Totals } from './totals'
 import { UnattributedBatch } from './unattributed-batch'
 
 /** How often counts are flushed to Redis, in ms. */
@@ -31,6 +32,7 @@ interface Lane {
 export interface FlusherContext {
   readonly tally: Tally
   readonly recorder: Recorder
+  readonly totals: Totals
   /** Rejects or throws while Redis is away or must not be written to. */
   readonly ready: () => Promise<void>
   /** Counts are lost. */
@@ -62,11 +64,12 @@ export class Flusher {
     this.timer = undefined
   }
 
-  /** Flushes all tenants; resolves when Redis has recorded them, or is away. */
+  /** Flushes all tenants and the totals; resolves when Redis has recorded them, or is away. */
   async flush(): Promise<void> {
     const tenants = new Set([...this.lanes.keys(), ...this.context.tally.tenants()])
     await mapLimited([...tenants], AT_ONCE, (tenant) => this.send(tenant))
     await this.noteReported()
+    await this.flushTotals()
   }
 
   /** Flushes the counts of one tenant so far; resolves when Redis has recorded them, or is away. */
@@ -126,7 +129,20 @@ export class Flusher {
   /** Ends the open batch of a tenant and queues it. */
   private end(tenant: string, flushes: Flush[]): void {
     const batch = this.context.tally.take(tenant)
-    if (batch) flushes.push({ name: `${this.process} ${++this.number}`, batch })
+    if (!batch) return
+    flushes.push({ name: `${this.process} ${++this.number}`, batch })
+    this.context.totals.addBatch(batch)
+  }
+
+  private async flushTotals(): Promise<void> {
+    const { totals, ready, onWait } = this.context
+    try {
+      await ready()
+      await totals.flush()
+    } catch (error) {
+      // The next flush adds them.
+      if (isNotAllowed(error)) onWait(`${redisFailure(error)}: load docs/acl/plugin.acl`)
+    }
   }
 
   private noteLater(tenant: string, batch: Flush['batch'], recorded: Recorded): void {

@@ -23,8 +23,8 @@ export class Numbers {
     else this.messagesRefunded++
   }
 
-  /** The argument of the scripts: numbers joined by spaces. */
-  toString(): string {
+  /** Recipients, then messages: accepted, deferred, refused and refunded. */
+  get values(): readonly number[] {
     return [
       ...[this.accepted, this.deferred, this.refused, this.refunded],
       ...[
@@ -33,6 +33,11 @@ export class Numbers {
         this.messagesRefused,
         this.messagesRefunded,
       ],
-    ].join(' ')
+    ]
+  }
+
+  /** The argument of the scripts: numbers joined by spaces. */
+  toString(): string {
+    return this.values.join(' ')
   }
 }

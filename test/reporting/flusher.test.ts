@@ -4,6 +4,7 @@ import { BATCH_ROWS, MOST_BATCHES, MOST_ENTRIES } from '../../src/reporting/boun
 import { Flusher } from '../../src/reporting/flusher'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally } from '../../src/reporting/tally'
+import { Totals } from '../../src/reporting/totals'
 import { Keys } from '../../src/store/keys'
 import { connect } from '../../src/store/connection'
 import { Store, type Client } from '../../src/store/store'
@@ -49,6 +50,7 @@ beforeEach(async () => {
   flusher = new Flusher({
     ...{ tally, onDrop, onWait: (reason) => waiting.push(reason) },
     recorder: new TestRecorder(store, () => 90),
+    totals: new Totals(store),
     ready: () => {
       attempts++
       const isReady = usable && client.status === 'ready'

@@ -30,7 +30,7 @@
 -- @include reporting/tallies
 local tenant_key, flushes_key, hour_key, hour_others_key, day_key, day_others_key, samples_key, seen_key, domains_key, minutes_key =
   KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
-local HOUR, MINUTE = 3600000, 60000
+local HOUR, MINUTE, MOST_PROCESSES = 3600000, 60000, 64
 local OTHER = '(other)'
 
 local now = now_ms()
@@ -51,7 +51,7 @@ local MOST_DOMAINS, MOST_ADDRESSES, MOST_USERS, MOST_ROWS, MOST_DOMAIN_ROWS, MOS
   MOST_OWNED, MOST_HEADER_FROM, MOST_HEADER_FROM_ROWS, MOST_MINUTE_ROWS = unpack(numbers_of(ARGV[5]))
 
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
-if not first_time(flushes_key, process, number, hours_ttl) then return answer_only('TAKEN') end
+if not first_time(flushes_key, process, number, hours_ttl, MOST_PROCESSES) then return answer_only('TAKEN') end
 
 local function field_of(class, domain, connector, ip, user)
   return table.concat({ ROW_LETTERS[class], domain, connector, ip, user }, '\t')

@@ -15,7 +15,7 @@
 -- @include store/clock
 -- @include reporting/tallies
 local flushes_key, day_key, others_key = KEYS[1], KEYS[2], KEYS[3]
-local DAY = 86400000
+local DAY, MOST_PROCESSES = 86400000, 64
 local OTHERS = '(other)\t(other)\t(other)'
 
 local now = now_ms()
@@ -25,7 +25,7 @@ if not is_within(first, tonumber(ARGV[2]), DAY) then return string.format('HOUR 
 
 local ttl, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
-if not first_time(flushes_key, process, number, ttl) then return string.format('TAKEN %.0f', now) end
+if not first_time(flushes_key, process, number, ttl, MOST_PROCESSES) then return string.format('TAKEN %.0f', now) end
 
 local others = {}
 local rows = redis.call('HLEN', day_key)

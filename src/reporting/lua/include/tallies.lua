@@ -4,8 +4,6 @@
 -- the last was seen (ms); see src/reporting/counts.ts.
 --
 -- @include store/clock
-local MOST_PROCESSES = 64
-
 local function numbers_of(text)
   local numbers = {}
   for number in string.gmatch(text or '', '%d+') do numbers[#numbers + 1] = tonumber(number) end
@@ -27,13 +25,13 @@ local function added(text, numbers, first, last)
   return table.concat(sums, ' ', 1, 10)
 end
 
--- Notes a flush of a process; false if it was noted before. ttl in ms.
-local function first_time(key, process, number, ttl)
+-- Notes a flush of a process; false if it was noted before. ttl in ms; most: processes that are remembered.
+local function first_time(key, process, number, ttl, most)
   local noted = redis.call('HGET', key, process)
   if noted and tonumber(string.match(noted, '^(%d+) ')) >= tonumber(number) then return false end
   redis.call('HSET', key, process, string.format('%s %.0f', number, now_ms()))
   redis.call('PEXPIRE', key, ttl)
-  if redis.call('HLEN', key) <= 2 * MOST_PROCESSES then return true end
+  if redis.call('HLEN', key) <= 2 * most then return true end
   -- Forget the processes that flushed longest ago: they have ended.
   local flushes = redis.call('HGETALL', key)
   local processes = {}
@@ -41,7 +39,7 @@ local function first_time(key, process, number, ttl)
     processes[#processes + 1] = { flushes[at], tonumber(string.match(flushes[at + 1], ' (%d+)$')) or 0 }
   end
   table.sort(processes, function(a, b) return a[2] > b[2] end)
-  for at = MOST_PROCESSES + 1, #processes do redis.call('HDEL', key, processes[at][1]) end
+  for at = most + 1, #processes do redis.call('HDEL', key, processes[at][1]) end
   return true
 end
 
