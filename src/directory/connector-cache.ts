@@ -1,5 +1,5 @@
 import type { Store } from '../store/store'
-import type { InBackground } from './refresh'
+import { MOST_READS, type InBackground } from './refresh'
 import type { Change } from '../registry/changes'
 import { ConnectorIndex } from './connector-index'
 import { decodeConnector, readConnectors, readSomeConnectors } from '../registry/connector-reader'
@@ -67,6 +67,8 @@ export class ConnectorCache {
   private loading: Promise<void> | undefined
   /** Changes that arrive while all connectors are read. */
   private buffer: ChangeBuffer<ConnectorsChange> | undefined
+  /** Changes whose connectors are being read. */
+  private readonly following = new Set<Promise<void>>()
   private hasAnswered = false
   /** An empty answer from Redis replaces the cache. */
   private mayBeGone = false
@@ -95,6 +97,22 @@ export class ConnectorCache {
       this.buffer = undefined
     })
     return this.loading
+  }
+
+  /**
+   * Resolves once this process has all changes until `mark`.
+   *
+   * @throws if Redis does not answer.
+   */
+  async reach(mark: Mark): Promise<void> {
+    while (this.following.size > 0) await Promise.allSettled(this.following)
+    // A read that is running may have begun before the change.
+    for (let reads = 0; this.isBehind(mark) && reads < MOST_READS; reads++) await this.load()
+    if (this.isBehind(mark)) throw new Error('it does not read the change')
+  }
+
+  private isBehind(mark: Mark): boolean {
+    return this.token === undefined || this.mark < mark
   }
 
   /** Fills the cache from the snapshot file, unless it is filled already. */
@@ -132,9 +150,14 @@ export class ConnectorCache {
     if (this.buffer) {
       this.buffer.add({ previous: previous ?? '', token, changed })
     } else if (this.known !== undefined && token !== this.token) {
-      if ((previous ?? '') === this.token) await this.follow(this.known, token, changed)
+      if ((previous ?? '') === this.token) await this.noted(this.follow(this.known, token, changed))
       else await this.load()
     }
+  }
+
+  private async noted(following: Promise<void>): Promise<void> {
+    this.following.add(following)
+    await following.finally(() => this.following.delete(following))
   }
 
   private async follow(

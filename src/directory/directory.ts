@@ -5,6 +5,7 @@ import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
 import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
+import { CONNECTORS, type Question } from '../nodes/question'
 import type { Mark } from '../records/token'
 import { isByPerson, parseChange, type Change } from '../registry/changes'
 import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
@@ -14,6 +15,7 @@ import { LostChangesInEffect } from './lost-changes'
 import { Standings, type RememberedLift, type RememberedRestriction } from './standings'
 import type { ConnectorIndex } from './connector-index'
 import { isTenantId } from '../mail/identities'
+import { confirm } from './confirmations'
 import { ConnectorCache } from './connector-cache'
 import { OwnerCache, type RememberedOwners } from './owner-cache'
 import { RegistryMonitor, RegistryUnusable, type RememberedRegistry } from './registry-monitor'
@@ -93,6 +95,7 @@ export class Directory {
   private readonly connectorCache: ConnectorCache
   private readonly owners: OwnerCache
   private subscriber: Client | undefined
+  private processId = ''
   private timer: NodeJS.Timeout | undefined
   private rereading: NodeJS.Timeout | undefined
 
@@ -169,9 +172,11 @@ export class Directory {
    * changes may have been missed.
    *
    * @param subscriber a connection of its own; {@link stop} closes it.
+   * @param processId the name by which this process confirms changes; empty: it does not.
    */
-  follow(subscriber: Client): void {
+  follow(subscriber: Client, processId = ''): void {
     this.subscriber = subscriber
+    this.processId = processId
     subscriber.on('message', (channel: string, message: string) => {
       if (channel === this.store.keys.changes) this.onMessage(message)
     })
@@ -402,6 +407,8 @@ export class Directory {
       this.inBackground(this.adoptLost())
     } else if ('orders' in change) {
       this.events.onOrder?.()
+    } else if ('confirm' in change) {
+      this.inBackground(this.confirm(change))
     } else if ('registry' in change) {
       this.inBackground(this.registry.check())
     } else if (this.registry.state !== 'usable') {
@@ -414,6 +421,20 @@ export class Directory {
     } else {
       this.inBackground(this.connectorCache.changed(change))
     }
+  }
+
+  private async confirm(question: Question): Promise<void> {
+    const { store, processId, registry } = this
+    if (processId === '') return
+    const reach = (subject: string, mark: Mark) => this.reach(subject, mark)
+    await confirm({ store, processId, registry, reach }, question)
+  }
+
+  /** Resolves once all changes of a subject until `mark` are in force in this process. */
+  private async reach(subject: string, mark: Mark): Promise<void> {
+    if (subject === CONNECTORS) return this.connectorCache.reach(mark)
+    if (!isTenantId(subject)) throw new Error(`it does not know ${subject}`)
+    return this.tenants.reach(subject, mark)
   }
 
   private onTenant(change: Extract<Change, { tenant: string }>): void {

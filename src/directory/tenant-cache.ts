@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { LruCache } from '../base/lru-cache'
 import { USUAL_SCOPE, type Scope } from '../mail/scope'
+import { markOf, type Mark } from '../records/token'
 import type { Store } from '../store/store'
-import { jittered, RETRY_AFTER, type InBackground } from './refresh'
+import { jittered, MOST_READS, RETRY_AFTER, type InBackground } from './refresh'
 import type { Change } from '../registry/changes'
 import { applyChange, type DomainsChange } from '../registry/domain-changes'
 import { tenantMark } from '../registry/lost-changes'
@@ -134,6 +135,25 @@ export class TenantCache {
     const promise = this.read(tenant, buffer).finally(() => this.loaded(tenant))
     this.loading.set(tenant, { promise, buffer, again: false })
     return promise
+  }
+
+  /**
+   * Resolves once the cached tenant has all changes until `mark`, or is not cached: it is read before it is used.
+   *
+   * @throws if Redis does not answer.
+   */
+  async reach(tenant: string, mark: Mark): Promise<void> {
+    await this.loading.get(tenant)?.promise
+    // A read that is running may have begun before the change.
+    for (let reads = 0; this.isBehind(tenant, mark) && reads < MOST_READS; reads++) {
+      await this.load(tenant)
+    }
+    if (this.isBehind(tenant, mark)) throw new Error('it does not read the change')
+  }
+
+  private isBehind(tenant: string, mark: Mark): boolean {
+    const held = this.look(tenant)
+    return held !== undefined && markOf(held.stateToken) < mark
   }
 
   /** See {@link Directory.refresh}. */

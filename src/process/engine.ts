@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChargeResult } from '../allowance/charge-answer'
 import { Ledger } from '../allowance/ledger'
@@ -66,6 +67,8 @@ export interface EngineEvents extends DirectoryEvents {
 
 /** The composition root of one process: all that uses Redis. It starts and ties the parts, and decides nothing. */
 export class Engine {
+  /** Random: names this process among all. */
+  readonly processId = randomBytes(8).toString('hex')
   readonly directory: Directory
   readonly ledger: Ledger
   readonly restrictions: Restrictions
@@ -164,7 +167,7 @@ export class Engine {
     const onError = (message: string): void => this.events.onRedisError(message)
     const { client } = this.store
     this.subscriber = connectSubscriber(this.redis, client, onError)
-    this.directory.follow(this.subscriber)
+    this.directory.follow(this.subscriber, this.processId)
     this.flusher.start()
   }
 

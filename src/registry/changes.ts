@@ -1,4 +1,5 @@
 import type { Lift, RestrictionFields } from '../allowance/standing'
+import { parseQuestion, type Question } from '../nodes/question'
 import type { Mark } from '../records/token'
 import type { DomainsChange } from './domain-changes'
 import { parseFlags, type DomainFlags } from './formats'
@@ -40,6 +41,8 @@ export type Change =
   | { readonly lost: true }
   /** Orders to the queues of all hosts were given; a version that does not know that checks the registry. */
   | { readonly orders: true }
+  /** Whether this process has changes in force is to be said; a version that does not know that checks the registry. */
+  | Question
   /** The registry has another epoch, or an operator has accepted its content. */
   | { readonly registry: string }
   /** These connectors (`tenant/name`) changed between the two tokens. */
@@ -81,7 +84,9 @@ export function parseChange(message: string): Change | undefined {
   }
   if (lost === true) return { lost }
   if (orders === true) return { orders }
-  if (typeof registry === 'string') return { registry }
+  if (typeof registry === 'string') {
+    return parseQuestion(value as Record<string, unknown>) ?? { registry }
+  }
   if (typeof connectors !== 'string') return undefined
   return {
     connectors,

@@ -57,6 +57,21 @@ export function connectSubscriber(
   return subscriber
 }
 
+/**
+ * One more connection to where a connected client is connected, of a Cluster to any node. It connects when it is told to, and
+ * once: where that fails, or the connection is lost, it ends.
+ */
+export function anotherConnection(client: Client): Redis {
+  const known = 'nodes' in client ? client.nodes() : [client]
+  const from = known.find(({ status }) => status === 'ready') ?? known[0]!
+  const another = from.duplicate({
+    ...{ lazyConnect: true, retryStrategy: null, sentinelRetryStrategy: null },
+  } as never)
+  // What fails is told by the command that fails.
+  another.on('error', () => {})
+  return another
+}
+
 /** ioredis's message after all sentinels; it has the last error as text only. The time in it would make each a new message. */
 const NO_PRIMARY = /^All sentinels are unreachable.* Last error: (.*)$/s
 
