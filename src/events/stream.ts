@@ -1,6 +1,7 @@
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import type { Alert, Event, ManyRestrictedEvent, MeterFacts } from '../records/event'
+import type { Alert, Event, ManyRestrictedEvent, MeterFacts, Snoozed } from '../records/event'
+import { SNOOZABLE, type Snoozable } from '../records/snooze'
 import { MANY, MANY_SPAN, manyRestricted, type Many, type ReadChanges } from './many'
 import { ends, opens } from './open'
 import { describe } from './words'
@@ -41,7 +42,7 @@ export class EventStream {
       PUBLISH,
       [
         ...[keys.events, keys.eventIds, keys.eventGroups, keys.eventsDue, keys.eventsOpen],
-        ...[keys.eventsRecent, keys.eventsMany],
+        ...[keys.eventsRecent, keys.eventsMany, keys.eventCounts, keys.snoozed],
       ],
       [
         ...[event.id, event.kind, tenant, groupOf(tenant, event), textOf(tenant, event)],
@@ -49,6 +50,7 @@ export class EventStream {
         ends(tenant, event) ?? '',
         event.kind === 'lifted' ? event.resolves : '',
         ...[many ? textOf('', many) : asks, many?.id ?? '', MANY_SPAN, MANY],
+        ...[snoozableOf(event), event.kind === 'resolved' ? event.resolves : ''],
         ...groupsEndedBy(tenant, event),
       ],
     )) as Reply
@@ -77,7 +79,9 @@ export class EventStream {
 
 /** See `lua/publish.lua`. */
 type Reply =
-  readonly ['many', ...Many] | readonly [string, number, string, Alert['contact'] | ''] | null
+  | readonly ['many', ...Many]
+  | readonly [string, number, string, Alert['contact'] | '', string]
+  | null
 
 function isMany(reply: Reply): reply is readonly ['many', ...Many] {
   return reply?.[0] === 'many'
@@ -85,11 +89,18 @@ function isMany(reply: Reply): reply is readonly ['many', ...Many] {
 
 function alertsOf(tenant: string, event: Event, reply: Reply, many?: ManyRestrictedEvent): Alert[] {
   if (reply === null || isMany(reply)) return []
-  const [alert, count, began, contact] = reply
-  const more = contact ? { contact } : {}
+  const [alert, count, began, contact, snoozed] = reply
+  const more = {
+    ...(contact && { contact }),
+    ...(snoozed && { snoozed: JSON.parse(snoozed) as Snoozed }),
+  }
   const own = { id: event.id, alert, count, ...more, ...describe(tenant, event) }
   if (!many || began === '') return [own]
   return [{ id: began, alert: began, count, ...describe('', many) }, own]
+}
+
+function snoozableOf({ kind }: Event): Snoozable | '' {
+  return SNOOZABLE.find((each) => each === kind) ?? ''
 }
 
 /** An alert as JSON, after the fields that the script adds. */

@@ -5,6 +5,7 @@ import { parseCaseName } from '../cases/case'
 import { RefusedError } from '../base/errors'
 import { fieldOf, readFields } from '../records/event-entry'
 import { parseHeld } from '../alerts/held-contacts'
+import { Snoozes } from '../alerts/snoozes'
 import { unpackOpen } from '../events/open'
 import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
@@ -118,6 +119,7 @@ async function forgetEvents(store: Store, tenant: string): Promise<void> {
     from = `(${last[0]}`
   }
   await client.zrem(keys.eventsRecent, tenant)
+  await new Snoozes(store).purge(tenant)
   const many = Object.entries(await client.hgetall(keys.eventsMany))
     .filter(([, packed]) => parseHeld(packed).tenant === tenant)
     .map(([field]) => field)

@@ -189,6 +189,12 @@ export type Event =
 /** Alert severities, as Exchange Online names them. */
 export type Severity = 'Informational' | 'Low' | 'Medium' | 'High'
 
+/** Until when alerts are not delivered (ms since the epoch, server time), and who said so. */
+export interface Snoozed {
+  readonly until: number
+  readonly by: string
+}
+
 /** An event as it is kept in the stream, shown and delivered. */
 export interface Alert {
   /** Id of the event. */
@@ -208,6 +214,8 @@ export interface Alert {
    * restriction always `held`: what was decided since is in Redis. Absent: it is not one of many.
    */
   readonly contact?: 'held' | 'send' | 'drop'
+  /** A person has snoozed such alerts of the tenant: it is not delivered. */
+  readonly snoozed?: Snoozed
   /** Number of events in the alert. */
   readonly count: number
   readonly facts: Readonly<Record<string, unknown>>

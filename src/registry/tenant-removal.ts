@@ -5,6 +5,7 @@ import { InterruptedError, isStopped, type Work } from '../base/work'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
+import { forgetSnoozes } from '../records/snooze'
 import { randomToken } from '../records/token'
 import { connectorBlocked, ConnectorRegistry } from './connector-registry'
 import { readAllEntries } from './domain-entries'
@@ -66,6 +67,7 @@ export async function removeTenant(store: Store, id: string, work: Work = {}): P
     progress: (done) => work.progress?.(done, claimed.length),
   })
   await giveBackMoves(store, id)
+  await forgetSnoozes(store, id)
   const unindexed = await client.srem(keys.tenants, id)
   if (await tenantExists(store, id)) await indexTenant(store, id)
   if (reply[0] === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)

@@ -73,7 +73,9 @@ export class Keys {
   readonly totals: string
   /** Process → the last addition to {@link totals} that was counted. */
   readonly totalsAdded: string
-  /** Alerts that a person has snoozed. */
+  /** `kind<tab>severity` → how many events there were. */
+  readonly eventCounts: string
+  /** Alerts that a person has snoozed: see `alerts/snoozes.ts`. */
   readonly snoozed: string
   /** The pub/sub channel of every change. */
   readonly changes: string
@@ -120,6 +122,7 @@ export class Keys {
     this.nodesAudit = `${prefix}{@nodes}:audit`
     this.totals = `${prefix}{@totals}`
     this.totalsAdded = `${prefix}{@totals}:added`
+    this.eventCounts = `${prefix}{@events}:counts`
     this.snoozed = `${prefix}{@events}:snoozed`
     this.changes = `${prefix}changes`
     this.audited = `${prefix}audit`

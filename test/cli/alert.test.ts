@@ -5,15 +5,21 @@ import { after, before, describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
 import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE } from '../../src/alerts/schedule'
-import type { Alert } from '../../src/records/event'
+import { EventStream } from '../../src/events/stream'
+import type { Alert, Event } from '../../src/records/event'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { addToStream, anAlert } from '../support/alerts'
+import { factsOf } from '../support/events'
 import { startRedis, type TestRedis } from '../support/redis'
 import { WEBHOOK_SECRET } from '../support/webhook-endpoint'
 import { Cli, errorOf, type Result } from './cli'
 
 const ALERTS = `webhook=https://hooks.example/secret/path\nwebhook_secret=${WEBHOOK_SECRET}\nmail_to=ops@relay.example\n`
+
+function allowanceOf(id: string): Event {
+  return { ...factsOf('allowance'), kind: 'allowance', id, at: Date.now() } as unknown as Event
+}
 
 describe('tenantctl alert, and the doctor on alerts', () => {
   let redis: TestRedis
@@ -109,6 +115,54 @@ describe('tenantctl alert, and the doctor on alerts', () => {
     const lines = JSON.parse(out) as { level: string; check: string; message: string }[]
     return lines.filter((line) => line.check === check)
   }
+
+  it('snoozes alerts of a kind, lists that, ends it early, and the audit trail tells', async () => {
+    const { run, store } = site()
+    await run('tenant', 'add', 'contoso')
+    const snooze = ['alert', 'snooze', 'contoso', '--kind', 'allowance']
+    const first = await run(...snooze, '--for', '14d', '--reason', 'newsletter', '--json')
+    const { until, ...given } = JSON.parse(first.out) as { until: string }
+    assert.deepEqual(given, {
+      ...{ result: 'snoozed', tenant: 'contoso', kind: 'allowance' },
+      ...{ by: 'ann', reason: 'newsletter' },
+    })
+    await new EventStream(store).publish('contoso', allowanceOf('evt_1'))
+    const events = JSON.parse((await run('events', '--json')).out) as object[]
+    assert.deepEqual(
+      events.map((each) => 'snoozed' in each && each.snoozed),
+      [{ until, by: 'ann' }],
+    )
+    assert.match((await run('events')).out, /300\/1h \(snoozed by ann until .*Z\)$/m)
+    assert.match(
+      (await run('alert', 'snooze', '--list')).out,
+      /^contoso +allowance +\S+Z +ann +newsletter$/m,
+    )
+    const doctor = await run('doctor')
+    assert.match(
+      doctor.out,
+      /snoozed: alerts about 1 tenant are snoozed: tenantctl alert snooze --list/,
+    )
+    const ended = await run('alert', 'unsnooze', 'contoso')
+    assert.equal(ended.out, 'allowance alerts about contoso are delivered again\n')
+    assert.equal((await run('alert', 'unsnooze', 'contoso')).out, 'nothing of contoso is snoozed\n')
+    assert.equal((await run('alert', 'snooze', '--list')).out, 'nothing is snoozed\n')
+    const { out } = await run('audit', 'contoso')
+    assert.match(out, /allowance alerts snoozed +until \S+: newsletter/)
+  })
+
+  it('snoozes no restriction, nothing for ever, and no tenant that is not there', async () => {
+    const { run } = site()
+    await run('tenant', 'add', 'contoso')
+    const snooze = (tenant: string, kind: string, span: string): Promise<Result> =>
+      run('alert', 'snooze', tenant, '--kind', kind, '--for', span, '--reason', 'x')
+    const restricted = await snooze('contoso', 'restricted', '1d')
+    assert.equal(restricted.status, 2)
+    assert.match(restricted.err, /give allowance or unusual; a restriction is always told/)
+    assert.match((await snooze('contoso', 'unusual', '91d')).err, /too long: give 90d at most/)
+    assert.equal((await snooze('fabrikam', 'unusual', '90d')).status, 3)
+    assert.equal((await run('alert', 'snooze', 'contoso')).status, 2)
+    assert.equal((await run('alert', 'snooze', '--list', '--for', '1d')).status, 2)
+  })
 
   it('the doctor says how alerts go out, and what is wrong with the setup', async () => {
     assert.match((await doctor(site('').run, 'alerts'))[0]!.message, /in tenantctl events only/)

@@ -77,6 +77,8 @@ describe('a mistake in the ini file', () => {
         `restore ${backup}`,
         'alert test',
         'alert contacts',
+        'alert snooze --list',
+        'alert unsnooze a',
         'registry status',
         'registry accept-redis --reason x',
       ],

@@ -103,6 +103,7 @@ describe('a command whose output does not arrive', () => {
         'case show contoso:1',
         'incident contoso',
         'alert contacts',
+        'alert snooze --list',
         'registry status',
         `doctor ${config}`,
       ],
@@ -122,6 +123,8 @@ describe('a command whose output does not arrive', () => {
       ...[
         'alert test',
         'alert contacts drop',
+        'alert snooze a --kind unusual --for 1d --reason x',
+        'alert unsnooze a',
         `queue a drop --local --yes ${config}`,
         `doctor --repair ${config}`,
       ],

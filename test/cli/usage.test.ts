@@ -522,6 +522,8 @@ describe('tenantctl', () => {
         'alert test',
         'alert contacts',
         'alert contacts send',
+        'alert snooze a --kind unusual --for 1d --reason b',
+        'alert unsnooze a',
         'block a --reason b',
         'unblock a --reason b',
         'unblock --since 2026-01-01 --reason b',

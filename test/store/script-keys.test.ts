@@ -36,7 +36,7 @@ local tenant_key, usage_key = KEYS[1], KEYS[2]
       "read('ud:' .. tenant_key)",
       "read(tenant_key .. ':x')",
       'redis.call(ARGV[1], tenant_key)',
-      "redis.pcall('GET', tenant_key)",
+      "redis.pcall('GET', ARGV[1])",
       // A parameter is known within its function only.
       "redis.call('GET', key)",
       "local other_key = KEYS[1] .. 'x'\nredis.call('GET', other_key)",

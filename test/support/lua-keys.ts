@@ -17,7 +17,7 @@ const NAMED_KEYS = /^local ([\w, ]+) =\s+(KEYS\[1\](?:, KEYS\[\d+\])*)$/gm
 export function strayKeys(source: string): string[] {
   const code = new LuaCode(source)
   const stray: string[] = []
-  for (const { index, args } of code.callsOf('redis.call')) {
+  for (const { index, args } of [...code.callsOf('redis.call'), ...code.callsOf('redis.pcall')]) {
     const [command = '', ...rest] = args
     const name = /^'(\w+)'$/.exec(command)?.[1]
     if (name === undefined) stray.push(`redis.call(${args.join(', ')})`)
@@ -26,7 +26,7 @@ export function strayKeys(source: string): string[] {
     if (keys.length === 0 || !keys.every((key) => code.isKey(key, index)))
       stray.push(`redis.call(${args.join(', ')})`)
   }
-  if (/redis\.(?!call\b)\w*call|\[['"]call|=\s*redis\.call\s*$/m.test(code.text))
+  if (/redis\.(?!p?call\b)\w*call|\[['"]p?call|=\s*redis\.p?call\s*$/m.test(code.text))
     stray.push('other call')
   return stray
 }

@@ -16,6 +16,7 @@ import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { groupManual, manual } from '../kit/manual'
 import type { Output } from '../kit/output'
+import { addSnooze, addUnsnooze } from './alert-snooze'
 
 /** Haraka reads a changed ini file five seconds after its last change. In ms. */
 const TAKES_EFFECT = 10_000
@@ -28,12 +29,19 @@ interface Way {
   readonly to: string
 }
 
-/** `tenantctl alert test`, `tenantctl alert contacts` */
+/** `tenantctl alert test | contacts | snooze | unsnooze` */
 export function add(program: Command, io: Io): void {
   const alert = program.command('alert').description('alerts by webhook and mail')
-  groupManual(alert, ['alert test', 'alert contacts'])
+  groupManual(alert, [
+    'alert test',
+    'alert contacts',
+    'alert snooze contoso --kind allowance --for 14d --reason "newsletter"',
+    'alert unsnooze contoso',
+  ])
   addTest(alert, io)
   addContacts(alert, io)
+  addSnooze(alert, io)
+  addUnsnooze(alert, io)
 }
 
 function addContacts(alert: Command, io: Io): void {

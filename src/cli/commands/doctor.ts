@@ -8,7 +8,13 @@ import { Lookup } from '../../dns/lookup'
 import { ConnectorRegistry } from '../../registry/connector-registry'
 import { contextOf, type Context } from '../kit/context'
 import { checkConsistency, repairInconsistent } from '../doctor/consistency'
-import { checkAlertQueues, checkAlerts, checkContacts, checkContactTexts } from '../doctor/alerts'
+import {
+  checkAlertQueues,
+  checkAlerts,
+  checkContacts,
+  checkContactTexts,
+  checkSnoozed,
+} from '../doctor/alerts'
 import { checkBlocks } from '../doctor/blocks'
 import { checkConfigFile } from '../doctor/config'
 import { checkEgress } from '../doctor/egress'
@@ -151,6 +157,7 @@ async function checkStore(
         ...(await checkProviders(store, config.registry.neverRegister)),
         ...(await checkConnectors(store, files, config)),
         ...(await checkAlertQueues(store, config.alerts)),
+        ...(await checkSnoozed(store)),
         ...(await checkContacts(store, config.alerts)),
         ...(await checkForwards(config.forwarded, store)),
         ...(await checkSrsOwner(config.srs, store)),

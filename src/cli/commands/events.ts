@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import type { Entry } from '../../records/event-entry'
-import type { Severity } from '../../records/event'
+import type { Alert, Severity } from '../../records/event'
 import { StreamReader } from '../../events/stream-reader'
 import { troubleOf, isNotAllowed } from '../../store/failure'
 import type { Store } from '../../store/store'
 import { assertKnown } from '../../operations/tenants'
-import { shortTime } from '../../base/time'
+import { isoTime, shortTime } from '../../base/time'
 import { allRows } from '../kit/all-rows'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -34,7 +34,7 @@ interface EventsOptions {
 export function add(program: Command, io: Io): void {
   const command = program
     .command('events')
-    .description('alerts of the last weeks, the newest last: about 10,000 are kept')
+    .description('alerts of the last 30 days, the newest last')
     .option('--tenant <tenant>', 'only of this tenant, also one that has been removed')
     .addOption(allRows())
     .option('--follow', 'then print new ones as they come, until Ctrl-C')
@@ -60,6 +60,7 @@ export function add(program: Command, io: Io): void {
       '  many_restricted | test',
       'severity: Informational | Low | Medium | High; title; tenant, or empty; at',
       'count: events of the alert until then; joined: it was not delivered on its own',
+      'snoozed: null, or {until, by}: it was not delivered, see tenantctl alert snooze',
       'facts: by its kind; escalated: true among them where a tenant was restricted within probation',
       'next: what to do, one line each; resolves: id of the event that it ends',
     ],
@@ -67,20 +68,30 @@ export function add(program: Command, io: Io): void {
   })
 }
 
-function viewOf({ alert, joined }: Entry): object {
-  return { ...alert, joined }
+function viewOf({ alert: { snoozed, ...alert }, joined }: Entry): object {
+  return {
+    ...alert,
+    joined: joined && !snoozed,
+    snoozed: snoozed ? { ...snoozed, until: isoTime(snoozed.until) } : null,
+  }
+}
+
+/** The title, and that the alert was not delivered. */
+function titleOf({ title, snoozed }: Alert): string {
+  if (!snoozed) return title
+  return `${title} (snoozed by ${snoozed.by} until ${shortTime(snoozed.until)})`
 }
 
 function printAll(out: Output, entries: readonly Entry[]): void {
   out.result(entries.map(viewOf), () =>
     out.table(
       ['WHEN', 'SEVERITY', 'KIND', 'COUNT', 'WHAT'],
-      entries.map(({ alert: { at, severity, kind, count, title } }): Cell[] => [
-        shortTime(Date.parse(at)),
-        cell(severity, TONES[severity]),
-        kind,
-        { text: count > 1 ? String(count) : '', right: true },
-        title,
+      entries.map(({ alert }): Cell[] => [
+        shortTime(Date.parse(alert.at)),
+        cell(alert.severity, TONES[alert.severity]),
+        alert.kind,
+        { text: alert.count > 1 ? String(alert.count) : '', right: true },
+        titleOf(alert),
       ]),
       'no events',
     ),
@@ -124,10 +135,10 @@ async function goOn(
 }
 
 function printOne(out: Output, { alert, joined }: Entry): void {
-  const { at, severity, kind, count, title, next } = alert
+  const { at, severity, kind, count, next } = alert
   const times = count > 1 ? ` (${count} within 15 minutes)` : ''
   out.line(
-    `${shortTime(Date.parse(at))}  ${severity.padEnd(13)}  ${kind.padEnd(10)}  ${title}${times}`,
+    `${shortTime(Date.parse(at))}  ${severity.padEnd(13)}  ${kind.padEnd(10)}  ${titleOf(alert)}${times}`,
     TONES[severity],
   )
   if (severity === 'High' && !joined) for (const step of next) out.line(`    ${step}`, 'faint')

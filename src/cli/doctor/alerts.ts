@@ -2,6 +2,7 @@ import { readBacklogs } from '../../alerts/backlog'
 import { siteTexts, templateMistakes } from '../../alerts/contact-templates'
 import { HeldContacts } from '../../alerts/held-contacts'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
+import { Snoozes } from '../../alerts/snoozes'
 import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
 import { MANY, MANY_SPAN } from '../../events/many'
 import type { Config } from '../../process/config'
@@ -88,6 +89,14 @@ async function checkHeldContacts(store: Store): Promise<Line[]> {
   if (length === 0) return []
   const message = `${count(length, 'contact')} not mailed that their tenants are restricted: more than ${MANY} were within 5 minutes`
   return [warn('held-contacts', message, `${tenantctl('alert', 'contacts')}, then send or drop`)]
+}
+
+/** Whether alerts are snoozed. */
+export async function checkSnoozed(store: Store): Promise<Line[]> {
+  const tenants = new Set((await new Snoozes(store).list()).map(({ tenant }) => tenant))
+  if (tenants.size === 0) return []
+  const list = tenantctl('alert', 'snooze', '--list')
+  return [ok('snoozed', `alerts about ${count(tenants.size, 'tenant')} are snoozed: ${list}`)]
 }
 
 /** Finds contacts that mail may not reach, or that an intruder may read. */

@@ -5,8 +5,8 @@
 -- Reply: { number of alerts closed, the JSON of each entry … }
 --
 -- @include store/clock
+-- @include events/entries
 local stream_key, groups_key, due_key = KEYS[1], KEYS[2], KEYS[3]
-local MOST_ENTRIES = 10000
 
 local due = redis.call('ZRANGEBYSCORE', due_key, '-inf', now_ms(), 'LIMIT', 0, ARGV[1])
 local reply, closed = { #due }, {}
@@ -18,8 +18,7 @@ for _, alert in ipairs(due) do
     if last.count > (last.first or 1) then
       local id = 'evt_' .. string.sub(redis.sha1hex('count\t' .. alert), 1, 20)
       local json = '{"id":"' .. id .. '","alert":"' .. alert .. '","count":' .. last.count .. ',' .. last.json
-      redis.call('XADD', stream_key, 'MAXLEN', '~', MOST_ENTRIES, '*', 'kind', last.kind, 'tenant', last.tenant,
-        'joined', '', 'json', json)
+      add_entry(stream_key, last.kind, last.tenant, false, json)
       reply[#reply + 1] = json
     end
     closed[#closed + 1] = alert
