@@ -19,6 +19,7 @@ export class IniFile {
   readonly redisUsable: boolean
   private readonly started: Settings
   private now: Settings
+  private time = 0
 
   /** @param changed gets the configuration that is in effect from then on. */
   constructor(
@@ -32,6 +33,16 @@ export class IniFile {
     this.warnOfAlerts(config)
   }
 
+  /** What is in effect, key by key. */
+  get settings(): Settings {
+    return this.now
+  }
+
+  /** When the file that is in effect was changed, in ms since the epoch; 0: there is none. */
+  get changedAt(): number {
+    return this.time
+  }
+
   private readFirst(): ParsedConfig {
     const { plugin, directory } = this
     // Haraka's reader watches the file. Without a file it may have values from elsewhere (`smtp.json`).
@@ -39,6 +50,7 @@ export class IniFile {
     try {
       const file = readConfigFile(directory, { advice: READABLE })
       const parsed = file ?? parseConfig(elsewhere, directory)
+      this.time = file?.changed ?? 0
       this.tell('logcrit', parsed.errors)
       if (file) this.warn(file)
       if (!parsed.redisUsable) {
@@ -71,6 +83,7 @@ export class IniFile {
     const { plugin } = this
     const { config, errors, restart, settings } = file
     this.now = settings
+    this.time = file.changed
     this.changed(config)
     this.warn(file)
     this.warnOfAlerts(config)

@@ -7,12 +7,13 @@ import { harakaWarnings } from '../../src/config/haraka-checks'
 import { harakaFiles } from '../../src/config/haraka-files'
 import { mailauthProblem } from '../../src/message/proof/mailauth'
 import type { Config } from '../../src/process/config'
-import { Engine } from '../../src/process/engine'
+import { Engine, type EngineEvents } from '../../src/process/engine'
 import { applyInThread } from '../../src/process/apply-in-thread'
 import { addressOf } from '../../src/store/connection'
 import type { Plugin, Server } from '../kit/haraka'
 import { RedisTroubles } from '../kit/redis-troubles'
 import { engineLog } from './engine-log'
+import { Heartbeats } from './heartbeats'
 import { configDirectory, IniFile } from './ini-file'
 import { Lead } from './lead'
 import { chooseLeadWorker, LeadWorker } from './lead-worker'
@@ -23,11 +24,13 @@ import { WarmStart } from './warm-start'
 export class PluginProcess {
   readonly troubles: RedisTroubles
   private readonly redisUsable: boolean
+  private readonly ini: IniFile
   private inEffect: Config
   private readonly warmStart: WarmStart
   private readonly leadWorker = new LeadWorker()
   private starting: Engine | undefined
   private started: Engine | undefined
+  private heartbeats: Heartbeats | undefined
   /** In the process that leads. */
   private lead: Lead | undefined
 
@@ -36,12 +39,14 @@ export class PluginProcess {
     private readonly plugin: Plugin,
     onConfig: () => void,
   ) {
-    const { config, redisUsable } = new IniFile(plugin, (changed) => {
+    this.ini = new IniFile(plugin, (changed) => {
       const before = this.inEffect
       this.inEffect = changed
       onConfig()
       this.lead?.configured(before, changed)
+      this.heartbeats?.changed()
     })
+    const { config, redisUsable } = this.ini
     this.inEffect = config
     this.redisUsable = redisUsable
     this.troubles = new RedisTroubles(plugin, addressOf(config.redis))
@@ -80,6 +85,7 @@ export class PluginProcess {
     this.warmStart.stop()
     this.lead?.stop()
     this.starting?.release()
+    this.heartbeats?.drain()
   }
 
   private start(tasks: { readonly follow: boolean; readonly applyFile: boolean }): void {
@@ -99,8 +105,13 @@ export class PluginProcess {
   }
 
   private newEngine(): Engine {
-    const events = {
-      ...engineLog(this.plugin, this.troubles, this.config),
+    const logged = engineLog(this.plugin, this.troubles, this.config)
+    const events: EngineEvents = {
+      ...logged,
+      onReady: (connectors) => {
+        logged.onReady(connectors)
+        this.heartbeats?.changed()
+      },
       onOrder: () => this.lead?.lookForOrders(),
     }
     const engine = new Engine(this.inEffect.redis, events, () => this.inEffect.report.days)
@@ -121,9 +132,18 @@ export class PluginProcess {
   ): void {
     this.started = engine
     if (follow) engine.follow()
+    if (follow) this.beginHeartbeats(engine)
     if (follow) this.leadWorker.whenLeading(() => this.beginToLead(engine))
     engine.onConnected(() => this.troubles.over('connection'))
     if (applyFile) this.applyTenantsFile(engine)
+  }
+
+  private beginHeartbeats(engine: Engine): void {
+    const { ini } = this
+    this.heartbeats = new Heartbeats(this.plugin, engine, () => {
+      const { settings, changedAt } = ini
+      return { config: this.inEffect, settings, changedAt }
+    })
   }
 
   private beginToLead(engine: Engine): void {

@@ -12,6 +12,8 @@ export interface OwnedFile {
   readonly content: Buffer
   /** uid */
   readonly owner: number
+  /** When its content was changed, in ms since the epoch. */
+  readonly changed: number
 }
 
 /**
@@ -32,7 +34,7 @@ export function readOwnedFile(file: string, namedBy = ROOT): OwnedFile {
     if (!found.isFile()) throw new InputError(`${file} is no regular file`)
     assertMayName(namedBy, file, found.uid)
     if (found.size > MOST) throw new InputError(`${file} is larger than ${MOST} octets`)
-    return { content: readFileSync(descriptor), owner: found.uid }
+    return { content: readFileSync(descriptor), owner: found.uid, changed: found.mtimeMs }
   } finally {
     closeSync(descriptor)
   }

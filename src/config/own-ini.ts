@@ -12,6 +12,8 @@ export interface OwnIni {
   readonly lines: IniLines
   /** uid */
   readonly owner: number
+  /** When it was changed, in ms since the epoch. */
+  readonly changed: number
   /** Whether it sets no key. */
   readonly isEmpty: boolean
 }
@@ -24,13 +26,13 @@ export interface OwnIni {
 export function readOwnIni(file: string, advice: string): OwnIni | undefined {
   const opened = open(file, advice)
   if (!opened) return undefined
-  const { content, owner } = opened
+  const { content, owner, changed } = opened
   // haraka-config reads UTF-8 only.
   if (content.includes(0)) throw new InputError(`${file} is no text in UTF-8: save it as such`)
   const lines = iniLines(content.toString())
   const raw = ini.parseIni(path.basename(file), {}, lines.text)
   const isEmpty = [...lines.sections.values()].every(({ keys }) => keys.size === 0)
-  return { raw, lines, owner, isEmpty }
+  return { raw, lines, owner, changed, isEmpty }
 }
 
 function open(file: string, advice: string): OwnedFile | undefined {

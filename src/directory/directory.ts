@@ -7,7 +7,7 @@ import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
 import { CONNECTORS, type Question } from '../nodes/question'
 import type { Mark } from '../records/token'
-import { isByPerson, parseChange, type Change } from '../registry/changes'
+import { changeMark, isByPerson, parseChange, type Change } from '../registry/changes'
 import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
 import { Announcements } from './announcements'
 import { LossReports } from './loss-reports'
@@ -84,6 +84,10 @@ export class Directory {
   version = 0
   /** Grows whenever the cache has changed. */
   news = 0
+  /** The latest change that was announced. */
+  heard: Mark = 0
+  /** All changes until then have been applied. */
+  applied: Mark = 0
 
   readonly registry: RegistryMonitor
 
@@ -235,6 +239,11 @@ export class Directory {
     return this.tenants.ids()
   }
 
+  /** Number of the cached tenants. */
+  get tenantCount(): number {
+    return this.tenants.size
+  }
+
   /** The cached tenant; does not count as a use. */
   look(tenant: string): Snapshot | undefined {
     return this.tenants.look(tenant)
@@ -341,6 +350,7 @@ export class Directory {
     // The `ready` of the other connection calls this again.
     if (this.store.client.status !== 'ready') return
     await this.registry.check()
+    const begun = this.registry.seenAt * 1000
     if (!(await this.adoptLost())) this.lost.noReport()
     await this.loadConnectors()
     await this.owners.readAgain()
@@ -351,6 +361,7 @@ export class Directory {
     )
     await this.checkAnnounced()
     this.lost.reportAgain(await readLost(this.store))
+    this.applied = Math.max(this.applied, begun)
   })
 
   /** Finds the changes that were announced of tenants that are not cached, and that Redis has lost. */
@@ -414,12 +425,12 @@ export class Directory {
     } else if (this.registry.state !== 'usable') {
       // It concerns another registry, or everything will be read anyway.
       return
-    } else if ('tenant' in change) {
-      this.onTenant(change)
-    } else if ('owners' in change) {
-      this.owners.changed(change.names, change.version)
     } else {
-      this.inBackground(this.connectorCache.changed(change))
+      this.heard = Math.max(this.heard, changeMark(change))
+      this.applied = Math.max(this.applied, this.heard)
+      if ('tenant' in change) this.onTenant(change)
+      else if ('owners' in change) this.owners.changed(change.names, change.version)
+      else this.inBackground(this.connectorCache.changed(change))
     }
   }
 

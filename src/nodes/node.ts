@@ -1,11 +1,12 @@
-import type { Mark } from '../records/token'
+import { hostname } from 'node:os'
+import { randomToken, type Mark } from '../records/token'
 
 /** What a process is: a worker of a Haraka with `nodes`, the only process of one without, or a console. */
 export type Role = 'worker' | 'single' | 'console'
 
 /** What a process says of itself every few seconds; see `heartbeat.ts`. */
 export interface NodeFacts {
-  /** Random, of this process. */
+  /** Of this process alone: see {@link newNodeId}. */
   readonly id: string
   readonly host: string
   readonly pid: number
@@ -22,7 +23,12 @@ export interface NodeFacts {
   readonly boot: string
   readonly versions: { readonly plugin: string; readonly haraka: string; readonly node: string }
   /** Digest of its configuration ({@link NodeConfig}), and when its file was changed, in ms; 0: there is no file. */
-  readonly config: { readonly digest: string; readonly changed: number }
+  readonly config: {
+    readonly digest: string
+    /** The same for what may differ from host to host. */
+    readonly ofHost: string
+    readonly changed: number
+  }
   /** The Redis that it was told to ask, without credentials. */
   readonly redis: string
   /** `[main] mode` and `override`; empty: none. */
@@ -35,6 +41,8 @@ export interface NodeFacts {
   readonly tenants: number
   /** All changes until then have been applied. */
   readonly applied: Mark
+  /** The latest change that was announced to it. */
+  readonly heard: Mark
   /** Of the process since its start. */
   readonly counters: {
     /** Recipients of mail that a meter counts, by what became of them. */
@@ -58,8 +66,18 @@ export interface Node extends NodeFacts {
   readonly seen: number
 }
 
-/** The configuration of a process: `section` → key → value. Secrets by a digest, passwords only as set or not. */
+/** The keys of a configuration that do not have their default: section → key → value. See `process/node-config.ts`. */
 export type NodeConfig = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** The id of a new process: its host and a random part. */
+export function newNodeId(): string {
+  return `${hostname()}/${randomToken()}`
+}
+
+/** The host of a process, by its id. */
+export function hostOf(id: string): string {
+  return id.slice(0, Math.max(0, id.lastIndexOf('/')))
+}
 
 /** How often a process says what it is, in ms. */
 export const HEARTBEAT = 5000
@@ -67,3 +85,5 @@ export const HEARTBEAT = 5000
 export const LATE = 3 * HEARTBEAT
 /** One that has not for this long is missing, in ms. */
 export const MISSING = 60_000
+/** Processes that are known at most. */
+export const MOST_NODES = 10_000

@@ -1,6 +1,6 @@
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
-import type { Node, NodeFacts } from './node'
+import { LATE, type Node, type NodeConfig, type NodeFacts } from './node'
 
 /** All processes at one moment. */
 export interface Nodes {
@@ -24,16 +24,31 @@ export async function readNodes({ client, keys }: Store): Promise<Nodes> {
   const seenAt = new Map<string, number>()
   for (let at = 0; at < seen.length; at += 2) seenAt.set(seen[at]!, Number(seen[at + 1]))
   const nodes = Object.entries(facts)
-    .map(([id, text]) => toNode(id, text, seenAt.get(id) ?? 0))
+    .map(([id, text]): Node | undefined => {
+      const node = toNode(id, text)
+      return node && { ...node, seen: seenAt.get(id) ?? 0 }
+    })
     .filter((node) => node !== undefined)
+    // One that said that it would end has ended.
+    .filter((node) => !node.draining || node.seen > now - LATE)
     .sort((a, b) => a.host.localeCompare(b.host) || a.started - b.started || a.worker - b.worker)
   return { now, nodes }
 }
 
-/** `undefined`: what it says cannot be read. */
-function toNode(id: string, text: string, seen: number): Node | undefined {
+/**
+ * The configurations of processes, by their digests.
+ *
+ * @throws where Redis gave no answer.
+ */
+export async function readConfigs({ client, keys }: Store): Promise<Map<string, NodeConfig>> {
+  const texts = Object.entries(await client.hgetall(keys.nodesConfigs))
+  return new Map(texts.map(([digest, text]) => [digest, JSON.parse(text) as NodeConfig]))
+}
+
+/** Reads what a process says; `undefined`: it cannot be read. */
+export function toNode(id: string, text: string): NodeFacts | undefined {
   try {
-    return { ...(JSON.parse(text) as NodeFacts), id, seen }
+    return { ...(JSON.parse(text) as NodeFacts), id }
   } catch {
     return undefined
   }

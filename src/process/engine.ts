@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChargeResult } from '../allowance/charge-answer'
 import { Ledger } from '../allowance/ledger'
@@ -14,6 +13,7 @@ import type { ReadChanges } from '../events/many'
 import { closeGroups, forwardLeft } from './duties'
 import { forgetOldReport, tellLost } from './lost-duty'
 import { Leader } from './leader'
+import { newNodeId } from '../nodes/node'
 import { Flusher } from '../reporting/flusher'
 import { Recorder } from '../reporting/recorder'
 import { Tally } from '../reporting/tally'
@@ -67,8 +67,8 @@ export interface EngineEvents extends DirectoryEvents {
 
 /** The composition root of one process: all that uses Redis. It starts and ties the parts, and decides nothing. */
 export class Engine {
-  /** Random: names this process among all. */
-  readonly processId = randomBytes(8).toString('hex')
+  /** Of this process: see `nodes/node.ts`. */
+  readonly processId = newNodeId()
   readonly directory: Directory
   readonly ledger: Ledger
   readonly restrictions: Restrictions
@@ -83,6 +83,8 @@ export class Engine {
   /** Runs the duties of all Harakas in one process; started in one process of each Haraka. */
   readonly leader: Leader
   private readonly outbox: Outbox
+  /** What was not written to Redis and will not be, since the start of the process. */
+  private dropped = 0
   private released = false
   /** The tally has counts that have not been flushed. */
   private counted = false
@@ -127,7 +129,10 @@ export class Engine {
     })
     this.ledger = new Ledger(this.store, redis.commandTimeout)
     this.restrictions = new Restrictions(this.store)
-    const onDrop = (reason: string): void => events.onDrop(reason)
+    const onDrop = (reason: string): void => {
+      this.dropped++
+      events.onDrop(reason)
+    }
     this.outbox = new Outbox(client, OUTBOX_BOUND, onDrop)
     this.tally = new Tally(onDrop)
     this.totals = new Totals(this.store)
@@ -182,6 +187,16 @@ export class Engine {
   /** Whether Redis holds the registry that this process knows: nothing may be written to another one. */
   get registryState(): RegistryState {
     return this.directory.registry.state
+  }
+
+  /** What waits for Redis: refunds and index entries, batches of reports; and how much was dropped. */
+  get backlog(): {
+    readonly refundsWaiting: number
+    readonly reportsWaiting: number
+    readonly dropped: number
+  } {
+    const { outbox, flusher, dropped } = this
+    return { refundsWaiting: outbox.size, reportsWaiting: flusher.waiting, dropped }
   }
 
   /** Refunds recipients in the background; while Redis is away refunds wait, up to a bound. */

@@ -1,6 +1,6 @@
 import type { Lift, RestrictionFields } from '../allowance/standing'
 import { parseQuestion, type Question } from '../nodes/question'
-import type { Mark } from '../records/token'
+import { markOf, type Mark } from '../records/token'
 import type { DomainsChange } from './domain-changes'
 import { parseFlags, type DomainFlags } from './formats'
 
@@ -93,6 +93,14 @@ export function parseChange(message: string): Change | undefined {
     previous: typeof previous === 'string' && previous !== '' ? previous : null,
     changed: Array.isArray(changed) ? changed.filter((id) => typeof id === 'string') : [],
   }
+}
+
+/** When a change of the registry was made. */
+export function changeMark(
+  change: Extract<Change, { tenant: string } | { owners: true } | { connectors: string }>,
+): Mark {
+  if ('owners' in change) return change.version
+  return markOf('tenant' in change ? change.token : change.connectors)
 }
 
 /** Whether a person has placed or lifted a restriction. */

@@ -55,6 +55,11 @@ export class Flusher {
 
   constructor(private readonly context: FlusherContext) {}
 
+  /** How many batches wait to be recorded. */
+  get waiting(): number {
+    return [...this.lanes.values()].reduce((sum, { flushes }) => sum + flushes.length, 0)
+  }
+
   start(): void {
     this.timer ??= setInterval(() => void this.flush(), FLUSH_EVERY).unref()
   }

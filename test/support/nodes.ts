@@ -1,20 +1,39 @@
-import { LATE, type NodeFacts } from '../../src/nodes/node'
+import { hostOf, LATE, type NodeFacts } from '../../src/nodes/node'
 import { serverTime } from '../../src/store/server-clock'
 import type { Store } from '../../src/store/store'
 
-const FACTS: Omit<NodeFacts, 'id'> = {
-  ...{ host: 'mx1', pid: 1, worker: 1, role: 'worker', draining: false },
-  ...{ started: 0, clock: 0, boot: 'boot', redis: 'redis:6379', mode: 'enforce', override: '' },
-  versions: { plugin: '1.1.0', haraka: '3.3.4', node: '20.0.0' },
-  config: { digest: '', changed: 0 },
-  pause: { mark: 0, paused: false },
-  registry: { state: 'usable', epoch: '' },
-  ...{ connectors: 0, tenants: 0, applied: 0 },
-  counters: {
-    ...{ accepted: 0, refused: 0, deferred: 0, undecided: {} },
-    ...{ refundsWaiting: 0, dropped: 0, reportsWaiting: 0 },
-  },
-  ...{ charge: null, loop: null },
+/** What a process says of itself that has just been started. */
+export function aNode(facts: Partial<NodeFacts> = {}): NodeFacts {
+  const { id = 'mx1/a' } = facts
+  return {
+    id,
+    host: hostOf(id),
+    pid: 4711,
+    worker: 1,
+    role: 'worker',
+    draining: false,
+    started: Date.now(),
+    clock: Date.now(),
+    boot: 'kernel pid:[1]',
+    versions: { plugin: '1.1.0', haraka: '3.3.4', node: '20.20.2' },
+    config: { digest: 'd1', ofHost: 'h1', changed: 0 },
+    redis: '127.0.0.1:6379',
+    mode: 'enforce',
+    override: '',
+    pause: { mark: 0, paused: false },
+    registry: { state: 'usable', epoch: 'e1' },
+    connectors: 3,
+    tenants: 2,
+    applied: 0,
+    heard: 0,
+    counters: {
+      ...{ accepted: 0, refused: 0, deferred: 0, undecided: {} },
+      ...{ refundsWaiting: 0, dropped: 0, reportsWaiting: 0 },
+    },
+    charge: null,
+    loop: null,
+    ...facts,
+  }
 }
 
 /** Writes the heartbeat of a process, that many ms ago. */
@@ -24,7 +43,7 @@ export async function beat(
   ago = 0,
 ): Promise<void> {
   const { client, keys } = store
-  await client.hset(keys.nodes, facts.id, JSON.stringify({ ...FACTS, ...facts }))
+  await client.hset(keys.nodes, facts.id, JSON.stringify(aNode(facts)))
   await client.zadd(keys.nodesSeen, (await serverTime(client)) - ago, facts.id)
 }
 
