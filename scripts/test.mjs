@@ -42,6 +42,9 @@ try {
     findTool('postfix')
     findTool('opendkim')
   }
+  if (process.getuid?.() === 0 && files.some((name) => name.includes('prometheus'))) {
+    findTool('prometheus')
+  }
 } catch (error) {
   console.error(error.message)
   process.exit(1)

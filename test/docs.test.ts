@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { packageRoot } from '../src/base/package-root'
+import { anchors, prose } from './support/pages'
 
 const PAGES = [
   ...['README.md', 'SECURITY.md', 'CHANGELOG.md'],
@@ -10,22 +11,6 @@ const PAGES = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ]
-
-/** A page without its blocks of code. */
-function prose(page: string): string {
-  const text = readFileSync(path.join(packageRoot(), page), 'utf8')
-  return text.replace(/^( *)```[^]*?^\1```$/gm, '')
-}
-
-/** The anchors that GitHub gives to the headings of a page. */
-function anchors(page: string): string[] {
-  return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replaceAll(' ', '-'),
-  )
-}
 
 function fault(page: string, link: string): string | null {
   const [file = '', anchor] = link.split('#')

@@ -61,7 +61,7 @@ describe('package.json', () => {
       ...['dist', '!dist/.tsbuildinfo', 'config'],
       // What an operator reads, and not how it is built or measured.
       ...['docs', '!docs/architecture.md', '!docs/dependencies.md', '!docs/performance*'],
-      ...['CHANGELOG.md', 'SECURITY.md'],
+      ...['monitoring', 'CHANGELOG.md', 'SECURITY.md'],
     ])
   })
 

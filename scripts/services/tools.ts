@@ -26,6 +26,7 @@ const tools = {
     answers: 'postfix postfix/main_mailer_type select No configuration',
   },
   opendkim: { variable: 'OPENDKIM', debian: 'opendkim' },
+  prometheus: { variable: 'PROMETHEUS', debian: 'prometheus' },
 } satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools

@@ -69,6 +69,7 @@ function expectedFiles(): string[] {
   return [
     ...sources.map((name) => `dist/${name.replace(/\.ts$/, '.js')}`),
     ...filesIn('config'),
+    ...filesIn('monitoring'),
     ...filesIn('docs').filter(
       (name) => !/^docs\/(architecture|dependencies|performance)/.test(name),
     ),
