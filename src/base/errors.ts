@@ -5,7 +5,7 @@
 export class UserError extends Error {
   constructor(
     message: string,
-    readonly exitStatus: 1 | 2 | 3 | 4 | 130,
+    readonly exitStatus: 1 | 2 | 3 | 4 | 5 | 130,
   ) {
     super(message)
     this.name = new.target.name

@@ -45,6 +45,7 @@ async function whyNot(
     await mapLimited([...marks], AT_ONCE, ([subject, mark]) => reach(subject, mark))
     return undefined
   } catch (error) {
-    return error instanceof RegistryUnusable ? `registry ${registry.state}` : messageOf(error)
+    if (!(error instanceof RegistryUnusable)) return messageOf(error)
+    return registry.state === 'newer' ? 'a later version wrote the registry' : 'its registry is lost'
   }
 }

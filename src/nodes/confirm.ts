@@ -95,12 +95,12 @@ class Inquiry {
   /** @throws where Redis does not answer, or does not allow it. */
   async ask(subjects: readonly string[]): Promise<Answered> {
     const { client, keys } = this.store
-    const [known, marks] = await within(
-      PATIENCE,
-      Promise.all([this.prepared, this.marksOf(subjects)]),
-    )
-    await client.publish(keys.changes, questionText({ confirm: this.confirm, marks }))
-    await this.allOf(known.nodes)
+    const known = await within(PATIENCE, this.prepared)
+    const marks = await this.marksOf(subjects)
+    if (known.nodes.length > 0) {
+      await client.publish(keys.changes, questionText({ confirm: this.confirm, marks }))
+      await this.allOf(known.nodes)
+    }
     return this.answered(known)
   }
 

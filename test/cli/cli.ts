@@ -118,6 +118,13 @@ export function errorOf({ err }: Result): string {
   return err.replace(/^tenantctl: (?:--redis without --config|.* holds no registry: ).*\n/gm, '')
 }
 
+/** The answer of a change where no Haraka process has reported, without what it says of that. */
+export function unconfirmed(answer: unknown): object {
+  const { confirmed, ...change } = answer as { confirmed: { of: number; not_asked: null } }
+  if (confirmed.of > 0 || confirmed.not_asked !== null) throw new Error(JSON.stringify(confirmed))
+  return change
+}
+
 /** Every command that does something, without the groups. */
 export function leaves(): string[] {
   const program = createProgram(processIo(), () => {})

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedis, type TestRedis } from '../support/redis'
-import { Cli, errorOf } from './cli'
+import { Cli, errorOf, unconfirmed } from './cli'
 
 const REASON = 'taken over, ticket 4711'
 
@@ -23,8 +23,10 @@ describe('tenantctl connector block and unblock', () => {
     return cli
   }
 
-  const block = (cli: Cli, ...more: string[]) =>
-    cli.json('connector', 'block', 'contoso', 'edge', '--reason', REASON, ...more)
+  const block = async (cli: Cli, ...more: string[]) =>
+    unconfirmed(
+      await cli.json('connector', 'block', 'contoso', 'edge', '--reason', REASON, ...more),
+    )
 
   it('block and unblock, and say what they did', async () => {
     const cli = await contoso()
@@ -33,12 +35,17 @@ describe('tenantctl connector block and unblock', () => {
     assert.deepEqual(await block(cli), { result: 'unchanged', ...named })
     for (const result of ['unblocked', 'unchanged']) {
       assert.deepEqual(
-        await cli.json('connector', 'unblock', 'contoso', 'edge', '--reason', 'reinstalled'),
+        unconfirmed(
+          await cli.json('connector', 'unblock', 'contoso', 'edge', '--reason', 'reinstalled'),
+        ),
         { result, ...named },
       )
     }
     const { out } = await cli.run('connector', 'block', 'contoso', 'edge', '--reason', REASON)
-    assert.equal(out, 'blocked connector contoso/edge: all that it relays is refused\n')
+    assert.equal(
+      out,
+      'blocked connector contoso/edge: all that it relays is refused\nno Haraka process has reported\n',
+    )
   })
 
   it('appear in list, show, explain and doctor', async () => {

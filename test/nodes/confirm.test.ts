@@ -168,7 +168,7 @@ describe('a confirmed change', () => {
     const { missing } = await askedUntil(({ missing: [first] }) => first?.why !== '')
     assert.deepEqual(
       missing.map(({ why }) => why),
-      ['registry lost'],
+      ['its registry is lost'],
     )
   })
 

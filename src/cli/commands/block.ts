@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { tenantctl } from '../../base/command-line'
 import type { Scope } from '../../mail/scope'
 import { assertTenantId } from '../../mail/identities'
+import { confirmed } from '../../nodes/confirm'
 import { block } from '../../operations/block'
 import { lossOfTenant } from '../../operations/loss'
 import { existingTenant } from '../../operations/tenants'
@@ -13,12 +14,21 @@ import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { NO_TENANT } from '../kit/statuses'
+import {
+  assertConfirmed,
+  CONFIRMED_FIELDS,
+  confirmationView,
+  NOT_CONFIRMED,
+  printConfirmation,
+  WAIT,
+} from '../views/confirmation'
 import { lossLines } from '../views/loss'
 
 interface BlockOptions {
   readonly reason: string
   readonly all?: boolean
   readonly yes?: boolean
+  readonly wait?: boolean
 }
 
 /** `tenantctl block` */
@@ -30,6 +40,7 @@ export function add(program: Command, io: Io): void {
     .requiredOption('--reason <text>', 'why (required): kept and shown')
     .option('--all', 'refuse all mail that it relays, not only from unregistered domains')
     .option('--yes', 'do not ask before all mail is refused')
+    .option(...WAIT)
     .action(async (tenant: string, options: BlockOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
@@ -39,11 +50,17 @@ export function add(program: Command, io: Io): void {
       await context.writing(async (store) => {
         if (options.all && !(await mayRefuseAll(context, store, tenant, options.yes === true)))
           return
-        const { result, case: name } = await block(store, tenant, { scope, reason, by })
-        out.result({ result, tenant, scope, case: name ?? null }, () => {
+        const { result: blocked, confirmation } = await confirmed(store, [tenant], () =>
+          block(store, tenant, { scope, reason, by }),
+        )
+        const { result, case: name } = blocked
+        const view = { result, tenant, scope, case: name ?? null }
+        out.result({ ...view, confirmed: confirmationView(confirmation) }, () => {
           out.line(placed(tenant, scope, result))
+          printConfirmation(out, confirmation, scope === 'all' ? 'blockAll' : 'block')
           if (name !== undefined) out.line(`case ${name}: ${tenantctl('case', 'show', name)}`)
         })
+        if (options.wait) assertConfirmed(confirmation)
       })
     })
   manual(command, {
@@ -56,8 +73,13 @@ export function add(program: Command, io: Io): void {
       'tenant',
       'scope: unregistered | all',
       'case: tenant:number; null where it was restricted before there were cases',
+      ...CONFIRMED_FIELDS,
     ],
-    exit: { ...NO_TENANT, 4: 'it is restricted with --all: to loosen that, unblock it first' },
+    exit: {
+      ...NO_TENANT,
+      4: 'it is restricted with --all: to loosen that, unblock it first',
+      ...NOT_CONFIRMED,
+    },
   })
 }
 

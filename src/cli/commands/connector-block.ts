@@ -1,15 +1,27 @@
 import type { Command } from 'commander'
 import type { Act } from '../../allowance/restriction'
 import { assertConnectorName, assertTenantId, connectorId } from '../../mail/identities'
+import { confirmed } from '../../nodes/confirm'
+import { CONNECTORS } from '../../nodes/question'
 import { ConnectorRegistry } from '../../registry/connector-registry'
 import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
+import {
+  assertConfirmed,
+  CONFIRMED_FIELDS,
+  confirmationView,
+  NOT_CONFIRMED,
+  printConfirmation,
+  WAIT,
+  type ChangeMade,
+} from '../views/confirmation'
 
 interface Options {
   readonly reason: string
+  readonly wait?: boolean
 }
 
 /** `tenantctl connector block` */
@@ -23,6 +35,7 @@ export function addBlock(connector: Command, io: Io): void {
       result === 'blocked'
         ? `blocked connector ${id}: all that it relays is refused`
         : `connector ${id} is blocked already`,
+    made: 'blockConnector',
     reason: 'taken over, ticket 4711',
   })
 }
@@ -35,6 +48,7 @@ export function addUnblock(connector: Command, io: Io): void {
     change: (connectors, ...of) => connectors.unblock(...of),
     words: (id, result) =>
       result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
+    made: 'unblockConnector',
     reason: 'reinstalled, passwords changed',
   })
 }
@@ -50,6 +64,7 @@ interface Change {
   ) => Promise<string>
   /** The result, for people. */
   readonly words: (id: string, result: string) => string
+  readonly made: ChangeMade
   /** An example. */
   readonly reason: string
 }
@@ -61,19 +76,27 @@ function addChange(connector: Command, io: Io, { word, ...of }: Change): void {
     .argument('<tenant>')
     .argument('<name>')
     .requiredOption('--reason <text>', 'why (required): kept and shown')
+    .option(...WAIT)
     .action(async (tenant: string, name: string, options: Options, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
       const { id, reason } = checked(tenant, name, options)
       await context.writing(async (store) => {
-        const result = await of.change(new ConnectorRegistry(store), tenant, name, { by, reason })
-        out.result({ result, tenant, name }, () => out.line(of.words(id, result)))
+        const connectors = new ConnectorRegistry(store)
+        const { result, confirmation } = await confirmed(store, [CONNECTORS], () =>
+          of.change(connectors, tenant, name, { by, reason }),
+        )
+        out.result({ result, tenant, name, confirmed: confirmationView(confirmation) }, () => {
+          out.line(of.words(id, result))
+          printConfirmation(out, confirmation, of.made)
+        })
+        if (options.wait) assertConfirmed(confirmation)
       })
     })
   manual(command, {
     examples: [`connector ${word} contoso edge --reason "${of.reason}"`],
-    json: [`result: ${word}ed | unchanged`, 'tenant', 'name'],
-    exit: NO_TENANT_OR_CONNECTOR,
+    json: [`result: ${word}ed | unchanged`, 'tenant', 'name', ...CONFIRMED_FIELDS],
+    exit: { ...NO_TENANT_OR_CONNECTOR, ...NOT_CONFIRMED },
   })
 }
 

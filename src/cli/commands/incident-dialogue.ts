@@ -3,6 +3,8 @@ import { UserError } from '../../base/errors'
 import { Cases } from '../../cases/cases'
 import { connectorName } from '../../mail/identities'
 import { formatLimits, parseDuration, parseLimits } from '../../mail/limits'
+import { confirmed } from '../../nodes/confirm'
+import { CONNECTORS } from '../../nodes/question'
 import type { Incident } from '../../operations/incident'
 import { reasonOf, type IncidentStep } from '../../operations/incident-steps'
 import { amountText } from '../../operations/queue'
@@ -15,6 +17,7 @@ import type { Store } from '../../store/store'
 import { acceptedReason, acceptedText } from '../kit/actor'
 import type { Context } from '../kit/context'
 import { noteManaged } from '../kit/managed'
+import { printConfirmation } from '../views/confirmation'
 import { printSteps, TITLES } from '../views/incident'
 import { silenceOf } from '../views/queue'
 
@@ -66,8 +69,11 @@ export class IncidentDialogue {
     const { by, out } = this.context
     if (!(await this.agrees(`Block connector ${name}?`))) return
     const reason = await this.askReason()
-    await new ConnectorRegistry(this.store).block(this.tenant, name, { by, reason })
+    const { confirmation } = await confirmed(this.store, [CONNECTORS], () =>
+      new ConnectorRegistry(this.store).block(this.tenant, name, { by, reason }),
+    )
     out.line(`blocked connector ${this.tenant}/${name}: all that it relays is refused`)
+    printConfirmation(out, confirmation, 'blockConnector')
   }
 
   /** Of the list that was just confirmed, and nothing that came after it. */
@@ -116,14 +122,18 @@ export class IncidentDialogue {
     if (!(await this.agrees(`Unblock ${tenant}?`))) return
     const reason = await this.askReason()
     const terms = limits === undefined ? undefined : await this.askProbation(limits, time)
-    const { probation, case: name } = await unblock(
-      this.store,
-      tenant,
-      { reason, by, keepUsage: false, probation: terms, force: false },
-      { checklist: rules.checklist, allowance: allowance.limits },
+    const { result: unblocked, confirmation } = await confirmed(this.store, [tenant], () =>
+      unblock(
+        this.store,
+        tenant,
+        { reason, by, keepUsage: false, probation: terms, force: false },
+        { checklist: rules.checklist, allowance: allowance.limits },
+      ),
     )
+    const { probation, case: name } = unblocked
     const holds = probation ? `, on probation: ${probation.limits} for ${time}` : ''
     out.line(`unblocked ${tenant}, its windows start afresh${holds}`)
+    printConfirmation(out, confirmation, 'unblock')
     if (name !== undefined) {
       out.line(`when all is done: ${tenantctl('case', 'close', name)}`, 'faint')
     }

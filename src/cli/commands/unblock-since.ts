@@ -3,6 +3,7 @@ import { count } from '../../base/count'
 import { RefusedError } from '../../base/errors'
 import { isoTime, shortTime } from '../../base/time'
 import { describeTrigger } from '../../mail/trigger'
+import { confirmed, type Confirmation } from '../../nodes/confirm'
 import {
   restrictedSince,
   unblockListed,
@@ -12,6 +13,7 @@ import {
 import type { Context } from '../kit/context'
 import { longWork } from '../kit/long-work'
 import type { Output } from '../kit/output'
+import { assertConfirmed, confirmationView, printConfirmation } from '../views/confirmation'
 import { some } from '../views/counts'
 
 /** What the command was given. */
@@ -21,6 +23,7 @@ export interface SinceOptions {
   readonly reason: string
   readonly force: boolean
   readonly yes: boolean
+  readonly wait: boolean
 }
 
 const MOST_NAMED = 20
@@ -33,7 +36,7 @@ const NOTHING: UnblockedListed = { lifted: [], changed: [], kept: [] }
  */
 export async function unblockSince(
   context: Context,
-  { since, reason, force, yes }: SinceOptions,
+  { since, reason, force, yes, wait }: SinceOptions,
 ): Promise<void> {
   const { by, out, io } = context
   // With --force the checklist does not count.
@@ -55,12 +58,19 @@ export async function unblockSince(
         return out.result(kept, () => out.line('nothing was lifted'))
       }
     }
-    const unblocked = await longWork(io, 'lifting restrictions', (work) =>
-      unblockListed(store, automatic, { by, reason, force }, rules, work),
+    const tenants = automatic.map(({ tenant }) => tenant)
+    const { result: unblocked, confirmation } = await confirmed(store, tenants, () =>
+      longWork(io, 'lifting restrictions', (work) =>
+        unblockListed(store, automatic, { by, reason, force }, rules, work),
+      ),
     )
-    out.result(view('lifted', since, listed, unblocked), () => printUnblocked(out, unblocked))
+    out.result(view('lifted', since, listed, unblocked, confirmation), () => {
+      printUnblocked(out, unblocked)
+      printConfirmation(out, confirmation, 'unblock')
+    })
     const { length } = unblocked.kept
     if (length > 0) throw new RefusedError(`${count(length, 'tenant')} of them: still restricted`)
+    if (wait) assertConfirmed(confirmation)
   })
 }
 
@@ -92,6 +102,7 @@ function view(
   since: number,
   { byHand }: RestrictedSince,
   { lifted, changed, kept }: UnblockedListed,
+  confirmation?: Confirmation,
 ): object {
   return {
     result,
@@ -100,6 +111,7 @@ function view(
     changed: changed.map(named),
     kept: kept.map(({ restriction, reason }) => ({ ...named(restriction), reason })),
     by_hand: byHand.map(named),
+    confirmed: confirmation ? confirmationView(confirmation) : null,
   }
 }
 

@@ -7,6 +7,7 @@ import { isoTime, shortTime } from '../../base/time'
 import type { Step } from '../../cases/case'
 import { assertTenantId } from '../../mail/identities'
 import { formatLimits, parseDuration, parseLimits } from '../../mail/limits'
+import { confirmed } from '../../nodes/confirm'
 import { unblock } from '../../operations/unblock'
 import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
@@ -14,6 +15,14 @@ import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { timeIn } from '../kit/report-span'
 import { NO_TENANT } from '../kit/statuses'
+import {
+  assertConfirmed,
+  CONFIRMED_FIELDS,
+  confirmationView,
+  NOT_CONFIRMED,
+  printConfirmation,
+  WAIT,
+} from '../views/confirmation'
 import { unblockSince, type SinceOptions } from './unblock-since'
 
 interface UnblockOptions {
@@ -24,6 +33,7 @@ interface UnblockOptions {
   readonly force?: boolean
   readonly since?: string
   readonly yes?: boolean
+  readonly wait?: boolean
 }
 
 /** `tenantctl unblock` */
@@ -44,6 +54,7 @@ export function add(program: Command, io: Io): void {
       'all tenants that have tripped since then, such as 2026-11-26T08:55Z: lists them and asks; closes their cases',
     )
     .option('--yes', 'with --since: do not ask; a script needs it')
+    .option(...WAIT)
     .option('--force', 'even where [case] checklist=require and steps are not ticked')
     .action(async (tenant: string | undefined, options: UnblockOptions, self: Command) => {
       const context = contextOf(io, self)
@@ -62,11 +73,13 @@ export function add(program: Command, io: Io): void {
       if (probation) context.needed('allowance')
       const { case: rules, allowance } = context.config()
       await context.writing(async (store) => {
-        const unblocked = await unblock(
-          store,
-          tenant,
-          { reason, by, keepUsage, probation, force },
-          { checklist: rules.checklist, allowance: allowance.limits },
+        const { result: unblocked, confirmation } = await confirmed(store, [tenant], () =>
+          unblock(
+            store,
+            tenant,
+            { reason, by, keepUsage, probation, force },
+            { checklist: rules.checklist, allowance: allowance.limits },
+          ),
         )
         const { result, case: name, openSteps, probation: now } = unblocked
         out.result(
@@ -76,14 +89,17 @@ export function add(program: Command, io: Io): void {
             case: name ?? null,
             open_steps: openSteps,
             probation: now ? { limits: now.limits, until: isoTime(now.until) } : null,
+            confirmed: confirmationView(confirmation),
           },
           () => {
             const lifted = result === 'lifted' && name !== undefined
             out.line(resultLine(tenant, result, keepUsage))
+            printConfirmation(out, confirmation, 'unblock')
             if (probation) out.line(probationLine(now, lifted), lifted ? undefined : 'warn')
             if (name !== undefined) out.line(caseLine(name, openSteps))
           },
         )
+        if (options.wait) assertConfirmed(confirmation)
       })
     })
   manual(command, {
@@ -100,13 +116,16 @@ export function add(program: Command, io: Io): void {
       'case: that of the restriction, null where there is none',
       'open_steps: steps of its checklist that are not ticked',
       'probation: null, or {limits, until}; where it was not restricted, the one that it is on already',
+      ...CONFIRMED_FIELDS,
       'with --since: result: lifted | unchanged; since',
       'lifted, changed, kept, by_hand: arrays of {tenant, case}; lifted, with the case closed; lifted or',
-      '  restricted anew since it was listed; still restricted, with the reason; placed by a person',
+      '  restricted anew since it was listed; still restricted, with the reason; placed by a person;',
+      '  confirmed: of all that were listed; null where none was lifted',
     ],
     exit: {
       ...NO_TENANT,
       4: '[case] checklist=require, and steps are not ticked (see --force); or it was restricted again meanwhile; or --since without --yes in a script',
+      ...NOT_CONFIRMED,
       130: 'stopped by Ctrl-C: the same command again goes on',
     },
   })
@@ -114,13 +133,13 @@ export function add(program: Command, io: Io): void {
 
 /** @throws {InputError} */
 function sinceOptionsOf(options: UnblockOptions, reason: string): SinceOptions {
-  const { since, keepUsage, limits, for: time, force, yes } = options
+  const { since, keepUsage, limits, for: time, force, yes, wait } = options
   if (since === undefined) throw new InputError('name a tenant, or give --since')
   if (keepUsage || limits !== undefined || time !== undefined) {
     throw new InputError('--keep-usage, --limits and --for are for one tenant: name it')
   }
   const from = timeIn('--since', since, 0)
-  return { since: from, reason, force: force === true, yes: yes === true }
+  return { since: from, reason, force: force === true, yes: yes === true, wait: wait === true }
 }
 
 /** @throws {InputError} */
