@@ -27,6 +27,12 @@ export interface WindowUsage {
   readonly freesAt: number | undefined
 }
 
+/** `used` as a share of `limit`; 1 for any use of a limit of 0. */
+export function shareOf({ used, limit }: WindowUsage): number {
+  if (limit === 0) return used > 0 ? 1 : 0
+  return used / limit
+}
+
 /** In monitor: when the tenant would first have been restricted. */
 interface WouldTrip extends Trigger {
   /** ms since the epoch, server time */

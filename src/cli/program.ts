@@ -113,6 +113,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       load: () => require('./commands/doctor') as typeof import('./commands/doctor'),
     },
     {
+      words: { metrics: 'serve metrics of all hosts for Prometheus' },
+      load: () => require('./commands/metrics') as typeof import('./commands/metrics'),
+    },
+    {
       words: { alert: 'test where alerts go' },
       load: () => require('./commands/alert') as typeof import('./commands/alert'),
     },

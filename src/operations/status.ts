@@ -3,7 +3,7 @@ import type { Forecast } from '../allowance/forecast'
 import type { AllowanceSettings } from '../allowance/settings'
 import { Ledger, type Defaults } from '../allowance/ledger'
 import { Restrictions, type Restriction } from '../allowance/restriction'
-import type { Usage, WindowUsage } from '../allowance/usage'
+import { shareOf, type Usage, type WindowUsage } from '../allowance/usage'
 import { noSuchTenant } from '../base/errors'
 import { mapLimited } from '../base/limiter'
 import { RESTRICTING, RESTRICTING_FIRST, USUAL_METER, type Meter } from '../mail/meters'
@@ -120,12 +120,6 @@ export function fullestWindow({ usage }: TenantStatus): MeterWindow | undefined 
   const [fullest] = windows.toSorted((a, b) => shareOf(b.usage) - shareOf(a.usage))
   const isEmpty = fullest?.meter !== USUAL_METER && fullest?.usage.used === 0
   return isEmpty ? undefined : fullest
-}
-
-/** `used` as a share of `limit`; 1 for any use of a limit of 0. */
-export function shareOf({ used, limit }: WindowUsage): number {
-  if (limit === 0) return used > 0 ? 1 : 0
-  return used / limit
 }
 
 /** When a meter will restrict the tenant at this pace; `undefined`: it will not, or already has. */

@@ -7,6 +7,7 @@ import type { RawIni } from '../config/stray-lines'
 import { ATTRIBUTION, FOREIGN, REPLY, RESTRICTION } from '../decision/settings'
 import { OUTAGE } from '../directory/settings'
 import { MAIN } from '../mail/settings'
+import { METRICS } from '../metrics/settings'
 import { FORWARDED, HEADER_FROM } from '../message/settings'
 import { EGRESS, SRS, TAG } from '../outbound/settings'
 import { REGISTRY } from '../registry/settings'
@@ -36,6 +37,7 @@ export const SECTIONS = {
   report: REPORT,
   alerts: ALERTS,
   unusual: UNUSUAL,
+  metrics: METRICS,
   case: CASE,
 }
 

@@ -149,12 +149,7 @@ export class Engine {
     const forwarderEvents = { onAlert: (alert: Alert) => events.onAlert?.(alert), onError: told }
     const whenUsable = (): Promise<void> => registry.check()
     const changed: ReadChanges = (tenants, since) => changedSince(this.store, tenants, since)
-    const published = (alert: Alert): void => {
-      this.totals.addAlert(alert)
-      forwarderEvents.onAlert(alert)
-    }
-    const publisherEvents = { ...forwarderEvents, onAlert: published }
-    this.forwarder = new Forwarder(this.store, whenUsable, publisherEvents, changed)
+    this.forwarder = new Forwarder(this.store, whenUsable, forwarderEvents, changed)
     const cases = new Cases(this.store)
     this.forwarder.beforePublish.push((tenant, event) => cases.handleEvent(tenant, event))
     this.leader = new Leader(this.store, () => this.checkRegistry(), told)

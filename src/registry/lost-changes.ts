@@ -91,7 +91,7 @@ export async function reportLost(store: Store, findings: readonly Finding[]): Pr
     String(facts.known),
     'changes' in facts && facts.changes.length + facts.more === 0 ? '' : JSON.stringify(facts),
   ])
-  await store.run(REPORT, [store.keys.lost], args)
+  await store.run(REPORT, [store.keys.lost, store.keys.eventCounts], args)
 }
 
 /**

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { coalesced } from '../base/coalesce'
 import { CLASSES, type MailClass } from '../mail/classes'
-import type { Alert } from '../records/event'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import type { Batch } from './batch'
@@ -64,13 +63,6 @@ export class Totals {
     const code = codeOf(reason)
     this.add(`undecided ${code}`, 1)
     this.codes.set(code, (this.codes.get(code) ?? 0) + 1)
-  }
-
-  /** This process has put an event into the stream. */
-  addAlert({ kind, severity, facts }: Alert): void {
-    this.add(`event ${kind} ${severity}`, 1)
-    if (kind === 'restricted')
-      this.add(`restriction ${facts['trigger'] ? 'automatic' : 'person'}`, 1)
   }
 
   /** Adds all that was counted to Redis. @throws where Redis gave no answer: the next call goes on. */

@@ -14,6 +14,7 @@ const NEEDS = [
   [/^unblock a --reason/, 'case'],
   [/^unblock a --force .* --limits/, 'allowance'],
   [/^alert test/, 'alerts'],
+  [/^metrics/, 'metrics'],
   [/^init$|^restore|^registry (?:accept|restore)|^purge/, 'outage'],
   [/^domain add (?!.*--force)|^apply \S+$/, 'registry'],
 ] as const
@@ -68,6 +69,7 @@ describe('a mistake in the ini file', () => {
         'connector show a mx',
       ],
       ...['status', 'status a', 'restricted', 'unusual', 'report a', 'unattributed', 'events'],
+      'metrics --once',
       ...['audit', 'incident a', 'suggest a', 'explain --from x@lure.example --ip 192.0.2.9'],
       ...['block a --reason x', 'case list', 'case show a:1', 'case note a:1 x', 'evidence a'],
       ...['case check a:1 proof --note x', 'unblock a --force --reason x --limits 1/1h --for 1d'],

@@ -96,6 +96,7 @@ describe('a command whose output does not arrive', () => {
       ],
       'domain show contoso.com',
       ...['report contoso', 'report contoso --csv', 'unattributed', 'unattributed --csv'],
+      'metrics --once',
       ...['events', 'audit', 'suggest contoso', 'explain --from x@lure.example --ip 192.0.2.1'],
       'completion bash',
       ...[

@@ -535,6 +535,7 @@ describe('tenantctl', () => {
         'case check a:1 proof servers --note b',
         'case close a:1 --note b',
         'events',
+        'metrics --once',
         `queue a --config ${config}`,
         'suggest a',
         'suggest a --why --all',

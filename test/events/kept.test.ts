@@ -94,6 +94,7 @@ describe('the stream of events', () => {
     assert.deepEqual(await store.client.hgetall(store.keys.eventCounts), {
       'allowance\tLow': '2',
       'restricted\tHigh': '1',
+      'restricted by\tautomatic': '1',
     })
   })
 })

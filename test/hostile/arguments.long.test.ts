@@ -197,6 +197,8 @@ const PLACES: readonly (readonly string[])[] = [
     ['status', V],
     ['restricted', V],
     ['doctor', V],
+    ['metrics', V],
+    ['metrics', '--listen', V],
     ['apply', V],
     ['backup', V],
     ['restore', V],

@@ -9,7 +9,7 @@ import {
   RESTRICTING_FIRST,
   USUAL_METER,
 } from '../../mail/meters'
-import type { WindowUsage } from '../../allowance/usage'
+import { shareOf, type WindowUsage } from '../../allowance/usage'
 import { InputError } from '../../base/errors'
 import type { Config } from '../../process/config'
 import type { Store } from '../../store/store'
@@ -36,7 +36,6 @@ import {
   forecastOf,
   fullestWindow,
   MUCH,
-  shareOf,
   StatusReader,
   type FullStatus,
   type TenantStatus,

@@ -32,8 +32,13 @@ local function add_entry(stream_key, kind, tenant, joined, json, may_skip)
   redis.call('XADD', stream_key, unpack(trim))
 end
 
--- text: the alert as JSON, which says its severity first.
-local function count_event(counts_key, kind, text)
-  local field = kind .. '\t' .. (string.match(text, '"severity":"(%a+)"') or '')
+local function add_one(counts_key, field)
   redis.call('HSET', counts_key, field, (tonumber(redis.call('HGET', counts_key, field)) or 0) + 1)
+end
+
+-- text: the alert as JSON, which says its severity first. Only a restriction past the allowance has a trigger.
+local function count_event(counts_key, kind, text)
+  add_one(counts_key, kind .. '\t' .. (string.match(text, '"severity":"(%a+)"') or ''))
+  if kind ~= 'restricted' then return end
+  add_one(counts_key, 'restricted by\t' .. (string.find(text, '"trigger":', 1, true) and 'automatic' or 'person'))
 end
