@@ -132,6 +132,8 @@ export interface Outbound {
 export interface Todo {
   readonly domain: string
   readonly mail_from: HarakaAddress
+  /** When the message came, in ms since the epoch, by the clock of this host. */
+  readonly queue_time: number
   /** `transaction.notes` as read from the queue file. */
   readonly notes: Record<string, unknown>
 }

@@ -5,8 +5,7 @@ import { queuedNote, type QueuedNote } from '../../src/outbound/note'
 import { codeOf } from '../../src/outbound/tenant-queue'
 import type { Engine } from '../../src/process/engine'
 import { queuedClass } from '../../src/decision/classify'
-import { isHeld } from '../../src/decision/held'
-import { passesUncounted } from '../../src/decision/outcome'
+import { isHeld, modeOfQueued } from '../../src/decision/held'
 import { CLASSES } from '../../src/mail/classes'
 import { LONGEST_ID } from '../../src/mail/identities'
 import type { Known } from '../../src/directory/snapshot'
@@ -74,22 +73,25 @@ export class HeldQueue {
 
   private decide(note: QueuedNote, hmail: HMail, snapshot: Known): OutboundAnswer {
     const config = this.config()
-    if (config.main.override) return undefined
+    if (config.main.override && config.main.override !== 'pause') return undefined
     // A restricted tenant cannot be removed.
     if (snapshot === null) return undefined
-    if (snapshot === undefined) return this.undecided(note, config)
+    const { queue_time: queuedAt, mail_from: from } = hmail.todo
+    if (snapshot === undefined) return this.undecided(note, queuedAt, config)
     if (snapshot.restricted === undefined) return undefined
-    const mailClass = queuedClass(note.class, hmail.todo.mail_from, snapshot)
-    if (!isHeld(mailClass, snapshot, config)) return undefined
+    const mailClass = queuedClass(note.class, from, snapshot)
+    if (!isHeld(mailClass, snapshot, queuedAt, config)) return undefined
     const tenant = note.tenant.slice(0, LONGEST_ID)
     this.log.say(tenant, { tenant, class: mailClass })
     return this.hold()
   }
 
   /** Held mail can be delivered later, delivered mail cannot be held. So the setting for new mail applies. */
-  private undecided(note: QueuedNote, config: Config): OutboundAnswer {
+  private undecided(note: QueuedNote, queuedAt: number, { main, outage }: Config): OutboundAnswer {
     if (process.uptime() * 1000 < STARTING) return { delay: SOON }
-    if (CLASSES[note.class].passes || passesUncounted(undefined, config)) return undefined
+    const passes =
+      outage.unregistered === 'accept' || modeOfQueued(main, undefined, queuedAt) !== 'enforce'
+    if (CLASSES[note.class].passes || passes) return undefined
     return this.hold()
   }
 

@@ -1,6 +1,7 @@
 import type { PublishedEntry } from '../../src/audit/follow'
 import { shortTime } from '../../src/base/time'
 import type { Snapshot } from '../../src/directory/snapshot'
+import type { KnownPause } from '../../src/enforcement/known-pause'
 import { connectorId } from '../../src/mail/identities'
 import { modeInEffect } from '../../src/mail/mode'
 import type { Connector } from '../../src/mail/tenant'
@@ -51,6 +52,25 @@ function logConnectorBlock(plugin: Plugin, { tenant, name, blocked }: Connector)
   const who = { tenant, connector: connectorId(tenant, name) }
   if (!blocked) plugin.logwarn('connector-unblocked', who)
   else plugin.logwarn('connector-blocked', { ...who, by: blocked.by, reason: blocked.reason })
+}
+
+/** Logged by every process. */
+export function logPause(
+  plugin: Plugin,
+  { main: { override } }: Config,
+  { inEffect, change }: KnownPause,
+): void {
+  if (!inEffect) {
+    const { by, reason } = change?.state === 'resumed' ? change : { by: '', reason: 'it has ended' }
+    plugin.logwarn('enforcement-resumed', { ...(by && { by }), reason })
+    return
+  }
+  const { by, reason, everything } = change!
+  plugin.logwarn('enforcement-paused', {
+    ...{ until: shortTime(inEffect.until), by, reason },
+    ...(everything && { everything }),
+    ...(override && { 'no-effect': `[main] override=${override}` }),
+  })
 }
 
 /** Logged by the process that has put the alert into the stream. */

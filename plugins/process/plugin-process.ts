@@ -5,6 +5,7 @@ import { readOwnedFile } from '../../src/base/owned-file'
 import { freezeEvidence } from '../../src/cases/freeze'
 import { harakaWarnings } from '../../src/config/haraka-checks'
 import { harakaFiles } from '../../src/config/haraka-files'
+import { withPause } from '../../src/enforcement/in-effect'
 import { mailauthProblem } from '../../src/message/proof/mailauth'
 import type { Config } from '../../src/process/config'
 import { Engine, type EngineEvents } from '../../src/process/engine'
@@ -12,7 +13,7 @@ import { applyInThread } from '../../src/process/apply-in-thread'
 import { addressOf } from '../../src/store/connection'
 import type { Plugin, Server } from '../kit/haraka'
 import { RedisTroubles } from '../kit/redis-troubles'
-import { engineLog } from './engine-log'
+import { engineLog, logPause } from './engine-log'
 import { Heartbeats } from './heartbeats'
 import { configDirectory, IniFile } from './ini-file'
 import { Lead } from './lead'
@@ -25,6 +26,7 @@ export class PluginProcess {
   readonly troubles: RedisTroubles
   private readonly redisUsable: boolean
   private readonly ini: IniFile
+  private fromFile: Config
   private inEffect: Config
   private readonly warmStart: WarmStart
   private readonly leadWorker = new LeadWorker()
@@ -37,17 +39,17 @@ export class PluginProcess {
   /** @param onConfig is called whenever another configuration is in effect. */
   constructor(
     private readonly plugin: Plugin,
-    onConfig: () => void,
+    private readonly onConfig: () => void,
   ) {
     this.ini = new IniFile(plugin, (changed) => {
-      const before = this.inEffect
-      this.inEffect = changed
-      onConfig()
+      const before = this.fromFile
+      this.fromFile = changed
+      this.putInEffect()
       this.lead?.configured(before, changed)
       this.heartbeats?.changed()
     })
     const { config, redisUsable } = this.ini
-    this.inEffect = config
+    this.fromFile = this.inEffect = config
     this.redisUsable = redisUsable
     this.troubles = new RedisTroubles(plugin, addressOf(config.redis))
     this.warmStart = new WarmStart(plugin, config.outage.snapshot)
@@ -59,7 +61,7 @@ export class PluginProcess {
     if (problem) plugin.logcrit(`${problem.message}; ${problem.advice}`)
   }
 
-  /** The configuration in effect. */
+  /** The configuration in effect: that of the ini file, or with a pause of enforcement. */
   readonly config = (): Config => this.inEffect
 
   /**
@@ -88,6 +90,11 @@ export class PluginProcess {
     this.heartbeats?.drain()
   }
 
+  private putInEffect(): void {
+    this.inEffect = withPause(this.fromFile, this.starting?.directory.pause.inEffect)
+    this.onConfig()
+  }
+
   private start(tasks: { readonly follow: boolean; readonly applyFile: boolean }): void {
     if (this.starting || !this.redisUsable || !(tasks.follow || tasks.applyFile)) return
     const failed = (error: unknown): void =>
@@ -113,6 +120,11 @@ export class PluginProcess {
         this.heartbeats?.changed()
       },
       onOrder: () => this.lead?.lookForOrders(),
+      onPause: () => {
+        this.putInEffect()
+        this.heartbeats?.changed()
+        logPause(this.plugin, this.fromFile, this.starting!.directory.pause)
+      },
     }
     const engine = new Engine(this.inEffect.redis, events, () => this.inEffect.report.days)
     const { store, ledger, forwarder } = engine
@@ -142,7 +154,7 @@ export class PluginProcess {
     const { ini } = this
     this.heartbeats = new Heartbeats(this.plugin, engine, () => {
       const { settings, changedAt } = ini
-      return { config: this.inEffect, settings, changedAt }
+      return { config: this.fromFile, settings, changedAt }
     })
   }
 

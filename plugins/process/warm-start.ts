@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { messageOf } from '../../src/base/errors'
 import type { Engine } from '../../src/process/engine'
 import type { Directory } from '../../src/directory/directory'
@@ -28,6 +29,10 @@ export class WarmStart {
       const snapshot = await openSnapshotFile(this.file, store.keys.prefix)
       if (!snapshot) return
       directory.registry.remember(snapshot)
+      const { pause: change, seenAt } = snapshot
+      // A clock that is not set yet must not prolong it.
+      const now = Math.max(Date.now(), seenAt)
+      if (change) directory.pause.adopt({ now, change }, performance.now())
       void this.recallRest(directory, snapshot)
     } catch (error) {
       this.ignored(error)
@@ -47,6 +52,7 @@ export class WarmStart {
       })
     } catch (error) {
       directory.registry.forget()
+      if (directory.registry.epoch === undefined) directory.pause.forget()
       this.ignored(error)
     }
   }

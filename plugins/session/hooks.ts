@@ -5,6 +5,7 @@ import { ownerDecides } from '../../src/decision/classify'
 import { CLASSES } from '../../src/mail/classes'
 import { isOwn, judge, type Judgement, type Reason, type Stage } from '../../src/decision/judge'
 import { REPLIES } from '../../src/decision/reply'
+import { modeInEffect } from '../../src/mail/mode'
 import type { HarakaAddress } from '../../src/names/envelope'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
@@ -167,9 +168,11 @@ export class Hooks {
     try {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
       this.plugin.logcrit(connection, `internal error: ${text}`)
-      if (!connection.relaying || this.config().main.override) return undefined
-      const attribution = this.sessions.get(connection)?.transaction?.attribution
-      return attribution?.kind === 'attributed' ? REPLIES.undecidable : undefined
+      const { main } = this.config()
+      const transaction = this.sessions.get(connection)?.transaction
+      if (!connection.relaying || transaction?.attribution.kind !== 'attributed') return undefined
+      const overridden = main.override && modeInEffect(main, transaction.snapshot) !== 'enforce'
+      return overridden ? undefined : REPLIES.undecidable
     } catch {
       return REPLIES.undecidable
     }

@@ -1,5 +1,5 @@
 import { within } from '../base/deadline'
-import type { Mode } from '../mail/mode'
+import type { Mode, Override } from '../mail/mode'
 import { parentsOf } from '../names/domain'
 import { batchesOf } from '../base/lists'
 import { MAIL_INCLUDES } from '../mail/scripts'
@@ -40,7 +40,7 @@ const MOST_TENANTS = 1000
 /** The limits and mode of a tenant that has none of its own, and the override. */
 export interface Defaults extends DefaultLimits {
   readonly mode: Mode
-  readonly override: Mode | undefined
+  readonly override: Mode | Override | undefined
   /** Percentages of a limit that raise an event when they are reached, ascending. */
   readonly warnAt: readonly number[]
   /** Whether proven forwards of a restricted tenant are accepted; `off`: none is looked for. */

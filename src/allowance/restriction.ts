@@ -1,6 +1,7 @@
 import { tenantctl } from '../base/command-line'
 import { noSuchTenant, RefusedError } from '../base/errors'
 import { mapLimited } from '../base/limiter'
+import type { Mode, TenantMode } from '../mail/mode'
 import { MAIL_INCLUDES } from '../mail/scripts'
 import { isNotAllowed } from '../store/failure'
 import { readScript } from '../store/script'
@@ -200,6 +201,14 @@ export class Restrictions {
       .filter((restriction) => restriction !== undefined)
       .sort((a, b) => b.since - a.since || a.tenant.localeCompare(b.tenant))
   }
+}
+
+/** What the mode in effect for a tenant depends on. @param mode its own. */
+export function modeFacts(
+  mode: Mode | undefined,
+  restriction: Pick<Restriction, 'scope' | 'by'> | undefined,
+): TenantMode {
+  return { mode, restricted: restriction?.scope, restrictedBy: restriction?.by ?? '' }
 }
 
 /** Reads a restriction out of its hash; `undefined` where there is none. */

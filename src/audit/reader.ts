@@ -1,4 +1,5 @@
 import { mapLimited } from '../base/limiter'
+import { isNotAllowed } from '../store/failure'
 import { scanSet } from '../store/scan'
 import type { Store } from '../store/store'
 import { parseEntry, tenantOf, type AuditEntry } from '../records/audit-entry'
@@ -57,12 +58,13 @@ export async function readTenantAudit(
   since: number,
 ): Promise<AuditEntry[]> {
   const { keys } = store
-  const [own, connectors, tenants] = await Promise.all([
+  const [own, connectors, tenants, nodes] = await Promise.all([
     readTrail(store, keys.audit(tenant), tenant, since),
     readTrail(store, keys.connectorsAudit, '', since),
     readTrail(store, keys.tenantsAudit, '', since),
+    readNodesTrail(store, since),
   ])
-  const shared = [...connectors, ...tenants].filter(({ subject }) =>
+  const shared = [...connectors, ...tenants, ...nodes].filter(({ subject }) =>
     ['', tenant].includes(tenantOf(subject)),
   )
   return merged([...own, ...shared])
@@ -72,13 +74,24 @@ export async function readTenantAudit(
 export async function readWholeAudit(store: Store, since: number): Promise<AuditEntry[]> {
   const { keys } = store
   const tenants = await readTrail(store, keys.tenantsAudit, '', since)
-  const entries = [...tenants, ...(await readTrail(store, keys.connectorsAudit, '', since))]
+  const connectors = await readTrail(store, keys.connectorsAudit, '', since)
+  const entries = [...tenants, ...connectors, ...(await readNodesTrail(store, since))]
   const ids = new Set(tenants.map(({ subject }) => tenantOf(subject)).filter((id) => id !== ''))
   for await (const batch of scanSet(store, keys.tenants)) for (const id of batch) ids.add(id)
   await mapLimited([...ids], TENANTS_AT_ONCE, async (id) => {
     entries.push(...(await readTrail(store, keys.audit(id), id, since)))
   })
   return merged(entries)
+}
+
+/** What was changed for all hosts; none of it is known with an ACL that is older than this version. */
+async function readNodesTrail(store: Store, since: number): Promise<AuditEntry[]> {
+  try {
+    return await readTrail(store, store.keys.nodesAudit, '', since)
+  } catch (error) {
+    if (isNotAllowed(error)) return []
+    throw error
+  }
 }
 
 /** Reads from the newest entry back, so that a short time costs little. */

@@ -1,4 +1,5 @@
 import { modeInEffect } from '../mail/mode'
+import { modeFacts } from '../allowance/restriction'
 import { hostname } from 'node:os'
 import { formatLimits } from '../mail/limits'
 import { defaultLimits, type Defaults, type Ledger } from '../allowance/ledger'
@@ -70,7 +71,7 @@ export async function gatherEvidence(
     event: cut(event),
     frozenAt: now,
     node: { host: hostname(), pid: process.pid },
-    mode: modeInEffect(config.main, registered.mode),
+    mode: modeInEffect(config.main, modeFacts(registered.mode, event)),
     limitsFrom: limitsFrom(registered, usage),
     ...metersOf(registered, usage, defaults),
     hours,

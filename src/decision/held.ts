@@ -1,30 +1,37 @@
 import type { DecisionSettings } from './settings'
-import { modeInEffect, type Mode } from '../mail/mode'
-import type { Scope } from '../mail/scope'
+import { modeDespitePause, modeInEffect, type Mode, type TenantMode } from '../mail/mode'
+import type { MainSettings } from '../mail/settings'
 import { CLASSES, type MailClass } from '../mail/classes'
-
-/** What a restriction of a tenant rests on. */
-export interface RestrictedTenant {
-  /** The tenant's own mode; `undefined`: the default counts. */
-  readonly mode: Mode | undefined
-  /** `undefined`: not restricted. */
-  readonly restricted: Scope | undefined
-}
 
 /**
  * Whether mail of that class waits in Haraka's queue until the restriction of its tenant is lifted: with `hold`, what
  * would be refused if it came now.
  *
  * @param mailClass by `queuedClass`.
+ * @param queuedAt ms since the epoch, by the clock of this host.
  */
 export function isHeld(
   mailClass: MailClass,
-  { mode, restricted }: RestrictedTenant,
+  tenant: TenantMode,
+  queuedAt: number,
   config: DecisionSettings,
 ): boolean {
   const { main, restriction } = config
-  if (restriction.queued !== 'hold' || restricted === undefined) return false
-  if (modeInEffect(main, mode) !== 'enforce') return false
-  if (restricted === 'all') return true
+  if (restriction.queued !== 'hold' || tenant.restricted === undefined) return false
+  if (modeOfQueued(main, tenant, queuedAt) !== 'enforce') return false
+  if (tenant.restricted === 'all') return true
   return CLASSES[mailClass].queue.held(config)
+}
+
+/**
+ * The mode that counts for a message in the queue: what was accepted while enforcement is paused is delivered, and what
+ * was held before goes on waiting.
+ */
+export function modeOfQueued(
+  main: MainSettings,
+  tenant: TenantMode | undefined,
+  queuedAt: number,
+): Mode {
+  const isFromBefore = main.pause !== undefined && !(queuedAt >= main.pause.since)
+  return isFromBefore ? modeDespitePause(main, tenant) : modeInEffect(main, tenant)
 }

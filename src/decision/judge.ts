@@ -3,7 +3,7 @@ import { envelopeDomain, type HarakaAddress } from '../names/envelope'
 import { ownsDomain, type Known, type Snapshot } from '../directory/snapshot'
 import { CLASSES } from '../mail/classes'
 import { METER_NAMES, METERS, type Meter } from '../mail/meters'
-import { modeInEffect, type Mode } from '../mail/mode'
+import { modeDespitePause, modeInEffect, type Mode } from '../mail/mode'
 import type { Attribution } from './attribution'
 import type { SenderStanding } from './classify'
 import { REPLIES, withCase, type Reply } from './reply'
@@ -101,7 +101,7 @@ const TENANT_UNKNOWN: Judgement = {
 
 /** The mode in effect for a tenant that this process may not know. */
 export function modeOf(snapshot: Known, { main }: DecisionSettings): Mode {
-  return modeInEffect(main, snapshot?.mode)
+  return modeInEffect(main, snapshot)
 }
 
 /**
@@ -119,21 +119,26 @@ export function judge(situation: Situation): Judgement {
     return deny ? DENIED : NO_TENANT
   }
   if (attribution.kind !== 'attributed') {
-    if (config.main.override === 'monitor') return PASS_UNKNOWN
+    if (config.main.override !== undefined) return PASS_UNKNOWN
     return attribution.kind === 'ambiguous' ? USER_AMBIGUOUS : CONNECTORS_UNKNOWN
   }
-  const enforcing = mode === 'enforce'
-  if (attribution.blocked && enforcing) return BLOCKED
-  if (!attribution.enabled && enforcing) return DISABLED
+  if (attribution.blocked && refusesConnectors(situation)) return BLOCKED
+  if (!attribution.enabled && refusesConnectors(situation)) return DISABLED
   // Before the mode: the tenant's own mode is not known either.
   if (!snapshot) {
     const accept = snapshot === undefined && config.outage.unregistered === 'accept'
-    return accept || config.main.override === 'monitor' ? PASS_UNKNOWN : TENANT_UNKNOWN
+    return accept || config.main.override !== undefined ? PASS_UNKNOWN : TENANT_UNKNOWN
   }
   if (mode === 'off') return OFF
+  const enforcing = mode === 'enforce'
   if (enforcing && snapshot.restricted === 'all') return namingCase(RESTRICTED_ALL, situation)
   if (CLASSES[situation.sender.class].passes) return REGISTERED
   return judgeOther(situation, snapshot, enforcing)
+}
+
+/** Blocked and disabled connectors; a pause leaves them as they are. */
+function refusesConnectors({ snapshot, config }: Situation): boolean {
+  return modeDespitePause(config.main, snapshot) === 'enforce'
 }
 
 /** Senders whose mail a meter counts. */

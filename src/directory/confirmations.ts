@@ -46,6 +46,8 @@ async function whyNot(
     return undefined
   } catch (error) {
     if (!(error instanceof RegistryUnusable)) return messageOf(error)
-    return registry.state === 'newer' ? 'a later version wrote the registry' : 'its registry is lost'
+    return registry.state === 'newer'
+      ? 'a later version wrote the registry'
+      : 'its registry is lost'
   }
 }

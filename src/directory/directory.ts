@@ -1,11 +1,14 @@
+import { performance } from 'node:perf_hooks'
 import type { Scope } from '../mail/scope'
 import { messageOf } from '../base/errors'
+import { KnownPause } from '../enforcement/known-pause'
+import { putPauseBack, readPause } from '../enforcement/pause'
 import { onReconnect } from '../store/reconnect'
 import type { Client, Store } from '../store/store'
 import { AGE_LIMIT, jittered, RETRY_AFTER } from './refresh'
 import { coalesced } from '../base/coalesce'
 import { mapLimited } from '../base/limiter'
-import { CONNECTORS, type Question } from '../nodes/question'
+import { CONNECTORS, PAUSE, type Question } from '../nodes/question'
 import type { Mark } from '../records/token'
 import { changeMark, isByPerson, parseChange, type Change } from '../registry/changes'
 import { readLost, tenantMark, type PutBack } from '../registry/lost-changes'
@@ -26,6 +29,10 @@ import type { Connector } from '../mail/tenant'
 
 /** Tenants read at the same time after a reconnect. */
 const AT_ONCE = 32
+
+/** The rest works with an ACL of a version before this one. */
+const PAUSE_DENIED =
+  'a pause of enforcement (tenantctl enforcement pause) would not be seen here: load docs/acl/plugin.acl'
 
 /** What a directory reports. */
 export interface DirectoryEvents {
@@ -49,6 +56,8 @@ export interface DirectoryEvents {
   onConnectorBlock?(now: Connector): void
   /** An order to the queues of all hosts was given. */
   onOrder?(): void
+  /** A pause of enforcement has begun, changed or ended. */
+  onPause?(): void
   onError(message: string): void
 }
 
@@ -90,6 +99,7 @@ export class Directory {
   applied: Mark = 0
 
   readonly registry: RegistryMonitor
+  readonly pause: KnownPause
 
   private readonly standings: Standings
   private readonly announcements: Announcements
@@ -129,6 +139,10 @@ export class Directory {
       onAccepted: () => this.accept(),
       onOutdated: () => events.onOutdated?.(),
     }))
+    this.pause = new KnownPause(() => {
+      onNews()
+      events.onPause?.()
+    })
     this.announcements = new Announcements(registry)
     this.lossReports = new LossReports({ store, inBackground, registry })
     const lost = (this.lost = new LostChangesInEffect({
@@ -346,11 +360,30 @@ export class Directory {
     })
   }
 
+  /**
+   * Reads the pause of enforcement again. A change that Redis has lost stays in effect, and is put back.
+   *
+   * @throws if Redis does not answer, or must not be read.
+   */
+  readonly readPause = coalesced(async () => {
+    this.registry.assertUsable()
+    const asked = performance.now()
+    const read = await readPause(this.store)
+    if (read.denied) return this.events.onError(PAUSE_DENIED)
+    const { change } = this.pause
+    if (change && this.registry.hasLost(change.mark, read.change?.mark ?? 0)) {
+      await putPauseBack(this.store, change)
+    } else {
+      this.pause.adopt(read, asked)
+    }
+  })
+
   private readonly readEverything = coalesced(async () => {
     // The `ready` of the other connection calls this again.
     if (this.store.client.status !== 'ready') return
     await this.registry.check()
     const begun = this.registry.seenAt * 1000
+    await this.readPause()
     if (!(await this.adoptLost())) this.lost.noReport()
     await this.loadConnectors()
     await this.owners.readAgain()
@@ -420,6 +453,8 @@ export class Directory {
       this.events.onOrder?.()
     } else if ('confirm' in change) {
       this.inBackground(this.confirm(change))
+    } else if ('pause' in change) {
+      if (change.pause > this.pause.mark) this.inBackground(this.readPause())
     } else if ('registry' in change) {
       this.inBackground(this.registry.check())
     } else if (this.registry.state !== 'usable') {
@@ -444,8 +479,15 @@ export class Directory {
   /** Resolves once all changes of a subject until `mark` are in force in this process. */
   private async reach(subject: string, mark: Mark): Promise<void> {
     if (subject === CONNECTORS) return this.connectorCache.reach(mark)
+    if (subject === PAUSE) return this.reachPause(mark)
     if (!isTenantId(subject)) throw new Error(`it does not know ${subject}`)
     return this.tenants.reach(subject, mark)
+  }
+
+  private async reachPause(mark: Mark): Promise<void> {
+    if (this.pause.mark < mark) await this.readPause()
+    if (this.pause.mark < mark)
+      throw new Error('it may not read the pause: load docs/acl/plugin.acl')
   }
 
   private onTenant(change: Extract<Change, { tenant: string }>): void {
@@ -478,6 +520,7 @@ export class Directory {
 
   private async checkNow(): Promise<void> {
     await this.registry.check()
+    await this.readPause()
     await this.loadConnectors()
   }
 

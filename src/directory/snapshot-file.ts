@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { PauseChange } from '../enforcement/pause'
 import { openRecords, type RecordFile } from '../registry-file/read-file'
 import type { RegistryRecord } from '../registry-file/record'
 import type { Mark } from '../records/token'
@@ -44,6 +45,11 @@ export class SnapshotFile {
   /** The last time that a tenant was added or removed; `undefined`: it does not say. */
   get changed(): Mark | undefined {
     return this.opened.header.changed?.tenants
+  }
+
+  /** The last change of the pause of enforcement; `undefined`: none is known. */
+  get pause(): PauseChange | undefined {
+    return this.opened.header.pause
   }
 
   /** The last change of connectors; `undefined`: it does not say. */

@@ -109,6 +109,7 @@ export class SnapshotWriter {
         createdAt: directory.registry.seenAt,
         omitted: Math.max(0, tenants - lines.length),
         changed: { connectors: directory.connectorsMark, tenants: directory.registry.changed },
+        pause: directory.pause.change,
       },
       this.lines(lines),
     )

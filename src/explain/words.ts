@@ -15,6 +15,7 @@ import type { SenderStanding } from '../decision/classify'
 import { modeOf, type Judgement, type Reason } from '../decision/judge'
 import type { Outcome } from '../decision/outcome'
 import { formatReply } from '../decision/reply'
+import { overrideInWords } from '../enforcement/in-effect'
 
 export const METHODS: Readonly<Record<Method, string>> = {
   auth: 'AUTH user',
@@ -83,11 +84,8 @@ export function tenantInWords(
 ): string {
   if (!snapshot) return 'there is no such tenant'
   const from =
-    config.main.override !== undefined
-      ? '[main] override'
-      : snapshot.mode !== undefined
-        ? 'its own'
-        : '[main] mode'
+    overrideInWords(config.main, snapshot) ??
+    (snapshot.mode === undefined ? '[main] mode' : 'its own')
   const restriction =
     snapshot.restricted === undefined
       ? 'not restricted'

@@ -1,6 +1,6 @@
 import { defaultsOf } from '../allowance/defaults'
 import { defaultLimits } from '../allowance/ledger'
-import { Restrictions, type Restriction } from '../allowance/restriction'
+import { modeFacts, Restrictions, type Restriction } from '../allowance/restriction'
 import type { AllowanceSettings } from '../allowance/settings'
 import { readTenantAudit } from '../audit/reader'
 import { caseName, openSteps, parseCaseName, type Case } from '../cases/case'
@@ -125,7 +125,7 @@ export async function readIncident(
     tenant[METERS[USUAL_METER].limitsField] ?? defaultLimits(defaultsOf(settings), USUAL_METER)
   return {
     ...{ tenant, now, restriction, case: record, minutes, from, shares, connectors, own, queue },
-    mode: modeInEffect(settings.main, tenant.mode),
+    mode: modeInEffect(settings.main, modeFacts(tenant.mode, restriction)),
     changes: changes.slice(-MOST_CHANGES).reverse(),
     steps: stepsFor({
       ...{ tenant: id, restricted: restriction !== undefined, flows: connectors, own },

@@ -35,7 +35,7 @@ export interface QueueOfTenant {
 }
 
 /** What decides whether mail is held. */
-export type HoldSettings = Parameters<typeof isHeld>[2]
+export type HoldSettings = Parameters<typeof isHeld>[3]
 
 /**
  * Reads the mail of a tenant in a queue directory, with its present classes; for a removed tenant, with the classes at
@@ -124,6 +124,6 @@ function begunOf(mail: readonly Queued[]): number {
 
 function asOfNow(mail: QueuedMail, snapshot: Snapshot | undefined, settings: HoldSettings): Queued {
   const now = snapshot ? queuedClass(mail.class, mail.from, snapshot) : mail.class
-  const held = snapshot !== undefined && isHeld(now, snapshot, settings)
+  const held = snapshot !== undefined && isHeld(now, snapshot, mail.arrived, settings)
   return { ...mail, class: now, held, droppable: CLASSES[now].queue.droppable }
 }

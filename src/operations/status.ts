@@ -2,9 +2,10 @@ import { defaultsOf } from '../allowance/defaults'
 import type { Forecast } from '../allowance/forecast'
 import type { AllowanceSettings } from '../allowance/settings'
 import { Ledger, type Defaults } from '../allowance/ledger'
-import { Restrictions, type Restriction } from '../allowance/restriction'
+import { modeFacts, Restrictions, type Restriction } from '../allowance/restriction'
 import { shareOf, type Usage, type WindowUsage } from '../allowance/usage'
 import { noSuchTenant } from '../base/errors'
+import { overrideInWords } from '../enforcement/in-effect'
 import { mapLimited } from '../base/limiter'
 import { RESTRICTING, RESTRICTING_FIRST, USUAL_METER, type Meter } from '../mail/meters'
 import { modeInEffect, type Mode } from '../mail/mode'
@@ -96,10 +97,12 @@ export class StatusReader {
     ])
     if (!usage) return undefined
     const { main } = this.config
+    const facts = modeFacts(tenant.mode, restriction)
+    const source = overrideInWords(main, facts) ?? (tenant.mode ? '' : 'default')
     return {
       tenant,
-      mode: modeInEffect(main, tenant.mode),
-      modeSource: main.override ? ' ([main] override)' : tenant.mode ? '' : ' (default)',
+      mode: modeInEffect(main, facts),
+      modeSource: source && ` (${source})`,
       restriction,
       usage,
     }

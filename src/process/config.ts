@@ -6,7 +6,7 @@ import { SettingsReader, type Source } from '../config/settings-reader'
 import type { RawIni } from '../config/stray-lines'
 import { ATTRIBUTION, FOREIGN, REPLY, RESTRICTION } from '../decision/settings'
 import { OUTAGE } from '../directory/settings'
-import { MAIN } from '../mail/settings'
+import { MAIN, type MainSettings } from '../mail/settings'
 import { METRICS } from '../metrics/settings'
 import { FORWARDED, HEADER_FROM } from '../message/settings'
 import { EGRESS, SRS, TAG } from '../outbound/settings'
@@ -46,8 +46,9 @@ export type SectionName = keyof typeof SECTIONS
 type Reader = SettingsReader<typeof SECTIONS>
 type AllSettings = Reader['config']
 
-/** The ini file, parsed and checked. */
-export interface Config extends AllSettings {
+/** The ini file, parsed and checked; what processes have in effect also depends on a pause of enforcement. */
+export interface Config extends Omit<AllSettings, 'main'> {
+  readonly main: MainSettings
   /** uid of the owner of the ini file, which decides what files it may name. */
   readonly owner: number
 }

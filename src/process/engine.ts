@@ -111,6 +111,7 @@ export class Engine {
       },
       onConnectorBlock: (now) => events.onConnectorBlock?.(now),
       onOrder: () => events.onOrder?.(),
+      onPause: () => events.onPause?.(),
       onError: (message) => events.onError(message),
       onUnusable: (message) => events.onUnusable?.(message),
       onUsableAgain: () => events.onUsableAgain?.(),

@@ -52,7 +52,7 @@ export class FactsOfProcess {
   say(draining: boolean): Said {
     const { engine, fixed } = this
     const { directory, backlog, totals } = engine
-    const { registry } = directory
+    const { registry, pause } = directory
     const { role, worker, ini } = this.self()
     const { charged, undecided } = totals.sinceStart
     const { main, redis } = ini.config
@@ -63,7 +63,7 @@ export class FactsOfProcess {
       config: { digest: ofSite.digest, ofHost: ofHost.digest, changed: Math.round(ini.changedAt) },
       redis: addressOf(redis),
       ...{ mode: main.mode, override: main.override ?? '' },
-      pause: { mark: 0, paused: false },
+      pause: { mark: pause.mark, paused: pause.inEffect !== undefined },
       registry: { state: registry.state, epoch: registry.epoch ?? '' },
       connectors: directory.connectors?.size ?? 0,
       tenants: directory.tenantCount,

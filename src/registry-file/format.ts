@@ -1,3 +1,4 @@
+import { toChange, type PauseChange } from '../enforcement/pause'
 import { InputError } from '../base/errors'
 
 /** Identifies the format, in the first line. */
@@ -21,6 +22,8 @@ export interface Header {
   readonly omitted: number
   /** Of a snapshot: the last changes that its process knew, in µs, server time. Older versions do not write it. */
   readonly changed?: { readonly connectors: number; readonly tenants: number } | undefined
+  /** Of a snapshot: the last change of the pause of enforcement. Older versions neither write nor read it. */
+  readonly pause?: PauseChange | undefined
 }
 
 /** The last line of a file. */
@@ -60,6 +63,7 @@ export function parseHeader(line: string, where: string): Header {
   const value = tryParse(line)
   if (!isObject(value) || value['format'] !== FORMAT) throw foreign(where)
   const { version, kind, prefix, epoch, schema, createdAt, omitted, changed } = value
+  const pause = isObject(value['pause']) && toChange(value['pause'])
   if (version !== VERSION) {
     throw new InputError(
       `${where}: it is of format version ${show(version)}, and this tenantctl reads ${VERSION}: use the version of tenantctl that wrote it, or a newer one`,
@@ -78,7 +82,16 @@ export function parseHeader(line: string, where: string): Header {
   ) {
     throw damaged(where, 'the header is not as it was written')
   }
-  return { kind, prefix, epoch, schema, createdAt, omitted, ...(changed && { changed }) }
+  return {
+    kind,
+    prefix,
+    epoch,
+    schema,
+    createdAt,
+    omitted,
+    ...(changed && { changed }),
+    ...(pause && { pause }),
+  }
 }
 
 function isChanged(value: unknown): value is NonNullable<Header['changed']> {

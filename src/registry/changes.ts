@@ -41,6 +41,8 @@ export type Change =
   | { readonly lost: true }
   /** Orders to the queues of all hosts were given; a version that does not know that checks the registry. */
   | { readonly orders: true }
+  /** Enforcement was paused or resumed, by the change of this mark; a version that does not know that checks the registry. */
+  | { readonly pause: Mark }
   /** Whether this process has changes in force is to be said; a version that does not know that checks the registry. */
   | Question
   /** The registry has another epoch, or an operator has accepted its content. */
@@ -74,6 +76,7 @@ export function parseChange(message: string): Change | undefined {
     lost,
     orders,
     version,
+    pause,
   } = value as Record<string, unknown>
   if (typeof tenant === 'string' && typeof token === 'string') {
     const about = toAbout(value as Record<string, unknown>)
@@ -84,6 +87,7 @@ export function parseChange(message: string): Change | undefined {
   }
   if (lost === true) return { lost }
   if (orders === true) return { orders }
+  if (typeof pause === 'string') return { pause: Number(pause) || 0 }
   if (typeof registry === 'string') {
     return parseQuestion(value as Record<string, unknown>) ?? { registry }
   }

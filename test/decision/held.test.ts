@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Address } from 'address-rfc2821'
-import { parseConfig } from '../../src/process/config'
+import { withPause } from '../../src/enforcement/in-effect'
+import type { TenantMode } from '../../src/mail/mode'
+import { parseConfig, type Config } from '../../src/process/config'
 import { queuedClass } from '../../src/decision/classify'
 import { isHeld } from '../../src/decision/held'
 import type { MailClass } from '../../src/mail/classes'
@@ -9,11 +11,12 @@ import type { Snapshot } from '../../src/directory/snapshot'
 import { acceptedDomains } from '../support/judgement'
 
 const CLASSES: MailClass[] = ['registered', 'unregistered', 'foreign', 'forwarded', 'null']
-const enforced = { mode: undefined, restricted: 'unregistered' } as const
+const NOON = Date.parse('2026-11-26T12:00:00Z')
+const enforced = { mode: undefined, restricted: 'unregistered', restrictedBy: 'automatic' } as const
 const config = (raw: Record<string, Record<string, string>> = {}) =>
   parseConfig({ restriction: { queued: 'hold' }, ...raw }, '/nowhere').config
-const held = (...rest: [Parameters<typeof isHeld>[1], Parameters<typeof isHeld>[2]]): string[] =>
-  CLASSES.filter((each) => isHeld(each, ...rest))
+const held = (tenant: TenantMode, settings: Config, queuedAt = NOON): string[] =>
+  CLASSES.filter((each) => isHeld(each, tenant, queuedAt, settings))
 
 describe('mail held in the queue of a restricted tenant', () => {
   it('is mail that would be refused now', () => {
@@ -23,7 +26,7 @@ describe('mail held in the queue of a restricted tenant', () => {
     assert.deepEqual(held({ ...enforced, restricted: 'all' }, config()), CLASSES)
   })
 
-  it('is none without a restriction, without queued=hold, outside enforce and under the brake', () => {
+  it('is none without a restriction, without queued=hold, outside enforce and under an override', () => {
     assert.deepEqual(held({ ...enforced, restricted: undefined }, config()), [])
     assert.deepEqual(held(enforced, config({ restriction: { queued: 'deliver' } })), [])
     assert.deepEqual(held({ ...enforced, mode: 'monitor' }, config()), [])
@@ -32,6 +35,21 @@ describe('mail held in the queue of a restricted tenant', () => {
     for (const override of ['monitor', 'off']) {
       assert.deepEqual(held(enforced, config({ main: { override } })), [], override)
     }
+  })
+
+  it('goes on waiting in a pause, while what is accepted in it is delivered', () => {
+    const pause = { since: NOON, until: NOON + 3_600_000, everything: false }
+    const [paused, all] = [false, true].map((everything) =>
+      withPause(config(), { ...pause, everything }),
+    )
+    const waits = ['unregistered', 'foreign', 'forwarded']
+    const placed = { ...enforced, restrictedBy: 'ann' }
+    assert.deepEqual(held(enforced, paused!, NOON - 1), waits)
+    assert.deepEqual(held(enforced, paused!, NOON), [])
+    assert.deepEqual(held(placed, paused!, NOON - 1), waits)
+    assert.deepEqual(held(placed, paused!, NOON), waits)
+    assert.deepEqual(held({ ...placed, mode: 'monitor' }, paused!, NOON), [])
+    for (const tenant of [enforced, placed]) assert.deepEqual(held(tenant, all!, NOON - 1), [])
   })
 })
 

@@ -115,7 +115,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'ignore no-tenant',
   ],
   [
-    'no tenant, deny, under the brake',
+    'no tenant, deny, under the override',
     {
       attribution: NONE,
       snapshot: undefined,
@@ -140,7 +140,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     '451 4.3.0 connectors-unknown',
   ],
   [
-    'connectors never loaded, under the brake',
+    'connectors never loaded, under the override',
     { attribution: UNDECIDABLE, snapshot: undefined, config: monitorAll },
     'pass tenant-unknown',
   ],
@@ -156,7 +156,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     '451 4.3.0 user-ambiguous',
   ],
   [
-    'an AUTH user spelled like those of two connectors, under the brake',
+    'an AUTH user spelled like those of two connectors, under the override',
     { attribution: AMBIGUOUS, snapshot: undefined, config: monitorAll },
     'pass tenant-unknown',
   ],
@@ -230,11 +230,11 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'ignore off',
   ],
   [
-    'a blocked connector under the brake',
+    'a blocked connector under the override',
     { attribution: BLOCKED, config: monitorAll },
     'charge unregistered',
   ],
-  ['a blocked connector, the brake off', { attribution: BLOCKED, config: offAll }, 'ignore off'],
+  ['a blocked connector, override=off', { attribution: BLOCKED, config: offAll }, 'ignore off'],
 
   ['a tenant that there is not', { snapshot: null }, '451 4.3.0 tenant-unknown'],
   [
@@ -254,7 +254,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'pass tenant-unknown',
   ],
   [
-    'a tenant that could not be loaded, under the brake',
+    'a tenant that could not be loaded, under the override',
     { snapshot: undefined, config: monitorAll },
     'pass tenant-unknown',
   ],
@@ -271,8 +271,8 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     { config: off, snapshot: snapshotWith({ mode: 'enforce', restricted: 'unregistered' }) },
     '550 5.7.7 restricted',
   ],
-  ['the brake off', { config: offAll, snapshot: restrictedAll }, 'ignore off'],
-  ['the brake off, nothing known', { config: offAll, attribution: UNDECIDABLE }, 'ignore off'],
+  ['override=off', { config: offAll, snapshot: restrictedAll }, 'ignore off'],
+  ['override=off, nothing known', { config: offAll, attribution: UNDECIDABLE }, 'ignore off'],
 
   ['registered', { sender: REGISTERED }, 'pass registered'],
   ['registered, at RCPT', { sender: REGISTERED, to: FOREIGN }, 'pass registered'],
@@ -346,7 +346,7 @@ const CASES: readonly (readonly [string, Facts, string])[] = [
     'charge unregistered',
   ],
   [
-    'unregistered, restricted, under the brake',
+    'unregistered, restricted, under the override',
     { snapshot: restricted, config: monitorAll },
     'charge unregistered',
   ],
@@ -411,7 +411,7 @@ describe('in every situation', () => {
   )
 
   holds(
-    'nothing is refused under the brake',
+    'nothing is refused under the override',
     ({ config }, judgement) => config.main.override === undefined || !isRefusal(judgement),
   )
 

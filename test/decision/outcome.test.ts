@@ -90,8 +90,8 @@ describe('a recipient that could not be counted', () => {
 
   it('passes where nothing is refused, and with [outage] unregistered=accept', () => {
     assert.equal(passesUncounted(snapshotWith({ mode: 'monitor' }), configWith()), true)
-    const braked = configWith({ main: { override: 'monitor' } })
-    assert.equal(passesUncounted(snapshotWith({ mode: 'enforce' }), braked), true)
+    const overridden = configWith({ main: { override: 'monitor' } })
+    assert.equal(passesUncounted(snapshotWith({ mode: 'enforce' }), overridden), true)
     const accepting = configWith({ outage: { unregistered: 'accept' } })
     assert.equal(passesUncounted(snapshotWith(), accepting), true)
   })

@@ -56,7 +56,7 @@ let atRcpt: TestHaraka
 /** grant_relay=true, and no address may relay otherwise */
 let granting: TestHaraka
 /** override=monitor, unknown=deny */
-let braked: TestHaraka
+let overridden: TestHaraka
 /** override=off, unknown=deny; it attributes nothing, so it is not a host of the relay */
 let off: TestHaraka
 
@@ -73,7 +73,7 @@ before(async () => {
       relayFrom: ['127.77.0.0/16'],
       ...more,
     })
-  ;[atMail, atRcpt, granting, braked, off] = await Promise.all([
+  ;[atMail, atRcpt, granting, overridden, off] = await Promise.all([
     start({}),
     start({ main: { refuse_at: 'rcpt' }, attribution: { unknown: 'deny' } }),
     start(
@@ -83,7 +83,7 @@ before(async () => {
     start({ main: { override: 'monitor' }, attribution: { unknown: 'deny' } }),
     start({ main: { override: 'off' }, attribution: { unknown: 'deny' } }),
   ])
-  relay = new TestRelay(redis, [atMail, atRcpt, granting, braked])
+  relay = new TestRelay(redis, [atMail, atRcpt, granting, overridden])
 })
 
 after(async () => {
@@ -239,7 +239,7 @@ describe('null sender', () => {
     const ofGroup = { from: '', to, subject: tenant.id }
     assert.deepEqual((await tenant.send(ofGroup)).accepted, to)
     await block(tenant)
-    assert.deepEqual((await tenant.send(ofGroup, { on: braked })).accepted, to)
+    assert.deepEqual((await tenant.send(ofGroup, { on: overridden })).accepted, to)
     // Other mail is not limited to one recipient.
     const registered = { from: `ann@${tenant.domain}`, to, subject: tenant.id }
     assert.deepEqual((await tenant.send(registered)).accepted, to)
@@ -711,7 +711,7 @@ describe('override', () => {
     const tenant = await newTenant({ limits: '0/1h', nullLimits: '0/1h', mode: 'enforce' })
     await block(tenant, { scope: 'all' })
     for (const from of [stranger(), '', `x@${tenant.domain}`]) {
-      const sent = await tenant.send({ from, to: 'a@far.example' }, { on: braked })
+      const sent = await tenant.send({ from, to: 'a@far.example' }, { on: overridden })
       assert.equal(sent.delivered, true, String(sent.last))
     }
     assert.deepEqual(await usedBoth(tenant), { unregistered: 1, null: 1 })
@@ -722,7 +722,7 @@ describe('override', () => {
     await relay.registry.connectors.setEnabled(tenant.id, 'mx', false)
     await relay.connector(tenant.id, 'marker')
     for (const session of [tenant.session, { localAddress: newAddress() }]) {
-      const sent = await braked.send({ from: stranger(), to: 'a@far.example', session })
+      const sent = await overridden.send({ from: stranger(), to: 'a@far.example', session })
       assert.equal(sent.delivered, true, String(sent.last))
     }
   })

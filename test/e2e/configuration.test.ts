@@ -108,7 +108,7 @@ describe('Configuration', { concurrency: 3 }, () => {
     assert.equal((await contoso.send({ from: UNREGISTERED, to: RECIPIENT })).mail.code, 250)
   })
 
-  test('the emergency brake works in a broken file, and an empty or missing file does not release it', async (t) => {
+  test('[main] override works in a broken file, and an empty or missing file does not release it', async (t) => {
     const relay = await startRelay({ settings: { main: { refuse_at: 'rcpt' } } })
     t.after(() => relay.stop())
     const { haraka } = relay

@@ -214,7 +214,7 @@ describe('a blocked connector', () => {
     await client.quit()
   })
 
-  it('is not refused in monitor or under the brake', async (t) => {
+  it('is not refused in monitor or under an override', async (t) => {
     const relay = await startRelay({ settings: { main: { override: 'monitor' } } })
     t.after(() => relay.stop())
     const tenant = await relay.tenant('contoso')

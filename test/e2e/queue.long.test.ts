@@ -210,7 +210,7 @@ function queueOf(version: HarakaVersion): void {
       assert.ok(!mailbox.messages().some(({ rcptTo }) => rcptTo.includes('b@later.example')))
     })
 
-    it('holds registered mail of a tenant blocked with --all, and nothing under the brake', async () => {
+    it('holds registered mail of a tenant blocked with --all, and nothing under an override', async () => {
       shut()
       const registered = await send({ from: 'x@contoso.example' })
       await block('all')

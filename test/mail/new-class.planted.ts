@@ -182,7 +182,7 @@ describe('a class of mail that a row and a line have added', () => {
     assert.equal(note.class, NEWS)
     assert.equal(tagOf(haraka.notes), 'news; tenant=contoso')
     const holding = parseConfig({ restriction: { queued: 'hold' } }, '/nowhere').config
-    assert.equal(isHeld(note.class, snapshot, holding), true)
+    assert.equal(isHeld(note.class, snapshot, Date.now(), holding), true)
 
     const site = scratchDir('site')
     for (const folder of ['queue', 'config']) mkdirSync(path.join(site, folder))

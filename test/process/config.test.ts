@@ -646,7 +646,7 @@ describe('an ini file read again', () => {
     ['set above all section lines', 'override=off\n[main\nmode off\n', 'off'],
     [
       'set after a damaged section line',
-      '[allowance]\nlimits=1/1h\n[main] ; brake\noverride=off',
+      '[allowance]\nlimits=1/1h\n[main] ; override\noverride=off',
       'off',
     ],
     ['set with CRLF and a BOM', '\ufeff[main]\r\noverride=off\r\nmode\r\n', 'off'],
@@ -654,7 +654,7 @@ describe('an ini file read again', () => {
     ['released by taking it out', '[main]\nmode=on\n[alowance]\n', undefined],
     ['kept where its line is not understood', '[main]\noverride: off\nmode=off\n', 'monitor'],
   ] as const) {
-    it(`has the emergency brake ${what}, despite other mistakes`, () => {
+    it(`has the override ${what}, despite other mistakes`, () => {
       const first = FIRST.replace('override=', 'override=monitor')
       const file = again(text, { first })
       assert.ok(file.errors.length > 0)

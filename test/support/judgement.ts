@@ -35,10 +35,12 @@ export function acceptedDomains(flags: Readonly<Record<string, string>>): Map<st
 export function snapshotWith({
   mode,
   restricted,
+  by = 'automatic',
   forwards = false,
 }: {
   mode?: Mode | undefined
   restricted?: Scope | undefined
+  by?: string
   forwards?: boolean
 } = {}): Snapshot {
   return {
@@ -49,7 +51,7 @@ export function snapshotWith({
     stateToken: 's1',
     mode,
     restricted,
-    restrictedBy: restricted ? 'automatic' : '',
+    restrictedBy: restricted ? by : '',
     case: restricted ? 'contoso:1' : '',
     forwards,
     domains: acceptedDomains({ 'contoso.com': 's', 'contoso.net': '-', 'agency.example': 'sh' }),

@@ -6,7 +6,7 @@
 -- ARGV[1] ordinal of the recipient in its transaction; `3-22`: those of several, which are charged all or none
 -- ARGV[2] not-after: server time in ms after which nothing is done; `dry`: only say what would happen
 -- ARGV[3] the domains token that the caller knows
--- ARGV[4] letter of the meter, override (a mode that wins over all, or empty), default mode and limits, the
+-- ARGV[4] letter of the meter, override (as mode_of takes it, or empty), default mode and limits, the
 --         percentages of a limit that are edges, and whether proven forwards of a restricted tenant are accepted (a) or
 --         refused (r), or no forward is looked for (o), joined by tabs
 -- ARGV[5] domain, connector and address for the trigger, joined by tabs
@@ -79,7 +79,7 @@ local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'domains', meter.lim
   meter.temporary)
 if not tenant[1] then return answer_only('GONE') end
 
-local mode = mode_of(override, tenant[4], default_mode)
+local mode = mode_of(override, tenant[4], default_mode, restriction_key)
 if mode == 'off' then return answer_only('OFF') end
 
 local stale = meter.by_domain and tenant[2] ~= ARGV[3]

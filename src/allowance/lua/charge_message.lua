@@ -97,7 +97,7 @@ local tenant = redis.call('HMGET', tenant_key, 'createdAt', (otherwise or meter)
   (otherwise or meter).temporary, meter.temporary)
 if not tenant[1] then return reply(answer_only('GONE')) end
 
-local mode = mode_of(override, tenant[3], default_mode)
+local mode = mode_of(override, tenant[3], default_mode, restriction_key)
 if mode == 'off' then return reply(answer_only('OFF')) end
 
 local enforcing = mode == 'enforce'

@@ -1,7 +1,7 @@
 -- Reads the meters of a tenant; writes nothing.
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction
--- ARGV[1] override (a mode that wins over all, or empty)   ARGV[2] mode of a tenant that has none of its own
+-- ARGV[1] override (as mode_of takes it, or empty)   ARGV[2] mode of a tenant that has none of its own
 -- ARGV[3 …] letter and limits of each meter that a tenant has without limits of its own
 -- Reply: { server time in ms, the first would-be trip or '', the probation in effect or '', how many recipients are held,
 --          the letters of the tenant's meters, a list of windows, a list of { letter of the meter, temporary limits in effect,
@@ -26,7 +26,7 @@ local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'probation', 'mode',
 if not tenant[1] then return false end
 
 local probation = probation_at(tenant[2], now)
-local restricted = mode_of(ARGV[1], tenant[3], ARGV[2]) == 'enforce' and redis.call('EXISTS', restriction_key) == 1
+local restricted = mode_of(ARGV[1], tenant[3], ARGV[2], restriction_key) == 'enforce' and redis.call('EXISTS', restriction_key) == 1
 local _, _, held = advance(redis.call('HGET', usage_key, HOLDS_FIELD), bucket_of(now, HOLDS_WINDOW))
 local would_trip = redis.call('HGET', usage_key, 'wouldTrip')
 

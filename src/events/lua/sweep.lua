@@ -3,7 +3,7 @@
 --
 -- KEYS[1] tenant   KEYS[2] usage   KEYS[3] restriction
 -- ARGV[1] the open edges, as the usage holds them   ARGV[2] random part of ids
--- ARGV[3] override (a mode that wins over all, or empty)   ARGV[4] default mode
+-- ARGV[3] override (as mode_of takes it, or empty)   ARGV[4] default mode
 -- ARGV[5 …] letter and limits of each meter that a tenant has without limits of its own
 -- Reply: number of edges ended; -1: there is no such tenant
 --
@@ -23,7 +23,7 @@ for at, meter in ipairs(meters) do fields[at] = meter.limits end
 local tenant = redis.call('HMGET', tenant_key, 'createdAt', 'probation', 'mode', unpack(fields))
 if not tenant[1] then return -1 end
 
-local restricted = mode_of(ARGV[3], tenant[3], ARGV[4]) == 'enforce' and redis.call('EXISTS', restriction_key) == 1
+local restricted = mode_of(ARGV[3], tenant[3], ARGV[4], restriction_key) == 'enforce' and redis.call('EXISTS', restriction_key) == 1
 local probation = probation_at(tenant[2], now)
 local limits = {}
 for at, meter in ipairs(meters) do

@@ -102,7 +102,7 @@ describe('the look at header From', () => {
     'mail that is not relayed': { relaying: false },
     'mail of which nothing passed as registered': { passed: 0 },
     'mail of a tenant whose mode is off': { mode: 'off' },
-    'any mail under the brake': { override: 'off' },
+    'any mail under an override': { override: 'off' },
   }
   for (const [what, mail] of Object.entries(UNCHARGED)) {
     it(`does not charge ${what}`, () => {
