@@ -3,8 +3,17 @@ import constants from 'haraka-constants'
 import type { Channel } from '../../src/alerts/channel'
 import { Dispatcher, type DispatcherEvents } from '../../src/alerts/dispatcher'
 import { HeldContacts } from '../../src/alerts/held-contacts'
-import { ContactChannel, MailChannel, type Contact, type SendMail } from '../../src/alerts/mail'
+import {
+  ContactChannel,
+  MailChannel,
+  type Contact,
+  type MailTransport,
+  type SendMail,
+} from '../../src/alerts/mail'
 import { ContactTemplates, siteTexts, type SiteTexts } from '../../src/alerts/contact-templates'
+import { forgetLeft } from '../../src/alerts/backlog'
+import { placeOf, USUAL_CHANNELS } from '../../src/alerts/channel-settings'
+import { NamedChannel } from '../../src/alerts/named-channel'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { webhookPlace, type AlertSettings } from '../../src/alerts/settings'
 import { WebhookChannel } from '../../src/alerts/webhook'
@@ -22,44 +31,75 @@ const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
 
 /** Delivers alerts, in the leading process of each Haraka. */
 export class Alerts {
-  private dispatchers: readonly Dispatcher[] = []
+  /** By the names of their channels. */
+  private readonly dispatchers = new Map<string, Dispatcher>()
   private readonly log: LogOnce
+  private readonly mail: MailTransport
+  private readonly events: DispatcherEvents
 
-  /** @param config in effect now. */
+  /**
+   * Delivers from now on.
+   *
+   * @param config in effect now.
+   */
   constructor(
     private readonly plugin: Plugin,
-    private readonly config: () => Pick<Config, 'alerts' | 'owner'>,
+    private readonly engine: Engine,
+    private readonly config: () => Pick<Config, 'alerts' | 'alertChannels' | 'owner'>,
   ) {
     this.log = logTextOnce((line) => plugin.logwarn(line))
+    this.events = this.dispatcherEvents()
+    this.mail = {
+      ...{ settings: this.settings, host: this.hostName() },
+      ...{ send: mailer(plugin), templates: this.texts() },
+    }
+    this.beginUsual()
+    this.configured()
+    const { leader, store } = engine
+    leader.add(forgetLeft(store, (channel) => this.config().alertChannels.has(channel)))
   }
 
   private readonly settings = (): AlertSettings => this.config().alerts
 
-  /** Delivers from now on. */
-  begin(engine: Engine): void {
-    const { store } = engine
-    const { settings, plugin } = this
-    const mail = { settings, host: this.hostName(), send: mailer(plugin), templates: this.texts() }
+  private beginUsual(): void {
+    const { mail } = this
+    const { store } = this.engine
     const contactOf = async (tenant: string): Promise<Contact | undefined> => {
       const key = store.keys.tenant(tenant)
       const [name, address] = await store.client.hmget(key, 'name', 'contact')
       return address ? { name: name ?? tenant, address } : undefined
     }
     const held = new HeldContacts(store)
-    const channels: Channel[] = [
-      new WebhookChannel(this.settings),
-      new MailChannel(mail),
-      new ContactChannel(mail, contactOf, (alert) => held.unlessMailed(alert)),
-    ]
-    const events = this.events()
+    this.begin(new WebhookChannel(this.settings))
+    this.begin(new MailChannel(mail))
+    this.begin(new ContactChannel(mail, contactOf, (alert) => held.unlessMailed(alert)))
+  }
+
+  /** Another configuration may be in effect: begins the channels that are new, and ends those that are gone. */
+  configured(): void {
+    const { alertChannels } = this.config()
+    for (const name of alertChannels.keys()) {
+      if (this.dispatchers.has(name)) continue
+      this.begin(new NamedChannel(name, () => this.config().alertChannels.get(name), this.mail))
+    }
+    for (const [name, dispatcher] of this.dispatchers) {
+      if (USUAL_CHANNELS.includes(name) || alertChannels.has(name)) continue
+      dispatcher.stop()
+      this.dispatchers.delete(name)
+    }
+  }
+
+  private begin(channel: Channel): void {
+    const { engine } = this
     const isUsable = (): boolean => engine.registryState === 'usable'
-    this.dispatchers = channels.map((channel) => new Dispatcher(store, channel, events, isUsable))
-    for (const dispatcher of this.dispatchers) dispatcher.start()
+    const dispatcher = new Dispatcher(engine.store, channel, this.events, isUsable)
+    this.dispatchers.set(channel.name, dispatcher)
+    dispatcher.start()
   }
 
   /** Leaves alerts whose delivery has not begun to the other processes. */
   stop(): void {
-    for (const dispatcher of this.dispatchers) dispatcher.stop()
+    for (const dispatcher of this.dispatchers.values()) dispatcher.stop()
   }
 
   private texts(): ContactTemplates {
@@ -70,7 +110,7 @@ export class Alerts {
     })
   }
 
-  private events(): DispatcherEvents {
+  private dispatcherEvents(): DispatcherEvents {
     const { plugin, log } = this
     return {
       onDelivered: (channel, { id, kind, tenant }, tries) =>
@@ -95,6 +135,8 @@ export class Alerts {
 
   private placeOf(channel: string): string {
     const { webhook } = this.settings()
+    const named = this.config().alertChannels.get(channel)
+    if (named) return `${channel} (${placeOf(named)})`
     return channel === 'webhook' && webhook !== '' ? `webhook to ${webhookPlace(webhook)}` : channel
   }
 

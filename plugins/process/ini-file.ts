@@ -1,3 +1,4 @@
+import { channelWarnings } from '../../src/alerts/channel-settings'
 import { alertWarnings } from '../../src/alerts/settings'
 import { parseConfig, type Config, type ParsedConfig } from '../../src/process/config'
 import { CONFIG_FILE, readConfigFile, type ConfigFile } from '../../src/process/config-file'
@@ -107,8 +108,9 @@ export class IniFile {
     for (const warning of lines.warnings) this.plugin.logwarn(atLine(CONFIG_FILE, warning))
   }
 
-  private warnOfAlerts({ alerts }: Config): void {
-    for (const { message, advice } of alertWarnings(alerts)) {
+  private warnOfAlerts({ alerts, alertChannels }: Config): void {
+    const warnings = [...alertWarnings(alerts), ...channelWarnings(alertChannels)]
+    for (const { message, advice } of warnings) {
       this.plugin.logwarn(`${CONFIG_FILE}: ${message}; ${advice}`)
     }
   }

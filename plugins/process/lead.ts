@@ -44,8 +44,7 @@ export class Lead {
       }),
     )
     leader.start()
-    this.alerts = new Alerts(plugin, config)
-    this.alerts.begin(engine)
+    this.alerts = new Alerts(plugin, engine, config)
     this.queueOrders = new QueueOrders(plugin, config)
     this.queueOrders.begin(engine)
     engine.followAudit((entry) => logAudit(plugin, entry))
@@ -55,6 +54,7 @@ export class Lead {
   configured(before: Config, now: Config): void {
     this.loweredLimits.changed(before, now)
     this.idleForwards.look(now)
+    this.alerts.configured()
   }
 
   /** An order to the queue of this host may wait. */

@@ -31,3 +31,5 @@ export interface Channel {
 
 export const DELIVERED: Outcome = { kind: 'delivered' }
 export const SKIPPED: Outcome = { kind: 'skipped' }
+/** Between the claim of the alert and its delivery. */
+export const SWITCHED_OFF: Outcome = { kind: 'failed', reason: 'it has been switched off' }

@@ -5,12 +5,12 @@ import type { ContactTemplates } from './contact-templates'
 import { contactText } from './contact-text'
 import { operatorText, type MailText } from './mail-text'
 import type { AlertSettings } from './settings'
-import { unlessTested } from './test-alert'
+import { settingsMark, unlessTested } from './test-alert'
 
 /** Puts a message into a durable queue, with the null sender. Rejects if it could not. */
 export type SendMail = (to: readonly string[], message: string) => Promise<void>
 
-/** What both mail channels share. */
+/** What all mail channels share. */
 export interface MailTransport {
   readonly settings: () => AlertSettings
   /** Haraka's own name. */
@@ -40,10 +40,22 @@ export class MailChannel implements Channel {
   async deliver(alert: Alert): Promise<Outcome> {
     const settings = this.way.settings()
     return (
-      unlessTested(alert, settings) ??
-      send(this.way, alert, settings.mailTo, operatorText(alert), alert.id, threadOf(alert))
+      unlessTested(alert, this.name, settingsMark(settings)) ??
+      mailToOperators(this.way, alert, settings.mailTo)
     )
   }
+}
+
+/** @param channel ends the Message-IDs: a mail program would take the mail of another channel for the same. */
+export function mailToOperators(
+  way: MailTransport,
+  alert: Alert,
+  to: readonly string[],
+  channel?: string,
+): Promise<Outcome> {
+  const idOf = (event: string): string => (channel === undefined ? event : `${event}.${channel}`)
+  const thread = threadOf(alert).map(idOf)
+  return send(way, alert, to, operatorText(alert), idOf(alert.id), thread)
 }
 
 /** Mails alerts to the tenants themselves. A channel of its own: one of the two mails may fail without the other. */

@@ -2,6 +2,7 @@ import { InputError } from '../base/errors'
 import { section, site, type SettingsOf } from '../config/section'
 import { list, orEmpty, orNone, text } from '../config/values'
 import { parseMailbox } from '../names/mailbox'
+import { SECRET_PREFIX } from './formats/standard'
 
 /** A problem and its remedy. */
 export interface Advice {
@@ -9,12 +10,10 @@ export interface Advice {
   readonly advice: string
 }
 
-/** Of a symmetric secret; base64 follows. */
-export const SECRET_PREFIX = 'whsec_'
 /** Octets of a symmetric secret (Standard Webhooks 1.0.0, "Signature scheme": 192 to 512 bits). */
 const LEAST_SECRET = 24
 const MOST_SECRET = 64
-const MAKE_ONE = `make one with: echo "${SECRET_PREFIX}$(openssl rand -base64 32)"`
+export const MAKE_SECRET = `make one with: echo "${SECRET_PREFIX}$(openssl rand -base64 32)"`
 
 export const ALERTS = section(
   'alerts',
@@ -34,7 +33,7 @@ export const ALERTS = section(
     *contradictions({ webhook, webhookSecret }) {
       if (webhook === '' || webhookSecret !== undefined) return
       const keys = ['webhook', 'webhook_secret', 'webhook_secret_file']
-      const message = `webhook_secret: empty, but webhook is set, and the receiver could not tell alerts from forged ones: ${MAKE_ONE}`
+      const message = `webhook_secret: empty, but webhook is set, and the receiver could not tell alerts from forged ones: ${MAKE_SECRET}`
       yield { keys, message }
     },
   },
@@ -42,7 +41,7 @@ export const ALERTS = section(
 export type AlertSettings = SettingsOf<typeof ALERTS>
 
 /** Error messages do not repeat the URL: its path may be secret. */
-function webhookUrl(given: string): string {
+export function webhookUrl(given: string): string {
   const url = URL.canParse(given) ? new URL(given) : undefined
   if (!url || !['https:', 'http:'].includes(url.protocol) || url.hostname === '') {
     throw new InputError('is no URL: write https://HOST/PATH')
@@ -61,33 +60,37 @@ export function webhookPlace(url: string): string {
 }
 
 /** Whether the network path can read the alerts. */
-function isExposed(url: string): boolean {
-  const { protocol, hostname } = new URL(url)
-  return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+export function isExposed(url: string): boolean {
+  return new URL(url).protocol === 'http:' && !isOwnHost(url)
+}
+
+/** Whether what is posted there stays on this host. */
+export function isOwnHost(url: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }
 
 /** Error messages do not repeat the secret. */
-function webhookSecret(secret: string): string {
+export function webhookSecret(secret: string): string {
   const encoded = secret.startsWith(SECRET_PREFIX) ? secret.slice(SECRET_PREFIX.length) : undefined
   const octets = Buffer.from(encoded ?? '', 'base64')
   if (encoded === undefined || octets.toString('base64') !== encoded) {
-    throw new InputError(`is not ${SECRET_PREFIX} and base64 behind it: ${MAKE_ONE}`)
+    throw new InputError(`is not ${SECRET_PREFIX} and base64 behind it: ${MAKE_SECRET}`)
   }
   if (octets.length < LEAST_SECRET || octets.length > MOST_SECRET) {
     throw new InputError(
-      `encodes ${octets.length} octets, and ${LEAST_SECRET} to ${MOST_SECRET} are wanted: ${MAKE_ONE}`,
+      `encodes ${octets.length} octets, and ${LEAST_SECRET} to ${MOST_SECRET} are wanted: ${MAKE_SECRET}`,
     )
   }
   return secret
 }
 
-function webhookSecretIn(file: string, content: string): string {
+export function webhookSecretIn(file: string, content: string): string {
   const secret = content.trim()
   if (secret === '') throw new InputError(`${file} is empty: put the secret there`)
   return webhookSecret(secret)
 }
 
-function mailAddresses(value: unknown): string[] {
+export function mailAddresses(value: unknown): string[] {
   const parts = list(value).filter((part) => part !== '')
   return [...new Set(parts.map(mailAddress))]
 }

@@ -58,7 +58,8 @@ export function iniLines(text: string): IniLines {
 }
 
 const FIRST_WORD = /^\s*([\w-]+)/
-const SECTION_NAME = /^\s*\[\s*([\w-]*)/
+/** One word, or two that nothing else follows. */
+const SECTION_NAME = /^\s*\[\s*([\w-]*(?: [\w-]+(?=\s*(?:\]|$)))?)/
 
 class Reading {
   private readonly faults: LineFault[] = []

@@ -119,8 +119,25 @@ export interface Section<T = unknown> extends Rules<T> {
   readonly keys: readonly IniKey[]
 }
 
-/** The settings of a section, by its table. */
-export type SettingsOf<S> = S extends Section<infer T> ? Readonly<T> : never
+/**
+ * Sections `[WORD NAME]` that share a table: one for each NAME that the file has. As a section it is the pattern of them all,
+ * `[WORD NAME]` itself, for messages.
+ */
+export interface NamedSections<T = unknown> extends Section<T> {
+  readonly word: string
+  /** What a NAME is, in words. */
+  readonly rule: string
+  /** The section that has this name in the file; `undefined`: it is none of these. */
+  member(section: string): Section<T> | undefined
+}
+
+/** The settings of a section, by its table; of named sections those of each, by its NAME. */
+export type SettingsOf<S> =
+  S extends NamedSections<infer T>
+    ? ReadonlyMap<string, Readonly<T>>
+    : S extends Section<infer T>
+      ? Readonly<T>
+      : never
 
 /** @param name the one in the ini file. */
 export function section<T>(
@@ -130,6 +147,44 @@ export function section<T>(
 ): Section<T> {
   const lines = Object.entries<Key<unknown>>(table)
   return { ...rules, name, keys: lines.flatMap(([property, key]) => iniKeys(name, property, key)) }
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,30}$/
+
+/**
+ * @param word before each NAME. No name of another section begins with it and a blank.
+ * @param reserved NAMEs that none may have.
+ */
+export function namedSections<T>(
+  word: string,
+  reserved: readonly string[],
+  table: { readonly [P in keyof T]: Key<T[P]> },
+  rules: Rules<T> = {},
+): NamedSections<T> {
+  return {
+    ...section(`${word} NAME`, table, rules),
+    word,
+    rule: `a NAME has up to 31 of a-z, 0-9 and -, and is not ${reserved.join(', ')}`,
+    member: (name) => {
+      const own = nameOf(word, name)
+      const fits = own !== undefined && NAME.test(own) && !reserved.includes(own)
+      return fits ? section(name, table, rules) : undefined
+    },
+  }
+}
+
+/** The NAME in the name of a section; `undefined`: it does not begin with the word. */
+export function nameOf(word: string, section: string): string | undefined {
+  return section.startsWith(`${word} `) ? section.slice(word.length + 1) : undefined
+}
+
+export function isNamed(section: Section): section is NamedSections {
+  return 'word' in section
+}
+
+/** Whether a section of the file, by its name there, is this one, or one of these. */
+export function covers(section: Section, name: string): boolean {
+  return section.name === name || (isNamed(section) && nameOf(section.word, name) !== undefined)
 }
 
 function iniKeys(section: string, property: string, { inFile, ...line }: Key<unknown>): IniKey[] {

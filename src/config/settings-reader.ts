@@ -4,13 +4,16 @@ import type { Value } from './haraka-files'
 import type { IniLines } from './ini-lines'
 import {
   differs,
+  isNamed,
+  nameOf,
   type Contradiction,
   type IniKey,
+  type NamedSections,
   type Place,
   type Section,
   type SettingsOf,
 } from './section'
-import { strayLines, type RawIni, type Stray } from './stray-lines'
+import { membersOf, strayLines, type RawIni, type Stray } from './stray-lines'
 
 /** Something that is wrong in the ini file. */
 export interface ConfigError {
@@ -28,6 +31,8 @@ export interface ConfigError {
 
 /** The value of a key that is in effect. */
 interface Setting {
+  /** Name of the section. */
+  readonly section: string
   /** Parsed. */
   readonly value: unknown
   /** As haraka-config gives it; `undefined`: it is the default. */
@@ -36,6 +41,14 @@ interface Setting {
 
 /** By {@link IniKey.id}. */
 export type Settings = ReadonlyMap<string, Setting>
+
+/** The sections of these settings, of named ones those that there are, by their names. */
+export function sectionsOf(sections: readonly Section[], settings: Settings): Section[] {
+  const names = [...new Set([...settings.values()].map(({ section }) => section))].sort()
+  return sections.flatMap((each) =>
+    isNamed(each) ? names.flatMap((name) => each.member(name) ?? []) : each,
+  )
+}
 
 /** The settings of a process that reads its ini file again. */
 export interface Running {
@@ -72,6 +85,8 @@ export class SettingsReader<S extends Sections> {
   readonly settings = new Map<string, Setting>()
   /** Keys, and whole sections as `[section]`, that the file changes and that need a restart. */
   readonly restart: readonly string[]
+  /** All sections, of named ones those that are in use. */
+  private readonly inUse: readonly Section[]
   private readonly strays: readonly Stray[]
   private readonly mistakes: Mistake[]
 
@@ -79,8 +94,10 @@ export class SettingsReader<S extends Sections> {
     private readonly sections: S,
     private readonly source: Source,
   ) {
-    const all = Object.values(sections)
-    this.strays = strayLines(all, source.raw, source.lines)
+    const declared = Object.values(sections)
+    this.strays = strayLines(declared, source.raw, source.lines)
+    const all = declared.flatMap((each) => (isNamed(each) ? this.membersOf(each) : each))
+    this.inUse = all
     this.mistakes = this.strays.map(({ meant, ...stray }) => ({
       ...stray,
       keys: typeof meant === 'object' ? [meant] : [],
@@ -91,8 +108,10 @@ export class SettingsReader<S extends Sections> {
   }
 
   get config(): { readonly [P in keyof S]: SettingsOf<S[P]> } {
-    const sections = Object.entries(this.sections)
-    const config = sections.map(([property, section]) => [property, this.settingsOf(section)])
+    const config = Object.entries(this.sections).map(([property, section]) => [
+      property,
+      isNamed(section) ? this.settingsOfEach(section) : this.settingsOf(section),
+    ])
     return Object.fromEntries(config) as typeof this.config
   }
 
@@ -105,6 +124,20 @@ export class SettingsReader<S extends Sections> {
         instead,
       }))
       .sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity))
+  }
+
+  /** Those in the file, and earlier ones that a damaged line may have begun: their settings stay. */
+  private membersOf(named: NamedSections): Section[] {
+    const { raw, lines, running } = this.source
+    const there = membersOf(named, raw, lines)
+    if (!running || !this.strays.some(({ meant }) => meant === 'anything')) return there
+    const before = sectionsOf([named], running.now)
+    return [...there, ...before.filter(({ name }) => there.every((each) => each.name !== name))]
+  }
+
+  private settingsOfEach(named: NamedSections): Map<string, Record<string, unknown>> {
+    const members = this.inUse.filter(({ name }) => named.member(name))
+    return new Map(members.map((each) => [nameOf(named.word, each.name)!, this.settingsOf(each)]))
   }
 
   private settingsOf({ keys }: Section): Record<string, unknown> {
@@ -128,7 +161,7 @@ export class SettingsReader<S extends Sections> {
     const given = this.source.raw[key.section]?.[key.name]
     if (given === undefined) return this.missing(key)
     try {
-      return { value: key.parse(given, this.source), given }
+      return { section: key.section, value: key.parse(given, this.source), given }
     } catch (error) {
       this.tell([key], `${key.id}: ${messageOf(error)}${hint(given)}`, this.lineOf(key))
       return this.previous(key)
@@ -168,9 +201,14 @@ export class SettingsReader<S extends Sections> {
       keys.some((key) => running !== undefined || key.property === property)
     for (const key of section.keys.filter(isReset)) this.settings.set(key.id, this.previous(key))
     for (const mistake of told) {
-      if (running) mistake.instead = `all of [${section.name}] stays as it was`
+      if (running) mistake.instead = this.before(section)
       else mistake.keys = [...new Set([...mistake.keys, ...keys])]
     }
+  }
+
+  private before({ name, keys }: Section): string {
+    const isNew = keys.every(({ id }) => !this.source.running?.now.has(id))
+    return isNew ? `[${name}] is not in effect` : `all of [${name}] stays as it was`
   }
 
   private tellContradiction(section: Section, contradiction: Contradiction): Mistake {
@@ -236,8 +274,8 @@ export class SettingsReader<S extends Sections> {
     return this.source.running?.now.get(key.id) ?? this.byDefault(key)
   }
 
-  private byDefault({ parse, fallback }: IniKey): Setting {
-    return { value: parse(fallback, this.source), given: undefined }
+  private byDefault({ section, parse, fallback }: IniKey): Setting {
+    return { section, value: parse(fallback, this.source), given: undefined }
   }
 
   private lineOf({ section, name }: IniKey): number | undefined {

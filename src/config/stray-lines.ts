@@ -1,5 +1,5 @@
 import { keyId, type IniLines } from './ini-lines'
-import type { IniKey, Section } from './section'
+import { isNamed, type IniKey, type NamedSections, type Section } from './section'
 
 /** What haraka-config gives for an ini file: sections of strings, numbers (digits become one) and arrays. */
 export type RawIni = Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>
@@ -18,13 +18,23 @@ export interface Stray {
 
 const NO_EFFECT = 'the line has no effect'
 
+/** The sections of a file that some of `sections` are, by their names there. */
+export function membersOf(
+  sections: NamedSections,
+  raw: RawIni,
+  lines: IniLines | undefined,
+): Section[] {
+  return names(raw, lines).flatMap(([name]) => sections.member(name) ?? [])
+}
+
 /** @param lines `undefined` where the values come from no file. */
 export function strayLines(
   sections: readonly Section[],
   raw: RawIni,
   lines: IniLines | undefined,
 ): Stray[] {
-  const known = new Map(sections.map(({ name, keys }) => [name, keys]))
+  const there = sections.flatMap((each) => (isNamed(each) ? membersOf(each, raw, lines) : each))
+  const known = new Map(there.map(({ name, keys }) => [name, keys]))
   return [
     ...(lines?.faults ?? []).map(({ line, section, key, mended, message }): Stray => {
       const instead = `it is read as [${section}]`
@@ -72,8 +82,12 @@ function unknownSection(
   lines: IniLines | undefined,
 ): Stray {
   const known = sections.map((each) => each.name)
-  const meant = likely(name, known)
-  const there = meant === undefined ? `there are ${known.join(', ')}` : `write [${meant}]`
+  const named = sections
+    .filter(isNamed)
+    .find(({ word }) => name.toLowerCase().split(/\s/)[0] === word)
+  const meant = named?.name ?? likely(name, known)
+  const rule = named ? `: ${named.rule}` : ''
+  const there = meant === undefined ? `there are ${known.join(', ')}` : `write [${meant}]${rule}`
   const others = keys.flatMap((key) => sectionsWith(key, sections))
   return {
     line: lines?.sections.get(name)?.line,

@@ -2,8 +2,9 @@ import { statSync } from 'node:fs'
 import path from 'node:path'
 import { FileMistakes } from '../base/errors'
 import { packageRoot } from '../base/package-root'
-import type { ConfigError, Running } from '../config/settings-reader'
+import { sectionsOf, type ConfigError, type Running } from '../config/settings-reader'
 import { atLine } from '../config/ini-lines'
+import { covers } from '../config/section'
 import { readOwnIni, type OwnIni } from '../config/own-ini'
 import { parseConfig, SECTIONS, type Config, type ParsedConfig, type SectionName } from './config'
 
@@ -63,7 +64,7 @@ export class LoadedConfig {
   /** The mistakes that may be about one of these sections. */
   errorsIn(...names: readonly SectionName[]): ConfigError[] {
     return this.errors.filter(({ sections }) =>
-      names.some((name) => sections.includes(SECTIONS[name].name)),
+      names.some((name) => sections.some((each) => covers(SECTIONS[name], each))),
     )
   }
 
@@ -102,8 +103,8 @@ function shipped(): ParsedConfig {
 }
 
 /** The files that hold passwords, keys and secrets: those that the ini file names, and the ini file where it holds some. */
-export function secretFiles(directory: string, { raw }: ConfigFile): string[] {
-  const given = Object.values(SECTIONS)
+export function secretFiles(directory: string, { raw, settings }: ConfigFile): string[] {
+  const given = sectionsOf(Object.values(SECTIONS), settings)
     .flatMap(({ keys }) => keys)
     .map(({ section, name, secret }) => ({ secret, value: raw[section]?.[name] ?? '' }))
     .filter(({ value }) => value !== '')

@@ -1,3 +1,4 @@
+import { ALERT_CHANNELS } from '../alerts/channel-settings'
 import { ALERTS } from '../alerts/settings'
 import { ALLOWANCE, METER_LIMITS } from '../allowance/settings'
 import { ROOT } from '../base/owned-file'
@@ -36,6 +37,7 @@ export const SECTIONS = {
   reply: REPLY,
   report: REPORT,
   alerts: ALERTS,
+  alertChannels: ALERT_CHANNELS,
   unusual: UNUSUAL,
   metrics: METRICS,
   case: CASE,

@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
-import type { IniKey, Section } from '../config/section'
-import type { Settings } from '../config/settings-reader'
+import type { IniKey } from '../config/section'
+import { sectionsOf, type Settings } from '../config/settings-reader'
 import type { NodeConfig } from '../nodes/node'
 import { SECTIONS } from './config'
 
@@ -26,7 +26,7 @@ export function nodeConfig(
   salt: string,
 ): DigestedConfig {
   const config: Record<string, Record<string, string>> = {}
-  for (const { name, keys } of Object.values<Section>(SECTIONS)) {
+  for (const { name, keys } of sectionsOf(Object.values(SECTIONS), settings)) {
     for (const key of keys) {
       const text = key.reach === reach ? textOf(key, settings, salt) : undefined
       // A secret is the same, whether in the ini file or in one of its own.

@@ -169,8 +169,10 @@ export interface ManyRestrictedEvent extends Raised {
 interface TestEvent extends Raised {
   readonly kind: 'test'
   readonly by: string
-  /** The settings that it tests, see `alerts/test-alert.ts`; absent: those in effect. */
+  /** The settings of `[alerts]` that it tests, see `alerts/test-alert.ts`; absent: those in effect. */
   readonly settings?: string
+  /** The channels that it tests, and their settings; absent: those of `[alerts]`. */
+  readonly channels?: Readonly<Record<string, string>>
 }
 
 /** An event as a script raises it (`records/lua/include/event.lua`). */
@@ -186,8 +188,23 @@ export type Event =
   | ManyRestrictedEvent
   | TestEvent
 
-/** Alert severities, as Exchange Online names them. */
-export type Severity = 'Informational' | 'Low' | 'Medium' | 'High'
+const KINDS: Readonly<Record<Event['kind'], true>> = {
+  allowance: true,
+  restricted: true,
+  lifted: true,
+  unusual: true,
+  unattributed: true,
+  resolved: true,
+  unreadable: true,
+  went_back: true,
+  many_restricted: true,
+  test: true,
+}
+export const EVENT_KINDS = Object.keys(KINDS) as readonly Event['kind'][]
+
+/** Alert severities, as Exchange Online names them, from the least on. */
+export const SEVERITIES = ['Informational', 'Low', 'Medium', 'High'] as const
+export type Severity = (typeof SEVERITIES)[number]
 
 /** Until when alerts are not delivered (ms since the epoch, server time), and who said so. */
 export interface Snoozed {

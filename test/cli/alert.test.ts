@@ -70,6 +70,10 @@ describe('tenantctl alert, and the doctor on alerts', () => {
       event: again.event,
       webhook: 'https://hooks.example',
       mail_to: ['ops@relay.example'],
+      channels: [
+        { name: 'webhook', to: 'https://hooks.example' },
+        { name: 'mail', to: 'ops@relay.example' },
+      ],
     })
     const alerts = await published(store)
     assert.deepEqual(

@@ -3,27 +3,33 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { scratchDir } from '../../scripts/services/scratch'
+import { isNamed } from '../../src/config/section'
 import { SECTIONS } from '../../src/process/config'
 import { queueFile } from '../support/queue-files'
 import { startRedis, type TestRedis } from '../support/redis'
 import { leaves, tenantctl, type Result } from './cli'
 
-/** Commands whose outcome depends on a section, and which that section therefore stops. */
+/** Commands whose outcome depends on sections, and which each of these therefore stops. */
 const NEEDS = [
-  [/--forwarded-limits/, 'forwarded'],
-  [/^unblock a --reason/, 'case'],
-  [/^unblock a --force .* --limits/, 'allowance'],
-  [/^alert test/, 'alerts'],
-  [/^metrics/, 'metrics'],
-  [/^init$|^restore|^registry (?:accept|restore)|^purge/, 'outage'],
-  [/^domain add (?!.*--force)|^apply \S+$/, 'registry'],
+  [/--forwarded-limits/, ['forwarded']],
+  [/^unblock a --reason/, ['case']],
+  [/^unblock a --force .* --limits/, ['allowance']],
+  [/^alert test/, ['alerts', 'alert noc']],
+  [/^metrics/, ['metrics']],
+  [/^init$|^restore|^registry (?:accept|restore)|^purge/, ['outage']],
+  [/^domain add (?!.*--force)|^apply \S+$/, ['registry']],
 ] as const
 
-const ALL = Object.values(SECTIONS).map(({ name }) => name)
+/** Of named sections one. */
+const ALL = Object.values(SECTIONS).map((each) => (isNamed(each) ? `${each.word} noc` : each.name))
+
+/** What a section needs to be in effect. */
+const SOUND: Readonly<Record<string, string>> = { 'alert noc': 'mail=noc@relay.example\n' }
 
 /** An ini file with a typing error in each of these sections. */
 function broken(sections: readonly string[], more = ''): string {
-  return sections.map((name) => `[${name}]\n${name === 'redis' ? more : ''}typo=1\n`).join('')
+  const sound: Readonly<Record<string, string>> = { ...SOUND, redis: more }
+  return sections.map((name) => `[${name}]\n${sound[name] ?? ''}typo=1\n`).join('')
 }
 
 describe('a mistake in the ini file', () => {
@@ -103,8 +109,8 @@ describe('a mistake in the ini file', () => {
     return `port=${redis.port}\nprefix=${prefix}\n`
   }
 
-  function needsOf(line: string): string | undefined {
-    return NEEDS.find(([those]) => those.test(line))?.[1]
+  function needsOf(line: string): readonly string[] {
+    return NEEDS.find(([those]) => those.test(line))?.[1] ?? []
   }
 
   async function written(): Promise<string[]> {
@@ -129,7 +135,7 @@ describe('a mistake in the ini file', () => {
     }
     prefix = `b${++prefixes}:`
     for (const line of lines) {
-      const others = ALL.filter((name) => name !== 'redis' && name !== needsOf(line))
+      const others = ALL.filter((name) => name !== 'redis' && !needsOf(line).includes(name))
       queueFile(path.join(site, 'queue'), { tenant: 'a' })
       const { status, err, out } = await run(`[redis]\n${here()}${broken(others)}`, line)
       if (line.startsWith('doctor')) {
@@ -150,15 +156,17 @@ describe('a mistake in the ini file', () => {
       assert.equal((await run(`[redis]\n${here()}`, line)).status, 0)
     }
     const before = await written()
-    const needy = lines.filter((line) => needsOf(line) !== undefined)
-    assert.equal(new Set(needy.map(needsOf)).size, NEEDS.length)
-    for (const line of needy) {
-      const name = needsOf(line)!
+    const needy = lines.flatMap((line) => needsOf(line).map((name) => [line, name] as const))
+    assert.equal(
+      new Set(needy.map(([, name]) => name)).size,
+      NEEDS.flatMap(([, all]) => all).length,
+    )
+    for (const [line, name] of needy) {
       const { status, err } = await run(`[redis]\n${here()}${broken([name])}`, line)
       assert.equal(status, 2, `${line}: ${err}`)
       assert.match(
         err,
-        new RegExp(`^tenantctl: \\S+\\.ini:5: \\[${name}\\] typo: [^\\n]+\\n$`),
+        new RegExp(`^tenantctl: \\S+\\.ini:\\d: \\[${name}\\] typo: [^\\n]+\\n$`),
         line,
       )
       assert.deepEqual(await written(), before, line)

@@ -17,7 +17,7 @@ import { keyId } from '../../src/config/ini-lines'
 import { parseConfig, SECTIONS, type Config } from '../../src/process/config'
 import { CONFIG_FILE } from '../../src/process/config-file'
 import type { RawIni } from '../../src/config/stray-lines'
-import type { IniKey } from '../../src/config/section'
+import { isNamed, type IniKey } from '../../src/config/section'
 import {
   hasConfigFile,
   loadConfig,
@@ -268,8 +268,8 @@ describe('a configuration', () => {
     })
     assert.deepEqual(errors, [
       '[main] mod: no such key; there are mode, override, refuse_at',
-      '[alowance]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, registry, tenants, reply, report, alerts, unusual, case',
-      '[constructor]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, registry, tenants, reply, report, alerts, unusual, case',
+      '[alowance]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, registry, tenants, reply, report, alerts, alert NAME, unusual, case',
+      '[constructor]: no such section; there are main, allowance, null, forwarded, foreign, header_from, egress, srs, tag, restriction, attribution, redis, outage, registry, tenants, reply, report, alerts, alert NAME, unusual, case',
     ])
     assert.equal(redisUsable, true)
     assert.equal(parse({ redis: { hots: 'x' } }).redisUsable, false)
@@ -435,9 +435,23 @@ describe('the shipped ini file', () => {
       const [, list, key = list, value = ''] = /^(?:; (\w+)\[\]=.*|(\w+)=(.*))$/.exec(line) ?? []
       if (key !== undefined) shipped[`[${section}] ${key}`] = value
     }
-    const tables = Object.values(SECTIONS).flatMap<IniKey>(({ keys }) => keys)
+    const tables = Object.values(SECTIONS)
+      .filter((each) => !isNamed(each))
+      .flatMap<IniKey>(({ keys }) => keys)
     const defaults = tables.map(({ id, fallback }) => [id, [fallback].flat().join()])
     assert.deepEqual(shipped, Object.fromEntries(defaults))
+  })
+
+  it('shows the keys of named sections with their defaults, commented out', () => {
+    for (const { word, keys } of Object.values(SECTIONS).filter(isNamed)) {
+      const [, example = ''] =
+        new RegExp(`^;\\[${word} [a-z]+\\]\\n((?:;.*\\n)+)`, 'm').exec(text) ?? []
+      const shown = [...example.matchAll(/^;(\w+)=(.*)$/gm)].map(([, key, value]) => [key, value])
+      assert.deepEqual(
+        shown,
+        keys.map(({ name, fallback }) => [name, fallback]),
+      )
+    }
   })
 
   it('says for each key whether all hosts must agree', () => {

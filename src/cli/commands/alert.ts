@@ -3,7 +3,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { readBacklogs } from '../../alerts/backlog'
 import { HeldContacts, type HeldContact } from '../../alerts/held-contacts'
-import { webhookPlace, type AlertSettings } from '../../alerts/settings'
+import { isOn, placeOf, type AlertConfig } from '../../alerts/channel-settings'
+import { webhookPlace } from '../../alerts/settings'
 import { settingsMark } from '../../alerts/test-alert'
 import { count } from '../../base/count'
 import { InputError } from '../../base/errors'
@@ -24,14 +25,20 @@ const POLL = 250
 
 /** A channel that sends the test alert. */
 interface Way {
-  readonly name: 'webhook' | 'mail'
+  readonly name: string
   /** Where the alert should arrive. */
   readonly to: string
+  /** Tells its settings apart. */
+  readonly mark: string
+}
+
+interface TestOptions {
+  readonly channel?: string
 }
 
 /** `tenantctl alert test | contacts | snooze | unsnooze` */
 export function add(program: Command, io: Io): void {
-  const alert = program.command('alert').description('alerts by webhook and mail')
+  const alert = program.command('alert').description('alerts by webhook, mail, chat and pager')
   groupManual(alert, [
     'alert test',
     'alert contacts',
@@ -97,13 +104,15 @@ function printHeld(out: Output, held: readonly HeldContact[]): void {
 function addTest(alert: Command, io: Io): void {
   const command = alert
     .command('test')
-    .description('publish a test alert, to see whether webhook and mail arrive')
-    .action(async (_options: object, self: Command) => {
+    .description('publish a test alert, to see whether it arrives by each channel')
+    .option('--channel <name>', 'only by this one: webhook, mail, or the NAME of an [alert NAME]')
+    .action(async ({ channel }: TestOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
-      const { alerts } = context.needed('alerts')
+      const config = context.needed('alerts', 'alertChannels')
+      const { alerts } = config
+      const ways = chosen(waysOf(config), channel)
       await context.writing(async (store) => {
-        const ways = waysOf(alerts)
         const idle = await untilBegun(context, store, ways)
         const at = await serverTime(store.client)
         const event = {
@@ -111,11 +120,20 @@ function addTest(alert: Command, io: Io): void {
           id: `evt_${randomBytes(10).toString('hex')}`,
           at,
           by,
+          // For a Haraka of a version that knows [alerts] only.
           settings: settingsMark(alerts),
+          channels: Object.fromEntries(ways.map(({ name, mark }) => [name, mark])),
         } as const
         await new EventStream(store).publish('', event)
-        const webhook = ways.find(({ name }) => name === 'webhook')?.to ?? null
-        out.result({ event: event.id, webhook, mail_to: alerts.mailTo }, () => {
+        const toOf = (way: string): string | null =>
+          ways.find(({ name }) => name === way)?.to ?? null
+        const view = {
+          event: event.id,
+          webhook: toOf('webhook'),
+          mail_to: toOf('mail') === null ? [] : alerts.mailTo,
+          channels: ways.map(({ name, to }) => ({ name, to })),
+        }
+        out.result(view, () => {
           out.line(`published ${event.id}`)
           for (const { name, to } of ways) out.line(`  ${name}: look at ${to}`)
           if (ways.length > 0) {
@@ -126,7 +144,7 @@ function addTest(alert: Command, io: Io): void {
         })
         if (ways.length === 0) {
           context.note(
-            'neither webhook nor mail_to is set in [alerts]: the alert is in tenantctl events only',
+            'neither webhook nor mail_to is set in [alerts], and there is no [alert NAME]: the alert is in tenantctl events only',
           )
         }
         for (const name of idle) {
@@ -137,19 +155,35 @@ function addTest(alert: Command, io: Io): void {
       })
     })
   manual(command, {
-    examples: ['alert test'],
+    examples: ['alert test', 'alert test --channel oncall'],
     json: [
       'event: its id, which is the webhook-id, and in the Message-ID of the mail',
       'webhook: where it is posted to, without the path, or null; mail_to: addresses',
+      'channels: those that are tested, an array of name, to (without what may be secret)',
     ],
   })
 }
 
-function waysOf({ webhook, mailTo }: AlertSettings): Way[] {
+function waysOf({ alerts, alertChannels }: AlertConfig): Way[] {
+  const { webhook, mailTo } = alerts
+  const mark = settingsMark(alerts)
   return [
-    ...(webhook === '' ? [] : [{ name: 'webhook', to: webhookPlace(webhook) } as const]),
-    ...(mailTo.length === 0 ? [] : [{ name: 'mail', to: mailTo.join(', ') } as const]),
+    ...(webhook === '' ? [] : [{ name: 'webhook', to: webhookPlace(webhook), mark }]),
+    ...(mailTo.length === 0 ? [] : [{ name: 'mail', to: mailTo.join(', '), mark }]),
+    ...[...alertChannels]
+      .filter(([, settings]) => isOn(settings))
+      .map(([name, settings]) => ({ name, to: placeOf(settings), mark: settingsMark(settings) })),
   ]
+}
+
+/** @throws {InputError} there is no such channel. */
+function chosen(ways: readonly Way[], channel: string | undefined): readonly Way[] {
+  if (channel === undefined) return ways
+  const names = ways.map(({ name }) => name)
+  const way = ways.find(({ name }) => name === channel)
+  if (way) return [way]
+  const known = names.length === 0 ? 'the ini file sets none' : `there are ${names.join(', ')}`
+  throw new InputError(`no channel "${channel}": ${known}`)
 }
 
 /** Waits for a Haraka that has just been given another ini file. @returns the channels that none delivers to even so. */

@@ -114,7 +114,7 @@ async function checkAll(
   return [
     ...checkOwnSettings(config),
     ...checkMailauth(config.forwarded),
-    ...checkAlerts(config.alerts),
+    ...checkAlerts(config),
     ...checkContactTexts(config, context.configDirectory),
     ...checkHaraka(found.files, config),
     ...(await checkSnapshot(config.outage.snapshot)),
@@ -156,7 +156,7 @@ async function checkStore(
         ...(tenantsFile ? await checkApplied(store, tenantsFile, config.registry) : []),
         ...(await checkProviders(store, config.registry.neverRegister)),
         ...(await checkConnectors(store, files, config)),
-        ...(await checkAlertQueues(store, config.alerts)),
+        ...(await checkAlertQueues(store, config)),
         ...(await checkSnoozed(store)),
         ...(await checkContacts(store, config.alerts)),
         ...(await checkForwards(config.forwarded, store)),

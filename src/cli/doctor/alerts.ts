@@ -2,13 +2,23 @@ import { readBacklogs } from '../../alerts/backlog'
 import { siteTexts, templateMistakes } from '../../alerts/contact-templates'
 import { HeldContacts } from '../../alerts/held-contacts'
 import { NO_MAIL, ownContactWarning } from '../../alerts/contact'
+import {
+  channelsOn,
+  channelWarnings,
+  isOn,
+  placeOf,
+  type AlertConfig,
+  type ChannelSettings,
+} from '../../alerts/channel-settings'
 import { Snoozes } from '../../alerts/snoozes'
 import { alertWarnings, webhookPlace, type AlertSettings } from '../../alerts/settings'
+import { leastSeverity } from '../../alerts/wanted'
 import { MANY, MANY_SPAN } from '../../events/many'
 import type { Config } from '../../process/config'
 import type { Store } from '../../store/store'
 import { serverTime } from '../../store/server-clock'
 import { TenantRegistry } from '../../registry/tenant-registry'
+import { SEVERITIES } from '../../records/event'
 import { shortTime } from '../../base/time'
 import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
@@ -18,23 +28,43 @@ import { fail, ok, warn, type Line } from './line'
 const LATE = 60_000
 
 /** Reports where alerts go. Mistakes in the keys are reported with the configuration. */
-export function checkAlerts(settings: AlertSettings): Line[] {
-  const { webhook, mailTo, mailFrom } = settings
+export function checkAlerts({ alerts, alertChannels }: AlertConfig): Line[] {
+  const { webhook, mailTo, mailFrom } = alerts
   const ways = [
     ...(webhook === '' ? [] : [`posted to ${webhookPlace(webhook)}, signed`]),
     ...(mailTo.length === 0
       ? []
       : [`mailed to ${mailTo.join(', ')}${mailFrom === '' ? '' : ` from ${mailFrom}`}`]),
   ]
+  const tries = `${tenantctl('alert', 'test')} tries it`
+  const named = [...alertChannels].filter(([, settings]) => isOn(settings))
+  const usual =
+    ways.length > 0
+      ? [`alerts are ${ways.join(', and ')}; ${tries}`]
+      : named.length > 0
+        ? []
+        : ['no webhook and no mail_to: alerts appear in tenantctl events only']
   return [
-    ...alertWarnings(settings).map(({ message, advice }) => warn('alerts', message, advice)),
-    ok(
-      'alerts',
-      ways.length === 0
-        ? 'no webhook and no mail_to: alerts appear in tenantctl events only'
-        : `alerts are ${ways.join(', and ')}; tenantctl alert test tries it`,
+    ...[...alertWarnings(alerts), ...channelWarnings(alertChannels)].map(({ message, advice }) =>
+      warn('alerts', message, advice),
+    ),
+    ...[...usual, ...named.map(([name, settings]) => `${name}: ${told(settings)}; ${tries}`)].map(
+      (message) => ok('alerts', message),
     ),
   ]
+}
+
+/** Where a channel leads, and what it is told. */
+function told(settings: ChannelSettings): string {
+  const { kinds } = settings
+  const least = leastSeverity(settings)
+  const limits = [
+    ...(least === SEVERITIES[0] ? [] : [`${least}${least === 'High' ? '' : ' and above'}`]),
+    ...(kinds.length === 0 ? [] : [kinds.join(', ')]),
+  ]
+  return [placeOf(settings), ...(limits.length === 0 ? [] : [`only ${limits.join('; ')}`])].join(
+    ', ',
+  )
 }
 
 /** Whether the texts of the site to contacts can be mailed. */
@@ -50,14 +80,8 @@ export function checkContactTexts(
 }
 
 /** Whether alerts arrive. */
-export async function checkAlertQueues(
-  store: Store,
-  { webhook, mailTo }: AlertSettings,
-): Promise<Line[]> {
-  const on = [
-    ...(webhook === '' ? [] : ['webhook']),
-    ...(mailTo.length === 0 ? [] : ['mail', 'contact']),
-  ]
+export async function checkAlertQueues(store: Store, config: AlertConfig): Promise<Line[]> {
+  const on = channelsOn(config)
   if (on.length === 0) return []
   const backlogs = await readBacklogs(store)
   const now = await serverTime(store.client)
