@@ -113,6 +113,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       load: () => require('./commands/doctor') as typeof import('./commands/doctor'),
     },
     {
+      words: { nodes: 'the processes of all hosts, and how they differ' },
+      load: () => require('./commands/nodes') as typeof import('./commands/nodes'),
+    },
+    {
       words: { metrics: 'serve metrics of all hosts for Prometheus' },
       load: () => require('./commands/metrics') as typeof import('./commands/metrics'),
     },

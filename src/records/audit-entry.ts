@@ -2,7 +2,7 @@
 export interface AuditEntry {
   /** ms since the epoch, server time */
   readonly at: number
-  /** A tenant, a case (`tenant:number`), a connector (`tenant/name`), or empty: the registry. */
+  /** A tenant, a case (`tenant:number`), a connector (`tenant/name`), `host NAME`, or empty: the registry. */
   readonly subject: string
   /** Such as `domains added`. */
   readonly what: string

@@ -208,6 +208,7 @@ describe('tenantctl with the users of docs/acl', () => {
     'suggest contoso --dns 127.0.0.1:1',
     'suggest fabrikam --dns 127.0.0.1:1',
     'registry status',
+    'nodes',
   ]
   const RESOLVING = [
     'registry restore-known --reason test --yes ud: --backup lost.jsonl',
@@ -232,6 +233,7 @@ describe('tenantctl with the users of docs/acl', () => {
     await admin.set(keys.caseCount('contoso'), '4')
     await admin.xadd(keys.events, '*', 'kind', 'test', 'tenant', 'contoso', 'json', '{}')
     await admin.hset(keys.eventsOpen, 'restricted\tcontoso\t', 'evt_1')
+    await admin.zadd(keys.nodesSeen, 1, 'mx1/a')
     await admin.hset(keys.eventGroups, 'gcontoso\trestricted', 'evt_1 5')
     await given('tenantctl', ...SETUP)
     await recordMail()
@@ -258,6 +260,7 @@ describe('tenantctl with the users of docs/acl', () => {
       'alert snooze contoso --kind unusual --for 1d --reason test',
       'alert snooze contoso --kind allowance --for 1d --reason test',
       'alert unsnooze contoso --kind unusual',
+      'nodes forget mx1',
       'case note fabrikam:1 seen',
       'case check fabrikam proof servers --note seen',
       '--config alerts queue contoso drop --local --yes',

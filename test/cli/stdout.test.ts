@@ -9,6 +9,7 @@ import { EventStream } from '../../src/events/stream'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { queueFile } from '../support/queue-files'
+import { beat, LONG_AGO } from '../support/nodes'
 import { startRedis, type TestRedis } from '../support/redis'
 import { Cli, errorOf, leaves, tenantctl } from './cli'
 
@@ -106,6 +107,8 @@ describe('a command whose output does not arrive', () => {
         'alert contacts',
         'alert snooze --list',
         'registry status',
+        'nodes',
+        'nodes --verbose',
         `doctor ${config}`,
       ],
       ...[`queue contoso --local ${config}`, `apply ${tenants} --dry-run`],
@@ -126,6 +129,7 @@ describe('a command whose output does not arrive', () => {
         'alert contacts drop',
         'alert snooze a --kind unusual --for 1d --reason x',
         'alert unsnooze a',
+        'nodes forget mx1',
         `queue a drop --local --yes ${config}`,
         `doctor --repair ${config}`,
       ],
@@ -142,6 +146,7 @@ describe('a command whose output does not arrive', () => {
       ...['tenant add contoso', 'domain add contoso contoso.com', 'block contoso --reason x'],
       'connector add contoso mx --ip 192.0.2.1',
     )
+    await beat(new Store(redis.client(), new Keys(cli.prefix)), { id: 'mx1/a' }, LONG_AGO)
     return cli
   }
 

@@ -144,7 +144,15 @@ describe('tenantctl', () => {
       await cli.given('tenant add contoso')
       for (const line of [
         ...['status', 'status contoso', 'report', 'report contoso --by domain', 'restricted'],
-        ...['unattributed', 'unusual', 'events', 'audit', 'tenant list', 'domain list contoso'],
+        ...[
+          'unattributed',
+          'unusual',
+          'events',
+          'audit',
+          'nodes',
+          'tenant list',
+          'domain list contoso',
+        ],
         ...['connector list', 'case list', 'suggest contoso', 'tenant show contoso'],
         'incident contoso',
         'explain --from ann@lure.example --ip 192.0.2.10',
@@ -519,6 +527,8 @@ describe('tenantctl', () => {
         'evidence a',
         'evidence a --for-tenant',
         'unusual',
+        'nodes',
+        'nodes forget mx1',
         'alert test',
         'alert contacts',
         'alert contacts send',

@@ -259,6 +259,8 @@ const PLACES: readonly (readonly string[])[] = [
     ['evidence', V],
     ['evidence', V, '--for-tenant'],
     ['unusual', V],
+    ['nodes', V],
+    ['nodes', 'forget', V],
     ['suggest', V],
     ['incident', V],
     ['incident', `contoso:${V}`],

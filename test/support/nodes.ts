@@ -43,8 +43,9 @@ export async function beat(
   ago = 0,
 ): Promise<void> {
   const { client, keys } = store
-  await client.hset(keys.nodes, facts.id, JSON.stringify(aNode(facts)))
-  await client.zadd(keys.nodesSeen, (await serverTime(client)) - ago, facts.id)
+  const clock = (await serverTime(client)) - ago
+  await client.hset(keys.nodes, facts.id, JSON.stringify(aNode({ clock, ...facts })))
+  await client.zadd(keys.nodesSeen, clock, facts.id)
 }
 
 /** A heartbeat that is late. */

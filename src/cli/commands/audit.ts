@@ -73,7 +73,7 @@ export function add(program: Command, io: Io): void {
     json: [
       'an array, the oldest first, of:',
       'at, what (such as "domains added"), from, to: in words, empty where there is nothing',
-      'subject: a tenant, a case (tenant:number), a connector (tenant/name); empty: the registry as a whole',
+      'subject: a tenant, a case (tenant:number), a connector (tenant/name), host NAME; empty: the registry as a whole',
       'os: user of the system, redis: user of Redis',
       'note: what --by said, file:ID for a tenants file, automatic for a trip; or empty',
     ],

@@ -14,7 +14,7 @@ for at = 4, #ARGV do
   if seen > since then alive = alive + 1 end
 end
 if alive > 0 then return alive end
-audit(trail_key, ARGV[1], ARGV[2], 'host forgotten', (#ARGV - 3) .. (#ARGV == 4 and ' process' or ' processes'), '')
+audit(trail_key, ARGV[1], 'host ' .. ARGV[2], 'host forgotten', (#ARGV - 3) .. (#ARGV == 4 and ' process' or ' processes'), '')
 for at = 4, #ARGV do
   redis.call('HDEL', nodes_key, ARGV[at])
   redis.call('ZREM', seen_key, ARGV[at])
