@@ -1,6 +1,7 @@
-import { MISSING, type Node, type Role } from '../nodes/node'
+import { compareNodes, type ComparedNode } from '../nodes/compare'
+import type { Node, Role } from '../nodes/node'
+import { missingHosts } from '../nodes/overview'
 import { readNodes } from '../nodes/read-nodes'
-import { grouped } from '../base/lists'
 import type { Store } from '../store/store'
 import type { Part } from './part'
 import { single, type Sample, type Samples } from './text'
@@ -12,12 +13,12 @@ export class Processes implements Part {
   constructor(private readonly store: Store) {}
 
   async read(): Promise<Samples> {
-    const { now, nodes } = await readNodes(this.store)
-    const isLive = ({ seen }: Node): boolean => now - seen < MISSING
-    const live = nodes.filter(isLive)
-    const hosts = grouped(nodes, ({ host }) => host)
-    const gone = hosts.filter(([, all]) => !all.some(isLive))
-    const left = hosts.filter(([, all]) => all.some(isLive)).flatMap(([, all]) => all)
+    const nodes = compareNodes(await readNodes(this.store), new Map())
+    const isMissing = ({ state }: ComparedNode): boolean => state === 'missing'
+    const live = nodes.filter((each) => !isMissing(each)).map(({ node }) => node)
+    const gone = missingHosts({ nodes })
+    const isGone = new Set(gone.map(({ host }) => host))
+    const left = nodes.filter(({ node }) => !isGone.has(node.host))
     const lost = live.some(({ registry }) => registry.state === 'lost')
     return {
       registry_lost: single(Number(lost)),
@@ -26,7 +27,8 @@ export class Processes implements Part {
         value: live.filter((each) => each.role === role).length,
       })),
       hosts_missing: single(gone.length),
-      processes_missing: single(left.filter((each) => !isLive(each)).length),
+      processes_missing: single(left.filter(isMissing).length),
+      processes_behind: single(nodes.filter(({ behind }) => behind > 0).length),
       configurations: single(new Set(live.map(({ config }) => config.digest)).size),
       charge_duration_seconds: quantiles(live),
     }

@@ -112,6 +112,7 @@ describe('tenantctl doctor', () => {
         'persistence',
         'registry',
         'lost',
+        'nodes',
         'connectors',
         'relay_acl_allow',
         'consistency',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { LATE, MISSING } from '../../src/nodes/node'
+import { serverTime } from '../../src/store/server-clock'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { beat } from '../support/nodes'
@@ -105,5 +106,45 @@ describe('tenantctl nodes', () => {
       ['mx1/a'],
     )
     assert.match((await cli.run('audit')).out, / host mx3 +host forgotten +2 processes +/)
+  })
+
+  it('lets doctor warn of what is missing, differs, is behind, or has a wrong clock', async () => {
+    const { cli, store } = site()
+    const { client, keys } = store
+    await cli.given('tenant add contoso')
+    const found = async (): Promise<string[]> => {
+      const { out } = await cli.run('doctor', '--json')
+      return (JSON.parse(out) as { level: string; check: string; message: string }[])
+        .filter(({ check }) => ['nodes', 'alike', 'clock'].includes(check))
+        .map(({ level, check, message }) => `${level} ${check}: ${message}`)
+    }
+    assert.deepEqual(await found(), ['ok nodes: no Haraka process has reported'])
+    await beat(store, { id: 'mx1/a' })
+    await beat(store, { id: 'mx1/b', worker: 2 })
+    assert.deepEqual(await found(), ['ok nodes: 2 processes report, and are alike'])
+
+    await client.hset(keys.nodesConfigs, 'd1', '{"alerts":{"mail_to":"a@a.example"}}')
+    await client.hset(keys.nodesConfigs, 'd2', '{}')
+    const now = await serverTime(client)
+    const config = { digest: 'd2', ofHost: '', changed: 0 }
+    const versions = { plugin: '1.0.0', haraka: '3.3.4', node: '20.20.2' }
+    const registry = { state: 'lost', epoch: 'e1' }
+    await beat(store, { id: 'mx1/c', worker: 3 }, MISSING)
+    await beat(store, { id: 'mx2/d', config, versions, applied: 1, redis: '10.0.0.1:6379' })
+    await beat(store, { id: 'mx2/e', worker: 2, config, versions, clock: now + 60_000, registry })
+    await beat(store, { id: 'mx3/f' }, MISSING)
+    await beat(store, { id: 'mx4/g', heard: (now - 30_000) * 1000 })
+    const lines = (await found()).map((line) =>
+      line.replace(/since \S+Z/, 'since T').replace(/\d+[ms]\b/g, 'N'),
+    )
+    assert.deepEqual(lines, [
+      'fail nodes: mx3 is missing since T, with 1 process',
+      'warn nodes: mx1 worker 3 (pid 4711) says nothing for N',
+      'fail nodes: mx2 worker 1 lacks changes of the last N',
+      'fail nodes: mx2 worker 2 does not know the registry in Redis: lost',
+      'warn clock: mx2: clock N ahead of that of Redis',
+      'warn alike: mx2 differs: version: 1.0.0, others 1.1.0',
+      'warn alike: mx2 differs: [alerts] mail_to: (default), others a@a.example',
+    ])
   })
 })

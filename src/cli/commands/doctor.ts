@@ -23,6 +23,7 @@ import { checkBreadth, checkCertificates, checkMethods } from '../doctor/identit
 import { fail, warn, type Line } from '../doctor/line'
 import { checkLost } from '../doctor/lost'
 import { checkMailauth } from '../doctor/mailauth'
+import { checkNodes } from '../doctor/nodes'
 import { checkPlugins } from '../doctor/plugins'
 import { printLines } from '../doctor/print'
 import { checkProviders } from '../doctor/providers'
@@ -153,6 +154,7 @@ async function checkStore(
         ...redis,
         registry.line,
         await checkLost(store),
+        ...(await checkNodes(store)),
         ...(tenantsFile ? await checkApplied(store, tenantsFile, config.registry) : []),
         ...(await checkProviders(store, config.registry.neverRegister)),
         ...(await checkConnectors(store, files, config)),

@@ -2,6 +2,7 @@ import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
 import type { ComparedNode, Difference, NodeState } from '../../nodes/compare'
 import type { Node, NodeConfig } from '../../nodes/node'
+import { nodeName } from '../../nodes/node-name'
 import { answering, configurations, missingHosts, type Overview } from '../../nodes/overview'
 import { duration, type Cell, type Output, type Tone } from '../kit/output'
 
@@ -14,7 +15,7 @@ export function olderText(number: number): string {
 }
 
 /** `worker 3` */
-export function processName({ role, worker }: Pick<Node, 'role' | 'worker'>): string {
+function processName({ role, worker }: Pick<Node, 'role' | 'worker'>): string {
   return role === 'worker' ? `worker ${worker}` : role
 }
 
@@ -79,7 +80,7 @@ export function printNodes(out: Output, overview: Overview, all: boolean): void 
   if (!all) return
   for (const { node } of nodes) {
     out.line()
-    out.line(`${node.host} ${processName(node)}`)
+    out.line(nodeName(node))
     out.facts(factsOf(node, overview.configs))
   }
 }
