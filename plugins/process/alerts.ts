@@ -14,6 +14,8 @@ import { ContactTemplates, siteTexts, type SiteTexts } from '../../src/alerts/co
 import { forgetLeft } from '../../src/alerts/backlog'
 import { placeOf, USUAL_CHANNELS } from '../../src/alerts/channel-settings'
 import { NamedChannel } from '../../src/alerts/named-channel'
+import { MemoryQueue } from '../../src/alerts/memory-queue'
+import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { webhookPlace, type AlertSettings } from '../../src/alerts/settings'
 import { WebhookChannel } from '../../src/alerts/webhook'
@@ -21,18 +23,33 @@ import { within } from '../../src/base/deadline'
 import { messageOf } from '../../src/base/errors'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
+import type { Alert } from '../../src/records/event'
+import { addressOf } from '../../src/store/connection'
 import { isNotConnected, redisFailure } from '../../src/store/failure'
 import type { Outbound, Plugin } from '../kit/haraka'
 import { type LogOnce, logTextOnce } from '../kit/log'
+import { logAlert } from './engine-log'
 import { configDirectory } from './ini-file'
+import { RedisWatch } from './redis-watch'
 
 /** Hooks of other plugins run before a message is queued; Haraka gives each of them 30 s. In ms. */
 const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
 
+/** How one channel delivers: what waits in Redis, and what waits here. */
+interface Delivery {
+  readonly dispatchers: readonly Dispatcher[]
+  readonly queue: MemoryQueue
+}
+
+function end({ dispatchers }: Delivery): void {
+  for (const dispatcher of dispatchers) dispatcher.stop()
+}
+
 /** Delivers alerts, in the leading process of each Haraka. */
 export class Alerts {
   /** By the names of their channels. */
-  private readonly dispatchers = new Map<string, Dispatcher>()
+  private readonly deliveries = new Map<string, Delivery>()
+  private readonly redisWatch: RedisWatch
   private readonly log: LogOnce
   private readonly mail: MailTransport
   private readonly events: DispatcherEvents
@@ -45,7 +62,7 @@ export class Alerts {
   constructor(
     private readonly plugin: Plugin,
     private readonly engine: Engine,
-    private readonly config: () => Pick<Config, 'alerts' | 'alertChannels' | 'owner'>,
+    private readonly config: () => Pick<Config, 'alerts' | 'alertChannels' | 'owner' | 'redis'>,
   ) {
     this.log = logTextOnce((line) => plugin.logwarn(line))
     this.events = this.dispatcherEvents()
@@ -57,6 +74,10 @@ export class Alerts {
     this.configured()
     const { leader, store } = engine
     leader.add(forgetLeft(store, (channel) => this.config().alertChannels.has(channel)))
+    const redis = addressOf(config().redis)
+    const tell = (alert: Alert): void => this.tellFromMemory(alert)
+    this.redisWatch = new RedisWatch({ engine, host: this.mail.host, redis, tell })
+    this.redisWatch.start()
   }
 
   private readonly settings = (): AlertSettings => this.config().alerts
@@ -79,27 +100,38 @@ export class Alerts {
   configured(): void {
     const { alertChannels } = this.config()
     for (const name of alertChannels.keys()) {
-      if (this.dispatchers.has(name)) continue
+      if (this.deliveries.has(name)) continue
       this.begin(new NamedChannel(name, () => this.config().alertChannels.get(name), this.mail))
     }
-    for (const [name, dispatcher] of this.dispatchers) {
+    for (const [name, delivery] of this.deliveries) {
       if (USUAL_CHANNELS.includes(name) || alertChannels.has(name)) continue
-      dispatcher.stop()
-      this.dispatchers.delete(name)
+      end(delivery)
+      this.deliveries.delete(name)
     }
   }
 
   private begin(channel: Channel): void {
     const { engine } = this
     const isUsable = (): boolean => engine.registryState === 'usable'
-    const dispatcher = new Dispatcher(engine.store, channel, this.events, isUsable)
-    this.dispatchers.set(channel.name, dispatcher)
-    dispatcher.start()
+    const queue = new MemoryQueue()
+    const stream = new AlertQueue(engine.store, channel.name)
+    const dispatchers = [
+      new Dispatcher(stream, channel, this.events, isUsable),
+      new Dispatcher(queue, channel, this.events),
+    ]
+    this.deliveries.set(channel.name, { dispatchers, queue })
+    for (const dispatcher of dispatchers) dispatcher.start()
+  }
+
+  private tellFromMemory(alert: Alert): void {
+    logAlert(this.plugin, alert)
+    for (const { queue } of this.deliveries.values()) queue.add(alert)
   }
 
   /** Leaves alerts whose delivery has not begun to the other processes. */
   stop(): void {
-    for (const dispatcher of this.dispatchers.values()) dispatcher.stop()
+    this.redisWatch.stop()
+    for (const delivery of this.deliveries.values()) end(delivery)
   }
 
   private texts(): ContactTemplates {

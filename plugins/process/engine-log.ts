@@ -84,7 +84,8 @@ export function logAlert(plugin: Plugin, alert: Alert): void {
   }
   const isGrave = severity === 'High' || severity === 'Medium'
   // Redis itself needs a person, and may not deliver alerts.
-  if (kind === 'went_back' && severity === 'High') plugin.logcrit('alert', line)
+  if ((kind === 'went_back' || kind === 'redis_trouble') && severity === 'High')
+    plugin.logcrit('alert', line)
   else if (isGrave) plugin.logwarn('alert', line)
   else plugin.lognotice('alert', line)
 }

@@ -67,6 +67,7 @@ function contentOf({ kind, facts }: Alert): Content | undefined {
     case 'unreadable':
     case 'went_back':
     case 'many_restricted':
+    case 'redis_trouble':
     case 'test':
       return undefined
   }

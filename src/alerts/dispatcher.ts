@@ -1,9 +1,8 @@
 import { messageOf } from '../base/errors'
 import type { Alert } from '../records/event'
-import type { Store } from '../store/store'
 import type { Channel, Outcome } from './channel'
-import { AlertQueue, type DeliveryResult, type DueAlert } from './queue'
-import { SCHEDULE, stepAfter, stepOf, type Schedule } from './schedule'
+import type { DeliveryResult, DueAlert, Queue } from './queue'
+import { stepAfter, stepOf, type Schedule } from './schedule'
 
 /** Concurrent attempts of one channel in one process. */
 const MOST_AT_ONCE = 8
@@ -17,16 +16,16 @@ export interface DispatcherEvents {
   onGivenUp(channel: string, alert: Alert, tries: number, reason: string): void
   /** A number of alerts was never tried, or is unreadable. */
   onDropped(channel: string, alerts: number, reason: string): void
-  /** Redis did not answer; the dispatcher tries again. */
+  /** The queue did not answer; the dispatcher tries again. */
   onError(channel: string, error: unknown): void
 }
 
 /**
- * Delivers the events in the stream over one channel, each at least once. The dispatchers of all processes share the
- * work. Never throws and never rejects.
+ * Delivers what is in a queue over one channel, each alert at least once. The dispatchers of all processes share the work on
+ * a queue in Redis. Never throws and never rejects.
  */
 export class Dispatcher {
-  private readonly queue: AlertQueue
+  private readonly schedule: Schedule
   private readonly sending = new Set<string>()
   /** Results not yet recorded in Redis, by entry. */
   private readonly results = new Map<string, DeliveryResult>()
@@ -36,15 +35,14 @@ export class Dispatcher {
   /** The overloaded receiver, and until when it is sent nothing, in monotonic ms. */
   private paused = { destination: '', until: 0 }
 
-  /** @param isUsable whether Redis holds the accepted registry; while it does not, nothing is delivered. */
+  /** @param isUsable while it is not, nothing is delivered. */
   constructor(
-    store: Store,
+    private readonly queue: Queue,
     private readonly channel: Channel,
     private readonly events: DispatcherEvents,
     private readonly isUsable: () => boolean = () => true,
-    private readonly schedule: Schedule = SCHEDULE,
   ) {
-    this.queue = new AlertQueue(store, channel.name, schedule)
+    this.schedule = queue.schedule
   }
 
   /** Starts to deliver what is due. */

@@ -2,7 +2,7 @@ import { readFields } from '../records/event-entry'
 import type { Alert } from '../records/event'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import type { Schedule } from './schedule'
+import { SCHEDULE, type Schedule } from './schedule'
 
 const TURN = readScript(__dirname, 'alerts_turn')
 
@@ -35,21 +35,31 @@ export interface Turn {
   readonly due: readonly DueAlert[]
 }
 
+/** Where the alerts of one channel wait. */
+export interface Queue {
+  readonly schedule: Schedule
+  /**
+   * Records results and claims what is due. Recording a result twice changes nothing.
+   *
+   * @param room most entries to claim.
+   */
+  turn(results: ReadonlyMap<string, DeliveryResult>, room: number): Promise<Turn>
+}
+
 /** The delivery queue of one channel: its consumer group on the event stream. */
-export class AlertQueue {
+export class AlertQueue implements Queue {
   /** Where a new group begins: at first, with the next event. */
   private since = '$'
 
   constructor(
     private readonly store: Store,
     private readonly channel: string,
-    private readonly schedule: Schedule,
+    readonly schedule = SCHEDULE,
   ) {}
 
   /**
-   * Records results and claims what is due. Recording a result twice changes nothing.
+   * See {@link Queue.turn}.
    *
-   * @param room most entries to claim.
    * @throws what ioredis throws. Nothing is lost: an entry claimed without an answer is due again after the lease.
    */
   async turn(results: ReadonlyMap<string, DeliveryResult>, room: number): Promise<Turn> {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { Event, ManyRestrictedEvent } from '../records/event'
+import { eventId } from '../records/event-id'
 
 /** Of more restrictions than this within {@link MANY_SPAN}, the others are one alert. */
 export const MANY = 10
@@ -23,6 +23,5 @@ export async function manyRestricted(
 ): Promise<ManyRestrictedEvent> {
   const from = Number(since)
   const changed = await changedSince(tenants, from - LATELY)
-  const own = createHash('sha1').update(`many\t${id}`).digest('hex').slice(0, 20)
-  return { kind: 'many_restricted', id: `evt_${own}`, at, from, tenants, changed }
+  return { kind: 'many_restricted', id: eventId('many', id), at, from, tenants, changed }
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { usageArguments, type UsageDefaults } from '../allowance/ledger'
 import { batchesOf } from '../base/lists'
 import { scanHash } from '../store/scan'
@@ -7,7 +6,7 @@ import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { serverTime } from '../store/server-clock'
 import { randomToken } from '../records/token'
-import type { ResolvedEvent } from '../records/event'
+import { resolvedId } from '../records/event-id'
 import type { Forwarder } from './forwarder'
 import { parseEdge, unpackOpen, type Open } from './open'
 import type { Duty } from '../base/duty'
@@ -88,9 +87,4 @@ async function endAll(
       await forwarder.publish(tenant, { ...facts, of: kind, rule: rule! })
     }
   }
-}
-
-/** The same id as in `records/lua/include/event.lua`, so that an event ends once. */
-function resolvedId(event: string): ResolvedEvent['id'] {
-  return `evt_${createHash('sha1').update(`resolved\t${event}`).digest('hex').slice(0, 20)}`
 }

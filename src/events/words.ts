@@ -10,6 +10,8 @@ import type {
   Alert,
   Event,
   MeterFacts,
+  RedisTroubleEvent,
+  ResolvedEvent,
   Severity,
   UnreadableEvent,
   WentBack,
@@ -23,6 +25,7 @@ function severityOf(event: Event): Severity {
       return event.percent >= 80 ? 'Medium' : 'Low'
     case 'restricted':
     case 'many_restricted':
+    case 'redis_trouble':
       return 'High'
     case 'unreadable':
       return event.until === undefined ? 'Low' : 'High'
@@ -74,6 +77,7 @@ function titleOf(tenant: string, event: Event): string {
         : `Mail of ${who} is relayed uncounted: it belongs to no tenant`
     }
     case 'resolved':
+      if (event.of === 'redis_trouble') return redisOverText(event)
       if (event.of === 'unusual') return `${tenant}: ${event.rule ?? 'a rule'} is over`
       return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)}${forWhat(event)} again`
     case 'unreadable': {
@@ -95,8 +99,47 @@ function titleOf(tenant: string, event: Event): string {
       const minutes = MANY_SPAN / 60_000
       return `More than ${MANY} tenants restricted within ${minutes} minutes${first ? `; ${first}` : ''}`
     }
+    case 'redis_trouble':
+      return redisTroubleText(event)
     case 'test':
       return `Test alert, sent by ${event.by}`
+  }
+}
+
+function redisTroubleText({ trouble, host, redis, from }: RedisTroubleEvent): string {
+  switch (trouble) {
+    case 'away':
+      return `Redis at ${redis} has not answered ${host} since ${shortTime(from)}`
+    case 'lost':
+      return `Redis at ${redis} has lost the registry, as ${host} has seen since ${shortTime(from)}`
+    case 'went_back':
+      return `Redis at ${redis} has gone back in time, and what it lost is unresolved since ${shortTime(from)}`
+  }
+}
+
+function redisOverText({ trouble, host = '' }: ResolvedEvent): string {
+  if (trouble === 'away') return `Redis answers ${host} again`
+  if (trouble === 'lost') return `Redis holds a registry that ${host} uses again`
+  return 'What Redis had lost by going back in time is resolved'
+}
+
+/** What to do first; the runbook has the rest. */
+function redisTroubleSteps({ trouble }: RedisTroubleEvent): string[] {
+  switch (trouble) {
+    case 'away':
+      return [
+        'tenantctl doctor  # on that host: why Redis does not answer it; registered mail passes meanwhile',
+        'tenantctl nodes  # when Redis answers again: which hosts were cut off',
+      ]
+    case 'lost':
+      return [
+        'tenantctl doctor  # what Redis holds; do not restart Haraka, which goes on with what it knows',
+        'tenantctl restore FILE  # the last backup; without one, on that host: tenantctl restore --from-snapshot',
+      ]
+    case 'went_back':
+      return [
+        'tenantctl registry status  # what is lost, what processes still know, and what to do',
+      ]
   }
 }
 
@@ -194,6 +237,8 @@ function nextSteps(tenant: string, event: Event): string[] {
         `${tenantctl('unblock', '--since', isoTime(event.from))} --reason TEXT  # if a limit was wrong: lists those that tripped, asks, lifts`,
         'tenantctl alert contacts  # whose contacts get no mail about it until you say send or drop',
       ]
+    case 'redis_trouble':
+      return redisTroubleSteps(event)
     case 'test':
       return ['nothing to do: alerts arrive']
   }

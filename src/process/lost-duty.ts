@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { Duty } from '../base/duty'
 import type { Forwarder } from '../events/forwarder'
 import type { Affected, WentBack, WentBackEvent } from '../records/event'
+import { eventId } from '../records/event-id'
 import {
   forgetPutBack,
   hasUntold,
@@ -41,7 +41,13 @@ export function tellLost(
       if (at < report.since + NOT_BEFORE) return
       const facts = factsOf(report)
       if (!isOpen(report)) onWentBack(facts)
-      else await forwarder.publish('', { kind: 'went_back', id: idOf(report), at, ...facts })
+      else
+        await forwarder.publish('', {
+          kind: 'went_back',
+          id: wentBackId(report.since, report.version),
+          at,
+          ...facts,
+        })
       await noteTold(store, report.version)
     },
   }
@@ -65,8 +71,7 @@ function affected(list: readonly { readonly subject: string }[]): Affected {
   return { count: list.length, subjects: subjects.slice(0, MOST_NAMED) }
 }
 
-/** The same in every process. */
-function idOf({ since, version }: LostReport): WentBackEvent['id'] {
-  const hash = createHash('sha1').update(`went_back\t${since}\t${version}`)
-  return `evt_${hash.digest('hex').slice(0, 20)}`
+/** The id of the event about a version of the report: the same in every process. */
+export function wentBackId(since: number, version: number): WentBackEvent['id'] {
+  return eventId('went_back', since, version)
 }

@@ -105,11 +105,11 @@ export interface UnattributedEvent extends Raised {
 }
 
 /** What another event began has ended. */
-export interface ResolvedEvent extends Raised, MeterFacts {
+export interface ResolvedEvent extends Raised, MeterFacts, Partial<RedisTroubleFacts> {
   readonly kind: 'resolved'
   /** Id and kind of that event. */
   readonly resolves: string
-  readonly of: 'allowance' | 'unusual'
+  readonly of: 'allowance' | 'unusual' | 'redis_trouble'
   /** Of an allowance. */
   readonly percent?: number
   readonly window?: number
@@ -154,6 +154,26 @@ export interface WentBackEvent extends Raised, WentBack {
   readonly kind: 'went_back'
 }
 
+/** What may be wrong with Redis: it gives no answer, it has lost the registry, it has gone back in time. */
+export type RedisTrouble = 'away' | 'lost' | 'went_back'
+
+interface RedisTroubleFacts {
+  readonly trouble: RedisTrouble
+  /** The Haraka that saw it. */
+  readonly host: string
+  /** Since when, in ms since the epoch by the clock of that host. */
+  readonly from: number
+}
+
+/** Something is wrong with Redis. Each Haraka tells it by itself; it is not in the stream, which is in Redis. */
+export interface RedisTroubleEvent extends Raised, RedisTroubleFacts {
+  readonly kind: 'redis_trouble'
+  /** Address of Redis. */
+  readonly redis: string
+  /** What it answered, or why it did not. */
+  readonly reason: string
+}
+
 /** More tenants have been restricted within minutes than should have an alert each: how many, `count` of the alert says. */
 export interface ManyRestrictedEvent extends Raised {
   readonly kind: 'many_restricted'
@@ -186,6 +206,7 @@ export type Event =
   | UnreadableEvent
   | WentBackEvent
   | ManyRestrictedEvent
+  | RedisTroubleEvent
   | TestEvent
 
 const KINDS: Readonly<Record<Event['kind'], true>> = {
@@ -198,6 +219,7 @@ const KINDS: Readonly<Record<Event['kind'], true>> = {
   unreadable: true,
   went_back: true,
   many_restricted: true,
+  redis_trouble: true,
   test: true,
 }
 export const EVENT_KINDS = Object.keys(KINDS) as readonly Event['kind'][]

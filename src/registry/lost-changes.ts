@@ -134,6 +134,15 @@ export async function hasUntold({ client, keys }: Store): Promise<boolean> {
   return version !== told
 }
 
+/** Changes whenever the report does: cheap, however long that is. `undefined`: there is none. */
+export async function reportMark({ client, keys }: Store): Promise<string | undefined> {
+  const [length, fields] = await Promise.all([
+    client.hlen(keys.lost),
+    client.hmget(keys.lost, 'since', 'version', 'told'),
+  ])
+  return fields[0] ? [length, ...fields].join(' ') : undefined
+}
+
 /** Notes which version of the report the leader has told people of. @throws what ioredis throws. */
 export async function noteTold({ client, keys }: Store, version: number): Promise<void> {
   await client.hset(keys.lost, { told: version })

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import type { Channel, Outcome } from '../../src/alerts/channel'
 import { DELIVERED } from '../../src/alerts/channel'
 import { Dispatcher, type DispatcherEvents } from '../../src/alerts/dispatcher'
+import { AlertQueue } from '../../src/alerts/queue'
 import type { Schedule } from '../../src/alerts/schedule'
 import type { Alert } from '../../src/records/event'
 import { Keys } from '../../src/store/keys'
@@ -58,7 +59,8 @@ function dispatch(
     onDropped: (_channel, alerts, reason) => log.push(`dropped ${alerts} ${reason}`),
     onError: (_channel, error) => log.push(`error ${String(error)}`),
   }
-  const dispatcher = new Dispatcher(store, place, events, undefined, { ...QUICK, ...schedule })
+  const queue = new AlertQueue(store, place.name, { ...QUICK, ...schedule })
+  const dispatcher = new Dispatcher(queue, place, events)
   dispatcher.start()
   t.after(() => dispatcher.stop())
   return { dispatcher, log }

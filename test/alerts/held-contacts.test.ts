@@ -5,6 +5,7 @@ import { DELIVERED } from '../../src/alerts/channel'
 import { Dispatcher } from '../../src/alerts/dispatcher'
 import { HeldContacts } from '../../src/alerts/held-contacts'
 import { ContactChannel } from '../../src/alerts/mail'
+import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { EventStream } from '../../src/events/stream'
 import { decideContacts } from '../../src/operations/contacts'
@@ -144,7 +145,8 @@ describe('the contact of a restricted tenant', () => {
         ...{ onDropped: fail, onError: () => {} },
       }
       const schedule = { ...SCHEDULE, steps: [20], interval: 10 }
-      const dispatcher = new Dispatcher(store, channel, events, undefined, schedule)
+      const queue = new AlertQueue(store, channel.name, schedule)
+      const dispatcher = new Dispatcher(queue, channel, events)
       dispatcher.start()
       t.after(() => dispatcher.stop())
     }

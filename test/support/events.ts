@@ -61,6 +61,10 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
     ...{ from: 1_764_000_000_000, tenants: ['contoso'] },
     changed: ['tenant changed to limits 1/1h at 08:58 by bob (1 of 1)'],
   },
+  redis_trouble: {
+    ...{ trouble: 'away', host: 'mx1', redis: '127.0.0.1:6379', from: 1_764_000_000_000 },
+    reason: 'no connection to Redis',
+  },
   test: { by: 'ann' },
 }
 
