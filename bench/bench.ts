@@ -19,6 +19,7 @@ import { senders } from './senders'
 import { stall } from './stall'
 import { publishTargets } from './targets'
 import { tenants } from './tenants'
+import { top } from './top'
 
 /** What the plugin costs a relay that uses little of it. */
 const COST: readonly Section[] = [
@@ -26,7 +27,7 @@ const COST: readonly Section[] = [
 ]
 const SECTIONS: readonly Section[] = [
   ...COST,
-  ...[senders, forwarded, charges, growth, memory, propagation],
+  ...[senders, forwarded, charges, growth, memory, propagation, top],
 ]
 /** Names for `--only`, and the sections they stand for. */
 const CHOICES: Readonly<Record<string, readonly Section[]>> = {

@@ -16,6 +16,11 @@ export async function showCause(operator: Operator, page: Page): Promise<void> {
   await waitFor(async () => (await operator.tries('evidence contoso')).status === 0, {
     what: 'the evidence of the trip',
   })
+  page.chapter('Right now: who sends how much')
+  page.text('Without --once it is a live screen, with the sources of each tenant behind Enter:')
+  page.gap()
+  await operator.types('top --once')
+
   page.chapter('Why: what was sent, through which connector, from where')
   page.text('The report names the domains, their sources, and samples to search for in logs:')
   page.gap()

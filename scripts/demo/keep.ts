@@ -26,7 +26,7 @@ export function explainKeep({ haraka }: Stage, page: Page): void {
     'QUIT',
   )
   page.text("The operator's side, in another terminal:")
-  const commands = ['status contoso', 'block contoso --reason test', 'doctor', '--help']
+  const commands = ['top', 'status contoso', 'block contoso --reason test', 'doctor', '--help']
   page.lines(`cd ${dir}`, ...commands.map((command) => `node ${program} ${command}`))
   page.gap()
 }

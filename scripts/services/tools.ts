@@ -27,6 +27,7 @@ const tools = {
   },
   opendkim: { variable: 'OPENDKIM', debian: 'opendkim' },
   prometheus: { variable: 'PROMETHEUS', debian: 'prometheus' },
+  tmux: { variable: 'TMUX_PROGRAM', debian: 'tmux' },
 } satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools

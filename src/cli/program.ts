@@ -53,6 +53,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       load: () => require('./commands/incident') as typeof import('./commands/incident'),
     },
     {
+      words: { top: 'what goes on now, live: the tenants by unregistered mail a minute' },
+      load: () => require('./commands/top') as typeof import('./commands/top'),
+    },
+    {
       words: { status: 'the meters of all tenants, or of one' },
       load: () => require('./commands/status') as typeof import('./commands/status'),
     },

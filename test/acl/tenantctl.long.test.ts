@@ -181,6 +181,7 @@ describe('tenantctl with the users of docs/acl', () => {
     'status',
     'status contoso',
     'status --near',
+    'top --once',
     'restricted',
     'alert contacts',
     'alert snooze --list',

@@ -92,6 +92,7 @@ describe('a command whose output does not arrive', () => {
         'connector find 192.0.2.1',
         'status',
         'status contoso',
+        'top --once',
         'restricted',
         'unusual',
       ],

@@ -154,6 +154,7 @@ describe('tenantctl', () => {
           'domain list contoso',
         ],
         ...['connector list', 'case list', 'suggest contoso', 'tenant show contoso'],
+        'top --once',
         'incident contoso',
         'explain --from ann@lure.example --ip 192.0.2.10',
       ]) {
@@ -521,6 +522,7 @@ describe('tenantctl', () => {
         'connector find 192.0.2.1',
         'connector list',
         'status',
+        'top --once',
         'restricted',
         'report a',
         'unattributed',

@@ -195,6 +195,7 @@ const PLACES: readonly (readonly string[])[] = [
   ...[
     ['connector', 'list', V],
     ['status', V],
+    ['top', '--once', '--interval', V],
     ['restricted', V],
     ['doctor', V],
     ['metrics', V],

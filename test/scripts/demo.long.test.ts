@@ -23,10 +23,11 @@ describe('the demo', () => {
     assert.match(shown, new RegExp(`RCPT TO:<victim9@far.example> +${blocked}`))
     assert.match(shown, new RegExp(`MAIL FROM:<pay@bank-6.example> +${blocked}`))
     for (const line of [
+      /^ +contoso +restricted +[1-9]\d* +\d+ +1h 100 % .* exchange$/m,
       /^ +\S+ +contoso\/exchange +bank-4\.example +1\/2 .* 127\.0\.0\.1 +<\d+\.help@bank-4\.example>$/m,
       /^ +case +contoso:1\n +restricted .*allowance of 10\/1h exceeded$/m,
       /^ +ticked proof of case contoso:1; all four are done$/m,
-      /\$ tenantctl unblock contoso .*\n.*\n +on probation: 3\/1h until /,
+      /\$ tenantctl unblock contoso .*\n.*\n +in force on 1 of 1 process .*\n +on probation: 3\/1h until /,
       /^ +closed case contoso:1;/m,
       /^ +\S+ +contoso:1 +restriction lifted .*malware removed/m,
     ]) {

@@ -11,7 +11,7 @@ import { isLongList, mostRowsOf } from './all-rows'
 import { globalOptionsOf, type GlobalOptions } from './global-options'
 import { linesOf, type Io } from './io'
 import { inLocalTime } from './local-time'
-import { Output } from './output'
+import { Output, type Manner } from './output'
 import { Pager, pagerOf } from './pager'
 import { assertWhole, assertWritable } from './registry-guard'
 import { Site } from './site'
@@ -45,6 +45,11 @@ export class Context {
   /** Haraka's config directory; `undefined` with `--redis` alone. @throws {InputError} as {@link Site}. */
   get configDirectory(): string | undefined {
     return this.site.directory
+  }
+
+  /** How the command line asks for output. */
+  get manner(): Manner {
+    return this.options
   }
 
   /** {@link Site.config} */

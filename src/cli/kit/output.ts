@@ -2,7 +2,7 @@ import { styleText } from 'node:util'
 import { clean, safeJson } from '../../base/safe-text'
 import type { Io } from './io'
 import { inLocalTime } from './local-time'
-import { columnLines, tableLines, type Box } from './table'
+import { columnLines, columnsWithin, tableLines, type Box } from './table'
 
 /** Green, yellow, red or faint on a terminal, plain elsewhere. */
 export type Tone = 'good' | 'warn' | 'bad' | 'faint'
@@ -116,6 +116,16 @@ export class Output {
     this.lines(tableLines(titles, this.boxes(shown), this.room))
     const more = rows.length - shown.length
     if (more > 0) this.line(`and ${more.toLocaleString('en-US')} more (--all)`, 'faint')
+  }
+
+  /** The same, but each row takes one line: where the terminal is too narrow, the last columns are left out. */
+  rows(head: readonly string[], rows: readonly (readonly Cell[])[], empty: string): void {
+    const most = columnsWithin(this.boxes([head, ...rows]), this.room)
+    this.table(
+      head.slice(0, most),
+      rows.map((row) => row.slice(0, most)),
+      empty,
+    )
   }
 
   /** Writes aligned `name  value` lines. */

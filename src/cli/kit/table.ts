@@ -47,6 +47,11 @@ export function* tableLines(head: Row, rows: readonly Row[], room: number): Gene
   }
 }
 
+/** How many of the first columns a line of this width holds without folding; at least one. */
+export function columnsWithin(rows: readonly Row[], room: number): number {
+  return linesOf(rows, room)[0]!.widths.length
+}
+
 /** Rows without a head, in aligned columns; what cannot be wrapped is wider than `room`. */
 export function* columnLines(rows: readonly Row[], room: number): Generator<string> {
   const widths = widthsOf(rows, room, GAP)

@@ -7,14 +7,14 @@ import { GOING_ON, type ConnectorFlow, type IncidentStep } from '../../operation
 import { isAnswered, type IncidentQueue } from '../../operations/incident-queue'
 import { amountText } from '../../operations/queue'
 import { messages, recipients } from '../../reporting/sum'
-import type { Share, Shares } from '../../reporting/shares'
-import { brief, duration, type Cell, type Output } from '../kit/output'
+import { duration, type Cell, type Output } from '../kit/output'
 import { stateOf } from './case-print'
 import { caseView } from './case'
 import { percent } from './counts'
 import { restrictionView } from './restriction'
 import { whoOf } from './audit'
 import { namesOf, silenceOf } from './queue'
+import { printShares, SENDERS, shareView } from './shares'
 
 /** Rows of each kind that are printed; JSON has all. */
 const MOST_SHARES = 5
@@ -63,16 +63,12 @@ function queueView(queue: IncidentQueue): object {
 
 const NO_HOSTS = { hosts: [], silent: [], failed: [] }
 
-function shareView({ value, messages, recipients, share }: Share): object {
-  return { value, messages, recipients, share: Math.round(1000 * share) / 1000 }
-}
-
 /** The screen that an operator decides by, without the steps. */
 export function printIncident(out: Output, incident: Incident): void {
   printHead(out, incident)
   printMinutes(out, incident.minutes)
   printConnectors(out, incident)
-  printShares(out, incident.shares)
+  printShares(out, incident.shares, SENDERS, MOST_SHARES)
   printQueues(out, incident.queue)
   printChanges(out, incident)
 }
@@ -184,33 +180,6 @@ function printConnectors(out: Output, { connectors, from }: Incident): void {
 
 function stateCell({ stopped }: ConnectorFlow): Cell {
   return stopped ? { text: stopped, tone: stopped === 'blocked' ? 'warn' : 'faint' } : ''
-}
-
-const KINDS = [
-  ['domain', 'SENDER DOMAIN'],
-  ['ip', 'ADDRESS'],
-  ['user', 'AUTH USER'],
-] as const satisfies readonly (readonly [keyof Shares, string])[]
-
-function printShares(out: Output, shares: Shares): void {
-  for (const [kind, title] of KINDS) {
-    const all = shares[kind]
-    // Without AUTH there are no users.
-    if (all.every(({ value }) => value === '')) continue
-    out.line()
-    out.table(
-      [title, 'UNREGISTERED', 'SHARE'],
-      all
-        .slice(0, MOST_SHARES)
-        .map(({ value, messages, recipients, share }) => [
-          brief(value) || '(none)',
-          right(`${messages}/${recipients}`),
-          right(percent(share)),
-        ]),
-      '',
-    )
-    if (all.length > MOST_SHARES) out.line(`and ${all.length - MOST_SHARES} more`, 'faint')
-  }
 }
 
 function printQueues(out: Output, queue: IncidentQueue): void {
