@@ -15,7 +15,7 @@ import type { MetricsSettings } from './settings'
 import { Tenants } from './tenants'
 import { metricsText, single, type Samples } from './text'
 
-/** How long a text is given to all that ask, in ms. */
+/** The default of {@link ExporterContext.cached}. */
 const CACHED = 5000
 /** Longest wait for Redis, in ms. */
 const LONGEST = 1500
@@ -39,6 +39,8 @@ export interface ExporterContext {
   readonly onTrouble: (reason: string) => void
   /** How long to wait for what needs several readings, in ms: for a single text longer than for one of many. */
   readonly patience?: number
+  /** How long a text is given to all that ask, in ms. */
+  readonly cached?: number
 }
 
 /** Makes the text of all metrics. */
@@ -50,7 +52,7 @@ export class Exporter {
   private made = -Infinity
   private readonly make = coalesced(async () => {
     // The one before may just have been made.
-    if (performance.now() - this.made < CACHED) return
+    if (performance.now() - this.made < (this.context.cached ?? CACHED)) return
     this.latest = await this.scrape()
     this.made = performance.now()
   })

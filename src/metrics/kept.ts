@@ -29,8 +29,11 @@ export class Kept<T> {
     const work = this.run()
     // It may fail after it was waited for.
     work.catch(() => {})
-    await Promise.race([work, enough])
-    clearTimeout(timer)
+    try {
+      await Promise.race([work, enough])
+    } finally {
+      clearTimeout(timer)
+    }
     return this.value
   }
 }

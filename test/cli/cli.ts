@@ -31,6 +31,8 @@ export interface World {
   readonly columns?: number
   /** Aborting it is Ctrl-C. */
   readonly interrupt?: AbortSignal
+  /** Receives each write to stderr. */
+  readonly onErr?: (text: string) => void
   /** Receives each write to stdout. */
   readonly onOut?: (text: string) => void
   /** The device behind stdout. */
@@ -50,7 +52,12 @@ export async function tenantctl(args: readonly string[], world: World = {}): Pro
   const status = await main(args, {
     stdin: Readable.from(typeof stdin === 'string' ? [Buffer.from(stdin)] : stdin),
     stdout: new Stdout(world.device ?? { write: print, close: () => {} }),
-    stderr: { write: (text) => (err += text) },
+    stderr: {
+      write: (text) => {
+        err += text
+        world.onErr?.(text)
+      },
+    },
     env: world.env ?? { SUDO_USER: 'ann' },
     cwd: world.cwd ?? '/',
     terminal: world.terminal ?? false,
