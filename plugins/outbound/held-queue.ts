@@ -96,7 +96,10 @@ export class HeldQueue {
   }
 
   private hold(): OutboundAnswer {
-    return { delay: this.delays.next(performance.now()) / 1000 }
+    const now = performance.now()
+    const delay = this.delays.next(now)
+    this.engine()?.held.add(now + delay)
+    return { delay: delay / 1000 }
   }
 }
 

@@ -100,7 +100,10 @@ export const FAMILIES = {
     help: 'How long a charge took in the last minute, in the slowest process',
   },
   enforcement_paused: { type: 'gauge', help: 'Whether enforcement is paused on all hosts' },
-  held_messages: { type: 'gauge', help: 'Queued messages that a host holds back' },
+  held_messages: {
+    type: 'gauge',
+    help: 'Queued messages that a host holds since their tenant is restricted; hosts that hold some',
+  },
   scrape_duration_seconds: { type: 'gauge', help: 'How long it took to read all this' },
 } as const satisfies Record<string, Family>
 

@@ -54,6 +54,8 @@ export interface NodeFacts {
     readonly refundsWaiting: number
     readonly dropped: number
     readonly reportsWaiting: number
+    /** Messages in its queue that restrictions hold now. */
+    readonly held: number
   }
   /** Of the last whole minute, in ms; `null`: there was none. */
   readonly charge: { readonly p50: number; readonly p99: number } | null

@@ -14,6 +14,7 @@ import { closeGroups, forwardLeft } from './duties'
 import { forgetOldReport, tellLost } from './lost-duty'
 import { Leader } from './leader'
 import { newNodeId } from '../nodes/node'
+import { HeldCount } from '../outbound/held-count'
 import { Flusher } from '../reporting/flusher'
 import { Recorder } from '../reporting/recorder'
 import { Tally } from '../reporting/tally'
@@ -75,6 +76,8 @@ export class Engine {
   readonly store: Store
   /** Counts for the reports. */
   readonly tally: Tally
+  /** Messages in the queue that restrictions hold. */
+  readonly held = new HeldCount()
   /** Counters over all tenants, for metrics. */
   readonly totals: Totals
   private readonly flusher: Flusher
@@ -185,14 +188,16 @@ export class Engine {
     return this.directory.registry.state
   }
 
-  /** What waits for Redis: refunds and index entries, batches of reports; and how much was dropped. */
+  /** What waits for Redis: refunds and index entries, batches of reports; how much was dropped; how much mail is held. */
   get backlog(): {
     readonly refundsWaiting: number
     readonly reportsWaiting: number
     readonly dropped: number
+    readonly held: number
   } {
     const { outbox, flusher, dropped } = this
-    return { refundsWaiting: outbox.size, reportsWaiting: flusher.waiting, dropped }
+    const held = this.held.count()
+    return { refundsWaiting: outbox.size, reportsWaiting: flusher.waiting, dropped, held }
   }
 
   /** Refunds recipients in the background; while Redis is away refunds wait, up to a bound. */

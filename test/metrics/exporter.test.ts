@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { Ledger } from '../../src/allowance/ledger'
 import { Restrictions } from '../../src/allowance/restriction'
 import { Cases } from '../../src/cases/cases'
+import { pauseEnforcement } from '../../src/enforcement/pause'
 import { EventStream } from '../../src/events/stream'
 import { Exporter, type ExporterContext } from '../../src/metrics/exporter'
+import { MISSING } from '../../src/nodes/node'
 import { Recorder } from '../../src/reporting/recorder'
 import { Batch } from '../../src/reporting/batch'
 import { Room } from '../../src/reporting/room'
@@ -16,6 +18,7 @@ import { Store, type Client } from '../../src/store/store'
 import { waitFor } from '../../scripts/services/wait-for'
 import { DEFAULTS } from '../support/allowance'
 import { settingsFor } from '../support/connection'
+import { aNode, beat } from '../support/nodes'
 import { parseText, valuesOf } from '../support/prometheus-text'
 import { startRedisProxy, type RedisProxy } from '../support/redis-proxy'
 import { newSite, theRedis, useRedis, type Site } from '../support/registry'
@@ -204,6 +207,52 @@ describe('the metrics of tenants', () => {
     assert.deepEqual(Object.keys(await used()), [
       ...['contoso unregistered 1h', 'contoso unregistered 1d'],
     ])
+  })
+})
+
+describe('the metrics of processes', () => {
+  it('tell missing hosts from missing processes, who is behind, and the slowest charge', async () => {
+    const { store } = site
+    const counters = { ...aNode().counters, held: 2 }
+    const mark = (await serverTime(store.client)) * 1000
+    await beat(store, {
+      id: 'mx1/a',
+      counters,
+      charge: { p50: 1, p99: 4 },
+      applied: mark,
+      heard: mark,
+    })
+    await beat(store, { id: 'mx1/b', counters, charge: { p50: 2, p99: 3 }, role: 'single' })
+    await beat(store, { id: 'mx1/c' }, MISSING + 1000)
+    await beat(store, { id: 'mx2/a', config: { digest: 'd2', ofHost: '', changed: 0 } })
+    await beat(store, { id: 'mx3/a' }, MISSING + 1000)
+    const late = { applied: mark - 60_000_000, heard: mark - 60_000_000 }
+    await beat(store, { id: 'mx4/a', ...late, registry: { state: 'lost', epoch: 'e1' } })
+    await beat(store, { id: 'mx4/b', heard: mark - 30_000_000, applied: mark, role: 'console' })
+    const found = await text()
+    assert.deepEqual(valuesOf(found, 'processes'), { worker: 3, single: 1, console: 1 })
+    assert.deepEqual(valuesOf(found, 'hosts_missing'), { '': 1 })
+    assert.deepEqual(valuesOf(found, 'processes_missing'), { '': 1 })
+    assert.deepEqual(valuesOf(found, 'processes_behind'), { '': 1 })
+    assert.deepEqual(valuesOf(found, 'configurations'), { '': 2 })
+    assert.deepEqual(valuesOf(found, 'charge_duration_seconds'), { '0.5': 0.002, '0.99': 0.004 })
+    assert.deepEqual(valuesOf(found, 'held_messages'), { mx1: 4 })
+    assert.deepEqual(valuesOf(found, 'registry_lost'), { '': 1 })
+  })
+
+  it('have the pause of all hosts', async () => {
+    assert.deepEqual(valuesOf(await text(), 'enforcement_paused'), { '': 0 })
+    await pauseEnforcement(site.store, {
+      ...{ duration: 60_000, everything: false, by: 'ann', reason: 'x', words: 'x' },
+    })
+    assert.deepEqual(valuesOf(await text(), 'enforcement_paused'), { '': 1 })
+  })
+
+  it('keep their lines whatever a process says of itself', async () => {
+    const counters = { ...aNode().counters, held: 1 }
+    const host = 'a"b\\c\n} 7\r\u2028'
+    await beat(site.store, { id: `${host}/a`, counters })
+    assert.deepEqual(valuesOf(await text(), 'held_messages'), { [host]: 1 })
   })
 })
 

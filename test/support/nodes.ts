@@ -28,7 +28,7 @@ export function aNode(facts: Partial<NodeFacts> = {}): NodeFacts {
     heard: 0,
     counters: {
       ...{ accepted: 0, refused: 0, deferred: 0, undecided: {} },
-      ...{ refundsWaiting: 0, dropped: 0, reportsWaiting: 0 },
+      ...{ refundsWaiting: 0, dropped: 0, reportsWaiting: 0, held: 0 },
     },
     charge: null,
     loop: null,

@@ -42,7 +42,7 @@ export function add(program: Command, io: Io): void {
       'pause: {mark, paused}; registry: {state, epoch}; connectors, tenants: how many it knows',
       'applied, heard: the last change that it has in effect, and has heard of',
       'counters since its start: accepted, refused, deferred recipients, undecided by code,',
-      '  refundsWaiting, reportsWaiting, dropped',
+      '  refundsWaiting, reportsWaiting, dropped, held: queued messages that wait for a restriction',
       'charge: {p50, p99}, loop: {p99} of the last minute in ms, or null',
     ],
   })

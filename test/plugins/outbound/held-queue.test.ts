@@ -3,6 +3,7 @@ import { it } from 'node:test'
 import { Address } from 'address-rfc2821'
 import type { HMail, Plugin } from '../../../plugins/kit/haraka'
 import { Delays, HeldQueue } from '../../../plugins/outbound/held-queue'
+import { HeldCount } from '../../../src/outbound/held-count'
 import { parseConfig } from '../../../src/process/config'
 import type { Engine } from '../../../src/process/engine'
 
@@ -11,10 +12,11 @@ const DAY = 86_400_000
 it('held mail returns within a minute though the clock of the host jumped by a day, and back', (t) => {
   const { config } = parseConfig({ restriction: { queued: 'hold' } }, '/nowhere')
   const restricted = { mode: undefined, restricted: 'all', domains: new Map() }
+  const held = new HeldCount()
   const queue = new HeldQueue(
     { lognotice() {}, loginfo() {} } as unknown as Plugin,
     () => config,
-    () => ({ directory: { peek: () => restricted } }) as unknown as Engine,
+    () => ({ directory: { peek: () => restricted }, held }) as unknown as Engine,
   )
   const hmail = {
     todo: {
@@ -29,6 +31,8 @@ it('held mail returns within a minute though the clock of the host jumped by a d
   for (ahead of [0, DAY, 0]) {
     assert.ok(delay() < 60, `${ahead} ms ahead`)
   }
+  assert.equal(held.count(), 3)
+  assert.equal(held.count(performance.now() + 60_000), 0)
 })
 
 it('many held messages return after the wait, apart from each other, and never before an earlier one', () => {
