@@ -2,6 +2,7 @@
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { charges } from './charges'
+import { confirm } from './confirm'
 import { forwarded } from './forwarded'
 import { growth } from './growth'
 import { install } from './install'
@@ -27,7 +28,7 @@ const COST: readonly Section[] = [
 ]
 const SECTIONS: readonly Section[] = [
   ...COST,
-  ...[senders, forwarded, charges, growth, memory, propagation, top],
+  ...[senders, forwarded, charges, growth, memory, propagation, confirm, top],
 ]
 /** Names for `--only`, and the sections they stand for. */
 const CHOICES: Readonly<Record<string, readonly Section[]>> = {

@@ -1,4 +1,4 @@
-import { startHaraka, type TestHaraka } from '../scripts/services/haraka'
+import { type TestHaraka } from '../scripts/services/haraka'
 import { startRedis } from '../scripts/services/redis'
 import type { SmtpClient } from '../scripts/services/smtp'
 import { waitFor } from '../scripts/services/wait-for'
@@ -7,6 +7,7 @@ import { lines } from './chart'
 import { timesRow, type Run, type Section } from './row'
 import { registerTenant } from './seed'
 import { Times } from './stats'
+import { openToEachWorker, startWithWorkers } from './workers'
 import { openStore } from './store'
 
 const TENANT = { id: 'contoso', domain: 'contoso.com', ip: '127.0.0.1' }
@@ -17,13 +18,6 @@ const WORKERS = 2
 const POLL = 1
 /** Target, in ms. */
 const MOST = 50
-
-/** A plugin that tells a client the worker of its session. */
-const TELL_PID = `exports.hook_capabilities = (next, connection) => {
-  connection.capabilities.push('XPID ' + process.pid)
-  next()
-}
-`
 
 type TimesByAction = Readonly<Record<'block' | 'unblock', Times>>
 
@@ -41,14 +35,11 @@ export const propagation: Section = {
     try {
       await registerTenant(store, TENANT)
       while (servers.length < SERVERS) {
-        servers.push(
-          await startHaraka({
-            ...{ redis, nodes: WORKERS, plugins: ['relay', 'bench_pid', 'unregistered-domain'] },
-            localPlugins: { bench_pid: TELL_PID },
-          }),
-        )
+        servers.push(await startWithWorkers(redis, WORKERS))
       }
-      const sessions = (await Promise.all(servers.map(openToEachWorker))).flat()
+      const sessions = (
+        await Promise.all(servers.map((server) => openToEachWorker(server, WORKERS)))
+      ).flat()
       const times = await measure(new Restrictions(store), sessions, quick ? 10 : 100, say)
       await Promise.all(sessions.map((session) => session.quit()))
       return {
@@ -61,19 +52,6 @@ export const propagation: Section = {
       await redis.stop()
     }
   },
-}
-
-/** One session to each worker: the cluster distributes connections in turn. */
-async function openToEachWorker(server: TestHaraka): Promise<SmtpClient[]> {
-  const sessions = new Map<string, SmtpClient>()
-  await waitFor(async () => {
-    const client = await server.connect()
-    const pid = client.capabilities.find((capability) => capability.startsWith('XPID')) ?? ''
-    if (sessions.has(pid)) await client.quit()
-    else sessions.set(pid, client)
-    return sessions.size === WORKERS
-  })
-  return [...sessions.values()]
 }
 
 async function measure(

@@ -20,6 +20,9 @@ import { leaveNames } from '../../src/registry/pending'
 import { parseTenantsFile } from '../../src/tenants-file/parse'
 import type { MessageCharge } from '../../src/allowance/ledger'
 import { DEFAULTS } from '../support/allowance'
+import { beat } from '../support/nodes'
+import { confirmed } from '../../src/nodes/confirm'
+import { CONNECTORS } from '../../src/nodes/question'
 import { assertAllRan, ClusterSite, newTransaction } from '../support/cluster'
 import { hasClusterTest } from '../support/lua'
 import { assertConsistent, laterToken } from '../support/registry'
@@ -249,6 +252,51 @@ describe('on a Redis Cluster', () => {
     }
   })
 
+  it('a change of a tenant or a connector on any node is confirmed, and older processes are counted', async () => {
+    const { store, restrictions } = site
+    const { keys } = store
+    const ids = Array.from({ length: 6 }, (_, at) => `confirmed${at}`)
+    for (const id of ids) await site.registry.tenants.add(id, {}, BY)
+    const primaries = await Promise.all(
+      [keys.nodes, ...ids.map((id) => keys.tenant(id))].map((key) => cluster.primaryOf(key)),
+    )
+    assert.equal(new Set(primaries).size, 3)
+    const processes = await Promise.all(
+      ['mx1', 'mx2', 'mx3'].map(async (host) => ({
+        ...{ host, directory: await follow(site, `${host}/a`) },
+      })),
+    )
+    const older = await follow(site)
+    for (const { host, directory } of processes) {
+      await beat(store, { id: `${host}/a`, host })
+      for (const id of ids) await directory.load(id)
+    }
+    /** Again where a busy machine takes longer than a person waits. */
+    const isInForce = (subject: string, change: () => Promise<unknown>): Promise<unknown> =>
+      waitFor(async () => {
+        const { confirmation } = await confirmed(store, [subject], change)
+        assert.deepEqual([confirmation.of, confirmation.older], [3, 1])
+        return confirmation.inForce === 3
+      })
+    try {
+      for (const id of ids) {
+        await isInForce(id, () => restrictions.place(id, { ...ACT, scope: 'unregistered' }))
+        for (const { directory } of processes) {
+          assert.equal(directory.look(id)?.restricted, 'unregistered', id)
+        }
+        await isInForce(id, () => restrictions.lift(id, { ...ACT, keepUsage: false }))
+      }
+      await site.registry.connectors.add(ids[0]!, 'suspect', { auth: ['mallory'] }, BY)
+      await isInForce(CONNECTORS, () => site.registry.connectors.block(ids[0]!, 'suspect', ACT))
+      for (const { directory } of processes) {
+        assert.ok(directory.connectors?.byAuth('mallory')?.blocked)
+      }
+    } finally {
+      for (const { directory } of [...processes, { directory: older }]) directory.stop()
+      await store.client.del(keys.nodes, keys.nodesSeen)
+    }
+  })
+
   it('counts of mail are recorded', async () => {
     const { store, client } = site
     const recorder = new Recorder(store, () => 90)
@@ -346,14 +394,14 @@ describe('on a Redis Cluster', () => {
 })
 
 /** A directory of this process, with its subscription established. */
-async function follow(site: ClusterSite): Promise<Directory> {
+async function follow(site: ClusterSite, processId = ''): Promise<Directory> {
   const directory = new Directory(site.store, {
     onReady: () => {},
     onRestriction: () => {},
     onError: (message) => site.errors.push(message),
   })
   const subscriber = site.subscriber()
-  directory.follow(subscriber)
+  directory.follow(subscriber, processId)
   await waitFor(() => subscriber.status === 'ready')
   // Again: when this is answered, so is the directory's own.
   await subscriber.subscribe(site.store.keys.changes)
