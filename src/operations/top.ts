@@ -18,6 +18,8 @@ export const ACTIVE_FOR = 5 * MINUTE
 const FEW_MINUTES = 10 * MINUTE
 /** Active tenants of which one refresh reads the minutes: those whose mail is the newest. */
 const MOST_READ = 500
+/** Active tenants that are kept in memory; those read longest ago go first. */
+const MOST_KNOWN = 5000
 /** Tenants of which one refresh reads the meters: those with most recipients a minute. */
 const MOST_SHOWN = 50
 /** Tenants read concurrently. */
@@ -157,8 +159,13 @@ export class TopReader {
     const changed = newest.filter(([id, last]) => this.known.get(id)?.last !== last)
     await mapLimited(changed, PLACES, async ([id, last]) => {
       const minutes = await this.reports.minutes(id, now - PACE_SPAN, now + 1)
+      this.known.delete(id)
       this.known.set(id, { last, minutes })
     })
+    for (const id of this.known.keys()) {
+      if (this.known.size <= MOST_KNOWN) break
+      this.known.delete(id)
+    }
   }
 
   private async domainOf(id: string, now: number): Promise<Share | undefined> {

@@ -70,6 +70,7 @@ async function useRelay(relay: TestRelay<RelayRedis>, settings: Section): Promis
   const many = { ...mail, to: ['a@far.example', 'b@far.example', 'c@far.example'] }
   assert.equal((await tenant.send(many)).last.raw, REPLY.blocked)
   await waitFor(async () => /contoso/.test(await ctl('restricted')))
+  await waitFor(async () => /^contoso +restricted/m.test(await ctl('top', '--once')))
   await ctl('domain', 'add', 'contoso', 'more.example', '--subdomains')
   await ctl('unblock', 'contoso', '--reason', 'test')
   await waitFor(async () => (await tenant.send(mail)).delivered)

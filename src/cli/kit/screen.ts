@@ -64,7 +64,12 @@ export class Screen {
       },
       close: () => {},
     })
-    draw(new Output({ ...this.io, columns: process.stdout.columns, stdout: page }, this.how))
+    draw(
+      new Output(
+        { ...this.io, columns: process.stdout.columns || this.io.columns, stdout: page },
+        this.how,
+      ),
+    )
     const lines = text.trimEnd().split('\n').slice(0, this.rows)
     const cleared = lines.map((line) => line + CLEAR_REST_OF_LINE).join('\r\n')
     this.io.stdout.write(HOME + cleared + CLEAR_BELOW)
