@@ -81,6 +81,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       load: () => require('./commands/unblock') as typeof import('./commands/unblock'),
     },
     {
+      words: { enforcement: 'pause all refusals on all hosts, and resume them' },
+      load: () => require('./commands/enforcement') as typeof import('./commands/enforcement'),
+    },
+    {
       words: { queue: 'queued mail of a tenant on all hosts: list it, drop it' },
       load: () => require('./commands/queue') as typeof import('./commands/queue'),
     },

@@ -1,11 +1,20 @@
 import { shortTime } from '../base/time'
 import { isOverridden, type TenantMode } from '../mail/mode'
 import type { MainSettings, PauseInEffect } from '../mail/settings'
+import { pauseInEffect, type PauseRead } from './pause'
 
 /** A pause of enforcement that is in effect. */
 export interface Pause extends PauseInEffect {
   /** It also lets pass what persons have restricted or blocked, and what is held. */
   readonly everything: boolean
+}
+
+/** The pause that Redis, or the snapshot file, says; `undefined`: none is in effect. */
+export function toPause(read: Omit<PauseRead, 'denied'>): Pause | undefined {
+  const change = pauseInEffect(read)
+  if (!change) return undefined
+  const { everything, until, first } = change
+  return { everything, until, since: Date.now() - (read.now - first / 1000) }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Mark } from '../records/token'
-import type { Pause } from './in-effect'
-import { LONGEST_PAUSE, pauseInEffect, type PauseChange, type PauseRead } from './pause'
+import { toPause, type Pause } from './in-effect'
+import { LONGEST_PAUSE, type PauseChange, type PauseRead } from './pause'
 
 /** The pause as one process knows it. It ends by itself, by the monotonic clock, also while Redis is away. */
 export class KnownPause {
@@ -39,7 +39,7 @@ export class KnownPause {
     const isKnown = change?.mark === this.known?.mark
     this.known = change
     clearTimeout(this.timer)
-    const pause = pauseInEffect({ now, change })
+    const pause = toPause({ now, change })
     if (!pause) return this.become(undefined, isKnown)
     const left = Math.min(pause.until - now, LONGEST_PAUSE)
     // The clock of Redis may be set back: that must not prolong it.
@@ -47,9 +47,7 @@ export class KnownPause {
     const remaining = this.endsAt - performance.now()
     if (remaining <= 0) return this.become(undefined, isKnown)
     this.timer = setTimeout(() => this.become(undefined, false), remaining).unref()
-    const { everything, until, first } = pause
-    const since = Date.now() - (now - first / 1000)
-    this.become({ everything, until, since }, isKnown)
+    this.become(pause, isKnown)
   }
 
   /** Drops what the snapshot file said. */

@@ -113,6 +113,7 @@ describe('tenantctl doctor', () => {
         'registry',
         'lost',
         'nodes',
+        'pause',
         'connectors',
         'relay_acl_allow',
         'consistency',

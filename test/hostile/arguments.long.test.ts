@@ -212,6 +212,10 @@ const PLACES: readonly (readonly string[])[] = [
   ...[
     ['block', V, '--reason', 'x'],
     ['block', 'contoso', '--reason', V],
+    ['enforcement', 'pause', '--reason', V],
+    ['enforcement', 'pause', '--reason', 'x', '--for', V],
+    ['enforcement', 'resume', '--reason', V],
+    ['enforcement', 'status', V],
     ['block', 'contoso', '--reason', 'x', '--by', V],
     ['block', 'fabrikam', '--all', '--reason', V],
   ],

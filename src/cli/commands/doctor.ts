@@ -24,6 +24,7 @@ import { fail, warn, type Line } from '../doctor/line'
 import { checkLost } from '../doctor/lost'
 import { checkMailauth } from '../doctor/mailauth'
 import { checkNodes } from '../doctor/nodes'
+import { checkPause } from '../doctor/pause'
 import { checkPlugins } from '../doctor/plugins'
 import { printLines } from '../doctor/print'
 import { checkProviders } from '../doctor/providers'
@@ -155,6 +156,7 @@ async function checkStore(
         registry.line,
         await checkLost(store),
         ...(await checkNodes(store)),
+        await checkPause(store),
         ...(tenantsFile ? await checkApplied(store, tenantsFile, config.registry) : []),
         ...(await checkProviders(store, config.registry.neverRegister)),
         ...(await checkConnectors(store, files, config)),

@@ -8,6 +8,7 @@ import { dnsServer } from '../../dns/lookup'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { inEffect } from '../kit/paused'
 import { readMessage } from '../kit/message-input'
 import type { Output, Tone } from '../kit/output'
 import { COMMAND_TIMEOUT } from '../kit/store'
@@ -57,7 +58,8 @@ export function add(program: Command, io: Io): void {
       const message =
         options.message === undefined ? undefined : await readMessage(options.message, io)
       const question = { ...questionOf(options), message }
-      await context.connected(async (store, config) => {
+      await context.connected(async (store, ofFile) => {
+        const config = await inEffect(store, ofFile, out)
         const explanation = await explainMessage(question, {
           directory: readOnce(store),
           ledger: new Ledger(store, COMMAND_TIMEOUT),

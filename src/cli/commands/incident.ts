@@ -5,6 +5,7 @@ import type { Store } from '../../store/store'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { inEffect } from '../kit/paused'
 import { IncidentDialogue } from './incident-dialogue'
 import { incidentView, printIncident, printSteps } from '../views/incident'
 
@@ -53,9 +54,10 @@ export function add(program: Command, io: Io): void {
 async function show(
   { out }: Context,
   store: Store,
-  config: Config,
+  ofFile: Config,
   subject: string,
 ): Promise<Incident> {
+  const config = await inEffect(store, ofFile, out)
   const incident = await readIncident(store, config, subject)
   out.result(incidentView(incident), () => printIncident(out, incident))
   return incident

@@ -17,6 +17,7 @@ import { TenantRegistry } from '../../registry/tenant-registry'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { inEffect } from '../kit/paused'
 import { duration, toCopy, type Cell, type Output, type Tone } from '../kit/output'
 import { tenantctl } from '../../base/command-line'
 import { shortTime } from '../../base/time'
@@ -88,7 +89,8 @@ export function add(program: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       if (id !== undefined) assertNoChoice(choice)
-      await context.connected(async (store, config) => {
+      await context.connected(async (store, ofFile) => {
+        const config = await inEffect(store, ofFile, out)
         const reader = new StatusReader(store, config, COMMAND_TIMEOUT)
         if (id === undefined) {
           const statuses = await chosen(store, reader, choice)

@@ -31,6 +31,8 @@ const ELSEWHERE = {
   unblock: 'its mail is still refused',
   blockConnector: 'it still relays',
   unblockConnector: 'all that it relays is still refused',
+  pause: 'mail is refused as before',
+  resume: 'enforcement is still paused',
 } as const
 
 /** Which change it is. */
