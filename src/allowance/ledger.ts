@@ -7,6 +7,7 @@ import { readScript } from '../store/script'
 import { ServerClock } from '../store/server-clock'
 import type { PreparedScript } from '../store/script-call'
 import type { Store } from '../store/store'
+import { ChargeTimes } from './charge-times'
 import { parseReply, type ChargeReply, type ChargeResult } from './charge-answer'
 import { formatLimits, type Limits } from '../mail/limits'
 import {
@@ -127,6 +128,8 @@ interface Settings {
 
 /** Counts recipients in Redis. Every call is one script, and waits no longer than the client's command timeout. */
 export class Ledger {
+  /** How long charges of single recipients take. */
+  readonly times = new ChargeTimes()
   private readonly clock: ServerClock
   private settings: Settings | undefined
   private readonly prepared = new Map<string, PreparedScript>()
@@ -146,8 +149,9 @@ export class Ledger {
    * @throws where Redis gave no answer: whether the recipient was charged is unknown then, until {@link refund}.
    */
   charge(charge: Charge, defaults: Defaults): Promise<ChargeResult> {
-    const end = performance.now() + this.timeout
-    return this.attempt(charge, defaults, end).then((text) => {
+    const begun = performance.now()
+    const end = begun + this.timeout
+    const answer = this.attempt(charge, defaults, end).then((text) => {
       const reply = this.read(text)
       if (reply.answer !== 'EXPIRED' || performance.now() > end) {
         return this.withNames(charge, defaults, end, reply)
@@ -157,6 +161,8 @@ export class Ledger {
         this.withNames(charge, defaults, end, this.read(second)),
       )
     })
+    if (begun > this.times.after) this.times.time(answer, begun)
+    return answer
   }
 
   /**

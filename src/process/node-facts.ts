@@ -8,6 +8,7 @@ import type { NodeFacts, Role } from '../nodes/node'
 import { addressOf } from '../store/connection'
 import type { Config } from './config'
 import type { Engine } from './engine'
+import { LoopDelay } from './loop-delay'
 import { nodeConfig, type DigestedConfig } from './node-config'
 
 /** What a process knows of itself. */
@@ -32,6 +33,7 @@ type Configs = readonly [DigestedConfig, DigestedConfig]
 /** Puts together what a process says of itself. */
 export class FactsOfProcess {
   private readonly fixed: Pick<NodeFacts, 'host' | 'pid' | 'started' | 'boot' | 'versions'>
+  private readonly loop = new LoopDelay()
   private config:
     { readonly of: Settings; readonly salt: string; readonly all: Configs } | undefined
 
@@ -39,6 +41,7 @@ export class FactsOfProcess {
     private readonly engine: Engine,
     private readonly self: () => Self,
   ) {
+    this.loop.start()
     this.fixed = {
       host: hostname(),
       pid: process.pid,
@@ -51,7 +54,7 @@ export class FactsOfProcess {
   /** @param draining it ends after its sessions. */
   say(draining: boolean): Said {
     const { engine, fixed } = this
-    const { directory, backlog, totals } = engine
+    const { directory, backlog, totals, ledger } = engine
     const { registry, pause } = directory
     const { role, worker, ini } = this.self()
     const { charged, undecided } = totals.sinceStart
@@ -69,7 +72,7 @@ export class FactsOfProcess {
       tenants: directory.tenantCount,
       ...{ applied: directory.applied, heard: directory.heard },
       counters: { ...charged, undecided, ...backlog },
-      ...{ charge: null, loop: null },
+      ...{ charge: ledger.times.read(), loop: this.loop.read() },
     }
     return { facts, configs: new Map([ofSite, ofHost].map(({ digest, text }) => [digest, text])) }
   }
