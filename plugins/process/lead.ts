@@ -3,6 +3,7 @@ import { completeEvidence } from '../../src/cases/complete'
 import { resolveEnded } from '../../src/events/sweep'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
+import { tellMissingHosts } from '../../src/process/missing-hosts'
 import { UnattributedUsers } from '../../src/unusual/unattributed'
 import { UnusualMonitor } from '../../src/unusual/monitor'
 import type { Plugin } from '../kit/haraka'
@@ -25,8 +26,13 @@ export class Lead {
   private readonly loweredLimits: LoweredLimits
   private readonly idleForwards: IdleForwards
 
-  /** Begins. @param config in effect now. */
-  constructor(plugin: Plugin, engine: Engine, config: () => Config) {
+  /**
+   * Begins.
+   *
+   * @param config in effect now.
+   * @param noted for how long all heartbeats of this process have been noted, in ms.
+   */
+  constructor(plugin: Plugin, engine: Engine, config: () => Config, noted: () => number) {
     const { store, forwarder, leader, directory } = engine
     this.loweredLimits = new LoweredLimits(plugin, engine)
     this.idleForwards = new IdleForwards(plugin, engine)
@@ -35,6 +41,7 @@ export class Lead {
       engine.eventsPending(tenant),
     )
     leader.add(this.unusualMonitor)
+    leader.add(tellMissingHosts(store, forwarder, noted))
     leader.add(completeEvidence(store))
     leader.add(resolveEnded(store, forwarder, () => defaultsOf(config())))
     leader.add(

@@ -160,7 +160,7 @@ export class PluginProcess {
 
   private beginToLead(engine: Engine): void {
     this.warmStart.keep(engine)
-    this.lead = new Lead(this.plugin, engine, this.config)
+    this.lead = new Lead(this.plugin, engine, this.config, () => this.heartbeats?.noted ?? 0)
   }
 
   private applyTenantsFile(engine: Engine): void {

@@ -68,6 +68,7 @@ function contentOf({ kind, facts }: Alert): Content | undefined {
     case 'went_back':
     case 'many_restricted':
     case 'redis_trouble':
+    case 'host_missing':
     case 'test':
       return undefined
   }

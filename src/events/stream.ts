@@ -1,6 +1,13 @@
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
-import type { Alert, Event, ManyRestrictedEvent, MeterFacts, Snoozed } from '../records/event'
+import type {
+  Alert,
+  Event,
+  ManyRestrictedEvent,
+  MeterFacts,
+  ResolvedEvent,
+  Snoozed,
+} from '../records/event'
 import { SNOOZABLE, type Snoozable } from '../records/snooze'
 import { MANY, MANY_SPAN, manyRestricted, type Many, type ReadChanges } from './many'
 import { ends, opens } from './open'
@@ -126,9 +133,11 @@ function detailsOf(event: Event): (string | number)[] {
     case 'unattributed':
       return event.connectors ? ['deferred'] : []
     case 'resolved':
-      return [event.of, event.percent ?? '', event.rule ?? '', ...meterOf(event)]
+      return [event.of, event.percent ?? '', event.rule ?? '', ...hostOf(event), ...meterOf(event)]
     case 'unreadable':
       return [event.meter ?? '', event.window]
+    case 'host_missing':
+      return [event.host]
     case 'went_back':
       return event.missing.count > 0 ? ['missing'] : []
     // Each test is an alert of its own.
@@ -137,6 +146,10 @@ function detailsOf(event: Event): (string | number)[] {
     default:
       return []
   }
+}
+
+function hostOf({ host }: ResolvedEvent): string[] {
+  return host === undefined ? [] : [host]
 }
 
 /** Each meter is an allowance of its own, and so another alert. */

@@ -26,6 +26,7 @@ function severityOf(event: Event): Severity {
     case 'restricted':
     case 'many_restricted':
     case 'redis_trouble':
+    case 'host_missing':
       return 'High'
     case 'unreadable':
       return event.until === undefined ? 'Low' : 'High'
@@ -78,6 +79,7 @@ function titleOf(tenant: string, event: Event): string {
     }
     case 'resolved':
       if (event.of === 'redis_trouble') return redisOverText(event)
+      if (event.of === 'host_missing') return hostOverText(event)
       if (event.of === 'unusual') return `${tenant}: ${event.rule ?? 'a rule'} is over`
       return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)}${forWhat(event)} again`
     case 'unreadable': {
@@ -101,6 +103,8 @@ function titleOf(tenant: string, event: Event): string {
     }
     case 'redis_trouble':
       return redisTroubleText(event)
+    case 'host_missing':
+      return `Host ${event.host} is missing: no process there has reported since ${shortTime(event.since)}`
     case 'test':
       return `Test alert, sent by ${event.by}`
   }
@@ -115,6 +119,10 @@ function redisTroubleText({ trouble, host, redis, from }: RedisTroubleEvent): st
     case 'went_back':
       return `Redis at ${redis} has gone back in time, and what it lost is unresolved since ${shortTime(from)}`
   }
+}
+
+function hostOverText({ host = '', forgotten }: ResolvedEvent): string {
+  return forgotten ? `Host ${host} was forgotten` : `Host ${host} reports again`
 }
 
 function redisOverText({ trouble, host = '' }: ResolvedEvent): string {
@@ -239,6 +247,11 @@ function nextSteps(tenant: string, event: Event): string[] {
       ]
     case 'redis_trouble':
       return redisTroubleSteps(event)
+    case 'host_missing':
+      return [
+        'tenantctl nodes  # which processes are missing, since when; then look at that host: does it run, does it reach Redis?',
+        `${tenantctl('nodes', 'forget', event.host)}  # if it is gone for good`,
+      ]
     case 'test':
       return ['nothing to do: alerts arrive']
   }

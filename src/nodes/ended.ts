@@ -40,6 +40,15 @@ export class EndedProcesses {
   }
 }
 
+/** Removes those of some silent processes that had said that they would end. @throws where Redis gave no answer. */
+export async function removeDrained(store: Store, silent: readonly string[]): Promise<void> {
+  if (silent.length === 0) return
+  const { client, keys } = store
+  const texts = await client.hmget(keys.nodes, ...silent)
+  const ended = silent.filter((id, at) => toNode(id, texts[at] ?? '')?.draining === true)
+  if (ended.length > 0) await store.run(LEAVE, [keys.nodes, keys.nodesSeen], ended)
+}
+
 function hasEnded(node: NodeFacts, own: NodeFacts): boolean {
   if (node.boot === '' || own.boot === '') return false
   if (node.boot === own.boot) return !isRunning(node.pid)

@@ -104,17 +104,28 @@ export interface UnattributedEvent extends Raised {
   readonly connectors?: number
 }
 
+/** Every process of a host is missing. */
+export interface HostMissingEvent extends Raised {
+  readonly kind: 'host_missing'
+  readonly host: string
+  readonly processes: number
+  /** When the last of them was seen, in ms since the epoch, server time. */
+  readonly since: number
+}
+
 /** What another event began has ended. */
 export interface ResolvedEvent extends Raised, MeterFacts, Partial<RedisTroubleFacts> {
   readonly kind: 'resolved'
   /** Id and kind of that event. */
   readonly resolves: string
-  readonly of: 'allowance' | 'unusual' | 'redis_trouble'
+  readonly of: 'allowance' | 'unusual' | 'redis_trouble' | 'host_missing'
   /** Of an allowance. */
   readonly percent?: number
   readonly window?: number
   /** Of unusual mail. */
   readonly rule?: string
+  /** Of a missing host: a person has it forgotten; else it is back. */
+  readonly forgotten?: boolean
 }
 
 /** The usage of a window could not be read, and starts again at 0. */
@@ -206,6 +217,7 @@ export type Event =
   | UnreadableEvent
   | WentBackEvent
   | ManyRestrictedEvent
+  | HostMissingEvent
   | RedisTroubleEvent
   | TestEvent
 
@@ -219,6 +231,7 @@ const KINDS: Readonly<Record<Event['kind'], true>> = {
   unreadable: true,
   went_back: true,
   many_restricted: true,
+  host_missing: true,
   redis_trouble: true,
   test: true,
 }

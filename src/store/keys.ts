@@ -65,6 +65,8 @@ export class Keys {
   readonly nodesSeen: string
   /** Digest of a configuration that a process has in effect → its keys. */
   readonly nodesConfigs: string
+  /** Hosts of which people were told that they are missing → the event. */
+  readonly nodesMissing: string
   /** The pause of enforcement on all hosts. */
   readonly pause: string
   /** Who paused, resumed, and had a host forgotten. */
@@ -118,6 +120,7 @@ export class Keys {
     this.nodes = `${prefix}{@nodes}`
     this.nodesSeen = `${prefix}{@nodes}:seen`
     this.nodesConfigs = `${prefix}{@nodes}:configs`
+    this.nodesMissing = `${prefix}{@nodes}:missing`
     this.pause = `${prefix}{@nodes}:pause`
     this.nodesAudit = `${prefix}{@nodes}:audit`
     this.totals = `${prefix}{@totals}`

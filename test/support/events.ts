@@ -65,6 +65,7 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
     ...{ trouble: 'away', host: 'mx1', redis: '127.0.0.1:6379', from: 1_764_000_000_000 },
     reason: 'no connection to Redis',
   },
+  host_missing: { host: 'mx3', processes: 4, since: 1_764_000_000_000 },
   test: { by: 'ann' },
 }
 
