@@ -11,7 +11,7 @@ import {
   type SendMail,
 } from '../../src/alerts/mail'
 import { ContactTemplates, siteTexts, type SiteTexts } from '../../src/alerts/contact-templates'
-import { forgetLeft } from '../../src/alerts/backlog'
+import { forgetLeft } from '../../src/alerts/forget-left'
 import { placeOf, USUAL_CHANNELS } from '../../src/alerts/channel-settings'
 import { NamedChannel } from '../../src/alerts/named-channel'
 import { MemoryQueue } from '../../src/alerts/memory-queue'

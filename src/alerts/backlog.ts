@@ -1,8 +1,4 @@
-import type { Duty } from '../base/duty'
-import { isNotAllowed } from '../store/failure'
-import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
-import { USUAL_CHANNELS } from './channel-settings'
 
 /** At most this many entries that no process has picked up are counted. */
 const MOST_UNREAD = 100
@@ -40,33 +36,6 @@ export async function readBacklogs({ client, keys }: Store): Promise<Backlog[]> 
       }
     }),
   )
-}
-
-/** A channel that delivers gives up what is a day old: one that has older alerts delivers nowhere any more. In ms. */
-const LEFT = 2 * 86_400_000
-
-/**
- * Forgets channels that were taken out of the ini file: their groups would be in the stream for ever. Another host may have
- * the channel still, so only what none has delivered to for two days is forgotten.
- *
- * @param isOn whether this process delivers to a channel.
- */
-export function forgetLeft(store: Store, isOn: (channel: string) => boolean): Duty {
-  const { client, keys } = store
-  return {
-    name: 'channels of alerts that were taken out',
-    every: 600_000,
-    run: async () => {
-      const now = await serverTime(client)
-      for (const { channel, since = now } of await readBacklogs(store)) {
-        if (USUAL_CHANNELS.includes(channel) || isOn(channel) || now - since < LEFT) continue
-        await client.xgroup('DESTROY', keys.events, channel).catch((error: unknown) => {
-          // An ACL file of an earlier version does not allow it.
-          if (!isNotAllowed(error)) throw error
-        })
-      }
-    },
-  }
 }
 
 /** RESP3 replies with a map, RESP2 with a flat list of names and values. */

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { Ledger } from '../../src/allowance/ledger'
 import { loadConfig } from '../../src/process/config-file'
 import { RefusedError } from '../../src/base/errors'
+import { forgetLeft } from '../../src/alerts/forget-left'
 import { completeEvidence } from '../../src/cases/complete'
 import { formatEvidence, parseEvidence } from '../../src/cases/evidence'
 import { FOLLOWED } from '../../src/cases/minutes'
@@ -117,6 +118,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       await tellOfLost(store)
       await completeMinutes(store, redis)
       await forward(relay, store)
+      await forgetChannel(store, redis)
       await orderQueue(relay)
       if (apply) {
         await haraka.waitForLog(/tenants\.yaml: applied added=/)
@@ -151,6 +153,18 @@ async function forward(relay: TestRelay, store: Store): Promise<void> {
   const message = { ...recipient, meter: 'forwarded', ordinals: [1], signatures: ['s1'] } as const
   assert.equal((await ledger.chargeMessage(message, defaults)).answer, 'FORWARDED')
   assert.equal(await ledger.refund('school', 'F1.1', [1], ['s1']), 1)
+}
+
+/** A channel of alerts was taken out of the ini file. */
+async function forgetChannel(store: Store, redis: TestRedis): Promise<void> {
+  const { keys } = store
+  await redis.client().xgroup('CREATE', keys.events, 'taken-out', '$')
+  const duty = forgetLeft(store, () => false)
+  await waitFor(async () => {
+    await duty.run()
+    const groups = JSON.stringify(await redis.client().xinfo('GROUPS', keys.events))
+    return !groups.includes('taken-out')
+  })
 }
 
 /** The queue is listed and emptied by orders. */

@@ -21,6 +21,8 @@ export type Answer = (response: ServerResponse, request: IncomingMessage) => voi
 export class WebhookEndpoint {
   /** Requests with a valid signature, in order. */
   readonly received: Received[] = []
+  /** All requests, in order. */
+  readonly posts: { readonly url: string; readonly body: string }[] = []
   /** Requests without a valid signature. */
   readonly forged: string[] = []
   answer: Answer = (response) => response.writeHead(204).end()
@@ -67,7 +69,9 @@ export class WebhookEndpoint {
       const pieces: Buffer[] = []
       request.on('data', (piece: Buffer) => pieces.push(piece))
       request.on('end', () => {
-        this.take(Buffer.concat(pieces).toString(), request.headers as Record<string, string>)
+        const body = Buffer.concat(pieces).toString()
+        this.posts.push({ url: request.url ?? '', body })
+        this.take(body, request.headers as Record<string, string>)
         this.answer(response, request)
       })
     })

@@ -39,11 +39,15 @@ export function plainAlert(alert: Alert): PlainAlert {
  */
 const DOT = /[.\u3002\uff0e\uff61](?!\d+Z\b)(?=[\p{L}\p{M}\p{N}\p{Cf}_-]*\p{L})/gu
 
-/** `lure[.]example`, `user[@]lure[.]example`, `http[:]//lure[.]example`: nothing makes a link or a mention of it. */
+/**
+ * `lure[.]example`, `user[at]lure[.]example`, `http[:]//lure[.]example`, `[text] (target)`: nothing makes a link or a mention of
+ * it, not even where Markdown is read.
+ */
 export function defanged(text: string): string {
   // What is dropped could stand between a dot and a letter.
   return clean(text)
     .replace(DOT, '[.]')
-    .replace(/[@\uff20\ufe6b]/g, '[@]')
+    .replace(/[@\uff20\ufe6b]/g, '[at]')
     .replaceAll('://', '[:]//')
+    .replaceAll('](', '] (')
 }

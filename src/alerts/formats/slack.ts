@@ -60,12 +60,12 @@ function plainText(text: string): PlainText {
 function textOf({ title, facts, next }: PlainAlert): string {
   const lines = [...facts.map(([name, value]) => `${name}: ${value}`), '', ...next]
   const code = within(lines, LONGEST_MESSAGE)
-  return escaped(`${noMarkdown(title)}\n\`\`\`\n${noMarkdown(code)}\n\`\`\``)
+  return escaped(`${noCode(title)}\n\`\`\`\n${noCode(code)}\n\`\`\``)
 }
 
-/** Nothing in it ends a code block, or is a link or an image. */
-function noMarkdown(text: string): string {
-  return text.replaceAll('`', "'").replaceAll('](', '] (')
+/** Nothing in it begins or ends a code block. */
+function noCode(text: string): string {
+  return text.replaceAll('`', "'")
 }
 
 /** As many of the lines as have, escaped, so many characters. */
