@@ -82,7 +82,7 @@ async function dispatch(
   }
   for (const [name, each] of Object.entries(all)) {
     const channel = new NamedChannel(name, () => each, transport())
-    const dispatcher = new Dispatcher(store, channel, events, undefined, QUICK)
+    const dispatcher = new Dispatcher(new AlertQueue(store, name, QUICK), channel, events)
     dispatcher.start()
     t.after(() => dispatcher.stop())
   }
