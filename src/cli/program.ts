@@ -238,7 +238,7 @@ Exit status:
   2  bad usage or bad input; no command, after this help
   3  no such tenant, domain or connector
   4  refused: owned by another tenant, exists with other content, restricted …
-  5  done, but with --wait not in force in every process
+  5  done, but with --wait: not every process has confirmed it
   130  stopped by Ctrl-C or SIGTERM; the same command goes on
 
 Errors are one line on stderr, with --json {"error": text, "status": number}.`

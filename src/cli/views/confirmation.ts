@@ -11,17 +11,17 @@ const MOST_NAMED = 5
 /** The option by which a script learns that a process has not confirmed a change, for `.option()`. */
 export const WAIT = [
   '--wait',
-  'end with status 5 unless every process says within a second that it has the change in force',
+  'end with status 5 unless every process confirms within a second that it is in force',
 ] as const
 
 /** Of {@link WAIT}, for the help of a command. */
-export const NOT_CONFIRMED = { 5: 'with --wait: done, but not in force in every process' }
+export const NOT_CONFIRMED = { 5: 'with --wait: done, but not every process has confirmed it' }
 
 /** For the help of a command. */
 export const CONFIRMED_FIELDS = [
   'confirmed: {in_force, of, hosts, ms, missing, older, not_asked}: in force in so many of the processes that have',
   '  reported, of so many, on so many hosts, after so many ms; missing: array of {host, worker, pid, why, last_seen};',
-  '  older: processes of a version that cannot confirm; not_asked: why they were not asked, or null',
+  '  older: processes of a version that cannot confirm it; not_asked: why they were not asked, or null',
 ]
 
 /** What a process does where a change is not in force. */
@@ -78,9 +78,7 @@ export function confirmationText(confirmation: Confirmation): string {
     known + soon,
     ...named,
     ...(more > 0 ? [`${more} more: tenantctl nodes`] : []),
-    ...(older > 0
-      ? [`${count(older, 'process', 'processes')} of an older version cannot confirm it`]
-      : []),
+    ...(older > 0 ? [`${count(older, 'older process', 'older processes')} cannot confirm it`] : []),
   ].join('; ')
 }
 
@@ -92,7 +90,7 @@ function unconfirmedText({ node, why, silent }: Unconfirmed): string {
 /** A change is not in force in every process. */
 class NotConfirmedError extends UserError {
   constructor() {
-    super('the change is made, and not in force in every process', 5)
+    super('done, but not every process has confirmed it', 5)
   }
 }
 
