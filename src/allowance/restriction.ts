@@ -3,14 +3,13 @@ import { noSuchTenant, RefusedError } from '../base/errors'
 import { mapLimited } from '../base/limiter'
 import type { Mode, TenantMode } from '../mail/mode'
 import { MAIL_INCLUDES } from '../mail/scripts'
-import { isNotAllowed } from '../store/failure'
 import { readScript } from '../store/script'
 import type { Store } from '../store/store'
 import { randomToken } from '../records/token'
 import type { Scope } from '../mail/scope'
 import { parseTrigger, type Trigger } from '../mail/trigger'
+import { indexProbation } from './probation-index'
 import type { Lift, RestrictionFields } from './standing'
-import { probationInEffect } from './usage'
 
 const PLACE = readScript(__dirname, 'place')
 const LIFT = readScript(__dirname, 'lift', MAIL_INCLUDES)
@@ -119,7 +118,7 @@ export class Restrictions {
       )
     }
     await this.removeFromIndex(tenant)
-    await this.indexProbation(tenant)
+    await indexProbation(this.store, tenant)
     return reply
   }
 
@@ -153,7 +152,7 @@ export class Restrictions {
       [randomToken(), actor, created, ...Object.entries(lift).flat()],
     )
     if (reply === 'lifted') await this.removeFromIndex(tenant)
-    await this.indexProbation(tenant)
+    await indexProbation(this.store, tenant)
     return reply === 'lifted' || reply === 'noted'
   }
 
@@ -172,20 +171,6 @@ export class Restrictions {
     await client.srem(keys.restricted, tenant)
     // A trip just before this line would be lost from the index: look again.
     if (await client.exists(keys.restriction(tenant))) await client.sadd(keys.restricted, tenant)
-  }
-
-  /** Notes for metrics until when a tenant is on probation. */
-  private async indexProbation(tenant: string): Promise<void> {
-    const { client, keys } = this.store
-    const packed = await client.hget(keys.tenant(tenant), 'probation')
-    const probation = probationInEffect(packed, 0)
-    try {
-      if (probation) await client.zadd(keys.onProbation, probation.until, tenant)
-      else await client.zrem(keys.onProbation, tenant)
-    } catch (error) {
-      // An ACL file of an earlier version: only metrics miss it.
-      if (!isNotAllowed(error)) throw error
-    }
   }
 
   async get(tenant: string): Promise<Restriction | undefined> {

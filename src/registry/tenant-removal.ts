@@ -1,6 +1,7 @@
 import { tenantctl } from '../base/command-line'
 import { keepEntry } from '../records/audit-trail'
 import { noSuchTenant, RefusedError } from '../base/errors'
+import { indexProbation } from '../allowance/probation-index'
 import { InterruptedError, isStopped, type Work } from '../base/work'
 import { scanHash } from '../store/scan'
 import { readScript } from '../store/script'
@@ -68,6 +69,7 @@ export async function removeTenant(store: Store, id: string, work: Work = {}): P
   })
   await giveBackMoves(store, id)
   await forgetSnoozes(store, id)
+  await indexProbation(store, id)
   const unindexed = await client.srem(keys.tenants, id)
   if (await tenantExists(store, id)) await indexTenant(store, id)
   if (reply[0] === 'gone' && freed + claimed.length + unindexed === 0) throw noSuchTenant(id)
