@@ -1,3 +1,4 @@
+import { indexProbation } from '../allowance/probation-index'
 import { RefusedError } from '../base/errors'
 import { connectorId } from '../mail/identities'
 import type { Connector } from '../mail/tenant'
@@ -231,6 +232,7 @@ class Pass implements PassResult {
       [keys.tenant(id), keys.caseCount(id)],
       [randomToken(), ...[...fields].flat()],
     )
+    if (fields.has('probation')) await indexProbation(this.store, id)
   }
 
   private async handleMove(move: MoveRecord): Promise<void> {

@@ -182,6 +182,7 @@ describe('tenantctl with the users of docs/acl', () => {
     'status contoso',
     'status --near',
     'top --once',
+    'metrics --once',
     'restricted',
     'alert contacts',
     'alert snooze --list',
@@ -332,6 +333,8 @@ describe('tenantctl with the users of docs/acl', () => {
     await goBack('back')
     const observation = await Observation.begin(redis)
     await given('tenantctl-read', ...READING)
+    const metrics = await run('tenantctl-read', 'metrics --once')
+    assert.doesNotMatch(metrics.err, /left out/)
     const doctor = await run('tenantctl-read', '--json doctor')
     const lines = JSON.parse(doctor.out) as { level: string; check: string }[]
     const failed = lines.filter(({ level }) => level === 'fail').map(({ check }) => check)

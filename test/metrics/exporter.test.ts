@@ -7,6 +7,7 @@ import { pauseEnforcement } from '../../src/enforcement/pause'
 import { EventStream } from '../../src/events/stream'
 import { Exporter, type ExporterContext } from '../../src/metrics/exporter'
 import { MISSING } from '../../src/nodes/node'
+import { removeTenant } from '../../src/registry/tenant-removal'
 import { Recorder } from '../../src/reporting/recorder'
 import { Batch } from '../../src/reporting/batch'
 import { Room } from '../../src/reporting/room'
@@ -162,6 +163,10 @@ describe('the metrics of tenants', () => {
     assert.equal(valuesOf(found, 'tenant_limit_recipients')['contoso unregistered 1h'], 5)
     assert.deepEqual(valuesOf(found, 'tenants_not_shown'), { '': 1 })
     await restrictions.lift('contoso', act)
+    assert.equal(valuesOf(await text(), 'tenants')['probation'], 0)
+    await restrictions.place('contoso', { scope: 'unregistered', by: 'ann', reason: 'abuse' })
+    await restrictions.lift('contoso', { ...act, probation: { limits: '5/1h', duration: 60_000 } })
+    await removeTenant(site.store, 'contoso')
     assert.equal(valuesOf(await text(), 'tenants')['probation'], 0)
   })
 
