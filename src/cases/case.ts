@@ -44,6 +44,8 @@ export interface Case {
   readonly event: string
   readonly ticks: ReadonlyMap<Step, Remark>
   readonly notes: readonly Remark[]
+  /** Who is on it, since when (the text is empty); `undefined`: no person is, or it is closed. */
+  readonly taken: Remark | undefined
   /** When and why its restriction was lifted. */
   readonly lifted: Remark | undefined
   /** Limits and end (ms) of the probation that it was lifted into; `undefined`: none. */
@@ -95,6 +97,7 @@ export function decodeCase(
     decodeRemark(fields[`note:${at + 1}`]),
   ).filter((note) => note !== undefined)
   const [until, limits] = (fields['probationGiven'] ?? '').split('\t')
+  const closed = decodeRemark(fields['closed'])
   return {
     ...{ name: caseName(tenant, number), tenant, number },
     opened: Number(fields['opened']),
@@ -106,14 +109,15 @@ export function decodeCase(
     event: fields['event'] ?? '',
     ticks,
     notes,
+    taken: closed ? undefined : decodeRemark(fields['taken']),
     lifted: decodeRemark(fields['lifted']),
     probation: limits === undefined ? undefined : { limits, until: Number(until) },
-    closed: decodeRemark(fields['closed']),
+    closed,
   }
 }
 
 /** `TIME<tab>BY<tab>TEXT`, as the scripts write it. */
-function decodeRemark(packed: string | undefined): Remark | undefined {
+export function decodeRemark(packed: string | undefined): Remark | undefined {
   if (packed === undefined) return undefined
   const [at, by = '', text = ''] = packed.split('\t')
   return { at: Number(at), by, text }

@@ -1,4 +1,5 @@
 import { tenantctl } from '../base/command-line'
+import { shortTime } from '../base/time'
 import { NotFoundError, noSuchTenant, RefusedError } from '../base/errors'
 import type { Event } from '../records/event'
 import { DAY } from '../reporting/calendar'
@@ -9,13 +10,22 @@ import { tenantExists } from '../registry/tenant-registry'
 import { readScript } from '../store/script'
 import { scanSortedSet } from '../store/scan'
 import type { Store } from '../store/store'
-import { caseName, decodeCase, parseCaseName, type Case, type Step } from './case'
+import {
+  caseName,
+  decodeCase,
+  decodeRemark,
+  parseCaseName,
+  type Case,
+  type Remark,
+  type Step,
+} from './case'
 import { tripWords } from './words'
 
 const OPEN = readScript(__dirname, 'case_open')
 const LIFTED = readScript(__dirname, 'case_lifted')
 const NOTE = readScript(__dirname, 'case_note')
 const CHECK = readScript(__dirname, 'case_check')
+const TAKE = readScript(__dirname, 'case_take')
 const CLOSE = readScript(__dirname, 'case_close')
 
 /** How long the record of a closed case is kept, in ms. */
@@ -32,6 +42,13 @@ const BATCH = 200
 export interface NewRemark {
   readonly by: string
   readonly text: string
+}
+
+/** Who is on a case has changed, or not. */
+export interface Took<Result> {
+  readonly result: Result | 'unchanged'
+  /** Who was on it before. */
+  readonly before: Remark | undefined
 }
 
 type Opening = Pick<Restriction, 'by' | 'reason' | 'scope' | 'trigger' | 'onProbation'> & {
@@ -240,6 +257,63 @@ export class Cases {
       )
     }
     return reply
+  }
+
+  /**
+   * Notes that a person is on a case, until they release or close it.
+   *
+   * @param force even if another person is.
+   * @throws {NotFoundError} there is no such case.
+   * @throws {RefusedError} it is closed, or another person is on it.
+   */
+  async take(name: string, by: string, force = false): Promise<Took<'taken'>> {
+    const { result, before } = await this.putOn(name, by, force)
+    if (before && result === 'held') {
+      const since = `${before.by} has been on case ${name} since ${shortTime(before.at)}`
+      throw new RefusedError(`${since}: --force takes it over`)
+    }
+    return result === 'taken' ? { result, before } : { result: 'unchanged', before }
+  }
+
+  /**
+   * Notes that no person is on a case any more.
+   *
+   * @throws {NotFoundError} there is no such case.
+   * @throws {RefusedError} it is closed.
+   */
+  async release(name: string): Promise<Took<'released'>> {
+    const { result, before } = await this.putOn(name, '', false)
+    return result === 'released' ? { result, before } : { result: 'unchanged', before }
+  }
+
+  private async putOn(
+    name: string,
+    by: string,
+    force: boolean,
+  ): Promise<Took<'taken' | 'released' | 'held'>> {
+    const { keys, actor } = this.store
+    const { tenant, number } = parseCaseName(name)
+    const [result, before] = (await this.store.run(
+      TAKE,
+      [keys.caseOf(tenant, number), keys.audit(tenant)],
+      [actor, name, by, force ? '1' : ''],
+    )) as ['taken' | 'released' | 'unchanged' | 'held' | 'closed' | 'gone', string]
+    if (result === 'gone') throw noSuchCase(name)
+    if (result === 'closed') throw new RefusedError(`case ${name} is closed`)
+    return { result, before: before === '' ? undefined : decodeRemark(before) }
+  }
+
+  /** Who is on each of these cases of restrictions in effect. */
+  async takers(names: readonly string[]): Promise<ReadonlyMap<string, Remark>> {
+    const { client, keys } = this.store
+    const taken = await mapLimited(names, BATCH, async (name) => {
+      const { tenant, number } = parseCaseName(name)
+      const remark = decodeRemark(
+        (await client.hget(keys.caseOf(tenant, number), 'taken')) ?? undefined,
+      )
+      return remark ? ([name, remark] as const) : undefined
+    })
+    return new Map(taken.filter((each) => each !== undefined))
   }
 
   /**

@@ -78,6 +78,7 @@ describe('a mistake in the ini file', () => {
       ...['nodes', 'metrics --once'],
       ...['audit', 'incident a', 'suggest a', 'explain --from x@lure.example --ip 192.0.2.9'],
       'top --once',
+      ...['case take a:1', 'case release a:1'],
       ...['block a --reason x', 'case list', 'case show a:1', 'case note a:1 x', 'evidence a'],
       ...['case check a:1 proof --note x', 'unblock a --force --reason x --limits 1/1h --for 1d'],
       ...['unblock a --reason x', 'case close a:1 --note x', 'queue a', 'queue a drop --yes'],

@@ -36,6 +36,56 @@ describe('tenantctl case, and unblock', () => {
   const show = async (cli: Cli): Promise<View> =>
     (await cli.json('case', 'show', 'contoso:1')) as View
 
+  it('says who is on a case, until that person gives it back or it is closed', async () => {
+    const cli = await blocked()
+    const first = await cli.run('case', 'take', 'contoso')
+    assert.equal(first.out, 'ann is on case contoso:1\n')
+    assert.equal(
+      (await cli.run('case', 'take', 'contoso')).out,
+      'ann is on case contoso:1 already\n',
+    )
+    const second = await cli.run('case', 'take', 'contoso:1', '--by', 'bob')
+    assert.equal(second.status, 4)
+    assert.match(second.err, /ann has been on case contoso:1 since .*: --force takes it over/)
+    const taken = (await cli.json('case', 'take', 'contoso:1', '--force', '--by', 'bob')) as {
+      taken: { at: string; by: string }
+    }
+    assert.deepEqual(taken, {
+      ...{ result: 'taken', case: 'contoso:1', from: 'ann' },
+      taken: { at: taken.taken.at, by: 'bob' },
+    })
+    assert.match((await cli.run('case', 'show', 'contoso')).out, /^taken +by bob since \S+Z$/m)
+    assert.match((await cli.run('case', 'list')).out, /^contoso:1 .* restricted +bob +ann /m)
+    assert.match((await cli.run('restricted')).out, /^contoso +contoso:1 +bob /m)
+    assert.match((await cli.run('incident', 'contoso')).out, /^taken +by bob since/m)
+    const [restricted] = (await cli.json('restricted')) as { taken: object }[]
+    assert.deepEqual(restricted?.taken, taken.taken)
+
+    assert.equal(
+      (await cli.run('case', 'release', 'contoso')).out,
+      'bob is no longer on case contoso:1\n',
+    )
+    assert.equal(
+      (await cli.run('case', 'release', 'contoso')).out,
+      'no person is on case contoso:1\n',
+    )
+    await cli.given('case take contoso', 'unblock contoso --reason clean', 'case close contoso')
+    assert.equal((await cli.run('case', 'take', 'contoso')).status, 4)
+    const [closed] = (await cli.json('case', 'list', '--all')) as { taken: object | null }[]
+    assert.equal(closed?.taken, null)
+    const { out } = await cli.run('audit', 'contoso')
+    assert.match(out, /case taken +ann +bob/)
+    assert.match(out, /case released +bob/)
+  })
+
+  it('gives a case to one of two operators who take it at once', async () => {
+    const cli = await blocked()
+    const both = await Promise.all(
+      ['bob', 'eve'].map((by) => cli.run('case', 'take', 'contoso:1', '--by', by)),
+    )
+    assert.deepEqual(both.map(({ status }) => status).sort(), [0, 4])
+  })
+
   it('leads a case from the block to its end', async () => {
     const cli = await blocked()
     await cli.given('connector add contoso web --ip 192.0.2.7')

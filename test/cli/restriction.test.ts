@@ -59,6 +59,7 @@ describe('tenantctl block, unblock, restricted', () => {
       reason: 'account taken over',
       scope: 'all',
       case: 'contoso:1',
+      taken: null,
       trigger: null,
     })
     const fabrikam = list.find(({ tenant }) => tenant === 'fabrikam')
@@ -69,6 +70,7 @@ describe('tenantctl block, unblock, restricted', () => {
       reason: 'allowance of 1/1h exceeded',
       scope: 'unregistered',
       case: 'fabrikam:1',
+      taken: null,
       trigger: {
         window: '1h',
         limit: 1,
@@ -79,7 +81,7 @@ describe('tenantctl block, unblock, restricted', () => {
       },
     })
     const { out } = await cli.run('restricted')
-    assert.match(out, /^TENANT +CASE +SINCE +SCOPE +BY +REASON +TRIGGER$/m)
+    assert.match(out, /^TENANT +CASE +TAKEN BY +SINCE +SCOPE +BY +REASON +TRIGGER$/m)
     assert.match(out, /^contoso +contoso:1 +\S+Z +all +bob +account taken over$/m)
   })
 

@@ -123,7 +123,13 @@ describe('a command whose output does not arrive', () => {
       ...['connector set a mx --add-ip 192.0.2.8'],
       ...['connector block a mx --reason x', 'connector unblock a mx --reason x'],
       'unblock --since 2026-01-01 --reason x --yes',
-      ...['connector remove a mx', 'block a --reason x', 'case note a:1 x'],
+      ...[
+        'connector remove a mx',
+        'block a --reason x',
+        'case take a:1',
+        'case release a:1',
+        'case note a:1 x',
+      ],
       ...['case check a:1 proof --note x', 'unblock a --reason x', 'case close a:1 --note x'],
       ...[`backup ${backup}`, `restore ${backup}`, 'init --force', `apply ${tenants}`],
       ...[

@@ -543,6 +543,8 @@ describe('tenantctl', () => {
         'audit',
         'case list',
         'case show a:1',
+        'case take a:1',
+        'case release a:1',
         'case note a:1 b',
         'case check a:1 proof servers --note b',
         'case close a:1 --note b',

@@ -240,6 +240,9 @@ const PLACES: readonly (readonly string[])[] = [
     ['case', 'show', `fabrikam:${V}`],
   ],
   ...[
+    ['case', 'take', V],
+    ['case', 'take', 'fabrikam:1', '--by', V],
+    ['case', 'release', V],
     ['case', 'note', V, 'x'],
     ['case', 'note', 'fabrikam:1', V],
     ['case', 'note', 'fabrikam:1', 'x', '--by', V],

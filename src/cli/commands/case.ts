@@ -8,7 +8,7 @@ import { assertTenantId } from '../../mail/identities'
 import { shortTime } from '../../base/time'
 import { acceptedText } from '../kit/actor'
 import { printCase, printKnown, stateOf } from '../views/case-print'
-import { caseView, findingsView } from '../views/case'
+import { caseView, findingsView, takenView } from '../views/case'
 import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -21,11 +21,12 @@ const FIELDS = [
   'scope: unregistered | all; event: id of the alert; on_probation: it tripped within probation',
   'trigger: null, or {window, limit, used, domain, connector, ip}',
   'checklist: array of {step, at, by, text}; at is null where it is not ticked; open_steps: those',
+  'taken: null, or {at, by}: who is on it',
   'notes: array of {at, by, text}; lifted, closed: null, or {at, by, text}; text may be empty',
   'probation: null, or {limits, until}: what it was lifted into',
 ]
 
-/** `tenantctl case list | show | note | check | close` */
+/** `tenantctl case list | show | take | release | note | check | close` */
 export function add(program: Command, io: Io): void {
   const command = program
     .command('case')
@@ -33,12 +34,15 @@ export function add(program: Command, io: Io): void {
   groupManual(command, [
     'case list',
     'case show contoso:3',
+    'case take contoso:3',
     'case note contoso:3 "called their admin"',
     'case check contoso:3 connectors servers --note "queue cleaned, passwords changed"',
     'case close contoso:3 --note "newsletter, now registered"',
   ])
   addList(command, io)
   addShow(command, io)
+  addTake(command, io)
+  addRelease(command, io)
   addNote(command, io)
   addCheck(command, io)
   addClose(command, io)
@@ -59,11 +63,12 @@ function addList(parent: Command, io: Io): void {
         const cases = options.all ? found : found.filter(({ closed }) => !closed)
         out.result(cases.map(caseView), () => {
           out.table(
-            ['CASE', 'OPENED', 'STATE', 'BY', 'NOT TICKED', 'REASON'],
+            ['CASE', 'OPENED', 'STATE', 'TAKEN BY', 'BY', 'NOT TICKED', 'REASON'],
             cases.map((each) => [
               each.name,
               shortTime(each.opened),
               stateOf(each),
+              each.taken?.by ?? '',
               each.by,
               openSteps(each).join(', '),
               each.reason,
@@ -109,6 +114,65 @@ function addShow(parent: Command, io: Io): void {
       'known: connectors_to_review: array of {connector, why}; ips: array of {ip, recipients}; users: array of {user, recipients}',
     ],
     exit: NO_CASE,
+  })
+}
+
+function addTake(parent: Command, io: Io): void {
+  const command = parent
+    .command('take')
+    .description('say that you are on a case, so that no other person begins; closing it ends that')
+    .argument('<case>', NAMED)
+    .option('--force', 'take it over from another person')
+    .action(async (given: string, options: { force?: boolean }, self: Command) => {
+      const context = contextOf(io, self)
+      const { by, out } = context
+      await context.writing(async (store) => {
+        const cases = new Cases(store)
+        const name = await cases.nameOf(given)
+        await cases.ensureNamed(name)
+        const { result, before } = await cases.take(name, by, options.force)
+        const { taken } = await cases.existing(name)
+        const from = result === 'taken' ? (before?.by ?? null) : null
+        out.result({ result, case: name, taken: takenView(taken), from }, () => {
+          const over = from === null ? '' : `, taken over from ${from}`
+          out.line(`${by} is on case ${name}${result === 'unchanged' ? ' already' : over}`)
+        })
+      })
+    })
+  manual(command, {
+    examples: ['case take contoso', 'case take contoso:3 --force'],
+    json: [
+      'result: taken | unchanged; case; taken: {at, by}',
+      'from: null, or who was on it before',
+    ],
+    exit: { ...NO_CASE, 4: 'another person is on it (see --force), or it is closed' },
+  })
+}
+
+function addRelease(parent: Command, io: Io): void {
+  const command = parent
+    .command('release')
+    .description('say that no person is on a case any more')
+    .argument('<case>', NAMED)
+    .action(async (given: string, _options: object, self: Command) => {
+      const context = contextOf(io, self)
+      const { out } = context
+      await context.writing(async (store) => {
+        const cases = new Cases(store)
+        const name = await cases.nameOf(given)
+        await cases.ensureNamed(name)
+        const { result, before } = await cases.release(name)
+        out.result({ result, case: name, from: before?.by ?? null }, () =>
+          out.line(
+            before ? `${before.by} is no longer on case ${name}` : `no person is on case ${name}`,
+          ),
+        )
+      })
+    })
+  manual(command, {
+    examples: ['case release contoso:3'],
+    json: ['result: released | unchanged; case', 'from: null, or who was on it'],
+    exit: { ...NO_CASE, 4: 'it is closed' },
   })
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { Cases } from '../../cases/cases'
 import { Restrictions } from '../../allowance/restriction'
 import { shortTime } from '../../base/time'
 import { describeTrigger } from '../../mail/trigger'
@@ -6,6 +7,7 @@ import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { takenView } from '../views/case'
 import { restrictionView } from '../views/restriction'
 
 /** `tenantctl restricted` */
@@ -19,16 +21,20 @@ export function add(program: Command, io: Io): void {
       const { out } = context
       await context.connected(async (store) => {
         const restrictions = await new Restrictions(store).list()
+        const names = restrictions.flatMap((each) => each.case || [])
+        const takers = await new Cases(store).takers(names)
         const views = restrictions.map((each) => ({
           tenant: each.tenant,
           ...restrictionView(each),
+          taken: takenView(takers.get(each.case)),
         }))
         out.result(views, () => {
           out.table(
-            ['TENANT', 'CASE', 'SINCE', 'SCOPE', 'BY', 'REASON', 'TRIGGER'],
+            ['TENANT', 'CASE', 'TAKEN BY', 'SINCE', 'SCOPE', 'BY', 'REASON', 'TRIGGER'],
             restrictions.map((each) => [
               each.tenant,
               each.case || '-',
+              takers.get(each.case)?.by ?? '',
               shortTime(each.since),
               each.scope,
               each.by,
@@ -47,6 +53,7 @@ export function add(program: Command, io: Io): void {
       'tenant, since, by (automatic for a trip), reason, scope: unregistered | all',
       'trigger: null, or {window, limit, used, domain, connector, ip}',
       'case: tenant:number; null where the restriction is older than cases',
+      'taken: null, or {at, by}: who is on the case',
     ],
   })
 }

@@ -13,15 +13,21 @@ export function stateOf({ closed, lifted }: Case): Cell {
   return lifted ? { text: 'lifted', tone: 'warn' } : { text: 'restricted', tone: 'bad' }
 }
 
+/** Who is on a case, for people. */
+export function takenText({ by, at }: Remark): string {
+  return `by ${by} since ${shortTime(at)}`
+}
+
 /** A case, its checklist, and the facts for each step. */
 export function printCase(out: Output, shown: Case, findings: Findings): void {
-  const { trigger, lifted, probation, closed, ticks, notes } = shown
+  const { trigger, taken, lifted, probation, closed, ticks, notes } = shown
   const facts: [string, Cell][] = [
     ['case', shown.name],
     ['state', stateOf(shown)],
     ['opened', `${shortTime(shown.opened)} by ${shown.by}`],
     ['reason', shown.reason],
   ]
+  if (taken) facts.push(['taken', takenText(taken)])
   if (trigger) facts.push(['trigger', describeTrigger(trigger)])
   if (lifted) facts.push(['lifted', said(lifted)])
   if (probation)

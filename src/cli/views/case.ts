@@ -27,6 +27,8 @@ export interface CaseView {
   readonly checklist: readonly ({ readonly step: Step } & (RemarkView | { readonly at: null }))[]
   readonly open_steps: readonly Step[]
   readonly notes: readonly RemarkView[]
+  /** Who is on it. */
+  readonly taken: TakenView | null
   readonly lifted: RemarkView | null
   readonly probation: { readonly limits: string; readonly until: string } | null
   readonly closed: RemarkView | null
@@ -48,6 +50,7 @@ export function caseView(of: Case): CaseView {
     checklist: STEPS.map((step) => ({ step, ...(remarkView(ticks.get(step)) ?? { at: null }) })),
     open_steps: openSteps(of),
     notes: of.notes.flatMap((note) => remarkView(note) ?? []),
+    taken: takenView(of.taken),
     lifted: remarkView(of.lifted),
     probation: probation ? { ...probation, until: isoTime(probation.until) } : null,
     closed: remarkView(of.closed),
@@ -65,6 +68,13 @@ export function findingsView(findings: Findings): object {
     users: users.map(({ source, recipients }) => ({ user: source, recipients })),
     header_from: headerFromView(headerFrom),
   }
+}
+
+/** Who is on a case, as JSON. */
+export type TakenView = Pick<RemarkView, 'at' | 'by'>
+
+export function takenView(taken: Remark | undefined): TakenView | null {
+  return taken ? { at: isoTime(taken.at), by: taken.by } : null
 }
 
 function remarkView(remark: Remark | undefined): RemarkView | null {

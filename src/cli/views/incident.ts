@@ -8,7 +8,7 @@ import { isAnswered, type IncidentQueue } from '../../operations/incident-queue'
 import { amountText } from '../../operations/queue'
 import { messages, recipients } from '../../reporting/sum'
 import { duration, type Cell, type Output } from '../kit/output'
-import { stateOf } from './case-print'
+import { stateOf, takenText } from './case-print'
 import { caseView } from './case'
 import { percent } from './counts'
 import { restrictionView } from './restriction'
@@ -105,12 +105,13 @@ function printHead(
         },
   ])
   if (incident.case) {
-    const { name, ticks } = incident.case
+    const { name, ticks, taken } = incident.case
     const state = stateOf(incident.case)
     const left = openSteps(incident.case)
     const todo = left.length === 0 ? 'all steps ticked' : `to tick: ${left.join(', ')}`
     const text = typeof state === 'string' ? state : state.text
     facts.push(['case', `${name} (${text}), ${ticks.size} of ${ticks.size + left.length}; ${todo}`])
+    if (taken) facts.push(['taken', takenText(taken)])
   }
   out.facts(facts)
 }
