@@ -13,6 +13,9 @@ const SILENT_AFTER = 2000
 /** What was read last, and when by our monotonic clock. */
 interface Shown {
   readonly top: Top
+  /** Id of the tenant whose sources were read; `undefined`: none were. */
+  readonly open: string | undefined
+  /** `undefined` as well: it is no longer there. */
   readonly sources: SourcesNow | undefined
   readonly read: number
 }
@@ -90,7 +93,7 @@ class Watch {
     try {
       const top = await this.reader.list(filter)
       const sources = open === undefined ? undefined : await this.reader.sources(open)
-      this.shown = { top, sources, read: performance.now() }
+      this.shown = { top, open, sources, read: performance.now() }
       this.failure = undefined
     } catch (error) {
       if (this.isOver) return
@@ -124,12 +127,13 @@ class Watch {
   private draw(): void {
     if (this.isOver) return
     this.screen.show((out) => {
-      const head = this.printHead(out)
-      const { top, sources } = this.shown ?? {}
-      const rows = this.screen.rows - head
-      if (top && this.state.open === undefined) this.printList(out, top, rows)
-      else if (sources?.status.tenant.id === this.state.open) printSources(out, sources!, rows)
-      else out.line('reading …')
+      const rows = this.screen.rows - this.printHead(out)
+      const { shown, state } = this
+      if (!shown) out.line('reading …')
+      else if (state.open === undefined) this.printList(out, shown.top, rows)
+      else if (state.open !== shown.open) out.line('reading …')
+      else if (shown.sources) printSources(out, shown.sources, rows)
+      else out.line(`there is no tenant ${state.open} any more`)
     })
   }
 
