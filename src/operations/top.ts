@@ -1,7 +1,10 @@
 import type { AllowanceSettings } from '../allowance/settings'
 import { mapLimited } from '../base/limiter'
+import { toPause, withPause } from '../enforcement/in-effect'
+import { pauseInEffect, readPause, type PauseRead } from '../enforcement/pause'
 import { CLASSES } from '../mail/classes'
 import { USUAL_METER } from '../mail/meters'
+import type { Mark } from '../records/token'
 import { TenantRegistry } from '../registry/tenant-registry'
 import { HOUR, MINUTE, startOf } from '../reporting/calendar'
 import type { MinuteRow } from '../reporting/minutes'
@@ -45,6 +48,7 @@ export interface TopTenant extends TenantNow {
 export interface Top {
   /** ms of Redis's clock. */
   readonly at: number
+  readonly pause: PauseRead
   /** All restricted tenants, active or not. */
   readonly restricted: number
   /** Tenants with mail that is not registered within {@link ACTIVE_FOR}. */
@@ -80,15 +84,17 @@ interface Known {
  */
 export class TopReader {
   private readonly known = new Map<string, Known>()
-  private readonly statuses: StatusReader
+  private statuses: StatusReader
+  /** Of the pause that {@link statuses} know; `undefined`: there is none. */
+  private paused: Mark | undefined
   private readonly tenants: TenantRegistry
   private readonly reports: ReportReader
 
   /** @param commandTimeout how long Redis may take for a tenant, in ms. */
   constructor(
     private readonly store: Store,
-    config: AllowanceSettings,
-    commandTimeout: number,
+    private readonly config: AllowanceSettings,
+    private readonly commandTimeout: number,
   ) {
     this.statuses = new StatusReader(store, config, commandTimeout)
     this.tenants = new TenantRegistry(store)
@@ -101,7 +107,7 @@ export class TopReader {
    */
   async list(filter = ''): Promise<Top> {
     const { client, keys } = this.store
-    const now = await serverTime(client)
+    const { now, pause } = await this.moment()
     const since = now - ACTIVE_FOR
     const [active, restricted] = await Promise.all([
       client.zcount(keys.reported, since, '+inf'),
@@ -120,7 +126,7 @@ export class TopReader {
     const shown = tenants.filter((tenant) => tenant !== undefined)
     const passing = filter === '' ? active : ids.length
     return {
-      ...{ at: now, restricted, active },
+      ...{ at: now, pause, restricted, active },
       notShown: Math.max(0, passing - shown.length),
       tenants: shown,
     }
@@ -133,7 +139,7 @@ export class TopReader {
    * @throws where Redis gave no answer.
    */
   async sources(id: string): Promise<SourcesNow | undefined> {
-    const now = await serverTime(this.store.client)
+    const { now } = await this.moment()
     const since = sourcesFrom(now)
     const [status, minutes, shares] = await Promise.all([
       this.statusOf(id),
@@ -143,6 +149,18 @@ export class TopReader {
     if (!status) return undefined
     const pace = paceOf(minutes, now)
     return { at: now, since, status, state: this.stateOf(status), pace, shares }
+  }
+
+  /** The time, and the pause, which decides the mode in effect. */
+  private async moment(): Promise<{ readonly now: number; readonly pause: PauseRead }> {
+    const { store, config, commandTimeout } = this
+    const [now, pause] = await Promise.all([serverTime(store.client), readPause(store)])
+    const mark = pauseInEffect(pause)?.mark
+    if (mark !== this.paused) {
+      this.statuses = new StatusReader(store, withPause(config, toPause(pause)), commandTimeout)
+      this.paused = mark
+    }
+    return { now, pause }
   }
 
   /** Reads the minutes of active tenants that have had mail since the last refresh. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { afterKey, BEGIN, type TopState } from '../../src/cli/views/top-state'
+import { TopReader } from '../../src/operations/top'
 import { MINUTE } from '../../src/reporting/calendar'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
+import { configWith } from '../support/judgement'
 import { startRedis, type TestRedis } from '../support/redis'
 import { record } from '../support/reports'
 import { charge } from './charging'
@@ -76,6 +78,30 @@ describe('tenantctl top --once', () => {
     const { out } = await cli.run('top', '--once')
     assert.match(out, /^2 restricted, 2 active in the last 5 minutes {2}\S+Z\n.* up to 5 s late/)
     assert.match(out, /^contoso +restricted +\d+ +\d+ +1h 100 % +bank\.example \d\d\.\d % +web$/m)
+  })
+
+  it('says first that enforcement is paused, and shows the modes in effect from then on', async () => {
+    const cli = new Cli(redis.url)
+    await cli.given('tenant add contoso')
+    const store = storeOf(cli)
+    await record(store, 'contoso', { at: Date.now(), accepted: 5 })
+    const reader = new TopReader(store, configWith({}), 5000)
+    const modes: (string | undefined)[] = []
+    const look = async (): Promise<void> => {
+      const { tenants } = await reader.list()
+      modes.push(tenants[0]?.status.mode)
+    }
+    await look()
+    await cli.given('enforcement pause --reason test')
+    await look()
+    const { out } = await cli.run('top', '--once')
+    assert.match(out, /^enforcement is paused until \S+Z, by \S+: test\n0 restricted, 1 active/)
+    assert.match(out, /^contoso +monitor /m)
+    const { paused } = (await cli.json('top', '--once')) as { paused: { reason: string } }
+    assert.equal(paused.reason, 'test')
+    await cli.given('enforcement resume --reason test --keep-usage')
+    await look()
+    assert.deepEqual(modes, ['enforce', 'monitor', 'enforce'])
   })
 
   it('leaves out the last columns where the terminal is narrow, and never folds a row', async () => {

@@ -2,7 +2,7 @@ import { shortTime } from '../../base/time'
 import type { SourcesNow, Top, TopReader, TopTenant } from '../../operations/top'
 import { isNotAllowed, redisFailure, troubleOf } from '../../store/failure'
 import type { Context } from '../kit/context'
-import { duration, type Output } from '../kit/output'
+import { duration, type Output, type Tone } from '../kit/output'
 import { Screen, type Pressed } from '../kit/screen'
 import { AGE_OF_FIGURES, printSources, printTop, summaryOf } from '../views/top'
 import { afterKey, BEGIN, ORDERS, positionOf, type TopState } from '../views/top-state'
@@ -140,10 +140,11 @@ class Watch {
   /** @returns how many lines it took. */
   private printHead(out: Output): number {
     const { shown, trouble } = this
-    const lines: Parameters<Output['line']>[] = []
-    if (trouble !== undefined) lines.push([`${trouble}${this.age}`, 'bad'])
-    if (shown) lines.push([`${summaryOf(shown.top)}  ${shortTime(shown.top.at)}`])
-    lines.push([this.keys, 'faint'], [AGE_OF_FIGURES, 'faint'])
+    const lines: (readonly [text: string, tone?: Tone])[] = [
+      ...(trouble === undefined ? [] : [[`${trouble}${this.age}`, 'bad'] as const]),
+      ...(shown ? summaryOf(shown.top) : []),
+      ...[this.keys, AGE_OF_FIGURES].map((text) => [text, 'faint'] as const),
+    ]
     for (const line of lines) out.line(...line)
     return lines.length
   }

@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import { InputError } from '../../base/errors'
-import { shortTime } from '../../base/time'
 import { parseDuration } from '../../mail/limits'
 import { TopReader } from '../../operations/top'
 import { contextOf } from '../kit/context'
@@ -37,7 +36,7 @@ export function add(program: Command, io: Io): void {
         if (!once) return watchTop(context, reader, ms)
         const top = await reader.list()
         out.result(topView(top), () => {
-          out.line(`${summaryOf(top)}  ${shortTime(top.at)}`)
+          for (const line of summaryOf(top)) out.line(...line)
           out.line(AGE_OF_FIGURES, 'faint')
           printTop(out, top.tenants)
         })
@@ -51,7 +50,8 @@ export function add(program: Command, io: Io): void {
     ],
     json: [
       'only with --once: an object of',
-      'at; restricted: how many tenants are; active: how many had mail that is not registered in the',
+      'at; paused: null, or {since, until, by, reason, everything}',
+      'restricted: how many tenants are; active: how many had mail that is not registered in the',
       '  last 5 minutes; not_shown: how many of them are not in tenants',
       'tenants: at most 50, those with most unregistered recipients a minute first, each the fields of',
       '  status --json and',

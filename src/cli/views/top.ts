@@ -1,5 +1,6 @@
 import { shareOf } from '../../allowance/usage'
 import { isoTime, shortTime } from '../../base/time'
+import { pauseLine } from '../../enforcement/words'
 import { formatWindow } from '../../mail/limits'
 import { connectorName } from '../../mail/identities'
 import { RESTRICTING, USUAL_METER } from '../../mail/meters'
@@ -9,6 +10,7 @@ import type { Share } from '../../reporting/shares'
 import type { Source } from '../../reporting/rows'
 import { brief, duration, outside, type Cell, type Output, type Tone } from '../kit/output'
 import { percent } from './counts'
+import { pauseView } from './pause'
 import { printShares, SENDERS, shareView } from './shares'
 import { statusView } from './status'
 
@@ -33,9 +35,10 @@ export const AGE_OF_FIGURES =
   'USED is exact; recipients a minute and sources are up to 5 s late: the flush'
 
 /** As JSON. */
-export function topView({ at, restricted, active, notShown, tenants }: Top): object {
+export function topView({ at, pause, restricted, active, notShown, tenants }: Top): object {
   return {
     at: isoTime(at),
+    paused: pauseView(pause),
     restricted,
     active,
     not_shown: notShown,
@@ -54,11 +57,22 @@ export function topView({ at, restricted, active, notShown, tenants }: Top): obj
   }
 }
 
-/** `2 restricted, 12 active in the last 5 minutes, 4 of them not shown` */
-export function summaryOf({ restricted, active, notShown }: Top): string {
-  const hidden = notShown > 0 ? `, ${notShown.toLocaleString('en-US')} not shown` : ''
-  const number = active.toLocaleString('en-US')
-  return `${restricted.toLocaleString('en-US')} restricted, ${number} active in the last 5 minutes${hidden}`
+/**
+ * The first lines: whether enforcement is paused, then such as `2 restricted, 12 active in the last 5 minutes, 4 not shown`
+ * with the time.
+ */
+export function summaryOf({
+  at,
+  pause,
+  ...numbers
+}: Top): (readonly [text: string, tone?: Tone])[] {
+  const paused = pauseLine(pause)
+  const [restricted, active, notShown] = [numbers.restricted, numbers.active, numbers.notShown].map(
+    (number) => number.toLocaleString('en-US'),
+  )
+  const hidden = numbers.notShown > 0 ? `, ${notShown} not shown` : ''
+  const text = `${restricted} restricted, ${active} active in the last 5 minutes${hidden}`
+  return [...(paused ? [[paused, 'warn'] as const] : []), [`${text}  ${shortTime(at)}`]]
 }
 
 /** @param selected the id of the tenant that is marked. */
