@@ -24,6 +24,8 @@ import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { ConnectorIndex } from '../../src/directory/connector-index'
 import { Directory } from '../../src/directory/directory'
+import { confirmed, isConfirmed } from '../../src/nodes/confirm'
+import { CONNECTORS } from '../../src/nodes/question'
 import { askQueues, dropFromQueues } from '../../src/operations/queue-orders'
 import { queueFile } from '../support/queue-files'
 import { Registries } from '../support/registries'
@@ -101,6 +103,7 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       t.after(() => haraka.stop())
       const relay = new TestRelay(redis, [haraka])
       await useAll(relay, redis)
+      await confirmChange(relay)
       await waitFor(() => existsSync(path.join(haraka.dir, 'unregistered-domain.snapshot')))
       await tellEvents(redis)
       await deliverAlerts(redis, endpoint)
@@ -139,6 +142,15 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
     })
   }
 })
+
+/** Both workers confirm a change, also where a busy machine takes longer than a person waits. */
+async function confirmChange({ store, registry }: TestRelay): Promise<void> {
+  const change = () => registry.tenants.set('contoso', { name: 'Contoso' })
+  await waitFor(async () => {
+    const { confirmation } = await confirmed(store, ['contoso', CONNECTORS], change)
+    return confirmation.of === 2 && isConfirmed(confirmation)
+  })
+}
 
 /** A forward is held, proven, and refunded. */
 async function forward(relay: TestRelay, store: Store): Promise<void> {
