@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { connect } from '../../src/store/connection'
+import { anotherConnection, connect } from '../../src/store/connection'
 import type { RedisSettings } from '../../src/store/settings'
 import type { Client } from '../../src/store/store'
 import { startRedisSentinel, waitFor, type TestRedisSentinel } from '../support'
@@ -45,6 +45,20 @@ describe('a connection by Sentinel', () => {
     const client = open()
     await waitFor(() => client.status === 'ready')
     assert.deepEqual(errors, [])
+  })
+
+  it('makes one more connection to the primary, which hears what is published there', async () => {
+    const client = open()
+    await waitFor(() => client.status === 'ready')
+    const another = anotherConnection(client)
+    clients.push(another)
+    await another.connect()
+    const heard = new Promise((resolve) =>
+      another.once('message', (_channel, text) => resolve(text)),
+    )
+    await another.subscribe('news')
+    await client.publish('news', 'hello')
+    assert.equal(await heard, 'hello')
   })
 
   for (const [what, settings, message] of [

@@ -54,6 +54,12 @@ describe('TLS to Redis with a private authority and client certificates', AT_ONC
     return config
   }
 
+  /** The answers of processes arrive over a connection of its own. */
+  async function asksProcesses(config: string, tenant: string): Promise<void> {
+    const run = await tenantctl(['--config', config, 'block', tenant, '--reason', 'test'])
+    assert.match(run.stdout, /^no Haraka process has reported$/m, run.stderr)
+  }
+
   it('counts, restricts and receives an unblock; a stopped Redis is an outage', async (t) => {
     const own = await startRedis({ tls: server, args: [...MUTUAL, '--appendonly', 'yes'] })
     t.after(() => own.stop())
@@ -83,6 +89,7 @@ describe('TLS to Redis with a private authority and client certificates', AT_ONC
     const config = configWith({ host: 'localhost', port: redis.port })
     const byIni = await tenantctl(['--config', config, 'tenant', 'add', 'fabrikam'])
     assert.equal(byIni.status, 0, byIni.stderr)
+    await asksProcesses(config, 'fabrikam')
 
     const elsewhere = configWith({ host: 'localhost', port: 1 })
     const url = ['--redis', `rediss://localhost:${redis.port}`]
@@ -110,6 +117,7 @@ describe('TLS to Redis with a private authority and client certificates', AT_ONC
     const cluster = [`localhost:${node.port}`]
     const run = await tenantctl(['--config', configWith({ cluster }), 'tenant', 'add', 'contoso'])
     assert.equal(run.status, 0, run.stderr)
+    await asksProcesses(configWith({ cluster }), 'contoso')
     const wrong = await tenantctl([
       ...['--config', configWith({ cluster, tls_cert: '', tls_key: '' })],
       ...['tenant', 'list'],
@@ -130,8 +138,10 @@ describe('TLS to Redis with a private authority and client certificates', AT_ONC
     })
     t.after(() => sentinel.stop())
     const settings = { sentinels: [`localhost:${sentinel.port}`], sentinel_name: 'mail' }
-    const run = await tenantctl(['--config', configWith(settings), 'tenant', 'list'])
+    const config = configWith(settings)
+    const run = await tenantctl(['--config', config, 'tenant', 'add', 'northwind'])
     assert.equal(run.status, 0, run.stderr)
+    await asksProcesses(config, 'northwind')
     const wrong = await tenantctl([
       ...['--config', configWith({ ...settings, tls_ca: '' })],
       ...['tenant', 'list'],
