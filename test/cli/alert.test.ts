@@ -21,6 +21,18 @@ function allowanceOf(id: string): Event {
   return { ...factsOf('allowance'), kind: 'allowance', id, at: Date.now() } as unknown as Event
 }
 
+const CHANNELS = `[alert noc]
+url=https://hooks.slack.example/services/T0/secret/path
+format=slack
+min_severity=medium
+kinds=restricted, lifted
+[alert oncall]
+url=https://events.pagerduty.example/v2/enqueue?routing_key=${'k'.repeat(32)}
+format=pagerduty
+[alert audit]
+mail=audit@relay.example
+`
+
 describe('tenantctl alert, and the doctor on alerts', () => {
   let redis: TestRedis
   before(async () => {
@@ -108,6 +120,48 @@ describe('tenantctl alert, and the doctor on alerts', () => {
       due.map(({ alert }) => alert?.id),
       [event],
     )
+  })
+
+  it('tests one channel, or all, and names none by what is secret', async () => {
+    const { run, store } = site(CHANNELS)
+    await begin(store, 'noc', 'oncall', 'audit')
+    const all = await run('alert', 'test')
+    assert.match(
+      all.out,
+      /^ {2}noc: look at slack\n {2}oncall: look at pagerduty\n {2}audit: look at mail to audit@relay\.example$/m,
+    )
+    const one = await run('alert', 'test', '--channel', 'oncall', '--json')
+    const { webhook, mail_to, channels } = JSON.parse(one.out) as Record<string, unknown>
+    assert.deepEqual([webhook, mail_to], [null, []])
+    assert.deepEqual(channels, [{ name: 'oncall', to: 'pagerduty' }])
+    const tested = (await published(store)).map(({ facts }) =>
+      Object.keys(facts['channels'] as object),
+    )
+    assert.deepEqual(tested, [['noc', 'oncall', 'audit'], ['oncall']])
+    const none = await run('alert', 'test', '--channel', 'nic')
+    assert.equal(none.status, 2)
+    assert.match(none.err, /no channel "nic": there are noc, oncall, audit\n/)
+    for (const { out, err } of [all, one, none]) assert.doesNotMatch(out + err, /secret|kkkk/)
+  })
+
+  it('the doctor has a line for each channel: where it leads, what it tells, what waits', async () => {
+    const { run, store } = site(CHANNELS)
+    await run('tenant', 'add', 'contoso')
+    const messages = async (check: string): Promise<string[]> =>
+      (await doctor(run, check)).map(({ level, message }) => `${level} ${message}`)
+    assert.deepEqual(await messages('alerts'), [
+      'ok noc: slack; from Medium; only restricted, lifted; tenantctl alert test tries it',
+      'ok oncall: pagerduty; from High; tenantctl alert test tries it',
+      'ok audit: mail to audit@relay.example; tenantctl alert test tries it',
+    ])
+    await begin(store, 'noc', 'taken-out')
+    assert.deepEqual(await messages('alert-queue'), [
+      'ok no alert waits long for noc',
+      'warn no Haraka has begun to deliver alerts by oncall',
+      'warn no Haraka has begun to deliver alerts by audit',
+    ])
+    const { out } = await run('doctor')
+    assert.doesNotMatch(out, /services\/T0|kkkk/)
   })
 
   async function doctor(

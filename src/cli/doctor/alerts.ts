@@ -56,15 +56,12 @@ export function checkAlerts({ alerts, alertChannels }: AlertConfig): Line[] {
 
 /** Where a channel leads, and what it is told. */
 function told(settings: ChannelSettings): string {
-  const { kinds } = settings
   const least = leastSeverity(settings)
-  const limits = [
-    ...(least === SEVERITIES[0] ? [] : [`${least}${least === 'High' ? '' : ' and above'}`]),
-    ...(kinds.length === 0 ? [] : [kinds.join(', ')]),
-  ]
-  return [placeOf(settings), ...(limits.length === 0 ? [] : [`only ${limits.join('; ')}`])].join(
-    ', ',
-  )
+  return [
+    placeOf(settings),
+    ...(least === SEVERITIES[0] ? [] : [`from ${least}`]),
+    ...(settings.kinds.length === 0 ? [] : [`only ${settings.kinds.join(', ')}`]),
+  ].join('; ')
 }
 
 /** Whether the texts of the site to contacts can be mailed. */
