@@ -103,7 +103,7 @@ export class Dispatcher {
     let late = 0
     for (const { id, tries, joined, alert } of due) {
       const done = { tries, step: 0 }
-      if (!alert || (joined && !this.channel.takesJoined?.(alert))) {
+      if (!alert || alert.snoozed || (joined && !this.channel.takesJoined?.(alert))) {
         this.results.set(id, done)
         if (!joined) unread++
       } else if (now - Date.parse(alert.at) >= this.schedule.patience) {

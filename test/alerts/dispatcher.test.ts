@@ -28,6 +28,7 @@ class Place implements Channel {
   on = true
   url = 'http://one.example'
   readonly tried: string[] = []
+  takesJoined = (): boolean => false
   outcome: (alert: Alert) => Outcome | Promise<Outcome> = () => DELIVERED
 
   destination(): string {
@@ -122,6 +123,17 @@ describe('alerts of the stream', () => {
       dropped.map(Number).reduce((sum, each) => sum + each, 0),
       5,
     )
+  })
+
+  it('that are snoozed are not delivered by a channel that takes what has joined another one', async (t) => {
+    const { store, place } = await started(t)
+    place.takesJoined = () => true
+    const snoozed = { until: Date.now() + DAY, by: 'ann' }
+    await addToStream(store, anAlert({ snoozed }), { joined: true })
+    const last = anAlert()
+    await addToStream(store, last, { joined: true })
+    await waitFor(async () => place.tried.length > 0 && (await pending(store, 'webhook')) === 0)
+    assert.deepEqual(place.tried, [last.id])
   })
 
   it('that fail are tried again after growing waits until one attempt succeeds', async (t) => {

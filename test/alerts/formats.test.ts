@@ -205,6 +205,9 @@ describe('the format', () => {
     assert.deepEqual(readPagerduty(posted('pagerduty', lifted!).body), {
       ...{ routing_key: KEY, event_action: 'resolve', dedup_key: 'evt_0' },
     })
+    // It lasts still: the same incident.
+    const again = posted('pagerduty', anAlert({ id: 'evt_again', alert: 'evt_1' }))
+    assert.equal(readPagerduty(again.body).dedup_key, 'evt_1')
   })
 
   it('standard has all as it was sent, for programs', () => {

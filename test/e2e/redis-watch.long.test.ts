@@ -7,6 +7,7 @@ import { Mailbox } from '../support/mailbox'
 import { WEBHOOK_SECRET, WebhookEndpoint, type Received } from '../support/webhook-endpoint'
 
 const OPERATOR = 'ops@alerts.example'
+const NIGHT = 'night@alerts.example'
 /** It is told after a minute. */
 const PATIENT = { timeout: 150_000 }
 
@@ -26,12 +27,13 @@ describe('alerts about Redis', { concurrency: 2 }, () => {
       localPlugins: { route: mailbox.route },
       settings: {
         alerts: { webhook: endpoint.url, webhook_secret: WEBHOOK_SECRET, mail_to: OPERATOR },
+        'alert night': { mail: NIGHT, min_severity: 'high' },
       },
     })
     const relay = new TestRelay(redis, [haraka])
     t.after(() => relay.stop())
     await relay.tenant('contoso')
-    await begun(relay.store)
+    await begun(relay.store, 4)
     const about = (): Received[] =>
       endpoint.received.filter(
         ({ data: { kind, facts } }) =>
@@ -42,6 +44,7 @@ describe('alerts about Redis', { concurrency: 2 }, () => {
     const subject = 'High: Redis at 127.0.0.1'
     const mail = await mailbox.waitFor(OPERATOR, new RegExp(`^${subject}`))
     assert.match(mail.body, /tenantctl doctor/)
+    await mailbox.waitFor(NIGHT, new RegExp(`^${subject}`))
     await redis.restart()
     await waitFor(() => about().length === 2, PATIENT)
     const [began, over] = about()

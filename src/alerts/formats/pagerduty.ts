@@ -16,8 +16,9 @@ const PARAMETER = 'routing_key'
 
 /**
  * An alert event of PagerDuty's Events API v2
- * (https://developer.pagerduty.com/docs/send-alert-event). An event triggers an incident under
- * its id, and the event that ends it resolves that. The URL has the key as a parameter, which is posted in the body only.
+ * (https://developer.pagerduty.com/docs/send-alert-event). An event triggers an incident under the id of its alert, which is
+ * that of its first event, and the end of that one resolves it. The URL has the key as a parameter, which is posted in the body
+ * only.
  */
 export const FORMAT: Format = {
   mistake: ({ searchParams }) =>
@@ -33,7 +34,7 @@ function post(alert: Alert, target: Target): Post {
   url.searchParams.delete(PARAMETER)
   const event = alert.resolves
     ? { ...routing, event_action: 'resolve', dedup_key: alert.resolves }
-    : { ...routing, event_action: 'trigger', dedup_key: alert.id, payload: payloadOf(alert) }
+    : { ...routing, event_action: 'trigger', dedup_key: alert.alert, payload: payloadOf(alert) }
   return jsonPost(url.href, safeJson(event, 0))
 }
 

@@ -63,7 +63,7 @@ local function put(entry_id, entry_kind, of, alert, count, text, contact, snooze
     .. (contact and '"contact":"' .. contact .. '",' or '')
     .. (snooze and '"snoozed":' .. snooze .. ',' or '') .. text
   -- Earlier versions deliver nothing that has joined another alert, either.
-  add_entry(stream_key, entry_kind, of, joined or snooze ~= nil, json, joined and not contact)
+  add_entry(stream_key, entry_kind, of, joined or snooze ~= nil, json, joined and not contact and ARGV[8] == '')
   count_event(counts_key, entry_kind, text)
 end
 

@@ -1,8 +1,8 @@
 -- Entries of the stream of events, and how many events there were.
 --
 -- An entry is kept for 30 days. While there are more than MOST, those that are older than a day go, the oldest first. At
--- twice as many an event that joined an alert is only counted there, as it is in any case; so a flood from a few tenants
--- pushes nothing out. What then still comes pushes out the oldest.
+-- twice as many an event that joined an alert, and ends none, is only counted there, as it is in any case; so a flood from a
+-- few tenants pushes nothing out. What then still comes pushes out the oldest.
 --
 -- @include store/clock
 local KEPT_MS, DAY_MS = 30 * 86400000, 86400000
