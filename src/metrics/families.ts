@@ -62,7 +62,10 @@ export const FAMILIES = {
     type: 'gauge',
     help: 'Tenants: registered, and of these restricted, on probation, near a limit (past the lowest warn_at)',
   },
-  tenant_restricted: { type: 'gauge', help: 'A restricted tenant, and the scope; the value is 1' },
+  tenant_restricted: {
+    type: 'gauge',
+    help: 'Whether a tenant is restricted (1), or was until its probation began (0), and the scope',
+  },
   tenant_used_recipients: {
     type: 'gauge',
     help: 'Recipients that a tenant has used of a limit',

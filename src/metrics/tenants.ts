@@ -1,5 +1,6 @@
 import type { Defaults } from '../allowance/ledger'
 import { formatWindow } from '../mail/limits'
+import { USUAL_SCOPE } from '../mail/scope'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { Kept } from './kept'
@@ -46,7 +47,7 @@ export class Tenants implements Part {
       this.refreshed.latest(),
     ])
     const isShown = this.settings.tenantLabels
-    const scopes = isShown ? await this.scopes(restricted) : []
+    const scopes = isShown ? await this.scopes(restricted, probationers) : []
     const used = isShown ? await this.fullest(new Set(restricted), new Set(probationers)) : []
     const shown = new Set([...scopes, ...used].map(({ labels }) => labels['tenant']!))
     const unused = restricted.filter((tenant) => !this.watch.has(tenant)).length
@@ -62,16 +63,25 @@ export class Tenants implements Part {
     }
   }
 
-  private async scopes(restricted: readonly string[]): Promise<Sample[]> {
+  /** 1: restricted. 0: on probation, so that a restriction within probation can be told from the first one. */
+  private async scopes(
+    restricted: readonly string[],
+    probationers: readonly string[],
+  ): Promise<Sample[]> {
     const { client, keys } = this.store
     const tenants = restricted.toSorted().slice(0, MOST_RESTRICTED)
     const scopes = await Promise.all(
       tenants.map((tenant) => client.hget(keys.restriction(tenant), 'scope')),
     )
-    return tenants.flatMap((tenant, at) => {
+    const placed = tenants.flatMap((tenant, at) => {
       const scope = scopes[at]
       return scope ? [{ labels: { tenant, scope }, value: 1 }] : []
     })
+    const among = new Set(restricted)
+    const lifted = probationers
+      .filter((tenant) => !among.has(tenant))
+      .map((tenant) => ({ labels: { tenant, scope: USUAL_SCOPE }, value: 0 }))
+    return [...placed, ...lifted]
   }
 
   /** The windows of the restricted tenants, then of those on probation, then of all others: the fullest first. */
