@@ -5,7 +5,7 @@ const WIDTH = 840
 /** Colours that colour-blind people can distinguish (Okabe and Ito). */
 const BLUE = '#0072b2'
 const VERMILION = '#d55e00'
-const COLORS = [BLUE, VERMILION, '#009e73', '#cc79a7', '#e69f00', '#56b4e9']
+export const COLORS = [BLUE, VERMILION, '#009e73', '#cc79a7', '#e69f00', '#56b4e9']
 const TEXT = '#333'
 
 /** The description of a picture. */
@@ -28,9 +28,13 @@ export interface Picture extends About {
  *
  * @returns the text of an SVG file
  */
-export async function draw({ option, height }: Picture): Promise<string> {
+export async function draw({
+  option,
+  height,
+  width = WIDTH,
+}: Pick<Picture, 'option' | 'height'> & { readonly width?: number }): Promise<string> {
   const { init } = await import('echarts')
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height })
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
   chart.setOption(option)
   const svg = chart.renderToSVGString()
   chart.dispose()

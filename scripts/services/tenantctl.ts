@@ -8,7 +8,8 @@ export interface Run {
   stderr: string
 }
 
-const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
+/** The compiled program. */
+export const tenantctlProgram = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
 
 /** Runs the compiled tenantctl as a program. */
 export function tenantctl(
@@ -22,7 +23,7 @@ export function tenantctl(
   return new Promise((resolve, reject) => {
     const child = execFile(
       process.execPath,
-      [program, ...args],
+      [tenantctlProgram, ...args],
       { env, ...(cwd !== undefined && { cwd }), timeout: 30_000 },
       (error, stdout, stderr) => {
         const status = error ? error.code : 0

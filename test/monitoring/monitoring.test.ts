@@ -1,6 +1,7 @@
 // The rules, the dashboard and the unit are what they say, without a Prometheus.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { FAMILIES, PREFIX } from '../../src/metrics/families'
 import { alertRules, dashboardPanels, expressions, readMonitoring } from '../support/monitoring'
 import { anchors, prose } from '../support/pages'
 
@@ -50,6 +51,14 @@ describe('an expression of monitoring/', () => {
       const metrics = [...expr.matchAll(/unregistered_domain_/g)]
       assert.ok(metrics.length > 0, expr)
       for (const { index } of metrics) assert.match(expr.slice(0, index), once, expr)
+    }
+  })
+
+  it('names metrics that the exporter has', () => {
+    for (const [name] of expressions()
+      .join(' ')
+      .matchAll(/unregistered_domain_\w+/g)) {
+      assert.ok(name.slice(PREFIX.length) in FAMILIES, name)
     }
   })
 })
