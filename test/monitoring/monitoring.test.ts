@@ -63,6 +63,18 @@ describe('an expression of monitoring/', () => {
   })
 })
 
+describe('the table of metrics in docs/monitoring.md', () => {
+  it('has all that the exporter has, with their types', () => {
+    const rows = [
+      ...prose('docs/monitoring.md').matchAll(/^\| `([a-z_]+)` +\| (counter|gauge|summary) /gm),
+    ]
+    assert.deepEqual(
+      rows.map(([, name, type]) => [name, type]),
+      Object.entries(FAMILIES).map(([name, { type }]) => [name, type]),
+    )
+  })
+})
+
 describe('the dashboard', () => {
   it('asks the data source that is chosen when it is imported', () => {
     const { __inputs: inputs } = JSON.parse(readMonitoring('dashboard.json')) as {
