@@ -126,6 +126,16 @@ describe('a Prometheus with the shipped rules', { skip: noPrometheus }, () => {
     await prometheus.quiet('MixedConfiguration')
   })
 
+  it('shows how long charges took in the last whole minute', async () => {
+    const tenant = await relay.tenant('northwind')
+    const asked = 'max without (instance, job) (unregistered_domain_charge_duration_seconds)'
+    const isThere = async () => {
+      await tenant.send({ from: 'x@other.example', to: 'a@far.example' })
+      return (await prometheus.query(asked)).length > 0
+    }
+    await waitFor(isThere, { what: asked, timeout: 200_000, interval: 1000 })
+  })
+
   it('can answer every question of the rules and the dashboard', async () => {
     const exposed = new Set((await exporters[0]!.text()).match(/^unregistered_domain_\w+/gm))
     const asked = expressions()
@@ -181,5 +191,5 @@ describe('a Prometheus with the shipped rules', { skip: noPrometheus }, () => {
   })
 })
 
-/** Series that are there only once there was something to count. */
-const NOT_YET = ['unregistered_domain_undecided_total']
+/** Series that are there only while there is something to count. */
+const NOT_YET = ['unregistered_domain_undecided_total', 'unregistered_domain_held_messages']
