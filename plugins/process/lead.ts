@@ -4,6 +4,7 @@ import { resolveEnded } from '../../src/events/sweep'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
 import { tellMissingHosts } from '../../src/process/missing-hosts'
+import { tellPause } from '../../src/process/pause-duty'
 import { UnattributedUsers } from '../../src/unusual/unattributed'
 import { UnusualMonitor } from '../../src/unusual/monitor'
 import type { Plugin } from '../kit/haraka'
@@ -42,6 +43,7 @@ export class Lead {
     )
     leader.add(this.unusualMonitor)
     leader.add(tellMissingHosts(store, forwarder, noted))
+    leader.add(tellPause(store, forwarder))
     leader.add(completeEvidence(store))
     leader.add(resolveEnded(store, forwarder, () => defaultsOf(config())))
     leader.add(

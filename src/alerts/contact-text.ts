@@ -69,6 +69,7 @@ function contentOf({ kind, facts }: Alert): Content | undefined {
     case 'many_restricted':
     case 'redis_trouble':
     case 'host_missing':
+    case 'paused':
     case 'test':
       return undefined
   }

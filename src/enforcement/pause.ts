@@ -14,7 +14,7 @@ export const LONGEST_PAUSE = 7 * 86_400_000
 export interface PauseChange {
   readonly state: 'paused' | 'resumed'
   readonly mark: Mark
-  /** The change that began this pause, or that which was resumed; 0: enforcement was not paused. */
+  /** The change that began this pause, or the one that was resumed; 0: there was none to resume. */
   readonly first: Mark
   /** ms since the epoch, server time, as `until`. */
   readonly at: number

@@ -41,7 +41,7 @@ export function parseEdge(edge: string): Pick<AllowanceEvent, 'meter' | 'window'
 export function ends(tenant: string, event: Event): string | undefined {
   if (event.kind === 'lifted') return restrictedField(tenant)
   if (event.kind !== 'resolved') return undefined
-  if (event.of === 'host_missing') return undefined
+  if (event.of === 'host_missing' || event.of === 'paused') return undefined
   if (event.of === 'unusual') return fieldOf('unusual', tenant, event.rule)
   return fieldOf('allowance', tenant, event.resolves)
 }

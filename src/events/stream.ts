@@ -140,7 +140,8 @@ function detailsOf(event: Event): (string | number)[] {
       return [event.host]
     case 'went_back':
       return event.missing.count > 0 ? ['missing'] : []
-    // Each test is an alert of its own.
+    // Each is an alert of its own.
+    case 'paused':
     case 'test':
       return [event.id]
     default:

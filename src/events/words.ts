@@ -10,6 +10,7 @@ import type {
   Alert,
   Event,
   MeterFacts,
+  PausedEvent,
   RedisTroubleEvent,
   ResolvedEvent,
   Severity,
@@ -27,6 +28,7 @@ function severityOf(event: Event): Severity {
     case 'many_restricted':
     case 'redis_trouble':
     case 'host_missing':
+    case 'paused':
       return 'High'
     case 'unreadable':
       return event.until === undefined ? 'Low' : 'High'
@@ -80,6 +82,7 @@ function titleOf(tenant: string, event: Event): string {
     case 'resolved':
       if (event.of === 'redis_trouble') return redisOverText(event)
       if (event.of === 'host_missing') return hostOverText(event)
+      if (event.of === 'paused') return pauseOverText(event)
       if (event.of === 'unusual') return `${tenant}: ${event.rule ?? 'a rule'} is over`
       return `${tenant} is below ${event.percent} % of its allowance${windowOf(event)}${forWhat(event)} again`
     case 'unreadable': {
@@ -103,6 +106,8 @@ function titleOf(tenant: string, event: Event): string {
     }
     case 'redis_trouble':
       return redisTroubleText(event)
+    case 'paused':
+      return pausedText(event)
     case 'host_missing':
       return `Host ${event.host} is missing: no process there has reported since ${shortTime(event.since)}`
     case 'test':
@@ -123,6 +128,25 @@ function redisTroubleText({ trouble, host, redis, from }: RedisTroubleEvent): st
 
 function hostOverText({ host = '', forgotten }: ResolvedEvent): string {
   return forgotten ? `Host ${host} was forgotten` : `Host ${host} reports again`
+}
+
+function pausedText({ occasion, since, until, by, reason, everything }: PausedEvent): string {
+  const what = everything ? ' with everything' : ''
+  const who = `by ${by}: ${reason}`
+  switch (occasion) {
+    case 'begun':
+      return `Enforcement is paused${what} on all hosts until ${shortTime(until)}, ${who}`
+    case 'goes on':
+      return `Enforcement has been paused${what} since ${shortTime(since)}, and is until ${shortTime(until)}, ${who}`
+    case 'ends soon':
+      return `The pause of enforcement ends at ${shortTime(until)}; it was begun at ${shortTime(since)} ${who}`
+  }
+}
+
+function pauseOverText({ by, why }: ResolvedEvent): string {
+  return by === undefined
+    ? 'The pause of enforcement has ended by itself'
+    : `Enforcement was resumed by ${by}: ${why}`
 }
 
 function redisOverText({ trouble, host = '' }: ResolvedEvent): string {
@@ -247,6 +271,11 @@ function nextSteps(tenant: string, event: Event): string[] {
       ]
     case 'redis_trouble':
       return redisTroubleSteps(event)
+    case 'paused':
+      return [
+        'tenantctl enforcement status  # since when, until when, by whom and why',
+        'tenantctl enforcement resume --reason TEXT  # once the cause is gone; it says who would be restricted next',
+      ]
     case 'host_missing':
       return [
         'tenantctl nodes  # which processes are missing, since when; then look at that host: does it run, does it reach Redis?',

@@ -113,12 +113,25 @@ export interface HostMissingEvent extends Raised {
   readonly since: number
 }
 
+/** Enforcement is paused on all hosts: told when it begins, every hour, and before it ends. */
+export interface PausedEvent extends Raised {
+  readonly kind: 'paused'
+  readonly occasion: 'begun' | 'goes on' | 'ends soon'
+  readonly by: string
+  readonly reason: string
+  /** ms since the epoch, server time */
+  readonly since: number
+  readonly until: number
+  /** What persons have restricted or blocked passes too. */
+  readonly everything: boolean
+}
+
 /** What another event began has ended. */
 export interface ResolvedEvent extends Raised, MeterFacts, Partial<RedisTroubleFacts> {
   readonly kind: 'resolved'
   /** Id and kind of that event. */
   readonly resolves: string
-  readonly of: 'allowance' | 'unusual' | 'redis_trouble' | 'host_missing'
+  readonly of: 'allowance' | 'unusual' | 'redis_trouble' | 'host_missing' | 'paused'
   /** Of an allowance. */
   readonly percent?: number
   readonly window?: number
@@ -126,6 +139,9 @@ export interface ResolvedEvent extends Raised, MeterFacts, Partial<RedisTroubleF
   readonly rule?: string
   /** Of a missing host: a person has it forgotten; else it is back. */
   readonly forgotten?: boolean
+  /** Of a pause: who has ended it, and why; absent: it has ended by itself. */
+  readonly by?: string
+  readonly why?: string
 }
 
 /** The usage of a window could not be read, and starts again at 0. */
@@ -218,6 +234,7 @@ export type Event =
   | WentBackEvent
   | ManyRestrictedEvent
   | HostMissingEvent
+  | PausedEvent
   | RedisTroubleEvent
   | TestEvent
 
@@ -232,6 +249,7 @@ const KINDS: Readonly<Record<Event['kind'], true>> = {
   went_back: true,
   many_restricted: true,
   host_missing: true,
+  paused: true,
   redis_trouble: true,
   test: true,
 }

@@ -66,6 +66,10 @@ const FACTS: Readonly<Record<Event['kind'], Facts>> = {
     reason: 'no connection to Redis',
   },
   host_missing: { host: 'mx3', processes: 4, since: 1_764_000_000_000 },
+  paused: {
+    ...{ occasion: 'begun', by: 'ann', reason: 'limits', everything: false },
+    ...{ since: 1_764_000_000_000, until: 1_764_000_000_000 + 7_200_000 },
+  },
   test: { by: 'ann' },
 }
 

@@ -57,7 +57,7 @@ export function add(program: Command, io: Io): void {
       'an array, with --follow one object a line, of:',
       'id: of the event; alert: the id of the alert that it began or has joined',
       'kind: allowance | restricted | lifted | unusual | unattributed | resolved | unreadable | went_back |',
-      '  many_restricted | host_missing | test; redis_trouble is delivered only, and not here',
+      '  many_restricted | host_missing | paused | test; redis_trouble is delivered only, and not here',
       'severity: Informational | Low | Medium | High; title; tenant, or empty; at',
       'count: events of the alert until then; joined: it was not delivered on its own',
       'snoozed: null, or {until, by}: it was not delivered, see tenantctl alert snooze',

@@ -6,7 +6,7 @@
 -- ARGV[6] how long it is paused, in ms   ARGV[7] 1: with what persons have restricted or blocked
 -- Reply: { server time in ms, fields and values of the change in turn }
 --
--- A pause that is paused again goes on: `first` stays.
+-- A pause that is paused again goes on: `first` stays. What was resumed has the `first` of the pause, also if that had just ended.
 --
 -- @include store/clock
 -- @include records/change
@@ -17,7 +17,7 @@ local before = redis.call('HMGET', pause_key, 'state', 'mark', 'first', 'until',
 local now = now_ms()
 local was_paused = before[1] == 'paused' and tonumber(before[4]) > now
 local mark = string.match(token_of(now_us(), '', before[2]), '^%d+')
-local first = was_paused and before[3] or state == 'paused' and mark or '0'
+local first = was_paused and before[3] or state == 'paused' and mark or before[1] == 'paused' and before[3] or '0'
 local ends, everything = before[4] or '0', before[5] or ''
 if state == 'paused' then
   ends, everything = string.format('%.0f', now + ARGV[6]), ARGV[7]
