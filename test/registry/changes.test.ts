@@ -65,6 +65,19 @@ describe('parseChange', () => {
     ['{"tenant":"contoso","token":"2-b","about":"lift","created":"1","lift":{"at":9}}', STATE],
     ['{"registry":"","lost":true}', { lost: true }],
     ['{"registry":"","orders":true}', { orders: true }],
+    [
+      '{"registry":"confirm","confirm":"a1","marks":{"contoso":7,"@connectors":8}}',
+      {
+        confirm: 'a1',
+        marks: new Map([
+          ['contoso', 7],
+          ['@connectors', 8],
+        ]),
+      },
+    ],
+    // Of a later version, or another channel would be answered: it is a reason to check the registry.
+    ['{"registry":"confirm","confirm":"a1"}', { registry: 'confirm' }],
+    ['{"registry":"confirm","confirm":"a:1","marks":{}}', { registry: 'confirm' }],
     ['{"owners":true}', { owners: true, names: undefined, version: 0 }],
     ['{"owners":true,"names":["a.example"]}', { owners: true, names: ['a.example'], version: 0 }],
     ['{"owners":true,"names":["a.example",1]}', { owners: true, names: undefined, version: 0 }],
