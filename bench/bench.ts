@@ -10,6 +10,7 @@ import { instructions } from './instructions'
 import { describeMachine } from './machine'
 import { mail } from './mail'
 import { memory } from './memory'
+import { metrics } from './metrics'
 import { withOwnBench } from './own-bench'
 import { processes } from './process'
 import { profile } from './profile'
@@ -28,7 +29,7 @@ const COST: readonly Section[] = [
 ]
 const SECTIONS: readonly Section[] = [
   ...COST,
-  ...[senders, forwarded, charges, growth, memory, propagation, confirm, top],
+  ...[senders, forwarded, charges, growth, memory, propagation, confirm, top, metrics],
 ]
 /** Names for `--only`, and the sections they stand for. */
 const CHOICES: Readonly<Record<string, readonly Section[]>> = {

@@ -20,7 +20,7 @@ const CACHED = 5000
 /** Longest wait for Redis, in ms. */
 const LONGEST = 1500
 /** Longest wait for what goes on in the background, in ms. */
-const PATIENCE = 100
+const PATIENCE = 50
 
 /** What is shown as it was known last while Redis is away. */
 const REMEMBERED: readonly FamilyName[] = [

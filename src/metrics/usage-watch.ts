@@ -13,7 +13,7 @@ const PAGE = 1000
 /** A tenant is named in the index up to this long after the mail, in ms. */
 const LATE = 30_000
 /** Tenants that are read again in each round without new mail: usage goes down by itself. */
-const ROTATED = 500
+const ROTATED = 200
 
 /** A window of a meter that holds something. */
 export interface UsedWindow extends Pick<WindowUsage, 'window' | 'limit' | 'used'> {
