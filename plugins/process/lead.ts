@@ -1,5 +1,6 @@
 import { defaultsOf } from '../../src/allowance/defaults'
 import { completeEvidence } from '../../src/cases/complete'
+import { forgetUnusedConfigs } from '../../src/nodes/unused-configs'
 import { resolveEnded } from '../../src/events/sweep'
 import type { Config } from '../../src/process/config'
 import type { Engine } from '../../src/process/engine'
@@ -44,6 +45,7 @@ export class Lead {
     leader.add(this.unusualMonitor)
     leader.add(tellMissingHosts(store, forwarder, noted))
     leader.add(tellPause(store, forwarder))
+    leader.add(forgetUnusedConfigs(store))
     leader.add(completeEvidence(store))
     leader.add(resolveEnded(store, forwarder, () => defaultsOf(config())))
     leader.add(

@@ -8,6 +8,7 @@ import { HEARTBEAT, LATE, MISSING, MOST_NODES, type NodeFacts } from '../../src/
 import { readConfigs, readNodes } from '../../src/nodes/read-nodes'
 import { serverTime } from '../../src/store/server-clock'
 import type { Store } from '../../src/store/store'
+import { forgetUnusedConfigs } from '../../src/nodes/unused-configs'
 import { aNode } from '../support/nodes'
 import { newSite, useRedis } from '../support/registry'
 
@@ -76,6 +77,9 @@ describe('a heartbeat', () => {
     await store.client.del(store.keys.nodesConfigs)
     begin(site.connect(), { id: 'mx3/c' }, configs)
     await waitFor(async () => (await readConfigs(store)).size === 1)
+    await store.client.hset(store.keys.nodesConfigs, 'd9', '{}')
+    await forgetUnusedConfigs(store).run()
+    assert.deepEqual([...(await readConfigs(store)).keys()], ['d1'])
   })
 
   it('says that a process ends after its sessions, which is over when it is silent', async () => {

@@ -1,10 +1,13 @@
 import type { Command } from 'commander'
+import { readPause } from '../../enforcement/pause'
+import { pauseLine } from '../../enforcement/words'
 import { forgetHost } from '../../nodes/forget'
 import { readOverview } from '../../nodes/overview'
 import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { pauseView } from '../views/pause'
 import { overviewView, printNodes, processes } from '../views/nodes'
 
 /** `tenantctl nodes` */
@@ -18,8 +21,12 @@ export function add(program: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.connected(async (store) => {
-        const overview = await readOverview(store)
-        out.result(overviewView(overview), () => printNodes(out, overview, verbose === true))
+        const [overview, pause] = await Promise.all([readOverview(store), readPause(store)])
+        out.result({ ...overviewView(overview), pause: pauseView(pause) }, () => {
+          const line = pauseLine(pause)
+          if (line !== undefined) out.line(line, 'warn')
+          printNodes(out, overview, verbose === true)
+        })
       })
     })
   manual(command, {
@@ -32,6 +39,7 @@ export function add(program: Command, io: Io): void {
     json: [
       'at; processes, hosts: how many; live, draining, late, missing: how many of the processes',
       'older: further processes, which say nothing of themselves; versions; configurations: how many different ones',
+      'pause: {since, until, by, reason, everything}, or null',
       'missingHosts: {host, processes, since}: every process is missing',
       'nodes: an array of:',
       'id, host, pid, worker (0: none), role: worker | single | console; started, seen, clock: that of its host',
