@@ -15,6 +15,7 @@ import { withOwnBench } from './own-bench'
 import { processes } from './process'
 import { profile } from './profile'
 import { propagation } from './propagation'
+import { nodes } from './nodes'
 import { present, type SectionResult } from './report'
 import { skipped, type Run, type Section } from './row'
 import { senders } from './senders'
@@ -29,7 +30,7 @@ const COST: readonly Section[] = [
 ]
 const SECTIONS: readonly Section[] = [
   ...COST,
-  ...[senders, forwarded, charges, growth, memory, propagation, confirm, top, metrics],
+  ...[senders, forwarded, charges, growth, memory, propagation, confirm, nodes, top, metrics],
 ]
 /** Names for `--only`, and the sections they stand for. */
 const CHOICES: Readonly<Record<string, readonly Section[]>> = {

@@ -9,7 +9,7 @@ import { readConfigs, readNodes } from './read-nodes'
 export interface Overview {
   /** ms since the epoch, server time. */
   readonly now: number
-  /** By host, then in the order in which they were started. */
+  /** By host and number of the worker. */
   readonly nodes: readonly ComparedNode[]
   /** Further processes that follow changes and say nothing of themselves: of a version that cannot, or with an old ACL. */
   readonly older: number

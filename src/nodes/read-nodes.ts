@@ -6,7 +6,7 @@ import { LATE, type Node, type NodeConfig, type NodeFacts } from './node'
 export interface Nodes {
   /** ms since the epoch, server time. */
   readonly now: number
-  /** By host, then in the order in which they were started. */
+  /** By host and number of the worker. */
   readonly nodes: readonly Node[]
 }
 
@@ -31,7 +31,7 @@ export async function readNodes({ client, keys }: Store): Promise<Nodes> {
     .filter((node) => node !== undefined)
     // One that said that it would end has ended.
     .filter((node) => !node.draining || node.seen > now - LATE)
-    .sort((a, b) => a.host.localeCompare(b.host) || a.started - b.started || a.worker - b.worker)
+    .sort((a, b) => a.host.localeCompare(b.host) || a.worker - b.worker || a.started - b.started)
   return { now, nodes }
 }
 
