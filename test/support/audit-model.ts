@@ -1,4 +1,5 @@
 // The expected audit entries of a change, derived only from the content of Redis before and after it.
+import { isoTime } from '../../src/base/time'
 import type { Contents } from './contents'
 
 /** An entry of a trail, without its time and users. */
@@ -89,7 +90,19 @@ function ofTenant(id: string, before: Contents, now: Contents): Expected[] {
     ...ofDomains(id, before, now),
     ...ofRestriction(id, before, now),
     ...ofCases(id, before, now),
+    ...ofSnoozes(id, before, now),
   ]
+}
+
+function ofSnoozes(id: string, before: Contents, now: Contents): Expected[] {
+  const [was, is] = [before, now].map((contents) => fieldsOf(contents, '{@events}:snoozed'))
+  return [...is!].flatMap(([field, packed]) => {
+    const [tenant, kind] = field.split('\t')
+    if (tenant !== id || kind === undefined || was!.get(field) === packed) return []
+    const [until, , reason] = packed.split('\t')
+    const to = `until ${isoTime(Number(until))}: ${reason}`
+    return [{ trail: `{${id}}:audit`, subject: '', what: `${kind} alerts snoozed`, from: '', to }]
+  })
 }
 
 function ofDomains(id: string, before: Contents, now: Contents): Expected[] {
@@ -149,7 +162,11 @@ function ofCases(id: string, before: Contents, now: Contents): Expected[] {
       return [...is].flatMap(([field, remark]) => {
         const what = whatOf(field)
         if (what === undefined || was.get(field) === remark) return []
-        const [from, to] = [was.get(field) ?? '', remark].map((text) => text.split('\t')[2] ?? '')
+        // Of who is on a case there is no text.
+        const part = field === 'taken' ? 1 : 2
+        const [from, to] = [was.get(field) ?? '', remark].map(
+          (text) => text.split('\t')[part] ?? '',
+        )
         return [{ trail, subject, what, from: from!, to: to! }]
       })
     })
@@ -159,6 +176,7 @@ function ofCases(id: string, before: Contents, now: Contents): Expected[] {
 function whatOf(field: string): string | undefined {
   if (field.startsWith('note:')) return 'case noted'
   if (field.startsWith('tick:')) return `case checked: ${field.slice(5)}`
+  if (field === 'taken') return 'case taken'
   return field === 'closed' ? 'case closed' : undefined
 }
 
