@@ -1,6 +1,9 @@
 // The rules, the dashboard and the unit are what they say, without a Prometheus.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, it } from 'node:test'
+import { packageRoot } from '../../src/base/package-root'
 import { FAMILIES, PREFIX } from '../../src/metrics/families'
 import { alertRules, dashboardPanels, expressions, readMonitoring } from '../support/monitoring'
 import { anchors, prose } from '../support/pages'
@@ -87,6 +90,11 @@ describe('the dashboard', () => {
     for (const { title, datasource } of dashboardPanels()) {
       assert.deepEqual(datasource, { type: 'prometheus', uid: '${DS_PROMETHEUS}' }, title)
     }
+  })
+
+  it('is drawn on the page with all its panels', () => {
+    const picture = readFileSync(path.join(packageRoot(), 'docs/monitoring.svg'), 'utf8')
+    for (const { title } of dashboardPanels()) assert.ok(picture.includes(`>${title}<`), title)
   })
 
   it('has no two panels in one place or with one number', () => {
