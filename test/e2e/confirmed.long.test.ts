@@ -1,15 +1,14 @@
 // Two hosts with four workers each: what is said to be in force is in force, and what is not is named.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { defaultPlugins, startHaraka, type TestHaraka } from '../../scripts/services/haraka'
+import { hostNamed } from '../../scripts/services/host-named'
 import { startRedis } from '../../scripts/services/redis'
 import type { SmtpClient } from '../../scripts/services/smtp'
 import { tenantctl, type Run } from '../../scripts/services/tenantctl'
 import { readNodes } from '../../src/nodes/read-nodes'
 import type { Node } from '../../src/nodes/node'
-import { scratchDir, TestRelay, waitFor, type TestTenant } from '../support'
+import { TestRelay, waitFor, type TestTenant } from '../support'
 import { REPLY } from '../support/replies'
 
 const WORKERS = 4
@@ -46,10 +45,8 @@ describe('changes on two hosts', () => {
   })
 
   function host(redis: { port: number }, name: string): Promise<TestHaraka> {
-    const preload = path.join(scratchDir('host'), `${name}.js`)
-    writeFileSync(preload, `require('node:os').hostname = () => '${name}'\n`)
     return startHaraka({
-      ...{ redis, preload, nodes: WORKERS, plugins: [...defaultPlugins, 'tell_pid'] },
+      ...{ redis, preload: hostNamed(name), nodes: WORKERS, plugins: [...defaultPlugins, 'tell_pid'] },
       localPlugins: { tell_pid: TELL_PID },
     })
   }

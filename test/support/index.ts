@@ -28,6 +28,8 @@
  *   'disabled=true' }` keeps it there, see `haraka.queued()`.
  * - startPostfix({ mainCf, mailboxes, forwards }): a tenant's own Postfix, only as root (`skip: noPostfix`);
  *   throughRelay(tenant) has the lines that send all to Haraka. `submit()`, `mailbox()`, `queue()`, `flush()`.
+ * - scripts/services/exporter.ts and prometheus.ts: `tenantctl metrics`, and a Prometheus that scrapes it
+ *   (`skip: noPrometheus`); hostNamed() in `preload` makes one of several Harakas another host.
  * - `relay.redis.commandStats()`, pause(), resume(), kill(), restart().
  * - Never sleep: waitFor(condition). That nothing happens is shown by a mark that is sent afterwards and arrives.
  * - sharedRelay((started) => (relay = started)) where the shipped settings do: one Haraka for all such files.
