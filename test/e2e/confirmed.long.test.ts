@@ -46,7 +46,12 @@ describe('changes on two hosts', () => {
 
   function host(redis: { port: number }, name: string): Promise<TestHaraka> {
     return startHaraka({
-      ...{ redis, preload: hostNamed(name), nodes: WORKERS, plugins: [...defaultPlugins, 'tell_pid'] },
+      ...{
+        redis,
+        preload: hostNamed(name),
+        nodes: WORKERS,
+        plugins: [...defaultPlugins, 'tell_pid'],
+      },
       localPlugins: { tell_pid: TELL_PID },
     })
   }
