@@ -14,14 +14,10 @@ export interface Backlog {
 }
 
 /** Reads the backlog of each channel that has ever delivered. Writes nothing. */
-export async function readBacklogs({ client, keys }: Store): Promise<Backlog[]> {
-  if ((await client.exists(keys.events)) === 0) return []
-  const groups = (await client.xinfo('GROUPS', keys.events)) as unknown[]
+export async function readBacklogs(store: Store): Promise<Backlog[]> {
+  const { client, keys } = store
   return Promise.all(
-    groups.map(async (group) => {
-      const facts = factsOf(group)
-      const channel = String(facts.get('name'))
-      const last = String(facts.get('last-delivered-id'))
+    (await readGroups(store)).map(async ({ channel, last }) => {
       const [pending, oldest] = (await client.xpending(keys.events, channel)) as [
         number,
         string | null,
@@ -36,6 +32,19 @@ export async function readBacklogs({ client, keys }: Store): Promise<Backlog[]> 
       }
     }),
   )
+}
+
+/** The channels that have ever delivered, and the last entry that each has picked up. */
+export async function readGroups({
+  client,
+  keys,
+}: Store): Promise<{ readonly channel: string; readonly last: string }[]> {
+  if ((await client.exists(keys.events)) === 0) return []
+  const groups = (await client.xinfo('GROUPS', keys.events)) as unknown[]
+  return groups.map((group) => {
+    const facts = factsOf(group)
+    return { channel: String(facts.get('name')), last: String(facts.get('last-delivered-id')) }
+  })
 }
 
 /** RESP3 replies with a map, RESP2 with a flat list of names and values. */

@@ -2,7 +2,7 @@ import type { Duty } from '../base/duty'
 import { readConfigs, readNodes } from '../nodes/read-nodes'
 import { isNotAllowed } from '../store/failure'
 import type { Store } from '../store/store'
-import { readBacklogs } from './backlog'
+import { readGroups } from './backlog'
 import { USUAL_CHANNELS } from './channel-settings'
 
 /**
@@ -18,7 +18,7 @@ export function forgetLeft(store: Store, isOn: (channel: string) => boolean): Du
     name: 'channels of alerts that were taken out',
     every: 60_000,
     run: async () => {
-      const groups = (await readBacklogs(store)).map(({ channel }) => channel)
+      const groups = (await readGroups(store)).map(({ channel }) => channel)
       const named = groups.filter((name) => !USUAL_CHANNELS.includes(name) && !isOn(name))
       const sections = named.length === 0 ? undefined : await sectionsOfNodes(store)
       const left = sections ? named.filter((name) => !sections.has(`alert ${name}`)) : []

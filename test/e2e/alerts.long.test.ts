@@ -11,6 +11,7 @@ import {
 } from '../support'
 import { addToStream, anAlert, begun, channels, pending } from '../support/alerts'
 import { Mailbox } from '../support/mailbox'
+import { readPagerduty, readSlack } from '../support/receivers'
 import { REPLY } from '../support/replies'
 import type { TestTenant } from '../support/relay'
 import { serverTime } from '../../src/store/server-clock'
@@ -92,6 +93,50 @@ describe('alerts', { concurrency: 2 }, () => {
       assert.doesNotMatch(relay.haraka.log, /alert given up|was not delivered|Caught exception/)
     })
   }
+})
+
+describe('channels of their own', () => {
+  it('get what their formats say, come with a reload, and are forgotten when taken out', async (t) => {
+    const [chat, pager] = [await WebhookEndpoint.start(), await WebhookEndpoint.start()]
+    t.after(() => Promise.all([chat.stop(), pager.stop()]))
+    const slack = { url: `http://127.0.0.1:${chat.port}/secret-path`, format: 'slack' }
+    const key = 'k'.repeat(32)
+    const url = `http://127.0.0.1:${pager.port}/v2/enqueue?routing_key=${key}`
+    const oncall = { url, format: 'pagerduty' }
+    const relay = await startRelay({ nodes: 2, settings: { 'alert chat': slack } })
+    t.after(() => relay.stop())
+    const { haraka, store } = relay
+    await begun(store, 1)
+    haraka.writeSettings({ 'alert chat': slack, 'alert oncall': oncall })
+    await begun(store, 2)
+
+    const tenant = await relay.tenant('contoso', { limits: '1/1h' })
+    chat.answer = (response) => response.writeHead(503).end('/secret-path')
+    const to = ['a@far.example', 'b@far.example']
+    await tenant.send({ from: 'x@lure.example', to })
+    const triggered = await waitFor(() =>
+      pager.posts
+        .map(({ body }) => readPagerduty(body))
+        .find(({ payload }) => payload?.summary.includes('Tenant restricted')),
+    )
+    assert.match(JSON.stringify(triggered.payload?.custom_details), /lure\[\.\]example/)
+    await waitFor(() => haraka.log.includes('chat (slack) was not delivered'))
+    chat.answer = (response) => response.writeHead(200).end('ok')
+    const restricted = (): boolean =>
+      chat.posts.some(({ body }) => /Tenant restricted/.test(readSlack(body).text))
+    await waitFor(restricted, { timeout: 60_000 })
+
+    await tenantctl(['--config', haraka.configDir, 'unblock', 'contoso', '--reason', 'mended'])
+    await waitFor(() =>
+      pager.posts
+        .map(({ body }) => readPagerduty(body))
+        .some((each) => each.event_action === 'resolve' && each.dedup_key === triggered.dedup_key),
+    )
+
+    haraka.writeSettings({ 'alert oncall': oncall })
+    await waitFor(async () => (await channels(store)) === 1, { timeout: 240_000 })
+    assert.doesNotMatch(haraka.log, /secret-path|kkkk|Caught exception/)
+  })
 })
 
 describe('many restrictions', () => {
