@@ -100,7 +100,7 @@ export class PluginProcess {
     const failed = (error: unknown): void =>
       this.plugin.logcrit(`not started: ${messageOf(error)}; relaying sessions get 451`)
     try {
-      const engine = this.newEngine()
+      const engine = this.newEngine(tasks)
       this.starting = engine
       this.warmStart
         .recall(engine)
@@ -111,7 +111,7 @@ export class PluginProcess {
     }
   }
 
-  private newEngine(): Engine {
+  private newEngine({ follow }: { readonly follow: boolean }): Engine {
     const logged = engineLog(this.plugin, this.troubles, this.config)
     const events: EngineEvents = {
       ...logged,
@@ -121,6 +121,8 @@ export class PluginProcess {
       },
       onOrder: () => this.lead?.lookForOrders(),
       onPause: () => {
+        // One that follows no changes takes no mail, and would not hear of the end.
+        if (!follow) return
         this.putInEffect()
         this.heartbeats?.changed()
         logPause(this.plugin, this.fromFile, this.starting!.directory.pause)
