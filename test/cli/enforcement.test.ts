@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { scratchDir } from '../../scripts/services/scratch'
 import { Ledger } from '../../src/allowance/ledger'
 import { defaultsOf } from '../../src/allowance/defaults'
 import { parseConfig } from '../../src/process/config'
@@ -156,6 +159,20 @@ describe('tenantctl enforcement', () => {
     const paused = (await check()) as { level: string; advice: string }
     assert.equal(paused.level, 'warn')
     assert.match(paused.advice, /^tenantctl enforcement resume --reason …/)
+  })
+
+  it('is in no backup, is not brought back by a restore, and goes with a purge', async () => {
+    const { cli, store } = await site()
+    await cli.run('enforcement', 'pause', ...WHY)
+    const file = path.join(scratchDir('backup'), 'tenants.jsonl')
+    const before = path.join(path.dirname(file), 'before.jsonl')
+    await cli.given(`backup ${file}`)
+    assert.doesNotMatch(readFileSync(file, 'utf8'), /paused|enforcement/)
+    await cli.given(`purge --all --yes ${cli.prefix} --backup ${before}`)
+    assert.equal(await store.client.exists(store.keys.pause, store.keys.nodesAudit), 0)
+    await cli.given(`restore ${file}`)
+    const { paused } = (await cli.json('enforcement', 'status')) as { paused: null }
+    assert.equal(paused, null)
   })
 
   it('ends by itself, at most 7 days later, and takes no other time', async () => {
