@@ -134,6 +134,11 @@ describe('tenantctl enforcement', () => {
       (await cli.run('status', 'tailspin')).out,
       /^mode +monitor \(enforcement paused until /m,
     )
+    const { out: refused } = await cli.run('block', 'tailspin', '--reason', 'x')
+    assert.match(
+      refused,
+      /^tailspin is restricted already, but its mail passes while .* then block it$/m,
+    )
     await cli.given('unblock tailspin --reason x', 'block tailspin --reason x')
     assert.match(await explained(), /mode enforce \(its own\)/)
     assert.match(await explained(), /^verdict +refuse: 550 5\.7\.750/m)

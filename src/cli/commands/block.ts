@@ -2,6 +2,9 @@ import type { Command } from 'commander'
 import { tenantctl } from '../../base/command-line'
 import type { Scope } from '../../mail/scope'
 import { assertTenantId } from '../../mail/identities'
+import { Restrictions } from '../../allowance/restriction'
+import { toPause } from '../../enforcement/in-effect'
+import { readPause } from '../../enforcement/pause'
 import { confirmed } from '../../nodes/confirm'
 import { block } from '../../operations/block'
 import { lossOfTenant } from '../../operations/loss'
@@ -54,9 +57,11 @@ export function add(program: Command, io: Io): void {
           block(store, tenant, { scope, reason, by }),
         )
         const { result, case: name } = blocked
+        const passes = result === 'unchanged' && (await passesInPause(store, tenant))
         const view = { result, tenant, scope, case: name ?? null }
         out.result({ ...view, confirmed: confirmationView(confirmation) }, () => {
-          out.line(placed(tenant, scope, result))
+          if (passes) out.line(tripped(tenant), 'warn')
+          else out.line(placed(tenant, scope, result))
           printConfirmation(out, confirmation, scope === 'all' ? 'blockAll' : 'block')
           if (name !== undefined) out.line(`case ${name}: ${tenantctl('case', 'show', name)}`)
         })
@@ -98,6 +103,18 @@ async function mayRefuseAll(
   })
   if (!isConfirmed) context.note('nothing was changed')
   return isConfirmed
+}
+
+/** Whether enforcement is paused, and the tenant has tripped: a pause leaves only what persons have restricted. */
+async function passesInPause(store: Store, tenant: string): Promise<boolean> {
+  const pause = toPause(await readPause(store))
+  const restriction = await new Restrictions(store).get(tenant)
+  return pause !== undefined && !pause.everything && restriction?.by === 'automatic'
+}
+
+function tripped(tenant: string): string {
+  const unblock = tenantctl('unblock', tenant, '--reason', 'TEXT')
+  return `${tenant} is restricted already, but its mail passes while enforcement is paused: ${unblock}, then block it`
 }
 
 function placed(tenant: string, scope: Scope, result: string): string {
