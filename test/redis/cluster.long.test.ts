@@ -9,6 +9,7 @@ import { purgeTenant } from '../../src/operations/purge'
 import type { Batch } from '../../src/reporting/batch'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
+import { Totals } from '../../src/reporting/totals'
 import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
 import { scanTags } from '../../src/store/scan'
 import { applyTenantsFile } from '../../src/tenants-file/apply'
@@ -308,6 +309,10 @@ describe('on a Redis Cluster', () => {
     const time = await recorder.record('t11', batch, 'p 1')
     assert.equal(typeof time, 'number')
     assert.equal(typeof (await recorder.record('t11', batch, 'p 1')), 'number')
+    const totals = new Totals(store)
+    totals.addBatch(batch)
+    await totals.flush()
+    assert.equal(await client.hget(store.keys.totals, 'u accepted recipients'), '1')
     await recorder.noteReported(new Map([['t11', Number(time)]]))
     await recorder.recordUnattributed(tally.take(UNATTRIBUTED) as UnattributedBatch, 'p 1')
     const hour = Math.floor(Number(time) / HOUR)
