@@ -27,6 +27,7 @@ import type { Event } from '../../src/records/event'
 import { isSourced } from '../../src/reporting/batch'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally } from '../../src/reporting/tally'
+import { Totals } from '../../src/reporting/totals'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
 import { Cli } from '../cli/cli'
@@ -157,7 +158,9 @@ describe('a class of mail that a row and a line have added', () => {
     batch.addSource(source, mailClass, accepted)
     batch.addSample(source, '<1@news>', 'helo', mailClass)
     batch.ended = performance.now()
-    await new Recorder(store, () => 90).record('contoso', batch, 'p 1')
+    const recorder = new Recorder(store, () => 90)
+    await recorder.record('contoso', batch, 'p 1')
+    await recorder.noteReported(new Map([['contoso', Date.now()]]))
     const report = (await cli.json('--by', 'ann', 'report', 'contoso', '--by', 'class')) as {
       tenants: Record<string, { recipients?: { accepted: number } }>[]
       rows: { class: string; samples: object[] }[]
@@ -170,6 +173,12 @@ describe('a class of mail that a row and a line have added', () => {
     const { out } = await cli.run('report', 'contoso', '--class', NEWS)
     assert.match(out, /news\.lure\.example/)
     assert.match((await cli.run('report', 'contoso', '--by', 'hour')).out, / NEWS\n/)
+    const totals = new Totals(store)
+    totals.addBatch(batch)
+    await totals.flush()
+    const metrics = await cli.run('metrics', '--once')
+    assert.match(metrics.out, /_recipients_total\{class="news",outcome="accepted"\} 1\n/)
+    assert.match(metrics.out, /_used_recipients\{tenant="contoso",meter="news",window="1h"\} 3\n/)
   })
 
   it('is noted for the queue, held while the tenant is restricted, dropped, and tagged', async () => {
