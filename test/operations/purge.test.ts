@@ -154,7 +154,7 @@ function keysOf(tenant: string): Record<string, RegExp> {
 /** Keys shared by all tenants that name none. */
 const NAMELESS = [
   ...['epoch', 'restore', 'ownerVersion', 'connectorsToken', 'eventIds', 'eventsDue', 'leader'],
-  ...['eventCounts', 'nodes', 'nodesSeen', 'nodesConfigs', 'nodesAudit', 'pause'],
+  ...['eventCounts', 'nodes', 'nodesSeen', 'nodesConfigs', 'nodesAudit', 'nodesMissing', 'pause'],
   ...['totals', 'totalsAdded'],
   ...['recordedSince', 'unattributedFlushes', 'prefix', 'changes', 'audited'],
   // They name a tenant only while its domains change, which a removal ends, or while it is restricted, and not removable.
