@@ -145,9 +145,13 @@ describe('the processes of two hosts', { concurrency: false, skip: noHostNames }
     assert.deepEqual(await alerts(), [missing, 'Informational: Host mx2 reports again'])
   })
 
-  it('no longer counts workers that a graceful restart has replaced', LONG, async () => {
+  it('shows a worker that drains its sessions until its end', LONG, async () => {
     const before = new Set((await of('mx1')).map(({ id }) => id))
+    const session = await one.connect()
     await one.restartGracefully()
+    await waitFor(async () => (await nodes()).nodes.some(({ state }) => state === 'draining'), LONG)
+    assert.match(await ask('nodes'), /^9 processes on 2 hosts: 1 draining, 2 configurations$/m)
+    await session.quit()
     await allLive()
     assert.ok((await of('mx1')).every(({ id }) => !before.has(id)))
   })

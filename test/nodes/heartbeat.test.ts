@@ -100,6 +100,7 @@ describe('a heartbeat', () => {
     await client.zadd(keys.nodesSeen, ...all.flatMap((id) => [now, id]))
     const late = begin(store, { id: 'mx1/a' })
     await waitFor(() => late.errors.length > 0)
+    assert.equal(late.heartbeat.noted, 0)
     assert.deepEqual(await ids(store), [])
     await age(store, 'mx/5', MISSING + 1)
     begin(site.connect(), { id: 'mx1/b' })
