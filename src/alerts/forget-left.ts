@@ -1,9 +1,9 @@
 import type { Duty } from '../base/duty'
-import { readConfigs, readNodes } from '../nodes/read-nodes'
 import { isNotAllowed } from '../store/failure'
 import type { Store } from '../store/store'
 import { readGroups } from './backlog'
 import { USUAL_CHANNELS } from './channel-settings'
+import { channelsInUse } from './in-use'
 
 /**
  * Forgets the channels that were taken out of the ini file: their alerts would wait for ever. Only those that no process has,
@@ -20,8 +20,8 @@ export function forgetLeft(store: Store, isOn: (channel: string) => boolean): Du
     run: async () => {
       const groups = (await readGroups(store)).map(({ channel }) => channel)
       const named = groups.filter((name) => !USUAL_CHANNELS.includes(name) && !isOn(name))
-      const sections = named.length === 0 ? undefined : await sectionsOfNodes(store)
-      const left = sections ? named.filter((name) => !sections.has(`alert ${name}`)) : []
+      const inUse = named.length === 0 ? undefined : await channelsInUse(store)
+      const left = inUse ? named.filter((name) => !inUse.has(name)) : []
       for (const name of left.filter((each) => before.includes(each))) await forget(name)
       before = left
     },
@@ -35,16 +35,4 @@ export function forgetLeft(store: Store, isOn: (channel: string) => boolean): Du
       if (!isNotAllowed(error)) throw error
     }
   }
-}
-
-/** The sections that some process has; `undefined`: those of one are not known. */
-async function sectionsOfNodes(store: Store): Promise<Set<string> | undefined> {
-  const [{ nodes }, configs] = await Promise.all([readNodes(store), readConfigs(store)])
-  const sections = new Set<string>()
-  for (const { config } of nodes) {
-    const known = configs.get(config.digest)
-    if (!known) return undefined
-    for (const name of Object.keys(known)) sections.add(name)
-  }
-  return sections
 }

@@ -1,4 +1,5 @@
 import { readBacklogs } from '../alerts/backlog'
+import { channelsInUse } from '../alerts/in-use'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import type { Part } from './part'
@@ -10,11 +11,14 @@ export class Alerts implements Part {
 
   async read(): Promise<Samples> {
     const { client, keys } = this.store
-    const [now, stored, backlogs] = await Promise.all([
+    const [now, stored, all, inUse] = await Promise.all([
       serverTime(client),
       client.xlen(keys.events),
       readBacklogs(this.store),
+      channelsInUse(this.store),
     ])
+    // For one that was switched off alerts wait for ever.
+    const backlogs = all.filter(({ channel }) => inUse?.has(channel) ?? true)
     return {
       events_stored: single(stored),
       alerts_waiting: backlogs.map(({ channel, waiting }) => ({

@@ -4,12 +4,14 @@ import type { Outcome } from '../../src/alerts/channel'
 import type { ChannelSettings } from '../../src/alerts/channel-settings'
 import { Dispatcher, type DispatcherEvents } from '../../src/alerts/dispatcher'
 import { forgetLeft } from '../../src/alerts/forget-left'
+import { channelsInUse } from '../../src/alerts/in-use'
 import type { FormatName } from '../../src/alerts/formats'
 import type { MailTransport } from '../../src/alerts/mail'
 import { NamedChannel } from '../../src/alerts/named-channel'
 import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE, type Schedule } from '../../src/alerts/schedule'
 import { settingsMark } from '../../src/alerts/test-alert'
+import { Alerts } from '../../src/metrics/alerts'
 import type { Alert } from '../../src/records/event'
 import { Keys } from '../../src/store/keys'
 import { Store } from '../../src/store/store'
@@ -252,5 +254,26 @@ describe('a channel that was taken out of the ini file', () => {
     assert.deepEqual(await groups(), ['gone', 'mine', 'theirs', 'webhook'])
     await duty.run()
     assert.deepEqual(await groups(), ['mine', 'theirs', 'webhook'])
+  })
+
+  it('counts as waiting no longer, and neither does one of [alerts] that was switched off', async () => {
+    const store = newStore()
+    const { client, keys } = store
+    assert.equal(await channelsInUse(store), undefined)
+    for (const name of ['webhook', 'mail', 'chat', 'gone']) {
+      await new AlertQueue(store, name, SCHEDULE).turn(new Map(), 1)
+    }
+    await addToStream(store, anAlert())
+    const facts = { host: 'mx', started: 1, worker: 0, config: { digest: 'd1' } }
+    await client.hset(keys.nodes, 'mx2/1', JSON.stringify(facts))
+    const config = { alerts: { mail_to: 'a@b.example' }, 'alert chat': { mail: 'c@b.example' } }
+    await client.hset(keys.nodesConfigs, 'd1', JSON.stringify(config))
+    assert.deepEqual([...(await channelsInUse(store))!], ['mail', 'contact', 'chat'])
+    const { alerts_waiting } = await new Alerts(store).read()
+    const waiting = alerts_waiting?.map(({ labels, value }) => [labels?.['channel'], value])
+    assert.deepEqual(waiting?.sort(), [
+      ['chat', 1],
+      ['mail', 1],
+    ])
   })
 })
