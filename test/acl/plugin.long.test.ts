@@ -14,6 +14,7 @@ import { EventStream } from '../../src/events/stream'
 import { HOUR } from '../../src/reporting/calendar'
 import { OTHER } from '../../src/reporting/rows'
 import { defaultsOf } from '../../src/allowance/defaults'
+import { indexProbation } from '../../src/allowance/probation-index'
 import { Restrictions } from '../../src/allowance/restriction'
 import type { Batch } from '../../src/reporting/batch'
 import { MOST_UNATTRIBUTED } from '../../src/reporting/bounds'
@@ -111,6 +112,8 @@ describe('the plugin with the users of docs/acl', { concurrency: 2 }, () => {
       const late = redis.client({ ...credentials(role), connectionName: 'plugin' })
       const store = new Store(late, new Keys('ud:'))
       await new Restrictions(store).index('contoso')
+      // Like one that has put a lift back.
+      await indexProbation(store, 'contoso')
       await lookForUnusual(new Store(admin, store.keys), store)
       // Like a process that has an owner cached that Redis has lost: is only this one missing?
       const directory = new Directory(store, { onReady() {}, onRestriction() {}, onError() {} })
