@@ -7,8 +7,9 @@ import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { processes } from '../kit/node-words'
 import { pauseView } from '../views/pause'
-import { overviewView, printNodes, processes } from '../views/nodes'
+import { overviewView, printNodes } from '../views/nodes'
 
 /** `tenantctl nodes` */
 export function add(program: Command, io: Io): void {

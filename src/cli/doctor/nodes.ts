@@ -5,8 +5,8 @@ import { nodeName } from '../../nodes/node-name'
 import { missingHosts, readOverview, type Overview } from '../../nodes/overview'
 import { isNotAllowed } from '../../store/failure'
 import type { Store } from '../../store/store'
+import { clockText, differenceText, olderText, processes } from '../kit/node-words'
 import { duration } from '../kit/output'
-import { clockText, differenceText, olderText, processes } from '../views/nodes'
 import { fail, ok, warn, type Line } from './line'
 
 /** Checks that the processes of all hosts are there, and are alike. */

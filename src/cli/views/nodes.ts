@@ -1,32 +1,17 @@
 import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
-import type { ComparedNode, Difference, NodeState } from '../../nodes/compare'
+import type { ComparedNode, NodeState } from '../../nodes/compare'
 import type { Node, NodeConfig } from '../../nodes/node'
 import { nodeName } from '../../nodes/node-name'
 import { answering, configurations, missingHosts, type Overview } from '../../nodes/overview'
+import { clockText, differenceText, olderText, processes } from '../kit/node-words'
 import { duration, type Cell, type Output, type Tone } from '../kit/output'
 
 const TONES: Partial<Record<NodeState, Tone>> = { late: 'warn', missing: 'bad', draining: 'faint' }
 
-/** Processes of a version before this one, or of a plugin with an old ACL. */
-export function olderText(number: number): string {
-  const many = number === 1 ? 'process follows' : 'processes follow'
-  return `${number} more ${many} changes: older, cannot confirm, know${number === 1 ? 's' : ''} no pause`
-}
-
 /** `worker 3` */
 function processName({ role, worker }: Pick<Node, 'role' | 'worker'>): string {
   return role === 'worker' ? `worker ${worker}` : role
-}
-
-/** How a process differs from the others, in words. */
-export function differenceText({ what, section, key, is, others }: Difference): string {
-  const name = what === 'config' ? configName(section, key) : what
-  return `${name}: ${is || 'none'}, others ${others || 'none'}`
-}
-
-function configName(section: string, key: string): string {
-  return section === '' ? 'configuration' : `[${section}] ${key}`
 }
 
 /** For `--json`. */
@@ -120,11 +105,6 @@ function notesOf({ node, state, differs, behind, clockOff }: ComparedNode): stri
   ]
 }
 
-/** `clock 12s ahead` */
-export function clockText(ms: number): string {
-  return `clock ${duration(Math.abs(ms))} ${ms > 0 ? 'ahead' : 'behind'}`
-}
-
 /** `6 processes on 3 hosts, all of version 1.1.0 with one configuration` */
 function summary(overview: Overview): string {
   const { nodes } = overview
@@ -142,11 +122,6 @@ function summary(overview: Overview): string {
   const whole = `${processes(nodes.length)} on ${count(hostsOf(nodes).size, 'host')}`
   if (parts.length > 0) return `${whole}: ${parts.join(', ')}`
   return `${whole}, all of version ${version ?? 'unknown'} with one configuration`
-}
-
-/** `1 process` */
-export function processes(number: number): string {
-  return number === 1 ? '1 process' : `${number.toLocaleString('en-US')} processes`
 }
 
 function countByState(nodes: readonly ComparedNode[]): Record<NodeState, number> {
