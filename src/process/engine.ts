@@ -144,7 +144,7 @@ export class Engine {
       ...{ tally: this.tally, totals: this.totals, onDrop },
       recorder: new Recorder(this.store, reportDays),
       ready: () => this.whenRecordable(),
-      onWait: (reason) => events.onError(`reports wait: ${reason}`),
+      onWait: (what) => events.onError(what),
     })
 
     const { registry } = this.directory

@@ -37,8 +37,8 @@ export interface FlusherContext {
   readonly ready: () => Promise<void>
   /** Counts are lost. */
   readonly onDrop: (reason: string) => void
-  /** Counts wait until an operator acts. */
-  readonly onWait: (reason: string) => void
+  /** Counts wait until an operator acts: which, and why. */
+  readonly onWait: (what: string) => void
 }
 
 /**
@@ -122,7 +122,7 @@ export class Flusher {
             : await recorder.record(tenant, batch, name)
         this.noteLater(tenant, batch, recorded)
       } catch (error) {
-        if (isNotAllowed(error)) onWait(redisFailure(error))
+        if (isNotAllowed(error)) onWait(`reports wait: ${redisFailure(error)}`)
         if (!isHopeless(error)) return
         onDrop(redisFailure(error))
       }
@@ -146,7 +146,8 @@ export class Flusher {
       await totals.flush()
     } catch (error) {
       // The next flush adds them.
-      if (isNotAllowed(error)) onWait(`${redisFailure(error)}: load docs/acl/plugin.acl`)
+      if (!isNotAllowed(error)) return
+      onWait(`counters for metrics wait: ${redisFailure(error)}: load docs/acl/plugin.acl`)
     }
   }
 
