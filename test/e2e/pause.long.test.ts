@@ -143,6 +143,11 @@ describe('a pause of enforcement', { concurrency: 2 }, () => {
     // It has been checked again and again.
     await haraka.waitForLog(/\] held tenant=contoso count=\d+ seconds=60/, { timeout: 120_000 })
     assert.equal(hasArrived('before'), false)
+    const listed = await ctl(haraka, 'queue', 'contoso', 'list', '--local', '--json')
+    assert.deepEqual(
+      (JSON.parse(listed) as { held: boolean }[]).map(({ held }) => held),
+      [true],
+    )
     await ctl(haraka, 'enforcement', 'pause', '--reason', 'test', '--everything', '--wait')
     await waitFor(() => hasArrived('before'), LIFTED)
   })

@@ -25,6 +25,7 @@ import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { longWork } from '../kit/long-work'
 import { manual } from '../kit/manual'
+import { inEffect } from '../kit/paused'
 import { NO_TENANT } from '../kit/statuses'
 import {
   droppedView,
@@ -97,9 +98,11 @@ export function add(program: Command, io: Io): void {
         }
         const directory = local ? queueOf(context) : undefined
         const request = { tenant, action, where, isSure: yes, directory }
-        const config = context.config()
-        const use = (store: Store): Promise<void> =>
-          run(context, request, queuesFor(store, config, directory))
+        const ofFile = context.config()
+        const use = async (store: Store): Promise<void> => {
+          const config = await inEffect(store, ofFile, context.out)
+          await run(context, request, queuesFor(store, config, directory))
+        }
         // Lists are orders, but change nothing that a person could see.
         if (action === 'list') await context[local ? 'connected' : 'unharmed'](use)
         else await context.writing(use)
