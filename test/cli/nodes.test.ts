@@ -12,7 +12,7 @@ interface NodesView {
   readonly processes: number
   readonly missing: number
   readonly older: number
-  readonly missingHosts: readonly { readonly host: string }[]
+  readonly missing_hosts: readonly { readonly host: string }[]
   readonly nodes: readonly { readonly id: string; readonly state: string }[]
 }
 
@@ -73,7 +73,7 @@ describe('tenantctl nodes', () => {
     const view = (await cli.json('nodes')) as NodesView
     assert.deepEqual([view.processes, view.missing, view.older], [5, 1, 2])
     assert.deepEqual(
-      view.missingHosts.map(({ host }) => host),
+      view.missing_hosts.map(({ host }) => host),
       ['mx3'],
     )
     assert.equal(view.nodes.find(({ id }) => id === 'mx3/e')?.state, 'missing')

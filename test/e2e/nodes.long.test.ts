@@ -24,7 +24,7 @@ interface NodesView {
   readonly processes: number
   readonly live: number
   readonly older: number
-  readonly missingHosts: readonly { readonly host: string }[]
+  readonly missing_hosts: readonly { readonly host: string }[]
   readonly nodes: readonly NodeView[]
 }
 
@@ -135,7 +135,7 @@ describe('the processes of two hosts', { concurrency: false, skip: noHostNames }
     await waitFor(async () => (await alerts()).length > 0, { timeout: 4 * MISSING })
     assert.deepEqual(await alerts(), [missing])
     assert.deepEqual(
-      (await nodes()).missingHosts.map(({ host }) => host),
+      (await nodes()).missing_hosts.map(({ host }) => host),
       ['mx2'],
     )
     assert.match(await ask('doctor'), /fail {2}nodes: mx2 is missing since .*, with 4 processes/)

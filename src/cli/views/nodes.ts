@@ -22,7 +22,7 @@ export function overviewView(overview: Overview): object {
     ...{ ...countByState(nodes), older },
     versions: [...versionsOf(nodes)],
     configurations: configurations(overview),
-    missingHosts: missingHosts(overview).map(({ since, ...host }) => ({
+    missing_hosts: missingHosts(overview).map(({ since, ...host }) => ({
       ...host,
       since: isoTime(since),
     })),
@@ -31,13 +31,16 @@ export function overviewView(overview: Overview): object {
 }
 
 function nodeView({ node, state, differs, behind, clockOff }: ComparedNode): object {
+  const { refundsWaiting, reportsWaiting, ...counters } = node.counters
+  const { digest, ofHost, changed } = node.config
   return {
     ...node,
-    ...{ state, differs, behind, clockOff },
+    ...{ state, differs, behind, clock_off: clockOff },
     clock: isoTime(node.clock),
     seen: isoTime(node.seen),
     started: isoTime(node.started),
-    config: { ...node.config, changed: node.config.changed ? isoTime(node.config.changed) : null },
+    config: { digest, of_host: ofHost, changed: changed ? isoTime(changed) : null },
+    counters: { ...counters, refunds_waiting: refundsWaiting, reports_waiting: reportsWaiting },
     applied: timeOf(node.applied),
     heard: timeOf(node.heard),
   }
