@@ -320,7 +320,7 @@ const KEYS = [
   /^\{([a-z0-9][a-z0-9._-]{0,62})\}(?::(?:domains|usage|restriction|audit|cases|case:[1-9]\d*))?$/,
   /^\{(@tenants|@connectors)\}(?::(?:epoch|token|identities|audit))?$/,
   /^\{(@owners)\}:(?:names|index|version)$/,
-  /^\{(@restricted|@cases)\}$/,
+  /^\{(@restricted|@cases)\}(:probation)?$/,
   /^\{(@events)\}(?::(?:ids|groups|due|counts|snoozed))?$/,
 ]
 
