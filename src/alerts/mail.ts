@@ -119,8 +119,11 @@ function sender({ settings, host }: MailTransport): string {
 }
 
 /** Earlier messages of the same thread. */
-function threadOf({ id, alert, resolves }: Alert): string[] {
-  return [...(alert === id ? [] : [alert]), ...(resolves ? [resolves] : [])]
+function threadOf({ id, alert, resolves, continues }: Alert): string[] {
+  return [
+    ...(alert === id ? [] : [alert]),
+    ...[continues, resolves].flatMap((other) => (other ? [other] : [])),
+  ]
 }
 
 function dateOf({ at }: Alert): Date {

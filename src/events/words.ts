@@ -302,7 +302,7 @@ function connectorStep(tenant: string, connector = ''): string[] {
 }
 
 /** Fields of an event that an alert has outside its facts. */
-const NO_FACTS = ['id', 'kind', 'at', 'resolves']
+const NO_FACTS = ['id', 'kind', 'at', 'resolves', 'continues']
 
 /** An alert for the stream, without the fields that its script adds. */
 export function describe(tenant: string, event: Event): Omit<Alert, 'id' | 'alert' | 'count'> {
@@ -313,5 +313,6 @@ export function describe(tenant: string, event: Event): Omit<Alert, 'id' | 'aler
   const title = titleOf(tenant, event)
   const next = nextSteps(tenant, event)
   const resolves = 'resolves' in event ? { resolves: event.resolves } : {}
-  return { kind, severity, title, tenant, at: isoTime(at), facts, next, ...resolves }
+  const continues = 'continues' in event ? { continues: event.continues } : {}
+  return { kind, severity, title, tenant, at: isoTime(at), facts, next, ...resolves, ...continues }
 }

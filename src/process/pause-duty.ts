@@ -3,6 +3,7 @@ import { readPause, type PauseChange, type PauseRead } from '../enforcement/paus
 import type { Forwarder } from '../events/forwarder'
 import type { PausedEvent, ResolvedEvent } from '../records/event'
 import { eventId, resolvedId } from '../records/event-id'
+import type { Mark } from '../records/token'
 import type { Store } from '../store/store'
 
 const HOUR = 3_600_000
@@ -54,13 +55,19 @@ function pausedEvent(
 ): PausedEvent {
   const since = Math.floor(first / 1000)
   const id = eventId('paused', mark, occasion, number)
-  return { kind: 'paused', id, at, occasion, by, reason, since, until, everything }
+  const begun = idOfBeginning(first)
+  const continues = id === begun ? {} : { continues: begun }
+  return { kind: 'paused', id, at, occasion, by, reason, since, until, everything, ...continues }
+}
+
+function idOfBeginning(first: Mark): string {
+  return eventId('paused', first, 'begun', 0)
 }
 
 function overAt(change: PauseChange, at: number, now: number): readonly ResolvedEvent[] {
   const { state, first, by, reason } = change
   if (first === 0 || now > at + LATE) return []
-  const resolves = eventId('paused', first, 'begun', 0)
+  const resolves = idOfBeginning(first)
   const who = state === 'resumed' ? { by, why: reason } : {}
   return [{ kind: 'resolved', id: resolvedId(resolves), at, resolves, of: 'paused', ...who }]
 }

@@ -124,6 +124,8 @@ export interface PausedEvent extends Raised {
   readonly until: number
   /** What persons have restricted or blocked passes too. */
   readonly everything: boolean
+  /** Id of the event of its beginning; absent: this one is. */
+  readonly continues?: string
 }
 
 /** What another event began has ended. */
@@ -293,4 +295,6 @@ export interface Alert {
   readonly next: readonly string[]
   /** Id of the event that this one ends. */
   readonly resolves?: string
+  /** Id of the event that this one repeats. */
+  readonly continues?: string
 }

@@ -208,6 +208,11 @@ describe('the format', () => {
     // It lasts still: the same incident.
     const again = posted('pagerduty', anAlert({ id: 'evt_again', alert: 'evt_1' }))
     assert.equal(readPagerduty(again.body).dedup_key, 'evt_1')
+    const reminder = posted('pagerduty', {
+      ...anAlert({ id: 'evt_3', alert: 'evt_3' }),
+      continues: 'evt_1',
+    })
+    assert.equal(readPagerduty(reminder.body).dedup_key, 'evt_1')
   })
 
   it('standard has all as it was sent, for programs', () => {

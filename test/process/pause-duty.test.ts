@@ -47,6 +47,9 @@ describe('alerts about a pause of enforcement', () => {
     const [first] = dueOf({ now, change: PAUSED })
     const [end] = dueOf({ now, change: resumed })
     assert.equal(end?.kind === 'resolved' && end.resolves, first?.id)
+    const [, reminder] = dueOf({ now, change: PAUSED })
+    assert.equal(wordsOf('', first!).continues, undefined)
+    assert.equal(wordsOf('', reminder!).continues, first?.id)
     assert.deepEqual(titles(now, { ...resumed, first: 0 }), [])
   })
 

@@ -34,8 +34,18 @@ function post(alert: Alert, target: Target): Post {
   url.searchParams.delete(PARAMETER)
   const event = alert.resolves
     ? { ...routing, event_action: 'resolve', dedup_key: alert.resolves }
-    : { ...routing, event_action: 'trigger', dedup_key: alert.alert, payload: payloadOf(alert) }
+    : {
+        ...routing,
+        event_action: 'trigger',
+        dedup_key: incidentOf(alert),
+        payload: payloadOf(alert),
+      }
   return jsonPost(url.href, safeJson(event, 0))
+}
+
+/** The event that began it. */
+function incidentOf({ alert, continues }: Alert): string {
+  return continues ?? alert
 }
 
 function payloadOf(alert: Alert): object {

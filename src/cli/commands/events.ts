@@ -62,7 +62,7 @@ export function add(program: Command, io: Io): void {
       'count: events of the alert until then; joined: it was not delivered on its own',
       'snoozed: null, or {until, by}: it was not delivered, see tenantctl alert snooze',
       'facts: by its kind; escalated: true among them where a tenant was restricted within probation',
-      'next: what to do, one line each; resolves: id of the event that it ends',
+      'next: what to do, one line each; resolves: id of the event that it ends; continues: of the one that it repeats',
     ],
     exit: NO_TENANT,
   })
