@@ -26,6 +26,8 @@ export class Heartbeat {
   /** Since when each heartbeat was noted, by the monotonic clock. */
   private since: number | undefined
   private draining = false
+  /** When it was last said since a connection was made; monotonic ms. */
+  private connectedAt = -Infinity
 
   /**
    * @param say what this process says now. `draining`: it ends after its sessions.
@@ -75,7 +77,13 @@ export class Heartbeat {
     if (this.timer && this.store.client.status === 'ready') this.beat()
   }
 
-  private readonly again = (): void => this.sayAgain()
+  /** At most once in a period: a replica refuses it, and then the connection is made anew (READONLY, `store/connection.ts`). */
+  private readonly again = (): void => {
+    const now = performance.now()
+    if (now - this.connectedAt < HEARTBEAT) return
+    this.connectedAt = now
+    this.sayAgain()
+  }
 
   private beat(): void {
     this.sending ??= this.send().finally(() => (this.sending = undefined))

@@ -70,6 +70,7 @@ describe('cases on a Redis Cluster', () => {
       const evidence = await store.client.get(store.keys.evidence(id, 1))
       const { event, minutesComplete } = parseEvidence(evidence ?? '')
       assert.deepEqual([event.case, minutesComplete], [name, true])
+      assert.equal((await cases.take(name, 'ann')).result, 'taken')
       for (const step of STEPS) await cases.check(name, [step], ANN)
       await cases.note(name, ANN)
       const reason = { by: 'bob', reason: 'clean', keepUsage: false }
@@ -86,7 +87,7 @@ describe('cases on a Redis Cluster', () => {
       assert.deepEqual(
         (await readTenantAudit(store, id, 0)).map(({ what }) => what),
         [
-          ...['tenant added', 'restriction tripped'],
+          ...['tenant added', 'restriction tripped', 'case taken'],
           ...STEPS.map((step) => `case checked: ${step}`),
           ...['case noted', 'restriction lifted', 'case closed'],
         ],
