@@ -129,7 +129,17 @@ const MAY_CHANGE: readonly (readonly [
   [/^ud:\{@reported\}:since$/, ([since]) => assert.match(since!, /^\d{13}$/)],
   [/^ud:\{@events\}:(?:watch|hosts)$/, (entries) => assert.equal(entries.length, 1)],
   [/^ud:\{(?:contoso|blocked)\}:report:h\d+:minutes$/, assertMinutes],
+  [/^ud:\{@nodes\}$/, ([said], key) => assert.doesNotMatch(said!, UNSAFE, key)],
+  [/^ud:\{@nodes\}:(?:seen|configs)$/, (entries) => assert.ok(entries.length <= 2)],
+  [/^ud:\{@totals\}$/, assertTotals],
+  [/^ud:\{@totals\}:added$/, (entries) => assert.equal(entries.length, 1)],
 ]
+
+function assertTotals(entries: readonly string[], key: string): void {
+  const COUNTER =
+    /^(?:version|added|[a-z-] [a-z]+ (?:recipients|messages)|undecided [a-z-]+) = \d+$/
+  for (const entry of entries) assert.match(entry, COUNTER, key)
+}
 
 /** A value from a client; `(other)` is the sum of the rest. */
 function assertChosen(text: string, shape: RegExp, key: string): void {

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
 import { waitFor } from '../../scripts/services/wait-for'
+import { startWindowsAfresh } from '../../src/allowance/fresh-windows'
 import { Ledger } from '../../src/allowance/ledger'
+import {
+  pauseEnforcement,
+  pauseInEffect,
+  putPauseBack,
+  readPause,
+  resumeEnforcement,
+} from '../../src/enforcement/pause'
 import { parseLimits } from '../../src/mail/limits'
 import { readTenantAudit } from '../../src/audit/reader'
 import { purgeTenant } from '../../src/operations/purge'
@@ -367,6 +375,23 @@ describe('on a Redis Cluster', () => {
     assert.equal((await readLost(store))?.missing.length, 1)
     await forgetLost(store, await acceptContent(store))
     assert.equal(await readLost(store), undefined)
+  })
+
+  it('enforcement is paused and resumed, a lost change is put back, and windows start afresh', async () => {
+    const { store, registry } = site
+    const words = { ...ACT, words: 'for 1h' }
+    const paused = await pauseEnforcement(store, { ...words, duration: HOUR, everything: false })
+    assert.equal(pauseInEffect(await readPause(store))?.mark, paused.mark)
+    const resumed = await resumeEnforcement(store, ACT)
+    assert.equal(pauseInEffect(await readPause(store)), undefined)
+    const later = { ...resumed, mark: resumed.mark + 1 }
+    await putPauseBack(store, later)
+    assert.equal((await readPause(store)).change?.mark, later.mark)
+    await registry.tenants.add('afresh', { limits: '5/1d' }, BY)
+    await site.charge('afresh')
+    assert.equal(await site.used('afresh'), 1)
+    assert.ok(await startWindowsAfresh(store, 'afresh', ACT))
+    assert.equal(await site.used('afresh'), 0)
   })
 
   it('a call to a slot without an answering node ends with its time limit', async () => {
