@@ -198,7 +198,7 @@ const PLACES: readonly (readonly string[])[] = [
     ['top', '--once', '--interval', V],
     ['restricted', V],
     ['doctor', V],
-    ['metrics', V],
+    ['metrics', '--once', V],
     ['metrics', '--listen', V],
     ['apply', V],
     ['backup', V],
@@ -322,6 +322,7 @@ const KEYS = [
   /^\{(@owners)\}:(?:names|index|version)$/,
   /^\{(@restricted|@cases)\}(:probation)?$/,
   /^\{(@events)\}(?::(?:ids|groups|due|counts|snoozed))?$/,
+  /^\{(@nodes)\}:(?:pause|audit)$/,
 ]
 
 /** The hash tag of such a key; empty for any other. */
@@ -505,7 +506,7 @@ describe('tenantctl', () => {
       const [is, was] = [now.get(key) ?? [], first.get(key) ?? []]
       const changed = [...is, ...was].filter((entry) => !is.includes(entry) || !was.includes(entry))
       // Trails and events are checked in detail below.
-      if (changed.length === 0 || /:(?:token|version|audit)$|^\{@events\}/.test(key)) continue
+      if (changed.length === 0 || /:(?:token|version|audit|pause)$|^\{@events\}/.test(key)) continue
       if (!tag.startsWith('@'))
         assert.ok(names(args, tag) || moves(args, tag), `${shown} changed ${key}`)
       else {
@@ -547,7 +548,8 @@ describe('tenantctl', () => {
     }
     const note = optionOf(args, '--by')
     const by = [`ann (${userInfo().username})`, 'default', note ?? '']
-    const act = { by: note ?? 'ann', reason: optionOf(args, '--reason') ?? '' }
+    const duration = optionOf(args, '--for')?.trim() ?? '2h'
+    const act = { by: note ?? 'ann', reason: optionOf(args, '--reason') ?? '', duration }
     const due = entriesFor(first, now, act).map((entry) => ({ ...entry, by }))
     assert.deepEqual(byTrail(written), byTrail(due), shown)
 

@@ -16,6 +16,8 @@ export interface Expected {
 export interface Act {
   readonly by: string
   readonly reason: string
+  /** Of a pause. */
+  readonly duration?: string
 }
 
 const SETTINGS = [
@@ -34,7 +36,17 @@ export function entriesFor(before: Contents, now: Contents, act: Act): Expected[
     [...before.keys(), ...now.keys()].flatMap((key) => /^\{([^@}]+)\}/.exec(key)?.[1] ?? []),
   )
   const entries = [...tenants].flatMap((id) => ofTenant(id, before, now))
-  return [...entries, ...ofConnectors(before, now, act), ...ofRegistry(before, now)]
+  const ofAll = [...ofRegistry(before, now), ...ofPause(before, now, act)]
+  return [...entries, ...ofConnectors(before, now, act), ...ofAll]
+}
+
+/** The entry of `enforcement pause` and `resume`. */
+function ofPause(before: Contents, now: Contents, { by, reason, duration }: Act): Expected[] {
+  const [was, is] = [before, now].map((contents) => fieldsOf(contents, '{@nodes}:pause'))
+  if (was!.get('mark') === is!.get('mark')) return []
+  const state = is!.get('state')
+  const to = state === 'paused' ? `for ${duration}, by ${by}: ${reason}` : reason
+  return [{ trail: '{@nodes}:audit', subject: '', what: `enforcement ${state}`, from: '', to }]
 }
 
 /** The entry of `init --force`. */
