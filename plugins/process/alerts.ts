@@ -37,12 +37,15 @@ const LONGEST_QUEUEING = SCHEDULE.lease - 10_000
 
 /** How one channel delivers: what waits in Redis, and what waits here. */
 interface Delivery {
-  readonly dispatchers: readonly Dispatcher[]
+  readonly fromStream: Dispatcher
+  /** Begins with the first alert in {@link queue}. */
+  readonly fromMemory: Dispatcher
   readonly queue: MemoryQueue
 }
 
-function end({ dispatchers }: Delivery): void {
-  for (const dispatcher of dispatchers) dispatcher.stop()
+function end({ fromStream, fromMemory }: Delivery): void {
+  fromStream.stop()
+  fromMemory.stop()
 }
 
 /** Delivers alerts, in the leading process of each Haraka. */
@@ -115,17 +118,18 @@ export class Alerts {
     const isUsable = (): boolean => engine.registryState === 'usable'
     const queue = new MemoryQueue()
     const stream = new AlertQueue(engine.store, channel.name)
-    const dispatchers = [
-      new Dispatcher(stream, channel, this.events, isUsable),
-      new Dispatcher(queue, channel, this.events),
-    ]
-    this.deliveries.set(channel.name, { dispatchers, queue })
-    for (const dispatcher of dispatchers) dispatcher.start()
+    const fromStream = new Dispatcher(stream, channel, this.events, isUsable)
+    const fromMemory = new Dispatcher(queue, channel, this.events)
+    this.deliveries.set(channel.name, { fromStream, fromMemory, queue })
+    fromStream.start()
   }
 
   private tellFromMemory(alert: Alert): void {
     logAlert(this.plugin, alert)
-    for (const { queue } of this.deliveries.values()) queue.add(alert)
+    for (const { fromMemory, queue } of this.deliveries.values()) {
+      queue.add(alert)
+      fromMemory.start()
+    }
   }
 
   /** Leaves alerts whose delivery has not begun to the other processes. */
