@@ -44,7 +44,7 @@ function isFacts(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-const TIMES: ReadonlySet<string> = new Set(['until', 'from', 'to'])
+const TIMES: ReadonlySet<string> = new Set(['since', 'until', 'from', 'to'])
 
 /** Writes windows and times as people do. */
 function formatFact(name: string, value: unknown): string {
