@@ -22,7 +22,8 @@ export function parseText(text: string): Series[] {
   for (const line of text.slice(0, -1).split('\n')) {
     const [, help] = new RegExp(`^# HELP (${NAME}) \\S.*$`).exec(line) ?? []
     const [, type] = new RegExp(`^# TYPE (${NAME}) (?:counter|gauge|summary)$`).exec(line) ?? []
-    const [, name, labels, value] = new RegExp(`^(${NAME})(?:\\{(.*)\\})? (\\S+)$`, 's').exec(line) ?? []
+    const [, name, labels, value] =
+      new RegExp(`^(${NAME})(?:\\{(.*)\\})? (\\S+)$`, 's').exec(line) ?? []
     if (help !== undefined) {
       helped = help
     } else if (type !== undefined) {
