@@ -172,7 +172,10 @@ export class LostChangesInEffect {
    */
   adopt(report: LostReport): string[] {
     this.owned = undefined
-    for (const missing of report.missing) this.withdrawOlder(missing)
+    // What is missing may be a lift of an earlier version: a process that has read the tenant after it does not know that.
+    for (const missing of report.missing) {
+      if (this.comparedAt(missing.subject) > missing.known) this.withdrawOlder(missing)
+    }
     return report.lost.flatMap((reported) => {
       const { subject, known, found, changes } = reported
       if (changes.length === 0 || known <= this.context.registry.accepted) return []

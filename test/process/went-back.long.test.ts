@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
 import { Restrictions } from '../../src/allowance/restriction'
+import { tellLost } from '../../src/process/lost-duty'
+import type { Event, WentBackEvent } from '../../src/records/event'
 import { readLost } from '../../src/registry/lost-changes'
 import { removeTenant } from '../../src/registry/tenant-removal'
 import { Keys } from '../../src/store/keys'
@@ -376,11 +378,18 @@ describe('Beside an earlier version', { concurrency: 4 }, () => {
     await goBack()
     await site.allSay('unregistered')
     assert.deepEqual(await site.putBack(), [])
-    const report = await waitFor(() => readLost(site.store))
-    assert.deepEqual(
-      report.missing.map(({ subject }) => subject),
-      ['contoso'],
-    )
+    // People are told some seconds later: no process has withdrawn it by then.
+    const told: WentBackEvent[] = []
+    const publish = (_: string, event: Event): Promise<void> => {
+      told.push(event as WentBackEvent)
+      return Promise.resolve()
+    }
+    const duty = tellLost(site.store, { publish }, () => assert.fail('nothing is lost'))
+    const [event] = await waitFor(async () => {
+      await duty.run()
+      return told.length > 0 && told
+    })
+    assert.deepEqual(event!.missing.subjects, ['contoso'])
   })
 
   it('its lift of a restriction that was put back is believed', async (t) => {
