@@ -31,7 +31,13 @@ export async function readNodes({ client, keys }: Store): Promise<Nodes> {
     .filter((node) => node !== undefined)
     // One that said that it would end has ended.
     .filter((node) => !node.draining || node.seen > now - LATE)
-    .sort((a, b) => a.host.localeCompare(b.host) || a.worker - b.worker || a.started - b.started)
+    .sort(
+      (a, b) =>
+        a.host.localeCompare(b.host) ||
+        a.worker - b.worker ||
+        a.started - b.started ||
+        a.id.localeCompare(b.id),
+    )
   return { now, nodes }
 }
 
