@@ -129,7 +129,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       load: () => require('./commands/metrics') as typeof import('./commands/metrics'),
     },
     {
-      words: { alert: 'test where alerts go' },
+      words: { alert: 'test where alerts go, and snooze those of a tenant' },
       load: () => require('./commands/alert') as typeof import('./commands/alert'),
     },
     {
