@@ -63,7 +63,9 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
     .option('--verbose', 'print every finding; else those of one kind are one, with three examples')
     .action(async (options: Options, self: Command) => {
       const context = contextOf(io, self)
-      const lines = await examine(context, options.repair === true, new Lookup(options.dns))
+      const found = await examine(context, options.repair === true, new Lookup(options.dns))
+      // While enforcement is paused, nothing else matters as much.
+      const lines = [...found.filter(isOfPause), ...found.filter((line) => !isOfPause(line))]
       context.out.result(lines, () => printLines(context.out, lines, options.verbose === true))
       if (lines.some(({ level }) => level === 'fail')) end(1)
     })
@@ -79,6 +81,10 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
     ],
     exit: { 1: 'at least one fail' },
   })
+}
+
+function isOfPause({ check, level }: Line): boolean {
+  return check === 'pause' && level === 'warn'
 }
 
 async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Line[]> {
