@@ -1,27 +1,17 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { describe, it } from 'node:test'
 import { readBacklogs } from '../../src/alerts/backlog'
 import { HeldContacts } from '../../src/alerts/held-contacts'
 import { AlertQueue } from '../../src/alerts/queue'
 import { SCHEDULE } from '../../src/alerts/schedule'
 import { addToStream, anAlert, pending } from '../support/alerts'
-import { assertAllRan, ClusterSite } from '../support/cluster'
+import { assertAllRan, useClusterSite } from '../support/cluster'
 
 describe('alerts on a Redis Cluster', () => {
-  let cluster: TestCluster
-  let site: ClusterSite
-  before(async () => {
-    cluster = await startRedisCluster()
-    site = await ClusterSite.open(cluster)
-  })
-  after(async () => {
-    site?.close()
-    await cluster?.stop()
-  })
+  const site = useClusterSite()
 
   it('are claimed, put back and acknowledged', async () => {
-    const { store } = site
+    const { store } = site()
     const queue = new AlertQueue(store, 'webhook', { ...SCHEDULE, steps: [0] })
     await queue.turn(new Map(), 1)
     const alerts = [anAlert(), anAlert()]
@@ -49,6 +39,6 @@ describe('alerts on a Redis Cluster', () => {
     await store.client.hset(store.keys.eventsMany, 'evt_1', 'evt_0\theld\t1\tcontoso')
     assert.deepEqual(await new HeldContacts(store).decide([held], 'send'), [held])
     assert.deepEqual(await new HeldContacts(store).decide([held], 'drop'), [])
-    assertAllRan([site], (folder) => folder === 'alerts')
+    assertAllRan([site()], (folder) => folder === 'alerts')
   })
 })

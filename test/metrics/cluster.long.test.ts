@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { describe, it } from 'node:test'
 import { defaultsOf } from '../../src/allowance/defaults'
 import { EventStream } from '../../src/events/stream'
 import { Exporter } from '../../src/metrics/exporter'
@@ -8,25 +7,16 @@ import { loadConfig } from '../../src/process/config-file'
 import { Batch } from '../../src/reporting/batch'
 import { Room } from '../../src/reporting/room'
 import { Totals } from '../../src/reporting/totals'
-import { ClusterSite } from '../support/cluster'
+import { useClusterSite } from '../support/cluster'
 import { beat } from '../support/nodes'
 import { valuesOf } from '../support/prometheus-text'
 import { ACCEPTED } from '../support/reporting'
 
 describe('metrics on a Redis Cluster', () => {
-  let cluster: TestCluster
-  let site: ClusterSite
-  before(async () => {
-    cluster = await startRedisCluster()
-    site = await ClusterSite.open(cluster)
-  })
-  after(async () => {
-    site?.close()
-    await cluster?.stop()
-  })
+  const site = useClusterSite()
 
   it('are read of all its nodes', async () => {
-    const { store, registry, restrictions } = site
+    const { store, registry, restrictions } = site()
     for (const id of ['contoso', 'fabrikam', 'tailspin']) await registry.tenants.add(id, {}, 'test')
     await restrictions.place('fabrikam', { scope: 'all', by: 'ann', reason: 'abuse' })
     const totals = new Totals(store)

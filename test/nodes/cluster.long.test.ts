@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
+import { describe, it } from 'node:test'
 import { waitFor } from '../../scripts/services/wait-for'
 import { Forwarder } from '../../src/events/forwarder'
 import { forgetHost } from '../../src/nodes/forget'
@@ -9,24 +8,15 @@ import { MISSING } from '../../src/nodes/node'
 import { readOverview } from '../../src/nodes/overview'
 import { forgetUnusedConfigs } from '../../src/nodes/unused-configs'
 import { tellMissingHosts } from '../../src/process/missing-hosts'
-import { ClusterSite } from '../support/cluster'
+import { useClusterSite } from '../support/cluster'
 import { entries } from '../support/events'
 import { aNode, beat } from '../support/nodes'
 
 describe('the processes of all hosts on a Redis Cluster', () => {
-  let cluster: TestCluster
-  let site: ClusterSite
-  before(async () => {
-    cluster = await startRedisCluster()
-    site = await ClusterSite.open(cluster)
-  })
-  after(async () => {
-    site?.close()
-    await cluster?.stop()
-  })
+  const site = useClusterSite()
 
   it('are shown, told when their host is missing, and forgotten', async () => {
-    const { store } = site
+    const { store } = site()
     const facts = { ...aNode({ id: 'mx1/a', pid: process.pid }), clock: Date.now() }
     const say = () => ({ facts, configs: new Map([['d1', '{}']]) })
     const heartbeat = new Heartbeat(store, say, (error) => assert.fail(error as Error))
@@ -52,6 +42,6 @@ describe('the processes of all hosts on a Redis Cluster', () => {
     assert.deepEqual([...configs.keys()], ['d1'])
     await heartbeat.stop()
     assert.deepEqual((await readOverview(store)).nodes, [])
-    assert.deepEqual(site.errors, [])
+    assert.deepEqual(site().errors, [])
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { after, before } from 'node:test'
 import { startHaraka, type StartHarakaOptions } from '../../scripts/services/haraka'
-import type { TestCluster } from '../../scripts/services/redis-cluster'
+import { startRedisCluster, type TestCluster } from '../../scripts/services/redis-cluster'
 import { waitFor } from '../../scripts/services/wait-for'
 import type { ChargeResult } from '../../src/allowance/charge-answer'
 import { Ledger, type Charge, type Defaults } from '../../src/allowance/ledger'
@@ -105,6 +106,21 @@ export class ClusterSite {
   close(): void {
     this.client.disconnect()
   }
+}
+
+/** A process on a Redis Cluster, both for the tests of this suite. */
+export function useClusterSite(): () => ClusterSite {
+  let cluster: TestCluster | undefined
+  let site: ClusterSite | undefined
+  before(async () => {
+    cluster = await startRedisCluster()
+    site = await ClusterSite.open(cluster)
+  })
+  after(async () => {
+    site?.close()
+    await cluster?.stop()
+  })
+  return () => site!
 }
 
 /** Asserts that every script of these folders of `src` has run on one of the sites. */
