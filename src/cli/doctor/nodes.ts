@@ -21,7 +21,7 @@ export async function checkNodes(store: Store): Promise<Line[]> {
 }
 
 /** What there is to say of all processes. */
-export function judgeNodes(overview: Overview): Line[] {
+function judgeNodes(overview: Overview): Line[] {
   const { nodes, now, older } = overview
   const gone = missingHosts(overview)
   const isGone = new Set(gone.map(({ host }) => host))
