@@ -61,9 +61,7 @@ async function drop(
   const ids = await book.listed(list, host)
   if (!ids) return { did: 'fail', reason: 'its list is older than 15 minutes: list it again' }
   const { mail } = await readOwn(place, tenant, ids)
-  const actor = new Store(store.client, store.keys)
-  actor.actor = by
-  const answer = await dropFromQueue(actor, settings, { host, tenant }, mail)
+  const answer = await dropFromQueue(store.as(by), settings, { host, tenant }, mail)
   return { ...answer, missed: answer.missed + ids.size - mail.length }
 }
 

@@ -21,12 +21,12 @@ async function run({ content, filename, redis, neverRegister }: Job): Promise<Ou
     const client = connect(redis, () => {})
     try {
       await within(CONNECT_DEADLINE, new Promise<void>((resolve) => client.once('ready', resolve)))
-      const store = new Store(client, new Keys(redis.prefix))
-      store.actor = actorText({
+      const actor = actorText({
         os: osActor({}),
         redis: await redisUser(client, redis.username),
         note: file.id === undefined ? '' : fileSource(file.id),
       })
+      const store = new Store(client, new Keys(redis.prefix)).as(actor)
       return { report: await applyTenantsFile(store, file, { neverRegister }) }
     } finally {
       client.disconnect()

@@ -27,16 +27,27 @@ interface HoldsProcess {
 
 /** A Redis connection, the names of our keys, and how our scripts run. */
 export class Store {
-  /** Who uses this connection, for the audit trail: see `records/actor.ts`; empty: not named. */
-  actor = ''
-  private readonly scripts = new Map<Script, LoadedScript>()
-
-  /** @param replacements other sources for some scripts or includes (see {@link assemble}). */
+  /**
+   * @param replacements other sources for some scripts or includes (see {@link assemble}).
+   * @param actor see {@link as}.
+   */
   constructor(
     readonly client: Client,
     readonly keys: Keys,
     private readonly replacements: Readonly<Record<string, string>> = {},
+    readonly actor = '',
+    private readonly scripts = new Map<Script, LoadedScript>(),
   ) {}
+
+  /**
+   * The same connection in the hands of a person or program: what is changed through it is theirs in the audit trail. Many may
+   * use one connection at the same time.
+   *
+   * @param actor see `records/actor.ts`; empty: not named.
+   */
+  as(actor: string): Store {
+    return new Store(this.client, this.keys, this.replacements, actor, this.scripts)
+  }
 
   /**
    * Runs a script atomically: by EVAL the first time, then by EVALSHA, and by EVAL again where Redis does not know it. Both

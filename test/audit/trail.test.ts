@@ -6,7 +6,7 @@ import { AUDIT_DAYS, readTenantAudit, readWholeAudit } from '../../src/audit/rea
 import { addEntry } from '../../src/records/audit-trail'
 import { Restrictions } from '../../src/allowance/restriction'
 import { NOON, TestClock } from '../support/clock'
-import { newSite, useRedis, type Site } from '../support/registry'
+import { newSite, signedBy, useRedis, type Site } from '../support/registry'
 import { removeTenant } from '../../src/registry/tenant-removal'
 
 useRedis()
@@ -16,9 +16,7 @@ const ANN = actorText({ os: 'ann (root)', redis: 'tenantctl', note: 'bob' })
 const plain = (domain: string) => ({ domain, subdomains: false, shared: false })
 
 function signedSite(replacements: Record<string, string> = {}): Site {
-  const site = newSite(replacements)
-  site.store.actor = ANN
-  return site
+  return signedBy(ANN, newSite(replacements))
 }
 
 const changesOf = (entries: readonly AuditEntry[]): string[][] =>
@@ -196,8 +194,8 @@ describe('the audit trail', () => {
   })
 
   it('has one line an entry, also for texts with tabs and line ends', async () => {
-    const { store } = signedSite()
-    store.actor = actorText({ os: 'a\tb', redis: 'c\nd', note: '\u001b[31m' })
+    const strange = actorText({ os: 'a\tb', redis: 'c\nd', note: '\u001b[31m' })
+    const { store } = signedBy(strange, newSite())
     await addEntry(store, store.keys.audit('contoso'), {
       subject: 'contoso',
       what: 'x',

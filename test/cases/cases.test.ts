@@ -8,7 +8,7 @@ import type { LiftedEvent, RestrictedEvent } from '../../src/records/event'
 import { Restrictions } from '../../src/allowance/restriction'
 import { NOTHING } from '../../src/reporting/counts'
 import { findingsOf } from '../../src/cases/findings'
-import { newSite, useRedis, type Site } from '../support/registry'
+import { newSite, signedBy, useRedis, type Site } from '../support/registry'
 import { removeTenant } from '../../src/registry/tenant-removal'
 import { packCounts, sourceField } from '../support/report-fields'
 
@@ -24,8 +24,7 @@ interface CaseSite extends Site {
 }
 
 async function newCaseSite(): Promise<CaseSite> {
-  const site = newSite()
-  site.store.actor = 'ann\ttenantctl\t'
+  const site = signedBy('ann\ttenantctl\t', newSite())
   await site.registry.tenants.add('contoso', { limits: '5/1h' }, 'ann')
   return { ...site, cases: new Cases(site.store), restrictions: new Restrictions(site.store) }
 }

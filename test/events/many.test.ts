@@ -110,8 +110,8 @@ describe('more than ten restrictions within five minutes', () => {
     const stream = await newStream()
     const registry = new TenantRegistry(stream.store)
     for (const tenant of names(11)) await registry.add(tenant, {}, 'test')
-    stream.store.actor = 'root\t\tbob'
-    for (const tenant of names(9)) await registry.set(tenant, { limits: '1/1h' })
+    const bobs = new TenantRegistry(stream.store.as('root\t\tbob'))
+    for (const tenant of names(9)) await bobs.set(tenant, { limits: '1/1h' })
     await restrictAll(stream, names(10))
     const [begun] = await restrict(stream, 'tenant-10')
     assert.match(

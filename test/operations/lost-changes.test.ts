@@ -206,8 +206,7 @@ describe('changes that Redis has lost and processes know', () => {
 
   it('name the reason in the audit trail, and who restored them', async () => {
     const { site } = await goneBack(change)
-    site.store.actor = 'ann\ttenantctl\t'
-    await restored(site.store)
+    await restored(site.store.as('ann\ttenantctl\t'))
     const entries = await readWholeAudit(site.store, 0)
     const [entry] = entries.filter(({ what }) => what === 'lost changes restored')
     assert.match(entry?.to ?? '', /^\d+ changes; test$/)

@@ -24,7 +24,7 @@ import { DEFAULTS } from '../support/allowance'
 import { contentsOf } from '../support/contents'
 import { freezing, trip } from '../support/evidence'
 import { reportLost } from '../../src/registry/lost-changes'
-import { newSite, useRedis, type Site } from '../support/registry'
+import { newSite, signedBy, useRedis, type Site } from '../support/registry'
 import { ACCEPTED } from '../support/reporting'
 import { removeTenant } from '../../src/registry/tenant-removal'
 import { ownedField } from '../support/report-fields'
@@ -36,8 +36,7 @@ const PROBATION = { limits: '1/1h', duration: HOUR }
 
 /** Two tenants with, now or earlier, every kind of data that the product writes. */
 async function fullSite(): Promise<Site> {
-  const site = newSite()
-  site.store.actor = 'ann\ttenantctl\t'
+  const site = signedBy('ann\ttenantctl\t', newSite())
   for (const id of TENANTS) await fill(site, id)
   return site
 }

@@ -65,6 +65,12 @@ export function newSite(
   }
 }
 
+/** The same site in the hands of a person. @param actor see `src/records/actor.ts`. */
+export function signedBy(actor: string, site: Site): Site {
+  const store = site.store.as(actor)
+  return { ...site, store, registry: new Registries(store) }
+}
+
 /** Lets another operation run at one point in between. */
 class InterruptedStore extends Store {
   private interlude: (() => Promise<unknown>) | undefined

@@ -111,8 +111,8 @@ function addRestore(program: Command, io: Io): void {
           await context.writing((store) => restoreOne(context, store, opened, tenant, options))
         } else {
           await context.connected(async (store, { redis }) => {
-            await context.sign(store, redis)
-            await restoreAll(context, store, opened, { ...options, snapshot, redis })
+            const signed = await context.signed(store, redis)
+            await restoreAll(context, signed, opened, { ...options, snapshot, redis })
           })
         }
       } finally {

@@ -152,8 +152,8 @@ async function checkStore(
 ): Promise<Line[]> {
   try {
     const settings = context.site.redis()
-    return await withStore(settings, async (store) => {
-      if (mend) await context.sign(store, settings)
+    return await withStore(settings, async (unsigned) => {
+      const store = mend ? await context.signed(unsigned, settings) : unsigned
       const redis = await checkRedis(store, settings)
       const registry = await checkRegistry(store, config.outage.snapshot)
       if (!registry.known) return [...redis, registry.line]

@@ -27,8 +27,7 @@ export function add(program: Command, io: Io): void {
       const context = contextOf(io, self)
       if (force) {
         await context.connected(async (store, config) => {
-          await context.sign(store, config.redis)
-          await confirm(context, store)
+          await confirm(context, await context.signed(store, config.redis))
         })
       } else await begin(context)
     })
@@ -46,8 +45,8 @@ export function add(program: Command, io: Io): void {
 async function begin(context: Context): Promise<void> {
   // The snapshot file shows whether Redis has lost a registry.
   context.needed('outage')
-  await context.unharmed(async (store, { redis }) => {
-    await context.sign(store, redis)
+  await context.unharmed(async (unsigned, { redis }) => {
+    const store = await context.signed(unsigned, redis)
     const before = await readEpoch(store)
     const epoch = await ensureEpoch(store)
     const result = before ? 'unchanged' : 'created'

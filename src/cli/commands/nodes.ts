@@ -68,8 +68,7 @@ function addForget(nodes: Command, io: Io): void {
       const { out } = context
       // Not `writing`: it is no part of the registry, which may be lost.
       await context.connected(async (store, { redis }) => {
-        await context.sign(store, redis)
-        const forgotten = await forgetHost(store, host)
+        const forgotten = await forgetHost(await context.signed(store, redis), host)
         out.result({ host, forgotten }, () =>
           out.line(`forgot ${host}: ${processes(forgotten)}`, 'good'),
         )

@@ -100,26 +100,25 @@ export class Context {
     const { redis } = this.config()
     return this.guarded(
       (store, snapshot) => assertWritable(store, snapshot, () => this.mayBegin(redis)),
-      async (store) => {
-        await this.sign(store, redis)
-        return use(store)
-      },
+      async (store) => use(await this.signed(store, redis)),
     )
   }
 
   /**
-   * Names who changes something over this connection, for the audit trail. Every command that writes calls it first.
+   * The store in the hands of the person who runs the command. Every command that writes uses it.
    *
    * @throws {InputError} as {@link Site.assertOwn}.
    */
-  async sign(store: Store, { username }: RedisSettings): Promise<void> {
+  async signed(store: Store, { username }: RedisSettings): Promise<Store> {
     this.site.assertOwn()
     this.io.stdout.mustArrive('tenantctl audit shows what was changed')
-    store.actor = actorText({
-      os: osActor(this.io.env),
-      redis: await redisUser(store.client, username),
-      note: this.options.by?.trim() ?? '',
-    })
+    return store.as(
+      actorText({
+        os: osActor(this.io.env),
+        redis: await redisUser(store.client, username),
+        note: this.options.by?.trim() ?? '',
+      }),
+    )
   }
 
   private async guarded<T>(
