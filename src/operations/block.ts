@@ -1,6 +1,7 @@
 import { Restrictions, type Act } from '../allowance/restriction'
 import { Cases } from '../cases/cases'
 import type { Scope } from '../mail/scope'
+import { confirmed, type Confirmation } from '../nodes/confirm'
 import type { Store } from '../store/store'
 
 /** The result of {@link block}. */
@@ -8,10 +9,11 @@ export interface Blocked {
   readonly result: Awaited<ReturnType<Restrictions['place']>>
   /** `tenant:number`; `undefined`: its restriction is older than cases. */
   readonly case: string | undefined
+  readonly confirmation: Confirmation
 }
 
 /**
- * Restricts a tenant by hand, and opens its case.
+ * Restricts a tenant by hand, opens its case, and asks all processes whether they refuse its mail.
  *
  * @throws {NotFoundError} no such tenant.
  * @throws {RefusedError} it is restricted with scope `all`, and `unregistered` would loosen that.
@@ -21,6 +23,15 @@ export async function block(
   tenant: string,
   act: Act & { readonly scope: Scope },
 ): Promise<Blocked> {
+  const { result, confirmation } = await confirmed(store, [tenant], () => place(store, tenant, act))
+  return { ...result, confirmation }
+}
+
+async function place(
+  store: Store,
+  tenant: string,
+  act: Act & { readonly scope: Scope },
+): Promise<Omit<Blocked, 'confirmation'>> {
   const cases = new Cases(store)
   // First record a trip whose case is not open yet: placing may widen its restriction.
   await cases.ensure(tenant)

@@ -5,7 +5,7 @@ import { batchesOf } from '../base/lists'
 import { InterruptedError, isStopped, type Work } from '../base/work'
 import { Cases } from '../cases/cases'
 import type { Store } from '../store/store'
-import { unblock, type UnblockRules } from './unblock'
+import { lift, type UnblockRules } from './unblock'
 
 /** Restrictions lifted at a time. */
 const BATCH = 32
@@ -86,7 +86,7 @@ async function unblockOne(
   rules: UnblockRules,
 ): Promise<boolean> {
   const options = { reason, by, force, only, keepUsage: false, probation: undefined }
-  const { result } = await unblock(store, tenant, options, rules)
+  const { result } = await lift(store, tenant, options, rules)
   if (result !== 'lifted') return false
   await new Cases(store).close(only, { by, text: reason })
   return true

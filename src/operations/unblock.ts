@@ -5,6 +5,7 @@ import { InputError, RefusedError } from '../base/errors'
 import { openSteps, type Step } from '../cases/case'
 import { Cases, MOST_NOTES } from '../cases/cases'
 import { formatLimits, parseLimits, type Limits } from '../mail/limits'
+import { confirmed, type Confirmation } from '../nodes/confirm'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 import { existingTenant } from './tenants'
@@ -29,8 +30,8 @@ export interface UnblockRules {
   readonly allowance: Limits
 }
 
-/** The result of {@link unblock}. */
-export interface Unblocked {
+/** The result of {@link lift}. */
+export interface Lifted {
   /** `ended`: it was not restricted, and its probation has ended. */
   readonly result: 'lifted' | 'ended' | 'unchanged'
   /** The case of the restriction; `undefined`: it was not restricted, or its restriction is older than cases. */
@@ -41,19 +42,41 @@ export interface Unblocked {
   readonly probation: Probation | undefined
 }
 
+/** The result of {@link unblock}. */
+export interface Unblocked extends Lifted {
+  readonly confirmation: Confirmation
+}
+
 /**
- * Lifts the restriction of a tenant, and records that in its case.
+ * Lifts the restriction of a tenant, records that in its case, and asks all processes whether they let its mail pass.
+ *
+ * @throws as {@link lift}.
+ */
+export async function unblock(
+  store: Store,
+  tenant: string,
+  options: UnblockOptions,
+  rules: UnblockRules,
+): Promise<Unblocked> {
+  const { result, confirmation } = await confirmed(store, [tenant], () =>
+    lift(store, tenant, options, rules),
+  )
+  return { ...result, confirmation }
+}
+
+/**
+ * The same without a question to processes.
  *
  * @throws {InputError} the probation is not smaller than the allowance.
  * @throws {NotFoundError} no such tenant.
  * @throws {RefusedError} steps must be ticked first, or another restriction was placed meanwhile.
  */
-export async function unblock(
+export async function lift(
   store: Store,
   tenant: string,
   { reason, by, keepUsage, probation, force, only }: UnblockOptions,
   { checklist, allowance }: UnblockRules,
-): Promise<Unblocked> {
+): Promise<Lifted> {
   const cases = new Cases(store)
   const name = await cases.ensure(tenant)
   if (only !== undefined && only !== name) {

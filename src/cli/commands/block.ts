@@ -5,7 +5,6 @@ import { assertTenantId } from '../../mail/identities'
 import { Restrictions } from '../../allowance/restriction'
 import { toPause } from '../../enforcement/in-effect'
 import { readPause } from '../../enforcement/pause'
-import { confirmed } from '../../nodes/confirm'
 import { block } from '../../operations/block'
 import { lossOfTenant } from '../../operations/loss'
 import { existingTenant } from '../../operations/tenants'
@@ -53,10 +52,8 @@ export function add(program: Command, io: Io): void {
       await context.writing(async (store) => {
         if (options.all && !(await mayRefuseAll(context, store, tenant, options.yes === true)))
           return
-        const { result: blocked, confirmation } = await confirmed(store, [tenant], () =>
-          block(store, tenant, { scope, reason, by }),
-        )
-        const { result, case: name } = blocked
+        const blocked = await block(store, tenant, { scope, reason, by })
+        const { result, case: name, confirmation } = blocked
         const passes = result === 'unchanged' && (await passesInPause(store, tenant))
         const view = { result, tenant, scope, case: name ?? null }
         out.result({ ...view, confirmed: confirmationView(confirmation) }, () => {

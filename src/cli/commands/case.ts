@@ -3,6 +3,13 @@ import { openSteps, STEP_WORDS, STEPS, type Step } from '../../cases/case'
 import { Cases } from '../../cases/cases'
 import { findingsOf } from '../../cases/findings'
 import { InputError } from '../../base/errors'
+import {
+  checkCase,
+  closeCase,
+  noteCase,
+  releaseCase,
+  takeCase,
+} from '../../operations/work-on-case'
 import { serverTime } from '../../store/server-clock'
 import { assertTenantId } from '../../mail/identities'
 import { shortTime } from '../../base/time'
@@ -127,11 +134,8 @@ function addTake(parent: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       await context.writing(async (store) => {
-        const cases = new Cases(store)
-        const name = await cases.nameOf(given)
-        await cases.ensureNamed(name)
-        const { result, before } = await cases.take(name, by, options.force)
-        const { taken } = await cases.existing(name)
+        const { result, before, case: name } = await takeCase(store, given, by, options.force)
+        const { taken } = await new Cases(store).existing(name)
         const from = result === 'taken' ? (before?.by ?? null) : null
         out.result({ result, case: name, taken: takenView(taken), from }, () => {
           const over = from === null ? '' : `, taken over from ${from}`
@@ -158,10 +162,7 @@ function addRelease(parent: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.writing(async (store) => {
-        const cases = new Cases(store)
-        const name = await cases.nameOf(given)
-        await cases.ensureNamed(name)
-        const { result, before } = await cases.release(name)
+        const { result, before, case: name } = await releaseCase(store, given)
         out.result({ result, case: name, from: before?.by ?? null }, () =>
           out.line(
             before ? `${before.by} is no longer on case ${name}` : `no person is on case ${name}`,
@@ -187,11 +188,8 @@ function addNote(parent: Command, io: Io): void {
       const { by, out } = context
       const note = acceptedText('a note', text)
       await context.writing(async (store) => {
-        const cases = new Cases(store)
-        const name = await cases.nameOf(given)
-        await cases.ensureNamed(name)
-        await cases.note(name, { by, text: note })
-        out.result({ result: 'noted', case: name }, () => out.line(`noted in case ${name}`))
+        const { result, case: name } = await noteCase(store, given, { by, text: note })
+        out.result({ result, case: name }, () => out.line(`noted in case ${name}`))
       })
     })
   manual(command, {
@@ -214,12 +212,8 @@ function addCheck(parent: Command, io: Io): void {
       const steps = [...new Set(texts.map(acceptedStep))]
       const text = acceptedText('--note', options.note)
       await context.writing(async (store) => {
-        const cases = new Cases(store)
-        const name = await cases.nameOf(given)
-        await cases.ensureNamed(name)
-        const result = await cases.check(name, steps, { by, text })
-        const ticked = await cases.existing(name)
-        const left = openSteps(ticked)
+        const checked = await checkCase(store, given, steps, { by, text })
+        const { result, ticked, left, case: name } = checked
         const findings = await findingsOf(store, ticked, await serverTime(store.client))
         const view = { result, case: name, step: steps[0], steps, open_steps: left }
         out.result({ ...view, known: findingsView(findings) }, () => {
@@ -259,10 +253,7 @@ function addClose(parent: Command, io: Io): void {
       const { by, out } = context
       const text = options.note === undefined ? '' : acceptedText('--note', options.note)
       await context.writing(async (store) => {
-        const cases = new Cases(store)
-        const name = await cases.nameOf(given)
-        await cases.ensureNamed(name)
-        const result = await cases.close(name, { by, text })
+        const { result, case: name } = await closeCase(store, given, { by, text })
         out.result({ result, case: name }, () =>
           out.line(
             result === 'closed'

@@ -1,9 +1,12 @@
 import type { Command } from 'commander'
 import type { Act } from '../../allowance/restriction'
 import { assertConnectorName, assertTenantId, connectorId } from '../../mail/identities'
-import { confirmed } from '../../nodes/confirm'
-import { CONNECTORS } from '../../nodes/question'
-import { ConnectorRegistry } from '../../registry/connector-registry'
+import {
+  blockConnector,
+  unblockConnector,
+  type ConnectorChange,
+} from '../../operations/connector-block'
+import type { Store } from '../../store/store'
 import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -30,7 +33,7 @@ export function addBlock(connector: Command, io: Io): void {
     word: 'block',
     description:
       'refuse all that a connector relays with 550 5.7.711, on every node at once; the others of its tenant go on',
-    change: (connectors, ...of) => connectors.block(...of),
+    change: blockConnector,
     words: (id, result) =>
       result === 'blocked'
         ? `blocked connector ${id}: all that it relays is refused`
@@ -45,7 +48,7 @@ export function addUnblock(connector: Command, io: Io): void {
   addChange(connector, io, {
     word: 'unblock',
     description: 'let a blocked connector relay again',
-    change: (connectors, ...of) => connectors.unblock(...of),
+    change: unblockConnector,
     words: (id, result) =>
       result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
     made: 'unblockConnector',
@@ -57,11 +60,11 @@ interface Change {
   readonly word: string
   readonly description: string
   readonly change: (
-    connectors: ConnectorRegistry,
+    store: Store,
     tenant: string,
     name: string,
     act: Act,
-  ) => Promise<string>
+  ) => Promise<ConnectorChange<string>>
   /** The result, for people. */
   readonly words: (id: string, result: string) => string
   readonly made: ChangeMade
@@ -82,10 +85,7 @@ function addChange(connector: Command, io: Io, { word, ...of }: Change): void {
       const { by, out } = context
       const { id, reason } = checked(tenant, name, options)
       await context.writing(async (store) => {
-        const connectors = new ConnectorRegistry(store)
-        const { result, confirmation } = await confirmed(store, [CONNECTORS], () =>
-          of.change(connectors, tenant, name, { by, reason }),
-        )
+        const { result, confirmation } = await of.change(store, tenant, name, { by, reason })
         out.result({ result, tenant, name, confirmed: confirmationView(confirmation) }, () => {
           out.line(of.words(id, result))
           printConfirmation(out, confirmation, of.made)

@@ -3,8 +3,7 @@ import { UserError } from '../../base/errors'
 import { Cases } from '../../cases/cases'
 import { connectorName } from '../../mail/identities'
 import { formatLimits, parseDuration, parseLimits } from '../../mail/limits'
-import { confirmed } from '../../nodes/confirm'
-import { CONNECTORS } from '../../nodes/question'
+import { blockConnector } from '../../operations/connector-block'
 import type { Incident } from '../../operations/incident'
 import { reasonOf, type IncidentStep } from '../../operations/incident-steps'
 import { amountText } from '../../operations/queue'
@@ -12,7 +11,6 @@ import { askQueues, dropFromQueues, sumOf } from '../../operations/queue-orders'
 import { registerDomains } from '../../operations/register-domains'
 import { unblock } from '../../operations/unblock'
 import { parseQueueFilter } from '../../outbound/filter'
-import { ConnectorRegistry } from '../../registry/connector-registry'
 import type { Store } from '../../store/store'
 import { acceptedReason, acceptedText } from '../kit/actor'
 import type { Context } from '../kit/context'
@@ -69,9 +67,7 @@ export class IncidentDialogue {
     const { by, out } = this.context
     if (!(await this.agrees(`Block connector ${name}?`))) return
     const reason = await this.askReason()
-    const { confirmation } = await confirmed(this.store, [CONNECTORS], () =>
-      new ConnectorRegistry(this.store).block(this.tenant, name, { by, reason }),
-    )
+    const { confirmation } = await blockConnector(this.store, this.tenant, name, { by, reason })
     out.line(`blocked connector ${this.tenant}/${name}: all that it relays is refused`)
     printConfirmation(out, confirmation, 'blockConnector')
   }
@@ -122,15 +118,13 @@ export class IncidentDialogue {
     if (!(await this.agrees(`Unblock ${tenant}?`))) return
     const reason = await this.askReason()
     const terms = limits === undefined ? undefined : await this.askProbation(limits, time)
-    const { result: unblocked, confirmation } = await confirmed(this.store, [tenant], () =>
-      unblock(
-        this.store,
-        tenant,
-        { reason, by, keepUsage: false, probation: terms, force: false },
-        { checklist: rules.checklist, allowance: allowance.limits },
-      ),
+    const unblocked = await unblock(
+      this.store,
+      tenant,
+      { reason, by, keepUsage: false, probation: terms, force: false },
+      { checklist: rules.checklist, allowance: allowance.limits },
     )
-    const { probation, case: name } = unblocked
+    const { probation, case: name, confirmation } = unblocked
     const holds = probation ? `, on probation: ${probation.limits} for ${time}` : ''
     out.line(`unblocked ${tenant}, its windows start afresh${holds}`)
     printConfirmation(out, confirmation, 'unblock')

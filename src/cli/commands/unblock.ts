@@ -7,7 +7,6 @@ import { isoTime, shortTime } from '../../base/time'
 import type { Step } from '../../cases/case'
 import { assertTenantId } from '../../mail/identities'
 import { formatLimits, parseDuration, parseLimits } from '../../mail/limits'
-import { confirmed } from '../../nodes/confirm'
 import { unblock } from '../../operations/unblock'
 import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
@@ -73,15 +72,13 @@ export function add(program: Command, io: Io): void {
       if (probation) context.needed('allowance')
       const { case: rules, allowance } = context.config()
       await context.writing(async (store) => {
-        const { result: unblocked, confirmation } = await confirmed(store, [tenant], () =>
-          unblock(
-            store,
-            tenant,
-            { reason, by, keepUsage, probation, force },
-            { checklist: rules.checklist, allowance: allowance.limits },
-          ),
+        const unblocked = await unblock(
+          store,
+          tenant,
+          { reason, by, keepUsage, probation, force },
+          { checklist: rules.checklist, allowance: allowance.limits },
         )
-        const { result, case: name, openSteps, probation: now } = unblocked
+        const { result, case: name, openSteps, probation: now, confirmation } = unblocked
         out.result(
           {
             result,

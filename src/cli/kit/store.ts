@@ -2,8 +2,13 @@ import { addressOf, connect } from '../../store/connection'
 import type { RedisSettings } from '../../store/settings'
 import { Keys } from '../../store/keys'
 import { Store } from '../../store/store'
-import { isClosed, isNotAllowed, stableMessage, troubleOf } from '../../store/failure'
-import { UserError } from '../../base/errors'
+import {
+  isClosed,
+  isNotAllowed,
+  isRedisFailure,
+  stableMessage,
+  troubleOf,
+} from '../../store/failure'
 import { StoreError } from './failure'
 
 /** How long to wait for Redis before reporting that it cannot be reached, in ms. */
@@ -91,15 +96,4 @@ function failed(settings: RedisSettings, error: unknown): StoreError {
 function adviceOn(settings: RedisSettings, error: unknown): string | undefined {
   const trouble = troubleOf(error)
   return trouble && `Redis at ${addressOf(settings)} ${trouble.what}: ${trouble.advice}`
-}
-
-/** What ioredis throws: an error reply, a timeout, a lost connection. */
-function isRedisFailure(error: unknown): boolean {
-  if (!(error instanceof Error) || error instanceof UserError) return false
-  return (
-    /^(ReplyError|AbortError|MaxRetriesPerRequestError|ClusterAllFailedError)$/.test(error.name) ||
-    /^(Command timed out|Connection is closed|Stream isn't writeable|Cluster isn't ready|Too many Cluster)/.test(
-      error.message,
-    )
-  )
 }
