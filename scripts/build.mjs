@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -17,10 +18,12 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const dist = path.join(root, 'dist')
 /** The state of the compiler's last run; see tsconfig.json. */
 const BUILD_INFO = '.tsbuildinfo'
+const ASSETS = path.join('src', 'console', 'assets')
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 
 execFileSync(process.execPath, [tsc, '-p', root], { stdio: 'inherit' })
 copyScripts()
+copyAssets()
 removeOrphans()
 chmodSync(path.join(dist, 'src', 'cli', 'tenantctl.js'), 0o755)
 
@@ -35,11 +38,16 @@ function copyScripts() {
   }
 }
 
+/** What browsers get. */
+function copyAssets() {
+  cpSync(path.join(root, ASSETS), path.join(dist, ASSETS), { recursive: true })
+}
+
 /** Removes output of deleted sources: it must not be shipped or loaded by name. */
 function removeOrphans() {
   for (const name of readdirSync(dist, { recursive: true })) {
     const source = path.join(root, name.replace(/\.js$/, '.ts'))
-    if (name !== BUILD_INFO && !existsSync(source))
+    if (name !== BUILD_INFO && !existsSync(source) && !existsSync(path.join(root, name)))
       rmSync(path.join(dist, name), { recursive: true, force: true })
   }
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '../base/errors'
+import { messageOf, UserError } from '../base/errors'
 
 /** What is wrong with Redis, in the same words for every error of the kind. */
 export interface Trouble {
@@ -267,4 +267,15 @@ export function isHopeless(error: unknown): boolean {
 /** Whether the ACL of Redis forbids our user the command, key or channel, directly or within a script. */
 export function isNotAllowed(error: unknown): boolean {
   return troubleOf(error) === BY_CODE['NOPERM']
+}
+
+/** What ioredis throws: an error reply, a timeout, a lost connection. */
+export function isRedisFailure(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof UserError) return false
+  return (
+    /^(ReplyError|AbortError|MaxRetriesPerRequestError|ClusterAllFailedError)$/.test(error.name) ||
+    /^(Command timed out|Connection is closed|Stream isn't writeable|Cluster isn't ready|Too many Cluster)/.test(
+      error.message,
+    )
+  )
 }

@@ -1,0 +1,41 @@
+import type { Role } from '../records/role'
+import { block } from './block'
+import { blockConnector, unblockConnector } from './connector-block'
+import { findDomain } from './find-domain'
+import { readIncident } from './incident'
+import { askQueues, dropFromQueues } from './queue-orders'
+import { registerDomains } from './register-domains'
+import { setLimitsFor, setTenant } from './set-tenant'
+import { existingTenant } from './tenants'
+import { unblock } from './unblock'
+import { checkCase, closeCase, noteCase, releaseCase, takeCase } from './work-on-case'
+
+/** A function of this room that a person runs. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- operations have different parameters
+export type Operation = (...args: any[]) => Promise<unknown>
+
+/** The least role for each operation of the console. What is not here cannot be done there. */
+const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
+  [existingTenant, 'viewer'],
+  [findDomain, 'viewer'],
+  [readIncident, 'viewer'],
+  [askQueues, 'operator'],
+  [dropFromQueues, 'operator'],
+  [block, 'operator'],
+  [unblock, 'operator'],
+  [blockConnector, 'operator'],
+  [unblockConnector, 'operator'],
+  [takeCase, 'operator'],
+  [releaseCase, 'operator'],
+  [noteCase, 'operator'],
+  [checkCase, 'operator'],
+  [closeCase, 'operator'],
+  [setLimitsFor, 'operator'],
+  [setTenant, 'admin'],
+  [registerDomains, 'admin'],
+])
+
+/** `undefined`: it cannot be done in the console. */
+export function leastRole(operation: Operation): Role | undefined {
+  return LEAST.get(operation)
+}
