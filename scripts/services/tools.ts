@@ -27,6 +27,7 @@ const tools = {
   },
   opendkim: { variable: 'OPENDKIM', debian: 'opendkim' },
   prometheus: { variable: 'PROMETHEUS', debian: 'prometheus' },
+  chromium: { variable: 'CHROMIUM', debian: 'chromium' },
   tmux: { variable: 'TMUX_PROGRAM', debian: 'tmux' },
 } satisfies Record<string, Tool>
 
