@@ -30,6 +30,7 @@
  *   throughRelay(tenant) has the lines that send all to Haraka. `submit()`, `mailbox()`, `queue()`, `flush()`.
  * - scripts/services/exporter.ts and prometheus.ts: `tenantctl metrics`, and a Prometheus that scrapes it
  *   (`skip: noPrometheus`); hostNamed() in `preload` makes one of several Harakas another host.
+ * - startBrowser(): a real Chromium (`skip: noBrowser`); scripts/services/browser.ts.
  * - `relay.redis.commandStats()`, pause(), resume(), kill(), restart().
  * - Never sleep: waitFor(condition). That nothing happens is shown by a mark that is sent afterwards and arrives.
  * - sharedRelay((started) => (relay = started)) where the shipped settings do: one Haraka for all such files.
@@ -40,6 +41,7 @@
  *
  * The compiled plugin runs in Haraka, so build before (`npm test` does).
  */
+export * from '../../scripts/services/browser'
 export * from '../../scripts/services/haraka'
 export * from '../../scripts/services/opendkim'
 export * from '../../scripts/services/postfix'
