@@ -1,11 +1,9 @@
 import type { Command } from 'commander'
-import type { Forecast } from '../../allowance/forecast'
 import { formatWindow } from '../../mail/limits'
 import {
   METER_NAMES,
   METERS,
   PROVEN_METER,
-  RESTRICTING,
   RESTRICTING_FIRST,
   USUAL_METER,
 } from '../../mail/meters'
@@ -34,7 +32,6 @@ import {
 } from '../kit/tenant-choice'
 import {
   firstForecastOf,
-  forecastOf,
   fullestWindow,
   MUCH,
   StatusReader,
@@ -44,6 +41,7 @@ import {
 import { COMMAND_TIMEOUT } from '../kit/store'
 import { NO_EFFECT } from '../views/phrases'
 import { statusView } from '../views/status'
+import { forecastLines, refusedWords, restrictedIn } from '../views/status-words'
 import { TEMPORARY_FIELDS, temporaryFacts } from '../views/temporary'
 import { existingTenant } from '../../operations/tenants'
 
@@ -170,12 +168,10 @@ function printOne(out: Output, status: FullStatus, { forwarded }: Config): void 
   if (!restriction) {
     facts.push(['restricted', { text: 'no', tone: 'good' }])
   } else {
-    const refused = restriction.scope === 'all' ? 'all relayed mail' : 'unregistered mail'
-    const inForce = status.mode === 'enforce' ? 'is refused' : `would be refused in mode enforce`
     facts.push(
       [
         'restricted',
-        { text: `since ${shortTime(restriction.since)}: ${refused} ${inForce}`, tone: 'bad' },
+        { text: `since ${shortTime(restriction.since)}: ${refusedWords(status)}`, tone: 'bad' },
       ],
       ['by', restriction.by],
       ['reason', restriction.reason],
@@ -212,17 +208,8 @@ function printOne(out: Output, status: FullStatus, { forwarded }: Config): void 
   if (usage[PROVEN_METER] && !forwarded.enabled) {
     facts.push([METERS[PROVEN_METER].words.name, { text: NO_EFFECT, tone: 'warn' }])
   }
-  for (const meter of RESTRICTING) {
-    const forecast = forecastOf(status, meter)
-    if (!forecast) continue
-    const { limit, window, at } = forecast
-    const { counts } = METERS[meter].words
-    const when = at > usage.at ? ` by ${shortTime(at)}` : ''
-    const reached = `${limit}${counts ? ` ${counts}` : ''} in ${formatWindow(window)}${when}`
-    facts.push([
-      'at this pace',
-      { text: `${restrictedIn(status, forecast)}: ${reached}`, tone: 'warn' },
-    ])
+  for (const line of forecastLines(status)) {
+    facts.push(['at this pace', { text: line, tone: 'warn' }])
   }
   if (lifted) {
     facts.push(['last lifted', `${shortTime(lifted.at)} by ${lifted.by}: ${lifted.reason}`])
@@ -237,13 +224,6 @@ function printOne(out: Output, status: FullStatus, { forwarded }: Config): void 
     }),
     '',
   )
-}
-
-/** `restricted in 38m`, `the next recipient restricts it`; in monitor what would be. */
-function restrictedIn({ mode, usage }: TenantStatus, { at }: Forecast): string {
-  const would = mode === 'monitor'
-  if (at <= usage.at) return `the next recipient ${would ? 'would restrict' : 'restricts'} it`
-  return `${would ? 'would be restricted' : 'restricted'} in ${duration(at - usage.at)}`
 }
 
 function meterRows(meter: string, windows: readonly WindowUsage[], at: number): Cell[][] {

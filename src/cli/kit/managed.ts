@@ -10,7 +10,10 @@ import type { Context } from './context'
 export async function noteManaged(context: Context, store: Store, tenant: string): Promise<void> {
   const file = await managingFile(store, tenant)
   if (file === undefined) return
-  context.note(
-    `${tenant} comes from ${file}, which will set back what it says of it: change it there, or detach the tenant from it (${tenantctl('tenant', 'detach', tenant)})`,
-  )
+  context.note(managedText(tenant, file))
+}
+
+/** @param file as `file:ID`. */
+export function managedText(tenant: string, file: string): string {
+  return `${tenant} comes from ${file}, which will set back what it says of it: change it there, or detach the tenant from it (${tenantctl('tenant', 'detach', tenant)})`
 }
