@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { UserError } from '../base/errors'
-import { isLoopback, listenText, type Listen } from './settings'
+import { isLoopback, listenText, type Listen } from '../config/listen'
 import { CONTENT_TYPE } from './text'
 
 /** How long a client may take for its request, and an idle connection is kept, in ms. */

@@ -5,6 +5,7 @@ import { ROOT } from '../base/owned-file'
 import { CASE } from '../cases/settings'
 import { SettingsReader, type Source } from '../config/settings-reader'
 import type { RawIni } from '../config/stray-lines'
+import { CONSOLE } from '../console/access/settings'
 import { ATTRIBUTION, FOREIGN, REPLY, RESTRICTION } from '../decision/settings'
 import { OUTAGE } from '../directory/settings'
 import { MAIN, type MainSettings } from '../mail/settings'
@@ -40,6 +41,7 @@ export const SECTIONS = {
   alertChannels: ALERT_CHANNELS,
   unusual: UNUSUAL,
   metrics: METRICS,
+  console: CONSOLE,
   case: CASE,
 }
 
