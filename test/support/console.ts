@@ -21,6 +21,8 @@ export interface Browser {
     fields?: Readonly<Record<string, string>>,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Response>
+  /** Sends a request without a body. */
+  send(method: string, path: string): Promise<Response>
   /** Sends a form, and what the page after it says. */
   done(path: string, fields?: Readonly<Record<string, string>>): Promise<string>
 }
@@ -44,7 +46,7 @@ export function newConsole(
   changed: Partial<ConsoleSite> = {},
   site: Site = newSite(),
 ): ConsoleAtHand {
-  const { config }: { readonly config: Config } = parseConfig(ini as never, '/nowhere')
+  const { config }: { readonly config: Config } = parseConfig(ini, '/nowhere')
   const faults: unknown[] = []
   const consoleSite: ConsoleSite = {
     reading: site.store,
@@ -77,13 +79,15 @@ export function newConsole(
         },
         body: new URLSearchParams({ token: session.token, ...fields }).toString(),
       })
+    const send: Browser['send'] = async (method, path) =>
+      app.request(url(path), { method, headers: { ...common, origin: ORIGIN } })
     const page: Browser['page'] = async (path) => (await get(path)).text()
     const done: Browser['done'] = async (path, fields) => {
       const response = await post(path, fields)
       const to = response.headers.get('location')
       return to === null ? response.text() : page(to)
     }
-    return { session, get, page, post, done }
+    return { session, get, send, page, post, done }
   }
   return { ...site, app, console: consoleSite, faults, as }
 }
