@@ -7,7 +7,7 @@ import { ReportReader, type DatedRow } from '../reporting/reader'
 import { OTHER, type Owned } from '../reporting/rows'
 import { attempts, recipients, sumBy } from '../reporting/sum'
 import type { Store } from '../store/store'
-import { readConnectors } from '../registry/connector-reader'
+import { readSomeConnectors } from '../registry/connector-reader'
 import { CLASSES } from '../mail/classes'
 import { connectorId } from '../mail/identities'
 import { acceptsDomain } from '../registry/domain-entries'
@@ -98,8 +98,7 @@ async function connectorsToReview(
   { tenant, opened, ticks, trigger }: Case,
 ): Promise<Findings['connectors']> {
   const reviewed = ticks.get('connectors')?.at ?? 0
-  const [connectors, changes, seen] = await Promise.all([
-    connectorNames(store, tenant),
+  const [changes, seen] = await Promise.all([
     readTenantAudit(store, tenant, opened - CHANGED_BEFORE),
     new ReportReader(store).connectorsSeen(tenant),
   ])
@@ -108,10 +107,17 @@ async function connectorsToReview(
       .filter(({ what }) => /^connector /.test(what))
       .map(({ subject, what, at }) => [subject, { what, at }] as const),
   )
-  return connectors.flatMap((name) => {
-    const connector = connectorId(tenant, name)
+  // Others need no review.
+  const ids = new Set([
+    ...lastChange.keys(),
+    ...[...seen.keys()].map((name) => connectorId(tenant, name)),
+  ])
+  if (trigger) ids.add(trigger.connector)
+  const found = await readSomeConnectors(store, [...ids].sort())
+  return found.flatMap(([connector, known]) => {
+    if (!known) return []
     const change = lastChange.get(connector)
-    const use = seen.get(name)
+    const use = seen.get(known.name)
     const reasons: string[] = []
     if (trigger?.connector === connector && reviewed === 0) reasons.push('the case began with it')
     if (change && change.at > reviewed) reasons.push(change.what.replace('connector ', ''))
@@ -121,15 +127,6 @@ async function connectorsToReview(
     if (use && use.last > opened && reviewed === 0) reasons.push('used since')
     return reasons.length === 0 ? [] : [{ connector, why: reasons.join(', ') }]
   })
-}
-
-/** Also works for a removed tenant. */
-async function connectorNames(store: Store, tenant: string): Promise<string[]> {
-  const names = new Set<string>()
-  await readConnectors(store, (each) => {
-    if (each.tenant === tenant) names.add(each.name)
-  })
-  return [...names].sort()
 }
 
 function sourcesOf(rows: readonly DatedRow[], dimension: 'ip' | 'user'): Source[] {

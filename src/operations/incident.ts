@@ -12,6 +12,7 @@ import { METERS, USUAL_METER } from '../mail/meters'
 import { modeInEffect, type Mode } from '../mail/mode'
 import type { Connector, Tenant } from '../mail/tenant'
 import type { AuditEntry } from '../records/audit-entry'
+import { readSomeConnectors } from '../registry/connector-reader'
 import { ConnectorRegistry } from '../registry/connector-registry'
 import { DAY, HOUR, MINUTE, startOf } from '../reporting/calendar'
 import type { MinuteRow } from '../reporting/minutes'
@@ -36,8 +37,8 @@ const LONGEST = 7 * DAY
 const CHANGES = 7 * DAY
 const MOST_CHANGES = 10
 
-/** All that a person needs to decide about a tenant whose mail is, or was, refused. */
-export interface Incident {
+/** What goes on with a tenant whose mail is, or was, refused. */
+export interface GoingOn {
   readonly tenant: Tenant
   /** The mode in effect. */
   readonly mode: Mode
@@ -54,6 +55,10 @@ export interface Incident {
   readonly shares: Shares
   /** The tenant's connectors, and those that its mail came through: the most unregistered recipients first. */
   readonly connectors: readonly ConnectorFlow[]
+}
+
+/** All that a person needs to decide about it. */
+export interface Incident extends GoingOn {
   /** What waits in the queues of all hosts. */
   readonly queue: IncidentQueue
   /** What was changed of the tenant, newest first. */
@@ -84,26 +89,68 @@ export type IncidentSettings = AllowanceSettings & {
   readonly registry: { readonly neverRegister: ReadonlySet<string> }
 }
 
-/**
- * Reads an incident. Writes nothing.
- *
- * @param subject a tenant, or a case (`tenant:number`).
- * @throws {InputError} neither.   @throws {NotFoundError} there is no such tenant or case.
- */
+/** How an incident is read. */
+export interface IncidentReading {
+  /** Of a tenant; absent: all hosts are asked, and one that does not answer is waited for. */
+  readonly queueOf?: (tenant: string) => Promise<IncidentQueue>
+  /** Leaves out connectors without mail: with those of all tenants, the whole registry would be read for them. */
+  readonly usedOnly?: boolean
+}
+
+/** Reads an incident. Writes nothing. @throws as {@link readGoingOn}. */
 export async function readIncident(
   store: Store,
   settings: IncidentSettings,
   subject: string,
+  reading: IncidentReading = {},
 ): Promise<Incident> {
+  const { queueOf = (tenant) => readIncidentQueue(store, tenant) } = reading
+  const goesOn = await readGoingOn(store, settings, subject, reading)
+  const { tenant, restriction, case: record, connectors, from } = goesOn
+  const { id } = tenant
+  const [queue, changes, { ranked }] = await Promise.all([
+    queueOf(id),
+    readTenantAudit(store, id, from - CHANGES),
+    suggestDomains(
+      ...([store, id, settings.report.days, undefined] as const),
+      settings.registry.neverRegister,
+    ),
+  ])
+  const own = ranked.filter((each) => each.class === 'own').map(({ domain }) => domain)
+  const limits =
+    tenant[METERS[USUAL_METER].limitsField] ?? defaultLimits(defaultsOf(settings), USUAL_METER)
+  return {
+    ...{ ...goesOn, own, queue },
+    changes: changes.slice(-MOST_CHANGES).reverse(),
+    steps: stepsFor({
+      ...{ tenant: id, restricted: restriction !== undefined, flows: connectors, own },
+      queued: droppableByConnector(queue),
+      case: record && { name: record.name, open: openSteps(record), closed: !!record.closed },
+      lately: triedLately(goesOn),
+      limits: parseLimits(limits),
+    }),
+  }
+}
+
+/**
+ * What of an incident changes by itself. Writes nothing, and asks no host.
+ *
+ * @param subject a tenant, or a case (`tenant:number`).
+ * @throws {InputError} neither.   @throws {NotFoundError} there is no such tenant or case.
+ */
+export async function readGoingOn(
+  store: Store,
+  settings: IncidentSettings,
+  subject: string,
+  { usedOnly = false }: IncidentReading = {},
+): Promise<GoingOn> {
   const id = subject.includes(':') ? parseCaseName(subject).tenant : subject
   assertTenantId(id)
   const tenant = await existingTenant(store, id)
   const record = await caseOf(store, subject, id)
-  const [queue, now, restriction, registered] = await Promise.all([
-    readIncidentQueue(store, id),
+  const [now, restriction] = await Promise.all([
     serverTime(store.client),
     new Restrictions(store).get(id),
-    new ConnectorRegistry(store).list(id),
   ])
   const reader = new ReportReader(store)
   const { from, to } = spanOf(record, now)
@@ -113,33 +160,33 @@ export async function readIncident(
     rows.filter((row) => CLASSES[row.class].meter === USUAL_METER),
     recent.filter(({ at }) => at >= from && at < to),
   )
-  const minutes = lastMinutes(recent, now)
-  const changes = await readTenantAudit(store, id, from - CHANGES)
-  const { ranked } = await suggestDomains(
-    ...([store, id, settings.report.days, undefined] as const),
-    settings.registry.neverRegister,
-  )
-  const own = ranked.filter((each) => each.class === 'own').map(({ domain }) => domain)
-  const connectors = flowsOf(id, shares, registered, recent)
-  const limits =
-    tenant[METERS[USUAL_METER].limitsField] ?? defaultLimits(defaultsOf(settings), USUAL_METER)
+  const registered = await (usedOnly
+    ? usedConnectors(store, id, shares)
+    : new ConnectorRegistry(store).list(id))
   return {
-    ...{ tenant, now, restriction, case: record, minutes, from, shares, connectors, own, queue },
+    ...{ tenant, now, restriction, case: record, from, shares },
+    minutes: lastMinutes(recent, now),
+    connectors: flowsOf(id, shares, registered, recent),
     mode: modeInEffect(settings.main, modeFacts(tenant.mode, restriction)),
-    changes: changes.slice(-MOST_CHANGES).reverse(),
-    steps: stepsFor({
-      ...{ tenant: id, restricted: restriction !== undefined, flows: connectors, own },
-      queued: droppableByConnector(queue),
-      case: record && { name: record.name, open: openSteps(record), closed: !!record.closed },
-      lately: minutes.slice(-GOING_ON).reduce((sum, each) => sum + triedIn(each), 0),
-      limits: parseLimits(limits),
-    }),
   }
+}
+
+/** Recipients of mail that counts on the usual meter, in the last {@link GOING_ON} minutes. */
+export function triedLately({ minutes }: Pick<GoingOn, 'minutes'>): number {
+  return minutes.slice(-GOING_ON).reduce((sum, each) => sum + triedIn(each), 0)
 }
 
 /** Recipients of mail that counts on the usual meter. */
 export function triedIn({ accepted, refused }: IncidentMinute): number {
   return accepted + refused
+}
+
+async function usedConnectors(store: Store, tenant: string, shares: Shares): Promise<Connector[]> {
+  const seen = await new ReportReader(store).connectorsSeen(tenant)
+  const ids = new Set([...seen.keys()].map((name) => connectorId(tenant, name)))
+  for (const { value } of shares.connector) ids.add(value)
+  const found = await readSomeConnectors(store, [...ids].sort())
+  return found.flatMap(([, connector]) => connector ?? [])
 }
 
 async function caseOf(store: Store, subject: string, tenant: string): Promise<Case | undefined> {

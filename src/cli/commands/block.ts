@@ -1,10 +1,6 @@
 import type { Command } from 'commander'
 import { tenantctl } from '../../base/command-line'
-import type { Scope } from '../../mail/scope'
 import { assertTenantId } from '../../mail/identities'
-import { Restrictions } from '../../allowance/restriction'
-import { toPause } from '../../enforcement/in-effect'
-import { readPause } from '../../enforcement/pause'
 import { block } from '../../operations/block'
 import { lossOfTenant } from '../../operations/loss'
 import { existingTenant } from '../../operations/tenants'
@@ -16,6 +12,7 @@ import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { NO_TENANT } from '../kit/statuses'
+import { blockedLine } from '../views/block'
 import {
   assertConfirmed,
   CONFIRMED_FIELDS,
@@ -53,12 +50,10 @@ export function add(program: Command, io: Io): void {
         if (options.all && !(await mayRefuseAll(context, store, tenant, options.yes === true)))
           return
         const blocked = await block(store, tenant, { scope, reason, by })
-        const { result, case: name, confirmation } = blocked
-        const passes = result === 'unchanged' && (await passesInPause(store, tenant))
+        const { result, case: name, passes, confirmation } = blocked
         const view = { result, tenant, scope, case: name ?? null }
         out.result({ ...view, confirmed: confirmationView(confirmation) }, () => {
-          if (passes) out.line(tripped(tenant), 'warn')
-          else out.line(placed(tenant, scope, result))
+          out.line(blockedLine(tenant, scope, blocked), passes ? 'warn' : undefined)
           printConfirmation(out, confirmation, scope === 'all' ? 'blockAll' : 'block')
           if (name !== undefined) out.line(`case ${name}: ${tenantctl('case', 'show', name)}`)
         })
@@ -100,23 +95,4 @@ async function mayRefuseAll(
   })
   if (!isConfirmed) context.note('nothing was changed')
   return isConfirmed
-}
-
-/** Whether enforcement is paused, and the tenant has tripped: a pause leaves only what persons have restricted. */
-async function passesInPause(store: Store, tenant: string): Promise<boolean> {
-  const pause = toPause(await readPause(store))
-  const restriction = await new Restrictions(store).get(tenant)
-  return pause !== undefined && !pause.everything && restriction?.by === 'automatic'
-}
-
-function tripped(tenant: string): string {
-  const unblock = tenantctl('unblock', tenant, '--reason', 'TEXT')
-  return `${tenant} is restricted already, but its mail passes while enforcement is paused: ${unblock}, then block it`
-}
-
-function placed(tenant: string, scope: Scope, result: string): string {
-  const what =
-    scope === 'all' ? 'all mail that it relays is refused' : 'its unregistered mail is refused'
-  if (result === 'unchanged') return `${tenant} is restricted already: ${what}`
-  return `blocked ${tenant}: ${what}`
 }

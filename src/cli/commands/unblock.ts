@@ -1,10 +1,7 @@
-import { tenantctl } from '../../base/command-line'
 import type { Command } from 'commander'
 import type { ProbationTerms } from '../../allowance/restriction'
-import type { Probation } from '../../allowance/usage'
 import { InputError } from '../../base/errors'
-import { isoTime, shortTime } from '../../base/time'
-import type { Step } from '../../cases/case'
+import { isoTime } from '../../base/time'
 import { assertTenantId } from '../../mail/identities'
 import { formatLimits, parseDuration, parseLimits } from '../../mail/limits'
 import { unblock } from '../../operations/unblock'
@@ -22,6 +19,7 @@ import {
   printConfirmation,
   WAIT,
 } from '../views/confirmation'
+import { caseLine, probationLine, resultLine } from '../views/unblock'
 import { unblockSince, type SinceOptions } from './unblock-since'
 
 interface UnblockOptions {
@@ -150,26 +148,4 @@ function termsOf({ limits, for: time }: UnblockOptions): ProbationTerms | undefi
     throw new InputError('--limits unlimited is no probation: give limits, such as 50/1h')
   }
   return { limits: formatLimits(parsed), duration: parseDuration('--for', time) }
-}
-
-function resultLine(
-  tenant: string,
-  result: 'lifted' | 'ended' | 'unchanged',
-  keepUsage: boolean,
-): string {
-  if (result === 'ended') return `${tenant} is not restricted; its probation has ended`
-  if (result === 'unchanged') return `${tenant} is not restricted`
-  return `unblocked ${tenant}${keepUsage ? ', its usage is kept' : ', its windows start afresh'}`
-}
-
-function probationLine(probation: Probation | undefined, lifted: boolean): string {
-  if (!probation) return 'no probation: it begins where a restriction is lifted'
-  const holds = `${probation.limits} until ${shortTime(probation.until)}`
-  return lifted ? `on probation: ${holds}` : `on probation as before: ${holds}`
-}
-
-function caseLine(name: string, left: readonly Step[]): string {
-  const close = `${tenantctl('case', 'close', name, '--note')} …`
-  if (left.length === 0) return `case ${name}: all steps are ticked; close it with ${close}`
-  return `case ${name}: not ticked: ${left.join(', ')}; ${tenantctl('case', 'show', name)}`
 }

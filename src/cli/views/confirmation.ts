@@ -56,11 +56,17 @@ export function printConfirmation(
   confirmation: Confirmation,
   change: ChangeMade,
 ): void {
-  const all = isConfirmed(confirmation)
-  out.line(confirmationText(confirmation), all ? undefined : 'warn')
-  if (confirmation.missing.length + confirmation.older > 0) {
-    out.line(`where it is not in force, ${ELSEWHERE[change]}`, 'warn')
-  }
+  const tone = isConfirmed(confirmation) ? undefined : 'warn'
+  for (const line of confirmationLines(confirmation, change)) out.line(line, tone)
+}
+
+/** In how many processes a change is in force, and what the others do. */
+export function confirmationLines(confirmation: Confirmation, change: ChangeMade): string[] {
+  const isEverywhere = confirmation.missing.length + confirmation.older === 0
+  return [
+    confirmationText(confirmation),
+    ...(isEverywhere ? [] : [`where it is not in force, ${ELSEWHERE[change]}`]),
+  ]
 }
 
 /** `in force on 6 of 6 processes on 3 hosts, in 41 ms`, or what is missing. */

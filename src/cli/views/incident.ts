@@ -2,7 +2,7 @@ import { count } from '../../base/count'
 import { isoTime, shortTime } from '../../base/time'
 import { openSteps } from '../../cases/case'
 import { connectorName } from '../../mail/identities'
-import { triedIn, type Incident, type IncidentMinute } from '../../operations/incident'
+import { triedIn, triedLately, type Incident, type IncidentMinute } from '../../operations/incident'
 import { GOING_ON, type ConnectorFlow, type IncidentStep } from '../../operations/incident-steps'
 import { isAnswered, type IncidentQueue } from '../../operations/incident-queue'
 import { amountText } from '../../operations/queue'
@@ -91,9 +91,8 @@ function printHead(
   } else {
     facts.push(['restricted', { text: `no (mode ${mode})`, tone: 'good' }])
   }
-  const lately = minutes.slice(-GOING_ON)
-  const tried = lately.reduce((sum, each) => sum + triedIn(each), 0)
-  const passed = lately.reduce((sum, each) => sum + each.accepted, 0)
+  const tried = triedLately({ minutes })
+  const passed = minutes.slice(-GOING_ON).reduce((sum, each) => sum + each.accepted, 0)
   const span = `in the last ${GOING_ON} minutes`
   facts.push([
     'going on',
