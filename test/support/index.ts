@@ -41,7 +41,6 @@
  *
  * The compiled plugin runs in Haraka, so build before (`npm test` does).
  */
-export * from '../../scripts/services/browser'
 export * from '../../scripts/services/haraka'
 export * from '../../scripts/services/opendkim'
 export * from '../../scripts/services/postfix'

@@ -6,11 +6,13 @@ import { WORDS, type WordName } from './words'
 /** A heading of the catalogue, with a link to what it means. */
 export function heading(visit: Visit, name: WordName, level: 1 | 2 = 2): Html {
   const { title, exchange } = WORDS[name] as (typeof WORDS)[WordName] & { exchange?: string }
-  const inside = html`${title}${exchange ? html` <small>(Exchange: ${exchange})</small>` : NOTHING}
+  const inside = html`${title}${exchange ? html` <small>(Exchange: ${exchange})</small>` : NOTHING}`
+  return html`<div class="heading">
+    ${level === 1 ? html`<h1>${inside}</h1>` : html`<h2 id="${name}">${inside}</h2>`}
     <a class="help" href="${visit.to(['glossary'])}#${name}" aria-label="What this means: ${title}"
       >?</a
-    >`
-  return level === 1 ? html`<h1>${inside}</h1>` : html`<h2 id="${name}">${inside}</h2>`
+    >
+  </div>`
 }
 
 /** A moment: UTC, which a script of the page shows in the zone of the reader. @param ms since the epoch. */
@@ -88,5 +90,8 @@ export function facts(lines: readonly (readonly [string, Cell])[]): Html {
 
 /** The command that does the same as a page or a form. */
 export function sameCommand(command: string): Html {
-  return html`<p class="command">The same as a command: <code>${command}</code></p>`
+  return html`<p class="command">
+    The same as a command: <code>${command}</code>
+    <button type="button" class="copy">Copy</button>
+  </p>`
 }

@@ -8,5 +8,5 @@ import type { Visit } from '../kit/page'
  */
 export async function stripeOf(_visit: Visit, readOnly: string | undefined): Promise<Html> {
   if (readOnly === undefined) return NOTHING
-  return html`<p class="stripe bad" role="status">Nothing can be changed here: ${readOnly}</p>`
+  return html`<p class="stripe bad">Nothing can be changed here: ${readOnly}</p>`
 }
