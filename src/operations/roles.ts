@@ -5,6 +5,7 @@ import { findDomain } from './find-domain'
 import { readIncident } from './incident'
 import { askQueues, dropFromQueues } from './queue-orders'
 import { registerDomains } from './register-domains'
+import { readReports } from './report'
 import { setLimitsFor, setTenant } from './set-tenant'
 import { existingTenant } from './tenants'
 import { unblock } from './unblock'
@@ -19,6 +20,7 @@ const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [existingTenant, 'viewer'],
   [findDomain, 'viewer'],
   [readIncident, 'viewer'],
+  [readReports, 'viewer'],
   [askQueues, 'operator'],
   [dropFromQueues, 'operator'],
   [block, 'operator'],

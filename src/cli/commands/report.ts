@@ -1,20 +1,16 @@
 import { Help, type Command } from 'commander'
-import type { Config } from '../../process/config'
-import { CLASSES, LOOKED_CLASSES, lookedKey, SOURCE_CLASSES } from '../../mail/classes'
-import { InputError, noSuchTenant } from '../../base/errors'
+import { CLASSES, SOURCE_CLASSES } from '../../mail/classes'
+import { InputError } from '../../base/errors'
+import { readReports, USUAL_DIMENSIONS } from '../../operations/report'
+import type { SpanOptions } from '../../operations/report-span'
 import { classFilter, parseFilter, type Filter } from '../../reporting/filter'
-import { ReportReader } from '../../reporting/reader'
-import { needsRows, readReport, type Dimensions, type TenantReport } from '../../reporting/report'
-import { serverTime } from '../../store/server-clock'
-import type { Store } from '../../store/store'
-import { TenantRegistry } from '../../registry/tenant-registry'
+import type { Dimensions } from '../../reporting/report'
 import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import { COUNTS_FIELDS } from '../views/counts'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { printReport, reportCsv, reportJson, type Report } from '../views/report'
-import { assertHourly, rowSpanOf, spanOf, type RowSpan, type SpanOptions } from '../kit/report-span'
+import { printReport, reportCsv, reportJson } from '../views/report'
 import { NO_TENANT } from '../kit/statuses'
 
 interface Options extends SpanOptions {
@@ -23,9 +19,6 @@ interface Options extends SpanOptions {
   readonly where?: readonly Filter[]
   readonly csv?: boolean
 }
-
-/** As in Exchange Online's report. */
-const USUAL: Dimensions = ['day', 'connector', 'domain']
 
 const CHOICES: Dimensions = ['domain', 'connector', 'ip', 'user', 'class', 'hour', 'day']
 
@@ -58,8 +51,14 @@ export function add(program: Command, io: Io): void {
       const by = dimensionsOf(options.by)
       if (out.json && options.csv) throw new InputError('--csv or --json: one of them')
       await context.connected(async (store, config) => {
-        const { report, note } = await reportOf(store, config, tenant, options, by)
-        if (note !== undefined) context.note(note)
+        const { where = [], class: only, ...span } = options
+        const filters = only ? [...where, only] : where
+        const report = await readReports(
+          store,
+          { ...span, tenant, by, filters },
+          config.report.days,
+        )
+        if (report.note !== undefined) context.note(report.note)
         if (options.csv) io.stdout.write(reportCsv(report))
         else out.result(reportJson(report), () => printReport(out, report))
       })
@@ -110,51 +109,9 @@ function classesInHelp(): string {
   return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
-async function reportOf(
-  store: Store,
-  config: Config,
-  tenant: string | undefined,
-  options: Options,
-  by: Dimensions,
-): Promise<{ report: Report; note: string | undefined }> {
-  const now = await serverTime(store.client)
-  const { where = [] } = options
-  const filters = options.class ? [...where, options.class] : where
-  const asked = spanOf(options, now, config.report.days)
-  if (by.includes('hour') && filters.length > 0) assertHourly(asked, now)
-  const span: RowSpan = needsRows(by, filters)
-    ? rowSpanOf(asked, now)
-    : { ...asked, step: 'day', note: undefined }
-  const reader = new ReportReader(store)
-  const ids = tenant === undefined ? await reader.reported(span.from) : [tenant]
-  const tenants: TenantReport[] = []
-  // One after the other: each reads many keys.
-  for (const id of ids) tenants.push(await readReport(reader, id, { ...span, by, filters }))
-  const found = tenants.filter(
-    ({ lines, ...looked }) =>
-      lines.length > 0 || LOOKED_CLASSES.some((each) => looked[lookedKey(each)]?.mismatched),
-  )
-  // The reports of a removed tenant can still be read.
-  if (
-    tenant !== undefined &&
-    found.length === 0 &&
-    !(await new TenantRegistry(store).get(tenant))
-  ) {
-    throw noSuchTenant(tenant)
-  }
-  const single = tenant !== undefined
-  return {
-    report: {
-      ...{ from: span.from, to: span.to, by, tenants: single ? tenants : found, single },
-      class: filters.find(({ key }) => key === 'class')?.value,
-    },
-    note: span.note,
-  }
-}
-
 /** @throws {InputError} */
 function dimensionsOf(by: string | undefined): Dimensions {
-  if (by === undefined) return USUAL
+  if (by === undefined) return USUAL_DIMENSIONS
   const choice = CHOICES.find((each) => each === by)
   if (choice) return [choice]
   throw new InputError(`--by "${by}" is not one of ${CHOICES.join(', ')}`)

@@ -24,7 +24,7 @@ import { manual } from '../kit/manual'
 import { count } from '../../base/count'
 import { outside, toCopy, type Output } from '../kit/output'
 import { isoTime } from '../../base/time'
-import { spanOf, type ReportSpan } from '../kit/report-span'
+import { spanOf, type ReportSpan } from '../../operations/report-span'
 import { shellWord } from '../../base/command-line'
 
 interface Options {

@@ -9,7 +9,7 @@ import { acceptedReason } from '../kit/actor'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import { timeIn } from '../kit/report-span'
+import { timeIn } from '../../operations/report-span'
 import { NO_TENANT } from '../kit/statuses'
 import {
   assertConfirmed,

@@ -1,3 +1,4 @@
+import type { Report } from '../../operations/report'
 import { DAY } from '../../reporting/calendar'
 import {
   sourcedIn,
@@ -33,18 +34,6 @@ import { csv, type Field } from './csv'
 import { headerFromsView, headerFromText } from './header-from'
 import { count } from '../../base/count'
 import { brief, type Cell, type Output } from '../kit/output'
-
-/** A report and the request it answers. */
-export interface Report {
-  readonly from: number
-  readonly to: number
-  readonly by: Dimensions
-  readonly tenants: readonly TenantReport[]
-  /** Whether one tenant was requested. */
-  readonly single: boolean
-  /** The only class that was requested. */
-  readonly class?: string | undefined
-}
 
 /** The most values of one row that JSON and CSV list. */
 const MOST_VALUES = 20

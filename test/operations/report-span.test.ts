@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { rowSpanOf, spanOf, type SpanOptions } from '../../src/cli/kit/report-span'
+import { rowSpanOf, spanOf, type SpanOptions } from '../../src/operations/report-span'
 import { InputError } from '../../src/base/errors'
 
 const NOW = Date.parse('2026-11-25T15:20:00Z')

@@ -1,7 +1,7 @@
-import { InputError } from '../../base/errors'
-import { HOURS_KEPT } from '../../reporting/bounds'
-import { DAY, HOUR, startOf } from '../../reporting/calendar'
-import { isoDay, isoMinute } from '../../base/time'
+import { InputError } from '../base/errors'
+import { HOURS_KEPT } from '../reporting/bounds'
+import { DAY, HOUR, startOf } from '../reporting/calendar'
+import { isoDay, isoMinute } from '../base/time'
 
 /** The options about time. */
 export interface SpanOptions {
