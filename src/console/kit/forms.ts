@@ -72,6 +72,24 @@ export function form(visit: Visit, options: FormOptions): Html {
   </form>`
 }
 
+/**
+ * A form that changes nothing: what it asks for becomes the query of a page.
+ *
+ * @param to segments of the path of the page.
+ */
+export function asking(
+  visit: Visit,
+  to: readonly string[],
+  fields: readonly Field[],
+  button = 'Show',
+): Html {
+  const id = `q${(forms = (forms + 1) % 1_000_000)}`
+  return html`<form method="get" action="${visit.to(to)}" class="asking">
+    ${fields.map((each, at) => input(each, `${id}-${at}`))}
+    <button type="submit">${button}</button>
+  </form>`
+}
+
 function input(field: Field, id: string): Html {
   const { kind, name } = field
   switch (kind) {
