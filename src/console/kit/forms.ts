@@ -1,3 +1,4 @@
+import { atLeast, type Role } from '../../records/role'
 import { html, NOTHING, type Html } from './html'
 import { sameCommand } from './parts'
 import type { Visit } from './page'
@@ -50,13 +51,15 @@ export interface FormOptions {
   readonly returnTo?: string
   /** It ends or removes something. */
   readonly isDanger?: boolean
+  /** Who is shown the form; absent: all who may change something. The server checks the role of the action again. */
+  readonly least?: Role
 }
 
 let forms = 0
 
-/** A form that changes something; nothing for people who only read. */
+/** A form that changes something; nothing for people whom it is not for. */
 export function form(visit: Visit, options: FormOptions): Html {
-  if (!visit.writing) return NOTHING
+  if (!visit.writing || !atLeast(visit.person.role, options.least ?? 'operator')) return NOTHING
   const { to, button, fields = [], command, seen, isDanger } = options
   const id = `f${(forms = (forms + 1) % 1_000_000)}`
   const hidden = [

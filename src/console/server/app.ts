@@ -16,6 +16,7 @@ import { html, NOTHING, raw, type Html } from '../kit/html'
 import { frame, liveOf, plain } from '../kit/layout'
 import type { Download, Page, Visit } from '../kit/page'
 import { time } from '../kit/parts'
+import { forgetShared } from '../kit/shared'
 import { DOWNLOADS, NAVIGATION, PAGES } from '../pages/all'
 import { questionPage } from '../pages/question'
 import { stripeOf } from '../pages/stripe'
@@ -233,6 +234,7 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
       input,
       visit,
     )
+    forgetShared(site.reading)
     session.notice = { tone, lines, command: action.command(input) }
     const back = form.text(FIELDS.returnTo)
     const to = next ? visit.to(next) : isOwnPath(back) ? back : visit.to([])

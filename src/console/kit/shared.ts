@@ -1,0 +1,46 @@
+import type { Store } from '../../store/store'
+import type { Visit } from './page'
+
+/** What was read is shown for this long, in ms: pages ask every five seconds. */
+const FRESH = 4000
+
+interface Reading {
+  /** When it had its answer, in ms of a monotonic clock; infinite: it has none yet. */
+  at: number
+  readonly value: Promise<unknown>
+}
+
+const known = new WeakMap<Store, Map<object, Reading>>()
+
+/**
+ * A reading that all who look share: 50 browsers that poll cost Redis as much as one. It runs once at a time. One that fails
+ * is not kept.
+ *
+ * @param read must depend neither on the person nor on the address of the page.
+ * @param span how long it is shown, in ms.
+ */
+export function shared<T>(
+  read: (visit: Visit) => Promise<T>,
+  span = FRESH,
+): (visit: Visit) => Promise<T> {
+  const own = {}
+  return (visit) => {
+    const readings = known.get(visit.store) ?? new Map<object, Reading>()
+    known.set(visit.store, readings)
+    const last = readings.get(own)
+    if (last && performance.now() < last.at + span) return last.value as Promise<T>
+    const value = read(visit)
+    const reading: Reading = { at: Infinity, value }
+    readings.set(own, reading)
+    value.then(
+      () => (reading.at = performance.now()),
+      () => (reading.at = -Infinity),
+    )
+    return value
+  }
+}
+
+/** After something was changed here: the next page shows nothing that was read before. */
+export function forgetShared(store: Store): void {
+  known.delete(store)
+}
