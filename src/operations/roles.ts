@@ -1,6 +1,8 @@
+import { forgetHost } from '../nodes/forget'
 import type { Role } from '../records/role'
 import { block } from './block'
 import { blockConnector, unblockConnector } from './connector-block'
+import { pause, resume } from './enforcement'
 import { findDomain } from './find-domain'
 import { readIncident } from './incident'
 import { askQueues, dropFromQueues } from './queue-orders'
@@ -35,6 +37,9 @@ const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [setLimitsFor, 'operator'],
   [setTenant, 'admin'],
   [registerDomains, 'admin'],
+  [pause, 'admin'],
+  [resume, 'admin'],
+  [forgetHost, 'admin'],
 ])
 
 /** `undefined`: it cannot be done in the console. */

@@ -1,22 +1,11 @@
 import { Option, type Command } from 'commander'
-import { startWindowsAfresh } from '../../allowance/fresh-windows'
 import { count } from '../../base/count'
 import { InputError } from '../../base/errors'
-import { mapLimited } from '../../base/limiter'
 import { isoTime, shortTime } from '../../base/time'
-import {
-  LONGEST_PAUSE,
-  pauseEnforcement,
-  pauseInEffect,
-  readPause,
-  resumeEnforcement,
-} from '../../enforcement/pause'
+import { pauseInEffect, readPause } from '../../enforcement/pause'
 import { pauseLine, stillRefused } from '../../enforcement/words'
-import { parseDuration } from '../../mail/limits'
-import { confirmed } from '../../nodes/confirm'
-import { PAUSE } from '../../nodes/question'
 import { tenantsAtLimit, type AtLimit } from '../../operations/at-limit'
-import type { Store } from '../../store/store'
+import { acceptedSpan, pause, resume, USUAL_PAUSE } from '../../operations/enforcement'
 import { acceptedReason } from '../kit/actor'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -30,13 +19,8 @@ import {
   printConfirmation,
   WAIT,
 } from '../views/confirmation'
-import { some } from '../views/counts'
+import { atLimitText } from '../views/at-limit'
 import { pauseView } from '../views/pause'
-
-const USUAL = '2h'
-const MOST_NAMED = 20
-/** Tenants whose windows are started afresh at the same time. */
-const AT_ONCE = 32
 
 /** `tenantctl enforcement pause | resume | status` */
 export function add(program: Command, io: Io): void {
@@ -67,7 +51,7 @@ function addPause(enforcement: Command, io: Io): void {
       'stop all refusals on all hosts for some time, the 451 too: mail passes, and is counted; what a person has restricted or blocked is still refused',
     )
     .requiredOption('--reason <text>', 'why (required): kept and shown')
-    .option('--for <time>', 'when it ends by itself, at most 7d', USUAL)
+    .option('--for <time>', 'when it ends by itself, at most 7d', USUAL_PAUSE)
     .option(
       '--everything',
       'let also pass what a person has restricted or blocked, and deliver held mail',
@@ -77,13 +61,11 @@ function addPause(enforcement: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       const reason = acceptedReason(options.reason)
-      const duration = acceptedDuration(options.for)
+      acceptedSpan(options.for)
       const everything = options.everything === true
-      const words = `for ${options.for.trim()}${everything ? ', everything' : ''}, by ${by}: ${reason}`
       await context.writing(async (store) => {
-        const { result: change, confirmation } = await confirmed(store, [PAUSE], () =>
-          pauseEnforcement(store, { by, reason, duration, everything, words }),
-        )
+        const order = { by, reason, span: options.for, everything }
+        const { change, confirmation } = await pause(store, order)
         const until = isoTime(change.until)
         const view = { result: 'paused', since: isoTime(change.first / 1000), until, everything }
         out.result({ ...view, confirmed: confirmationView(confirmation) }, () => {
@@ -138,19 +120,15 @@ function addResume(enforcement: Command, io: Io): void {
       // Which tenants those are depends on the limits.
       if (options.freshWindows) context.needed('main', 'allowance')
       await context.writing(async (store) => {
-        const paused = pauseInEffect(await readPause(store))
         const atLimit = await tenantsAtLimit(store, context.config(), COMMAND_TIMEOUT)
         if (!out.json)
           out.line(atLimitText(atLimit), atLimit.tenants.length > 0 ? 'warn' : undefined)
-        const fresh = (await wantsFresh(context, options, atLimit))
-          ? await startAfresh(store, atLimit, { by, reason })
-          : []
-        const { result: change, confirmation } = await confirmed(store, [PAUSE], () =>
-          resumeEnforcement(store, { by, reason }),
-        )
+        const afresh = (await wantsFresh(context, options, atLimit)) ? atLimit.tenants : []
+        const resumed = await resume(store, { by, reason, afresh })
+        const { ended, change, fresh, confirmation } = resumed
         const view = {
-          result: paused ? 'resumed' : 'unchanged',
-          since: paused ? isoTime(paused.first / 1000) : null,
+          result: ended ? 'resumed' : 'unchanged',
+          since: ended ? isoTime(ended.first / 1000) : null,
           at: isoTime(change.at),
           at_limit: atLimit.tenants,
           looked_at: { tenants: atLimit.looked, of: atLimit.of },
@@ -158,7 +136,7 @@ function addResume(enforcement: Command, io: Io): void {
         }
         out.result({ ...view, confirmed: confirmationView(confirmation) }, () => {
           if (fresh.length > 0) out.line(`started the windows of ${tenants(fresh.length)} afresh`)
-          out.line(paused ? 'resumed enforcement' : 'enforcement was not paused')
+          out.line(ended ? 'resumed enforcement' : 'enforcement was not paused')
           printConfirmation(out, confirmation, 'resume')
         })
         if (options.wait) assertConfirmed(confirmation)
@@ -228,13 +206,6 @@ function addStatus(enforcement: Command, io: Io): void {
   })
 }
 
-/** In ms. @throws {InputError} */
-function acceptedDuration(text: string): number {
-  const duration = parseDuration('--for', text)
-  if (duration <= LONGEST_PAUSE) return duration
-  throw new InputError(`--for "${text}" is longer than 7d: pause again before it ends`)
-}
-
 async function wantsFresh(
   context: Context,
   { freshWindows, keepUsage }: ResumeOptions,
@@ -244,24 +215,6 @@ async function wantsFresh(
   if (freshWindows) return true
   if (!context.io.asks || context.out.json) return false
   return context.confirmed(`Start the windows of ${tenants(length)} afresh? [y/N] `)
-}
-
-/** @returns ids of the tenants whose windows are fresh. */
-async function startAfresh(
-  store: Store,
-  { tenants: ids }: AtLimit,
-  act: { readonly by: string; readonly reason: string },
-): Promise<string[]> {
-  const fresh = await mapLimited(ids, AT_ONCE, (id) => startWindowsAfresh(store, id, act))
-  return ids.filter((_, at) => fresh[at])
-}
-
-function atLimitText({ tenants: ids, looked, of }: AtLimit): string {
-  const bounded =
-    looked < of ? `; only the ${looked} tenants with the latest mail were looked at` : ''
-  if (ids.length === 0) return `no tenant would be restricted by its next recipient${bounded}`
-  const who = `${tenants(ids.length)} would be restricted by the next recipient`
-  return `${who}: ${some(ids, MOST_NAMED)}${bounded}`
 }
 
 function tenants(number: number): string {
