@@ -84,6 +84,44 @@ export async function readWholeAudit(store: Store, since: number): Promise<Audit
   return merged(entries)
 }
 
+/** The newest changes, newest first. */
+export interface NewestAudit {
+  readonly entries: readonly AuditEntry[]
+  /** There are more since then. */
+  readonly more: boolean
+}
+
+/**
+ * The newest changes of these tenants, of all connectors, of the registry as a whole and of hosts. Reads a bounded number of
+ * entries of each trail. Writes nothing.
+ *
+ * @param only leaves out what is about other tenants.
+ */
+export async function readNewestAudit(
+  store: Store,
+  tenants: readonly string[],
+  { since, most, only }: { since: number; most: number; only?: string | undefined },
+): Promise<NewestAudit> {
+  const { client, keys } = store
+  const trails = [
+    ...[keys.tenantsAudit, keys.connectorsAudit, keys.nodesAudit].map((key) => [key, ''] as const),
+    ...tenants.map((id) => [keys.audit(id), id] as const),
+  ]
+  const read = await mapLimited(trails, TENANTS_AT_ONCE, async ([key, tenant]) => {
+    const lines = await client.lrange(key, -most, -1)
+    const entries = lines.map((line) => parseEntry(line, tenant))
+    return { entries, isCut: lines.length === most && entries[0]!.at >= since }
+  })
+  const entries = merged(read.flatMap((trail) => trail.entries)).filter(
+    ({ at, subject }) =>
+      at >= since && (only === undefined || ['', only].includes(tenantOf(subject))),
+  )
+  return {
+    entries: entries.slice(-most).reverse(),
+    more: entries.length > most || read.some(({ isCut }) => isCut),
+  }
+}
+
 /** What was changed for all hosts; none of it is known with an ACL that is older than this version. */
 async function readNodesTrail(store: Store, since: number): Promise<AuditEntry[]> {
   try {

@@ -26,10 +26,7 @@ export const PACE_SPAN = 2 * MINUTE
  * @param now ms of Redis's clock.
  */
 export function paceOf(rows: readonly MinuteRow[], now: number): Pace {
-  const minute = startOf(now, MINUTE)
-  const passed = (now - minute) / MINUTE
-  const part = ({ at }: MinuteRow): number =>
-    at === minute ? 1 : at === minute - MINUTE ? 1 - passed : 0
+  const part = partOf(now)
   const recent = rows.filter((row) => CLASSES[row.class].meter === USUAL_METER && part(row) > 0)
   const sumOf = (some: readonly MinuteRow[], each: (row: MinuteRow) => number): number =>
     some.reduce((sum, row) => sum + part(row) * each(row), 0)
@@ -45,7 +42,25 @@ export function paceOf(rows: readonly MinuteRow[], now: number): Pace {
     )
   return {
     unregistered: unregistered(recent),
-    refused: sumOf(recent, ({ counts }) => Math.max(counts.refused, counts.messages.refused)),
+    refused: sumOf(recent, refusedIn),
     connector: first?.connector,
   }
+}
+
+/** Recipients of all classes that were refused in the last 60 seconds. @param now ms of Redis's clock. */
+export function refusedPace(rows: readonly MinuteRow[], now: number): number {
+  const part = partOf(now)
+  return rows.reduce((sum, row) => sum + part(row) * refusedIn(row), 0)
+}
+
+/** How much of a minute lies in the last 60 seconds: from 0 to 1. */
+function partOf(now: number): (row: MinuteRow) => number {
+  const minute = startOf(now, MINUTE)
+  const passed = (now - minute) / MINUTE
+  return ({ at }) => (at === minute ? 1 : at === minute - MINUTE ? 1 - passed : 0)
+}
+
+/** A message refused at MAIL counts as one recipient. */
+function refusedIn({ counts }: MinuteRow): number {
+  return Math.max(counts.refused, counts.messages.refused)
 }
