@@ -1,6 +1,6 @@
 import { mapLimited } from '../base/limiter'
 import { CLASSES, KNOWN_CLASSES } from '../mail/classes'
-import { readConnectors } from '../registry/connector-reader'
+import { readConnectorsOf } from '../registry/connector-reader'
 import { DAY } from '../reporting/calendar'
 import { ReportReader, type HourReport } from '../reporting/reader'
 import { serverTime } from '../store/server-clock'
@@ -66,14 +66,14 @@ export async function lossOf(
 /** What the removal of one tenant takes away. */
 export async function lossOfTenant(store: Store, id: string): Promise<Loss> {
   const { client, keys } = store
-  let connectors = 0
-  await readConnectors(store, ({ tenant }) => {
-    if (tenant === id) connectors++
-  })
+  const [connectors, domains] = await Promise.all([
+    readConnectorsOf(store, id),
+    client.hlen(keys.domains(id)),
+  ])
   return lossOf(store, {
     tenants: [id],
-    domains: new Map([[id, await client.hlen(keys.domains(id))]]),
-    connectors: new Map([[id, connectors]]),
+    domains: new Map([[id, domains]]),
+    connectors: new Map([[id, connectors.length]]),
   })
 }
 

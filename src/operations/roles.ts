@@ -3,13 +3,16 @@ import type { Role } from '../records/role'
 import { block } from './block'
 import { blockConnector, unblockConnector } from './connector-block'
 import { pause, resume } from './enforcement'
+import { addConnector, enableConnector, removeConnector, setIdentities } from './connectors'
+import { removeDomains, setSubdomains } from './domains'
 import { findDomain } from './find-domain'
 import { readIncident } from './incident'
 import { askQueues, dropFromQueues } from './queue-orders'
 import { registerDomains } from './register-domains'
+import { removeTenant } from './remove-tenant'
 import { readReports } from './report'
 import { setLimitsFor, setTenant } from './set-tenant'
-import { existingTenant } from './tenants'
+import { addTenant, existingTenant } from './tenants'
 import { unblock } from './unblock'
 import { checkCase, closeCase, noteCase, releaseCase, takeCase } from './work-on-case'
 
@@ -40,6 +43,14 @@ const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [pause, 'admin'],
   [resume, 'admin'],
   [forgetHost, 'admin'],
+  [setSubdomains, 'admin'],
+  [removeDomains, 'admin'],
+  [addConnector, 'admin'],
+  [setIdentities, 'admin'],
+  [enableConnector, 'admin'],
+  [removeConnector, 'admin'],
+  [addTenant, 'admin'],
+  [removeTenant, 'admin'],
 ])
 
 /** `undefined`: it cannot be done in the console. */

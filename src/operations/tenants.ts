@@ -6,7 +6,7 @@ import { METER_NAMES, METERS, type Meter } from '../mail/meters'
 import { temporaryAt, temporaryField, type Temporary } from '../mail/temporary'
 import type { Tenant } from '../mail/tenant'
 import { ConnectorRegistry } from '../registry/connector-registry'
-import { tenantExists, TenantRegistry } from '../registry/tenant-registry'
+import { tenantExists, TenantRegistry, type TenantSettings } from '../registry/tenant-registry'
 import { serverTime } from '../store/server-clock'
 import type { Store } from '../store/store'
 
@@ -20,6 +20,21 @@ export interface TenantSummary {
   readonly probation: Probation | undefined
   /** Limits in effect for some time. */
   readonly temporary: Readonly<Partial<Record<Meter, Temporary>>>
+}
+
+/**
+ * Registers a tenant.
+ *
+ * @param by who does it.
+ * @throws as {@link TenantRegistry.add}.
+ */
+export async function addTenant(
+  store: Store,
+  id: string,
+  settings: TenantSettings,
+  by: string,
+): Promise<'added' | 'unchanged'> {
+  return new TenantRegistry(store).add(id, settings, by)
 }
 
 /** Tenants read concurrently. */

@@ -7,7 +7,12 @@ import type { Store } from '../store/store'
 import { scanHash } from '../store/scan'
 import { randomToken } from '../records/token'
 import { describeIdentity, entryOf, restoredEntry, type ConnectorEntry } from './connector-audit'
-import { decodeConnector, readConnectors, readSomeConnectors } from './connector-reader'
+import {
+  decodeConnector,
+  readConnectors,
+  readConnectorsOf,
+  readSomeConnectors,
+} from './connector-reader'
 import {
   assertConnectorName,
   canonicalIdentities,
@@ -226,13 +231,14 @@ export class ConnectorRegistry {
 
   /** The connectors of a tenant, or all, by id. @throws {NotFoundError} no such tenant. */
   async list(tenant?: string): Promise<Connector[]> {
-    if (tenant !== undefined) await assertTenantExists(this.store, tenant)
     const found = new Map<string, Connector>()
-    await readConnectors(this.store, (connector) => {
-      if (tenant === undefined || connector.tenant === tenant) {
-        found.set(connectorId(connector.tenant, connector.name), connector)
-      }
-    })
+    const put = (each: Connector): void => void found.set(connectorId(each.tenant, each.name), each)
+    if (tenant === undefined) {
+      await readConnectors(this.store, put)
+    } else {
+      await assertTenantExists(this.store, tenant)
+      for (const each of await readConnectorsOf(this.store, tenant)) put(each)
+    }
     return [...found.entries()]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, connector]) => connector)
@@ -240,11 +246,11 @@ export class ConnectorRegistry {
 
   /** The names of the blocked connectors of a tenant, which need not exist. */
   async blockedOf(tenant: string): Promise<string[]> {
-    const names = new Set<string>()
-    await readConnectors(this.store, (each) => {
-      if (each.tenant === tenant && each.blocked) names.add(each.name)
-    })
-    return [...names].sort()
+    const connectors = await readConnectorsOf(this.store, tenant)
+    return connectors
+      .filter(({ blocked }) => blocked)
+      .map(({ name }) => name)
+      .sort()
   }
 
   /** Which connector has each identity (a field as {@link identityFields} writes it), in the same order. */

@@ -8,17 +8,19 @@ const BATCH = 1000
  * Calls `each` for every field of a hash, in batches: one batch at a time holds Redis and this process. A field that is
  * written meanwhile may come twice or not at all.
  *
- * @param batch fields to ask for at a time.
+ * @param batch fields to look at at a time.
+ * @param pattern that a field is to match; absent: all.
  */
 export async function scanHash(
   store: Store,
   key: string,
   batch: number,
   each: (field: string, value: string) => void,
+  pattern = '*',
 ): Promise<void> {
   let cursor = '0'
   do {
-    const [next, pairs] = await store.client.hscan(key, cursor, 'COUNT', batch)
+    const [next, pairs] = await store.client.hscan(key, cursor, 'MATCH', pattern, 'COUNT', batch)
     for (let at = 0; at + 1 < pairs.length; at += 2) each(pairs[at]!, pairs[at + 1]!)
     cursor = next
   } while (cursor !== '0')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { InputError } from '../../base/errors'
 import { connectorId, type RawIdentities } from '../../mail/identities'
-import { ConnectorRegistry, sameIdentities } from '../../registry/connector-registry'
+import { setIdentities } from '../../operations/connectors'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { noteManaged } from '../kit/managed'
@@ -29,9 +29,8 @@ export function addSet(connector: Command, io: Io): void {
       )
     }
     await context.writing(async (store) => {
-      const { was, now } = await new ConnectorRegistry(store).setIdentities(tenant, name, change)
+      const { result, was, now } = await setIdentities(store, tenant, name, change)
       const id = connectorId(tenant, name)
-      const result = sameIdentities(was, now) ? 'unchanged' : 'changed'
       const views = { was: identitiesView(was), now: identitiesView(now) }
       out.result({ result, tenant, name, ...views }, () => {
         if (result === 'unchanged') {

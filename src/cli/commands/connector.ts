@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addConnector, enableConnector, removeConnector } from '../../operations/connectors'
 import { ConnectorRegistry } from '../../registry/connector-registry'
 import { blockInWords } from '../../explain/words'
 import { noSuchConnector } from '../../registry/connector-registry'
@@ -65,9 +66,10 @@ function addAdd(connector: Command, io: Io): void {
     .action(async (tenant: string, name: string, options: IdentityOptions, self: Command) => {
       const context = contextOf(io, self)
       const { by, out } = context
-      const identities = normalizeIdentities(identitiesIn(options))
+      const identities = identitiesIn(options)
+      normalizeIdentities(identities)
       await context.writing(async (store) => {
-        const result = await new ConnectorRegistry(store).add(tenant, name, identities, by)
+        const result = await addConnector(store, tenant, name, identities, by)
         out.result({ result, tenant, name }, () =>
           out.line(
             result === 'added'
@@ -103,7 +105,7 @@ function addRemove(connector: Command, io: Io): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.writing(async (store) => {
-        await new ConnectorRegistry(store).remove(tenant, name)
+        await removeConnector(store, tenant, name)
         out.result({ result: 'removed', tenant, name }, () =>
           out.line(`removed connector ${tenant}/${name}`),
         )
@@ -133,7 +135,7 @@ function addSwitch(connector: Command, io: Io, enabled: boolean): void {
       const context = contextOf(io, self)
       const { out } = context
       await context.writing(async (store) => {
-        const change = await new ConnectorRegistry(store).setEnabled(tenant, name, enabled)
+        const change = await enableConnector(store, tenant, name, enabled)
         const result = change === 'changed' ? done : change
         out.result({ result, tenant, name }, () =>
           out.line(

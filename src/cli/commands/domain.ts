@@ -5,11 +5,10 @@ import type { AcceptedDomain } from '../../mail/tenant'
 import { acceptedDomainName } from '../../names/accepted'
 import { typedDomain } from '../../names/typed-domain'
 import { findDomain, type Holders, type Registration } from '../../operations/find-domain'
-import { lossOf } from '../../operations/loss'
+import { lossOfDomains, removeDomains, setSubdomains } from '../../operations/domains'
 import { registerDomains } from '../../operations/register-domains'
 import { DomainRegistry } from '../../registry/domain-registry'
 import { allRows } from '../kit/all-rows'
-import type { Store } from '../../store/store'
 import { askFirst } from '../kit/ask-first'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -20,14 +19,13 @@ import { readNames } from '../kit/names-input'
 import { count } from '../../base/count'
 import type { Output } from '../kit/output'
 import { isoTime, shortTime } from '../../base/time'
+import { domainLossLines } from '../views/loss'
 import { NO_TENANT } from '../kit/statuses'
 
 /** The most names that are listed; more are only counted. */
 const MANY = 20
 /** Up to this many are removed without a question. */
 const MANY_TO_REMOVE = 10
-/** Names in the question. */
-const NAMED = 5
 
 interface AddOptions {
   readonly subdomains?: boolean
@@ -129,7 +127,7 @@ function addSet(domain: Command, io: Io): void {
         const names = await readNames(args, io)
         await context.writing(async (store) => {
           const { changed, unchanged } = await longWork(io, 'changing domains', (work) =>
-            new DomainRegistry(store).setSubdomains(tenant, names, subdomains, by, work),
+            setSubdomains(store, tenant, names, subdomains, by, work),
           )
           const result = changed.length > 0 ? 'changed' : 'unchanged'
           const flags = subdomains ? 'with subdomains' : 'without subdomains'
@@ -179,12 +177,12 @@ function addRemove(domain: Command, io: Io): void {
         await context.writing(async (store) => {
           const removed = await askFirst(context, {
             yes: yes || names.length <= MANY_TO_REMOVE,
-            lines: () => whatGoes(store, tenant, names),
+            lines: async () => domainLossLines(await lossOfDomains(store, tenant, names)),
             question: `Remove ${count(names.length, 'domain')} from ${tenant}?`,
           })
           if (removed) {
             await longWork(io, 'removing domains', (work) =>
-              new DomainRegistry(store).remove(tenant, names, work),
+              removeDomains(store, tenant, names, work),
             )
           }
           const result = removed ? 'removed' : 'unchanged'
@@ -204,25 +202,6 @@ function addRemove(domain: Command, io: Io): void {
       130: 'stopped by Ctrl-C or SIGTERM; nothing was removed',
     },
   })
-}
-
-/** What goes with the domains, for the question. */
-async function whatGoes(
-  store: Store,
-  tenant: string,
-  names: readonly string[],
-): Promise<readonly string[]> {
-  const all = await store.client.hlen(store.keys.domains(tenant))
-  const domains = new Map([[tenant, names.length]])
-  const { recipients } = await lossOf(store, { tenants: [], domains, connectors: new Map() })
-  const named = names.slice(0, NAMED).join(', ')
-  const more =
-    names.length > NAMED ? ` and ${(names.length - NAMED).toLocaleString('en-US')} more` : ''
-  return [
-    `${tenant} has ${count(all, 'accepted domain')}; these go: ${named}${more}`,
-    `mail from them is unregistered from then on: it is metered, and refused while ${tenant} is restricted`,
-    `${tenant} had ${count(recipients, 'recipient')} of registered mail in the last day, from all its domains; by domain that is not recorded`,
-  ]
 }
 
 function addMove(domain: Command, io: Io): void {

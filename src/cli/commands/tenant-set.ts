@@ -2,9 +2,9 @@ import type { Command } from 'commander'
 import { InputError } from '../../base/errors'
 import { formatWindow, parseDuration } from '../../mail/limits'
 import { METER_NAMES, METERS, type LimitsField } from '../../mail/meters'
-import type { Mode } from '../../mail/mode'
 import { setLimitsFor, setTenant } from '../../operations/set-tenant'
 import type { MeterWindow } from '../../operations/status'
+import { settingsOf } from '../../operations/tenant-settings'
 import type { TenantSettings } from '../../registry/tenant-registry'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -12,12 +12,12 @@ import { noteManaged } from '../kit/managed'
 import { manual } from '../kit/manual'
 import { NO_TENANT } from '../kit/statuses'
 import { COMMAND_TIMEOUT } from '../kit/store'
+import { fullInWords } from '../views/status-words'
 import { TEMPORARY_FIELDS, temporaryFacts, temporaryView } from '../views/temporary'
 import {
-  assertForwardsCount,
+  checkForwards,
   IDLE_FORWARDS,
   LIMITS_OPTIONS,
-  settingsOf,
   warnOfContact,
   withSettings,
   type SettingsOptions,
@@ -47,7 +47,7 @@ export function addSet(tenant: Command, io: Io): void {
           `nothing to set: give one or more of --name, ${LIMITS_OPTIONS}, --mode, --contact`,
         )
       }
-      assertForwardsCount(context, changes, options.force)
+      checkForwards(context, changes, options.force)
       await context.writing(async (store) => {
         const reading = { config: context.config(), timeout: COMMAND_TIMEOUT }
         const done =
@@ -112,16 +112,4 @@ function assertOnlyLimits(changes: TenantSettings): void {
 function fullView({ meter, usage }: MeterWindow): object {
   const { window, limit, defer, used } = usage
   return { meter, window: formatWindow(window), limit, defer, used }
-}
-
-/** `already 412 of 300 in 1h (unregistered mail): the next recipient restricts it` */
-function fullInWords({ meter, usage }: MeterWindow, mode: Mode): string {
-  const { window, limit, defer, used } = usage
-  const { past, words } = METERS[meter]
-  const [does, would] =
-    past === 'restriction' && !defer
-      ? ['restricts it', 'would restrict it']
-      : ['is deferred', 'would be deferred']
-  const then = mode === 'monitor' ? would : does
-  return `already ${used} of ${limit} in ${formatWindow(window)} (${words.name}): the next recipient ${then}`
 }

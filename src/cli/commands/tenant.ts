@@ -24,7 +24,8 @@ import { lossLines } from '../views/loss'
 import { NO_EFFECT, ownOr } from '../views/phrases'
 import { NO_TENANT } from '../kit/statuses'
 import { StatusReader } from '../../operations/status'
-import { existingTenant, summarize, type TenantSummary } from '../../operations/tenants'
+import { settingsOf } from '../../operations/tenant-settings'
+import { addTenant, existingTenant, summarize, type TenantSummary } from '../../operations/tenants'
 import { COMMAND_TIMEOUT } from '../kit/store'
 import {
   byText,
@@ -39,9 +40,8 @@ import { tenantView, type TenantView } from '../views/tenant'
 import { TEMPORARY_FIELDS } from '../views/temporary'
 import { addSet } from './tenant-set'
 import {
-  assertForwardsCount,
+  checkForwards,
   IDLE_FORWARDS,
-  settingsOf,
   warnOfContact,
   withSettings,
   type SettingsOptions,
@@ -86,9 +86,9 @@ function addAdd(tenant: Command, io: Io): void {
       const context = contextOf(io, self)
       const { by, out } = context
       const settings = settingsOf(options)
-      assertForwardsCount(context, settings, options.force)
+      checkForwards(context, settings, options.force)
       await context.writing(async (store) => {
-        const result = await new TenantRegistry(store).add(id, settings, by)
+        const result = await addTenant(store, id, settings, by)
         await warnOfContact(context, store, id, settings)
         out.result({ result, tenant: id }, () =>
           out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),

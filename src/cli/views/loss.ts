@@ -1,4 +1,5 @@
 import { count } from '../../base/count'
+import type { DomainLoss } from '../../operations/domains'
 import type { Loss, TenantLoss } from '../../operations/loss'
 
 /** Tenants that are named; further ones are only counted. */
@@ -32,4 +33,19 @@ function theirs({ domains, connectors }: Pick<Loss, 'domains' | 'connectors'>): 
 /** The mail that would lose its registration. */
 function mail(recipients: number): string {
   return `${count(recipients, 'recipient')} of registered mail in the last day`
+}
+
+/** Domains that are named. */
+const NAMED_DOMAINS = 5
+
+/** What goes with accepted domains, a fact a line. */
+export function domainLossLines({ tenant, domains, all, recipients }: DomainLoss): string[] {
+  const named = domains.slice(0, NAMED_DOMAINS).join(', ')
+  const left = domains.length - NAMED_DOMAINS
+  const more = left > 0 ? ` and ${left.toLocaleString('en-US')} more` : ''
+  return [
+    `${tenant} has ${count(all, 'accepted domain')}; these go: ${named}${more}`,
+    `mail from them is unregistered from then on: it is metered, and refused while ${tenant} is restricted`,
+    `${tenant} had ${count(recipients, 'recipient')} of registered mail in the last day, from all its domains; by domain that is not recorded`,
+  ]
 }

@@ -2,7 +2,8 @@ import type { Forecast } from '../../allowance/forecast'
 import { shortTime } from '../../base/time'
 import { formatWindow } from '../../mail/limits'
 import { METERS, RESTRICTING } from '../../mail/meters'
-import { forecastOf, type TenantStatus } from '../../operations/status'
+import type { Mode } from '../../mail/mode'
+import { forecastOf, type MeterWindow, type TenantStatus } from '../../operations/status'
 import { duration } from '../kit/output'
 
 /** `restricted in 38m`, `the next recipient restricts it`; in monitor what would be. */
@@ -30,4 +31,16 @@ export function refusedWords({ mode, restriction }: TenantStatus): string | unde
   if (!restriction) return undefined
   const refused = restriction.scope === 'all' ? 'all relayed mail' : 'unregistered mail'
   return `${refused} ${mode === 'enforce' ? 'is refused' : 'would be refused in mode enforce'}`
+}
+
+/** `already 412 of 300 in 1h (unregistered mail): the next recipient restricts it` */
+export function fullInWords({ meter, usage }: MeterWindow, mode: Mode): string {
+  const { window, limit, defer, used } = usage
+  const { past, words } = METERS[meter]
+  const [does, would] =
+    past === 'restriction' && !defer
+      ? ['restricts it', 'would restrict it']
+      : ['is deferred', 'would be deferred']
+  const then = mode === 'monitor' ? would : does
+  return `already ${used} of ${limit} in ${formatWindow(window)} (${words.name}): the next recipient ${then}`
 }
