@@ -75,9 +75,10 @@ export function frame(
             })}
           </ul>
         </nav>
+        ${url === '' ? NOTHING : updates()}
       </header>
       <main id="content" tabindex="-1">
-        ${notice ? noticeOf(notice) : NOTHING} ${url === '' ? NOTHING : updates()}
+        ${notice ? noticeOf(notice) : NOTHING}
         <div id="live" ${url === '' ? NOTHING : polling(url, tag)}>${liveOf(stripe, live)}</div>
         ${rest}
       </main>`,

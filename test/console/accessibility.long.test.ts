@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
+import type { AxeResults } from 'axe-core'
+import type { Page } from 'playwright-core'
+import { noBrowser } from '../../scripts/services/browser'
+import { browseConsole, type BrowsedConsole } from '../support/console-browser'
+import { fillHostile } from '../support/console-data'
+import { ROUTES } from '../support/console-routes'
+import { newSite, useRedis } from '../support/registry'
+
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+const PATHS = [
+  ...ROUTES.filter(({ method }) => method === 'GET').map(({ path }) => path),
+  '/nowhere',
+  '/tenants/nobody',
+]
+
+let console: BrowsedConsole
+
+useRedis()
+
+describe('every page of the console, in a browser', { skip: noBrowser }, () => {
+  before(async () => {
+    console = await browseConsole(await fillHostile(newSite()))
+  })
+  after(() => console.stop())
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [320, 1280]) {
+      it(`has nothing that axe finds fault with: ${colorScheme}, ${width} px`, async () => {
+        const size = { width, height: 800 }
+        const { page, faults } = await console.signedIn({ colorScheme, viewport: size })
+        for (const path of PATHS) {
+          await page.goto(console.origin + path)
+          assert.deepEqual(await faultsOf(page), [], path)
+          assert.deepEqual(faults, [], path)
+          assert.equal(await page.evaluate(TOO_WIDE), 0, `${path} is wider than the window`)
+          assert.deepEqual(await page.evaluate(WITHOUT_FOCUS), [], path)
+        }
+        await page.context().close()
+      })
+    }
+  }
+})
+
+/** What axe finds: its rule, and some of the elements. */
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  const run = `axe.run({ runOnly: ${JSON.stringify(TAGS)} })`
+  const { violations } = await page.evaluate<AxeResults>(run)
+  return violations.map(({ id, nodes }) => {
+    const some = nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`)
+    return `${id}: ${some.join('\n')}`
+  })
+}
+
+// These run in the page: the tests know no DOM.
+
+/** How many px a page is wider than its window. */
+const TOO_WIDE = `document.documentElement.scrollWidth - document.documentElement.clientWidth`
+
+/** Elements that get the focus of the keyboard without showing it. */
+const WITHOUT_FOCUS = `
+  [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')]
+    .filter((element) => {
+      element.focus({ focusVisible: true })
+      const { outlineStyle, outlineWidth } = getComputedStyle(element)
+      const isShown = outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2
+      return document.activeElement === element && !isShown
+    })
+    .map(({ outerHTML }) => outerHTML.slice(0, 200))`
