@@ -139,12 +139,16 @@ function lift(facts: IncidentFacts): IncidentStep {
     what: 'unblock',
     limits: smaller,
     for: PROBATION_FOR,
-    why:
-      lately === 0
-        ? `nothing unregistered was tried in the last ${GOING_ON} minutes`
-        : `not yet: it goes on, ${count(lately, 'unregistered recipient')} in the last ${GOING_ON} minutes`,
+    why: goesOnText(lately),
     command: tenantctl('unblock', tenant, '--reason', reasonOf(facts), ...terms),
   }
+}
+
+/** Whether it still goes on. @param lately recipients of the last {@link GOING_ON} minutes. */
+export function goesOnText(lately: number): string {
+  return lately === 0
+    ? `nothing unregistered was tried in the last ${GOING_ON} minutes`
+    : `not yet: it goes on, ${count(lately, 'unregistered recipient')} in the last ${GOING_ON} minutes`
 }
 
 function closing({ case: record }: IncidentFacts): IncidentStep[] {

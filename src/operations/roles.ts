@@ -6,7 +6,7 @@ import { pause, resume } from './enforcement'
 import { addConnector, enableConnector, removeConnector, setIdentities } from './connectors'
 import { removeDomains, setSubdomains } from './domains'
 import { findDomain } from './find-domain'
-import { readIncident } from './incident'
+import { readGoingOn, readIncident } from './incident'
 import { askQueues, dropFromQueues } from './queue-orders'
 import { registerDomains } from './register-domains'
 import { removeTenant } from './remove-tenant'
@@ -25,6 +25,7 @@ const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [existingTenant, 'viewer'],
   [findDomain, 'viewer'],
   [readIncident, 'viewer'],
+  [readGoingOn, 'viewer'],
   [readReports, 'viewer'],
   [askQueues, 'operator'],
   [dropFromQueues, 'operator'],

@@ -1,6 +1,5 @@
 import { tenantctl } from '../../base/command-line'
 import { UserError } from '../../base/errors'
-import { Cases } from '../../cases/cases'
 import { connectorName } from '../../mail/identities'
 import { formatLimits, parseDuration, parseLimits } from '../../mail/limits'
 import { blockConnector } from '../../operations/connector-block'
@@ -10,6 +9,7 @@ import { amountText } from '../../operations/queue'
 import { askQueues, dropFromQueues, sumOf } from '../../operations/queue-orders'
 import { registerDomains } from '../../operations/register-domains'
 import { unblock } from '../../operations/unblock'
+import { checkCase, closeCase } from '../../operations/work-on-case'
 import { parseQueueFilter } from '../../outbound/filter'
 import type { Store } from '../../store/store'
 import { acceptedReason, acceptedText } from '../kit/actor'
@@ -17,7 +17,7 @@ import type { Context } from '../kit/context'
 import { noteManaged } from '../kit/managed'
 import { printConfirmation } from '../views/confirmation'
 import { printSteps, TITLES } from '../views/incident'
-import { silenceOf } from '../views/queue'
+import { missingLines } from '../views/queue'
 
 /** Asks for each step whether to do it, and does it. */
 export class IncidentDialogue {
@@ -86,8 +86,7 @@ export class IncidentDialogue {
     const dropped = await dropFromQueues(this.store, list)
     const done = sumOf(dropped.hosts.map((each) => each.dropped))
     out.line(`removed ${amountText(done)}`)
-    for (const each of dropped.silent) out.line(`${each.host.name} ${silenceOf(each)}`, 'warn')
-    for (const { host, reason } of dropped.failed) out.line(`${host.name}: ${reason}`, 'warn')
+    for (const line of missingLines(dropped)) out.line(line, 'warn')
   }
 
   private async register(domains: readonly string[]): Promise<void> {
@@ -107,7 +106,7 @@ export class IncidentDialogue {
     const note = await this.context.answer(`What was found and done (empty: leave them open)? `)
     if (note === '') return
     const text = acceptedText('the note', note)
-    await new Cases(this.store).check(name, steps, { by, text })
+    await checkCase(this.store, name, steps, { by, text })
     out.line(`ticked ${steps.join(', ')} of case ${name}`)
   }
 
@@ -146,7 +145,7 @@ export class IncidentDialogue {
   private async close(name: string): Promise<void> {
     const { by, out } = this.context
     if (!(await this.agrees(`Close case ${name}?`))) return
-    await new Cases(this.store).close(name, { by, text: '' })
+    await closeCase(this.store, name, { by, text: '' })
     out.line(`closed case ${name}`)
   }
 

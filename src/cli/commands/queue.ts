@@ -12,7 +12,6 @@ import {
   dropFromQueues,
   sumOf,
   type DroppedFromQueues,
-  type HostDrop,
   type HostList,
   type MissingHosts,
   type QueueList,
@@ -28,14 +27,15 @@ import { manual } from '../kit/manual'
 import { inEffect } from '../kit/paused'
 import { NO_TENANT } from '../kit/statuses'
 import {
+  droppedLines,
   droppedView,
+  dropNotes,
   heldText,
-  namesOf,
-  printDropped,
+  MAY_STILL,
+  missingLines,
   printHeaders,
   printQueue,
   queuedView,
-  silenceOf,
 } from '../views/queue'
 
 /** What is done, and what the list of it is for. */
@@ -153,7 +153,7 @@ async function run(context: Context, request: Request, queues: Queues): Promise<
   noteMissing(context, request, list)
   if (action !== 'drop') show(context, request, list.hosts)
   const done = action === 'drop' ? await drop(context, request, queues, list) : undefined
-  if (done) noteMissing(context, request, done, '; it may still do it within 15 minutes')
+  if (done) noteMissing(context, request, done, MAY_STILL)
   const missing = [list, ...(done ? [done] : [])].some(
     ({ silent, failed }) => silent.length + failed.length > 0,
   )
@@ -195,8 +195,10 @@ async function drop(
     return undefined
   }
   const done = await longWork(context.io, 'removing', (work) => queues.drop(list, work))
-  out.result(result('dropped', done), () => printDropped(out, tenant, done.hosts))
-  noteDropped(context, hosts, done.hosts)
+  out.result(result('dropped', done), () => {
+    for (const line of droppedLines(tenant, done.hosts)) out.line(line)
+  })
+  for (const note of dropNotes(hosts, done.hosts)) context.note(note)
   return done
 }
 
@@ -209,31 +211,6 @@ async function isConfirmed(
   if (!context.out.json) printQueue(context.out, hosts, '', true)
   const amount = amountText(sumOf(hosts.map(({ toDrop }) => toDrop)))
   return context.confirmed(`Remove ${amount} permanently? The senders get no bounce. [y/N] `)
-}
-
-/** What else a person must know of a drop. */
-function noteDropped(
-  context: Context,
-  lists: readonly HostList[],
-  done: readonly HostDrop[],
-): void {
-  const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0)
-  const registered = sum(done.map((each) => each.registered))
-  const begun = sum(done.map((each) => each.begun))
-  const left = sum(lists.map(({ droppable, toDrop }) => droppable.messages - toDrop.messages))
-  if (registered > 0) {
-    context.note(
-      `not removed, since the domain has been registered meanwhile: ${count(registered, 'message')}`,
-    )
-  }
-  if (begun > 0) {
-    context.note(
-      `Haraka may have begun to deliver ${count(begun, 'message')}: mail is held only while the tenant is restricted, unless [restriction] queued=deliver`,
-    )
-  }
-  if (left > 0) {
-    context.note(`${count(left, 'message')} more than one drop removes: run it again`)
-  }
 }
 
 function noteUnreadable(context: Context, hosts: readonly HostList[]): void {
@@ -249,12 +226,7 @@ function noteMissing(context: Context, request: Request, missing: MissingHosts, 
   const { tenant, action, where } = request
   const filters = where.flatMap((each) => ['--where', queueFilterText(each)])
   const command = tenantctl('queue', tenant, action, ...filters, '--local')
-  const { silent, failed } = missing
-  const nameOf = namesOf([...silent, ...failed].map(({ host }) => host))
-  for (const each of silent) {
-    context.note(`${nameOf(each.host)} ${silenceOf(each)}${later}; on it: ${command}`)
-  }
-  for (const { host, reason } of failed) context.note(`${nameOf(host)}: ${reason}`)
+  for (const line of missingLines(missing, `${later}; on it: ${command}`)) context.note(line)
 }
 
 /** That there is none. @param what of it, such as `unregistered mail`. */

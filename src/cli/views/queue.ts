@@ -7,6 +7,7 @@ import {
   type DroppedFromQueues,
   type HostDrop,
   type HostList,
+  type MissingHosts,
   type QueueList,
   type SilentHost,
 } from '../../operations/queue-orders'
@@ -115,16 +116,47 @@ export function droppedView(list: QueueList, done?: DroppedFromQueues): object {
   }
 }
 
-/** The result of a drop, for people: a line for each host. */
-export function printDropped(out: Output, tenant: string, done: readonly HostDrop[]): void {
+/** The result of a drop, for people: lines for each host. */
+export function droppedLines(tenant: string, done: readonly HostDrop[]): string[] {
   const nameOf = namesOf(done.map(({ host }) => host))
-  for (const { host, dropped, missed } of done) {
-    out.line(
-      `removed ${count(dropped.messages, 'message')} of ${tenant} for ${count(dropped.recipients, 'recipient')} from the queue of ${nameOf(host)}`,
-    )
-    if (missed > 0) out.line(`${count(missed, 'message')} had left the queue before that`)
-  }
+  return done.flatMap(({ host, dropped, missed }) => [
+    `removed ${count(dropped.messages, 'message')} of ${tenant} for ${count(dropped.recipients, 'recipient')} from the queue of ${nameOf(host)}`,
+    ...(missed > 0 ? [`${count(missed, 'message')} had left the queue before that`] : []),
+  ])
 }
+
+/** What else a person must know of a drop. */
+export function dropNotes(lists: readonly HostList[], done: readonly HostDrop[]): string[] {
+  const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0)
+  const registered = sum(done.map((each) => each.registered))
+  const begun = sum(done.map((each) => each.begun))
+  const left = sum(lists.map(({ droppable, toDrop }) => droppable.messages - toDrop.messages))
+  return [
+    ...(registered > 0
+      ? [
+          `not removed, since the domain has been registered meanwhile: ${count(registered, 'message')}`,
+        ]
+      : []),
+    ...(begun > 0
+      ? [
+          `Haraka may have begun to deliver ${count(begun, 'message')}: mail is held only while the tenant is restricted, unless [restriction] queued=deliver`,
+        ]
+      : []),
+    ...(left > 0 ? [`${count(left, 'message')} more than one drop removes: run it again`] : []),
+  ]
+}
+
+/** Why hosts have no result: a line for each. @param later what the silent ones may still do. */
+export function missingLines({ silent, failed }: MissingHosts, later = ''): string[] {
+  const nameOf = namesOf([...silent, ...failed].map(({ host }) => host))
+  return [
+    ...silent.map((each) => `${nameOf(each.host)} ${silenceOf(each)}${later}`),
+    ...failed.map(({ host, reason }) => `${nameOf(host)}: ${reason}`),
+  ]
+}
+
+/** What silent hosts may still do after a drop was ordered. */
+export const MAY_STILL = '; it may still do it within 15 minutes'
 
 /** Why a host may be silent. */
 export function silenceOf({ ago, hasBegun }: SilentHost): string {

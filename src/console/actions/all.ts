@@ -1,5 +1,12 @@
 import type { Action } from '../kit/action'
+import { CHECK, CLOSE, NOTE, RELEASE, TAKE } from './cases'
+import { DROP, SHOW_HEADERS } from './queue'
+import { BLOCK, UNBLOCK } from './restriction'
 
 /** All that can be changed in the console. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each has an input of its own
-export const ACTIONS: readonly Action<any>[] = []
+export const ACTIONS: readonly Action<any>[] = [
+  ...[BLOCK, UNBLOCK],
+  ...[TAKE, RELEASE, NOTE, CHECK, CLOSE],
+  ...[DROP, SHOW_HEADERS],
+]

@@ -20,6 +20,8 @@ export interface Action<I = unknown> {
   readonly operation: Operation
   /** @throws {InputError} */
   read(form: Form, params: Readonly<Record<string, string>>): I
+  /** The tenant that it changes: what others have changed of it since the page was read is shown first. */
+  subject?(input: I): string
   /** Where more than the role of the operation is needed. */
   least?(input: I, visit: Visit): Role | Promise<Role>
   /** The command that does the same. */
@@ -43,6 +45,8 @@ export interface Done {
   readonly tone: 'good' | 'warn'
   /** What was done, and where it is in force. */
   readonly lines: readonly string[]
+  /** Shown in place of the next page. */
+  readonly page?: { readonly title: string; readonly rest: Html }
   /** The page that is shown next; absent: the one that the form was on. */
   readonly next?: readonly string[]
 }

@@ -8,17 +8,18 @@ import { sameCommand } from '../kit/parts'
  * Asks before something is done: what the form had sent is sent again, with the answer.
  *
  * @param body what the form has sent.
+ * @param isLast no other question follows.
  */
 export function questionPage(
   visit: Visit,
   action: string,
   body: URLSearchParams,
   { title, lines, yes, fields = {} }: Question,
-  command: string,
+  { command, isLast }: { readonly command: string; readonly isLast: boolean },
 ): Html {
   const again = new URLSearchParams(body)
   for (const [name, value] of Object.entries(fields)) again.set(name, value)
-  again.set(FIELDS.confirmed, 'yes')
+  if (isLast) again.set(FIELDS.confirmed, 'yes')
   again.set(FIELDS.token, visit.token)
   const back = body.get(FIELDS.returnTo) ?? ''
   return html`<h1>${title}</h1>

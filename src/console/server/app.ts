@@ -10,7 +10,7 @@ import { isNotAllowed, isRedisFailure } from '../../store/failure'
 import { recordedAs } from '../access/person'
 import type { Session } from '../access/sessions'
 import { ACTIONS } from '../actions/all'
-import type { Action } from '../kit/action'
+import type { Action, Question } from '../kit/action'
 import { FIELDS } from '../kit/forms'
 import { html, NOTHING, raw, type Html } from '../kit/html'
 import { frame, liveOf, plain } from '../kit/layout'
@@ -21,6 +21,7 @@ import { DOWNLOADS, NAVIGATION, PAGES } from '../pages/all'
 import { questionPage } from '../pages/question'
 import { stripeOf } from '../pages/stripe'
 import { ASSETS } from './assets'
+import { changedSince } from './changed-since'
 import { formOf } from './form-data'
 import { isOwnHost, isOwnPath, refusedWrite, sameSecret, type WriteRequest } from './guard'
 import { LastKnown } from './last-known'
@@ -217,18 +218,18 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
     if (!mayDo(c, least)) return lacksRole(c, least)
     const { writing } = visit
     if (!writing) return problem(c, 403, 'Nothing was changed: you have a role that only reads.')
+    const ask = async (question: Question, isLast: boolean): Promise<Response> => {
+      const command = action.command(input)
+      const asked = questionPage(visit, pathOf(c), body, question, { command, isLast })
+      return framed(c, { title: question.title, live: '', rest: await textOf(asked), url: '' }, 200)
+    }
+    const changed = await changedSince(visit, action.subject?.(input), form.text(FIELDS.seen))
+    if (changed) return ask(changed, false)
     if (!form.isOn(FIELDS.confirmed)) {
       const question = await action.question?.(input, visit)
-      if (question) {
-        const asked = questionPage(visit, pathOf(c), body, question, action.command(input))
-        return framed(
-          c,
-          { title: question.title, live: '', rest: await textOf(asked), url: '' },
-          200,
-        )
-      }
+      if (question) return ask(question, true)
     }
-    const { tone, lines, next } = await action.run(
+    const { tone, lines, page, next } = await action.run(
       writing,
       recordedAs(session.person),
       input,
@@ -236,6 +237,11 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
     )
     forgetShared(site.reading)
     session.notice = { tone, lines, command: action.command(input) }
+    if (page) {
+      const shown = html`<h1>${page.title}</h1>
+        ${page.rest}`
+      return framed(c, { title: page.title, live: '', rest: await textOf(shown), url: '' }, 200)
+    }
     const back = form.text(FIELDS.returnTo)
     const to = next ? visit.to(next) : isOwnPath(back) ? back : visit.to([])
     return c.redirect(to, 303)
