@@ -1,12 +1,126 @@
-/** The words of the console: what a heading says, what it means, and what Exchange Online calls it. */
+/** A word of the console: how a heading or a state says it, what it means, and what Exchange Online calls it. */
 export interface Word {
   readonly title: string
   readonly meaning: string
   readonly exchange?: string
 }
 
-/** The catalogue. Each heading is one of these, and links to its line in the glossary. */
+/** The catalogue. Each heading is one of these, and links to its line in the glossary, which is in the order of the titles. */
 export const WORDS = {
+  // What pages talk about.
+  tenant: {
+    title: 'Tenant',
+    meaning: 'An organisation that relays mail through this server.',
+  },
+  connector: {
+    title: 'Connector',
+    meaning:
+      'How a server of a tenant is recognised: by the user it signs in as, by its TLS certificate, or by its address.',
+    exchange: 'Inbound connector',
+  },
+  acceptedDomain: {
+    title: 'Accepted domain',
+    meaning:
+      'A sender domain that is registered for a tenant. Mail from it always passes and is not counted. Only a restriction of all mail, which a person places, stops it.',
+  },
+  unregisteredMail: {
+    title: 'Unregistered mail',
+    meaning:
+      'Mail of a tenant from a sender domain that is not an accepted domain of this tenant. Each of its recipients counts against the allowance.',
+    exchange: 'Mail from unregistered domains',
+  },
+  foreignMail: {
+    title: 'Another tenant’s domain',
+    meaning:
+      'The sender domain is an accepted domain of another tenant. Such mail counts as unregistered mail, and is often a sign of a server that was taken over.',
+  },
+  forwardedMail: {
+    title: 'Forwarded mail',
+    meaning:
+      'Mail that is proven, by DKIM or ARC, to be a forward of mail that others have sent. It has an allowance of its own.',
+  },
+  nullSender: {
+    title: 'Null sender',
+    meaning:
+      'Mail with an empty sender, such as bounces. It has an allowance of its own, and never restricts a tenant.',
+  },
+  recipients: {
+    title: 'Recipients and messages',
+    meaning:
+      'A message to five people is one message and five recipients. Limits count recipients. Each figure here says which of the two it is.',
+  },
+  allowance: {
+    title: 'Allowance',
+    meaning:
+      'How many recipients of unregistered mail a tenant may have in each window of time, such as 300 in one hour. All limits hold at once.',
+  },
+  restrictedAutomatically: {
+    title: 'Restricted automatically',
+    meaning:
+      'The tenant went past its allowance. Its unregistered mail is refused with 550 5.7.750 until a person unblocks it.',
+  },
+  restrictedByHand: {
+    title: 'Restricted by hand',
+    meaning:
+      'A person has restricted the tenant: its unregistered mail, or all mail that it relays.',
+  },
+  wouldBeRestricted: {
+    title: 'Would be restricted',
+    meaning:
+      'The tenant went past its allowance in mode monitor, which counts and reports, and refuses nothing.',
+  },
+  mode: {
+    title: 'Mode',
+    meaning:
+      'enforce: past its allowance a tenant is restricted. monitor: its mail is counted and reported, never refused. off: nothing is counted.',
+  },
+  unblock: {
+    title: 'Unblock',
+    meaning:
+      'Ends a restriction on all hosts at once. What the tenant has used of its allowance starts afresh, unless you keep it.',
+    exchange: 'Unblock',
+  },
+  probation: {
+    title: 'On probation',
+    meaning:
+      'For some time after it was unblocked a tenant has smaller limits, so that a server that is still taken over does little harm.',
+  },
+  case: {
+    title: 'Case',
+    meaning:
+      'What is kept of one restriction of a tenant: its evidence, the checklist, notes, and who works on it. contoso:3 is the third case of contoso.',
+  },
+  checklist: {
+    title: 'Checklist 2 of 4',
+    meaning:
+      'How many of the four steps before a tenant is unblocked are done: its domains, its connectors, its servers, and the proof that the cause is gone.',
+  },
+  unusual: {
+    title: 'Unusual',
+    meaning:
+      'The tenant sends otherwise than in its own past, such as from many new domains. It is a hint, and refuses nothing.',
+  },
+  deferred: {
+    title: 'Deferred because Redis was away',
+    meaning:
+      'What could not be counted was answered with 451. The sending server tries again, and no mail is lost.',
+  },
+  unattributedMail: {
+    title: 'Mail without a tenant',
+    meaning:
+      'A session that may relay matched no connector. Add a connector with its user, certificate or address to the tenant that it belongs to.',
+  },
+  notReporting: {
+    title: 'Host not reporting',
+    meaning:
+      'Haraka ran on this host, and no process of it has been heard of since. Either it is down, or it cannot reach Redis.',
+  },
+  paused: {
+    title: 'Enforcement is paused',
+    meaning:
+      'For some time all tenants are only monitored: their mail is counted, and none is refused. What persons have restricted or blocked stays so.',
+  },
+  // Headings of pages.
   overview: {
     title: 'Overview',
     meaning: 'What goes on at the relay now, and what people have changed in the last 24 hours.',
