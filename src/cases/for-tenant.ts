@@ -54,7 +54,8 @@ export function forTenant(evidence: Evidence): TenantEvidence {
   }
 }
 
-function shownAs<C extends KnownClass>(of: C): C | typeof USUAL_CLASS {
+/** What a tenant is told that mail was. */
+export function shownAs<C extends KnownClass>(of: C): C | typeof USUAL_CLASS {
   return HIDDEN.includes(of) ? USUAL_CLASS : of
 }
 

@@ -1,5 +1,7 @@
+import { count } from '../base/count'
 import { noSuchTenant } from '../base/errors'
 import { LOOKED_CLASSES, lookedKey } from '../mail/classes'
+import { addEntry } from '../records/audit-trail'
 import { TenantRegistry } from '../registry/tenant-registry'
 import type { Filter } from '../reporting/filter'
 import { ReportReader } from '../reporting/reader'
@@ -27,6 +29,8 @@ export interface Report {
   readonly tenants: readonly TenantReport[]
   /** Whether one tenant was requested. */
   readonly single: boolean
+  /** When it was read: ms, server time. */
+  readonly now: number
   /** The only class that was requested. */
   readonly class: string | undefined
   /** How the span differs from the one that was requested. */
@@ -66,8 +70,22 @@ export async function readReports(
     throw noSuchTenant(tenant)
   }
   return {
-    ...{ from: span.from, to: span.to, by, tenants: single ? tenants : found, single },
+    ...{ from: span.from, to: span.to, now, by, tenants: single ? tenants : found, single },
     class: filters.find(({ key }) => key === 'class')?.value,
     note: span.note,
   }
+}
+
+/**
+ * Says in the audit trail of a tenant that its report left this server in a file.
+ *
+ * @param what the command that prints the same.
+ */
+export async function noteExport(
+  store: Store,
+  tenant: string,
+  { what, rows }: { readonly what: string; readonly rows: number },
+): Promise<void> {
+  const to = `${count(rows, 'row')}, as ${what}`
+  await addEntry(store, store.keys.audit(tenant), { subject: tenant, what: 'report exported', to })
 }

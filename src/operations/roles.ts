@@ -10,7 +10,7 @@ import { readGoingOn, readIncident } from './incident'
 import { askQueues, dropFromQueues } from './queue-orders'
 import { registerDomains } from './register-domains'
 import { removeTenant } from './remove-tenant'
-import { readReports } from './report'
+import { noteExport, readReports } from './report'
 import { setLimitsFor, setTenant } from './set-tenant'
 import { addTenant, existingTenant } from './tenants'
 import { unblock } from './unblock'
@@ -27,6 +27,7 @@ const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [readIncident, 'viewer'],
   [readGoingOn, 'viewer'],
   [readReports, 'viewer'],
+  [noteExport, 'operator'],
   [askQueues, 'operator'],
   [dropFromQueues, 'operator'],
   [block, 'operator'],

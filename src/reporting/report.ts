@@ -52,6 +52,7 @@ export interface ReportLine {
   readonly all: Totals | undefined
   /** Most recipients first. */
   readonly ips: readonly string[]
+  readonly users: readonly string[]
   readonly domains: readonly string[]
   /** The tenants that own its domains, if the class shows them. */
   readonly owners: readonly string[]
@@ -199,6 +200,7 @@ function linesOf(
         share: all && shareOf(counts, all),
         all: undefined,
         ips: by.includes('ip') ? [] : most(some, 'ip'),
+        users: by.includes('user') ? [] : most(some, 'user'),
         domains: by.includes('domain') ? [] : most(some, 'domain'),
         owners: showsOwner(some[0]!.class) ? ownersOf(some, owners) : [],
         samples: (samplesBy.get(text) ?? []).toReversed(),
@@ -232,8 +234,11 @@ function valueOf(of: DatedSource, dimension: Dimension): string | number {
 
 function lineOfHours(key: ReportLine['key'], all: Totals): ReportLine {
   const counts = all[USUAL_CLASS]
-  const nothing = { ips: [], domains: [], owners: [], samples: [], distinctDomains: undefined }
-  return { key, class: USUAL_CLASS, counts, share: shareOf(counts, all), all, ...nothing }
+  const nothing = { ips: [], users: [], domains: [], owners: [], samples: [] }
+  return {
+    ...{ key, class: USUAL_CLASS, counts, share: shareOf(counts, all), all },
+    ...{ ...nothing, distinctDomains: undefined },
+  }
 }
 
 /** The values in rows, most recipients first, without empty ones and `(other)`. */

@@ -33,7 +33,7 @@ export interface ConsoleAtHand extends Site {
   /** Faults of the program: a test that expects none checks that it is empty. */
   readonly faults: unknown[]
   /** A person of a role, signed in. */
-  as(role: Role, name?: string): Browser
+  readonly as: (role: Role, name?: string) => Browser
 }
 
 /**

@@ -39,6 +39,8 @@ export interface Page {
   /** Such as `/tenants/:tenant`. */
   readonly path: string
   readonly least: Role
+  /** It is for paper: nothing of the console is around it, neither names nor links. */
+  readonly isForPaper?: boolean
   /** @throws {UserError} its message is shown in place of the page; what ioredis throws: Redis is away. */
   show(visit: Visit): Promise<Shown>
 }

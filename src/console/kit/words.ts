@@ -131,6 +131,16 @@ export const WORDS = {
       'Mail of a restricted tenant is refused with 550 5.7.750, unless it comes from one of its accepted domains. A blocked connector relays nothing.',
     exchange: 'Restricted entities',
   },
+  report: {
+    title: 'Report of unregistered mail',
+    meaning:
+      'Mail of a tenant from domains that are not among its accepted domains: from whom, how much, by which connector. Count is messages, Recipients is recipients; those that were deferred are not in it, since they are tried again.',
+    exchange: 'Non-accepted domain report',
+  },
+  blockHere: {
+    title: 'Block a connector',
+    meaning: 'A blocked connector relays nothing, registered mail neither, until it is unblocked.',
+  },
 } as const satisfies Readonly<Record<string, Word>>
 
 export type WordName = keyof typeof WORDS

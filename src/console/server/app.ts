@@ -145,6 +145,10 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
     const url = pathOf(c)
     try {
       const visit = await visitOf(c)
+      if (page.isForPaper) {
+        const { title, rest } = await page.show(visit)
+        return await send(c, plain(visit, title, rest))
+      }
       const [shown, stripe] = await Promise.all([
         page.show(visit),
         stripeOf(visit, site.readOnly()),
