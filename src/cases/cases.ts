@@ -51,6 +51,13 @@ export interface Took<Result> {
   readonly before: Remark | undefined
 }
 
+/** The result of {@link Cases.newest}. */
+export interface NewestCases {
+  readonly cases: readonly Case[]
+  /** Cases that were not read, since they are older. */
+  readonly older: number
+}
+
 type Opening = Pick<Restriction, 'by' | 'reason' | 'scope' | 'trigger' | 'onProbation'> & {
   readonly at: number
   readonly event: string
@@ -175,6 +182,20 @@ export class Cases {
     return cases
       .filter((each) => each !== undefined)
       .sort((a, b) => b.opened - a.opened || b.number - a.number)
+  }
+
+  /** The newest cases of a tenant, also of a removed one, or of all tenants; newest first. @param most that are read. */
+  async newest(most: number, tenant?: string): Promise<NewestCases> {
+    const { client, keys } = this.store
+    const [names, all] =
+      tenant === undefined
+        ? await Promise.all([
+            client.zrange(keys.caseIndex, String(-most), '-1'),
+            client.zcard(keys.caseIndex),
+          ])
+        : await this.namesOf(tenant).then((known) => [known.slice(-most), known.length] as const)
+    const cases = await mapLimited(names.toReversed(), BATCH, (name) => this.get(name))
+    return { cases: cases.filter((each) => each !== undefined), older: all - names.length }
   }
 
   /** The names of all cases of a tenant, expired ones too. */

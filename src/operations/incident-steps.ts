@@ -73,23 +73,29 @@ export function reasonOf({ case: record, tenant }: Pick<IncidentFacts, 'case' | 
 
 function stops(facts: IncidentFacts): IncidentStep[] {
   const { tenant, flows } = facts
-  return flows.flatMap(({ value, share, registered, stopped, ...tried }) => {
+  return flows.flatMap((flow) => {
+    const { value, share, stopped } = flow
     const name = connectorName(value)
     if (name === '' || value === OTHER || stopped || share < SUSPECT) return []
-    const passed = messages(registered)
-    const also =
-      passed === 0
-        ? 'no registered mail came through it in the last two hours'
-        : `its registered mail stops too (${count(passed, 'message')} in the last two hours)`
     return [
       {
         what: 'block connector',
         name,
-        why: `${Math.round(100 * share)} % of the unregistered recipients came through it (${amountText(tried)}); ${also}`,
+        why: stopText(flow),
         command: tenantctl('connector', 'block', tenant, name, '--reason', reasonOf(facts)),
       },
     ]
   })
+}
+
+/** What came through a connector, and what else stops with it. */
+export function stopText({ share, registered, ...tried }: ConnectorFlow): string {
+  const passed = messages(registered)
+  const also =
+    passed === 0
+      ? 'no registered mail came through it in the last two hours'
+      : `its registered mail stops too (${count(passed, 'message')} in the last two hours)`
+  return `${Math.round(100 * share)} % of the unregistered recipients came through it (${amountText(tried)}); ${also}`
 }
 
 function drops({ tenant, queued }: IncidentFacts): IncidentStep[] {

@@ -70,6 +70,11 @@ export interface Manner {
   readonly mostRows?: number
 }
 
+/** Where a command writes to. */
+export type Paper = Pick<Io, 'terminal' | 'columns' | 'env'> & {
+  readonly stdout: { write(text: string): unknown }
+}
+
 /**
  * What a command writes to stdout: lines and tables for people, or one JSON value for programs. All text passes
  * {@link clean} here, so that a command cannot forget it.
@@ -82,7 +87,7 @@ export class Output {
   private readonly room: number
 
   constructor(
-    private readonly io: Io,
+    private readonly io: Paper,
     private readonly how: Manner = {},
   ) {
     this.json = how.json === true
@@ -170,7 +175,7 @@ export class Output {
 }
 
 /** `--color`, else FORCE_COLOR, else NO_COLOR, as Node reads them; else a terminal that can show colours. */
-function hasColours({ terminal, env }: Io, when = 'auto'): boolean {
+function hasColours({ terminal, env }: Paper, when = 'auto'): boolean {
   if (when !== 'auto') return when === 'always'
   const forced = env['FORCE_COLOR']
   if (forced !== undefined) return !['0', 'false'].includes(forced)

@@ -8,6 +8,7 @@ import { askQueues, dropFromQueues, sumOf, type QueueList } from '../../operatio
 import type { QueueFilter } from '../../outbound/filter'
 import type { Action, Form } from '../kit/action'
 import { filtersIn, queueCommand, queuedHeaders, queuedMail } from '../kit/queue'
+import { forgetLook } from '../kit/queue-look'
 
 /** Lists that persons look at before they drop them, by the ids of their orders. */
 const LISTS = new LruCache<QueueList>(100)
@@ -46,13 +47,14 @@ export const DROP: Action<OfQueue & { readonly list: string }> = {
       fields: { list: list.order },
     }
   },
-  async run(store, _by, { tenant, list: id }) {
+  async run(store, _by, { tenant, list: id }, visit) {
     const list = LISTS.get(id)
     if (list?.tenant !== tenant) {
       throw new RefusedError('the list is not known any more: look at the queue again')
     }
     const done = await dropFromQueues(store, list)
     LISTS.delete(id)
+    forgetLook(visit, tenant)
     const missing = missingLines(done, MAY_STILL)
     return {
       tone: missing.length > 0 ? 'warn' : 'good',

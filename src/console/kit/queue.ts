@@ -7,6 +7,7 @@ import { parseQueueFilter, queueFilterText, type QueueFilter } from '../../outbo
 import type { Amount, ListedMail } from '../../outbound/order'
 import { html, NOTHING, type Html } from './html'
 import { facts, outside, state, table, time } from './parts'
+import { linesOf } from './printed'
 
 /** Messages that a page shows. */
 const MOST_SHOWN = 100
@@ -88,7 +89,7 @@ export function queuedHeaders(tenant: string, hosts: readonly HostList[]): Html 
           ['Sender', outside(mail.sender || '<>')],
           ['Recipients', recipientsOf(mail)],
         ])}
-        <pre class="outside" tabindex="0">${(mail.headers ?? []).join('\n')}</pre>
+        ${linesOf(mail.headers ?? [])}
       </section>`,
   )}
   ${

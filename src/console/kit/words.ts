@@ -141,6 +141,61 @@ export const WORDS = {
     title: 'Block a connector',
     meaning: 'A blocked connector relays nothing, registered mail neither, until it is unblocked.',
   },
+  goingOn: {
+    title: 'What goes on now',
+    meaning:
+      'Recipients of each of the last 15 minutes. Refused and accepted are of unregistered mail; registered mail passes whatever the allowance.',
+  },
+  through: {
+    title: 'Through what, and from where',
+    meaning:
+      "What each connector, sender domain, address and AUTH user has of the tenant's unregistered mail. Messages and recipients are counted apart.",
+  },
+  stopIt: {
+    title: 'Stop it',
+    meaning:
+      'A blocked connector relays nothing, on every node at once; the other connectors of its tenant go on.',
+  },
+  registerOwn: {
+    title: 'Register what is its own',
+    meaning:
+      "Mail from a registered domain is not counted. An attacker's domain that is registered by mistake sends without a limit.",
+  },
+  dropQueued: {
+    title: 'Drop from the queue',
+    meaning:
+      'Removes unregistered and foreign mail of the tenant from the queues of all hosts, without a bounce.',
+  },
+  tickSteps: {
+    title: 'Tick the checklist',
+    meaning:
+      'What is to be done before a tenant is unblocked, with what is recorded for each step. With [case] checklist=require it is not unblocked before.',
+  },
+  closeCase: {
+    title: 'Close the case',
+    meaning: 'The work is done. Its evidence is kept for 30 days from then on, its record for 365.',
+  },
+  changedBefore: {
+    title: 'What was changed before',
+    meaning: 'The latest changes of the tenant by people, up to a week before it was restricted.',
+  },
+  cases: {
+    title: 'Cases',
+    meaning: 'Each restriction of a tenant opens a case, and a person closes it.',
+  },
+  notes: {
+    title: 'Notes',
+    meaning: 'What people have written down about the case.',
+  },
+  evidence: {
+    title: 'Evidence',
+    meaning: 'What was known when the tenant was restricted, kept with the case.',
+  },
+  queue: {
+    title: 'Mail in the queue',
+    meaning:
+      "A tenant's mail that hosts have accepted and not delivered yet. *held*: it waits until the restriction is lifted.",
+  },
 } as const satisfies Readonly<Record<string, Word>>
 
 export type WordName = keyof typeof WORDS

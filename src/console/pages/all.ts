@@ -1,11 +1,20 @@
 import type { Role } from '../../records/role'
 import type { Download, Page } from '../kit/page'
+import { CASE, CASE_PRINT } from './case'
+import { CASES, TENANT_CASES } from './cases'
 import { GLOSSARY } from './glossary'
+import { INCIDENT } from './incident'
 import { OVERVIEW } from './overview'
 import { REPORT, REPORT_CSV, REPORT_PRINT } from './report'
+import { TENANT_QUEUE } from './tenant-queue'
 
 /** All pages. */
-export const PAGES: readonly Page[] = [OVERVIEW, REPORT, REPORT_PRINT, GLOSSARY]
+export const PAGES: readonly Page[] = [
+  OVERVIEW,
+  ...[INCIDENT, CASES, CASE, CASE_PRINT, TENANT_CASES, TENANT_QUEUE],
+  ...[REPORT, REPORT_PRINT],
+  GLOSSARY,
+]
 
 export const DOWNLOADS: readonly Download[] = [REPORT_CSV]
 
@@ -16,5 +25,6 @@ export const NAVIGATION: readonly (readonly [
   least: Role,
 ])[] = [
   [[], 'Overview', 'viewer'],
+  [['cases'], 'Cases', 'viewer'],
   [['glossary'], 'Glossary', 'viewer'],
 ]
