@@ -1,4 +1,5 @@
-import { Sessions, type Session } from '../../src/console/access/sessions'
+import { Entry } from '../../src/console/access/entry'
+import type { Session } from '../../src/console/access/sessions'
 import { recordedAs, type Person } from '../../src/console/access/person'
 import { consoleApp } from '../../src/console/server/app'
 import type { ConsoleSite } from '../../src/console/server/site'
@@ -32,6 +33,8 @@ export interface ConsoleAtHand extends Site {
   readonly console: ConsoleSite
   /** Faults of the program: a test that expects none checks that it is empty. */
   readonly faults: unknown[]
+  /** Lines of the log: who signed in, and who did not. */
+  readonly log: string[]
   /** A person of a role, signed in. */
   readonly as: (role: Role, name?: string) => Browser
 }
@@ -48,24 +51,26 @@ export function newConsole(
 ): ConsoleAtHand {
   const { config }: { readonly config: Config } = parseConfig(ini, '/nowhere')
   const faults: unknown[] = []
+  const log: string[] = []
   const consoleSite: ConsoleSite = {
     reading: site.store,
     writing: site.store,
-    sessions: new Sessions(),
+    entry: new Entry(undefined, (line) => log.push(line)),
     config: () => Promise.resolve(config),
     signed: (person) =>
       site.store.as(actorText({ os: 'root', redis: 'default', note: recordedAs(person) })),
-    readOnly: () => undefined,
+    readOnly: () => Promise.resolve(undefined),
     origins: [ORIGIN],
     base: '',
     cookie: { name: 'ud-test', secure: false },
+    host: 'mx1',
     onFault: (error) => faults.push(error),
     ...changed,
   }
   const app = consoleApp(consoleSite)
   const as = (role: Role, name = 'ann'): Browser => {
     const person: Person = { provider: 'console', subject: name, name, role }
-    const { cookie, session } = consoleSite.sessions.begin(person, '192.0.2.1')
+    const { cookie, session } = consoleSite.entry.sessions.begin(person, '192.0.2.1')
     const common = { host: '127.0.0.1:8025', cookie: `${consoleSite.cookie.name}=${cookie}` }
     const url = (path: string): string => (path.startsWith('http') ? path : ORIGIN + path)
     const get: Browser['get'] = async (path, headers = {}) =>
@@ -89,5 +94,5 @@ export function newConsole(
     }
     return { session, get, send, page, post, done }
   }
-  return { ...site, app, console: consoleSite, faults, as }
+  return { ...site, app, console: consoleSite, faults, log, as }
 }

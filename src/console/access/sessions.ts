@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { digest } from './secrets'
 import { recordedAs, type Person } from './person'
 
 const MINUTE = 60_000
@@ -21,7 +22,8 @@ export interface Notice {
 export interface Session {
   /** For `sessions list` and `revoke`: it lets nobody in. */
   readonly id: string
-  readonly person: Person
+  /** A proxy may give the person another role. */
+  person: Person
   /** Every form sends it back. */
   readonly token: string
   /** ms since the epoch */
@@ -97,8 +99,4 @@ export class Sessions {
     those.sort(([, a], [, b]) => a.used - b.used)
     for (const [key] of those.slice(0, those.length - most + 1)) this.all.delete(key)
   }
-}
-
-function digest(cookie: string): string {
-  return createHash('sha256').update(cookie).digest('base64')
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { getCookie, setCookie } from 'hono/cookie'
@@ -7,8 +8,11 @@ import { InputError, NotFoundError, RefusedError, UserError } from '../../base/e
 import { leastRole } from '../../operations/roles'
 import { atLeast, type Role } from '../../records/role'
 import { isNotAllowed, isRedisFailure } from '../../store/failure'
+import type { Arrival } from '../access/entry'
 import { recordedAs } from '../access/person'
+import { sameSecret } from '../access/secrets'
 import type { Session } from '../access/sessions'
+import { Throttle } from '../access/throttle'
 import { ACTIONS } from '../actions/all'
 import type { Action, Question } from '../kit/action'
 import { FIELDS } from '../kit/forms'
@@ -23,12 +27,16 @@ import { stripeOf } from '../pages/stripe'
 import { ASSETS } from './assets'
 import { changedSince } from './changed-since'
 import { formOf } from './form-data'
-import { isOwnHost, isOwnPath, refusedWrite, sameSecret, type WriteRequest } from './guard'
+import { isOwnHost, isOwnPath, refusedWrite, type WriteRequest } from './guard'
 import { LastKnown } from './last-known'
+import { deadLink, signInForm, signInHelp, SIGNED_OUT } from './sign-in'
 import type { ConsoleSite } from './site'
 
 /** Octets of a form. */
 const LARGEST = 64 * 1024
+
+/** Forms that change something, in a minute and of a session. */
+const MOST_WRITES = 120
 
 /** Stands for the token in what is kept, and is replaced when a page is sent: pages are kept for all persons of a role. */
 const TOKEN = randomBytes(16).toString('hex')
@@ -39,15 +47,19 @@ const POLICY = {
   ...{ formAction: ["'self'"], baseUri: ["'none'"], frameAncestors: ["'none'"] },
 }
 
-interface Variables {
-  session: Session
+interface Env {
+  Variables: { session: Session }
+  /** What a server adds to a request. */
+  Bindings: { readonly incoming?: Pick<IncomingMessage, 'rawHeaders' | 'socket'> }
 }
-type Request = Context<{ Variables: Variables }>
+type Request = Context<Env>
+type Status = 400 | 401 | 403 | 404 | 409 | 421 | 429 | 500 | 503
 
 /** The console as a function of requests: it listens nowhere. */
-export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
-  const app = new Hono<{ Variables: Variables }>().basePath(site.base)
+export function consoleApp(site: ConsoleSite): Hono<Env> {
+  const app = new Hono<Env>().basePath(site.base)
   const known = new LastKnown()
+  const writes = new Throttle(MOST_WRITES)
 
   app.use(
     secureHeaders({
@@ -78,20 +90,46 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
     })
   }
 
+  app.get('/sign-in/:token', (c) =>
+    signIn(c, ({ token, address }) => {
+      const person = site.entry.look(token, address)
+      return person && signInForm(pathOf(c), person, site.host)
+    }),
+  )
+  app.post('/sign-in/:token', (c) =>
+    signIn(c, ({ token, address }) => {
+      const why = refusedWrite(writeRequest(c), site.origins)
+      if (why !== undefined) return html`<p>You are not signed in: ${why}.</p>`
+      const begun = site.entry.signIn(token, address, cookieOf(c))
+      if (!begun) return undefined
+      setCookie(c, site.cookie.name, begun.cookie, cookieOptions(site))
+      return c.redirect(links(site).to([]), 303)
+    }),
+  )
+
   // From here on a person is signed in.
   app.use(async (c, next) => {
-    const isPoll = c.req.header('hx-request') === 'true'
-    const session = site.sessions.find(getCookie(c, site.cookie.name), !isPoll)
-    if (!session) return send(c, plain(links(site), 'Not signed in', signInHelp()), 401)
+    const arrival = arrive(c)
+    if ('why' in arrival) return problem(c, arrival.status, arrival.why)
+    const { session, cookie } = arrival
+    if (!session) return send(c, plain(links(site), 'Not signed in', signInHelp(site.entry)), 401)
+    if (cookie !== undefined) setCookie(c, site.cookie.name, cookie, cookieOptions(site))
     c.set('session', session)
     if (c.req.method === 'GET' || c.req.method === 'HEAD') return next()
     const why = refusedWrite(writeRequest(c), site.origins)
-    return why === undefined ? next() : problem(c, 403, `Nothing was changed: ${why}.`)
+    if (why !== undefined) return problem(c, 403, `Nothing was changed: ${why}.`)
+    const wait = writes.wait(session.id)
+    if (wait > 0) return tooMany(c, `Nothing was changed: ${MOST_WRITES} forms in a minute`, wait)
+    writes.count(session.id)
+    return next()
   })
-  app.post('/sign-out', (c) => {
-    site.sessions.end(c.get('session').id)
+  app.post('/sign-out', async (c) => {
+    const session = c.get('session')
+    const form = formOf(new URLSearchParams(await c.req.text()))
+    if (!sameSecret(form.text(FIELDS.token), session.token)) return foreignForm(c)
+    site.entry.sessions.end(session.id)
     setCookie(c, site.cookie.name, '', { ...cookieOptions(site), maxAge: 0 })
-    return send(c, plain(links(site), 'Signed out', signInHelp()))
+    return send(c, plain(links(site), 'Signed out', SIGNED_OUT[session.person.provider]))
   })
   for (const page of PAGES) {
     app.get(page.path, (c) => forRole(c, page.least, () => showPage(c, page)))
@@ -107,6 +145,49 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
   app.notFound((c) => problem(c, 404, 'There is no such page.'))
   app.onError((error, c) => failed(c, error))
   return app
+
+  function arrive(c: Request): Arrival {
+    // Without a server there is none.
+    const incoming = (c.env as Env['Bindings'] | undefined)?.incoming
+    return site.entry.arrive({
+      headers: incoming?.rawHeaders ?? [...c.req.raw.headers].flat(),
+      peer: incoming?.socket.remoteAddress ?? 'a socket',
+      ...{ cookie: cookieOf(c), isUse: !isPoll(c) },
+    })
+  }
+
+  function cookieOf(c: Request): string | undefined {
+    return getCookie(c, site.cookie.name)
+  }
+
+  /** Answers at a link. @param go makes the answer; `undefined`: the link does not work. */
+  function signIn(
+    c: Request,
+    go: (of: { readonly token: string; readonly address: string }) => Html | Response | undefined,
+  ): Response | Promise<Response> {
+    const arrival = arrive(c)
+    if ('why' in arrival) return problem(c, arrival.status, arrival.why)
+    const { address } = arrival
+    const wait = site.entry.wait(address)
+    if (wait > 0) return tooMany(c, 'Too many links that do not work', wait)
+    const answer = go({ token: c.req.param('token') ?? '', address })
+    if (answer instanceof Response) return answer
+    if (!answer) return send(c, plain(links(site), 'This link does not work', deadLink()), 404)
+    return send(c, plain(links(site), 'Sign in', answer))
+  }
+
+  function tooMany(c: Request, what: string, wait: number): Promise<Response> {
+    c.header('Retry-After', String(wait))
+    return problem(c, 429, `${what}: wait ${wait} s.`)
+  }
+
+  function foreignForm(c: Request): Promise<Response> {
+    return problem(
+      c,
+      403,
+      'Nothing was changed: this form is of another session. Load the page again.',
+    )
+  }
 
   async function forRole(
     c: Request,
@@ -129,14 +210,14 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
 
   async function visitOf(c: Request): Promise<Visit> {
     const { person } = c.get('session')
-    const mayWrite = atLeast(person.role, 'operator') && site.readOnly() === undefined
+    const mayWrite = atLeast(person.role, 'operator') && (await site.readOnly(false)) === undefined
     return {
       ...{ person, store: site.reading, token: TOKEN, ...links(site) },
       writing: mayWrite ? site.signed(person) : undefined,
       config: await site.config(),
       params: c.req.param(),
       query: new URL(c.req.url).searchParams,
-      isPoll: c.req.header('hx-request') === 'true',
+      isPoll: isPoll(c),
     }
   }
 
@@ -151,7 +232,7 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
       }
       const [shown, stripe] = await Promise.all([
         page.show(visit),
-        stripeOf(visit, site.readOnly()),
+        site.readOnly(false).then((why) => stripeOf(visit, why)),
       ])
       const live = await textOf(liveOf(stripe, shown.live))
       const { title, status = 200 } = shown
@@ -166,7 +247,7 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
       const last = isRedisFailure(error) && !isNotAllowed(error) ? known.get(role, url) : undefined
       if (!last) throw error
       const live = (await textOf(awaySince(last.at))) + last.live
-      if (c.req.header('hx-request') === 'true') return sendLive(c, live)
+      if (isPoll(c)) return sendLive(c, live)
       return framed(c, { ...last, live, url }, 200)
     }
   }
@@ -175,7 +256,7 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
   async function framed(
     c: Request,
     { title, live, rest, url }: Readonly<Record<'title' | 'live' | 'rest' | 'url', string>>,
-    status: 200 | 400 | 403 | 404 | 409 | 500 | 503,
+    status: 200 | Status,
   ): Promise<Response> {
     const session = c.get('session')
     const { notice } = session
@@ -206,14 +287,8 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
   async function perform(c: Request, action: Action): Promise<Response> {
     const session = c.get('session')
     const body = new URLSearchParams(await c.req.text())
-    if (!sameSecret(body.get(FIELDS.token) ?? '', session.token)) {
-      return problem(
-        c,
-        403,
-        'Nothing was changed: this form is of another session. Load the page again.',
-      )
-    }
-    const why = site.readOnly()
+    if (!sameSecret(body.get(FIELDS.token) ?? '', session.token)) return foreignForm(c)
+    const why = await site.readOnly(true)
     if (why !== undefined) return problem(c, 409, `Nothing was changed: ${why}`)
     const visit = await visitOf(c)
     const form = formOf(body)
@@ -254,7 +329,7 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
   /** An answer in a sentence, in place of a page. */
   async function problem(
     c: Request,
-    status: 400 | 403 | 404 | 409 | 500 | 503,
+    status: keyof typeof TITLES,
     sentence: string,
   ): Promise<Response> {
     const title = TITLES[status]
@@ -292,13 +367,9 @@ export function consoleApp(site: ConsoleSite): Hono<{ Variables: Variables }> {
     return send(c, raw(live))
   }
 
-  async function send(
-    c: Request,
-    content: Html,
-    status: 200 | 304 | 400 | 401 | 403 | 404 | 409 | 500 | 503 = 200,
-  ): Promise<Response> {
+  async function send(c: Request, content: Html, status: 200 | Status = 200): Promise<Response> {
     const text = (await textOf(content)).replaceAll(TOKEN, c.get('session')?.token ?? '')
-    return c.html(text, status as 200)
+    return c.html(text, status)
   }
 }
 
@@ -307,6 +378,7 @@ const TITLES = {
   403: 'Not allowed',
   404: 'Not found',
   409: 'Not done',
+  429: 'Too many requests',
   500: 'A fault',
   503: 'Redis does not answer',
 } as const
@@ -334,6 +406,10 @@ function writeRequest(c: Request): WriteRequest {
   }
 }
 
+function isPoll(c: Request): boolean {
+  return c.req.header('hx-request') === 'true'
+}
+
 function pathOf(c: Request): string {
   const { pathname, search } = new URL(c.req.url)
   return pathname + search
@@ -352,9 +428,4 @@ function awaySince(at: number): Html {
     Redis does not answer: this is what was known at ${time(at)}, and nothing can be changed. Mail
     goes on by what each Haraka knows.
   </p>`
-}
-
-function signInHelp(): Html {
-  return html`<p>A link signs you in, once and within ten minutes. On the host of the console:</p>
-    <p class="command"><code>tenantctl console link</code></p>`
 }

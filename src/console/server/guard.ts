@@ -1,5 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
-
 /** Types of a body that an HTML form sends; nothing else is read. */
 const FORM = /^application\/x-www-form-urlencoded\b/i
 
@@ -29,12 +27,6 @@ export function refusedWrite(
     return 'the form was sent by another site'
   }
   return undefined
-}
-
-/** Compares secrets in a time that does not tell how much of them is the same. */
-export function sameSecret(given: string, secret: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(secret)]
-  return a.length === b.length && timingSafeEqual(a, b)
 }
 
 /** Where a form may lead to: a path of this console, and not the name of another host. */
