@@ -129,6 +129,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       load: () => require('./commands/metrics') as typeof import('./commands/metrics'),
     },
     {
+      words: { console: 'serve the web console, and let people in' },
+      load: () => require('./commands/console') as typeof import('./commands/console'),
+    },
+    {
       words: { alert: 'test where alerts go, and snooze those of a tenant' },
       load: () => require('./commands/alert') as typeof import('./commands/alert'),
     },

@@ -2,6 +2,7 @@ import { RefusedError } from '../base/errors'
 import type { Work } from '../base/work'
 import { readEntries, type DomainEntry } from '../registry/domain-entries'
 import { DomainRegistry } from '../registry/domain-registry'
+import { NamesElsewhere } from '../registry/settings'
 import type { Store } from '../store/store'
 import { isMailboxProvider } from '../names/mailbox-providers'
 
@@ -29,7 +30,10 @@ export async function registerDomains(
   { by, anyProvider, neverRegister }: RegisterOptions,
   work: Work = {},
 ): ReturnType<DomainRegistry['add']> {
-  if (!anyProvider) await assertNoProvider(store, tenant, domains, neverRegister)
+  if (!anyProvider) {
+    if (neverRegister instanceof NamesElsewhere) throw listElsewhere(neverRegister)
+    await assertNoProvider(store, tenant, domains, neverRegister)
+  }
   return new DomainRegistry(store).add(tenant, domains, by, work)
 }
 
@@ -48,5 +52,11 @@ async function assertNoProvider(
   if (refused.length === 0) return
   throw new RefusedError(
     `${refused.join(', ')}: anybody can get an address at a mailbox provider, and all mail that claims to be from there would pass uncounted; nothing was added. To register it anyway, add --force`,
+  )
+}
+
+function listElsewhere({ text }: NamesElsewhere): RefusedError {
+  return new RefusedError(
+    `the processes have a list of names that are never registered (${text}), and it is not here; nothing was added. Name the same file in [registry] never_register_file of this ini file, or run tenantctl domain add on a host of Haraka`,
   )
 }

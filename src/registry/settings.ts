@@ -24,3 +24,11 @@ function namesIn(file: string, content: string): ReadonlySet<string> {
   }
   return names
 }
+
+/** A list that other hosts have: what needs its names is refused. */
+export class NamesElsewhere extends Set<string> {
+  /** @param text what those hosts say of it. */
+  constructor(readonly text: string) {
+    super()
+  }
+}

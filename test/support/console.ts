@@ -8,6 +8,8 @@ import { actorText } from '../../src/records/actor'
 import type { Role } from '../../src/records/role'
 import { newSite, type Site } from './registry'
 
+export { startConsole, type TestConsole } from '../../scripts/services/console'
+
 export const ORIGIN = 'http://127.0.0.1:8025'
 
 /** A person with a browser: what they send carries their cookie, and forms their token. */

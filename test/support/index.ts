@@ -28,6 +28,7 @@
  *   'disabled=true' }` keeps it there, see `haraka.queued()`.
  * - startPostfix({ mainCf, mailboxes, forwards }): a tenant's own Postfix, only as root (`skip: noPostfix`);
  *   throughRelay(tenant) has the lines that send all to Haraka. `submit()`, `mailbox()`, `queue()`, `flush()`.
+ * - scripts/services/console.ts: `tenantctl console`, for a real browser; console.ts: the same without a network
  * - scripts/services/exporter.ts and prometheus.ts: `tenantctl metrics`, and a Prometheus that scrapes it
  *   (`skip: noPrometheus`); hostNamed() in `preload` makes one of several Harakas another host.
  * - startBrowser(): a real Chromium (`skip: noBrowser`); scripts/services/browser.ts.

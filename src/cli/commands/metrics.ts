@@ -7,12 +7,12 @@ import { isLoopback, listenText, type Listen } from '../../config/listen'
 import { parseListen } from '../../metrics/settings'
 import { readToken } from '../../metrics/token'
 import type { Config } from '../../process/config'
-import { addressOf, connect } from '../../store/connection'
 import { Keys } from '../../store/keys'
 import { Store } from '../../store/store'
 import { contextOf, type Context } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
+import { connectSteadily } from '../kit/steady'
 
 /** How long the start waits for Redis, in ms: a first scrape would say that it is away. */
 const CONNECTING = 2000
@@ -71,16 +71,8 @@ async function serve(
       `${listenText(listen)} can be reached from other machines: set [metrics] token_file, or listen on 127.0.0.1`,
     )
   }
-  let away = false
-  const client = connect(redis, (problem) => {
-    if (!away) context.note(`Redis at ${addressOf(redis)}: ${problem}`)
-    away = true
-  })
+  const client = connectSteadily(redis, (line) => context.note(line))
   try {
-    client.on('ready', () => {
-      if (away) context.note(`Redis at ${addressOf(redis)} answers again`)
-      away = false
-    })
     await connected(client)
     const exporter = exporterOf(context, config, version, new Store(client, new Keys(redis.prefix)))
     const server = await serveMetrics(listen, { token, metrics: () => exporter.text() })

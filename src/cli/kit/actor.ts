@@ -8,7 +8,8 @@ const LONGEST_REASON = 500
 /**
  * The name that the records keep for a change: `--by`, else the caller of sudo, else the user of this process.
  *
- * @throws {InputError} for a reserved name: `automatic` marks a trip, `file:ID` the tenants file.
+ * @throws {InputError} for a reserved name: `automatic` marks a trip, `file:ID` the tenants file, `web:NAME` and the like who
+ *   uses a page.
  */
 export function actor(
   by: string | undefined,
@@ -33,7 +34,7 @@ function isVisible(name: string): boolean {
 }
 
 function isReserved(name: string): boolean {
-  return name === 'automatic' || /^(?:file|detached):/.test(name)
+  return name === 'automatic' || /^(?:file|detached|web|console|tenant):/.test(name)
 }
 
 /** @throws {InputError} for a reason that is empty or has a line break. */

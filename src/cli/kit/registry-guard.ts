@@ -38,7 +38,7 @@ export async function assertWritable(
  * @throws {RefusedError} Redis has lost the registry or a part of it, or that cannot be determined.
  */
 export async function assertWhole(store: Store, snapshot: string): Promise<RegistryLook> {
-  const look = understood(await lookAtRegistry(store))
+  const look = await lookAtKnownSchema(store)
   const known = await knownRegistry(snapshot, store.keys.prefix)
   if (known && !(known instanceof BarredError) && isAnother(look, known.epoch, known.createdAt)) {
     throw registryLost(look, known, snapshot)
@@ -49,12 +49,23 @@ export async function assertWhole(store: Store, snapshot: string): Promise<Regis
       `the registry in Redis has no epoch, and it is not known whether Haraka had one: ${known.message}; if there was none, run tenantctl init --force`,
     )
   }
-  if ((await unfinishedRestore(store)) !== undefined) {
-    throw new RefusedError(
-      'a restore was cut short, and Redis holds a part of it: run the same tenantctl restore again, or accept what is there with tenantctl init --force',
-    )
-  }
+  await assertRestored(store)
   return look
+}
+
+/** Reads the state of the registry. @throws {SchemaError} a later version wrote it. */
+export async function lookAtKnownSchema(store: Store): Promise<RegistryLook> {
+  const look = await lookAtRegistry(store)
+  if (look.epoch && isNewer(look.epoch)) throw new SchemaError(look.epoch.schema)
+  return look
+}
+
+/** @throws {RefusedError} Redis holds a part of a backup. */
+export async function assertRestored(store: Store): Promise<void> {
+  if ((await unfinishedRestore(store)) === undefined) return
+  throw new RefusedError(
+    'a restore was cut short, and Redis holds a part of it: run the same tenantctl restore again, or accept what is there with tenantctl init --force',
+  )
 }
 
 /** The registry under this prefix as of Haraka's last snapshot file; `undefined`: there is none. */
@@ -80,9 +91,4 @@ function registryLost(look: RegistryLook, known: Header, snapshot: string): Refu
   return new RefusedError(
     `Redis has lost the registry that Haraka knew at ${shortTime(known.createdAt)} (${snapshot}), and holds ${describeAnother(look)}: bring it back with tenantctl restore FILE or restore --from-snapshot, or accept the current content with tenantctl init --force`,
   )
-}
-
-function understood(look: RegistryLook): RegistryLook {
-  if (look.epoch && isNewer(look.epoch)) throw new SchemaError(look.epoch.schema)
-  return look
 }
