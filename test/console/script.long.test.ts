@@ -13,7 +13,7 @@ useRedis()
 
 describe('the script of the pages, in a browser', { skip: noBrowser }, () => {
   before(async () => {
-    console = await browseConsole(newSite(), { readOnly: () => readOnly })
+    console = await browseConsole(newSite(), { readOnly: () => Promise.resolve(readOnly) })
   })
   after(() => console.stop())
 
@@ -65,7 +65,7 @@ describe('the script of the pages, in a browser', { skip: noBrowser }, () => {
   it('says that the session has ended, and shows nothing in place of what was there', async () => {
     const { page, session } = await open()
     const before = await page.locator('#live').innerHTML()
-    console.at.console.sessions.end(session.id)
+    console.at.console.entry.sessions.end(session.id)
     await tick(page)
     await page.getByText('You are signed out, and updates have stopped').waitFor()
     assert.equal(await page.locator('#live').innerHTML(), before)

@@ -36,7 +36,7 @@ export async function browseConsole(
   const at = newConsole({}, { origins: [origin], ...changed }, data)
   const server = createAdaptorServer({ fetch: at.app.fetch }) as Server
   await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
-  const { sessions, cookie } = at.console
+  const { entry, cookie } = at.console
   const signedIn = async (options: BrowserContextOptions = {}): Promise<Window> => {
     const person = {
       provider: 'console',
@@ -44,7 +44,7 @@ export async function browseConsole(
       name: 'ann (root)',
       role: 'admin',
     } as const
-    const { cookie: value, session } = sessions.begin(person, '127.0.0.1')
+    const { cookie: value, session } = entry.sessions.begin(person, '127.0.0.1')
     const context = await browser.newContext(options)
     await context.addCookies([{ name: cookie.name, value, url: origin }])
     const page = await context.newPage()
