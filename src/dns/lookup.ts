@@ -1,9 +1,8 @@
 import { Resolver } from 'node:dns/promises'
-import { isIP } from 'node:net'
-import { InputError } from '../base/errors'
 import { Limiter } from '../base/limiter'
 import { LruCache } from '../base/lru-cache'
 import { toDomain } from '../names/domain'
+import { dnsServer } from './server'
 
 /** Each question is asked once; its timeout in ms. */
 const TIMEOUT = 2000
@@ -115,20 +114,4 @@ export class Lookup {
       return NONE.has(code) ? [] : undefined
     }
   }
-}
-
-/** `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1`, `[2001:db8::1]:5353`, as node:dns takes them. @throws {InputError} */
-export function dnsServer(text: string): string {
-  const { bracketed, plain, port } =
-    /^(?:\[(?<bracketed>[^\]]*)\]|(?<plain>[^:[\]]*))(?::(?<port>\d{1,5}))?$/.exec(text)?.groups ??
-    {}
-  const address = bracketed ?? plain ?? text
-  const number = port === undefined ? undefined : Number(port)
-  if (isIP(address) === 0 || number === 0 || (number ?? 1) > 65_535) {
-    throw new InputError(
-      `--dns takes the address of a resolver, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353, not ${JSON.stringify(text)}`,
-    )
-  }
-  const host = isIP(address) === 6 ? `[${address}]` : address
-  return number === undefined ? host : `${host}:${number}`
 }

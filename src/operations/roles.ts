@@ -8,7 +8,7 @@ import { removeDomains, setSubdomains } from './domains'
 import { findDomain } from './find-domain'
 import { readGoingOn, readIncident } from './incident'
 import { askQueues, dropFromQueues } from './queue-orders'
-import { registerDomains } from './register-domains'
+import { rankByDns, registerDomains, registerOwnDomains } from './register-domains'
 import { removeTenant } from './remove-tenant'
 import { noteExport, readReports } from './report'
 import { setLimitsFor, setTenant } from './set-tenant'
@@ -41,6 +41,8 @@ const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [closeCase, 'operator'],
   [setLimitsFor, 'operator'],
   [setTenant, 'admin'],
+  [rankByDns, 'operator'],
+  [registerOwnDomains, 'operator'],
   [registerDomains, 'admin'],
   [pause, 'admin'],
   [resume, 'admin'],

@@ -9,6 +9,8 @@ export interface Candidate {
   readonly domain: string
   /** All recipients, accepted or refused. */
   readonly recipients: number
+  /** The same of messages. */
+  readonly messages: number
   /** The connectors that it came through, as `tenant/name`, the most recipients first. */
   readonly connectors: readonly string[]
   /** Accepted recipients of each day that has any, oldest first. */

@@ -2,7 +2,7 @@ import { CLASSES } from '../mail/classes'
 import { DAY } from '../reporting/calendar'
 import type { DatedRow } from '../reporting/reader'
 import { OTHER } from '../reporting/rows'
-import { recipients } from '../reporting/sum'
+import { messages, recipients } from '../reporting/sum'
 import type { Candidate } from './candidate'
 
 /**
@@ -16,6 +16,7 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
       days: Map<number, number>
       connectors: Map<string, number>
       all: number
+      messages: number
       first: number
       last: number
     }
@@ -25,11 +26,15 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
     if (domain === '' || domain === OTHER) continue
     let sum = found.get(domain)
     if (!sum) {
-      sum = { days: new Map(), connectors: new Map(), all: 0, first: Infinity, last: 0 }
+      sum = {
+        ...{ days: new Map(), connectors: new Map(), all: 0, messages: 0 },
+        ...{ first: Infinity, last: 0 },
+      }
       found.set(domain, sum)
     }
     if (counts.accepted > 0) sum.days.set(at, (sum.days.get(at) ?? 0) + counts.accepted)
     sum.all += recipients(counts)
+    sum.messages += messages(counts)
     if (connector !== '' && connector !== OTHER) {
       sum.connectors.set(connector, (sum.connectors.get(connector) ?? 0) + recipients(counts))
     }
@@ -43,9 +48,10 @@ export function candidatesIn(rows: readonly DatedRow[]): Candidate[] {
     firstSeenOn.set(day, (firstSeenOn.get(day) ?? 0) + 1)
   }
   return [...found]
-    .map(([domain, { days, connectors, all, first, last }]) => ({
+    .map(([domain, { days, connectors, all, messages: sent, first, last }]) => ({
       domain,
       recipients: all,
+      messages: sent,
       connectors: [...connectors].sort(([, a], [, b]) => b - a).map(([name]) => name),
       daily: [...days].sort(([a], [b]) => a - b).map(([, count]) => count),
       firstSeen: first,

@@ -13,11 +13,9 @@ import { DomainRegistry } from '../registry/domain-registry'
 import type { AcceptedDomain } from '../mail/tenant'
 import { candidatesIn } from './gather'
 import type { DnsFacts } from './dns-facts'
-import type { Lookup } from '../dns/lookup'
 import { isMailboxProvider } from '../names/mailbox-providers'
 import type { Candidate } from './candidate'
 import { rank, type Ranked } from './rank'
-import { readFacts } from './read-facts'
 
 /** How many candidates DNS is asked about: those with the most recipients. */
 export const MOST_LOOKED_UP = 100
@@ -26,6 +24,9 @@ const MOST_ACCEPTED = 10
 const AT_ONCE = 8
 
 export type Never = Candidate & { readonly why: string }
+
+/** What DNS says about a domain; `undefined`: it was not asked. */
+export type AskDns = (domain: string) => Promise<DnsFacts | undefined>
 
 /** The unregistered domains of a tenant, ranked. */
 export interface Suggestion {
@@ -48,14 +49,16 @@ export interface Suggestion {
  * @param days how far back reports are read.
  * @param dns `undefined`: DNS is not asked, and the ranking is by name and mail alone.
  * @param neverRegister names that are refused as domains of mailbox providers are.
+ * @param only the one domain to rank; absent: all.
  * @throws {NotFoundError} no such tenant; what ioredis throws where Redis gives no answer.
  */
 export async function suggestDomains(
   store: Store,
   tenant: string,
   days: number,
-  dns: Lookup | undefined,
+  dns: AskDns | undefined,
   neverRegister: ReadonlySet<string>,
+  only?: string,
 ): Promise<Suggestion> {
   const domains = await new DomainRegistry(store).list(tenant)
   const connectors = await new ConnectorRegistry(store).list(tenant)
@@ -64,7 +67,9 @@ export async function suggestDomains(
   const reader = new ReportReader(store)
   const rows = await reader.rows(tenant, from, now + 1, 'day')
   const isCovered = coverage(domains)
-  const all = candidatesIn(rows).filter(({ domain }) => !isCovered(domain))
+  const all = candidatesIn(rows).filter(
+    ({ domain }) => !isCovered(domain) && (only ?? domain) === domain,
+  )
   const never = await findNever(store, tenant, all, neverRegister)
   const excluded = new Set(never.map(({ domain }) => domain))
   const candidates = all.filter(({ domain }) => !excluded.has(domain))
@@ -75,9 +80,10 @@ export async function suggestDomains(
   const names = [...first, ...asked].map(({ domain }) => domain)
   const facts = new Map<string, DnsFacts>()
   if (dns && asked.length > 0) {
-    await mapLimited(names, AT_ONCE, async (domain) =>
-      facts.set(domain, await readFacts(domain, dns)),
-    )
+    await mapLimited(names, AT_ONCE, async (domain) => {
+      const found = await dns(domain)
+      if (found) facts.set(domain, found)
+    })
   }
   const trip = await lastTrip(store, tenant)
   return {

@@ -44,6 +44,7 @@ function candidate(
   return {
     domain,
     recipients: daily.reduce((sum, each) => sum + each, 0),
+    messages: daily.length,
     connectors: ['contoso/mx'],
     daily,
     firstSeen: NOON - since * DAY,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { Lookup } from '../../dns/lookup'
 import { MATURE_DAYS } from '../../suggest/rank'
+import { readFacts } from '../../suggest/read-facts'
 import { MOST_LOOKED_UP, suggestDomains } from '../../suggest/suggest'
 import { assertTenantId } from '../../mail/identities'
 import { printSuggestion, suggestionJson } from '../views/suggest'
@@ -35,7 +36,7 @@ export function add(program: Command, io: Io): void {
           store,
           tenant,
           config.report.days,
-          dns,
+          (domain) => readFacts(domain, dns),
           neverRegister,
         )
         const { why = false } = options

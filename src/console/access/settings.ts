@@ -3,6 +3,7 @@ import { InputError } from '../../base/errors'
 import { parsePrefix } from '../../base/ip-prefix'
 import { isLoopback, listenParser, listenText, type Listen } from '../../config/listen'
 import { host, section, site, type SettingsOf } from '../../config/section'
+import { resolverAddress } from '../../dns/server'
 import { list, oneOf, orEmpty, orNone, text } from '../../config/values'
 
 /** An absolute path of a Unix socket. */
@@ -40,6 +41,8 @@ export const CONSOLE = section(
     readPasswordFile: host(filePath, ''),
     /** An absolute path; `undefined`: see `stateDirectory` of `tenantctl console`. */
     state: host(filePath, ''),
+    /** The resolver that people may ask about domains, as node:dns takes it; `undefined`: that of the system. */
+    dns: host(orNone(resolver), ''),
   },
   {
     *contradictions(settings) {
@@ -141,6 +144,12 @@ function headerName(given: string): string {
   // RFC 9110 §5.6.2
   if (/^[!#$%&'*+.^_`|~\w-]+$/.test(given)) return given.toLowerCase()
   throw new InputError(`"${given}" is no name of a header`)
+}
+
+function resolver(given: string): string {
+  const server = resolverAddress(given)
+  if (server !== undefined) return server
+  throw new InputError(`"${given}" is no address of a resolver, such as 192.0.2.53 or [::1]:5353`)
 }
 
 function filePath(

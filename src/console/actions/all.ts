@@ -1,6 +1,7 @@
 import type { Action } from '../kit/action'
 import { CHECK, CLOSE, NOTE, RELEASE, TAKE } from './cases'
 import { DROP, SHOW_HEADERS } from './queue'
+import { ASK_DNS, REGISTER } from './register'
 import { BLOCK, UNBLOCK } from './restriction'
 
 /** All that can be changed in the console. */
@@ -9,4 +10,5 @@ export const ACTIONS: readonly Action<any>[] = [
   ...[BLOCK, UNBLOCK],
   ...[TAKE, RELEASE, NOTE, CHECK, CLOSE],
   ...[DROP, SHOW_HEADERS],
+  ...[REGISTER, ASK_DNS],
 ]

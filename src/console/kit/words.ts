@@ -196,6 +196,12 @@ export const WORDS = {
     meaning:
       "A tenant's mail that hosts have accepted and not delivered yet. *held*: it waits until the restriction is lifted.",
   },
+  register: {
+    title: 'Register a domain',
+    meaning:
+      'A registered (accepted) domain is the tenant’s own: mail from it is not counted, and passes while the tenant is restricted. So a domain of an attacker must never be registered.',
+    exchange: 'Accepted domain',
+  },
 } as const satisfies Readonly<Record<string, Word>>
 
 export type WordName = keyof typeof WORDS

@@ -5,6 +5,7 @@ import { CASES, TENANT_CASES } from './cases'
 import { GLOSSARY } from './glossary'
 import { INCIDENT } from './incident'
 import { OVERVIEW } from './overview'
+import { REGISTER } from './register'
 import { REPORT, REPORT_CSV, REPORT_PRINT } from './report'
 import { TENANT_QUEUE } from './tenant-queue'
 
@@ -12,7 +13,7 @@ import { TENANT_QUEUE } from './tenant-queue'
 export const PAGES: readonly Page[] = [
   OVERVIEW,
   ...[INCIDENT, CASES, CASE, CASE_PRINT, TENANT_CASES, TENANT_QUEUE],
-  ...[REPORT, REPORT_PRINT],
+  ...[REPORT, REPORT_PRINT, REGISTER],
   GLOSSARY,
 ]
 

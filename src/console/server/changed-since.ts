@@ -14,6 +14,8 @@ import { time } from '../kit/parts'
 /** No page is older, since no session is. In ms. */
 const OLDEST = 12 * HOUR
 const MOST_SHOWN = 20
+/** What people look at is in the trail, and changes nothing. */
+const READ: readonly string[] = ['queue shown', 'report exported']
 /** What is kept of the name of a person, in characters. */
 const NAME = 100
 
@@ -32,9 +34,7 @@ export async function changedSince(
   const now = await serverTime(store.client)
   const own = clean(recordedAs(person)).slice(0, NAME)
   const entries = await readTenantAudit(store, tenant, Math.max(Number(seen), now - OLDEST))
-  const changes = entries
-    .filter(({ note, what }) => note !== own && what !== 'queue shown')
-    .reverse()
+  const changes = entries.filter(({ note, what }) => note !== own && !READ.includes(what)).reverse()
   if (changes.length === 0) return undefined
   const more = changes.length - MOST_SHOWN
   return {
