@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
+import { PAGES } from '../../src/console/pages/all'
 import { noBrowser } from '../../scripts/services/browser'
 import { browseConsole, type BrowsedConsole } from '../support/console-browser'
 import { fillHostile } from '../support/console-data'
@@ -12,7 +13,7 @@ import { newSite, useRedis } from '../support/registry'
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const PATHS = [
-  ...ROUTES.filter(({ method }) => method === 'GET').map(({ path }) => path),
+  ...ROUTES.filter(({ route }) => PAGES.some(({ path }) => path === route)).map(({ path }) => path),
   '/nowhere',
   '/tenants/nobody',
 ]
@@ -29,21 +30,43 @@ describe('every page of the console, in a browser', { skip: noBrowser }, () => {
 
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const width of [320, 1280]) {
-      it(`has nothing that axe finds fault with: ${colorScheme}, ${width} px`, async () => {
-        const size = { width, height: 800 }
-        const { page, faults } = await console.signedIn({ colorScheme, viewport: size })
-        for (const path of PATHS) {
-          await page.goto(console.origin + path)
-          assert.deepEqual(await faultsOf(page), [], path)
-          assert.deepEqual(faults, [], path)
-          assert.equal(await page.evaluate(TOO_WIDE), 0, `${path} is wider than the window`)
-          assert.deepEqual(await page.evaluate(WITHOUT_FOCUS), [], path)
-        }
-        await page.context().close()
+      it(`has no fault: ${colorScheme}, ${width} px`, async () => {
+        const viewport = { width, height: 800 }
+        const { page, faults } = await console.signedIn({ colorScheme, viewport })
+        await lookAtAll(page, faults)
       })
     }
   }
+
+  it('has no fault where script is off, and no button that needs it', async () => {
+    const { page, faults } = await console.signedIn()
+    // As without script, except that axe can run.
+    await page.route('**/*.js', (route) => route.abort())
+    await lookAtAll(page, faults, async () => {
+      for (const button of await page.locator('.copy, .pause').all()) {
+        assert.ok(await button.isHidden())
+      }
+    })
+  })
 })
+
+/** Opens every page. */
+async function lookAtAll(
+  page: Page,
+  faults: readonly string[],
+  more: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  for (const path of PATHS) {
+    await page.goto(console.origin + path)
+    assert.deepEqual(await faultsOf(page), [], path)
+    assert.deepEqual(faults, [], path)
+    assert.equal(await page.evaluate(TOO_WIDE), 0, `${path} is wider than the window`)
+    assert.deepEqual(await page.evaluate(WITHOUT_FOCUS), [], path)
+    assert.equal(await page.locator('h1').count(), 1, path)
+    await more()
+  }
+  await page.context().close()
+}
 
 /** What axe finds: its rule, and some of the elements. */
 async function faultsOf(page: Page): Promise<string[]> {
