@@ -16,6 +16,7 @@ const NEEDS = [
   [/^unblock a --force .* --limits/, ['allowance']],
   [/^alert test/, ['alerts', 'alert noc']],
   [/^metrics/, ['metrics']],
+  [/^console/, ['console']],
   [/^init$|^restore|^registry (?:accept|restore)|^purge/, ['outage']],
   [/^domain add (?!.*--force)|^apply \S+$/, ['registry']],
 ] as const
@@ -76,6 +77,8 @@ describe('a mistake in the ini file', () => {
       ],
       ...['status', 'status a', 'restricted', 'unusual', 'report a', 'unattributed', 'events'],
       ...['nodes', 'metrics --once'],
+      // No console runs: they ask for one.
+      ...['console link', 'console sessions list', 'console sessions revoke 1'],
       ...['audit', 'incident a', 'suggest a', 'explain --from x@lure.example --ip 192.0.2.9'],
       'top --once',
       ...['case take a:1', 'case release a:1'],

@@ -200,6 +200,8 @@ const PLACES: readonly (readonly string[])[] = [
     ['doctor', V],
     ['metrics', '--once', V],
     ['metrics', '--listen', V],
+    ['console', 'link', '--role', V],
+    ['console', 'sessions', 'revoke', V],
     ['apply', V],
     ['backup', V],
     ['restore', V],

@@ -131,8 +131,8 @@ function addSessions(parent: Command, io: Io): void {
 }
 
 function ask<T>(context: Context, order: Parameters<typeof askConsole>[1]): Promise<T> {
-  const { state } = context.needed('console').console
-  return askConsole<T>(stateFiles(state).control, order)
+  context.needed('console')
+  return askConsole<T>(stateFiles(context.config().console.state).control, order)
 }
 
 function sessionView({ id, name, role, provider, begun, used, address }: Listed) {
