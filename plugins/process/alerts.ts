@@ -12,7 +12,8 @@ import {
 } from '../../src/alerts/mail'
 import { ContactTemplates, siteTexts, type SiteTexts } from '../../src/alerts/contact-templates'
 import { forgetLeft } from '../../src/alerts/forget-left'
-import { placeOf, USUAL_CHANNELS } from '../../src/alerts/channel-settings'
+import { placeOf, USUAL_CHANNELS, type ChannelSettings } from '../../src/alerts/channel-settings'
+import { withLinks } from '../../src/alerts/link'
 import { NamedChannel } from '../../src/alerts/named-channel'
 import { MemoryQueue } from '../../src/alerts/memory-queue'
 import { AlertQueue } from '../../src/alerts/queue'
@@ -65,7 +66,10 @@ export class Alerts {
   constructor(
     private readonly plugin: Plugin,
     private readonly engine: Engine,
-    private readonly config: () => Pick<Config, 'alerts' | 'alertChannels' | 'owner' | 'redis'>,
+    private readonly config: () => Pick<
+      Config,
+      'alerts' | 'alertChannels' | 'console' | 'owner' | 'redis'
+    >,
   ) {
     this.log = logTextOnce((line) => plugin.logwarn(line))
     this.events = this.dispatcherEvents()
@@ -94,8 +98,9 @@ export class Alerts {
       return address ? { name: name ?? tenant, address } : undefined
     }
     const held = new HeldContacts(store)
-    this.begin(new WebhookChannel(this.settings))
-    this.begin(new MailChannel(mail))
+    this.begin(this.linking(new WebhookChannel(this.settings)))
+    this.begin(this.linking(new MailChannel(mail)))
+    // Tenants have no console.
     this.begin(new ContactChannel(mail, contactOf, (alert) => held.unlessMailed(alert)))
   }
 
@@ -104,13 +109,18 @@ export class Alerts {
     const { alertChannels } = this.config()
     for (const name of alertChannels.keys()) {
       if (this.deliveries.has(name)) continue
-      this.begin(new NamedChannel(name, () => this.config().alertChannels.get(name), this.mail))
+      const settings = (): ChannelSettings | undefined => this.config().alertChannels.get(name)
+      this.begin(this.linking(new NamedChannel(name, settings, this.mail)))
     }
     for (const [name, delivery] of this.deliveries) {
       if (USUAL_CHANNELS.includes(name) || alertChannels.has(name)) continue
       end(delivery)
       this.deliveries.delete(name)
     }
+  }
+
+  private linking(channel: Channel): Channel {
+    return withLinks(channel, () => this.config().console.publicUrl)
   }
 
   private begin(channel: Channel): void {

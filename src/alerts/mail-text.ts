@@ -14,13 +14,14 @@ const LONGEST_SUBJECT = 200
 
 /** The mail to operators: every fact of the alert. */
 export function operatorText(alert: Alert): MailText {
-  const { severity, title, facts, next } = alert
+  const { severity, title, facts, next, url } = alert
   return {
     subject: subjectOf(`${severity}: ${title}${countOf(alert)}`),
     lines: [
       title,
       '',
       ...aligned(factsOf(alert)),
+      ...(url === undefined ? [] : ['', 'Open in the console:', `  ${url}`]),
       '',
       'What to do next:',
       ...next.map((step) => `  ${step}`),

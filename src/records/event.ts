@@ -297,4 +297,6 @@ export interface Alert {
   readonly resolves?: string
   /** Id of the event that this one repeats. */
   readonly continues?: string
+  /** Its page of the console: added when it is delivered; absent: `[console] public_url` is empty. */
+  readonly url?: string
 }

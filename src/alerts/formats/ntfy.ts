@@ -28,7 +28,7 @@ export const FORMAT: Format = {
 }
 
 function post(alert: Alert, target: Target): Post {
-  const { title, facts, next } = plainAlert(alert)
+  const { title, facts, next, url: click } = plainAlert(alert)
   const url = new URL(target.url)
   const [, path = '/', topic = ''] = TOPIC.exec(url.pathname) ?? []
   url.pathname = path
@@ -40,6 +40,7 @@ function post(alert: Alert, target: Target): Post {
     priority: PRIORITIES[alert.severity],
     tags: [shortened(alert.kind, 40)],
     markdown: false,
+    ...(click === undefined ? {} : { click }),
   }
   return jsonPost(url.href, safeJson(message, 0))
 }

@@ -1,7 +1,7 @@
 import { safeJson } from '../../base/safe-text'
 import type { Alert, Severity } from '../../records/event'
 import { jsonPost, type Format, type Post, type Target } from './format'
-import { plainAlert } from './plain'
+import { OPEN, plainAlert } from './plain'
 
 const SEVERITIES: Readonly<Record<Severity, string>> = {
   High: 'critical',
@@ -39,6 +39,7 @@ function post(alert: Alert, target: Target): Post {
         event_action: 'trigger',
         dedup_key: incidentOf(alert),
         payload: payloadOf(alert),
+        ...(alert.url === undefined ? {} : { links: [{ href: alert.url, text: OPEN }] }),
       }
   return jsonPost(url.href, safeJson(event, 0))
 }

@@ -20,16 +20,22 @@ export interface PlainAlert {
   readonly facts: Facts
   /** Commands to copy: tenants in them are as they are. No text of an attacker is in them. */
   readonly next: readonly string[]
+  /** As it is: no text of an attacker is in it. */
+  readonly url: string | undefined
 }
 
+/** What a link says. */
+export const OPEN = 'Open in the console'
+
 export function plainAlert(alert: Alert): PlainAlert {
-  const { severity, title, next } = alert
+  const { severity, title, next, url } = alert
   return {
     title: shortened(defanged(`${severity}: ${title}${countOf(alert)}`), TITLE),
     facts: factsOf(alert)
       .slice(0, MOST_FACTS)
       .map(([name, value]) => [shortened(defanged(name), NAME), shortened(defanged(value), VALUE)]),
     next: next.slice(0, MOST_STEPS).map((step) => shortened(step, STEP)),
+    url,
   }
 }
 

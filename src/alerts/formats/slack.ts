@@ -1,7 +1,7 @@
 import { safeJson } from '../../base/safe-text'
 import type { Alert } from '../../records/event'
 import { jsonPost, type Format, type Post, type Target } from './format'
-import { plainAlert, type PlainAlert } from './plain'
+import { OPEN, plainAlert, type PlainAlert } from './plain'
 
 /** Characters of the text of a section (https://docs.slack.dev/reference/block-kit/blocks/section-block). */
 const LONGEST_TEXT = 3000
@@ -18,8 +18,13 @@ const LONGEST_MESSAGE = 12_000
 export const FORMAT: Format = { post }
 
 type Block =
-  | { readonly type: 'section'; readonly text: PlainText }
+  | { readonly type: 'section'; readonly text: PlainText | Link }
   | { readonly type: 'section'; readonly fields: readonly PlainText[] }
+
+interface Link {
+  readonly type: 'mrkdwn'
+  readonly text: string
+}
 
 interface PlainText {
   readonly type: 'plain_text'
@@ -38,7 +43,7 @@ function post(alert: Alert, { url }: Target): Post {
   return jsonPost(url, safeJson(message, 0))
 }
 
-function blocksOf({ title, facts, next }: PlainAlert): Block[] {
+function blocksOf({ title, facts, next, url }: PlainAlert): Block[] {
   const fields = facts.map(([name, value]) => plainText(`${name}\n${value}`))
   const rows: Block[] = []
   for (let at = 0; at < fields.length; at += MOST_FIELDS) {
@@ -49,6 +54,9 @@ function blocksOf({ title, facts, next }: PlainAlert): Block[] {
     { type: 'section', text: plainText(title) },
     ...rows,
     { type: 'section', text: plainText(steps) },
+    ...(url === undefined
+      ? []
+      : [{ type: 'section', text: { type: 'mrkdwn', text: `<${url}|${OPEN}>` } } as const]),
   ]
 }
 
@@ -57,10 +65,11 @@ function plainText(text: string): PlainText {
 }
 
 /** In a code block, where neither Slack nor Mattermost nor Rocket.Chat finds mentions or links; the title is before it. */
-function textOf({ title, facts, next }: PlainAlert): string {
+function textOf({ title, facts, next, url }: PlainAlert): string {
   const lines = [...facts.map(([name, value]) => `${name}: ${value}`), '', ...next]
   const code = within(lines, LONGEST_MESSAGE)
-  return escaped(`${noCode(title)}\n\`\`\`\n${noCode(code)}\n\`\`\``)
+  const link = url === undefined ? '' : `\n${url}`
+  return escaped(`${noCode(title)}\n\`\`\`\n${noCode(code)}\n\`\`\`${link}`)
 }
 
 /** Nothing in it begins or ends a code block. */

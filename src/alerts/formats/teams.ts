@@ -1,7 +1,7 @@
 import { safeJson } from '../../base/safe-text'
 import type { Alert } from '../../records/event'
 import { jsonPost, type Format, type Post, type Target } from './format'
-import { plainAlert } from './plain'
+import { OPEN, plainAlert } from './plain'
 
 /**
  * An Adaptive Card for the workflow "when a Teams webhook request is received", in a message of 28 KB at most
@@ -27,7 +27,7 @@ interface RichTextBlock {
 }
 
 function post(alert: Alert, { url }: Target): Post {
-  const { title, facts, next } = plainAlert(alert)
+  const { title, facts, next, url: page } = plainAlert(alert)
   const card = {
     $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
     type: 'AdaptiveCard',
@@ -41,6 +41,9 @@ function post(alert: Alert, { url }: Target): Post {
       block([run('What to do next:', { weight: 'Bolder' })]),
       ...next.map((step) => block([run(step, { fontType: 'Monospace' })], { spacing: 'Small' })),
     ],
+    ...(page === undefined
+      ? {}
+      : { actions: [{ type: 'Action.OpenUrl', title: OPEN, url: page }] }),
   }
   const contentType = 'application/vnd.microsoft.card.adaptive'
   const attachments = [{ contentType, contentUrl: null, content: card }]
