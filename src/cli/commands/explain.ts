@@ -1,9 +1,8 @@
 import { setServers } from 'node:dns'
-import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import { Ledger } from '../../allowance/ledger'
-import { InputError } from '../../base/errors'
-import { explainMessage, readOnce, type Explanation, type Question } from '../../explain/explain'
+import { explainMessage, readOnce, type Explanation } from '../../explain/explain'
+import { questionOf, type Asked } from '../../explain/question'
 import { dnsServer } from '../../dns/server'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -11,24 +10,12 @@ import { manual } from '../kit/manual'
 import { inEffect } from '../kit/paused'
 import { readMessage } from '../kit/message-input'
 import type { Output, Tone } from '../kit/output'
+import { VERDICT_TONES, verdictText } from '../views/explain'
 import { COMMAND_TIMEOUT } from '../kit/store'
 
-interface Options {
-  readonly from: string
-  readonly to?: string
-  readonly ip?: string
-  readonly auth?: string
-  readonly cert?: string
+interface Options extends Asked {
   readonly message?: string
   readonly dns?: string
-}
-
-const TONES: Record<Explanation['verdict'], Tone | undefined> = {
-  pass: 'good',
-  charge: 'good',
-  refuse: 'bad',
-  tempfail: 'warn',
-  ignore: undefined,
 }
 
 /** `tenantctl explain` */
@@ -88,17 +75,6 @@ export function add(program: Command, io: Io): void {
   })
 }
 
-/** @throws {InputError} */
-function questionOf({ from, to, ip, auth, cert }: Options): Question {
-  if (ip !== undefined && isIP(ip) === 0) {
-    throw new InputError(`--ip ${JSON.stringify(ip)} is not an IP address: write 192.0.2.10`)
-  }
-  for (const [option, value] of Object.entries({ to, auth, cert })) {
-    if (value === '') throw new InputError(`--${option} is empty: give a value, or leave it out`)
-  }
-  return { from, to, ip, authUser: auth, certificateName: cert }
-}
-
 function viewOf(explanation: Explanation): Omit<Explanation, 'steps'> {
   const { tenant, connector, class: senderClass, domain, matched, owner } = explanation
   const { verdict, reply } = explanation
@@ -106,15 +82,15 @@ function viewOf(explanation: Explanation): Omit<Explanation, 'steps'> {
 }
 
 function print(out: Output, explanation: Explanation): void {
-  const { steps, class: senderClass, verdict, reply } = explanation
+  const { steps, class: senderClass, verdict } = explanation
   out.facts([
     ...steps.map(({ about, finding }) => [about, finding] as const),
     ...(senderClass === null ? [] : [['class', senderClass] as const]),
-    ['verdict', { text: reply === null ? verdict : `${verdict}: ${reply}`, ...toneOf(verdict) }],
+    ['verdict', { text: verdictText(explanation), ...toneOf(verdict) }],
   ])
 }
 
 function toneOf(verdict: Explanation['verdict']): { tone?: Tone } {
-  const tone = TONES[verdict]
+  const tone = VERDICT_TONES[verdict]
   return tone ? { tone } : {}
 }

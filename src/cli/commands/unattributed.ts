@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import { InputError } from '../../base/errors'
-import { OTHER, type UnattributedSource } from '../../reporting/rows'
+import { OTHER } from '../../reporting/rows'
 import {
   readUnattributedMail,
   type Unattributed,
-  type UnattributedRow,
 } from '../../reporting/unattributed'
 import { serverTime } from '../../store/server-clock'
 import { allRows } from '../kit/all-rows'
@@ -19,13 +18,13 @@ import {
   moment,
 } from '../views/counts'
 import { csv } from '../views/csv'
+import { addCommand, shortCertificate } from '../views/unattributed'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { count } from '../../base/count'
 import { outside, toCopy, type Output } from '../kit/output'
 import { isoTime } from '../../base/time'
 import { spanOf, type ReportSpan } from '../../operations/report-span'
-import { shellWord } from '../../base/command-line'
 
 interface Options {
   readonly days?: string
@@ -73,7 +72,7 @@ function jsonOf({ rows, others }: Unattributed, { from, to }: ReportSpan): objec
       user: row.user,
       certificate: row.certificate,
       ...countsView(row.counts),
-      next: nextStep(row) ?? null,
+      next: addCommand(row) ?? null,
     })),
   }
 }
@@ -96,7 +95,7 @@ function print(out: Output, { rows, others }: Unattributed): void {
       ...counts.cells(row.counts),
       moment(row.counts.firstSeen, true),
       moment(row.counts.lastSeen, true),
-      toCopy(nextStep(row) ?? ''),
+      toCopy(addCommand(row) ?? ''),
     ]),
     'no mail was relayed without a tenant',
   )
@@ -104,22 +103,4 @@ function print(out: Output, { rows, others }: Unattributed): void {
   if (others === 0 && rows.some(({ ip }) => ip === OTHER)) {
     out.line(`${OTHER}: with [report] samples=false no sources are recorded`, 'faint')
   }
-}
-
-function shortCertificate({ certificate }: UnattributedRow): string {
-  return isFingerprint(certificate) ? `sha256 ${certificate.slice(0, 16)}…` : certificate
-}
-
-/** The identity to recognise it by: what only this source can show comes first. */
-function nextStep({ ip, user, certificate }: UnattributedSource): string | undefined {
-  if (ip === OTHER) return undefined
-  const add = 'tenantctl connector add TENANT NAME'
-  if (user !== '') return `${add} --auth ${shellWord(user)}`
-  if (isFingerprint(certificate)) return `${add} --cert-sha256 ${certificate}`
-  if (certificate !== '') return `${add} --cert ${shellWord(certificate)}`
-  return `${add} --ip ${shellWord(ip)}`
-}
-
-function isFingerprint(certificate: string): boolean {
-  return /^[\da-f]{64}$/i.test(certificate)
 }

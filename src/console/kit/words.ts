@@ -202,6 +202,11 @@ export const WORDS = {
       'A registered (accepted) domain is the tenant’s own: mail from it is not counted, and passes while the tenant is restricted. So a domain of an attacker must never be registered.',
     exchange: 'Accepted domain',
   },
+  explain: {
+    title: 'Explain a message',
+    meaning:
+      'What would happen to a message that a session relays, step by step, and why. Nothing is sent, and nothing is changed.',
+  },
 } as const satisfies Readonly<Record<string, Word>>
 
 export type WordName = keyof typeof WORDS

@@ -2,18 +2,20 @@ import type { Role } from '../../records/role'
 import type { Download, Page } from '../kit/page'
 import { CASE, CASE_PRINT } from './case'
 import { CASES, TENANT_CASES } from './cases'
+import { EXPLAIN } from './explain'
 import { GLOSSARY } from './glossary'
 import { INCIDENT } from './incident'
 import { OVERVIEW } from './overview'
 import { REGISTER } from './register'
 import { REPORT, REPORT_CSV, REPORT_PRINT } from './report'
 import { TENANT_QUEUE } from './tenant-queue'
+import { UNATTRIBUTED } from './unattributed'
 
 /** All pages. */
 export const PAGES: readonly Page[] = [
   OVERVIEW,
   ...[INCIDENT, CASES, CASE, CASE_PRINT, TENANT_CASES, TENANT_QUEUE],
-  ...[REPORT, REPORT_PRINT, REGISTER],
+  ...[REPORT, REPORT_PRINT, REGISTER, UNATTRIBUTED, EXPLAIN],
   GLOSSARY,
 ]
 
@@ -27,5 +29,7 @@ export const NAVIGATION: readonly (readonly [
 ])[] = [
   [[], 'Overview', 'viewer'],
   [['cases'], 'Cases', 'viewer'],
+  [['unattributed'], 'Mail without a tenant', 'viewer'],
+  [['explain'], 'Explain', 'viewer'],
   [['glossary'], 'Glossary', 'viewer'],
 ]
