@@ -84,6 +84,16 @@ export async function readWholeAudit(store: Store, since: number): Promise<Audit
   return merged(entries)
 }
 
+interface NewestQuestion {
+  /** ms since the epoch */
+  readonly since: number
+  readonly most: number
+  /** Entries that the trail of a tenant is read for. */
+  readonly ofEach?: number
+  /** Leaves out what is about other tenants. */
+  readonly only?: string
+}
+
 /** The newest changes, newest first. */
 export interface NewestAudit {
   readonly entries: readonly AuditEntry[]
@@ -94,23 +104,23 @@ export interface NewestAudit {
 /**
  * The newest changes of these tenants, of all connectors, of the registry as a whole and of hosts. Reads a bounded number of
  * entries of each trail. Writes nothing.
- *
- * @param only leaves out what is about other tenants.
  */
 export async function readNewestAudit(
   store: Store,
   tenants: readonly string[],
-  { since, most, only }: { since: number; most: number; only?: string | undefined },
+  { since, most, ofEach = most, only }: NewestQuestion,
 ): Promise<NewestAudit> {
   const { client, keys } = store
   const trails = [
-    ...[keys.tenantsAudit, keys.connectorsAudit, keys.nodesAudit].map((key) => [key, ''] as const),
-    ...tenants.map((id) => [keys.audit(id), id] as const),
+    ...[keys.tenantsAudit, keys.connectorsAudit, keys.nodesAudit].map(
+      (key) => [key, '', most] as const,
+    ),
+    ...tenants.map((id) => [keys.audit(id), id, ofEach] as const),
   ]
-  const read = await mapLimited(trails, TENANTS_AT_ONCE, async ([key, tenant]) => {
-    const lines = await client.lrange(key, -most, -1)
+  const read = await mapLimited(trails, TENANTS_AT_ONCE, async ([key, tenant, length]) => {
+    const lines = await client.lrange(key, -length, -1)
     const entries = lines.map((line) => parseEntry(line, tenant))
-    return { entries, isCut: lines.length === most && entries[0]!.at >= since }
+    return { entries, isCut: lines.length === length && entries[0]!.at >= since }
   })
   const entries = merged(read.flatMap((trail) => trail.entries)).filter(
     ({ at, subject }) =>

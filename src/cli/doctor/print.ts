@@ -4,7 +4,7 @@ import type { Output, Tone } from '../kit/output'
 import type { Line } from './line'
 
 const TONES: Record<Line['level'], Tone> = { ok: 'good', warn: 'warn', fail: 'bad' }
-const WORST_FIRST: readonly Line['level'][] = ['fail', 'warn', 'ok']
+export const WORST_FIRST: readonly Line['level'][] = ['fail', 'warn', 'ok']
 const EXAMPLES = 3
 const INDENT = ' '.repeat(6)
 
@@ -19,7 +19,7 @@ export function printLines(out: Output, lines: readonly Line[], all: boolean): v
 }
 
 /** Lines of one level, check and problem together, in the place of the first. */
-function byKind(lines: readonly Line[]): Line[][] {
+export function byKind(lines: readonly Line[]): Line[][] {
   const kinds = grouped(lines, (line) =>
     line.problem === null ? line : `${line.level} ${line.check}: ${line.problem}`,
   )

@@ -10,7 +10,7 @@ import { duration, type Cell, type Output, type Tone } from '../kit/output'
 const TONES: Partial<Record<NodeState, Tone>> = { late: 'warn', missing: 'bad', draining: 'faint' }
 
 /** `worker 3` */
-function processName({ role, worker }: Pick<Node, 'role' | 'worker'>): string {
+export function processName({ role, worker }: Pick<Node, 'role' | 'worker'>): string {
   return role === 'worker' ? `worker ${worker}` : role
 }
 
@@ -89,12 +89,13 @@ function rowOf(compared: ComparedNode, now: number, isFirst: boolean): Cell[] {
   ]
 }
 
-function millis(ms: number | undefined): string {
+/** `4.2 ms`; `-`: there was none. */
+export function millis(ms: number | undefined): string {
   return ms === undefined ? '-' : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
 }
 
 /** What is noteworthy about a process. */
-function notesOf({ node, state, differs, behind, clockOff }: ComparedNode): string[] {
+export function notesOf({ node, state, differs, behind, clockOff }: ComparedNode): string[] {
   if (state === 'missing') return [`missing since ${shortTime(node.seen)}`]
   if (state === 'draining') return ['draining, does not follow']
   const { registry, counters } = node
@@ -109,7 +110,7 @@ function notesOf({ node, state, differs, behind, clockOff }: ComparedNode): stri
 }
 
 /** `6 processes on 3 hosts, all of version 1.1.0 with one configuration` */
-function summary(overview: Overview): string {
+export function summary(overview: Overview): string {
   const { nodes } = overview
   if (nodes.length === 0) return 'no Haraka process has reported'
   const { missing, late, draining } = countByState(nodes)

@@ -126,7 +126,7 @@ function stateCell({ status: { mode }, state }: TenantNow): Cell {
 }
 
 /** `1h  98 %, 1d  20 %`; of meters other than the usual one, those with use. */
-function usedOf({ usage }: TenantStatus): string {
+export function usedOf({ usage }: TenantStatus): string {
   const windows = RESTRICTING.flatMap((meter) =>
     (usage[meter] ?? [])
       .filter(({ used }) => meter === USUAL_METER || used > 0)
@@ -140,7 +140,7 @@ function usedOf({ usage }: TenantStatus): string {
 }
 
 /** `38m`; `next`: by its next recipient. */
-function restrictedIn(status: TenantStatus): string {
+export function restrictedIn(status: TenantStatus): string {
   const forecast = firstForecastOf(status)
   if (!forecast) return ''
   const left = forecast.at - status.usage.at

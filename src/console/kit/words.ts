@@ -131,6 +131,66 @@ export const WORDS = {
       'Mail of a restricted tenant is refused with 550 5.7.750, unless it comes from one of its accepted domains. A blocked connector relays nothing.',
     exchange: 'Restricted entities',
   },
+  changes: {
+    title: 'What people changed in the last 24 hours',
+    meaning:
+      'Changes of tenants, domains, connectors, restrictions, cases, hosts and the pause. What happened by itself, such as a restriction after an exceeded allowance, is not among them.',
+  },
+  restrictedNow: {
+    title: 'Restricted now',
+    meaning:
+      'Tenants whose unregistered mail is refused, those with most refused recipients in the last minute first. A person lifts a restriction.',
+    exchange: 'Restricted entities',
+  },
+  near: {
+    title: 'Near a limit',
+    meaning:
+      'Tenants with unregistered mail in the last five minutes that have used much of an allowance, or will be restricted if their mail goes on at the pace of the last ten minutes.',
+  },
+  blocked: {
+    title: 'Blocked connectors',
+    meaning:
+      'Connectors through which nothing is relayed, not even registered mail, until a person unblocks them.',
+    exchange: 'Blocked connectors',
+  },
+  alerts: {
+    title: 'Alerts that wait',
+    meaning:
+      'Alerts that a channel has not delivered yet, contacts that get mail only when a person says so, and alerts that a person has snoozed.',
+  },
+  processes: {
+    title: 'Processes',
+    meaning: 'The Haraka processes with the plugin. Each says every five seconds how it is.',
+  },
+  relayLately: {
+    title: 'The last 24 hours of the relay',
+    meaning:
+      'Mail of all classes. A message counts by the best outcome of its recipients; refunded: its recipients were accepted, but not the message.',
+  },
+  nodes: {
+    title: 'Hosts and processes',
+    meaning:
+      'What each Haraka process says of itself, and how it differs from most others. A host of which every process is silent for a minute is missing.',
+  },
+  doctor: {
+    title: 'Doctor',
+    meaning: 'Checks of Redis, of the registry, of the processes and of the configuration.',
+  },
+  events: {
+    title: 'Events',
+    meaning:
+      'What raised an alert in the last 30 days. Several events of one kind within 15 minutes are one alert, with their count.',
+  },
+  audit: {
+    title: 'Audit',
+    meaning:
+      'Who changed what: the user of the system, the user of Redis, and the name that was given. Entries are kept for a year.',
+  },
+  enforcement: {
+    title: 'Enforcement',
+    meaning:
+      'Whether limits and restrictions refuse mail. In a pause they do not, on all hosts; what a person has restricted or blocked is refused all the same, unless the pause lets everything pass.',
+  },
   report: {
     title: 'Report of unregistered mail',
     meaning:

@@ -1,19 +1,24 @@
 import type { Role } from '../../records/role'
 import type { Download, Page } from '../kit/page'
+import { AUDIT } from './audit'
 import { CASE, CASE_PRINT } from './case'
 import { CASES, TENANT_CASES } from './cases'
+import { ENFORCEMENT } from './enforcement'
+import { EVENTS } from './events'
 import { EXPLAIN } from './explain'
 import { GLOSSARY } from './glossary'
 import { INCIDENT } from './incident'
+import { NODES } from './nodes'
 import { OVERVIEW } from './overview'
 import { REGISTER } from './register'
 import { REPORT, REPORT_CSV, REPORT_PRINT } from './report'
+import { RESTRICTED } from './restricted'
 import { TENANT_QUEUE } from './tenant-queue'
 import { UNATTRIBUTED } from './unattributed'
 
 /** All pages. */
 export const PAGES: readonly Page[] = [
-  OVERVIEW,
+  ...[OVERVIEW, RESTRICTED, EVENTS, AUDIT, NODES, ENFORCEMENT],
   ...[INCIDENT, CASES, CASE, CASE_PRINT, TENANT_CASES, TENANT_QUEUE],
   ...[REPORT, REPORT_PRINT, REGISTER, UNATTRIBUTED, EXPLAIN],
   GLOSSARY,
@@ -31,5 +36,10 @@ export const NAVIGATION: readonly (readonly [
   [['cases'], 'Cases', 'viewer'],
   [['unattributed'], 'Mail without a tenant', 'viewer'],
   [['explain'], 'Explain', 'viewer'],
+  [['restricted'], 'Restricted', 'viewer'],
+  [['events'], 'Events', 'viewer'],
+  [['audit'], 'Audit', 'viewer'],
+  [['nodes'], 'Hosts', 'viewer'],
+  [['enforcement'], 'Enforcement', 'viewer'],
   [['glossary'], 'Glossary', 'viewer'],
 ]

@@ -1,3 +1,4 @@
+import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
 import { spanText } from '../../cli/kit/went-back'
 import { pauseInEffect, readPause } from '../../enforcement/pause'
@@ -40,7 +41,10 @@ export async function stripeOf(visit: Visit, readOnly: string | undefined): Prom
     say('warn', text, 'enforcement')
   }
   if (wentBack?.isOpen) {
-    say('bad', html`${spanText(wentBack)}. <code>tenantctl registry status</code> says what to do.`)
+    say(
+      'bad',
+      html`${spanText(wentBack)}. <code>${tenantctl('registry', 'status')}</code> says what to do.`,
+    )
   }
   const there = answering(nodes.nodes)
   const lost = there.filter(({ node }) => ['lost', 'newer'].includes(node.registry.state)).length
