@@ -32,6 +32,12 @@ export function withPause<C extends { readonly main: MainSettings }>(
   return { ...config, main: { ...config.main, override, pause: { since, until } } }
 }
 
+/** The reverse of {@link withPause}. */
+export function withoutPause<C extends { readonly main: MainSettings }>(config: C): C {
+  const { pause, ...main } = config.main
+  return pause ? { ...config, main: { ...main, override: undefined } } : config
+}
+
 /** What wins over the mode of a tenant, in words; `undefined`: nothing does. */
 export function overrideInWords(
   main: MainSettings,

@@ -3,39 +3,22 @@ import type { Config } from '../../process/config'
 import { FileMistakes } from '../../base/errors'
 import { CONFIG_FILE, loadConfig, secretFiles } from '../../process/config-file'
 import { harakaFiles, type HarakaFiles } from '../../config/haraka-files'
-import type { Store } from '../../store/store'
 import { Lookup } from '../../dns/lookup'
-import { ConnectorRegistry } from '../../registry/connector-registry'
 import { contextOf, type Context } from '../kit/context'
 import { checkConsistency, repairInconsistent } from '../doctor/consistency'
-import {
-  checkAlertQueues,
-  checkAlerts,
-  checkContacts,
-  checkContactTexts,
-  checkSnoozed,
-} from '../doctor/alerts'
-import { checkBlocks } from '../doctor/blocks'
+import { checkAlerts, checkContactTexts } from '../doctor/alerts'
 import { checkConfigFile } from '../doctor/config'
 import { checkEgress } from '../doctor/egress'
-import { checkForwards } from '../doctor/forwards'
-import { checkBreadth, checkCertificates, checkMethods } from '../doctor/identities'
 import { fail, warn, type Line } from '../doctor/line'
-import { checkLost } from '../doctor/lost'
 import { checkMailauth } from '../doctor/mailauth'
-import { checkNodes } from '../doctor/nodes'
-import { checkPause } from '../doctor/pause'
 import { checkPlugins } from '../doctor/plugins'
-import { printLines } from '../doctor/print'
-import { checkProviders } from '../doctor/providers'
-import { checkRedis } from '../doctor/redis'
-import { checkRegistry } from '../doctor/registry'
-import { checkRelayAcl } from '../doctor/relay-acl'
+import { pauseFirst, printLines } from '../doctor/print'
 import { checkDirectory, checkSecrets } from '../doctor/secrets'
 import { checkHarakaSettings, checkOwnSettings } from '../doctor/settings'
 import { checkSnapshot } from '../doctor/snapshot'
-import { checkSrsMx, checkSrsOwner, checkSrsUse } from '../doctor/srs'
-import { checkApplied, checkTenantsFile, type FoundTenantsFile } from '../doctor/tenants-file'
+import { checkInRedis, type Files } from '../doctor/in-redis'
+import { checkSrsMx, checkSrsUse } from '../doctor/srs'
+import { checkTenantsFile } from '../doctor/tenants-file'
 import { StoreError } from '../kit/failure'
 import type { Io } from '../kit/io'
 import { longWork } from '../kit/long-work'
@@ -64,8 +47,7 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
     .action(async (options: Options, self: Command) => {
       const context = contextOf(io, self)
       const found = await examine(context, options.repair === true, new Lookup(options.dns))
-      // While enforcement is paused, nothing else matters as much.
-      const lines = [...found.filter(isOfPause), ...found.filter((line) => !isOfPause(line))]
+      const lines = pauseFirst(found)
       context.out.result(lines, () => printLines(context.out, lines, options.verbose === true))
       if (lines.some(({ level }) => level === 'fail')) end(1)
     })
@@ -81,10 +63,6 @@ export function add(program: Command, io: Io, end: (status: number) => void): vo
     ],
     exit: { 1: 'at least one fail' },
   })
-}
-
-function isOfPause({ check, level }: Line): boolean {
-  return check === 'pause' && level === 'warn'
 }
 
 async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Line[]> {
@@ -104,12 +82,6 @@ async function examine(context: Context, mend: boolean, dns: Lookup): Promise<Li
     ...tenantsFile.lines,
     ...(await checkAll(context, config, { files, tenantsFile }, mend, dns)),
   ]
-}
-
-/** What the config directory has. */
-interface Files {
-  readonly files?: HarakaFiles
-  readonly tenantsFile?: FoundTenantsFile
 }
 
 async function checkAll(
@@ -147,30 +119,17 @@ function checkHaraka(files: HarakaFiles | undefined, config: Config): Line[] {
 async function checkStore(
   context: Context,
   config: Config,
-  { files, tenantsFile }: Files,
+  found: Files,
   mend: boolean,
 ): Promise<Line[]> {
   try {
     const settings = context.site.redis()
     return await withStore(settings, async (unsigned) => {
       const store = mend ? await context.signed(unsigned, settings) : unsigned
-      const redis = await checkRedis(store, settings)
-      const registry = await checkRegistry(store, config.outage.snapshot)
-      if (!registry.known) return [...redis, registry.line]
+      const { lines, registry } = await checkInRedis(store, settings, { config, ...found })
+      if (!registry.known) return lines
       return [
-        ...redis,
-        registry.line,
-        await checkLost(store),
-        ...(await checkNodes(store)),
-        await checkPause(store),
-        ...(tenantsFile ? await checkApplied(store, tenantsFile, config.registry) : []),
-        ...(await checkProviders(store, config.registry.neverRegister)),
-        ...(await checkConnectors(store, files, config)),
-        ...(await checkAlertQueues(store, config)),
-        ...(await checkSnoozed(store)),
-        ...(await checkContacts(store, config.alerts)),
-        ...(await checkForwards(config.forwarded, store)),
-        ...(await checkSrsOwner(config.srs, store)),
+        ...lines,
         ...(mend && registry.whole
           ? await longWork(context.io, 'repairing', (work) => repairInconsistent(store, work))
           : await checkConsistency(store)),
@@ -182,19 +141,4 @@ async function checkStore(
     if (!(error instanceof FileMistakes)) throw error
     return [NOT_ASKED]
   }
-}
-
-async function checkConnectors(
-  store: Store,
-  files: HarakaFiles | undefined,
-  config: Config,
-): Promise<Line[]> {
-  const connectors = await new ConnectorRegistry(store).list()
-  return [
-    ...checkBreadth(connectors),
-    ...checkBlocks(connectors),
-    ...checkMethods(connectors, files, config),
-    ...(files ? checkCertificates(connectors, files) : []),
-    ...(files ? checkRelayAcl(connectors, files, config.attribution.unknown) : []),
-  ]
 }

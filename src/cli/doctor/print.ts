@@ -8,6 +8,12 @@ export const WORST_FIRST: readonly Line['level'][] = ['fail', 'warn', 'ok']
 const EXAMPLES = 3
 const INDENT = ' '.repeat(6)
 
+/** While enforcement is paused, nothing else matters as much. */
+export function pauseFirst(lines: readonly Line[]): Line[] {
+  const isOfPause = ({ check, level }: Line): boolean => check === 'pause' && level === 'warn'
+  return [...lines.filter(isOfPause), ...lines.filter((line) => !isOfPause(line))]
+}
+
 /** Prints what was found, failures first. @param all every finding; else those of one kind are one. */
 export function printLines(out: Output, lines: readonly Line[], all: boolean): void {
   const kinds = all ? lines.map((line) => [line]) : byKind(lines)

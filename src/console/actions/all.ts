@@ -1,5 +1,7 @@
 import type { Action } from '../kit/action'
 import { CHECK, CLOSE, NOTE, RELEASE, TAKE } from './cases'
+import { PAUSE, RESUME } from './enforcement'
+import { FORGET_HOST } from './nodes'
 import { DROP, SHOW_HEADERS } from './queue'
 import { ASK_DNS, REGISTER } from './register'
 import { BLOCK, UNBLOCK } from './restriction'
@@ -11,4 +13,5 @@ export const ACTIONS: readonly Action<any>[] = [
   ...[TAKE, RELEASE, NOTE, CHECK, CLOSE],
   ...[DROP, SHOW_HEADERS],
   ...[REGISTER, ASK_DNS],
+  ...[PAUSE, RESUME, FORGET_HOST],
 ]

@@ -3,6 +3,7 @@ import { count } from '../../base/count'
 import { shortTime } from '../../base/time'
 import { COMMAND_TIMEOUT } from '../../cli/kit/store'
 import { atLimitText } from '../../cli/views/at-limit'
+import { withoutPause } from '../../enforcement/in-effect'
 import { stillRefused } from '../../enforcement/words'
 import { tenantsAtLimit, type AtLimit } from '../../operations/at-limit'
 import { acceptedSpan, pause, resume, type PauseOrder } from '../../operations/enforcement'
@@ -72,5 +73,5 @@ export const RESUME: Action<Resume> = {
 }
 
 function atLimit({ store, config }: Visit): Promise<AtLimit> {
-  return tenantsAtLimit(store, config, COMMAND_TIMEOUT)
+  return tenantsAtLimit(store, withoutPause(config), COMMAND_TIMEOUT)
 }

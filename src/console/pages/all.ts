@@ -3,6 +3,7 @@ import type { Download, Page } from '../kit/page'
 import { AUDIT } from './audit'
 import { CASE, CASE_PRINT } from './case'
 import { CASES, TENANT_CASES } from './cases'
+import { DOCTOR } from './doctor'
 import { ENFORCEMENT } from './enforcement'
 import { EVENTS } from './events'
 import { EXPLAIN } from './explain'
@@ -18,7 +19,7 @@ import { UNATTRIBUTED } from './unattributed'
 
 /** All pages. */
 export const PAGES: readonly Page[] = [
-  ...[OVERVIEW, RESTRICTED, EVENTS, AUDIT, NODES, ENFORCEMENT],
+  ...[OVERVIEW, RESTRICTED, EVENTS, AUDIT, NODES, DOCTOR, ENFORCEMENT],
   ...[INCIDENT, CASES, CASE, CASE_PRINT, TENANT_CASES, TENANT_QUEUE],
   ...[REPORT, REPORT_PRINT, REGISTER, UNATTRIBUTED, EXPLAIN],
   GLOSSARY,
@@ -40,6 +41,7 @@ export const NAVIGATION: readonly (readonly [
   [['events'], 'Events', 'viewer'],
   [['audit'], 'Audit', 'viewer'],
   [['nodes'], 'Hosts', 'viewer'],
+  [['doctor'], 'Doctor', 'viewer'],
   [['enforcement'], 'Enforcement', 'viewer'],
   [['glossary'], 'Glossary', 'viewer'],
 ]

@@ -1,4 +1,5 @@
 import { tenantctl } from '../../base/command-line'
+import { withoutPause } from '../../enforcement/in-effect'
 import { pauseInEffect, readPause } from '../../enforcement/pause'
 import { stillRefused } from '../../enforcement/words'
 import { USUAL_PAUSE } from '../../operations/enforcement'
@@ -20,7 +21,7 @@ export const ENFORCEMENT: Page = {
     const read = await readPause(store)
     const pause = pauseInEffect(read)
     const resumed = read.change?.state === 'resumed' ? read.change : undefined
-    const { override } = config.main
+    const { override } = withoutPause(config).main
     const lines: (readonly [string, Cell])[] = pause
       ? [
           ['State', html`${state('paused', 'warn')} until ${time(pause.until)}`],

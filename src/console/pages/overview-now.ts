@@ -7,11 +7,8 @@ import { COMMAND_TIMEOUT } from '../../cli/kit/store'
 import { ORDERS } from '../../cli/views/top-state'
 import { firstForecastOf } from '../../operations/status'
 import { TopReader, type TopTenant } from '../../operations/top'
-import type { Config } from '../../process/config'
 import { serverTime } from '../../store/server-clock'
-import type { Store } from '../../store/store'
 import { OpenRules, type OpenRule } from '../../unusual/open-rules'
-import type { Visit } from '../kit/page'
 import { shared } from '../kit/shared'
 
 /** Rows of each list. */
@@ -29,8 +26,8 @@ export interface NearNow extends Some<TopTenant> {
   readonly notShown: number
 }
 
-export const nearNow = shared(async (visit): Promise<NearNow> => {
-  const { tenants, notShown } = await readerOf(visit).list()
+export const nearNow = shared(async ({ store, config }): Promise<NearNow> => {
+  const { tenants, notShown } = await new TopReader(store, config, COMMAND_TIMEOUT).list()
   const near = tenants
     .filter((each) => each.state !== 'restricted' && isNear(each))
     .sort(ORDERS['restricted in'])
@@ -39,17 +36,6 @@ export const nearNow = shared(async (visit): Promise<NearNow> => {
 
 function isNear({ state, status }: TopTenant): boolean {
   return state === 'near_limit' || firstForecastOf(status) !== undefined
-}
-
-const readers = new WeakMap<Store, { readonly config: Config; readonly reader: TopReader }>()
-
-/** It knows what it has read before. */
-function readerOf({ store, config }: Visit): TopReader {
-  const last = readers.get(store)
-  if (last?.config === config) return last.reader
-  const reader = new TopReader(store, config, COMMAND_TIMEOUT)
-  readers.set(store, { config, reader })
-  return reader
 }
 
 /** Tenants on probation, and until when in ms; the first to end first. */

@@ -1,9 +1,6 @@
-import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
-import { spanText } from '../../cli/kit/went-back'
 import { pauseInEffect, readPause } from '../../enforcement/pause'
 import { answering, missingHosts, readOverview } from '../../nodes/overview'
-import { readWentBack } from '../../operations/lost-changes'
 import { html, type Html } from '../kit/html'
 import type { Visit } from '../kit/page'
 import { time, type Tone } from '../kit/parts'
@@ -13,18 +10,16 @@ import { shared } from '../kit/shared'
 export const nodesNow = shared(({ store }) => readOverview(store))
 
 const pauseNow = shared(({ store }) => readPause(store))
-const wentBackNow = shared(({ store }) => readWentBack(store))
 const restrictedNow = shared(({ store }) => store.client.scard(store.keys.restricted))
 
 /**
  * What every page says on top.
  *
- * @param readOnly why nothing may be written now.
+ * @param readOnly why nothing may be written now: the registry is lost, or Redis has gone back in time.
  */
 export async function stripeOf(visit: Visit, readOnly: string | undefined): Promise<Html> {
-  const [pause, wentBack, restricted, nodes] = await Promise.all([
+  const [pause, restricted, nodes] = await Promise.all([
     pauseNow(visit),
-    wentBackNow(visit),
     restrictedNow(visit),
     nodesNow(visit),
   ])
@@ -39,12 +34,6 @@ export async function stripeOf(visit: Visit, readOnly: string | undefined): Prom
     const { until, by, reason } = paused
     const text = html`Enforcement is paused until ${time(until)}, by ${by}: ${reason}.`
     say('warn', text, 'enforcement')
-  }
-  if (wentBack?.isOpen) {
-    say(
-      'bad',
-      html`${spanText(wentBack)}. <code>${tenantctl('registry', 'status')}</code> says what to do.`,
-    )
   }
   const there = answering(nodes.nodes)
   const lost = there.filter(({ node }) => ['lost', 'newer'].includes(node.registry.state)).length
