@@ -49,8 +49,6 @@ async function measured(count: number, active: number, refreshes: number): Promi
   const store = await openStore(redis.port)
   try {
     await fill(store, count, active)
-    // Each reader listens to the connection.
-    store.client.setMaxListeners(0)
     const { config } = loadConfig(undefined)
     const fresh = (): TopReader => new TopReader(store, config, PATIENCE)
     const all = await costOf(redis, store, refreshes, () => fresh().list())

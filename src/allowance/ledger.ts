@@ -4,7 +4,7 @@ import { parentsOf } from '../names/domain'
 import { batchesOf } from '../base/lists'
 import { MAIL_INCLUDES } from '../mail/scripts'
 import { readScript } from '../store/script'
-import { ServerClock } from '../store/server-clock'
+import { clockOf, type ServerClock } from '../store/server-clock'
 import type { PreparedScript } from '../store/script-call'
 import type { Store } from '../store/store'
 import { ChargeTimes } from './charge-times'
@@ -139,7 +139,7 @@ export class Ledger {
     private readonly store: Store,
     private readonly timeout: number,
   ) {
-    this.clock = new ServerClock(store.client)
+    this.clock = clockOf(store.client)
   }
 
   /**

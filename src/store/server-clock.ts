@@ -44,6 +44,17 @@ export class ServerClock {
   }
 }
 
+const clocks = new WeakMap<Client, ServerClock>()
+
+/** The clock of the server of a connection: one for all who use the connection, since each listens to it. */
+export function clockOf(client: Client): ServerClock {
+  const known = clocks.get(client)
+  if (known) return known
+  const clock = new ServerClock(client)
+  clocks.set(client, clock)
+  return clock
+}
+
 /**
  * Asks for the server's time, in ms since the epoch; of a Cluster, that of any node.
  *

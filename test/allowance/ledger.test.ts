@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Ledger, type MessageResult } from '../../src/allowance/ledger'
 import { parseLimits } from '../../src/mail/limits'
+import { Keys } from '../../src/store/keys'
 import { ServerClock } from '../../src/store/server-clock'
 import { Store } from '../../src/store/store'
 import { Allowance, DEFAULTS } from '../support/allowance'
@@ -665,6 +666,13 @@ describe('a charge that comes too late', () => {
     clock.observe(NOON)
     const now = clock.at(performance.now()) as number
     assert.ok(now >= NOON && now < NOON + HOUR, `${now - NOON} ms ahead`)
+  })
+
+  it('needs one listener of a connection, however many ledgers use it', () => {
+    const client = theRedis().client()
+    const store = new Store(client, new Keys('one:'))
+    for (let made = 0; made < 100; made++) new Ledger(store, 1000)
+    assert.equal(client.listenerCount('ready'), 1)
   })
 
   it('gives the answer of its receipt where it has one', async () => {
