@@ -12,6 +12,7 @@ import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
+import { CONNECTOR_DONE } from '../views/connector'
 import {
   assertConfirmed,
   CONFIRMED_FIELDS,
@@ -34,10 +35,6 @@ export function addBlock(connector: Command, io: Io): void {
     description:
       'refuse all that a connector relays with 550 5.7.711, on every node at once; the others of its tenant go on',
     change: blockConnector,
-    words: (id, result) =>
-      result === 'blocked'
-        ? `blocked connector ${id}: all that it relays is refused`
-        : `connector ${id} is blocked already`,
     made: 'blockConnector',
     reason: 'taken over, ticket 4711',
   })
@@ -49,15 +46,13 @@ export function addUnblock(connector: Command, io: Io): void {
     word: 'unblock',
     description: 'let a blocked connector relay again',
     change: unblockConnector,
-    words: (id, result) =>
-      result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
     made: 'unblockConnector',
     reason: 'reinstalled, passwords changed',
   })
 }
 
 interface Change {
-  readonly word: string
+  readonly word: 'block' | 'unblock'
   readonly description: string
   readonly change: (
     store: Store,
@@ -65,8 +60,6 @@ interface Change {
     name: string,
     act: Act,
   ) => Promise<ConnectorChange<string>>
-  /** The result, for people. */
-  readonly words: (id: string, result: string) => string
   readonly made: ChangeMade
   /** An example. */
   readonly reason: string
@@ -87,7 +80,7 @@ function addChange(connector: Command, io: Io, { word, ...of }: Change): void {
       await context.writing(async (store) => {
         const { result, confirmation } = await of.change(store, tenant, name, { by, reason })
         out.result({ result, tenant, name, confirmed: confirmationView(confirmation) }, () => {
-          out.line(of.words(id, result))
+          out.line(CONNECTOR_DONE[word](id, result))
           printConfirmation(out, confirmation, of.made)
         })
         if (options.wait) assertConfirmed(confirmation)

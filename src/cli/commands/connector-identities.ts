@@ -1,12 +1,6 @@
 import type { Command } from 'commander'
 import type { RawIdentities } from '../../mail/identities'
-
-const KINDS = [
-  ['ip', 'ip <cidr>', 'source address or range (repeatable)'],
-  ['cert', 'cert <name>', 'DNS name of a verified client certificate, or *.name (repeatable)'],
-  ['certSha256', 'cert-sha256 <hex>', 'fingerprint of one certificate, no CA needed (repeatable)'],
-  ['auth', 'auth <user>', 'SMTP AUTH user, or *@domain (repeatable)'],
-] as const
+import { IDENTITY_OPTIONS } from '../views/connector'
 
 /** Goes before the name of an option: `--add-ip`. */
 type Verb = 'add' | 'remove'
@@ -16,16 +10,25 @@ export type IdentityOptions = Readonly<Record<string, string[]>>
 
 /** Adds an option for each kind of identity. */
 export function addIdentityOptions(command: Command, verb?: Verb): Command {
-  for (const [, flags, words] of KINDS) {
-    const option = verb === undefined ? `--${flags}` : `--${verb}-${flags}`
-    command.option(option, verb === undefined ? words : `${verb} a ${words}`, collect, [])
+  for (const { option: name, value, words } of IDENTITY_OPTIONS) {
+    const option = verb === undefined ? `--${name}` : `--${verb}-${name}`
+    const help = `${words} (repeatable)`
+    command.option(
+      `${option} <${value}>`,
+      verb === undefined ? help : `${verb} a ${help}`,
+      collect,
+      [],
+    )
   }
   return command
 }
 
 /** The identities that these options were given. */
 export function identitiesIn(options: IdentityOptions, verb?: Verb): RawIdentities {
-  const lists = KINDS.map(([kind]) => [kind, options[verb ? verb + capitalized(kind) : kind]])
+  const lists = IDENTITY_OPTIONS.map(({ kind }) => [
+    kind,
+    options[verb ? verb + capitalized(kind) : kind],
+  ])
   return Object.fromEntries(lists) as RawIdentities
 }
 

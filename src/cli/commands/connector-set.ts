@@ -7,7 +7,7 @@ import type { Io } from '../kit/io'
 import { noteManaged } from '../kit/managed'
 import { manual } from '../kit/manual'
 import { NO_TENANT_OR_CONNECTOR } from '../kit/statuses'
-import { identitiesOf, identitiesView } from '../views/connector'
+import { CONNECTOR_DONE, identitiesOf, identitiesView } from '../views/connector'
 import { addIdentityOptions, identitiesIn, type IdentityOptions } from './connector-identities'
 
 /** `tenantctl connector set` */
@@ -34,9 +34,9 @@ export function addSet(connector: Command, io: Io): void {
       const views = { was: identitiesView(was), now: identitiesView(now) }
       out.result({ result, tenant, name, ...views }, () => {
         if (result === 'unchanged') {
-          out.line(`connector ${id} is so already: ${identitiesOf(now)}`)
+          out.line(`${CONNECTOR_DONE.set(id, result)}: ${identitiesOf(now)}`)
         } else {
-          out.line(`changed connector ${id}`)
+          out.line(CONNECTOR_DONE.set(id, result))
           out.facts([
             ['  was', identitiesOf(was)],
             ['  now', identitiesOf(now)],

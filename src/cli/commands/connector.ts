@@ -13,7 +13,7 @@ import { addIdentityOptions, identitiesIn, type IdentityOptions } from './connec
 import { addFind } from './connector-find'
 import { addSet } from './connector-set'
 import { addBlock, addUnblock } from './connector-block'
-import { connectorView, identitiesOf, stateCell } from '../views/connector'
+import { CONNECTOR_DONE, connectorView, identitiesOf, stateCell } from '../views/connector'
 import { allRows } from '../kit/all-rows'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
@@ -71,11 +71,7 @@ function addAdd(connector: Command, io: Io): void {
       await context.writing(async (store) => {
         const result = await addConnector(store, tenant, name, identities, by)
         out.result({ result, tenant, name }, () =>
-          out.line(
-            result === 'added'
-              ? `added connector ${tenant}/${name}`
-              : `connector ${tenant}/${name} is there already`,
-          ),
+          out.line(CONNECTOR_DONE.add(connectorId(tenant, name), result)),
         )
         await noteManaged(context, store, tenant)
       })
@@ -107,7 +103,7 @@ function addRemove(connector: Command, io: Io): void {
       await context.writing(async (store) => {
         await removeConnector(store, tenant, name)
         out.result({ result: 'removed', tenant, name }, () =>
-          out.line(`removed connector ${tenant}/${name}`),
+          out.line(CONNECTOR_DONE.remove(connectorId(tenant, name))),
         )
         await noteManaged(context, store, tenant)
       })
@@ -138,11 +134,7 @@ function addSwitch(connector: Command, io: Io, enabled: boolean): void {
         const change = await enableConnector(store, tenant, name, enabled)
         const result = change === 'changed' ? done : change
         out.result({ result, tenant, name }, () =>
-          out.line(
-            change === 'changed'
-              ? `${done} connector ${tenant}/${name}`
-              : `connector ${tenant}/${name} is ${done} already`,
-          ),
+          out.line(CONNECTOR_DONE[word](connectorId(tenant, name), change)),
         )
         await noteManaged(context, store, tenant)
       })

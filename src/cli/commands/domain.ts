@@ -17,13 +17,11 @@ import { noteManaged } from '../kit/managed'
 import { groupManual, manual } from '../kit/manual'
 import { readNames } from '../kit/names-input'
 import { count } from '../../base/count'
-import type { Output } from '../kit/output'
 import { isoTime, shortTime } from '../../base/time'
+import { addedLines, MANY, removedLines, subdomainsLines } from '../views/domain'
 import { domainLossLines } from '../views/loss'
 import { NO_TENANT } from '../kit/statuses'
 
-/** The most names that are listed; more are only counted. */
-const MANY = 20
 /** Up to this many are removed without a question. */
 const MANY_TO_REMOVE = 10
 
@@ -81,8 +79,7 @@ function addAdd(domain: Command, io: Io): void {
         )
         const result = added.length > 0 ? 'added' : 'unchanged'
         out.result({ result, tenant, added, unchanged }, () => {
-          tell(out, added, (what) => `added ${what} to ${tenant}`)
-          tell(out, unchanged, (what) => `${what}: there already`)
+          for (const line of addedLines(tenant, { added, unchanged })) out.line(line)
         })
         await noteManaged(context, store, tenant)
       })
@@ -130,10 +127,9 @@ function addSet(domain: Command, io: Io): void {
             setSubdomains(store, tenant, names, subdomains, by, work),
           )
           const result = changed.length > 0 ? 'changed' : 'unchanged'
-          const flags = subdomains ? 'with subdomains' : 'without subdomains'
           out.result({ result, tenant, changed, unchanged }, () => {
-            tell(out, changed, (what) => `${what} of ${tenant}: now ${flags}`)
-            tell(out, unchanged, (what) => `${what}: ${flags} already`)
+            const lines = subdomainsLines(tenant, subdomains, { changed, unchanged })
+            for (const line of lines) out.line(line)
           })
           await noteManaged(context, store, tenant)
         })
@@ -187,8 +183,8 @@ function addRemove(domain: Command, io: Io): void {
           }
           const result = removed ? 'removed' : 'unchanged'
           out.result({ result, tenant, removed: removed ? names : [] }, () => {
-            if (removed) tell(out, names, (what) => `removed ${what} from ${tenant}`)
-            else out.line('nothing was removed')
+            const lines = removed ? removedLines(tenant, names) : ['nothing was removed']
+            for (const line of lines) out.line(line)
           })
           if (removed) await noteManaged(context, store, tenant)
         })
@@ -346,10 +342,4 @@ function addList(domain: Command, io: Io): void {
     json: ['an array of:', 'tenant, domain, subdomains, shared, added_at, added_by'],
     exit: NO_TENANT,
   })
-}
-
-/** A line for each name, or one for many. */
-function tell(out: Output, names: readonly string[], line: (what: string) => string): void {
-  if (names.length > MANY) out.line(line(count(names.length, 'domain')))
-  else for (const name of names) out.line(line(name))
 }

@@ -12,6 +12,7 @@ import { noteManaged } from '../kit/managed'
 import { manual } from '../kit/manual'
 import { NO_TENANT } from '../kit/statuses'
 import { COMMAND_TIMEOUT } from '../kit/store'
+import { TENANT_DONE } from '../views/tenant'
 import { fullInWords } from '../views/status-words'
 import { TEMPORARY_FIELDS, temporaryFacts, temporaryView } from '../views/temporary'
 import {
@@ -58,11 +59,7 @@ export function addSet(tenant: Command, io: Io): void {
         await warnOfContact(context, store, id, changes)
         const view = { ...temporaryView(temporary), full: full.map(fullView) }
         out.result({ result, tenant: id, ...view }, () => {
-          out.line(
-            result === 'changed'
-              ? `changed tenant ${id}`
-              : `tenant ${id} has these settings already`,
-          )
+          out.line(TENANT_DONE.set(id, result))
           const facts = temporaryFacts(temporary)
           if (facts.length > 0) out.facts(facts)
           for (const each of full) out.line(fullInWords(each, mode), 'warn')

@@ -36,7 +36,7 @@ import {
   type Choice,
   type Orders,
 } from '../kit/tenant-choice'
-import { tenantView, type TenantView } from '../views/tenant'
+import { KEPT, TENANT_DONE, tenantView, type TenantView } from '../views/tenant'
 import { TEMPORARY_FIELDS } from '../views/temporary'
 import { addSet } from './tenant-set'
 import {
@@ -90,9 +90,7 @@ function addAdd(tenant: Command, io: Io): void {
       await context.writing(async (store) => {
         const result = await addTenant(store, id, settings, by)
         await warnOfContact(context, store, id, settings)
-        out.result({ result, tenant: id }, () =>
-          out.line(result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`),
-        )
+        out.result({ result, tenant: id }, () => out.line(TENANT_DONE.add(id, result)))
       })
     })
   manual(command, {
@@ -268,8 +266,6 @@ function addRemove(tenant: Command, io: Io): void {
     },
   })
 }
-
-const KEPT = 'its reports, cases and audit trail are kept until they expire; to erase them: --purge'
 
 /** Asks whether to remove a tenant, if it is there: a removal that was interrupted is completed without a question. */
 async function mayRemove(

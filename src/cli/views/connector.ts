@@ -42,3 +42,33 @@ export function identitiesOf({ ip, cert, certSha256, auth }: Identities): string
     ...auth.map((value) => `auth ${value}`),
   ].join(', ')
 }
+
+const CERT = 'DNS name of a verified client certificate, or *.name'
+const FINGERPRINT = 'fingerprint of one certificate, no CA needed'
+
+/** How the identities of a connector are given: the option, what its value is called, and what it is. */
+export const IDENTITY_OPTIONS = [
+  { kind: 'ip', option: 'ip', value: 'cidr', words: 'source address or range' },
+  { kind: 'cert', option: 'cert', value: 'name', words: CERT },
+  { kind: 'certSha256', option: 'cert-sha256', value: 'hex', words: FINGERPRINT },
+  { kind: 'auth', option: 'auth', value: 'user', words: 'SMTP AUTH user, or *@domain' },
+] as const
+
+/** What was done to a connector (`tenant/name`), in a line, by the result of the operation. */
+export const CONNECTOR_DONE = {
+  add: (id, result) =>
+    result === 'added' ? `added connector ${id}` : `connector ${id} is there already`,
+  set: (id, result) =>
+    result === 'changed' ? `changed connector ${id}` : `connector ${id} is so already`,
+  remove: (id) => `removed connector ${id}`,
+  enable: (id, result) =>
+    result === 'changed' ? `enabled connector ${id}` : `connector ${id} is enabled already`,
+  disable: (id, result) =>
+    result === 'changed' ? `disabled connector ${id}` : `connector ${id} is disabled already`,
+  block: (id, result) =>
+    result === 'blocked'
+      ? `blocked connector ${id}: all that it relays is refused`
+      : `connector ${id} is blocked already`,
+  unblock: (id, result) =>
+    result === 'unblocked' ? `unblocked connector ${id}` : `connector ${id} is not blocked`,
+} as const satisfies Readonly<Record<string, (id: string, result: string) => string>>

@@ -21,12 +21,17 @@ export function temporaryView(temporary: TenantSummary['temporary']): object {
   return Object.fromEntries(fields) as object
 }
 
-/** The same for people. */
-export function temporaryFacts(temporary: Usage['temporary']): [string, Cell][] {
+/** The same for people: `null limits` and what they are. */
+export function temporaryTexts(
+  temporary: Usage['temporary'],
+): (readonly [name: string, text: string])[] {
   return METER_NAMES.flatMap((meter) => {
     const found = temporary[meter]
     if (!found) return []
-    const text = describeTemporary(found, found.usual)
-    return [[separated(METERS[meter].limitsField, ' '), { text, tone: 'warn' as const }]]
+    return [[separated(METERS[meter].limitsField, ' '), describeTemporary(found, found.usual)]]
   })
+}
+
+export function temporaryFacts(temporary: Usage['temporary']): [string, Cell][] {
+  return temporaryTexts(temporary).map(([name, text]) => [name, { text, tone: 'warn' }])
 }

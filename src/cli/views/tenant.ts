@@ -49,3 +49,15 @@ export function tenantView(summary: TenantSummary): TenantView {
     ...temporaryView(temporary),
   }
 }
+
+/** What was done to a tenant, in a line, by the result of the operation. */
+export const TENANT_DONE = {
+  add: (id, result) =>
+    result === 'added' ? `added tenant ${id}` : `tenant ${id} is there already`,
+  set: (id, result) =>
+    result === 'changed' ? `changed tenant ${id}` : `tenant ${id} has these settings already`,
+} as const satisfies Readonly<Record<string, (id: string, result: string) => string>>
+
+/** What is left of a tenant that was removed. */
+export const KEPT =
+  'its reports, cases and audit trail are kept until they expire; to erase them: --purge'

@@ -1,7 +1,6 @@
 import { shareOf, type WindowUsage } from '../../allowance/usage'
-import { METERS, RESTRICTING_FIRST, separated, METER_NAMES } from '../../mail/meters'
+import { METERS, RESTRICTING_FIRST } from '../../mail/meters'
 import { formatWindow } from '../../mail/limits'
-import { describeTemporary } from '../../mail/temporary'
 import type { Tenant } from '../../mail/tenant'
 import { describeTrigger } from '../../mail/trigger'
 import { managingFile } from '../../operations/managed'
@@ -10,6 +9,7 @@ import { existingTenant } from '../../operations/tenants'
 import { managedText } from '../../cli/kit/managed'
 import { COMMAND_TIMEOUT } from '../../cli/kit/store'
 import { forecastLines, refusedWords } from '../../cli/views/status-words'
+import { temporaryTexts } from '../../cli/views/temporary'
 import { html, NOTHING, type Html } from '../kit/html'
 import type { Visit } from '../kit/page'
 import { facts, outside, state, time, type Cell } from '../kit/parts'
@@ -111,11 +111,8 @@ function stateFacts(visit: Visit, status: FullStatus): (readonly [string, Cell])
     const would = html`${state('would be restricted', 'warn')} since ${time(wouldTrip.since)}`
     lines.push(['In mode enforce', html`${would}: ${outside(describeTrigger(wouldTrip))}`])
   }
-  for (const meter of METER_NAMES) {
-    const found = temporary[meter]
-    if (!found) continue
-    const name = `For some time: ${separated(METERS[meter].limitsField, ' ')}`
-    lines.push([name, state(describeTemporary(found, found.usual), 'warn')])
+  for (const [name, text] of temporaryTexts(temporary)) {
+    lines.push([`For some time: ${name}`, state(text, 'warn')])
   }
   if (lifted) {
     lines.push(['Last lifted', html`${time(lifted.at)} by ${lifted.by}: ${lifted.reason}`])
