@@ -1,16 +1,13 @@
 import type { Command } from 'commander'
 import { NotFoundError } from '../../base/errors'
 import { readOnce } from '../../explain/explain'
-import { findConnector, type ConnectorsFound } from '../../explain/find-connector'
-import { blockInWords, METHODS } from '../../explain/words'
+import { findConnector } from '../../explain/find-connector'
 import { describeIdentity } from '../../registry/connector-audit'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
-import type { Cell } from '../kit/output'
 import { blockView } from '../views/connector'
-
-type Match = ConnectorsFound['matches'][number]
+import { matchFacts, notFoundText, type Match } from '../views/connector-find'
 
 /** `tenantctl connector find` */
 export function addFind(connector: Command, io: Io): void {
@@ -26,11 +23,11 @@ export function addFind(connector: Command, io: Io): void {
         for (const method of found.off) {
           context.note(`[attribution] ${method}=false: no session is recognised by that`)
         }
-        if (found.matches.length === 0) throw notFound(what, found)
+        if (found.matches.length === 0) throw new NotFoundError(notFoundText(what, found))
         out.result(found.matches.map(matchView), () => {
           for (const [at, match] of found.matches.entries()) {
             if (at > 0) out.line()
-            out.facts(factsOf(match))
+            out.facts(matchFacts(match))
           }
         })
       })
@@ -58,33 +55,4 @@ function matchView({ tenant, connector, method, identity, enabled, found }: Matc
     identity: identity === undefined ? null : describeIdentity(identity),
     ...{ enabled, blocked: found?.blocked ? blockView(found.blocked) : null },
   }
-}
-
-function factsOf({ tenant, connector, method, identity, found }: Match): [string, Cell][] {
-  const by = identity === undefined ? METHODS[method] : describeIdentity(identity)
-  const facts: [string, Cell][] = [
-    ['tenant', tenant],
-    ['connector', connector ?? 'none: the tenant owns the domain'],
-    ['by', by],
-  ]
-  if (!found) return facts
-  const { blocked } = found
-  return [
-    ...facts,
-    ['enabled', found.enabled ? 'yes' : { text: 'no', tone: 'bad' }],
-    ['blocked', blocked ? { text: blockInWords(blocked), tone: 'bad' } : 'no'],
-  ]
-}
-
-function notFound(what: string, { ambiguous, near }: ConnectorsFound): NotFoundError {
-  const text = `no connector matches ${JSON.stringify(what)}`
-  if (ambiguous.length > 0) {
-    return new NotFoundError(
-      `${text}: an AUTH user of each of ${ambiguous.join(', ')} differs in its spelling only`,
-    )
-  }
-  const misses = near.map(
-    ({ connector, identity }) => `${describeIdentity(identity)} of ${connector}`,
-  )
-  return new NotFoundError(misses.length === 0 ? text : `${text}; near it: ${misses.join(', ')}`)
 }

@@ -1,7 +1,4 @@
 import type { Command } from 'commander'
-import { defaultLimits } from '../../allowance/ledger'
-import { METER_NAMES, METERS, separated } from '../../mail/meters'
-import { defaultsOf } from '../../allowance/defaults'
 import type { Config } from '../../process/config'
 import type { Work } from '../../base/work'
 import { purgeTenant } from '../../operations/purge'
@@ -10,7 +7,6 @@ import { attach, detach } from '../../operations/managed'
 import { finishRemoval, removeTenant } from '../../operations/remove-tenant'
 import type { Store } from '../../store/store'
 import { assertTenantId } from '../../mail/identities'
-import { describeTemporary } from '../../mail/temporary'
 import { tenantExists, TenantRegistry } from '../../registry/tenant-registry'
 import { askFirst } from '../kit/ask-first'
 import { contextOf, type Context } from '../kit/context'
@@ -21,7 +17,7 @@ import { count } from '../../base/count'
 import type { Cell } from '../kit/output'
 import { shortTime } from '../../base/time'
 import { lossLines } from '../views/loss'
-import { NO_EFFECT, ownOr } from '../views/phrases'
+import { ownOr } from '../views/phrases'
 import { NO_TENANT } from '../kit/statuses'
 import { StatusReader } from '../../operations/status'
 import { settingsOf } from '../../operations/tenant-settings'
@@ -36,7 +32,7 @@ import {
   type Choice,
   type Orders,
 } from '../kit/tenant-choice'
-import { KEPT, TENANT_DONE, tenantView, type TenantView } from '../views/tenant'
+import { KEPT, limitsFacts, TENANT_DONE, tenantView, type TenantView } from '../views/tenant'
 import { TEMPORARY_FIELDS } from '../views/temporary'
 import { addSet } from './tenant-set'
 import {
@@ -304,24 +300,6 @@ async function removed(
   await removeTenant(store, id, by, work)
   if (!summary) return `completed the removal of tenant ${id}, which was interrupted`
   return `removed tenant ${id} with ${count(summary.domains, 'domain')} and ${count(summary.connectors, 'connector')}`
-}
-
-/** The allowances of each meter. */
-function limitsFacts({ tenant, temporary }: TenantSummary, config: Config): [string, Cell][] {
-  const defaults = defaultsOf(config)
-  return METER_NAMES.map((meter) => {
-    const { limitsField, words } = METERS[meter]
-    const fallback = defaultLimits(defaults, meter)
-    const own = tenant[limitsField]
-    const text = fallback === '' ? (own ?? words.none) : ownOr(own, fallback)
-    const now = temporary[meter]
-    const inForce = now ? describeTemporary(now, text) : text
-    const isIdle = own !== undefined && METERS[meter].proven && !config.forwarded.enabled
-    return [
-      separated(limitsField, ' '),
-      now || isIdle ? { text: isIdle ? `${inForce}; ${NO_EFFECT}` : inForce, tone: 'warn' } : text,
-    ]
-  })
 }
 
 function probationFacts({ probation }: TenantView): [string, Cell][] {

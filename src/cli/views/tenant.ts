@@ -1,4 +1,10 @@
+import { defaultsOf } from '../../allowance/defaults'
+import { defaultLimits } from '../../allowance/ledger'
 import { isoTime } from '../../base/time'
+import { describeTemporary } from '../../mail/temporary'
+import type { Config } from '../../process/config'
+import type { Cell } from '../kit/output'
+import { NO_EFFECT, ownOr } from './phrases'
 import { METER_NAMES, METERS, separated, USUAL_METER } from '../../mail/meters'
 import type { TenantSummary } from '../../operations/tenants'
 import { temporaryView } from './temporary'
@@ -48,6 +54,27 @@ export function tenantView(summary: TenantSummary): TenantView {
     probation: probation ? probationView(probation) : null,
     ...temporaryView(temporary),
   }
+}
+
+/** The allowances of each meter, for people. */
+export function limitsFacts(
+  { tenant, temporary }: Pick<TenantSummary, 'tenant' | 'temporary'>,
+  config: Config,
+): [string, Cell][] {
+  const defaults = defaultsOf(config)
+  return METER_NAMES.map((meter) => {
+    const { limitsField, words } = METERS[meter]
+    const fallback = defaultLimits(defaults, meter)
+    const own = tenant[limitsField]
+    const text = fallback === '' ? (own ?? words.none) : ownOr(own, fallback)
+    const now = temporary[meter]
+    const inForce = now ? describeTemporary(now, text) : text
+    const isIdle = own !== undefined && METERS[meter].proven && !config.forwarded.enabled
+    return [
+      separated(limitsField, ' '),
+      now || isIdle ? { text: isIdle ? `${inForce}; ${NO_EFFECT}` : inForce, tone: 'warn' } : text,
+    ]
+  })
 }
 
 /** What was done to a tenant, in a line, by the result of the operation. */

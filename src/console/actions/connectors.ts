@@ -1,7 +1,5 @@
 import { tenantctl } from '../../base/command-line'
 import { InputError } from '../../base/errors'
-import { acceptedText } from '../../cli/kit/actor'
-import { confirmationLines } from '../../cli/views/confirmation'
 import { CONNECTOR_DONE, identitiesOf, IDENTITY_OPTIONS } from '../../cli/views/connector'
 import {
   assertConnectorName,
@@ -10,7 +8,6 @@ import {
   normalizeIdentities,
   type RawIdentities,
 } from '../../mail/identities'
-import { isConfirmed } from '../../nodes/confirm'
 import { blockConnector, unblockConnector } from '../../operations/connector-block'
 import {
   addConnector,
@@ -20,7 +17,9 @@ import {
 } from '../../operations/connectors'
 import { ConnectorRegistry, noSuchConnector } from '../../registry/connector-registry'
 import type { Action, Form } from '../kit/action'
+import { inForce } from '../kit/in-force'
 import { doneTo } from './done'
+import { reasonIn } from './texts'
 
 interface Named {
   readonly tenant: string
@@ -40,38 +39,25 @@ interface Changed extends Named {
   readonly remove: RawIdentities
 }
 
-export const BLOCK_CONNECTOR: Action<Stopped> = {
-  path: '/connectors/:tenant/:name/block',
-  operation: blockConnector,
-  read: readStopped,
-  command: ({ tenant, name, reason }) => blockCommand('block', tenant, name, reason),
-  run: async (store, by, { tenant, name, reason }) => {
-    const { result, confirmation } = await blockConnector(store, tenant, name, { by, reason })
-    return {
-      tone: isConfirmed(confirmation) ? 'good' : 'warn',
-      lines: [
-        CONNECTOR_DONE.block(connectorId(tenant, name), result),
-        ...confirmationLines(confirmation, 'blockConnector'),
-      ],
-    }
-  },
-}
+export const BLOCK_CONNECTOR = stopping('block', blockConnector)
+export const UNBLOCK_CONNECTOR = stopping('unblock', unblockConnector)
 
-export const UNBLOCK_CONNECTOR: Action<Stopped> = {
-  path: '/connectors/:tenant/:name/unblock',
-  operation: unblockConnector,
-  read: readStopped,
-  command: ({ tenant, name, reason }) => blockCommand('unblock', tenant, name, reason),
-  run: async (store, by, { tenant, name, reason }) => {
-    const { result, confirmation } = await unblockConnector(store, tenant, name, { by, reason })
-    return {
-      tone: isConfirmed(confirmation) ? 'good' : 'warn',
-      lines: [
-        CONNECTOR_DONE.unblock(connectorId(tenant, name), result),
-        ...confirmationLines(confirmation, 'unblockConnector'),
-      ],
-    }
-  },
+function stopping(
+  word: 'block' | 'unblock',
+  operation: typeof blockConnector | typeof unblockConnector,
+): Action<Stopped> {
+  return {
+    path: `/connectors/:tenant/:name/${word}`,
+    operation,
+    subject: tenantOf,
+    read: (form, params) => ({ ...readNamed(params), reason: reasonIn(form) }),
+    command: ({ tenant, name, reason }) => blockCommand(word, tenant, name, reason),
+    run: async (store, by, { tenant, name, reason }) => {
+      const { result, confirmation } = await operation(store, tenant, name, { by, reason })
+      const line = CONNECTOR_DONE[word](connectorId(tenant, name), result)
+      return inForce(line, confirmation, `${word}Connector`)
+    },
+  }
 }
 
 /** @param reason absent: not known yet. */
@@ -91,6 +77,7 @@ function switching(word: 'enable' | 'disable'): Action<Named> {
   return {
     path: `/connectors/:tenant/:name/${word}`,
     operation: enableConnector,
+    subject: tenantOf,
     read: (_form, params) => readNamed(params),
     command: ({ tenant, name }) => tenantctl('connector', word, tenant, name),
     run: async (store, _by, { tenant, name }) => {
@@ -103,6 +90,7 @@ function switching(word: 'enable' | 'disable'): Action<Named> {
 export const ADD_CONNECTOR: Action<Added> = {
   path: '/tenants/:tenant/connectors/add',
   operation: addConnector,
+  subject: tenantOf,
   read: (form, { tenant = '' }) => {
     const named = readNamed({ tenant, name: form.text('name') })
     const identities = identitiesIn(form)
@@ -120,6 +108,7 @@ export const ADD_CONNECTOR: Action<Added> = {
 export const SET_IDENTITIES: Action<Changed> = {
   path: '/connectors/:tenant/:name/identities',
   operation: setIdentities,
+  subject: tenantOf,
   read: (form, params) => {
     const change = { add: identitiesIn(form), remove: removedIn(form) }
     if (Object.values(change).every((each) => Object.values(each).flat().length === 0)) {
@@ -143,6 +132,7 @@ export const SET_IDENTITIES: Action<Changed> = {
 export const REMOVE_CONNECTOR: Action<Named> = {
   path: '/connectors/:tenant/:name/remove',
   operation: removeConnector,
+  subject: tenantOf,
   read: (_form, params) => readNamed(params),
   command: ({ tenant, name }) => tenantctl('connector', 'remove', tenant, name),
   question: async ({ tenant, name }, { store }) => {
@@ -163,8 +153,8 @@ export const REMOVE_CONNECTOR: Action<Named> = {
   },
 }
 
-function readStopped(form: Form, params: Readonly<Record<string, string>>): Stopped {
-  return { ...readNamed(params), reason: acceptedText('the reason', form.text('reason')) }
+function tenantOf({ tenant }: Named): string {
+  return tenant
 }
 
 /** @throws {InputError} */

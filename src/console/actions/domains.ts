@@ -27,6 +27,7 @@ interface Changed extends Names {
 export const ADD_DOMAINS: Action<Added> = {
   path: '/tenants/:tenant/domains/add',
   operation: registerDomains,
+  subject: ({ tenant }) => tenant,
   read: (form, { tenant = '' }) => {
     const [subdomains, shared] = [form.isOn('subdomains'), form.isOn('shared')]
     const accepted = (name: string): string => acceptedDomainName(name, { subdomains, shared })
@@ -51,6 +52,7 @@ export const ADD_DOMAINS: Action<Added> = {
 export const SET_SUBDOMAINS: Action<Changed> = {
   path: '/tenants/:tenant/domains/subdomains',
   operation: setSubdomains,
+  subject: ({ tenant }) => tenant,
   read: (form, { tenant = '' }) => {
     return { tenant, names: namesIn(form, typedDomain), subdomains: form.isOn('subdomains') }
   },
@@ -69,6 +71,7 @@ export const SET_SUBDOMAINS: Action<Changed> = {
 export const REMOVE_DOMAINS: Action<Names> = {
   path: '/tenants/:tenant/domains/remove',
   operation: removeDomains,
+  subject: ({ tenant }) => tenant,
   read: (form, { tenant = '' }) => ({ tenant, names: namesIn(form, typedDomain) }),
   command: ({ tenant, names }) => tenantctl('domain', 'remove', tenant, ...names),
   question: async ({ tenant, names }, { store }) => ({

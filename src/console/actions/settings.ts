@@ -39,6 +39,7 @@ interface GivenFor {
 export const SET_LIMITS_FOR: Action<GivenFor> = {
   path: '/tenants/:tenant/limits',
   operation: setLimitsFor,
+  subject: ({ tenant }) => tenant,
   read: (form, { tenant = '' }) => {
     const settings = settingsOf(limitsIn(form))
     const given = LIMITS_FIELDS.filter((field) => settings[field] !== undefined)
@@ -65,6 +66,7 @@ export const SET_LIMITS_FOR: Action<GivenFor> = {
 export const SET_TENANT: Action<Given> = {
   path: '/tenants/:tenant/settings',
   operation: setTenant,
+  subject: ({ tenant }) => tenant,
   read: (form, { tenant = '' }) => {
     const given = givenIn(form, tenant)
     if (Object.keys(given.settings).length > 0) return given

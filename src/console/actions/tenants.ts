@@ -34,6 +34,7 @@ export const ADD_TENANT: Action<Given> = {
 export const REMOVE_TENANT: Action<string> = {
   path: '/tenants/:tenant/remove',
   operation: removeTenant,
+  subject: (tenant) => tenant,
   read: (_form, { tenant = '' }) => tenant,
   command: (tenant) => tenantctl('tenant', 'remove', tenant),
   question: async (tenant, { store }) => {

@@ -197,6 +197,46 @@ export const WORDS = {
       'Mail of a tenant from domains that are not among its accepted domains: from whom, how much, by which connector. Count is messages, Recipients is recipients; those that were deferred are not in it, since they are tried again.',
     exchange: 'Non-accepted domain report',
   },
+  limitsForSomeTime: {
+    title: 'Limits for some time',
+    meaning:
+      'Other limits of a tenant that apply until a time, such as for a campaign that was announced. The usual ones apply again by themselves.',
+  },
+  settings: {
+    title: 'Settings',
+    meaning: 'Name, mode, limits and contact of a tenant. Only an admin changes them.',
+  },
+  newTenant: {
+    title: 'New tenant',
+    meaning:
+      'Registers a tenant. It relays once it has a connector, and its own domains are not counted once they are accepted domains.',
+  },
+  domains: {
+    title: 'Accepted domains',
+    meaning:
+      'The sender domains that are registered for a tenant. A shared one is registered without being owned: another tenant can have it too.',
+    exchange: 'Accepted domains',
+  },
+  addDomains: {
+    title: 'Add accepted domains',
+    meaning: 'Mail of the tenant from them is then no longer counted or refused, on all hosts.',
+  },
+  changeDomains: {
+    title: 'Change accepted domains',
+    meaning:
+      'Whether names below them count too, or their removal: mail from a removed domain is unregistered from then on.',
+  },
+  connectors: {
+    title: 'Connectors',
+    meaning:
+      'How the servers of tenants are recognised. A blocked or disabled connector still recognises its sessions, and what they relay is refused.',
+    exchange: 'Inbound connectors',
+  },
+  addConnector: {
+    title: 'Add a connector',
+    meaning:
+      'Sessions that show one of its identities are then those of the tenant. No two connectors have the same identity.',
+  },
   blockHere: {
     title: 'Block a connector',
     meaning: 'A blocked connector relays nothing, registered mail neither, until it is unblocked.',

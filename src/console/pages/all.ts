@@ -7,6 +7,9 @@ import { DOCTOR } from './doctor'
 import { ENFORCEMENT } from './enforcement'
 import { EVENTS } from './events'
 import { EXPLAIN } from './explain'
+import { ALLOWANCE } from './allowance'
+import { CONNECTORS, CONNECTORS_OF } from './connectors'
+import { DOMAINS } from './domains'
 import { GLOSSARY } from './glossary'
 import { INCIDENT } from './incident'
 import { NODES } from './nodes'
@@ -16,12 +19,17 @@ import { REPORT, REPORT_CSV, REPORT_PRINT } from './report'
 import { RESTRICTED } from './restricted'
 import { TENANT_QUEUE } from './tenant-queue'
 import { UNATTRIBUTED } from './unattributed'
+import { NEW_TENANT, SETTINGS } from './settings'
 
 /** All pages. */
 export const PAGES: readonly Page[] = [
   ...[OVERVIEW, RESTRICTED, EVENTS, AUDIT, NODES, DOCTOR, ENFORCEMENT],
   ...[INCIDENT, CASES, CASE, CASE_PRINT, TENANT_CASES, TENANT_QUEUE],
   ...[REPORT, REPORT_PRINT, REGISTER, UNATTRIBUTED, EXPLAIN],
+  // Before a tenant could be meant.
+  NEW_TENANT,
+  ...[ALLOWANCE, DOMAINS, CONNECTORS_OF, SETTINGS],
+  CONNECTORS,
   GLOSSARY,
 ]
 
@@ -43,5 +51,7 @@ export const NAVIGATION: readonly (readonly [
   [['nodes'], 'Hosts', 'viewer'],
   [['doctor'], 'Doctor', 'viewer'],
   [['enforcement'], 'Enforcement', 'viewer'],
+  [['connectors'], 'Connectors', 'viewer'],
+  [['tenants', 'new'], 'New tenant', 'admin'],
   [['glossary'], 'Glossary', 'viewer'],
 ]
