@@ -1,7 +1,7 @@
 import { isoDay, isoMinute } from '../../base/time'
 import { DAY } from '../../reporting/calendar'
 import { html, type Html } from './html'
-import { table, time } from './parts'
+import { day, table, time } from './parts'
 
 /** The most series of one chart: console.css has a colour for each. */
 export const MOST_SERIES = 6
@@ -37,7 +37,7 @@ export function barChart({ id, title, unit, starts, step, series }: Chart): Html
   const sums = starts.map((_, at) => series.reduce((sum, { values }) => sum + values[at]!, 0))
   const most = Math.max(0, ...sums)
   const isDaily = step >= DAY
-  const shown = (ms: number): Html | string => (isDaily ? isoDay(ms) : time(ms))
+  const shown = isDaily ? day : time
   const spoken = (ms: number): string => (isDaily ? isoDay(ms) : isoMinute(ms))
   const place = WIDTH / Math.max(1, starts.length)
   const all = sums.reduce((sum, each) => sum + each, 0)

@@ -1,4 +1,4 @@
-import { isoTime, shortTime } from '../../base/time'
+import { isoDay, isoTime, shortTime } from '../../base/time'
 import { html, NOTHING, type Html } from './html'
 import type { Visit } from './page'
 import { WORDS, type WordName } from './words'
@@ -18,6 +18,11 @@ export function heading(visit: Visit, name: WordName, level: 1 | 2 = 2): Html {
 /** A moment: UTC, which a script of the page shows in the zone of the reader. @param ms since the epoch. */
 export function time(ms: number): Html {
   return html`<time datetime="${isoTime(ms)}">${shortTime(ms)}</time>`
+}
+
+/** A day of UTC. @param ms since the epoch. */
+export function day(ms: number): Html {
+  return html`<time datetime="${isoDay(ms)}">${isoDay(ms)}</time>`
 }
 
 export type Tone = 'good' | 'warn' | 'bad'

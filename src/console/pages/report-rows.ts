@@ -9,7 +9,7 @@ import type { ReportLine, TenantReport } from '../../reporting/report'
 import { OTHER } from '../../reporting/rows'
 import { sizeOf } from '../../reporting/shares'
 import { html, NOTHING } from '../kit/html'
-import { outside, time, type Cell } from '../kit/parts'
+import { day, outside, time, type Cell } from '../kit/parts'
 
 /** The most values of one cell: on a page, and in a file. */
 const MOST_SHOWN = 2
@@ -103,7 +103,7 @@ interface ReportColumn {
 
 /** The first five are those of Exchange Online's report, in its order. */
 export const COLUMNS: readonly ReportColumn[] = [
-  { title: 'Date', name: 'date', ...texts(({ day }) => isoDay(day)) },
+  { title: 'Date', name: 'date', field: (row) => isoDay(row.day), cell: (row) => day(row.day) },
   { title: 'Inbound connector', name: 'inbound_connector', ...texts((row) => row.connector) },
   {
     ...{ title: 'Sender domain', name: 'sender_domain', field: ({ domain }) => domain },
