@@ -9,6 +9,7 @@ import { Snoozes } from '../alerts/snoozes'
 import { unpackOpen } from '../events/open'
 import { HOURS_KEPT, MOST_DAYS_KEPT } from '../reporting/bounds'
 import { DAY, HOUR, numbersBetween } from '../reporting/calendar'
+import { forgetInMail } from '../reporting/mail-index'
 import { batchesOf } from '../base/lists'
 import { scanSortedSet } from '../store/scan'
 import { readScript } from '../store/script'
@@ -46,6 +47,7 @@ export async function purgeTenant(store: Store, tenant: string): Promise<void> {
     await client.unlink(...names)
   }
   await client.zrem(keys.reported, tenant)
+  await forgetInMail(store, tenant, now)
   await forgetOwner(store, tenant, now)
   await client.srem(keys.unusualIndex, tenant)
   await forgetEvents(store, tenant)

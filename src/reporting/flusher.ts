@@ -74,6 +74,7 @@ export class Flusher {
     const tenants = new Set([...this.lanes.keys(), ...this.context.tally.tenants()])
     await mapLimited([...tenants], AT_ONCE, (tenant) => this.send(tenant))
     await this.noteReported()
+    await this.indexMail()
     await this.flushTotals()
   }
 
@@ -81,6 +82,7 @@ export class Flusher {
   async flushTenant(tenant: string): Promise<void> {
     await this.send(tenant)
     await this.noteReported()
+    await this.indexMail()
   }
 
   /** Makes one attempt at a time for each tenant. Calls during an attempt share the next one. */
@@ -148,6 +150,16 @@ export class Flusher {
       // The next flush adds them.
       if (!isNotAllowed(error)) return
       onWait(`counters for metrics wait: ${redisFailure(error)}: load docs/acl/plugin.acl`)
+    }
+  }
+
+  /** The reports are complete without it. */
+  private async indexMail(): Promise<void> {
+    const { recorder, onWait } = this.context
+    try {
+      await recorder.mailIndex.write()
+    } catch (error) {
+      if (isNotAllowed(error)) onWait(`search does not find new mail: ${redisFailure(error)}`)
     }
   }
 

@@ -8,6 +8,7 @@ import type { Batch } from './batch'
 import * as bounds from './bounds'
 import { DAY, HOUR } from './calendar'
 import type { HeaderFroms } from './header-froms'
+import { MailIndexWriter } from './mail-index'
 import type { Sources } from './sources'
 import type { UnattributedBatch } from './unattributed-batch'
 
@@ -33,6 +34,8 @@ export type Recorded = number | 'gone'
 
 /** Adds batches to the reports in Redis. */
 export class Recorder {
+  /** Has what is new in the reports that were recorded. */
+  readonly mailIndex: MailIndexWriter
   /** Server time minus the monotonic clock in ms, by the last reply; before the first, by the local clock. */
   private offset = Date.now() - performance.now()
 
@@ -40,7 +43,9 @@ export class Recorder {
   constructor(
     private readonly store: Store,
     private readonly days: () => number,
-  ) {}
+  ) {
+    this.mailIndex = new MailIndexWriter(store)
+  }
 
   /**
    * Adds a batch to the reports of a tenant.
@@ -52,7 +57,7 @@ export class Recorder {
     const { keys } = this.store
     const ttls = [bounds.HOURS_TTL, bounds.daysTtl(this.days()), bounds.SEEN_TTL]
     const ttl = [...ttls, bounds.MINUTES_TTL].join(' ')
-    return this.run(RECORD, batch, HOUR, (hour) => {
+    return this.run(RECORD, tenant, batch, HOUR, (hour) => {
       const ofHour = keys.reportHour(tenant, hour)
       const day = Math.floor(hour / 24)
       const ofDay = keys.reportDay(tenant, day)
@@ -92,7 +97,7 @@ export class Recorder {
   /** The same for mail without a tenant. */
   recordUnattributed(batch: UnattributedBatch, flush: string): Promise<Recorded> {
     const { keys } = this.store
-    return this.run(RECORD_UNATTRIBUTED, batch, DAY, (day) => {
+    return this.run(RECORD_UNATTRIBUTED, '', batch, DAY, (day) => {
       const ofDay = keys.unattributedDay(day)
       return {
         keys: [keys.unattributedFlushes, ofDay, keys.reportOthers(ofDay)],
@@ -120,17 +125,23 @@ export class Recorder {
 
   private async run(
     script: Script,
+    tenant: string,
     { begun }: { readonly begun: number },
     length: number,
     callOf: (number: number) => { readonly keys: string[]; readonly args: (string | number)[] },
   ): Promise<Recorded> {
     for (let attempt = 1; ; attempt++) {
-      const call = callOf(Math.floor((begun + this.offset) / length))
+      const number = Math.floor((begun + this.offset) / length)
+      const call = callOf(number)
       const reply = (await this.store.run(script, call.keys, call.args)) as string
-      const [answer, time] = reply.split(' ')
+      const [line = '', ...news] = reply.split('\n')
+      const [answer, time] = line.split(' ')
       this.offset = Number(time) - performance.now()
       if (answer === 'GONE') return 'gone'
-      if (answer === 'TAKEN') return Number(time)
+      if (answer === 'TAKEN') {
+        this.mailIndex.add(Math.floor((number * length) / DAY), tenant, news)
+        return Number(time)
+      }
       if (attempt === ATTEMPTS) throw new Error('the clock of Redis jumps')
     }
   }

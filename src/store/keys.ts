@@ -197,6 +197,11 @@ export class Keys {
     return `${this.prefix}{@unattributed}:d${day}`
   }
 
+  /** What mail of all tenants has shown on a day: see `reporting/mail-index.ts`. @param day days since the epoch. */
+  mailIndex(day: number): string {
+    return `${this.reported}:mail:d${day}`
+  }
+
   /** Rules of unusual mail that hold now: `event since last`, the event raised, and when the rule held first and last. */
   unusual(id: string): string {
     return `${this.prefix}{${id}}:unusual`

@@ -14,6 +14,7 @@ import type { RestrictedEvent } from '../../src/records/event'
 import { resolveEnded } from '../../src/events/sweep'
 import { defaultsOf } from '../../src/allowance/defaults'
 import { Engine } from '../../src/process/engine'
+import { DAY } from '../../src/reporting/calendar'
 import { UNATTRIBUTED } from '../../src/reporting/tally'
 import { UnusualMonitor } from '../../src/unusual/monitor'
 import { DEFAULTS } from '../support/allowance'
@@ -113,6 +114,7 @@ describe('two installations on one Redis', () => {
       ...[keys.recordedSince, keys.events, keys.eventIds, keys.eventGroups, keys.eventsDue],
       ...[keys.eventsOpen, keys.caseIndex, keys.caseOf('other', 1), keys.evidence('other', 1)],
       ...[keys.audit(id), keys.tenantsAudit, keys.connectorsAudit],
+      keys.mailIndex(Math.floor(Date.now() / DAY)),
     ]) {
       assert.equal(await client.exists(key), 1, key)
     }

@@ -8,6 +8,7 @@ import { envelopeDomain } from '../../src/names/envelope'
 import { standingOf } from '../../src/decision/classify'
 import { isOwn } from '../../src/decision/judge'
 import {
+  LONGEST_DOMAIN,
   LONGEST_HELO,
   LONGEST_MESSAGE_ID,
   LONGEST_USER,
@@ -126,6 +127,7 @@ const MAY_CHANGE: readonly (readonly [
     /^ud:\{@reported\}$/,
     (entries) => assert.deepEqual([...entries].sort(), ['blocked', 'contoso']),
   ],
+  [/^ud:\{@reported\}:mail:d\d+$/, assertIndexed],
   [/^ud:\{@reported\}:since$/, ([since]) => assert.match(since!, /^\d{13}$/)],
   [/^ud:\{@events\}:(?:watch|hosts)$/, (entries) => assert.equal(entries.length, 1)],
   [/^ud:\{(?:contoso|blocked)\}:report:h\d+:minutes$/, assertMinutes],
@@ -225,6 +227,17 @@ function assertRows(entries: readonly string[], key: string): void {
 
 function assertNumber(entries: readonly string[], key: string): void {
   assert.ok(entries.length === 1 && entries[0]!.startsWith('HYLL'), key)
+}
+
+function assertIndexed(entries: readonly string[], key: string): void {
+  for (const entry of entries) {
+    const [value, tenant, ...more] = entry.split('\t')
+    assert.deepEqual(more, [], `${key}: ${entry}`)
+    assert.doesNotMatch(value!, UNSAFE, key)
+    assert.match(value!, /^[abdm]./, key)
+    assert.ok(Buffer.byteLength(value!) <= 1 + LONGEST_DOMAIN, entry)
+    assert.match(tenant!, /^(?:contoso|blocked|)$/, key)
+  }
 }
 
 function assertSamples(entries: readonly string[], key: string): void {

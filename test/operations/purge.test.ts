@@ -112,6 +112,7 @@ async function recordMail(store: Store, tenant: string): Promise<void> {
   const recorder = new Recorder(store, () => 90)
   const time = await recorder.record(tenant, tally.take(tenant) as Batch, 'p 1')
   await recorder.noteReported(new Map([[tenant, Number(time)]]))
+  await recorder.mailIndex.write()
 }
 
 /** Publishes the events raised, and claims them like an alert channel, without a result. */
@@ -192,7 +193,8 @@ describe('a purge', () => {
           (name) =>
             !['constructor', 'unattributedDay', 'signature', 'confirmations'].includes(name),
         )
-        .filter((name) => !name.startsWith('order'))
+        // Shared by all tenants: see what is left of a purged one.
+        .filter((name) => !name.startsWith('order') && name !== 'mailIndex')
         .sort(),
     )
     const seen: string[] = []

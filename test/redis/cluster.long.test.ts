@@ -15,6 +15,7 @@ import { parseLimits } from '../../src/mail/limits'
 import { readTenantAudit } from '../../src/audit/reader'
 import { purgeTenant } from '../../src/operations/purge'
 import type { Batch } from '../../src/reporting/batch'
+import { findInMail } from '../../src/reporting/mail-index'
 import { Recorder } from '../../src/reporting/recorder'
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
 import { Totals } from '../../src/reporting/totals'
@@ -330,6 +331,12 @@ describe('on a Redis Cluster', () => {
       [1],
     )
     assert.equal(await client.zscore(store.keys.reported, 't11'), String(time))
+    await recorder.mailIndex.write()
+    const { domains } = await findInMail(store, 'other.example', Number(time), 20)
+    assert.deepEqual(
+      domains.items.map(({ value, tenant }) => [value, tenant]),
+      [['other.example', 't11']],
+    )
   })
 
   it('the data of a removed tenant is erased', async () => {
@@ -343,6 +350,7 @@ describe('on a Redis Cluster', () => {
     for (const id of ['erased', 't7']) {
       const time = await recorder.record(id, tally.take(id) as Batch, 'p 1')
       await recorder.noteReported(new Map([[id, Number(time)]]))
+      await recorder.mailIndex.write()
     }
     await restrictions.place('erased', { ...ACT, scope: 'all' })
     await restrictions.lift('erased', { ...ACT, keepUsage: false })
@@ -351,6 +359,8 @@ describe('on a Redis Cluster', () => {
     await purgeTenant(store, 'erased')
     assert.deepEqual(await keysOf('erased'), [])
     assert.equal(await client.zscore(store.keys.reported, 'erased'), null)
+    const { domains } = await findInMail(store, 'other.example', Date.now(), 20)
+    assert.ok(!domains.items.some(({ tenant }) => tenant === 'erased'))
     const trail = await readTenantAudit(store, 'erased', 0)
     assert.deepEqual(
       trail.map(({ what }) => what),

@@ -21,7 +21,8 @@
 --            mismatched, joined by a space; the mismatched ones as lines of number, domain, connector, joined by tabs
 --
 -- Reply: `answer time`, the server time in ms
--- TAKEN   recorded, now or before
+-- TAKEN   recorded, now or before; then what is new in the reports of the day, in lines of a kind and a value: `d` domain,
+--         `a` address, `m` Message-ID
 -- HOUR    nothing done: these are not the keys of that hour; take them from the time
 -- GONE    nothing done: there is no such tenant
 --
@@ -102,9 +103,14 @@ do
   end
 end
 
+-- What mail shows for the first time on this day.
+local news = {}
+local NEWS_LETTERS = { domains = 'd', addresses = 'a' }
+
 local function note(contents, kind, value)
   if value == OTHER or contents[kind][value] then return end
   contents[kind][value] = true
+  if contents.is_told and NEWS_LETTERS[kind] and value ~= '' then news[#news + 1] = NEWS_LETTERS[kind] .. value end
   contents.distinct[kind] = contents.distinct[kind] + 1
 end
 
@@ -160,8 +166,9 @@ local function row_for(contents, source)
   return field_of(class, OTHER, OTHER, OTHER, OTHER)
 end
 
--- The fields and values to set in a report, and the domains without their own row there.
-local function with_sources(key)
+-- The fields and values to set in a report, and the domains without their own row there. is_told: what is new there is
+-- among the news.
+local function with_sources(key, is_told)
   if #sources == 0 and ARGV[8] == '' then return {}, {} end
   local own = {}
   for at, source in ipairs(sources) do own[at] = field_of(unpack(source)) end
@@ -170,6 +177,7 @@ local function with_sources(key)
   for at = 1, #own do is_new = is_new or not known[at] end
   -- Read only if there is something new.
   local contents = is_new and contents_of(redis.call('HKEYS', key))
+  if contents then contents.is_told = is_told end
 
   local values, order, others = {}, {}, {}
   for at, source in ipairs(sources) do
@@ -334,6 +342,8 @@ local function add_samples()
     local new = with_sample(text, sample)
     if new and (text or redis.call('HLEN', samples_key) < share(class, MOST_SAMPLED)) then
       redis.call('HSET', samples_key, field, new)
+      local message_id = string.match(sample, '^[^\t]*')
+      if message_id ~= '' then news[#news + 1] = 'm' .. message_id end
       redis.call('PEXPIRE', samples_key, days_ttl)
     end
   end
@@ -342,7 +352,7 @@ end
 local fields, others = with_sources(hour_key)
 set_fields(hour_key, fields, hours_ttl)
 add_names(hour_others_key, others, hours_ttl)
-fields, others = with_sources(day_key)
+fields, others = with_sources(day_key, true)
 set_fields(day_key, fields, days_ttl)
 add_names(day_others_key, others, days_ttl)
 add_totals()
@@ -351,4 +361,5 @@ add_owned()
 for at = 12, #ARGV, 3 do add_header_froms(ARGV[at], ARGV[at + 1], ARGV[at + 2]) end
 note_connectors()
 add_samples()
-return answer_only('TAKEN')
+table.insert(news, 1, answer_only('TAKEN'))
+return table.concat(news, '\n')

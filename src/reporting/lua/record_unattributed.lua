@@ -9,7 +9,7 @@
 -- ARGV[7] sources that the batch had no rows for: lines of address, user, certificate, joined by tabs
 --
 -- Reply: `answer time`, the server time in ms
--- TAKEN   recorded, now or before
+-- TAKEN   recorded, now or before; then the address of each source that is new on the day, in lines that begin with `a`
 -- HOUR    nothing done: these are not the keys of that day; take them from the time
 --
 -- @include store/clock
@@ -27,13 +27,14 @@ local ttl, most = tonumber(ARGV[4]), tonumber(ARGV[5])
 local process, number = string.match(ARGV[1], '^(%S+) (%d+)$')
 if not first_time(flushes_key, process, number, ttl, MOST_PROCESSES) then return string.format('TAKEN %.0f', now) end
 
-local others = {}
+local others, news = {}, {}
 local rows = redis.call('HLEN', day_key)
 for text, source in string.gmatch(ARGV[6], '([^\t\n]+)\t([^\n]*)') do
   local known = redis.call('HGET', day_key, source)
   if not known and source ~= OTHERS then
     if rows < most then
       rows = rows + 1
+      news[#news + 1] = 'a' .. string.match(source, '^[^\t]*')
     else
       others[#others + 1] = source
       source = OTHERS
@@ -47,4 +48,5 @@ for source in string.gmatch(ARGV[7], '[^\n]+') do
   if redis.call('HEXISTS', day_key, source) == 0 then others[#others + 1] = source end
 end
 add_names(others_key, others, ttl)
-return string.format('TAKEN %.0f', now)
+table.insert(news, 1, string.format('TAKEN %.0f', now))
+return table.concat(news, '\n')
