@@ -91,6 +91,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
   ],
   Reports: [
     {
+      words: { find: 'tenants, domains, connectors, cases, and senders of the last 8 days' },
+      load: () => require('./commands/find') as typeof import('./commands/find'),
+    },
+    {
       words: { report: 'unregistered mail by domain, connector, address, user, time' },
       load: () => require('./commands/report') as typeof import('./commands/report'),
     },

@@ -35,35 +35,44 @@ export interface Holders {
  * @throws what ioredis throws.
  */
 export async function findDomain(store: Store, domain: string): Promise<Holders> {
-  const { client, keys } = store
-  const names = [domain, ...parentsOf(domain)]
-
-  async function coveringIn(tenant: string, isShared: boolean): Promise<Registration | undefined> {
-    const packed = await client.hmget(keys.domains(tenant), ...names)
-    const entries = names
-      .flatMap((name, at) => (packed[at] ? [unpackDomain(name, packed[at])] : []))
-      .filter(({ shared }) => shared === isShared)
-    const byName = new Map(entries.map((each) => [each.domain, each]))
-    const accepted = byName.get(coveringDomain(byName, domain) ?? '')
-    return accepted && { tenant, accepted }
-  }
-
-  const claims = new Map(
-    (await readClaims(store, names)).flatMap((each) => (each ? [[each.domain, each]] : [])),
-  )
-  const claim = claims.get(coveringDomain(claims, domain) ?? '')
-  const owned = claim && (await coveringIn(claim.tenant, false))
+  const owner = await findOwner(store, domain)
   const shared: Registration[] = []
-  for await (const tenants of scanSet(store, keys.tenants)) {
-    const found = await Promise.all(tenants.map((tenant) => coveringIn(tenant, true)))
+  for await (const tenants of scanSet(store, store.keys.tenants)) {
+    const found = await Promise.all(
+      tenants.map((tenant) => coveringIn(store, tenant, domain, { shared: true })),
+    )
     shared.push(...found.filter((each) => each !== undefined))
   }
-  return {
-    owner:
-      claim &&
-      (owned
-        ? { state: 'registered', ...owned }
-        : { state: 'unfinished', tenant: claim.tenant, domain: claim.domain }),
-    shared: shared.sort((a, b) => (a.tenant < b.tenant ? -1 : 1)),
-  }
+  return { owner, shared: shared.sort((a, b) => (a.tenant < b.tenant ? -1 : 1)) }
+}
+
+/** Finds the tenant that owns a name. @param domain lower-case A-labels. @throws what ioredis throws. */
+export async function findOwner(store: Store, domain: string): Promise<Holders['owner']> {
+  const claims = new Map(
+    (await readClaims(store, [domain, ...parentsOf(domain)])).flatMap((each) =>
+      each ? [[each.domain, each]] : [],
+    ),
+  )
+  const claim = claims.get(coveringDomain(claims, domain) ?? '')
+  if (!claim) return undefined
+  const owned = await coveringIn(store, claim.tenant, domain, { shared: false })
+  if (owned) return { state: 'registered', ...owned }
+  return { state: 'unfinished', tenant: claim.tenant, domain: claim.domain }
+}
+
+/** The accepted domain of a tenant that covers a name. */
+async function coveringIn(
+  { client, keys }: Store,
+  tenant: string,
+  domain: string,
+  wanted: { readonly shared: boolean },
+): Promise<Registration | undefined> {
+  const names = [domain, ...parentsOf(domain)]
+  const packed = await client.hmget(keys.domains(tenant), ...names)
+  const entries = names
+    .flatMap((name, at) => (packed[at] ? [unpackDomain(name, packed[at])] : []))
+    .filter(({ shared }) => shared === wanted.shared)
+  const byName = new Map(entries.map((each) => [each.domain, each]))
+  const accepted = byName.get(coveringDomain(byName, domain) ?? '')
+  return accepted && { tenant, accepted }
 }

@@ -5,6 +5,7 @@ import { blockConnector, unblockConnector } from './connector-block'
 import { pause, resume } from './enforcement'
 import { addConnector, enableConnector, removeConnector, setIdentities } from './connectors'
 import { removeDomains, setSubdomains } from './domains'
+import { find } from './find'
 import { findDomain } from './find-domain'
 import { readGoingOn, readIncident } from './incident'
 import { askQueues, dropFromQueues } from './queue-orders'
@@ -23,6 +24,7 @@ export type Operation = (...args: any[]) => Promise<unknown>
 /** The least role for each operation of the console. What is not here cannot be done there. */
 const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [existingTenant, 'viewer'],
+  [find, 'viewer'],
   [findDomain, 'viewer'],
   [readIncident, 'viewer'],
   [readGoingOn, 'viewer'],

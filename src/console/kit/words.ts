@@ -307,6 +307,11 @@ export const WORDS = {
     meaning:
       'What would happen to a message that a session relays, step by step, and why. Nothing is sent, and nothing is changed.',
   },
+  search: {
+    title: 'Search',
+    meaning:
+      'Tenants, accepted domains, connectors and cases are found by any part of their names; sender domains, addresses and Message-IDs of the last 8 days by how they begin, a domain also by a name above it. Mail from accepted domains is not recorded by sender, and not found.',
+  },
 } as const satisfies Readonly<Record<string, Word>>
 
 export type WordName = keyof typeof WORDS

@@ -17,6 +17,7 @@ import { OVERVIEW } from './overview'
 import { REGISTER } from './register'
 import { REPORT, REPORT_CSV, REPORT_PRINT } from './report'
 import { RESTRICTED } from './restricted'
+import { SEARCH } from './search'
 import { TENANT_QUEUE } from './tenant-queue'
 import { UNATTRIBUTED } from './unattributed'
 import { NEW_TENANT, SETTINGS } from './settings'
@@ -30,7 +31,7 @@ export const PAGES: readonly Page[] = [
   NEW_TENANT,
   ...[ALLOWANCE, DOMAINS, CONNECTORS_OF, SETTINGS],
   CONNECTORS,
-  GLOSSARY,
+  ...[SEARCH, GLOSSARY],
 ]
 
 export const DOWNLOADS: readonly Download[] = [REPORT_CSV]
