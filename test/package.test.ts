@@ -192,6 +192,28 @@ describe('the compiled package', () => {
     }
   })
 
+  it('loads the libraries of the console for tenantctl console alone', () => {
+    const programs = {
+      'all commands': `
+        const { createProgram } = require(dist + '/src/cli/program.js')
+        const { processIo } = require(dist + '/src/cli/kit/io.js')
+        createProgram(processIo(), () => {})`,
+      Haraka: `for (const name of ['/plugins/unregistered-domain', '/src/process/engine']) require(dist + name)`,
+    }
+    for (const [who, script] of Object.entries(programs)) {
+      const loaded = filesLoadedBy(script)
+      for (const name of ['hono', '@hono/node-server', 'htmx.org']) {
+        assert.ok(!packagesOf(loaded).has(name), `${who}: ${name}`)
+      }
+      if (who !== 'Haraka') continue
+      const ofConsole = loaded.filter((file) => file.includes(path.join('src', 'console')))
+      assert.deepEqual(
+        ofConsole.map((file) => path.basename(file)),
+        ['settings.js'],
+      )
+    }
+  })
+
   it('names no source map: none is shipped', () => {
     const files = readdirSync(path.join(packageRoot(), 'dist'), {
       recursive: true,

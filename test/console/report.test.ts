@@ -260,7 +260,9 @@ describe('the report as CSV', () => {
     const { as, store } = await site()
     assert.equal((await as('viewer').get('/tenants/contoso/report.csv')).status, 403)
     assert.deepEqual(await changes(store, 'report exported'), [])
-    const readOnly = newConsole({}, { readOnly: () => Promise.resolve('another registry') }, { store } as never)
+    const readOnly = newConsole({}, { readOnly: () => Promise.resolve('another registry') }, {
+      store,
+    } as never)
     const response = await readOnly.as('operator').get('/tenants/contoso/report.csv')
     assert.equal(response.status, 409)
     assert.match(await response.text(), /is noted in the audit trail/)
