@@ -13,7 +13,7 @@ describe('the pages of a tenant', () => {
   it('show its name, state, mode and meters on top of each of them', async () => {
     const { as, store, faults } = await newTenants()
     await charge(store, 127)
-    for (const tab of ['', '/domains', '/connectors', '/settings']) {
+    for (const tab of ['', '/domains', '/connectors', '/audit', '/settings']) {
       const page = await as('viewer').page(`/tenants/contoso${tab}`)
       assert.match(page, /Contoso Ltd <small>contoso<\/small>/)
       assert.match(page, /not restricted/)
@@ -71,7 +71,7 @@ describe('the pages of a tenant', () => {
 
   it('send only what is live when they ask again', async () => {
     const { as } = await newTenants()
-    for (const tab of ['', '/domains', '/connectors', '/settings']) {
+    for (const tab of ['', '/domains', '/connectors', '/audit', '/settings']) {
       const answer = await as('admin').get(`/tenants/contoso${tab}`, { 'hx-request': 'true' })
       const text = await answer.text()
       assert.match(text, /Contoso Ltd/)
@@ -150,6 +150,18 @@ describe('the pages of a tenant', () => {
       changes.filter(({ note }) => note.startsWith('console:')),
       [],
     )
+  })
+})
+
+describe('the audit of a tenant', () => {
+  it('names the person for each change, the newest first', async () => {
+    const { as } = await newTenants()
+    await as('admin', 'ann').post('/tenants/contoso/domains/add', { domains: 'a.example' })
+    await as('operator', 'olga').post('/connectors/contoso/web/block', { reason: 'taken over' })
+    const page = await as('viewer').page('/tenants/contoso/audit')
+    assert.match(page, /connector blocked.*console:olga.*domains added.*a\.example.*console:ann/s)
+    assert.doesNotMatch(page, /fabrikam\.com/)
+    assert.match(page, /tenantctl audit contoso/)
   })
 })
 

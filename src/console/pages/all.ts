@@ -1,6 +1,6 @@
 import type { Role } from '../../records/role'
 import type { Download, Page } from '../kit/page'
-import { AUDIT } from './audit'
+import { AUDIT, TENANT_AUDIT } from './audit'
 import { CASE, CASE_PRINT } from './case'
 import { CASES, TENANT_CASES } from './cases'
 import { DOCTOR } from './doctor'
@@ -29,7 +29,7 @@ export const PAGES: readonly Page[] = [
   ...[REPORT, REPORT_PRINT, REGISTER, UNATTRIBUTED, EXPLAIN],
   // Before a tenant could be meant.
   NEW_TENANT,
-  ...[ALLOWANCE, DOMAINS, CONNECTORS_OF, SETTINGS],
+  ...[ALLOWANCE, DOMAINS, CONNECTORS_OF, TENANT_AUDIT, SETTINGS],
   CONNECTORS,
   ...[SEARCH, GLOSSARY],
 ]

@@ -10,6 +10,7 @@ import { html, NOTHING, type Html } from '../kit/html'
 import type { Page, Visit } from '../kit/page'
 import { heading, outside, sameCommand, table, time } from '../kit/parts'
 import { shared } from '../kit/shared'
+import { tenantHeader } from './tenant-header'
 
 /** Entries that a page shows. */
 const MOST = 200
@@ -51,6 +52,24 @@ export const AUDIT: Page = {
       ${auditTable(visit, entries)} ${all ? trailsLeftOut(all) : NOTHING}
       ${more ? html`<p class="hint">${newestText(entries.length, all)} There are more.</p>` : NOTHING}`,
       rest: sameCommand(tenantctl('audit', ...(tenant ? [tenant] : []))),
+    }
+  },
+}
+
+/** The same as a tab of a tenant. */
+export const TENANT_AUDIT: Page = {
+  path: '/tenants/:tenant/audit',
+  least: 'viewer',
+  async show(visit) {
+    const { tenant, live, tabs } = await tenantHeader(visit, 'audit')
+    const title = `Audit of ${tenant.name}`
+    if (visit.isPoll) return { title, live, rest: NOTHING }
+    const { entries, more } = await changesOf(visit, tenant.id)
+    return {
+      ...{ title, live },
+      rest: html`${tabs} ${heading(visit, 'audit')} ${auditTable(visit, entries)}
+      ${more ? html`<p class="hint">${newestText(entries.length, undefined)} There are more.</p>` : NOTHING}
+      ${sameCommand(tenantctl('audit', tenant.id))}`,
     }
   },
 }

@@ -79,7 +79,7 @@ export const CONNECTORS: Page = {
         <p>
           ${count(all, 'connector')}, of which ${count(stopped, 'relays', 'relay')} nothing now:
           these come first.
-          ${left > 0 ? `${count(left, 'more')} are not shown: find one by what it is recognised by.` : ''}
+          ${left > 0 ? `${left.toLocaleString('en-US')} more are not shown: find one by what it is recognised by.` : ''}
         </p>
         ${connectorsTable(visit, connectors, 'No tenant has a connector: no server is recognised yet.')}`,
     }

@@ -2,7 +2,7 @@ import { domainToUnicode } from 'node:url'
 import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
 import { firstDomains } from '../../operations/domains'
-import { asking, form, type FormOptions } from '../kit/forms'
+import { asking, form, type Field, type FormOptions } from '../kit/forms'
 import { html, NOTHING, type Html } from '../kit/html'
 import type { Page, Visit } from '../kit/page'
 import { heading, outside, table, time } from '../kit/parts'
@@ -10,6 +10,11 @@ import { tenantHeader } from './tenant-header'
 
 /** Domains of one page. */
 const MOST = 500
+
+const SEEN: Field = {
+  ...{ kind: 'text', name: 'domain', label: 'Domain seen in mail', required: true },
+  hint: 'whether it is probably the tenant’s own, before it is registered',
+}
 
 /** The accepted domains of a tenant, some at a time. */
 export const DOMAINS: Page = {
@@ -38,26 +43,25 @@ export const DOMAINS: Page = {
     return {
       ...{ title, live },
       rest: html`${tabs} ${heading(visit, 'domains')}
-        ${asking(visit, here, [{ kind: 'text', name: 'begins', label: 'Names that begin with', value: begins! }])}
-        ${table(
-          shown,
-          ['Domain', 'Subdomains', 'Shared', 'Added', 'By', ...(mayChange ? ['Change'] : [])],
-          domains.map(({ domain, subdomains, shared, addedAt, addedBy }) => [
-            domainText(domain),
-            ...[subdomains ? 'yes' : 'no', shared ? 'yes' : 'no', time(addedAt), addedBy],
-            ...(mayChange ? [html`<a href="${visit.to(here, { domain })}#change">Change</a>`] : []),
-          ]),
-          all > 0
-            ? `No accepted domain of ${tenant.name} begins so, of ${all.toLocaleString('en-US')}.`
-            : `${tenant.name} has no accepted domains: all its mail is unregistered.`,
-        )}
-        ${more ? html`<p><a href="${more}">The following domains</a></p>` : NOTHING}
-        <p>
-          <a href="${visit.to(['tenants', tenant.id, 'register'])}"
-            >Register a domain seen in mail</a
-          >
-        </p>
-        ${forms(visit, tenant.id, chosen!, status.usage.at)}`,
+      ${asking(visit, here, [{ kind: 'text', name: 'begins', label: 'Names that begin with', value: begins! }])}
+      ${table(
+        shown,
+        ['Domain', 'Subdomains', 'Shared', 'Added', 'By', ...(mayChange ? ['Change'] : [])],
+        domains.map(({ domain, subdomains, shared, addedAt, addedBy }) => [
+          domainText(domain),
+          ...[subdomains ? 'yes' : 'no', shared ? 'yes' : 'no', time(addedAt), addedBy],
+          ...(mayChange
+            ? [html`<a href="${visit.to(here, { domain })}#changeDomains">Change</a>`]
+            : []),
+        ]),
+        all > 0
+          ? `No accepted domain of ${tenant.name} begins so, of ${all.toLocaleString('en-US')}.`
+          : `${tenant.name} has no accepted domains: all its mail is unregistered.`,
+      )}
+      ${more ? html`<p><a href="${more}">The following domains</a></p>` : NOTHING}
+      ${heading(visit, 'register')}
+      ${asking(visit, ['tenants', tenant.id, 'register'], [SEEN], 'Look at it')}
+      ${forms(visit, tenant.id, chosen!, status.usage.at)}`,
     }
   },
 }
@@ -92,25 +96,24 @@ function forms(visit: Visit, tenant: string, chosen: string, seen: number): Html
   ]
   if (!visit.writing || visit.person.role !== 'admin') return NOTHING
   return html`${heading(visit, 'addDomains')}
-    ${form(visit, {
-      ...{ to: ['tenants', tenant, 'domains', 'add'], button: 'Add', ...common },
-      fields: [
-        { ...domains, value: '' },
-        { kind: 'check', name: 'subdomains', label: 'Every name below it too' },
-        {
-          ...{ kind: 'check', name: 'shared' },
-          label:
-            'Shared: without owning it, for agencies and names outside the public DNS; mail to it counts',
-        },
-        {
-          ...{ kind: 'check', name: 'force' },
-          label: 'Even the domain of a mailbox provider, where anyone can have an address',
-        },
-      ],
-      command: tenantctl('domain', 'add', tenant, 'DOMAIN'),
-    })}
-    <div id="change">${heading(visit, 'changeDomains')}</div>
-    ${change.map((each) => form(visit, { ...each, ...common }))}`
+  ${form(visit, {
+    ...{ to: ['tenants', tenant, 'domains', 'add'], button: 'Add', ...common },
+    fields: [
+      { ...domains, value: '' },
+      { kind: 'check', name: 'subdomains', label: 'Every name below it too' },
+      {
+        ...{ kind: 'check', name: 'shared' },
+        label:
+          'Shared: without owning it, for agencies and names outside the public DNS; mail to it counts',
+      },
+      {
+        ...{ kind: 'check', name: 'force' },
+        label: 'Even the domain of a mailbox provider, where anyone can have an address',
+      },
+    ],
+    command: tenantctl('domain', 'add', tenant, 'DOMAIN'),
+  })}
+  ${heading(visit, 'changeDomains')} ${change.map((each) => form(visit, { ...each, ...common }))}`
 }
 
 /** A domain, with its Unicode form beside it where that differs. */
