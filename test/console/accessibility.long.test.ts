@@ -5,8 +5,9 @@ import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { PAGES } from '../../src/console/pages/all'
 import { noBrowser } from '../../scripts/services/browser'
-import { browseConsole, type BrowsedConsole } from '../support/console-browser'
+import { browseConsole, type BrowsedConsole, type Window } from '../support/console-browser'
 import { fillHostile } from '../support/console-data'
+import { takeover } from '../support/console-incident'
 import { ROUTES } from '../support/console-routes'
 import { newSite, useRedis } from '../support/registry'
 
@@ -14,17 +15,19 @@ const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const PATHS = [
   ...ROUTES.filter(({ route }) => PAGES.some(({ path }) => path === route)).map(({ path }) => path),
+  '/tenants/contoso/register?domain=lure.example',
+  '/search?q=contoso',
+  '/explain?from=x%40lure.example&ip=192.0.2.10',
   '/nowhere',
   '/tenants/nobody',
 ]
 
-let console: BrowsedConsole
-
 useRedis()
 
 describe('every page of the console, in a browser', { skip: noBrowser }, () => {
+  let console: BrowsedConsole
   before(async () => {
-    console = await browseConsole(await fillHostile(newSite()))
+    console = await browseConsole(await takeover())
   })
   after(() => console.stop())
 
@@ -32,32 +35,43 @@ describe('every page of the console, in a browser', { skip: noBrowser }, () => {
     for (const width of [320, 1280]) {
       it(`has no fault: ${colorScheme}, ${width} px`, async () => {
         const viewport = { width, height: 800 }
-        const { page, faults } = await console.signedIn({ colorScheme, viewport })
-        await lookAtAll(page, faults)
+        await lookAtAll(console, await console.signedIn({ colorScheme, viewport }))
       })
     }
   }
 
   it('has no fault where script is off, and no button that needs it', async () => {
-    const { page, faults } = await console.signedIn()
+    const window = await console.signedIn()
     // As without script, except that axe can run.
-    await page.route('**/*.js', (route) => route.abort())
-    await lookAtAll(page, faults, async () => {
-      for (const button of await page.locator('.copy, .pause').all()) {
+    await window.page.route('**/*.js', (route) => route.abort())
+    await lookAtAll(console, window, async () => {
+      for (const button of await window.page.locator('.copy, .pause').all()) {
         assert.ok(await button.isHidden())
       }
     })
   })
 })
 
+describe('every page of the console with what senders of mail choose', { skip: noBrowser }, () => {
+  let console: BrowsedConsole
+  before(async () => {
+    console = await browseConsole(await fillHostile(newSite()))
+  })
+  after(() => console.stop())
+
+  it('has no fault, and is not wider than a small window', async () => {
+    await lookAtAll(console, await console.signedIn({ viewport: { width: 320, height: 800 } }))
+  })
+})
+
 /** Opens every page. */
 async function lookAtAll(
-  page: Page,
-  faults: readonly string[],
+  { origin }: BrowsedConsole,
+  { page, faults }: Window,
   more: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   for (const path of PATHS) {
-    await page.goto(console.origin + path)
+    await page.goto(origin + path)
     assert.deepEqual(await faultsOf(page), [], path)
     assert.deepEqual(faults, [], path)
     assert.equal(await page.evaluate(TOO_WIDE), 0, `${path} is wider than the window`)
