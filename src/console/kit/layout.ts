@@ -61,6 +61,7 @@ export function frame(
           />
           <button type="submit">Find</button>
         </form>
+        ${url === '' ? NOTHING : updates()}
         <form class="who" method="post" action="${visit.to(['sign-out'])}">
           <span>${person.name}, ${person.role}</span>
           <input type="hidden" name="token" value="${session.token}" />
@@ -75,7 +76,6 @@ export function frame(
             })}
           </ul>
         </nav>
-        ${url === '' ? NOTHING : updates()}
       </header>
       <main id="content" tabindex="-1">
         ${notice ? noticeOf(notice) : NOTHING}

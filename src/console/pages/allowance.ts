@@ -21,7 +21,7 @@ export const ALLOWANCE: Page = {
     const { tenant, status, live, tabs } = await tenantHeader(visit, '')
     const shown = {
       title: tenant.name,
-      live: html`${live} ${heading(visit, 'allowance')} ${windowsTable(status)}`,
+      live: html`${live} ${tabs} ${heading(visit, 'allowance')} ${windowsTable(status)}`,
     }
     if (visit.isPoll) return { ...shown, rest: NOTHING }
     const fields = LIMITS_FIELDS.filter((field) =>
@@ -44,7 +44,7 @@ export const ALLOWANCE: Page = {
     })
     return {
       ...shown,
-      rest: html`${tabs} ${visit.writing ? heading(visit, 'limitsForSomeTime') : NOTHING} ${sooner}`,
+      rest: html`${visit.writing ? heading(visit, 'limitsForSomeTime') : NOTHING} ${sooner}`,
     }
   },
 }

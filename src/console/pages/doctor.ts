@@ -43,7 +43,7 @@ export const DOCTOR: Page = {
       title: 'Doctor',
       live: html`${heading(visit, 'doctor', 1)}
         <p>Checked at ${time(at)}.</p>
-        ${table('Findings, the worst first', ['', 'Check', 'Finding', 'Advice'], worstFirst.map(rowOf), '')}
+        ${table('Findings, the worst first', ['State', 'Check', 'Finding', 'Advice'], worstFirst.map(rowOf), '')}
         ${
           isLarge
             ? html`<p class="hint">
