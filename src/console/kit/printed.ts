@@ -11,10 +11,7 @@ export function printed(print: (out: Output) => void): Html {
   return linesOf(text.trimEnd().split('\n'))
 }
 
-/** A text whose lines stay as they are. */
+/** A text whose lines stay as they are. In a value a line break would be removed. */
 export function linesOf(lines: readonly string[]): Html {
-  return html`<pre tabindex="0">${lines.map((line) => html`${line}${BREAK}`)}</pre>`
+  return html`<pre tabindex="0">${lines.map((line) => html`${line}<br />`)}</pre>`
 }
-
-// A value would lose it.
-const BREAK = html``
