@@ -1,19 +1,34 @@
 import { forgetHost } from '../nodes/forget'
 import type { Role } from '../records/role'
+import { tenantsAtLimit } from './at-limit'
 import { block } from './block'
 import { blockConnector, unblockConnector } from './connector-block'
+import {
+  addConnector,
+  enableConnector,
+  removeConnector,
+  setIdentities,
+  someConnectors,
+  stoppedConnectors,
+} from './connectors'
+import { firstDomains, lossOfDomains, removeDomains, setSubdomains } from './domains'
 import { pause, resume } from './enforcement'
-import { addConnector, enableConnector, removeConnector, setIdentities } from './connectors'
-import { removeDomains, setSubdomains } from './domains'
 import { find } from './find'
-import { findDomain } from './find-domain'
+import { findDomain, findOwner } from './find-domain'
 import { readGoingOn, readIncident } from './incident'
+import { readIncidentQueue } from './incident-queue'
+import { lossOf, lossOfTenant } from './loss'
+import { readWentBack } from './lost-changes'
+import { managingFile } from './managed'
 import { askQueues, dropFromQueues } from './queue-orders'
+import { readRefusedNow } from './refused-now'
 import { rankByDns, registerDomains, registerOwnDomains } from './register-domains'
 import { removeTenant } from './remove-tenant'
 import { noteExport, readReports } from './report'
 import { setLimitsFor, setTenant } from './set-tenant'
-import { addTenant, existingTenant } from './tenants'
+import { someTenants } from './some-tenants'
+import { contactWarnings } from './tenant-settings'
+import { addTenant, assertKnown, existingTenant, summarize } from './tenants'
 import { unblock } from './unblock'
 import { checkCase, closeCase, noteCase, releaseCase, takeCase } from './work-on-case'
 
@@ -24,12 +39,28 @@ export type Operation = (...args: any[]) => Promise<unknown>
 /** The least role for each operation of the console. What is not here cannot be done there. */
 const LEAST: ReadonlyMap<Operation, Role> = new Map<Operation, Role>([
   [existingTenant, 'viewer'],
+  [tenantsAtLimit, 'viewer'],
+  [someConnectors, 'viewer'],
+  [stoppedConnectors, 'viewer'],
+  [firstDomains, 'viewer'],
+  [lossOfDomains, 'viewer'],
+  [findOwner, 'viewer'],
+  [lossOf, 'viewer'],
+  [lossOfTenant, 'viewer'],
+  [readWentBack, 'viewer'],
+  [managingFile, 'viewer'],
+  [readRefusedNow, 'viewer'],
+  [someTenants, 'viewer'],
+  [contactWarnings, 'viewer'],
+  [assertKnown, 'viewer'],
+  [summarize, 'viewer'],
   [find, 'viewer'],
   [findDomain, 'viewer'],
   [readIncident, 'viewer'],
   [readGoingOn, 'viewer'],
   [readReports, 'viewer'],
   [noteExport, 'operator'],
+  [readIncidentQueue, 'operator'],
   [askQueues, 'operator'],
   [dropFromQueues, 'operator'],
   [block, 'operator'],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { before, describe, it } from 'node:test'
 import { newConsole, ORIGIN, type Browser, type ConsoleAtHand } from '../support/console'
 import { fillHostile } from '../support/console-data'
@@ -39,6 +40,17 @@ const FILLED: Fields = {
 
 const WRITES = ROUTES.filter(({ method }) => method === 'POST')
 
+/** Each key with a digest of its content: a difference names the key, and not 10 kB of hostile text. */
+async function digestOf({ store }: ConsoleAtHand): Promise<Record<string, string>> {
+  const contents = [...(await contentsOf(store))]
+  return Object.fromEntries(
+    contents.map(([key, content]) => [
+      key,
+      createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 8),
+    ]),
+  )
+}
+
 describe('a form that the console did not send to this person', () => {
   let console: ConsoleAtHand
   before(async () => {
@@ -47,7 +59,7 @@ describe('a form that the console did not send to this person', () => {
   })
 
   it('changes nothing, at any route', async () => {
-    const before = await contentsOf(console.store)
+    const before = await digestOf(console)
     let tried = 0
     for (const { path } of WRITES) {
       for (const [how, forge] of Object.entries(FORGED)) {
@@ -65,12 +77,12 @@ describe('a form that the console did not send to this person', () => {
       assert.equal(withoutOrigin.status, 401, `${path} without a session`)
       tried++
     }
-    assert.deepEqual(await contentsOf(console.store), before)
+    assert.deepEqual(await digestOf(console), before)
     assert.ok(tried >= WRITES.length * 16, `${tried}`)
   })
 
   it('changes nothing as GET, HEAD, PUT, PATCH or DELETE', async () => {
-    const before = await contentsOf(console.store)
+    const before = await digestOf(console)
     const { session } = console.as('admin')
     for (const { path } of ROUTES) {
       for (const method of ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
@@ -82,16 +94,16 @@ describe('a form that the console did not send to this person', () => {
         assert.ok(response.status < 500, `${method} ${path}: ${response.status}`)
       }
     }
-    assert.deepEqual(await contentsOf(console.store), before)
+    assert.deepEqual(await digestOf(console), before)
   })
 
   it('changes nothing for a person whose role is too low', async () => {
-    const before = await contentsOf(console.store)
+    const before = await digestOf(console)
     for (const { path } of WRITES) {
       const response = await console.as('viewer').post(path, FILLED)
       assert.equal(response.status, 403, path)
     }
-    assert.deepEqual(await contentsOf(console.store), before)
+    assert.deepEqual(await digestOf(console), before)
   })
 })
 
