@@ -207,17 +207,17 @@ function linesOf(
         distinctDomains: undefined,
       }
     })
-    .sort((a, b) => a.at - b.at || compare(a, b))
-    .map(({ at: _, ...line }) => line)
+    .map((line) => ({ line, isOther: Number(Object.values(line.key).includes(OTHER)) }))
+    .sort(
+      (a, b) =>
+        a.line.at - b.line.at ||
+        a.isOther - b.isOther ||
+        recipients(b.line.counts) - recipients(a.line.counts),
+    )
+    .map(({ line: { at: _, ...line } }) => line)
 }
 
 type DatedSource = Source & { readonly class: SourceClass; readonly at: number }
-
-function compare(a: ReportLine, b: ReportLine): number {
-  const isOther = ({ key }: ReportLine): number =>
-    Number(Object.values(key).some((value) => value === OTHER))
-  return isOther(a) - isOther(b) || recipients(b.counts) - recipients(a.counts)
-}
 
 function ownersOf(
   rows: readonly DatedRow[],

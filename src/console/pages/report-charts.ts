@@ -6,12 +6,12 @@ import { MINUTES_KEPT } from '../../reporting/bounds'
 import { DAY, HOUR, MINUTE, numbersBetween } from '../../reporting/calendar'
 import { passes } from '../../reporting/filter'
 import { ReportReader } from '../../reporting/reader'
+import type { ReportLine } from '../../reporting/report'
 import { attempts } from '../../reporting/sum'
 import { barChart, MOST_SERIES, type Series } from '../kit/charts'
 import { html, type Html } from '../kit/html'
 import type { Visit } from '../kit/page'
 import type { ReportQuery } from './report-query'
-import type { ReportRow } from './report-rows'
 
 /** The most bars of hours: each is a key of some hundred rows. */
 const MOST_HOURS = 48
@@ -39,21 +39,15 @@ interface Span {
 export async function reportCharts(
   visit: Visit,
   query: ReportQuery,
-  rows: readonly ReportRow[],
+  lines: readonly ReportLine[],
   { now, ...span }: Span & { readonly now: number },
 ): Promise<Html> {
   const last = { from: span.from, to: Math.min(span.to, now) }
   const first =
     query.bars === 'day'
-      ? charted(
-          'by day (UTC)',
-          DAY,
-          last,
-          rows.map((row) => ({ ...row, at: row.day })),
-        )
+      ? charted('by day (UTC)', DAY, last, amountsOf(lines, 'day'))
       : await byHour(visit, query, {
-          ...last,
-          from: Math.max(last.from, last.to - MOST_HOURS * HOUR),
+          ...{ from: Math.max(last.from, last.to - MOST_HOURS * HOUR), to: last.to },
         })
   return html`${first} ${await byMinute(visit, query, { from: now - MINUTES_KEPT, to: now })}`
 }
@@ -71,10 +65,15 @@ async function byHour(
     },
     config.report.days,
   )
-  const amounts = tenants[0]!.lines.map(({ key, counts }) => ({
-    ...{ at: key.hour!, connector: connectorName(key.connector!), recipients: attempts(counts) },
+  return charted('by hour', HOUR, span, amountsOf(tenants[0]!.lines, 'hour'))
+}
+
+function amountsOf(lines: readonly ReportLine[], length: 'day' | 'hour'): Amount[] {
+  return lines.map(({ key, counts }) => ({
+    at: key[length]!,
+    connector: connectorName(key.connector!),
+    recipients: attempts(counts),
   }))
-  return charted('by hour', HOUR, span, amounts)
 }
 
 async function byMinute({ store }: Visit, { request }: ReportQuery, span: Span): Promise<Html> {

@@ -8,6 +8,7 @@ import { connectorName } from '../../mail/identities'
 import type { ReportLine, TenantReport } from '../../reporting/report'
 import { OTHER } from '../../reporting/rows'
 import { sizeOf } from '../../reporting/shares'
+import { attempts } from '../../reporting/sum'
 import { html, NOTHING } from '../kit/html'
 import { day, outside, time, type Cell } from '../kit/parts'
 
@@ -37,19 +38,18 @@ export interface ReportRow {
   readonly distinct: number
 }
 
-export function rowsOf({ lines }: TenantReport, order: 'newest' | 'most'): ReportRow[] {
-  const isOther = ({ domain }: ReportRow): number => Number(domain === OTHER)
-  return lines
-    .map(rowOf)
-    .sort(
-      (a, b) =>
-        (order === 'newest' ? b.day - a.day : 0) ||
-        isOther(a) - isOther(b) ||
-        b.recipients - a.recipients,
-    )
+/** The lines of a report in the order of their rows: few of many are shown. */
+export function ordered({ lines }: TenantReport, order: 'newest' | 'most'): ReportLine[] {
+  const isOther = ({ key }: ReportLine): number => Number(key.domain === OTHER)
+  return lines.toSorted(
+    (a, b) =>
+      (order === 'newest' ? b.key.day! - a.key.day! : 0) ||
+      isOther(a) - isOther(b) ||
+      attempts(b.counts) - attempts(a.counts),
+  )
 }
 
-function rowOf({
+export function rowOf({
   key,
   class: of,
   counts,

@@ -12,7 +12,7 @@ import { noteExport, readReports } from '../../operations/report'
 import { atLeast } from '../../records/role'
 import { ConnectorRegistry } from '../../registry/connector-registry'
 import { DAY } from '../../reporting/calendar'
-import { sourcedIn, type TenantReport } from '../../reporting/report'
+import { sourcedIn, type ReportLine, type TenantReport } from '../../reporting/report'
 import { OTHER } from '../../reporting/rows'
 import { asking, form } from '../kit/forms'
 import { html, NOTHING, type Html } from '../kit/html'
@@ -20,7 +20,7 @@ import type { Download, Page, Visit } from '../kit/page'
 import { heading, sameCommand, table, type Cell } from '../kit/parts'
 import { reportCharts } from './report-charts'
 import { reportQuery, type ReportQuery } from './report-query'
-import { COLUMNS, leftOut, rowsForTenant, rowsOf, type ReportRow } from './report-rows'
+import { COLUMNS, leftOut, ordered, rowOf, rowsForTenant, type ReportRow } from './report-rows'
 import { tenantHeader } from './tenant-header'
 
 /** Rows of a page. A file has all. */
@@ -33,7 +33,8 @@ interface Asked {
   readonly tenant: string
   readonly query: ReportQuery
   readonly report: TenantReport
-  readonly rows: readonly ReportRow[]
+  /** In the order of the rows. */
+  readonly lines: readonly ReportLine[]
   /** ms, server time */
   readonly from: number
   readonly to: number
@@ -50,8 +51,8 @@ async function ask({ store, config, params }: Visit, query: URLSearchParams): Pr
   const { tenants, note, ...times } = await readReports(store, asked.request, config.report.days)
   const report = tenants[0]!
   const { from, to, now } = times
-  const rows = rowsOf(report, asked.order)
-  return { ...{ tenant, query: asked, report, rows, from, to, now }, notes: leftOut(report, note) }
+  const lines = ordered(report, asked.order)
+  return { ...{ tenant, query: asked, report, lines, from, to, now }, notes: leftOut(report, note) }
 }
 
 /** Mail of a tenant from domains that are not its own. */
@@ -63,15 +64,15 @@ export const REPORT: Page = {
     const title = `Report of ${visit.params['tenant']}`
     if (visit.isPoll) return { title, live, rest: NOTHING }
     const asked = await ask(visit, visit.query)
-    const { tenant, query, rows, notes } = asked
-    const shown = rows.slice(0, MOST_ROWS)
-    const more = rows.length - shown.length
+    const { tenant, query, lines, notes } = asked
+    const shown = lines.slice(0, MOST_ROWS).map(rowOf)
+    const more = lines.length - shown.length
     const cut = more > 0 ? [`${count(more, 'more row')}, which a filter or the file shows`] : []
     const here = ['tenants', tenant, 'report']
     return {
       ...{ title, live },
       rest: html`${tabs} ${heading(visit, 'report')} ${asking(visit, here, query.fields)}
-      ${summaryOf(asked)} ${await reportCharts(visit, query, rows, asked)}
+      ${summaryOf(asked)} ${await reportCharts(visit, query, lines, asked)}
       ${rowsTable(asked, shown, visit)} ${leftOutLines([...cut, ...notes])}
       ${sheets(visit, query, here)} ${await blocks(visit, tenant, shown)}
       ${sameCommand(query.command)}`,
@@ -84,20 +85,20 @@ export const REPORT_CSV: Download = {
   path: '/tenants/:tenant/report.csv',
   least: 'operator',
   async make(visit) {
-    const { tenant, rows, query, notes } = await ask(visit, visit.query)
+    const { tenant, lines, query, notes } = await ask(visit, visit.query)
     if (!visit.writing) {
       throw new RefusedError(
         'A file of a report is noted in the audit trail, and nothing can be written now.',
       )
     }
-    await noteExport(visit.writing, tenant, { what: query.command, rows: rows.length })
+    await noteExport(visit.writing, tenant, { what: query.command, rows: lines.length })
     const end = notes.length === 0 ? 'nothing is left out' : `left out: ${notes.join('; ')}`
     return {
       name: `${tenant}-report.csv`,
       type: 'text/csv; charset=utf-8',
       body: csv(
         COLUMNS.map(({ name }) => name),
-        [...rows.map((row) => COLUMNS.map(({ field }) => field(row))), [end]],
+        [...lines.map(rowOf).map((row) => COLUMNS.map(({ field }) => field(row))), [end]],
       ),
     }
   },
@@ -113,7 +114,7 @@ export const REPORT_PRINT: Page = {
     // A class can say that a domain is another tenant's.
     query.delete('class')
     const asked = await ask(visit, query)
-    const rows = rowsForTenant(asked.rows)
+    const rows = rowsForTenant(asked.lines.map(rowOf))
     const shown = rows.slice(0, MOST_ROWS)
     const more = rows.length - shown.length
     const cut = more > 0 ? [count(more, 'more row')] : []
