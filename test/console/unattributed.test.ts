@@ -46,10 +46,13 @@ describe('mail without a tenant', () => {
   })
 
   it('links to the connectors of the tenant that was named', async () => {
-    const { as } = await site(source({ user: 'web' }, 1))
+    const { as, store } = await site(source({ user: 'web' }, 1))
     const page = await as('viewer').page('/unattributed?tenant=contoso')
     assert.match(page, /tenantctl connector add contoso NAME --auth web/)
     assert.match(page, /href="\/tenants\/contoso\/connectors\?auth=web"/)
+    await new TenantRegistry(store).add('contoso', { name: 'Contoso' }, 'dora')
+    const there = await as('admin').page('/tenants/contoso/connectors?auth=web')
+    assert.match(there, /name="auth"\s+value="web"/)
   })
 
   it('shows the first 500 sources, and says how many more there are', async () => {

@@ -1,7 +1,6 @@
 import { tenantctl } from '../../base/command-line'
 import { count } from '../../base/count'
 import { blockInWords } from '../../explain/words'
-import { readOnce } from '../../explain/explain'
 import { findConnector } from '../../explain/find-connector'
 import { identitiesOf, IDENTITY_OPTIONS } from '../../cli/views/connector'
 import { matchFacts, notFoundText } from '../../cli/views/connector-find'
@@ -12,6 +11,7 @@ import { ConnectorRegistry } from '../../registry/connector-registry'
 import { blockCommand } from '../actions/connectors'
 import { asking, form, type Field } from '../kit/forms'
 import { html, NOTHING, type Html } from '../kit/html'
+import { knownConnectors } from '../kit/known-connectors'
 import type { Page, Visit } from '../kit/page'
 import { facts, heading, state, table, time, type Cell } from '../kit/parts'
 import { told } from '../kit/told'
@@ -37,7 +37,7 @@ export const CONNECTORS_OF: Page = {
       ...{ to: ['tenants', tenant.id, 'connectors', 'add'], button: 'Add', least: 'admin' },
       fields: [
         { kind: 'text', name: 'name', label: 'Name', required: true, hint: 'such as exchange' },
-        ...identityFields(),
+        ...identityFields(visit.query),
       ],
       command: `${tenantctl('connector', 'add', tenant.id, 'NAME')} --ip CIDR`,
       ...{ seen: status.usage.at, returnTo: visit.to(['tenants', tenant.id, 'connectors']) },
@@ -87,8 +87,8 @@ export const CONNECTORS: Page = {
 }
 
 async function found(visit: Visit, what: string): Promise<Html> {
-  const { store, config } = visit
-  const result = await findConnector(what, { directory: readOnce(store), config })
+  const { config } = visit
+  const result = await findConnector(what, { directory: await knownConnectors(visit), config })
   if (result.matches.length === 0) return html`<p class="empty">${notFoundText(what, result)}</p>`
   return html`${result.matches.map((match) =>
     facts([
@@ -164,11 +164,11 @@ function changeForms(visit: Visit, connector: Connector, seen: number): Html {
     })}`
 }
 
-function identityFields(): Field[] {
+/** @param known what is known of a source, by option. */
+function identityFields(known?: URLSearchParams): Field[] {
   return IDENTITY_OPTIONS.map(({ option, words }) => ({
-    kind: 'text',
-    name: option,
-    label: `${option}: ${words}`,
+    ...{ kind: 'text', name: option, label: `${option}: ${words}` },
+    value: known?.get(option) ?? '',
   }))
 }
 

@@ -4,10 +4,11 @@ import { COMMAND_TIMEOUT } from '../../cli/kit/store'
 import { VERDICT_TONES, verdictText } from '../../cli/views/explain'
 import { toPause, withPause } from '../../enforcement/in-effect'
 import { readPause } from '../../enforcement/pause'
-import { explainMessage, readOnce, type Explanation } from '../../explain/explain'
+import { explainMessage, type Explanation } from '../../explain/explain'
 import { questionOf, type Asked } from '../../explain/question'
 import { asking, type Field } from '../kit/forms'
 import { html, NOTHING, type Html } from '../kit/html'
+import { knownConnectors } from '../kit/known-connectors'
 import type { Page, Visit } from '../kit/page'
 import { facts, heading, outside, sameCommand, state, type Tone } from '../kit/parts'
 
@@ -37,7 +38,8 @@ export const EXPLAIN: Page = {
   },
 }
 
-async function explained({ store, config, query }: Visit): Promise<Html> {
+async function explained(visit: Visit): Promise<Html> {
+  const { store, config, query } = visit
   const asked: Asked = {
     ...Object.fromEntries(
       [...query].map(([name, value]) => [name, value.trim()] as const).filter(([, value]) => value),
@@ -45,7 +47,7 @@ async function explained({ store, config, query }: Visit): Promise<Html> {
     from: query.get('from')!.trim(),
   }
   const explanation = await explainMessage(questionOf(asked), {
-    directory: readOnce(store),
+    directory: await knownConnectors(visit),
     ledger: new Ledger(store, COMMAND_TIMEOUT),
     config: withPause(config, toPause(await readPause(store))),
   })
