@@ -26,6 +26,7 @@ const tools = {
     answers: 'postfix postfix/main_mailer_type select No configuration',
   },
   opendkim: { variable: 'OPENDKIM', debian: 'opendkim' },
+  nginx: { variable: 'NGINX', debian: 'nginx-light' },
   prometheus: { variable: 'PROMETHEUS', debian: 'prometheus' },
   chromium: { variable: 'CHROMIUM', debian: 'chromium' },
   tmux: { variable: 'TMUX_PROGRAM', debian: 'tmux' },

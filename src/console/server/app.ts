@@ -57,7 +57,7 @@ type Status = 400 | 401 | 403 | 404 | 409 | 421 | 429 | 500 | 503
 
 /** The console as a function of requests: it listens nowhere. */
 export function consoleApp(site: ConsoleSite): Hono<Env> {
-  const app = new Hono<Env>().basePath(site.base)
+  const app = new Hono<Env>({ strict: false }).basePath(site.base)
   const known = new LastKnown()
   const writes = new Throttle(MOST_WRITES)
 
