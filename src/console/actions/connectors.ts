@@ -51,23 +51,14 @@ function stopping(
     operation,
     subject: tenantOf,
     read: (form, params) => ({ ...readNamed(params), reason: reasonIn(form) }),
-    command: ({ tenant, name, reason }) => blockCommand(word, tenant, name, reason),
+    command: ({ tenant, name, reason }) =>
+      tenantctl('connector', word, tenant, name, '--reason', reason),
     run: async (store, by, { tenant, name, reason }) => {
       const { result, confirmation } = await operation(store, tenant, name, { by, reason })
       const line = CONNECTOR_DONE[word](connectorId(tenant, name), result)
       return inForce(line, confirmation, `${word}Connector`)
     },
   }
-}
-
-/** @param reason absent: not known yet. */
-export function blockCommand(
-  word: 'block' | 'unblock',
-  tenant: string,
-  name: string,
-  reason = 'TEXT',
-): string {
-  return tenantctl('connector', word, tenant, name, '--reason', reason)
 }
 
 export const ENABLE_CONNECTOR = switching('enable')

@@ -8,7 +8,6 @@ import { connectorId } from '../../mail/identities'
 import type { Connector } from '../../mail/tenant'
 import { someConnectors } from '../../operations/connectors'
 import { ConnectorRegistry } from '../../registry/connector-registry'
-import { blockCommand } from '../actions/connectors'
 import { asking, form, type Field } from '../kit/forms'
 import { html, NOTHING, type Html } from '../kit/html'
 import { knownConnectors } from '../kit/known-connectors'
@@ -141,7 +140,7 @@ function changeForms(visit: Visit, connector: Connector, seen: number): Html {
       fields: [
         { kind: 'text', name: 'reason', label: 'Reason', required: true, hint: 'kept and shown' },
       ],
-      command: blockCommand(word, tenant, name),
+      command: tenantctl('connector', word, tenant, name, '--reason', 'TEXT'),
     })}
     ${form(visit, {
       ...{ to: [...at, turn], button: enabled ? 'Disable' : 'Enable', least: 'admin', ...common },
