@@ -40,6 +40,15 @@ describe('the script of the pages, in a browser', { skip: noBrowser }, () => {
     assert.deepEqual(faults, [])
   })
 
+  it('copies a command', async () => {
+    const { page } = await open({ permissions: ['clipboard-read', 'clipboard-write'] })
+    await page.goto(`${console.origin}/restricted`)
+    await page.getByRole('button', { name: 'Copy' }).click()
+    await page.getByText('The command was copied').waitFor()
+    const copied = await page.evaluate('navigator.clipboard.readText()')
+    assert.equal(copied, 'tenantctl restricted')
+  })
+
   it('asks nothing in a window that is hidden, and at once when it is shown', async () => {
     const { page, polls } = await open()
     await hide(page, true)

@@ -42,7 +42,8 @@ export function frame(
   const [here] = url.split('?')
   return document(
     visit,
-    title,
+    // What was done is what screen readers say first.
+    [...(notice?.lines.slice(0, 1) ?? []), title].join(' · '),
     html`<a class="skip" href="#content">Skip to the content</a>
       <header>
         <p class="brand"><a href="${visit.to([])}">Unregistered domains</a></p>
