@@ -171,6 +171,10 @@ function dropping({ visit, incident, from }: About): Html {
   const names = connectors
     .map(({ value }) => connectorName(value))
     .filter((name) => name !== '' && name !== OTHER)
+  // The connector with the most unregistered mail comes first: what waits of others may be honest.
+  const [first] = names.flatMap((name) =>
+    proposed.filter(({ connector }) => connectorName(connector) === name),
+  )
   return html`${proposed.map(({ why }) => html`<p>${why}</p>`)}
     <p>
       Unregistered and foreign mail is removed for good; registered mail stays. You see what would
@@ -184,12 +188,12 @@ function dropping({ visit, incident, from }: About): Html {
         {
           ...{ kind: 'choice', name: 'connector', label: 'Connector' },
           values: [['', 'any'], ...names.map((name) => [name, name] as const)],
-          value: connectorName(proposed[0]?.connector ?? ''),
+          value: connectorName(first?.connector ?? ''),
         },
         { kind: 'text', name: 'domain', label: 'Sender domain (empty: any)' },
         { kind: 'text', name: 'sender', label: 'Sender (empty: any)' },
       ],
-      command: proposed[0]?.command ?? queueCommand('drop', tenant.id, []),
+      command: first?.command ?? queueCommand('drop', tenant.id, []),
     })}`
 }
 
