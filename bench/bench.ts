@@ -3,6 +3,7 @@ import path from 'node:path'
 import { Command, Option } from 'commander'
 import { charges } from './charges'
 import { confirm } from './confirm'
+import { consolePages } from './console'
 import { forwarded } from './forwarded'
 import { growth } from './growth'
 import { install } from './install'
@@ -30,7 +31,8 @@ const COST: readonly Section[] = [
 ]
 const SECTIONS: readonly Section[] = [
   ...COST,
-  ...[senders, forwarded, charges, growth, memory, propagation, confirm, nodes, top, metrics],
+  ...[senders, forwarded, charges, growth, memory, propagation],
+  ...[confirm, nodes, top, metrics, consolePages],
 ]
 /** Names for `--only`, and the sections they stand for. */
 const CHOICES: Readonly<Record<string, readonly Section[]>> = {

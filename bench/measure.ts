@@ -20,6 +20,12 @@ export function cpuTime(pid: number): number {
   return nanoseconds / 1_000
 }
 
+/** Memory of a process that is not swapped out, in bytes. */
+export function residentMemory(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1])
+}
+
 /** CPU time of Redis so far, in µs. */
 async function redisCpu(client: Client): Promise<number> {
   const info = await client.info('cpu')
@@ -52,14 +58,28 @@ function field(info: string, name: string): number {
 
 /** Commands that clients send to Redis while `work` runs. A script is one; what it calls inside does not count. */
 export async function callsDuring(redis: TestRedis, work: () => Promise<unknown>): Promise<number> {
+  return (await commandsDuring(redis, work)).filter(({ isInScript }) => !isInScript).length
+}
+
+/** What Redis executes. */
+interface Command {
+  readonly words: readonly string[]
+  readonly isInScript: boolean
+}
+
+/** All commands that Redis executes while `work` runs. */
+export async function commandsDuring(
+  redis: TestRedis,
+  work: () => Promise<unknown>,
+): Promise<readonly Command[]> {
   const marker = redis.client()
   await marker.ping()
   const monitor = await openMonitor(redis)
-  let calls = 0
+  const commands: Command[] = []
   const ended = new Promise<void>((resolve) => {
-    monitor.on('monitor', (_time: string, [name]: string[], source: string) => {
-      if (name?.toLowerCase() === 'echo') resolve()
-      else if (source !== 'lua') calls++
+    monitor.on('monitor', (_time: string, words: string[], source: string) => {
+      if (words[0]?.toLowerCase() === 'echo') resolve()
+      else commands.push({ words, isInScript: source === 'lua' })
     })
   })
   await work()
@@ -67,7 +87,7 @@ export async function callsDuring(redis: TestRedis, work: () => Promise<unknown>
   await ended
   monitor.disconnect()
   marker.disconnect()
-  return calls
+  return commands
 }
 
 /** Tries again: ioredis fails if a command of another client arrives with the answer to MONITOR. */

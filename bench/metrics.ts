@@ -9,7 +9,7 @@ import { beat } from '../test/support/nodes'
 import { PATIENCE } from './charge'
 import { callsDuring, withRedisCpu } from './measure'
 import { atMost, whole, type Row, type Section } from './row'
-import { seedTenants } from './seed'
+import { noteMail, seedTenants } from './seed'
 import { Times } from './stats'
 import { openStore } from './store'
 
@@ -62,7 +62,7 @@ async function measured(count: number, active: number, texts: number): Promise<R
     const times = new Times()
     const { cpu } = await withRedisCpu(store.client, async () => {
       for (let done = 0; done < texts; done++) {
-        await note(store, some)
+        await noteMail(store, some)
         const begun = performance.now()
         await exporter.text()
         times.add(performance.now() - begun)
@@ -97,21 +97,13 @@ async function fill(store: Store, count: number): Promise<readonly string[]> {
   const ledger = new Ledger(store, PATIENCE)
   const { idAt } = await seedTenants(store, count, { limits: TWO_WINDOWS, ledger })
   const ids = Array.from({ length: count }, (_, at) => idAt(at))
-  await note(store, ids)
+  await noteMail(store, ids)
   const restrictions = new Restrictions(store)
   for (const id of ids.slice(0, Math.min(RESTRICTED, count / 2))) {
     await restrictions.place(id, { scope: 'unregistered', by: 'bench', reason: 'bench' })
   }
   for (let at = 0; at < PROCESSES; at++) await beat(store, { id: `mx${at % 6}/${at}` })
   return ids
-}
-
-/** Names tenants in the index of mail, as a flush does. */
-async function note({ client, keys }: Store, ids: readonly string[]): Promise<void> {
-  const at = Date.now()
-  for (let from = 0; from < ids.length; from += 1000) {
-    await client.zadd(keys.reported, ...ids.slice(from, from + 1000).flatMap((id) => [at, id]))
-  }
 }
 
 function exporterOf(store: Store): Exporter {

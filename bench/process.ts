@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestRedis } from '../scripts/services/redis'
 import { mailServers, registerTenants } from './mail'
-import { cpuTime } from './measure'
+import { cpuTime, residentMemory } from './measure'
 import { atMostMegabytes, megabytes, type Row, type Section } from './row'
 import {
   beforeOf,
@@ -141,13 +141,6 @@ async function cpuUntilQuiet(pid: number): Promise<number> {
 function childOf(pid: number): number {
   const [child = ''] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
   return Number(child)
-}
-
-/** In bytes. */
-function residentMemory(pid: number): number {
-  const [, kilobytes] =
-    /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Number(kilobytes) * 1_024
 }
 
 const FIGURES = {

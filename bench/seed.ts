@@ -66,6 +66,14 @@ export async function seedTenants(
   return { domainsToken, idAt }
 }
 
+/** Names tenants in the index of mail, as a flush does. */
+export async function noteMail({ client, keys }: Store, ids: readonly string[]): Promise<void> {
+  const at = Date.now()
+  for (const batch of batchesOf(ids, BATCH)) {
+    await client.zadd(keys.reported, ...batch.flatMap((id) => [at, id]))
+  }
+}
+
 /** Without a magic character of Lua patterns: {@link COPY_FIRST} replaces it in names. */
 function idAt(number: number): string {
   return `tenant${String(number).padStart(6, '0')}`
