@@ -1,6 +1,6 @@
 // The story of a taken-over tenant, on a real Redis and a real Haraka:
 //   npm run demo
-//   npm run demo -- --keep    leaves the server up afterwards, until Ctrl-C
+//   npm run demo -- --keep    leaves the server up afterwards, with a web console, until Ctrl-C
 import { parseArgs } from 'node:util'
 import { explainKeep } from './demo/keep'
 import { Page } from './demo/page'
@@ -18,11 +18,14 @@ async function main(): Promise<void> {
   const stage = await openStage()
   await playStory(stage, page)
   if (values.keep) {
-    explainKeep(stage, page)
+    await explainKeep(stage, page)
     await untilStopped()
   }
-  await closeStage(stage)
   page.gap()
+  page.text(
+    'With --keep the servers stay up, with a web console that shows all of it in a browser.',
+  )
+  await closeStage(stage)
   page.text('All servers have been stopped.')
 }
 

@@ -1,9 +1,11 @@
 import path from 'node:path'
+import { startConsole } from '../services/console'
 import type { Page } from './page'
 import { users, type Stage } from './stage'
 
-/** Prints how to connect to the server that stays up. */
-export function explainKeep({ haraka }: Stage, page: Page): void {
+/** Starts a web console, and prints how to reach it and the server that stays up. */
+export async function explainKeep({ haraka, redis }: Stage, page: Page): Promise<void> {
+  const console = await startConsole({ redis: { host: '127.0.0.1', port: redis.port } })
   const { port, dir } = haraka
   const user = 'contoso-mx'
   const password = users[user]
@@ -11,6 +13,10 @@ export function explainKeep({ haraka }: Stage, page: Page): void {
   const program = path.resolve(__dirname, '../../dist/src/cli/tenantctl.js')
 
   page.title('The server stays up until Ctrl-C')
+  page.text(
+    'The web console shows all of it live. This link signs you in, once and within ten minutes:',
+  )
+  page.lines(await console.link('admin'))
   page.text('With swaks:')
   page.lines(
     `swaks --server 127.0.0.1:${port} --auth PLAIN --auth-user ${user} --auth-password ${password} \\`,
