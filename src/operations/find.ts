@@ -133,9 +133,11 @@ function identitiesOf(part: string): string[] {
   }
   const { user, domain } = normalizeAuthUser(part)
   const name = toDomain(part) ?? part
+  const [parent] = parentsOf(name)
   return [
-    ...[`auth:${user}`, `auth:*@${domain}`, `cert:${name}`, `cert:*.${parentsOf(name)[0]}`],
-    `sha256:${part.replaceAll(':', '')}`,
+    ...[`auth:${user}`, `cert:${name}`, `sha256:${part.replaceAll(':', '')}`],
+    ...(domain === undefined ? [] : [`auth:*@${domain}`]),
+    ...(parent === undefined ? [] : [`cert:*.${parent}`]),
   ]
 }
 

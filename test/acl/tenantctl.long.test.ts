@@ -178,6 +178,8 @@ describe('tenantctl with the users of docs/acl', () => {
     'connector show contoso web',
     'connector find 192.0.2.1',
     'connector find web',
+    'find contoso',
+    'find 192.0.2.1',
     'status',
     'status contoso',
     'status --near',

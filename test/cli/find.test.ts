@@ -34,9 +34,9 @@ describe('tenantctl find', () => {
     const { status, out } = await cli.run('find', 'contoso')
     assert.equal(status, 0)
     assert.match(out, /^tenant +ContosoLtd +contoso +restricted$/m)
-    assert.match(out, /^domain +contoso\.com +contoso +with subdomains$/m)
+    assert.match(out, /^accepted domain +contoso\.com +contoso +with subdomains$/m)
     assert.match(out, /^connector +contoso\/mx +contoso +ip 192\.0\.2\.0\/24$/m)
-    assert.match(out, /^case +contoso:1 +contoso +open since /m)
+    assert.match(out, /^case +contoso:1 +contoso +open, of /m)
     assert.match(
       (await cli.run('find', 'lure')).out,
       /^sender domain +lure\.example +contoso +last on /m,

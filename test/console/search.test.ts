@@ -6,6 +6,8 @@ import { clean } from '../../src/base/safe-text'
 import type { Batch } from '../../src/reporting/batch'
 import { Tally, UNATTRIBUTED } from '../../src/reporting/tally'
 import type { UnattributedBatch } from '../../src/reporting/unattributed-batch'
+import { Store } from '../../src/store/store'
+import { waitFor } from '../../scripts/services/wait-for'
 import { newConsole, type Browser, type ConsoleAtHand } from '../support/console'
 import { useRedis } from '../support/registry'
 import { ACCEPTED } from '../support/reporting'
@@ -60,6 +62,10 @@ describe('the search of the console', () => {
     assert.match(mail, /\/tenants\/contoso\/register\?domain=lure.example"/)
     const address = await search(viewer, '192.0.2.1')
     assert.match(address, /\/tenants\/contoso\/report\?days=9&amp;ip=192.0.2.1"/)
+    const report = (ip: string): Promise<string> =>
+      viewer.page(`/tenants/contoso/report?days=9&ip=${ip}`)
+    assert.match(await report('192.0.2.1'), /outside">lure.example/)
+    assert.doesNotMatch(await report('192.0.2.9'), /outside">lure.example/)
     assert.match(await search(viewer, '198.51.100.7'), /href="\/unattributed"/)
     assert.deepEqual(site.faults, [])
   })
@@ -79,6 +85,26 @@ describe('the search of the console', () => {
     assert.match(nothing, /nothing can be found: none came .* or all processes run an earlier/)
     const full = (await consoleWithMail()).as('viewer')
     assert.doesNotMatch(await search(full, 'nowhere.example'), /nothing can be found/)
+  })
+
+  it('finds exact names while the names of a large registry are being read, and says so', async () => {
+    const { store } = await consoleWithMail()
+    let answer = (): void => {}
+    const answered = new Promise<void>((resolve) => (answer = resolve))
+    const late = new Proxy(store.client, {
+      get: (client, name) =>
+        name === 'sscan'
+          ? (...args: Parameters<typeof client.sscan>) => answered.then(() => client.sscan(...args))
+          : (Reflect.get(client, name) as unknown),
+    })
+    const site = newConsole({}, { reading: new Store(late, store.keys) })
+    const viewer = site.as('viewer')
+    assert.match(await search(viewer, 'contoso'), /still being read\s+\(0 tenants so far\)/)
+    assert.match(await search(viewer, 'contoso'), /href="\/incidents\/contoso"/)
+    assert.match(await search(viewer, 'contoso ltd'), /Nothing is found/)
+    answer()
+    await waitFor(async () => (await search(viewer, 'contoso ltd')).includes('/incidents/contoso'))
+    assert.doesNotMatch(await search(viewer, 'contoso'), /still being read/)
   })
 
   it('reads nothing again for a page that polls', async () => {

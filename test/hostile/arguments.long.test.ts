@@ -194,6 +194,7 @@ const PLACES: readonly (readonly string[])[] = [
   ]),
   ...[
     ['connector', 'list', V],
+    ['find', V],
     ['status', V],
     ['top', '--once', '--interval', V],
     ['restricted', V],

@@ -292,7 +292,8 @@ const MOST_FOUND = 2 * MOST_DOMAINS + MOST_ADDRESSES + MOST_SAMPLED * MOST_SAMPL
 async function assertKeysOfOneTenant(): Promise<void> {
   const { client, keys } = store
   await engine.flushReports('contoso')
-  const names = (await client.keys('*')).sort()
+  // Counters, of a fixed number, are written by a timer.
+  const names = (await client.keys('*')).filter((name) => !name.includes('{@totals}')).sort()
   const shapeOf = (name: string): string =>
     name.slice(keys.prefix.length).replace(/(:[hd])\d+/, '$1N')
   const shapes = [...new Set(names.map(shapeOf))]

@@ -159,6 +159,7 @@ describe('two installations on one Redis', () => {
     const saved = path.join(scratchDir('prefixes'), 'all.jsonl')
     for (const line of [
       ...['tenant list', 'status', 'restricted', 'connector list', 'report', 'unattributed'],
+      'find lure',
       ...['events', 'evidence other', 'unusual', 'audit', 'case list --all', 'case show other:1'],
       ...[`suggest ${id} --dns 127.0.0.1:1`, `backup ${saved}`, `restore ${saved} --force`],
       ...[`tenant remove ${id} --purge`, 'tenant list', 'audit', 'events', 'init --force'],

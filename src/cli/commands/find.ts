@@ -1,16 +1,12 @@
 import type { Command } from 'commander'
 import { NotFoundError } from '../../base/errors'
-import { isoDay, shortTime } from '../../base/time'
-import { connectorId } from '../../mail/identities'
-import { find, type FoundAll } from '../../operations/find'
+import { find } from '../../operations/find'
 import { NameIndex } from '../../registry/name-index'
-import type { Seen } from '../../reporting/mail-index'
 import { contextOf } from '../kit/context'
 import type { Io } from '../kit/io'
 import { manual } from '../kit/manual'
 import { outside, type Cell } from '../kit/output'
-import { identitiesOf } from '../views/connector'
-import { findView, isAnything, notesOf } from '../views/find'
+import { findView, isAnything, kindsOf, notesOf, type FoundRow } from '../views/find'
 
 /** `tenantctl find` */
 export function add(program: Command, io: Io): void {
@@ -33,7 +29,8 @@ export function add(program: Command, io: Io): void {
           )
         }
         out.result(findView(found), () => {
-          out.table(['KIND', 'NAME', 'TENANT', 'DETAILS'], rowsOf(found), '')
+          const rows = kindsOf(found).flatMap((of) => of.rows.map((row) => cellsOf(of.word, row)))
+          out.table(['KIND', 'NAME', 'TENANT', 'DETAILS'], rows, '')
           for (const note of notesOf(found)) out.line(note, 'faint')
         })
       })
@@ -54,30 +51,6 @@ export function add(program: Command, io: Io): void {
   })
 }
 
-function rowsOf({ tenants, domains, connectors, cases, mail }: FoundAll): Cell[][] {
-  return [
-    ...tenants.items.map(({ id, name, restricted }): Cell[] => [
-      ...['tenant', name, id],
-      restricted ? { text: 'restricted', tone: 'bad' } : '',
-    ]),
-    ...domains.items.map(({ domain, tenant, subdomains, shared }) => [
-      ...['domain', domain, tenant],
-      [subdomains ? 'with subdomains' : '', shared ? 'shared' : ''].filter(Boolean).join(', '),
-    ]),
-    ...connectors.items.map((each) => [
-      ...['connector', connectorId(each.tenant, each.name), each.tenant, identitiesOf(each)],
-    ]),
-    ...cases.items.map(({ name, tenant, opened, closed }) => [
-      ...['case', name, tenant, `${closed ? 'closed, of' : 'open since'} ${shortTime(opened)}`],
-    ]),
-    ...mail.domains.items.map(seenRow('sender domain')),
-    ...mail.addresses.items.map(seenRow('address')),
-    ...mail.messageIds.items.map(seenRow('Message-ID')),
-  ]
-}
-
-function seenRow(kind: string): (seen: Seen) => Cell[] {
-  return ({ value, tenant, day }) => [
-    ...[kind, outside(value), tenant || '-', `last on ${isoDay(day)}`],
-  ]
+function cellsOf(kind: string, { name, tenant, details, isBad }: FoundRow): Cell[] {
+  return [kind, outside(name), tenant || '-', isBad ? { text: details, tone: 'bad' } : details]
 }

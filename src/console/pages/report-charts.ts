@@ -80,8 +80,8 @@ async function byMinute({ store }: Visit, { request }: ReportQuery, span: Span):
   const filters = request.filters.filter(({ key }) => key === 'class' || key === 'connector')
   if (filters.length < request.filters.length) {
     return html`<p class="empty">
-      By the minute it is not recorded which domains mail came from: without that filter, the last
-      two hours are shown by the minute.
+      By the minute it is not recorded which domains and addresses mail came from: without that
+      filter, the last two hours are shown by the minute.
     </p>`
   }
   const rows = await new ReportReader(store).minutes(request.tenant!, span.from, span.to)

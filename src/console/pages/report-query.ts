@@ -10,8 +10,12 @@ import type { Field } from '../kit/forms'
 /** The longest span of a page, in days. */
 const MOST_DAYS = 90
 
-/** What can be filtered by a whole value or its start. */
-const TEXTS = ['connector', 'domain'] as const
+/** What can be filtered by a whole value or its start, and what people call it. */
+const TEXTS = [
+  ['connector', 'Inbound connector'],
+  ['domain', 'Sender domain'],
+  ['ip', 'Address'],
+] as const
 
 /** What the address of a report asks for. */
 export interface ReportQuery {
@@ -32,7 +36,7 @@ export function reportQuery(tenant: string, given: URLSearchParams): ReportQuery
     [...given].map(([name, value]) => [name, value.trim()] as const).filter(([, value]) => value),
   )
   const span = spanIn(query)
-  const texts = TEXTS.flatMap((key) => {
+  const texts = TEXTS.flatMap(([key]) => {
     const value = query[key]
     return value === undefined ? [] : [`${key}${isStart(query, key) ? '^' : ''}=${value}`]
   })
@@ -92,16 +96,21 @@ function fieldsOf(query: Readonly<Record<string, string>>): Field[] {
       ...{ kind: 'choice', name: 'class', label: 'Class', value: query['class'] ?? '' },
       values: [['', 'all'], ...SOURCE_CLASSES.map((each) => [each, each] as const)],
     },
-    ...TEXTS.flatMap((key): Field[] => [
+    ...TEXTS.flatMap(([key, label]): Field[] => [
       {
         ...{ kind: 'choice', name: `${key}_is`, value: isStart(query, key) ? 'start' : 'is' },
-        label: key === 'connector' ? 'Inbound connector' : 'Sender domain',
+        label,
         values: [
           ['is', 'is'],
           ['start', 'starts with'],
         ],
       },
-      { kind: 'text', name: key, label: `this ${key}`, value: query[key] ?? '' },
+      {
+        kind: 'text',
+        name: key,
+        label: `this ${key === 'ip' ? 'address' : key}`,
+        value: query[key] ?? '',
+      },
     ]),
     {
       ...{ kind: 'choice', name: 'order', label: 'First', value: order },

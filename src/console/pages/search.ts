@@ -1,17 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tenantctl } from '../../base/command-line'
-import { isoDay } from '../../base/time'
-import { identitiesOf } from '../../cli/views/connector'
-import { isAnything, notesOf } from '../../cli/views/find'
-import { connectorId } from '../../mail/identities'
-import { find, SHORTEST, type FoundAll } from '../../operations/find'
+import { isAnything, kindsOf, notesOf, type FoundKind, type FoundRow } from '../../cli/views/find'
+import { find, SHORTEST } from '../../operations/find'
 import { NameIndex } from '../../registry/name-index'
 import { HOURS_KEPT } from '../../reporting/bounds'
-import type { Found, Seen } from '../../reporting/mail-index'
 import type { Store } from '../../store/store'
 import { html, NOTHING, type Html } from '../kit/html'
 import type { Page, Visit } from '../kit/page'
-import { heading, outside, sameCommand, state, table, time, type Cell } from '../kit/parts'
+import { heading, outside, sameCommand, state, table } from '../kit/parts'
 
 /** How long a search waits until names are read, in ms: of a large registry that takes some seconds. */
 const PATIENCE = 300
@@ -54,8 +50,8 @@ async function foundFor(visit: Visit, query: string): Promise<Html> {
   const found = await find(store, query, index)
   return html`${isComplete ? NOTHING : stillReading(index)}
   ${isAnything(found) ? NOTHING : html`<p class="empty">Nothing is found for ${outside(query)}.</p>`}
-  ${tablesOf(visit, found)} ${notesOf(found).map((note) => html`<p>${note}</p>`)}
-  ${sameCommand(tenantctl('find', query))}`
+  ${kindsOf(found).map((kind) => tableOf(visit, kind))}
+  ${notesOf(found).map((note) => html`<p>${note}</p>`)} ${sameCommand(tenantctl('find', query))}`
 }
 
 function stillReading({ tenants }: NameIndex): Html {
@@ -66,67 +62,53 @@ function stillReading({ tenants }: NameIndex): Html {
   </p>`
 }
 
-function tablesOf(visit: Visit, { tenants, domains, connectors, cases, mail }: FoundAll): Html[] {
-  const tenantLink = (id: string, ...tab: string[]): Html =>
-    html`<a href="${visit.to(['tenants', id, ...tab])}">${id}</a>`
-  const kind = <T>(
-    caption: string,
-    columns: readonly string[],
-    { items }: Found<T>,
-    row: (item: T) => Cell[],
-  ): Html => (items.length === 0 ? NOTHING : table(caption, columns, items.map(row), ''))
-  const seen = (caption: string, found: Found<Seen>, links: (seen: Seen) => Html): Html =>
-    kind(caption, [caption, 'Tenant', 'Last day (UTC)', 'More'], found, (each) => [
-      outside(each.value),
-      each.tenant === '' ? 'none' : tenantLink(each.tenant),
-      isoDay(each.day),
-      links(each),
-    ])
-  return [
-    kind('Tenants', ['Tenant', 'Name', 'State'], tenants, ({ id, name, restricted }) => [
-      tenantLink(id),
-      name,
-      restricted
-        ? html`${state('restricted', 'bad')} <a href="${visit.to(['incidents', id])}">Incident</a>`
-        : state('not restricted', 'good'),
-    ]),
-    kind('Accepted domains', ['Domain', 'Tenant', 'Covers'], domains, (each) => [
-      each.domain,
-      tenantLink(each.tenant, 'domains'),
-      `${each.subdomains ? 'it and all names below it' : 'it alone'}${each.shared ? ', shared' : ''}`,
-    ]),
-    kind('Connectors', ['Connector', 'Recognised by', 'State'], connectors, (each) => [
-      html`<a href="${visit.to(['tenants', each.tenant, 'connectors'])}"
-        >${connectorId(each.tenant, each.name)}</a
-      >`,
-      identitiesOf(each),
-      each.blocked
-        ? state('blocked', 'bad')
-        : each.enabled
-          ? state('enabled', 'good')
-          : state('disabled', 'warn'),
-    ]),
-    kind('Cases', ['Case', 'Opened', 'State'], cases, ({ name, opened, closed }) => [
-      html`<a href="${visit.to(['cases', name])}">${name}</a>`,
-      time(opened),
-      closed ? state('closed', 'good') : state('open', 'warn'),
-    ]),
-    seen('Sender domains', mail.domains, ({ value, tenant }) => {
-      const register = visit.to(['tenants', tenant, 'register'], { domain: value })
-      return html`${reportLink(visit, tenant, { domain: value })} ·
-        <a href="${register}">Register …</a>`
-    }),
-    seen('Addresses', mail.addresses, ({ value, tenant }) =>
-      tenant === ''
-        ? html`<a href="${visit.to(['unattributed'])}">Mail without a tenant</a>`
-        : reportLink(visit, tenant, { ip: value }),
-    ),
-    seen('Message-IDs', mail.messageIds, ({ tenant }) => reportLink(visit, tenant, {})),
-  ]
+function tableOf(visit: Visit, { key, title, rows }: FoundKind): Html {
+  if (rows.length === 0) return NOTHING
+  const cells = rows.map((row) => [
+    outside(row.name),
+    row.tenant || 'none',
+    row.isBad ? state(row.details, 'bad') : row.details,
+    linksOf(visit, key, title, row),
+  ])
+  return table(title, ['Name', 'Tenant', 'Details', 'See'], cells, '')
 }
 
-/** @param only what the report is filtered by. */
-function reportLink(visit: Visit, tenant: string, only: Readonly<Record<string, string>>): Html {
-  const link = visit.to(['tenants', tenant, 'report'], { days: String(HOURS_KEPT + 1), ...only })
-  return html`<a href="${link}">Report</a>`
+function linksOf(
+  visit: Visit,
+  key: string,
+  title: string,
+  { name, tenant, isBad }: FoundRow,
+): Html {
+  const own = (words: string, tab: string, query?: Readonly<Record<string, string>>): Html =>
+    link(visit, words, ['tenants', tenant, tab], query)
+  // The days of which mail is found.
+  const days = String(HOURS_KEPT + 1)
+  switch (key) {
+    case 'tenants': {
+      const incident = isBad ? link(visit, 'Incident', ['incidents', tenant]) : NOTHING
+      return html`${link(visit, 'Tenant', ['tenants', tenant])} ${incident}`
+    }
+    case 'cases':
+      return link(visit, 'Case', ['cases', name])
+    case 'sender_domains':
+      return html`${own('Report', 'report', { days, domain: name })}
+      ${own('Register …', 'register', { domain: name })}`
+    case 'addresses':
+      return tenant === ''
+        ? link(visit, 'Mail without a tenant', ['unattributed'])
+        : own('Report', 'report', { days, ip: name })
+    case 'message_ids':
+      return own('Report', 'report', { days })
+    default:
+      return own(title, key)
+  }
+}
+
+function link(
+  visit: Visit,
+  words: string,
+  segments: readonly string[],
+  query?: Readonly<Record<string, string>>,
+): Html {
+  return html`<a href="${visit.to(segments, query)}">${words}</a>`
 }
