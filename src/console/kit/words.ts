@@ -12,17 +12,6 @@ export const WORDS = {
     title: 'Tenant',
     meaning: 'An organisation that relays mail through this server.',
   },
-  connector: {
-    title: 'Connector',
-    meaning:
-      'How a server of a tenant is recognised: by the user it signs in as, by its TLS certificate, or by its address.',
-    exchange: 'Inbound connector',
-  },
-  acceptedDomain: {
-    title: 'Accepted domain',
-    meaning:
-      'A sender domain that is registered for a tenant. Mail from it always passes and is not counted. Only a restriction of all mail, which a person places, stops it.',
-  },
   unregisteredMail: {
     title: 'Unregistered mail',
     meaning:
@@ -78,17 +67,11 @@ export const WORDS = {
     title: 'Unblock',
     meaning:
       'Ends a restriction on all hosts at once. What the tenant has used of its allowance starts afresh, unless you keep it.',
-    exchange: 'Unblock',
   },
   probation: {
     title: 'On probation',
     meaning:
       'For some time after it was unblocked a tenant has smaller limits, so that a server that is still taken over does little harm.',
-  },
-  case: {
-    title: 'Case',
-    meaning:
-      'What is kept of one restriction of a tenant: its evidence, the checklist, notes, and who works on it. contoso:3 is the third case of contoso.',
   },
   checklist: {
     title: 'Checklist 2 of 4',
@@ -115,11 +98,6 @@ export const WORDS = {
     meaning:
       'Haraka ran on this host, and no process of it has been heard of since. Either it is down, or it cannot reach Redis.',
   },
-  paused: {
-    title: 'Enforcement is paused',
-    meaning:
-      'For some time all tenants are only monitored: their mail is counted, and none is refused. What persons have restricted or blocked stays so.',
-  },
   // Headings of pages.
   overview: {
     title: 'Overview',
@@ -139,8 +117,7 @@ export const WORDS = {
   restrictedNow: {
     title: 'Restricted now',
     meaning:
-      'Tenants whose unregistered mail is refused, those with most refused recipients in the last minute first. A person lifts a restriction.',
-    exchange: 'Restricted entities',
+      'Tenants whose unregistered mail is refused, those with most refused recipients in the last minute first. They stay so until a person unblocks them.',
   },
   near: {
     title: 'Near a limit',
@@ -151,7 +128,6 @@ export const WORDS = {
     title: 'Blocked connectors',
     meaning:
       'Connectors through which nothing is relayed, not even registered mail, until a person unblocks them.',
-    exchange: 'Blocked connectors',
   },
   alerts: {
     title: 'Alerts that wait',
@@ -214,7 +190,7 @@ export const WORDS = {
   domains: {
     title: 'Accepted domains',
     meaning:
-      'The sender domains that are registered for a tenant. A shared one is registered without being owned: another tenant can have it too.',
+      'The sender domains that are registered for a tenant. Mail from them always passes and is not counted; only a restriction of all mail, which a person places, stops it. A shared one is registered without being owned: another tenant can have it too.',
     exchange: 'Accepted domains',
   },
   addDomains: {
@@ -229,13 +205,13 @@ export const WORDS = {
   connectors: {
     title: 'Connectors',
     meaning:
-      'How the servers of tenants are recognised. A blocked or disabled connector still recognises its sessions, and what they relay is refused.',
+      'How the servers of tenants are recognised: by the user they sign in as, by their TLS certificate, or by their address. A blocked or disabled connector still recognises its sessions, and what they relay is refused.',
     exchange: 'Inbound connectors',
   },
   addConnector: {
     title: 'Add a connector',
     meaning:
-      'Sessions that show one of its identities are then those of the tenant. No two connectors have the same identity.',
+      'Sessions with one of its identities then belong to the tenant. No two connectors have the same identity.',
   },
   blockHere: {
     title: 'Block a connector',
@@ -254,7 +230,7 @@ export const WORDS = {
   stopIt: {
     title: 'Stop it',
     meaning:
-      'A blocked connector relays nothing, on every node at once; the other connectors of its tenant go on.',
+      'A blocked connector relays nothing, on all hosts at once; the other connectors of its tenant go on.',
   },
   registerOwn: {
     title: 'Register what is its own',
@@ -281,7 +257,8 @@ export const WORDS = {
   },
   cases: {
     title: 'Cases',
-    meaning: 'Each restriction of a tenant opens a case, and a person closes it.',
+    meaning:
+      'Each restriction of a tenant opens a case, with its evidence, the checklist and notes. A person closes it. contoso:3 is the third case of contoso.',
   },
   notes: {
     title: 'Notes',
@@ -294,13 +271,12 @@ export const WORDS = {
   queue: {
     title: 'Mail in the queue',
     meaning:
-      "A tenant's mail that hosts have accepted and not delivered yet. *held*: it waits until the restriction is lifted.",
+      "A tenant's mail that hosts have accepted and not delivered yet. Held mail waits until the tenant is unblocked.",
   },
   register: {
     title: 'Register a domain',
     meaning:
       'A registered (accepted) domain is the tenant’s own: mail from it is not counted, and passes while the tenant is restricted. So a domain of an attacker must never be registered.',
-    exchange: 'Accepted domain',
   },
   explain: {
     title: 'Explain a message',
