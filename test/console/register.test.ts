@@ -62,7 +62,7 @@ describe('the page that registers a domain', () => {
     const { as, faults } = await site()
     const page = await as('viewer').page(PAGE + OWN)
     assert.match(page, /own: probably the tenant’s/)
-    assert.match(page, /\+30\s+<bdi class="outside">called contoso, as accepted contoso\.com/)
+    assert.match(page, /\+30\s+<bdi>called contoso, as accepted contoso\.com/)
     assert.match(page, /Messages<\/dt>\s*<dd>80/)
     assert.match(page, /Recipients<\/dt>\s*<dd>200/)
     assert.match(page, /Connectors<\/dt>\s*<dd>mx/)

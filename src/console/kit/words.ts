@@ -170,7 +170,7 @@ export const WORDS = {
   report: {
     title: 'Report of unregistered mail',
     meaning:
-      'Mail of a tenant from domains that are not among its accepted domains: from whom, how much, by which connector. Count is messages, Recipients is recipients; those that were deferred are not in it, since they are tried again.',
+      'Mail of a tenant from domains that are not among its accepted domains: from whom, how much, by which connector. Count is messages, Recipients is recipients; a message that is refused at MAIL counts as one. Deferred ones are not in it, since they are tried again.',
     exchange: 'Non-accepted domain report',
   },
   limitsForSomeTime: {

@@ -96,7 +96,10 @@ function mailFacts(candidate: Candidate | undefined, from: number): Facts {
     ['First seen', time(firstSeen)],
     ['Last seen', time(lastSeen)],
     ['Messages', messages],
-    ['Recipients', recipients],
+    [
+      'Recipients',
+      `${recipients}${messages > recipients ? ' (a message that is refused at MAIL names none)' : ''}`,
+    ],
     ['Connectors', connectors.map(connectorName).join(', ') || '-'],
   ]
 }
@@ -106,7 +109,7 @@ function reasonsOf(visit: Visit, tenant: string, { domain, score, reasons }: Ran
   return html`<h3>Why: ${score} points</h3>
     <ul>
       ${reasons.map(
-        ({ points, text }) => html`<li>${points > 0 ? '+' : ''}${points} ${outside(text)}</li>`,
+        ({ points, text }) => html`<li>${points > 0 ? '+' : ''}${points} <bdi>${text}</bdi></li>`,
       )}
     </ul>
     ${

@@ -14,10 +14,11 @@ import { ConnectorRegistry } from '../../registry/connector-registry'
 import { DAY } from '../../reporting/calendar'
 import { sourcedIn, type ReportLine, type TenantReport } from '../../reporting/report'
 import { OTHER } from '../../reporting/rows'
+import { sizeOf } from '../../reporting/shares'
 import { asking, form } from '../kit/forms'
 import { html, NOTHING, type Html } from '../kit/html'
 import type { Download, Page, Visit } from '../kit/page'
-import { heading, sameCommand, table, type Cell } from '../kit/parts'
+import { heading, sameCommand, table } from '../kit/parts'
 import { reportCharts } from './report-charts'
 import { reportQuery, type ReportQuery } from './report-query'
 import { COLUMNS, leftOut, ordered, rowOf, rowsForTenant, type ReportRow } from './report-rows'
@@ -126,27 +127,26 @@ export const REPORT_PRINT: Page = {
   },
 }
 
-function summaryOf({ report, from, to }: Asked): Html {
-  const { accepted, deferred, refused, refunded, messages } = sourcedIn(report.totals)
+function summaryOf({ report, lines, from, to }: Asked): Html {
+  const { accepted, deferred, messages } = sourcedIn(report.totals)
   const isDaily = from % DAY === 0 && to % DAY === 0
   const when = isDaily
     ? `${isoDay(from)} to ${isoDay(to - 1)} (UTC)`
     : `${isoMinute(from)} until ${isoMinute(to)}`
-  const parts = [
-    ['accepted', messages.accepted, accepted],
-    ['refused', messages.refused, refused],
-    ['deferred', messages.deferred, deferred],
-    ['accepted at RCPT, and then not taken', messages.refunded, refunded],
-  ] as const
-  const said = parts
-    .filter(([what, ...numbers]) => what === 'accepted' || numbers.some((each) => each > 0))
-    .map(([what, some, recipients]) => `${what}: ${amount(some, recipients)}`)
+  const sizes = lines.map(({ counts }) => sizeOf(counts))
+  const sum = (of: 'messages' | 'recipients'): number =>
+    sizes.reduce((all, each) => all + each[of], 0)
+  const share = report.share === undefined ? '' : `, ${percent(report.share)} of all that it sent`
+  const later = messages.deferred + deferred > 0 ? amount(messages.deferred, deferred) : undefined
   const looked = LOOKED_CLASSES.flatMap((each) => {
     const found = report[lookedKey(each)]
     return found?.mismatched ? [headerFromText(found, each)] : []
   })
-  const share = report.share === undefined ? '' : ` Accepted is ${percent(report.share)} of all.`
-  return html`<p>${when}: ${said.join('; ')}.${share}</p>
+  return html`<p>
+      ${when}: ${amount(sum('messages'), sum('recipients'))}. Accepted:
+      ${amount(messages.accepted, accepted)}${share}.
+      ${later === undefined ? NOTHING : `Deferred, and in none of these numbers: ${later}.`}
+    </p>
     ${looked.map((line) => html`<p class="state warn">${line}</p>`)}`
 }
 
@@ -159,23 +159,31 @@ function rowsTable({ tenant, now }: Asked, rows: readonly ReportRow[], visit?: V
   const mayAct = visit?.writing !== undefined
   return table(
     'Mail from domains that are not registered',
-    [...COLUMNS, ...(mayAct ? ['What to do'] : [])],
-    rows.map((row) => [
-      ...COLUMNS.map(({ cell }) => cell(row)),
-      ...(mayAct ? [links(visit, tenant, row)] : []),
-    ]),
+    COLUMNS,
+    rows.map((row) =>
+      COLUMNS.map(({ name, cell }) =>
+        mayAct ? html`${cell(row)} ${linkOf(visit, tenant, name, row)}` : cell(row),
+      ),
+    ),
     `No such mail. All mail of ${tenant} came from its accepted domains, or none came, as of ${isoMinute(now)}.`,
   )
 }
 
-function links(visit: Visit, tenant: string, { connector, domain, class: of }: ReportRow): Cell {
-  const block = html`<a href="#block-${connector}">Block this connector</a> `
-  const register = visit.to(['tenants', tenant, 'register'], { domain })
-  return html`${isNamed(connector) ? block : NOTHING}${
-    isNamed(domain) && CLASSES[of].suggested
-      ? html`<a href="${register}">Register this domain</a>`
-      : NOTHING
-  }`
+/** What can be done about what is in a column. */
+function linkOf(
+  visit: Visit,
+  tenant: string,
+  column: string,
+  { connector, domain, class: of }: ReportRow,
+): Html {
+  if (column === 'inbound_connector' && isNamed(connector)) {
+    return html`<a class="do" href="#block-${connector}">Block this connector</a>`
+  }
+  if (column === 'sender_domain' && isNamed(domain) && CLASSES[of].suggested) {
+    const link = visit.to(['tenants', tenant, 'register'], { domain })
+    return html`<a class="do" href="${link}">Register this domain</a>`
+  }
+  return NOTHING
 }
 
 function isNamed(text: string): boolean {
