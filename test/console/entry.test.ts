@@ -90,8 +90,9 @@ describe('behind a proxy', () => {
     const second = arrive(entry, ['X-User: dan', 'X-Groups: helpdesk'], cookie)
     assert.equal(whoIs(second), 'dan, viewer')
     assert.ok('session' in second && second.session === first.session && !second.cookie)
-    assert.match(whoIs(arrive(entry, ['X-User: dan'], cookie)), /^403/)
     assert.equal(entry.sessions.list().length, 1)
+    assert.match(whoIs(arrive(entry, ['X-User: dan'], cookie)), /^403/)
+    assert.deepEqual(entry.sessions.list(), [])
   })
 
   it('a session is of its user: another one, or none, does not go on with it', () => {
@@ -114,6 +115,20 @@ describe('behind a proxy', () => {
     const root = { provider: 'console', subject: 'root', name: 'root', role: 'viewer' } as const
     const signed = entry.signIn(entry.links.make(root), '10.0.0.1', undefined)
     assert.equal(whoIs(arrive(entry, ['X-User: ann'], signed?.cookie)), 'root, viewer')
+  })
+
+  it('a link lets in whom no list has, too', () => {
+    const entry = newEntry({})
+    const eve = { headers: ['X-User', 'eve'], peer: '10.0.0.1' }
+    assert.ok('address' in entry.sender(eve))
+    const root = { provider: 'console', subject: 'root', name: 'root', role: 'admin' } as const
+    const signed = entry.signIn(entry.links.make(root), '10.0.0.1', undefined)
+    assert.equal(whoIs(arrive(entry, ['X-User: eve'], signed?.cookie)), 'root, admin')
+    assert.match(whoIs(arrive(entry, ['X-User: eve'])), /^403 eve/)
+    assert.match(
+      log.join('\n'),
+      /sign-in failed from 10\.0\.0\.1: eve is signed in, but in no list/,
+    )
   })
 
   for (const [forwarded, expected] of [

@@ -1,18 +1,22 @@
 import { sourceOf } from '../../base/ip-prefix'
 import { Links } from './links'
 import type { Person } from './person'
-import { readProxied, type Proxy, type RawHeaders } from './proxy'
+import { readProxied, type Proxied, type Proxy, type RawHeaders, type Refusal } from './proxy'
 import { Sessions, type Session } from './sessions'
 import { Throttle } from './throttle'
 
 /** Links that do not work, in a minute and from an address. */
 const MOST_TRIES = 10
 
-/** A request, as far as it says who sends it. */
-export interface Arriving {
+/** Who sends a request, before its cookie is looked at. */
+export interface Sender {
   readonly headers: RawHeaders
   /** The address of the other end of the connection. */
   readonly peer: string
+}
+
+/** A request, as far as it says who sends it. */
+export interface Arriving extends Sender {
   readonly cookie: string | undefined
   /** false: the page asks by itself. */
   readonly isUse: boolean
@@ -27,7 +31,7 @@ export type Arrival =
       /** The cookie of a session that begins with this request. */
       readonly cookie?: string
     }
-  | { readonly status: 400 | 403; readonly why: string }
+  | Refusal
 
 /** Who gets in: by a link, or by the word of a proxy. */
 export class Entry {
@@ -50,15 +54,18 @@ export class Entry {
     this.tries = new Throttle(MOST_TRIES, now)
   }
 
-  arrive({ headers, peer, cookie, isUse }: Arriving): Arrival {
-    const said = this.proxy
-      ? readProxied(this.proxy, headers, peer)
-      : { person: undefined, address: peer }
-    if ('why' in said) {
-      this.failed(peer, said.why)
-      return said
-    }
-    const { person, address } = said
+  /** Where a request comes from, and what the proxy says of it. */
+  sender({ headers, peer }: Sender): Proxied | Refusal {
+    if (!this.proxy) return { person: undefined, address: peer }
+    const said = readProxied(this.proxy, headers, peer)
+    if ('why' in said) this.failed(peer, said.why)
+    return said
+  }
+
+  arrive({ cookie, isUse, ...from }: Arriving): Arrival {
+    const said = this.sender(from)
+    if ('why' in said) return said
+    const { person, address, unlisted } = said
     const session = this.sessions.find(cookie, isUse)
     if (session?.person.provider === 'console') return { address, session }
     // From here on the proxy decides, with each request.
@@ -67,6 +74,10 @@ export class Entry {
       return { address, session }
     }
     if (session) this.sessions.end(session.id)
+    if (unlisted) {
+      this.failed(address, unlisted.why)
+      return unlisted
+    }
     if (person === undefined || !isUse) return { address, session: undefined }
     return { address, ...this.begin(person, address, 'through the proxy') }
   }

@@ -22,17 +22,26 @@ export interface Proxy extends Pick<
 /** Names and values in turn, as Node gives them: it joins or drops those that come twice elsewhere. */
 export type RawHeaders = readonly string[]
 
-/** What a proxy says of a request. `person` is `undefined`: that nobody is signed in. */
-export type Proxied =
-  | { readonly person: Person | undefined; readonly address: string }
-  | { readonly status: 400 | 403; readonly why: string }
+/** A request that is refused, with a sentence. */
+export interface Refusal {
+  readonly status: 400 | 403
+  readonly why: string
+}
+
+/** What a proxy says of a request. */
+export interface Proxied {
+  readonly address: string
+  /** `undefined`: nobody is signed in, or somebody whom the console does not let in. */
+  readonly person: Person | undefined
+  readonly unlisted?: Refusal
+}
 
 /**
  * Reads who sends a request, and from where.
  *
  * @param peer the address of the other end of the connection.
  */
-export function readProxied(proxy: Proxy, headers: RawHeaders, peer: string): Proxied {
+export function readProxied(proxy: Proxy, headers: RawHeaders, peer: string): Proxied | Refusal {
   const { userHeader, groupsHeader, proxySecretHeader, secret } = proxy
   for (const name of [userHeader, groupsHeader, proxySecretHeader]) {
     if (name !== undefined && valuesOf(headers, name).length > 1) {
@@ -62,10 +71,8 @@ export function readProxied(proxy: Proxy, headers: RawHeaders, peer: string): Pr
     groupsHeader === undefined ? [] : valuesOf(headers, groupsHeader),
   )
   if (role === undefined) {
-    return {
-      status: 403,
-      why: `${user} is signed in, but in no list of [console]: viewers, operators or admins.`,
-    }
+    const why = `${user} is signed in, but in no list of [console]: viewers, operators or admins.`
+    return { person: undefined, address, unlisted: { status: 403, why } }
   }
   return { person: { provider: 'web', subject: user, name: user, role }, address }
 }

@@ -8,7 +8,7 @@ import { InputError, NotFoundError, RefusedError, UserError } from '../../base/e
 import { leastRole } from '../../operations/roles'
 import { atLeast, type Role } from '../../records/role'
 import { isNotAllowed, isRedisFailure } from '../../store/failure'
-import type { Arrival } from '../access/entry'
+import type { Sender } from '../access/entry'
 import { recordedAs } from '../access/person'
 import { sameSecret } from '../access/secrets'
 import type { Session } from '../access/sessions'
@@ -67,7 +67,8 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
       // Under no-referrer browsers send `Origin: null` with a form.
       referrerPolicy: 'same-origin',
       xFrameOptions: 'DENY',
-      strictTransportSecurity: site.cookie.secure,
+      // Other names below this host are none of the console's.
+      strictTransportSecurity: site.cookie.secure && 'max-age=15552000',
     }),
   )
   app.use(async (c, next) => {
@@ -93,13 +94,15 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
   app.get('/sign-in/:token', (c) =>
     signIn(c, ({ token, address }) => {
       const person = site.entry.look(token, address)
-      return person && signInForm(pathOf(c), person, site.host)
+      if (!person) return undefined
+      const form = signInForm(pathOf(c), person, site.host)
+      return send(c, plain(links(site), 'Sign in', form))
     }),
   )
   app.post('/sign-in/:token', (c) =>
     signIn(c, ({ token, address }) => {
       const why = refusedWrite(writeRequest(c), site.origins)
-      if (why !== undefined) return html`<p>You are not signed in: ${why}.</p>`
+      if (why !== undefined) return problem(c, 403, `You are not signed in: ${why}.`)
       const begun = site.entry.signIn(token, address, cookieOf(c))
       if (!begun) return undefined
       setCookie(c, site.cookie.name, begun.cookie, cookieOptions(site))
@@ -109,7 +112,10 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
 
   // From here on a person is signed in.
   app.use(async (c, next) => {
-    const arrival = arrive(c)
+    const arrival = site.entry.arrive({
+      ...senderOf(c),
+      ...{ cookie: cookieOf(c), isUse: !isPoll(c) },
+    })
     if ('why' in arrival) return problem(c, arrival.status, arrival.why)
     const { session, cookie } = arrival
     if (!session) return send(c, plain(links(site), 'Not signed in', signInHelp(site.entry)), 401)
@@ -146,16 +152,6 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
   app.onError((error, c) => failed(c, error))
   return app
 
-  function arrive(c: Request): Arrival {
-    // Without a server there is none.
-    const incoming = (c.env as Env['Bindings'] | undefined)?.incoming
-    return site.entry.arrive({
-      headers: incoming?.rawHeaders ?? [...c.req.raw.headers].flat(),
-      peer: incoming?.socket.remoteAddress ?? 'a socket',
-      ...{ cookie: cookieOf(c), isUse: !isPoll(c) },
-    })
-  }
-
   function cookieOf(c: Request): string | undefined {
     return getCookie(c, site.cookie.name)
   }
@@ -163,17 +159,18 @@ export function consoleApp(site: ConsoleSite): Hono<Env> {
   /** Answers at a link. @param go makes the answer; `undefined`: the link does not work. */
   function signIn(
     c: Request,
-    go: (of: { readonly token: string; readonly address: string }) => Html | Response | undefined,
+    go: (of: {
+      readonly token: string
+      readonly address: string
+    }) => Response | Promise<Response> | undefined,
   ): Response | Promise<Response> {
-    const arrival = arrive(c)
-    if ('why' in arrival) return problem(c, arrival.status, arrival.why)
-    const { address } = arrival
+    const from = site.entry.sender(senderOf(c))
+    if ('why' in from) return problem(c, from.status, from.why)
+    const { address } = from
     const wait = site.entry.wait(address)
     if (wait > 0) return tooMany(c, 'Too many links that do not work', wait)
     const answer = go({ token: c.req.param('token') ?? '', address })
-    if (answer instanceof Response) return answer
-    if (!answer) return send(c, plain(links(site), 'This link does not work', deadLink()), 404)
-    return send(c, plain(links(site), 'Sign in', answer))
+    return answer ?? send(c, plain(links(site), 'This link does not work', deadLink()), 404)
   }
 
   function tooMany(c: Request, what: string, wait: number): Promise<Response> {
@@ -403,6 +400,15 @@ function writeRequest(c: Request): WriteRequest {
     origin: c.req.header('origin'),
     fetchSite: c.req.header('sec-fetch-site'),
     contentType: c.req.header('content-type'),
+  }
+}
+
+function senderOf(c: Request): Sender {
+  // Without a server there is none.
+  const incoming = (c.env as Env['Bindings'] | undefined)?.incoming
+  return {
+    headers: incoming?.rawHeaders ?? [...c.req.raw.headers].flat(),
+    peer: incoming?.socket.remoteAddress ?? 'a socket',
   }
 }
 
