@@ -21,7 +21,7 @@ let transactions = 0
 /** Charges one recipient, as the plugin does for unregistered mail from lure.example, or for the null sender. */
 export async function charge(
   redis: TestRedis,
-  cli: Cli,
+  cli: Pick<Cli, 'prefix'>,
   tenant: string,
   meter: Charge['meter'] = 'unregistered',
 ): Promise<ChargeResult['answer']> {
@@ -35,7 +35,7 @@ export async function charge(
 /** Charges one recipient of a message from lure.example that is proven to be a forward. */
 export async function chargeForward(
   redis: TestRedis,
-  cli: Cli,
+  cli: Pick<Cli, 'prefix'>,
   tenant: string,
 ): Promise<ChargeResult['answer']> {
   return withStore(redis, cli, async (store) => {
@@ -59,7 +59,7 @@ function messageOf(
 
 async function withStore<T>(
   redis: TestRedis,
-  cli: Cli,
+  cli: Pick<Cli, 'prefix'>,
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   const client = redis.client()

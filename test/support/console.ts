@@ -98,3 +98,13 @@ export function newConsole(
   }
   return { ...site, app, console: consoleSite, faults, log, as }
 }
+
+/** What a person reads of a page: without tags, and with single spaces. */
+export function textOf(page: string): string {
+  return page
+    .replace(/<[^>]*>/g, ' ')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&quot;', '"')
+    .replaceAll('&amp;', '&')
+    .replace(/\s+/g, ' ')
+}
